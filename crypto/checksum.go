@@ -1,0 +1,73 @@
+package crypto
+
+// Algorithm names a checksum. The numbers are part of the format; 0 is none.
+type Algorithm uint8
+
+// The algorithms of S3.
+const (
+	CRC32     Algorithm = 1
+	CRC32C    Algorithm = 2
+	CRC64NVME Algorithm = 3
+	SHA1      Algorithm = 4
+	SHA256    Algorithm = 5
+)
+
+// checksumSizes has the size of each algorithm's value in bytes.
+var checksumSizes = [...]int{0, 4, 4, 8, 20, 32}
+
+const maxChecksum = 32
+
+// Size returns the size of the algorithm's value in bytes, 0 for none and for numbers that the format doesn't know.
+func (a Algorithm) Size() int {
+	if int(a) >= len(checksumSizes) {
+		return 0
+	}
+	return checksumSizes[a]
+}
+
+// ChecksumType says what a checksum was computed over. The numbers are part of the format.
+type ChecksumType uint8
+
+// FullObject: over all bytes of the object. Composite: over the concatenated checksums of its parts, whose count is that
+// of the trailer.
+const (
+	FullObject ChecksumType = 1
+	Composite  ChecksumType = 2
+)
+
+// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it tells guesses
+// from truth.
+type Checksum struct {
+	Type      ChecksumType
+	Algorithm Algorithm
+	Value     []byte // Algorithm.Size() bytes
+}
+
+func (c *Checksum) legal() bool {
+	return (c.Type == FullObject || c.Type == Composite) &&
+		c.Algorithm.Size() > 0 && len(c.Value) == c.Algorithm.Size()
+}
+
+// appendChecksum writes type ‖ algorithm ‖ value, or two zero bytes for none.
+func appendChecksum(dst []byte, c *Checksum) []byte {
+	if c == nil {
+		return append(dst, 0, 0)
+	}
+	return append(append(dst, byte(c.Type), byte(c.Algorithm)), c.Value...)
+}
+
+// parseChecksum is its inverse: it takes the checksum from the front of b and returns what follows. The value is copied.
+func parseChecksum(b []byte) (c *Checksum, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	if b[0] == 0 && b[1] == 0 {
+		return nil, b[2:], true
+	}
+	size := Algorithm(b[1]).Size()
+	if len(b) < 2+size {
+		return nil, nil, false
+	}
+	c = &Checksum{ChecksumType(b[0]), Algorithm(b[1]), append([]byte(nil), b[2:2+size]...)}
+	return c, b[2+size:], c.legal()
+}

@@ -1,0 +1,242 @@
+package crypto
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// SSE is how the object is encrypted in S3's sense. The numbers are part of the format.
+type SSE uint8
+
+// The kinds of server-side encryption. Objects of kind SSES3 are sealed too, under the proxy's own KMS key.
+const (
+	SSES3  SSE = 1
+	SSEKMS SSE = 2
+)
+
+// MaxEnvelope bounds the binary form, MaxEnvelopeText the text form, in bytes: S3 keeps 2 KB of user metadata.
+const (
+	MaxEnvelope     = 1536
+	MaxEnvelopeText = MaxEnvelope / 3 * 4
+)
+
+const (
+	formatVersion = 1
+	suite         = 1 // HKDF-SHA256, AES-256-GCM, segments of 64 KiB
+
+	flagBucketKey = 1
+	flagCopied    = 2
+	flagMultipart = 4
+	allFlags      = flagBucketKey | flagCopied | flagMultipart
+
+	envelopeFixed = 4 + 3*SaltSize + KeySize // up to and with the commitment
+)
+
+// Pair is one entry of a KMS encryption context.
+type Pair struct{ Name, Value string }
+
+// Envelope is the sealed record of an object's data key and its encryption facts, kept in the object's metadata. All of
+// it but Wrapped can be read by the store, and none of it can be changed: Unwrap checks it together with the object's
+// place. What ParseEnvelope returns has not been checked yet.
+//
+// Wrap replaces slices and never writes into them, so a shallow copy of an Envelope can be wrapped anew.
+type Envelope struct {
+	ObjectID  [SaltSize]byte // new for every PutObject, CreateMultipartUpload and append; kept by copy and rename
+	SSE       SSE
+	KeyARN    string // the KMS key under which Blob is; to be believed only as far as the bucket allows it
+	Context   []Pair // the pairs beyond the default one, by ascending name
+	BucketKey bool   // Blob belongs to a bucket key that other objects share
+	Copied    bool   // made by CopyObject: parts aren't shown
+	Multipart bool   // part table in the trailer; else there is one part, under PartSalt
+	WrapSalt  [SaltSize]byte
+	Blob      []byte         // KMS ciphertext of the bucket key
+	PartSalt  [SaltSize]byte // zeros if Multipart
+
+	Commitment [KeySize]byte
+	Wrapped    []byte
+}
+
+// Append appends the binary form to dst. The envelope must come from Wrap or ParseEnvelope.
+// Source: FORMAT.md, "Envelope".
+func (e *Envelope) Append(dst []byte) []byte {
+	dst = e.appendAuthenticated(dst)
+	dst = append(dst, byte(len(e.Wrapped)))
+	return append(dst, e.Wrapped...)
+}
+
+// AppendText appends the text form, base64url without padding, which is the value of the metadata header.
+func (e *Envelope) AppendText(dst []byte) []byte {
+	var binaryForm [MaxEnvelope]byte
+	return base64.RawURLEncoding.AppendEncode(dst, e.Append(binaryForm[:0]))
+}
+
+// appendAuthenticated appends every field but the last.
+func (e *Envelope) appendAuthenticated(dst []byte) []byte {
+	var flags byte
+	if e.BucketKey {
+		flags |= flagBucketKey
+	}
+	if e.Copied {
+		flags |= flagCopied
+	}
+	if e.Multipart {
+		flags |= flagMultipart
+	}
+	dst = append(dst, formatVersion, suite, byte(e.SSE), flags)
+	dst = append(dst, e.ObjectID[:]...)
+	dst = append(dst, e.WrapSalt[:]...)
+	dst = append(dst, e.PartSalt[:]...)
+	dst = append(dst, e.Commitment[:]...)
+	dst = appendString(dst, e.KeyARN)
+	dst = append(dst, byte(len(e.Context)))
+	for _, pair := range e.Context {
+		dst = appendString(dst, pair.Name)
+		dst = appendString(dst, pair.Value)
+	}
+	return appendString(dst, e.Blob)
+}
+
+// ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; else as ParseEnvelope.
+func ParseEnvelopeText(text []byte) (*Envelope, error) {
+	if len(text) == 0 {
+		return nil, ErrNotSealed
+	}
+	// Go's decoder skips line ends, even where it is strict.
+	if len(text) > MaxEnvelopeText || bytes.ContainsAny(text, "\r\n") {
+		return nil, fmt.Errorf("envelope: %w", ErrFormat)
+	}
+	b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
+	if err != nil {
+		return nil, fmt.Errorf("envelope: %w", ErrFormat)
+	}
+	return parseEnvelope(b)
+}
+
+// ParseEnvelope reads the binary form. It accepts exactly what Append writes; anything else is ErrFormat, or ErrVersion
+// if the first two bytes name another format or suite. The envelope keeps no part of b.
+func ParseEnvelope(b []byte) (*Envelope, error) {
+	if len(b) > MaxEnvelope {
+		return nil, fmt.Errorf("envelope: %w", ErrFormat)
+	}
+	return parseEnvelope(bytes.Clone(b))
+}
+
+// parseEnvelope keeps b.
+func parseEnvelope(b []byte) (*Envelope, error) {
+	if len(b) < envelopeFixed {
+		return nil, fmt.Errorf("envelope: %w", ErrFormat)
+	}
+	if b[0] != formatVersion || b[1] != suite {
+		return nil, fmt.Errorf("envelope: %w", ErrVersion)
+	}
+	flags := b[3]
+	e := &Envelope{
+		SSE:       SSE(b[2]),
+		BucketKey: flags&flagBucketKey != 0,
+		Copied:    flags&flagCopied != 0,
+		Multipart: flags&flagMultipart != 0,
+	}
+	r := reader{rest: b[4:]}
+	copy(e.ObjectID[:], r.take(SaltSize))
+	copy(e.WrapSalt[:], r.take(SaltSize))
+	copy(e.PartSalt[:], r.take(SaltSize))
+	copy(e.Commitment[:], r.take(KeySize))
+	e.KeyARN = string(r.string())
+	if n := r.byte(); n > 0 && !r.failed {
+		// Each pair takes four bytes at least, so a count that lies is found before it costs memory.
+		if 4*n > len(r.rest) {
+			return nil, fmt.Errorf("envelope: %w", ErrFormat)
+		}
+		e.Context = make([]Pair, n)
+		for i := range e.Context {
+			e.Context[i] = Pair{string(r.string()), string(r.string())}
+		}
+	}
+	e.Blob = r.string()
+	e.Wrapped = r.take(r.byte())
+	if r.failed || len(r.rest) > 0 || flags&^allFlags != 0 || !e.legal() || !legalWrapped(len(e.Wrapped)) {
+		return nil, fmt.Errorf("envelope: %w", ErrFormat)
+	}
+	return e, nil
+}
+
+// legal says whether the fields but Commitment and Wrapped have a form that Append can write and ParseEnvelope accepts.
+func (e *Envelope) legal() bool {
+	if e.SSE != SSES3 && e.SSE != SSEKMS || len(e.Blob) == 0 || !legalARN(e.KeyARN) ||
+		e.Multipart && e.PartSalt != [SaltSize]byte{} {
+		return false
+	}
+	for i, pair := range e.Context {
+		if pair.Name == "" || !utf8.ValidString(pair.Name) || !utf8.ValidString(pair.Value) ||
+			i > 0 && e.Context[i-1].Name >= pair.Name {
+			return false
+		}
+	}
+	return true
+}
+
+// legalARN: visible ASCII only, since the ARN goes into response headers before anything is checked.
+func legalARN(arn string) bool {
+	return arn != "" && strings.IndexFunc(arn, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+// fits says whether the lengths fit into their length fields and the whole into MaxEnvelope.
+func (e *Envelope) fits() bool {
+	size := envelopeFixed + 2 + len(e.KeyARN) + 1 + 2 + len(e.Blob) + 1 + maxWrapped
+	for _, pair := range e.Context {
+		size += 4 + len(pair.Name) + len(pair.Value)
+	}
+	return len(e.Context) <= 255 && size <= MaxEnvelope
+}
+
+// sortContext brings the pairs into the format's order without writing into the caller's slice.
+func (e *Envelope) sortContext() {
+	byName := func(a, b Pair) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(e.Context, byName) {
+		e.Context = slices.Clone(e.Context)
+		slices.SortFunc(e.Context, byName)
+	}
+}
+
+// appendString writes a length of two bytes, big-endian, and the bytes.
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(s)))
+	return append(dst, s...)
+}
+
+// reader takes fields from the front of a record; after one that isn't there all others are empty.
+type reader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *reader) take(n int) []byte {
+	if r.failed || n > len(r.rest) {
+		r.failed = true
+		return nil
+	}
+	field := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return field
+}
+
+func (r *reader) byte() int {
+	if b := r.take(1); b != nil {
+		return int(b[0])
+	}
+	return 0
+}
+
+func (r *reader) uint16() int {
+	if b := r.take(2); b != nil {
+		return int(binary.BigEndian.Uint16(b))
+	}
+	return 0
+}
+
+func (r *reader) string() []byte { return r.take(r.uint16()) }

@@ -1,0 +1,259 @@
+package crypto
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+)
+
+// TailSize is the size of the fixed end of an object, in bytes.
+const TailSize = 32
+
+const (
+	tailMagic = "SEALFRNT"
+
+	recordFixed = 8 + 2 + 2  // length, number of parts, type and algorithm of no checksum
+	recordPart  = 5 + 1 + 16 // length, algorithm of no checksum, salt
+	minRecord   = recordFixed + recordPart + TagSize
+	maxRecord   = recordFixed + maxChecksum + MaxParts*(recordPart+maxChecksum) + TagSize
+
+	// firstEnd bounds what EndLength suggests to read first.
+	firstEnd = 64 << 10
+)
+
+// Part is one part of an object in its trailer.
+type Part struct {
+	Length    int64 // of the plaintext
+	Salt      [SaltSize]byte
+	Algorithm Algorithm // 0: the part has no checksum
+	Sum       [maxChecksum]byte
+}
+
+// Checksum returns the part's checksum, nil if it has none. The value shares the part's memory.
+func (p *Part) Checksum() *Checksum {
+	if p.Algorithm == 0 {
+		return nil
+	}
+	return &Checksum{FullObject, p.Algorithm, p.Sum[:p.Algorithm.Size()]}
+}
+
+// SetChecksum gives the part a checksum: value must have algorithm.Size() bytes, and is copied.
+func (p *Part) SetChecksum(algorithm Algorithm, value []byte) {
+	p.Algorithm, p.Sum = algorithm, [maxChecksum]byte{}
+	copy(p.Sum[:], value)
+}
+
+// Trailer is the sealed record at the end of an object. It alone says which parts the object has, in which order.
+type Trailer struct {
+	Length   int64 // of the object's plaintext, the sum of its parts; never 0, since an empty object has no trailer
+	Parts    []Part
+	Checksum *Checksum // of the object; nil if there is none
+}
+
+// Check returns ErrPartition if the parts aren't those of a legal upload (1 to MaxParts, all but the last of at least
+// MinPartSize, none above MaxPart, their sum Length and not 0), ErrFormat if a checksum isn't one.
+func (t *Trailer) Check() error {
+	if len(t.Parts) < 1 || len(t.Parts) > MaxParts {
+		return fmt.Errorf("trailer: %w", ErrPartition)
+	}
+	var sum int64
+	for i := range t.Parts {
+		part := &t.Parts[i]
+		last := i == len(t.Parts)-1
+		if part.Length < 0 || part.Length > MaxPart || !last && part.Length < MinPartSize {
+			return fmt.Errorf("trailer: part %d: %w", i+1, ErrPartition)
+		}
+		if int(part.Algorithm) >= len(checksumSizes) {
+			return fmt.Errorf("trailer: part %d: %w", i+1, ErrFormat)
+		}
+		sum += part.Length
+	}
+	if sum != t.Length || sum < 1 || sum > MaxObject {
+		return fmt.Errorf("trailer: %w", ErrPartition)
+	}
+	if t.Checksum != nil && !t.Checksum.legal() {
+		return fmt.Errorf("trailer: %w", ErrFormat)
+	}
+	return nil
+}
+
+// SealedLength returns the size of what AppendTrailer appends: sealed record and tail.
+func (t *Trailer) SealedLength() int64 {
+	n := recordFixed + TagSize + TailSize
+	if t.Checksum != nil {
+		n += len(t.Checksum.Value)
+	}
+	for i := range t.Parts {
+		n += recordPart + t.Parts[i].Algorithm.Size()
+	}
+	return int64(n)
+}
+
+// Padding returns the number of zero bytes between the last part and the sealed record, so that the object's size is
+// StoredLength(t.Length). It is never negative for a trailer that Check accepts, and at most 1.2 MB.
+func (t *Trailer) Padding() int64 {
+	n := StoredLength(t.Length) - t.SealedLength()
+	for i := range t.Parts {
+		n -= SealedLength(t.Parts[i].Length)
+	}
+	return n
+}
+
+// AppendTrailer appends the sealed record and the tail, which end an object. The trailer salt is fresh each time, so an
+// object may be completed repeatedly, with the same parts or others. It returns Check's error for an illegal trailer.
+// Source: FORMAT.md, "Trailer".
+func (k *DataKey) AppendTrailer(dst []byte, objectID *[SaltSize]byte, t *Trailer) ([]byte, error) {
+	var salt [SaltSize]byte
+	rand.Read(salt[:])
+	return k.appendTrailer(dst, objectID, t, &salt)
+}
+
+func (k *DataKey) appendTrailer(dst []byte, objectID *[SaltSize]byte, t *Trailer, salt *[SaltSize]byte) ([]byte, error) {
+	if err := t.Check(); err != nil {
+		return dst, err
+	}
+	sealed := t.SealedLength() - TailSize
+	tail := appendTail(make([]byte, 0, TailSize), uint32(sealed), salt)
+
+	start := len(dst)
+	dst = t.appendRecord(dst)
+	dst = k.trailerAEAD(objectID, salt).Seal(dst[:start], zeroNonce[:], dst[start:], tail)
+	return append(dst, tail...), nil
+}
+
+// appendTail: magic ‖ version ‖ three zeros ‖ size of the sealed record ‖ trailer salt.
+func appendTail(dst []byte, sealed uint32, salt *[SaltSize]byte) []byte {
+	dst = append(dst, tailMagic...)
+	dst = append(dst, formatVersion, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint32(dst, sealed)
+	return append(dst, salt[:]...)
+}
+
+// appendRecord: length ‖ number of parts ‖ checksum ‖ a row for each part.
+func (t *Trailer) appendRecord(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(t.Length))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(t.Parts)))
+	dst = appendChecksum(dst, t.Checksum)
+	for i := range t.Parts {
+		part := &t.Parts[i]
+		dst = appendLength(dst, part.Length)
+		dst = append(dst, byte(part.Algorithm))
+		dst = append(dst, part.Salt[:]...)
+		dst = append(dst, part.Sum[:part.Algorithm.Size()]...)
+	}
+	return dst
+}
+
+// EndLength returns how many of an object's last bytes to read at first for its trailer, from the object's size in the
+// store: all that the trailer can take, but at most 64 KiB; 0 if the size isn't a sealed object's or is 0.
+func EndLength(stored int64) int64 {
+	plain, ok := PlainLength(stored)
+	if !ok || plain == 0 {
+		return 0
+	}
+	return min(recordBound(plain)+TailSize, firstEnd)
+}
+
+// recordBound is the most that the sealed record of an object of plain bytes can take.
+func recordBound(plain int64) int64 {
+	return recordFixed + maxChecksum + possibleParts(plain)*(recordPart+maxChecksum) + TagSize
+}
+
+// OpenTrailer opens the trailer of an object of stored bytes from end, the object's last bytes. If end is too short for
+// the record, it returns no trailer and no error but how many of the last bytes it needs; the number is bounded by the
+// object's size, and by 540,092, before anything in end is believed. Errors: ErrDamaged if stored isn't the size of a sealed
+// object, isn't that of this trailer, or the end isn't a trailer's; ErrVersion for another format's; ErrTampered if a tag
+// doesn't match; ErrFormat or ErrPartition if what was sealed isn't something AppendTrailer seals. end is overwritten and
+// wiped of plaintext; the trailer shares no memory with it.
+// Source: FORMAT.md, "Trailer".
+func (k *DataKey) OpenTrailer(objectID *[SaltSize]byte, stored int64, end []byte) (t *Trailer, need int64, err error) {
+	plain, ok := PlainLength(stored)
+	if !ok || plain == 0 || int64(len(end)) > stored {
+		return nil, 0, fmt.Errorf("trailer: %w", ErrDamaged)
+	}
+	if len(end) < TailSize {
+		return nil, EndLength(stored), nil
+	}
+	tail := end[len(end)-TailSize:]
+	sealed, salt, err := parseTail(tail)
+	if err != nil {
+		return nil, 0, err
+	}
+	if sealed < minRecord || sealed > recordBound(plain) {
+		return nil, 0, fmt.Errorf("trailer: %w", ErrDamaged)
+	}
+	if int64(len(end)) < sealed+TailSize {
+		return nil, sealed + TailSize, nil
+	}
+	record := end[int64(len(end))-TailSize-sealed : len(end)-TailSize]
+	record, err = k.trailerAEAD(objectID, &salt).Open(record[:0], zeroNonce[:], record, tail)
+	if err != nil {
+		return nil, 0, fmt.Errorf("trailer: %w", ErrTampered)
+	}
+	defer clear(record)
+	t, err = parseRecord(record)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case t.Length != plain:
+		return nil, 0, fmt.Errorf("trailer: %w", ErrDamaged)
+	}
+	return t, 0, nil
+}
+
+func parseTail(tail []byte) (sealed int64, salt [SaltSize]byte, err error) {
+	switch {
+	case string(tail[:8]) != tailMagic:
+		return 0, salt, fmt.Errorf("trailer: %w", ErrDamaged)
+	case tail[8] != formatVersion:
+		return 0, salt, fmt.Errorf("trailer: %w", ErrVersion)
+	case tail[9] != 0 || tail[10] != 0 || tail[11] != 0:
+		return 0, salt, fmt.Errorf("trailer: %w", ErrFormat)
+	}
+	copy(salt[:], tail[16:])
+	return int64(binary.BigEndian.Uint32(tail[12:])), salt, nil
+}
+
+// parseRecord accepts exactly what appendRecord writes for a trailer that Check accepts.
+func parseRecord(b []byte) (*Trailer, error) {
+	malformed := fmt.Errorf("trailer: %w", ErrFormat)
+	if len(b) < recordFixed {
+		return nil, malformed
+	}
+	t := &Trailer{Length: int64(binary.BigEndian.Uint64(b))}
+	count := int(binary.BigEndian.Uint16(b[8:]))
+	var ok bool
+	t.Checksum, b, ok = parseChecksum(b[10:])
+	// A row has a least size, so a count that lies is found before it costs memory.
+	if !ok || count > MaxParts || len(b) < count*recordPart {
+		return nil, malformed
+	}
+	t.Parts = make([]Part, count)
+	r := reader{rest: b}
+	for i := range t.Parts {
+		part := &t.Parts[i]
+		head := r.take(recordPart)
+		if head == nil || int(head[5]) >= len(checksumSizes) {
+			return nil, malformed
+		}
+		part.Length, part.Algorithm = parseLength(head), Algorithm(head[5])
+		copy(part.Salt[:], head[6:])
+		copy(part.Sum[:], r.take(part.Algorithm.Size()))
+	}
+	if r.failed || len(r.rest) > 0 {
+		return nil, malformed
+	}
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// appendLength writes a part's length in five bytes, big-endian: MaxPart needs 33 bits.
+func appendLength(dst []byte, n int64) []byte {
+	return append(dst, byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+func parseLength(b []byte) int64 {
+	return int64(b[0])<<32 | int64(binary.BigEndian.Uint32(b[1:]))
+}
