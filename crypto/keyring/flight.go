@@ -1,0 +1,165 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"sealfront/crypto"
+)
+
+// flight is one call of KMS for one entry and those who wait for it. It runs in a goroutine of the keyring's, so that it
+// lives on when the one who caused it leaves.
+type flight struct {
+	ref  Ref
+	blob []byte // nil: generate
+	done chan struct{}
+
+	// Under the keyring's mu; those of the result are only read once done is closed.
+	waiters int
+	began   bool // the one who caused it has been counted; all others were saved a call
+	dropped bool // its answer must not be kept
+	landed  bool
+	key     *bucketKey
+	err     error
+}
+
+// fly returns the flight for id and begins it if there is none. mu is held.
+func (k *Keyring) fly(id identity, ref Ref, blob []byte) (*flight, error) {
+	if f, ok := k.flights[id]; ok {
+		return f, nil
+	}
+	if k.closed {
+		return nil, ErrClosed
+	}
+	ref.Context = maps.Clone(ref.Context)
+	f := &flight{ref: ref, blob: bytes.Clone(blob), done: make(chan struct{})}
+	k.flights[id] = f
+	k.ending.Go(func() { k.run(id, f) })
+	return f, nil
+}
+
+func (k *Keyring) run(id identity, f *flight) {
+	ctx, cancel := context.WithTimeout(k.life, k.options.Timeout)
+	defer cancel()
+	asked := k.options.Now()
+	key, err := k.fetch(ctx, f.ref, f.blob)
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer close(f.done)
+	f.landed, f.key, f.err = true, key, err
+	if !f.dropped {
+		delete(k.flights, id)
+	}
+	if err != nil {
+		return
+	}
+	// Those who wait are users from now on, so that nothing can wipe the key before they take it.
+	key.users = f.waiters
+	if f.dropped || k.closed {
+		key.retire()
+		return
+	}
+	k.keep(id, f, key, asked)
+}
+
+// keep makes the flight's result findable, for a time that counts from asked: KMS may answer late, and what it says is
+// true of the time at which it was asked. mu is held.
+func (k *Keyring) keep(id identity, f *flight, key *bucketKey, asked time.Time) {
+	opening := id
+	if f.blob == nil {
+		opening = f.ref.openingIdentity(key.blob)
+		k.sealing.Add(id, &sealingKey{
+			kmsKey:  key.kmsKey,
+			blob:    key.blob,
+			opening: opening,
+			until:   asked.Add(k.options.SealFor),
+			uses:    f.waiters,
+		})
+	}
+	key.expires = asked.Add(k.options.Lifetime)
+	key.refreshAt = key.expires.Add(-k.options.Lifetime / refreshFraction)
+	k.opening.Remove(opening) // the one it replaces is retired by the callback; Add alone wouldn't call it
+	k.opening.Add(opening, key)
+}
+
+// await waits for the flight's end. With joined, the caller is one of its waiters and gets a Use; without, it gets
+// nothing but the error, and tries again if there is none.
+func (k *Keyring) await(ctx context.Context, f *flight, joined bool) (*Use, error) {
+	if joined {
+		call(k.options.Observer.Miss)
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if joined {
+			k.leave(f)
+		}
+		return nil, fmt.Errorf("wait for bucket key: %w", context.Cause(ctx))
+	}
+	if f.err != nil || !joined {
+		return nil, f.err
+	}
+	k.countSaved(f)
+	return &Use{keyring: k, key: f.key}, nil
+}
+
+// leave takes back a waiter who doesn't wait any longer.
+func (k *Keyring) leave(f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case !f.landed:
+		f.waiters--
+	case f.key != nil:
+		f.key.users--
+		f.key.wipeIfUnused()
+	}
+}
+
+// countSaved counts all who shared the flight but one.
+func (k *Keyring) countSaved(f *flight) {
+	k.mu.Lock()
+	first := !f.began
+	f.began = true
+	k.mu.Unlock()
+	if !first {
+		call(k.options.Observer.Saved)
+	}
+}
+
+// fetch asks KMS: for a new bucket key if blob is nil, else for that in blob.
+func (k *Keyring) fetch(ctx context.Context, ref Ref, blob []byte) (*bucketKey, error) {
+	var plaintext []byte
+	var err error
+	began := k.options.Now()
+	if blob == nil {
+		plaintext, blob, err = k.kms.GenerateDataKey(ctx, ref.KeyARN, ref.Context)
+		k.observeCall("GenerateDataKey", err, began)
+		if err != nil {
+			return nil, fmt.Errorf("generate bucket key: %w", err)
+		}
+	} else {
+		plaintext, err = k.kms.Decrypt(ctx, ref.KeyARN, blob, ref.Context)
+		k.observeCall("Decrypt", err, began)
+		if err != nil {
+			return nil, fmt.Errorf("decrypt bucket key: %w", err)
+		}
+	}
+	defer clear(plaintext)
+	key := &bucketKey{kmsKey: ref.KeyARN, blob: bytes.Clone(blob)}
+	if len(plaintext) != crypto.KeySize || len(blob) == 0 || bytes.Count(plaintext, []byte{0}) == crypto.KeySize {
+		return nil, ErrBadKey
+	}
+	copy(key.secret[:], plaintext)
+	return key, nil
+}
+
+func (k *Keyring) observeCall(name string, err error, began time.Time) {
+	if k.options.Observer.Call != nil {
+		k.options.Observer.Call(name, err, k.options.Now().Sub(began))
+	}
+}

@@ -1,0 +1,308 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// KMS is the key management service, as the keyring needs it. Plaintexts that it returns belong to the keyring, which
+// wipes them. Implementations must be safe for concurrent use and return when ctx ends.
+type KMS interface {
+	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error)
+	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) (plaintext []byte, err error)
+	DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error)
+}
+
+// Errors of the keyring's own; those of KMS pass through, wrapped.
+var (
+	// ErrGone: a Use was used after its Release.
+	ErrGone = errors.New("keyring: bucket key is gone")
+	// ErrClosed: the keyring has been closed.
+	ErrClosed = errors.New("keyring: closed")
+	// ErrBadKey: something isn't a bucket key: KMS answered with other than 32 bytes, with zeros, or a blob is empty.
+	ErrBadKey = errors.New("keyring: unusable bucket key")
+)
+
+// Ref says which bucket key is meant. Two requests share one only if all fields are equal.
+type Ref struct {
+	BucketARN string
+	KeyARN    string            // the KMS key, which the caller has found to be allowed
+	Context   map[string]string // the complete KMS encryption context; not changed by the keyring, nor kept beyond a call of KMS
+	Principal string            // empty unless bucket keys are kept apart by principal
+}
+
+// Observer is told what happens, from any goroutine and with no lock held that its functions could need. Each may be nil.
+type Observer struct {
+	Hit   func() // a request was served from memory
+	Miss  func() // a request had to wait for KMS
+	Saved func() // a request made no KMS call of its own: a hit, or one that shared another's call
+	Call  func(call string, err error, took time.Duration)
+}
+
+// Options are the limits of a Keyring. Zero values give the defaults. They don't change after New.
+type Options struct {
+	SealFor  time.Duration // how long a bucket key seals new objects; default 1 h
+	MaxUses  int           // how many it seals at most; default 1,000,000
+	Lifetime time.Duration // how long its plaintext stays in memory; default 300 s
+	Entries  int           // how many to keep for sealing, and how many for opening; default 4,096
+	Timeout  time.Duration // of a KMS call; default 30 s
+	Now      func() time.Time
+	Observer Observer
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.SealFor, time.Hour)
+	setDefault(&o.MaxUses, 1_000_000)
+	setDefault(&o.Lifetime, 300*time.Second)
+	setDefault(&o.Entries, 4096)
+	setDefault(&o.Timeout, 30*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func setDefault[T int | time.Duration](value *T, otherwise T) {
+	if *value <= 0 {
+		*value = otherwise
+	}
+}
+
+// Keyring keeps bucket keys. It is safe for concurrent use. Close it.
+type Keyring struct {
+	kms     KMS
+	options Options
+
+	// life ends with Close, and with it all that runs in the background.
+	life   context.Context
+	end    context.CancelFunc
+	ending sync.WaitGroup
+
+	mu      sync.Mutex // all below, and users and retired of every entry; never held during a call of KMS
+	closed  bool
+	sealing *simplelru.LRU[identity, *sealingKey]
+	opening *simplelru.LRU[identity, *bucketKey]
+	flights map[identity]*flight
+}
+
+// New returns an empty keyring that asks kms.
+func New(kms KMS, options Options) *Keyring {
+	k := &Keyring{kms: kms, options: options.withDefaults(), flights: make(map[identity]*flight)}
+	k.life, k.end = context.WithCancel(context.Background())
+	var err error
+	if k.sealing, err = simplelru.NewLRU[identity, *sealingKey](k.options.Entries, nil); err == nil {
+		k.opening, err = simplelru.NewLRU(k.options.Entries, func(_ identity, key *bucketKey) { key.retire() })
+	}
+	if err != nil {
+		panic("keyring: internal error: " + err.Error())
+	}
+	k.ending.Go(k.sweep)
+	return k
+}
+
+// Close ends background work, waits for it and wipes every bucket key, those in use when their last user leaves.
+// Requests that wait for KMS get an error.
+func (k *Keyring) Close() {
+	k.mu.Lock()
+	k.closed = true
+	k.mu.Unlock()
+	k.end()
+	k.ending.Wait()
+	k.DropAll()
+}
+
+// Seal returns the bucket key under which new objects of ref are sealed now; it asks KMS for one only if there is none.
+// Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
+func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
+	id := ref.sealingIdentity()
+	for {
+		k.mu.Lock()
+		now := k.options.Now()
+		current, ok := k.sealing.Get(id)
+		if ok && current.usable(now, k.options.MaxUses) {
+			current.uses++
+			if current.shouldRenew(now, &k.options) {
+				current.retryAt = now.Add(k.options.Lifetime / retryFraction)
+				k.fly(id, ref, nil)
+			}
+			use, err := k.open(ctx, ref, current.opening, current.blob, now)
+			if err == nil || ctx.Err() != nil {
+				return use, err
+			}
+			// A role may be allowed to generate and not to decrypt: then the plaintext can't come back, and what is
+			// left is a new key. If KMS is down or the key disabled, generating fails as well.
+			k.forget(id, current)
+			continue
+		}
+		f, err := k.fly(id, ref, nil)
+		if err != nil {
+			k.mu.Unlock()
+			return nil, err
+		}
+		// A key that may seal n objects takes n of those who wait for it; the others need the next one.
+		joined := f.waiters < k.options.MaxUses
+		if joined {
+			f.waiters++
+		}
+		k.mu.Unlock()
+		use, err := k.await(ctx, f, joined)
+		if use != nil || err != nil {
+			return use, err
+		}
+	}
+}
+
+// Open returns the bucket key that is in blob. KMS is asked if it isn't in memory; its answer counts for this ref only,
+// so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors as Seal.
+func (k *Keyring) Open(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
+	if len(blob) == 0 {
+		return nil, ErrBadKey
+	}
+	id := ref.openingIdentity(blob)
+	k.mu.Lock()
+	return k.open(ctx, ref, id, blob, k.options.Now())
+}
+
+// open is Open for whoever holds mu; it releases it.
+func (k *Keyring) open(ctx context.Context, ref Ref, id identity, blob []byte, now time.Time) (*Use, error) {
+	if key, ok := k.opening.Get(id); ok && now.Before(key.expires) {
+		use := key.use(k)
+		if !now.Before(key.refreshAt) {
+			key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
+			k.fly(id, ref, key.blob)
+		}
+		k.mu.Unlock()
+		call(k.options.Observer.Hit)
+		call(k.options.Observer.Saved)
+		return use, nil
+	}
+	f, err := k.fly(id, ref, blob)
+	if err != nil {
+		k.mu.Unlock()
+		return nil, err
+	}
+	f.waiters++
+	k.mu.Unlock()
+	return k.await(ctx, f, true)
+}
+
+// forget makes the next request generate a bucket key.
+func (k *Keyring) forget(id identity, sealed *sealingKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now, ok := k.sealing.Peek(id); ok && now == sealed {
+		k.sealing.Remove(id)
+	}
+}
+
+// SealFresh is Seal with a new bucket key from KMS each time, which serves nobody else and is kept nowhere: for copies.
+func (k *Keyring) SealFresh(ctx context.Context, ref Ref) (*Use, error) {
+	return k.fresh(ctx, ref, nil)
+}
+
+// OpenFresh is Open that asks KMS each time and keeps nothing.
+func (k *Keyring) OpenFresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
+	if len(blob) == 0 {
+		return nil, ErrBadKey
+	}
+	return k.fresh(ctx, ref, blob)
+}
+
+func (k *Keyring) fresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
+	if k.life.Err() != nil {
+		return nil, ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
+	defer cancel()
+	key, err := k.fetch(ctx, ref, blob)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	use := key.use(k)
+	key.retire()
+	return use, nil
+}
+
+// Description is what KMS says of a key.
+type Description struct{ ARN, State, Manager, Spec, Usage string }
+
+// Describe asks KMS about a key by id, ARN or alias. Nothing is kept.
+func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
+	defer cancel()
+	began := k.options.Now()
+	var d Description
+	var err error
+	d.ARN, d.State, d.Manager, d.Spec, d.Usage, err = k.kms.DescribeKey(ctx, keyID)
+	k.observeCall("DescribeKey", err, began)
+	if err != nil {
+		return Description{}, fmt.Errorf("describe KMS key: %w", err)
+	}
+	return d, nil
+}
+
+// Drop forgets all bucket keys under a KMS key, named by its ARN; the next request asks KMS. Those in use are wiped when
+// their last user leaves, and an answer of KMS that is under way isn't kept.
+func (k *Keyring) Drop(kmsKey string) {
+	k.drop(func(key string) bool { return key == kmsKey })
+}
+
+// DropAll is Drop for every KMS key.
+func (k *Keyring) DropAll() {
+	k.drop(func(string) bool { return true })
+}
+
+func (k *Keyring) drop(concerns func(kmsKey string) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range k.sealing.Keys() {
+		if key, ok := k.sealing.Peek(id); ok && concerns(key.kmsKey) {
+			k.sealing.Remove(id)
+		}
+	}
+	for _, id := range k.opening.Keys() {
+		if key, ok := k.opening.Peek(id); ok && concerns(key.kmsKey) {
+			k.opening.Remove(id)
+		}
+	}
+	for id, f := range k.flights {
+		if concerns(f.ref.KeyARN) {
+			f.dropped = true
+			delete(k.flights, id)
+		}
+	}
+}
+
+// sweep wipes keys that nobody asked for since they expired.
+func (k *Keyring) sweep() {
+	ticker := time.NewTicker(max(k.options.Lifetime/10, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-k.life.Done():
+			return
+		case <-ticker.C:
+		}
+		k.mu.Lock()
+		now := k.options.Now()
+		for _, id := range k.opening.Keys() {
+			if key, ok := k.opening.Peek(id); ok && !now.Before(key.expires) {
+				k.opening.Remove(id)
+			}
+		}
+		k.mu.Unlock()
+	}
+}
+
+func call(f func()) {
+	if f != nil {
+		f()
+	}
+}
