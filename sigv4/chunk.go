@@ -1,0 +1,274 @@
+package sigv4
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+)
+
+// minChunk is the least size of a signed chunk that isn't the last.
+const minChunk = 8192
+
+// ChunkReader decodes an aws-chunked body and checks it. The zero value is to be Reset. One goroutine at a time.
+//
+// Read delivers the bytes of a chunk before the chunk's signature is known to be right, and io.EOF only when all is:
+// every chunk's signature, the decoded length, the trailers and their signature. Whoever reads must hold back the
+// effect of the body until io.EOF. Any other error is final and repeated; those that are the client's are *Error, the
+// others come from the reader beneath.
+//
+// Bytes that follow the body's final empty line are left unread or ignored.
+type ChunkReader struct {
+	r   io.Reader
+	o   ChunkOptions
+	err error
+
+	state     chunkState
+	remaining int64 // bytes of the current chunk still to come
+	decoded   int64 // bytes delivered
+	size      int64 // of the current chunk
+	chunks    int64 // begun, the last one included
+
+	buffer     [1024]byte // what was read ahead of need: framing mostly, so that it is small
+	start, end int        // of the unread part of buffer
+
+	digest       hash.Hash // of the current chunk
+	stringToSign []byte    // of the current chunk; only its last lines change
+	previous     int       // offset of the previous signature in it
+	signature    [64]byte  // of the current chunk, as sent
+	computed     []byte
+
+	trailer     [maxTrailerText]byte // memory of fields
+	trailerUsed int
+	fields      []Field
+	sentTrailer [64]byte // x-amz-trailer-signature
+	hasTrailer  bool     // whether it was sent
+}
+
+type chunkState uint8
+
+const (
+	atHeader chunkState = iota // a size line is next
+	inData
+	afterData // the line end of a chunk's data is next
+)
+
+// Reset prepares c to decode what r delivers. r and what o refers to are kept until the next Reset.
+func (c *ChunkReader) Reset(r io.Reader, o ChunkOptions) {
+	c.r, c.o, c.err = r, o, nil
+	c.state, c.remaining, c.decoded, c.size, c.chunks = atHeader, 0, 0, 0, 0
+	c.start, c.end = 0, 0
+	c.fields, c.trailerUsed, c.hasTrailer = c.fields[:0], 0, false
+	if !o.Payload.Chunked() {
+		c.err = fmt.Errorf("sigv4: payload %s is not aws-chunked", o.Payload)
+		return
+	}
+	if !c.signed() {
+		return
+	}
+	if c.digest == nil {
+		c.digest = sha256.New()
+	}
+	s := append(c.stringToSign[:0], "AWS4-HMAC-SHA256-PAYLOAD\n"...)
+	s = append(s, o.a.timestamp[:]...)
+	s = append(s, '\n')
+	s = append(s, o.a.Scope...)
+	s = append(s, '\n')
+	c.previous = len(s)
+	s = append(s, o.a.computed...) // the seed
+	s = append(s, '\n')
+	s = append(s, emptyHash...)
+	s = append(s, '\n')
+	s = append(s, emptyHash...) // the place of the chunk's hash
+	c.stringToSign = s
+}
+
+func (c *ChunkReader) signed() bool { return c.o.Payload != PayloadUnsignedTrailer }
+
+// Trailer returns the trailing headers, names in lower case, once Read has returned io.EOF: none, or the announced
+// one. It is good until the next Reset.
+func (c *ChunkReader) Trailer() []Field {
+	if c.err != io.EOF {
+		return nil
+	}
+	return c.fields
+}
+
+// Read delivers decoded bytes. Reads as large as the rest of a chunk go into p without passing through a buffer.
+func (c *ChunkReader) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := c.read(p)
+	if err != nil {
+		c.err = err
+		return 0, err
+	}
+	return n, nil
+}
+
+func (c *ChunkReader) read(p []byte) (int, error) {
+	for {
+		switch c.state {
+		case atHeader:
+			last, err := c.readHeader()
+			if err != nil {
+				return 0, err
+			}
+			if last {
+				if err := c.readTrailer(); err != nil {
+					return 0, err
+				}
+				return 0, io.EOF
+			}
+			c.state = inData
+		case inData:
+			return c.readData(p)
+		case afterData:
+			line, err := c.readLine()
+			if err != nil {
+				return 0, err
+			}
+			if len(line) != 0 {
+				return 0, incompleteBody()
+			}
+			c.state = atHeader
+		}
+	}
+}
+
+// readData moves data of the current chunk into p. With the chunk's last byte it checks the chunk's signature, and
+// delivers nothing of this read if that is wrong.
+func (c *ChunkReader) readData(p []byte) (int, error) {
+	if int64(len(p)) > c.remaining {
+		p = p[:c.remaining]
+	}
+	var n int
+	if c.start < c.end {
+		n = copy(p, c.buffer[c.start:c.end])
+		c.start += n
+	} else {
+		var err error
+		if n, err = c.fetch(p); err != nil {
+			return 0, err
+		}
+	}
+	if c.signed() {
+		c.digest.Write(p[:n])
+	}
+	c.remaining -= int64(n)
+	c.decoded += int64(n)
+	if c.remaining == 0 {
+		if err := c.checkChunk(); err != nil {
+			return 0, err
+		}
+		c.state = afterData
+	}
+	return n, nil
+}
+
+// readHeader reads a chunk's size line and tells whether the chunk is the last one, of size 0.
+func (c *ChunkReader) readHeader() (last bool, err error) {
+	line, err := c.readLine()
+	if err != nil {
+		return false, err
+	}
+	size, line, ok := cutSize(line)
+	if !ok {
+		return false, incompleteBody()
+	}
+	if c.signed() {
+		if err := c.readSignature(line); err != nil {
+			return false, err
+		}
+		if c.chunks > 0 && c.size < minChunk && size > 0 {
+			return false, refuse("InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than 8192 bytes",
+				Element{"Chunk", strconv.FormatInt(c.chunks+1, 10)}, Element{"BadChunkSize", strconv.FormatInt(c.size, 10)})
+		}
+		c.digest.Reset()
+	} else if len(line) != 0 {
+		return false, incompleteBody()
+	}
+	if size > c.o.DecodedLength-c.decoded || size == 0 && c.decoded < c.o.DecodedLength {
+		return false, refuse("IncompleteBody", wrongNumberOfBytes,
+			Element{"NumberBytesExpected", strconv.FormatInt(c.o.DecodedLength, 10)},
+			Element{"NumberBytesProvided", strconv.FormatUint(uint64(c.decoded)+uint64(size), 10)})
+	}
+	c.chunks++
+	c.size, c.remaining = size, size
+	if size > 0 {
+		return false, nil
+	}
+	return true, c.checkChunk()
+}
+
+// cutSize reads the hexadecimal size at the beginning of a line: at most 16 digits, and no more than an int64 holds.
+func cutSize(line []byte) (size int64, rest []byte, ok bool) {
+	i := 0
+	for ; i < len(line) && unhex[line[i]] < 16; i++ {
+		if i == 16 || size > 1<<59-1 {
+			return 0, nil, false
+		}
+		size = size<<4 | int64(unhex[line[i]])
+	}
+	return size, line[i:], i > 0
+}
+
+// readSignature reads what follows the size in signed mode: ;chunk-signature=64hex, with white space anywhere between.
+func (c *ChunkReader) readSignature(s []byte) error {
+	s = trim(s)
+	if len(s) == 0 || s[0] != ';' {
+		return incompleteBody()
+	}
+	name, value := cut(s[1:], '=')
+	if string(trim(name)) != "chunk-signature" {
+		if containsName(value) {
+			return c.mismatch(s, nil) // S3 takes another extension for a wrong signature
+		}
+		return incompleteBody()
+	}
+	value = trim(value)
+	if len(value) == 0 {
+		return incompleteBody()
+	}
+	if signature, extension := cut(value, ';'); len(signature) < len(value) || extension != nil {
+		return incompleteBody()
+	}
+	if len(value) != len(c.signature) {
+		return c.mismatch(value, nil)
+	}
+	copy(c.signature[:], value)
+	return nil
+}
+
+// checkChunk compares the signature of the chunk whose data has now passed, and takes it as the previous one of the
+// next. Source: STR, "Defining the Chunk Body".
+func (c *ChunkReader) checkChunk() error {
+	if !c.signed() {
+		return nil
+	}
+	var sum [sha256.Size]byte
+	c.digest.Sum(sum[:0])
+	s := c.stringToSign
+	appendHex(s[:len(s)-2*sha256.Size], sum[:])
+	c.computed = c.o.a.key.sign(c.computed[:0], s)
+	if subtle.ConstantTimeCompare(c.computed, c.signature[:]) != 1 {
+		return c.mismatch(c.signature[:], s)
+	}
+	copy(s[c.previous:], c.computed)
+	return nil
+}
+
+func (c *ChunkReader) mismatch(signature, stringToSign []byte) error {
+	if !c.o.verbose {
+		return mismatch(c.o.a.AccessKeyID, signature, nil, nil)
+	}
+	return mismatch(c.o.a.AccessKeyID, signature, stringToSign, c.o.a.canonical.text)
+}
+
+func incompleteBody() error { return refuse("IncompleteBody", terminatedEarly) }

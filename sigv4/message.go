@@ -1,0 +1,93 @@
+package sigv4
+
+// Field is one header line as it was received or is to be sent: the name in any case, the value without its line end.
+type Field struct{ Name, Value []byte }
+
+// Message is the view of a request that signing needs. Nothing in it is copied or kept by this package beyond
+// the call, except where Authentication says that its slices point into the Message it was read from.
+//
+// Take the parts from the wire, not from a framework's idea of them: frameworks decode and clean paths, and move
+// Host and Content-Length out of their header maps. Source: sigv4 sections 2.1 and 2.3 of AWS's S3 API reference.
+type Message struct {
+	Method []byte  // as sent: GET
+	Path   []byte  // raw, still percent-encoded, begins with '/', no query; empty counts as "/"
+	Query  []byte  // raw, without the '?'
+	Header []Field // every header line in order of appearance, Host and Content-Length included
+}
+
+// header returns the value of the first field called name (lower case) and how many there are.
+func (m *Message) header(name string) (value []byte, n int) {
+	for i := range m.Header {
+		if equalName(m.Header[i].Name, name) {
+			if n++; n == 1 {
+				value = trim(m.Header[i].Value)
+			}
+		}
+	}
+	return value, n
+}
+
+// wellFormed tells whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
+// a folded header line has, would let one canonical request stand for two messages.
+func (m *Message) wellFormed() bool {
+	if len(m.Method) == 0 {
+		return false
+	}
+	for _, b := range m.Method {
+		if b <= ' ' || b >= 0x7f {
+			return false
+		}
+	}
+	for i := range m.Header {
+		if len(m.Header[i].Name) == 0 {
+			return false
+		}
+		for _, b := range m.Header[i].Name {
+			if b <= ' ' || b == ':' || b >= 0x7f {
+				return false
+			}
+		}
+		for _, b := range m.Header[i].Value {
+			if b == '\r' || b == '\n' || b == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// equalName tells whether name, in any case, is the lower-case want.
+func equalName(name []byte, want string) bool {
+	if len(name) != len(want) {
+		return false
+	}
+	for i := range name {
+		if lower(name[i]) != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hasNamePrefix tells whether name, in any case, begins with the lower-case prefix.
+func hasNamePrefix(name []byte, prefix string) bool {
+	return len(name) >= len(prefix) && equalName(name[:len(prefix)], prefix)
+}
+
+func lower(b byte) byte {
+	if b-'A' < 26 {
+		return b | 0x20
+	}
+	return b
+}
+
+// trim cuts the optional white space of RFC 9110 from both ends.
+func trim(v []byte) []byte {
+	for len(v) > 0 && (v[0] == ' ' || v[0] == '\t') {
+		v = v[1:]
+	}
+	for len(v) > 0 && (v[len(v)-1] == ' ' || v[len(v)-1] == '\t') {
+		v = v[:len(v)-1]
+	}
+	return v
+}

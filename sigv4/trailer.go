@@ -1,0 +1,145 @@
+package sigv4
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"slices"
+)
+
+const (
+	maxTrailerText  = 512 // all trailer names and values together; the longest legal one takes 65 bytes
+	maxTrailerLines = 16  // repetitions included; two are usual
+)
+
+// readTrailer reads what follows the last chunk, up to the empty line, and checks it.
+func (c *ChunkReader) readTrailer() error {
+	for lines := 0; ; lines++ {
+		if lines == maxTrailerLines {
+			return refuse("MalformedTrailerError", malformedTrailer)
+		}
+		line, err := c.readLine()
+		if err != nil {
+			if lines == 0 && !c.signed() && c.start == c.end && isIncomplete(err) {
+				break // the last empty line may be missing
+			}
+			return err
+		}
+		if len(line) == 0 {
+			break
+		}
+		if err := c.takeTrailer(line); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.o.Payload == PayloadSignedChunksTrailer && !c.hasTrailer:
+		return incompleteBody() // also without any line
+	case c.o.Payload != PayloadSignedChunksTrailer && c.hasTrailer,
+		c.o.Trailer == "" && len(c.fields) > 0,
+		c.o.Trailer != "" && (len(c.fields) != 1 || string(c.fields[0].Name) != c.o.Trailer):
+		return refuse("MalformedTrailerError", malformedTrailer)
+	}
+	if c.o.Payload == PayloadSignedChunksTrailer {
+		if err := c.checkTrailer(); err != nil {
+			return err
+		}
+	}
+	if c.o.Trailer != "" && !validChecksum(c.o.Trailer, c.fields[0].Value) {
+		return refuse("InvalidRequest", "Value for "+c.o.Trailer+" trailing header is invalid.")
+	}
+	return nil
+}
+
+func isIncomplete(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == "IncompleteBody"
+}
+
+// takeTrailer keeps one trailer line. A repeated name replaces the former value.
+func (c *ChunkReader) takeTrailer(line []byte) error {
+	line = bytes.TrimSuffix(line, newline) // AWS's example, and minio-go after it, ends the line with LF CR LF
+	name, value := cut(line, ':')
+	if len(name) == len(line) || !isHeaderList(name) {
+		return refuse("MalformedTrailerError", malformedTrailer)
+	}
+	value = trim(value)
+	if equalName(name, "x-amz-trailer-signature") {
+		c.hasTrailer = true
+		c.sentTrailer = [64]byte{}
+		if len(value) == len(c.sentTrailer) { // else it stays wrong
+			copy(c.sentTrailer[:], value)
+		}
+		return nil
+	}
+	if len(name)+len(value) > len(c.trailer)-c.trailerUsed {
+		return refuse("MalformedTrailerError", malformedTrailer)
+	}
+	f := Field{c.keep(name), c.keep(value)}
+	for i, b := range f.Name {
+		f.Name[i] = lower(b)
+	}
+	if i := slices.IndexFunc(c.fields, func(g Field) bool { return bytes.Equal(g.Name, f.Name) }); i >= 0 {
+		c.fields[i] = f
+		return nil
+	}
+	c.fields = append(c.fields, f)
+	return nil
+}
+
+var newline = []byte("\n")
+
+func (c *ChunkReader) keep(b []byte) []byte {
+	start := c.trailerUsed
+	c.trailerUsed += copy(c.trailer[start:], b)
+	return c.trailer[start:c.trailerUsed:c.trailerUsed]
+}
+
+// checkTrailer compares the trailer's signature. There is at most one trailer, so that nothing needs sorting.
+// Source: TRL, "Calculating the trailing header's signature".
+func (c *ChunkReader) checkTrailer() error {
+	var memory [maxTrailerText]byte
+	canonical := memory[:0]
+	for i := range c.fields {
+		canonical = append(canonical, c.fields[i].Name...)
+		canonical = append(canonical, ':')
+		canonical = append(canonical, c.fields[i].Value...)
+		canonical = append(canonical, '\n')
+	}
+	hash := sha256.Sum256(canonical)
+	a := c.o.a
+	chain := c.stringToSign[c.previous : c.previous+64]
+	s := append(make([]byte, 0, 256), "AWS4-HMAC-SHA256-TRAILER\n"...)
+	s = append(s, a.timestamp[:]...)
+	s = append(s, '\n')
+	s = append(s, a.Scope...)
+	s = append(s, '\n')
+	s = append(s, chain...)
+	s = append(s, '\n')
+	s = appendHex(s, hash[:])
+	c.computed = a.key.sign(c.computed[:0], s)
+	if subtle.ConstantTimeCompare(c.computed, c.sentTrailer[:]) != 1 {
+		return c.mismatch(c.sentTrailer[:], s)
+	}
+	return nil
+}
+
+// validChecksum tells whether value is base64 of the length of a checksum of that name.
+func validChecksum(name string, value []byte) bool {
+	for i := range trailers {
+		if trailers[i].name == name {
+			var decoded [sha256.Size + 2]byte
+			if len(value) != trailers[i].length {
+				return false
+			}
+			_, err := base64.StdEncoding.Strict().Decode(decoded[:], value)
+			return err == nil
+		}
+	}
+	return false
+}
+
+// containsName tells whether an extension list names chunk-signature further on.
+func containsName(s []byte) bool { return bytes.Contains(s, []byte("chunk-signature")) }
