@@ -1,0 +1,141 @@
+package policy
+
+// Need is one permission that an operation asks of its caller.
+type Need struct {
+	Action   string
+	Resource string
+	Mode     Mode // of s3express:CreateSession: what the condition key s3express:SessionMode must allow
+}
+
+const createSession = "s3express:CreateSession"
+
+// regionalActions are the permissions of section 1.2, without their service prefix; general purpose
+// buckets have the same names under s3:, except where generalActions says otherwise.
+var regionalActions = [numOperations]string{
+	CreateBucket:                    "CreateBucket",
+	DeleteBucket:                    "DeleteBucket",
+	ListDirectoryBuckets:            "ListAllMyDirectoryBuckets",
+	PutBucketPolicy:                 "PutBucketPolicy",
+	GetBucketPolicy:                 "GetBucketPolicy",
+	DeleteBucketPolicy:              "DeleteBucketPolicy",
+	PutBucketEncryption:             "PutEncryptionConfiguration",
+	DeleteBucketEncryption:          "PutEncryptionConfiguration",
+	GetBucketEncryption:             "GetEncryptionConfiguration",
+	PutBucketLifecycleConfiguration: "PutLifecycleConfiguration",
+	DeleteBucketLifecycle:           "PutLifecycleConfiguration",
+	GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
+}
+
+var generalActions = [numOperations]string{
+	ListBuckets:             "s3:ListAllMyBuckets",
+	GetBucketLocation:       "s3:GetBucketLocation",
+	HeadBucket:              "s3:ListBucket",
+	ListObjects:             "s3:ListBucket",
+	ListObjectsV2:           "s3:ListBucket",
+	ListMultipartUploads:    "s3:ListBucketMultipartUploads",
+	ListParts:               "s3:ListMultipartUploadParts",
+	AbortMultipartUpload:    "s3:AbortMultipartUpload",
+	GetObject:               "s3:GetObject",
+	HeadObject:              "s3:GetObject",
+	GetObjectAttributes:     "s3:GetObjectAttributes",
+	DeleteObject:            "s3:DeleteObject",
+	PutObject:               "s3:PutObject",
+	PostObject:              "s3:PutObject",
+	CopyObject:              "s3:PutObject",
+	CreateMultipartUpload:   "s3:PutObject",
+	UploadPart:              "s3:PutObject",
+	UploadPartCopy:          "s3:PutObject",
+	CompleteMultipartUpload: "s3:PutObject",
+}
+
+// The actions with both prefixes, made once so that no request has to.
+var expressActions, s3Actions = prefixed("s3express:"), prefixed("s3:")
+
+func prefixed(service string) (actions [numOperations]string) {
+	for op, name := range regionalActions {
+		if name != "" {
+			actions[op] = service + name
+		}
+	}
+	return actions
+}
+
+// BucketARN returns the ARN of a bucket with this name that is in partition aws; a bucket's own record
+// comes before it, since ARNs are written down when buckets are made.
+func BucketARN(name, region, account string) string {
+	if KindOf(name) == Directory {
+		return "arn:aws:s3express:" + region + ":" + account + ":bucket/" + name
+	}
+	return "arn:aws:s3:::" + name
+}
+
+// ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and
+// returns it. key is the object's key, used for general purpose buckets only. keyARN is the KMS key of
+// what is written or read, "" without SSE-KMS and for a HeadObject without checksum mode. DeleteObjects on a general purpose bucket needs nothing
+// by itself: ask for DeleteObject key by key. A copy needs SourceActions too.
+func ActionsFor(dst []Need, op Operation, kind Kind, bucketARN, key, keyARN string) []Need {
+	if need, ok := objectNeed(op, kind, bucketARN, key); ok {
+		dst = append(dst, need)
+	}
+	if keyARN == "" {
+		return dst
+	}
+	generate, decrypt := kmsNeeds(op, kind)
+	if generate {
+		dst = append(dst, Need{Action: "kms:GenerateDataKey", Resource: keyARN})
+	}
+	if decrypt {
+		dst = append(dst, Need{Action: "kms:Decrypt", Resource: keyARN})
+	}
+	return dst
+}
+
+// SourceActions appends what a copy needs on its source.
+func SourceActions(dst []Need, kind Kind, bucketARN, key, keyARN string) []Need {
+	if need, ok := objectNeed(GetObject, kind, bucketARN, key); ok {
+		dst = append(dst, need)
+	}
+	if keyARN != "" {
+		dst = append(dst, Need{Action: "kms:Decrypt", Resource: keyARN})
+	}
+	return dst
+}
+
+// objectNeed returns the permission on bucket or object.
+func objectNeed(op Operation, kind Kind, bucketARN, key string) (need Need, ok bool) {
+	need = Need{Action: generalActions[op], Resource: bucketARN}
+	switch {
+	case op == ListDirectoryBuckets:
+		return Need{Action: expressActions[op], Resource: "*"}, true
+	case op == ListBuckets:
+		need.Resource = "*"
+	case kind == Directory && op.Regional():
+		need.Action = expressActions[op]
+	case kind == Directory:
+		need.Action = createSession
+		if op.AllowedReadOnly() {
+			need.Mode = ReadOnly
+		}
+	case op == DeleteObjects:
+		return Need{}, false
+	case op.OnObject() || op == PostObject:
+		need.Resource = bucketARN + "/" + key
+	case need.Action == "":
+		need.Action = s3Actions[op]
+	}
+	return need, true
+}
+
+// kmsNeeds says which KMS permissions the caller needs on the key: reading needs GenerateDataKey too in
+// directory buckets (R25), where bucket keys are always on.
+func kmsNeeds(op Operation, kind Kind) (generate, decrypt bool) {
+	switch op {
+	case CreateSession, PutBucketEncryption, CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload:
+		return true, true
+	case PutObject, PostObject, CopyObject:
+		return true, kind == Directory && op != CopyObject
+	case GetObject, HeadObject, GetObjectAttributes:
+		return kind == Directory, true
+	}
+	return false, false
+}

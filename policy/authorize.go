@@ -1,0 +1,123 @@
+package policy
+
+// Caller is who asks.
+type Caller struct {
+	Principal string     // ARN: arn:aws:iam::account:user/name
+	Account   string     // 12 digits
+	Policy    *Permitter // the identity's policy; nil allows nothing
+	Values    Values     // further condition keys, such as aws:sourceip; may be nil
+}
+
+// Target is what the request is about.
+type Target struct {
+	Kind         Kind
+	BucketARN    string
+	Key          string
+	KeyARN       string        // the KMS key that is written under or read from, "" for none
+	BucketPolicy *BucketPolicy // nil: the bucket has none
+}
+
+// Authorize decides whether the caller has every permission that op needs on t: the identity's policy or
+// the bucket's allows, and neither denies. Zonal requests signed with a session have been authorized
+// when it was made and don't come here; regional ones do, as the principal behind the session (REG-1).
+// mode is that of the session to be made for CreateSession, and isn't looked at for other operations.
+func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refusal {
+	var buf [4]Need
+	needs := ActionsFor(buf[:0], op, t.Kind, t.BucketARN, t.Key, t.KeyARN)
+	if op == CreateSession {
+		needs[0].Mode = mode
+	}
+	return authorize(op, r, c, t, needs)
+}
+
+// AuthorizeSource decides the same for the source of a copy. t is the source.
+func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
+	var buf [4]Need
+	return authorize(GetObject, r, c, t, SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN))
+}
+
+func authorize(op Operation, r *Request, c *Caller, t *Target, needs []Need) *Refusal {
+	for i := range needs {
+		if !permitted(op, r, c, t, &needs[i]) {
+			return accessDenied("1.2")
+		}
+	}
+	return nil
+}
+
+// permitted answers one need. Who may open a ReadWrite session may also read, so a need for ReadOnly is
+// met by a permission for either, unless a session is asked for in just that mode.
+func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool {
+	values := &r.conditions
+	*values = conditionValues{r: r, keyARN: t.KeyARN, principal: c.Principal, account: c.Account, more: c.Values}
+	if need.Action != createSession {
+		return granted(c, t, need, values)
+	}
+	values.mode = need.Mode.String()
+	if granted(c, t, need, values) {
+		return true
+	}
+	if op == CreateSession || need.Mode == ReadWrite {
+		return false
+	}
+	values.mode = ReadWrite.String()
+	return granted(c, t, need, values)
+}
+
+func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
+	identity := c.Policy.Verdict(need.Action, need.Resource, values)
+	if identity == Denied || t.BucketPolicy == nil {
+		return identity == Allowed
+	}
+	bucket := t.BucketPolicy.permitter.verdict(c.Principal, c.Account, need.Action, need.Resource, values)
+	return bucket != Denied && (identity == Allowed || bucket == Allowed)
+}
+
+// conditionValues answers the condition keys that follow from the request itself, then those of the
+// caller. It lives in the Request so that asking costs no allocation.
+type conditionValues struct {
+	r                  *Request
+	mode               string
+	keyARN             string
+	principal, account string
+	more               Values
+}
+
+// Value returns the value of a condition key in lower case.
+func (v *conditionValues) Value(key string) (string, bool) {
+	switch key {
+	case "s3express:sessionmode":
+		return v.mode, v.mode != ""
+	case "s3express:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id":
+		return v.keyARN, v.keyARN != ""
+	case "aws:securetransport":
+		if v.r.TLS {
+			return "true", true
+		}
+		return "false", true
+	case "aws:principalarn":
+		return v.principal, v.principal != ""
+	case "aws:principalaccount":
+		return v.account, v.account != ""
+	}
+	d := v.r.inspect()
+	switch key {
+	case "s3:prefix":
+		return d.query(qPrefix), d.asks(qPrefix)
+	case "s3:delimiter":
+		return d.query(qDelimiter), d.asks(qDelimiter)
+	case "s3:max-keys":
+		return d.query(qMaxKeys), d.asks(qMaxKeys)
+	}
+	for _, service := range [...]string{"s3:", "s3express:"} {
+		if len(key) > len(service) && key[:len(service)] == service {
+			if value, ok := v.r.Value(key[len(service):]); ok {
+				return value, true
+			}
+		}
+	}
+	if v.more != nil {
+		return v.more.Value(key)
+	}
+	return "", false
+}

@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxPolicySize is S3's limit for a bucket policy, in bytes of JSON.
+const maxPolicySize = 20 << 10
+
+// BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may ask it.
+type BucketPolicy struct {
+	permitter *Permitter
+}
+
+// ParseBucketPolicy reads and checks the JSON of a bucket policy for the bucket with the given kind and
+// ARN. In a policy of a directory bucket only the action s3express:CreateSession may be named, and only
+// the bucket as resource; in one of a general purpose bucket actions of s3, and the bucket or its
+// objects. What can't be understood is refused (MalformedPolicy), never ignored.
+func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPolicy, *Refusal) {
+	if len(document) > maxPolicySize {
+		return nil, malformedPolicy("Policy exceeds the maximum allowed document size.", "")
+	}
+	var doc struct {
+		Version   string
+		ID        string `json:"Id"`
+		Statement json.RawMessage
+	}
+	if trimmed := bytes.TrimSpace(document); len(trimmed) == 0 || trimmed[0] != '{' || decodeStrict(document, &doc) != nil {
+		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
+	}
+	if doc.Version != "" && doc.Version != "2012-10-17" && doc.Version != "2008-10-17" {
+		return nil, malformedPolicy("The policy must contain a valid version string", "Version")
+	}
+	var list []bucketStatement
+	var err error
+	if body := bytes.TrimSpace(doc.Statement); len(body) > 0 && body[0] == '{' {
+		list = make([]bucketStatement, 1)
+		err = decodeStrict(body, &list[0])
+	} else {
+		err = decodeStrict(body, &list)
+	}
+	if err != nil || len(list) == 0 {
+		return nil, malformedPolicy("Missing or invalid field Statement", "Statement")
+	}
+	p := &Permitter{}
+	for i := range list {
+		c, refusal := compileBucketStatement(i, &list[i], kind, bucketARN)
+		if refusal != nil {
+			return nil, refusal
+		}
+		p.statements = append(p.statements, c)
+	}
+	return &BucketPolicy{p}, nil
+}
+
+// bucketStatement is a statement of a bucket policy as JSON has it.
+type bucketStatement struct {
+	Sid       string
+	Effect    string
+	Principal principals
+	Action    oneOrMany
+	Resource  oneOrMany
+	Condition map[string]map[string]oneOrMany
+}
+
+func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiled, *Refusal) {
+	detail := fmt.Sprintf("Statement[%d]", i)
+	conditions := make(map[string]map[string][]string)
+	for operator, block := range s.Condition {
+		conditions[operator] = make(map[string][]string)
+		for key, values := range block {
+			conditions[operator][key] = values
+		}
+	}
+	c, faults := compile(detail, Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource, Condition: conditions})
+	if len(faults) > 0 {
+		return c, malformedPolicy(faults[0].Error(), detail)
+	}
+	if len(s.Principal) == 0 {
+		return c, malformedPolicy("Invalid principal in policy", detail)
+	}
+	for _, p := range s.Principal {
+		if p != "*" && !isAccount(p) && (arnField(p, 2) != "iam" && arnField(p, 2) != "sts" || !isAccount(accountOf(p))) {
+			return c, malformedPolicy("Invalid principal in policy", p)
+		}
+	}
+	for _, a := range c.actions {
+		if kind == Directory && a != strings.ToLower(createSession) || kind == General && a != "*" && !strings.HasPrefix(a, "s3:") {
+			return c, malformedPolicy("Policy has invalid action", a)
+		}
+	}
+	for _, r := range c.resources {
+		if r != bucketARN && (kind == Directory || !strings.HasPrefix(r, bucketARN+"/")) {
+			return c, malformedPolicy("Policy has invalid resource", r)
+		}
+	}
+	c.principals = s.Principal
+	return c, nil
+}
+
+func malformedPolicy(message, detail string) *Refusal {
+	if detail == "" {
+		return refuse("7.2", codeMalformedPolicy, message)
+	}
+	return refuse("7.2", codeMalformedPolicy, message, "Detail", detail)
+}
+
+// decodeStrict reads one JSON value with known fields and nothing after it.
+func decodeStrict(data []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("text after the end")
+	}
+	return nil
+}
+
+// oneOrMany is a string or a list of strings; booleans and numbers count as their text, as in AWS policies.
+type oneOrMany []string
+
+// UnmarshalJSON accepts a scalar or a list of scalars.
+func (l *oneOrMany) UnmarshalJSON(data []byte) error {
+	var list []json.RawMessage
+	if data[0] != '[' {
+		list = []json.RawMessage{data}
+	} else if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	*l = nil
+	for _, item := range list {
+		switch item[0] {
+		case '{', '[', 'n':
+			return errors.New("not a string")
+		case '"':
+			var s string
+			if err := json.Unmarshal(item, &s); err != nil {
+				return err
+			}
+			*l = append(*l, s)
+		default:
+			*l = append(*l, string(item))
+		}
+	}
+	return nil
+}
+
+// principals is "*" or an object with AWS principals.
+type principals []string
+
+// UnmarshalJSON accepts "*" and {"AWS": one or many}.
+func (p *principals) UnmarshalJSON(data []byte) error {
+	if data[0] == '"' {
+		if string(data) != `"*"` {
+			return errors.New("a principal must be * or an object")
+		}
+		*p = principals{"*"}
+		return nil
+	}
+	var object struct{ AWS oneOrMany }
+	if err := decodeStrict(data, &object); err != nil {
+		return err
+	}
+	*p = principals(object.AWS)
+	return nil
+}

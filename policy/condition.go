@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Values answers what a policy's conditions ask for: the value of a condition key, given in lower case,
+// such as aws:sourceip or aws:principaltag/team.
+type Values interface {
+	Value(key string) (value string, ok bool)
+}
+
+// MapValues is a Values; keys are in lower case.
+type MapValues map[string]string
+
+// Value returns the value of key.
+func (m MapValues) Value(key string) (string, bool) {
+	v, ok := m[key]
+	return v, ok
+}
+
+// condition is one line of a condition block: operator, key, and the values of which one must match.
+type condition struct {
+	test     func(actual, wanted string) bool
+	negated  bool // no value may match
+	ifExists bool // an absent key is fine
+	null     bool // asks whether the key is absent
+	key      string
+	values   []string
+}
+
+// operators are the condition operators by name; those with Not are derived from them.
+var operators = map[string]func(actual, wanted string) bool{
+	"StringEquals":             func(a, w string) bool { return a == w },
+	"StringEqualsIgnoreCase":   strings.EqualFold,
+	"StringLike":               func(a, w string) bool { return match(w, a) },
+	"ArnEquals":                func(a, w string) bool { return match(w, a) },
+	"ArnLike":                  func(a, w string) bool { return match(w, a) },
+	"Bool":                     strings.EqualFold,
+	"NumericEquals":            func(a, w string) bool { return compare(number, a, w, 0, 0) },
+	"NumericLessThan":          func(a, w string) bool { return compare(number, a, w, -1, -1) },
+	"NumericLessThanEquals":    func(a, w string) bool { return compare(number, a, w, -1, 0) },
+	"NumericGreaterThan":       func(a, w string) bool { return compare(number, a, w, 1, 1) },
+	"NumericGreaterThanEquals": func(a, w string) bool { return compare(number, a, w, 0, 1) },
+	"DateEquals":               func(a, w string) bool { return compare(date, a, w, 0, 0) },
+	"DateLessThan":             func(a, w string) bool { return compare(date, a, w, -1, -1) },
+	"DateLessThanEquals":       func(a, w string) bool { return compare(date, a, w, -1, 0) },
+	"DateGreaterThan":          func(a, w string) bool { return compare(date, a, w, 1, 1) },
+	"DateGreaterThanEquals":    func(a, w string) bool { return compare(date, a, w, 0, 1) },
+	"IpAddress":                inPrefix,
+}
+
+// compileCondition makes a condition of an operator, a key and its values.
+func compileCondition(operator, key string, values []string) (condition, error) {
+	c := condition{key: strings.ToLower(key), values: slices.Clone(values)}
+	name, ifExists := strings.CutSuffix(operator, "IfExists")
+	c.ifExists = ifExists
+	if name == "Null" {
+		c.null = true
+		for _, v := range values {
+			if v != "true" && v != "false" {
+				return c, fmt.Errorf("the value of Null must be true or false")
+			}
+		}
+	} else if c.test = operators[name]; c.test == nil {
+		for _, prefix := range [...]string{"String", "Arn", "Numeric", "Date", "Ip"} {
+			rest, cut := strings.CutPrefix(name, prefix+"Not")
+			if name == "NotIpAddress" {
+				prefix, rest, cut = "", "IpAddress", true
+			}
+			if cut {
+				c.test, c.negated = operators[prefix+rest], true
+				break
+			}
+		}
+		if c.test == nil {
+			return c, fmt.Errorf("unknown condition operator %q", operator)
+		}
+	}
+	if key == "" || !strings.Contains(key, ":") {
+		return c, fmt.Errorf("%q is no condition key", key)
+	}
+	if len(values) == 0 {
+		return c, fmt.Errorf("condition %s has no value", key)
+	}
+	for _, v := range values {
+		if strings.Contains(v, "${") {
+			return c, fmt.Errorf("policy variables are not supported: %q", v)
+		}
+		if !wellFormed(name, v) {
+			return c, fmt.Errorf("%q is no value for %s", v, operator)
+		}
+	}
+	return c, nil
+}
+
+// wellFormed refuses values that could never match, so that a typing error doesn't silently open or
+// close a door.
+func wellFormed(operator, value string) bool {
+	switch {
+	case strings.HasPrefix(operator, "Numeric"):
+		_, ok := number(value)
+		return ok
+	case strings.HasPrefix(operator, "Date"):
+		_, ok := date(value)
+		return ok
+	case strings.HasSuffix(operator, "IpAddress"):
+		_, ok := parsePrefix(value)
+		return ok
+	case operator == "Bool":
+		return value == "true" || value == "false"
+	}
+	return true
+}
+
+// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists.
+func (c *condition) holds(values Values) bool {
+	actual, given := "", false
+	if values != nil {
+		actual, given = values.Value(c.key)
+	}
+	if c.null {
+		return slices.Contains(c.values, strconv.FormatBool(!given))
+	}
+	if !given {
+		return c.negated || c.ifExists
+	}
+	for _, wanted := range c.values {
+		if c.test(actual, wanted) {
+			return !c.negated
+		}
+	}
+	return c.negated
+}
+
+// compare reports whether actual compares to wanted as low to high say (-1 less, 0 equal, 1 greater).
+func compare(read func(string) (float64, bool), actual, wanted string, low, high int) bool {
+	a, ok1 := read(actual)
+	w, ok2 := read(wanted)
+	sign := 0
+	switch {
+	case a < w:
+		sign = -1
+	case a > w:
+		sign = 1
+	}
+	return ok1 && ok2 && low <= sign && sign <= high
+}
+
+func number(s string) (float64, bool) {
+	n, err := strconv.ParseFloat(s, 64)
+	return n, err == nil && n == n
+}
+
+// date reads an ISO 8601 time or seconds since 1970.
+func date(s string) (float64, bool) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return float64(t.Unix()), true
+	}
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return float64(t.Unix()), true
+	}
+	return number(s)
+}
+
+func parsePrefix(s string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+func inPrefix(actual, wanted string) bool {
+	address, err := netip.ParseAddr(actual)
+	prefix, ok := parsePrefix(wanted)
+	return err == nil && ok && prefix.Contains(address.Unmap())
+}

@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"strings"
+)
+
+// EncryptionRule is what the body of PutBucketEncryption asks for.
+type EncryptionRule struct {
+	Algorithm string // AES256, aws:kms or aws:kms:dsse
+	KeyID     string // as given; "" when absent
+	BucketKey bool
+	Blocks    bool // BlockedEncryptionTypes is there
+}
+
+// ParseEncryptionConfiguration reads the body of PutBucketEncryption. What isn't exactly one rule of the
+// published schema is MalformedXML (row PBE-19).
+func ParseEncryptionConfiguration(body []byte) (EncryptionRule, *Refusal) {
+	var doc struct {
+		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
+		Rules   []struct {
+			Defaults []struct {
+				Algorithm []string   `xml:"SSEAlgorithm"`
+				KeyID     []string   `xml:"KMSMasterKeyID"`
+				Unknown   []strayXML `xml:",any"`
+			} `xml:"ApplyServerSideEncryptionByDefault"`
+			BucketKey []string   `xml:"BucketKeyEnabled"`
+			Blocked   []strayXML `xml:"BlockedEncryptionTypes"`
+			Unknown   []strayXML `xml:",any"`
+		} `xml:"Rule"`
+		Unknown []strayXML `xml:",any"`
+	}
+	if !decodeXML(body, &doc) || len(doc.Rules) != 1 || len(doc.Unknown) != 0 {
+		return EncryptionRule{}, malformedXML("PBE-19")
+	}
+	rule := doc.Rules[0]
+	if len(rule.Defaults) != 1 || len(rule.Unknown) != 0 || len(rule.BucketKey) > 1 {
+		return EncryptionRule{}, malformedXML("PBE-19")
+	}
+	byDefault := rule.Defaults[0]
+	if len(byDefault.Algorithm) != 1 || len(byDefault.KeyID) > 1 || len(byDefault.Unknown) != 0 {
+		return EncryptionRule{}, malformedXML("PBE-19")
+	}
+	parsed := EncryptionRule{Algorithm: strings.TrimSpace(byDefault.Algorithm[0]), Blocks: len(rule.Blocked) != 0}
+	switch parsed.Algorithm {
+	case "AES256", "aws:kms", "aws:kms:dsse":
+	default:
+		return EncryptionRule{}, malformedXML("PBE-19")
+	}
+	if len(byDefault.KeyID) == 1 {
+		parsed.KeyID = strings.TrimSpace(byDefault.KeyID[0])
+	}
+	if len(rule.BucketKey) == 1 {
+		switch strings.TrimSpace(rule.BucketKey[0]) {
+		case "true", "1":
+			parsed.BucketKey = true
+		case "false", "0":
+		default:
+			return EncryptionRule{}, malformedXML("PBE-19")
+		}
+	}
+	return parsed, nil
+}
+
+// BucketConfiguration is what the body of CreateBucket asks for.
+type BucketConfiguration struct {
+	LocalZone bool // Location type LocalZone
+	Tagged    bool // tags were given
+}
+
+// ParseCreateBucketConfiguration reads the body of CreateBucket for the bucket with this name, section 6.9.
+// Directory buckets need a body whose Location names the zone in the bucket's name; general purpose
+// buckets may have none, or a LocationConstraint equal to region.
+func ParseCreateBucketConfiguration(body []byte, name BucketName, region string) (BucketConfiguration, *Refusal) {
+	var doc struct {
+		XMLName  xml.Name `xml:"CreateBucketConfiguration"`
+		Location *struct {
+			Name string `xml:"Name"`
+			Type string `xml:"Type"`
+		} `xml:"Location"`
+		Bucket *struct {
+			DataRedundancy string `xml:"DataRedundancy"`
+			Type           string `xml:"Type"`
+		} `xml:"Bucket"`
+		Constraint *string `xml:"LocationConstraint"`
+		Tags       struct {
+			Tag []strayXML `xml:"Tag"`
+		} `xml:"Tags"`
+		Unknown []strayXML `xml:",any"`
+	}
+	empty := len(bytes.TrimSpace(body)) == 0
+	if !empty && (!decodeXML(body, &doc) || len(doc.Unknown) != 0) {
+		return BucketConfiguration{}, malformedXML("6.9")
+	}
+	tagged := len(doc.Tags.Tag) != 0
+	if name.Kind == General {
+		switch {
+		case doc.Bucket != nil || doc.Location != nil:
+			return BucketConfiguration{}, refuse("6.9", codeInvalidBucketName, "The name of a directory bucket must have the form base-name--zone-id--x-s3.", "BucketName", name.Base)
+		case doc.Constraint != nil && *doc.Constraint != "" && *doc.Constraint != region:
+			return BucketConfiguration{}, refuse("6.9", codeInvalidLocation, "The specified location-constraint is not valid", "LocationConstraint", *doc.Constraint)
+		}
+		return BucketConfiguration{Tagged: tagged}, nil
+	}
+	full := name.Base + "--" + name.Zone + directorySuffix
+	if empty || doc.Location == nil || doc.Bucket == nil || doc.Constraint != nil || doc.Bucket.Type != "Directory" {
+		return BucketConfiguration{}, invalidRequest("6.9", "A directory bucket needs a CreateBucketConfiguration with Location and Bucket.")
+	}
+	if doc.Location.Name != name.Zone {
+		return BucketConfiguration{}, refuse("6.9", codeInvalidBucketName, "The zone in the bucket name must be the zone of the location.", "BucketName", full)
+	}
+	redundancy := doc.Bucket.DataRedundancy
+	switch doc.Location.Type {
+	case "AvailabilityZone", "":
+		if redundancy == "SingleAvailabilityZone" || redundancy == "" {
+			return BucketConfiguration{Tagged: tagged}, nil
+		}
+	case "LocalZone":
+		if redundancy == "SingleLocalZone" || redundancy == "" {
+			return BucketConfiguration{LocalZone: true, Tagged: tagged}, nil
+		}
+	}
+	return BucketConfiguration{}, malformedXML("6.9")
+}
+
+// strayXML stands for an element whose contents don't matter.
+type strayXML struct {
+	XMLName xml.Name
+}
+
+// decodeXML reads one whole document, with nothing but white space and comments after it.
+func decodeXML(body []byte, doc any) bool {
+	dec := xml.NewDecoder(bytes.NewReader(body))
+	if dec.Decode(doc) != nil {
+		return false
+	}
+	for {
+		token, err := dec.Token()
+		switch t := token.(type) {
+		case nil:
+			return err == io.EOF
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) != 0 {
+				return false
+			}
+		case xml.Comment:
+		default:
+			return false
+		}
+	}
+}

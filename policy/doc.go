@@ -1,0 +1,50 @@
+// Package policy decides about every S3 request, or refuses it. It is pure: it asks no clock, no
+// network and no memory of its own, only the request and the facts it is given, so that every decision
+// can be repeated and explained.
+//
+//	method, path, query, headers ─► Classify ─► Operation
+//	request by itself            ─► CheckRequest
+//	session or long-term key     ─► DecideSession ─► what the session counts for now
+//	bucket, session, headers     ─► DecideEncryption ─► Decision: key, context, response headers
+//	TLS, signature version       ─► DecideTLS, DecideSignature
+//	identity and bucket policies ─► Authorize
+//	bucket's record              ─► CheckBucket               each may answer a *Refusal instead
+//
+// That is also the order in which a gateway asks; reads ask DecideTLS again, last, when the object's
+// encryption is known. PutBucketEncryption has two steps of its own, KeyToDescribe and
+// DecideBucketEncryption, with a question to KMS between them.
+//
+// Directory buckets (base--zone--x-s3) follow the published behaviour of S3 Express One Zone, row by
+// row; rows have ids (PUT-4, CS-9), and every Decision and Refusal names its row. Where Amazon has
+// published nothing the choice is ours and Why says so in a word. General purpose buckets take the same
+// path with freer rules.
+//
+// # Promises
+//
+//   - Every row gives the answer the reference gives: TestRows, TestEveryRowIsCovered.
+//   - Every operation S3 has is recognised, and is decided or refused: TestEveryOperationIsDecidedOrRefused.
+//   - No request is taken for another one because a parameter or header came twice, in the query of a
+//     presigned URL, or in other letters: FuzzClassify, TestHeadersInTheQueryCount.
+//   - A request without encryption headers is decided without an allocation: TestDecidingAllocatesNothing.
+//   - An explicit Deny wins, and what isn't understood in a policy is refused when the policy is read:
+//     TestDenyWins, TestPoliciesWithFaultsAreRefused.
+//   - A Refusal's code is one of Codes: TestRows.
+//
+// # Not here
+//
+// Signatures and session tokens are opened elsewhere; this package is told the outcome. What needs the
+// stored object (conditions, sizes, checksums) is decided where the object is. Limits of the store
+// behind the proxy are its client's business.
+//
+// # Decisions
+//
+// A key that can't be the bucket's is refused before the session is compared, and a bucket that never
+// had a key before both, so that the message names the nearest cause. PutBucketEncryption asks KMS
+// about the key before it looks whether the bucket is bound to another: the rows for unknown, disabled
+// and foreign keys hold in any state. A permission for ReadWrite sessions also permits reads that are
+// signed with a long-term key. Parameters and x-amz- headers that are given twice with different
+// values are refused, since two readers of one request could otherwise see two requests.
+//
+// Sources: Amazon S3 User Guide, "Specifying server-side encryption with AWS KMS (SSE-KMS) for new object
+// uploads in directory buckets"; S3 API Reference; the S3 service model.
+package policy

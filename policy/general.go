@@ -1,0 +1,110 @@
+package policy
+
+// Rows of general purpose buckets, which the behaviour reference doesn't number.
+const (
+	generalDefault = "GP-1" // no header: the bucket's default
+	generalManaged = "GP-2" // AES256
+	generalKMS     = "GP-3" // aws:kms with a key
+	generalNoKey   = "GP-4" // aws:kms without a key
+	generalContext = "GP-5" // a context that can't be used
+	generalAllowed = "GP-6" // a key that may not be used
+)
+
+// decideGeneral decides the operations that take encryption headers, for a general purpose bucket:
+// every request may choose, among all permitted keys, with a bucket key or without, and with pairs
+// beside the default context.
+func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders) (Decision, *Refusal) {
+	d := Decision{Row: generalDefault, Encryption: b.Default, ShowsEncryption: true}
+	switch h.sse {
+	case NoSSE:
+		if h.context != "" && b.Default.SSE != SSEKMS {
+			return Decision{}, refuse("H-4", codeInvalidArgument, needsKMSText, "ArgumentName", headerNames[hSse])
+		}
+	case SSES3:
+		if h.context != "" {
+			return Decision{}, refuse("H-4", codeInvalidArgument, needsKMSText, "ArgumentName", headerNames[hSse])
+		}
+		d.Row, d.Encryption = generalManaged, Encryption{SSE: SSES3}
+	case SSEKMS:
+		if refusal := chooseKey(&d, b, o, h.key); refusal != nil {
+			return Decision{}, refusal
+		}
+	}
+	if d.Encryption.SSE != SSEKMS {
+		d.Encryption.BucketKey = false
+		return d, nil
+	}
+	if h.context != "" {
+		context, _ := parseContext(h.context)
+		if value, given := context[generalContextName]; given && value != b.ARN {
+			return Decision{}, invalidArgument(generalContext, headerNames[hSseContext], h.context, "The encryption context must not replace the default pair "+generalContextName+".")
+		}
+		delete(context, generalContextName)
+		d.Encryption.Context, d.EchoContext = context, h.context
+	}
+	if h.bucketKey != "" {
+		d.Encryption.BucketKey = h.bucketKey == "true"
+	}
+	if op == CopyObject && copiesDirectory(r, b) {
+		d.Encryption.BucketKey = false
+	}
+	d.BucketKeyHeader = d.Encryption.BucketKey
+	return d, nil
+}
+
+// chooseKey decides which key aws:kms means. The bucket's setting for bucket keys stays in force.
+func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
+	d.Row = generalKMS
+	if key == "" {
+		d.Row = generalNoKey
+		switch {
+		case b.Default.SSE == SSEKMS:
+			return nil
+		case o.DefaultKey == "":
+			return invalidArgument(generalNoKey, headerNames[hSseKey], "", "x-amz-server-side-encryption-aws-kms-key-id is required: there is no AWS managed key here.")
+		}
+		d.Encryption = Encryption{SSE: SSEKMS, KeyARN: o.DefaultKey, BucketKey: b.Default.BucketKey}
+		return nil
+	}
+	d.Encryption = Encryption{SSE: SSEKMS, BucketKey: b.Default.BucketKey}
+	arn, ok := KeyARN(b, key)
+	if !ok {
+		d.ResolveKey = key
+		return nil
+	}
+	d.Encryption.KeyARN = arn
+	return checkAllowedKey(b, arn, o)
+}
+
+// checkAllowedKey holds which keys general purpose buckets may use.
+func checkAllowedKey(b *Bucket, arn string, o *Options) *Refusal {
+	if KeyAllowed(b, SSEKMS, arn, o) {
+		return nil
+	}
+	return accessDenied(generalAllowed)
+}
+
+// KeyAllowed reports whether objects of b with the given kind of encryption may be sealed or opened under
+// the KMS key with this ARN. It is to be asked before KMS is, on reads as on writes, since what names
+// the key lies in the store: SSE-S3 means o.ServiceKey, SSE-KMS in a directory bucket K alone, in a
+// general purpose bucket o.DefaultKey and what o.AllowedKeys say.
+func KeyAllowed(b *Bucket, sse SSE, arn string, o *Options) bool {
+	switch {
+	case arn == "" || sse == NoSSE:
+		return false
+	case sse == SSES3:
+		return arn == o.ServiceKey
+	case b.Kind == Directory:
+		return arn == b.BoundKey
+	case arn == o.DefaultKey:
+		return true
+	case len(o.AllowedKeys) == 0:
+		return arnField(arn, 2) == "kms" && accountOf(arn) == b.Account
+	}
+	for _, pattern := range o.AllowedKeys {
+		if match(pattern, arn) {
+			return true
+		}
+	}
+	return false
+}

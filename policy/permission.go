@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Statement is one statement of a policy, as in AWS policies. Actions and resources may hold * and ?;
+// actions compare without case, resources exactly.
+type Statement struct {
+	Effect    string // Allow or Deny
+	Action    []string
+	Resource  []string
+	Condition map[string]map[string][]string // operator, condition key, values
+}
+
+// Verdict is what a policy says to one question.
+type Verdict uint8
+
+const (
+	Silent  Verdict = iota // no statement applies
+	Allowed                // some statement allows, none denies
+	Denied                 // some statement denies
+)
+
+// Permitter is a compiled policy. It is immutable; any number of goroutines may ask it.
+type Permitter struct {
+	statements []compiled
+}
+
+type compiled struct {
+	deny                           bool
+	principals, actions, resources []string
+	conditions                     []condition
+}
+
+// Compile checks an identity's policy. All faults are in the one error, each with the path of its
+// statement, such as "policy[1].effect".
+func Compile(statements []Statement) (*Permitter, error) {
+	p := &Permitter{}
+	var faults []error
+	for i, s := range statements {
+		c, errs := compile(fmt.Sprintf("policy[%d]", i), s)
+		p.statements = append(p.statements, c)
+		faults = append(faults, errs...)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return p, nil
+}
+
+func compile(path string, s Statement) (compiled, []error) {
+	var faults []error
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, fmt.Errorf(path+"."+field+": "+format, args...))
+	}
+	c := compiled{deny: s.Effect == "Deny"}
+	if s.Effect != "Allow" && s.Effect != "Deny" {
+		fault("effect", "%q is neither Allow nor Deny", s.Effect)
+	}
+	if len(s.Action) == 0 {
+		fault("action", "is missing")
+	}
+	for _, a := range s.Action {
+		service, name, cut := strings.Cut(a, ":")
+		if a != "*" && (!cut || service == "" || name == "") {
+			fault("action", "%q is not of the form service:Action", a)
+		}
+		c.actions = append(c.actions, strings.ToLower(a))
+	}
+	if len(s.Resource) == 0 {
+		fault("resource", "is missing")
+	}
+	for _, r := range s.Resource {
+		if r != "*" && !strings.HasPrefix(r, "arn:") {
+			fault("resource", "%q is neither an ARN nor *", r)
+		}
+		if strings.Contains(r, "${") {
+			fault("resource", "policy variables are not supported: %q", r)
+		}
+		c.resources = append(c.resources, r)
+	}
+	for operator, block := range s.Condition {
+		for key, values := range block {
+			line, err := compileCondition(operator, key, values)
+			if err != nil {
+				fault("condition", "%w", err)
+			}
+			c.conditions = append(c.conditions, line)
+		}
+	}
+	return c, faults
+}
+
+// Allowed reports whether the policy allows action on resource. An explicit Deny wins; a nil Permitter
+// allows nothing. values may be nil. It allocates nothing as long as action is spelled as S3 spells it.
+func (p *Permitter) Allowed(action, resource string, values Values) bool {
+	return p.Verdict(action, resource, values) == Allowed
+}
+
+// Verdict says whether some statement allows action on resource, or one denies it.
+func (p *Permitter) Verdict(action, resource string, values Values) Verdict {
+	return p.verdict("", "", action, resource, values)
+}
+
+// verdict looks at statements that are for principal; those of identity policies name none.
+func (p *Permitter) verdict(principal, account, action, resource string, values Values) Verdict {
+	if p == nil {
+		return Silent
+	}
+	verdict := Silent
+	for i := range p.statements {
+		s := &p.statements[i]
+		if !s.deny && verdict == Allowed || !s.applies(principal, account, action, resource, values) {
+			continue
+		}
+		if s.deny {
+			return Denied
+		}
+		verdict = Allowed
+	}
+	return verdict
+}
+
+func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
+	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
+		matchesAction(s.actions, action) && matchesAny(s.resources, resource) && holdAll(s.conditions, values)
+}
+
+func namesPrincipal(list []string, principal, account string) bool {
+	for _, p := range list {
+		if p == "*" || p == principal || p == account || strings.HasSuffix(p, ":root") && accountOf(p) == account {
+			return true
+		}
+	}
+	return false
+}
+
+func matchesAny(patterns []string, s string) bool {
+	for _, p := range patterns {
+		if p == "*" || match(p, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesAction compares without case; patterns are in lower case already.
+func matchesAction(patterns []string, action string) bool {
+	var buf [64]byte
+	if len(action) > len(buf) {
+		return matchesAny(patterns, strings.ToLower(action))
+	}
+	lower := buf[:0]
+	for i := range len(action) {
+		c := action[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		lower = append(lower, c)
+	}
+	for _, p := range patterns {
+		if p == "*" || matchBytes(p, lower) {
+			return true
+		}
+	}
+	return false
+}
+
+func holdAll(conditions []condition, values Values) bool {
+	for i := range conditions {
+		if !conditions[i].holds(values) {
+			return false
+		}
+	}
+	return true
+}

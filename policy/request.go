@@ -1,0 +1,203 @@
+package policy
+
+// Fields is a view of a request's header fields or query parameters. Names of headers are compared
+// without case: Get is asked in lower case, All may yield any case. Names and values of query
+// parameters are those after percent decoding, compared exactly. Strings need to live only as long as
+// the Request that refers to the view.
+type Fields interface {
+	// Get returns the first value of name; ok tells whether there is one.
+	Get(name string) (value string, ok bool)
+	// All calls yield for every field in the order received, repeated ones each time, until it returns false.
+	All(yield func(name, value string) bool)
+}
+
+// MapFields is a Fields for tests and tools. Names of headers are in lower case.
+type MapFields map[string][]string
+
+// Get returns the first value of name.
+func (m MapFields) Get(name string) (string, bool) {
+	if v := m[name]; len(v) > 0 {
+		return v[0], true
+	}
+	return "", false
+}
+
+// All yields every value of every name, in no particular order of names.
+func (m MapFields) All(yield func(name, value string) bool) {
+	for name, values := range m {
+		for _, v := range values {
+			if !yield(name, v) {
+				return
+			}
+		}
+	}
+}
+
+// Signature says how a request is signed, before anybody has checked it.
+type Signature uint8
+
+const (
+	SigV4     Signature = iota // Signature Version 4, header or query or form
+	SigV2                      // Signature Version 2
+	Anonymous                  // not signed
+)
+
+// Request is what this package sees of a request. The caller fills in the exported fields; the first
+// function that is given the Request then reads Header and Query once, and later changes of them are
+// not seen until Reset. Query parameters that name an x-amz- header (presigned URLs carry headers so)
+// count as that header.
+//
+// A Request is for one goroutine at a time. It holds state that makes reading free of allocation from
+// the second use on, so keep it, Reset it, and don't copy it. Strings are borrowed, never kept past
+// Reset, except in a Refusal.
+type Request struct {
+	Method      string    // as received
+	Bucket, Key string    // decoded; Bucket is "" for the service, Key is "" for the bucket itself
+	Header      Fields    // nil: none
+	Query       Fields    // nil: none
+	TLS         bool      // received over TLS, or over a trusted proxy that says so
+	Signature   Signature // how it is signed
+	SigningName string    // service name of the credential scope, "" when it is not known
+
+	self       *Request // the address for which the observers below were made
+	onHeader   func(name, value string) bool
+	onQuery    func(name, value string) bool
+	read       bool
+	digest     digest
+	conditions conditionValues
+}
+
+// Reset forgets everything about the request but keeps what makes the next one cheap.
+func (r *Request) Reset() {
+	*r = Request{self: r.self, onHeader: r.onHeader, onQuery: r.onQuery}
+}
+
+// Value returns the value of an x-amz- or other header by its lower-case name as this package reads it:
+// from the headers or, in a presigned URL, from the query.
+func (r *Request) Value(name string) (string, bool) {
+	r.inspect()
+	if id, known := headerIDs[name]; known {
+		return r.digest.headers[id], r.digest.has(id)
+	}
+	if r.Header != nil {
+		return r.Header.Get(name)
+	}
+	return "", false
+}
+
+// Kind returns the kind of the bucket the request names.
+func (r *Request) Kind() Kind { return KindOf(r.Bucket) }
+
+// digest is what one pass over headers and query leaves: the values that rules ask for, by number.
+type digest struct {
+	present, clashing uint64 // bit sets of headerID: was given; was given with different values
+	asked, repeated   uint64 // bit sets of queryID, likewise
+	headers           [numHeaders]string
+	queries           [numQueries]string
+	subresource       [2]string // the first two distinct parameters that select an operation
+	checksum          bool      // some x-amz-checksum-… value or trailer is announced
+	unreadable        string    // a response-… value that can't be a header, by its parameter's name
+}
+
+func (d *digest) has(id headerID) bool      { return d.present&(1<<id) != 0 }
+func (d *digest) asks(id queryID) bool      { return d.asked&(1<<id) != 0 }
+func (d *digest) header(id headerID) string { return d.headers[id] }
+func (d *digest) query(id queryID) string   { return d.queries[id] }
+
+// inspect reads headers and query, once.
+func (r *Request) inspect() *digest {
+	if r.read {
+		return &r.digest
+	}
+	r.read = true
+	if r.self != r {
+		r.self, r.onHeader, r.onQuery = r, r.observeHeader, r.observeQuery
+	}
+	if r.Header != nil {
+		r.Header.All(r.onHeader)
+	}
+	if r.Query != nil {
+		r.Query.All(r.onQuery)
+	}
+	return &r.digest
+}
+
+// observeHeader takes note of one header field.
+func (r *Request) observeHeader(name, value string) bool {
+	var buf [longestHeader]byte
+	if len(name) > len(buf) {
+		return true
+	}
+	lower := buf[:len(name)]
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		lower[i] = c
+	}
+	id, known := headerIDs[string(lower)]
+	if !known {
+		if len(lower) > len(checksumPrefix) && string(lower[:len(checksumPrefix)]) == checksumPrefix || string(lower) == "x-amz-trailer" {
+			r.digest.checksum = true
+		}
+		return true
+	}
+	d := &r.digest
+	if d.has(id) && d.headers[id] != value {
+		d.clashing |= 1 << id
+		return true
+	}
+	d.present |= 1 << id
+	d.headers[id] = value
+	return true
+}
+
+const checksumPrefix = "x-amz-checksum-"
+
+// observeQuery takes note of one query parameter.
+func (r *Request) observeQuery(name, value string) bool {
+	if len(name) > 6 && (name[0]|0x20) == 'x' && name[1] == '-' && (name[2]|0x20) == 'a' {
+		return r.observeHeader(name, value)
+	}
+	d := &r.digest
+	if id, known := queryIDs[name]; known {
+		if d.asks(id) && d.queries[id] != value {
+			d.repeated |= 1 << id
+		} else {
+			d.asked |= 1 << id
+			d.queries[id] = value
+		}
+	}
+	if at := onBucket; r.Bucket != "" {
+		if r.Key != "" {
+			at = onObject
+		}
+		_, selects := subresources[place{at, name}]
+		if name == "session" && KindOf(r.Bucket) == General {
+			selects = false // general purpose buckets ignore the flag: section 3.1
+		}
+		if selects && name != d.subresource[0] {
+			if d.subresource[0] == "" {
+				d.subresource[0] = name
+			} else if d.subresource[1] == "" {
+				d.subresource[1] = name
+			}
+		}
+	}
+	if len(name) > 9 && name[:9] == "response-" && !latin1(value) {
+		d.unreadable = name
+	}
+	return true
+}
+
+// latin1 reports whether value, UTF-8, can be sent as a header: visible ISO 8859-1 characters, blanks
+// and tabs. A line break would let the query write headers of its own.
+func latin1(value string) bool {
+	for _, c := range value {
+		if c > 0xff || c < 0x20 && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,32 @@
+package policy
+
+// match reports whether s matches pattern, in which * stands for any characters, also none, and ? for
+// one. Work is bounded by len(pattern)·len(s), and needs no memory.
+func match(pattern, s string) bool { return matchText(pattern, s) }
+
+// matchBytes is match for text that is not a string.
+func matchBytes(pattern string, s []byte) bool { return matchText(pattern, s) }
+
+func matchText[T string | []byte](pattern string, s T) bool {
+	p, i := 0, 0
+	star, resume := -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, resume = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star >= 0:
+			resume++
+			p, i = star+1, resume
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
