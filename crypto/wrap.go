@@ -30,6 +30,17 @@ type Secrets struct {
 // Wipe wipes the data key, in all copies.
 func (s *Secrets) Wipe() { s.DataKey.Wipe() }
 
+// CheckStored compares the object's size in the store with what the envelope says, before the first byte is read, and
+// returns the plaintext length. With HasLength that length is authentic; else it is arithmetic on the store's word until
+// the trailer has been opened. It returns ErrDamaged for a size that the object can't have.
+func (s *Secrets) CheckStored(stored int64) (plain int64, err error) {
+	plain, ok := PlainLength(stored)
+	if !ok || s.HasLength && plain != s.Length || !s.HasLength && plain == 0 {
+		return 0, fmt.Errorf("%d stored bytes: %w", stored, ErrDamaged)
+	}
+	return plain, nil
+}
+
 func (s *Secrets) legal(multipart bool) bool {
 	if s.HasLength && (s.Length < 0 || s.Length > MaxObject || multipart && s.Length == 0) || !s.HasLength && !multipart {
 		return false
