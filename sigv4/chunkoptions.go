@@ -11,6 +11,10 @@ type ChunkOptions struct {
 
 	a       *Authentication // seed, scope, time and key of the signed modes
 	verbose bool
+
+	// unframed tells that Content-Length is the decoded length, so that no framing can fit: S3 then says that the body
+	// ended early.
+	unframed bool
 }
 
 // trailers are the trailing headers that exist, with the names of their algorithms and the length of a value's base64 text.
@@ -60,6 +64,9 @@ func (v *Verifier) ChunkOptions(m *Message, a *Authentication) (ChunkOptions, er
 		return ChunkOptions{}, refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	o.DecodedLength = decoded
+	length, n = m.header("content-length")
+	framed, ok := parseLength(length)
+	o.unframed = n == 1 && ok && framed == decoded
 	return o, nil
 }
 

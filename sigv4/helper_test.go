@@ -143,3 +143,100 @@ func testFiles(tb testing.TB, folder string) map[string]string {
 	}
 	return files
 }
+
+// signedAt signs m with the example key for us-west-2 and service at the time t, after adding what is missing of
+// X-Amz-Date and X-Amz-Content-Sha256.
+func signedAt(t time.Time, m *sigv4.Message, service string) *sigv4.Message {
+	if field(m, "x-amz-date") == "" {
+		set(m, "X-Amz-Date", string(sigv4.AppendTimestamp(nil, t)))
+	}
+	if field(m, "x-amz-content-sha256") == "" {
+		set(m, "X-Amz-Content-Sha256", sigv4.UnsignedPayload)
+	}
+	c := sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
+	set(m, "Authorization", string(sigv4.NewSigner("us-west-2", service).AppendAuthorization(nil, m, &c, t)))
+	return m
+}
+
+// signed returns a header-signed request for the service s3. target is what follows the method on a request line.
+func signed(tb testing.TB, method, target string, headers ...string) *sigv4.Message {
+	return signedAt(now, request(tb, method, target, headers...), "s3")
+}
+
+// request returns an unsigned request.
+func request(tb testing.TB, method, target string, headers ...string) *sigv4.Message {
+	tb.Helper()
+	return parseHead(tb, method+" "+target+" HTTP/1.1\nHost: bucket.example.com\n"+strings.Join(headers, "\n"))
+}
+
+// presigned returns a presigned GET, signed at the time t.
+func presigned(tb testing.TB, t time.Time, expires time.Duration, target string, headers ...string) *sigv4.Message {
+	tb.Helper()
+	m := request(tb, "GET", target, headers...)
+	c := sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
+	m.Query = sigv4.NewSigner("us-west-2", "s3").AppendPresigned(nil, m, &c, t, expires)
+	return m
+}
+
+// replaced returns m with one text in its query or Authorization header replaced by another.
+func replaced(tb testing.TB, m *sigv4.Message, old, by string) *sigv4.Message {
+	tb.Helper()
+	before := string(m.Query) + field(m, "authorization")
+	m.Query = []byte(strings.Replace(string(m.Query), old, by, 1))
+	if a := field(m, "authorization"); a != "" {
+		set(m, "Authorization", strings.Replace(a, old, by, 1))
+	}
+	if before == string(m.Query)+field(m, "authorization") {
+		tb.Fatalf("no %q to replace", old)
+	}
+	return m
+}
+
+// added returns m with a header added after signing.
+func added(m *sigv4.Message, name, value string) *sigv4.Message {
+	m.Header = append(m.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
+	return m
+}
+
+func testVerifier() *sigv4.Verifier {
+	return sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2", "us-east-1"}, Now: at(now), VerboseMismatch: true})
+}
+
+// row is a request and the refusal that it gets: code "" for none, message a part of the text.
+type row struct {
+	name     string
+	request  *sigv4.Message
+	code     string
+	message  string
+	elements map[string]string
+}
+
+func testRows(t *testing.T, rows []row) {
+	t.Helper()
+	v := testVerifier()
+	a := new(sigv4.Authentication) // one for all: what is reused must not leak into the next request
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			err := v.Read(r.request, a, "s3")
+			if err == nil {
+				err = v.Check(r.request, a, exampleSecret)
+			}
+			checkError(t, err, r.code, r.message, r.elements)
+		})
+	}
+}
+
+func checkError(t *testing.T, err error, wantCode, message string, elements map[string]string) {
+	t.Helper()
+	if code(err) != wantCode {
+		t.Fatalf("got %v, want %q\n%s", err, wantCode, element(err, "CanonicalRequest"))
+	}
+	if err != nil && !strings.Contains(err.Error(), message) {
+		t.Errorf("got %q, want %q", err, message)
+	}
+	for name, want := range elements {
+		if got := element(err, name); got != want {
+			t.Errorf("element %s: got %q, want %q", name, got, want)
+		}
+	}
+}

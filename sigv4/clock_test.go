@@ -1,0 +1,63 @@
+package sigv4_test
+
+import (
+	"testing"
+	"time"
+
+	"sealfront/sigv4"
+)
+
+func TestClockOfHeaderSignedRequests(t *testing.T) {
+	const skewed = "The difference between the request time and the current time is too large."
+	shifted := func(by time.Duration) *sigv4.Message { return signedAt(now.Add(by), request(t, "GET", "/key"), "s3") }
+	const invalid = "AWS authentication requires a valid Date or x-amz-date header"
+	dated := func(headers ...string) *sigv4.Message {
+		m := request(t, "GET", "/key", append(headers, "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD")...)
+		c := sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
+		set(m, "Authorization", string(sigv4.NewSigner("us-west-2", "s3").AppendAuthorization(nil, m, &c, now)))
+		return m
+	}
+	testRows(t, []row{
+		{name: "5 minutes late", request: shifted(-5 * time.Minute)},
+		{name: "5 minutes early", request: shifted(5 * time.Minute)},
+		{name: "900 seconds late", request: shifted(-900 * time.Second)},
+		{name: "900 seconds early", request: shifted(900 * time.Second)},
+		{name: "901 seconds late", request: shifted(-901 * time.Second), code: "RequestTimeTooSkewed", message: skewed, elements: map[string]string{
+			"RequestTime": "20261123T064459Z", "ServerTime": "2026-11-23T07:00:00Z", "MaxAllowedSkewMilliseconds": "900000"}},
+		{name: "901 seconds early", request: shifted(901 * time.Second), code: "RequestTimeTooSkewed", message: skewed},
+		{name: "skew comes before the scope", request: replaced(t, shifted(-time.Hour), "us-west-2", "eu-west-1"), code: "RequestTimeTooSkewed"},
+		{name: "skew comes before the signature", request: replaced(t, shifted(-time.Hour), "Signature=", "Signature=0"), code: "RequestTimeTooSkewed"},
+		{name: "skew comes before the payload hash", request: func() *sigv4.Message {
+			m := shifted(-time.Hour)
+			set(m, "X-Amz-Content-Sha256", "")
+			return m
+		}(), code: "RequestTimeTooSkewed"},
+		{name: "yesterday, skew comes before the credential's date", request: replaced(t, shifted(-time.Hour), "/20261123/", "/20261120/"), code: "RequestTimeTooSkewed"},
+		{name: "Date in RFC 1123", request: dated("Date: Mon, 23 Nov 2026 07:00:00 GMT")},
+		{name: "Date with a numeric zone", request: dated("Date: Mon, 23 Nov 2026 08:00:00 +0100")},
+		{name: "Date in ISO 8601 basic", request: dated("Date: 20261123T070000Z")},
+		{name: "x-amz-date wins over Date", request: dated("Date: Sat, 01 Jan 2000 00:00:00 GMT", "X-Amz-Date: 20261123T070000Z")},
+		{name: "neither", request: dated(), code: "AccessDenied", message: invalid},
+		{name: "x-amz-date empty", request: dated("X-Amz-Date:"), code: "AccessDenied", message: invalid},
+		{name: "x-amz-date in RFC 1123", request: dated("X-Amz-Date: Mon, 23 Nov 2026 07:00:00 GMT"), code: "AccessDenied", message: invalid},
+		{name: "x-amz-date on a day that doesn't exist", request: dated("X-Amz-Date: 20260230T000000Z"), code: "AccessDenied", message: invalid},
+		{name: "x-amz-date twice", request: dated("X-Amz-Date: 20261123T070000Z", "X-Amz-Date: 20261123T070000Z"), code: "AccessDenied", message: invalid},
+		{name: "Date in another zone's name", request: dated("Date: Mon, 23 Nov 2026 07:00:00 PST"), code: "AccessDenied", message: invalid},
+		{name: "Date twice", request: dated("Date: Mon, 23 Nov 2026 07:00:00 GMT", "Date: Mon, 23 Nov 2026 07:00:00 GMT"), code: "AccessDenied", message: invalid},
+	})
+}
+
+func TestAppendTimestamp(t *testing.T) {
+	for _, c := range []struct {
+		time time.Time
+		want string
+	}{
+		{now, "20261123T070000Z"},
+		{time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600)), "20260102T020405Z"},
+		{time.Date(999, 12, 31, 23, 59, 59, 0, time.UTC), "09991231T235959Z"},
+	} {
+		if got := string(sigv4.AppendTimestamp([]byte("x"), c.time)); got != "x"+c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+}
