@@ -1,0 +1,327 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/proxy/state"
+	"sealfront/sigv4"
+)
+
+// An Identity is a principal with long-term credentials.
+type Identity struct {
+	Name            string
+	AccessKeyID     string
+	SecretAccessKey string
+	ARN             string // arn:aws:iam::account:user/name, for policies
+	Policy          *policy.Permitter
+}
+
+// Identities are who may call. They don't change; the Gateway swaps the whole.
+type Identities struct{ byAccessKey, byName map[string]*Identity }
+
+// NewIdentities indexes list. Names and access key ids must be unique.
+func NewIdentities(list []*Identity) (*Identities, error) {
+	ids := &Identities{byAccessKey: make(map[string]*Identity), byName: make(map[string]*Identity)}
+	for i, id := range list {
+		if id.AccessKeyID == "" || id.SecretAccessKey == "" || id.Name == "" {
+			return nil, fmt.Errorf("identities[%d]: name, access key and secret key must be set", i)
+		}
+		if ids.byAccessKey[id.AccessKeyID] != nil {
+			return nil, fmt.Errorf("identities[%d]: the access key %s is used twice", i, id.AccessKeyID)
+		}
+		if ids.byName[id.Name] != nil {
+			return nil, fmt.Errorf("identities[%d]: the name %q is used twice", i, id.Name)
+		}
+		ids.byAccessKey[id.AccessKeyID], ids.byName[id.Name] = id, id
+	}
+	return ids, nil
+}
+
+// decide takes a request through everything that comes before its body: where it points, who signed it, which
+// operation it is, whether it is permitted, and how it is sealed. After it, x.serve carries the request out. The
+// order of refusals is that of section 7.3 of the behaviour reference.
+func (x *exchange) decide() error {
+	if err := x.locate(); err != nil {
+		return err
+	}
+	if err := x.verifier().Read(&x.message, &x.auth, x.services()...); err != nil {
+		return err
+	}
+	r := &x.request
+	r.Method, r.Bucket, r.Key = text(x.message.Method), x.bucket, x.key
+	r.Header, r.Query = &x.header, &x.query
+	r.TLS = x.secure()
+	r.SigningName = text(x.auth.Service)
+	if x.auth.Kind == sigv4.Header || x.auth.Kind == sigv4.Presigned {
+		r.Signature = policy.SigV4
+	} else {
+		r.Signature = policy.Anonymous
+	}
+	if refused := policy.DecideSignature(r, nil); refused != nil {
+		return refused
+	}
+	if err := x.authenticate(); err != nil {
+		return err
+	}
+	var refused *policy.Refusal
+	if x.operation, refused = policy.Classify(r); refused != nil {
+		return refused
+	}
+	if x.serve = x.g.served[x.operation]; x.serve == nil {
+		return policy.NotImplemented(x.operation)
+	}
+	var err error
+	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
+		return err
+	}
+	if refused = policy.CheckRequest(x.operation, r); refused != nil {
+		return refused
+	}
+	if refused = policy.DecideTLS(x.operation, r, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
+		return refused
+	}
+	if err := x.checkKey(); err != nil {
+		return err
+	}
+	if x.bucket == "" {
+		return x.permit(policy.Service, "")
+	}
+	return x.decideBucket()
+}
+
+func (x *exchange) verifier() *sigv4.Verifier { return x.g.verifier }
+
+var (
+	expressOnly  = []string{"s3express"}
+	expressOrS3  = []string{"s3express", "s3"}
+	s3OrExpress  = []string{"s3", "s3express"}
+	plainS3Scope = []string{"s3"}
+)
+
+// services are the names accepted in the credential scope.
+func (x *exchange) services() []string {
+	switch kind := policy.KindOf(x.bucket); {
+	case kind == policy.Service:
+		return s3OrExpress
+	case kind == policy.General:
+		return plainS3Scope
+	case x.g.o.AcceptS3Scope:
+		return expressOrS3
+	}
+	return expressOnly
+}
+
+// secure tells whether the request came over TLS, here or at a trusted proxy.
+func (x *exchange) secure() bool {
+	if x.ctx.IsTLS() {
+		return true
+	}
+	trusted := x.g.o.TrustedProxies
+	return trusted != nil && trusted(x.ctx.RemoteIP().String()) && string(x.headerBytes("x-forwarded-proto")) == "https"
+}
+
+// authenticate finds the secret behind the request's access key and checks the signature with it. With a session
+// the order is: open the token, expiry, access key id, bucket, signature.
+func (x *exchange) authenticate() error {
+	ids := x.g.identities.Load()
+	a := &x.auth
+	if a.SessionToken == nil {
+		secret := ""
+		if x.identity = ids.byAccessKey[text(a.AccessKeyID)]; x.identity != nil {
+			secret = x.identity.SecretAccessKey
+		}
+		if err := x.verifier().Check(&x.message, a, secret); err != nil {
+			return err
+		}
+		if a.SecurityToken != nil {
+			return invalidToken(a.SecurityToken)
+		}
+		return nil
+	}
+	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, string(a.SessionToken), x.start)
+	switch {
+	case errors.Is(err, session.ErrExpired):
+		return expiredToken(a.SessionToken)
+	case errors.Is(err, session.ErrMalformed):
+		return invalidToken(a.SessionToken)
+	case err != nil:
+		return unavailable(err)
+	case credentials.AccessKeyID != text(a.AccessKeyID):
+		e := invalidToken(a.SessionToken)
+		e.row = "SE-5"
+		return e
+	case issued.Bucket != x.bucket:
+		e := accessDenied()
+		e.row = "SE-4"
+		return e
+	}
+	if x.identity = ids.byName[issued.Principal]; x.identity == nil {
+		return sigv4.InvalidAccessKeyID(a.AccessKeyID)
+	}
+	if err := x.verifier().Check(&x.message, a, credentials.SecretAccessKey); err != nil {
+		return err
+	}
+	x.issued = issued
+	x.session = &policy.Session{Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
+		Encryption: policy.Encryption{SSE: policy.SSES3}}
+	if issued.ReadOnly {
+		x.session.Mode = policy.ReadOnly
+	}
+	if issued.KMS {
+		x.session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
+	}
+	return nil
+}
+
+func invalidToken(token []byte) *s3Error {
+	return refusal("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+}
+
+func expiredToken(token []byte) *s3Error {
+	return refusal("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+}
+
+// decideBucket decides what depends on the bucket's record. A refusal that rests on a cached record is checked
+// against the record as it is now.
+func (x *exchange) decideBucket() error {
+	g := x.g
+	if g.hidden(x.bucket) && x.operation != policy.CreateBucket {
+		return noSuchBucket(x.bucket)
+	}
+	record, err := g.o.Buckets.Bucket(x.context, x.bucket)
+	if err != nil && !errors.Is(err, state.ErrNoBucket) {
+		return recordError(err)
+	}
+	fresh := record == nil
+	// A record that says SSE-S3 may be older than a PutBucketEncryption; (KMS, K) never is, K stays.
+	if record != nil && !record.DefaultKMS && (x.operation == policy.CreateSession || x.operation == policy.CopyObject) {
+		if record, err = g.freshBucket(x); err != nil {
+			return err
+		}
+		fresh = true
+	}
+	refused := x.decideWith(record)
+	if refused == nil || fresh {
+		return refused
+	}
+	now, err := g.freshBucket(x)
+	if err != nil {
+		return err
+	}
+	if now != nil && *now == *record {
+		return refused
+	}
+	return x.decideWith(now)
+}
+
+// freshBucket reads the record anew; nil if there is none.
+func (g *Gateway) freshBucket(x *exchange) (*state.Bucket, error) {
+	record, err := g.o.Buckets.FreshBucket(x.context, x.bucket)
+	if err != nil && !errors.Is(err, state.ErrNoBucket) {
+		return nil, recordError(err)
+	}
+	return record, nil
+}
+
+// recordError is a bucket record that can't be read: refused, never defaulted.
+func recordError(err error) error {
+	if errors.Is(err, state.ErrRecord) {
+		return internal(err)
+	}
+	return unavailable(err)
+}
+
+// hidden reports whether a bucket's name leads to the state bucket.
+func (g *Gateway) hidden(bucket string) bool {
+	return g.o.StoreBucket(bucket) == g.o.StateBucket
+}
+
+// decideWith decides with this record of the bucket, nil for none.
+func (x *exchange) decideWith(record *state.Bucket) error {
+	r := &x.request
+	x.record = record
+	var bucket *policy.Bucket
+	if record != nil {
+		x.facts = factsOf(record)
+		bucket = &x.facts
+	}
+	given := x.session
+	if given != nil && record != nil && !given.Provisional && x.issued.Incarnation != record.Incarnation {
+		// The bucket was deleted and made again: the session was for the other one.
+		return expiredToken(x.auth.SessionToken)
+	}
+	if x.operation == policy.CreateSession && record == nil && given == nil {
+		return nil // REG-2 and REG-3: createSession decides
+	}
+	session, refused := policy.DecideSession(x.operation, r, bucket, given)
+	if refused != nil {
+		return refused
+	}
+	if bucket == nil {
+		return x.permit(policy.KindOf(x.bucket), policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account))
+	}
+	if refused := policy.CheckBucket(x.operation, r, bucket); refused != nil {
+		return refused
+	}
+	var base *policy.Session
+	if given != nil {
+		base = &session
+	}
+	if x.decision, refused = policy.DecideEncryption(x.operation, r, bucket, base, x.g.policyOptions()); refused != nil {
+		return refused
+	}
+	if x.operation.SealsObject() {
+		if refused := policy.DecideTLS(x.operation, r, x.decision.Encryption.SSE, x.g.o.RequireTLS); refused != nil {
+			return refused
+		}
+	}
+	// A zonal request with a session was authorized when the session was made.
+	if given != nil && x.operation.Zonal() {
+		return nil
+	}
+	if x.operation == policy.CreateSession {
+		return nil // the mode decides which permission is asked for: createSession
+	}
+	return x.permit(bucket.Kind, bucket.ARN)
+}
+
+// permit asks the identity's policy. What a read opens is known later: its KMS permission is asked for then.
+func (x *exchange) permit(kind policy.Kind, arn string) error {
+	key := ""
+	if x.operation.SealsObject() && x.decision.Encryption.SSE == policy.SSEKMS {
+		key = x.decision.Encryption.KeyARN
+	}
+	refused := policy.Authorize(x.operation, &x.request, x.caller(), &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, KeyARN: key}, policy.ReadWrite)
+	if refused != nil {
+		return refused
+	}
+	return nil
+}
+
+func (x *exchange) caller() *policy.Caller {
+	return &policy.Caller{Principal: x.identity.ARN, Account: x.g.o.Account, Policy: x.identity.Policy}
+}
+
+func (g *Gateway) policyOptions() *policy.Options {
+	return &policy.Options{StrictSessionKey: g.o.StrictSessionKey, AllowedKeys: g.o.AllowedKeys, ServiceKey: g.o.ServiceKey}
+}
+
+// factsOf is the policy's view of a record.
+func factsOf(b *state.Bucket) policy.Bucket {
+	f := policy.Bucket{
+		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, LocalZone: b.LocalZone, Creator: b.Creator,
+	}
+	if b.Directory {
+		f.Kind = policy.Directory
+	}
+	if b.DefaultKMS {
+		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey}
+	}
+	f.Default.BucketKey = b.BucketKey
+	return f
+}

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"sealfront/crypto"
+	"sealfront/sigv4"
+)
+
+// A plainBody reads the body that a client sends: framing removed, counted, and compared at its end with
+// everything that the request says about it. Nothing of an upload may become visible before finish has said yes.
+type plainBody struct {
+	x      *exchange
+	source io.Reader
+	chunks sigv4.ChunkReader
+	framed bool
+	length int64 // as declared
+	read   int64
+	check  *integrity
+}
+
+// newBody prepares to read the request's body, whose plaintext may have at most limit bytes.
+func (x *exchange) newBody(limit int64) (*plainBody, error) {
+	b := &plainBody{x: x, framed: x.auth.Payload.Chunked()}
+	if b.framed {
+		b.length = x.chunks.DecodedLength
+	} else {
+		n := x.ctx.Request.Header.ContentLength()
+		if n < 0 || x.headerBytes("content-length") == nil {
+			return nil, refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
+		}
+		b.length = int64(n)
+	}
+	if b.length > limit {
+		return nil, refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
+			"ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
+	}
+	var err error
+	b.check, err = newIntegrity(x, x.chunks.Trailer, x.auth.Payload == sigv4.PayloadHash)
+	return b, err
+}
+
+// start begins to read. A request without a body has no stream.
+func (b *plainBody) start() {
+	source := b.x.body
+	if source == nil {
+		source = noBody{}
+	}
+	b.source = source
+	if b.framed {
+		b.chunks.Reset(source, b.x.chunks)
+		b.source = &b.chunks
+	}
+}
+
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+
+// fill reads exactly the next len(p) bytes of plaintext.
+func (b *plainBody) fill(p []byte) error {
+	n, err := io.ReadFull(b.source, p)
+	b.read += int64(n)
+	b.x.plainIn += int64(n)
+	if err != nil && !(n == len(p)) {
+		return bodyError(err)
+	}
+	b.check.Write(p)
+	return nil
+}
+
+// finish reads the body's end and checks everything. It returns the object's checksum.
+func (b *plainBody) finish() (*crypto.Checksum, error) {
+	if b.read != b.length {
+		return nil, incompleteBody(fmt.Errorf("%d of %d bytes came", b.read, b.length))
+	}
+	// With framing the end holds signatures and trailers; without it fasthttp knows the length, and this
+	// read only sees that there is no more.
+	if b.framed || b.x.body != nil {
+		var one [1]byte
+		n, err := b.source.Read(one[:])
+		for n == 0 && err == nil {
+			n, err = b.source.Read(one[:])
+		}
+		if n > 0 {
+			return nil, incompleteBody(errors.New("more bytes came than were declared"))
+		}
+		if !errors.Is(err, io.EOF) {
+			return nil, bodyError(err)
+		}
+	}
+	trailing := ""
+	for _, f := range b.chunks.Trailer() {
+		trailing = string(f.Value)
+	}
+	return b.check.check(b.x, trailing)
+}
+
+// bodyError tells a client's error from a broken connection. fasthttp's stream ends with a plain EOF when the
+// client breaks off (S7): so does a body that is too short.
+func bodyError(err error) error {
+	var signature *sigv4.Error
+	if errors.As(err, &signature) {
+		return err
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return refusal("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.").because(err)
+	}
+	return incompleteBody(err)
+}

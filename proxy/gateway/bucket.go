@@ -1,0 +1,301 @@
+package gateway
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// maxDocument bounds the XML bodies of bucket operations, in bytes.
+const maxDocument = 64 << 10
+
+// readDocument reads a small body and checks it like an object's.
+func (x *exchange) readDocument(limit int64) ([]byte, error) {
+	if x.headerBytes("content-length") == nil && !x.auth.Payload.Chunked() {
+		return nil, nil
+	}
+	body, err := x.newBody(limit)
+	if err != nil {
+		var e *s3Error
+		if errors.As(err, &e) && e.code == "EntityTooLarge" {
+			return nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
+		}
+		return nil, err
+	}
+	body.start()
+	document := make([]byte, body.length)
+	if err := body.fill(document); err != nil {
+		return nil, err
+	}
+	_, err = body.finish()
+	return document, err
+}
+
+// createBucket carries out CreateBucket: the record first, then the store's bucket.
+func createBucket(x *exchange) error {
+	g := x.g
+	name, refused := policy.ParseBucketName(x.bucket)
+	if refused != nil {
+		return refused
+	}
+	if g.hidden(x.bucket) {
+		return bucketExists(x.bucket)
+	}
+	if name.Kind == policy.Directory && len(g.o.Zones) > 0 && !slices.Contains(g.o.Zones, name.Zone) {
+		return refusal("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.bucket)
+	}
+	storeName := g.o.StoreBucket(x.bucket)
+	if len(storeName) > 63 {
+		return refusal("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.bucket)
+	}
+	document, err := x.readDocument(maxDocument)
+	if err != nil {
+		return err
+	}
+	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
+	if refused != nil {
+		return refused
+	}
+	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
+		Name: x.bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.bucket, g.o.Region, g.o.Account),
+		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, StoreName: storeName, Creator: x.identity.Name,
+	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName) })
+	switch {
+	case errors.Is(err, state.ErrBucketExists):
+		return refusal("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.bucket)
+	case err != nil:
+		return err
+	}
+	h := &x.ctx.Response.Header
+	h.Set("Location", "/"+x.bucket)
+	if name.Kind == policy.Directory {
+		h.Set("x-amz-bucket-arn", policy.BucketARN(x.bucket, g.o.Region, g.o.Account))
+	}
+	return nil
+}
+
+func bucketExists(bucket string) error {
+	return refusal("BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "BucketName", bucket)
+}
+
+// makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
+// an earlier attempt left, while objects in it would be somebody's that were never sealed.
+func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string) error {
+	err := g.o.Store.CreateBucket(ctx, storeName)
+	if !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if a.Fault("ListObjectsV2") != nil {
+		return bucketExists(bucket) // somebody else's
+	}
+	body, err := a.Bytes(maxListing)
+	if err != nil {
+		return unavailable(err)
+	}
+	var page storePage
+	if err := xml.Unmarshal(body, &page); err != nil {
+		return internal(err)
+	}
+	if len(page.Contents) > 0 || len(page.CommonPrefixes) > 0 {
+		return bucketExists(bucket)
+	}
+	return nil
+}
+
+// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty.
+func deleteBucket(x *exchange) error {
+	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
+		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		if f := a.Fault("DeleteBucket"); f != nil && f.Status != http.StatusNotFound {
+			return storeError(f, x.bucket, "")
+		}
+		return nil
+	})
+	if errors.Is(err, state.ErrNoBucket) {
+		return noSuchBucket(x.bucket)
+	}
+	if err != nil {
+		return err
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// headBucket carries out HeadBucket from the record.
+func headBucket(x *exchange) error {
+	h := &x.ctx.Response.Header
+	h.Set("x-amz-bucket-region", x.record.Region)
+	if x.record.Directory {
+		h.Set("x-amz-bucket-arn", x.record.ARN)
+		h.Set("x-amz-bucket-location-name", x.record.Zone)
+		kind := "AvailabilityZone"
+		if x.record.LocalZone {
+			kind = "LocalZone"
+		}
+		h.Set("x-amz-bucket-location-type", kind)
+	}
+	h.Set("x-amz-access-point-alias", "false")
+	x.ctx.Response.SkipBody = true
+	return nil
+}
+
+type encryptionRule struct {
+	ApplyServerSideEncryptionByDefault struct {
+		SSEAlgorithm   string
+		KMSMasterKeyID string `xml:",omitempty"`
+	}
+	BucketKeyEnabled bool
+}
+
+// getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record anew: who asks wants
+// to know what holds now.
+func getBucketEncryption(x *exchange) error {
+	record, err := x.g.freshBucket(x)
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return noSuchBucket(x.bucket)
+	}
+	facts := factsOf(record)
+	rule := policy.EncryptionConfiguration(&facts)
+	out := struct {
+		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Rule    encryptionRule
+	}{Xmlns: s3Namespace}
+	out.Rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm = rule.Algorithm
+	out.Rule.ApplyServerSideEncryptionByDefault.KMSMasterKeyID = rule.KeyID
+	out.Rule.BucketKeyEnabled = rule.BucketKey
+	return x.answerXML(&out)
+}
+
+// putBucketEncryption carries out PutBucketEncryption: rows PBE-1 to PBE-22. The key is described and tried, without
+// a trace in the bucket key cache, before the record changes by compare and swap.
+func putBucketEncryption(x *exchange) error {
+	document, err := x.readDocument(maxDocument)
+	if err != nil {
+		return err
+	}
+	rule, refused := policy.ParseEncryptionConfiguration(document)
+	if refused != nil {
+		return refused
+	}
+	record, err := x.g.freshBucket(x)
+	if err != nil {
+		return err
+	}
+	if record == nil {
+		return noSuchBucket(x.bucket)
+	}
+	x.facts = factsOf(record)
+	options := x.g.policyOptions()
+	keyID, refused := policy.KeyToDescribe(&x.facts, rule, options)
+	if refused != nil {
+		return refused
+	}
+	var facts *policy.KeyFacts
+	if keyID != "" {
+		if facts, err = x.tryKey(keyID); err != nil {
+			return err
+		}
+	}
+	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+		now := factsOf(b)
+		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
+		if refused != nil {
+			return refused
+		}
+		setEncryption(b, &after)
+		return nil
+	})
+	return x.updateError(err)
+}
+
+// tryKey asks KMS about a key and, when it looks right, makes it wrap and unwrap once.
+func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
+	named := keyID
+	if arn, ok := policy.KeyARN(&x.facts, keyID); ok {
+		named = arn
+	}
+	failed := func(err error) (*policy.KeyFacts, error) {
+		var coded interface {
+			ErrorCode() string
+			ErrorMessage() string
+		}
+		if !errors.As(err, &coded) {
+			return nil, unavailable(err)
+		}
+		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
+	}
+	d, err := x.g.o.Keys.Describe(x.context, keyID)
+	if err != nil {
+		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
+	}
+	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
+	target := &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, KeyARN: d.ARN}
+	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
+	if facts.Denied || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
+		return facts, nil // the decision refuses it; KMS needn't be asked
+	}
+	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: d.ARN})
+	use, err := x.g.o.Keys.SealFresh(x.context, ref)
+	if err != nil {
+		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
+	}
+	defer use.Release()
+	again, err := x.g.o.Keys.OpenFresh(x.context, ref, use.Blob())
+	if err != nil {
+		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
+	}
+	again.Release()
+	return facts, nil
+}
+
+func setEncryption(b *state.Bucket, after *policy.Bucket) {
+	b.DefaultKMS = after.Default.SSE == policy.SSEKMS
+	b.DefaultKey, b.BucketKey = after.Default.KeyARN, after.Default.BucketKey
+	b.KeyAsGiven, b.BoundKey = after.KeyAsGiven, after.BoundKey
+}
+
+func (x *exchange) updateError(err error) error {
+	switch {
+	case errors.Is(err, state.ErrNoBucket):
+		return noSuchBucket(x.bucket)
+	case errors.Is(err, state.ErrRecord):
+		return recordError(err)
+	}
+	return err
+}
+
+// deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
+func deleteBucketEncryption(x *exchange) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+		now := factsOf(b)
+		after := policy.DecideDeleteBucketEncryption(&now)
+		setEncryption(b, &after)
+		return nil
+	})
+	if err != nil {
+		return x.updateError(err)
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"hash"
+	"hash/crc32"
+	"strings"
+
+	"github.com/minio/crc64nvme"
+
+	"sealfront/crypto"
+)
+
+// A checksumKind is one of S3's checksum algorithms.
+type checksumKind struct {
+	algorithm crypto.Algorithm
+	name      string // as in x-amz-checksum-algorithm
+	header    string
+	composite bool // may be the checksum of an upload's part checksums
+	full      bool // may be combined to one of the whole upload
+	make      func() hash.Hash
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var checksumKinds = [...]checksumKind{
+	{crypto.CRC32, "CRC32", "x-amz-checksum-crc32", true, true, func() hash.Hash { return crc32.NewIEEE() }},
+	{crypto.CRC32C, "CRC32C", "x-amz-checksum-crc32c", true, true, func() hash.Hash { return crc32.New(castagnoli) }},
+	{crypto.CRC64NVME, "CRC64NVME", "x-amz-checksum-crc64nvme", false, true, func() hash.Hash { return crc64nvme.New() }},
+	{crypto.SHA1, "SHA1", "x-amz-checksum-sha1", true, false, sha1.New},
+	{crypto.SHA256, "SHA256", "x-amz-checksum-sha256", true, false, sha256.New},
+}
+
+func checksumByAlgorithm(a crypto.Algorithm) *checksumKind {
+	for i := range checksumKinds {
+		if checksumKinds[i].algorithm == a {
+			return &checksumKinds[i]
+		}
+	}
+	return nil
+}
+
+func checksumByHeader(name string) *checksumKind {
+	for i := range checksumKinds {
+		if checksumKinds[i].header == name {
+			return &checksumKinds[i]
+		}
+	}
+	return nil
+}
+
+func checksumByName(name string) *checksumKind {
+	for i := range checksumKinds {
+		if checksumKinds[i].name == name {
+			return &checksumKinds[i]
+		}
+	}
+	return nil
+}
+
+// text is the value as S3 shows it.
+func checksumText(c *crypto.Checksum) string { return base64.StdEncoding.EncodeToString(c.Value) }
+
+// checksumType names a checksum's type as S3 does.
+func checksumType(t crypto.ChecksumType) string {
+	if t == crypto.Composite {
+		return "COMPOSITE"
+	}
+	return "FULL_OBJECT"
+}
+
+// An integrity check compares a body with everything that its request says about it.
+type integrity struct {
+	kind    *checksumKind // the object's checksum; never nil
+	want    []byte        // its announced value, nil when nothing was announced or it comes in the trailer
+	trailer string        // name of the trailer that announces it, or ""
+	hash    hash.Hash
+
+	sha256  hash.Hash // of x-amz-content-sha256; nil when it isn't one, the same hash as above where possible
+	md5     hash.Hash // of Content-MD5; nil when absent
+	wantMD5 []byte
+
+	sum [64]byte
+}
+
+const checksumPrefix = "x-amz-checksum-"
+
+// newIntegrity reads what the request announces about its body, section 6.1 of the behaviour reference. trailer is the
+// announced trailing checksum; hashed tells that x-amz-content-sha256 is a hash.
+func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
+	c := &integrity{trailer: trailer}
+	var malformed error
+	for i := range x.message.Header {
+		f := &x.message.Header[i]
+		name := strings.ToLower(text(f.Name))
+		if !strings.HasPrefix(name, checksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
+			continue
+		}
+		kind := checksumByHeader(name)
+		switch {
+		case kind == nil:
+			return nil, refusal("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
+		case trailer != "":
+			return nil, refusal("InvalidRequest", "Expecting a single x-amz-checksum- header")
+		case c.kind != nil:
+			return nil, refusal("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+		}
+		c.kind = kind
+		var err error
+		if c.want, err = decodeChecksum(kind, text(f.Value)); err != nil {
+			malformed = refusal("InvalidRequest", "Value for "+kind.header+" header is invalid.")
+		}
+	}
+	if malformed != nil {
+		return nil, malformed
+	}
+	if trailer != "" {
+		c.kind = checksumByHeader(trailer)
+	}
+	if named := x.headerValue("x-amz-sdk-checksum-algorithm"); named != "" {
+		switch {
+		case c.kind == nil:
+			return nil, refusal("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
+		case !strings.EqualFold(named, c.kind.name):
+			return nil, refusal("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+		}
+	}
+	if sent := x.headerBytes("content-md5"); sent != nil {
+		sum, err := base64.StdEncoding.Strict().DecodeString(string(sent))
+		if err != nil || len(sum) != md5.Size {
+			return nil, refusal("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))
+		}
+		c.md5, c.wantMD5 = md5.New(), sum
+	}
+	if c.kind == nil {
+		c.kind = checksumByAlgorithm(crypto.CRC64NVME) // U-28: S3 adds one by itself
+	}
+	c.hash = c.kind.make()
+	if hashed {
+		c.sha256 = sha256.New()
+		if c.kind.algorithm == crypto.SHA256 {
+			c.sha256 = c.hash
+		}
+	}
+	return c, nil
+}
+
+func decodeChecksum(kind *checksumKind, value string) ([]byte, error) {
+	sum, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(value))
+	if err == nil && len(sum) != kind.algorithm.Size() {
+		err = base64.CorruptInputError(len(value))
+	}
+	return sum, err
+}
+
+// Write takes the next bytes of the body.
+func (c *integrity) Write(p []byte) {
+	c.hash.Write(p)
+	if c.sha256 != nil && c.sha256 != c.hash {
+		c.sha256.Write(p)
+	}
+	if c.md5 != nil {
+		c.md5.Write(p)
+	}
+}
+
+// check compares everything at the body's end. trailing is the value of the announced trailer. The order is S3's:
+// x-amz-content-sha256, Content-MD5, checksum.
+func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error) {
+	if c.sha256 != nil {
+		var sum [sha256.Size]byte
+		c.sha256.Sum(sum[:0])
+		if err := x.auth.CheckPayload(&sum); err != nil {
+			return nil, err
+		}
+	}
+	if c.md5 != nil {
+		if sum := c.md5.Sum(c.sum[:0]); string(sum) != string(c.wantMD5) {
+			return nil, refusal("BadDigest", "The Content-MD5 you specified did not match what we received.")
+		}
+	}
+	want := c.want
+	if c.trailer != "" {
+		var err error
+		if want, err = decodeChecksum(c.kind, trailing); err != nil {
+			return nil, refusal("InvalidRequest", "Value for "+c.kind.header+" trailing header is invalid.")
+		}
+	}
+	sum := c.hash.Sum(c.sum[:0])
+	if want != nil && string(want) != string(sum) {
+		return nil, refusal("BadDigest", "The "+c.kind.name+" you specified did not match the calculated checksum.")
+	}
+	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: c.kind.algorithm, Value: append([]byte(nil), sum...)}, nil
+}

@@ -1,0 +1,258 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// rawConn is a client's TCP connection below TLS. It
+//   - puts a deadline on each read and write, so that progress counts and not the length of a body;
+//   - reads ahead in large pieces, since crypto/tls asks for a record header of 5 bytes at a time;
+//   - gathers the TLS records of one Write into one system call, since crypto/tls sends each alone;
+//   - closes gently: what was sent must arrive although the client is still sending.
+//
+// Reads belong to the connection's goroutine. Writes come from it, too, but crypto/tls also writes from
+// others (a close alert, the answer to a key update), so everything about writing is under mu.
+type rawConn struct {
+	net.Conn
+	timeouts Timeouts
+
+	buffer      []byte // read ahead, not delivered yet; part of memory
+	memory      []byte
+	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
+	closing     atomic.Bool
+	gentleClose sync.Once
+
+	mu     sync.Mutex
+	corked bool
+	gather []byte
+	failed error // of an earlier flush; crypto/tls has counted those records already
+}
+
+// Timeouts bound a client's silence. Zero values mean the defaults.
+type Timeouts struct {
+	Progress time.Duration // each read or write in a request; default 60 s
+	Idle     time.Duration // between requests; default 90 s
+	TLS      time.Duration // the handshake; default 10 s
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	if t.Progress <= 0 {
+		t.Progress = 60 * time.Second
+	}
+	if t.Idle <= 0 {
+		t.Idle = 90 * time.Second
+	}
+	if t.TLS <= 0 {
+		t.TLS = 10 * time.Second
+	}
+	return t
+}
+
+const (
+	readAhead = 64 << 10
+	// gatherLimit is where gathered records are flushed: a sealed segment with its record headers, and some.
+	gatherLimit = 80 << 10
+)
+
+// Read serves what was read ahead, else reads once. Reads of a large p go straight through.
+func (c *rawConn) Read(p []byte) (int, error) {
+	if len(c.buffer) > 0 {
+		n := copy(p, c.buffer)
+		c.buffer = c.buffer[n:]
+		return n, nil
+	}
+	deadline := time.Now().Add(c.timeouts.Progress)
+	if until := c.idleUntil.Load(); until != 0 {
+		deadline = time.Unix(0, until)
+	}
+	if err := c.Conn.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	if len(p) >= readAhead {
+		return c.Conn.Read(p)
+	}
+	if c.memory == nil {
+		c.memory = make([]byte, readAhead)
+	}
+	n, err := c.Conn.Read(c.memory)
+	c.buffer = c.memory[:n]
+	if n > 0 {
+		err = nil
+	}
+	n = copy(p, c.buffer)
+	c.buffer = c.buffer[n:]
+	return n, err
+}
+
+// SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
+func (c *rawConn) SetReadDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.idleUntil.Store(0)
+	} else {
+		c.idleUntil.Store(t.UnixNano())
+	}
+	// A read under way when the server shuts down must end.
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline is ignored but for crypto/tls, which sets one to get its close alert out.
+func (c *rawConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
+
+// SetDeadline sets both.
+func (c *rawConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *rawConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed != nil {
+		return 0, c.failed
+	}
+	if !c.corked {
+		return c.write(p)
+	}
+	c.gather = append(c.gather, p...)
+	if len(c.gather) >= gatherLimit {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+func (c *rawConn) write(p []byte) (int, error) {
+	if !c.closing.Load() {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.timeouts.Progress)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *rawConn) flush() error {
+	if len(c.gather) > 0 {
+		_, c.failed = c.write(c.gather)
+		c.gather = c.gather[:0]
+	}
+	return c.failed
+}
+
+func (c *rawConn) cork() {
+	c.mu.Lock()
+	c.corked = true
+	c.mu.Unlock()
+}
+
+func (c *rawConn) uncork() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.corked = false
+	return c.flush()
+}
+
+// Bounds of the gentle close: how long and how much of what the client still sends is read and dropped.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// Close half-closes the connection and discards for a bounded while what the client is still sending; a close
+// with unread data would make the kernel send a reset, which can eat the answer before the client reads it.
+func (c *rawConn) Close() error {
+	c.closing.Store(true)
+	c.gentleClose.Do(func() {
+		half, ok := c.Conn.(interface{ CloseWrite() error })
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.CopyN(io.Discard, onlyReader{c.Conn}, lingerBytes)
+		}
+	})
+	return c.Conn.Close()
+}
+
+// abort closes the connection so that the client can't take what it got for complete: with a reset.
+func (c *rawConn) abort() {
+	c.closing.Store(true)
+	c.gentleClose.Do(func() {}) // no half-close: a FIN would look like an end
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Conn.Close()
+}
+
+type onlyReader struct{ io.Reader }
+
+// tlsConn is a client's TLS connection over a rawConn. It embeds *tls.Conn so that fasthttp sees TLS.
+type tlsConn struct {
+	*tls.Conn
+	raw    *rawConn
+	shaken bool // the handshake is done; belongs to the reader
+}
+
+// Read ends the handshake's deadline once there has been one.
+func (c *tlsConn) Read(p []byte) (int, error) {
+	if !c.shaken {
+		if err := c.Conn.Handshake(); err != nil {
+			return 0, err
+		}
+		c.shaken = true
+		c.raw.idleUntil.Store(0)
+	}
+	return c.Conn.Read(p)
+}
+
+// gatherFrom is the size from which a write may be more than one TLS record; a new connection begins with
+// records of 1.2 KiB.
+const gatherFrom = 1 << 10
+
+// Write sends p in one system call however many records it takes.
+func (c *tlsConn) Write(p []byte) (int, error) {
+	if len(p) < gatherFrom {
+		return c.Conn.Write(p)
+	}
+	c.raw.cork()
+	n, err := c.Conn.Write(p)
+	return n, errors.Join(err, c.raw.uncork())
+}
+
+// rawOf returns the connection below TLS, if any.
+func rawOf(c net.Conn) *rawConn {
+	switch c := c.(type) {
+	case *tlsConn:
+		return c.raw
+	case *rawConn:
+		return c
+	}
+	return nil
+}
+
+// listener wraps what a TCP listener accepts.
+type listener struct {
+	net.Listener
+	timeouts Timeouts
+	tls      func() *tls.Config // nil: plain HTTP
+}
+
+// Accept wraps the next connection. The TLS handshake happens in the connection's own goroutine, at its first
+// read, under a deadline of its own.
+func (l *listener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	raw := &rawConn{Conn: nc, timeouts: l.timeouts}
+	if l.tls == nil {
+		return raw, nil
+	}
+	raw.idleUntil.Store(time.Now().Add(l.timeouts.TLS).UnixNano())
+	return &tlsConn{Conn: tls.Server(raw, l.tls()), raw: raw}, nil
+}

@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"fmt"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+)
+
+// createSession carries out CreateSession. A session of an SSE-KMS bucket fetches the bucket key or finds it, so that
+// errors of KMS show up here first (U-13). For a bucket that doesn't exist yet there is a provisional session: SDKs ask
+// for one before they send CreateBucket to a custom endpoint (REG-2).
+func createSession(x *exchange) error {
+	s := session.Session{Principal: x.identity.Name, Bucket: x.bucket}
+	if x.record == nil {
+		target := &policy.Target{Kind: policy.Directory, BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account)}
+		mayCreate := policy.Authorize(policy.CreateBucket, &x.request, x.caller(), target, policy.ReadWrite) == nil
+		if _, refused := policy.DecideProvisional(&x.request, x.identity.Name, mayCreate); refused != nil {
+			return refused
+		}
+		x.decision = policy.Decision{Row: "REG-2", Encryption: policy.Encryption{SSE: policy.SSES3}, ShowsEncryption: true}
+	} else {
+		e := x.decision.Encryption
+		target := &policy.Target{Kind: policy.Directory, BucketARN: x.facts.ARN, KeyARN: e.KeyARN}
+		mode, refused := policy.SessionMode(&x.request, func(m policy.Mode) bool {
+			return policy.Authorize(policy.CreateSession, &x.request, x.caller(), target, m) == nil
+		})
+		if refused != nil {
+			return refused
+		}
+		s.Incarnation, s.ReadOnly = x.record.Incarnation, mode == policy.ReadOnly
+		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
+			s.KeyARN = e.KeyARN
+			use, err := x.g.o.Keys.Seal(x.context, x.keyRef(e))
+			if err != nil {
+				return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+			}
+			use.Release()
+		}
+	}
+	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.start)
+	if err != nil {
+		return unavailable(err)
+	}
+	x.showEncryption()
+	return x.answerXML(&struct {
+		XMLName     xml.Name `xml:"CreateSessionResult"`
+		Xmlns       string   `xml:"xmlns,attr"`
+		Credentials struct {
+			SessionToken, SecretAccessKey, AccessKeyId, Expiration string //nolint:revive // S3's spelling
+		}
+	}{Xmlns: s3Namespace, Credentials: struct {
+		SessionToken, SecretAccessKey, AccessKeyId, Expiration string //nolint:revive // S3's spelling
+	}{c.Token, c.SecretAccessKey, c.AccessKeyID, c.Expires.Format("2006-01-02T15:04:05Z")}})
+}

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
+// Conditions on size or date are checked on the object's metadata, and the store then deletes that version only.
+func deleteObject(x *exchange) error {
+	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
+	match, size, modified := x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time")
+	if match != "" || size != "" || modified != "" {
+		if !x.g.o.Abilities.ConditionalDelete {
+			// Never ignored: a delete that should not have happened can't be taken back.
+			return policy.NotImplemented(policy.DeleteObject)
+		}
+		if match != "" {
+			r.Set("If-Match", storeCondition(match))
+		}
+	}
+	if size != "" || modified != "" {
+		gone, err := x.checkDeletion(r, size, modified)
+		if err != nil {
+			return err
+		}
+		if gone {
+			x.ctx.Response.SetStatusCode(http.StatusNoContent)
+			return nil
+		}
+	}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if f.Status != http.StatusNotFound || f.Code == "NoSuchBucket" || match != "" {
+			return x.writeFault(f)
+		}
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// checkDeletion compares size and date with the object's, and binds the deletion to the version it looked at. gone
+// tells that there is no object, which satisfies both.
+func (x *exchange) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
+	a, s, err := x.lookAt(func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
+	if err != nil {
+		if answerTo(err).code == "NoSuchKey" {
+			return len(r.Header) == 0, nil
+		}
+		return false, err
+	}
+	defer a.Close()
+	length, err := x.plainLength(s)
+	if err != nil {
+		return false, err
+	}
+	if size != "" && size != strconv.FormatInt(length, 10) {
+		return false, preconditionFailed("x-amz-if-match-size")
+	}
+	if modified != "" {
+		want, err1 := http.ParseTime(modified)
+		is, err2 := http.ParseTime(string(a.Get("Last-Modified")))
+		if err1 != nil || err2 != nil || !want.Truncate(time.Second).Equal(is.Truncate(time.Second)) {
+			return false, preconditionFailed("x-amz-if-match-last-modified-time")
+		}
+	}
+	r.Header = nil
+	r.Set("If-Match", s.etag)
+	return false, nil
+}

@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+	"unsafe"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/proxy/state"
+	"sealfront/sigv4"
+)
+
+// An exchange is the state of one request. It comes from a pool and goes back when the answer's body is out.
+//
+// What is reused: message, auth and policy keep their memory and are reset by begin; they hold slices that
+// fasthttp lends until the handler returns, or until the answer's body stream is closed. Everything else is
+// set to its zero value. Nothing of an exchange outlives finish.
+type exchange struct {
+	g       *Gateway
+	ctx     *fasthttp.RequestCtx
+	context context.Context
+
+	message sigv4.Message
+	auth    sigv4.Authentication
+	request policy.Request
+	header  headerFields
+	query   queryFields
+
+	fields
+}
+
+// fields are those that a new request starts without.
+type fields struct {
+	start     time.Time
+	requestID string
+
+	bucket, key string
+	operation   policy.Operation
+	identity    *Identity
+	session     *policy.Session // nil with long-term keys
+	issued      session.Session
+	record      *state.Bucket // nil where there is none
+	facts       policy.Bucket
+	decision    policy.Decision
+	chunks      sigv4.ChunkOptions
+
+	serve func(*exchange) error
+	body  io.Reader // what the client sends; nil when nothing
+
+	plainIn, plainOut int64
+	done              bool
+	streaming         bool // the answer's body goes out after the handler
+}
+
+func newExchange(g *Gateway) *exchange {
+	return &exchange{g: g}
+}
+
+// begin takes an exchange for the request in ctx.
+func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
+	x := g.exchanges.Get().(*exchange)
+	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
+	x.ctx = ctx
+	x.context = ctx
+	x.request.Reset()
+
+	h := &ctx.Request.Header
+	m := &x.message
+	m.Method = h.Method()
+	m.Path, m.Query, _ = bytes.Cut(h.RequestURI(), []byte{'?'})
+	m.Header = m.Header[:0]
+	for name, value := range h.AllInOrder() {
+		m.Header = append(m.Header, sigv4.Field{Name: name, Value: value})
+	}
+	x.header.message = m
+	x.query.parse(m.Query)
+
+	resp := &ctx.Response.Header
+	resp.Set("x-amz-request-id", x.requestID)
+	resp.Set("x-amz-id-2", hostID)
+	return x
+}
+
+// fail answers with an error, or breaks the connection when a part of the answer is out already.
+func (x *exchange) fail(err error) {
+	e := answerTo(err)
+	resp := &x.ctx.Response
+	resp.ResetBody()
+	keepRequestHeaders(resp, x.requestID)
+	writeError(resp, e, x.requestID, hostID, x.isHead())
+	if x.unreadBody() {
+		resp.Header.SetConnectionClose()
+	}
+	x.finish(e.code, e)
+}
+
+// keepRequestHeaders drops what a handler had set before it failed.
+func keepRequestHeaders(resp *fasthttp.Response, requestID string) {
+	resp.Header.Reset()
+	resp.Header.DisableNormalizing()
+	resp.Header.SetNoDefaultContentType(true)
+	resp.Header.Set("x-amz-request-id", requestID)
+	resp.Header.Set("x-amz-id-2", hostID)
+}
+
+// unreadBody reports whether the client may still be sending a body that nobody will read.
+func (x *exchange) unreadBody() bool {
+	h := &x.ctx.Request.Header
+	return h.ContentLength() > 0 || h.ContentLength() == -1
+}
+
+func (x *exchange) isHead() bool { return string(x.message.Method) == "HEAD" }
+
+// succeed ends an exchange whose answer is complete, unless its body is still to stream.
+func (x *exchange) succeed() {
+	if !x.streaming {
+		x.finish("", nil)
+	}
+}
+
+// finish counts, logs, and gives the exchange back.
+func (x *exchange) finish(code string, err error) {
+	if x.done {
+		return
+	}
+	x.done = true
+	g := x.g
+	took := g.o.Now().Sub(x.start)
+	row := ""
+	var e *s3Error
+	if errors.As(err, &e) {
+		row = e.row
+	}
+	if code == "" {
+		code = "OK"
+	}
+	g.count(x.operation.String(), code, row, took)
+	if g.o.Observe.Bytes != nil {
+		if x.plainIn > 0 {
+			g.o.Observe.Bytes("in", x.plainIn)
+		}
+		if x.plainOut > 0 {
+			g.o.Observe.Bytes("out", x.plainOut)
+		}
+	}
+	level := zap.InfoLevel
+	if e != nil && status(e.code) >= 500 {
+		level = zap.ErrorLevel
+	}
+	if entry := g.log.Check(level, "request"); entry != nil {
+		principal := ""
+		if x.identity != nil {
+			principal = x.identity.Name
+		}
+		fields := []zap.Field{
+			zap.String("id", x.requestID), zap.String("operation", x.operation.String()), zap.String("bucket", x.bucket),
+			zap.String("key", x.key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
+			zap.Int("status", x.ctx.Response.StatusCode()), zap.String("code", code), zap.Duration("took", took),
+		}
+		if e != nil && e.cause != nil {
+			fields = append(fields, zap.NamedError("cause", e.cause))
+		}
+		if row != "" {
+			fields = append(fields, zap.String("row", row))
+		}
+		entry.Write(fields...)
+	}
+	x.ctx.RemoveUserValue(exchangeKey)
+	clear(x.message.Header)
+	x.fields, x.ctx, x.context = fields{done: true}, nil, nil
+	g.exchanges.Put(x)
+}
+
+// asType is errors.As for error types that fasthttp returns by value or pointer.
+func asType[T error](err error, target *T) bool { return errors.As(err, target) }
+
+// text views bytes as a string. The bytes must not change while the string is in use.
+func text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return unsafe.String(&b[0], len(b))
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"bytes"
+	"strings"
+
+	"sealfront/sigv4"
+)
+
+// headerFields shows policy the header lines of a message.
+type headerFields struct{ message *sigv4.Message }
+
+// Get returns the first value of the lower-case name.
+func (h *headerFields) Get(name string) (string, bool) {
+	for i := range h.message.Header {
+		f := &h.message.Header[i]
+		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
+			return text(bytes.TrimSpace(f.Value)), true
+		}
+	}
+	return "", false
+}
+
+// All yields every line.
+func (h *headerFields) All(yield func(name, value string) bool) {
+	for i := range h.message.Header {
+		f := &h.message.Header[i]
+		if !yield(text(f.Name), text(bytes.TrimSpace(f.Value))) {
+			return
+		}
+	}
+}
+
+// headerBytes returns the first value of the lower-case name, nil if there is none.
+func (x *exchange) headerBytes(name string) []byte {
+	for i := range x.message.Header {
+		f := &x.message.Header[i]
+		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
+			return bytes.TrimSpace(f.Value)
+		}
+	}
+	return nil
+}
+
+// headerValue returns the value of a header, or of the query parameter that a presigned URL carries it in.
+func (x *exchange) headerValue(name string) string {
+	v, _ := x.request.Value(name)
+	return v
+}
+
+// queryFields are the decoded query parameters, in order.
+type queryFields struct{ parameters []parameter }
+
+type parameter struct{ name, value string }
+
+// maxParameters bounds what is looked at; S3 knows fewer than a hundred.
+const maxParameters = 256
+
+// parse reads a raw query. What can't be decoded is kept as it is: the signature check refuses bad escapes.
+func (q *queryFields) parse(raw []byte) {
+	clear(q.parameters)
+	q.parameters = q.parameters[:0]
+	for len(raw) > 0 && len(q.parameters) < maxParameters {
+		var segment []byte
+		segment, raw, _ = bytes.Cut(raw, []byte{'&'})
+		if len(segment) == 0 {
+			continue
+		}
+		name, value, _ := bytes.Cut(segment, []byte{'='})
+		q.parameters = append(q.parameters, parameter{decodeComponent(name), decodeComponent(value)})
+	}
+}
+
+func decodeComponent(b []byte) string {
+	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
+		return text(b)
+	}
+	if s, ok := unescape(bytes.ReplaceAll(b, []byte{'+'}, []byte{' '})); ok {
+		return s
+	}
+	return text(b)
+}
+
+// Get returns the first value of name.
+func (q *queryFields) Get(name string) (string, bool) {
+	for i := range q.parameters {
+		if q.parameters[i].name == name {
+			return q.parameters[i].value, true
+		}
+	}
+	return "", false
+}
+
+// All yields every parameter.
+func (q *queryFields) All(yield func(name, value string) bool) {
+	for i := range q.parameters {
+		if !yield(q.parameters[i].name, q.parameters[i].value) {
+			return
+		}
+	}
+}

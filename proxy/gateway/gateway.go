@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"sealfront/crypto/keyring"
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// Store is the S3 store behind the proxy.
+type Store interface {
+	Do(ctx context.Context, r *store.Request) (*store.Answer, error)
+	CreateBucket(ctx context.Context, bucket string) error
+}
+
+// BucketKeys are the bucket keys of KMS keys.
+type BucketKeys interface {
+	Seal(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
+	Open(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
+	SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
+	OpenFresh(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
+	Describe(ctx context.Context, keyID string) (keyring.Description, error)
+}
+
+// Buckets are the bucket records.
+type Buckets interface {
+	Bucket(ctx context.Context, name string) (*state.Bucket, error)
+	FreshBucket(ctx context.Context, name string) (*state.Bucket, error)
+	CreateBucket(ctx context.Context, b state.Bucket, makeBucket func(context.Context) error) (*state.Bucket, error)
+	UpdateBucket(ctx context.Context, name string, change func(*state.Bucket) error) (*state.Bucket, error)
+	DeleteBucket(ctx context.Context, name string, remove func(context.Context, *state.Bucket) error) error
+	ListBuckets(ctx context.Context, start string, f func(*state.Bucket) bool) error
+}
+
+// Options are what a Gateway is made from. Store, Keys, Buckets, Sessions, Region, Account and ServiceKey are
+// required.
+type Options struct {
+	Store    Store
+	Keys     BucketKeys
+	Buckets  Buckets
+	Sessions session.Keys
+
+	Region      string
+	Account     string
+	Zones       []string // allowed zone ids; empty: any
+	Domains     []string // virtual-host style: bucket.domain
+	ServiceKey  string   // ARN of the KMS key of SSE-S3
+	AllowedKeys []string // patterns of KMS keys that general purpose buckets may use
+	StateBucket string   // in the store; unknown to clients
+	StoreBucket func(bucket string) string
+	Abilities   store.Abilities
+	// MetadataHeader carries the envelope at the store; lower case, begins with "x-amz-meta-".
+	MetadataHeader string
+
+	RequireTLS       policy.Require
+	TrustedProxies   func(remote string) bool // whose X-Forwarded-Proto counts; nil: nobody's
+	AcceptS3Scope    bool                     // service name s3 for directory buckets
+	VerboseMismatch  bool
+	StrictSessionKey bool
+	PerPrincipal     bool // bucket keys are kept apart by principal
+	ChecksumOnGet    bool // x-amz-checksum-mode costs a second store request where it must; else only free ones are shown
+
+	Log     *zap.Logger
+	Observe Observer
+	Now     func() time.Time
+}
+
+// An Observer is told what happens. Its functions may be nil.
+type Observer struct {
+	Request   func(operation, code string, took time.Duration)
+	Refusal   func(row string)
+	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
+	Integrity func(kind string)
+}
+
+// A Gateway decides and carries out requests. It is safe for concurrent use.
+type Gateway struct {
+	o          Options
+	log        *zap.Logger
+	verifier   *sigv4.Verifier
+	identities atomic.Pointer[Identities]
+	exchanges  sync.Pool
+	served     [256]func(*exchange) error // by operation
+}
+
+// New makes a Gateway that knows ids.
+func New(o Options, ids *Identities) *Gateway {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.MetadataHeader == "" {
+		o.MetadataHeader = "x-amz-meta-sealfront"
+	}
+	g := &Gateway{o: o, log: o.Log}
+	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
+	g.identities.Store(ids)
+	g.exchanges.New = func() any { return newExchange(g) }
+	for op, serve := range operations {
+		g.served[op] = serve
+	}
+	return g
+}
+
+// SetIdentities replaces who may call. Sessions of identities that are gone end with it.
+func (g *Gateway) SetIdentities(ids *Identities) { g.identities.Store(ids) }
+
+// exchangeKey is where an exchange that ExpectHandler has begun waits for the handler.
+const exchangeKey = "sealfront exchange"
+
+// Handle serves one request.
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
+	x, begun := ctx.UserValue(exchangeKey).(*exchange)
+	if !begun {
+		x = g.begin(ctx)
+		if err := x.decide(); err != nil {
+			x.fail(err)
+			return
+		}
+	}
+	x.body = ctx.RequestBodyStream()
+	if err := x.serve(x); err != nil {
+		x.fail(err)
+		return
+	}
+	x.succeed()
+}
+
+// expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
+// asked for. fasthttp sends a refusal's status with the response as it stands here.
+func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
+	x := g.begin(ctx)
+	if err := x.decide(); err != nil {
+		x.fail(err)
+		return ctx.Response.StatusCode()
+	}
+	ctx.SetUserValue(exchangeKey, x)
+	return fasthttp.StatusContinue
+}
+
+// unreadable answers what isn't a request.
+func (g *Gateway) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	e := refusal("InvalidRequest", "The request could not be read.").because(err)
+	var small *fasthttp.ErrSmallBuffer
+	if asType(err, &small) {
+		e = refusal("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").because(err)
+	}
+	ctx.Response.Reset()
+	writeError(&ctx.Response, e, newRequestID(), hostID, false)
+	ctx.Response.Header.SetConnectionClose()
+	g.count("", e.code, e.row, 0)
+}
+
+func (g *Gateway) count(operation, code, row string, took time.Duration) {
+	if g.o.Observe.Request != nil {
+		g.o.Observe.Request(operation, code, took)
+	}
+	if row != "" && code != "" && g.o.Observe.Refusal != nil {
+		g.o.Observe.Refusal(row)
+	}
+}
+
+func (g *Gateway) damaged(kind string) {
+	if g.o.Observe.Integrity != nil {
+		g.o.Observe.Integrity(kind)
+	}
+}
+
+// hostID is the x-amz-id-2 of this process.
+var hostID = func() string {
+	var b [24]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}()
+
+// newRequestID makes the x-amz-request-id: 16 upper-case characters, like S3's.
+func newRequestID() string {
+	var b [8]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	const digits = "0123456789ABCDEF"
+	var id [16]byte
+	for i, v := range b {
+		id[2*i], id[2*i+1] = digits[v>>4], digits[v&15]
+	}
+	return string(id[:])
+}

@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"strconv"
+	"strings"
+
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
+// must not reach the store, the store's describe ciphertext and must not reach a client (S12).
+
+// storedHeaders are the system metadata that the store keeps with an object and gives back as they are.
+// Content-Encoding is not among them: some stores and caches act on it, so it is kept in metadata of ours.
+var storedHeaders = [...]string{"cache-control", "content-disposition", "content-language", "expires"}
+
+const userMetadata = "x-amz-meta-"
+
+// The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with this suffix, the
+// object's Content-Encoding.
+const encodingSuffix = "-encoding"
+
+// maxMetadata is S3's limit of user metadata, names and values, in bytes.
+const maxMetadata = 2048
+
+// setObjectHeaders puts the client's metadata onto a request that makes an object in the store, and the envelope.
+func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
+	own := x.g.o.MetadataHeader
+	contentType := "binary/octet-stream"
+	encoding := ""
+	used := 0
+	room := maxMetadata - (len(own) - len(userMetadata)) - len(envelope)
+	for i := range x.message.Header {
+		f := &x.message.Header[i]
+		name := strings.ToLower(text(f.Name))
+		value := strings.TrimSpace(text(f.Value))
+		switch {
+		case name == "content-type" && value != "":
+			contentType = value
+		case name == "content-encoding":
+			encoding = joinList(encoding, x.storedEncoding(value))
+		case isStored(name):
+			r.Set(name, value)
+		case strings.HasPrefix(name, userMetadata):
+			if strings.HasPrefix(name, own) {
+				return invalidArgument(name, "", "Metadata of this name is reserved.")
+			}
+			used += len(name) - len(userMetadata) + len(value)
+			r.Set(name, value)
+		}
+	}
+	if encoding != "" {
+		r.Set(own+encodingSuffix, encoding)
+		used += len(own) - len(userMetadata) + len(encodingSuffix) + len(encoding)
+	}
+	if used > room {
+		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
+			"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+	}
+	r.Set("content-type", contentType)
+	r.Set(own, string(envelope))
+	return nil
+}
+
+// storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
+// body the header is kept as it is.
+func (x *exchange) storedEncoding(value string) string {
+	if !x.auth.Payload.Chunked() {
+		return value
+	}
+	kept := ""
+	for _, coding := range strings.Split(value, ",") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "aws-chunked") {
+			kept = joinList(kept, coding)
+		}
+	}
+	return kept
+}
+
+func joinList(list, next string) string {
+	switch {
+	case list == "":
+		return next
+	case next == "":
+		return list
+	}
+	return list + ", " + next
+}
+
+func isStored(name string) bool {
+	for _, s := range storedHeaders {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}
+
+// responseOverrides are the query parameters of reads that replace an answer's header.
+var responseOverrides = [...]struct{ parameter, header string }{
+	{"response-cache-control", "Cache-Control"},
+	{"response-content-disposition", "Content-Disposition"},
+	{"response-content-encoding", "Content-Encoding"},
+	{"response-content-language", "Content-Language"},
+	{"response-content-type", "Content-Type"},
+	{"response-expires", "Expires"},
+}
+
+// showObjectHeaders gives the client an object's metadata from the store's answer.
+func (x *exchange) showObjectHeaders(a *store.Answer) {
+	h := &x.ctx.Response.Header
+	own := x.g.o.MetadataHeader
+	a.Header(func(name, value []byte) bool {
+		lower := strings.ToLower(text(name))
+		switch {
+		case lower == "content-type":
+			h.SetContentTypeBytes(value)
+		case lower == "last-modified":
+			h.SetBytesV("Last-Modified", value)
+		case isStored(lower):
+			h.SetBytesKV(name, value)
+		case lower == own+encodingSuffix:
+			h.SetBytesV("Content-Encoding", value)
+		case strings.HasPrefix(lower, own):
+		case strings.HasPrefix(lower, userMetadata):
+			h.SetBytesV(lower, value)
+		}
+		return true
+	})
+	h.Set("ETag", clientETag(a.Get("Etag")))
+	h.Set("Accept-Ranges", "bytes")
+	x.showStorage()
+	for _, o := range responseOverrides {
+		if v, ok := x.query.Get(o.parameter); ok {
+			h.Set(o.header, v)
+		}
+	}
+}
+
+// showStorage sets the headers that directory buckets show with every object. Source: behaviour reference 1.7, 4.3.
+func (x *exchange) showStorage() {
+	if x.facts.Kind == policy.Directory {
+		h := &x.ctx.Response.Header
+		h.Set("x-amz-storage-class", storageClass(&x.facts))
+		h.Set("x-amz-expiration", "NotImplemented")
+	}
+}
+
+func storageClass(b *policy.Bucket) string {
+	switch {
+	case b.Kind != policy.Directory:
+		return "STANDARD"
+	case b.LocalZone:
+		return "ONEZONE_IA"
+	}
+	return "EXPRESS_ONEZONE"
+}
+
+// showEncryption sets the encryption headers of section 2.11.
+func (x *exchange) showEncryption() {
+	x.decision.ResponseHeaders(func(name, value string) { x.ctx.Response.Header.Set(name, value) })
+}

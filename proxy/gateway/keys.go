@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"fmt"
+
+	"sealfront/crypto"
+	"sealfront/crypto/keyring"
+	"sealfront/policy"
+)
+
+// place is where the request's object lives, as its envelope is bound to it.
+func (x *exchange) place() crypto.Place { return crypto.Place{BucketARN: x.facts.ARN, Key: x.key} }
+
+// keyRef names the bucket key for objects sealed as e says. SSE-S3 is sealed too, under the service key.
+func (x *exchange) keyRef(e policy.Encryption) keyring.Ref {
+	ref := keyring.Ref{BucketARN: x.facts.ARN, KeyARN: e.KeyARN, Context: policy.KMSContext(&x.facts, e)}
+	if e.SSE != policy.SSEKMS {
+		ref.KeyARN = x.g.o.ServiceKey
+	}
+	if x.g.o.PerPrincipal && x.identity != nil {
+		ref.Principal = x.identity.Name
+	}
+	return ref
+}
+
+// sealingKey returns the bucket key for a new object.
+func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
+	if e.SSE == policy.SSEKMS && !e.BucketKey {
+		return x.g.o.Keys.SealFresh(x.context, x.keyRef(e))
+	}
+	return x.g.o.Keys.Seal(x.context, x.keyRef(e))
+}
+
+// encryptionOf is how an envelope says its object is sealed.
+func encryptionOf(e *crypto.Envelope) policy.Encryption {
+	if e.SSE != crypto.SSEKMS {
+		return policy.Encryption{SSE: policy.SSES3}
+	}
+	p := policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey && !e.Copied}
+	for _, pair := range e.Context {
+		if p.Context == nil {
+			p.Context = make(map[string]string)
+		}
+		p.Context[pair.Name] = pair.Value
+	}
+	return p
+}
+
+// believe refuses an envelope whose KMS key the bucket doesn't allow, before KMS is asked: the store can alter what lies
+// in it, and would else choose the key that data is opened under (S1).
+func (x *exchange) believe(e *crypto.Envelope) error {
+	if policy.KeyAllowed(&x.facts, encryptionOf(e).SSE, e.KeyARN, x.g.policyOptions()) {
+		return nil
+	}
+	x.g.damaged("key")
+	return internal(fmt.Errorf("the envelope of %s/%s names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", x.bucket, x.key, e.KeyARN))
+}
+
+// unwrap opens an envelope at the request's place, with the KMS permission that reading asks of the caller.
+func (x *exchange) unwrap(e *crypto.Envelope) (crypto.Secrets, error) {
+	if err := x.believe(e); err != nil {
+		return crypto.Secrets{}, err
+	}
+	encryption := encryptionOf(e)
+	// A session's principal was asked for its KMS permissions when the session was made.
+	if x.session == nil && encryption.SSE == policy.SSEKMS {
+		target := &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: x.key, KeyARN: e.KeyARN}
+		if refused := policy.Authorize(x.operation, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
+			return crypto.Secrets{}, refused
+		}
+	}
+	use, err := x.g.o.Keys.Open(x.context, x.keyRef(encryption), e.Blob)
+	if err != nil {
+		return crypto.Secrets{}, fmt.Errorf("open the bucket key of %s/%s: %w", x.bucket, x.key, err)
+	}
+	defer use.Release()
+	secrets, err := e.Unwrap(x.place(), use)
+	if err != nil {
+		x.g.damaged("envelope")
+		return crypto.Secrets{}, fmt.Errorf("open the envelope of %s/%s: %w", x.bucket, x.key, err)
+	}
+	return secrets, nil
+}
+
+// newEnvelope fills in what an envelope says of an object sealed as e says under the bucket key use.
+func newEnvelope(e policy.Encryption, use *keyring.Use, keyARN string) *crypto.Envelope {
+	env := &crypto.Envelope{ObjectID: crypto.NewSalt(), SSE: crypto.SSES3, KeyARN: keyARN, Blob: use.Blob(), BucketKey: true}
+	if e.SSE == policy.SSEKMS {
+		env.SSE, env.BucketKey = crypto.SSEKMS, e.BucketKey
+	}
+	for name, value := range e.Context {
+		env.Context = append(env.Context, crypto.Pair{Name: name, Value: value})
+	}
+	return env
+}

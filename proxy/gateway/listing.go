@@ -1,0 +1,265 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// maxListing bounds the store's page of 1,000 keys of up to 1,024 bytes, three times that when encoded.
+const maxListing = 16 << 20
+
+// storePage is the store's answer to ListObjectsV2 and ListObjects, as far as it is used.
+type storePage struct {
+	IsTruncated           bool
+	NextContinuationToken string
+	NextMarker            string
+	EncodingType          string
+	Contents              []struct {
+		Key          string
+		LastModified string
+		ETag         string
+		Size         int64
+	}
+	CommonPrefixes []struct{ Prefix string }
+}
+
+type listedObject struct {
+	Key          string
+	LastModified string
+	ETag         string
+	Size         int64
+	Owner        *listedOwner `xml:",omitempty"`
+	StorageClass string
+}
+
+type listedOwner struct {
+	ID          string
+	DisplayName string
+}
+
+type listedPrefix struct{ Prefix string }
+
+const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// listObjectsV2 carries out ListObjectsV2. The store lists; sizes come from stored sizes by arithmetic, which is
+// exact for every sealed object, so no object is asked.
+func listObjectsV2(x *exchange) error {
+	query := "encoding-type=url&list-type=2"
+	prefix, _ := x.query.Get("prefix")
+	delimiter, _ := x.query.Get("delimiter")
+	startAfter, _ := x.query.Get("start-after")
+	token, hasToken := x.query.Get("continuation-token")
+	encoding, _ := x.query.Get("encoding-type")
+	maxKeys := x.count("max-keys", 1000)
+	for _, p := range [...]parameter{{"prefix", prefix}, {"delimiter", delimiter}, {"start-after", startAfter}} {
+		if p.value != "" {
+			query = store.AppendQuery(query, p.name, p.value)
+		}
+	}
+	if hasToken {
+		// The store's token is wrapped, so that a client's own text never reaches the store as one.
+		raw, ok := strings.CutPrefix(token, tokenPrefix)
+		stored, err := base64.RawURLEncoding.DecodeString(raw)
+		if !ok || err != nil || len(stored) == 0 {
+			return invalidArgument("continuation-token", token, "The continuation token provided is incorrect")
+		}
+		query = store.AppendQuery(query, "continuation-token", string(stored))
+	}
+	var page storePage
+	if maxKeys > 0 {
+		query = store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys))
+		if err := x.listStore("ListObjectsV2", query, &page); err != nil {
+			return err
+		}
+	}
+	out := struct {
+		XMLName               xml.Name `xml:"ListBucketResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Name                  string
+		Prefix                string
+		Delimiter             string `xml:",omitempty"`
+		StartAfter            string `xml:",omitempty"`
+		EncodingType          string `xml:",omitempty"`
+		ContinuationToken     string `xml:",omitempty"`
+		NextContinuationToken string `xml:",omitempty"`
+		KeyCount              int
+		MaxKeys               int
+		IsTruncated           bool
+		Contents              []listedObject
+		CommonPrefixes        []listedPrefix
+	}{
+		Xmlns: s3Namespace, Name: x.bucket, Prefix: encodeName(prefix, encoding), Delimiter: encodeName(delimiter, encoding),
+		StartAfter: encodeName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.IsTruncated,
+	}
+	if page.IsTruncated {
+		if page.NextContinuationToken == "" {
+			return internal(errNoToken)
+		}
+		out.NextContinuationToken = tokenPrefix + base64.RawURLEncoding.EncodeToString([]byte(page.NextContinuationToken))
+	}
+	owner := (*listedOwner)(nil)
+	if v, _ := x.query.Get("fetch-owner"); v == "true" {
+		owner = &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	}
+	var err error
+	if out.Contents, out.CommonPrefixes, err = x.listed(&page, encoding, owner); err != nil {
+		return err
+	}
+	out.KeyCount = len(out.Contents) + len(out.CommonPrefixes)
+	return x.answerXML(&out)
+}
+
+const tokenPrefix = "1."
+
+type listingError string
+
+func (e listingError) Error() string { return string(e) }
+
+const errNoToken = listingError("the store cut a listing off without a token to go on")
+
+// count reads a max-… parameter, which CheckRequest has found to be a number; more than most is cut to it.
+func (x *exchange) count(name string, most int) int {
+	v, ok := x.query.Get(name)
+	if !ok || v == "" {
+		return most
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n > most || n < 0 {
+		return most
+	}
+	return n
+}
+
+// listStore asks the store for a page.
+func (x *exchange) listStore(operation, query string, page *storePage) error {
+	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: operation, Method: "GET", Bucket: x.record.StoreName, Query: query})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(operation); f != nil {
+		return storeError(f, x.bucket, "")
+	}
+	body, err := a.Bytes(maxListing)
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := xml.Unmarshal(body, page); err != nil {
+		return internal(err)
+	}
+	return nil
+}
+
+// listed turns a store's page into the client's: names decoded and encoded anew, plaintext sizes, mapped ETags.
+func (x *exchange) listed(page *storePage, encoding string, owner *listedOwner) (objects []listedObject, prefixes []listedPrefix, err error) {
+	class := storageClass(&x.facts)
+	for i := range page.Contents {
+		c := &page.Contents[i]
+		name, err := decodeName(c.Key, page.EncodingType)
+		if err != nil {
+			return nil, nil, internal(err)
+		}
+		size := c.Size
+		if plain, ok := crypto.PlainLength(c.Size); ok {
+			size = plain
+		}
+		objects = append(objects, listedObject{Key: encodeName(name, encoding), LastModified: c.LastModified,
+			ETag: clientETag([]byte(c.ETag)), Size: size, Owner: owner, StorageClass: class})
+	}
+	for _, p := range page.CommonPrefixes {
+		name, err := decodeName(p.Prefix, page.EncodingType)
+		if err != nil {
+			return nil, nil, internal(err)
+		}
+		prefixes = append(prefixes, listedPrefix{encodeName(name, encoding)})
+	}
+	return objects, prefixes, nil
+}
+
+func decodeName(name, encoding string) (string, error) {
+	if encoding != "url" {
+		return name, nil
+	}
+	return url.QueryUnescape(name)
+}
+
+// encodeName encodes a name as S3's encoding-type=url does.
+func encodeName(name, encoding string) string {
+	if encoding != "url" {
+		return name
+	}
+	return strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
+}
+
+// answerXML answers 200 with a document.
+func (x *exchange) answerXML(doc any) error {
+	body, err := xml.Marshal(doc)
+	if err != nil {
+		return internal(err)
+	}
+	resp := &x.ctx.Response
+	resp.Header.SetContentType("application/xml")
+	resp.SetBodyString(xml.Header)
+	resp.AppendBody(body)
+	return nil
+}
+
+type listedBucket struct {
+	Name         string
+	CreationDate string
+	BucketRegion string `xml:",omitempty"`
+	BucketArn    string `xml:",omitempty"`
+}
+
+// listBuckets carries out ListBuckets and ListDirectoryBuckets: the buckets of one kind, in order.
+func listBuckets(x *exchange) error {
+	directory := x.operation == policy.ListDirectoryBuckets
+	out := struct {
+		XMLName           xml.Name
+		Xmlns             string       `xml:"xmlns,attr"`
+		Owner             *listedOwner `xml:",omitempty"`
+		Buckets           struct{ Bucket []listedBucket }
+		ContinuationToken string `xml:",omitempty"`
+	}{Xmlns: s3Namespace}
+	limit := 10_000
+	tokenName := "continuation-token"
+	if directory {
+		out.XMLName.Local = "ListAllMyDirectoryBucketsResult"
+		limit = x.count("max-directory-buckets", 1000)
+	} else {
+		out.XMLName.Local = "ListAllMyBucketsResult"
+		out.Owner = &listedOwner{ID: x.g.o.Account, DisplayName: x.g.o.Account}
+		limit = x.count("max-buckets", limit)
+	}
+	start, _ := x.query.Get(tokenName)
+	prefix, _ := x.query.Get("prefix")
+	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
+		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) {
+			return true
+		}
+		if len(out.Buckets.Bucket) == limit {
+			if limit > 0 {
+				out.ContinuationToken = out.Buckets.Bucket[limit-1].Name
+			}
+			return false
+		}
+		entry := listedBucket{Name: b.Name, CreationDate: b.Created.UTC().Format("2006-01-02T15:04:05.000Z"), BucketRegion: b.Region}
+		if directory {
+			entry.BucketArn = b.ARN
+		}
+		out.Buckets.Bucket = append(out.Buckets.Bucket, entry)
+		return true
+	})
+	if err != nil {
+		return recordError(err)
+	}
+	return x.answerXML(&out)
+}

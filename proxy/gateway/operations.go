@@ -1,0 +1,22 @@
+package gateway
+
+import "sealfront/policy"
+
+// operations has a row an operation that is carried out. What policy recognises and this table lacks is answered 501
+// NotImplemented.
+var operations = map[policy.Operation]func(*exchange) error{
+	policy.ListBuckets:            listBuckets,
+	policy.ListDirectoryBuckets:   listBuckets,
+	policy.CreateBucket:           createBucket,
+	policy.DeleteBucket:           deleteBucket,
+	policy.HeadBucket:             headBucket,
+	policy.GetBucketEncryption:    getBucketEncryption,
+	policy.PutBucketEncryption:    putBucketEncryption,
+	policy.DeleteBucketEncryption: deleteBucketEncryption,
+	policy.CreateSession:          createSession,
+	policy.ListObjectsV2:          listObjectsV2,
+	policy.PutObject:              putObject,
+	policy.GetObject:              getObject,
+	policy.HeadObject:             headObject,
+	policy.DeleteObject:           deleteObject,
+}

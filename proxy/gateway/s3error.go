@@ -1,0 +1,269 @@
+package gateway
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// An s3Error is an answer in S3's words. It is the only thing that this file, which alone writes errors to
+// clients, turns into status and XML. Leaves return errors of their own; answerTo translates them.
+type s3Error struct {
+	code     string
+	message  string
+	elements []element
+	row      string // of the behaviour reference, for metrics
+	allow    string
+	cause    error // for the log, never for the client
+}
+
+type element struct{ Name, Value string }
+
+func (e *s3Error) Error() string { return e.code + ": " + e.message }
+func (e *s3Error) Unwrap() error { return e.cause }
+
+func refusal(code, message string, elements ...string) *s3Error {
+	e := &s3Error{code: code, message: message}
+	for i := 0; i+1 < len(elements); i += 2 {
+		e.elements = append(e.elements, element{elements[i], elements[i+1]})
+	}
+	return e
+}
+
+// because adds what the log should know.
+func (e *s3Error) because(err error) *s3Error {
+	e.cause = err
+	return e
+}
+
+func internal(err error) *s3Error {
+	return refusal("InternalError", "We encountered an internal error. Please try again.").because(err)
+}
+
+func unavailable(err error) *s3Error {
+	return refusal("ServiceUnavailable", "Service is unable to handle request.").because(err)
+}
+
+func noSuchBucket(bucket string) *s3Error {
+	return refusal("NoSuchBucket", "The specified bucket does not exist", "BucketName", bucket)
+}
+
+func noSuchKey(key string) *s3Error {
+	return refusal("NoSuchKey", "The specified key does not exist.", "Key", key)
+}
+
+func accessDenied() *s3Error { return refusal("AccessDenied", "Access Denied") }
+
+func preconditionFailed(condition string) *s3Error {
+	return refusal("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", "Condition", condition)
+}
+
+func invalidArgument(name, value, message string) *s3Error {
+	return refusal("InvalidArgument", message, "ArgumentName", name, "ArgumentValue", value)
+}
+
+func incompleteBody(err error) *s3Error {
+	return refusal("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header").because(err)
+}
+
+func malformedXML(err error) *s3Error {
+	return refusal("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").because(err)
+}
+
+// statuses maps S3's codes. Source: behaviour reference 7.2. What isn't here is 400.
+var statuses = map[string]int{
+	"AccessDenied":                 403,
+	"BucketAlreadyExists":          409,
+	"BucketAlreadyOwnedByYou":      409,
+	"BucketNotEmpty":               409,
+	"ConditionalRequestConflict":   409,
+	"InternalError":                500,
+	"InvalidAccessKeyId":           403,
+	"InvalidChunkSizeError":        403,
+	"InvalidObjectState":           403,
+	"InvalidPartNumber":            416,
+	"InvalidRange":                 416,
+	"MethodNotAllowed":             405,
+	"MissingAuthenticationToken":   403,
+	"MissingContentLength":         411,
+	"NoSuchBucket":                 404,
+	"NoSuchBucketPolicy":           404,
+	"NoSuchKey":                    404,
+	"NoSuchLifecycleConfiguration": 404,
+	"NoSuchUpload":                 404,
+	"NotImplemented":               501,
+	"NotModified":                  304,
+	"OperationAborted":             409,
+	"PreconditionFailed":           412,
+	"RequestTimeTooSkewed":         403,
+	"ServiceUnavailable":           503,
+	"SignatureDoesNotMatch":        403,
+	"SlowDown":                     503,
+}
+
+// status returns the HTTP status of an S3 error code.
+func status(code string) int {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return http.StatusBadRequest
+}
+
+// answerTo translates any error into S3's words. What it doesn't know becomes InternalError without its text.
+func answerTo(err error) *s3Error {
+	var s3 *s3Error
+	if errors.As(err, &s3) {
+		return s3
+	}
+	var refused *policy.Refusal
+	if errors.As(err, &refused) {
+		e := &s3Error{code: refused.Code, message: refused.Message, row: refused.Row, allow: refused.Allow}
+		for _, x := range refused.Elements {
+			e.elements = append(e.elements, element(x))
+		}
+		return e
+	}
+	var signature *sigv4.Error
+	if errors.As(err, &signature) {
+		e := &s3Error{code: signature.Code, message: signature.Message}
+		for _, x := range signature.Elements {
+			e.elements = append(e.elements, element(x))
+		}
+		return e
+	}
+	var kms interface{ ErrorCode() string }
+	if errors.As(err, &kms) {
+		return kmsError(kms.ErrorCode(), err)
+	}
+	var coded interface{ S3Code() string }
+	switch {
+	case errors.As(err, &coded) && coded.S3Code() == "InvalidObjectState":
+		return refusal("InvalidObjectState", "The object was not sealed by this service and is not served.").because(err)
+	case errors.As(err, &coded) && coded.S3Code() == "MetadataTooLarge":
+		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(err)
+	case errors.Is(err, state.ErrAborted):
+		return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").because(err)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return unavailable(err)
+	}
+	return internal(err)
+}
+
+// kmsError translates KMS's error names: rows KE-1 to KE-8.
+func kmsError(name string, err error) *s3Error {
+	switch strings.TrimSuffix(name, "Exception") {
+	case "Disabled":
+		return kmsRefusal("KE-1", "KMS.DisabledException", err)
+	case "KMSInvalidState":
+		return kmsRefusal("KE-2", "KMS.KMSInvalidStateException", err)
+	case "NotFound":
+		return kmsRefusal("KE-3", "KMS.NotFoundException", err)
+	case "InvalidKeyUsage":
+		return kmsRefusal("KE-4", "KMS.InvalidKeyUsageException", err)
+	case "AccessDenied":
+		e := accessDenied().because(err)
+		e.row = "KE-5"
+		return e
+	case "Throttling", "LimitExceeded", "RequestLimitExceeded", "TooManyRequests":
+		e := refusal("SlowDown", "Please reduce your request rate for operations involving AWS KMS.").because(err)
+		e.row = "KE-6"
+		return e
+	case "InvalidCiphertext", "IncorrectKey":
+		e := internal(err)
+		e.row = "KE-8"
+		return e
+	}
+	e := unavailable(err)
+	e.row = "KE-7"
+	return e
+}
+
+// kmsRefusal repeats KMS's own message, which names the key and its state and nothing else.
+func kmsRefusal(row, code string, err error) *s3Error {
+	message := "The KMS key can't be used."
+	var told interface{ ErrorMessage() string }
+	if errors.As(err, &told) && told.ErrorMessage() != "" {
+		message = told.ErrorMessage()
+	}
+	e := refusal(code, message).because(err)
+	e.row = row
+	return e
+}
+
+// storeError translates an answer of the store about a bucket or key of the client. The store's own
+// authentication failures are the proxy's fault.
+func storeError(f *store.Fault, bucket, key string) *s3Error {
+	switch {
+	case f.Code == "NoSuchBucket":
+		return noSuchBucket(bucket).because(f)
+	case f.Status == 404 && f.Code != "NoSuchUpload":
+		if key == "" {
+			return noSuchBucket(bucket).because(f)
+		}
+		return noSuchKey(key).because(f)
+	case f.Code == "NoSuchUpload":
+		return refusal("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").because(f)
+	case f.Status == 412:
+		return refusal("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").because(f)
+	case f.Status == 409 && f.Code == "BucketNotEmpty":
+		return refusal("BucketNotEmpty", "The bucket you tried to delete is not empty", "BucketName", bucket).because(f)
+	case f.Status == 409:
+		return refusal("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key).because(f)
+	case f.Status == 429 || f.Code == "SlowDown":
+		return refusal("SlowDown", "Please reduce your request rate.").because(f)
+	case f.Status == 503 || f.Status == 502 || f.Status == 504:
+		return unavailable(f)
+	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
+		// What the client could have sent right was checked before; the store has narrower names than S3.
+		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" || f.Code == "DirectoryObjectContainsData":
+		return refusal("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").because(f)
+	case f.Code == "MetadataTooLarge":
+		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(f)
+	case f.Status == 507 || f.Code == "XMinioStorageFull" || f.Code == "QuotaExceeded":
+		return unavailable(f)
+	case f.Status == 501:
+		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented").because(f)
+	}
+	return internal(f)
+}
+
+// writeError answers with e. HEAD and 304 have no body.
+func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, head bool) {
+	code := status(e.code)
+	resp.SetStatusCode(code)
+	if e.allow != "" {
+		resp.Header.Set("Allow", e.allow)
+	}
+	if head || code == http.StatusNotModified {
+		resp.SkipBody = true
+		return
+	}
+	var b strings.Builder
+	b.WriteString(xml.Header)
+	b.WriteString("<Error>")
+	field := func(name, value string) {
+		b.WriteString("<" + name + ">")
+		_ = xml.EscapeText(&b, []byte(value))
+		b.WriteString("</" + name + ">")
+	}
+	field("Code", e.code)
+	field("Message", e.message)
+	for _, x := range e.elements {
+		field(x.Name, x.Value)
+	}
+	field("RequestId", requestID)
+	field("HostId", hostID)
+	b.WriteString("</Error>")
+	resp.Header.SetContentType("application/xml")
+	resp.SetBodyString(b.String())
+}

@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"unicode/utf8"
+
+	"sealfront/policy"
+)
+
+// locate finds bucket and key in Host and path. A Host below one of our domains is virtual-host style; any
+// other, an address above all, is path style.
+func (x *exchange) locate() error {
+	path := x.message.Path
+	if len(path) == 0 || path[0] != '/' {
+		return refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+	}
+	decoded, ok := unescape(path[1:])
+	if !ok || !utf8.ValidString(decoded) || strings.IndexByte(decoded, 0) >= 0 {
+		return refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+	}
+	if bucket, ok := x.hostBucket(); ok {
+		x.bucket, x.key = bucket, decoded
+		return nil
+	}
+	bucket, key, slash := strings.Cut(decoded, "/")
+	if bucket == "" && slash {
+		// "//…": no bucket, but a path.
+		return refusal("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")
+	}
+	x.bucket, x.key = bucket, key
+	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. What
+	// other clients call "/key" stays that.
+	if strings.HasPrefix(key, "/") && policy.KindOf(bucket) == policy.Directory {
+		if key == "/" || bytes.HasPrefix(x.headerBytes("user-agent"), []byte("aws-sdk-js/")) {
+			x.key = key[1:]
+		}
+	}
+	return nil
+}
+
+// hostBucket returns the bucket in a virtual-host style Host.
+func (x *exchange) hostBucket() (string, bool) {
+	host := text(x.headerBytes("host"))
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	for _, domain := range x.g.o.Domains {
+		if bucket, ok := strings.CutSuffix(host, domain); ok && strings.HasSuffix(bucket, ".") && len(bucket) > 1 {
+			return strings.Clone(bucket[:len(bucket)-1]), true
+		}
+	}
+	return "", false
+}
+
+// unescape decodes percent escapes; a plus sign is a plus sign. The result never shares b's memory.
+func unescape(b []byte) (string, bool) {
+	if bytes.IndexByte(b, '%') < 0 {
+		return string(b), true
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] != '%' {
+			out = append(out, b[i])
+			continue
+		}
+		if i+2 >= len(b) {
+			return "", false
+		}
+		hi, lo := hexValue(b[i+1]), hexValue(b[i+2])
+		if hi < 0 || lo < 0 {
+			return "", false
+		}
+		out = append(out, byte(hi<<4|lo))
+		i += 2
+	}
+	return string(out), true
+}
+
+func hexValue(b byte) int {
+	switch {
+	case b >= '0' && b <= '9':
+		return int(b - '0')
+	case b >= 'a' && b <= 'f':
+		return int(b-'a') + 10
+	case b >= 'A' && b <= 'F':
+		return int(b-'A') + 10
+	}
+	return -1
+}
+
+// checkKey refuses keys that the store would take for others: it folds empty or dot segments.
+func (x *exchange) checkKey() error {
+	if x.key == "" {
+		return nil
+	}
+	a := &x.g.o.Abilities
+	for i, segment := range strings.Split(x.key, "/") {
+		last := i == strings.Count(x.key, "/")
+		switch {
+		case segment == "" && !last && !a.EmptySegments, (segment == "." || segment == "..") && !a.DotSegments:
+			return refusal("InvalidURI", "The store behind this service can't tell this key from another one: it folds empty, \".\" and \"..\" segments.", "URI", x.key)
+		}
+	}
+	return nil
+}

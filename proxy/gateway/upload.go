@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// wholeLimit is the size up to which a body is taken in whole before anything is sent to the store: its trailing
+// checksum is then known in time for the envelope, so that reads need no trailer.
+const wholeLimit = 256 << 10
+
+// putObject carries out PutObject.
+//
+//	body ─▶ plainBody (framing, count, checksums) ─▶ slab ─▶ Seal in place ─▶ store
+//	                                    all right? ──────────┴─▶ only then the last segment and the trailer
+func putObject(x *exchange) error {
+	if x.headerValue("x-amz-write-offset-bytes") != "" {
+		return policy.NotImplemented(policy.PutObject)
+	}
+	body, err := x.newBody(crypto.MaxObjectPut)
+	if err != nil {
+		return err
+	}
+	use, err := x.sealingKey(x.decision.Encryption)
+	if err != nil {
+		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+	}
+	defer use.Release()
+
+	p := &put{x: x, body: body, envelope: newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)}
+	p.secrets = crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: body.length}
+	defer p.secrets.Wipe()
+	if body.length > 0 {
+		p.envelope.PartSalt = crypto.NewSalt()
+	}
+	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
+	if body.length <= wholeLimit {
+		buffer, sealed, err := p.sealWhole()
+		defer putWhole(buffer)
+		if err != nil {
+			return err
+		}
+		r.Bytes = sealed
+	} else {
+		r.Length, r.Body = crypto.StoredLength(body.length), p
+		if announced := body.check.want; announced != nil {
+			// Known before the body: if it is wrong, no object comes of it.
+			p.secrets.Checksum = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
+		}
+		body.start()
+	}
+	if err := p.envelope.Wrap(x.place(), use, p.secrets); err != nil {
+		return fmt.Errorf("seal the envelope: %w", err)
+	}
+	if err := x.setObjectHeaders(r, p.envelope.AppendText(nil)); err != nil {
+		return err
+	}
+	x.setWriteConditions(r)
+
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return x.writeFault(f)
+	}
+	h := &x.ctx.Response.Header
+	h.Set("ETag", clientETag(a.Get("Etag")))
+	h.Set(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
+	h.Set("x-amz-checksum-type", checksumType(p.checksum.Type))
+	h.Set("x-amz-object-size", strconv.FormatInt(body.length, 10))
+	x.showEncryption()
+	if x.facts.Kind == policy.Directory {
+		h.Set("x-amz-expiration", "NotImplemented")
+	}
+	return nil
+}
+
+// setWriteConditions puts the client's conditions to the store.
+func (x *exchange) setWriteConditions(r *store.Request) {
+	if v := x.headerValue("if-match"); v != "" {
+		r.Set("If-Match", storeCondition(v))
+	}
+	if v := x.headerValue("if-none-match"); v != "" {
+		r.Set("If-None-Match", v)
+	}
+}
+
+// writeFault translates the store's refusal of a write, with the condition that failed.
+func (x *exchange) writeFault(f *store.Fault) error {
+	e := storeError(f, x.bucket, x.key)
+	switch {
+	case e.code == "PreconditionFailed" && x.headerValue("if-none-match") != "":
+		e.elements = append(e.elements, element{"Condition", "If-None-Match"})
+	case e.code == "PreconditionFailed" && x.headerValue("if-match") != "":
+		e.elements = append(e.elements, element{"Condition", "If-Match"})
+	}
+	return e
+}
+
+// put is an object on its way to the store. As a body of a store request it streams.
+type put struct {
+	x        *exchange
+	body     *plainBody
+	envelope *crypto.Envelope
+	secrets  crypto.Secrets
+	checksum *crypto.Checksum
+}
+
+// whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.
+type whole struct {
+	memory  []byte
+	touched int // how much of it held plaintext
+}
+
+const wholeSize = wholeLimit + wholeLimit/crypto.SegmentSize*crypto.TagSize + 2048
+
+var (
+	wholes = sync.Pool{New: func() any { return &whole{memory: make([]byte, wholeSize)} }}
+	smalls = sync.Pool{New: func() any { return &whole{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
+)
+
+func getWhole(length int64) *whole {
+	if length <= crypto.SegmentSize {
+		return smalls.Get().(*whole)
+	}
+	return wholes.Get().(*whole)
+}
+
+// putWhole wipes what may still be plaintext and gives the memory back.
+func putWhole(w *whole) {
+	clear(w.memory[:w.touched])
+	w.touched = 0
+	if len(w.memory) == wholeSize {
+		wholes.Put(w)
+	} else {
+		smalls.Put(w)
+	}
+}
+
+// sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
+func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
+	length := p.body.length
+	w = getWhole(length)
+	p.body.start()
+	// Each segment is read to where it will lie with the tags of those before it.
+	for done, at := int64(0), 0; done < length; {
+		n := int(min(length-done, crypto.SegmentSize))
+		w.touched = at + n
+		if err := p.body.fill(w.memory[at : at+n]); err != nil {
+			return w, nil, err
+		}
+		done += int64(n)
+		at += n + crypto.TagSize
+	}
+	if p.checksum, err = p.body.finish(); err != nil {
+		return w, nil, err
+	}
+	p.secrets.Checksum = p.checksum
+	if length == 0 {
+		return w, []byte{}, nil
+	}
+	sealer := p.secrets.DataKey.NewSealer(&p.envelope.PartSalt)
+	at := 0
+	for done := int64(0); done < length; {
+		n := int(min(length-done, crypto.SegmentSize))
+		done += int64(n)
+		at += len(sealer.Seal(w.memory[at:], n, done == length))
+	}
+	w.touched = 0
+	end, err := p.appendEnd(w.memory[:at])
+	if err != nil {
+		return w, nil, err
+	}
+	return w, end, nil
+}
+
+// appendEnd appends padding, trailer and tail.
+func (p *put) appendEnd(dst []byte) ([]byte, error) {
+	t := &crypto.Trailer{Length: p.body.length, Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.length, Salt: p.envelope.PartSalt}}}
+	dst = append(dst, make([]byte, t.Padding())...)
+	return p.secrets.DataKey.AppendTrailer(dst, &p.envelope.ObjectID, t)
+}
+
+// WriteTo streams the sealed object: reads a segment, seals it in place, writes it from there. The last segment is
+// held back until the body has been checked, so that what fails a check never becomes visible.
+func (p *put) WriteTo(w io.Writer) (written int64, err error) {
+	slab := crypto.GetSlab()
+	touched := 0
+	defer func() { crypto.PutSlab(slab, touched) }()
+	memory := slab.Body()
+	sealer := p.secrets.DataKey.NewSealer(&p.envelope.PartSalt)
+	write := func(b []byte) error {
+		n, err := w.Write(b)
+		written += int64(n)
+		return err
+	}
+	for !sealer.Done() {
+		n := int(min(p.body.length-sealer.Length(), crypto.SegmentSize))
+		last := sealer.Length()+int64(n) == p.body.length
+		touched = crypto.SegmentSize
+		if err := p.body.fill(memory[:n]); err != nil {
+			return written, err
+		}
+		if last {
+			if p.checksum, err = p.body.finish(); err != nil {
+				return written, err
+			}
+		}
+		sealed := sealer.Seal(memory, n, last)
+		touched = 0
+		if err := write(sealed); err != nil {
+			return written, err
+		}
+	}
+	end, err := p.appendEnd(nil)
+	if err != nil {
+		return written, err
+	}
+	return written, write(end)
+}

@@ -1,0 +1,127 @@
+//go:build !noembedded
+
+package localstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/versity/versitygw/auth"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/s3api"
+	"github.com/versity/versitygw/s3api/middlewares"
+	"github.com/versity/versitygw/s3api/utils"
+)
+
+// maxSocketPath is what a unix socket address holds, less its end mark.
+const maxSocketPath = 107
+
+// startTimeout bounds how long Start waits for the listener.
+const startTimeout = 20 * time.Second
+
+// A Store is a running embedded store.
+type Store struct {
+	socket  string
+	backend *posix.Posix
+	server  *s3api.S3ApiServer
+	served  chan error
+}
+
+// Start opens the store below o.Dir and serves it. It returns when the socket accepts connections.
+func Start(ctx context.Context, o Options) (*Store, error) {
+	if !filepath.IsAbs(o.Dir) {
+		return nil, fmt.Errorf("localstore: %q is not an absolute path", o.Dir)
+	}
+	objects := filepath.Join(o.Dir, "objects")
+	if err := os.MkdirAll(objects, 0o700); err != nil {
+		return nil, fmt.Errorf("make the store's directory: %w", err)
+	}
+	var opts posix.PosixOpts
+	opts.SetNewDirPerm(0o700)
+	opts.SetNewFilePerm(0o600)
+	opts.Concurrency = 5000
+	// The backend refuses store-side copies above its threshold; ours end at the largest sealed PUT.
+	opts.CopyObjectThreshold = 5 << 30
+	// MD5 would bound the PUT path at a fifth of AES-GCM's speed.
+	opts.DataIntegrityEtag = true
+
+	var storer meta.MetadataStorer = meta.XattrMeta{}
+	if err := (meta.XattrMeta{}).Test(objects); err != nil {
+		side := filepath.Join(o.Dir, "meta")
+		if err := os.MkdirAll(side, 0o700); err != nil {
+			return nil, fmt.Errorf("make the store's metadata directory: %w", err)
+		}
+		sidecar, err := meta.NewSideCar(side)
+		if err != nil {
+			return nil, fmt.Errorf("open the store's metadata directory: %w", err)
+		}
+		storer, opts.SideCarDir = sidecar, side
+	}
+	backend, err := posix.New(objects, storer, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open the embedded store in %s: %w", objects, err)
+	}
+
+	utils.SetBucketNameValidationStrict(true)
+	root := middlewares.RootUserConfig{Access: o.AccessKey, Secret: o.SecretKey}
+	iam := auth.NewIAMServiceSingle(auth.Account{Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin})
+	listening := make(chan struct{})
+	server, err := s3api.New(backend, root, o.Region, iam, nil, nil, nil, nil,
+		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000), s3api.WithMpMaxParts(10_000),
+		s3api.WithSocketPerm(0o600), s3api.WithOnListen(func() { close(listening) }))
+	if err != nil {
+		backend.Shutdown()
+		return nil, fmt.Errorf("make the embedded store's front end: %w", err)
+	}
+
+	s := &Store{socket: socketAddress(o.Dir), backend: backend, server: server, served: make(chan error, 1)}
+	go func() { s.served <- server.ServeMultiPort([]string{s.socket}) }()
+	timer := time.NewTimer(startTimeout)
+	defer timer.Stop()
+	select {
+	case <-listening:
+		return s, nil
+	case err := <-s.served:
+		backend.Shutdown()
+		return nil, fmt.Errorf("serve the embedded store on %s: %w", s.socket, err)
+	case <-timer.C:
+		err = errors.New("no listener in time")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	_ = s.Close()
+	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.socket, err)
+}
+
+// Close stops the front end, waits for requests under way and closes the backend.
+func (s *Store) Close() error {
+	err := s.server.ShutDown()
+	if served := <-s.served; err == nil {
+		err = served
+	}
+	s.backend.Shutdown()
+	return err
+}
+
+// SocketAddress tells where a store with this directory listens: a path, or "@name" in Linux's abstract
+// name space where the path would not fit a socket address.
+func SocketAddress(dir string) string { return socketAddress(dir) }
+
+func socketAddress(dir string) string {
+	path := filepath.Join(dir, "store.sock")
+	if len(path) <= maxSocketPath {
+		return path
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return "@sealfront-" + hex.EncodeToString(sum[:16])
+}
+
+// Address is SocketAddress of the store's directory.
+func (s *Store) Address() string { return s.socket }

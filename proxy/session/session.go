@@ -1,0 +1,203 @@
+// Package session issues and opens the credentials of CreateSession. A session is nowhere stored: its token
+// is a sealed record that any replica opens, so a zonal request needs no call to be authenticated.
+//
+//	token = base64url( version 1 ‖ session key id 16 ‖ salt 16 ‖ AES-256-GCM( principal, bucket, … , expiry ) )
+//	                   └──────────── additional data ────────┘
+//	token key, secret access key, access key id = Expand(session key, "token" | "secret" | "id" ‖ salt)
+//
+// Each token has a key of its own, derived from its salt, so the nonce is zero and no count of tokens wears a
+// key out. The secret access key is derived, not carried, so nobody but a replica can tell it from a token.
+//
+// Promises: an altered, cut or foreign token is ErrMalformed (TestTokenAltered); after expiry and grace it is
+// ErrExpired (TestExpiry); a token of one key id never opens under another key (TestForeignKey).
+// What is not protected: whoever holds the session keys makes sessions; they lie sealed in the state bucket.
+package session
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Lifetime is how long a session is valid. Source: CreateSession, "5 minutes".
+const Lifetime = 5 * time.Minute
+
+// Grace is added to the expiry when a token is opened, for clocks that differ between replicas.
+const Grace = 10 * time.Second
+
+// The outcomes of Open.
+var (
+	ErrMalformed = errors.New("the session token is malformed")
+	ErrExpired   = errors.New("the session has expired")
+)
+
+// Keys is where session keys come from. Keys are 32 bytes and must not be changed.
+type Keys interface {
+	// Current returns the key that new sessions use.
+	Current(ctx context.Context) (id [16]byte, key []byte, err error)
+	// Find returns the key with this id; ok is false if there is none.
+	Find(ctx context.Context, id [16]byte) (key []byte, ok bool, err error)
+}
+
+// A Session is what a token carries.
+type Session struct {
+	Principal   string // name of the identity that made it
+	Bucket      string
+	Incarnation string // of the bucket; "" for a provisional session
+	ReadOnly    bool
+	KMS         bool   // SSE-KMS, else SSE-S3
+	KeyARN      string // with KMS
+	Expires     time.Time
+}
+
+// Credentials are what CreateSession answers.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	Token           string
+	Expires         time.Time
+}
+
+const (
+	version  = 1
+	aadSize  = 1 + 16 + 16
+	tagSize  = 16
+	maxToken = 2048
+)
+
+// Issue makes credentials for s, whose Expires it sets from now.
+func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credentials, error) {
+	id, key, err := keys.Current(ctx)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("find a session key: %w", err)
+	}
+	token := make([]byte, aadSize, 512)
+	token[0] = version
+	copy(token[1:], id[:])
+	rand.Read(token[17:aadSize]) //nolint:errcheck // never fails since Go 1.24
+	c := Credentials{Expires: now.Add(Lifetime).UTC().Truncate(time.Second)}
+	aead, err := c.derive(key, token[17:aadSize])
+	if err != nil {
+		return Credentials{}, err
+	}
+	s.Expires = c.Expires
+	token = aead.Seal(token, make([]byte, aead.NonceSize()), appendSession(nil, &s), token[:aadSize])
+	c.Token = base64.RawURLEncoding.EncodeToString(token)
+	return c, nil
+}
+
+// Open checks a token and returns the session with its access key id and secret. It does not look at
+// signatures, buckets or principals: those are the caller's.
+func Open(ctx context.Context, keys Keys, token string, now time.Time) (Session, Credentials, error) {
+	if len(token) > maxToken {
+		return Session{}, Credentials{}, ErrMalformed
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < aadSize+tagSize || raw[0] != version {
+		return Session{}, Credentials{}, ErrMalformed
+	}
+	key, ok, err := keys.Find(ctx, [16]byte(raw[1:17]))
+	if err != nil {
+		return Session{}, Credentials{}, fmt.Errorf("find a session key: %w", err)
+	}
+	if !ok {
+		return Session{}, Credentials{}, ErrMalformed
+	}
+	c := Credentials{Token: token}
+	aead, err := c.derive(key, raw[17:aadSize])
+	if err != nil {
+		return Session{}, Credentials{}, err
+	}
+	plain, err := aead.Open(nil, make([]byte, aead.NonceSize()), raw[aadSize:], raw[:aadSize])
+	if err != nil {
+		return Session{}, Credentials{}, ErrMalformed
+	}
+	s, ok := parseSession(plain)
+	if !ok {
+		return Session{}, Credentials{}, ErrMalformed
+	}
+	c.Expires = s.Expires
+	if now.After(s.Expires.Add(Grace)) {
+		return s, c, ErrExpired
+	}
+	return s, c, nil
+}
+
+// derive fills in id and secret and returns the token's cipher. The session key is uniform, so HKDF's
+// extract step would buy nothing.
+func (c *Credentials) derive(key, salt []byte) (cipher.AEAD, error) {
+	expand := func(purpose string, n int) ([]byte, error) {
+		return hkdf.Expand(sha256.New, key, "sealfront session "+purpose+string(salt), n)
+	}
+	tokenKey, err := expand("token", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the token's key: %w", err)
+	}
+	secret, err := expand("secret", 30)
+	if err != nil {
+		return nil, fmt.Errorf("derive the session's secret: %w", err)
+	}
+	id, err := expand("id", 10)
+	if err != nil {
+		return nil, fmt.Errorf("derive the session's access key id: %w", err)
+	}
+	c.SecretAccessKey = base64.RawURLEncoding.EncodeToString(secret)
+	c.AccessKeyID = "ASIA" + base32.StdEncoding.EncodeToString(id)
+	block, err := aes.NewCipher(tokenKey)
+	if err != nil {
+		return nil, fmt.Errorf("make the token's cipher: %w", err)
+	}
+	return cipher.NewGCM(block)
+}
+
+// The session's binary form: flags ‖ expiry (8) ‖ four strings, each with a two-byte length.
+const (
+	flagReadOnly = 1 << iota
+	flagKMS
+)
+
+func appendSession(b []byte, s *Session) []byte {
+	var flags byte
+	if s.ReadOnly {
+		flags |= flagReadOnly
+	}
+	if s.KMS {
+		flags |= flagKMS
+	}
+	b = append(b, flags)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Expires.Unix()))
+	for _, v := range []string{s.Principal, s.Bucket, s.Incarnation, s.KeyARN} {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(v)))
+		b = append(b, v...)
+	}
+	return b
+}
+
+func parseSession(b []byte) (s Session, ok bool) {
+	if len(b) < 9 {
+		return s, false
+	}
+	s.ReadOnly, s.KMS = b[0]&flagReadOnly != 0, b[0]&flagKMS != 0
+	s.Expires = time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0).UTC()
+	b = b[9:]
+	for _, v := range []*string{&s.Principal, &s.Bucket, &s.Incarnation, &s.KeyARN} {
+		if len(b) < 2 {
+			return s, false
+		}
+		n := int(binary.BigEndian.Uint16(b))
+		if b = b[2:]; len(b) < n {
+			return s, false
+		}
+		*v, b = string(b[:n]), b[n:]
+	}
+	return s, len(b) == 0
+}

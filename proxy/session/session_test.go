@@ -1,0 +1,139 @@
+package session_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"testing"
+	"time"
+
+	"sealfront/proxy/session"
+)
+
+type keys map[[16]byte][]byte
+
+var firstID = [16]byte{1}
+
+func (k keys) Current(context.Context) ([16]byte, []byte, error) { return firstID, k[firstID], nil }
+func (k keys) Find(_ context.Context, id [16]byte) ([]byte, bool, error) {
+	key, ok := k[id]
+	return key, ok, nil
+}
+
+func newKeys() keys {
+	return keys{firstID: []byte("0123456789abcdef0123456789abcdef"), {2}: []byte("fedcba9876543210fedcba9876543210")}
+}
+
+var now = time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
+
+func TestIssuedTokenOpensToTheSameSession(t *testing.T) {
+	for name, s := range map[string]session.Session{
+		"SSE-S3":      {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i"},
+		"SSE-KMS":     {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", KMS: true, KeyARN: "arn:aws:kms:r:1:key/k"},
+		"read only":   {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", ReadOnly: true},
+		"provisional": {Principal: "app", Bucket: "b--z--x-s3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issued, err := session.Issue(t.Context(), newKeys(), s, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, cred, err := session.Open(t.Context(), newKeys(), issued.Token, now.Add(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Expires = now.Truncate(time.Second).Add(session.Lifetime)
+			if got != s {
+				t.Errorf("opened %+v, issued %+v", got, s)
+			}
+			if cred != issued {
+				t.Errorf("opened credentials %+v, issued %+v", cred, issued)
+			}
+			if len(issued.Token) > 1024 {
+				t.Errorf("token of %d bytes: SDKs send it with every request", len(issued.Token))
+			}
+		})
+	}
+}
+
+func TestTokensAndSecretsDiffer(t *testing.T) {
+	s := session.Session{Principal: "app", Bucket: "b"}
+	a, err := session.Issue(t.Context(), newKeys(), s, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := session.Issue(t.Context(), newKeys(), s, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Token == b.Token || a.SecretAccessKey == b.SecretAccessKey || a.AccessKeyID == b.AccessKeyID {
+		t.Error("two sessions share a token, secret or id")
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := session.Open(t.Context(), newKeys(), issued.Token, issued.Expires.Add(session.Grace)); err != nil {
+		t.Errorf("within grace: %v", err)
+	}
+	_, _, err = session.Open(t.Context(), newKeys(), issued.Token, issued.Expires.Add(session.Grace+time.Second))
+	if !errors.Is(err, session.ErrExpired) {
+		t.Errorf("one second past expiry and grace: %v, want ErrExpired", err)
+	}
+}
+
+func TestTokenAltered(t *testing.T) {
+	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app", Bucket: "b"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(issued.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw {
+		broken := append([]byte(nil), raw...)
+		broken[i] ^= 1
+		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(broken), now); !errors.Is(err, session.ErrMalformed) {
+			t.Fatalf("byte %d changed: %v, want ErrMalformed", i, err)
+		}
+		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(raw[:i]), now); !errors.Is(err, session.ErrMalformed) {
+			t.Fatalf("cut to %d bytes: %v, want ErrMalformed", i, err)
+		}
+	}
+}
+
+func TestForeignKey(t *testing.T) {
+	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := keys{firstID: newKeys()[[16]byte{2}]}
+	if _, _, err := session.Open(t.Context(), other, issued.Token, now); !errors.Is(err, session.ErrMalformed) {
+		t.Errorf("another key under the same id: %v, want ErrMalformed", err)
+	}
+	if _, _, err := session.Open(t.Context(), keys{}, issued.Token, now); !errors.Is(err, session.ErrMalformed) {
+		t.Errorf("unknown key id: %v, want ErrMalformed", err)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	issued, err := session.Issue(context.Background(), newKeys(), session.Session{Principal: "app", Bucket: "b", KMS: true}, now)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(issued.Token)
+	f.Add("")
+	f.Fuzz(func(t *testing.T, token string) {
+		s, _, err := session.Open(t.Context(), newKeys(), token, now)
+		if err == nil && token != issued.Token && s.Principal != "app" {
+			t.Errorf("a token that was never issued opened: %q", token)
+		}
+		if err != nil && !errors.Is(err, session.ErrMalformed) && !errors.Is(err, session.ErrExpired) {
+			t.Errorf("unexpected error %v", err)
+		}
+	})
+}

@@ -1,0 +1,215 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// A Bucket is the record of one bucket. ARN, account, region and store name are as they were when the bucket
+// was made: a later change of the configuration concerns new buckets only.
+type Bucket struct {
+	Name        string    `json:"name"`
+	Directory   bool      `json:"directory"`
+	ARN         string    `json:"arn"`
+	Account     string    `json:"account"`
+	Region      string    `json:"region"`
+	Zone        string    `json:"zone,omitempty"`
+	LocalZone   bool      `json:"localZone,omitempty"`
+	StoreName   string    `json:"storeName"`
+	Created     time.Time `json:"created"`
+	Creator     string    `json:"creator"`
+	Incarnation string    `json:"incarnation"` // random; tells this bucket from another one of its name
+
+	// The default encryption now. DefaultKey is the ARN; KeyAsGiven is how PutBucketEncryption named it, which
+	// GetBucketEncryption repeats. BoundKey is the customer managed key a directory bucket is bound to for life.
+	DefaultKMS bool   `json:"defaultKMS,omitempty"`
+	DefaultKey string `json:"defaultKey,omitempty"`
+	KeyAsGiven string `json:"keyAsGiven,omitempty"`
+	BucketKey  bool   `json:"bucketKey,omitempty"`
+	BoundKey   string `json:"boundKey,omitempty"`
+
+	// State is "creating" while the store's bucket is being made, "active", or "deleted" with Deleted set.
+	State   string    `json:"state"`
+	Deleted time.Time `json:"deleted,omitzero"`
+}
+
+// The states of a bucket record.
+const (
+	creating = "creating"
+	active   = "active"
+	deleted  = "deleted"
+)
+
+type cachedBucket struct {
+	bucket Bucket
+	read   time.Time
+}
+
+const bucketPrefix = "buckets/"
+
+// Bucket returns the bucket's record, at most Options.CacheLife old. ErrNoBucket if there is none.
+func (s *State) Bucket(ctx context.Context, name string) (*Bucket, error) {
+	if c, ok := s.buckets.Get(name); ok && s.o.Now().Sub(c.read) < s.o.CacheLife {
+		return &c.bucket, nil
+	}
+	return s.FreshBucket(ctx, name)
+}
+
+// FreshBucket reads the record anew. Requests for one name at the same time share a read.
+func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
+	v, err, _ := s.flight.Do(name, func() (any, error) {
+		// The flight is shared: it must not end with the first caller's request.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		read := s.o.Now()
+		b, _, err := s.bucketRecord(ctx, name)
+		if err != nil {
+			s.buckets.Remove(name)
+			return nil, err
+		}
+		s.buckets.Add(name, cachedBucket{bucket: *b, read: read})
+		return b, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := *v.(*Bucket)
+	return &b, nil
+}
+
+// bucketRecord reads the record of an active bucket.
+func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string, error) {
+	var b Bucket
+	etag, err := s.read(ctx, bucketPrefix+name, &b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", ErrNoBucket
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if b.State != active {
+		return nil, "", ErrNoBucket
+	}
+	return &b, etag, nil
+}
+
+// CreateBucket makes a bucket: its record, then by make the store's bucket, then the record active. A crash in
+// between leaves a record without effect, which the next CreateBucket takes up. ErrBucketExists comes with the
+// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache.
+func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(context.Context) error) (*Bucket, error) {
+	name := bucketPrefix + b.Name
+	var old Bucket
+	ifMatch, err := s.read(ctx, name, &old)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case old.State == active:
+		return &old, ErrBucketExists
+	case old.State == deleted && s.o.Now().Sub(old.Deleted) < 2*s.o.CacheLife:
+		return nil, ErrAborted
+	}
+	var id [16]byte
+	rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
+	b.Incarnation = hex.EncodeToString(id[:])
+	b.Created = s.o.Now().UTC().Truncate(time.Millisecond)
+	b.State = creating
+	etag, err := s.write(ctx, name, &b, ifMatch)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, ErrAborted
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := makeBucket(ctx); err != nil {
+		return nil, err
+	}
+	b.State = active
+	if _, err := s.write(ctx, name, &b, etag); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil, ErrAborted
+		}
+		return nil, err
+	}
+	s.buckets.Add(b.Name, cachedBucket{bucket: b, read: s.o.Now()})
+	return &b, nil
+}
+
+// UpdateBucket changes a bucket's record by compare and swap: change gets the record as it is now and may be
+// called again when another replica was faster. An error of change ends it and is returned.
+func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Bucket) error) (*Bucket, error) {
+	for range 8 {
+		b, etag, err := s.bucketRecord(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(b); err != nil {
+			return nil, err
+		}
+		_, err = s.write(ctx, bucketPrefix+name, b, etag)
+		if err == nil {
+			s.buckets.Add(name, cachedBucket{bucket: *b, read: s.o.Now()})
+			return b, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: the record of %q kept changing", ErrAborted, name)
+}
+
+// DeleteBucket removes the store's bucket by remove and leaves a tombstone. An error of remove leaves the
+// bucket as it was.
+func (s *State) DeleteBucket(ctx context.Context, name string, remove func(context.Context, *Bucket) error) error {
+	b, _, err := s.bucketRecord(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := remove(ctx, b); err != nil {
+		return err
+	}
+	_, err = s.UpdateBucket(ctx, name, func(b *Bucket) error {
+		b.State, b.Deleted = deleted, s.o.Now()
+		return nil
+	})
+	s.buckets.Remove(name)
+	return err
+}
+
+// ListBuckets calls f for each active bucket whose name comes after start, in order, until it returns false.
+func (s *State) ListBuckets(ctx context.Context, start string, f func(*Bucket) bool) error {
+	after := ""
+	if start != "" {
+		after = bucketPrefix + start
+	}
+	for {
+		var names []string
+		more, err := s.objects.List(ctx, bucketPrefix, after, func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
+		if err != nil {
+			return fmt.Errorf("list the bucket records: %w", err)
+		}
+		for _, name := range names {
+			b, err := s.Bucket(ctx, strings.TrimPrefix(name, bucketPrefix))
+			if errors.Is(err, ErrNoBucket) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if !f(b) {
+				return nil
+			}
+			after = name
+		}
+		if !more || len(names) == 0 {
+			return nil
+		}
+		after = names[len(names)-1]
+	}
+}

@@ -1,0 +1,48 @@
+// Package state keeps the proxy's records in a bucket of the store. They are all the durable state there is:
+// any replica may serve any request, because none holds anything that is not here or derived from here.
+//
+//	state-key                 the state key, wrapped by the service key with KMS context {sealfront: state}
+//	buckets/NAME              kind, ARN, default encryption, bound key, incarnation … of a bucket
+//	sessions/ID               a session key; random id, a day's use, found by id
+//
+//	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
+//
+// Promises:
+//   - A record that does not open is refused with ErrRecord and counted, never defaulted (TestAlteredRecordIsRefused);
+//     a record moved to another name does not open (TestMovedRecordIsRefused).
+//   - Bucket records change by compare and swap; two creators make one bucket (TestOneOfTwoCreatorsWins).
+//   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
+//     that time, so that no replica acts on the record of an earlier bucket of the same name (TestTombstone).
+//
+// What is not protected: the store can delete records or bring back older versions of them.
+package state
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Objects is the bucket that holds the records. Absence and failed conditions are errors that match
+// fs.ErrNotExist and fs.ErrExist.
+type Objects interface {
+	Get(ctx context.Context, name string) (body []byte, etag string, err error)
+	// Put: ifMatch "" means that the object must not exist, "*" that anything goes, else it is the ETag to replace.
+	Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error)
+	Delete(ctx context.Context, name string) error
+	List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
+}
+
+// KMS wraps the state key.
+type KMS interface {
+	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error)
+	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error)
+}
+
+// The outcomes callers decide by.
+var (
+	ErrRecord       = errors.New("a state record does not open: it was altered, moved, or sealed under another state key")
+	ErrNoBucket     = errors.New("no such bucket")
+	ErrBucketExists = errors.New("the bucket exists")
+	ErrAborted      = errors.New("a conflicting operation on the bucket is under way")
+)

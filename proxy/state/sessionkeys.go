@@ -1,0 +1,100 @@
+package state
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+)
+
+// A sessionKey is the secret that a replica issues sessions under. Each replica makes its own and finds those
+// of the others by id, so making one needs no agreement.
+type sessionKey struct {
+	id   [16]byte
+	key  []byte // nil: there is no key of this id
+	made time.Time
+}
+
+const (
+	sessionPrefix  = "sessions/"
+	sessionKeyLife = 24 * time.Hour // a key issues for a day; its sessions outlive it by minutes
+	maxSessionKeys = 256
+	// unknownLife is how long an id is believed not to exist. A key is written before its first token is
+	// given out, so an id that was absent is a forged one; the time only bounds what a forger costs.
+	unknownLife = time.Minute
+)
+
+type sessionRecord struct {
+	Key  []byte    `json:"key"`
+	Made time.Time `json:"made"`
+}
+
+// Current returns the key for new sessions, making one when there is none of today.
+func (s *State) Current(ctx context.Context) (id [16]byte, key []byte, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.o.Now()
+	if s.current.key != nil && now.Sub(s.current.made) < sessionKeyLife {
+		return s.current.id, s.current.key, nil
+	}
+	k := sessionKey{key: make([]byte, 32), made: now}
+	rand.Read(k.id[:]) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(k.key)   //nolint:errcheck // never fails since Go 1.24
+	if _, err := s.write(ctx, sessionPrefix+hex.EncodeToString(k.id[:]), sessionRecord{Key: k.key, Made: now.UTC()}, ""); err != nil {
+		return id, nil, fmt.Errorf("make a session key: %w", err)
+	}
+	s.current = k
+	s.sessions.Add(k.id, k)
+	return k.id, k.key, nil
+}
+
+// Find returns the session key with this id.
+func (s *State) Find(ctx context.Context, id [16]byte) (key []byte, ok bool, err error) {
+	now := s.o.Now()
+	if k, ok := s.sessions.Get(id); ok && (k.key != nil || now.Sub(k.made) < unknownLife) {
+		return k.key, k.key != nil, nil
+	}
+	var r sessionRecord
+	_, err = s.read(ctx, sessionPrefix+hex.EncodeToString(id[:]), &r)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.sessions.Add(id, sessionKey{id: id, made: now})
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if len(r.Key) != 32 {
+		return nil, false, fmt.Errorf("%w: a session key of %d bytes", ErrRecord, len(r.Key))
+	}
+	s.sessions.Add(id, sessionKey{id: id, key: r.Key, made: r.Made})
+	return r.Key, true, nil
+}
+
+// SweepSessionKeys removes the records of session keys whose sessions have all ended.
+func (s *State) SweepSessionKeys(ctx context.Context) error {
+	after := ""
+	for {
+		var old []string
+		more, err := s.objects.List(ctx, sessionPrefix, after, func(name, _ string, _ int64, modified time.Time) {
+			after = name
+			if s.o.Now().Sub(modified) > sessionKeyLife+time.Hour && strings.HasPrefix(name, sessionPrefix) {
+				old = append(old, name)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("list the session keys: %w", err)
+		}
+		for _, name := range old {
+			if err := s.objects.Delete(ctx, name); err != nil {
+				return fmt.Errorf("remove the session key %q: %w", name, err)
+			}
+		}
+		if !more {
+			return nil
+		}
+	}
+}

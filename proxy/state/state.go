@@ -1,0 +1,153 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"sealfront/crypto"
+)
+
+// Options for Open. ServiceKey is required.
+type Options struct {
+	ServiceKey string        // KMS key that wraps the state key
+	CacheLife  time.Duration // of bucket records; default 5 s
+	CacheSize  int           // bucket records held; default 4096
+	Now        func() time.Time
+	// Damaged, if set, is told the name of each record that does not open.
+	Damaged func(name string)
+}
+
+// A State is the view of one replica. It is safe for concurrent use.
+type State struct {
+	o       Options
+	objects Objects
+	key     [crypto.KeySize]byte // the state key, never changed after Open
+
+	buckets *lru.Cache[string, cachedBucket]
+	flight  singleflight.Group
+
+	mu       sync.Mutex // guards the session keys below
+	sessions *lru.Cache[[16]byte, sessionKey]
+	current  sessionKey
+}
+
+// stateKeyName is the one record that is not sealed under the state key.
+const stateKeyName = "state-key"
+
+// stateContext is the KMS encryption context of the state key.
+var stateContext = map[string]string{"sealfront": "state"}
+
+// Open reads the state key, or makes it when the bucket has none.
+func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, error) {
+	if o.CacheLife <= 0 {
+		o.CacheLife = 5 * time.Second
+	}
+	if o.CacheSize <= 0 {
+		o.CacheSize = 4096
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &State{o: o, objects: objects}
+	var err error
+	if s.buckets, err = lru.New[string, cachedBucket](o.CacheSize); err != nil {
+		return nil, fmt.Errorf("make the bucket cache: %w", err)
+	}
+	if s.sessions, err = lru.New[[16]byte, sessionKey](maxSessionKeys); err != nil {
+		return nil, fmt.Errorf("make the session key cache: %w", err)
+	}
+	key, err := openStateKey(ctx, objects, kms, o.ServiceKey)
+	if err != nil {
+		return nil, err
+	}
+	copy(s.key[:], key)
+	clear(key)
+	return s, nil
+}
+
+// wrappedStateKey is the state key's object. The KMS key's name is here for whoever reads the bucket by hand;
+// it is never believed.
+type wrappedStateKey struct {
+	Format int    `json:"format"`
+	KeyARN string `json:"kmsKey"`
+	Blob   []byte `json:"blob"`
+}
+
+func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey string) ([]byte, error) {
+	for {
+		body, _, err := objects.Get(ctx, stateKeyName)
+		switch {
+		case err == nil:
+			var w wrappedStateKey
+			if json.Unmarshal(body, &w) != nil || w.Format != 1 {
+				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
+			}
+			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
+			if err != nil {
+				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w", serviceKey, w.KeyARN, err)
+			}
+			if len(key) != 32 {
+				return nil, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))
+			}
+			return key, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("read the state key: %w", err)
+		}
+		key, blob, err := kms.GenerateDataKey(ctx, serviceKey, stateContext)
+		if err != nil {
+			return nil, fmt.Errorf("make a state key with the service key %s: %w", serviceKey, err)
+		}
+		body, err = json.Marshal(wrappedStateKey{Format: 1, KeyARN: serviceKey, Blob: blob})
+		if err != nil {
+			return nil, fmt.Errorf("write the state key: %w", err)
+		}
+		_, err = objects.Put(ctx, stateKeyName, body, "")
+		if err == nil {
+			return key, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("write the state key: %w", err)
+		}
+		// Another replica was first: its key counts.
+	}
+}
+
+// read opens the record of this name into v. The error matches fs.ErrNotExist or ErrRecord.
+func (s *State) read(ctx context.Context, name string, v any) (etag string, err error) {
+	sealed, etag, err := s.objects.Get(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("read the record %q: %w", name, err)
+	}
+	plain, err := crypto.OpenRecord(&s.key, name, sealed)
+	if err == nil {
+		err = json.Unmarshal(plain, v)
+	}
+	if err != nil {
+		if s.o.Damaged != nil {
+			s.o.Damaged(name)
+		}
+		return "", fmt.Errorf("%w: %q", ErrRecord, name)
+	}
+	return etag, nil
+}
+
+// write seals v as the record of this name; ifMatch is Objects.Put's.
+func (s *State) write(ctx context.Context, name string, v any, ifMatch string) (etag string, err error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("write the record %q: %w", name, err)
+	}
+	etag, err = s.objects.Put(ctx, name, crypto.SealRecord(&s.key, name, plain), ifMatch)
+	if err != nil {
+		return "", fmt.Errorf("write the record %q: %w", name, err)
+	}
+	return etag, nil
+}

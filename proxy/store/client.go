@@ -1,0 +1,317 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sealfront/sigv4"
+)
+
+// ErrAnswered is what a body's writer returns once the store has answered before the body was complete.
+var ErrAnswered = errors.New("the store answered before it had the whole body")
+
+// ErrUnavailable wraps every failure to get an answer from the store.
+var ErrUnavailable = errors.New("the store is not available")
+
+// Options say where the store is and how to speak to it. Endpoint, Region and Credentials are required.
+type Options struct {
+	Endpoint    string // http://host[:port][/base], https://…, or unix:PATH
+	Region      string
+	Credentials func(context.Context) (sigv4.Credentials, error)
+	VirtualHost bool        // bucket.host instead of /bucket
+	Directory   bool        // the store is made of directory buckets: service s3express
+	TLS         *tls.Config // for https; nil: the system's roots
+	SignPayload bool        // bodies held in memory are hashed into the signature
+	// Connections is the most open at once; default 1024. DialTimeout (default 10 s) also bounds the wait for a
+	// free one. ProgressTimeout (default 60 s) bounds each read and write. IdleTimeout (default 20 s) is
+	// how long a connection waits in the pool; it should be shorter than the store's own.
+	Connections     int
+	DialTimeout     time.Duration
+	ProgressTimeout time.Duration
+	IdleTimeout     time.Duration
+	// Observe, if set, is told of every answer; code is 0 when there was none.
+	Observe func(operation string, code int, took time.Duration)
+	Now     func() time.Time // default time.Now
+}
+
+// A Client talks to one store. It is safe for concurrent use.
+type Client struct {
+	o           Options
+	signer      *sigv4.Signer
+	hc          *fasthttp.HostClient // its connection pool; requests are ours
+	network     string
+	address     string
+	host        string // for the Host header
+	basePath    string
+	virtualHost bool
+	directory   bool
+	tls         *tls.Config
+
+	messages sync.Pool // *sigv4.Message
+	heads    sync.Pool // *[]byte
+}
+
+// New makes a client. It opens no connection.
+func New(o Options) (*Client, error) {
+	if o.Connections <= 0 {
+		o.Connections = 1024
+	}
+	if o.DialTimeout <= 0 {
+		o.DialTimeout = 10 * time.Second
+	}
+	if o.ProgressTimeout <= 0 {
+		o.ProgressTimeout = 60 * time.Second
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 20 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	service := "s3"
+	if o.Directory {
+		service = "s3express"
+	}
+	c := &Client{o: o, signer: sigv4.NewSigner(o.Region, service), virtualHost: o.VirtualHost, directory: o.Directory}
+	if err := c.setEndpoint(o.Endpoint); err != nil {
+		return nil, err
+	}
+	c.hc = &fasthttp.HostClient{
+		Addr: c.address, Dial: c.dial, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
+		MaxIdleConnDuration: o.IdleTimeout, ReadBufferSize: 16 << 10, ConnPoolStrategy: fasthttp.LIFO,
+	}
+	c.messages.New = func() any { return &sigv4.Message{} }
+	c.heads.New = func() any { b := make([]byte, 0, 4096); return &b }
+	return c, nil
+}
+
+func (c *Client) setEndpoint(endpoint string) error {
+	if path, ok := strings.CutPrefix(endpoint, "unix:"); ok {
+		c.network, c.address, c.host = "unix", path, "localhost"
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {
+		return fmt.Errorf("%q is not an endpoint: it must look like https://host:port or http://host:port", endpoint)
+	}
+	c.network, c.host, c.basePath = "tcp", u.Host, strings.TrimRight(u.EscapedPath(), "/")
+	c.address = u.Host
+	if u.Port() == "" {
+		c.address = u.Hostname() + map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	}
+	if u.Scheme == "https" {
+		c.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.o.TLS != nil {
+			c.tls = c.o.TLS.Clone()
+		}
+		if c.tls.ServerName == "" {
+			c.tls.ServerName = u.Hostname()
+		}
+		c.tls.NextProtos = []string{"http/1.1"}
+	}
+	return nil
+}
+
+// Close closes the connections that wait in the pool.
+func (c *Client) Close() { c.hc.CloseIdleConnections() }
+
+// Do sends a request and returns the answer, whose body the caller reads and which it must Close. Any status
+// is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed.
+func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
+	start := c.o.Now()
+	a, err := c.do(ctx, r, start)
+	if c.o.Observe != nil {
+		code := 0
+		if err == nil {
+			code = a.Status
+		}
+		c.o.Observe(r.Operation, code, c.o.Now().Sub(start))
+	}
+	return a, err
+}
+
+func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, error) {
+	cred, err := c.o.Credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: credentials for %s: %w", ErrUnavailable, r.Operation, err)
+	}
+	headp := c.heads.Get().(*[]byte)
+	head := c.appendHead((*headp)[:0], r, &cred, now)
+	defer func() { *headp = head; c.heads.Put(headp) }()
+	for {
+		a, reused, err := c.roundTrip(r, head)
+		// A pooled connection that the store closed before it read a byte fails without an answer. The request
+		// can go out again if its body is still in memory.
+		if err != nil && reused && r.replayable() && errors.Is(err, errNoAnswer) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil && errors.Is(err, errNoAnswer) {
+			err = fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, err)
+		}
+		return a, err
+	}
+}
+
+// errNoAnswer marks failures of the connection before the answer's head was read.
+var errNoAnswer = errors.New("no answer")
+
+// roundTrip sends head and body on one connection and reads the answer's head. reused tells whether the
+// connection had served before.
+func (c *Client) roundTrip(r *Request, head []byte) (a *Answer, reused bool, err error) {
+	cc, release, err := c.acquire()
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	reused = cc.requests > 0
+	br := c.hc.AcquireReader(cc)
+	fail := func(err error) (*Answer, bool, error) {
+		release(false)
+		c.hc.ReleaseReader(br)
+		return nil, reused, err
+	}
+
+	clean := true // the whole body is out, so the connection may serve again
+	if r.Body == nil {
+		// When the write fails the answer may have arrived before.
+		clean = cc.writeBoth(head, r.Bytes) == nil
+	} else {
+		w := bodyWriter{conn: cc, br: br, head: head, left: r.Length}
+		err := w.send(r.Body)
+		switch {
+		case err == nil:
+		case w.sourceFailed:
+			return fail(err)
+		default:
+			clean = false
+		}
+	}
+
+	a = answers.Get().(*Answer)
+	if err := a.readHead(br, r.Method); err != nil {
+		a.recycle()
+		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
+	}
+	cc.requests++
+	a.br, a.release, a.reuse = br, release, clean && !a.response.ConnectionClose()
+	a.client = c
+	return a, reused, nil
+}
+
+// acquire takes a connection from the pool that still looks open, or dials. release gives it back, to the
+// pool when ok.
+func (c *Client) acquire() (cc *conn, release func(ok bool), err error) {
+	for {
+		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		cc, ok := pooled.Conn().(*conn)
+		if !ok {
+			panic("store: internal error: a connection that dial didn't make")
+		}
+		if cc.alive() {
+			return cc, func(ok bool) {
+				if ok {
+					cc.idle = time.Now()
+					c.hc.ReleaseConn(pooled)
+				} else {
+					c.hc.CloseConn(pooled)
+				}
+			}, nil
+		}
+		c.hc.CloseConn(pooled)
+	}
+}
+
+// bodyWriter carries a streamed body to the store and notices when the store answers early: then the body
+// stops, and the connection is never used again.
+type bodyWriter struct {
+	conn *conn
+	br   *bufio.Reader
+	head []byte // goes out with the first piece of the body
+	left int64
+
+	answered     chan struct{} // closed when the store has sent something or closed the connection
+	sourceFailed bool
+}
+
+// watchFrom is the body length from which the answer is watched for while the body goes out. Shorter bodies
+// fit the sockets' buffers, so their answer is read afterwards in any case.
+const watchFrom = 64<<10 + 16 + 1
+
+func (w *bodyWriter) send(body io.WriterTo) error {
+	if w.left >= watchFrom {
+		w.answered = make(chan struct{})
+		w.conn.sent.Store(false)
+		go func() {
+			defer close(w.answered)
+			// Peek is the only use of br until this channel is closed. The per-read deadline counts from the last
+			// piece written: a long body must not time out the answer.
+			for {
+				_, err := w.br.Peek(1)
+				if e, ok := err.(interface{ Timeout() bool }); !ok || !e.Timeout() {
+					break
+				}
+				if w.conn.overdue() {
+					break
+				}
+			}
+			// A writer that waits for a store that no longer reads must wake up.
+			_ = w.conn.Conn.SetWriteDeadline(time.Unix(1, 0))
+		}()
+	}
+	_, err := body.WriteTo(w)
+	if err == nil && w.left != 0 {
+		w.sourceFailed = true
+		err = fmt.Errorf("store: internal error: the body ended %d bytes early", w.left)
+	} else if err != nil && !errors.Is(err, ErrAnswered) {
+		w.sourceFailed = true
+	}
+	if w.answered != nil {
+		if w.sourceFailed {
+			_ = w.conn.Conn.Close() // ends the watcher
+		}
+		w.conn.sent.Store(true)
+		<-w.answered
+	}
+	return err
+}
+
+// Write sends one piece, the request's head in front of the first. Any failure to write is ErrAnswered: what
+// the store had to say is read next, and only if that fails, too, there was no answer.
+func (w *bodyWriter) Write(p []byte) (int, error) {
+	if w.answered != nil {
+		select {
+		case <-w.answered:
+			return 0, ErrAnswered
+		default:
+		}
+	}
+	w.left -= int64(len(p))
+	if w.left < 0 {
+		return 0, errors.New("store: internal error: the body is longer than its length")
+	}
+	w.conn.written.Store(time.Now().UnixNano())
+	if w.head != nil {
+		head := w.head
+		w.head = nil
+		if err := w.conn.writeBoth(head, p); err != nil {
+			return 0, ErrAnswered
+		}
+		return len(p), nil
+	}
+	if _, err := w.conn.Write(p); err != nil {
+		return 0, ErrAnswered
+	}
+	return len(p), nil
+}

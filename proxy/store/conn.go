@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// conn is a connection to the store. It is used by one request at a time; the deadlines it sets are on
+// progress, not on the whole body: a slow store may take long, a silent one may not.
+type conn struct {
+	net.Conn
+	raw      syscall.Conn // the socket below TLS; nil when there is none
+	requests int          // answered so far
+	idle     time.Time    // when the last of them ended
+	progress time.Duration
+
+	// written is when the last piece of a body went out and sent that it was the last one; the watcher of an
+	// early answer reads both beside the writer.
+	written atomic.Int64
+	sent    atomic.Bool
+}
+
+// writeBoth writes two pieces in one system call where the socket allows it.
+func (c *conn) writeBoth(a, b []byte) error {
+	if len(b) == 0 {
+		_, err := c.Write(a)
+		return err
+	}
+	if err := c.SetWriteDeadline(time.Now().Add(c.progress)); err != nil {
+		return err
+	}
+	pieces := net.Buffers{a, b}
+	_, err := pieces.WriteTo(c.Conn)
+	return err
+}
+
+// overdue reports whether the store has been silent for too long after it had the whole body.
+func (c *conn) overdue() bool {
+	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.progress
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.progress)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.progress)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// staleAfter is how long a pooled connection is believed without a look at its socket.
+const staleAfter = time.Second
+
+// alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
+// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone.
+func (c *conn) alive() bool {
+	if c.requests == 0 || c.raw == nil || time.Since(c.idle) < staleAfter {
+		return true
+	}
+	rc, err := c.raw.SyscallConn()
+	if err != nil {
+		return false
+	}
+	open := false
+	err = rc.Read(func(fd uintptr) bool {
+		var one [1]byte
+		_, _, e := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		open = errors.Is(e, syscall.EAGAIN)
+		return true
+	})
+	return err == nil && open
+}
+
+// dial opens a connection, with TLS if the endpoint asks for it.
+func (c *Client) dial(string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.o.DialTimeout)
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, c.network, c.address)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
+	}
+	raw, _ := nc.(syscall.Conn)
+	if c.tls != nil {
+		tc := tls.Client(nc, c.tls)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("TLS with the store at %s: %w", c.address, err)
+		}
+		nc = tc
+	}
+	return &conn{Conn: nc, raw: raw, progress: c.o.ProgressTimeout}, nil
+}

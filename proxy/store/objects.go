@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this package.
+var (
+	ErrNotExist = fmt.Errorf("no such object in the store: %w", fs.ErrNotExist)
+	ErrExists   = fmt.Errorf("the object in the store is not the one expected: %w", fs.ErrExist)
+)
+
+// Objects is one bucket of the store seen as a place for small whole objects. It holds the proxy's state and
+// serves the probe. It is safe for concurrent use.
+type Objects struct {
+	client *Client
+	bucket string
+}
+
+// maxObject bounds the objects that Get reads.
+const maxObject = 4 << 20
+
+// Objects returns the bucket's view.
+func (c *Client) Objects(bucket string) *Objects { return &Objects{client: c, bucket: bucket} }
+
+func (o *Objects) do(ctx context.Context, r *Request) (*Answer, error) {
+	r.Bucket = o.bucket
+	a, err := o.client.Do(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	f := a.Fault(r.Operation)
+	if f == nil {
+		return a, nil
+	}
+	a.Close()
+	switch {
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
+		return nil, fmt.Errorf("%w: %w", ErrNotExist, f)
+	case f.Status == http.StatusPreconditionFailed || f.Status == http.StatusConflict:
+		return nil, fmt.Errorf("%w: %w", ErrExists, f)
+	}
+	return nil, f
+}
+
+// Create makes the bucket if it is not there.
+func (o *Objects) Create(ctx context.Context) error {
+	head, err := o.client.Do(ctx, &Request{Operation: "HeadBucket", Method: "HEAD", Bucket: o.bucket})
+	if err != nil {
+		return err
+	}
+	status := head.Status
+	head.Close()
+	if status == http.StatusOK {
+		return nil
+	}
+	a, err := o.client.Do(ctx, o.client.createBucket(o.bucket))
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault("CreateBucket"); f != nil && f.Code != "BucketAlreadyOwnedByYou" && f.Code != "BucketAlreadyExists" {
+		return f
+	}
+	return nil
+}
+
+// Get reads an object and its ETag. ErrNotExist when there is none.
+func (o *Objects) Get(ctx context.Context, name string) (body []byte, etag string, err error) {
+	a, err := o.do(ctx, &Request{Operation: "GetObject", Method: "GET", Key: name})
+	if err != nil {
+		return nil, "", err
+	}
+	defer a.Close()
+	body, err = a.Bytes(maxObject)
+	return body, string(a.Get("Etag")), err
+}
+
+// Put writes an object and returns its ETag. With ifMatch "" it must not exist before; with "*" it may; else its
+// ETag must be ifMatch. ErrExists when that fails.
+func (o *Objects) Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error) {
+	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: body}
+	if len(body) == 0 {
+		r.Bytes = []byte{}
+	}
+	r.Set("Content-Type", "application/octet-stream")
+	switch ifMatch {
+	case "":
+		r.Set("If-None-Match", "*")
+	case "*":
+	default:
+		r.Set("If-Match", ifMatch)
+	}
+	a, err := o.do(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	return string(a.Get("Etag")), nil
+}
+
+// Delete removes an object; that there is none is no error.
+func (o *Objects) Delete(ctx context.Context, name string) error {
+	a, err := o.do(ctx, &Request{Operation: "DeleteObject", Method: "DELETE", Key: name})
+	if err != nil && !errors.Is(err, ErrNotExist) {
+		return err
+	}
+	if a != nil {
+		a.Close()
+	}
+	return nil
+}
+
+// List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
+// tells whether more follow.
+func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error) {
+	query := AppendQuery("encoding-type=url&list-type=2", "prefix", prefix)
+	if start != "" {
+		query = AppendQuery(query, "start-after", start)
+	}
+	a, err := o.do(ctx, &Request{Operation: "ListObjectsV2", Method: "GET", Query: query})
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	body, err := a.Bytes(maxObject)
+	if err != nil {
+		return false, err
+	}
+	var page struct {
+		IsTruncated  bool
+		EncodingType string
+		Contents     []struct {
+			Key          string
+			ETag         string
+			Size         int64
+			LastModified time.Time
+		}
+	}
+	if err := xml.Unmarshal(body, &page); err != nil {
+		return false, fmt.Errorf("read the store's listing: %w", err)
+	}
+	for _, c := range page.Contents {
+		name := c.Key
+		if page.EncodingType == "url" {
+			if name, err = url.QueryUnescape(c.Key); err != nil {
+				return false, fmt.Errorf("read the store's listing: %w", err)
+			}
+		}
+		f(name, c.ETag, c.Size, c.LastModified)
+	}
+	return page.IsTruncated, nil
+}
+
+// createBucket is the request that makes a bucket, with the location stores outside us-east-1 ask for.
+func (c *Client) createBucket(bucket string) *Request {
+	r := &Request{Operation: "CreateBucket", Method: "PUT", Bucket: bucket}
+	if c.o.Region != "us-east-1" && !c.directory {
+		r.Bytes = []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>` +
+			c.o.Region + `</LocationConstraint></CreateBucketConfiguration>`)
+	}
+	return r
+}
+
+// CreateBucket makes a bucket in the store; a bucket that is there already is ErrExists.
+func (c *Client) CreateBucket(ctx context.Context, bucket string) error {
+	a, err := c.Do(ctx, c.createBucket(bucket))
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault("CreateBucket"); f != nil {
+		if f.Status == http.StatusConflict {
+			return fmt.Errorf("%w: %w", ErrExists, f)
+		}
+		return f
+	}
+	return nil
+}
