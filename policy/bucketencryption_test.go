@@ -1,0 +1,212 @@
+package policy_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"sealfront/policy"
+)
+
+// keyFacts are the answers of KMS that testdata/bucketencryption.txt names.
+func keyFacts(word string) *policy.KeyFacts {
+	f := policy.KeyFacts{ARN: keyOther, State: "Enabled", Manager: "CUSTOMER", Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT"}
+	switch word {
+	case "-":
+		return nil
+	case "K":
+		f.ARN = keyK
+	case "other":
+	case "elsewhere":
+		f.ARN = keyForeign
+	case "managed":
+		f.Manager = "AWS"
+	case "rsa":
+		f.Spec = "RSA_2048"
+	case "hmac":
+		f.Spec, f.Usage = "HMAC_256", "GENERATE_VERIFY_MAC"
+	case "disabled":
+		f.State = "Disabled"
+	case "pending":
+		f.State = "PendingDeletion"
+	case "importing":
+		f.State = "PendingImport"
+	case "unknown":
+		f = policy.KeyFacts{Error: "NotFoundException"}
+	case "forbidden":
+		f = policy.KeyFacts{Error: "AccessDeniedException"}
+	case "refused":
+		f = policy.KeyFacts{ARN: keyK, Error: "DisabledException"}
+	case "denied":
+		f.ARN, f.Denied = keyK, true
+	default:
+		panic("unknown facts " + word)
+	}
+	return &f
+}
+
+// document writes a rule of the table as a client would send it.
+func document(rule string) string {
+	fields := strings.Fields(rule)
+	byDefault, rest := "<SSEAlgorithm>"+fields[0]+"</SSEAlgorithm>", ""
+	for _, field := range fields[1:] {
+		name, value, _ := strings.Cut(field, "=")
+		if word, ok := words[value]; ok {
+			value = word
+		}
+		switch name {
+		case "key":
+			byDefault += "<KMSMasterKeyID>" + value + "</KMSMasterKeyID>"
+		case "bk":
+			rest += "<BucketKeyEnabled>" + value + "</BucketKeyEnabled>"
+		case "blocked":
+			rest += "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"
+		}
+	}
+	return `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault>` +
+		byDefault + `</ApplyServerSideEncryptionByDefault>` + rest + `</Rule></ServerSideEncryptionConfiguration>`
+}
+
+func TestBucketEncryptionRows(t *testing.T) {
+	_, rows := table(t, "bucketencryption.txt")
+	for _, row := range rows {
+		id, state, body, facts, want, wantState := row[0], row[1], row[2], row[3], row[4], row[5]
+		t.Run(strings.Join(row[:4], " "), func(t *testing.T) {
+			b, o := bucket(state), &policy.Options{}
+			rule, refusal := policy.ParseEncryptionConfiguration([]byte(document(body)))
+			after, decided := *b, ""
+			asked := ""
+			if refusal == nil {
+				asked, refusal = policy.KeyToDescribe(b, rule, o)
+			}
+			if (asked != "") != (facts != "-") {
+				t.Fatalf("KMS was to be asked about %q (%v)", asked, refusal)
+			}
+			if refusal == nil {
+				after, decided, refusal = policy.DecideBucketEncryption(b, rule, keyFacts(facts), o)
+			}
+			got := "ok"
+			if refusal != nil {
+				got, decided = written(t, refusal), refusal.Row
+			}
+			if got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if similar := map[string]string{"PBE-20": "PBE-2", "PBE-13": "PBE-9"}; decided != id && decided != similar[id] && similar[decided] != id {
+				t.Errorf("decided by row %s, not %s", decided, id)
+			}
+			if wantState == "same" {
+				wantState = state
+			}
+			wantBucket := bucket(wantState)
+			if !reflect.DeepEqual(after.Default, wantBucket.Default) || after.BoundKey != wantBucket.BoundKey {
+				t.Errorf("after it: %+v, want state %s", after, wantState)
+			}
+			if !reflect.DeepEqual(b, bucket(state)) {
+				t.Error("the bucket that was given has changed")
+			}
+		})
+	}
+}
+
+// DBE-1, GBE-1 and GBE-2: what is read back, and that a bucket stays bound.
+func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
+	b := bucket("none")
+	if got := policy.EncryptionConfiguration(b); got != (policy.EncryptionRule{Algorithm: "AES256"}) {
+		t.Errorf("GBE-1: %+v", got)
+	}
+	rule := policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id}
+	after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("K"), &policy.Options{})
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if got := policy.EncryptionConfiguration(&after); got != (policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id, BucketKey: true}) {
+		t.Errorf("GBE-2: an id must stay an id and bucket keys read as on: %+v", got)
+	}
+	for range 2 {
+		after = policy.DecideDeleteBucketEncryption(&after)
+		if after.Default.SSE != policy.SSES3 || after.BoundKey != keyK {
+			t.Errorf("DBE-1: %+v", after)
+		}
+	}
+}
+
+func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
+	good := document("aws:kms key=$K bk=true")
+	for name, body := range map[string]string{
+		"nothing":             "",
+		"no XML":              "SSE please",
+		"cut short":           good[:len(good)-5],
+		"something after it":  good + "<x/>",
+		"text after it":       good + "x",
+		"no rule":             "<ServerSideEncryptionConfiguration/>",
+		"another root":        strings.ReplaceAll(good, "ServerSideEncryptionConfiguration", "CreateBucketConfiguration"),
+		"two rules":           strings.Replace(good, "</Rule>", "</Rule><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>", 1),
+		"two defaults":        strings.Replace(good, "<Rule>", "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>", 1),
+		"two algorithms":      strings.Replace(good, "<SSEAlgorithm>", "<SSEAlgorithm>AES256</SSEAlgorithm><SSEAlgorithm>", 1),
+		"two keys":            strings.Replace(good, "<KMSMasterKeyID>", "<KMSMasterKeyID>a</KMSMasterKeyID><KMSMasterKeyID>", 1),
+		"no algorithm":        strings.ReplaceAll(good, "SSEAlgorithm", "Algorithm"),
+		"an empty algorithm":  strings.Replace(good, "aws:kms<", "<", 1),
+		"algorithm misspelt":  strings.Replace(good, "aws:kms<", "AWS:KMS<", 1),
+		"an unknown element":  strings.Replace(good, "<Rule>", "<Rule><Surprise/>", 1),
+		"a bucket key of yes": strings.Replace(good, ">true<", ">yes<", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			rule, refusal := policy.ParseEncryptionConfiguration([]byte(body))
+			if refusal == nil || refusal.Code != "MalformedXML" || refusal.Row != "PBE-19" {
+				t.Errorf("got %+v, %v", rule, refusal)
+			}
+			if rule != (policy.EncryptionRule{}) {
+				t.Errorf("a refused document still gave %+v", rule)
+			}
+		})
+	}
+}
+
+func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
+	b := &policy.Bucket{Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}}
+	rule := policy.EncryptionRule{Algorithm: "aws:kms", KeyID: "alias/mine", BucketKey: true}
+	if asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{}); refusal != nil || asked != "alias/mine" {
+		t.Fatalf("an alias is resolved by KMS: %q, %v", asked, refusal)
+	}
+	after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), &policy.Options{})
+	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != keyOther || !after.Default.BucketKey || after.BoundKey != "" {
+		t.Errorf("another key, as ARN, bucket key on: %+v, %v", after, refusal)
+	}
+	rule.KeyID = keyForeign
+	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"), &policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {
+		t.Errorf("a key of another account isn't allowed by default: %v", refusal)
+	}
+	rule.KeyID = ""
+	if _, refusal := policy.KeyToDescribe(b, rule, &policy.Options{}); refusal == nil {
+		t.Error("without a key and a default key there is nothing to use")
+	}
+	if asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{DefaultKey: keyOther}); refusal != nil || asked != keyOther {
+		t.Errorf("the default key stands in: %q, %v", asked, refusal)
+	}
+}
+
+func TestKMSErrorsBecomeS3Errors(t *testing.T) {
+	for name, want := range map[string]string{
+		"DisabledException":          "KMS.DisabledException: " + keyK + " is disabled.",
+		"KMSInvalidStateException":   "KMS.KMSInvalidStateException: " + keyK + " is pending deletion.",
+		"NotFoundException":          "KMS.NotFoundException: Key '" + keyK + "' does not exist",
+		"InvalidKeyUsageException":   "KMS.InvalidKeyUsageException: " + keyK + " is not a symmetric encryption key.",
+		"AccessDeniedException":      "AccessDenied: Access Denied",
+		"ThrottlingException":        "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
+		"LimitExceededException":     "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
+		"KMSInternalException":       "ServiceUnavailable: Service is unable to handle request.",
+		"KeyUnavailableException":    "ServiceUnavailable: Service is unable to handle request.",
+		"":                           "ServiceUnavailable: Service is unable to handle request.",
+		"InvalidCiphertextException": "InternalError: We encountered an internal error. Please try again.",
+		"IncorrectKeyException":      "InternalError: We encountered an internal error. Please try again.",
+	} {
+		if got := policy.RefuseKMS(name, keyK, "").Error(); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got := policy.RefuseKMS("KMSInvalidStateException", keyK, keyK+" is pending import.").Message; got != keyK+" is pending import." {
+		t.Errorf("the state comes from KMS's text: %q", got)
+	}
+}
