@@ -163,10 +163,16 @@ func signed(tb testing.TB, method, target string, headers ...string) *sigv4.Mess
 	return signedAt(now, request(tb, method, target, headers...), "s3")
 }
 
-// request returns an unsigned request.
+// request returns an unsigned request. Empty headers are left out.
 func request(tb testing.TB, method, target string, headers ...string) *sigv4.Message {
 	tb.Helper()
-	return parseHead(tb, method+" "+target+" HTTP/1.1\nHost: bucket.example.com\n"+strings.Join(headers, "\n"))
+	head := method + " " + target + " HTTP/1.1\nHost: bucket.example.com\n"
+	for _, h := range headers {
+		if h != "" {
+			head += h + "\n"
+		}
+	}
+	return parseHead(tb, head)
 }
 
 // presigned returns a presigned GET, signed at the time t.

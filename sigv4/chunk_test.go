@@ -1,0 +1,442 @@
+package sigv4_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"sealfront/sigv4"
+)
+
+const (
+	signedChunks  = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	signedTrailer = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	unsigned      = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	crcOfHello    = "NhCmhg=="
+	terminated    = "The request body terminated unexpectedly"
+	wrongNumber   = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+	malformed     = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+)
+
+// upload is an aws-chunked request that has been verified, and the means to sign its body.
+type upload struct {
+	options sigv4.ChunkOptions
+	signer  sigv4.ChunkSigner
+}
+
+func newUpload(tb testing.TB, mode string, length int, headers ...string) *upload {
+	tb.Helper()
+	v := testVerifier()
+	m := signed(tb, "PUT", "/key", append(headers, "x-amz-content-sha256: "+mode, fmt.Sprint("x-amz-decoded-content-length: ", length))...)
+	a, err := verify(v, m, exampleSecret, "s3")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u := new(upload)
+	if u.options, err = v.ChunkOptions(m, a); err != nil {
+		tb.Fatal(err)
+	}
+	sigv4.NewSigner("us-west-2", "s3").Chunks(&u.signer, []byte(field(m, "authorization")),
+		&sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}, now)
+	return u
+}
+
+// frame makes the body of chunks; the empty last one and the end are added.
+func (u *upload) frame(trailer string, chunks ...string) string {
+	var b []byte
+	if u.options.Payload == sigv4.PayloadUnsignedTrailer {
+		for _, chunk := range chunks {
+			b = fmt.Appendf(b, "%x\r\n%s\r\n", len(chunk), chunk)
+		}
+		b = append(b, "0\r\n"...)
+		if trailer != "" {
+			b = append(b, trailer+"\r\n"...)
+		}
+		return string(b) + "\r\n"
+	}
+	for _, chunk := range chunks {
+		b = append(u.signer.AppendHead(b, []byte(chunk)), chunk...)
+	}
+	b = u.signer.AppendHead(b, nil)
+	if name, value, ok := strings.Cut(trailer, ":"); ok {
+		return string(u.signer.AppendEnd(b, sigv4.Field{Name: []byte(name), Value: []byte(value)}))
+	}
+	return string(u.signer.AppendEnd(b))
+}
+
+func (u *upload) read(r io.Reader) ([]byte, *sigv4.ChunkReader, error) {
+	c := new(sigv4.ChunkReader)
+	c.Reset(r, u.options)
+	b, err := io.ReadAll(c)
+	return b, c, err
+}
+
+func TestChunkFraming(t *testing.T) {
+	const crc = "x-amz-checksum-crc32:" + crcOfHello
+	const announce = "x-amz-trailer: x-amz-checksum-crc32"
+	replace := func(old, by string) func(string) string {
+		return func(body string) string {
+			if !strings.Contains(body, old) {
+				panic("no " + old)
+			}
+			return strings.Replace(body, old, by, 1)
+		}
+	}
+	drop := func(n int) func(string) string { return func(body string) string { return body[:len(body)-n] } }
+	is := func(body string) func(string) string { return func(string) string { return body } }
+	repeat := strings.Repeat("x", 15*1024)
+	for _, c := range []struct {
+		name     string
+		mode     string
+		announce string
+		trailer  string
+		chunks   []string
+		change   func(string) string
+		code     string
+		message  string
+		elements map[string]string
+	}{
+		{name: "signed chunks", mode: signedChunks, chunks: []string{"hello"}},
+		{name: "signed chunks of ragged sizes", mode: signedChunks, chunks: []string{repeat, repeat[:8192], repeat[:9000], "z"}},
+		{name: "signed chunks, no data", mode: signedChunks},
+		{name: "signed chunks and trailer", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}},
+		{name: "unsigned chunks and trailer", mode: unsigned, announce: announce, trailer: crc, chunks: []string{"hello"}},
+		{name: "unsigned chunks without trailer", mode: unsigned, chunks: []string{"hello"}},
+		{name: "tiny unsigned chunks are tolerated", mode: unsigned, chunks: strings.Split("hello, world", "")},
+		{name: "upper-case size", mode: unsigned, chunks: []string{"hello, world"}, change: replace("c\r\n", "C\r\n")},
+		{name: "leading zeros", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "000000005\r\n")},
+		{name: "16 digits", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "0000000000000005\r\n")},
+		{name: "17 digits", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "00000000000000005\r\n"), code: "IncompleteBody"},
+		{name: "huge size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "ffffffffffffffff\r\n"), code: "IncompleteBody"},
+		{name: "the largest size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "7fffffffffffffff\r\n"), code: "IncompleteBody", message: wrongNumber},
+		{name: "negative size", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "-5;"), code: "IncompleteBody", message: terminated},
+		{name: "size padded with a space", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", " 5\r\n"), code: "IncompleteBody"},
+		{name: "size that is no number", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "0x5\r\n"), code: "IncompleteBody"},
+		{name: "no size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "\r\n"), code: "IncompleteBody"},
+		{name: "an extension in unsigned mode", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "5;a=b\r\n"), code: "IncompleteBody"},
+
+		{name: "spaces before and after the semicolon", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5 ; ")},
+		{name: "spaces around the equals sign and after the value", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
+			return strings.Replace(strings.Replace(body, "=", " = ", 1), "\r\nhello", " \r\nhello", 1)
+		}},
+		{name: "another extension before chunk-signature", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5;extra=param;"),
+			code: "SignatureDoesNotMatch"},
+		{name: "another extension after it", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", ";extra=param\r\nhello"), code: "IncompleteBody"},
+		{name: "chunk-signature missing", mode: signedChunks, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n\r\n"), code: "IncompleteBody", message: terminated},
+		{name: "chunk-signature blank", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=\r\nhello\r\n0;chunk-signature=\r\n\r\n"), code: "IncompleteBody"},
+		{name: "only another extension", mode: signedChunks, chunks: []string{"hello"}, change: is("5;a=b\r\nhello\r\n0;a=b\r\n\r\n"), code: "IncompleteBody"},
+		{name: "chunk-signature invalid", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=invalid\r\nhello\r\n0;chunk-signature=invalid\r\n\r\n"),
+			code: "SignatureDoesNotMatch", elements: map[string]string{"SignatureProvided": "invalid"}},
+		{name: "chunk-signature too long", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", "0\r\nhello"), code: "SignatureDoesNotMatch"},
+		{name: "data changed", mode: signedChunks, chunks: []string{"hello"}, change: replace("hello", "hellO"), code: "SignatureDoesNotMatch"},
+		{name: "two chunks swapped", mode: signedChunks, chunks: []string{repeat[:8192], strings.Repeat("y", 8192)}, change: func(body string) string {
+			n := len("2000;chunk-signature=") + 64 + 2 + 8192 + 2
+			return body[n:2*n] + body[:n] + body[2*n:]
+		}, code: "SignatureDoesNotMatch"},
+		{name: "a chunk doubled", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
+			first, _, _ := strings.Cut(body, "0;")
+			return first + body
+		}, code: "InvalidChunkSizeError"},
+		{name: "signature of the zero chunk wrong", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
+			i := strings.LastIndex(body, "=")
+			return body[:i+1] + strings.Repeat("0", 64) + "\r\n\r\n"
+		}, code: "SignatureDoesNotMatch"},
+		{name: "chunks except the last below 8192 bytes", mode: signedChunks, chunks: []string{repeat[:1024], repeat[:4096], repeat[:3072]}, code: "InvalidChunkSizeError",
+			message:  "Only the last chunk is allowed to have a size less than 8192 bytes",
+			elements: map[string]string{"Chunk": "2", "BadChunkSize": "1024"}},
+		{name: "a later chunk of 8191 bytes", mode: signedChunks, chunks: []string{repeat, repeat[:8191], repeat}, code: "InvalidChunkSizeError",
+			elements: map[string]string{"Chunk": "3", "BadChunkSize": "8191"}},
+
+		{name: "not framed at all", mode: unsigned, chunks: []string{"hello"}, change: is("hello"), code: "IncompleteBody", message: terminated},
+		{name: "nothing at all", mode: unsigned, chunks: []string{"hello"}, change: is(""), code: "IncompleteBody", message: terminated},
+		{name: "framed without CR", mode: unsigned, chunks: []string{"hello"}, change: is("5\nhello\n0\n\n"), code: "IncompleteBody", message: terminated},
+		{name: "framed without LF", mode: unsigned, chunks: []string{"hello"}, change: is("5\rhello\r0\r\r"), code: "IncompleteBody", message: terminated},
+		{name: "no line end after the data", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello0\r\n\r\n"), code: "IncompleteBody", message: terminated},
+		{name: "no zero chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n"), code: "IncompleteBody", message: terminated},
+		{name: "no zero chunk in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
+			first, _, _ := strings.Cut(body, "0;")
+			return first
+		}, code: "IncompleteBody", message: terminated},
+		{name: "cut in a chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhel"), code: "IncompleteBody", message: terminated},
+		{name: "cut in a size line", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-sig"), code: "IncompleteBody", message: terminated},
+		{name: "a size line without end", mode: unsigned, chunks: []string{"hello"}, change: is(strings.Repeat("0", 5000)), code: "IncompleteBody", message: terminated},
+		{name: "zero chunk too early", mode: unsigned, chunks: []string{"hell", "", "o"}, code: "IncompleteBody", message: wrongNumber,
+			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "4"}},
+		{name: "more bytes than announced", mode: unsigned, chunks: []string{"hello"}, change: is("a\r\nhellohello\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
+			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "10"}},
+		{name: "one byte more than announced, in a chunk of its own", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber},
+		{name: "the last empty line may be missing", mode: unsigned, chunks: []string{"hello"}, change: drop(2)},
+		{name: "half the last empty line", mode: unsigned, chunks: []string{"hello"}, change: drop(1), code: "IncompleteBody"},
+		{name: "the last empty line after a trailer may be missing", mode: unsigned, announce: announce, trailer: crc, chunks: []string{"hello"}, change: drop(2)},
+		{name: "the last empty line is missing in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: drop(2), code: "IncompleteBody"},
+		{name: "data after the final empty line is ignored", mode: unsigned, chunks: []string{"hello"}, change: func(body string) string { return body + "\xff\xde\xad" }},
+		{name: "data after the final empty line is ignored in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string { return body + "5\r\n" }},
+
+		{name: "trailer announced, not sent", mode: unsigned, announce: announce, chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
+		{name: "trailer announced, not sent, last line missing", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: drop(2), code: "MalformedTrailerError", message: malformed},
+		{name: "another trailer sent", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32c:" + crcOfHello, chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
+		{name: "an additional trailer", mode: unsigned, announce: announce, trailer: crc + "\r\nbonus:trailer", chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
+		{name: "a trailer that wasn't announced", mode: unsigned, trailer: crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "an empty line before the trailer", mode: unsigned, announce: announce, trailer: "\r\n" + crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "a trailer line without colon", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32", chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "trailers without end", mode: unsigned, announce: announce, trailer: strings.Repeat(crc+"\r\n", 100) + crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "a trailer too long", mode: unsigned, announce: announce, trailer: crc + strings.Repeat("=", 600), chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "a trailer signature in unsigned mode", mode: unsigned, announce: announce, trailer: crc + "\r\nx-amz-trailer-signature:" + emptyHash, chunks: []string{"hello"}, code: "MalformedTrailerError"},
+		{name: "a trailer where the mode has none", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string { return body[:len(body)-2] + crc + "\r\n\r\n" }, code: "MalformedTrailerError"},
+		{name: "the same trailer twice, the last one counts", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:AAAAAA==\r\n" + crc, chunks: []string{"hello"}},
+		{name: "name in upper case and a space before the value", mode: unsigned, announce: announce, trailer: "X-Amz-Checksum-CRC32: " + crcOfHello, chunks: []string{"hello"}},
+		{name: "value not base64", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:not-base", chunks: []string{"hello"}, code: "InvalidRequest",
+			message: "Value for x-amz-checksum-crc32 trailing header is invalid."},
+		{name: "value too short", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCm", chunks: []string{"hello"}, code: "InvalidRequest"},
+		{name: "value whose last bits aren't zero", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCmhh==", chunks: []string{"hello"}, code: "InvalidRequest"},
+		{name: "trailer line without CR", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc + "\n"), code: "IncompleteBody", message: terminated},
+		{name: "trailer line without LF", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc + "\r"), code: "IncompleteBody", message: terminated},
+		{name: "trailer line without either", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc), code: "IncompleteBody", message: terminated},
+		{name: "trailer line ended by LF CR LF", mode: unsigned, announce: announce, trailer: crc + "\n", chunks: []string{"hello"}},
+		{name: "signed trailer line ended by LF CR LF", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crc, crc+"\n")},
+		{name: "x-amz-trailer-signature missing", mode: signedTrailer, announce: announce, chunks: []string{"hello"}, change: func(body string) string {
+			return body[:len(body)-2] + crc + "\r\n\r\n"
+		}, code: "IncompleteBody"},
+		{name: "no trailer line in trailer mode", mode: signedTrailer, announce: announce, chunks: []string{"hello"}, code: "IncompleteBody"},
+		{name: "no trailer announced and no line in trailer mode", mode: signedTrailer, chunks: []string{"hello"}, code: "IncompleteBody"},
+		{name: "x-amz-trailer-signature wrong", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
+			return body[:len(body)-68] + strings.Repeat("0", 64) + "\r\n\r\n"
+		}, code: "SignatureDoesNotMatch"},
+		{name: "x-amz-trailer-signature empty", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
+			return body[:len(body)-68] + "\r\n\r\n"
+		}, code: "SignatureDoesNotMatch"},
+		{name: "signed trailer changed", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crcOfHello, "NhCmhw=="), code: "SignatureDoesNotMatch"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := strings.Join(c.chunks, "")
+			u := newUpload(t, c.mode, len(data), c.announce)
+			body := u.frame(c.trailer, c.chunks...)
+			if c.change != nil {
+				body = c.change(body)
+			}
+			var first error
+			for _, r := range []io.Reader{
+				strings.NewReader(body),
+				iotest.OneByteReader(strings.NewReader(body)),
+				iotest.HalfReader(strings.NewReader(body)),
+				iotest.DataErrReader(strings.NewReader(body)),
+			} {
+				got, reader, err := u.read(r)
+				checkError(t, err, c.code, c.message, c.elements)
+				switch {
+				case err == nil && string(got) != data:
+					t.Errorf("decoded %d bytes of %d", len(got), len(data))
+				case err == nil && c.announce != "":
+					if f := reader.Trailer(); len(f) != 1 || string(f[0].Name) != "x-amz-checksum-crc32" || string(f[0].Value) != crcOfHello {
+						t.Errorf("trailer %q", f)
+					}
+				case err != nil:
+					if reader.Trailer() != nil {
+						t.Errorf("trailer %q in spite of %v", reader.Trailer(), err)
+					}
+					if n, again := reader.Read(make([]byte, 10)); n != 0 || again != err {
+						t.Errorf("a Read after %v: %d, %v", err, n, again)
+					}
+				}
+				if first == nil {
+					first = err
+				}
+				if fmt.Sprint(first) != fmt.Sprint(err) {
+					t.Errorf("the reader's steps matter: %v, %v", first, err)
+				}
+			}
+		})
+	}
+}
+
+func TestChunkMismatchShowsItsStringToSign(t *testing.T) {
+	u := newUpload(t, signedChunks, 5)
+	_, _, err := u.read(strings.NewReader(strings.Replace(u.frame("", "hello"), "hello", "hallo", 1)))
+	if s := element(err, "StringToSign"); !strings.HasPrefix(s, "AWS4-HMAC-SHA256-PAYLOAD\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") ||
+		!strings.HasSuffix(s, "\n"+emptyHash+"\n"+hexOf(sha256Of([]byte("hallo")))) {
+		t.Errorf("string to sign %q", s)
+	}
+	if s := element(err, "CanonicalRequest"); !strings.HasPrefix(s, "PUT\n/key\n") {
+		t.Errorf("canonical request of the seed %q", s)
+	}
+	u = newUpload(t, signedTrailer, 5, "x-amz-trailer: x-amz-checksum-crc32")
+	_, _, err = u.read(strings.NewReader(strings.Replace(u.frame("x-amz-checksum-crc32:"+crcOfHello, "hello"), crcOfHello, "AAAAAA==", 1)))
+	if s := element(err, "StringToSign"); !strings.HasPrefix(s, "AWS4-HMAC-SHA256-TRAILER\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") {
+		t.Errorf("string to sign %q", s)
+	}
+}
+
+func TestABadChunkStopsReadingAtOnce(t *testing.T) {
+	chunk := strings.Repeat("x", 64<<10)
+	u := newUpload(t, signedChunks, 4*len(chunk))
+	body := []byte(u.frame("", chunk, chunk, chunk, chunk))
+	body[len(chunk)+200]++ // in the second chunk
+	source := bytes.NewReader(body)
+	got, _, err := u.read(source)
+	if code(err) != "SignatureDoesNotMatch" {
+		t.Fatal(err)
+	}
+	if read := len(body) - source.Len(); read > 2*(len(chunk)+100)+1024 {
+		t.Errorf("read %d bytes of %d", read, len(body))
+	}
+	if len(got) >= 2*len(chunk) {
+		t.Errorf("delivered %d bytes, the whole bad chunk among them", len(got))
+	}
+}
+
+func TestWhatComesOutBeforeAFailureIsATruePrefix(t *testing.T) {
+	chunk := strings.Repeat("0123456789abcdef", 600)
+	u := newUpload(t, signedTrailer, 2*len(chunk), "x-amz-trailer: x-amz-checksum-crc32")
+	body := u.frame("x-amz-checksum-crc32:"+crcOfHello, chunk, chunk)
+	for cut := 0; cut < len(body)-2; cut += 7 { // the last line end may be missing
+		got, _, err := u.read(strings.NewReader(body[:cut]))
+		if code(err) != "IncompleteBody" || !strings.HasPrefix(chunk+chunk, string(got)) {
+			t.Fatalf("cut at %d: %d bytes, %v", cut, len(got), err)
+		}
+	}
+}
+
+func TestErrorsOfTheReaderBeneathPassThrough(t *testing.T) {
+	broken := errors.New("broken")
+	u := newUpload(t, unsigned, 5)
+	for _, body := range []string{"", "5", "5\r\n", "5\r\nhe", "5\r\nhello\r\n0\r\n"} {
+		_, _, err := u.read(io.MultiReader(strings.NewReader(body), iotest.ErrReader(broken)))
+		if !errors.Is(err, broken) || code(err) != "?" {
+			t.Errorf("after %q: %v", body, err)
+		}
+	}
+	if _, _, err := u.read(idle{}); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("a reader that never delivers: %v", err)
+	}
+	if _, _, err := u.read(iotest.ErrReader(io.ErrUnexpectedEOF)); code(err) != "IncompleteBody" {
+		t.Errorf("a body that ended early: %v", err)
+	}
+}
+
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
+
+func TestChunkReaderIsReusable(t *testing.T) {
+	var c sigv4.ChunkReader
+	for range 3 {
+		for _, mode := range []string{unsigned, signedChunks, signedTrailer} {
+			for _, flaw := range []bool{true, false} {
+				trailer, announce := "x-amz-checksum-crc32:"+crcOfHello, "x-amz-trailer: x-amz-checksum-crc32"
+				if mode == signedChunks {
+					trailer, announce = "", ""
+				}
+				u := newUpload(t, mode, 5, announce)
+				body := u.frame(trailer, "hello")
+				if flaw {
+					body = body[:len(body)/2]
+				}
+				c.Reset(strings.NewReader(body), u.options)
+				got, err := io.ReadAll(&c)
+				if flaw == (err == nil) || err == nil && string(got) != "hello" {
+					t.Errorf("%s, flaw %t: %q, %v", mode, flaw, got, err)
+				}
+			}
+		}
+	}
+}
+
+func TestChunkReaderOfAPlainPayload(t *testing.T) {
+	v := testVerifier()
+	m := signed(t, "PUT", "/key")
+	a, err := verify(v, m, exampleSecret, "s3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := v.ChunkOptions(m, a)
+	if err != nil || o.Payload.Chunked() {
+		t.Fatalf("%v, %s", err, o.Payload)
+	}
+	var c sigv4.ChunkReader
+	c.Reset(strings.NewReader("hello"), o)
+	if _, err := c.Read(make([]byte, 5)); err == nil {
+		t.Error("read a plain body by chunks")
+	}
+}
+
+func TestChunkOptions(t *testing.T) {
+	const (
+		single       = "Expecting a single x-amz-checksum- header"
+		multiple     = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+		notSupported = "The value specified in the x-amz-trailer header is not supported"
+		length       = "You must provide the Content-Length HTTP header."
+	)
+	for _, c := range []struct {
+		name    string
+		mode    string
+		headers []string
+		code    string
+		message string
+		trailer string
+	}{
+		{"one supported checksum", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc64nvme"}, "", "", "x-amz-checksum-crc64nvme"},
+		{"in upper case", signedTrailer, []string{"X-Amz-Trailer: X-Amz-Checksum-SHA256"}, "", "", "x-amz-checksum-sha256"},
+		{"none", unsigned, nil, "", "", ""},
+		{"a comma behind it", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32,"}, "", "", "x-amz-checksum-crc32"},
+		{"two commas behind it", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32,,"}, "", "", "x-amz-checksum-crc32"},
+		{"comma and space behind it", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32, "}, "", "", "x-amz-checksum-crc32"},
+		{"a leading comma", unsigned, []string{"x-amz-trailer: ,x-amz-checksum-crc32"}, "InvalidRequest", notSupported, ""},
+		{"comma, space, comma", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32, ,"}, "InvalidRequest", notSupported, ""},
+		{"content-md5", unsigned, []string{"x-amz-trailer: content-md5"}, "InvalidRequest", notSupported, ""},
+		{"x-amz-content-sha256", unsigned, []string{"x-amz-trailer: x-amz-content-sha256"}, "InvalidRequest", notSupported, ""},
+		{"foo", unsigned, []string{"x-amz-trailer: foo"}, "InvalidRequest", notSupported, ""},
+		{"an unknown algorithm", unsigned, []string{"x-amz-trailer: x-amz-checksum-bad"}, "InvalidRequest", notSupported, ""},
+		{"one good and one bad", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32, x-amz-foo"}, "InvalidRequest", notSupported, ""},
+		{"two different checksums", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32, x-amz-checksum-sha256"}, "InvalidRequest", multiple, ""},
+		{"the same name twice", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32, x-amz-checksum-crc32"}, "InvalidRequest", multiple, ""},
+		{"the header twice", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-trailer: x-amz-checksum-crc32"}, "InvalidRequest", multiple, ""},
+		{"checksum in a header and in the trailer", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-checksum-crc32: " + crcOfHello}, "InvalidRequest", single, ""},
+		{"another checksum in a header", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-checksum-sha1: x"}, "InvalidRequest", single, ""},
+		{"two checksums in headers and one in the trailer", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-checksum-sha1: x", "x-amz-checksum-crc32: x"}, "InvalidRequest", multiple, ""},
+		{"checksum header in streaming mode", unsigned, []string{"x-amz-checksum-crc32: " + crcOfHello}, "", "", ""},
+		{"x-amz-sdk-checksum-algorithm the same", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm: CRC32"}, "", "", "x-amz-checksum-crc32"},
+		{"x-amz-sdk-checksum-algorithm another", unsigned, []string{"x-amz-trailer: x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm: CRC32C"}, "InvalidRequest",
+			"Value for x-amz-sdk-checksum-algorithm header is invalid.", ""},
+		{"announced in a request that isn't streaming", "UNSIGNED-PAYLOAD", []string{"x-amz-trailer: x-amz-checksum-crc32"}, "MalformedTrailerError", malformed, ""},
+		{"announced in a mode without trailers", signedChunks, []string{"x-amz-trailer: x-amz-checksum-crc32"}, "MalformedTrailerError", malformed, ""},
+		{"decoded length missing", unsigned, []string{"-"}, "MissingContentLength", length, ""},
+		{"decoded length not a number", unsigned, []string{"x-amz-decoded-content-length: 5x"}, "MissingContentLength", length, ""},
+		{"decoded length negative", unsigned, []string{"x-amz-decoded-content-length: -5"}, "MissingContentLength", length, ""},
+		{"decoded length far too large", unsigned, []string{"x-amz-decoded-content-length: 99999999999999999999"}, "MissingContentLength", length, ""},
+		{"decoded length twice", unsigned, []string{"x-amz-decoded-content-length: 5", "x-amz-decoded-content-length: 6"}, "MissingContentLength", length, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			headers := append([]string{"x-amz-content-sha256: " + c.mode}, c.headers...)
+			if i := slices.Index(headers, "-"); i >= 0 {
+				headers = headers[:i]
+			} else if !strings.Contains(strings.Join(headers, " "), "decoded") {
+				headers = append(headers, "x-amz-decoded-content-length: 5")
+			}
+			v := testVerifier()
+			m := signed(t, "PUT", "/key", headers...)
+			a, err := verify(v, m, exampleSecret, "s3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := v.ChunkOptions(m, a)
+			checkError(t, err, c.code, c.message, nil)
+			if err != nil && strings.TrimPrefix(err.Error(), c.code+": ") != c.message {
+				t.Errorf("text %q, want %q", err, c.message)
+			}
+			if o.Trailer != c.trailer {
+				t.Errorf("trailer %q, want %q", o.Trailer, c.trailer)
+			}
+		})
+	}
+}
+
+func TestContentLengthThatIsTheDecodedLength(t *testing.T) {
+	u := newUpload(t, signedChunks, 173, "Content-Length: 173")
+	_, _, err := u.read(strings.NewReader(u.frame("", "hello")))
+	checkError(t, err, "IncompleteBody", terminated, nil)
+}
