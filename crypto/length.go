@@ -8,7 +8,7 @@ const (
 	MinPartSize = 5 << 20 // least plaintext of a part that isn't the last
 	MaxParts    = 10000
 
-	MaxPart      = 5367398400 // most plaintext of a part whose sealed form fits a store's part of 5 GiB
+	MaxPart      = 5367398400 // most whole segments of a part whose sealed form fits a store's part of 5 GiB
 	MaxPart10000 = 5366218752 // the same where the object's end shares the store's part (number 10,000)
 	MaxObjectPut = 5367283856 // most plaintext of an object whose stored form fits one PUT or store-side copy of 5 GiB
 

@@ -239,4 +239,3 @@ func (m *maker) bustedTrailers() {
 		target.Edits = []edit{{Op: "cut", N: naiveStoredLength(5<<20) - len(end)}, {Op: "append", Hex: end}}
 	})
 }
-
