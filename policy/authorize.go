@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Caller is who asks.
 type Caller struct {
 	Principal string     // ARN: arn:aws:iam::account:user/name
@@ -110,10 +112,9 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		return d.query(qMaxKeys), d.asks(qMaxKeys)
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
-		if len(key) > len(service) && key[:len(service)] == service {
-			if value, ok := v.r.Value(key[len(service):]); ok {
-				return value, true
-			}
+		// Only x-amz- headers are condition keys: any other header would let the client write the answer.
+		if name, cut := strings.CutPrefix(key, service); cut && strings.HasPrefix(name, "x-amz-") {
+			return v.r.Value(name)
 		}
 	}
 	if v.more != nil {

@@ -3,10 +3,11 @@ package policy
 // CheckRequest decides what needs neither session nor bucket record: headers and parameters that the
 // kind of bucket doesn't know, values that are malformed, limits of keys and numbers, encryption
 // headers by themselves (H-1 to H-3, H-6, H-12 to H-14, H-17), and encryption headers on operations
-// that take none (G-1 to G-4, UP-2, UC-3, UC-4). op is what Classify named.
+// that take none (G-1 to G-4, UP-2, UC-3, UC-4). op is what Classify named. What a PostObject asks for is
+// in its form: check a second Request whose Key and Header are the form's fields.
 func CheckRequest(op Operation, r *Request) *Refusal {
 	d, kind := r.inspect(), KindOf(r.Bucket)
-	if op.OnObject() {
+	if op.OnObject() || op == PostObject {
 		if refusal := checkKey(r.Key); refusal != nil {
 			return refusal
 		}

@@ -85,9 +85,6 @@ func (r *Request) Value(name string) (string, bool) {
 	return "", false
 }
 
-// Kind returns the kind of the bucket the request names.
-func (r *Request) Kind() Kind { return KindOf(r.Bucket) }
-
 // digest is what one pass over headers and query leaves: the values that rules ask for, by number.
 type digest struct {
 	present, clashing uint64 // bit sets of headerID: was given; was given with different values

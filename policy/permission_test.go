@@ -1,0 +1,277 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"sealfront/policy"
+)
+
+func compiled(t testing.TB, statements ...policy.Statement) *policy.Permitter {
+	t.Helper()
+	p, err := policy.Compile(statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func allow(action, resource string) policy.Statement {
+	return policy.Statement{Effect: "Allow", Action: strings.Fields(action), Resource: strings.Fields(resource)}
+}
+
+func deny(action, resource string) policy.Statement {
+	s := allow(action, resource)
+	s.Effect = "Deny"
+	return s
+}
+
+func under(s policy.Statement, operator, key string, values ...string) policy.Statement {
+	s.Condition = map[string]map[string][]string{operator: {key: values}}
+	return s
+}
+
+func TestActionsAndResourcesMatchWithWildcards(t *testing.T) {
+	for _, c := range []struct {
+		pattern, resource string
+		action, on        string
+		want              bool
+	}{
+		{"*", "*", "s3express:CreateSession", bucketARN, true},
+		{"s3express:*", "*", "s3express:CreateSession", bucketARN, true},
+		{"s3:*", "*", "s3express:CreateSession", bucketARN, false},
+		{"S3EXPRESS:createsession", "*", "s3express:CreateSession", bucketARN, true},
+		{"s3express:Create*", bucketARN, "s3express:CreateSession", bucketARN, true},
+		{"s3express:Create*", bucketARN, "s3express:DeleteBucket", bucketARN, false},
+		{"s3express:*", bucketARN + "x", "s3express:CreateSession", bucketARN, false},
+		{"s3express:*", "arn:aws:s3express:*:*:bucket/demo--*", "s3express:CreateSession", bucketARN, true},
+		{"s3express:*", "arn:aws:s3express:*:*:bucket/DEMO--*", "s3express:CreateSession", bucketARN, false},
+		{"s3:Get?bject", "arn:aws:s3:::b/*", "s3:GetObject", "arn:aws:s3:::b/a/b", true},
+		{"s3:GetObject", "arn:aws:s3:::b/*", "s3:GetObject", "arn:aws:s3:::b", false},
+		{"s3:GetObject", "arn:aws:s3:::b/a?c", "s3:GetObject", "arn:aws:s3:::b/ac", false},
+		{"s3:GetObject", "arn:aws:s3:::b/**c*", "s3:GetObject", "arn:aws:s3:::b/abcabd", true},
+		{"kms:Decrypt", keyK, "kms:Decrypt", keyK, true},
+		{"kms:Decrypt", keyK, "kms:Decrypt", keyOther, false},
+		{"kms:Decrypt", keyK, "kms:GenerateDataKey", keyK, false},
+	} {
+		if got := compiled(t, allow(c.pattern, c.resource)).Allowed(c.action, c.on, nil); got != c.want {
+			t.Errorf("%s on %s against %s on %s: %v", c.pattern, c.resource, c.action, c.on, got)
+		}
+	}
+	var none *policy.Permitter
+	if none.Allowed("s3:GetObject", "*", nil) || compiled(t).Allowed("s3:GetObject", "*", nil) {
+		t.Error("no policy allows something")
+	}
+}
+
+func TestDenyWins(t *testing.T) {
+	for name, statements := range map[string][]policy.Statement{
+		"before": {deny("s3:DeleteObject", "*"), allow("*", "*")},
+		"after":  {allow("*", "*"), deny("s3:DeleteObject", "*")},
+		"narrow": {allow("s3:DeleteObject", "arn:aws:s3:::b/k"), deny("s3:*", "arn:aws:s3:::b/*")},
+	} {
+		p := compiled(t, statements...)
+		if p.Verdict("s3:DeleteObject", "arn:aws:s3:::b/k", nil) != policy.Denied {
+			t.Errorf("%s: the Deny lost", name)
+		}
+	}
+	p := compiled(t, allow("*", "*"), under(deny("*", "*"), "Bool", "aws:SecureTransport", "false"))
+	if !p.Allowed("s3:GetObject", "x", policy.MapValues{"aws:securetransport": "true"}) {
+		t.Error("a Deny whose condition doesn't hold took effect")
+	}
+	if p.Allowed("s3:GetObject", "x", policy.MapValues{"aws:securetransport": "false"}) {
+		t.Error("a Deny whose condition holds had no effect")
+	}
+}
+
+func TestConditions(t *testing.T) {
+	values := policy.MapValues{
+		"s3express:sessionmode": "ReadOnly", "aws:sourceip": "10.1.2.3", "s3:max-keys": "10", "s3:prefix": "home/me/",
+		"aws:securetransport": "true", "aws:currenttime": "2026-11-23T07:00:00Z", "aws:principalarn": maker,
+	}
+	for _, c := range []struct {
+		operator, key string
+		values        []string
+		want          bool
+	}{
+		{"StringEquals", "s3express:SessionMode", []string{"ReadOnly"}, true},
+		{"StringEquals", "s3express:SessionMode", []string{"ReadWrite", "ReadOnly"}, true},
+		{"StringEquals", "s3express:SessionMode", []string{"readonly"}, false},
+		{"StringEqualsIgnoreCase", "s3express:SessionMode", []string{"readonly"}, true},
+		{"StringNotEquals", "s3express:SessionMode", []string{"ReadWrite"}, true},
+		{"StringNotEquals", "s3express:SessionMode", []string{"ReadWrite", "ReadOnly"}, false},
+		{"StringNotEqualsIgnoreCase", "s3express:SessionMode", []string{"READONLY"}, false},
+		{"StringLike", "s3:prefix", []string{"home/*"}, true},
+		{"StringNotLike", "s3:prefix", []string{"home/*"}, false},
+		{"StringEquals", "aws:absent", []string{"x"}, false},
+		{"StringNotEquals", "aws:absent", []string{"x"}, true},
+		{"StringEqualsIfExists", "aws:absent", []string{"x"}, true},
+		{"StringEqualsIfExists", "s3:prefix", []string{"x"}, false},
+		{"Null", "aws:absent", []string{"true"}, true},
+		{"Null", "aws:absent", []string{"false"}, false},
+		{"Null", "s3:prefix", []string{"false"}, true},
+		{"Bool", "aws:SecureTransport", []string{"true"}, true},
+		{"Bool", "aws:SecureTransport", []string{"false"}, false},
+		{"ArnLike", "aws:PrincipalArn", []string{"arn:aws:iam::*:user/*"}, true},
+		{"ArnNotEquals", "aws:PrincipalArn", []string{maker}, false},
+		{"NumericLessThanEquals", "s3:max-keys", []string{"10"}, true},
+		{"NumericLessThan", "s3:max-keys", []string{"10"}, false},
+		{"NumericNotEquals", "s3:max-keys", []string{"11"}, true},
+		{"NumericGreaterThan", "s3:max-keys", []string{"9.5"}, true},
+		{"NumericGreaterThanEquals", "s3:prefix", []string{"0"}, false},
+		{"DateLessThan", "aws:CurrentTime", []string{"2027-01-01T00:00:00Z"}, true},
+		{"DateGreaterThan", "aws:CurrentTime", []string{"2027-01-01"}, false},
+		{"IpAddress", "aws:SourceIp", []string{"192.0.2.0/24", "10.0.0.0/8"}, true},
+		{"IpAddress", "aws:SourceIp", []string{"10.1.2.4"}, false},
+		{"NotIpAddress", "aws:SourceIp", []string{"10.0.0.0/8"}, false},
+	} {
+		p := compiled(t, under(allow("*", "*"), c.operator, c.key, c.values...))
+		if got := p.Allowed("s3:GetObject", "x", values); got != c.want {
+			t.Errorf("%s %s %v: %v", c.operator, c.key, c.values, got)
+		}
+	}
+	all := allow("*", "*")
+	all.Condition = map[string]map[string][]string{
+		"StringEquals": {"s3express:SessionMode": {"ReadOnly"}, "aws:absent": {"x"}},
+	}
+	if compiled(t, all).Allowed("s3:GetObject", "x", values) {
+		t.Error("all conditions of a statement must hold")
+	}
+}
+
+func TestPoliciesWithFaultsAreRefused(t *testing.T) {
+	for want, statement := range map[string]policy.Statement{
+		`policy[0].effect: "allow" is neither Allow nor Deny`:                       {Effect: "allow", Action: []string{"*"}, Resource: []string{"*"}},
+		"policy[0].action: is missing":                                              {Effect: "Allow", Resource: []string{"*"}},
+		`policy[0].action: "GetObject" is not of the form service:Action`:           allow("GetObject", "*"),
+		"policy[0].resource: is missing":                                            {Effect: "Allow", Action: []string{"*"}},
+		`policy[0].resource: "bucket" is neither an ARN nor *`:                      allow("*", "bucket"),
+		`policy[0].resource: policy variables are not supported: "arn:${aws:user}"`: allow("*", "arn:${aws:user}"),
+		`policy[0].condition: unknown condition operator "StringMatches"`:           under(allow("*", "*"), "StringMatches", "aws:a", "x"),
+		`policy[0].condition: unknown condition operator "StringNotNotEquals"`:      under(allow("*", "*"), "StringNotNotEquals", "aws:a", "x"),
+		`policy[0].condition: unknown condition operator "ForAllValues:StringLike"`: under(allow("*", "*"), "ForAllValues:StringLike", "aws:a", "x"),
+		`policy[0].condition: "a" is no condition key`:                              under(allow("*", "*"), "StringLike", "a", "x"),
+		`policy[0].condition: condition aws:a has no value`:                         under(allow("*", "*"), "StringLike", "aws:a"),
+		`policy[0].condition: "300.1.2.3" is no value for IpAddress`:                under(allow("*", "*"), "IpAddress", "aws:SourceIp", "300.1.2.3"),
+		`policy[0].condition: "ten" is no value for NumericEquals`:                  under(allow("*", "*"), "NumericEquals", "s3:max-keys", "ten"),
+		`policy[0].condition: "yes" is no value for Bool`:                           under(allow("*", "*"), "Bool", "aws:SecureTransport", "yes"),
+		`policy[0].condition: the value of Null must be true or false`:              under(allow("*", "*"), "Null", "aws:a", "maybe"),
+		`policy[0].condition: policy variables are not supported: "${aws:user}"`:    under(allow("*", "*"), "StringLike", "aws:a", "${aws:user}"),
+	} {
+		p, err := policy.Compile([]policy.Statement{statement})
+		if err == nil || err.Error() != want || p != nil {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	_, err := policy.Compile([]policy.Statement{{}, allow("x", "y")})
+	if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
+		t.Errorf("all faults are told at once: %v", err)
+	}
+}
+
+// caller has a policy of one statement an argument.
+func caller(t testing.TB, statements ...policy.Statement) *policy.Caller {
+	return &policy.Caller{Principal: maker, Account: account, Policy: compiled(t, statements...)}
+}
+
+func TestAuthorize(t *testing.T) {
+	directory := policy.Target{Kind: policy.Directory, BucketARN: bucketARN}
+	sealed := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, KeyARN: keyK}
+	object := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "a/b"}
+	sealedObject := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "a/b", KeyARN: keyK}
+	session := allow("s3express:CreateSession", bucketARN)
+	readOnly := under(session, "StringEquals", "s3express:SessionMode", "ReadOnly")
+	readWrite := under(session, "StringEquals", "s3express:SessionMode", "ReadWrite")
+	for _, c := range []struct {
+		name   string
+		op     policy.Operation
+		target policy.Target
+		mode   policy.Mode
+		policy []policy.Statement
+		want   bool
+	}{
+		{"nothing is allowed by default", policy.GetObject, directory, 0, nil, false},
+		{"CreateSession decides zonal reads", policy.GetObject, directory, 0, []policy.Statement{session}, true},
+		{"CreateSession decides zonal writes", policy.PutObject, directory, 0, []policy.Statement{session}, true},
+		{"s3:GetObject means nothing in directory buckets", policy.GetObject, directory, 0, []policy.Statement{allow("s3:*", "*")}, false},
+		{"ReadOnly permits reads", policy.GetObject, directory, 0, []policy.Statement{readOnly}, true},
+		{"ReadOnly doesn't permit writes", policy.PutObject, directory, 0, []policy.Statement{readOnly}, false},
+		{"ReadWrite permits reads", policy.ListObjectsV2, directory, 0, []policy.Statement{readWrite}, true},
+		{"ReadWrite permits a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite, []policy.Statement{readWrite}, true},
+		{"ReadWrite alone doesn't permit a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly, []policy.Statement{readWrite}, false},
+		{"ReadOnly permits a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly, []policy.Statement{readOnly}, true},
+		{"ReadOnly doesn't permit a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite, []policy.Statement{readOnly}, false},
+		{"a KMS session needs the key", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session}, false},
+		{"a KMS session needs both permissions on the key", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session, allow("kms:Decrypt", keyK)}, false},
+		{"a KMS session with both permissions", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session, allow("kms:Decrypt kms:GenerateDataKey", keyK)}, true},
+		{"R25: reading needs kms:GenerateDataKey too", policy.GetObject, sealed, 0, []policy.Statement{session, allow("kms:Decrypt", "*")}, false},
+		{"a delete needs no key", policy.DeleteObject, sealed, 0, []policy.Statement{session}, true},
+		{"PBE-22: PutBucketEncryption needs the key", policy.PutBucketEncryption, sealed, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN)}, false},
+		{"PutBucketEncryption", policy.PutBucketEncryption, sealed, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN), allow("kms:*", keyK)}, true},
+		{"DeleteBucketEncryption has the same permission", policy.DeleteBucketEncryption, directory, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN)}, true},
+		{"CreateSession doesn't permit regional operations", policy.DeleteBucket, directory, 0, []policy.Statement{session}, false},
+		{"CreateBucket", policy.CreateBucket, directory, 0, []policy.Statement{allow("s3express:CreateBucket", "*")}, true},
+		{"listing directory buckets", policy.ListDirectoryBuckets, policy.Target{}, 0, []policy.Statement{allow("s3express:ListAllMyDirectoryBuckets", "*")}, true},
+		{"listing buckets", policy.ListBuckets, policy.Target{}, 0, []policy.Statement{allow("s3:ListAllMyBuckets", "*")}, true},
+		{"a general purpose read", policy.GetObject, object, 0, []policy.Statement{allow("s3:GetObject", "arn:aws:s3:::plain/a/*")}, true},
+		{"a general purpose read of another key", policy.GetObject, object, 0, []policy.Statement{allow("s3:GetObject", "arn:aws:s3:::plain/c/*")}, false},
+		{"a general purpose read needs kms:Decrypt alone", policy.GetObject, sealedObject, 0, []policy.Statement{allow("s3:GetObject", "*"), allow("kms:Decrypt", keyK)}, true},
+		{"a general purpose write needs kms:GenerateDataKey", policy.PutObject, sealedObject, 0, []policy.Statement{allow("s3:PutObject", "*"), allow("kms:Decrypt", keyK)}, false},
+		{"a general purpose listing is of the bucket", policy.ListObjectsV2, object, 0, []policy.Statement{allow("s3:ListBucket", "arn:aws:s3:::plain")}, true},
+		{"general purpose encryption settings", policy.GetBucketEncryption, object, 0, []policy.Statement{allow("s3:GetEncryptionConfiguration", "arn:aws:s3:::plain")}, true},
+		{"only over TLS, and it is", policy.GetObject, directory, 0, []policy.Statement{session, under(deny("*", "*"), "Bool", "aws:SecureTransport", "false")}, true},
+		{"the key of the session is a condition", policy.CreateSession, sealed, 0, []policy.Statement{
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyK), allow("kms:*", "*")}, true},
+		{"another key of the session", policy.CreateSession, sealed, 0, []policy.Statement{
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyOther), allow("kms:*", "*")}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			refusal := policy.Authorize(c.op, request(c.op, bucketName, ""), caller(t, c.policy...), &c.target, c.mode)
+			if (refusal == nil) != c.want {
+				t.Errorf("got %v", refusal)
+			}
+			if refusal != nil && refusal.Error() != "AccessDenied: Access Denied" {
+				t.Errorf("the message tells too much: %v", refusal)
+			}
+		})
+	}
+}
+
+func TestTheRequestAnswersConditionKeys(t *testing.T) {
+	target := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain"}
+	for _, c := range []struct {
+		operator, key, value string
+		want                 bool
+	}{
+		{"StringLike", "s3:prefix", "home/*", true},
+		{"StringEquals", "s3:delimiter", "/", true},
+		{"NumericLessThan", "s3:max-keys", "100", true},
+		{"StringEquals", "s3:x-amz-server-side-encryption", "aws:kms", true},
+		{"StringEquals", "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD", true},
+		{"StringEquals", "aws:PrincipalArn", maker, true},
+		{"StringEquals", "aws:PrincipalAccount", account, true},
+		{"StringEquals", "aws:username", "maker", true},
+		{"Null", "s3:x-amz-acl", "true", true},
+		{"StringEquals", "aws:nothing", "x", false},
+		{"StringEquals", "s3:authType", "REST-HEADER", false}, // a header of that name must not answer it
+	} {
+		r := received(t, "GET", "plain", "list-type=2&prefix=home/me&delimiter=/&max-keys=5", "x-amz-server-side-encryption=aws:kms x-amz-content-sha256=UNSIGNED-PAYLOAD authtype=REST-HEADER")
+		who := caller(t, under(allow("*", "*"), c.operator, c.key, c.value))
+		who.Values = policy.MapValues{"aws:username": "maker"}
+		if refusal := policy.Authorize(policy.ListObjectsV2, r, who, &target, 0); (refusal == nil) != c.want {
+			t.Errorf("%s %s %s: %v", c.operator, c.key, c.value, refusal)
+		}
+	}
+}
+
+func TestSourcesOfCopiesNeedReadPermission(t *testing.T) {
+	source := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, KeyARN: keyK}
+	readOnly := under(allow("s3express:CreateSession", bucketARN), "StringEquals", "s3express:SessionMode", "ReadOnly")
+	r := request(policy.CopyObject, bucketName, "")
+	if refusal := policy.AuthorizeSource(r, caller(t, readOnly), &source); refusal == nil {
+		t.Error("the key of the source isn't permitted")
+	}
+	if refusal := policy.AuthorizeSource(r, caller(t, readOnly, allow("kms:Decrypt", keyK)), &source); refusal != nil {
+		t.Errorf("ReadOnly suffices for a source: %v", refusal)
+	}
+}
