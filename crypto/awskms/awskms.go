@@ -1,0 +1,133 @@
+// Package awskms asks AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
+// the AWS SDK.
+//
+//	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback
+//
+// Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken network,
+// which has none.
+package awskms
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+// Options say where KMS is and who asks. Region is required.
+type Options struct {
+	Region    string
+	Endpoint  string // default: AWS in the region
+	AccessKey string // with SecretKey; without: the SDK's default chain
+	SecretKey string
+	CAFile    string        // PEM; default: the system's roots
+	Timeout   time.Duration // of a call with its retries; default 30 s
+}
+
+// A Client makes the three calls that the proxy needs. It is safe for concurrent use.
+type Client struct {
+	kms     *kms.Client
+	timeout time.Duration
+}
+
+// attempts bounds how often the SDK tries a call that was throttled or got no answer.
+const attempts = 3
+
+// New makes a client. It sends nothing.
+func New(ctx context.Context, o Options) (*Client, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	client := awshttp.NewBuildableClient()
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the KMS endpoint's certificate authority: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", o.CAFile)
+		}
+		client = client.WithTransportOptions(func(t *http.Transport) {
+			t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		})
+	}
+	load := []func(*awsconfig.LoadOptions) error{
+		awsconfig.WithRegion(o.Region), awsconfig.WithHTTPClient(client),
+		awsconfig.WithRetryer(func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), attempts) }),
+	}
+	if o.AccessKey != "" {
+		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, "")))
+	}
+	config, err := awsconfig.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
+		if o.Endpoint != "" {
+			k.BaseEndpoint = aws.String(o.Endpoint)
+		}
+	})}, nil
+}
+
+// GenerateDataKey asks for a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
+func (c *Client) GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	out, err := c.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &keyID, KeySpec: types.DataKeySpecAes256, EncryptionContext: encryptionContext})
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.Plaintext, out.CiphertextBlob, nil
+}
+
+// Decrypt opens a blob that was made under keyID with this encryption context. The plaintext is the caller's.
+func (c *Client) Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	out, err := c.kms.Decrypt(ctx, &kms.DecryptInput{KeyId: &keyID, CiphertextBlob: blob, EncryptionContext: encryptionContext})
+	if err != nil {
+		return nil, err
+	}
+	return out.Plaintext, nil
+}
+
+// DescribeKey tells about a key named by id, ARN or alias. What the service leaves out is "".
+func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	out, err := c.kms.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &keyID})
+	if err != nil {
+		return "", "", "", "", "", err
+	}
+	m := out.KeyMetadata
+	if m == nil {
+		return "", "", "", "", "", errors.New("KMS answered DescribeKey without metadata")
+	}
+	return aws.ToString(m.Arn), string(m.KeyState), string(m.KeyManager), string(m.KeySpec), string(m.KeyUsage), nil
+}
+
+// Credentials returns the AWS default chain, as a function that fetches the credentials that hold now; the SDK
+// refreshes them ahead of their end. It serves the store's client, so that nothing else needs the SDK.
+func Credentials(ctx context.Context, region string) (func(context.Context) (accessKey, secretKey, token string, err error), error) {
+	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return func(ctx context.Context) (string, string, string, error) {
+		c, err := config.Credentials.Retrieve(ctx)
+		return c.AccessKeyID, c.SecretAccessKey, c.SessionToken, err
+	}, nil
+}
