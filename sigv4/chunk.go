@@ -40,6 +40,7 @@ type ChunkReader struct {
 	previous     int       // offset of the previous signature in it
 	signature    [64]byte  // of the current chunk, as sent, cut off if it is longer
 	signatureLen int       // length as sent, 64 if it can be right
+	sum          [sha256.Size]byte
 	computed     []byte
 
 	trailer     [maxTrailerText]byte // memory of fields
@@ -47,6 +48,7 @@ type ChunkReader struct {
 	fields      []Field
 	sentTrailer [64]byte // x-amz-trailer-signature
 	hasTrailer  bool     // whether it was sent
+	trailerSign []byte   // the trailer's string to sign
 }
 
 type chunkState uint8
@@ -255,10 +257,9 @@ func (c *ChunkReader) checkChunk() error {
 	if !c.signed() {
 		return nil
 	}
-	var sum [sha256.Size]byte
-	c.digest.Sum(sum[:0])
+	c.digest.Sum(c.sum[:0])
 	s := c.stringToSign
-	appendHex(s[:len(s)-2*sha256.Size], sum[:])
+	appendHex(s[:len(s)-2*sha256.Size], c.sum[:])
 	c.computed = c.o.a.key.sign(c.computed[:0], s)
 	if c.signatureLen != len(c.signature) || subtle.ConstantTimeCompare(c.computed, c.signature[:]) != 1 {
 		return c.mismatch(c.signature[:min(c.signatureLen, len(c.signature))], s)

@@ -111,7 +111,7 @@ func (c *ChunkReader) checkTrailer() error {
 	hash := sha256.Sum256(canonical)
 	a := c.o.a
 	chain := c.stringToSign[c.previous : c.previous+64]
-	s := append(make([]byte, 0, 256), "AWS4-HMAC-SHA256-TRAILER\n"...)
+	s := append(c.trailerSign[:0], "AWS4-HMAC-SHA256-TRAILER\n"...)
 	s = append(s, a.timestamp[:]...)
 	s = append(s, '\n')
 	s = append(s, a.Scope...)
@@ -119,6 +119,7 @@ func (c *ChunkReader) checkTrailer() error {
 	s = append(s, chain...)
 	s = append(s, '\n')
 	s = appendHex(s, hash[:])
+	c.trailerSign = s
 	c.computed = a.key.sign(c.computed[:0], s)
 	if subtle.ConstantTimeCompare(c.computed, c.sentTrailer[:]) != 1 {
 		return c.mismatch(c.sentTrailer[:], s)
