@@ -107,7 +107,7 @@ func ParseEnvelopeText(text []byte) (*Envelope, error) {
 		return nil, ErrNotSealed
 	}
 	// Go's decoder skips line ends, even where it is strict.
-	if len(text) > MaxEnvelopeText || bytes.ContainsAny(text, "\r\n") {
+	if len(text) > MaxEnvelopeText || bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
 	b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
@@ -185,13 +185,18 @@ func legalARN(arn string) bool {
 	return arn != "" && strings.IndexFunc(arn, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
-// fits says whether the lengths fit into their length fields and the whole into MaxEnvelope.
+// fits says whether the lengths fit into their length fields and the whole into MaxEnvelope, whatever will be wrapped.
 func (e *Envelope) fits() bool {
-	size := envelopeFixed + 2 + len(e.KeyARN) + 1 + 2 + len(e.Blob) + 1 + maxWrapped
+	return len(e.Context) <= 255 && e.authenticatedSize()+1+maxWrapped <= MaxEnvelope
+}
+
+// authenticatedSize is the size of what appendAuthenticated appends.
+func (e *Envelope) authenticatedSize() int {
+	size := envelopeFixed + 2 + len(e.KeyARN) + 1 + 2 + len(e.Blob)
 	for _, pair := range e.Context {
 		size += 4 + len(pair.Name) + len(pair.Value)
 	}
-	return len(e.Context) <= 255 && size <= MaxEnvelope
+	return size
 }
 
 // sortContext brings the pairs into the format's order without writing into the caller's slice.

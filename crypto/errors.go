@@ -10,7 +10,7 @@ type Error struct {
 // Error returns the text, for logs.
 func (e *Error) Error() string { return "crypto: " + e.text }
 
-// S3Code names the S3 error that a client sees: InvalidObjectState, InternalError, MetadataTooLarge or KeyTooLongError.
+// S3Code names the S3 error that a client sees: InvalidObjectState, InternalError or MetadataTooLarge.
 func (e *Error) S3Code() string { return e.code }
 
 // The faults, from "this was never ours" to "somebody changed it".

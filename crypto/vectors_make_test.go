@@ -109,7 +109,7 @@ func (m *maker) working() {
 	})
 	for algorithm := crypto.CRC32; algorithm <= crypto.SHA256; algorithm++ {
 		m.seal(recipe{
-			name: fmt.Sprintf("working_put_checksum_%d", algorithm), about: "the checksum is in the envelope, and in the trailer too",
+			name: fmt.Sprintf("working_put_checksum_%d", int(algorithm)), about: "the checksum is in the envelope, and in the trailer too",
 			lengths: []int64{100}, inEnvelope: checksumOf(crypto.FullObject, algorithm), inTrailer: checksumOf(crypto.FullObject, algorithm), partSums: algorithm, keep: true,
 		})
 	}
@@ -136,7 +136,7 @@ func (m *maker) working() {
 }
 
 func checksumOf(kind crypto.ChecksumType, algorithm crypto.Algorithm) *crypto.Checksum {
-	value := fixed(fmt.Sprint("checksum ", algorithm))
+	value := fixed(fmt.Sprint("checksum ", int(algorithm)))
 	return &crypto.Checksum{Type: kind, Algorithm: algorithm, Value: value[:algorithm.Size()]}
 }
 

@@ -138,7 +138,7 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 
 // additionalData is the envelope without Wrapped, then the place, each string with its length in front.
 func (e *Envelope) additionalData(place Place) []byte {
-	b := make([]byte, 0, MaxEnvelope+4+len(place.BucketARN)+len(place.Key))
+	b := make([]byte, 0, e.authenticatedSize()+4+len(place.BucketARN)+len(place.Key))
 	b = e.appendAuthenticated(b)
 	b = appendString(b, place.BucketARN)
 	return appendString(b, place.Key)
