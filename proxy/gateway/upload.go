@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 
 	"sealfront/crypto"
@@ -75,7 +74,6 @@ func putObject(x *exchange) error {
 	h.Set("ETag", clientETag(a.Get("Etag")))
 	h.Set(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
 	h.Set("x-amz-checksum-type", checksumType(p.checksum.Type))
-	h.Set("x-amz-object-size", strconv.FormatInt(body.length, 10))
 	x.showEncryption()
 	if x.facts.Kind == policy.Directory {
 		h.Set("x-amz-expiration", "NotImplemented")

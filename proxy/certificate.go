@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"sealfront/proxy/config"
+)
+
+// authority is the certificate authority of an embedded program: made once, kept under the data directory.
+type authority struct {
+	file        string // PEM of its certificate, for AWS_CA_BUNDLE
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+const (
+	authorityLife   = 10 * 365 * 24 * time.Hour
+	certificateLife = 365 * 24 * time.Hour
+)
+
+func openAuthority(d *dataDir) (*authority, error) {
+	if err := os.MkdirAll(d.join("tls"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the certificate directory: %w", err)
+	}
+	file, keyFile := d.join("tls", "ca.pem"), d.join("tls", "ca.key")
+	pair, err := tls.LoadX509KeyPair(file, keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = makeAuthority(file, keyFile); err == nil {
+			pair, err = tls.LoadX509KeyPair(file, keyFile)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the certificate authority in %s: %w", d.join("tls"), err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("open the certificate authority: %s holds no ECDSA key", keyFile)
+	}
+	return &authority{file: file, certificate: pair.Leaf, key: key}, nil
+}
+
+func makeAuthority(file, keyFile string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Sealfront local authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(authorityLife),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	return writePair(file, keyFile, key, der)
+}
+
+func serial() *big.Int {
+	n, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	return n
+}
+
+func writePair(file, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+		return err
+	}
+	var text []byte
+	for _, c := range chain {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+	}
+	return writeFile(file, text)
+}
+
+// issue makes a server certificate for localhost, its subdomains, the loopback addresses, and host where it is
+// another one. It is made anew at each start: clients trust the authority.
+func (a *authority) issue(host string) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: "localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(certificateLife),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{"localhost", "*.localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() && !slices.ContainsFunc(template.IPAddresses, ip.Equal) {
+		template.IPAddresses = append(template.IPAddresses, ip)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key}, nil
+}
+
+// serverTLS is the TLS configuration towards clients. a is nil unless a part is embedded, and is used when the
+// configuration names no certificate.
+func serverTLS(c *config.Config, a *authority) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if c.TLS.MinVersion == "1.3" {
+		t.MinVersion = tls.VersionTLS13
+	}
+	var certificate tls.Certificate
+	var err error
+	if c.TLS.Cert != "" {
+		certificate, err = tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
+	} else {
+		host, _, _ := net.SplitHostPort(c.Listen.HTTPS)
+		certificate, err = a.issue(host)
+	}
+	if err != nil {
+		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}
+	}
+	t.Certificates = []tls.Certificate{certificate}
+	if c.TLS.ClientCA != "" {
+		if t.ClientCAs, err = readPool(c.TLS.ClientCA); err != nil {
+			return nil, config.Faults{{Path: "tls.client_ca", Why: err.Error()}}
+		}
+		t.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return t, nil
+}
+
+func readPool(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+	}
+	return pool, nil
+}

@@ -1,0 +1,259 @@
+// Package config is what an operator may set. The type Config is the manual: each field says what it means and what
+// holds when it is left out. Load reads YAML, refuses fields it doesn't know, and reports all faults at once, each
+// with its path.
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// Config is the configuration of `sealfront serve`.
+type Config struct {
+	Listen Listen `yaml:"listen"`
+	TLS    TLS    `yaml:"tls"`
+	// Region and Account are written into the ARNs of new buckets. Changing them later concerns new buckets only.
+	Region  string `yaml:"region"`  // default us-west-2
+	Account string `yaml:"account"` // 12 digits; default 123456789012
+	// Zones are the allowed zone ids in names of directory buckets; empty: any.
+	Zones []string `yaml:"zones"`
+	// Domains are the hosts for virtual-host style: bucket.domain. Path style works with any host.
+	Domains        []string   `yaml:"domains"`
+	Store          Store      `yaml:"store"`
+	KMS            KMS        `yaml:"kms"`
+	Identities     []Identity `yaml:"identities"`
+	IdentitiesFile string     `yaml:"identities_file"` // YAML with one key, identities
+	Limits         Limits     `yaml:"limits"`
+	Checksums      Checksums  `yaml:"checksums"`
+	Auth           Auth       `yaml:"auth"`
+	Compat         Compat     `yaml:"compat"`
+	Strict         Strict     `yaml:"strict"`
+	Admin          Admin      `yaml:"admin"`
+	Log            Log        `yaml:"log"`
+	// Data is where embedded parts keep what they make; default ./sealfront-data.
+	Data string `yaml:"data"`
+}
+
+// Listen are addresses, host:port; port 0 picks a free one. Empty switches that listener off.
+type Listen struct {
+	HTTPS string `yaml:"https"`
+	HTTP  string `yaml:"http"`
+	Admin string `yaml:"admin"` // health, metrics and profiles; keep it from strangers
+}
+
+// TLS is how clients connect.
+type TLS struct {
+	Cert       string `yaml:"cert"`        // PEM file; required with listen.https unless store or kms is embedded
+	Key        string `yaml:"key"`         // PEM file
+	ClientCA   string `yaml:"client_ca"`   // PEM file; clients must then show a certificate of it
+	MinVersion string `yaml:"min_version"` // "1.2" or "1.3"; default 1.2
+	// Require says which requests must come over TLS: kms (default), those about SSE-KMS objects, or all.
+	Require string `yaml:"require"`
+	// TrustedProxies are networks (CIDR) whose X-Forwarded-Proto: https counts as TLS.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+}
+
+// Store is the S3 store behind the proxy.
+type Store struct {
+	Kind          string `yaml:"kind"`     // s3 (default) | directory | embedded | memory
+	Endpoint      string `yaml:"endpoint"` // http:// or https:// URL
+	Region        string `yaml:"region"`   // default us-east-1
+	AccessKey     string `yaml:"access_key"`
+	SecretKey     string `yaml:"secret_key"`
+	SecretKeyFile string `yaml:"secret_key_file"`
+	SecretKeyEnv  string `yaml:"secret_key_env"`
+	Addressing    string `yaml:"addressing"`   // path (default) | virtual
+	BucketNames   string `yaml:"bucket_names"` // prefix (default) | record
+	BucketPrefix  string `yaml:"bucket_prefix"`
+	// StateBucket holds the proxy's records; it is made when it is missing. Default sealfront-state.
+	StateBucket string `yaml:"state_bucket"`
+	// MetadataHeader carries an object's envelope. Default x-amz-meta-sealfront.
+	MetadataHeader string `yaml:"metadata_header"`
+	CA             string `yaml:"ca"` // PEM file with the store's certificate authority; default the system's
+	// SingleWriter allows a store without conditional PUT. Only one replica may run then.
+	SingleWriter bool   `yaml:"single_writer"`
+	SignPayload  bool   `yaml:"sign_payload"` // hash sealed bodies into the signature, where they are held in memory
+	Connections  int    `yaml:"connections"`  // most at once; default 1024
+	Memory       Memory `yaml:"memory"`
+}
+
+// Memory is the store of kind memory, for load tests.
+type Memory struct {
+	MaxBytes  Bytes   `yaml:"max_bytes"` // default 1 GiB
+	Latency   Latency `yaml:"latency"`
+	ErrorRate float64 `yaml:"error_rate"` // 0 to 1
+	Throttle  int     `yaml:"throttle"`   // requests a second; 0: unlimited
+}
+
+// Latency is how long the memory store takes to answer.
+type Latency struct {
+	P50 time.Duration `yaml:"p50"`
+	P99 time.Duration `yaml:"p99"`
+}
+
+// KMS is the key management service.
+type KMS struct {
+	Kind          string `yaml:"kind"`     // aws (default) | embedded
+	Endpoint      string `yaml:"endpoint"` // default: AWS in the region
+	Region        string `yaml:"region"`   // default: Config.Region
+	AccessKey     string `yaml:"access_key"`
+	SecretKey     string `yaml:"secret_key"`
+	SecretKeyFile string `yaml:"secret_key_file"`
+	SecretKeyEnv  string `yaml:"secret_key_env"`
+	// ServiceKey is the KMS key of the proxy itself: SSE-S3 objects, state, sessions. Required with kind aws.
+	ServiceKey string `yaml:"service_key"`
+	// AllowedKeys are patterns (* stands for anything) of keys that general purpose buckets may use; default: all
+	// keys of the account.
+	AllowedKeys []string      `yaml:"allowed_keys"`
+	CA          string        `yaml:"ca"`
+	Timeout     time.Duration `yaml:"timeout"` // of a call with its retries; default 30 s
+	BucketKey   BucketKey     `yaml:"bucket_key"`
+}
+
+// BucketKey bounds how long a bucket key is used.
+type BucketKey struct {
+	Lifetime     time.Duration `yaml:"lifetime"` // its plaintext in memory; default 300 s. A revoked KMS key stops working within it
+	SealFor      time.Duration `yaml:"seal_for"` // how long it seals new objects; default 1 h
+	MaxUses      int           `yaml:"max_uses"` // default 1,000,000
+	Entries      int           `yaml:"entries"`  // default 4096
+	PerPrincipal bool          `yaml:"per_principal"`
+}
+
+// Identity is a principal that may call.
+type Identity struct {
+	Name          string      `yaml:"name"`
+	AccessKey     string      `yaml:"access_key"`
+	SecretKey     string      `yaml:"secret_key"`
+	SecretKeyFile string      `yaml:"secret_key_file"`
+	SecretKeyEnv  string      `yaml:"secret_key_env"`
+	Policy        []Statement `yaml:"policy"`
+}
+
+// Statement is one statement of an identity's policy, as in AWS policies.
+type Statement struct {
+	Effect    string                     `yaml:"effect"` // Allow | Deny
+	Action    List                       `yaml:"action"`
+	Resource  List                       `yaml:"resource"`
+	Condition map[string]map[string]List `yaml:"condition"`
+}
+
+// Limits bound what clients can use up. 0 means no limit.
+type Limits struct {
+	Connections     int           `yaml:"connections"`
+	ProgressTimeout time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
+	IdleTimeout     time.Duration `yaml:"idle_timeout"`     // between requests; default 90 s
+	DrainTimeout    time.Duration `yaml:"drain_timeout"`    // for requests under way at SIGTERM; default 30 s
+}
+
+// Checksums says when reads show checksums that cost a second store request: always (default) or only free ones.
+type Checksums struct {
+	OnGet string `yaml:"on_get"`
+}
+
+// Auth is about signatures.
+type Auth struct {
+	AcceptS3Scope   *bool `yaml:"accept_s3_scope"`  // directory buckets take service name s3, too; default true
+	VerboseMismatch bool  `yaml:"verbose_mismatch"` // SignatureDoesNotMatch shows what was signed
+}
+
+// Compat switches on what directory buckets don't have.
+type Compat struct {
+	ListObjectsV1 *bool `yaml:"listobjects_v1"`
+	PostObject    bool  `yaml:"post_object"`
+}
+
+// Strict switches off what goes beyond the documentation.
+type Strict struct {
+	CreateSessionKey bool `yaml:"createsession_key"`
+}
+
+// Admin is about the admin address.
+type Admin struct {
+	Token     string `yaml:"token"` // needed by POST requests when set
+	TokenFile string `yaml:"token_file"`
+}
+
+// Log is about the log on stderr.
+type Log struct {
+	Level  string `yaml:"level"`  // debug | info (default) | warn | error
+	Format string `yaml:"format"` // json (default) | console
+}
+
+// Default returns the configuration with every default filled in.
+func Default() *Config {
+	yes := true
+	listV1 := true
+	return &Config{
+		Listen:  Listen{HTTPS: "0.0.0.0:8443"},
+		TLS:     TLS{MinVersion: "1.2", Require: "kms"},
+		Region:  "us-west-2",
+		Account: "123456789012",
+		Store: Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", StateBucket: "sealfront-state",
+			MetadataHeader: "x-amz-meta-sealfront", Memory: Memory{MaxBytes: 1 << 30}},
+		KMS: KMS{Kind: "aws", Timeout: 30 * time.Second,
+			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096}},
+		Limits:    Limits{ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second},
+		Checksums: Checksums{OnGet: "always"},
+		Auth:      Auth{AcceptS3Scope: &yes},
+		Compat:    Compat{ListObjectsV1: &listV1},
+		Log:       Log{Level: "info", Format: "json"},
+		Data:      "./sealfront-data",
+	}
+}
+
+// KeepsData reports whether a part of the configuration keeps data under Data.
+func (c *Config) KeepsData() bool { return c.Store.Kind == "embedded" || c.KMS.Kind == "embedded" }
+
+// A Fault is one thing wrong with a configuration.
+type Fault struct {
+	Path string // listen.https
+	Why  string
+}
+
+// String is "path: why".
+func (f Fault) String() string { return f.Path + ": " + f.Why }
+
+// Faults are all that is wrong with a configuration, as an error.
+type Faults []Fault
+
+// Error has a line a fault.
+func (f Faults) Error() string {
+	s := ""
+	for i, fault := range f {
+		if i > 0 {
+			s += "\n"
+		}
+		s += fault.String()
+	}
+	return s
+}
+
+func (f *Faults) add(path, format string, args ...any) {
+	*f = append(*f, Fault{path, fmt.Sprintf(format, args...)})
+}
+
+// Embedded returns the configuration of a program that brings its own store and key service. Empty arguments mean the
+// defaults.
+func Embedded(data, https, http, admin string) (*Config, error) {
+	c := Default()
+	c.Store.Kind, c.KMS.Kind = "embedded", "embedded"
+	c.Domains = []string{"localhost"}
+	c.Listen = Listen{HTTPS: or(https, "127.0.0.1:8443"), HTTP: http, Admin: or(admin, "127.0.0.1:9090")}
+	c.Log.Format = "console"
+	var err error
+	if c.Data, err = filepath.Abs(or(data, c.Data)); err != nil {
+		return nil, fmt.Errorf("find the data directory: %w", err)
+	}
+	if f := c.validate(); len(f) > 0 {
+		return nil, f
+	}
+	return c, nil
+}
+
+func or(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,213 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sealfront/policy"
+)
+
+// validate finds what is wrong beyond types.
+func (c *Config) validate() Faults {
+	var f Faults
+	c.validateListen(&f)
+	c.validateStore(&f)
+	c.validateKMS(&f)
+	if c.Region == "" || strings.ContainsAny(c.Region, ":/* ") {
+		f.add("region", "%q is not a region", c.Region)
+	}
+	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
+		f.add("account", "%q is not 12 digits; quote it, or YAML takes it for a number", c.Account)
+	}
+	for i, d := range c.Domains {
+		if d == "" || strings.HasPrefix(d, ".") || strings.ContainsAny(d, ":/ ") {
+			f.add(path("domains", i), "%q is not a host name", d)
+		}
+	}
+	c.validateIdentities(&f)
+	oneOf(&f, "checksums.on_get", c.Checksums.OnGet, "always", "free")
+	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(&f, "log.format", c.Log.Format, "json", "console")
+	if c.Limits.Connections < 0 {
+		f.add("limits.connections", "must not be negative")
+	}
+	if c.KeepsData() && c.Data == "" {
+		f.add("data", "must be set: an embedded part keeps its data there")
+	}
+	if c.Compat.PostObject {
+		f.add("compat.post_object", "form POST is not supported by this version")
+	}
+	return f
+}
+
+func path(list string, i int) string {
+	return list + "[" + strconv.Itoa(i) + "]"
+}
+
+func oneOf(f *Faults, path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		f.add(path, "%q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func (c *Config) validateListen(f *Faults) {
+	for _, l := range []struct{ path, value string }{{"listen.https", c.Listen.HTTPS}, {"listen.http", c.Listen.HTTP}, {"listen.admin", c.Listen.Admin}} {
+		if l.value == "" {
+			continue
+		}
+		if _, err := net.ResolveTCPAddr("tcp", l.value); err != nil {
+			f.add(l.path, "%v", err)
+		}
+	}
+	if c.Listen.HTTPS == "" && c.Listen.HTTP == "" {
+		f.add("listen.https", "nothing to listen on: set listen.https, listen.http or both")
+	}
+	oneOf(f, "tls.min_version", c.TLS.MinVersion, "1.2", "1.3")
+	oneOf(f, "tls.require", c.TLS.Require, "kms", "all")
+	switch {
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		f.add("tls.key", "tls.cert and tls.key must be set together")
+	case c.Listen.HTTPS != "" && c.TLS.Cert == "" && !c.KeepsData():
+		f.add("tls.cert", "must be set: listen.https needs a certificate")
+	}
+	for _, file := range []struct{ path, name string }{{"tls.cert", c.TLS.Cert}, {"tls.key", c.TLS.Key}, {"tls.client_ca", c.TLS.ClientCA}, {"store.ca", c.Store.CA}, {"kms.ca", c.KMS.CA}} {
+		if file.name == "" {
+			continue
+		}
+		if _, err := os.Stat(file.name); err != nil {
+			f.add(file.path, "%v", err)
+		}
+	}
+	for i, p := range c.TLS.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			f.add(path("tls.trusted_proxies", i), "%v", err)
+		}
+	}
+}
+
+func (c *Config) validateStore(f *Faults) {
+	s := &c.Store
+	oneOf(f, "store.kind", s.Kind, "s3", "directory", "embedded", "memory")
+	switch s.Kind {
+	case "s3", "directory":
+		endpoint(f, "store.endpoint", s.Endpoint, true)
+	case "memory":
+		f.add("store.kind", "memory is not supported by this version")
+	}
+	if s.Kind == "directory" {
+		f.add("store.kind", "directory is not supported by this version")
+	}
+	oneOf(f, "store.addressing", s.Addressing, "path", "virtual")
+	oneOf(f, "store.bucket_names", s.BucketNames, "prefix", "record")
+	if s.BucketNames == "record" {
+		f.add("store.bucket_names", "record is not supported by this version")
+	}
+	if len(s.StateBucket) < 3 || len(s.StateBucket) > 63 {
+		f.add("store.state_bucket", "%q is not a bucket name", s.StateBucket)
+	}
+	if !strings.HasPrefix(s.MetadataHeader, "x-amz-meta-") || s.MetadataHeader != strings.ToLower(s.MetadataHeader) || len(s.MetadataHeader) > 64 || len(s.MetadataHeader) < 12 {
+		f.add("store.metadata_header", "%q must begin with x-amz-meta- and be in lower case", s.MetadataHeader)
+	}
+	if (s.AccessKey == "") != (s.SecretKey == "") {
+		f.add("store.secret_key", "store.access_key and store.secret_key must be set together")
+	}
+	if s.Connections < 0 {
+		f.add("store.connections", "must not be negative")
+	}
+}
+
+func endpoint(f *Faults, path, value string, required bool) {
+	if value == "" {
+		if required {
+			f.add(path, "must be set")
+		}
+		return
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		f.add(path, "%q is not a URL such as https://host:port", value)
+	}
+}
+
+func (c *Config) validateKMS(f *Faults) {
+	k := &c.KMS
+	oneOf(f, "kms.kind", k.Kind, "aws", "embedded")
+	endpoint(f, "kms.endpoint", k.Endpoint, false)
+	if k.Kind == "aws" && k.ServiceKey == "" {
+		f.add("kms.service_key", "must be set: the proxy's own KMS key, for SSE-S3 objects, state and sessions")
+	}
+	if k.ServiceKey != "" && !strings.HasPrefix(k.ServiceKey, "arn:") {
+		f.add("kms.service_key", "%q is not a key ARN", k.ServiceKey)
+	}
+	if (k.AccessKey == "") != (k.SecretKey == "") {
+		f.add("kms.secret_key", "kms.access_key and kms.secret_key must be set together")
+	}
+	b := &k.BucketKey
+	if b.Lifetime <= 0 {
+		f.add("kms.bucket_key.lifetime", "must be positive")
+	}
+	if b.SealFor <= 0 {
+		f.add("kms.bucket_key.seal_for", "must be positive")
+	}
+	if b.MaxUses <= 0 {
+		f.add("kms.bucket_key.max_uses", "must be positive")
+	}
+	if b.Entries <= 0 {
+		f.add("kms.bucket_key.entries", "must be positive")
+	}
+}
+
+func (c *Config) validateIdentities(f *Faults) {
+	if len(c.Identities) == 0 && !c.KeepsData() {
+		f.add("identities", "must be set: without identities nobody can call")
+	}
+	names, keys := make(map[string]bool), make(map[string]bool)
+	for i := range c.Identities {
+		id := &c.Identities[i]
+		at := path("identities", i)
+		for _, field := range []struct{ name, value string }{{"name", id.Name}, {"access_key", id.AccessKey}, {"secret_key", id.SecretKey}} {
+			if field.value == "" {
+				f.add(at+"."+field.name, "must be set")
+			}
+		}
+		if names[id.Name] {
+			f.add(at+".name", "%q is used twice", id.Name)
+		}
+		if keys[id.AccessKey] {
+			f.add(at+".access_key", "%q is used twice", id.AccessKey)
+		}
+		names[id.Name], keys[id.AccessKey] = true, true
+		if _, err := policy.Compile(id.Statements()); err != nil {
+			for _, line := range strings.Split(err.Error(), "\n") {
+				where, why, _ := strings.Cut(line, ": ")
+				f.add(at+"."+where, "%s", why)
+			}
+		}
+	}
+}
+
+// Statements returns the identity's policy in the form that package policy compiles.
+func (id *Identity) Statements() []policy.Statement {
+	var list []policy.Statement
+	for _, s := range id.Policy {
+		st := policy.Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource}
+		for operator, keys := range s.Condition {
+			for key, values := range keys {
+				if st.Condition == nil {
+					st.Condition = make(map[string]map[string][]string)
+				}
+				if st.Condition[operator] == nil {
+					st.Condition[operator] = make(map[string][]string)
+				}
+				st.Condition[operator][key] = values
+			}
+		}
+		list = append(list, st)
+	}
+	return list
+}

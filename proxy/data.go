@@ -1,0 +1,103 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// dataDir is the directory of the embedded parts. What is made there at the first start is found at the next.
+//
+//	lock          held by the program that serves from here
+//	data.json     credentials and key names (0600)
+//	tls/          certificate authority and server certificate
+//	store/        the embedded store
+//	kms/          the embedded key service
+type dataDir struct {
+	path string
+	lock *os.File
+	dataFile
+}
+
+// dataFile is data.json.
+type dataFile struct {
+	AccessKey      string `json:"accessKey"`
+	SecretKey      string `json:"secretKey"`
+	StoreAccessKey string `json:"storeAccessKey"`
+	StoreSecretKey string `json:"storeSecretKey"`
+	ServiceKey     string `json:"serviceKey,omitempty"` // ARN, made by the embedded key service
+	BucketKMSKey   string `json:"bucketKmsKey,omitempty"`
+}
+
+// openData opens or makes the directory and locks it: two programs must not serve one store's files.
+func openData(path string) (*dataDir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("the data directory %s is in use by another sealfront: stop it, or choose another with --data", path)
+	}
+	d := &dataDir{path: path, lock: lock}
+	text, err := os.ReadFile(d.join("data.json"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.AccessKey, d.SecretKey = newCredentials()
+		d.StoreAccessKey, d.StoreSecretKey = newCredentials()
+		err = d.save()
+	case err == nil:
+		err = json.Unmarshal(text, &d.dataFile)
+	}
+	if err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("read %s: %w", d.join("data.json"), err)
+	}
+	return d, nil
+}
+
+func (d *dataDir) join(name ...string) string {
+	return filepath.Join(append([]string{d.path}, name...)...)
+}
+
+// save writes data.json in one step.
+func (d *dataDir) save() error {
+	text, err := json.MarshalIndent(d.dataFile, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(d.join("data.json"), append(text, '\n'))
+}
+
+func (d *dataDir) close() error { return d.lock.Close() }
+
+// writeFile replaces a file in one step, readable by its owner only.
+func writeFile(name string, content []byte) error {
+	temporary := name + ".new"
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, name)
+}
+
+// newCredentials makes a random access key id and secret in AWS's form.
+func newCredentials() (accessKey, secretKey string) {
+	var b [42]byte
+	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
+	return "AKIA" + base32.StdEncoding.EncodeToString(b[:10]), base64.RawURLEncoding.EncodeToString(b[12:])
+}

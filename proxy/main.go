@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"sealfront/proxy/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(exitStatus(err, os.Stderr))
+}
+
+// The exit statuses.
+const (
+	statusOK    = 0
+	statusError = 1
+	statusUsage = 2
+)
+
+// exitStatus says on stderr what went wrong and chooses the exit status.
+func exitStatus(err error, stderr io.Writer) int {
+	var usage usageError
+	var faults config.Faults
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return statusOK
+	case errors.As(err, &faults):
+		fmt.Fprintln(stderr, faults.Error())
+		return statusUsage
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "sealfront:", err)
+		return statusUsage
+	}
+	fmt.Fprintln(stderr, "sealfront:", err)
+	return statusError
+}
+
+// A usageError is a command line that can't be understood.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+const usageText = `usage:
+  sealfront [serve] [--data DIR] [--listen ADDR] [--http ADDR] [--admin ADDR]   embedded store and key service
+  sealfront serve --config FILE                                                 production
+  sealfront config check FILE                                                   faults of a configuration, a line each
+`
+
+// run is the program. It returns when ctx ends or the command is done.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	command := "serve"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		command, args = args[0], args[1:]
+	}
+	switch command {
+	case "serve":
+		return runServe(ctx, args, stdout, stderr)
+	case "config":
+		return runConfig(ctx, args, stderr)
+	case "help":
+		_, err := io.WriteString(stdout, usageText)
+		return err
+	}
+	return usagef("there is no command %q\n%s", command, usageText)
+}
+
+func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usageText) }
+	file := flags.String("config", "", "configuration file")
+	data := flags.String("data", "", "directory of the embedded parts (default ./sealfront-data)")
+	listen := flags.String("listen", "", "address for HTTPS (default 127.0.0.1:8443)")
+	plain := flags.String("http", "", "address for plain HTTP (default none)")
+	admin := flags.String("admin", "", "address for health, metrics and profiles (default 127.0.0.1:9090)")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err}
+	}
+	if flags.NArg() > 0 {
+		return usagef("serve takes no arguments, but got %q", flags.Args())
+	}
+	if *file != "" {
+		if *data != "" || *listen != "" || *plain != "" || *admin != "" {
+			return usagef("--config excludes the other flags: set data and listen in the file")
+		}
+		c, err := config.Load(*file)
+		if err != nil {
+			return configError(err)
+		}
+		return serve(ctx, c, *file, stdout, stderr)
+	}
+	c, err := config.Embedded(*data, *listen, *plain, *admin)
+	if err != nil {
+		return configError(err)
+	}
+	return serve(ctx, c, "", stdout, stderr)
+}
+
+// configError makes a configuration that can't be read exit status 2, as one with faults is.
+func configError(err error) error {
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		return err
+	}
+	return usageError{err}
+}
+
+func runConfig(ctx context.Context, args []string, stderr io.Writer) error {
+	if len(args) != 2 || args[0] != "check" {
+		return usagef("usage: sealfront config check FILE")
+	}
+	c, err := config.Load(args[1])
+	if err != nil {
+		return configError(err)
+	}
+	return check(ctx, c, stderr)
+}

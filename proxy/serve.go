@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/gateway"
+)
+
+// serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready".
+func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io.Writer) (err error) {
+	log, err := newLogger(c.Log, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	p, err := assemble(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	var encryption atomic.Pointer[tls.Config]
+	if c.Listen.HTTPS != "" {
+		t, err := serverTLS(c, p.authority)
+		if err != nil {
+			return err
+		}
+		encryption.Store(t)
+	}
+	server := gateway.NewServer(p.gateway, gateway.ServerOptions{Connections: c.Limits.Connections,
+		Timeouts: gateway.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout}})
+	admin := newAdmin(c, p)
+	served := make(chan error, 3)
+	listeners := map[string]net.Listener{}
+	listen := func(name, address string, run func(net.Listener) error) error {
+		if address == "" {
+			return nil
+		}
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen.%s: %w", name, err)
+		}
+		listeners[name] = ln
+		go func() { served <- run(ln) }()
+		return nil
+	}
+	err = errors.Join(
+		listen("https", c.Listen.HTTPS, func(ln net.Listener) error { return server.Serve(ln, encryption.Load) }),
+		listen("http", c.Listen.HTTP, func(ln net.Listener) error { return server.Serve(ln, nil) }),
+		listen("admin", c.Listen.Admin, admin.serve))
+	if err == nil {
+		err = writeExports(stdout, p, c, file, listeners)
+	}
+	if err == nil {
+		admin.ready.Store(true)
+		log.Info("ready", zap.Stringer("abilities", p.abilities))
+		err = waitForEnd(ctx, served, func() { reload(file, p, &encryption, log) })
+	}
+
+	admin.ready.Store(false)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Limits.DrainTimeout)
+	defer cancel()
+	log.Info("draining")
+	if e := server.Shutdown(drain); e != nil {
+		log.Warn("requests were cut off at the end of the drain time", zap.Error(e))
+	}
+	for name, ln := range listeners {
+		_ = ln.Close()
+		_ = name
+	}
+	admin.close()
+	return err
+}
+
+// waitForEnd waits for the context's end or a listener's, and reloads at SIGHUP.
+func waitForEnd(ctx context.Context, served <-chan error, reload func()) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			return err
+		case <-hangup:
+			reload()
+		}
+	}
+}
+
+// reload takes identities and certificates from the configuration file as it is now. A file with faults changes
+// nothing. What else has changed in it takes effect at the next start.
+func reload(file string, p *parts, encryption *atomic.Pointer[tls.Config], log *zap.Logger) {
+	if file == "" {
+		log.Info("nothing to reload: there is no configuration file")
+		return
+	}
+	c, err := config.Load(file)
+	if err != nil {
+		log.Error("the configuration has faults and was not reloaded", zap.Error(err))
+		return
+	}
+	ids, err := identities(c, p.data)
+	if err != nil {
+		log.Error("the identities have faults and were not reloaded", zap.Error(err))
+		return
+	}
+	if c.Listen.HTTPS != "" && encryption.Load() != nil {
+		t, err := serverTLS(c, p.authority)
+		if err != nil {
+			log.Error("the certificate has faults and was not reloaded", zap.Error(err))
+			return
+		}
+		encryption.Store(t)
+	}
+	p.gateway.SetIdentities(ids)
+	log.Info("reloaded identities and certificates")
+}
+
+// writeExports writes the lines that a shell can evaluate, and "# ready".
+func writeExports(w io.Writer, p *parts, c *config.Config, file string, listeners map[string]net.Listener) error {
+	var b strings.Builder
+	export := func(name, value string) {
+		if value != "" {
+			b.WriteString("export " + name + "=" + quote(value) + "\n")
+		}
+	}
+	url := func(name, scheme string) string {
+		ln := listeners[name]
+		if ln == nil {
+			return ""
+		}
+		return scheme + "://" + reachable(ln.Addr())
+	}
+	endpoint := url("https", "https")
+	if endpoint == "" {
+		endpoint = url("http", "http")
+	}
+	export("AWS_ENDPOINT_URL", endpoint)
+	if file == "" {
+		export("AWS_CA_BUNDLE", p.authority.file)
+		export("AWS_ACCESS_KEY_ID", p.data.AccessKey)
+		export("AWS_SECRET_ACCESS_KEY", p.data.SecretKey)
+		export("AWS_REGION", c.Region)
+		export("SEALFRONT_BUCKET", demoBucket)
+		export("SEALFRONT_KMS_KEY", p.data.BucketKMSKey)
+		export("SEALFRONT_KMS_ENDPOINT", p.kmsEndpoint)
+	}
+	export("SEALFRONT_ADMIN", url("admin", "http"))
+	export("SEALFRONT_HTTP_URL", url("http", "http"))
+	b.WriteString("# ready\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// reachable is an address that a client on this machine can use.
+func reachable(a net.Addr) string {
+	t, ok := a.(*net.TCPAddr)
+	if ok && t.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", t.Port)
+	}
+	return a.String()
+}
+
+// quote makes a value one word of a POSIX shell.
+func quote(value string) string {
+	plain := value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == ""
+	if plain {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
