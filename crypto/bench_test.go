@@ -44,7 +44,7 @@ func TestAReturnedSlabHoldsNoPlaintext(t *testing.T) {
 	if len(slab.Body()) != crypto.SealedSegmentSize || len(slab.WithHead(10, 20)) != 30 {
 		t.Fatal("a slab of another shape")
 	}
-	copy(slab.Body(), body(100))
+	copy(slab.Body(), vectorBody(100))
 	slab.WithHead(3, 1)[3] = 9
 	if slab.Body()[0] != 9 {
 		t.Error("head and body aren't neighbours")

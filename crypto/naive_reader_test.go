@@ -66,6 +66,7 @@ func naiveNonce(index int, last bool) []byte {
 
 func naiveSealPart(dataKey, salt, plain []byte) (sealed []byte) {
 	aead := naiveAEAD(naiveExpand(dataKey, "sealfront/1 part", salt))
+	sealed = make([]byte, 0, len(plain)+16*(len(plain)/65536+1))
 	for index := 0; ; index++ {
 		n := min(len(plain), 65536)
 		last := n == len(plain)
@@ -310,17 +311,18 @@ func naiveOpen(text string, stored, bucketKey []byte, bucketARN, key string) (pl
 			return nil, err
 		}
 	}
+	plain = make([]byte, 0, arithmetic)
 	for _, part := range parts {
 		aead := naiveAEAD(naiveExpand(dataKey, "sealfront/1 part", part.salt))
 		rest := part.length
 		for index := 0; index == 0 || rest > 0; index++ {
 			n := min(rest, 65536)
 			rest -= n
-			opened, err := aead.Open(nil, naiveNonce(index, rest == 0), stored[:n+16], nil)
+			opened, err := aead.Open(plain, naiveNonce(index, rest == 0), stored[:n+16], nil)
 			if err != nil {
 				return plain, naiveFault("tampered")
 			}
-			plain, stored = append(plain, opened...), stored[n+16:]
+			plain, stored = opened, stored[n+16:]
 		}
 	}
 	return plain, nil

@@ -32,15 +32,6 @@ func newEnvelope() *crypto.Envelope {
 	}
 }
 
-// body makes n bytes that repeat nowhere nearby.
-func body(n int64) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*131 + i>>8*17 + i>>16*29)
-	}
-	return b
-}
-
 // object is a sealed object with all that opens it.
 type object struct {
 	envelope *crypto.Envelope
@@ -54,7 +45,7 @@ type object struct {
 func sealPart(key *crypto.DataKey, salt *[crypto.SaltSize]byte, plain []byte) []byte {
 	sealer := key.NewSealer(salt)
 	slab := make([]byte, crypto.SealedSegmentSize)
-	var stored []byte
+	stored := make([]byte, 0, crypto.SealedLength(int64(len(plain))))
 	for {
 		n := copy(slab[:crypto.SegmentSize], plain)
 		plain = plain[n:]
@@ -73,11 +64,12 @@ func sealObject(tb testing.TB, lengths ...int64) *object {
 	for _, n := range lengths {
 		total += n
 	}
-	o.plain = body(total)
+	o.plain = vectorBody(total)
 	multipart := len(lengths) > 1
 	if multipart {
 		o.envelope.Multipart, o.envelope.PartSalt = true, [16]byte{}
 	}
+	o.stored = make([]byte, 0, crypto.StoredLength(total))
 	rest := o.plain
 	for _, n := range lengths {
 		salt := o.envelope.PartSalt
@@ -153,11 +145,12 @@ func openObject(text, stored []byte, place crypto.Place, keyer crypto.WrapKeyer,
 	if err != nil {
 		return nil, err
 	}
-	rest := bytes.Clone(stored[span.First : span.Last+1])
-	var plain []byte
+	rest := stored[span.First : span.Last+1]
+	plain := make([]byte, 0, last-first+1)
+	slab := make([]byte, crypto.SealedSegmentSize)
 	opener := secrets.DataKey.OpenSpan(layout, first, last)
 	for n := opener.Next(); n > 0; n = opener.Next() {
-		opened, err := opener.Open(rest[:n])
+		opened, err := opener.Open(slab[:copy(slab, rest[:n])])
 		if err != nil {
 			return plain, err
 		}

@@ -13,7 +13,7 @@ func (m *maker) bust(base, name, about, expect string, change func(*vector)) {
 	m.t.Helper()
 	v := *m.vectors[base]
 	v.About, v.Expect = about, expect
-	v.Stored, v.Rebuild, v.Base = nil, nil, base
+	v.Stored, v.Rebuild, v.rebuilt, v.Base = nil, nil, nil, base
 	v.DataKey, v.ObjectID, v.WrapSalt, v.TrailerSalt, v.Parts = nil, nil, nil, nil, nil
 	prefix := "busted_"
 	if expect == "ok" {

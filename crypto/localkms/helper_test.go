@@ -1,0 +1,94 @@
+package localkms_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/smithy-go"
+
+	"sealfront/crypto/localkms"
+)
+
+const (
+	region    = "us-west-2"
+	account   = "123456789012"
+	accessKey = "AKIALOCALKMSTEST0001"
+	secretKey = "a secret of the tests"
+)
+
+// clock is a time that tests can move; it begins at the true time, since clients sign with theirs.
+type clock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+func options(dir string) localkms.Options {
+	return localkms.Options{Dir: dir, Region: region, Account: account,
+		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey }}
+}
+
+func open(t testing.TB, o localkms.Options) *localkms.Service {
+	t.Helper()
+	s, err := localkms.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// serve answers for s on a loopback port until the test ends, and returns its URL.
+func serve(t testing.TB, s *localkms.Service) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + ln.Addr().String()
+}
+
+// client is the SDK's, without retries.
+func client(url, accessKey, secretKey string) *kms.Client {
+	return kms.New(kms.Options{Region: region, BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
+}
+
+// code returns the name of a KMS error, "" for nil.
+func code(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		t.Fatalf("no error of the service: %v", err)
+	}
+	return api.ErrorCode()
+}

@@ -1,0 +1,114 @@
+package localkms
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// A key as it is kept. Fields are never changed in place: changes are made on a copy of the whole state.
+type key struct {
+	ID          string    `json:"id"`
+	ARN         string    `json:"arn"` // as it was made: a later change of region or account in the options doesn't touch it
+	Description string    `json:"description,omitempty"`
+	Created     time.Time `json:"created"`
+	Enabled     bool      `json:"enabled"`
+	Deletion    time.Time `json:"deletion,omitzero"` // when the waiting period ends; zero: not scheduled
+	Spec        string    `json:"spec"`
+	Usage       string    `json:"usage"`
+	MultiRegion bool      `json:"multiRegion,omitempty"`
+	Tags        []tag     `json:"tags,omitempty"`
+	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key, else none
+}
+
+type tag struct {
+	Key   string `json:"TagKey"`
+	Value string `json:"TagValue"`
+}
+
+const (
+	specSymmetric = "SYMMETRIC_DEFAULT"
+	usageEncrypt  = "ENCRYPT_DECRYPT"
+	materialSize  = 32
+)
+
+// usages says which KeyUsage each KeySpec can have; the first is the default where KMS has one.
+var usages = map[string][]string{
+	specSymmetric: {usageEncrypt},
+	"HMAC_224":    {"GENERATE_VERIFY_MAC"}, "HMAC_256": {"GENERATE_VERIFY_MAC"},
+	"HMAC_384": {"GENERATE_VERIFY_MAC"}, "HMAC_512": {"GENERATE_VERIFY_MAC"},
+	"RSA_2048": {usageEncrypt, "SIGN_VERIFY"}, "RSA_3072": {usageEncrypt, "SIGN_VERIFY"}, "RSA_4096": {usageEncrypt, "SIGN_VERIFY"},
+	"ECC_NIST_P256": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_NIST_P384": {"SIGN_VERIFY", "KEY_AGREEMENT"},
+	"ECC_NIST_P521": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_SECG_P256K1": {"SIGN_VERIFY"},
+}
+
+// checkSpec decides which keys can be made.
+func checkSpec(spec, usage string) (string, *Error) {
+	allowed, known := usages[spec]
+	switch {
+	case !known:
+		return "", validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set", spec)
+	case usage == "" && spec == specSymmetric:
+		return usageEncrypt, nil
+	case usage == "":
+		return "", validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+	case !slices.Contains(allowed, usage):
+		return "", validation("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
+	}
+	return usage, nil
+}
+
+// newKey makes a key that isn't in the store yet.
+func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*key, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return nil, err
+	}
+	k := &key{Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage, MultiRegion: multiRegion}
+	if multiRegion {
+		k.ID = "mrk-" + hex.EncodeToString(b[:])
+	} else {
+		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // RFC 9562, version 4
+		h := hex.EncodeToString(b[:])
+		k.ID = h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	}
+	k.ARN = s.arn("key/" + k.ID)
+	if spec == specSymmetric {
+		k.Material = make([]byte, materialSize)
+		if _, err := rand.Read(k.Material); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+func (s *Service) arn(resource string) string {
+	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource
+}
+
+// state is KMS's word for what can be done with the key.
+func (k *key) state() string {
+	switch {
+	case !k.Deletion.IsZero():
+		return "PendingDeletion"
+	case k.Enabled:
+		return "Enabled"
+	}
+	return "Disabled"
+}
+
+// usable refuses a key that can't take part in encryption now, in KMS's order: use, then state.
+func (k *key) usable(action string) *Error {
+	switch {
+	case k.Usage != usageEncrypt || k.Spec != specSymmetric && action != "Encrypt" && action != "Decrypt":
+		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.", k.ARN, k.Usage, k.Spec, action)
+	case k.Spec != specSymmetric:
+		return unsupported("This key service does not use asymmetric keys.")
+	case !k.Deletion.IsZero():
+		return invalidState(k.ARN, "pending deletion")
+	case !k.Enabled:
+		return disabled(k.ARN)
+	}
+	return nil
+}

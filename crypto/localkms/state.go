@@ -1,0 +1,108 @@
+package localkms
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// state is everything the service knows. A state that others can see is never changed.
+type state struct {
+	Keys    map[string]*key   `json:"keys"`    // by id
+	Aliases map[string]*alias `json:"aliases"` // by name, alias/…
+}
+
+type alias struct {
+	ARN     string    `json:"arn"`
+	KeyID   string    `json:"keyId"`
+	Created time.Time `json:"created"`
+}
+
+func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[string]*alias{}} }
+
+// removeDue takes away the keys whose waiting period has ended, with their aliases.
+func (st *state) removeDue(now time.Time) {
+	for id, k := range st.Keys {
+		if k.due(now) {
+			clear(k.Material)
+			delete(st.Keys, id)
+		}
+	}
+	for name, a := range st.Aliases {
+		if st.Keys[a.KeyID] == nil {
+			delete(st.Aliases, name)
+		}
+	}
+}
+
+func (st *state) anyDue(now time.Time) bool {
+	for _, k := range st.Keys {
+		if k.due(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *key) due(now time.Time) bool { return !k.Deletion.IsZero() && !now.Before(k.Deletion) }
+
+// find resolves the four ways to name a key: id, key ARN, alias name, alias ARN. region is the service's.
+func (st *state) find(name, region string) (*key, *Error) {
+	resource := name
+	if strings.HasPrefix(name, "arn:") {
+		fields := strings.SplitN(name, ":", 6)
+		if len(fields) != 6 || fields[2] != "kms" {
+			return nil, fail("InvalidArnException", "%s is not a valid ARN", name)
+		}
+		if fields[3] != region {
+			return nil, fail("NotFoundException", "Invalid arn %s", fields[3])
+		}
+		resource = fields[5]
+		if id, isKey := strings.CutPrefix(resource, "key/"); isKey {
+			if k := st.Keys[id]; k != nil && k.ARN == name {
+				return k, nil
+			}
+			return nil, fail("NotFoundException", "Key '%s' does not exist", name)
+		}
+	}
+	if strings.HasPrefix(resource, "alias/") {
+		a := st.Aliases[resource]
+		if a == nil || resource != name && a.ARN != name {
+			return nil, fail("NotFoundException", "Alias %s is not found.", name)
+		}
+		return st.Keys[a.KeyID], nil
+	}
+	if k := st.Keys[resource]; k != nil && resource == name {
+		return k, nil
+	}
+	return nil, fail("NotFoundException", "Invalid keyId '%s'", name)
+}
+
+// findByID is for the actions that take no alias.
+func (st *state) findByID(name, region string) (*key, *Error) {
+	if strings.HasPrefix(name, "alias/") || strings.HasPrefix(name, "arn:") && strings.Contains(name, ":alias/") {
+		return nil, fail("NotFoundException", "Invalid keyId '%s'", name)
+	}
+	return st.find(name, region)
+}
+
+// sortedKeys and sortedAliases give listings their order.
+func (st *state) sortedKeys() []string {
+	ids := make([]string, 0, len(st.Keys))
+	for id := range st.Keys {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (st *state) sortedAliases(keyID string) []string {
+	names := make([]string, 0, len(st.Aliases))
+	for name, a := range st.Aliases {
+		if keyID == "" || a.KeyID == keyID {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
