@@ -68,13 +68,87 @@ func malformedComponent(component []byte) error {
 	return headerGrammar.refuse(`the authorization component "` + text(component) + `" is malformed.`)
 }
 
-// isHeaderList tells whether s can be a SignedHeaders list. Bytes that no header name has could be taken for the
-// structure of a canonical request.
-func isHeaderList(s []byte) bool {
-	for _, b := range s {
-		if b <= ' ' || b == ':' || b >= 0x7f {
-			return false
+// headerAuthentication is what the header says about authentication: the first value of each name and, where it
+// matters, how many there are.
+type headerAuthentication struct {
+	authorization, date, amzDate, contentSHA256, securityToken, sessionToken []byte
+
+	authorizations, dates, amzDates, contentSHA256s, securityTokens, sessionTokens int
+
+	multipart bool // Content-Type: multipart/form-data
+}
+
+func (h *headerAuthentication) collect(m *Message) {
+	for i := range m.Header {
+		name, value := m.Header[i].Name, m.Header[i].Value
+		switch len(name) {
+		case len("date"):
+			take(name, value, "date", &h.date, &h.dates)
+		case len("x-amz-date"):
+			take(name, value, "x-amz-date", &h.amzDate, &h.amzDates)
+		case len("content-type"):
+			if equalName(name, "content-type") && hasNamePrefix(trim(value), "multipart/form-data") {
+				h.multipart = true
+			}
+		case len("authorization"):
+			take(name, value, "authorization", &h.authorization, &h.authorizations)
+		case len("x-amz-content-sha256"):
+			take(name, value, "x-amz-content-sha256", &h.contentSHA256, &h.contentSHA256s)
+			take(name, value, "x-amz-security-token", &h.securityToken, &h.securityTokens)
+		case len("x-amz-s3session-token"):
+			take(name, value, "x-amz-s3session-token", &h.sessionToken, &h.sessionTokens)
 		}
 	}
-	return len(s) > 0
+}
+
+func take(name, value []byte, want string, first *[]byte, count *int) {
+	if equalName(name, want) {
+		if *count++; *count == 1 {
+			*first = trim(value)
+		}
+	}
+}
+
+// readHeader takes a header-signed request's parts into a. Source: HDR.
+func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, services []string) error {
+	scheme, rest := cut(h.authorization, ' ')
+	switch string(scheme) {
+	case algorithm:
+	case "AWS", "AWS4-ECDSA-P256-SHA256":
+		return refuse("InvalidRequest", unsupportedMechanism)
+	default:
+		return refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
+	}
+	z, err := parseAuthorization(rest)
+	if err != nil {
+		return err
+	}
+	a.setCredential(&z.credential)
+	a.signedHeaders, a.Signature = z.signedHeaders, z.signature
+
+	sent, ok := h.amzDate, false
+	switch {
+	case h.amzDates == 1:
+		a.Time, ok = parseTimestamp(h.amzDate)
+	case h.amzDates == 0 && h.dates == 1:
+		sent = h.date
+		a.Time, ok = parseDate(h.date)
+	}
+	if !ok {
+		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
+	}
+	AppendTimestamp(a.timestamp[:0], a.Time)
+	if now := v.now(); now.Sub(a.Time).Abs() > maxSkew {
+		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
+			Element{"RequestTime", text(sent)},
+			Element{"ServerTime", now.UTC().Format(iso8601)},
+			Element{"MaxAllowedSkewMilliseconds", "900000"})
+	}
+	if err := v.checkScope(a, services, headerGrammar); err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(a.timestamp[:], a.Date) {
+		return headerGrammar.refuse("Invalid credential date. Date is not the same as X-Amz-Date.")
+	}
+	return nil
 }

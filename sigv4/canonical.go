@@ -138,13 +138,16 @@ func (c *canonicalizer) sortFields(m *Message) {
 // lowerCase returns name in lower case, as itself when it already is.
 func (c *canonicalizer) lowerCase(name []byte) []byte {
 	for i := range name {
-		if name[i]-'A' < 26 {
-			start := len(c.names)
-			for _, b := range name {
-				c.names = append(c.names, lower(b))
-			}
-			return c.names[start:len(c.names):len(c.names)]
+		if lowered[name[i]] == name[i] {
+			continue
 		}
+		start := len(c.names)
+		c.names = append(c.names, name...)
+		copied := c.names[start:len(c.names):len(c.names)]
+		for ; i < len(copied); i++ {
+			copied[i] = lowered[copied[i]]
+		}
+		return copied
 	}
 	return name
 }

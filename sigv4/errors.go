@@ -26,15 +26,6 @@ func refuse(code, message string, elements ...Element) *Error {
 // text makes a string to be shown to a client out of bytes that a client sent.
 func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
 
-// AccessDenied is what an anonymous request gets, and whoever else may learn no more.
-func AccessDenied() *Error { return refuse("AccessDenied", "Access Denied") }
-
-// InvalidAccessKeyID is the refusal of an access key id that nobody has.
-func InvalidAccessKeyID(id []byte) *Error {
-	return refuse("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.",
-		Element{"AWSAccessKeyId", text(id)})
-}
-
 const (
 	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter " +
 		"or the Authorization header should be specified"

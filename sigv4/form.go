@@ -1,7 +1,6 @@
 package sigv4
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"mime"
 )
@@ -22,6 +21,9 @@ func FormBoundary(contentType []byte) (string, error) {
 // PolicyDocument.Check. services and errors are as in Read. A form without any field of authentication leaves a with
 // Kind Anonymous. Source: POST.
 func (v *Verifier) ReadForm(fields []Field, a *Authentication, services ...string) error {
+	if len(services) == 0 {
+		panic("sigv4: internal error: ReadForm without a service")
+	}
 	a.reset()
 	if err := v.readForm(fields, a, services); err != nil {
 		a.Kind = Anonymous
@@ -101,7 +103,7 @@ func (v *Verifier) CheckForm(a *Authentication, secret string) error {
 		if !v.verbose {
 			return mismatch(a.AccessKeyID, a.Signature, nil, nil)
 		}
-		return mismatch(a.AccessKeyID, a.Signature, bytes.Clone(a.policy), nil)
+		return mismatch(a.AccessKeyID, a.Signature, a.policy, nil)
 	}
 	a.key = key
 	return nil

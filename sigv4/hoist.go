@@ -43,7 +43,7 @@ func EffectiveValue(m *Message, name string) (value []byte, ok bool, err error) 
 // out; X-Amz-Security-Token and X-Amz-S3session-Token are not. A setting with different values in header and query is
 // an *Error. It allocates only if there is something to append. fields may be m.Header[:len(m.Header)].
 func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
-	own := len(fields)
+	own, settings := len(fields), 0
 	for query := m.Query; len(query) > 0; {
 		var segment []byte
 		segment, query = cut(query, '&')
@@ -62,16 +62,19 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature":
 			continue
 		}
-		value := appendDecoded(nil, rawValue)
+		if settings++; settings > maxHoisted {
+			return nil, refuse("InvalidRequest", "There are too many x-amz- query parameters.")
+		}
+		setting, value := string(name), appendDecoded(nil, rawValue)
 		if !isHeaderList(name) || !isHeaderValue(value) {
 			return nil, notHeader()
 		}
 		known := false
 		for i := own; i < len(fields) && !known; i++ {
-			known = bytes.Equal(fields[i].Name, name) // the first of a repeated parameter counts
+			known = string(fields[i].Name) == setting // the first of a repeated parameter counts
 		}
 		for i := range m.Header {
-			if !known && equalName(m.Header[i].Name, string(name)) {
+			if !known && equalName(m.Header[i].Name, setting) {
 				known = true
 				if !bytes.Equal(trim(m.Header[i].Value), value) {
 					return nil, refuse("InvalidRequest", conflictingValues)
@@ -79,10 +82,7 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 			}
 		}
 		if !known {
-			if len(fields)-own == maxHoisted {
-				return nil, refuse("InvalidRequest", "There are too many x-amz- query parameters.")
-			}
-			fields = append(fields, Field{append([]byte(nil), name...), value})
+			fields = append(fields, Field{[]byte(setting), value})
 		}
 	}
 	return fields, nil

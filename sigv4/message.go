@@ -1,5 +1,7 @@
 package sigv4
 
+import "bytes"
+
 // Field is one header line as it was received or is to be sent: the name in any case, the value without its line end.
 type Field struct{ Name, Value []byte }
 
@@ -30,27 +32,14 @@ func (m *Message) header(name string) (value []byte, n int) {
 // wellFormed tells whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
 // a folded header line has, would let one canonical request stand for two messages.
 func (m *Message) wellFormed() bool {
-	if len(m.Method) == 0 {
+	if !isHeaderList(m.Method) {
 		return false
 	}
-	for _, b := range m.Method {
-		if b <= ' ' || b >= 0x7f {
-			return false
-		}
-	}
 	for i := range m.Header {
-		if len(m.Header[i].Name) == 0 {
+		value := m.Header[i].Value
+		if !isHeaderList(m.Header[i].Name) || bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 ||
+			bytes.IndexByte(value, 0) >= 0 {
 			return false
-		}
-		for _, b := range m.Header[i].Name {
-			if b <= ' ' || b == ':' || b >= 0x7f {
-				return false
-			}
-		}
-		for _, b := range m.Header[i].Value {
-			if b == '\r' || b == '\n' || b == 0 {
-				return false
-			}
 		}
 	}
 	return true
@@ -74,12 +63,37 @@ func hasNamePrefix(name []byte, prefix string) bool {
 	return len(name) >= len(prefix) && equalName(name[:len(prefix)], prefix)
 }
 
-func lower(b byte) byte {
-	if b-'A' < 26 {
-		return b | 0x20
+// isHeaderList tells whether s can be a header's name, or several of them with semicolons between. Other bytes could
+// be taken for the structure of a canonical request.
+func isHeaderList(s []byte) bool {
+	for _, b := range s {
+		if !printable[b] {
+			return false
+		}
 	}
-	return b
+	return len(s) > 0
 }
+
+// printable marks the visible bytes of ASCII except the colon.
+var printable = func() (t [256]bool) {
+	for b := '!'; b <= '~'; b++ {
+		t[b] = b != ':'
+	}
+	return t
+}()
+
+func lower(b byte) byte { return lowered[b] }
+
+// lowered holds each byte in lower case.
+var lowered = func() (t [256]byte) {
+	for b := range t {
+		t[b] = byte(b)
+		if t[b]-'A' < 26 {
+			t[b] |= 0x20
+		}
+	}
+	return t
+}()
 
 // trim cuts the optional white space of RFC 9110 from both ends.
 func trim(v []byte) []byte {

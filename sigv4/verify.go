@@ -47,63 +47,6 @@ func NewVerifier(o Options) *Verifier {
 
 const defaultSigningKeys = 4096
 
-// Kind is the mechanism by which a request is authenticated.
-type Kind uint8
-
-const (
-	Anonymous Kind = iota // not at all: Check refuses it
-	Header                // an Authorization header
-	Presigned             // query parameters
-	Form                  // a form POST: ReadForm has to read its fields
-)
-
-// String returns the mechanism's name.
-func (k Kind) String() string {
-	return [...]string{"anonymous", "header", "presigned", "form"}[k&3]
-}
-
-// Authentication is what a request says about who sent it. It is meant to be reused: Read sets every field anew.
-// Its slices point into the Message it was read from or into its own memory, and are good until either changes.
-// One goroutine at a time.
-type Authentication struct {
-	Kind    Kind
-	Payload Payload
-
-	AccessKeyID []byte
-	Date        []byte // yyyymmdd, of the scope
-	Region      []byte
-	Service     []byte
-	Scope       []byte // date/region/service/aws4_request
-
-	SessionToken  []byte // x-amz-s3session-token, from header, query or form
-	SecurityToken []byte // x-amz-security-token, likewise; never both
-
-	Time        time.Time     // when it was signed
-	Expires     time.Duration // how long from Time a presigned request is good; otherwise zero
-	PayloadHash []byte        // the last line of the canonical request
-	Signature   []byte        // as sent
-
-	signedHeaders []byte
-	timestamp     [16]byte
-	bodyHash      [64]byte
-	policy        []byte      // of a form: base64, as sent
-	key           *signingKey // set when the signature has been found right
-
-	canonical    canonicalizer
-	decoded      []byte // query values
-	stringToSign []byte
-	computed     []byte // signature
-	name         []byte // cache name
-}
-
-func (a *Authentication) reset() {
-	*a = Authentication{canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name}
-}
-
-func (a *Authentication) setCredential(c *credential) {
-	a.AccessKeyID, a.Date, a.Region, a.Service, a.Scope = c.accessKeyID, c.date, c.region, c.service, c.scope
-}
-
 // Read parses what m says about authentication and checks everything that needs no secret: that one mechanism is
 // used, its grammar, the clock, the scope and x-amz-content-sha256, in S3's order. services are the names accepted
 // in the scope; the first is the one that errors name. Unless it is "s3" or "s3express", x-amz-content-sha256 may be
@@ -112,6 +55,9 @@ func (a *Authentication) setCredential(c *credential) {
 // A request without any mechanism is no error here but has Kind Anonymous, or Form if it is a POST of
 // multipart/form-data without a query. Errors are *Error, and leave a without meaning.
 func (v *Verifier) Read(m *Message, a *Authentication, services ...string) error {
+	if len(services) == 0 {
+		panic("sigv4: internal error: Read without a service")
+	}
 	a.reset()
 	if err := v.read(m, a, services); err != nil {
 		a.Kind = Anonymous // so that Check refuses it, should someone not look at err
@@ -125,7 +71,7 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 		return refuse("InvalidRequest", "The request's header is not well-formed.")
 	}
 	if !validEscapes(m.Path) || !validEscapes(m.Query) {
-		return refuse("InvalidURI", "Couldn't parse the specified URI.")
+		return refuse("InvalidURI", "Couldn't parse the specified URI.", Element{"URI", text(m.Path)})
 	}
 	var h headerAuthentication
 	h.collect(m)
@@ -172,6 +118,9 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 	case Header:
 		return a.readPayload(h.contentSHA256, h.contentSHA256s, services[0] == "s3" || services[0] == "s3express")
 	case Presigned:
+		if h.contentSHA256s > 1 {
+			return invalidPayload(h.contentSHA256)
+		}
 		if h.contentSHA256s > 0 && q.contentSHA256 != nil && !bytes.Equal(h.contentSHA256, q.contentSHA256) {
 			return refuse("InvalidRequest", conflictingValues)
 		}
@@ -179,111 +128,6 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 			h.contentSHA256 = q.contentSHA256
 		}
 		a.readPresignedPayload(h.contentSHA256)
-	}
-	return nil
-}
-
-// headerAuthentication is what the header says about authentication: the first value of each name and, where it
-// matters, how many there are.
-type headerAuthentication struct {
-	authorization, date, amzDate, contentSHA256, securityToken, sessionToken []byte
-
-	authorizations, dates, amzDates, contentSHA256s, securityTokens, sessionTokens int
-
-	multipart bool // Content-Type: multipart/form-data
-}
-
-func (h *headerAuthentication) collect(m *Message) {
-	for i := range m.Header {
-		name, value := m.Header[i].Name, m.Header[i].Value
-		switch len(name) {
-		case len("date"):
-			take(name, value, "date", &h.date, &h.dates)
-		case len("x-amz-date"):
-			take(name, value, "x-amz-date", &h.amzDate, &h.amzDates)
-		case len("content-type"):
-			if equalName(name, "content-type") && hasNamePrefix(trim(value), "multipart/form-data") {
-				h.multipart = true
-			}
-		case len("authorization"):
-			take(name, value, "authorization", &h.authorization, &h.authorizations)
-		case len("x-amz-content-sha256"):
-			take(name, value, "x-amz-content-sha256", &h.contentSHA256, &h.contentSHA256s)
-			take(name, value, "x-amz-security-token", &h.securityToken, &h.securityTokens)
-		case len("x-amz-s3session-token"):
-			take(name, value, "x-amz-s3session-token", &h.sessionToken, &h.sessionTokens)
-		}
-	}
-}
-
-func take(name, value []byte, want string, first *[]byte, count *int) {
-	if equalName(name, want) {
-		if *count++; *count == 1 {
-			*first = trim(value)
-		}
-	}
-}
-
-// readHeader takes a header-signed request's parts into a. Source: HDR.
-func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, services []string) error {
-	scheme, rest := cut(h.authorization, ' ')
-	switch string(scheme) {
-	case algorithm:
-	case "AWS", "AWS4-ECDSA-P256-SHA256":
-		return refuse("InvalidRequest", unsupportedMechanism)
-	default:
-		return refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
-	}
-	z, err := parseAuthorization(rest)
-	if err != nil {
-		return err
-	}
-	a.setCredential(&z.credential)
-	a.signedHeaders, a.Signature = z.signedHeaders, z.signature
-
-	sent, ok := h.amzDate, false
-	switch {
-	case h.amzDates == 1:
-		a.Time, ok = parseTimestamp(h.amzDate)
-	case h.amzDates == 0 && h.dates == 1:
-		sent = h.date
-		a.Time, ok = parseDate(h.date)
-	}
-	if !ok {
-		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
-	}
-	AppendTimestamp(a.timestamp[:0], a.Time)
-	if now := v.now(); now.Sub(a.Time).Abs() > maxSkew {
-		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
-			Element{"RequestTime", text(sent)},
-			Element{"ServerTime", now.UTC().Format(iso8601)},
-			Element{"MaxAllowedSkewMilliseconds", "900000"})
-	}
-	if err := v.checkScope(a, services, headerGrammar); err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(a.timestamp[:], a.Date) {
-		return headerGrammar.refuse("Invalid credential date. Date is not the same as X-Amz-Date.")
-	}
-	return nil
-}
-
-// readTokens takes the two tokens from wherever they are. One token may come twice, but not as two values; both
-// tokens together have no meaning.
-func (a *Authentication) readTokens(h *headerAuthentication, q *queryAuthentication) error {
-	a.SessionToken, a.SecurityToken = h.sessionToken, h.securityToken
-	if h.sessionTokens > 1 || h.sessionTokens == 1 && q.sessionToken != nil && !bytes.Equal(h.sessionToken, q.sessionToken) ||
-		h.securityTokens > 1 || h.securityTokens == 1 && q.securityToken != nil && !bytes.Equal(h.securityToken, q.securityToken) {
-		return refuse("InvalidRequest", conflictingValues)
-	}
-	if h.sessionTokens == 0 {
-		a.SessionToken = q.sessionToken
-	}
-	if h.securityTokens == 0 {
-		a.SecurityToken = q.securityToken
-	}
-	if a.SessionToken != nil && a.SecurityToken != nil {
-		return refuse("InvalidRequest", "The x-amz-security-token and x-amz-s3session-token parameters must not be used together.")
 	}
 	return nil
 }
@@ -342,43 +186,4 @@ func (v *Verifier) mismatch(m *Message, a *Authentication) error {
 	request := a.canonical.appendCanonicalRequest(m, a.PayloadHash, reading{})
 	a.stringToSign = appendStringToSign(a.stringToSign[:0], a.timestamp[:], a.Scope, request)
 	return mismatch(a.AccessKeyID, a.Signature, a.stringToSign, request)
-}
-
-// headersNotSigned asks for the headers that must be signed when they are there: host, every x-amz-* but
-// x-amz-content-sha256 (which is signed as the payload hash), content-md5, and if-range beside a signed range.
-func (c *canonicalizer) headersNotSigned() error {
-	var missing []byte
-	host := false
-	for i := range c.fields {
-		name := c.fields[i].name
-		must := false
-		switch string(name) {
-		case "host":
-			host, must = true, true
-		case "content-md5":
-			must = true
-		case "if-range":
-			must = c.signs([]byte("range"))
-		case "x-amz-content-sha256":
-		default:
-			must = hasNamePrefix(name, "x-amz-")
-		}
-		if !must || c.signs(name) || i > 0 && bytes.Equal(name, c.fields[i-1].name) {
-			continue
-		}
-		if missing != nil {
-			missing = append(missing, ", "...)
-		}
-		missing = append(missing, name...)
-	}
-	if !host && !c.signs([]byte("host")) {
-		if missing != nil {
-			missing = append(missing, ", "...)
-		}
-		missing = append(missing, "host"...)
-	}
-	if missing == nil {
-		return nil
-	}
-	return refuse("AccessDenied", notSigned, Element{"HeadersNotSigned", text(missing)})
 }
