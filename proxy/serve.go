@@ -77,9 +77,8 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	if e := server.Shutdown(drain); e != nil {
 		log.Warn("requests were cut off at the end of the drain time", zap.Error(e))
 	}
-	for name, ln := range listeners {
+	for _, ln := range listeners {
 		_ = ln.Close()
-		_ = name
 	}
 	admin.close()
 	return err
@@ -156,6 +155,7 @@ func writeExports(w io.Writer, p *parts, c *config.Config, file string, listener
 		export("AWS_ACCESS_KEY_ID", p.data.AccessKey)
 		export("AWS_SECRET_ACCESS_KEY", p.data.SecretKey)
 		export("AWS_REGION", c.Region)
+		export("AWS_DEFAULT_REGION", c.Region) // what boto3 and the AWS CLI of version 1 read
 		export("SEALFRONT_BUCKET", demoBucket)
 		export("SEALFRONT_KMS_KEY", p.data.BucketKMSKey)
 		export("SEALFRONT_KMS_ENDPOINT", p.kmsEndpoint)

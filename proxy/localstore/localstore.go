@@ -103,9 +103,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 // Close stops the front end, waits for requests under way and closes the backend.
 func (s *Store) Close() error {
 	err := s.server.ShutDown()
-	if served := <-s.served; err == nil {
-		err = served
-	}
+	<-s.served // says no more than that its listener was closed
 	s.backend.Shutdown()
 	return err
 }

@@ -94,14 +94,15 @@ func (a *Answer) Read(p []byte) (int, error) {
 // Bytes reads the whole body, at most limit bytes of it; more is an error. The slice is the caller's.
 func (a *Answer) Bytes(limit int) ([]byte, error) {
 	if a.Length < 0 {
+		chunked := a.response.Header.ContentLength() == -1
 		err := a.response.ReadBody(a.br, limit)
-		a.left = 0
-		if err != nil {
-			a.reuse = false
-			return nil, fmt.Errorf("read the store's answer: %w", err)
+		if err == nil && chunked {
+			err = a.response.Header.ReadTrailer(a.br)
 		}
-		if a.response.Header.ContentLength() == -2 {
-			a.reuse = false // the body ended with the connection
+		a.left = 0
+		a.reuse = a.reuse && err == nil && chunked // else the body ended with the connection
+		if err != nil {
+			return nil, fmt.Errorf("read the store's answer: %w", err)
 		}
 		return append([]byte(nil), a.response.Body()...), nil
 	}

@@ -1,0 +1,404 @@
+package main
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sealfront/sigv4"
+)
+
+// found returns the files below dir that contain text, and the extended attributes that do.
+func found(t *testing.T, dir string, text []byte) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		list := make([]byte, 64<<10)
+		if n, err := unix.Llistxattr(name, list); err == nil {
+			for _, attribute := range strings.Split(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
+				value := make([]byte, 64<<10)
+				if n, err := unix.Lgetxattr(name, attribute, value); err == nil && bytes.Contains(value[:n], text) {
+					names = append(names, name+" "+attribute)
+				}
+			}
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		if bytes.Contains(content, text) {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestNothingPlainReachesTheStore(t *testing.T) {
+	dir, temporary := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	p := startEmbedded(t, dir)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	marker := "the-marker-of-the-plaintext"
+	var searched [][]byte
+	search := func(b []byte) {
+		searched = append(searched, b, []byte(hex.EncodeToString(b)), []byte(base64.StdEncoding.EncodeToString(b)))
+	}
+	search([]byte(marker))
+	for i, n := range []int{1, 100, 20_000} {
+		body := strings.Repeat(marker+"\n", n)
+		sum := sha256.Sum256([]byte(body))
+		search(sum[:])
+		simple := md5.Sum([]byte(body))
+		search(simple[:])
+		crc := crc32.ChecksumIEEE([]byte(body))
+		value := base64.StdEncoding.EncodeToString([]byte{byte(crc >> 24), byte(crc >> 16), byte(crc >> 8), byte(crc)})
+		for _, header := range [][]sigv4.Field{
+			nil,
+			{field("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(sum[:]))},
+			{field("X-Amz-Checksum-Crc32", value)},
+			{field("Content-Type", "multipart/form-data; boundary=xyz")},
+		} {
+			a := p.do(&rawRequest{method: "PUT", path: fmt.Sprintf("/%s/dir/object-%d", bucket, i), hash: hexSum(body), body: body, header: header})
+			if a.StatusCode != 200 {
+				t.Fatalf("PUT of %d bytes with %s: %d %s", len(body), header, a.StatusCode, a.body)
+			}
+		}
+		searched = append(searched, []byte(value))
+		if a := p.do(&rawRequest{method: "GET", path: fmt.Sprintf("/%s/dir/object-%d", bucket, i)}); a.body != body {
+			t.Errorf("GET gave %d bytes, want %d", len(a.body), len(body))
+		}
+	}
+	p.stop()
+	for _, text := range searched {
+		for _, where := range []string{dir, temporary} {
+			for _, name := range found(t, where, text) {
+				if !strings.HasSuffix(name, "data.json") {
+					t.Errorf("%q is in %s", text, name)
+				}
+			}
+		}
+		if strings.Contains(p.stderr.String(), string(text)) {
+			t.Errorf("%q is in the log", text)
+		}
+	}
+	if strings.Contains(p.stderr.String(), p.env["AWS_SECRET_ACCESS_KEY"]) {
+		t.Error("the secret key is in the log")
+	}
+	if left, _ := os.ReadDir(temporary); len(left) > 0 {
+		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+// S6: a body whose type is that of a form is an object like any other.
+func TestFormTypedBodyIsAnObject(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	path := "/" + p.env["SEALFRONT_BUCKET"] + "/form"
+	body := string(randomBytes(17 << 20))
+	header := []sigv4.Field{field("Content-Type", "multipart/form-data; boundary=abc")}
+	if a := p.do(&rawRequest{method: "PUT", path: path, body: body, header: header}); a.StatusCode != 200 {
+		t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+	}
+	a := p.do(&rawRequest{method: "GET", path: path})
+	if a.body != body || a.Header.Get("Content-Type") != "multipart/form-data; boundary=abc" {
+		t.Errorf("GET gave %d bytes of type %q", len(a.body), a.Header.Get("Content-Type"))
+	}
+}
+
+// Invariant 2: whatever is changed in the store, a reader gets the right bytes of a true prefix and then a broken
+// connection, or an error; never other bytes, never a clean short body.
+func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 65536, 200_000, 400_000} {
+		key := fmt.Sprintf("object-%d", n)
+		path := "/" + bucket + "/" + key
+		body := string(randomBytes(n))
+		if a := p.do(&rawRequest{method: "PUT", path: path, body: body}); a.StatusCode != 200 {
+			t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+		}
+		check := func(what string, mustFail bool) {
+			t.Helper()
+			a := p.do(&rawRequest{method: "GET", path: path})
+			if a.StatusCode == 200 {
+				if !strings.HasPrefix(body, a.body) {
+					t.Errorf("%s: other bytes were released", what)
+				}
+				if len(a.body) < len(body) && a.bodyErr == nil {
+					t.Errorf("%s: a clean short body of %d bytes", what, len(a.body))
+				}
+				if mustFail && a.bodyErr == nil {
+					t.Errorf("%s: not noticed", what)
+				}
+			} else if !mustFail {
+				t.Logf("%s: %d %s", what, a.StatusCode, a.code())
+			}
+		}
+		check("untouched", false)
+
+		file := storedFile(dir, bucket, key)
+		stored, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed := n
+		if n > 0 {
+			sealed = n + 16*((n+65535)/65536)
+		}
+		positions := []int{0, 1, sealed - 17, sealed - 16, sealed - 1, 65535, 65536, 65551, 65552}
+		for range 8 {
+			positions = append(positions, random.IntN(max(1, sealed)))
+		}
+		for _, at := range positions {
+			if at < 0 || at >= sealed {
+				continue
+			}
+			flipped := bytes.Clone(stored)
+			flipped[at] ^= 1 << random.IntN(8)
+			write(t, file, flipped)
+			check(fmt.Sprintf("%d bytes, byte %d of the segments flipped", n, at), true)
+		}
+		for range 10 {
+			if len(stored) == sealed {
+				break
+			}
+			at := sealed + random.IntN(len(stored)-sealed)
+			flipped := bytes.Clone(stored)
+			flipped[at] ^= 0x80
+			write(t, file, flipped)
+			check(fmt.Sprintf("%d bytes, byte %d of padding or trailer flipped", n, at), false)
+		}
+		for _, cut := range []int{0, 1, 16, sealed - 1, sealed, len(stored) - 1} {
+			if cut < 0 || cut >= len(stored) {
+				continue
+			}
+			write(t, file, stored[:cut])
+			check(fmt.Sprintf("%d bytes, stored object cut to %d", n, cut), true)
+		}
+		write(t, file, append(bytes.Clone(stored), 0))
+		check(fmt.Sprintf("%d bytes, a byte appended", n), true)
+		write(t, file, stored)
+
+		for attribute, value := range attributes(t, file) {
+			if !strings.Contains(strings.ToLower(attribute), "sealfront") {
+				continue
+			}
+			for range 40 {
+				altered := bytes.Clone(value)
+				i := random.IntN(len(altered))
+				altered[i] ^= 1
+				setAttribute(t, file, attribute, altered)
+				check(fmt.Sprintf("%d bytes, byte %d of the envelope changed", n, i), true)
+			}
+			setAttribute(t, file, attribute, value[:len(value)-4])
+			check("envelope cut", true)
+			if err := unix.Removexattr(file, attribute); err != nil {
+				t.Fatal(err)
+			}
+			if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != http.StatusForbidden || a.code() != "InvalidObjectState" {
+				t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.code())
+			}
+			if a := p.do(&rawRequest{method: "HEAD", path: path}); a.StatusCode != http.StatusForbidden {
+				t.Errorf("HEAD without envelope: %d, want 403", a.StatusCode)
+			}
+			setAttribute(t, file, attribute, value)
+		}
+		check("restored", false)
+	}
+}
+
+func write(t *testing.T, file string, content []byte) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0) // the file keeps its attributes
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func attributes(t *testing.T, file string) map[string][]byte {
+	t.Helper()
+	list := make([]byte, 64<<10)
+	n, err := unix.Llistxattr(file, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string][]byte)
+	for _, name := range strings.Split(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
+		value := make([]byte, 64<<10)
+		n, err := unix.Lgetxattr(file, name, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[name] = value[:n]
+	}
+	return found
+}
+
+func setAttribute(t *testing.T, file, name string, value []byte) {
+	t.Helper()
+	if err := unix.Lsetxattr(file, name, value, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Objects and envelopes swapped between names and buckets: the place is bound.
+func TestSwappedObjectsDoNotOpen(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	for _, key := range []string{"a", "b"} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: "body of " + key}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.body)
+		}
+	}
+	a, b := storedFile(dir, bucket, "a"), storedFile(dir, bucket, "b")
+	third := a + ".third"
+	for _, step := range [][2]string{{a, third}, {b, a}, {third, b}} {
+		if err := os.Rename(step[0], step[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"a", "b"} {
+		if r := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key}); r.StatusCode != 500 {
+			t.Errorf("object under another name: %d %q", r.StatusCode, r.body)
+		}
+	}
+}
+
+// Invariant 3: an upload that fails a check never becomes visible, and leaves what was there.
+func TestFailedUploadLeavesNothing(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	general := "general-bucket"
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + general}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	directory := p.env["SEALFRONT_BUCKET"]
+	for _, n := range []int{5, 200_000, 1 << 20} {
+		body := string(randomBytes(n))
+		crc := crc32.ChecksumIEEE([]byte(body))
+		value := base64.StdEncoding.EncodeToString([]byte{byte(crc >> 24), byte(crc >> 16), byte(crc >> 8), byte(crc)})
+		trailer := func(name, value string) string {
+			return fmt.Sprintf("%x\r\n%s\r\n0\r\n%s:%s\r\n\r\n", n, body, name, value)
+		}
+		trailing := []sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n)), field("X-Amz-Trailer", "x-amz-checksum-crc32"), field("Content-Encoding", "aws-chunked")}
+		const mode = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+		for name, c := range map[string]struct {
+			r    rawRequest
+			code string
+		}{
+			"wrong x-amz-content-sha256":             {rawRequest{body: body, hash: hexSum(body + "x")}, "XAmzContentSHA256Mismatch"},
+			"wrong checksum header":                  {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", "AAAAAA==")}}, "BadDigest"},
+			"checksum header that is none":           {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", "AAAA")}}, "InvalidRequest"},
+			"two checksum headers":                   {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", value), field("X-Amz-Checksum-Sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")}}, "InvalidRequest"},
+			"wrong checksum trailer":                 {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", "AAAAAA==")}, "BadDigest"},
+			"checksum trailer that is none":          {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", "%%%")}, "InvalidRequest"},
+			"another trailer than announced":         {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-sha1", "AAAA")}, "MalformedTrailerError"},
+			"announced trailer not sent":             {rawRequest{hash: mode, header: trailing, body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, body)}, "MalformedTrailerError"},
+			"decoded length that is too small":       {rawRequest{hash: mode, header: append([]sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n-1))}, trailing[1:]...), body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
+			"decoded length that is too great":       {rawRequest{hash: mode, header: append([]sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n+1))}, trailing[1:]...), body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
+			"not framed at all":                      {rawRequest{hash: mode, header: trailing, body: body}, "IncompleteBody"},
+			"wrong Content-MD5":                      {rawRequest{body: body, header: []sigv4.Field{field("Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA==")}}, "BadDigest"},
+			"malformed Content-MD5":                  {rawRequest{body: body, header: []sigv4.Field{field("Content-Md5", "AAAA")}}, "InvalidDigest"},
+		} {
+			bucket := directory
+			if strings.Contains(name, "MD5") {
+				bucket = general
+			}
+			key := strings.ReplaceAll(name, " ", "-")
+			path := fmt.Sprintf("/%s/%s-%d", bucket, key, n)
+			r := c.r
+			r.method, r.path = "PUT", path
+			a := p.do(&r)
+			if a.StatusCode/100 != 4 || a.code() != c.code {
+				t.Errorf("%s, %d bytes: %d %s, want %s", name, n, a.StatusCode, a.code(), c.code)
+			}
+			p.mustNotExist(bucket, fmt.Sprintf("%s-%d", key, n))
+			// An object that was there stays as it was.
+			if a := p.do(&rawRequest{method: "PUT", path: path, body: "before"}); a.StatusCode != 200 {
+				t.Fatal(a.StatusCode, a.body)
+			}
+			p.do(&r)
+			if a := p.do(&rawRequest{method: "GET", path: path}); a.body != "before" {
+				t.Errorf("%s, %d bytes: the object that was there is now %d bytes", name, n, len(a.body))
+			}
+		}
+		good := p.do(&rawRequest{method: "PUT", path: "/" + directory + "/good", hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", value)})
+		if good.StatusCode != 200 {
+			t.Errorf("the right body: %d %s", good.StatusCode, good.body)
+		}
+		chunked := p.do(&rawRequest{method: "PUT", path: "/" + directory + "/good-chunked", hash: mode, header: trailing, chunked: true,
+			body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value))})
+		if chunked.StatusCode != 200 {
+			t.Errorf("the right body in chunked coding: %d %s", chunked.StatusCode, chunked.body)
+		}
+		if a := p.do(&rawRequest{method: "GET", path: "/" + directory + "/good-chunked"}); a.body != body || a.Header.Get("Content-Encoding") != "" {
+			t.Errorf("GET after chunked coding: %d bytes, Content-Encoding %q", len(a.body), a.Header.Get("Content-Encoding"))
+		}
+	}
+}
+
+// S7: a client that breaks off half-way looks finished to fasthttp; nothing may be stored.
+func TestClientThatBreaksOffStoresNothing(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	for _, n := range []int{1000, 200_000, 2 << 20} {
+		for _, plain := range []bool{false} {
+			key := fmt.Sprintf("cut-%d", n)
+			r := &rawRequest{method: "PUT", path: "/" + bucket + "/" + key, declared: n, plain: plain}
+			host, head := p.head(r)
+			c := p.dial(r, host)
+			if _, err := c.Write(append(head, randomBytes(n/2)...)); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+			p.mustNotExist(bucket, key)
+		}
+	}
+}
+
+// Invariant 7: what the operations table lacks is refused, with S3's document.
+func TestUnservedOperationsAreRefused(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	for _, c := range []struct {
+		method, path, query string
+		status              int
+	}{
+		{"GET", "/" + bucket, "acl=", 501}, {"PUT", "/" + bucket, "versioning=", 501}, {"GET", "/" + bucket, "object-lock=", 501},
+		{"GET", "/" + bucket + "/key", "torrent=", 501}, {"GET", "/" + bucket + "/key", "tagging=", 501}, {"POST", "/" + bucket + "/key", "select=&select-type=2", 501},
+		{"PATCH", "/" + bucket + "/key", "", 405}, {"POST", "/" + bucket + "/key", "restore=", 501},
+		{"GET", "/sealfront-state", "list-type=2", 404}, {"GET", "/sealfront-state/state-key", "", 404}, {"PUT", "/sealfront-state/state-key", "", 404},
+		{"GET", "/metrics", "list-type=2", 404}, {"GET", "/livez", "list-type=2", 404},
+	} {
+		a := p.do(&rawRequest{method: c.method, path: c.path, query: c.query})
+		if a.StatusCode != c.status || !strings.Contains(a.body, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {
+			t.Errorf("%s %s?%s: %d %s, want %d", c.method, c.path, c.query, a.StatusCode, a.body, c.status)
+		}
+	}
+}
