@@ -33,7 +33,7 @@ type Authentication struct {
 	Service     []byte
 	Scope       []byte // date/region/service/aws4_request
 
-	SessionToken  []byte // x-amz-s3session-token, from header, query or form
+	SessionToken  []byte // x-amz-s3session-token, from header, query or form; nil if absent or empty
 	SecurityToken []byte // x-amz-security-token, likewise; never both
 
 	Time        time.Time     // when it was signed
@@ -41,7 +41,7 @@ type Authentication struct {
 	PayloadHash []byte        // the last line of the canonical request
 	Signature   []byte        // as sent
 
-	signedHeaders []byte
+	signedHeaders []byte // as sent
 	timestamp     [16]byte
 	bodyHash      [64]byte
 	policy        []byte      // of a form: base64, as sent
@@ -75,6 +75,12 @@ func (a *Authentication) readTokens(h *headerAuthentication, q *queryAuthenticat
 	}
 	if h.securityTokens == 0 {
 		a.SecurityToken = q.securityToken
+	}
+	if len(a.SessionToken) == 0 {
+		a.SessionToken = nil
+	}
+	if len(a.SecurityToken) == 0 {
+		a.SecurityToken = nil
 	}
 	if a.SessionToken != nil && a.SecurityToken != nil {
 		return refuse("InvalidRequest", "The x-amz-security-token and x-amz-s3session-token parameters must not be used together.")

@@ -31,7 +31,7 @@ var trailers = [...]struct {
 
 // ChunkOptions reads what m's header says about an aws-chunked body. It follows a successful Check, and is to be
 // called for plain bodies as well, since for them a trailer must not be announced; Payload in the result is always
-// a's. The result refers to a, which must not be used for another request before the body has been read.
+// a's. The result refers to a, and so to m: neither may be used for another request before the body has been read.
 // Errors are *Error.
 func (v *Verifier) ChunkOptions(m *Message, a *Authentication) (ChunkOptions, error) {
 	if a.key == nil {

@@ -34,7 +34,7 @@ func (v *Verifier) ReadForm(fields []Field, a *Authentication, services ...strin
 
 func (v *Verifier) readForm(fields []Field, a *Authentication, services []string) error {
 	m := Message{Header: fields}
-	policy, policies := m.header("policy")
+	policy, policies := first(fields, "policy") // signed as it is
 	scheme, schemes := m.header("x-amz-algorithm")
 	rawCredential, credentials := m.header("x-amz-credential")
 	date, dates := m.header("x-amz-date")

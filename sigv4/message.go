@@ -17,12 +17,18 @@ type Message struct {
 	Header []Field // every header line in order of appearance, Host and Content-Length included
 }
 
-// header returns the value of the first field called name (lower case) and how many there are.
+// header returns the trimmed value of the first field called name (lower case) and how many there are.
 func (m *Message) header(name string) (value []byte, n int) {
-	for i := range m.Header {
-		if equalName(m.Header[i].Name, name) {
+	value, n = first(m.Header, name)
+	return trim(value), n
+}
+
+// first returns the value of the first field called name (lower case), as it is, and how many there are.
+func first(fields []Field, name string) (value []byte, n int) {
+	for i := range fields {
+		if equalName(fields[i].Name, name) {
 			if n++; n == 1 {
-				value = trim(m.Header[i].Value)
+				value = fields[i].Value
 			}
 		}
 	}

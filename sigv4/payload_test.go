@@ -82,7 +82,14 @@ func TestTokens(t *testing.T) {
 	}
 	a, err = verify(v, signed(t, "GET", "/key"), exampleSecret, "s3")
 	if err != nil || a.SessionToken != nil || a.SecurityToken != nil {
-		t.Errorf("no token: %v, %q, %q", err, a.SessionToken, a.SecurityToken)
+		t.Errorf("a token of the request before: %v, %q, %q", err, a.SessionToken, a.SecurityToken)
+	}
+}
+
+func TestAnEmptyTokenIsNone(t *testing.T) {
+	a, err := verify(testVerifier(), signed(t, "GET", "/key?x-amz-security-token", "x-amz-s3session-token:"), exampleSecret, "s3")
+	if err != nil || a.SessionToken != nil || a.SecurityToken != nil {
+		t.Errorf("%v, %q, %q", err, a.SessionToken, a.SecurityToken)
 	}
 }
 
