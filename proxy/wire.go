@@ -186,7 +186,7 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 			return nil, err
 		}
 		p.closers = append(p.closers, s.Close)
-		o.Endpoint, o.VirtualHost = "unix:"+s.Address(), false
+		o.Endpoint, o.VirtualHost = "http://"+s.Address(), false
 		o.Credentials = staticCredentials(p.data.StoreAccessKey, p.data.StoreSecretKey)
 	case c.Store.AccessKey != "":
 		o.Credentials = staticCredentials(c.Store.AccessKey, c.Store.SecretKey)

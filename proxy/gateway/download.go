@@ -430,6 +430,11 @@ func getOnce(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	// The first segment is opened before anything is said: what fails there is answered, not broken off.
+	if err := d.advance(); err != nil {
+		crypto.PutSlab(d.slab, 0)
+		return err
+	}
 	streaming, x.streaming = true, true
 	x.ctx.Response.SetBodyStream(d, int(last-first+1))
 	return nil
@@ -553,11 +558,13 @@ func (d *download) SupportsBodyWriteTo() bool { return true }
 // WriteTo writes each segment from where it was opened.
 func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	for {
-		if err := d.next(); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
+		if len(d.rest) == 0 {
+			if err := d.next(); err != nil {
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+				return written, err
 			}
-			return written, err
 		}
 		n, err := w.Write(d.rest)
 		written += int64(n)

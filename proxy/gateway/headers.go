@@ -17,9 +17,15 @@ var storedHeaders = [...]string{"cache-control", "content-disposition", "content
 
 const userMetadata = "x-amz-meta-"
 
-// The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with this suffix, the
-// object's Content-Encoding.
-const encodingSuffix = "-encoding"
+// The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with these suffixes, the
+// object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
+// and parse it, as the proxy's own HTTP server would (S6).
+const (
+	encodingSuffix = "-encoding"
+	typeSuffix     = "-type"
+)
+
+const formType = "multipart/form-data"
 
 // maxMetadata is S3's limit of user metadata, names and values, in bytes.
 const maxMetadata = 2048
@@ -53,6 +59,11 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	if encoding != "" {
 		r.Set(own+encodingSuffix, encoding)
 		used += len(own) - len(userMetadata) + len(encodingSuffix) + len(encoding)
+	}
+	if len(contentType) >= len(formType) && strings.EqualFold(contentType[:len(formType)], formType) {
+		r.Set(own+typeSuffix, contentType)
+		used += len(own) - len(userMetadata) + len(typeSuffix) + len(contentType)
+		contentType = "binary/octet-stream"
 	}
 	if used > room {
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
@@ -111,17 +122,23 @@ var responseOverrides = [...]struct{ parameter, header string }{
 func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h := &x.ctx.Response.Header
 	own := x.g.o.MetadataHeader
+	formTyped := false
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(text(name))
 		switch {
 		case lower == "content-type":
-			h.SetContentTypeBytes(value)
+			if !formTyped {
+				h.SetContentTypeBytes(value)
+			}
 		case lower == "last-modified":
 			h.SetBytesV("Last-Modified", value)
 		case isStored(lower):
 			h.SetBytesKV(name, value)
 		case lower == own+encodingSuffix:
 			h.SetBytesV("Content-Encoding", value)
+		case lower == own+typeSuffix:
+			formTyped = true
+			h.SetContentTypeBytes(value)
 		case strings.HasPrefix(lower, own):
 		case strings.HasPrefix(lower, userMetadata):
 			h.SetBytesV(lower, value)

@@ -15,6 +15,3 @@ func (*Store) Close() error { return nil }
 
 // Address is empty.
 func (*Store) Address() string { return "" }
-
-// SocketAddress is empty.
-func SocketAddress(string) string { return "" }

@@ -1,10 +1,13 @@
 // Package localstore is the embedded S3 store: versitygw's posix backend, served by versitygw's own
-// S3 front end on a unix socket inside the data directory and talked to over that wire like any other store.
+// S3 front end on a loopback port and talked to over that wire like any other store.
 //
-//	store.Client ──HTTP, SigV4──▶ DIR/store.sock ─▶ versitygw s3api ─▶ posix backend ─▶ DIR/objects
+//	store.Client ──HTTP, SigV4──▶ 127.0.0.1:port ─▶ versitygw s3api ─▶ posix backend ─▶ DIR/objects
 //
 // It is an honest store: it verifies our signatures, keeps objects as plain files and knows nothing of
-// sealing. What it does not do: versions, other accounts, TLS (the socket lies in a directory of mode 0700).
+// sealing. What it does not do: versions, other accounts, TLS (nothing leaves the machine, and bodies are sealed).
+// It is a TCP port, not a unix socket, because this store takes the plain end of a connection for the end of
+// a body: an upload that is given up must end with a reset, which only TCP has.
+//
 // One store a process: versitygw keeps some settings in package variables, and its posix backend changes
 // the process's working directory, so every path handed around in this program is absolute.
 //

@@ -4,10 +4,9 @@ package localstore
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,21 +19,18 @@ import (
 	"github.com/versity/versitygw/s3api/utils"
 )
 
-// maxSocketPath is what a unix socket address holds, less its end mark.
-const maxSocketPath = 107
-
 // startTimeout bounds how long Start waits for the listener.
 const startTimeout = 20 * time.Second
 
 // A Store is a running embedded store.
 type Store struct {
-	socket  string
+	address string
 	backend *posix.Posix
 	server  *s3api.S3ApiServer
 	served  chan error
 }
 
-// Start opens the store below o.Dir and serves it. It returns when the socket accepts connections.
+// Start opens the store below o.Dir and serves it. It returns when it accepts connections.
 func Start(ctx context.Context, o Options) (*Store, error) {
 	if !filepath.IsAbs(o.Dir) {
 		return nil, fmt.Errorf("localstore: %q is not an absolute path", o.Dir)
@@ -75,14 +71,19 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	listening := make(chan struct{})
 	server, err := s3api.New(backend, root, o.Region, iam, nil, nil, nil, nil,
 		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000), s3api.WithMpMaxParts(10_000),
-		s3api.WithSocketPerm(0o600), s3api.WithOnListen(func() { close(listening) }))
+		s3api.WithOnListen(func() { close(listening) }))
 	if err != nil {
 		backend.Shutdown()
 		return nil, fmt.Errorf("make the embedded store's front end: %w", err)
 	}
 
-	s := &Store{socket: socketAddress(o.Dir), backend: backend, server: server, served: make(chan error, 1)}
-	go func() { s.served <- server.ServeMultiPort([]string{s.socket}) }()
+	address, err := freeAddress()
+	if err != nil {
+		backend.Shutdown()
+		return nil, fmt.Errorf("find a port for the embedded store: %w", err)
+	}
+	s := &Store{address: address, backend: backend, server: server, served: make(chan error, 1)}
+	go func() { s.served <- server.ServeMultiPort([]string{address}) }()
 	timer := time.NewTimer(startTimeout)
 	defer timer.Stop()
 	select {
@@ -90,14 +91,14 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 		return s, nil
 	case err := <-s.served:
 		backend.Shutdown()
-		return nil, fmt.Errorf("serve the embedded store on %s: %w", s.socket, err)
+		return nil, fmt.Errorf("serve the embedded store on %s: %w", s.address, err)
 	case <-timer.C:
 		err = errors.New("no listener in time")
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	_ = s.Close()
-	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.socket, err)
+	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.address, err)
 }
 
 // Close stops the front end, waits for requests under way and closes the backend.
@@ -108,18 +109,16 @@ func (s *Store) Close() error {
 	return err
 }
 
-// SocketAddress tells where a store with this directory listens: a path, or "@name" in Linux's abstract
-// name space where the path would not fit a socket address.
-func SocketAddress(dir string) string { return socketAddress(dir) }
+// Address is where the store listens, host:port.
+func (s *Store) Address() string { return s.address }
 
-func socketAddress(dir string) string {
-	path := filepath.Join(dir, "store.sock")
-	if len(path) <= maxSocketPath {
-		return path
+// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't tell the port, so the
+// port is looked for first; should another program take it in between, Start fails and can be called again.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
-	sum := sha256.Sum256([]byte(dir))
-	return "@sealfront-" + hex.EncodeToString(sum[:16])
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String(), nil
 }
-
-// Address is SocketAddress of the store's directory.
-func (s *Store) Address() string { return s.socket }

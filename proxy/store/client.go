@@ -25,7 +25,7 @@ var ErrUnavailable = errors.New("the store is not available")
 
 // Options say where the store is and how to speak to it. Endpoint, Region and Credentials are required.
 type Options struct {
-	Endpoint    string // http://host[:port][/base], https://…, or unix:PATH
+	Endpoint    string // http://host[:port][/base] or https://…
 	Region      string
 	Credentials func(context.Context) (sigv4.Credentials, error)
 	VirtualHost bool        // bucket.host instead of /bucket
@@ -49,7 +49,6 @@ type Client struct {
 	o           Options
 	signer      *sigv4.Signer
 	hc          *fasthttp.HostClient // its connection pool; requests are ours
-	network     string
 	address     string
 	host        string // for the Host header
 	basePath    string
@@ -96,15 +95,11 @@ func New(o Options) (*Client, error) {
 }
 
 func (c *Client) setEndpoint(endpoint string) error {
-	if path, ok := strings.CutPrefix(endpoint, "unix:"); ok {
-		c.network, c.address, c.host = "unix", path, "localhost"
-		return nil
-	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {
 		return fmt.Errorf("%q is not an endpoint: it must look like https://host:port or http://host:port", endpoint)
 	}
-	c.network, c.host, c.basePath = "tcp", u.Host, strings.TrimRight(u.EscapedPath(), "/")
+	c.host, c.basePath = u.Host, strings.TrimRight(u.EscapedPath(), "/")
 	c.address = u.Host
 	if u.Port() == "" {
 		c.address = u.Hostname() + map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
@@ -279,7 +274,7 @@ func (w *bodyWriter) send(body io.WriterTo) error {
 	}
 	if w.answered != nil {
 		if w.sourceFailed {
-			_ = w.conn.Conn.Close() // ends the watcher
+			_ = w.conn.Close() // ends the watcher
 		}
 		w.conn.sent.Store(true)
 		<-w.answered

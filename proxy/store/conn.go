@@ -15,7 +15,8 @@ import (
 // progress, not on the whole body: a slow store may take long, a silent one may not.
 type conn struct {
 	net.Conn
-	raw      syscall.Conn // the socket below TLS; nil when there is none
+	socket   net.Conn     // below TLS, or the same
+	raw      syscall.Conn // of the socket; nil when there is none
 	requests int          // answered so far
 	idle     time.Time    // when the last of them ended
 	progress time.Duration
@@ -39,6 +40,11 @@ func (c *conn) writeBoth(a, b []byte) error {
 	_, err := pieces.WriteTo(c.Conn)
 	return err
 }
+
+// Close ends the connection with a reset and, over TLS, without a closing alert. A store that takes the end of a
+// connection for the end of a body would else keep half of an upload that was given up, in the place of what was
+// there; the same reset comes from the kernel when this process dies.
+func (c *conn) Close() error { return c.socket.Close() }
 
 // overdue reports whether the store has been silent for too long after it had the whole body.
 func (c *conn) overdue() bool {
@@ -87,11 +93,18 @@ func (c *Client) dial(string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.DialTimeout)
 	defer cancel()
 	var d net.Dialer
-	nc, err := d.DialContext(ctx, c.network, c.address)
+	nc, err := d.DialContext(ctx, "tcp", c.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
 	}
+	socket := nc
 	raw, _ := nc.(syscall.Conn)
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
+		}
+	}
 	if c.tls != nil {
 		tc := tls.Client(nc, c.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {
@@ -100,5 +113,5 @@ func (c *Client) dial(string) (net.Conn, error) {
 		}
 		nc = tc
 	}
-	return &conn{Conn: nc, raw: raw, progress: c.o.ProgressTimeout}, nil
+	return &conn{Conn: nc, socket: socket, raw: raw, progress: c.o.ProgressTimeout}, nil
 }

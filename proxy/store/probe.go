@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Abilities is what the probe found out about a store. The zero value is the most careful one.
@@ -159,21 +160,27 @@ func (p *probe) conditionalDelete(ctx context.Context) (bool, error) {
 	return refused(err)
 }
 
+// cutOff gives up uploads half-way, a small one and one that fills the sockets' buffers, and sees whether they become
+// objects. A store may do its work after the connection has ended, so it is asked more than once.
 func (p *probe) cutOff(ctx context.Context) (bool, error) {
-	name := p.prefix + "/cut"
-	p.made = append(p.made, name)
-	r := &Request{Operation: "PutObject", Method: "PUT", Bucket: p.objects.bucket, Key: name, Length: 100, Body: cutBody{}}
-	a, err := p.objects.client.Do(ctx, r)
-	if err == nil {
-		a.Close()
-	} else if !errors.Is(err, errCut) {
-		return false, err
+	for _, size := range []int64{100, 1 << 20} {
+		name := fmt.Sprintf("%s/cut-%d", p.prefix, size)
+		p.made = append(p.made, name)
+		r := &Request{Operation: "PutObject", Method: "PUT", Bucket: p.objects.bucket, Key: name, Length: size, Body: cutBody(size)}
+		a, err := p.objects.client.Do(ctx, r)
+		if err == nil {
+			a.Close()
+		} else if !errors.Is(err, errCut) {
+			return false, err
+		}
+		for range 5 {
+			time.Sleep(10 * time.Millisecond)
+			if _, _, err = p.objects.Get(ctx, name); !errors.Is(err, ErrNotExist) {
+				return false, err
+			}
+		}
 	}
-	_, _, err = p.objects.Get(ctx, name)
-	if errors.Is(err, ErrNotExist) {
-		return true, nil
-	}
-	return false, err
+	return true, nil
 }
 
 func (p *probe) metadataRoom(ctx context.Context) (bool, error) {
@@ -236,11 +243,11 @@ func (p *probe) keyBesideChild(ctx context.Context) (bool, error) {
 
 var errCut = errors.New("the probe's body is cut off")
 
-// cutBody is the probe's body that breaks off half-way.
-type cutBody struct{}
+// cutBody is the probe's body of this length that breaks off half-way.
+type cutBody int64
 
-func (cutBody) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(make([]byte, 50))
+func (c cutBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(make([]byte, c/2))
 	if err == nil {
 		err = errCut
 	}
