@@ -60,7 +60,7 @@ func PlainLength(stored int64) (plain int64, ok bool) {
 			high = middle
 		}
 	}
-	if low > high || low > MaxObject || low+lengthOverhead(low) != stored {
+	if low > high || low+lengthOverhead(low) != stored {
 		return 0, false
 	}
 	return low, true

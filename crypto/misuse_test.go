@@ -1,6 +1,7 @@
 package crypto_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -152,6 +153,27 @@ func TestAnIllegalTrailerIsNotWritten(t *testing.T) {
 		if got, err := key.AppendTrailer([]byte("x"), &id, trailer); !errors.Is(err, c.want) || string(got) != "x" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAnOpenedTrailerLeavesNoChecksumInItsBytes(t *testing.T) {
+	o := sealObject(t, least, 5)
+	sum := bytes.Repeat([]byte{0xab}, 32)
+	o.trailer.Parts[0].SetChecksum(crypto.SHA256, sum)
+	o.trailer.Checksum = &crypto.Checksum{Type: crypto.FullObject, Algorithm: crypto.SHA256, Value: bytes.Clone(sum)}
+	end, err := o.key.AppendTrailer(nil, &o.envelope.ObjectID, &o.trailer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trailer, need, err := o.key.OpenTrailer(&o.envelope.ObjectID, crypto.StoredLength(least+5), end)
+	if err != nil || need != 0 {
+		t.Fatal(need, err)
+	}
+	if bytes.Contains(end, sum[:8]) {
+		t.Error("a checksum is in the bytes that the trailer was opened from")
+	}
+	if got := trailer.Parts[0].Checksum(); !bytes.Equal(got.Value, sum) || !bytes.Equal(trailer.Checksum.Value, sum) || trailer.Parts[1].Checksum() != nil {
+		t.Errorf("the trailer lost its checksums: %+v", got)
 	}
 }
 

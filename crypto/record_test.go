@@ -33,6 +33,7 @@ func TestAPartRecordIsBoundToItsNumberAndUpload(t *testing.T) {
 		"number 0":            {stateKey, prefix, prefix + "00000-" + sealed},
 		"number 10,001":       {stateKey, prefix, prefix + "10001-" + sealed},
 		"number of 4 digits":  {stateKey, prefix, prefix + "0007-" + sealed},
+		"number ended by _":   {stateKey, prefix, prefix + "00007_" + sealed},
 		"without its prefix":  {stateKey, prefix, "00007-" + sealed},
 		"padded":              {stateKey, prefix, name + "="},
 		"with a line end":     {stateKey, prefix, name[:len(name)-4] + "\n" + name[len(name)-4:]},

@@ -95,10 +95,9 @@ func (k *Keyring) await(ctx context.Context, f *flight, joined bool) (*Use, erro
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		if joined {
-			k.leave(f)
+		if !joined || k.leave(f) {
+			return nil, fmt.Errorf("wait for bucket key: %w", context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("wait for bucket key: %w", context.Cause(ctx))
 	}
 	if f.err != nil || !joined {
 		return nil, f.err
@@ -107,17 +106,16 @@ func (k *Keyring) await(ctx context.Context, f *flight, joined bool) (*Use, erro
 	return &Use{keyring: k, key: f.key}, nil
 }
 
-// leave takes back a waiter who doesn't wait any longer.
-func (k *Keyring) leave(f *flight) {
+// leave takes back a waiter who doesn't wait any longer. It returns false if the flight has landed: the waiter has been
+// counted as a user then, and takes the result like all others.
+func (k *Keyring) leave(f *flight) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
-	case !f.landed:
-		f.waiters--
-	case f.key != nil:
-		f.key.users--
-		f.key.wipeIfUnused()
+	if f.landed {
+		return false
 	}
+	f.waiters--
+	return true
 }
 
 // countSaved counts all who shared the flight but one.

@@ -270,7 +270,11 @@ func TestAFreshUseAsksKMSEachTimeAndLeavesNothing(t *testing.T) {
 			if bytes.Equal(use.Blob(), shared) {
 				t.Fatal("a fresh use shares a bucket key")
 			}
+			secret := use.Secret()
 			use.Release()
+			if *secret != [32]byte{} {
+				t.Fatal("a fresh key is still there")
+			}
 			if use, err = k.OpenFresh(t.Context(), refA, shared); err != nil {
 				t.Fatal(err)
 			}

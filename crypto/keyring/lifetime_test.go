@@ -54,9 +54,10 @@ func TestAFailedRefreshIsTriedAgainBeforeTheEnd(t *testing.T) {
 		sealOnce(t, k, refA)
 		kms.setFail("Decrypt", kmsError("KMSInternalException"))
 		time.Sleep(245 * time.Second)
-		sealOnce(t, k, refA)
-		sealOnce(t, k, refA)
-		synctest.Wait()
+		for range 10 {
+			sealOnce(t, k, refA)
+			synctest.Wait()
+		}
 		wantCalls(t, kms, 1, 1)
 		time.Sleep(16 * time.Second)
 		kms.setFail("Decrypt", nil)
@@ -66,6 +67,68 @@ func TestAFailedRefreshIsTriedAgainBeforeTheEnd(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		sealOnce(t, k, refA)
 		wantCalls(t, kms, 1, 2)
+	})
+}
+
+func TestAFailedRenewalIsNotTriedByEveryRequest(t *testing.T) {
+	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		first := sealOnce(t, k, refA)
+		time.Sleep(time.Hour - 299*time.Second)
+		kms.setFail("GenerateDataKey", kmsError("ThrottlingException"))
+		for range 290 {
+			if !bytes.Equal(sealOnce(t, k, refA), first) {
+				t.Fatal("another blob")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := kms.count("GenerateDataKey"); n < 10 || n > 21 {
+			t.Fatalf("tried %d times", n)
+		}
+	})
+}
+
+func TestTheKeyThatARefreshReplacesIsWiped(t *testing.T) {
+	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		use := seal(t, k, refA)
+		replaced := use.Secret()
+		use.Release()
+		time.Sleep(250 * time.Second)
+		sealOnce(t, k, refA)
+		synctest.Wait()
+		wantCalls(t, kms, 1, 1)
+		if *replaced != [32]byte{} {
+			t.Fatal("the old plaintext is still there")
+		}
+	})
+}
+
+func TestThoseWhoLeftAreNotCountedAsUsers(t *testing.T) {
+	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		kms.setEntered(func(string) { time.Sleep(time.Second) })
+		// Patience ends before the answer, and at the same moment, when either may come first.
+		for round := range 300 {
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second-time.Duration(round%2)*time.Millisecond)
+					defer cancel()
+					if use, err := k.Seal(ctx, refA); err == nil {
+						use.Release()
+					}
+				})
+			}
+			use := seal(t, k, refA)
+			all.Wait()
+			secret := use.Secret()
+			k.DropAll()
+			if *secret == [32]byte{} {
+				t.Fatal("wiped while in use")
+			}
+			use.Release()
+			if *secret != [32]byte{} {
+				t.Fatalf("round %d: somebody who left is still counted", round)
+			}
+		}
 	})
 }
 
@@ -165,17 +228,28 @@ func TestAnAnswerUnderWayAtDropIsNotKept(t *testing.T) {
 	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		stuck := make(chan struct{})
 		kms.setEntered(func(string) { <-stuck })
-		var waiting sync.WaitGroup
-		waiting.Go(func() { sealOnce(t, k, refA) })
+		var early, late sync.WaitGroup
+		early.Go(func() { sealOnce(t, k, refA) })
 		synctest.Wait()
 		k.Drop(kmsKeyA)
-		waiting.Go(func() { sealOnce(t, k, refA) })
-		synctest.Wait()
-		wantCalls(t, kms, 2, 0)
 		close(stuck)
-		waiting.Wait()
+		early.Wait()
 		sealOnce(t, k, refA)
 		wantCalls(t, kms, 2, 0)
+
+		// Nor is a call from before Drop waited for by those who come after it.
+		k.DropAll()
+		stuck = make(chan struct{})
+		kms.setEntered(func(string) { <-stuck })
+		early.Go(func() { sealOnce(t, k, refA) })
+		synctest.Wait()
+		k.Drop(kmsKeyA)
+		late.Go(func() { sealOnce(t, k, refA) })
+		synctest.Wait()
+		wantCalls(t, kms, 4, 0)
+		close(stuck)
+		early.Wait()
+		late.Wait()
 	})
 }
 
