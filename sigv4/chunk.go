@@ -46,9 +46,11 @@ type ChunkReader struct {
 	trailer     [maxTrailerText]byte // memory of fields
 	trailerUsed int
 	fields      []Field
-	sentTrailer [64]byte // x-amz-trailer-signature
-	hasTrailer  bool     // whether it was sent
-	trailerSign []byte   // the trailer's string to sign
+
+	hasTrailer          bool     // whether x-amz-trailer-signature was sent
+	sentTrailer         [64]byte // its value, cut off if it is longer
+	sentTrailerLen      int      // length as sent, 64 if it can be right
+	trailerStringToSign []byte
 }
 
 type chunkState uint8
@@ -158,7 +160,9 @@ func (c *ChunkReader) readData(p []byte) (int, error) {
 		c.start += n
 	} else {
 		var err error
-		if n, err = c.fetch(p); err != nil {
+		if n, err = c.fetch(p); err == io.EOF {
+			return 0, incompleteBody()
+		} else if err != nil {
 			return 0, err
 		}
 	}

@@ -210,6 +210,14 @@ func TestChunkFraming(t *testing.T) {
 		{name: "x-amz-trailer-signature empty", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
 			return body[:len(body)-68] + "\r\n\r\n"
 		}, code: "SignatureDoesNotMatch"},
+		{name: "x-amz-trailer-signature twice, the last one cut short", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
+			line := body[strings.Index(body, "x-amz-trailer-signature") : len(body)-2]
+			return body[:len(body)-2] + line[:len(line)-3] + "\r\n\r\n"
+		}, code: "SignatureDoesNotMatch"},
+		{name: "x-amz-trailer-signature twice, the last one counts", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crc, crc+"\r\nx-amz-trailer-signature:x")},
+		{name: "the last empty line after a signed trailer may be missing", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: drop(2)},
+		{name: "a line feed inside a line where no trailer is expected", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\na\nb\r\n"), code: "IncompleteBody"},
+		{name: "a line feed inside a trailer line", mode: unsigned, announce: announce, trailer: crc + "\nx", chunks: []string{"hello"}, code: "IncompleteBody"},
 		{name: "signed trailer changed", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crcOfHello, "NhCmhw=="), code: "SignatureDoesNotMatch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

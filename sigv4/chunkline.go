@@ -10,7 +10,7 @@ import (
 // maxEmptyReads is how often in a row the reader beneath may deliver nothing, as in package bufio.
 const maxEmptyReads = 100
 
-// fetch reads at least one byte into p. The end of the body is never expected here.
+// fetch reads at least one byte into p. The end of the body is io.EOF, however the reader beneath tells it.
 func (c *ChunkReader) fetch(p []byte) (int, error) {
 	for range maxEmptyReads {
 		n, err := c.r.Read(p)
@@ -20,7 +20,7 @@ func (c *ChunkReader) fetch(p []byte) (int, error) {
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return 0, incompleteBody()
+			return 0, io.EOF
 		default:
 			return 0, fmt.Errorf("read aws-chunked body: %w", err)
 		}
@@ -28,9 +28,18 @@ func (c *ChunkReader) fetch(p []byte) (int, error) {
 	return 0, fmt.Errorf("read aws-chunked body: %w", io.ErrNoProgress)
 }
 
-// readLine returns the next line without its CR LF. It is good until the next read. A line that holds another CR or
-// LF, or is longer than the buffer, isn't one.
+// readLine returns the next line without its CR LF. It is good until the next read. The body must not end before it.
 func (c *ChunkReader) readLine() ([]byte, error) {
+	line, err := c.nextLine()
+	if err == io.EOF {
+		return nil, incompleteBody()
+	}
+	return line, err
+}
+
+// nextLine returns the next line, or io.EOF if the body ended where one would begin. A line that holds another CR or LF,
+// or is longer than the buffer, isn't one.
+func (c *ChunkReader) nextLine() ([]byte, error) {
 	for searched := c.start; ; {
 		if i := bytes.IndexByte(c.buffer[searched:c.end], '\r'); i >= 0 {
 			i += searched
@@ -58,6 +67,9 @@ func (c *ChunkReader) readLine() ([]byte, error) {
 			c.start = 0
 		}
 		n, err := c.fetch(c.buffer[c.end:])
+		if err == io.EOF && c.start < c.end {
+			return nil, incompleteBody()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -2,14 +2,15 @@ package sigv4
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // Element is a further element of an S3 error document.
 type Element struct{ Name, Value string }
 
 // Error is a refusal in S3's words. It holds what S3 would tell the client and nothing secret; the status follows
-// from the code. Values that came from the client are echoed with invalid UTF-8 replaced and must still be escaped
-// for XML.
+// from the code. Values that came from the client are echoed with what XML can't hold replaced by U+FFFD, and must
+// still be escaped for it.
 type Error struct {
 	Code     string // S3's: SignatureDoesNotMatch
 	Message  string // S3's text
@@ -24,7 +25,14 @@ func refuse(code, message string, elements ...Element) *Error {
 }
 
 // text makes a string to be shown to a client out of bytes that a client sent.
-func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }
+func text(b []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
+			return utf8.RuneError
+		}
+		return r
+	}, string(b)) // Map makes U+FFFD of invalid UTF-8
+}
 
 const (
 	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter " +

@@ -98,6 +98,7 @@ func TestMalformedMessages(t *testing.T) {
 	testRows(t, []row{
 		{name: "folded line", request: added(signed(t, "GET", "/key"), "X-Folded", "a\r\n b"), code: "InvalidRequest"},
 		{name: "bare line feed in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\nb"), code: "InvalidRequest"},
+		{name: "bare carriage return in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\rb"), code: "InvalidRequest"},
 		{name: "NUL in a value", request: added(signed(t, "GET", "/key"), "X-Nul", "a\x00b"), code: "InvalidRequest"},
 		{name: "space in a name", request: added(signed(t, "GET", "/key"), "X Y", "a"), code: "InvalidRequest"},
 		{name: "colon in a name", request: added(signed(t, "GET", "/key"), "X:", "a"), code: "InvalidRequest"},

@@ -13,7 +13,7 @@ func TestRefusalsInS3sWords(t *testing.T) {
 		element, told string
 	}{
 		{sigv4.AccessDenied(), "AccessDenied: Access Denied", "", ""},
-		{sigv4.InvalidAccessKeyID([]byte("A\xff")), "InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.", "AWSAccessKeyId", "A\ufffd"},
+		{sigv4.InvalidAccessKeyID([]byte("A\xff\x01")), "InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.", "AWSAccessKeyId", "A\ufffd\ufffd"},
 		{sigv4.InvalidToken([]byte("t")), "InvalidToken: The provided token is malformed or otherwise invalid.", "Token-0", "t"},
 		{sigv4.ExpiredToken([]byte("t")), "ExpiredToken: The provided token has expired.", "Token-0", "t"},
 		{sigv4.MissingSecurityHeader("x-amz-acl"), "MissingSecurityHeader: Your request was missing a required header", "MissingHeaderName", "x-amz-acl"},

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
+	"io"
 	"slices"
 )
 
@@ -20,11 +20,14 @@ func (c *ChunkReader) readTrailer() error {
 		if lines == maxTrailerLines {
 			return refuse("MalformedTrailerError", malformedTrailer)
 		}
-		line, err := c.readLine()
-		if err != nil {
-			if c.o.Payload != PayloadSignedChunks && c.start == c.end && isIncomplete(err) {
-				break // S3 doesn't miss the last empty line where a trailer may be
+		line, err := c.nextLine()
+		if err == io.EOF {
+			if c.o.Payload == PayloadSignedChunks {
+				return incompleteBody()
 			}
+			break // S3 doesn't miss the last empty line where a trailer may be
+		}
+		if err != nil {
 			return err
 		}
 		if len(line) == 0 {
@@ -53,11 +56,6 @@ func (c *ChunkReader) readTrailer() error {
 	return nil
 }
 
-func isIncomplete(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.Code == "IncompleteBody"
-}
-
 // takeTrailer keeps one trailer line. A repeated name replaces the former value.
 func (c *ChunkReader) takeTrailer(line []byte) error {
 	line = bytes.TrimSuffix(line, newline) // AWS's example, and minio-go after it, ends the line with LF CR LF
@@ -67,11 +65,8 @@ func (c *ChunkReader) takeTrailer(line []byte) error {
 	}
 	value = trim(value)
 	if equalName(name, "x-amz-trailer-signature") {
-		c.hasTrailer = true
-		c.sentTrailer = [64]byte{}
-		if len(value) == len(c.sentTrailer) { // else it stays wrong
-			copy(c.sentTrailer[:], value)
-		}
+		c.hasTrailer, c.sentTrailerLen = true, len(value)
+		copy(c.sentTrailer[:], value)
 		return nil
 	}
 	if len(name)+len(value) > len(c.trailer)-c.trailerUsed {
@@ -111,7 +106,7 @@ func (c *ChunkReader) checkTrailer() error {
 	hash := sha256.Sum256(canonical)
 	a := c.o.a
 	chain := c.stringToSign[c.previous : c.previous+64]
-	s := append(c.trailerSign[:0], "AWS4-HMAC-SHA256-TRAILER\n"...)
+	s := append(c.trailerStringToSign[:0], "AWS4-HMAC-SHA256-TRAILER\n"...)
 	s = append(s, a.timestamp[:]...)
 	s = append(s, '\n')
 	s = append(s, a.Scope...)
@@ -119,10 +114,10 @@ func (c *ChunkReader) checkTrailer() error {
 	s = append(s, chain...)
 	s = append(s, '\n')
 	s = appendHex(s, hash[:])
-	c.trailerSign = s
+	c.trailerStringToSign = s
 	c.computed = a.key.sign(c.computed[:0], s)
-	if subtle.ConstantTimeCompare(c.computed, c.sentTrailer[:]) != 1 {
-		return c.mismatch(c.sentTrailer[:], s)
+	if c.sentTrailerLen != len(c.sentTrailer) || subtle.ConstantTimeCompare(c.computed, c.sentTrailer[:]) != 1 {
+		return c.mismatch(c.sentTrailer[:min(c.sentTrailerLen, len(c.sentTrailer))], s)
 	}
 	return nil
 }
