@@ -1,10 +1,3 @@
-// Package awskms asks AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
-// the AWS SDK.
-//
-//	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback
-//
-// Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken network,
-// which has none.
 package awskms
 
 import (
@@ -32,7 +25,7 @@ type Options struct {
 	Endpoint  string // default: AWS in the region
 	AccessKey string // with SecretKey; without: the SDK's default chain
 	SecretKey string
-	CAFile    string        // PEM; default: the system's roots
+	CAFile    string        // PEM, in place of the system's roots
 	Timeout   time.Duration // of a call with its retries; default 30 s
 }
 
@@ -42,10 +35,15 @@ type Client struct {
 	timeout time.Duration
 }
 
-// attempts bounds how often the SDK tries a call that was throttled or got no answer.
-const attempts = 3
+// attempts bounds how often the SDK tries a call that was throttled or got no answer, backoff how long it waits between
+// two of them: requests of clients are waiting.
+const (
+	attempts = 3
+	backoff  = 500 * time.Millisecond
+)
 
-// New makes a client. It sends nothing.
+// New makes a client. It sends nothing. Endpoint and roots come from o alone: AWS_ENDPOINT_URL and AWS_CA_BUNDLE count
+// only where the default chain looks for credentials.
 func New(ctx context.Context, o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
@@ -64,18 +62,17 @@ func New(ctx context.Context, o Options) (*Client, error) {
 			t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 		})
 	}
-	load := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithRegion(o.Region), awsconfig.WithHTTPClient(client),
-		awsconfig.WithRetryer(func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), attempts) }),
-	}
-	if o.AccessKey != "" {
-		load = append(load, awsconfig.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, "")))
-	}
-	config, err := awsconfig.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	config := aws.Config{Credentials: credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, "")}
+	if o.AccessKey == "" {
+		var err error
+		if config, err = awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(o.Region)); err != nil {
+			return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		}
 	}
 	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
+		// Set here, each of these beats the environment, which may be set up for clients of the proxy itself.
+		k.Region, k.HTTPClient, k.BaseEndpoint = o.Region, client, nil
+		k.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff })
 		if o.Endpoint != "" {
 			k.BaseEndpoint = aws.String(o.Endpoint)
 		}

@@ -1,0 +1,14 @@
+// Package awskms asks AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
+// the AWS SDK.
+//
+//	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback
+//
+// # What is promised
+//
+//   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken
+//     network, which has none: TestErrorsKeepTheirNames, TestABrokenNetworkHasNoName.
+//   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
+//   - Throttled and failed calls are tried again, three times at most: TestRetriesAreBounded.
+//   - Where KMS is and whom to trust is the options' word, not the environment's: TestTheEnvironmentDoesNotMoveKMS.
+//   - Certificates are checked, against Options.CAFile when it is given: TestCertificatesAreChecked.
+package awskms
