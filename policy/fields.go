@@ -162,6 +162,7 @@ type place struct {
 
 // The indexes over the tables, made once.
 var (
+	initials     [256]bool // letters with which a name in headerNames begins, in both cases
 	headerIDs    = make(map[string]headerID, numHeaders)
 	queryIDs     = make(map[string]queryID, numQueries)
 	subresources = make(map[place]struct{})
@@ -177,6 +178,7 @@ type route struct {
 func init() {
 	for id, name := range headerNames {
 		headerIDs[name] = headerID(id)
+		initials[name[0]], initials[name[0]&^0x20] = true, true
 	}
 	for id, name := range queryNames {
 		queryIDs[name] = queryID(id)

@@ -122,7 +122,7 @@ func (r *Request) inspect() *digest {
 // observeHeader takes note of one header field.
 func (r *Request) observeHeader(name, value string) bool {
 	var buf [longestHeader]byte
-	if len(name) > len(buf) {
+	if name == "" || len(name) > len(buf) || !initials[name[0]] {
 		return true
 	}
 	lower := buf[:len(name)]
