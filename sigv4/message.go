@@ -9,7 +9,7 @@ type Field struct{ Name, Value []byte }
 // the call, except where Authentication says that its slices point into the Message it was read from.
 //
 // Take the parts from the wire, not from a framework's idea of them: frameworks decode and clean paths, and move
-// Host and Content-Length out of their header maps. Source: sigv4 sections 2.1 and 2.3 of AWS's S3 API reference.
+// Host and Content-Length out of their header maps. Source: HDR, "Task 1".
 type Message struct {
 	Method []byte  // as sent: GET
 	Path   []byte  // raw, still percent-encoded, begins with '/', no query; empty counts as "/"
