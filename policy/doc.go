@@ -25,6 +25,8 @@
 //   - Every operation S3 has is recognised, and is decided or refused: TestEveryOperationIsDecidedOrRefused.
 //   - No request is taken for another one because a parameter or header came twice, in the query of a
 //     presigned URL, or in other letters: FuzzClassify, TestHeadersInTheQueryCount.
+//   - Encryption contexts and configurations are read in one way only: FuzzEncryptionContext,
+//     FuzzParseEncryptionConfiguration.
 //   - A request without encryption headers is decided without an allocation: TestDecidingAllocatesNothing.
 //   - An explicit Deny wins, and what isn't understood in a policy is refused when the policy is read:
 //     TestDenyWins, TestPoliciesWithFaultsAreRefused.
