@@ -4,6 +4,9 @@
 //	state-key                 the state key, wrapped by the service key with KMS context {sealfront: state}
 //	buckets/NAME              kind, ARN, default encryption, bound key, incarnation … of a bucket
 //	sessions/ID               a session key; random id, a day's use, found by id
+//	uploads/BUCKET/HASH/upload               a multipart upload; HASH is SHA-256 of its id
+//	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
+//	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part
 //
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
 //

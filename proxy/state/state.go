@@ -32,6 +32,7 @@ type State struct {
 	key     [crypto.KeySize]byte // the state key, never changed after Open
 
 	buckets *lru.Cache[string, cachedBucket]
+	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 
 	mu       sync.Mutex // guards the session keys below
@@ -60,6 +61,9 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	var err error
 	if s.buckets, err = lru.New[string, cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
+	}
+	if s.uploads, err = lru.New[string, cachedUpload](o.CacheSize); err != nil {
+		return nil, fmt.Errorf("make the upload cache: %w", err)
 	}
 	if s.sessions, err = lru.New[[16]byte, sessionKey](maxSessionKeys); err != nil {
 		return nil, fmt.Errorf("make the session key cache: %w", err)
