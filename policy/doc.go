@@ -40,8 +40,9 @@
 //
 // # Decisions
 //
-// A key that can't be the bucket's is refused before the session is compared, and a bucket that never
-// had a key before both, so that the message names the nearest cause. PutBucketEncryption asks KMS
+// Of several reasons the first counts: an alias, SSE-KMS in a bucket that never had a key, another setting than the
+// session's, another key, another context.
+// PutBucketEncryption asks KMS
 // about the key before it looks whether the bucket is bound to another: the rows for unknown, disabled
 // and foreign keys hold in any state. A permission for ReadWrite sessions also permits reads that are
 // signed with a long-term key. Parameters and x-amz- headers that are given twice with different
