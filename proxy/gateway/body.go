@@ -60,6 +60,21 @@ type noBody struct{}
 
 func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 
+// size is the declared length.
+func (b *plainBody) size() int64 { return b.length }
+
+// Read delivers the body to a parser; what it returns has been counted and hashed, but is not checked before finish.
+func (b *plainBody) Read(p []byte) (int, error) {
+	if b.read == b.length {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), b.length-b.read))
+	if err := b.fill(p[:n]); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
 // fill reads exactly the next len(p) bytes of plaintext.
 func (b *plainBody) fill(p []byte) error {
 	n, err := io.ReadFull(b.source, p)

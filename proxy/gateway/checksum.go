@@ -74,10 +74,14 @@ func checksumType(t crypto.ChecksumType) string {
 
 // An integrity check compares a body with everything that its request says about it.
 type integrity struct {
-	kind    *checksumKind // the object's checksum; never nil
+	kind    *checksumKind // the checksum that the request announces, else CRC64NVME
+	told    bool          // the request announced one
 	want    []byte        // its announced value, nil when nothing was announced or it comes in the trailer
 	trailer string        // name of the trailer that announces it, or ""
 	hash    hash.Hash
+
+	own     *checksumKind // the checksum to keep when it isn't kind: that of the upload a part belongs to
+	ownHash hash.Hash
 
 	sha256  hash.Hash // of x-amz-content-sha256; nil when it isn't one, the same hash as above where possible
 	md5     hash.Hash // of Content-MD5; nil when absent
@@ -135,7 +139,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 		}
 		c.md5, c.wantMD5 = md5.New(), sum
 	}
-	if c.kind == nil {
+	if c.told = c.kind != nil; !c.told {
 		c.kind = checksumByAlgorithm(crypto.CRC64NVME) // U-28: S3 adds one by itself
 	}
 	c.hash = c.kind.make()
@@ -165,6 +169,16 @@ func (c *integrity) Write(p []byte) {
 	if c.md5 != nil {
 		c.md5.Write(p)
 	}
+	if c.ownHash != nil {
+		c.ownHash.Write(p)
+	}
+}
+
+// keep asks for the checksum of this kind to be returned by check, whatever the client announced.
+func (c *integrity) keep(kind *checksumKind) {
+	if kind != c.kind {
+		c.own, c.ownHash = kind, kind.make()
+	}
 }
 
 // check compares everything at the body's end. trailing is the value of the announced trailer. The order is S3's:
@@ -193,5 +207,9 @@ func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error
 	if want != nil && string(want) != string(sum) {
 		return nil, refusal("BadDigest", "The "+c.kind.name+" you specified did not match the calculated checksum.")
 	}
-	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: c.kind.algorithm, Value: append([]byte(nil), sum...)}, nil
+	kind := c.kind
+	if c.own != nil {
+		kind, sum = c.own, c.ownHash.Sum(c.sum[:0])
+	}
+	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: append([]byte(nil), sum...)}, nil
 }

@@ -47,7 +47,8 @@ func putObject(x *exchange) error {
 		}
 		r.Bytes = sealed
 	} else {
-		r.Length, r.Body = crypto.StoredLength(body.length), p
+		stream := &sealing{body: body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
+		r.Length, r.Body = crypto.StoredLength(body.length), stream
 		if announced := body.check.want; announced != nil {
 			// Known before the body: if it is wrong, no object comes of it.
 			p.secrets.Checksum = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
@@ -103,7 +104,7 @@ func (x *exchange) writeFault(f *store.Fault) error {
 	return e
 }
 
-// put is an object on its way to the store. As a body of a store request it streams.
+// put is an object on its way to the store.
 type put struct {
 	x        *exchange
 	body     *plainBody
@@ -180,47 +181,22 @@ func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
 	return w, end, nil
 }
 
+// trailer describes the object's one part.
+func (p *put) trailer() *crypto.Trailer {
+	return &crypto.Trailer{Length: p.body.length, Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.length, Salt: p.envelope.PartSalt}}}
+}
+
 // appendEnd appends padding, trailer and tail.
 func (p *put) appendEnd(dst []byte) ([]byte, error) {
-	t := &crypto.Trailer{Length: p.body.length, Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.length, Salt: p.envelope.PartSalt}}}
+	t := p.trailer()
 	dst = append(dst, make([]byte, t.Padding())...)
 	return p.secrets.DataKey.AppendTrailer(dst, &p.envelope.ObjectID, t)
 }
 
-// WriteTo streams the sealed object: reads a segment, seals it in place, writes it from there. The last segment is
-// held back until the body has been checked, so that what fails a check never becomes visible.
-func (p *put) WriteTo(w io.Writer) (written int64, err error) {
-	slab := crypto.GetSlab()
-	touched := 0
-	defer func() { crypto.PutSlab(slab, touched) }()
-	memory := slab.Body()
-	sealer := p.secrets.DataKey.NewSealer(&p.envelope.PartSalt)
-	write := func(b []byte) error {
-		n, err := w.Write(b)
-		written += int64(n)
-		return err
-	}
-	for !sealer.Done() {
-		n := int(min(p.body.length-sealer.Length(), crypto.SegmentSize))
-		last := sealer.Length()+int64(n) == p.body.length
-		touched = crypto.SegmentSize
-		if err := p.body.fill(memory[:n]); err != nil {
-			return written, err
-		}
-		if last {
-			if p.checksum, err = p.body.finish(); err != nil {
-				return written, err
-			}
-		}
-		sealed := sealer.Seal(memory, n, last)
-		touched = 0
-		if err := write(sealed); err != nil {
-			return written, err
-		}
-	}
-	end, err := p.appendEnd(nil)
-	if err != nil {
-		return written, err
-	}
-	return written, write(end)
+// finish takes the checksum of a streamed body that has been found right.
+func (p *put) finish(c *crypto.Checksum) { p.checksum = c }
+
+// end is what follows the last segment of a streamed body.
+func (p *put) end() (io.Reader, error) {
+	return p.secrets.DataKey.NewEnd(&p.envelope.ObjectID, p.trailer())
 }

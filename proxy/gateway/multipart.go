@@ -1,0 +1,514 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// lastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
+const lastPart = crypto.MaxParts
+
+// createMultipartUpload carries out CreateMultipartUpload: the envelope goes to the store as the object's metadata, and
+// into the upload's record, so that any replica can seal any part. Two requests to the store.
+func createMultipartUpload(x *exchange) error {
+	kind, sumType, err := x.uploadChecksum()
+	if err != nil {
+		return err
+	}
+	use, err := x.sealingKey(x.decision.Encryption)
+	if err != nil {
+		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+	}
+	defer use.Release()
+	envelope := newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)
+	envelope.Multipart = true
+	secrets := crypto.Secrets{DataKey: crypto.NewDataKey()}
+	defer secrets.Wipe()
+	if err := envelope.Wrap(x.place(), use, secrets); err != nil {
+		return fmt.Errorf("seal the envelope: %w", err)
+	}
+	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads="}
+	if err := x.setObjectHeaders(r, envelope.AppendText(nil)); err != nil {
+		return err
+	}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return storeError(f, x.bucket, x.key)
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return unavailable(err)
+	}
+	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+	}
+	u := state.Upload{Bucket: x.bucket, Incarnation: x.record.Incarnation, Key: x.key, ID: created.UploadId, Initiated: x.start.UTC().Truncate(time.Millisecond),
+		Envelope: envelope.Append(nil), Type: sumType}
+	h := &x.ctx.Response.Header
+	if kind != nil {
+		u.Algorithm = kind.algorithm
+		h.Set("x-amz-checksum-algorithm", kind.name)
+		h.Set("x-amz-checksum-type", checksumType(sumType))
+	}
+	for _, f := range r.Header {
+		if string(f.Name) != x.g.o.MetadataHeader {
+			u.Header = append(u.Header, state.Header{Name: string(f.Name), Value: string(f.Value)})
+		}
+	}
+	if err := x.g.o.Uploads.CreateUpload(x.context, u); err != nil {
+		return recordError(err)
+	}
+	x.showEncryption()
+	return x.answerXML(&struct {
+		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Bucket, Key, UploadId string   //nolint:revive // S3's spelling
+	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
+}
+
+// uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds
+// CRC64NVME over the whole object.
+func (x *exchange) uploadChecksum() (*checksumKind, crypto.ChecksumType, error) {
+	name, wanted := x.headerValue("x-amz-checksum-algorithm"), x.headerValue("x-amz-checksum-type")
+	if name == "" {
+		if wanted != "" {
+			return nil, 0, refusal("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+		}
+		return nil, crypto.FullObject, nil
+	}
+	kind := checksumByName(strings.ToUpper(name))
+	if kind == nil {
+		return nil, 0, refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+	}
+	mismatch := func() error {
+		return refusal("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.name)+" checksum algorithm.")
+	}
+	switch wanted {
+	case "":
+		if kind.composite {
+			return kind, crypto.Composite, nil
+		}
+		return kind, crypto.FullObject, nil
+	case "COMPOSITE":
+		if !kind.composite {
+			return nil, 0, mismatch()
+		}
+		return kind, crypto.Composite, nil
+	case "FULL_OBJECT":
+		if !kind.full {
+			return nil, 0, mismatch()
+		}
+		return kind, crypto.FullObject, nil
+	}
+	return nil, 0, refusal("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+}
+
+func noSuchUpload(id string) *s3Error {
+	return refusal("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
+}
+
+// An upload is a multipart upload as a request found it.
+type upload struct {
+	*state.Upload
+	envelope *crypto.Envelope
+}
+
+// kind is the checksum that parts are kept with.
+func (u *upload) kind() *checksumKind {
+	if u.Algorithm == 0 {
+		return checksumByAlgorithm(crypto.CRC64NVME)
+	}
+	return checksumByAlgorithm(u.Algorithm)
+}
+
+// findUpload returns the request's upload, in any state; fresh past the cache.
+func (x *exchange) findUpload(fresh bool) (*upload, error) {
+	id, _ := x.query.Get("uploadId")
+	find := x.g.o.Uploads.Upload
+	if fresh {
+		find = x.g.o.Uploads.FreshUpload
+	}
+	record, err := find(x.context, x.record, id)
+	switch {
+	case errors.Is(err, state.ErrNoUpload):
+		return nil, noSuchUpload(id)
+	case err != nil:
+		return nil, recordError(err)
+	case record.Key != x.key:
+		return nil, noSuchUpload(id)
+	}
+	envelope, err := crypto.ParseEnvelope(record.Envelope)
+	if err != nil {
+		return nil, fmt.Errorf("read the envelope of an upload: %w", err)
+	}
+	return &upload{record, envelope}, nil
+}
+
+// openUpload is findUpload for an upload that must still be open. The decision is that of the upload's settings.
+func (x *exchange) openUpload(fresh bool) (*upload, error) {
+	u, err := x.findUpload(fresh)
+	if err != nil {
+		return nil, err
+	}
+	if u.State != state.UploadOpen {
+		return nil, noSuchUpload(u.ID)
+	}
+	return u, x.decideUpload(u)
+}
+
+// decideUpload decides what adds to an upload by the upload's own settings (UP-3), with TLS and permissions as for any
+// write.
+func (x *exchange) decideUpload(u *upload) error {
+	existing := encryptionOf(u.envelope)
+	o := x.g.policyOptions()
+	o.Existing = &existing
+	var refused *policy.Refusal
+	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
+		return refused
+	}
+	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+		return refused
+	}
+	if x.session == nil {
+		return x.permit(x.facts.Kind, x.facts.ARN)
+	}
+	return nil
+}
+
+func (x *exchange) partNumber() (int, error) {
+	v, _ := x.query.Get("partNumber")
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > crypto.MaxParts {
+		return 0, invalidArgument("partNumber", v, "Part number must be an integer between 1 and 10000, inclusive")
+	}
+	return n, nil
+}
+
+// uploadPart carries out UploadPart. A part that the store could take as one that isn't the last goes straight there; a
+// smaller one, and number 10,000, whose place in the store is ours, is stashed in the state bucket. Two requests to
+// the store: the part, and its record before the client gets its 200.
+func uploadPart(x *exchange) error {
+	number, err := x.partNumber()
+	if err != nil {
+		return err
+	}
+	u, err := x.openUpload(false)
+	if err != nil {
+		return err
+	}
+	limit := int64(crypto.MaxPart)
+	if number == lastPart {
+		limit = crypto.MaxPart10000
+	}
+	body, err := x.newBody(limit)
+	if err != nil {
+		return err
+	}
+	if body.check.told && u.Algorithm != 0 && body.check.kind.algorithm != u.Algorithm {
+		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().name)+
+			", actual checksum Type: "+strings.ToLower(body.check.kind.name))
+	}
+	body.check.keep(u.kind())
+	secrets, err := x.unwrap(u.envelope)
+	if err != nil {
+		return err
+	}
+	defer secrets.Wipe()
+	body.start()
+	record, err := x.storePart(u, number, body, &secrets.DataKey)
+	if err != nil {
+		return err
+	}
+	h := &x.ctx.Response.Header
+	h.Set("ETag", clientETag([]byte(record.StoreETag)))
+	if c := record.Checksum(); c != nil && (u.Algorithm != 0 || body.check.told && body.check.own == nil) {
+		h.Set(checksumByAlgorithm(c.Algorithm).header, checksumText(c))
+	}
+	x.showEncryption()
+	return nil
+}
+
+// storePart seals a part's plaintext, stores it, and writes its record.
+func (x *exchange) storePart(u *upload, number int, body source, key *crypto.DataKey) (*crypto.PartRecord, error) {
+	record := &crypto.PartRecord{Number: number, Stashed: number == lastPart || body.size() < crypto.MinPartSize}
+	record.Length, record.Salt = body.size(), crypto.NewSalt()
+	r := &store.Request{Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
+		Query:  store.AppendQuery("partNumber="+strconv.Itoa(number), "uploadId", u.ID),
+		Length: crypto.SealedLength(record.Length),
+		Body: &sealing{body: body, sealer: key.NewSealer(&record.Salt), finished: func(c *crypto.Checksum) {
+			record.SetChecksum(c.Algorithm, c.Value)
+		}},
+	}
+	if record.Stashed {
+		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.g.o.StateBucket, state.StashName(u.Upload, number, record.Salt), ""
+	}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if f.Code == "NoSuchUpload" {
+			return nil, noSuchUpload(u.ID).because(f)
+		}
+		return nil, storeError(f, x.bucket, x.key)
+	}
+	record.StoreETag = unquote(string(a.Get("Etag")))
+	if err := x.g.o.Uploads.AddPart(x.context, u.Upload, record); err != nil {
+		return nil, unavailable(err)
+	}
+	return record, nil
+}
+
+// abortMultipartUpload carries out AbortMultipartUpload. Afterwards nothing of the upload can be completed: the store's
+// upload is gone. Repeated, and after a Complete, it answers 204 as S3 does.
+func abortMultipartUpload(x *exchange) error {
+	u, err := x.findUpload(true)
+	if err != nil {
+		return err
+	}
+	if u.State == state.UploadOpen {
+		if want := x.headerValue("x-amz-if-match-initiated-time"); want != "" {
+			t, err := http.ParseTime(want)
+			if err != nil || !t.Equal(u.Initiated.Truncate(time.Second)) {
+				return preconditionFailed("x-amz-if-match-initiated-time")
+			}
+		}
+		if err := x.abortStore(u); err != nil {
+			return err
+		}
+		if err := x.g.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
+			return unavailable(err)
+		}
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+func (x *exchange) abortStore(u *upload) error {
+	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", u.ID)}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil && f.Code != "NoSuchUpload" {
+		return storeError(f, x.bucket, x.key)
+	}
+	return nil
+}
+
+// newestParts keeps, of each number, the attempt that was accepted last; among attempts that the store's clock can't
+// tell apart, all.
+func newestParts(all []state.Part) map[int][]state.Part {
+	newest := make(map[int][]state.Part, len(all))
+	for _, p := range all {
+		have := newest[p.Number]
+		switch {
+		case len(have) == 0 || p.Accepted.After(have[0].Accepted):
+			newest[p.Number] = []state.Part{p}
+		case p.Accepted.Equal(have[0].Accepted):
+			newest[p.Number] = append(have, p)
+		}
+	}
+	return newest
+}
+
+type listedPart struct {
+	PartNumber        int
+	LastModified      string
+	ETag              string
+	Size              int64
+	ChecksumCRC32     string `xml:",omitempty"`
+	ChecksumCRC32C    string `xml:",omitempty"`
+	ChecksumCRC64NVME string `xml:",omitempty"`
+	ChecksumSHA1      string `xml:",omitempty"`
+	ChecksumSHA256    string `xml:",omitempty"`
+}
+
+// listParts carries out ListParts from the records.
+func listParts(x *exchange) error {
+	u, err := x.findUpload(true)
+	if err != nil {
+		return err
+	}
+	if u.State != state.UploadOpen {
+		return noSuchUpload(u.ID)
+	}
+	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
+	if err != nil {
+		return recordError(err)
+	}
+	newest := newestParts(all)
+	numbers := make([]int, 0, len(newest))
+	marker := x.count("part-number-marker", crypto.MaxParts)
+	if _, ok := x.query.Get("part-number-marker"); !ok {
+		marker = 0
+	}
+	for n := range newest {
+		if n > marker {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	limit := x.count("max-parts", 1000)
+	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	out := struct {
+		XMLName               xml.Name `xml:"ListPartsResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Bucket, Key, UploadId string   //nolint:revive // S3's spelling
+		Initiator, Owner      *listedOwner
+		StorageClass          string
+		PartNumberMarker      int
+		NextPartNumberMarker  int
+		MaxParts              int
+		IsTruncated           bool
+		ChecksumAlgorithm     string `xml:",omitempty"`
+		ChecksumType          string `xml:",omitempty"`
+		Part                  []listedPart
+	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit}
+	if u.Algorithm != 0 {
+		out.ChecksumAlgorithm, out.ChecksumType = u.kind().name, checksumType(u.Type)
+	}
+	for _, n := range numbers[:min(len(numbers), limit)] {
+		p := &newest[n][len(newest[n])-1]
+		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: clientETag([]byte(p.StoreETag)), Size: p.Length}
+		if u.Algorithm != 0 {
+			entry.setChecksum(p.Checksum())
+		}
+		out.Part = append(out.Part, entry)
+		out.NextPartNumberMarker = n
+	}
+	return x.answerXML(&out)
+}
+
+func (e *listedPart) setChecksum(c *crypto.Checksum) {
+	if c == nil {
+		return
+	}
+	*map[crypto.Algorithm]*string{crypto.CRC32: &e.ChecksumCRC32, crypto.CRC32C: &e.ChecksumCRC32C, crypto.CRC64NVME: &e.ChecksumCRC64NVME,
+		crypto.SHA1: &e.ChecksumSHA1, crypto.SHA256: &e.ChecksumSHA256}[c.Algorithm] = checksumText(c)
+}
+
+type listedUpload struct {
+	Key               string
+	UploadId          string //nolint:revive // S3's spelling
+	Initiator, Owner  *listedOwner
+	StorageClass      string
+	Initiated         string
+	ChecksumAlgorithm string `xml:",omitempty"`
+	ChecksumType      string `xml:",omitempty"`
+}
+
+// listMultipartUploads carries out ListMultipartUploads from the records; it costs requests for each open upload of the
+// bucket. Markers are keys, in order; in directory buckets key-marker is opaque to clients.
+func listMultipartUploads(x *exchange) error {
+	prefix, _ := x.query.Get("prefix")
+	delimiter, _ := x.query.Get("delimiter")
+	encoding, _ := x.query.Get("encoding-type")
+	keyMarker, _ := x.query.Get("key-marker")
+	idMarker, _ := x.query.Get("upload-id-marker")
+	var uploads []*state.Upload
+	err := x.g.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
+		if strings.HasPrefix(u.Key, prefix) {
+			uploads = append(uploads, u)
+		}
+		return true
+	})
+	if err != nil {
+		return recordError(err)
+	}
+	slices.SortFunc(uploads, func(a, b *state.Upload) int {
+		if c := strings.Compare(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	limit := x.count("max-uploads", 1000)
+	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	out := struct {
+		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
+		Xmlns              string   `xml:"xmlns,attr"`
+		Bucket             string
+		KeyMarker          string
+		UploadIdMarker     string `xml:",omitempty"` //nolint:revive // S3's spelling
+		NextKeyMarker      string `xml:",omitempty"`
+		NextUploadIdMarker string `xml:",omitempty"` //nolint:revive // S3's spelling
+		Prefix             string
+		Delimiter          string `xml:",omitempty"`
+		EncodingType       string `xml:",omitempty"`
+		MaxUploads         int
+		IsTruncated        bool
+		Upload             []listedUpload
+		CommonPrefixes     []listedPrefix
+	}{Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
+		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit}
+	directory := x.facts.Kind == policy.Directory
+	marker := func(u *state.Upload) string {
+		if directory { // one opaque marker: key and id
+			return u.Key + "\n" + u.ID
+		}
+		return u.Key
+	}
+	folded := ""
+	count := 0
+	for _, u := range uploads {
+		switch {
+		case directory && keyMarker != "" && marker(u) <= keyMarker,
+			!directory && keyMarker != "" && (u.Key < keyMarker || u.Key == keyMarker && (idMarker == "" || u.ID <= idMarker)):
+			continue
+		}
+		common := ""
+		if delimiter != "" {
+			if i := strings.Index(u.Key[len(prefix):], delimiter); i >= 0 {
+				common = u.Key[:len(prefix)+i+len(delimiter)]
+			}
+		}
+		if common != "" && common == folded {
+			out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+			continue
+		}
+		if count == limit {
+			out.IsTruncated = true
+			break
+		}
+		count++
+		folded = common
+		out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+		if common != "" {
+			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{encodeName(common, encoding)})
+			continue
+		}
+		entry := listedUpload{Key: encodeName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z")}
+		if u.Algorithm != 0 {
+			entry.ChecksumAlgorithm, entry.ChecksumType = checksumByAlgorithm(u.Algorithm).name, checksumType(u.Type)
+		}
+		out.Upload = append(out.Upload, entry)
+	}
+	if !out.IsTruncated {
+		out.NextKeyMarker, out.NextUploadIdMarker = "", ""
+	}
+	if directory {
+		out.NextUploadIdMarker = ""
+	}
+	out.NextKeyMarker = encodeName(out.NextKeyMarker, encoding)
+	return x.answerXML(&out)
+}
