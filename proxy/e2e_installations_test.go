@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"sealfront/crypto/localkms"
+)
+
+// An installation is the program over a store and a key service. start skips the test when a program is missing.
+type installation struct {
+	name  string
+	start func(t *testing.T) *program
+}
+
+var installations = []installation{
+	{"everything embedded", func(t *testing.T) *program { return startEmbedded(t, t.TempDir()) }},
+	{"versitygw and KMS of moto", func(t *testing.T) *program { return startOn(t, startVersitygw(t), startMoto(t)) }},
+	{"MinIO and localkms", func(t *testing.T) *program { return startOn(t, startMinIO(t), startLocalKMS(t)) }},
+}
+
+// A service is a store or key service that the program is configured with.
+type service struct{ endpoint, accessKey, secretKey string }
+
+// programPath finds a program in PATH or below $SEALFRONT_TOOLS. Where it is missing the test is skipped, or fails when
+// SEALFRONT_E2E=require.
+func programPath(t testing.TB, name string) string {
+	t.Helper()
+	if tools := os.Getenv("SEALFRONT_TOOLS"); tools != "" {
+		if path, err := exec.LookPath(filepath.Join(tools, "bin", name)); err == nil {
+			return path
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is neither in PATH nor in $SEALFRONT_TOOLS/bin")
+	}
+	return path
+}
+
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("SEALFRONT_E2E") == "require" {
+		t.Fatal(what)
+	}
+	t.Skip(what + "; .ci/run installs it")
+}
+
+// startServer runs a server until the test ends and waits until it accepts connections.
+func startServer(t *testing.T, address string, env []string, path string, args ...string) {
+	t.Helper()
+	log := &lockedBuffer{}
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Dir = t.TempDir()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	})
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatalf("%s ended:\n%s", filepath.Base(path), log)
+		case <-deadline:
+			t.Fatalf("%s did not listen on %s in time:\n%s", filepath.Base(path), address, log)
+		case <-tick.C:
+		}
+	}
+}
+
+// loopback finds a free port; the servers can't be told to choose one.
+func loopback(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+func startVersitygw(t *testing.T) service {
+	t.Helper()
+	path := programPath(t, "versitygw")
+	s := service{"http://" + loopback(t), "store", "store-secret"}
+	address := strings.TrimPrefix(s.endpoint, "http://")
+	startServer(t, address, nil, path, "--port", address, "--access", s.accessKey, "--secret", s.secretKey, "--quiet", "posix", t.TempDir())
+	return s
+}
+
+func startMinIO(t *testing.T) service {
+	t.Helper()
+	path := programPath(t, "minio")
+	s := service{"http://" + loopback(t), "store", "store-secret"}
+	address := strings.TrimPrefix(s.endpoint, "http://")
+	startServer(t, address, []string{"MINIO_ROOT_USER=" + s.accessKey, "MINIO_ROOT_PASSWORD=" + s.secretKey, "MINIO_BROWSER=off"},
+		path, "server", "--quiet", "--address", address, t.TempDir())
+	return s
+}
+
+func startMoto(t *testing.T) service {
+	t.Helper()
+	python := programPath(t, "python3")
+	if err := exec.Command(python, "-c", "import moto.server").Run(); err != nil {
+		missing(t, "python3 has no moto with its server")
+	}
+	s := service{"http://" + loopback(t), "kms", "kms-secret"}
+	host, port, _ := net.SplitHostPort(strings.TrimPrefix(s.endpoint, "http://"))
+	startServer(t, net.JoinHostPort(host, port), nil, python, "-m", "moto.server", "-H", host, "-p", port)
+	return s
+}
+
+func startLocalKMS(t *testing.T) service {
+	t.Helper()
+	s := service{accessKey: "kms", secretKey: "kms-secret"}
+	local, err := localkms.New(localkms.Options{
+		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012",
+		Credentials: func(id string) (string, bool) { return s.secretKey, id == s.accessKey },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- local.Serve(ctx, ln) }()
+	t.Cleanup(func() { stop(); <-served })
+	s.endpoint = "http://" + ln.Addr().String()
+	return s
+}
+
+// createKey makes a KMS key as its owner would.
+func (s *service) createKey(t *testing.T) string {
+	t.Helper()
+	client := kms.New(kms.Options{
+		Region: "us-west-2", BaseEndpoint: &s.endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.accessKey, s.secretKey, ""),
+	})
+	out, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(out.KeyMetadata.Arn)
+}
+
+// startOn starts the program with a configuration file, and adds to its environment what an operator would hand to
+// clients: credentials, the certificate authority, a KMS key.
+func startOn(t *testing.T, store, keys service) *program {
+	t.Helper()
+	dir := t.TempDir()
+	ca := writeCertificates(t, dir)
+	serviceKey, bucketKey := keys.createKey(t), keys.createKey(t)
+	text := fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+tls: {cert: server.pem, key: server.key}
+domains: [localhost]
+store: {endpoint: %q, access_key: %q, secret_key: %q}
+kms: {endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
+identities:
+  - name: app
+    access_key: AKIAIOSFODNN7EXAMPLE
+    secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+    policy: [{effect: Allow, action: ["s3express:*", "s3:*", "kms:*"], resource: ["*"]}]
+`, store.endpoint, store.accessKey, store.secretKey, keys.endpoint, keys.accessKey, keys.secretKey, serviceKey)
+	file := filepath.Join(dir, "sealfront.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startProgram(t, "serve", "--config", file)
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": ca, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+		"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2", "SEALFRONT_KMS_KEY": bucketKey,
+	} {
+		p.env[name] = value
+	}
+	return p
+}
+
+// writeCertificates makes server.pem and server.key in dir, and returns the file of the authority that signed them.
+func writeCertificates(t *testing.T, dir string) string {
+	t.Helper()
+	ca, err := openAuthority(&dataDir{path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := ca.issue("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writePair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"), asECDSA(t, certificate.PrivateKey), certificate.Certificate...); err != nil {
+		t.Fatal(err)
+	}
+	return ca.file
+}
