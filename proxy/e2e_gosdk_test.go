@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 )
 
 func journeyOfGoSDK(t *testing.T, j *journey) {
@@ -80,8 +78,8 @@ func journeyOfGoSDK(t *testing.T, j *journey) {
 		o.Credentials = credentials.NewStaticCredentialsProvider(j.p.env["AWS_ACCESS_KEY_ID"], "wrong", "")
 	})
 	_, err = stranger.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &j.bucket})
-	var refused smithy.APIError
-	if !errors.As(err, &refused) || refused.ErrorCode() != "SignatureDoesNotMatch" || !strings.Contains(err.Error(), "StatusCode: 403") {
+	// The SDK hides a failed CreateSession's error in a text.
+	if err == nil || !strings.Contains(err.Error(), "StatusCode: 403") || !strings.Contains(err.Error(), "SignatureDoesNotMatch") {
 		t.Errorf("with a wrong secret: %v", err)
 	}
 	_, err = client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &j.bucket})
