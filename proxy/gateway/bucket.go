@@ -115,8 +115,16 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string)
 	return nil
 }
 
-// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty.
+// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the
+// records whether uploads are in progress.
 func deleteBucket(x *exchange) error {
+	inProgress := false
+	if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		return recordError(err)
+	}
+	if inProgress {
+		return refusal("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
+	}
 	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {

@@ -209,6 +209,7 @@ type opened struct {
 	length  int64
 	layout  *crypto.Layout  // nil for an empty object
 	trailer *crypto.Trailer // nil as long as nothing needed it
+	known   *knownLayout    // of an object of several parts
 }
 
 // open opens an object's envelope and finds its layout; for an object of several parts that takes its trailer.
@@ -235,12 +236,37 @@ func (x *exchange) open(s *sealed) (o *opened, err error) {
 	case !s.envelope.Multipart:
 		o.layout = crypto.SinglePart(o.length, s.envelope.PartSalt)
 	default:
+		if o.known, err = x.knownLayout(o); err != nil {
+			return nil, err
+		}
+		o.layout = o.known.layout
+	}
+	return o, nil
+}
+
+// knownLayout finds the layout of an object of several parts: in the cache, else in its trailer. Requests for one
+// object at the same time, as transfer managers send them, share a load.
+func (x *exchange) knownLayout(o *opened) (*knownLayout, error) {
+	name := x.layoutName()
+	if k := x.g.layouts.get(name); k != nil && k.etag == o.etag && k.objectID == o.envelope.ObjectID && k.total == o.total {
+		return k, nil
+	}
+	v, err, _ := x.g.loads.Do(name+"\n"+o.etag+"\n"+string(o.envelope.ObjectID[:]), func() (any, error) {
 		if err := x.loadTrailer(o); err != nil {
 			return nil, err
 		}
-		o.layout = o.trailer.Layout()
+		k := &knownLayout{etag: o.etag, objectID: o.envelope.ObjectID, total: o.total, layout: o.trailer.Layout(), checksum: o.trailer.Checksum}
+		x.g.layouts.put(name, k)
+		return k, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	return o, nil
+	k := v.(*knownLayout)
+	if k.total != o.total {
+		return nil, errReplaced
+	}
+	return k, nil
 }
 
 // loadTrailer reads and opens the object's trailer, from the same version of the object as the envelope.
@@ -295,7 +321,10 @@ var errReplaced = unavailable(errors.New("the object was replaced while it was r
 // showChecksum shows the object's checksum: from the envelope, else from the trailer.
 func (x *exchange) showChecksum(o *opened) error {
 	c := o.secrets.Checksum
-	if c == nil && o.length > 0 {
+	parts := 1
+	if o.known != nil {
+		c, parts = o.known.checksum, o.known.layout.Parts()
+	} else if c == nil && o.length > 0 {
 		if o.trailer == nil {
 			if !x.g.o.ChecksumOnGet && x.operation == policy.GetObject {
 				return nil
@@ -310,8 +339,8 @@ func (x *exchange) showChecksum(o *opened) error {
 		return nil
 	}
 	value := checksumText(c)
-	if c.Type == crypto.Composite && o.trailer != nil {
-		value += "-" + strconv.Itoa(len(o.trailer.Parts))
+	if c.Type == crypto.Composite {
+		value += "-" + strconv.Itoa(parts)
 	}
 	h := &x.ctx.Response.Header
 	h.Set(checksumByAlgorithm(c.Algorithm).header, value)
@@ -343,7 +372,8 @@ func getOnce(x *exchange) error {
 	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
 	x.setReadConditions(r)
 	wanted, ranged := parseRange(x.headerValue("range"))
-	if ranged && (wanted.suffix || x.headerValue("if-range") != "") {
+	known := x.g.layouts.get(x.layoutName())
+	if ranged && (wanted.suffix && known == nil || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range counts, only the object's metadata tells.
 		a, s, err := x.lookAt(x.setReadConditions)
 		if err != nil {
@@ -365,7 +395,19 @@ func getOnce(x *exchange) error {
 		r.Header = nil
 		r.Set("If-Match", s.etag)
 	}
-	if ranged {
+	if ranged && known != nil && len(r.Header) == 0 {
+		first, last, ok := wanted.resolve(known.layout.Length())
+		if ok {
+			span, err := known.layout.Span(first, last)
+			if err != nil {
+				return err
+			}
+			r.Set("Range", spanRange(span))
+			r.Set("If-Match", known.etag)
+		} else {
+			r.Set("Range", wanted.storeRange())
+		}
+	} else if ranged {
 		r.Set("Range", wanted.storeRange())
 	}
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -383,6 +425,7 @@ func getOnce(x *exchange) error {
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") == "":
+			x.g.layouts.drop(x.layoutName())
 			return errReplaced // the condition was ours
 		case f.Status == http.StatusNotModified:
 			x.ctx.Response.Header.Set("ETag", clientETag(a.Get("Etag")))
@@ -426,6 +469,9 @@ func getOnce(x *exchange) error {
 	if o.length == 0 {
 		return nil
 	}
+	if a, err = x.cover(a, o, first, last); err != nil {
+		return err
+	}
 	d, err := x.newDownload(a, o, first, last)
 	if err != nil {
 		return err
@@ -438,6 +484,47 @@ func getOnce(x *exchange) error {
 	streaming, x.streaming = true, true
 	x.ctx.Response.SetBodyStream(d, int(last-first+1))
 	return nil
+}
+
+// cover returns an answer that holds the segments of a range: the one there is, or, when an object's parts are not
+// multiples of a segment and the first guess was wrong, another one for the same version of the object.
+func (x *exchange) cover(a *store.Answer, o *opened, first, last int64) (*store.Answer, error) {
+	span, err := o.layout.Span(first, last)
+	if err != nil {
+		return a, err
+	}
+	if (crypto.Span{First: o.first, Last: o.last}).Covers(span) {
+		return a, nil
+	}
+	a.Close()
+	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r.Set("Range", spanRange(span))
+	r.Set("If-Match", o.etag)
+	again, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return a, err
+	}
+	if f := again.Fault(r.Operation); f != nil {
+		again.Close()
+		if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
+			return a, errReplaced
+		}
+		return a, storeError(f, x.bucket, x.key)
+	}
+	s, err := x.readSealed(again)
+	if err == nil && (s.envelope.ObjectID != o.envelope.ObjectID || s.total != o.total) {
+		err = errReplaced
+	}
+	if err != nil {
+		again.Close()
+		return a, err
+	}
+	o.first, o.last = s.first, s.last
+	return again, nil
+}
+
+func spanRange(s crypto.Span) string {
+	return "bytes=" + strconv.FormatInt(s.First, 10) + "-" + strconv.FormatInt(s.Last, 10)
 }
 
 // ifRangeHolds evaluates If-Range, an ETag or a date, against the object as it is.

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,7 @@ type Abilities struct {
 	EmptySegments     bool // keys with "//" or a leading "/" are kept as they are
 	DotSegments       bool // keys with "." or ".." segments are kept as they are
 	KeyBesideChild    bool // "u" and "u/p" can both be objects
+	PartGaps          bool // an upload may be completed of part 10,000 alone, so numbers may have gaps
 }
 
 // String lists what the store lacks.
@@ -53,6 +56,7 @@ func (a Abilities) String() string {
 //	2,000 bytes of metadata                    the envelope beside the client's metadata
 //	a//b, /b, a/./b, a/../b                    such keys are refused on stores that fold them
 //	u and u/p                                  such a store's error is translated for the client
+//	Complete of part 10,000 alone              where the end of a multipart object goes
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	var salt [8]byte
 	rand.Read(salt[:]) //nolint:errcheck // never fails since Go 1.24
@@ -70,6 +74,7 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"empty segments", p.emptySegments, &a.EmptySegments},
 		{"dot segments", p.dotSegments, &a.DotSegments},
 		{"key beside child", p.keyBesideChild, &a.KeyBesideChild},
+		{"part numbers", p.partGaps, &a.PartGaps},
 	} {
 		ok, err := try.do(ctx)
 		if err != nil {
@@ -242,6 +247,41 @@ func (p *probe) keyBesideChild(ctx context.Context) (bool, error) {
 }
 
 var errCut = errors.New("the probe's body is cut off")
+
+func (p *probe) partGaps(ctx context.Context) (bool, error) {
+	name := p.prefix + "/parts"
+	p.made = append(p.made, name)
+	a, err := p.objects.do(ctx, &Request{Operation: "CreateMultipartUpload", Method: "POST", Key: name, Query: "uploads="})
+	if err != nil {
+		return refusedToo(err)
+	}
+	body, err := a.Bytes(maxFaultBody)
+	a.Close()
+	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	if err != nil || xml.Unmarshal(body, &created) != nil || created.UploadId == "" {
+		return false, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
+	}
+	query := AppendQuery("", "uploadId", created.UploadId)
+	a, err = p.objects.do(ctx, &Request{Operation: "UploadPart", Method: "PUT", Key: name, Query: "partNumber=10000&" + query, Bytes: []byte("1")})
+	if err == nil {
+		etag := string(a.Get("Etag"))
+		a.Close()
+		var list bytes.Buffer
+		list.WriteString("<CompleteMultipartUpload><Part><PartNumber>10000</PartNumber><ETag>")
+		_ = xml.EscapeText(&list, []byte(etag))
+		list.WriteString("</ETag></Part></CompleteMultipartUpload>")
+		a, err = p.objects.do(ctx, &Request{Operation: "CompleteMultipartUpload", Method: "POST", Key: name, Query: query, Bytes: list.Bytes()})
+	}
+	if err == nil {
+		a.Close()
+		got, _, err := p.objects.Get(ctx, name)
+		return err == nil && string(got) == "1", nil
+	}
+	if abort, e := p.objects.do(ctx, &Request{Operation: "AbortMultipartUpload", Method: "DELETE", Key: name, Query: query}); e == nil {
+		abort.Close()
+	}
+	return refusedToo(err)
+}
 
 // cutBody is the probe's body of this length that breaks off half-way.
 type cutBody int64

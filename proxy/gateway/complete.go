@@ -1,0 +1,560 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// maxCompleteDocument bounds the body of CompleteMultipartUpload: 10,000 parts with SHA-256 are 1.9 MB.
+const maxCompleteDocument = 4 << 20
+
+// A namedPart is one entry of a client's list of parts.
+type namedPart struct {
+	number   int
+	etag     string // unquoted, as the client has it
+	checksum string // base64, of the algorithm below; "" when none was given
+	kind     *checksumKind
+}
+
+// completeMultipartUpload carries out CompleteMultipartUpload.
+//
+//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part ─▶ store's Complete
+//	                                                                                └─▶ HEAD: is it our object? ─▶ 200
+//
+// Until the store's Complete nothing is visible and nothing is lost; after it the object is whole and needs nothing of
+// ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
+// answer may be lost. Only an object that carries the upload's object id is a success (L3).
+//
+// Requests to the store, for N parts: the record, ⌈N/1000⌉ listings of part records, the stash if there is one, the
+// last part, Complete, HEAD, then a deletion a part record and the record twice.
+func completeMultipartUpload(x *exchange) error {
+	parts, list, err := x.readPartList()
+	if err != nil {
+		return err
+	}
+	u, err := x.findUpload(true)
+	if err != nil {
+		return err
+	}
+	switch u.State {
+	case state.UploadCompleted:
+		return x.completedBefore(u, list)
+	case state.UploadAborted:
+		return noSuchUpload(u.ID)
+	}
+	if err := x.decideUpload(u); err != nil {
+		return err
+	}
+	c := &completion{x: x, u: u, list: list}
+	if err := c.match(parts); err != nil {
+		// An earlier Complete may have got through and its records be gone.
+		if etag, ours := c.visible(); ours {
+			return c.finish(etag)
+		}
+		return err
+	}
+	if err := c.sum(); err != nil {
+		return err
+	}
+	secrets, err := x.unwrap(u.envelope)
+	if err != nil {
+		return err
+	}
+	defer secrets.Wipe()
+	if c.trailer.Length == 0 {
+		return c.completeEmpty(&secrets)
+	}
+	etag, err := c.assemble(&secrets.DataKey)
+	if err != nil {
+		return err
+	}
+	return c.finish(etag)
+}
+
+// readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
+func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
+	body, err := x.newBody(maxCompleteDocument)
+	if err != nil {
+		var e *s3Error
+		if errors.As(err, &e) && e.code == "EntityTooLarge" {
+			return nil, nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.Itoa(maxCompleteDocument))
+		}
+		return nil, nil, err
+	}
+	// x-amz-checksum-* headers of this operation are about the object, not about this document.
+	body.check.want, body.check.told = nil, false
+	body.start()
+	d := xml.NewDecoder(body)
+	malformed := func(err error) error {
+		var e *s3Error
+		if errors.As(err, &e) {
+			return err
+		}
+		return malformedXML(err)
+	}
+	root := false
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, nil, malformed(err)
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if !root {
+			if start.Name.Local != "CompleteMultipartUpload" {
+				return nil, nil, malformedXML(fmt.Errorf("the document is a %s", start.Name.Local))
+			}
+			root = true
+			continue
+		}
+		if start.Name.Local != "Part" {
+			if err := d.Skip(); err != nil {
+				return nil, nil, malformed(err)
+			}
+			continue
+		}
+		if len(parts) == crypto.MaxParts {
+			return nil, nil, malformedXML(errors.New("more than 10,000 parts"))
+		}
+		var p struct {
+			PartNumber                                                                     int
+			ETag                                                                           string
+			ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 string
+		}
+		if err := d.DecodeElement(&p, &start); err != nil {
+			return nil, nil, malformed(err)
+		}
+		named := namedPart{number: p.PartNumber, etag: unquote(p.ETag)}
+		for i, sum := range [...]string{p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256} {
+			if sum != "" {
+				named.checksum, named.kind = sum, &checksumKinds[i]
+			}
+		}
+		parts = append(parts, named)
+	}
+	if _, err := body.finish(); err != nil {
+		return nil, nil, err
+	}
+	if !root {
+		return nil, nil, malformedXML(errors.New("the document is empty"))
+	}
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d %s\n", p.number, p.etag)
+	}
+	return parts, h.Sum(nil), x.checkOrder(parts)
+}
+
+// checkOrder is what can be told from the list alone: section 6.6.
+func (x *exchange) checkOrder(parts []namedPart) error {
+	id, _ := x.query.Get("uploadId")
+	if len(parts) == 0 {
+		return refusal("InvalidRequest", "You must specify at least one part")
+	}
+	consecutive := x.facts.Kind == policy.Directory
+	for i, p := range parts {
+		switch {
+		case p.number < 1 || p.number > crypto.MaxParts:
+			return invalidArgument("partNumber", strconv.Itoa(p.number), "Part number must be an integer between 1 and 10000, inclusive")
+		case i > 0 && p.number <= parts[i-1].number:
+			return refusal("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
+		case consecutive && p.number != i+1:
+			return refusal("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
+		}
+	}
+	return nil
+}
+
+// completedBefore answers a repeated Complete: the same again for the same list while the object is unchanged.
+func (x *exchange) completedBefore(u *upload, list []byte) error {
+	c := &completion{x: x, u: u, list: list}
+	if u.Completion == nil || string(u.Completion.List) != string(list) {
+		return noSuchUpload(u.ID)
+	}
+	etag, ours := c.visible()
+	if !ours {
+		return noSuchUpload(u.ID)
+	}
+	if err := x.decideUpload(u); err != nil {
+		return err
+	}
+	return c.answer(etag, u.Completion.Checksum)
+}
+
+// A completion is a CompleteMultipartUpload on its way.
+type completion struct {
+	x     *exchange
+	u     *upload
+	list  []byte
+	parts []state.Part // those of the list, in its order
+	// ambiguous: of some part there are attempts that the store's clock can't tell apart.
+	ambiguous bool
+	trailer   crypto.Trailer
+}
+
+// match finds the record of each named part.
+func (c *completion) match(named []namedPart) error {
+	all, err := c.x.g.o.Uploads.Parts(c.x.context, c.u.Upload)
+	if err != nil {
+		return recordError(err)
+	}
+	newest := newestParts(all)
+	for i, p := range named {
+		at := -1
+		candidates := newest[p.number]
+		for j := range candidates {
+			if unquote(clientETag([]byte(candidates[j].StoreETag))) == p.etag {
+				at = j
+			}
+		}
+		if at < 0 {
+			return refusal("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+				"UploadId", c.u.ID, "PartNumber", strconv.Itoa(p.number), "ETag", p.etag)
+		}
+		c.ambiguous = c.ambiguous || len(candidates) > 1
+		found := candidates[at]
+		if i < len(named)-1 && found.Length < crypto.MinPartSize {
+			return refusal("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
+				"ETag", p.etag, "MinSizeAllowed", strconv.Itoa(crypto.MinPartSize), "PartNumber", strconv.Itoa(p.number), "ProposedSize", strconv.FormatInt(found.Length, 10))
+		}
+		if err := c.checkPart(&p, &found); err != nil {
+			return err
+		}
+		c.parts = append(c.parts, found)
+		c.trailer.Parts = append(c.trailer.Parts, found.Part)
+		c.trailer.Length += found.Length
+	}
+	if want := c.x.headerValue("x-amz-mp-object-size"); want != "" && want != strconv.FormatInt(c.trailer.Length, 10) {
+		return refusal("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want, c.trailer.Length))
+	}
+	return nil
+}
+
+// checkPart compares a named part's checksum with the one it was accepted with.
+func (c *completion) checkPart(p *namedPart, found *state.Part) error {
+	kind := c.u.kind()
+	if p.checksum == "" {
+		if c.u.Algorithm != 0 && c.u.Type == crypto.Composite {
+			return refusal("InvalidRequest", fmt.Sprintf("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
+				strings.ToLower(kind.name), p.number))
+		}
+		return nil
+	}
+	if c.u.Algorithm == 0 && p.kind != kind {
+		return nil // nobody asked for that one to be kept: it was checked when the part came
+	}
+	if p.kind != kind || p.checksum != base64.StdEncoding.EncodeToString(found.Sum[:found.Algorithm.Size()]) {
+		return refusal("BadDigest", fmt.Sprintf("The %s you specified for part %d did not match what we received.", strings.ToLower(p.kind.name), p.number))
+	}
+	return nil
+}
+
+// sum makes the object's checksum from those of its parts and compares it with what the request says.
+func (c *completion) sum() error {
+	kind := c.u.kind()
+	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && c.u.Algorithm != 0 && wanted != checksumType(c.u.Type) {
+		return refusal("InvalidRequest", "The upload was created using the "+checksumType(c.u.Type)+" checksum mode. The complete request must use the same checksum mode.")
+	}
+	sum := &crypto.Checksum{Type: c.u.Type, Algorithm: kind.algorithm}
+	if c.u.Type == crypto.Composite {
+		h := kind.make()
+		for i := range c.parts {
+			h.Write(c.parts[i].Sum[:kind.algorithm.Size()])
+		}
+		sum.Value = h.Sum(nil)
+	} else {
+		sum.Value = c.parts[0].Sum[:kind.algorithm.Size()]
+		for i := 1; i < len(c.parts); i++ {
+			sum.Value = combineCRC(kind.algorithm, sum.Value, c.parts[i].Sum[:kind.algorithm.Size()], c.parts[i].Length)
+		}
+	}
+	c.trailer.Checksum = sum
+	if sent := c.x.headerValue(kind.header); sent != "" {
+		value, _, _ := strings.Cut(sent, "-")
+		if value != base64.StdEncoding.EncodeToString(sum.Value) {
+			return refusal("BadDigest", "The "+strings.ToLower(kind.name)+" you specified did not match the calculated checksum.")
+		}
+	}
+	return nil
+}
+
+// checksumAnswer is the object's checksum as S3 shows it; composite ones say of how many parts.
+func (c *completion) checksumAnswer() string {
+	value := checksumText(c.trailer.Checksum)
+	if c.trailer.Checksum.Type == crypto.Composite {
+		value += "-" + strconv.Itoa(len(c.parts))
+	}
+	return value
+}
+
+// completeAttempts is how often the store's last part is written anew when a concurrent Complete replaced it.
+const completeAttempts = 2
+
+// assemble puts the object's end into the store's last part and completes the store's upload. It returns the store's
+// ETag of the object.
+func (c *completion) assemble(key *crypto.DataKey) (string, error) {
+	x := c.x
+	var err error
+	for range completeAttempts {
+		var tail string
+		if tail, err = c.putTail(key); err == nil {
+			err = c.completeStore(tail)
+		}
+		// The outcome counts, not the answer: it may be lost, or untrue.
+		etag, ours := c.visible()
+		if ours {
+			return etag, nil
+		}
+		var e *s3Error
+		switch {
+		case errors.As(err, &e) && e.code == "InvalidPart" && c.ambiguous:
+			return "", err // attempts that the store's clock couldn't tell apart: the list named the older one
+		case err == nil:
+			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
+		case !errors.As(err, &e) || e.code != "InvalidPart":
+			return "", err
+		}
+	}
+	// The store's last part kept changing under us: another Complete of this upload is at work.
+	return "", refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).because(
+		fmt.Errorf("complete %s/%s: %w", x.bucket, x.key, err))
+}
+
+// tailNumber is the store's part for the object's end: 10,000, or the next one on stores that want no gaps.
+func (c *completion) tailNumber() int {
+	if c.x.g.o.Abilities.PartGaps {
+		return lastPart
+	}
+	last := c.parts[len(c.parts)-1]
+	if last.Stashed {
+		return len(c.parts)
+	}
+	return len(c.parts) + 1
+}
+
+// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
+func (c *completion) putTail(key *crypto.DataKey) (string, error) {
+	x := c.x
+	end, err := key.NewEnd(&c.u.envelope.ObjectID, &c.trailer)
+	if err != nil {
+		return "", err
+	}
+	body := &tailBody{end: end}
+	length := end.Len()
+	last := &c.parts[len(c.parts)-1]
+	if last.Stashed {
+		a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)})
+		if err != nil {
+			return "", err
+		}
+		defer a.Close()
+		if f := a.Fault("GetObject"); f != nil {
+			return "", internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
+		}
+		if a.Length != crypto.SealedLength(last.Length) {
+			return "", x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
+		}
+		body.stash = a
+		length += a.Length
+	}
+	r := &store.Request{Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.u.ID), Length: length, Body: body}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return "", c.storeFault(f)
+	}
+	return string(a.Get("Etag")), nil
+}
+
+// tailBody is what the store's last part holds.
+type tailBody struct {
+	stash io.Reader // sealed bytes of the last part; nil when it is in the store
+	end   io.Reader
+}
+
+// WriteTo streams it.
+func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
+	slab := crypto.GetSlab()
+	defer crypto.PutSlab(slab, 0) // sealed bytes only
+	for _, r := range []io.Reader{t.stash, t.end} {
+		if r == nil {
+			continue
+		}
+		n, err := copyThrough(w, r, slab.Body())
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// completeStore sends the store's Complete. A 200 may carry an error.
+func (c *completion) completeStore(tail string) error {
+	x := c.x
+	var b strings.Builder
+	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3Namespace + `">`)
+	part := func(number int, etag string) {
+		b.WriteString("<Part><PartNumber>" + strconv.Itoa(number) + "</PartNumber><ETag>&quot;")
+		_ = xml.EscapeText(&b, []byte(unquote(etag)))
+		b.WriteString("&quot;</ETag></Part>")
+	}
+	for i := range c.parts {
+		if !c.parts[i].Stashed {
+			part(c.parts[i].Number, c.parts[i].StoreETag)
+		}
+	}
+	part(c.tailNumber(), tail)
+	b.WriteString("</CompleteMultipartUpload>")
+	r := &store.Request{Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("", "uploadId", c.u.ID), Bytes: []byte(b.String())}
+	r.Set("Content-Type", "application/xml")
+	x.setWriteConditions(r)
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return c.storeFault(f)
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return unavailable(err)
+	}
+	var failed struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if xml.Unmarshal(body, &failed) == nil {
+		return c.storeFault(&store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message})
+	}
+	return nil
+}
+
+// storeFault translates the store's refusal of the last part or of Complete.
+func (c *completion) storeFault(f *store.Fault) error {
+	switch {
+	case f.Code == "NoSuchUpload":
+		return noSuchUpload(c.u.ID).because(f)
+	case f.Code == "InvalidPart", f.Code == "InvalidPartOrder":
+		return refusal("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+			"UploadId", c.u.ID).because(f)
+	}
+	return c.x.writeFault(f)
+}
+
+// visible reports whether the object at the upload's key is the one that the upload makes: its envelope carries the
+// upload's object id.
+func (c *completion) visible() (etag string, ours bool) {
+	a, s, err := c.x.lookAt(unconditional)
+	if err != nil {
+		return "", false
+	}
+	a.Close()
+	return s.etag, s.envelope.ObjectID == c.u.envelope.ObjectID
+}
+
+// finish removes the records and answers. What can't be removed now is left to the janitor: the object is there.
+func (c *completion) finish(etag string) error {
+	if c.trailer.Length > 0 {
+		c.x.g.layouts.put(c.x.layoutName(), &knownLayout{etag: etag, objectID: c.u.envelope.ObjectID, total: crypto.StoredLength(c.trailer.Length),
+			layout: c.trailer.Layout(), checksum: c.trailer.Checksum})
+	}
+	checksum := ""
+	if c.trailer.Checksum != nil {
+		checksum = c.checksumAnswer()
+	}
+	done := &state.Completion{List: c.list, ETag: etag, Checksum: checksum, Parts: len(c.parts)}
+	if err := c.x.g.o.Uploads.EndUpload(c.x.context, c.u.Upload, state.UploadCompleted, done); err != nil {
+		c.x.g.log.Warn("the records of a completed upload could not be removed; the janitor will", zap.Error(err))
+	}
+	return c.answer(etag, checksum)
+}
+
+func (c *completion) answer(etag, checksum string) error {
+	x := c.x
+	x.showEncryption()
+	out := struct {
+		XMLName               xml.Name `xml:"CompleteMultipartUploadResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Location, Bucket, Key string
+		ETag                  string
+		ChecksumCRC32         string `xml:",omitempty"`
+		ChecksumCRC32C        string `xml:",omitempty"`
+		ChecksumCRC64NVME     string `xml:",omitempty"`
+		ChecksumSHA1          string `xml:",omitempty"`
+		ChecksumSHA256        string `xml:",omitempty"`
+		ChecksumType          string `xml:",omitempty"`
+	}{Xmlns: s3Namespace, Location: "/" + x.bucket + "/" + x.key, Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
+	if checksum != "" {
+		*map[crypto.Algorithm]*string{crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,
+			crypto.SHA1: &out.ChecksumSHA1, crypto.SHA256: &out.ChecksumSHA256}[c.u.kind().algorithm] = checksum
+		out.ChecksumType = checksumType(c.u.Type)
+	}
+	if x.facts.Kind == policy.Directory {
+		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")
+	}
+	return x.answerXML(&out)
+}
+
+// completeEmpty makes the object of an upload whose parts hold nothing: an empty object is its envelope alone, so it is
+// put, and the store's upload is given up.
+func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
+	x := c.x
+	envelope := *c.u.envelope
+	use, err := x.g.o.Keys.Open(x.context, x.keyRef(encryptionOf(&envelope)), envelope.Blob)
+	if err != nil {
+		return fmt.Errorf("open the bucket key of %s: %w", x.bucket, err)
+	}
+	defer use.Release()
+	envelope.Multipart = false
+	// An object of one part has the checksum of its bytes, whatever the upload's type was.
+	kind := c.u.kind()
+	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: kind.make().Sum(nil)}
+	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
+		return fmt.Errorf("seal the envelope: %w", err)
+	}
+	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key, Bytes: []byte{}}
+	for _, h := range c.u.Header {
+		r.Set(h.Name, h.Value)
+	}
+	r.Set(x.g.o.MetadataHeader, string(envelope.AppendText(nil)))
+	x.setWriteConditions(r)
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return x.writeFault(f)
+	}
+	if err := x.abortStore(c.u); err != nil {
+		x.g.log.Warn("the store's upload could not be aborted; the janitor will", zap.Error(err))
+	}
+	return c.finish(string(a.Get("Etag")))
+}

@@ -1,0 +1,485 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+const mib = 1 << 20
+
+// code returns the S3 error code of an SDK error.
+func code(err error) string {
+	var e smithy.APIError
+	if errors.As(err, &e) {
+		return e.ErrorCode()
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// An uploader drives one multipart upload through a client.
+type uploader struct {
+	t           *testing.T
+	client      *s3.Client
+	bucket, key string
+	id          string
+	mu          sync.Mutex
+	etags       map[int32]string
+	sums        map[int32]*string
+}
+
+func newUploader(t *testing.T, client *s3.Client, bucket, key string) *uploader {
+	t.Helper()
+	out, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, Metadata: map[string]string{"name": "value"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &uploader{t: t, client: client, bucket: bucket, key: key, id: *out.UploadId, etags: make(map[int32]string), sums: make(map[int32]*string)}
+}
+
+func (u *uploader) part(number int32, body []byte) {
+	u.t.Helper()
+	out, err := u.client.UploadPart(u.t.Context(), &s3.UploadPartInput{Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number, Body: bytes.NewReader(body)})
+	if err != nil {
+		u.t.Errorf("part %d: %v", number, err)
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.etags[number], u.sums[number] = *out.ETag, out.ChecksumCRC32
+}
+
+func (u *uploader) list(numbers ...int32) *types.CompletedMultipartUpload {
+	var list types.CompletedMultipartUpload
+	for _, n := range numbers {
+		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(n), ETag: aws.String(u.etags[n]), ChecksumCRC32: u.sums[n]})
+	}
+	return &list
+}
+
+func (u *uploader) complete(numbers ...int32) (*s3.CompleteMultipartUploadOutput, error) {
+	return u.client.CompleteMultipartUpload(u.t.Context(), &s3.CompleteMultipartUploadInput{Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, MultipartUpload: u.list(numbers...)})
+}
+
+func mustRead(t *testing.T, client *s3.Client, bucket, key string, want []byte) *s3.GetObjectOutput {
+	t.Helper()
+	out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatalf("GET %s: %v", key, err)
+	}
+	got, err := io.ReadAll(out.Body)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("GET %s: %d bytes (%x), %v; want %d (%x)", key, len(got), sha256.Sum256(got), err, len(want), sha256.Sum256(want))
+	}
+	return out
+}
+
+func makeBucket(t *testing.T, client *s3.Client, bucket string) string {
+	t.Helper()
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+		t.Fatal(err)
+	}
+	return bucket
+}
+
+func TestMultipartObjectsReadAsOne(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	general := makeBucket(t, client, "general")
+	for _, bucket := range []string{p.env["SEALFRONT_BUCKET"], general} {
+		for name, sizes := range map[string][]int{
+			"one small part":                {100},
+			"one part of the least size":    {5 * mib},
+			"last part small":               {5 * mib, 5 * mib, 1000},
+			"last part large":               {5 * mib, 6 * mib},
+			"odd sizes":                     {5*mib + 1, 5*mib + 65535, 7*mib + 3, 12345},
+			"last part of one segment":      {5 * mib, 65536},
+			"last part of 0 bytes":          {5 * mib, 0},
+			"last part just below the line": {5 * mib, 5*mib - 1},
+		} {
+			t.Run(name+" in "+bucket[:4], func(t *testing.T) {
+				key := "multipart/" + strings.ReplaceAll(name, " ", "-")
+				u := newUploader(t, client, bucket, key)
+				var whole []byte
+				var wait sync.WaitGroup
+				var numbers []int32
+				for i, n := range sizes {
+					body := randomBytes(n)
+					whole = append(whole, body...)
+					numbers = append(numbers, int32(i+1))
+					wait.Go(func() { u.part(int32(i+1), body) })
+				}
+				wait.Wait()
+				done, err := u.complete(numbers...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out := mustRead(t, client, bucket, key, whole)
+				if *out.ETag != *done.ETag || out.Metadata["name"] != "value" || *out.ContentLength != int64(len(whole)) {
+					t.Errorf("ETag %s, want %s; metadata %v; length %d", *out.ETag, *done.ETag, out.Metadata, *out.ContentLength)
+				}
+				if aws.ToString(done.ChecksumCRC32) == "" || aws.ToString(out.ChecksumCRC32) != aws.ToString(done.ChecksumCRC32) {
+					t.Errorf("checksum %q at Complete, %q at GET", aws.ToString(done.ChecksumCRC32), aws.ToString(out.ChecksumCRC32))
+				}
+				head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+				if err != nil || *head.ContentLength != int64(len(whole)) || *head.ETag != *done.ETag {
+					t.Errorf("HEAD: %v", err)
+				}
+				random := rand.New(rand.NewPCG(1, 2))
+				for range 25 {
+					first := random.IntN(len(whole))
+					last := first + random.IntN(min(len(whole)-first, 3*65536))
+					value := fmt.Sprintf("bytes=%d-%d", first, last)
+					part, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: &value})
+					if err != nil {
+						t.Fatalf("%s: %v", value, err)
+					}
+					got, err := io.ReadAll(part.Body)
+					if err != nil || !bytes.Equal(got, whole[first:last+1]) || *part.ContentRange != fmt.Sprintf("bytes %d-%d/%d", first, last, len(whole)) {
+						t.Fatalf("%s of %d: %d bytes, %v, %s", value, len(whole), len(got), err, *part.ContentRange)
+					}
+				}
+				listed, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("multipart/")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range listed.Contents {
+					if *o.Key == key && (*o.Size != int64(len(whole)) || *o.ETag != *done.ETag) {
+						t.Errorf("listed with %d bytes and ETag %s", *o.Size, *o.ETag)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket, key := p.client(t), p.env["SEALFRONT_BUCKET"], "folder/empty"
+	u := newUploader(t, client, bucket, key)
+	u.part(1, nil)
+	if _, err := u.complete(1); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRead(t, client, bucket, key, nil); out.Metadata["name"] != "value" {
+		t.Errorf("metadata %v", out.Metadata)
+	}
+}
+
+// L1: general purpose buckets may complete any ascending numbers; directory buckets only consecutive ones.
+func TestL1PartNumbersWithGaps(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	general := makeBucket(t, client, "general")
+	a, b, c := randomBytes(5*mib), randomBytes(5*mib+7), randomBytes(9)
+	u := newUploader(t, client, general, "gaps")
+	u.part(7, b)
+	u.part(1, a)
+	u.part(10000, c)
+	if _, err := u.complete(1, 7, 10000); err != nil {
+		t.Fatal(err)
+	}
+	mustRead(t, client, general, "gaps", bytes.Join([][]byte{a, b, c}, nil))
+	u = newUploader(t, client, p.env["SEALFRONT_BUCKET"], "gaps")
+	u.part(1, a)
+	u.part(3, b)
+	if _, err := u.complete(1, 3); code(err) != "InvalidPartOrder" {
+		t.Errorf("a gap in a directory bucket: %v", err)
+	}
+	if _, err := u.complete(1); err != nil {
+		t.Errorf("after the refused Complete: %v", err)
+	}
+}
+
+func TestPart10000OfFullSize(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	general := makeBucket(t, client, "general")
+	a, b := randomBytes(5*mib), randomBytes(8*mib+1)
+	u := newUploader(t, client, general, "last")
+	u.part(9999, a)
+	u.part(10000, b)
+	if _, err := u.complete(9999, 10000); err != nil {
+		t.Fatal(err)
+	}
+	mustRead(t, client, general, "last", append(a, b...))
+}
+
+// Trap 1 and W11: a part sent again with other bytes, also across the line between store and stash.
+func TestW11TheNewestAttemptOfAPartCounts(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	first := randomBytes(5 * mib)
+	for name, attempts := range map[string][][]byte{
+		"store-store": {randomBytes(5 * mib), randomBytes(5*mib + 1)},
+		"stash-stash": {[]byte("one"), []byte("another")},
+		"stash-store": {[]byte("one"), randomBytes(5*mib + 2)},
+		"store-stash": {randomBytes(5*mib + 3), []byte("one")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUploader(t, client, bucket, name)
+			u.part(1, first)
+			u.part(2, attempts[0])
+			old := u.etags[2]
+			accepted := func() time.Time {
+				parts, err := client.ListParts(t.Context(), &s3.ListPartsInput{Bucket: &bucket, Key: &name, UploadId: &u.id})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return *parts.Parts[1].LastModified
+			}
+			// The store's clock has a resolution of its own: attempts within it can't be told apart.
+			for before := accepted(); !accepted().After(before); {
+				u.part(2, attempts[1])
+			}
+			fresh := u.etags[2]
+			if old != fresh {
+				u.etags[2] = old
+				sum := u.sums[2]
+				u.sums[2] = nil
+				if _, err := u.complete(1, 2); code(err) != "InvalidPart" && code(err) != "InvalidRequest" {
+					t.Errorf("Complete with the older attempt: %v, want InvalidPart", err)
+				}
+				u.sums[2] = sum
+			}
+			u.etags[2] = fresh
+			if _, err := u.complete(1, 2); err != nil {
+				t.Fatal(err)
+			}
+			mustRead(t, client, bucket, name, append(bytes.Clone(first), attempts[1]...))
+		})
+	}
+}
+
+func TestCompleteRefusals(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, client, bucket, "key")
+	u.part(1, randomBytes(5*mib))
+	u.part(2, []byte("small"))
+	u.part(3, []byte("last"))
+	ctx := t.Context()
+	complete := func(change func(*s3.CompleteMultipartUploadInput)) string {
+		in := &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, MultipartUpload: u.list(1, 2)}
+		change(in)
+		_, err := client.CompleteMultipartUpload(ctx, in)
+		return code(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*s3.CompleteMultipartUploadInput)
+		want   string
+	}{
+		"a small part before the last": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(1, 2, 3) }, "EntityTooSmall"},
+		"descending":                   {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(2, 1) }, "InvalidPartOrder"},
+		"an unknown part":              {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[1].ETag = aws.String("nothing") }, "InvalidPart"},
+		"no parts":                     {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = &types.CompletedMultipartUpload{} }, "InvalidRequest"},
+		"an unknown upload":            {func(in *s3.CompleteMultipartUploadInput) { in.UploadId = aws.String("nothing") }, "NoSuchUpload"},
+		"another key's upload":         {func(in *s3.CompleteMultipartUploadInput) { in.Key = aws.String("other") }, "NoSuchUpload"},
+		"a wrong total size":           {func(in *s3.CompleteMultipartUploadInput) { in.MpuObjectSize = aws.Int64(5) }, "InvalidRequest"},
+		"a wrong part checksum": {func(in *s3.CompleteMultipartUploadInput) {
+			in.MultipartUpload.Parts[0].ChecksumCRC32 = aws.String("AAAAAA==")
+		}, "BadDigest"},
+		"a missing part checksum": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[0].ChecksumCRC32 = nil }, "InvalidRequest"},
+		"a wrong object checksum": {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==") }, "BadDigest"},
+		"another checksum type":   {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumType = types.ChecksumTypeFullObject }, "InvalidRequest"},
+		"a condition that fails":  {func(in *s3.CompleteMultipartUploadInput) { in.IfMatch = aws.String("sf-nothing") }, "NoSuchKey"},
+	} {
+		if got := complete(c.change); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	p.mustNotExist(bucket, "key")
+	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "" {
+		t.Errorf("after all refusals: %s", got)
+	}
+	// W10: the same list again is answered, another is not.
+	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "" {
+		t.Errorf("repeated: %s", got)
+	}
+	if got := complete(func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(1) }); got != "NoSuchUpload" {
+		t.Errorf("repeated with another list: %s", got)
+	}
+	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}); err != nil {
+		t.Errorf("Abort after Complete: %v", err)
+	}
+	mustRead(t, client, bucket, "key", append(randomBytes(5*mib), "small"...))
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("new")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "NoSuchUpload" {
+		t.Errorf("repeated after an overwrite: %s", got)
+	}
+}
+
+func TestAbortedUploadIsGone(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket, ctx := p.client(t), p.env["SEALFRONT_BUCKET"], t.Context()
+	u := newUploader(t, client, bucket, "key")
+	u.part(1, randomBytes(5*mib))
+	u.part(2, []byte("stashed"))
+	uploads, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
+	if err != nil || len(uploads.Uploads) != 1 || *uploads.Uploads[0].UploadId != u.id || *uploads.Uploads[0].Key != "key" {
+		t.Errorf("ListMultipartUploads: %+v, %v", uploads, err)
+	}
+	abort := &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}
+	for range 2 {
+		if _, err := client.AbortMultipartUpload(ctx, abort); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// L3: the store answers 200 to the Complete of an aborted upload when the key holds an object.
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("kept")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.complete(1, 2); code(err) != "NoSuchUpload" {
+		t.Errorf("Complete after Abort: %v", err)
+	}
+	if _, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, PartNumber: aws.Int32(1), Body: strings.NewReader("x")}); code(err) != "NoSuchUpload" {
+		t.Errorf("UploadPart after Abort: %v", err)
+	}
+	if _, err := client.ListParts(ctx, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}); code(err) != "NoSuchUpload" {
+		t.Errorf("ListParts after Abort: %v", err)
+	}
+	mustRead(t, client, bucket, "key", []byte("kept"))
+}
+
+func TestListPartsPages(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, client, bucket, "key")
+	for n := int32(1); n <= 7; n++ {
+		u.part(n, []byte("part "+strconv.Itoa(int(n))))
+	}
+	var seen []string
+	pages := s3.NewListPartsPaginator(client, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, MaxParts: aws.Int32(3)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range page.Parts {
+			seen = append(seen, fmt.Sprint(*part.PartNumber, " ", *part.Size, " ", *part.ETag == u.etags[*part.PartNumber], " ", *part.ChecksumCRC32 == *u.sums[*part.PartNumber]))
+		}
+	}
+	if fmt.Sprint(seen) != "[1 6 true true 2 6 true true 3 6 true true 4 6 true true 5 6 true true 6 6 true true 7 6 true true]" {
+		t.Errorf("seen %v", seen)
+	}
+}
+
+// Invariant 5: an upload goes on after its replica was killed and another one started.
+func TestUploadSurvivesAKilledReplica(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	bucket, a, b := p.env["SEALFRONT_BUCKET"], randomBytes(5*mib), []byte("the end")
+	u := newUploader(t, p.client(t), bucket, "key")
+	u.part(1, a)
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	p.wait()
+	p = startEmbedded(t, dir)
+	u.client = p.client(t)
+	u.part(2, b)
+	if _, err := u.complete(1, 2); err != nil {
+		t.Fatal(err)
+	}
+	mustRead(t, u.client, bucket, "key", append(a, b...))
+}
+
+func TestChecksumsOfUploads(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket, ctx := p.client(t), p.env["SEALFRONT_BUCKET"], t.Context()
+	a, b := randomBytes(5*mib), []byte("the end")
+	first, second := sha256.Sum256(a), sha256.Sum256(b)
+	composite := sha256.Sum256(append(first[:], second[:]...))
+	for name, c := range map[string]struct {
+		algorithm types.ChecksumAlgorithm
+		kind      types.ChecksumType
+	}{
+		"crc32-composite": {types.ChecksumAlgorithmCrc32, types.ChecksumTypeComposite}, "crc32-full": {types.ChecksumAlgorithmCrc32, types.ChecksumTypeFullObject},
+		"crc32c-composite": {types.ChecksumAlgorithmCrc32c, types.ChecksumTypeComposite}, "crc32c-full": {types.ChecksumAlgorithmCrc32c, types.ChecksumTypeFullObject},
+		"crc64nvme-full": {types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject}, "sha1-composite": {types.ChecksumAlgorithmSha1, types.ChecksumTypeComposite},
+		"sha256-composite": {types.ChecksumAlgorithmSha256, types.ChecksumTypeComposite},
+	} {
+		t.Run(name, func(t *testing.T) {
+			created, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &name, ChecksumAlgorithm: c.algorithm, ChecksumType: c.kind})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var list types.CompletedMultipartUpload
+			for i, body := range [][]byte{a, b} {
+				out, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &name, UploadId: created.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(body), ChecksumAlgorithm: c.algorithm})
+				if err != nil {
+					t.Fatal(err)
+				}
+				list.Parts = append(list.Parts, types.CompletedPart{ETag: out.ETag, PartNumber: aws.Int32(int32(i + 1)),
+					ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C, ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256})
+			}
+			done, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &name, UploadId: created.UploadId, MultipartUpload: &list})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done.ChecksumType != c.kind {
+				t.Errorf("type %s, want %s", done.ChecksumType, c.kind)
+			}
+			if name == "sha256-composite" && *done.ChecksumSHA256 != base64.StdEncoding.EncodeToString(composite[:])+"-2" {
+				t.Errorf("composite SHA-256 %s", *done.ChecksumSHA256)
+			}
+			// The SDK checks full-object checksums of what it reads.
+			mustRead(t, client, bucket, name, append(bytes.Clone(a), b...))
+			head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &name, ChecksumMode: types.ChecksumModeEnabled})
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := fmt.Sprint(aws.ToString(head.ChecksumCRC32), aws.ToString(head.ChecksumCRC32C), aws.ToString(head.ChecksumCRC64NVME), aws.ToString(head.ChecksumSHA1), aws.ToString(head.ChecksumSHA256))
+			want := fmt.Sprint(aws.ToString(done.ChecksumCRC32), aws.ToString(done.ChecksumCRC32C), aws.ToString(done.ChecksumCRC64NVME), aws.ToString(done.ChecksumSHA1), aws.ToString(done.ChecksumSHA256))
+			if shown != want || shown == "" {
+				t.Errorf("HEAD shows %q, Complete %q", shown, want)
+			}
+		})
+	}
+	for name, in := range map[string]*s3.CreateMultipartUploadInput{
+		"SHA-256 of the full object": {ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeFullObject},
+		"composite CRC64NVME":        {ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeComposite},
+		"an algorithm there isn't":   {ChecksumAlgorithm: "CRC7"},
+	} {
+		in.Bucket, in.Key = &bucket, aws.String("refused")
+		if _, err := client.CreateMultipartUpload(ctx, in); code(err) != "InvalidRequest" {
+			t.Errorf("%s: %v, want InvalidRequest", name, err)
+		}
+	}
+}
+
+// DeleteBucket is refused while uploads are in progress.
+func TestBucketWithOpenUploadsStays(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, ctx := p.client(t), t.Context()
+	bucket := makeBucket(t, client, "general")
+	u := newUploader(t, client, bucket, "key")
+	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); code(err) != "BucketNotEmpty" {
+		t.Errorf("DeleteBucket with an open upload: %v", err)
+	}
+	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &u.key, UploadId: &u.id}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,487 @@
+package state_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/proxy/state"
+)
+
+// bucket is a store's bucket in memory, with its own clock.
+type bucket struct {
+	mu      sync.Mutex
+	objects map[string]object
+	etags   int
+	now     time.Time
+	gets    int
+}
+
+type object struct {
+	body     []byte
+	etag     string
+	modified time.Time
+}
+
+func newBucket() *bucket {
+	return &bucket{objects: make(map[string]object), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+func (b *bucket) Now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+func (b *bucket) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
+}
+
+func (b *bucket) Get(_ context.Context, name string) ([]byte, string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gets++
+	o, ok := b.objects[name]
+	if !ok {
+		return nil, "", fmt.Errorf("get %q: %w", name, fs.ErrNotExist)
+	}
+	return bytes.Clone(o.body), o.etag, nil
+}
+
+func (b *bucket) Put(_ context.Context, name string, body []byte, ifMatch string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o, ok := b.objects[name]
+	if ifMatch == "" && ok || ifMatch != "" && ifMatch != "*" && (!ok || o.etag != ifMatch) {
+		return "", fmt.Errorf("put %q: %w", name, fs.ErrExist)
+	}
+	b.etags++
+	etag := fmt.Sprintf(`"%d"`, b.etags)
+	b.objects[name] = object{bytes.Clone(body), etag, b.now}
+	return etag, nil
+}
+
+func (b *bucket) Delete(_ context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.objects, name)
+	return nil
+}
+
+// List gives pages of three, so that every walk crosses pages.
+func (b *bucket) List(_ context.Context, prefix, start string, f func(string, string, int64, time.Time)) (bool, error) {
+	b.mu.Lock()
+	var names []string
+	for name := range b.objects {
+		if strings.HasPrefix(name, prefix) && name > start {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	more := len(names) > 3
+	names = names[:min(3, len(names))]
+	var page []object
+	for _, name := range names {
+		page = append(page, b.objects[name])
+	}
+	b.mu.Unlock()
+	for i, name := range names {
+		f(name, page[i].etag, int64(len(page[i].body)), page[i].modified)
+	}
+	return more, nil
+}
+
+// names returns the names below a prefix.
+func (b *bucket) names(prefix string) (names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range b.objects {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// kms wraps by adding the key id and context in front.
+type kms struct{ calls int }
+
+func (k *kms) GenerateDataKey(_ context.Context, keyID string, c map[string]string) ([]byte, []byte, error) {
+	k.calls++
+	key := bytes.Repeat([]byte{byte(k.calls)}, 32)
+	return key, append([]byte(fmt.Sprint(keyID, c)), key...), nil
+}
+
+func (k *kms) Decrypt(_ context.Context, keyID string, blob []byte, c map[string]string) ([]byte, error) {
+	key, ok := bytes.CutPrefix(blob, []byte(fmt.Sprint(keyID, c)))
+	if !ok {
+		return nil, errors.New("InvalidCiphertextException")
+	}
+	return bytes.Clone(key), nil
+}
+
+func open(t *testing.T, b *bucket, damaged *[]string) *state.State {
+	t.Helper()
+	s, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now, Damaged: func(name string) {
+		if damaged != nil {
+			*damaged = append(*damaged, name)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func made(context.Context) error { return nil }
+
+func create(t *testing.T, s *state.State, name string) *state.Bucket {
+	t.Helper()
+	b, err := s.CreateBucket(t.Context(), state.Bucket{Name: name, ARN: "arn:" + name, StoreName: name}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestReplicasShareTheStateKey(t *testing.T) {
+	b := newBucket()
+	first := open(t, b, nil)
+	create(t, first, "bucket")
+	second := open(t, b, nil)
+	if got, err := second.Bucket(t.Context(), "bucket"); err != nil || got.ARN != "arn:bucket" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "another"}); err == nil {
+		t.Error("the state opened under another service key")
+	}
+}
+
+func TestAlteredRecordIsRefused(t *testing.T) {
+	b := newBucket()
+	create(t, open(t, b, nil), "bucket")
+	o := b.objects["buckets/bucket"]
+	for i := range o.body {
+		altered := bytes.Clone(o.body)
+		altered[i] ^= 1
+		b.objects["buckets/bucket"] = object{altered, o.etag, o.modified}
+		var damaged []string
+		if _, err := open(t, b, &damaged).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 {
+			t.Fatalf("byte %d changed: %v, alarms %v", i, err, damaged)
+		}
+	}
+	// S1: a record that the store made up is as good as none.
+	b.objects["buckets/bucket"] = object{[]byte(`{"name":"bucket","state":"active","boundKey":"arn:evil"}`), "1", b.now}
+	if _, err := open(t, b, nil).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) {
+		t.Errorf("a plain record: %v", err)
+	}
+}
+
+func TestMovedRecordIsRefused(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	create(t, s, "bucket")
+	b.objects["buckets/other"] = b.objects["buckets/bucket"]
+	if _, err := s.Bucket(t.Context(), "other"); !errors.Is(err, state.ErrRecord) {
+		t.Errorf("%v, want ErrRecord", err)
+	}
+}
+
+func TestBucketRecordsAreCachedForALittleWhile(t *testing.T) {
+	b := newBucket()
+	writer, reader := open(t, b, nil), open(t, b, nil)
+	create(t, writer, "bucket")
+	if _, err := reader.Bucket(t.Context(), "bucket"); err != nil {
+		t.Fatal(err)
+	}
+	gets := b.gets
+	for range 10 {
+		if _, err := reader.Bucket(t.Context(), "bucket"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.gets != gets {
+		t.Errorf("%d reads of a cached record", b.gets-gets)
+	}
+	if _, err := writer.UpdateBucket(t.Context(), "bucket", func(b *state.Bucket) error { b.BoundKey = "K"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := reader.FreshBucket(t.Context(), "bucket"); err != nil || now.BoundKey != "K" {
+		t.Errorf("read anew: %+v, %v", now, err)
+	}
+	b.pass(6 * time.Second)
+	if now, err := reader.Bucket(t.Context(), "bucket"); err != nil || now.BoundKey != "K" {
+		t.Errorf("after the cache's life: %+v, %v", now, err)
+	}
+	if _, err := reader.Bucket(t.Context(), "none"); !errors.Is(err, state.ErrNoBucket) {
+		t.Errorf("%v, want ErrNoBucket", err)
+	}
+}
+
+func TestOneOfTwoCreatorsWins(t *testing.T) {
+	b := newBucket()
+	var winners, losers int
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for range 8 {
+		s := open(t, b, nil)
+		wait.Go(func() {
+			_, err := s.CreateBucket(t.Context(), state.Bucket{Name: "bucket", StoreName: "bucket"}, made)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				winners++
+			case errors.Is(err, state.ErrBucketExists), errors.Is(err, state.ErrAborted):
+				losers++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if winners != 1 {
+		t.Errorf("%d creators won, %d lost", winners, losers)
+	}
+}
+
+func TestCreationThatBrokeOffIsTakenUp(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	broken := errors.New("the store is down")
+	if _, err := s.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, func(context.Context) error { return broken }); !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if _, err := s.Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrNoBucket) {
+		t.Errorf("half made: %v, want ErrNoBucket", err)
+	}
+	create(t, s, "bucket")
+}
+
+// L8: a replica may hold the record of the deleted bucket for its cache's life.
+func TestTombstone(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	first := create(t, s, "bucket")
+	kept := errors.New("not empty")
+	if err := s.DeleteBucket(t.Context(), "bucket", func(context.Context, *state.Bucket) error { return kept }); !errors.Is(err, kept) {
+		t.Fatal(err)
+	}
+	if _, err := s.FreshBucket(t.Context(), "bucket"); err != nil {
+		t.Fatalf("after a refused deletion: %v", err)
+	}
+	if err := s.DeleteBucket(t.Context(), "bucket", func(context.Context, *state.Bucket) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrNoBucket) {
+		t.Errorf("deleted: %v, want ErrNoBucket", err)
+	}
+	if _, err := s.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, made); !errors.Is(err, state.ErrAborted) {
+		t.Errorf("made again at once: %v, want ErrAborted", err)
+	}
+	b.pass(11 * time.Second)
+	if second := create(t, s, "bucket"); second.Incarnation == first.Incarnation {
+		t.Error("two buckets of one incarnation")
+	}
+}
+
+func TestListBucketsCrossesPages(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	for _, name := range []string{"d", "a", "c", "b", "g", "f", "e"} {
+		create(t, s, name)
+	}
+	if err := s.DeleteBucket(t.Context(), "c", func(context.Context, *state.Bucket) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	if err := s.ListBuckets(t.Context(), "a", func(b *state.Bucket) bool { names = append(names, b.Name); return b.Name != "f" }); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(names) != "[b d e f]" {
+		t.Errorf("%v", names)
+	}
+}
+
+func TestSessionKeysAreFoundByOtherReplicas(t *testing.T) {
+	b := newBucket()
+	first, second := open(t, b, nil), open(t, b, nil)
+	id, key, err := first.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, ok, err := second.Find(t.Context(), id)
+	if err != nil || !ok || !bytes.Equal(found, key) {
+		t.Errorf("%x, %t, %v", found, ok, err)
+	}
+	if other, _, _ := second.Current(t.Context()); other == id {
+		t.Error("two replicas made one key")
+	}
+	if _, ok, err := second.Find(t.Context(), [16]byte{9}); ok || err != nil {
+		t.Errorf("an id that nobody made: %t, %v", ok, err)
+	}
+	gets := b.gets
+	for range 100 {
+		_, _, _ = second.Find(t.Context(), [16]byte{9})
+	}
+	if b.gets != gets {
+		t.Errorf("%d reads for a forged id", b.gets-gets)
+	}
+	b.pass(25 * time.Hour)
+	if next, _, err := first.Current(t.Context()); err != nil || next == id {
+		t.Errorf("the key of yesterday is still in use: %v", err)
+	}
+	b.pass(time.Hour)
+	if err := first.SweepSessionKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.names("sessions/")); n != 1 {
+		t.Errorf("%d session keys are left, want today's", n)
+	}
+}
+
+func newUpload(t *testing.T, s *state.State, b *state.Bucket, id string, now time.Time) *state.Upload {
+	t.Helper()
+	if err := s.CreateUpload(t.Context(), state.Upload{Bucket: b.Name, Incarnation: b.Incarnation, Key: "key", ID: id, Initiated: now, Envelope: []byte("envelope")}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := s.Upload(t.Context(), b, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func addPart(t *testing.T, s *state.State, u *state.Upload, number int, etag string) {
+	t.Helper()
+	r := &crypto.PartRecord{Number: number, StoreETag: etag, Part: crypto.Part{Length: 5 << 20, Salt: crypto.NewSalt()}}
+	r.SetChecksum(crypto.SHA256, make([]byte, 32))
+	if err := s.AddPart(t.Context(), u, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// W15: the longest names, with the longest ETag there is room for beside a SHA-256.
+func TestPartRecordsAreNames(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, strings.Repeat("id", 62), b.now)
+	long := strings.Repeat("e", 65)
+	for number := 1; number <= 7; number++ {
+		addPart(t, s, u, number, long)
+	}
+	addPart(t, s, u, 10000, "short")
+	for _, name := range b.names("uploads/") {
+		for _, segment := range strings.Split(name, "/") {
+			if len(segment) > 210 {
+				t.Errorf("%d characters: %s", len(segment), segment)
+			}
+		}
+	}
+	parts, err := open(t, b, nil).Parts(t.Context(), u)
+	if err != nil || len(parts) != 8 || parts[0].StoreETag != long || parts[7].Number != 10000 {
+		t.Errorf("%d parts, %v", len(parts), err)
+	}
+	// A record of another upload, or one that was changed, is refused.
+	before := b.names("uploads/")
+	other := newUpload(t, s, record, "other", b.now)
+	for _, name := range b.names("uploads/") {
+		if !slices.Contains(before, name) { // the other upload's record
+			part := before[0]
+			b.objects[strings.TrimSuffix(name, "upload")+"parts/"+part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
+		}
+	}
+	if _, err := s.Parts(t.Context(), other); !errors.Is(err, state.ErrRecord) {
+		t.Errorf("another upload's record: %v, want ErrRecord", err)
+	}
+}
+
+func TestEndedUploadsKeepTheirRecordForADay(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, "id", b.now)
+	for n := 1; n <= 5; n++ {
+		addPart(t, s, u, n, "etag")
+	}
+	if err := s.EndUpload(t.Context(), u, state.UploadCompleted, &state.Completion{ETag: "etag"}); err != nil {
+		t.Fatal(err)
+	}
+	if names := b.names("uploads/"); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+	again, err := open(t, b, nil).Upload(t.Context(), record, "id")
+	if err != nil || again.State != state.UploadCompleted || again.Completion.ETag != "etag" {
+		t.Errorf("%+v, %v", again, err)
+	}
+	// Who comes second changes nothing.
+	if err := s.EndUpload(t.Context(), u, state.UploadAborted, nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := s.FreshUpload(t.Context(), record, "id"); again.State != state.UploadCompleted {
+		t.Errorf("completed, then %s", again.State)
+	}
+	other := *record
+	other.Incarnation = "another"
+	if _, err := s.Upload(t.Context(), &other, "id"); !errors.Is(err, state.ErrNoUpload) {
+		t.Errorf("an upload of a bucket that was deleted: %v", err)
+	}
+	j := state.NewJanitor(s, func(context.Context, *state.Upload) (bool, error) {
+		t.Error("asked about an ended upload")
+		return false, nil
+	})
+	if err := j.Sweep(t.Context()); err != nil || len(b.names("uploads/")) != 1 {
+		t.Errorf("swept too early: %v", err)
+	}
+	b.pass(25 * time.Hour)
+	if err := j.Sweep(t.Context()); err != nil || len(b.names("uploads/")) != 0 {
+		t.Errorf("left after a day: %v, %v", b.names("uploads/"), err)
+	}
+}
+
+// L11: only the store's own word, twice, an hour apart, on an old upload.
+func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, "id", b.now)
+	addPart(t, s, u, 1, "etag")
+	alive := newUpload(t, s, record, "alive", b.now)
+	addPart(t, s, alive, 1, "etag")
+	gone := true
+	j := state.NewJanitor(s, func(_ context.Context, u *state.Upload) (bool, error) { return gone && u.ID == "id", nil })
+	step := func(what string, pass time.Duration, left int) {
+		t.Helper()
+		b.pass(pass)
+		if err := j.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.names("uploads/")); n != left {
+			t.Errorf("%s: %d objects are left, want %d", what, n, left)
+		}
+	}
+	step("young", time.Hour, 4)
+	step("old, first look", 24*time.Hour, 4)
+	step("half an hour later", 30*time.Minute, 4)
+	gone = false
+	step("there after all", time.Hour, 4)
+	gone = true
+	step("first look again", time.Hour, 4)
+	step("second look", time.Hour, 2)
+
+	// What is left of an upload without its record goes, too.
+	delete(b.objects, b.names("uploads/")[1])
+	step("no record", 0, 0)
+}
