@@ -37,6 +37,9 @@ var clients = []struct {
 
 // TestUnmodifiedClients lets every client make the journey on every installation.
 func TestUnmodifiedClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the clients take most of a minute")
+	}
 	dir := t.TempDir()
 	sizes := []int{0, 1, 65536, 65537, 5 << 20}
 	large := 200 << 20
