@@ -1,0 +1,114 @@
+// Sealfront is a transparent encrypting reverse proxy for S3.
+//
+// An application keeps its S3 client and points it at Sealfront; Sealfront gives whatever S3-compatible store stands
+// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or
+// a key.
+//
+//	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
+//	                              │
+//	                              └──GenerateDataKey, Decrypt──▶ KMS
+//
+// # Commands
+//
+//	sealfront [serve] [--data DIR] [--listen ADDR] [--http ADDR] [--admin ADDR]
+//
+// Serve with a store and a key service of its own, for development and tests. Everything is kept below DIR; a second
+// start finds all objects, buckets, keys and credentials of the first. Without a subcommand, serve is meant.
+//
+//	--data DIR      default ./sealfront-data; made with mode 0700
+//	--listen ADDR   HTTPS; default 127.0.0.1:8443
+//	--http ADDR     plain HTTP; default none. SSE-KMS objects are served over TLS only
+//	--admin ADDR    health, metrics, profiles; default 127.0.0.1:9090
+//
+// Port 0 picks a free one.
+//
+//	sealfront serve --config FILE
+//
+// Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package config
+// describes every setting; deploy/ has examples.
+//
+//	sealfront config check FILE
+//
+// Read FILE, try the store and the key service it names, and say all that is wrong, a line a fault: listen.https: why.
+//
+//	sealfront help
+//
+// # Output
+//
+// When the program accepts requests it writes lines to stdout that a shell can evaluate, then "# ready". Logs go to stderr.
+//
+//	export AWS_ENDPOINT_URL=https://127.0.0.1:8443
+//	export AWS_CA_BUNDLE=…            these, down to SEALFRONT_KMS_ENDPOINT, without --config only
+//	export AWS_ACCESS_KEY_ID=…
+//	export AWS_SECRET_ACCESS_KEY=…
+//	export AWS_REGION=us-west-2
+//	export AWS_DEFAULT_REGION=us-west-2
+//	export SEALFRONT_BUCKET=demo--local-az1--x-s3
+//	export SEALFRONT_KMS_KEY=arn:aws:kms:…
+//	export SEALFRONT_KMS_ENDPOINT=http://127.0.0.1:…
+//	export SEALFRONT_ADMIN=http://127.0.0.1:9090
+//	export SEALFRONT_HTTP_URL=http://127.0.0.1:…    with --http or listen.http
+//
+// Exit status: 0 ended as asked, 1 failure, 2 usage or configuration.
+//
+// # Signals
+//
+// SIGTERM and SIGINT: /readyz answers 503, no new connections, requests under way have limits.drain_timeout to end.
+// SIGHUP: identities and certificates are read from FILE again; a file with faults changes nothing, and what else has
+// changed in it takes effect at the next start.
+//
+// # Admin address
+//
+//	GET  /livez              200 while the process runs
+//	GET  /readyz             200 while requests are accepted
+//	GET  /metrics            Prometheus; names and labels are in package metrics
+//	GET  /debug/pprof/       Go profiles
+//	GET  /                   a page for people: state, and what the store lacks
+//	POST /keys/drop          forget bucket keys of this process, all or those of ?kms-key=ARN; with admin.token it needs
+//	                         Authorization: Bearer TOKEN
+//
+// # Files of the data directory
+//
+//	lock             held by the program that serves from here
+//	data.json        credentials and key names, mode 0600
+//	tls/             certificate authority and its key; clients trust tls/ca.pem
+//	store/objects/   the embedded store: a directory a bucket, a file an object, sealed
+//	store/meta/      object metadata, where the file system has no extended attributes
+//	kms/             the embedded key service; its keys lie under a root key file of mode 0600
+//
+// # The house
+//
+// Arrows only go down; .golangci.yml has a list for every package.
+//
+//	     go run ./proxy                                                go run ./bench
+//	┌───────────▼──────────────────────────────────────────────────────┐     │
+//	│ proxy     main: sees every room below; no room sees it           │     │
+//	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
+//	 config  awskms       gateway                       localstore           │
+//	   │     localkms     │  │  └──────────┬──────────┐   metrics            │
+//	   │     keyring ◀────┘  │          session     state                    │
+//	   │        │            ▼                        │                      │
+//	   │        │          store                      │                      │
+//	   ▼        ▼            ▼                        ▼                      ▼
+//	policy    crypto       sigv4                    crypto                 sigv4
+//
+// gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed.
+//
+//   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
+//     another, nor HTTP, the SDK or the log.
+//   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
+//   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
+//     client of the store; localstore is an embedded store, spoken to over the wire.
+//   - config is what an operator may set; metrics is what an operator may watch.
+//
+// # Decisions
+//
+// gateway imports store. Interfaces belong to the caller, so gateway.Store is gateway's; but its methods speak of
+// store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of gateway's
+// own would be the same types again, with adapters that copy every header. State, which needs only small objects by
+// name, has its own interface and doesn't import store.
+//
+// Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
+// credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as
+// libraries, would have been faster and would have tested less.
+package main
