@@ -289,7 +289,9 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
-		Log: p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity},
+		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,
+		FailedLogins: gateway.FailedLogins{Rate: c.Limits.FailedLogins.Rate, Burst: c.Limits.FailedLogins.Burst, Entries: c.Limits.FailedLogins.Entries},
+		Log:          p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity},
 	}
 	if c.TLS.Require == "all" {
 		o.RequireTLS = policy.RequireAll

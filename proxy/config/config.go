@@ -144,6 +144,16 @@ type Limits struct {
 	ProgressTimeout time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
 	IdleTimeout     time.Duration `yaml:"idle_timeout"`     // between requests; default 90 s
 	DrainTimeout    time.Duration `yaml:"drain_timeout"`    // for requests under way at SIGTERM; default 30 s
+	FailedLogins    FailedLogins  `yaml:"failed_logins"`
+}
+
+// FailedLogins bounds how often requests of one address with one access key may fail to authenticate; beyond it they are
+// answered 503 SlowDown. Unknown access keys and tokens count together, for their address. Behind trusted proxies the
+// address is that of X-Forwarded-For.
+type FailedLogins struct {
+	Rate    float64 `yaml:"rate"`    // how many a second are forgotten; default 20. 0: no limit
+	Burst   int     `yaml:"burst"`   // how many in a row are allowed; default 500
+	Entries int     `yaml:"entries"` // how many pairs of address and access key are remembered; default 16,384
 }
 
 // Checksums says when reads show checksums that cost a second store request: always (default) or only free ones.
@@ -160,7 +170,7 @@ type Auth struct {
 // Compat switches on what directory buckets don't have.
 type Compat struct {
 	ListObjectsV1 *bool `yaml:"listobjects_v1"`
-	PostObject    bool  `yaml:"post_object"`
+	PostObject    bool  `yaml:"post_object"` // form POST, sealed like any upload
 }
 
 // Strict switches off what goes beyond the documentation.
@@ -193,7 +203,8 @@ func Default() *Config {
 			MetadataHeader: "x-amz-meta-sealfront", Memory: Memory{MaxBytes: 1 << 30}},
 		KMS: KMS{Kind: "aws", Timeout: 30 * time.Second,
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096}},
-		Limits:    Limits{ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second},
+		Limits: Limits{ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
+			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384}},
 		Checksums: Checksums{OnGet: "always"},
 		Auth:      Auth{AcceptS3Scope: &yes},
 		Compat:    Compat{ListObjectsV1: &listV1},

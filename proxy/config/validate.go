@@ -39,8 +39,8 @@ func (c *Config) validate() Faults {
 	if c.KeepsData() && c.Data == "" {
 		f.add("data", "must be set: an embedded part keeps its data there")
 	}
-	if c.Compat.PostObject {
-		f.add("compat.post_object", "form POST is not supported by this version")
+	if l := &c.Limits.FailedLogins; l.Rate < 0 || l.Burst < 0 || l.Entries < 0 {
+		f.add("limits.failed_logins", "must not be negative")
 	}
 	return f
 }

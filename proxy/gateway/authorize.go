@@ -3,10 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"sealfront/policy"
-	"sealfront/proxy/session"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
 )
@@ -48,7 +46,11 @@ func (x *exchange) decide() error {
 	if err := x.locate(); err != nil {
 		return err
 	}
-	if err := x.verifier().Read(&x.message, &x.auth, x.services()...); err != nil {
+	err := x.verifier().Read(&x.message, &x.auth, x.services()...)
+	if err != nil {
+		return err
+	}
+	if x.header.fields, err = sigv4.AppendHoisted(x.message.Header, &x.message); err != nil {
 		return err
 	}
 	r := &x.request
@@ -56,10 +58,13 @@ func (x *exchange) decide() error {
 	r.Header, r.Query = &x.header, &x.query
 	r.TLS = x.secure()
 	r.SigningName = text(x.auth.Service)
-	if x.auth.Kind == sigv4.Header || x.auth.Kind == sigv4.Presigned {
+	if x.auth.Kind != sigv4.Anonymous {
 		r.Signature = policy.SigV4
 	} else {
 		r.Signature = policy.Anonymous
+	}
+	if x.auth.Kind == sigv4.Form || x.posts() {
+		return x.decidePost()
 	}
 	if refused := policy.DecideSignature(r, nil); refused != nil {
 		return refused
@@ -71,10 +76,12 @@ func (x *exchange) decide() error {
 	if x.operation, refused = policy.Classify(r); refused != nil {
 		return refused
 	}
+	if x.operation == policy.PostObject {
+		return x.postNotAllowed() // a form carries its own signature
+	}
 	if x.serve = x.g.served[x.operation]; x.serve == nil {
 		return policy.NotImplemented(x.operation)
 	}
-	var err error
 	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
 		return err
 	}
@@ -122,67 +129,6 @@ func (x *exchange) secure() bool {
 	}
 	trusted := x.g.o.TrustedProxies
 	return trusted != nil && trusted(x.ctx.RemoteIP().String()) && string(x.headerBytes("x-forwarded-proto")) == "https"
-}
-
-// authenticate finds the secret behind the request's access key and checks the signature with it. With a session
-// the order is: open the token, expiry, access key id, bucket, signature.
-func (x *exchange) authenticate() error {
-	ids := x.g.identities.Load()
-	a := &x.auth
-	if a.SessionToken == nil {
-		secret := ""
-		if x.identity = ids.byAccessKey[text(a.AccessKeyID)]; x.identity != nil {
-			secret = x.identity.SecretAccessKey
-		}
-		if err := x.verifier().Check(&x.message, a, secret); err != nil {
-			return err
-		}
-		if a.SecurityToken != nil {
-			return invalidToken(a.SecurityToken)
-		}
-		return nil
-	}
-	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, string(a.SessionToken), x.start)
-	switch {
-	case errors.Is(err, session.ErrExpired):
-		return expiredToken(a.SessionToken)
-	case errors.Is(err, session.ErrMalformed):
-		return invalidToken(a.SessionToken)
-	case err != nil:
-		return unavailable(err)
-	case credentials.AccessKeyID != text(a.AccessKeyID):
-		e := invalidToken(a.SessionToken)
-		e.row = "SE-5"
-		return e
-	case issued.Bucket != x.bucket:
-		e := accessDenied()
-		e.row = "SE-4"
-		return e
-	}
-	if x.identity = ids.byName[issued.Principal]; x.identity == nil {
-		return sigv4.InvalidAccessKeyID(a.AccessKeyID)
-	}
-	if err := x.verifier().Check(&x.message, a, credentials.SecretAccessKey); err != nil {
-		return err
-	}
-	x.issued = issued
-	x.session = &policy.Session{Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
-		Encryption: policy.Encryption{SSE: policy.SSES3}}
-	if issued.ReadOnly {
-		x.session.Mode = policy.ReadOnly
-	}
-	if issued.KMS {
-		x.session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
-	}
-	return nil
-}
-
-func invalidToken(token []byte) *s3Error {
-	return refusal("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
-}
-
-func expiredToken(token []byte) *s3Error {
-	return refusal("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
 // decideBucket decides what depends on the bucket's record. A refusal that rests on a cached record is checked

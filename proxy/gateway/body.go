@@ -25,9 +25,12 @@ type plainBody struct {
 // newBody prepares to read the request's body, whose plaintext may have at most limit bytes.
 func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	b := &plainBody{x: x, framed: x.auth.Payload.Chunked()}
-	if b.framed {
+	switch {
+	case x.form != nil:
+		b.length = x.form.size
+	case b.framed:
 		b.length = x.chunks.DecodedLength
-	} else {
+	default:
 		n := x.ctx.Request.Header.ContentLength()
 		if n < 0 || x.headerBytes("content-length") == nil {
 			return nil, refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
@@ -118,7 +121,8 @@ func (b *plainBody) finish() (*crypto.Checksum, error) {
 // client breaks off (S7): so does a body that is too short.
 func bodyError(err error) error {
 	var signature *sigv4.Error
-	if errors.As(err, &signature) {
+	var refused *s3Error // of a form
+	if errors.As(err, &signature) || errors.As(err, &refused) {
 		return err
 	}
 	var timeout interface{ Timeout() bool }

@@ -97,8 +97,8 @@ const checksumPrefix = "x-amz-checksum-"
 func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
 	c := &integrity{trailer: trailer}
 	var malformed error
-	for i := range x.message.Header {
-		f := &x.message.Header[i]
+	for i := range x.header.fields {
+		f := &x.header.fields[i]
 		name := strings.ToLower(text(f.Name))
 		if !strings.HasPrefix(name, checksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
 			continue

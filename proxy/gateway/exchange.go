@@ -52,7 +52,8 @@ type fields struct {
 	chunks      sigv4.ChunkOptions
 
 	serve func(*exchange) error
-	body  io.Reader // what the client sends; nil when nothing
+	body  io.Reader   // what the client sends; nil when nothing
+	form  *formReader // body is its file; nil for all but PostObject
 
 	plainIn, plainOut int64
 	done              bool
@@ -79,7 +80,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	for name, value := range h.AllInOrder() {
 		m.Header = append(m.Header, sigv4.Field{Name: name, Value: value})
 	}
-	x.header.message = m
+	x.header.fields = m.Header
 	x.query.parse(m.Query)
 
 	resp := &ctx.Response.Header
@@ -174,6 +175,8 @@ func (x *exchange) finish(code string, err error) {
 	}
 	x.ctx.RemoveUserValue(exchangeKey)
 	clear(x.message.Header)
+	clear(x.header.fields)
+	x.header.fields = nil
 	x.fields, x.ctx, x.context = fields{done: true}, nil, nil
 	g.exchanges.Put(x)
 }

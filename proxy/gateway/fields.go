@@ -7,13 +7,15 @@ import (
 	"sealfront/sigv4"
 )
 
-// headerFields shows policy the header lines of a message.
-type headerFields struct{ message *sigv4.Message }
+// headerFields are the header lines that count as the request's: those received and the x-amz-* settings that a
+// presigned URL carries in its query, or, for a form POST, the form's fields. Only what is signed is looked up in the
+// message itself.
+type headerFields struct{ fields []sigv4.Field }
 
 // Get returns the first value of the lower-case name.
 func (h *headerFields) Get(name string) (string, bool) {
-	for i := range h.message.Header {
-		f := &h.message.Header[i]
+	for i := range h.fields {
+		f := &h.fields[i]
 		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
 			return text(bytes.TrimSpace(f.Value)), true
 		}
@@ -23,8 +25,8 @@ func (h *headerFields) Get(name string) (string, bool) {
 
 // All yields every line.
 func (h *headerFields) All(yield func(name, value string) bool) {
-	for i := range h.message.Header {
-		f := &h.message.Header[i]
+	for i := range h.fields {
+		f := &h.fields[i]
 		if !yield(text(f.Name), text(bytes.TrimSpace(f.Value))) {
 			return
 		}
@@ -33,8 +35,8 @@ func (h *headerFields) All(yield func(name, value string) bool) {
 
 // headerBytes returns the first value of the lower-case name, nil if there is none.
 func (x *exchange) headerBytes(name string) []byte {
-	for i := range x.message.Header {
-		f := &x.message.Header[i]
+	for i := range x.header.fields {
+		f := &x.header.fields[i]
 		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
 			return bytes.TrimSpace(f.Value)
 		}

@@ -84,8 +84,12 @@ type Observer struct {
 	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
 	Integrity func(kind string)
 }
+	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
+	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
 
 // A Gateway decides and carries out requests. It is safe for concurrent use.
+	FailedLogins FailedLogins
+
 type Gateway struct {
 	o          Options
 	log        *zap.Logger
@@ -104,6 +108,7 @@ func New(o Options, ids *Identities) *Gateway {
 		o.Log = zap.NewNop()
 	}
 	if o.MetadataHeader == "" {
+	logins     *logins // nil: failed logins aren't counted
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
 	g := &Gateway{o: o, log: o.Log}
@@ -124,6 +129,7 @@ const exchangeKey = "sealfront exchange"
 
 // Handle serves one request.
 func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
+	g.logins = newLogins(o.FailedLogins, o.Now)
 	x, begun := ctx.UserValue(exchangeKey).(*exchange)
 	if !begun {
 		x = g.begin(ctx)

@@ -25,6 +25,13 @@ const (
 	typeSuffix     = "-type"
 )
 
+// reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not: a
+// proxy in front of this one has its own.
+func (g *Gateway) reserved(name string) bool {
+	suffix, ok := strings.CutPrefix(name, g.o.MetadataHeader)
+	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix)
+}
+
 const formType = "multipart/form-data"
 
 // maxMetadata is S3's limit of user metadata, names and values, in bytes.
@@ -37,8 +44,8 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	encoding := ""
 	used := 0
 	room := maxMetadata - (len(own) - len(userMetadata)) - len(envelope)
-	for i := range x.message.Header {
-		f := &x.message.Header[i]
+	for i := range x.header.fields {
+		f := &x.header.fields[i]
 		name := strings.ToLower(text(f.Name))
 		value := strings.TrimSpace(text(f.Value))
 		switch {
@@ -49,7 +56,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 		case isStored(name):
 			r.Set(name, value)
 		case strings.HasPrefix(name, userMetadata):
-			if strings.HasPrefix(name, own) {
+			if x.g.reserved(name) {
 				return invalidArgument(name, "", "Metadata of this name is reserved.")
 			}
 			used += len(name) - len(userMetadata) + len(value)
@@ -139,7 +146,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 		case lower == own+typeSuffix:
 			formTyped = true
 			h.SetContentTypeBytes(value)
-		case strings.HasPrefix(lower, own):
+		case x.g.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
 			h.SetBytesV(lower, value)
 		}

@@ -98,11 +98,8 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 // Open checks a token and returns the session with its access key id and secret. It does not look at
 // signatures, buckets or principals: those are the caller's.
 func Open(ctx context.Context, keys Keys, token string, now time.Time) (Session, Credentials, error) {
-	if len(token) > maxToken {
-		return Session{}, Credentials{}, ErrMalformed
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < aadSize+tagSize || raw[0] != version {
+	raw, ok := decode(token)
+	if !ok {
 		return Session{}, Credentials{}, ErrMalformed
 	}
 	key, ok, err := keys.Find(ctx, [16]byte(raw[1:17]))
@@ -130,6 +127,23 @@ func Open(ctx context.Context, keys Keys, token string, now time.Time) (Session,
 		return s, c, ErrExpired
 	}
 	return s, c, nil
+}
+
+// KeyID returns the id of the session key that a token names, without any check of the token.
+func KeyID(token string) (id [16]byte, ok bool) {
+	raw, ok := decode(token)
+	if !ok {
+		return id, false
+	}
+	return [16]byte(raw[1:17]), true
+}
+
+func decode(token string) (raw []byte, ok bool) {
+	if len(token) > maxToken {
+		return nil, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	return raw, err == nil && len(raw) >= aadSize+tagSize && raw[0] == version
 }
 
 // derive fills in id and secret and returns the token's cipher. The session key is uniform, so HKDF's

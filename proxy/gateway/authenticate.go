@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/sigv4"
+)
+
+// authenticate finds the secret behind the request's access key and checks the signature with it. With a session
+// the order is: open the token, expiry, access key id, bucket, signature.
+func (x *exchange) authenticate() error {
+	ids := x.g.identities.Load()
+	a := &x.auth
+	if a.SessionToken != nil {
+		return x.authenticateSession(ids)
+	}
+	if err := x.verify(ids.byAccessKey[text(a.AccessKeyID)], ""); err != nil {
+		return err
+	}
+	if a.SecurityToken != nil {
+		return invalidToken(a.SecurityToken)
+	}
+	return nil
+}
+
+func (x *exchange) authenticateSession(ids *Identities) error {
+	a := &x.auth
+	issued, credentials, err := x.openToken()
+	switch {
+	case errors.Is(err, session.ErrExpired):
+		return expiredToken(a.SessionToken)
+	case err != nil:
+		return err
+	case credentials.AccessKeyID != text(a.AccessKeyID):
+		x.loginFailed(nil)
+		e := invalidToken(a.SessionToken)
+		e.row = "SE-5"
+		return e
+	case issued.Bucket != x.bucket:
+		e := accessDenied()
+		e.row = "SE-4"
+		return e
+	}
+	id := ids.byName[issued.Principal]
+	if id == nil {
+		return sigv4.InvalidAccessKeyID(a.AccessKeyID)
+	}
+	if err := x.verify(id, credentials.SecretAccessKey); err != nil {
+		return err
+	}
+	x.issued = issued
+	x.session = &policy.Session{Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
+		Encryption: policy.Encryption{SSE: policy.SSES3}}
+	if issued.ReadOnly {
+		x.session.Mode = policy.ReadOnly
+	}
+	if issued.KMS {
+		x.session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
+	}
+	return nil
+}
+
+// openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the
+// store, so such ones count as failed logins of their address until one opens.
+func (x *exchange) openToken() (session.Session, session.Credentials, error) {
+	token := string(x.auth.SessionToken)
+	keyID, ok := session.KeyID(token)
+	if !(ok && x.g.logins.seen(keyID)) && !x.mayLogIn(nil) {
+		return session.Session{}, session.Credentials{}, tooManyFailures()
+	}
+	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, token, x.start)
+	switch {
+	case err == nil:
+		x.g.logins.see(keyID)
+	case errors.Is(err, session.ErrMalformed):
+		x.loginFailed(nil)
+		err = invalidToken(x.auth.SessionToken)
+	case !errors.Is(err, session.ErrExpired):
+		err = unavailable(err)
+	}
+	return issued, credentials, err
+}
+
+// verify checks the signature with an identity's secret, or that of its session. id is nil for an access key that
+// nobody has: it is refused without any cryptography.
+func (x *exchange) verify(id *Identity, sessionSecret string) error {
+	if !x.mayLogIn(id) {
+		return tooManyFailures()
+	}
+	secret := sessionSecret
+	if id != nil && secret == "" {
+		secret = id.SecretAccessKey
+	}
+	var err error
+	if x.auth.Kind == sigv4.Form {
+		err = x.verifier().CheckForm(&x.auth, secret)
+	} else {
+		err = x.verifier().Check(&x.message, &x.auth, secret)
+	}
+	var refused *sigv4.Error
+	if errors.As(err, &refused) && (refused.Code == "SignatureDoesNotMatch" || refused.Code == "InvalidAccessKeyId") {
+		x.loginFailed(id)
+	}
+	if err != nil {
+		return err
+	}
+	x.identity = id
+	return nil
+}
+
+func invalidToken(token []byte) *s3Error {
+	return refusal("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+}
+
+func expiredToken(token []byte) *s3Error {
+	return refusal("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+}
+
+func tooManyFailures() *s3Error {
+	return refusal("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
+}

@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"sealfront/policy"
+	"sealfront/sigv4"
+)
+
+// A form POST is an upload by a browser. What another request has in its header and signs, it has in fields in front of
+// the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
+// the address tells, before the body; and the rest, as for a PutObject, once the fields are read and before the file is.
+
+// posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
+func (x *exchange) posts() bool {
+	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.bucket != "" && x.key == "" && len(x.message.Query) == 0
+}
+
+// decidePost decides what can be before the form is read.
+func (x *exchange) decidePost() error {
+	var refused *policy.Refusal
+	if x.operation, refused = policy.Classify(&x.request); refused != nil {
+		return refused
+	}
+	if x.operation != policy.PostObject || !x.g.o.PostObject {
+		return x.postNotAllowed()
+	}
+	if refused = policy.DecideTLS(x.operation, &x.request, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
+		return refused
+	}
+	x.serve = postObject
+	return nil
+}
+
+// postNotAllowed answers POST to a bucket where forms are switched off, or where it isn't a form.
+func (x *exchange) postNotAllowed() error {
+	e := refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", http.MethodPost, "ResourceType", "BUCKET")
+	e.allow = "GET, HEAD, PUT, DELETE"
+	return e
+}
+
+// postObject carries out PostObject: the fields become the request's header, the file its body.
+func postObject(x *exchange) error {
+	h := &x.ctx.Request.Header
+	if h.ContentLength() < 0 || x.headerBytes("content-length") == nil {
+		return refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
+	}
+	boundary, err := sigv4.FormBoundary(x.headerBytes("content-type"))
+	if err != nil {
+		return err
+	}
+	if x.body == nil {
+		x.body = noBody{}
+	}
+	form, err := readForm(x.body, int64(h.ContentLength()), boundary)
+	if err != nil {
+		return err
+	}
+	defer form.wipe()
+	answer, err := x.decideForm(form)
+	if err != nil {
+		return err
+	}
+	x.form, x.body = form, form
+	if err := putObject(x); err != nil {
+		return err
+	}
+	return x.answerForm(answer)
+}
+
+// formAnswer is how the form wants to be answered.
+type formAnswer struct{ status, redirect string }
+
+// decideForm takes a form through what decide does for other requests.
+func (x *exchange) decideForm(form *formReader) (answer formAnswer, err error) {
+	secure := x.request.TLS
+	if err := x.verifier().ReadForm(form.fields, &x.auth, x.services()...); err != nil {
+		return answer, err
+	}
+	if x.auth.Kind != sigv4.Form {
+		return answer, accessDenied()
+	}
+	if err := x.authenticate(); err != nil {
+		return answer, err
+	}
+	document, err := sigv4.ParsePolicyDocument(x.auth.Policy())
+	if err != nil {
+		return answer, err
+	}
+	x.nameFile(form)
+	if err := document.Check(form.fields, x.bucket, x.start); err != nil {
+		return answer, err
+	}
+	if answer, err = x.takeFields(form); err != nil {
+		return answer, err
+	}
+	r := &x.request
+	r.Reset()
+	r.Method, r.Bucket, r.Key, r.Header, r.Query = text(x.message.Method), x.bucket, x.key, &x.header, nil
+	r.TLS, r.SigningName, r.Signature = secure, text(x.auth.Service), policy.SigV4
+	if refused := policy.CheckRequest(x.operation, r); refused != nil {
+		return answer, refused
+	}
+	if err := x.checkKey(); err != nil {
+		return answer, err
+	}
+	if err := x.decideBucket(); err != nil {
+		return answer, err
+	}
+	return answer, document.CheckSize(form.size)
+}
+
+// nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what comes
+// of it, so that a file's name can't lead out of what the policy allows.
+func (x *exchange) nameFile(form *formReader) {
+	const variable = "${filename}"
+	name := form.fileName[strings.LastIndexAny(form.fileName, `/\`)+1:]
+	for i := range form.fields {
+		f := &form.fields[i]
+		if !strings.EqualFold(text(f.Name), "policy") && strings.Contains(text(f.Value), variable) {
+			f.Value = []byte(strings.ReplaceAll(text(f.Value), variable, name))
+		}
+	}
+}
+
+// formHeaders are the fields, beside x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
+var formHeaders = map[string]string{
+	"acl": "x-amz-acl", "tagging": "x-amz-tagging", "cache-control": "cache-control", "content-type": "content-type",
+	"content-disposition": "content-disposition", "content-encoding": "content-encoding", "content-language": "content-language",
+	"content-md5": "content-md5", "expires": "expires",
+}
+
+// takeFields makes the form's fields the request's header, and finds its key.
+func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
+	fields := make([]sigv4.Field, 0, len(form.fields))
+	hasKey := false
+	for i := range form.fields {
+		f := &form.fields[i]
+		name := strings.ToLower(string(f.Name))
+		switch name {
+		case "key":
+			x.key, hasKey = string(f.Value), true
+		case "success_action_status":
+			answer.status = string(f.Value)
+		case "success_action_redirect", "redirect":
+			answer.redirect = string(f.Value)
+		default:
+			header := formHeaders[name]
+			if strings.HasPrefix(name, "x-amz-") {
+				header = name
+			}
+			if header == "" {
+				continue
+			}
+			if !isHeaderText(f.Value) {
+				return answer, invalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
+			}
+			fields = append(fields, sigv4.Field{Name: []byte(header), Value: f.Value})
+		}
+	}
+	switch {
+	case !hasKey:
+		return answer, invalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
+	case x.key == "":
+		return answer, invalidArgument("key", "", "User key must have a length greater than 0.")
+	case !utf8.ValidString(x.key) || strings.IndexByte(x.key, 0) >= 0:
+		return answer, refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.key, "\uFFFD"))
+	}
+	x.header.fields = fields
+	return answer, nil
+}
+
+// isHeaderText tells whether a field's value can be a header's.
+func isHeaderText(value []byte) bool {
+	for _, b := range value {
+		if b < ' ' && b != '\t' || b == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// answerForm answers a form whose object has been stored.
+func (x *exchange) answerForm(a formAnswer) error {
+	resp := &x.ctx.Response
+	etag := string(resp.Header.Peek("ETag"))
+	location := x.objectURL()
+	if to, err := url.Parse(a.redirect); err == nil && (to.Scheme == "http" || to.Scheme == "https") && to.Host != "" {
+		query := "bucket=" + url.QueryEscape(x.bucket) + "&key=" + url.QueryEscape(x.key) + "&etag=" + url.QueryEscape(etag)
+		if to.RawQuery != "" {
+			query = to.RawQuery + "&" + query
+		}
+		to.RawQuery = query
+		resp.Header.Set("Location", to.String())
+		resp.SetStatusCode(http.StatusSeeOther)
+		return nil
+	}
+	resp.Header.Set("Location", location)
+	switch a.status {
+	case "200":
+		return nil
+	case "201":
+		resp.SetStatusCode(http.StatusCreated)
+		return x.answerXML(&struct {
+			XMLName                     xml.Name `xml:"PostResponse"`
+			Location, Bucket, Key, ETag string
+		}{Location: location, Bucket: x.bucket, Key: x.key, ETag: etag})
+	}
+	resp.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// objectURL is where the object can be asked for, in the style in which the form was sent.
+func (x *exchange) objectURL() string {
+	u := url.URL{Scheme: "http", Path: "/" + x.key}
+	for i := range x.message.Header {
+		if f := &x.message.Header[i]; strings.EqualFold(text(f.Name), "host") {
+			u.Host = strings.TrimSpace(string(f.Value))
+		}
+	}
+	if x.request.TLS {
+		u.Scheme = "https"
+	}
+	if !strings.HasPrefix(u.Host, x.bucket+".") {
+		u.Path = "/" + x.bucket + u.Path
+	}
+	return u.String()
+}

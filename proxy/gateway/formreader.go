@@ -1,0 +1,268 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"strings"
+
+	"sealfront/sigv4"
+)
+
+// A formReader takes the body of a form POST apart as it comes: the fields in front of the file into memory, the file
+// as a stream of a length that is known before its first byte.
+//
+//	--B ⏎ headers ⏎⏎ value ⏎--B ⏎ … ⏎--B ⏎ headers ⏎⏎ │ file │ ⏎--B-- ⏎
+//	└────────── at most formHeadLimit bytes ─────────┘ └ size ┘ └ closing: the rest of Content-Length
+//
+// Nothing may follow the file. A longer form must end with a line break, as all but a few clients write it; of one that
+// is taken in whole its absence is tolerated. Source: RFC 7578; RFC 2046, 5.1.1; S3's "Browser-Based Uploads Using POST".
+type formReader struct {
+	source    io.Reader
+	delimiter []byte // line break, two dashes, boundary
+
+	head   []byte // what has been read in front of the file, and a piece of it; never grows beyond its capacity
+	at     int    // how much of head is taken apart
+	came   int64  // bytes read from source
+	length int64  // of the body
+
+	fields   []sigv4.Field // their values share head's memory
+	fileName string        // as sent
+	size     int64         // of the file
+
+	rest   []byte // of the file, read already
+	whole  []byte // of rest, if the file was taken in whole
+	passed int64  // bytes of the file that Read has returned
+	tail   []byte // the last of them, where a delimiter may have begun
+	ended  error
+}
+
+// formHeadLimit bounds what stands in front of the file, in bytes. Source: POST, "must not exceed 20 KB".
+const formHeadLimit = 20 << 10
+
+var (
+	lineBreak     = []byte("\r\n")
+	closingDashes = []byte("--")
+)
+
+func malformedForm(why string) *s3Error {
+	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.").because(errors.New(why))
+}
+
+// readForm reads what stands in front of the file. length is that of the whole body.
+func readForm(source io.Reader, length int64, boundary string) (*formReader, error) {
+	f := &formReader{source: source, length: length, delimiter: []byte("\r\n--" + boundary), head: make([]byte, 0, formHeadLimit)}
+	if err := f.readFields(); err != nil {
+		return nil, err
+	}
+	if err := f.findFile(); err != nil {
+		f.wipe()
+		return nil, err
+	}
+	return f, nil
+}
+
+// wipe clears what was held of the file.
+func (f *formReader) wipe() {
+	clear(f.head)
+	clear(f.whole)
+	clear(f.tail)
+}
+
+func (f *formReader) readFields() error {
+	line, err := f.until(lineBreak)
+	if err == nil && len(line) == 0 {
+		line, err = f.until(lineBreak)
+	}
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(bytes.TrimRight(line, " \t"), f.delimiter[len(lineBreak):]) {
+		return malformedForm("it doesn't begin with its boundary")
+	}
+	for {
+		name, err := f.readPartHeader()
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(name, "file") {
+			return nil
+		}
+		value, err := f.until(f.delimiter)
+		if err != nil {
+			return err
+		}
+		f.fields = append(f.fields, sigv4.Field{Name: []byte(name), Value: value[:len(value):len(value)]})
+		if line, err = f.until(lineBreak); err != nil {
+			return err
+		}
+		if line = bytes.TrimRight(line, " \t"); bytes.HasPrefix(line, closingDashes) {
+			return invalidArgument("file", "0", "POST requires exactly one file upload per request.")
+		} else if len(line) > 0 {
+			return malformedForm("a line that begins with the boundary goes on")
+		}
+	}
+}
+
+// readPartHeader reads the header of a part, up to its empty line, and returns the field's name.
+func (f *formReader) readPartHeader() (name string, err error) {
+	for named := false; ; {
+		line, err := f.until(lineBreak)
+		if err != nil {
+			return "", err
+		}
+		if len(line) == 0 {
+			if !named {
+				return "", malformedForm("a part has no name")
+			}
+			return name, nil
+		}
+		key, value, colon := strings.Cut(string(line), ":")
+		if !colon || key == "" || strings.ContainsAny(key, " \t") || !isHeaderText(line) { // folded lines are none of today's
+			return "", malformedForm("a line of a part's header can't be read")
+		}
+		if !strings.EqualFold(key, "Content-Disposition") {
+			continue
+		}
+		disposition, parameters, err := mime.ParseMediaType(value)
+		if err != nil || disposition != "form-data" || named {
+			return "", malformedForm("a part's Content-Disposition can't be read")
+		}
+		name, named = parameters["name"], true
+		f.fileName = parameters["filename"]
+	}
+}
+
+// until returns what stands in front of the next separator and moves behind it, reading as much as that takes.
+func (f *formReader) until(separator []byte) ([]byte, error) {
+	for from := f.at; ; {
+		if i := bytes.Index(f.head[from:], separator); i >= 0 {
+			found := f.head[f.at : from+i]
+			f.at = from + i + len(separator)
+			return found, nil
+		}
+		from = max(f.at, len(f.head)-len(separator)+1)
+		if len(f.head) == cap(f.head) {
+			return nil, refusal("MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large.")
+		}
+		n, err := f.source.Read(f.head[len(f.head):cap(f.head)])
+		f.head = f.head[:len(f.head)+n]
+		f.came += int64(n)
+		if n == 0 && err != nil {
+			return nil, f.broken(err)
+		}
+	}
+}
+
+// broken tells a form that ends too early from a connection that did.
+func (f *formReader) broken(err error) error {
+	if (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && f.came >= f.length {
+		return malformedForm("it ends too early")
+	}
+	return bodyError(err)
+}
+
+// findFile finds the file's size, and takes the file in whole when it is short.
+func (f *formReader) findFile() error {
+	behind := f.length - int64(f.at) // the file and the closing delimiter
+	closing := int64(len(f.delimiter) + len(closingDashes) + len(lineBreak))
+	f.rest = f.head[f.at:]
+	if behind > wholeLimit+closing {
+		f.size = behind - closing
+		if int64(len(f.rest)) > f.size {
+			return malformedForm("it is longer than declared")
+		}
+		return nil
+	}
+	if int64(len(f.rest)) > behind || behind < closing-int64(len(lineBreak)) {
+		return malformedForm("it ends too early")
+	}
+	f.whole = make([]byte, behind)
+	n := copy(f.whole, f.rest)
+	more, err := io.ReadFull(f.source, f.whole[n:])
+	f.came += int64(more)
+	if err != nil {
+		return f.broken(err)
+	}
+	i := bytes.Index(f.whole, f.delimiter)
+	if i < 0 {
+		return malformedForm("it lacks its closing boundary")
+	}
+	if end := f.whole[i+len(f.delimiter):]; !isClosing(end) {
+		return malformedForm("something follows the file")
+	}
+	f.size, f.rest = int64(i), f.whole[:i]
+	return nil
+}
+
+// isClosing tells whether what follows the delimiter ends the form.
+func isClosing(end []byte) bool {
+	end, dashes := bytes.CutPrefix(end, closingDashes)
+	return dashes && (len(end) == 0 || bytes.Equal(end, lineBreak))
+}
+
+// Read returns the file, and io.EOF only once the form has been seen to end right behind it.
+func (f *formReader) Read(p []byte) (int, error) {
+	if f.ended != nil {
+		return 0, f.ended
+	}
+	if f.passed == f.size {
+		f.ended = f.readClosing()
+		return 0, f.ended
+	}
+	p = p[:min(int64(len(p)), f.size-f.passed)]
+	n := copy(p, f.rest)
+	f.rest = f.rest[n:]
+	if n == 0 {
+		var err error
+		n, err = f.source.Read(p)
+		f.came += int64(n)
+		if n == 0 && err != nil {
+			f.ended = f.broken(err)
+			return 0, f.ended
+		}
+	}
+	f.passed += int64(n)
+	if f.whole == nil && f.delimited(p[:n]) {
+		f.ended = malformedForm("something follows the file")
+		return 0, f.ended
+	}
+	return n, nil
+}
+
+// delimited looks for a delimiter in the file's next bytes and across their seam to those before.
+func (f *formReader) delimited(p []byte) bool {
+	if bytes.Contains(p, f.delimiter) {
+		return true
+	}
+	keep := len(f.delimiter) - 1
+	f.tail = append(f.tail, p[:min(len(p), keep)]...)
+	if bytes.Contains(f.tail, f.delimiter) {
+		return true
+	}
+	if len(p) >= keep {
+		f.tail = append(f.tail[:0], p[len(p)-keep:]...)
+	} else if drop := len(f.tail) - keep; drop > 0 {
+		f.tail = f.tail[:copy(f.tail, f.tail[drop:])]
+	}
+	return false
+}
+
+// readClosing reads what follows a streamed file.
+func (f *formReader) readClosing() error {
+	if f.whole != nil {
+		return io.EOF
+	}
+	end := make([]byte, f.length-int64(f.at)-f.size)
+	n := copy(end, f.rest)
+	more, err := io.ReadFull(f.source, end[n:])
+	f.came += int64(more)
+	if err != nil {
+		return f.broken(err)
+	}
+	if rest, ok := bytes.CutPrefix(end, f.delimiter); !ok || !isClosing(rest) {
+		return malformedForm("it doesn't end with its boundary and a line break")
+	}
+	return io.EOF
+}
