@@ -70,7 +70,11 @@ type Options struct {
 	VerboseMismatch  bool
 	StrictSessionKey bool
 	PerPrincipal     bool // bucket keys are kept apart by principal
+	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
+	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
 	ChecksumOnGet    bool // x-amz-checksum-mode costs a second store request where it must; else only free ones are shown
+
+	FailedLogins FailedLogins
 
 	Log     *zap.Logger
 	Observe Observer
@@ -84,16 +88,13 @@ type Observer struct {
 	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
 	Integrity func(kind string)
 }
-	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
-	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
 
 // A Gateway decides and carries out requests. It is safe for concurrent use.
-	FailedLogins FailedLogins
-
 type Gateway struct {
 	o          Options
 	log        *zap.Logger
 	verifier   *sigv4.Verifier
+	logins     *logins // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	served     [256]func(*exchange) error // by operation
@@ -108,11 +109,11 @@ func New(o Options, ids *Identities) *Gateway {
 		o.Log = zap.NewNop()
 	}
 	if o.MetadataHeader == "" {
-	logins     *logins // nil: failed logins aren't counted
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
 	g := &Gateway{o: o, log: o.Log}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
+	g.logins = newLogins(o.FailedLogins, o.Now)
 	g.identities.Store(ids)
 	g.exchanges.New = func() any { return newExchange(g) }
 	for op, serve := range operations {
@@ -129,7 +130,6 @@ const exchangeKey = "sealfront exchange"
 
 // Handle serves one request.
 func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
-	g.logins = newLogins(o.FailedLogins, o.Now)
 	x, begun := ctx.UserValue(exchangeKey).(*exchange)
 	if !begun {
 		x = g.begin(ctx)
