@@ -10,10 +10,18 @@ import (
 )
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
-// Conditions on size or date are checked on the object's metadata, and the store then deletes that version only.
 func deleteObject(x *exchange) error {
+	if err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time")); err != nil {
+		return err
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
+// metadata, and the store then deletes that version only. That there is no object is no error, unless an ETag is asked for.
+func (x *exchange) remove(match, size, modified string) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
-	match, size, modified := x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time")
 	if match != "" || size != "" || modified != "" {
 		if !x.g.o.Abilities.ConditionalDelete {
 			// Never ignored: a delete that should not have happened can't be taken back.
@@ -25,12 +33,8 @@ func deleteObject(x *exchange) error {
 	}
 	if size != "" || modified != "" {
 		gone, err := x.checkDeletion(r, size, modified)
-		if err != nil {
+		if gone || err != nil {
 			return err
-		}
-		if gone {
-			x.ctx.Response.SetStatusCode(http.StatusNoContent)
-			return nil
 		}
 	}
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -38,13 +42,16 @@ func deleteObject(x *exchange) error {
 		return err
 	}
 	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		if f.Status != http.StatusNotFound || f.Code == "NoSuchBucket" || match != "" {
-			return x.writeFault(f)
-		}
+	f := a.Fault(r.Operation)
+	switch {
+	case f == nil:
+		return nil
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket" && match == "":
+		return nil
+	case f.Status == http.StatusPreconditionFailed:
+		return preconditionFailed("If-Match").because(f)
 	}
-	x.ctx.Response.SetStatusCode(http.StatusNoContent)
-	return nil
+	return storeError(f, x.bucket, x.key)
 }
 
 // checkDeletion compares size and date with the object's, and binds the deletion to the version it looked at. gone

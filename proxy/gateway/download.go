@@ -148,8 +148,8 @@ func checksumWanted(x *exchange) bool {
 
 // headObject carries out HeadObject: one request to the store, and KMS only for a checksum.
 func headObject(x *exchange) error {
-	if _, ok := x.query.Get("partNumber"); ok {
-		return policy.NotImplemented(policy.HeadObject)
+	if x.partAsked() {
+		return headPart(x)
 	}
 	a, s, err := x.lookAt(x.setReadConditions)
 	if err != nil {
@@ -214,11 +214,16 @@ type opened struct {
 
 // open opens an object's envelope and finds its layout; for an object of several parts that takes its trailer.
 // The caller wipes the secrets.
-func (x *exchange) open(s *sealed) (o *opened, err error) {
+func (x *exchange) open(s *sealed) (*opened, error) {
 	secrets, err := x.unwrap(s.envelope)
 	if err != nil {
 		return nil, err
 	}
+	return x.layOut(s, secrets)
+}
+
+// layOut finds where an object's plaintext lies. It owns the secrets, also when it fails.
+func (x *exchange) layOut(s *sealed, secrets crypto.Secrets) (o *opened, err error) {
 	o = &opened{sealed: s, secrets: secrets}
 	defer func() {
 		if err != nil {
@@ -323,7 +328,10 @@ func (x *exchange) showChecksum(o *opened) error {
 	c := o.secrets.Checksum
 	parts := 1
 	if o.known != nil {
-		c, parts = o.known.checksum, o.known.layout.Parts()
+		parts = o.known.layout.Parts()
+		if c == nil { // that of a copy is in its envelope
+			c = o.known.checksum
+		}
 	} else if c == nil && o.length > 0 {
 		if o.trailer == nil {
 			if !x.g.o.ChecksumOnGet && x.operation == policy.GetObject {
@@ -356,8 +364,8 @@ const getAttempts = 3
 //	store ─▶ envelope ─▶ bucket key ─▶ data key ─▶ Open in place, a segment at a time ─▶ client
 //	                                    a byte leaves only after its segment's tag has been checked
 func getObject(x *exchange) error {
-	if _, ok := x.query.Get("partNumber"); ok {
-		return policy.NotImplemented(policy.GetObject)
+	if x.partAsked() {
+		return getPart(x)
 	}
 	var err error
 	for range getAttempts {

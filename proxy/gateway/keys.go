@@ -36,7 +36,7 @@ func encryptionOf(e *crypto.Envelope) policy.Encryption {
 	if e.SSE != crypto.SSEKMS {
 		return policy.Encryption{SSE: policy.SSES3}
 	}
-	p := policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey && !e.Copied}
+	p := policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey}
 	for _, pair := range e.Context {
 		if p.Context == nil {
 			p.Context = make(map[string]string)
@@ -69,7 +69,16 @@ func (x *exchange) unwrap(e *crypto.Envelope) (crypto.Secrets, error) {
 			return crypto.Secrets{}, refused
 		}
 	}
-	use, err := x.g.o.Keys.Open(x.context, x.keyRef(encryption), e.Blob)
+	return x.unlock(e, false)
+}
+
+// unlock opens an envelope that is believed, for a caller that may; fresh asks KMS past the cache.
+func (x *exchange) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
+	open := x.g.o.Keys.Open
+	if fresh {
+		open = x.g.o.Keys.OpenFresh
+	}
+	use, err := open(x.context, x.keyRef(encryptionOf(e)), e.Blob)
 	if err != nil {
 		return crypto.Secrets{}, fmt.Errorf("open the bucket key of %s/%s: %w", x.bucket, x.key, err)
 	}

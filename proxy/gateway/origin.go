@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// at returns the exchange as it would be if its request were for another object, for whatever reads, opens or deletes that
+// object. It has neither the request's headers nor its body, and lives no longer than x.
+func (x *exchange) at(record *state.Bucket, key string) *exchange {
+	y := &exchange{g: x.g, ctx: x.ctx, context: x.context}
+	y.fields = fields{start: x.start, requestID: x.requestID, operation: x.operation, identity: x.identity, session: x.session,
+		bucket: record.Name, key: key, record: record, facts: factsOf(record)}
+	return y
+}
+
+// An origin is the object that a copy, a rename or an append starts from, as the store's metadata shows it.
+type origin struct {
+	x *exchange // at the object
+	*sealed
+	length   int64         // of its plaintext, on the store's word until it is opened
+	modified time.Time     // zero when the store doesn't say
+	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
+}
+
+// origin asks the store for the object that x is at. It costs one request.
+func (x *exchange) origin() (*origin, error) {
+	a, s, err := x.lookAt(unconditional)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	o := &origin{x: x, sealed: s}
+	if o.length, err = x.plainLength(s); err != nil {
+		return nil, err
+	}
+	if t, err := http.ParseTime(string(a.Get("Last-Modified"))); err == nil {
+		o.modified = t
+	}
+	own := x.g.o.MetadataHeader
+	a.Header(func(name, value []byte) bool {
+		lower := strings.ToLower(string(name))
+		if lower == "content-type" || isStored(lower) || strings.HasPrefix(lower, userMetadata) && lower != own {
+			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
+		}
+		return true
+	})
+	return o, nil
+}
+
+// encryption is how the object is sealed.
+func (o *origin) encryption() policy.Encryption { return encryptionOf(o.envelope) }
+
+// open opens the envelope and finds the layout; fresh asks KMS past the cache. The caller has seen to permissions, and
+// wipes the secrets.
+func (o *origin) open(fresh bool) (*opened, error) {
+	if err := o.x.believe(o.envelope); err != nil {
+		return nil, err
+	}
+	secrets, err := o.x.unlock(o.envelope, fresh)
+	if err != nil {
+		return nil, err
+	}
+	return o.x.layOut(o.sealed, secrets)
+}
+
+// keepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.
+func (o *origin) keepHeaders(r *store.Request, envelope []byte) error {
+	own := o.x.g.o.MetadataHeader
+	used := 0
+	for _, f := range o.header {
+		r.Header = append(r.Header, f)
+		if strings.HasPrefix(text(f.Name), userMetadata) {
+			used += len(f.Name) - len(userMetadata) + len(f.Value)
+		}
+	}
+	if room := maxMetadata - (len(own) - len(userMetadata)) - len(envelope); used > room {
+		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
+			"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+	}
+	r.Set(own, string(envelope))
+	return nil
+}
+
+// condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and returns
+// a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
+func (x *exchange) condition(prefix string, o *origin) error {
+	match, noneMatch := x.headerValue(prefix+"match"), x.headerValue(prefix+"none-match")
+	since, hasSince := headerTime(x.headerValue(prefix + "modified-since"))
+	until, hasUntil := headerTime(x.headerValue(prefix + "unmodified-since"))
+	modified := o.modified.Truncate(time.Second)
+	failed := ""
+	switch {
+	case match != "" && !listsETag(match, o.etag):
+		failed = "Match"
+	case match == "" && hasUntil && modified.After(until):
+		failed = "Unmodified-Since"
+	case noneMatch != "" && listsETag(noneMatch, o.etag):
+		failed = "None-Match"
+	case noneMatch == "" && hasSince && !modified.After(since):
+		failed = "Modified-Since"
+	}
+	if failed == "" {
+		return nil
+	}
+	name := "If-" + failed
+	if head, ok := strings.CutSuffix(prefix, "if-"); ok && head != "" {
+		name = head + name
+	}
+	return preconditionFailed(name)
+}
+
+func headerTime(value string) (time.Time, bool) {
+	t, err := http.ParseTime(value)
+	return t, err == nil
+}
+
+// listsETag reports whether a client's list of ETags names the store's ETag.
+func listsETag(list, etag string) bool {
+	if strings.TrimSpace(list) == "*" {
+		return true
+	}
+	for one := range strings.SplitSeq(list, ",") {
+		if storeETag(one) == `"`+unquote(etag)+`"` {
+			return true
+		}
+	}
+	return false
+}
+
+// copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
+// 6.7. What its envelope says is decided by decideSource.
+func (x *exchange) copySource() (*exchange, error) {
+	source, refused := x.request.CopySource()
+	if refused != nil {
+		return nil, refused
+	}
+	if x.g.hidden(source.Bucket) {
+		return nil, noSuchBucket(source.Bucket)
+	}
+	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
+	if errors.Is(err, state.ErrNoBucket) {
+		return nil, noSuchBucket(source.Bucket)
+	}
+	if err != nil {
+		return nil, recordError(err)
+	}
+	y := x.at(record, source.Key)
+	if refused := policy.CheckSource(&x.request, &y.facts); refused != nil {
+		return nil, refused
+	}
+	if err := x.permitSource(y, ""); err != nil {
+		return nil, err
+	}
+	return y, y.checkKey()
+}
+
+// decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.
+func (x *exchange) decideSource(o *origin) error {
+	existing := o.encryption()
+	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+		return refused
+	}
+	if existing.SSE == policy.SSEKMS {
+		if err := x.permitSource(o.x, existing.KeyARN); err != nil {
+			return err
+		}
+	}
+	return x.condition("x-amz-copy-source-if-", o)
+}
+
+func (x *exchange) permitSource(y *exchange, keyARN string) error {
+	target := &policy.Target{Kind: y.facts.Kind, BucketARN: y.facts.ARN, Key: y.key, KeyARN: keyARN}
+	if refused := policy.AuthorizeSource(&x.request, x.caller(), target); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either side
+// (R17). SSE-S3 objects need no such call.
+func (x *exchange) asksKMS(o *origin) bool {
+	return o.envelope.SSE == crypto.SSEKMS && (x.facts.Kind == policy.Directory || o.x.facts.Kind == policy.Directory)
+}

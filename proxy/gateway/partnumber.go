@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"sealfront/crypto"
+	"sealfront/proxy/store"
+)
+
+// A wantedPart is the part that a read's partNumber names.
+type wantedPart struct {
+	first, last int64 // in the plaintext; last is first-1 for a part without bytes
+	count       int   // parts of the object; 0 for an object that shows none
+	checksum    *crypto.Checksum
+}
+
+// partAsked reports whether a read asks for a part by its number.
+func (x *exchange) partAsked() bool {
+	_, ok := x.query.Get("partNumber")
+	return ok
+}
+
+// wantedPart finds the part that is asked for: rows RD-4 and RD-5. Numbers count the object's parts from 1, whatever
+// numbers they were uploaded with. A copy shows no parts: it is one.
+func (x *exchange) wantedPart(o *opened) (*wantedPart, error) {
+	number, err := x.partNumber()
+	if err != nil {
+		return nil, err
+	}
+	count := 1
+	shown := o.envelope.Multipart && !o.envelope.Copied && o.layout != nil
+	if shown {
+		count = o.layout.Parts()
+	}
+	switch {
+	case number > count:
+		return nil, refusal("InvalidPartNumber", "The requested partnumber is not satisfiable",
+			"ActualPartCount", strconv.Itoa(count), "PartNumberRequested", strconv.Itoa(number))
+	case !shown:
+		return &wantedPart{last: o.length - 1}, nil
+	}
+	placed := o.layout.Part(number - 1)
+	w := &wantedPart{first: placed.Plain, last: placed.Plain + placed.Length - 1, count: count}
+	if checksumWanted(x) {
+		if o.trailer == nil {
+			if err := x.loadTrailer(o); err != nil {
+				return nil, err
+			}
+		}
+		w.checksum = o.trailer.Parts[number-1].Checksum()
+	}
+	return w, nil
+}
+
+// show sets the headers of an answer that holds the part.
+func (w *wantedPart) show(x *exchange, o *opened) error {
+	h := &x.ctx.Response.Header
+	switch {
+	case w.count == 0 && checksumWanted(x):
+		if err := x.showChecksum(o); err != nil {
+			return err
+		}
+	case w.checksum != nil:
+		h.Set(checksumByAlgorithm(w.checksum.Algorithm).header, checksumText(w.checksum))
+		h.Set("x-amz-checksum-type", checksumType(o.known.checksum.Type))
+	}
+	if w.count > 0 {
+		h.Set("x-amz-mp-parts-count", strconv.Itoa(w.count))
+	}
+	if w.last >= w.first { // no Content-Range can say "nothing", so that is a 200
+		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
+		h.Set("Content-Range", contentRange(w.first, w.last, o.length))
+	}
+	return nil
+}
+
+// headPart carries out HeadObject with partNumber.
+func headPart(x *exchange) error {
+	return again(func() error {
+		return x.lookAtPart(func(o *opened, w *wantedPart) error {
+			x.ctx.Response.Header.SetContentLength(int(w.last - w.first + 1))
+			x.ctx.Response.SkipBody = true
+			return nil
+		})
+	})
+}
+
+// getPart carries out GetObject with partNumber. Where a part lies only the object's trailer tells, so the object is
+// looked at first: two requests to the store with a known layout, three without.
+func getPart(x *exchange) error {
+	return again(func() error {
+		return x.lookAtPart(func(o *opened, w *wantedPart) error {
+			if w.last < w.first {
+				return nil
+			}
+			return x.streamPart(o, w)
+		})
+	})
+}
+
+// lookAtPart finds the part that is asked for, sets the answer's headers, and calls then. The
+// secrets are wiped afterwards unless a body streams.
+func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
+	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
+	a, s, err := x.lookAt(x.setReadConditions)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := x.decideRead(s); err != nil {
+		return err
+	}
+	o, err := x.open(s)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if !x.streaming {
+			o.secrets.Wipe()
+		}
+	}()
+	w, err := x.wantedPart(o)
+	if err != nil {
+		return err
+	}
+	if err := w.show(x, o); err != nil {
+		return err
+	}
+	x.showObjectHeaders(a)
+	x.showEncryption()
+	return then(o, w)
+}
+
+// streamPart answers with the part's bytes, of the very version of the object that was looked at.
+func (x *exchange) streamPart(o *opened, w *wantedPart) error {
+	a, err := x.readSpan(o, w.first, w.last)
+	if err != nil {
+		return err
+	}
+	d, err := x.newDownload(a, o, w.first, w.last)
+	if err != nil {
+		a.Close()
+		return err
+	}
+	if err := d.advance(); err != nil {
+		crypto.PutSlab(d.slab, 0)
+		a.Close()
+		return err
+	}
+	x.streaming = true
+	x.ctx.Response.SetBodyStream(d, int(w.last-w.first+1))
+	return nil
+}
+
+// readSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
+// from, and notes in o which bytes came. The answer must be closed.
+func (x *exchange) readSpan(o *opened, first, last int64) (*store.Answer, error) {
+	span, err := o.layout.Span(first, last)
+	if err != nil {
+		return nil, err
+	}
+	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r.Set("Range", spanRange(span))
+	r.Set("If-Match", o.etag)
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, err
+	}
+	if f := a.Fault(r.Operation); f != nil {
+		a.Close()
+		if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
+			return nil, errReplaced
+		}
+		return nil, storeError(f, x.bucket, x.key)
+	}
+	s, err := x.readSealed(a)
+	if err == nil && (s.envelope.ObjectID != o.envelope.ObjectID || s.total != o.total) {
+		err = errReplaced
+	}
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	o.first, o.last = s.first, s.last
+	return a, nil
+}
+
+// again does something that reads an object once more when the object was replaced meanwhile.
+func again(do func() error) (err error) {
+	for range getAttempts {
+		if err = do(); !errors.Is(err, errReplaced) {
+			return err
+		}
+	}
+	return err
+}
