@@ -9,7 +9,7 @@
 //	Verifier.Check    canonical request ─► string to sign ─► signature ◄─── the same steps
 //	                  │     compared; headers that must be signed                │
 //	                  ▼                                                          ▼
-//	ChunkReader       aws-chunked body: chunk, chunk, …, trailer        ChunkSigner
+//	ChunkReader       aws-chunked body: chunk, chunk, …, trailer        ChunkSigner, ChunkWriter
 //
 // The steps are those of AWS's pages, each a function of its name: appendCanonicalRequest, appendStringToSign,
 // newSigningKey and signingKey.sign. What is S3's own: the path is encoded once and never normalised, the payload's
@@ -37,7 +37,11 @@
 // stops at the first bad chunk, and what it delivered before is a true prefix: TestChunkFraming,
 // TestABadChunkStopsReadingAtOnce, TestWhatComesOutBeforeAFailureIsATruePrefix.
 //
-// No allocation in steady state: TestVerifyingAllocatesNothing, TestSigningAllocatesNothing, TestChunksAllocateNothing.
+// What a ChunkWriter writes a ChunkReader reads, and its length is known beforehand; a body that was given up is no whole
+// one: TestWhatAChunkWriterWritesAChunkReaderReads, TestABodyThatIsNotClosedIsNotWhole.
+//
+// No allocation in steady state: TestVerifyingAllocatesNothing, TestSigningAllocatesNothing, TestChunksAllocateNothing,
+// TestWritingChunksAllocatesNothing.
 // Work is bounded by the size of the request's head, n log n at most: TestHostileHeadsTakeLittleTime.
 //
 // A presigned URL is good to its last second, up to a week: TestPresignedClock.
