@@ -141,7 +141,11 @@ func (r *Request) observeHeader(name, value string) bool {
 		return true
 	}
 	d := &r.digest
-	if d.has(id) && d.headers[id] != value {
+	switch {
+	case id == hObjectAttributes && d.has(id):
+		d.headers[id] += "," + value // a list: some SDKs send a line an attribute
+		return true
+	case d.has(id) && d.headers[id] != value:
 		d.clashing |= 1 << id
 		return true
 	}
