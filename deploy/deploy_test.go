@@ -1,0 +1,173 @@
+// Package deploy_test holds the examples of this directory to the program: configurations load, metric names exist, and
+// README's list of operations is true.
+package deploy_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/metrics"
+)
+
+// documents returns the documents of a YAML file.
+func documents(t *testing.T, name string) (list []map[string]any) {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for d := yaml.NewDecoder(f); ; {
+		var document map[string]any
+		switch err := d.Decode(&document); {
+		case errors.Is(err, io.EOF):
+			return list
+		case err != nil:
+			t.Fatalf("%s: %v", name, err)
+		}
+		list = append(list, document)
+	}
+}
+
+// configurations are the program's configurations in this directory, by where they stand.
+func configurations(t *testing.T) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	for _, name := range []string{"sealfront.yaml", "minimal.yaml"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[name] = string(text)
+	}
+	for _, name := range []string{"kubernetes/gateway.yaml", "kubernetes/sidecar.yaml"} {
+		for _, d := range documents(t, name) {
+			if d["kind"] == "ConfigMap" {
+				found[name], _ = d["data"].(map[string]any)["sealfront.yaml"].(string)
+			}
+		}
+	}
+	configs, _ := documents(t, "compose.yaml")[0]["configs"].(map[string]any)
+	compose, _ := configs["sealfront"].(map[string]any)
+	found["compose.yaml"], _ = compose["content"].(string)
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	found["README.md"], _, _ = strings.Cut(rest, "```")
+	return found
+}
+
+func TestEveryExampleConfigurationLoads(t *testing.T) {
+	t.Setenv("STORE_SECRET", "secret")
+	t.Setenv("APP_SECRET", "secret")
+	for name, text := range configurations(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, file := range []string{"tls/tls.crt", "tls/tls.key", "secrets/store", "secrets/app", "secrets/reports", "secrets/admin",
+				"tls.crt", "tls.key", "store.secret", "app.secret"} {
+				write(t, filepath.Join(dir, file), "secret\n")
+			}
+			file := filepath.Join(dir, "sealfront.yaml")
+			write(t, file, text)
+			if c, err := config.Load(file); err != nil || len(c.Identities) == 0 {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheFullExampleShowsEverySetting looks for each setting's name, set or commented out.
+func TestTheFullExampleShowsEverySetting(t *testing.T) {
+	text := configurations(t)["sealfront.yaml"]
+	var look func(typ reflect.Type, path string)
+	look = func(typ reflect.Type, path string) {
+		for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct {
+			return
+		}
+		for i := range typ.NumField() {
+			name := typ.Field(i).Tag.Get("yaml")
+			if !regexp.MustCompile(`(?m)(^|[\s{#])` + name + `:`).MatchString(text) {
+				t.Errorf("%s.%s isn't shown", path, name)
+			}
+			look(typ.Field(i).Type, path+"."+name)
+		}
+	}
+	look(reflect.TypeFor[config.Config](), "sealfront.yaml")
+}
+
+func TestEveryYAMLAndJSONFileParses(t *testing.T) {
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch filepath.Ext(name) {
+		case ".yaml":
+			if len(documents(t, name)) == 0 {
+				t.Errorf("%s is empty", name)
+			}
+		case ".json":
+			if text, err := os.ReadFile(name); err != nil || !json.Valid(text) {
+				t.Errorf("%s: not JSON (%v)", name, err)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMetricNamesExist(t *testing.T) {
+	m := metrics.New()
+	m.Request("GetObject", "OK", 0)
+	m.Refusal("PUT-2")
+	m.Integrity("segment")
+	m.Store("GetObject", 200, 0)
+	m.KMS("Decrypt", "ok")
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exist := make(map[string]bool)
+	for _, f := range families {
+		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
+			exist[f.GetName()+suffix] = true
+		}
+	}
+	used := regexp.MustCompile(`\b(sealfront|process|go)_[a-z0-9_]+\b`)
+	for _, name := range []string{"alerts.yaml", "dashboard.json", "OPERATING.md", "../README.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := used.FindAllString(string(text), -1)
+		if len(names) == 0 {
+			t.Errorf("%s names no metric", name)
+		}
+		for _, metric := range names {
+			if !exist[metric] {
+				t.Errorf("%s names %s, which doesn't exist", name, metric)
+			}
+		}
+	}
+}
