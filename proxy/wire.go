@@ -54,12 +54,13 @@ func (p *parts) close() error {
 
 // assemble makes the rooms and joins them. On error nothing stays open.
 func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts, err error) {
-	p = &parts{log: log, metrics: metrics.New()}
+	opened := &parts{log: log, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
+	p = opened
 	if c.KeepsData() {
 		if p.data, err = openData(c.Data); err != nil {
 			return nil, err
@@ -90,7 +91,6 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 	if err != nil {
 		return nil, err
 	}
-	p.startSweeps(ctx)
 	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
 	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
 	ids, err := identities(c, p.data)
@@ -98,6 +98,7 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 		return nil, config.Faults{{Path: "identities", Why: err.Error()}}
 	}
 	p.gateway = gateway.New(p.gatewayOptions(c, client, serviceKey), ids)
+	p.startSweeps(ctx)
 	if c.Store.Kind == "embedded" && c.KMS.Kind == "embedded" {
 		if err := p.makeDemoBucket(ctx, c, client); err != nil {
 			return nil, err
@@ -237,23 +238,24 @@ func (p *parts) probe(ctx context.Context, c *config.Config, client *store.Clien
 	case !a.ConditionalPut && !c.Store.SingleWriter:
 		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a single replica and set store.single_writer: true, or use another store")
 	}
-	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, CutOffRefused: true, MetadataRoom: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true}) {
+	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
 		p.log.Info("the store was probed", zap.Stringer("it", *a))
 	}
 	return nil
 }
 
-// startSweeps removes old session keys now and every hour.
+// startSweeps removes leftovers of the state bucket now and every hour.
 func (p *parts) startSweeps(ctx context.Context) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
+	janitor := state.NewJanitor(p.state, p.gateway.UploadGone)
 	go func() {
 		defer close(done)
 		ticker := time.NewTicker(time.Hour)
 		defer ticker.Stop()
 		for {
-			if err := p.state.SweepSessionKeys(ctx); err != nil && ctx.Err() == nil {
-				p.log.Warn("old session keys could not be removed; the next sweep tries again", zap.Error(err))
+			if err := errors.Join(p.state.SweepSessionKeys(ctx), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
+				p.log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}
 			select {
 			case <-ctx.Done():
@@ -283,7 +285,7 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {
 	o := gateway.Options{
-		Store: client, Keys: p.keys, Buckets: p.state, Sessions: p.state,
+		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Sessions: p.state,
 		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,

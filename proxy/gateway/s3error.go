@@ -203,6 +203,8 @@ func kmsRefusal(row, code string, err error) *s3Error {
 // authentication failures are the proxy's fault.
 func storeError(f *store.Fault, bucket, key string) *s3Error {
 	switch {
+	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" || f.Code == "DirectoryObjectContainsData":
+		return refusal("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").because(f)
 	case f.Code == "NoSuchBucket":
 		return noSuchBucket(bucket).because(f)
 	case f.Status == 404 && f.Code != "NoSuchUpload":
@@ -225,8 +227,6 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
-	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" || f.Code == "DirectoryObjectContainsData":
-		return refusal("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").because(f)
 	case f.Code == "MetadataTooLarge":
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(f)
 	case f.Status == 507 || f.Code == "XMinioStorageFull" || f.Code == "QuotaExceeded":
