@@ -10,7 +10,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
 
+	"sealfront/crypto"
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
 	"sealfront/proxy/session"
@@ -44,12 +46,24 @@ type Buckets interface {
 	ListBuckets(ctx context.Context, start string, f func(*state.Bucket) bool) error
 }
 
-// Options are what a Gateway is made from. Store, Keys, Buckets, Sessions, Region, Account and ServiceKey are
+// Uploads are the records of multipart uploads.
+type Uploads interface {
+	CreateUpload(ctx context.Context, u state.Upload) error
+	Upload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
+	FreshUpload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
+	AddPart(ctx context.Context, u *state.Upload, r *crypto.PartRecord) error
+	Parts(ctx context.Context, u *state.Upload) ([]state.Part, error)
+	EndUpload(ctx context.Context, u *state.Upload, state string, completion *state.Completion) error
+	Uploads(ctx context.Context, b *state.Bucket, f func(*state.Upload) bool) error
+}
+
+// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Sessions, Region, Account and ServiceKey are
 // required.
 type Options struct {
 	Store    Store
 	Keys     BucketKeys
 	Buckets  Buckets
+	Uploads  Uploads
 	Sessions session.Keys
 
 	Region      string
@@ -97,6 +111,8 @@ type Gateway struct {
 	logins     *logins // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
+	layouts    *layouts
+	loads      singleflight.Group         // of trailers
 	served     [256]func(*exchange) error // by operation
 }
 
@@ -111,7 +127,7 @@ func New(o Options, ids *Identities) *Gateway {
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
-	g := &Gateway{o: o, log: o.Log}
+	g := &Gateway{o: o, log: o.Log, layouts: newLayouts()}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.logins = newLogins(o.FailedLogins, o.Now)
 	g.identities.Store(ids)
