@@ -17,6 +17,8 @@ import (
 type Abilities struct {
 	ConditionalPut    bool // If-None-Match: * and If-Match on PutObject hold
 	ConditionalDelete bool // If-Match on DeleteObject holds
+	ConditionalCopy   bool // If-None-Match: * and If-Match on CopyObject's destination hold
+	AtomicSelfCopy    bool // an object copied onto itself with new metadata is never seen, or left, without any
 	CutOffRefused     bool // a body that ends early leaves no object
 	MetadataRoom      bool // 2,000 bytes of user metadata come back as they were
 	EmptySegments     bool // keys with "//" or a leading "/" are kept as they are
@@ -32,7 +34,8 @@ func (a Abilities) String() string {
 		has  bool
 		name string
 	}{
-		{a.ConditionalPut, "conditional PUT"}, {a.ConditionalDelete, "conditional DELETE"}, {a.CutOffRefused, "refusal of cut-off bodies"},
+		{a.ConditionalPut, "conditional PUT"}, {a.ConditionalDelete, "conditional DELETE"}, {a.ConditionalCopy, "conditional copy"},
+		{a.AtomicSelfCopy, "atomic copy of an object onto itself"}, {a.CutOffRefused, "refusal of cut-off bodies"},
 		{a.MetadataRoom, "2,000 bytes of user metadata"}, {a.EmptySegments, "keys with empty segments"},
 		{a.DotSegments, "keys with dot segments"}, {a.KeyBesideChild, "a key beside its children"},
 	} {
@@ -52,6 +55,8 @@ func (a Abilities) String() string {
 //	what is tried                              who needs it
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
 //	DELETE If-Match                            RenameObject, conditional deletes
+//	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
+//	a copy onto itself, at once and failing    changes of metadata and key; else likewise
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 bytes of metadata                    the envelope beside the client's metadata
 //	a//b, /b, a/./b, a/../b                    such keys are refused on stores that fold them
@@ -69,6 +74,8 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	}{
 		{"conditional PUT", p.conditionalPut, &a.ConditionalPut},
 		{"conditional DELETE", p.conditionalDelete, &a.ConditionalDelete},
+		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy},
+		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy},
 		{"cut-off body", p.cutOff, &a.CutOffRefused},
 		{"metadata room", p.metadataRoom, &a.MetadataRoom},
 		{"empty segments", p.emptySegments, &a.EmptySegments},
