@@ -20,6 +20,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.GetObject:               getObject,
 	policy.HeadObject:              headObject,
 	policy.GetObjectAttributes:     getObjectAttributes,
+	policy.CopyObject:              copyObject,
 	policy.DeleteObject:            deleteObject,
 	policy.DeleteObjects:           deleteObjects,
 	policy.CreateMultipartUpload:   createMultipartUpload,

@@ -19,56 +19,33 @@ const wholeLimit = 256 << 10
 //	body ─▶ plainBody (framing, count, checksums) ─▶ slab ─▶ Seal in place ─▶ store
 //	                                    all right? ──────────┴─▶ only then the last segment and the trailer
 func putObject(x *exchange) error {
-	if x.headerValue("x-amz-write-offset-bytes") != "" {
-		return policy.NotImplemented(policy.PutObject)
+	if offset, appends := x.request.WriteOffset(); appends {
+		return appendObject(x, offset)
 	}
 	body, err := x.newBody(crypto.MaxObjectPut)
 	if err != nil {
 		return err
 	}
-	use, err := x.sealingKey(x.decision.Encryption)
-	if err != nil {
-		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
-	}
-	defer use.Release()
+	return x.putBody(body, func(r *store.Request, envelope []byte) error {
+		x.setWriteConditions(r)
+		return x.setObjectHeaders(r, envelope)
+	})
+}
 
-	p := &put{x: x, body: body, envelope: newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)}
-	p.secrets = crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: body.length}
-	defer p.secrets.Wipe()
-	if body.length > 0 {
-		p.envelope.PartSalt = crypto.NewSalt()
+// putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
+func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
+	p := &put{x: x, body: body}
+	if announced := body.check.want; announced != nil {
+		// Known before the body: if it is wrong, no object comes of it.
+		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
 	}
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
-	if body.length <= wholeLimit {
-		buffer, sealed, err := p.sealWhole()
-		defer putWhole(buffer)
-		if err != nil {
-			return err
-		}
-		r.Bytes = sealed
-	} else {
-		stream := &sealing{body: body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
-		r.Length, r.Body = crypto.StoredLength(body.length), stream
-		if announced := body.check.want; announced != nil {
-			// Known before the body: if it is wrong, no object comes of it.
-			p.secrets.Checksum = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
-		}
-		body.start()
-	}
-	if err := p.envelope.Wrap(x.place(), use, p.secrets); err != nil {
-		return fmt.Errorf("seal the envelope: %w", err)
-	}
-	if err := x.setObjectHeaders(r, p.envelope.AppendText(nil)); err != nil {
-		return err
-	}
-	x.setWriteConditions(r)
-
-	a, err := x.g.o.Store.Do(x.context, r)
+	body.start()
+	a, err := p.send(describe)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
+	if f := a.Fault("PutObject"); f != nil {
 		return x.writeFault(f)
 	}
 	h := &x.ctx.Response.Header
@@ -80,6 +57,44 @@ func putObject(x *exchange) error {
 		h.Set("x-amz-expiration", "NotImplemented")
 	}
 	return nil
+}
+
+// send seals the body as the request's decision says and puts the object: taken in whole when it is small, else as a
+// stream. The answer is the caller's to look at and to close.
+func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
+	x, length := p.x, p.body.size()
+	use, err := x.sealingKey(x.decision.Encryption)
+	if err != nil {
+		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+	}
+	defer use.Release()
+	p.envelope = newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)
+	p.envelope.Copied = p.copied
+	p.secrets = crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: length}
+	defer p.secrets.Wipe()
+	if length > 0 {
+		p.envelope.PartSalt = crypto.NewSalt()
+	}
+	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
+	if length <= wholeLimit {
+		buffer, sealed, err := p.sealWhole()
+		defer putWhole(buffer)
+		if err != nil {
+			return nil, err
+		}
+		r.Bytes = sealed
+	} else {
+		r.Length = crypto.StoredLength(length)
+		r.Body = &sealing{body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
+		p.secrets.Checksum = p.known
+	}
+	if err := p.envelope.Wrap(x.place(), use, p.secrets); err != nil {
+		return nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	if err := describe(r, p.envelope.AppendText(nil)); err != nil {
+		return nil, err
+	}
+	return x.g.o.Store.Do(x.context, r)
 }
 
 // setWriteConditions puts the client's conditions to the store.
@@ -107,7 +122,9 @@ func (x *exchange) writeFault(f *store.Fault) error {
 // put is an object on its way to the store.
 type put struct {
 	x        *exchange
-	body     *plainBody
+	body     source
+	known    *crypto.Checksum // of the body, where it is known before the body
+	copied   bool             // the object is a copy
 	envelope *crypto.Envelope
 	secrets  crypto.Secrets
 	checksum *crypto.Checksum
@@ -146,9 +163,8 @@ func putWhole(w *whole) {
 
 // sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
 func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
-	length := p.body.length
+	length := p.body.size()
 	w = getWhole(length)
-	p.body.start()
 	// Each segment is read to where it will lie with the tags of those before it.
 	for done, at := int64(0), 0; done < length; {
 		n := int(min(length-done, crypto.SegmentSize))
@@ -183,7 +199,7 @@ func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
 
 // trailer describes the object's one part.
 func (p *put) trailer() *crypto.Trailer {
-	return &crypto.Trailer{Length: p.body.length, Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.length, Salt: p.envelope.PartSalt}}}
+	return &crypto.Trailer{Length: p.body.size(), Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.size(), Salt: p.envelope.PartSalt}}}
 }
 
 // appendEnd appends padding, trailer and tail.

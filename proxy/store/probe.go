@@ -21,6 +21,7 @@ type Abilities struct {
 	AtomicSelfCopy    bool // an object copied onto itself with new metadata is never seen, or left, without any
 	CutOffRefused     bool // a body that ends early leaves no object
 	MetadataRoom      bool // 2,000 bytes of user metadata come back as they were
+	SomeMetadata      bool // 1,200 do; another proxy in front of the store may need the rest
 	EmptySegments     bool // keys with "//" or a leading "/" are kept as they are
 	DotSegments       bool // keys with "." or ".." segments are kept as they are
 	KeyBesideChild    bool // "u" and "u/p" can both be objects
@@ -36,7 +37,7 @@ func (a Abilities) String() string {
 	}{
 		{a.ConditionalPut, "conditional PUT"}, {a.ConditionalDelete, "conditional DELETE"}, {a.ConditionalCopy, "conditional copy"},
 		{a.AtomicSelfCopy, "atomic copy of an object onto itself"}, {a.CutOffRefused, "refusal of cut-off bodies"},
-		{a.MetadataRoom, "2,000 bytes of user metadata"}, {a.EmptySegments, "keys with empty segments"},
+		{a.MetadataRoom, "2,000 bytes of user metadata"}, {a.SomeMetadata, "1,200 bytes of user metadata"}, {a.EmptySegments, "keys with empty segments"},
 		{a.DotSegments, "keys with dot segments"}, {a.KeyBesideChild, "a key beside its children"},
 	} {
 		if !x.has {
@@ -58,7 +59,7 @@ func (a Abilities) String() string {
 //	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
 //	a copy onto itself, at once and failing    changes of metadata and key; else likewise
 //	a PUT whose connection ends early          uploads that fail a check at their end
-//	2,000 bytes of metadata                    the envelope beside the client's metadata
+//	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
 //	a//b, /b, a/./b, a/../b                    such keys are refused on stores that fold them
 //	u and u/p                                  such a store's error is translated for the client
 //	Complete of part 10,000 alone              where the end of a multipart object goes
@@ -77,7 +78,8 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy},
 		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy},
 		{"cut-off body", p.cutOff, &a.CutOffRefused},
-		{"metadata room", p.metadataRoom, &a.MetadataRoom},
+		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom},
+		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata},
 		{"empty segments", p.emptySegments, &a.EmptySegments},
 		{"dot segments", p.dotSegments, &a.DotSegments},
 		{"key beside child", p.keyBesideChild, &a.KeyBesideChild},
@@ -195,23 +197,25 @@ func (p *probe) cutOff(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-func (p *probe) metadataRoom(ctx context.Context) (bool, error) {
-	name := p.prefix + "/metadata"
-	p.made = append(p.made, name)
-	value := strings.Repeat("m", 2000)
-	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("1")}
-	r.Set("x-amz-meta-probe", value)
-	a, err := p.objects.do(ctx, r)
-	if err != nil {
-		return refusedToo(err)
+func (p *probe) metadataRoom(size int) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		name := fmt.Sprintf("%s/metadata-%d", p.prefix, size)
+		p.made = append(p.made, name)
+		value := strings.Repeat("m", size)
+		r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("1")}
+		r.Set("x-amz-meta-probe", value)
+		a, err := p.objects.do(ctx, r)
+		if err != nil {
+			return refusedToo(err)
+		}
+		a.Close()
+		a, err = p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+		if err != nil {
+			return false, err
+		}
+		defer a.Close()
+		return string(a.Get("x-amz-meta-probe")) == value, nil
 	}
-	a.Close()
-	a, err = p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
-	if err != nil {
-		return false, err
-	}
-	defer a.Close()
-	return string(a.Get("x-amz-meta-probe")) == value, nil
 }
 
 func (p *probe) emptySegments(ctx context.Context) (bool, error) {

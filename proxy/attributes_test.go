@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// metric returns the sum of all series of a counter whose labels contain every one of these texts.
+func (p *program) metric(name string, labels ...string) int {
+	p.t.Helper()
+	resp, err := http.Get(p.env["SEALFRONT_ADMIN"] + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	sum := 0
+next:
+	for line := range strings.Lines(string(text)) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if series != name && !strings.HasPrefix(series, name+"{") {
+			continue
+		}
+		for _, l := range labels {
+			if !strings.Contains(series, l) {
+				continue next
+			}
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		sum += int(n)
+	}
+	return sum
+}
+
+// storeRequests returns how many requests to the store f costs, by operation.
+func (p *program) storeRequests(f func()) map[string]int {
+	p.t.Helper()
+	operations := []string{"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart",
+		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects"}
+	before := make(map[string]int)
+	for _, o := range operations {
+		before[o] = p.metric("sealfront_store_requests_total", `operation="`+o+`"`)
+	}
+	f()
+	cost := make(map[string]int)
+	for _, o := range operations {
+		if n := p.metric("sealfront_store_requests_total", `operation="`+o+`"`) - before[o]; n != 0 {
+			cost[o] = n
+		}
+	}
+	return cost
+}
+
+func wantCost(t *testing.T, what string, got map[string]int, want map[string]int) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s cost the store requests %v, want %v", what, got, want)
+	}
+}
+
+func (p *program) put(bucket, key, body string, header ...sigv4.Field) *answer {
+	p.t.Helper()
+	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: body, header: header})
+	if a.StatusCode != 200 {
+		p.t.Fatalf("PUT %s/%s: %d %s", bucket, key, a.StatusCode, a.body)
+	}
+	return a
+}
+
+// RD-4 to RD-7.
+func TestPartsAreReadByNumber(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	client := p.client(t)
+	u := newUploader(t, client, bucket, "multi")
+	parts := [][]byte{randomBytes(5*mib + 3), randomBytes(6 * mib), randomBytes(1000)}
+	for i, part := range parts {
+		u.part(int32(i+1), part)
+	}
+	if _, err := u.complete(1, 2, 3); err != nil {
+		t.Fatal(err)
+	}
+	p.put(bucket, "single", "one part")
+	p.put(bucket, "empty", "")
+	all := bytes.Join(parts, nil)
+	at := 0
+	for i, part := range parts {
+		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1)), ChecksumMode: types.ChecksumModeEnabled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(out.Body)
+		if err != nil || !bytes.Equal(got, part) {
+			t.Errorf("part %d: %d bytes, %v", i+1, len(got), err)
+		}
+		want := fmt.Sprintf("bytes %d-%d/%d", at, at+len(part)-1, len(all))
+		if aws.ToString(out.ContentRange) != want || aws.ToInt32(out.PartsCount) != 3 {
+			t.Errorf("part %d: %s of %d parts, want %s of 3", i+1, aws.ToString(out.ContentRange), aws.ToInt32(out.PartsCount), want)
+		}
+		sum := crc32.ChecksumIEEE(part)
+		if aws.ToString(out.ChecksumCRC32) != base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) {
+			t.Errorf("part %d: checksum %s", i+1, aws.ToString(out.ChecksumCRC32))
+		}
+		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1))})
+		if err != nil || aws.ToInt64(head.ContentLength) != int64(len(part)) || aws.ToInt32(head.PartsCount) != 3 {
+			t.Errorf("HEAD of part %d: %v", i+1, err)
+		}
+		at += len(part)
+	}
+	for _, c := range []struct {
+		method, key, query string
+		header             []sigv4.Field
+		status             int
+		code, body, length string
+	}{
+		{"GET", "single", "partNumber=1", nil, 206, "", "one part", "8"},
+		{"HEAD", "single", "partNumber=1", nil, 206, "", "", "8"},
+		{"GET", "empty", "partNumber=1", nil, 200, "", "", "0"},
+		{"GET", "single", "partNumber=2", nil, 416, "InvalidPartNumber", "", ""},
+		{"GET", "multi", "partNumber=4", nil, 416, "InvalidPartNumber", "", ""},
+		{"HEAD", "multi", "partNumber=4", nil, 416, "", "", ""},
+		{"GET", "multi", "partNumber=0", nil, 400, "InvalidArgument", "", ""},
+		{"GET", "multi", "partNumber=10001", nil, 400, "InvalidArgument", "", ""},
+		{"GET", "multi", "partNumber=one", nil, 400, "InvalidArgument", "", ""},
+		{"GET", "multi", "partNumber=1", []sigv4.Field{field("Range", "bytes=0-1")}, 400, "InvalidRequest", "", ""},
+		{"GET", "absent", "partNumber=1", nil, 404, "NoSuchKey", "", ""},
+		{"GET", "multi", "partNumber=1", []sigv4.Field{field("If-None-Match", "*")}, 304, "", "", ""},
+	} {
+		a := p.do(&rawRequest{method: c.method, path: "/" + bucket + "/" + c.key, query: c.query, header: c.header})
+		if a.StatusCode != c.status || a.code() != c.code || c.body != "" && a.body != c.body || c.length != "" && a.Header.Get("Content-Length") != c.length {
+			t.Errorf("%s %s?%s %s: %d %s", c.method, c.key, c.query, c.header, a.StatusCode, a.body)
+		}
+		if c.key == "single" && a.Header.Get("x-amz-mp-parts-count") != "" {
+			t.Error("an object of one part shows its count")
+		}
+	}
+	last := &rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "partNumber=3"}
+	wantCost(t, "a part of a known layout", p.storeRequests(func() { p.do(last) }), map[string]int{"HeadObject": 1, "GetObject": 1})
+}
+
+// Section 4.7 of the behaviour reference.
+func TestAttributesTellWhatIsStored(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	general := makeBucket(t, client, "general")
+	for _, bucket := range []string{bucket, general} {
+		u := newUploader(t, client, bucket, "multi")
+		for i, n := range []int{5 * mib, 5*mib + 1, 10} {
+			u.part(int32(i+1), randomBytes(n))
+		}
+		if _, err := u.complete(1, 2, 3); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(key string, change func(*s3.GetObjectAttributesInput)) *s3.GetObjectAttributesOutput {
+			t.Helper()
+			in := &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}}
+			if change != nil {
+				change(in)
+			}
+			out, err := client.GetObjectAttributes(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), ChecksumMode: types.ChecksumModeEnabled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := ask("multi", nil)
+		if `"`+aws.ToString(out.ETag)+`"` != *head.ETag || aws.ToInt64(out.ObjectSize) != 10*mib+11 || out.LastModified == nil || !out.LastModified.Equal(*head.LastModified) {
+			t.Errorf("%s, %d bytes of %v; HEAD says %s, %v", aws.ToString(out.ETag), aws.ToInt64(out.ObjectSize), out.LastModified, *head.ETag, head.LastModified)
+		}
+		if out.Checksum == nil || aws.ToString(out.Checksum.ChecksumCRC32) != aws.ToString(head.ChecksumCRC32) || out.Checksum.ChecksumType != head.ChecksumType || !strings.HasSuffix(*head.ChecksumCRC32, "-3") {
+			t.Errorf("checksum %+v, HEAD says %v", out.Checksum, aws.ToString(head.ChecksumCRC32))
+		}
+		parts := out.ObjectParts
+		if parts == nil || aws.ToInt32(parts.TotalPartsCount) != 3 || len(parts.Parts) != 3 || aws.ToBool(parts.IsTruncated) || aws.ToString(parts.PartNumberMarker) != "0" || aws.ToString(parts.NextPartNumberMarker) != "3" || aws.ToInt32(parts.MaxParts) != 1000 {
+			t.Fatalf("parts %+v", parts)
+		}
+		for i, want := range []int64{5 * mib, 5*mib + 1, 10} {
+			if g := parts.Parts[i]; aws.ToInt32(g.PartNumber) != int32(i+1) || aws.ToInt64(g.Size) != want || aws.ToString(g.ChecksumCRC32) != aws.ToString(u.sums[int32(i+1)]) {
+				t.Errorf("part %+v", g)
+			}
+		}
+		page := ask("multi", func(in *s3.GetObjectAttributesInput) {
+			in.MaxParts, in.PartNumberMarker = aws.Int32(1), aws.String("1")
+		}).ObjectParts
+		if len(page.Parts) != 1 || *page.Parts[0].PartNumber != 2 || !*page.IsTruncated || *page.NextPartNumberMarker != "2" || *page.PartNumberMarker != "1" {
+			t.Errorf("a page of one part: %+v", page)
+		}
+
+		for _, n := range []int{0, 10, 400_000} {
+			key := "single-" + strconv.Itoa(n)
+			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(randomBytes(n)), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
+				t.Fatal(err)
+			}
+			out := ask(key, nil)
+			if out.ObjectParts != nil || aws.ToInt64(out.ObjectSize) != int64(n) || out.Checksum == nil || len(aws.ToString(out.Checksum.ChecksumSHA256)) != 44 || out.Checksum.ChecksumType != types.ChecksumTypeFullObject {
+				t.Errorf("%d bytes: %+v %+v", n, out.ObjectParts, out.Checksum)
+			}
+			if class := out.StorageClass; bucket == general && class != "STANDARD" || bucket != general && class != "EXPRESS_ONEZONE" {
+				t.Errorf("storage class %s", class)
+			}
+		}
+	}
+	a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "attributes="})
+	if a.StatusCode != 400 || a.code() != "InvalidRequest" {
+		t.Errorf("no attribute named: %d %s", a.StatusCode, a.body)
+	}
+	only := &rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "ObjectSize")}}
+	wantCost(t, "an attribute of HEAD", p.storeRequests(func() { a = p.do(only) }), map[string]int{"HeadObject": 1})
+	if !strings.Contains(a.body, "<ObjectSize>10485771</ObjectSize>") || strings.Contains(a.body, "ETag") {
+		t.Errorf("only the size was asked for: %s", a.body)
+	}
+}
+
+func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	directory := p.env["SEALFRONT_BUCKET"]
+	general := makeBucket(t, client, "general")
+	for _, bucket := range []string{directory, general} {
+		var objects []types.ObjectIdentifier
+		for i := range 12 {
+			key := fmt.Sprintf("dir/%d <&>", i)
+			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("body")}); err != nil {
+				t.Fatal(err)
+			}
+			objects = append(objects, types.ObjectIdentifier{Key: &key})
+		}
+		var out *s3.DeleteObjectsOutput
+		var err error
+		cost := p.storeRequests(func() {
+			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: append(objects[:10:10], types.ObjectIdentifier{Key: aws.String("absent")})}})
+		})
+		if err != nil || len(out.Deleted) != 11 || len(out.Errors) != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		wantCost(t, "DeleteObjects", cost, map[string]int{"DeleteObjects": 1})
+		list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+		if err != nil || len(list.Contents) != 2 {
+			t.Errorf("%d objects are left, %v", len(list.Contents), err)
+		}
+		// Conditions are looked at one by one; what fails is told and stays.
+		first, second := *objects[10].Key, *objects[11].Key
+		etag := func(key string) *string {
+			head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return head.ETag
+		}
+		out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Quiet: aws.Bool(true), Objects: []types.ObjectIdentifier{
+			{Key: &first, ETag: aws.String(`"another"`)}, {Key: &second, ETag: etag(second)}}}})
+		if err != nil || len(out.Deleted) != 0 || len(out.Errors) != 1 || *out.Errors[0].Key != first || *out.Errors[0].Code != "PreconditionFailed" {
+			t.Errorf("%+v, %v", out, err)
+		}
+		p.mustNotExist(bucket, strings.NewReplacer(" ", "%20", "<", "%3C", "&", "%26", ">", "%3E").Replace(second))
+		etag(first)
+		if bucket == directory {
+			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: &first, Size: aws.Int64(5)}}}})
+			if err != nil || len(out.Errors) != 1 {
+				t.Errorf("%+v, %v", out, err)
+			}
+			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: &first, Size: aws.Int64(4)}}}})
+			if err != nil || len(out.Deleted) != 1 {
+				t.Errorf("%+v, %v", out, err)
+			}
+		}
+	}
+}
+
+func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	p.put(bucket, "key", "body")
+	one := "<Object><Key>key</Key></Object>"
+	for name, c := range map[string]struct {
+		body, md5, code string
+	}{
+		"a wrong digest":                {"<Delete>" + one + "</Delete>", "AAAAAAAAAAAAAAAAAAAAAA==", "BadDigest"},
+		"no digest":                     {"<Delete>" + one + "</Delete>", "-", "InvalidRequest"},
+		"1,001 keys":                    {"<Delete>" + strings.Repeat(one, 1001) + "</Delete>", "", "MalformedXML"},
+		"no keys":                       {"<Delete></Delete>", "", "MalformedXML"},
+		"nothing":                       {"", "", "MalformedXML"},
+		"another document":              {"<Create>" + one + "</Create>", "", "MalformedXML"},
+		"an end that is missing":        {"<Delete>" + one, "", "MalformedXML"},
+		"a second document":             {"<Delete>" + one + "</Delete><Delete>" + one + "</Delete>", "", "MalformedXML"},
+		"an element that isn't known":   {"<Delete>" + one + "<Other/></Delete>", "", "MalformedXML"},
+		"a key of white space":          {"<Delete>" + one + "<Object><Key> </Key></Object></Delete>", "", "MalformedXML"},
+		"more bytes than can be wanted": {"<Delete>" + one + "</Delete>" + strings.Repeat(" ", 2<<20), "", "MaxMessageLengthExceeded"},
+	} {
+		r := &rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: c.body}
+		switch c.md5 {
+		case "":
+			r.header = []sigv4.Field{field("Content-MD5", md5of(c.body))}
+		case "-":
+		default:
+			r.header = []sigv4.Field{field("Content-MD5", c.md5)}
+		}
+		if c.body == "" {
+			r.header = append(r.header, field("Content-Length", "0"))
+		}
+		a := p.do(r)
+		if a.code() != c.code || a.StatusCode != 400 {
+			t.Errorf("%s: %d %s, want %s", name, a.StatusCode, a.body, c.code)
+		}
+		if a := p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/key"}); a.StatusCode != 200 {
+			t.Fatalf("%s: the object is gone", name)
+		}
+	}
+	body := "<Delete><Object><Key>key</Key><VersionId>abc</VersionId></Object><Object><Key>../up</Key></Object></Delete>"
+	a := p.do(&rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: body, header: []sigv4.Field{field("Content-MD5", md5of(body))}})
+	if a.StatusCode != 200 || strings.Count(a.body, "<Error>") != 2 {
+		t.Errorf("a version and a key that can't be: %d %s", a.StatusCode, a.body)
+	}
+}
+
+func TestListingsOfVersionOnePage(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	general := makeBucket(t, client, "general")
+	for _, bucket := range []string{p.env["SEALFRONT_BUCKET"], general} {
+		var want []string
+		for i := range 7 {
+			key := fmt.Sprintf("a/%d", i)
+			p.put(bucket, key, strings.Repeat("x", i))
+			want = append(want, fmt.Sprint(key, " ", i))
+		}
+		p.put(bucket, "b", "")
+		var got []string
+		marker := ""
+		for {
+			out, err := client.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: &bucket, Prefix: aws.String("a/"), MaxKeys: aws.Int32(2), Marker: &marker})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range out.Contents {
+				got = append(got, fmt.Sprint(*o.Key, " ", *o.Size))
+			}
+			if !aws.ToBool(out.IsTruncated) {
+				break
+			}
+			marker = aws.ToString(out.NextMarker)
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("listed %q", got)
+		}
+		out, err := client.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: &bucket, Delimiter: aws.String("/")})
+		if err != nil || len(out.CommonPrefixes) != 1 || len(out.Contents) != 1 {
+			t.Errorf("with a delimiter: %+v, %v", out, err)
+		}
+	}
+}
+
+func base64of(b ...byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+func md5of(s string) string {
+	sum := md5.Sum([]byte(s))
+	return base64of(sum[:]...)
+}

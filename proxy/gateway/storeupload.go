@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"sealfront/crypto"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// A storeUpload is a multipart upload of the store by which one request of a client makes an object of bytes that are
+// in the store already. No client knows of it and it has no record: after a crash its parts are left to the store's
+// lifecycle.
+type storeUpload struct {
+	x     *exchange // at the object to be
+	id    string
+	etags []string // of the parts
+	done  bool
+}
+
+func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
+	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads=", Header: header}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return nil, storeError(f, x.bucket, x.key)
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+		return nil, internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+	}
+	return &storeUpload{x: x, id: created.UploadId}, nil
+}
+
+// next is the request that makes the next part.
+func (u *storeUpload) next(operation string) *store.Request {
+	return &store.Request{Operation: operation, Method: "PUT", Bucket: u.x.record.StoreName, Key: u.x.key,
+		Query: store.AppendQuery("partNumber="+strconv.Itoa(len(u.etags)+1), "uploadId", u.id)}
+}
+
+// copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
+// store's parts end doesn't matter: only the trailer says where those of the object do.
+func (u *storeUpload) copyRange(from *origin, first, last int64) error {
+	count := (last - first + copyLimit) / copyLimit
+	each := (last - first + count) / count // all of one size, so that none is too small
+	for ; first <= last; first += each {
+		r := u.next("UploadPartCopy")
+		setCopySource(r, from)
+		r.Set("x-amz-copy-source-range", spanRange(crypto.Span{First: first, Last: min(last, first+each-1)}))
+		result, f, err := doCopy(u.x, r)
+		switch {
+		case err != nil:
+			return err
+		case f == nil:
+			u.etags = append(u.etags, result.ETag)
+		case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchUpload":
+			return errReplaced
+		default:
+			return storeError(f, u.x.bucket, u.x.key)
+		}
+	}
+	return nil
+}
+
+// putPart writes the next part.
+func (u *storeUpload) putPart(length int64, body io.WriterTo) error {
+	r := u.next("UploadPart")
+	r.Length, r.Body = length, body
+	a, err := u.x.g.o.Store.Do(u.x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return storeError(f, u.x.bucket, u.x.key)
+	}
+	u.etags = append(u.etags, string(a.Get("Etag")))
+	return nil
+}
+
+// complete makes the object under the given conditions and returns the store's ETag of it. Not the store's answer counts
+// but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
+func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelope) (string, error) {
+	var b strings.Builder
+	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3Namespace + `">`)
+	for i, etag := range u.etags {
+		b.WriteString("<Part><PartNumber>" + strconv.Itoa(i+1) + "</PartNumber><ETag>&quot;")
+		_ = xml.EscapeText(&b, []byte(unquote(etag)))
+		b.WriteString("&quot;</ETag></Part>")
+	}
+	b.WriteString("</CompleteMultipartUpload>")
+	x := u.x
+	r := &store.Request{Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("", "uploadId", u.id), Bytes: []byte(b.String()), Header: conditions}
+	r.Set("Content-Type", "application/xml")
+	refused := u.send(r)
+	a, s, err := x.lookAt(unconditional)
+	if err == nil {
+		a.Close()
+		if s.envelope.WrapSalt == envelope.WrapSalt && s.envelope.ObjectID == envelope.ObjectID {
+			u.done = true
+			return s.etag, nil
+		}
+	}
+	switch {
+	case refused != nil:
+		return "", refused
+	case err != nil:
+		return "", err
+	}
+	return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
+}
+
+// send sends the Complete.
+func (u *storeUpload) send(r *store.Request) error {
+	a, err := u.x.g.o.Store.Do(u.x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return storeError(f, u.x.bucket, u.x.key)
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return unavailable(err)
+	}
+	var failed struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if xml.Unmarshal(body, &failed) == nil {
+		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
+		if f.Code == "PreconditionFailed" {
+			f.Status = http.StatusPreconditionFailed
+		}
+		return storeError(f, u.x.bucket, u.x.key)
+	}
+	return nil
+}
+
+// abandon gives an upload up that was not completed.
+func (u *storeUpload) abandon() {
+	if u.done {
+		return
+	}
+	x := u.x
+	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", u.id)})
+	if err != nil {
+		x.g.log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.bucket), zap.String("key", x.key), zap.Error(err))
+		return
+	}
+	a.Close()
+}

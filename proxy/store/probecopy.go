@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// copyTo has the store copy an object of the probe, with new metadata.
+func (p *probe) copyTo(ctx context.Context, from, to, value string, change func(*Request)) error {
+	r := &Request{Operation: "CopyObject", Method: "PUT", Key: to}
+	r.Set("x-amz-copy-source", "/"+p.objects.bucket+"/"+from)
+	r.Set("x-amz-metadata-directive", "REPLACE")
+	r.Set("x-amz-meta-probe", value)
+	if change != nil {
+		change(r)
+	}
+	a, err := p.objects.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	body, err := a.Bytes(maxFaultBody)
+	if err != nil {
+		return err
+	}
+	var failed struct {
+		XMLName       xml.Name `xml:"Error"`
+		Code, Message string
+	}
+	if xml.Unmarshal(body, &failed) == nil {
+		f := &Fault{Operation: r.Operation, Status: http.StatusBadRequest, Code: failed.Code, Message: failed.Message}
+		if f.Code == "PreconditionFailed" {
+			return errors.Join(ErrExists, f)
+		}
+		return f
+	}
+	return nil
+}
+
+// conditionalCopy: a copy is refused when the destination is there, or isn't the one named.
+func (p *probe) conditionalCopy(ctx context.Context) (bool, error) {
+	from, to := p.prefix+"/from", p.prefix+"/to"
+	for _, name := range []string{from, to} {
+		if _, err := p.put(ctx, name, "1", "*"); err != nil {
+			return false, err
+		}
+	}
+	for _, condition := range [][2]string{{"If-None-Match", "*"}, {"If-Match", `"0123456789abcdef0123456789abcdef"`}} {
+		if ok, err := refused(p.copyTo(ctx, from, to, "2", func(r *Request) { r.Set(condition[0], condition[1]) })); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// selfCopies is how often an object is copied onto itself while it is looked at.
+const selfCopies = 16
+
+// atomicSelfCopy: an object that is copied onto itself with new metadata has the old or the new at any time, and keeps the
+// old when the copy fails. A store that changes an object in place shows itself by a copy that fails half-way: its tag is
+// longer than any may be.
+func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
+	name := p.prefix + "/self"
+	if _, err := p.put(ctx, name, "1", "*"); err != nil {
+		return false, err
+	}
+	if err := p.copyTo(ctx, name, name, "old", nil); err != nil {
+		return refusedToo(err)
+	}
+	err := p.copyTo(ctx, name, name, "new", func(r *Request) {
+		r.Set("x-amz-tagging-directive", "REPLACE")
+		r.Set("x-amz-tagging", "tag="+strings.Repeat("t", 300))
+	})
+	value, headErr := p.metadata(ctx, name)
+	if headErr != nil || err != nil && value != "old" || err == nil && value != "new" {
+		return false, headErr
+	}
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for i := 0; i < selfCopies && err == nil; i++ {
+			err = p.copyTo(ctx, name, name, strconv.Itoa(i), nil)
+		}
+		done <- err
+	}()
+	whole := true
+	for {
+		value, err := p.metadata(ctx, name)
+		whole = whole && err == nil && value != ""
+		select {
+		case err := <-done:
+			if err != nil {
+				return refusedToo(err)
+			}
+			return whole, nil
+		default:
+		}
+	}
+}
+
+func (p *probe) metadata(ctx context.Context, name string) (string, error) {
+	a, err := p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	return string(a.Get("x-amz-meta-probe")), nil
+}
