@@ -1,0 +1,563 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// copyOf sends a CopyObject.
+func (p *program) copyOf(from, to string, header ...sigv4.Field) *answer {
+	p.t.Helper()
+	return p.do(&rawRequest{method: "PUT", path: "/" + to, header: append([]sigv4.Field{field("X-Amz-Copy-Source", from)}, header...)})
+}
+
+func (p *program) mustCopy(from, to string, header ...sigv4.Field) *answer {
+	p.t.Helper()
+	a := p.copyOf(from, to, header...)
+	if a.StatusCode != 200 || !strings.Contains(a.body, "<CopyObjectResult") {
+		p.t.Fatalf("copy of %s to %s: %d %s", from, to, a.StatusCode, a.body)
+	}
+	return a
+}
+
+// kmsCalls returns how many calls of KMS f makes.
+func (p *program) kmsCalls(f func()) (generate, decrypt int) {
+	p.t.Helper()
+	count := func(call string) int { return p.metric("sealfront_kms_calls_total", `call="`+call+`"`) }
+	g, d := count("GenerateDataKey"), count("Decrypt")
+	f()
+	return count("GenerateDataKey") - g, count("Decrypt") - d
+}
+
+// bodyBytes returns how many bytes of plaintext f takes and gives.
+func (p *program) bodyBytes(f func()) int {
+	p.t.Helper()
+	before := p.metric("sealfront_body_bytes_total")
+	f()
+	return p.metric("sealfront_body_bytes_total") - before
+}
+
+func element(body, name string) string {
+	_, rest, _ := strings.Cut(body, "<"+name+">")
+	value, _, _ := strings.Cut(rest, "</"+name+">")
+	return value
+}
+
+func (p *program) headOf(bucket, key string, header ...sigv4.Field) *answer {
+	p.t.Helper()
+	return p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/" + key, header: header})
+}
+
+// R17, L5, P6: a copy under the same KMS key costs two requests to the store and two calls of KMS, and no body passes.
+func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	for name, c := range map[string]struct {
+		size int
+		cost map[string]int
+	}{
+		"nothing":                       {0, map[string]int{"HeadObject": 1, "PutObject": 1}},
+		"a checksum in the envelope":    {1000, map[string]int{"HeadObject": 1, "CopyObject": 1}},
+		"a checksum in the trailer":     {1 << 20, map[string]int{"HeadObject": 1, "GetObject": 1, "CopyObject": 1}},
+		"several parts, layout known":   {-1, map[string]int{"HeadObject": 1, "GetObject": 1, "CopyObject": 1}},
+		"several parts, CRC of the sum": {-2, map[string]int{"HeadObject": 1, "CopyObject": 1}},
+	} {
+		key := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
+		body := randomBytes(max(c.size, 0))
+		header := []sigv4.Field{field("Content-Type", "text/x-test"), field("X-Amz-Meta-Name", "value"), field("Cache-Control", "no-store")}
+		switch c.size {
+		case -1:
+			u := newUploader(t, client, bucket, key)
+			u.part(1, randomBytes(5*mib))
+			u.part(2, randomBytes(10))
+			if _, err := u.complete(1, 2); err != nil {
+				t.Fatal(err)
+			}
+			body = append(randomBytes(5*mib), randomBytes(10)...)
+		case -2:
+			body = append(randomBytes(5*mib), randomBytes(10)...)
+			p.fullUpload(client, bucket, key, randomBytes(5*mib), randomBytes(10))
+		default:
+			p.put(bucket, key, string(body), header...)
+		}
+		var a *answer
+		var generate, decrypt int
+		var cost map[string]int
+		if n := p.bodyBytes(func() {
+			generate, decrypt = p.kmsCalls(func() {
+				cost = p.storeRequests(func() { a = p.mustCopy(bucket+"/"+key, bucket+"/copy/"+key) })
+			})
+		}); n != 0 {
+			t.Errorf("%s: %d bytes of body passed", name, n)
+		}
+		if generate != 1 || decrypt != 1 {
+			t.Errorf("%s: %d calls of GenerateDataKey and %d of Decrypt, want one each", name, generate, decrypt)
+		}
+		wantCost(t, "the copy of "+name, cost, c.cost)
+		if a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") != p.env["SEALFRONT_KMS_KEY"] ||
+			a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") != "" {
+			t.Errorf("%s: %v", name, a.Header)
+		}
+		out := mustRead(t, client, bucket, "copy/"+key, body)
+		if strings.Trim(*out.ETag, `"`) != strings.Trim(strings.ReplaceAll(element(a.body, "ETag"), "&#34;", ""), `"`) || aws.ToBool(out.BucketKeyEnabled) {
+			t.Errorf("%s: ETag %s, the copy answered %s; bucket key %t", name, *out.ETag, a.body, aws.ToBool(out.BucketKeyEnabled))
+		}
+		if c.size >= 0 && (aws.ToString(out.ContentType) != "text/x-test" || out.Metadata["name"] != "value" || aws.ToString(out.CacheControl) != "no-store") {
+			t.Errorf("%s: metadata %s %v %s", name, aws.ToString(out.ContentType), out.Metadata, aws.ToString(out.CacheControl))
+		}
+		sum := crc32.ChecksumIEEE(body)
+		if c.size < 0 && (element(a.body, "ChecksumCRC32") != base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) || element(a.body, "ChecksumType") != "FULL_OBJECT") {
+			t.Errorf("%s: the checksums of the parts were not combined: %s", name, a.body)
+		}
+	}
+}
+
+// fullUpload makes an object of two parts with a checksum over the whole.
+func (p *program) fullUpload(client *s3.Client, bucket, key string, parts ...[]byte) {
+	p.t.Helper()
+	ctx := p.t.Context()
+	created, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: types.ChecksumTypeFullObject})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var list types.CompletedMultipartUpload
+	for i, part := range parts {
+		out, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(part)})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag})
+	}
+	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, MultipartUpload: &list}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// W7: a copy of an object of several parts is one part, whatever the way it was made.
+func TestACopyOfSeveralPartsShowsOne(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, client, bucket, "multi")
+	u.part(1, randomBytes(5*mib))
+	u.part(2, randomBytes(10))
+	if _, err := u.complete(1, 2); err != nil {
+		t.Fatal(err)
+	}
+	body := append(randomBytes(5*mib), randomBytes(10)...)
+	for key, header := range map[string][]sigv4.Field{
+		"rewrapped": nil,
+		"resealed":  {field("X-Amz-Server-Side-Encryption", "AES256")},
+		"resummed":  {field("X-Amz-Checksum-Algorithm", "SHA256")},
+	} {
+		p.mustCopy(bucket+"/multi", bucket+"/"+key, header...)
+		mustRead(t, client, bucket, key, body)
+		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key, query: "partNumber=1"})
+		if a.StatusCode != 206 || a.Header.Get("x-amz-mp-parts-count") != "" || len(a.body) != len(body) {
+			t.Errorf("%s: part 1 has %d bytes of %q parts", key, len(a.body), a.Header.Get("x-amz-mp-parts-count"))
+		}
+		if a = p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key, query: "partNumber=2"}); a.StatusCode != 416 {
+			t.Errorf("%s: part 2: %d", key, a.StatusCode)
+		}
+		out, err := client.GetObjectAttributes(t.Context(), &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts"}})
+		if err != nil || out.ObjectParts != nil || out.Checksum.ChecksumType != types.ChecksumTypeFullObject {
+			t.Errorf("%s: %+v %+v, %v", key, out.ObjectParts, out.Checksum, err)
+		}
+		sum := crc32.ChecksumIEEE(body)
+		want := base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
+		if key == "resummed" {
+			if want, _ = base64hex(hexSum(string(body))); aws.ToString(out.Checksum.ChecksumSHA256) != want {
+				t.Errorf("%s: %+v, want SHA256 %s", key, out.Checksum, want)
+			}
+		} else if aws.ToString(out.Checksum.ChecksumCRC32) != want {
+			t.Errorf("%s: %+v, want CRC32 %s", key, out.Checksum, want)
+		}
+	}
+}
+
+// Copies between all kinds of encryption and both kinds of buckets; which calls of KMS they make.
+func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	directory := p.env["SEALFRONT_BUCKET"]
+	general, second := makeBucket(t, client, "general"), makeBucket(t, client, "second")
+	kms := []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.env["SEALFRONT_KMS_KEY"])}
+	bucketKey := append(kms[:2:2], field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))
+	managed := []sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}
+	body := string(randomBytes(300_000))
+	p.put(directory, "kms", body)
+	p.put(directory, "managed", body, managed...)
+	p.put(general, "kms", body, kms...)
+	p.put(general, "keyed", body, bucketKey...)
+	p.put(general, "managed", body)
+	// What is cached must not matter to what is counted: these warm it up.
+	for _, to := range []string{directory, general, second} {
+		p.put(to, "warm", "", managed...)
+		p.headOf(to, "warm", field("X-Amz-Checksum-Mode", "ENABLED"))
+	}
+	p.put(second, "warm", "", bucketKey...)
+	for _, c := range []struct {
+		from, to          string
+		header            []sigv4.Field
+		generate, decrypt int
+		resealed          bool
+	}{
+		{directory + "/kms", directory, nil, 1, 1, false},
+		{directory + "/kms", directory, managed, 0, 1, true},
+		{directory + "/managed", directory, nil, 1, 0, true},
+		{directory + "/managed", directory, managed, 0, 0, false},
+		{directory + "/kms", general, kms, 1, 1, false},
+		{directory + "/kms", general, bucketKey, 1, 1, false},
+		{directory + "/managed", general, nil, 0, 0, false},
+		{general + "/kms", directory, nil, 1, 1, false},
+		{general + "/managed", directory, managed, 0, 0, false},
+		{general + "/managed", second, nil, 0, 0, false},
+		{general + "/keyed", second, bucketKey, 0, 0, false},
+		{general + "/keyed", second, kms, 1, 0, false},
+	} {
+		var a *answer
+		var cost map[string]int
+		generate, decrypt := p.kmsCalls(func() {
+			cost = p.storeRequests(func() { a = p.mustCopy(c.from, c.to+"/copy", c.header...) })
+		})
+		what := fmt.Sprintf("%s to %s %s", c.from, c.to, c.header)
+		if generate != c.generate || decrypt != c.decrypt {
+			t.Errorf("%s: %d calls of GenerateDataKey, %d of Decrypt; want %d and %d", what, generate, decrypt, c.generate, c.decrypt)
+		}
+		if (cost["PutObject"] == 1) != c.resealed || (cost["CopyObject"] == 0) != c.resealed {
+			t.Errorf("%s: cost %v", what, cost)
+		}
+		out := mustRead(t, client, c.to, "copy", []byte(body))
+		if string(out.ServerSideEncryption) != a.Header.Get("x-amz-server-side-encryption") || aws.ToString(out.SSEKMSKeyId) != a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") {
+			t.Errorf("%s: GET says %s, the copy said %s", what, out.ServerSideEncryption, a.Header.Get("x-amz-server-side-encryption"))
+		}
+		if want := len(c.header) == 3 && c.from == general+"/keyed"; aws.ToBool(out.BucketKeyEnabled) != want || (a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") == "true") != want {
+			t.Errorf("%s: bucket key %t, want %t", what, aws.ToBool(out.BucketKeyEnabled), want)
+		}
+	}
+}
+
+func TestMetadataOfCopies(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	old := []sigv4.Field{field("Content-Type", "multipart/form-data; boundary=x"), field("Content-Encoding", "gzip"), field("Content-Language", "de"),
+		field("Content-Disposition", "inline"), field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), field("Cache-Control", "private"), field("X-Amz-Meta-A", "1"), field("X-Amz-Meta-B", "2")}
+	for _, body := range []string{"", "small", string(randomBytes(300_000))} {
+		p.put(bucket, "source", body, old...)
+		for key, c := range map[string]struct {
+			header, want []sigv4.Field
+			absent       []string
+		}{
+			"copied":                {nil, old, nil},
+			"copied-by-name":        {[]sigv4.Field{field("X-Amz-Metadata-Directive", "COPY"), field("X-Amz-Meta-A", "ignored")}, old, nil},
+			"copied-resealed":       {[]sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}, old, nil},
+			"replaced-by-nothing":   {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE")}, []sigv4.Field{field("Content-Type", "binary/octet-stream")}, []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Expires", "Cache-Control", "X-Amz-Meta-A", "X-Amz-Meta-B"}},
+			"replaced":              {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-C", "3"), field("Content-Type", "a/b"), field("Content-Encoding", "br")}, []sigv4.Field{field("Content-Type", "a/b"), field("Content-Encoding", "br"), field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
+			"replaced-and-resealed": {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-C", "3"), field("X-Amz-Server-Side-Encryption", "AES256")}, []sigv4.Field{field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
+		} {
+			p.mustCopy(bucket+"/source", bucket+"/"+key, c.header...)
+			a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key})
+			if a.body != body {
+				t.Errorf("%s: %d bytes, want %d", key, len(a.body), len(body))
+			}
+			for _, f := range c.want {
+				if got := a.Header.Get(string(f.Name)); got != string(f.Value) {
+					t.Errorf("%s: %s is %q, want %q", key, f.Name, got, f.Value)
+				}
+			}
+			for _, name := range c.absent {
+				if got := a.Header.Get(name); got != "" {
+					t.Errorf("%s: %s is %q", key, name, got)
+				}
+			}
+			for name := range a.Header {
+				if strings.Contains(strings.ToLower(name), "sealfront") {
+					t.Errorf("%s: %s reached the client", key, name)
+				}
+			}
+		}
+	}
+	a := p.copyOf(bucket+"/source", bucket+"/large", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-Large", strings.Repeat("x", 1900)))
+	if a.StatusCode != 400 || a.code() != "MetadataTooLarge" {
+		t.Errorf("too much metadata: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// L4, CP-10: an object copied onto itself is seen whole at any time, the old or the new.
+func TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	body := randomBytes(300_000)
+	p.put(bucket, "self", string(body), field("X-Amz-Meta-N", "0"))
+	if a := p.copyOf(bucket+"/self", bucket+"/self"); a.StatusCode != 400 || a.code() != "InvalidRequest" {
+		t.Errorf("without a change: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.copyOf(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("If-None-Match", "*")); a.StatusCode != 412 {
+		t.Errorf("If-None-Match on itself: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.copyOf(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("If-Match", `"other"`)); a.StatusCode != 412 {
+		t.Errorf("If-Match of another: %d %s", a.StatusCode, a.body)
+	}
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Add(1)
+	go func() {
+		defer watch.Done()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("self")})
+			if err != nil || *head.ContentLength != int64(len(body)) || head.Metadata["n"] == "" {
+				t.Errorf("while it was copied onto itself: %v", err)
+				return
+			}
+		}
+	}()
+	for i := range 40 {
+		p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-N", fmt.Sprint(i+1)))
+	}
+	close(stop)
+	watch.Wait()
+	if out := mustRead(t, client, bucket, "self", body); out.Metadata["n"] != "40" {
+		t.Errorf("metadata %v", out.Metadata)
+	}
+	// Another kind of encryption: a new object with a new data key replaces the old.
+	before, err := os.ReadFile(storedFile(dir, bucket, "self"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Server-Side-Encryption", "AES256"))
+	if out := mustRead(t, client, bucket, "self", body); out.ServerSideEncryption != types.ServerSideEncryptionAes256 || out.Metadata["n"] != "40" {
+		t.Errorf("%s, metadata %v", out.ServerSideEncryption, out.Metadata)
+	}
+	after, err := os.ReadFile(storedFile(dir, bucket, "self"))
+	if err != nil || bytes.Equal(before[:100], after[:100]) {
+		t.Errorf("the body was not sealed anew: %v", err)
+	}
+	cost := p.storeRequests(func() {
+		p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Server-Side-Encryption", "AES256"))
+	})
+	wantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"HeadObject": 1, "GetObject": 1, "PutObject": 1})
+}
+
+// L5: a copy races with overwrites of its source; what it makes is always whole, and one of the versions.
+func TestACopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	version := func(i int) string { return strings.Repeat(fmt.Sprintf("version %04d ", i), 10) }
+	p.put(bucket, "source", version(0))
+	var writer sync.WaitGroup
+	writer.Add(1)
+	go func() {
+		defer writer.Done()
+		for i := 1; i < 60; i++ {
+			p.put(bucket, "source", version(i))
+		}
+	}()
+	copies := 0
+	for i := range 60 {
+		header := []sigv4.Field{field("X-Amz-Meta-I", fmt.Sprint(i))}
+		if i%3 == 1 {
+			header = append(header, field("X-Amz-Server-Side-Encryption", "AES256"))
+		}
+		a := p.copyOf(bucket+"/source", bucket+"/copy", header...)
+		if a.StatusCode == 503 {
+			continue // replaced three times: told so, and nothing written
+		}
+		if a.StatusCode != 200 {
+			t.Fatalf("copy: %d %s", a.StatusCode, a.body)
+		}
+		copies++
+		got := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/copy"})
+		if len(got.body) != 130 || strings.Count(got.body, got.body[:13]) != 10 {
+			t.Fatalf("the copy reads %d %q", got.StatusCode, got.body)
+		}
+	}
+	writer.Wait()
+	if copies == 0 {
+		t.Error("no copy got through")
+	}
+}
+
+// Destination conditions hold although the stores ignore them on a copy (L5, trap 23).
+func TestConditionsOnTheDestinationOfACopyHold(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	for _, reseal := range []bool{false, true} {
+		var extra []sigv4.Field
+		if reseal {
+			extra = []sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}
+		}
+		for _, body := range []string{"", "body", string(randomBytes(300_000))} {
+			p.put(bucket, "source", body)
+			there := p.put(bucket, "there", "there").Header.Get("ETag")
+			try := func(to string, status int, code string, header ...sigv4.Field) {
+				t.Helper()
+				a := p.copyOf(bucket+"/source", bucket+"/"+to, append(header, extra...)...)
+				if a.StatusCode != status || a.code() != code {
+					t.Errorf("%s %s, %d bytes: %d %s", to, header, len(body), a.StatusCode, a.body)
+				}
+			}
+			p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/new"})
+			try("there", 412, "PreconditionFailed", field("If-None-Match", "*"))
+			try("there", 412, "PreconditionFailed", field("If-Match", `"another"`))
+			try("new", 404, "NoSuchKey", field("If-Match", there))
+			try("new", 501, "NotImplemented", field("If-None-Match", `"a"`))
+			if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/there"}); a.body != "there" {
+				t.Errorf("the object that was there is now %q", a.body)
+			}
+			p.mustNotExist(bucket, "new")
+			try("new", 200, "", field("If-None-Match", "*"))
+			try("there", 200, "", field("If-Match", there))
+			for _, key := range []string{"new", "there"} {
+				if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key}); a.body != body {
+					t.Errorf("%s: %d bytes, want %d", key, len(a.body), len(body))
+				}
+			}
+		}
+	}
+}
+
+func TestConditionsOnTheSourceOfACopy(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	bucket := p.env["SEALFRONT_BUCKET"]
+	p.put(bucket, "source", "body")
+	head := p.headOf(bucket, "source")
+	etag, date := head.Header.Get("ETag"), head.Header.Get("Last-Modified")
+	const past, future = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2037 07:28:00 GMT"
+	name := func(s string) string { return "X-Amz-Copy-Source-" + s }
+	for what, c := range map[string]struct {
+		header []sigv4.Field
+		status int
+	}{
+		"its ETag":                         {[]sigv4.Field{field(name("If-Match"), etag)}, 200},
+		"its ETag, bare":                   {[]sigv4.Field{field(name("If-Match"), strings.Trim(etag, `"`))}, 200},
+		"another ETag":                     {[]sigv4.Field{field(name("If-Match"), `"other"`)}, 412},
+		"the store's own ETag":             {[]sigv4.Field{field(name("If-Match"), strings.Replace(etag, "sf-", "", 1))}, 412},
+		"not another":                      {[]sigv4.Field{field(name("If-None-Match"), `"other"`)}, 200},
+		"not its own":                      {[]sigv4.Field{field(name("If-None-Match"), etag)}, 412},
+		"modified since long ago":          {[]sigv4.Field{field(name("If-Modified-Since"), past)}, 200},
+		"modified since now":               {[]sigv4.Field{field(name("If-Modified-Since"), date)}, 412},
+		"unmodified since then":            {[]sigv4.Field{field(name("If-Unmodified-Since"), date)}, 200},
+		"unmodified since long ago":        {[]sigv4.Field{field(name("If-Unmodified-Since"), past)}, 412},
+		"the ETag outweighs the date":      {[]sigv4.Field{field(name("If-Match"), etag), field(name("If-Unmodified-Since"), past)}, 200},
+		"the same ETag outweighs a date":   {[]sigv4.Field{field(name("If-None-Match"), etag), field(name("If-Modified-Since"), past)}, 412},
+		"another ETag outweighs a date":    {[]sigv4.Field{field(name("If-None-Match"), `"other"`), field(name("If-Modified-Since"), future)}, 200},
+		"a list with its ETag":             {[]sigv4.Field{field(name("If-Match"), `"other", `+etag)}, 200},
+		"a date that is none is ignored":   {[]sigv4.Field{field(name("If-Modified-Since"), "yesterday")}, 200},
+		"a range, which copies don't have": {[]sigv4.Field{field("Range", "bytes=0-1")}, 400},
+	} {
+		key := strings.NewReplacer(" ", "-", ",", "").Replace(what)
+		a := p.copyOf(bucket+"/source", bucket+"/"+key, c.header...)
+		if a.StatusCode != c.status {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		}
+		if c.status != 200 {
+			p.mustNotExist(bucket, key)
+		}
+	}
+}
+
+func TestSourcesThatAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	general := makeBucket(t, client, "general")
+	p.put(bucket, "source", "body")
+	p.put(general, "a%20b%2Bc%25", "general body")
+	for from, c := range map[string]struct {
+		status int
+		code   string
+	}{
+		bucket + "/absent":                {404, "NoSuchKey"},
+		"absent--local-az1--x-s3/key":     {404, "NoSuchBucket"},
+		"absent/key":                      {404, "NoSuchBucket"},
+		"sealfront-state/state-key":       {404, "NoSuchBucket"},
+		bucket:                            {400, "InvalidArgument"},
+		bucket + "/%zz":                   {400, "InvalidArgument"},
+		bucket + "/source?versionId=null": {200, ""},
+		bucket + "/source?versionId=1":    {400, "InvalidArgument"},
+		"/" + bucket + "/source":          {200, ""},
+		general + "/" + "a%20b%2Bc%25":    {200, ""},
+	} {
+		if a := p.copyOf(from, bucket+"/copy"); a.StatusCode != c.status || a.code() != c.code {
+			t.Errorf("%s: %d %s", from, a.StatusCode, a.body)
+		}
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 {
+		t.Errorf("T-1, destination: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + general + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 || a.code() != "InvalidArgument" {
+		t.Errorf("T-1, source: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + general + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", general+"/a%20b%2Bc%25")}}); a.StatusCode != 200 {
+		t.Errorf("SSE-S3 over plain HTTP: %d %s", a.StatusCode, a.body)
+	}
+	// A source that lies under another name, or is cut or not sealed, is not copied.
+	file := storedFile(dir, bucket, "source")
+	intact, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := func(what string, status int) {
+		t.Helper()
+		if a := p.copyOf(bucket+"/source", bucket+"/damaged"); a.StatusCode != status {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		}
+		p.mustNotExist(bucket, "damaged")
+	}
+	write(t, file, intact[:len(intact)-1])
+	damaged("a size that no sealed object has", 500)
+	write(t, file, nil)
+	damaged("cut to nothing", 500)
+	write(t, file, intact)
+	other := storedFile(dir, bucket, "other")
+	if err := os.Rename(file, other); err != nil {
+		t.Fatal(err)
+	}
+	if a := p.copyOf(bucket+"/other", bucket+"/damaged"); a.StatusCode != 500 {
+		t.Errorf("moved to another name: %d %s", a.StatusCode, a.body)
+	}
+	p.mustNotExist(bucket, "damaged")
+	// A flipped byte of the body is copied as it is, and no reader gets it; sealed anew it never becomes an object.
+	if err := os.Rename(other, file); err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Clone(intact)
+	flipped[2] ^= 1
+	write(t, file, flipped)
+	p.mustCopy(bucket+"/source", bucket+"/flipped")
+	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/flipped"}); a.StatusCode != 500 {
+		t.Errorf("a flipped byte: %d %q", a.StatusCode, a.body)
+	}
+	if a := p.copyOf(bucket+"/source", bucket+"/resealed", field("X-Amz-Server-Side-Encryption", "AES256")); a.StatusCode != 500 {
+		t.Errorf("a flipped byte, sealed anew: %d %s", a.StatusCode, a.body)
+	}
+	p.mustNotExist(bucket, "resealed")
+}
+
+func base64hex(hexadecimal string) (string, error) {
+	var b []byte
+	_, err := fmt.Sscanf(hexadecimal, "%x", &b)
+	return base64.StdEncoding.EncodeToString(b), err
+}
+
