@@ -80,8 +80,7 @@ func startEmbedded(t testing.TB, dir string) *program {
 func startProgram(t testing.TB, args ...string) *program {
 	t.Helper()
 	p := &program{t: t, env: make(map[string]string), stderr: &lockedBuffer{}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Env = append(os.Environ(), "SEALFRONT_TEST_PROGRAM=1", "GORACE=halt_on_error=1")
+	p.cmd = programCommand(args...)
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -124,6 +123,13 @@ func startProgram(t testing.TB, args ...string) *program {
 		t.Fatalf("the program was not ready in time:\n%s", p.stderr.String())
 	}
 	return p
+}
+
+// programCommand is the program, not started.
+func programCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "SEALFRONT_TEST_PROGRAM=1", "GORACE=halt_on_error=1")
+	return cmd
 }
 
 // stop ends the program as an operator would and returns its exit status.
