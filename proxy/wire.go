@@ -178,7 +178,7 @@ func (p *parts) makeKeys(ctx context.Context, service *localkms.Service) (err er
 // openStore returns the client of the store and starts the embedded one.
 func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client, error) {
 	o := store.Options{Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
-		SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store}
+		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store}
 	switch {
 	case c.Store.Kind == "embedded":
 		dir := p.data.join("store")
@@ -233,12 +233,12 @@ func (p *parts) probe(ctx context.Context, c *config.Config, client *store.Clien
 	switch {
 	case !a.CutOffRefused:
 		return errors.New("the store keeps uploads that were cut off: an upload that fails a check would become visible, so it can't be used")
-	case !a.MetadataRoom:
-		return errors.New("the store doesn't keep 2,000 bytes of user metadata: an object's envelope would be lost, so it can't be used")
+	case !a.SomeMetadata:
+		return errors.New("the store doesn't keep 1,200 bytes of user metadata: an object's envelope would be lost, so it can't be used")
 	case !a.ConditionalPut && !c.Store.SingleWriter:
 		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a single replica and set store.single_writer: true, or use another store")
 	}
-	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
+	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
 		p.log.Info("the store was probed", zap.Stringer("it", *a))
 	}
 	return nil
@@ -288,7 +288,7 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Sessions: p.state,
 		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
-		Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,
+		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,

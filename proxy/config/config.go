@@ -56,24 +56,29 @@ type TLS struct {
 
 // Store is the S3 store behind the proxy.
 type Store struct {
-	Kind          string `yaml:"kind"`     // s3 (default) | directory | embedded | memory
-	Endpoint      string `yaml:"endpoint"` // http:// or https:// URL
-	Region        string `yaml:"region"`   // default us-east-1
-	AccessKey     string `yaml:"access_key"`
-	SecretKey     string `yaml:"secret_key"`
-	SecretKeyFile string `yaml:"secret_key_file"`
-	SecretKeyEnv  string `yaml:"secret_key_env"`
-	Addressing    string `yaml:"addressing"`   // path (default) | virtual
-	BucketNames   string `yaml:"bucket_names"` // prefix (default) | record
-	BucketPrefix  string `yaml:"bucket_prefix"`
-	// StateBucket holds the proxy's records; it is made when it is missing. Default sealfront-state.
+	Kind     string `yaml:"kind"`     // s3 (default) | directory | embedded | memory
+	Endpoint string `yaml:"endpoint"` // http:// or https:// URL
+	// ControlEndpoint, with kind directory, is where buckets are made and removed. Default: Endpoint. For Amazon S3
+	// it is https://s3express-control.REGION.amazonaws.com, and Endpoint that of the zone with virtual addressing.
+	ControlEndpoint string `yaml:"control_endpoint"`
+	Region          string `yaml:"region"` // default us-east-1
+	AccessKey       string `yaml:"access_key"`
+	SecretKey       string `yaml:"secret_key"`
+	SecretKeyFile   string `yaml:"secret_key_file"`
+	SecretKeyEnv    string `yaml:"secret_key_env"`
+	Addressing      string `yaml:"addressing"`   // path (default) | virtual
+	BucketNames     string `yaml:"bucket_names"` // prefix (default) | record
+	BucketPrefix    string `yaml:"bucket_prefix"`
+	// StateBucket holds the proxy's records; it is made when it is missing. Default sealfront-state; with kind directory
+	// sealfront-state--ZONE--x-s3, ZONE being the first of zones.
 	StateBucket string `yaml:"state_bucket"`
-	// MetadataHeader carries an object's envelope. Default x-amz-meta-sealfront.
+	// MetadataHeader carries an object's envelope. Default x-amz-meta-sealfront; with kind directory, since the store may
+	// be another Sealfront, x-amz-meta-sealfront-outer.
 	MetadataHeader string `yaml:"metadata_header"`
 	CA             string `yaml:"ca"` // PEM file with the store's certificate authority; default the system's
 	// SingleWriter allows a store without conditional PUT. Only one replica may run then.
 	SingleWriter bool   `yaml:"single_writer"`
-	SignPayload  bool   `yaml:"sign_payload"` // hash sealed bodies into the signature, where they are held in memory
+	SignPayload  bool   `yaml:"sign_payload"` // sign sealed bodies, too: by their hash, or in chunks where they stream
 	Connections  int    `yaml:"connections"`  // most at once; default 1024
 	Memory       Memory `yaml:"memory"`
 }
@@ -199,8 +204,7 @@ func Default() *Config {
 		TLS:     TLS{MinVersion: "1.2", Require: "kms"},
 		Region:  "us-west-2",
 		Account: "123456789012",
-		Store: Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", StateBucket: "sealfront-state",
-			MetadataHeader: "x-amz-meta-sealfront", Memory: Memory{MaxBytes: 1 << 30}},
+		Store:   Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", Memory: Memory{MaxBytes: 1 << 30}},
 		KMS: KMS{Kind: "aws", Timeout: 30 * time.Second,
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096}},
 		Limits: Limits{ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
@@ -211,6 +215,19 @@ func Default() *Config {
 		Log:       Log{Level: "info", Format: "json"},
 		Data:      "./sealfront-data",
 	}
+}
+
+// complete fills in the defaults that depend on other fields.
+func (c *Config) complete() {
+	s := &c.Store
+	state, header := "sealfront-state", "x-amz-meta-sealfront"
+	if s.Kind == "directory" {
+		state, header = "", header+"-outer"
+		if len(c.Zones) > 0 {
+			state = "sealfront-state--" + c.Zones[0] + "--x-s3"
+		}
+	}
+	s.StateBucket, s.MetadataHeader = or(s.StateBucket, state), or(s.MetadataHeader, header)
 }
 
 // KeepsData reports whether a part of the configuration keeps data under Data.
@@ -256,6 +273,7 @@ func Embedded(data, https, http, admin string) (*Config, error) {
 	if c.Data, err = filepath.Abs(or(data, c.Data)); err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}
+	c.complete()
 	if f := c.validate(); len(f) > 0 {
 		return nil, f
 	}

@@ -25,6 +25,7 @@ func Load(file string) (*Config, error) {
 	decode(text, c, &faults)
 	dir := filepath.Dir(file)
 	c.resolve(dir, &faults)
+	c.complete()
 	faults = append(faults, c.validate()...)
 	if len(faults) > 0 {
 		return nil, faults

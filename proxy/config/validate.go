@@ -99,15 +99,21 @@ func (c *Config) validateStore(f *Faults) {
 	case "memory":
 		f.add("store.kind", "memory is not supported by this version")
 	}
-	if s.Kind == "directory" {
-		f.add("store.kind", "directory is not supported by this version")
+	directory := s.Kind == "directory"
+	if s.ControlEndpoint != "" && !directory {
+		f.add("store.control_endpoint", "is for kind directory")
 	}
+	endpoint(f, "store.control_endpoint", s.ControlEndpoint, false)
 	oneOf(f, "store.addressing", s.Addressing, "path", "virtual")
 	oneOf(f, "store.bucket_names", s.BucketNames, "prefix", "record")
 	if s.BucketNames == "record" {
 		f.add("store.bucket_names", "record is not supported by this version")
 	}
-	if len(s.StateBucket) < 3 || len(s.StateBucket) > 63 {
+	name, refused := policy.ParseBucketName(s.StateBucket)
+	switch {
+	case directory && (refused != nil || name.Kind != policy.Directory):
+		f.add("store.state_bucket", "%q is not the name of a directory bucket, such as sealfront-state--usw2-az1--x-s3", s.StateBucket)
+	case refused != nil:
 		f.add("store.state_bucket", "%q is not a bucket name", s.StateBucket)
 	}
 	if !strings.HasPrefix(s.MetadataHeader, "x-amz-meta-") || s.MetadataHeader != strings.ToLower(s.MetadataHeader) || len(s.MetadataHeader) > 64 || len(s.MetadataHeader) < 12 {

@@ -52,6 +52,9 @@ func createBucket(x *exchange) error {
 	if name.Kind == policy.Directory && len(g.o.Zones) > 0 && !slices.Contains(g.o.Zones, name.Zone) {
 		return refusal("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.bucket)
 	}
+	if g.o.DirectoryStore && name.Kind != policy.Directory {
+		return refusal("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.bucket)
+	}
 	storeName := g.o.StoreBucket(x.bucket)
 	if len(storeName) > 63 {
 		return refusal("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.bucket)

@@ -74,7 +74,9 @@ type Options struct {
 	AllowedKeys []string // patterns of KMS keys that general purpose buckets may use
 	StateBucket string   // in the store; unknown to clients
 	StoreBucket func(bucket string) string
-	Abilities   store.Abilities
+	// DirectoryStore says that the store is made of directory buckets, so there can be no others.
+	DirectoryStore bool
+	Abilities      store.Abilities
 	// MetadataHeader carries the envelope at the store; lower case, begins with "x-amz-meta-".
 	MetadataHeader string
 

@@ -34,8 +34,14 @@ func (g *Gateway) reserved(name string) bool {
 
 const formType = "multipart/form-data"
 
-// maxMetadata is S3's limit of user metadata, names and values, in bytes.
-const maxMetadata = 2048
+// maxMetadata is the limit of user metadata at the store, names and values, in bytes: S3's own, or less where the probe
+// found less room.
+func (g *Gateway) maxMetadata() int {
+	if g.o.Abilities.MetadataRoom {
+		return 2048
+	}
+	return 1248
+}
 
 // setObjectHeaders puts the client's metadata onto a request that makes an object in the store, and the envelope.
 func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
@@ -43,7 +49,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	contentType := "binary/octet-stream"
 	encoding := ""
 	used := 0
-	room := maxMetadata - (len(own) - len(userMetadata)) - len(envelope)
+	room := x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
 	for i := range x.header.fields {
 		f := &x.header.fields[i]
 		name := strings.ToLower(text(f.Name))

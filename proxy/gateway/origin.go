@@ -83,7 +83,7 @@ func (o *origin) keepHeaders(r *store.Request, envelope []byte) error {
 			used += len(f.Name) - len(userMetadata) + len(f.Value)
 		}
 	}
-	if room := maxMetadata - (len(own) - len(userMetadata)) - len(envelope); used > room {
+	if room := o.x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope); used > room {
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 			"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 	}

@@ -227,6 +227,10 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+	case f.Code == "InvalidURI" && key != "": // another proxy of this kind is the store
+		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+	case f.Code == "EntityTooLarge":
+		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
 	case f.Code == "MetadataTooLarge":
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(f)
 	case f.Status == 507 || f.Code == "XMinioStorageFull" || f.Code == "QuotaExceeded":

@@ -20,7 +20,8 @@ type Answer struct {
 	client   *Client
 	release  func(bool)
 	reuse    bool
-	left     int64 // bytes of the body not read yet; meaningless while Length is -1
+	refusal  *Fault // read ahead of the caller
+	left     int64  // bytes of the body not read yet; meaningless while Length is -1
 }
 
 var answers = sync.Pool{New: func() any { return &Answer{response: &fasthttp.Response{}} }}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,10 +29,13 @@ type Options struct {
 	Endpoint    string // http://host[:port][/base] or https://…
 	Region      string
 	Credentials func(context.Context) (sigv4.Credentials, error)
-	VirtualHost bool        // bucket.host instead of /bucket
-	Directory   bool        // the store is made of directory buckets: service s3express
-	TLS         *tls.Config // for https; nil: the system's roots
-	SignPayload bool        // bodies held in memory are hashed into the signature
+	VirtualHost bool // bucket.host instead of /bucket
+	// Directory says that the store is made of directory buckets: requests are signed for s3express, those about objects
+	// with sessions. ControlEndpoint, if set, is where buckets are made and removed, always path style.
+	Directory       bool
+	ControlEndpoint string
+	TLS             *tls.Config // for https; nil: the system's roots
+	SignPayload     bool        // bodies are signed: by hash when held in memory, else in signed chunks
 	// Connections is the most open at once; default 1024. DialTimeout (default 10 s) also bounds the wait for a
 	// free one. ProgressTimeout (default 60 s) bounds each read and write. IdleTimeout (default 20 s) is
 	// how long a connection waits in the pool; it should be shorter than the store's own.
@@ -55,9 +59,12 @@ type Client struct {
 	virtualHost bool
 	directory   bool
 	tls         *tls.Config
+	control     *Client  // for regional operations; nil: this one
+	sessions    sessions // with directory
 
 	messages sync.Pool // *sigv4.Message
 	heads    sync.Pool // *[]byte
+	bodies   sync.Pool // *signedBody
 }
 
 // New makes a client. It opens no connection.
@@ -91,6 +98,15 @@ func New(o Options) (*Client, error) {
 	}
 	c.messages.New = func() any { return &sigv4.Message{} }
 	c.heads.New = func() any { b := make([]byte, 0, 4096); return &b }
+	c.bodies.New = func() any { return &signedBody{} }
+	if o.Directory && o.ControlEndpoint != "" {
+		control := o
+		control.Endpoint, control.ControlEndpoint, control.VirtualHost = o.ControlEndpoint, "", false
+		var err error
+		if c.control, err = New(control); err != nil {
+			return nil, fmt.Errorf("control endpoint: %w", err)
+		}
+	}
 	return c, nil
 }
 
@@ -118,7 +134,12 @@ func (c *Client) setEndpoint(endpoint string) error {
 }
 
 // Close closes the connections that wait in the pool.
-func (c *Client) Close() { c.hc.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.hc.CloseIdleConnections()
+	if c.control != nil {
+		c.control.Close()
+	}
+}
 
 // Do sends a request and returns the answer, whose body the caller reads and which it must Close. Any status
 // is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed.
@@ -135,16 +156,45 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 	return a, err
 }
 
+// do signs the request, with a session where the store wants one. A session that the store takes no more is fetched
+// anew; the request is sent again with it if its body is still in memory, since a refused one has done nothing.
 func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, error) {
-	cred, err := c.o.Credentials(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: credentials for %s: %w", ErrUnavailable, r.Operation, err)
+	if c.control != nil && regional(r) {
+		return c.control.do(ctx, r, now)
 	}
+	if !c.directory || longTerm(r) {
+		cred, err := c.o.Credentials(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%w: credentials for %s: %w", ErrUnavailable, r.Operation, err)
+		}
+		return c.send(ctx, r, &cred, nameToken, now)
+	}
+	for again := false; ; again = true {
+		s, refused, err := c.session(ctx, r.Bucket)
+		if refused != nil || err != nil {
+			return refused, err
+		}
+		a, err := c.send(ctx, r, &s.credentials, nameSession, now)
+		if err != nil || !a.sessionEnded(r) {
+			return a, err
+		}
+		c.dropSession(r.Bucket, s)
+		if r.Body != nil || again {
+			return a, nil
+		}
+		a.Close()
+	}
+}
+
+// send sends a request signed with cred.
+func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte, now time.Time) (*Answer, error) {
 	headp := c.heads.Get().(*[]byte)
-	head := c.appendHead((*headp)[:0], r, &cred, now)
+	head := c.appendHead((*headp)[:0], r, cred, tokenName, now)
 	defer func() { *headp = head; c.heads.Put(headp) }()
+	body, done := c.signBody(r, bytes.TrimRight(head, "\r\n"), cred, now)
+	defer done()
 	for {
-		a, reused, err := c.roundTrip(r, head)
+		a, reused, err := c.roundTrip(r, head, body)
 		// A pooled connection that the store closed before it read a byte fails without an answer. The request
 		// can go out again if its body is still in memory.
 		if err != nil && reused && r.replayable() && errors.Is(err, errNoAnswer) && ctx.Err() == nil {
@@ -162,7 +212,7 @@ var errNoAnswer = errors.New("no answer")
 
 // roundTrip sends head and body on one connection and reads the answer's head. reused tells whether the
 // connection had served before.
-func (c *Client) roundTrip(r *Request, head []byte) (a *Answer, reused bool, err error) {
+func (c *Client) roundTrip(r *Request, head []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
 	cc, release, err := c.acquire()
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
@@ -176,12 +226,12 @@ func (c *Client) roundTrip(r *Request, head []byte) (a *Answer, reused bool, err
 	}
 
 	clean := true // the whole body is out, so the connection may serve again
-	if r.Body == nil {
+	if body == nil {
 		// When the write fails the answer may have arrived before.
 		clean = cc.writeBoth(head, r.Bytes) == nil
 	} else {
-		w := bodyWriter{conn: cc, br: br, head: head, left: r.Length}
-		err := w.send(r.Body)
+		w := bodyWriter{conn: cc, br: br, head: head, left: c.bodyLength(r)}
+		err := w.send(body)
 		switch {
 		case err == nil:
 		case w.sourceFailed:

@@ -12,6 +12,10 @@
 //   - Deadlines are on progress, not on whole bodies (TestSilentStoreTimesOut).
 //   - A pooled connection that the store has closed costs no request (TestStaleConnectionIsNotUsed).
 //   - Only what the caller put in Header crosses, besides what the client itself makes.
+//   - With SignPayload every body is covered by its signature, streamed ones chunk by chunk (TestBodiesAreSigned).
+//   - A store of directory buckets is asked with sessions, one a bucket, replaced ahead of their end and when the store
+//     takes one no more (TestSessionsAreUsedUntilTheyEndSoon, TestASessionThatTheStoreTakesNoMoreIsReplaced); one
+//     request fetches it for all (TestOneRequestFetchesASessionForAll).
 //
 // Nothing is retried but requests that met a closed pooled connection and can be sent twice without harm;
 // all other failures go to the caller, whose client has a retry policy of its own.

@@ -28,6 +28,15 @@ func (a *Answer) Fault(operation string) *Fault {
 	if a.Status < 300 {
 		return nil
 	}
+	return a.fault(operation)
+}
+
+// fault reads the body as an error's, once.
+func (a *Answer) fault(operation string) *Fault {
+	if a.refusal != nil {
+		a.refusal.Operation = operation
+		return a.refusal
+	}
 	f := &Fault{Operation: operation, Status: a.Status}
 	var doc struct {
 		XMLName xml.Name `xml:"Error"`
@@ -37,5 +46,6 @@ func (a *Answer) Fault(operation string) *Fault {
 	if body, err := a.Bytes(maxFaultBody); err == nil && xml.Unmarshal(body, &doc) == nil {
 		f.Code, f.Message = doc.Code, doc.Message
 	}
+	a.refusal = f
 	return f
 }

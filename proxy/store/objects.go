@@ -2,13 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
-	"time"
 )
 
 // The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this package.
@@ -118,51 +115,12 @@ func (o *Objects) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
-// tells whether more follow.
-func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error) {
-	query := AppendQuery("encoding-type=url&list-type=2", "prefix", prefix)
-	if start != "" {
-		query = AppendQuery(query, "start-after", start)
-	}
-	a, err := o.do(ctx, &Request{Operation: "ListObjectsV2", Method: "GET", Query: query})
-	if err != nil {
-		return false, err
-	}
-	defer a.Close()
-	body, err := a.Bytes(maxObject)
-	if err != nil {
-		return false, err
-	}
-	var page struct {
-		IsTruncated  bool
-		EncodingType string
-		Contents     []struct {
-			Key          string
-			ETag         string
-			Size         int64
-			LastModified time.Time
-		}
-	}
-	if err := xml.Unmarshal(body, &page); err != nil {
-		return false, fmt.Errorf("read the store's listing: %w", err)
-	}
-	for _, c := range page.Contents {
-		name := c.Key
-		if page.EncodingType == "url" {
-			if name, err = url.QueryUnescape(c.Key); err != nil {
-				return false, fmt.Errorf("read the store's listing: %w", err)
-			}
-		}
-		f(name, c.ETag, c.Size, c.LastModified)
-	}
-	return page.IsTruncated, nil
-}
-
 // createBucket is the request that makes a bucket, with the location stores outside us-east-1 ask for.
 func (c *Client) createBucket(bucket string) *Request {
 	r := &Request{Operation: "CreateBucket", Method: "PUT", Bucket: bucket}
-	if c.o.Region != "us-east-1" && !c.directory {
+	if zone := zoneOf(bucket); c.directory && zone != "" {
+		r.Bytes = directoryConfiguration(zone)
+	} else if c.o.Region != "us-east-1" && !c.directory {
 		r.Bytes = []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>` +
 			c.o.Region + `</LocationConstraint></CreateBucketConfiguration>`)
 	}

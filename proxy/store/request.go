@@ -1,8 +1,6 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"strconv"
 	"time"
@@ -54,8 +52,9 @@ func (r *Request) replayable() bool {
 	return true
 }
 
-// appendHead appends the request head, up to and with its empty line, signed at time t.
-func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, t time.Time) []byte {
+// appendHead appends the request head, up to and with its empty line, signed at time t. The Authorization header is its
+// last. tokenName is the header of cred's token.
+func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte, t time.Time) []byte {
 	m := c.messages.Get().(*sigv4.Message)
 	defer c.messages.Put(m)
 
@@ -74,10 +73,7 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, t t
 		}
 		path = appendEscaped(path, r.Key)
 	}
-	length := r.Length
-	if r.Bytes != nil {
-		length = int64(len(r.Bytes))
-	}
+	length := c.bodyLength(r)
 
 	m.Method = append(m.Method[:0], r.Method...)
 	m.Path = path
@@ -87,11 +83,10 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, t t
 		sigv4.Field{Name: nameDate, Value: t.AppendFormat(nil, "20060102T150405Z")},
 		sigv4.Field{Name: nameHash, Value: c.payloadHash(r)})
 	if cred.SessionToken != "" {
-		name := nameToken
-		if c.directory {
-			name = nameSession
-		}
-		m.Header = append(m.Header, sigv4.Field{Name: name, Value: []byte(cred.SessionToken)})
+		m.Header = append(m.Header, sigv4.Field{Name: tokenName, Value: []byte(cred.SessionToken)})
+	}
+	if c.signsChunks(r) {
+		m.Header = append(m.Header, sigv4.Field{Name: nameDecoded, Value: strconv.AppendInt(nil, r.Length, 10)})
 	}
 	if length > 0 || r.Method == "PUT" || r.Method == "POST" {
 		m.Header = append(m.Header, sigv4.Field{Name: nameLength, Value: strconv.AppendInt(nil, length, 10)})
@@ -112,22 +107,6 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, t t
 	dst = append(dst, "Authorization: "...)
 	dst = c.signer.AppendAuthorization(dst, m, cred, t)
 	return append(dst, "\r\n\r\n"...)
-}
-
-// emptyHash is the payload hash of requests without a body.
-var emptyHash = []byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-
-// payloadHash is X-Amz-Content-Sha256. Sealed bodies carry tags of their own, so by default their signature leaves
-// them out: a second pass over the body would cost three times its encryption.
-func (c *Client) payloadHash(r *Request) []byte {
-	switch {
-	case r.Body == nil && len(r.Bytes) == 0:
-		return emptyHash
-	case r.Body == nil && c.o.SignPayload:
-		sum := sha256.Sum256(r.Bytes)
-		return hex.AppendEncode(nil, sum[:])
-	}
-	return []byte(sigv4.UnsignedPayload)
 }
 
 // appendField appends one header line. A value never carries a line break: what a client sent can't hold
@@ -190,4 +169,5 @@ var (
 	nameToken   = []byte("X-Amz-Security-Token")
 	nameSession = []byte("X-Amz-S3session-Token")
 	nameLength  = []byte("Content-Length")
+	nameDecoded = []byte("X-Amz-Decoded-Content-Length")
 )

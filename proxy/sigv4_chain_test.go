@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// startOuter starts a program whose store is another one, made of directory buckets.
+func startOuter(t *testing.T, inner *program, lines string) *program {
+	t.Helper()
+	return startConfigured(t, t.TempDir(), fmt.Sprintf(`
+zones: [usw2-az1, local-az1]
+store:
+  kind: directory
+  endpoint: %s
+  region: us-west-2
+  ca: %s
+%s`, inner.env["AWS_ENDPOINT_URL"], inner.env["AWS_CA_BUNDLE"], lines))
+}
+
+// A store of directory buckets wants sessions, refuses names to start listings from, and keeps less metadata. Each of the
+// two programs knows nothing of the other's keys.
+func TestAProgramInFrontOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	inner := startConfigured(t, dir, "")
+	for name, lines := range map[string]string{
+		"with configured credentials": "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
+		"with signed payloads":        "  sign_payload: true\n  state_bucket: other-state--usw2-az1--x-s3\n  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
+		"with the default chain":      "  state_bucket: third-state--usw2-az1--x-s3\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(lines, "access_key") {
+				t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+				t.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+			}
+			p := startOuter(t, inner, lines)
+			ctx, client := t.Context(), p.client(t)
+			bucket := "chain-" + strconv.Itoa(len(lines)) + "--usw2-az1--x-s3"
+			if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+				Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+				Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			marker := []byte("the plaintext of the outer program")
+			for _, n := range []int{0, 1, 65536, 262144, 262145, 1 << 20} {
+				key := "dir/object-" + strconv.Itoa(n)
+				body := append(bytes.Clone(marker), randomBytes(n)...)[:n]
+				if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{"a": strings.Repeat("b", 400)},
+					ContentEncoding: aws.String("gzip")}); err != nil {
+					t.Fatalf("PUT of %d bytes: %v", n, err)
+				}
+				got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+				if err != nil {
+					t.Fatalf("GET of %d bytes: %v", n, err)
+				}
+				read, err := io.ReadAll(got.Body)
+				if err != nil || !bytes.Equal(read, body) || len(got.Metadata) != 1 || len(got.Metadata["a"]) != 400 || aws.ToString(got.ContentEncoding) != "gzip" {
+					t.Errorf("GET of %d bytes: %d, %v, metadata %v, encoding %v", len(body), len(read), err, got.Metadata, got.ContentEncoding)
+				}
+			}
+			list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("dir/")})
+			if err != nil || len(list.Contents) != 6 {
+				t.Errorf("listing: %+v, %v", list, err)
+			}
+			// The inner program sees bytes that the outer one sealed.
+			seen := inner.do(&rawRequest{method: "GET", path: "/" + bucket + "/dir/object-65536"})
+			if seen.StatusCode != 200 || bytes.Contains([]byte(seen.body), marker) || seen.Header.Get("X-Amz-Meta-Sealfront-Outer") == "" {
+				t.Errorf("the inner program: %d, %v", seen.StatusCode, seen.Header)
+			}
+			if a := p.do(&rawRequest{method: "PUT", path: "/general-bucket", service: "s3"}); a.StatusCode != 400 || a.code() != "InvalidBucketName" {
+				t.Errorf("a general purpose bucket: %d %s", a.StatusCode, a.body)
+			}
+			if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/x", body: "x", header: []sigv4.Field{field("x-amz-meta-a", strings.Repeat("a", 1200))}}); a.code() != "MetadataTooLarge" {
+				t.Errorf("more metadata than the inner program has room for: %d %s", a.StatusCode, a.body)
+			}
+			multipart(t, client, bucket)
+			for _, o := range list.Contents {
+				if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: o.Key}); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
+				t.Error(err)
+			}
+			p.stop()
+			if found := found(t, dir, marker); len(found) > 0 {
+				t.Errorf("plaintext is in %v", found)
+			}
+		})
+	}
+	if !strings.Contains(inner.stderr.String(), `"operation":"CreateSession"`) {
+		t.Error("no session was asked for")
+	}
+}
+
+// multipart uploads an object of two parts, copies it, and removes both.
+func multipart(t *testing.T, client *s3.Client, bucket string) {
+	t.Helper()
+	ctx, key, to := t.Context(), "large", "copy"
+	upload, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatalf("CreateMultipartUpload: %v", err)
+	}
+	body := randomBytes(5<<20 + 100)
+	var parts []types.CompletedPart
+	for i, piece := range [][]byte{body[:5<<20], body[5<<20:]} {
+		part, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: upload.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(piece)})
+		if err != nil {
+			t.Fatalf("UploadPart: %v", err)
+		}
+		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32})
+	}
+	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
+		t.Fatalf("CompleteMultipartUpload: %v", err)
+	}
+	if _, err := client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: &bucket, Key: &to, CopySource: aws.String(bucket + "/" + key)}); err != nil {
+		t.Fatalf("CopyObject: %v", err)
+	}
+	for _, name := range []string{key, to} {
+		got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &name})
+		if err != nil {
+			t.Fatalf("GET of %s: %v", name, err)
+		}
+		read, err := io.ReadAll(got.Body)
+		if err != nil || !bytes.Equal(read, body) {
+			t.Errorf("GET of %s: %d bytes, %v", name, len(read), err)
+		}
+		if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &name}); err != nil {
+			t.Error(err)
+		}
+	}
+}

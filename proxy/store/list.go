@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// listed is one object of a listing.
+type listed struct {
+	Key          string
+	ETag         string
+	Size         int64
+	LastModified time.Time
+}
+
+// List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
+// tells whether more follow. A store of directory buckets lists in no order and from no name on, so there all objects
+// are read, put in order, and given in one go; prefix must end with a slash, as such a store demands.
+func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error) {
+	if o.client.directory {
+		return false, o.listAll(ctx, prefix, start, f)
+	}
+	query := AppendQuery(listQuery, "prefix", prefix)
+	if start != "" {
+		query = AppendQuery(query, "start-after", start)
+	}
+	page, next, err := o.listPage(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range page {
+		f(c.Key, c.ETag, c.Size, c.LastModified)
+	}
+	return next.truncated, nil
+}
+
+const listQuery = "encoding-type=url&list-type=2"
+
+func (o *Objects) listAll(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) error {
+	var all []listed
+	for query := AppendQuery(listQuery, "prefix", prefix); ; {
+		page, next, err := o.listPage(ctx, query)
+		if err != nil {
+			return err
+		}
+		for _, c := range page {
+			if c.Key > start {
+				all = append(all, c)
+			}
+		}
+		if !next.truncated {
+			break
+		}
+		if next.token == "" {
+			return errors.New("the store cut a listing off without a token to go on")
+		}
+		query = AppendQuery(AppendQuery(listQuery, "prefix", prefix), "continuation-token", next.token)
+	}
+	slices.SortFunc(all, func(a, b listed) int { return strings.Compare(a.Key, b.Key) })
+	for _, c := range all {
+		f(c.Key, c.ETag, c.Size, c.LastModified)
+	}
+	return nil
+}
+
+// after says how a listing goes on.
+type after struct {
+	truncated bool
+	token     string
+}
+
+func (o *Objects) listPage(ctx context.Context, query string) ([]listed, after, error) {
+	a, err := o.do(ctx, &Request{Operation: "ListObjectsV2", Method: "GET", Query: query})
+	if err != nil {
+		return nil, after{}, err
+	}
+	defer a.Close()
+	body, err := a.Bytes(maxObject)
+	if err != nil {
+		return nil, after{}, err
+	}
+	var page struct {
+		IsTruncated           bool
+		NextContinuationToken string
+		EncodingType          string
+		Contents              []listed
+	}
+	if err := xml.Unmarshal(body, &page); err != nil {
+		return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
+	}
+	if page.EncodingType == "url" {
+		for i := range page.Contents {
+			if page.Contents[i].Key, err = url.QueryUnescape(page.Contents[i].Key); err != nil {
+				return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
+			}
+		}
+	}
+	return page.Contents, after{page.IsTruncated, page.NextContinuationToken}, nil
+}
