@@ -43,7 +43,10 @@ identities:
 // startWith starts the program with a configuration file and the credentials in testIdentity.
 func startWith(t *testing.T, text string) *program {
 	t.Helper()
-	p := startProgram(t, "serve", "--config", writeConfig(t, text+testIdentity))
+	if !strings.Contains(text, "identities:") {
+		text += testIdentity
+	}
+	p := startProgram(t, "serve", "--config", writeConfig(t, text))
 	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"], p.env["AWS_REGION"] = "AKIATEST", "testsecret", "us-west-2"
 	if _, rest, ok := strings.Cut(text, "data: "); ok {
 		dir, _, _ := strings.Cut(rest, "\n")

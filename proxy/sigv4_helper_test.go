@@ -46,9 +46,9 @@ identities:
 }
 
 // session asks for a session of a bucket.
-func (p *program) session(bucket string) *sigv4.Credentials {
+func (p *program) session(bucket string, header ...sigv4.Field) *sigv4.Credentials {
 	p.t.Helper()
-	a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "session=", service: "s3express", hash: hexSum("")})
+	a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "session=", service: "s3express", hash: hexSum(""), header: header})
 	if a.StatusCode != 200 {
 		p.t.Fatalf("CreateSession: %d %s", a.StatusCode, a.body)
 	}
