@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sealfront/proxy/config"
+	"sealfront/proxy/state"
 )
 
 // admin is the operator's address: health, metrics, profiles, and dropping keys.
@@ -30,7 +31,7 @@ type admin struct {
 //	GET  /metrics          Prometheus
 //	GET  /debug/pprof/     Go profiles
 //	GET  /                 a page for people
-//	POST /keys/drop        forget cached bucket keys, all or those of ?kms-key=ARN; needs admin.token when it is set
+//	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN; needs admin.token when it is set
 func newAdmin(c *config.Config, p *parts) *admin {
 	a := &admin{}
 	mux := http.NewServeMux()
@@ -53,22 +54,27 @@ func newAdmin(c *config.Config, p *parts) *admin {
 			http.Error(w, "the admin token is missing or wrong", http.StatusUnauthorized)
 			return
 		}
-		if key := r.URL.Query().Get("kms-key"); key != "" {
-			p.keys.Drop(key)
-		} else {
-			p.keys.DropAll()
+		key := r.URL.Query().Get("kms-key")
+		if key == "" {
+			key = state.AllKeys
+		}
+		if err := p.state.Revoke(r.Context(), key); err != nil {
+			// This replica has nothing to wait for; the others hear of it when the store is back and the call is repeated.
+			p.dropKey(key)
+			http.Error(w, "dropped here, but other replicas can't be told: "+err.Error()+"; try again", http.StatusServiceUnavailable)
+			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		state := "ready"
+		condition := "ready"
 		if !a.ready.Load() {
-			state = "not ready"
+			condition = "not ready"
 		}
 		fmt.Fprintf(w, "<!doctype html><title>Sealfront</title><h1>Sealfront</h1><p>%s<p>Store: %s %s; %s<p>"+
 			`<a href="/metrics">metrics</a> <a href="/livez">livez</a> <a href="/readyz">readyz</a> <a href="/debug/pprof/">profiles</a>`,
-			state, html.EscapeString(c.Store.Kind), html.EscapeString(c.Store.Endpoint), html.EscapeString(p.abilities.String()))
+			condition, html.EscapeString(c.Store.Kind), html.EscapeString(c.Store.Endpoint), html.EscapeString(p.abilities.String()))
 	})
 	a.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	return a

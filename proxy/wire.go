@@ -52,6 +52,15 @@ func (p *parts) close() error {
 	return errors.Join(errs...)
 }
 
+// dropKey forgets the bucket keys under a KMS key, or all.
+func (p *parts) dropKey(keyARN string) {
+	if keyARN == state.AllKeys {
+		p.keys.DropAll()
+	} else {
+		p.keys.Drop(keyARN)
+	}
+}
+
 // assemble makes the rooms and joins them. On error nothing stays open.
 func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts, err error) {
 	opened := &parts{log: log, metrics: metrics.New()}
@@ -81,8 +90,11 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 	if err := p.probe(ctx, c, client); err != nil {
 		return nil, err
 	}
+	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
+	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
 	p.state, err = state.Open(ctx, client.Objects(c.Store.StateBucket), kms, state.Options{
 		ServiceKey: serviceKey,
+		Revoked:    p.dropKey,
 		Damaged: func(name string) {
 			p.metrics.Integrity("record")
 			log.Error("a state record does not open: it was altered, or the state bucket belongs to another installation", zap.String("record", name))
@@ -91,8 +103,6 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 	if err != nil {
 		return nil, err
 	}
-	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
-	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
 	ids, err := identities(c, p.data)
 	if err != nil {
 		return nil, config.Faults{{Path: "identities", Why: err.Error()}}
@@ -254,7 +264,7 @@ func (p *parts) startSweeps(ctx context.Context) {
 		ticker := time.NewTicker(time.Hour)
 		defer ticker.Stop()
 		for {
-			if err := errors.Join(p.state.SweepSessionKeys(ctx), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(p.state.SweepSessionKeys(ctx), p.state.SweepRenames(ctx), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				p.log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}
 			select {
@@ -285,7 +295,7 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {
 	o := gateway.Options{
-		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Sessions: p.state,
+		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Sessions: p.state,
 		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,

@@ -67,6 +67,9 @@ func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 		// The flight is shared: it must not end with the first caller's request.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
+		if err := s.readRevocations(ctx); err != nil {
+			return nil, err
+		}
 		read := s.o.Now()
 		b, _, err := s.bucketRecord(ctx, name)
 		if err != nil {

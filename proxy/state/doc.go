@@ -4,6 +4,7 @@
 //	state-key                 the state key, wrapped by the service key with KMS context {sealfront: state}
 //	buckets/NAME              kind, ARN, default encryption, bound key, incarnation … of a bucket
 //	sessions/ID               a session key; random id, a day's use, found by id
+//	revocations               KMS keys whose cached bucket keys every replica must drop, and since when
 //	uploads/BUCKET/HASH/upload               a multipart upload; HASH is SHA-256 of its id
 //	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
 //	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part
@@ -11,11 +12,16 @@
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
 //
 // Promises:
+//
 //   - A record that does not open is refused with ErrRecord and counted, never defaulted (TestAlteredRecordIsRefused);
 //     a record moved to another name does not open (TestMovedRecordIsRefused).
+//
 //   - Bucket records change by compare and swap; two creators make one bucket (TestOneOfTwoCreatorsWins).
+//
 //   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestTombstone).
+//
+//   - A revoked KMS key is dropped by every replica with the next bucket record it reads (TestRevocationReachesOtherReplicas).
 //
 // What is not protected: the store can delete records or bring back older versions of them.
 package state

@@ -23,6 +23,8 @@ type Options struct {
 	Now        func() time.Time
 	// Damaged, if set, is told the name of each record that does not open.
 	Damaged func(name string)
+	// Revoked, if set, is told each KMS key that was revoked, here or at another replica; AllKeys stands for all.
+	Revoked func(keyARN string)
 }
 
 // A State is the view of one replica. It is safe for concurrent use.
@@ -35,9 +37,12 @@ type State struct {
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 
-	mu       sync.Mutex // guards the session keys below
+	mu       sync.Mutex // guards what follows
 	sessions *lru.Cache[[16]byte, sessionKey]
 	current  sessionKey
+
+	revoked         map[string]time.Time // when each KMS key was last revoked, as far as known here
+	revocationsRead time.Time
 }
 
 // stateKeyName is the one record that is not sealed under the state key.
@@ -57,7 +62,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &State{o: o, objects: objects}
+	s := &State{o: o, objects: objects, revoked: make(map[string]time.Time)}
 	var err error
 	if s.buckets, err = lru.New[string, cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)

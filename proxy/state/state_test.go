@@ -351,6 +351,42 @@ func TestSessionKeysAreFoundByOtherReplicas(t *testing.T) {
 	}
 }
 
+func TestRevocationReachesOtherReplicas(t *testing.T) {
+	b := newBucket()
+	var heard []string
+	first := open(t, b, nil)
+	second, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now, Revoked: func(key string) { heard = append(heard, key) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, first, "bucket")
+	if _, err := second.Bucket(t.Context(), "bucket"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"K", state.AllKeys} {
+		if err := first.Revoke(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		b.pass(6 * time.Second)
+		if _, err := second.Bucket(t.Context(), "bucket"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(heard)
+	if fmt.Sprint(heard) != "[* K]" {
+		t.Errorf("heard %v, want each once", heard)
+	}
+	if err := first.Revoke(t.Context(), "K"); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(6 * time.Second)
+	if _, err := second.Bucket(t.Context(), "bucket"); err != nil || len(heard) != 3 {
+		t.Errorf("revoked again: heard %v, %v", heard, err)
+	}
+}
+
 func newUpload(t *testing.T, s *state.State, b *state.Bucket, id string, now time.Time) *state.Upload {
 	t.Helper()
 	if err := s.CreateUpload(t.Context(), state.Upload{Bucket: b.Name, Incarnation: b.Incarnation, Key: "key", ID: id, Initiated: now, Envelope: []byte("envelope")}); err != nil {
