@@ -25,6 +25,7 @@ type rawConn struct {
 	buffer      []byte // read ahead, not delivered yet; part of memory
 	memory      []byte
 	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
+	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
 	closing     atomic.Bool
 	gentleClose sync.Once
 
@@ -39,6 +40,7 @@ type Timeouts struct {
 	Progress time.Duration // each read or write in a request; default 60 s
 	Idle     time.Duration // between requests; default 90 s
 	TLS      time.Duration // the handshake; default 10 s
+	Head     time.Duration // a request's head; default 30 s
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -50,6 +52,9 @@ func (t Timeouts) withDefaults() Timeouts {
 	}
 	if t.TLS <= 0 {
 		t.TLS = 10 * time.Second
+	}
+	if t.Head <= 0 {
+		t.Head = 30 * time.Second
 	}
 	return t
 }
@@ -67,11 +72,13 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		c.buffer = c.buffer[n:]
 		return n, nil
 	}
-	deadline := time.Now().Add(c.timeouts.Progress)
+	deadline := time.Now().Add(c.timeouts.Progress).UnixNano()
 	if until := c.idleUntil.Load(); until != 0 {
-		deadline = time.Unix(0, until)
+		deadline = until
+	} else if until := c.headUntil.Load(); until != 0 {
+		deadline = min(deadline, until)
 	}
-	if err := c.Conn.SetReadDeadline(deadline); err != nil {
+	if err := c.Conn.SetReadDeadline(time.Unix(0, deadline)); err != nil {
 		return 0, err
 	}
 	if len(p) >= readAhead {
@@ -93,7 +100,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 // SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
 func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
-		c.idleUntil.Store(0)
+		c.beginHead()
 	} else {
 		c.idleUntil.Store(t.UnixNano())
 	}
@@ -101,7 +108,17 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline is ignored but for crypto/tls, which sets one to get its close alert out.
+// beginHead says that a request's head is expected: it must arrive in whole within the head's time, however
+// steadily its bytes trickle in.
+func (c *rawConn) beginHead() {
+	c.idleUntil.Store(0)
+	c.headUntil.Store(time.Now().Add(c.timeouts.Head).UnixNano())
+}
+
+// endHead says that it is there: from now on progress counts.
+func (c *rawConn) endHead() { c.headUntil.Store(0) }
+
+// SetWriteDeadline is what crypto/tls calls to get its close alert out.
 func (c *rawConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
 
 // SetDeadline sets both.
@@ -205,7 +222,7 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		c.shaken = true
-		c.raw.idleUntil.Store(0)
+		c.raw.beginHead()
 	}
 	return c.Conn.Read(p)
 }
@@ -251,6 +268,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	raw := &rawConn{Conn: nc, timeouts: l.timeouts}
 	if l.tls == nil {
+		raw.beginHead()
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(l.timeouts.TLS).UnixNano())

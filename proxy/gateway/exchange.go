@@ -66,6 +66,9 @@ func newExchange(g *Gateway) *exchange {
 
 // begin takes an exchange for the request in ctx.
 func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
+	if raw := rawOf(ctx.Conn()); raw != nil {
+		raw.endHead()
+	}
 	x := g.exchanges.Get().(*exchange)
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx
@@ -152,7 +155,7 @@ func (x *exchange) finish(code string, err error) {
 		}
 	}
 	level := zap.InfoLevel
-	if e != nil && status(e.code) >= 500 {
+	if e != nil && status(e.code) >= 500 && e.code != "NotImplemented" && e.code != "SlowDown" {
 		level = zap.ErrorLevel
 	}
 	if entry := g.log.Check(level, "request"); entry != nil {

@@ -77,6 +77,12 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	}
 	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
 	if length <= wholeLimit {
+		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
+		draft := *p.envelope
+		draft.Wrapped = make([]byte, largestWrapped)
+		if err := describe(&store.Request{}, draft.AppendText(nil)); err != nil {
+			return nil, err
+		}
 		buffer, sealed, err := p.sealWhole()
 		defer putWhole(buffer)
 		if err != nil {
@@ -96,6 +102,9 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	}
 	return x.g.o.Store.Do(x.context, r)
 }
+
+// largestWrapped is the size of an envelope's wrapped secrets with a length and the longest checksum.
+const largestWrapped = crypto.KeySize + 1 + 8 + 2 + 32 + crypto.TagSize
 
 // setWriteConditions puts the client's conditions to the store.
 func (x *exchange) setWriteConditions(r *store.Request) {
