@@ -69,11 +69,11 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 		size int
 		cost map[string]int
 	}{
-		"nothing":                       {0, map[string]int{"HeadObject": 1, "PutObject": 1}},
-		"a checksum in the envelope":    {1000, map[string]int{"HeadObject": 1, "CopyObject": 1}},
-		"a checksum in the trailer":     {1 << 20, map[string]int{"HeadObject": 1, "GetObject": 1, "CopyObject": 1}},
-		"several parts, layout known":   {-1, map[string]int{"HeadObject": 1, "GetObject": 1, "CopyObject": 1}},
-		"several parts, CRC of the sum": {-2, map[string]int{"HeadObject": 1, "CopyObject": 1}},
+		"nothing":                       {0, map[string]int{"GetObject": 1, "PutObject": 1}},
+		"a checksum in the envelope":    {1000, map[string]int{"GetObject": 1, "CopyObject": 1}},
+		"a checksum in the trailer":     {1 << 20, map[string]int{"GetObject": 1, "CopyObject": 1}},
+		"several parts, layout known":   {-1, map[string]int{"GetObject": 1, "CopyObject": 1}},
+		"several parts, CRC of the sum": {-2, map[string]int{"GetObject": 1, "CopyObject": 1}},
 	} {
 		key := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
 		body := randomBytes(max(c.size, 0))
@@ -355,7 +355,7 @@ func TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 	cost := p.storeRequests(func() {
 		p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Server-Side-Encryption", "AES256"))
 	})
-	wantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"HeadObject": 1, "GetObject": 1, "PutObject": 1})
+	wantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"GetObject": 2, "PutObject": 1})
 }
 
 // L5: a copy races with overwrites of its source; what it makes is always whole, and one of the versions.

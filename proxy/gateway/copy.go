@@ -13,15 +13,15 @@ import (
 
 // copyObject carries out CopyObject.
 //
-//	source ─▶ HEAD ─▶ envelope ─▶ KMS key ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the store copies the bytes
+//	source ─▶ metadata and end ─▶ envelope ─▶ KMS key ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the store copies the bytes
 //	                                                   └─ it changes, or another checksum is asked for: opened and sealed anew
 //
 // With a directory bucket on either side KMS is asked each time, for the source and for the destination, and no bucket
 // key is used (R17); SSE-S3 to SSE-S3 needs no call. What is damaged in the source's body shows when the copy is read,
 // as in the source: a body that the store copies is not opened.
 //
-// Requests to the store: HEAD and the copy, and one for the trailer where the checksum isn't in the envelope. Where the
-// bytes have to pass through (transfer.go says when) GET and PUT instead of the copy.
+// Requests to the store: a look at the source and the copy. Where the bytes have to pass through (transfer.go says when)
+// GET and PUT instead of the copy.
 func copyObject(x *exchange) error {
 	asked, err := x.copyAlgorithm()
 	if err != nil {

@@ -314,6 +314,10 @@ func (x *exchange) readEnd(s *sealed, n int64) ([]byte, error) {
 		}
 		return nil, storeError(f, x.bucket, x.key)
 	}
+	// The ETag that s has may be newer than its metadata: some stores put them together one by one.
+	if now, err := x.readSealed(a); err != nil || now.envelope.ObjectID != s.envelope.ObjectID {
+		return nil, errReplaced
+	}
 	if a.ContentLength() != min(n, s.total) {
 		return nil, internal(fmt.Errorf("the store answered %d bytes for the last %d", a.ContentLength(), n))
 	}

@@ -57,13 +57,20 @@ type Uploads interface {
 	Uploads(ctx context.Context, b *state.Bucket, f func(*state.Upload) bool) error
 }
 
-// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Sessions, Region, Account and ServiceKey are
+// Renames are the tokens of RenameObject.
+type Renames interface {
+	Rename(ctx context.Context, b *state.Bucket, principal, token string) (*state.Rename, error)
+	KeepRename(ctx context.Context, b *state.Bucket, principal, token string, r *state.Rename) error
+}
+
+// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Sessions, Region, Account and ServiceKey are
 // required.
 type Options struct {
 	Store    Store
 	Keys     BucketKeys
 	Buckets  Buckets
 	Uploads  Uploads
+	Renames  Renames
 	Sessions session.Keys
 
 	Region      string

@@ -21,6 +21,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.HeadObject:              headObject,
 	policy.GetObjectAttributes:     getObjectAttributes,
 	policy.CopyObject:              copyObject,
+	policy.RenameObject:            renameObject,
 	policy.DeleteObject:            deleteObject,
 	policy.DeleteObjects:           deleteObjects,
 	policy.CreateMultipartUpload:   createMultipartUpload,

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,23 +24,75 @@ func (x *exchange) at(record *state.Bucket, key string) *exchange {
 	return y
 }
 
-// An origin is the object that a copy, a rename or an append starts from, as the store's metadata shows it.
+// An origin is the object that a copy, a rename or an append starts from, as one answer of the store shows it.
 type origin struct {
 	x *exchange // at the object
 	*sealed
 	length   int64         // of its plaintext, on the store's word until it is opened
 	modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
+	end      []byte        // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
 }
 
-// origin asks the store for the object that x is at. It costs one request.
+// originEnd is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
+const originEnd = 4096
+
+// origin asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do. A store
+// may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
+// would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
+// by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
 func (x *exchange) origin() (*origin, error) {
+	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r.Set("Range", "bytes=-"+strconv.Itoa(originEnd))
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, err
+	}
+	if a.Status == http.StatusRequestedRangeNotSatisfiable { // an empty object
+		a.Close()
+		r.Header = nil
+		if a, err = x.g.o.Store.Do(x.context, r); err != nil {
+			return nil, err
+		}
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return nil, storeError(f, x.bucket, x.key)
+	}
+	s, err := x.readSealed(a)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Header == nil && s.total > 0:
+		return nil, errReplaced
+	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= originEnd || a.Length != s.last-s.first+1):
+		return nil, internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, originEnd))
+	}
+	end, err := a.Bytes(originEnd)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	o, err := x.newOrigin(a, s)
+	if err == nil {
+		o.end = end
+	}
+	return o, err
+}
+
+// glance asks the store for the metadata of the object that x is at, for whoever doesn't open it.
+func (x *exchange) glance() (*origin, error) {
 	a, s, err := x.lookAt(unconditional)
 	if err != nil {
 		return nil, err
 	}
 	defer a.Close()
+	return x.newOrigin(a, s)
+}
+
+func (x *exchange) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	o := &origin{x: x, sealed: s}
+	var err error
 	if o.length, err = x.plainLength(s); err != nil {
 		return nil, err
 	}
@@ -60,8 +113,8 @@ func (x *exchange) origin() (*origin, error) {
 // encryption is how the object is sealed.
 func (o *origin) encryption() policy.Encryption { return encryptionOf(o.envelope) }
 
-// open opens the envelope and finds the layout; fresh asks KMS past the cache. The caller has seen to permissions, and
-// wipes the secrets.
+// open opens the envelope and the trailer and finds the layout; fresh asks KMS past the cache. The caller has seen to
+// permissions, and wipes the secrets.
 func (o *origin) open(fresh bool) (*opened, error) {
 	if err := o.x.believe(o.envelope); err != nil {
 		return nil, err
@@ -70,7 +123,49 @@ func (o *origin) open(fresh bool) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.x.layOut(o.sealed, secrets)
+	trailer, err := o.openEnd(&secrets)
+	if err != nil {
+		secrets.Wipe()
+		return nil, err
+	}
+	if o.envelope.Multipart && trailer != nil {
+		o.x.g.layouts.put(o.x.layoutName(), &knownLayout{etag: o.etag, objectID: o.envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
+	}
+	opened, err := o.x.layOut(o.sealed, secrets)
+	if err != nil {
+		return nil, err
+	}
+	opened.trailer = trailer
+	return opened, nil
+}
+
+// openEnd opens the object's trailer, and by that shows that envelope and body belong together; nil for an empty object.
+func (o *origin) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
+	x := o.x
+	length, err := secrets.CheckStored(o.total)
+	if err != nil {
+		return nil, x.damage("length", "%v", err)
+	}
+	if length == 0 {
+		return nil, nil
+	}
+	end := o.end
+	for {
+		t, need, err := secrets.DataKey.OpenTrailer(&o.envelope.ObjectID, o.total, end)
+		if err != nil {
+			x.g.damaged("trailer")
+			return nil, fmt.Errorf("open the trailer of %s/%s: %w", x.bucket, x.key, err)
+		}
+		if t != nil {
+			return t, nil
+		}
+		if need <= int64(len(end)) {
+			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
+		}
+		if end, err = x.readEnd(o.sealed, need); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // keepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.

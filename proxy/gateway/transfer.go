@@ -241,7 +241,7 @@ func (t *transfer) storeCopy() (*transferred, error) {
 		return nil, errReplaced
 	}
 	// The source's condition or the destination's: the source can be asked.
-	now, err := t.from.x.origin()
+	now, err := t.from.x.glance()
 	if err != nil {
 		return nil, err
 	}
