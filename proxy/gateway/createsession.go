@@ -43,6 +43,9 @@ func createSession(x *exchange) error {
 	if err != nil {
 		return unavailable(err)
 	}
+	if id, ok := session.KeyID(c.Token); ok {
+		x.g.logins.see(id)
+	}
 	x.showEncryption()
 	return x.answerXML(&struct {
 		XMLName     xml.Name `xml:"CreateSessionResult"`
