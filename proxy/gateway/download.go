@@ -88,10 +88,17 @@ func (x *exchange) setReadConditions(r *store.Request) {
 }
 
 // readFault translates the store's refusal of a read.
-func (x *exchange) readFault(f *store.Fault) error {
+func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
 	switch {
 	case f.Status == http.StatusNotModified:
-		return &s3Error{code: "NotModified", message: "Not Modified"}
+		e := &s3Error{code: "NotModified", message: "Not Modified"}
+		if etag := a.Get("Etag"); len(etag) > 0 {
+			e.header = append(e.header, element{"ETag", clientETag(etag)})
+		}
+		if modified := a.Get("Last-Modified"); len(modified) > 0 {
+			e.header = append(e.header, element{"Last-Modified", string(modified)})
+		}
+		return e
 	case f.Status == http.StatusPreconditionFailed:
 		condition := "If-Match"
 		if x.headerValue("if-match") == "" {
@@ -111,11 +118,8 @@ func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *seal
 		return nil, nil, err
 	}
 	if f := a.Fault(r.Operation); f != nil {
-		if f.Status == http.StatusNotModified {
-			x.ctx.Response.Header.Set("ETag", clientETag(a.Get("Etag")))
-		}
-		a.Close()
-		return nil, nil, x.readFault(f)
+		defer a.Close()
+		return nil, nil, x.readFault(f, a)
 	}
 	s, err := x.readSealed(a)
 	if err != nil {
@@ -197,9 +201,10 @@ func contentRange(first, last, length int64) string {
 }
 
 func invalidRange(x *exchange, length int64) error {
-	x.ctx.Response.Header.Set("Content-Range", "bytes */"+strconv.FormatInt(length, 10))
-	return refusal("InvalidRange", "The requested range is not satisfiable",
+	e := refusal("InvalidRange", "The requested range is not satisfiable",
 		"ActualObjectSize", strconv.FormatInt(length, 10), "RangeRequested", x.headerValue("range"))
+	e.header = []element{{"Content-Range", "bytes */" + strconv.FormatInt(length, 10)}}
+	return e
 }
 
 // opened is an object whose envelope has been opened.
@@ -439,10 +444,8 @@ func getOnce(x *exchange) error {
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") == "":
 			x.g.layouts.drop(x.layoutName())
 			return errReplaced // the condition was ours
-		case f.Status == http.StatusNotModified:
-			x.ctx.Response.Header.Set("ETag", clientETag(a.Get("Etag")))
 		}
-		return x.readFault(f)
+		return x.readFault(f, a)
 	}
 	s, err := x.readSealed(a)
 	if err != nil {

@@ -23,7 +23,8 @@ type s3Error struct {
 	elements []element
 	row      string // of the behaviour reference, for metrics
 	allow    string
-	cause    error // for the log, never for the client
+	header   []element // further headers of the answer
+	cause    error     // for the log, never for the client
 }
 
 type element struct{ Name, Value string }
@@ -247,6 +248,9 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	resp.SetStatusCode(code)
 	if e.allow != "" {
 		resp.Header.Set("Allow", e.allow)
+	}
+	for _, h := range e.header {
+		resp.Header.Set(h.Name, h.Value)
 	}
 	if head || code == http.StatusNotModified {
 		resp.SkipBody = true
