@@ -26,6 +26,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.DeleteObjects:           deleteObjects,
 	policy.CreateMultipartUpload:   createMultipartUpload,
 	policy.UploadPart:              uploadPart,
+	policy.UploadPartCopy:          uploadPartCopy,
 	policy.CompleteMultipartUpload: completeMultipartUpload,
 	policy.AbortMultipartUpload:    abortMultipartUpload,
 	policy.ListParts:               listParts,

@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"errors"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+)
+
+// uploadPartCopy carries out UploadPartCopy: rows UC-1 to UC-4. The source's range is opened and sealed as a part of the
+// upload, streamed; a store could not copy it, since the upload has a data key of its own. With a directory bucket on
+// either side KMS is asked for the source's data key and for the upload's, past the cache.
+//
+// Requests to the store: a look at the source, its range, the part and its record.
+func uploadPartCopy(x *exchange) error {
+	number, err := x.partNumber()
+	if err != nil {
+		return err
+	}
+	u, err := x.openUploadForCopy()
+	if err != nil {
+		return err
+	}
+	source, err := x.copySource()
+	if err != nil {
+		return err
+	}
+	return again(func() error { return x.copyPart(u, number, source) })
+}
+
+// openUploadForCopy is openUpload. That an upload's settings differ from the bucket's default (UC-2) may rest on a cached
+// record of the bucket: it is read anew before the copy is refused for it.
+func (x *exchange) openUploadForCopy() (*upload, error) {
+	u, err := x.openUpload(false)
+	var refused *policy.Refusal
+	if u == nil || !errors.As(err, &refused) || refused.Row != "UC-2" {
+		return u, err
+	}
+	record, err := x.g.freshBucket(x)
+	switch {
+	case err != nil:
+		return nil, err
+	case record == nil || record.Incarnation != x.record.Incarnation:
+		return nil, noSuchBucket(x.bucket)
+	}
+	x.record, x.facts = record, factsOf(record)
+	return u, x.decideUpload(u)
+}
+
+func (x *exchange) copyPart(u *upload, number int, source *exchange) error {
+	from, err := source.origin()
+	if err != nil {
+		return err
+	}
+	if err := x.decideSource(from); err != nil {
+		return err
+	}
+	first, last, whole, refused := x.request.CopyRange()
+	switch {
+	case refused != nil:
+		return refused
+	case whole:
+		first, last = 0, from.length-1
+	case last >= from.length:
+		return x.request.RangeBeyondSource(from.length)
+	}
+	limit := int64(crypto.MaxPart)
+	if number == lastPart {
+		limit = crypto.MaxPart10000
+	}
+	if last-first+1 > limit {
+		return refusal("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+	}
+	opened, err := from.open(x.asksKMS(from))
+	if err != nil {
+		return err
+	}
+	defer opened.secrets.Wipe()
+	if err := x.believe(u.envelope); err != nil {
+		return err
+	}
+	directory := x.facts.Kind == policy.Directory || source.facts.Kind == policy.Directory
+	secrets, err := x.unlock(u.envelope, directory && u.envelope.SSE == crypto.SSEKMS)
+	if err != nil {
+		return err
+	}
+	defer secrets.Wipe()
+
+	kind := u.kind()
+	known, _, err := source.checksumOf(opened)
+	if err != nil {
+		return err
+	}
+	if known != nil && (last-first+1 != from.length || known.Algorithm != kind.algorithm || known.Type != crypto.FullObject) {
+		known = nil
+	}
+	body, err := source.read(opened, first, last, known, kind)
+	if err != nil {
+		return err
+	}
+	defer body.close()
+	record, err := x.storePart(u, number, body, &secrets.DataKey)
+	if err != nil {
+		return err
+	}
+	x.showEncryption()
+	out := struct {
+		XMLName      xml.Name `xml:"CopyPartResult"`
+		Xmlns        string   `xml:"xmlns,attr"`
+		LastModified string
+		ETag         string
+		checksumElements
+	}{Xmlns: s3Namespace, LastModified: listedTime(x.start), ETag: clientETag([]byte(record.StoreETag))}
+	if u.Algorithm != 0 {
+		out.set(record.Checksum(), 1)
+		out.ChecksumType = "" // a part has none
+	}
+	return x.answerXML(&out)
+}
