@@ -84,7 +84,7 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 			if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/x", body: "x", header: []sigv4.Field{field("x-amz-meta-a", strings.Repeat("a", 1200))}}); a.code() != "MetadataTooLarge" {
 				t.Errorf("more metadata than the inner program has room for: %d %s", a.StatusCode, a.body)
 			}
-			multipart(t, client, bucket)
+			chainedParts(t, client, bucket)
 			for _, o := range list.Contents {
 				if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: o.Key}); err != nil {
 					t.Error(err)
@@ -104,8 +104,8 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 	}
 }
 
-// multipart uploads an object of two parts, copies it, and removes both.
-func multipart(t *testing.T, client *s3.Client, bucket string) {
+// chainedParts uploads an object of two parts, copies it, and removes both.
+func chainedParts(t *testing.T, client *s3.Client, bucket string) {
 	t.Helper()
 	ctx, key, to := t.Context(), "large", "copy"
 	upload, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
