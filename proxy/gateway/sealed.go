@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// sealed is what one answer of the store says about an object.
+type sealed struct {
+	envelope *crypto.Envelope
+	etag     string // the store's, quoted
+	total    int64  // stored size of the whole object
+	first    int64  // offset of the answer's first byte in it
+	last     int64  // of its last; first-1 when the answer has no body
+}
+
+// readSealed reads the envelope and the sizes of an answer to GetObject or HeadObject.
+func (x *exchange) readSealed(a *store.Answer) (*sealed, error) {
+	envelope, err := crypto.ParseEnvelopeText(a.Get(x.g.o.MetadataHeader))
+	if err != nil {
+		x.g.damaged("envelope")
+		return nil, fmt.Errorf("read the envelope of %s/%s: %w", x.bucket, x.key, err)
+	}
+	s := &sealed{envelope: envelope, etag: string(a.Get("Etag"))}
+	if a.Status == http.StatusPartialContent {
+		var ok bool
+		if s.first, s.last, s.total, ok = parseContentRange(string(a.Get("Content-Range"))); !ok {
+			return nil, internal(fmt.Errorf("the store answered 206 with Content-Range %q", a.Get("Content-Range")))
+		}
+		return s, nil
+	}
+	if s.total = a.ContentLength(); s.total < 0 {
+		return nil, internal(errors.New("the store answered without Content-Length"))
+	}
+	s.last = s.total - 1
+	return s, nil
+}
+
+// parseContentRange reads "bytes first-last/total".
+func parseContentRange(v string) (first, last, total int64, ok bool) {
+	v, found := strings.CutPrefix(v, "bytes ")
+	span, size, slash := strings.Cut(v, "/")
+	from, to, dash := strings.Cut(span, "-")
+	if !found || !slash || !dash {
+		return 0, 0, 0, false
+	}
+	first, err1 := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	total, err3 := strconv.ParseInt(size, 10, 64)
+	return first, last, total, err1 == nil && err2 == nil && err3 == nil && first >= 0 && first <= last && last < total
+}
+
+// damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
+func (x *exchange) damage(kind string, format string, args ...any) error {
+	x.g.damaged(kind)
+	return internal(fmt.Errorf("%s/%s is damaged: %s", x.bucket, x.key, fmt.Sprintf(format, args...)))
+}
+
+// plainLength is the object's length by arithmetic on the store's word.
+func (x *exchange) plainLength(s *sealed) (int64, error) {
+	length, ok := crypto.PlainLength(s.total)
+	if !ok || length == 0 && s.envelope.Multipart {
+		return 0, x.damage("length", "no sealed object has the stored size %d", s.total)
+	}
+	return length, nil
+}
+
+// setReadConditions puts the client's conditions to the store.
+func (x *exchange) setReadConditions(r *store.Request) {
+	for _, name := range [...]string{"if-match", "if-none-match"} {
+		if v := x.headerValue(name); v != "" {
+			r.Set(name, storeCondition(v))
+		}
+	}
+	for _, name := range [...]string{"if-modified-since", "if-unmodified-since"} {
+		if v := x.headerValue(name); v != "" {
+			r.Set(name, v)
+		}
+	}
+}
+
+// readFault translates the store's refusal of a read.
+func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
+	switch {
+	case f.Status == http.StatusNotModified:
+		e := &s3Error{code: "NotModified", message: "Not Modified"}
+		if etag := a.Get("Etag"); len(etag) > 0 {
+			e.header = append(e.header, element{"ETag", clientETag(etag)})
+		}
+		if modified := a.Get("Last-Modified"); len(modified) > 0 {
+			e.header = append(e.header, element{"Last-Modified", string(modified)})
+		}
+		return e
+	case f.Status == http.StatusPreconditionFailed:
+		condition := "If-Match"
+		if x.headerValue("if-match") == "" {
+			condition = "If-Unmodified-Since"
+		}
+		return preconditionFailed(condition).because(f)
+	}
+	return storeError(f, x.bucket, x.key)
+}
+
+// lookAt asks the store for an object's metadata. The answer must be closed.
+func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed, error) {
+	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: x.record.StoreName, Key: x.key}
+	conditions(r)
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f := a.Fault(r.Operation); f != nil {
+		defer a.Close()
+		return nil, nil, x.readFault(f, a)
+	}
+	s, err := x.readSealed(a)
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, s, nil
+}
+
+func unconditional(*store.Request) {}
+
+// decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
+func (x *exchange) decideRead(s *sealed) error {
+	existing := encryptionOf(s.envelope)
+	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+		return refused
+	}
+	o := x.g.policyOptions()
+	o.Existing = &existing
+	var refused *policy.Refusal
+	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
+		return refused
+	}
+	return nil
+}

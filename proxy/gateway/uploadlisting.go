@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"slices"
+	"strings"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+)
+
+// newestParts keeps, of each number, the attempt that was accepted last; among attempts that the store's clock can't
+// tell apart, all.
+func newestParts(all []state.Part) map[int][]state.Part {
+	newest := make(map[int][]state.Part, len(all))
+	for _, p := range all {
+		have := newest[p.Number]
+		switch {
+		case len(have) == 0 || p.Accepted.After(have[0].Accepted):
+			newest[p.Number] = []state.Part{p}
+		case p.Accepted.Equal(have[0].Accepted):
+			newest[p.Number] = append(have, p)
+		}
+	}
+	return newest
+}
+
+type listedPart struct {
+	PartNumber        int
+	LastModified      string
+	ETag              string
+	Size              int64
+	ChecksumCRC32     string `xml:",omitempty"`
+	ChecksumCRC32C    string `xml:",omitempty"`
+	ChecksumCRC64NVME string `xml:",omitempty"`
+	ChecksumSHA1      string `xml:",omitempty"`
+	ChecksumSHA256    string `xml:",omitempty"`
+}
+
+// listParts carries out ListParts from the records.
+func listParts(x *exchange) error {
+	u, err := x.findUpload(true)
+	if err != nil {
+		return err
+	}
+	if u.State != state.UploadOpen {
+		return noSuchUpload(u.ID)
+	}
+	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
+	if err != nil {
+		return recordError(err)
+	}
+	newest := newestParts(all)
+	numbers := make([]int, 0, len(newest))
+	marker := x.count("part-number-marker", crypto.MaxParts)
+	if _, ok := x.query.Get("part-number-marker"); !ok {
+		marker = 0
+	}
+	for n := range newest {
+		if n > marker {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	limit := x.count("max-parts", 1000)
+	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	out := struct {
+		XMLName               xml.Name `xml:"ListPartsResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Bucket, Key, UploadId string   //nolint:revive // S3's spelling
+		Initiator, Owner      *listedOwner
+		StorageClass          string
+		PartNumberMarker      int
+		NextPartNumberMarker  int
+		MaxParts              int
+		IsTruncated           bool
+		ChecksumAlgorithm     string `xml:",omitempty"`
+		ChecksumType          string `xml:",omitempty"`
+		Part                  []listedPart
+	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit}
+	if u.Algorithm != 0 {
+		out.ChecksumAlgorithm, out.ChecksumType = u.kind().name, checksumType(u.Type)
+	}
+	for _, n := range numbers[:min(len(numbers), limit)] {
+		p := &newest[n][len(newest[n])-1]
+		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: clientETag([]byte(p.StoreETag)), Size: p.Length}
+		if u.Algorithm != 0 {
+			entry.setChecksum(p.Checksum())
+		}
+		out.Part = append(out.Part, entry)
+		out.NextPartNumberMarker = n
+	}
+	return x.answerXML(&out)
+}
+
+func (e *listedPart) setChecksum(c *crypto.Checksum) {
+	if c == nil {
+		return
+	}
+	*map[crypto.Algorithm]*string{crypto.CRC32: &e.ChecksumCRC32, crypto.CRC32C: &e.ChecksumCRC32C, crypto.CRC64NVME: &e.ChecksumCRC64NVME,
+		crypto.SHA1: &e.ChecksumSHA1, crypto.SHA256: &e.ChecksumSHA256}[c.Algorithm] = checksumText(c)
+}
+
+type listedUpload struct {
+	Key               string
+	UploadId          string //nolint:revive // S3's spelling
+	Initiator, Owner  *listedOwner
+	StorageClass      string
+	Initiated         string
+	ChecksumAlgorithm string `xml:",omitempty"`
+	ChecksumType      string `xml:",omitempty"`
+}
+
+// listMultipartUploads carries out ListMultipartUploads from the records; it costs requests for each open upload of the
+// bucket. Markers are keys, in order; in directory buckets key-marker is opaque to clients.
+func listMultipartUploads(x *exchange) error {
+	prefix, _ := x.query.Get("prefix")
+	delimiter, _ := x.query.Get("delimiter")
+	encoding, _ := x.query.Get("encoding-type")
+	keyMarker, _ := x.query.Get("key-marker")
+	idMarker, _ := x.query.Get("upload-id-marker")
+	var uploads []*state.Upload
+	err := x.g.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
+		if strings.HasPrefix(u.Key, prefix) {
+			uploads = append(uploads, u)
+		}
+		return true
+	})
+	if err != nil {
+		return recordError(err)
+	}
+	slices.SortFunc(uploads, func(a, b *state.Upload) int {
+		if c := strings.Compare(a.Key, b.Key); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	limit := x.count("max-uploads", 1000)
+	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	out := struct {
+		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
+		Xmlns              string   `xml:"xmlns,attr"`
+		Bucket             string
+		KeyMarker          string
+		UploadIdMarker     string `xml:",omitempty"` //nolint:revive // S3's spelling
+		NextKeyMarker      string `xml:",omitempty"`
+		NextUploadIdMarker string `xml:",omitempty"` //nolint:revive // S3's spelling
+		Prefix             string
+		Delimiter          string `xml:",omitempty"`
+		EncodingType       string `xml:",omitempty"`
+		MaxUploads         int
+		IsTruncated        bool
+		Upload             []listedUpload
+		CommonPrefixes     []listedPrefix
+	}{Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
+		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit}
+	directory := x.facts.Kind == policy.Directory
+	marker := func(u *state.Upload) string {
+		if directory { // one opaque marker: key and id
+			return u.Key + "\n" + u.ID
+		}
+		return u.Key
+	}
+	folded := ""
+	count := 0
+	for _, u := range uploads {
+		switch {
+		case directory && keyMarker != "" && marker(u) <= keyMarker,
+			!directory && keyMarker != "" && (u.Key < keyMarker || u.Key == keyMarker && (idMarker == "" || u.ID <= idMarker)):
+			continue
+		}
+		common := ""
+		if delimiter != "" {
+			if i := strings.Index(u.Key[len(prefix):], delimiter); i >= 0 {
+				common = u.Key[:len(prefix)+i+len(delimiter)]
+			}
+		}
+		if common != "" && common == folded {
+			out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+			continue
+		}
+		if count == limit {
+			out.IsTruncated = true
+			break
+		}
+		count++
+		folded = common
+		out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+		if common != "" {
+			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{encodeName(common, encoding)})
+			continue
+		}
+		entry := listedUpload{Key: encodeName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z")}
+		if u.Algorithm != 0 {
+			entry.ChecksumAlgorithm, entry.ChecksumType = checksumByAlgorithm(u.Algorithm).name, checksumType(u.Type)
+		}
+		out.Upload = append(out.Upload, entry)
+	}
+	if !out.IsTruncated {
+		out.NextKeyMarker, out.NextUploadIdMarker = "", ""
+	}
+	if directory {
+		out.NextUploadIdMarker = ""
+	}
+	out.NextKeyMarker = encodeName(out.NextKeyMarker, encoding)
+	return x.answerXML(&out)
+}
