@@ -82,7 +82,7 @@ func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
 	for _, bucket := range buckets {
 		body := ""
 		if strings.HasSuffix(bucket, "--x-s3") {
-			body = strings.Replace(makeDirectoryBucket, "local-az1", strings.Split(bucket, "--")[1], 1)
+			body = strings.Replace(directoryBucketDocument, "local-az1", strings.Split(bucket, "--")[1], 1)
 		}
 		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, body: body}); a.StatusCode != 200 {
 			t.Fatal(bucket, a.StatusCode, a.body)

@@ -7,7 +7,7 @@ import (
 	"sealfront/sigv4"
 )
 
-const makeDirectoryBucket = `<CreateBucketConfiguration><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`
+const directoryBucketDocument = `<CreateBucketConfiguration><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`
 
 // Section 3.3: what fails, and how. SE-1, expiry, is in package gateway's tests, which have a clock.
 func TestSessionsThatFail(t *testing.T) {
@@ -65,7 +65,7 @@ func TestSessionsBelongToOneBucket(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	make := func(bucket string) {
 		t.Helper()
-		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, service: "s3express", body: makeDirectoryBucket}); a.StatusCode != 200 {
+		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, service: "s3express", body: directoryBucketDocument}); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode, a.body)
 		}
 	}
@@ -82,7 +82,7 @@ func TestSessionsBelongToOneBucket(t *testing.T) {
 	if a := p.do(&rawRequest{method: "GET", path: "/" + one + "/key", service: "s3express", credentials: s}); a.StatusCode != 404 || a.code() != "NoSuchBucket" {
 		t.Errorf("SE-12: %d %s", a.StatusCode, a.code())
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + one, service: "s3express", body: makeDirectoryBucket}); a.StatusCode != 409 || a.code() != "OperationAborted" {
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + one, service: "s3express", body: directoryBucketDocument}); a.StatusCode != 409 || a.code() != "OperationAborted" {
 		t.Errorf("L8, made again at once: %d %s", a.StatusCode, a.code())
 	}
 	// REG-2: a session for a bucket that is still to come is good for CreateBucket alone.
@@ -93,7 +93,7 @@ func TestSessionsBelongToOneBucket(t *testing.T) {
 	if a := use("PUT", "/key", "body"); a.StatusCode != 404 || a.code() != "NoSuchBucket" {
 		t.Errorf("REG-2, an object before the bucket: %d %s", a.StatusCode, a.code())
 	}
-	if a := use("PUT", "", makeDirectoryBucket); a.StatusCode != 200 {
+	if a := use("PUT", "", directoryBucketDocument); a.StatusCode != 200 {
 		t.Errorf("REG-2, CreateBucket: %d %s", a.StatusCode, a.body)
 	}
 	if a := use("PUT", "/key", "body"); a.StatusCode != 200 || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
