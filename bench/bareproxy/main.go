@@ -55,7 +55,10 @@ func newServer(store string) *fasthttp.Server {
 				ctx.Response.Reset()
 				ctx.SetStatusCode(fasthttp.StatusBadGateway)
 				ctx.SetConnectionClose()
+				return
 			}
+			// That the store ends its connection is no reason to end the client's.
+			ctx.Response.Header.ResetConnectionClose()
 		},
 	}
 }
