@@ -251,6 +251,9 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 	if a.StatusCode != 400 || a.code() != "InvalidArgument" {
 		t.Errorf("a form with an Authorization header: %d %s, want 400 InvalidArgument", a.StatusCode, a.code())
 	}
+	if a := p.ask(p.httpClient(t), "POST", "/"+bucket, "x"); a.StatusCode != 412 {
+		t.Errorf("an unsigned POST that is no form: %d %s, want 412", a.StatusCode, a.code())
+	}
 	if a := (&postForm{p: p, file: "x", closing: "\r\n--" + formBoundary + "--"}).post(); a.StatusCode != 204 {
 		t.Errorf("a small file without the last line break: %d %s, want 204", a.StatusCode, a.body)
 	}

@@ -10,7 +10,11 @@
 //     TestFormTypedBodyIsAnObject).
 //   - No byte is released before its segment's tag has been checked, and a failure in mid-body breaks the connection
 //     (TestFlippedByteNeverReadsAsOtherBytes).
-//   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing).
+//   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing,
+//     TestSignedChunksThatAreRefusedStoreNothing, TestFormsThatAreRefusedStoreNothing); a bad chunk in its midst is refused
+//     at once (TestABadChunkIsRefusedAtOnce).
+//   - Failed logins cost no request to the store beyond a few, and are slowed down by address and access key without
+//     shutting anybody else out (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjectsV2 one; GetObject with

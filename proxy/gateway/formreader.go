@@ -16,8 +16,8 @@ import (
 //	--B ⏎ headers ⏎⏎ value ⏎--B ⏎ … ⏎--B ⏎ headers ⏎⏎ │ file │ ⏎--B-- ⏎
 //	└────────── at most formHeadLimit bytes ─────────┘ └ size ┘ └ closing: the rest of Content-Length
 //
-// Nothing may follow the file. A longer form must end with a line break, as all but a few clients write it; of one that
-// is taken in whole its absence is tolerated. Source: RFC 7578; RFC 2046, 5.1.1; S3's "Browser-Based Uploads Using POST".
+// Nothing may follow the file. A form must end with a line break, as all but a few clients write it, or the file's length
+// would be known at its end only; of a short one, which is taken in whole, its absence is tolerated. Source: RFC 7578; RFC 2046, 5.1.1; S3's "Browser-Based Uploads Using POST".
 type formReader struct {
 	source    io.Reader
 	delimiter []byte // line break, two dashes, boundary
@@ -40,6 +40,9 @@ type formReader struct {
 
 // formHeadLimit bounds what stands in front of the file, in bytes. Source: POST, "must not exceed 20 KB".
 const formHeadLimit = 20 << 10
+
+// formWhole is the size up to which a file and what follows it are taken in whole.
+const formWhole = 64 << 10
 
 var (
 	lineBreak     = []byte("\r\n")
@@ -168,7 +171,7 @@ func (f *formReader) findFile() error {
 	behind := f.length - int64(f.at) // the file and the closing delimiter
 	closing := int64(len(f.delimiter) + len(closingDashes) + len(lineBreak))
 	f.rest = f.head[f.at:]
-	if behind > wholeLimit+closing {
+	if behind > formWhole {
 		f.size = behind - closing
 		if int64(len(f.rest)) > f.size {
 			return malformedForm("it is longer than declared")

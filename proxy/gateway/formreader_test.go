@@ -54,7 +54,7 @@ func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b)
 
 func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 	fields := [][2]string{{"key", "a/b"}, {"empty", ""}, {"x-amz-meta-a", "line\r\nline"}, {"quoted \"name\"", "--dashes--"}}
-	for _, n := range []int{0, 1, 65535, wholeLimit - 1, wholeLimit, wholeLimit + 1, wholeLimit + 100, 1 << 20} {
+	for _, n := range []int{0, 1, formWhole - 21, formWhole - 15, formWhole - 14, formWhole - 1, formWhole, formWhole + 1, wholeLimit, wholeLimit + 1, 1 << 20} {
 		file := bytes.Repeat([]byte("\r\n--bounda\r\r\n-"), n/14+1)[:n]
 		body := writeForm(t, "boundary", fields, file)
 		for how, r := range readers(body) {
@@ -90,7 +90,7 @@ func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 
 func TestFormsThatAreMalformed(t *testing.T) {
 	const part = "Content-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n"
-	large := strings.Repeat("x", 2*wholeLimit)
+	large := strings.Repeat("x", 2*formWhole)
 	for name, body := range map[string]string{
 		"empty":                                 "",
 		"without boundary":                      "hello",

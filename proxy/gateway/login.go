@@ -138,9 +138,7 @@ func (x *exchange) source() netip.Addr {
 	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
 	address = address.Unmap()
 	if trusted := x.g.o.TrustedProxies; trusted != nil && trusted(address.String()) {
-		list := string(x.headerBytes("x-forwarded-for"))
-		last := strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
-		if forwarded, err := netip.ParseAddr(last); err == nil {
+		if forwarded, err := netip.ParseAddr(x.lastForwarded()); err == nil {
 			address = forwarded.WithZone("").Unmap()
 		}
 	}
@@ -149,4 +147,16 @@ func (x *exchange) source() netip.Addr {
 		address = network.Addr()
 	}
 	return address
+}
+
+// lastForwarded is the last address in X-Forwarded-For, which may come in several lines; what is in front of it may be the
+// client's invention.
+func (x *exchange) lastForwarded() string {
+	list := ""
+	for i := range x.message.Header {
+		if f := &x.message.Header[i]; strings.EqualFold(text(f.Name), "x-forwarded-for") {
+			list = text(f.Value)
+		}
+	}
+	return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
 }

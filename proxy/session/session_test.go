@@ -137,3 +137,18 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestATokenNamesItsSessionKey(t *testing.T) {
+	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app", Bucket: "b"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := session.KeyID(issued.Token); !ok || id != firstID {
+		t.Errorf("%x (%t), want %x", id, ok, firstID)
+	}
+	for _, token := range []string{"", "x", issued.Token[:20], "A" + issued.Token[1:] + "=", string(make([]byte, 5000))} {
+		if id, ok := session.KeyID(token); ok || id != [16]byte{} {
+			t.Errorf("%.40q names %x", token, id)
+		}
+	}
+}
