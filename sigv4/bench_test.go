@@ -181,3 +181,17 @@ func BenchmarkChunkReader(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkChunkWriter(b *testing.B) {
+	piece := make([]byte, 65552) // a sealed segment
+	u := newUpload(b, signedChunks, 1<<20)
+	var w sigv4.ChunkWriter
+	b.SetBytes(int64(len(piece)))
+	b.ReportAllocs()
+	w.Reset(io.Discard, &u.signer, len(piece))
+	for b.Loop() {
+		if _, err := w.Write(piece); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
