@@ -261,6 +261,9 @@ func (a *appending) condition() []sigv4.Field {
 // putWhole seals an object that has no part to keep anew, with all that it has.
 func (a *appending) putWhole() error {
 	x := a.x
+	if !x.g.o.Abilities.ConditionalPut {
+		return policy.NotImplemented(policy.PutObject)
+	}
 	if err := a.readBack(); err != nil {
 		return err
 	}
@@ -290,6 +293,9 @@ func (a *appending) fault(f *store.Fault) error {
 // putParts makes the object of the stored parts that stay, and the last one sealed again.
 func (a *appending) putParts() error {
 	x := a.x
+	if !x.g.o.Abilities.ConditionalComplete {
+		return policy.NotImplemented(policy.PutObject)
+	}
 	use, err := x.sealingKey(x.decision.Encryption)
 	if err != nil {
 		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)

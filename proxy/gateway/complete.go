@@ -47,6 +47,9 @@ func completeMultipartUpload(x *exchange) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
+	if (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") && !x.g.o.Abilities.ConditionalComplete {
+		return policy.NotImplemented(policy.CompleteMultipartUpload) // the store would ignore it
+	}
 	c := &completion{x: x, u: u, list: list}
 	if err := c.match(parts); err != nil {
 		// An earlier Complete may have got through and its records be gone.

@@ -48,7 +48,8 @@ func (x *exchange) origin() (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Status == http.StatusRequestedRangeNotSatisfiable { // an empty object
+	if a.Status == http.StatusRequestedRangeNotSatisfiable || a.Status == http.StatusPartialContent && a.Length == 0 {
+		// An empty object: stores differ in what its end is, some answer "bytes 0--1/0".
 		a.Close()
 		r.Header = nil
 		if a, err = x.g.o.Store.Do(x.context, r); err != nil {

@@ -1,11 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -15,17 +13,18 @@ import (
 
 // Abilities is what the probe found out about a store. The zero value is the most careful one.
 type Abilities struct {
-	ConditionalPut    bool // If-None-Match: * and If-Match on PutObject hold
-	ConditionalDelete bool // If-Match on DeleteObject holds
-	ConditionalCopy   bool // If-None-Match: * and If-Match on CopyObject's destination hold
-	AtomicSelfCopy    bool // an object copied onto itself with new metadata is never seen, or left, without any
-	CutOffRefused     bool // a body that ends early leaves no object
-	MetadataRoom      bool // 2,000 bytes of user metadata come back as they were
-	SomeMetadata      bool // 1,200 do; another proxy in front of the store may need the rest
-	EmptySegments     bool // keys with "//" or a leading "/" are kept as they are
-	DotSegments       bool // keys with "." or ".." segments are kept as they are
-	KeyBesideChild    bool // "u" and "u/p" can both be objects
-	PartGaps          bool // an upload may be completed of part 10,000 alone, so numbers may have gaps
+	ConditionalPut      bool // If-None-Match: * and If-Match on PutObject hold
+	ConditionalDelete   bool // If-Match on DeleteObject holds
+	ConditionalCopy     bool // If-None-Match: * and If-Match on CopyObject's destination hold
+	ConditionalComplete bool // If-None-Match: * and If-Match on CompleteMultipartUpload hold
+	AtomicSelfCopy      bool // an object copied onto itself with new metadata is never seen, or left, without any
+	CutOffRefused       bool // a body that ends early leaves no object
+	MetadataRoom        bool // 2,000 bytes of user metadata come back as they were
+	SomeMetadata        bool // 1,200 do; another proxy in front of the store may need the rest
+	EmptySegments       bool // keys with "//" or a leading "/" are kept as they are
+	DotSegments         bool // keys with "." or ".." segments are kept as they are
+	KeyBesideChild      bool // "u" and "u/p" can both be objects
+	PartGaps            bool // an upload may be completed of part 10,000 alone, so numbers may have gaps
 }
 
 // String lists what the store lacks.
@@ -36,6 +35,7 @@ func (a Abilities) String() string {
 		name string
 	}{
 		{a.ConditionalPut, "conditional PUT"}, {a.ConditionalDelete, "conditional DELETE"}, {a.ConditionalCopy, "conditional copy"},
+		{a.ConditionalComplete, "conditional Complete"},
 		{a.AtomicSelfCopy, "atomic copy of an object onto itself"}, {a.CutOffRefused, "refusal of cut-off bodies"},
 		{a.MetadataRoom, "2,000 bytes of user metadata"}, {a.SomeMetadata, "1,200 bytes of user metadata"}, {a.EmptySegments, "keys with empty segments"},
 		{a.DotSegments, "keys with dot segments"}, {a.KeyBesideChild, "a key beside its children"},
@@ -57,6 +57,7 @@ func (a Abilities) String() string {
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
 //	DELETE If-Match                            RenameObject, conditional deletes
 //	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
+//	Complete If-None-Match: * / If-Match       appends, conditional Completes of clients
 //	a copy onto itself, at once and failing    changes of metadata and key; else likewise
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
@@ -76,6 +77,7 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"conditional PUT", p.conditionalPut, &a.ConditionalPut},
 		{"conditional DELETE", p.conditionalDelete, &a.ConditionalDelete},
 		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy},
+		{"conditional Complete", p.conditionalComplete, &a.ConditionalComplete},
 		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy},
 		{"cut-off body", p.cutOff, &a.CutOffRefused},
 		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom},
@@ -262,36 +264,16 @@ var errCut = errors.New("the probe's body is cut off")
 func (p *probe) partGaps(ctx context.Context) (bool, error) {
 	name := p.prefix + "/parts"
 	p.made = append(p.made, name)
-	a, err := p.objects.do(ctx, &Request{Operation: "CreateMultipartUpload", Method: "POST", Key: name, Query: "uploads="})
+	u, err := p.beginUpload(ctx, name, 10_000)
 	if err != nil {
 		return refusedToo(err)
 	}
-	body, err := a.Bytes(maxFaultBody)
-	a.Close()
-	var created struct{ UploadId string } //nolint:revive // S3's spelling
-	if err != nil || xml.Unmarshal(body, &created) != nil || created.UploadId == "" {
-		return false, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
+	if err := u.complete(ctx, nil); err != nil {
+		u.abort(ctx)
+		return refusedToo(err)
 	}
-	query := AppendQuery("", "uploadId", created.UploadId)
-	a, err = p.objects.do(ctx, &Request{Operation: "UploadPart", Method: "PUT", Key: name, Query: "partNumber=10000&" + query, Bytes: []byte("1")})
-	if err == nil {
-		etag := string(a.Get("Etag"))
-		a.Close()
-		var list bytes.Buffer
-		list.WriteString("<CompleteMultipartUpload><Part><PartNumber>10000</PartNumber><ETag>")
-		_ = xml.EscapeText(&list, []byte(etag))
-		list.WriteString("</ETag></Part></CompleteMultipartUpload>")
-		a, err = p.objects.do(ctx, &Request{Operation: "CompleteMultipartUpload", Method: "POST", Key: name, Query: query, Bytes: list.Bytes()})
-	}
-	if err == nil {
-		a.Close()
-		got, _, err := p.objects.Get(ctx, name)
-		return err == nil && string(got) == "1", nil
-	}
-	if abort, e := p.objects.do(ctx, &Request{Operation: "AbortMultipartUpload", Method: "DELETE", Key: name, Query: query}); e == nil {
-		abort.Close()
-	}
-	return refusedToo(err)
+	got, _, err := p.objects.Get(ctx, name)
+	return err == nil && string(got) == "1", nil
 }
 
 // cutBody is the probe's body of this length that breaks off half-way.

@@ -18,6 +18,11 @@ func (p *probe) copyTo(ctx context.Context, from, to, value string, change func(
 	if change != nil {
 		change(r)
 	}
+	return p.doDocument(ctx, r)
+}
+
+// doDocument sends a request whose 200 may carry an error.
+func (p *probe) doDocument(ctx context.Context, r *Request) error {
 	a, err := p.objects.do(ctx, r)
 	if err != nil {
 		return err
@@ -99,6 +104,74 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 			return whole, nil
 		default:
 		}
+	}
+}
+
+// conditionalComplete: an upload isn't completed when the object isn't the one named.
+func (p *probe) conditionalComplete(ctx context.Context) (bool, error) {
+	name := p.prefix + "/complete"
+	if _, err := p.put(ctx, name, "1", "*"); err != nil {
+		return false, err
+	}
+	for _, condition := range [][2]string{{"If-None-Match", "*"}, {"If-Match", `"0123456789abcdef0123456789abcdef"`}} {
+		u, err := p.beginUpload(ctx, name, 1)
+		if err != nil {
+			return refusedToo(err)
+		}
+		ok, err := refused(u.complete(ctx, func(r *Request) { r.Set(condition[0], condition[1]) }))
+		u.abort(ctx)
+		if !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// A probeUpload is a multipart upload of one part, of the probe.
+type probeUpload struct {
+	p           *probe
+	name, query string
+	number      int
+	etag        string
+}
+
+func (p *probe) beginUpload(ctx context.Context, name string, number int) (*probeUpload, error) {
+	a, err := p.objects.do(ctx, &Request{Operation: "CreateMultipartUpload", Method: "POST", Key: name, Query: "uploads="})
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.Bytes(maxFaultBody)
+	a.Close()
+	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	if err != nil || xml.Unmarshal(body, &created) != nil || created.UploadId == "" {
+		return nil, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
+	}
+	u := &probeUpload{p: p, name: name, query: AppendQuery("", "uploadId", created.UploadId), number: number}
+	a, err = p.objects.do(ctx, &Request{Operation: "UploadPart", Method: "PUT", Key: name, Query: "partNumber=" + strconv.Itoa(number) + "&" + u.query, Bytes: []byte("1")})
+	if err != nil {
+		u.abort(ctx)
+		return nil, err
+	}
+	defer a.Close()
+	u.etag = string(a.Get("Etag"))
+	return u, nil
+}
+
+func (u *probeUpload) complete(ctx context.Context, change func(*Request)) error {
+	var list strings.Builder
+	list.WriteString("<CompleteMultipartUpload><Part><PartNumber>" + strconv.Itoa(u.number) + "</PartNumber><ETag>")
+	_ = xml.EscapeText(&list, []byte(u.etag))
+	list.WriteString("</ETag></Part></CompleteMultipartUpload>")
+	r := &Request{Operation: "CompleteMultipartUpload", Method: "POST", Key: u.name, Query: u.query, Bytes: []byte(list.String())}
+	if change != nil {
+		change(r)
+	}
+	return u.p.doDocument(ctx, r)
+}
+
+func (u *probeUpload) abort(ctx context.Context) {
+	if a, err := u.p.objects.do(ctx, &Request{Operation: "AbortMultipartUpload", Method: "DELETE", Key: u.name, Query: u.query}); err == nil {
+		a.Close()
 	}
 }
 
