@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/crypto/awskms"
 	"sealfront/sigv4"
 )
 
@@ -138,6 +142,38 @@ func chainedParts(t *testing.T, client *s3.Client, bucket string) {
 		}
 		if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &name}); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// The store's credentials may come from a program that hands out new ones every while.
+func TestTheDefaultChainRefreshesCredentials(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for expires, want := range map[time.Time][]string{
+		time.Now().Add(-time.Minute): {"AKIA1", "AKIA2", "AKIA3"},
+		time.Now().Add(time.Hour):    {"AKIA1", "AKIA1", "AKIA1"},
+	} {
+		count := write("count", "", 0o600)
+		script := write("credentials", fmt.Sprintf("#!/bin/sh\necho x >>%[1]s\necho '{\"Version\": 1, \"AccessKeyId\": \"AKIA'$(($(wc -l <%[1]s)))'\", \"SecretAccessKey\": \"s\", \"SessionToken\": \"t\", \"Expiration\": \"%[2]s\"}'\n",
+			count, expires.UTC().Format(time.RFC3339)), 0o700)
+		t.Setenv("AWS_CONFIG_FILE", write("config", "[default]\ncredential_process = "+script+"\n", 0o600))
+		t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+		chain, err := awskms.Credentials(t.Context(), "us-east-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range want {
+			got, _, token, err := chain(t.Context())
+			if err != nil || got != id || token != "t" {
+				t.Errorf("call %d, good until %s: %s with %q, %v; want %s", i, expires, got, token, err, id)
+			}
 		}
 	}
 }

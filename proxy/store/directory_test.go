@@ -102,6 +102,9 @@ func (d *directoryStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		secret = "secret of " + string(a.SessionToken)
 		who = string(a.SessionToken)
 	}
+	if a.SecurityToken != nil {
+		who += " with " + string(a.SecurityToken)
+	}
 	if err := d.verifier.Check(m, &a, secret); err != nil {
 		d.t.Error(err)
 		refuse(403, "SignatureDoesNotMatch")
@@ -296,6 +299,18 @@ func TestWhatIsSignedWithLongTermCredentials(t *testing.T) {
 	}
 	d.expect("zonal", "PUT /"+directoryBucket+"/k by AKIA", "PUT /"+directoryBucket+"/k?partNumber=1&uploadId=u by AKIA")
 	control.expect("regional", "PUT /"+directoryBucket+" by AKIA", "DELETE /"+directoryBucket+" by AKIA")
+}
+
+// Credentials of the long term may come from STS; their token goes by another header than a session's.
+func TestTokensGoByTheirOwnHeaders(t *testing.T) {
+	d, s := newDirectoryStore(t)
+	c := d.client(s, func(o *store.Options) {
+		o.Credentials = func(context.Context) (sigv4.Credentials, error) {
+			return sigv4.Credentials{AccessKeyID: "ASIASTS", SecretAccessKey: "secret", SessionToken: "token of STS"}, nil
+		}
+	})
+	get(t, c)
+	d.expect("with credentials of STS", "GET /"+directoryBucket+"?session= by ASIASTS with token of STS", "GET /"+directoryBucket+"/k by session 1")
 }
 
 func TestOneRequestFetchesASessionForAll(t *testing.T) {
