@@ -560,4 +560,3 @@ func base64hex(hexadecimal string) (string, error) {
 	_, err := fmt.Sscanf(hexadecimal, "%x", &b)
 	return base64.StdEncoding.EncodeToString(b), err
 }
-

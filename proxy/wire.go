@@ -29,6 +29,9 @@ import (
 // demoBucket is the directory bucket that an embedded program starts with.
 const demoBucket = "demo--local-az1--x-s3"
 
+// storeCopyLimit is gateway.Options.CopyLimit; tests make it small.
+var storeCopyLimit int64
+
 // parts are the rooms of a running proxy, wired. close ends them in reverse order.
 type parts struct {
 	log         *zap.Logger
@@ -298,7 +301,7 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Sessions: p.state,
 		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
-		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader,
+		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, CopyLimit: storeCopyLimit, MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,

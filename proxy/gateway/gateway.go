@@ -84,6 +84,7 @@ type Options struct {
 	// DirectoryStore says that the store is made of directory buckets, so there can be no others.
 	DirectoryStore bool
 	Abilities      store.Abilities
+	CopyLimit      int64 // largest object, in stored bytes, that the store copies by one request; default 5 GiB
 	// MetadataHeader carries the envelope at the store; lower case, begins with "x-amz-meta-".
 	MetadataHeader string
 
@@ -132,6 +133,9 @@ func New(o Options, ids *Identities) *Gateway {
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
+	}
+	if o.CopyLimit <= 0 {
+		o.CopyLimit = 5 << 30
 	}
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"

@@ -56,7 +56,8 @@ func (u *storeUpload) next(operation string) *store.Request {
 // copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
 // store's parts end doesn't matter: only the trailer says where those of the object do.
 func (u *storeUpload) copyRange(from *origin, first, last int64) error {
-	count := (last - first + copyLimit) / copyLimit
+	limit := u.x.g.o.CopyLimit
+	count := (last - first + limit) / limit
 	each := (last - first + count) / count // all of one size, so that none is too small
 	for ; first <= last; first += each {
 		r := u.next("UploadPartCopy")

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,12 +11,10 @@ import (
 	"time"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
-
-// copyLimit is the largest object, in stored bytes, that a store puts or copies by one request.
-const copyLimit = 5 << 30
 
 // A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. Nothing
 // is opened on the way. The store copies the bytes itself where that is safe; else they stream through.
@@ -61,7 +60,7 @@ func (t *transfer) run() (*transferred, error) {
 	switch {
 	case t.from.total == 0:
 		return t.put(nil)
-	case t.from.total > copyLimit:
+	case t.from.total > t.to.g.o.CopyLimit:
 		return t.byParts()
 	case conditional && !abilities.ConditionalCopy, t.self() && !abilities.AtomicSelfCopy:
 		return t.through()
@@ -253,6 +252,9 @@ func (t *transfer) storeCopy() (*transferred, error) {
 
 // byParts has the store copy an object that is too large for one copy.
 func (t *transfer) byParts() (*transferred, error) {
+	if (t.match != "" || t.noneMatch != "") && !t.to.g.o.Abilities.ConditionalComplete {
+		return nil, policy.NotImplemented(t.to.operation)
+	}
 	u, err := t.to.beginStoreUpload(t.header)
 	if err != nil {
 		return nil, err
@@ -264,7 +266,12 @@ func (t *transfer) byParts() (*transferred, error) {
 	r := &store.Request{}
 	t.setConditions(r)
 	etag, err := u.complete(r.Header, t.envelope)
-	if err != nil {
+	var e *s3Error
+	switch {
+	case err == nil:
+	case errors.As(err, &e) && e.code == "PreconditionFailed" && t.self() && t.to.headerValue("if-match") == "":
+		return nil, errReplaced // the condition was ours
+	default:
 		return nil, err
 	}
 	return &transferred{etag: etag, modified: t.to.start}, nil

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"testing"
+
+	"sealfront/sigv4"
+)
+
+const copyLimitVariable = "SEALFRONT_TEST_COPY_LIMIT"
+
+// The program's own process reads how much the store is to copy at once.
+func init() {
+	if n, err := strconv.ParseInt(os.Getenv(copyLimitVariable), 10, 64); err == nil {
+		storeCopyLimit = n
+	}
+}
+
+// W5: what is larger than a store copies by one request is copied in pieces, whose borders have nothing to do with the
+// object's parts.
+func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
+	t.Setenv(copyLimitVariable, strconv.Itoa(12*mib))
+	p := startEmbedded(t, t.TempDir())
+	client := p.client(t)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, client, bucket, "multi")
+	var body []byte
+	for i, n := range []int{5*mib + 1, 7*mib + 2, 9 * mib, 100} {
+		u.part(int32(i+1), randomBytes(n))
+		body = append(body, randomBytes(n)...)
+	}
+	if _, err := u.complete(1, 2, 3, 4); err != nil {
+		t.Fatal(err)
+	}
+	there := p.put(bucket, "there", "there").Header.Get("ETag")
+	inPieces := map[string]int{"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 2, "CompleteMultipartUpload": 1, "HeadObject": 1}
+	wantCost(t, "a copy in pieces", p.storeRequests(func() { p.mustCopy(bucket+"/multi", bucket+"/copy") }), inPieces)
+	mustRead(t, client, bucket, "copy", body)
+	for what, header := range map[string]sigv4.Field{"must not be there": field("If-None-Match", "*"), "must be another": field("If-Match", `"other"`)} {
+		if a := p.copyOf(bucket+"/multi", bucket+"/there", header); a.StatusCode != 412 {
+			t.Errorf("copy, %s: %d %s", what, a.StatusCode, a.body)
+		}
+		if a := p.rename(bucket, "multi", "there", header); a.StatusCode != 412 {
+			t.Errorf("rename, %s: %d %s", what, a.StatusCode, a.body)
+		}
+	}
+	mustRead(t, client, bucket, "there", []byte("there"))
+	p.mustCopy(bucket+"/multi", bucket+"/there", field("If-Match", there))
+	mustRead(t, client, bucket, "there", body)
+	p.mustCopy(bucket+"/multi", bucket+"/multi", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-New", "value"))
+	if out := mustRead(t, client, bucket, "multi", body); out.Metadata["new"] != "value" {
+		t.Errorf("metadata %v", out.Metadata)
+	}
+	if a := p.rename(bucket, "multi", "renamed"); a.StatusCode != 200 {
+		t.Errorf("rename: %d %s", a.StatusCode, a.body)
+	}
+	p.mustNotExist(bucket, "multi")
+	if a := p.appendTo(bucket, "renamed", len(body), "more"); a.StatusCode != 200 {
+		t.Errorf("append: %d %s", a.StatusCode, a.body)
+	}
+	mustRead(t, client, bucket, "renamed", append(bytes.Clone(body), "more"...))
+}
