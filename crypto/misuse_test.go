@@ -75,8 +75,13 @@ func TestAnOpenerRefusesSegmentsThatCantBeThere(t *testing.T) {
 		index uint64
 		last  bool
 	}{
-		{"less than a tag", 15, 0, true}, {"nothing", 0, 0, true}, {"short in the middle", 100, 0, false}, {"empty after others", 16, 1, true},
-		{"longer than a segment", crypto.SealedSegmentSize + 1, 0, true}, {"beyond the largest part", 100, 81900, true}, {"far beyond", 100, 1 << 63, true},
+		{"less than a tag", 15, 0, true},
+		{"nothing", 0, 0, true},
+		{"short in the middle", 100, 0, false},
+		{"empty after others", 16, 1, true},
+		{"longer than a segment", crypto.SealedSegmentSize + 1, 0, true},
+		{"beyond the largest part", 100, 81900, true},
+		{"far beyond", 100, 1 << 63, true},
 	} {
 		if got, err := opener.Open(make([]byte, c.size), c.index, c.last); !errors.Is(err, crypto.ErrTampered) || got != nil {
 			t.Errorf("%s: %v", c.name, err)

@@ -169,11 +169,28 @@ func (o *object) open(first, last int64) ([]byte, error) {
 func TestWhatIsSealedOpensAgainAtEverySizeEdge(t *testing.T) {
 	const segment, least = crypto.SegmentSize, crypto.MinPartSize
 	for _, lengths := range [][]int64{
-		{0}, {1}, {15}, {16}, {17}, {segment - 1}, {segment}, {segment + 1},
-		{2*segment - 1}, {2 * segment}, {2*segment + 1}, {3 * segment},
-		{least - 1}, {least}, {least + 1},
-		{least, 0}, {least, 1}, {least, segment}, {least + 1, 1}, {least + segment - 1, segment + 1},
-		{least + 1, least + 2, least + 3}, {least, least, 0},
+		{0},
+		{1},
+		{15},
+		{16},
+		{17},
+		{segment - 1},
+		{segment},
+		{segment + 1},
+		{2*segment - 1},
+		{2 * segment},
+		{2*segment + 1},
+		{3 * segment},
+		{least - 1},
+		{least},
+		{least + 1},
+		{least, 0},
+		{least, 1},
+		{least, segment},
+		{least + 1, 1},
+		{least + segment - 1, segment + 1},
+		{least + 1, least + 2, least + 3},
+		{least, least, 0},
 	} {
 		t.Run(fmt.Sprint(lengths), func(t *testing.T) {
 			o := sealObject(t, lengths...)

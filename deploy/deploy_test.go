@@ -76,8 +76,10 @@ func TestEveryExampleConfigurationLoads(t *testing.T) {
 	for name, text := range configurations(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			for _, file := range []string{"tls/tls.crt", "tls/tls.key", "secrets/store", "secrets/app", "secrets/reports", "secrets/admin",
-				"tls.crt", "tls.key", "store.secret", "app.secret"} {
+			for _, file := range []string{
+				"tls/tls.crt", "tls/tls.key", "secrets/store", "secrets/app", "secrets/reports", "secrets/admin",
+				"tls.crt", "tls.key", "store.secret", "app.secret",
+			} {
 				write(t, filepath.Join(dir, file), "secret\n")
 			}
 			file := filepath.Join(dir, "sealfront.yaml")

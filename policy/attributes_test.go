@@ -14,8 +14,10 @@ func TestObjectAttributesMayComeInSeveralLines(t *testing.T) {
 		"a line given twice":  {"ETag", "ObjectSize", "ETag"},
 		"a line with a comma": {"ETag, Checksum", "ObjectParts"},
 	} {
-		r := &policy.Request{Method: "GET", Bucket: "general", Key: "key", Header: policy.MapFields{"x-amz-object-attributes": lines},
-			Query: policy.MapFields{"attributes": {""}}}
+		r := &policy.Request{
+			Method: "GET", Bucket: "general", Key: "key", Header: policy.MapFields{"x-amz-object-attributes": lines},
+			Query: policy.MapFields{"attributes": {""}},
+		}
 		if refused := policy.CheckRequest(policy.GetObjectAttributes, r); refused != nil {
 			t.Errorf("%s: %v", name, refused)
 		}

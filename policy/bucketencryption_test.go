@@ -164,8 +164,10 @@ func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
 }
 
 func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
-	b := &policy.Bucket{Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}}
+	b := &policy.Bucket{
+		Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK},
+	}
 	rule := policy.EncryptionRule{Algorithm: "aws:kms", KeyID: "alias/mine", BucketKey: true}
 	if asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{}); refusal != nil || asked != "alias/mine" {
 		t.Fatalf("an alias is resolved by KMS: %q, %v", asked, refusal)

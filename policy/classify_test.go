@@ -138,7 +138,7 @@ func TestEveryOperationIsDecidedOrRefused(t *testing.T) {
 	if n < 100 {
 		t.Errorf("only %d operations", n)
 	}
-	if (policy.Operation(0)).String() != "" {
+	if policy.Operation(0).String() != "" {
 		t.Error("the zero Operation has a name")
 	}
 }
@@ -176,9 +176,11 @@ func TestBucketNames(t *testing.T) {
 			t.Errorf("%s is %v", name, policy.KindOf(name))
 		}
 	}
-	for _, name := range []string{"ab", strings.Repeat("a", 64), "-abc", "abc-", "Abc", "a_b", "a..b", ".abc", "127.0.0.1",
+	for _, name := range []string{
+		"ab", strings.Repeat("a", 64), "-abc", "abc-", "Abc", "a_b", "a..b", ".abc", "127.0.0.1",
 		"--x-s3", "a--x-s3", "--usw2-az1--x-s3", "a----x-s3", "a---x-s3", "a.b--az1--x-s3", "xn--abc", "sthree-abc", "sthree-configurator-x",
-		"amzn-s3-demo-bucket", "abc-s3alias", "abc--ol-s3", "abc.mrap", "ap--az1--xa-s3", "a b", "a\x00b", "é-bucket"} {
+		"amzn-s3-demo-bucket", "abc-s3alias", "abc--ol-s3", "abc.mrap", "ap--az1--xa-s3", "a b", "a\x00b", "é-bucket",
+	} {
 		if got, refusal := policy.ParseBucketName(name); refusal == nil || refusal.Code != "InvalidBucketName" || got != (policy.BucketName{}) {
 			t.Errorf("%q: got %+v, %v", name, got, refusal)
 		}

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 )
@@ -140,7 +141,7 @@ func decodeXML(body []byte, doc any) bool {
 		token, err := dec.Token()
 		switch t := token.(type) {
 		case nil:
-			return err == io.EOF
+			return errors.Is(err, io.EOF)
 		case xml.CharData:
 			if len(bytes.TrimSpace(t)) != 0 {
 				return false

@@ -33,8 +33,23 @@ func TestEveryRowIsCovered(t *testing.T) {
 		name        string
 		first, last int
 	}{
-		{"PBE", 1, 22}, {"DBE", 1, 1}, {"GBE", 1, 2}, {"H", 1, 17}, {"CS", 1, 10}, {"PUT", 1, 13}, {"CP", 1, 10}, {"UP", 1, 3},
-		{"UC", 1, 4}, {"CM", 1, 3}, {"AP", 1, 3}, {"RN", 1, 2}, {"DL", 1, 1}, {"G", 1, 5}, {"T", 1, 4}, {"REG", 1, 4}, {"GP", 1, 6},
+		{"PBE", 1, 22},
+		{"DBE", 1, 1},
+		{"GBE", 1, 2},
+		{"H", 1, 17},
+		{"CS", 1, 10},
+		{"PUT", 1, 13},
+		{"CP", 1, 10},
+		{"UP", 1, 3},
+		{"UC", 1, 4},
+		{"CM", 1, 3},
+		{"AP", 1, 3},
+		{"RN", 1, 2},
+		{"DL", 1, 1},
+		{"G", 1, 5},
+		{"T", 1, 4},
+		{"REG", 1, 4},
+		{"GP", 1, 6},
 	} {
 		for i := family.first; i <= family.last; i++ {
 			id := fmt.Sprintf("%s-%d", family.name, i)

@@ -190,7 +190,7 @@ func init() {
 			subresources[at] = struct{}{}
 		}
 		if o != ListDirectoryBuckets && o != CopyObject && o != UploadPartCopy {
-			routes[route{f.method, at}] = Operation(o)
+			routes[route{f.method, at}] = o
 		}
 	}
 }

@@ -25,8 +25,10 @@ func FuzzClassify(f *testing.F) {
 			return
 		}
 		fresh := func() *policy.Request {
-			return &policy.Request{Method: method, Bucket: bucketName, Key: key, TLS: true,
-				Query: policy.MapFields(q), Header: policy.MapFields{header: {value}}}
+			return &policy.Request{
+				Method: method, Bucket: bucketName, Key: key, TLS: true,
+				Query: policy.MapFields(q), Header: policy.MapFields{header: {value}},
+			}
 		}
 		r := fresh()
 		op, refusal := policy.Classify(r)

@@ -221,9 +221,11 @@ func TestAuthorize(t *testing.T) {
 		{"general purpose encryption settings", policy.GetBucketEncryption, object, 0, []policy.Statement{allow("s3:GetEncryptionConfiguration", "arn:aws:s3:::plain")}, true},
 		{"only over TLS, and it is", policy.GetObject, directory, 0, []policy.Statement{session, under(deny("*", "*"), "Bool", "aws:SecureTransport", "false")}, true},
 		{"the key of the session is a condition", policy.CreateSession, sealed, 0, []policy.Statement{
-			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyK), allow("kms:*", "*")}, true},
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyK), allow("kms:*", "*"),
+		}, true},
 		{"another key of the session", policy.CreateSession, sealed, 0, []policy.Statement{
-			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyOther), allow("kms:*", "*")}, false},
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyOther), allow("kms:*", "*"),
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			refusal := policy.Authorize(c.op, request(c.op, bucketName, ""), caller(t, c.policy...), &c.target, c.mode)

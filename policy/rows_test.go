@@ -51,8 +51,10 @@ var short = map[string]string{
 
 // bucket makes the record of a bucket in one of the states of section 2.4.
 func bucket(state string) *policy.Bucket {
-	b := &policy.Bucket{Name: bucketName, ARN: bucketARN, Account: account, Region: "us-west-2", Kind: policy.Directory,
-		Default: policy.Encryption{SSE: policy.SSES3}}
+	b := &policy.Bucket{
+		Name: bucketName, ARN: bucketARN, Account: account, Region: "us-west-2", Kind: policy.Directory,
+		Default: policy.Encryption{SSE: policy.SSES3},
+	}
 	switch state {
 	case "none":
 	case "kms":

@@ -28,10 +28,17 @@ func (l listedFields) All(yield func(name, value string) bool) {
 
 // typical is what SDKs send with each request.
 var typical = listedFields{
-	{"Host", "demo--usw2-az1--x-s3.s3.example.com"}, {"User-Agent", "aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26.8"},
-	{"Accept-Encoding", "identity"}, {"Amz-Sdk-Invocation-Id", "4beeed02-15bc-4287-bf9a-e5489f888cc7"}, {"Amz-Sdk-Request", "attempt=1; max=3"},
-	{"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"}, {"X-Amz-Date", "20261123T070105Z"}, {"X-Amz-S3session-Token", "token"},
-	{"Authorization", "AWS4-HMAC-SHA256 Credential=…"}, {"X-Amz-Meta-One", "1"}, {"Content-Type", "text/plain"},
+	{"Host", "demo--usw2-az1--x-s3.s3.example.com"},
+	{"User-Agent", "aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26.8"},
+	{"Accept-Encoding", "identity"},
+	{"Amz-Sdk-Invocation-Id", "4beeed02-15bc-4287-bf9a-e5489f888cc7"},
+	{"Amz-Sdk-Request", "attempt=1; max=3"},
+	{"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"},
+	{"X-Amz-Date", "20261123T070105Z"},
+	{"X-Amz-S3session-Token", "token"},
+	{"Authorization", "AWS4-HMAC-SHA256 Credential=…"},
+	{"X-Amz-Meta-One", "1"},
+	{"Content-Type", "text/plain"},
 }
 
 // hot are the requests of which most traffic consists.

@@ -22,8 +22,10 @@ const accessKey, secretKey = "AKIAAWSKMSTEST000001", "a secret of the tests"
 // service is a key service with one key; fault is asked before each action.
 func service(t *testing.T, fault func(action string) error) (handler http.Handler, arn string) {
 	t.Helper()
-	s, err := localkms.New(localkms.Options{Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012", Fault: fault,
-		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey }})
+	s, err := localkms.New(localkms.Options{
+		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012", Fault: fault,
+		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

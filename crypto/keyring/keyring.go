@@ -128,7 +128,7 @@ func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 			current.uses++
 			if current.shouldRenew(now, &k.options) {
 				current.retryAt = now.Add(k.options.Lifetime / retryFraction)
-				k.fly(id, ref, nil)
+				_, _ = k.fly(id, ref, nil)
 			}
 			use, err := k.open(ctx, ref, current.opening, current.blob, now)
 			if err == nil || ctx.Err() != nil {
@@ -174,7 +174,7 @@ func (k *Keyring) open(ctx context.Context, ref Ref, id identity, blob []byte, n
 		use := key.use(k)
 		if !now.Before(key.refreshAt) {
 			key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
-			k.fly(id, ref, key.blob)
+			_, _ = k.fly(id, ref, key.blob)
 		}
 		k.mu.Unlock()
 		call(k.options.Observer.Hit)

@@ -170,7 +170,8 @@ func (s *Service) setEnabled(name string, enabled bool) (*struct{}, error) {
 	return &struct{}{}, err
 }
 
-func (s *Service) enableKey(in *keyInput) (*struct{}, error)  { return s.setEnabled(in.KeyId, true) }
+func (s *Service) enableKey(in *keyInput) (*struct{}, error) { return s.setEnabled(in.KeyId, true) }
+
 func (s *Service) disableKey(in *keyInput) (*struct{}, error) { return s.setEnabled(in.KeyId, false) }
 
 type scheduleInput struct {

@@ -44,8 +44,10 @@ func (c *clock) advance(d time.Duration) {
 }
 
 func options(dir string) localkms.Options {
-	return localkms.Options{Dir: dir, Region: region, Account: account,
-		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey }}
+	return localkms.Options{
+		Dir: dir, Region: region, Account: account,
+		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey },
+	}
 }
 
 func open(t testing.TB, o localkms.Options) *localkms.Service {
@@ -78,8 +80,10 @@ func serve(t testing.TB, s *localkms.Service) string {
 
 // client is the SDK's, without retries.
 func client(url, accessKey, secretKey string) *kms.Client {
-	return kms.New(kms.Options{Region: region, BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")})
+	return kms.New(kms.Options{
+		Region: region, BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
 }
 
 // code returns the name of a KMS error, "" for nil.

@@ -193,8 +193,10 @@ func TestDeletedKeysAreGone(t *testing.T) {
 
 // later is a client of another service over the same directory; it signs by that service's clock.
 func later(t *testing.T, o localkms.Options) *kms.Client {
-	return kms.New(kms.Options{Region: region, BaseEndpoint: aws.String(serve(t, open(t, o))), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), HTTPSignerV4: shiftedSigner{o.Now}})
+	return kms.New(kms.Options{
+		Region: region, BaseEndpoint: aws.String(serve(t, open(t, o))), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), HTTPSignerV4: shiftedSigner{o.Now},
+	})
 }
 
 func TestServicesShareADirectory(t *testing.T) {

@@ -35,15 +35,21 @@ func New() *Metrics {
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
 		requests: counters("sealfront_requests_total", "Requests answered, by S3 operation and S3 error code (OK for success).", "operation", "code"),
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sealfront_request_duration_seconds",
-			Help: "Time from the request's head to the end of its answer, in seconds.", Buckets: buckets}, []string{"operation"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sealfront_request_duration_seconds",
+			Help: "Time from the request's head to the end of its answer, in seconds.", Buckets: buckets,
+		}, []string{"operation"}),
 		kmsCalls:   counters("sealfront_kms_calls_total", "Calls of the key management service, by call and outcome (ok, or KMS's error name).", "call", "outcome"),
 		bucketKeys: counters("sealfront_bucket_keys_total", "Bucket keys asked for, found in memory (hit) or not (miss).", "result"),
-		saved: prometheus.NewCounter(prometheus.CounterOpts{Name: "sealfront_kms_calls_saved_total",
-			Help: "Requests that needed a bucket key and made no KMS call of their own."}),
+		saved: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sealfront_kms_calls_saved_total",
+			Help: "Requests that needed a bucket key and made no KMS call of their own.",
+		}),
 		store: counters("sealfront_store_requests_total", "Requests to the store, by S3 operation and HTTP status (0: no answer).", "operation", "code"),
-		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sealfront_store_request_duration_seconds",
-			Help: "Time from sending a request to the store to the head of its answer, in seconds.", Buckets: buckets}, []string{"operation"}),
+		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sealfront_store_request_duration_seconds",
+			Help: "Time from sending a request to the store to the head of its answer, in seconds.", Buckets: buckets,
+		}, []string{"operation"}),
 		bytes:     counters("sealfront_body_bytes_total", "Bytes of object plaintext taken from clients (in) and given to them (out).", "direction"),
 		integrity: counters("sealfront_integrity_failures_total", "Sealed data that did not open, by what it was. Each is an alarm: the store holds altered or damaged data.", "kind"),
 		refusals:  counters("sealfront_refusals_total", "Requests refused by a row of the behaviour reference.", "row"),
