@@ -38,10 +38,16 @@ func TestMain(m *testing.M) {
 		stop()
 		os.Exit(exitStatus(err, os.Stderr))
 	}
+	if dir := os.Getenv("SEALFRONT_TEST_STORE"); dir != "" {
+		fmt.Fprintln(os.Stderr, serveStore(dir))
+		os.Exit(statusError)
+	}
 	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL"} {
 		_ = os.Unsetenv(name)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	stopSharedStore()
+	os.Exit(status)
 }
 
 // program is the proxy as a process.
