@@ -228,7 +228,7 @@ func TestTwoObjectsCantLendEachOtherAnything(t *testing.T) {
 	}
 }
 
-func TestAnAppendedObjectsTrailerDoesntOpenForItsCopies(t *testing.T) {
+func TestS9AnAppendedObjectsTrailerDoesntOpenForItsCopies(t *testing.T) {
 	// An append keeps the data key and makes a new object id: the copy that was made before shares the key, but not the
 	// grown body.
 	o := sealObject(t, least, 10)
@@ -286,7 +286,7 @@ func TestAPartSentAgainReusesNoKeyAndNonce(t *testing.T) {
 	}
 }
 
-func TestAWrapKeySealsOnce(t *testing.T) {
+func TestS2AWrapKeySealsOnce(t *testing.T) {
 	e := newEnvelope()
 	secrets := crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: 5}
 	seen := map[[16]byte]bool{}
@@ -308,7 +308,7 @@ func TestAWrapKeySealsOnce(t *testing.T) {
 	}
 }
 
-func TestATrailerSealedTwiceHasTwoKeys(t *testing.T) {
+func TestS3ATrailerSealedTwiceHasTwoKeys(t *testing.T) {
 	o := sealObject(t, least, 1)
 	one, err := o.key.AppendTrailer(nil, &o.envelope.ObjectID, &o.trailer)
 	if err != nil {

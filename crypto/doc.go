@@ -26,8 +26,8 @@
 //   - A segment that fails leaves no plaintext behind, and nothing after it opens (TestAFailedSegmentLeavesNoPlaintextAndEndsTheSpan).
 //   - Every bit of an envelope is bound to its place and to its data key (TestEveryBitOfTheEnvelopeIsBound).
 //   - No key and nonce seal twice: not when a part is sent again, a data key is wrapped again, an upload is completed again
-//     (TestAPartSentAgainReusesNoKeyAndNonce, TestAWrapKeySealsOnce, TestATrailerSealedTwiceHasTwoKeys).
-//   - A copy doesn't take what was appended to its source later (TestAnAppendedObjectsTrailerDoesntOpenForItsCopies).
+//     (TestAPartSentAgainReusesNoKeyAndNonce, TestS2AWrapKeySealsOnce, TestS3ATrailerSealedTwiceHasTwoKeys).
+//   - A copy doesn't take what was appended to its source later (TestS9AnAppendedObjectsTrailerDoesntOpenForItsCopies).
 //   - A wiped key never serves (TestAnAllZeroBucketKeyOpensAndSealsNothing, TestAWipedDataKeyDerivesNothing).
 //   - What is parsed is written back as the same bytes, and everything else is refused (FuzzParseEnvelope, FuzzParseTrailer,
 //     FuzzPartRecordName).

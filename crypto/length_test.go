@@ -127,7 +127,7 @@ func TestStoredLengthIsStrictlyIncreasingAndInverts(t *testing.T) {
 	}
 }
 
-func TestLimitsAreTheLastThatFitTheStore(t *testing.T) {
+func TestW5LimitsAreTheLastThatFitTheStore(t *testing.T) {
 	const storePart = 5 << 30
 	if crypto.StoredLength(crypto.MaxObjectPut) > storePart || crypto.StoredLength(crypto.MaxObjectPut+1) <= storePart {
 		t.Errorf("stored(MaxObjectPut) = %d", crypto.StoredLength(crypto.MaxObjectPut))

@@ -206,7 +206,7 @@ func TestAMultipartCopyMaySealItsLength(t *testing.T) {
 	}
 }
 
-func TestTheStoredSizeMustBeTheSealedLengths(t *testing.T) {
+func TestS8TheStoredSizeMustBeTheSealedLengths(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		secrets crypto.Secrets

@@ -98,7 +98,7 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 	}
 }
 
-func TestRangesAreSlices(t *testing.T) {
+func TestW2RangesAreSlices(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	bucket, name := p.env["SEALFRONT_BUCKET"], "object"
 	client := p.client(t)

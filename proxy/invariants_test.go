@@ -51,7 +51,7 @@ func found(t *testing.T, dir string, text []byte) (names []string) {
 	return names
 }
 
-func TestNothingPlainReachesTheStore(t *testing.T) {
+func TestS4NothingPlainReachesTheStore(t *testing.T) {
 	dir, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	p := startEmbedded(t, dir)
@@ -107,7 +107,7 @@ func TestNothingPlainReachesTheStore(t *testing.T) {
 }
 
 // S6: a body whose type is that of a form is an object like any other.
-func TestFormTypedBodyIsAnObject(t *testing.T) {
+func TestS6FormTypedBodyIsAnObject(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	path := "/" + p.env["SEALFRONT_BUCKET"] + "/form"
 	body := string(randomBytes(17 << 20))
@@ -367,7 +367,7 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 }
 
 // S7: a client that breaks off half-way looks finished to fasthttp; nothing may be stored.
-func TestClientThatBreaksOffStoresNothing(t *testing.T) {
+func TestS7ClientThatBreaksOffStoresNothing(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	for _, n := range []int{1000, 200_000, 2 << 20} {

@@ -105,7 +105,7 @@ func TestSessionsBelongToOneBucket(t *testing.T) {
 }
 
 // What an identity's policy doesn't grant is denied, whatever the client signs with.
-func TestPermissions(t *testing.T) {
+func TestW13Permissions(t *testing.T) {
 	dir := t.TempDir()
 	p := startWith(t, `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}

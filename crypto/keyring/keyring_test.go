@@ -219,7 +219,7 @@ func TestAnEmptyBlobNeverMakesAKey(t *testing.T) {
 	})
 }
 
-func TestKeysAreSharedOnlyIfEveryFieldIsEqual(t *testing.T) {
+func TestS10KeysAreSharedOnlyIfEveryFieldIsEqual(t *testing.T) {
 	other := func(change func(*keyring.Ref)) keyring.Ref {
 		ref := refOf(bucketA, kmsKeyA)
 		change(&ref)

@@ -253,7 +253,7 @@ func TestAnAnswerUnderWayAtDropIsNotKept(t *testing.T) {
 	})
 }
 
-func TestEvictionWaitsForTheLastUser(t *testing.T) {
+func TestS5EvictionWaitsForTheLastUser(t *testing.T) {
 	bubble(t, keyring.Options{Entries: 1}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		one := seal(t, k, refA)
 		two := open(t, k, refA, one.Blob())

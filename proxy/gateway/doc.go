@@ -6,8 +6,8 @@
 //	GET  store ─▶ envelope ─▶ bucket key ─▶ Opener ─▶ client       (a byte leaves only after its tag was checked)
 //
 // Promises, each with the test that fails when it is broken; tests of the running program stand in package main:
-//   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file (TestNothingPlainReachesTheStore,
-//     TestFormTypedBodyIsAnObject).
+//   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file (TestS4NothingPlainReachesTheStore,
+//     TestS6FormTypedBodyIsAnObject).
 //   - No byte is released before its segment's tag has been checked, and a failure in mid-body breaks the connection
 //     (TestFlippedByteNeverReadsAsOtherBytes).
 //   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing,

@@ -56,7 +56,7 @@ func TestIssuedTokenOpensToTheSameSession(t *testing.T) {
 	}
 }
 
-func TestTokensAndSecretsDiffer(t *testing.T) {
+func TestS11TokensAndSecretsDiffer(t *testing.T) {
 	s := session.Session{Principal: "app", Bucket: "b"}
 	a, err := session.Issue(t.Context(), newKeys(), s, now)
 	if err != nil {

@@ -19,7 +19,7 @@
 //   - Bucket records change by compare and swap; two creators make one bucket (TestOneOfTwoCreatorsWins).
 //
 //   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
-//     that time, so that no replica acts on the record of an earlier bucket of the same name (TestTombstone).
+//     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
 //
 //   - A revoked KMS key is dropped by every replica with the next bucket record it reads (TestRevocationReachesOtherReplicas).
 //

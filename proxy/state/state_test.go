@@ -270,7 +270,7 @@ func TestCreationThatBrokeOffIsTakenUp(t *testing.T) {
 }
 
 // L8: a replica may hold the record of the deleted bucket for its cache's life.
-func TestTombstone(t *testing.T) {
+func TestL8Tombstone(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)
 	first := create(t, s, "bucket")
@@ -314,7 +314,7 @@ func TestListBucketsCrossesPages(t *testing.T) {
 	}
 }
 
-func TestSessionKeysAreFoundByOtherReplicas(t *testing.T) {
+func TestS11SessionKeysAreFoundByOtherReplicas(t *testing.T) {
 	b := newBucket()
 	first, second := open(t, b, nil), open(t, b, nil)
 	id, key, err := first.Current(t.Context())
@@ -409,7 +409,7 @@ func addPart(t *testing.T, s *state.State, u *state.Upload, number int, etag str
 }
 
 // W15: the longest names, with the longest ETag there is room for beside a SHA-256.
-func TestPartRecordsAreNames(t *testing.T) {
+func TestW15PartRecordsAreNames(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)
 	record := create(t, s, "bucket")

@@ -91,7 +91,7 @@ func (p *pieces) WriteTo(w io.Writer) (int64, error) {
 func readHead(br *bufio.Reader) (*http.Request, error) { return http.ReadRequest(br) }
 
 // W8: a store that refuses before it has read the body is heard, and the connection is not used again.
-func TestEarlyAnswerArrives(t *testing.T) {
+func TestW8EarlyAnswerArrives(t *testing.T) {
 	for _, status := range []string{"412 Precondition Failed", "403 Forbidden", "503 Slow Down"} {
 		t.Run(status, func(t *testing.T) {
 			f := newFakeStore(t, func(c net.Conn, br *bufio.Reader) {

@@ -6,7 +6,7 @@
 //	             Answer ◀──────── read while the body is still going out
 //
 // What is promised:
-//   - An answer that comes before the body is complete is read and returned (TestEarlyAnswerArrives); the
+//   - An answer that comes before the body is complete is read and returned (TestW8EarlyAnswerArrives); the
 //     connection with the unsent body is closed, never pooled (TestConnectionWithUnsentBodyIsNotPooled).
 //   - A body whose source fails is cut off: the store sees fewer bytes than declared (TestFailedSourceCutsTheBody).
 //   - Deadlines are on progress, not on whole bodies (TestSilentStoreTimesOut).
