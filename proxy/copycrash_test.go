@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"sealfront/sigv4"
+)
+
+// The crash points of copies, renames and appends, made like those of crash_test.go.
+
+func isCopy(r *http.Request) bool {
+	return r.Method == "PUT" && r.Header.Get("X-Amz-Copy-Source") != ""
+}
+
+// isObject tells requests for objects of a bucket of the program; the store's bucket has a prefix.
+func isObject(r *http.Request, bucket string) bool {
+	name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return key != "" && strings.HasSuffix(name, "-"+bucket)
+}
+
+func isSource(r *http.Request) bool {
+	return r.Method == "GET" && isObject(r, "bucket") && strings.HasSuffix(r.URL.Path, "/source")
+}
+
+// isDelete is a deletion of an object of a bucket, not of the probe or the state.
+func isDelete(bucket string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return r.Method == "DELETE" && isObject(r, bucket) && !r.URL.Query().Has("uploadId")
+	}
+}
+
+// startRenamed starts the program behind f with a directory bucket.
+func startRenamed(t *testing.T, bucket string) (*storeFront, *program, func(key string) string) {
+	t.Helper()
+	f := newStoreFront(t)
+	p := startBehind(t, f, "")
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, body: `<CreateBucketConfiguration><Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	return f, p, func(key string) string {
+		t.Helper()
+		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key})
+		if a.StatusCode != 200 {
+			return a.code()
+		}
+		return a.body
+	}
+}
+
+// first lets do run once, in front of the first request that matches.
+func (f *storeFront) first(matches func(*http.Request) bool, do func()) {
+	var done atomic.Bool
+	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if matches(r) && done.CompareAndSwap(false, true) {
+			do()
+		}
+		return false
+	}, nil)
+}
+
+// Rename: a crash leaves both names, never none; the same request again with its token carries it to its end.
+func TestCrashesOfRenames(t *testing.T) {
+	const bucket = "renames--usw2-az1--x-s3"
+	f, p, read := startRenamed(t, bucket)
+	isRecord := func(r *http.Request) bool { return r.Method == "PUT" && strings.Contains(r.URL.Path, "/renames/") }
+	records := 0
+	for what, c := range map[string]struct {
+		breaks         func()
+		status         int
+		source         string // after the crash
+		again, noToken int
+	}{
+		"before the copy":               {func() { refuse(f, 503, isCopy) }, 503, "body", 200, 200},
+		"after the copy":                {func() { refuse(f, 503, isDelete(bucket)) }, 503, "body", 200, 200},
+		"the copy's answer is lost":     {func() { breakAnswer(t, f, isCopy) }, 503, "body", 200, 200},
+		"the deletion's answer is lost": {func() { breakDeletion(f, bucket) }, 503, "NoSuchKey", 200, 404},
+		"the token isn't kept at the end": {func() {
+			records = 0
+			refuse(f, 503, func(r *http.Request) bool {
+				if isRecord(r) {
+					records++
+				}
+				return isRecord(r) && records > 1
+			})
+		}, 200, "NoSuchKey", 200, 404},
+	} {
+		for _, token := range []bool{true, false} {
+			key := strings.NewReplacer(" ", "-", "'", "").Replace(fmt.Sprint(what, token))
+			p.put(bucket, key, "body")
+			var header []sigv4.Field
+			if token {
+				header = []sigv4.Field{field("X-Amz-Client-Token", key)}
+			} else if what == "the token isn't kept at the end" {
+				continue
+			}
+			c.breaks()
+			a := p.rename(bucket, key, "new-"+key, header...)
+			f.set(nil, nil)
+			if a.StatusCode != c.status {
+				t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.body, c.status)
+			}
+			if got := read(key); got != c.source {
+				t.Errorf("%s: the old name has %q", what, got)
+			}
+			if read(key) != "body" && read("new-"+key) != "body" {
+				t.Errorf("%s: neither name has the object", what)
+			}
+			want := c.noToken
+			if token {
+				want = c.again
+			}
+			if a := p.rename(bucket, key, "new-"+key, header...); a.StatusCode != want {
+				t.Errorf("%s, again with token %t: %d %s, want %d", what, token, a.StatusCode, a.body, want)
+			}
+			if read(key) != "NoSuchKey" || read("new-"+key) != "body" {
+				t.Errorf("%s: in the end the names have %q and %q", what, read(key), read("new-"+key))
+			}
+		}
+	}
+}
+
+// breakDeletion carries a deletion out and loses its answer.
+func breakDeletion(f *storeFront, bucket string) {
+	f.set(nil, func(r *http.Response) {
+		if isDelete(bucket)(r.Request) {
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// L6: between copy and deletion the source is written again: the new body moves, or, under a condition that can't be put
+// twice, both stay.
+func TestL6AWriteBetweenCopyAndDeletionIsNotLost(t *testing.T) {
+	const bucket = "writes--usw2-az1--x-s3"
+	f, p, read := startRenamed(t, bucket)
+	p.put(bucket, "old", "first")
+	f.first(isDelete(bucket), func() { p.put(bucket, "old", "second") })
+	if a := p.rename(bucket, "old", "new"); a.StatusCode != 200 || read("old") != "NoSuchKey" || read("new") != "second" {
+		t.Errorf("%d %s: old is %q, new is %q", a.StatusCode, a.body, read("old"), read("new"))
+	}
+	p.put(bucket, "old", "first")
+	f.first(isDelete(bucket), func() { p.put(bucket, "old", "second") })
+	if a := p.rename(bucket, "old", "other", field("If-None-Match", "*")); a.StatusCode != 409 || read("old") != "second" || read("other") != "first" {
+		t.Errorf("under a condition: %d %s: old is %q, other is %q", a.StatusCode, a.body, read("old"), read("other"))
+	}
+	f.set(nil, nil)
+	p.put(bucket, "old", "first")
+	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if isDelete(bucket)(r) {
+			p.put(bucket, "old", strconv.Itoa(int(p.start())))
+		}
+		return false
+	}, nil)
+	if a := p.rename(bucket, "old", "never"); a.StatusCode != 503 {
+		t.Errorf("written each time: %d %s", a.StatusCode, a.body)
+	}
+	f.set(nil, nil)
+	if read("old") == "NoSuchKey" {
+		t.Error("the source is gone")
+	}
+}
+
+var starts atomic.Int64
+
+// start returns another number each time.
+func (p *program) start() int64 { return starts.Add(1) }
+
+// L5: between the look at the source and the copy the source is written again: the copy is the new version.
+func TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain(t *testing.T) {
+	c := startCrashed(t)
+	p, f := c.p, c.f
+	for _, header := range [][]sigv4.Field{nil, {field("If-None-Match", "*")}, {field("X-Amz-Checksum-Algorithm", "SHA1")}} {
+		for i, n := range []int{10, 300_000} {
+			key := fmt.Sprintf("copy-%d-%d", len(header), i)
+			if header != nil {
+				key += string(header[0].Name)
+			}
+			first, second := string(randomBytes(n)), string(randomBytes(n+1))
+			p.put("bucket", "source", first)
+			looks := 0
+			f.first(func(r *http.Request) bool {
+				if isSource(r) {
+					looks++
+				}
+				// The copy itself, or the second read of the source where its bytes pass through.
+				return isCopy(r) || isSource(r) && looks == 2
+			}, func() { p.put("bucket", "source", second) })
+			a := p.copyOf("bucket/source", "bucket/"+key, header...)
+			f.set(nil, nil)
+			if a.StatusCode != 200 {
+				t.Fatalf("%s: %d %s", header, a.StatusCode, a.body)
+			}
+			mustRead(t, c.client, "bucket", key, []byte(second))
+		}
+	}
+	p.put("bucket", "source", "0")
+	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if isCopy(r) {
+			p.put("bucket", "source", strconv.Itoa(int(p.start())))
+		}
+		return false
+	}, nil)
+	if a := p.copyOf("bucket/source", "bucket/never"); a.StatusCode != 503 {
+		t.Errorf("replaced three times: %d %s", a.StatusCode, a.body)
+	}
+	f.set(nil, nil)
+	p.mustNotExist("bucket", "never")
+}
+
+// A store may answer 200 to a copy and tell in the body that it failed.
+func TestA200ThatCarriesAnErrorIsNoCopy(t *testing.T) {
+	c := startCrashed(t)
+	c.p.put("bucket", "source", "body")
+	for body, status := range map[string]int{
+		"<Error><Code>InternalError</Code></Error>": 500,
+		"<Error><Code>SlowDown</Code></Error>":      503,
+		"":                                          500,
+		"<html>":                                    500,
+	} {
+		c.f.set(func(w http.ResponseWriter, r *http.Request) bool {
+			if isCopy(r) {
+				fmt.Fprint(w, body)
+			}
+			return isCopy(r)
+		}, nil)
+		a := c.p.copyOf("bucket/source", "bucket/copy")
+		c.f.set(nil, nil)
+		if a.StatusCode != status {
+			t.Errorf("%q: %d %s, want %d", body, a.StatusCode, a.body, status)
+		}
+		c.p.mustNotExist("bucket", "copy")
+	}
+}
+
+// Append: a crash leaves the object as it was or as it shall be; what is left of an upload is aborted.
+func TestCrashesOfAppends(t *testing.T) {
+	const bucket = "appends--usw2-az1--x-s3"
+	f, p, _ := startRenamed(t, bucket)
+	client := p.client(t)
+	body := randomBytes(6 * mib)
+	isUpload := func(method, query string) func(*http.Request) bool {
+		return func(r *http.Request) bool {
+			return r.Method == method && r.URL.Query().Has(query) && isObject(r, bucket)
+		}
+	}
+	for what, c := range map[string]struct {
+		breaks func()
+		status int
+		grown  bool
+	}{
+		"no upload": {func() { refuse(f, 503, isUpload("POST", "uploads")) }, 503, false},
+		"no copy":   {func() { refuse(f, 503, isCopy) }, 503, false},
+		"no last part": {func() {
+			refuse(f, 503, func(r *http.Request) bool { return isUpload("PUT", "partNumber")(r) && !isCopy(r) })
+		}, 503, false},
+		"no Complete":                     {func() { refuse(f, 503, isComplete) }, 503, false},
+		"a Complete whose answer is lost": {func() { breakAnswer(t, f, isComplete) }, 200, true},
+		"a false 200": {func() {
+			f.set(func(w http.ResponseWriter, r *http.Request) bool {
+				if isComplete(r) {
+					fmt.Fprint(w, `<CompleteMultipartUploadResult><ETag>"x-1"</ETag></CompleteMultipartUploadResult>`)
+				}
+				return isComplete(r)
+			}, nil)
+		}, 500, false},
+	} {
+		key := strings.ReplaceAll(what, " ", "-")
+		p.put(bucket, key, string(body))
+		f.seen()
+		c.breaks()
+		a := p.appendTo(bucket, key, len(body), "more")
+		f.set(nil, nil)
+		if a.StatusCode != c.status {
+			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.body, c.status)
+		}
+		want := body
+		if c.grown {
+			want = append(bytes.Clone(body), "more"...)
+		}
+		mustRead(t, client, bucket, key, want)
+		aborted := false
+		for _, r := range f.seen() {
+			aborted = aborted || r.Method == "DELETE" && r.URL.Query().Has("uploadId")
+		}
+		if aborted != (!c.grown && what != "no upload") {
+			t.Errorf("%s: the store's upload was aborted: %t", what, aborted)
+		}
+	}
+	// Another writer between the look and Complete: the append fails, and that one's object stays.
+	p.put(bucket, "raced", string(body))
+	f.first(isComplete, func() { p.put(bucket, "raced", "another") })
+	if a := p.appendTo(bucket, "raced", len(body), "more"); a.StatusCode != 409 || a.code() != "ConditionalRequestConflict" {
+		t.Errorf("another writer: %d %s", a.StatusCode, a.body)
+	}
+	mustRead(t, client, bucket, "raced", []byte("another"))
+}
+
+// A body that the store cuts off while it is copied makes no object.
+func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
+	c := startCrashed(t)
+	body := string(randomBytes(1 << 20))
+	c.p.put("bucket", "source", body)
+	for what, header := range map[string][]sigv4.Field{"sealed anew": {field("X-Amz-Checksum-Algorithm", "SHA1")}, "streamed through": {field("If-None-Match", "*")}} {
+		c.f.set(nil, func(r *http.Response) {
+			if isSource(r.Request) && r.ContentLength > 4096 {
+				r.Body = struct {
+					io.Reader
+					io.Closer
+				}{io.MultiReader(io.LimitReader(r.Body, 500_000), brokenReader{}), r.Body}
+			}
+		})
+		a := c.p.copyOf("bucket/source", "bucket/copy", header...)
+		c.f.set(nil, nil)
+		if a.StatusCode != 503 {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		}
+		c.p.mustNotExist("bucket", "copy")
+		c.p.mustCopy("bucket/source", "bucket/whole-"+strings.ReplaceAll(what, " ", "-"), header...)
+	}
+}
