@@ -139,8 +139,62 @@ func makeDirectoryBucket(t *testing.T, client *s3.Client, key string) string {
 	}
 	if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
 		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key}}}}}); err != nil {
+			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key,
+		}}},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	return bucket
+}
+
+// The store is another one of these programs, made of directory buckets: its copies are signed as such, and hold conditions.
+func TestCopiesInFrontOfAStoreOfDirectoryBuckets(t *testing.T) {
+	inner := startConfigured(t, t.TempDir(), "")
+	p := startOuter(t, inner, "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
+	client := p.client(t)
+	bucket := "copies--usw2-az1--x-s3"
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+		Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 100, 300_000} {
+		body := randomBytes(n)
+		p.put(bucket, "source", string(body))
+		there := p.put(bucket, "there", "there").Header.Get("ETag")
+		if a := p.copyOf(bucket+"/source", bucket+"/there", field("If-None-Match", "*")); a.StatusCode != 412 {
+			t.Errorf("%d bytes: %d %s", n, a.StatusCode, a.body)
+		}
+		p.mustCopy(bucket+"/source", bucket+"/there", field("If-Match", there))
+		mustRead(t, client, bucket, "there", body)
+		p.mustCopy(bucket+"/source", bucket+"/source", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b"))
+		mustRead(t, client, bucket, "source", body)
+		if a := p.rename(bucket, "source", "renamed", field("X-Amz-Client-Token", fmt.Sprint(n))); a.StatusCode != 200 {
+			t.Errorf("%d bytes: %d %s", n, a.StatusCode, a.body)
+		}
+		p.mustNotExist(bucket, "source")
+		mustRead(t, client, bucket, "renamed", body)
+	}
+	var want []byte
+	for _, n := range []int{10, 6 * mib, 5} {
+		piece := randomBytes(n)
+		if a := p.appendTo(bucket, "appended", len(want), string(piece)); a.StatusCode != 200 {
+			t.Fatalf("append of %d: %d %s", n, a.StatusCode, a.body)
+		}
+		want = append(want, piece...)
+	}
+	mustRead(t, client, bucket, "appended", want)
+	u := newUploader(t, client, bucket, "assembled")
+	if err := u.copyPart(1, bucket+"/appended", "bytes=1-5300000"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.complete(1); err != nil {
+		t.Fatal(err)
+	}
+	mustRead(t, client, bucket, "assembled", want[1:5300001])
+	out, err := client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("assembled")}, {Key: aws.String("appended")}}}})
+	if err != nil || len(out.Deleted) != 2 {
+		t.Errorf("DeleteObjects: %+v, %v", out, err)
+	}
 }
