@@ -15,9 +15,30 @@
 //     at once (TestABadChunkIsRefusedAtOnce).
 //   - Failed logins cost no request to the store beyond a few, and are slowed down by address and access key without
 //     shutting anybody else out (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
+//   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions on
+//     copies, with copies of an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
+//     TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope, TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain,
+//     TestOfManyAppendsAtOneOffsetOneGetsThrough, TestCrashesOfAppends). A rename leaves both names or the new one, never none
+//     (TestCrashesOfRenames, TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store
+//     deletes it is only as safe as the store's conditional deletion.
+//   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
 //
-// Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjectsV2 one; GetObject with
+// Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
 // a suffix range or If-Range two; with x-amz-checksum-mode of an object over 256 KiB whose checksum came as a trailer
-// two, as with HeadObject; DeleteObject with a size or date two.
+// two, as with HeadObject; DeleteObject with a size or date two. And, the look at an object that a copy starts from being
+// a GetObject of its last 4 KiB (twice for an empty object on some stores, once more for a trailer of over 160 parts):
+//
+//	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber
+//	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
+//	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
+//	CopyObject, same key      look, copy                                             TestACopyUnderTheSameKeyMovesNoBody
+//	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
+//	… or streamed through     look, GET, PUT                                         TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope
+//	… or over 5 GiB           look, Create, a copy for 5 GiB, Complete, HEAD         TestWhatIsTooLargeForOneCopyIsCopiedInPieces
+//	RenameObject              look, copy, DELETE; 3 more with a client token         TestARenamedObjectOpensUnderItsNewName
+//	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges
+//	append, no part ≥ 5 MiB   look, GET, PUT                                         TestWhatAnAppendCosts
+//	append                    look, [GET,] Create, copy, part, Complete, HEAD        TestWhatAnAppendCosts
 package gateway
