@@ -122,7 +122,7 @@ func (f *formReader) readPartHeader() (name string, err error) {
 			return name, nil
 		}
 		key, value, colon := strings.Cut(string(line), ":")
-		if !colon || key == "" || strings.ContainsAny(key, " \t") || !isHeaderText(line) { // folded lines are none of today's
+		if !colon || !isToken(key) || !isHeaderText(line) { // folded lines are none of today's
 			return "", malformedForm("a line of a part's header can't be read")
 		}
 		if !strings.EqualFold(key, "Content-Disposition") {
@@ -135,6 +135,18 @@ func (f *formReader) readPartHeader() (name string, err error) {
 		name, named = parameters["name"], true
 		f.fileName = parameters["filename"]
 	}
+}
+
+// isToken tells whether s can be a header's name. Source: RFC 9110, 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
 }
 
 // until returns what stands in front of the next separator and moves behind it, reading as much as that takes.

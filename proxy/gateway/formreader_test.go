@@ -129,6 +129,7 @@ func FuzzForm(f *testing.F) {
 	f.Add(writeForm(f, "B", [][2]string{{"key", "a"}}, []byte("hello")))
 	f.Add(writeForm(f, "B", nil, nil))
 	f.Add([]byte("\r\n--B \r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--B\t\r\nContent-Disposition: form-data; name=File\r\n\r\n\r\n--B--"))
+	f.Add([]byte("--B\r\nContent-Disposition: form-data; name=file\r\n\":\r\n\r\n\r\n--B--"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		read := func(r io.Reader) (string, error) {
 			form, err := readForm(r, int64(len(body)), "B")
