@@ -31,6 +31,10 @@ func served(t *testing.T) map[string]bool {
 		}
 		return true
 	})
+	// A form is known by its fields, not by its head, so it has its own way in.
+	if form, err := os.ReadFile("../proxy/gateway/form.go"); err == nil && strings.Contains(string(form), "\nfunc postObject(") {
+		names["PostObject"] = true
+	}
 	return names
 }
 

@@ -96,6 +96,10 @@ func (j *journey) command(t *testing.T, env []string, path string, args ...strin
 	return out.String(), errs.String(), err
 }
 
+// scripts are the clients' own programs. The path is absolute from the start: the embedded store, where a test runs it in
+// this process, changes the working directory.
+var scripts, _ = filepath.Abs(filepath.Join("testdata", "e2e"))
+
 // script runs a client that makes the whole journey by itself and says "ok" at its end.
 func (j *journey) script(t *testing.T, env []string, path, file string) {
 	t.Helper()
@@ -104,7 +108,7 @@ func (j *journey) script(t *testing.T, env []string, path, file string) {
 		sizes[i] = strconv.Itoa(n)
 	}
 	env = append(env, "JOURNEY_BUCKET="+j.bucket, "JOURNEY_DIR="+j.dir, "JOURNEY_SIZES="+strings.Join(sizes, ","))
-	out, errs, err := j.command(t, env, path, filepath.Join("testdata", "e2e", file))
+	out, errs, err := j.command(t, env, path, filepath.Join(scripts, file))
 	if err != nil || strings.TrimSpace(out) != "ok" {
 		t.Fatalf("%s: %v\n%s\n%s", file, err, out, errs)
 	}
