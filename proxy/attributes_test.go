@@ -55,8 +55,10 @@ next:
 // storeRequests returns how many requests to the store f costs, by operation.
 func (p *program) storeRequests(f func()) map[string]int {
 	p.t.Helper()
-	operations := []string{"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart",
-		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects"}
+	operations := []string{
+		"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart",
+		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects",
+	}
 	before := make(map[string]int)
 	for _, o := range operations {
 		before[o] = p.metric("sealfront_store_requests_total", `operation="`+o+`"`)
@@ -273,7 +275,8 @@ func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
 			return head.ETag
 		}
 		out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Quiet: aws.Bool(true), Objects: []types.ObjectIdentifier{
-			{Key: &first, ETag: aws.String(`"another"`)}, {Key: &second, ETag: etag(second)}}}})
+			{Key: &first, ETag: aws.String(`"another"`)}, {Key: &second, ETag: etag(second)},
+		}}})
 		if err != nil || len(out.Deleted) != 0 || len(out.Errors) != 1 || *out.Errors[0].Key != first || *out.Errors[0].Code != "PreconditionFailed" {
 			t.Errorf("%+v, %v", out, err)
 		}

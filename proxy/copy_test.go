@@ -253,8 +253,10 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 func TestMetadataOfCopies(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
-	old := []sigv4.Field{field("Content-Type", "multipart/form-data; boundary=x"), field("Content-Encoding", "gzip"), field("Content-Language", "de"),
-		field("Content-Disposition", "inline"), field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), field("Cache-Control", "private"), field("X-Amz-Meta-A", "1"), field("X-Amz-Meta-B", "2")}
+	old := []sigv4.Field{
+		field("Content-Type", "multipart/form-data; boundary=x"), field("Content-Encoding", "gzip"), field("Content-Language", "de"),
+		field("Content-Disposition", "inline"), field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), field("Cache-Control", "private"), field("X-Amz-Meta-A", "1"), field("X-Amz-Meta-B", "2"),
+	}
 	for _, body := range []string{"", "small", string(randomBytes(300_000))} {
 		p.put(bucket, "source", body, old...)
 		for key, c := range map[string]struct {

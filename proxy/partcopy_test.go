@@ -130,8 +130,10 @@ func TestPartCopiesThatAreRefused(t *testing.T) {
 		"part 0":                              {"target", u.id, bucket + "/source", "0", nil, 400, "InvalidArgument"},
 		"a condition that fails":              {"target", u.id, bucket + "/source", "1", []sigv4.Field{field("X-Amz-Copy-Source-If-Match", `"x"`)}, 412, "PreconditionFailed"},
 	} {
-		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + c.key, query: "partNumber=" + c.number + "&uploadId=" + c.id,
-			header: append([]sigv4.Field{field("X-Amz-Copy-Source", c.source)}, c.header...)})
+		a := p.do(&rawRequest{
+			method: "PUT", path: "/" + bucket + "/" + c.key, query: "partNumber=" + c.number + "&uploadId=" + c.id,
+			header: append([]sigv4.Field{field("X-Amz-Copy-Source", c.source)}, c.header...),
+		})
 		if a.StatusCode != c.status || a.code() != c.code {
 			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
 		}
@@ -168,8 +170,10 @@ func TestAPartCopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: aws.String("target"), UploadId: created.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: out.CopyPartResult.ETag}}}}); err != nil {
+		if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{
+			Bucket: &bucket, Key: aws.String("target"), UploadId: created.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: out.CopyPartResult.ETag}}},
+		}); err != nil {
 			t.Fatal(err)
 		}
 		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/target"})

@@ -58,8 +58,10 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 		p.mustNotExist(bucket, key)
 		mustRead(t, client, bucket, to, body)
 		after := p.headOf(bucket, to, ask)
-		for _, name := range []string{"Content-Type", "X-Amz-Meta-Name", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
-			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type"} {
+		for _, name := range []string{
+			"Content-Type", "X-Amz-Meta-Name", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type",
+		} {
 			if before.Header.Get(name) != after.Header.Get(name) {
 				t.Errorf("%s: %s was %q and is %q", key, name, before.Header.Get(name), after.Header.Get(name))
 			}

@@ -327,13 +327,15 @@ func (a *appending) putParts() error {
 	defer a.close()
 	var sum *crypto.Checksum
 	var trailer *crypto.Trailer
-	sealed := &sealing{body: a, sealer: a.secrets.DataKey.NewSealer(&a.last.Salt),
+	sealed := &sealing{
+		body: a, sealer: a.secrets.DataKey.NewSealer(&a.last.Salt),
 		finished: func(c *crypto.Checksum) { a.last.SetChecksum(c.Algorithm, c.Value) },
 		end: func() (io.Reader, error) {
 			sum = a.objectChecksum()
 			trailer = &crypto.Trailer{Length: a.total(), Parts: append(a.parts, a.last), Checksum: sum}
 			return a.secrets.DataKey.NewEnd(&envelope.ObjectID, trailer)
-		}}
+		},
+	}
 	if err := u.putPart(crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
 		return err
 	}

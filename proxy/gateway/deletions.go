@@ -22,7 +22,7 @@ const (
 // A deletion is one object that is to go, and under which conditions; "" for none.
 type deletion struct {
 	Key                          string
-	VersionId                    string //nolint:revive // S3's spelling
+	VersionId                    string
 	ETag, LastModifiedTime, Size string
 }
 

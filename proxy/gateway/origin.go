@@ -19,8 +19,10 @@ import (
 // object. It has neither the request's headers nor its body, and lives no longer than x.
 func (x *exchange) at(record *state.Bucket, key string) *exchange {
 	y := &exchange{g: x.g, ctx: x.ctx, context: x.context}
-	y.fields = fields{start: x.start, requestID: x.requestID, operation: x.operation, identity: x.identity, session: x.session,
-		bucket: record.Name, key: key, record: record, facts: factsOf(record)}
+	y.fields = fields{
+		start: x.start, requestID: x.requestID, operation: x.operation, identity: x.identity, session: x.session,
+		bucket: record.Name, key: key, record: record, facts: factsOf(record),
+	}
 	return y
 }
 

@@ -59,8 +59,10 @@ type renaming struct {
 }
 
 // renameHeaders are what a token is remembered with, beside the two names.
-var renameHeaders = [...]string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "x-amz-rename-source-if-match",
-	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since", "x-amz-rename-source-if-unmodified-since"}
+var renameHeaders = [...]string{
+	"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "x-amz-rename-source-if-match",
+	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since", "x-amz-rename-source-if-unmodified-since",
+}
 
 func (r *renaming) parameters() []byte {
 	h := sha256.New()

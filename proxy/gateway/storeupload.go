@@ -40,7 +40,7 @@ func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) 
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	var created struct{ UploadId string }
 	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return nil, internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
@@ -49,8 +49,10 @@ func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) 
 
 // next is the request that makes the next part.
 func (u *storeUpload) next(operation string) *store.Request {
-	return &store.Request{Operation: operation, Method: "PUT", Bucket: u.x.record.StoreName, Key: u.x.key,
-		Query: store.AppendQuery("partNumber="+strconv.Itoa(len(u.etags)+1), "uploadId", u.id)}
+	return &store.Request{
+		Operation: operation, Method: "PUT", Bucket: u.x.record.StoreName, Key: u.x.key,
+		Query: store.AppendQuery("partNumber="+strconv.Itoa(len(u.etags)+1), "uploadId", u.id),
+	}
 }
 
 // copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
@@ -106,8 +108,10 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 	}
 	b.WriteString("</CompleteMultipartUpload>")
 	x := u.x
-	r := &store.Request{Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
-		Query: store.AppendQuery("", "uploadId", u.id), Bytes: []byte(b.String()), Header: conditions}
+	r := &store.Request{
+		Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("", "uploadId", u.id), Bytes: []byte(b.String()), Header: conditions,
+	}
 	r.Set("Content-Type", "application/xml")
 	refused := u.send(r)
 	a, s, err := x.lookAt(unconditional)

@@ -34,11 +34,17 @@ func (a Abilities) String() string {
 		has  bool
 		name string
 	}{
-		{a.ConditionalPut, "conditional PUT"}, {a.ConditionalDelete, "conditional DELETE"}, {a.ConditionalCopy, "conditional copy"},
+		{a.ConditionalPut, "conditional PUT"},
+		{a.ConditionalDelete, "conditional DELETE"},
+		{a.ConditionalCopy, "conditional copy"},
 		{a.ConditionalComplete, "conditional Complete"},
-		{a.AtomicSelfCopy, "atomic copy of an object onto itself"}, {a.CutOffRefused, "refusal of cut-off bodies"},
-		{a.MetadataRoom, "2,000 bytes of user metadata"}, {a.SomeMetadata, "1,200 bytes of user metadata"}, {a.EmptySegments, "keys with empty segments"},
-		{a.DotSegments, "keys with dot segments"}, {a.KeyBesideChild, "a key beside its children"},
+		{a.AtomicSelfCopy, "atomic copy of an object onto itself"},
+		{a.CutOffRefused, "refusal of cut-off bodies"},
+		{a.MetadataRoom, "2,000 bytes of user metadata"},
+		{a.SomeMetadata, "1,200 bytes of user metadata"},
+		{a.EmptySegments, "keys with empty segments"},
+		{a.DotSegments, "keys with dot segments"},
+		{a.KeyBesideChild, "a key beside its children"},
 	} {
 		if !x.has {
 			lacks = append(lacks, x.name)

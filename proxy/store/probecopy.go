@@ -142,7 +142,7 @@ func (p *probe) beginUpload(ctx context.Context, name string, number int) (*prob
 	}
 	body, err := a.Bytes(maxFaultBody)
 	a.Close()
-	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	var created struct{ UploadId string }
 	if err != nil || xml.Unmarshal(body, &created) != nil || created.UploadId == "" {
 		return nil, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
 	}
