@@ -113,7 +113,7 @@ func (s *signatures) lines(t *testing.T, client string, env []string, path, file
 	t.Helper()
 	j := &journey{p: s.p}
 	env = append(env, "SIGNATURES_DIR="+s.dir, "SIGNATURES_GENERAL="+s.general)
-	out, errs, err := j.command(t, env, path, filepath.Join("testdata", "e2e", file))
+	out, errs, err := j.command(t, env, path, filepath.Join(scripts, file))
 	if err != nil {
 		t.Errorf("%s: %v\n%s\n%s", file, err, out, errs)
 	}
