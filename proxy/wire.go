@@ -2,28 +2,22 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"sealfront/crypto/awskms"
 	"sealfront/crypto/keyring"
-	"sealfront/crypto/localkms"
 	"sealfront/policy"
 	"sealfront/proxy/config"
 	"sealfront/proxy/gateway"
-	"sealfront/proxy/localstore"
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // demoBucket is the directory bucket that an embedded program starts with.
@@ -120,141 +114,11 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 	return p, nil
 }
 
-// openKMS returns the client of the key service, embedded or not: both are spoken to over the wire.
-func (p *parts) openKMS(ctx context.Context, c *config.Config) (*awskms.Client, string, error) {
-	o := awskms.Options{Region: or(c.KMS.Region, c.Region), Endpoint: c.KMS.Endpoint, AccessKey: c.KMS.AccessKey, SecretKey: c.KMS.SecretKey,
-		CAFile: c.KMS.CA, Timeout: c.KMS.Timeout}
-	serviceKey := c.KMS.ServiceKey
-	if c.KMS.Kind == "embedded" {
-		service, err := p.startKMS(ctx, c)
-		if err != nil {
-			return nil, "", err
-		}
-		if err := p.makeKeys(ctx, service); err != nil {
-			return nil, "", err
-		}
-		o = awskms.Options{Region: c.Region, Endpoint: p.kmsEndpoint, AccessKey: p.data.AccessKey, SecretKey: p.data.SecretKey, Timeout: c.KMS.Timeout}
-		serviceKey = or(serviceKey, p.data.ServiceKey)
-	}
-	client, err := awskms.New(ctx, o)
-	if err != nil {
-		return nil, "", fmt.Errorf("make the KMS client: %w", err)
-	}
-	return client, serviceKey, nil
-}
-
 func or(value, fallback string) string {
 	if value == "" {
 		return fallback
 	}
 	return value
-}
-
-// startKMS serves the embedded key service on a loopback port.
-func (p *parts) startKMS(ctx context.Context, c *config.Config) (*localkms.Service, error) {
-	service, err := localkms.New(localkms.Options{Dir: p.data.join("kms"), Region: c.Region, Account: c.Account,
-		Credentials: func(id string) (string, bool) { return p.data.SecretKey, id == p.data.AccessKey }})
-	if err != nil {
-		return nil, fmt.Errorf("open the embedded key service: %w", err)
-	}
-	address := "127.0.0.1:0"
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for the embedded key service: %w", err)
-	}
-	p.kmsEndpoint = "http://" + ln.Addr().String()
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- service.Serve(ctx, ln) }()
-	p.closers = append(p.closers, func() error { stop(); return <-done })
-	return service, nil
-}
-
-// makeKeys makes the service key and the demo bucket's key at the first start.
-func (p *parts) makeKeys(ctx context.Context, service *localkms.Service) (err error) {
-	if p.data.ServiceKey != "" && p.data.BucketKMSKey != "" {
-		return nil
-	}
-	for _, k := range []struct {
-		arn         *string
-		description string
-	}{{&p.data.ServiceKey, "Sealfront service key"}, {&p.data.BucketKMSKey, "Sealfront demo bucket"}} {
-		if *k.arn == "" {
-			if *k.arn, err = service.CreateKey(ctx, k.description); err != nil {
-				return fmt.Errorf("make a key in the embedded key service: %w", err)
-			}
-		}
-	}
-	return p.data.save()
-}
-
-// openStore returns the client of the store and starts the embedded one.
-func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client, error) {
-	o := store.Options{Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
-		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store}
-	switch {
-	case c.Store.Kind == "embedded":
-		dir := p.data.join("store")
-		s, err := localstore.Start(ctx, localstore.Options{Dir: dir, AccessKey: p.data.StoreAccessKey, SecretKey: p.data.StoreSecretKey, Region: c.Store.Region})
-		if err != nil {
-			return nil, err
-		}
-		p.closers = append(p.closers, s.Close)
-		o.Endpoint, o.VirtualHost = "http://"+s.Address(), false
-		o.Credentials = staticCredentials(p.data.StoreAccessKey, p.data.StoreSecretKey)
-	case c.Store.AccessKey != "":
-		o.Credentials = staticCredentials(c.Store.AccessKey, c.Store.SecretKey)
-	default:
-		chain, err := awskms.Credentials(ctx, c.Store.Region)
-		if err != nil {
-			return nil, fmt.Errorf("find credentials for the store: %w", err)
-		}
-		o.Credentials = func(ctx context.Context) (sigv4.Credentials, error) {
-			id, secret, token, err := chain(ctx)
-			return sigv4.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, err
-		}
-	}
-	if c.Store.CA != "" {
-		pool, err := readPool(c.Store.CA)
-		if err != nil {
-			return nil, config.Faults{{Path: "store.ca", Why: err.Error()}}
-		}
-		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
-	client, err := store.New(o)
-	if err != nil {
-		return nil, config.Faults{{Path: "store.endpoint", Why: err.Error()}}
-	}
-	p.closers = append(p.closers, func() error { client.Close(); return nil })
-	return client, nil
-}
-
-func staticCredentials(accessKey, secretKey string) func(context.Context) (sigv4.Credentials, error) {
-	c := sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
-	return func(context.Context) (sigv4.Credentials, error) { return c, nil }
-}
-
-// probe finds out what the store can do, and refuses one on which a promise can't be kept.
-func (p *parts) probe(ctx context.Context, c *config.Config, client *store.Client) (err error) {
-	if err := client.Objects(c.Store.StateBucket).Create(ctx); err != nil {
-		return fmt.Errorf("open the state bucket %q in the store: %w", c.Store.StateBucket, err)
-	}
-	if p.abilities, err = client.Probe(ctx, c.Store.StateBucket); err != nil {
-		return err
-	}
-	a := &p.abilities
-	switch {
-	case !a.CutOffRefused:
-		return errors.New("the store keeps uploads that were cut off: an upload that fails a check would become visible, so it can't be used")
-	case !a.SomeMetadata:
-		return errors.New("the store doesn't keep 1,200 bytes of user metadata: an object's envelope would be lost, so it can't be used")
-	case !a.ConditionalPut && !c.Store.SingleWriter:
-		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a single replica and set store.single_writer: true, or use another store")
-	}
-	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, ConditionalComplete: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
-		p.log.Info("the store was probed", zap.Stringer("it", *a))
-	}
-	return nil
 }
 
 // startSweeps removes leftovers of the state bucket now and every hour.
@@ -278,22 +142,6 @@ func (p *parts) startSweeps(ctx context.Context) {
 		}
 	}()
 	p.closers = append(p.closers, func() error { stop(); <-done; return nil })
-}
-
-func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
-	b := c.KMS.BucketKey
-	return keyring.Options{SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
-		Observer: keyring.Observer{Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved, Call: func(call string, err error, _ time.Duration) {
-			outcome := "ok"
-			var coded interface{ ErrorCode() string }
-			switch {
-			case errors.As(err, &coded):
-				outcome = coded.ErrorCode()
-			case err != nil:
-				outcome = "unreachable"
-			}
-			m.KMS(call, outcome)
-		}}}
 }
 
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {

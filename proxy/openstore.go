@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"sealfront/crypto/awskms"
+	"sealfront/proxy/config"
+	"sealfront/proxy/localstore"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// openStore returns the client of the store and starts the embedded one.
+func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client, error) {
+	o := store.Options{Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
+		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store}
+	switch {
+	case c.Store.Kind == "embedded":
+		dir := p.data.join("store")
+		s, err := localstore.Start(ctx, localstore.Options{Dir: dir, AccessKey: p.data.StoreAccessKey, SecretKey: p.data.StoreSecretKey, Region: c.Store.Region})
+		if err != nil {
+			return nil, err
+		}
+		p.closers = append(p.closers, s.Close)
+		o.Endpoint, o.VirtualHost = "http://"+s.Address(), false
+		o.Credentials = staticCredentials(p.data.StoreAccessKey, p.data.StoreSecretKey)
+	case c.Store.AccessKey != "":
+		o.Credentials = staticCredentials(c.Store.AccessKey, c.Store.SecretKey)
+	default:
+		chain, err := awskms.Credentials(ctx, c.Store.Region)
+		if err != nil {
+			return nil, fmt.Errorf("find credentials for the store: %w", err)
+		}
+		o.Credentials = func(ctx context.Context) (sigv4.Credentials, error) {
+			id, secret, token, err := chain(ctx)
+			return sigv4.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, err
+		}
+	}
+	if c.Store.CA != "" {
+		pool, err := readPool(c.Store.CA)
+		if err != nil {
+			return nil, config.Faults{{Path: "store.ca", Why: err.Error()}}
+		}
+		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	client, err := store.New(o)
+	if err != nil {
+		return nil, config.Faults{{Path: "store.endpoint", Why: err.Error()}}
+	}
+	p.closers = append(p.closers, func() error { client.Close(); return nil })
+	return client, nil
+}
+
+func staticCredentials(accessKey, secretKey string) func(context.Context) (sigv4.Credentials, error) {
+	c := sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
+	return func(context.Context) (sigv4.Credentials, error) { return c, nil }
+}
+
+// probe finds out what the store can do, and refuses one on which a promise can't be kept.
+func (p *parts) probe(ctx context.Context, c *config.Config, client *store.Client) (err error) {
+	if err := client.Objects(c.Store.StateBucket).Create(ctx); err != nil {
+		return fmt.Errorf("open the state bucket %q in the store: %w", c.Store.StateBucket, err)
+	}
+	if p.abilities, err = client.Probe(ctx, c.Store.StateBucket); err != nil {
+		return err
+	}
+	a := &p.abilities
+	switch {
+	case !a.CutOffRefused:
+		return errors.New("the store keeps uploads that were cut off: an upload that fails a check would become visible, so it can't be used")
+	case !a.SomeMetadata:
+		return errors.New("the store doesn't keep 1,200 bytes of user metadata: an object's envelope would be lost, so it can't be used")
+	case !a.ConditionalPut && !c.Store.SingleWriter:
+		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a single replica and set store.single_writer: true, or use another store")
+	}
+	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, ConditionalComplete: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
+		p.log.Info("the store was probed", zap.Stringer("it", *a))
+	}
+	return nil
+}
