@@ -224,6 +224,11 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 		if refused := policy.DecideTLS(x.operation, r, x.decision.Encryption.SSE, x.g.o.RequireTLS); refused != nil {
 			return refused
 		}
+		if x.decision.ResolveKey != "" {
+			if err := x.resolveKey(bucket); err != nil {
+				return err
+			}
+		}
 	}
 	// A zonal request with a session was authorized when the session was made.
 	if given != nil && x.operation.Zonal() {

@@ -23,6 +23,19 @@ func (x *exchange) keyRef(e policy.Encryption) keyring.Ref {
 	return ref
 }
 
+// resolveKey completes a decision whose key is named by an alias, as general purpose buckets may have it: KMS tells which
+// key that is now, and the object's envelope names the key.
+func (x *exchange) resolveKey(bucket *policy.Bucket) error {
+	d, err := x.g.o.Keys.Describe(x.context, x.decision.ResolveKey)
+	if err != nil {
+		return fmt.Errorf("resolve the KMS key %s: %w", x.decision.ResolveKey, err)
+	}
+	if refused := x.decision.ResolvedKey(bucket, d.ARN, x.g.policyOptions()); refused != nil {
+		return refused
+	}
+	return nil
+}
+
 // sealingKey returns the bucket key for a new object.
 func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
 	if e.SSE == policy.SSEKMS && !e.BucketKey {
