@@ -325,3 +325,44 @@ func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
 		c.p.mustCopy("bucket/source", "bucket/whole-"+strings.ReplaceAll(what, " ", "-"), header...)
 	}
 }
+
+// L5: a store may put its answer together of an old object's metadata and the bytes and ETag of the one that has just
+// replaced it. The old envelope must not be wrapped around the new bytes: such a copy would open for nobody, and a rename
+// would then delete the only object that does.
+func TestL5OldMetadataBesideNewBytesIsNoSource(t *testing.T) {
+	const bucket = "torn--usw2-az1--x-s3"
+	f, p, read := startRenamed(t, bucket)
+	const header = "X-Amz-Meta-Sealfront"
+	for _, n := range []int{10, 300_000, 6 * mib} {
+		old := ""
+		f.set(nil, func(r *http.Response) {
+			if v := r.Header.Get(header); v != "" {
+				old = v
+			}
+		})
+		p.put(bucket, "source", string(randomBytes(n)))
+		p.headOf(bucket, "source")
+		body := string(append(randomBytes(n-1), 'x'))
+		p.put(bucket, "source", body)
+		f.set(nil, func(r *http.Response) {
+			if r.Header.Get(header) != "" && strings.HasSuffix(r.Request.URL.Path, "/source") {
+				r.Header.Set(header, old)
+			}
+		})
+		if a := p.copyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, copy: %d %s", n, a.StatusCode, a.body)
+		}
+		if a := p.rename(bucket, "source", "renamed"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, rename: %d %s", n, a.StatusCode, a.body)
+		}
+		if a := p.appendTo(bucket, "source", n, "more"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, append: %d %s", n, a.StatusCode, a.body)
+		}
+		f.set(nil, nil)
+		if read("source") != body {
+			t.Errorf("%d bytes: the source is not what it was", n)
+		}
+		p.mustNotExist(bucket, "copy")
+		p.mustNotExist(bucket, "renamed")
+	}
+}

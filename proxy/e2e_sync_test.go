@@ -64,8 +64,10 @@ func runTool(t *testing.T, env []string, path string, args ...string) string {
 }
 
 func (p *program) toolEnv() []string {
-	return []string{"AWS_ENDPOINT_URL=" + p.env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.env["AWS_CA_BUNDLE"], "AWS_ACCESS_KEY_ID=" + p.env["AWS_ACCESS_KEY_ID"],
-		"AWS_SECRET_ACCESS_KEY=" + p.env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.env["AWS_REGION"], "AWS_DEFAULT_REGION=" + p.env["AWS_REGION"]}
+	return []string{
+		"AWS_ENDPOINT_URL=" + p.env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.env["AWS_CA_BUNDLE"], "AWS_ACCESS_KEY_ID=" + p.env["AWS_ACCESS_KEY_ID"],
+		"AWS_SECRET_ACCESS_KEY=" + p.env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.env["AWS_REGION"], "AWS_DEFAULT_REGION=" + p.env["AWS_REGION"],
+	}
 }
 
 // Traps 15 and 16: a tool that synchronises transfers nothing the second time, finds sizes and dates as it left them,
@@ -123,8 +125,10 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 		s3cmd := programPath(t, "s3cmd")
 		host := strings.TrimPrefix(p.env["AWS_ENDPOINT_URL"], "https://")
 		args := func(more ...string) []string {
-			return append([]string{"--config=/dev/null", "--access_key=" + p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + p.env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
-				"--host-bucket=" + host, "--ca-certs=" + p.env["AWS_CA_BUNDLE"], "--region=" + p.env["AWS_REGION"], "--check-md5", "--no-progress", "--multipart-chunk-size-mb=5"}, more...)
+			return append([]string{
+				"--config=/dev/null", "--access_key=" + p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + p.env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
+				"--host-bucket=" + host, "--ca-certs=" + p.env["AWS_CA_BUNDLE"], "--region=" + p.env["AWS_REGION"], "--check-md5", "--no-progress", "--multipart-chunk-size-mb=5",
+			}, more...)
 		}
 		big := filepath.Join(tree, "d00", "sub0", "file 0000 ü+&.bin")
 		for _, bucket := range []string{"general", demoBucket} {

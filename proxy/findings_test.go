@@ -28,8 +28,10 @@ func TestL2APartThatIsNotCompletedIsNotLost(t *testing.T) {
 	u.part(1, a)
 	u.part(2, b)
 	u.part(3, c)
-	if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &u.key, UploadId: &u.id, MultipartUpload: u.list(1, 2),
-		IfMatch: aws.String("sf-nothing")}); err == nil {
+	if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{
+		Bucket: &bucket, Key: &u.key, UploadId: &u.id, MultipartUpload: u.list(1, 2),
+		IfMatch: aws.String("sf-nothing"),
+	}); err == nil {
 		t.Fatal("completed against its condition")
 	}
 	if _, err := u.complete(1, 2, 3); err != nil {
@@ -97,8 +99,12 @@ func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
 		}
 	}
 	// The state bucket is the one whose name with the prefix is the state bucket's.
-	for _, r := range []*rawRequest{{method: "GET", path: "/state/state-key"}, {method: "GET", path: "/state", query: "list-type=2"}, {method: "PUT", path: "/state/x", body: "x"},
-		{method: "PUT", path: "/xxx/copy", header: []sigv4.Field{field("X-Amz-Copy-Source", "state/state-key")}}} {
+	for _, r := range []*rawRequest{
+		{method: "GET", path: "/state/state-key"},
+		{method: "GET", path: "/state", query: "list-type=2"},
+		{method: "PUT", path: "/state/x", body: "x"},
+		{method: "PUT", path: "/xxx/copy", header: []sigv4.Field{field("X-Amz-Copy-Source", "state/state-key")}},
+	} {
 		if a := p.do(r); a.StatusCode != 404 || a.code() != "NoSuchBucket" {
 			t.Errorf("%s %s: %d %s", r.method, r.path, a.StatusCode, a.code())
 		}
@@ -146,8 +152,10 @@ func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
 	if n := p.metric("sealfront_kms_calls_total", `call="GenerateDataKey"`) - before; n != 3 {
 		t.Errorf("%d calls of GenerateDataKey for 3 objects without a bucket key", n)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/general/foreign", body: "x", header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms"),
-		field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "arn:aws:kms:us-west-2:999999999999:key/00000000-0000-0000-0000-000000000000")}}); a.StatusCode/100 != 4 {
+	if a := p.do(&rawRequest{method: "PUT", path: "/general/foreign", body: "x", header: []sigv4.Field{
+		field("X-Amz-Server-Side-Encryption", "aws:kms"),
+		field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "arn:aws:kms:us-west-2:999999999999:key/00000000-0000-0000-0000-000000000000"),
+	}}); a.StatusCode/100 != 4 {
 		t.Errorf("a key of another account: %d", a.StatusCode)
 	}
 }
@@ -236,8 +244,14 @@ func TestW3ETagsAreNoMD5AndTheSameEverywhere(t *testing.T) {
 		header, value string
 		status        int
 	}{
-		{"If-Match", etag, 200}, {"If-Match", plain, 200}, {"If-Match", "*", 200}, {"If-Match", `"other"`, 412},
-		{"If-None-Match", etag, 304}, {"If-None-Match", `W/` + etag, 304}, {"If-None-Match", `"other"`, 200}, {"If-Match", `"sf-"`, 412},
+		{"If-Match", etag, 200},
+		{"If-Match", plain, 200},
+		{"If-Match", "*", 200},
+		{"If-Match", `"other"`, 412},
+		{"If-None-Match", etag, 304},
+		{"If-None-Match", `W/` + etag, 304},
+		{"If-None-Match", `"other"`, 200},
+		{"If-Match", `"sf-"`, 412},
 	} {
 		if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/key", header: []sigv4.Field{field(c.header, c.value)}}); a.StatusCode != c.status {
 			t.Errorf("%s: %s: %d, want %d", c.header, c.value, a.StatusCode, c.status)

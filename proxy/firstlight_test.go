@@ -152,7 +152,9 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 	}
 	if _, err := client.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
 		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.env["SEALFRONT_KMS_KEY"])}}}}}); err != nil {
+			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.env["SEALFRONT_KMS_KEY"]),
+		}}},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))})

@@ -167,8 +167,13 @@ func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
 func TestFormFieldsAreTheObjectsHeader(t *testing.T) {
 	p := startConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.env["SEALFRONT_BUCKET"]
-	a := (&postForm{p: p, file: "hello", fields: [][2]string{{"Content-Type", "text/html"}, {"Cache-Control", "no-cache"}, {"x-amz-meta-tag", "some value"},
-		{"Content-Disposition", "attachment"}, {"x-amz-checksum-crc32", "NhCmhg=="}}, loose: [][2]string{{"x-ignore-me", "x"}}}).post()
+	a := (&postForm{p: p, file: "hello", fields: [][2]string{
+		{"Content-Type", "text/html"},
+		{"Cache-Control", "no-cache"},
+		{"x-amz-meta-tag", "some value"},
+		{"Content-Disposition", "attachment"},
+		{"x-amz-checksum-crc32", "NhCmhg=="},
+	}, loose: [][2]string{{"x-ignore-me", "x"}}}).post()
 	if a.StatusCode != 204 || a.Header.Get("X-Amz-Checksum-Crc32") != "NhCmhg==" {
 		t.Fatalf("POST: %d %s %v", a.StatusCode, a.body, a.Header)
 	}

@@ -211,8 +211,10 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 	if a := p.do(&rawRequest{method: "PUT", path: "/bucket/key", hash: hexSum(body), body: body, header: header}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.body)
 	}
-	allowed := map[string]bool{"Authorization": true, "Content-Length": true, "X-Amz-Date": true, "X-Amz-Content-Sha256": true, "Content-Type": true, "Cache-Control": true,
-		"X-Amz-Meta-User": true, "X-Amz-Meta-Sealfront": true, "X-Amz-Meta-Sealfront-Encoding": true}
+	allowed := map[string]bool{
+		"Authorization": true, "Content-Length": true, "X-Amz-Date": true, "X-Amz-Content-Sha256": true, "Content-Type": true, "Cache-Control": true,
+		"X-Amz-Meta-User": true, "X-Amz-Meta-Sealfront": true, "X-Amz-Meta-Sealfront-Encoding": true,
+	}
 	crossed := f.seen()
 	if len(crossed) != 1 {
 		t.Errorf("%d requests to the store for a PUT", len(crossed))
@@ -226,9 +228,11 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 		}
 	}
 	f.set(nil, func(r *http.Response) {
-		for name, value := range map[string]string{"X-Amz-Checksum-Crc64nvme": "AAAA", "X-Amz-Checksum-Type": "FULL_OBJECT", "X-Amz-Server-Side-Encryption": "aws:kms",
+		for name, value := range map[string]string{
+			"X-Amz-Checksum-Crc64nvme": "AAAA", "X-Amz-Checksum-Type": "FULL_OBJECT", "X-Amz-Server-Side-Encryption": "aws:kms",
 			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "arn:store", "X-Amz-Expiration": "soon", "X-Amz-Version-Id": "1", "Server": "store", "Set-Cookie": "a=b",
-			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store"} {
+			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store",
+		} {
 			r.Header.Set(name, value)
 		}
 	})

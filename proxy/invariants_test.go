@@ -355,8 +355,10 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 		if good.StatusCode != 200 {
 			t.Errorf("the right body: %d %s", good.StatusCode, good.body)
 		}
-		chunked := p.do(&rawRequest{method: "PUT", path: "/" + directory + "/good-chunked", hash: mode, header: trailing, chunked: true,
-			body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value))})
+		chunked := p.do(&rawRequest{
+			method: "PUT", path: "/" + directory + "/good-chunked", hash: mode, header: trailing, chunked: true,
+			body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value)),
+		})
 		if chunked.StatusCode != 200 {
 			t.Errorf("the right body in chunked coding: %d %s", chunked.StatusCode, chunked.body)
 		}
@@ -393,11 +395,19 @@ func TestUnservedOperationsAreRefused(t *testing.T) {
 		method, path, query string
 		status              int
 	}{
-		{"GET", "/" + bucket, "acl=", 501}, {"PUT", "/" + bucket, "versioning=", 501}, {"GET", "/" + bucket, "object-lock=", 501},
-		{"GET", "/" + bucket + "/key", "torrent=", 501}, {"GET", "/" + bucket + "/key", "tagging=", 501}, {"POST", "/" + bucket + "/key", "select=&select-type=2", 501},
-		{"PATCH", "/" + bucket + "/key", "", 405}, {"POST", "/" + bucket + "/key", "restore=", 501},
-		{"GET", "/sealfront-state", "list-type=2", 404}, {"GET", "/sealfront-state/state-key", "", 404}, {"PUT", "/sealfront-state/state-key", "", 404},
-		{"GET", "/metrics", "list-type=2", 404}, {"GET", "/livez", "list-type=2", 404},
+		{"GET", "/" + bucket, "acl=", 501},
+		{"PUT", "/" + bucket, "versioning=", 501},
+		{"GET", "/" + bucket, "object-lock=", 501},
+		{"GET", "/" + bucket + "/key", "torrent=", 501},
+		{"GET", "/" + bucket + "/key", "tagging=", 501},
+		{"POST", "/" + bucket + "/key", "select=&select-type=2", 501},
+		{"PATCH", "/" + bucket + "/key", "", 405},
+		{"POST", "/" + bucket + "/key", "restore=", 501},
+		{"GET", "/sealfront-state", "list-type=2", 404},
+		{"GET", "/sealfront-state/state-key", "", 404},
+		{"PUT", "/sealfront-state/state-key", "", 404},
+		{"GET", "/metrics", "list-type=2", 404},
+		{"GET", "/livez", "list-type=2", 404},
 	} {
 		a := p.do(&rawRequest{method: c.method, path: c.path, query: c.query})
 		if a.StatusCode != c.status || !strings.Contains(a.body, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {

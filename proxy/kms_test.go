@@ -31,8 +31,10 @@ func (p *program) kms(action string, input map[string]any) map[string]any {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	m := &sigv4.Message{Method: []byte("POST"), Path: []byte("/"), Header: []sigv4.Field{field("Host", u.Host), field("X-Amz-Date", now.UTC().Format("20060102T150405Z")),
-		field("X-Amz-Content-Sha256", hexSum(string(body))), field("X-Amz-Target", "TrentService."+action), field("Content-Type", "application/x-amz-json-1.1")}}
+	m := &sigv4.Message{Method: []byte("POST"), Path: []byte("/"), Header: []sigv4.Field{
+		field("Host", u.Host), field("X-Amz-Date", now.UTC().Format("20060102T150405Z")),
+		field("X-Amz-Content-Sha256", hexSum(string(body))), field("X-Amz-Target", "TrentService."+action), field("Content-Type", "application/x-amz-json-1.1"),
+	}}
 	for _, f := range m.Header[1:] {
 		r.Header.Set(string(f.Name), string(f.Value))
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-
 	"strconv"
 	"strings"
 	"sync"
@@ -429,8 +428,10 @@ func TestChecksumsOfUploads(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				list.Parts = append(list.Parts, types.CompletedPart{ETag: out.ETag, PartNumber: aws.Int32(int32(i + 1)),
-					ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C, ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256})
+				list.Parts = append(list.Parts, types.CompletedPart{
+					ETag: out.ETag, PartNumber: aws.Int32(int32(i + 1)),
+					ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C, ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256,
+				})
 			}
 			done, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &name, UploadId: created.UploadId, MultipartUpload: &list})
 			if err != nil {

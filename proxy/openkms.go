@@ -16,8 +16,10 @@ import (
 
 // openKMS returns the client of the key service, embedded or not: both are spoken to over the wire.
 func (p *parts) openKMS(ctx context.Context, c *config.Config) (*awskms.Client, string, error) {
-	o := awskms.Options{Region: or(c.KMS.Region, c.Region), Endpoint: c.KMS.Endpoint, AccessKey: c.KMS.AccessKey, SecretKey: c.KMS.SecretKey,
-		CAFile: c.KMS.CA, Timeout: c.KMS.Timeout}
+	o := awskms.Options{
+		Region: or(c.KMS.Region, c.Region), Endpoint: c.KMS.Endpoint, AccessKey: c.KMS.AccessKey, SecretKey: c.KMS.SecretKey,
+		CAFile: c.KMS.CA, Timeout: c.KMS.Timeout,
+	}
 	serviceKey := c.KMS.ServiceKey
 	if c.KMS.Kind == "embedded" {
 		service, err := p.startKMS(ctx, c)
@@ -39,8 +41,10 @@ func (p *parts) openKMS(ctx context.Context, c *config.Config) (*awskms.Client, 
 
 // startKMS serves the embedded key service on a loopback port.
 func (p *parts) startKMS(ctx context.Context, c *config.Config) (*localkms.Service, error) {
-	service, err := localkms.New(localkms.Options{Dir: p.data.join("kms"), Region: c.Region, Account: c.Account,
-		Credentials: func(id string) (string, bool) { return p.data.SecretKey, id == p.data.AccessKey }})
+	service, err := localkms.New(localkms.Options{
+		Dir: p.data.join("kms"), Region: c.Region, Account: c.Account,
+		Credentials: func(id string) (string, bool) { return p.data.SecretKey, id == p.data.AccessKey },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded key service: %w", err)
 	}
@@ -77,7 +81,8 @@ func (p *parts) makeKeys(ctx context.Context, service *localkms.Service) (err er
 
 func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 	b := c.KMS.BucketKey
-	return keyring.Options{SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
+	return keyring.Options{
+		SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
 		Observer: keyring.Observer{Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved, Call: func(call string, err error, _ time.Duration) {
 			outcome := "ok"
 			var coded interface{ ErrorCode() string }
@@ -88,5 +93,6 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 				outcome = "unreachable"
 			}
 			m.KMS(call, outcome)
-		}}}
+		}},
+	}
 }

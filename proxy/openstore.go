@@ -17,8 +17,10 @@ import (
 
 // openStore returns the client of the store and starts the embedded one.
 func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client, error) {
-	o := store.Options{Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
-		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store}
+	o := store.Options{
+		Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
+		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store,
+	}
 	switch {
 	case c.Store.Kind == "embedded":
 		dir := p.data.join("store")

@@ -166,8 +166,10 @@ func (p *program) httpClient(t testing.TB) *http.Client {
 		}
 		pool.AppendCertsFromPEM(text)
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64, DisableCompression: true,
-		ExpectContinueTimeout: 10 * time.Second}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64, DisableCompression: true,
+		ExpectContinueTimeout: 10 * time.Second,
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }

@@ -40,8 +40,10 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 		}
 		encryption.Store(t)
 	}
-	server := gateway.NewServer(p.gateway, gateway.ServerOptions{Connections: c.Limits.Connections,
-		Timeouts: gateway.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout}})
+	server := gateway.NewServer(p.gateway, gateway.ServerOptions{
+		Connections: c.Limits.Connections,
+		Timeouts:    gateway.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout},
+	})
 	admin := newAdmin(c, p)
 	served := make(chan error, 3)
 	listeners := map[string]net.Listener{}

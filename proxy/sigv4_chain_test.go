@@ -60,8 +60,10 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 			for _, n := range []int{0, 1, 65536, 262144, 262145, 1 << 20} {
 				key := "dir/object-" + strconv.Itoa(n)
 				body := append(bytes.Clone(marker), randomBytes(n)...)[:n]
-				if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{"a": strings.Repeat("b", 400)},
-					ContentEncoding: aws.String("gzip")}); err != nil {
+				if _, err := client.PutObject(ctx, &s3.PutObjectInput{
+					Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{"a": strings.Repeat("b", 400)},
+					ContentEncoding: aws.String("gzip"),
+				}); err != nil {
 					t.Fatalf("PUT of %d bytes: %v", n, err)
 				}
 				got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})

@@ -226,8 +226,10 @@ func signaturesOfMC(t *testing.T, s *signatures) {
 			s.add("mc", how, "", err)
 			continue
 		}
-		s.runTool(t, tool{client: "mc", how: how, path: path, object: "sealfront/" + s.general + "/dir/mc-" + how,
-			put: arguments("cp", "FROM", "OBJECT"), get: arguments("cp", "OBJECT", "TO"), remove: arguments("rm", "OBJECT")})
+		s.runTool(t, tool{
+			client: "mc", how: how, path: path, object: "sealfront/" + s.general + "/dir/mc-" + how,
+			put: arguments("cp", "FROM", "OBJECT"), get: arguments("cp", "OBJECT", "TO"), remove: arguments("rm", "OBJECT"),
+		})
 	}
 }
 
@@ -243,12 +245,16 @@ func signaturesOfS3cmd(t *testing.T, s *signatures) {
 		}
 		_, host, _ = strings.Cut(host, "://")
 		arguments := func(args ...string) []string {
-			list := append([]string{"--config=" + os.DevNull, "--host=" + host, "--host-bucket=" + host, "--region=us-west-2", "--quiet", "--force",
-				"--access_key=" + s.p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + s.p.env["AWS_SECRET_ACCESS_KEY"]}, more...)
+			list := append([]string{
+				"--config=" + os.DevNull, "--host=" + host, "--host-bucket=" + host, "--region=us-west-2", "--quiet", "--force",
+				"--access_key=" + s.p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + s.p.env["AWS_SECRET_ACCESS_KEY"],
+			}, more...)
 			return append(list, args...)
 		}
-		s.runTool(t, tool{client: "s3cmd", how: how, path: path, object: "s3://" + s.general + "/dir/s3cmd-" + how,
-			put: arguments("put", "FROM", "OBJECT"), get: arguments("get", "OBJECT", "TO"), remove: arguments("del", "OBJECT")})
+		s.runTool(t, tool{
+			client: "s3cmd", how: how, path: path, object: "s3://" + s.general + "/dir/s3cmd-" + how,
+			put: arguments("put", "FROM", "OBJECT"), get: arguments("get", "OBJECT", "TO"), remove: arguments("del", "OBJECT"),
+		})
 	}
 }
 
@@ -261,8 +267,10 @@ func signaturesOfRclone(t *testing.T, s *signatures) {
 			"RCLONE_CONFIG_SF_SECRET_ACCESS_KEY=" + s.p.env["AWS_SECRET_ACCESS_KEY"], "RCLONE_CA_CERT=" + s.p.env["AWS_CA_BUNDLE"],
 			"RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1",
 		}
-		s.runTool(t, tool{client: "rclone", how: how, path: path, env: env, object: "sf:" + s.general + "/dir/rclone-" + how,
-			put: []string{"copyto", "FROM", "OBJECT"}, get: []string{"copyto", "OBJECT", "TO"}, remove: []string{"deletefile", "OBJECT"}})
+		s.runTool(t, tool{
+			client: "rclone", how: how, path: path, env: env, object: "sf:" + s.general + "/dir/rclone-" + how,
+			put: []string{"copyto", "FROM", "OBJECT"}, get: []string{"copyto", "OBJECT", "TO"}, remove: []string{"deletefile", "OBJECT"},
+		})
 	}
 }
 

@@ -55,8 +55,10 @@ func signaturesOfGoSDK(t *testing.T, s *signatures) {
 		if way.stream {
 			source = io.MultiReader(source)
 		}
-		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &way.bucket, Key: &key, Body: source, ContentLength: aws.Int64(int64(len(body))), ChecksumAlgorithm: way.algorithm,
-			ContentEncoding: aws.String("identity")})
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &way.bucket, Key: &key, Body: source, ContentLength: aws.Int64(int64(len(body))), ChecksumAlgorithm: way.algorithm,
+			ContentEncoding: aws.String("identity"),
+		})
 		sent := transport.sent()
 		if err == nil {
 			err = s.getByGoSDK(ctx, c, way.bucket, key, body)

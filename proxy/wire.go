@@ -188,8 +188,10 @@ func identities(c *config.Config, d *dataDir) (*gateway.Identities, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, &gateway.Identity{Name: name, AccessKeyID: accessKey, SecretAccessKey: secretKey,
-			ARN: "arn:aws:iam::" + c.Account + ":user/" + name, Policy: compiled})
+		list = append(list, &gateway.Identity{
+			Name: name, AccessKeyID: accessKey, SecretAccessKey: secretKey,
+			ARN: "arn:aws:iam::" + c.Account + ":user/" + name, Policy: compiled,
+		})
 		return nil
 	}
 	for i := range c.Identities {

@@ -92,8 +92,10 @@ func benchmarkSDK(b *testing.B, m *sigv4.Message, payloadHash, service string) {
 
 func httpRequest(m *sigv4.Message) *http.Request {
 	path, _ := url.PathUnescape(string(m.Path))
-	req := &http.Request{Method: string(m.Method), Header: http.Header{},
-		URL: &url.URL{Scheme: "https", Path: path, RawPath: string(m.Path), RawQuery: string(m.Query)}}
+	req := &http.Request{
+		Method: string(m.Method), Header: http.Header{},
+		URL: &url.URL{Scheme: "https", Path: path, RawPath: string(m.Path), RawQuery: string(m.Query)},
+	}
 	for _, f := range m.Header {
 		if strings.EqualFold(string(f.Name), "host") {
 			req.Host, req.URL.Host = string(f.Value), string(f.Value)

@@ -123,14 +123,18 @@ func TestChunkFraming(t *testing.T) {
 		{name: "spaces around the equals sign and after the value", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
 			return strings.Replace(strings.Replace(body, "=", " = ", 1), "\r\nhello", " \r\nhello", 1)
 		}},
-		{name: "another extension before chunk-signature", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5;extra=param;"),
-			code: "SignatureDoesNotMatch"},
+		{
+			name: "another extension before chunk-signature", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5;extra=param;"),
+			code: "SignatureDoesNotMatch",
+		},
 		{name: "another extension after it", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", ";extra=param\r\nhello"), code: "IncompleteBody"},
 		{name: "chunk-signature missing", mode: signedChunks, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n\r\n"), code: "IncompleteBody", message: terminated},
 		{name: "chunk-signature blank", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=\r\nhello\r\n0;chunk-signature=\r\n\r\n"), code: "IncompleteBody"},
 		{name: "only another extension", mode: signedChunks, chunks: []string{"hello"}, change: is("5;a=b\r\nhello\r\n0;a=b\r\n\r\n"), code: "IncompleteBody"},
-		{name: "chunk-signature invalid", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=invalid\r\nhello\r\n0;chunk-signature=invalid\r\n\r\n"),
-			code: "SignatureDoesNotMatch", elements: map[string]string{"SignatureProvided": "invalid"}},
+		{
+			name: "chunk-signature invalid", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=invalid\r\nhello\r\n0;chunk-signature=invalid\r\n\r\n"),
+			code: "SignatureDoesNotMatch", elements: map[string]string{"SignatureProvided": "invalid"},
+		},
 		{name: "chunk-signature too long", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", "0\r\nhello"), code: "SignatureDoesNotMatch"},
 		{name: "data changed", mode: signedChunks, chunks: []string{"hello"}, change: replace("hello", "hellO"), code: "SignatureDoesNotMatch"},
 		{name: "two chunks swapped", mode: signedChunks, chunks: []string{repeat[:8192], strings.Repeat("y", 8192)}, change: func(body string) string {
@@ -145,11 +149,15 @@ func TestChunkFraming(t *testing.T) {
 			i := strings.LastIndex(body, "=")
 			return body[:i+1] + strings.Repeat("0", 64) + "\r\n\r\n"
 		}, code: "SignatureDoesNotMatch"},
-		{name: "chunks except the last below 8192 bytes", mode: signedChunks, chunks: []string{repeat[:1024], repeat[:4096], repeat[:3072]}, code: "InvalidChunkSizeError",
+		{
+			name: "chunks except the last below 8192 bytes", mode: signedChunks, chunks: []string{repeat[:1024], repeat[:4096], repeat[:3072]}, code: "InvalidChunkSizeError",
 			message:  "Only the last chunk is allowed to have a size less than 8192 bytes",
-			elements: map[string]string{"Chunk": "2", "BadChunkSize": "1024"}},
-		{name: "a later chunk of 8191 bytes", mode: signedChunks, chunks: []string{repeat, repeat[:8191], repeat}, code: "InvalidChunkSizeError",
-			elements: map[string]string{"Chunk": "3", "BadChunkSize": "8191"}},
+			elements: map[string]string{"Chunk": "2", "BadChunkSize": "1024"},
+		},
+		{
+			name: "a later chunk of 8191 bytes", mode: signedChunks, chunks: []string{repeat, repeat[:8191], repeat}, code: "InvalidChunkSizeError",
+			elements: map[string]string{"Chunk": "3", "BadChunkSize": "8191"},
+		},
 
 		{name: "not framed at all", mode: unsigned, chunks: []string{"hello"}, change: is("hello"), code: "IncompleteBody", message: terminated},
 		{name: "nothing at all", mode: unsigned, chunks: []string{"hello"}, change: is(""), code: "IncompleteBody", message: terminated},
@@ -164,10 +172,14 @@ func TestChunkFraming(t *testing.T) {
 		{name: "cut in a chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhel"), code: "IncompleteBody", message: terminated},
 		{name: "cut in a size line", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-sig"), code: "IncompleteBody", message: terminated},
 		{name: "a size line without end", mode: unsigned, chunks: []string{"hello"}, change: is(strings.Repeat("0", 5000)), code: "IncompleteBody", message: terminated},
-		{name: "zero chunk too early", mode: unsigned, chunks: []string{"hell", "", "o"}, code: "IncompleteBody", message: wrongNumber,
-			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "4"}},
-		{name: "more bytes than announced", mode: unsigned, chunks: []string{"hello"}, change: is("a\r\nhellohello\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
-			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "10"}},
+		{
+			name: "zero chunk too early", mode: unsigned, chunks: []string{"hell", "", "o"}, code: "IncompleteBody", message: wrongNumber,
+			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "4"},
+		},
+		{
+			name: "more bytes than announced", mode: unsigned, chunks: []string{"hello"}, change: is("a\r\nhellohello\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
+			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "10"},
+		},
 		{name: "one byte more than announced, in a chunk of its own", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber},
 		{name: "the last empty line may be missing", mode: unsigned, chunks: []string{"hello"}, change: drop(2)},
 		{name: "half the last empty line", mode: unsigned, chunks: []string{"hello"}, change: drop(1), code: "IncompleteBody"},
@@ -189,8 +201,10 @@ func TestChunkFraming(t *testing.T) {
 		{name: "a trailer where the mode has none", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string { return body[:len(body)-2] + crc + "\r\n\r\n" }, code: "MalformedTrailerError"},
 		{name: "the same trailer twice, the last one counts", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:AAAAAA==\r\n" + crc, chunks: []string{"hello"}},
 		{name: "name in upper case and a space before the value", mode: unsigned, announce: announce, trailer: "X-Amz-Checksum-CRC32: " + crcOfHello, chunks: []string{"hello"}},
-		{name: "value not base64", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:not-base", chunks: []string{"hello"}, code: "InvalidRequest",
-			message: "Value for x-amz-checksum-crc32 trailing header is invalid."},
+		{
+			name: "value not base64", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:not-base", chunks: []string{"hello"}, code: "InvalidRequest",
+			message: "Value for x-amz-checksum-crc32 trailing header is invalid.",
+		},
 		{name: "value too short", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCm", chunks: []string{"hello"}, code: "InvalidRequest"},
 		{name: "value whose last bits aren't zero", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCmhh==", chunks: []string{"hello"}, code: "InvalidRequest"},
 		{name: "trailer line without CR", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc + "\n"), code: "IncompleteBody", message: terminated},

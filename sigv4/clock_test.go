@@ -23,7 +23,8 @@ func TestClockOfHeaderSignedRequests(t *testing.T) {
 		{name: "900 seconds late", request: shifted(-900 * time.Second)},
 		{name: "900 seconds early", request: shifted(900 * time.Second)},
 		{name: "901 seconds late", request: shifted(-901 * time.Second), code: "RequestTimeTooSkewed", message: skewed, elements: map[string]string{
-			"RequestTime": "20261123T064459Z", "ServerTime": "2026-11-23T07:00:00Z", "MaxAllowedSkewMilliseconds": "900000"}},
+			"RequestTime": "20261123T064459Z", "ServerTime": "2026-11-23T07:00:00Z", "MaxAllowedSkewMilliseconds": "900000",
+		}},
 		{name: "901 seconds early", request: shifted(901 * time.Second), code: "RequestTimeTooSkewed", message: skewed},
 		{name: "skew comes before the scope", request: replaced(t, shifted(-time.Hour), "us-west-2", "eu-west-1"), code: "RequestTimeTooSkewed"},
 		{name: "skew comes before the signature", request: replaced(t, shifted(-time.Hour), "Signature=", "Signature=0"), code: "RequestTimeTooSkewed"},

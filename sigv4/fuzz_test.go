@@ -20,8 +20,10 @@ func FuzzParseAuthorization(f *testing.F) {
 			f.Add([]byte(attributes))
 		}
 	}
-	for _, s := range []string{"", ",", ",,", "Credential=,SignedHeaders=,Signature=", "Credential=a/b/c/d/e/f, SignedHeaders=;;, Signature==",
-		"Credential=a/20260101/r/s/aws4_request,SignedHeaders=host,Signature=x,"} {
+	for _, s := range []string{
+		"", ",", ",,", "Credential=,SignedHeaders=,Signature=", "Credential=a/b/c/d/e/f, SignedHeaders=;;, Signature==",
+		"Credential=a/20260101/r/s/aws4_request,SignedHeaders=host,Signature=x,",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, s []byte) {

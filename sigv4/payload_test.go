@@ -41,8 +41,10 @@ func TestContentSHA256(t *testing.T) {
 		{name: "after the scope", request: replaced(t, signed(t, "GET", "/key", "x-amz-content-sha256: invalid"), "us-west-2", "eu-west-1"), code: "AuthorizationHeaderMalformed"},
 	}
 	for _, value := range []string{"invalid", "INVALID", "unsigned-payload", "STREAMING-AWS4-HMAC-SHA256-EVENTS", emptyHash[1:], emptyHash + "0", "g" + emptyHash[1:]} {
-		rows = append(rows, row{name: value + " is none", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+value), code: "InvalidArgument", message: invalid,
-			elements: map[string]string{"ArgumentName": "x-amz-content-sha256", "ArgumentValue": value}})
+		rows = append(rows, row{
+			name: value + " is none", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+value), code: "InvalidArgument", message: invalid,
+			elements: map[string]string{"ArgumentName": "x-amz-content-sha256", "ArgumentValue": value},
+		})
 	}
 	testRows(t, rows)
 }
@@ -67,8 +69,10 @@ func TestTokens(t *testing.T) {
 		{name: "session token in a signed header", request: signed(t, "GET", "/key", "x-amz-s3session-token: t")},
 		{name: "STS token in a signed header", request: signed(t, "GET", "/key", "x-amz-security-token: t")},
 		{name: "session token in header and query, the same", request: signed(t, "GET", "/key?X-Amz-S3session-Token=t", "x-amz-s3session-token: t")},
-		{name: "session token in header and query, different", request: signed(t, "GET", "/key?X-Amz-S3session-Token=u", "x-amz-s3session-token: t"), code: "InvalidRequest",
-			message: "Conflicting values provided in HTTP headers and query parameters."},
+		{
+			name: "session token in header and query, different", request: signed(t, "GET", "/key?X-Amz-S3session-Token=u", "x-amz-s3session-token: t"), code: "InvalidRequest",
+			message: "Conflicting values provided in HTTP headers and query parameters.",
+		},
 		{name: "STS token in header and query, different", request: signed(t, "GET", "/key?X-Amz-Security-Token=u", "x-amz-security-token: t"), code: "InvalidRequest"},
 		{name: "session token twice in the header", request: signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-s3session-token: t"), code: "InvalidRequest"},
 		{name: "both tokens", request: signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-security-token: u"), code: "InvalidRequest"},

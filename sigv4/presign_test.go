@@ -25,12 +25,18 @@ func TestPresignedURLs(t *testing.T) {
 	rows := []row{
 		{name: "good", request: presigned(t, now, time.Hour, "/key?x-id=GetObject")},
 		{name: "another algorithm", request: with("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), code: bad, message: `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`},
-		{name: "credential encoded twice", request: with("%2Fus-west-2%2F", "%252Fus-west-2%252F"), code: bad,
-			message: `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`},
-		{name: "date not in ISO basic", request: with("X-Amz-Date=20261123T070000Z", "X-Amz-Date=2026-11-23"), code: bad,
-			message: `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`},
-		{name: "expires above a week", request: with("X-Amz-Expires=3600", "X-Amz-Expires=604801"), code: bad,
-			message: "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"},
+		{
+			name: "credential encoded twice", request: with("%2Fus-west-2%2F", "%252Fus-west-2%252F"), code: bad,
+			message: `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`,
+		},
+		{
+			name: "date not in ISO basic", request: with("X-Amz-Date=20261123T070000Z", "X-Amz-Date=2026-11-23"), code: bad,
+			message: `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`,
+		},
+		{
+			name: "expires above a week", request: with("X-Amz-Expires=3600", "X-Amz-Expires=604801"), code: bad,
+			message: "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+		},
 		{name: "expires far above a week", request: with("X-Amz-Expires=3600", "X-Amz-Expires=99999999999999999999999"), code: bad, message: "less than a week"},
 		{name: "expires a week", request: presigned(t, now.Add(-week), week, "/key")},
 		{name: "expires with leading zeros", request: with("X-Amz-Expires=3600", "X-Amz-Expires=0000003600"), code: "SignatureDoesNotMatch"},
@@ -40,10 +46,14 @@ func TestPresignedURLs(t *testing.T) {
 		{name: "expires 0 is expired at once", request: presigned(t, now, 0, "/key"), code: "AccessDenied", message: "Request has expired"},
 		{name: "signed headers with a colon", request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%3A"), code: bad},
 		{name: "signed headers with a line feed", request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%0A"), code: bad},
-		{name: "wrong region", request: with("us-west-2", "eu-west-1"), code: bad,
-			message: "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting 'us-west-2'"},
-		{name: "wrong service", request: with("%2Fs3%2F", "%2Fec2%2F"), code: bad,
-			message: `Error parsing the X-Amz-Credential parameter; incorrect service "ec2". This endpoint belongs to "s3".`},
+		{
+			name: "wrong region", request: with("us-west-2", "eu-west-1"), code: bad,
+			message: "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting 'us-west-2'",
+		},
+		{
+			name: "wrong service", request: with("%2Fs3%2F", "%2Fec2%2F"), code: bad,
+			message: `Error parsing the X-Amz-Credential parameter; incorrect service "ec2". This endpoint belongs to "s3".`,
+		},
 		{name: "wrong terminal", request: with("aws4_request", "aws4"), code: bad, message: `incorrect terminal "aws4". This endpoint uses "aws4_request".`},
 		{name: "wrong date format", request: with("%2F20261123%2F", "%2F2026%2F"), code: bad, message: `incorrect date format "2026"`},
 		{name: "another credential date", request: with("%2F20261123%2F", "%2F20261122%2F"), code: bad, message: "Invalid credential date"},
@@ -111,7 +121,8 @@ func TestPresignedClock(t *testing.T) {
 	early := sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2"}, Now: at(now.Add(-time.Hour))})
 	_, err = verify(early, presigned(t, now, time.Hour, "/key"), exampleSecret, "s3")
 	checkError(t, err, "AccessDenied", "Request is not yet valid", map[string]string{
-		"X-Amz-Date": "20261123T070000Z", "Expires": "2026-11-23T08:00:00Z", "ServerTime": "2026-11-23T06:00:00Z"})
+		"X-Amz-Date": "20261123T070000Z", "Expires": "2026-11-23T08:00:00Z", "ServerTime": "2026-11-23T06:00:00Z",
+	})
 }
 
 func TestPresignedPayload(t *testing.T) {

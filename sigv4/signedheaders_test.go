@@ -42,8 +42,10 @@ func TestHeadersThatMustBeSigned(t *testing.T) {
 		{name: "if-range when range isn't signed", request: added(added(signed(t, "GET", "/key"), "Range", "bytes=0-9"), "If-Range", `"x"`)},
 		{name: "content-type and user-agent needn't be", request: added(added(signed(t, "PUT", "/key"), "Content-Type", "text/plain"), "User-Agent", "x")},
 		{name: "x-amzn-trace-id needn't be", request: added(signed(t, "GET", "/key"), "X-Amzn-Trace-Id", "Root=1")},
-		{name: "wrong signature and unsigned header: the signature is told", request: replaced(t, added(signed(t, "GET", "/key"), "x-amz-acl", "private"), "Signature=", "Signature=0"),
-			code: "SignatureDoesNotMatch"},
+		{
+			name: "wrong signature and unsigned header: the signature is told", request: replaced(t, added(signed(t, "GET", "/key"), "x-amz-acl", "private"), "Signature=", "Signature=0"),
+			code: "SignatureDoesNotMatch",
+		},
 	})
 }
 
@@ -79,8 +81,10 @@ func TestMismatchShowsWhatWasSigned(t *testing.T) {
 
 	quiet := sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2"}, Now: at(now)})
 	_, err = verify(quiet, m, exampleSecret, "s3")
-	checkError(t, err, "SignatureDoesNotMatch", "", map[string]string{"AWSAccessKeyId": exampleKey, "StringToSign": "", "StringToSignBytes": "",
-		"CanonicalRequest": "", "CanonicalRequestBytes": ""})
+	checkError(t, err, "SignatureDoesNotMatch", "", map[string]string{
+		"AWSAccessKeyId": exampleKey, "StringToSign": "", "StringToSignBytes": "",
+		"CanonicalRequest": "", "CanonicalRequestBytes": "",
+	})
 }
 
 func TestAChangedSecretDoesNotVerifyUnderTheOldKey(t *testing.T) {

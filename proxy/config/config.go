@@ -205,10 +205,14 @@ func Default() *Config {
 		Region:  "us-west-2",
 		Account: "123456789012",
 		Store:   Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", Memory: Memory{MaxBytes: 1 << 30}},
-		KMS: KMS{Kind: "aws", Timeout: 30 * time.Second,
-			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096}},
-		Limits: Limits{ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
-			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384}},
+		KMS: KMS{
+			Kind: "aws", Timeout: 30 * time.Second,
+			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096},
+		},
+		Limits: Limits{
+			ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
+			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384},
+		},
 		Checksums: Checksums{OnGet: "always"},
 		Auth:      Auth{AcceptS3Scope: &yes},
 		Compat:    Compat{ListObjectsV1: &listV1},

@@ -155,8 +155,10 @@ func (c *Config) resolve(dir string, faults *Faults) {
 		faults.add("file", "%v", err)
 		return
 	}
-	for _, p := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile,
-		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile} {
+	for _, p := range []*string{
+		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile,
+		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile,
+	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}

@@ -52,8 +52,10 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 		return err
 	}
 	x.issued = issued
-	x.session = &policy.Session{Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
-		Encryption: policy.Encryption{SSE: policy.SSES3}}
+	x.session = &policy.Session{
+		Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
+		Encryption: policy.Encryption{SSE: policy.SSES3},
+	}
 	if issued.ReadOnly {
 		x.session.Mode = policy.ReadOnly
 	}

@@ -201,8 +201,10 @@ func (c *completion) checksumAnswer() string {
 // finish removes the records and answers. What can't be removed now is left to the janitor: the object is there.
 func (c *completion) finish(etag string) error {
 	if c.trailer.Length > 0 {
-		c.x.g.layouts.put(c.x.layoutName(), &knownLayout{etag: etag, objectID: c.u.envelope.ObjectID, total: crypto.StoredLength(c.trailer.Length),
-			layout: c.trailer.Layout(), checksum: c.trailer.Checksum})
+		c.x.g.layouts.put(c.x.layoutName(), &knownLayout{
+			etag: etag, objectID: c.u.envelope.ObjectID, total: crypto.StoredLength(c.trailer.Length),
+			layout: c.trailer.Layout(), checksum: c.trailer.Checksum,
+		})
 	}
 	checksum := ""
 	if c.trailer.Checksum != nil {
@@ -231,8 +233,10 @@ func (c *completion) answer(etag, checksum string) error {
 		ChecksumType          string `xml:",omitempty"`
 	}{Xmlns: s3Namespace, Location: "/" + x.bucket + "/" + x.key, Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
 	if checksum != "" {
-		*map[crypto.Algorithm]*string{crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,
-			crypto.SHA1: &out.ChecksumSHA1, crypto.SHA256: &out.ChecksumSHA256}[c.u.kind().algorithm] = checksum
+		*map[crypto.Algorithm]*string{
+			crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,
+			crypto.SHA1: &out.ChecksumSHA1, crypto.SHA256: &out.ChecksumSHA256,
+		}[c.u.kind().algorithm] = checksum
 		out.ChecksumType = checksumType(c.u.Type)
 	}
 	if x.facts.Kind == policy.Directory {

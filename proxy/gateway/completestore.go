@@ -84,8 +84,10 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 		body.stash = a
 		length += a.Length
 	}
-	r := &store.Request{Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
-		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.u.ID), Length: length, Body: body}
+	r := &store.Request{
+		Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.u.ID), Length: length, Body: body,
+	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return "", err
@@ -137,8 +139,10 @@ func (c *completion) completeStore(tail string) error {
 	}
 	part(c.tailNumber(), tail)
 	b.WriteString("</CompleteMultipartUpload>")
-	r := &store.Request{Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
-		Query: store.AppendQuery("", "uploadId", c.u.ID), Bytes: []byte(b.String())}
+	r := &store.Request{
+		Operation: "CompleteMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key,
+		Query: store.AppendQuery("", "uploadId", c.u.ID), Bytes: []byte(b.String()),
+	}
 	r.Set("Content-Type", "application/xml")
 	x.setWriteConditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -149,19 +153,35 @@ func (c *completion) completeStore(tail string) error {
 	if f := a.Fault(r.Operation); f != nil {
 		return c.storeFault(f)
 	}
+	f, err := faultInside(a, r.Operation)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case f != nil:
+		return c.storeFault(f)
+	}
+	return nil
+}
+
+// faultInside reads a 200 that may carry an error document, as those to Complete and copies do.
+func faultInside(a *store.Answer, operation string) (*store.Fault, error) {
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return unavailable(err)
+		return nil, err
 	}
 	var failed struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 	}
-	if xml.Unmarshal(body, &failed) == nil {
-		return c.storeFault(&store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message})
+	if xml.Unmarshal(body, &failed) != nil {
+		return nil, nil
 	}
-	return nil
+	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
+	if f.Code == "PreconditionFailed" {
+		f.Status = http.StatusPreconditionFailed
+	}
+	return f, nil
 }
 
 // storeFault translates the store's refusal of the last part or of Complete.

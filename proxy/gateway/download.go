@@ -140,9 +140,11 @@ func getOnce(x *exchange) error {
 	if o.length == 0 {
 		return nil
 	}
-	if a, err = x.cover(a, o, first, last); err != nil {
+	covering, err := x.cover(a, o, first, last)
+	if err != nil {
 		return err
 	}
+	a = covering
 	d, err := x.newDownload(a, o, first, last)
 	if err != nil {
 		return err
@@ -158,40 +160,21 @@ func getOnce(x *exchange) error {
 }
 
 // cover returns an answer that holds the segments of a range: the one there is, or, when an object's parts are not
-// multiples of a segment and the first guess was wrong, another one for the same version of the object.
+// multiples of a segment and the first guess was wrong, another one for the same version of the object. The first is
+// closed then, and on an error it is not.
 func (x *exchange) cover(a *store.Answer, o *opened, first, last int64) (*store.Answer, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
-		return a, err
+		return nil, err
 	}
 	if (crypto.Span{First: o.first, Last: o.last}).Covers(span) {
 		return a, nil
 	}
-	a.Close()
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
-	r.Set("Range", spanRange(span))
-	r.Set("If-Match", o.etag)
-	again, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return a, err
+	again, err := x.readSpan(o, first, last)
+	if err == nil {
+		a.Close()
 	}
-	if f := again.Fault(r.Operation); f != nil {
-		again.Close()
-		if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
-			return a, errReplaced
-		}
-		return a, storeError(f, x.bucket, x.key)
-	}
-	s, err := x.readSealed(again)
-	if err == nil && (s.envelope.ObjectID != o.envelope.ObjectID || s.total != o.total) {
-		err = errReplaced
-	}
-	if err != nil {
-		again.Close()
-		return a, err
-	}
-	o.first, o.last = s.first, s.last
-	return again, nil
+	return again, err
 }
 
 func spanRange(s crypto.Span) string {

@@ -81,7 +81,8 @@ func serveAt(t *testing.T, now func() time.Time) func() (net.Conn, error) {
 func head(t *testing.T, dial func() (net.Conn, error), c *sigv4.Credentials, signed time.Time) (status int, code string) {
 	t.Helper()
 	m := &sigv4.Message{Method: []byte("GET"), Path: []byte("/" + expiryBucket), Query: []byte("encryption="), Header: []sigv4.Field{
-		{Name: []byte("Host"), Value: []byte("127.0.0.1")}, {Name: []byte("X-Amz-Date"), Value: sigv4.AppendTimestamp(nil, signed)},
+		{Name: []byte("Host"), Value: []byte("127.0.0.1")},
+		{Name: []byte("X-Amz-Date"), Value: sigv4.AppendTimestamp(nil, signed)},
 		{Name: []byte("X-Amz-Content-Sha256"), Value: []byte(sigv4.UnsignedPayload)},
 	}}
 	if c.SessionToken != "" {

@@ -171,8 +171,10 @@ func (x *exchange) listed(page *storePage, encoding string, owner *listedOwner) 
 		if plain, ok := crypto.PlainLength(c.Size); ok {
 			size = plain
 		}
-		objects = append(objects, listedObject{Key: encodeName(name, encoding), LastModified: c.LastModified,
-			ETag: clientETag([]byte(c.ETag)), Size: size, Owner: owner, StorageClass: class})
+		objects = append(objects, listedObject{
+			Key: encodeName(name, encoding), LastModified: c.LastModified,
+			ETag: clientETag([]byte(c.ETag)), Size: size, Owner: owner, StorageClass: class,
+		})
 	}
 	for _, p := range page.CommonPrefixes {
 		name, err := decodeName(p.Prefix, page.EncodingType)

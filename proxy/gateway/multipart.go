@@ -57,8 +57,10 @@ func createMultipartUpload(x *exchange) error {
 	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
-	u := state.Upload{Bucket: x.bucket, Incarnation: x.record.Incarnation, Key: x.key, ID: created.UploadId, Initiated: x.start.UTC().Truncate(time.Millisecond),
-		Envelope: envelope.Append(nil), Type: sumType}
+	u := state.Upload{
+		Bucket: x.bucket, Incarnation: x.record.Incarnation, Key: x.key, ID: created.UploadId, Initiated: x.start.UTC().Truncate(time.Millisecond),
+		Envelope: envelope.Append(nil), Type: sumType,
+	}
 	h := &x.ctx.Response.Header
 	if kind != nil {
 		u.Algorithm = kind.algorithm
@@ -247,7 +249,8 @@ func uploadPart(x *exchange) error {
 func (x *exchange) storePart(u *upload, number int, body source, key *crypto.DataKey) (*crypto.PartRecord, error) {
 	record := &crypto.PartRecord{Number: number, Stashed: number == lastPart || body.size() < crypto.MinPartSize}
 	record.Length, record.Salt = body.size(), crypto.NewSalt()
-	r := &store.Request{Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
+	r := &store.Request{
+		Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
 		Query:  store.AppendQuery("partNumber="+strconv.Itoa(number), "uploadId", u.ID),
 		Length: crypto.SealedLength(record.Length),
 		Body: &sealing{body: body, sealer: key.NewSealer(&record.Salt), finished: func(c *crypto.Checksum) {

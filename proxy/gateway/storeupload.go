@@ -141,20 +141,11 @@ func (u *storeUpload) send(r *store.Request) error {
 	if f := a.Fault(r.Operation); f != nil {
 		return storeError(f, u.x.bucket, u.x.key)
 	}
-	body, err := a.Bytes(maxDocument)
-	if err != nil {
+	f, err := faultInside(a, r.Operation)
+	switch {
+	case err != nil:
 		return unavailable(err)
-	}
-	var failed struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
-		Message string
-	}
-	if xml.Unmarshal(body, &failed) == nil {
-		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
-		if f.Code == "PreconditionFailed" {
-			f.Status = http.StatusPreconditionFailed
-		}
+	case f != nil:
 		return storeError(f, u.x.bucket, u.x.key)
 	}
 	return nil

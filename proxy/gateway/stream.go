@@ -40,8 +40,10 @@ func (x *exchange) newDownload(a *store.Answer, o *opened, first, last int64) (*
 	if skipped := span.First - o.first; skipped > 0 && a.Status == http.StatusOK {
 		return nil, internal(errors.New("the store ignored the range"))
 	}
-	return &download{x: x, answer: a, secrets: o.secrets, opener: o.secrets.DataKey.OpenSpan(o.layout, first, last),
-		slab: crypto.GetSlab(), skip: span.First - o.first}, nil
+	return &download{
+		x: x, answer: a, secrets: o.secrets, opener: o.secrets.DataKey.OpenSpan(o.layout, first, last),
+		slab: crypto.GetSlab(), skip: span.First - o.first,
+	}, nil
 }
 
 // next opens the next segment into rest; io.EOF after the last.

@@ -78,8 +78,10 @@ func listParts(x *exchange) error {
 		ChecksumAlgorithm     string `xml:",omitempty"`
 		ChecksumType          string `xml:",omitempty"`
 		Part                  []listedPart
-	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
-		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit}
+	}{
+		Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
+	}
 	if u.Algorithm != 0 {
 		out.ChecksumAlgorithm, out.ChecksumType = u.kind().name, checksumType(u.Type)
 	}
@@ -99,8 +101,10 @@ func (e *listedPart) setChecksum(c *crypto.Checksum) {
 	if c == nil {
 		return
 	}
-	*map[crypto.Algorithm]*string{crypto.CRC32: &e.ChecksumCRC32, crypto.CRC32C: &e.ChecksumCRC32C, crypto.CRC64NVME: &e.ChecksumCRC64NVME,
-		crypto.SHA1: &e.ChecksumSHA1, crypto.SHA256: &e.ChecksumSHA256}[c.Algorithm] = checksumText(c)
+	*map[crypto.Algorithm]*string{
+		crypto.CRC32: &e.ChecksumCRC32, crypto.CRC32C: &e.ChecksumCRC32C, crypto.CRC64NVME: &e.ChecksumCRC64NVME,
+		crypto.SHA1: &e.ChecksumSHA1, crypto.SHA256: &e.ChecksumSHA256,
+	}[c.Algorithm] = checksumText(c)
 }
 
 type listedUpload struct {
@@ -154,8 +158,10 @@ func listMultipartUploads(x *exchange) error {
 		IsTruncated        bool
 		Upload             []listedUpload
 		CommonPrefixes     []listedPrefix
-	}{Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
-		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit}
+	}{
+		Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
+		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
+	}
 	directory := x.facts.Kind == policy.Directory
 	marker := func(u *state.Upload) string {
 		if directory { // one opaque marker: key and id
@@ -192,8 +198,10 @@ func listMultipartUploads(x *exchange) error {
 			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{encodeName(common, encoding)})
 			continue
 		}
-		entry := listedUpload{Key: encodeName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
-			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z")}
+		entry := listedUpload{
+			Key: encodeName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
+		}
 		if u.Algorithm != 0 {
 			entry.ChecksumAlgorithm, entry.ChecksumType = checksumByAlgorithm(u.Algorithm).name, checksumType(u.Type)
 		}

@@ -24,7 +24,8 @@ type Answer struct {
 	left     int64  // bytes of the body not read yet; meaningless while Length is -1
 }
 
-var answers = sync.Pool{New: func() any { return &Answer{response: &fasthttp.Response{}} }}
+// Responses are pooled, answers are not: a second Close, or a use after it, must never touch another request's answer.
+var responses = sync.Pool{New: func() any { return new(fasthttp.Response) }}
 
 // maxInterim bounds how many 1xx answers are skipped.
 const maxInterim = 8
@@ -144,8 +145,9 @@ func (a *Answer) Close() {
 	a.recycle()
 }
 
+// recycle gives the response's memory back. The answer is empty afterwards.
 func (a *Answer) recycle() {
 	a.response.Reset()
-	*a = Answer{response: a.response}
-	answers.Put(a)
+	responses.Put(a.response)
+	*a = Answer{}
 }

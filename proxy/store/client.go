@@ -241,7 +241,7 @@ func (c *Client) roundTrip(r *Request, head []byte, body io.WriterTo) (a *Answer
 		}
 	}
 
-	a = answers.Get().(*Answer)
+	a = &Answer{response: responses.Get().(*fasthttp.Response)}
 	if err := a.readHead(br, r.Method); err != nil {
 		a.recycle()
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
