@@ -63,15 +63,15 @@ func TestSessionsThatFail(t *testing.T) {
 // Trap 14: a session of one bucket on another, and on the next bucket of its name.
 func TestSessionsBelongToOneBucket(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
-	make := func(bucket string) {
+	create := func(bucket string) {
 		t.Helper()
 		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, service: "s3express", body: directoryBucketDocument}); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode, a.body)
 		}
 	}
 	one, other := "one--local-az1--x-s3", "other--local-az1--x-s3"
-	make(one)
-	make(other)
+	create(one)
+	create(other)
 	s := p.session(one)
 	if a := p.do(&rawRequest{method: "GET", path: "/" + other + "/key", service: "s3express", credentials: s}); a.StatusCode != 403 || a.code() != "AccessDenied" {
 		t.Errorf("SE-4: %d %s", a.StatusCode, a.code())

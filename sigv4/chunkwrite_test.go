@@ -30,7 +30,7 @@ func TestWhatAChunkWriterWritesAChunkReaderReads(t *testing.T) {
 				if got, want := int64(out.Len()), sigv4.EncodedLength(int64(size), int64(chunk)); got != want {
 					t.Errorf("%d bytes in chunks of %d: %d, want %d", size, chunk, got, want)
 				}
-				if got, _, err := u.read(&out); err != nil || !bytes.Equal([]byte(got), body) {
+				if got, _, err := u.read(&out); err != nil || !bytes.Equal(got, body) {
 					t.Errorf("%d bytes in chunks of %d by %d: %d bytes, %v", size, chunk, piece, len(got), err)
 				}
 			}

@@ -51,7 +51,7 @@ func FuzzParseAuthorization(f *testing.F) {
 
 func FuzzPresignedQuery(f *testing.F) {
 	good := presigned(f, now, time.Hour, "/key?x-id=GetObject")
-	signature := []byte(good.Query[len(good.Query)-64:])
+	signature := good.Query[len(good.Query)-64:]
 	f.Add(good.Query)
 	for _, file := range []string{"v5-presigned-get", "s3-session-presigned"} {
 		f.Add(parseHead(f, parseVector(f, testFiles(f, "vectors")[file]).head).Query)

@@ -51,9 +51,9 @@ func createSession(x *exchange) error {
 		XMLName     xml.Name `xml:"CreateSessionResult"`
 		Xmlns       string   `xml:"xmlns,attr"`
 		Credentials struct {
-			SessionToken, SecretAccessKey, AccessKeyId, Expiration string //nolint:revive // S3's spelling
+			SessionToken, SecretAccessKey, AccessKeyId, Expiration string
 		}
 	}{Xmlns: s3Namespace, Credentials: struct {
-		SessionToken, SecretAccessKey, AccessKeyId, Expiration string //nolint:revive // S3's spelling
+		SessionToken, SecretAccessKey, AccessKeyId, Expiration string
 	}{c.Token, c.SecretAccessKey, c.AccessKeyID, c.Expires.Format("2006-01-02T15:04:05Z")}})
 }

@@ -53,7 +53,7 @@ func createMultipartUpload(x *exchange) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	var created struct{ UploadId string } //nolint:revive // S3's spelling
+	var created struct{ UploadId string }
 	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
@@ -79,7 +79,7 @@ func createMultipartUpload(x *exchange) error {
 	return x.answerXML(&struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
-		Bucket, Key, UploadId string   //nolint:revive // S3's spelling
+		Bucket, Key, UploadId string
 	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
 }
 

@@ -68,7 +68,7 @@ func listParts(x *exchange) error {
 	out := struct {
 		XMLName               xml.Name `xml:"ListPartsResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
-		Bucket, Key, UploadId string   //nolint:revive // S3's spelling
+		Bucket, Key, UploadId string
 		Initiator, Owner      *listedOwner
 		StorageClass          string
 		PartNumberMarker      int
@@ -109,7 +109,7 @@ func (e *listedPart) setChecksum(c *crypto.Checksum) {
 
 type listedUpload struct {
 	Key               string
-	UploadId          string //nolint:revive // S3's spelling
+	UploadId          string
 	Initiator, Owner  *listedOwner
 	StorageClass      string
 	Initiated         string
@@ -148,9 +148,9 @@ func listMultipartUploads(x *exchange) error {
 		Xmlns              string   `xml:"xmlns,attr"`
 		Bucket             string
 		KeyMarker          string
-		UploadIdMarker     string `xml:",omitempty"` //nolint:revive // S3's spelling
+		UploadIdMarker     string `xml:",omitempty"`
 		NextKeyMarker      string `xml:",omitempty"`
-		NextUploadIdMarker string `xml:",omitempty"` //nolint:revive // S3's spelling
+		NextUploadIdMarker string `xml:",omitempty"`
 		Prefix             string
 		Delimiter          string `xml:",omitempty"`
 		EncodingType       string `xml:",omitempty"`

@@ -83,7 +83,7 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 	token := make([]byte, aadSize, 512)
 	token[0] = version
 	copy(token[1:], id[:])
-	rand.Read(token[17:aadSize]) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(token[17:aadSize])
 	c := Credentials{Expires: now.Add(Lifetime).UTC().Truncate(time.Second)}
 	aead, err := c.derive(key, token[17:aadSize])
 	if err != nil {

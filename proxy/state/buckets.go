@@ -119,7 +119,7 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		return nil, ErrAborted
 	}
 	var id [16]byte
-	rand.Read(id[:]) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(id[:])
 	b.Incarnation = hex.EncodeToString(id[:])
 	b.Created = s.o.Now().UTC().Truncate(time.Millisecond)
 	b.State = creating
@@ -208,7 +208,6 @@ func (s *State) ListBuckets(ctx context.Context, start string, f func(*Bucket) b
 			if !f(b) {
 				return nil
 			}
-			after = name
 		}
 		if !more || len(names) == 0 {
 			return nil

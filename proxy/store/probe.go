@@ -72,7 +72,7 @@ func (a Abilities) String() string {
 //	Complete of part 10,000 alone              where the end of a multipart object goes
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	var salt [8]byte
-	rand.Read(salt[:]) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(salt[:])
 	p := &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
 	var a Abilities
 	for _, try := range []struct {

@@ -153,7 +153,7 @@ func (c *Client) createSession(ctx context.Context, bucket string) (s *session, 
 	}
 	var doc struct {
 		Credentials struct {
-			SessionToken, SecretAccessKey, AccessKeyId string //nolint:revive // S3's spelling
+			SessionToken, SecretAccessKey, AccessKeyId string
 			Expiration                                 time.Time
 		}
 	}
