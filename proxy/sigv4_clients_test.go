@@ -139,7 +139,7 @@ func (s *signatures) lines(t *testing.T, client string, env []string, path, file
 func signaturesOfBoto3(t *testing.T, s *signatures) {
 	python := programPath(t, "python3")
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-		missing(t, "python3 has no boto3")
+		missingPython(t, "python3 has no boto3")
 	}
 	s.lines(t, "boto3", nil, python, "boto3_signatures.py")
 }
