@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
+	"sealfront/crypto"
 	"sealfront/sigv4"
 )
 
@@ -61,4 +63,30 @@ func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
 		t.Errorf("append: %d %s", a.StatusCode, a.body)
 	}
 	mustRead(t, client, bucket, "renamed", append(bytes.Clone(body), "more"...))
+}
+
+// Section 6.7: a source above 5 GB isn't copied by one CopyObject, nor a part above that; the stored size alone tells.
+func TestSourcesAboveTheLimitAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	bucket := p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, p.client(t), bucket, "target")
+	p.put(bucket, "source", "body")
+	if err := os.Truncate(storedFile(dir, bucket, "source"), crypto.StoredLength(crypto.MaxPart+1)); err != nil { // a hole
+		t.Fatal(err)
+	}
+	const text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
+	if a := p.copyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 400 || a.code() != "InvalidRequest" || !strings.Contains(a.body, text) {
+		t.Errorf("copy: %d %s", a.StatusCode, a.body)
+	}
+	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/target", query: "partNumber=1&uploadId=" + u.id, header: []sigv4.Field{field("X-Amz-Copy-Source", bucket+"/source")}})
+	if a.StatusCode != 400 || a.code() != "InvalidRequest" || !strings.Contains(a.body, text) {
+		t.Errorf("copy of a part: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.appendTo(bucket, "source", 4, "x"); a.StatusCode != 400 || a.code() != "InvalidWriteOffset" {
+		t.Errorf("append at the old end: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.rename(bucket, "source", "renamed"); a.StatusCode != 500 {
+		t.Errorf("rename of what was made longer: %d %s", a.StatusCode, a.body)
+	}
 }
