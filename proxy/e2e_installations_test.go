@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto/localkms"
 )
@@ -133,6 +134,14 @@ func startMinIO(t *testing.T) service {
 	address := strings.TrimPrefix(s.endpoint, "http://")
 	startServer(t, address, []string{"MINIO_ROOT_USER=" + s.accessKey, "MINIO_ROOT_PASSWORD=" + s.secretKey, "MINIO_BROWSER=off"},
 		path, "server", "--quiet", "--address", address, t.TempDir())
+	// It listens before it serves: until then it answers 503, which the client tries again.
+	client := s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &s.endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.accessKey, s.secretKey, ""),
+		RetryMaxAttempts: 20, UsePathStyle: true,
+	})
+	if _, err := client.ListBuckets(t.Context(), &s3.ListBucketsInput{}); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
