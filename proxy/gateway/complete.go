@@ -34,6 +34,8 @@ func completeMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	id, _ := x.query.Get("uploadId")
+	defer x.g.completing.enter(id)()
 	u, err := x.findUpload(true)
 	if err != nil {
 		return err

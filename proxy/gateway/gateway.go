@@ -122,6 +122,7 @@ type Gateway struct {
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	layouts    *layouts
+	completing completing
 	loads      singleflight.Group         // of trailers
 	served     [256]func(*exchange) error // by operation
 }
