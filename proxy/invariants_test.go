@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -203,30 +204,39 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 		check(fmt.Sprintf("%d bytes, a byte appended", n), true)
 		write(t, file, stored)
 
-		for attribute, value := range attributes(t, file) {
-			if !strings.Contains(strings.ToLower(attribute), "sealfront") {
-				continue
-			}
-			for range 40 {
-				altered := bytes.Clone(value)
-				i := random.IntN(len(altered))
-				altered[i] ^= 1
-				setAttribute(t, file, attribute, altered)
-				check(fmt.Sprintf("%d bytes, byte %d of the envelope changed", n, i), true)
-			}
-			setAttribute(t, file, attribute, value[:len(value)-4])
-			check("envelope cut", true)
-			if err := unix.Removexattr(file, attribute); err != nil {
-				t.Fatal(err)
-			}
-			if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != http.StatusForbidden || a.code() != "InvalidObjectState" {
-				t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.code())
-			}
-			if a := p.do(&rawRequest{method: "HEAD", path: path}); a.StatusCode != http.StatusForbidden {
-				t.Errorf("HEAD without envelope: %d, want 403", a.StatusCode)
-			}
-			setAttribute(t, file, attribute, value)
+		// The embedded store keeps all metadata in one attribute, as JSON.
+		metadata := attributes(t, file)["user.metadata"]
+		from := bytes.Index(metadata, []byte(`"sealfront":"`)) + len(`"sealfront":"`)
+		size := bytes.IndexByte(metadata[from:], '"')
+		if from < len(`"sealfront":"`) || size < 100 {
+			t.Fatalf("no envelope in %q", metadata)
 		}
+		envelope := string(metadata[from : from+size])
+		setEnvelope := func(text string) {
+			setAttribute(t, file, "user.metadata", slices.Concat(metadata[:from], []byte(text), metadata[from+size:]))
+		}
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		for range 60 {
+			altered := []byte(envelope)
+			i := random.IntN(len(altered))
+			altered[i] = alphabet[(strings.IndexByte(alphabet, altered[i])^1<<random.IntN(6))%64]
+			setEnvelope(string(altered))
+			check(fmt.Sprintf("%d bytes, character %d of the envelope changed", n, i), true)
+		}
+		for _, cut := range []int{1, 2, 4, size / 2, size - 1} {
+			setEnvelope(envelope[:size-cut])
+			check(fmt.Sprintf("%d bytes, envelope shorter by %d", n, cut), true)
+		}
+		setEnvelope(envelope + "AAAA")
+		check(fmt.Sprintf("%d bytes, envelope longer", n), true)
+		setAttribute(t, file, "user.metadata", []byte("{}"))
+		if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != http.StatusForbidden || a.code() != "InvalidObjectState" {
+			t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.code())
+		}
+		if a := p.do(&rawRequest{method: "HEAD", path: path}); a.StatusCode != http.StatusForbidden {
+			t.Errorf("HEAD without envelope: %d, want 403", a.StatusCode)
+		}
+		setAttribute(t, file, "user.metadata", metadata)
 		intact("restored")
 	}
 }
