@@ -63,8 +63,10 @@ func newTarget(o options) (*target, error) {
 	}, nil
 }
 
-// put writes an object.
+// put writes an object. Once begun it is not cut off when ctx ends, or it could land after its object has been removed.
 func (t *target) put(ctx context.Context, key string, body []byte) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer stop()
 	_, err := t.do(ctx, http.MethodPut, key, body)
 	return err
 }

@@ -189,6 +189,21 @@ data: %s
 	if p.env["AWS_ENDPOINT_URL"] == "" {
 		t.Error("not started with single_writer")
 	}
+	// What it would ignore is refused, and nothing is stored.
+	makeBucket(t, p.client(t), "general")
+	if a := p.do(&rawRequest{method: "PUT", path: "/general/source", body: "x"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	for name, header := range map[string][]sigv4.Field{
+		"PutObject":  {field("If-None-Match", "*")},
+		"with ETag":  {field("If-Match", `"sf-x"`)},
+		"CopyObject": {field("If-None-Match", "*"), field("X-Amz-Copy-Source", "general/source")},
+	} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/general/key", header: header}); a.StatusCode != 501 || a.code() != "NotImplemented" {
+			t.Errorf("%s with a condition: %d %s, want 501 NotImplemented", name, a.StatusCode, a.code())
+		}
+	}
+	p.mustNotExist("general", "key")
 }
 
 // W1: an empty object is its envelope alone, so folder markers work; cut to nothing, an object is damaged.

@@ -49,8 +49,8 @@ func completeMultipartUpload(x *exchange) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	if (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") && !x.g.o.Abilities.ConditionalComplete {
-		return policy.NotImplemented(policy.CompleteMultipartUpload) // the store would ignore it
+	if err := x.conditionsHold(x.g.o.Abilities.ConditionalComplete); err != nil {
+		return err
 	}
 	c := &completion{x: x, u: u, list: list}
 	if err := c.match(parts); err != nil {

@@ -27,6 +27,9 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
+		return err
+	}
 	source, err := x.copySource()
 	if err != nil {
 		return err

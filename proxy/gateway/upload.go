@@ -22,6 +22,9 @@ func putObject(x *exchange) error {
 	if offset, appends := x.request.WriteOffset(); appends {
 		return appendObject(x, offset)
 	}
+	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
+		return err
+	}
 	body, err := x.newBody(crypto.MaxObjectPut)
 	if err != nil {
 		return err
@@ -105,6 +108,14 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 
 // largestWrapped is the size of an envelope's wrapped secrets with a length and the longest checksum.
 const largestWrapped = crypto.KeySize + 1 + 8 + 2 + 32 + crypto.TagSize
+
+// conditionsHold refuses the client's conditions on what it writes where the store would ignore them.
+func (x *exchange) conditionsHold(able bool) error {
+	if !able && (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") {
+		return policy.NotImplemented(x.operation)
+	}
+	return nil
+}
 
 // setWriteConditions puts the client's conditions to the store.
 func (x *exchange) setWriteConditions(r *store.Request) {
