@@ -64,8 +64,8 @@
 //	GET  /metrics            Prometheus; names and labels are in package metrics
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people: state, and what the store lacks
-//	POST /keys/drop          forget bucket keys of this process, all or those of ?kms-key=ARN; with admin.token it needs
-//	                         Authorization: Bearer TOKEN
+//	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the store, in every
+//	                         replica; with admin.token it needs Authorization: Bearer TOKEN
 //
 // # Files of the data directory
 //
