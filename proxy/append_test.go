@@ -24,8 +24,8 @@ func (p *program) appendTo(bucket, key string, offset int, body string, header .
 	return p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: body, header: append([]sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(offset))}, header...)})
 }
 
-// L12: whatever is appended in whatever pieces, the object is the pieces, and its stored size tells its length.
-func TestAppendedPiecesReadAsOne(t *testing.T) {
+// Whatever is appended in whatever pieces, the object is the pieces, and its stored size tells its length.
+func TestL12AppendedPiecesReadAsOne(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]

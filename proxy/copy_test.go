@@ -147,8 +147,8 @@ func (p *program) fullUpload(client *s3.Client, bucket, key string, parts ...[]b
 	}
 }
 
-// W7: a copy of an object of several parts is one part, whatever the way it was made.
-func TestACopyOfSeveralPartsShowsOne(t *testing.T) {
+// A copy of an object of several parts is one part, whatever the way it was made.
+func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -299,8 +299,8 @@ func TestMetadataOfCopies(t *testing.T) {
 	}
 }
 
-// L4, CP-10: an object copied onto itself is seen whole at any time, the old or the new.
-func TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
+// CP-10: an object copied onto itself is seen whole at any time, the old or the new.
+func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 	dir := t.TempDir()
 	p := startEmbedded(t, dir)
 	client := p.client(t)

@@ -310,12 +310,24 @@ func TestCompleteRefusals(t *testing.T) {
 	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "" {
 		t.Errorf("after all refusals: %s", got)
 	}
-	// W10: the same list again is answered, another is not.
-	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "" {
-		t.Errorf("repeated: %s", got)
+	mustRead(t, client, bucket, "key", append(randomBytes(5*mib), "small"...))
+}
+
+// W10: the same list again is answered, another is not, until the object is another.
+func TestW10ARepeatedCompleteIsAnswered(t *testing.T) {
+	p := startEmbedded(t, t.TempDir())
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	u := newUploader(t, client, bucket, "key")
+	u.part(1, randomBytes(5*mib))
+	u.part(2, []byte("small"))
+	ctx := t.Context()
+	for range 3 {
+		if _, err := u.complete(1, 2); err != nil {
+			t.Errorf("the same list: %v", err)
+		}
 	}
-	if got := complete(func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(1) }); got != "NoSuchUpload" {
-		t.Errorf("repeated with another list: %s", got)
+	if _, err := u.complete(1); code(err) != "NoSuchUpload" {
+		t.Errorf("another list: %v", err)
 	}
 	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}); err != nil {
 		t.Errorf("Abort after Complete: %v", err)
@@ -324,8 +336,8 @@ func TestCompleteRefusals(t *testing.T) {
 	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("new")}); err != nil {
 		t.Fatal(err)
 	}
-	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "NoSuchUpload" {
-		t.Errorf("repeated after an overwrite: %s", got)
+	if _, err := u.complete(1, 2); code(err) != "NoSuchUpload" {
+		t.Errorf("after an overwrite: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@
 //     shutting anybody else out (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
 //   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions on
 //     copies, with copies of an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
-//     TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope, TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain,
+//     TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope, TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain,
 //     TestOfManyAppendsAtOneOffsetOneGetsThrough, TestCrashesOfAppends). A rename leaves both names or the new one, never none
 //     (TestCrashesOfRenames, TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store
 //     deletes it is only as safe as the store's conditional deletion.
@@ -35,7 +35,7 @@
 //	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
 //	CopyObject, same key      look, copy                                             TestACopyUnderTheSameKeyMovesNoBody
 //	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
-//	… or streamed through     look, GET, PUT                                         TestACopyOntoItselfIsNeverSeenWithoutItsEnvelope
+//	… or streamed through     look, GET, PUT                                         TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
 //	… or over 5 GiB           look, Create, a copy for 5 GiB, Complete, HEAD         TestWhatIsTooLargeForOneCopyIsCopiedInPieces
 //	RenameObject              look, copy, DELETE; 3 more with a client token         TestARenamedObjectOpensUnderItsNewName
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges
