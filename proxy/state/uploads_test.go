@@ -1,0 +1,148 @@
+package state_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/proxy/state"
+)
+
+func newUpload(t *testing.T, s *state.State, b *state.Bucket, id string, now time.Time) *state.Upload {
+	t.Helper()
+	if err := s.CreateUpload(t.Context(), state.Upload{Bucket: b.Name, Incarnation: b.Incarnation, Key: "key", ID: id, Initiated: now, Envelope: []byte("envelope")}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := s.Upload(t.Context(), b, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func addPart(t *testing.T, s *state.State, u *state.Upload, number int, etag string) {
+	t.Helper()
+	r := &crypto.PartRecord{Number: number, StoreETag: etag, Part: crypto.Part{Length: 5 << 20, Salt: crypto.NewSalt()}}
+	r.SetChecksum(crypto.SHA256, make([]byte, 32))
+	if err := s.AddPart(t.Context(), u, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// W15: the longest names, with the longest ETag there is room for beside a SHA-256.
+func TestW15PartRecordsAreNames(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, strings.Repeat("id", 62), b.now)
+	long := strings.Repeat("e", 65)
+	for number := 1; number <= 7; number++ {
+		addPart(t, s, u, number, long)
+	}
+	addPart(t, s, u, 10000, "short")
+	for _, name := range b.names("uploads/") {
+		for _, segment := range strings.Split(name, "/") {
+			if len(segment) > 210 {
+				t.Errorf("%d characters: %s", len(segment), segment)
+			}
+		}
+	}
+	parts, err := open(t, b, nil).Parts(t.Context(), u)
+	if err != nil || len(parts) != 8 || parts[0].StoreETag != long || parts[7].Number != 10000 {
+		t.Errorf("%d parts, %v", len(parts), err)
+	}
+	// A record of another upload, or one that was changed, is refused.
+	before := b.names("uploads/")
+	other := newUpload(t, s, record, "other", b.now)
+	for _, name := range b.names("uploads/") {
+		if !slices.Contains(before, name) { // the other upload's record
+			part := before[0]
+			b.objects[strings.TrimSuffix(name, "upload")+"parts/"+part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
+		}
+	}
+	if _, err := s.Parts(t.Context(), other); !errors.Is(err, state.ErrRecord) {
+		t.Errorf("another upload's record: %v, want ErrRecord", err)
+	}
+}
+
+func TestEndedUploadsKeepTheirRecordForADay(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, "id", b.now)
+	for n := 1; n <= 5; n++ {
+		addPart(t, s, u, n, "etag")
+	}
+	if err := s.EndUpload(t.Context(), u, state.UploadCompleted, &state.Completion{ETag: "etag"}); err != nil {
+		t.Fatal(err)
+	}
+	if names := b.names("uploads/"); len(names) != 1 {
+		t.Errorf("left: %v", names)
+	}
+	again, err := open(t, b, nil).Upload(t.Context(), record, "id")
+	if err != nil || again.State != state.UploadCompleted || again.Completion.ETag != "etag" {
+		t.Errorf("%+v, %v", again, err)
+	}
+	// Who comes second changes nothing.
+	if err := s.EndUpload(t.Context(), u, state.UploadAborted, nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := s.FreshUpload(t.Context(), record, "id"); again.State != state.UploadCompleted {
+		t.Errorf("completed, then %s", again.State)
+	}
+	other := *record
+	other.Incarnation = "another"
+	if _, err := s.Upload(t.Context(), &other, "id"); !errors.Is(err, state.ErrNoUpload) {
+		t.Errorf("an upload of a bucket that was deleted: %v", err)
+	}
+	j := state.NewJanitor(s, func(context.Context, *state.Upload) (bool, error) {
+		t.Error("asked about an ended upload")
+		return false, nil
+	})
+	if err := j.Sweep(t.Context()); err != nil || len(b.names("uploads/")) != 1 {
+		t.Errorf("swept too early: %v", err)
+	}
+	b.pass(25 * time.Hour)
+	if err := j.Sweep(t.Context()); err != nil || len(b.names("uploads/")) != 0 {
+		t.Errorf("left after a day: %v, %v", b.names("uploads/"), err)
+	}
+}
+
+// L11: only the store's own word, twice, an hour apart, on an old upload.
+func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	u := newUpload(t, s, record, "id", b.now)
+	addPart(t, s, u, 1, "etag")
+	alive := newUpload(t, s, record, "alive", b.now)
+	addPart(t, s, alive, 1, "etag")
+	gone := true
+	j := state.NewJanitor(s, func(_ context.Context, u *state.Upload) (bool, error) { return gone && u.ID == "id", nil })
+	step := func(what string, pass time.Duration, left int) {
+		t.Helper()
+		b.pass(pass)
+		if err := j.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.names("uploads/")); n != left {
+			t.Errorf("%s: %d objects are left, want %d", what, n, left)
+		}
+	}
+	step("young", time.Hour, 4)
+	step("old, first look", 24*time.Hour, 4)
+	step("half an hour later", 30*time.Minute, 4)
+	gone = false
+	step("there after all", time.Hour, 4)
+	gone = true
+	step("first look again", time.Hour, 4)
+	step("second look", time.Hour, 2)
+
+	// What is left of an upload without its record goes, too.
+	delete(b.objects, b.names("uploads/")[1])
+	step("no record", 0, 0)
+}
