@@ -9,7 +9,7 @@
 //   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file (TestS4NothingPlainReachesTheStore,
 //     TestS6FormTypedBodyIsAnObject).
 //   - No byte is released before its segment's tag has been checked, and a failure in mid-body breaks the connection
-//     (TestFlippedByteNeverReadsAsOtherBytes).
+//     (TestFlippedByteNeverReadsAsOtherBytes, TestAttacksOnStoredParts).
 //   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing,
 //     TestSignedChunksThatAreRefusedStoreNothing, TestFormsThatAreRefusedStoreNothing); a bad chunk in its midst is refused
 //     at once (TestABadChunkIsRefusedAtOnce).
