@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
-// makeTree writes a tree of n files of sizes around the format's edges, and returns its directory.
+// makeTree writes a tree of n files of sizes around the format's edges, and returns its directory. They are a minute old:
+// S3 tells dates in whole seconds, so what is uploaded in the second in which it was written looks newer than its object.
 func makeTree(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,6 +28,10 @@ func makeTree(t *testing.T, n int) string {
 			size = 6<<20 + random.IntN(1000) // in parts with rclone's cut-off below
 		}
 		if err := os.WriteFile(name, randomBytes(size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		written := time.Now().Add(-time.Minute)
+		if err := os.Chtimes(name, written, written); err != nil {
 			t.Fatal(err)
 		}
 	}
