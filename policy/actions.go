@@ -29,6 +29,7 @@ var regionalActions = [numOperations]string{
 var generalActions = [numOperations]string{
 	ListBuckets:             "s3:ListAllMyBuckets",
 	GetBucketLocation:       "s3:GetBucketLocation",
+	GetBucketPolicyStatus:   "s3:GetBucketPolicyStatus",
 	HeadBucket:              "s3:ListBucket",
 	ListObjects:             "s3:ListBucket",
 	ListObjectsV2:           "s3:ListBucket",
@@ -77,6 +78,11 @@ func ActionsFor(dst []Need, op Operation, kind Kind, bucketARN, key, keyARN stri
 	if need, ok := objectNeed(op, kind, bucketARN, key); ok {
 		dst = append(dst, need)
 	}
+	return appendKMSNeeds(dst, op, kind, keyARN)
+}
+
+// appendKMSNeeds appends what op needs on the KMS key; nothing for "".
+func appendKMSNeeds(dst []Need, op Operation, kind Kind, keyARN string) []Need {
 	if keyARN == "" {
 		return dst
 	}

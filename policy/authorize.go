@@ -38,6 +38,13 @@ func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	return authorize(GetObject, r, c, t, SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN))
 }
 
+// AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was asked for the key of the
+// session's own settings when the session was made; for what is stored under another key it is asked here.
+func AuthorizeKey(op Operation, r *Request, c *Caller, t *Target) *Refusal {
+	var buf [2]Need
+	return authorize(op, r, c, t, appendKMSNeeds(buf[:0], op, t.Kind, t.KeyARN))
+}
+
 func authorize(op Operation, r *Request, c *Caller, t *Target, needs []Need) *Refusal {
 	for i := range needs {
 		if !permitted(op, r, c, t, &needs[i]) {
@@ -66,13 +73,20 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 	return granted(c, t, need, values)
 }
 
+// granted asks the identity's policy and the bucket's. The bucket's has no say about itself: identities are the
+// operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about KMS keys.
 func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
 	identity := c.Policy.Verdict(need.Action, need.Resource, values)
-	if identity == Denied || t.BucketPolicy == nil {
+	if identity == Denied || t.BucketPolicy == nil || concernsBucketPolicy(need.Action) || strings.HasPrefix(need.Action, "kms:") {
 		return identity == Allowed
 	}
 	bucket := t.BucketPolicy.permitter.verdict(c.Principal, c.Account, need.Action, need.Resource, values)
 	return bucket != Denied && (identity == Allowed || bucket == Allowed)
+}
+
+func concernsBucketPolicy(action string) bool {
+	_, name, _ := strings.Cut(action, ":")
+	return name == "PutBucketPolicy" || name == "GetBucketPolicy" || name == "DeleteBucketPolicy"
 }
 
 // conditionValues answers the condition keys that follow from the request itself, then those of the

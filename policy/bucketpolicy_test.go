@@ -104,3 +104,44 @@ func TestPoliciesOfGeneralPurposeBucketsNameActionsOfS3(t *testing.T) {
 		t.Error("the resource of another bucket is accepted")
 	}
 }
+
+// A bucket policy that denies everything doesn't lock out those who may change it, and can't lend a KMS key.
+func TestBucketPoliciesHaveNoSayAboutThemselvesOrKeys(t *testing.T) {
+	document := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::plain"}]}`
+	p, refusal := policy.ParseBucketPolicy([]byte(document), policy.General, "arn:aws:s3:::plain")
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	target := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", BucketPolicy: p}
+	for op, want := range map[policy.Operation]bool{
+		policy.PutBucketPolicy: true, policy.GetBucketPolicy: true, policy.DeleteBucketPolicy: true,
+		policy.GetBucketPolicyStatus: false, policy.DeleteBucket: false,
+	} {
+		if got := policy.Authorize(op, request(op, "plain", ""), caller(t, allow("*", "*")), &target, 0) == nil; got != want {
+			t.Errorf("%v: %v", op, got)
+		}
+	}
+	open := strings.Replace(strings.Replace(document, "Deny", "Allow", 1), `plain"`, `plain/*"`, 1)
+	if p, refusal = policy.ParseBucketPolicy([]byte(open), policy.General, "arn:aws:s3:::plain"); refusal != nil {
+		t.Fatal(refusal)
+	}
+	target = policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "k", KeyARN: keyK, BucketPolicy: p}
+	get := request(policy.GetObject, "plain", "")
+	if policy.Authorize(policy.GetObject, get, caller(t), &target, 0) == nil {
+		t.Error("a bucket policy stands in for the permission on a KMS key")
+	}
+	if refusal := policy.Authorize(policy.GetObject, get, caller(t, allow("kms:Decrypt", keyK)), &target, 0); refusal != nil {
+		t.Error(refusal)
+	}
+	// The key alone, for what a session stores under another key than its own.
+	target.Kind = policy.Directory
+	for actions, want := range map[string]bool{"kms:Decrypt kms:GenerateDataKey": true, "kms:Decrypt": false, "s3express:*": false} {
+		if got := policy.AuthorizeKey(policy.GetObject, get, caller(t, allow(actions, "*")), &target) == nil; got != want {
+			t.Errorf("%s: %v", actions, got)
+		}
+	}
+	target.KeyARN = ""
+	if refusal := policy.AuthorizeKey(policy.GetObject, get, caller(t), &target); refusal != nil {
+		t.Error(refusal)
+	}
+}

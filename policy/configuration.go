@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // EncryptionRule is what the body of PutBucketEncryption asks for.
@@ -67,8 +68,52 @@ func ParseEncryptionConfiguration(body []byte) (EncryptionRule, *Refusal) {
 
 // BucketConfiguration is what the body of CreateBucket asks for.
 type BucketConfiguration struct {
-	LocalZone bool // Location type LocalZone
-	Tagged    bool // tags were given
+	LocalZone bool              // Location type LocalZone
+	Tags      map[string]string // nil: none
+}
+
+// S3's limits of bucket tags.
+const (
+	maxTags     = 50
+	maxTagKey   = 128 // characters
+	maxTagValue = 256
+)
+
+type tagXML struct {
+	Key     []string   `xml:"Key"`
+	Value   []string   `xml:"Value"`
+	Unknown []strayXML `xml:",any"`
+}
+
+// readTags checks the tags of a new bucket.
+func readTags(list []tagXML) (map[string]string, *Refusal) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if len(list) > maxTags {
+		return nil, refuse("6.9", codeInvalidTag, "The TagSet holds more than 50 tags.")
+	}
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		if len(t.Key) != 1 || len(t.Value) > 1 || len(t.Unknown) != 0 {
+			return nil, malformedXML("6.9")
+		}
+		key, value := t.Key[0], ""
+		if len(t.Value) == 1 {
+			value = t.Value[0]
+		}
+		_, twice := tags[key]
+		switch n := utf8.RuneCountInString(key); {
+		case n == 0 || n > maxTagKey, strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return nil, refuse("6.9", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", key)
+		case utf8.RuneCountInString(value) > maxTagValue:
+			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key, "TagValue", value)
+		case twice:
+			return nil, refuse("6.9", codeInvalidTag, "Cannot provide multiple Tags with the same key", "TagKey", key)
+		}
+		tags[key] = value
+	}
+	return tags, nil
 }
 
 // ParseCreateBucketConfiguration reads the body of CreateBucket for the bucket with this name, section 6.9.
@@ -87,7 +132,7 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 		} `xml:"Bucket"`
 		Constraint *string `xml:"LocationConstraint"`
 		Tags       struct {
-			Tag []strayXML `xml:"Tag"`
+			Tag []tagXML `xml:"Tag"`
 		} `xml:"Tags"`
 		Unknown []strayXML `xml:",any"`
 	}
@@ -95,7 +140,10 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 	if !empty && (!decodeXML(body, &doc) || len(doc.Unknown) != 0) {
 		return BucketConfiguration{}, malformedXML("6.9")
 	}
-	tagged := len(doc.Tags.Tag) != 0
+	tags, refusal := readTags(doc.Tags.Tag)
+	if refusal != nil {
+		return BucketConfiguration{}, refusal
+	}
 	if name.Kind == General {
 		switch {
 		case doc.Bucket != nil || doc.Location != nil:
@@ -103,7 +151,7 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 		case doc.Constraint != nil && *doc.Constraint != "" && *doc.Constraint != region:
 			return BucketConfiguration{}, refuse("6.9", codeInvalidLocation, "The specified location-constraint is not valid", "LocationConstraint", *doc.Constraint)
 		}
-		return BucketConfiguration{Tagged: tagged}, nil
+		return BucketConfiguration{Tags: tags}, nil
 	}
 	full := name.Base + "--" + name.Zone + directorySuffix
 	if empty || doc.Location == nil || doc.Bucket == nil || doc.Constraint != nil || doc.Bucket.Type != "Directory" {
@@ -116,11 +164,11 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 	switch doc.Location.Type {
 	case "AvailabilityZone", "":
 		if redundancy == "SingleAvailabilityZone" || redundancy == "" {
-			return BucketConfiguration{Tagged: tagged}, nil
+			return BucketConfiguration{Tags: tags}, nil
 		}
 	case "LocalZone":
 		if redundancy == "SingleLocalZone" || redundancy == "" {
-			return BucketConfiguration{LocalZone: true, Tagged: tagged}, nil
+			return BucketConfiguration{LocalZone: true, Tags: tags}, nil
 		}
 	}
 	return BucketConfiguration{}, malformedXML("6.9")

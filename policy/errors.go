@@ -31,6 +31,7 @@ const (
 	codeInvalidLocation     = "InvalidLocationConstraint"
 	codeInvalidRequest      = "InvalidRequest"
 	codeInvalidStorageClass = "InvalidStorageClass"
+	codeInvalidTag          = "InvalidTag"
 	codeInvalidURI          = "InvalidURI"
 	codeKeyTooLong          = "KeyTooLongError"
 	codeKMSDisabled         = "KMS.DisabledException"
@@ -54,7 +55,7 @@ func Codes() []string {
 	return []string{
 		codeAccessDenied, codeACLNotSupported, codeEncryptionMismatch, codeInvalidArgument,
 		codeInvalidBucketName, codeInvalidBucketOwner, codeInvalidLocation,
-		codeInvalidRequest, codeInvalidStorageClass, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
+		codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
 		codeKMSInvalidState, codeKMSInvalidUsage, codeKMSNotFound, codeInternalError, codeMalformedPolicy,
 		codeMalformedXML, codeMethodNotAllowed, codeNoSuchBucket, codeNotImplemented,
 		codePreconditionFailed, codeServiceUnavailable, codeSlowDown,

@@ -210,7 +210,7 @@ var operations = [numOperations]struct {
 	GetBucketMetricsConfiguration:                    {"GetBucketMetricsConfiguration", "GET", onBucket, "metrics", 0},
 	GetBucketNotificationConfiguration:               {"GetBucketNotificationConfiguration", "GET", onBucket, "notification", 0},
 	GetBucketOwnershipControls:                       {"GetBucketOwnershipControls", "GET", onBucket, "ownershipControls", 0},
-	GetBucketPolicyStatus:                            {"GetBucketPolicyStatus", "GET", onBucket, "policyStatus", 0},
+	GetBucketPolicyStatus:                            {"GetBucketPolicyStatus", "GET", onBucket, "policyStatus", general},
 	GetBucketReplication:                             {"GetBucketReplication", "GET", onBucket, "replication", 0},
 	GetBucketRequestPayment:                          {"GetBucketRequestPayment", "GET", onBucket, "requestPayment", 0},
 	GetBucketTagging:                                 {"GetBucketTagging", "GET", onBucket, "tagging", 0},

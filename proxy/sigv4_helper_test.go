@@ -48,7 +48,13 @@ identities:
 // session asks for a session of a bucket.
 func (p *program) session(bucket string, header ...sigv4.Field) *sigv4.Credentials {
 	p.t.Helper()
-	a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "session=", service: "s3express", hash: hexSum(""), header: header})
+	return p.sessionAs(nil, bucket, header...)
+}
+
+// sessionAs is session for a principal; nil: the program's first.
+func (p *program) sessionAs(c *sigv4.Credentials, bucket string, header ...sigv4.Field) *sigv4.Credentials {
+	p.t.Helper()
+	a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "session=", service: "s3express", hash: hexSum(""), header: header, credentials: c})
 	if a.StatusCode != 200 {
 		p.t.Fatalf("CreateSession: %d %s", a.StatusCode, a.body)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
@@ -158,7 +159,7 @@ func (x *exchange) decideBucket() error {
 	if err != nil {
 		return err
 	}
-	if now != nil && *now == *record {
+	if now != nil && reflect.DeepEqual(now, record) {
 		return refused
 	}
 	return x.decideWith(now)
@@ -194,6 +195,10 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	if record != nil {
 		x.facts = factsOf(record)
 		bucket = &x.facts
+		var err error
+		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil {
+			return err
+		}
 	}
 	given := x.session
 	if given != nil && record != nil && !given.Provisional && x.issued.Incarnation != record.Incarnation {
@@ -246,15 +251,20 @@ func (x *exchange) permit(kind policy.Kind, arn string) error {
 	if x.operation.SealsObject() && x.decision.Encryption.SSE == policy.SSEKMS {
 		key = x.decision.Encryption.KeyARN
 	}
-	refused := policy.Authorize(x.operation, &x.request, x.caller(), &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, KeyARN: key}, policy.ReadWrite)
-	if refused != nil {
+	target := &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, KeyARN: key, BucketPolicy: x.bucketPolicy}
+	if refused := policy.Authorize(x.operation, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
 		return refused
 	}
 	return nil
 }
 
 func (x *exchange) caller() *policy.Caller {
-	return &policy.Caller{Principal: x.identity.ARN, Account: x.g.o.Account, Policy: x.identity.Policy}
+	return &policy.Caller{Principal: x.identity.ARN, Account: x.g.o.Account, Policy: x.identity.Policy, Values: (*conditionValues)(x)}
+}
+
+// target is an object of the request's bucket, or with key "" the bucket, and the KMS key that it is or gets sealed under.
+func (x *exchange) target(key, keyARN string) *policy.Target {
+	return &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: key, KeyARN: keyARN, BucketPolicy: x.bucketPolicy}
 }
 
 func (g *Gateway) policyOptions() *policy.Options {

@@ -69,7 +69,7 @@ func createBucket(x *exchange) error {
 	}
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.bucket, g.o.Region, g.o.Account),
-		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, StoreName: storeName, Creator: x.identity.Name,
+		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: configuration.Tags, StoreName: storeName, Creator: x.identity.Name,
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
@@ -261,7 +261,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
-	target := &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, KeyARN: d.ARN}
+	target := x.target("", d.ARN)
 	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
 	if facts.Denied || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked

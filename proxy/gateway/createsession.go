@@ -22,7 +22,7 @@ func createSession(x *exchange) error {
 		x.decision = policy.Decision{Row: "REG-2", Encryption: policy.Encryption{SSE: policy.SSES3}, ShowsEncryption: true}
 	} else {
 		e := x.decision.Encryption
-		target := &policy.Target{Kind: policy.Directory, BucketARN: x.facts.ARN, KeyARN: e.KeyARN}
+		target := x.target("", e.KeyARN)
 		mode, refused := policy.SessionMode(&x.request, func(m policy.Mode) bool {
 			return policy.Authorize(policy.CreateSession, &x.request, x.caller(), target, m) == nil
 		})

@@ -106,8 +106,7 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 		return err
 	}
 	if x.facts.Kind == policy.General {
-		target := &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: d.Key}
-		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
+		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), x.target(d.Key, ""), policy.ReadWrite); refused != nil {
 			return refused
 		}
 	}

@@ -48,6 +48,8 @@ type fields struct {
 	issued      session.Session
 	record      *state.Bucket // nil where there is none
 	facts       policy.Bucket
+	// bucketPolicy is the record's, compiled; nil: the bucket has none.
+	bucketPolicy *policy.BucketPolicy
 	decision    policy.Decision
 	chunks      sigv4.ChunkOptions
 

@@ -122,6 +122,8 @@ type Gateway struct {
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	layouts    *layouts
+
+	bucketPolicies *bucketPolicies
 	completing completing
 	loads      singleflight.Group         // of trailers
 	served     [256]func(*exchange) error // by operation
@@ -141,7 +143,7 @@ func New(o Options, ids *Identities) *Gateway {
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
-	g := &Gateway{o: o, log: o.Log, layouts: newLayouts()}
+	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies()}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.logins = newLogins(o.FailedLogins, o.Now)
 	g.identities.Store(ids)

@@ -75,14 +75,25 @@ func (x *exchange) unwrap(e *crypto.Envelope) (crypto.Secrets, error) {
 		return crypto.Secrets{}, err
 	}
 	encryption := encryptionOf(e)
-	// A session's principal was asked for its KMS permissions when the session was made.
-	if x.session == nil && encryption.SSE == policy.SSEKMS {
-		target := &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: x.key, KeyARN: e.KeyARN}
-		if refused := policy.Authorize(x.operation, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
+	if encryption.SSE == policy.SSEKMS {
+		if refused := x.permitKey(e.KeyARN); refused != nil {
 			return crypto.Secrets{}, refused
 		}
 	}
 	return x.unlock(e, false)
+}
+
+// permitKey asks whether the caller may use the KMS key that something stored is sealed under. A session's principal was
+// asked for the session's own key when the session was made; any other is asked for now, else a session that chose
+// SSE-S3 would read what its principal has no key permission for.
+func (x *exchange) permitKey(keyARN string) *policy.Refusal {
+	switch {
+	case x.session == nil:
+		return policy.Authorize(x.operation, &x.request, x.caller(), x.target(x.key, keyARN), policy.ReadWrite)
+	case x.session.Encryption.SSE != policy.SSEKMS || x.session.Encryption.KeyARN != keyARN:
+		return policy.AuthorizeKey(x.operation, &x.request, x.caller(), x.target(x.key, keyARN))
+	}
+	return nil
 }
 
 // unlock opens an envelope that is believed, for a caller that may; fresh asks KMS past the cache.

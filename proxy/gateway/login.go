@@ -133,18 +133,24 @@ func (x *exchange) loginPair(id *Identity) loginPair {
 	return p
 }
 
-// source is where the request comes from. A trusted proxy appends the address it was called from to X-Forwarded-For.
+// source is the network that the request comes from, as failed logins are counted.
 func (x *exchange) source() netip.Addr {
+	address := x.client()
+	if address.Is6() {
+		network, _ := address.Prefix(64) // 64 fits every IPv6 address
+		address = network.Addr()
+	}
+	return address
+}
+
+// client is the address that the request comes from. A trusted proxy appends the one it was called from to X-Forwarded-For.
+func (x *exchange) client() netip.Addr {
 	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
 	address = address.Unmap()
 	if trusted := x.g.o.TrustedProxies; trusted != nil && trusted(address.String()) {
 		if forwarded, err := netip.ParseAddr(x.lastForwarded()); err == nil {
 			address = forwarded.WithZone("").Unmap()
 		}
-	}
-	if address.Is6() {
-		network, _ := address.Prefix(64) // 64 fits every IPv6 address
-		address = network.Addr()
 	}
 	return address
 }

@@ -23,6 +23,7 @@ func (x *exchange) at(record *state.Bucket, key string) *exchange {
 		start: x.start, requestID: x.requestID, operation: x.operation, identity: x.identity, session: x.session,
 		bucket: record.Name, key: key, record: record, facts: factsOf(record),
 	}
+	y.auth.Kind = x.auth.Kind
 	return y
 }
 
@@ -253,6 +254,9 @@ func (x *exchange) copySource() (*exchange, error) {
 		return nil, recordError(err)
 	}
 	y := x.at(record, source.Key)
+	if y.bucketPolicy, err = x.g.bucketPolicies.of(record, y.facts.Kind); err != nil {
+		return nil, err
+	}
 	if refused := policy.CheckSource(&x.request, &y.facts); refused != nil {
 		return nil, refused
 	}
@@ -277,8 +281,7 @@ func (x *exchange) decideSource(o *origin) error {
 }
 
 func (x *exchange) permitSource(y *exchange, keyARN string) error {
-	target := &policy.Target{Kind: y.facts.Kind, BucketARN: y.facts.ARN, Key: y.key, KeyARN: keyARN}
-	if refused := policy.AuthorizeSource(&x.request, x.caller(), target); refused != nil {
+	if refused := policy.AuthorizeSource(&x.request, y.caller(), y.target(y.key, keyARN)); refused != nil {
 		return refused
 	}
 	return nil

@@ -34,6 +34,9 @@ type Bucket struct {
 	BucketKey  bool   `json:"bucketKey,omitempty"`
 	BoundKey   string `json:"boundKey,omitempty"`
 
+	Policy string            `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
+	Tags   map[string]string `json:"tags,omitempty"`   // those of CreateBucket, for conditions of policies; never changed
+
 	// State is "creating" while the store's bucket is being made, "active", or "deleted" with Deleted set.
 	State   string    `json:"state"`
 	Deleted time.Time `json:"deleted,omitzero"`

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sealfront/sigv4"
+)
+
+// taggedBucketDocument makes a directory bucket with a tag.
+var taggedBucketDocument = strings.Replace(directoryBucketDocument, "</CreateBucketConfiguration>", "<Tags><Tag><Key>Team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>", 1)
+
+// Who may do what: identity policies, bucket policies and their conditions, on the running program.
+func TestBucketPolicies(t *testing.T) {
+	p := startWith(t, `
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: embedded}
+kms: {kind: embedded}
+data: `+t.TempDir()+`
+identities:
+- {name: guest, access_key: AKIAGUEST, secret_key: guestsecret, policy: []}
+- name: keyless
+  access_key: AKIAKEYLESS
+  secret_key: keylesssecret
+  policy: [{effect: Allow, action: ["s3express:*", "s3:*"], resource: "*"}]
+- name: red
+  access_key: AKIARED
+  secret_key: redsecret
+  policy:
+  - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:BucketTag/Team": red}}}
+- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+`)
+	as := func(name string) *sigv4.Credentials {
+		return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
+	}
+	ok := func(r *rawRequest) *answer {
+		t.Helper()
+		a := p.do(r)
+		if a.StatusCode/100 != 2 {
+			t.Fatalf("%s %s?%s: %d %s", r.method, r.path, r.query, a.StatusCode, a.body)
+		}
+		return a
+	}
+	directory, plain := "policed--local-az1--x-s3", "policed"
+	ok(&rawRequest{method: "PUT", path: "/" + directory, body: taggedBucketDocument, service: "s3express"})
+	ok(&rawRequest{method: "PUT", path: "/" + plain})
+	ok(&rawRequest{method: "PUT", path: "/" + directory + "/key", body: "body"})
+	for _, key := range []string{"open/key", "shut/key"} {
+		ok(&rawRequest{method: "PUT", path: "/" + plain + "/" + key, body: "body"})
+	}
+	arn := "arn:aws:s3express:us-west-2:123456789012:bucket/" + directory
+	statement := func(effect, who, action, resource, condition string) string {
+		return fmt.Sprintf(`{"Effect":%q,"Principal":{"AWS":%q},"Action":%q,"Resource":%q,"Condition":{%s}}`, effect, who, action, resource, condition)
+	}
+	document := func(statements ...string) string {
+		return `{"Version": "2012-10-17", "Statement": [` + strings.Join(statements, ", ") + `]}`
+	}
+	guest := "arn:aws:iam::123456789012:user/guest"
+	policyOf := func(bucket, document string) {
+		t.Helper()
+		ok(&rawRequest{method: "PUT", path: "/" + bucket, query: "policy=", body: document})
+		if a := ok(&rawRequest{method: "GET", path: "/" + bucket, query: "policy="}); a.body != document || a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("the policy reads back as %s %s", a.Header.Get("Content-Type"), a.body)
+		}
+	}
+	read := rawRequest{method: "GET", path: "/" + directory + "/key", credentials: as("guest")}
+	write := rawRequest{method: "PUT", path: "/" + directory + "/new", body: "x", credentials: as("guest")}
+	session := rawRequest{method: "GET", path: "/" + directory, query: "session=", service: "s3express", credentials: as("guest")}
+	get := func(key, who string) rawRequest {
+		return rawRequest{method: "GET", path: "/" + plain + "/" + key, credentials: as(who)}
+	}
+	check := func(t *testing.T, name string, r rawRequest, status int) {
+		t.Helper()
+		if a := p.do(&r); a.StatusCode != status || status == 403 && a.code() != "AccessDenied" {
+			t.Errorf("%s: %d %s, want %d", name, a.StatusCode, a.body, status)
+		}
+	}
+
+	check(t, "1.2 without a policy nothing is allowed", read, 403)
+	if a := p.do(&rawRequest{method: "GET", path: "/" + directory, query: "policy="}); a.StatusCode != 404 || a.code() != "NoSuchBucketPolicy" {
+		t.Errorf("no policy: %d %s", a.StatusCode, a.body)
+	}
+	policyOf(directory, document(statement("Allow", guest, "s3express:CreateSession", arn, `"StringEquals":{"s3express:SessionMode":"ReadOnly"}`)))
+	check(t, "1.2 s3express:SessionMode, reading", read, 200)
+	check(t, "1.2 s3express:SessionMode, writing", write, 403)
+	check(t, "1.2 a session", session, 200)
+	session.header = []sigv4.Field{field("X-Amz-Create-Session-Mode", "ReadWrite")}
+	check(t, "1.2 a ReadWrite session", session, 403)
+
+	for _, c := range []struct {
+		name, condition string
+		status          int
+	}{
+		{"aws:SecureTransport, over TLS", `"Bool":{"aws:SecureTransport":"true"}`, 200},
+		{"aws:SecureTransport false, over TLS", `"Bool":{"aws:SecureTransport":"false"}`, 403},
+		{"aws:SourceIp here", `"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}`, 200},
+		{"aws:SourceIp elsewhere", `"IpAddress":{"aws:SourceIp":["10.0.0.0/8","192.0.2.7"]}`, 403},
+		{"aws:CurrentTime", `"DateLessThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}`, 403},
+		{"aws:EpochTime", `"NumericGreaterThan":{"aws:EpochTime":"1700000000"}`, 200},
+		{"aws:username", `"StringLike":{"aws:username":"gu*"}`, 200},
+		{"s3express:BucketTag", `"StringEquals":{"s3express:BucketTag/Team":"red"}`, 200},
+		{"s3express:BucketTag, another value", `"StringEquals":{"s3express:BucketTag/Team":"blue"}`, 403},
+		{"s3express:authType", `"StringEquals":{"s3express:authType":"REST-QUERY-STRING"}`, 403},
+		{"the key of a bucket that has none", `"StringEquals":{"s3express:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-west-2:123456789012:key/x"}`, 403},
+	} {
+		policyOf(directory, document(statement("Allow", guest, "s3express:CreateSession", arn, c.condition)))
+		check(t, "1.2 "+c.name, read, c.status)
+	}
+	policyOf(directory, document(statement("Deny", "arn:aws:iam::123456789012:root", "s3express:CreateSession", arn, "")))
+	check(t, "an explicit Deny wins", rawRequest{method: "GET", path: "/" + directory + "/key"}, 403)
+	for _, method := range []string{"GET", "DELETE"} { // and shuts nobody out of the policy itself
+		ok(&rawRequest{method: method, path: "/" + directory, query: "policy="})
+	}
+	check(t, "without the policy again", rawRequest{method: "GET", path: "/" + directory + "/key"}, 200)
+
+	policyOf(plain, document(statement("Allow", "*", "s3:GetObject", "arn:aws:s3:::"+plain+"/open/*", ""), statement("Deny", "*", "s3:DeleteObject", "arn:aws:s3:::"+plain+"/*", "")))
+	check(t, "an object that the bucket's policy opens", get("open/key", "guest"), 200)
+	check(t, "one that it doesn't", get("shut/key", "guest"), 403)
+	check(t, "a deletion that it denies", rawRequest{method: "DELETE", path: "/" + plain + "/open/key"}, 403)
+	if a := p.do(&rawRequest{method: "POST", path: "/" + plain, query: "delete=", body: "<Delete><Object><Key>open/key</Key></Object></Delete>", header: []sigv4.Field{field("Content-Md5", "1BdJ0q8eG4r62zIrQBTfGQ==")}}); !strings.Contains(a.body, "<Code>AccessDenied</Code>") {
+		t.Errorf("a deletion among many that is denied: %s", a.body)
+	}
+	check(t, "a copy from what is shut", rawRequest{method: "PUT", path: "/" + plain + "/open/copy", credentials: as("guest"), header: []sigv4.Field{field("X-Amz-Copy-Source", plain+"/shut/key")}}, 403)
+	if a := ok(&rawRequest{method: "GET", path: "/" + plain, query: "policyStatus="}); !strings.Contains(a.body, "<IsPublic>false</IsPublic>") {
+		t.Error(a.body)
+	}
+	anonymous, err := p.httpClient(t).Get(p.env["AWS_ENDPOINT_URL"] + "/" + plain + "/open/key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = anonymous.Body.Close()
+	if anonymous.StatusCode != http.StatusForbidden {
+		t.Errorf("an anonymous request where the policy names everybody: %d", anonymous.StatusCode)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "no JSON": "{", "another bucket's": document(statement("Allow", guest, "s3:GetObject", "arn:aws:s3:::other/*", "")),
+	} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/" + plain, query: "policy=", body: text}); a.StatusCode != 400 || a.code() != "MalformedPolicy" {
+			t.Errorf("a policy that is %s: %d %s", name, a.StatusCode, a.body)
+		}
+	}
+
+	// A tag that an identity's policy asks for.
+	check(t, "1.2 s3express:BucketTag in an identity's policy", rawRequest{method: "GET", path: "/" + directory + "/key", credentials: as("red")}, 200)
+	check(t, "… on a bucket without it", rawRequest{method: "GET", path: "/" + demoBucket, query: "list-type=2", credentials: as("red")}, 403)
+
+	// R25: a session that chose SSE-S3 doesn't lend the KMS permission that its principal lacks.
+	ok(&rawRequest{method: "PUT", path: "/" + demoBucket + "/sealed", body: "body"})
+	refused := rawRequest{method: "GET", path: "/" + demoBucket, query: "session=", service: "s3express", credentials: as("keyless")}
+	check(t, "R25 an SSE-KMS session without KMS rights", refused, 403)
+	managed := p.sessionAs(as("keyless"), demoBucket, field("X-Amz-Server-Side-Encryption", "AES256"))
+	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session without KMS rights", rawRequest{method: "GET", path: "/" + demoBucket + "/sealed", service: "s3express", credentials: managed}, 403)
+	check(t, "R25 writing in it", rawRequest{method: "PUT", path: "/" + demoBucket + "/managed", body: "x", service: "s3express", credentials: managed}, 200)
+	check(t, "R25 reading what it wrote", rawRequest{method: "GET", path: "/" + demoBucket + "/managed", service: "s3express", credentials: managed}, 200)
+	mine := p.session(demoBucket, field("X-Amz-Server-Side-Encryption", "AES256"))
+	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session with KMS rights", rawRequest{method: "GET", path: "/" + demoBucket + "/sealed", service: "s3express", credentials: mine}, 200)
+}

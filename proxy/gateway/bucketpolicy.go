@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/sigv4"
+)
+
+// maxBucketPolicy bounds the body of PutBucketPolicy, in bytes; S3's own limit is 20 KiB and is policy's to refuse.
+const maxBucketPolicy = 64 << 10
+
+// bucketPolicies keeps the bucket policies that records hold, compiled.
+type bucketPolicies struct {
+	compiled *lru.Cache[string, *policy.BucketPolicy]
+}
+
+func newBucketPolicies() *bucketPolicies {
+	compiled, err := lru.New[string, *policy.BucketPolicy](1024)
+	if err != nil {
+		panic("gateway: internal error: " + err.Error())
+	}
+	return &bucketPolicies{compiled}
+}
+
+// of returns the policy of a bucket, nil if it has none. One that doesn't compile, say since a newer version of this
+// program has accepted it, is refused with whatever it was asked for: it could hold a Deny.
+func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPolicy, error) {
+	if b.Policy == "" {
+		return nil, nil
+	}
+	name := b.ARN + "\n" + b.Policy
+	if known, ok := p.compiled.Get(name); ok {
+		return known, nil
+	}
+	compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
+	if refused != nil {
+		return nil, internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
+	}
+	p.compiled.Add(name, compiled)
+	return compiled, nil
+}
+
+// putBucketPolicy carries out PutBucketPolicy. The policy is kept as it was given; it counts within the time that
+// records are cached.
+func putBucketPolicy(x *exchange) error {
+	document, err := x.readDocument(maxBucketPolicy)
+	if err != nil {
+		return err
+	}
+	if _, refused := policy.ParseBucketPolicy(document, x.facts.Kind, x.facts.ARN); refused != nil {
+		return refused
+	}
+	return x.setBucketPolicy(string(document))
+}
+
+// deleteBucketPolicy carries out DeleteBucketPolicy, also where there is none.
+func deleteBucketPolicy(x *exchange) error { return x.setBucketPolicy("") }
+
+func (x *exchange) setBucketPolicy(document string) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+		if b.Incarnation != x.record.Incarnation {
+			return noSuchBucket(x.bucket) // the policy names another bucket's ARN, or was meant for it
+		}
+		b.Policy = document
+		return nil
+	})
+	if err != nil {
+		return x.updateError(err)
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// currentPolicy is the bucket's policy as it is now.
+func (x *exchange) currentPolicy() (string, error) {
+	record, err := x.g.freshBucket(x)
+	switch {
+	case err != nil:
+		return "", err
+	case record == nil:
+		return "", noSuchBucket(x.bucket)
+	case record.Policy == "":
+		return "", refusal("NoSuchBucketPolicy", "The bucket policy does not exist", "BucketName", x.bucket)
+	}
+	return record.Policy, nil
+}
+
+// getBucketPolicy carries out GetBucketPolicy: the policy as it was given.
+func getBucketPolicy(x *exchange) error {
+	document, err := x.currentPolicy()
+	if err != nil {
+		return err
+	}
+	x.ctx.Response.Header.SetContentType("application/json")
+	x.ctx.Response.SetBodyString(document)
+	return nil
+}
+
+// getBucketPolicyStatus carries out GetBucketPolicyStatus. Nothing is public: anonymous requests have no access, whatever
+// a policy says.
+func getBucketPolicyStatus(x *exchange) error {
+	if _, err := x.currentPolicy(); err != nil {
+		return err
+	}
+	return x.answerXML(&struct {
+		XMLName  xml.Name `xml:"PolicyStatus"`
+		Xmlns    string   `xml:"xmlns,attr"`
+		IsPublic bool
+	}{Xmlns: s3Namespace})
+}
+
+// conditionValues answers the condition keys of policies that don't follow from headers and parameters.
+type conditionValues exchange
+
+// Value returns the value of a condition key in lower case.
+func (v *conditionValues) Value(key string) (string, bool) {
+	x := (*exchange)(v)
+	switch key {
+	case "aws:sourceip":
+		return x.client().String(), true
+	case "aws:currenttime":
+		return x.start.UTC().Format(time.RFC3339), true
+	case "aws:epochtime":
+		return fmt.Sprint(x.start.Unix()), true
+	case "aws:useragent":
+		agent := x.ctx.UserAgent()
+		return string(agent), len(agent) > 0
+	case "aws:referer":
+		referer := x.ctx.Referer()
+		return string(referer), len(referer) > 0
+	case "aws:username":
+		return x.identity.Name, true
+	case "aws:principaltype":
+		return "User", true
+	case "aws:requestedregion":
+		return x.g.o.Region, true
+	case "aws:resourceaccount", "s3:resourceaccount", "s3express:resourceaccount":
+		return x.facts.Account, x.facts.Account != ""
+	case "s3:signatureversion", "s3express:signatureversion":
+		return "AWS4-HMAC-SHA256", true
+	case "s3:authtype", "s3express:authtype":
+		return authTypes[x.auth.Kind], true
+	}
+	if tag, ok := strings.CutPrefix(key, "s3express:buckettag/"); ok && x.record != nil {
+		// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's guess.
+		return onlyTag(x.record.Tags, tag)
+	}
+	return "", false
+}
+
+var authTypes = map[sigv4.Kind]string{sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST"}
+
+// onlyTag returns the value of the one tag that has this key in lower case.
+func onlyTag(tags map[string]string, lower string) (value string, ok bool) {
+	for k, v := range tags {
+		if !strings.EqualFold(k, lower) {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		value, ok = v, true
+	}
+	return value, ok
+}
