@@ -11,6 +11,7 @@ type Explanation struct {
 	Code      string            `json:"code,omitempty"` // of a refusal
 	Message   string            `json:"message,omitempty"`
 	Elements  map[string]string `json:"elements,omitempty"`
+	Principal string            `json:"principal,omitempty"` // whose permissions were asked for, "" for nobody's
 	Session   *Settled          `json:"session,omitempty"`
 	Effective *Settled          `json:"effective,omitempty"`
 	Response  map[string]string `json:"responseHeaders,omitempty"`
@@ -24,26 +25,31 @@ type Settled struct {
 	BucketKey  bool   `json:"bucketKey"`
 }
 
-// Explain decides about a request as a gateway would and says why, short of signatures, permissions and
-// what is stored: the request by itself, the session that sessionHeader would have made (nil: the
-// request is signed with a long-term key), the encryption, and TLS. r needs no method. b must not be nil.
-func Explain(op Operation, r *Request, b *Bucket, sessionHeader Fields, o *Options, require Require) Explanation {
+// A Question is what Explain is asked beside the request. Bucket is required, the zero value of the others will do.
+type Question struct {
+	Bucket *Bucket
+	// Session are the headers of the CreateSession whose session signs the request; nil: a long-term key does.
+	Session Fields
+	Options Options
+	Require Require
+	// Caller is who asks; nil: permissions are taken for granted.
+	Caller       *Caller
+	BucketPolicy *BucketPolicy
+}
+
+// Explain decides about a request as a gateway would and says why, short of signatures and of what is stored: the
+// session, the request by itself, the encryption, TLS, and permissions. r needs no method.
+func Explain(op Operation, r *Request, q *Question) Explanation {
+	b := q.Bucket
 	e := Explanation{Operation: op.String(), Bucket: b.Name, Kind: b.Kind.String(), Decision: "allow"}
+	if q.Caller != nil {
+		e.Principal = q.Caller.Principal
+	}
 	var session *Session
-	if sessionHeader != nil {
-		made := Request{Method: "GET", Bucket: r.Bucket, Header: sessionHeader, TLS: r.TLS}
-		refusal := CheckRequest(CreateSession, &made)
-		var d Decision
-		if refusal == nil {
-			d, refusal = DecideEncryption(CreateSession, &made, b, nil, o)
-		}
-		if refusal != nil {
+	if q.Session != nil {
+		var refusal *Refusal
+		if session, refusal = e.makeSession(r, q); refusal != nil {
 			return e.refused(refusal)
-		}
-		e.Session = settle(d)
-		session = &Session{Bucket: b.Name, Encryption: d.Encryption}
-		if made.inspect().header(hSessionMode) == ReadOnly.String() {
-			session.Mode = ReadOnly
 		}
 	}
 	if !op.Supports(b.Kind) {
@@ -59,7 +65,10 @@ func Explain(op Operation, r *Request, b *Bucket, sessionHeader Fields, o *Optio
 	if session != nil {
 		session = &now
 	}
-	d, refusal := DecideEncryption(op, r, b, session, o)
+	if refusal := CheckBucket(op, r, b); refusal != nil {
+		return e.refused(refusal)
+	}
+	d, refusal := DecideEncryption(op, r, b, session, &q.Options)
 	if refusal != nil {
 		return e.refused(refusal)
 	}
@@ -69,10 +78,44 @@ func Explain(op Operation, r *Request, b *Bucket, sessionHeader Fields, o *Optio
 		e.Response = make(map[string]string)
 		d.ResponseHeaders(func(name, value string) { e.Response[name] = value })
 	}
-	if refusal := DecideTLS(op, r, d.Encryption.SSE, require); refusal != nil {
+	if refusal := DecideTLS(op, r, d.Encryption.SSE, q.Require); refusal != nil {
 		return e.refused(refusal)
 	}
+	if q.Caller != nil && (session == nil || !op.Zonal()) {
+		if refusal := Authorize(op, r, q.Caller, q.target(r.Key, d.Encryption), ReadWrite); refusal != nil {
+			return e.refused(refusal)
+		}
+	}
 	return e
+}
+
+// makeSession decides the CreateSession before r.
+func (e *Explanation) makeSession(r *Request, q *Question) (*Session, *Refusal) {
+	made := Request{Method: "GET", Bucket: r.Bucket, Header: q.Session, TLS: r.TLS}
+	if refusal := CheckRequest(CreateSession, &made); refusal != nil {
+		return nil, refusal
+	}
+	d, refusal := DecideEncryption(CreateSession, &made, q.Bucket, nil, &q.Options)
+	if refusal != nil {
+		return nil, refusal
+	}
+	session := &Session{Bucket: q.Bucket.Name, Encryption: d.Encryption}
+	session.Mode, refusal = SessionMode(&made, func(m Mode) bool {
+		return q.Caller == nil || Authorize(CreateSession, &made, q.Caller, q.target("", d.Encryption), m) == nil
+	})
+	if refusal != nil {
+		return nil, refusal
+	}
+	e.Session = settle(d)
+	return session, nil
+}
+
+func (q *Question) target(key string, e Encryption) *Target {
+	t := &Target{Kind: q.Bucket.Kind, BucketARN: q.Bucket.ARN, Key: key, BucketPolicy: q.BucketPolicy}
+	if e.SSE == SSEKMS {
+		t.KeyARN = e.KeyARN
+	}
+	return t
 }
 
 // refused turns e into the explanation of a refusal.

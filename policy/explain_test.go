@@ -30,7 +30,7 @@ func TestExplainNamesTheRowAndWhy(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(c.op, bucketName, c.headers)
 			r.TLS = c.tls
-			e := policy.Explain(c.op, r, bucket("kms"), c.session, &policy.Options{}, policy.RequireKMS)
+			e := policy.Explain(c.op, r, &policy.Question{Bucket: bucket("kms"), Session: c.session})
 			if got := strings.TrimSpace(e.Decision + " " + e.Row + " " + e.Code); got != c.want || e.Why == "" {
 				t.Errorf("got %q because %q, want %q", got, e.Why, c.want)
 			}
@@ -43,6 +43,31 @@ func TestExplainNamesTheRowAndWhy(t *testing.T) {
 			text, err := json.Marshal(e)
 			if err != nil || !strings.Contains(string(text), `"row":"`+e.Row+`"`) {
 				t.Errorf("%s, %v", text, err)
+			}
+		})
+	}
+}
+
+func TestExplainAsksForPermissions(t *testing.T) {
+	sessions := allow("s3express:CreateSession", "*")
+	for _, c := range []struct {
+		name    string
+		op      policy.Operation
+		session policy.Fields
+		who     []policy.Statement
+		want    string
+	}{
+		{"a session and its key", policy.PutObject, policy.MapFields{}, []policy.Statement{sessions, allow("kms:*", "*")}, "allow PUT-1"},
+		{"a session without its key", policy.PutObject, policy.MapFields{}, []policy.Statement{sessions}, "refuse SE-9"},
+		{"a session that needs no key", policy.PutObject, policy.MapFields{short["sse"]: {"AES256"}}, []policy.Statement{sessions}, "allow PUT-1"},
+		{"a long-term key", policy.PutObject, nil, []policy.Statement{sessions, allow("kms:*", "*")}, "allow PUT-1"},
+		{"a long-term key, nothing allowed", policy.PutObject, nil, nil, "refuse 1.2"},
+		{"a regional operation in a session", policy.GetBucketEncryption, policy.MapFields{}, []policy.Statement{sessions, allow("kms:*", "*")}, "refuse 1.2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := policy.Explain(c.op, request(c.op, bucketName, ""), &policy.Question{Bucket: bucket("kms"), Session: c.session, Caller: caller(t, c.who...)})
+			if got := e.Decision + " " + e.Row; got != c.want || e.Principal == "" {
+				t.Errorf("%+v, want %s", e, c.want)
 			}
 		})
 	}

@@ -31,6 +31,7 @@ type admin struct {
 //	GET  /metrics          Prometheus
 //	GET  /debug/pprof/     Go profiles
 //	GET  /                 a page for people
+//	GET  /explain?…        which rule decides about a request; needs admin.token when it is set
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN; needs admin.token when it is set
 func newAdmin(c *config.Config, p *parts) *admin {
 	a := &admin{}
@@ -49,11 +50,17 @@ func newAdmin(c *config.Config, p *parts) *admin {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("POST /keys/drop", func(w http.ResponseWriter, r *http.Request) {
-		if c.Admin.Token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+c.Admin.Token)) != 1 {
-			http.Error(w, "the admin token is missing or wrong", http.StatusUnauthorized)
-			return
+	guarded := func(h http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if c.Admin.Token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+c.Admin.Token)) != 1 {
+				http.Error(w, "the admin token is missing or wrong", http.StatusUnauthorized)
+				return
+			}
+			h(w, r)
 		}
+	}
+	mux.HandleFunc("GET /explain", guarded(explainHandler(p.gateway)))
+	mux.HandleFunc("POST /keys/drop", guarded(func(w http.ResponseWriter, r *http.Request) {
 		key := r.URL.Query().Get("kms-key")
 		if key == "" {
 			key = state.AllKeys
@@ -65,7 +72,7 @@ func newAdmin(c *config.Config, p *parts) *admin {
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
-	})
+	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		condition := "ready"

@@ -50,20 +50,38 @@ func openData(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("the data directory %s is in use by another sealfront: stop it, or choose another with --data", path)
 	}
 	d := &dataDir{path: path, lock: lock}
-	text, err := os.ReadFile(d.join("data.json"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	err = d.read()
+	if errors.Is(err, fs.ErrNotExist) {
 		d.AccessKey, d.SecretKey = newCredentials()
 		d.StoreAccessKey, d.StoreSecretKey = newCredentials()
 		err = d.save()
-	case err == nil:
-		err = json.Unmarshal(text, &d.dataFile)
 	}
 	if err != nil {
 		_ = lock.Close()
-		return nil, fmt.Errorf("read %s: %w", d.join("data.json"), err)
+		return nil, err
 	}
 	return d, nil
+}
+
+// shareData opens the directory of a program that may be running: store and key service keep their data in files, which
+// several processes may use.
+func shareData(path string) (*dataDir, error) {
+	d := &dataDir{path: path}
+	if err := d.read(); err != nil {
+		return nil, fmt.Errorf("%w: %s is no data directory of sealfront, or was never served from", err, path)
+	}
+	return d, nil
+}
+
+func (d *dataDir) read() error {
+	text, err := os.ReadFile(d.join("data.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &d.dataFile)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", d.join("data.json"), err)
+	}
+	return nil
 }
 
 func (d *dataDir) join(name ...string) string {

@@ -55,6 +55,10 @@ const usageText = `usage:
   sealfront [serve] [--data DIR] [--listen ADDR] [--http ADDR] [--admin ADDR]   embedded store and key service
   sealfront serve --config FILE                                                 production
   sealfront config check FILE                                                   faults of a configuration, a line each
+  sealfront explain --operation OP --bucket B [--key K] [--header 'Name: value']… [--session-header …]
+                                                                                which rule decides about a request, and why
+
+Tools take --config FILE or --data DIR and may run beside a running server. 'sealfront COMMAND -h' lists a command's flags.
 `
 
 // run is the program. It returns when ctx ends or the command is done.
@@ -68,6 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runServe(ctx, args, stdout, stderr)
 	case "config":
 		return runConfig(ctx, args, stderr)
+	case "explain":
+		return runExplain(ctx, args, stdout, stderr)
 	case "help":
 		_, err := io.WriteString(stdout, usageText)
 		return err
@@ -75,23 +81,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return usagef("there is no command %q\n%s", command, usageText)
 }
 
-func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+func newFlags(command string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet("sealfront "+command, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usageText) }
-	file := flags.String("config", "", "configuration file")
-	data := flags.String("data", "", "directory of the embedded parts (default ./sealfront-data)")
-	listen := flags.String("listen", "", "address for HTTPS (default 127.0.0.1:8443)")
-	plain := flags.String("http", "", "address for plain HTTP (default none)")
-	admin := flags.String("admin", "", "address for health, metrics and profiles (default 127.0.0.1:9090)")
+	return flags
+}
+
+// parseFlags reads flags, and wants this many arguments after them.
+func parseFlags(flags *flag.FlagSet, args []string, arguments int) error {
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
 		return usageError{err}
 	}
-	if flags.NArg() > 0 {
-		return usagef("serve takes no arguments, but got %q", flags.Args())
+	if flags.NArg() != arguments {
+		return usagef("%s takes %d arguments, but got %q", flags.Name(), arguments, flags.Args())
+	}
+	return nil
+}
+
+func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := newFlags("serve", stderr)
+	file := flags.String("config", "", "configuration file")
+	data := flags.String("data", "", "directory of the embedded parts (default ./sealfront-data)")
+	listen := flags.String("listen", "", "address for HTTPS (default 127.0.0.1:8443)")
+	plain := flags.String("http", "", "address for plain HTTP (default none)")
+	admin := flags.String("admin", "", "address for health, metrics and profiles (default 127.0.0.1:9090)")
+	if err := parseFlags(flags, args, 0); err != nil {
+		return err
 	}
 	if *file != "" {
 		if *data != "" || *listen != "" || *plain != "" || *admin != "" {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"sealfront/crypto/awskms"
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
 	"sealfront/proxy/config"
@@ -87,24 +88,9 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 	if err := p.probe(ctx, c, client); err != nil {
 		return nil, err
 	}
-	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
-	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
-	p.state, err = state.Open(ctx, client.Objects(c.Store.StateBucket), kms, state.Options{
-		ServiceKey: serviceKey,
-		Revoked:    p.dropKey,
-		Damaged: func(name string) {
-			p.metrics.Integrity("record")
-			log.Error("a state record does not open: it was altered, or the state bucket belongs to another installation", zap.String("record", name))
-		},
-	})
-	if err != nil {
+	if err := p.join(ctx, c, kms, client, serviceKey); err != nil {
 		return nil, err
 	}
-	ids, err := identities(c, p.data)
-	if err != nil {
-		return nil, config.Faults{{Path: "identities", Why: err.Error()}}
-	}
-	p.gateway = gateway.New(p.gatewayOptions(c, client, serviceKey), ids)
 	p.startSweeps(ctx)
 	if c.Store.Kind == "embedded" && c.KMS.Kind == "embedded" {
 		if err := p.makeDemoBucket(ctx, c, client); err != nil {
@@ -112,6 +98,55 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 		}
 	}
 	return p, nil
+}
+
+// assembleTool is assemble for a subcommand that works beside running servers: it makes nothing that isn't there, and
+// leaves probing and sweeping to them.
+func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts, err error) {
+	opened := &parts{log: log, metrics: metrics.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.close())
+		}
+	}()
+	p = opened
+	if c.KeepsData() {
+		if p.data, err = shareData(c.Data); err != nil {
+			return nil, err
+		}
+	}
+	kms, serviceKey, err := p.openKMS(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	client, err := p.openStore(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.join(ctx, c, kms, client, serviceKey)
+}
+
+// join makes what stands on the key service and the store: keyring, state and gateway.
+func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, client *store.Client, serviceKey string) (err error) {
+	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
+	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
+	p.state, err = state.Open(ctx, client.Objects(c.Store.StateBucket), kms, state.Options{
+		ServiceKey: serviceKey,
+		Revoked:    p.dropKey,
+		Damaged: func(name string) {
+			p.metrics.Integrity("record")
+			p.log.Error("a state record does not open: it was altered, or the state bucket belongs to another installation", zap.String("record", name))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	ids, err := identities(c, p.data)
+	if err != nil {
+		return config.Faults{{Path: "identities", Why: err.Error()}}
+	}
+	p.gateway = gateway.New(p.gatewayOptions(c, client, serviceKey), ids)
+	return nil
 }
 
 func or(value, fallback string) string {

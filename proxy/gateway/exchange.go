@@ -50,8 +50,8 @@ type fields struct {
 	facts       policy.Bucket
 	// bucketPolicy is the record's, compiled; nil: the bucket has none.
 	bucketPolicy *policy.BucketPolicy
-	decision    policy.Decision
-	chunks      sigv4.ChunkOptions
+	decision     policy.Decision
+	chunks       sigv4.ChunkOptions
 
 	serve func(*exchange) error
 	body  io.Reader   // what the client sends; nil when nothing

@@ -124,9 +124,9 @@ type Gateway struct {
 	layouts    *layouts
 
 	bucketPolicies *bucketPolicies
-	completing completing
-	loads      singleflight.Group         // of trailers
-	served     [256]func(*exchange) error // by operation
+	completing     completing
+	loads          singleflight.Group         // of trailers
+	served         [256]func(*exchange) error // by operation
 }
 
 // New makes a Gateway that knows ids.

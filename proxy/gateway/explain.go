@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+)
+
+// A Question is what Explain is asked. Operation and Bucket are required.
+type Question struct {
+	Operation string // an API name, such as PutObject
+	Bucket    string
+	Key       string   // default, for operations on objects: "key"
+	Header    []string // "Name: value"
+	Query     []string // "name=value"
+	// SessionHeader are headers of the CreateSession whose session signs the request, as SDKs have it for directory buckets.
+	SessionHeader []string
+	LongTerm      bool   // signed with a long-term key instead
+	Plain         bool   // over HTTP
+	Principal     string // name of the identity whose permissions are asked for; "": they are taken for granted
+}
+
+// ErrQuestion is a question that can't be understood.
+var ErrQuestion = errors.New("gateway: the question can't be understood")
+
+// Explain tells which row of the rules decides about a request and why. Nothing is stored or opened, and KMS isn't asked.
+// The bucket's record is read anew.
+func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation, error) {
+	none := policy.Explanation{}
+	op, ok := policy.ParseOperation(q.Operation)
+	if !ok {
+		return none, fmt.Errorf("%w: there is no operation %q", ErrQuestion, q.Operation)
+	}
+	header, err := readFields(q.Header, ":", "header")
+	if err != nil {
+		return none, err
+	}
+	query, err := readFields(q.Query, "=", "query parameter")
+	if err != nil {
+		return none, err
+	}
+	name, refused := policy.ParseBucketName(q.Bucket)
+	if refused != nil {
+		return none, fmt.Errorf("%w: %w", ErrQuestion, refused)
+	}
+	question := policy.Question{Options: *g.policyOptions(), Require: g.o.RequireTLS}
+	record, err := g.o.Buckets.FreshBucket(ctx, q.Bucket)
+	if err != nil && !errors.Is(err, state.ErrNoBucket) || g.hidden(q.Bucket) {
+		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, errors.Join(err))
+	}
+	if record == nil && op != policy.CreateBucket {
+		return policy.Explanation{Operation: op.String(), Bucket: q.Bucket, Kind: name.Kind.String(), Decision: "refuse", Row: "1.1", Why: policy.Why("1.1"), Code: "NoSuchBucket"}, nil
+	}
+	if record == nil {
+		record = &state.Bucket{Name: q.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(q.Bucket, g.o.Region, g.o.Account), Account: g.o.Account, Region: g.o.Region}
+	}
+	facts := factsOf(record)
+	question.Bucket = &facts
+	if question.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind); err != nil {
+		return none, err
+	}
+	if q.Principal != "" {
+		id := g.identities.Load().byName[q.Principal]
+		if id == nil {
+			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
+		}
+		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy}
+	}
+	if facts.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
+		if question.Session, err = readFields(q.SessionHeader, ":", "session header"); err != nil {
+			return none, err
+		}
+	} else if len(q.SessionHeader) > 0 {
+		return none, fmt.Errorf("%w: %v isn't signed with a session here", ErrQuestion, op)
+	}
+	r := &policy.Request{Bucket: q.Bucket, Header: header, Query: query, TLS: !q.Plain}
+	if op.OnObject() {
+		if r.Key = q.Key; r.Key == "" {
+			r.Key = "key"
+		}
+	}
+	// What any request of the operation has, and a question need not say.
+	if op == policy.UploadPart || op == policy.UploadPartCopy {
+		for name, value := range map[string]string{"partNumber": "1", "uploadId": "upload"} {
+			if _, given := query[name]; !given {
+				query[name] = []string{value}
+			}
+		}
+	}
+	return policy.Explain(op, r, &question), nil
+}
+
+// readFields reads a list of fields; names of headers come in lower case.
+func readFields(list []string, separator, what string) (policy.MapFields, error) {
+	fields := policy.MapFields{}
+	for _, text := range list {
+		name, value, ok := strings.Cut(text, separator)
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, fmt.Errorf("%w: the %s %q has no %q", ErrQuestion, what, text, separator)
+		}
+		if separator == ":" {
+			name, value = strings.ToLower(name), strings.TrimSpace(value)
+		}
+		fields[name] = append(fields[name], value)
+	}
+	return fields, nil
+}
