@@ -190,25 +190,57 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 }
 
 func TestKMSErrorsBecomeS3Errors(t *testing.T) {
-	for name, want := range map[string]string{
-		"DisabledException":          "KMS.DisabledException: " + keyK + " is disabled.",
-		"KMSInvalidStateException":   "KMS.KMSInvalidStateException: " + keyK + " is pending deletion.",
-		"NotFoundException":          "KMS.NotFoundException: Key '" + keyK + "' does not exist",
-		"InvalidKeyUsageException":   "KMS.InvalidKeyUsageException: " + keyK + " is not a symmetric encryption key.",
-		"AccessDeniedException":      "AccessDenied: Access Denied",
-		"ThrottlingException":        "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
-		"LimitExceededException":     "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
-		"KMSInternalException":       "ServiceUnavailable: Service is unable to handle request.",
-		"KeyUnavailableException":    "ServiceUnavailable: Service is unable to handle request.",
-		"":                           "ServiceUnavailable: Service is unable to handle request.",
-		"InvalidCiphertextException": "InternalError: We encountered an internal error. Please try again.",
-		"IncorrectKeyException":      "InternalError: We encountered an internal error. Please try again.",
+	const slow, away, damaged = "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
+		"ServiceUnavailable: Service is unable to handle request.", "InternalError: We encountered an internal error. Please try again."
+	for _, c := range []struct{ row, name, message, want string }{
+		{"KE-1", "DisabledException", "", "KMS.DisabledException: " + keyK + " is disabled."},
+		{"KE-2", "KMSInvalidStateException", "", "KMS.KMSInvalidStateException: " + keyK + " is pending deletion."},
+		{"KE-2", "KMSInvalidStateException", keyK + " is pending import.", "KMS.KMSInvalidStateException: " + keyK + " is pending import."},
+		{"KE-3", "NotFoundException", "", "KMS.NotFoundException: Key '" + keyK + "' does not exist"},
+		{"KE-4", "InvalidKeyUsageException", "", "KMS.InvalidKeyUsageException: " + keyK + " is not a symmetric encryption key."},
+		{"KE-5", "AccessDeniedException", "", "AccessDenied: Access Denied"},
+		{"KE-6", "ThrottlingException", "", slow},
+		{"KE-6", "LimitExceededException", "", slow},
+		{"KE-7", "KMSInternalException", "", away},
+		{"KE-7", "DependencyTimeoutException", "", away},
+		{"KE-7", "KeyUnavailableException", "", away},
+		{"KE-7", "", "", away}, // no answer at all
+		{"KE-8", "InvalidCiphertextException", "", damaged},
+		{"KE-8", "IncorrectKeyException", "", damaged},
+		{"KS-2", "DisabledException", "", "KMS.DisabledException: " + keyK + " is disabled."},
+		{"KS-3", "KMSInvalidStateException", keyK + " is unavailable.", "KMS.KMSInvalidStateException: " + keyK + " is unavailable."},
 	} {
-		if got := policy.RefuseKMS(name, keyK, "").Error(); got != want {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
+		t.Run(c.row+" "+c.name+" "+c.message, func(t *testing.T) {
+			refusal := policy.RefuseKMS(c.name, keyK, c.message)
+			if got := refusal.Error(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if strings.HasPrefix(c.row, "KE-") && refusal.Row != c.row || policy.Why(refusal.Row) == "" {
+				t.Errorf("row %s", refusal.Row)
+			}
+		})
 	}
-	if got := policy.RefuseKMS("KMSInvalidStateException", keyK, keyK+" is pending import.").Message; got != keyK+" is pending import." {
-		t.Errorf("the state comes from KMS's text: %q", got)
+}
+
+// What DescribeKey tells of a key decides about it, before any call seals with it.
+func TestKeyStates(t *testing.T) {
+	for _, c := range []struct{ row, state, want string }{
+		{"KS-1", "Enabled", ""}, {"KS-2", "Disabled", "KMS.DisabledException"},
+		{"KS-3", "PendingDeletion", "KMS.KMSInvalidStateException"}, {"KS-3", "PendingReplicaDeletion", "KMS.KMSInvalidStateException"},
+		{"KS-3", "PendingImport", "KMS.KMSInvalidStateException"}, {"KS-3", "Creating", "KMS.KMSInvalidStateException"},
+		{"KS-3", "Updating", "KMS.KMSInvalidStateException"}, {"KS-3", "Unavailable", "KMS.KMSInvalidStateException"},
+	} {
+		t.Run(c.row+" "+c.state, func(t *testing.T) {
+			facts := keyFacts("K")
+			facts.State = c.state
+			_, _, refusal := policy.DecideBucketEncryption(bucket("none"), policy.EncryptionRule{Algorithm: "aws:kms", KeyID: keyK}, facts, &policy.Options{})
+			got := ""
+			if refusal != nil {
+				got = refusal.Code
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }

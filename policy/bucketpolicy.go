@@ -127,29 +127,23 @@ func decodeStrict(data []byte, into any) error {
 type oneOrMany []string
 
 // UnmarshalJSON accepts a scalar or a list of scalars.
-func (l *oneOrMany) UnmarshalJSON(data []byte) error {
-	var list []json.RawMessage
-	if data[0] != '[' {
-		list = []json.RawMessage{data}
-	} else if err := json.Unmarshal(data, &list); err != nil {
-		return err
+func (l *oneOrMany) UnmarshalJSON(data []byte) (err error) {
+	list := []json.RawMessage{data}
+	if data[0] == '[' {
+		err = json.Unmarshal(data, &list)
 	}
 	*l = nil
 	for _, item := range list {
+		text := string(item)
 		switch item[0] {
 		case '{', '[', 'n':
 			return errors.New("not a string")
 		case '"':
-			var s string
-			if err := json.Unmarshal(item, &s); err != nil {
-				return err
-			}
-			*l = append(*l, s)
-		default:
-			*l = append(*l, string(item))
+			err = errors.Join(err, json.Unmarshal(item, &text))
 		}
+		*l = append(*l, text)
 	}
-	return nil
+	return err
 }
 
 // principals is "*" or an object with AWS principals.

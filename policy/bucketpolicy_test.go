@@ -145,3 +145,12 @@ func TestBucketPoliciesHaveNoSayAboutThemselvesOrKeys(t *testing.T) {
 		t.Error(refusal)
 	}
 }
+
+func TestListsInPoliciesThatBreakOff(t *testing.T) {
+	for _, action := range []string{`["s3express:CreateSession",]`, `["s3express:CreateSession" "x"]`, `"\x"`, `["\ud800\x"]`} {
+		document := strings.Replace(goodPolicy, `"s3express:CreateSession"`, action, 1)
+		if _, refusal := policy.ParseBucketPolicy([]byte(document), policy.Directory, bucketARN); refusal == nil || refusal.Code != "MalformedPolicy" {
+			t.Errorf("%s: %v", action, refusal)
+		}
+	}
+}

@@ -161,8 +161,7 @@ func TestTheContextOfKMSCallsNamesTheBucket(t *testing.T) {
 	}
 }
 
-// CP-10, and the copy that changes nothing.
-func TestACopyOntoItselfMustChangeSomething(t *testing.T) {
+func TestCP10ACopyOntoItselfMustChangeSomething(t *testing.T) {
 	s3, kms := policy.Encryption{SSE: policy.SSES3}, policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}
 	for _, c := range []struct {
 		name      string

@@ -92,10 +92,9 @@ func (d *digest) refuseSSEHeaders(row string) *Refusal {
 	if !d.has(hSse) && d.has(hSseKey) {
 		return refuse(row, codeInvalidArgument, needsKMSText, "ArgumentName", headerNames[hSse])
 	}
-	for id := hSse; id <= hSseBucketKeyAlt; id++ {
-		if d.has(id) {
-			return invalidArgument(row, headerNames[id], d.header(id), headerNames[id]+" header is not supported for this operation.")
-		}
+	id := hSse
+	for !d.has(id) {
+		id++ // the mask says that there is one
 	}
-	return nil
+	return invalidArgument(row, headerNames[id], d.header(id), headerNames[id]+" header is not supported for this operation.")
 }
