@@ -1,7 +1,6 @@
 package localkms
 
 import (
-	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -10,80 +9,34 @@ import (
 
 // actions has a row an action of KMS that this service knows.
 var actions = map[string]action{
-	"CreateKey":                       typed((*Service).createKey),
-	"DescribeKey":                     typed((*Service).describeKey),
-	"ListKeys":                        typed((*Service).listKeys),
-	"EnableKey":                       typed((*Service).enableKey),
-	"DisableKey":                      typed((*Service).disableKey),
-	"ScheduleKeyDeletion":             typed((*Service).scheduleKeyDeletion),
-	"CancelKeyDeletion":               typed((*Service).cancelKeyDeletion),
-	"CreateAlias":                     typed((*Service).createAlias),
-	"ListAliases":                     typed((*Service).listAliases),
-	"GenerateDataKey":                 typed((*Service).generateDataKey),
-	"GenerateDataKeyWithoutPlaintext": typed((*Service).generateDataKeyWithoutPlaintext),
-	"Encrypt":                         typed((*Service).encrypt),
-	"Decrypt":                         typed((*Service).decrypt),
-}
-
-// timestamp is a time as the protocol writes it: seconds since 1970 with a fraction.
-type timestamp float64
-
-func stamp(t time.Time) timestamp { return timestamp(math.Round(float64(t.UnixMilli())) / 1000) }
-
-type keyMetadata struct {
-	AWSAccountId          string
-	KeyId                 string
-	Arn                   string
-	CreationDate          timestamp
-	Enabled               bool
-	Description           string
-	KeyUsage              string
-	KeyState              string
-	DeletionDate          timestamp `json:",omitempty"`
-	Origin                string
-	KeyManager            string
-	CustomerMasterKeySpec string
-	KeySpec               string
-	EncryptionAlgorithms  []string `json:",omitempty"`
-	MultiRegion           bool
-	MultiRegionConfig     *multiRegion `json:"MultiRegionConfiguration,omitempty"`
-}
-
-type multiRegion struct {
-	MultiRegionKeyType string
-	PrimaryKey         struct{ Arn, Region string }
-	ReplicaKeys        []string
-}
-
-func (k *key) metadata() *keyMetadata {
-	fields := strings.SplitN(k.ARN, ":", 6)
-	m := &keyMetadata{
-		AWSAccountId: fields[4], KeyId: k.ID, Arn: k.ARN, CreationDate: stamp(k.Created), Enabled: k.state() == "Enabled",
-		Description: k.Description, KeyUsage: k.Usage, KeyState: k.state(), Origin: "AWS_KMS", KeyManager: "CUSTOMER",
-		CustomerMasterKeySpec: k.Spec, KeySpec: k.Spec, MultiRegion: k.MultiRegion,
-	}
-	if !k.Deletion.IsZero() {
-		m.DeletionDate = stamp(k.Deletion)
-	}
-	if k.Spec == specSymmetric {
-		m.EncryptionAlgorithms = []string{specSymmetric}
-	}
-	if k.MultiRegion {
-		m.MultiRegionConfig = &multiRegion{MultiRegionKeyType: "PRIMARY", ReplicaKeys: []string{}}
-		m.MultiRegionConfig.PrimaryKey.Arn, m.MultiRegionConfig.PrimaryKey.Region = k.ARN, fields[3]
-	}
-	return m
+	"CreateKey":                       typed((*call).createKey),
+	"DescribeKey":                     typed((*call).describeKey),
+	"ListKeys":                        typed((*call).listKeys),
+	"EnableKey":                       typed((*call).enableKey),
+	"DisableKey":                      typed((*call).disableKey),
+	"ScheduleKeyDeletion":             typed((*call).scheduleKeyDeletion),
+	"CancelKeyDeletion":               typed((*call).cancelKeyDeletion),
+	"CreateAlias":                     typed((*call).createAlias),
+	"DeleteAlias":                     typed((*call).deleteAlias),
+	"ListAliases":                     typed((*call).listAliases),
+	"PutKeyPolicy":                    typed((*call).putKeyPolicy),
+	"GetKeyPolicy":                    typed((*call).getKeyPolicy),
+	"ListKeyPolicies":                 typed((*call).listKeyPolicies),
+	"GenerateDataKey":                 typed((*call).generateDataKey),
+	"GenerateDataKeyWithoutPlaintext": typed((*call).generateDataKeyWithoutPlaintext),
+	"Encrypt":                         typed((*call).encrypt),
+	"Decrypt":                         typed((*call).decrypt),
 }
 
 type describedKey struct{ KeyMetadata *keyMetadata }
 
 type createKeyInput struct {
 	Description, KeySpec, CustomerMasterKeySpec, KeyUsage, Origin, Policy, CustomKeyStoreId string
-	MultiRegion                                                                             bool
+	MultiRegion, BypassPolicyLockoutSafetyCheck                                             bool
 	Tags                                                                                    []tag
 }
 
-func (s *Service) createKey(in *createKeyInput) (*describedKey, error) {
+func (c *call) createKey(in *createKeyInput) (*describedKey, error) {
 	spec := in.KeySpec
 	if spec == "" {
 		spec = in.CustomerMasterKeySpec
@@ -92,22 +45,55 @@ func (s *Service) createKey(in *createKeyInput) (*describedKey, error) {
 		spec = specSymmetric
 	}
 	usage, failure := checkSpec(spec, in.KeyUsage)
+	account, wrong := c.accountTag(in.Tags)
 	switch {
 	case failure != nil:
 		return nil, failure
-	case in.Origin != "" && in.Origin != "AWS_KMS" || in.CustomKeyStoreId != "":
-		return nil, unsupported("This key service makes its own key material.")
-	case in.Policy != "":
-		return nil, unsupported("This key service has no key policies.")
+	case wrong != nil:
+		return nil, wrong
+	case in.Origin != "" && in.Origin != originKMS && in.Origin != originExternal || in.CustomKeyStoreId != "":
+		return nil, unsupported("This key service has no custom key stores.")
+	case in.Origin == originExternal && spec != specSymmetric:
+		return nil, unsupported("This key service has no asymmetric or HMAC keys without key material.")
 	case utf8.RuneCountInString(in.Description) > 8192:
 		return nil, validation("1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to 8192")
 	}
-	k, err := s.newKey(in.Description, spec, usage, in.MultiRegion)
+	k, err := c.newKey(in.Description, spec, usage, in.MultiRegion)
 	if err != nil {
 		return nil, err
 	}
-	k.Tags = in.Tags
-	return &describedKey{k.metadata()}, s.add(k)
+	if account != "" {
+		k.ARN, k.Foreign = "arn:aws:kms:"+c.o.Region+":"+account+":key/"+k.ID, true
+	}
+	k.Tags, k.Policy = in.Tags, in.Policy
+	if in.Policy != "" {
+		if failure := c.checkPolicy(in.Policy, k, in.BypassPolicyLockoutSafetyCheck); failure != nil {
+			return nil, failure
+		}
+	}
+	if in.Origin == originExternal {
+		k.Origin = originExternal
+		clear(k.Material)
+		k.Material = nil
+	}
+	return &describedKey{k.metadata()}, c.add(k)
+}
+
+// accountTagKey is the tag by which CreateKey makes a key of another account.
+const accountTagKey = "sealfront:account"
+
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (c *call) accountTag(tags []tag) (account string, failure *Error) {
+	for _, t := range tags {
+		switch {
+		case t.Key == accountTagKey && t.Value != c.o.Account && accountForm.MatchString(t.Value):
+			account = t.Value
+		case strings.HasPrefix(t.Key, "sealfront:"), strings.HasPrefix(t.Key, "aws:"):
+			return "", fail("TagException", "The tag %s=%s has a meaning that this service doesn't know", t.Key, t.Value)
+		}
+	}
+	return account, nil
 }
 
 // add writes a new key.
@@ -121,36 +107,70 @@ func (s *Service) add(k *key) error {
 
 type keyInput struct{ KeyId string }
 
-func (s *Service) describeKey(in *keyInput) (*describedKey, error) {
-	k, err := s.find(in.KeyId)
+func (c *call) describeKey(in *keyInput) (*describedKey, error) {
+	if in.KeyId == managedAlias || in.KeyId == c.arn(managedAlias) {
+		if err := c.makeManagedKey(); err != nil {
+			return nil, err
+		}
+	}
+	k, err := c.find("DescribeKey", in.KeyId, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &describedKey{k.metadata()}, nil
 }
 
-// find looks a key up in the newest state.
-func (s *Service) find(name string) (*key, error) {
+// managedAlias names the key that AWS manages for S3. As in KMS, it is made when it is described for the first time.
+const managedAlias = "alias/aws/s3"
+
+func (c *call) makeManagedKey() error {
+	st, err := c.store.view(c.o.Now())
+	if err != nil || st.Aliases[managedAlias] != nil {
+		return err
+	}
+	k, err := c.newKey("Default key that protects my S3 objects when no other key is defined", specSymmetric, usageEncrypt, false)
+	if err != nil {
+		return err
+	}
+	k.AWSManaged = true
+	_, err = c.store.update(c.o.Now(), func(st *state) *Error {
+		if st.Aliases[managedAlias] == nil {
+			st.Keys[k.ID] = k
+			st.Aliases[managedAlias] = &alias{ARN: c.arn(managedAlias), KeyID: k.ID, Created: k.Created}
+		}
+		return nil
+	})
+	return err
+}
+
+// find looks a key up in the newest state, for an action that its policy allows.
+func (c *call) find(action, name string, context map[string]string) (*key, error) {
 	if name == "" {
 		return nil, validation("1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null")
 	}
-	st, err := s.store.view(s.o.Now())
+	st, err := c.store.view(c.o.Now())
 	if err != nil {
 		return nil, err
 	}
-	k, failure := st.find(name, s.o.Region)
+	k, failure := st.find(name, &c.o)
 	if failure != nil {
+		return nil, failure
+	}
+	if failure := c.permit(k, action, context); failure != nil {
 		return nil, failure
 	}
 	return k, nil
 }
 
 // changeKey changes a key named by id or ARN, and returns it as it is then.
-func (s *Service) changeKey(name string, change func(k *key) *Error) (*key, error) {
+func (c *call) changeKey(action, name string, change func(k *key) *Error) (*key, error) {
 	var changed *key
-	_, err := s.store.update(s.o.Now(), func(st *state) *Error {
-		k, failure := st.findByID(name, s.o.Region)
+	_, err := c.store.update(c.o.Now(), func(st *state) *Error {
+		k, failure := st.findByID(name, &c.o)
 		if failure != nil {
+			return failure
+		}
+		if failure := c.permit(k, action, nil); failure != nil {
 			return failure
 		}
 		changed = k
@@ -159,10 +179,13 @@ func (s *Service) changeKey(name string, change func(k *key) *Error) (*key, erro
 	return changed, err
 }
 
-func (s *Service) setEnabled(name string, enabled bool) (*struct{}, error) {
-	_, err := s.changeKey(name, func(k *key) *Error {
-		if !k.Deletion.IsZero() {
+func (c *call) setEnabled(action, name string, enabled bool) (*struct{}, error) {
+	_, err := c.changeKey(action, name, func(k *key) *Error {
+		switch state := k.state(); state {
+		case statePendingDeletion:
 			return invalidState(k.ARN, "pending deletion")
+		case statePendingImport:
+			return invalidState(k.ARN, "pending import")
 		}
 		k.Enabled = enabled
 		return nil
@@ -170,9 +193,13 @@ func (s *Service) setEnabled(name string, enabled bool) (*struct{}, error) {
 	return &struct{}{}, err
 }
 
-func (s *Service) enableKey(in *keyInput) (*struct{}, error) { return s.setEnabled(in.KeyId, true) }
+func (c *call) enableKey(in *keyInput) (*struct{}, error) {
+	return c.setEnabled("EnableKey", in.KeyId, true)
+}
 
-func (s *Service) disableKey(in *keyInput) (*struct{}, error) { return s.setEnabled(in.KeyId, false) }
+func (c *call) disableKey(in *keyInput) (*struct{}, error) {
+	return c.setEnabled("DisableKey", in.KeyId, false)
+}
 
 type scheduleInput struct {
 	KeyId               string
@@ -186,7 +213,7 @@ type scheduled struct {
 	PendingWindowInDays int
 }
 
-func (s *Service) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
+func (c *call) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
 	days := 30
 	if in.PendingWindowInDays != nil {
 		days = *in.PendingWindowInDays
@@ -194,11 +221,11 @@ func (s *Service) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
 	if days < 7 || days > 30 {
 		return nil, validation("PendingWindowInDays must be between 7 and 30 (inclusive)")
 	}
-	k, err := s.changeKey(in.KeyId, func(k *key) *Error {
+	k, err := c.changeKey("ScheduleKeyDeletion", in.KeyId, func(k *key) *Error {
 		if !k.Deletion.IsZero() {
 			return invalidState(k.ARN, "pending deletion")
 		}
-		k.Deletion = s.o.Now().UTC().AddDate(0, 0, days)
+		k.Deletion = c.o.Now().UTC().AddDate(0, 0, days)
 		return nil
 	})
 	if err != nil {
@@ -207,40 +234,16 @@ func (s *Service) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
 	return &scheduled{KeyId: k.ARN, DeletionDate: stamp(k.Deletion), KeyState: k.state(), PendingWindowInDays: days}, nil
 }
 
-func (s *Service) cancelKeyDeletion(in *keyInput) (*keyInput, error) {
-	k, err := s.changeKey(in.KeyId, func(k *key) *Error {
+func (c *call) cancelKeyDeletion(in *keyInput) (*keyInput, error) {
+	k, err := c.changeKey("CancelKeyDeletion", in.KeyId, func(k *key) *Error {
 		if k.Deletion.IsZero() {
 			return invalidState(k.ARN, "not pending deletion")
 		}
-		k.Deletion, k.Enabled = time.Time{}, false // KMS leaves the key disabled
+		k.Deletion, k.Enabled = time.Time{}, false // KMS leaves the key disabled, or pending import
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &keyInput{KeyId: k.ARN}, nil
-}
-
-type aliasInput struct{ AliasName, TargetKeyId string }
-
-var aliasForm = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
-
-func (s *Service) createAlias(in *aliasInput) (*struct{}, error) {
-	if !aliasForm.MatchString(in.AliasName) || strings.HasPrefix(in.AliasName, "alias/aws/") {
-		return nil, fail("InvalidAliasNameException", "%s is not a valid name of an alias", in.AliasName)
-	}
-	_, err := s.store.update(s.o.Now(), func(st *state) *Error {
-		k, failure := st.findByID(in.TargetKeyId, s.o.Region)
-		switch {
-		case failure != nil:
-			return failure
-		case !k.Deletion.IsZero():
-			return invalidState(k.ARN, "pending deletion")
-		case st.Aliases[in.AliasName] != nil:
-			return fail("AlreadyExistsException", "An alias with the name %s already exists", st.Aliases[in.AliasName].ARN)
-		}
-		st.Aliases[in.AliasName] = &alias{ARN: s.arn(in.AliasName), KeyID: k.ID, Created: s.o.Now().UTC()}
-		return nil
-	})
-	return &struct{}{}, err
 }

@@ -132,13 +132,14 @@ func TestActions(t *testing.T) {
 		{"CreateKey", `{"KeySpec":"RSA_2048"}`, "ValidationException"},
 		{"CreateKey", `{"KeySpec":"RSA_2048","KeyUsage":"GENERATE_VERIFY_MAC"}`, "ValidationException"},
 		{"CreateKey", `{"KeySpec":"DES"}`, "ValidationException"},
-		{"CreateKey", `{"Origin":"EXTERNAL"}`, "UnsupportedOperationException"},
-		{"CreateKey", `{"Policy":"{}"}`, "UnsupportedOperationException"},
+		{"CreateKey", `{"Origin":"EXTERNAL","KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, "UnsupportedOperationException"},
+		{"CreateKey", `{"Origin":"AWS_CLOUDHSM"}`, "UnsupportedOperationException"},
+		{"CreateKey", `{"Policy":"{}"}`, "MalformedPolicyDocumentException"},
 		{"CreateKey", `{"Description":"$LONG!"}`, "ValidationException"},
 		{"ListKeys", `{"Limit":0}`, "ValidationException"},
 		{"ListAliases", `{"Limit":101}`, "ValidationException"},
 		{"ListAliases", `{"KeyId":"$NONE"}`, "NotFoundException"},
-		{"PutKeyPolicy", `{}`, "UnknownOperationException"},
+		{"ReplicateKey", `{}`, "UnknownOperationException"},
 		{"", `{}`, "UnknownOperationException"},
 	} {
 		status, failure, answer := call(t, url, c.action, words.Replace(c.body))

@@ -54,4 +54,12 @@ func TestAgainstTheAWSCLI(t *testing.T) {
 	if out, err := aws("generate-data-key", "--key-id", id, "--key-spec", "AES_256"); err == nil || !strings.Contains(out, "DisabledException") || !strings.Contains(out, id+" is disabled.") {
 		t.Errorf("a disabled key: %v, %s", err, out)
 	}
+	signing := ok("create-key", "--key-spec", "RSA_2048", "--key-usage", "SIGN_VERIFY", "--policy", policyText(`"*"`, "kms:*", ""), "--query", "KeyMetadata.KeyId")
+	if out := ok("get-key-policy", "--key-id", signing, "--query", "Policy"); out != policyText(`"*"`, "kms:*", "") {
+		t.Errorf("its policy: %s", out)
+	}
+	foreign := ok("create-key", "--tags", "TagKey=sealfront:account,TagValue=210987654321", "--query", "KeyMetadata.Arn")
+	if out, err := aws("describe-key", "--key-id", foreign); err == nil || !strings.Contains(out, "AccessDeniedException") {
+		t.Errorf("a key of another account: %v, %s", err, out)
+	}
 }

@@ -4,15 +4,30 @@
 //	client ─▶ ServeHTTP ─▶ authenticate ─▶ action ─▶ state (in memory) ─▶ DIR/keys     sealed, replaced whole
 //	                       (sigv4)                                       DIR/root.key  32 bytes, mode 0600
 //
-// It is for development and tests. It is no hardware module: whoever reads DIR has the keys. There are no key
-// policies and no grants: each credential may do everything. Only symmetric encryption keys can be used;
-// asymmetric and HMAC keys can be made, described, disabled and deleted, but hold no key material. Rotation,
-// import, replicas and custom key stores don't exist.
+// It is for development and tests. It is no hardware module: whoever reads DIR has the keys. Whoever has a credential is
+// the user arn:aws:iam::ACCOUNT:user/ACCESSKEYID, whom IAM allows everything; key policies are asked. There are no
+// grants, no tags but at CreateKey, and of the policy language only what keypolicy.go lists: the rest is refused with
+// MalformedPolicyDocumentException, never ignored.
+//
+// Only symmetric encryption keys can be used. RSA, ECC and HMAC keys can be made, described, disabled and deleted as in
+// KMS, but hold no key material: they don't sign, encrypt or derive. A multi-Region key is a primary without replicas. A
+// key of Origin EXTERNAL waits for its import for ever. Rotation and custom key stores don't exist.
+//
+// What a single service of one account and Region can't have comes about so:
+//
+//   - A key of another account is made by CreateKey with the tag sealfront:account=210987654321. It is found by its ARN
+//     only and used as its policy says, at first not at all. Its administration, which KMS would leave to that account,
+//     is open to every caller.
+//   - A key of another Region is never found, as in KMS: "Invalid arn eu-west-1".
+//   - alias/aws/s3 points to a key of AWS's from its first DescribeKey on, as in KMS. Its policy lets nobody use it.
 //
 // # What is promised
 //
 //   - Key states, error names and the ways to name a key are those of KMS: TestActions, TestAgainstTheSDK, and
 //     TestSameBehaviourAsAnotherKMS, which also runs against another emulator where there is one.
+//   - Keys of every kind are described as KMS describes them, also after a restart: TestKindsOfKeys,
+//     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
+//   - A key policy is enforced whole, or refused: TestKeyPolicies.
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.

@@ -35,18 +35,18 @@ func (c *conditions) checkUse() *Error {
 }
 
 // use finds a key and checks that it can be used for the action now.
-func (s *Service) use(name, action string, c *conditions) (*key, error) {
-	if failure := c.checkUse(); failure != nil {
+func (c *call) use(name, action string, with *conditions) (*key, error) {
+	if failure := with.checkUse(); failure != nil {
 		return nil, failure
 	}
-	k, err := s.find(name)
+	k, err := c.find(action, name, with.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
 	if failure := k.usable(action); failure != nil {
 		return nil, failure
 	}
-	if c.DryRun {
+	if with.DryRun {
 		return nil, fail("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
 	}
 	return k, nil
@@ -64,12 +64,12 @@ type dataKey struct {
 	KeyId          string
 }
 
-func (s *Service) generateDataKey(in *dataKeyInput) (*dataKey, error) {
-	return s.makeDataKey("GenerateDataKey", in)
+func (c *call) generateDataKey(in *dataKeyInput) (*dataKey, error) {
+	return c.makeDataKey("GenerateDataKey", in)
 }
 
-func (s *Service) generateDataKeyWithoutPlaintext(in *dataKeyInput) (*dataKey, error) {
-	out, err := s.makeDataKey("GenerateDataKeyWithoutPlaintext", in)
+func (c *call) generateDataKeyWithoutPlaintext(in *dataKeyInput) (*dataKey, error) {
+	out, err := c.makeDataKey("GenerateDataKeyWithoutPlaintext", in)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +78,12 @@ func (s *Service) generateDataKeyWithoutPlaintext(in *dataKeyInput) (*dataKey, e
 	return out, nil
 }
 
-func (s *Service) makeDataKey(action string, in *dataKeyInput) (*dataKey, error) {
+func (c *call) makeDataKey(action string, in *dataKeyInput) (*dataKey, error) {
 	size, failure := in.size()
 	if failure != nil {
 		return nil, failure
 	}
-	k, err := s.use(in.KeyId, action, &in.conditions)
+	k, err := c.use(in.KeyId, action, &in.conditions)
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +126,12 @@ type encrypted struct {
 	EncryptionAlgorithm string
 }
 
-func (s *Service) encrypt(in *encryptInput) (*encrypted, error) {
+func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
 	defer clear(in.Plaintext)
 	if len(in.Plaintext) < 1 || len(in.Plaintext) > maxPlaintext {
 		return nil, validation("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length between 1 and %d", maxPlaintext)
 	}
-	k, err := s.use(in.KeyId, "Encrypt", &in.conditions)
+	k, err := c.use(in.KeyId, "Encrypt", &in.conditions)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +154,14 @@ type decrypted struct {
 	EncryptionAlgorithm string
 }
 
-func (s *Service) decrypt(in *decryptInput) (*decrypted, error) {
+func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
 	if len(in.CiphertextBlob) < 1 || len(in.CiphertextBlob) > maxBlob {
 		return nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: Member must have length between 1 and %d", maxBlob)
 	}
 	sealedUnder := blobKey(in.CiphertextBlob)
 	name := in.KeyId
 	if name == "" {
-		st, err := s.store.view(s.o.Now())
+		st, err := c.store.view(c.o.Now())
 		switch {
 		case err != nil:
 			return nil, err
@@ -170,9 +170,9 @@ func (s *Service) decrypt(in *decryptInput) (*decrypted, error) {
 		case st.Keys[sealedUnder] == nil:
 			return nil, fail("AccessDeniedException", "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 		}
-		name = sealedUnder
+		name = st.Keys[sealedUnder].ARN
 	}
-	k, err := s.use(name, "Decrypt", &in.conditions)
+	k, err := c.use(name, "Decrypt", &in.conditions)
 	if err != nil {
 		return nil, err
 	}

@@ -18,8 +18,12 @@ type key struct {
 	Spec        string    `json:"spec"`
 	Usage       string    `json:"usage"`
 	MultiRegion bool      `json:"multiRegion,omitempty"`
+	AWSManaged  bool      `json:"awsManaged,omitempty"`
+	Foreign     bool      `json:"foreign,omitempty"` // of another account than the service plays for its callers
+	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, else AWS_KMS
+	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
 	Tags        []tag     `json:"tags,omitempty"`
-	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key, else none
+	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
 }
 
 type tag struct {
@@ -87,11 +91,28 @@ func (s *Service) arn(resource string) string {
 	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource
 }
 
+const (
+	originKMS      = "AWS_KMS"
+	originExternal = "EXTERNAL"
+
+	statePendingDeletion = "PendingDeletion"
+	statePendingImport   = "PendingImport"
+)
+
+func (k *key) origin() string {
+	if k.Origin == "" {
+		return originKMS
+	}
+	return k.Origin
+}
+
 // state is KMS's word for what can be done with the key.
 func (k *key) state() string {
 	switch {
 	case !k.Deletion.IsZero():
-		return "PendingDeletion"
+		return statePendingDeletion
+	case k.Origin == originExternal && k.Material == nil:
+		return statePendingImport
 	case k.Enabled:
 		return "Enabled"
 	}
@@ -105,9 +126,13 @@ func (k *key) usable(action string) *Error {
 		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.", k.ARN, k.Usage, k.Spec, action)
 	case k.Spec != specSymmetric:
 		return unsupported("This key service does not use asymmetric keys.")
-	case !k.Deletion.IsZero():
+	}
+	switch k.state() {
+	case statePendingDeletion:
 		return invalidState(k.ARN, "pending deletion")
-	case !k.Enabled:
+	case statePendingImport:
+		return invalidState(k.ARN, "pending import")
+	case "Disabled":
 		return disabled(k.ARN)
 	}
 	return nil

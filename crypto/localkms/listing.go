@@ -16,8 +16,8 @@ type listedKeys struct {
 	NextMarker string `json:",omitempty"`
 }
 
-func (s *Service) listKeys(in *listInput) (*listedKeys, error) {
-	st, err := s.store.view(s.o.Now())
+func (c *call) listKeys(in *listInput) (*listedKeys, error) {
+	st, err := c.store.view(c.o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -43,14 +43,14 @@ type listedAliases struct {
 	NextMarker string `json:",omitempty"`
 }
 
-func (s *Service) listAliases(in *listInput) (*listedAliases, error) {
-	st, err := s.store.view(s.o.Now())
+func (c *call) listAliases(in *listInput) (*listedAliases, error) {
+	st, err := c.store.view(c.o.Now())
 	if err != nil {
 		return nil, err
 	}
 	keyID := ""
 	if in.KeyId != "" {
-		k, failure := st.findByID(in.KeyId, s.o.Region)
+		k, failure := st.findByID(in.KeyId, &c.o)
 		if failure != nil {
 			return nil, failure
 		}

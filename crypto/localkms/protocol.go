@@ -36,8 +36,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // handle authenticates a request and does what it asks for.
 func (s *Service) handle(r *http.Request, body []byte) (any, error) {
-	if err := s.authenticate(r, body); err != nil {
-		return nil, err
+	accessKeyID, failure := s.authenticate(r, body)
+	if failure != nil {
+		return nil, failure
 	}
 	action, cut := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	do := actions[action]
@@ -49,7 +50,7 @@ func (s *Service) handle(r *http.Request, body []byte) (any, error) {
 			return nil, err
 		}
 	}
-	return do(r.Context(), s, body)
+	return do(r.Context(), &call{Service: s, accessKeyID: accessKeyID}, body)
 }
 
 // answer writes a result or an error. Errors that aren't *Error are told without their text.
@@ -84,8 +85,8 @@ func requestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// authenticate checks the signature, which must cover the body.
-func (s *Service) authenticate(r *http.Request, body []byte) *Error {
+// authenticate checks the signature, which must cover the body, and returns the caller's access key id.
+func (s *Service) authenticate(r *http.Request, body []byte) (string, *Error) {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(path), Query: []byte(query)}
 	m.Header = append(m.Header, sigv4.Field{Name: []byte("Host"), Value: []byte(r.Host)})
@@ -102,25 +103,25 @@ func (s *Service) authenticate(r *http.Request, body []byte) *Error {
 	}
 	var a sigv4.Authentication
 	if err := s.verifier.Read(m, &a, "kms"); err != nil {
-		return refusal(err)
+		return "", refusal(err)
 	}
 	sum := sha256.Sum256(body)
 	switch {
 	case a.Kind != sigv4.Header:
-		return fail("MissingAuthenticationTokenException", "Missing Authentication Token")
+		return "", fail("MissingAuthenticationTokenException", "Missing Authentication Token")
 	case a.Payload == sigv4.PayloadBody:
 		a.SetPayloadHash(&sum)
 	case a.Payload != sigv4.PayloadHash || a.CheckPayload(&sum) != nil:
-		return fail("InvalidSignatureException", signatureText)
+		return "", fail("InvalidSignatureException", signatureText)
 	}
 	secret, known := s.o.Credentials(string(a.AccessKeyID))
 	if !known || secret == "" {
-		return fail("UnrecognizedClientException", "The security token included in the request is invalid.")
+		return "", fail("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
 	if err := s.verifier.Check(m, &a, secret); err != nil {
-		return refusal(err)
+		return "", refusal(err)
 	}
-	return nil
+	return string(a.AccessKeyID), nil
 }
 
 const signatureText = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
@@ -143,12 +144,18 @@ func refusal(err error) *Error {
 }
 
 // action decodes a request of one action, carries it out and returns what is encoded as the answer.
-type action func(ctx context.Context, s *Service, body []byte) (any, error)
+type action func(ctx context.Context, c *call, body []byte) (any, error)
+
+// A call is one request of a caller who is known.
+type call struct {
+	*Service
+	accessKeyID string
+}
 
 // typed makes an action of a function over decoded requests. Members that KMS has and this service doesn't read are
 // ignored, as KMS ignores unknown ones; those that would change the outcome are read and refused.
-func typed[In, Out any](do func(s *Service, in *In) (Out, error)) action {
-	return func(ctx context.Context, s *Service, body []byte) (any, error) {
+func typed[In, Out any](do func(c *call, in *In) (Out, error)) action {
+	return func(ctx context.Context, c *call, body []byte) (any, error) {
 		var in In
 		if err := json.Unmarshal(body, &in); err != nil {
 			return nil, fail("SerializationException", "The request body is not the JSON of this action")
@@ -156,6 +163,6 @@ func typed[In, Out any](do func(s *Service, in *In) (Out, error)) action {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return do(s, &in)
+		return do(c, &in)
 	}
 }

@@ -46,15 +46,16 @@ func (st *state) anyDue(now time.Time) bool {
 
 func (k *key) due(now time.Time) bool { return !k.Deletion.IsZero() && !now.Before(k.Deletion) }
 
-// find resolves the four ways to name a key: id, key ARN, alias name, alias ARN. region is the service's.
-func (st *state) find(name, region string) (*key, *Error) {
+// find resolves the four ways to name a key: id, key ARN, alias name, alias ARN. Another account's key is found by its
+// ARN only, and another Region's not at all.
+func (st *state) find(name string, o *Options) (*key, *Error) {
 	resource := name
 	if strings.HasPrefix(name, "arn:") {
 		fields := strings.SplitN(name, ":", 6)
 		if len(fields) != 6 || fields[2] != "kms" {
 			return nil, fail("InvalidArnException", "%s is not a valid ARN", name)
 		}
-		if fields[3] != region {
+		if fields[3] != o.Region {
 			return nil, fail("NotFoundException", "Invalid arn %s", fields[3])
 		}
 		resource = fields[5]
@@ -72,25 +73,27 @@ func (st *state) find(name, region string) (*key, *Error) {
 		}
 		return st.Keys[a.KeyID], nil
 	}
-	if k := st.Keys[resource]; k != nil && resource == name {
+	if k := st.Keys[resource]; k != nil && resource == name && !k.Foreign {
 		return k, nil
 	}
 	return nil, fail("NotFoundException", "Invalid keyId '%s'", name)
 }
 
 // findByID is for the actions that take no alias.
-func (st *state) findByID(name, region string) (*key, *Error) {
+func (st *state) findByID(name string, o *Options) (*key, *Error) {
 	if strings.HasPrefix(name, "alias/") || strings.HasPrefix(name, "arn:") && strings.Contains(name, ":alias/") {
 		return nil, fail("NotFoundException", "Invalid keyId '%s'", name)
 	}
-	return st.find(name, region)
+	return st.find(name, o)
 }
 
 // sortedKeys and sortedAliases give listings their order.
 func (st *state) sortedKeys() []string {
 	ids := make([]string, 0, len(st.Keys))
-	for id := range st.Keys {
-		ids = append(ids, id)
+	for id, k := range st.Keys {
+		if !k.Foreign {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	return ids
