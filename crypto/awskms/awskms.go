@@ -79,6 +79,8 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	})}, nil
 }
 
+const dataKeySize = 32 // bytes, of AES_256
+
 // GenerateDataKey asks for a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
 func (c *Client) GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -86,6 +88,10 @@ func (c *Client) GenerateDataKey(ctx context.Context, keyID string, encryptionCo
 	out, err := c.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &keyID, KeySpec: types.DataKeySpecAes256, EncryptionContext: encryptionContext})
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(out.Plaintext) != dataKeySize || len(out.CiphertextBlob) == 0 {
+		clear(out.Plaintext)
+		return nil, nil, fmt.Errorf("KMS answered GenerateDataKey with a key of %d bytes and a blob of %d", len(out.Plaintext), len(out.CiphertextBlob))
 	}
 	return out.Plaintext, out.CiphertextBlob, nil
 }
@@ -97,6 +103,9 @@ func (c *Client) Decrypt(ctx context.Context, keyID string, blob []byte, encrypt
 	out, err := c.kms.Decrypt(ctx, &kms.DecryptInput{KeyId: &keyID, CiphertextBlob: blob, EncryptionContext: encryptionContext})
 	if err != nil {
 		return nil, err
+	}
+	if len(out.Plaintext) == 0 {
+		return nil, errors.New("KMS answered Decrypt without a plaintext")
 	}
 	return out.Plaintext, nil
 }

@@ -3,12 +3,15 @@ package awskms_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -212,5 +215,27 @@ func TestCertificatesAreChecked(t *testing.T) {
 	o.CAFile = filepath.Join(dir, "none.pem")
 	if c, err := awskms.New(t.Context(), o); err == nil || c != nil {
 		t.Error("a missing file was accepted")
+	}
+}
+
+// An answer without a key, or with a shorter one than asked for, is no key.
+func TestAnswersMustHoldAKey(t *testing.T) {
+	for _, answer := range []string{
+		`{}`, `{"Plaintext":"AAAA","CiphertextBlob":"AAAA","KeyId":"k"}`, `{"Plaintext":"` + strings.Repeat("AAAA", 11) + `","CiphertextBlob":"AAAA"}`,
+		`{"Plaintext":"` + base64.StdEncoding.EncodeToString(make([]byte, 32)) + `"}`,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		c := client(t, options(server.URL))
+		plain, blob, err := c.GenerateDataKey(t.Context(), "key", nil)
+		if _, named := errors.AsType[coded](err); err == nil || named || plain != nil || blob != nil {
+			t.Errorf("GenerateDataKey answered %s: %v", answer, err)
+		}
+		if plain, err := c.Decrypt(t.Context(), "key", []byte{1}, nil); answer == "{}" && (err == nil || plain != nil) {
+			t.Errorf("Decrypt answered %s: %v", answer, err)
+		}
+		if _, _, _, _, _, err := c.DescribeKey(t.Context(), "key"); err == nil {
+			t.Errorf("DescribeKey answered %s", answer)
+		}
+		server.Close()
 	}
 }

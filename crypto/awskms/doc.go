@@ -8,7 +8,8 @@
 //   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken
 //     network, which has none: TestErrorsKeepTheirNames, TestABrokenNetworkHasNoName.
 //   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
-//   - Throttled and failed calls are tried again, three times at most: TestRetriesAreBounded.
+//   - A data key has 32 bytes and a blob, or is an error: TestAnswersMustHoldAKey.
+//   - Throttled and failed calls are tried three times at most, half a second apart at most: TestRetriesAreBounded.
 //   - Where KMS is and whom to trust is the options' word, not the environment's: TestTheEnvironmentDoesNotMoveKMS.
 //   - Certificates are checked, against Options.CAFile when it is given: TestCertificatesAreChecked.
 package awskms
