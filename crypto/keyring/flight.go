@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -133,24 +134,28 @@ func (k *Keyring) countSaved(f *flight) {
 func (k *Keyring) fetch(ctx context.Context, ref Ref, blob []byte) (*bucketKey, error) {
 	var plaintext []byte
 	var err error
+	generating := blob == nil
 	began := k.options.Now()
-	if blob == nil {
+	if generating {
 		plaintext, blob, err = k.kms.GenerateDataKey(ctx, ref.KeyARN, ref.Context)
 		k.observeCall("GenerateDataKey", err, began)
 		if err != nil {
-			return nil, fmt.Errorf("generate bucket key: %w", err)
+			return nil, fmt.Errorf("generate bucket key: %w", answered(err))
 		}
 	} else {
 		plaintext, err = k.kms.Decrypt(ctx, ref.KeyARN, blob, ref.Context)
 		k.observeCall("Decrypt", err, began)
 		if err != nil {
-			return nil, fmt.Errorf("decrypt bucket key: %w", err)
+			return nil, fmt.Errorf("decrypt bucket key: %w", answered(err))
 		}
 	}
 	defer clear(plaintext)
 	key := &bucketKey{kmsKey: ref.KeyARN, blob: bytes.Clone(blob)}
 	if len(plaintext) != crypto.KeySize || len(blob) == 0 || bytes.Count(plaintext, []byte{0}) == crypto.KeySize {
-		return nil, ErrBadKey
+		if generating { // nothing is sealed under it yet, so nothing is damaged
+			return nil, fmt.Errorf("generate bucket key: %w: %w", ErrUnavailable, ErrBadKey)
+		}
+		return nil, fmt.Errorf("decrypt bucket key: %w", ErrBadKey)
 	}
 	copy(key.secret[:], plaintext)
 	return key, nil
@@ -160,4 +165,21 @@ func (k *Keyring) observeCall(name string, err error, began time.Time) {
 	if k.options.Observer.Call != nil {
 		k.options.Observer.Call(name, err, k.options.Now().Sub(began))
 	}
+}
+
+// codeOf returns KMS's name of an error, "" when it has none.
+func codeOf(err error) string {
+	var coded interface{ ErrorCode() string }
+	if errors.As(err, &coded) {
+		return coded.ErrorCode()
+	}
+	return ""
+}
+
+// answered marks an error that isn't KMS's own.
+func answered(err error) error {
+	if codeOf(err) == "" {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }

@@ -24,6 +24,9 @@ var (
 	ErrGone = errors.New("keyring: bucket key is gone")
 	// ErrClosed: the keyring has been closed.
 	ErrClosed = errors.New("keyring: closed")
+	// ErrUnavailable: KMS gave no answer in its own words: the network failed, time ran out, or what came was none of KMS's.
+	// The reason is wrapped beside it.
+	ErrUnavailable = errors.New("keyring: no answer of KMS")
 	// ErrBadKey: something isn't a bucket key: KMS answered with other than 32 bytes, with zeros, or a blob is empty.
 	ErrBadKey = errors.New("keyring: unusable bucket key")
 )
@@ -134,8 +137,11 @@ func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 			if err == nil || ctx.Err() != nil {
 				return use, err
 			}
+			if codeOf(err) != "AccessDeniedException" {
+				return nil, err // generating would fail as well, after another wait where KMS is down
+			}
 			// A role may be allowed to generate and not to decrypt: then the plaintext can't come back, and what is
-			// left is a new key. If KMS is down or the key disabled, generating fails as well.
+			// left is a new key.
 			k.forget(id, current)
 			continue
 		}
@@ -243,7 +249,7 @@ func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, erro
 	d.ARN, d.State, d.Manager, d.Spec, d.Usage, err = k.kms.DescribeKey(ctx, keyID)
 	k.observeCall("DescribeKey", err, began)
 	if err != nil {
-		return Description{}, fmt.Errorf("describe KMS key: %w", err)
+		return Description{}, fmt.Errorf("describe KMS key: %w", answered(err))
 	}
 	return d, nil
 }
