@@ -252,7 +252,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 			ErrorMessage() string
 		}
 		if !errors.As(err, &coded) {
-			return nil, unavailable(err)
+			return nil, err
 		}
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}

@@ -144,6 +144,9 @@ func (x *exchange) finish(code string, err error) {
 	if errors.As(err, &e) {
 		row = e.row
 	}
+	if row == rowForeignBlob {
+		g.damaged("blob")
+	}
 	if code == "" {
 		code = "OK"
 	}

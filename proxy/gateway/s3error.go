@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"sealfront/crypto/keyring"
 	"sealfront/policy"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -153,11 +154,23 @@ func answerTo(err error) *s3Error {
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(err)
 	case errors.Is(err, state.ErrAborted):
 		return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").because(err)
+	case errors.Is(err, keyring.ErrUnavailable):
+		e := unavailable(err)
+		e.row = "KE-7"
+		return e
+	case errors.Is(err, keyring.ErrBadKey):
+		e := internal(err)
+		e.row = rowForeignBlob
+		return e
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return unavailable(err)
 	}
 	return internal(err)
 }
+
+// rowForeignBlob: KMS doesn't open what an envelope has as its bucket key. That is no fault of the client's: the store's
+// data are altered, or another installation's.
+const rowForeignBlob = "KE-8"
 
 // kmsError translates KMS's error names: rows KE-1 to KE-8.
 func kmsError(name string, err error) *s3Error {
@@ -166,7 +179,7 @@ func kmsError(name string, err error) *s3Error {
 		return kmsRefusal("KE-1", "KMS.DisabledException", err)
 	case "KMSInvalidState":
 		return kmsRefusal("KE-2", "KMS.KMSInvalidStateException", err)
-	case "NotFound":
+	case "NotFound", "InvalidArn":
 		return kmsRefusal("KE-3", "KMS.NotFoundException", err)
 	case "InvalidKeyUsage":
 		return kmsRefusal("KE-4", "KMS.InvalidKeyUsageException", err)
@@ -180,7 +193,7 @@ func kmsError(name string, err error) *s3Error {
 		return e
 	case "InvalidCiphertext", "IncorrectKey":
 		e := internal(err)
-		e.row = "KE-8"
+		e.row = rowForeignBlob
 		return e
 	}
 	e := unavailable(err)
