@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sealfront/sigv4"
+)
+
+// A bucket key in use is fetched again before its end, so that no request waits for KMS; when that fails, it works until
+// its end and no longer; when KMS is willing again, so is the program. KS-2, and the revocation within the lifetime.
+func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
+	t.Parallel()
+	k := newFaultyKMS(t)
+	p := k.start(t, t.TempDir(), "bucket_key: {lifetime: 3s}")
+	key := k.newKey(t)
+	b := newKMSBucket(p, "lifetime--local-az1--x-s3", key)
+	put := &rawRequest{method: "PUT", path: b.path("object"), body: "body"}
+	get := &rawRequest{method: "GET", path: b.path("object")}
+	other := &rawRequest{method: "PUT", path: b.path("other"), body: "other"}
+	b.must(put)
+	b.must(get)
+	misses := func() int { return p.metric("sealfront_bucket_keys_total", `result="miss"`) }
+	// until repeats requests until something has happened, and says whether it has.
+	until := func(what string, happened func() bool) bool {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Errorf("%s: not in 20 seconds", what)
+				return false
+			}
+		}
+		return true
+	}
+
+	// The second refresh begins after the first key's end, so without the first one a request would have missed.
+	k.set(key, kmsIsSlow(200*time.Millisecond))
+	before, refreshed := misses(), k.count("Decrypt", key)
+	until("two refreshes", func() bool {
+		b.must(put)
+		b.must(get)
+		return k.count("Decrypt", key) >= refreshed+2
+	})
+	if n := misses() - before; n != 0 {
+		t.Errorf("%d requests waited for KMS", n)
+	}
+	if n := k.count("GenerateDataKey", key); n != 2 { // PutBucketEncryption's and the bucket's
+		t.Errorf("%d bucket keys", n)
+	}
+	k.set(key, nil)
+
+	if _, err := k.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
+		t.Fatal(err)
+	}
+	asked, worked := k.count("Decrypt", key), 0
+	until("the refusal of a disabled key", func() bool {
+		refusedBefore := k.count("Decrypt", key) > asked
+		a := p.do(get)
+		if a.StatusCode == 200 && refusedBefore {
+			worked++
+		}
+		return a.StatusCode != 200
+	})
+	if worked == 0 {
+		t.Error("the key ended when its refresh failed, before its lifetime had")
+	}
+	refuses := func(when string) {
+		t.Helper()
+		for name, r := range map[string]*rawRequest{"PUT": other, "GET": get, "CreateSession": {method: "GET", path: "/" + b.name, query: "session=", service: "s3express"}} {
+			if a := p.do(r); a.StatusCode != 400 || a.code() != "KMS.DisabledException" || !strings.Contains(a.body, key+" is disabled.") {
+				t.Errorf("%s %s: %d %s", name, when, a.StatusCode, a.body)
+			}
+		}
+		p.mustNotExist(b.name, "other")
+	}
+	refuses("within the lifetime of the bucket key")
+	enable := func() {
+		t.Helper()
+		if _, err := k.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: &key}); err != nil {
+			t.Fatal(err)
+		}
+		if a := b.must(get); a.body != "body" {
+			t.Errorf("GET after EnableKey: %q", a.body)
+		}
+		b.must(put)
+	}
+	enable()
+	// The operator's word makes it immediate, and is no harm to a key that KMS allows.
+	if _, err := k.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
+		t.Fatal(err)
+	}
+	p.dropKeys("?kms-key=" + url.QueryEscape(key))
+	refuses("after the drop")
+	enable()
+	p.dropKeys("")
+	b.must(get)
+	b.must(put)
+}
+
+// 5.5: a bucket key is fetched once for each requester when that is asked for, so that each shows in KMS's log.
+func TestBucketKeysPerRequester(t *testing.T) {
+	t.Parallel()
+	k := newFaultyKMS(t)
+	var all sync.WaitGroup
+	for per, want := range map[bool][2]int{true: {2, 1}, false: {1, 0}} {
+		all.Go(func() {
+			t.Run(fmt.Sprintf("per_principal %v", per), func(t *testing.T) {
+				p := startWith(t, k.config(t.TempDir(), fmt.Sprintf("bucket_key: {per_principal: %v}", per))+`
+identities:
+- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+- {name: other, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+`)
+				b := newKMSBucket(p, "requesters--local-az1--x-s3", k.newKey(t))
+				other := &sigv4.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "othersecret"}
+				generated, decrypted := k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key)
+				for range 3 {
+					for key, c := range map[string]*sigv4.Credentials{"mine": nil, "theirs": other} {
+						b.must(&rawRequest{method: "PUT", path: b.path(key), body: key, credentials: c})
+						if a := b.must(&rawRequest{method: "GET", path: b.path(key), credentials: c}); a.body != key {
+							t.Errorf("GET gave %q", a.body)
+						}
+					}
+				}
+				if n := k.count("GenerateDataKey", b.key) - generated; n != want[0] {
+					t.Errorf("two identities took %d bucket keys, want %d", n, want[0])
+				}
+				if n := k.count("Decrypt", b.key) - decrypted; n != 0 {
+					t.Errorf("their own objects took %d calls of Decrypt", n)
+				}
+				for range 3 {
+					b.must(&rawRequest{method: "GET", path: b.path("mine"), credentials: other})
+				}
+				if n := k.count("Decrypt", b.key) - decrypted; n != want[1] {
+					t.Errorf("another's object took %d calls of Decrypt, want %d", n, want[1])
+				}
+				// R17: a copy asks each time, for both sides.
+				for i := range 3 {
+					before := [2]int{k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key)}
+					p.forTest(t).mustCopy(b.name+"/mine", b.name+"/copy")
+					if g, d := k.count("GenerateDataKey", b.key)-before[0], k.count("Decrypt", b.key)-before[1]; g != 1 || d != 1 {
+						t.Errorf("copy %d took %d GenerateDataKey and %d Decrypt", i, g, d)
+					}
+				}
+			})
+		})
+	}
+	all.Wait()
+}
+
+// What eight clients in one bucket cost in calls of KMS. SEALFRONT_TEST_OBJECTS and SEALFRONT_TEST_SPAN ask for more
+// objects, and for a time to spread them over:
+//
+//	SEALFRONT_TEST_OBJECTS=10000 SEALFRONT_TEST_SPAN=30s go test ./proxy -run TestCallsOfEightClients -v
+func TestCallsOfEightClients(t *testing.T) {
+	t.Parallel()
+	const clients = 8
+	objects, span, lifetime := 504, time.Duration(0), 5*time.Second
+	if text := os.Getenv("SEALFRONT_TEST_OBJECTS"); text != "" {
+		var err error
+		if objects, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := os.Getenv("SEALFRONT_TEST_SPAN"); text != "" {
+		var err error
+		if span, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := newFaultyKMS(t)
+	p := k.start(t, t.TempDir(), fmt.Sprintf("bucket_key: {lifetime: %s}", lifetime))
+	b := newKMSBucket(p, "clients--local-az1--x-s3", k.newKey(t))
+	before := [3]int{k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key), k.count("DescribeKey", b.key)}
+	began := time.Now()
+	var all sync.WaitGroup
+	var done atomic.Int64
+	for client := range clients {
+		c := p.client(t)
+		all.Go(func() {
+			each := objects / clients
+			for i := range each {
+				name, body := fmt.Sprintf("object-%d-%d", client, i), fmt.Sprintf("body %d of %d", i, client)
+				if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.name, Key: &name, Body: strings.NewReader(body)}); err != nil {
+					t.Error(err)
+					return
+				}
+				out, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: &name})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := io.ReadAll(out.Body)
+				_ = out.Body.Close()
+				if err != nil || string(got) != body {
+					t.Errorf("%s: %q, %v", name, got, err)
+				}
+				done.Add(1)
+				time.Sleep(time.Until(began.Add(span * time.Duration(i+1) / time.Duration(each))))
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(began)
+	generate, decrypt, describe := k.count("GenerateDataKey", b.key)-before[0], k.count("Decrypt", b.key)-before[1], k.count("DescribeKey", b.key)-before[2]
+	t.Logf("%d PUTs and %d GETs by %d clients in %.1f s, bucket keys kept for %v: %d GenerateDataKey, %d Decrypt, %d DescribeKey",
+		done.Load(), done.Load(), clients, took.Seconds(), lifetime, generate, decrypt, describe)
+	// One bucket key, and its refresh when four fifths of its lifetime are over.
+	if most := int(took/(lifetime*4/5)) + 1; generate != 1 || decrypt > most || describe != 0 {
+		t.Errorf("more than 1 GenerateDataKey and %d Decrypt", most)
+	}
+}
