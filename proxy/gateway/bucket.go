@@ -263,7 +263,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
 	target := x.target("", d.ARN)
 	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
-	if facts.Denied || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
+	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
 	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: d.ARN})
