@@ -252,9 +252,9 @@ func (c *completion) answer(etag, checksum string) error {
 func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
 	x := c.x
 	envelope := *c.u.envelope
-	use, err := x.g.o.Keys.Open(x.context, x.keyRef(encryptionOf(&envelope)), envelope.Blob)
+	use, err := x.openingKey(&envelope, false)
 	if err != nil {
-		return fmt.Errorf("open the bucket key of %s: %w", x.bucket, err)
+		return err
 	}
 	defer use.Release()
 	envelope.Multipart = false

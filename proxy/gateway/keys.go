@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net/http"
 
 	"sealfront/crypto"
 	"sealfront/crypto/keyring"
@@ -38,10 +39,37 @@ func (x *exchange) resolveKey(bucket *policy.Bucket) error {
 
 // sealingKey returns the bucket key for a new object.
 func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
+	seal := x.g.o.Keys.Seal
 	if e.SSE == policy.SSEKMS && !e.BucketKey {
-		return x.g.o.Keys.SealFresh(x.context, x.keyRef(e))
+		seal = x.g.o.Keys.SealFresh
 	}
-	return x.g.o.Keys.Seal(x.context, x.keyRef(e))
+	use, err := seal(x.context, x.keyRef(e))
+	return use, ofServiceKey(e, err)
+}
+
+// openingKey returns the bucket key of an envelope that is believed; fresh asks KMS past the cache.
+func (x *exchange) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
+	open := x.g.o.Keys.Open
+	if fresh {
+		open = x.g.o.Keys.OpenFresh
+	}
+	encryption := encryptionOf(e)
+	use, err := open(x.context, x.keyRef(encryption), e.Blob)
+	if err != nil {
+		return nil, fmt.Errorf("open the bucket key of %s/%s: %w", x.bucket, x.key, ofServiceKey(encryption, err))
+	}
+	return use, nil
+}
+
+// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3 neither
+// knows it nor can do anything about it.
+func ofServiceKey(e policy.Encryption, err error) error {
+	if err == nil || e.SSE == policy.SSEKMS || status(answerTo(err).code) >= http.StatusInternalServerError {
+		return err
+	}
+	away := unavailable(err)
+	away.row = "KE-7"
+	return away
 }
 
 // encryptionOf is how an envelope says its object is sealed.
@@ -98,13 +126,9 @@ func (x *exchange) permitKey(keyARN string) *policy.Refusal {
 
 // unlock opens an envelope that is believed, for a caller that may; fresh asks KMS past the cache.
 func (x *exchange) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
-	open := x.g.o.Keys.Open
-	if fresh {
-		open = x.g.o.Keys.OpenFresh
-	}
-	use, err := open(x.context, x.keyRef(encryptionOf(e)), e.Blob)
+	use, err := x.openingKey(e, fresh)
 	if err != nil {
-		return crypto.Secrets{}, fmt.Errorf("open the bucket key of %s/%s: %w", x.bucket, x.key, err)
+		return crypto.Secrets{}, err
 	}
 	defer use.Release()
 	secrets, err := e.Unwrap(x.place(), use)

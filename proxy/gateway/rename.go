@@ -161,9 +161,9 @@ func (r *renaming) rewrap(o *origin) (*crypto.Envelope, error) {
 	if err := r.source.believe(o.envelope); err != nil {
 		return nil, err
 	}
-	use, err := r.x.g.o.Keys.Open(r.x.context, r.source.keyRef(o.encryption()), o.envelope.Blob)
+	use, err := r.source.openingKey(o.envelope, false)
 	if err != nil {
-		return nil, fmt.Errorf("open the bucket key of %s/%s: %w", r.source.bucket, r.source.key, err)
+		return nil, err
 	}
 	defer use.Release()
 	secrets, err := o.envelope.Unwrap(r.source.place(), use)
