@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"sealfront/sigv4"
+)
+
+// A kmsRow is what a client gets when a call of KMS fails: row, code and status of section 5.3.
+type kmsRow struct {
+	row, code string
+	status    int
+}
+
+var (
+	ke5 = kmsRow{"KE-5", "AccessDenied", 403}
+	ke6 = kmsRow{"KE-6", "SlowDown", 503}
+	ke7 = kmsRow{"KE-7", "ServiceUnavailable", 503}
+	ke8 = kmsRow{"KE-8", "InternalError", 500}
+)
+
+func ke(n int, name string) kmsRow { return kmsRow{fmt.Sprintf("KE-%d", n), "KMS." + name, 400} }
+
+// kmsFaults has all that KMS can do instead of answering. A fault that isn't said to concern one call concerns each.
+var kmsFaults = []struct {
+	name     string
+	fault    func(key string) kmsFault
+	describe *kmsRow // nil: that call works
+	generate *kmsRow
+	decrypt  *kmsRow
+	partial  bool // describe, generate and decrypt differ; else decrypt stands for all
+}{
+	{name: "KE-1 disabled", fault: named("DisabledException", 400, " is disabled."), decrypt: row(ke(1, "DisabledException"))},
+	{name: "KE-2 pending deletion", fault: named("KMSInvalidStateException", 400, " is pending deletion."), decrypt: row(ke(2, "KMSInvalidStateException"))},
+	{name: "KE-3 gone", fault: named("NotFoundException", 400, " does not exist"), decrypt: row(ke(3, "NotFoundException"))},
+	{name: "KE-4 of another use", fault: named("InvalidKeyUsageException", 400, " is for signing."), decrypt: row(ke(4, "InvalidKeyUsageException"))},
+	{name: "KE-5 forbidden", fault: named("AccessDeniedException", 400, " is not for you"), decrypt: &ke5},
+	{name: "KE-6 throttled", fault: named("ThrottlingException", 400, ""), decrypt: &ke6},
+	{name: "KE-6 over a limit", fault: named("LimitExceededException", 400, ""), decrypt: &ke6},
+	{name: "KE-7 internal error", fault: named("KMSInternalException", 500, ""), decrypt: &ke7},
+	{name: "KE-7 dependency timeout", fault: named("DependencyTimeoutException", 503, ""), decrypt: &ke7},
+	{name: "KE-7 key unavailable", fault: named("KeyUnavailableException", 500, ""), decrypt: &ke7},
+	{name: "KE-7 the proxy's own credentials are refused", fault: named("UnrecognizedClientException", 400, ""), decrypt: &ke7},
+	{name: "KE-7 hangs", fault: always(kmsHangs), decrypt: &ke7},
+	{name: "KE-7 resets the connection", fault: always(kmsResets), decrypt: &ke7},
+	{name: "KE-7 breaks off its answer", fault: always(kmsBreaksOff), decrypt: &ke7},
+	{name: "KE-7 answers in HTML", fault: always(kmsAnswers(502, "<html>Bad Gateway</html>")), decrypt: &ke7},
+	{name: "KE-7 answers 200 in HTML", fault: always(kmsAnswers(200, "<html>Welcome</html>")), decrypt: &ke7},
+	{name: "KE-7 answers an empty object", fault: always(kmsAnswers(200, "{}")), decrypt: &ke7},
+	{name: "KE-7 cuts its JSON", fault: always(kmsAlters(func(body []byte) []byte { return body[:len(body)/2] })), decrypt: &ke7},
+	{name: "KE-7 KE-8 gives 16 bytes", fault: always(kmsAlters(withPlaintext(make([]byte, 16)))), generate: &ke7, decrypt: &ke8, partial: true},
+	{name: "KE-7 KE-8 gives zeros", fault: always(kmsAlters(withPlaintext(make([]byte, 32)))), generate: &ke7, decrypt: &ke8, partial: true},
+	{name: "KE-8 doesn't know the blob", fault: always(onDecrypt(kmsSays("InvalidCiphertextException", 400, ""))), decrypt: &ke8, partial: true},
+	{name: "KE-8 another key's blob", fault: always(onDecrypt(kmsSays("IncorrectKeyException", 400, ""))), decrypt: &ke8, partial: true},
+	{name: "slow", fault: always(kmsIsSlow(200 * time.Millisecond)), partial: true},
+}
+
+// keyRows: PutBucketEncryption asks about a key before it takes it, and has rows of its own for what it hears.
+var keyRows = map[string]string{"KE-1": "PBE-15", "KE-2": "PBE-16", "KE-3": "PBE-13", "KE-4": "PBE-14", "KE-5": "PBE-11"}
+
+func row(r kmsRow) *kmsRow { return &r }
+
+func always(f kmsFault) func(string) kmsFault { return func(string) kmsFault { return f } }
+
+func named(name string, status int, about string) func(string) kmsFault {
+	return func(key string) kmsFault { return kmsSays(name, status, key+about) }
+}
+
+// A kmsNeed says when an operation asks KMS.
+type kmsNeed int
+
+const (
+	never    kmsNeed = iota
+	whenCold         // when the bucket key isn't in memory
+	each             // every time
+)
+
+// kmsOperations has what OPERATING.md's table "When KMS is away" has. A request names what it makes after the phase.
+var kmsOperations = []struct {
+	name  string
+	need  kmsNeed
+	calls string // what it asks KMS, in order: describe, generate, decrypt
+	r     func(b *outageBucket, phase string) *rawRequest
+}{
+	{"CreateSession", whenCold, "g", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: "/" + b.name, query: "session=", service: "s3express"}
+	}},
+	{"PutObject", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path(phase + "-put"), body: "body"}
+	}},
+	{"PutObject in a session", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path(phase + "-session"), body: "body", service: "s3express", credentials: b.session}
+	}},
+	{"GetObject", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: b.path("object")}
+	}},
+	{"GetObject of a range", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: b.path("object"), header: []sigv4.Field{field("Range", "bytes=1-2")}}
+	}},
+	{"HeadObject", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "HEAD", path: b.path("object")}
+	}},
+	{"HeadObject with checksum", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "HEAD", path: b.path("object"), header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}}
+	}},
+	{"PutObject at an offset", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path(phase + "-append"), body: "more", header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", "4")}}
+	}},
+	{"GetObjectAttributes of the size", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: b.path("object"), query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "ObjectSize,ETag")}}
+	}},
+	{"GetObjectAttributes of the checksum", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: b.path("object"), query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "Checksum")}}
+	}},
+	{"CopyObject", each, "dg", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path(phase + "-copy"), header: []sigv4.Field{field("X-Amz-Copy-Source", b.name+"/object")}}
+	}},
+	{"CreateMultipartUpload", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "POST", path: b.path(phase + "-upload"), query: "uploads="}
+	}},
+	{"UploadPart", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path("parts"), query: "partNumber=1&uploadId=" + b.parts, body: "part"}
+	}},
+	{"UploadPartCopy", each, "d", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path("parts"), query: "partNumber=2&uploadId=" + b.parts, header: []sigv4.Field{field("X-Amz-Copy-Source", b.name+"/object")}}
+	}},
+	{"CompleteMultipartUpload", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "POST", path: b.path(phase + "-complete"), query: "uploadId=" + b.uploads[phase], body: b.lists[phase]}
+	}},
+	{"AbortMultipartUpload", never, "", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "DELETE", path: b.path("aborted"), query: "uploadId=" + b.aborted[phase]}
+	}},
+	{"ListParts", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: b.path("parts"), query: "uploadId=" + b.parts}
+	}},
+	{"ListMultipartUploads", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: "/" + b.name, query: "uploads="}
+	}},
+	{"RenameObject", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "PUT", path: b.path(phase + "-renamed"), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", "/"+b.name+"/"+phase+"-from")}}
+	}},
+	{"DeleteObject", never, "", func(b *outageBucket, phase string) *rawRequest {
+		return &rawRequest{method: "DELETE", path: b.path(phase + "-delete")}
+	}},
+	{"DeleteObjects", never, "", func(b *outageBucket, phase string) *rawRequest {
+		document := "<Delete><Object><Key>" + phase + "-deletes</Key></Object></Delete>"
+		return &rawRequest{method: "POST", path: "/" + b.name, query: "delete=", body: document, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", crcText(document))}}
+	}},
+	{"ListObjectsV2", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: "/" + b.name, query: "list-type=2"}
+	}},
+	{"HeadBucket", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "HEAD", path: "/" + b.name, service: "s3express"}
+	}},
+	{"GetBucketEncryption", never, "", func(b *outageBucket, _ string) *rawRequest {
+		return &rawRequest{method: "GET", path: "/" + b.name, query: "encryption=", service: "s3express"}
+	}},
+	{"PutBucketEncryption", each, "sgd", func(b *outageBucket, _ string) *rawRequest { return b.encryption() }},
+}
