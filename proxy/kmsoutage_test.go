@@ -14,7 +14,7 @@ import (
 func TestWhenKMSIsAway(t *testing.T) {
 	t.Parallel()
 	k := newFaultyKMS(t)
-	p := k.start(t, t.TempDir(), "timeout: 2500ms")
+	p := k.start(t, t.TempDir(), "timeout: 3s")
 	var dropping sync.Mutex
 	every(t, len(kmsFaults), func(i int) string { return kmsFaults[i].name }, func(t *testing.T, i int) {
 		f := kmsFaults[i]
