@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"testing"
+
+	"sealfront/crypto/localkms"
 )
 
 func decoded(t testing.TB, text string) []byte {
@@ -40,6 +42,43 @@ func FuzzDecrypt(f *testing.F) {
 		}
 		if same && string(decoded(t, answer["Plaintext"].(string))) != "secret" {
 			t.Errorf("opened as %v", answer)
+		}
+	})
+}
+
+// What is understood is one JSON object whose Deny wins over all else.
+func FuzzKeyPolicy(f *testing.F) {
+	f.Add(policyText(`"*"`, "kms:*", ""), "GenerateDataKey", "value")
+	f.Add(policyText(`{"AWS":["123456789012"]}`, "kms:Gen?rate*", `,"Condition":{"StringLike":{"kms:EncryptionContext:name":["v*","w"]}}`), "Decrypt", "value")
+	f.Add(`{"Statement":{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*"}}`, "Decrypt", "")
+	f.Fuzz(func(t *testing.T, text, action, value string) {
+		const caller = "arn:aws:iam::123456789012:user/me"
+		context := map[string]string{"name": value}
+		allowed, understood := localkms.PolicyAllows(text, caller, action, context)
+		if allowed && !understood {
+			t.Fatal("allowed without being understood")
+		}
+		if !understood {
+			return
+		}
+		var document map[string]any
+		if err := json.Unmarshal([]byte(text), &document); err != nil {
+			t.Fatalf("understood, but no JSON: %v", err)
+		}
+		list, ok := document["Statement"].([]any)
+		if !ok {
+			list = []any{document["Statement"]}
+		}
+		document["Statement"] = append(list, map[string]any{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
+		denied, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(denied) > 32<<10 {
+			return
+		}
+		if allowed, understood := localkms.PolicyAllows(string(denied), caller, action, context); allowed || !understood {
+			t.Errorf("with a Deny of everything: allowed %v, understood %v: %s", allowed, understood, denied)
 		}
 	})
 }

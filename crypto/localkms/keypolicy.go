@@ -138,8 +138,8 @@ func readConditions(text []byte) (conditions []condition, err error) {
 		return nil, err
 	}
 	for operator, text := range operators {
-		var keys map[string]json.RawMessage
-		if err := json.Unmarshal(text, &keys); err != nil {
+		keys, err := members(text)
+		if err != nil {
 			return nil, err
 		}
 		for key, text := range keys {
@@ -216,7 +216,8 @@ func pattern(flags, text string) *regexp.Regexp {
 	return regexp.MustCompile(flags + "(?s)^" + quoted + "$")
 }
 
-// members reads a JSON object all of whose members are known, by their very spelling and once each.
+// members reads a JSON object all of whose members are known, by their very spelling and once each; any are where known
+// has none.
 func members(text []byte, known ...string) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -233,7 +234,7 @@ func members(text []byte, known ...string) (map[string]json.RawMessage, error) {
 			return nil, err
 		}
 		s, _ := name.(string)
-		if _, twice := m[s]; twice || !slices.Contains(known, s) {
+		if _, twice := m[s]; twice || len(known) > 0 && !slices.Contains(known, s) {
 			return nil, fmt.Errorf("%q is unknown or there twice", s)
 		}
 		m[s] = value

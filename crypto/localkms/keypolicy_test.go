@@ -83,6 +83,7 @@ func TestKeyPolicies(t *testing.T) {
 		statement(`{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"Bool":{"kms:GrantIsForAWSResource":"true"}}}`),
 		statement(`{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:ViaService":"s3.us-west-2.amazonaws.com"}}}`),
 		statement(`{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:CallerAccount":[]}}}`),
+		statement(`{"Effect":"Allow","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:CallerAccount":"1","kms:CallerAccount":"123456789012"}}}`),
 		statement(`{"Effect":"Allow","Principal":"*","Action":"kms:Decrypt","Resource":"*"}`), // locks its author out
 	} {
 		if failure, message := put(bad, ""); failure != "MalformedPolicyDocumentException" {
