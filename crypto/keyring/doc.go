@@ -17,8 +17,8 @@
 //   - N requests for an absent key make one call; other entries don't wait; one who leaves doesn't end the call for the
 //     others (TestManyRequestsForAnAbsentKeyMakeOneCall, TestAnotherEntryDoesNotWait, TestOneWhoLeavesDoesNotEndTheCall).
 //   - A failed call isn't remembered; who waited for it shares the failure, as KMS told it (TestAFailureIsSharedAndNotRemembered).
-//   - A request never waits for a second call after one that failed, but where its role may only generate; a failure that
-//     isn't KMS's own word is ErrUnavailable (TestAWriteWaitsForOneCallOnly, TestAnOutageIsToldFromARefusal).
+//   - A request never waits for a second call after one that failed, unless KMS works and only that bucket key is lost; a
+//     failure that isn't KMS's own word is ErrUnavailable (TestAWriteWaitsForOneCallOnly, TestAnOutageIsToldFromARefusal).
 //   - Ten minutes of eight clients in one bucket take four calls at most (TestTenMinutesOfEightClientsTakeAHandfulOfCalls).
 //   - A key in use is fetched again before it expires, without anybody waiting (TestAKeyInUseIsRefreshedAheadOfItsEnd).
 //   - A key that KMS refuses stops working within the lifetime, after Drop at once (TestADisabledKeyStopsWithinTheLifetime,

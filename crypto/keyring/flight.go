@@ -183,3 +183,13 @@ func answered(err error) error {
 	}
 	return err
 }
+
+// lost says whether a bucket key can't come back although KMS works, so that sealing needs a new one: a role may be
+// allowed to generate and not to decrypt, and a key service may have lost what it had.
+func lost(err error) bool {
+	switch codeOf(err) {
+	case "AccessDeniedException", "InvalidCiphertextException", "IncorrectKeyException":
+		return true
+	}
+	return errors.Is(err, ErrBadKey)
+}

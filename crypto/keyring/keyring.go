@@ -137,11 +137,9 @@ func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 			if err == nil || ctx.Err() != nil {
 				return use, err
 			}
-			if codeOf(err) != "AccessDeniedException" {
+			if !lost(err) {
 				return nil, err // generating would fail as well, after another wait where KMS is down
 			}
-			// A role may be allowed to generate and not to decrypt: then the plaintext can't come back, and what is
-			// left is a new key.
 			k.forget(id, current)
 			continue
 		}

@@ -158,15 +158,17 @@ func TestADisabledKeyStopsWithinTheLifetime(t *testing.T) {
 }
 
 func TestARoleThatMayOnlyGenerateSealsOn(t *testing.T) {
-	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
-		kms.setFail("Decrypt", kmsError("AccessDeniedException"))
-		first := sealOnce(t, k, refA)
-		time.Sleep(6 * time.Minute)
-		if bytes.Equal(sealOnce(t, k, refA), first) {
-			t.Fatal("sealed under a key that can't come back")
-		}
-		wantCalls(t, kms, 2, 1)
-	})
+	for _, refusal := range []kmsError{"AccessDeniedException", "InvalidCiphertextException", "IncorrectKeyException"} {
+		bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+			kms.setFail("Decrypt", refusal)
+			first := sealOnce(t, k, refA)
+			time.Sleep(6 * time.Minute)
+			if bytes.Equal(sealOnce(t, k, refA), first) {
+				t.Fatal("sealed under a key that can't come back")
+			}
+			wantCalls(t, kms, 2, 1)
+		})
+	}
 }
 
 func TestAKeyIsReplacedAfterItsUses(t *testing.T) {
