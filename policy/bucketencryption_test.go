@@ -201,6 +201,8 @@ func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 		{"KE-5", "AccessDeniedException", "", "AccessDenied: Access Denied"},
 		{"KE-6", "ThrottlingException", "", slow},
 		{"KE-6", "LimitExceededException", "", slow},
+		{"KE-6", "RequestLimitExceeded", "", slow},
+		{"KE-6", "TooManyRequestsException", "", slow},
 		{"KE-7", "KMSInternalException", "", away},
 		{"KE-7", "DependencyTimeoutException", "", away},
 		{"KE-7", "KeyUnavailableException", "", away},
@@ -225,10 +227,14 @@ func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 // What DescribeKey tells of a key decides about it, before any call seals with it.
 func TestKeyStates(t *testing.T) {
 	for _, c := range []struct{ row, state, want string }{
-		{"KS-1", "Enabled", ""}, {"KS-2", "Disabled", "KMS.DisabledException"},
-		{"KS-3", "PendingDeletion", "KMS.KMSInvalidStateException"}, {"KS-3", "PendingReplicaDeletion", "KMS.KMSInvalidStateException"},
-		{"KS-3", "PendingImport", "KMS.KMSInvalidStateException"}, {"KS-3", "Creating", "KMS.KMSInvalidStateException"},
-		{"KS-3", "Updating", "KMS.KMSInvalidStateException"}, {"KS-3", "Unavailable", "KMS.KMSInvalidStateException"},
+		{"KS-1", "Enabled", ""},
+		{"KS-2", "Disabled", "KMS.DisabledException"},
+		{"KS-3", "PendingDeletion", "KMS.KMSInvalidStateException"},
+		{"KS-3", "PendingReplicaDeletion", "KMS.KMSInvalidStateException"},
+		{"KS-3", "PendingImport", "KMS.KMSInvalidStateException"},
+		{"KS-3", "Creating", "KMS.KMSInvalidStateException"},
+		{"KS-3", "Updating", "KMS.KMSInvalidStateException"},
+		{"KS-3", "Unavailable", "KMS.KMSInvalidStateException"},
 	} {
 		t.Run(c.row+" "+c.state, func(t *testing.T) {
 			facts := keyFacts("K")

@@ -22,7 +22,7 @@ func RefuseKMS(name, keyARN, message string) *Refusal {
 		return refuse("KE-4", codeKMSInvalidUsage, keyARN+" is not a symmetric encryption key.")
 	case "AccessDenied":
 		return accessDenied("KE-5")
-	case "Throttling", "LimitExceeded":
+	case "Throttling", "LimitExceeded", "RequestLimitExceeded", "TooManyRequests":
 		return refuse("KE-6", codeSlowDown, "Please reduce your request rate for operations involving AWS KMS.")
 	case "InvalidCiphertext", "IncorrectKey":
 		return refuse("KE-8", codeInternalError, "We encountered an internal error. Please try again.")
