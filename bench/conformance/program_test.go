@@ -1,0 +1,196 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"sealfront/sigv4"
+)
+
+// startProgram builds the program and starts it over the store and the key service of the flags, with identities of
+// its own. The embedded key service is that of a second one, which was started without a configuration and prints where it is.
+func startProgram(t *testing.T) settings {
+	t.Helper()
+	var store string
+	switch *storeFlag {
+	case "embedded":
+		store = "{kind: embedded}"
+	case "versitygw", "minio":
+		store = startStore(t, *storeFlag)
+	default:
+		t.Fatalf("-store %q is none of embedded, versitygw, minio", *storeFlag)
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "sealfront")
+	if out, err := exec.Command("go", "build", "-o", binary, "sealfront/proxy").CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	quick := start(t, binary, nil, "--data", filepath.Join(dir, "quick"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	s := settings{
+		addressing: "path", bucket: "conformance--local-az1--x-s3", region: quick["AWS_REGION"], ca: quick["AWS_CA_BUNDLE"],
+		kms: quick["SEALFRONT_KMS_ENDPOINT"], key: quick["SEALFRONT_KMS_KEY"], keyStates: true,
+		long:    sigv4.Credentials{AccessKeyID: quick["AWS_ACCESS_KEY_ID"], SecretAccessKey: quick["AWS_SECRET_ACCESS_KEY"]},
+		limited: make(map[string]*credential),
+	}
+	for _, name := range []string{"reader", "nokms", "nobody"} {
+		s.limited[name] = &credential{Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret"}}
+	}
+	serviceKey := ""
+	switch *keysFlag {
+	case "embedded":
+	case "moto":
+		s.kms, s.keyStates = startMoto(t), false
+		s.key = ""
+	default:
+		t.Fatalf("-kms %q is neither embedded nor moto", *keysFlag)
+	}
+	k := &keyService{endpoint: s.kms, region: s.region, signer: &s.long, client: http.DefaultClient, arns: make(map[string]string)}
+	for _, arn := range []*string{&serviceKey, &s.key} {
+		made, err := k.make("$OTHER")
+		if err != nil {
+			t.Fatal(err)
+		}
+		*arn = made
+	}
+	file := filepath.Join(dir, "sealfront.yaml")
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.kms, s.region, s.long.AccessKeyID, s.long.SecretAccessKey, serviceKey,
+		s.long.AccessKeyID, s.long.SecretAccessKey)
+	s.ca = filepath.Join(dir, "server.pem")
+	writeCertificate(t, s.ca, filepath.Join(dir, "server.key"))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exports := start(t, binary, nil, "serve", "--config", file)
+	s.endpoint, s.plain, s.admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"], exports["SEALFRONT_ADMIN"]
+	return s
+}
+
+const configuration = `
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+tls: {cert: server.pem, key: server.key}
+data: %q
+store: %s
+kms: {endpoint: %q, region: %q, access_key: %q, secret_key: %q, service_key: %q}
+identities:
+  - name: app
+    access_key: %s
+    secret_key: %s
+    policy: [{effect: Allow, action: ["s3express:*", "s3:*", "kms:*"], resource: ["*"]}]
+  - name: reader
+    access_key: AKIAREADER
+    secret_key: reader-secret
+    policy:
+      - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:SessionMode": ReadOnly}}}
+      - {effect: Allow, action: ["kms:Decrypt", "kms:GenerateDataKey"], resource: "*"}
+  - name: nokms
+    access_key: AKIANOKMS
+    secret_key: nokms-secret
+    policy: [{effect: Allow, action: ["s3express:*", "s3:*"], resource: "*"}]
+  - name: nobody
+    access_key: AKIANOBODY
+    secret_key: nobody-secret
+    policy: []
+`
+
+// start runs the program until the test ends, and returns what it exports once it is ready.
+func start(t *testing.T, path string, env []string, args ...string) map[string]string {
+	t.Helper()
+	log := &lockedBuffer{}
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(cleanEnvironment(), env...)
+	cmd.Dir = t.TempDir()
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exports := make(map[string]string)
+	ready, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if lines.Text() == "# ready" {
+				close(ready)
+				continue
+			}
+			name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+			exports[name] = strings.Trim(value, "'")
+		}
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			_ = cmd.Process.Kill()
+			t.Error("the program did not end in time")
+		}
+		if text := log.String(); t.Failed() {
+			t.Logf("the program's log:\n%s", text[max(0, len(text)-4000):])
+		}
+	})
+	select {
+	case <-ready:
+	case <-ended:
+		t.Fatalf("%s ended before it was ready:\n%s", filepath.Base(path), log)
+	case <-time.After(time.Minute):
+		t.Fatalf("%s was not ready in time:\n%s", filepath.Base(path), log)
+	}
+	return exports
+}
+
+// cleanEnvironment is this process's without what clients of AWS read.
+func cleanEnvironment() []string {
+	var env []string
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "AWS_") {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// dropKeys has the program forget its cached bucket keys.
+func (c *check) dropKeys() {
+	c.Helper()
+	h, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.admin+"/keys/drop", nil)
+	c.ok(err)
+	resp, err := c.client.Do(h)
+	c.ok(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		c.Fatalf("POST /keys/drop: %s", resp.Status)
+	}
+}

@@ -1,0 +1,285 @@
+package conformance
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A row is one case. Rows of one id that say the same of different requests are cases of their own.
+type row struct {
+	id   string // of the behaviour reference: a row's, or a section's where its rows have none
+	says string
+	open string // where nothing is published about the answer: the register's number, or "?" when it has none
+	run  func(c *check)
+}
+
+// name is the subtest's.
+func (r *row) name() string {
+	name := r.id + " " + r.says
+	switch r.open {
+	case "":
+	case "?":
+		name += " (UNVERIFIED)"
+	default:
+		name += " (UNVERIFIED " + r.open + ")"
+	}
+	return name
+}
+
+// rows are all cases, in the order in which they run.
+func rows() []row {
+	return slices.Concat(
+		bucketEncryptionRows(), headerRows(), createSessionRows(), putRows(), copyRows(), partRows(), appendRows(), readRows(), rangeRows(),
+		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), conditionRows(), multipartRows(), keyStateRows(), regionalRows(), slowRows(),
+	)
+}
+
+// TestEveryRowHasACase compares the cases with the list of the reference's ids.
+func TestEveryRowHasACase(t *testing.T) {
+	have := make(map[string]bool)
+	for _, r := range rows() {
+		have[r.id] = true
+	}
+	listed := make(map[string]bool)
+	file, err := os.Open("testdata/rows.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		id := strings.TrimSpace(lines.Text())
+		if id == "" || strings.HasPrefix(id, "#") {
+			continue
+		}
+		listed[id] = true
+		why := outOfReach[id]
+		switch {
+		case have[id] && why != "":
+			t.Errorf("%s is out of reach (%s), but has a case", id, why)
+		case !have[id] && why == "":
+			t.Errorf("%s has no case", id)
+		}
+	}
+	for id := range have {
+		if !listed[id] {
+			t.Errorf("%s has a case, but testdata/rows.txt doesn't list it", id)
+		}
+	}
+	for id := range outOfReach {
+		if !listed[id] {
+			t.Errorf("%s is out of reach, but testdata/rows.txt doesn't list it", id)
+		}
+	}
+}
+
+// A check is a case at work. Its methods end the case when it can't go on.
+type check struct {
+	*testing.T
+	*target
+	row *row
+	key string // a key that no other case uses
+}
+
+// do sends a request, signed with a session of its bucket unless it says otherwise.
+func (c *check) do(r *request) *answer {
+	c.Helper()
+	if r.plain && c.plain == nil {
+		c.Skip("no endpoint without TLS: -http-endpoint")
+	}
+	signer, err := c.signs(c.Context(), r)
+	c.ok(err)
+	a, err := c.send(c.Context(), r, signer)
+	c.ok(err)
+	return a
+}
+
+// ok ends the case at an error, and skips it when something is missing.
+func (c *check) ok(err error) {
+	c.Helper()
+	if why, lacks := errors.AsType[missing](err); lacks {
+		c.Skip(string(why))
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c *check) bucket(state string) string {
+	c.Helper()
+	bucket, err := c.shared(c.Context(), state)
+	c.ok(err)
+	return bucket
+}
+
+// scratch makes a bucket for this case alone.
+func (c *check) scratch(state, key string) string {
+	c.Helper()
+	arn, err := c.keys.named(key)
+	c.ok(err)
+	c.target.mu.Lock()
+	what := fmt.Sprintf("s%d", len(c.made))
+	c.target.mu.Unlock()
+	bucket, err := c.makeBucket(c.Context(), what, state, arn)
+	c.ok(err)
+	return bucket
+}
+
+func (c *check) sessionOn(bucket, headers string) *credential {
+	c.Helper()
+	s, err := c.session(c.Context(), bucket, headers)
+	c.ok(err)
+	return s
+}
+
+// limitedTo are the credentials of an identity with fewer rights.
+func (c *check) limitedTo(name string) *credential {
+	c.Helper()
+	if c.limited[name] == nil {
+		c.Skip("no credentials of another identity: CONFORMANCE_" + strings.ToUpper(name) + "_ACCESS_KEY_ID")
+	}
+	return c.limited[name]
+}
+
+func (c *check) named(variable string) string {
+	c.Helper()
+	arn, err := c.keys.named(variable)
+	c.ok(err)
+	return arn
+}
+
+// put stores an object for a case to use.
+func (c *check) put(bucket, key, body, headers string, as *credential) *answer {
+	c.Helper()
+	a := c.do(&request{method: "PUT", bucket: bucket, key: key, body: body, headers: headers, as: as})
+	c.status(a, http.StatusOK)
+	return a
+}
+
+// status ends the case unless the answer has this status.
+func (c *check) status(a *answer, want int) {
+	c.Helper()
+	if a.status != want {
+		c.Fatalf("%s, want %d", a, want)
+	}
+}
+
+// statusOf are the statuses of codes other than 400.
+var statusOf = map[string]int{
+	"AccessDenied": 403, "InvalidAccessKeyId": 403, "SignatureDoesNotMatch": 403, "NotImplemented": 501, "NoSuchBucket": 404, "NoSuchKey": 404,
+	"NoSuchUpload": 404, "NoSuchBucketPolicy": 404, "NoSuchLifecycleConfiguration": 404, "PreconditionFailed": 412, "InvalidRange": 416,
+	"InvalidPartNumber": 416, "BucketNotEmpty": 409, "BucketAlreadyOwnedByYou": 409, "MissingContentLength": 411,
+	"ConditionalRequestConflict": 409, "OperationAborted": 409, "MethodNotAllowed": 405,
+}
+
+// refused compares a refusal with "CODE" or "CODE argument", the latter a word of the tables or a header's name; or
+// "CODE Element=value".
+func (c *check) refused(a *answer, want string) {
+	c.Helper()
+	code, more, _ := strings.Cut(want, " ")
+	status := statusOf[code]
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	if c.row.open != "" {
+		c.Logf("UNVERIFIED: answered %s", a)
+	}
+	if a.status != status || a.code() != code {
+		c.Errorf("%s, want %d %s", a, status, code)
+		return
+	}
+	if element, value, named := strings.Cut(more, "="); named {
+		if got := a.element(element); got != value {
+			c.Errorf("%s: %s is %q, want %q", a, element, got, value)
+		}
+	} else if more != "" {
+		if long, ok := short[more]; ok {
+			more = long
+		}
+		if got := a.element("ArgumentName"); !strings.EqualFold(got, more) {
+			c.Errorf("%s: want ArgumentName %s", a, more)
+		}
+	}
+	if a.element("Message") == "" || a.element("RequestId") == "" {
+		c.Errorf("the error has no Message or no RequestId: %s", a.body)
+	}
+	if kind := a.header.Get("Content-Type"); !strings.HasPrefix(kind, "application/xml") {
+		c.Errorf("the error is of type %q", kind)
+	}
+}
+
+// encrypted compares the encryption headers of an answer with "plain", "AES256", "kms" or "kms bk", and " ctx" where the
+// context of the request is repeated.
+func (c *check) encrypted(a *answer, want string, sent ...*request) {
+	c.Helper()
+	words := strings.Fields(want)
+	expect := map[string]string{}
+	switch words[0] {
+	case "AES256":
+		expect["sse"] = "AES256"
+	case "kms":
+		expect["sse"], expect["key"] = "aws:kms", c.named("$K")
+	}
+	for _, word := range words[1:] {
+		switch {
+		case word == "bk":
+			expect["bk"] = "true"
+		case word == "ctx" && len(sent) > 0:
+			fields, err := c.fields(sent[0])
+			c.ok(err)
+			for _, f := range fields {
+				if string(f.Name) == short["ctx"] {
+					expect["ctx"] = string(f.Value)
+				}
+			}
+		}
+	}
+	c.headers(a, expect)
+}
+
+func (c *check) headers(a *answer, expect map[string]string) {
+	c.Helper()
+	for _, name := range []string{"sse", "key", "bk", "ctx", "bk2"} {
+		if got := a.header.Values(short[name]); strings.Join(got, ",") != expect[name] {
+			c.Errorf("%s is %q, want %q", short[name], got, expect[name])
+		}
+	}
+}
+
+// standing is an object that refused writes must leave as it is.
+type standing struct {
+	c           *check
+	bucket, key string
+	body, etag  string
+}
+
+// stand makes one.
+func (c *check) stand(bucket string) *standing {
+	c.Helper()
+	s := &standing{c: c, bucket: bucket, key: c.key, body: "what stood here before " + c.key}
+	s.etag = c.put(bucket, s.key, s.body, "", nil).header.Get("ETag")
+	return s
+}
+
+// unchanged reads it.
+func (s *standing) unchanged() {
+	s.c.Helper()
+	a := s.c.do(&request{method: "GET", bucket: s.bucket, key: s.key})
+	if a.body != s.body || a.header.Get("ETag") != s.etag {
+		s.c.Errorf("the object has changed: %s %q, ETag %s, was %q, %s", a, a.body, a.header.Get("ETag"), s.body, s.etag)
+	}
+}
+
+// absent asserts that there is no object.
+func (c *check) absent(bucket, key string) {
+	c.Helper()
+	if a := c.do(&request{method: "HEAD", bucket: bucket, key: key}); a.status != http.StatusNotFound {
+		c.Errorf("HEAD of %s: %d, want 404: something was stored", key, a.status)
+	}
+}
