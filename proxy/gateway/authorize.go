@@ -49,7 +49,7 @@ func (x *exchange) decide() error {
 	}
 	err := x.verifier().Read(&x.message, &x.auth, x.services()...)
 	if err != nil {
-		return err
+		return x.oldSignature(err)
 	}
 	if x.header.fields, err = sigv4.AppendHoisted(x.message.Header, &x.message); err != nil {
 		return err

@@ -18,7 +18,7 @@ func deleteObject(x *exchange) error {
 	return nil
 }
 
-// remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
+// remove deletes the object if the conditions hold, "" for none. They are checked on the object's
 // metadata, and the store then deletes that version only. That there is no object is no error, unless an ETag is asked for.
 func (x *exchange) remove(match, size, modified string) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
@@ -31,7 +31,7 @@ func (x *exchange) remove(match, size, modified string) error {
 			r.Set("If-Match", storeCondition(match))
 		}
 	}
-	if size != "" || modified != "" {
+	if size != "" || modified != "" || match != "" && match != "*" { // stores that find nothing don't look at an ETag
 		gone, err := x.checkDeletion(r, size, modified)
 		if gone || err != nil {
 			return err
@@ -54,13 +54,13 @@ func (x *exchange) remove(match, size, modified string) error {
 	return storeError(f, x.bucket, x.key)
 }
 
-// checkDeletion compares size and date with the object's, and binds the deletion to the version it looked at. gone
-// tells that there is no object, which satisfies both.
+// checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone
+// tells that there is no object, which satisfies size and date.
 func (x *exchange) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.lookAt(func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {
-		if answerTo(err).code == "NoSuchKey" {
-			return len(r.Header) == 0, nil
+		if answerTo(err).code == "NoSuchKey" && len(r.Header) == 0 {
+			return true, nil
 		}
 		return false, err
 	}

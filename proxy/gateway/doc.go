@@ -26,8 +26,8 @@
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
-// a suffix range or If-Range two; with x-amz-checksum-mode of an object over 256 KiB whose checksum came as a trailer
-// two, as with HeadObject; DeleteObject with a size or date two. And, the look at an object that a copy starts from being
+// a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum
+// came as a trailer two, as with HeadObject; DeleteObject with a condition two. And, the look at an object that a copy starts from being
 // a GetObject of its last 4 KiB (twice for an empty object on some stores, once more for a trailer of over 160 parts):
 //
 //	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber

@@ -46,9 +46,9 @@ func getOnce(x *exchange) error {
 	x.setReadConditions(r)
 	wanted, ranged := parseRange(x.headerValue("range"))
 	known := x.g.layouts.get(x.layoutName())
-	if ranged && (wanted.suffix && known == nil || x.headerValue("if-range") != "") {
-		// Where the end is, or whether the range counts, only the object's metadata tells.
-		a, s, err := x.lookAt(x.setReadConditions)
+	if x.dated() || ranged && (wanted.suffix && known == nil || x.headerValue("if-range") != "") {
+		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
+		a, s, err := x.lookConditionally()
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func getOnce(x *exchange) error {
 		switch {
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
-		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") == "":
+		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":
 			x.g.layouts.drop(x.layoutName())
 			return errReplaced // the condition was ours
 		}

@@ -104,7 +104,7 @@ func getPart(x *exchange) error {
 // secrets are wiped afterwards unless a body streams.
 func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
 	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
-	a, s, err := x.lookAt(x.setReadConditions)
+	a, s, err := x.lookConditionally()
 	if err != nil {
 		return err
 	}

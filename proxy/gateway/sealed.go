@@ -72,38 +72,55 @@ func (x *exchange) plainLength(s *sealed) (int64, error) {
 	return length, nil
 }
 
-// setReadConditions puts the client's conditions to the store.
+// setReadConditions puts the client's conditions on ETags to the store. Those on dates are checkDates'.
 func (x *exchange) setReadConditions(r *store.Request) {
 	for _, name := range [...]string{"if-match", "if-none-match"} {
 		if v := x.headerValue(name); v != "" {
 			r.Set(name, storeCondition(v))
 		}
 	}
-	for _, name := range [...]string{"if-modified-since", "if-unmodified-since"} {
-		if v := x.headerValue(name); v != "" {
-			r.Set(name, v)
-		}
+}
+
+// dated reports whether the client has a condition on the object's date that an ETag doesn't outweigh.
+func (x *exchange) dated() bool {
+	return x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") != "" ||
+		x.headerValue("if-none-match") == "" && x.headerValue("if-modified-since") != ""
+}
+
+// checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
+// compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its own date.
+func (x *exchange) checkDates(a *store.Answer) error {
+	is, known := headerTime(string(a.Get("Last-Modified")))
+	if !known || !x.dated() {
+		return nil
 	}
+	if until, ok := headerTime(x.headerValue("if-unmodified-since")); ok && x.headerValue("if-match") == "" && is.After(until) {
+		return preconditionFailed("If-Unmodified-Since")
+	}
+	if since, ok := headerTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
+		return notModified(a)
+	}
+	return nil
+}
+
+func notModified(a *store.Answer) error {
+	e := &s3Error{code: "NotModified", message: "Not Modified"}
+	if etag := a.Get("Etag"); len(etag) > 0 {
+		e.header = append(e.header, element{"ETag", clientETag(etag)})
+	}
+	if modified := a.Get("Last-Modified"); len(modified) > 0 {
+		e.header = append(e.header, element{"Last-Modified", string(modified)})
+	}
+	return e
 }
 
 // readFault translates the store's refusal of a read.
 func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
 	switch {
 	case f.Status == http.StatusNotModified:
-		e := &s3Error{code: "NotModified", message: "Not Modified"}
-		if etag := a.Get("Etag"); len(etag) > 0 {
-			e.header = append(e.header, element{"ETag", clientETag(etag)})
-		}
-		if modified := a.Get("Last-Modified"); len(modified) > 0 {
-			e.header = append(e.header, element{"Last-Modified", string(modified)})
-		}
-		return e
+		return notModified(a)
 	case f.Status == http.StatusPreconditionFailed:
-		condition := "If-Match"
-		if x.headerValue("if-match") == "" {
-			condition = "If-Unmodified-Since"
-		}
-		return preconditionFailed(condition).because(f)
+		return preconditionFailed("If-Match").because(f)
 	}
 	return storeError(f, x.bucket, x.key)
 }
@@ -129,6 +146,19 @@ func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *seal
 }
 
 func unconditional(*store.Request) {}
+
+// lookConditionally is lookAt under the client's conditions.
+func (x *exchange) lookConditionally() (*store.Answer, *sealed, error) {
+	a, s, err := x.lookAt(x.setReadConditions)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := x.checkDates(a); err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, s, nil
+}
 
 // decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
 func (x *exchange) decideRead(s *sealed) error {
