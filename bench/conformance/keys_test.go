@@ -30,6 +30,7 @@ type keyService struct {
 	signer   *sigv4.Credentials
 	client   *http.Client
 	states   bool // states and usage are enforced
+	embedded bool // it is the program's own, which plays other accounts as well: crypto/localkms/doc.go
 
 	mu   sync.Mutex
 	arns map[string]string // by variable
@@ -38,7 +39,7 @@ type keyService struct {
 
 func newKeyService(s settings, x *target) *keyService {
 	k := &keyService{
-		endpoint: strings.TrimSuffix(s.kms, "/"), region: x.region, signer: &x.long.Credentials, client: x.client, states: s.keyStates,
+		endpoint: strings.TrimSuffix(s.kms, "/"), region: x.region, signer: &x.long.Credentials, client: x.client, states: s.keyStates, embedded: s.embeddedKeys,
 		arns: map[string]string{"$K": s.key},
 	}
 	for name, arn := range map[string]string{"$OTHER": s.other, "$FOREIGN": s.foreign, "$FORBIDDEN": s.forbidden} {
@@ -101,6 +102,9 @@ func (k *keyService) find(name string) (string, error) {
 	case "$MANAGED":
 		return k.managed()
 	case "$FOREIGN", "$FORBIDDEN":
+		if k.embedded {
+			return k.foreign(name)
+		}
 		return "", missing("no key of another account: -kms-key-" + strings.ToLower(name[1:]))
 	default:
 		return k.make(name)
@@ -117,8 +121,8 @@ func (k *keyService) make(name string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no variable %s", name)
 	}
-	if (recipe.input != nil || recipe.then != nil) && kind != "$MRK" && !k.states {
-		return "", missing("this key service enforces neither key states nor key usage")
+	if (recipe.input != nil || recipe.then != nil) && !k.states {
+		return "", missing("this key service enforces neither key states nor key usage, nor does it decrypt under multi-Region keys")
 	}
 	input := map[string]any{"Description": "Sealfront conformance " + name[1:]}
 	for field, value := range recipe.input {
@@ -140,6 +144,31 @@ func (k *keyService) make(name string) (string, error) {
 		}
 	}
 	return arn, nil
+}
+
+// foreign makes a key of another account in the program's own key service.
+func (k *keyService) foreign(name string) (string, error) {
+	const account = "210987654321"
+	out, err := k.call(context.Background(), "CreateKey", map[string]any{
+		"Description": "Sealfront conformance " + name[1:], "Tags": []map[string]any{{"TagKey": "sealfront:account", "TagValue": account}},
+	})
+	if err != nil {
+		return "", err
+	}
+	metadata, _ := out["KeyMetadata"].(map[string]any)
+	arn, _ := metadata["Arn"].(string)
+	k.made = append(k.made, arn)
+	if !strings.Contains(arn, ":"+account+":") {
+		return "", missing("this key service doesn't play other accounts")
+	}
+	if name == "$FORBIDDEN" {
+		return arn, nil
+	}
+	owner := strings.SplitN(k.arns["$K"], ":", 6)[4]
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + owner +
+		`:root"},"Action":["kms:DescribeKey","kms:GenerateDataKey","kms:Decrypt"],"Resource":"*"}]}`
+	_, err = k.call(context.Background(), "PutKeyPolicy", map[string]any{"KeyId": arn, "PolicyName": "default", "Policy": policy})
+	return arn, err
 }
 
 // change is DisableKey, EnableKey, ScheduleKeyDeletion or CancelKeyDeletion of a key.
@@ -169,10 +198,13 @@ func (k *keyService) managed() (string, error) {
 	return arn, nil
 }
 
-// remove schedules the deletion of the keys that were made.
+// remove schedules the deletion of the keys that were made. Those of an emulator end with it.
 func (k *keyService) remove(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if !k.states {
+		return nil
+	}
 	var failures []error
 	for _, arn := range k.made {
 		_, err := k.call(ctx, "ScheduleKeyDeletion", map[string]any{"KeyId": arn, "PendingWindowInDays": 7})

@@ -128,18 +128,45 @@ func copyOntoItselfRows() []row {
 	}
 }
 
+const conditionalDelete = "conditional-delete"
+
+// needsConditionalDelete skips a case where the store behind the endpoint has no conditional deletes, once the endpoint has
+// refused one rather than ignored it. before is the object it must leave.
+func (c *check) needsConditionalDelete(before *standing) {
+	c.Helper()
+	if c.lacks != conditionalDelete {
+		return
+	}
+	r := &request{method: "DELETE", bucket: before.bucket, key: before.key, raw: []string{`If-Match: "another"`}}
+	c.refused(c.do(r), "NotImplemented")
+	before.unchanged()
+	c.Skip("the store behind the endpoint has no conditional deletes; they are refused: -lacks")
+}
+
 // conditionRows are what of sections 6.2 to 6.4 takes several requests.
 func conditionRows() []row {
 	return []row{
-		{"6.2", "conditions that hold", "", func(c *check) {
-			bucket := c.bucket(stateKMS)
-			etag := c.put(bucket, c.key, ten, "", nil).header.Get("ETag")
+		{"6.2", "conditions of PutObject and DeleteObject that hold", "", func(c *check) {
+			before := c.stand(c.bucket(stateKMS))
+			bucket, etag := before.bucket, before.etag
+			c.needsConditionalDelete(before)
 			a := c.do(&request{method: "PUT", bucket: bucket, key: c.key, body: "new", raw: []string{"If-Match: " + etag}})
 			c.status(a, 200)
 			now := a.header.Get("ETag")
 			c.refused(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, raw: []string{"If-Match: " + etag}}), "PreconditionFailed")
 			c.status(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, raw: []string{"If-Match: " + now, "x-amz-if-match-size: 3"}}), 204)
 			c.absent(bucket, c.key)
+		}},
+		{"6.2", "conditions of CopyObject on the source's date", "", func(c *check) {
+			bucket := c.bucket(stateKMS)
+			c.put(bucket, c.key+"-source", ten, "", nil)
+			date := c.do(&request{method: "HEAD", bucket: bucket, key: c.key + "-source"}).header.Get("Last-Modified")
+			r := &request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + "-source", as: c.long}
+			r.raw = []string{"x-amz-copy-source-if-modified-since: " + date}
+			c.refused(c.do(r), "PreconditionFailed")
+			c.absent(bucket, c.key)
+			r.raw = []string{"x-amz-copy-source-if-unmodified-since: " + date}
+			c.status(c.do(r), 200)
 		}},
 		{"6.2", "CompleteMultipartUpload with If-None-Match on a key that exists", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
@@ -153,6 +180,7 @@ func conditionRows() []row {
 		}},
 		{"6.2", "conditions of DeleteObjects fail one by one", "", func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
+			c.needsConditionalDelete(before)
 			body := "<Delete><Object><Key>" + c.key + "</Key><ETag>&quot;another&quot;</ETag></Object></Delete>"
 			a := c.do(withCRC32(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body}))
 			c.status(a, 200)

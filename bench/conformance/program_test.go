@@ -46,8 +46,12 @@ func startProgram(t *testing.T) settings {
 		s.limited[name] = &credential{Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret"}}
 	}
 	serviceKey := ""
+	if *storeFlag == "minio" {
+		s.lacks = conditionalDelete
+	}
 	switch *keysFlag {
 	case "embedded":
+		s.embeddedKeys = true
 	case "moto":
 		s.kms, s.keyStates = startMoto(t), false
 		s.key = ""

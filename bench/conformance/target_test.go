@@ -37,6 +37,7 @@ var (
 	settleFlag     = flag.Duration("settle", 0, "how long to wait after a bucket's encryption was changed")
 	slowFlag       = flag.Bool("slow", false, "wait until a session has expired, and a cached key's life has ended")
 	storeFlag      = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
+	lacksFlag      = flag.String("lacks", "", "conditional-delete: the store behind the endpoint has none, so it must be refused")
 	keysFlag       = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
 )
 
@@ -44,6 +45,7 @@ var (
 type target struct {
 	zonal, control, plain *url.URL // control and plain may be nil
 	virtual               bool
+	lacks                 string
 	admin                 string
 	client                *http.Client
 	region                string
@@ -74,7 +76,8 @@ type settings struct {
 	settle                                                   time.Duration
 	long                                                     sigv4.Credentials
 	limited                                                  map[string]*credential
-	keyStates                                                bool // the key service enforces states and usage
+	keyStates, embeddedKeys                                  bool // the key service enforces states and usage; is the program's own
+	lacks                                                    string
 }
 
 // givenSettings are those of the command line and the environment.
@@ -82,7 +85,7 @@ func givenSettings() settings {
 	s := settings{
 		endpoint: *endpointFlag, control: *controlFlag, plain: *httpFlag, kms: *kmsFlag, admin: *adminFlag, addressing: *addressingFlag,
 		bucket: *bucketFlag, key: *keyFlag, other: *otherFlag, foreign: *foreignFlag, forbidden: *forbiddenFlag, region: *regionFlag,
-		ca: *caFlag, settle: *settleFlag, limited: make(map[string]*credential), keyStates: true,
+		ca: *caFlag, settle: *settleFlag, lacks: *lacksFlag, limited: make(map[string]*credential), keyStates: true,
 		long: sigv4.Credentials{
 			AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
 			SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
@@ -105,7 +108,7 @@ func givenSettings() settings {
 
 func newTarget(s settings) (*target, error) {
 	x := &target{
-		admin: s.admin, region: s.region, settle: s.settle, long: &credential{Credentials: s.long}, limited: s.limited,
+		admin: s.admin, lacks: s.lacks, region: s.region, settle: s.settle, long: &credential{Credentials: s.long}, limited: s.limited,
 		buckets: make(map[string]string), sessions: make(map[string]*leased),
 	}
 	base, rest, ok := cutLast(strings.TrimSuffix(s.bucket, "--x-s3"), "--")
