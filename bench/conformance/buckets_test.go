@@ -60,12 +60,10 @@ func withCRC32(r *request) *request {
 // makeBucket makes a bucket in a state and has it removed at the end of the run. key is what it is bound to.
 func (x *target) makeBucket(ctx context.Context, what, state, key string) (string, error) {
 	bucket := x.bucketName(what)
+	x.willBe(bucket)
 	if err := x.must(ctx, x.createBucket(bucket)); err != nil {
 		return "", fmt.Errorf("make the bucket: %w", err)
 	}
-	x.mu.Lock()
-	x.made = append(x.made, bucket)
-	x.mu.Unlock()
 	if state != stateNone {
 		if err := x.must(ctx, putEncryption(bucket, encryptionRule("aws:kms", key, ""))); err != nil {
 			return "", fmt.Errorf("set its default encryption to SSE-KMS: %w", err)
@@ -77,6 +75,13 @@ func (x *target) makeBucket(ctx context.Context, what, state, key string) (strin
 		}
 	}
 	return bucket, x.settled(ctx)
+}
+
+// willBe notes a bucket that has to be removed, once it has been made.
+func (x *target) willBe(bucket string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.made = append(x.made, bucket)
 }
 
 // settled waits until the endpoint may be expected to know of a change.
@@ -96,21 +101,18 @@ func (x *target) settled(ctx context.Context) error {
 
 // shared is the bucket of a state that all rows use which leave it as it is.
 func (x *target) shared(ctx context.Context, state string) (string, error) {
-	x.mu.Lock()
-	bucket := x.buckets[state]
-	x.mu.Unlock()
-	if bucket != "" {
+	x.sharing.Lock()
+	defer x.sharing.Unlock()
+	if bucket := x.buckets[state]; bucket != "" {
 		return bucket, nil
 	}
 	key, err := x.keys.named("$K")
 	if err != nil {
 		return "", err
 	}
-	bucket, err = x.makeBucket(ctx, state, state, key)
+	bucket, err := x.makeBucket(ctx, state, state, key)
 	if err == nil {
-		x.mu.Lock()
 		x.buckets[state] = bucket
-		x.mu.Unlock()
 	}
 	return bucket, err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,67 +23,88 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var results summary
 	t.Cleanup(x.client.CloseIdleConnections)
 	t.Cleanup(func() { x.remove(t) })
-	var results summary
+	t.Cleanup(func() { results.print(os.Stdout) }) // all these run when the last row has ended
 	for i, r := range rows() {
 		t.Run(r.name(), func(t *testing.T) {
-			t.Cleanup(func() { results.add(t, &r) })
-			r.run(&check{T: t, target: x, row: &r, key: fmt.Sprintf("case-%03d", i)})
+			t.Parallel()
+			c := &check{T: t, target: x, row: &r, key: fmt.Sprintf("case-%03d", i)}
+			t.Cleanup(func() { results.add(c) })
+			r.run(c)
 		})
 	}
-	results.print(os.Stdout)
 }
 
 // A summary is what came of the rows.
-type summary struct{ passed, failed, skipped []outcome }
+type summary struct {
+	mu       sync.Mutex
+	outcomes []outcome
+}
 
 type outcome struct {
-	name string
-	open bool
+	what, name, id, reason string
+	open                   bool
 }
 
-func (s *summary) add(t *testing.T, r *row) {
-	o := outcome{r.name(), r.open != ""}
+const (
+	passed  = "passed"
+	failed  = "failed"
+	skipped = "skipped"
+)
+
+func (s *summary) add(c *check) {
+	o := outcome{what: passed, name: c.row.name(), id: c.row.id, reason: c.reason, open: c.row.open != ""}
 	switch {
-	case t.Failed():
-		s.failed = append(s.failed, o)
-	case t.Skipped():
-		s.skipped = append(s.skipped, o)
-	default:
-		s.passed = append(s.passed, o)
+	case c.Failed():
+		o.what = failed
+	case c.Skipped():
+		o.what = skipped
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcomes = append(s.outcomes, o)
 }
 
+// print tells which cases failed and which were skipped and why, which rows can't be tried, and the numbers.
 func (s *summary) print(w io.Writer) {
-	for _, group := range []struct {
-		what     string
-		outcomes []outcome
-	}{{"failed", s.failed}, {"skipped", s.skipped}} {
-		for _, o := range group.outcomes {
-			fmt.Fprintf(w, "%s: %s\n", group.what, o.name)
-		}
-	}
-	ids := make([]string, 0, len(outOfReach))
-	for id := range outOfReach {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		fmt.Fprintf(w, "out of reach: %s: %s\n", id, outOfReach[id])
-	}
-	line := make([]string, 0, 3)
-	for _, group := range []struct {
-		what     string
-		outcomes []outcome
-	}{{"passed", s.passed}, {"failed", s.failed}, {"skipped", s.skipped}} {
-		open := 0
-		for _, o := range group.outcomes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.SortStableFunc(s.outcomes, func(a, b outcome) int { return strings.Compare(a.name, b.name) })
+	var numbers []string
+	ids := make(map[string]string) // the worst that came of an id's cases
+	for _, what := range []string{passed, skipped, failed} {
+		cases, open := 0, 0
+		for _, o := range s.outcomes {
+			if o.what != what {
+				continue
+			}
+			cases++
 			if o.open {
 				open++
 			}
+			if what != passed {
+				fmt.Fprintf(w, "%s: %s%s\n", what, o.name, o.reason)
+			}
+			if ids[o.id] != passed || what == failed { // an id is skipped when all its cases are
+				ids[o.id] = what
+			}
 		}
-		line = append(line, fmt.Sprintf("%d cases %s (%d UNVERIFIED)", len(group.outcomes), group.what, open))
+		numbers = append(numbers, fmt.Sprintf("%d %s (%d UNVERIFIED)", cases, what, open))
 	}
-	fmt.Fprintln(w, "conformance: "+strings.Join(line, ", "))
+	unreached := make([]string, 0, len(outOfReach))
+	for id := range outOfReach {
+		unreached = append(unreached, id)
+	}
+	slices.Sort(unreached)
+	for _, id := range unreached {
+		fmt.Fprintf(w, "out of reach: %s: %s\n", id, outOfReach[id])
+	}
+	count := make(map[string]int)
+	for _, what := range ids {
+		count[what]++
+	}
+	fmt.Fprintf(w, "conformance: cases: %s\n", strings.Join(numbers, ", "))
+	fmt.Fprintf(w, "conformance: rows: %d passed, %d skipped, %d failed, %d out of reach\n", count[passed], count[skipped], count[failed], len(outOfReach))
 }

@@ -62,7 +62,9 @@ func responseHeaderRows() []row {
 			c.put(bucket, c.key, ten, "", nil)
 			for _, r := range []*request{
 				{method: "GET", key: c.key, query: "attributes=", raw: []string{"x-amz-object-attributes: ETag"}},
-				{method: "GET", query: "list-type=2"}, {method: "GET", query: "uploads="}, {method: "HEAD"},
+				{method: "GET", query: "list-type=2"},
+				{method: "GET", query: "uploads="},
+				{method: "HEAD"},
 				withCRC32(&request{method: "POST", query: "delete=", body: "<Delete><Object><Key>" + c.key + "</Key></Object></Delete>"}),
 				{method: "DELETE", key: c.key},
 			} {

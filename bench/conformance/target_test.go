@@ -56,11 +56,14 @@ type target struct {
 	limited               map[string]*credential // by name: reader, nokms, nobody
 	keys                  *keyService
 
-	mu       sync.Mutex
-	run      string             // makes bucket names of this run differ from others'
-	buckets  map[string]string  // shared buckets by state
-	made     []string           // what has to be removed
-	sessions map[string]*leased // by bucket and headers
+	run     string // makes bucket names of this run differ from others'
+	sharing sync.Mutex
+	buckets map[string]string // shared buckets by state; under sharing
+
+	mu        sync.Mutex
+	scratches int                // how many other buckets were made
+	made      []string           // what has to be removed
+	sessions  map[string]*leased // by bucket and headers
 }
 
 type leased struct {
@@ -158,7 +161,7 @@ func newTarget(s settings) (*target, error) {
 		}
 	}
 	x.client = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableCompression: true},
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableCompression: true, MaxIdleConnsPerHost: 16},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var random [3]byte
