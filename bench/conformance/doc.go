@@ -31,6 +31,8 @@
 //	    -kms-endpoint https://kms.us-west-2.amazonaws.com \
 //	    -bucket conformance--usw2-az1--x-s3 -kms-key arn:aws:kms:us-west-2:…:key/… -settle 5s -slow
 //
+// -addressing virtual without -endpoint gives the program that is started a control endpoint beside, too, as Amazon S3 has it.
+//
 // -bucket names the zone and the beginning of the names of the buckets that the suite makes and removes; it is
 // not touched itself and needn't exist. -kms-key is the customer managed key they are bound to; it is not changed. Keys in other states are
 // made through -kms-endpoint and scheduled for deletion afterwards, in seven days. What else is wanted is skipped by name when it is
@@ -49,6 +51,7 @@
 // # What is promised
 //
 //   - Every id of the reference, listed in testdata/rows.txt, has a case or a reason why it has none: TestEveryRowHasACase.
+//   - No case passes at an endpoint that accepts everything, nor at one that refuses everything: TestNoRowPassesByItself.
 //   - A refused write has stored nothing: every refusal of a write reads what was there before.
 //   - Buckets that were made are removed, also after a failure.
 package conformance

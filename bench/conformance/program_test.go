@@ -76,11 +76,16 @@ func startProgram(t *testing.T) settings {
 	}
 	exports := start(t, binary, nil, "serve", "--config", file)
 	s.endpoint, s.plain, s.admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"], exports["SEALFRONT_ADMIN"]
+	if *addressingFlag == "virtual" { // and a control endpoint in path style beside it, as Amazon S3 has it
+		local := strings.NewReplacer("127.0.0.1", "localhost")
+		s.addressing, s.control, s.endpoint, s.plain = "virtual", s.endpoint, local.Replace(s.endpoint), local.Replace(s.plain)
+	}
 	return s
 }
 
 const configuration = `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+domains: [localhost]
 tls: {cert: server.pem, key: server.key}
 data: %q
 store: %s

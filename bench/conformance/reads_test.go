@@ -75,6 +75,7 @@ func responseHeaderRows() []row {
 				}
 				c.encrypted(a, "plain")
 			}
+			c.absent(bucket, c.key)
 		}},
 		{"2.11", "GET and HEAD of a copy show no bucket key", "U-20", func(c *check) {
 			bucket := c.bucket(stateKMS)
@@ -84,6 +85,7 @@ func responseHeaderRows() []row {
 		}},
 		{"2.11", "refusals show no encryption", "", func(c *check) {
 			a := c.do(&request{method: "PUT", bucket: c.bucket(stateKMS), key: c.key, body: "x", headers: "sse=AES256"})
+			c.status(a, 400)
 			c.encrypted(a, "plain")
 		}},
 		{"4.3", "headers of GET and HEAD", "", func(c *check) {
