@@ -42,6 +42,7 @@ type request struct {
 	as                  *credential // default: a session of the bucket; for regional operations the long-term key
 	regional            bool
 	plain               bool   // over HTTP
+	chunked             bool   // without Content-Length
 	service             string // default s3express
 }
 
@@ -111,6 +112,9 @@ func (x *target) send(ctx context.Context, r *request, c *credential) (*answer, 
 	h.URL.Path, h.URL.RawPath, h.URL.RawQuery = decoded, path, r.query
 	if r.body == "" {
 		h.Body, h.ContentLength = http.NoBody, 0
+	}
+	if r.chunked {
+		h.ContentLength = -1
 	}
 	fields, err := x.fields(r)
 	if err != nil {

@@ -80,6 +80,10 @@ func keyStateRows() []row {
 			c.uncached()
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long}), code)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long, raw: []string{"Range: bytes=0-1"}}), code)
+			checked := &request{method: "HEAD", bucket: bucket, key: c.key, as: c.long, raw: []string{"x-amz-checksum-mode: ENABLED"}}
+			if a := c.do(checked); a.status != 400 || a.body != "" {
+				c.Errorf("HEAD with checksum-mode needs KMS (4.5), but answers %d %q", a.status, a.body)
+			}
 			if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key, as: c.long}); a.status != 200 {
 				c.Errorf("HEAD without checksum-mode asks no KMS (CHOICE), but answers %d", a.status)
 			}

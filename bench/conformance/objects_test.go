@@ -262,6 +262,16 @@ func multipartRows() []row {
 			c.status(c.do(u.request("DELETE", "")), 204)
 			return u.completeRequest()
 		}),
+		{"6.6", "Complete with an empty list", "", func(c *check) {
+			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
+			a := c.do(u.completeRequest())
+			want := "InvalidRequest"
+			if a.code() == "MalformedXML" { // both were seen
+				want = "MalformedXML"
+			}
+			c.refused(a, want)
+			c.absent(u.bucket, u.key)
+		}},
 		{"6.6", "Complete again, Abort again", "", func(c *check) {
 			u := c.upload(c.bucket(stateKMS), c.key, "", nil)
 			u.part(1, "part", "")

@@ -187,6 +187,31 @@ func sectionRows() []row {
 			}
 			c.absent(bucket, c.key)
 		}},
+		{"6.7", "DeleteObjects of more than 1000 keys", "", func(c *check) {
+			before := c.stand(c.bucket(stateNone))
+			body := "<Delete>" + strings.Repeat("<Object><Key>"+c.key+"</Key></Object>", 1001) + "</Delete>"
+			c.refused(c.do(withCRC32(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body})), "MalformedXML")
+			before.unchanged()
+		}},
+		{"6.8", "a body without Content-Length", "", func(c *check) {
+			before := c.stand(c.bucket(stateKMS))
+			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", chunked: true}), "MissingContentLength")
+			before.unchanged()
+		}},
+		{"6.8", "keys that climb above the root", "?", func(c *check) {
+			for _, key := range []string{"../" + c.key, "a/../../" + c.key, ".."} {
+				c.refused(c.do(&request{method: "PUT", bucket: c.bucket(stateKMS), key: key, body: "x"}), "InvalidURI")
+			}
+		}},
+		{"6.8", "a key of 1024 bytes", "", func(c *check) {
+			bucket, long := c.bucket(stateKMS), c.key+"/"+strings.Repeat("d/", 400)
+			key := long + strings.Repeat("k", 1024-len(long))
+			a := c.do(&request{method: "PUT", bucket: bucket, key: key, body: ten})
+			c.status(a, 200)
+			if a := c.do(&request{method: "GET", bucket: bucket, key: key}); a.body != ten {
+				c.Errorf("GET: %s %q", a, a.body)
+			}
+		}},
 		{"6.9", "CreateBucket", "", func(c *check) {
 			bucket := c.bucketName("made")
 			c.willBe(bucket)
