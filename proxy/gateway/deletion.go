@@ -18,7 +18,7 @@ func deleteObject(x *exchange) error {
 	return nil
 }
 
-// remove deletes the object if the conditions hold, "" for none. They are checked on the object's
+// remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
 // metadata, and the store then deletes that version only. That there is no object is no error, unless an ETag is asked for.
 func (x *exchange) remove(match, size, modified string) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
