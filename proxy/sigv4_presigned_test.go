@@ -175,8 +175,8 @@ func TestRefusalsOfAuthentication(t *testing.T) {
 	}{
 		{"anonymous", "", nil, 403, "AccessDenied"},
 		{"two mechanisms", "X-Amz-Algorithm=AWS4-HMAC-SHA256", []sigv4.Field{authorization("AWS4-HMAC-SHA256", today, "us-west-2", "x")}, 400, "InvalidArgument"},
-		{"SigV2 in the header", "", []sigv4.Field{field("Authorization", "AWS AKIA:c2lnbmF0dXJl")}, 400, "InvalidRequest"},
-		{"SigV2 in the query", "AWSAccessKeyId=AKIA&Expires=1&Signature=x", nil, 400, "InvalidRequest"},
+		{"SigV2 in the header", "", []sigv4.Field{field("Authorization", "AWS AKIA:c2lnbmF0dXJl")}, 400, "InvalidArgument"},
+		{"SigV2 in the query", "AWSAccessKeyId=AKIA&Expires=1&Signature=x", nil, 400, "InvalidArgument"},
 		{"SigV4A in the header", "", []sigv4.Field{authorization("AWS4-ECDSA-P256-SHA256", today, "us-west-2", "x")}, 400, "InvalidRequest"},
 		{"SigV4A in the query", "X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256", nil, 400, "AuthorizationQueryParametersError"},
 		{"another scheme", "", []sigv4.Field{field("Authorization", "Bearer x")}, 400, "InvalidArgument"},
