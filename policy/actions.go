@@ -47,6 +47,83 @@ var generalActions = [numOperations]string{
 	UploadPart:              "s3:PutObject",
 	UploadPartCopy:          "s3:PutObject",
 	CompleteMultipartUpload: "s3:PutObject",
+
+	ListObjectVersions:                       "s3:ListBucketVersions",
+	GetBucketVersioning:                      "s3:GetBucketVersioning",
+	PutBucketVersioning:                      "s3:PutBucketVersioning",
+	GetBucketTagging:                         "s3:GetBucketTagging",
+	PutBucketTagging:                         "s3:PutBucketTagging",
+	DeleteBucketTagging:                      "s3:PutBucketTagging",
+	GetObjectTagging:                         "s3:GetObjectTagging",
+	PutObjectTagging:                         "s3:PutObjectTagging",
+	DeleteObjectTagging:                      "s3:DeleteObjectTagging",
+	GetObjectLockConfiguration:               "s3:GetBucketObjectLockConfiguration",
+	PutObjectLockConfiguration:               "s3:PutBucketObjectLockConfiguration",
+	GetObjectRetention:                       "s3:GetObjectRetention",
+	PutObjectRetention:                       "s3:PutObjectRetention",
+	GetObjectLegalHold:                       "s3:GetObjectLegalHold",
+	PutObjectLegalHold:                       "s3:PutObjectLegalHold",
+	GetBucketAcl:                             "s3:GetBucketAcl",
+	PutBucketAcl:                             "s3:PutBucketAcl",
+	GetObjectAcl:                             "s3:GetObjectAcl",
+	PutObjectAcl:                             "s3:PutObjectAcl",
+	GetBucketCors:                            "s3:GetBucketCORS",
+	DeleteBucketCors:                         "s3:PutBucketCORS",
+	GetBucketWebsite:                         "s3:GetBucketWebsite",
+	DeleteBucketWebsite:                      "s3:DeleteBucketWebsite",
+	GetBucketReplication:                     "s3:GetReplicationConfiguration",
+	DeleteBucketReplication:                  "s3:PutReplicationConfiguration",
+	GetBucketLogging:                         "s3:GetBucketLogging",
+	GetBucketNotificationConfiguration:       "s3:GetBucketNotification",
+	GetBucketRequestPayment:                  "s3:GetBucketRequestPayment",
+	GetBucketAccelerateConfiguration:         "s3:GetAccelerateConfiguration",
+	GetBucketOwnershipControls:               "s3:GetBucketOwnershipControls",
+	GetPublicAccessBlock:                     "s3:GetBucketPublicAccessBlock",
+	DeletePublicAccessBlock:                  "s3:PutBucketPublicAccessBlock",
+	GetBucketAnalyticsConfiguration:          "s3:GetAnalyticsConfiguration",
+	GetBucketInventoryConfiguration:          "s3:GetInventoryConfiguration",
+	GetBucketMetricsConfiguration:            "s3:GetMetricsConfiguration",
+	GetBucketIntelligentTieringConfiguration: "s3:GetIntelligentTieringConfiguration",
+}
+
+// versionActions are the permissions that take the place of others when a request names a version.
+var versionActions = map[string]string{
+	"s3:GetObject":           "s3:GetObjectVersion",
+	"s3:GetObjectAttributes": "s3:GetObjectVersionAttributes",
+	"s3:DeleteObject":        "s3:DeleteObjectVersion",
+	"s3:GetObjectTagging":    "s3:GetObjectVersionTagging",
+	"s3:PutObjectTagging":    "s3:PutObjectVersionTagging",
+	"s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+	"s3:GetObjectAcl":        "s3:GetObjectVersionAcl",
+	"s3:PutObjectAcl":        "s3:PutObjectVersionAcl",
+}
+
+// headerActions are the permissions that a header asks for, beside the operation's own, in general purpose buckets.
+var headerActions = [...]struct {
+	header headerID
+	action string
+}{
+	{hTagging, "s3:PutObjectTagging"},
+	{hLockMode, "s3:PutObjectRetention"},
+	{hLockHold, "s3:PutObjectLegalHold"},
+	{hBypassGovernance, "s3:BypassGovernanceRetention"},
+}
+
+// generalNeeds completes the needs of an operation on an object of a general purpose bucket by what its version and the
+// request's headers ask for.
+func generalNeeds(needs []Need, op Operation, r *Request, t *Target) []Need {
+	if t.Version != "" {
+		if action, known := versionActions[needs[0].Action]; known {
+			needs[0].Action = action
+		}
+	}
+	d := r.inspect()
+	for _, h := range headerActions {
+		if d.has(h.header) && op.Writes() {
+			needs = append(needs, Need{Action: h.action, Resource: t.BucketARN + "/" + t.Key})
+		}
+	}
+	return needs
 }
 
 // The actions with both prefixes, made once so that no request has to.

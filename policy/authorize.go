@@ -15,6 +15,7 @@ type Target struct {
 	Kind         Kind
 	BucketARN    string
 	Key          string
+	Version      string        // that the request names, "" for the current one
 	KeyARN       string        // the KMS key that is written under or read from, "" for none
 	BucketPolicy *BucketPolicy // nil: the bucket has none
 }
@@ -24,10 +25,13 @@ type Target struct {
 // when it was made and don't come here; regional ones do, as the principal behind the session (REG-1).
 // mode is that of the session to be made for CreateSession, and isn't looked at for other operations.
 func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refusal {
-	var buf [4]Need
+	var buf [8]Need
 	needs := ActionsFor(buf[:0], op, t.Kind, t.BucketARN, t.Key, t.KeyARN)
-	if op == CreateSession {
+	switch {
+	case op == CreateSession:
 		needs[0].Mode = mode
+	case t.Kind == General && (op.OnObject() || op == PostObject):
+		needs = generalNeeds(needs, op, r, t)
 	}
 	return authorize(op, r, c, t, needs)
 }
@@ -35,7 +39,11 @@ func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refus
 // AuthorizeSource decides the same for the source of a copy. t is the source.
 func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	var buf [4]Need
-	return authorize(GetObject, r, c, t, SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN))
+	needs := SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN)
+	if t.Kind == General && t.Version != "" {
+		needs[0].Action = versionActions[needs[0].Action]
+	}
+	return authorize(GetObject, r, c, t, needs)
 }
 
 // AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was asked for the key of the
@@ -124,6 +132,8 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		return d.query(qDelimiter), d.asks(qDelimiter)
 	case "s3:max-keys":
 		return d.query(qMaxKeys), d.asks(qMaxKeys)
+	case "s3:versionid":
+		return d.query(qVersionID), d.asks(qVersionID)
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
 		// Only x-amz- headers are condition keys: any other header would let the client write the answer.

@@ -23,7 +23,7 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 		if _, refusal := d.readSSEHeaders(); refusal != nil {
 			return refusal
 		}
-		if refusal := checkStorageClass(kind, d); refusal != nil {
+		if refusal := firstRefusal(checkStorageClass(kind, d), checkRetention(d)); refusal != nil {
 			return refusal
 		}
 	case op.OpensObject():
@@ -56,7 +56,7 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 		if !d.has(hContentMD5) && !d.checksum {
 			return invalidRequest("6.1", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 		}
-	case ListObjects, ListObjectsV2, ListMultipartUploads:
+	case ListObjects, ListObjectsV2, ListMultipartUploads, ListObjectVersions:
 		return checkListing(op, kind, d)
 	case ListParts:
 		return firstRefusal(checkCount(d, qMaxParts), checkCount(d, qPartMarker), checkEncodingType(d))

@@ -116,6 +116,22 @@ func readTags(list []tagXML) (map[string]string, *Refusal) {
 	return tags, nil
 }
 
+// ParseBucketTagging reads the body of PutBucketTagging.
+func ParseBucketTagging(body []byte) (map[string]string, *Refusal) {
+	var doc struct {
+		XMLName xml.Name `xml:"Tagging"`
+		TagSet  *struct {
+			Tag     []tagXML   `xml:"Tag"`
+			Unknown []strayXML `xml:",any"`
+		} `xml:"TagSet"`
+		Unknown []strayXML `xml:",any"`
+	}
+	if !decodeXML(body, &doc) || len(doc.Unknown) != 0 || doc.TagSet == nil || len(doc.TagSet.Unknown) != 0 {
+		return nil, malformedXML("6.9")
+	}
+	return readTags(doc.TagSet.Tag)
+}
+
 // ParseCreateBucketConfiguration reads the body of CreateBucket for the bucket with this name, section 6.9.
 // Directory buckets need a body whose Location names the zone in the bucket's name; general purpose
 // buckets may have none, or a LocationConstraint equal to region.

@@ -24,6 +24,7 @@ func (r *Refusal) Error() string { return r.Code + ": " + r.Message }
 const (
 	codeAccessDenied        = "AccessDenied"
 	codeACLNotSupported     = "AccessControlListNotSupported"
+	codeBadRequest          = "BadRequest"
 	codeEncryptionMismatch  = "EncryptionTypeMismatch"
 	codeInvalidArgument     = "InvalidArgument"
 	codeInvalidBucketName   = "InvalidBucketName"
@@ -53,7 +54,7 @@ const (
 // can show that the map is complete. The caller owns the slice.
 func Codes() []string {
 	return []string{
-		codeAccessDenied, codeACLNotSupported, codeEncryptionMismatch, codeInvalidArgument,
+		codeAccessDenied, codeACLNotSupported, codeBadRequest, codeEncryptionMismatch, codeInvalidArgument,
 		codeInvalidBucketName, codeInvalidBucketOwner, codeInvalidLocation,
 		codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
 		codeKMSInvalidState, codeKMSInvalidUsage, codeKMSNotFound, codeInternalError, codeMalformedPolicy,

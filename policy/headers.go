@@ -1,19 +1,21 @@
 package policy
 
+import "strings"
+
 // Headers that a kind of bucket doesn't know (section 1.7), as bit sets of headerID.
 const (
 	customerKeyMask = 1<<hCustomerAlgorithm | 1<<hCustomerKey | 1<<hCustomerKeyMD5 |
 		1<<hSourceCustomerAlgorithm | 1<<hSourceCustomerKey | 1<<hSourceCustomerKeyMD5
 
 	// unknownMask is refused by both kinds: nothing behind the proxy could keep what these promise.
-	unknownMask = 1<<hGrantFullControl | 1<<hGrantRead | 1<<hGrantReadACP | 1<<hGrantWrite | 1<<hGrantWriteACP |
-		1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBypassGovernance | 1<<hWebsiteRedirect | 1<<hMfa
+	unknownMask = 1<<hGrantFullControl | 1<<hGrantRead | 1<<hGrantReadACP | 1<<hGrantWrite | 1<<hGrantWriteACP | 1<<hMfa
 
-	unknownToDirectory = unknownMask | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hOptionalAttributes
+	lockMask           = 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBypassGovernance
+	unknownToDirectory = unknownMask | lockMask | 1<<hWebsiteRedirect | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hOptionalAttributes
 	unknownToGeneral   = unknownMask | 1<<hWriteOffset | 1<<hRenameSource | 1<<hIfMatchSize | 1<<hIfMatchModified | 1<<hIfMatchInitiated
 
 	// byValue are the headers whose value or operation decides.
-	byValue = 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hTagging | 1<<hTaggingDirective |
+	byValue = 1<<hAcl | 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hTagging | 1<<hTaggingDirective |
 		1<<hAnnotationDirective | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
 
 	// once are the headers of which a second value can't be ignored without deciding something else
@@ -58,11 +60,16 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 			return refuse("1.7", codeACLNotSupported, "The bucket does not allow ACLs")
 		}
 	case hBucketLock:
-		accepted = value == "false"
+		accepted = strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+	case hLockMode, hLockUntil, hLockHold:
+		return checkLock(id, value)
 	case hObjectOwnership:
 		accepted = value == "BucketOwnerEnforced"
 	case hTagging:
-		accepted = value == "" && op == CopyObject
+		accepted = kind == General && op.SealsObject() || value == "" && op == CopyObject
+		if accepted {
+			return checkTags(value)
+		}
 	case hTaggingDirective:
 		accepted = op == CopyObject || kind == General
 		if accepted && value != "COPY" && value != "REPLACE" {

@@ -59,13 +59,40 @@ func checkParameters(op Operation, kind Kind, d *digest) *Refusal {
 			}
 		}
 	}
-	if v := d.query(qVersionID); d.asks(qVersionID) && v != "null" && op.OnObject() {
-		return invalidArgument("1.7", queryNames[qVersionID], v, "Invalid version id specified")
+	if d.asks(qVersionID) && op.OnObject() {
+		if refusal := checkVersion(op, kind, d.query(qVersionID)); refusal != nil {
+			return refusal
+		}
 	}
 	if (op == GetObject || op == HeadObject) && d.unreadable != "" {
 		return refuse("4.5", codeInvalidArgument, "Header value cannot be represented using ISO-8859-1.", "ArgumentName", d.unreadable)
 	}
 	return nil
+}
+
+// checkVersion: objects of directory buckets have no versions but null, and what makes an object can't choose one.
+func checkVersion(op Operation, kind Kind, version string) *Refusal {
+	switch {
+	case kind == General && !op.OnVersion():
+		return invalidArgument("1.7", queryNames[qVersionID], version, "This operation does not accept a version-id.")
+	case !ValidVersion(kind, version):
+		return invalidArgument("1.7", queryNames[qVersionID], version, "Invalid version id specified")
+	}
+	return nil
+}
+
+// ValidVersion reports whether a version id can be one: null in directory buckets, visible ASCII in others. Which there
+// are the store knows.
+func ValidVersion(kind Kind, version string) bool {
+	if kind != General {
+		return version == "null"
+	}
+	for i := range len(version) {
+		if version[i] <= ' ' || version[i] > '~' {
+			return false
+		}
+	}
+	return version != "" && len(version) <= maxKeyLength
 }
 
 const (

@@ -9,16 +9,14 @@ import (
 // Source is what a copy or rename reads.
 type Source struct {
 	Bucket, Key string
+	Version     string // "" for the current one
 }
 
 // CopySource returns the source of CopyObject and UploadPartCopy, from x-amz-copy-source: bucket/key
-// or /bucket/key, percent-encoded, with versionId=null at most.
+// or /bucket/key, percent-encoded, with ?versionId= if a version is meant.
 func (r *Request) CopySource() (Source, *Refusal) {
 	value := r.inspect().header(hCopySource)
 	path, query, _ := strings.Cut(value, "?")
-	if query != "" && query != "versionId=null" {
-		return Source{}, invalidArgument("6.7", headerNames[hCopySource], value, "Invalid version id specified")
-	}
 	decoded, err := url.PathUnescape(path)
 	bucket, key, cut := strings.Cut(strings.TrimPrefix(decoded, "/"), "/")
 	if err != nil || !cut || bucket == "" || key == "" || checkKey(key) != nil {
@@ -27,7 +25,27 @@ func (r *Request) CopySource() (Source, *Refusal) {
 	if _, refusal := ParseBucketName(bucket); refusal != nil {
 		return Source{}, invalidArgument("6.7", headerNames[hCopySource], value, "Invalid copy source bucket name")
 	}
-	return Source{bucket, key}, nil
+	version, ok := sourceVersion(KindOf(bucket), query)
+	if !ok {
+		return Source{}, invalidArgument("6.7", headerNames[hCopySource], value, "Invalid version id specified")
+	}
+	return Source{bucket, key, version}, nil
+}
+
+// sourceVersion reads what follows the question mark. The one version of a directory bucket's object is the current one.
+func sourceVersion(kind Kind, query string) (version string, ok bool) {
+	if query == "" {
+		return "", true
+	}
+	escaped, named := strings.CutPrefix(query, "versionId=")
+	version, err := url.PathUnescape(escaped)
+	if !named || err != nil || !ValidVersion(kind, version) {
+		return "", false
+	}
+	if kind == Directory {
+		version = ""
+	}
+	return version, true
 }
 
 // CopyRange returns the first and last byte that UploadPartCopy reads of its source; whole is true

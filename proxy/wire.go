@@ -252,7 +252,7 @@ func (p *parts) makeDemoBucket(ctx context.Context, c *config.Config, client *st
 		Zone: "local-az1", StoreName: name, Creator: "local",
 		DefaultKMS: true, DefaultKey: p.data.BucketKMSKey, KeyAsGiven: p.data.BucketKMSKey, BoundKey: p.data.BucketKMSKey, BucketKey: true,
 	}, func(ctx context.Context) error {
-		if err := client.CreateBucket(ctx, name); err != nil && !errors.Is(err, store.ErrExists) {
+		if err := client.CreateBucket(ctx, name, false); err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}
 		return nil

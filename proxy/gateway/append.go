@@ -271,7 +271,7 @@ func (a *appending) putWhole() error {
 	p := &put{x: x, body: a, copied: a.envelope.Copied}
 	answer, err := p.send(func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
-		return a.from.keepHeaders(r, envelope)
+		return a.from.keepHeaders(r, envelope, 0)
 	})
 	if err != nil {
 		return err
@@ -307,7 +307,7 @@ func (a *appending) putParts() error {
 		return fmt.Errorf("seal the envelope: %w", err)
 	}
 	var r store.Request
-	if err := a.from.keepHeaders(&r, envelope.AppendText(nil)); err != nil {
+	if err := a.from.keepHeaders(&r, envelope.AppendText(nil), 0); err != nil {
 		return err
 	}
 	u, err := x.beginStoreUpload(r.Header)

@@ -97,7 +97,7 @@ func attributesOnce(x *exchange) error {
 		out.ETag = unquote(clientETag(a.Get("Etag")))
 	}
 	if wants("StorageClass") {
-		out.StorageClass = storageClass(&x.facts)
+		out.StorageClass = x.shownClass(text(a.Get("x-amz-storage-class")))
 	}
 	if wants("ObjectSize") {
 		out.ObjectSize = &length
@@ -125,6 +125,7 @@ func attributesOnce(x *exchange) error {
 		}
 	}
 	x.ctx.Response.Header.SetBytesV("Last-Modified", a.Get("Last-Modified"))
+	x.showVersion(a)
 	return x.answerXML(&out)
 }
 

@@ -89,6 +89,7 @@ func (x *exchange) decide() error {
 	if refused = policy.CheckRequest(x.operation, r); refused != nil {
 		return refused
 	}
+	x.version = x.askedVersion()
 	if refused = policy.DecideTLS(x.operation, r, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
@@ -251,7 +252,7 @@ func (x *exchange) permit(kind policy.Kind, arn string) error {
 	if x.operation.SealsObject() && x.decision.Encryption.SSE == policy.SSEKMS {
 		key = x.decision.Encryption.KeyARN
 	}
-	target := &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, KeyARN: key, BucketPolicy: x.bucketPolicy}
+	target := &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, Version: x.version, KeyARN: key, BucketPolicy: x.bucketPolicy}
 	if refused := policy.Authorize(x.operation, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
 		return refused
 	}
@@ -264,7 +265,7 @@ func (x *exchange) caller() *policy.Caller {
 
 // target is an object of the request's bucket, or with key "" the bucket, and the KMS key that it is or gets sealed under.
 func (x *exchange) target(key, keyARN string) *policy.Target {
-	return &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: key, KeyARN: keyARN, BucketPolicy: x.bucketPolicy}
+	return &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: key, Version: x.version, KeyARN: keyARN, BucketPolicy: x.bucketPolicy}
 }
 
 func (g *Gateway) policyOptions() *policy.Options {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
@@ -67,10 +68,11 @@ func createBucket(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
+	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.bucket, g.o.Region, g.o.Account),
 		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: configuration.Tags, StoreName: storeName, Creator: x.identity.Name,
-	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName) })
+	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
 		return refusal("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.bucket)
@@ -91,9 +93,12 @@ func bucketExists(bucket string) error {
 
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
 // an earlier attempt left, while objects in it would be somebody's that were never sealed.
-func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string) error {
-	err := g.o.Store.CreateBucket(ctx, storeName)
-	if !errors.Is(err, store.ErrExists) {
+func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
+	err := g.o.Store.CreateBucket(ctx, storeName, objectLock)
+	switch {
+	case err == nil && objectLock:
+		return g.mustLock(ctx, storeName)
+	case !errors.Is(err, store.ErrExists):
 		return err
 	}
 	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
@@ -114,6 +119,22 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string)
 	}
 	if len(page.Contents) > 0 || len(page.CommonPrefixes) > 0 {
 		return bucketExists(bucket)
+	}
+	if objectLock {
+		return g.mustLock(ctx, storeName)
+	}
+	return nil
+}
+
+// mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the header.
+func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
+	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault("GetObjectLockConfiguration"); f != nil {
+		return refusal("NotImplemented", "The store behind this service has no Object Lock", "Header", "x-amz-bucket-object-lock-enabled").because(f)
 	}
 	return nil
 }

@@ -278,6 +278,7 @@ func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
 	if f := a.Fault(r.Operation); f != nil {
 		return x.writeFault(f)
 	}
+	x.showVersion(a)
 	if err := x.abortStore(c.u); err != nil {
 		x.g.log.Warn("the store's upload could not be aborted; the janitor will", zap.Error(err))
 	}

@@ -203,6 +203,10 @@ func (c *completion) visible() (etag string, ours bool) {
 	if err != nil {
 		return "", false
 	}
-	a.Close()
-	return s.etag, s.envelope.ObjectID == c.u.envelope.ObjectID
+	defer a.Close()
+	ours = s.envelope.ObjectID == c.u.envelope.ObjectID
+	if ours {
+		c.x.showVersion(a)
+	}
+	return s.etag, ours
 }

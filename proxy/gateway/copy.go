@@ -30,6 +30,9 @@ func copyObject(x *exchange) error {
 	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
 		return err
 	}
+	if err := x.checkObjectLock(); err != nil {
+		return err
+	}
 	source, err := x.copySource()
 	if err != nil {
 		return err
@@ -70,6 +73,9 @@ func copyOnce(x, source *exchange, asked *checksumKind) error {
 	if from.length > crypto.MaxObjectPut {
 		return refusal("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
+	if err := x.permitTags(from); err != nil {
+		return err
+	}
 	c := &copying{x: x, from: from}
 	if err := c.checkSelf(); err != nil {
 		return err
@@ -91,6 +97,9 @@ func copyOnce(x, source *exchange, asked *checksumKind) error {
 		return err
 	}
 	x.showEncryption()
+	for _, e := range append(from.version, done.version...) {
+		x.ctx.Response.Header.Set(e.Name, e.Value)
+	}
 	if x.facts.Kind == policy.Directory {
 		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")
 	}
@@ -110,7 +119,7 @@ func copyOnce(x, source *exchange, asked *checksumKind) error {
 }
 
 func (c *copying) self() bool {
-	return c.from.x.record.StoreName == c.x.record.StoreName && c.from.x.key == c.x.key
+	return c.from.x.record.StoreName == c.x.record.StoreName && c.from.x.key == c.x.key && c.from.x.version == ""
 }
 
 // checkSelf refuses a copy of an object onto itself that changes nothing (row CP-10), and one whose conditions on the
@@ -183,10 +192,11 @@ func combineParts(algorithm crypto.Algorithm, parts []crypto.Part) *crypto.Check
 
 // describe puts metadata and envelope onto the request that makes the copy.
 func (c *copying) describe(r *store.Request, envelope []byte) error {
+	c.x.setAttributes(r)
 	if c.x.headerValue("x-amz-metadata-directive") == "REPLACE" {
 		return c.x.setObjectHeaders(r, envelope)
 	}
-	return c.from.keepHeaders(r, envelope)
+	return c.from.keepHeaders(r, envelope, c.x.setRedirect(r))
 }
 
 // rewrap wraps the data key for the copy's place and has the sealed bytes transferred.
@@ -207,10 +217,7 @@ func (c *copying) rewrap() (*transferred, error) {
 	if err := c.describe(&r, envelope.AppendText(nil)); err != nil {
 		return nil, err
 	}
-	t := &transfer{from: c.from, to: x, header: r.Header, envelope: envelope, tagging: x.headerValue("x-amz-tagging-directive")}
-	if t.tagging == "" {
-		t.tagging = "COPY"
-	}
+	t := &transfer{from: c.from, to: x, header: r.Header, envelope: envelope, tags: x.copiedTags()}
 	if v := x.headerValue("if-match"); v != "" {
 		t.match = storeCondition(v)
 	}
@@ -237,6 +244,11 @@ func (c *copying) reseal() (*transferred, error) {
 	}
 	defer body.close()
 	p := &put{x: x, body: body, known: known, copied: true}
+	var tagged store.Request
+	tags := x.copiedTags()
+	if err := tags.send(&tagged, c.from); err != nil {
+		return nil, err
+	}
 	ours := c.self() && x.headerValue("if-match") == ""
 	a, err := p.send(func(r *store.Request, envelope []byte) error {
 		if ours {
@@ -244,6 +256,7 @@ func (c *copying) reseal() (*transferred, error) {
 		} else {
 			x.setWriteConditions(r)
 		}
+		r.Header = append(r.Header, tagged.Header...)
 		return c.describe(r, envelope)
 	})
 	if err != nil {
@@ -257,5 +270,5 @@ func (c *copying) reseal() (*transferred, error) {
 		return nil, x.writeFault(f)
 	}
 	c.sum = p.checksum
-	return &transferred{etag: string(a.Get("Etag")), modified: x.storeTime(a)}, nil
+	return &transferred{etag: string(a.Get("Etag")), modified: x.storeTime(a), version: x.versionOf(a)}, nil
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"sealfront/policy"
@@ -11,21 +12,26 @@ import (
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
 func deleteObject(x *exchange) error {
-	if err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time")); err != nil {
+	told, err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"))
+	if err != nil {
 		return err
+	}
+	for _, e := range told {
+		x.ctx.Response.Header.Set(e.Name, e.Value)
 	}
 	x.ctx.Response.SetStatusCode(http.StatusNoContent)
 	return nil
 }
 
 // remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
-// metadata, and the store then deletes that version only. That there is no object is no error, unless an ETag is asked for.
-func (x *exchange) remove(match, size, modified string) error {
-	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
+// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag is asked for.
+// told is what the store tells of versions.
+func (x *exchange) remove(match, size, modified string) (told []element, err error) {
+	r := x.about("DeleteObject", "DELETE")
 	if match != "" || size != "" || modified != "" {
 		if !x.g.o.Abilities.ConditionalDelete {
 			// Never ignored: a delete that should not have happened can't be taken back.
-			return policy.NotImplemented(policy.DeleteObject)
+			return nil, policy.NotImplemented(policy.DeleteObject)
 		}
 		if match != "" {
 			r.Set("If-Match", storeCondition(match))
@@ -34,24 +40,46 @@ func (x *exchange) remove(match, size, modified string) error {
 	if size != "" || modified != "" || match != "" && match != "*" { // stores that find nothing don't look at an ETag
 		gone, err := x.checkDeletion(r, size, modified)
 		if gone || err != nil {
-			return err
+			return nil, err
 		}
 	}
+	x.setBypass(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer a.Close()
 	f := a.Fault(r.Operation)
 	switch {
 	case f == nil:
-		return nil
+		return x.versionOf(a), nil
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket" && match == "":
-		return nil
+		return nil, nil
 	case f.Status == http.StatusPreconditionFailed:
-		return preconditionFailed("If-Match").because(f)
+		return nil, preconditionFailed("If-Match").because(f)
+	case locked(f):
+		return nil, lockedError(f)
 	}
-	return storeError(f, x.bucket, x.key)
+	return nil, x.versionFault(f, a)
+}
+
+// bypassHeader asks to delete in spite of a retention in governance mode.
+const bypassHeader = "x-amz-bypass-governance-retention"
+
+func (x *exchange) setBypass(r *store.Request) {
+	if x.facts.Kind == policy.General && strings.EqualFold(x.headerValue(bypassHeader), "true") {
+		r.Set(bypassHeader, "true")
+	}
+}
+
+// locked reports whether the store refused to delete or change a version because Object Lock protects it. Stores differ
+// in how they say so.
+func locked(f *store.Fault) bool {
+	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked"
+}
+
+func lockedError(f *store.Fault) error {
+	return refusal("AccessDenied", "Access Denied because object protected by object lock.").because(f)
 }
 
 // checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone

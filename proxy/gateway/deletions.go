@@ -30,9 +30,21 @@ func (d *deletion) conditional() bool {
 	return d.ETag != "" || d.LastModifiedTime != "" || d.Size != ""
 }
 
-type deletedEntry struct{ Key string }
+type deletedEntry struct {
+	Key                   string
+	VersionId             string `xml:",omitempty"`
+	DeleteMarker          bool   `xml:",omitempty"`
+	DeleteMarkerVersionId string `xml:",omitempty"`
+}
 
-type deletionError struct{ Key, Code, Message string }
+type deletionError struct {
+	Key           string
+	VersionId     string `xml:",omitempty"`
+	Code, Message string
+}
+
+// An objectVersion is a key, and its version where one is named.
+type objectVersion struct{ key, version string }
 
 // A deletionResult is the answer of DeleteObjects, ours and the store's.
 type deletionResult struct {
@@ -42,9 +54,9 @@ type deletionResult struct {
 	Error   []deletionError `xml:",omitempty"`
 }
 
-func (r *deletionResult) fail(key string, err error) {
+func (r *deletionResult) fail(key, version string, err error) {
 	e := answerTo(err)
-	r.Error = append(r.Error, deletionError{key, e.code, e.message})
+	r.Error = append(r.Error, deletionError{key, version, e.code, e.message})
 }
 
 // deleteObjects carries out DeleteObjects. Nothing is deleted before the whole document has been read and checked. Keys
@@ -56,24 +68,28 @@ func deleteObjects(x *exchange) error {
 	}
 	result := deletionResult{Xmlns: s3Namespace}
 	y := x.at(x.record, "")
-	batch := make([]string, 0, len(list))
+	batch := make([]objectVersion, 0, len(list))
 	var check policy.Request
 	for i := range list {
 		d := &list[i]
-		y.key = d.Key
+		y.key, y.version = d.Key, ""
+		if x.facts.Kind == policy.General {
+			y.version = d.VersionId
+		}
 		if err := x.permitDeletion(d, y, &check); err != nil {
-			result.fail(d.Key, err)
+			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
 		if !d.conditional() {
-			batch = append(batch, d.Key)
+			batch = append(batch, objectVersion{d.Key, y.version})
 			continue
 		}
-		if err := y.remove(d.ETag, d.Size, d.LastModifiedTime); err != nil {
-			result.fail(d.Key, err)
+		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime)
+		if err != nil {
+			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		result.Deleted = append(result.Deleted, deletedEntry{d.Key})
+		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.version, told))
 	}
 	if len(batch) > 0 {
 		if err := x.deleteBatch(batch, &result); err != nil {
@@ -84,6 +100,20 @@ func deleteObjects(x *exchange) error {
 		result.Deleted = nil
 	}
 	return x.answerXML(&result)
+}
+
+// deletedAs tells what became of a key. A version that is gone may have been a delete marker; without one a marker was made.
+func deletedAs(key, version string, told []element) deletedEntry {
+	d := deletedEntry{Key: key, VersionId: version}
+	for _, e := range told {
+		d.DeleteMarker = d.DeleteMarker || e.Name == "x-amz-delete-marker" && e.Value == "true"
+	}
+	for _, e := range told {
+		if e.Name == "x-amz-version-id" && d.DeleteMarker {
+			d.DeleteMarkerVersionId = e.Value
+		}
+	}
+	return d
 }
 
 // permitDeletion checks one key as DeleteObject would be checked. check is reused.
@@ -99,14 +129,16 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 	if refused := policy.CheckRequest(policy.DeleteObject, check); refused != nil {
 		return refused
 	}
-	if d.VersionId != "" && d.VersionId != "null" {
+	if d.VersionId != "" && !policy.ValidVersion(x.facts.Kind, d.VersionId) {
 		return invalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
 	if err := y.checkKey(); err != nil {
 		return err
 	}
 	if x.facts.Kind == policy.General {
-		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), x.target(d.Key, ""), policy.ReadWrite); refused != nil {
+		target := x.target(d.Key, "")
+		target.Version = y.version
+		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
 			return refused
 		}
 	}
@@ -200,19 +232,29 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 }
 
 // deleteBatch has the store delete keys, and puts what came of it into result.
-func (x *exchange) deleteBatch(keys []string, result *deletionResult) error {
+func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) error {
 	var b strings.Builder
-	b.WriteString(`<Delete xmlns="` + s3Namespace + `"><Quiet>true</Quiet>`)
-	for _, key := range keys {
+	b.WriteString(`<Delete xmlns="` + s3Namespace + `">`)
+	if x.facts.Kind == policy.Directory {
+		b.WriteString("<Quiet>true</Quiet>") // else the store tells what became of versions
+	}
+	for _, o := range batch {
 		b.WriteString("<Object><Key>")
-		_ = xml.EscapeText(&b, []byte(key))
-		b.WriteString("</Key></Object>")
+		_ = xml.EscapeText(&b, []byte(o.key))
+		b.WriteString("</Key>")
+		if o.version != "" {
+			b.WriteString("<VersionId>")
+			_ = xml.EscapeText(&b, []byte(o.version))
+			b.WriteString("</VersionId>")
+		}
+		b.WriteString("</Object>")
 	}
 	b.WriteString("</Delete>")
 	r := &store.Request{Operation: "DeleteObjects", Method: "POST", Bucket: x.record.StoreName, Query: "delete=", Bytes: []byte(b.String())}
 	sum := md5.Sum(r.Bytes)
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
+	x.setBypass(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
@@ -229,7 +271,7 @@ func (x *exchange) deleteBatch(keys []string, result *deletionResult) error {
 	if err := xml.Unmarshal(body, &stored); err != nil {
 		return internal(err)
 	}
-	failed := make(map[string]bool, len(stored.Error))
+	failed := make(map[objectVersion]bool, len(stored.Error))
 	for _, e := range stored.Error {
 		f := &store.Fault{Operation: r.Operation, Status: 500, Code: e.Code, Message: e.Message}
 		switch e.Code {
@@ -237,14 +279,32 @@ func (x *exchange) deleteBatch(keys []string, result *deletionResult) error {
 			continue // gone is gone
 		case "ServiceUnavailable", "SlowDown":
 			f.Status = 503
+		case "AccessDenied":
+			f.Status = 403
 		}
-		failed[e.Key] = true
-		result.fail(e.Key, storeError(f, x.bucket, e.Key))
+		failed[objectVersion{e.Key, e.VersionId}] = true
+		var err error = storeError(f, x.bucket, e.Key)
+		switch {
+		case e.Code == "NoSuchVersion":
+			err = refusal("NoSuchVersion", "The specified version does not exist.")
+		case locked(f):
+			err = lockedError(f)
+		}
+		result.fail(e.Key, e.VersionId, err)
 	}
-	for _, key := range keys {
-		if !failed[key] {
-			result.Deleted = append(result.Deleted, deletedEntry{key})
+	told := make(map[objectVersion]deletedEntry, len(stored.Deleted))
+	if x.facts.Kind == policy.General {
+		for _, d := range stored.Deleted {
+			told[objectVersion{d.Key, d.VersionId}] = d
 		}
+	}
+	for _, o := range batch {
+		if failed[o] {
+			continue
+		}
+		d := told[o]
+		d.Key, d.VersionId = o.key, o.version
+		result.Deleted = append(result.Deleted, d)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func getObject(x *exchange) error {
 }
 
 func getOnce(x *exchange) error {
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := parseRange(x.headerValue("range"))
 	known := x.g.layouts.get(x.layoutName())

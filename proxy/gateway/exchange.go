@@ -42,6 +42,7 @@ type fields struct {
 	requestID string
 
 	bucket, key string
+	version     string // that is asked for, "" for the current one; always "" in directory buckets
 	operation   policy.Operation
 	identity    *Identity
 	session     *policy.Session // nil with long-term keys

@@ -24,7 +24,7 @@ import (
 // Store is the S3 store behind the proxy.
 type Store interface {
 	Do(ctx context.Context, r *store.Request) (*store.Answer, error)
-	CreateBucket(ctx context.Context, bucket string) error
+	CreateBucket(ctx context.Context, bucket string, objectLock bool) error
 }
 
 // BucketKeys are the bucket keys of KMS keys.

@@ -19,17 +19,19 @@ const userMetadata = "x-amz-meta-"
 
 // The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with these suffixes, the
 // object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
-// and parse it, as the proxy's own HTTP server would (S6).
+// and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store might
+// act.
 const (
 	encodingSuffix = "-encoding"
 	typeSuffix     = "-type"
+	redirectSuffix = "-redirect"
 )
 
 // reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not: a
 // proxy in front of this one has its own.
 func (g *Gateway) reserved(name string) bool {
 	suffix, ok := strings.CutPrefix(name, g.o.MetadataHeader)
-	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix)
+	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix || suffix == redirectSuffix)
 }
 
 const formType = "multipart/form-data"
@@ -78,13 +80,18 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 		used += len(own) - len(userMetadata) + len(typeSuffix) + len(contentType)
 		contentType = "binary/octet-stream"
 	}
+	used += x.setRedirect(r)
 	if used > room {
-		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
-			"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+		return metadataTooLarge(room, used)
 	}
 	r.Set("content-type", contentType)
 	r.Set(own, string(envelope))
 	return nil
+}
+
+func metadataTooLarge(room, used int) error {
+	return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
+		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 }
 
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
@@ -152,6 +159,8 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 		case lower == own+typeSuffix:
 			formTyped = true
 			h.SetContentTypeBytes(value)
+		case lower == own+redirectSuffix:
+			h.SetBytesV(redirectHeader, value)
 		case x.g.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
 			h.SetBytesV(lower, value)
@@ -161,6 +170,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h.Set("ETag", clientETag(a.Get("Etag")))
 	h.Set("Accept-Ranges", "bytes")
 	x.showStorage()
+	x.showAttributes(a)
 	for _, o := range responseOverrides {
 		if v, ok := x.query.Get(o.parameter); ok {
 			h.Set(o.header, v)

@@ -27,6 +27,7 @@ type storePage struct {
 		LastModified string
 		ETag         string
 		Size         int64
+		StorageClass string
 	}
 	CommonPrefixes []struct{ Prefix string }
 }
@@ -139,7 +140,7 @@ func (x *exchange) count(name string, most int) int {
 }
 
 // listStore asks the store for a page.
-func (x *exchange) listStore(operation, query string, page *storePage) error {
+func (x *exchange) listStore(operation, query string, page any) error {
 	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: operation, Method: "GET", Bucket: x.record.StoreName, Query: query})
 	if err != nil {
 		return err
@@ -160,20 +161,15 @@ func (x *exchange) listStore(operation, query string, page *storePage) error {
 
 // listed turns a store's page into the client's: names decoded and encoded anew, plaintext sizes, mapped ETags.
 func (x *exchange) listed(page *storePage, encoding string, owner *listedOwner) (objects []listedObject, prefixes []listedPrefix, err error) {
-	class := storageClass(&x.facts)
 	for i := range page.Contents {
 		c := &page.Contents[i]
 		name, err := decodeName(c.Key, page.EncodingType)
 		if err != nil {
 			return nil, nil, internal(err)
 		}
-		size := c.Size
-		if plain, ok := crypto.PlainLength(c.Size); ok {
-			size = plain
-		}
 		objects = append(objects, listedObject{
 			Key: encodeName(name, encoding), LastModified: c.LastModified,
-			ETag: clientETag([]byte(c.ETag)), Size: size, Owner: owner, StorageClass: class,
+			ETag: clientETag([]byte(c.ETag)), Size: listedSize(c.Size), Owner: owner, StorageClass: x.shownClass(c.StorageClass),
 		})
 	}
 	for _, p := range page.CommonPrefixes {
@@ -184,6 +180,14 @@ func (x *exchange) listed(page *storePage, encoding string, owner *listedOwner) 
 		prefixes = append(prefixes, listedPrefix{encodeName(name, encoding)})
 	}
 	return objects, prefixes, nil
+}
+
+// listedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it is.
+func listedSize(stored int64) int64 {
+	if plain, ok := crypto.PlainLength(stored); ok {
+		return plain
+	}
+	return stored
 }
 
 func decodeName(name, encoding string) (string, error) {

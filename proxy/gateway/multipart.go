@@ -38,6 +38,11 @@ func createMultipartUpload(x *exchange) error {
 		return fmt.Errorf("seal the envelope: %w", err)
 	}
 	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads="}
+	if err := x.checkObjectLock(); err != nil {
+		return err
+	}
+	x.setTags(r)
+	x.setAttributes(r)
 	if err := x.setObjectHeaders(r, envelope.AppendText(nil)); err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func createMultipartUpload(x *exchange) error {
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return storeError(f, x.bucket, x.key)
+		return x.writeFault(f)
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {

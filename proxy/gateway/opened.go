@@ -9,7 +9,6 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
-	"sealfront/proxy/store"
 )
 
 // opened is an object whose envelope has been opened.
@@ -110,7 +109,7 @@ func (x *exchange) loadTrailer(o *opened) error {
 
 // readEnd reads the last n bytes of the object as it was when s was read.
 func (x *exchange) readEnd(s *sealed, n int64) ([]byte, error) {
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes="+strconv.FormatInt(max(0, s.total-n), 10)+"-"+strconv.FormatInt(s.total-1, 10))
 	r.Set("If-Match", s.etag)
 	a, err := x.g.o.Store.Do(x.context, r)

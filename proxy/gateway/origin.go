@@ -34,6 +34,8 @@ type origin struct {
 	length   int64         // of its plaintext, on the store's word until it is opened
 	modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
+	version  []element     // what a copy of it tells of its version
+	tagged   bool          // it has tags
 	end      []byte        // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
 }
 
@@ -45,7 +47,7 @@ const originEnd = 4096
 // would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
 // by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
 func (x *exchange) origin() (*origin, error) {
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(originEnd))
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
@@ -61,7 +63,12 @@ func (x *exchange) origin() (*origin, error) {
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return nil, storeError(f, x.bucket, x.key)
+		e := x.versionFault(f, a)
+		e.header = nil // they would be taken for the copy's
+		if e.code == "MethodNotAllowed" {
+			return nil, refusal("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").because(f)
+		}
+		return nil, e
 	}
 	s, err := x.readSealed(a)
 	if err != nil {
@@ -103,10 +110,14 @@ func (x *exchange) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	if t, err := http.ParseTime(string(a.Get("Last-Modified"))); err == nil {
 		o.modified = t
 	}
+	o.tagged = string(a.Get(tagCountHeader)) != "" && string(a.Get(tagCountHeader)) != "0"
+	if v := x.versionOf(a); len(v) > 0 {
+		o.version = []element{{"x-amz-copy-source-version-id", v[0].Value}}
+	}
 	own := x.g.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
-		if lower == "content-type" || isStored(lower) || strings.HasPrefix(lower, userMetadata) && lower != own {
+		if lower == "content-type" || isStored(lower) || strings.HasPrefix(lower, userMetadata) && lower != own && lower != own+redirectSuffix {
 			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
 		return true
@@ -173,9 +184,9 @@ func (o *origin) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 }
 
 // keepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.
-func (o *origin) keepHeaders(r *store.Request, envelope []byte) error {
+// used is how much of the room for user metadata is taken.
+func (o *origin) keepHeaders(r *store.Request, envelope []byte, used int) error {
 	own := o.x.g.o.MetadataHeader
-	used := 0
 	for _, f := range o.header {
 		r.Header = append(r.Header, f)
 		if strings.HasPrefix(text(f.Name), userMetadata) {
@@ -183,8 +194,7 @@ func (o *origin) keepHeaders(r *store.Request, envelope []byte) error {
 		}
 	}
 	if room := o.x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope); used > room {
-		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
-			"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+		return metadataTooLarge(room, used)
 	}
 	r.Set(own, string(envelope))
 	return nil
@@ -257,6 +267,7 @@ func (x *exchange) copySource() (*exchange, error) {
 	if y.bucketPolicy, err = x.g.bucketPolicies.of(record, y.facts.Kind); err != nil {
 		return nil, err
 	}
+	y.version = source.Version
 	if refused := policy.CheckSource(&x.request, &y.facts); refused != nil {
 		return nil, refused
 	}

@@ -105,6 +105,9 @@ func (x *exchange) copyPart(u *upload, number int, source *exchange) error {
 		return err
 	}
 	x.showEncryption()
+	for _, e := range from.version {
+		x.ctx.Response.Header.Set(e.Name, e.Value)
+	}
 	out := struct {
 		XMLName      xml.Name `xml:"CopyPartResult"`
 		Xmlns        string   `xml:"xmlns,attr"`

@@ -161,7 +161,7 @@ func (x *exchange) readSpan(o *opened, first, last int64) (*store.Answer, error)
 	if err != nil {
 		return nil, err
 	}
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("GetObject", "GET")
 	r.Set("Range", spanRange(span))
 	r.Set("If-Match", o.etag)
 	a, err := x.g.o.Store.Do(x.context, r)

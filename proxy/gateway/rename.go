@@ -138,13 +138,13 @@ func (r *renaming) once() error {
 		return err
 	}
 	var h store.Request
-	if err := o.keepHeaders(&h, envelope.AppendText(nil)); err != nil {
+	if err := o.keepHeaders(&h, envelope.AppendText(nil), 0); err != nil {
 		return err
 	}
 	if err := r.begin(o); err != nil {
 		return err
 	}
-	t := &transfer{from: o, to: x, header: h.Header, envelope: envelope, match: match, noneMatch: noneMatch, tagging: "COPY"}
+	t := &transfer{from: o, to: x, header: h.Header, envelope: envelope, match: match, noneMatch: noneMatch}
 	if _, err := t.run(); err != nil {
 		return err
 	}

@@ -83,33 +83,44 @@ func malformedXML(err error) *s3Error {
 
 // statuses maps S3's codes. Source: behaviour reference 7.2. What isn't here is 400.
 var statuses = map[string]int{
-	"AccessDenied":                 403,
-	"BucketAlreadyExists":          409,
-	"BucketAlreadyOwnedByYou":      409,
-	"BucketNotEmpty":               409,
-	"ConditionalRequestConflict":   409,
-	"InternalError":                500,
-	"InvalidAccessKeyId":           403,
-	"InvalidChunkSizeError":        403,
-	"InvalidObjectState":           403,
-	"InvalidPartNumber":            416,
-	"InvalidRange":                 416,
-	"MethodNotAllowed":             405,
-	"MissingAuthenticationToken":   403,
-	"MissingContentLength":         411,
-	"NoSuchBucket":                 404,
-	"NoSuchBucketPolicy":           404,
-	"NoSuchKey":                    404,
-	"NoSuchLifecycleConfiguration": 404,
-	"NoSuchUpload":                 404,
-	"NotImplemented":               501,
-	"NotModified":                  304,
-	"OperationAborted":             409,
-	"PreconditionFailed":           412,
-	"RequestTimeTooSkewed":         403,
-	"ServiceUnavailable":           503,
-	"SignatureDoesNotMatch":        403,
-	"SlowDown":                     503,
+	"AccessDenied":                            403,
+	"BucketAlreadyExists":                     409,
+	"BucketAlreadyOwnedByYou":                 409,
+	"BucketNotEmpty":                          409,
+	"ConditionalRequestConflict":              409,
+	"InternalError":                           500,
+	"InvalidAccessKeyId":                      403,
+	"InvalidChunkSizeError":                   403,
+	"InvalidObjectState":                      403,
+	"InvalidPartNumber":                       416,
+	"InvalidRange":                            416,
+	"MethodNotAllowed":                        405,
+	"MissingAuthenticationToken":              403,
+	"MissingContentLength":                    411,
+	"NoSuchBucket":                            404,
+	"NoSuchBucketPolicy":                      404,
+	"IllegalVersioningConfigurationException": 400,
+	"InvalidBucketState":                      409,
+	"NoSuchCORSConfiguration":                 404,
+	"NoSuchConfiguration":                     404,
+	"NoSuchKey":                               404,
+	"NoSuchObjectLockConfiguration":           404,
+	"NoSuchPublicAccessBlockConfiguration":    404,
+	"NoSuchTagSet":                            404,
+	"NoSuchVersion":                           404,
+	"NoSuchWebsiteConfiguration":              404,
+	"ObjectLockConfigurationNotFoundError":    404,
+	"ReplicationConfigurationNotFoundError":   404,
+	"NoSuchLifecycleConfiguration":            404,
+	"NoSuchUpload":                            404,
+	"NotImplemented":                          501,
+	"NotModified":                             304,
+	"OperationAborted":                        409,
+	"PreconditionFailed":                      412,
+	"RequestTimeTooSkewed":                    403,
+	"ServiceUnavailable":                      503,
+	"SignatureDoesNotMatch":                   403,
+	"SlowDown":                                503,
 }
 
 // status returns the HTTP status of an S3 error code.
@@ -221,6 +232,8 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 		return refusal("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").because(f)
 	case f.Code == "NoSuchBucket":
 		return noSuchBucket(bucket).because(f)
+	case f.Code == "InvalidTag":
+		return refusal("InvalidTag", keptErrors[f.Code]).because(f)
 	case f.Status == 404 && f.Code != "NoSuchUpload":
 		if key == "" {
 			return noSuchBucket(bucket).because(f)

@@ -122,12 +122,12 @@ func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
 	case f.Status == http.StatusPreconditionFailed:
 		return preconditionFailed("If-Match").because(f)
 	}
-	return storeError(f, x.bucket, x.key)
+	return x.versionFault(f, a)
 }
 
 // lookAt asks the store for an object's metadata. The answer must be closed.
 func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed, error) {
-	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("HeadObject", "HEAD")
 	conditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {

@@ -24,6 +24,8 @@ type storeUpload struct {
 	id    string
 	etags []string // of the parts
 	done  bool
+
+	version []element // what the store tells of the object's version, once it is done
 }
 
 func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
@@ -116,9 +118,10 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 	refused := u.send(r)
 	a, s, err := x.lookAt(unconditional)
 	if err == nil {
-		a.Close()
+		defer a.Close()
 		if s.envelope.WrapSalt == envelope.WrapSalt && s.envelope.ObjectID == envelope.ObjectID {
 			u.done = true
+			u.version = u.x.versionOf(a)
 			return s.etag, nil
 		}
 	}

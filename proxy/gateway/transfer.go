@@ -36,18 +36,23 @@ type transfer struct {
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
-	tagging          string // directive
+	tags             copiedTags
 }
 
 // transferred is what became of it.
 type transferred struct {
 	etag     string // the store's
 	modified time.Time
+	version  []element // what the store tells of its version
 }
 
-func (t *transfer) self() bool {
+// inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
+// named need not be the current one.
+func (t *transfer) inPlace() bool {
 	return t.from.x.record.StoreName == t.to.record.StoreName && t.from.x.key == t.to.key
 }
+
+func (t *transfer) self() bool { return t.inPlace() && t.from.x.version == "" }
 
 // run carries the transfer out. errReplaced means that the source is another by now. Its faults are those of a write to
 // the destination.
@@ -62,7 +67,7 @@ func (t *transfer) run() (*transferred, error) {
 		return t.put(nil)
 	case t.from.total > t.to.g.o.CopyLimit:
 		return t.byParts()
-	case conditional && !abilities.ConditionalCopy, t.self() && !abilities.AtomicSelfCopy:
+	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
 		return t.through()
 	}
 	return t.storeCopy()
@@ -82,7 +87,11 @@ func (t *transfer) setSource(r *store.Request) { setCopySource(r, t.from) }
 
 func setCopySource(r *store.Request, from *origin) {
 	source := url.URL{Path: "/" + from.x.record.StoreName + "/" + from.x.key}
-	r.Set("x-amz-copy-source", strings.ReplaceAll(source.EscapedPath(), "+", "%2B"))
+	name := strings.ReplaceAll(source.EscapedPath(), "+", "%2B")
+	if from.x.version != "" {
+		name += "?" + store.AppendQuery("", "versionId", from.x.version)
+	}
+	r.Set("x-amz-copy-source", name)
 	r.Set("x-amz-copy-source-if-match", from.etag)
 }
 
@@ -102,6 +111,9 @@ func (t *transfer) put(body io.WriterTo) (*transferred, error) {
 	} else {
 		r.Body, r.Length = body, t.from.total
 	}
+	if err := t.tags.send(r, t.from); err != nil {
+		return nil, err
+	}
 	t.setConditions(r)
 	a, err := t.to.g.o.Store.Do(t.to.context, r)
 	if err != nil {
@@ -111,7 +123,7 @@ func (t *transfer) put(body io.WriterTo) (*transferred, error) {
 	if f := a.Fault(r.Operation); f != nil {
 		return nil, t.fault(f)
 	}
-	return &transferred{etag: string(a.Get("Etag")), modified: t.to.storeTime(a)}, nil
+	return &transferred{etag: string(a.Get("Etag")), modified: t.to.storeTime(a), version: t.to.versionOf(a)}, nil
 }
 
 // storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
@@ -129,7 +141,7 @@ func listedTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05
 // through streams the sealed bytes from the store to the store.
 func (t *transfer) through() (*transferred, error) {
 	x := t.from.x
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.record.StoreName, Key: x.key}
+	r := x.about("GetObject", "GET")
 	r.Set("If-Match", t.from.etag)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
@@ -188,6 +200,8 @@ type copyResult struct {
 	LastModified time.Time
 	Code         string // of an error in a 200
 	Message      string
+
+	version string // of the copy
 }
 
 // doCopy sends a CopyObject or UploadPartCopy. A 200 may carry an error.
@@ -215,6 +229,7 @@ func doCopy(x *exchange, r *store.Request) (*copyResult, *store.Fault, error) {
 		}
 		return nil, f, nil
 	}
+	result.version = string(a.Get("x-amz-version-id"))
 	return &result, nil, nil
 }
 
@@ -224,14 +239,14 @@ func (t *transfer) storeCopy() (*transferred, error) {
 	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key, Header: append([]sigv4.Field(nil), t.header...)}
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
-	r.Set("x-amz-tagging-directive", t.tagging)
+	t.tags.direct(r)
 	t.setConditions(r)
 	result, f, err := doCopy(x, r)
 	switch {
 	case err != nil:
 		return nil, err
 	case f == nil:
-		return &transferred{etag: result.ETag, modified: result.LastModified}, nil
+		return &transferred{etag: result.ETag, modified: result.LastModified, version: t.to.versionNamed(result.version)}, nil
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
 		return nil, errReplaced
 	case f.Status != http.StatusPreconditionFailed:
@@ -255,7 +270,11 @@ func (t *transfer) byParts() (*transferred, error) {
 	if (t.match != "" || t.noneMatch != "") && !t.to.g.o.Abilities.ConditionalComplete {
 		return nil, policy.NotImplemented(t.to.operation)
 	}
-	u, err := t.to.beginStoreUpload(t.header)
+	r := &store.Request{Header: append([]sigv4.Field(nil), t.header...)}
+	if err := t.tags.send(r, t.from); err != nil {
+		return nil, err
+	}
+	u, err := t.to.beginStoreUpload(r.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +282,7 @@ func (t *transfer) byParts() (*transferred, error) {
 	if err := u.copyRange(t.from, 0, t.from.total-1); err != nil {
 		return nil, err
 	}
-	r := &store.Request{}
+	r = &store.Request{}
 	t.setConditions(r)
 	etag, err := u.complete(r.Header, t.envelope)
 	var e *s3Error
@@ -274,5 +293,5 @@ func (t *transfer) byParts() (*transferred, error) {
 	default:
 		return nil, err
 	}
-	return &transferred{etag: etag, modified: t.to.start}, nil
+	return &transferred{etag: etag, modified: t.to.start, version: u.version}, nil
 }

@@ -29,8 +29,13 @@ func putObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if err := x.checkObjectLock(); err != nil {
+		return err
+	}
 	return x.putBody(body, func(r *store.Request, envelope []byte) error {
 		x.setWriteConditions(r)
+		x.setTags(r)
+		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
 	})
 }
@@ -56,6 +61,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	h.Set(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
 	h.Set("x-amz-checksum-type", checksumType(p.checksum.Type))
 	x.showEncryption()
+	x.showVersion(a)
 	if x.facts.Kind == policy.Directory {
 		h.Set("x-amz-expiration", "NotImplemented")
 	}
@@ -131,6 +137,8 @@ func (x *exchange) setWriteConditions(r *store.Request) {
 func (x *exchange) writeFault(f *store.Fault) error {
 	e := storeError(f, x.bucket, x.key)
 	switch {
+	case f.Code == "InvalidStorageClass":
+		return refusal("InvalidStorageClass", "The storage class you specified is not valid", "StorageClassRequested", x.headerValue("x-amz-storage-class")).because(f)
 	case e.code == "PreconditionFailed" && x.headerValue("if-none-match") != "":
 		e.elements = append(e.elements, element{"Condition", "If-None-Match"})
 	case e.code == "PreconditionFailed" && x.headerValue("if-match") != "":

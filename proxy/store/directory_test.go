@@ -275,7 +275,7 @@ func TestABucketWithoutSessionIsAnsweredByTheStore(t *testing.T) {
 	if f := get(t, c); f == nil || f.Status != 404 || f.Code != "NoSuchBucket" {
 		t.Errorf("%v, want NoSuchBucket", f)
 	}
-	if err := c.CreateBucket(t.Context(), directoryBucket); err != nil {
+	if err := c.CreateBucket(t.Context(), directoryBucket, false); err != nil {
 		t.Error(err)
 	}
 	if want := "<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>"; !strings.Contains(d.object("/"+directoryBucket), want) {

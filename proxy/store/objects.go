@@ -127,9 +127,14 @@ func (c *Client) createBucket(bucket string) *Request {
 	return r
 }
 
-// CreateBucket makes a bucket in the store; a bucket that is there already is ErrExists.
-func (c *Client) CreateBucket(ctx context.Context, bucket string) error {
-	a, err := c.Do(ctx, c.createBucket(bucket))
+// CreateBucket makes a bucket in the store, with Object Lock if it shall have that; a bucket that is there already is
+// ErrExists.
+func (c *Client) CreateBucket(ctx context.Context, bucket string, objectLock bool) error {
+	r := c.createBucket(bucket)
+	if objectLock {
+		r.Set("x-amz-bucket-object-lock-enabled", "true")
+	}
+	a, err := c.Do(ctx, r)
 	if err != nil {
 		return err
 	}

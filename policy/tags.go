@@ -1,0 +1,67 @@
+package policy
+
+import (
+	"net/url"
+	"time"
+	"unicode/utf8"
+)
+
+// maxObjectTags is how many tags an object may have; names and values are bounded as those of a bucket.
+const maxObjectTags = 10
+
+// checkTags holds what x-amz-tagging may say: up to ten tags, query-encoded.
+func checkTags(value string) *Refusal {
+	if value == "" {
+		return nil
+	}
+	tags, err := url.ParseQuery(value)
+	if err != nil {
+		return invalidTags("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+	}
+	if len(tags) > maxObjectTags {
+		return refuse("1.7", codeBadRequest, "Object tags cannot be greater than 10")
+	}
+	for name, values := range tags {
+		switch {
+		case len(values) > 1:
+			return invalidTags("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
+		case name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxTagKey:
+			return refuse("1.7", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", name)
+		case !utf8.ValidString(values[0]) || utf8.RuneCountInString(values[0]) > maxTagValue:
+			return refuse("1.7", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", name, "TagValue", values[0])
+		}
+	}
+	return nil
+}
+
+func invalidTags(text string) *Refusal {
+	return refuse("1.7", codeInvalidArgument, text, "ArgumentName", headerNames[hTagging])
+}
+
+// checkLock holds the values of an Object Lock header. That mode and date come together is CheckRequest's.
+func checkLock(id headerID, value string) *Refusal {
+	switch id {
+	case hLockMode:
+		if value == "GOVERNANCE" || value == "COMPLIANCE" {
+			return nil
+		}
+		return invalidArgument("1.7", headerNames[id], value, "Unknown wormMode directive.")
+	case hLockHold:
+		if value == "ON" || value == "OFF" {
+			return nil
+		}
+		return invalidArgument("1.7", headerNames[id], value, "Legal Hold must be either of 'ON' or 'OFF'")
+	}
+	if _, err := time.Parse(time.RFC3339, value); err != nil {
+		return invalidArgument("1.7", headerNames[id], value, "The retain until date must be provided in ISO 8601 format")
+	}
+	return nil
+}
+
+// checkRetention: mode and date of a retention come together.
+func checkRetention(d *digest) *Refusal {
+	if d.has(hLockMode) != d.has(hLockUntil) {
+		return invalidArgument("1.7", headerNames[hLockMode], d.header(hLockMode), "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"encoding/xml"
+	"maps"
+	"net/http"
+	"slices"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+)
+
+// The tags of a bucket are in its record: policies have conditions on them, and the store needn't know them.
+
+type listedTag struct{ Key, Value string }
+
+// getBucketTagging carries out GetBucketTagging, by the record as it is now.
+func getBucketTagging(x *exchange) error {
+	record, err := x.g.freshBucket(x)
+	switch {
+	case err != nil:
+		return err
+	case record == nil:
+		return noSuchBucket(x.bucket)
+	case len(record.Tags) == 0:
+		return refusal("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
+	}
+	out := struct {
+		XMLName xml.Name    `xml:"Tagging"`
+		Xmlns   string      `xml:"xmlns,attr"`
+		Tag     []listedTag `xml:"TagSet>Tag"`
+	}{Xmlns: s3Namespace}
+	for _, key := range slices.Sorted(maps.Keys(record.Tags)) {
+		out.Tag = append(out.Tag, listedTag{key, record.Tags[key]})
+	}
+	return x.answerXML(&out)
+}
+
+// putBucketTagging carries out PutBucketTagging: the tags there were are replaced.
+func putBucketTagging(x *exchange) error {
+	document, err := x.readDocument(maxDocument)
+	if err != nil {
+		return err
+	}
+	tags, refused := policy.ParseBucketTagging(document)
+	if refused != nil {
+		return refused
+	}
+	return x.setBucketTags(tags)
+}
+
+// deleteBucketTagging carries out DeleteBucketTagging.
+func deleteBucketTagging(x *exchange) error { return x.setBucketTags(nil) }
+
+func (x *exchange) setBucketTags(tags map[string]string) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+		b.Tags = tags
+		return nil
+	})
+	if err != nil {
+		return x.updateError(err)
+	}
+	x.ctx.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}

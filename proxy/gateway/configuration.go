@@ -1,0 +1,233 @@
+package gateway
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// A kept configuration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
+// documents are put together anew in both directions.
+type kept struct {
+	grammar grammar
+	query   string // the flag that selects it
+	status  int    // of a success; 200 for reads
+	// What a read is answered when the store has none, or doesn't know it: an error code, or the empty document.
+	absent  string
+	inspect func(x *exchange, document []byte) ([]byte, error) // looks at a client's document; may be nil
+	show    func(document []byte) []byte                       // looks at the store's; may be nil
+}
+
+var (
+	tagSet     = grammar{root: "Tagging", paths: []string{"TagSet/Tag/Key", "TagSet/Tag/Value"}}
+	versioning = grammar{root: "VersioningConfiguration", paths: []string{"Status"}, lacks: []string{"MfaDelete"}}
+	objectLock = grammar{root: "ObjectLockConfiguration", paths: []string{
+		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
+	}}
+	retention = grammar{root: "Retention", paths: []string{"Mode", "RetainUntilDate"}}
+	legalHold = grammar{root: "LegalHold", paths: []string{"Status"}}
+	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
+	lifecycle = grammar{root: "LifecycleConfiguration", lacks: []string{"Transition", "NoncurrentVersionTransition"}, paths: []string{
+		"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
+		"Rule/Filter/ObjectSizeGreaterThan", "Rule/Filter/ObjectSizeLessThan", "Rule/Filter/And/Prefix", "Rule/Filter/And/Tag/Key",
+		"Rule/Filter/And/Tag/Value", "Rule/Filter/And/ObjectSizeGreaterThan", "Rule/Filter/And/ObjectSizeLessThan",
+		"Rule/Expiration/Days", "Rule/Expiration/Date", "Rule/Expiration/ExpiredObjectDeleteMarker",
+		"Rule/NoncurrentVersionExpiration/NoncurrentDays", "Rule/NoncurrentVersionExpiration/NewerNoncurrentVersions",
+		"Rule/AbortIncompleteMultipartUpload/DaysAfterInitiation",
+	}}
+)
+
+// keptConfigurations has a row an operation.
+var keptConfigurations = map[policy.Operation]kept{
+	policy.GetBucketVersioning: {grammar: versioning, query: "versioning"},
+	policy.PutBucketVersioning: {grammar: versioning, query: "versioning", status: 200, inspect: checkVersioning},
+
+	policy.GetObjectTagging:    {grammar: tagSet, query: "tagging"},
+	policy.PutObjectTagging:    {grammar: tagSet, query: "tagging", status: 200},
+	policy.DeleteObjectTagging: {query: "tagging", status: 204},
+
+	policy.GetObjectLockConfiguration: {grammar: objectLock, query: "object-lock", absent: "ObjectLockConfigurationNotFoundError"},
+	policy.PutObjectLockConfiguration: {grammar: objectLock, query: "object-lock", status: 200},
+	policy.GetObjectRetention:         {grammar: retention, query: "retention", absent: "NoSuchObjectLockConfiguration"},
+	policy.PutObjectRetention:         {grammar: retention, query: "retention", status: 200},
+	policy.GetObjectLegalHold:         {grammar: legalHold, query: "legal-hold", absent: "NoSuchObjectLockConfiguration"},
+	policy.PutObjectLegalHold:         {grammar: legalHold, query: "legal-hold", status: 200},
+
+	policy.GetBucketLifecycleConfiguration: {grammar: lifecycle, query: "lifecycle", absent: "NoSuchLifecycleConfiguration", show: plainSizes},
+	policy.PutBucketLifecycleConfiguration: {grammar: lifecycle, query: "lifecycle", status: 200, inspect: storedSizes},
+	policy.DeleteBucketLifecycle:           {query: "lifecycle", status: 204},
+}
+
+// keptErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
+var keptErrors = map[string]string{
+	"BadRequest":                           "Object tags cannot be greater than 10",
+	"InvalidTag":                           "The tag provided was not a valid tag. This error can occur if the tag did not pass input validation.",
+	"InvalidArgument":                      "The store behind this service refuses a value of the document.",
+	"InvalidRequest":                       "The store behind this service refuses the request.",
+	"InvalidBucketState":                   "The request is not valid with the current state of the bucket.",
+	"InvalidRetentionPeriod":               "The retention period is not valid.",
+	"MalformedXML":                         "The XML you provided was not well-formed or did not validate against our published schema",
+	"NoSuchLifecycleConfiguration":         "The lifecycle configuration does not exist",
+	"NoSuchObjectLockConfiguration":        "The specified object does not have a ObjectLock configuration",
+	"ObjectLockConfigurationNotFoundError": "Object Lock configuration does not exist for this bucket",
+}
+
+// keepConfiguration carries out the operations of keptConfigurations: one request to the store.
+func keepConfiguration(x *exchange) error {
+	k := keptConfigurations[x.operation]
+	r := x.about(x.operation.String(), string(x.message.Method))
+	r.Query = store.AppendQuery(r.Query, k.query, "")
+	if r.Method == http.MethodPut {
+		document, err := x.readDocument(maxDocument)
+		if err != nil {
+			return err
+		}
+		if r.Bytes, err = k.grammar.rewrite(document, true); err != nil {
+			if errors.Is(err, errLacking) {
+				return refusal("NotImplemented", "The document has an element that is not implemented", "QueryParameter", k.query).because(err)
+			}
+			return malformedXML(err)
+		}
+		if k.inspect != nil {
+			if r.Bytes, err = k.inspect(x, r.Bytes); err != nil {
+				return err
+			}
+		}
+		sum := md5.Sum(r.Bytes)
+		r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
+		r.Set("Content-Type", "application/xml")
+		x.setBypass(r)
+	}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return x.keptFault(&k, f, a)
+	}
+	x.showVersion(a)
+	if k.status != 0 {
+		x.ctx.Response.SetStatusCode(k.status)
+		return nil
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return unavailable(err)
+	}
+	document, err := k.grammar.rewrite(body, false)
+	if err != nil {
+		return internal(err)
+	}
+	if k.show != nil {
+		document = k.show(document)
+	}
+	return x.answerDocument(document)
+}
+
+func (x *exchange) answerDocument(document []byte) error {
+	resp := &x.ctx.Response
+	resp.Header.SetContentType("application/xml")
+	resp.SetBodyString(xml.Header)
+	resp.AppendBody(document)
+	return nil
+}
+
+// keptFault translates the store's refusal. A store that doesn't know the configuration has none: a read says so, a write is
+// 501.
+func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
+	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.version == "" || f.Code == "NotImplemented"
+	text, told := keptErrors[f.Code]
+	reads := k.status == 0
+	switch {
+	case unknown && reads && k.absent != "":
+		return refusal(k.absent, keptErrors[k.absent], x.named()...).because(f)
+	case unknown && reads:
+		return x.answerDocument([]byte("<" + k.grammar.root + ` xmlns="` + s3Namespace + `"></` + k.grammar.root + ">"))
+	case unknown:
+		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented", "QueryParameter", k.query).because(f)
+	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.operation.OnObject():
+		return refusal("InvalidRequest", "Bucket is missing Object Lock Configuration").because(f)
+	case f.Code == "InvalidArgument" && x.version != "":
+	case told:
+		return refusal(f.Code, text, x.named()...).because(f)
+	case locked(f) && x.operation.OnObject():
+		return lockedError(f)
+	}
+	if x.key == "" {
+		return storeError(f, x.bucket, "")
+	}
+	return x.versionFault(f, a)
+}
+
+// named are the elements of an error about the bucket or the object.
+func (x *exchange) named() []string {
+	if x.key == "" {
+		return []string{"BucketName", x.bucket}
+	}
+	return []string{"Key", x.key}
+}
+
+// checkVersioning refuses a status that isn't one; stores differ in what they make of it.
+func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
+	var configuration struct{ Status string }
+	if xml.Unmarshal(document, &configuration) == nil && (configuration.Status == "Enabled" || configuration.Status == "Suspended") {
+		return document, nil
+	}
+	return nil, refusal("IllegalVersioningConfigurationException", "The Versioning element must be specified")
+}
+
+// Sizes in a lifecycle's filters are of plaintext for the client and of sealed objects for the store. Stored sizes grow with
+// those of the plaintext, so a rule is about the same objects on both sides.
+func storedSizes(_ *exchange, document []byte) ([]byte, error) {
+	failed := false
+	document = mapSizes(document, func(n int64) int64 {
+		if n > crypto.MaxObject {
+			failed = true
+			return n
+		}
+		return crypto.StoredLength(n)
+	}, &failed)
+	if failed {
+		return nil, malformedXML(errors.New("a size that is none"))
+	}
+	return document, nil
+}
+
+func plainSizes(document []byte) []byte {
+	return mapSizes(document, listedSize, new(bool))
+}
+
+// mapSizes changes the sizes in a document of ours.
+func mapSizes(document []byte, change func(int64) int64, failed *bool) []byte {
+	text := string(document)
+	for _, name := range [...]string{"ObjectSizeGreaterThan", "ObjectSizeLessThan"} {
+		var out strings.Builder
+		for {
+			before, rest, found := strings.Cut(text, "<"+name+">")
+			out.WriteString(before)
+			if !found {
+				break
+			}
+			value, after, _ := strings.Cut(rest, "</"+name+">")
+			n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+			if err != nil || n < 0 {
+				*failed = true
+			} else {
+				value = strconv.FormatInt(change(n), 10)
+			}
+			out.WriteString("<" + name + ">" + value + "</" + name + ">")
+			text = after
+		}
+		text = out.String()
+	}
+	return []byte(text)
+}

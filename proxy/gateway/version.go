@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"sealfront/policy"
+	"sealfront/proxy/store"
+)
+
+// Versions are the store's: it keeps them, names them and lists them, and the proxy passes the names on. Objects of
+// directory buckets have none, whatever the store does with its bucket.
+
+// about is a request to the store about the exchange's object, in the version that is asked for.
+func (x *exchange) about(operation, method string) *store.Request {
+	r := &store.Request{Operation: operation, Method: method, Bucket: x.record.StoreName, Key: x.key}
+	if x.version != "" {
+		r.Query = store.AppendQuery("", "versionId", x.version)
+	}
+	return r
+}
+
+// askedVersion is the version that the request names. That of an object in a directory bucket is null, and the current
+// one.
+func (x *exchange) askedVersion() string {
+	if policy.KindOf(x.bucket) != policy.General || !x.operation.OnVersion() {
+		return ""
+	}
+	v, _ := x.query.Get("versionId")
+	return v
+}
+
+// versionHeaders tell of versions, in the store's answers and in ours.
+var versionHeaders = [...]string{"x-amz-version-id", "x-amz-delete-marker"}
+
+// showVersion tells which version of the object the store's answer is about.
+func (x *exchange) showVersion(a *store.Answer) {
+	for _, e := range x.versionOf(a) {
+		x.ctx.Response.Header.Set(e.Name, e.Value)
+	}
+}
+
+// versionOf is what an answer of the store tells of versions.
+func (x *exchange) versionOf(a *store.Answer) (told []element) {
+	if x.facts.Kind != policy.General {
+		return nil
+	}
+	for _, name := range versionHeaders {
+		if v := a.Get(name); len(v) > 0 {
+			told = append(told, element{name, string(v)})
+		}
+	}
+	return told
+}
+
+// versionNamed is versionOf for an answer whose version alone is known.
+func (x *exchange) versionNamed(id string) []element {
+	if id == "" || x.facts.Kind != policy.General {
+		return nil
+	}
+	return []element{{versionHeaders[0], id}}
+}
+
+// versionFault completes the refusal of a request about an object by what the store tells of versions: that there is none
+// of this name, or that it is a delete marker, which can't be read.
+func (x *exchange) versionFault(f *store.Fault, a *store.Answer) *s3Error {
+	var e *s3Error
+	switch told := x.versionOf(a); {
+	case x.version != "" && f.Status == 405:
+		e = refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", text(x.message.Method), "ResourceType", "DeleteMarker")
+		e.allow = "DELETE"
+		e.header = told
+		if v := a.Get("Last-Modified"); len(v) > 0 {
+			e.header = append(e.header, element{"Last-Modified", string(v)})
+		}
+	case x.version != "" && f.Status == 404 && f.Code != "NoSuchBucket" && f.Code != "NoSuchKey":
+		e = refusal("NoSuchVersion", "The specified version does not exist.", "Key", x.key, "VersionId", x.version)
+	case x.version != "" && f.Status == 400:
+		e = invalidArgument("versionId", x.version, "Invalid version id specified")
+	default:
+		e = storeError(f, x.bucket, x.key)
+		if e.code == "NoSuchKey" {
+			e.header = told
+		}
+	}
+	return e.because(f)
+}
