@@ -111,7 +111,7 @@ func (x *exchange) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 		o.modified = t
 	}
 	o.tagged = string(a.Get(tagCountHeader)) != "" && string(a.Get(tagCountHeader)) != "0"
-	if v := x.versionOf(a); len(v) > 0 {
+	if v := x.versionOf(a); len(v) > 0 && v[0].Name == versionHeaders[0] {
 		o.version = []element{{"x-amz-copy-source-version-id", v[0].Value}}
 	}
 	own := x.g.o.MetadataHeader

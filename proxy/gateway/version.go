@@ -37,7 +37,7 @@ func (x *exchange) showVersion(a *store.Answer) {
 	}
 }
 
-// versionOf is what an answer of the store tells of versions.
+// versionOf is what an answer of the store tells of versions: the id first, if there is one.
 func (x *exchange) versionOf(a *store.Answer) (told []element) {
 	if x.facts.Kind != policy.General {
 		return nil
@@ -45,6 +45,8 @@ func (x *exchange) versionOf(a *store.Answer) (told []element) {
 	for _, name := range versionHeaders {
 		if v := a.Get(name); len(v) > 0 {
 			told = append(told, element{name, string(v)})
+		} else if name == versionHeaders[0] && x.version != "" {
+			told = append(told, element{name, x.version}) // some stores leave out null
 		}
 	}
 	return told
