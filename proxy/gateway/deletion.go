@@ -57,7 +57,7 @@ func (x *exchange) remove(match, size, modified string) (told []element, err err
 		return nil, nil
 	case f.Status == http.StatusPreconditionFailed:
 		return nil, preconditionFailed("If-Match").because(f)
-	case locked(f):
+	case x.version != "" && locked(f):
 		return nil, lockedError(f)
 	}
 	return nil, x.versionFault(f, a)
@@ -75,7 +75,8 @@ func (x *exchange) setBypass(r *store.Request) {
 // locked reports whether the store refused to delete or change a version because Object Lock protects it. Stores differ
 // in how they say so.
 func locked(f *store.Fault) bool {
-	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked"
+	deletes := f.Operation == "DeleteObject" || f.Operation == "DeleteObjects"
+	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked" || deletes && f.Code == "InvalidRequest"
 }
 
 func lockedError(f *store.Fault) error {

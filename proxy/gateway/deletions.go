@@ -287,7 +287,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		switch {
 		case e.Code == "NoSuchVersion":
 			err = refusal("NoSuchVersion", "The specified version does not exist.")
-		case locked(f):
+		case e.VersionId != "" && locked(f):
 			err = lockedError(f)
 		}
 		result.fail(e.Key, e.VersionId, err)

@@ -74,7 +74,7 @@ func (x *exchange) versionFault(f *store.Fault, a *store.Answer) *s3Error {
 		}
 	case x.version != "" && f.Status == 404 && f.Code != "NoSuchBucket" && f.Code != "NoSuchKey":
 		e = refusal("NoSuchVersion", "The specified version does not exist.", "Key", x.key, "VersionId", x.version)
-	case x.version != "" && f.Status == 400:
+	case x.version != "" && f.Status == 400 && (f.Code == "InvalidArgument" || f.Code == ""):
 		e = invalidArgument("versionId", x.version, "Invalid version id specified")
 	default:
 		e = storeError(f, x.bucket, x.key)

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// What general purpose buckets keep beside objects, on a store that has all of it and on the embedded one.
+func TestConfigurationsOfGeneralBuckets(t *testing.T) {
+	t.Run("minio", func(t *testing.T) {
+		t.Parallel()
+		place := startMinIO(t)
+		p := startOn(t, place, startLocalKMS(t))
+		bucket := makeBucket(t, p.client(t), "plain")
+		constantAnswers(t, p, bucket)
+		tags(t, p, bucket)
+		objectLock(t, p)
+		lifecycle(t, p, place.direct(), bucket)
+		storageClasses(t, p, bucket, "InvalidStorageClass")
+	})
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		p := startEmbedded(t, t.TempDir())
+		bucket := makeBucket(t, p.client(t), "plain")
+		constantAnswers(t, p, bucket)
+		tags(t, p, bucket)
+		absences(t, p, bucket)
+	})
+}
+
+// constantAnswers: what no bucket has, and what can't be set up.
+func constantAnswers(t *testing.T, p *program, bucket string) {
+	t.Helper()
+	p.put(bucket, "object", "x")
+	for _, c := range []struct {
+		method, key, query string
+		status             int
+		want               string // a code, or a part of the document
+	}{
+		{"GET", "", "location=", 200, ">us-west-2</LocationConstraint>"},
+		{"GET", "", "acl=", 200, "<Permission>FULL_CONTROL</Permission>"},
+		{"GET", "object", "acl=", 200, "<ID>123456789012</ID>"},
+		{"GET", "nothing", "acl=", 404, "NoSuchKey"},
+		{"PUT", "", "acl=", 400, "AccessControlListNotSupported"},
+		{"PUT", "", "acl=&x-amz-acl=private", 200, ""},
+		{"PUT", "object", "acl=&x-amz-acl=bucket-owner-full-control", 200, ""},
+		{"PUT", "object", "acl=&x-amz-acl=public-read", 400, "AccessControlListNotSupported"},
+		{"PUT", "nothing", "acl=&x-amz-acl=private", 404, "NoSuchKey"},
+		{"GET", "", "cors=", 404, "NoSuchCORSConfiguration"},
+		{"PUT", "", "cors=", 501, "NotImplemented"},
+		{"DELETE", "", "cors=", 204, ""},
+		{"GET", "", "website=", 404, "NoSuchWebsiteConfiguration"},
+		{"PUT", "", "website=", 501, "NotImplemented"},
+		{"DELETE", "", "website=", 204, ""},
+		{"GET", "", "replication=", 404, "ReplicationConfigurationNotFoundError"},
+		{"PUT", "", "replication=", 501, "NotImplemented"},
+		{"GET", "", "publicAccessBlock=", 404, "NoSuchPublicAccessBlockConfiguration"},
+		{"GET", "", "ownershipControls=", 200, "<ObjectOwnership>BucketOwnerEnforced</ObjectOwnership>"},
+		{"GET", "", "logging=", 200, "<BucketLoggingStatus "},
+		{"PUT", "", "logging=", 501, "NotImplemented"},
+		{"GET", "", "notification=", 200, "<NotificationConfiguration "},
+		{"PUT", "", "notification=", 501, "NotImplemented"},
+		{"GET", "", "requestPayment=", 200, "<Payer>BucketOwner</Payer>"},
+		{"GET", "", "accelerate=", 200, "<AccelerateConfiguration "},
+		{"GET", "", "inventory=", 200, "<ListInventoryConfigurationsResult "},
+		{"GET", "", "inventory=&id=one", 404, "NoSuchConfiguration"},
+		{"PUT", "", "inventory=&id=one", 501, "NotImplemented"},
+		{"GET", "", "metrics=&id=one", 404, "NoSuchConfiguration"},
+		{"GET", "", "analytics=&id=one", 404, "NoSuchConfiguration"},
+		{"GET", "", "intelligent-tiering=", 200, "<ListBucketIntelligentTieringConfigurationsOutput "},
+		{"GET", "", "tagging=", 404, "NoSuchTagSet"},
+		{"GET", "", "lifecycle=", 404, "NoSuchLifecycleConfiguration"},
+		{"GET", "", "object-lock=", 404, "ObjectLockConfigurationNotFoundError"},
+		{"GET", "", "versioning=", 200, "<VersioningConfiguration "},
+		{"GET", "object", "torrent=", 501, "NotImplemented"},
+		{"POST", "object", "restore=", 501, "NotImplemented"},
+		{"POST", "object", "select=&select-type=2", 501, "NotImplemented"},
+		{"GET", "nothing", "tagging=", 404, "NoSuchKey"},
+	} {
+		path := "/" + bucket
+		if c.key != "" {
+			path += "/" + c.key
+		}
+		a := p.do(&rawRequest{method: c.method, path: path, query: c.query})
+		if a.StatusCode != c.status || c.status < 300 && !strings.Contains(a.body, c.want) || c.status >= 300 && a.code() != c.want {
+			t.Errorf("%s %s?%s: %d %s, want %d %s", c.method, path, c.query, a.StatusCode, a.body, c.status, c.want)
+		}
+	}
+}
+
+// absences: what the embedded store doesn't have is said not to be there, and can't be set up.
+func absences(t *testing.T, p *program, bucket string) {
+	t.Helper()
+	for query, document := range map[string]string{
+		"versioning=": `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`,
+		"lifecycle=":  `<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>`,
+	} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: query, body: document}); a.StatusCode != 501 || a.code() != "NotImplemented" {
+			t.Errorf("PUT ?%s: %d %s", query, a.StatusCode, a.body)
+		}
+	}
+	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/locked", body: "x", header: []sigv4.Field{field("X-Amz-Object-Lock-Legal-Hold", "ON")}})
+	if a.StatusCode != 400 || a.code() != "InvalidRequest" {
+		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.body)
+	}
+	p.mustNotExist(bucket, "locked")
+}
+
+// wantTags asserts the tags of an object, or of the bucket for the key "".
+func wantTags(t *testing.T, p *program, bucket, key, want string) {
+	t.Helper()
+	client, set := p.client(t), []types.Tag(nil)
+	if key == "" {
+		out, err := client.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: &bucket})
+		if err != nil {
+			t.Errorf("GetBucketTagging: %v", err)
+			return
+		}
+		set = out.TagSet
+	} else {
+		out, err := client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key})
+		if err != nil {
+			t.Errorf("GetObjectTagging of %s: %v", key, err)
+			return
+		}
+		set = out.TagSet
+		head, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		if err != nil || int(aws.ToInt32(head.TagCount)) != len(set) {
+			t.Errorf("%s: %d tags counted, %d there, %v", key, aws.ToInt32(head.TagCount), len(set), err)
+		}
+		if err == nil {
+			_ = head.Body.Close()
+		}
+	}
+	got := url.Values{}
+	for _, tag := range set {
+		got.Set(*tag.Key, *tag.Value)
+	}
+	if got.Encode() != want {
+		t.Errorf("%s/%s has the tags %s, want %s", bucket, key, got.Encode(), want)
+	}
+}
+
+func tags(t *testing.T, p *program, bucket string) {
+	t.Helper()
+	client, ctx := p.client(t), t.Context()
+	const two = "class=secret+paper&size=1.5%2B2%2F3"
+	tagging := field("X-Amz-Tagging", "class=secret%20paper&size=1.5%2B2%2F3")
+	p.put(bucket, "small", "small", tagging)
+	p.put(bucket, "large", strings.Repeat("large", 100_000), tagging)
+	p.put(bucket, "empty", "", tagging)
+	for _, key := range []string{"small", "large", "empty"} {
+		wantTags(t, p, bucket, key, two)
+	}
+	created, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("parts"), Tagging: aws.String("a=b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId, PartNumber: aws.Int32(1), Body: bytes.NewReader([]byte("part"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId, MultipartUpload: &types.CompletedMultipartUpload{
+		Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: part.ETag}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	wantTags(t, p, bucket, "parts", "a=b")
+
+	// A copy has its source's tags unless others are given, whether the store copies, or the bytes pass, or they are sealed anew.
+	ways := map[string][]sigv4.Field{
+		"by the store":   nil,
+		"through":        {field("If-None-Match", "*")},
+		"sealed anew":    {field("X-Amz-Checksum-Algorithm", "SHA256")},
+		"other metadata": {field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b")},
+	}
+	for way, header := range ways {
+		for _, source := range []string{"small", "empty"} {
+			key := "copies/" + source + "/" + strings.ReplaceAll(way, " ", "-")
+			p.mustCopy(bucket+"/"+source, bucket+"/"+key, header...)
+			wantTags(t, p, bucket, key, two)
+			p.mustCopy(bucket+"/"+source, bucket+"/"+key+"-tagged", append(header, field("X-Amz-Tagging-Directive", "REPLACE"), field("X-Amz-Tagging", "new=tag"))...)
+			wantTags(t, p, bucket, key+"-tagged", "new=tag")
+			p.mustCopy(bucket+"/"+source, bucket+"/"+key+"-bare", append(header, field("X-Amz-Tagging-Directive", "REPLACE"))...)
+			wantTags(t, p, bucket, key+"-bare", "")
+		}
+	}
+	// Onto itself, with other metadata.
+	p.mustCopy(bucket+"/small", bucket+"/small", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b"))
+	wantTags(t, p, bucket, "small", two)
+
+	set := func(tags ...string) *types.Tagging {
+		tagging := &types.Tagging{TagSet: []types.Tag{}}
+		for i := 0; i+1 < len(tags); i += 2 {
+			tagging.TagSet = append(tagging.TagSet, types.Tag{Key: &tags[i], Value: &tags[i+1]})
+		}
+		return tagging
+	}
+	if _, err := client.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{Bucket: &bucket, Key: aws.String("small"), Tagging: set("x", "a=b", "y", "")}); err != nil {
+		t.Error(err)
+	}
+	wantTags(t, p, bucket, "small", "x=a%3Db&y=")
+	if _, err := client.DeleteObjectTagging(ctx, &s3.DeleteObjectTaggingInput{Bucket: &bucket, Key: aws.String("small")}); err != nil {
+		t.Error(err)
+	}
+	wantTags(t, p, bucket, "small", "")
+	if _, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &bucket, Tagging: set("cost", "centre")}); err != nil {
+		t.Error(err)
+	}
+	wantTags(t, p, bucket, "", "cost=centre")
+	if _, err := client.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &bucket}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket}); code(err) != "NoSuchTagSet" {
+		t.Error(err)
+	}
+	for document, want := range map[string]string{
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`:                                "",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Extra>c</Extra></Tag></TagSet></Tagging>`:                "MalformedXML",
+		`<Tagging>text<TagSet/></Tagging>`:                                                                           "MalformedXML",
+		`<Labels><TagSet/></Labels>`:                                                                                 "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>a</Key>`:                                                                         "MalformedXML",
+		`<!DOCTYPE x [<!ENTITY e "b">]><Tagging><TagSet><Tag><Key>&e;</Key></Tag></TagSet></Tagging>`:                "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>` + strings.Repeat("v", 300) + `</Value></Tag></TagSet></Tagging>`: "InvalidTag",
+	} {
+		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/small", query: "tagging=", body: document})
+		if a.code() != want || (want == "") != (a.StatusCode == 200) {
+			t.Errorf("%s: %d %s, want %q", document[:min(len(document), 80)], a.StatusCode, a.body, want)
+		}
+	}
+	// Directory buckets have no tags, and take none along.
+	directory := p.env["SEALFRONT_BUCKET"]
+	if directory == "" {
+		directory = makeDirectoryBucket(t, client, p.env["SEALFRONT_KMS_KEY"])
+	}
+	if a := p.copyOf(bucket+"/large", directory+"/large"); a.StatusCode != 501 || a.code() != "NotImplemented" {
+		t.Errorf("tags into a directory bucket: %d %s", a.StatusCode, a.body)
+	}
+	p.mustCopy(bucket+"/large", directory+"/large", field("X-Amz-Tagging-Directive", "REPLACE"))
+}
+
+func objectLock(t *testing.T, p *program) {
+	t.Helper()
+	client, ctx := p.client(t), t.Context()
+	bucket, key := "locked", aws.String("held")
+	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
+	if err != nil || got.ObjectLockConfiguration.ObjectLockEnabled != types.ObjectLockEnabledEnabled {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	out, err := client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &bucket, Key: key, Body: strings.NewReader("held"), ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &until,
+		ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: key})
+	if err != nil || head.ObjectLockMode != types.ObjectLockModeGovernance || !aws.ToTime(head.ObjectLockRetainUntilDate).Equal(until) || head.ObjectLockLegalHoldStatus != types.ObjectLockLegalHoldStatusOn {
+		t.Errorf("HEAD: %+v, %v", head, err)
+	}
+	remove := func(bypass bool) error {
+		_, err := client.DeleteObject(context.WithoutCancel(ctx), &s3.DeleteObjectInput{Bucket: &bucket, Key: key, VersionId: out.VersionId, BypassGovernanceRetention: &bypass})
+		return err
+	}
+	if err := remove(true); code(err) != "AccessDenied" {
+		t.Errorf("deletion under a legal hold: %v", err)
+	}
+	many, err := client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: key, VersionId: out.VersionId}}}})
+	if err != nil || len(many.Errors) != 1 || aws.ToString(many.Errors[0].Code) != "AccessDenied" {
+		t.Errorf("DeleteObjects under a legal hold: %+v, %v", many, err)
+	}
+	if _, err := client.PutObjectLegalHold(ctx, &s3.PutObjectLegalHoldInput{Bucket: &bucket, Key: key, LegalHold: &types.ObjectLockLegalHold{Status: types.ObjectLockLegalHoldStatusOff}}); err != nil {
+		t.Error(err)
+	}
+	if hold, err := client.GetObjectLegalHold(ctx, &s3.GetObjectLegalHoldInput{Bucket: &bucket, Key: key}); err != nil || hold.LegalHold.Status != types.ObjectLockLegalHoldStatusOff {
+		t.Errorf("legal hold: %+v, %v", hold, err)
+	}
+	if kept, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: &bucket, Key: key}); err != nil || !aws.ToTime(kept.Retention.RetainUntilDate).Equal(until) {
+		t.Errorf("retention: %+v, %v", kept, err)
+	}
+	if err := remove(false); code(err) != "AccessDenied" {
+		t.Errorf("deletion under retention: %v", err)
+	}
+	if err := remove(true); err != nil {
+		t.Errorf("deletion past governance: %v", err)
+	}
+	past := time.Now().Add(-time.Hour)
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: key, Body: strings.NewReader("x"), ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &past}); code(err) != "InvalidArgument" {
+		t.Errorf("a retention that has ended: %v", err)
+	}
+	if _, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: aws.String("plain"), Key: aws.String("object")}); code(err) != "InvalidRequest" {
+		t.Errorf("retention in a bucket without Object Lock: %v", err)
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/plain/object", body: "x", header: []sigv4.Field{field("X-Amz-Object-Lock-Legal-Hold", "ON")}}); a.code() != "InvalidRequest" {
+		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// lifecycle: the store gets rules about sealed sizes, the client sees its own.
+func lifecycle(t *testing.T, p *program, direct *s3.Client, bucket string) {
+	t.Helper()
+	client, ctx := p.client(t), t.Context()
+	rule := types.LifecycleRule{
+		ID: aws.String("rule"), Status: types.ExpirationStatusEnabled, Expiration: &types.LifecycleExpiration{Days: aws.Int32(7)},
+		Filter: &types.LifecycleRuleFilter{And: &types.LifecycleRuleAndOperator{Prefix: aws.String("old/"), ObjectSizeGreaterThan: aws.Int64(100_000), ObjectSizeLessThan: aws.Int64(200_000)}},
+	}
+	put := func(rule types.LifecycleRule) error {
+		_, err := client.PutBucketLifecycleConfiguration(context.WithoutCancel(ctx), &s3.PutBucketLifecycleConfigurationInput{Bucket: &bucket, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: []types.LifecycleRule{rule}}})
+		return err
+	}
+	if err := put(rule); err != nil {
+		t.Fatal(err)
+	}
+	sizes := func(client *s3.Client) (more, less int64) {
+		out, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket})
+		if err != nil || len(out.Rules) != 1 || out.Rules[0].Filter.And == nil || aws.ToInt32(out.Rules[0].Expiration.Days) != 7 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		return aws.ToInt64(out.Rules[0].Filter.And.ObjectSizeGreaterThan), aws.ToInt64(out.Rules[0].Filter.And.ObjectSizeLessThan)
+	}
+	if more, less := sizes(client); more != 100_000 || less != 200_000 {
+		t.Errorf("the client sees sizes %d to %d", more, less)
+	}
+	// 100,000 and 200,000 bytes have two and four segments, and end in 304 bytes.
+	if more, less := sizes(direct); more != 100_000+2*16+304 || less != 200_000+4*16+304 {
+		t.Errorf("the store has sizes %d to %d", more, less)
+	}
+	rule.Expiration, rule.Transitions = nil, []types.Transition{{Days: aws.Int32(1), StorageClass: types.TransitionStorageClassGlacier}}
+	if err := put(rule); code(err) != "NotImplemented" {
+		t.Errorf("a transition: %v", err)
+	}
+	if _, err := client.DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: &bucket}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket}); code(err) != "NoSuchLifecycleConfiguration" {
+		t.Error(err)
+	}
+}
+
+// storageClasses: the store decides which there are.
+func storageClasses(t *testing.T, p *program, bucket, refusal string) {
+	t.Helper()
+	client, ctx := p.client(t), t.Context()
+	for class, shown := range map[types.StorageClass]types.StorageClass{types.StorageClassStandard: "", types.StorageClassReducedRedundancy: types.StorageClassReducedRedundancy} {
+		key := "class/" + string(class)
+		if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x"), StorageClass: class}); err != nil {
+			t.Fatal(err)
+		}
+		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+		if err != nil || head.StorageClass != shown {
+			t.Errorf("%s is shown as %q, %v", class, head.StorageClass, err)
+		}
+		list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key})
+		if err != nil || len(list.Contents) != 1 || string(list.Contents[0].StorageClass) != string(class) {
+			t.Errorf("%s is listed as %+v, %v", class, list.Contents, err)
+		}
+	}
+	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/class/other", body: "x", header: []sigv4.Field{field("X-Amz-Storage-Class", "STANDARD_IA")}})
+	if a.code() != refusal || element(a.body, "StorageClassRequested") != "STANDARD_IA" {
+		t.Errorf("a class that the store lacks: %d %s", a.StatusCode, a.body)
+	}
+}
