@@ -127,7 +127,7 @@ func bodyError(err error) error {
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return refusal("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.").because(err)
+		return requestTimeout(err)
 	}
 	return incompleteBody(err)
 }

@@ -193,7 +193,8 @@ func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error
 	}
 	if c.md5 != nil {
 		if sum := c.md5.Sum(c.sum[:0]); string(sum) != string(c.wantMD5) {
-			return nil, refusal("BadDigest", "The Content-MD5 you specified did not match what we received.")
+			return nil, refusal("BadDigest", "The Content-MD5 you specified did not match what we received.",
+				"ExpectedDigest", base64.StdEncoding.EncodeToString(c.wantMD5), "CalculatedDigest", base64.StdEncoding.EncodeToString(sum))
 		}
 	}
 	want := c.want

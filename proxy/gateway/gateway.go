@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,8 +198,14 @@ func (g *Gateway) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	if asType(err, &small) {
 		e = refusal("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").because(err)
 	}
-	ctx.Response.Reset()
-	writeError(&ctx.Response, e, newRequestID(), hostID, false)
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		e = requestTimeout(err)
+	}
+	id := newRequestID()
+	keepRequestHeaders(&ctx.Response, id)
+	ctx.Response.ResetBody()
+	writeError(&ctx.Response, e, id, hostID, false)
 	ctx.Response.Header.SetConnectionClose()
 	g.count("", e.code, e.row, 0)
 }

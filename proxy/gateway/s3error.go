@@ -77,6 +77,10 @@ func incompleteBody(err error) *s3Error {
 	return refusal("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header").because(err)
 }
 
+func requestTimeout(err error) *s3Error {
+	return refusal("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.").because(err)
+}
+
 func malformedXML(err error) *s3Error {
 	return refusal("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").because(err)
 }
