@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/base64"
 	"strconv"
 	"strings"
 
@@ -67,6 +69,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			if x.g.reserved(name) {
 				return invalidArgument(name, "", "Metadata of this name is reserved.")
 			}
+			value = storedValue(value)
 			used += len(name) - len(userMetadata) + len(value)
 			r.Set(name, value)
 		}
@@ -87,6 +90,36 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	r.Set("content-type", contentType)
 	r.Set(own, string(envelope))
 	return nil
+}
+
+// bytesMark begins the value of user metadata that isn't ASCII, in the store. Some stores hand such values back as RFC 2047
+// words, some don't take them; so they are kept as base64, and come back byte for byte.
+const bytesMark = "sealfront-bytes:"
+
+func storedValue(value string) string {
+	for i := range len(value) {
+		if value[i] >= 0x80 {
+			return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
+		}
+	}
+	if strings.HasPrefix(value, bytesMark) {
+		return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
+	}
+	return value
+}
+
+// shownValue is what storedValue was given. What the store may have put there is shown as it is, but for what no header
+// can carry.
+func shownValue(stored string) string {
+	encoded, marked := strings.CutPrefix(stored, bytesMark)
+	if !marked {
+		return stored
+	}
+	value, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || bytes.ContainsAny(value, "\r\n\x00") {
+		return stored
+	}
+	return string(value)
 }
 
 func metadataTooLarge(room, used int) error {
@@ -163,7 +196,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 			h.SetBytesV(redirectHeader, value)
 		case x.g.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
-			h.SetBytesV(lower, value)
+			h.Set(lower, shownValue(string(value)))
 		}
 		return true
 	})
