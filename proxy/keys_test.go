@@ -33,7 +33,7 @@ var oddKeys = []struct{ key, fate string }{
 	{"a//b", "folded"}, {"/a", "folded"}, {"a//", "folded"}, {"//", "folded"},
 	{"a/./b", "folded"}, {".", "folded"}, {"x/../b", "folded"}, {"a/.", "folded"}, {"a/b/..", "folded"},
 	{"..", "refused"}, {"../a", "refused"}, {"a/../../b", "refused"},
-	{strings.Repeat("k", 1024), "long name"},
+	{strings.Repeat("k", 1024), "long name"}, // a segment
 	{"plain.txt/child", "beside"},
 }
 

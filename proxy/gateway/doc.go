@@ -23,6 +23,11 @@
 //     deletes it is only as safe as the store's conditional deletion.
 //   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
 //     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
+//   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules are the
+//     store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that nothing of a
+//     client's reaches the store, and nothing of the store's a client, that isn't named there (TestConfigurationsOfGeneralBuckets,
+//     FuzzGrammar). Its errors are told in our words (TestTheStoresErrorsAreTranslated).
+//   - Keys work as they are or are refused, and none leads to another object (TestOddKeys).
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
@@ -32,6 +37,8 @@
 //
 //	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber
 //	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
+//	CopyObject of tags        one more for the source's tags where the store doesn't copy
+//	Object Lock on an upload  one more, which sees that the bucket has it
 //	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
 //	CopyObject, same key      look, copy                                             TestACopyUnderTheSameKeyMovesNoBody
 //	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays

@@ -40,7 +40,7 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 	d := xml.NewDecoder(bytes.NewReader(document))
 	var out strings.Builder
 	var path []string // below the root
-	begun, leaf := false, false
+	begun, ended, leaf := false, false, false
 	for {
 		token, err := d.Token()
 		switch {
@@ -60,8 +60,8 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 				continue
 			}
 			path = append(path, t.Name.Local)
-			var known bool
-			if known, leaf = g.has(strings.Join(path, "/")); !known {
+			known, text := g.has(strings.Join(path, "/"))
+			if ended || !known {
 				switch {
 				case strict && slices.Contains(g.lacks, t.Name.Local):
 					return nil, errLacking
@@ -74,11 +74,14 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 				path = path[:len(path)-1]
 				continue
 			}
+			leaf = text
 			out.WriteString("<" + t.Name.Local + ">")
 		case xml.EndElement:
 			name := g.root
 			if len(path) > 0 {
 				name, path = path[len(path)-1], path[:len(path)-1]
+			} else {
+				ended = true
 			}
 			out.WriteString("</" + name + ">")
 			leaf = false

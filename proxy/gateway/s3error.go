@@ -258,7 +258,8 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
-	case f.Code == "InvalidURI" && key != "": // another proxy of this kind is the store
+	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
+		f.Code == "XMinioInvalidObjectName", f.Status == 400 && f.Operation == "HeadObject": // which tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
