@@ -72,10 +72,10 @@ func TestListings(t *testing.T) {
 		{plain, "", "marker", "NextMarker"},
 	} {
 		for _, delimiter := range []string{"", "/"} {
-			for max := 1; max <= 4; max++ {
+			for size := 1; size <= 4; size++ {
 				var all []string
 				query := func(token string) string {
-					v := url.Values{"max-keys": {fmt.Sprint(max)}}
+					v := url.Values{"max-keys": {fmt.Sprint(size)}}
 					if c.query != "" {
 						v.Set("list-type", "2")
 					}
@@ -94,8 +94,8 @@ func TestListings(t *testing.T) {
 						all = append(all, page...)
 						break
 					}
-					if len(page) != max+1 {
-						t.Errorf("%s, pages of %d: %v", c.bucket, max, page)
+					if len(page) != size+1 {
+						t.Errorf("%s, pages of %d: %v", c.bucket, size, page)
 					}
 					all = append(all, page[:len(page)-1]...)
 				}
@@ -105,7 +105,7 @@ func TestListings(t *testing.T) {
 				}
 				slices.Sort(all) // keys come before prefixes in each page
 				if got := strings.Join(all, " "); got != want {
-					t.Errorf("%s %s%s, pages of %d: %s, want %s", c.bucket, c.query, delimiter, max, got, want)
+					t.Errorf("%s %s%s, pages of %d: %s, want %s", c.bucket, c.query, delimiter, size, got, want)
 				}
 			}
 		}
