@@ -23,6 +23,12 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 	if a := p.do(&rawRequest{method: "PUT", path: "/bucket"}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.body)
 	}
+	const directory = "bucket--az1--x-s3"
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + directory, body: "<CreateBucketConfiguration><Location><Name>az1</Name><Type>AvailabilityZone</Type></Location>" +
+		"<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	p.put(directory, "key", "the body")
 	f.seen()
 	body := "the body"
 	header := []sigv4.Field{
@@ -53,7 +59,8 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 		for name, value := range map[string]string{
 			"X-Amz-Checksum-Crc64nvme": "AAAA", "X-Amz-Checksum-Type": "FULL_OBJECT", "X-Amz-Server-Side-Encryption": "aws:kms",
 			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "arn:store", "X-Amz-Expiration": "soon", "X-Amz-Version-Id": "1", "Server": "store", "Set-Cookie": "a=b",
-			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store",
+			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store", "X-Amz-Replication-Status": "COMPLETED", "X-Amz-Tagging-Count": "1", "X-Amz-Restore": "x",
+			"X-Amz-Meta-Sealfront-Redirect": "/a", "Location": "http://store/bucket", "X-Amz-Bucket-Region": "inner",
 		} {
 			r.Header.Set(name, value)
 		}
@@ -70,9 +77,19 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 				if strings.Contains(strings.Join(values, ""), "store") {
 					t.Errorf("%s: the store's %s: %s", method, name, values)
 				}
+			case "X-Amz-Version-Id", "X-Amz-Tagging-Count", "X-Amz-Website-Redirect-Location": // of general purpose buckets
 			default:
 				t.Errorf("%s: %s: %s reached the client", method, name, values)
 			}
+		}
+		a2 := p.do(&rawRequest{method: method, path: "/" + directory + "/key"})
+		for name := range a2.Header {
+			if name == "X-Amz-Version-Id" || name == "X-Amz-Tagging-Count" {
+				t.Errorf("%s: %s reached the client of a directory bucket", method, name)
+			}
+		}
+		if a2.StatusCode != 200 || a2.Header.Get("x-amz-expiration") != "NotImplemented" {
+			t.Errorf("%s in a directory bucket: %d %v", method, a2.StatusCode, a2.Header)
 		}
 		if a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" || a.Header.Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s: %v", method, a.Header)

@@ -259,7 +259,7 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
-		f.Code == "XMinioInvalidObjectName", f.Status == 400 && f.Operation == "HeadObject": // which tells no code
+		f.Code == "XMinioInvalidObjectName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
@@ -271,6 +271,16 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented").because(f)
 	}
 	return internal(f)
+}
+
+// longSegment reports whether a key has a segment that most file systems have no name for.
+func longSegment(key string) bool {
+	for segment := range strings.SplitSeq(key, "/") {
+		if len(segment) > 255 {
+			return true
+		}
+	}
+	return false
 }
 
 // writeError answers with e. HEAD and 304 have no body.
