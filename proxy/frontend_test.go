@@ -244,20 +244,22 @@ kms: {kind: embedded}
 limits: {progress_timeout: 400ms}
 data: `+dir+"\n")
 	path := "/demo--local-az1--x-s3/"
-	r := &rawRequest{method: "PUT", path: path + "stalled", declared: 1000}
+	for _, sent := range []string{"half", ""} {
+		r := &rawRequest{method: "PUT", path: path + "stalled", declared: 1000}
+		host, head := p.head(r)
+		c := p.dial(r, host)
+		if _, err := c.Write(append(head, sent...)); err != nil {
+			t.Fatal(err)
+		}
+		if a := p.read(c, "PUT"); a.StatusCode != 400 || a.code() != "RequestTimeout" || a.Header.Get("x-amz-request-id") == "" {
+			t.Errorf("a stalled upload, %q: %d %v %s", sent, a.StatusCode, a.bodyErr, a.body)
+		}
+		p.mustNotExist("demo--local-az1--x-s3", "stalled")
+	}
+
+	r := &rawRequest{method: "PUT", path: path + "slow", declared: 400_000}
 	host, head := p.head(r)
 	c := p.dial(r, host)
-	if _, err := c.Write(append(head, "half"...)); err != nil {
-		t.Fatal(err)
-	}
-	if a := p.read(c, "PUT"); a.StatusCode == 200 {
-		t.Errorf("a stalled upload: %d", a.StatusCode)
-	}
-	p.mustNotExist("demo--local-az1--x-s3", "stalled")
-
-	r = &rawRequest{method: "PUT", path: path + "slow", declared: 400_000}
-	host, head = p.head(r)
-	c = p.dial(r, host)
 	body := randomBytes(400_000)
 	if _, err := c.Write(head); err != nil {
 		t.Fatal(err)
