@@ -57,3 +57,37 @@ func TestVersionsAndHeadersNeedPermissionsOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestAPolicyMayNameAVersion(t *testing.T) {
+	target := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "key", Version: "v"}
+	who := caller(t, policy.Statement{
+		Effect: "Allow", Action: []string{"s3:*"}, Resource: []string{"*"},
+		Condition: map[string]map[string][]string{"StringEquals": {"s3:VersionId": {"v"}}},
+	})
+	for version, want := range map[string]bool{"v": true, "w": false} {
+		r := request(policy.GetObject, "plain", "")
+		r.Query = policy.MapFields{"versionId": {version}}
+		if got := policy.Authorize(policy.GetObject, r, who, &target, policy.ReadWrite) == nil; got != want {
+			t.Errorf("version %s: %t", version, got)
+		}
+	}
+}
+
+func TestBucketTagging(t *testing.T) {
+	tags, refusal := policy.ParseBucketTagging([]byte(`<Tagging><TagSet><Tag><Key>cost</Key><Value>centre</Value></Tag><Tag><Key>empty</Key></Tag></TagSet></Tagging>`))
+	if refusal != nil || len(tags) != 2 || tags["cost"] != "centre" || tags["empty"] != "" {
+		t.Errorf("%v, %v", tags, refusal)
+	}
+	for document, want := range map[string]string{
+		`<Tagging/>`: "MalformedXML",
+		`<Tagging><TagSet><Label/></TagSet></Tagging>`: "MalformedXML",
+		`<Tagging><TagSet/><More/></Tagging>`:          "MalformedXML",
+		`<Labels/>`:                                    "MalformedXML",
+		``:                                             "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>aws:cost</Key><Value>v</Value></Tag></TagSet></Tagging>`: "InvalidTag",
+	} {
+		if _, refusal := policy.ParseBucketTagging([]byte(document)); refusal == nil || refusal.Code != want {
+			t.Errorf("%s: %v", document, refusal)
+		}
+	}
+}
