@@ -114,6 +114,20 @@ func absences(t *testing.T, p *program, bucket string) {
 		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.body)
 	}
 	p.mustNotExist(bucket, "locked")
+	// Without versions every object has one, null.
+	a = p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "prefix=object&versions="})
+	if a.StatusCode != 200 || element(a.body, "Key") != "object" || element(a.body, "VersionId") != "null" || element(a.body, "Size") != "1" || !strings.HasPrefix(element(a.body, "ETag"), "&#34;sf-") {
+		t.Errorf("versions: %d %s", a.StatusCode, a.body)
+	}
+	p.mustCopy(bucket+"/object?versionId=null", bucket+"/object-copy")
+	for _, method := range []string{"GET", "HEAD", "DELETE"} {
+		if a := p.do(&rawRequest{method: method, path: "/" + bucket + "/object", query: "versionId=null"}); a.StatusCode/100 != 2 {
+			t.Errorf("%s of the version null: %d %s", method, a.StatusCode, a.body)
+		}
+	}
+	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/large", query: "versionId=01ARZ3NDEKTSV4RRFFQ69G5FAV"}); a.StatusCode/100 != 4 || strings.Contains(a.body, "NoSuchKey") {
+		t.Errorf("GET of a version that isn't there: %d %s", a.StatusCode, a.body)
+	}
 }
 
 // wantTags asserts the tags of an object, or of the bucket for the key "".

@@ -95,6 +95,8 @@ func getOnce(x *exchange) error {
 	}()
 	if f := a.Fault(r.Operation); f != nil {
 		switch {
+		case x.withoutVersions(f):
+			return errReplaced // to begin again
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":

@@ -63,6 +63,9 @@ func (x *exchange) origin() (*origin, error) {
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
+		if x.withoutVersions(f) {
+			return x.origin()
+		}
 		e := x.versionFault(f, a)
 		e.header = nil // they would be taken for the copy's
 		if e.code == "MethodNotAllowed" {

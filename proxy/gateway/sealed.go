@@ -135,6 +135,9 @@ func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *seal
 	}
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
+		if x.withoutVersions(f) {
+			return x.lookAt(conditions)
+		}
 		return nil, nil, x.readFault(f, a)
 	}
 	s, err := x.readSealed(a)

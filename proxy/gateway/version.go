@@ -60,6 +60,16 @@ func (x *exchange) versionNamed(id string) []element {
 	return []element{{versionHeaders[0], id}}
 }
 
+// withoutVersions reports whether the store refused the version null because it has none at all: null is then the object
+// itself, which the exchange is about from now on.
+func (x *exchange) withoutVersions(f *store.Fault) bool {
+	if x.version != "null" || f.Status != 400 || f.Code != "InvalidArgument" && f.Code != "" {
+		return false
+	}
+	x.version = ""
+	return true
+}
+
 // versionFault completes the refusal of a request about an object by what the store tells of versions: that there is none
 // of this name, or that it is a delete marker, which can't be read.
 func (x *exchange) versionFault(f *store.Fault, a *store.Answer) *s3Error {
