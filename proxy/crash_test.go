@@ -259,6 +259,34 @@ func TestTwoCompletesAtOnce(t *testing.T) {
 	}
 }
 
+// Uploads of one key that end at the same time: each was the object for a moment, so each Complete succeeds, and what
+// stays is one of them. A Complete that finds another's object can't tell it from a store that made nothing of an aborted
+// upload by that alone.
+func TestUploadsOfOneKeyThatEndAtOnce(t *testing.T) {
+	c := startCrashed(t)
+	const n = 6
+	var uploads [n]*uploader
+	bodies := make(map[string]bool)
+	for i := range uploads {
+		body := randomBytes(1000 + i)
+		bodies[string(body)] = true
+		uploads[i] = newUploader(t, c.client, "bucket", "key")
+		uploads[i].part(1, body)
+	}
+	var wait sync.WaitGroup
+	for _, u := range uploads {
+		wait.Go(func() {
+			if _, err := u.complete(1); err != nil {
+				t.Errorf("Complete: %v", err)
+			}
+		})
+	}
+	wait.Wait()
+	if a := c.p.do(&rawRequest{method: "GET", path: "/bucket/key"}); a.StatusCode != 200 || !bodies[a.body] {
+		t.Errorf("what stayed is none of them: %d, %d bytes", a.StatusCode, len(a.body))
+	}
+}
+
 // PUT with a lost answer: the client is told to try again, and what is there is whole.
 func TestCrashAfterThePut(t *testing.T) {
 	c := startCrashed(t)

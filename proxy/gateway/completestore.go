@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/proxy/state"
@@ -23,19 +24,25 @@ func (c *completion) assemble(key *crypto.DataKey) (string, error) {
 	x := c.x
 	var err error
 	for range completeAttempts {
-		var tail string
-		if tail, err = c.putTail(key); err == nil {
-			err = c.completeStore(tail)
+		var tail, claimed string
+		var began time.Time
+		if tail, began, err = c.putTail(key); err == nil {
+			claimed, err = c.completeStore(tail)
 		}
 		// The outcome counts, not the answer: it may be lost, or untrue.
-		etag, ours := c.visible()
-		if ours {
-			return etag, nil
+		seen := c.look()
+		if seen.ours {
+			return seen.etag, nil
+		}
+		if err == nil && claimed != "" && seen.writtenSince(began) {
+			return claimed, nil
 		}
 		var e *s3Error
 		switch {
 		case errors.As(err, &e) && e.code == "InvalidPart" && c.ambiguous:
 			return "", err // attempts that the store's clock couldn't tell apart: the list named the older one
+		case err == nil && seen.etag != "":
+			return "", noSuchUpload(c.u.ID).because(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is still an older one: the upload was aborted meanwhile"))
 		case err == nil:
 			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
 		case !errors.As(err, &e) || e.code != "InvalidPart":
@@ -59,12 +66,13 @@ func (c *completion) tailNumber() int {
 	return len(c.parts) + 1
 }
 
-// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
-func (c *completion) putTail(key *crypto.DataKey) (string, error) {
+// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it, and when it was
+// written by the store's clock: the upload was still there at that time.
+func (c *completion) putTail(key *crypto.DataKey) (etag string, at time.Time, err error) {
 	x := c.x
 	end, err := key.NewEnd(&c.u.envelope.ObjectID, &c.trailer)
 	if err != nil {
-		return "", err
+		return "", at, err
 	}
 	body := &tailBody{end: end}
 	length := end.Len()
@@ -72,14 +80,14 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 	if last.Stashed {
 		a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)})
 		if err != nil {
-			return "", err
+			return "", at, err
 		}
 		defer a.Close()
 		if f := a.Fault("GetObject"); f != nil {
-			return "", internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
+			return "", at, internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
 		}
 		if a.Length != crypto.SealedLength(last.Length) {
-			return "", x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
+			return "", at, x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
 		}
 		body.stash = a
 		length += a.Length
@@ -90,13 +98,14 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
-		return "", err
+		return "", at, err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return "", c.storeFault(f)
+		return "", at, c.storeFault(f)
 	}
-	return string(a.Get("Etag")), nil
+	at, _ = http.ParseTime(string(a.Get("Date"))) // without one nothing counts as written since
+	return string(a.Get("Etag")), at, nil
 }
 
 // tailBody is what the store's last part holds.
@@ -122,8 +131,8 @@ func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
 	return written, nil
 }
 
-// completeStore sends the store's Complete. A 200 may carry an error.
-func (c *completion) completeStore(tail string) error {
+// completeStore sends the store's Complete and returns the ETag that it claims the object has. A 200 may carry an error.
+func (c *completion) completeStore(tail string) (etag string, err error) {
 	x := c.x
 	var b strings.Builder
 	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3Namespace + `">`)
@@ -147,20 +156,26 @@ func (c *completion) completeStore(tail string) error {
 	x.setWriteConditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return c.storeFault(f)
+		return "", c.storeFault(f)
 	}
-	f, err := faultInside(a, r.Operation)
-	switch {
-	case err != nil:
-		return unavailable(err)
-	case f != nil:
-		return c.storeFault(f)
+	body, err := a.Bytes(maxDocument)
+	if err != nil {
+		return "", unavailable(err)
 	}
-	return nil
+	if f := faultIn(body, r.Operation); f != nil {
+		return "", c.storeFault(f)
+	}
+	var result struct {
+		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag    string
+	}
+	_ = xml.Unmarshal(body, &result) // what can't be read claims nothing
+	x.showVersion(a)
+	return result.ETag, nil
 }
 
 // faultInside reads a 200 that may carry an error document, as those to Complete and copies do.
@@ -169,19 +184,24 @@ func faultInside(a *store.Answer, operation string) (*store.Fault, error) {
 	if err != nil {
 		return nil, err
 	}
+	return faultIn(body, operation), nil
+}
+
+// faultIn is faultInside for a body that has been read.
+func faultIn(body []byte, operation string) *store.Fault {
 	var failed struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 	}
 	if xml.Unmarshal(body, &failed) != nil {
-		return nil, nil
+		return nil
 	}
 	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
 	if f.Code == "PreconditionFailed" {
 		f.Status = http.StatusPreconditionFailed
 	}
-	return f, nil
+	return f
 }
 
 // storeFault translates the store's refusal of the last part or of Complete.
@@ -196,17 +216,37 @@ func (c *completion) storeFault(f *store.Fault) error {
 	return c.x.writeFault(f)
 }
 
-// visible reports whether the object at the upload's key is the one that the upload makes: its envelope carries the
-// upload's object id.
-func (c *completion) visible() (etag string, ours bool) {
+// sight is what stands at an upload's key.
+type sight struct {
+	etag    string // the store's; "" when nothing sealed is there
+	ours    bool   // its envelope carries the upload's object id
+	written time.Time
+}
+
+// look asks the store what stands at the upload's key.
+func (c *completion) look() sight {
 	a, s, err := c.x.lookAt(unconditional)
 	if err != nil {
-		return "", false
+		return sight{}
 	}
 	defer a.Close()
-	ours = s.envelope.ObjectID == c.u.envelope.ObjectID
-	if ours {
+	seen := sight{etag: s.etag, ours: s.envelope.ObjectID == c.u.envelope.ObjectID}
+	seen.written, _ = http.ParseTime(string(a.Get("Last-Modified")))
+	if seen.ours {
 		c.x.showVersion(a)
 	}
-	return s.etag, ours
+	return seen
+}
+
+// writtenSince reports whether another object has come since the store's clock showed at. It then replaced the upload's,
+// or came at the same time: nobody can tell that it wasn't so. An older one says that the upload's never was visible.
+// Source: versitygw answers 200 to the Complete of an aborted upload.
+func (s *sight) writtenSince(at time.Time) bool {
+	return s.etag != "" && !at.IsZero() && !s.written.IsZero() && !s.written.Before(at)
+}
+
+// visible reports whether the object at the upload's key is the one that the upload makes.
+func (c *completion) visible() (etag string, ours bool) {
+	seen := c.look()
+	return seen.etag, seen.ours
 }
