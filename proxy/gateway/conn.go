@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +16,7 @@ import (
 //   - puts a deadline on each read and write, so that progress counts and not the length of a body;
 //   - reads ahead in large pieces, since crypto/tls asks for a record header of 5 bytes at a time;
 //   - gathers the TLS records of one Write into one system call, since crypto/tls sends each alone;
+//   - holds memory for neither while it waits: idle connections are many;
 //   - closes gently: what was sent must arrive although the client is still sending.
 //
 // Reads belong to the connection's goroutine. Writes come from it, too, but crypto/tls also writes from
@@ -22,8 +25,12 @@ type rawConn struct {
 	net.Conn
 	timeouts Timeouts
 
-	buffer      []byte // read ahead, not delivered yet; part of memory
-	memory      []byte
+	buffer      []byte           // read ahead, not delivered yet; part of memory
+	memory      *[readAhead]byte // from readMemory; nil when nothing is read ahead
+	ready       syscall.RawConn  // of the socket; nil when it has none
+	readReady   func(fd uintptr) bool
+	got         int // what readReady read, or its error
+	gotErr      error
 	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
 	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
 	closing     atomic.Bool
@@ -31,8 +38,8 @@ type rawConn struct {
 
 	mu     sync.Mutex
 	corked bool
-	gather []byte
-	failed error // of an earlier flush; crypto/tls has counted those records already
+	gather *gathered // from gatherMemory; nil when nothing is gathered
+	failed error     // of an earlier flush; crypto/tls has counted those records already
 }
 
 // Timeouts bound a client's silence. Zero values mean the defaults.
@@ -59,6 +66,16 @@ func (t Timeouts) withDefaults() Timeouts {
 	return t
 }
 
+func newRawConn(nc net.Conn, timeouts Timeouts) *rawConn {
+	c := &rawConn{Conn: nc, timeouts: timeouts}
+	if socket, ok := nc.(syscall.Conn); ok {
+		if ready, err := socket.SyscallConn(); err == nil {
+			c.ready, c.readReady = ready, c.readSocket
+		}
+	}
+	return c
+}
+
 const (
 	readAhead = 64 << 10
 	// gatherLimit is where gathered records are flushed: a sealed segment with its record headers, and some.
@@ -68,9 +85,7 @@ const (
 // Read serves what was read ahead, else reads once. Reads of a large p go straight through.
 func (c *rawConn) Read(p []byte) (int, error) {
 	if len(c.buffer) > 0 {
-		n := copy(p, c.buffer)
-		c.buffer = c.buffer[n:]
-		return n, nil
+		return c.take(p), nil
 	}
 	deadline := time.Now().Add(c.timeouts.Progress).UnixNano()
 	if until := c.idleUntil.Load(); until != 0 {
@@ -84,17 +99,70 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	if len(p) >= readAhead {
 		return c.Conn.Read(p)
 	}
-	if c.memory == nil {
-		c.memory = make([]byte, readAhead)
+	n, err := c.fill()
+	if n == 0 {
+		return 0, err
 	}
-	n, err := c.Conn.Read(c.memory)
+	return c.take(p), nil
+}
+
+// take gives p what was read ahead, and the memory back with the last of it.
+func (c *rawConn) take(p []byte) int {
+	n := copy(p, c.buffer)
+	if c.buffer = c.buffer[n:]; len(c.buffer) == 0 {
+		readMemory.Put(c.memory)
+		c.buffer, c.memory = nil, nil
+	}
+	return n
+}
+
+// readMemory holds what connections read ahead into: ciphertext, or plaintext of clients without TLS.
+var readMemory = sync.Pool{New: func() any { return new([readAhead]byte) }}
+
+// fill reads ahead once. It takes memory when there is something to read and not before.
+func (c *rawConn) fill() (int, error) {
+	if c.ready == nil {
+		c.memory = readMemory.Get().(*[readAhead]byte)
+		n, err := c.Conn.Read(c.memory[:])
+		return c.filled(n, err)
+	}
+	c.got, c.gotErr = 0, nil
+	if err := c.ready.Read(c.readReady); err != nil {
+		return 0, err
+	}
+	return c.got, c.gotErr
+}
+
+// readSocket reads from the socket when it is ready; false: it isn't.
+func (c *rawConn) readSocket(fd uintptr) bool {
+	c.memory = readMemory.Get().(*[readAhead]byte)
+	for {
+		n, err := syscall.Read(int(fd), c.memory[:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			readMemory.Put(c.memory)
+			c.memory = nil
+			return false
+		case err != nil:
+			n, err = 0, os.NewSyscallError("read", err)
+		case n == 0:
+			err = io.EOF
+		}
+		c.got, c.gotErr = c.filled(n, err)
+		return true
+	}
+}
+
+func (c *rawConn) filled(n int, err error) (int, error) {
+	if n <= 0 {
+		readMemory.Put(c.memory)
+		c.memory = nil
+		return 0, err
+	}
 	c.buffer = c.memory[:n]
-	if n > 0 {
-		err = nil
-	}
-	n = copy(p, c.buffer)
-	c.buffer = c.buffer[n:]
-	return n, err
+	return n, nil
 }
 
 // SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
@@ -135,14 +203,29 @@ func (c *rawConn) Write(p []byte) (int, error) {
 	if !c.corked {
 		return c.write(p)
 	}
-	c.gather = append(c.gather, p...)
-	if len(c.gather) >= gatherLimit {
-		if err := c.flush(); err != nil {
-			return 0, err
+	for rest := p; len(rest) > 0; {
+		if c.gather == nil {
+			c.gather = gatherMemory.Get().(*gathered)
+		}
+		g := c.gather
+		n := copy(g.memory[g.length:], rest)
+		g.length += n
+		if rest = rest[n:]; g.length == len(g.memory) {
+			if err := c.flush(); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return len(p), nil
 }
+
+// gathered are TLS records on their way.
+type gathered struct {
+	length int
+	memory [gatherLimit]byte
+}
+
+var gatherMemory = sync.Pool{New: func() any { return new(gathered) }}
 
 func (c *rawConn) write(p []byte) (int, error) {
 	if !c.closing.Load() {
@@ -154,9 +237,10 @@ func (c *rawConn) write(p []byte) (int, error) {
 }
 
 func (c *rawConn) flush() error {
-	if len(c.gather) > 0 {
-		_, c.failed = c.write(c.gather)
-		c.gather = c.gather[:0]
+	if g := c.gather; g != nil {
+		_, c.failed = c.write(g.memory[:g.length])
+		g.length, c.gather = 0, nil
+		gatherMemory.Put(g)
 	}
 	return c.failed
 }
@@ -266,7 +350,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw := &rawConn{Conn: nc, timeouts: l.timeouts}
+	raw := newRawConn(nc, l.timeouts)
 	if l.tls == nil {
 		raw.beginHead()
 		return raw, nil

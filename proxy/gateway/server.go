@@ -49,8 +49,10 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		SecureErrorLogMessage:         true,
 
 		// 16 KiB on both sides: larger buffers would copy every byte of a body once more.
-		ReadBufferSize:  headLimit,
-		WriteBufferSize: headLimit,
+		// While a connection is idle it holds neither.
+		ReduceMemoryUsage: true,
+		ReadBufferSize:    headLimit,
+		WriteBufferSize:   headLimit,
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
 		IdleTimeout:     s.timeouts.Idle,
