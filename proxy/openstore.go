@@ -80,7 +80,7 @@ func (p *parts) probe(ctx context.Context, c *config.Config, client *store.Clien
 	case !a.ConditionalPut && !c.Store.SingleWriter:
 		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a single replica and set store.single_writer: true, or use another store")
 	}
-	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, ConditionalComplete: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, EmptySegments: true, DotSegments: true, KeyBesideChild: true, PartGaps: true}) {
+	if *a != (store.Abilities{ConditionalPut: true, ConditionalDelete: true, ConditionalCopy: true, ConditionalComplete: true, AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, EmptySegments: true, DotSegments: true, FolderKeys: true, KeyBesideChild: true, PartGaps: true}) {
 		p.log.Info("the store was probed", zap.Stringer("it", *a))
 	}
 	return nil

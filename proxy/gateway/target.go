@@ -96,6 +96,9 @@ func (x *exchange) checkKey() error {
 		return nil
 	}
 	a := &x.g.o.Abilities
+	if !a.FolderKeys && strings.HasSuffix(x.key, "/") && x.operation.SealsObject() {
+		return refusal("InvalidURI", "The store behind this service can't keep an object whose key ends in a slash.", "URI", x.key)
+	}
 	for i, segment := range strings.Split(x.key, "/") {
 		last := i == strings.Count(x.key, "/")
 		switch {

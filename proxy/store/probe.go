@@ -23,6 +23,7 @@ type Abilities struct {
 	SomeMetadata        bool // 1,200 do; another proxy in front of the store may need the rest
 	EmptySegments       bool // keys with "//" or a leading "/" are kept as they are
 	DotSegments         bool // keys with "." or ".." segments are kept as they are
+	FolderKeys          bool // "a/", empty, is an object with metadata like any other
 	KeyBesideChild      bool // "u" and "u/p" can both be objects
 	PartGaps            bool // an upload may be completed of part 10,000 alone, so numbers may have gaps
 }
@@ -44,6 +45,7 @@ func (a Abilities) String() string {
 		{a.SomeMetadata, "1,200 bytes of user metadata"},
 		{a.EmptySegments, "keys with empty segments"},
 		{a.DotSegments, "keys with dot segments"},
+		{a.FolderKeys, "keys that end in a slash"},
 		{a.KeyBesideChild, "a key beside its children"},
 	} {
 		if !x.has {
@@ -68,6 +70,7 @@ func (a Abilities) String() string {
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
 //	a//b, /b, a/./b, a/../b                    such keys are refused on stores that fold them
+//	"a/" with metadata                         such keys are refused where they would lose their envelope
 //	u and u/p                                  such a store's error is translated for the client
 //	Complete of part 10,000 alone              where the end of a multipart object goes
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
@@ -90,6 +93,7 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata},
 		{"empty segments", p.emptySegments, &a.EmptySegments},
 		{"dot segments", p.dotSegments, &a.DotSegments},
+		{"folder keys", p.folderKeys, &a.FolderKeys},
 		{"key beside child", p.keyBesideChild, &a.KeyBesideChild},
 		{"part numbers", p.partGaps, &a.PartGaps},
 	} {
@@ -209,21 +213,34 @@ func (p *probe) metadataRoom(size int) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		name := fmt.Sprintf("%s/metadata-%d", p.prefix, size)
 		p.made = append(p.made, name)
-		value := strings.Repeat("m", size)
-		r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("1")}
-		r.Set("x-amz-meta-probe", value)
-		a, err := p.objects.do(ctx, r)
-		if err != nil {
-			return refusedToo(err)
-		}
-		a.Close()
-		a, err = p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
-		if err != nil {
-			return false, err
-		}
-		defer a.Close()
-		return string(a.Get("x-amz-meta-probe")) == value, nil
+		return p.keepsMetadata(ctx, name, "1", strings.Repeat("m", size))
 	}
+}
+
+// keepsMetadata reports whether an object comes back with the value of its metadata.
+func (p *probe) keepsMetadata(ctx context.Context, name, body, value string) (bool, error) {
+	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte(body)}
+	r.Set("x-amz-meta-probe", value)
+	a, err := p.objects.do(ctx, r)
+	if err != nil {
+		return refusedToo(err)
+	}
+	a.Close()
+	a, err = p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+	if errors.Is(err, ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	return string(a.Get("x-amz-meta-probe")) == value, nil
+}
+
+func (p *probe) folderKeys(ctx context.Context) (bool, error) {
+	name := p.prefix + "/folder/"
+	p.made = append(p.made, name)
+	return p.keepsMetadata(ctx, name, "", "m")
 }
 
 func (p *probe) emptySegments(ctx context.Context) (bool, error) {
