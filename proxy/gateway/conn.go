@@ -35,6 +35,9 @@ type rawConn struct {
 	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
 	closing     atomic.Bool
 	gentleClose sync.Once
+	parking     *parking    // nil: it isn't parked
+	answered    atomic.Bool // a request has been: only between requests it may park
+	state       atomic.Int32
 
 	mu     sync.Mutex
 	corked bool
@@ -48,6 +51,7 @@ type Timeouts struct {
 	Idle     time.Duration // between requests; default 90 s
 	TLS      time.Duration // the handshake; default 10 s
 	Head     time.Duration // a request's head; default 30 s
+	Park     time.Duration // between requests, until a connection gives up its memory; default 3 s
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -62,6 +66,9 @@ func (t Timeouts) withDefaults() Timeouts {
 	}
 	if t.Head <= 0 {
 		t.Head = 30 * time.Second
+	}
+	if t.Park <= 0 {
+		t.Park = 3 * time.Second
 	}
 	return t
 }
@@ -88,8 +95,9 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		return c.take(p), nil
 	}
 	deadline := time.Now().Add(c.timeouts.Progress).UnixNano()
-	if until := c.idleUntil.Load(); until != 0 {
-		deadline = until
+	until := c.idleUntil.Load()
+	if until != 0 {
+		deadline = c.idleDeadline(until)
 	} else if until := c.headUntil.Load(); until != 0 {
 		deadline = min(deadline, until)
 	}
@@ -101,6 +109,9 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.fill()
 	if n == 0 {
+		if until != 0 {
+			c.leaves(err)
+		}
 		return 0, err
 	}
 	return c.take(p), nil
@@ -171,6 +182,7 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 		c.beginHead()
 	} else {
 		c.idleUntil.Store(t.UnixNano())
+		c.answered.Store(true)
 	}
 	// A read under way when the server shuts down must end.
 	return c.Conn.SetReadDeadline(t)
@@ -264,9 +276,14 @@ const (
 	lingerBytes = 1 << 20
 )
 
-// Close half-closes the connection and discards for a bounded while what the client is still sending; a close
+// Close parks a connection that waits for its next request, and ends any other.
+func (c *rawConn) Close() error { return c.parking.close(c) }
+
+func (c *rawConn) below() *rawConn { return c }
+
+// end half-closes the connection and discards for a bounded while what the client is still sending; a close
 // with unread data would make the kernel send a reset, which can eat the answer before the client reads it.
-func (c *rawConn) Close() error {
+func (c *rawConn) end() error {
 	c.closing.Store(true)
 	c.gentleClose.Do(func() {
 		half, ok := c.Conn.(interface{ CloseWrite() error })
@@ -292,6 +309,11 @@ func (c *rawConn) abort() {
 
 type onlyReader struct{ io.Reader }
 
+// socket is a rawConn as the TLS connection above it sees it: what that closes is closed.
+type socket struct{ *rawConn }
+
+func (s socket) Close() error { return s.end() }
+
 // tlsConn is a client's TLS connection over a rawConn. It embeds *tls.Conn so that fasthttp sees TLS.
 type tlsConn struct {
 	*tls.Conn
@@ -310,6 +332,13 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 	}
 	return c.Conn.Read(p)
 }
+
+// Close is rawConn's.
+func (c *tlsConn) Close() error { return c.raw.parking.close(c) }
+
+func (c *tlsConn) below() *rawConn { return c.raw }
+
+func (c *tlsConn) end() error { return c.Conn.Close() }
 
 // gatherFrom is the size from which a write may be more than one TLS record; a new connection begins with
 // records of 1.2 KiB.
@@ -340,6 +369,7 @@ func rawOf(c net.Conn) *rawConn {
 type listener struct {
 	net.Listener
 	timeouts Timeouts
+	parking  *parking
 	tls      func() *tls.Config // nil: plain HTTP
 }
 
@@ -351,10 +381,11 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	raw := newRawConn(nc, l.timeouts)
+	raw.parking = l.parking
 	if l.tls == nil {
 		raw.beginHead()
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(l.timeouts.TLS).UnixNano())
-	return &tlsConn{Conn: tls.Server(raw, l.tls()), raw: raw}, nil
+	return &tlsConn{Conn: tls.Server(socket{raw}, l.tls()), raw: raw}, nil
 }

@@ -16,6 +16,7 @@ type Server struct {
 	gateway  *Gateway
 	timeouts Timeouts
 	http     *fasthttp.Server
+	parking  *parking
 }
 
 // ServerOptions for NewServer. Zero values mean the defaults.
@@ -58,12 +59,13 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		IdleTimeout:     s.timeouts.Idle,
 		CloseOnShutdown: true,
 	}
+	s.parking = &parking{serve: s.http.ServeConn, parked: make(map[parkable]struct{})}
 	return s
 }
 
 // Serve accepts connections from ln until ctx ends or Shutdown is called. With config nil it speaks plain HTTP.
 func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
-	err := s.http.Serve(&listener{Listener: ln, timeouts: s.timeouts, tls: config})
+	err := s.http.Serve(&listener{Listener: ln, timeouts: s.timeouts, parking: s.parking, tls: config})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
@@ -71,7 +73,10 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 }
 
 // Shutdown stops accepting and waits until the requests under way have been answered, at most until ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.parking.stop()
+	return s.http.ShutdownWithContext(ctx)
+}
 
 // zapPrinter takes fasthttp's log lines: broken connections and the like, at debug level.
 type zapPrinter struct{ log *zap.Logger }

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// parking is where connections wait between requests. fasthttp holds a read buffer, a request and a response for each
+// connection that it serves; one that has been silent for Timeouts.Park is taken from it and given back when there is
+// something to read. A parked connection is a socket, its TLS state and a small goroutine.
+//
+//	fasthttp ─Read─▶ timeout after Timeouts.Park ─▶ fasthttp closes ─▶ Close parks instead ─▶ readable ─▶ ServeConn
+//
+// A TLS record that is there in part stays in the tls.Conn, which takes a timeout as something that passes.
+type parking struct {
+	serve func(net.Conn) error // fasthttp.Server.ServeConn
+
+	mu      sync.Mutex
+	stopped bool
+	parked  map[parkable]struct{}
+}
+
+// A parkable is a client's connection as fasthttp sees it.
+type parkable interface {
+	net.Conn
+	below() *rawConn
+	// end closes the connection in truth.
+	end() error
+}
+
+// The states of a rawConn.
+const (
+	serving int32 = iota
+	leaving       // its read told fasthttp that nothing came; fasthttp will close it
+	waiting       // parked
+)
+
+// close is what Close does: it parks a connection that leaves, and ends any other.
+func (p *parking) close(c parkable) error {
+	raw := c.below()
+	switch {
+	case p == nil:
+	case raw.state.CompareAndSwap(leaving, waiting):
+		p.mu.Lock()
+		stopped := p.stopped
+		if !stopped {
+			p.parked[c] = struct{}{}
+		}
+		p.mu.Unlock()
+		if !stopped {
+			go p.wait(c)
+			return nil
+		}
+	case raw.state.Load() == waiting:
+		return nil // closed twice
+	}
+	return c.end()
+}
+
+// wait serves c again when there is something to read, and ends it when its idle time is over.
+func (p *parking) wait(c parkable) {
+	raw := c.below()
+	err := raw.awaitReadable()
+	p.mu.Lock()
+	delete(p.parked, c)
+	p.mu.Unlock()
+	if err != nil {
+		_ = c.end()
+		return
+	}
+	raw.beginHead()
+	raw.state.Store(serving)
+	_ = p.serve(c) // it has answered or logged what went wrong
+}
+
+// stop ends all that are parked.
+func (p *parking) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	var all []parkable
+	for c := range p.parked {
+		all = append(all, c)
+	}
+	p.mu.Unlock()
+	for _, c := range all {
+		_ = c.below().Conn.SetReadDeadline(time.Unix(1, 0)) // its wait ends it
+	}
+}
+
+func (c *rawConn) mayPark() bool { return c.parking != nil && c.ready != nil && c.answered.Load() }
+
+// idleDeadline is when a read of a connection between requests ends: when it shall be parked, or at the end of its idle
+// time.
+func (c *rawConn) idleDeadline(until int64) int64 {
+	if !c.mayPark() {
+		return until
+	}
+	return min(until, time.Now().Add(c.timeouts.Park).UnixNano())
+}
+
+// leaves notes that an idle read has ended by its deadline before the idle time was over.
+func (c *rawConn) leaves(err error) {
+	until := c.idleUntil.Load()
+	if c.mayPark() && until > time.Now().UnixNano() && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.state.CompareAndSwap(serving, leaving)
+	}
+}
+
+// awaitReadable waits until there is something to read, an end included, without memory to read it into.
+func (c *rawConn) awaitReadable() error {
+	if err := c.Conn.SetReadDeadline(time.Unix(0, c.idleUntil.Load())); err != nil {
+		return err
+	}
+	return c.ready.Read(func(fd uintptr) bool {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+	})
+}
