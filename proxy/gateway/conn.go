@@ -150,9 +150,9 @@ func (c *rawConn) readSocket(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), c.memory[:])
 		switch {
-		case err == syscall.EINTR:
+		case errors.Is(err, syscall.EINTR):
 			continue
-		case err == syscall.EAGAIN:
+		case errors.Is(err, syscall.EAGAIN):
 			readMemory.Put(c.memory)
 			c.memory = nil
 			return false
