@@ -38,3 +38,8 @@ func (s *Sealer) Again() *Sealer {
 	s.index, s.length, s.done = 0, 0, false
 	return s
 }
+
+// Expand is the derivation of every key but the wrap key.
+func Expand(secret *[KeySize]byte, label string, first, second []byte) [KeySize]byte {
+	return expand(secret, label, first, second)
+}

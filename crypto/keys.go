@@ -3,7 +3,7 @@ package crypto
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -86,25 +86,23 @@ func DeriveWrapKey(bucketKey *[KeySize]byte, salt *[SaltSize]byte, key *[KeySize
 	if isZero(bucketKey[:]) {
 		return ErrZeroKey
 	}
-	derived, err := hkdf.Key(sha256.New, bucketKey[:], salt[:], labelWrap, KeySize)
-	if err != nil {
-		return err
-	}
-	copy(key[:], derived)
-	clear(derived)
+	extract := hmac.New(sha256.New, salt[:])
+	extract.Write(bucketKey[:])
+	var pseudorandom [KeySize]byte
+	defer clear(pseudorandom[:])
+	extract.Sum(pseudorandom[:0])
+	*key = expand(&pseudorandom, labelWrap, nil, nil)
 	return nil
 }
 
-// expand is HKDF-Expand to 32 bytes. Extract would add nothing: every secret it is used with is uniform.
+// expand is HKDF-Expand to 32 bytes, which is one block: HMAC(secret, info ‖ 1). Extract would add nothing where the secret
+// is uniform. crypto/hkdf makes ten objects of it, four times an object; TestDerivationIsHKDF holds this to it.
 func expand(secret *[KeySize]byte, label string, first, second []byte) (key [KeySize]byte) {
 	var info [64]byte
-	input := append(append(append(info[:0], label...), first...), second...)
-	derived, err := hkdf.Expand(sha256.New, secret[:], string(input), KeySize)
-	if err != nil {
-		panic("crypto: internal error: " + err.Error())
-	}
-	copy(key[:], derived)
-	clear(derived)
+	input := append(append(append(append(info[:0], label...), first...), second...), 1)
+	block := hmac.New(sha256.New, secret[:])
+	block.Write(input)
+	block.Sum(key[:0])
 	return key
 }
 

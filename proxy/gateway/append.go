@@ -301,7 +301,7 @@ func (a *appending) putParts() error {
 		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	envelope := newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)
+	envelope := newEnvelope(x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
 	envelope.Multipart, envelope.Copied = true, a.envelope.Copied
 	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: a.secrets.DataKey}); err != nil {
 		return fmt.Errorf("seal the envelope: %w", err)

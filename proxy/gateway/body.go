@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 
 	"sealfront/crypto"
 	"sealfront/sigv4"
@@ -15,7 +16,7 @@ import (
 type plainBody struct {
 	x      *exchange
 	source io.Reader
-	chunks sigv4.ChunkReader
+	chunks *sigv4.ChunkReader // nil unless framed
 	framed bool
 	length int64 // as declared
 	read   int64
@@ -54,10 +55,21 @@ func (b *plainBody) start() {
 	}
 	b.source = source
 	if b.framed {
+		b.chunks = b.x.chunkReader()
 		b.chunks.Reset(source, b.x.chunks)
-		b.source = &b.chunks
+		b.source = b.chunks
 	}
 }
+
+// chunkReader is the exchange's, given back when it ends.
+func (x *exchange) chunkReader() *sigv4.ChunkReader {
+	if x.unchunk == nil {
+		x.unchunk = chunkReaders.Get().(*sigv4.ChunkReader)
+	}
+	return x.unchunk
+}
+
+var chunkReaders = sync.Pool{New: func() any { return new(sigv4.ChunkReader) }}
 
 type noBody struct{}
 
@@ -111,7 +123,11 @@ func (b *plainBody) finish() (*crypto.Checksum, error) {
 		}
 	}
 	trailing := ""
-	for _, f := range b.chunks.Trailer() {
+	var trailer []sigv4.Field
+	if b.framed {
+		trailer = b.chunks.Trailer()
+	}
+	for _, f := range trailer {
 		trailing = string(f.Value)
 	}
 	return b.check.check(b.x, trailing)

@@ -97,9 +97,10 @@ const checksumPrefix = "x-amz-checksum-"
 func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
 	c := &integrity{trailer: trailer}
 	var malformed error
+	var buf nameBuffer
 	for i := range x.header.fields {
 		f := &x.header.fields[i]
-		name := strings.ToLower(text(f.Name))
+		name := lowerName(f.Name, &buf)
 		if !strings.HasPrefix(name, checksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"sealfront/crypto"
 	"sealfront/proxy/state"
@@ -25,8 +24,9 @@ func (c *completion) assemble(key *crypto.DataKey) (string, error) {
 	var err error
 	for range completeAttempts {
 		var tail, claimed string
-		var began time.Time
-		if tail, began, err = c.putTail(key); err == nil {
+		var before sight
+		if tail, err = c.putTail(key); err == nil {
+			before = c.look()
 			claimed, err = c.completeStore(tail)
 		}
 		// The outcome counts, not the answer: it may be lost, or untrue.
@@ -34,15 +34,15 @@ func (c *completion) assemble(key *crypto.DataKey) (string, error) {
 		if seen.ours {
 			return seen.etag, nil
 		}
-		if err == nil && claimed != "" && seen.writtenSince(began) {
+		// Another object has come meanwhile. It replaced the upload's: nobody can tell that it wasn't so. An unchanged one says
+		// that the upload's never was there.
+		if err == nil && claimed != "" && seen.etag != "" && seen.etag != before.etag {
 			return claimed, nil
 		}
 		var e *s3Error
 		switch {
 		case errors.As(err, &e) && e.code == "InvalidPart" && c.ambiguous:
 			return "", err // attempts that the store's clock couldn't tell apart: the list named the older one
-		case err == nil && seen.etag != "":
-			return "", noSuchUpload(c.u.ID).because(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is still an older one: the upload was aborted meanwhile"))
 		case err == nil:
 			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
 		case !errors.As(err, &e) || e.code != "InvalidPart":
@@ -66,13 +66,12 @@ func (c *completion) tailNumber() int {
 	return len(c.parts) + 1
 }
 
-// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it, and when it was
-// written by the store's clock: the upload was still there at that time.
-func (c *completion) putTail(key *crypto.DataKey) (etag string, at time.Time, err error) {
+// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
+func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 	x := c.x
 	end, err := key.NewEnd(&c.u.envelope.ObjectID, &c.trailer)
 	if err != nil {
-		return "", at, err
+		return "", err
 	}
 	body := &tailBody{end: end}
 	length := end.Len()
@@ -80,14 +79,14 @@ func (c *completion) putTail(key *crypto.DataKey) (etag string, at time.Time, er
 	if last.Stashed {
 		a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)})
 		if err != nil {
-			return "", at, err
+			return "", err
 		}
 		defer a.Close()
 		if f := a.Fault("GetObject"); f != nil {
-			return "", at, internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
+			return "", internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
 		}
 		if a.Length != crypto.SealedLength(last.Length) {
-			return "", at, x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
+			return "", x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
 		}
 		body.stash = a
 		length += a.Length
@@ -98,14 +97,13 @@ func (c *completion) putTail(key *crypto.DataKey) (etag string, at time.Time, er
 	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
-		return "", at, err
+		return "", err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return "", at, c.storeFault(f)
+		return "", c.storeFault(f)
 	}
-	at, _ = http.ParseTime(string(a.Get("Date"))) // without one nothing counts as written since
-	return string(a.Get("Etag")), at, nil
+	return string(a.Get("Etag")), nil
 }
 
 // tailBody is what the store's last part holds.
@@ -218,9 +216,8 @@ func (c *completion) storeFault(f *store.Fault) error {
 
 // sight is what stands at an upload's key.
 type sight struct {
-	etag    string // the store's; "" when nothing sealed is there
-	ours    bool   // its envelope carries the upload's object id
-	written time.Time
+	etag string // the store's; "" when nothing sealed is there
+	ours bool   // its envelope carries the upload's object id
 }
 
 // look asks the store what stands at the upload's key.
@@ -231,18 +228,10 @@ func (c *completion) look() sight {
 	}
 	defer a.Close()
 	seen := sight{etag: s.etag, ours: s.envelope.ObjectID == c.u.envelope.ObjectID}
-	seen.written, _ = http.ParseTime(string(a.Get("Last-Modified")))
 	if seen.ours {
 		c.x.showVersion(a)
 	}
 	return seen
-}
-
-// writtenSince reports whether another object has come since the store's clock showed at. It then replaced the upload's,
-// or came at the same time: nobody can tell that it wasn't so. An older one says that the upload's never was visible.
-// Source: versitygw answers 200 to the Complete of an aborted upload.
-func (s *sight) writtenSince(at time.Time) bool {
-	return s.etag != "" && !at.IsZero() && !s.written.IsZero() && !s.written.Before(at)
 }
 
 // visible reports whether the object at the upload's key is the one that the upload makes.

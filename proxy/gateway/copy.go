@@ -144,7 +144,7 @@ func (c *copying) checkSelf() error {
 // sameKey reports whether the copy is sealed under the KMS key of the source.
 func (c *copying) sameKey() bool {
 	e := c.x.decision.Encryption
-	return c.from.encryption().SSE == e.SSE && c.envelope.KeyARN == c.x.keyRef(e).KeyARN
+	return c.from.encryption().SSE == e.SSE && c.envelope.KeyARN == c.x.keyOf(e)
 }
 
 // decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined into

@@ -55,8 +55,10 @@ type fields struct {
 	chunks       sigv4.ChunkOptions
 
 	serve func(*exchange) error
-	body  io.Reader   // what the client sends; nil when nothing
-	form  *formReader // body is its file; nil for all but PostObject
+	body  io.Reader // what the client sends; nil when nothing
+	// unchunk is from chunkReaders; nil when the body isn't framed.
+	unchunk *sigv4.ChunkReader
+	form    *formReader // body is its file; nil for all but PostObject
 
 	plainIn, plainOut int64
 	done              bool
@@ -141,8 +143,8 @@ func (x *exchange) finish(code string, err error) {
 	g := x.g
 	took := g.o.Now().Sub(x.start)
 	row := ""
-	var e *s3Error
-	if errors.As(err, &e) {
+	e := s3ErrorIn(err)
+	if e != nil {
 		row = e.row
 	}
 	if row == rowForeignBlob {
@@ -186,8 +188,22 @@ func (x *exchange) finish(code string, err error) {
 	clear(x.message.Header)
 	clear(x.header.fields)
 	x.header.fields = nil
+	if r := x.unchunk; r != nil {
+		r.Reset(noBody{}, sigv4.ChunkOptions{})
+		chunkReaders.Put(r)
+	}
 	x.fields, x.ctx, x.context = fields{done: true}, nil, nil
 	g.exchanges.Put(x)
+}
+
+// s3ErrorIn is the answer that err tells, nil for none.
+func s3ErrorIn(err error) *s3Error {
+	if err == nil {
+		return nil
+	}
+	var e *s3Error
+	errors.As(err, &e)
+	return e
 }
 
 // asType is errors.As for error types that fasthttp returns by value or pointer.

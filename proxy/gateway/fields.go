@@ -33,6 +33,24 @@ func (h *headerFields) All(yield func(name, value string) bool) {
 	}
 }
 
+// nameBuffer is the caller's memory for lowerName.
+type nameBuffer [64]byte
+
+// lowerName returns a header's name in lower case. It lives in buf until the next call; only long names are memory of
+// their own.
+func lowerName(name []byte, buf *nameBuffer) string {
+	if len(name) > len(buf) {
+		return strings.ToLower(text(name))
+	}
+	for i, b := range name {
+		if 'A' <= b && b <= 'Z' {
+			b |= 0x20
+		}
+		buf[i] = b
+	}
+	return text(buf[:len(name)])
+}
+
 // headerBytes returns the first value of the lower-case name, nil if there is none.
 func (x *exchange) headerBytes(name string) []byte {
 	for i := range x.header.fields {

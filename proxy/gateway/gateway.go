@@ -179,15 +179,37 @@ func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
 	x.succeed()
 }
 
+// guarded runs f, which answers ctx: a bug that one request comes upon must not end all others. Its connection is not
+// used again.
+func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			g.log.Error("a request came upon a bug", zap.Any("panic", bug), zap.Stack("stack"))
+			ctx.Response.Reset()
+			writeError(&ctx.Response, internal(nil), newRequestID(), hostID, ctx.IsHead())
+			ctx.Response.Header.SetConnectionClose()
+			g.count("", "InternalError", "", 0)
+		}
+	}()
+	f()
+}
+
 // expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
 // asked for. fasthttp sends a refusal's status with the response as it stands here.
 func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
-	x := g.begin(ctx)
-	if err := x.decide(); err != nil {
-		x.fail(err)
+	decided := false
+	g.guarded(ctx, func() {
+		x := g.begin(ctx)
+		if err := x.decide(); err != nil {
+			x.fail(err)
+			return
+		}
+		ctx.SetUserValue(exchangeKey, x)
+		decided = true
+	})
+	if !decided {
 		return ctx.Response.StatusCode()
 	}
-	ctx.SetUserValue(exchangeKey, x)
 	return fasthttp.StatusContinue
 }
 

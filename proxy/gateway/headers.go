@@ -54,9 +54,10 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	encoding := ""
 	used := 0
 	room := x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
+	var buf nameBuffer
 	for i := range x.header.fields {
 		f := &x.header.fields[i]
-		name := strings.ToLower(text(f.Name))
+		name := lowerName(f.Name, &buf)
 		value := strings.TrimSpace(text(f.Value))
 		switch {
 		case name == "content-type" && value != "":
@@ -67,7 +68,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			r.Set(name, value)
 		case strings.HasPrefix(name, userMetadata):
 			if x.g.reserved(name) {
-				return invalidArgument(name, "", "Metadata of this name is reserved.")
+				return invalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
 			value = storedValue(value)
 			used += len(name) - len(userMetadata) + len(value)
@@ -176,8 +177,9 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h := &x.ctx.Response.Header
 	own := x.g.o.MetadataHeader
 	formTyped := false
+	var buf nameBuffer
 	a.Header(func(name, value []byte) bool {
-		lower := strings.ToLower(text(name))
+		lower := lowerName(name, &buf)
 		switch {
 		case lower == "content-type":
 			if !formTyped {

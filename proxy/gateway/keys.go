@@ -14,14 +14,19 @@ func (x *exchange) place() crypto.Place { return crypto.Place{BucketARN: x.facts
 
 // keyRef names the bucket key for objects sealed as e says. SSE-S3 is sealed too, under the service key.
 func (x *exchange) keyRef(e policy.Encryption) keyring.Ref {
-	ref := keyring.Ref{BucketARN: x.facts.ARN, KeyARN: e.KeyARN, Context: policy.KMSContext(&x.facts, e)}
-	if e.SSE != policy.SSEKMS {
-		ref.KeyARN = x.g.o.ServiceKey
-	}
+	ref := keyring.Ref{BucketARN: x.facts.ARN, KeyARN: x.keyOf(e), Context: policy.KMSContext(&x.facts, e)}
 	if x.g.o.PerPrincipal && x.identity != nil {
 		ref.Principal = x.identity.Name
 	}
 	return ref
+}
+
+// keyOf is the ARN of the KMS key for objects sealed as e says.
+func (x *exchange) keyOf(e policy.Encryption) string {
+	if e.SSE != policy.SSEKMS {
+		return x.g.o.ServiceKey
+	}
+	return e.KeyARN
 }
 
 // resolveKey completes a decision whose key is named by an alias, as general purpose buckets may have it: KMS tells which

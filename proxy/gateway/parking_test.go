@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 )
 
 // parkingServer serves "ok", and parks at once.
@@ -232,4 +234,17 @@ func (s *slowStart) Write(p []byte) (int, error) {
 	<-time.After(50 * time.Millisecond)
 	n, err := s.Conn.Write(p[5:])
 	return n + 5, err
+}
+
+// A bug that one request comes upon is answered, and the server goes on.
+func TestABugEndsOneRequestOnly(t *testing.T) {
+	g := &Gateway{log: zap.NewNop()}
+	ctx := &fasthttp.RequestCtx{}
+	g.guarded(ctx, func() { panic("bug") })
+	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() || !bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {
+		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+	}
+	if status := g.expect(&fasthttp.RequestCtx{}); status != 500 { // this Gateway lacks everything
+		t.Errorf("while it is decided whether the body shall come: %d", status)
+	}
 }

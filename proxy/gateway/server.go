@@ -33,7 +33,7 @@ const headLimit = 16 << 10
 func NewServer(g *Gateway, o ServerOptions) *Server {
 	s := &Server{gateway: g, timeouts: o.Timeouts.withDefaults()}
 	s.http = &fasthttp.Server{
-		Handler:       g.Handle,
+		Handler:       func(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.Handle(ctx) }) },
 		ExpectHandler: g.expect,
 		ErrorHandler:  g.unreadable,
 		Logger:        zapPrinter{g.log},

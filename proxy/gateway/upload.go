@@ -77,7 +77,7 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	p.envelope = newEnvelope(x.decision.Encryption, use, x.keyRef(x.decision.Encryption).KeyARN)
+	p.envelope = newEnvelope(x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
 	p.envelope.Copied = p.copied
 	p.secrets = crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: length}
 	defer p.secrets.Wipe()
@@ -89,7 +89,7 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
 		draft := *p.envelope
 		draft.Wrapped = make([]byte, largestWrapped)
-		if err := describe(&store.Request{}, draft.AppendText(nil)); err != nil {
+		if err := describe(r, draft.AppendText(nil)); err != nil {
 			return nil, err
 		}
 		buffer, sealed, err := p.sealWhole()
@@ -106,7 +106,10 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	if err := p.envelope.Wrap(x.place(), use, p.secrets); err != nil {
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
-	if err := describe(r, p.envelope.AppendText(nil)); err != nil {
+	envelope := p.envelope.AppendText(nil)
+	if r.Header != nil {
+		r.Replace(x.g.o.MetadataHeader, envelope)
+	} else if err := describe(r, envelope); err != nil {
 		return nil, err
 	}
 	return x.g.o.Store.Do(x.context, r)

@@ -79,7 +79,7 @@ func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 			s.buckets.Remove(name)
 			return nil, err
 		}
-		s.buckets.Add(name, cachedBucket{bucket: *b, read: read})
+		s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
 		return b, nil
 	})
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		}
 		return nil, err
 	}
-	s.buckets.Add(b.Name, cachedBucket{bucket: b, read: s.o.Now()})
+	s.buckets.Add(b.Name, &cachedBucket{bucket: b, read: s.o.Now()})
 	return &b, nil
 }
 
@@ -160,7 +160,7 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 		}
 		_, err = s.write(ctx, bucketPrefix+name, b, etag)
 		if err == nil {
-			s.buckets.Add(name, cachedBucket{bucket: *b, read: s.o.Now()})
+			s.buckets.Add(name, &cachedBucket{bucket: *b, read: s.o.Now()})
 			return b, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {

@@ -33,7 +33,7 @@ type State struct {
 	objects Objects
 	key     [crypto.KeySize]byte // the state key, never changed after Open
 
-	buckets *lru.Cache[string, cachedBucket]
+	buckets *lru.Cache[string, *cachedBucket]
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 
@@ -64,7 +64,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	}
 	s := &State{o: o, objects: objects, revoked: make(map[string]time.Time)}
 	var err error
-	if s.buckets, err = lru.New[string, cachedBucket](o.CacheSize); err != nil {
+	if s.buckets, err = lru.New[string, *cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
 	}
 	if s.uploads, err = lru.New[string, cachedUpload](o.CacheSize); err != nil {

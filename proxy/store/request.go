@@ -35,6 +35,17 @@ func (r *Request) Set(name, value string) {
 	r.Header = append(r.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
 }
 
+// Replace gives the field that Set appended under this name another value.
+func (r *Request) Replace(name string, value []byte) {
+	for i := range r.Header {
+		if string(r.Header[i].Name) == name {
+			r.Header[i].Value = value
+			return
+		}
+	}
+	panic("store: internal error: no field " + name)
+}
+
 // replayable reports whether sending the request twice does what sending it once does. A conditional write
 // does not: its first copy may be what fails the second one's condition.
 func (r *Request) replayable() bool {
