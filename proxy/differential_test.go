@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The store's own suite takes the access key for the owner's id, which is an account's number here.
+const suiteAccount, suiteSecret = "123456789012", "suite-secret"
+
+// suiteTests is how many tests the suite has at least, so that one that breaks off isn't taken for a good one.
+const suiteTests = 700
+
+// TestTheStoresOwnSuite runs the tests that versitygw brings along, of S3 as its users expect it, against versitygw alone
+// and against versitygw behind the program. What passes alone has to pass behind the program, but for the differences
+// that testdata/differences.txt explains.
+func TestTheStoresOwnSuite(t *testing.T) {
+	if os.Getenv("SEALFRONT_E2E") != "require" {
+		t.Skip("the store's own suite takes minutes; SEALFRONT_E2E=require runs it")
+	}
+	binary, err := filepath.Abs(programPath(t, "versitygw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := startVersioned(t, binary)
+	p := startWith(t, fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+region: us-east-1
+account: %[1]q
+store: {kind: s3, endpoint: %[2]q, access_key: %[1]q, secret_key: %[3]s}
+kms: {kind: embedded}
+compat: {post_object: true}
+limits: {failed_logins: {rate: 0}}
+data: %[4]s
+identities:
+- {name: app, access_key: %[1]q, secret_key: %[3]s, policy: [{effect: Allow, action: "*", resource: "*"}]}
+`, suiteAccount, startVersioned(t, binary), suiteSecret, t.TempDir()))
+	var runs [2]map[string]string
+	t.Run("runs", func(t *testing.T) {
+		for i, endpoint := range []string{alone, p.env["SEALFRONT_HTTP_URL"]} {
+			t.Run([]string{"alone", "behind the program"}[i], func(t *testing.T) {
+				t.Parallel()
+				runs[i] = runSuite(t, binary, endpoint)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	explanations := readDifferences(t, filepath.Join("testdata", "differences.txt"))
+	var both, wording int
+	for _, name := range slices.Sorted(maps.Keys(runs[0])) {
+		fault, ran := runs[1][name]
+		switch {
+		case runs[0][name] != "": // the store alone doesn't pass it
+		case !ran:
+			t.Errorf("%s: passes alone, and did not run behind the program", name)
+		case fault == "":
+			both++
+		case onlyWording(fault):
+			wording++
+			t.Logf("wording: %s: %s", name, fault)
+		default:
+			if e := explanationOf(explanations, name); e != nil {
+				e.used = append(e.used, name)
+				t.Logf("explained: %s: %s", name, fault)
+			} else {
+				t.Errorf("unexplained: %s: %s", name, fault)
+			}
+		}
+	}
+	for _, e := range explanations {
+		if len(e.used) == 0 {
+			t.Errorf("testdata/differences.txt, line %d: %s explains no difference", e.line, e.pattern)
+		}
+	}
+	t.Log("\n" + differencesTable(runs, both, wording, explanations))
+}
+
+// startVersioned starts versitygw with versions, of which its tests of versions want to hear.
+func startVersioned(t *testing.T, binary string) string {
+	t.Helper()
+	address := loopback(t)
+	startServer(t, address, nil, binary, "--port", address, "--access", suiteAccount, "--secret", suiteSecret, "--quiet",
+		"posix", "--versioning-dir", t.TempDir(), t.TempDir())
+	return "http://" + address
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// runSuite returns the suite's tests with why they failed, "" when they passed.
+func runSuite(t *testing.T, binary, endpoint string) map[string]string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	dir := t.TempDir() // it looks for itself where it is run, to manage users
+	if err := os.Symlink(binary, filepath.Join(dir, "versitygw")); err != nil {
+		t.Fatal(err)
+	}
+	log := &lockedBuffer{}
+	cmd := exec.CommandContext(ctx, binary, "test", "-a", suiteAccount, "-s", suiteSecret, "-e", endpoint, "full-flow", "--vs")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	err := cmd.Run() // fails when a test fails
+	tests := map[string]string{}
+	var last string
+	lines := bufio.NewScanner(strings.NewReader(colours.ReplaceAllString(log.String(), "")))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		verdict, rest, _ := strings.Cut(line, " ")
+		name, fault, _ := strings.Cut(strings.TrimSpace(rest), ": ")
+		// What a test leaves behind is told in a line of its own that has no end.
+		if _, run, ok := strings.Cut(line, "RUN  "); ok {
+			verdict, name = "RUN", run
+		}
+		switch verdict {
+		case "RUN":
+			last, tests[name] = name, "did not end"
+		case "PASS":
+			tests[name] = ""
+		case "FAIL":
+			tests[name] = or(fault, "failed")
+		default:
+			if last != "" && tests[last] != "" && tests[last] != "did not end" {
+				tests[last] += "\n" + line
+			}
+		}
+	}
+	if len(tests) < suiteTests {
+		text := log.String()
+		t.Fatalf("%d tests ran, of %d: %v\n%s", len(tests), suiteTests, err, text[max(0, len(text)-2000):])
+	}
+	return tests
+}
+
+// onlyWording says whether a test failed for the text of an error's message only: the suite compares statuses and codes
+// before it.
+func onlyWording(fault string) bool {
+	first, _, _ := strings.Cut(fault, "\n")
+	return strings.Contains(first, "expected error message to be ")
+}
+
+// An explanation is a line of testdata/differences.txt.
+type explanation struct {
+	line            int
+	pattern, reason string
+	used            []string // the tests it explained
+}
+
+// readDifferences reads lines of the form "pattern | reason".
+func readDifferences(t *testing.T, file string) []*explanation {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*explanation
+	for i, line := range strings.Split(string(text), "\n") {
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pattern, reason, ok := strings.Cut(line, " | ")
+		if _, err := path.Match(pattern, ""); !ok || err != nil || strings.TrimSpace(reason) == "" {
+			t.Fatalf("%s, line %d: not a pattern of names and a reason: %q", file, i+1, line)
+		}
+		list = append(list, &explanation{line: i + 1, pattern: strings.TrimSpace(pattern), reason: strings.TrimSpace(reason)})
+	}
+	return list
+}
+
+// explanationOf returns the first line whose pattern matches.
+func explanationOf(list []*explanation, name string) *explanation {
+	for _, e := range list {
+		if ok, _ := path.Match(e.pattern, name); ok {
+			return e
+		}
+	}
+	return nil
+}
+
+func differencesTable(runs [2]map[string]string, both, wording int, explanations []*explanation) string {
+	alone := 0
+	for _, fault := range runs[0] {
+		if fault == "" {
+			alone++
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%5d tests\n%5d pass against the store alone\n%5d of them pass through the program\n%5d differ in the wording of a message only\n",
+		len(runs[0]), alone, both, wording)
+	reasons := map[string]int{}
+	var order []string
+	for _, e := range explanations {
+		if _, ok := reasons[e.reason]; !ok {
+			order = append(order, e.reason)
+		}
+		reasons[e.reason] += len(e.used)
+	}
+	for _, reason := range order {
+		fmt.Fprintf(&b, "%5d differ: %s\n", reasons[reason], reason)
+	}
+	return b.String()
+}
