@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // EncryptionRule is what the body of PutBucketEncryption asks for.
@@ -103,10 +102,10 @@ func readTags(list []tagXML) (map[string]string, *Refusal) {
 			value = t.Value[0]
 		}
 		_, twice := tags[key]
-		switch n := utf8.RuneCountInString(key); {
-		case n == 0 || n > maxTagKey, strings.HasPrefix(strings.ToLower(key), "aws:"):
+		switch {
+		case key == "" || !isTagText(key, maxTagKey), strings.HasPrefix(strings.ToLower(key), "aws:"):
 			return nil, refuse("6.9", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", key)
-		case utf8.RuneCountInString(value) > maxTagValue:
+		case !isTagText(value, maxTagValue):
 			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key, "TagValue", value)
 		case twice:
 			return nil, refuse("6.9", codeInvalidTag, "Cannot provide multiple Tags with the same key", "TagKey", key)

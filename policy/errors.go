@@ -30,6 +30,7 @@ const (
 	codeInvalidBucketName   = "InvalidBucketName"
 	codeInvalidBucketOwner  = "InvalidBucketOwnerAWSAccountID"
 	codeInvalidLocation     = "InvalidLocationConstraint"
+	codeInvalidRedirect     = "InvalidRedirectLocation"
 	codeInvalidRequest      = "InvalidRequest"
 	codeInvalidStorageClass = "InvalidStorageClass"
 	codeInvalidTag          = "InvalidTag"
@@ -56,7 +57,7 @@ func Codes() []string {
 	return []string{
 		codeAccessDenied, codeACLNotSupported, codeBadRequest, codeEncryptionMismatch, codeInvalidArgument,
 		codeInvalidBucketName, codeInvalidBucketOwner, codeInvalidLocation,
-		codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
+		codeInvalidRedirect, codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
 		codeKMSInvalidState, codeKMSInvalidUsage, codeKMSNotFound, codeInternalError, codeMalformedPolicy,
 		codeMalformedXML, codeMethodNotAllowed, codeNoSuchBucket, codeNotImplemented,
 		codePreconditionFailed, codeServiceUnavailable, codeSlowDown,

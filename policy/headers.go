@@ -16,7 +16,7 @@ const (
 
 	// byValue are the headers whose value or operation decides.
 	byValue = 1<<hAcl | 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hTagging | 1<<hTaggingDirective |
-		1<<hAnnotationDirective | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
+		1<<hWebsiteRedirect | 1<<hAnnotationDirective | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
 
 	// once are the headers of which a second value can't be ignored without deciding something else
 	// than the client meant. The SSE headers have their own row, H-17.
@@ -74,6 +74,10 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 		accepted = op == CopyObject || kind == General
 		if accepted && value != "COPY" && value != "REPLACE" {
 			return invalidArgument("1.6", headerNames[id], value, "Unknown tagging directive.")
+		}
+	case hWebsiteRedirect: // of general purpose buckets
+		if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "http://") && !strings.HasPrefix(value, "https://") {
+			return refuse("1.7", codeInvalidRedirect, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")
 		}
 	case hAnnotationDirective:
 		accepted = value != "COPY"

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,15 +25,28 @@ func checkTags(value string) *Refusal {
 	}
 	for name, values := range tags {
 		switch {
-		case len(values) > 1:
+		case len(values) > 1 || name == "":
 			return invalidTags("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
-		case name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxTagKey:
+		case !isTagText(name, maxTagKey):
 			return refuse("1.7", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", name)
-		case !utf8.ValidString(values[0]) || utf8.RuneCountInString(values[0]) > maxTagValue:
+		case !isTagText(values[0], maxTagValue):
 			return refuse("1.7", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", name, "TagValue", values[0])
 		}
 	}
 	return nil
+}
+
+// isTagText tells whether a tag's name or value has only what S3 allows there: letters, numbers, spaces and these signs.
+func isTagText(text string, limit int) bool {
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > limit {
+		return false
+	}
+	for _, r := range text {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r) {
+			return false
+		}
+	}
+	return true
 }
 
 func invalidTags(text string) *Refusal {

@@ -139,12 +139,14 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 	return nil
 }
 
-// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the
-// records whether uploads are in progress.
+// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the records whether uploads are in
+// progress: they keep a directory bucket, while they end with one of general purpose, whose records the janitor removes.
 func deleteBucket(x *exchange) error {
 	inProgress := false
-	if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
-		return recordError(err)
+	if x.record.Directory {
+		if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+			return recordError(err)
+		}
 	}
 	if inProgress {
 		return refusal("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)

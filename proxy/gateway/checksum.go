@@ -133,7 +133,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 			return nil, refusal("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 		}
 	}
-	if sent := x.headerBytes("content-md5"); sent != nil {
+	if sent, ok := x.headerField("content-md5"); ok {
 		sum, err := base64.StdEncoding.Strict().DecodeString(string(sent))
 		if err != nil || len(sum) != md5.Size {
 			return nil, refusal("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))

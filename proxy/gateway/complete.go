@@ -233,7 +233,7 @@ func (c *completion) answer(etag, checksum string) error {
 		ChecksumSHA1          string `xml:",omitempty"`
 		ChecksumSHA256        string `xml:",omitempty"`
 		ChecksumType          string `xml:",omitempty"`
-	}{Xmlns: s3Namespace, Location: "/" + x.bucket + "/" + x.key, Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
+	}{Xmlns: s3Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
 	if checksum != "" {
 		*map[crypto.Algorithm]*string{
 			crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,

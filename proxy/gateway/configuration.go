@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,8 +33,8 @@ var (
 	objectLock = grammar{root: "ObjectLockConfiguration", paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
-	retention = grammar{root: "Retention", paths: []string{"Mode", "RetainUntilDate"}}
-	legalHold = grammar{root: "LegalHold", paths: []string{"Status"}}
+	retention = grammar{root: "Retention", alias: "ObjectLockRetention", paths: []string{"Mode", "RetainUntilDate"}}
+	legalHold = grammar{root: "LegalHold", alias: "ObjectLockLegalHold", paths: []string{"Status"}}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
 	lifecycle = grammar{root: "LifecycleConfiguration", lacks: []string{"Transition", "NoncurrentVersionTransition"}, paths: []string{
 		"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
@@ -179,8 +180,15 @@ func (x *exchange) named() []string {
 // checkVersioning refuses a status that isn't one; stores differ in what they make of it.
 func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 	var configuration struct{ Status string }
-	if xml.Unmarshal(document, &configuration) == nil && (configuration.Status == "Enabled" || configuration.Status == "Suspended") {
+	if err := xml.Unmarshal(document, &configuration); err != nil {
+		return nil, malformedXML(err)
+	}
+	switch configuration.Status {
+	case "Enabled", "Suspended":
 		return document, nil
+	case "":
+	default:
+		return nil, malformedXML(fmt.Errorf("the status is %q", configuration.Status))
 	}
 	return nil, refusal("IllegalVersioningConfigurationException", "The Versioning element must be specified")
 }

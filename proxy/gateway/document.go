@@ -14,6 +14,7 @@ import (
 // it, so nothing passes that isn't named here.
 type grammar struct {
 	root  string
+	alias string   // what some stores call the root
 	paths []string // joined by slashes
 	lacks []string // elements that S3 has there and this service doesn't
 }
@@ -52,7 +53,7 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 		switch t := token.(type) {
 		case xml.StartElement:
 			if !begun {
-				if t.Name.Local != g.root {
+				if t.Name.Local != g.root && (strict || t.Name.Local != g.alias) {
 					return nil, errForeign
 				}
 				begun = true

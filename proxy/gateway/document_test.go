@@ -26,6 +26,8 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 		{`<Retention><Mode>G</Mode></Retention><Retention/>`, true, ``},
 		{`<Retention><Mode>G</Mode></Retention>inner`, true, ``},
 		{`<Retention></Retention><Mode>G</Mode>`, true, ``},
+		{`<ObjectLockRetention><Mode>G</Mode></ObjectLockRetention>`, false, `<Mode>G</Mode>`},
+		{`<ObjectLockRetention><Mode>G</Mode></ObjectLockRetention>`, true, ``},
 		{`<Holding><Mode>G</Mode></Holding>`, false, ``},
 		{`<Retention><Mode>G`, false, ``},
 		{``, true, ``},

@@ -14,7 +14,7 @@ import (
 func (g *Gateway) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
 	b, err := g.o.Buckets.FreshBucket(ctx, u.Bucket)
 	if errors.Is(err, state.ErrNoBucket) || err == nil && b.Incarnation != u.Incarnation {
-		return true, nil // a bucket is only deleted without uploads, and a new one of its name has none of the old
+		return true, nil // uploads end with their bucket, and a new one of its name has none of the old
 	}
 	if err != nil {
 		return false, err

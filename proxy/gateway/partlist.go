@@ -71,14 +71,17 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 			return nil, nil, malformedXML(errors.New("more than 10,000 parts"))
 		}
 		var p struct {
-			PartNumber                                                                     int
-			ETag                                                                           string
+			PartNumber                                                                     *int
+			ETag                                                                           *string
 			ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 string
 		}
 		if err := d.DecodeElement(&p, &start); err != nil {
 			return nil, nil, malformed(err)
 		}
-		named := namedPart{number: p.PartNumber, etag: unquote(p.ETag)}
+		if p.PartNumber == nil || p.ETag == nil {
+			return nil, nil, malformedXML(errors.New("a part without its number or its ETag"))
+		}
+		named := namedPart{number: *p.PartNumber, etag: unquote(*p.ETag)}
 		for i, sum := range [...]string{p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256} {
 			if sum != "" {
 				named.checksum, named.kind = sum, &checksumKinds[i]

@@ -21,7 +21,7 @@ func parseRange(value string) (r byteRange, ok bool) {
 	if !found || strings.Contains(spec, ",") {
 		return r, false
 	}
-	from, to, dash := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, dash := strings.Cut(spec, "-")
 	if !dash {
 		return r, false
 	}

@@ -183,7 +183,10 @@ func listMultipartUploads(x *exchange) error {
 				common = u.Key[:len(prefix)+i+len(delimiter)]
 			}
 		}
-		if common != "" && common == folded {
+		switch {
+		case !directory && common != "" && (common == folded || common == keyMarker): // answered, here or on an earlier page
+			continue
+		case common != "" && common == folded:
 			out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
 			continue
 		}
@@ -195,6 +198,9 @@ func listMultipartUploads(x *exchange) error {
 		folded = common
 		out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
 		if common != "" {
+			if !directory {
+				out.NextKeyMarker, out.NextUploadIdMarker = common, ""
+			}
 			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{encodeName(common, encoding)})
 			continue
 		}

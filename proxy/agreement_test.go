@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// What general purpose buckets answer where a store's own suite showed that clients expect it.
+func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
+	t.Parallel()
+	p := startEmbedded(t, t.TempDir())
+	client, ctx := p.client(t), t.Context()
+	bucket := makeBucket(t, client, "agreement")
+	const body = "0123456789"
+	put := func(key string, header ...sigv4.Field) *answer {
+		return p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: body, header: header})
+	}
+	if a := put("object"); a.StatusCode != http.StatusOK {
+		t.Fatal(a.Status, a.body)
+	}
+
+	t.Run("ranges with spaces are none", func(t *testing.T) {
+		for value, status := range map[string]int{"bytes= -1": 200, "bytes=0 -1": 200, "bytes= 0-1": 200, "bytes=0-1 ": 206, "bytes=-1": 206} {
+			a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/object", header: []sigv4.Field{field("Range", value)}})
+			if a.StatusCode != status || status == 200 && a.body != body {
+				t.Errorf("%q: %d %q, want %d", value, a.StatusCode, a.body, status)
+			}
+		}
+	})
+
+	t.Run("refusals", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			a      *answer
+			status int
+			code   string
+		}{
+			"an empty Content-MD5":              {put("refused", field("Content-MD5", "")), 400, "InvalidDigest"},
+			"a redirect to another scheme":      {put("refused", field("x-amz-website-redirect-location", "ftp://example.com")), 400, "InvalidRedirectLocation"},
+			"a tag without a name":              {put("refused", field("x-amz-tagging", "=value")), 400, "InvalidArgument"},
+			"a sign that tags don't have":       {put("refused", field("x-amz-tagging", "na%23me=value")), 400, "InvalidTag"},
+			"a sign that tags' values lack":     {put("refused", field("x-amz-tagging", "name=a%3Fb")), 400, "InvalidTag"},
+			"a state of versioning there isn't": {p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: "versioning=", body: "<VersioningConfiguration><Status>On</Status></VersioningConfiguration>"}), 400, "MalformedXML"},
+			"no state of versioning":            {p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: "versioning=", body: "<VersioningConfiguration></VersioningConfiguration>"}), 400, "IllegalVersioningConfigurationException"},
+		} {
+			if c.a.StatusCode != c.status || c.a.code() != c.code {
+				t.Errorf("%s: %d %s, want %d %s", name, c.a.StatusCode, c.a.body, c.status, c.code)
+			}
+		}
+		p.mustNotExist(bucket, "refused")
+	})
+
+	t.Run("parts without a field", func(t *testing.T) {
+		u := newUploader(t, client, bucket, "parts")
+		u.part(1, []byte(body))
+		for name, part := range map[string]string{"no number": "<ETag>" + u.etags[1] + "</ETag>", "no ETag": "<PartNumber>1</PartNumber>"} {
+			a := p.do(&rawRequest{
+				method: "POST", path: "/" + bucket + "/parts", query: "uploadId=" + u.id,
+				body: "<CompleteMultipartUpload><Part>" + part + "</Part></CompleteMultipartUpload>",
+			})
+			if a.StatusCode != 400 || a.code() != "MalformedXML" {
+				t.Errorf("%s: %d %s, want MalformedXML", name, a.StatusCode, a.body)
+			}
+		}
+		a := p.do(&rawRequest{
+			method: "POST", path: "/" + bucket + "/parts", query: "uploadId=" + u.id,
+			body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.etags[1] + "</ETag><ChecksumCRC32>" + *u.sums[1] + "</ChecksumCRC32></Part></CompleteMultipartUpload>",
+		})
+		if want := "<Location>" + p.env["AWS_ENDPOINT_URL"] + "/" + bucket + "/parts</Location>"; a.StatusCode != 200 || !strings.Contains(a.body, want) {
+			t.Errorf("%d %s, want %s in it", a.StatusCode, a.body, want)
+		}
+	})
+
+	t.Run("uploads by delimiter, page by page", func(t *testing.T) {
+		for _, key := range []string{"list/a/1", "list/a/2", "list/b", "list/c/1"} {
+			newUploader(t, client, bucket, key)
+		}
+		var pages []string
+		in := &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: aws.String("list/"), Delimiter: aws.String("/"), MaxUploads: aws.Int32(1)}
+		for {
+			out, err := client.ListMultipartUploads(ctx, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range out.CommonPrefixes {
+				pages = append(pages, aws.ToString(c.Prefix)+" then "+aws.ToString(out.NextKeyMarker))
+			}
+			for _, u := range out.Uploads {
+				pages = append(pages, aws.ToString(u.Key)+" then "+aws.ToString(out.NextKeyMarker))
+			}
+			if !aws.ToBool(out.IsTruncated) || len(pages) > 9 {
+				break
+			}
+			in.KeyMarker, in.UploadIdMarker = out.NextKeyMarker, out.NextUploadIdMarker
+		}
+		if got, want := fmt.Sprint(pages), "[list/a/ then list/a/ list/b then list/b list/c/ then ]"; got != want {
+			t.Errorf("pages %s, want %s", got, want)
+		}
+	})
+
+	t.Run("a bucket goes with its uploads", func(t *testing.T) {
+		other := makeBucket(t, client, "agreement-short")
+		newUploader(t, client, other, "key")
+		if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &other}); err != nil {
+			t.Error(err)
+		}
+	})
+
+	t.Run("retention and legal hold can be read", func(t *testing.T) {
+		locked := "agreement-locked"
+		if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &locked, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+			t.Fatal(err)
+		}
+		until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+		if _, err := client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &locked, Key: aws.String("key"), Body: strings.NewReader(body), ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn,
+			ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &until,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		retention, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: &locked, Key: aws.String("key")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := retention.Retention; r == nil || r.Mode != types.ObjectLockRetentionModeGovernance || !aws.ToTime(r.RetainUntilDate).Equal(until) {
+			t.Errorf("retention %+v, want GOVERNANCE until %s", r, until)
+		}
+		hold, err := client.GetObjectLegalHold(ctx, &s3.GetObjectLegalHoldInput{Bucket: &locked, Key: aws.String("key")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hold.LegalHold == nil || hold.LegalHold.Status != types.ObjectLockLegalHoldStatusOn {
+			t.Errorf("legal hold %+v, want ON", hold.LegalHold)
+		}
+	})
+}
