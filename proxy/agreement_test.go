@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 // What general purpose buckets answer where a store's own suite showed that clients expect it.
 func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
+	p := startConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	client, ctx := p.client(t), t.Context()
 	bucket := makeBucket(t, client, "agreement")
 	const body = "0123456789"
@@ -76,6 +77,64 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		})
 		if want := "<Location>" + p.env["AWS_ENDPOINT_URL"] + "/" + bucket + "/parts</Location>"; a.StatusCode != 200 || !strings.Contains(a.body, want) {
 			t.Errorf("%d %s, want %s in it", a.StatusCode, a.body, want)
+		}
+	})
+
+	t.Run("composite checksums need those of all parts", func(t *testing.T) {
+		u := newUploader(t, client, bucket, "composite") // with CRC32
+		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/composite", query: "partNumber=1&uploadId=" + u.id, body: body})
+		if a.StatusCode != 400 || a.code() != "InvalidRequest" || !strings.Contains(a.body, "actual checksum Type: null") {
+			t.Errorf("a part without one: %d %s, want InvalidRequest", a.StatusCode, a.body)
+		}
+	})
+
+	t.Run("If-Unmodified-Since comes before If-None-Match", func(t *testing.T) {
+		head := p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/object"})
+		for _, method := range []string{"GET", "HEAD"} {
+			for since, status := range map[string]int{"Mon, 02 Jan 2006 15:04:05 GMT": 412, head.Header.Get("Last-Modified"): 304} {
+				a := p.do(&rawRequest{method: method, path: "/" + bucket + "/object", header: []sigv4.Field{
+					field("If-None-Match", head.Header.Get("ETag")), field("If-Unmodified-Since", since),
+				}})
+				if a.StatusCode != status {
+					t.Errorf("%s, If-Unmodified-Since %s: %d, want %d", method, since, a.StatusCode, status)
+				}
+			}
+		}
+	})
+
+	t.Run("a form's tags are a document", func(t *testing.T) {
+		there := *p
+		there.env = maps.Clone(p.env)
+		there.env["SEALFRONT_BUCKET"] = bucket
+		for document, status := range map[string]int{
+			"<Tagging><TagSet><Tag><Key>a b</Key><Value>c+d</Value></Tag></TagSet></Tagging>": 204, "a=b": 400, "<Tagging/>": 400,
+		} {
+			key := fmt.Sprintf("dir/form-%d", status)
+			form := &postForm{p: &there, service: "s3", key: key, file: "x", fields: [][2]string{{"tagging", document}}}
+			if a := form.post(); a.StatusCode != status || status == 400 && a.code() != "MalformedXML" {
+				t.Errorf("%s: %d %s, want %d", document, a.StatusCode, a.body, status)
+			}
+		}
+		out, err := client.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: aws.String("dir/form-204")})
+		if err != nil || len(out.TagSet) != 1 || aws.ToString(out.TagSet[0].Key) != "a b" || aws.ToString(out.TagSet[0].Value) != "c+d" {
+			t.Errorf("tags %+v, %v", out, err)
+		}
+		p.mustNotExist(bucket, "dir/form-400")
+	})
+
+	t.Run("buckets by prefix, page by page", func(t *testing.T) {
+		makeBucket(t, client, "agreement-b")
+		out, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), MaxBuckets: aws.Int32(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aws.ToString(out.Prefix) != "agreement" || len(out.Buckets) != 1 || aws.ToString(out.Buckets[0].Name) != bucket || out.ContinuationToken == nil {
+			t.Errorf("%+v", out)
+		}
+		for _, most := range []string{"0", "-3", "10001", "many"} {
+			if a := p.do(&rawRequest{method: "GET", path: "/", query: "max-buckets=" + most}); a.StatusCode != 400 || a.code() != "InvalidArgument" {
+				t.Errorf("max-buckets=%s: %d %s, want InvalidArgument", most, a.StatusCode, a.body)
+			}
 		}
 	})
 

@@ -34,6 +34,16 @@ func storeCondition(list string) string {
 	return strings.Join(mapped, ", ")
 }
 
+// conditionNames tells whether a list of ETags, the store's, or * names one.
+func conditionNames(list, etag string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one == "*" || unquote(strings.TrimPrefix(one, "W/")) == unquote(strings.TrimPrefix(etag, "W/")) {
+			return true
+		}
+	}
+	return false
+}
+
 func unquote(etag string) string {
 	etag = strings.TrimSpace(etag)
 	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {

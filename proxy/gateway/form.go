@@ -129,7 +129,7 @@ func (x *exchange) nameFile(form *formReader) {
 
 // formHeaders are the fields, beside x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
 var formHeaders = map[string]string{
-	"acl": "x-amz-acl", "tagging": "x-amz-tagging", "cache-control": "cache-control", "content-type": "content-type",
+	"acl": "x-amz-acl", "cache-control": "cache-control", "content-type": "content-type",
 	"content-disposition": "content-disposition", "content-encoding": "content-encoding", "content-language": "content-language",
 	"content-md5": "content-md5", "expires": "expires",
 }
@@ -148,6 +148,12 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 			answer.status = string(f.Value)
 		case "success_action_redirect", "redirect":
 			answer.redirect = string(f.Value)
+		case "tagging":
+			tags, refused := policy.ParseBucketTagging(f.Value) // the document of PutObjectTagging
+			if refused != nil {
+				return answer, refused
+			}
+			fields = append(fields, sigv4.Field{Name: []byte(tagsHeader), Value: []byte(encodeTags(tags))})
 		default:
 			header := formHeaders[name]
 			if strings.HasPrefix(name, "x-amz-") {

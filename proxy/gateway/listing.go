@@ -234,6 +234,7 @@ func listBuckets(x *exchange) error {
 		Owner             *listedOwner `xml:",omitempty"`
 		Buckets           struct{ Bucket []listedBucket }
 		ContinuationToken string `xml:",omitempty"`
+		Prefix            string `xml:",omitempty"`
 	}{Xmlns: s3Namespace}
 	limit := 10_000
 	tokenName := "continuation-token"
@@ -243,10 +244,19 @@ func listBuckets(x *exchange) error {
 	} else {
 		out.XMLName.Local = "ListAllMyBucketsResult"
 		out.Owner = &listedOwner{ID: x.g.o.Account, DisplayName: x.g.o.Account}
-		limit = x.count("max-buckets", limit)
+		if v, ok := x.query.Get("max-buckets"); ok {
+			n, err := strconv.Atoi(v)
+			if err != nil || n < 1 || n > limit {
+				return invalidArgument("max-buckets", v, "Argument max-buckets must be an integer between 1 and 10000")
+			}
+			limit = n
+		}
 	}
 	start, _ := x.query.Get(tokenName)
 	prefix, _ := x.query.Get("prefix")
+	if !directory {
+		out.Prefix = prefix
+	}
 	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
 		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) {
 			return true

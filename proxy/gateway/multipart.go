@@ -230,6 +230,9 @@ func uploadPart(x *exchange) error {
 		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().name)+
 			", actual checksum Type: "+strings.ToLower(body.check.kind.name))
 	}
+	if !body.check.told && u.Algorithm != 0 && u.Type == crypto.Composite {
+		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().name)+", actual checksum Type: null")
+	}
 	body.check.keep(u.kind())
 	secrets, err := x.unwrap(u.envelope)
 	if err != nil {

@@ -72,13 +72,20 @@ func (x *exchange) plainLength(s *sealed) (int64, error) {
 	return length, nil
 }
 
-// setReadConditions puts the client's conditions on ETags to the store. Those on dates are checkDates'.
+// setReadConditions puts the client's conditions on ETags to the store. Those on dates are checkDates', and so is an
+// If-None-Match that comes after one of them: a store's 304 needn't tell the date.
 func (x *exchange) setReadConditions(r *store.Request) {
 	for _, name := range [...]string{"if-match", "if-none-match"} {
-		if v := x.headerValue(name); v != "" {
+		if v := x.headerValue(name); v != "" && (name == "if-match" || !x.dateFirst()) {
 			r.Set(name, storeCondition(v))
 		}
 	}
+}
+
+// dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
+func (x *exchange) dateFirst() bool {
+	_, dated := headerTime(x.headerValue("if-unmodified-since"))
+	return dated && x.headerValue("if-match") == ""
 }
 
 // dated reports whether the client has a condition on the object's date that an ETag doesn't outweigh.
@@ -94,8 +101,13 @@ func (x *exchange) checkDates(a *store.Answer) error {
 	if !known || !x.dated() {
 		return nil
 	}
-	if until, ok := headerTime(x.headerValue("if-unmodified-since")); ok && x.headerValue("if-match") == "" && is.After(until) {
-		return preconditionFailed("If-Unmodified-Since")
+	if x.dateFirst() {
+		if until, _ := headerTime(x.headerValue("if-unmodified-since")); is.After(until) {
+			return preconditionFailed("If-Unmodified-Since")
+		}
+		if v := x.headerValue("if-none-match"); v != "" && conditionNames(storeCondition(v), string(a.Get("Etag"))) {
+			return notModified(a)
+		}
 	}
 	if since, ok := headerTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
 		return notModified(a)

@@ -109,9 +109,18 @@ func (o *origin) tags() (string, error) {
 	if err := xml.Unmarshal(body, &tagging); err != nil {
 		return "", internal(err)
 	}
-	tags := url.Values{}
+	tags := map[string]string{}
 	for _, t := range tagging.TagSet.Tag {
-		tags.Set(t.Key, t.Value)
+		tags[t.Key] = t.Value
 	}
-	return tags.Encode(), nil
+	return encodeTags(tags), nil
+}
+
+// encodeTags writes tags as x-amz-tagging has them.
+func encodeTags(tags map[string]string) string {
+	values := url.Values{}
+	for name, value := range tags {
+		values.Set(name, value)
+	}
+	return values.Encode()
 }
