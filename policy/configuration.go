@@ -90,7 +90,7 @@ func readTags(list []tagXML) (map[string]string, *Refusal) {
 		return nil, nil
 	}
 	if len(list) > maxTags {
-		return nil, refuse("6.9", codeInvalidTag, "The TagSet holds more than 50 tags.")
+		return nil, refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
 	}
 	tags := make(map[string]string, len(list))
 	for _, t := range list {

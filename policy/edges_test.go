@@ -27,7 +27,7 @@ func TestTagsOfANewBucket(t *testing.T) {
 	}{
 		{"two", tag("Team", "red") + tag("team", "blue"), "", map[string]string{"Team": "red", "team": "blue"}},
 		{"a key alone", "<Tag><Key>Team</Key></Tag>", "", map[string]string{"Team": ""}},
-		{"more than fifty", many.String(), "InvalidTag", nil},
+		{"more than fifty", many.String(), "BadRequest", nil},
 		{"a key twice", tag("a", "1") + tag("a", "2"), "InvalidTag", nil},
 		{"two keys in one", "<Tag><Key>a</Key><Key>b</Key></Tag>", "MalformedXML", nil},
 		{"an unknown element", "<Tag><Key>a</Key><Price>1</Price></Tag>", "MalformedXML", nil},

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +92,25 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		}
 	})
 
+	t.Run("a composite checksum in a Complete says of how many parts", func(t *testing.T) {
+		u := newUploader(t, client, bucket, "composite-complete")
+		u.part(1, []byte(body))
+		raw, err := base64.StdEncoding.DecodeString(*u.sums[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(raw)))
+		for _, c := range []struct{ sent, code string }{{sum + "-2", "BadDigest"}, {"AAAAAA==-1", "BadDigest"}, {"-1", "InvalidRequest"}, {sum + "-1", ""}} {
+			out, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+				Bucket: &bucket, Key: &u.key, UploadId: &u.id, ChecksumCRC32: aws.String(c.sent),
+				MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: aws.String(u.etags[1]), ChecksumCRC32: u.sums[1]}}},
+			})
+			if code(err) != c.code || err == nil && aws.ToString(out.ChecksumCRC32) != c.sent {
+				t.Errorf("%s: %v, want %q", c.sent, err, c.code)
+			}
+		}
+	})
+
 	t.Run("If-Unmodified-Since comes before If-None-Match", func(t *testing.T) {
 		head := p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/object"})
 		for _, method := range []string{"GET", "HEAD"} {
@@ -162,6 +185,35 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		}
 		if got, want := fmt.Sprint(pages), "[list/a/ then list/a/ list/b then list/b list/c/ then ]"; got != want {
 			t.Errorf("pages %s, want %s", got, want)
+		}
+	})
+
+	t.Run("uploads of one key in the order in which they began", func(t *testing.T) {
+		var want, got []string
+		for range 4 {
+			want = append(want, newUploader(t, client, bucket, "same/key").id)
+		}
+		in := &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: aws.String("same/"), MaxUploads: aws.Int32(1)}
+		for range want {
+			out, err := client.ListMultipartUploads(ctx, in)
+			if err != nil || len(out.Uploads) != 1 {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			got = append(got, aws.ToString(out.Uploads[0].UploadId))
+			in.KeyMarker, in.UploadIdMarker = out.NextKeyMarker, out.NextUploadIdMarker
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		// A page goes on behind an upload that has ended in between, without repeating the ones before.
+		slices.Sort(want)
+		gone := want[1]
+		if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("same/key"), UploadId: &gone}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: aws.String("same/"), KeyMarker: aws.String("same/key"), UploadIdMarker: &gone})
+		if err != nil || len(out.Uploads) != 2 {
+			t.Errorf("behind an upload that has ended: %+v, %v", out, err)
 		}
 	})
 

@@ -12,6 +12,7 @@ import (
 	"github.com/minio/crc64nvme"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 )
 
 // A checksumKind is one of S3's checksum algorithms.
@@ -114,8 +115,12 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 			return nil, refusal("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
 		c.kind = kind
+		value := text(f.Value)
+		if x.operation == policy.CompleteMultipartUpload { // a composite one says of how many parts
+			value, _, _ = strings.Cut(value, "-")
+		}
 		var err error
-		if c.want, err = decodeChecksum(kind, text(f.Value)); err != nil {
+		if c.want, err = decodeChecksum(kind, value); err != nil {
 			malformed = refusal("InvalidRequest", "Value for "+kind.header+" header is invalid.")
 		}
 	}

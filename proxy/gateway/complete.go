@@ -183,8 +183,8 @@ func (c *completion) sum() error {
 	}
 	c.trailer.Checksum = sum
 	if sent := c.x.headerValue(kind.header); sent != "" {
-		value, _, _ := strings.Cut(sent, "-")
-		if value != base64.StdEncoding.EncodeToString(sum.Value) {
+		value, count, composite := strings.Cut(sent, "-")
+		if value != base64.StdEncoding.EncodeToString(sum.Value) || composite && (sum.Type != crypto.Composite || count != strconv.Itoa(len(c.parts))) {
 			return refusal("BadDigest", "The "+strings.ToLower(kind.name)+" you specified did not match the calculated checksum.")
 		}
 	}

@@ -135,12 +135,19 @@ func listMultipartUploads(x *exchange) error {
 	if err != nil {
 		return recordError(err)
 	}
+	directory := x.facts.Kind == policy.Directory
 	slices.SortFunc(uploads, func(a, b *state.Upload) int {
-		if c := strings.Compare(a.Key, b.Key); c != 0 {
-			return c
+		c := strings.Compare(a.Key, b.Key)
+		if c == 0 && !directory {
+			c = a.Initiated.Compare(b.Initiated)
 		}
-		return strings.Compare(a.ID, b.ID)
+		if c == 0 {
+			c = strings.Compare(a.ID, b.ID)
+		}
+		return c
 	})
+	// Where the page goes on among the uploads of one key; an upload that has ended since left only its id.
+	at := slices.IndexFunc(uploads, func(u *state.Upload) bool { return u.Key == keyMarker && u.ID == idMarker })
 	limit := x.count("max-uploads", 1000)
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	out := struct {
@@ -162,7 +169,6 @@ func listMultipartUploads(x *exchange) error {
 		Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
 		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
 	}
-	directory := x.facts.Kind == policy.Directory
 	marker := func(u *state.Upload) string {
 		if directory { // one opaque marker: key and id
 			return u.Key + "\n" + u.ID
@@ -171,10 +177,11 @@ func listMultipartUploads(x *exchange) error {
 	}
 	folded := ""
 	count := 0
-	for _, u := range uploads {
+	for i, u := range uploads {
+		follows := idMarker != "" && (at >= 0 && i > at || at < 0 && u.ID > idMarker) // of the uploads of the marker's key
 		switch {
 		case directory && keyMarker != "" && marker(u) <= keyMarker,
-			!directory && keyMarker != "" && (u.Key < keyMarker || u.Key == keyMarker && (idMarker == "" || u.ID <= idMarker)):
+			!directory && keyMarker != "" && (u.Key < keyMarker || u.Key == keyMarker && !follows):
 			continue
 		}
 		common := ""
