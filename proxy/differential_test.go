@@ -31,6 +31,7 @@ func TestTheStoresOwnSuite(t *testing.T) {
 	if os.Getenv("SEALFRONT_E2E") != "require" {
 		t.Skip("the store's own suite takes minutes; SEALFRONT_E2E=require runs it")
 	}
+	t.Parallel() // it mostly waits for retentions to end
 	binary, err := filepath.Abs(programPath(t, "versitygw"))
 	if err != nil {
 		t.Fatal(err)
