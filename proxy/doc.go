@@ -98,7 +98,7 @@
 //     another, nor HTTP, the SDK or the log.
 //   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
-//     client of the store; localstore is an embedded store, spoken to over the wire.
+//     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
 //   - config is what an operator may set; metrics is what an operator may watch.
 //
 // # Decisions

@@ -11,6 +11,7 @@ import (
 	"sealfront/crypto/awskms"
 	"sealfront/proxy/config"
 	"sealfront/proxy/localstore"
+	"sealfront/proxy/memstore"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -31,6 +32,16 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 		p.closers = append(p.closers, s.Close)
 		o.Endpoint, o.VirtualHost = "http://"+s.Address(), false
 		o.Credentials = staticCredentials(p.data.StoreAccessKey, p.data.StoreSecretKey)
+	case c.Store.Kind == "memory":
+		accessKey, secretKey := newCredentials()
+		s, err := memstore.Start(memstore.Options{AccessKey: accessKey, SecretKey: secretKey, Region: c.Store.Region, MaxBytes: int64(c.Store.Memory.MaxBytes)})
+		if err != nil {
+			return nil, err
+		}
+		p.closers = append(p.closers, s.Close)
+		p.loadTest = s
+		o.Endpoint, o.VirtualHost = "http://"+s.Address(), false
+		o.Credentials = staticCredentials(accessKey, secretKey)
 	case c.Store.AccessKey != "":
 		o.Credentials = staticCredentials(c.Store.AccessKey, c.Store.SecretKey)
 	default:
@@ -61,6 +72,16 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 func staticCredentials(accessKey, secretKey string) func(context.Context) (sigv4.Credentials, error) {
 	c := sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
 	return func(context.Context) (sigv4.Credentials, error) { return c, nil }
+}
+
+// beginTrouble gives the memory store the faults that were configured; the program's own start has been spared them.
+func (p *parts) beginTrouble(m *config.Memory) {
+	if p.loadTest == nil {
+		return
+	}
+	t := memstore.Trouble{P50: m.Latency.P50, P99: m.Latency.P99, ErrorRate: m.ErrorRate, Throttle: m.Throttle}
+	p.loadTest.Trouble(t)
+	p.log.Warn("the store is this program's memory: nothing is kept when it ends", zap.Any("trouble", t))
 }
 
 // probe finds out what the store can do, and refuses one on which a promise can't be kept.

@@ -16,6 +16,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/config"
 	"sealfront/proxy/gateway"
+	"sealfront/proxy/memstore"
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -35,6 +36,7 @@ type parts struct {
 	authority   *authority // likewise
 	kmsEndpoint string     // of the embedded key service
 	abilities   store.Abilities
+	loadTest    *memstore.Store // with store.kind memory
 	keys        *keyring.Keyring
 	state       *state.State
 	gateway     *gateway.Gateway
@@ -92,11 +94,12 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 		return nil, err
 	}
 	p.startSweeps(ctx)
-	if c.Store.Kind == "embedded" && c.KMS.Kind == "embedded" {
+	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
 		if err := p.makeDemoBucket(ctx, c, client); err != nil {
 			return nil, err
 		}
 	}
+	p.beginTrouble(&c.Store.Memory)
 	return p, nil
 }
 
@@ -110,6 +113,9 @@ func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *pa
 		}
 	}()
 	p = opened
+	if c.Store.Kind == "memory" {
+		return nil, config.Faults{{Path: "store.kind", Why: "a memory store is part of the running server: other programs can't see it"}}
+	}
 	if c.KeepsData() {
 		if p.data, err = shareData(c.Data); err != nil {
 			return nil, err

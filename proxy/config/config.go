@@ -83,18 +83,21 @@ type Store struct {
 	Memory       Memory `yaml:"memory"`
 }
 
-// Memory is the store of kind memory, for load tests.
+// Memory is the store of kind memory, for load tests: S3 in the program's own memory, empty at each start, with the faults
+// that a client should be able to stand. They begin when the program is ready.
 type Memory struct {
-	MaxBytes  Bytes   `yaml:"max_bytes"` // default 1 GiB
+	// MaxBytes bounds the memory of stored objects and of bodies under way; default 1 GiB, at least 16 MiB. A request
+	// beyond it is answered 503 ServiceUnavailable.
+	MaxBytes  Bytes   `yaml:"max_bytes"`
 	Latency   Latency `yaml:"latency"`
-	ErrorRate float64 `yaml:"error_rate"` // 0 to 1
-	Throttle  int     `yaml:"throttle"`   // requests a second; 0: unlimited
+	ErrorRate float64 `yaml:"error_rate"` // 0 to 1: the share of the store's requests that fail before anything is stored
+	Throttle  int     `yaml:"throttle"`   // of the store's requests a second; those above are 503 SlowDown. 0: unlimited
 }
 
-// Latency is how long the memory store takes to answer.
+// Latency is how long the memory store takes to answer: a log-normal distribution through two percentiles.
 type Latency struct {
 	P50 time.Duration `yaml:"p50"`
-	P99 time.Duration `yaml:"p99"`
+	P99 time.Duration `yaml:"p99"` // 0: every request takes P50
 }
 
 // KMS is the key management service.

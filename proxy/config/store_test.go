@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sealfront/proxy/config"
 )
@@ -47,6 +48,14 @@ func TestFaultsOfStoreAndLimits(t *testing.T) {
 		"store: {endpoint: http://store}\nlimits: {failed_logins: {rate: -1}}":            "limits.failed_logins",
 		"store: {endpoint: http://store}\nlimits: {failed_logins: {burst: many}}":         "limits.failed_logins.burst",
 		"zones: [z]\nstore: {kind: directory, endpoint: http://s, control_endpoint: nil}": "store.control_endpoint",
+		"store: {kind: memory, memory: {max_bytes: 1MiB}}":                                "store.memory.max_bytes",
+		"store: {kind: memory, memory: {max_bytes: lots}}":                                "store.memory.max_bytes",
+		"store: {kind: memory, memory: {latency: {p99: 1s}}}":                             "store.memory.latency.p50",
+		"store: {kind: memory, memory: {latency: {p50: 2s, p99: 1s}}}":                    "store.memory.latency.p99",
+		"store: {kind: memory, memory: {latency: {p50: -2s}}}":                            "store.memory.latency.p50",
+		"store: {kind: memory, memory: {error_rate: 1.5}}":                                "store.memory.error_rate",
+		"store: {kind: memory, memory: {error_rate: .nan}}":                               "store.memory.error_rate",
+		"store: {kind: memory, memory: {throttle: -1}}":                                   "store.memory.throttle",
 	} {
 		_, err := load(t, lines)
 		if err == nil || !strings.HasPrefix(err.Error(), path+": ") {
@@ -62,5 +71,19 @@ func TestFailedLoginsHaveALimitByDefault(t *testing.T) {
 	}
 	if l := got.Limits.FailedLogins; l.Rate <= 0 || l.Burst != 7 || l.Entries <= 0 {
 		t.Errorf("%+v", l)
+	}
+}
+
+func TestTheMemoryStoreIsConfigured(t *testing.T) {
+	got, err := load(t, "store: {kind: memory, memory: {max_bytes: 2GiB, latency: {p50: 4ms, p99: 20ms}, error_rate: 0.01, throttle: 5000}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Memory{MaxBytes: 2 << 30, Latency: config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01, Throttle: 5000}
+	if got.Store.Memory != want {
+		t.Errorf("%+v", got.Store.Memory)
+	}
+	if got, err = load(t, "store: {kind: memory}"); err != nil || got.Store.Memory != (config.Memory{MaxBytes: 1 << 30}) {
+		t.Errorf("by default: %+v, %v", got.Store.Memory, err)
 	}
 }

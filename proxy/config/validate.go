@@ -97,7 +97,7 @@ func (c *Config) validateStore(f *Faults) {
 	case "s3", "directory":
 		endpoint(f, "store.endpoint", s.Endpoint, true)
 	case "memory":
-		f.add("store.kind", "memory is not supported by this version")
+		s.Memory.validate(f)
 	}
 	directory := s.Kind == "directory"
 	if s.ControlEndpoint != "" && !directory {
@@ -124,6 +124,33 @@ func (c *Config) validateStore(f *Faults) {
 	}
 	if s.Connections < 0 {
 		f.add("store.connections", "must not be negative")
+	}
+}
+
+// minMemory is room for the probe of the store and the first records.
+const minMemory = 16 << 20
+
+func (m *Memory) validate(f *Faults) {
+	if m.MaxBytes < minMemory {
+		f.add("store.memory.max_bytes", "must be 16MiB or more")
+	}
+	l := &m.Latency
+	if l.P50 < 0 {
+		f.add("store.memory.latency.p50", "must not be negative")
+	}
+	switch {
+	case l.P99 < 0:
+		f.add("store.memory.latency.p99", "must not be negative")
+	case l.P99 > 0 && l.P50 <= 0:
+		f.add("store.memory.latency.p50", "must be set with p99")
+	case l.P99 > 0 && l.P99 < l.P50:
+		f.add("store.memory.latency.p99", "%s is less than the p50 of %s", l.P99, l.P50)
+	}
+	if !(m.ErrorRate >= 0 && m.ErrorRate <= 1) { // NaN, too
+		f.add("store.memory.error_rate", "must be between 0 and 1")
+	}
+	if m.Throttle < 0 {
+		f.add("store.memory.throttle", "must not be negative")
 	}
 }
 

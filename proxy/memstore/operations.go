@@ -1,0 +1,94 @@
+package memstore
+
+import (
+	"slices"
+	"strings"
+)
+
+// An operation is a row of what the store can do. A request with a query parameter that its operation doesn't know is
+// refused: it means something that this store would otherwise take for a plain read or write.
+type operation struct {
+	method string
+	on     target
+	by     string // the query parameter, or x-amz header, that tells it from the rows below
+	knows  []string
+	do     func(*exchange) error
+}
+
+type target uint8
+
+const (
+	service target = iota
+	ofBucket
+	ofObject
+)
+
+var listV1 = []string{"prefix", "delimiter", "max-keys", "encoding-type", "marker"}
+
+var operations = []operation{
+	{"GET", service, "", []string{"max-buckets", "prefix"}, (*exchange).listBuckets},
+
+	{"GET", ofBucket, "location", nil, (*exchange).getBucketLocation},
+	{"GET", ofBucket, "uploads", []string{"prefix", "max-uploads", "encoding-type"}, (*exchange).listUploads},
+	{"GET", ofBucket, "list-type", []string{"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner"}, (*exchange).listObjectsV2},
+	{"GET", ofBucket, "", listV1, (*exchange).listObjects},
+	{"HEAD", ofBucket, "", nil, (*exchange).headBucket},
+	{"PUT", ofBucket, "", nil, (*exchange).createBucket},
+	{"DELETE", ofBucket, "", nil, (*exchange).deleteBucket},
+	{"POST", ofBucket, "delete", nil, (*exchange).deleteObjects},
+
+	{"GET", ofObject, "uploadId", []string{"max-parts", "part-number-marker"}, (*exchange).listParts},
+	{"GET", ofObject, "", nil, (*exchange).getObject},
+	{"HEAD", ofObject, "", nil, (*exchange).getObject},
+	{"PUT", ofObject, "uploadId", []string{"partNumber"}, (*exchange).uploadPart},
+	{"PUT", ofObject, "x-amz-copy-source", nil, (*exchange).copyObject},
+	{"PUT", ofObject, "", nil, (*exchange).putObject},
+	{"DELETE", ofObject, "uploadId", nil, (*exchange).abortUpload},
+	{"DELETE", ofObject, "", nil, (*exchange).deleteObject},
+	{"POST", ofObject, "uploads", nil, (*exchange).createUpload},
+	{"POST", ofObject, "uploadId", nil, (*exchange).completeUpload},
+}
+
+// operation finds the request's row; nil if there is none.
+func (x *exchange) operation() func(*exchange) error {
+	on := ofObject
+	switch {
+	case x.bucketName == "":
+		on = service
+	case x.key == "":
+		on = ofBucket
+	}
+	for i := range operations {
+		o := &operations[i]
+		if o.on == on && o.method == string(x.message.Method) && x.carries(o.by) {
+			if !x.known(o) {
+				return nil
+			}
+			return o.do
+		}
+	}
+	return nil
+}
+
+// carries tells whether the request has a query parameter or header of this name.
+func (x *exchange) carries(name string) bool {
+	if name == "" {
+		return true
+	}
+	if strings.HasPrefix(name, "x-amz-") {
+		return x.header(name) != ""
+	}
+	return x.query.Has(name)
+}
+
+func (x *exchange) known(o *operation) bool {
+	for name := range x.query {
+		switch {
+		case name == o.by, name == "x-id", slices.Contains(o.knows, name):
+		case strings.HasPrefix(name, "X-Amz-"): // a presigned URL
+		default:
+			return false
+		}
+	}
+	return true
+}
