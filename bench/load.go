@@ -2,152 +2,208 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// A cell is one operation at one size and concurrency.
-type cell struct {
-	operation         string // PUT or GET
-	size, concurrency int
-}
-
-// A result is what a cell took on one target.
+// A result is what a cell took on one target in one round. Figures that couldn't be had are zero and left out.
 type result struct {
+	Target string `json:"target"`
 	cell
-	took      time.Duration
-	latencies []time.Duration // sorted; those of requests that succeeded
-	errors    int
-	failure   error // the first
-	usage     usage
+	Round    int     `json:"round"`
+	Seconds  float64 `json:"seconds"`
+	Requests int64   `json:"requests"` // that succeeded
+	Bytes    int64   `json:"bytes"`    // of their bodies
+	Errors   int64   `json:"errors"`
+	Failure  string  `json:"failure,omitempty"` // the first
+
+	// Latencies in microseconds, of what succeeded; in the open loop from when the request was due.
+	P50  int64 `json:"p50_us"`
+	P90  int64 `json:"p90_us"`
+	P99  int64 `json:"p99_us"`
+	P999 int64 `json:"p999_us"`
+	Max  int64 `json:"max_us"`
+
+	CPUSeconds  float64 `json:"cpu_seconds,omitempty"`
+	PeakRSS     int64   `json:"peak_rss,omitempty"`
+	Allocations float64 `json:"allocations_per_request,omitempty"`
+	KMSCalls    float64 `json:"kms_calls"`
+	Measured    bool    `json:"metrics"` // whether Allocations and KMSCalls were
 }
 
-func (r *result) perSecond() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
+func (r *result) perSecond() float64 { return float64(r.Requests) / r.Seconds }
 
-func (r *result) bytesPerSecond() float64 { return r.perSecond() * float64(r.size) }
+func (r *result) gibPerSecond() float64 { return float64(r.Bytes) / (1 << 30) / r.Seconds }
 
-// cpu is the process's time for each byte of bodies.
-func (r *result) cpuPerByte() float64 {
-	return r.usage.cpu.Seconds() / (float64(len(r.latencies)) * float64(r.size))
-}
-
-// percentile is the latency that p percent of the requests didn't exceed.
-func (r *result) percentile(p int) time.Duration {
-	if len(r.latencies) == 0 {
+func (r *result) cpuPerRequest() float64 {
+	if r.Requests == 0 {
 		return 0
 	}
-	return r.latencies[min((len(r.latencies)*p+99)/100, len(r.latencies))-1]
+	return r.CPUSeconds * 1e6 / float64(r.Requests)
 }
 
-// key is a worker's object.
-func (c *cell) key(worker int) string { return fmt.Sprintf("bench/%d/%d", c.size, worker) }
-
-// measure runs every cell on every target and returns the median round of each, a list for each target. PUT comes before
-// the GET of the same size and concurrency, which reads what was put.
-func (p *plan) measure(ctx context.Context, out io.Writer) ([][]result, error) {
-	body := make([]byte, slices.Max(p.sizes))
-	rand.Read(body)
-	results := make([][]result, len(p.targets))
-	for _, size := range p.sizes {
-		for _, concurrency := range p.concurrency {
-			for _, operation := range []string{"PUT", "GET"} {
-				c := cell{operation, size, concurrency}
-				rounds := make([][]result, len(p.targets))
-				for range p.rounds {
-					for i, t := range p.targets {
-						r, err := c.run(ctx, t, body[:size], p.time)
-						if err != nil {
-							return nil, fmt.Errorf("%s: %w", t.name, err)
-						}
-						rounds[i] = append(rounds[i], r)
-						fmt.Fprintf(out, "# %s %s %s ×%d: %.0f/s, %.1f MiB/s, %d errors\n", t.name, operation, bytesText(size), concurrency,
-							r.perSecond(), r.bytesPerSecond()/(1<<20), r.errors)
-					}
-				}
-				for i := range rounds {
-					results[i] = append(results[i], median(rounds[i]))
-				}
-			}
-		}
+func (r *result) cpuPerGiB() float64 {
+	if r.Bytes == 0 {
+		return 0
 	}
-	return results, nil
+	return r.CPUSeconds / (float64(r.Bytes) / (1 << 30))
 }
 
-// median is the round in the middle by throughput.
-func median(rounds []result) result {
-	slices.SortFunc(rounds, func(a, b result) int { return int(a.perSecond() - b.perSecond()) })
-	return rounds[len(rounds)/2]
+// Latencies are kept from 1 µs to a minute with three digits; what is longer counts as a minute.
+const (
+	shortest = 1
+	longest  = 60_000_000
+	digits   = 3
+)
+
+// maxErrors ends a worker that does nothing but fail: it would be a busy loop.
+const maxErrors = 20
+
+// A measurement is that of one cell on one target.
+type measurement struct {
+	cell    *cell
+	set     *settings
+	target  *target
+	content *content
+
+	begin time.Time    // of the phase
+	due   atomic.Int64 // number of its next request in the open loop
+
+	mu        sync.Mutex
+	latencies *hdrhistogram.Histogram
+	bytes     int64
+	errors    int64
+	failure   error
 }
 
-// run runs the cell for a while. It fails when no request succeeded.
-func (c cell) run(ctx context.Context, t *target, body []byte, d time.Duration) (result, error) {
-	r := result{cell: c}
-	for w := range c.concurrency { // what GET reads is there, and connections are open
-		if err := t.put(ctx, c.key(w), body); err != nil {
-			return r, err
-		}
+// measure prepares a cell, warms it up and measures it.
+func (set *settings) measure(ctx context.Context, t *target, c *cell, content *content) (*result, error) {
+	m := &measurement{cell: c, set: set, target: t, content: content, latencies: hdrhistogram.New(shortest, longest, digits)}
+	workers := make([]*worker, c.Concurrency)
+	for i := range workers {
+		workers[i] = newWorker(t, c, set, content, i)
+		defer workers[i].close()
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	watch := watchProcess(t.pid)
-	begin := time.Now()
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for w := range c.concurrency {
-		workers.Go(func() {
-			var latencies []time.Duration
-			var failed int
-			var first error
-			for time.Since(begin) < d && ctx.Err() == nil {
-				start := time.Now()
-				var err error
-				if c.operation == "PUT" {
-					err = t.put(ctx, c.key(w), body)
-				} else {
-					err = t.get(ctx, c.key(w), c.size)
-				}
-				if err == nil {
-					latencies = append(latencies, time.Since(start))
-					continue
-				}
-				failed++
-				first = errors.Join(first, err)
-				if failed >= 10 { // a target that fails at once would be a busy loop
-					break
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			r.latencies = append(r.latencies, latencies...)
-			r.errors += failed
-			r.failure = errors.Join(r.failure, first)
-		})
+	if err := m.prepare(ctx, workers); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", c, err)
 	}
-	workers.Wait()
-	r.took = time.Since(begin)
-	r.usage = watch()
-	slices.Sort(r.latencies)
-	if len(r.latencies) == 0 {
-		return r, fmt.Errorf("no request succeeded: %w", errors.Join(r.failure, ctx.Err()))
+	if set.warmUp > 0 {
+		m.phase(ctx, workers, set.warmUp)
+	}
+	m.latencies.Reset()
+	m.bytes, m.errors, m.failure = 0, 0, nil
+	before, measured := t.scrape(ctx)
+	watch := watchProcesses(t.processes)
+	took := m.phase(ctx, workers, set.duration)
+	used := watch()
+	r := &result{
+		Target: t.name, cell: *c, Seconds: took.Seconds(), Requests: m.latencies.TotalCount(), Bytes: m.bytes, Errors: m.errors,
+		P50: m.latencies.ValueAtQuantile(50), P90: m.latencies.ValueAtQuantile(90), P99: m.latencies.ValueAtQuantile(99), P999: m.latencies.ValueAtQuantile(99.9), Max: m.latencies.Max(),
+		CPUSeconds: used.cpu.Seconds(), PeakRSS: used.peak,
+	}
+	if m.failure != nil {
+		r.Failure = m.failure.Error()
+	}
+	if after, ok := t.scrape(context.WithoutCancel(ctx)); ok && measured && r.Requests > 0 {
+		r.Measured = true
+		r.Allocations = (after.mallocs - before.mallocs) / float64(r.Requests+r.Errors)
+		r.KMSCalls = after.kms - before.kms
+	}
+	if r.Requests == 0 {
+		return r, errors.Join(fmt.Errorf("%s: no request succeeded", c), m.failure, ctx.Err())
 	}
 	return r, ctx.Err()
 }
 
-// clean deletes what the workers wrote.
-func (p *plan) clean(ctx context.Context) error {
-	var errs []error
-	for _, t := range p.targets {
-		for _, size := range p.sizes {
-			for w := range slices.Max(p.concurrency) {
-				c := cell{size: size}
-				errs = append(errs, t.remove(ctx, c.key(w)))
+// phase lets the workers work for a while. Requests under way at its end still end, and count, so that what was used and
+// what was done are of the same requests.
+func (m *measurement) phase(ctx context.Context, workers []*worker, d time.Duration) time.Duration {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	m.begin = time.Now()
+	m.due.Store(0)
+	var all sync.WaitGroup
+	for _, w := range workers {
+		all.Go(func() { m.work(ctx, w) })
+	}
+	wait(ctx, d)
+	stop()
+	all.Wait()
+	return time.Since(m.begin)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// prepare puts what is to be read, opens every connection, and looks at one object in the store.
+func (m *measurement) prepare(ctx context.Context, workers []*worker) error {
+	errs := make([]error, len(workers))
+	var all sync.WaitGroup
+	for i, w := range workers {
+		all.Go(func() {
+			errs[i] = w.put(ctx)
+			if m.cell.Operation != opList && m.cell.Operation != opMixed {
+				return
+			}
+			for n := i; n < m.set.listed && errs[i] == nil; n += len(workers) {
+				errs[i] = w.putObject(ctx, listKey(n), empty)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+var empty = newContent(0)
+
+func listKey(n int) string { return fmt.Sprintf("%s%06d", listPrefix, n) }
+
+// work sends requests until ctx ends.
+func (m *measurement) work(ctx context.Context, w *worker) {
+	local := hdrhistogram.New(shortest, longest, digits)
+	var bytes, failed int64
+	var failure error
+	inRow := 0
+	// A request once begun is not cut off: it would count on one side only.
+	whole := context.WithoutCancel(ctx)
+	for ctx.Err() == nil && inRow < maxErrors {
+		begin := time.Now()
+		if m.cell.Rate > 0 {
+			begin = m.begin.Add(time.Duration(float64(m.due.Add(1)-1) / m.cell.Rate * float64(time.Second)))
+			if d := time.Until(begin); d > 0 {
+				if wait(ctx, d); ctx.Err() != nil {
+					break
+				}
 			}
 		}
+		n, err := w.once(whole)
+		if err != nil {
+			if failed++; failure == nil {
+				failure = err
+			}
+			inRow++
+			wait(ctx, time.Duration(inRow-1)*time.Millisecond)
+			continue
+		}
+		inRow = 0
+		_ = local.RecordValue(min(max(time.Since(begin).Microseconds(), shortest), longest)) // within its bounds
+		bytes += n
 	}
-	return errors.Join(errs...)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.latencies.Merge(local)
+	m.bytes += bytes
+	m.errors += failed
+	if m.failure == nil {
+		m.failure = failure
+	}
 }

@@ -4,66 +4,84 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// usage is what a process used while a cell ran.
+// usage is what processes used while a cell ran.
 type usage struct {
-	cpu time.Duration
-	rss int64 // the highest resident memory seen, bytes
+	cpu  time.Duration // of all their threads, user and system
+	peak int64         // the highest resident memory of each, added up; bytes
 }
 
-const (
-	ticksPerSecond = 100 // USER_HZ, on every Linux that Go runs on
-	sampling       = 20 * time.Millisecond
-)
+const ticksPerSecond = 100 // USER_HZ, on every Linux that Go runs on
 
-// watchProcess looks at a process until the function it returns is called. Without a pid, or where /proc doesn't tell,
-// the usage is zero.
-func watchProcess(pid int) func() usage {
-	before, _ := readProcess(pid)
-	stop, done := make(chan struct{}), make(chan int64, 1)
-	go func() {
-		tick := time.NewTicker(sampling)
-		defer tick.Stop()
-		var highest int64
-		for {
-			if u, ok := readProcess(pid); ok {
-				highest = max(highest, u.rss)
-			}
-			select {
-			case <-tick.C:
-			case <-stop:
-				done <- highest
-				return
-			}
-		}
-	}()
+// watchProcesses looks at processes and their children until the function it returns is called. The peak is counted
+// from now on where that is allowed, else from the processes' start. Without processes, or where /proc doesn't tell, the usage is zero.
+func watchProcesses(roots []int) func() usage {
+	var before time.Duration
+	for _, pid := range family(roots) {
+		_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/clear_refs", []byte("5"), 0o600) // resets VmHWM; proc(5)
+		before += cpuOf(pid)
+	}
 	return func() usage {
-		close(stop)
-		highest := <-done
-		after, _ := readProcess(pid)
-		return usage{after.cpu - before.cpu, highest}
+		var u usage
+		for _, pid := range family(roots) {
+			u.cpu += cpuOf(pid)
+			u.peak += peakOf(pid)
+		}
+		u.cpu -= before
+		return u
 	}
 }
 
-// readProcess reads /proc/PID/stat. Source: proc(5); the fields are counted behind the name, which may hold anything.
-func readProcess(pid int) (u usage, ok bool) {
-	if pid <= 0 {
-		return usage{}, false
+// family is the processes and all that descend from them: nginx works in children.
+func family(roots []int) (all []int) {
+	for _, pid := range roots {
+		if pid <= 0 {
+			continue
+		}
+		all = append(all, pid)
+		threads, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+		for _, thread := range threads {
+			text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + thread.Name() + "/children")
+			var children []int
+			for _, child := range strings.Fields(string(text)) {
+				n, _ := strconv.Atoi(child)
+				children = append(children, n)
+			}
+			all = append(all, family(children)...)
+		}
 	}
+	return all
+}
+
+// cpuOf reads /proc/PID/stat. Source: proc(5); the fields are counted behind the name, which may hold anything.
+func cpuOf(pid int) time.Duration {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return usage{}, false
+		return 0
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 22 {
-		return usage{}, false
+	if len(fields) < 13 {
+		return 0
 	}
-	number := func(i int) int64 {
-		n, _ := strconv.ParseInt(string(fields[i]), 10, 64)
-		return n
+	user, _ := strconv.ParseInt(string(fields[11]), 10, 64)
+	system, _ := strconv.ParseInt(string(fields[12]), 10, 64)
+	return time.Duration(user+system) * time.Second / ticksPerSecond
+}
+
+// peakOf reads VmHWM from /proc/PID/status.
+func peakOf(pid int) int64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
 	}
-	ticks := number(11) + number(12) // utime, stime
-	return usage{time.Duration(ticks) * time.Second / ticksPerSecond, number(21) * int64(os.Getpagesize())}, true
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(fields[0], 10, 64)
+	return n << 10
 }

@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"strings"
-	"time"
 
 	"sealfront/sigv4"
 )
@@ -20,101 +14,56 @@ import (
 // options say where a target is and who calls it.
 type options struct {
 	name, endpoint, bucket, accessKey, secretKey, region, ca string
-	pid                                                      int
+	session                                                  bool        // CreateSession, as for directory buckets
+	put                                                      [][2]string // header fields of every request that makes an object
+	admin                                                    string      // URL of /metrics; "" for none
+	processes                                                []int       // whose CPU and memory, with their children, are the target's
+	sealed                                                   func(ctx context.Context, key string) ([]byte, error)
 }
 
 // A target is one S3 endpoint with a bucket. It is safe for concurrent use.
 type target struct {
 	options
-	url    *url.URL
-	client *http.Client
-	signer *sigv4.Signer
-	keys   *sigv4.Credentials
+	url         *url.URL
+	tls         *tls.Config
+	signer      *sigv4.Signer
+	credentials sigv4.Credentials
+	sessions    *sessions // nil: requests are signed with the long-term key
 }
 
 func newTarget(o options) (*target, error) {
-	for name, value := range map[string]string{"endpoint": o.endpoint, "bucket": o.bucket, "access key": o.accessKey, "secret key": o.secretKey} {
-		if value == "" {
-			return nil, fmt.Errorf("no %s: evaluate the lines that sealfront prints, or give it as a flag", name)
+	for _, f := range []struct{ name, value string }{{"endpoint", o.endpoint}, {"bucket", o.bucket}, {"access key", o.accessKey}, {"secret key", o.secretKey}} {
+		if f.value == "" {
+			return nil, fmt.Errorf("no %s: evaluate the lines that sealfront prints, or set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and SEALFRONT_BUCKET", f.name)
 		}
 	}
 	u, err := url.Parse(o.endpoint)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%q is not a URL", o.endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not a URL such as https://127.0.0.1:8443", o.endpoint)
 	}
-	var pool *x509.CertPool
-	if o.ca != "" {
-		text, err := os.ReadFile(o.ca)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificate authority: %w", err)
+	t := &target{
+		options: o, url: u, signer: sigv4.NewSigner(o.region, "s3"),
+		credentials: sigv4.Credentials{AccessKeyID: o.accessKey, SecretAccessKey: o.secretKey},
+	}
+	if u.Port() == "" {
+		u.Host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	}
+	if u.Scheme == "https" {
+		// Sessions of TLS are kept, as SDKs do, but a benchmark's connections live long.
+		t.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)}
+		if o.ca != "" {
+			text, err := os.ReadFile(o.ca)
+			if err != nil {
+				return nil, fmt.Errorf("read the certificate authority: %w", err)
+			}
+			t.tls.RootCAs = x509.NewCertPool()
+			if !t.tls.RootCAs.AppendCertsFromPEM(text) {
+				return nil, fmt.Errorf("%s holds no certificate", o.ca)
+			}
 		}
-		pool = x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate", o.ca)
-		}
 	}
-	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 4096,
-		DisableCompression: true, ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10,
+	if o.session {
+		t.sessions = &sessions{signer: sigv4.NewSigner(o.region, "s3express"), create: t.createSession}
 	}
-	return &target{
-		options: o, url: u, client: &http.Client{Transport: transport}, signer: sigv4.NewSigner(o.region, "s3"),
-		keys: &sigv4.Credentials{AccessKeyID: o.accessKey, SecretAccessKey: o.secretKey},
-	}, nil
-}
-
-// put writes an object. Once begun it is not cut off when ctx ends, or it could land after its object has been removed.
-func (t *target) put(ctx context.Context, key string, body []byte) error {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer stop()
-	_, err := t.do(ctx, http.MethodPut, key, body)
-	return err
-}
-
-// get reads an object and throws it away; it must have length bytes.
-func (t *target) get(ctx context.Context, key string, length int) error {
-	n, err := t.do(ctx, http.MethodGet, key, nil)
-	if err == nil && n != int64(length) {
-		err = fmt.Errorf("GET of %d bytes gave %d", length, n)
-	}
-	return err
-}
-
-// remove deletes an object.
-func (t *target) remove(ctx context.Context, key string) error {
-	_, err := t.do(ctx, http.MethodDelete, key, nil)
-	return err
-}
-
-// do sends a signed request, reads its answer to the end, and returns the length of the body.
-func (t *target) do(ctx context.Context, method, key string, body []byte) (int64, error) {
-	path := "/" + t.bucket + "/" + key
-	r, err := http.NewRequestWithContext(ctx, method, t.url.Scheme+"://"+t.url.Host+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	now := time.Now()
-	date := string(sigv4.AppendTimestamp(nil, now))
-	m := &sigv4.Message{Method: []byte(method), Path: []byte(path), Header: []sigv4.Field{
-		{Name: []byte("Host"), Value: []byte(t.url.Host)},
-		{Name: []byte("X-Amz-Content-Sha256"), Value: []byte(sigv4.UnsignedPayload)},
-		{Name: []byte("X-Amz-Date"), Value: []byte(date)},
-	}}
-	r.Header.Set("X-Amz-Content-Sha256", sigv4.UnsignedPayload)
-	r.Header.Set("X-Amz-Date", date)
-	r.Header.Set("Authorization", string(t.signer.AppendAuthorization(nil, m, t.keys, now)))
-	answer, err := t.client.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode >= 300 {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return 0, fmt.Errorf("%s: %s %s", method, answer.Status, strings.TrimSpace(string(text)))
-	}
-	n, err := io.Copy(io.Discard, answer.Body)
-	if errors.Is(err, context.Canceled) {
-		err = ctx.Err()
-	}
-	return n, err
+	return t, nil
 }
