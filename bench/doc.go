@@ -1,21 +1,44 @@
-// Bench loads a Sealfront from outside and says what it took: throughput, latencies, errors, CPU and memory. With a
-// second target it compares the two in one run, cell by cell, so that a machine's mood falls on both.
+// Bench loads a Sealfront from outside and says what it took: throughput, latencies, errors, CPU, memory, allocations and
+// calls of KMS. It compares it with other proxies in one run, round by round, so that a machine's mood falls on all.
 //
-//	bench ──HTTPS, SigV4──▶ sealfront  ──▶ store          -endpoint, by default the exported environment
-//	      └─HTTPS, SigV4──▶ bareproxy  ──▶ store          -against: the floor, or the store itself
+//	              ┌─▶ sealfront ─┐
+//	bench ──TLS──▶├─▶ nginx, …   ├─HTTP─▶ one memory store, a process of its own
+//	              └─▶ bareproxy ─┘
 //
-//	eval "$(cat exports)"; go run ./bench -pid $PID
-//	go run ./bench -sizes 64KiB,1MiB,64MiB -concurrency 1,16 -time 5s -rounds 3 -pid $PID \
-//	    -against https://127.0.0.1:9443 -against-bucket plain -against-access-key … -against-secret-key … -against-pid $BARE
+//	go run ./bench                                   PUT and GET of 4 KiB, 1 MiB and 64 MiB by 1 and 16 connections
+//	go run ./bench -workload mixed -rate 2000 -cells 4KiBx64 -payload unsigned-trailer-crc32
+//	go run ./bench -target https://… -pid PID        something that runs; credentials from the environment, as sealfront exports them
+//	go run ./bench compare -json results.json        nginx, HAProxy, bareproxy, MinIO, rclone: those that are installed
+//	go run ./bench compare -only nginx -program old=./sealfront.old
+//	go run ./bench report results.json …             tables and plots in bench/results, and in RESULTS.md between its marks
 //
-// A cell is one operation, PUT or GET, at one size and one concurrency, for -time. Every worker has one key of its own and
-// overwrites or reads it again and again, so the store holds concurrency × size at most for a cell, and all of it is deleted at
-// the end. Requests are signed with the long-term key and UNSIGNED-PAYLOAD; bodies are random bytes; a GET's length
-// must be the object's. Rounds interleave the targets; a cell's figures are those of its median round by throughput.
+// Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all TLS
+// ends, and a directory bucket of SSE-KMS that is asked with sessions. -store memory puts the store into Sealfront's own process, as client
+// teams load-test; its CPU and memory then hold the store's.
 //
-// CPU is that of the process named by -pid: seconds for each GiB of bodies, or microseconds for each request of
-// bodies under 64 KiB. RSS is its highest resident memory while the cell ran. Both come from /proc.
+// A cell is one operation at one size and concurrency, for -time after -warm-up, on -concurrency connections that stay
+// open. Every connection has one key of its own, so that the store holds concurrency × size. In the closed loop a connection
+// sends its next request when the last has ended. With -rate, requests are due at fixed times whether or not earlier ones have ended, and
+// latency counts from when they were due: a server that stalls can't hide it. Requests under way at the end still count.
 //
-// Ratios are the first target's figure divided by the second's. They are comparable; absolute figures of shared machines
-// are not.
+// put, get, head, list (of -list-objects below one prefix), range (-range-size at random offsets) and multipart (parts of
+// -part-size; one operation is the whole upload) are one operation each; mixed is 65 % get, 20 % put, 10 % head, 5 % list.
+// Every body's length is checked, and every 16th read (-verify) is compared with what was written. Before a run a text is
+// written through each Sealfront, and what lies in the store is looked at: it must be as good as random and not hold the text.
+//
+// CPU is what the target's processes with their children used in the cell, of all threads, from /proc/PID/stat: seconds for each GiB
+// of bodies, microseconds for each request. RSS is their VmHWM, counted from the cell's begin. Allocations and KMS calls are differences of
+// /metrics. Figures of several rounds are medians; least–most are the rounds' CPU, a GiB or, of small requests, each.
+//
+// Ratios are made round by round, and their median is shown. They are comparable; absolute figures of shared machines are not.
+//
+// # Decisions
+//
+// The client writes HTTP by itself, a request from one buffer: net/http took as much of two cores as the proxy.
+// Bodies are one random block again and again, and their checksums are computed once. Unsigned and signed chunks are framed as they are sent.
+//
+// The common store is memstore as a process (bench/memorystore): it takes 30,000 requests and more than 2 GiB a second on two
+// cores, verifies signatures, and answers nginx's clients and Sealfront alike. Sealfront signs anew for it, which is part of what it costs.
+//
+// nginx buffers nothing, in either direction; with buffered answers it takes the same CPU within what a cell moves.
 package main

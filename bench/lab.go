@@ -32,7 +32,6 @@ type lab struct {
 	cert, key, pair string // PEM files; pair holds both
 	access, secret  string // of every store and proxy
 	storeAddress    string
-	storeName       string // what stands behind the proxies
 	mu              sync.Mutex
 	running         []*process
 	built           map[string]string
@@ -120,19 +119,27 @@ func (l *lab) build(ctx context.Context, pkg string) (string, error) {
 	return file, nil
 }
 
-// find looks for a program that isn't ours; "" when it is absent.
+// find looks for a program that isn't ours, first among the tools; "" when it is absent.
 func (l *lab) find(name string) string {
+	if l.tools != "" {
+		if file := filepath.Join(l.tools, "bin", name); isFile(file) {
+			return file
+		}
+	}
 	if file, err := exec.LookPath(name); err == nil {
 		return file
 	}
-	for _, dir := range []string{filepath.Join(l.tools, "bin"), "/usr/sbin", "/usr/local/sbin"} {
-		if file := filepath.Join(dir, name); l.tools != "" || strings.HasPrefix(dir, "/usr") {
-			if _, err := os.Stat(file); err == nil {
-				return file
-			}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} { // where servers are, and not in everybody's PATH
+		if file := filepath.Join(dir, name); isFile(file) {
+			return file
 		}
 	}
 	return ""
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // start starts a program. line, if not nil, is given each line of its output and tells when it is ready; without it the

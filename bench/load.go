@@ -144,13 +144,21 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// prepare puts what is to be read, opens every connection, and looks at one object in the store.
+// preparing is how often prepare tries to put an object.
+const preparing = 5
+
+// prepare puts what is to be read, and opens every connection.
 func (m *measurement) prepare(ctx context.Context, workers []*worker) error {
 	errs := make([]error, len(workers))
 	var all sync.WaitGroup
 	for i, w := range workers {
 		all.Go(func() {
-			errs[i] = w.put(ctx)
+			for range preparing { // some servers fail at first, when several begin at once
+				if errs[i] = w.put(ctx); errs[i] == nil || ctx.Err() != nil {
+					break
+				}
+				wait(ctx, 50*time.Millisecond)
+			}
 			if m.cell.Operation != opList && m.cell.Operation != opMixed {
 				return
 			}
@@ -160,7 +168,12 @@ func (m *measurement) prepare(ctx context.Context, workers []*worker) error {
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return err // one speaks for all
+		}
+	}
+	return nil
 }
 
 var empty = newContent(0)

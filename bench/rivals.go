@@ -33,12 +33,8 @@ var rivals = []rival{
 	{"rclone-crypt", "rclone serve s3 over a crypt remote, over the same store", startRclone},
 }
 
-func startDirect(ctx context.Context, l *lab) (*target, error) {
-	t, err := l.store("direct", "http://"+l.storeAddress, plainBucket)
-	if err != nil {
-		return nil, err
-	}
-	return t, t.makeBucket(ctx, "")
+func startDirect(_ context.Context, l *lab) (*target, error) {
+	return l.store("direct", "http://"+l.storeAddress, plainBucket)
 }
 
 // front is a reverse proxy in front of the common store: clients sign for the store.
@@ -71,7 +67,7 @@ http {
       proxy_set_header Connection "";
       proxy_set_header Host $http_host;
       proxy_request_buffering off;
-      proxy_buffering off; proxy_buffer_size 64k;
+      proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
     }
   }
 }

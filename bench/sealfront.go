@@ -29,8 +29,14 @@ func (l *lab) startStore(ctx context.Context, most int64) error {
 		l.storeAddress = address
 		return ok
 	}, []string{"STORE_ACCESS_KEY=" + l.access, "STORE_SECRET_KEY=" + l.secret}, program, "-max-bytes", fmt.Sprint(most), "-region", storeRegion)
-	l.storeName = "bench/memorystore"
-	return err
+	if err != nil {
+		return err
+	}
+	t, err := l.store("store", "http://"+l.storeAddress, plainBucket)
+	if err != nil {
+		return err
+	}
+	return t.makeBucket(ctx, "")
 }
 
 // store is a store of the run, spoken to directly.
