@@ -280,11 +280,11 @@ func TestMediansAndRatiosOfRounds(t *testing.T) {
 
 func TestCommandLinesWithFaultsAreRefused(t *testing.T) {
 	none := func(string) string { return "" }
-	for _, args := range [][]string{
-		{"-sizes", "6GiB"}, {"-sizes", "x"}, {"-concurrency", "0"}, {"-cells", "1MiB"}, {"-workload", "copy"}, {"-payload", "none"}, {"-checksum-mode", "maybe"}, {"-time", "0s"},
-		{"-rounds", "0"}, {"-rate", "-1"}, {"more", "-x"}, {"-auth", "none"}, {"-store", "disk"}, {"-part-size", "1MiB"}, {"-target", "https://127.0.0.1"}, {"-program", "x"},
-		{"compare", "-only", "apache"}, {"compare", "-store", "memory"}, {"compare", "argument"}, {"-workload", "range", "-sizes", "0"},
+	for _, line := range []string{
+		"-sizes 6GiB", "-sizes x", "-concurrency 0", "-cells 1MiB", "-workload copy", "-workload range -sizes 0", "-payload none", "-checksum-mode maybe", "-time 0s", "-rounds 0", "-rate -1",
+		"-auth none", "-store disk", "-part-size 1MiB", "-target https://127.0.0.1", "-program x", "more -x", "compare -only apache", "compare -store memory", "compare argument",
 	} {
+		args := strings.Fields(line)
 		if err := run(t.Context(), args, none, io.Discard, io.Discard); !errors.As(err, new(usageError)) {
 			t.Errorf("%q: %v", args, err)
 		}

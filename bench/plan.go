@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -342,6 +341,11 @@ func (p *plan) measureAll(ctx context.Context, targets []*target, o *outcome) er
 				p.progress.say("%s %s: %s", t.name, &c, r.brief())
 			}
 		}
+		for _, t := range targets {
+			if err := p.cleanCell(ctx, t, &c); err != nil {
+				o.Notes = append(o.Notes, fmt.Sprintf("%s: delete the objects of %s: %v", t.name, &c, err))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -354,24 +358,8 @@ func (p *plan) clean(ctx context.Context, targets []*target) error {
 	w := newWorker(targets[0], &cell{}, &p.settings, empty, 0)
 	defer w.close()
 	errs := []error{w.remove(ctx, sealedKey)}
-	removed := map[string]bool{}
-	remove := func(key string) {
-		if !removed[key] && len(errs) < maxErrors {
-			removed[key] = true
-			if err := w.remove(ctx, key); err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
 	for _, c := range p.cells {
-		for n := range c.Concurrency {
-			remove(objectKey(c.Size, n))
-		}
-		if c.Operation == opList || c.Operation == opMixed {
-			for n := range p.listed {
-				remove(listKey(n))
-			}
-		}
+		errs = append(errs, p.cleanCell(ctx, targets[0], &c))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("delete what the run wrote: %w", err)
@@ -379,35 +367,21 @@ func (p *plan) clean(ctx context.Context, targets []*target) error {
 	return nil
 }
 
-// progress tells people at a terminal what is going on.
-type progress struct {
-	w        io.Writer
-	terminal bool
-}
-
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	if !ok {
-		return &progress{w: w}
+// cleanCell deletes the objects of a cell, so that the store holds those of one at a time.
+func (p *plan) cleanCell(ctx context.Context, t *target, c *cell) error {
+	w := newWorker(t, c, &p.settings, empty, 0)
+	defer w.close()
+	for n := range c.Concurrency {
+		if err := w.remove(ctx, objectKey(c.Size, n)); err != nil {
+			return err
+		}
 	}
-	info, err := f.Stat()
-	return &progress{w, err == nil && info.Mode()&os.ModeCharDevice != 0}
-}
-
-const clearLine = "\r\x1b[K"
-
-// step replaces the line that says what is being done.
-func (p *progress) step(format string, args ...any) {
-	if p.terminal {
-		fmt.Fprintf(p.w, clearLine+format, args...)
+	if c.Operation == opList || c.Operation == opMixed {
+		for n := range p.listed {
+			if err := w.remove(ctx, listKey(n)); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
-
-// say leaves a line behind.
-func (p *progress) say(format string, args ...any) {
-	if p.terminal {
-		fmt.Fprintf(p.w, clearLine+format+"\n", args...)
-	}
-}
-
-func (p *progress) end() { p.step("") }

@@ -28,7 +28,7 @@ func (l *lab) startStore(ctx context.Context, most int64) error {
 		address, ok := strings.CutPrefix(line, "listening on ")
 		l.storeAddress = address
 		return ok
-	}, []string{"STORE_ACCESS_KEY=" + l.access, "STORE_SECRET_KEY=" + l.secret}, program, "-max-bytes", fmt.Sprint(most), "-region", storeRegion)
+	}, []string{"STORE_ACCESS_KEY=" + l.access, "STORE_SECRET_KEY=" + l.secret, "GOGC=50"}, program, "-max-bytes", fmt.Sprint(most), "-region", storeRegion)
 	if err != nil {
 		return err
 	}

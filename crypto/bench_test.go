@@ -207,3 +207,47 @@ func BenchmarkPartRecord(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSpan is what a range costs besides the cipher: where it lies in a multipart object of 1 GiB, and opening its
+// segment in place. Its floor is BenchmarkOpen of a segment.
+func BenchmarkSpan(b *testing.B) {
+	lengths := make([]int64, 128)
+	for i := range lengths {
+		lengths[i] = 8 << 20
+	}
+	layout := crypto.NewLayout(lengths)
+	b.Run("of 128 parts", func(b *testing.B) {
+		b.ReportAllocs()
+		at := int64(0)
+		for b.Loop() {
+			at = (at + 1_234_567) % (layout.Length() - 4096)
+			if _, err := layout.Span(at, at+4095); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("walk 64 MiB", func(b *testing.B) {
+		b.SetBytes(64 << 20)
+		b.ReportAllocs()
+		for b.Loop() {
+			walk := layout.Walk(100, 100+64<<20-1)
+			for _, ok := walk.Next(); ok; _, ok = walk.Next() {
+			}
+		}
+	})
+	b.Run("open 4096 in a segment", func(b *testing.B) {
+		key, salt := crypto.NewDataKey(), crypto.NewSalt()
+		single := crypto.SinglePart(segment, salt)
+		sealed := key.NewSealer(&salt).Seal(make([]byte, crypto.SealedSegmentSize), segment, true)
+		slab := make([]byte, len(sealed))
+		b.SetBytes(4096)
+		b.ReportAllocs()
+		for b.Loop() {
+			copy(slab, sealed)
+			o := key.OpenSpan(single, 1000, 5095)
+			if plain, err := o.Open(slab[:o.Next()]); err != nil || len(plain) != 4096 {
+				b.Fatal(len(plain), err)
+			}
+		}
+	})
+}
