@@ -12,11 +12,23 @@ import (
 func sdkPut() []sigv4.Field {
 	var list []sigv4.Field
 	for _, f := range [][2]string{
-		{"Host", "127.0.0.1:8443"}, {"User-Agent", "aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/s3#1.114.8"}, {"Content-Length", "4138"},
-		{"Accept-Encoding", "identity"}, {"Amz-Sdk-Invocation-Id", "0b8c5f0a-6f0e-4b3e-8d80-0123456789ab"}, {"Amz-Sdk-Request", "attempt=1; max=3"}, {"Content-Encoding", "aws-chunked"},
-		{"Content-Type", "application/octet-stream"}, {"X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, {"X-Amz-Date", "20260102T030405Z"},
-		{"X-Amz-Decoded-Content-Length", "4096"}, {"X-Amz-Meta-Owner", "somebody"}, {"X-Amz-Meta-Purpose", "a benchmark"}, {"X-Amz-S3session-Token", strings.Repeat("t", 300)},
-		{"X-Amz-Sdk-Checksum-Algorithm", "CRC32"}, {"X-Amz-Trailer", "x-amz-checksum-crc32"}, {"Authorization", strings.Repeat("a", 400)},
+		{"Host", "127.0.0.1:8443"},
+		{"User-Agent", "aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/s3#1.114.8"},
+		{"Content-Length", "4138"},
+		{"Accept-Encoding", "identity"},
+		{"Amz-Sdk-Invocation-Id", "0b8c5f0a-6f0e-4b3e-8d80-0123456789ab"},
+		{"Amz-Sdk-Request", "attempt=1; max=3"},
+		{"Content-Encoding", "aws-chunked"},
+		{"Content-Type", "application/octet-stream"},
+		{"X-Amz-Content-Sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"},
+		{"X-Amz-Date", "20260102T030405Z"},
+		{"X-Amz-Decoded-Content-Length", "4096"},
+		{"X-Amz-Meta-Owner", "somebody"},
+		{"X-Amz-Meta-Purpose", "a benchmark"},
+		{"X-Amz-S3session-Token", strings.Repeat("t", 300)},
+		{"X-Amz-Sdk-Checksum-Algorithm", "CRC32"},
+		{"X-Amz-Trailer", "x-amz-checksum-crc32"},
+		{"Authorization", strings.Repeat("a", 400)},
 	} {
 		list = append(list, sigv4.Field{Name: []byte(f[0]), Value: []byte(f[1])})
 	}
