@@ -85,7 +85,8 @@
 //	│ proxy     main: sees every room below; no room sees it           │     │
 //	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
 //	 config  awskms       gateway                       localstore           │
-//	   │     localkms     │  │  └──────────┬──────────┐   metrics            │
+//	   │     localkms     │  │  └──────────┬──────────┐   memstore ◀─ as the bench's store
+//	   │        │         │  │             │          │   metrics            │
 //	   │     keyring ◀────┘  │          session     state                    │
 //	   │        │            ▼                        │                      │
 //	   │        │          store                      │                      │

@@ -154,6 +154,8 @@ func TestWhatTheStoreDoesNotKnowIsRefused(t *testing.T) {
 	if string(get(t, c, "k", "")) != "kept" {
 		t.Error("an operation that isn't there wrote an object")
 	}
+	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"), Tagging: aws.String("a=b")})
+	wantCode(t, "tags", err, "NotImplemented")
 	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("nothing"), Key: aws.String("k")})
 	wantCode(t, "a bucket that isn't there", err, "NoSuchBucket")
 	_, err = c.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: aws.String(bucket)})

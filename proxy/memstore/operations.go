@@ -61,7 +61,7 @@ func (x *exchange) operation() func(*exchange) error {
 	for i := range operations {
 		o := &operations[i]
 		if o.on == on && o.method == string(x.message.Method) && x.carries(o.by) {
-			if !x.known(o) {
+			if !x.known(o) || x.wants() {
 				return nil
 			}
 			return o.do
@@ -91,4 +91,23 @@ func (x *exchange) known(o *operation) bool {
 		}
 	}
 	return true
+}
+
+// unknownHeaders ask for what this store doesn't do; leaving them out would be a promise that isn't kept.
+var unknownHeaders = []string{"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source"}
+
+// wants tells whether the request asks for something that this store doesn't do.
+func (x *exchange) wants() bool {
+	for i := range x.message.Header {
+		f := &x.message.Header[i]
+		if len(f.Name) < len("x-amz-acl") || len(f.Value) == 0 || f.Name[0]|0x20 != 'x' {
+			continue
+		}
+		for _, unknown := range unknownHeaders {
+			if len(f.Name) >= len(unknown) && strings.EqualFold(string(f.Name[:len(unknown)]), unknown) && !strings.EqualFold(string(f.Name), "x-amz-tagging-directive") {
+				return true
+			}
+		}
+	}
+	return false
 }
