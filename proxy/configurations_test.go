@@ -239,11 +239,11 @@ func tags(t *testing.T, p *program, bucket string) {
 		t.Error(err)
 	}
 	for document, want := range map[string]string{
-		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`:                 "",
-		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Extra>c</Extra></Tag></TagSet></Tagging>`: "MalformedXML",
-		`<Tagging>text<TagSet/></Tagging>`:   "MalformedXML",
-		`<Labels><TagSet/></Labels>`:         "MalformedXML",
-		`<Tagging><TagSet><Tag><Key>a</Key>`: "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`:                                "",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Extra>c</Extra></Tag></TagSet></Tagging>`:                "MalformedXML",
+		`<Tagging>text<TagSet/></Tagging>`:                                                                           "MalformedXML",
+		`<Labels><TagSet/></Labels>`:                                                                                 "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>a</Key>`:                                                                         "MalformedXML",
 		`<!DOCTYPE x [<!ENTITY e "b">]><Tagging><TagSet><Tag><Key>&e;</Key></Tag></TagSet></Tagging>`:                "MalformedXML",
 		`<Tagging><TagSet><Tag><Key>a</Key><Value>` + strings.Repeat("v", 300) + `</Value></Tag></TagSet></Tagging>`: "InvalidTag",
 	} {
