@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"sealfront/policy"
 	"sealfront/proxy/session"
 	"sealfront/sigv4"
@@ -65,9 +67,33 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 	return nil
 }
 
+// An openedSession is what a session token says. Opening it again would say the same: nothing but the time can end it,
+// its principal and its bucket are looked at for each request anyway.
+type openedSession struct {
+	session     session.Session
+	credentials session.Credentials
+}
+
+// openedSessions is how many of them are kept, some 1 KiB each.
+const openedSessions = 8192
+
+func newOpenedSessions() *lru.Cache[string, *openedSession] {
+	opened, err := lru.New[string, *openedSession](openedSessions)
+	if err != nil {
+		panic("gateway: internal error: " + err.Error())
+	}
+	return opened
+}
+
 // openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the
 // store, so such ones count as failed logins of their address until one opens.
 func (x *exchange) openToken() (session.Session, session.Credentials, error) {
+	if o, ok := x.g.opened.Get(text(x.auth.SessionToken)); ok {
+		if x.start.After(o.session.Expires.Add(session.Grace)) {
+			return o.session, o.credentials, session.ErrExpired
+		}
+		return o.session, o.credentials, nil
+	}
 	token := string(x.auth.SessionToken)
 	keyID, ok := session.KeyID(token)
 	if !(ok && x.g.logins.seen(keyID)) && !x.mayLogIn(nil) {
@@ -77,6 +103,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 	switch {
 	case err == nil:
 		x.g.logins.see(keyID)
+		x.g.opened.Add(token, &openedSession{issued, credentials})
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)
 		err = invalidToken(x.auth.SessionToken)

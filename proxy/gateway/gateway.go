@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
@@ -125,6 +126,7 @@ type Gateway struct {
 	layouts    *layouts
 
 	bucketPolicies *bucketPolicies
+	opened         *lru.Cache[string, *openedSession] // by token
 	completing     completing
 	loads          singleflight.Group         // of trailers
 	served         [256]func(*exchange) error // by operation
@@ -144,7 +146,7 @@ func New(o Options, ids *Identities) *Gateway {
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
-	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies()}
+	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.logins = newLogins(o.FailedLogins, o.Now)
 	g.identities.Store(ids)
