@@ -50,10 +50,8 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		SecureErrorLogMessage:         true,
 
 		// 16 KiB on both sides: larger buffers would copy every byte of a body once more.
-		// While a connection is idle it holds neither.
-		ReduceMemoryUsage: true,
-		ReadBufferSize:    headLimit,
-		WriteBufferSize:   headLimit,
+		ReadBufferSize:  headLimit,
+		WriteBufferSize: headLimit,
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
 		IdleTimeout:     s.timeouts.Idle,
