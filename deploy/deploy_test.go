@@ -145,7 +145,7 @@ func TestMetricNamesExist(t *testing.T) {
 	m.Refusal("PUT-2")
 	m.Integrity("segment")
 	m.Store("GetObject", 200, 0)
-	m.KMS("Decrypt", "ok")
+	m.KMS("Decrypt", "ok", 0)
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)

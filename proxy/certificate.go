@@ -131,12 +131,21 @@ func serverTLS(c *config.Config, a *authority) (*tls.Config, error) {
 	if err != nil {
 		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}
 	}
-	t.Certificates = []tls.Certificate{certificate}
+	t.Certificates = []tls.Certificate{certificate} // the first is for clients that ask for no name, or another one
+	for i, pair := range c.TLS.Certificates {
+		if certificate, err = tls.LoadX509KeyPair(pair.Cert, pair.Key); err != nil {
+			return nil, config.Faults{{Path: fmt.Sprintf("tls.certificates[%d]", i), Why: err.Error()}}
+		}
+		t.Certificates = append(t.Certificates, certificate)
+	}
 	if c.TLS.ClientCA != "" {
 		if t.ClientCAs, err = readPool(c.TLS.ClientCA); err != nil {
 			return nil, config.Faults{{Path: "tls.client_ca", Why: err.Error()}}
 		}
 		t.ClientAuth = tls.RequireAndVerifyClientCert
+		if c.TLS.ClientCertificates == "optional" {
+			t.ClientAuth = tls.VerifyClientCertIfGiven
+		}
 	}
 	return t, nil
 }

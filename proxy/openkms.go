@@ -83,7 +83,7 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 	b := c.KMS.BucketKey
 	return keyring.Options{
 		SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
-		Observer: keyring.Observer{Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved, Call: func(call string, err error, _ time.Duration) {
+		Observer: keyring.Observer{Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved, Call: func(call string, err error, took time.Duration) {
 			outcome := "ok"
 			var coded interface{ ErrorCode() string }
 			switch {
@@ -92,7 +92,7 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 			case err != nil:
 				outcome = "unreachable"
 			}
-			m.KMS(call, outcome)
+			m.KMS(call, outcome, took)
 		}},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -21,7 +22,7 @@ import (
 
 // serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready".
 func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io.Writer) (err error) {
-	log, err := newLogger(c.Log, stderr)
+	log, level, err := newLogger(c.Log, stderr)
 	if err != nil {
 		return err
 	}
@@ -40,11 +41,16 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 		}
 		encryption.Store(t)
 	}
-	server := gateway.NewServer(p.gateway, gateway.ServerOptions{
-		Connections: c.Limits.Connections,
-		Timeouts:    gateway.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout},
-	})
+	server := gateway.NewServer(p.gateway, serverOptions(c))
+	reloads := newReloader(file, c, p, &encryption, server, level)
+	p.exposeGauges(server)
 	admin := newAdmin(c, p)
+	// What runs beside the requests ends before the parts do.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer func() { stop(); running.Wait() }()
+	running.Go(func() { watchMemory(beside, p.memory.limit, p.gateway.SetPressed) })
+	running.Go(func() { reloads.watch(beside, c.ReloadEvery) })
 	served := make(chan error, 3)
 	listeners := map[string]net.Listener{}
 	listen := func(name, address string, run func(net.Listener) error) error {
@@ -69,11 +75,11 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	if err == nil {
 		admin.ready.Store(true)
 		log.Info("ready", zap.Stringer("abilities", p.abilities))
-		err = waitForEnd(ctx, served, func() { reload(file, p, &encryption, log) })
+		err = waitForEnd(ctx, served, reloads.reload)
 	}
 
 	admin.ready.Store(false)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Limits.DrainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloads.current.Load().Limits.DrainTimeout)
 	defer cancel()
 	log.Info("draining")
 	if e := server.Shutdown(drain); e != nil {
@@ -101,35 +107,6 @@ func waitForEnd(ctx context.Context, served <-chan error, reload func()) error {
 			reload()
 		}
 	}
-}
-
-// reload takes identities and certificates from the configuration file as it is now. A file with faults changes
-// nothing. What else has changed in it takes effect at the next start.
-func reload(file string, p *parts, encryption *atomic.Pointer[tls.Config], log *zap.Logger) {
-	if file == "" {
-		log.Info("nothing to reload: there is no configuration file")
-		return
-	}
-	c, err := config.Load(file)
-	if err != nil {
-		log.Error("the configuration has faults and was not reloaded", zap.Error(err))
-		return
-	}
-	ids, err := identities(c, p.data)
-	if err != nil {
-		log.Error("the identities have faults and were not reloaded", zap.Error(err))
-		return
-	}
-	if c.Listen.HTTPS != "" && encryption.Load() != nil {
-		t, err := serverTLS(c, p.authority)
-		if err != nil {
-			log.Error("the certificate has faults and was not reloaded", zap.Error(err))
-			return
-		}
-		encryption.Store(t)
-	}
-	p.gateway.SetIdentities(ids)
-	log.Info("reloaded identities and certificates")
 }
 
 // writeExports writes the lines that a shell can evaluate, and "# ready".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type parts struct {
 	keys        *keyring.Keyring
 	state       *state.State
 	gateway     *gateway.Gateway
+	memory      memory
 
 	closers []func() error
 }
@@ -152,6 +154,8 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 		return config.Faults{{Path: "identities", Why: err.Error()}}
 	}
 	p.gateway = gateway.New(p.gatewayOptions(c, client, serviceKey), ids)
+	p.memory = memoryLimit(c, cgroupLimit())
+	p.gateway.SetLimits(p.memory.gatewayLimits(c))
 	return nil
 }
 
@@ -195,7 +199,7 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,
 		FailedLogins: gateway.FailedLogins{Rate: c.Limits.FailedLogins.Rate, Burst: c.Limits.FailedLogins.Burst, Entries: c.Limits.FailedLogins.Entries},
-		Log:          p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity},
+		Log:          p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity, Shed: p.metrics.Shed, Session: p.metrics.Session},
 	}
 	if c.TLS.Require == "all" {
 		o.RequireTLS = policy.RequireAll
@@ -224,26 +228,29 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 // identities are those of the configuration and, with embedded parts, the one whose credentials were made there.
 func identities(c *config.Config, d *dataDir) (*gateway.Identities, error) {
 	list := make([]*gateway.Identity, 0, len(c.Identities)+1)
-	add := func(name, accessKey, secretKey string, statements []policy.Statement) error {
+	add := func(name, accessKey, secretKey string, statements []policy.Statement, own config.IdentityLimits, certificates []string) error {
 		compiled, err := policy.Compile(statements)
 		if err != nil {
 			return err
 		}
 		list = append(list, &gateway.Identity{
 			Name: name, AccessKeyID: accessKey, SecretAccessKey: secretKey,
-			ARN: "arn:aws:iam::" + c.Account + ":user/" + name, Policy: compiled,
+			ARN: "arn:aws:iam::" + c.Account + ":user/" + name, Policy: compiled, Certificates: certificates,
+			Concurrency:       cmp.Or(own.Concurrency, c.Limits.Concurrency),
+			RequestsPerSecond: cmp.Or(own.RequestsPerSecond, c.Limits.RequestsPerSecond),
+			Burst:             cmp.Or(own.Burst, c.Limits.Burst),
 		})
 		return nil
 	}
 	for i := range c.Identities {
 		id := &c.Identities[i]
-		if err := add(id.Name, id.AccessKey, id.SecretKey, id.Statements()); err != nil {
+		if err := add(id.Name, id.AccessKey, id.SecretKey, id.Statements(), id.Limits, id.ClientCertificate); err != nil {
 			return nil, err
 		}
 	}
 	if d != nil {
 		everything := []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}
-		if err := add("local", d.AccessKey, d.SecretKey, everything); err != nil {
+		if err := add("local", d.AccessKey, d.SecretKey, everything, config.IdentityLimits{}, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -273,10 +280,10 @@ func (p *parts) makeDemoBucket(ctx context.Context, c *config.Config, client *st
 }
 
 // newLogger makes the log on stderr.
-func newLogger(c config.Log, stderr io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(c.Level)
+func newLogger(c config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(c.Level)
 	if err != nil {
-		return nil, config.Faults{{Path: "log.level", Why: err.Error()}}
+		return nil, level, config.Faults{{Path: "log.level", Why: err.Error()}}
 	}
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.EncodeTime = zapcore.ISO8601TimeEncoder
@@ -285,7 +292,7 @@ func newLogger(c config.Log, stderr io.Writer) (*zap.Logger, error) {
 	if c.Format == "console" {
 		enc = zapcore.NewConsoleEncoder(encoder)
 	}
-	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(stderr)), level)), nil
+	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(stderr)), level)), level, nil
 }
 
 // check tries what a configuration names: the store with its probe, the key service with its service key.

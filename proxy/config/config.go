@@ -31,6 +31,8 @@ type Config struct {
 	Strict         Strict     `yaml:"strict"`
 	Admin          Admin      `yaml:"admin"`
 	Log            Log        `yaml:"log"`
+	// ReloadEvery is how often the file and those it names are looked at for changes; default 5 s, 0: only at SIGHUP.
+	ReloadEvery time.Duration `yaml:"reload_every"`
 	// Data is where embedded parts keep what they make; default ./sealfront-data.
 	Data string `yaml:"data"`
 }
@@ -46,12 +48,23 @@ type Listen struct {
 type TLS struct {
 	Cert       string `yaml:"cert"`        // PEM file; required with listen.https unless store or kms is embedded
 	Key        string `yaml:"key"`         // PEM file
-	ClientCA   string `yaml:"client_ca"`   // PEM file; clients must then show a certificate of it
+	ClientCA   string `yaml:"client_ca"`   // PEM file; clients then show a certificate of it, see ClientCertificates
 	MinVersion string `yaml:"min_version"` // "1.2" or "1.3"; default 1.2
 	// Require says which requests must come over TLS: kms (default), those about SSE-KMS objects, or all.
 	Require string `yaml:"require"`
 	// TrustedProxies are networks (CIDR) whose X-Forwarded-Proto: https counts as TLS.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Certificates are further pairs, chosen by the name that the client asks for (SNI); Cert is for the others.
+	Certificates []Certificate `yaml:"certificates"`
+	// ClientCertificates says, with ClientCA, whether every client must show one: required (default) or optional, which
+	// leaves it to identities[].client_certificate.
+	ClientCertificates string `yaml:"client_certificates"`
+}
+
+// Certificate is a certificate with its key.
+type Certificate struct {
+	Cert string `yaml:"cert"` // PEM file, with the intermediate certificates
+	Key  string `yaml:"key"`  // PEM file
 }
 
 // Store is the S3 store behind the proxy.
@@ -136,6 +149,19 @@ type Identity struct {
 	SecretKeyFile string      `yaml:"secret_key_file"`
 	SecretKeyEnv  string      `yaml:"secret_key_env"`
 	Policy        []Statement `yaml:"policy"`
+	// ClientCertificate are names of which the client certificate of every request must have one, in addition to the
+	// signature: cn:NAME, subject:NAME (RFC 2253), dns:NAME, email:NAME or uri:NAME. Needs tls.client_ca. Requests
+	// through a TLS terminator show none. Default: no certificate is asked for.
+	ClientCertificate List `yaml:"client_certificate"`
+	// Limits are the identity's own, in place of those of limits.
+	Limits IdentityLimits `yaml:"limits"`
+}
+
+// IdentityLimits bound what one identity can use up. 0 means what limits says.
+type IdentityLimits struct {
+	Concurrency       int     `yaml:"concurrency"`
+	RequestsPerSecond float64 `yaml:"requests_per_second"`
+	Burst             int     `yaml:"burst"`
 }
 
 // Statement is one statement of an identity's policy, as in AWS policies.
@@ -146,13 +172,29 @@ type Statement struct {
 	Condition map[string]map[string]List `yaml:"condition"`
 }
 
-// Limits bound what clients can use up. 0 means no limit.
+// Limits bound what clients can use up. 0 means no limit, unless a field says otherwise. What is beyond them gets 503
+// SlowDown, early: before its body is asked for. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
+// DeleteObjects 2 MiB, other XML 64 KiB. All of
+// them but Memory and FailedLogins follow a reload; open connections keep their timeouts.
 type Limits struct {
-	Connections     int           `yaml:"connections"`
-	ProgressTimeout time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
-	IdleTimeout     time.Duration `yaml:"idle_timeout"`     // between requests; default 90 s
-	DrainTimeout    time.Duration `yaml:"drain_timeout"`    // for requests under way at SIGTERM; default 30 s
-	FailedLogins    FailedLogins  `yaml:"failed_logins"`
+	Connections int `yaml:"connections"` // open at once; further ones are closed
+	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
+	Requests int `yaml:"requests"`
+	// Memory is what the process may use. Default 0: GOMEMLIMIT, else nine tenths of the control group's limit, if there
+	// is one. Nine tenths of it in live objects: new requests get SlowDown until it is less.
+	Memory Bytes `yaml:"memory"`
+	// Concurrency, RequestsPerSecond and Burst are for each identity by itself.
+	Concurrency       int           `yaml:"concurrency"` // requests under way at once
+	RequestsPerSecond float64       `yaml:"requests_per_second"`
+	Burst             int           `yaml:"burst"`            // requests that may come at once; default those of a second
+	ProgressTimeout   time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
+	// MinRate is how many bytes a second, those of TLS with them, a client must send, on average over ProgressTimeout of waiting for it, and the
+	// proxy gives up sending 64 KiB to it after ProgressTimeout; default 256.
+	MinRate      int           `yaml:"min_rate"`
+	HeadTimeout  time.Duration `yaml:"head_timeout"`  // for a request's head, from its first byte; default 30 s
+	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // between requests; default 90 s
+	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests under way at SIGTERM; default 30 s
+	FailedLogins FailedLogins  `yaml:"failed_logins"`
 }
 
 // FailedLogins bounds how often requests of one address with one access key may fail to authenticate; beyond it they are
@@ -204,7 +246,7 @@ func Default() *Config {
 	listV1 := true
 	return &Config{
 		Listen:  Listen{HTTPS: "0.0.0.0:8443"},
-		TLS:     TLS{MinVersion: "1.2", Require: "kms"},
+		TLS:     TLS{MinVersion: "1.2", Require: "kms", ClientCertificates: "required"},
 		Region:  "us-west-2",
 		Account: "123456789012",
 		Store:   Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", Memory: Memory{MaxBytes: 1 << 30}},
@@ -213,14 +255,15 @@ func Default() *Config {
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096},
 		},
 		Limits: Limits{
-			ProgressTimeout: time.Minute, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
+			ProgressTimeout: time.Minute, MinRate: 256, HeadTimeout: 30 * time.Second, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
 			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384},
 		},
-		Checksums: Checksums{OnGet: "always"},
-		Auth:      Auth{AcceptS3Scope: &yes},
-		Compat:    Compat{ListObjectsV1: &listV1},
-		Log:       Log{Level: "info", Format: "json"},
-		Data:      "./sealfront-data",
+		Checksums:   Checksums{OnGet: "always"},
+		Auth:        Auth{AcceptS3Scope: &yes},
+		Compat:      Compat{ListObjectsV1: &listV1},
+		Log:         Log{Level: "info", Format: "json"},
+		ReloadEvery: 5 * time.Second,
+		Data:        "./sealfront-data",
 	}
 }
 

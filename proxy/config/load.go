@@ -163,6 +163,13 @@ func (c *Config) resolve(dir string, faults *Faults) {
 			*p = filepath.Join(base, *p)
 		}
 	}
+	for i := range c.TLS.Certificates {
+		for _, p := range []*string{&c.TLS.Certificates[i].Cert, &c.TLS.Certificates[i].Key} {
+			if *p != "" && !filepath.IsAbs(*p) {
+				*p = filepath.Join(base, *p)
+			}
+		}
+	}
 	secret("store.secret_key", &c.Store.SecretKey, c.Store.SecretKeyFile, c.Store.SecretKeyEnv, faults)
 	secret("kms.secret_key", &c.KMS.SecretKey, c.KMS.SecretKeyFile, c.KMS.SecretKeyEnv, faults)
 	secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "", faults)

@@ -33,17 +33,39 @@ func (c *Config) validate() Faults {
 	oneOf(&f, "checksums.on_get", c.Checksums.OnGet, "always", "free")
 	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&f, "log.format", c.Log.Format, "json", "console")
-	if c.Limits.Connections < 0 {
-		f.add("limits.connections", "must not be negative")
+	c.validateLimits(&f)
+	if c.ReloadEvery < 0 {
+		f.add("reload_every", "must not be negative")
 	}
 	if c.KeepsData() && c.Data == "" {
 		f.add("data", "must be set: an embedded part keeps its data there")
 	}
-	if l := &c.Limits.FailedLogins; l.Rate < 0 || l.Burst < 0 || l.Entries < 0 {
-		f.add("limits.failed_logins", "must not be negative")
-	}
 	return f
 }
+
+func (c *Config) validateLimits(f *Faults) {
+	l := &c.Limits
+	for _, limit := range []struct {
+		path  string
+		value float64
+	}{
+		{"connections", float64(l.Connections)}, {"requests", float64(l.Requests)}, {"concurrency", float64(l.Concurrency)},
+		{"requests_per_second", l.RequestsPerSecond}, {"burst", float64(l.Burst)}, {"min_rate", float64(l.MinRate)},
+		{"progress_timeout", l.ProgressTimeout.Seconds()}, {"head_timeout", l.HeadTimeout.Seconds()},
+		{"idle_timeout", l.IdleTimeout.Seconds()}, {"drain_timeout", l.DrainTimeout.Seconds()},
+		{"failed_logins", min(l.FailedLogins.Rate, float64(l.FailedLogins.Burst), float64(l.FailedLogins.Entries))},
+	} {
+		if !(limit.value >= 0) {
+			f.add("limits."+limit.path, "must not be negative")
+		}
+	}
+	if l.Memory > 0 && l.Memory < leastMemory {
+		f.add("limits.memory", "must be at least 64MiB")
+	}
+}
+
+// leastMemory is what the process needs to do anything.
+const leastMemory = 64 << 20
 
 func path(list string, i int) string {
 	return list + "[" + strconv.Itoa(i) + "]"
@@ -81,6 +103,14 @@ func (c *Config) validateListen(f *Faults) {
 		}
 		if _, err := os.Stat(file.name); err != nil {
 			f.add(file.path, "%v", err)
+		}
+	}
+	oneOf(f, "tls.client_certificates", c.TLS.ClientCertificates, "required", "optional")
+	for i, pair := range c.TLS.Certificates {
+		for _, file := range []struct{ path, name string }{{".cert", pair.Cert}, {".key", pair.Key}} {
+			if _, err := os.Stat(file.name); err != nil {
+				f.add(path("tls.certificates", i)+file.path, "%v", err)
+			}
 		}
 	}
 	for i, p := range c.TLS.TrustedProxies {
@@ -215,6 +245,18 @@ func (c *Config) validateIdentities(f *Faults) {
 			f.add(at+".access_key", "%q is used twice", id.AccessKey)
 		}
 		names[id.Name], keys[id.AccessKey] = true, true
+		if id.Limits.Concurrency < 0 || id.Limits.Burst < 0 || !(id.Limits.RequestsPerSecond >= 0) {
+			f.add(at+".limits", "must not be negative")
+		}
+		if len(id.ClientCertificate) > 0 && (c.TLS.ClientCA == "" || c.Listen.HTTPS == "") {
+			f.add(at+".client_certificate", "needs listen.https and tls.client_ca")
+		}
+		for _, name := range id.ClientCertificate {
+			kind, value, _ := strings.Cut(name, ":")
+			if !slices.Contains([]string{"cn", "subject", "dns", "email", "uri"}, kind) || value == "" {
+				f.add(at+".client_certificate", "%q is not cn:, subject:, dns:, email: or uri: with a name", name)
+			}
+		}
 		if _, err := policy.Compile(id.Statements()); err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {
 				where, why, _ := strings.Cut(line, ": ")

@@ -97,7 +97,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 	token := string(x.auth.SessionToken)
 	keyID, ok := session.KeyID(token)
 	if !(ok && x.g.logins.seen(keyID)) && !x.mayLogIn(nil) {
-		return session.Session{}, session.Credentials{}, tooManyFailures()
+		return session.Session{}, session.Credentials{}, x.tooManyFailures()
 	}
 	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, token, x.start)
 	switch {
@@ -117,7 +117,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 // nobody has: it is refused without any cryptography.
 func (x *exchange) verify(id *Identity, sessionSecret string) error {
 	if !x.mayLogIn(id) {
-		return tooManyFailures()
+		return x.tooManyFailures()
 	}
 	secret := sessionSecret
 	if id != nil && secret == "" {
@@ -137,7 +137,10 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 		return err
 	}
 	x.identity = id
-	return nil
+	if err := x.checkCertificate(id); err != nil {
+		return err
+	}
+	return x.charge(id)
 }
 
 func invalidToken(token []byte) *s3Error {
@@ -148,6 +151,7 @@ func expiredToken(token []byte) *s3Error {
 	return refusal("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
-func tooManyFailures() *s3Error {
+func (x *exchange) tooManyFailures() *s3Error {
+	x.g.shed(ShedLogins)
 	return refusal("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
 }

@@ -17,6 +17,17 @@ type Identity struct {
 	SecretAccessKey string
 	ARN             string // arn:aws:iam::account:user/name, for policies
 	Policy          *policy.Permitter
+
+	// Certificates are names, such as cn:app or uri:spiffe://example.com/app, of which the client certificate of every
+	// request must have one; empty: no certificate is asked for. See certificateNames.
+	Certificates []string
+
+	// What the identity may use up; 0: no limit. Burst is how many requests may come at once, default a second's.
+	Concurrency       int
+	RequestsPerSecond float64
+	Burst             int
+
+	share *share
 }
 
 // Identities are who may call. They don't change; the Gateway swaps the whole.
@@ -35,6 +46,7 @@ func NewIdentities(list []*Identity) (*Identities, error) {
 		if ids.byName[id.Name] != nil {
 			return nil, fmt.Errorf("identities[%d]: the name %q is used twice", i, id.Name)
 		}
+		id.share = new(share)
 		ids.byAccessKey[id.AccessKeyID], ids.byName[id.Name] = id, id
 	}
 	return ids, nil

@@ -33,6 +33,7 @@ type rawConn struct {
 	gotErr      error
 	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
 	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
+	pace        pace         // belongs to the reader
 	closing     atomic.Bool
 	gentleClose sync.Once
 	parking     *parking    // nil: it isn't parked
@@ -47,11 +48,13 @@ type rawConn struct {
 
 // Timeouts bound a client's silence. Zero values mean the defaults.
 type Timeouts struct {
-	Progress time.Duration // each read or write in a request; default 60 s
+	Progress time.Duration // each read or write in a request, and see MinRate; default 60 s
 	Idle     time.Duration // between requests; default 90 s
 	TLS      time.Duration // the handshake; default 10 s
 	Head     time.Duration // a request's head; default 30 s
 	Park     time.Duration // between requests, until a connection gives up its memory; default 3 s
+	// MinRate is how many bytes a second, those of TLS with them, a client must send on average, over Progress of waiting for it; default 256, -1: none.
+	MinRate int
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -70,6 +73,10 @@ func (t Timeouts) withDefaults() Timeouts {
 	if t.Park <= 0 {
 		t.Park = 3 * time.Second
 	}
+	if t.MinRate == 0 {
+		t.MinRate = 256
+	}
+	t.MinRate = max(0, t.MinRate)
 	return t
 }
 
@@ -94,7 +101,8 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	if len(c.buffer) > 0 {
 		return c.take(p), nil
 	}
-	deadline := time.Now().Add(c.timeouts.Progress).UnixNano()
+	began := time.Now()
+	deadline := began.Add(c.pace.left).UnixNano()
 	until := c.idleUntil.Load()
 	if until != 0 {
 		deadline = c.idleDeadline(until)
@@ -105,9 +113,12 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if len(p) >= readAhead {
-		return c.Conn.Read(p)
+		n, err := c.Conn.Read(p)
+		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
+		return n, err
 	}
 	n, err := c.fill()
+	c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 	if n == 0 {
 		if until != 0 {
 			c.leaves(err)
@@ -181,6 +192,9 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.beginHead()
 	} else {
+		if idle := time.Now().Add(c.timeouts.Idle); idle.Before(t) {
+			t = idle // the server's own idle time can't be changed while it runs
+		}
 		c.idleUntil.Store(t.UnixNano())
 		c.answered.Store(true)
 	}
@@ -192,11 +206,15 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 // steadily its bytes trickle in.
 func (c *rawConn) beginHead() {
 	c.idleUntil.Store(0)
+	c.pace.begin(c.timeouts.Progress)
 	c.headUntil.Store(time.Now().Add(c.timeouts.Head).UnixNano())
 }
 
 // endHead says that it is there: from now on progress counts.
-func (c *rawConn) endHead() { c.headUntil.Store(0) }
+func (c *rawConn) endHead() {
+	c.pace.begin(c.timeouts.Progress)
+	c.headUntil.Store(0)
+}
 
 // SetWriteDeadline is what crypto/tls calls to get its close alert out.
 func (c *rawConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
@@ -368,7 +386,7 @@ func rawOf(c net.Conn) *rawConn {
 // listener wraps what a TCP listener accepts.
 type listener struct {
 	net.Listener
-	timeouts Timeouts
+	timeouts *atomic.Pointer[Timeouts]
 	parking  *parking
 	tls      func() *tls.Config // nil: plain HTTP
 }
@@ -380,12 +398,12 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw := newRawConn(nc, l.timeouts)
+	raw := newRawConn(nc, *l.timeouts.Load())
 	raw.parking = l.parking
 	if l.tls == nil {
 		raw.beginHead()
 		return raw, nil
 	}
-	raw.idleUntil.Store(time.Now().Add(l.timeouts.TLS).UnixNano())
+	raw.idleUntil.Store(time.Now().Add(raw.timeouts.TLS).UnixNano())
 	return &tlsConn{Conn: tls.Server(socket{raw}, l.tls()), raw: raw}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,7 +24,9 @@ func pair(t *testing.T, timeouts Timeouts) (*rawConn, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &listener{Listener: ln, timeouts: timeouts.withDefaults()}
+	timeouts = timeouts.withDefaults()
+	l := &listener{Listener: ln, timeouts: new(atomic.Pointer[Timeouts])}
+	l.timeouts.Store(&timeouts)
 	server, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

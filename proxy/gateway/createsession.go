@@ -12,6 +12,18 @@ import (
 // errors of KMS show up here first (U-13). For a bucket that doesn't exist yet there is a provisional session: SDKs ask
 // for one before they send CreateBucket to a custom endpoint (REG-2).
 func createSession(x *exchange) error {
+	err := x.issueSession()
+	if observe := x.g.o.Observe.Session; observe != nil {
+		outcome := "issued"
+		if err != nil {
+			outcome = answerTo(err).code
+		}
+		observe(outcome)
+	}
+	return err
+}
+
+func (x *exchange) issueSession() error {
 	s := session.Session{Principal: x.identity.Name, Bucket: x.bucket}
 	if x.record == nil {
 		target := &policy.Target{Kind: policy.Directory, BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account)}

@@ -61,6 +61,9 @@ type fields struct {
 	form    *formReader // body is its file; nil for all but PostObject
 
 	plainIn, plainOut int64
+	permitted         bool   // by decide
+	admitted          bool   // counted among the requests under way
+	charged           *share // in which it is counted
 	done              bool
 	streaming         bool // the answer's body goes out after the handler
 }
@@ -184,7 +187,7 @@ func (x *exchange) finish(code string, err error) {
 		}
 		entry.Write(fields...)
 	}
-	x.ctx.RemoveUserValue(exchangeKey)
+	x.leave()
 	clear(x.message.Header)
 	clear(x.header.fields)
 	x.header.fields = nil

@@ -113,6 +113,8 @@ type Observer struct {
 	Refusal   func(row string)
 	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
 	Integrity func(kind string)
+	Shed      func(reason string)  // a request turned away for want of room
+	Session   func(outcome string) // CreateSession: "issued" or its S3 error code
 }
 
 // A Gateway decides and carries out requests. It is safe for concurrent use.
@@ -123,6 +125,7 @@ type Gateway struct {
 	logins     *logins // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
+	admission  admission
 	layouts    *layouts
 
 	bucketPolicies *bucketPolicies
@@ -149,7 +152,7 @@ func New(o Options, ids *Identities) *Gateway {
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.logins = newLogins(o.FailedLogins, o.Now)
-	g.identities.Store(ids)
+	g.SetIdentities(ids)
 	g.exchanges.New = func() any { return newExchange(g) }
 	for op, serve := range operations {
 		g.served[op] = serve
@@ -158,7 +161,10 @@ func New(o Options, ids *Identities) *Gateway {
 }
 
 // SetIdentities replaces who may call. Sessions of identities that are gone end with it.
-func (g *Gateway) SetIdentities(ids *Identities) { g.identities.Store(ids) }
+func (g *Gateway) SetIdentities(ids *Identities) {
+	ids.keepShares(g.identities.Load())
+	g.identities.Store(ids)
+}
 
 // exchangeKey is where an exchange that ExpectHandler has begun waits for the handler.
 const exchangeKey = "sealfront exchange"
@@ -166,9 +172,11 @@ const exchangeKey = "sealfront exchange"
 // Handle serves one request.
 func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
 	x, begun := ctx.UserValue(exchangeKey).(*exchange)
-	if !begun {
+	if begun {
+		ctx.RemoveUserValue(exchangeKey) // from now on it ends with the request
+	} else {
 		x = g.begin(ctx)
-		if err := x.decide(); err != nil {
+		if err := x.enter(); err != nil {
 			x.fail(err)
 			return
 		}
@@ -202,7 +210,7 @@ func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
 	decided := false
 	g.guarded(ctx, func() {
 		x := g.begin(ctx)
-		if err := x.decide(); err != nil {
+		if err := x.enter(); err != nil {
 			x.fail(err)
 			return
 		}

@@ -91,6 +91,13 @@ func (p *parking) stop() {
 	}
 }
 
+// count is how many are parked.
+func (p *parking) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.parked)
+}
+
 func (c *rawConn) mayPark() bool { return c.parking != nil && c.ready != nil && c.answered.Load() }
 
 // idleDeadline is when a read of a connection between requests ends: when it shall be parked, or at the end of its idle

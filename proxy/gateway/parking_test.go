@@ -24,10 +24,11 @@ import (
 // parkingServer serves "ok", and parks at once.
 func parkingServer(t *testing.T, config *tls.Config, timeouts Timeouts) (*Server, string) {
 	t.Helper()
-	s := &Server{timeouts: timeouts.withDefaults()}
+	s := &Server{}
+	s.SetOptions(ServerOptions{Timeouts: timeouts})
 	s.http = &fasthttp.Server{
 		Handler:           func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") },
-		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: s.timeouts.Idle, CloseOnShutdown: true,
+		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: time.Hour, CloseOnShutdown: true,
 	}
 	s.parking = &parking{serve: s.http.ServeConn, parked: make(map[parkable]struct{})}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,12 +63,6 @@ func testCertificate(t *testing.T) *tls.Config {
 		t.Fatal(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-}
-
-func (p *parking) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.parked)
 }
 
 // eventually waits for a condition.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
@@ -13,16 +15,18 @@ import (
 
 // Server is the fasthttp front end: it accepts connections and hands requests to the Gateway.
 type Server struct {
-	gateway  *Gateway
-	timeouts Timeouts
-	http     *fasthttp.Server
-	parking  *parking
+	gateway     *Gateway
+	timeouts    atomic.Pointer[Timeouts] // of new connections
+	connections atomic.Int64             // most at once; 0: no limit
+	listeners   atomic.Int64             // that are served: the HTTP server counts each as a connection
+	http        *fasthttp.Server
+	parking     *parking
 }
 
 // ServerOptions for NewServer. Zero values mean the defaults.
 type ServerOptions struct {
 	Timeouts    Timeouts
-	Connections int // most at once; default 256 Ki
+	Connections int // most at once; beyond it new ones are closed. 0: no limit
 }
 
 // headLimit is the size of the read buffer and so the largest request head, in bytes. S3's is 8 KiB; session
@@ -31,14 +35,15 @@ const headLimit = 16 << 10
 
 // NewServer returns a server for g.
 func NewServer(g *Gateway, o ServerOptions) *Server {
-	s := &Server{gateway: g, timeouts: o.Timeouts.withDefaults()}
+	s := &Server{gateway: g}
+	s.SetOptions(o)
 	s.http = &fasthttp.Server{
 		Handler:       func(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.Handle(ctx) }) },
 		ExpectHandler: g.expect,
 		ErrorHandler:  g.unreadable,
 		Logger:        zapPrinter{g.log},
 		Name:          "AmazonS3",
-		Concurrency:   o.Connections,
+		Concurrency:   mostConnections,
 
 		// Bodies are streamed, and 1 keeps fasthttp from reading 8 KiB of them before the handler: 0 would mean 4 MiB.
 		StreamRequestBody:  true,
@@ -54,16 +59,56 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		WriteBufferSize: headLimit,
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
-		IdleTimeout:     s.timeouts.Idle,
+		// Nor has IdleTimeout its own say, since it can't be changed while the server runs: rawConn takes the smaller one.
+		IdleTimeout:     24 * time.Hour,
 		CloseOnShutdown: true,
 	}
 	s.parking = &parking{serve: s.http.ServeConn, parked: make(map[parkable]struct{})}
 	return s
 }
 
+// mostConnections is what the HTTP server itself bounds them by. Its own refusal would shake hands with each while the others
+// wait to be accepted, so boundedListener comes before it.
+const mostConnections = 1 << 20
+
+// SetOptions replaces the options. Connections that are open keep their timeouts.
+func (s *Server) SetOptions(o ServerOptions) {
+	timeouts := o.Timeouts.withDefaults()
+	s.timeouts.Store(&timeouts)
+	s.connections.Store(int64(o.Connections))
+}
+
+// Connections is the number of open connections, those that are parked with them.
+func (s *Server) Connections() int64 {
+	return max(0, int64(s.http.GetOpenConnectionsCount())+1-s.listeners.Load()+int64(s.parking.count()))
+}
+
+// A boundedListener closes connections beyond the limit as soon as they are there.
+type boundedListener struct {
+	net.Listener
+	server *Server
+}
+
+// Accept returns the next connection for which there is room.
+func (l *boundedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if limit := l.server.connections.Load(); limit <= 0 || l.server.Connections() < limit {
+			return c, nil
+		}
+		l.server.gateway.shed(ShedConnections)
+		_ = c.Close()
+	}
+}
+
 // Serve accepts connections from ln until ctx ends or Shutdown is called. With config nil it speaks plain HTTP.
 func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
-	err := s.http.Serve(&listener{Listener: ln, timeouts: s.timeouts, parking: s.parking, tls: config})
+	s.listeners.Add(1)
+	defer s.listeners.Add(-1)
+	err := s.http.Serve(&listener{Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, parking: s.parking, tls: config})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}

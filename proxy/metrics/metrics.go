@@ -24,6 +24,12 @@ type Metrics struct {
 	bytes      *prometheus.CounterVec
 	integrity  *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
+	shed       *prometheus.CounterVec
+	sessions   *prometheus.CounterVec
+	kmsTime    *prometheus.HistogramVec
+	reloads    *prometheus.CounterVec
+	reloaded   prometheus.Gauge
+	audit      *prometheus.CounterVec
 }
 
 // New makes the metrics in a registry of their own, beside those of the Go runtime and the process.
@@ -53,8 +59,20 @@ func New() *Metrics {
 		bytes:     counters("sealfront_body_bytes_total", "Bytes of object plaintext taken from clients (in) and given to them (out).", "direction"),
 		integrity: counters("sealfront_integrity_failures_total", "Sealed data that did not open, by what it was. Each is an alarm: the store holds altered or damaged data.", "kind"),
 		refusals:  counters("sealfront_refusals_total", "Requests refused by a row of the behaviour reference.", "row"),
+		shed: counters("sealfront_shed_requests_total",
+			"Requests answered 503 SlowDown, and connections closed at once, for want of room, by what there was no room in.", "reason"),
+		sessions: counters("sealfront_sessions_total", "CreateSession requests, by outcome (issued, or the S3 error code).", "outcome"),
+		kmsTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sealfront_kms_call_duration_seconds", Help: "Time of a call of the key management service with its retries, in seconds.", Buckets: buckets,
+		}, []string{"call"}),
+		reloads: counters("sealfront_reloads_total", "Reloads of the configuration, by outcome (ok, or refused: the old one stays in force).", "outcome"),
+		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "sealfront_configuration_loaded_timestamp_seconds", Help: "When the configuration in force was loaded, in seconds since 1970.",
+		}),
+		audit: counters("sealfront_audit_records_total", "Records of the audit log, by outcome (written, or lost).", "outcome"),
 	}
 	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.saved, m.store, m.storeTime, m.bytes, m.integrity, m.refusals,
+		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Series that scripts read must exist before the first event.
 	for _, result := range []string{"hit", "miss"} {
@@ -63,8 +81,52 @@ func New() *Metrics {
 	for _, direction := range []string{"in", "out"} {
 		m.bytes.WithLabelValues(direction)
 	}
+	for _, reason := range []string{"requests", "memory", "concurrency", "rate", "logins", "connections", "audit"} {
+		m.shed.WithLabelValues(reason)
+	}
+	for _, outcome := range []string{"ok", "refused"} {
+		m.reloads.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"written", "lost"} {
+		m.audit.WithLabelValues(outcome)
+	}
+	m.sessions.WithLabelValues("issued")
 	return m
 }
+
+// Gauge adds a number that is asked for when the metrics are.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// Info adds a gauge that is always 1 and says something by its labels.
+func (m *Metrics) Info(name, help string, labels map[string]string) {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
+	g.Set(1)
+	m.Registry.MustRegister(g)
+}
+
+// Shed counts a request or connection turned away for want of room.
+func (m *Metrics) Shed(reason string) { m.shed.WithLabelValues(reason).Inc() }
+
+// Session counts a CreateSession; outcome is "issued" or the S3 error code.
+func (m *Metrics) Session(outcome string) { m.sessions.WithLabelValues(outcome).Inc() }
+
+// Reload counts a reload of the configuration. ok means that it is in force.
+func (m *Metrics) Reload(ok bool, now time.Time) {
+	if !ok {
+		m.reloads.WithLabelValues("refused").Inc()
+		return
+	}
+	m.reloads.WithLabelValues("ok").Inc()
+	m.Loaded(now)
+}
+
+// Loaded says when the configuration in force was loaded.
+func (m *Metrics) Loaded(now time.Time) { m.reloaded.Set(float64(now.UnixMilli()) / 1000) }
+
+// Audit counts records of the audit log.
+func (m *Metrics) Audit(outcome string, n int) { m.audit.WithLabelValues(outcome).Add(float64(n)) }
 
 // Request counts an answered request. operation is "" for what was refused before it had one.
 func (m *Metrics) Request(operation, code string, took time.Duration) {
@@ -93,7 +155,10 @@ func (m *Metrics) Store(operation string, code int, took time.Duration) {
 }
 
 // KMS counts a call of the key management service; outcome is "ok" or an error's name.
-func (m *Metrics) KMS(call, outcome string) { m.kmsCalls.WithLabelValues(call, outcome).Inc() }
+func (m *Metrics) KMS(call, outcome string, took time.Duration) {
+	m.kmsCalls.WithLabelValues(call, outcome).Inc()
+	m.kmsTime.WithLabelValues(call).Observe(took.Seconds())
+}
 
 // BucketKeyHit counts a bucket key found in memory.
 func (m *Metrics) BucketKeyHit() { m.bucketKeys.WithLabelValues("hit").Inc() }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"crypto/fips140"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+
+	"sealfront/proxy/gateway"
+)
+
+// exposeGauges adds the metrics that are asked of the rooms when they are read.
+func (p *parts) exposeGauges(server *gateway.Server) {
+	m := p.metrics
+	m.Gauge("sealfront_active_requests", "Requests under way.", func() float64 { return float64(p.gateway.Active()) })
+	m.Gauge("sealfront_active_requests_limit", "Requests that may be under way at once; 0: no limit.", func() float64 { return float64(p.gateway.Limits().Requests) })
+	m.Gauge("sealfront_open_connections", "Connections of clients that are open.", func() float64 { return float64(server.Connections()) })
+	m.Gauge("sealfront_memory_limit_bytes", "Memory that the process may use, in bytes; 0: no limit is known.", func() float64 { return float64(p.memory.limit) })
+	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.", map[string]string{
+		"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),
+	})
+}
+
+// version is that of the module, or the revision that the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "development"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return v
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/gateway"
+)
+
+// memory is how much the process may use, in bytes, and who says so. limit 0: nobody.
+type memory struct {
+	limit  int64
+	source string // limits.memory | GOMEMLIMIT | control group
+}
+
+// memoryLimit decides how much memory the process uses, and tells the Go runtime, whose collector works harder near the
+// limit. group is the control group's limit, 0 for none; a tenth of it stays for what the runtime doesn't count.
+func memoryLimit(c *config.Config, group int64) memory {
+	m := memory{}
+	switch {
+	case c.Limits.Memory > 0:
+		m = memory{int64(c.Limits.Memory), "limits.memory"}
+	case os.Getenv("GOMEMLIMIT") != "" && os.Getenv("GOMEMLIMIT") != "off":
+		return memory{debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
+	case group > 0:
+		m = memory{group / 10 * 9, "control group"}
+	default:
+		return m
+	}
+	debug.SetMemoryLimit(m.limit)
+	return m
+}
+
+// What a process needs beside its requests, and a request at most with its connection: buffers of both sides, slabs of an
+// upload (a small body is taken in whole), and a goroutine's stack.
+const (
+	baseMemory    = 48 << 20
+	requestMemory = 640 << 10
+	fewestAtOnce  = 16
+)
+
+// requests is how many may be under way at once so that memory suffices; 0: no limit.
+func (m memory) requests() int {
+	if m.limit <= 0 {
+		return 0
+	}
+	return int(max(fewestAtOnce, (m.limit-baseMemory)/requestMemory))
+}
+
+// gatewayLimits are those for all requests together.
+func (m memory) gatewayLimits(c *config.Config) gateway.Limits {
+	if c.Limits.Requests > 0 {
+		return gateway.Limits{Requests: c.Limits.Requests}
+	}
+	return gateway.Limits{Requests: m.requests()}
+}
+
+// cgroupLimit reads the memory limit of the control group that the process is in, or of one above it; 0: none.
+func cgroupLimit() int64 {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return 0
+	}
+	return cgroupLimitBelow("/sys/fs/cgroup", string(text))
+}
+
+// cgroupLimitBelow is cgroupLimit with the groups' files below root and the process's groups as /proc/self/cgroup has them.
+func cgroupLimitBelow(root, groups string) int64 {
+	least := int64(math.MaxInt64)
+	read := func(file string) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return
+		}
+		// Version 1 says "no limit" with a number near the largest.
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 && n < 1<<60 {
+			least = min(least, n)
+		}
+	}
+	for line := range strings.Lines(groups) {
+		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, group, ok := strings.Cut(rest, ":")
+		if !ok {
+			continue
+		}
+		base, name := "", ""
+		switch {
+		case id == "0" && controllers == "":
+			base, name = root, "memory.max"
+		case strings.Contains(","+controllers+",", ",memory,"):
+			base, name = filepath.Join(root, "memory"), "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		for {
+			read(filepath.Join(base, group, name))
+			if group == "/" || group == "." || group == "" {
+				break
+			}
+			group = filepath.Dir(group)
+		}
+	}
+	if least == math.MaxInt64 {
+		return 0
+	}
+	return least
+}
+
+// watchMemory tells the gateway when memory runs out, until ctx ends: the estimate of requests can be wrong, since part
+// tables, caches and embedded parts need memory, too.
+func watchMemory(ctx context.Context, limit int64, pressed func(bool)) {
+	if limit <= 0 {
+		return
+	}
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		metrics.Read(samples)
+		used := int64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
+		pressed(used > limit/10*9)
+	}
+}
