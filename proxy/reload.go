@@ -67,6 +67,10 @@ func (r *reloader) reload() {
 	r.tried = fingerprint(r.watched())
 	now := time.Now()
 	waits, err := r.load()
+	// What is said of the change is said at the more talkative of the two levels.
+	level, _ := zapcore.ParseLevel(r.current.Load().Log.Level) // checked by load
+	r.level.SetLevel(min(level, r.level.Level()))
+	defer r.level.SetLevel(level)
 	r.parts.metrics.Reload(err == nil, now)
 	o := &reloadOutcome{At: now, Err: err, Waits: waits, Loaded: now}
 	if err != nil {
@@ -90,8 +94,7 @@ func (r *reloader) load() (waits []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	level, err := zapcore.ParseLevel(c.Log.Level)
-	if err != nil {
+	if _, err := zapcore.ParseLevel(c.Log.Level); err != nil {
 		return nil, fmt.Errorf("log.level: %w", err)
 	}
 	ids, err := identities(c, r.parts.data)
@@ -110,7 +113,6 @@ func (r *reloader) load() (waits []string, err error) {
 	r.parts.gateway.SetIdentities(ids)
 	r.parts.gateway.SetLimits(r.parts.memory.gatewayLimits(c))
 	r.server.SetOptions(serverOptions(c))
-	r.level.SetLevel(level)
 	r.current.Store(c)
 	return changes(r.started, c), nil
 }
