@@ -137,11 +137,13 @@ func (r *reloader) watched() []string {
 }
 
 // watch reloads when a file's content has changed, looking every so often, until ctx ends. It compares contents, since the
-// files may be links that are swapped, or be written twice within a second.
+// files may be links that are swapped, or be written twice within a second; and it waits until a content was there twice, since a
+// file that is being written may begin with what is a configuration, too.
 func (r *reloader) watch(ctx context.Context, every time.Duration) {
 	if r.file == "" || every <= 0 {
 		return
 	}
+	var seen [sha256.Size]byte
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -150,12 +152,14 @@ func (r *reloader) watch(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
+		now := fingerprint(r.watched())
 		r.mu.Lock()
-		changed := fingerprint(r.watched()) != r.tried
+		changed := now != r.tried
 		r.mu.Unlock()
-		if changed {
+		if changed && now == seen {
 			r.reload()
 		}
+		seen = now
 	}
 }
 

@@ -180,7 +180,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	file, ids := filepath.Join(dir, "sealfront.yaml"), filepath.Join(dir, "identities.yaml")
 	write := func(name, text string) {
 		t.Helper()
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(name+".new", []byte(text), 0o600), os.Rename(name+".new", name)); err != nil {
 			t.Fatal(err)
 		}
 	}

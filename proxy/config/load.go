@@ -185,7 +185,9 @@ func (c *Config) resolve(dir string, faults *Faults) {
 				Identities []Identity `yaml:"identities"`
 			}
 			decode(text, &file, faults)
-			c.Identities = file.Identities
+			if c.Identities = file.Identities; len(c.Identities) == 0 {
+				faults.add("identities_file", "holds no identities")
+			}
 		}
 	}
 	for i := range c.Identities {
