@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -137,6 +138,9 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
+// errNotTaken is a request on a connection that couldn't be made: one for the next replica.
+var errNotTaken = errors.New("no connection")
+
 // send sends a signed request by an HTTP client with pooled connections, which sends again what met a connection that the
 // server had closed.
 func (p *program) send(client *http.Client, r *rawRequest, body string) (string, int, error) {
@@ -160,7 +164,16 @@ func (p *program) send(client *http.Client, r *rawRequest, body string) (string,
 	}
 	request.Header.Set("Authorization", string(authorization))
 	request.Header["X-Idempotency-Key"] = nil // a PUT of an object is idempotent, and the client may send it again
+	shaken := true // of a connection that was used before
+	request = request.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+		GetConn:          func(string) { shaken = true },
+		ConnectStart:     func(string, string) { shaken = false },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { shaken = err == nil },
+	}))
 	resp, err := client.Do(request)
+	if err != nil && !shaken {
+		err = errors.Join(errNotTaken, err)
+	}
 	if err != nil {
 		return "", 0, err
 	}
@@ -275,11 +288,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	var ending atomic.Bool
 	l := startLoad(p, client, 6, func() *sigv4.Credentials {
 		return &sigv4.Credentials{AccessKeyID: p.env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.env["AWS_SECRET_ACCESS_KEY"]}
-	}, func(err error) bool {
-		// A connection that can't be made is one for the next replica.
-		var op *net.OpError
-		return ending.Load() && errors.As(err, &op) && (op.Op == "dial" || strings.Contains(err.Error(), "handshake"))
-	})
+	}, func(err error) bool { return ending.Load() && errors.Is(err, errNotTaken) })
 	eventually(t, "the load", func() bool { return l.done.Load() > 50 })
 	// One that is in the middle of its body when the signal comes is answered, too.
 	host, head := p.head(&rawRequest{method: "PUT", path: demoPath + "late", declared: 5})

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -79,6 +80,10 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	}
 
 	admin.ready.Store(false)
+	if delay := reloads.current.Load().Limits.DrainDelay; delay > 0 && ctx.Err() != nil {
+		log.Info("no longer ready; requests are still taken up", zap.Duration("for", delay))
+		time.Sleep(delay)
+	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloads.current.Load().Limits.DrainTimeout)
 	defer cancel()
 	log.Info("draining")

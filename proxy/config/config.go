@@ -190,9 +190,12 @@ type Limits struct {
 	ProgressTimeout   time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
 	// MinRate is how many bytes a second, those of TLS with them, a client must send, on average over ProgressTimeout of waiting for it, and the
 	// proxy gives up sending 64 KiB to it after ProgressTimeout; default 256.
-	MinRate      int           `yaml:"min_rate"`
-	HeadTimeout  time.Duration `yaml:"head_timeout"`  // for a request's head, from its first byte; default 30 s
-	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // between requests; default 90 s
+	MinRate     int           `yaml:"min_rate"`
+	HeadTimeout time.Duration `yaml:"head_timeout"` // for a request's head, from its first byte; default 30 s
+	IdleTimeout time.Duration `yaml:"idle_timeout"` // between requests; default 90 s
+	// DrainDelay is how long after SIGTERM requests are still taken up while /readyz already answers 503, so that load
+	// balancers go elsewhere first; default 0.
+	DrainDelay   time.Duration `yaml:"drain_delay"`
 	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests under way at SIGTERM; default 30 s
 	FailedLogins FailedLogins  `yaml:"failed_logins"`
 }
