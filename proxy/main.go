@@ -72,6 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runServe(ctx, args, stdout, stderr)
 	case "config":
 		return runConfig(ctx, args, stderr)
+	case "audit":
+		return runAudit(args, stdout, stderr)
 	case "explain":
 		return runExplain(ctx, args, stdout, stderr)
 	case "help":

@@ -60,6 +60,11 @@ func newReloader(file string, c *config.Config, p *parts, encryption *atomic.Poi
 func (r *reloader) reload() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.parts.audit != nil {
+		if err := r.parts.audit.Reopen(); err != nil {
+			r.log.Error("the audit log was not opened anew", zap.Error(err))
+		}
+	}
 	if r.file == "" {
 		r.log.Info("nothing to reload: there is no configuration file")
 		return

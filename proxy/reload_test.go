@@ -164,7 +164,7 @@ func (p *program) send(client *http.Client, r *rawRequest, body string) (string,
 	}
 	request.Header.Set("Authorization", string(authorization))
 	request.Header["X-Idempotency-Key"] = nil // a PUT of an object is idempotent, and the client may send it again
-	shaken := true // of a connection that was used before
+	shaken := true                            // of a connection that was used before
 	request = request.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
 		GetConn:          func(string) { shaken = true },
 		ConnectStart:     func(string, string) { shaken = false },

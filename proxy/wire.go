@@ -15,6 +15,7 @@ import (
 	"sealfront/crypto/awskms"
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/audit"
 	"sealfront/proxy/config"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/memstore"
@@ -42,6 +43,8 @@ type parts struct {
 	state       *state.State
 	gateway     *gateway.Gateway
 	memory      memory
+	audit       *audit.Log // nil without one
+	tool        bool       // a subcommand that works beside running servers
 
 	closers []func() error
 }
@@ -108,7 +111,7 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 // assembleTool is assemble for a subcommand that works beside running servers: it makes nothing that isn't there, and
 // leaves probing and sweeping to them.
 func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts, err error) {
-	opened := &parts{log: log, metrics: metrics.New()}
+	opened := &parts{log: log, metrics: metrics.New(), tool: true}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, opened.close())
@@ -153,7 +156,11 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	if err != nil {
 		return config.Faults{{Path: "identities", Why: err.Error()}}
 	}
-	p.gateway = gateway.New(p.gatewayOptions(c, client, serviceKey), ids)
+	options := p.gatewayOptions(c, client, serviceKey)
+	if err := p.openAudit(c, &options); err != nil {
+		return err
+	}
+	p.gateway = gateway.New(options, ids)
 	p.memory = memoryLimit(c, cgroupLimit())
 	p.gateway.SetLimits(p.memory.gatewayLimits(c))
 	return nil

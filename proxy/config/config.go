@@ -241,6 +241,16 @@ type Admin struct {
 type Log struct {
 	Level  string `yaml:"level"`  // debug | info (default) | warn | error
 	Format string `yaml:"format"` // json (default) | console
+	Audit  Audit  `yaml:"audit"`
+}
+
+// Audit is about the audit log: a record of every decision, chained so that changes show. See `sealfront audit verify`.
+type Audit struct {
+	File string `yaml:"file"` // default none. SIGHUP opens it anew, after it was moved
+	Keys string `yaml:"keys"` // keys of objects as they are (plain, default), or as SHA-256 of bucket/key (hash)
+	// OnFailure says what happens to requests while the file can't be written: continue (default; records are counted as
+	// lost when too many wait), or refuse with 503 ServiceUnavailable.
+	OnFailure string `yaml:"on_failure"`
 }
 
 // Default returns the configuration with every default filled in.
@@ -264,7 +274,7 @@ func Default() *Config {
 		Checksums:   Checksums{OnGet: "always"},
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
-		Log:         Log{Level: "info", Format: "json"},
+		Log:         Log{Level: "info", Format: "json", Audit: Audit{Keys: "plain", OnFailure: "continue"}},
 		ReloadEvery: 5 * time.Second,
 		Data:        "./sealfront-data",
 	}

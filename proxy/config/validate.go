@@ -32,6 +32,8 @@ func (c *Config) validate() Faults {
 	c.validateIdentities(&f)
 	oneOf(&f, "checksums.on_get", c.Checksums.OnGet, "always", "free")
 	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(&f, "log.audit.keys", c.Log.Audit.Keys, "plain", "hash")
+	oneOf(&f, "log.audit.on_failure", c.Log.Audit.OnFailure, "continue", "refuse")
 	oneOf(&f, "log.format", c.Log.Format, "json", "console")
 	c.validateLimits(&f)
 	if c.ReloadEvery < 0 {

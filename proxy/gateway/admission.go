@@ -46,6 +46,9 @@ func (x *exchange) enter() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
+	if err := x.reserveRecord(); err != nil {
+		return err
+	}
 	err := x.decide()
 	x.permitted = err == nil
 	return err

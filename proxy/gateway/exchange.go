@@ -62,6 +62,7 @@ type fields struct {
 
 	plainIn, plainOut int64
 	permitted         bool   // by decide
+	reserved          bool   // there is room for its record in the audit log
 	admitted          bool   // counted among the requests under way
 	charged           *share // in which it is counted
 	done              bool
@@ -157,6 +158,7 @@ func (x *exchange) finish(code string, err error) {
 		code = "OK"
 	}
 	g.count(x.operation.String(), code, row, took)
+	x.audit(code, row, took)
 	if g.o.Observe.Bytes != nil {
 		if x.plainIn > 0 {
 			g.o.Observe.Bytes("in", x.plainIn)

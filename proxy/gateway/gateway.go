@@ -102,6 +102,9 @@ type Options struct {
 
 	FailedLogins FailedLogins
 
+	Audit         Auditor // nil: decisions aren't recorded
+	AuditRequired bool    // requests are refused while their records can't be written
+
 	Log     *zap.Logger
 	Observe Observer
 	Now     func() time.Time

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"sealfront/proxy/audit"
+)
+
+// Auditor takes a record of every decision.
+type Auditor interface {
+	// Reserve keeps room for a record. False: it can't be written.
+	Reserve() bool
+	// Add takes a record and doesn't wait. reserved says whether Reserve has kept room for it.
+	Add(r audit.Record, reserved bool)
+}
+
+// errNoRecord is for the log.
+var errNoRecord = errors.New("the audit log can't take its record")
+
+// reserveRecord refuses the request where nothing may happen that isn't recorded, and it can't be.
+func (x *exchange) reserveRecord() error {
+	if x.g.o.Audit == nil || !x.g.o.AuditRequired {
+		return nil
+	}
+	if x.reserved = x.g.o.Audit.Reserve(); !x.reserved {
+		x.g.shed(ShedAudit)
+		return unavailable(errNoRecord)
+	}
+	return nil
+}
+
+// audit gives the audit log its record. Strings are copied: they may be lent by the request.
+func (x *exchange) audit(code, row string, took time.Duration) {
+	a := x.g.o.Audit
+	if a == nil || x.g.o.AuditRequired && !x.reserved {
+		return
+	}
+	header := &x.ctx.Response.Header
+	r := audit.Record{
+		Time: x.start, Request: x.requestID, Remote: x.client().String(), TLS: x.secure(), Operation: x.operation.String(),
+		Bucket: strings.Clone(x.bucket), Key: strings.Clone(x.key), Version: strings.Clone(x.version),
+		Source: string(x.headerBytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
+		Status: x.ctx.Response.StatusCode(), In: x.plainIn, Out: x.plainOut, Took: took,
+	}
+	if x.permitted {
+		r.Decision = "permitted"
+	}
+	if r.Row == "" {
+		r.Row = x.decision.Row
+	}
+	if x.identity != nil {
+		r.Principal = x.identity.Name
+	}
+	if x.session != nil {
+		sum := sha256.Sum256(x.auth.AccessKeyID)
+		r.Session, r.Mode = hex.EncodeToString(sum[:8]), "ReadWrite"
+		if x.issued.ReadOnly {
+			r.Mode = "ReadOnly"
+		}
+	}
+	// What a read opened stands in the answer only.
+	e := &x.decision.Encryption
+	r.Encryption, r.KMSKey = string(header.Peek("x-amz-server-side-encryption")), string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
+	if sse := e.SSE.String(); r.Encryption == "" {
+		r.Encryption, r.KMSKey = sse, strings.Clone(e.KeyARN)
+	}
+	if len(e.Context) > 0 {
+		if text, err := json.Marshal(e.Context); err == nil {
+			r.Context = string(text)
+		}
+	}
+	a.Add(r, x.reserved)
+	x.reserved = false
+}
