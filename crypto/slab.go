@@ -1,6 +1,9 @@
 package crypto
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Headroom is the space in front of a slab's body, in bytes: a request's head put there leaves with the first segment in
 // one write.
@@ -22,8 +25,17 @@ func (s *Slab) WithHead(head, body int) []byte {
 
 var slabs = sync.Pool{New: func() any { return new(Slab) }}
 
+// inUse counts slabs that are taken.
+var inUse atomic.Int64
+
+// SlabsInUse is how many slabs are taken and not given back. Each holds a little more than 68 KiB.
+func SlabsInUse() int64 { return inUse.Load() }
+
 // GetSlab takes a slab from the pool. What it holds is undefined: earlier ciphertext or heads, never plaintext.
-func GetSlab() *Slab { return slabs.Get().(*Slab) }
+func GetSlab() *Slab {
+	inUse.Add(1)
+	return slabs.Get().(*Slab)
+}
 
 // PutSlab wipes the first plaintext bytes of the body and gives the slab back; nobody may touch it afterwards.
 // plaintext is the most that the body held in clear since it was taken and wasn't sealed in place: the largest opened
@@ -32,4 +44,5 @@ func GetSlab() *Slab { return slabs.Get().(*Slab) }
 func PutSlab(s *Slab, plaintext int) {
 	clear(s.Body()[:plaintext])
 	slabs.Put(s)
+	inUse.Add(-1)
 }

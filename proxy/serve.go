@@ -45,12 +45,17 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	server := gateway.NewServer(p.gateway, serverOptions(c))
 	reloads := newReloader(file, c, p, &encryption, server, level)
 	p.exposeGauges(server)
-	admin := newAdmin(c, p)
+	admin := newAdmin(c, p, reloads)
+	adminEncryption, err := adminTLS(c)
+	if err != nil {
+		return err
+	}
 	// What runs beside the requests ends before the parts do.
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer func() { stop(); running.Wait() }()
 	running.Go(func() { watchMemory(beside, p.memory.limit, p.gateway.SetPressed) })
+	running.Go(func() { admin.history.Run(beside) })
 	running.Go(func() { reloads.watch(beside, c.ReloadEvery) })
 	served := make(chan error, 3)
 	listeners := map[string]net.Listener{}
@@ -69,7 +74,12 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	err = errors.Join(
 		listen("https", c.Listen.HTTPS, func(ln net.Listener) error { return server.Serve(ln, encryption.Load) }),
 		listen("http", c.Listen.HTTP, func(ln net.Listener) error { return server.Serve(ln, nil) }),
-		listen("admin", c.Listen.Admin, admin.serve))
+		listen("admin", c.Listen.Admin, func(ln net.Listener) error {
+			if adminEncryption != nil {
+				ln = tls.NewListener(ln, adminEncryption)
+			}
+			return admin.serve(ln)
+		}))
 	if err == nil {
 		err = writeExports(stdout, p, c, file, listeners)
 	}
@@ -144,7 +154,11 @@ func writeExports(w io.Writer, p *parts, c *config.Config, file string, listener
 		export("SEALFRONT_KMS_KEY", p.data.BucketKMSKey)
 		export("SEALFRONT_KMS_ENDPOINT", p.kmsEndpoint)
 	}
-	export("SEALFRONT_ADMIN", url("admin", "http"))
+	adminScheme := "http"
+	if c.Admin.Cert != "" {
+		adminScheme = "https"
+	}
+	export("SEALFRONT_ADMIN", url("admin", adminScheme))
 	export("SEALFRONT_HTTP_URL", url("http", "http"))
 	b.WriteString("# ready\n")
 	_, err := io.WriteString(w, b.String())

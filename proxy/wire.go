@@ -44,6 +44,8 @@ type parts struct {
 	gateway     *gateway.Gateway
 	memory      memory
 	audit       *audit.Log // nil without one
+	objects     *store.Objects // of the state bucket
+	askKMS      func(context.Context) error
 	tool        bool       // a subcommand that works beside running servers
 
 	closers []func() error
@@ -139,9 +141,14 @@ func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *pa
 
 // join makes what stands on the key service and the store: keyring, state and gateway.
 func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, client *store.Client, serviceKey string) (err error) {
+	p.objects = client.Objects(c.Store.StateBucket)
+	p.askKMS = func(ctx context.Context) error {
+		_, _, _, _, _, err := kms.DescribeKey(ctx, serviceKey)
+		return err
+	}
 	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
 	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
-	p.state, err = state.Open(ctx, client.Objects(c.Store.StateBucket), kms, state.Options{
+	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
 		ServiceKey: serviceKey,
 		Revoked:    p.dropKey,
 		Damaged: func(name string) {

@@ -310,3 +310,6 @@ func lastLink(f *os.File) (*link, int64, error) {
 	}
 	return &link{head.Seq, hash}, size, nil
 }
+
+// Writing reports whether the last write succeeded.
+func (l *Log) Writing() bool { return !l.failing.Load() }

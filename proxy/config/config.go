@@ -233,8 +233,18 @@ type Strict struct {
 
 // Admin is about the admin address.
 type Admin struct {
-	Token     string `yaml:"token"` // needed by POST requests when set
+	// Token is needed by all requests but /livez and /readyz when it is set: Authorization: Bearer TOKEN, or as a browser's
+	// password. An address that isn't loopback needs it, or ClientCA, or HealthOnly.
+	Token     string `yaml:"token"`
 	TokenFile string `yaml:"token_file"`
+	Cert      string `yaml:"cert"` // PEM file; the address then speaks TLS. Read at the start only
+	Key       string `yaml:"key"`
+	ClientCA  string `yaml:"client_ca"` // PEM file; clients must then show a certificate of it
+	// HealthOnly leaves /livez, /readyz and /metrics, without a token, and nothing else.
+	HealthOnly bool `yaml:"health_only"`
+	// ReadyNeeds are what /readyz needs to reach: store and kms (default both). While KMS is away, a replica still serves
+	// what its cached keys open; without kms here load balancers leave it in service.
+	ReadyNeeds List `yaml:"ready_needs"`
 }
 
 // Log is about the log on stderr.
@@ -274,6 +284,7 @@ func Default() *Config {
 		Checksums:   Checksums{OnGet: "always"},
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
+		Admin:       Admin{ReadyNeeds: List{"store", "kms"}},
 		Log:         Log{Level: "info", Format: "json", Audit: Audit{Keys: "plain", OnFailure: "continue"}},
 		ReloadEvery: 5 * time.Second,
 		Data:        "./sealfront-data",

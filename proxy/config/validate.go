@@ -107,6 +107,7 @@ func (c *Config) validateListen(f *Faults) {
 			f.add(file.path, "%v", err)
 		}
 	}
+	c.validateAdmin(f)
 	oneOf(f, "tls.client_certificates", c.TLS.ClientCertificates, "required", "optional")
 	for i, pair := range c.TLS.Certificates {
 		for _, file := range []struct{ path, name string }{{".cert", pair.Cert}, {".key", pair.Key}} {
