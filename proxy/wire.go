@@ -22,6 +22,7 @@ import (
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
+	"sealfront/proxy/tracing"
 )
 
 // demoBucket is the directory bucket that an embedded program starts with.
@@ -46,6 +47,7 @@ type parts struct {
 	audit       *audit.Log // nil without one
 	objects     *store.Objects // of the state bucket
 	askKMS      func(context.Context) error
+	tracing     *tracing.Tracing // nil: off
 	tool        bool       // a subcommand that works beside running servers
 
 	closers []func() error
@@ -146,7 +148,14 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 		_, _, _, _, _, err := kms.DescribeKey(ctx, serviceKey)
 		return err
 	}
-	p.keys = keyring.New(kms, keyringOptions(c, p.metrics))
+	if err := p.openTracing(ctx, c); err != nil {
+		return err
+	}
+	var bucketKeys keyring.KMS = kms
+	if p.tracing != nil {
+		bucketKeys = p.tracing.KMS(kms)
+	}
+	p.keys = keyring.New(bucketKeys, keyringOptions(c, p.metrics))
 	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
 		ServiceKey: serviceKey,
@@ -166,6 +175,9 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	options := p.gatewayOptions(c, client, serviceKey)
 	if err := p.openAudit(c, &options); err != nil {
 		return err
+	}
+	if p.tracing != nil {
+		options.Store, options.Tracer = p.tracing.Store(client), p.tracing
 	}
 	p.gateway = gateway.New(options, ids)
 	p.memory = memoryLimit(c, cgroupLimit())

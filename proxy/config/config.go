@@ -31,6 +31,7 @@ type Config struct {
 	Strict         Strict     `yaml:"strict"`
 	Admin          Admin      `yaml:"admin"`
 	Log            Log        `yaml:"log"`
+	Tracing        Tracing    `yaml:"tracing"`
 	// ReloadEvery is how often the file and those it names are looked at for changes; default 5 s, 0: only at SIGHUP.
 	ReloadEvery time.Duration `yaml:"reload_every"`
 	// Data is where embedded parts keep what they make; default ./sealfront-data.
@@ -247,6 +248,14 @@ type Admin struct {
 	ReadyNeeds List `yaml:"ready_needs"`
 }
 
+// Tracing is about OpenTelemetry traces. They name operations, buckets and principals, but no keys of objects.
+type Tracing struct {
+	Endpoint string            `yaml:"endpoint"` // URL of an OTLP collector over HTTP, such as http://127.0.0.1:4318/v1/traces; default none: off
+	Sample   float64           `yaml:"sample"`   // share of the traces that begin here, 0 to 1; default 1. A client's traceparent decides for itself
+	Headers  map[string]string `yaml:"headers"`  // sent with each export, such as a collector's token
+	CA       string            `yaml:"ca"`       // PEM file with the collector's certificate authority; default the system's
+}
+
 // Log is about the log on stderr.
 type Log struct {
 	Level  string `yaml:"level"`  // debug | info (default) | warn | error
@@ -284,6 +293,7 @@ func Default() *Config {
 		Checksums:   Checksums{OnGet: "always"},
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
+		Tracing:     Tracing{Sample: 1},
 		Admin:       Admin{ReadyNeeds: List{"store", "kms"}},
 		Log:         Log{Level: "info", Format: "json", Audit: Audit{Keys: "plain", OnFailure: "continue"}},
 		ReloadEvery: 5 * time.Second,

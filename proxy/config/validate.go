@@ -36,6 +36,10 @@ func (c *Config) validate() Faults {
 	oneOf(&f, "log.audit.on_failure", c.Log.Audit.OnFailure, "continue", "refuse")
 	oneOf(&f, "log.format", c.Log.Format, "json", "console")
 	c.validateLimits(&f)
+	endpoint(&f, "tracing.endpoint", c.Tracing.Endpoint, false)
+	if !(c.Tracing.Sample >= 0 && c.Tracing.Sample <= 1) {
+		f.add("tracing.sample", "must be from 0 to 1")
+	}
 	if c.ReloadEvery < 0 {
 		f.add("reload_every", "must not be negative")
 	}

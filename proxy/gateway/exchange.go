@@ -61,6 +61,7 @@ type fields struct {
 	form    *formReader // body is its file; nil for all but PostObject
 
 	plainIn, plainOut int64
+	span              Span   // nil when requests aren't traced
 	permitted         bool   // by decide
 	reserved          bool   // there is room for its record in the audit log
 	admitted          bool   // counted among the requests under way
@@ -94,6 +95,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	}
 	x.header.fields = m.Header
 	x.query.parse(m.Query)
+	x.beginSpan()
 
 	resp := &ctx.Response.Header
 	resp.Set("x-amz-request-id", x.requestID)
@@ -159,6 +161,7 @@ func (x *exchange) finish(code string, err error) {
 	}
 	g.count(x.operation.String(), code, row, took)
 	x.audit(code, row, took)
+	x.endSpan(code, row)
 	if g.o.Observe.Bytes != nil {
 		if x.plainIn > 0 {
 			g.o.Observe.Bytes("in", x.plainIn)
@@ -186,6 +189,9 @@ func (x *exchange) finish(code string, err error) {
 		}
 		if row != "" {
 			fields = append(fields, zap.String("row", row))
+		}
+		if trace := x.traceID(); trace != "" {
+			fields = append(fields, zap.String("trace", trace))
 		}
 		entry.Write(fields...)
 	}

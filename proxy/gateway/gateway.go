@@ -102,6 +102,8 @@ type Options struct {
 
 	FailedLogins FailedLogins
 
+	Tracer Tracer // nil: requests aren't traced
+
 	Audit         Auditor // nil: decisions aren't recorded
 	AuditRequired bool    // requests are refused while their records can't be written
 
