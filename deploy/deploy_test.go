@@ -156,6 +156,9 @@ func TestMetricNamesExist(t *testing.T) {
 			exist[f.GetName()+suffix] = true
 		}
 	}
+	for _, name := range gauges(t) {
+		exist[name] = true
+	}
 	used := regexp.MustCompile(`\b(sealfront|process|go)_[a-z0-9_]+\b`)
 	for _, name := range []string{"alerts.yaml", "dashboard.json", "OPERATING.md", "../README.md"} {
 		text, err := os.ReadFile(name)
@@ -172,4 +175,17 @@ func TestMetricNamesExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// gauges are the names that the program adds to those of package metrics.
+func gauges(t *testing.T) (names []string) {
+	t.Helper()
+	text, err := os.ReadFile("../proxy/gauges.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`m\.(?:Gauge|Info)\("(\w+)"`).FindAllStringSubmatch(string(text), -1) {
+		names = append(names, m[1])
+	}
+	return names
 }

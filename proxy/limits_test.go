@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -244,5 +245,13 @@ func TestTheControlGroupsLimitIsFound(t *testing.T) {
 		if got := cgroupLimitBelow(root, groups); got != want {
 			t.Errorf("%q: %d, want %d", groups, got, want)
 		}
+	}
+}
+
+// hangUp sends SIGHUP.
+func (p *program) hangUp(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }

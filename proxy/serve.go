@@ -81,10 +81,10 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 			return admin.serve(ln)
 		}))
 	if err == nil {
+		admin.ready.Store(true)
 		err = writeExports(stdout, p, c, file, listeners)
 	}
 	if err == nil {
-		admin.ready.Store(true)
 		log.Info("ready", zap.Stringer("abilities", p.abilities))
 		err = waitForEnd(ctx, served, reloads.reload)
 	}

@@ -64,8 +64,8 @@ func (p *parts) facts(started *config.Config, r *reloader, since time.Time) []st
 		add(true, "waits for the next start", "%s", strings.Join(o.Waits, ", "))
 	}
 	add(false, "region, account", "%s, %s", started.Region, started.Account)
-	add(false, "store", "%s %s; %s", started.Store.Kind, started.Store.Endpoint, p.abilities)
-	add(false, "KMS", "%s %s", started.KMS.Kind, started.KMS.Endpoint)
+	add(false, "store", "%s; %s", strings.TrimSpace(started.Store.Kind+" "+started.Store.Endpoint), p.abilities)
+	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
 	add(false, "FIPS 140-3 mode", "%s", map[bool]string{true: "on", false: "off"}[fips140.Enabled()])
 	if t := r.encryption.Load(); t != nil {
 		for _, pair := range t.Certificates {

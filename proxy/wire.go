@@ -44,11 +44,11 @@ type parts struct {
 	state       *state.State
 	gateway     *gateway.Gateway
 	memory      memory
-	audit       *audit.Log // nil without one
+	audit       *audit.Log     // nil without one
 	objects     *store.Objects // of the state bucket
 	askKMS      func(context.Context) error
 	tracing     *tracing.Tracing // nil: off
-	tool        bool       // a subcommand that works beside running servers
+	tool        bool             // a subcommand that works beside running servers
 
 	closers []func() error
 }

@@ -119,7 +119,12 @@ func (l *Log) open() (err error) {
 	if l.head, err = os.OpenFile(headFile(l.name), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return errors.Join(err, l.file.Close())
 	}
-	found, size, err := lastLink(l.file)
+	found, size, err := (*link)(nil), int64(0), error(nil)
+	if info, e := l.file.Stat(); e != nil || !info.Mode().IsRegular() {
+		err = errors.Join(e, fmt.Errorf("%s isn't a regular file", l.name))
+	} else {
+		found, size, err = lastLink(l.file)
+	}
 	if err != nil {
 		return errors.Join(err, l.file.Close(), l.head.Close())
 	}

@@ -33,6 +33,7 @@ func (c *Config) Files() []string {
 func (c *Config) Digest() string {
 	bare := *c
 	bare.Store.SecretKey, bare.KMS.SecretKey, bare.Admin.Token = "", "", ""
+	bare.Tracing.Headers = nil
 	bare.Identities = append([]Identity(nil), c.Identities...)
 	for i := range bare.Identities {
 		bare.Identities[i].SecretKey = ""

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"sealfront/proxy/audit"
+)
+
+// fullAuditor has no room while full.
+type fullAuditor struct {
+	full    bool
+	records []audit.Record
+}
+
+func (a *fullAuditor) Reserve() bool              { return !a.full }
+func (a *fullAuditor) Add(r audit.Record, _ bool) { a.records = append(a.records, r) }
+
+// Where records are required, a request without one is refused before anything else; elsewhere it goes on.
+func TestRequestsWithoutARecordAreRefused(t *testing.T) {
+	ids, err := NewIdentities(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		full, required  bool
+		status, records int
+	}{{true, true, 503, 0}, {false, true, 403, 1}, {true, false, 403, 1}} {
+		a := &fullAuditor{full: c.full}
+		shed := ""
+		g := New(Options{
+			Region: "us-west-2", Audit: a, AuditRequired: c.required, Observe: Observer{Shed: func(reason string) { shed = reason }},
+			StoreBucket: func(b string) string { return b },
+		}, ids)
+		var ctx fasthttp.RequestCtx
+		ctx.Request.SetRequestURI("/bucket--az1--x-s3/key")
+		g.Handle(&ctx)
+		if ctx.Response.StatusCode() != c.status || len(a.records) != c.records || (shed == ShedAudit) != (c.status == 503) {
+			t.Errorf("%+v: %d %s, %d records, shed %q", c, ctx.Response.StatusCode(), ctx.Response.Body(), len(a.records), shed)
+		}
+		if g.Active() != 0 {
+			t.Errorf("%d requests are still under way", g.Active())
+		}
+	}
+}
+
+// A request that isn't traced or audited allocates nothing for it.
+func BenchmarkRequest(b *testing.B) {
+	ids, err := NewIdentities(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	g := New(Options{Region: "us-west-2", StoreBucket: func(b string) string { return b }}, ids)
+	var ctx fasthttp.RequestCtx
+	ctx.Request.SetRequestURI("/bucket--az1--x-s3/key")
+	x := g.begin(&ctx)
+	b.ReportAllocs()
+	for b.Loop() {
+		x.beginSpan()
+		x.audit("OK", "", 0)
+		x.endSpan("OK", "")
+	}
+}
+
+// TestTracingIsFreeWhenOff holds that.
+func TestTracingIsFreeWhenOff(t *testing.T) {
+	if r := testing.Benchmark(BenchmarkRequest); r.AllocsPerOp() != 0 {
+		t.Errorf("%s", r.MemString())
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sealfront/sigv4"
+)
+
+// TestMetricsAreThoseOfTheList compares what the program shows with OPERATING.md's table, names and labels, and has
+// Prometheus's own tool look at it.
+func TestMetricsAreThoseOfTheList(t *testing.T) {
+	t.Parallel()
+	p := startWith(t, embeddedWith(t, ""))
+	for _, r := range []*rawRequest{
+		{method: "PUT", path: demoPath + "x", body: "hello"},
+		{method: "GET", path: "/" + demoBucket, query: "session="},
+		{method: "PUT", path: demoPath + "x", body: "hello", header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
+	} {
+		p.do(r)
+	}
+	p.metricOfDamage(t)
+	text := p.admin("/metrics")
+	shown := map[string]string{}
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			if name, _, _ := strings.Cut(rest, " "); strings.HasPrefix(name, "sealfront_") {
+				shown[name] = ""
+			}
+		}
+	}
+	series := regexp.MustCompile(`(?m)^(sealfront_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? [^ ]+$`)
+	label := regexp.MustCompile(`(\w+)="(?:[^"\\]|\\.)*"`)
+	for _, m := range series.FindAllStringSubmatch(text, -1) {
+		var labels []string
+		for _, l := range label.FindAllStringSubmatch(m[2], -1) {
+			if l[1] != "le" {
+				labels = append(labels, l[1])
+			}
+		}
+		slices.Sort(labels)
+		if _, ok := shown[m[1]]; ok {
+			shown[m[1]] = strings.Join(labels, ", ")
+		}
+	}
+	manual, err := os.ReadFile("../deploy/OPERATING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(sealfront_\\w+)` \\| ([a-z, ]*)\\|").FindAllStringSubmatch(string(manual), -1) {
+		labels := strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' || r == ' ' })
+		slices.Sort(labels)
+		listed[m[1]] = strings.Join(labels, ", ")
+	}
+	for name, labels := range shown {
+		if want, ok := listed[name]; !ok || want != labels {
+			t.Errorf("%s{%s} is shown, the list has %q (%t)", name, labels, want, ok)
+		}
+	}
+	for name := range listed {
+		if _, ok := shown[name]; !ok {
+			t.Errorf("%s is listed, but not shown", name)
+		}
+	}
+	cmd := exec.Command(programPath(t, "promtool"), "check", "metrics")
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool: %v %s", err, out)
+	}
+}
+
+// metricOfDamage makes an integrity failure, so that its series is there.
+func (p *program) metricOfDamage(t *testing.T) {
+	t.Helper()
+	dir := strings.TrimSuffix(p.env["AWS_CA_BUNDLE"], "/tls/ca.pem")
+	p.do(&rawRequest{method: "PUT", path: demoPath + "damaged", body: strings.Repeat("x", 1000)})
+	file := storedFile(dir, demoBucket, "damaged")
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("damage"), 100); err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	if a := p.do(&rawRequest{method: "GET", path: demoPath + "damaged"}); a.StatusCode == 200 && a.bodyErr == nil {
+		t.Fatal("damage wasn't found")
+	}
+}
