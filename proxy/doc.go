@@ -18,7 +18,7 @@
 //	--data DIR      default ./sealfront-data; made with mode 0700
 //	--listen ADDR   HTTPS; default 127.0.0.1:8443
 //	--http ADDR     plain HTTP; default none. SSE-KMS objects are served over TLS only
-//	--admin ADDR    health, metrics, profiles; default 127.0.0.1:9090
+//	--admin ADDR    health, metrics, status page, profiles; default 127.0.0.1:9090
 //
 // Port 0 picks a free one.
 //
@@ -30,6 +30,16 @@
 //	sealfront config check FILE
 //
 // Read FILE, try the store and the key service it names, and say all that is wrong, a line a fault: listen.https: why.
+//
+//	sealfront config schema
+//
+// Write the JSON schema of FILE to stdout, with descriptions and defaults, for editors: in VS Code's YAML extension,
+// "# yaml-language-server: $schema=sealfront.schema.json" as the first line of FILE.
+//
+//	sealfront audit verify [--expect HASH] FILE…
+//
+// Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
+// removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere before, must occur in it.
 //
 //	sealfront help
 //
@@ -53,19 +63,24 @@
 //
 // # Signals
 //
-// SIGTERM and SIGINT: /readyz answers 503, no new connections, requests under way have limits.drain_timeout to end.
-// SIGHUP: identities and certificates are read from FILE again; a file with faults changes nothing, and what else has
-// changed in it takes effect at the next start.
+// SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests under way have
+// limits.drain_timeout to end. SIGHUP: identities, certificates, limits and the log's level are read from FILE again, and the audit
+// log is opened anew; a file with faults changes nothing, and the log names what else has changed in it and waits for the next
+// start. The same happens by itself, within reload_every, when FILE or one that it names changes (TestReloadUnderLoad).
 //
 // # Admin address
 //
 //	GET  /livez              200 while the process runs
-//	GET  /readyz             200 while requests are accepted
+//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; else 503 and why
 //	GET  /metrics            Prometheus; names and labels are in package metrics
 //	GET  /debug/pprof/       Go profiles
-//	GET  /                   a page for people: state, and what the store lacks
+//	GET  /                   a page for people; GET /status is what it shows, as JSON
+//	GET  /explain?…          which rule decides about a request, as the command explain
 //	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the store, in every
-//	                         replica; with admin.token it needs Authorization: Bearer TOKEN
+//	                         replica
+//
+// With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password; an
+// address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only.
 //
 // # Files of the data directory
 //
@@ -86,7 +101,7 @@
 //	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
 //	 config  awskms       gateway                       localstore           │
 //	   │     localkms     │  │  └──────────┬──────────┐   memstore ◀─ as the bench's store
-//	   │        │         │  │             │          │   metrics            │
+//	   │        │         │  │             │          │   metrics ◀── status │
 //	   │     keyring ◀────┘  │          session     state                    │
 //	   │        │            ▼                        │                      │
 //	   │        │          store                      │                      │
@@ -100,7 +115,9 @@
 //   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
 //     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
-//   - config is what an operator may set; metrics is what an operator may watch.
+//   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
+//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
+//     store and keyring, whose calls it times, and none of them knows it.
 //
 // # Decisions
 //

@@ -55,6 +55,8 @@ const usageText = `usage:
   sealfront [serve] [--data DIR] [--listen ADDR] [--http ADDR] [--admin ADDR]   embedded store and key service
   sealfront serve --config FILE                                                 production
   sealfront config check FILE                                                   faults of a configuration, a line each
+  sealfront config schema                                                       JSON schema of a configuration, for editors
+  sealfront audit verify [--expect HASH] FILE…                                  whether an audit log is whole; the oldest file first
   sealfront explain --operation OP --bucket B [--key K] [--header 'Name: value']… [--session-header …]
                                                                                 which rule decides about a request, and why
 
@@ -71,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "serve":
 		return runServe(ctx, args, stdout, stderr)
 	case "config":
-		return runConfig(ctx, args, stderr)
+		return runConfig(ctx, args, stdout, stderr)
 	case "audit":
 		return runAudit(args, stdout, stderr)
 	case "explain":
@@ -139,9 +141,12 @@ func configError(err error) error {
 	return usageError{err}
 }
 
-func runConfig(ctx context.Context, args []string, stderr io.Writer) error {
+func runConfig(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 1 && args[0] == "schema" {
+		return writeJSON(stdout, config.Schema())
+	}
 	if len(args) != 2 || args[0] != "check" {
-		return usagef("usage: sealfront config check FILE")
+		return usagef("usage: sealfront config check FILE\n       sealfront config schema")
 	}
 	c, err := config.Load(args[1])
 	if err != nil {
