@@ -55,10 +55,17 @@ func (c *Config) validateLimits(f *Faults) {
 		path  string
 		value float64
 	}{
-		{"connections", float64(l.Connections)}, {"requests", float64(l.Requests)}, {"concurrency", float64(l.Concurrency)},
-		{"requests_per_second", l.RequestsPerSecond}, {"burst", float64(l.Burst)}, {"min_rate", float64(l.MinRate)},
-		{"progress_timeout", l.ProgressTimeout.Seconds()}, {"head_timeout", l.HeadTimeout.Seconds()},
-		{"idle_timeout", l.IdleTimeout.Seconds()}, {"drain_timeout", l.DrainTimeout.Seconds()}, {"drain_delay", l.DrainDelay.Seconds()},
+		{"connections", float64(l.Connections)},
+		{"requests", float64(l.Requests)},
+		{"concurrency", float64(l.Concurrency)},
+		{"requests_per_second", l.RequestsPerSecond},
+		{"burst", float64(l.Burst)},
+		{"min_rate", float64(l.MinRate)},
+		{"progress_timeout", l.ProgressTimeout.Seconds()},
+		{"head_timeout", l.HeadTimeout.Seconds()},
+		{"idle_timeout", l.IdleTimeout.Seconds()},
+		{"drain_timeout", l.DrainTimeout.Seconds()},
+		{"drain_delay", l.DrainDelay.Seconds()},
 		{"failed_logins", min(l.FailedLogins.Rate, float64(l.FailedLogins.Burst), float64(l.FailedLogins.Entries))},
 	} {
 		if !(limit.value >= 0) {

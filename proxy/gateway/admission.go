@@ -77,6 +77,21 @@ func (x *exchange) leave() {
 	if x.charged != nil {
 		x.charged.active.Add(-1)
 	}
+	x.admitted, x.charged = false, nil
+}
+
+// orderly runs f. Where f ends by a bug, its request is no longer counted as under way, and has its record: the exchange
+// itself isn't used again.
+func (x *exchange) orderly(f func()) {
+	ended := false
+	defer func() {
+		if !ended {
+			x.audit("InternalError", "", x.g.o.Now().Sub(x.start))
+			x.leave()
+		}
+	}()
+	f()
+	ended = true
 }
 
 // slowDown is the refusal of a request that there is no room for.

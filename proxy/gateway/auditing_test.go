@@ -45,6 +45,29 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 	}
 }
 
+// A bug that one request comes upon leaves nothing counted as under way, and a record.
+func TestABugLeavesNothingUnderWay(t *testing.T) {
+	ids, err := NewIdentities(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &fullAuditor{}
+	g := New(Options{Region: "us-west-2", Audit: a, StoreBucket: func(b string) string { return b }}, ids)
+	var ctx fasthttp.RequestCtx
+	x := g.begin(&ctx)
+	g.guarded(&ctx, func() {
+		x.orderly(func() {
+			if err := x.admit(); err != nil {
+				t.Error(err)
+			}
+			panic("bug")
+		})
+	})
+	if g.Active() != 0 || len(a.records) != 1 || a.records[0].Code != "InternalError" || ctx.Response.StatusCode() != 500 {
+		t.Errorf("%d under way, %+v, %d", g.Active(), a.records, ctx.Response.StatusCode())
+	}
+}
+
 // A request that isn't traced or audited allocates nothing for it.
 func BenchmarkRequest(b *testing.B) {
 	ids, err := NewIdentities(nil)

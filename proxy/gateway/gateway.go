@@ -181,17 +181,21 @@ func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
 		ctx.RemoveUserValue(exchangeKey) // from now on it ends with the request
 	} else {
 		x = g.begin(ctx)
-		if err := x.enter(); err != nil {
+	}
+	x.orderly(func() {
+		if !begun {
+			if err := x.enter(); err != nil {
+				x.fail(err)
+				return
+			}
+		}
+		x.body = ctx.RequestBodyStream()
+		if err := x.serve(x); err != nil {
 			x.fail(err)
 			return
 		}
-	}
-	x.body = ctx.RequestBodyStream()
-	if err := x.serve(x); err != nil {
-		x.fail(err)
-		return
-	}
-	x.succeed()
+		x.succeed()
+	})
 }
 
 // guarded runs f, which answers ctx: a bug that one request comes upon must not end all others. Its connection is not
@@ -215,12 +219,14 @@ func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
 	decided := false
 	g.guarded(ctx, func() {
 		x := g.begin(ctx)
-		if err := x.enter(); err != nil {
-			x.fail(err)
-			return
-		}
-		ctx.SetUserValue(exchangeKey, x)
-		decided = true
+		x.orderly(func() {
+			if err := x.enter(); err != nil {
+				x.fail(err)
+				return
+			}
+			ctx.SetUserValue(exchangeKey, x)
+			decided = true
+		})
 	})
 	if !decided {
 		return ctx.Response.StatusCode()
