@@ -65,6 +65,9 @@ Tools take --config FILE or --data DIR and may run beside a running server. 'sea
 
 // run is the program. It returns when ctx ends or the command is done.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && (args[0] == "--help" || args[0] == "-help" || args[0] == "-h") {
+		args = []string{"help"}
+	}
 	command := "serve"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, args = args[0], args[1:]
@@ -79,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "explain":
 		return runExplain(ctx, args, stdout, stderr)
 	case "help":
-		_, err := io.WriteString(stdout, usageText)
+		_, err := io.WriteString(stdout, manual())
 		return err
 	}
 	return usagef("there is no command %q\n%s", command, usageText)
