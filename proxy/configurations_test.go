@@ -238,14 +238,15 @@ func tags(t *testing.T, p *program, bucket string) {
 	if _, err := client.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket}); code(err) != "NoSuchTagSet" {
 		t.Error(err)
 	}
+	long := "<Tagging><TagSet><Tag><Key>a</Key><Value>" + strings.Repeat("v", 300) + "</Value></Tag></TagSet></Tagging>"
 	for document, want := range map[string]string{
-		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`:                                "",
-		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Extra>c</Extra></Tag></TagSet></Tagging>`:                "MalformedXML",
-		`<Tagging>text<TagSet/></Tagging>`:                                                                           "MalformedXML",
-		`<Labels><TagSet/></Labels>`:                                                                                 "MalformedXML",
-		`<Tagging><TagSet><Tag><Key>a</Key>`:                                                                         "MalformedXML",
-		`<!DOCTYPE x [<!ENTITY e "b">]><Tagging><TagSet><Tag><Key>&e;</Key></Tag></TagSet></Tagging>`:                "MalformedXML",
-		`<Tagging><TagSet><Tag><Key>a</Key><Value>` + strings.Repeat("v", 300) + `</Value></Tag></TagSet></Tagging>`: "InvalidTag",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>`:                 "",
+		`<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value><Extra>c</Extra></Tag></TagSet></Tagging>`: "MalformedXML",
+		`<Tagging>text<TagSet/></Tagging>`:                                                            "MalformedXML",
+		`<Labels><TagSet/></Labels>`:                                                                  "MalformedXML",
+		`<Tagging><TagSet><Tag><Key>a</Key>`:                                                          "MalformedXML",
+		`<!DOCTYPE x [<!ENTITY e "b">]><Tagging><TagSet><Tag><Key>&e;</Key></Tag></TagSet></Tagging>`: "MalformedXML",
+		long: "InvalidTag",
 	} {
 		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/small", query: "tagging=", body: document})
 		if a.code() != want || (want == "") != (a.StatusCode == 200) {
