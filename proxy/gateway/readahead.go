@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// take gives p what was read ahead, and the memory back with the last of it.
+func (c *rawConn) take(p []byte) int {
+	n := copy(p, c.buffer)
+	if c.buffer = c.buffer[n:]; len(c.buffer) == 0 {
+		readMemory.Put(c.memory)
+		c.buffer, c.memory = nil, nil
+	}
+	return n
+}
+
+// readMemory holds what connections read ahead into: ciphertext, or plaintext of clients without TLS.
+var readMemory = sync.Pool{New: func() any { return new([readAhead]byte) }}
+
+// fill reads ahead once. It takes memory when there is something to read and not before.
+func (c *rawConn) fill() (int, error) {
+	if c.ready == nil {
+		c.memory = readMemory.Get().(*[readAhead]byte)
+		n, err := c.Conn.Read(c.memory[:])
+		return c.filled(n, err)
+	}
+	c.got, c.gotErr = 0, nil
+	if err := c.ready.Read(c.readReady); err != nil {
+		return 0, err
+	}
+	return c.got, c.gotErr
+}
+
+// readSocket reads from the socket when it is ready; false: it isn't.
+func (c *rawConn) readSocket(fd uintptr) bool {
+	c.memory = readMemory.Get().(*[readAhead]byte)
+	for {
+		n, err := syscall.Read(int(fd), c.memory[:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			readMemory.Put(c.memory)
+			c.memory = nil
+			return false
+		case err != nil:
+			n, err = 0, os.NewSyscallError("read", err)
+		case n == 0:
+			err = io.EOF
+		}
+		c.got, c.gotErr = c.filled(n, err)
+		return true
+	}
+}
+
+func (c *rawConn) filled(n int, err error) (int, error) {
+	if n <= 0 {
+		readMemory.Put(c.memory)
+		c.memory = nil
+		return 0, err
+	}
+	c.buffer = c.memory[:n]
+	return n, nil
+}
