@@ -59,6 +59,11 @@ const usageText = `usage:
   sealfront audit verify [--expect HASH] FILE…                                  whether an audit log is whole; the oldest file first
   sealfront explain --operation OP --bucket B [--key K] [--header 'Name: value']… [--session-header …]
                                                                                 which rule decides about a request, and why
+  sealfront inspect s3://B/KEY                    an object's envelope and layout, and whether it verifies, in JSON
+  sealfront verify s3://B[/PREFIX] [--concurrency N] [--rate N] [--resume FILE] [--json]
+                                                  reads every object; a line one that isn't whole
+  sealfront open --bucket B --key K --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
+                                                  the plaintext of a stored object's bytes; with --arn KMS alone is needed
 
 Tools take --config FILE or --data DIR and may run beside a running server. 'sealfront COMMAND -h' lists a command's flags.
 `
@@ -84,6 +89,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "help":
 		_, err := io.WriteString(stdout, manual())
 		return err
+	}
+	if tool, ok := toolCommands[command]; ok {
+		return tool(ctx, args, stdout, stderr)
 	}
 	return usagef("there is no command %q\n%s", command, usageText)
 }

@@ -38,6 +38,8 @@ type parts struct {
 	data        *dataDir   // nil unless a part is embedded
 	authority   *authority // likewise
 	kmsEndpoint string     // of the embedded key service
+	serviceKey  string
+	store       *store.Client
 	abilities   store.Abilities
 	loadTest    *memstore.Store // with store.kind memory
 	keys        *keyring.Keyring
@@ -141,6 +143,33 @@ func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *pa
 	return p, p.join(ctx, c, kms, client, serviceKey)
 }
 
+// assembleKMS is assembleTool for one that needs nothing but the key service.
+func assembleKMS(ctx context.Context, c *config.Config) (p *parts, err error) {
+	opened := &parts{log: zap.NewNop(), metrics: metrics.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.close())
+		}
+	}()
+	if c.KMS.Kind == "embedded" {
+		if opened.data, err = shareData(c.Data); err != nil {
+			return nil, err
+		}
+	}
+	kms, serviceKey, err := opened.openKMS(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	opened.openKeys(c, kms, serviceKey)
+	return opened, nil
+}
+
+// openKeys makes the keyring.
+func (p *parts) openKeys(c *config.Config, kms keyring.KMS, serviceKey string) {
+	p.serviceKey, p.keys = serviceKey, keyring.New(kms, keyringOptions(c, p.metrics))
+	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
+}
+
 // join makes what stands on the key service and the store: keyring, state and gateway.
 func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, client *store.Client, serviceKey string) (err error) {
 	p.objects = client.Objects(c.Store.StateBucket)
@@ -155,8 +184,8 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	if p.tracing != nil {
 		bucketKeys = p.tracing.KMS(kms)
 	}
-	p.keys = keyring.New(bucketKeys, keyringOptions(c, p.metrics))
-	p.closers = append(p.closers, func() error { p.keys.Close(); return nil })
+	p.openKeys(c, bucketKeys, serviceKey)
+	p.store = client
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
 		ServiceKey: serviceKey,
 		Revoked:    p.dropKey,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,9 +17,20 @@ import (
 // Load reads a configuration file, fills in defaults and secrets from files and environment, and validates. Paths in
 // the file are taken relative to it. The error is Faults, or says that the file can't be read.
 func Load(file string) (*Config, error) {
+	c, faults, err := load(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+func load(file string) (*Config, Faults, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	c := Default()
 	var faults Faults
@@ -26,7 +38,20 @@ func Load(file string) (*Config, error) {
 	dir := filepath.Dir(file)
 	c.resolve(dir, &faults)
 	c.complete()
-	faults = append(faults, c.validate()...)
+	return c, append(faults, c.validate()...), nil
+}
+
+// LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others are
+// passed over.
+func LoadOnly(file string, words ...string) (*Config, error) {
+	c, faults, err := load(file)
+	if err != nil {
+		return nil, err
+	}
+	faults = slices.DeleteFunc(faults, func(f Fault) bool {
+		word, _, _ := strings.Cut(f.Path, ".")
+		return !slices.Contains(words, word)
+	})
 	if len(faults) > 0 {
 		return nil, faults
 	}

@@ -1,0 +1,139 @@
+package tools
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	"sealfront/crypto"
+)
+
+// Inspection is what Inspect tells of an object. It holds no key. The checksum is one of the plaintext: it is for who may read
+// the object.
+type Inspection struct {
+	URI      string        `json:"uri"`
+	ETag     string        `json:"storeETag,omitempty"`
+	Envelope *EnvelopeView `json:"envelope,omitempty"`
+	Opens    string        `json:"opens,omitempty"` // what is needed to open it
+	Sizes    *Sizes        `json:"sizes,omitempty"`
+	Parts    []PartView    `json:"parts,omitempty"`
+	Checksum *ChecksumView `json:"checksum,omitempty"`
+	Verifies bool          `json:"verifies"`
+	Damage   *Damage       `json:"damage,omitempty"`
+}
+
+// EnvelopeView is an envelope without its secrets.
+type EnvelopeView struct {
+	ObjectID  string            `json:"objectId"`
+	SSE       string            `json:"sse"`
+	KMSKey    string            `json:"kmsKey"`
+	Context   map[string]string `json:"context,omitempty"` // additional pairs
+	BucketKey bool              `json:"bucketKey"`
+	Copied    bool              `json:"copied"`
+	Multipart bool              `json:"multipart"`
+	Bytes     int               `json:"bytes"`
+	BlobBytes int               `json:"blobBytes"`
+}
+
+// Sizes are in bytes.
+type Sizes struct {
+	Stored  int64 `json:"stored"`
+	Plain   int64 `json:"plain"`
+	Padding int64 `json:"padding"`
+	Trailer int64 `json:"trailer"`
+}
+
+// PartView is one part; offsets and lengths are in bytes.
+type PartView struct {
+	Offset       int64  `json:"offset"`
+	Length       int64  `json:"length"`
+	StoredOffset int64  `json:"storedOffset"`
+	StoredLength int64  `json:"storedLength"`
+	Segments     int64  `json:"segments"`
+	Checksum     string `json:"checksum,omitempty"` // its algorithm
+}
+
+// ChecksumView says which checksum the object has, and its value: who may open the object may see it.
+type ChecksumView struct {
+	Algorithm string `json:"algorithm"`
+	Type      string `json:"type"`
+	Value     string `json:"value"`    // hexadecimal
+	From      string `json:"sealedIn"` // envelope or trailer
+}
+
+// Inspect looks at one object and reads all of it. An object that isn't whole is described as far as it goes, with
+// ErrFound.
+func (in *Installation) Inspect(ctx context.Context, t Target) (*Inspection, error) {
+	p, err := in.place(ctx, t.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	var v *Inspection
+	err = again(func() error {
+		v = &Inspection{URI: t.URI()}
+		return p.inspect(ctx, t.Key, v)
+	})
+	var d *Damage
+	if errors.As(err, &d) {
+		v.Damage = d
+		return v, ErrFound
+	}
+	v.Verifies = err == nil
+	return v, err
+}
+
+func (p *place) inspect(ctx context.Context, key string, v *Inspection) error {
+	a, err := p.get(ctx, key, 1, "")
+	if err == nil {
+		v.ETag = string(a.Get("Etag"))
+		if e, err := crypto.ParseEnvelopeText(a.Get(p.MetadataHeader)); err == nil {
+			v.Envelope = viewEnvelope(e, len(a.Get(p.MetadataHeader)))
+			v.Opens = "KMS Decrypt with " + e.KeyARN + " and the context of " + p.facts.ARN
+		}
+		a.Close()
+	}
+	f, err := p.fetch(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	v.ETag, v.Envelope = f.etag, viewEnvelope(f.envelope, len(f.text))
+	v.Sizes = &Sizes{Stored: f.total, Plain: f.length}
+	v.showChecksum(f.secrets.Checksum, "envelope")
+	err = f.read(f.answer, nil)
+	if t := f.trailer; t != nil {
+		v.Sizes.Padding, v.Sizes.Trailer = t.Padding(), t.SealedLength()
+		v.showChecksum(t.Checksum, "trailer")
+	}
+	if f.layout != nil {
+		for i := range f.layout.Parts() {
+			part := f.layout.Part(i)
+			view := PartView{part.Plain, part.Length, part.Stored, part.SealedLength, (part.SealedLength - part.Length) / crypto.TagSize, ""}
+			if f.trailer != nil {
+				view.Checksum = f.trailer.Parts[i].Algorithm.String()
+			}
+			v.Parts = append(v.Parts, view)
+		}
+	}
+	return err
+}
+
+func viewEnvelope(e *crypto.Envelope, size int) *EnvelopeView {
+	v := &EnvelopeView{
+		ObjectID: hex.EncodeToString(e.ObjectID[:]), SSE: e.SSE.String(), KMSKey: e.KeyARN,
+		BucketKey: e.BucketKey, Copied: e.Copied, Multipart: e.Multipart, Bytes: size, BlobBytes: len(e.Blob),
+	}
+	for _, pair := range e.Context {
+		if v.Context == nil {
+			v.Context = make(map[string]string)
+		}
+		v.Context[pair.Name] = pair.Value
+	}
+	return v
+}
+
+func (v *Inspection) showChecksum(c *crypto.Checksum, from string) {
+	if c != nil && v.Checksum == nil {
+		v.Checksum = &ChecksumView{c.Algorithm.String(), c.Type.String(), hex.EncodeToString(c.Value), from}
+	}
+}

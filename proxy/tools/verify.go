@@ -1,0 +1,75 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Finding is an object of which Verify has something to say.
+type Finding struct {
+	URI    string `json:"uri"`
+	State  string `json:"state"` // damaged, or unchecked: store or key service didn't let it be read
+	Kind   string `json:"kind,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Verified is the end of Verify's report.
+type Verified struct {
+	Checked   int64 `json:"checked"`
+	Damaged   int64 `json:"damaged"`
+	Unchecked int64 `json:"unchecked"`
+}
+
+// ErrFound means that objects are damaged or could not be checked.
+var ErrFound = errors.New("not all objects are whole")
+
+// Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag, padding,
+// trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that is replaced
+// or deleted meanwhile is no finding.
+func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*Verified, error) {
+	p, err := in.place(ctx, t.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWalk("verify s3://"+t.Bucket+"/"+t.Key, o)
+	if err != nil {
+		return nil, err
+	}
+	before := w.now.Failed // by the walk that this one resumes
+	var v Verified
+	err = w.run(ctx, in.Store.Objects(p.storeName), t.Key, func(ctx context.Context, e entry) (bool, error) {
+		err := p.check(ctx, e.key)
+		if err == nil || errors.Is(err, errGone) {
+			return false, nil
+		}
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		f := finding(Target{t.Bucket, e.key}, err)
+		if err := w.print(f.URI+": "+f.Reason, f); err != nil {
+			return false, fmt.Errorf("write the report: %w", err)
+		}
+		w.mu.Lock()
+		if f.State == "damaged" {
+			v.Damaged++
+		} else {
+			v.Unchecked++
+		}
+		w.mu.Unlock()
+		return true, nil
+	})
+	v.Checked = w.now.Done
+	if err == nil && before+v.Damaged+v.Unchecked > 0 {
+		err = ErrFound
+	}
+	return &v, err
+}
+
+func finding(t Target, err error) Finding {
+	var d *Damage
+	if errors.As(err, &d) {
+		return Finding{t.URI(), "damaged", d.Kind, d.Reason}
+	}
+	return Finding{URI: t.URI(), State: "unchecked", Reason: "could not be checked: " + err.Error()}
+}
