@@ -62,6 +62,8 @@ const usageText = `usage:
   sealfront inspect s3://B/KEY                    an object's envelope and layout, and whether it verifies, in JSON
   sealfront verify s3://B[/PREFIX] [--concurrency N] [--rate N] [--resume FILE] [--json]
                                                   reads every object; a line one that isn't whole
+  sealfront rewrap s3://B[/PREFIX] [--concurrency N] [--rate N] [--resume FILE]
+                                                  wraps every data key anew, after a rotation; a report in JSON
   sealfront open --bucket B --key K --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
                                                   the plaintext of a stored object's bytes; with --arn KMS alone is needed
 

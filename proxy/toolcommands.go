@@ -114,6 +114,7 @@ var toolCommands = map[string]func(ctx context.Context, args []string, stdout, s
 	"inspect": runInspect,
 	"verify":  runVerify,
 	"open":    runOpen,
+	"rewrap":  runRewrap,
 }
 
 func runInspect(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -157,6 +158,27 @@ func runVerify(ctx context.Context, args []string, stdout, stderr io.Writer) err
 			} else {
 				fmt.Fprintf(stderr, "%d objects checked, %d damaged, %d could not be checked\n", v.Checked, v.Damaged, v.Unchecked)
 			}
+		}
+		return err
+	})
+}
+
+func runRewrap(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := newToolFlags("rewrap", "s3://BUCKET[/PREFIX]\nWraps the data key of every object anew, under a fresh bucket key of the object's KMS key. Data, metadata and tags stay, ETags and dates change.\n"+
+		"Reports in JSON what was done and which objects still depend on older bucket keys. Exit status 1 when there are some.", stderr)
+	o := f.walkFlags(stdout, stderr)
+	found, err := f.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	t, err := parseTarget(found[0])
+	if err != nil {
+		return err
+	}
+	return f.with(ctx, assembleWriter, func(_ *config.Config, _ *parts, in *tools.Installation) error {
+		report, err := in.Rewrap(ctx, t, *o)
+		if report != nil {
+			err = errors.Join(err, writeJSON(stdout, report))
 		}
 		return err
 	})

@@ -143,6 +143,18 @@ func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *pa
 	return p, p.join(ctx, c, kms, client, serviceKey)
 }
 
+// assembleWriter is assembleTool for a subcommand that writes to the store, whose abilities it has to know.
+func assembleWriter(ctx context.Context, c *config.Config, log *zap.Logger) (*parts, error) {
+	p, err := assembleTool(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.probe(ctx, c, p.store); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
 // assembleKMS is assembleTool for one that needs nothing but the key service.
 func assembleKMS(ctx context.Context, c *config.Config) (p *parts, err error) {
 	opened := &parts{log: zap.NewNop(), metrics: metrics.New()}

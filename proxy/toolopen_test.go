@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sealfront/crypto"
+	"sealfront/proxy/tools"
+)
+
+// What is needed to get an object back is its stored bytes, its envelope, the bucket's ARN and the key service: neither
+// proxy nor store. A wrong file gives nothing but a true prefix.
+func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	makeBucket(t, client, "general")
+	body := randomBytes(3*crypto.SegmentSize - 1000)
+	whole := slices.Concat(randomBytes(5*mib), randomBytes(100_000))
+	for _, b := range []string{bucket, "general"} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/" + b + "/one", body: string(body)}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.body)
+		}
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/empty"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	p.fullUpload(client, bucket, "parts", whole[:5*mib], whole[5*mib:])
+	d := &damager{t, dir, bucket}
+	storeMetadata(t, d.file("one")) // or skip
+	record := "arn:aws:s3express:us-west-2:123456789012:bucket/" + bucket
+
+	// The machine of the recovery: the key service's data, and the files.
+	machine := t.TempDir()
+	if err := os.CopyFS(filepath.Join(machine, "kms"), os.DirFS(filepath.Join(dir, "kms"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(machine, "kms", "root.key"), 0o600); err != nil { // CopyFS knows no such modes
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "data.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(machine, "data.json"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := writeConfig(t, "kms: {kind: embedded}\ndata: "+machine+"\n")
+	external := writeConfig(t, `kms: {endpoint: "`+p.env["SEALFRONT_KMS_ENDPOINT"]+`", region: us-west-2, service_key: "`+serviceKeyOf(t, data)+`", access_key: `+p.env["AWS_ACCESS_KEY_ID"]+`, secret_key: "`+p.env["AWS_SECRET_ACCESS_KEY"]+"\"}\n")
+
+	open := func(bucket, key, arn, file, envelope string, where ...string) (string, string, int) {
+		args := append([]string{"open", "--bucket", bucket, "--key", key, "--envelope", envelope, file}, where...)
+		if arn != "" {
+			args = append(args, "--arn", arn)
+		}
+		return subcommand(t, args...)
+	}
+	in := func(bucket string) *damager { return &damager{t, dir, bucket} }
+	for _, c := range []struct {
+		name, bucket, key, arn string
+		want                   []byte
+		where                  []string
+	}{
+		{"with the bucket's record", bucket, "one", "", body, []string{"--data", dir}},
+		{"with the ARN", bucket, "one", record, body, []string{"--data", machine}},
+		{"with a configuration of the key service", bucket, "parts", record, whole, []string{"--config", config}},
+		{"with a key service elsewhere", bucket, "parts", record, whole, []string{"--config", external}},
+		{"an empty object", bucket, "empty", record, nil, []string{"--config", config}},
+		{"a general purpose bucket", "general", "one", "arn:aws:s3:::general", body, []string{"--config", config}},
+		{"a key that is named", bucket, "one", record, body, []string{"--config", config, "--kms-key", p.env["SEALFRONT_KMS_KEY"]}},
+	} {
+		x := in(c.bucket)
+		out, errs, status := open(c.bucket, c.key, c.arn, x.file(c.key), x.envelopeText(c.key), c.where...)
+		if status != statusOK || out != string(c.want) {
+			t.Errorf("%s: status %d, %d bytes, want %d; %s", c.name, status, len(out), len(c.want), errs)
+		}
+	}
+
+	stored, err := os.ReadFile(d.file("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, parts := d.envelopeText("one"), d.envelopeText("parts")
+	const segment = crypto.SealedSegmentSize
+	for _, c := range []struct {
+		name               string
+		key, arn, envelope string
+		file               []byte
+		released           int // bytes of plaintext
+		status             int
+		more               []string
+	}{
+		{"a flipped byte in the second segment", "one", record, one, flipAt(segment + 9)(bytes.Clone(stored)), crypto.SegmentSize, statusError, nil},
+		{"a flipped byte in the first", "one", record, one, flipAt(9)(bytes.Clone(stored)), 0, statusError, nil},
+		{"a flipped byte in the trailer", "one", record, one, flipAt(-40)(bytes.Clone(stored)), 0, statusError, nil},
+		{"a flipped byte in the padding", "one", record, one, flipAt(len(body) + 48)(bytes.Clone(stored)), len(body), statusOK, nil},
+		{"a cut file", "one", record, one, stored[:len(stored)-1], 0, statusError, nil},
+		{"another object's envelope", "one", record, parts, stored, 0, statusError, nil},
+		{"another key", "two", record, one, stored, 0, statusError, nil},
+		{"another bucket", "one", strings.Replace(record, "local-az1", "local-az2", 1), one, stored, 0, statusError, nil},
+		{"another KMS key", "one", record, one, stored, 0, statusError, []string{"--kms-key", serviceKeyOf(t, data)}},
+		{"plaintext", "one", record, one, body, 0, statusError, nil},
+		{"no ARN of a bucket", "one", "arn:aws:kms:::x", one, stored, 0, statusUsage, nil},
+	} {
+		file := filepath.Join(t.TempDir(), "raw")
+		if err := os.WriteFile(file, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := append([]string{"open", "--config", config, "--key", c.key, "--arn", c.arn, "--envelope", c.envelope, file}, c.more...)
+		out, errs, status := subcommand(t, args...)
+		if status != c.status || out != string(body[:c.released]) || errs == "" {
+			t.Errorf("%s: status %d, %d bytes, want %d and %d; %q", c.name, status, len(out), c.status, c.released, errs)
+		}
+	}
+
+	var v tools.Inspection
+	out, errs, status := subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/parts")
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != statusOK {
+		t.Fatalf("inspect: status %d, %v %s", status, err, errs)
+	}
+	if !v.Verifies || !v.Envelope.Multipart || v.Envelope.KMSKey != p.env["SEALFRONT_KMS_KEY"] || len(v.Parts) != 2 || v.Parts[1].Length != 100_000 ||
+		v.Parts[1].Offset != 5*mib || v.Parts[1].Segments != 2 || v.Sizes.Plain != int64(len(whole)) || v.Sizes.Stored != crypto.StoredLength(int64(len(whole))) || v.Checksum == nil {
+		t.Errorf("inspect: %s", out)
+	}
+	d.bytes("parts", flipAt(-40))
+	out, _, status = subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/parts")
+	v = tools.Inspection{}
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != statusError || v.Verifies || v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
+		t.Errorf("inspect of a damaged object: status %d %s", status, out)
+	}
+}
+
+// serviceKeyOf reads the service key's ARN from data.json.
+func serviceKeyOf(t *testing.T, data []byte) string {
+	t.Helper()
+	var d dataFile
+	if err := json.Unmarshal(data, &d); err != nil || d.ServiceKey == "" {
+		t.Fatal(err)
+	}
+	return d.ServiceKey
+}
