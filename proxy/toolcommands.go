@@ -77,7 +77,7 @@ func (f *toolFlags) walkFlags(stdout, stderr io.Writer) *tools.WalkOptions {
 }
 
 // with runs a tool on its installation.
-func (f *toolFlags) with(ctx context.Context, assemble func(context.Context, *config.Config, *zap.Logger) (*parts, error), tool func(*config.Config, *parts, *tools.Installation) error) (err error) {
+func (f *toolFlags) with(ctx context.Context, assemble func(context.Context, *config.Config, *zap.Logger) (*parts, error), tool func(*config.Config, *parts, *tools.Installation) error) error {
 	c, err := f.at.load()
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (f *toolFlags) with(ctx context.Context, assemble func(context.Context, *co
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { _ = p.close() }() // what the tool did is done, whatever the embedded store says at its end
 	return toolError(tool(c, p, &tools.Installation{
 		Locks: p.locks(c), Store: p.store, State: p.state, MetadataHeader: c.Store.MetadataHeader, Abilities: p.abilities, CopyLimit: storeCopyLimit,
 	}))

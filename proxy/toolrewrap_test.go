@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/crypto"
+	"sealfront/proxy/tools"
+)
+
+// blob is the bucket key blob that an object depends on.
+func (d *damager) blob(key string) string {
+	d.t.Helper()
+	e, err := crypto.ParseEnvelopeText([]byte(d.envelopeText(key)))
+	if err != nil {
+		d.t.Fatal(key, err)
+	}
+	return string(e.Blob)
+}
+
+// After a rewrap no object depends on an older bucket key, and everything that clients see but date and ETag is as it was.
+func TestRewrapKeepsObjectsAndReplacesBucketKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	makeBucket(t, client, "general")
+	kmsKey := p.env["SEALFRONT_KMS_KEY"]
+	bodies := map[string][]byte{"a": randomBytes(10), "dir/b": randomBytes(200_000), "empty": {}, "own": randomBytes(11)}
+	for _, b := range []string{bucket, "general"} {
+		for key, body := range bodies {
+			in := &s3.PutObjectInput{
+				Bucket: &b, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/x-" + b[:4]), CacheControl: aws.String("no-store"),
+				ContentEncoding: aws.String("gzip"), Metadata: map[string]string{"name": "välue"},
+			}
+			if b == "general" {
+				in.Tagging, in.WebsiteRedirectLocation = aws.String("a=1&b=2"), aws.String("/elsewhere")
+				if key == "own" {
+					in.ServerSideEncryption, in.SSEKMSKeyId, in.BucketKeyEnabled = types.ServerSideEncryptionAwsKms, &kmsKey, aws.Bool(false)
+				}
+			}
+			if _, err := client.PutObject(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.fullUpload(client, b, "parts", randomBytes(5*mib), randomBytes(70_000))
+	}
+	bodies["parts"] = bytes.Join([][]byte{randomBytes(5 * mib), randomBytes(70_000)}, nil)
+	storeMetadata(t, storedFile(dir, bucket, "a")) // or skip
+	type seen struct{ head, tags string }
+	look := func(b, key string) seen {
+		out := mustRead(t, client, b, key, bodies[key])
+		out.ETag, out.LastModified, out.Body = nil, nil, nil
+		text, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(text, &fields); err != nil {
+			t.Fatal(err)
+		}
+		delete(fields, "ResultMetadata")
+		s := seen{head: fmt.Sprint(fields)}
+		if b == "general" {
+			tagging, err := client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &b, Key: &key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tag := range tagging.TagSet {
+				s.tags += *tag.Key + "=" + *tag.Value + " "
+			}
+		}
+		return s
+	}
+	for _, b := range []string{bucket, "general"} {
+		d := &damager{t, dir, b}
+		before, blobs := map[string]seen{}, map[string]bool{}
+		for key := range bodies {
+			before[key] = look(b, key)
+			blobs[d.blob(key)] = true
+		}
+		out, errs, status := subcommand(t, "rewrap", "--data", dir, "s3://"+b)
+		var r tools.Rewrapped
+		if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Rewrapped != int64(len(bodies)) || r.Objects != r.Rewrapped || len(r.Left) > 0 {
+			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
+		}
+		if b == bucket && (r.Keys[kmsKey] != int64(len(bodies)) || len(r.Other) > 0) || b == "general" && (len(r.Other) != 1 || r.Other[0] != kmsKey) {
+			t.Errorf("%s: keys %v, other %v", b, r.Keys, r.Other)
+		}
+		for key := range bodies {
+			if now := look(b, key); now != before[key] {
+				t.Errorf("%s/%s is\n%+v, was\n%+v", b, key, now, before[key])
+			}
+			if blobs[d.blob(key)] {
+				t.Errorf("%s/%s depends on an older bucket key", b, key)
+			}
+		}
+		if out, errs, status := subcommand(t, "verify", "--data", dir, "s3://"+b); status != statusOK {
+			t.Errorf("%s: status %d %s%s", b, status, out, errs)
+		}
+	}
+
+	// What can't be rewrapped is left as it is, and named.
+	d := &damager{t, dir, bucket}
+	d.bytes("a", flipAt(-40))
+	was := d.envelopeText("a")
+	out, _, status := subcommand(t, "rewrap", "--data", dir, "s3://"+bucket+"/a")
+	var r tools.Rewrapped
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusError || len(r.Left) != 1 || r.Left[0].URI != "s3://"+bucket+"/a" || d.envelopeText("a") != was {
+		t.Errorf("a damaged object: status %d %s", status, out)
+	}
+}
+
+// Killed in the middle a rewrap leaves every object readable, a second run goes on where it was, and a client's writes are
+// never lost.
+func TestRewrapKilledAndRaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	d := &damager{t, dir, bucket}
+	const n = 40
+	key := func(i int) string { return fmt.Sprintf("%03d", i) }
+	put := func(i int, body string) {
+		t.Helper()
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(key(i)), Body: strings.NewReader(body)}); err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range n {
+		put(i, fmt.Sprint("first ", i))
+	}
+	storeMetadata(t, d.file(key(0))) // or skip
+	old := d.blob(key(0))
+	renewed := func() (count int) {
+		for i := range n {
+			if d.blob(key(i)) != old {
+				count++
+			}
+		}
+		return count
+	}
+	resume := filepath.Join(t.TempDir(), "resume")
+	args := []string{"rewrap", "--data", dir, "--resume", resume, "s3://" + bucket}
+	cmd := programCommand(append(args, "--rate", "20", "--concurrency", "2")...)
+	var errs lockedBuffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(resume); err == nil && renewed() > 4 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the rewrap didn't begin: %s", errs.String())
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if done := renewed(); done == n {
+		t.Fatal("the rewrap was through before it was killed")
+	}
+	for i := range n {
+		mustRead(t, client, bucket, key(i), fmt.Append(nil, "first ", i))
+	}
+
+	// The second run, while a client overwrites all objects again and again.
+	last := make([]string, n)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for round := 0; ; round++ {
+			for i := n - 1; i >= 0; i-- {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				last[i] = fmt.Sprint("round ", round, " of ", i)
+				put(i, last[i])
+			}
+		}
+	}()
+	out, messages, status := subcommand(t, args...)
+	close(stop)
+	<-stopped
+	var r tools.Rewrapped
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK && len(r.Left) == 0 {
+		t.Errorf("status %d, %v: %s%s", status, err, out, messages)
+	}
+	for i := range n {
+		if last[i] == "" {
+			last[i] = fmt.Sprint("first ", i)
+		}
+		mustRead(t, client, bucket, key(i), []byte(last[i]))
+	}
+	// At rest a run leaves nothing behind.
+	before := map[string]bool{}
+	for i := range n {
+		before[d.blob(key(i))] = true
+	}
+	_ = os.Remove(resume)
+	if out, messages, status := subcommand(t, args...); status != statusOK {
+		t.Errorf("status %d: %s%s", status, out, messages)
+	}
+	for i := range n {
+		mustRead(t, client, bucket, key(i), []byte(last[i]))
+		if before[d.blob(key(i))] {
+			t.Errorf("%s depends on an older bucket key", key(i))
+		}
+	}
+}
+
+// On a store that copies an object onto itself in one step the bytes don't leave the store.
+func TestRewrapByTheStoresOwnCopy(t *testing.T) {
+	t.Parallel()
+	p := startOn(t, startMinIO(t), startLocalKMS(t))
+	client := p.client(t)
+	bucket := makeBucket(t, client, "general")
+	config := p.cmd.Args[len(p.cmd.Args)-1]
+	whole := append(randomBytes(5*mib), randomBytes(70_000)...)
+	for key, body := range map[string][]byte{"a": randomBytes(100), "b+ü/c": randomBytes(200_000), "empty": nil} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Tagging: aws.String("a=1"), Metadata: map[string]string{"name": "value"}, ContentType: aws.String("text/plain")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.fullUpload(client, bucket, "parts", whole[:5*mib], whole[5*mib:])
+	out, errs, status := subcommand(t, "rewrap", "--config", config, "s3://"+bucket)
+	var r tools.Rewrapped
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Rewrapped != 4 {
+		t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
+	}
+	mustRead(t, client, bucket, "parts", whole)
+	mustRead(t, client, bucket, "empty", nil)
+	if got := mustRead(t, client, bucket, "b+ü/c", randomBytes(200_000)); got.Metadata["name"] != "value" || *got.ContentType != "text/plain" || aws.ToInt32(got.TagCount) != 1 {
+		t.Errorf("%v %s %d", got.Metadata, *got.ContentType, aws.ToInt32(got.TagCount))
+	}
+	if out, errs, status := subcommand(t, "verify", "--config", config, "s3://"+bucket); status != statusOK {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+}
