@@ -66,6 +66,7 @@ const usageText = `usage:
                                                   wraps every data key anew, after a rotation; a report in JSON
   sealfront open --bucket B --key K --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
                                                   the plaintext of a stored object's bytes; with --arn KMS alone is needed
+  sealfront adopt BUCKET --arn ARN --kms-key ARN  makes a bucket's lost record again
 
 Tools take --config FILE or --data DIR and may run beside a running server. 'sealfront COMMAND -h' lists a command's flags.
 `

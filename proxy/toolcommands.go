@@ -114,6 +114,7 @@ var toolCommands = map[string]func(ctx context.Context, args []string, stdout, s
 	"inspect": runInspect,
 	"verify":  runVerify,
 	"open":    runOpen,
+	"adopt":   runAdopt,
 	"rewrap":  runRewrap,
 }
 
@@ -177,6 +178,34 @@ func runRewrap(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	}
 	return f.with(ctx, assembleWriter, func(_ *config.Config, _ *parts, in *tools.Installation) error {
 		report, err := in.Rewrap(ctx, t, *o)
+		if report != nil {
+			err = errors.Join(err, writeJSON(stdout, report))
+		}
+		return err
+	})
+}
+
+func runAdopt(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := newToolFlags("adopt", "BUCKET --arn ARN --kms-key ARN\nMakes the lost record of a bucket whose objects are in the store; never replaces one. Tries a sample of objects first and writes nothing if one doesn't open.", stderr)
+	var a tools.Adoption
+	f.StringVar(&a.ARN, "arn", "", "the bucket's ARN as it was when the bucket was made")
+	f.StringVar(&a.KMSKey, "kms-key", "", "ARN of the KMS key: a directory bucket's own, a general purpose bucket's default")
+	f.StringVar(&a.StoreName, "store-bucket", "", "name of the store's bucket; default store.bucket_prefix and BUCKET")
+	f.IntVar(&a.Sample, "sample", 16, "how many objects to try")
+	found, err := f.parse(args, 1)
+	if err != nil {
+		return err
+	}
+	if a.Bucket = found[0]; a.ARN == "" || a.KMSKey == "" || a.Sample < 0 {
+		return usagef("adopt needs --arn and --kms-key")
+	}
+	return f.with(ctx, assembleLost, func(c *config.Config, _ *parts, in *tools.Installation) error {
+		a.Account, a.Region = c.Account, c.Region
+		a.StoreName = or(a.StoreName, c.Store.BucketPrefix+a.Bucket)
+		if a.StoreName == c.Store.StateBucket {
+			return usagef("%s is the state bucket", a.StoreName)
+		}
+		report, err := in.Adopt(ctx, &a)
 		if report != nil {
 			err = errors.Join(err, writeJSON(stdout, report))
 		}

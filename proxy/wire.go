@@ -116,7 +116,19 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 
 // assembleTool is assemble for a subcommand that works beside running servers: it makes nothing that isn't there, and
 // leaves probing and sweeping to them.
-func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts, err error) {
+func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (*parts, error) {
+	return assembleAfter(ctx, c, log, nil)
+}
+
+// assembleLost is assembleTool for where the state bucket may be lost: it is made again if it isn't there.
+func assembleLost(ctx context.Context, c *config.Config, log *zap.Logger) (*parts, error) {
+	return assembleAfter(ctx, c, log, func(client *store.Client) error {
+		return client.Objects(c.Store.StateBucket).Create(ctx)
+	})
+}
+
+// assembleAfter is assembleTool that prepares the store before the state is opened.
+func assembleAfter(ctx context.Context, c *config.Config, log *zap.Logger, prepare func(*store.Client) error) (p *parts, err error) {
 	opened := &parts{log: log, metrics: metrics.New(), tool: true}
 	defer func() {
 		if err != nil {
@@ -140,6 +152,11 @@ func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (p *pa
 	if err != nil {
 		return nil, err
 	}
+	if prepare != nil {
+		if err := prepare(client); err != nil {
+			return nil, err
+		}
+	}
 	return p, p.join(ctx, c, kms, client, serviceKey)
 }
 
@@ -157,7 +174,7 @@ func assembleWriter(ctx context.Context, c *config.Config, log *zap.Logger) (*pa
 
 // assembleKMS is assembleTool for one that needs nothing but the key service.
 func assembleKMS(ctx context.Context, c *config.Config) (p *parts, err error) {
-	opened := &parts{log: zap.NewNop(), metrics: metrics.New()}
+	opened := &parts{log: zap.NewNop(), metrics: metrics.New(), tool: true}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, opened.close())

@@ -1,0 +1,129 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// Adoption says which bucket's record is made again.
+type Adoption struct {
+	Bucket    string
+	ARN       string // as the bucket had it when it was made: envelopes are bound to it
+	KMSKey    string // ARN: the key a directory bucket is bound to, and the bucket's default
+	StoreName string // of the store's bucket
+	Account   string // of a general purpose bucket, whose ARN doesn't tell
+	Region    string
+	Sample    int // objects to try
+}
+
+// Adopted is Adopt's report.
+type Adopted struct {
+	Bucket  string    `json:"bucket"`
+	ARN     string    `json:"arn"`
+	KMSKey  string    `json:"kmsKey"`
+	Sampled int       `json:"sampled"`
+	Left    []Finding `json:"left"` // of the sample, what doesn't open
+	Made    bool      `json:"made"` // the record was written
+}
+
+// Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record, when
+// the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it; ErrFound then.
+func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error) {
+	record, err := a.record()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := in.State.FreshBucket(ctx, a.Bucket); !errors.Is(err, state.ErrNoBucket) {
+		if err == nil {
+			err = fmt.Errorf("the bucket %q has a record", a.Bucket)
+		}
+		return nil, err
+	}
+	if err := in.hasBucket(ctx, a.StoreName); err != nil {
+		return nil, err
+	}
+	p := &place{in, factsOf(record), a.StoreName, record}
+	r := &Adopted{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
+	var keys []string
+	if _, err := in.Store.Objects(a.StoreName).List(ctx, "", "", func(name, _ string, _ int64, _ time.Time) {
+		keys = append(keys, name)
+	}); err != nil {
+		return nil, fmt.Errorf("list the store's bucket: %w", err)
+	}
+	step := max(1, len(keys)/max(1, a.Sample))
+	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
+		err := again(func() error {
+			s, err := p.source(ctx, keys[i])
+			if err == nil {
+				s.wipe()
+			}
+			return err
+		})
+		if errors.Is(err, errGone) {
+			continue
+		}
+		r.Sampled++
+		if err != nil {
+			r.Left = append(r.Left, finding(Target{a.Bucket, keys[i]}, err))
+		}
+	}
+	if len(r.Left) > 0 {
+		return r, ErrFound
+	}
+	_, err = in.State.CreateBucket(ctx, *record, func(context.Context) error { return nil })
+	if err != nil {
+		return r, fmt.Errorf("write the record of %q: %w", a.Bucket, err)
+	}
+	r.Made = true
+	return r, nil
+}
+
+// record is what the ARN, the name and the key tell. A policy, tags and another default encryption are lost.
+func (a *Adoption) record() (*state.Bucket, error) {
+	facts, err := FactsOfARN(a.ARN, a.Account, a.KMSKey)
+	if err != nil {
+		return nil, err
+	}
+	if facts.Name != a.Bucket {
+		return nil, fmt.Errorf("%w: %s is not the ARN of %q", ErrUsage, a.ARN, a.Bucket)
+	}
+	if fields := strings.Split(a.KMSKey, ":"); len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
+		return nil, fmt.Errorf("%w: %q is not the ARN of a KMS key", ErrUsage, a.KMSKey)
+	}
+	b := &state.Bucket{
+		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region, StoreName: a.StoreName,
+		Creator: "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
+	}
+	if !b.Directory {
+		b.Region = a.Region
+		return b, nil
+	}
+	b.BoundKey = a.KMSKey
+	name, ok := strings.CutSuffix(a.Bucket, "--x-s3")
+	at := strings.LastIndex(name, "--")
+	if !ok || at <= 0 {
+		return nil, fmt.Errorf("%w: %q is not the name of a directory bucket", ErrUsage, a.Bucket)
+	}
+	b.Zone = name[at+2:]
+	return b, nil
+}
+
+func (in *Installation) hasBucket(ctx context.Context, name string) error {
+	r := &store.Request{Operation: "HeadBucket", Method: "HEAD", Bucket: name}
+	answer, err := in.Store.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	if f := answer.Fault(r.Operation); f != nil {
+		return fmt.Errorf("look for the bucket %q in the store: %w", name, f)
+	}
+	return nil
+}
