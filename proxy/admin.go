@@ -35,6 +35,7 @@ type admin struct {
 //	GET  /                 a page for people; GET /status is the same as JSON
 //	GET  /debug/pprof/     Go profiles
 //	GET  /explain?…        which rule decides about a request
+//	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
 // With admin.token all but /livez and /readyz need it; with admin.health_only there is no more than these and /metrics.
@@ -66,6 +67,7 @@ func newAdmin(c *config.Config, p *parts, r *reloader) *admin {
 		guarded("GET /debug/pprof/symbol", pprof.Symbol)
 		guarded("GET /debug/pprof/trace", pprof.Trace)
 		guarded("GET /explain", explainHandler(p.gateway))
+		guarded("GET /keys", p.showKeys)
 		guarded("POST /keys/drop", p.dropKeys)
 		sources := p.statusSources(c, a, health, r)
 		guarded("GET /status", sources.ServeJSON)

@@ -41,6 +41,37 @@
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
 // removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere before, must occur in it.
 //
+// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and may run
+// beside running servers. Flags may stand before or behind arguments; -h lists them. Those that go over many objects take
+// --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they have come.
+//
+//	sealfront inspect s3://BUCKET/KEY
+//
+// An object's envelope (no secrets), layout, sizes, what opens it and whether it verifies, in JSON.
+//
+//	sealfront verify s3://BUCKET[/PREFIX] [--json]
+//
+// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that isn't
+// whole: URI: reason. Exit status 1 when there is one.
+//
+//	sealfront rewrap s3://BUCKET[/PREFIX]
+//
+// Wrap every data key anew under a fresh bucket key of the object's KMS key. ETags and dates change, nothing else. The report, in
+// JSON, names what still depends on older bucket keys.
+//
+//	sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
+//
+// The plaintext of a stored object's bytes. With --arn the key service alone is needed, and of FILE only kms, region,
+// account and data are read.
+//
+//	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
+//
+// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never replaced.
+//
+//	sealfront keys [drop [--kms-key ARN]] [--admin URL]
+//
+// Bucket keys in the memory of the replica behind the admin address; drop makes every replica forget them.
+//
 //	sealfront help
 //
 // # Output
@@ -76,6 +107,7 @@
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
+//	GET  /keys               bucket keys in this replica's memory, never their bytes
 //	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the store, in every
 //	                         replica
 //
@@ -108,6 +140,8 @@
 //	   ▼        ▼            ▼                        ▼                      ▼
 //	policy    crypto       sigv4                    crypto                 sigv4
 //
+//	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
+//
 // gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed.
 //
 //   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
@@ -115,6 +149,7 @@
 //   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
 //     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
+//   - tools are the subcommands that work on sealed objects without the proxy.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
 //   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
 //     store and keyring, whose calls it times, and none of them knows it.

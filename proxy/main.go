@@ -67,6 +67,8 @@ const usageText = `usage:
   sealfront open --bucket B --key K --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
                                                   the plaintext of a stored object's bytes; with --arn KMS alone is needed
   sealfront adopt BUCKET --arn ARN --kms-key ARN  makes a bucket's lost record again
+  sealfront keys [drop [--kms-key ARN]] [--admin URL]
+                                                  bucket keys in a running replica's memory; drop forgets them everywhere
 
 Tools take --config FILE or --data DIR and may run beside a running server. 'sealfront COMMAND -h' lists a command's flags.
 `

@@ -115,6 +115,7 @@ var toolCommands = map[string]func(ctx context.Context, args []string, stdout, s
 	"verify":  runVerify,
 	"open":    runOpen,
 	"adopt":   runAdopt,
+	"keys":    runKeys,
 	"rewrap":  runRewrap,
 }
 

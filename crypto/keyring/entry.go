@@ -41,12 +41,15 @@ func (s *sealingKey) shouldRenew(now time.Time, options *Options) bool {
 // it is retired and its last user has left; in between it is only read, so that reading needs no lock.
 type bucketKey struct {
 	kmsKey string
+	bucket string // ARN
 	blob   []byte
 	secret [crypto.KeySize]byte
 
 	// Under the keyring's mu.
-	users     int
-	retired   bool // no longer found by anybody
+	fetched   time.Time
+	uses      int64 // so far
+	users     int   // now
+	retired   bool  // no longer found by anybody
 	expires   time.Time
 	refreshAt time.Time
 }
@@ -54,6 +57,7 @@ type bucketKey struct {
 // use counts a user in. The keyring's mu is held.
 func (b *bucketKey) use(k *Keyring) *Use {
 	b.users++
+	b.uses++
 	return &Use{keyring: k, key: b}
 }
 

@@ -59,7 +59,7 @@ func (k *Keyring) run(id identity, f *flight) {
 		return
 	}
 	// Those who wait are users from now on, so that nothing can wipe the key before they take it.
-	key.users = f.waiters
+	key.users, key.uses = f.waiters, int64(f.waiters)
 	if f.dropped || k.closed {
 		key.retire()
 		return
@@ -81,7 +81,7 @@ func (k *Keyring) keep(id identity, f *flight, key *bucketKey, asked time.Time) 
 			uses:    f.waiters,
 		})
 	}
-	key.expires = asked.Add(k.options.Lifetime)
+	key.fetched, key.expires = asked, asked.Add(k.options.Lifetime)
 	key.refreshAt = key.expires.Add(-k.options.Lifetime / refreshFraction)
 	k.opening.Remove(opening) // the one it replaces is retired by the callback; Add alone wouldn't call it
 	k.opening.Add(opening, key)
@@ -150,7 +150,7 @@ func (k *Keyring) fetch(ctx context.Context, ref Ref, blob []byte) (*bucketKey, 
 		}
 	}
 	defer clear(plaintext)
-	key := &bucketKey{kmsKey: ref.KeyARN, blob: bytes.Clone(blob)}
+	key := &bucketKey{kmsKey: ref.KeyARN, bucket: ref.BucketARN, blob: bytes.Clone(blob)}
 	if len(plaintext) != crypto.KeySize || len(blob) == 0 || bytes.Count(plaintext, []byte{0}) == crypto.KeySize {
 		if generating { // nothing is sealed under it yet, so nothing is damaged
 			return nil, fmt.Errorf("generate bucket key: %w: %w", ErrUnavailable, ErrBadKey)

@@ -72,7 +72,7 @@ func (l *Locks) Open(ctx context.Context, f *File, out io.Writer) error {
 	if err := o.readTrailer(func(n int64) ([]byte, error) {
 		end := make([]byte, min(n, f.Size))
 		_, err := f.Bytes.ReadAt(end, f.Size-int64(len(end)))
-		if err == io.EOF { //nolint:errorlint // io.ReaderAt's contract
+		if err == io.EOF {
 			err = nil
 		}
 		return end, err

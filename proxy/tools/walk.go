@@ -43,13 +43,11 @@ type walk struct {
 	name string
 	now  position
 
-	mu       sync.Mutex
-	begun    int64
-	pending  []*task // in the order of names; the first is not done
-	finished int64
-	saved    time.Time
-	shown    time.Time
-	err      error
+	mu      sync.Mutex
+	begun   int64
+	pending []*task // in the order of names; the first is not done
+	saved   time.Time
+	shown   time.Time
 }
 
 type task struct {
