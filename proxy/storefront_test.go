@@ -91,7 +91,8 @@ func serveStore(dir string) error {
 // A storeFront stands between the program and the store and sees what crosses.
 type storeFront struct {
 	*http.Server
-	url string
+	url     string
+	forward http.Handler // to the store
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -143,6 +144,7 @@ func newStoreFront(t *testing.T) *storeFront {
 			return nil
 		},
 	}
+	f.forward = proxy
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

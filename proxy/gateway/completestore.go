@@ -22,8 +22,9 @@ const completeAttempts = 2
 func (c *completion) assemble(key *crypto.DataKey) (string, error) {
 	x := c.x
 	var err error
+	var tail string
 	for range completeAttempts {
-		var tail, claimed string
+		var claimed string
 		var before sight
 		if tail, err = c.putTail(key); err == nil {
 			before = c.look()
@@ -48,6 +49,9 @@ func (c *completion) assemble(key *crypto.DataKey) (string, error) {
 		case !errors.As(err, &e) || e.code != "InvalidPart":
 			return "", err
 		}
+	}
+	if tail != "" && c.tailStands(tail) {
+		return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
 	}
 	// The store's last part kept changing under us: another Complete of this upload is at work.
 	return "", refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).because(
@@ -104,6 +108,38 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 		return "", c.storeFault(f)
 	}
 	return string(a.Get("Etag")), nil
+}
+
+// tailStands reports whether the store's last part is still the one with this ETag.
+func (c *completion) tailStands(tail string) bool {
+	r := &store.Request{
+		Operation: "ListParts", Method: "GET", Bucket: c.x.record.StoreName, Key: c.x.key,
+		Query: store.AppendQuery("max-parts=1&part-number-marker="+strconv.Itoa(c.tailNumber()-1), "uploadId", c.u.ID),
+	}
+	a, err := c.x.g.o.Store.Do(c.x.context, r)
+	if err != nil {
+		return false
+	}
+	defer a.Close()
+	var listed struct {
+		Part []struct {
+			PartNumber int
+			ETag       string
+		}
+	}
+	if a.Fault(r.Operation) != nil {
+		return false
+	}
+	body, err := a.Bytes(maxDocument)
+	if err != nil || xml.Unmarshal(body, &listed) != nil {
+		return false
+	}
+	for _, p := range listed.Part {
+		if p.PartNumber == c.tailNumber() {
+			return unquote(p.ETag) == unquote(tail)
+		}
+	}
+	return false
 }
 
 // tailBody is what the store's last part holds.
