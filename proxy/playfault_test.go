@@ -17,8 +17,10 @@ import (
 // store, or on the way back.
 type storeFault struct {
 	name string
-	// play does it; false: it has no meaning for this request, which goes on as if nothing were.
+	// play does it; false: the request goes on as if nothing were.
 	play func(f *storeFront, w http.ResponseWriter, r *http.Request) bool
+	// applies tells for which requests it has a meaning; nil: all.
+	applies func(s storeStep) bool
 	// lasting faults hit every request from there on, as if the store were gone.
 	lasting bool
 	// harmless faults must not be noticed by the client.
@@ -26,6 +28,17 @@ type storeFault struct {
 	// believed faults can't be told from the truth: what a listing says is the store's word.
 	believed bool
 }
+
+// A storeStep is a request that an operation makes to the store.
+type storeStep struct {
+	name string
+	body int64
+	list bool
+}
+
+func hasBody(s storeStep) bool { return s.body > 1 }
+
+func isList(s storeStep) bool { return s.list }
 
 // reset ends a connection without a word.
 func reset(w http.ResponseWriter, said []byte) {
@@ -97,10 +110,7 @@ var storeFaults = []storeFault{
 		return false
 	}},
 	{name: "reset before the answer", play: resetAtOnce},
-	{name: "half of the request arrives", play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
-		if r.ContentLength < 2 {
-			return false
-		}
+	{name: "half of the request arrives", applies: hasBody, play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
 		r.Body = brokenUpload{io.LimitReader(r.Body, r.ContentLength/2)}
 		f.forward.ServeHTTP(httptest.NewRecorder(), r)
 		reset(w, nil)
@@ -108,10 +118,7 @@ var storeFaults = []storeFault{
 	}},
 	{name: "500", play: refuseAfterBody(500, "InternalError")},
 	{name: "503", play: refuseAfterBody(503, "SlowDown")},
-	{name: "503 before the body is read", play: func(_ *storeFront, w http.ResponseWriter, r *http.Request) bool {
-		if r.ContentLength < 1 {
-			return false
-		}
+	{name: "503 before the body is read", applies: hasBody, play: func(_ *storeFront, w http.ResponseWriter, r *http.Request) bool {
 		c, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			return false
@@ -161,10 +168,7 @@ var storeFaults = []storeFault{
 		reset(w, append(head, body...))
 		return true
 	}},
-	{name: "a stale listing", believed: true, play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != "GET" || !r.URL.Query().Has("list-type") {
-			return false
-		}
+	{name: "a stale listing", believed: true, applies: isList, play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
 		head, body := f.carriedOut(r, func(a *http.Response, body []byte) []byte {
 			from := bytes.LastIndex(body, []byte("<Contents>"))
 			to := bytes.LastIndex(body, []byte("</Contents>"))
@@ -185,7 +189,7 @@ type played struct {
 	mu    sync.Mutex
 	count int
 	hit   bool
-	steps []string // what was asked for
+	steps []storeStep
 }
 
 // arm plays fault at the step-th request from now on. Without a fault it only counts.
@@ -196,7 +200,7 @@ func (f *storeFront) arm(fault *storeFault, step int) *played {
 		p.count++
 		now := fault != nil && (p.count == step || fault.lasting && p.count > step)
 		p.hit = p.hit || now
-		p.steps = append(p.steps, stepName(r))
+		p.steps = append(p.steps, storeStep{stepName(r), r.ContentLength, r.Method == "GET" && r.URL.Query().Has("list-type")})
 		p.mu.Unlock()
 		return now && fault.play(f, w, r)
 	}, nil)
