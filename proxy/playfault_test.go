@@ -27,6 +27,8 @@ type storeFault struct {
 	harmless bool
 	// believed faults can't be told from the truth: what a listing says is the store's word.
 	believed bool
+	// lies are answers that aren't true.
+	lies bool
 }
 
 // A storeStep is a request that an operation makes to the store.
@@ -124,7 +126,7 @@ var storeFaults = []storeFault{
 			return false
 		}
 		const body = "<Error><Code>SlowDown</Code></Error>"
-		fmt.Fprintf(c, "HTTP/1.1 503 X\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		fmt.Fprintf(c, "HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		time.AfterFunc(time.Second, func() { _ = c.Close() }) // nothing more is read
 		return true
 	}},
@@ -158,7 +160,7 @@ var storeFaults = []storeFault{
 		reset(w, append(head, body...))
 		return true
 	}},
-	{name: "done, a wrong ETag", play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
+	{name: "done, a wrong ETag", lies: true, play: func(f *storeFront, w http.ResponseWriter, r *http.Request) bool {
 		head, body := f.carriedOut(r, func(a *http.Response, body []byte) []byte {
 			if a.Header.Get("ETag") != "" {
 				a.Header.Set("ETag", `"0123456789abcdef0123456789abcdef"`)

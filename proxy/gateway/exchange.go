@@ -110,7 +110,8 @@ func (x *exchange) fail(err error) {
 	resp.ResetBody()
 	keepRequestHeaders(resp, x.requestID)
 	writeError(resp, e, x.requestID, hostID, x.isHead())
-	if x.unreadBody() {
+	// A head that readers can read in several ways is the last one of its connection.
+	if x.unreadBody() || e.code == "MissingContentLength" || x.folded() {
 		resp.Header.SetConnectionClose()
 	}
 	x.finish(e.code, e)
@@ -129,6 +130,13 @@ func keepRequestHeaders(resp *fasthttp.Response, requestID string) {
 func (x *exchange) unreadBody() bool {
 	h := &x.ctx.Request.Header
 	return h.ContentLength() > 0 || h.ContentLength() == -1
+}
+
+// folded reports whether a header goes on in another line. RFC 9112 lets a server refuse that: what stands in front of us
+// may read such a line as a header of its own.
+func (x *exchange) folded() bool {
+	raw := x.ctx.Request.Header.RawHeaders()
+	return bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t"))
 }
 
 func (x *exchange) isHead() bool { return string(x.message.Method) == "HEAD" }
