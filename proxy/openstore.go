@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -21,6 +23,7 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 	o := store.Options{
 		Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
 		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store,
+		ClockSkew: p.clockSkew(), Now: clock,
 	}
 	switch {
 	case c.Store.Kind == "embedded":
@@ -67,6 +70,29 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 	}
 	p.closers = append(p.closers, func() error { client.Close(); return nil })
 	return client, nil
+}
+
+// Clocks of replicas and store: from tolerableSkew on there is a warning, at most one each skewWarnings. Sessions have a grace of
+// 10 s, signatures one of 15 minutes.
+const (
+	tolerableSkew = 30 * time.Second
+	skewWarnings  = 10 * time.Minute
+)
+
+// clockSkew measures and tells how far this clock is from the store's.
+func (p *parts) clockSkew() func(time.Duration) {
+	var warned atomic.Int64 // by a monotonic count of nanoseconds
+	began := time.Now()
+	return func(ahead time.Duration) {
+		p.metrics.ClockSkew(ahead)
+		if ahead.Abs() < tolerableSkew {
+			return
+		}
+		now := int64(time.Since(began)) + 1
+		if last := warned.Load(); (last == 0 || now-last >= int64(skewWarnings)) && warned.CompareAndSwap(last, now) {
+			p.log.Warn("this clock and the store's differ: sessions end early or late, and requests may be refused", zap.Duration("ahead", ahead.Round(time.Second)))
+		}
+	}
 }
 
 func staticCredentials(accessKey, secretKey string) func(context.Context) (sigv4.Credentials, error) {

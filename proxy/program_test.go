@@ -33,6 +33,9 @@ import (
 // The tests of this package run the real program: the test binary, started again as main.
 func TestMain(m *testing.M) {
 	if os.Getenv("SEALFRONT_TEST_PROGRAM") != "" {
+		if ahead, err := time.ParseDuration(os.Getenv("SEALFRONT_TEST_CLOCK")); err == nil {
+			clock = func() time.Time { return time.Now().Add(ahead) }
+		}
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 		stop()

@@ -31,6 +31,9 @@ const demoBucket = "demo--local-az1--x-s3"
 // storeCopyLimit is gateway.Options.CopyLimit; tests make it small.
 var storeCopyLimit int64
 
+// clock is what time it is; tests of replicas whose clocks differ turn it.
+var clock = time.Now
+
 // parts are the rooms of a running proxy, wired. close ends them in reverse order.
 type parts struct {
 	log         *zap.Logger
@@ -138,6 +141,7 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	p.store = client
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
 		ServiceKey: serviceKey,
+		Now:        func() time.Time { return clock() },
 		Revoked:    p.dropKey,
 		Damaged: func(name string) {
 			p.metrics.Integrity("record")
@@ -204,7 +208,7 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,
 		FailedLogins: gateway.FailedLogins{Rate: c.Limits.FailedLogins.Rate, Burst: c.Limits.FailedLogins.Burst, Entries: c.Limits.FailedLogins.Entries},
-		Log:          p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity, Shed: p.metrics.Shed, Session: p.metrics.Session},
+		Now:          clock, Log: p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity, Shed: p.metrics.Shed, Session: p.metrics.Session},
 	}
 	if c.TLS.Require == "all" {
 		o.RequireTLS = policy.RequireAll

@@ -30,6 +30,7 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	reloaded   prometheus.Gauge
 	audit      *prometheus.CounterVec
+	clockSkew  prometheus.Gauge
 }
 
 // New makes the metrics in a registry of their own, beside those of the Go runtime and the process.
@@ -71,8 +72,11 @@ func New() *Metrics {
 		}),
 		audit: counters("sealfront_audit_records_total", "Records of the audit log, by outcome (written, or lost).", "outcome"),
 	}
+	m.clockSkew = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sealfront_clock_skew_seconds", Help: "By how much this replica's clock is ahead of the store's, to about a second.",
+	})
 	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.saved, m.store, m.storeTime, m.bytes, m.integrity, m.refusals,
-		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit,
+		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Series that scripts read must exist before the first event.
 	for _, result := range []string{"hit", "miss"} {
@@ -136,6 +140,9 @@ func (m *Metrics) Request(operation, code string, took time.Duration) {
 	m.requests.WithLabelValues(operation, code).Inc()
 	m.durations.WithLabelValues(operation).Observe(took.Seconds())
 }
+
+// ClockSkew keeps by how much this clock is ahead of the store's.
+func (m *Metrics) ClockSkew(ahead time.Duration) { m.clockSkew.Set(ahead.Seconds()) }
 
 // Refusal counts a refusal by its row.
 func (m *Metrics) Refusal(row string) { m.refusals.WithLabelValues(row).Inc() }

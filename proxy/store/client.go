@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -45,7 +46,9 @@ type Options struct {
 	IdleTimeout     time.Duration
 	// Observe, if set, is told of every answer; code is 0 when there was none.
 	Observe func(operation string, code int, took time.Duration)
-	Now     func() time.Time // default time.Now
+	// ClockSkew, if set, is told now and then by how much this clock is ahead of the store's, to about a second.
+	ClockSkew func(ahead time.Duration)
+	Now       func() time.Time // default time.Now
 }
 
 // A Client talks to one store. It is safe for concurrent use.
@@ -61,6 +64,7 @@ type Client struct {
 	tls         *tls.Config
 	control     *Client  // for regional operations; nil: this one
 	sessions    sessions // with directory
+	skewLooked  atomic.Int64
 
 	messages sync.Pool // *sigv4.Message
 	heads    sync.Pool // *[]byte
@@ -153,7 +157,25 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 		}
 		c.o.Observe(r.Operation, code, c.o.Now().Sub(start))
 	}
+	if err == nil && c.o.ClockSkew != nil {
+		c.lookAtClock(a, start)
+	}
 	return a, err
+}
+
+// skewEvery is how often the store's clock is looked at.
+const skewEvery = time.Second
+
+// lookAtClock compares the answer's Date with this clock. Only an answer that came at once tells.
+func (c *Client) lookAtClock(a *Answer, start time.Time) {
+	now := c.o.Now()
+	last := c.skewLooked.Load()
+	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery || !c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	if date, err := fasthttp.ParseHTTPDate(a.Get("Date")); err == nil {
+		c.o.ClockSkew(now.Sub(date))
+	}
 }
 
 // do signs the request, with a session where the store wants one. A session that the store takes no more is fetched

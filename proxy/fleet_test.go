@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// A fleet is three replicas on one store and one key service.
+type fleet struct {
+	t        *testing.T
+	prefix   string
+	dir      string   // with the certificate
+	kms      *program // its key service only
+	replicas [3]*program
+	balancer string
+}
+
+func (f *fleet) config(listen string) string {
+	endpoint, err := sharedStore()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: %q, admin: "127.0.0.1:0"}
+tls: {cert: %s/server.pem, key: %s/server.key}
+limits: {drain_timeout: 20s}
+store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
+kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
+`, listen, f.dir, f.dir, endpoint, f.prefix, f.prefix, f.kms.env["SEALFRONT_KMS_ENDPOINT"], f.kms.env["AWS_ACCESS_KEY_ID"], f.kms.env["AWS_SECRET_ACCESS_KEY"], f.kms.env["SEALFRONT_KMS_KEY"])
+}
+
+// start starts a replica whose clock is ahead by this much.
+func (f *fleet) start(i int, ahead string) {
+	f.t.Helper()
+	listen := "127.0.0.1:0"
+	if old := f.replicas[i]; old != nil {
+		listen = strings.TrimPrefix(old.env["SEALFRONT_HTTP_URL"], "http://")
+	}
+	f.t.Setenv("SEALFRONT_TEST_CLOCK", ahead)
+	f.replicas[i] = startWith(f.t, f.config(listen))
+	f.t.Setenv("SEALFRONT_TEST_CLOCK", "")
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := &fleet{t: t, prefix: fmt.Sprintf("f%d-", time.Now().UnixNano()), dir: t.TempDir(), kms: startEmbedded(t, t.TempDir())}
+	writeCertificates(t, f.dir)
+	return f
+}
+
+func startFleet(t *testing.T, ahead [3]string) *fleet {
+	t.Helper()
+	f := newFleet(t)
+	for i := range f.replicas {
+		f.start(i, ahead[i])
+	}
+	return f
+}
+
+// balance puts HAProxy in front of the replicas.
+func (f *fleet) balance() {
+	t := f.t
+	t.Helper()
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		if os.Getenv("SEALFRONT_E2E") == "require" {
+			t.Fatal("haproxy is missing")
+		}
+		t.Skip("haproxy is not installed")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	_ = ln.Close()
+	var b strings.Builder
+	fmt.Fprintf(&b, "defaults\n mode tcp\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n retries 5\n option redispatch 1\nlisten sealfront\n bind %s\n balance roundrobin\n", address)
+	for i, p := range f.replicas {
+		fmt.Fprintf(&b, " server r%d %s check inter 100ms fall 1 rise 1\n", i, strings.TrimPrefix(p.env["SEALFRONT_HTTP_URL"], "http://"))
+	}
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &lockedBuffer{}
+	cmd := exec.Command(haproxy, "-db", "-f", file)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("haproxy: %s", log.String())
+		}
+	})
+	f.balancer = "http://" + address
+	for range 200 {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("haproxy does not listen: %s", log.String())
+}
+
+// Invariant 5: any replica serves any request of any session or upload. Their clocks differ by 40 s.
+func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
+	f := startFleet(t, [3]string{"20s", "-20s", "0s"})
+	const directory = "fleet--usw2-az1--x-s3"
+	a, b, c := f.replicas[0], f.replicas[1], f.replicas[2]
+	if r := a.do(&rawRequest{plain: true, method: "PUT", path: "/" + directory, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); r.StatusCode != 200 {
+		t.Fatal(r.StatusCode, r.body)
+	}
+	for _, from := range f.replicas {
+		answer := from.do(&rawRequest{plain: true, method: "GET", path: "/" + directory, query: "session=", service: "s3express"})
+		if answer.StatusCode != 200 {
+			t.Fatal(answer.StatusCode, answer.body)
+		}
+		session := from.credentials()
+		session.AccessKeyID, session.SecretAccessKey, session.SessionToken = element(answer.body, "AccessKeyId"), element(answer.body, "SecretAccessKey"), element(answer.body, "SessionToken")
+		for _, to := range f.replicas {
+			if r := to.do(&rawRequest{plain: true, method: "PUT", path: "/" + directory + "/key", body: "body", service: "s3express", credentials: session}); r.StatusCode != 200 {
+				t.Errorf("a session of another replica: %d %s", r.StatusCode, r.body)
+			}
+		}
+	}
+	clients := [3]*s3.Client{a.client(t, plainEndpoint(a)), b.client(t, plainEndpoint(b)), c.client(t, plainEndpoint(c))}
+	makeBucket(t, clients[0], "general")
+	one, two, three := randomBytes(5*mib), randomBytes(5*mib+1), []byte("the end")
+	u := newUploader(t, clients[0], "general", "key")
+	for i, part := range [][]byte{one, two, three} {
+		u.client = clients[i]
+		u.part(int32(i+1), part)
+	}
+	u.client = clients[1]
+	if _, err := u.complete(1, 2, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, client := range clients {
+		mustRead(t, client, "general", "key", bytes.Join([][]byte{one, two, three}, nil))
+	}
+	if _, err := clients[2].PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: aws.String("general"), Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := clients[1].GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: aws.String("general")})
+	if err != nil || len(out.TagSet) != 1 || *out.TagSet[0].Value != "red" {
+		t.Errorf("a setting made at another replica: %v %v", out, err)
+	}
+	for i, p := range f.replicas {
+		if strings.Contains(p.stderr.String(), "clock and the store's differ") {
+			t.Errorf("replica %d warns of a skew that is tolerated", i)
+		}
+	}
+	if n := a.metric("sealfront_clock_skew_seconds"); n < 15 || n > 25 {
+		t.Errorf("a clock that is ahead by 20 s: the gauge says %d", n)
+	}
+	if n := b.metric("sealfront_clock_skew_seconds"); n > -15 || n < -25 {
+		t.Errorf("a clock that is behind by 20 s: the gauge says %d", n)
+	}
+}
+
+// A clock two minutes off is told.
+func TestAClockThatIsFarOffIsTold(t *testing.T) {
+	f := newFleet(t)
+	f.start(0, "2m")
+	p := f.replicas[0]
+	if n := p.metric("sealfront_clock_skew_seconds"); n < 115 || n > 125 {
+		t.Errorf("the gauge says %d", n)
+	}
+	if n := strings.Count(p.stderr.String(), "clock and the store's differ"); n != 1 {
+		t.Errorf("%d warnings, want one:\n%s", n, p.stderr.String())
+	}
+}
+
+func plainEndpoint(p *program) func(*s3.Options) {
+	return func(o *s3.Options) { o.BaseEndpoint = aws.String(p.env["SEALFRONT_HTTP_URL"]) }
+}
+
+// Replicas are restarted one after the other under load: no request of a client that retries as SDKs do fails.
+func TestRollingRestart(t *testing.T) {
+	f := startFleet(t, [3]string{"", "", ""})
+	f.balance()
+	client := f.replicas[0].client(t, func(o *s3.Options) {
+		o.BaseEndpoint = aws.String(f.balancer)
+		o.RetryMaxAttempts = 5
+		o.HTTPClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	})
+	makeBucket(t, client, "general")
+	ctx, stop := context.WithCancel(t.Context())
+	var done atomic.Int64
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			body := randomBytes(300_000)
+			for n := 0; ctx.Err() == nil; n++ {
+				key := aws.String(fmt.Sprintf("%d-%d", i, n%10))
+				body[0]++
+				if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("general"), Key: key, Body: bytes.NewReader(body)}); err != nil {
+					t.Errorf("PUT: %v", err)
+					return
+				}
+				out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("general"), Key: key})
+				if err != nil {
+					t.Errorf("GET: %v", err)
+					return
+				}
+				got, err := io.ReadAll(out.Body)
+				_ = out.Body.Close()
+				if err != nil || !bytes.Equal(got, body) {
+					t.Errorf("GET: %d bytes, %v", len(got), err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	for i := range f.replicas {
+		before := done.Load()
+		if status := f.replicas[i].stop(); status != 0 {
+			t.Errorf("replica %d ended with %d", i, status)
+		}
+		f.start(i, "")
+		for range 500 { // the load has gone on
+			if done.Load() > before+4 || t.Failed() {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	stop()
+	wait.Wait()
+	if done.Load() < 20 {
+		t.Errorf("only %d rounds", done.Load())
+	}
+}
