@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The program is killed at a request to the store, before the store has it or after it was carried out, and started
+// again on what is left: the model of TestFaultsOfTheStore holds. With SEALFRONT_FAULTS=all this is done at every
+// request, else at one of each operation.
+func TestKilledAtARequestToTheStore(t *testing.T) {
+	t.Parallel()
+	f := newStoreFront(t)
+	prefix := fmt.Sprintf("k%d-", time.Now().UnixNano())
+	text := fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
+kms: {kind: embedded}
+data: %s
+`, f.url, prefix, prefix, t.TempDir())
+	r := &faultRun{t: t, f: f, kept: make(map[string]string), big: randomBytes(5 * mib)}
+	start := func() {
+		r.p = startWith(t, text)
+		r.client = r.p.client(t)
+	}
+	start()
+	if a := r.p.do(&rawRequest{method: "PUT", path: "/" + faultyBucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	all := os.Getenv("SEALFRONT_FAULTS") == "all"
+	rows := make(map[string]int)
+	n := 0
+	for _, op := range faultOperations() {
+		switch op.name {
+		case "PutObject large", "CopyObject by the store", "CopyObject sealed anew", "RenameObject", "append to a large object", "CompleteMultipartUpload", "UploadPart large", "CreateBucket":
+		default:
+			continue
+		}
+		steps := r.steps(&op)
+		for step := range steps {
+			// Where a single step is played it is one that writes.
+			if writes := len(steps) - 1 - n%2; !all && step != max(0, writes) {
+				continue
+			}
+			for _, done := range []bool{false, true} {
+				if !all && done != (n%2 == 0) {
+					continue
+				}
+				r.kill(&op, step+1, done, rows, start)
+			}
+		}
+		n++
+	}
+	for key, want := range r.kept {
+		c := &faultCase{faultRun: r}
+		if body, problem := c.read(key); problem != "" || body != want {
+			t.Errorf("at the end: %s is not what was acknowledged: %d bytes, want %d %s", key, len(body), len(want), problem)
+		}
+	}
+	printTable(t, rows)
+}
+
+// kill plays one row.
+func (r *faultRun) kill(op *faultOperation, step int, done bool, rows map[string]int, start func()) {
+	r.t.Helper()
+	when := "killed before the store has it"
+	if done {
+		when = "killed after the store did it"
+	}
+	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", r.p.start())}
+	op.prepare(c)
+	victim := r.p
+	var dead atomic.Bool
+	fault := &storeFault{lasting: true, play: func(f *storeFront, w http.ResponseWriter, q *http.Request) bool {
+		if dead.CompareAndSwap(false, true) {
+			if done {
+				f.carriedOut(q, nil)
+			}
+			_ = victim.cmd.Process.Kill()
+		}
+		reset(w, nil)
+		return true
+	}}
+	armed := r.f.arm(fault, step)
+	t := op.do(c)
+	if dead.Load() {
+		victim.wait()
+	}
+	r.f.set(nil, nil)
+	if !armed.hit {
+		return
+	}
+	start()
+	if c.upload != nil {
+		c.upload.client = r.client
+	}
+	where := fmt.Sprintf("%s at request %d of %s (%s)", when, step, op.name, armed.steps[step-1].name)
+	holds, bad := op.holds(c, t)
+	if bad != "" {
+		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
+	}
+	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, armed.steps[step-1].name, t.says, holds)]++
+	second := op.do(c)
+	finished := second.ok
+	for _, says := range op.done {
+		finished = finished || second.says == says
+	}
+	if !finished {
+		r.t.Errorf("%s: told %q, holds %s; tried again: %q", where, t.says, holds, second.says)
+	}
+	if after, bad := op.holds(c, second); bad != "" && second.ok {
+		r.t.Errorf("%s: tried again, holds %s: %s", where, after, bad)
+	}
+}
