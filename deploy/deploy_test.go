@@ -17,7 +17,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sealfront/proxy/config"
-	"sealfront/proxy/metrics"
 )
 
 // documents returns the documents of a YAML file.
@@ -137,55 +136,4 @@ func TestEveryYAMLAndJSONFileParses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestMetricNamesExist(t *testing.T) {
-	m := metrics.New()
-	m.Request("GetObject", "OK", 0)
-	m.Refusal("PUT-2")
-	m.Integrity("segment")
-	m.Store("GetObject", 200, 0)
-	m.KMS("Decrypt", "ok", 0)
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	exist := make(map[string]bool)
-	for _, f := range families {
-		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
-			exist[f.GetName()+suffix] = true
-		}
-	}
-	for _, name := range gauges(t) {
-		exist[name] = true
-	}
-	used := regexp.MustCompile(`\b(sealfront|process|go)_[a-z0-9_]+\b`)
-	for _, name := range []string{"alerts.yaml", "dashboard.json", "OPERATING.md", "../README.md"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names := used.FindAllString(string(text), -1)
-		if len(names) == 0 {
-			t.Errorf("%s names no metric", name)
-		}
-		for _, metric := range names {
-			if !exist[metric] {
-				t.Errorf("%s names %s, which doesn't exist", name, metric)
-			}
-		}
-	}
-}
-
-// gauges are the names that the program adds to those of package metrics.
-func gauges(t *testing.T) (names []string) {
-	t.Helper()
-	text, err := os.ReadFile("../proxy/gauges.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`m\.(?:Gauge|Info)\("(\w+)"`).FindAllStringSubmatch(string(text), -1) {
-		names = append(names, m[1])
-	}
-	return names
 }
