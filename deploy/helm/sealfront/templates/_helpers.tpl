@@ -1,0 +1,97 @@
+{{- define "sealfront.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end -}}
+{{- end }}
+
+{{- define "sealfront.selector" -}}
+app.kubernetes.io/name: sealfront
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "sealfront.labels" -}}
+{{ include "sealfront.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "sealfront.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "sealfront.name" .) }}{{ else }}{{ .Values.serviceAccount.name | default "default" }}{{ end -}}
+{{- end }}
+
+{{- define "sealfront.tlsSecret" -}}
+{{- if .Values.tls.existingSecret }}{{ .Values.tls.existingSecret -}}
+{{- else if .Values.tls.certManager.enabled }}{{ include "sealfront.name" . }}-tls
+{{- else }}{{ fail "set tls.existingSecret or tls.certManager.enabled" }}{{ end -}}
+{{- end }}
+
+{{/* The program's configuration: that of the values, with what the chart decides. */}}
+{{- define "sealfront.config" -}}
+{{- $admin := dict "health_only" .Values.admin.healthOnly }}
+{{- if .Values.admin.tokenSecret.name }}{{ $_ := set $admin "token_file" "../admin/token" }}{{ end }}
+{{- $https := ternary "127.0.0.1:8443" "0.0.0.0:8443" (eq .Values.mode "sidecar") }}
+{{- $ours := dict
+      "listen" (dict "https" $https "admin" "0.0.0.0:9090")
+      "tls" (dict "cert" "../tls/tls.crt" "key" "../tls/tls.key")
+      "admin" $admin }}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) $ours) }}
+{{- end }}
+
+{{- define "sealfront.container" -}}
+name: sealfront
+image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- if eq .Values.mode "sidecar" }}
+restartPolicy: Always # starts before the application and ends after it
+{{- end }}
+args: [serve, --config, /etc/sealfront/config/sealfront.yaml]
+ports:
+  {{- if eq .Values.mode "gateway" }}
+  - {name: https, containerPort: 8443}
+  {{- end }}
+  - {name: sealfront-admin, containerPort: 9090}
+{{- /* A sidecar's application starts when the sidecar is ready. Readiness needs store and KMS; liveness doesn't. */}}
+startupProbe:
+  httpGet: {path: {{ ternary "/readyz" "/livez" (eq .Values.mode "sidecar") }}, port: sealfront-admin}
+  periodSeconds: 1
+  failureThreshold: 60
+readinessProbe: {httpGet: {path: /readyz, port: sealfront-admin}, periodSeconds: 5, timeoutSeconds: 5}
+livenessProbe: {httpGet: {path: /livez, port: sealfront-admin}, periodSeconds: 10, timeoutSeconds: 5}
+resources: {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  capabilities: {drop: [ALL]}
+  seccompProfile: {type: RuntimeDefault}
+volumeMounts: {{- /* directories, not files: those of a subPath are never updated, and the program reloads by itself */}}
+  - {name: sealfront-config, mountPath: /etc/sealfront/config, readOnly: true}
+  - {name: sealfront-tls, mountPath: /etc/sealfront/tls, readOnly: true}
+  - {name: sealfront-secrets, mountPath: /etc/sealfront/secrets, readOnly: true}
+  {{- if .Values.admin.tokenSecret.name }}
+  - {name: sealfront-admin, mountPath: /etc/sealfront/admin, readOnly: true}
+  {{- end }}
+{{- end }}
+
+{{- define "sealfront.volumes" -}}
+- {name: sealfront-config, configMap: {name: {{ include "sealfront.name" . }}}}
+- {name: sealfront-tls, secret: {secretName: {{ include "sealfront.tlsSecret" . }}, defaultMode: 288, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}}
+- {name: sealfront-secrets, secret: {secretName: {{ .Values.secrets.existingSecret }}, defaultMode: 288}}
+{{- if .Values.admin.tokenSecret.name }}
+- {name: sealfront-admin, secret: {secretName: {{ .Values.admin.tokenSecret.name }}, defaultMode: 288, items: [{key: {{ .Values.admin.tokenSecret.key }}, path: token}]}}
+{{- end }}
+{{- if eq .Values.mode "sidecar" }}
+- {name: sealfront-ca, secret: {secretName: {{ include "sealfront.tlsSecret" . }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
+{{- end }}
+
+{{/* The application's container, told of its sidecar. The endpoint is an IP address, so clients use path style. */}}
+{{- define "sealfront.app" -}}
+{{- $app := deepCopy .Values.app.container }}
+{{- $env := list (dict "name" "AWS_ENDPOINT_URL" "value" "https://127.0.0.1:8443") (dict "name" "AWS_CA_BUNDLE" "value" "/etc/sealfront-ca/ca.crt") }}
+{{- $_ := set $app "env" (concat $env ($app.env | default list)) }}
+{{- $_ := set $app "volumeMounts" (append ($app.volumeMounts | default list) (dict "name" "sealfront-ca" "mountPath" "/etc/sealfront-ca" "readOnly" true)) }}
+{{- toYaml $app }}
+{{- end }}
