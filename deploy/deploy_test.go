@@ -82,6 +82,9 @@ func TestEveryExampleConfigurationLoads(t *testing.T) {
 				write(t, filepath.Join(dir, file), "secret\n")
 			}
 			file := filepath.Join(dir, "sealfront.yaml")
+			if strings.HasPrefix(name, "kubernetes/") { // laid out as the pod's mounts
+				file = filepath.Join(dir, "config", "sealfront.yaml")
+			}
 			write(t, file, text)
 			if c, err := config.Load(file); err != nil || len(c.Identities) == 0 {
 				t.Fatal(err)
@@ -146,6 +149,18 @@ func TestManifestsAreStrict(t *testing.T) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
+		}
+		found := objects(t, string(text))
+		for name, o := range found {
+			if !strings.HasPrefix(name, "Deployment ") {
+				continue
+			}
+			pod, where := at(o, "spec", "template", "spec"), "containers"
+			if at(pod, "initContainers") != nil {
+				where = "initContainers"
+			}
+			holdPod(t, pod, at(pod, where, 0))
+			loadInPod(t, pod, at(pod, where, 0), found)
 		}
 		holdManifests(t, string(text))
 	}

@@ -126,7 +126,11 @@ func holdPod(t *testing.T, pod, container any) {
 		{"ALL", []any{"capabilities", "drop", 0}},
 		{"RuntimeDefault", []any{"seccompProfile", "type"}},
 	} {
-		if got := at(at(container, "securityContext"), want.path...); got != want.value {
+		got := at(at(container, "securityContext"), want.path...)
+		if got == nil {
+			got = at(at(pod, "securityContext"), want.path...)
+		}
+		if got != want.value {
 			t.Errorf("securityContext %v is %v", want.path, got)
 		}
 	}
@@ -174,8 +178,9 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 			write(t, filepath.Join(dir, at(item, "path").(string)), "secret\n")
 		}
 		if items == nil {
-			write(t, filepath.Join(dir, "store"), "secret\n")
-			write(t, filepath.Join(dir, "app"), "secret\n")
+			for _, file := range []string{"store", "app", "tls.crt", "tls.key"} {
+				write(t, filepath.Join(dir, file), "secret\n")
+			}
 		}
 	}
 	args := at(container, "args").([]any)
