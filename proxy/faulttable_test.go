@@ -400,10 +400,11 @@ func (r *faultRun) play(op *faultOperation, fault *storeFault, step int) (told, 
 	armed := r.f.arm(fault, step)
 	t := op.do(c)
 	r.f.set(nil, nil)
-	if !armed.hit {
+	hit, steps := armed.wasHit()
+	if !hit {
 		return t, "", false
 	}
-	where := fmt.Sprintf("%s × %s, request %d (%s)", fault.name, op.name, step, armed.steps[step-1].name)
+	where := fmt.Sprintf("%s × %s, request %d (%s)", fault.name, op.name, step, steps[step-1].name)
 	holds, bad := op.holds(c, t)
 	if bad != "" {
 		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
@@ -440,7 +441,8 @@ func (r *faultRun) steps(op *faultOperation) []storeStep {
 	if _, bad := op.holds(c, t); !t.ok || bad != "" {
 		r.t.Errorf("%s without a fault: %q %s", op.name, t.says, bad)
 	}
-	return counted.steps
+	_, steps := counted.wasHit()
+	return steps
 }
 
 // Traps 18 and 24: every fault of the store at the requests of every operation. No row loses or damages what was

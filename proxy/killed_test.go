@@ -92,19 +92,20 @@ func (r *faultRun) kill(op *faultOperation, step int, done bool, rows map[string
 		victim.wait()
 	}
 	r.f.set(nil, nil)
-	if !armed.hit {
+	hit, steps := armed.wasHit()
+	if !hit {
 		return
 	}
 	start()
 	if c.upload != nil {
 		c.upload.client = r.client
 	}
-	where := fmt.Sprintf("%s at request %d of %s (%s)", when, step, op.name, armed.steps[step-1].name)
+	where := fmt.Sprintf("%s at request %d of %s (%s)", when, step, op.name, steps[step-1].name)
 	holds, bad := op.holds(c, t)
 	if bad != "" {
 		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
 	}
-	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, armed.steps[step-1].name, t.says, holds)]++
+	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, steps[step-1].name, t.says, holds)]++
 	second := op.do(c)
 	finished := second.ok
 	for _, says := range op.done {

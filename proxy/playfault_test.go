@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -192,6 +193,13 @@ type played struct {
 	count int
 	hit   bool
 	steps []storeStep
+}
+
+// wasHit tells whether the fault was played, and which requests there were.
+func (p *played) wasHit() (hit bool, steps []storeStep) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hit, slices.Clone(p.steps)
 }
 
 // arm plays fault at the step-th request from now on. Without a fault it only counts.

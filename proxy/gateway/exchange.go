@@ -82,7 +82,8 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x := g.exchanges.Get().(*exchange)
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx
-	x.context = ctx
+	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
+	x.context = context.Background()
 	x.request.Reset()
 
 	h := &ctx.Request.Header
