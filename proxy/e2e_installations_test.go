@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -34,8 +35,18 @@ var installations = []installation{
 // A service is a store or key service that the program is configured with.
 type service struct{ endpoint, accessKey, secretKey string }
 
-// programPath finds a program in PATH or below $SEALFRONT_TOOLS. Where it is missing the test is skipped, or fails when
-// SEALFRONT_E2E=require.
+// enough is, of programs whose old versions, such as Debian's, don't know directory buckets or AWS_CA_BUNDLE, how to ask
+// for the version, and for each major version the minor one that will do.
+var enough = map[string]struct {
+	arg   string
+	minor map[int]int
+}{
+	"rclone": {"version", map[int]int{1: 68}},
+	"aws":    {"--version", map[int]int{1: 36, 2: 23}},
+}
+
+// programPath finds a program in PATH or below $SEALFRONT_TOOLS. Where it is missing, or too old, the test is skipped, or
+// fails when SEALFRONT_E2E=require.
 func programPath(t testing.TB, name string) string {
 	t.Helper()
 	if tools := os.Getenv("SEALFRONT_TOOLS"); tools != "" {
@@ -44,14 +55,36 @@ func programPath(t testing.TB, name string) string {
 		}
 	}
 	path, err := exec.LookPath(name)
-	if err != nil {
-		what := name + " is neither in PATH nor in $SEALFRONT_TOOLS/bin"
-		if name == "aws" || name == "python3" {
-			missingPython(t, what)
+	what := name + " is neither in PATH nor in $SEALFRONT_TOOLS/bin"
+	if e, ok := enough[name]; err == nil && ok {
+		out, versionErr := exec.Command(path, e.arg).CombinedOutput()
+		major, minor, found := versionIn(string(out))
+		if least, known := e.minor[major]; versionErr != nil || !found || !known || minor < least {
+			line, _, _ := strings.Cut(string(out), "\n")
+			what = fmt.Sprintf("%s in PATH is %q, which is too old, and none is in $SEALFRONT_TOOLS/bin", name, line)
+			err = errors.New(what)
 		}
-		missing(t, what)
 	}
-	return path
+	if err == nil {
+		return path
+	}
+	if name == "aws" || name == "python3" {
+		missingPython(t, what)
+	}
+	missing(t, what)
+	return ""
+}
+
+// versionIn finds the first number like 1.60 in text.
+func versionIn(text string) (major, minor int, found bool) {
+	for i := range text {
+		if (i == 0 || text[i-1] < '0' || text[i-1] > '9') && text[i] >= '0' && text[i] <= '9' {
+			if n, _ := fmt.Sscanf(text[i:], "%d.%d", &major, &minor); n == 2 {
+				return major, minor, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 func missing(t testing.TB, what string) {
