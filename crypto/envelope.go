@@ -75,6 +75,13 @@ func (e *Envelope) AppendText(dst []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(dst, e.Append(binaryForm[:0]))
 }
 
+// TextSize is the size of what AppendText appends once the envelope wraps secrets with a length and a checksum of this
+// algorithm, in bytes; it is exact as soon as all fields but Commitment and Wrapped are set.
+func (e *Envelope) TextSize(checksum Algorithm) int {
+	wrapped := KeySize + 1 + 8 + 2 + checksum.Size() + TagSize
+	return base64.RawURLEncoding.EncodedLen(e.authenticatedSize() + 1 + wrapped)
+}
+
 // appendAuthenticated appends every field but the last.
 func (e *Envelope) appendAuthenticated(dst []byte) []byte {
 	var flags byte

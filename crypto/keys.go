@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"sync"
 )
 
 // SaltSize is the size of every salt and of the object id, in bytes; KeySize that of every secret.
@@ -86,24 +87,49 @@ func DeriveWrapKey(bucketKey *[KeySize]byte, salt *[SaltSize]byte, key *[KeySize
 	if isZero(bucketKey[:]) {
 		return ErrZeroKey
 	}
+	w := workspaces.Get().(*workspace)
+	defer w.release()
 	extract := hmac.New(sha256.New, salt[:])
 	extract.Write(bucketKey[:])
-	var pseudorandom [KeySize]byte
-	defer clear(pseudorandom[:])
-	extract.Sum(pseudorandom[:0])
-	*key = expand(&pseudorandom, labelWrap, nil, nil)
+	extract.Sum(w.pseudorandom[:0])
+	*key = w.expand(&w.pseudorandom, labelWrap, nil, nil)
 	return nil
+}
+
+// expand is workspace.expand in a workspace of its own.
+func expand(secret *[KeySize]byte, label string, first, second []byte) [KeySize]byte {
+	w := workspaces.Get().(*workspace)
+	defer w.release()
+	return w.expand(secret, label, first, second)
 }
 
 // expand is HKDF-Expand to 32 bytes, which is one block: HMAC(secret, info ‖ 1). Extract would add nothing where the secret
 // is uniform. crypto/hkdf makes ten objects of it, four times an object; TestDerivationIsHKDF holds this to it.
-func expand(secret *[KeySize]byte, label string, first, second []byte) (key [KeySize]byte) {
-	var info [64]byte
-	input := append(append(append(append(info[:0], label...), first...), second...), 1)
+func (w *workspace) expand(secret *[KeySize]byte, label string, first, second []byte) [KeySize]byte {
+	input := append(append(append(append(w.info[:0], label...), first...), second...), 1)
 	block := hmac.New(sha256.New, secret[:])
 	block.Write(input)
-	block.Sum(key[:0])
-	return key
+	block.Sum(w.expanded[:0])
+	return w.expanded
+}
+
+// workspace is memory for what derivations and wraps pass to the standard library, which would else come from the heap
+// each time. What it held is wiped by release.
+type workspace struct {
+	info                            [64]byte
+	pseudorandom, expanded, wrapKey [KeySize]byte
+	secrets                         [maxWrapped]byte
+	additional                      []byte // nothing secret
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+func (w *workspace) release() {
+	clear(w.pseudorandom[:])
+	clear(w.expanded[:])
+	clear(w.wrapKey[:])
+	clear(w.secrets[:])
+	workspaces.Put(w)
 }
 
 func newAEAD(key *[KeySize]byte) cipher.AEAD {

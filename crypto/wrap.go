@@ -93,13 +93,14 @@ func (e *Envelope) wrap(place Place, keyer WrapKeyer, secrets Secrets, salt [Sal
 	wrapped.WrapSalt = salt
 	wrapped.Commitment = secrets.DataKey.commitment(&e.ObjectID)
 
-	var wrapKey [KeySize]byte
-	defer clear(wrapKey[:])
-	if err := keyer.WrapKey(&wrapped.WrapSalt, &wrapKey); err != nil {
+	w := workspaces.Get().(*workspace)
+	defer w.release()
+	if err := keyer.WrapKey(&wrapped.WrapSalt, &w.wrapKey); err != nil {
 		return fmt.Errorf("wrap data key: %w", err)
 	}
-	plaintext := secrets.append(make([]byte, 0, maxWrapped))
-	wrapped.Wrapped = newAEAD(&wrapKey).Seal(plaintext[:0], zeroNonce[:], plaintext, wrapped.additionalData(place))
+	plaintext := secrets.append(w.secrets[:0])
+	w.additional = wrapped.appendAdditional(w.additional[:0], place)
+	wrapped.Wrapped = newAEAD(&w.wrapKey).Seal(nil, zeroNonce[:], plaintext, w.additional)
 	*e = wrapped
 	return nil
 }
@@ -112,14 +113,13 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	if !place.fits() {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTooLarge)
 	}
-	var wrapKey [KeySize]byte
-	defer clear(wrapKey[:])
-	if err := keyer.WrapKey(&e.WrapSalt, &wrapKey); err != nil {
+	w := workspaces.Get().(*workspace)
+	defer w.release()
+	if err := keyer.WrapKey(&e.WrapSalt, &w.wrapKey); err != nil {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", err)
 	}
-	var memory [maxSecrets]byte
-	defer clear(memory[:])
-	plaintext, err := newAEAD(&wrapKey).Open(memory[:0], zeroNonce[:], e.Wrapped, e.additionalData(place))
+	w.additional = e.appendAdditional(w.additional[:0], place)
+	plaintext, err := newAEAD(&w.wrapKey).Open(w.secrets[:0], zeroNonce[:], e.Wrapped, w.additional)
 	if err != nil {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTampered)
 	}
@@ -136,12 +136,11 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	return secrets, nil
 }
 
-// additionalData is the envelope without Wrapped, then the place, each string with its length in front.
-func (e *Envelope) additionalData(place Place) []byte {
-	b := make([]byte, 0, e.authenticatedSize()+4+len(place.BucketARN)+len(place.Key))
-	b = e.appendAuthenticated(b)
-	b = appendString(b, place.BucketARN)
-	return appendString(b, place.Key)
+// appendAdditional appends the envelope without Wrapped, then the place, each string with its length in front.
+func (e *Envelope) appendAdditional(dst []byte, place Place) []byte {
+	dst = e.appendAuthenticated(dst)
+	dst = appendString(dst, place.BucketARN)
+	return appendString(dst, place.Key)
 }
 
 func (p Place) fits() bool { return len(p.BucketARN) < 1<<16 && len(p.Key) < 1<<16 }

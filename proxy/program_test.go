@@ -137,7 +137,8 @@ func startProgram(t testing.TB, args ...string) *program {
 // programCommand is the program, not started.
 func programCommand(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "SEALFRONT_TEST_PROGRAM=1", "GORACE=halt_on_error=1")
+	cmd.Env = append(os.Environ(), "SEALFRONT_TEST_PROGRAM=1", "GORACE=halt_on_error=1",
+		"TZ=Asia/Kolkata") // what is told and signed must be UTC wherever it runs
 	return cmd
 }
 

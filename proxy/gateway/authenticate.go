@@ -54,7 +54,8 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 		return err
 	}
 	x.issued = issued
-	x.session = &policy.Session{
+	x.session = &x.sessionFacts
+	x.sessionFacts = policy.Session{
 		Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
 		Encryption: policy.Encryption{SSE: policy.SSES3},
 	}

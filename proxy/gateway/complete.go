@@ -268,7 +268,7 @@ func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
 	for _, h := range c.u.Header {
 		r.Set(h.Name, h.Value)
 	}
-	r.Set(x.g.o.MetadataHeader, string(envelope.AppendText(nil)))
+	r.SetBytes(x.g.o.MetadataHeader, envelope.AppendText(nil))
 	x.setWriteConditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {

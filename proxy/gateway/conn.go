@@ -33,6 +33,7 @@ type rawConn struct {
 	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
 	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
 	pace        pace         // belongs to the reader
+	writeSet    atomic.Int64 // when the deadline for writes was set, as UnixNano
 	closing     atomic.Bool
 	gentleClose sync.Once
 	parking     *parking    // nil: it isn't parked
@@ -138,8 +139,10 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 		c.idleUntil.Store(t.UnixNano())
 		c.answered.Store(true)
 	}
-	// A read under way when the server shuts down must end.
-	return c.Conn.SetReadDeadline(t)
+	if t.IsZero() || time.Until(t) > 0 {
+		return nil // the next Read sets what it needs
+	}
+	return c.Conn.SetReadDeadline(t) // a read under way must end
 }
 
 // beginHead says that a request's head is expected: it must arrive in whole within the head's time, however
@@ -157,7 +160,10 @@ func (c *rawConn) endHead() {
 }
 
 // SetWriteDeadline is what crypto/tls calls to get its close alert out.
-func (c *rawConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(t) }
+func (c *rawConn) SetWriteDeadline(t time.Time) error {
+	c.writeSet.Store(0)
+	return c.Conn.SetWriteDeadline(t)
+}
 
 // SetDeadline sets both.
 func (c *rawConn) SetDeadline(t time.Time) error {
@@ -198,10 +204,13 @@ type gathered struct {
 var gatherMemory = sync.Pool{New: func() any { return new(gathered) }}
 
 func (c *rawConn) write(p []byte) (int, error) {
-	if !c.closing.Load() {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.timeouts.Progress)); err != nil {
+	// A deadline that was set a moment ago stays: a write may take an eighth longer than progress may.
+	slack := c.timeouts.Progress / 8
+	if now := time.Now(); !c.closing.Load() && now.UnixNano()-c.writeSet.Load() >= int64(slack) {
+		if err := c.Conn.SetWriteDeadline(now.Add(c.timeouts.Progress + slack)); err != nil {
 			return 0, err
 		}
+		c.writeSet.Store(now.UnixNano())
 	}
 	return c.Conn.Write(p)
 }

@@ -45,10 +45,12 @@ type fields struct {
 	version     string // that is asked for, "" for the current one; always "" in directory buckets
 	operation   policy.Operation
 	identity    *Identity
-	session     *policy.Session // nil with long-term keys
+	session     *policy.Session // nil with long-term keys; else sessionFacts
 	issued      session.Session
-	record      *state.Bucket // nil where there is none
-	facts       policy.Bucket
+
+	sessionFacts policy.Session
+	record       *state.Bucket // nil where there is none
+	facts        policy.Bucket
 	// bucketPolicy is the record's, compiled; nil: the bucket has none.
 	bucketPolicy *policy.BucketPolicy
 	decision     policy.Decision

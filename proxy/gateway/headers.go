@@ -65,14 +65,14 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 		case name == "content-encoding":
 			encoding = joinList(encoding, x.storedEncoding(value))
 		case isStored(name):
-			r.Set(name, value)
+			r.Set(strings.Clone(name), value)
 		case strings.HasPrefix(name, userMetadata):
 			if x.g.reserved(name) {
 				return invalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
 			value = storedValue(value)
 			used += len(name) - len(userMetadata) + len(value)
-			r.Set(name, value)
+			r.Set(strings.Clone(name), value)
 		}
 	}
 	if encoding != "" {
@@ -89,7 +89,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 		return metadataTooLarge(room, used)
 	}
 	r.Set("content-type", contentType)
-	r.Set(own, string(envelope))
+	r.SetBytes(own, envelope)
 	return nil
 }
 

@@ -199,7 +199,7 @@ func (o *origin) keepHeaders(r *store.Request, envelope []byte, used int) error 
 	if room := o.x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope); used > room {
 		return metadataTooLarge(room, used)
 	}
-	r.Set(own, string(envelope))
+	r.SetBytes(own, envelope)
 	return nil
 }
 

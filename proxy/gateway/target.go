@@ -99,8 +99,10 @@ func (x *exchange) checkKey() error {
 	if !a.FolderKeys && strings.HasSuffix(x.key, "/") && x.operation.SealsObject() {
 		return refusal("InvalidURI", "The store behind this service can't keep an object whose key ends in a slash.", "URI", x.key)
 	}
-	for i, segment := range strings.Split(x.key, "/") {
-		last := i == strings.Count(x.key, "/")
+	for rest, more := x.key, true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		last := !more
 		switch {
 		case segment == "" && !last && !a.EmptySegments, (segment == "." || segment == "..") && !a.DotSegments:
 			return refusal("InvalidURI", "The store behind this service can't tell this key from another one: it folds empty, \".\" and \"..\" segments.", "URI", x.key)

@@ -87,9 +87,8 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
 	if length <= wholeLimit {
 		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
-		draft := *p.envelope
-		draft.Wrapped = make([]byte, largestWrapped)
-		if err := describe(r, draft.AppendText(nil)); err != nil {
+		size := min(p.envelope.TextSize(crypto.SHA256), len(room))
+		if err := describe(r, room[:size]); err != nil {
 			return nil, err
 		}
 		buffer, sealed, err := p.sealWhole()
@@ -115,8 +114,8 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	return x.g.o.Store.Do(x.context, r)
 }
 
-// largestWrapped is the size of an envelope's wrapped secrets with a length and the longest checksum.
-const largestWrapped = crypto.KeySize + 1 + 8 + 2 + 32 + crypto.TagSize
+// room stands for an envelope whose value isn't known yet. Nothing writes to it.
+var room [crypto.MaxEnvelopeText]byte
 
 // conditionsHold refuses the client's conditions on what it writes where the store would ignore them.
 func (x *exchange) conditionsHold(able bool) error {

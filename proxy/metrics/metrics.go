@@ -31,7 +31,24 @@ type Metrics struct {
 	reloaded   prometheus.Gauge
 	audit      *prometheus.CounterVec
 	clockSkew  prometheus.Gauge
+
+	requestSeries *series[requestLabels, countAndTime]
+	storeSeries   *series[storeLabels, countAndTime]
+	hit, miss     prometheus.Counter
+	in, out       prometheus.Counter
 }
+
+type (
+	requestLabels struct{ operation, code string }
+	storeLabels   struct {
+		operation string
+		status    int
+	}
+	countAndTime struct {
+		count prometheus.Counter
+		time  prometheus.Observer
+	}
+)
 
 // New makes the metrics in a registry of their own, beside those of the Go runtime and the process.
 func New() *Metrics {
@@ -79,12 +96,6 @@ func New() *Metrics {
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Series that scripts read must exist before the first event.
-	for _, result := range []string{"hit", "miss"} {
-		m.bucketKeys.WithLabelValues(result)
-	}
-	for _, direction := range []string{"in", "out"} {
-		m.bytes.WithLabelValues(direction)
-	}
 	for _, reason := range []string{"requests", "memory", "concurrency", "rate", "logins", "connections", "audit"} {
 		m.shed.WithLabelValues(reason)
 	}
@@ -95,6 +106,14 @@ func New() *Metrics {
 		m.audit.WithLabelValues(outcome)
 	}
 	m.sessions.WithLabelValues("issued")
+	m.hit, m.miss = m.bucketKeys.WithLabelValues("hit"), m.bucketKeys.WithLabelValues("miss")
+	m.in, m.out = m.bytes.WithLabelValues("in"), m.bytes.WithLabelValues("out")
+	m.requestSeries = newSeries(func(l requestLabels) countAndTime {
+		return countAndTime{m.requests.WithLabelValues(l.operation, l.code), m.durations.WithLabelValues(l.operation)}
+	})
+	m.storeSeries = newSeries(func(l storeLabels) countAndTime {
+		return countAndTime{m.store.WithLabelValues(l.operation, strconv.Itoa(l.status)), m.storeTime.WithLabelValues(l.operation)}
+	})
 	return m
 }
 
@@ -137,8 +156,9 @@ func (m *Metrics) Request(operation, code string, took time.Duration) {
 	if operation == "" {
 		operation = "unknown"
 	}
-	m.requests.WithLabelValues(operation, code).Inc()
-	m.durations.WithLabelValues(operation).Observe(took.Seconds())
+	s := m.requestSeries.of(requestLabels{operation, code})
+	s.count.Inc()
+	s.time.Observe(took.Seconds())
 }
 
 // ClockSkew keeps by how much this clock is ahead of the store's.
@@ -147,9 +167,13 @@ func (m *Metrics) ClockSkew(ahead time.Duration) { m.clockSkew.Set(ahead.Seconds
 // Refusal counts a refusal by its row.
 func (m *Metrics) Refusal(row string) { m.refusals.WithLabelValues(row).Inc() }
 
-// Bytes counts object plaintext.
+// Bytes counts object plaintext, "in" or "out".
 func (m *Metrics) Bytes(direction string, n int64) {
-	m.bytes.WithLabelValues(direction).Add(float64(n))
+	if direction == "in" {
+		m.in.Add(float64(n))
+	} else {
+		m.out.Add(float64(n))
+	}
 }
 
 // Integrity counts sealed data that did not open.
@@ -157,8 +181,9 @@ func (m *Metrics) Integrity(kind string) { m.integrity.WithLabelValues(kind).Inc
 
 // Store counts a request to the store.
 func (m *Metrics) Store(operation string, code int, took time.Duration) {
-	m.store.WithLabelValues(operation, strconv.Itoa(code)).Inc()
-	m.storeTime.WithLabelValues(operation).Observe(took.Seconds())
+	s := m.storeSeries.of(storeLabels{operation, code})
+	s.count.Inc()
+	s.time.Observe(took.Seconds())
 }
 
 // KMS counts a call of the key management service; outcome is "ok" or an error's name.
@@ -168,10 +193,10 @@ func (m *Metrics) KMS(call, outcome string, took time.Duration) {
 }
 
 // BucketKeyHit counts a bucket key found in memory.
-func (m *Metrics) BucketKeyHit() { m.bucketKeys.WithLabelValues("hit").Inc() }
+func (m *Metrics) BucketKeyHit() { m.hit.Inc() }
 
 // BucketKeyMiss counts a bucket key that was not in memory.
-func (m *Metrics) BucketKeyMiss() { m.bucketKeys.WithLabelValues("miss").Inc() }
+func (m *Metrics) BucketKeyMiss() { m.miss.Inc() }
 
 // Saved counts a request that needed no KMS call of its own.
 func (m *Metrics) Saved() { m.saved.Inc() }

@@ -66,9 +66,9 @@ type Client struct {
 	sessions    sessions // with directory
 	skewLooked  atomic.Int64
 
-	messages sync.Pool // *sigv4.Message
-	heads    sync.Pool // *[]byte
-	bodies   sync.Pool // *signedBody
+	scratch sync.Pool // *scratch
+	heads   sync.Pool // *[]byte
+	bodies  sync.Pool // *signedBody
 }
 
 // New makes a client. It opens no connection.
@@ -100,7 +100,7 @@ func New(o Options) (*Client, error) {
 		Addr: c.address, Dial: c.dial, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
 		MaxIdleConnDuration: o.IdleTimeout, ReadBufferSize: 16 << 10, ConnPoolStrategy: fasthttp.LIFO,
 	}
-	c.messages.New = func() any { return &sigv4.Message{} }
+	c.scratch.New = func() any { return new(scratch) }
 	c.heads.New = func() any { b := make([]byte, 0, 4096); return &b }
 	c.bodies.New = func() any { return &signedBody{} }
 	if o.Directory && o.ControlEndpoint != "" {
@@ -215,8 +215,12 @@ func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, 
 	defer func() { *headp = head; c.heads.Put(headp) }()
 	body, done := c.signBody(r, bytes.TrimRight(head, "\r\n"), cred, now)
 	defer done()
+	rest := r.Bytes
+	if body == nil && len(rest) <= joined {
+		head, rest = append(head, rest...), nil
+	}
 	for {
-		a, reused, err := c.roundTrip(r, head, body)
+		a, reused, err := c.roundTrip(r, head, rest, body)
 		// A pooled connection that the store closed before it read a byte fails without an answer. The request
 		// can go out again if its body is still in memory.
 		if err != nil && reused && r.replayable() && errors.Is(err, errNoAnswer) && ctx.Err() == nil {
@@ -229,20 +233,23 @@ func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, 
 	}
 }
 
+// joined is up to which size a body is copied behind its head, for one plain write of both.
+const joined = 16 << 10
+
 // errNoAnswer marks failures of the connection before the answer's head was read.
 var errNoAnswer = errors.New("no answer")
 
-// roundTrip sends head and body on one connection and reads the answer's head. reused tells whether the
+// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether the
 // connection had served before.
-func (c *Client) roundTrip(r *Request, head []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
-	cc, release, err := c.acquire()
+func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
+	cc, err := c.acquire()
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	reused = cc.requests > 0
 	br := c.hc.AcquireReader(cc)
 	fail := func(err error) (*Answer, bool, error) {
-		release(false)
+		cc.release(false)
 		c.hc.ReleaseReader(br)
 		return nil, reused, err
 	}
@@ -250,7 +257,7 @@ func (c *Client) roundTrip(r *Request, head []byte, body io.WriterTo) (a *Answer
 	clean := true // the whole body is out, so the connection may serve again
 	if body == nil {
 		// When the write fails the answer may have arrived before.
-		clean = cc.writeBoth(head, r.Bytes) == nil
+		clean = cc.writeBoth(head, rest) == nil
 	} else {
 		w := bodyWriter{conn: cc, br: br, head: head, left: c.bodyLength(r)}
 		err := w.send(body)
@@ -269,34 +276,37 @@ func (c *Client) roundTrip(r *Request, head []byte, body io.WriterTo) (a *Answer
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
 	cc.requests++
-	a.br, a.release, a.reuse = br, release, clean && !a.response.ConnectionClose()
+	a.br, a.release, a.reuse = br, cc.release, clean && !a.response.ConnectionClose()
 	a.client = c
 	return a, reused, nil
 }
 
-// acquire takes a connection from the pool that still looks open, or dials. release gives it back, to the
-// pool when ok.
-func (c *Client) acquire() (cc *conn, release func(ok bool), err error) {
+// acquire takes a connection from the pool that still looks open, or dials. Its release gives it back.
+func (c *Client) acquire() (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		cc, ok := pooled.Conn().(*conn)
 		if !ok {
 			panic("store: internal error: a connection that dial didn't make")
 		}
-		if cc.alive() {
-			return cc, func(ok bool) {
+		if !cc.alive() {
+			c.hc.CloseConn(pooled)
+			continue
+		}
+		if cc.release == nil { // pooled stays the connection's as long as it is open
+			cc.release = func(ok bool) {
 				if ok {
 					cc.idle = time.Now()
 					c.hc.ReleaseConn(pooled)
 				} else {
 					c.hc.CloseConn(pooled)
 				}
-			}, nil
+			}
 		}
-		c.hc.CloseConn(pooled)
+		return cc, nil
 	}
 }
 
@@ -350,6 +360,7 @@ func (w *bodyWriter) send(body io.WriterTo) error {
 		}
 		w.conn.sent.Store(true)
 		<-w.answered
+		w.conn.writeSet = time.Time{} // the watcher's deadline has passed
 	}
 	return err
 }

@@ -20,6 +20,9 @@ type conn struct {
 	requests int          // answered so far
 	idle     time.Time    // when the last of them ended
 	progress time.Duration
+	release  func(ok bool) // gives it back, to the pool when ok
+
+	readSet, writeSet time.Time // when the deadlines were set
 
 	// written is when the last piece of a body went out and sent that it was the last one; the watcher of an
 	// early answer reads both beside the writer.
@@ -33,7 +36,7 @@ func (c *conn) writeBoth(a, b []byte) error {
 		_, err := c.Write(a)
 		return err
 	}
-	if err := c.SetWriteDeadline(time.Now().Add(c.progress)); err != nil {
+	if err := c.extend(c.SetWriteDeadline, &c.writeSet); err != nil {
 		return err
 	}
 	pieces := net.Buffers{a, b}
@@ -51,15 +54,27 @@ func (c *conn) overdue() bool {
 	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.progress
 }
 
+// extend sees to it that what follows may take as long as progress may, and up to an eighth longer: a deadline that was
+// set a moment ago stays.
+func (c *conn) extend(set func(time.Time) error, last *time.Time) error {
+	slack := c.progress / 8
+	now := time.Now()
+	if now.Sub(*last) < slack {
+		return nil
+	}
+	*last = now
+	return set(now.Add(c.progress + slack))
+}
+
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.progress)); err != nil {
+	if err := c.extend(c.SetWriteDeadline, &c.writeSet); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
 
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.progress)); err != nil {
+	if err := c.extend(c.SetReadDeadline, &c.readSet); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)

@@ -12,6 +12,8 @@ import (
 // emptyHash is the payload hash of requests without a body.
 var emptyHash = []byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
+var unsignedPayload = []byte(sigv4.UnsignedPayload)
+
 // payloadHash is X-Amz-Content-Sha256. Sealed bodies carry tags of their own, so by default their signature leaves
 // them out: a second pass over the body would cost three times its encryption.
 func (c *Client) payloadHash(r *Request) []byte {
@@ -19,7 +21,7 @@ func (c *Client) payloadHash(r *Request) []byte {
 	case r.Body == nil && len(r.Bytes) == 0:
 		return emptyHash
 	case !c.o.SignPayload:
-		return []byte(sigv4.UnsignedPayload)
+		return unsignedPayload
 	case r.Body == nil:
 		sum := sha256.Sum256(r.Bytes)
 		return hex.AppendEncode(nil, sum[:])

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"sealfront/sigv4"
 )
@@ -28,12 +30,23 @@ type Request struct {
 	// Bytes is a body held in memory, used instead of Body. Such a request is sent a second time when the
 	// connection turns out to have been closed by the store before it answered.
 	Bytes []byte
+
+	fields [12]sigv4.Field // room for Header
 }
 
-// Set appends a header field. The value is copied into the field.
-func (r *Request) Set(name, value string) {
-	r.Header = append(r.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
+// Set appends a header field. It shares the memory of both strings, which nothing writes to.
+func (r *Request) Set(name, value string) { r.SetBytes(name, view(value)) }
+
+// SetBytes is Set for a value that must not change before the request has been sent.
+func (r *Request) SetBytes(name string, value []byte) {
+	if r.Header == nil {
+		r.Header = r.fields[:0]
+	}
+	r.Header = append(r.Header, sigv4.Field{Name: view(name), Value: value})
 }
+
+// view is the bytes of s. They must not be written to.
+func view(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // Replace gives the field that Set appended under this name another value.
 func (r *Request) Replace(name string, value []byte) {
@@ -63,19 +76,29 @@ func (r *Request) replayable() bool {
 	return true
 }
 
+// scratch is the memory in which a request's head is put together.
+type scratch struct {
+	message sigv4.Message
+	path    []byte
+	host    []byte
+	date    []byte
+	length  []byte
+	decoded []byte
+}
+
 // appendHead appends the request head, up to and with its empty line, signed at time t. The Authorization header is its
 // last. tokenName is the header of cred's token.
 func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte, t time.Time) []byte {
-	m := c.messages.Get().(*sigv4.Message)
-	defer c.messages.Put(m)
-
-	host := c.host
-	path := make([]byte, 0, len(c.basePath)+len(r.Bucket)+len(r.Key)+16)
-	path = append(path, c.basePath...)
-	path = append(path, '/')
+	z := c.scratch.Get().(*scratch)
+	defer func() {
+		clear(z.message.Header) // it holds on to what others own
+		c.scratch.Put(z)
+	}()
+	z.host = z.host[:0]
+	path := append(append(z.path[:0], c.basePath...), '/')
 	if r.Bucket != "" {
 		if c.virtualHost {
-			host = r.Bucket + "." + host
+			z.host = append(append(z.host, r.Bucket...), '.')
 		} else {
 			path = appendEscaped(path, r.Bucket)
 			if r.Key != "" {
@@ -84,23 +107,25 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tok
 		}
 		path = appendEscaped(path, r.Key)
 	}
+	z.path, z.host, z.date = path, append(z.host, c.host...), sigv4.AppendTimestamp(z.date[:0], t)
 	length := c.bodyLength(r)
 
-	m.Method = append(m.Method[:0], r.Method...)
-	m.Path = path
-	m.Query = append(m.Query[:0], r.Query...)
+	m := &z.message
+	m.Method, m.Path, m.Query = view(r.Method), path, view(r.Query)
 	m.Header = append(m.Header[:0],
-		sigv4.Field{Name: nameHost, Value: []byte(host)},
-		sigv4.Field{Name: nameDate, Value: t.AppendFormat(nil, "20060102T150405Z")},
+		sigv4.Field{Name: nameHost, Value: z.host},
+		sigv4.Field{Name: nameDate, Value: z.date},
 		sigv4.Field{Name: nameHash, Value: c.payloadHash(r)})
 	if cred.SessionToken != "" {
-		m.Header = append(m.Header, sigv4.Field{Name: tokenName, Value: []byte(cred.SessionToken)})
+		m.Header = append(m.Header, sigv4.Field{Name: tokenName, Value: view(cred.SessionToken)})
 	}
 	if c.signsChunks(r) {
-		m.Header = append(m.Header, sigv4.Field{Name: nameDecoded, Value: strconv.AppendInt(nil, r.Length, 10)})
+		z.decoded = strconv.AppendInt(z.decoded[:0], r.Length, 10)
+		m.Header = append(m.Header, sigv4.Field{Name: nameDecoded, Value: z.decoded})
 	}
 	if length > 0 || r.Method == "PUT" || r.Method == "POST" {
-		m.Header = append(m.Header, sigv4.Field{Name: nameLength, Value: strconv.AppendInt(nil, length, 10)})
+		z.length = strconv.AppendInt(z.length[:0], length, 10)
+		m.Header = append(m.Header, sigv4.Field{Name: nameLength, Value: z.length})
 	}
 	m.Header = append(m.Header, r.Header...)
 
@@ -112,8 +137,8 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tok
 		dst = append(dst, r.Query...)
 	}
 	dst = append(dst, " HTTP/1.1\r\n"...)
-	for _, f := range m.Header {
-		dst = appendField(dst, f.Name, f.Value)
+	for i := range m.Header {
+		dst = appendField(dst, m.Header[i].Name, m.Header[i].Value)
 	}
 	dst = append(dst, "Authorization: "...)
 	dst = c.signer.AppendAuthorization(dst, m, cred, t)
@@ -125,11 +150,17 @@ func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tok
 func appendField(dst, name, value []byte) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)
-	for _, b := range value {
-		if b == '\r' || b == '\n' || b == 0 {
-			b = ' '
+	start := len(dst)
+	dst = append(dst, value...)
+	for _, bad := range [...]byte{'\r', '\n', 0} {
+		for rest := dst[start:]; ; {
+			i := bytes.IndexByte(rest, bad)
+			if i < 0 {
+				break
+			}
+			rest[i] = ' '
+			rest = rest[i+1:]
 		}
-		dst = append(dst, b)
 	}
 	return append(dst, "\r\n"...)
 }
