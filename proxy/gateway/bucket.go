@@ -113,8 +113,8 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 	if err != nil {
 		return unavailable(err)
 	}
-	var page storePage
-	if err := xml.Unmarshal(body, &page); err != nil {
+	page, err := store.ParsePage(body)
+	if err != nil {
 		return internal(err)
 	}
 	if len(page.Contents) > 0 || len(page.CommonPrefixes) > 0 {

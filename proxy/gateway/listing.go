@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/xml"
 	"net/url"
@@ -16,37 +17,10 @@ import (
 // maxListing bounds the store's page of 1,000 keys of up to 1,024 bytes, three times that when encoded.
 const maxListing = 16 << 20
 
-// storePage is the store's answer to ListObjectsV2 and ListObjects, as far as it is used.
-type storePage struct {
-	IsTruncated           bool
-	NextContinuationToken string
-	NextMarker            string
-	EncodingType          string
-	Contents              []struct {
-		Key          string
-		LastModified string
-		ETag         string
-		Size         int64
-		StorageClass string
-	}
-	CommonPrefixes []struct{ Prefix string }
-}
-
-type listedObject struct {
-	Key          string
-	LastModified string
-	ETag         string
-	Size         int64
-	Owner        *listedOwner `xml:",omitempty"`
-	StorageClass string
-}
-
 type listedOwner struct {
 	ID          string
 	DisplayName string
 }
-
-type listedPrefix struct{ Prefix string }
 
 const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -74,12 +48,9 @@ func listObjectsV2(x *exchange) error {
 		}
 		query = store.AppendQuery(query, "continuation-token", string(stored))
 	}
-	var page storePage
-	if maxKeys > 0 {
-		query = store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys))
-		if err := x.listStore("ListObjectsV2", query, &page); err != nil {
-			return err
-		}
+	page, err := x.listPage("ListObjectsV2", query, maxKeys)
+	if err != nil {
+		return err
 	}
 	out := struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
@@ -94,8 +65,7 @@ func listObjectsV2(x *exchange) error {
 		KeyCount              int
 		MaxKeys               int
 		IsTruncated           bool
-		Contents              []listedObject
-		CommonPrefixes        []listedPrefix
+		Listed                []byte `xml:",innerxml"`
 	}{
 		Xmlns: s3Namespace, Name: x.bucket, Prefix: encodeName(prefix, encoding), Delimiter: encodeName(delimiter, encoding),
 		StartAfter: encodeName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.IsTruncated,
@@ -110,11 +80,10 @@ func listObjectsV2(x *exchange) error {
 	if v, _ := x.query.Get("fetch-owner"); v == "true" {
 		owner = &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	}
-	var err error
-	if out.Contents, out.CommonPrefixes, err = x.listed(&page, encoding, owner); err != nil {
+	out.KeyCount = len(page.Contents) + len(page.CommonPrefixes)
+	if out.Listed, err = x.listed(page, encoding, owner); err != nil {
 		return err
 	}
-	out.KeyCount = len(out.Contents) + len(out.CommonPrefixes)
 	return x.answerXML(&out)
 }
 
@@ -139,19 +108,27 @@ func (x *exchange) count(name string, most int) int {
 	return n
 }
 
-// listStore asks the store for a page.
+// listPage asks the store for a page of objects; for none when maxKeys is 0.
+func (x *exchange) listPage(operation, query string, maxKeys int) (*store.Page, error) {
+	if maxKeys == 0 {
+		return new(store.Page), nil
+	}
+	body, err := x.listing(operation, store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys)))
+	if err != nil {
+		return nil, err
+	}
+	page, err := store.ParsePage(body)
+	if err != nil {
+		return nil, internal(err)
+	}
+	return page, nil
+}
+
+// listStore asks the store for a page of something else.
 func (x *exchange) listStore(operation, query string, page any) error {
-	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: operation, Method: "GET", Bucket: x.record.StoreName, Query: query})
+	body, err := x.listing(operation, query)
 	if err != nil {
 		return err
-	}
-	defer a.Close()
-	if f := a.Fault(operation); f != nil {
-		return storeError(f, x.bucket, "")
-	}
-	body, err := a.Bytes(maxListing)
-	if err != nil {
-		return unavailable(err)
 	}
 	if err := xml.Unmarshal(body, page); err != nil {
 		return internal(err)
@@ -159,27 +136,58 @@ func (x *exchange) listStore(operation, query string, page any) error {
 	return nil
 }
 
-// listed turns a store's page into the client's: names decoded and encoded anew, plaintext sizes, mapped ETags.
-func (x *exchange) listed(page *storePage, encoding string, owner *listedOwner) (objects []listedObject, prefixes []listedPrefix, err error) {
+// listing is the store's answer to a listing.
+func (x *exchange) listing(operation, query string) ([]byte, error) {
+	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: operation, Method: "GET", Bucket: x.record.StoreName, Query: query})
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(operation); f != nil {
+		return nil, storeError(f, x.bucket, "")
+	}
+	body, err := a.Bytes(maxListing)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return body, nil
+}
+
+// listed turns a store's page into the client's Contents and CommonPrefixes: names decoded and encoded anew, plaintext
+// sizes, mapped ETags. It is written without encoding/xml's Marshal, which would cost most of a listing's time.
+func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Contents)+64))
+	text := func(open, value, end string) {
+		b.WriteString(open)
+		_ = xml.EscapeText(b, []byte(value)) // a Buffer's Write doesn't fail
+		b.WriteString(end)
+	}
+	var number [20]byte
 	for i := range page.Contents {
 		c := &page.Contents[i]
 		name, err := decodeName(c.Key, page.EncodingType)
 		if err != nil {
-			return nil, nil, internal(err)
+			return nil, internal(err)
 		}
-		objects = append(objects, listedObject{
-			Key: encodeName(name, encoding), LastModified: c.LastModified,
-			ETag: clientETag([]byte(c.ETag)), Size: listedSize(c.Size), Owner: owner, StorageClass: x.shownClass(c.StorageClass),
-		})
+		text("<Contents><Key>", encodeName(name, encoding), "</Key>")
+		text("<LastModified>", c.LastModified, "</LastModified>")
+		text("<ETag>", clientETag([]byte(c.ETag)), "</ETag><Size>")
+		b.Write(strconv.AppendInt(number[:0], listedSize(c.Size), 10))
+		b.WriteString("</Size>")
+		if owner != nil {
+			text("<Owner><ID>", owner.ID, "</ID>")
+			text("<DisplayName>", owner.DisplayName, "</DisplayName></Owner>")
+		}
+		text("<StorageClass>", x.shownClass(c.StorageClass), "</StorageClass></Contents>")
 	}
 	for _, p := range page.CommonPrefixes {
 		name, err := decodeName(p.Prefix, page.EncodingType)
 		if err != nil {
-			return nil, nil, internal(err)
+			return nil, internal(err)
 		}
-		prefixes = append(prefixes, listedPrefix{encodeName(name, encoding)})
+		text("<CommonPrefixes><Prefix>", encodeName(name, encoding), "</Prefix></CommonPrefixes>")
 	}
-	return objects, prefixes, nil
+	return b.Bytes(), nil
 }
 
 // listedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it is.

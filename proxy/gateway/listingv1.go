@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/xml"
-	"strconv"
 
 	"sealfront/policy"
 	"sealfront/proxy/store"
@@ -25,48 +24,44 @@ func listObjects(x *exchange) error {
 			query = store.AppendQuery(query, p.name, p.value)
 		}
 	}
-	var page storePage
-	if maxKeys > 0 {
-		query = store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys))
-		if err := x.listStore("ListObjects", query, &page); err != nil {
-			return err
-		}
+	page, err := x.listPage("ListObjects", query, maxKeys)
+	if err != nil {
+		return err
 	}
 	out := struct {
-		XMLName        xml.Name `xml:"ListBucketResult"`
-		Xmlns          string   `xml:"xmlns,attr"`
-		Name           string
-		Prefix         string
-		Marker         string
-		NextMarker     string `xml:",omitempty"`
-		Delimiter      string `xml:",omitempty"`
-		EncodingType   string `xml:",omitempty"`
-		MaxKeys        int
-		IsTruncated    bool
-		Contents       []listedObject
-		CommonPrefixes []listedPrefix
+		XMLName      xml.Name `xml:"ListBucketResult"`
+		Xmlns        string   `xml:"xmlns,attr"`
+		Name         string
+		Prefix       string
+		Marker       string
+		NextMarker   string `xml:",omitempty"`
+		Delimiter    string `xml:",omitempty"`
+		EncodingType string `xml:",omitempty"`
+		MaxKeys      int
+		IsTruncated  bool
+		Listed       []byte `xml:",innerxml"`
 	}{
 		Xmlns: s3Namespace, Name: x.bucket, Prefix: encodeName(prefix, encoding), Marker: encodeName(marker, encoding),
 		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxKeys: maxKeys, IsTruncated: page.IsTruncated,
 	}
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
-	var err error
-	if out.Contents, out.CommonPrefixes, err = x.listed(&page, encoding, owner); err != nil {
+	if out.Listed, err = x.listed(page, encoding, owner); err != nil {
 		return err
 	}
 	if page.IsTruncated {
 		// Stores may leave it out without a delimiter; clients then go on from the last key.
-		next, err := decodeName(page.NextMarker, page.EncodingType)
+		marker := page.NextMarker
+		if n := len(page.Contents); marker == "" && n > 0 && len(page.CommonPrefixes) == 0 {
+			marker = page.Contents[n-1].Key
+		}
+		next, err := decodeName(marker, page.EncodingType)
 		if err != nil {
 			return internal(err)
 		}
-		if next != "" {
-			out.NextMarker = encodeName(next, encoding)
-		} else if n := len(out.Contents); n > 0 && len(out.CommonPrefixes) == 0 {
-			out.NextMarker = out.Contents[n-1].Key
-		} else {
+		if next == "" {
 			return internal(errNoToken)
 		}
+		out.NextMarker = encodeName(next, encoding)
 	}
 	return x.answerXML(&out)
 }

@@ -32,6 +32,8 @@ type storeVersion struct {
 	StorageClass string
 }
 
+type listedPrefix struct{ Prefix string }
+
 type listedVersion struct {
 	XMLName      xml.Name
 	ETag         string `xml:",omitempty"`

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/url"
@@ -85,21 +84,20 @@ func (o *Objects) listPage(ctx context.Context, query string) ([]listed, after, 
 	if err != nil {
 		return nil, after{}, err
 	}
-	var page struct {
-		IsTruncated           bool
-		NextContinuationToken string
-		EncodingType          string
-		Contents              []listed
-	}
-	if err := xml.Unmarshal(body, &page); err != nil {
+	page, err := ParsePage(body)
+	if err != nil {
 		return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
 	}
-	if page.EncodingType == "url" {
-		for i := range page.Contents {
-			if page.Contents[i].Key, err = url.QueryUnescape(page.Contents[i].Key); err != nil {
-				return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
-			}
+	list := make([]listed, len(page.Contents))
+	for i, o := range page.Contents {
+		modified, err := time.Parse(time.RFC3339, o.LastModified)
+		if err == nil && page.EncodingType == "url" {
+			o.Key, err = url.QueryUnescape(o.Key)
 		}
+		if err != nil {
+			return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
+		}
+		list[i] = listed{o.Key, o.ETag, o.Size, modified}
 	}
-	return page.Contents, after{page.IsTruncated, page.NextContinuationToken}, nil
+	return list, after{page.IsTruncated, page.NextContinuationToken}, nil
 }
