@@ -159,7 +159,11 @@ func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner)
 	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Contents)+64))
 	text := func(open, value, end string) {
 		b.WriteString(open)
-		_ = xml.EscapeText(b, []byte(value)) // a Buffer's Write doesn't fail
+		if needsNoEscape(value) {
+			b.WriteString(value)
+		} else {
+			_ = xml.EscapeText(b, []byte(value)) // a Buffer's Write doesn't fail
+		}
 		b.WriteString(end)
 	}
 	var number [20]byte
@@ -171,7 +175,7 @@ func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner)
 		}
 		text("<Contents><Key>", encodeName(name, encoding), "</Key>")
 		text("<LastModified>", c.LastModified, "</LastModified>")
-		text("<ETag>", clientETag([]byte(c.ETag)), "</ETag><Size>")
+		text("<ETag>&#34;"+etagPrefix, unquote(c.ETag), "&#34;</ETag><Size>") // clientETag's form
 		b.Write(strconv.AppendInt(number[:0], listedSize(c.Size), 10))
 		b.WriteString("</Size>")
 		if owner != nil {
@@ -188,6 +192,16 @@ func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner)
 		text("<CommonPrefixes><Prefix>", encodeName(name, encoding), "</Prefix></CommonPrefixes>")
 	}
 	return b.Bytes(), nil
+}
+
+// needsNoEscape tells whether XML takes text as it is.
+func needsNoEscape(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; b < ' ' || b >= 0x7f || b == '&' || b == '<' || b == '>' || b == '"' || b == '\'' {
+			return false
+		}
+	}
+	return true
 }
 
 // listedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it is.

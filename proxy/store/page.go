@@ -243,6 +243,11 @@ func unescapeText(text string) (string, bool) {
 	if strings.IndexByte(text, '&') < 0 {
 		return text, true
 	}
+	if inner, ok := strings.CutPrefix(text, "&quot;"); ok { // an ETag
+		if inner, ok = strings.CutSuffix(inner, "&quot;"); ok && strings.IndexByte(inner, '&') < 0 {
+			return `"` + inner + `"`, true
+		}
+	}
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		if text[0] != '&' {
