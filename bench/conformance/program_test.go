@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +17,23 @@ import (
 
 	"sealfront/sigv4"
 )
+
+// dependOnSources has go test run this anew, instead of telling a result from its cache, when the program has changed: it
+// sees which files a test looks at, and not what "go build" reads.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	for _, room := range []string{"proxy", "policy", "crypto", "sigv4"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", room), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // startProgram builds the program and starts it over the store and the key service of the flags, with identities of
 // its own. The embedded key service is that of a second one, which was started without a configuration and prints where it is.
@@ -35,6 +53,7 @@ func startProgram(t *testing.T) settings {
 	if out, err := exec.Command("go", "build", "-o", binary, "sealfront/proxy").CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
+	dependOnSources(t)
 	quick := start(t, binary, nil, "--data", filepath.Join(dir, "quick"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 	s := settings{
 		addressing: "path", bucket: "conformance--local-az1--x-s3", region: quick["AWS_REGION"], ca: quick["AWS_CA_BUNDLE"],
