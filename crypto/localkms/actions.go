@@ -16,6 +16,7 @@ var actions = map[string]action{
 	"DisableKey":                      typed((*call).disableKey),
 	"ScheduleKeyDeletion":             typed((*call).scheduleKeyDeletion),
 	"CancelKeyDeletion":               typed((*call).cancelKeyDeletion),
+	"RotateKeyOnDemand":               typed((*call).rotateKeyOnDemand),
 	"CreateAlias":                     typed((*call).createAlias),
 	"DeleteAlias":                     typed((*call).deleteAlias),
 	"ListAliases":                     typed((*call).listAliases),

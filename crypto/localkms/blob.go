@@ -36,27 +36,30 @@ func (k *key) seal(plaintext []byte, context map[string]string) ([]byte, error) 
 	if _, err := rand.Read(blob[1+idSize:]); err != nil {
 		return nil, err
 	}
-	aead, err := k.aead(blob[1+idSize : headerSize])
+	aead, err := blobAEAD(k.Material, blob[1+idSize:headerSize])
 	if err != nil {
 		return nil, err
 	}
 	return aead.Seal(blob, make([]byte, aead.NonceSize()), plaintext, additionalData(blob, context)), nil
 }
 
-// open returns the plaintext of a blob, or errCiphertext and nothing.
+// open returns the plaintext of a blob, or errCiphertext and nothing. Which of the key's materials it was sealed under
+// shows by its tag.
 func (k *key) open(blob []byte, context map[string]string) ([]byte, error) {
 	if blobKey(blob) != k.ID {
 		return nil, errCiphertext
 	}
-	aead, err := k.aead(blob[1+idSize : headerSize])
-	if err != nil {
-		return nil, err
+	for _, material := range append([][]byte{k.Material}, k.Former...) {
+		aead, err := blobAEAD(material, blob[1+idSize:headerSize])
+		if err != nil {
+			return nil, err
+		}
+		plaintext, err := aead.Open(nil, make([]byte, aead.NonceSize()), blob[headerSize:], additionalData(blob[:headerSize], context))
+		if err == nil {
+			return plaintext, nil
+		}
 	}
-	plaintext, err := aead.Open(nil, make([]byte, aead.NonceSize()), blob[headerSize:], additionalData(blob[:headerSize], context))
-	if err != nil {
-		return nil, errCiphertext
-	}
-	return plaintext, nil
+	return nil, errCiphertext
 }
 
 // blobKey returns the id of the key a blob says it is sealed under, "" when it is no blob.
@@ -67,8 +70,8 @@ func blobKey(blob []byte) string {
 	return string(blob[1 : 1+idSize])
 }
 
-func (k *key) aead(salt []byte) (cipher.AEAD, error) {
-	secret, err := hkdf.Key(sha256.New, k.Material, salt, blobInfo, materialSize)
+func blobAEAD(material, salt []byte) (cipher.AEAD, error) {
+	secret, err := hkdf.Key(sha256.New, material, salt, blobInfo, materialSize)
 	if err != nil {
 		return nil, err
 	}

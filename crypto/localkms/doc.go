@@ -11,7 +11,8 @@
 //
 // Only symmetric encryption keys can be used. RSA, ECC and HMAC keys can be made, described, disabled and deleted as in
 // KMS, but hold no key material: they don't sign, encrypt or derive. A multi-Region key is a primary without replicas. A
-// key of Origin EXTERNAL waits for its import for ever. Rotation and custom key stores don't exist.
+// key of Origin EXTERNAL waits for its import for ever. Keys rotate when RotateKeyOnDemand asks for it and never by
+// themselves. Custom key stores don't exist.
 //
 // What a single service of one account and Region can't have comes about so:
 //
@@ -29,6 +30,7 @@
 //     TestAKeyPendingImportStaysSo, TestTheKeyThatAWSManages, TestKeysOfOtherAccounts.
 //   - A key policy is enforced whole, or refused: TestKeyPolicies.
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
+//   - A rotated key seals under new material and opens what it sealed before: TestRotatedKeysOpenWhatTheySealedBefore.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
 //   - Keys are sealed in the file, which is replaced atomically: a crash leaves the old state or the new:

@@ -24,6 +24,7 @@ type key struct {
 	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
 	Tags        []tag     `json:"tags,omitempty"`
 	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
+	Former      [][]byte  `json:"former,omitempty"`   // material of before its rotations, newest first: it opens, and seals nothing
 }
 
 type tag struct {

@@ -24,7 +24,9 @@ func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[str
 func (st *state) removeDue(now time.Time) {
 	for id, k := range st.Keys {
 		if k.due(now) {
-			clear(k.Material)
+			for _, material := range append(k.Former, k.Material) {
+				clear(material)
+			}
 			delete(st.Keys, id)
 		}
 	}
