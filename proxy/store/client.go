@@ -242,7 +242,7 @@ var errNoAnswer = errors.New("no answer")
 // roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether the
 // connection had served before.
 func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
-	cc, err := c.acquire()
+	cc, err := c.acquire(!r.replayable())
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
@@ -281,8 +281,9 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 	return a, reused, nil
 }
 
-// acquire takes a connection from the pool that still looks open, or dials. Its release gives it back.
-func (c *Client) acquire() (*conn, error) {
+// acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out again:
+// the socket is asked however short a time it has waited. Its release gives it back.
+func (c *Client) acquire(look bool) (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)
 		if err != nil {
@@ -292,7 +293,7 @@ func (c *Client) acquire() (*conn, error) {
 		if !ok {
 			panic("store: internal error: a connection that dial didn't make")
 		}
-		if !cc.alive() {
+		if !cc.alive(look) {
 			c.hc.CloseConn(pooled)
 			continue
 		}

@@ -84,9 +84,10 @@ func (c *conn) Read(p []byte) (int, error) {
 const staleAfter = time.Second
 
 // alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
-// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone.
-func (c *conn) alive() bool {
-	if c.requests == 0 || c.raw == nil || time.Since(c.idle) < staleAfter {
+// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without look,
+// one that was in use just now is believed to be.
+func (c *conn) alive(look bool) bool {
+	if c.requests == 0 || c.raw == nil || !look && time.Since(c.idle) < staleAfter {
 		return true
 	}
 	rc, err := c.raw.SyscallConn()
