@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"time"
 )
 
@@ -23,10 +24,23 @@ type revocations struct {
 	Keys map[string]time.Time `json:"keys"`
 }
 
+// Replicas that revoke at the same time race for the record: so often one tries, and after the first loss it waits up to this
+// long, by chance, then up to twice as long each time.
+const (
+	revokeAttempts = 12
+	revokePause    = 2 * time.Millisecond
+)
+
 // Revoke makes every replica drop what it holds under a KMS key, or under all: this one is told at once, the others with
 // the next bucket record they read, so within Options.CacheLife of their next request.
 func (s *State) Revoke(ctx context.Context, keyARN string) error {
-	for range 8 {
+	select {
+	case s.revoking <- struct{}{}:
+		defer func() { <-s.revoking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for attempt := range revokeAttempts {
 		var r revocations
 		etag, err := s.read(ctx, revocationsName, &r)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -45,6 +59,13 @@ func (s *State) Revoke(ctx context.Context, keyARN string) error {
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return err
+		}
+		pause := time.NewTimer(rand.N(revokePause << min(attempt, 6)))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
 		}
 	}
 	return fmt.Errorf("%w: the revocations kept changing", ErrAborted)

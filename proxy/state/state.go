@@ -37,6 +37,8 @@ type State struct {
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 
+	revoking chan struct{} // held by the one Revoke of this replica that is at work
+
 	mu       sync.Mutex // guards what follows
 	sessions *lru.Cache[[16]byte, sessionKey]
 	current  sessionKey
@@ -62,7 +64,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &State{o: o, objects: objects, revoked: make(map[string]time.Time)}
+	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]time.Time)}
 	var err error
 	if s.buckets, err = lru.New[string, *cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
