@@ -8,6 +8,8 @@
 // It is a TCP port, not a unix socket, because this store takes the plain end of a connection for the end of
 // a body: an upload that is given up must end with a reset, which only TCP has.
 //
+// A deletion under a condition is atomic, other than the backend's own (TestAConditionalDeletionTakesNoOtherVersion).
+//
 // One store a process: versitygw keeps some settings in package variables, and its posix backend changes
 // the process's working directory, so every path handed around in this program is absolute.
 //
