@@ -496,7 +496,7 @@ func TestFaultsOfTheStore(t *testing.T) {
 		}
 	}
 	r.settles(goroutines)
-	printTable(t, rows)
+	printTable(t, storeTable, rows)
 }
 
 // settles waits until what the faults have held up is gone.
@@ -520,7 +520,10 @@ func (r *faultRun) settles(goroutines int) {
 	}
 }
 
-func printTable(t *testing.T, rows map[string]int) {
+// storeTable is the head of a table of faults of the store.
+const storeTable = "operation\tfault\trequest hit\tthe client saw\tthe store holds"
+
+func printTable(t *testing.T, head string, rows map[string]int) {
 	t.Helper()
 	lines := make([]string, 0, len(rows))
 	for row := range rows {
@@ -529,7 +532,7 @@ func printTable(t *testing.T, rows map[string]int) {
 	sort.Strings(lines)
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "operation\tfault\trequest hit\tthe client saw\tthe store holds")
+	fmt.Fprintln(w, head)
 	for _, line := range lines {
 		fmt.Fprintln(w, line)
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -15,7 +14,7 @@ func TestWhenKMSIsAway(t *testing.T) {
 	t.Parallel()
 	k := newFaultyKMS(t)
 	p := k.start(t, t.TempDir(), "timeout: 3s")
-	var dropping sync.Mutex
+	table := &kmsTable{rows: make(map[string]int)}
 	every(t, len(kmsFaults), func(i int) string { return kmsFaults[i].name }, func(t *testing.T, i int) {
 		f := kmsFaults[i]
 		expected := func(calls string) *kmsRow {
@@ -35,6 +34,7 @@ func TestWhenKMSIsAway(t *testing.T) {
 
 		// phase asks for every operation at once. An operation that should fail must do so as the row says.
 		phase := func(name, phase string, need kmsNeed) {
+			heard := make([]told, len(kmsOperations))
 			before := k.all(b.key)
 			asked := 0
 			for _, o := range kmsOperations {
@@ -53,6 +53,7 @@ func TestWhenKMSIsAway(t *testing.T) {
 					want = expected(o.calls)
 				}
 				a := q.do(r)
+				heard[i] = toldBy(a)
 				switch {
 				case a.bodyErr != nil:
 					t.Errorf("no answer: %v", a.bodyErr)
@@ -75,6 +76,9 @@ func TestWhenKMSIsAway(t *testing.T) {
 					}
 				}
 			})
+			if need != never {
+				table.add(b, f.name, phase, heard)
+			}
 			// A call that hangs ends its request: no second one begins behind it.
 			if n := k.all(b.key) - before; f.name == "KE-7 hangs" && need != never && n > asked {
 				t.Errorf("%s: %d calls of KMS for %d requests that hung", name, n, asked)
@@ -89,9 +93,7 @@ func TestWhenKMSIsAway(t *testing.T) {
 		}
 		b.has("after what needs no KMS", after)
 
-		dropping.Lock() // one at a time, else the state's compare-and-swap gives up
 		b.p.dropKeys("?kms-key=" + url.QueryEscape(b.key))
-		dropping.Unlock()
 		phase("cold", "cold", whenCold)
 		after = strings.ReplaceAll(after, " cold-delete cold-deletes", "")
 		for made, calls := range map[string]string{"cold-put": "g", "cold-session": "g", "cold-copy": "dg", "cold-complete": "d"} {
@@ -120,6 +122,7 @@ func TestWhenKMSIsAway(t *testing.T) {
 			}
 		}
 	})
+	printTable(t, kmsTableHead, table.rows)
 	t.Run("by name", func(t *testing.T) { errorsAreKnownByName(t, p, k) })
 	if p.metric("sealfront_integrity_failures_total", `kind="blob"`) == 0 {
 		t.Error("KE-8 is no alarm")
