@@ -41,6 +41,11 @@
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
 // removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere before, must occur in it.
 //
+//	sealfront version
+//
+// Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was built
+// from a changed or unknown tree.
+//
 // Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and may run
 // beside running servers. Flags may stand before or behind arguments; -h lists them. Those that go over many objects take
 // --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they have come.

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/fips140"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 
 	"sealfront/crypto"
@@ -21,22 +20,4 @@ func (p *parts) exposeGauges(server *gateway.Server) {
 	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.", map[string]string{
 		"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),
 	})
-}
-
-// version is that of the module, or the revision that the program was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "development"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return v
 }

@@ -69,6 +69,7 @@ const usageText = `usage:
   sealfront adopt BUCKET --arn ARN --kms-key ARN  makes a bucket's lost record again
   sealfront keys [drop [--kms-key ARN]] [--admin URL]
                                                   bucket keys in a running replica's memory; drop forgets them everywhere
+  sealfront version                               which build this is
 
 Tools take --config FILE or --data DIR and may run beside a running server. 'sealfront COMMAND -h' lists a command's flags.
 `
@@ -91,6 +92,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runAudit(args, stdout, stderr)
 	case "explain":
 		return runExplain(ctx, args, stdout, stderr)
+	case "version":
+		return runVersion(args, stdout, stderr)
 	case "help":
 		_, err := io.WriteString(stdout, manual())
 		return err
