@@ -22,6 +22,7 @@ type bucket struct {
 	etags   int
 	now     time.Time
 	gets    int
+	lists   int
 }
 
 type object struct {
@@ -80,6 +81,7 @@ func (b *bucket) Delete(_ context.Context, name string) error {
 // List gives pages of three, so that every walk crosses pages.
 func (b *bucket) List(_ context.Context, prefix, start string, f func(string, string, int64, time.Time)) (bool, error) {
 	b.mu.Lock()
+	b.lists++
 	var names []string
 	for name := range b.objects {
 		if strings.HasPrefix(name, prefix) && name > start {

@@ -240,10 +240,14 @@ func StashName(u *Upload, number int, salt [crypto.SaltSize]byte) string {
 	return fmt.Sprintf("%sstash/%05d-%s", uploadDir(u.Bucket, u.ID), number, hex.EncodeToString(salt[:]))
 }
 
-// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload.
+// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload, but for those that
+// are known to have ended: what has ended stays so.
 func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) error {
 	stop := errors.New("enough")
 	err := s.eachUpload(ctx, b.Name, func(name string) error {
+		if c, ok := s.uploads.Peek(name); ok && c.upload.State != UploadOpen {
+			return nil
+		}
 		u, _, err := s.uploadByName(ctx, name)
 		switch {
 		case errors.Is(err, ErrNoUpload):
@@ -261,28 +265,31 @@ func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) er
 	return err
 }
 
-// eachUpload calls f with the name of each upload record of a bucket. It skips over part records by asking for the
-// names behind them, so its cost is a listing or two an upload, not one per thousand parts.
+// eachUpload calls f with the name of each upload record of a bucket. Behind each page it skips over what is left of the
+// last upload in it, so its cost is a listing for some hundred uploads, or one for an upload of many parts, not one per
+// thousand parts.
 func (s *State) eachUpload(ctx context.Context, bucket string, f func(name string) error) error {
 	prefix := uploadPrefix + bucket + "/"
 	start := ""
 	for {
-		dir := ""
+		var dirs []string
 		_, err := s.objects.List(ctx, prefix, start, func(name, _ string, _ int64, _ time.Time) {
-			if dir == "" {
-				hash, _, _ := strings.Cut(strings.TrimPrefix(name, prefix), "/")
-				dir = prefix + hash + "/"
+			hash, _, _ := strings.Cut(strings.TrimPrefix(name, prefix), "/")
+			if dir := prefix + hash + "/"; len(dirs) == 0 || dirs[len(dirs)-1] != dir {
+				dirs = append(dirs, dir)
 			}
 		})
 		if err != nil {
 			return fmt.Errorf("list the uploads of a bucket: %w", err)
 		}
-		if dir == "" {
+		if len(dirs) == 0 {
 			return nil
 		}
-		if err := f(dir + "upload"); err != nil {
-			return err
+		for _, dir := range dirs {
+			if err := f(dir + "upload"); err != nil {
+				return err
+			}
 		}
-		start = dir + "~" // behind everything of this upload
+		start = dirs[len(dirs)-1] + "~" // behind everything of this upload
 	}
 }

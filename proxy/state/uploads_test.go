@@ -3,6 +3,7 @@ package state_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -145,4 +146,48 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 	// What is left of an upload without its record goes, too.
 	delete(b.objects, b.names("uploads/")[1])
 	step("no record", 0, 0)
+}
+
+// Uploads that have ended are kept for a day: asking for the open ones costs a page of names for many of them, and no request
+// for one that is known to have ended. Pages, of three names here, end anywhere.
+func TestOpenUploadsAreFoundAmongMany(t *testing.T) {
+	b := newBucket()
+	s := open(t, b, nil)
+	record := create(t, s, "bucket")
+	const ended = 60
+	for n := range ended {
+		u := newUpload(t, s, record, fmt.Sprint("ended ", n), b.now)
+		if err := s.EndUpload(t.Context(), u, state.UploadAborted, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []string
+	for n := range 5 {
+		u := newUpload(t, s, record, fmt.Sprint("open ", n), b.now)
+		want = append(want, u.ID)
+		for part := range 2 * n {
+			addPart(t, s, u, part+1, "etag")
+		}
+	}
+	found := func(s *state.State) (ids []string) {
+		t.Helper()
+		if err := s.Uploads(t.Context(), record, func(u *state.Upload) bool { ids = append(ids, u.ID); return true }); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	gets, lists := b.gets, b.lists
+	if got := found(s); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	if n := b.gets - gets; n != len(want) {
+		t.Errorf("%d records were read, want those of %d open uploads", n, len(want))
+	}
+	if n := b.lists - lists; n > (ended+2*len(want))/2 {
+		t.Errorf("%d listings", n)
+	}
+	if got := found(open(t, b, nil)); !slices.Equal(got, want) {
+		t.Errorf("another replica found %q, want %q", got, want)
+	}
 }
