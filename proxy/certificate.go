@@ -54,9 +54,18 @@ func openAuthority(d *dataDir) (*authority, error) {
 }
 
 func makeAuthority(file, keyFile string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	a, err := newAuthority()
 	if err != nil {
 		return err
+	}
+	return writePair(file, keyFile, a.key, a.certificate.Raw)
+}
+
+// newAuthority makes one that no file holds.
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Sealfront local authority"},
@@ -65,9 +74,10 @@ func makeAuthority(file, keyFile string) error {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writePair(file, keyFile, key, der)
+	certificate, err := x509.ParseCertificate(der)
+	return &authority{certificate: certificate, key: key}, err
 }
 
 func serial() *big.Int {

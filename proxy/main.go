@@ -64,6 +64,8 @@ const usageText = `usage:
                                                   reads every object; a line one that isn't whole
   sealfront rewrap s3://B[/PREFIX] [--concurrency N] [--rate N] [--resume FILE]
                                                   wraps every data key anew, after a rotation; a report in JSON
+  sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://B[/PREFIX] [--drop-tags] [--concurrency N] [--rate N] [--resume FILE]
+                                                  seals what lies in the clear in a store's bucket, and compares; a report in JSON
   sealfront open --bucket B --key K --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
                                                   the plaintext of a stored object's bytes; with --arn KMS alone is needed
   sealfront adopt BUCKET --arn ARN --kms-key ARN  makes a bucket's lost record again

@@ -117,6 +117,7 @@ var toolCommands = map[string]func(ctx context.Context, args []string, stdout, s
 	"adopt":   runAdopt,
 	"keys":    runKeys,
 	"rewrap":  runRewrap,
+	"migrate": runMigrate,
 }
 
 func runInspect(ctx context.Context, args []string, stdout, stderr io.Writer) error {

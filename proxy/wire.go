@@ -234,6 +234,9 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 	return o
 }
 
+// allowEverything is the policy of identities that the program makes for itself.
+var allowEverything = []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}
+
 // identities are those of the configuration and, with embedded parts, the one whose credentials were made there.
 func identities(c *config.Config, d *dataDir) (*gateway.Identities, error) {
 	list := make([]*gateway.Identity, 0, len(c.Identities)+1)
@@ -258,8 +261,7 @@ func identities(c *config.Config, d *dataDir) (*gateway.Identities, error) {
 		}
 	}
 	if d != nil {
-		everything := []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}
-		if err := add("local", d.AccessKey, d.SecretKey, everything, config.IdentityLimits{}, nil); err != nil {
+		if err := add("local", d.AccessKey, d.SecretKey, allowEverything, config.IdentityLimits{}, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -96,22 +95,11 @@ func (p *place) get(ctx context.Context, key string, n int64, etag string) (*sto
 	if etag != "" {
 		r.Set("If-Match", etag)
 	}
-	a, err := p.Store.Do(ctx, r)
-	if err != nil {
-		return nil, err
+	a, err := ask(ctx, p.Store, r)
+	if etag != "" && errors.Is(err, errGone) {
+		err = errReplaced
 	}
-	f := a.Fault(r.Operation)
-	if f == nil {
-		return a, nil
-	}
-	a.Close()
-	switch {
-	case f.Status == http.StatusPreconditionFailed, etag != "" && f.Status == http.StatusNotFound:
-		return nil, errReplaced
-	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
-		return nil, errGone
-	}
-	return nil, f
+	return a, err
 }
 
 // end reads the last n bytes of the version with this ETag and envelope.

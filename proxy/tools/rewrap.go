@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -207,13 +206,7 @@ func keptHeaders(a *store.Answer, envelope string) []sigv4.Field {
 	var kept []sigv4.Field
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
-		switch {
-		case lower == envelope:
-			return true
-		case strings.HasPrefix(lower, "x-amz-meta-"):
-		case lower == "content-type", lower == "cache-control", lower == "content-disposition", lower == "content-encoding",
-			lower == "content-language", lower == "expires", lower == "x-amz-storage-class":
-		default:
+		if lower == envelope || !isKept(lower) {
 			return true
 		}
 		kept = append(kept, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
@@ -222,20 +215,11 @@ func keptHeaders(a *store.Answer, envelope string) []sigv4.Field {
 	return kept
 }
 
-// replaced tells a refused condition from other faults.
-func replaced(f *store.Fault) error {
-	switch {
-	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusConflict, f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
-		return errReplaced
+// isKept tells by its lower-case name what a store keeps with an object and takes back.
+func isKept(name string) bool {
+	switch name {
+	case "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires", "x-amz-storage-class":
+		return true
 	}
-	return f
-}
-
-// through streams sealed bytes from the store to the store.
-type through struct{ from *store.Answer }
-
-// WriteTo implements io.WriterTo. A body that ends early is an error, so that nothing is stored.
-func (t through) WriteTo(w io.Writer) (int64, error) {
-	slab := make([]byte, crypto.SealedSegmentSize)
-	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{t.from}, slab)
+	return strings.HasPrefix(name, "x-amz-meta-")
 }

@@ -28,6 +28,8 @@ type position struct {
 	After  string `json:"after"`
 	Done   int64  `json:"done"`
 	Failed int64  `json:"failed"`
+	// Uploads by which objects are being made, and their keys: a tool that is killed can't abort them.
+	Uploads map[string]string `json:"uploads,omitempty"`
 }
 
 // entry is a listed object.
@@ -39,9 +41,10 @@ type entry struct {
 // walk calls work for each object of the store's bucket that begins with prefix, several at a time, and writes down how
 // far all are done. work's error ends the walk; what is wrong with an object isn't one. It returns the position at the end.
 type walk struct {
-	o    WalkOptions
-	name string
-	now  position
+	o     WalkOptions
+	name  string
+	title string // of what is done, before the progress
+	now   position
 
 	mu      sync.Mutex
 	begun   int64
@@ -178,13 +181,39 @@ func (w *walk) finish(t *task, failed bool) error {
 	now := time.Now()
 	if w.o.Progress != nil && now.Sub(w.shown) > 200*time.Millisecond {
 		w.shown = now
-		fmt.Fprintf(w.o.Progress, "\r\x1b[K%d done, %d failed", w.now.Done, w.now.Failed)
+		fmt.Fprintf(w.o.Progress, "\r\x1b[K%s%d done, %d failed", w.title, w.now.Done, w.now.Failed)
 	}
 	if w.o.Resume != "" && now.Sub(w.saved) > time.Second {
 		w.saved = now
 		return w.save()
 	}
 	return nil
+}
+
+// uploadBegan notes an upload before it gets its first part.
+func (w *walk) uploadBegan(id, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now.Uploads == nil {
+		w.now.Uploads = map[string]string{}
+	}
+	w.now.Uploads[id] = key
+	if w.o.Resume == "" {
+		return nil
+	}
+	return w.save()
+}
+
+// uploadEnded forgets one that was completed or aborted. The resume file may name it for a while: aborting it again does no
+// harm.
+func (w *walk) uploadEnded(id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.now.Uploads, id)
+	if w.o.Resume == "" || len(w.now.Uploads) > 0 {
+		return nil
+	}
+	return w.save()
 }
 
 // print writes one line of the report.

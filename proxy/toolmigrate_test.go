@@ -1,0 +1,321 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/proxy/tools"
+)
+
+// clientOf is an S3 client of a store itself.
+func clientOf(s service) *s3.Client {
+	return s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &s.endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.accessKey, s.secretKey, ""),
+		UsePathStyle: true, RetryMaxAttempts: 1, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+	})
+}
+
+// configOf is the configuration file of a running program.
+func (p *program) configOf() string { return p.cmd.Args[len(p.cmd.Args)-1] }
+
+// migrate runs the command and returns its report.
+func migrate(t *testing.T, p *program, args ...string) (r tools.Migrated, errs string, status int) {
+	t.Helper()
+	out, errs, status := subcommand(t, append([]string{"migrate", "--config", p.configOf()}, args...)...)
+	if status != statusUsage {
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
+		}
+	}
+	return r, errs, status
+}
+
+// upload puts an object of these parts into a store, with a checksum of the given kind unless "".
+func upload(t *testing.T, client *s3.Client, in s3.CreateMultipartUploadInput, parts ...[]byte) {
+	t.Helper()
+	created, err := client.CreateMultipartUpload(t.Context(), &in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list types.CompletedMultipartUpload
+	for i, part := range parts {
+		number := aws.Int32(int32(i + 1))
+		out, err := client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, PartNumber: number, Body: bytes.NewReader(part), ChecksumAlgorithm: in.ChecksumAlgorithm})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.Parts = append(list.Parts, types.CompletedPart{
+			PartNumber: number, ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C,
+			ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256,
+		})
+	}
+	if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, MultipartUpload: &list, ChecksumType: in.ChecksumType}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shown is all that a client sees of an object but its ETag, its date and what tells of encryption.
+type shown struct {
+	Length                                                int64
+	Type, Cache, Disposition, Encoding, Language, Expires string
+	Metadata, Tags                                        map[string]string
+	CRC32, CRC32C, CRC64NVME, SHA1, SHA256, ChecksumType  string
+	Parts                                                 []int64
+}
+
+func lookAt(t *testing.T, client *s3.Client, bucket, key string) shown {
+	t.Helper()
+	h, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+	if err != nil {
+		t.Fatalf("HEAD %s/%s: %v", bucket, key, err)
+	}
+	str := aws.ToString
+	s := shown{
+		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl), Disposition: str(h.ContentDisposition),
+		Encoding: str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString), Metadata: h.Metadata, Tags: map[string]string{},
+		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME), SHA1: str(h.ChecksumSHA1), SHA256: str(h.ChecksumSHA256),
+		ChecksumType: string(h.ChecksumType),
+	}
+	if tags, err := client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}); err == nil {
+		for _, tag := range tags.TagSet {
+			s.Tags[*tag.Key] = *tag.Value
+		}
+	}
+	for number, count := int32(1), int32(1); number <= count && s.Length > 0; number++ {
+		part, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, PartNumber: &number})
+		if err != nil {
+			t.Fatalf("HEAD %s/%s part %d: %v", bucket, key, number, err)
+		}
+		if count = aws.ToInt32(part.PartsCount); count > 0 {
+			s.Parts = append(s.Parts, aws.ToInt64(part.ContentLength))
+		}
+	}
+	return s
+}
+
+// A clearBucket is a bucket of a store, filled by clients that know nothing of the proxy.
+type clearBucket struct {
+	name   string
+	bodies map[string][]byte
+	tagged []string // keys of objects that have tags
+}
+
+func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
+	t.Helper()
+	b := &clearBucket{name: makeBucket(t, client, fmt.Sprintf("clear%d", time.Now().UnixNano())), bodies: map[string][]byte{}}
+	put := func(in s3.PutObjectInput, body []byte) {
+		t.Helper()
+		in.Bucket, in.Body = &b.name, bytes.NewReader(body)
+		if _, err := client.PutObject(t.Context(), &in); err != nil {
+			t.Fatal(*in.Key, err)
+		}
+		b.bodies[*in.Key] = body
+		if in.Tagging != nil {
+			b.tagged = append(b.tagged, *in.Key)
+		}
+	}
+	put(s3.PutObjectInput{
+		Key: aws.String("described"), ContentType: aws.String("text/x-a; charset=utf-8"), CacheControl: aws.String("no-store"),
+		ContentEncoding: aws.String("gzip"), ContentDisposition: aws.String(`attachment; filename="a b"`), ContentLanguage: aws.String("de, en"),
+		Expires: aws.Time(time.Unix(2e9, 0)), Metadata: map[string]string{"name": "välue", "empty-ish": "x", "long": strings.Repeat("m", 600)}, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+	}, randomBytes(1000))
+	put(s3.PutObjectInput{Key: aws.String("tagged"), Tagging: aws.String("a=1&b=x%20y%2Bz")}, randomBytes(10))
+	put(s3.PutObjectInput{Key: aws.String("empty")}, nil)
+	put(s3.PutObjectInput{Key: aws.String("dir/a b+ü%25&=c")}, randomBytes(65536))
+	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}, randomBytes(300_000))
+	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme}, randomBytes(6*mib+1))
+	for key, in := range map[string]s3.CreateMultipartUploadInput{
+		"parts composite": {ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite, Metadata: map[string]string{"n": "v"}, ContentType: aws.String("text/plain"), CacheControl: aws.String("no-cache")},
+		"parts full":      {ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject},
+		"parts":           {Tagging: aws.String("in=parts")},
+	} {
+		in.Bucket, in.Key = &b.name, &key
+		body := randomBytes(11*mib + 70_000)
+		upload(t, client, in, body[:5*mib], body[5*mib:11*mib], body[11*mib:])
+		b.bodies[key] = body
+	}
+	one := randomBytes(100)
+	upload(t, client, s3.CreateMultipartUploadInput{Bucket: &b.name, Key: aws.String("one part")}, one)
+	b.bodies["one part"] = one
+	b.tagged = append(b.tagged, "parts")
+	return b
+}
+
+// migrationRefusals runs what must not begin, or must leave objects alone.
+func migrateAndCompare(t *testing.T, p *program, store *s3.Client) {
+	client := p.client(t)
+	source := fillClearBucket(t, store)
+	n := int64(len(source.bodies))
+	general := makeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
+	resume := filepath.Join(t.TempDir(), "resume")
+	r, errs, status := migrate(t, p, "s3://"+source.name, "s3://"+general, "--resume", resume)
+	if status != statusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
+		t.Fatalf("status %d: %+v\n%s", status, r, errs)
+	}
+	if _, err := os.Stat(resume); err == nil {
+		t.Error("the resume file outlives the migration")
+	}
+	for key, body := range source.bodies {
+		mustRead(t, client, general, key, body)
+		want, got := lookAt(t, store, source.name, key), lookAt(t, client, general, key)
+		if want.ChecksumType == "" { // the proxy adds one by itself
+			got.CRC64NVME, got.ChecksumType = "", ""
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is\n%+v, was\n%+v", key, got, want)
+		}
+	}
+	if out, errs, status := subcommand(t, "verify", "--config", p.configOf(), "s3://"+general); status != statusOK {
+		t.Errorf("verify: status %d %s%s", status, out, errs)
+	}
+
+	// Once more, while a client has replaced an object and deleted another, and the source has a new one and one that is sealed.
+	envelope := map[string]string{"sealfront": "AQ"}
+	for key, in := range map[string]*s3.PutObjectInput{
+		"new": {Body: strings.NewReader("new")}, "sealed": {Metadata: envelope, Body: strings.NewReader("sealed")},
+		"sealed under another name": {Metadata: map[string]string{"other": envelopeAt(t, p, store, general)}, Body: strings.NewReader("sealed")},
+	} {
+		in.Bucket, in.Key = &source.name, &key
+		if _, err := store.PutObject(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key, body := range map[string]string{"tagged": "a client's own", "sha": string(source.bodies["sha"])} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &general, Key: &key, Body: strings.NewReader(body), Tagging: aws.String("a=1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &general, Key: aws.String("empty")}); err != nil {
+		t.Fatal(err)
+	}
+	r, errs, status = migrate(t, p, "s3://"+source.name, "s3://"+general)
+	left := map[string]string{}
+	for _, f := range r.Left {
+		left[strings.TrimPrefix(f.URI, "s3://"+source.name+"/")] = f.State + " " + f.Kind
+	}
+	if want := map[string]string{"sealed": "refused sealed", "sealed under another name": "refused sealed", "tagged": "differs size", "sha": "differs tags"}; !reflect.DeepEqual(left, want) ||
+		status != statusError || r.Copied != 2 || r.Present != n-1 || r.Equal != n-1 {
+		t.Errorf("status %d: %+v\n%s", status, r, errs)
+	}
+	mustRead(t, client, general, "tagged", []byte("a client's own"))
+	mustRead(t, client, general, "new", []byte("new"))
+	mustRead(t, client, general, "empty", nil)
+
+	// Into a directory bucket, below another prefix: it has no tags.
+	directory := p.directoryBucket(t, client)
+	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/")
+	if status != statusError || r.Copied != n+1-2 || len(r.Left) != 4 {
+		t.Errorf("status %d: %+v\n%s", status, r, errs)
+	}
+	for _, f := range r.Left {
+		if f.State != "refused" || f.Kind != "tags" && f.Kind != "sealed" {
+			t.Errorf("%+v", f)
+		}
+	}
+	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/", "--drop-tags", "--concurrency", "2", "--rate", "1000")
+	if status != statusError || r.Copied != 2 || r.Equal != n+1 || len(r.Left) != 2 {
+		t.Errorf("status %d: %+v\n%s", status, r, errs)
+	}
+	for key, body := range source.bodies {
+		mustRead(t, client, directory, "a/"+key, body)
+	}
+	if got, want := lookAt(t, client, directory, "a/parts composite"), lookAt(t, store, source.name, "parts composite"); !reflect.DeepEqual(got, want) {
+		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
+	}
+
+	for name, args := range map[string][]string{
+		"in place":                   {"s3://" + p.storeBucket(general), "s3://" + general},
+		"out of a bucket it serves":  {"s3://" + p.storeBucket(general), "s3://" + directory},
+		"out of the state bucket":    {"s3://" + p.stateBucket(), "s3://" + general},
+		"prefixes of two kinds":      {"s3://" + source.name + "/dir", "s3://" + general + "/a/"},
+		"one bucket":                 {"s3://" + source.name},
+		"a resume file of something": {"s3://" + source.name, "s3://" + general, "--resume", writeConfig(t, `{"walk":"verify s3://other/"}`)},
+	} {
+		if _, errs, status := migrate(t, p, args...); status != statusUsage || errs == "" {
+			t.Errorf("%s: status %d, %s", name, status, errs)
+		}
+	}
+	for name, args := range map[string][]string{"from nowhere": {"s3://nowhere-at-all", "s3://" + general}, "to nowhere": {"s3://" + source.name, "s3://nowhere-at-all"}} {
+		if out, errs, status := subcommand(t, append([]string{"migrate", "--config", p.configOf()}, args...)...); status != statusError || !strings.Contains(errs, "nowhere") || out != "" {
+			t.Errorf("%s: status %d, %s%s", name, status, out, errs)
+		}
+	}
+}
+
+// setting reads one of store's settings from the program's configuration, "" if it isn't there.
+func (p *program) setting(name string) string {
+	text, _ := os.ReadFile(p.configOf())
+	_, rest, _ := strings.Cut(string(text), " "+name+": ")
+	value, _, _ := strings.Cut(rest, "\n")
+	value, _, _ = strings.Cut(value, ",")
+	return strings.Trim(value, `"}`)
+}
+
+func (p *program) storeBucket(bucket string) string { return p.setting("bucket_prefix") + bucket }
+func (p *program) stateBucket() string              { return or(p.setting("state_bucket"), "sealfront-state") }
+
+// directoryBucket makes a directory bucket with SSE-KMS if the program has a key for it.
+func (p *program) directoryBucket(t *testing.T, client *s3.Client) string {
+	t.Helper()
+	name := fmt.Sprintf("dir%d--local-az1--x-s3", time.Now().UnixNano()%1e9)
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+		Bucket: &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone}, Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("local-az1")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key := p.env["SEALFRONT_KMS_KEY"]; key != "" {
+		if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &name, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name
+}
+
+// envelopeAt is the envelope of a sealed object, as the store has it.
+func envelopeAt(t *testing.T, p *program, store *s3.Client, bucket string) string {
+	t.Helper()
+	h, err := store.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(p.storeBucket(bucket)), Key: aws.String("tagged")})
+	if err != nil || h.Metadata["sealfront"] == "" {
+		t.Fatal(err)
+	}
+	return h.Metadata["sealfront"]
+}
+
+// What lies in the clear in a store becomes a sealed bucket that clients can't tell from it.
+func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
+	t.Run("the embedded store", func(t *testing.T) {
+		t.Parallel()
+		f := newStoreFront(t)
+		migrateAndCompare(t, startBehind(t, f, ""), clientOf(service{f.url, "storekey", "storesecret"}))
+	})
+	t.Run("versitygw", func(t *testing.T) {
+		t.Parallel()
+		s := startVersitygw(t)
+		migrateAndCompare(t, startOn(t, s, startLocalKMS(t)), clientOf(s))
+	})
+	t.Run("MinIO", func(t *testing.T) {
+		t.Parallel()
+		s := startMinIO(t)
+		migrateAndCompare(t, startOn(t, s, startLocalKMS(t)), clientOf(s))
+	})
+}
+
+var _ = http.MethodGet
+var _ = url.Parse

@@ -1,0 +1,265 @@
+package tools
+
+import (
+	"context"
+	"encoding/hex"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/proxy/store"
+)
+
+// A side is a bucket as its clients see it: the source of a migration in the store, or the target through a proxy.
+type side struct {
+	client    *store.Client
+	bucket    string
+	directory bool
+}
+
+// seen is an object as it is seen there. It must be closed.
+type seen struct {
+	key, etag string
+	length    int64
+	header    map[string]string // what is kept with it, by lower-case name; without its tags
+	tagged    bool
+	checksum  *toldChecksum
+	answer    *store.Answer // the body, if it was asked for
+}
+
+func (s *seen) close() {
+	if s.answer != nil {
+		s.answer.Close()
+		s.answer = nil
+	}
+}
+
+// toldChecksum is a checksum as headers tell it.
+type toldChecksum struct {
+	algorithm, value string
+	composite        bool
+}
+
+const checksumPrefix = "x-amz-checksum-"
+
+// algorithms are those that sealed objects can have.
+var algorithms = [...]crypto.Algorithm{crypto.CRC32, crypto.CRC32C, crypto.CRC64NVME, crypto.SHA1, crypto.SHA256}
+
+func (c *toldChecksum) header() string { return checksumPrefix + strings.ToLower(c.algorithm) }
+
+func (c *toldChecksum) kind() string {
+	if c.composite {
+		return "COMPOSITE"
+	}
+	return "FULL_OBJECT"
+}
+
+// known reports whether a sealed object can have it.
+func (c *toldChecksum) known() bool {
+	return slices.ContainsFunc(algorithms[:], func(a crypto.Algorithm) bool { return a.String() == c.algorithm })
+}
+
+func (b *side) request(operation, method, key string) *store.Request {
+	return &store.Request{Operation: operation, Method: method, Bucket: b.bucket, Key: key}
+}
+
+// look asks for an object's facts; with body, and then of the version with this ETag unless "", for its bytes, too.
+func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, error) {
+	r := b.request("HeadObject", "HEAD", key)
+	if body {
+		r = b.request("GetObject", "GET", key)
+	}
+	r.Set("x-amz-checksum-mode", "ENABLED")
+	if etag != "" {
+		r.Set("If-Match", etag)
+	}
+	a, err := ask(ctx, b.client, r)
+	if err != nil {
+		return nil, err
+	}
+	s := &seen{key: key, etag: string(a.Get("Etag")), length: a.ContentLength(), header: map[string]string{}}
+	b.readHeader(s, a)
+	if body {
+		s.answer = a
+	} else {
+		a.Close()
+	}
+	return s, nil
+}
+
+func (b *side) readHeader(s *seen, a *store.Answer) {
+	sum := func(name, value string) {
+		if kind, ok := strings.CutPrefix(name, checksumPrefix); ok && kind != "type" {
+			c := &toldChecksum{algorithm: strings.ToUpper(kind), value: value, composite: strings.Contains(value, "-")}
+			if s.checksum == nil || c.known() {
+				s.checksum = c
+			}
+		}
+	}
+	a.Header(func(name, value []byte) bool {
+		lower, text := strings.ToLower(string(name)), string(value)
+		switch {
+		case isKept(lower), isLock(lower), lower == "x-amz-website-redirect-location", lower == "x-amz-missing-meta":
+			s.header[lower] = text
+		case lower == "x-amz-tagging-count":
+			s.tagged = text != "" && text != "0"
+		default:
+			sum(lower, text)
+		}
+		return true
+	})
+	if s.checksum != nil && string(a.Get("x-amz-checksum-type")) == "COMPOSITE" {
+		s.checksum.composite = true
+	}
+	if s.header["content-type"] == "" { // what S3 makes of none
+		s.header["content-type"] = "binary/octet-stream"
+	}
+	if class := s.header["x-amz-storage-class"]; class == "STANDARD" || b.directory {
+		delete(s.header, "x-amz-storage-class") // a directory bucket's objects have its own
+	}
+	// A retention that has ended binds nobody and can't be given to another object.
+	if until, err := time.Parse(time.RFC3339, s.header[lockPrefix+"retain-until-date"]); err == nil && !until.After(time.Now()) {
+		delete(s.header, lockPrefix+"retain-until-date")
+		delete(s.header, lockPrefix+"mode")
+	}
+	if s.header[lockPrefix+"legal-hold"] == "OFF" {
+		delete(s.header, lockPrefix+"legal-hold")
+	}
+}
+
+const lockPrefix = "x-amz-object-lock-"
+
+func isLock(name string) bool { return strings.HasPrefix(name, lockPrefix) }
+
+// names of what is kept with it, in order.
+func (s *seen) names() []string { return slices.Sorted(maps.Keys(s.header)) }
+
+func (b *side) tags(ctx context.Context, s *seen) (url.Values, error) {
+	if !s.tagged {
+		return url.Values{}, nil
+	}
+	return tagsOf(ctx, b.client, b.bucket, s.key)
+}
+
+// mayHaveParts reports whether it is worth asking for an object's parts: it isn't for a small one whose ETag is that of one
+// PutObject.
+func (s *seen) mayHaveParts() bool {
+	bare := strings.Trim(s.etag, `"`)
+	_, err := hex.DecodeString(bare)
+	return s.length >= crypto.MinPartSize || len(bare) != 32 || err != nil || s.isComposite()
+}
+
+// cameInParts reports whether the ETag, as most stores make them, or the checksum says that an object was uploaded in parts.
+func (s *seen) cameInParts() bool {
+	_, number, _ := strings.Cut(strings.Trim(s.etag, `"`), "-")
+	_, err := strconv.Atoi(number)
+	return err == nil || s.isComposite()
+}
+
+func (s *seen) isComposite() bool { return s.checksum != nil && s.checksum.composite }
+
+// A toldPart is a part of an object as a store tells it.
+type toldPart struct {
+	size     int64
+	checksum string // of the object's algorithm, base64; "" when it wasn't told
+}
+
+// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all.
+func (b *side) parts(ctx context.Context, s *seen) ([]toldPart, error) {
+	if s.length == 0 || !s.mayHaveParts() {
+		return nil, nil
+	}
+	ways := []func(context.Context, *seen) ([]toldPart, error){b.listedParts, b.numberedParts}
+	if s.length < crypto.MinPartSize { // one part, if any
+		ways = ways[1:]
+	}
+	for _, tell := range ways {
+		parts, err := tell(ctx, s)
+		if untold(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		total := int64(0)
+		for _, part := range parts {
+			total += part.size
+		}
+		if total == s.length {
+			return parts, nil
+		}
+	}
+	return nil, nil
+}
+
+// untold reports whether an error means that the store doesn't answer such questions.
+func untold(err error) bool {
+	f, ok := asFault(err)
+	return ok && (f.Status < http.StatusInternalServerError || f.Status == http.StatusNotImplemented)
+}
+
+// listedParts asks by GetObjectAttributes, a thousand at a time. Amazon S3 tells them of objects with checksums only.
+func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err error) {
+	for marker := 0; ; {
+		r := b.request("GetObjectAttributes", "GET", s.key)
+		r.Query = "attributes="
+		r.Set("x-amz-object-attributes", "ETag,ObjectParts")
+		r.Set("x-amz-max-parts", "1000")
+		r.Set("x-amz-part-number-marker", strconv.Itoa(marker))
+		var told struct {
+			ETag        string
+			ObjectParts struct {
+				IsTruncated          bool
+				NextPartNumberMarker int
+				Part                 []struct {
+					Size                                                        int64
+					ChecksumCRC32, ChecksumCRC32C, ChecksumSHA1, ChecksumSHA256 string
+				}
+			}
+		}
+		if err := send(ctx, b.client, r, &told); err != nil {
+			return nil, err
+		}
+		if strings.Trim(told.ETag, `"`) != strings.Trim(s.etag, `"`) {
+			return nil, errReplaced
+		}
+		for _, p := range told.ObjectParts.Part {
+			part := toldPart{size: p.Size}
+			if s.checksum != nil {
+				part.checksum = map[string]string{"CRC32": p.ChecksumCRC32, "CRC32C": p.ChecksumCRC32C, "SHA1": p.ChecksumSHA1, "SHA256": p.ChecksumSHA256}[s.checksum.algorithm]
+			}
+			parts = append(parts, part)
+		}
+		next := told.ObjectParts.NextPartNumberMarker
+		if !told.ObjectParts.IsTruncated || next <= marker || len(parts) > crypto.MaxParts {
+			return parts, nil
+		}
+		marker = next
+	}
+}
+
+// numberedParts asks for the length of each part by its number.
+func (b *side) numberedParts(ctx context.Context, s *seen) (parts []toldPart, err error) {
+	for number, count := 1, 1; number <= count; number++ {
+		r := b.request("HeadObject", "HEAD", s.key)
+		r.Query = "partNumber=" + strconv.Itoa(number)
+		r.Set("If-Match", s.etag)
+		a, err := ask(ctx, b.client, r)
+		if err != nil {
+			return nil, err
+		}
+		if number == 1 {
+			count, _ = strconv.Atoi(string(a.Get("x-amz-mp-parts-count"))) // 0: none told
+		}
+		if count > 0 && count <= crypto.MaxParts {
+			parts = append(parts, toldPart{size: a.ContentLength()})
+		}
+		a.Close()
+	}
+	return parts, nil
+}
