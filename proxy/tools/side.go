@@ -169,32 +169,45 @@ type toldPart struct {
 	checksum string // of the object's algorithm, base64; "" when it wasn't told
 }
 
-// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all.
+// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all. An answer to
+// HEAD tells their number, if there are any; in the attributes some stores show one part of objects that have none.
 func (b *side) parts(ctx context.Context, s *seen) ([]toldPart, error) {
 	if s.length == 0 || !s.mayHaveParts() {
 		return nil, nil
 	}
-	ways := []func(context.Context, *seen) ([]toldPart, error){b.listedParts, b.numberedParts}
-	if s.length < crypto.MinPartSize { // one part, if any
-		ways = ways[1:]
+	first, count, err := b.numberedPart(ctx, s, 1)
+	switch {
+	case untold(err):
+		count = 2 // or more, or none
+	case err != nil:
+		return nil, err
+	case count == 0:
+		return nil, nil
 	}
-	for _, tell := range ways {
-		parts, err := tell(ctx, s)
-		if untold(err) {
-			continue
-		}
-		if err != nil {
+	var parts []toldPart
+	if count > 1 {
+		if parts, err = b.listedParts(ctx, s); err != nil && !untold(err) {
 			return nil, err
 		}
-		total := int64(0)
-		for _, part := range parts {
-			total += part.size
-		}
-		if total == s.length {
-			return parts, nil
+	}
+	if first.size > 0 && len(parts) != count {
+		parts = append(parts[:0], first)
+		for number := 2; number <= min(count, crypto.MaxParts); number++ {
+			part, _, err := b.numberedPart(ctx, s, number)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part)
 		}
 	}
-	return nil, nil
+	total := int64(0)
+	for _, part := range parts {
+		total += part.size
+	}
+	if total != s.length {
+		return nil, nil
+	}
+	return parts, nil
 }
 
 // untold reports whether an error means that the store doesn't answer such questions.
@@ -243,23 +256,16 @@ func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err 
 	}
 }
 
-// numberedParts asks for the length of each part by its number.
-func (b *side) numberedParts(ctx context.Context, s *seen) (parts []toldPart, err error) {
-	for number, count := 1, 1; number <= count; number++ {
-		r := b.request("HeadObject", "HEAD", s.key)
-		r.Query = "partNumber=" + strconv.Itoa(number)
-		r.Set("If-Match", s.etag)
-		a, err := ask(ctx, b.client, r)
-		if err != nil {
-			return nil, err
-		}
-		if number == 1 {
-			count, _ = strconv.Atoi(string(a.Get("x-amz-mp-parts-count"))) // 0: none told
-		}
-		if count > 0 && count <= crypto.MaxParts {
-			parts = append(parts, toldPart{size: a.ContentLength()})
-		}
-		a.Close()
+// numberedPart asks for a part by its number. count is 0 for an object without parts.
+func (b *side) numberedPart(ctx context.Context, s *seen, number int) (part toldPart, count int, err error) {
+	r := b.request("HeadObject", "HEAD", s.key)
+	r.Query = "partNumber=" + strconv.Itoa(number)
+	r.Set("If-Match", s.etag)
+	a, err := ask(ctx, b.client, r)
+	if err != nil {
+		return toldPart{}, 0, err
 	}
-	return parts, nil
+	defer a.Close()
+	count, _ = strconv.Atoi(string(a.Get("x-amz-mp-parts-count")))
+	return toldPart{size: a.ContentLength()}, count, nil
 }
