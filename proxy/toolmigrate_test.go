@@ -133,6 +133,7 @@ func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
 	}, randomBytes(1000))
 	put(s3.PutObjectInput{Key: aws.String("tagged"), Tagging: aws.String("a=1&b=x%20y%2Bz")}, randomBytes(10))
 	put(s3.PutObjectInput{Key: aws.String("empty")}, nil)
+	put(s3.PutObjectInput{Key: aws.String("folder/"), Metadata: map[string]string{"a": "b"}}, nil)
 	put(s3.PutObjectInput{Key: aws.String("dir/a b+ü%25&=c")}, randomBytes(65536))
 	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}, randomBytes(300_000))
 	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme}, randomBytes(5*mib+1))
@@ -316,4 +317,30 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 		s := startMinIO(t)
 		migrateAll(t, startOn(t, s, startLocalKMS(t)), clientOf(s))
 	})
+}
+
+// Files that were laid into the embedded store's directory, where no S3 client has described them, are migrated, too.
+func TestMigrateFilesThatNoClientWrote(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	files := map[string][]byte{"a": []byte("a"), "below/b": randomBytes(5*mib + 7), "empty": nil}
+	for name, body := range files {
+		file := storedFile(dir, "files", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, body, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errs, status := subcommand(t, "migrate", "--data", dir, "s3://files", "s3://"+bucket)
+	var r tools.Migrated
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Equal != int64(len(files)) || r.Copied != r.Equal {
+		t.Errorf("status %d, %v: %s%s", status, err, out, errs)
+	}
+	for name, body := range files {
+		mustRead(t, client, bucket, name, body)
+	}
 }

@@ -134,6 +134,34 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || status != statusError || v.Verifies || v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
 		t.Errorf("inspect of a damaged object: status %d %s", status, out)
 	}
+
+	// Proxy and store are gone: what is left are the files, what the store kept beside them, and the key service.
+	type kept struct{ bucket, key, arn, file, envelope string }
+	var objects []kept
+	for _, o := range []kept{{bucket, "one", record, "", one}, {"general", "one", "arn:aws:s3:::general", "", in("general").envelopeText("one")}} {
+		stored, err := os.ReadFile(in(o.bucket).file(o.key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.file = filepath.Join(machine, o.bucket)
+		if err := os.WriteFile(o.file, stored, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	p.stop()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		out, errs, status := open(o.bucket, o.key, o.arn, o.file, o.envelope, "--config", config)
+		if status != statusOK || out != string(body) {
+			t.Errorf("%s without proxy and store: status %d, %d bytes, want %d; %s", o.bucket, status, len(out), len(body), errs)
+		}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the tool made the data directory again")
+	}
 }
 
 // serviceKeyOf reads the service key's ARN from data.json.

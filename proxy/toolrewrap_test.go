@@ -179,7 +179,36 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 		mustRead(t, client, bucket, key(i), fmt.Append(nil, "first ", i))
 	}
 
-	// The second run, while a client overwrites all objects again and again.
+	// The second run goes on behind the position that the first one wrote down, and ends what that one began.
+	var position struct{ After string }
+	text, err := os.ReadFile(resume)
+	if err := json.Unmarshal(text, &position); err != nil || position.After == "" {
+		t.Fatalf("the resume file is %s: %v", text, err)
+	}
+	behind := map[string]string{}
+	for i := range n {
+		if key(i) <= position.After {
+			behind[key(i)] = d.envelopeText(key(i))
+		}
+	}
+	out, messages, status := subcommand(t, args...)
+	var r tools.Rewrapped
+	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != statusOK || r.Rewrapped != int64(n-len(behind)) || renewed() != n {
+		t.Errorf("status %d, %v: %s%s; %d renewed", status, failed, out, messages, renewed())
+	}
+	for key, envelope := range behind {
+		if d.envelopeText(key) != envelope {
+			t.Errorf("%s was rewrapped a second time", key)
+		}
+	}
+	if _, err := os.Stat(resume); err == nil {
+		t.Error("the resume file outlives its walk")
+	}
+	for i := range n {
+		mustRead(t, client, bucket, key(i), fmt.Append(nil, "first ", i))
+	}
+
+	// Another run, while a client overwrites all objects again and again.
 	last := make([]string, n)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -196,10 +225,10 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 			}
 		}
 	}()
-	out, messages, status := subcommand(t, args...)
+	out, messages, status = subcommand(t, args...)
 	close(stop)
 	<-stopped
-	var r tools.Rewrapped
+	r = tools.Rewrapped{}
 	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK && len(r.Left) == 0 {
 		t.Errorf("status %d, %v: %s%s", status, err, out, messages)
 	}

@@ -21,6 +21,13 @@ func field(name, value string) sigv4.Field {
 	return sigv4.Field{Name: []byte(name), Value: []byte(value)}
 }
 
+// ifMatch asks for the version with this ETag, unless "".
+func ifMatch(r *store.Request, etag string) {
+	if etag != "" {
+		r.Set("If-Match", etag)
+	}
+}
+
 // ask sends a request about an object and returns the answer to one that succeeded: errGone if there is no such object,
 // errReplaced if a condition failed.
 func ask(ctx context.Context, client *store.Client, r *store.Request) (*store.Answer, error) {

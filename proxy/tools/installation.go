@@ -92,9 +92,7 @@ func (p *place) get(ctx context.Context, key string, n int64, etag string) (*sto
 	if n >= 0 {
 		r.Set("Range", "bytes=-"+strconv.FormatInt(n, 10))
 	}
-	if etag != "" {
-		r.Set("If-Match", etag)
-	}
+	ifMatch(r, etag)
 	a, err := ask(ctx, p.Store, r)
 	if etag != "" && errors.Is(err, errGone) {
 		err = errReplaced

@@ -120,7 +120,7 @@ func (g *migration) body(ctx context.Context, s *seen) error {
 	if err != nil {
 		return err
 	}
-	if s.answer = now.answer; s.answer.Length != s.length {
+	if s.answer = now.answer; s.answer.Length != s.length || now.modified != s.modified {
 		return errReplaced
 	}
 	return nil
@@ -279,7 +279,7 @@ func (g *migration) sumPart(ctx context.Context, s *seen, first, size int64) (st
 	if size > 0 {
 		r := g.from.request("GetObject", "GET", s.key)
 		r.Set("Range", fmt.Sprintf("bytes=%d-%d", first, first+size-1))
-		r.Set("If-Match", s.etag)
+		ifMatch(r, s.etag)
 		a, err := ask(ctx, g.from.client, r)
 		if err != nil {
 			return "", err

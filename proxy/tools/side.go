@@ -24,7 +24,8 @@ type side struct {
 
 // seen is an object as it is seen there. It must be closed.
 type seen struct {
-	key, etag string
+	key, etag string // files that came into the store by another way may have no ETag
+	modified  string
 	length    int64
 	header    map[string]string // what is kept with it, by lower-case name; without its tags
 	tagged    bool
@@ -75,14 +76,12 @@ func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, er
 		r = b.request("GetObject", "GET", key)
 	}
 	r.Set("x-amz-checksum-mode", "ENABLED")
-	if etag != "" {
-		r.Set("If-Match", etag)
-	}
+	ifMatch(r, etag)
 	a, err := ask(ctx, b.client, r)
 	if err != nil {
 		return nil, err
 	}
-	s := &seen{key: key, etag: string(a.Get("Etag")), length: a.ContentLength(), header: map[string]string{}}
+	s := &seen{key: key, etag: string(a.Get("Etag")), modified: string(a.Get("Last-Modified")), length: a.ContentLength(), header: map[string]string{}}
 	b.readHeader(s, a)
 	if body {
 		s.answer = a
@@ -260,7 +259,7 @@ func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err 
 func (b *side) numberedPart(ctx context.Context, s *seen, number int) (part toldPart, count int, err error) {
 	r := b.request("HeadObject", "HEAD", s.key)
 	r.Query = "partNumber=" + strconv.Itoa(number)
-	r.Set("If-Match", s.etag)
+	ifMatch(r, s.etag)
 	a, err := ask(ctx, b.client, r)
 	if err != nil {
 		return toldPart{}, 0, err
