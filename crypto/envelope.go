@@ -61,6 +61,18 @@ type Envelope struct {
 	Wrapped    []byte
 }
 
+// ContextMap returns the pairs of Context by name, nil if there are none.
+func (e *Envelope) ContextMap() map[string]string {
+	if len(e.Context) == 0 {
+		return nil
+	}
+	pairs := make(map[string]string, len(e.Context))
+	for _, pair := range e.Context {
+		pairs[pair.Name] = pair.Value
+	}
+	return pairs
+}
+
 // Append appends the binary form to dst. The envelope must come from Wrap or ParseEnvelope.
 // Source: FORMAT.md, "Envelope".
 func (e *Envelope) Append(dst []byte) []byte {

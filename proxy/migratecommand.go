@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"sealfront/proxy/config"
@@ -17,25 +16,17 @@ func runMigrate(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	o := f.walkFlags(stdout, stderr)
 	var m tools.Migration
 	f.BoolVar(&m.DropTags, "drop-tags", false, "migrate objects with tags into a directory bucket, which can't hold them, without their tags")
-	found, err := f.parse(args, 2)
+	found, err := f.targets(args, 2)
 	if err != nil {
 		return err
 	}
-	if m.From, err = parseTarget(found[0]); err != nil {
-		return err
-	}
-	if m.To, err = parseTarget(found[1]); err != nil {
-		return err
-	}
+	m.From, m.To = found[0], found[1]
 	return f.with(ctx, assembleWriter, func(c *config.Config, p *parts, in *tools.Installation) error {
 		m.StateBucket = c.Store.StateBucket
 		if m.Proxy, err = p.openInnerProxy(c, m.To.Bucket); err != nil {
 			return err
 		}
 		report, err := in.Migrate(ctx, &m, *o)
-		if report != nil {
-			err = errors.Join(err, writeJSON(stdout, report))
-		}
-		return err
+		return reported(stdout, report, err)
 	})
 }

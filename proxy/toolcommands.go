@@ -104,9 +104,27 @@ func toolError(err error) error {
 	return err
 }
 
-func parseTarget(uri string) (tools.Target, error) {
-	t, err := tools.ParseTarget(uri)
-	return t, toolError(err)
+// targets is parse for a tool whose arguments name this many buckets or objects.
+func (f *toolFlags) targets(args []string, arguments int) ([]tools.Target, error) {
+	found, err := f.parse(args, arguments)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]tools.Target, len(found))
+	for i := range found {
+		if list[i], err = tools.ParseTarget(found[i]); err != nil {
+			return nil, toolError(err)
+		}
+	}
+	return list, nil
+}
+
+// reported writes a tool's report, unless nil, and joins the errors.
+func reported[R any](stdout io.Writer, report *R, err error) error {
+	if report == nil {
+		return err
+	}
+	return errors.Join(err, writeJSON(stdout, report))
 }
 
 // toolCommands are the subcommands that work on sealed objects.
@@ -122,14 +140,11 @@ var toolCommands = map[string]func(ctx context.Context, args []string, stdout, s
 
 func runInspect(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newToolFlags("inspect", "s3://BUCKET/KEY\nWhat an object's envelope and layout are, and whether it verifies, in JSON. Exit status 1 when it doesn't.", stderr)
-	found, err := f.parse(args, 1)
+	found, err := f.targets(args, 1)
 	if err != nil {
 		return err
 	}
-	t, err := parseTarget(found[0])
-	if err != nil {
-		return err
-	}
+	t := found[0]
 	if t.Key == "" {
 		return usagef("inspect needs the key of an object: s3://BUCKET/KEY")
 	}
@@ -145,14 +160,11 @@ func runInspect(ctx context.Context, args []string, stdout, stderr io.Writer) er
 func runVerify(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newToolFlags("verify", "s3://BUCKET[/PREFIX]\nReads every object and checks each stored byte. Writes a line an object that isn't whole: URI: reason. Exit status 1 when there is one.", stderr)
 	o := f.walkFlags(stdout, stderr)
-	found, err := f.parse(args, 1)
+	found, err := f.targets(args, 1)
 	if err != nil {
 		return err
 	}
-	t, err := parseTarget(found[0])
-	if err != nil {
-		return err
-	}
+	t := found[0]
 	return f.with(ctx, assembleTool, func(_ *config.Config, _ *parts, in *tools.Installation) error {
 		v, err := in.Verify(ctx, t, *o)
 		if v != nil {
@@ -170,20 +182,14 @@ func runRewrap(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	f := newToolFlags("rewrap", "s3://BUCKET[/PREFIX]\nWraps the data key of every object anew, under a fresh bucket key of the object's KMS key. Data, metadata and tags stay, ETags and dates change.\n"+
 		"Reports in JSON what was done and which objects still depend on older bucket keys. Exit status 1 when there are some.", stderr)
 	o := f.walkFlags(stdout, stderr)
-	found, err := f.parse(args, 1)
+	found, err := f.targets(args, 1)
 	if err != nil {
 		return err
 	}
-	t, err := parseTarget(found[0])
-	if err != nil {
-		return err
-	}
+	t := found[0]
 	return f.with(ctx, assembleWriter, func(_ *config.Config, _ *parts, in *tools.Installation) error {
 		report, err := in.Rewrap(ctx, t, *o)
-		if report != nil {
-			err = errors.Join(err, writeJSON(stdout, report))
-		}
-		return err
+		return reported(stdout, report, err)
 	})
 }
 
@@ -208,10 +214,7 @@ func runAdopt(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 			return usagef("%s is the state bucket", a.StoreName)
 		}
 		report, err := in.Adopt(ctx, &a)
-		if report != nil {
-			err = errors.Join(err, writeJSON(stdout, report))
-		}
-		return err
+		return reported(stdout, report, err)
 	})
 }
 

@@ -19,19 +19,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Whatever happens on the way, an object is there whole and as the source has it, or is left and named; what a client wrote
-// stays.
-func TestMigrateUnderFaults(t *testing.T) {
-	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	client := p.client(t)
+// startFaultyMigration starts a program behind a front of the store, and makes a bucket in the store past that front.
+func startFaultyMigration(t *testing.T) (f *storeFront, p *program, store *s3.Client, source string) {
+	t.Helper()
+	f = newStoreFront(t)
 	direct, err := sharedStore()
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := clientOf(service{direct, "storekey", "storesecret"})
-	source := makeBucket(t, store, fmt.Sprintf("faulty%d", time.Now().UnixNano()))
+	store = clientOf(service{direct, "storekey", "storesecret"})
+	return f, startBehind(t, f, ""), store, makeBucket(t, store, fmt.Sprintf("source%d", time.Now().UnixNano()))
+}
+
+// Whatever happens on the way, an object is there whole and as the source has it, or is left and named; what a client wrote
+// stays.
+func TestMigrateUnderFaults(t *testing.T) {
+	t.Parallel()
+	f, p, store, source := startFaultyMigration(t)
+	client := p.client(t)
 	sealed := makeBucket(t, client, "sealed")
 	put := func(key, body string, algorithm types.ChecksumAlgorithm) {
 		t.Helper()
@@ -152,15 +157,8 @@ func openUploads(t *testing.T, client *s3.Client, bucket string) int {
 // was under way.
 func TestMigrateKilledAndResumed(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
+	f, p, store, source := startFaultyMigration(t)
 	client := p.client(t)
-	direct, err := sharedStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := clientOf(service{direct, "storekey", "storesecret"})
-	source := makeBucket(t, store, fmt.Sprintf("killed%d", time.Now().UnixNano()))
 	sealed := makeBucket(t, client, "sealed")
 	bodies := map[string][]byte{}
 	for i := range 12 {

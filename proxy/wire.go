@@ -93,28 +93,33 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 			return nil, err
 		}
 	}
-	kms, serviceKey, err := p.openKMS(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	client, err := p.openStore(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.probe(ctx, c, client); err != nil {
-		return nil, err
-	}
-	if err := p.join(ctx, c, kms, client, serviceKey); err != nil {
+	if err := p.connect(ctx, c, func(client *store.Client) error { return p.probe(ctx, c, client) }); err != nil {
 		return nil, err
 	}
 	p.startSweeps(ctx)
 	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
-		if err := p.makeDemoBucket(ctx, c, client); err != nil {
+		if err := p.makeDemoBucket(ctx, c, p.store); err != nil {
 			return nil, err
 		}
 	}
 	p.beginTrouble(&c.Store.Memory)
 	return p, nil
+}
+
+// connect opens key service and store, prepares the store, and joins what stands on them.
+func (p *parts) connect(ctx context.Context, c *config.Config, prepare func(*store.Client) error) error {
+	kms, serviceKey, err := p.openKMS(ctx, c)
+	if err != nil {
+		return err
+	}
+	client, err := p.openStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := prepare(client); err != nil {
+		return err
+	}
+	return p.join(ctx, c, kms, client, serviceKey)
 }
 
 // openKeys makes the keyring.

@@ -14,7 +14,7 @@ import (
 // assembleTool is assemble for a subcommand that works beside running servers: it makes nothing that isn't there, and
 // leaves probing and sweeping to them.
 func assembleTool(ctx context.Context, c *config.Config, log *zap.Logger) (*parts, error) {
-	return assembleAfter(ctx, c, log, nil)
+	return assembleAfter(ctx, c, log, func(*store.Client) error { return nil })
 }
 
 // assembleLost is assembleTool for where the state bucket may be lost: it is made again if it isn't there.
@@ -41,20 +41,7 @@ func assembleAfter(ctx context.Context, c *config.Config, log *zap.Logger, prepa
 			return nil, err
 		}
 	}
-	kms, serviceKey, err := p.openKMS(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	client, err := p.openStore(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if prepare != nil {
-		if err := prepare(client); err != nil {
-			return nil, err
-		}
-	}
-	return p, p.join(ctx, c, kms, client, serviceKey)
+	return p, p.connect(ctx, c, prepare)
 }
 
 // assembleWriter is assembleTool for a subcommand that writes to the store, whose abilities it has to know.

@@ -82,14 +82,7 @@ func encryptionOf(e *crypto.Envelope) policy.Encryption {
 	if e.SSE != crypto.SSEKMS {
 		return policy.Encryption{SSE: policy.SSES3}
 	}
-	p := policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey}
-	for _, pair := range e.Context {
-		if p.Context == nil {
-			p.Context = make(map[string]string)
-		}
-		p.Context[pair.Name] = pair.Value
-	}
-	return p
+	return policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey, Context: e.ContextMap()}
 }
 
 // believe refuses an envelope whose KMS key the bucket doesn't allow, before KMS is asked: the store can alter what lies

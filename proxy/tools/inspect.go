@@ -119,17 +119,10 @@ func (p *place) inspect(ctx context.Context, key string, v *Inspection) error {
 }
 
 func viewEnvelope(e *crypto.Envelope, size int) *EnvelopeView {
-	v := &EnvelopeView{
-		ObjectID: hex.EncodeToString(e.ObjectID[:]), SSE: e.SSE.String(), KMSKey: e.KeyARN,
+	return &EnvelopeView{
+		ObjectID: hex.EncodeToString(e.ObjectID[:]), SSE: e.SSE.String(), KMSKey: e.KeyARN, Context: e.ContextMap(),
 		BucketKey: e.BucketKey, Copied: e.Copied, Multipart: e.Multipart, Bytes: size, BlobBytes: len(e.Blob),
 	}
-	for _, pair := range e.Context {
-		if v.Context == nil {
-			v.Context = make(map[string]string)
-		}
-		v.Context[pair.Name] = pair.Value
-	}
-	return v
 }
 
 func (v *Inspection) showChecksum(c *crypto.Checksum, from string) {

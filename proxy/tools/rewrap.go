@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"sealfront/crypto"
-	"sealfront/crypto/keyring"
-	"sealfront/policy"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -108,7 +106,7 @@ func (p *place) rewrap(ctx context.Context, key string) (string, error) {
 	if e.SSE == crypto.SSEKMS && !e.BucketKey {
 		seal = p.Keys.SealFresh
 	}
-	use, err := seal(ctx, keyring.Ref{BucketARN: p.facts.ARN, KeyARN: e.KeyARN, Context: policy.KMSContext(&p.facts, encryptionOf(&e))})
+	use, err := seal(ctx, p.ref(&p.facts, &e))
 	if err != nil {
 		return "", err
 	}
