@@ -64,6 +64,13 @@
 // Wrap every data key anew under a fresh bucket key of the object's KMS key. ETags and dates change, nothing else. The report, in
 // JSON, names what still depends on older bucket keys.
 //
+//	sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags]
+//
+// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with metadata, content headers,
+// tags, storage class, part sizes and checksums, and then compare all of it byte for byte. The source is only read; nothing in the
+// sealed bucket is replaced; an object is there whole or not at all. The second PREFIX takes the place of the first. The report, in JSON,
+// names what is left and why. Exit status 1 when something is (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
+//
 //	sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
 //
 // The plaintext of a stored object's bytes. With --arn the key service alone is needed, and of FILE only kms, region,
@@ -154,7 +161,7 @@
 //   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
 //     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
-//   - tools are the subcommands that work on sealed objects without the proxy.
+//   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which main gives it.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
 //   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
 //     store and keyring, whose calls it times, and none of them knows it.
@@ -165,6 +172,10 @@
 // store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of gateway's
 // own would be the same types again, with adapters that copy every header. State, which needs only small objects by
 // name, has its own interface and doesn't import store.
+//
+// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that run, and not with
+// package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and how it is sealed, is decided in
+// one place. The road not taken, sealing in package tools, would have saved a hop and doubled those rules.
 //
 // Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as

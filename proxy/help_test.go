@@ -13,7 +13,7 @@ func TestHelpIsTheManual(t *testing.T) {
 			t.Fatalf("%q: %v", args, err)
 		}
 		text := out.String()
-		for _, want := range []string{"# Commands", "sealfront audit verify", "sealfront config schema", "# Signals", "SIGHUP", "/readyz", "sealfront config check FILE"} {
+		for _, want := range []string{"# Commands", "sealfront audit verify", "sealfront migrate", "sealfront config schema", "# Signals", "SIGHUP", "/readyz", "sealfront config check FILE"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q doesn't say %q", args, want)
 			}

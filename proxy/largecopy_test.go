@@ -11,12 +11,17 @@ import (
 	"sealfront/sigv4"
 )
 
-const copyLimitVariable = "SEALFRONT_TEST_COPY_LIMIT"
+const (
+	copyLimitVariable = "SEALFRONT_TEST_COPY_LIMIT"
+	putLimitVariable  = "SEALFRONT_TEST_PUT_LIMIT"
+)
 
-// The program's own process reads how much the store is to copy at once.
+// The program's own process reads how much the store is to copy, and a migration to put, at once.
 func init() {
-	if n, err := strconv.ParseInt(os.Getenv(copyLimitVariable), 10, 64); err == nil {
-		storeCopyLimit = n
+	for name, limit := range map[string]*int64{copyLimitVariable: &storeCopyLimit, putLimitVariable: &putLimit} {
+		if n, err := strconv.ParseInt(os.Getenv(name), 10, 64); err == nil {
+			*limit = n
+		}
 	}
 }
 

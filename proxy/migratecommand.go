@@ -22,7 +22,7 @@ func runMigrate(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	m.From, m.To = found[0], found[1]
 	return f.with(ctx, assembleWriter, func(c *config.Config, p *parts, in *tools.Installation) error {
-		m.StateBucket = c.Store.StateBucket
+		m.StateBucket, m.PutLimit = c.Store.StateBucket, putLimit
 		if m.Proxy, err = p.openInnerProxy(c, m.To.Bucket); err != nil {
 			return err
 		}

@@ -343,4 +343,17 @@ func TestMigrateFilesThatNoClientWrote(t *testing.T) {
 	for name, body := range files {
 		mustRead(t, client, bucket, name, body)
 	}
+
+	// What is too large for one PUT comes in parts.
+	cmd := programCommand("migrate", "--data", dir, "s3://files", "s3://"+bucket+"/cut/")
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", putLimitVariable, 5*mib))
+	text, err := cmd.Output()
+	r = tools.Migrated{}
+	if failed := json.Unmarshal(text, &r); failed != nil || err != nil || r.Reshaped != 1 || r.Equal != int64(len(files)) {
+		t.Fatalf("%v, %v: %s", err, failed, text)
+	}
+	mustRead(t, client, bucket, "cut/below/b", files["below/b"])
+	if got := lookAt(t, client, bucket, "cut/below/b"); len(got.Parts) != 1 {
+		t.Errorf("%+v", got)
+	}
 }

@@ -28,8 +28,8 @@ import (
 // demoBucket is the directory bucket that an embedded program starts with.
 const demoBucket = "demo--local-az1--x-s3"
 
-// storeCopyLimit is gateway.Options.CopyLimit; tests make it small.
-var storeCopyLimit int64
+// storeCopyLimit is gateway.Options.CopyLimit, putLimit is tools.Migration.PutLimit; tests make them small.
+var storeCopyLimit, putLimit int64
 
 // clock is what time it is; tests of replicas whose clocks differ turn it.
 var clock = time.Now

@@ -18,7 +18,8 @@ type Migration struct {
 	// proxy's own rules, and is read back as clients will read it.
 	Proxy       *store.Client
 	StateBucket string
-	DropTags    bool // where the sealed bucket can't hold tags, objects are migrated without them
+	PutLimit    int64 // the most plaintext bytes of one PutObject; 0: what fits the store's
+	DropTags    bool  // where the sealed bucket can't hold tags, objects are migrated without them
 }
 
 // Migrated is Migrate's report.

@@ -33,19 +33,22 @@ type shape struct {
 // cutSize is that of parts that the migration chooses, at least: whole segments, so that ranges map by arithmetic.
 const cutSize = 64 << 20
 
-// shapeOf decides how an object is written, from the parts that the source tells of it, or refuses it.
-func shapeOf(s *seen, told []toldPart) (*shape, error) {
+// shapeOf decides how an object is written, from the parts that the source tells of it, or refuses it. limit is the most
+// bytes of one PutObject.
+func shapeOf(s *seen, told []toldPart, limit int64) (*shape, error) {
 	switch {
 	case s.checksum != nil && !s.checksum.known():
 		return nil, refusedf("checksum", "it has a checksum by %s, which sealed objects can't have", s.checksum.algorithm)
-	case told == nil && !s.cameInParts() && s.length <= crypto.MaxObjectPut:
+	case told == nil && !s.cameInParts() && s.length <= limit:
 		return &shape{kept: true}, nil
 	case told != nil && legalParts(told):
 		return &shape{parts: told, kept: true}, nil
 	case s.isComposite():
 		return nil, refusedf("checksum", "its checksum is one of its parts' checksums, and its parts are not known or can't be those of a sealed object")
-	case s.length <= crypto.MaxObjectPut:
+	case s.length <= limit:
 		return &shape{}, nil
+	case s.checksum != nil && !strings.HasPrefix(s.checksum.algorithm, "CRC"):
+		return nil, refusedf("checksum", "it is too large for one PutObject, and %s can't be combined of the checksums of parts", s.checksum.algorithm)
 	}
 	size := max(cutSize, (s.length/crypto.MaxParts/crypto.SegmentSize+1)*crypto.SegmentSize)
 	cut := &shape{}
@@ -84,7 +87,7 @@ func (g *migration) find(ctx context.Context, e entry) (s *seen, how *shape, err
 	if err != nil {
 		return nil, nil, err
 	}
-	how, err = shapeOf(found, told)
+	how, err = shapeOf(found, told, cmp.Or(g.PutLimit, crypto.MaxObjectPut))
 	return found, how, err
 }
 
