@@ -67,9 +67,6 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	if err != nil {
 		return nil, err
 	}
-	if p.storeName == m.From.Bucket { // also of a record that isn't active
-		return nil, fmt.Errorf("%w: %s is where the store keeps %s: nothing is migrated in place", ErrUsage, m.From.Bucket, m.To.Bucket)
-	}
 	if err := in.hasBucket(ctx, m.From.Bucket); err != nil {
 		return nil, err
 	}
@@ -92,14 +89,14 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 			return g.r, err
 		}
 	}
-	again, compareErr := newWalk(name+", comparing", o)
+	comparing, compareErr := newWalk(name+", comparing", o)
 	if err != nil && compareErr != nil {
 		return nil, err // a resume file of neither
 	}
 	if compareErr != nil {
 		return g.r, compareErr
 	}
-	g.w, before = again, again.now.Failed
+	g.w, before = comparing, comparing.now.Failed
 	g.w.title = "comparing: "
 	if err := g.giveUpUploads(ctx); err != nil {
 		return g.r, err

@@ -6,10 +6,12 @@ import (
 	"fmt"
 )
 
-// Finding is an object of which Verify has something to say.
+// Finding is an object of which a tool has something to say.
 type Finding struct {
-	URI    string `json:"uri"`
-	State  string `json:"state"` // damaged, or unchecked: store or key service didn't let it be read
+	URI string `json:"uri"`
+	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket can't hold
+	// it as it is; differs: another object has its place; and failed.
+	State  string `json:"state"`
 	Kind   string `json:"kind,omitempty"`
 	Reason string `json:"reason"`
 }
