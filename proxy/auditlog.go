@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"sealfront/proxy/audit"
 	"sealfront/proxy/config"
@@ -24,31 +24,22 @@ func (p *parts) openAudit(c *config.Config, o *gateway.Options) (err error) {
 	return nil
 }
 
-// runAudit carries out `audit verify`.
-func runAudit(args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 || args[0] != "verify" {
-		return usagef("usage: sealfront audit verify [--expect HASH] FILE…")
-	}
-	flags := newFlags("audit verify", stderr)
-	expect := flags.String("expect", "", "a hash that must occur, noted elsewhere before")
-	if err := flags.Parse(args[1:]); err != nil {
-		return usageError{err}
-	}
-	if flags.NArg() == 0 {
-		return usagef("audit verify needs the files of an audit log, the oldest first")
-	}
-	v, err := audit.Verify(*expect, flags.Args()...)
-	var broken *audit.Broken
-	switch {
-	case errors.As(err, &broken):
-		fmt.Fprintln(stdout, broken)
-		return fmt.Errorf("the audit log is broken after %d records", v.Records)
-	case err != nil:
+func prepareAuditVerify(v *invocation) action {
+	expect := v.String("expect", "", "`HASH` that must occur, noted elsewhere before")
+	return func(_ context.Context, files []string) error {
+		found, err := audit.Verify(*expect, files...)
+		var broken *audit.Broken
+		switch {
+		case errors.As(err, &broken):
+			fmt.Fprintln(v.stdout, broken)
+			return fmt.Errorf("the audit log is broken after %d records", found.Records)
+		case err != nil:
+			return err
+		case found.Open:
+			return fmt.Errorf("%d records hold, but nothing holds the end: the file has neither an event end nor a %s.head beside it; name the files after it, too",
+				found.Records, files[len(files)-1])
+		}
+		_, err = fmt.Fprintf(v.stdout, "%d records hold; the last is %d, %s\n", found.Records, found.Seq, found.Hash)
 		return err
-	case v.Open:
-		return fmt.Errorf("%d records hold, but nothing holds the end: the file has neither an event end nor a %s.head beside it; name the files after it, too",
-			v.Records, flags.Arg(flags.NArg()-1))
 	}
-	_, err = fmt.Fprintf(stdout, "%d records hold; the last is %d, %s\n", v.Records, v.Seq, v.Hash)
-	return err
 }

@@ -46,8 +46,12 @@
 // Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was built
 // from a changed or unknown tree.
 //
+//	sealfront explain --operation NAME --bucket BUCKET [--key KEY] [--header 'NAME: VALUE']… [--session-header 'NAME: VALUE']…
+//
+// Which rule decides about a request, and why, in JSON; no request is sent.
+//
 // Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and may run
-// beside running servers. Flags may stand before or behind arguments; -h lists them. Those that go over many objects take
+// beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that go over many objects take
 // --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they have come.
 //
 //	sealfront inspect s3://BUCKET/KEY
@@ -84,7 +88,9 @@
 //
 // Bucket keys in the memory of the replica behind the admin address; drop makes every replica forget them.
 //
-//	sealfront help
+//	sealfront help [COMMAND]
+//
+// This, or the page of a command: synopsis, options, examples, exit status, files, environment.
 //
 // # Output
 //

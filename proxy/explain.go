@@ -20,8 +20,8 @@ import (
 type where struct{ file, data string }
 
 func (w *where) register(flags *flag.FlagSet) {
-	flags.StringVar(&w.file, "config", "", "configuration file of the installation")
-	flags.StringVar(&w.data, "data", "", "directory of the embedded parts (default ./sealfront-data)")
+	flags.StringVar(&w.file, "config", "", "configuration `FILE` of the installation")
+	flags.StringVar(&w.data, "data", "", "`DIR` of an installation with embedded store and key service; default, without --config, ./sealfront-data")
 }
 
 func (w *where) load() (*config.Config, error) {
@@ -46,44 +46,41 @@ type fieldList []string
 func (l *fieldList) String() string         { return strings.Join(*l, ", ") }
 func (l *fieldList) Set(value string) error { *l = append(*l, value); return nil }
 
-// runExplain tells which row of the rules decides about a request, and why.
-func runExplain(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	flags := newFlags("explain", stderr)
-	var at where
-	at.register(flags)
+// prepareExplain tells which row of the rules decides about a request, and why.
+func prepareExplain(v *invocation) action {
+	v.at.register(v.FlagSet)
 	var q gateway.Question
-	flags.StringVar(&q.Operation, "operation", "", "API name of the operation, such as PutObject")
-	flags.StringVar(&q.Bucket, "bucket", "", "bucket")
-	flags.StringVar(&q.Key, "key", "", "key of the object")
-	flags.Var((*fieldList)(&q.Header), "header", "'Name: value' of a request header; may be repeated")
-	flags.Var((*fieldList)(&q.Query), "query", "'name=value' of a query parameter; may be repeated")
-	flags.Var((*fieldList)(&q.SessionHeader), "session-header", "'Name: value' of a header of the CreateSession before; may be repeated")
-	flags.BoolVar(&q.LongTerm, "long-term", false, "signed with a long-term key, not with a session")
-	flags.BoolVar(&q.Plain, "http", false, "over HTTP, not over TLS")
-	flags.StringVar(&q.Principal, "principal", "", "identity whose permissions are asked for; none: they are taken for granted")
-	if err := parseFlags(flags, args, 0); err != nil {
-		return err
+	v.StringVar(&q.Operation, "operation", "", "API `NAME` of the operation, such as PutObject")
+	v.StringVar(&q.Bucket, "bucket", "", "`BUCKET` of the request")
+	v.StringVar(&q.Key, "key", "", "`KEY` of the object")
+	v.Var((*fieldList)(&q.Header), "header", "`'NAME: VALUE'` of a request header; may be repeated")
+	v.Var((*fieldList)(&q.Query), "query", "`'NAME=VALUE'` of a query parameter; may be repeated")
+	v.Var((*fieldList)(&q.SessionHeader), "session-header", "`'NAME: VALUE'` of a header of the CreateSession before; may be repeated")
+	v.BoolVar(&q.LongTerm, "long-term", false, "signed with a long-term key, not with a session")
+	v.BoolVar(&q.Plain, "http", false, "over HTTP, not over TLS")
+	v.StringVar(&q.Principal, "principal", "", "`NAME` of the identity whose permissions are asked for; none: they are taken for granted")
+	return func(ctx context.Context, _ []string) (err error) {
+		if q.Operation == "" || q.Bucket == "" {
+			return usagef("explain needs --operation and --bucket")
+		}
+		c, err := v.at.load()
+		if err != nil {
+			return err
+		}
+		p, err := assembleTool(ctx, c, zap.NewNop())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.close()) }()
+		e, err := p.gateway.Explain(ctx, &q)
+		if errors.Is(err, gateway.ErrQuestion) {
+			return usageError{err}
+		}
+		if err != nil {
+			return err
+		}
+		return writeJSON(v.stdout, e)
 	}
-	if q.Operation == "" || q.Bucket == "" {
-		return usagef("explain needs --operation and --bucket")
-	}
-	c, err := at.load()
-	if err != nil {
-		return err
-	}
-	p, err := assembleTool(ctx, c, zap.NewNop())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	e, err := p.gateway.Explain(ctx, &q)
-	if errors.Is(err, gateway.ErrQuestion) {
-		return usageError{err}
-	}
-	if err != nil {
-		return err
-	}
-	return writeJSON(stdout, e)
 }
 
 func writeJSON(w io.Writer, v any) error {

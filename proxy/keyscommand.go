@@ -36,24 +36,28 @@ func (p *parts) showKeys(w http.ResponseWriter, _ *http.Request) {
 	_ = writeJSON(w, heldKeys(p.keys)) // the operator went away
 }
 
-// runKeys asks a running replica by its admin address.
-func runKeys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f := newToolFlags("keys", "[drop [--kms-key ARN]] [--admin URL]\nShows the bucket keys in the memory of the replica behind the admin address, in JSON; drop makes all replicas forget them, all or those under a KMS key.", stderr)
-	admin := f.String("admin", "", "the replica's admin address; default that of the configuration")
-	kmsKey := f.String("kms-key", "", "with drop: the KMS key whose bucket keys to drop; default all")
-	drop := len(args) > 0 && args[0] == "drop"
-	if drop {
-		args = args[1:]
+// prepareKeys asks a running replica by its admin address.
+func prepareKeys(v *invocation) action {
+	v.at.register(v.FlagSet)
+	admin := v.String("admin", "", "the replica's admin `ADDRESS`; default that of the configuration")
+	kmsKey := v.String("kms-key", "", "with drop: `ARN` of the KMS key whose bucket keys to drop; default all")
+	return func(ctx context.Context, operands []string) error {
+		drop := len(operands) > 0
+		if drop && operands[0] != "drop" {
+			return usagef("keys takes drop or nothing, but got %q\n%s", operands, v.command.usage())
+		}
+		if *kmsKey != "" && !drop {
+			return usagef("--kms-key goes with keys drop")
+		}
+		return v.askForKeys(ctx, *admin, drop, *kmsKey)
 	}
-	if _, err := f.parse(args, 0); err != nil {
-		return err
-	}
-	if *kmsKey != "" && !drop {
-		return usagef("--kms-key goes with keys drop")
-	}
-	address, token, scheme := *admin, "", "http"
-	if address == "" || f.at.file != "" {
-		c, err := f.at.load()
+}
+
+// askForKeys asks for the bucket keys, or has them dropped, and writes the answer.
+func (v *invocation) askForKeys(ctx context.Context, admin string, drop bool, kmsKey string) error {
+	address, token, scheme := admin, "", "http"
+	if address == "" || v.at.file != "" {
+		c, err := v.at.load()
 		if err != nil {
 			return err
 		}
@@ -71,8 +75,8 @@ func runKeys(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	method, path := http.MethodGet, "/keys"
 	if drop {
 		method, path = http.MethodPost, "/keys/drop"
-		if *kmsKey != "" {
-			path += "?" + url.Values{"kms-key": {*kmsKey}}.Encode()
+		if kmsKey != "" {
+			path += "?" + url.Values{"kms-key": {kmsKey}}.Encode()
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -93,6 +97,6 @@ func runKeys(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 		return errors.Join(fmt.Errorf("the replica answered %s: %s", resp.Status, strings.TrimSpace(string(text))), err)
 	}
-	_, err = io.Copy(stdout, resp.Body)
+	_, err = io.Copy(v.stdout, resp.Body)
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -55,11 +56,8 @@ func version() string {
 	return b.Version + " " + b.Revision[:min(12, len(b.Revision))]
 }
 
-func runVersion(args []string, stdout, stderr io.Writer) error {
-	if err := parseFlags(newFlags("version", stderr), args, 0); err != nil {
-		return err
-	}
-	return thisBuild().write(stdout)
+func prepareVersion(v *invocation) action {
+	return func(context.Context, []string) error { return thisBuild().write(v.stdout) }
 }
 
 func (b build) write(w io.Writer) error {
