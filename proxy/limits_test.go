@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -195,6 +197,54 @@ func TestTricklingClientsAreCutOff(t *testing.T) {
 		})
 	}
 	p.mustNotExist(demoBucket, "trickle")
+}
+
+// Who doesn't read what it asked for is cut off with a reset: the kernel must not go on holding megabytes for it. Neither that
+// nor a client that leaves is an error of the server's.
+func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
+	t.Parallel()
+	p := startWith(t, embeddedWith(t, "limits: {progress_timeout: 500ms}"))
+	const size = 24 << 20 // more than the kernel's buffers hold
+	if a := p.do(&rawRequest{method: "PUT", path: demoPath + "large", body: strings.Repeat("x", size)}); a.StatusCode != 200 {
+		t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+	}
+	ask := func() (*net.TCPConn, net.Conn) {
+		t.Helper()
+		host, head := p.head(&rawRequest{method: "GET", path: demoPath + "large"})
+		socket, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = socket.Close() })
+		_ = socket.SetDeadline(time.Now().Add(30 * time.Second))
+		_ = socket.(*net.TCPConn).SetReadBuffer(4096)
+		config := p.httpClient(t).Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.ServerName = "127.0.0.1"
+		c := tls.Client(socket, config)
+		if _, err := c.Write(head); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		return socket.(*net.TCPConn), c
+	}
+	ended := func(code string) int {
+		return p.metric("sealfront_requests_total", `operation="GetObject"`, `code="`+code+`"`)
+	}
+	_, c := ask()
+	eventually(t, "the end of the request", func() bool { return ended("RequestTimeout") == 1 })
+	n, err := io.Copy(io.Discard, c)
+	if !errors.Is(err, syscall.ECONNRESET) || n > 1<<20 {
+		t.Errorf("after it was cut off a client reads %d bytes more, %v; want a reset", n, err)
+	}
+	socket, _ := ask()
+	_ = socket.SetLinger(0)
+	_ = socket.Close()
+	eventually(t, "the end of the request", func() bool { return ended("IncompleteBody") == 1 })
+	if n := ended("InternalError"); n > 0 || strings.Contains(p.stderr.String(), `"level":"error"`) {
+		t.Errorf("%d internal errors, or the log speaks of one", n)
+	}
 }
 
 func TestConnectionsAreBounded(t *testing.T) {

@@ -35,6 +35,7 @@ type rawConn struct {
 	pace        pace         // belongs to the reader
 	writeSet    atomic.Int64 // when the deadline for writes was set, as UnixNano
 	closing     atomic.Bool
+	unsent      atomic.Bool // a write failed: what the client has is cut off, and what the kernel holds for it is of no use
 	gentleClose sync.Once
 	parking     *parking    // nil: it isn't parked
 	answered    atomic.Bool // a request has been: only between requests it may park
@@ -212,7 +213,11 @@ func (c *rawConn) write(p []byte) (int, error) {
 		}
 		c.writeSet.Store(now.UnixNano())
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.unsent.Store(true)
+	}
+	return n, err
 }
 
 func (c *rawConn) flush() error {
@@ -250,7 +255,12 @@ func (c *rawConn) below() *rawConn { return c }
 
 // end half-closes the connection and discards for a bounded while what the client is still sending; a close
 // with unread data would make the kernel send a reset, which can eat the answer before the client reads it.
+// After a write that failed it aborts: the kernel would go on offering megabytes to a client that doesn't read.
 func (c *rawConn) end() error {
+	if c.unsent.Load() {
+		c.abort()
+		return nil
+	}
 	c.closing.Store(true)
 	c.gentleClose.Do(func() {
 		half, ok := c.Conn.(interface{ CloseWrite() error })

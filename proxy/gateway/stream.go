@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"sealfront/crypto"
 	"sealfront/proxy/store"
@@ -118,10 +119,18 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 		d.x.plainOut += int64(n)
 		d.rest = nil
 		if err != nil {
-			d.err = err
+			d.err = unread(err)
 			return written, err
 		}
 	}
+}
+
+// unread is a client that didn't take what it asked for: no failure of ours.
+func unread(err error) *s3Error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return requestTimeout(err)
+	}
+	return incompleteBody(fmt.Errorf("the client left before it had the answer: %w", err))
 }
 
 // Close gives everything back and ends the exchange.
