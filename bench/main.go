@@ -43,8 +43,14 @@ func run(ctx context.Context, args []string, env func(string) string, out, progr
 			return err
 		}
 		return p.run(ctx, out)
+	case "slow":
+		p, err := parse(command, args, env, progress)
+		if err != nil {
+			return err
+		}
+		return p.besiege(ctx, out)
 	case "report":
 		return reportCommand(args, out, progress)
 	}
-	return usagef("%q is none of load, compare and report", command)
+	return usagef("%q is none of load, compare, slow and report", command)
 }

@@ -16,6 +16,7 @@ import (
 type plan struct {
 	settings
 	compare  bool
+	siege    siege // of `slow`
 	cells    []cell
 	rounds   int
 	only     []string // names of rivals; empty: all
@@ -41,6 +42,17 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	if p.compare {
 		cells = "4KiBx16,4KiBx64,1MiBx16,64MiBx16,1GiBx1"
 	}
+	rounds := 1
+	if p.compare {
+		rounds = 5
+	}
+	if command == "slow" {
+		cells, rounds = "4KiBx16", 7
+		f.IntVar(&p.siege.slow, "slow", 1000, "slow clients, as many of each form")
+		f.DurationVar(&p.siege.pause, "pause", time.Second, "between two bytes of a slow client")
+		f.DurationVar(&p.siege.patience, "patience", 3*time.Minute, "for the slow clients to be cut off")
+		f.Float64Var(&p.siege.most, "most", 1.2, "ratio of p99 with slow clients to p99 without them; above it the exit status is 1")
+	}
 	f.StringVar(&workload, "workload", workload, "operations: "+strings.Join(operations, ", "))
 	f.StringVar(&sizes, "sizes", sizes, "of objects, 0 to 5GiB; with -concurrency, every size at every concurrency")
 	f.StringVar(&concurrency, "concurrency", concurrency, "connections, each with one request at a time")
@@ -50,10 +62,6 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	rate := f.Float64("rate", 0, "open loop: requests a second, due whether or not earlier ones have ended; 0: closed loop")
 	f.DurationVar(&p.duration, "time", 5*time.Second, "of a cell")
 	f.DurationVar(&p.warmUp, "warm-up", time.Second, "before each cell")
-	rounds := 1
-	if p.compare {
-		rounds = 5
-	}
 	f.IntVar(&p.rounds, "rounds", rounds, "of every cell, interleaved; tables show medians")
 	rangeSize, partSize := "4KiB", "8MiB"
 	f.StringVar(&rangeSize, "range-size", rangeSize, "of range reads")
@@ -102,6 +110,7 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	check(p.partSize >= 5<<20, "-part-size must be 5MiB or more")
 	check(f.NArg() == 0, "%q is no flag", f.Args())
 	check(p.duration > 0 && p.warmUp >= 0 && p.rounds > 0 && p.listed >= 0 && p.verify >= 0 && *rate >= 0, "times, -rounds, -rate, -list-objects and -verify must not be negative, and -time and -rounds not zero")
+	check(command != "slow" || p.siege.slow > 0 && p.siege.pause > 0 && p.siege.patience > 0 && p.siege.most > 0, "-slow, -pause, -patience and -most must be positive")
 	check(*auth == "session" || *auth == "key", "-auth is session or key")
 	check(slices.Contains([]string{"process", "memory", "embedded"}, p.store), "-store is process, memory or embedded")
 	check(!p.compare || p.store == "process", "compare needs -store process: one store for all")
