@@ -25,7 +25,9 @@ type client struct {
 	t *target
 	signing
 
+	reach   func(context.Context) (net.Conn, error) // makes a connection; nil: to the target's address
 	conn    net.Conn
+	used    bool // a request was answered on conn
 	br      *bufio.Reader
 	bw      *bufio.Writer
 	head    []byte
@@ -56,25 +58,38 @@ func (c *client) close() {
 	}
 }
 
-func (c *client) dial(ctx context.Context) error {
-	d := net.Dialer{Timeout: 10 * time.Second}
-	conn, err := d.DialContext(ctx, "tcp", c.t.url.Host)
-	if err != nil {
+func (c *client) dial(ctx context.Context) (err error) {
+	reach := c.reach
+	if reach == nil {
+		reach = c.t.dial
+	}
+	if c.conn, err = reach(ctx); err != nil {
+		c.conn = nil
 		return err
 	}
-	if c.t.tls != nil {
-		secure := tls.Client(conn, c.t.tls)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
-			return err
-		}
-		conn = secure
-	}
-	c.conn = conn
-	c.br.Reset(conn)
-	c.bw.Reset(conn)
+	c.used = false
+	c.br.Reset(c.conn)
+	c.bw.Reset(c.conn)
 	return nil
 }
+
+// dial makes a connection to the target, with TLS where it speaks TLS.
+func (t *target) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", t.url.Host)
+	if err != nil || t.tls == nil {
+		return conn, err
+	}
+	secure := tls.Client(conn, t.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// errStale is a connection that was used before and ended without a byte of an answer: the request may be sent again.
+var errStale = errors.New("the server had closed the connection")
 
 // A request is one S3 request.
 type request struct {
@@ -173,6 +188,9 @@ func (c *client) exchange(r *request) (*answer, error) {
 		sent = r.payload.write(c.bw, c.head)
 	}
 	sent = errors.Join(sent, c.bw.Flush())
+	if _, err := c.br.Peek(1); err != nil && c.used {
+		return nil, errors.Join(errStale, sent, err)
+	}
 	// An early answer may be there though the body couldn't be sent.
 	resp, err := http.ReadResponse(c.br, &http.Request{Method: r.method})
 	if err != nil {
@@ -192,6 +210,7 @@ func (c *client) exchange(r *request) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the answer's body: %w", err)
 	}
+	c.used = true
 	if resp.Close || sent != nil {
 		c.close()
 	}

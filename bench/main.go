@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -49,8 +50,14 @@ func run(ctx context.Context, args []string, env func(string) string, out, progr
 			return err
 		}
 		return p.besiege(ctx, out)
+	case "reload":
+		u, err := parseUpkeep(args, progress)
+		if err != nil {
+			return err
+		}
+		return u.run(ctx, strings.Join(append([]string{"go run ./bench reload"}, args...), " "), out)
 	case "report":
 		return reportCommand(args, out, progress)
 	}
-	return usagef("%q is none of load, compare, slow and report", command)
+	return usagef("%q is none of load, compare, slow, reload and report", command)
 }

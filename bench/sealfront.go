@@ -140,7 +140,12 @@ func (t *target) makeDirectoryBucket(ctx context.Context, dataFile string) error
 	if err := json.Unmarshal(text, &data); err != nil {
 		return err
 	}
-	err = t.makeBucket(ctx, `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location>`+
+	return t.makeEncrypted(ctx, data.Key)
+}
+
+// makeEncrypted makes the target's bucket with SSE-KMS under a KMS key.
+func (t *target) makeEncrypted(ctx context.Context, kmsKey string) error {
+	err := t.makeBucket(ctx, `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location>`+
 		`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`)
 	if err != nil {
 		return err
@@ -149,7 +154,7 @@ func (t *target) makeDirectoryBucket(ctx context.Context, dataFile string) error
 	defer c.close()
 	a, err := c.do(ctx, &request{method: "PUT", path: "/" + t.bucket, query: "encryption=", longTerm: true, payload: document(
 		`<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>` +
-			`<KMSMasterKeyID>` + data.Key + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`)})
+			`<KMSMasterKeyID>` + kmsKey + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`)})
 	if err != nil {
 		return err
 	}

@@ -277,8 +277,8 @@ func (s *sip) established() bool {
 
 func slowReader(ctx context.Context, c *crowd, ready func()) (string, error) {
 	var s *sip
-	small := func(_, _ string, raw syscall.RawConn) (err error) { // the kernel shall not read in the client's place
-		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) }), err)
+	small := func(_, _ string, raw syscall.RawConn) (err error) { // the kernel shall not read megabytes in the client's place
+		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 64<<10) }), err)
 	}
 	conn, err := c.connect(ctx, small, func(socket *net.TCPConn) net.Conn {
 		s = &sip{TCPConn: socket, ctx: ctx, pause: c.pause}

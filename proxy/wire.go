@@ -310,37 +310,3 @@ func newLogger(c config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, er
 	}
 	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(stderr)), level)), level, nil
 }
-
-// check tries what a configuration names: the store with its probe, the key service with its service key.
-func check(ctx context.Context, c *config.Config, stderr io.Writer) error {
-	if c.KeepsData() {
-		return nil // embedded parts are made at the start
-	}
-	p := &parts{log: zap.NewNop(), metrics: metrics.New()}
-	defer func() { _ = p.close() }()
-	var faults config.Faults
-	if c.Listen.HTTPS != "" {
-		if _, err := serverTLS(c, nil); err != nil && !errors.As(err, &faults) {
-			return err
-		}
-	}
-	client, err := p.openStore(ctx, c)
-	if err == nil {
-		err = p.probe(ctx, c, client)
-	}
-	if err != nil {
-		faults = append(faults, config.Fault{Path: "store", Why: err.Error()})
-	}
-	kms, serviceKey, err := p.openKMS(ctx, c)
-	if err == nil {
-		_, _, _, _, _, err = kms.DescribeKey(ctx, serviceKey)
-	}
-	if err != nil {
-		faults = append(faults, config.Fault{Path: "kms.service_key", Why: err.Error()})
-	}
-	if len(faults) > 0 {
-		return faults
-	}
-	_, err = fmt.Fprintln(stderr, "the configuration is right; the store:", p.abilities)
-	return err
-}
