@@ -19,7 +19,7 @@ import (
 // An upkeep is what `bench reload` does to replicas under load: what operators do in a week, in a minute.
 type upkeep struct {
 	connections, reloads, restarts int
-	grace, straggle                time.Duration
+	grace, straggle, settle        time.Duration
 	progress                       *progress
 
 	fleet  *fleet
@@ -40,6 +40,7 @@ func parseUpkeep(args []string, out io.Writer) (*upkeep, error) {
 	f.IntVar(&u.restarts, "restarts", 3, "of each of the two replicas")
 	f.DurationVar(&u.grace, "grace", 20*time.Second, "limits.drain_timeout, in which a replica must end")
 	f.DurationVar(&u.straggle, "straggle", 2*time.Second, "how long an upload goes on that is under way at SIGTERM")
+	f.DurationVar(&u.settle, "settle", 2*time.Second, "of load before the first and after the last")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, err
@@ -80,7 +81,7 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 	}
 	began := time.Now()
 	u.load = startSteady(ctx, t, hosts, []int64{4 << 10, 300_000, 1 << 20, 8 << 20}, u.connections)
-	wait(ctx, 2*time.Second)
+	wait(ctx, u.settle)
 	u.reload(ctx, "certificate", u.renewCertificate)
 	u.reload(ctx, "identities: one more, and one less", u.changeIdentities(t))
 	u.reload(ctx, "a file with a fault, and the right one again", u.refuse)
@@ -91,7 +92,7 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 	}
 	u.note("SIGTERM, while an upload is under way, to the replica's end", u.drained)
 	u.note("start, until it is ready", u.started)
-	wait(ctx, 2*time.Second)
+	wait(ctx, u.settle)
 	failed := u.load.end()
 	took := time.Since(began)
 	u.progress.end()

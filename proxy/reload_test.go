@@ -55,7 +55,10 @@ func (a *testAuthority) issueTo(t *testing.T, name string, template *x509.Certif
 	if err != nil {
 		t.Fatal(err)
 	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = serial(), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	template.SerialNumber = serial()
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	}
 	if template.Subject.CommonName == "" {
 		template.Subject = pkix.Name{CommonName: name}
 	}
@@ -75,6 +78,15 @@ func (a *testAuthority) server(t *testing.T, name string, hosts ...string) {
 	t.Helper()
 	a.issueTo(t, name, &x509.Certificate{
 		DNSNames: hosts, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// lasting writes a server's certificate for these times from now.
+func (a *testAuthority) lasting(t *testing.T, name string, from, until time.Duration) {
+	t.Helper()
+	a.issueTo(t, name, &x509.Certificate{
+		DNSNames: []string{"s3.example.com", "*.s3.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(until),
 	})
 }
 
