@@ -97,13 +97,13 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 	}
 	token := string(x.auth.SessionToken)
 	keyID, ok := session.KeyID(token)
-	if !(ok && x.g.logins.seen(keyID)) && !x.mayLogIn(nil) {
+	if !(ok && x.g.logins.Load().seen(keyID)) && !x.mayLogIn(nil) {
 		return session.Session{}, session.Credentials{}, x.tooManyFailures()
 	}
 	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, token, x.start)
 	switch {
 	case err == nil:
-		x.g.logins.see(keyID)
+		x.g.logins.Load().see(keyID)
 		x.g.opened.Add(token, &openedSession{issued, credentials})
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)

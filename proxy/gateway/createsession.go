@@ -56,7 +56,7 @@ func (x *exchange) issueSession() error {
 		return unavailable(err)
 	}
 	if id, ok := session.KeyID(c.Token); ok {
-		x.g.logins.see(id)
+		x.g.logins.Load().see(id)
 	}
 	x.showEncryption()
 	return x.answerXML(&struct {

@@ -127,7 +127,7 @@ type Gateway struct {
 	o          Options
 	log        *zap.Logger
 	verifier   *sigv4.Verifier
-	logins     *logins // nil: failed logins aren't counted
+	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	admission  admission
@@ -156,7 +156,7 @@ func New(o Options, ids *Identities) *Gateway {
 	}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
-	g.logins = newLogins(o.FailedLogins, o.Now)
+	g.SetFailedLogins(o.FailedLogins)
 	g.SetIdentities(ids)
 	g.exchanges.New = func() any { return newExchange(g) }
 	for op, serve := range operations {

@@ -23,6 +23,7 @@ type FailedLogins struct {
 // an empty map. Its memory is bounded: access keys are those of identities, and the longest silent pair is dropped.
 // It is safe for concurrent use. A nil *logins counts nothing.
 type logins struct {
+	o           FailedLogins
 	rate, burst float64
 	now         func() time.Time
 
@@ -46,20 +47,53 @@ type tokenBucket struct {
 // seenSessionKeys bounds how many ids of session keys are remembered: replicas make one a day each.
 const seenSessionKeys = 1024
 
-func newLogins(o FailedLogins, now func() time.Time) *logins {
-	if o.Rate <= 0 {
-		return nil
-	}
+func (o FailedLogins) withDefaults() FailedLogins {
 	if o.Burst <= 0 {
 		o.Burst = 500
 	}
 	if o.Entries <= 0 {
 		o.Entries = 16384
 	}
-	l := &logins{rate: o.Rate, burst: float64(o.Burst), now: now}
+	return o
+}
+
+// SetFailedLogins replaces the limits of failed logins; what was counted stays counted. Calls of it must not overlap.
+func (g *Gateway) SetFailedLogins(o FailedLogins) {
+	before := g.logins.Load()
+	if o = o.withDefaults(); before != nil && before.o == o {
+		return
+	}
+	l := newLogins(o, g.o.Now)
+	l.keep(before)
+	g.logins.Store(l)
+}
+
+func newLogins(o FailedLogins, now func() time.Time) *logins {
+	if o.Rate <= 0 {
+		return nil
+	}
+	o = o.withDefaults()
+	l := &logins{o: o, rate: o.Rate, burst: float64(o.Burst), now: now}
 	l.buckets, _ = simplelru.NewLRU[loginPair, tokenBucket](o.Entries, nil) // fails for sizes below 1 only
 	l.sessions, _ = simplelru.NewLRU[[16]byte, struct{}](seenSessionKeys, nil)
 	return l
+}
+
+// keep takes over what another has counted.
+func (l *logins) keep(before *logins) {
+	if l == nil || before == nil {
+		return
+	}
+	before.mu.RLock()
+	defer before.mu.RUnlock()
+	for _, p := range before.buckets.Keys() { // the oldest first
+		b, _ := before.buckets.Peek(p)
+		b = before.refilled(b, l.now())
+		l.buckets.Add(p, tokenBucket{left: l.burst * b.left / before.burst, at: b.at})
+	}
+	for _, id := range before.sessions.Keys() {
+		l.sessions.Add(id, struct{}{})
+	}
 }
 
 func (l *logins) refilled(b tokenBucket, now time.Time) tokenBucket {
@@ -114,13 +148,13 @@ func (l *logins) see(id [16]byte) {
 
 // mayLogIn reports whether the request's address may try the identity's secret, or with nil any that nobody has.
 func (x *exchange) mayLogIn(id *Identity) bool {
-	l := x.g.logins
+	l := x.g.logins.Load()
 	return l == nil || l.may(x.loginPair(id))
 }
 
 // loginFailed counts a failed login of the request's address.
 func (x *exchange) loginFailed(id *Identity) {
-	if l := x.g.logins; l != nil {
+	if l := x.g.logins.Load(); l != nil {
 		l.failed(x.loginPair(id))
 	}
 }
