@@ -16,7 +16,7 @@ func (p *parts) exposeGauges(server *gateway.Server) {
 	m.Gauge("sealfront_active_requests_limit", "Requests that may be under way at once; 0: no limit.", func() float64 { return float64(p.gateway.Limits().Requests) })
 	m.Gauge("sealfront_open_connections", "Connections of clients that are open.", func() float64 { return float64(server.Connections()) })
 	m.Gauge("sealfront_slabs_in_use", "Slabs of the body pipeline that are taken, of 68 KiB each.", func() float64 { return float64(crypto.SlabsInUse()) })
-	m.Gauge("sealfront_memory_limit_bytes", "Memory that the process may use, in bytes; 0: no limit is known.", func() float64 { return float64(p.memory.limit) })
+	m.Gauge("sealfront_memory_limit_bytes", "Memory that the process may use, in bytes; 0: no limit is known.", func() float64 { return float64(p.memory.Load().limit) })
 	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.", map[string]string{
 		"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),
 	})

@@ -25,19 +25,23 @@ type memory struct {
 // limit. group is the control group's limit, 0 for none; a tenth of it stays for what the runtime doesn't count.
 func memoryLimit(c *config.Config, group int64) memory {
 	m := memory{}
+	limit := runtimeLimit
 	switch {
 	case c.Limits.Memory > 0:
 		m = memory{int64(c.Limits.Memory), "limits.memory"}
+		limit = m.limit
 	case os.Getenv("GOMEMLIMIT") != "" && os.Getenv("GOMEMLIMIT") != "off":
-		return memory{debug.SetMemoryLimit(-1), "GOMEMLIMIT"}
+		m = memory{runtimeLimit, "GOMEMLIMIT"}
 	case group > 0:
 		m = memory{group / 10 * 9, "control group"}
-	default:
-		return m
+		limit = m.limit
 	}
-	debug.SetMemoryLimit(m.limit)
+	debug.SetMemoryLimit(limit)
 	return m
 }
+
+// runtimeLimit is what the Go runtime was started with: GOMEMLIMIT, or no limit.
+var runtimeLimit = debug.SetMemoryLimit(-1)
 
 // What a process needs beside its requests, and a request at most with its connection: buffers of both sides, slabs of an
 // upload (a small body is taken in whole), and a goroutine's stack.
@@ -116,10 +120,7 @@ func cgroupLimitBelow(root, groups string) int64 {
 
 // watchMemory tells the gateway when memory runs out, until ctx ends: the estimate of requests can be wrong, since part
 // tables, caches and embedded parts need memory, too.
-func watchMemory(ctx context.Context, limit int64, pressed func(bool)) {
-	if limit <= 0 {
-		return
-	}
+func watchMemory(ctx context.Context, limit func() int64, pressed func(bool)) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
@@ -129,8 +130,13 @@ func watchMemory(ctx context.Context, limit int64, pressed func(bool)) {
 			return
 		case <-ticker.C:
 		}
+		most := limit()
+		if most <= 0 {
+			pressed(false)
+			continue
+		}
 		metrics.Read(samples)
 		used := int64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
-		pressed(used > limit/10*9)
+		pressed(used > most/10*9)
 	}
 }

@@ -116,7 +116,7 @@ func (r *reloader) load() (waits []string, err error) {
 		r.encryption.Store(encryption)
 	}
 	r.parts.gateway.SetIdentities(ids)
-	r.parts.gateway.SetLimits(r.parts.memory.gatewayLimits(c))
+	r.parts.limit(c)
 	r.server.SetOptions(serverOptions(c))
 	r.current.Store(c)
 	return changes(r.started, c), nil
@@ -183,7 +183,7 @@ func fingerprint(files []string) (sum [sha256.Size]byte) {
 var reloadable = []string{
 	"identities", "identities_file", "tls.cert", "tls.key", "tls.certificates", "tls.client_ca", "tls.client_certificates", "tls.min_version",
 	"limits.connections", "limits.requests", "limits.concurrency", "limits.requests_per_second", "limits.burst", "limits.min_rate",
-	"limits.progress_timeout", "limits.head_timeout", "limits.idle_timeout", "limits.drain_timeout", "limits.drain_delay", "log.level",
+	"limits.progress_timeout", "limits.head_timeout", "limits.idle_timeout", "limits.drain_timeout", "limits.drain_delay", "limits.memory", "limits.failed_logins", "log.level",
 }
 
 // changes are the paths of settings that differ and aren't reloadable.

@@ -54,7 +54,7 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer func() { stop(); running.Wait() }()
-	running.Go(func() { watchMemory(beside, p.memory.limit, p.gateway.SetPressed) })
+	running.Go(func() { watchMemory(beside, func() int64 { return p.memory.Load().limit }, p.gateway.SetPressed) })
 	running.Go(func() { admin.history.Run(beside) })
 	running.Go(func() { reloads.watch(beside, c.ReloadEvery) })
 	served := make(chan error, 3)

@@ -83,8 +83,8 @@ func (p *parts) facts(started *config.Config, r *reloader, since time.Time) []st
 		atOnce = strconv.Itoa(n)
 	}
 	add(false, "requests at once", "%s", atOnce)
-	if p.memory.limit > 0 {
-		add(false, "memory", "%d MiB (%s)", p.memory.limit>>20, p.memory.source)
+	if m := p.memory.Load(); m.limit > 0 {
+		add(false, "memory", "%d MiB (%s)", m.limit>>20, m.source)
 	} else {
 		add(false, "memory", "no limit is known")
 	}

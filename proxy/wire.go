@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,9 +49,9 @@ type parts struct {
 	keys        *keyring.Keyring
 	state       *state.State
 	gateway     *gateway.Gateway
-	memory      memory
-	audit       *audit.Log     // nil without one
-	objects     *store.Objects // of the state bucket
+	memory      atomic.Pointer[memory] // a reload swaps it
+	audit       *audit.Log             // nil without one
+	objects     *store.Objects         // of the state bucket
 	askKMS      func(context.Context) error
 	tracing     *tracing.Tracing // nil: off
 	tool        bool             // a subcommand that works beside running servers
@@ -168,9 +169,21 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 		options.Store, options.Tracer = p.tracing.Store(client), p.tracing
 	}
 	p.gateway = gateway.New(options, ids)
-	p.memory = memoryLimit(c, cgroupLimit())
-	p.gateway.SetLimits(p.memory.gatewayLimits(c))
+	p.limit(c)
 	return nil
+}
+
+// limit puts the limits of all requests together into force.
+func (p *parts) limit(c *config.Config) {
+	m := memoryLimit(c, cgroupLimit())
+	p.memory.Store(&m)
+	p.gateway.SetLimits(m.gatewayLimits(c))
+	p.gateway.SetFailedLogins(failedLogins(c))
+}
+
+func failedLogins(c *config.Config) gateway.FailedLogins {
+	l := &c.Limits.FailedLogins
+	return gateway.FailedLogins{Rate: l.Rate, Burst: l.Burst, Entries: l.Entries}
 }
 
 func or(value, fallback string) string {
@@ -212,7 +225,7 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
 		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,
-		FailedLogins: gateway.FailedLogins{Rate: c.Limits.FailedLogins.Rate, Burst: c.Limits.FailedLogins.Burst, Entries: c.Limits.FailedLogins.Entries},
+		FailedLogins: failedLogins(c),
 		Now:          clock, Log: p.log, Observe: gateway.Observer{Request: p.metrics.Request, Refusal: p.metrics.Refusal, Bytes: p.metrics.Bytes, Integrity: p.metrics.Integrity, Shed: p.metrics.Shed, Session: p.metrics.Session},
 	}
 	if c.TLS.Require == "all" {

@@ -176,7 +176,7 @@ type Statement struct {
 // Limits bound what clients can use up. 0 means no limit, unless a field says otherwise. What is beyond them gets 503
 // SlowDown, early: before its body is asked for. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
 // DeleteObjects 2 MiB, other XML 64 KiB. All of
-// them but Memory and FailedLogins follow a reload; open connections keep their timeouts.
+// them follow a reload; open connections keep their timeouts.
 type Limits struct {
 	Connections int `yaml:"connections"` // open at once; further ones are closed
 	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
