@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,6 +24,7 @@ type command struct {
 	failure     string // what exit status 1 means; "": the command failed
 	files       []entry
 	environment []entry
+	seals       bool // or opens: it needs more of cryptography than hashes
 
 	// prepare declares the command's flags and returns what carries it out once they are parsed.
 	prepare func(*invocation) action
@@ -78,6 +80,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.seals && fips140.Enforced() {
+		return usagef("GODEBUG=fips140=only refuses nonces that are counters, which segments are sealed with: use GODEBUG=fips140=on")
 	}
 	return act(ctx, operands)
 }

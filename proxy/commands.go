@@ -34,7 +34,7 @@ func commands() []command {
 			failure:     "store or key service can't be reached or used, or an address can't be listened on: may be tried again",
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain, memoryLimits, godebugFIPS},
-			prepare:     prepareServe,
+			seals:       true, prepare: prepareServe,
 		},
 		{
 			name: "config check", summary: "say all that is wrong with a configuration",
@@ -48,7 +48,7 @@ func commands() []command {
 			failure:     "the check itself failed",
 			files:       []entry{configFile},
 			environment: []entry{awsChain},
-			prepare:     prepareConfigCheck,
+			seals:       true, prepare: prepareConfigCheck,
 		},
 		{
 			name: "config schema", summary: "write the JSON schema of a configuration, for editors",
@@ -85,7 +85,7 @@ func commands() []command {
 			},
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain},
-			prepare:     prepareExplain,
+			seals:       true, prepare: prepareExplain,
 		},
 		{
 			name: "inspect", summary: "show an object's envelope and layout, and whether it verifies",
@@ -96,7 +96,7 @@ func commands() []command {
 			failure:     "the object doesn't verify, or can't be read",
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain},
-			prepare:     prepareInspect,
+			seals:       true, prepare: prepareInspect,
 		},
 		{
 			name: "verify", summary: "read every object and check each stored byte",
@@ -113,7 +113,7 @@ func commands() []command {
 			failure:     "an object isn't whole or could not be checked",
 			files:       []entry{configFile, embeddedData, resumeFile},
 			environment: []entry{awsChain},
-			prepare:     prepareVerify,
+			seals:       true, prepare: prepareVerify,
 		},
 		{
 			name: "rewrap", summary: "wrap every data key anew, after a rotation",
@@ -127,7 +127,7 @@ func commands() []command {
 			failure:     "something still depends on older bucket keys, or the command failed",
 			files:       []entry{configFile, embeddedData, resumeFile},
 			environment: []entry{awsChain},
-			prepare:     prepareRewrap,
+			seals:       true, prepare: prepareRewrap,
 		},
 		{
 			name: "migrate", summary: "seal what lies in the clear in a bucket of the store",
@@ -157,7 +157,7 @@ func commands() []command {
 			failure:     "the file isn't whole: what was written is a true prefix. Or the command failed",
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain},
-			prepare:     prepareOpen,
+			seals:       true, prepare: prepareOpen,
 		},
 		{
 			name: "adopt", summary: "make a bucket's lost record again",
@@ -170,7 +170,7 @@ func commands() []command {
 			examples:    []example{{"After the state bucket was lost", "sealfront adopt reports --arn arn:aws:s3:::reports --kms-key arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab --config sealfront.yaml"}},
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain},
-			prepare:     prepareAdopt,
+			seals:       true, prepare: prepareAdopt,
 		},
 		{
 			name: "keys", summary: "show or drop the bucket keys in a running replica's memory",

@@ -66,7 +66,7 @@ func (p *parts) facts(started *config.Config, r *reloader, since time.Time) []st
 	add(false, "region, account", "%s, %s", started.Region, started.Account)
 	add(false, "store", "%s; %s", strings.TrimSpace(started.Store.Kind+" "+started.Store.Endpoint), p.abilities)
 	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
-	add(false, "FIPS 140-3 mode", "%s", map[bool]string{true: "on", false: "off"}[fips140.Enabled()])
+	add(false, "FIPS 140-3 mode", "%s", map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
 	if t := r.encryption.Load(); t != nil {
 		for _, pair := range t.Certificates {
 			leaf := pair.Leaf
