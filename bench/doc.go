@@ -10,6 +10,8 @@
 //	go run ./bench -target https://… -pid PID        something that runs; credentials from the environment, as sealfront exports them
 //	go run ./bench compare -json results.json        nginx, HAProxy, bareproxy, MinIO, rclone: those that are installed
 //	go run ./bench compare -only nginx -program old=./sealfront.old
+//	go run ./bench slow -slow 1000                   what clients of a byte a second do to the others, and when they are cut off
+//	go run ./bench reload                            two replicas are reloaded and restarted under load: no request may fail
 //	go run ./bench report results.json …             tables and plots in bench/results, and in RESULTS.md between its marks
 //
 // Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all TLS
@@ -31,6 +33,16 @@
 // /metrics. Figures of several rounds are medians; least–most are the rounds' CPU, a GiB or, of small requests, each.
 //
 // Ratios are made round by round, and their median is shown. They are comparable; absolute figures of shared machines are not.
+//
+// slow measures each cell in rounds with and without slow clients, in turns, and compares their p99. The slow ones send or read a byte
+// a second: of a ClientHello, nothing after it, nothing after a request, a head, a body, an answer. Who is cut off comes back while a cell is
+// measured; at the end none does, and the table says when each was cut off and how. Exit status 1: p99 rose above -most, a
+// request failed, or a slow client was not cut off.
+//
+// reload runs two replicas that share store, key service, certificate and identities. Under a load of all payload modes, each body
+// compared, certificates and identities change, by the files alone at one replica and by SIGHUP at the other, pairs come that don't fit, and
+// replicas get SIGTERM while an upload is under way, and are started again. A client goes elsewhere when it gets no connection, and sends
+// again what met the end of a connection that was used before; all else that isn't 200 is a failed request, and exit status 1.
 //
 // # Decisions
 //

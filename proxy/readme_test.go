@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// README's recipes do what README says: their blocks are run by a shell, and what is behind "# =>" must be printed, in that order.
+func TestRecipesOfREADME(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)<!-- recipe: (\\w+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("README.md has %d recipes, want 2", len(blocks))
+	}
+	for _, block := range blocks {
+		t.Run(block[1], func(t *testing.T) {
+			t.Parallel()
+			runRecipe(t, block[2])
+		})
+	}
+}
+
+func runRecipe(t *testing.T, recipe string) {
+	// The programs that a recipe calls, and where this machine has them.
+	path := os.Getenv("PATH")
+	for _, name := range []string{"minio", "aws", "curl", "python3"} {
+		if !regexp.MustCompile(`(?m)(^|\| |until )` + name + " ").MatchString(recipe) {
+			continue
+		}
+		program := programPath(t, name)
+		if found, err := exec.LookPath(name); err != nil || found != program {
+			path = filepath.Dir(program) + ":" + path
+		}
+		if name == "python3" && exec.Command(program, "-c", "import boto3").Run() != nil {
+			missingPython(t, "python3 has no boto3")
+		}
+	}
+	// All that is changed in it: addresses, and the program, which has been built already.
+	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 "+quote(must(filepath.Abs(os.Args[0]))))
+	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9090", "127.0.0.1:9000"} {
+		script = strings.ReplaceAll(script, address, freePort(t))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euc", "set -o pipefail; trap 'kill $(jobs -p) && wait' EXIT\n"+script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+path, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that none of it is left when time is over
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var out, problems lockedBuffer
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &problems, 10*time.Second
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out.String(), problems.String())
+	}
+	left := out.String()
+	for line := range strings.Lines(recipe) {
+		_, wants, _ := strings.Cut(line, "# => ")
+		for want := range strings.SplitSeq(wants, " => ") {
+			want = strings.TrimSpace(want)
+			_, rest, ok := strings.Cut(left, want)
+			if !ok {
+				t.Fatalf("%q isn't printed, or not in its place:\n%s\n%s", want, out.String(), problems.String())
+			}
+			left = rest
+		}
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
