@@ -97,8 +97,12 @@ func (k *checkup) listeners() {
 func (k *checkup) secretFiles() {
 	c := k.c
 	files := []struct{ path, name string }{
-		{"tls.key", c.TLS.Key}, {"admin.key", c.Admin.Key}, {"admin.token_file", c.Admin.TokenFile}, {"store.secret_key_file", c.Store.SecretKeyFile},
-		{"kms.secret_key_file", c.KMS.SecretKeyFile}, {"identities_file", c.IdentitiesFile},
+		{"tls.key", c.TLS.Key},
+		{"admin.key", c.Admin.Key},
+		{"admin.token_file", c.Admin.TokenFile},
+		{"store.secret_key_file", c.Store.SecretKeyFile},
+		{"kms.secret_key_file", c.KMS.SecretKeyFile},
+		{"identities_file", c.IdentitiesFile},
 	}
 	for i, pair := range c.TLS.Certificates {
 		files = append(files, struct{ path, name string }{fmt.Sprintf("tls.certificates[%d].key", i), pair.Key})

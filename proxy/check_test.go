@@ -101,7 +101,8 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 			"domains[1]: no certificate is for store.example.org|path style", "domains[1]: no certificate is for bucket.store.example.org|*.store.example.org",
 		}},
 		{
-			"further pairs", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.path("long.crt"), ca.path("long.key"), pair("other"), ca.path("other.crt"), ca.path("good.key"))},
+			"further pairs",
+			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.path("long.crt"), ca.path("long.key"), pair("other"), ca.path("other.crt"), ca.path("good.key"))},
 			[]string{"tls.certificates[1]: read the pair|does not match"},
 			[]string{"tls.certificates[0]:|other.crt expires", "tls.certificates[0]:|same names|remove one"},
 		},
