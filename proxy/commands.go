@@ -144,7 +144,7 @@ func commands() []command {
 			failure:     "objects are left, or the command failed",
 			files:       []entry{configFile, embeddedData, resumeFile},
 			environment: []entry{awsChain},
-			prepare:     prepareMigrate,
+			seals:       true, prepare: prepareMigrate,
 		},
 		{
 			name: "open", summary: "write the plaintext of a stored object's bytes",
