@@ -30,7 +30,7 @@ func TestSessionsThatFail(t *testing.T) {
 		code   string
 	}{
 		"a session":                          {put(s), 200, ""},
-		"SE-3 altered token":                 {put(changed(func(c *sigv4.Credentials) { c.SessionToken = c.SessionToken[:40] + "A" + c.SessionToken[41:] })), 400, "InvalidToken"},
+		"SE-3 altered token":                 {put(changed(func(c *sigv4.Credentials) { c.SessionToken = altered(c.SessionToken, 40) })), 400, "InvalidToken"},
 		"SE-3 cut token":                     {put(changed(func(c *sigv4.Credentials) { c.SessionToken = c.SessionToken[:100] })), 400, "InvalidToken"},
 		"SE-3 no token of ours":              {put(changed(func(c *sigv4.Credentials) { c.SessionToken = "AQoEXAMPLE" })), 400, "InvalidToken"},
 		"SE-5 another access key id":         {put(changed(func(c *sigv4.Credentials) { c.AccessKeyID = "ASIAXXXXXXXXXXXXXXXX" })), 400, "InvalidToken"},
@@ -162,4 +162,13 @@ identities:
 			t.Errorf("%s: %d %s, want %d", name, a.StatusCode, a.body, c.status)
 		}
 	}
+}
+
+// altered is text with another character at i.
+func altered(text string, i int) string {
+	other := "A"
+	if text[i] == 'A' {
+		other = "B"
+	}
+	return text[:i] + other + text[i+1:]
 }

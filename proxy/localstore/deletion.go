@@ -13,7 +13,8 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// guarded is the backend with conditional deletions that are atomic. The backend looks at the condition and then removes what
+// guarded is the backend with conditional deletions that are atomic, and without the names of half-done replacements (see
+// leftover.go). The backend looks at the condition and then removes what
 // lies at the name, which by then may be another object; its writers exclude one another only.
 //
 // Writers share a key's lock while they publish; a conditional deletion has it alone.
@@ -35,6 +36,9 @@ func (g *guarded) lock(bucket, key *string) *sync.RWMutex {
 // PutObject takes the lock when the body has been received, so that a slow client holds up nobody. Going past the backend's
 // PutObject, for the sake of that moment, goes past its bound on requests at work, too; the program's own limits bound them.
 func (g *guarded) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
+	if err := reserved(in.Key); err != nil {
+		return s3response.PutObjectOutput{}, err
+	}
 	lock, published := g.lock(in.Bucket, in.Key), false
 	defer func() {
 		if published {
@@ -58,6 +62,9 @@ func (g *guarded) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMu
 
 // CopyObject is as CompleteMultipartUpload.
 func (g *guarded) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
+	if err := reserved(in.Key); err != nil {
+		return s3response.CopyObjectOutput{}, err
+	}
 	lock := g.lock(in.Bucket, in.Key)
 	lock.RLock()
 	defer lock.RUnlock()

@@ -39,6 +39,9 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's directory: %w", err)
 	}
+	if err := sweep(objects, time.Now()); err != nil {
+		return nil, fmt.Errorf("remove what ended programs left in the embedded store: %w", err)
+	}
 	var opts posix.PosixOpts
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)
