@@ -26,6 +26,7 @@ func (p *program) appendTo(bucket, key string, offset int, body string, header .
 
 // Whatever is appended in whatever pieces, the object is the pieces, and its stored size tells its length.
 func TestL12AppendedPiecesReadAsOne(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -88,6 +89,7 @@ func slicesOf(n, size int) []int {
 
 // Section 6.3: the CRC of the whole object stays retrievable; a SHA is one over the parts.
 func TestChecksumsOfAppendedObjects(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -208,6 +210,7 @@ func TestAppendsThatAreRefused(t *testing.T) {
 
 // Append is atomic: of many at one offset one gets through, and readers see whole objects.
 func TestOfManyAppendsAtOneOffsetOneGetsThrough(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -300,6 +303,7 @@ func TestAnAppendThatBreaksOffLeavesTheObject(t *testing.T) {
 
 // What each append costs in requests to the store, whatever the object's size (gateway's package comment).
 func TestWhatAnAppendCosts(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	for name, c := range map[string]struct {

@@ -20,6 +20,7 @@ import (
 // random. What a reader gets of it is a true prefix that breaks off, or an error; where it is another object's or an older
 // version's, too.
 func TestAttacksOnStoredParts(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startEmbedded(t, dir)
 	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]

@@ -61,6 +61,7 @@ func (p *program) headOf(bucket, key string, header ...sigv4.Field) *answer {
 
 // R17, L5, P6: a copy under the same KMS key costs two requests to the store and two calls of KMS, and no body passes.
 func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -147,6 +148,7 @@ func (p *program) fullUpload(client *s3.Client, bucket, key string, parts ...[]b
 
 // A copy of an object of several parts is one part, whatever the way it was made.
 func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -189,6 +191,7 @@ func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 
 // Copies between all kinds of encryption and both kinds of buckets; which calls of KMS they make.
 func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	directory := p.env["SEALFRONT_BUCKET"]
@@ -299,6 +302,7 @@ func TestMetadataOfCopies(t *testing.T) {
 
 // CP-10: an object copied onto itself is seen whole at any time, the old or the new.
 func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startEmbedded(t, dir)
 	client := p.client(t)
@@ -361,6 +365,7 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 
 // L5: a copy races with overwrites of its source; what it makes is always whole, and one of the versions.
 func TestACopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	version := func(i int) string { return strings.Repeat(fmt.Sprintf("version %04d ", i), 10) }

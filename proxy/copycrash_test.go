@@ -241,6 +241,7 @@ func TestA200ThatCarriesAnErrorIsNoCopy(t *testing.T) {
 
 // Append: a crash leaves the object as it was or as it shall be; what is left of an upload is aborted.
 func TestCrashesOfAppends(t *testing.T) {
+	t.Parallel()
 	const bucket = "appends--usw2-az1--x-s3"
 	f, p, _ := startRenamed(t, bucket)
 	client := p.client(t)

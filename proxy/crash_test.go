@@ -166,6 +166,7 @@ func TestErrorInsideA200(t *testing.T) {
 
 // Complete, crash before the completion record: the part records are gone or half gone; a retry is answered.
 func TestCrashBeforeTheCompletionRecord(t *testing.T) {
+	t.Parallel()
 	for name, lost := range map[string]func(*http.Request) bool{
 		"no part record was removed":  func(r *http.Request) bool { return r.Method == "DELETE" },
 		"the record was not replaced": func(r *http.Request) bool { return r.Method == "PUT" && strings.HasSuffix(r.URL.Path, "/upload") },
@@ -236,6 +237,7 @@ func TestCrashAfterTheStoresAbort(t *testing.T) {
 
 // Two Completes at once: one object, and no answer that isn't true.
 func TestTwoCompletesAtOnce(t *testing.T) {
+	t.Parallel()
 	c := startCrashed(t)
 	for range 5 {
 		u := c.upload(t, "key")
@@ -263,6 +265,7 @@ func TestTwoCompletesAtOnce(t *testing.T) {
 // stays is one of them. A Complete that finds another's object can't tell it from a store that made nothing of an aborted
 // upload by that alone.
 func TestUploadsOfOneKeyThatEndAtOnce(t *testing.T) {
+	t.Parallel()
 	c := startCrashed(t)
 	const n = 6
 	var uploads [n]*uploader

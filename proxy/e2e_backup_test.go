@@ -11,6 +11,7 @@ import (
 // between. What they keep in the bucket is deduplicated and locked by names of their own, so listings, deletions and
 // overwrites matter as much as bodies.
 func TestBackupToolsBringBackWhatTheyTook(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("backups take a while")
 	}

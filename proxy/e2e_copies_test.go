@@ -16,6 +16,7 @@ import (
 // Copies, renames and appends on every store: what a store lacks (conditions on copies, on deletions, atomic copies of an
 // object onto itself) must not show (L4, L5, L6, trap 23).
 func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
+	t.Parallel()
 	for _, in := range installations {
 		t.Run(in.name, func(t *testing.T) {
 			p := in.start(t)
@@ -149,6 +150,7 @@ func makeDirectoryBucket(t *testing.T, client *s3.Client, key string) string {
 
 // The store is another one of these programs, made of directory buckets: its copies are signed as such, and hold conditions.
 func TestCopiesInFrontOfAStoreOfDirectoryBuckets(t *testing.T) {
+	t.Parallel()
 	inner := startConfigured(t, t.TempDir(), "")
 	p := startOuter(t, inner, "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	client := p.client(t)

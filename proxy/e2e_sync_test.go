@@ -79,6 +79,7 @@ func (p *program) toolEnv() []string {
 // Traps 15 and 16: a tool that synchronises transfers nothing the second time, finds sizes and dates as it left them,
 // and takes no ETag for an MD5.
 func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("synchronising takes a while")
 	}

@@ -40,6 +40,7 @@ func errorDocument(t *testing.T, what string, a *answer) map[string]string {
 
 // 7.1, 7.2: a code each, with its status and elements, in both kinds of buckets; HEAD without body.
 func TestErrorsAsTheReferenceHasThem(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	directory, plain := p.env["SEALFRONT_BUCKET"], makeBucket(t, p.client(t), "plain")
 	for _, bucket := range []string{directory, plain} {

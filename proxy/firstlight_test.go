@@ -28,6 +28,7 @@ func randomBytes(n int) []byte {
 var edgeSizes = []int{0, 1, 65535, 65536, 65537, 131072, 262143, 262144, 262145, 1 << 20, 5 << 20, 5<<20 + 1}
 
 func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startEmbedded(t, dir)
 	ctx := t.Context()

@@ -236,6 +236,7 @@ func TestExpectContinue(t *testing.T) {
 
 // P8: deadlines are on each read: who stalls is cut off, who is slow is not.
 func TestStalledClientIsCutOffASlowOneIsNot(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startWith(t, `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}

@@ -124,6 +124,7 @@ func TestS6FormTypedBodyIsAnObject(t *testing.T) {
 // Invariant 2: whatever is changed in the store, a reader gets the right bytes of a true prefix and then a broken
 // connection, or an error; never other bytes, never a clean short body.
 func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startEmbedded(t, dir)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -305,6 +306,7 @@ func TestSwappedObjectsDoNotOpen(t *testing.T) {
 
 // Invariant 3: an upload that fails a check never becomes visible, and leaves what was there.
 func TestFailedUploadLeavesNothing(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	general := "general-bucket"
 	if a := p.do(&rawRequest{method: "PUT", path: "/" + general}); a.StatusCode != 200 {

@@ -22,6 +22,7 @@ import (
 const mib = 1 << 20
 
 func TestMultipartObjectsReadAsOne(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	general := makeBucket(t, client, "general")
@@ -146,6 +147,7 @@ func TestPart10000OfFullSize(t *testing.T) {
 
 // Trap 1 and W11: a part sent again with other bytes, also across the line between store and stash.
 func TestW11TheNewestAttemptOfAPartCounts(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
 	first := randomBytes(5 * mib)
@@ -336,6 +338,7 @@ func TestUploadSurvivesAKilledReplica(t *testing.T) {
 }
 
 func TestChecksumsOfUploads(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client, bucket, ctx := p.client(t), p.env["SEALFRONT_BUCKET"], t.Context()
 	a, b := randomBytes(5*mib), []byte("the end")

@@ -33,6 +33,7 @@ func storeMetadata(t *testing.T, file string) (attribute []byte, metadata map[st
 // A reader that knows FORMAT.md, the store's files and a KMS, but nothing of the program, opens whatever the program has
 // stored: every way in which an object comes to be.
 func TestTheNaiveReaderOpensWhatIsStored(t *testing.T) {
+	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is not there")

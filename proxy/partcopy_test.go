@@ -32,6 +32,7 @@ func (u *uploader) copyPart(number int32, source, span string) error {
 }
 
 func TestPartsAreCopiedFromRanges(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	directory := p.env["SEALFRONT_BUCKET"]
@@ -146,6 +147,7 @@ func TestPartCopiesThatAreRefused(t *testing.T) {
 
 // A part that is copied while its source is overwritten is one of the versions.
 func TestAPartCopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]

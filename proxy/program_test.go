@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,9 +51,21 @@ func TestMain(m *testing.M) {
 	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL"} {
 		_ = os.Unsetenv(name)
 	}
+	runMoreAtOnce()
 	status := m.Run()
 	stopSharedStore()
 	os.Exit(status)
+}
+
+// runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has started, so
+// more of them run at once than there are processors.
+func runMoreAtOnce() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	}
 }
 
 // program is the proxy as a process.

@@ -21,6 +21,7 @@ func (p *program) rename(bucket, from, to string, header ...sigv4.Field) *answer
 
 // L6, RN-1: what is renamed opens under its new name with all that it had; KMS isn't asked.
 func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
@@ -79,6 +80,7 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 }
 
 func TestConditionsOnARename(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	const past, future = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2037 07:28:00 GMT"
@@ -218,6 +220,7 @@ func TestARepeatedRenameIsRecognised(t *testing.T) {
 
 // L6: a source that is written while it is renamed is never lost: its last version is under one of the names.
 func TestAWriteThatRacesWithARenameIsNotLost(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	for i := range 30 {

@@ -76,6 +76,7 @@ func (r *recorder) sent() string {
 // TestClientsSignatures lets every client sign in every way it has, and prints a table: client, operation, how the body was
 // signed, result.
 func TestClientsSignatures(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("the clients take their time")
 	}

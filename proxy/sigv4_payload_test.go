@@ -105,6 +105,7 @@ func split(body string, size int) (chunks []string) {
 }
 
 func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	session := p.session(bucket)
@@ -139,6 +140,7 @@ func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
 }
 
 func TestSignedChunksThatAreRefusedStoreNothing(t *testing.T) {
+	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	flip := func(mark string, nth, offset int) func([]byte) []byte {
