@@ -303,7 +303,6 @@ func TestAnAppendThatBreaksOffLeavesTheObject(t *testing.T) {
 
 // What each append costs in requests to the store, whatever the object's size (gateway's package comment).
 func TestWhatAnAppendCosts(t *testing.T) {
-	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	for name, c := range map[string]struct {

@@ -61,7 +61,6 @@ func (p *program) headOf(bucket, key string, header ...sigv4.Field) *answer {
 
 // R17, L5, P6: a copy under the same KMS key costs two requests to the store and two calls of KMS, and no body passes.
 func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
-	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]

@@ -58,12 +58,12 @@ func TestMain(m *testing.M) {
 }
 
 // runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has started, so
-// more of them run at once than there are processors.
+// more of them run at once than there are processors. Under the race detector it isn't waiting any more.
 func runMoreAtOnce() {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
+	if !given && !raceEnabled {
 		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
 	}
 }

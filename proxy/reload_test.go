@@ -176,14 +176,15 @@ func (p *program) send(client *http.Client, r *rawRequest, body string) (string,
 	}
 	request.Header.Set("Authorization", string(authorization))
 	request.Header["X-Idempotency-Key"] = nil // a PUT of an object is idempotent, and the client may send it again
-	shaken := true                            // of a connection that was used before
+	var shaken atomic.Bool
+	shaken.Store(true) // of a connection that was used before
 	request = request.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GetConn:          func(string) { shaken = true },
-		ConnectStart:     func(string, string) { shaken = false },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { shaken = err == nil },
+		GetConn:          func(string) { shaken.Store(true) },
+		ConnectStart:     func(string, string) { shaken.Store(false) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { shaken.Store(err == nil) },
 	}))
 	resp, err := client.Do(request)
-	if err != nil && !shaken {
+	if err != nil && !shaken.Load() {
 		err = errors.Join(errNotTaken, err)
 	}
 	if err != nil {

@@ -21,7 +21,6 @@ func (p *program) rename(bucket, from, to string, header ...sigv4.Field) *answer
 
 // L6, RN-1: what is renamed opens under its new name with all that it had; KMS isn't asked.
 func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
-	t.Parallel()
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]

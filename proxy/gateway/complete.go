@@ -279,7 +279,7 @@ func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
 		return x.writeFault(f)
 	}
 	x.showVersion(a)
-	if err := x.abortStore(c.u); err != nil {
+	if err := x.abortStore(c.u.ID); err != nil {
 		x.g.log.Warn("the store's upload could not be aborted; the janitor will", zap.Error(err))
 	}
 	return c.finish(string(a.Get("Etag")))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/state"
@@ -78,6 +80,10 @@ func createMultipartUpload(x *exchange) error {
 		}
 	}
 	if err := x.g.o.Uploads.CreateUpload(x.context, u); err != nil {
+		// The client never hears of the upload.
+		if aborted := x.abortStore(u.ID); aborted != nil {
+			x.g.log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it", zap.String("upload", u.ID), zap.Error(aborted))
+		}
 		return recordError(err)
 	}
 	x.showEncryption()
@@ -300,7 +306,7 @@ func abortMultipartUpload(x *exchange) error {
 				return preconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.abortStore(u); err != nil {
+		if err := x.abortStore(u.ID); err != nil {
 			return err
 		}
 		if err := x.g.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
@@ -311,8 +317,8 @@ func abortMultipartUpload(x *exchange) error {
 	return nil
 }
 
-func (x *exchange) abortStore(u *upload) error {
-	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", u.ID)}
+func (x *exchange) abortStore(id string) error {
+	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", id)}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
