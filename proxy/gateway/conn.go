@@ -245,7 +245,7 @@ func (c *rawConn) uncork() error {
 // Bounds of the gentle close: how long and how much of what the client still sends is read and dropped.
 const (
 	lingerTime  = time.Second
-	lingerBytes = 1 << 20
+	lingerBytes = 16 << 20
 )
 
 // Close parks a connection that waits for its next request, and ends any other.
