@@ -110,15 +110,5 @@ func (r *faultRun) kill(op *faultOperation, step int, done bool, rows map[string
 		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
 	}
 	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, steps[step-1].name, t.says, holds)]++
-	second := op.do(c)
-	finished := second.ok
-	for _, says := range op.done {
-		finished = finished || second.says == says
-	}
-	if !finished {
-		r.t.Errorf("%s: told %q, holds %s; tried again: %q", where, t.says, holds, second.says)
-	}
-	if after, bad := op.holds(c, second); bad != "" && second.ok {
-		r.t.Errorf("%s: tried again, holds %s: %s", where, after, bad)
-	}
+	r.again(op, c, where, t, holds)
 }

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sealfront/sigv4"
+)
+
+func putOf(n int, old bool, header ...sigv4.Field) (prepare func(*faultCase), do func(*faultCase) told) {
+	return func(c *faultCase) {
+			c.old, c.new = absent, string(randomBytes(n))
+			if old {
+				c.old = string(randomBytes(n + 1))
+				c.p.put(faultyBucket, c.key, c.old)
+			}
+		}, func(c *faultCase) told {
+			return toldBy(c.p.do(&rawRequest{method: "PUT", path: "/" + faultyBucket + "/" + c.key, body: c.new, header: header}))
+		}
+}
+
+// reads is the model of an operation that only reads: what is there stays.
+func reads(c *faultCase, _ told) (holds, bad string) {
+	body, problem := c.read(c.key)
+	if problem == "" && body != c.old {
+		problem = "the object is another"
+	}
+	if c.old != absent {
+		c.kept[c.key] = c.old
+	}
+	return "unchanged", problem
+}
+
+// getOf reads from..to and fails when a wrong byte comes out, or a short body as a whole one.
+func getOf(n int, span string, from, to int) (prepare func(*faultCase), do func(*faultCase) told) {
+	return func(c *faultCase) {
+			if n > 5*mib {
+				c.old = string(c.big) + "the end"
+				c.p.fullUpload(c.client, faultyBucket, c.key, c.big, []byte("the end"))
+			} else {
+				c.old = string(randomBytes(n))
+				c.p.put(faultyBucket, c.key, c.old)
+			}
+		}, func(c *faultCase) told {
+			r := &rawRequest{method: "GET", path: "/" + faultyBucket + "/" + c.key}
+			want := c.old
+			if span != "" {
+				r.header = []sigv4.Field{field("Range", span)}
+				want = c.old[from:to]
+			}
+			a := c.p.do(r)
+			if a.StatusCode/100 == 2 && (!strings.HasPrefix(want, a.body) || a.bodyErr == nil && a.body != want) {
+				c.t.Errorf("GET %s of %d bytes: %d bytes that are not the object's, %v", span, n, len(a.body), a.bodyErr)
+			}
+			return toldBy(a)
+		}
+}
+
+func operation(name string, prepare func(*faultCase), do func(*faultCase) told, holds func(*faultCase, told) (string, string), done ...string) faultOperation {
+	return faultOperation{name: name, prepare: prepare, do: do, holds: holds, done: done}
+}
+
+// faultOperations are all that the table knows.
+func faultOperations() []faultOperation {
+	ops := make([]faultOperation, 0, 24)
+	add := func(name string, prepare func(*faultCase), do func(*faultCase) told, holds func(*faultCase, told) (string, string), done ...string) {
+		ops = append(ops, operation(name, prepare, do, holds, done...))
+	}
+	pair := func(name string, holds func(*faultCase, told) (string, string), done ...string) func(func(*faultCase), func(*faultCase) told) {
+		return func(prepare func(*faultCase), do func(*faultCase) told) { add(name, prepare, do, holds, done...) }
+	}
+	pair("PutObject small", oldOrNew)(putOf(1000, true))
+	pair("PutObject large", oldOrNew)(putOf(700_000, true))
+	pair("PutObject if none", oldOrNew, "412 PreconditionFailed")(putOf(1000, false, field("If-None-Match", "*")))
+	pair("GetObject small", reads)(getOf(1000, "", 0, 0))
+	pair("GetObject large", reads)(getOf(700_000, "", 0, 0))
+	pair("GetObject range", reads)(getOf(700_000, "bytes=70000-299999", 70_000, 300_000))
+	pair("GetObject suffix", reads)(getOf(700_000, "bytes=-100", 699_900, 700_000))
+	pair("GetObject multipart range", reads)(getOf(5*mib+7, "bytes=5242870-5242885", 5*mib-10, 5*mib+6))
+	add("DeleteObject", func(c *faultCase) {
+		c.old, c.new = string(randomBytes(1000)), absent
+		c.p.put(faultyBucket, c.key, c.old)
+	}, func(c *faultCase) told {
+		return toldBy(c.p.do(&rawRequest{method: "DELETE", path: "/" + faultyBucket + "/" + c.key}))
+	}, oldOrNew)
+	add("ListObjectsV2", func(c *faultCase) {
+		c.old = absent
+		c.p.put(faultyBucket, c.key+"/1", "x")
+		c.p.put(faultyBucket, c.key+"/2", "x")
+	}, func(c *faultCase) told {
+		a := c.p.do(&rawRequest{method: "GET", path: "/" + faultyBucket, query: "list-type=2&prefix=" + c.key + "%2F"})
+		if t := toldBy(a); !t.ok || strings.Contains(a.body, "<Key>"+c.key+"/1</Key>") && strings.Contains(a.body, "<Key>"+c.key+"/2</Key>") {
+			return t
+		}
+		return told{ok: true, says: "200, keys missing"}
+	}, reads)
+	addCopies(add)
+	addUploads(add)
+	addBuckets(add)
+	return ops
+}
+
+type addOperation = func(name string, prepare func(*faultCase), do func(*faultCase) told, holds func(*faultCase, told) (string, string), done ...string)
+
+func addCopies(add addOperation) {
+	source := func(n int) func(*faultCase) {
+		return func(c *faultCase) {
+			c.old, c.new = string(randomBytes(50)), string(randomBytes(n))
+			c.p.put(faultyBucket, c.key, c.old)
+			c.p.put(faultyBucket, c.key+"-source", c.new)
+		}
+	}
+	copied := func(header ...sigv4.Field) func(*faultCase) told {
+		return func(c *faultCase) told {
+			return toldBy(c.p.copyOf(faultyBucket+"/"+c.key+"-source", faultyBucket+"/"+c.key, header...))
+		}
+	}
+	sourceStays := func(c *faultCase, t told) (string, string) {
+		if body, problem := c.read(c.key + "-source"); problem != "" || body != c.new {
+			return "damage", "the source is not what it was: " + problem
+		}
+		return oldOrNew(c, t)
+	}
+	add("CopyObject by the store", source(300_000), copied(), sourceStays)
+	add("CopyObject sealed anew", source(300_000), copied(field("X-Amz-Checksum-Algorithm", "SHA256")), sourceStays)
+	add("RenameObject", func(c *faultCase) {
+		c.old, c.new = absent, string(randomBytes(300_000))
+		c.p.put(faultyBucket, c.key+"-source", c.new)
+	}, func(c *faultCase) told {
+		return toldBy(c.p.rename(faultyBucket, c.key+"-source", c.key))
+	}, func(c *faultCase, t told) (string, string) {
+		from, problem := c.read(c.key + "-source")
+		to, problem2 := c.read(c.key)
+		switch problem += problem2; {
+		case problem != "":
+			return "damage", problem
+		case from == c.new && to == absent && !t.ok:
+			return "old name", ""
+		case from == c.new && to == c.new && !t.ok:
+			return "both names", ""
+		case from == absent && to == c.new:
+			c.kept[c.key] = c.new
+			return "new name", ""
+		}
+		return "other", "not the object under its old name, its new one or both"
+	}, "404 NoSuchKey")
+	appended := func(n, more int) (func(*faultCase), func(*faultCase) told) {
+		return func(c *faultCase) {
+				if n >= 5*mib {
+					c.old = string(c.big)
+				} else {
+					c.old = string(randomBytes(n))
+				}
+				c.p.put(faultyBucket, c.key, c.old)
+				c.new = c.old + string(randomBytes(more))
+			}, func(c *faultCase) told {
+				return toldBy(c.p.appendTo(faultyBucket, c.key, len(c.old), c.new[len(c.old):]))
+			}
+	}
+	prepare, do := appended(1000, 70_000)
+	add("append to a small object", prepare, do, oldOrNew, "400 InvalidWriteOffset")
+	prepare, do = appended(5*mib, 1000)
+	add("append to a large object", prepare, do, oldOrNew, "400 InvalidWriteOffset")
+}
+
+func addUploads(add addOperation) {
+	begun := func(c *faultCase) {
+		c.old, c.new = string(randomBytes(50)), string(c.big)+"the stashed end"
+		c.p.put(faultyBucket, c.key, c.old)
+		c.upload = newUploader(c.t, c.client, faultyBucket, c.key)
+		c.upload.part(1, c.big)
+	}
+	add("CreateMultipartUpload", func(c *faultCase) {
+		c.old, c.new = absent, absent
+	}, func(c *faultCase) told {
+		return toldBy(c.p.do(&rawRequest{method: "POST", path: "/" + faultyBucket + "/" + c.key, query: "uploads="}))
+	}, oldOrNew)
+	// A part is sent again under its number. What was acknowledged last counts; a part that was not acknowledged may have
+	// taken the place of an older one, which Complete then says.
+	again := func(number int32, first, second []byte) (func(*faultCase), func(*faultCase) told) {
+		return func(c *faultCase) {
+				c.old, c.new = absent, string(second)
+				c.upload = newUploader(c.t, c.client, faultyBucket, c.key)
+				c.upload.part(number, first)
+			}, func(c *faultCase) told {
+				out, err := c.client.UploadPart(c.t.Context(), &s3.UploadPartInput{Bucket: &c.upload.bucket, Key: &c.key, UploadId: &c.upload.id, PartNumber: &number, Body: bytes.NewReader(second)})
+				if err == nil {
+					c.upload.etags[number], c.upload.sums[number] = *out.ETag, out.ChecksumCRC32
+				}
+				return toldError(err)
+			}
+	}
+	parts := func(number int32, first []byte) func(c *faultCase, t told) (string, string) {
+		return func(c *faultCase, t told) (string, string) {
+			if body, _ := c.read(c.key); body != absent {
+				if body == c.new && c.kept[c.key] == c.new {
+					return "the part sent last", "" // looked at before
+				}
+				return "other", "a part is visible before its Complete"
+			}
+			_, err := c.upload.complete(number)
+			body, problem := c.read(c.key)
+			switch {
+			case problem != "":
+				return "damage", problem
+			case err == nil && t.ok && body == c.new:
+				c.kept[c.key] = c.new
+				return "the part sent last", ""
+			case err == nil && !t.ok && body == string(first):
+				c.kept[c.key] = body
+				return "the part sent first", ""
+			case code(err) == "InvalidPart" && (!t.ok || c.lies) && body == absent:
+				return "no part that was listed", ""
+			}
+			return "other", fmt.Sprintf("the part was acknowledged: %t; Complete: %v", t.ok, err)
+		}
+	}
+	big := randomBytes(5*mib + 1)
+	prepare, do := again(1, []byte("first"), []byte("second"))
+	add("UploadPart small", prepare, do, parts(1, []byte("first")), "NoSuchUpload")
+	prepare, do = again(1, big, append([]byte("x"), big...))
+	add("UploadPart large", prepare, do, parts(1, big), "NoSuchUpload", "no answer") // an early refusal of 5 MiB may be cut short
+	add("CompleteMultipartUpload", func(c *faultCase) {
+		begun(c)
+		c.upload.part(2, []byte("the stashed end"))
+	}, func(c *faultCase) told {
+		_, err := c.upload.complete(1, 2)
+		return toldError(err)
+	}, oldOrNew)
+	add("AbortMultipartUpload", func(c *faultCase) {
+		begun(c)
+		c.new = c.old
+	}, func(c *faultCase) told {
+		_, err := c.client.AbortMultipartUpload(c.t.Context(), &s3.AbortMultipartUploadInput{Bucket: &c.upload.bucket, Key: &c.key, UploadId: &c.upload.id})
+		return toldError(err)
+	}, func(c *faultCase, t told) (string, string) {
+		holds, bad := oldOrNew(c, t)
+		if !t.ok || bad != "" {
+			return holds, bad
+		}
+		if _, err := c.upload.complete(1); err == nil {
+			bad = "completed after its abort was acknowledged"
+		}
+		return holds, bad
+	}, "NoSuchUpload")
+}
+
+func addBuckets(add addOperation) {
+	document := strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)
+	nothing := func(*faultCase) {}
+	name := func(c *faultCase) string { return strings.ToLower(c.key) + "--usw2-az1--x-s3" }
+	add("CreateBucket", nothing, func(c *faultCase) told {
+		return toldBy(c.p.do(&rawRequest{method: "PUT", path: "/" + name(c), body: document}))
+	}, func(c *faultCase, t told) (string, string) {
+		a := c.p.do(&rawRequest{method: "PUT", path: "/" + name(c) + "/key", body: "body"})
+		switch {
+		case a.StatusCode == 200:
+			return "a bucket", ""
+		case a.code() == "NoSuchBucket" && !t.ok:
+			return "no bucket", ""
+		}
+		return "other", fmt.Sprintf("PUT into it: %d %s", a.StatusCode, a.code())
+	}, "409 BucketAlreadyOwnedByYou")
+	add("CreateSession", nothing, func(c *faultCase) told {
+		return toldBy(c.p.do(&rawRequest{method: "GET", path: "/" + faultyBucket, query: "session=", service: "s3express"}))
+	}, func(*faultCase, told) (string, string) { return "no state", "" })
+	rules := func(c *faultCase, sid string) string {
+		return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":%q,"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/guest"},"Action":"s3express:CreateSession","Resource":"arn:aws:s3express:us-west-2:123456789012:bucket/%s"}]}`, sid, name(c))
+	}
+	add("PutBucketPolicy (record)", func(c *faultCase) {
+		c.p.do(&rawRequest{method: "PUT", path: "/" + name(c), body: document})
+		c.p.do(&rawRequest{method: "PUT", path: "/" + name(c), query: "policy=", body: rules(c, "old")})
+	}, func(c *faultCase) told {
+		return toldBy(c.p.do(&rawRequest{method: "PUT", path: "/" + name(c), query: "policy=", body: rules(c, "new")}))
+	}, func(c *faultCase, t told) (string, string) {
+		a := c.p.do(&rawRequest{method: "GET", path: "/" + name(c), query: "policy="})
+		switch {
+		case a.body == rules(c, "new"):
+			return "new", ""
+		case a.body == rules(c, "old") && !t.ok:
+			return "old", ""
+		}
+		return "other", fmt.Sprintf("%d %s", a.StatusCode, a.body)
+	})
+}
