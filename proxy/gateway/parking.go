@@ -64,7 +64,13 @@ func (p *parking) close(c parkable) error {
 // wait serves c again when there is something to read, and ends it when its idle time is over.
 func (p *parking) wait(c parkable) {
 	raw := c.below()
-	err := raw.awaitReadable()
+	err := raw.Conn.SetReadDeadline(time.Unix(0, raw.idleUntil.Load()))
+	if p.hasStopped() { // and set a deadline of its own, maybe before this one
+		err = net.ErrClosed
+	}
+	if err == nil {
+		err = raw.awaitReadable()
+	}
 	p.mu.Lock()
 	delete(p.parked, c)
 	p.mu.Unlock()
@@ -89,6 +95,12 @@ func (p *parking) stop() {
 	for _, c := range all {
 		_ = c.below().Conn.SetReadDeadline(time.Unix(1, 0)) // its wait ends it
 	}
+}
+
+func (p *parking) hasStopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped
 }
 
 // count is how many are parked.
@@ -117,11 +129,9 @@ func (c *rawConn) leaves(err error) {
 	}
 }
 
-// awaitReadable waits until there is something to read, an end included, without memory to read it into.
+// awaitReadable waits until there is something to read, an end included, without memory to read it into, or until the
+// socket's deadline.
 func (c *rawConn) awaitReadable() error {
-	if err := c.Conn.SetReadDeadline(time.Unix(0, c.idleUntil.Load())); err != nil {
-		return err
-	}
 	return c.ready.Read(func(fd uintptr) bool {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

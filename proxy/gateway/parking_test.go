@@ -174,27 +174,40 @@ func (h *halfWriter) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// Parked connections end with their idle time, and with the server.
+// Parked connections end with their idle time, and with the server, also those that it ends while they are being parked.
 func TestParkedConnectionsEnd(t *testing.T) {
-	_, address := parkingServer(t, nil, Timeouts{Park: time.Millisecond, Idle: 100 * time.Millisecond})
-	other, elsewhere := parkingServer(t, nil, Timeouts{Park: time.Millisecond})
-	for name, at := range map[string]string{"idle time": address, "server": elsewhere} {
-		c, err := net.Dial("tcp", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ask(t, c, plainRequest)
-		if at == elsewhere {
-			eventually(t, "it was not parked", func() bool { return other.parking.count() == 1 })
-			other.parking.stop()
-		}
+	mustEnd := func(c net.Conn) {
+		t.Helper()
 		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("%s: %d, %v", name, n, err)
+			t.Errorf("%d, %v", n, err)
 		}
 		_ = c.Close()
+	}
+	asked := func(address string) net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(t, c, plainRequest)
+		return c
+	}
+	_, address := parkingServer(t, nil, Timeouts{Park: time.Millisecond, Idle: 100 * time.Millisecond})
+	mustEnd(asked(address))
+	for range 20 {
+		s, address := parkingServer(t, nil, Timeouts{Park: time.Millisecond})
+		var all []net.Conn
+		for range 20 {
+			all = append(all, asked(address))
+		}
+		eventually(t, "none was parked", func() bool { return s.parking.count() > 0 })
+		s.parking.stop()
+		for _, c := range all {
+			mustEnd(c)
+		}
 	}
 }
 
