@@ -134,6 +134,10 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		return d.query(qMaxKeys), d.asks(qMaxKeys)
 	case "s3:versionid":
 		return d.query(qVersionID), d.asks(qVersionID)
+	case "s3:if-match":
+		return d.header(hIfMatch), d.has(hIfMatch)
+	case "s3:if-none-match":
+		return d.header(hIfNoneMatch), d.has(hIfNoneMatch)
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
 		// Only x-amz- headers are condition keys: any other header would let the client write the answer.

@@ -78,6 +78,10 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 		}
 	}
 	c, faults := compile(detail, Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource, Condition: conditions})
+	var fault *conditionFault
+	if len(faults) > 0 && errors.As(faults[0], &fault) {
+		return c, malformedPolicy(fault.amazons, fault.detail)
+	}
 	if len(faults) > 0 {
 		return c, malformedPolicy(faults[0].Error(), detail)
 	}

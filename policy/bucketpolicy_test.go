@@ -85,6 +85,31 @@ func TestBucketPoliciesWithFaultsAreRefused(t *testing.T) {
 	}
 }
 
+// What a request never has a value for isn't asked for: a Deny under it would never deny.
+func TestConditionsOnWhatNoRequestHasAreRefused(t *testing.T) {
+	for key, known := range map[string]bool{
+		"s3express:SessionMode": true, "S3EXPRESS:sessionmode": true, "aws:SourceIp": true, "s3:x-amz-acl": true, "s3:if-none-match": true, "s3express:BucketTag/Team": true,
+		"aws:SourceIpp": false, "aws:SourceVpce": false, "s3:x-amz-acll": false, "s3:ExistingObjectTag/class": false, "s3express:BucketTag/": false, "sourceip": false, "": false,
+	} {
+		document := strings.Replace(goodPolicy, "s3express:SessionMode", key, 1)
+		_, refusal := policy.ParseBucketPolicy([]byte(document), policy.Directory, bucketARN)
+		switch {
+		case known && refusal != nil:
+			t.Errorf("%s: %v", key, refusal)
+		case !known && (refusal == nil || refusal.Message != "Policy has an invalid condition key" || key != "" && refusal.Elements[0].Value != key):
+			t.Errorf("%s: %+v", key, refusal)
+		}
+		_, err := policy.Compile([]policy.Statement{under(deny("*", "*"), "StringEquals", key, "x")})
+		if (err == nil) != known {
+			t.Errorf("%s in an identity's policy: %v", key, err)
+		}
+	}
+	_, refusal := policy.ParseBucketPolicy([]byte(strings.Replace(goodPolicy, "StringEquals", "StringIs", 1)), policy.Directory, bucketARN)
+	if refusal == nil || refusal.Message != "Invalid Condition type : StringIs" {
+		t.Errorf("%+v", refusal)
+	}
+}
+
 func TestPoliciesOfGeneralPurposeBucketsNameActionsOfS3(t *testing.T) {
 	const arn = "arn:aws:s3:::plain"
 	document := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:PutObject"],"Resource":"` + arn + `/public/*"}}`

@@ -79,11 +79,11 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 			}
 		}
 		if c.test == nil {
-			return c, fmt.Errorf("unknown condition operator %q", operator)
+			return c, &conditionFault{fmt.Sprintf("unknown condition operator %q", operator), "Invalid Condition type : " + operator, operator}
 		}
 	}
-	if key == "" || !strings.Contains(key, ":") {
-		return c, fmt.Errorf("%q is no condition key", key)
+	if !IsConditionKey(c.key) {
+		return c, &conditionFault{fmt.Sprintf("%q is no condition key that requests have here", key), "Policy has an invalid condition key", key}
 	}
 	if len(values) == 0 {
 		return c, fmt.Errorf("condition %s has no value", key)

@@ -119,12 +119,14 @@ func TestConditionsOnDatesAndTransport(t *testing.T) {
 		{"DateLessThanEquals", "aws:currenttime", "2026-11-23T00:00:00Z", true},
 		{"DateGreaterThanEquals", "aws:currenttime", "2026-11-24T00:00:00Z", false},
 		{"Bool", "aws:SecureTransport", "false", true},
-		{"StringEquals", "s3:unheard", "of", false},
+		{"StringEquals", "aws:useragent", "of", false},
+		{"StringLike", "s3:if-match", "e?ag", true},
+		{"Null", "s3:if-none-match", "true", true},
 	} {
 		who := caller(t, under(allow("s3express:CreateSession", "*"), c.operator, c.key, c.value))
 		who.Values = policy.MapValues{"aws:currenttime": "2026-11-23T00:00:00Z"}
 		r := request(policy.GetObject, bucketName, "")
-		r.TLS = false
+		r.TLS, r.Header = false, policy.MapFields{"if-match": {"etag"}}
 		if got := policy.Authorize(policy.GetObject, r, who, &policy.Target{Kind: policy.Directory, BucketARN: bucketARN}, 0) == nil; got != c.holds {
 			t.Errorf("%s %s %s: %v", c.operator, c.key, c.value, got)
 		}

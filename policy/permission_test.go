@@ -103,12 +103,12 @@ func TestConditions(t *testing.T) {
 		{"StringNotEqualsIgnoreCase", "s3express:SessionMode", []string{"READONLY"}, false},
 		{"StringLike", "s3:prefix", []string{"home/*"}, true},
 		{"StringNotLike", "s3:prefix", []string{"home/*"}, false},
-		{"StringEquals", "aws:absent", []string{"x"}, false},
-		{"StringNotEquals", "aws:absent", []string{"x"}, true},
-		{"StringEqualsIfExists", "aws:absent", []string{"x"}, true},
+		{"StringEquals", "aws:referer", []string{"x"}, false},
+		{"StringNotEquals", "aws:referer", []string{"x"}, true},
+		{"StringEqualsIfExists", "aws:referer", []string{"x"}, true},
 		{"StringEqualsIfExists", "s3:prefix", []string{"x"}, false},
-		{"Null", "aws:absent", []string{"true"}, true},
-		{"Null", "aws:absent", []string{"false"}, false},
+		{"Null", "aws:referer", []string{"true"}, true},
+		{"Null", "aws:referer", []string{"false"}, false},
 		{"Null", "s3:prefix", []string{"false"}, true},
 		{"Bool", "aws:SecureTransport", []string{"true"}, true},
 		{"Bool", "aws:SecureTransport", []string{"false"}, false},
@@ -132,7 +132,7 @@ func TestConditions(t *testing.T) {
 	}
 	all := allow("*", "*")
 	all.Condition = map[string]map[string][]string{
-		"StringEquals": {"s3express:SessionMode": {"ReadOnly"}, "aws:absent": {"x"}},
+		"StringEquals": {"s3express:SessionMode": {"ReadOnly"}, "aws:referer": {"x"}},
 	}
 	if compiled(t, all).Allowed("s3:GetObject", "x", values) {
 		t.Error("all conditions of a statement must hold")
@@ -147,16 +147,16 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 		"policy[0].resource: is missing":                                            {Effect: "Allow", Action: []string{"*"}},
 		`policy[0].resource: "bucket" is neither an ARN nor *`:                      allow("*", "bucket"),
 		`policy[0].resource: policy variables are not supported: "arn:${aws:user}"`: allow("*", "arn:${aws:user}"),
-		`policy[0].condition: unknown condition operator "StringMatches"`:           under(allow("*", "*"), "StringMatches", "aws:a", "x"),
-		`policy[0].condition: unknown condition operator "StringNotNotEquals"`:      under(allow("*", "*"), "StringNotNotEquals", "aws:a", "x"),
-		`policy[0].condition: unknown condition operator "ForAllValues:StringLike"`: under(allow("*", "*"), "ForAllValues:StringLike", "aws:a", "x"),
-		`policy[0].condition: "a" is no condition key`:                              under(allow("*", "*"), "StringLike", "a", "x"),
-		`policy[0].condition: condition aws:a has no value`:                         under(allow("*", "*"), "StringLike", "aws:a"),
+		`policy[0].condition: unknown condition operator "StringMatches"`:           under(allow("*", "*"), "StringMatches", "aws:username", "x"),
+		`policy[0].condition: unknown condition operator "StringNotNotEquals"`:      under(allow("*", "*"), "StringNotNotEquals", "aws:username", "x"),
+		`policy[0].condition: unknown condition operator "ForAllValues:StringLike"`: under(allow("*", "*"), "ForAllValues:StringLike", "aws:username", "x"),
+		`policy[0].condition: "a" is no condition key that requests have here`:      under(allow("*", "*"), "StringLike", "a", "x"),
+		`policy[0].condition: condition aws:username has no value`:                  under(allow("*", "*"), "StringLike", "aws:username"),
 		`policy[0].condition: "300.1.2.3" is no value for IpAddress`:                under(allow("*", "*"), "IpAddress", "aws:SourceIp", "300.1.2.3"),
 		`policy[0].condition: "ten" is no value for NumericEquals`:                  under(allow("*", "*"), "NumericEquals", "s3:max-keys", "ten"),
 		`policy[0].condition: "yes" is no value for Bool`:                           under(allow("*", "*"), "Bool", "aws:SecureTransport", "yes"),
-		`policy[0].condition: the value of Null must be true or false`:              under(allow("*", "*"), "Null", "aws:a", "maybe"),
-		`policy[0].condition: policy variables are not supported: "${aws:user}"`:    under(allow("*", "*"), "StringLike", "aws:a", "${aws:user}"),
+		`policy[0].condition: the value of Null must be true or false`:              under(allow("*", "*"), "Null", "aws:username", "maybe"),
+		`policy[0].condition: policy variables are not supported: "${aws:user}"`:    under(allow("*", "*"), "StringLike", "aws:username", "${aws:user}"),
 	} {
 		p, err := policy.Compile([]policy.Statement{statement})
 		if err == nil || err.Error() != want || p != nil {
@@ -254,7 +254,7 @@ func TestTheRequestAnswersConditionKeys(t *testing.T) {
 		{"StringEquals", "aws:PrincipalAccount", account, true},
 		{"StringEquals", "aws:username", "maker", true},
 		{"Null", "s3:x-amz-acl", "true", true},
-		{"StringEquals", "aws:nothing", "x", false},
+		{"StringEquals", "aws:useragent", "x", false},
 		{"StringEquals", "s3:authType", "REST-HEADER", false}, // a header of that name must not answer it
 	} {
 		r := received(t, "GET", "plain", "list-type=2&prefix=home/me&delimiter=/&max-keys=5", "x-amz-server-side-encryption=aws:kms x-amz-content-sha256=UNSIGNED-PAYLOAD authtype=REST-HEADER")

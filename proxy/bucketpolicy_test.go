@@ -103,6 +103,10 @@ identities:
 		{"s3express:BucketTag", `"StringEquals":{"s3express:BucketTag/Team":"red"}`, 200},
 		{"s3express:BucketTag, another value", `"StringEquals":{"s3express:BucketTag/Team":"blue"}`, 403},
 		{"s3express:authType", `"StringEquals":{"s3express:authType":"REST-QUERY-STRING"}`, 403},
+		{"s3express:TlsVersion", `"NumericLessThan":{"s3express:TlsVersion":"1.2"}`, 403},
+		{"s3express:TlsVersion, a good one", `"NumericGreaterThanEquals":{"s3express:TlsVersion":"1.2"}`, 200},
+		{"s3express:signatureAge, old", `"NumericGreaterThan":{"s3express:signatureAge":"600000"}`, 403},
+		{"s3express:signatureAge, new", `"NumericLessThan":{"s3express:signatureAge":"600000"}`, 200},
 		{"the key of a bucket that has none", `"StringEquals":{"s3express:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-west-2:123456789012:key/x"}`, 403},
 	} {
 		policyOf(directory, document(statement("Allow", guest, "s3express:CreateSession", arn, c.condition)))
@@ -123,6 +127,9 @@ identities:
 		t.Errorf("a deletion among many that is denied: %s", a.body)
 	}
 	check(t, "a copy from what is shut", rawRequest{method: "PUT", path: "/" + plain + "/open/copy", credentials: as("guest"), header: []sigv4.Field{field("X-Amz-Copy-Source", plain+"/shut/key")}}, 403)
+	policyOf(plain, document(statement("Allow", "*", "s3:PutObject", "arn:aws:s3:::"+plain+"/new/*", `"Null":{"s3:if-none-match":"false"}`)))
+	check(t, "a write without the condition that the policy wants", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest")}, 403)
+	check(t, "a write with it", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest"), header: []sigv4.Field{field("If-None-Match", "*")}}, 200)
 	if a := ok(&rawRequest{method: "GET", path: "/" + plain, query: "policyStatus="}); !strings.Contains(a.body, "<IsPublic>false</IsPublic>") {
 		t.Error(a.body)
 	}
@@ -135,6 +142,7 @@ identities:
 		t.Errorf("an anonymous request where the policy names everybody: %d", anonymous.StatusCode)
 	}
 	for name, text := range map[string]string{
+		"one that asks for what no request has": document(statement("Deny", "*", "s3:GetObject", "arn:aws:s3:::"+plain+"/*", `"StringEquals":{"s3:ExistingObjectTag/class":"secret"}`)),
 		"empty": "", "no JSON": "{", "another bucket's": document(statement("Allow", guest, "s3:GetObject", "arn:aws:s3:::other/*", "")),
 	} {
 		if a := p.do(&rawRequest{method: "PUT", path: "/" + plain, query: "policy=", body: text}); a.StatusCode != 400 || a.code() != "MalformedPolicy" {

@@ -212,7 +212,7 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 		x.facts = factsOf(record)
 		bucket = &x.facts
 		var err error
-		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil {
+		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil && !aboutBucketPolicy(x.operation) {
 			return err
 		}
 	}

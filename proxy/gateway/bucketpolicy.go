@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,6 +150,13 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		return "AWS4-HMAC-SHA256", true
 	case "s3:authtype", "s3express:authtype":
 		return authTypes[x.auth.Kind], true
+	case "s3:signatureage", "s3express:signatureage": // in milliseconds
+		return strconv.FormatInt(max(0, x.start.Sub(x.auth.Time).Milliseconds()), 10), true
+	case "s3:tlsversion", "s3express:tlsversion": // unknown where TLS ends in front of us
+		if state := x.ctx.TLSConnectionState(); state != nil {
+			return strings.TrimPrefix(tls.VersionName(state.Version), "TLS "), true
+		}
+		return "", false
 	}
 	if tag, ok := strings.CutPrefix(key, "s3express:buckettag/"); ok && x.record != nil {
 		// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's guess.
@@ -170,4 +179,10 @@ func onlyTag(tags map[string]string, lower string) (value string, ok bool) {
 		value, ok = v, true
 	}
 	return value, ok
+}
+
+// aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
+// understood is replaced or removed by who may.
+func aboutBucketPolicy(op policy.Operation) bool {
+	return op == policy.PutBucketPolicy || op == policy.GetBucketPolicy || op == policy.DeleteBucketPolicy
 }
