@@ -26,7 +26,7 @@ import (
 
 // A requestBench is the program's rooms without a front: requests go to the gateway as raw heads.
 type requestBench struct {
-	*testing.B
+	testing.TB
 	parts       *parts
 	signer      *sigv4.Signer
 	credentials sigv4.Credentials
@@ -36,7 +36,7 @@ type requestBench struct {
 	ctx      fasthttp.RequestCtx
 }
 
-func newRequestBench(b *testing.B) *requestBench {
+func newRequestBench(b testing.TB) *requestBench {
 	b.Helper()
 	dir := b.TempDir()
 	file := filepath.Join(dir, "sealfront.yaml")
@@ -55,7 +55,7 @@ func newRequestBench(b *testing.B) *requestBench {
 	}
 	b.Cleanup(func() { _ = p.close() })
 	r := &requestBench{
-		B: b, parts: p, signer: sigv4.NewSigner("us-west-2", "s3express"), credentials: sigv4.Credentials{AccessKeyID: p.data.AccessKey, SecretAccessKey: p.data.SecretKey},
+		TB: b, parts: p, signer: sigv4.NewSigner("us-west-2", "s3express"), credentials: sigv4.Credentials{AccessKeyID: p.data.AccessKey, SecretAccessKey: p.data.SecretKey},
 		reader: bytes.NewReader(nil), buffered: bufio.NewReaderSize(nil, 16<<10),
 	}
 	client, server := net.Pipe()
@@ -105,6 +105,13 @@ func (r *requestBench) head(method, path, query string, length int) []byte {
 
 // do has the gateway answer a request, and takes nothing but 200.
 func (r *requestBench) do(head, body []byte) {
+	if status := r.ask(head, body); status != 200 {
+		r.Fatalf("%d %s", status, r.ctx.Response.Body())
+	}
+}
+
+// ask has the gateway answer a request.
+func (r *requestBench) ask(head, body []byte) (status int) {
 	request, response := &r.ctx.Request, &r.ctx.Response
 	request.Reset()
 	response.Reset()
@@ -119,9 +126,7 @@ func (r *requestBench) do(head, body []byte) {
 		request.SetBodyStream(r.reader, len(body))
 	}
 	r.parts.gateway.Handle(&r.ctx)
-	if response.StatusCode() != 200 {
-		r.Fatalf("%d %s", response.StatusCode(), response.Body())
-	}
+	return response.StatusCode()
 }
 
 // BenchmarkRequest is what a request of 4 KiB costs from the bytes of its head to its answer, by a client that has a session;
