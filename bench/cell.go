@@ -61,8 +61,9 @@ type settings struct {
 	duration, warmUp time.Duration
 	rangeSize        int64
 	partSize         int64
-	listed           int // objects of a listing
-	verify           int // every how many reads are compared; 0: none
+	listed           int  // objects of a listing
+	verify           int  // every how many reads are compared; 0: none
+	spans            bool // keep when each request began and ended
 }
 
 func bytesText(n int64) string {

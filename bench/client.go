@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"sealfront/sigv4"
@@ -74,8 +75,11 @@ func (c *client) dial(ctx context.Context) (err error) {
 }
 
 // dial makes a connection to the target, with TLS where it speaks TLS.
-func (t *target) dial(ctx context.Context) (net.Conn, error) {
-	d := net.Dialer{Timeout: 10 * time.Second}
+func (t *target) dial(ctx context.Context) (net.Conn, error) { return t.dialWith(ctx, nil) }
+
+// dialWith is dial with something done to the socket before it connects.
+func (t *target) dialWith(ctx context.Context, control func(string, string, syscall.RawConn) error) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second, Control: control}
 	conn, err := d.DialContext(ctx, "tcp", t.url.Host)
 	if err != nil || t.tls == nil {
 		return conn, err

@@ -28,7 +28,6 @@ type fleet struct {
 	program  string
 	replicas []*replica
 	kms      map[string]string // what the key service's program exported
-	grace    time.Duration     // limits.drain_timeout
 
 	authority *x509.Certificate
 	signer    *ecdsa.PrivateKey
@@ -42,12 +41,21 @@ type replica struct {
 	address string
 	file    string // configuration
 	starts  int
-	every   time.Duration // reload_every: 0 for SIGHUP only
+	every   time.Duration     // reload_every: 0 for SIGHUP only
+	told    map[string]string // what it exported
 }
 
-// startFleet starts store, key service and replicas, of which every other one is told of changes by SIGHUP only.
-func (l *lab) startFleet(ctx context.Context, n int, grace time.Duration) (*fleet, error) {
-	f := &fleet{lab: l, kms: map[string]string{}, grace: grace}
+// replicaOptions are what differs between replicas.
+type replicaOptions struct {
+	every     time.Duration // reload_every
+	grace     time.Duration // limits.drain_timeout
+	kms       string        // endpoint of the key service
+	bucketKey string        // of kms, YAML; "" for the defaults
+}
+
+// startFleet starts store and key service, and makes what replicas share.
+func (l *lab) startFleet(ctx context.Context) (*fleet, error) {
+	f := &fleet{lab: l, kms: map[string]string{}}
 	var err error
 	if f.program, err = l.build(ctx, "sealfront/proxy"); err != nil {
 		return nil, err
@@ -62,38 +70,43 @@ func (l *lab) startFleet(ctx context.Context, n int, grace time.Duration) (*flee
 	if err := errors.Join(f.makeAuthority(), f.writeIdentities()); err != nil {
 		return nil, err
 	}
-	if err := f.renew(); err != nil {
-		return nil, err
+	return f, f.renew()
+}
+
+// addReplica starts one more replica.
+func (f *fleet) addReplica(ctx context.Context, o replicaOptions) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
 	}
-	for i := range n {
-		address, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		r := &replica{address: address, file: filepath.Join(l.dir, fmt.Sprintf("replica-%d.yaml", i))}
-		if i%2 == 0 {
-			r.every = 200 * time.Millisecond
-		}
-		text := fmt.Sprintf(`listen: {https: %q, admin: "127.0.0.1:0"}
+	r := &replica{address: address, file: filepath.Join(f.dir, fmt.Sprintf("replica-%d.yaml", len(f.replicas))), every: o.every}
+	text := fmt.Sprintf(`listen: {https: %q, admin: "127.0.0.1:0"}
 tls: {cert: tls.crt, key: tls.key}
 region: %s
 store: {kind: s3, endpoint: "http://%s", region: %s, access_key: %q, secret_key: %q, connections: 4096}
-kms: {kind: aws, endpoint: %q, region: %s, access_key: %q, secret_key: %q, service_key: %q}
+kms: {kind: aws, endpoint: %q, region: %s, access_key: %q, secret_key: %q, service_key: %q, bucket_key: {%s}}
 log: {level: warn}
 limits: {drain_timeout: %s}
 reload_every: %s
 identities_file: identities.yaml
-`, address, proxyRegion, l.storeAddress, storeRegion, l.access, l.secret,
-			f.kms["SEALFRONT_KMS_ENDPOINT"], f.kms["AWS_REGION"], f.kms["AWS_ACCESS_KEY_ID"], f.kms["AWS_SECRET_ACCESS_KEY"], f.kms["SEALFRONT_KMS_KEY"], grace, r.every)
-		if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-		if err := f.startReplica(ctx, r); err != nil {
-			return nil, err
-		}
-		f.replicas = append(f.replicas, r)
+`, address, proxyRegion, f.storeAddress, storeRegion, f.access, f.secret,
+		o.kms, f.kms["AWS_REGION"], f.kms["AWS_ACCESS_KEY_ID"], f.kms["AWS_SECRET_ACCESS_KEY"], f.kms["SEALFRONT_KMS_KEY"], o.bucketKey, o.grace, o.every)
+	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
+		return err
 	}
-	return f, nil
+	if err := f.startReplica(ctx, r); err != nil {
+		return err
+	}
+	f.replicas = append(f.replicas, r)
+	return nil
+}
+
+// target is a replica as a client sees it; the bucket is the same at all of them.
+func (f *fleet) target(name string, r *replica) (*target, error) {
+	return newTarget(options{
+		name: name, endpoint: "https://" + r.address, bucket: "bench--local-az1--x-s3", accessKey: f.access, secretKey: f.secret, region: proxyRegion, ca: f.ca,
+		session: true, admin: r.told["SEALFRONT_ADMIN"], processes: []int{r.Process.Pid},
+	})
 }
 
 // exports keeps what a program exports, and tells when it is ready.
@@ -108,7 +121,8 @@ func exports(values map[string]string) func(string) bool {
 func (f *fleet) startReplica(ctx context.Context, r *replica) (err error) {
 	r.starts++
 	name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(r.file), ".yaml"), r.starts)
-	r.process, err = f.start(ctx, name, "", exports(map[string]string{}), nil, f.program, "serve", "--config", r.file)
+	r.told = map[string]string{}
+	r.process, err = f.start(ctx, name, "", exports(r.told), nil, f.program, "serve", "--config", r.file)
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,6 +66,15 @@ func (l *lab) close() {
 		l.running[i].stop()
 	}
 	_ = os.RemoveAll(l.dir)
+}
+
+// stop ends a target's programs.
+func (l *lab) stop(t *target) {
+	for _, p := range l.running {
+		if slices.Contains(t.processes, p.Process.Pid) {
+			p.stop()
+		}
+	}
 }
 
 const stopTimeout = 20 * time.Second

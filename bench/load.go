@@ -34,7 +34,14 @@ type result struct {
 	Allocations float64 `json:"allocations_per_request,omitempty"`
 	KMSCalls    float64 `json:"kms_calls"`
 	Measured    bool    `json:"metrics"` // whether Allocations and KMSCalls were
+
+	waited float64 // requests that waited for KMS, where Measured
+	spans  []span  // where settings.spans asks for them
+	during span    // the measured time
 }
+
+// A span is from the beginning of a request, in the open loop from when it was due, to its end.
+type span struct{ begin, end time.Time }
 
 func (r *result) perSecond() float64 { return float64(r.Requests) / r.Seconds }
 
@@ -76,6 +83,7 @@ type measurement struct {
 
 	mu        sync.Mutex
 	latencies *hdrhistogram.Histogram
+	spans     []span
 	bytes     int64
 	errors    int64
 	failure   error
@@ -96,7 +104,7 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 		m.phase(ctx, workers, set.warmUp)
 	}
 	m.latencies.Reset()
-	m.bytes, m.errors, m.failure = 0, 0, nil
+	m.spans, m.bytes, m.errors, m.failure = nil, 0, 0, nil
 	before, measured := t.scrape(ctx)
 	watch := watchProcesses(t.processes)
 	took := m.phase(ctx, workers, set.duration)
@@ -104,7 +112,7 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 	r := &result{
 		Target: t.name, cell: *c, Seconds: took.Seconds(), Requests: m.latencies.TotalCount(), Bytes: m.bytes, Errors: m.errors,
 		P50: m.latencies.ValueAtQuantile(50), P90: m.latencies.ValueAtQuantile(90), P99: m.latencies.ValueAtQuantile(99), P999: m.latencies.ValueAtQuantile(99.9), Max: m.latencies.Max(),
-		CPUSeconds: used.cpu.Seconds(), PeakRSS: used.peak,
+		CPUSeconds: used.cpu.Seconds(), PeakRSS: used.peak, spans: m.spans, during: span{m.begin, m.begin.Add(took)},
 	}
 	if m.failure != nil {
 		r.Failure = m.failure.Error()
@@ -113,6 +121,7 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 		r.Measured = true
 		r.Allocations = (after.mallocs - before.mallocs) / float64(r.Requests+r.Errors)
 		r.KMSCalls = after.kms - before.kms
+		r.waited = after.waited - before.waited
 	}
 	if r.Requests == 0 {
 		return r, errors.Join(fmt.Errorf("%s: no request succeeded", c), m.failure, ctx.Err())
@@ -185,6 +194,7 @@ func (m *measurement) work(ctx context.Context, w *worker) {
 	local := hdrhistogram.New(shortest, longest, digits)
 	var bytes, failed int64
 	var failure error
+	var spans []span
 	inRow := 0
 	// A request once begun is not cut off: it would count on one side only.
 	whole := context.WithoutCancel(ctx)
@@ -208,12 +218,17 @@ func (m *measurement) work(ctx context.Context, w *worker) {
 			continue
 		}
 		inRow = 0
-		_ = local.RecordValue(min(max(time.Since(begin).Microseconds(), shortest), longest)) // within its bounds
+		end := time.Now()
+		_ = local.RecordValue(min(max(end.Sub(begin).Microseconds(), shortest), longest)) // within its bounds
+		if m.set.spans {
+			spans = append(spans, span{begin, end})
+		}
 		bytes += n
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.latencies.Merge(local)
+	m.spans = append(m.spans, spans...)
 	m.bytes += bytes
 	m.errors += failed
 	if m.failure == nil {

@@ -12,6 +12,10 @@ import (
 type metrics struct {
 	mallocs float64 // go_memstats_mallocs_total
 	kms     float64 // sealfront_kms_calls_total, all of them
+	waited  float64 // sealfront_bucket_keys_total{result="miss"}: requests that waited for KMS
+	heap    float64 // go_memstats_heap_inuse_bytes
+	runtime float64 // go_memstats_sys_bytes without go_memstats_heap_released_bytes
+	open    float64 // sealfront_open_connections
 }
 
 // scrape reads the target's metrics; ok is false when it has none.
@@ -36,7 +40,6 @@ func (t *target) scrape(ctx context.Context) (m *metrics, ok bool) {
 			if i := strings.LastIndexByte(lines.Text(), ' '); i >= 0 {
 				value = lines.Text()[i+1:]
 			}
-			_ = labels
 		}
 		n, _ := strconv.ParseFloat(value, 64)
 		switch name {
@@ -44,6 +47,18 @@ func (t *target) scrape(ctx context.Context) (m *metrics, ok bool) {
 			m.mallocs = n
 		case "sealfront_kms_calls_total":
 			m.kms += n
+		case "sealfront_bucket_keys_total":
+			if strings.HasPrefix(labels, `result="miss"`) {
+				m.waited = n
+			}
+		case "go_memstats_heap_inuse_bytes":
+			m.heap = n
+		case "go_memstats_sys_bytes":
+			m.runtime += n
+		case "go_memstats_heap_released_bytes":
+			m.runtime -= n
+		case "sealfront_open_connections":
+			m.open = n
 		}
 	}
 	return m, answer.StatusCode == http.StatusOK

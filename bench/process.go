@@ -28,7 +28,7 @@ func watchProcesses(roots []int) func() usage {
 		var u usage
 		for _, pid := range family(roots) {
 			u.cpu += cpuOf(pid)
-			u.peak += peakOf(pid)
+			u.peak += statusOf(pid, "VmHWM")
 		}
 		u.cpu -= before
 		return u
@@ -71,13 +71,13 @@ func cpuOf(pid int) time.Duration {
 	return time.Duration(user+system) * time.Second / ticksPerSecond
 }
 
-// peakOf reads VmHWM from /proc/PID/status.
-func peakOf(pid int) int64 {
+// statusOf reads a size from /proc/PID/status: VmRSS is what is resident, VmHWM the highest that was. Bytes; 0: not known.
+func statusOf(pid int, field string) int64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	_, rest, _ := strings.Cut(string(text), "\n"+field+":")
 	fields := strings.Fields(rest)
 	if len(fields) < 2 {
 		return 0

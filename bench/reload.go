@@ -61,13 +61,15 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 	}
 	defer l.close()
 	u.progress.step("starting")
-	if u.fleet, err = l.startFleet(ctx, 2, u.grace); err != nil {
+	if u.fleet, err = l.startFleet(ctx); err != nil {
 		return err
 	}
-	first := u.fleet.replicas[0]
-	t, err := newTarget(options{
-		name: sealfrontName, endpoint: "https://" + first.address, bucket: "bench--local-az1--x-s3", accessKey: l.access, secretKey: l.secret, region: proxyRegion, ca: u.fleet.ca, session: true,
-	})
+	for _, every := range []time.Duration{200 * time.Millisecond, 0} { // the second is told of changes by SIGHUP only
+		if err := u.fleet.addReplica(ctx, replicaOptions{every: every, grace: u.grace, kms: u.fleet.kms["SEALFRONT_KMS_ENDPOINT"]}); err != nil {
+			return err
+		}
+	}
+	t, err := u.fleet.target(sealfrontName, u.fleet.replicas[0])
 	if err != nil {
 		return err
 	}

@@ -275,12 +275,18 @@ func (s *sip) established() bool {
 	return err == nil && err2 == nil && state&0xff == 1
 }
 
+// readLittle keeps the kernel from reading megabytes in the client's place.
+func readLittle(_, _ string, raw syscall.RawConn) error {
+	var refused error
+	err := raw.Control(func(fd uintptr) {
+		refused = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 64<<10)
+	})
+	return errors.Join(err, refused)
+}
+
 func slowReader(ctx context.Context, c *crowd, ready func()) (string, error) {
 	var s *sip
-	small := func(_, _ string, raw syscall.RawConn) (err error) { // the kernel shall not read megabytes in the client's place
-		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 64<<10) }), err)
-	}
-	conn, err := c.connect(ctx, small, func(socket *net.TCPConn) net.Conn {
+	conn, err := c.connect(ctx, readLittle, func(socket *net.TCPConn) net.Conn {
 		s = &sip{TCPConn: socket, ctx: ctx, pause: c.pause}
 		return s
 	})
