@@ -59,19 +59,24 @@ func (c *client) close() {
 	}
 }
 
-func (c *client) dial(ctx context.Context) (err error) {
+func (c *client) dial(ctx context.Context) error {
 	reach := c.reach
 	if reach == nil {
 		reach = c.t.dial
 	}
-	if c.conn, err = reach(ctx); err != nil {
-		c.conn = nil
+	conn, err := reach(ctx)
+	if err != nil {
 		return err
 	}
-	c.used = false
-	c.br.Reset(c.conn)
-	c.bw.Reset(c.conn)
+	c.use(conn)
 	return nil
+}
+
+// use makes conn the client's connection, which has none.
+func (c *client) use(conn net.Conn) {
+	c.conn, c.used = conn, false
+	c.br.Reset(conn)
+	c.bw.Reset(conn)
 }
 
 // dial makes a connection to the target, with TLS where it speaks TLS.

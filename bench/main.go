@@ -56,8 +56,20 @@ func run(ctx context.Context, args []string, env func(string) string, out, progr
 			return err
 		}
 		return u.run(ctx, strings.Join(append([]string{"go run ./bench reload"}, args...), " "), out)
+	case "memory":
+		s, err := parseSurvey(args, progress)
+		if err != nil {
+			return err
+		}
+		return s.run(ctx, strings.Join(append([]string{"go run ./bench memory"}, args...), " "), out)
+	case "refresh":
+		v, err := parseVigil(args, progress)
+		if err != nil {
+			return err
+		}
+		return v.run(ctx, strings.Join(append([]string{"go run ./bench refresh"}, args...), " "), out)
 	case "report":
 		return reportCommand(args, out, progress)
 	}
-	return usagef("%q is none of load, compare, slow, reload and report", command)
+	return usagef("%q is none of load, compare, slow, reload, memory, refresh and report", command)
 }

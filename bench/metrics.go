@@ -16,6 +16,7 @@ type metrics struct {
 	heap    float64 // go_memstats_heap_inuse_bytes
 	runtime float64 // go_memstats_sys_bytes without go_memstats_heap_released_bytes
 	open    float64 // sealfront_open_connections
+	active  float64 // sealfront_active_requests
 }
 
 // scrape reads the target's metrics; ok is false when it has none.
@@ -59,6 +60,8 @@ func (t *target) scrape(ctx context.Context) (m *metrics, ok bool) {
 			m.runtime -= n
 		case "sealfront_open_connections":
 			m.open = n
+		case "sealfront_active_requests":
+			m.active = n
 		}
 	}
 	return m, answer.StatusCode == http.StatusOK

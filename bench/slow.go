@@ -187,9 +187,7 @@ func silent(asked bool) func(context.Context, *crowd, func()) (string, error) {
 		defer func() { _ = conn.Close() }()
 		if asked {
 			w := newClient(c.t)
-			w.conn = conn
-			w.br.Reset(conn)
-			w.bw.Reset(conn)
+			w.use(conn)
 			if a, err := w.do(ctx, &request{method: "HEAD", path: "/" + c.t.bucket + "/" + slowObject}); err != nil || a.status != http.StatusOK {
 				return "", fmt.Errorf("HeadObject before the silence: %v %w", a, err)
 			}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What users care about.
+const (
+	mostForTransfer = 512 << 10
+	mostForIdle     = 400 << 20
+	idleOfTarget    = 10_000
+)
+
+// A row is what n of something took in one round.
+type row struct {
+	what         string
+	n            int
+	first, after footprint
+}
+
+// figures are those of the table's columns, in their order.
+func (r *row) figures() [6]float64 {
+	return [6]float64{r.first.resident, r.first.heap, r.first.runtime, r.after.resident, r.after.heap, r.after.runtime}
+}
+
+// medians makes one row of all rounds of the same.
+func medians(rows []row) (list []row) {
+	for _, r := range rows {
+		if slices.ContainsFunc(list, func(x row) bool { return x.what == r.what && x.n == r.n }) {
+			continue
+		}
+		var columns [6][]float64
+		for _, x := range rows {
+			if x.what == r.what && x.n == r.n {
+				for i, f := range x.figures() {
+					columns[i] = append(columns[i], f)
+				}
+			}
+		}
+		list = append(list, row{
+			r.what, r.n,
+			footprint{median(columns[0]), median(columns[1]), median(columns[2])}, footprint{median(columns[3]), median(columns[4]), median(columns[5])},
+		})
+	}
+	return list
+}
+
+// slope is that of the straight line with the least squares through the points; 0 where all x are the same.
+func slope(x, y []float64) float64 {
+	var meanX, meanY, over, under float64
+	for i := range x {
+		meanX, meanY = meanX+x[i]/float64(len(x)), meanY+y[i]/float64(len(x))
+	}
+	for i := range x {
+		over += (x[i] - meanX) * (y[i] - meanY)
+		under += (x[i] - meanX) * (x[i] - meanX)
+	}
+	if under == 0 {
+		return 0
+	}
+	return over / under
+}
+
+const sixColumns = "RSS | heap in use | runtime | after a collection: RSS | heap in use | runtime |"
+
+// report is the page: what was held in MiB, and what each one takes of it, in KiB.
+func (s *survey) report(o *outcome, rows []row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n- Limits: %s\n", o.Machine, o.Go, o.Commit, o.Date, o.Command, strings.Join(s.notes, "; "))
+	fmt.Fprintf(&b, "\nMiB, objects of %s; full speed: the highest seen in %s, and what is left when all have gone:\n\n", bytesText(s.object.size), s.duration)
+	b.WriteString("| what | at once | " + sixColumns + "\n|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	list := medians(rows)
+	for _, r := range list {
+		fmt.Fprintf(&b, "| %s | %d |", r.what, r.n)
+		for _, f := range r.figures() {
+			fmt.Fprintf(&b, " %s |", figure(f/(1<<20)))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + sixColumns + " target |\n|---|--:|--:|--:|--:|--:|--:|---|\n")
+	for _, h := range holdings {
+		var x []float64
+		var y [6][]float64
+		var highest row
+		for _, r := range list {
+			if r.what != h.what {
+				continue
+			}
+			x = append(x, float64(r.n))
+			for i, f := range r.figures() {
+				y[i] = append(y[i], f)
+			}
+			highest = r
+		}
+		if len(x) < 2 {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s |", h.what)
+		var each [6]float64
+		for i := range y {
+			each[i] = slope(x, y[i])
+			fmt.Fprintf(&b, " %.1f |", each[i]/1024)
+		}
+		fmt.Fprintf(&b, " %s |\n", h.verdict(max(each[0], each[3]), &highest))
+	}
+	return b.String()
+}
+
+// verdict compares with what users care about: each is the resident memory of one more.
+func (h *holding) verdict(each float64, highest *row) string {
+	tell := func(held bool) string {
+		if held {
+			return "held"
+		}
+		return "**not held**"
+	}
+	switch {
+	case !h.idle:
+		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, tell(each <= mostForTransfer))
+	case highest.n < idleOfTarget:
+		return "–"
+	}
+	most := max(highest.first.resident, highest.after.resident)
+	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, tell(most <= mostForIdle))
+}
