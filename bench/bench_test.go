@@ -283,6 +283,7 @@ func TestCommandLinesWithFaultsAreRefused(t *testing.T) {
 	for _, line := range []string{
 		"-sizes 6GiB", "-sizes x", "-concurrency 0", "-cells 1MiB", "-workload copy", "-workload range -sizes 0", "-payload none", "-checksum-mode maybe", "-time 0s", "-rounds 0", "-rate -1",
 		"-auth none", "-store disk", "-part-size 1MiB", "-target https://127.0.0.1", "-program x", "more -x", "compare -only apache", "compare -store memory", "compare argument",
+		"memory x", "memory -active 1,x", "memory -idle -1", "memory -size 1MiB", "memory -settle 1m", "memory -rounds 0", "refresh x", "refresh -rate 0", "refresh -lifetime 0s", "refresh -kms-latency -1s",
 	} {
 		args := strings.Fields(line)
 		if err := run(t.Context(), args, none, io.Discard, io.Discard); !errors.As(err, new(usageError)) {

@@ -12,6 +12,8 @@
 //	go run ./bench compare -only nginx -program old=./sealfront.old
 //	go run ./bench slow -slow 1000                   what clients of a byte a second do to the others, and when they are cut off
 //	go run ./bench reload                            two replicas are reloaded and restarted under load: no request may fail
+//	go run ./bench memory                            what the program takes for each transfer and each idle connection
+//	go run ./bench refresh                           does a request wait while bucket keys are fetched again from a slow key service?
 //	go run ./bench report results.json …             tables and plots in bench/results, and in RESULTS.md between its marks
 //
 // Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all TLS
@@ -44,6 +46,17 @@
 // replicas get SIGTERM while an upload is under way, and are started again. A client goes elsewhere when it gets no connection, and sends
 // again what met the end of a connection that was used before; all else that isn't 200 is a failed request, and exit status 1.
 //
+// memory starts a program for each number of clients, which are there at once: uploads of which half is sent, downloads of which half is
+// read, both at full speed, and connections that are idle after a request each. It reads the program's RSS, heap in use and all that its
+// runtime has of the kernel, at once and after two collections, and says what each one more takes. What is held ends well
+// at last, and the program's own gauges must count as many: else the exit status is 1. A high figure is no failure.
+//
+// refresh has two replicas behind relays that keep back every answer of the key service. One fetches its bucket keys again every few seconds,
+// the other has the default life. Both get the same load in turns, paced and below what they can do, and each request is told
+// from the others that was under way while a bucket key was fetched. How many waited for a key is what the program counts,
+// `sealfront_bucket_keys_total{result="miss"}`: one that comes late into a fetch waits for less than its whole time. Exit status 1: one waited,
+// one failed, or nothing was fetched. `-kms-latency 1s`, more than is left of a key when it is fetched again, shows what waiting looks like.
+//
 // # Decisions
 //
 // The client writes HTTP by itself, a request from one buffer: net/http took as much of two cores as the proxy.
@@ -51,6 +64,8 @@
 //
 // The common store is memstore as a process (bench/memorystore): it takes 30,000 requests and more than 2 GiB a second on two
 // cores, verifies signatures, and answers nginx's clients and Sealfront alike. Sealfront signs anew for it, which is part of what it costs.
+//
+// memory's uploads all have one key, and few go on at once in the end: the store holds what is under way, and no object for each.
 //
 // nginx buffers nothing, in either direction; with buffered answers it takes the same CPU within what a cell moves.
 package main

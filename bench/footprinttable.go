@@ -41,7 +41,8 @@ func medians(rows []row) (list []row) {
 		}
 		list = append(list, row{
 			r.what, r.n,
-			footprint{median(columns[0]), median(columns[1]), median(columns[2])}, footprint{median(columns[3]), median(columns[4]), median(columns[5])},
+			footprint{median(columns[0]), median(columns[1]), median(columns[2])},
+			footprint{median(columns[3]), median(columns[4]), median(columns[5])},
 		})
 	}
 	return list

@@ -235,13 +235,14 @@ func rush(one func(*worker, context.Context) error) func(context.Context, *surve
 		}
 		h := &held{release: func(context.Context) error { return nil }, close: func() {}}
 		most := 0
-		for within.Err() == nil {
+		for within.Err() == nil && len(failed) == 0 {
 			if m, ok := t.scrape(ctx); ok {
 				h.highest.heap, h.highest.runtime = max(h.highest.heap, m.heap), max(h.highest.runtime, m.runtime)
 				most = max(most, int(m.active))
 			}
 			wait(within, 100*time.Millisecond)
 		}
+		stop()
 		all.Wait()
 		h.highest.resident = float64(watch().peak)
 		if len(failed) > 0 {
