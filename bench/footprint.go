@@ -64,7 +64,7 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 	active := f.String("active", "0,16,64,128", "transfers at once, each in a program that was just started")
 	idle := f.String("idle", "0,2500,10000", "idle connections at once; as many as RLIMIT_NOFILE lets a process have")
 	size := f.String("size", "64MiB", "of the transfers' object")
-	f.DurationVar(&s.settle, "settle", 4*time.Second, "before the collection, and after it; connections give up buffers after 3 s")
+	f.DurationVar(&s.settle, "settle", 8*time.Second, "before the collection, and after it; connections give up buffers after 3 s, and the runtime takes seconds to give memory back")
 	f.DurationVar(&s.duration, "time", 5*time.Second, "of transfers at full speed")
 	f.IntVar(&s.rounds, "rounds", 1, "of everything; tables show medians")
 	if err := f.Parse(args); err != nil {
