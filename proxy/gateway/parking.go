@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +23,38 @@ type parking struct {
 	mu      sync.Mutex
 	stopped bool
 	parked  map[parkable]struct{}
+	relief  relief
+}
+
+func newParking(serve func(net.Conn) error) *parking {
+	return &parking{serve: serve, parked: make(map[parkable]struct{}), relief: relief{after: 512, every: 10 * time.Second, free: debug.FreeOSMemory}}
+}
+
+// A relief gives the memory back that connections held until they were parked. The collector by itself would let the heap
+// double first, which after a rush of connections can be minutes: all that time their buffers would stay resident.
+// It costs a collection, so it comes for many connections at once, and not often.
+type relief struct {
+	after int           // connections parked
+	every time.Duration // at most
+	free  func()
+
+	parked int // since the last one
+	due    bool
+	last   time.Time
+}
+
+// parkedOne is told of each connection, under the parking's lock.
+func (r *relief) parkedOne(mu *sync.Mutex) {
+	if r.parked++; r.parked < r.after || r.due {
+		return
+	}
+	r.due = true
+	time.AfterFunc(r.every-time.Since(r.last), func() {
+		mu.Lock()
+		r.parked, r.due, r.last = 0, false, time.Now()
+		mu.Unlock()
+		r.free()
+	})
 }
 
 // A parkable is a client's connection as fasthttp sees it.
@@ -49,6 +82,7 @@ func (p *parking) close(c parkable) error {
 		stopped := p.stopped
 		if !stopped {
 			p.parked[c] = struct{}{}
+			p.relief.parkedOne(&p.mu)
 		}
 		p.mu.Unlock()
 		if !stopped {

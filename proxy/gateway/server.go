@@ -63,7 +63,7 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		IdleTimeout:     24 * time.Hour,
 		CloseOnShutdown: true,
 	}
-	s.parking = &parking{serve: s.http.ServeConn, parked: make(map[parkable]struct{})}
+	s.parking = newParking(s.http.ServeConn)
 	return s
 }
 
