@@ -48,7 +48,7 @@
 //
 // memory starts a program for each number of clients, which are there at once: uploads of which half is sent, downloads of which half is
 // read, both at full speed, and connections that are idle after a request each. It reads the program's RSS, heap in use and all that its
-// runtime has of the kernel, at once and after two collections, and says what each one more takes. What is held ends well
+// runtime has of the kernel, at once, settled, and after two collections, and says what each one more takes. What is held ends well
 // at last, and the program's own gauges must count as many: else the exit status is 1. A high figure is no failure.
 //
 // refresh has two replicas behind relays that keep back every answer of the key service. One fetches its bucket keys again every few seconds,

@@ -64,7 +64,7 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 	active := f.String("active", "0,16,64,128", "transfers at once, each in a program that was just started")
 	idle := f.String("idle", "0,2500,10000", "idle connections at once; as many as RLIMIT_NOFILE lets a process have")
 	size := f.String("size", "64MiB", "of the transfers' object")
-	f.DurationVar(&s.settle, "settle", 8*time.Second, "before the collection, and after it; connections give up buffers after 3 s, and the runtime takes seconds to give memory back")
+	f.DurationVar(&s.settle, "settle", 12*time.Second, "before the collection, and after it; connections give up buffers after 3 s, the program gives them back to the system within 5 s of that")
 	f.DurationVar(&s.duration, "time", 5*time.Second, "of transfers at full speed")
 	f.IntVar(&s.rounds, "rounds", 1, "of everything; tables show medians")
 	if err := f.Parse(args); err != nil {
@@ -163,51 +163,55 @@ func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err err
 			}
 			for _, n := range counts {
 				s.progress.step("%s: %d", h.what, n)
-				first, after, err := s.take(ctx, l, &h, n)
+				r, err := s.take(ctx, l, &h, n)
 				if err != nil {
 					return rows, fmt.Errorf("%s, %d at once: %w", h.what, n, err)
 				}
-				s.progress.say("%s: %d: RSS %.1f MiB, after a collection %.1f MiB", h.what, n, first.resident/(1<<20), after.resident/(1<<20))
-				rows = append(rows, row{h.what, n, first, after})
+				s.progress.say("%s: %d: RSS %.1f MiB, settled %.1f MiB, after a collection %.1f MiB", h.what, n, r.first.resident/(1<<20), r.settled.resident/(1<<20), r.after.resident/(1<<20))
+				rows = append(rows, r)
 			}
 		}
 	}
 	return rows, nil
 }
 
-// take starts the program, lets it have n of something, and says what it takes at once and after its collector has run.
-func (s *survey) take(ctx context.Context, l *lab, h *holding, n int) (first, after footprint, err error) {
+// take starts the program, lets it have n of something, and says what it takes at once, settled, and after its collector has run.
+func (s *survey) take(ctx context.Context, l *lab, h *holding, n int) (r row, err error) {
+	r.what, r.n = h.what, n
 	t, err := l.startSealfront(ctx, sealfrontName, s.program, backend{kind: "s3", endpoint: "http://" + l.storeAddress}, true)
 	if err != nil {
-		return first, after, err
+		return r, err
 	}
 	defer l.stop(t)
 	if err := s.warm(ctx, t); err != nil {
-		return first, after, fmt.Errorf("warm up: %w", err)
+		return r, fmt.Errorf("warm up: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.clean(context.WithoutCancel(ctx), t)) }()
 	held, err := h.hold(ctx, s, t, n)
 	if err != nil {
-		return first, after, err
+		return r, err
 	}
 	defer held.close()
-	if first, err = t.footprint(ctx, held); err != nil {
-		return first, after, err
+	if r.first, err = t.footprint(ctx, held); err != nil {
+		return r, err
 	}
 	if held.highest != (footprint{}) {
-		first = held.highest
+		r.first = held.highest
 	}
 	wait(ctx, s.settle)
+	if r.settled, err = t.footprint(ctx, held); err != nil {
+		return r, err
+	}
 	for range 2 { // what pools hold goes at the second collection
 		if err := t.collect(ctx); err != nil {
-			return first, after, err
+			return r, err
 		}
 	}
 	wait(ctx, s.settle) // the runtime gives memory back bit by bit
-	if after, err = t.footprint(ctx, held); err != nil {
-		return first, after, err
+	if r.after, err = t.footprint(ctx, held); err != nil {
+		return r, err
 	}
-	return first, after, held.release(ctx)
+	return r, held.release(ctx)
 }
 
 // warming is how many objects are put and read before anything is measured.

@@ -43,26 +43,26 @@ func TestTheTableOfFootprints(t *testing.T) {
 	at := func(resident float64) footprint { return footprint{resident * (1 << 20), 10 << 20, 20 << 20} }
 	idle, put := holdings[len(holdings)-1].what, holdings[0].what
 	text := s.report(&outcome{}, []row{
-		{put, 0, at(40), at(40)},
-		{put, 16, at(60), at(44)}, // 1280 and 256 KiB
-		{put, 0, at(42), at(40)},
-		{put, 16, at(62), at(44)},
-		{put, 0, at(99), at(40)},
-		{put, 16, at(61), at(44)},
-		{idle, 0, at(40), at(40)},
-		{idle, 10_000, at(390), at(240)},
+		{put, 0, at(40), at(40), at(40)},
+		{put, 16, at(60), at(44), at(44)}, // 1280 and 256 KiB
+		{put, 0, at(42), at(40), at(40)},
+		{put, 16, at(62), at(44), at(44)},
+		{put, 0, at(99), at(40), at(40)},
+		{put, 16, at(61), at(44), at(44)},
+		{idle, 0, at(40), at(40), at(40)},
+		{idle, 10_000, at(490), at(390), at(240)},
 	})
 	for _, want := range []string{
-		"| " + put + " | 0 | 42.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 |", "| " + put + " | 16 | 61.0 |",
-		"| " + put + " | 1216.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 512 KiB RSS each: **not held** |",
-		"| " + idle + " | 35.8 |", "400 MiB RSS at 10000: held |", "- Limits: n descriptors",
+		"| " + put + " | 0 | 42.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 |", "| " + put + " | 16 | 61.0 |",
+		"| " + put + " | 1216.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 512 KiB RSS each: **not held** |",
+		"| " + idle + " | 46.1 | 0.0 | 0.0 | 35.8 |", "400 MiB RSS at 10000: held |", "- Limits: n descriptors",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the table lacks %q:\n%s", want, text)
 		}
 	}
-	text = s.report(&outcome{}, []row{{put, 0, at(40), at(40)}, {put, 16, at(41), at(48)}, {idle, 0, at(40), at(40)}, {idle, 2500, at(500), at(500)}})
-	for _, want := range []string{"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |"} {
+	text = s.report(&outcome{}, []row{{put, 0, at(40), at(40), at(40)}, {put, 16, at(41), at(48), at(48)}, {idle, 0, at(40), at(40), at(40)}, {idle, 2500, at(500), at(500), at(500)}})
+	for _, want := range []string{"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the table lacks %q:\n%s", want, text)
 		}

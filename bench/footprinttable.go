@@ -15,14 +15,18 @@ const (
 
 // A row is what n of something took in one round.
 type row struct {
-	what         string
-	n            int
-	first, after footprint
+	what string
+	n    int
+	// first is at once, settled a while later, after the collector has been made to run.
+	first, settled, after footprint
 }
 
 // figures are those of the table's columns, in their order.
-func (r *row) figures() [6]float64 {
-	return [6]float64{r.first.resident, r.first.heap, r.first.runtime, r.after.resident, r.after.heap, r.after.runtime}
+func (r *row) figures() (list [9]float64) {
+	for i, f := range [...]footprint{r.first, r.settled, r.after} {
+		list[3*i], list[3*i+1], list[3*i+2] = f.resident, f.heap, f.runtime
+	}
+	return list
 }
 
 // medians makes one row of all rounds of the same.
@@ -31,7 +35,7 @@ func medians(rows []row) (list []row) {
 		if slices.ContainsFunc(list, func(x row) bool { return x.what == r.what && x.n == r.n }) {
 			continue
 		}
-		var columns [6][]float64
+		var columns [9][]float64
 		for _, x := range rows {
 			if x.what == r.what && x.n == r.n {
 				for i, f := range x.figures() {
@@ -43,6 +47,7 @@ func medians(rows []row) (list []row) {
 			r.what, r.n,
 			footprint{median(columns[0]), median(columns[1]), median(columns[2])},
 			footprint{median(columns[3]), median(columns[4]), median(columns[5])},
+			footprint{median(columns[6]), median(columns[7]), median(columns[8])},
 		})
 	}
 	return list
@@ -64,14 +69,14 @@ func slope(x, y []float64) float64 {
 	return over / under
 }
 
-const sixColumns = "RSS | heap in use | runtime | after a collection: RSS | heap in use | runtime |"
+const nineColumns = "at first: RSS | heap in use | runtime | settled: RSS | heap in use | runtime | after a collection: RSS | heap in use | runtime |"
 
 // report is the page: what was held in MiB, and what each one takes of it, in KiB.
 func (s *survey) report(o *outcome, rows []row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n- Limits: %s\n", o.Machine, o.Go, o.Commit, o.Date, o.Command, strings.Join(s.notes, "; "))
-	fmt.Fprintf(&b, "\nMiB, objects of %s; full speed: the highest seen in %s, and what is left when all have gone:\n\n", bytesText(s.object.size), s.duration)
-	b.WriteString("| what | at once | " + sixColumns + "\n|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(&b, "\nMiB, objects of %s; settled: %s later; full speed: the highest seen in %s, and what is left when all have gone:\n\n", bytesText(s.object.size), s.settle, s.duration)
+	b.WriteString("| what | at once | " + nineColumns + "\n|---|--:|" + strings.Repeat("--:|", 9) + "\n")
 	list := medians(rows)
 	for _, r := range list {
 		fmt.Fprintf(&b, "| %s | %d |", r.what, r.n)
@@ -80,10 +85,10 @@ func (s *survey) report(o *outcome, rows []row) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + sixColumns + " target |\n|---|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + nineColumns + " target |\n|---|" + strings.Repeat("--:|", 9) + "---|\n")
 	for _, h := range holdings {
 		var x []float64
-		var y [6][]float64
+		var y [9][]float64
 		var highest row
 		for _, r := range list {
 			if r.what != h.what {
@@ -99,12 +104,12 @@ func (s *survey) report(o *outcome, rows []row) string {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s |", h.what)
-		var each [6]float64
+		var each [9]float64
 		for i := range y {
 			each[i] = slope(x, y[i])
 			fmt.Fprintf(&b, " %.1f |", each[i]/1024)
 		}
-		fmt.Fprintf(&b, " %s |\n", h.verdict(max(each[0], each[3]), &highest))
+		fmt.Fprintf(&b, " %s |\n", h.verdict(max(each[0], each[3], each[6]), &highest))
 	}
 	return b.String()
 }
@@ -123,6 +128,6 @@ func (h *holding) verdict(each float64, highest *row) string {
 	case highest.n < idleOfTarget:
 		return "–"
 	}
-	most := max(highest.first.resident, highest.after.resident)
+	most := max(highest.settled.resident, highest.after.resident) // at first they aren't idle yet
 	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, tell(most <= mostForIdle))
 }

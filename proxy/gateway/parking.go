@@ -27,7 +27,7 @@ type parking struct {
 }
 
 func newParking(serve func(net.Conn) error) *parking {
-	return &parking{serve: serve, parked: make(map[parkable]struct{}), relief: relief{after: 512, every: 10 * time.Second, free: debug.FreeOSMemory}}
+	return &parking{serve: serve, parked: make(map[parkable]struct{}), relief: relief{after: 512, every: 5 * time.Second, free: debug.FreeOSMemory}}
 }
 
 // A relief gives the memory back that connections held until they were parked. The collector by itself would let the heap
