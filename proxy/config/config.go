@@ -165,7 +165,8 @@ type IdentityLimits struct {
 	Burst             int     `yaml:"burst"`
 }
 
-// Statement is one statement of an identity's policy, as in AWS policies.
+// Statement is one statement of an identity's policy, as in AWS policies. A condition key that requests have no value for here is
+// refused; OPERATING.md lists those that there are.
 type Statement struct {
 	Effect    string                     `yaml:"effect"` // Allow | Deny
 	Action    List                       `yaml:"action"`
