@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -127,12 +128,24 @@ func (c *canonicalizer) sortFields(m *Message) {
 	for i := range m.Header {
 		c.fields = append(c.fields, canonicalField{c.lowerCase(m.Header[i].Name), trim(m.Header[i].Value), i})
 	}
-	slices.SortFunc(c.fields, func(a, b canonicalField) int {
-		if order := bytes.Compare(a.name, b.name); order != 0 {
-			return order
+	sortByName(c.fields)
+}
+
+// fewFields is up to how many fields are sorted by insertion, which spares a usual head calls and copies.
+const fewFields = 24
+
+func sortByName(fields []canonicalField) {
+	if len(fields) > fewFields {
+		slices.SortFunc(fields, func(a, b canonicalField) int {
+			return cmp.Or(bytes.Compare(a.name, b.name), a.position-b.position)
+		})
+		return
+	}
+	for i := 1; i < len(fields); i++ {
+		for j := i; j > 0 && bytes.Compare(fields[j].name, fields[j-1].name) < 0; j-- {
+			fields[j], fields[j-1] = fields[j-1], fields[j]
 		}
-		return a.position - b.position
-	})
+	}
 }
 
 // lowerCase returns name in lower case, as itself when it already is.
