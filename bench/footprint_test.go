@@ -207,17 +207,11 @@ func TestFullSpeedTellsWhatFails(t *testing.T) {
 // The real program, with few of everything.
 func TestFootprintsOfTheProgram(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("SEALFRONT_E2E") != "require" {
-		t.Skip("builds the program and starts it a dozen times; SEALFRONT_E2E=require does")
-	}
-	var out strings.Builder
-	err := run(t.Context(), []string{"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms"}, func(string) string { return "" }, &out, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := runSmall(t, "builds the program and starts it a dozen times; SEALFRONT_E2E=require does",
+		"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
 	for _, h := range holdings {
-		if strings.Count(out.String(), "\n| "+h.what+" |") != 3 {
-			t.Errorf("the report lacks %q:\n%s", h.what, &out)
+		if strings.Count(report, "\n| "+h.what+" |") != 3 {
+			t.Errorf("the report lacks %q:\n%s", h.what, report)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -147,17 +146,7 @@ func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 // The real programs, for seconds. A key that lives 6 s is fetched again after 4.8, so that a machine may be busy for a second.
 func TestNoRequestWaitsForARefresh(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("SEALFRONT_E2E") != "require" {
-		t.Skip("runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits")
-	}
-	var out strings.Builder
-	args := []string{"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"}
-	if err := run(t.Context(), args, func(string) string { return "" }, &out, io.Discard); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
-	}
-	for _, want := range []string{"were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |", "\n| GET 4 KiB ×2 100/s | default |"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, &out)
-		}
-	}
+	mustReport(t, runSmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits",
+		"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"),
+		"were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |", "\n| GET 4 KiB ×2 100/s | default |")
 }

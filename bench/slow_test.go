@@ -157,17 +157,29 @@ func TestASteadyLoadAsksAgainOnceConnectionsEnd(t *testing.T) {
 // Reloads and restarts of the real program, few of them.
 func TestReloadsAndRestartsUnderLoad(t *testing.T) {
 	t.Parallel()
+	mustReport(t, runSmall(t, "builds the program and runs three of it under load; SEALFRONT_E2E=require does, and package proxy's tests reload and restart one",
+		"reload", "-connections", "4", "-reloads", "1", "-restarts", "1", "-straggle", "200ms", "-settle", "200ms"),
+		"**Failed requests: 0.**", "| reload: certificate | 1 |", "| SIGTERM, while an upload is under way, to the replica's end | 2 |")
+}
+
+// runSmall runs a command with the real programs, where the end-to-end tests are asked for, and returns its report.
+func runSmall(t *testing.T, otherwise string, args ...string) string {
+	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") != "require" {
-		t.Skip("builds the program and runs three of it under load; SEALFRONT_E2E=require does, and package proxy's tests reload and restart one")
+		t.Skip(otherwise)
 	}
 	var out strings.Builder
-	err := run(t.Context(), []string{"reload", "-connections", "4", "-reloads", "1", "-restarts", "1", "-straggle", "200ms", "-settle", "200ms"}, func(string) string { return "" }, &out, io.Discard)
-	if err != nil {
-		t.Fatal(err)
+	if err := run(t.Context(), args, func(string) string { return "" }, &out, io.Discard); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"**Failed requests: 0.**", "| reload: certificate | 1 |", "| SIGTERM, while an upload is under way, to the replica's end | 2 |"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, &out)
+	return out.String()
+}
+
+func mustReport(t *testing.T, report string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q:\n%s", want, report)
 		}
 	}
 }
