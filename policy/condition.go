@@ -34,7 +34,7 @@ type condition struct {
 	values   []string
 }
 
-// operators are the condition operators by name; those with Not are derived from them.
+// operators are the condition operators by name; those with Not are in negations.
 var operators = map[string]func(actual, wanted string) bool{
 	"StringEquals":             func(a, w string) bool { return a == w },
 	"StringEqualsIgnoreCase":   strings.EqualFold,
@@ -55,12 +55,24 @@ var operators = map[string]func(actual, wanted string) bool{
 	"IpAddress":                inPrefix,
 }
 
+// negations are the operators that hold where another one doesn't.
+var negations = map[string]string{
+	"StringNotEquals":           "StringEquals",
+	"StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+	"StringNotLike":             "StringLike",
+	"ArnNotEquals":              "ArnEquals",
+	"ArnNotLike":                "ArnLike",
+	"NumericNotEquals":          "NumericEquals",
+	"DateNotEquals":             "DateEquals",
+	"NotIpAddress":              "IpAddress",
+}
+
 // compileCondition makes a condition of an operator, a key and its values.
 func compileCondition(operator, key string, values []string) (condition, error) {
 	c := condition{key: strings.ToLower(key), values: slices.Clone(values)}
 	name, ifExists := strings.CutSuffix(operator, "IfExists")
 	c.ifExists = ifExists
-	if name == "Null" {
+	if operator == "Null" {
 		c.null = true
 		for _, v := range values {
 			if v != "true" && v != "false" {
@@ -68,16 +80,7 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 			}
 		}
 	} else if c.test = operators[name]; c.test == nil {
-		for _, prefix := range [...]string{"String", "Arn", "Numeric", "Date", "Ip"} {
-			rest, cut := strings.CutPrefix(name, prefix+"Not")
-			if name == "NotIpAddress" {
-				prefix, rest, cut = "", "IpAddress", true
-			}
-			if cut {
-				c.test, c.negated = operators[prefix+rest], true
-				break
-			}
-		}
+		c.test, c.negated = operators[negations[name]], true
 		if c.test == nil {
 			return c, &conditionFault{fmt.Sprintf("unknown condition operator %q", operator), "Invalid Condition type : " + operator, operator}
 		}
