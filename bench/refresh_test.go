@@ -144,9 +144,21 @@ func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 }
 
 // The real programs, for seconds. A key that lives 6 s is fetched again after 4.8, so that a machine may be busy for a second.
+// A key of 6 s is fetched anew in its last 1.2 s. On a machine that stands still for them a request has to wait, and the
+// command rightly fails; three times in a row it would be the program's doing.
 func TestNoRequestWaitsForARefresh(t *testing.T) {
 	t.Parallel()
-	mustReport(t, runSmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits",
-		"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"),
-		"were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |", "\n| GET 4 KiB ×2 100/s | default |")
+	var report string
+	for try := range 3 {
+		var err error
+		if report, err = trySmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits",
+			"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"); err == nil {
+			break
+		}
+		if try == 2 || !strings.Contains(err.Error(), "had to wait for the key service") {
+			t.Fatalf("%v\n%s", err, report)
+		}
+		t.Logf("once more: %v", err)
+	}
+	mustReport(t, report, "were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |", "\n| GET 4 KiB ×2 100/s | default |")
 }

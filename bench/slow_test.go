@@ -165,14 +165,21 @@ func TestReloadsAndRestartsUnderLoad(t *testing.T) {
 // runSmall runs a command with the real programs, where the end-to-end tests are asked for, and returns its report.
 func runSmall(t *testing.T, otherwise string, args ...string) string {
 	t.Helper()
+	report, err := trySmall(t, otherwise, args...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, report)
+	}
+	return report
+}
+
+func trySmall(t *testing.T, otherwise string, args ...string) (report string, err error) {
+	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") != "require" {
 		t.Skip(otherwise)
 	}
 	var out strings.Builder
-	if err := run(t.Context(), args, func(string) string { return "" }, &out, io.Discard); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
-	}
-	return out.String()
+	err = run(t.Context(), args, func(string) string { return "" }, &out, io.Discard)
+	return out.String(), err
 }
 
 func mustReport(t *testing.T, report string, wants ...string) {
