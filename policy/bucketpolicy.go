@@ -12,6 +12,9 @@ import (
 // maxPolicySize is S3's limit for a bucket policy, in bytes of JSON.
 const maxPolicySize = 20 << 10
 
+// variablesVersion is the version of the policy language that has variables.
+const variablesVersion = "2012-10-17"
+
 // BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may ask it.
 type BucketPolicy struct {
 	permitter *Permitter
@@ -33,7 +36,7 @@ func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPol
 	if trimmed := bytes.TrimSpace(document); len(trimmed) == 0 || trimmed[0] != '{' || decodeStrict(document, &doc) != nil {
 		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
 	}
-	if doc.Version != "" && doc.Version != "2012-10-17" && doc.Version != "2008-10-17" {
+	if doc.Version != "" && doc.Version != variablesVersion && doc.Version != "2008-10-17" {
 		return nil, malformedPolicy("The policy must contain a valid version string", "Version")
 	}
 	var list []bucketStatement
@@ -52,6 +55,10 @@ func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPol
 		c, refusal := compileBucketStatement(i, &list[i], kind, bucketARN)
 		if refusal != nil {
 			return nil, refusal
+		}
+		if doc.Version != variablesVersion && c.usesVariables() {
+			// Amazon takes them for plain text then, which no request has: a Deny that never denies.
+			return nil, malformedPolicy("Policy variables need the version "+variablesVersion, "Version")
 		}
 		p.statements = append(p.statements, c)
 	}
@@ -98,7 +105,8 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 			return c, malformedPolicy("Policy has invalid action", a)
 		}
 	}
-	for _, r := range c.resources {
+	for i := range c.resources {
+		r := c.resources[i].text
 		if r != bucketARN && (kind == Directory || !strings.HasPrefix(r, bucketARN+"/")) {
 			return c, malformedPolicy("Policy has invalid resource", r)
 		}

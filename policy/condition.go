@@ -30,8 +30,10 @@ type condition struct {
 	negated  bool // no value may match
 	ifExists bool // an absent key is fine
 	null     bool // asks whether the key is absent
+	pattern  bool // * and ? in values are wildcards
+	deny     bool // of a Deny statement
 	key      string
-	values   []string
+	values   []operand
 }
 
 // operators are the condition operators by name; those with Not are in negations.
@@ -67,11 +69,12 @@ var negations = map[string]string{
 	"NotIpAddress":              "IpAddress",
 }
 
-// compileCondition makes a condition of an operator, a key and its values.
-func compileCondition(operator, key string, values []string) (condition, error) {
-	c := condition{key: strings.ToLower(key), values: slices.Clone(values)}
+// compileCondition makes a condition of an operator, a key and its values, for a Deny statement or an Allow.
+func compileCondition(deny bool, operator, key string, values []string) (condition, error) {
+	c := condition{deny: deny, key: strings.ToLower(key)}
 	name, ifExists := strings.CutSuffix(operator, "IfExists")
 	c.ifExists = ifExists
+	c.pattern = strings.HasPrefix(name, "Arn") || strings.HasSuffix(name, "Like")
 	if operator == "Null" {
 		c.null = true
 		for _, v := range values {
@@ -92,12 +95,17 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 		return c, fmt.Errorf("condition %s has no value", key)
 	}
 	for _, v := range values {
-		if strings.Contains(v, "${") {
-			return c, fmt.Errorf("policy variables are not supported: %q", v)
+		o, err := parseOperand(v)
+		if err != nil {
+			return c, fmt.Errorf("%q %w", v, err)
+		}
+		if o.pieces != nil && !c.pattern && !strings.HasPrefix(name, "String") {
+			return c, fmt.Errorf("%q: policy variables are for the operators of strings and ARNs", v)
 		}
 		if !wellFormed(name, v) {
 			return c, fmt.Errorf("%q is no value for %s", v, operator)
 		}
+		c.values = append(c.values, o)
 	}
 	return c, nil
 }
@@ -121,20 +129,25 @@ func wellFormed(operator, value string) bool {
 	return true
 }
 
-// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists.
+// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a variable
+// that has no value is like nothing, and nothing is allowed for being unlike it.
 func (c *condition) holds(values Values) bool {
 	actual, given := "", false
 	if values != nil {
 		actual, given = values.Value(c.key)
 	}
 	if c.null {
-		return slices.Contains(c.values, strconv.FormatBool(!given))
+		return slices.ContainsFunc(c.values, func(o operand) bool { return o.text == strconv.FormatBool(!given) })
 	}
 	if !given {
 		return c.negated || c.ifExists
 	}
-	for _, wanted := range c.values {
-		if c.test(actual, wanted) {
+	for i := range c.values {
+		wanted, ok := c.values[i].resolve(values, c.pattern)
+		if !ok && c.negated && !c.deny {
+			return false
+		}
+		if ok && c.test(actual, wanted) {
 			return !c.negated
 		}
 	}

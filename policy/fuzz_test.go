@@ -83,6 +83,7 @@ func FuzzClassify(f *testing.F) {
 func FuzzParseBucketPolicy(f *testing.F) {
 	f.Add([]byte(goodPolicy))
 	f.Add([]byte(strings.Replace(goodPolicy, "Allow", "Deny", 1)))
+	f.Add([]byte(strings.Replace(goodPolicy, `"ReadOnly"`, `"${aws:username, 'x'}${*}"`, 1)))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		p, refusal := policy.ParseBucketPolicy(document, policy.Directory, bucketARN)
 		if (p == nil) == (refusal == nil) {

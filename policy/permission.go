@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,9 +31,10 @@ type Permitter struct {
 }
 
 type compiled struct {
-	deny                           bool
-	principals, actions, resources []string
-	conditions                     []condition
+	deny                bool
+	principals, actions []string
+	resources           []operand
+	conditions          []condition
 }
 
 // Compile checks an identity's policy. All faults are in the one error, each with the path of its
@@ -77,14 +79,15 @@ func compile(path string, s Statement) (compiled, []error) {
 		if r != "*" && !strings.HasPrefix(r, "arn:") {
 			fault("resource", "%q is neither an ARN nor *", r)
 		}
-		if strings.Contains(r, "${") {
-			fault("resource", "policy variables are not supported: %q", r)
+		o, err := parseOperand(r)
+		if err != nil {
+			fault("resource", "%q %w", r, err)
 		}
-		c.resources = append(c.resources, r)
+		c.resources = append(c.resources, o)
 	}
 	for operator, block := range s.Condition {
 		for key, values := range block {
-			line, err := compileCondition(operator, key, values)
+			line, err := compileCondition(c.deny, operator, key, values)
 			if err != nil {
 				fault("condition", "%w", err)
 			}
@@ -126,7 +129,7 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 
 func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
 	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
-		matchesAction(s.actions, action) && matchesAny(s.resources, resource) && holdAll(s.conditions, values)
+		matchesAction(s.actions, action) && matchesResource(s.resources, resource, values) && holdAll(s.conditions, values)
 }
 
 func namesPrincipal(list []string, principal, account string) bool {
@@ -138,9 +141,9 @@ func namesPrincipal(list []string, principal, account string) bool {
 	return false
 }
 
-func matchesAny(patterns []string, s string) bool {
-	for _, p := range patterns {
-		if p == "*" || match(p, s) {
+func matchesResource(patterns []operand, resource string, values Values) bool {
+	for i := range patterns {
+		if p, ok := patterns[i].resolve(values, true); ok && (p == "*" || match(p, resource)) {
 			return true
 		}
 	}
@@ -150,9 +153,6 @@ func matchesAny(patterns []string, s string) bool {
 // matchesAction compares without case; patterns are in lower case already.
 func matchesAction(patterns []string, action string) bool {
 	var buf [64]byte
-	if len(action) > len(buf) {
-		return matchesAny(patterns, strings.ToLower(action))
-	}
 	lower := buf[:0]
 	for i := range len(action) {
 		c := action[i]
@@ -167,6 +167,13 @@ func matchesAction(patterns []string, action string) bool {
 		}
 	}
 	return false
+}
+
+// usesVariables reports whether a resource or a condition's value has policy variables.
+func (s *compiled) usesVariables() bool {
+	has := func(o operand) bool { return o.pieces != nil }
+	return slices.ContainsFunc(s.resources, has) ||
+		slices.ContainsFunc(s.conditions, func(c condition) bool { return slices.ContainsFunc(c.values, has) })
 }
 
 func holdAll(conditions []condition, values Values) bool {

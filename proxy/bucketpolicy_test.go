@@ -131,6 +131,14 @@ identities:
 	policyOf(plain, document(statement("Allow", "*", "s3:PutObject", "arn:aws:s3:::"+plain+"/new/*", `"Null":{"s3:if-none-match":"false"}`)))
 	check(t, "a write without the condition that the policy wants", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest")}, 403)
 	check(t, "a write with it", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest"), header: []sigv4.Field{field("If-None-Match", "*")}}, 200)
+	policyOf(plain, document(statement("Allow", "*", "s3:*Object", "arn:aws:s3:::"+plain+"/${aws:username}/*", ""),
+		statement("Allow", "*", "s3:ListBucket", "arn:aws:s3:::"+plain, `"StringLike":{"s3:prefix":"${aws:username}/*"}`)))
+	check(t, "a write to one's own home", rawRequest{method: "PUT", path: "/" + plain + "/guest/a", body: "x", credentials: as("guest")}, 200)
+	check(t, "a read from it", get("guest/a", "guest"), 200)
+	check(t, "a read by another one", get("guest/a", "red"), 403)
+	check(t, "a write to another one's home", rawRequest{method: "PUT", path: "/" + plain + "/red/a", body: "x", credentials: as("guest")}, 403)
+	check(t, "a list of one's own home", rawRequest{method: "GET", path: "/" + plain, query: "list-type=2&prefix=guest%2F", credentials: as("guest")}, 200)
+	check(t, "a list of another one's", rawRequest{method: "GET", path: "/" + plain, query: "list-type=2&prefix=red%2F", credentials: as("guest")}, 403)
 	if a := ok(&rawRequest{method: "GET", path: "/" + plain, query: "policyStatus="}); !strings.Contains(a.body, "<IsPublic>false</IsPublic>") {
 		t.Error(a.body)
 	}
