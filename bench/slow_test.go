@@ -172,6 +172,7 @@ func runSmall(t *testing.T, otherwise string, args ...string) string {
 	return report
 }
 
+// trySmall is runSmall for a test that knows of a failure it may try again after.
 func trySmall(t *testing.T, otherwise string, args ...string) (report string, err error) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") != "require" {

@@ -31,7 +31,6 @@ type condition struct {
 	ifExists bool // an absent key is fine
 	null     bool // asks whether the key is absent
 	pattern  bool // * and ? in values are wildcards
-	deny     bool // of a Deny statement
 	key      string
 	values   []operand
 }
@@ -69,9 +68,9 @@ var negations = map[string]string{
 	"NotIpAddress":              "IpAddress",
 }
 
-// compileCondition makes a condition of an operator, a key and its values, for a Deny statement or an Allow.
-func compileCondition(deny bool, operator, key string, values []string) (condition, error) {
-	c := condition{deny: deny, key: strings.ToLower(key)}
+// compileCondition makes a condition of an operator, a key and its values.
+func compileCondition(operator, key string, values []string) (condition, error) {
+	c := condition{key: strings.ToLower(key)}
 	name, ifExists := strings.CutSuffix(operator, "IfExists")
 	c.ifExists = ifExists
 	c.pattern = strings.HasPrefix(name, "Arn") || strings.HasSuffix(name, "Like")
@@ -130,7 +129,7 @@ func wellFormed(operator, value string) bool {
 }
 
 // holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a variable
-// that has no value is like nothing, and nothing is allowed for being unlike it.
+// that has no value is neither equal to anything nor like it, so that negated operators hold.
 func (c *condition) holds(values Values) bool {
 	actual, given := "", false
 	if values != nil {
@@ -143,11 +142,7 @@ func (c *condition) holds(values Values) bool {
 		return c.negated || c.ifExists
 	}
 	for i := range c.values {
-		wanted, ok := c.values[i].resolve(values, c.pattern)
-		if !ok && c.negated && !c.deny {
-			return false
-		}
-		if ok && c.test(actual, wanted) {
+		if wanted, ok := c.values[i].resolve(values, c.pattern); ok && c.test(actual, wanted) {
 			return !c.negated
 		}
 	}

@@ -83,11 +83,14 @@ func compile(path string, s Statement) (compiled, []error) {
 		if err != nil {
 			fault("resource", "%q %w", r, err)
 		}
+		if head, _, found := strings.Cut(r, "${"); found && strings.Count(head, ":") < 5 {
+			fault("resource", "%q has a policy variable before an ARN's resource", r)
+		}
 		c.resources = append(c.resources, o)
 	}
 	for operator, block := range s.Condition {
 		for key, values := range block {
-			line, err := compileCondition(c.deny, operator, key, values)
+			line, err := compileCondition(operator, key, values)
 			if err != nil {
 				fault("condition", "%w", err)
 			}

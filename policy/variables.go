@@ -76,7 +76,7 @@ func parseVariable(text string) (p piece, rest string, ok bool) {
 }
 
 // resolve returns the text with the variables' values. As a pattern, * and ? in them stand for themselves. A variable that
-// neither the request nor the policy has a value for makes ok false: nothing is equal to it.
+// neither the request nor the policy has a value for makes ok false: nothing is equal to it, or like it.
 func (o *operand) resolve(values Values, pattern bool) (text string, ok bool) {
 	if o.pieces == nil {
 		return o.text, true

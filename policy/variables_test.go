@@ -73,12 +73,11 @@ func TestVariablesInConditions(t *testing.T) {
 		{"StringNotEquals", "s3:prefix", "home/${aws:username}/", false, false},
 		{"ArnLike", "s3:prefix", "*/${aws:username}/", true, true},
 		{"Null", "s3:prefix", "false", true, true},
-		// Nothing is like a value that there isn't. What is forbidden to all others is forbidden, then, and what is
-		// allowed to all others is not allowed.
+		// Nothing is equal to a value that there isn't, or like it, and everything is unlike it.
 		{"StringEquals", "s3:prefix", "home/${aws:referer}/", false, false},
-		{"StringNotEquals", "s3:prefix", "home/${aws:referer}/", false, true},
-		{"StringNotLike", "s3:prefix", "home/${aws:referer}/*", false, true},
-		{"StringNotLikeIfExists", "s3:prefix", "home/${aws:referer}/*", false, true},
+		{"StringNotEquals", "s3:prefix", "home/${aws:referer}/", true, true},
+		{"StringNotLike", "s3:prefix", "home/${aws:referer}/*", true, true},
+		{"StringNotLikeIfExists", "s3:prefix", "home/${aws:referer}/*", true, true},
 		{"StringEquals", "s3:prefix", "home/${aws:referer, 'ann'}/", true, true},
 	} {
 		if got := compiled(t, under(allow("*", "*"), c.operator, c.key, c.value)).Allowed("s3:ListBucket", "x", values); got != c.allows {
