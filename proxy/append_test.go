@@ -323,6 +323,7 @@ func TestWhatAnAppendCosts(t *testing.T) {
 			}
 			size += 5
 		}
+		p.readRecord(bucket)
 		cost := p.storeRequests(func() {
 			if a := p.appendTo(bucket, key, size, string(randomBytes(c.appended))); a.StatusCode != 200 {
 				t.Errorf("%s: %d %s", name, a.StatusCode, a.body)

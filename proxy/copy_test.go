@@ -92,6 +92,7 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 		default:
 			p.put(bucket, key, string(body), header...)
 		}
+		p.readRecord(bucket)
 		var a *answer
 		var generate, decrypt int
 		var cost map[string]int

@@ -75,6 +75,8 @@ type program struct {
 	env    map[string]string // what it exported
 	stderr *lockedBuffer
 	ended  chan error
+
+	recordRead map[string]time.Time // when readRecord saw a bucket's record being read
 }
 
 type lockedBuffer struct {

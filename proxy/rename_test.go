@@ -39,6 +39,7 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 	for key, body := range bodies {
 		before := p.headOf(bucket, key, ask)
 		to := "dir/renamed-" + key
+		p.readRecord(bucket)
 		var cost map[string]int
 		generate, decrypt := p.kmsCalls(func() {
 			cost = p.storeRequests(func() {
