@@ -113,7 +113,8 @@
 // # Signals
 //
 // SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests under way have
-// limits.drain_timeout to end. SIGHUP: identities, certificates, limits and the log's level are read from FILE again, and the audit
+// limits.drain_timeout to end; their answers are the last of their connections, and silent connections are closed 0.1 s later
+// (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from FILE again, and the audit
 // log is opened anew; a file with faults changes nothing, and the log names what else has changed in it and waits for the next
 // start. The same happens by itself, within reload_every, when FILE or one that it names changes (TestReloadUnderLoad).
 //

@@ -16,6 +16,7 @@ import (
 //   - reads ahead in large pieces, since crypto/tls asks for a record header of 5 bytes at a time;
 //   - gathers the TLS records of one Write into one system call, since crypto/tls sends each alone;
 //   - holds memory for neither while it waits: idle connections are many;
+//   - ends soon when the server drains, but not a request that has begun;
 //   - closes gently: what was sent must arrive although the client is still sending.
 //
 // Reads belong to the connection's goroutine. Writes come from it, too, but crypto/tls also writes from
@@ -37,9 +38,13 @@ type rawConn struct {
 	closing     atomic.Bool
 	unsent      atomic.Bool // a write failed: what the client has is cut off, and what the kernel holds for it is of no use
 	gentleClose sync.Once
-	parking     *parking    // nil: it isn't parked
-	answered    atomic.Bool // a request has been: only between requests it may park
+	all         *connections // it is one of; nil: of none
+	parking     *parking     // nil: it isn't parked
+	answered    atomic.Bool  // a request has been: only between requests it may park
 	state       atomic.Int32
+
+	silence sync.Mutex  // a deadline that is set while the connection is silent
+	silent  atomic.Bool // nothing of the next request has come yet
 
 	mu     sync.Mutex
 	corked bool
@@ -100,6 +105,7 @@ const (
 // Read serves what was read ahead, else reads once. Reads of a large p go straight through.
 func (c *rawConn) Read(p []byte) (int, error) {
 	if len(c.buffer) > 0 {
+		c.heard()
 		return c.take(p), nil
 	}
 	began := time.Now()
@@ -110,7 +116,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	} else if until := c.headUntil.Load(); until != 0 {
 		deadline = min(deadline, until)
 	}
-	if err := c.Conn.SetReadDeadline(time.Unix(0, deadline)); err != nil {
+	if err := c.setReadDeadline(deadline); err != nil {
 		return 0, err
 	}
 	if len(p) >= readAhead {
@@ -120,18 +126,22 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.fill()
 	c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
-	if n == 0 {
-		if until != 0 {
-			c.leaves(err)
-		}
-		return 0, err
+	switch {
+	case n > 0:
+		c.heard()
+		return c.take(p), nil
+	case c.drained(err):
+		return 0, net.ErrClosed // no answer to a request that never was
+	case until != 0:
+		c.leaves(err)
 	}
-	return c.take(p), nil
+	return 0, err
 }
 
 // SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
 func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
+		c.heard() // what it waited for may have been read ahead
 		c.beginHead()
 	} else {
 		if idle := time.Now().Add(c.timeouts.Idle); idle.Before(t) {
@@ -139,6 +149,7 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 		}
 		c.idleUntil.Store(t.UnixNano())
 		c.answered.Store(true)
+		c.silent.Store(true)
 	}
 	if t.IsZero() || time.Until(t) > 0 {
 		return nil // the next Read sets what it needs
@@ -257,6 +268,7 @@ func (c *rawConn) below() *rawConn { return c }
 // with unread data would make the kernel send a reset, which can eat the answer before the client reads it.
 // After a write that failed it aborts: the kernel would go on offering megabytes to a client that doesn't read.
 func (c *rawConn) end() error {
+	defer c.all.remove(c)
 	if c.unsent.Load() {
 		c.abort()
 		return nil
@@ -306,8 +318,13 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 		}
 		c.shaken = true
 		c.raw.beginHead()
+		c.raw.silent.Store(true)
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.raw.heard() // it may have come with the end of the handshake
+	}
+	return n, err
 }
 
 // Close is rawConn's.
@@ -346,6 +363,7 @@ func rawOf(c net.Conn) *rawConn {
 type listener struct {
 	net.Listener
 	timeouts *atomic.Pointer[Timeouts]
+	all      *connections
 	parking  *parking
 	tls      func() *tls.Config // nil: plain HTTP
 }
@@ -358,9 +376,11 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	raw := newRawConn(nc, *l.timeouts.Load())
-	raw.parking = l.parking
+	raw.all, raw.parking = l.all, l.parking
+	raw.all.add(raw)
 	if l.tls == nil {
 		raw.beginHead()
+		raw.silent.Store(true)
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(raw.timeouts.TLS).UnixNano())

@@ -20,14 +20,13 @@ import (
 type parking struct {
 	serve func(net.Conn) error // fasthttp.Server.ServeConn
 
-	mu      sync.Mutex
-	stopped bool
-	parked  map[parkable]struct{}
-	relief  relief
+	mu     sync.Mutex
+	parked int
+	relief relief
 }
 
 func newParking(serve func(net.Conn) error) *parking {
-	return &parking{serve: serve, parked: make(map[parkable]struct{}), relief: relief{after: 512, every: 5 * time.Second, free: debug.FreeOSMemory}}
+	return &parking{serve: serve, relief: relief{after: 512, every: 5 * time.Second, free: debug.FreeOSMemory}}
 }
 
 // A relief gives the memory back that connections held until they were parked. The collector by itself would let the heap
@@ -79,16 +78,11 @@ func (p *parking) close(c parkable) error {
 	case p == nil:
 	case raw.state.CompareAndSwap(leaving, waiting):
 		p.mu.Lock()
-		stopped := p.stopped
-		if !stopped {
-			p.parked[c] = struct{}{}
-			p.relief.parkedOne(&p.mu)
-		}
+		p.parked++
+		p.relief.parkedOne(&p.mu)
 		p.mu.Unlock()
-		if !stopped {
-			go p.wait(c)
-			return nil
-		}
+		go p.wait(c)
+		return nil
 	case raw.state.Load() == waiting:
 		return nil // closed twice
 	}
@@ -98,15 +92,13 @@ func (p *parking) close(c parkable) error {
 // wait serves c again when there is something to read, and ends it when its idle time is over.
 func (p *parking) wait(c parkable) {
 	raw := c.below()
-	err := raw.Conn.SetReadDeadline(time.Unix(0, raw.idleUntil.Load()))
-	if p.hasStopped() { // and set a deadline of its own, maybe before this one
-		err = net.ErrClosed
-	}
+	raw.silent.Store(true) // for long enough, although a part of a record may be there
+	err := raw.setReadDeadline(raw.idleUntil.Load())
 	if err == nil {
 		err = raw.awaitReadable()
 	}
 	p.mu.Lock()
-	delete(p.parked, c)
+	p.parked--
 	p.mu.Unlock()
 	if err != nil {
 		_ = c.end()
@@ -117,31 +109,11 @@ func (p *parking) wait(c parkable) {
 	_ = p.serve(c) // it has answered or logged what went wrong
 }
 
-// stop ends all that are parked.
-func (p *parking) stop() {
-	p.mu.Lock()
-	p.stopped = true
-	var all []parkable
-	for c := range p.parked {
-		all = append(all, c)
-	}
-	p.mu.Unlock()
-	for _, c := range all {
-		_ = c.below().Conn.SetReadDeadline(time.Unix(1, 0)) // its wait ends it
-	}
-}
-
-func (p *parking) hasStopped() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stopped
-}
-
 // count is how many are parked.
 func (p *parking) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.parked)
+	return p.parked
 }
 
 func (c *rawConn) mayPark() bool { return c.parking != nil && c.ready != nil && c.answered.Load() }

@@ -25,11 +25,16 @@ import (
 // parkingServer serves "ok", and parks at once.
 func parkingServer(t *testing.T, config *tls.Config, timeouts Timeouts) (*Server, string) {
 	t.Helper()
+	return serverOf(t, config, timeouts, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") })
+}
+
+func serverOf(t *testing.T, config *tls.Config, timeouts Timeouts, handler fasthttp.RequestHandler) (*Server, string) {
+	t.Helper()
 	s := &Server{}
 	s.SetOptions(ServerOptions{Timeouts: timeouts})
 	s.http = &fasthttp.Server{
-		Handler:           func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") },
-		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: time.Hour, CloseOnShutdown: true,
+		Handler:           s.connections.closing(handler),
+		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: time.Hour,
 	}
 	s.parking = newParking(s.http.ServeConn)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -205,7 +210,7 @@ func TestParkedConnectionsEnd(t *testing.T) {
 			all = append(all, asked(address))
 		}
 		eventually(t, "none was parked", func() bool { return s.parking.count() > 0 })
-		s.parking.stop()
+		s.connections.drain()
 		for _, c := range all {
 			mustEnd(c)
 		}

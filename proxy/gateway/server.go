@@ -17,8 +17,8 @@ import (
 type Server struct {
 	gateway     *Gateway
 	timeouts    atomic.Pointer[Timeouts] // of new connections
-	connections atomic.Int64             // most at once; 0: no limit
-	listeners   atomic.Int64             // that are served: the HTTP server counts each as a connection
+	connections connections
+	most        atomic.Int64 // connections at once; 0: no limit
 	http        *fasthttp.Server
 	parking     *parking
 }
@@ -38,7 +38,7 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 	s := &Server{gateway: g}
 	s.SetOptions(o)
 	s.http = &fasthttp.Server{
-		Handler:       func(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.Handle(ctx) }) },
+		Handler:       s.connections.closing(func(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.Handle(ctx) }) }),
 		ExpectHandler: g.expect,
 		ErrorHandler:  g.unreadable,
 		Logger:        zapPrinter{g.log},
@@ -60,8 +60,7 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
 		// Nor has IdleTimeout its own say, since it can't be changed while the server runs: rawConn takes the smaller one.
-		IdleTimeout:     24 * time.Hour,
-		CloseOnShutdown: true,
+		IdleTimeout: 24 * time.Hour,
 	}
 	s.parking = newParking(s.http.ServeConn)
 	return s
@@ -75,13 +74,11 @@ const mostConnections = 1 << 20
 func (s *Server) SetOptions(o ServerOptions) {
 	timeouts := o.Timeouts.withDefaults()
 	s.timeouts.Store(&timeouts)
-	s.connections.Store(int64(o.Connections))
+	s.most.Store(int64(o.Connections))
 }
 
-// Connections is the number of open connections, those that are parked with them.
-func (s *Server) Connections() int64 {
-	return max(0, int64(s.http.GetOpenConnectionsCount())+1-s.listeners.Load()+int64(s.parking.count()))
-}
+// Connections is the number of open connections, those that are parked and those that are being closed with them.
+func (s *Server) Connections() int64 { return s.connections.count() }
 
 // A boundedListener closes connections beyond the limit as soon as they are there.
 type boundedListener struct {
@@ -96,7 +93,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if limit := l.server.connections.Load(); limit <= 0 || l.server.Connections() < limit {
+		if limit := l.server.most.Load(); limit <= 0 || l.server.Connections() < limit {
 			return c, nil
 		}
 		l.server.gateway.shed(ShedConnections)
@@ -104,21 +101,31 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Serve accepts connections from ln until ctx ends or Shutdown is called. With config nil it speaks plain HTTP.
+// Serve accepts connections from ln until Shutdown is called. With config nil it speaks plain HTTP.
 func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
-	s.listeners.Add(1)
-	defer s.listeners.Add(-1)
-	err := s.http.Serve(&listener{Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, parking: s.parking, tls: config})
+	if !s.connections.listen(ln) {
+		return ln.Close()
+	}
+	defer s.connections.listened(ln)
+	err := s.http.Serve(&listener{Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking, tls: config})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
 	return nil
 }
 
-// Shutdown stops accepting and waits until the requests under way have been answered, at most until ctx ends.
+// Shutdown closes the listeners and waits, at most until ctx ends, until no connection is left. Requests under way, and
+// those that come within drainGrace on connections that are open, are answered, each as the last of its connection.
+//
+// The HTTP server's own shutdown isn't used: it closes silent connections under the feet of requests that are just coming,
+// and one after the other, each of which may linger.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.parking.stop()
-	return s.http.ShutdownWithContext(ctx)
+	select {
+	case <-s.connections.drain():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // zapPrinter takes fasthttp's log lines: broken connections and the like, at debug level.
