@@ -113,9 +113,7 @@ func TestTracesReachACollector(t *testing.T) {
 			t.Errorf("a span names what it shouldn't: %s", text)
 		}
 	}
-	if !strings.Contains(p.stderr.String(), `"trace":"`+trace+`"`) {
-		t.Error("the log doesn't have the trace's id")
-	}
+	eventually(t, "the trace's id in the log", func() bool { return strings.Contains(p.stderr.String(), `"trace":"`+trace+`"`) })
 }
 
 func TestAuditLogOfTheProgram(t *testing.T) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -17,11 +18,12 @@ import (
 //	silent ─▶ drainGrace, in which a request is still taken up ─▶ closed
 //
 // A connection under load is seldom silent for that long, so that its client learns of the end by an answer. A
-// connection that has had no request yet was opened for one, and gets newGrace.
+// connection that has had no request yet was opened for one, and gets newGrace of it.
 //
 // The zero value has none.
 type connections struct {
-	drainedAt atomic.Int64 // as UnixNano; 0: not yet
+	drainedAt atomic.Int64  // as UnixNano; 0: not yet
+	grace     time.Duration // 0: drainGrace
 
 	mu        sync.Mutex
 	open      map[*rawConn]struct{}
@@ -31,7 +33,7 @@ type connections struct {
 
 const (
 	drainGrace = 100 * time.Millisecond
-	newGrace   = time.Second
+	newGrace   = 10 // times as long
 )
 
 func (s *connections) draining() bool { return s.drainedAt.Load() != 0 }
@@ -134,10 +136,11 @@ func (c *rawConn) drainDeadline() int64 {
 	if at == 0 {
 		return 0
 	}
+	grace := cmp.Or(c.all.grace, drainGrace)
 	if !c.answered.Load() {
-		return at + int64(newGrace)
+		grace *= newGrace
 	}
-	return at + int64(drainGrace)
+	return at + int64(grace)
 }
 
 // setReadDeadline sets the deadline of the next read, as UnixNano.

@@ -80,6 +80,7 @@ func TestDrain(t *testing.T) {
 		t.Run("a request that comes just then/"+name, func(t *testing.T) {
 			t.Parallel()
 			s, address, dial := start(t)
+			s.connections.grace = time.Minute // enough for any machine
 			used, fresh := dial(), dial()
 			ask(t, used, plainRequest)
 			eventually(t, "they are there", func() bool { return s.Connections() == 2 })
@@ -122,7 +123,7 @@ func TestDrain(t *testing.T) {
 			select {
 			case <-none:
 				t.Fatal("it didn't wait for them")
-			case <-time.After(newGrace + 2*drainGrace):
+			case <-time.After((newGrace + 2) * drainGrace):
 			}
 			for _, c := range []net.Conn{used, fresh} {
 				if _, err := io.WriteString(c, plainRequest[10:]); err != nil {
