@@ -13,7 +13,7 @@ import (
 func TestWhenKMSIsAway(t *testing.T) {
 	t.Parallel()
 	k := newFaultyKMS(t)
-	p := k.start(t, t.TempDir(), "timeout: 3s")
+	p := k.start(t, t.TempDir(), "timeout: 4s")
 	table := &kmsTable{rows: make(map[string]int)}
 	every(t, len(kmsFaults), func(i int) string { return kmsFaults[i].name }, func(t *testing.T, i int) {
 		f := kmsFaults[i]

@@ -42,6 +42,17 @@ const (
 	backoff  = 500 * time.Millisecond
 )
 
+// timely doesn't wait for another attempt that the call's time may not suffice for: the caller would hear that time was
+// over, and not that KMS throttles.
+type timely struct{ aws.RetryerV2 }
+
+func (t timely) GetRetryToken(ctx context.Context, failed error) (release func(error) error, err error) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < backoff {
+		return nil, errors.New("no time is left for another attempt")
+	}
+	return t.RetryerV2.GetRetryToken(ctx, failed)
+}
+
 // New makes a client. It sends nothing. Endpoint and roots come from o alone: AWS_ENDPOINT_URL and AWS_CA_BUNDLE count
 // only where the default chain looks for credentials.
 func New(ctx context.Context, o Options) (*Client, error) {
@@ -72,7 +83,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
 		// Set here, each of these beats the environment, which may be set up for clients of the proxy itself.
 		k.Region, k.HTTPClient, k.BaseEndpoint = o.Region, client, nil
-		k.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff })
+		k.Retryer = timely{retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff })}
 		if o.Endpoint != "" {
 			k.BaseEndpoint = aws.String(o.Endpoint)
 		}

@@ -131,6 +131,24 @@ func TestRetriesAreBounded(t *testing.T) {
 	}
 }
 
+// A call whose time is over before KMS may be asked again fails by what KMS said.
+func TestThrottlingIsToldInTime(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	handler, arn := service(t, func(string) error {
+		calls.Add(1)
+		return &localkms.Error{Type: "ThrottlingException", Message: "Rate exceeded"}
+	})
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	o := options(server.URL)
+	o.Timeout = 400 * time.Millisecond // less than a backoff
+	_, _, err := client(t, o).GenerateDataKey(t.Context(), arn, nil)
+	if e, _ := errors.AsType[coded](err); e == nil || e.ErrorCode() != "ThrottlingException" || calls.Load() != 1 {
+		t.Errorf("%d calls, %v", calls.Load(), err)
+	}
+}
+
 func TestCallsEndInTime(t *testing.T) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -10,6 +10,7 @@
 //   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
 //   - A data key has 32 bytes and a blob, or is an error: TestAnswersMustHoldAKey.
 //   - Throttled and failed calls are tried three times at most, half a second apart at most: TestRetriesAreBounded.
+//     With less than that left a call isn't tried again and fails by what KMS said: TestThrottlingIsToldInTime.
 //   - Where KMS is and whom to trust is the options' word, not the environment's: TestTheEnvironmentDoesNotMoveKMS.
 //   - Certificates are checked, against Options.CAFile when it is given: TestCertificatesAreChecked.
 package awskms
