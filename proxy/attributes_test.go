@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -53,29 +52,7 @@ next:
 	return sum
 }
 
-// readRecord has the program read the bucket's record again, which it believes for 5 seconds, unless it did just now. Where
-// tests count requests to the store on a slow machine, they would else count those reads, too.
-func (p *program) readRecord(bucket string) {
-	p.t.Helper()
-	if time.Since(p.recordRead[bucket]) < 2*time.Second {
-		return
-	}
-	reads := func() int { return p.metric("sealfront_store_requests_total", `operation="GetObject"`) }
-	for before, deadline := reads(), time.Now().Add(20*time.Second); reads() == before; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the record of %s wasn't read again in 20 seconds", bucket)
-		}
-		if a := p.do(&rawRequest{method: "HEAD", path: "/" + bucket}); a.StatusCode != 200 {
-			p.t.Fatalf("HEAD %s: %d", bucket, a.StatusCode)
-		}
-	}
-	if p.recordRead == nil {
-		p.recordRead = make(map[string]time.Time)
-	}
-	p.recordRead[bucket] = time.Now()
-}
-
-// storeRequests returns how many requests to the store f costs, by operation.
+// storeRequests returns how many requests to the store f costs, by operation. The program is one of startCounting.
 func (p *program) storeRequests(f func()) map[string]int {
 	p.t.Helper()
 	operations := []string{
@@ -114,7 +91,7 @@ func (p *program) put(bucket, key, body string, header ...sigv4.Field) *answer {
 
 // RD-4 to RD-7.
 func TestPartsAreReadByNumber(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
+	p := startCounting(t, t.TempDir())
 	bucket := p.env["SEALFRONT_BUCKET"]
 	client := p.client(t)
 	u := newUploader(t, client, bucket, "multi")
@@ -185,7 +162,7 @@ func TestPartsAreReadByNumber(t *testing.T) {
 
 // Section 4.7 of the behaviour reference.
 func TestAttributesTellWhatIsStored(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
+	p := startCounting(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
 	general := makeBucket(t, client, "general")
@@ -262,7 +239,7 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 }
 
 func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
+	p := startCounting(t, t.TempDir())
 	client := p.client(t)
 	directory := p.env["SEALFRONT_BUCKET"]
 	general := makeBucket(t, client, "general")

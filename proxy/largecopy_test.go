@@ -29,7 +29,7 @@ func init() {
 // object's parts.
 func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
 	t.Setenv(copyLimitVariable, strconv.Itoa(12*mib))
-	p := startEmbedded(t, t.TempDir())
+	p := startCounting(t, t.TempDir())
 	client := p.client(t)
 	bucket := p.env["SEALFRONT_BUCKET"]
 	u := newUploader(t, client, bucket, "multi")

@@ -33,7 +33,7 @@ func (u *uploader) copyPart(number int32, source, span string) error {
 
 func TestPartsAreCopiedFromRanges(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
+	p := startCounting(t, t.TempDir())
 	client := p.client(t)
 	directory := p.env["SEALFRONT_BUCKET"]
 	general := makeBucket(t, client, "general")

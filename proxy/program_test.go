@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		if ahead, err := time.ParseDuration(os.Getenv("SEALFRONT_TEST_CLOCK")); err == nil {
 			clock = func() time.Time { return time.Now().Add(ahead) }
 		}
+		recordLife, _ = time.ParseDuration(os.Getenv(recordLifeVariable))
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 		stop()
@@ -75,8 +76,6 @@ type program struct {
 	env    map[string]string // what it exported
 	stderr *lockedBuffer
 	ended  chan error
-
-	recordRead map[string]time.Time // when readRecord saw a bucket's record being read
 }
 
 type lockedBuffer struct {
@@ -102,11 +101,25 @@ func startEmbedded(t testing.TB, dir string) *program {
 	return startProgram(t, "--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 }
 
+// startCounting is startEmbedded of a program that reads no record of a bucket or an upload again because 5 seconds are
+// over: tests that count requests to the store would else, on a slow machine, count those.
+func startCounting(t testing.TB, dir string) *program {
+	t.Helper()
+	return startCommand(t, programCommand("--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"), recordLifeVariable+"=1h")
+}
+
+const recordLifeVariable = "SEALFRONT_TEST_RECORD_LIFE"
+
 // startProgram starts the program and waits until it is ready. It ends with the test.
 func startProgram(t testing.TB, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, env: make(map[string]string), stderr: &lockedBuffer{}, ended: make(chan error, 1)}
-	p.cmd = programCommand(args...)
+	return startCommand(t, programCommand(args...))
+}
+
+func startCommand(t testing.TB, cmd *exec.Cmd, env ...string) *program {
+	t.Helper()
+	p := &program{t: t, env: make(map[string]string), stderr: &lockedBuffer{}, ended: make(chan error, 1), cmd: cmd}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

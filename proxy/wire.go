@@ -32,6 +32,9 @@ const demoBucket = "demo--local-az1--x-s3"
 // storeCopyLimit is gateway.Options.CopyLimit, putLimit is tools.Migration.PutLimit; tests make them small.
 var storeCopyLimit, putLimit int64
 
+// recordLife is state.Options.CacheLife; tests that count requests to the store make it long.
+var recordLife time.Duration
+
 // clock is what time it is; tests of replicas whose clocks differ turn it.
 var clock = time.Now
 
@@ -146,6 +149,7 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	p.openKeys(c, bucketKeys, serviceKey)
 	p.store = client
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
+		CacheLife:  recordLife,
 		ServiceKey: serviceKey,
 		Now:        func() time.Time { return clock() },
 		Revoked:    p.dropKey,
