@@ -211,6 +211,6 @@ func toolPath(t *testing.T, name string) string {
 	if os.Getenv("SEALFRONT_E2E") == "require" {
 		t.Fatal(what)
 	}
-	t.Skip(what)
+	t.Skip(what + "; .ci/run installs it")
 	return ""
 }

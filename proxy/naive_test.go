@@ -36,10 +36,10 @@ func TestTheNaiveReaderOpensWhatIsStored(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("python3 is not there")
+		missingPython(t, "python3 is not installed")
 	}
 	if err := exec.Command(python, "-c", "import cryptography").Run(); err != nil {
-		t.Skip("python3 is there without its package cryptography")
+		missingPython(t, "python3 has no package cryptography")
 	}
 	reader, err := filepath.Abs("../crypto/testdata/naive_reader.py")
 	if err != nil {

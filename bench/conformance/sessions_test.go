@@ -97,7 +97,7 @@ func sessionRows() []row {
 		changed("SE-3", "a token cut short", "?", "InvalidToken", func(_ *check, s *credential) { s.SessionToken = s.SessionToken[:len(s.SessionToken)/2] }),
 		changed("SE-3", "an unknown token", "?", "InvalidToken", func(_ *check, s *credential) { s.SessionToken = "AQoEXAMPLE" }),
 		changed("SE-4", "a token of another bucket", "U-22", "AccessDenied", func(c *check, s *credential) { *s = *c.sessionOn(c.bucket(stateNone), "") }),
-		changed("SE-5", "a token with another access key id", "?", "InvalidToken", func(_ *check, s *credential) { s.AccessKeyID = "ASIAXXXXXXXXXXXXXXXX" }),
+		changed("SE-5", "a token with another access key id", "?", "InvalidToken", func(_ *check, s *credential) { s.AccessKeyID = "ASIAANOTHERACCESSKEY" }),
 		changed("SE-6", "a session's access key id without its token", "?", "InvalidAccessKeyId", func(_ *check, s *credential) { s.SessionToken = "" }),
 		changed("SE-7", "a long-term key with a session's token", "?", "InvalidToken", func(c *check, s *credential) {
 			s.AccessKeyID, s.SecretAccessKey = c.long.AccessKeyID, c.long.SecretAccessKey

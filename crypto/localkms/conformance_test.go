@@ -107,10 +107,10 @@ func behave(t *testing.T, url string, enforces bool) {
 func moto(t *testing.T) string {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("python3 is not installed")
+		missing(t, "python3 is not installed")
 	}
 	if err := exec.CommandContext(t.Context(), python, "-c", "import moto.server").Run(); err != nil {
-		t.Skip("the Python package moto is not installed with its server")
+		missing(t, "python3 has no moto with its server")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	cmd := exec.CommandContext(ctx, python, "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0")
