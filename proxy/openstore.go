@@ -23,7 +23,7 @@ func (p *parts) openStore(ctx context.Context, c *config.Config) (*store.Client,
 	o := store.Options{
 		Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
 		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload, Connections: c.Store.Connections, Observe: p.metrics.Store,
-		ClockSkew: p.clockSkew(), Now: clock,
+		ClockSkew: p.clockSkew(), Now: clock, Dial: storeDial,
 	}
 	switch {
 	case c.Store.Kind == "embedded":

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ var storeCopyLimit, putLimit int64
 
 // recordLife is state.Options.CacheLife; tests that count requests to the store make it long.
 var recordLife time.Duration
+
+// storeDial is store.Options.Dial; benchmarks without a network set it.
+var storeDial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // clock is what time it is; tests of replicas whose clocks differ turn it.
 var clock = time.Now

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -44,6 +45,8 @@ type Options struct {
 	DialTimeout     time.Duration
 	ProgressTimeout time.Duration
 	IdleTimeout     time.Duration
+	// Dial, if set, makes the connections instead of a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Observe, if set, is told of every answer; code is 0 when there was none.
 	Observe func(operation string, code int, took time.Duration)
 	// ClockSkew, if set, is told now and then by how much this clock is ahead of the store's, to about a second.
@@ -84,6 +87,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 20 * time.Second
+	}
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
 	}
 	if o.Now == nil {
 		o.Now = time.Now

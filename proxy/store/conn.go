@@ -108,8 +108,7 @@ func (c *conn) alive(look bool) bool {
 func (c *Client) dial(string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.DialTimeout)
 	defer cancel()
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", c.address)
+	nc, err := c.o.Dial(ctx, "tcp", c.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
 	}
