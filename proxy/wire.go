@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -244,17 +245,8 @@ func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKe
 		for _, n := range c.TLS.TrustedProxies {
 			networks = append(networks, netip.MustParsePrefix(n)) // validated
 		}
-		o.TrustedProxies = func(remote string) bool {
-			a, err := netip.ParseAddr(remote)
-			if err != nil {
-				return false
-			}
-			for _, n := range networks {
-				if n.Contains(a.Unmap()) {
-					return true
-				}
-			}
-			return false
+		o.TrustedProxies = func(remote netip.Addr) bool {
+			return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(remote) })
 		}
 	}
 	return o

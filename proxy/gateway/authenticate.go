@@ -130,11 +130,11 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 	} else {
 		err = x.verifier().Check(&x.message, &x.auth, secret)
 	}
-	var refused *sigv4.Error
-	if errors.As(err, &refused) && (refused.Code == "SignatureDoesNotMatch" || refused.Code == "InvalidAccessKeyId") {
-		x.loginFailed(id)
-	}
 	if err != nil {
+		var refused *sigv4.Error
+		if errors.As(err, &refused) && (refused.Code == "SignatureDoesNotMatch" || refused.Code == "InvalidAccessKeyId") {
+			x.loginFailed(id)
+		}
 		return err
 	}
 	x.identity = id

@@ -145,7 +145,7 @@ func (x *exchange) secure() bool {
 		return true
 	}
 	trusted := x.g.o.TrustedProxies
-	return trusted != nil && trusted(x.ctx.RemoteIP().String()) && string(x.headerBytes("x-forwarded-proto")) == "https"
+	return trusted != nil && trusted(x.remote()) && string(x.headerBytes("x-forwarded-proto")) == "https"
 }
 
 // decideBucket decides what depends on the bucket's record. A refusal that rests on a cached record is checked

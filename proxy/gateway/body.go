@@ -23,9 +23,11 @@ type plainBody struct {
 	check  *integrity
 }
 
-// newBody prepares to read the request's body, whose plaintext may have at most limit bytes.
+// newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request, and it
+// ends with its handler.
 func (x *exchange) newBody(limit int64) (*plainBody, error) {
-	b := &plainBody{x: x, framed: x.auth.Payload.Chunked()}
+	b := &x.taking.plain
+	*b = plainBody{x: x, framed: x.auth.Payload.Chunked()}
 	switch {
 	case x.form != nil:
 		b.length = x.form.size

@@ -73,6 +73,16 @@ func checksumType(t crypto.ChecksumType) string {
 	return "FULL_OBJECT"
 }
 
+// newChecksum is the checksum of a whole body, with a value of its own.
+func newChecksum(kind *checksumKind, sum []byte) *crypto.Checksum {
+	c := new(struct {
+		crypto.Checksum
+		value [sha256.Size]byte // the longest
+	})
+	c.Checksum = crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: append(c.value[:0], sum...)}
+	return &c.Checksum
+}
+
 // An integrity check compares a body with everything that its request says about it.
 type integrity struct {
 	kind    *checksumKind // the checksum that the request announces, else CRC64NVME
@@ -88,7 +98,19 @@ type integrity struct {
 	md5     hash.Hash // of Content-MD5; nil when absent
 	wantMD5 []byte
 
-	sum [64]byte
+	sum    [64]byte
+	hashes [len(checksumKinds)]hash.Hash // made so far, by kind; used again
+}
+
+// hashOf is the hash of a kind, ready for a body.
+func (c *integrity) hashOf(kind *checksumKind) hash.Hash {
+	at := &c.hashes[kind.algorithm-1]
+	if *at == nil {
+		*at = kind.make()
+	} else {
+		(*at).Reset()
+	}
+	return *at
 }
 
 const checksumPrefix = "x-amz-checksum-"
@@ -96,11 +118,15 @@ const checksumPrefix = "x-amz-checksum-"
 // newIntegrity reads what the request announces about its body, section 6.1 of the behaviour reference. trailer is the
 // announced trailing checksum; hashed tells that x-amz-content-sha256 is a hash.
 func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
-	c := &integrity{trailer: trailer}
+	c := &x.taking.integrity
+	*c = integrity{trailer: trailer, hashes: c.hashes}
 	var malformed error
 	var buf nameBuffer
 	for i := range x.header.fields {
 		f := &x.header.fields[i]
+		if len(f.Name) <= len(checksumPrefix) || f.Name[0]|0x20 != 'x' || f.Name[6]|0x20 != 'c' {
+			continue
+		}
 		name := lowerName(f.Name, &buf)
 		if !strings.HasPrefix(name, checksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
 			continue
@@ -148,7 +174,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 	if c.told = c.kind != nil; !c.told {
 		c.kind = checksumByAlgorithm(crypto.CRC64NVME) // U-28: S3 adds one by itself
 	}
-	c.hash = c.kind.make()
+	c.hash = c.hashOf(c.kind)
 	if hashed {
 		c.sha256 = sha256.New()
 		if c.kind.algorithm == crypto.SHA256 {
@@ -183,7 +209,7 @@ func (c *integrity) Write(p []byte) {
 // keep asks for the checksum of this kind to be returned by check, whatever the client announced.
 func (c *integrity) keep(kind *checksumKind) {
 	if kind != c.kind {
-		c.own, c.ownHash = kind, kind.make()
+		c.own, c.ownHash = kind, c.hashOf(kind)
 	}
 }
 
@@ -218,5 +244,5 @@ func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error
 	if c.own != nil {
 		kind, sum = c.own, c.ownHash.Sum(c.sum[:0])
 	}
-	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: append([]byte(nil), sum...)}, nil
+	return newChecksum(kind, sum), nil
 }

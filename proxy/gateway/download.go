@@ -45,7 +45,10 @@ func getOnce(x *exchange) error {
 	r := x.about("GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := parseRange(x.headerValue("range"))
-	known := x.g.layouts.get(x.layoutName())
+	var known *knownLayout
+	if ranged {
+		known = x.g.layouts.get(x.layoutName())
+	}
 	if x.dated() || ranged && (wanted.suffix && known == nil || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
 		a, s, err := x.lookConditionally()

@@ -8,8 +8,11 @@ import "strings"
 const etagPrefix = "sf-"
 
 // clientETag returns the client's form, quoted, of the store's ETag.
-func clientETag(stored []byte) string {
-	return `"` + etagPrefix + unquote(string(stored)) + `"`
+func clientETag(stored []byte) string { return string(appendClientETag(nil, stored)) }
+
+func appendClientETag(dst, stored []byte) []byte {
+	dst = append(append(dst, '"'), etagPrefix...)
+	return append(append(dst, unquote(text(stored))...), '"')
 }
 
 // storeETag returns the store's form, quoted, of an ETag that a client sent, quoted or bare. What isn't one of ours

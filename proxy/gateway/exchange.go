@@ -14,14 +14,15 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
+	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
 // An exchange is the state of one request. It comes from a pool and goes back when the answer's body is out.
 //
 // What is reused: message, auth and policy keep their memory and are reset by begin; they hold slices that
-// fasthttp lends until the handler returns, or until the answer's body stream is closed. Everything else is
-// set to its zero value. Nothing of an exchange outlives finish.
+// fasthttp lends until the handler returns, or until the answer's body stream is closed. taking is reset by finish.
+// Everything else is set to its zero value. Nothing of an exchange outlives finish.
 type exchange struct {
 	g       *Gateway
 	ctx     *fasthttp.RequestCtx
@@ -33,7 +34,26 @@ type exchange struct {
 	header  headerFields
 	query   queryFields
 
+	taking taking
+
 	fields
+}
+
+// taking is what a request that brings a body works with, while its handler runs: memory that is used again.
+type taking struct {
+	plain     plainBody
+	integrity integrity
+	put       put
+	request   store.Request // that puts the object
+}
+
+// forget drops what a request has left. The hashes stay.
+func (t *taking) forget() {
+	if t.plain.x == nil && t.request.Method == "" {
+		return
+	}
+	t.plain, t.put, t.request = plainBody{}, put{}, store.Request{}
+	t.integrity = integrity{hashes: t.integrity.hashes}
 }
 
 // fields are those that a new request starts without.
@@ -100,9 +120,8 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.query.parse(m.Query)
 	x.beginSpan()
 
-	resp := &ctx.Response.Header
-	resp.Set("x-amz-request-id", x.requestID)
-	resp.Set("x-amz-id-2", hostID)
+	x.show("x-amz-request-id", x.requestID)
+	x.show("x-amz-id-2", hostID)
 	return x
 }
 
@@ -139,7 +158,15 @@ func (x *exchange) unreadBody() bool {
 // may read such a line as a header of its own.
 func (x *exchange) folded() bool {
 	raw := x.ctx.Request.Header.RawHeaders()
-	return bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t"))
+	for {
+		i := bytes.IndexByte(raw, '\n')
+		if i < 0 || i+1 == len(raw) {
+			return false
+		}
+		if raw = raw[i+1:]; raw[0] == ' ' || raw[0] == '\t' {
+			return true
+		}
+	}
 }
 
 func (x *exchange) isHead() bool { return string(x.message.Method) == "HEAD" }
@@ -214,6 +241,7 @@ func (x *exchange) finish(code string, err error) {
 		r.Reset(noBody{}, sigv4.ChunkOptions{})
 		chunkReaders.Put(r)
 	}
+	x.taking.forget()
 	x.fields, x.ctx, x.context = fields{done: true}, nil, nil
 	g.exchanges.Put(x)
 }

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,8 +93,8 @@ type Options struct {
 	MetadataHeader string
 
 	RequireTLS       policy.Require
-	TrustedProxies   func(remote string) bool // whose X-Forwarded-Proto counts; nil: nobody's
-	AcceptS3Scope    bool                     // service name s3 for directory buckets
+	TrustedProxies   func(remote netip.Addr) bool // whose X-Forwarded-Proto counts; nil: nobody's
+	AcceptS3Scope    bool                         // service name s3 for directory buckets
 	VerboseMismatch  bool
 	StrictSessionKey bool
 	PerPrincipal     bool // bucket keys are kept apart by principal
@@ -271,18 +273,18 @@ func (g *Gateway) damaged(kind string) {
 // hostID is the x-amz-id-2 of this process.
 var hostID = func() string {
 	var b [24]byte
-	rand.Read(b[:])
+	for i := 0; i < len(b); i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], rand.Uint64())
+	}
 	return hex.EncodeToString(b[:])
 }()
 
 // newRequestID makes the x-amz-request-id: 16 upper-case characters, like S3's.
 func newRequestID() string {
-	var b [8]byte
-	rand.Read(b[:])
 	const digits = "0123456789ABCDEF"
 	var id [16]byte
-	for i, v := range b {
-		id[2*i], id[2*i+1] = digits[v>>4], digits[v&15]
+	for i, v := 0, rand.Uint64(); i < len(id); i, v = i+1, v>>4 { // nothing secret: it tells requests apart
+		id[i] = digits[v&15]
 	}
 	return string(id[:])
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"sealfront/policy"
 	"sealfront/proxy/store"
@@ -57,6 +58,9 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	var buf nameBuffer
 	for i := range x.header.fields {
 		f := &x.header.fields[i]
+		if !maybeMetadata(f.Name) {
+			continue
+		}
 		name := lowerName(f.Name, &buf)
 		value := strings.TrimSpace(text(f.Value))
 		switch {
@@ -91,6 +95,20 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	r.Set("content-type", contentType)
 	r.SetBytes(own, envelope)
 	return nil
+}
+
+// maybeMetadata rules out, by a look at two letters, most of the headers that say nothing about the object.
+func maybeMetadata(name []byte) bool {
+	if len(name) < len("expires") {
+		return false
+	}
+	switch name[0] | 0x20 {
+	case 'c', 'e':
+		return true
+	case 'x':
+		return name[6]|0x20 == 'm'
+	}
+	return false
 }
 
 // bytesMark begins the value of user metadata that isn't ASCII, in the store. Some stores hand such values back as RFC 2047
@@ -202,8 +220,8 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 		}
 		return true
 	})
-	h.Set("ETag", clientETag(a.Get("Etag")))
-	h.Set("Accept-Ranges", "bytes")
+	x.showETag(a.Get("Etag"))
+	x.show("Accept-Ranges", "bytes")
 	x.showStorage()
 	x.showAttributes(a)
 	for _, o := range responseOverrides {
@@ -213,12 +231,25 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	}
 }
 
+// show sets a header of the answer whose name and value are ours and hold no line break: they are taken as they are.
+func (x *exchange) show(name, value string) {
+	x.ctx.Response.Header.SetCanonical(viewOf(name), viewOf(value))
+}
+
+// showETag shows the client's form of the store's ETag.
+func (x *exchange) showETag(stored []byte) {
+	var memory [64]byte
+	x.ctx.Response.Header.SetCanonical(viewOf("ETag"), appendClientETag(memory[:0], stored))
+}
+
+// viewOf is the bytes of s. They must not be written to.
+func viewOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 // showStorage sets the headers that directory buckets show with every object. Source: behaviour reference 1.7, 4.3.
 func (x *exchange) showStorage() {
 	if x.facts.Kind == policy.Directory {
-		h := &x.ctx.Response.Header
-		h.Set("x-amz-storage-class", storageClass(&x.facts))
-		h.Set("x-amz-expiration", "NotImplemented")
+		x.show("x-amz-storage-class", storageClass(&x.facts))
+		x.show("x-amz-expiration", "NotImplemented")
 	}
 }
 

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -19,13 +21,15 @@ type FailedLogins struct {
 	Entries int     // pairs of address and access key that are remembered, the latest; default 16,384
 }
 
-// logins holds a token bucket for each address and access key that lately failed; who never failed costs a look into
-// an empty map. Its memory is bounded: access keys are those of identities, and the longest silent pair is dropped.
+// logins holds a token bucket for each address and access key that lately failed; while nobody has
+// failed it costs a look at a flag. Its memory is bounded: access keys are those of identities, and the longest silent pair is dropped.
 // It is safe for concurrent use. A nil *logins counts nothing.
 type logins struct {
 	o           FailedLogins
 	rate, burst float64
 	now         func() time.Time
+
+	failures atomic.Bool // somebody has failed
 
 	mu       sync.RWMutex
 	buckets  *simplelru.LRU[loginPair, tokenBucket]
@@ -89,6 +93,7 @@ func (l *logins) keep(before *logins) {
 	for _, p := range before.buckets.Keys() { // the oldest first
 		b, _ := before.buckets.Peek(p)
 		b = before.refilled(b, l.now())
+		l.failures.Store(true)
 		l.buckets.Add(p, tokenBucket{left: l.burst * b.left / before.burst, at: b.at})
 	}
 	for _, id := range before.sessions.Keys() {
@@ -115,6 +120,7 @@ func (l *logins) may(p loginPair) bool {
 // failed counts a failure.
 func (l *logins) failed(p loginPair) {
 	now := l.now()
+	l.failures.Store(true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, ok := l.buckets.Get(p)
@@ -149,7 +155,7 @@ func (l *logins) see(id [16]byte) {
 // mayLogIn reports whether the request's address may try the identity's secret, or with nil any that nobody has.
 func (x *exchange) mayLogIn(id *Identity) bool {
 	l := x.g.logins.Load()
-	return l == nil || l.may(x.loginPair(id))
+	return l == nil || !l.failures.Load() || l.may(x.loginPair(id))
 }
 
 // loginFailed counts a failed login of the request's address.
@@ -177,11 +183,19 @@ func (x *exchange) source() netip.Addr {
 	return address
 }
 
+// remote is the address at the other end of the connection.
+func (x *exchange) remote() netip.Addr {
+	if tcp, ok := x.ctx.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
+	return address.Unmap()
+}
+
 // client is the address that the request comes from. A trusted proxy appends the one it was called from to X-Forwarded-For.
 func (x *exchange) client() netip.Addr {
-	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
-	address = address.Unmap()
-	if trusted := x.g.o.TrustedProxies; trusted != nil && trusted(address.String()) {
+	address := x.remote()
+	if trusted := x.g.o.TrustedProxies; trusted != nil && trusted(address) {
 		if forwarded, err := netip.ParseAddr(x.lastForwarded()); err == nil {
 			address = forwarded.WithZone("").Unmap()
 		}

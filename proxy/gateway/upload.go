@@ -42,7 +42,8 @@ func putObject(x *exchange) error {
 
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
-	p := &put{x: x, body: body}
+	p := &x.taking.put
+	*p = put{x: x, body: body}
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
 		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
@@ -56,14 +57,13 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	if f := a.Fault("PutObject"); f != nil {
 		return x.writeFault(f)
 	}
-	h := &x.ctx.Response.Header
-	h.Set("ETag", clientETag(a.Get("Etag")))
-	h.Set(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
-	h.Set("x-amz-checksum-type", checksumType(p.checksum.Type))
+	x.showETag(a.Get("Etag"))
+	x.show(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
+	x.show("x-amz-checksum-type", checksumType(p.checksum.Type))
 	x.showEncryption()
 	x.showVersion(a)
 	if x.facts.Kind == policy.Directory {
-		h.Set("x-amz-expiration", "NotImplemented")
+		x.show("x-amz-expiration", "NotImplemented")
 	}
 	return nil
 }
@@ -84,7 +84,8 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	if length > 0 {
 		p.envelope.PartSalt = crypto.NewSalt()
 	}
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
+	r := &x.taking.request
+	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
 	if length <= wholeLimit {
 		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
 		size := min(p.envelope.TextSize(crypto.SHA256), len(room))
