@@ -16,8 +16,11 @@ func Classify(r *Request) (Operation, *Refusal) {
 	case r.Key == "":
 		at = onBucket
 	}
-	if _, refusal := ParseBucketName(r.Bucket); refusal != nil {
-		return 0, refusal
+	if r.Bucket != r.valid {
+		if _, refusal := ParseBucketName(r.Bucket); refusal != nil {
+			return 0, refusal
+		}
+		r.valid = strings.Clone(r.Bucket)
 	}
 	if d.subresource[1] != "" {
 		return 0, invalidArgument("1.6", "ResourceType", d.subresource[0],

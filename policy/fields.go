@@ -162,11 +162,10 @@ type place struct {
 
 // The indexes over the tables, made once.
 var (
-	initials     [256]bool // letters with which a name in headerNames begins, in both cases
-	headerIDs    = make(map[string]headerID, numHeaders)
-	queryIDs     = make(map[string]queryID, numQueries)
-	subresources = make(map[place]struct{})
-	routes       = make(map[route]Operation)
+	headersBySize [longestHeader + 1][]headerID // names of one length are few
+	queryIDs      = make(map[string]queryID, numQueries)
+	subresources  = make(map[place]struct{})
+	routes        = make(map[route]Operation)
 )
 
 // route is how an operation is recognised when nothing but method and query is needed.
@@ -175,10 +174,36 @@ type route struct {
 	place
 }
 
+// headerIDOf finds the number of a header by its name in any case.
+func headerIDOf(name string) (headerID, bool) {
+	if len(name) > longestHeader {
+		return 0, false
+	}
+	for _, id := range headersBySize[len(name)] {
+		if equalFolded(name, headerNames[id]) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// equalFolded reports whether name is lower in any case. Names differ in their ends more than in how they begin.
+func equalFolded(name, lower string) bool {
+	for i := len(lower) - 1; i >= 0; i-- {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
 func init() {
 	for id, name := range headerNames {
-		headerIDs[name] = headerID(id)
-		initials[name[0]], initials[name[0]&^0x20] = true, true
+		headersBySize[len(name)] = append(headersBySize[len(name)], headerID(id))
 	}
 	for id, name := range queryNames {
 		queryIDs[name] = queryID(id)

@@ -62,6 +62,7 @@ type Request struct {
 	self       *Request // the address for which the observers below were made
 	onHeader   func(name, value string) bool
 	onQuery    func(name, value string) bool
+	valid      string // a bucket's name that was found valid before
 	read       bool
 	digest     digest
 	conditions conditionValues
@@ -69,14 +70,14 @@ type Request struct {
 
 // Reset forgets everything about the request but keeps what makes the next one cheap.
 func (r *Request) Reset() {
-	*r = Request{self: r.self, onHeader: r.onHeader, onQuery: r.onQuery}
+	*r = Request{self: r.self, onHeader: r.onHeader, onQuery: r.onQuery, valid: r.valid}
 }
 
 // Value returns the value of an x-amz- or other header by its lower-case name as this package reads it:
 // from the headers or, in a presigned URL, from the query.
 func (r *Request) Value(name string) (string, bool) {
 	r.inspect()
-	if id, known := headerIDs[name]; known {
+	if id, known := headerIDOf(name); known {
 		return r.digest.headers[id], r.digest.has(id)
 	}
 	if r.Header != nil {
@@ -121,21 +122,10 @@ func (r *Request) inspect() *digest {
 
 // observeHeader takes note of one header field.
 func (r *Request) observeHeader(name, value string) bool {
-	var buf [longestHeader]byte
-	if name == "" || len(name) > len(buf) || !initials[name[0]] {
-		return true
-	}
-	lower := buf[:len(name)]
-	for i := range len(name) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		lower[i] = c
-	}
-	id, known := headerIDs[string(lower)]
+	id, known := headerIDOf(name)
 	if !known {
-		if len(lower) > len(checksumPrefix) && string(lower[:len(checksumPrefix)]) == checksumPrefix || string(lower) == "x-amz-trailer" {
+		if len(name) > len(checksumPrefix) && equalFolded(name[:len(checksumPrefix)], checksumPrefix) ||
+			len(name) == len(trailerHeader) && equalFolded(name, trailerHeader) {
 			r.digest.checksum = true
 		}
 		return true
@@ -154,7 +144,10 @@ func (r *Request) observeHeader(name, value string) bool {
 	return true
 }
 
-const checksumPrefix = "x-amz-checksum-"
+const (
+	checksumPrefix = "x-amz-checksum-"
+	trailerHeader  = "x-amz-trailer"
+)
 
 // observeQuery takes note of one query parameter.
 func (r *Request) observeQuery(name, value string) bool {

@@ -61,6 +61,10 @@ type fields struct {
 	start     time.Time
 	requestID string
 
+	// folded: a header goes on in another line. RFC 9112 lets a server refuse that: what stands in front of us may read such
+	// a line as a header of its own.
+	folded bool
+
 	bucket, key string
 	version     string // that is asked for, "" for the current one; always "" in directory buckets
 	operation   policy.Operation
@@ -112,10 +116,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	m := &x.message
 	m.Method = h.Method()
 	m.Path, m.Query, _ = bytes.Cut(h.RequestURI(), []byte{'?'})
-	m.Header = m.Header[:0]
-	for name, value := range h.AllInOrder() {
-		m.Header = append(m.Header, sigv4.Field{Name: name, Value: value})
-	}
+	m.Header, x.folded = appendLines(m.Header[:0], h.RawHeaders())
 	x.header.fields = m.Header
 	x.query.parse(m.Query)
 	x.beginSpan()
@@ -133,7 +134,7 @@ func (x *exchange) fail(err error) {
 	keepRequestHeaders(resp, x.requestID)
 	writeError(resp, e, x.requestID, hostID, x.isHead())
 	// A head that readers can read in several ways is the last one of its connection.
-	if x.unreadBody() || e.code == "MissingContentLength" || x.folded() {
+	if x.unreadBody() || e.code == "MissingContentLength" || x.folded {
 		resp.Header.SetConnectionClose()
 	}
 	x.finish(e.code, e)
@@ -152,21 +153,6 @@ func keepRequestHeaders(resp *fasthttp.Response, requestID string) {
 func (x *exchange) unreadBody() bool {
 	h := &x.ctx.Request.Header
 	return h.ContentLength() > 0 || h.ContentLength() == -1
-}
-
-// folded reports whether a header goes on in another line. RFC 9112 lets a server refuse that: what stands in front of us
-// may read such a line as a header of its own.
-func (x *exchange) folded() bool {
-	raw := x.ctx.Request.Header.RawHeaders()
-	for {
-		i := bytes.IndexByte(raw, '\n')
-		if i < 0 || i+1 == len(raw) {
-			return false
-		}
-		if raw = raw[i+1:]; raw[0] == ' ' || raw[0] == '\t' {
-			return true
-		}
-	}
 }
 
 func (x *exchange) isHead() bool { return string(x.message.Method) == "HEAD" }

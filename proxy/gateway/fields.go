@@ -7,6 +7,37 @@ import (
 	"sealfront/sigv4"
 )
 
+// appendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of raw: it
+// would scan them once more, and slower. It stops where a line goes on in the next, and tells so.
+func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, folded bool) {
+	for {
+		end := bytes.IndexByte(raw, '\n')
+		if end < 0 {
+			return fields, false
+		}
+		line := raw[:end]
+		raw = raw[end+1:]
+		colon := bytes.IndexByte(line, ':')
+		if colon < 0 {
+			return fields, false // the empty line behind the last
+		}
+		if len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') {
+			return fields, true
+		}
+		value := line[colon+1:]
+		if n := len(value); n > 0 && value[n-1] == '\r' {
+			value = value[:n-1]
+		}
+		for len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
+			value = value[1:]
+		}
+		for n := len(value); n > 0 && (value[n-1] == ' ' || value[n-1] == '\t'); n-- {
+			value = value[:n-1]
+		}
+		fields = append(fields, sigv4.Field{Name: line[:colon], Value: value})
+	}
+}
+
 // headerFields are the header lines that count as the request's: those received and the x-amz-* settings that a
 // presigned URL carries in its query, or, for a form POST, the form's fields. Only what is signed is looked up in the
 // message itself.
