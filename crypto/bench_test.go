@@ -146,15 +146,62 @@ func BenchmarkEnvelope(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := parsed.Unwrap(testPlace, testKeyer); err != nil {
+			opened, err := parsed.Unwrap(testPlace, testKeyer)
+			if err != nil {
 				b.Fatal(err)
 			}
+			opened.Wipe()
 		}
 	})
 	b.Run("new sealer", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			key.NewSealer(&e.PartSalt)
+		}
+	})
+}
+
+// BenchmarkObject is all that an object costs beside the cipher of its segments, when it is put and when it is read.
+func BenchmarkObject(b *testing.B) {
+	var text, end []byte
+	put := func() {
+		e := newEnvelope()
+		secrets := crypto.Secrets{HasLength: true, Length: 4096, Checksum: &crypto.Checksum{
+			Type: crypto.FullObject, Algorithm: crypto.CRC32, Value: make([]byte, 4),
+		}}
+		defer secrets.Wipe()
+		secrets.DataKey, e.ObjectID, e.PartSalt = crypto.NewObject()
+		secrets.DataKey.NewSealer(&e.PartSalt)
+		var err error
+		if end, err = secrets.DataKey.AppendTrailer(end[:0], &e.ObjectID, &crypto.Trailer{
+			Length: 4096, Checksum: secrets.Checksum, Parts: []crypto.Part{{Length: 4096, Salt: e.PartSalt}},
+		}); err != nil {
+			b.Fatal(err)
+		}
+		if text, err = e.AppendWrapped(text[:0], testPlace, testKeyer, secrets); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("put", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			put()
+		}
+	})
+	put()
+	b.Run("get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			e, err := crypto.ParseEnvelopeText(text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			secrets, err := e.Unwrap(testPlace, testKeyer)
+			if err != nil {
+				b.Fatal(err)
+			}
+			secrets.DataKey.NewOpener(&e.PartSalt)
+			secrets.Wipe()
 		}
 	})
 }

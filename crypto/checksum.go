@@ -68,6 +68,11 @@ func parseChecksum(b []byte) (c *Checksum, rest []byte, ok bool) {
 	if len(b) < 2+size {
 		return nil, nil, false
 	}
-	c = &Checksum{ChecksumType(b[0]), Algorithm(b[1]), append([]byte(nil), b[2:2+size]...)}
+	parsed := &struct {
+		Checksum
+		value [maxChecksum]byte
+	}{Checksum: Checksum{Type: ChecksumType(b[0]), Algorithm: Algorithm(b[1])}}
+	parsed.Value = append(parsed.value[:0:size], b[2:2+size]...)
+	c = &parsed.Checksum
 	return c, b[2+size:], c.legal()
 }

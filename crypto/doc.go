@@ -10,7 +10,7 @@
 //
 // FORMAT.md specifies format 1 to the byte, with the threat model and test vectors; a reader can be written from that page.
 //
-// An upload makes a [DataKey], wraps it into an [Envelope] for its [Place], seals each part by a [Sealer] and ends with
+// An upload makes a [DataKey] ([NewObject]), wraps it into an [Envelope] for its [Place], seals each part by a [Sealer] and ends with
 // a [Trailer]. A download parses and unwraps the envelope, compares the stored size with it ([Secrets.CheckStored]), gets a
 // [Layout] from the envelope ([SinglePart]) or from the trailer, asks the store for a [Span], and opens it by a [SpanOpener].
 //
@@ -26,7 +26,8 @@
 //   - A segment that fails leaves no plaintext behind, and nothing after it opens (TestAFailedSegmentLeavesNoPlaintextAndEndsTheSpan).
 //   - Every bit of an envelope is bound to its place and to its data key (TestEveryBitOfTheEnvelopeIsBound).
 //   - No key and nonce seal twice: not when a part is sent again, a data key is wrapped again, an upload is completed again
-//     (TestAPartSentAgainReusesNoKeyAndNonce, TestS2AWrapKeySealsOnce, TestS3ATrailerSealedTwiceHasTwoKeys).
+//     (TestAPartSentAgainReusesNoKeyAndNonce, TestS2AWrapKeySealsOnce, TestS3ATrailerSealedTwiceHasTwoKeys), nor by a salt that
+//     was drawn ahead (TestSaltsDrawnAheadServeOnce).
 //   - A copy doesn't take what was appended to its source later (TestS9AnAppendedObjectsTrailerDoesntOpenForItsCopies).
 //   - A wiped key never serves (TestAnAllZeroBucketKeyOpensAndSealsNothing, TestAWipedDataKeyDerivesNothing).
 //   - What is parsed is written back as the same bytes, and everything else is refused (FuzzParseEnvelope, FuzzParseTrailer,
@@ -42,6 +43,8 @@
 //
 //   - Wiping a data key reaches all its copies, since a DataKey points to its secret; deriving from a wiped one panics instead of
 //     sealing under zeros.
+//   - The HMAC under a data key is kept with it: an object derives two keys or three, and all but the first then cost less than half.
+//     HMACs are made of pooled digests, which are wiped, where those of the heap would stay as they are.
 //   - Slabs are wiped as far as they held plaintext, by whoever gives them back, not wholly: clearing 64 KiB would cost a
 //     request of 4 KiB more than its sealing.
 //   - A trailer is a struct with checksums inside, not slices of the record: nothing refers to memory that is wiped. A [Layout] is

@@ -37,6 +37,9 @@ const (
 	envelopeFixed = 4 + 3*SaltSize + KeySize // up to and with the commitment
 )
 
+// textForm is base64url without padding, and nothing else.
+var textForm = base64.RawURLEncoding.Strict()
+
 // Pair is one entry of a KMS encryption context.
 type Pair struct{ Name, Value string }
 
@@ -76,26 +79,26 @@ func (e *Envelope) ContextMap() map[string]string {
 // Append appends the binary form to dst. The envelope must come from Wrap or ParseEnvelope.
 // Source: FORMAT.md, "Envelope".
 func (e *Envelope) Append(dst []byte) []byte {
-	dst = e.appendAuthenticated(dst)
-	dst = append(dst, byte(len(e.Wrapped)))
-	return append(dst, e.Wrapped...)
+	return appendWrapped(e.appendAuthenticated(dst, e.Context, &e.WrapSalt, &e.Commitment), e.Wrapped)
 }
 
 // AppendText appends the text form, base64url without padding, which is the value of the metadata header.
 func (e *Envelope) AppendText(dst []byte) []byte {
-	var binaryForm [MaxEnvelope]byte
-	return base64.RawURLEncoding.AppendEncode(dst, e.Append(binaryForm[:0]))
+	w := workspaces.Get().(*workspace)
+	defer w.release()
+	w.binary = e.Append(w.binary[:0])
+	return textForm.AppendEncode(dst, w.binary)
 }
 
 // TextSize is the size of what AppendText appends once the envelope wraps secrets with a length and a checksum of this
 // algorithm, in bytes; it is exact as soon as all fields but Commitment and Wrapped are set.
 func (e *Envelope) TextSize(checksum Algorithm) int {
 	wrapped := KeySize + 1 + 8 + 2 + checksum.Size() + TagSize
-	return base64.RawURLEncoding.EncodedLen(e.authenticatedSize() + 1 + wrapped)
+	return textForm.EncodedLen(e.authenticatedSize() + 1 + wrapped)
 }
 
-// appendAuthenticated appends every field but the last.
-func (e *Envelope) appendAuthenticated(dst []byte) []byte {
+// appendAuthenticated appends every field but the last: the context, wrap salt and commitment given, all others as they are.
+func (e *Envelope) appendAuthenticated(dst []byte, context []Pair, wrapSalt *[SaltSize]byte, commitment *[KeySize]byte) []byte {
 	var flags byte
 	if e.BucketKey {
 		flags |= flagBucketKey
@@ -108,16 +111,21 @@ func (e *Envelope) appendAuthenticated(dst []byte) []byte {
 	}
 	dst = append(dst, formatVersion, suite, byte(e.SSE), flags)
 	dst = append(dst, e.ObjectID[:]...)
-	dst = append(dst, e.WrapSalt[:]...)
+	dst = append(dst, wrapSalt[:]...)
 	dst = append(dst, e.PartSalt[:]...)
-	dst = append(dst, e.Commitment[:]...)
+	dst = append(dst, commitment[:]...)
 	dst = appendString(dst, e.KeyARN)
-	dst = append(dst, byte(len(e.Context)))
-	for _, pair := range e.Context {
+	dst = append(dst, byte(len(context)))
+	for _, pair := range context {
 		dst = appendString(dst, pair.Name)
 		dst = appendString(dst, pair.Value)
 	}
 	return appendString(dst, e.Blob)
+}
+
+// appendWrapped appends the last field.
+func appendWrapped(dst, wrapped []byte) []byte {
+	return append(append(dst, byte(len(wrapped))), wrapped...)
 }
 
 // ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; else as ParseEnvelope.
@@ -125,12 +133,12 @@ func ParseEnvelopeText(text []byte) (*Envelope, error) {
 	if len(text) == 0 {
 		return nil, ErrNotSealed
 	}
-	// Go's decoder skips line ends, even where it is strict.
-	if len(text) > MaxEnvelopeText || bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 {
+	if len(text) > MaxEnvelopeText {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
-	b, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
-	if err != nil {
+	b, err := textForm.AppendDecode(nil, text)
+	// Go's decoder skips line ends, even where it is strict: the size tells.
+	if err != nil || textForm.EncodedLen(len(b)) != len(text) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
 	return parseEnvelope(b)
@@ -178,21 +186,22 @@ func parseEnvelope(b []byte) (*Envelope, error) {
 	}
 	e.Blob = r.string()
 	e.Wrapped = r.take(r.byte())
-	if r.failed || len(r.rest) > 0 || flags&^allFlags != 0 || !e.legal() || !legalWrapped(len(e.Wrapped)) {
+	if r.failed || len(r.rest) > 0 || flags&^allFlags != 0 || !e.legal(e.Context) || !legalWrapped(len(e.Wrapped)) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
 	return e, nil
 }
 
-// legal says whether the fields but Commitment and Wrapped have a form that Append can write and ParseEnvelope accepts.
-func (e *Envelope) legal() bool {
+// legal says whether the fields but Commitment and Wrapped, with this context for Context, have a form that Append can write
+// and ParseEnvelope accepts.
+func (e *Envelope) legal(context []Pair) bool {
 	if e.SSE != SSES3 && e.SSE != SSEKMS || len(e.Blob) == 0 || !legalARN(e.KeyARN) ||
 		e.Multipart && e.PartSalt != [SaltSize]byte{} {
 		return false
 	}
-	for i, pair := range e.Context {
+	for i, pair := range context {
 		if pair.Name == "" || !utf8.ValidString(pair.Name) || !utf8.ValidString(pair.Value) ||
-			i > 0 && e.Context[i-1].Name >= pair.Name {
+			i > 0 && context[i-1].Name >= pair.Name {
 			return false
 		}
 	}
@@ -201,7 +210,12 @@ func (e *Envelope) legal() bool {
 
 // legalARN: visible ASCII only, since the ARN goes into response headers before anything is checked.
 func legalARN(arn string) bool {
-	return arn != "" && strings.IndexFunc(arn, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	for i := range len(arn) {
+		if arn[i] <= ' ' || arn[i] > '~' {
+			return false
+		}
+	}
+	return arn != ""
 }
 
 // fits says whether the lengths fit into their length fields and the whole into MaxEnvelope, whatever will be wrapped.
@@ -218,13 +232,14 @@ func (e *Envelope) authenticatedSize() int {
 	return size
 }
 
-// sortContext brings the pairs into the format's order without writing into the caller's slice.
-func (e *Envelope) sortContext() {
+// sorted returns the pairs in the format's order, without writing into the caller's slice.
+func sorted(pairs []Pair) []Pair {
 	byName := func(a, b Pair) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(e.Context, byName) {
-		e.Context = slices.Clone(e.Context)
-		slices.SortFunc(e.Context, byName)
+	if !slices.IsSortedFunc(pairs, byName) {
+		pairs = slices.Clone(pairs)
+		slices.SortFunc(pairs, byName)
 	}
+	return pairs
 }
 
 // appendString writes a length of two bytes, big-endian, and the bytes.

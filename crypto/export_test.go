@@ -1,17 +1,22 @@
 package crypto
 
+import "fmt"
+
 // What tests must reach inside: fixed keys and salts, which the API never takes.
 
-func DataKeyFrom(secret [KeySize]byte) DataKey { return DataKey{&secret} }
+func DataKeyFrom(secret [KeySize]byte) DataKey { return DataKey{&dataKey{secret: secret}} }
 
-func (k *DataKey) Secret() [KeySize]byte { return *k.secret }
+func (k *DataKey) Secret() [KeySize]byte { return k.shared.secret }
 
 func (e *Envelope) WrapWithSalt(place Place, keyer WrapKeyer, secrets Secrets, salt [SaltSize]byte) error {
-	return e.wrap(place, keyer, secrets, salt)
+	return e.wrap(place, keyer, secrets, &salt)
 }
 
 func (k *DataKey) AppendTrailerWithSalt(dst []byte, objectID *[SaltSize]byte, t *Trailer, salt [SaltSize]byte) ([]byte, error) {
-	return k.appendTrailer(dst, objectID, t, &salt)
+	if err := t.Check(); err != nil {
+		return dst, err
+	}
+	return k.appendTrailer(dst, objectID, t, &salt), nil
 }
 
 func SealRecordWithSalt(stateKey *[KeySize]byte, name string, plaintext []byte, salt [SaltSize]byte) []byte {
@@ -42,4 +47,15 @@ func (s *Sealer) Again() *Sealer {
 // Expand is the derivation of every key but the wrap key.
 func Expand(secret *[KeySize]byte, label string, first, second []byte) [KeySize]byte {
 	return expand(secret, label, first, second)
+}
+
+// KeptByADerivation prints the memory of a derivation that never served, and of one that has been released.
+func KeptByADerivation(secret *[KeySize]byte) (unused, released string) {
+	d := derivations.New().(*derivation)
+	unused = fmt.Sprint(d.digests, d.block)
+	keyed := d.keyed(secret[:])
+	keyed.Write(secret[:])
+	keyed.Sum(d.block[:0])
+	d.release()
+	return unused, fmt.Sprint(d.digests, d.block)
 }

@@ -3,6 +3,7 @@ package crypto_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,6 +64,11 @@ func TestAWipedDataKeyDerivesNothing(t *testing.T) {
 	var never crypto.DataKey
 	never.Wipe()
 	wantPanic(t, "never made", func() { never.NewOpener(&salt) })
+	used := crypto.NewDataKey()
+	used.NewSealer(&salt)
+	used.Wipe()
+	wantPanic(t, "wiped after use", func() { used.NewSealer(&salt) })
+	wantPanic(t, "the second time too", func() { _, _ = used.AppendTrailer(nil, &salt, trailerOf([]int64{1})) })
 	wantPanic(t, "zero state key", func() { crypto.SealRecord(new([32]byte), "name", nil) })
 }
 
@@ -125,8 +131,12 @@ func TestAnEnvelopeThatCantBeReadIsNotWritten(t *testing.T) {
 	} {
 		e, s, p := newEnvelope(), good, testPlace
 		c.change(e, &s, &p)
-		if err := e.Wrap(p, testKeyer, s); !errors.Is(err, c.want) || e.Wrapped != nil {
+		err := e.Wrap(p, testKeyer, s)
+		if !errors.Is(err, c.want) || e.Wrapped != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+		if got, sent := e.AppendWrapped([]byte("x"), p, testKeyer, s); fmt.Sprint(sent) != fmt.Sprint(err) || string(got) != "x" {
+			t.Errorf("%s: AppendWrapped: %q, %v; Wrap: %v", c.name, got, sent, err)
 		}
 	}
 }

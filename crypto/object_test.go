@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"sealfront/crypto"
@@ -202,5 +203,35 @@ func TestWhatIsSealedOpensAgainAtEverySizeEdge(t *testing.T) {
 				t.Fatalf("opened %d bytes, %v", len(got), err)
 			}
 		})
+	}
+}
+
+func TestAnEnvelopeThatIsOnlySentIsWhatWrapMakes(t *testing.T) {
+	secrets := crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: 7, Checksum: &crypto.Checksum{
+		Type: crypto.FullObject, Algorithm: crypto.SHA256, Value: bytes.Repeat([]byte{5}, 32),
+	}}
+	e := newEnvelope()
+	e.Context = []crypto.Pair{{Name: "b", Value: "2"}, {Name: "a", Value: "1"}}
+	before := *e
+	text, err := e.AppendWrapped([]byte("x"), testPlace, testKeyer, secrets)
+	if err != nil || text[0] != 'x' {
+		t.Fatalf("%q, %v", text, err)
+	}
+	if !reflect.DeepEqual(e, &before) || e.Context[0].Name != "b" {
+		t.Error("the envelope was changed")
+	}
+	sent, err := crypto.ParseEnvelopeText(text[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := sent.Unwrap(testPlace, testKeyer)
+	if err != nil || opened.DataKey.Secret() != secrets.DataKey.Secret() || opened.Length != 7 || !reflect.DeepEqual(opened.Checksum, secrets.Checksum) {
+		t.Errorf("%+v, %v", opened, err)
+	}
+	if err := e.WrapWithSalt(testPlace, testKeyer, secrets, sent.WrapSalt); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.AppendText(nil); !bytes.Equal(got, text[1:]) {
+		t.Errorf("Wrap and AppendText write\n%s, AppendWrapped\n%s", got, text[1:])
 	}
 }

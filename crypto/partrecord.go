@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strings"
 )
@@ -51,26 +50,27 @@ func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix stri
 	dst = append(dst, prefix...)
 	dst = appendPartNumber(dst, r.Number)
 	sealed := SealRecord(stateKey, string(dst[start:]), plaintext)
-	return base64.RawURLEncoding.AppendEncode(append(dst, '-'), sealed), nil
+	return textForm.AppendEncode(append(dst, '-'), sealed), nil
 }
+
+var errPartRecord = fmt.Errorf("part record: %w", ErrFormat)
 
 // ParsePartRecordName opens the record in a name that AppendName made for prefix. It returns ErrFormat if the name isn't
 // of that form, ErrTampered if the record was sealed for another prefix or part number or under another key, or was
 // changed.
 func ParsePartRecordName(stateKey *[KeySize]byte, prefix, name string) (*PartRecord, error) {
-	malformed := fmt.Errorf("part record: %w", ErrFormat)
 	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok || len(rest) <= partNumberDigits || len(rest) > MaxPartRecordName || rest[partNumberDigits] != '-' {
-		return nil, malformed
+		return nil, errPartRecord
 	}
 	number, ok := parsePartNumber(rest[:partNumberDigits])
 	text := rest[partNumberDigits+1:]
 	if !ok || strings.ContainsAny(text, "\r\n") {
-		return nil, malformed
+		return nil, errPartRecord
 	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	sealed, err := textForm.DecodeString(text)
 	if err != nil {
-		return nil, malformed
+		return nil, errPartRecord
 	}
 	plaintext, err := OpenRecord(stateKey, name[:len(prefix)+partNumberDigits], sealed)
 	if err != nil {
@@ -79,7 +79,7 @@ func ParsePartRecordName(stateKey *[KeySize]byte, prefix, name string) (*PartRec
 	r := reader{rest: plaintext}
 	head := r.take(partRecordFixed)
 	if head == nil || head[0]&^flagStashed != 0 || int(head[partRecordFixed-1]) >= len(checksumSizes) {
-		return nil, malformed
+		return nil, errPartRecord
 	}
 	record := &PartRecord{Number: number, Stashed: head[0]&flagStashed != 0}
 	record.Length, record.Algorithm = parseLength(head[1:]), Algorithm(head[partRecordFixed-1])
@@ -87,7 +87,7 @@ func ParsePartRecordName(stateKey *[KeySize]byte, prefix, name string) (*PartRec
 	copy(record.Sum[:], r.take(record.Algorithm.Size()))
 	record.StoreETag = string(r.rest)
 	if r.failed || record.Length > MaxPart {
-		return nil, malformed
+		return nil, errPartRecord
 	}
 	return record, nil
 }

@@ -1,9 +1,9 @@
 package crypto
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // TailSize is the size of the fixed end of an object, in bytes.
@@ -103,22 +103,22 @@ func (t *Trailer) Padding() int64 {
 // object may be completed repeatedly, with the same parts or others. It returns Check's error for an illegal trailer.
 // Source: FORMAT.md, "Trailer".
 func (k *DataKey) AppendTrailer(dst []byte, objectID *[SaltSize]byte, t *Trailer) ([]byte, error) {
-	var salt [SaltSize]byte
-	rand.Read(salt[:])
-	return k.appendTrailer(dst, objectID, t, &salt)
-}
-
-func (k *DataKey) appendTrailer(dst []byte, objectID *[SaltSize]byte, t *Trailer, salt *[SaltSize]byte) ([]byte, error) {
 	if err := t.Check(); err != nil {
 		return dst, err
 	}
-	sealed := t.SealedLength() - TailSize
-	tail := appendTail(make([]byte, 0, TailSize), uint32(sealed), salt)
+	salt := k.takeTrailerSalt()
+	return k.appendTrailer(dst, objectID, t, &salt), nil
+}
 
+// appendTrailer is AppendTrailer for a trailer that Check accepts.
+func (k *DataKey) appendTrailer(dst []byte, objectID *[SaltSize]byte, t *Trailer, salt *[SaltSize]byte) []byte {
+	size := t.SealedLength()
 	start := len(dst)
-	dst = t.appendRecord(dst)
-	dst = k.trailerAEAD(objectID, salt).Seal(dst[:start], zeroNonce[:], dst[start:], tail)
-	return append(dst, tail...), nil
+	dst = slices.Grow(dst, int(size))
+	record := t.appendRecord(dst)[start:]
+	tail := appendTail(dst[:start+int(size)-TailSize], uint32(size-TailSize), salt)[start+int(size)-TailSize:]
+	k.trailerAEAD(objectID, salt).Seal(record[:0], zeroNonce[:], record, tail)
+	return dst[:start+int(size)]
 }
 
 // appendTail: magic ‖ version ‖ three zeros ‖ size of the sealed record ‖ trailer salt.
@@ -214,11 +214,12 @@ func parseTail(tail []byte) (sealed int64, salt [SaltSize]byte, err error) {
 	return int64(binary.BigEndian.Uint32(tail[12:])), salt, nil
 }
 
+var errRecord = fmt.Errorf("trailer: %w", ErrFormat)
+
 // parseRecord accepts exactly what appendRecord writes for a trailer that Check accepts.
 func parseRecord(b []byte) (*Trailer, error) {
-	malformed := fmt.Errorf("trailer: %w", ErrFormat)
 	if len(b) < recordFixed {
-		return nil, malformed
+		return nil, errRecord
 	}
 	t := &Trailer{Length: int64(binary.BigEndian.Uint64(b))}
 	count := int(binary.BigEndian.Uint16(b[8:]))
@@ -226,7 +227,7 @@ func parseRecord(b []byte) (*Trailer, error) {
 	t.Checksum, b, ok = parseChecksum(b[10:])
 	// A row has a least size, so a count that lies is found before it costs memory.
 	if !ok || count > MaxParts || len(b) < count*recordPart {
-		return nil, malformed
+		return nil, errRecord
 	}
 	t.Parts = make([]Part, count)
 	r := reader{rest: b}
@@ -234,14 +235,14 @@ func parseRecord(b []byte) (*Trailer, error) {
 		part := &t.Parts[i]
 		head := r.take(recordPart)
 		if head == nil || int(head[5]) >= len(checksumSizes) {
-			return nil, malformed
+			return nil, errRecord
 		}
 		part.Length, part.Algorithm = parseLength(head), Algorithm(head[5])
 		copy(part.Salt[:], head[6:])
 		copy(part.Sum[:], r.take(part.Algorithm.Size()))
 	}
 	if r.failed || len(r.rest) > 0 {
-		return nil, malformed
+		return nil, errRecord
 	}
 	if err := t.Check(); err != nil {
 		return nil, err

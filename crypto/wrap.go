@@ -1,10 +1,11 @@
 package crypto
 
 import (
-	"crypto/rand"
+	"bytes"
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
+	"sync"
 )
 
 // WrapKeyer derives wrap keys from a bucket key that it keeps to itself. WrapKey writes the key for salt to key, as
@@ -76,33 +77,60 @@ func legalWrapped(n int) bool {
 // MaxEnvelope, ErrFormat if a field or secret can't be in an envelope (a bad ARN, two context pairs of one name, an object
 // of one part without its length), and what the keyer returns; e is then as it was. Source: FORMAT.md, "Envelope".
 func (e *Envelope) Wrap(place Place, keyer WrapKeyer, secrets Secrets) error {
-	var salt [SaltSize]byte
-	rand.Read(salt[:])
-	return e.wrap(place, keyer, secrets, salt)
+	return e.wrap(place, keyer, secrets, nil)
 }
 
-func (e *Envelope) wrap(place Place, keyer WrapKeyer, secrets Secrets, salt [SaltSize]byte) error {
-	wrapped := *e
-	wrapped.sortContext()
-	switch {
-	case !wrapped.fits() || !place.fits():
-		return fmt.Errorf("wrap data key: %w", ErrTooLarge)
-	case !wrapped.legal() || !secrets.legal(e.Multipart):
-		return fmt.Errorf("wrap data key: %w", ErrFormat)
-	}
-	wrapped.WrapSalt = salt
-	wrapped.Commitment = secrets.DataKey.commitment(&e.ObjectID)
-
+func (e *Envelope) wrap(place Place, keyer WrapKeyer, secrets Secrets, salt *[SaltSize]byte) error {
 	w := workspaces.Get().(*workspace)
 	defer w.release()
-	if err := keyer.WrapKey(&wrapped.WrapSalt, &w.wrapKey); err != nil {
-		return fmt.Errorf("wrap data key: %w", err)
+	wrapped, err := w.seal(e, place, keyer, &secrets, salt)
+	if err != nil {
+		return err
+	}
+	e.Context = sorted(e.Context)
+	e.WrapSalt, e.Commitment, e.Wrapped = w.wrapSalt, w.commitment, bytes.Clone(wrapped)
+	return nil
+}
+
+// AppendWrapped is Wrap and AppendText in one, for an envelope that is only sent: it appends to dst the text form that the
+// envelope would have, and leaves the envelope as it is. On an error, which is one of Wrap's, dst is as it was.
+func (e *Envelope) AppendWrapped(dst []byte, place Place, keyer WrapKeyer, secrets Secrets) ([]byte, error) {
+	w := workspaces.Get().(*workspace)
+	defer w.release()
+	wrapped, err := w.seal(e, place, keyer, &secrets, nil)
+	if err != nil {
+		return dst, err
+	}
+	w.binary = appendWrapped(w.binary, wrapped)
+	return textForm.AppendEncode(dst, w.binary), nil
+}
+
+// seal leaves in w what wrapping secrets gives the envelope: wrap salt, commitment and, up to Wrapped, the binary form.
+// Wrapped is what it returns, in w's memory. The wrap salt is salt, or a fresh one if that is nil.
+func (w *workspace) seal(e *Envelope, place Place, keyer WrapKeyer, secrets *Secrets, salt *[SaltSize]byte) ([]byte, error) {
+	context := sorted(e.Context)
+	switch {
+	case !e.fits() || !place.fits():
+		return nil, fmt.Errorf("wrap data key: %w", ErrTooLarge)
+	case !e.legal(context) || !secrets.legal(e.Multipart):
+		return nil, fmt.Errorf("wrap data key: %w", ErrFormat)
+	}
+	w.commitment = secrets.DataKey.commitment(&e.ObjectID)
+	if salt != nil {
+		w.wrapSalt = *salt
+	} else {
+		w.wrapSalt = secrets.DataKey.takeWrapSalt()
+	}
+	if err := keyer.WrapKey(&w.wrapSalt, &w.wrapKey); err != nil {
+		return nil, fmt.Errorf("wrap data key: %w", err)
 	}
 	plaintext := secrets.append(w.secrets[:0])
-	w.additional = wrapped.appendAdditional(w.additional[:0], place)
-	wrapped.Wrapped = newAEAD(&w.wrapKey).Seal(nil, zeroNonce[:], plaintext, w.additional)
-	*e = wrapped
-	return nil
+	w.binary = e.appendAuthenticated(w.binary[:0], context, &w.wrapSalt, &w.commitment)
+	authenticated := len(w.binary)
+	w.binary = place.append(w.binary)
+	wrapped := newAEAD(&w.wrapKey).Seal(plaintext[:0], zeroNonce[:], plaintext, w.binary)
+	w.binary = w.binary[:authenticated]
+	return wrapped, nil
 }
 
 // Unwrap opens the envelope at place and returns its secrets, which the caller wipes. It returns ErrTampered if anything in
@@ -115,11 +143,12 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
-	if err := keyer.WrapKey(&e.WrapSalt, &w.wrapKey); err != nil {
+	w.wrapSalt = e.WrapSalt
+	if err := keyer.WrapKey(&w.wrapSalt, &w.wrapKey); err != nil {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", err)
 	}
-	w.additional = e.appendAdditional(w.additional[:0], place)
-	plaintext, err := newAEAD(&w.wrapKey).Open(w.secrets[:0], zeroNonce[:], e.Wrapped, w.additional)
+	w.binary = place.append(e.appendAuthenticated(w.binary[:0], e.Context, &e.WrapSalt, &e.Commitment))
+	plaintext, err := newAEAD(&w.wrapKey).Open(w.secrets[:0], zeroNonce[:], e.Wrapped, w.binary)
 	if err != nil {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTampered)
 	}
@@ -136,11 +165,9 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	return secrets, nil
 }
 
-// appendAdditional appends the envelope without Wrapped, then the place, each string with its length in front.
-func (e *Envelope) appendAdditional(dst []byte, place Place) []byte {
-	dst = e.appendAuthenticated(dst)
-	dst = appendString(dst, place.BucketARN)
-	return appendString(dst, place.Key)
+// append writes the place as it follows the envelope in what is authenticated: each string with its length in front.
+func (p Place) append(dst []byte) []byte {
+	return appendString(appendString(dst, p.BucketARN), p.Key)
 }
 
 func (p Place) fits() bool { return len(p.BucketARN) < 1<<16 && len(p.Key) < 1<<16 }
@@ -154,7 +181,7 @@ func (s *Secrets) append(dst []byte) []byte {
 	if s.Checksum != nil {
 		flags |= flagChecksum
 	}
-	dst = append(append(dst, s.DataKey.secret[:]...), flags)
+	dst = append(append(dst, s.DataKey.shared.secret[:]...), flags)
 	if s.HasLength {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(s.Length))
 	}
@@ -188,7 +215,25 @@ func parseSecrets(b []byte) (s Secrets, ok bool) {
 	if len(r.rest) > 0 {
 		return Secrets{}, false
 	}
-	s.DataKey = DataKey{new([KeySize]byte)}
-	copy(s.DataKey.secret[:], key)
+	s.DataKey = DataKey{new(dataKey)}
+	copy(s.DataKey.shared.secret[:], key)
 	return s, true
+}
+
+// workspace is memory for wrapping and unwrapping, much of which would else come from the heap each time. What it held is
+// wiped by release.
+type workspace struct {
+	wrapKey    [KeySize]byte
+	secrets    [maxWrapped]byte
+	wrapSalt   [SaltSize]byte // from here on nothing is secret
+	commitment [KeySize]byte
+	binary     []byte
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+func (w *workspace) release() {
+	clear(w.wrapKey[:])
+	clear(w.secrets[:])
+	workspaces.Put(w)
 }

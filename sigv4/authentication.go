@@ -46,6 +46,7 @@ type Authentication struct {
 	bodyHash      [64]byte
 	policy        []byte      // of a form: base64, as sent
 	key           *signingKey // set when the signature has been found right
+	layout        *layout     // of the header, with these signedHeaders; nil if it isn't known
 
 	canonical    canonicalizer
 	decoded      []byte // query values

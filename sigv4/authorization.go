@@ -109,19 +109,30 @@ func take(name, value []byte, want string, first *[]byte, count *int) {
 	}
 }
 
-// readHeader takes a header-signed request's parts into a. Source: HDR.
-func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, services []string) error {
-	scheme, rest := cut(h.authorization, ' ')
+// parseScheme reads an Authorization header of any form.
+func parseScheme(s []byte) (authorization, error) {
+	scheme, rest := cut(s, ' ')
 	switch string(scheme) {
 	case algorithm:
+		return parseAuthorization(rest)
 	case "AWS", "AWS4-ECDSA-P256-SHA256":
-		return refuse("InvalidRequest", unsupportedMechanism)
-	default:
-		return refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
+		return authorization{}, refuse("InvalidRequest", unsupportedMechanism)
 	}
-	z, err := parseAuthorization(rest)
-	if err != nil {
-		return err
+	return authorization{}, refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
+}
+
+// readHeader takes a header-signed request's parts into a. l is the header's layout, nil if it isn't known.
+// Source: HDR.
+func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, l *layout, services []string) (err error) {
+	var z authorization
+	usual := false
+	if l != nil {
+		z, usual = l.parseAuthorization(h.authorization)
+	}
+	if !usual {
+		if z, err = parseScheme(h.authorization); err != nil {
+			return err
+		}
 	}
 	a.setCredential(&z.credential)
 	a.signedHeaders, a.Signature = z.signedHeaders, z.signature
@@ -130,14 +141,15 @@ func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, servic
 	switch {
 	case h.amzDates == 1:
 		a.Time, ok = parseTimestamp(h.amzDate)
+		copy(a.timestamp[:], h.amzDate)
 	case h.amzDates == 0 && h.dates == 1:
 		sent = h.date
 		a.Time, ok = parseDate(h.date)
+		AppendTimestamp(a.timestamp[:0], a.Time)
 	}
 	if !ok {
 		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
 	}
-	AppendTimestamp(a.timestamp[:0], a.Time)
 	if now := v.now(); now.Sub(a.Time).Abs() > maxSkew {
 		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
 			Element{"RequestTime", text(sent)},

@@ -36,7 +36,19 @@ type reading struct {
 // appendCanonicalRequest puts the canonical request into c.text and returns it. fields and signed must have been set
 // by sortFields and setSigned or signAll. Source: HDR, "Task 1: Create a Canonical Request".
 func (c *canonicalizer) appendCanonicalRequest(m *Message, payloadHash []byte, r reading) []byte {
-	t := append(c.text[:0], m.Method...)
+	t := c.appendTarget(c.text[:0], m, r)
+	t = c.appendCanonicalHeaders(t, r.keepSpaces)
+	t = append(t, '\n')
+	t = c.appendSignedHeaders(t)
+	t = append(t, '\n')
+	t = append(t, payloadHash...)
+	c.text = t
+	return t
+}
+
+// appendTarget appends the lines before the headers.
+func (c *canonicalizer) appendTarget(t []byte, m *Message, r reading) []byte {
+	t = append(t, m.Method...)
 	t = append(t, '\n')
 	if r.rawPath {
 		t = append(t, m.Path...)
@@ -47,14 +59,7 @@ func (c *canonicalizer) appendCanonicalRequest(m *Message, payloadHash []byte, r
 	}
 	t = append(t, '\n')
 	t = c.appendCanonicalQuery(t, m.Query)
-	t = append(t, '\n')
-	t = c.appendCanonicalHeaders(t, r.keepSpaces)
-	t = append(t, '\n')
-	t = c.appendSignedHeaders(t)
-	t = append(t, '\n')
-	t = append(t, payloadHash...)
-	c.text = t
-	return t
+	return append(t, '\n')
 }
 
 // appendCanonicalURI appends the path, decoded and encoded once, with '/' left alone and nothing normalised.
@@ -70,6 +75,15 @@ func appendCanonicalURI(dst, path []byte) []byte {
 func (c *canonicalizer) appendCanonicalQuery(dst, query []byte) []byte {
 	if len(query) == 0 {
 		return dst
+	}
+	if bytes.IndexByte(query, '&') < 0 { // nothing to sort
+		name, value := cut(query, '=')
+		start := len(dst)
+		dst = appendEncoded(dst, name, false)
+		if string(dst[start:]) == "X-Amz-Signature" {
+			return dst[:start]
+		}
+		return appendEncoded(append(dst, '='), value, false)
 	}
 	c.params = c.params[:0]
 	c.encoded = slices.Grow(c.encoded[:0], 3*len(query)) // so that params stay in one piece of memory

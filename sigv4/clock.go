@@ -1,9 +1,6 @@
 package sigv4
 
-import (
-	"bytes"
-	"time"
-)
+import "time"
 
 const (
 	maxSkew    = 15 * time.Minute
@@ -16,40 +13,36 @@ func AppendTimestamp(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	dst = appendDigits(dst, year, 4)
-	dst = appendDigits(dst, int(month), 2)
-	dst = appendDigits(dst, day, 2)
-	dst = append(dst, 'T')
-	dst = appendDigits(dst, hour, 2)
-	dst = appendDigits(dst, minute, 2)
-	dst = appendDigits(dst, second, 2)
-	return append(dst, 'Z')
+	return append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year), digit(int(month)/10), digit(int(month)),
+		digit(day/10), digit(day), 'T', digit(hour/10), digit(hour), digit(minute/10), digit(minute),
+		digit(second/10), digit(second), 'Z')
 }
 
-func appendDigits(dst []byte, n, width int) []byte {
-	for divisor := [...]int{1, 10, 100, 1000}[width-1]; divisor > 0; divisor /= 10 {
-		dst = append(dst, byte('0'+n/divisor%10))
-	}
-	return dst
-}
+func digit(n int) byte { return byte('0' + n%10) }
 
 // parseTimestamp reads yyyyMMdd'T'HHmmss'Z'; a date that doesn't exist is none.
 func parseTimestamp(s []byte) (time.Time, bool) {
 	if len(s) != 16 || s[8] != 'T' || s[15] != 'Z' {
 		return time.Time{}, false
 	}
-	year, ok1 := digits(s[0:4])
-	month, ok2 := digits(s[4:6])
-	day, ok3 := digits(s[6:8])
-	hour, ok4 := digits(s[9:11])
-	minute, ok5 := digits(s[11:13])
-	second, ok6 := digits(s[13:15])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
+	var pairs [7]int // century, year in it, month, day, hour, minute, second
+	for i := range pairs {
+		at := 2 * i
+		if i > 3 {
+			at++ // behind the T
+		}
+		tens, ones := s[at]-'0', s[at+1]-'0'
+		if tens > 9 || ones > 9 {
+			return time.Time{}, false
+		}
+		pairs[i] = int(tens)*10 + int(ones)
+	}
+	year, month, day, hour, minute, second := pairs[0]*100+pairs[1], pairs[2], pairs[3], pairs[4], pairs[5], pairs[6]
+	if month < 1 || month > 12 || day == 0 || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	var again [16]byte
-	return t, bytes.Equal(AppendTimestamp(again[:0], t), s) // time.Date makes 1 March of 30 February
+	return t, day <= 28 || t.Day() == day // time.Date makes 1 March of 30 February
 }
 
 // parseDate reads the Date header: RFC 1123, or ISO 8601 basic as x-amz-date.

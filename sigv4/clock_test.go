@@ -1,6 +1,7 @@
 package sigv4_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,6 +60,42 @@ func TestAppendTimestamp(t *testing.T) {
 	} {
 		if got := string(sigv4.AppendTimestamp([]byte("x"), c.time)); got != "x"+c.want {
 			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+}
+
+// TestTimestampsAreThoseOfTheLibrary holds the two functions against package time, with every day and every value of
+// two digits that could be one.
+func TestTimestampsAreThoseOfTheLibrary(t *testing.T) {
+	const layout = "20060102T150405Z"
+	check := func(s string) {
+		t.Helper()
+		got, ok := sigv4.ParseTimestamp([]byte(s))
+		want, err := time.Parse(layout, s)
+		if ok != (err == nil) || ok && got != want {
+			t.Fatalf("%s: %v, %t; want %v, %v", s, got, ok, want, err)
+		}
+		if again := string(sigv4.AppendTimestamp(nil, want)); err == nil && again != s {
+			t.Fatalf("%s became %s", s, again)
+		}
+	}
+	for _, year := range []int{0, 1, 4, 100, 400, 1582, 1900, 1969, 1970, 2000, 2023, 2024, 2026, 2100, 9999} {
+		for month := range 15 {
+			for day := range 34 {
+				check(fmt.Sprintf("%04d%02d%02dT070000Z", year, month, day))
+			}
+		}
+	}
+	for n := range 100 {
+		check(fmt.Sprintf("20261123T%02d0000Z", n))
+		check(fmt.Sprintf("20261123T07%02d00Z", n))
+		check(fmt.Sprintf("20261123T0700%02dZ", n))
+	}
+	for i := range layout {
+		for b := range 256 {
+			s := []byte("20261123T070000Z")
+			s[i] = byte(b)
+			check(string(s))
 		}
 	}
 }

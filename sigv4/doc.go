@@ -33,6 +33,9 @@
 // TestNothingVerifiesWithoutASecret, TestCheckRefusesWhatReadRefused, TestAChangedSecretDoesNotVerifyUnderTheOldKey,
 // TestFewSigningKeysForManyUsers.
 //
+// What a Verifier or Signer remembers of earlier requests changes no answer: TestALayoutDoesNotAnswerForAnother,
+// TestOnlyVerifiedRequestsAreRemembered, FuzzRememberedLayout.
+//
 // A ChunkReader reports io.EOF only for a body that is whole, announced length, signatures and trailer included; it
 // stops at the first bad chunk, and what it delivered before is a true prefix: TestChunkFraming,
 // TestABadChunkStopsReadingAtOnce, TestWhatComesOutBeforeAFailureIsATruePrefix.
@@ -50,7 +53,7 @@
 //
 // Signatures cover neither the headers that a client didn't sign, apart from those that must be, nor the body of an
 // UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER request; that is TLS's part. A request can be replayed within
-// its time. Derived keys stay in memory until they are evicted from a cache. Failed attempts are not counted here.
+// its time. Derived keys and their secrets stay in memory until they are evicted from a cache. Failed attempts are not counted here.
 //
 // # Decisions
 //
@@ -60,8 +63,11 @@
 //
 // HeadersNotSigned is judged after the signature, since only then is it worth telling a client apart from a forger.
 //
-// Signing keys are cached by name and compared by the digest of the secret, rather than named by it: a changed secret
-// replaces the old key instead of standing beside it.
+// Signing keys are cached by name and compared by the secret, rather than named by it: a changed secret replaces the old
+// key instead of standing beside it.
+//
+// What the names of a header say by themselves is worked out once and remembered (layout), since clients send the same
+// ones again and again. Values are never remembered, and a Verifier learns only from requests that verified.
 //
 // SigV2 and SigV4A are refused. Services other than S3 encode paths twice; here they are verified as S3's, which is
 // the same for KMS, whose path is "/".

@@ -1,6 +1,9 @@
 package sigv4
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/hex"
+)
 
 const upperHex = "0123456789ABCDEF"
 
@@ -10,6 +13,13 @@ var unreserved = func() (t [256]bool) {
 		c := byte(b)
 		t[b] = c-'0' < 10 || c-'A' < 26 || c-'a' < 26 || c == '-' || c == '.' || c == '_' || c == '~'
 	}
+	return t
+}()
+
+// plainInPath marks the bytes that stand for themselves in a canonical path.
+var plainInPath = func() [256]bool {
+	t := unreserved
+	t['/'] = true
 	return t
 }()
 
@@ -34,26 +44,35 @@ var unhex = func() (t [256]byte) {
 // themselves, or a query name or value, in which '/' is encoded and '+' means a space. An invalid escape, which
 // Verifier.Read refuses beforehand, counts as a plain percent sign.
 func appendEncoded(dst, raw []byte, path bool) []byte {
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if unreserved[c] {
-			dst = append(dst, c)
-			continue
+	plain := &unreserved
+	if path {
+		plain = &plainInPath
+	}
+	for {
+		n := 0
+		for n < len(raw) && plain[raw[n]] {
+			n++
 		}
-		switch {
-		case c == '%' && isEscape(raw[i:]):
-			c = unhex[raw[i+1]]<<4 | unhex[raw[i+2]]
-			i += 2
+		dst = append(dst, raw[:n]...)
+		if n == len(raw) {
+			return dst
+		}
+		c := raw[n]
+		switch raw = raw[n:]; {
+		case c == '%' && isEscape(raw):
+			c = unhex[raw[1]]<<4 | unhex[raw[2]]
+			raw = raw[3:]
 		case c == '+' && !path:
-			c = ' '
+			c, raw = ' ', raw[1:]
+		default:
+			raw = raw[1:]
 		}
-		if unreserved[c] || path && c == '/' {
+		if plain[c] {
 			dst = append(dst, c)
 		} else {
 			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
 		}
 	}
-	return dst
 }
 
 // appendDecoded appends a query name or value as the client meant it.
@@ -104,9 +123,4 @@ func isHex(s []byte) bool {
 const lowerHex = "0123456789abcdef"
 
 // appendHex appends b in lower-case hexadecimal.
-func appendHex(dst, b []byte) []byte {
-	for _, c := range b {
-		dst = append(dst, lowerHex[c>>4], lowerHex[c&15])
-	}
-	return dst
-}
+func appendHex(dst, b []byte) []byte { return hex.AppendEncode(dst, b) }

@@ -1,5 +1,7 @@
 package sigv4
 
+import "strings"
+
 // CachedKeys returns the number of cached signing keys.
 func (v *Verifier) CachedKeys() int {
 	v.keys.mu.Lock()
@@ -11,8 +13,8 @@ func (v *Verifier) CachedKeys() int {
 func (v *Verifier) CachedScopes() (scopes []string) {
 	v.keys.mu.Lock()
 	defer v.keys.mu.Unlock()
-	for k := v.keys.newest; k != nil; k = k.older {
-		scopes = append(scopes, k.scope)
+	for k := v.keys.newest.Load(); k != nil; k = k.older {
+		scopes = append(scopes, strings.Replace(k.name, "/"+terminal, "", 1))
 	}
 	return scopes
 }
@@ -34,3 +36,15 @@ func ParseAuthorization(s []byte) (accessKeyID, scope, signedHeaders, signature 
 	a, err := parseAuthorization(s)
 	return a.credential.accessKeyID, a.credential.scope, a.signedHeaders, a.signature, err
 }
+
+// Remembered tells whether a was read with the help of a layout.
+func (a *Authentication) Remembered() bool { return a.layout != nil }
+
+// HasControl is hasControl.
+var HasControl = hasControl
+
+// Remembers tells whether the header of m has a layout.
+func (s *Signer) Remembers(m *Message) bool { return s.layouts.find(m.Header) != nil }
+
+// ParseTimestamp is parseTimestamp.
+var ParseTimestamp = parseTimestamp

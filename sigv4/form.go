@@ -97,7 +97,7 @@ func (v *Verifier) CheckForm(a *Authentication, secret string) error {
 	if secret == "" {
 		return InvalidAccessKeyID(a.AccessKeyID)
 	}
-	key := v.keys.get(&a.name, a.AccessKeyID, secret, a.Date, a.Region, a.Service)
+	key := v.keys.get(&a.name, a.AccessKeyID, secret, a.Scope)
 	a.computed = key.sign(a.computed[:0], a.policy)
 	if subtle.ConstantTimeCompare(a.computed, a.Signature) != 1 {
 		if !v.verbose {

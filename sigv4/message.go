@@ -1,6 +1,9 @@
 package sigv4
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Field is one header line as it was received or is to be sent: the name in any case, the value without its line end.
 type Field struct{ Name, Value []byte }
@@ -38,17 +41,43 @@ func first(fields []Field, name string) (value []byte, n int) {
 // wellFormed tells whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
 // a folded header line has, would let one canonical request stand for two messages.
 func (m *Message) wellFormed() bool {
-	if !isHeaderList(m.Method) {
-		return false
+	for i := range m.Header {
+		if !isHeaderList(m.Header[i].Name) {
+			return false
+		}
 	}
+	return isHeaderList(m.Method) && m.wholeLines()
+}
+
+// wholeLines tells whether every header value is one line.
+func (m *Message) wholeLines() bool {
 	for i := range m.Header {
 		value := m.Header[i].Value
-		if !isHeaderList(m.Header[i].Name) || bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 ||
-			bytes.IndexByte(value, 0) >= 0 {
+		if hasControl(value) && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 || bytes.IndexByte(value, 0) >= 0) {
 			return false
 		}
 	}
 	return true
+}
+
+// hasControl tells whether s holds a byte below the space. Eight are looked at at a time: a byte under 0x20 is one that
+// has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte itself.
+func hasControl(s []byte) bool {
+	const spaces, high = 0x2020202020202020, 0x8080808080808080
+	var found uint64
+	for ; len(s) >= 16; s = s[16:] {
+		a, b := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
+		found |= (a-spaces)&^a | (b-spaces)&^b
+	}
+	if len(s) >= 8 {
+		a := binary.LittleEndian.Uint64(s)
+		found |= (a - spaces) &^ a
+		s = s[8:]
+	}
+	for _, b := range s {
+		found |= uint64(b-' ') &^ uint64(b)
+	}
+	return found&high != 0
 }
 
 // equalName tells whether name, in any case, is the lower-case want.

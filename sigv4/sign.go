@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 type Signer struct {
 	region, service []byte
 	keys            *keyCache
+	layouts         layouts
+	stamp           atomic.Pointer[stamp]
 	scratch         sync.Pool // of *signature
 }
 
@@ -29,12 +32,39 @@ const signerKeys = 64
 type signature struct {
 	canonical    canonicalizer
 	accessKeyID  []byte
-	timestamp    []byte
-	scope        []byte
+	stamp        *stamp
 	stringToSign []byte
 	signature    []byte
 	name         []byte // cache name
 	query        []byte
+}
+
+// stamp is what all requests of one second have in common. It doesn't change.
+type stamp struct {
+	second    int64
+	timestamp [16]byte
+	scope     []byte
+}
+
+// stampAt returns the stamp of the second that t is in. It is made anew only when the one made last is of another.
+func (s *Signer) stampAt(t time.Time) *stamp {
+	second := t.Unix()
+	if z := s.stamp.Load(); z != nil && z.second == second {
+		return z
+	}
+	z := &stamp{second: second}
+	AppendTimestamp(z.timestamp[:0], t)
+	z.scope = append(append(z.scope, z.timestamp[:8]...), '/')
+	z.scope = append(append(z.scope, s.region...), '/')
+	z.scope = append(append(z.scope, s.service...), '/')
+	z.scope = append(z.scope, terminal...)
+	s.stamp.Store(z)
+	return z
+}
+
+// AppendTimestamp appends t as the function of that name does. It is cheaper in the second of the request before.
+func (s *Signer) AppendTimestamp(dst []byte, t time.Time) []byte {
+	return append(dst, s.stampAt(t).timestamp[:]...)
 }
 
 func (s *Signer) begin(c *Credentials, t time.Time) (*signature, *signingKey) {
@@ -43,25 +73,22 @@ func (s *Signer) begin(c *Credentials, t time.Time) (*signature, *signingKey) {
 		z = new(signature)
 	}
 	z.accessKeyID = append(z.accessKeyID[:0], c.AccessKeyID...)
-	z.timestamp = AppendTimestamp(z.timestamp[:0], t)
-	date := z.timestamp[:8]
-	z.scope = append(append(z.scope[:0], date...), '/')
-	z.scope = append(append(z.scope, s.region...), '/')
-	z.scope = append(append(z.scope, s.service...), '/')
-	z.scope = append(z.scope, terminal...)
-	return z, s.keys.get(&z.name, z.accessKeyID, c.SecretAccessKey, date, s.region, s.service)
+	z.stamp = s.stampAt(t)
+	return z, s.keys.get(&z.name, z.accessKeyID, c.SecretAccessKey, z.stamp.scope)
 }
 
 // end gives the memory back without holding on to the message's.
 func (s *Signer) end(z *signature) {
-	clear(z.canonical.fields)
-	clear(z.canonical.signed[:cap(z.canonical.signed)])
+	if len(z.canonical.fields) > 0 {
+		clear(z.canonical.fields)
+		clear(z.canonical.signed[:cap(z.canonical.signed)])
+		z.canonical.fields = z.canonical.fields[:0]
+	}
 	s.scratch.Put(z)
 }
 
-func (z *signature) sign(m *Message, payloadHash []byte, key *signingKey) {
-	request := z.canonical.appendCanonicalRequest(m, payloadHash, reading{})
-	z.stringToSign = appendStringToSign(z.stringToSign[:0], z.timestamp, z.scope, request)
+func (z *signature) sign(request []byte, key *signingKey) {
+	z.stringToSign = appendStringToSign(z.stringToSign[:0], z.stamp.timestamp[:], z.stamp.scope, request)
 	z.signature = key.sign(z.signature[:0], z.stringToSign)
 }
 
@@ -73,22 +100,59 @@ func (z *signature) sign(m *Message, payloadHash []byte, key *signingKey) {
 func (s *Signer) AppendAuthorization(dst []byte, m *Message, c *Credentials, t time.Time) []byte {
 	z, key := s.begin(c, t)
 	defer s.end(z)
-	z.canonical.sortFields(m)
-	z.canonical.signAll()
-	payloadHash, n := m.header("x-amz-content-sha256")
-	if n == 0 {
-		payloadHash = unsignedPayload
-	}
-	z.sign(m, payloadHash, key)
-
-	dst = append(dst, algorithm+" Credential="...)
+	dst = append(dst, credentialBegin...)
 	dst = append(dst, c.AccessKeyID...)
 	dst = append(dst, '/')
-	dst = append(dst, z.scope...)
+	dst = append(dst, z.stamp.scope...)
 	dst = append(dst, ", SignedHeaders="...)
-	dst = z.canonical.appendSignedHeaders(dst)
+	request, l := s.usualRequest(z, m)
+	if l != nil {
+		dst = append(dst, l.tail[len("\n\n"):len(l.tail)-len("\n")]...)
+	} else {
+		request = s.anyRequest(z, m)
+		dst = z.canonical.appendSignedHeaders(dst)
+	}
+	z.sign(request, key)
 	dst = append(dst, ", Signature="...)
 	return append(dst, z.signature...)
+}
+
+// usualRequest returns the canonical request of a message whose layout is known, and the layout; nil for others.
+func (s *Signer) usualRequest(z *signature, m *Message) ([]byte, *layout) {
+	l := s.layouts.find(m.Header)
+	if l == nil {
+		return nil, nil
+	}
+	payloadHash := unsignedPayload
+	if l.places[contentSHA256Place] >= 0 {
+		payloadHash = l.value(m, contentSHA256Place)
+	}
+	request, ok := l.appendCanonicalRequest(&z.canonical, m, payloadHash)
+	if !ok {
+		return nil, nil
+	}
+	return request, l
+}
+
+// anyRequest returns the canonical request of a message, and remembers its layout.
+func (s *Signer) anyRequest(z *signature, m *Message) []byte {
+	c := &z.canonical
+	c.sortFields(m)
+	c.signAll()
+	if s.layouts.admits(m.Header) {
+		if l := newLayout(m.Header, c, nil); l != nil {
+			s.layouts.put(m.Header, l)
+		}
+	}
+	return c.appendCanonicalRequest(m, payloadHashOf(m), reading{})
+}
+
+func payloadHashOf(m *Message) []byte {
+	hash, n := m.header("x-amz-content-sha256")
+	if n == 0 {
+		return unsignedPayload
+	}
+	return hash
 }
 
 // AppendPresigned appends the query of a presigned URL for m: m's own query, then the X-Amz-* parameters. All of m's
@@ -107,8 +171,8 @@ func (s *Signer) AppendPresigned(dst []byte, m *Message, c *Credentials, t time.
 	q = append(q, "X-Amz-Algorithm="+algorithm+"&X-Amz-Credential="...)
 	q = appendQueryEscaped(q, z.accessKeyID)
 	q = append(q, "%2F"...)
-	q = appendQueryEscaped(q, z.scope)
-	q = append(append(q, "&X-Amz-Date="...), z.timestamp...)
+	q = appendQueryEscaped(q, z.stamp.scope)
+	q = append(append(q, "&X-Amz-Date="...), z.stamp.timestamp[:]...)
 	q = strconv.AppendInt(append(q, "&X-Amz-Expires="...), int64(expires/time.Second), 10)
 	if c.SessionToken != "" {
 		if string(s.service) == "s3express" {
@@ -127,13 +191,9 @@ func (s *Signer) AppendPresigned(dst []byte, m *Message, c *Credentials, t time.
 	}
 	z.query = q
 
-	payloadHash, n := m.header("x-amz-content-sha256")
-	if n == 0 {
-		payloadHash = unsignedPayload
-	}
 	presigned := *m
 	presigned.Query = q
-	z.sign(&presigned, payloadHash, key)
+	z.sign(z.canonical.appendCanonicalRequest(&presigned, payloadHashOf(m), reading{}), key)
 	dst = append(dst, q...)
 	dst = append(dst, "&X-Amz-Signature="...)
 	return append(dst, z.signature...)

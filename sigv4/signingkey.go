@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
+	"sync/atomic"
 )
 
 // terminal ends every credential scope.
@@ -14,21 +15,26 @@ const terminal = "aws4_request"
 // signingKey is a derived key and the MACs that are keyed with it, ready for use: a pooled MAC costs no allocation
 // and saves the two compressions that keying takes. Safe for concurrent use.
 type signingKey struct {
-	macs   sync.Pool // of hash.Hash
-	digest [sha256.Size]byte
+	macs sync.Pool // of hash.Hash
+
+	// What the key is derived from: neither changes.
+	name   string // scope/access key id
+	secret []byte
 
 	// These belong to the cache's mutex.
-	scope        string
 	newer, older *signingKey
 }
 
-// newSigningKey derives kSigning as AWS's page does.
-func newSigningKey(secret string, date, region, service []byte) *signingKey {
+// newSigningKey derives kSigning as AWS's page does. scope is date/region/service/aws4_request.
+func newSigningKey(secret string, scope []byte) *signingKey {
+	date, rest := cut(scope, '/')
+	region, rest := cut(rest, '/')
+	service, _ := cut(rest, '/')
 	kDate := sum([]byte("AWS4"+secret), date)
 	kRegion := sum(kDate, region)
 	kService := sum(kRegion, service)
 	kSigning := sum(kService, []byte(terminal))
-	k := &signingKey{digest: sha256.Sum256([]byte(secret))}
+	k := &signingKey{secret: []byte(secret)}
 	k.macs.New = func() any { return hmac.New(sha256.New, kSigning) }
 	return k
 }
@@ -37,6 +43,18 @@ func sum(key, data []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write(data)
 	return h.Sum(nil)
+}
+
+// isFor tells whether the key was derived for this access key id and scope, and from this secret.
+func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
+	slash := len(scope)
+	return len(k.name) == slash+1+len(accessKeyID) && k.name[:slash] == string(scope) && k.name[slash] == '/' &&
+		k.name[slash+1:] == string(accessKeyID) && k.isFrom(secret)
+}
+
+func (k *signingKey) isFrom(secret string) bool {
+	var memory [128]byte // longer secrets cost an allocation
+	return subtle.ConstantTimeCompare(k.secret, append(memory[:0], secret...)) == 1
 }
 
 // sign appends the signature of stringToSign, 64 lower-case hexadecimal digits.
@@ -58,30 +76,30 @@ func (k *signingKey) sign(dst, stringToSign []byte) []byte {
 type keyCache struct {
 	limit int
 
-	mu             sync.Mutex
-	keys           map[string]*signingKey
-	newest, oldest *signingKey
+	newest atomic.Pointer[signingKey] // written under mu
+
+	mu     sync.Mutex
+	keys   map[string]*signingKey
+	oldest *signingKey
 }
 
 func newKeyCache(limit int) *keyCache {
 	return &keyCache{limit: limit, keys: make(map[string]*signingKey)}
 }
 
-// get returns the key for secret and a scope. name is scratch memory.
-func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, date, region, service []byte) *signingKey {
-	n := append((*name)[:0], date...)
-	n = append(n, '/')
-	n = append(n, region...)
-	n = append(n, '/')
-	n = append(n, service...)
+// get returns the key for secret and a scope. name is scratch memory. The key used last is found without the mutex.
+func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, scope []byte) *signingKey {
+	if k := c.newest.Load(); k != nil && k.isFor(accessKeyID, scope, secret) {
+		return k
+	}
+	n := append((*name)[:0], scope...)
 	n = append(n, '/')
 	n = append(n, accessKeyID...) // last, since it alone may hold a slash
 	*name = n
-	digest := digestOf(secret)
 
 	c.mu.Lock()
 	k := c.keys[string(n)]
-	if k != nil && subtle.ConstantTimeCompare(k.digest[:], digest[:]) == 1 {
+	if k != nil && k.isFrom(secret) {
 		c.unlink(k)
 		c.link(k)
 		c.mu.Unlock()
@@ -89,16 +107,16 @@ func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, date, re
 	}
 	c.mu.Unlock()
 
-	k = newSigningKey(secret, date, region, service)
-	k.scope = string(n)
+	k = newSigningKey(secret, scope)
+	k.name = string(n)
 	c.mu.Lock()
-	if old := c.keys[k.scope]; old != nil {
+	if old := c.keys[k.name]; old != nil {
 		c.unlink(old)
 	}
-	c.keys[k.scope] = k
+	c.keys[k.name] = k
 	c.link(k)
 	if len(c.keys) > c.limit {
-		delete(c.keys, c.oldest.scope)
+		delete(c.keys, c.oldest.name)
 		c.unlink(c.oldest)
 	}
 	c.mu.Unlock()
@@ -106,20 +124,21 @@ func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, date, re
 }
 
 func (c *keyCache) link(k *signingKey) {
-	k.newer, k.older = nil, c.newest
-	if c.newest != nil {
-		c.newest.newer = k
+	newest := c.newest.Load()
+	k.newer, k.older = nil, newest
+	if newest != nil {
+		newest.newer = k
 	} else {
 		c.oldest = k
 	}
-	c.newest = k
+	c.newest.Store(k)
 }
 
 func (c *keyCache) unlink(k *signingKey) {
 	if k.newer != nil {
 		k.newer.older = k.older
 	} else {
-		c.newest = k.older
+		c.newest.Store(k.older)
 	}
 	if k.older != nil {
 		k.older.newer = k.newer
@@ -127,10 +146,4 @@ func (c *keyCache) unlink(k *signingKey) {
 		c.oldest = k.newer
 	}
 	k.newer, k.older = nil, nil
-}
-
-// digestOf hashes a secret without letting it escape to the heap.
-func digestOf(secret string) [sha256.Size]byte {
-	var memory [128]byte // longer secrets cost an allocation
-	return sha256.Sum256(append(memory[:0], secret...))
 }

@@ -29,6 +29,7 @@ type Verifier struct {
 	now     func() time.Time
 	verbose bool
 	keys    *keyCache
+	layouts layouts
 }
 
 // NewVerifier returns a Verifier. It panics if o names no region.
@@ -42,7 +43,7 @@ func NewVerifier(o Options) *Verifier {
 	if o.SigningKeys <= 0 {
 		o.SigningKeys = defaultSigningKeys
 	}
-	return &Verifier{slices.Clone(o.Regions), o.Now, o.VerboseMismatch, newKeyCache(o.SigningKeys)}
+	return &Verifier{regions: slices.Clone(o.Regions), now: o.Now, verbose: o.VerboseMismatch, keys: newKeyCache(o.SigningKeys)}
 }
 
 const defaultSigningKeys = 4096
@@ -67,14 +68,19 @@ func (v *Verifier) Read(m *Message, a *Authentication, services ...string) error
 }
 
 func (v *Verifier) read(m *Message, a *Authentication, services []string) error {
-	if !m.wellFormed() {
+	l := v.layouts.find(m.Header)
+	if l == nil && !m.wellFormed() || l != nil && !(isHeaderList(m.Method) && m.wholeLines()) {
 		return refuse("InvalidRequest", "The request's header is not well-formed.")
 	}
 	if !validEscapes(m.Path) || !validEscapes(m.Query) {
 		return refuse("InvalidURI", "Couldn't parse the specified URI.", Element{"URI", text(m.Path)})
 	}
 	var h headerAuthentication
-	h.collect(m)
+	if l != nil {
+		l.collect(m, &h)
+	} else {
+		h.collect(m)
+	}
 	var q queryAuthentication
 	if len(m.Query) > 0 {
 		q, a.decoded = parseQuery(m.Query, a.decoded)
@@ -99,7 +105,7 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 		return invalidPayload(h.contentSHA256)
 	case h.authorizations > 0:
 		a.Kind = Header
-		err = v.readHeader(a, &h, services)
+		err = v.readHeader(a, &h, l, services)
 	case q.presigned():
 		a.Kind = Presigned
 		err = v.readPresigned(a, &q, services)
@@ -113,6 +119,9 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 	}
 	if err := a.readTokens(&h, &q); err != nil {
 		return err
+	}
+	if l != nil && string(a.signedHeaders) == l.signedHeaders {
+		a.layout = l
 	}
 	switch a.Kind {
 	case Header:
@@ -145,11 +154,19 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 	if secret == "" {
 		return InvalidAccessKeyID(a.AccessKeyID)
 	}
-	key := v.keys.get(&a.name, a.AccessKeyID, secret, a.Date, a.Region, a.Service)
+	key := v.keys.get(&a.name, a.AccessKeyID, secret, a.Scope)
 	c := &a.canonical
+	tried := false
+	if l := a.layout; l != nil && len(m.Header) == l.fields {
+		var request []byte
+		if request, tried = l.appendCanonicalRequest(c, m, a.PayloadHash); tried && a.signs(request, key) {
+			a.key = key
+			return nil // a layout is only remembered with nothing missing among the signed headers
+		}
+	}
 	c.sortFields(m)
 	c.setSigned(a.signedHeaders)
-	if !a.matches(m, key, reading{}) {
+	if tried || !a.matches(m, key, reading{}) {
 		path, spaces := c.recoded && canBeRaw(m.Path), c.spaceRun
 		if !(path && a.matches(m, key, reading{rawPath: true})) &&
 			!(spaces && a.matches(m, key, reading{keepSpaces: true})) {
@@ -157,12 +174,25 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 		}
 	}
 	a.key = key
-	return c.headersNotSigned()
+	if err := c.headersNotSigned(); err != nil {
+		return err
+	}
+	if a.layout == nil && v.layouts.admits(m.Header) {
+		if l := newLayout(m.Header, c, a.signedHeaders); l != nil {
+			l.learnMiddle(m, a)
+			v.layouts.put(m.Header, l)
+		}
+	}
+	return nil
 }
 
 // matches computes the signature by one reading of the rules and compares it with the one sent.
 func (a *Authentication) matches(m *Message, key *signingKey, r reading) bool {
-	request := a.canonical.appendCanonicalRequest(m, a.PayloadHash, r)
+	return a.signs(a.canonical.appendCanonicalRequest(m, a.PayloadHash, r), key)
+}
+
+// signs compares the signature of a canonical request with the one sent.
+func (a *Authentication) signs(request []byte, key *signingKey) bool {
 	a.stringToSign = appendStringToSign(a.stringToSign[:0], a.timestamp[:], a.Scope, request)
 	a.computed = key.sign(a.computed[:0], a.stringToSign)
 	return subtle.ConstantTimeCompare(a.computed, a.Signature) == 1

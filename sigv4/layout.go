@@ -1,0 +1,271 @@
+package sigv4
+
+import (
+	"bytes"
+	"sync/atomic"
+)
+
+// A layout is what the names of a header, with the list of those that are signed, say by themselves: what is sorted
+// where in the canonical request, where the fields are that matter to authentication, and that nothing is unsigned
+// which must be signed. A client sends the same names in the same order again and again, so this is worked out once
+// and remembered, by Verifiers only for requests that verified. Neither values nor anything secret are in it.
+//
+// It owns its memory and doesn't change. Only headers of a usual form have one, see newLayout.
+type layout struct {
+	fields   int                  // how many the header has
+	nameEnds [maxFields]uint16    // where each field's name ends in names
+	lines    [maxFields]canonLine // of the canonical headers, in order
+	signed   int                  // how many lines there are
+	places   [places]int8         // where the fields are that concern authentication, -1 for absent ones
+
+	names  string // as sent, one after another
+	labels string // "host:\nrange:\n…:", what stands before each value
+	tail   string // what stands between the last value and the payload hash: two line ends, the list and another one
+
+	signedHeaders string // as sent
+	middle        string // what stands between credential and signature in the Authorization header; "" if unusual
+}
+
+type canonLine struct {
+	labelEnd uint16
+	field    uint8
+}
+
+const (
+	maxFields      = 40      // more are never remembered
+	maxLayoutNames = 1 << 11 // bytes, likewise
+)
+
+// place counts the fields that concern authentication.
+type place uint8
+
+const (
+	authorizationPlace place = iota
+	datePlace
+	amzDatePlace
+	contentSHA256Place
+	securityTokenPlace
+	sessionTokenPlace
+	contentTypePlace
+	places
+)
+
+var placeNames = [places]string{
+	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "content-type",
+}
+
+// newLayout returns what is to be remembered of a header that c has sorted, nil if it is too unusual: a name twice that
+// is signed or concerns authentication, a signed name that is absent, or too much of anything.
+func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
+	size := len(signedHeaders)
+	for i := range header {
+		size += len(header[i].Name)
+	}
+	if len(header) > maxFields || len(c.signed) == 0 || len(c.signed) > maxFields || size > maxLayoutNames {
+		return nil
+	}
+	var lines [maxFields]canonLine
+	if !c.eachOnce(&lines) {
+		return nil
+	}
+	places, ok := placesOf(header)
+	if !ok {
+		return nil
+	}
+	l := &layout{fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders)}
+	names := make([]byte, 0, size)
+	for i := range header {
+		names = append(names, header[i].Name...)
+		l.nameEnds[i] = uint16(len(names))
+	}
+	l.names = string(names)
+	var labels []byte
+	for i, name := range c.signed {
+		if i > 0 {
+			labels = append(labels, '\n')
+		}
+		labels = append(append(labels, name...), ':')
+		l.lines[i].labelEnd = uint16(len(labels))
+	}
+	l.labels = string(labels)
+	l.tail = "\n\n" + string(c.appendSignedHeaders(nil)) + "\n"
+	return l
+}
+
+// eachOnce finds the field of each signed name. ok is false unless every one has a single field.
+func (c *canonicalizer) eachOnce(lines *[maxFields]canonLine) (ok bool) {
+	f := 0
+	for i, name := range c.signed {
+		for f < len(c.fields) && bytes.Compare(c.fields[f].name, name) < 0 {
+			f++
+		}
+		if f == len(c.fields) || !bytes.Equal(c.fields[f].name, name) || f+1 < len(c.fields) && bytes.Equal(c.fields[f+1].name, name) {
+			return false
+		}
+		lines[i].field = uint8(c.fields[f].position)
+	}
+	return true
+}
+
+// placesOf finds the fields that concern authentication. ok is false if there are two of one name.
+func placesOf(header []Field) (found [places]int8, ok bool) {
+	for p, name := range placeNames {
+		found[p] = -1
+		for i := range header {
+			if !equalName(header[i].Name, name) {
+				continue
+			}
+			if found[p] >= 0 {
+				return found, false
+			}
+			found[p] = int8(i)
+		}
+	}
+	return found, true
+}
+
+// learnMiddle takes what follows the credential in an Authorization header that was read into a.
+func (l *layout) learnMiddle(m *Message, a *Authentication) {
+	if l.places[authorizationPlace] < 0 || len(a.Signature) != signatureSize {
+		return
+	}
+	before := credentialBegin + string(a.AccessKeyID) + "/" + string(a.Scope)
+	for _, comma := range [...]string{", ", ","} {
+		middle := comma + "SignedHeaders=" + l.signedHeaders + comma + "Signature="
+		if string(l.value(m, authorizationPlace)) == before+middle+string(a.Signature) {
+			l.middle = middle
+		}
+	}
+}
+
+const (
+	credentialBegin = algorithm + " Credential="
+	signatureSize   = 64
+)
+
+// has tells whether a header has the names of this layout, byte by byte.
+func (l *layout) has(header []Field) bool {
+	if len(header) != l.fields {
+		return false
+	}
+	start := 0
+	for i := range header {
+		end := int(l.nameEnds[i])
+		if string(header[i].Name) != l.names[start:end] {
+			return false
+		}
+		start = end
+	}
+	return true
+}
+
+// value returns the trimmed value at a place, nil if there is none.
+func (l *layout) value(m *Message, p place) []byte {
+	if i := l.places[p]; i >= 0 {
+		return trim(m.Header[i].Value)
+	}
+	return nil
+}
+
+// collect does what headerAuthentication.collect does, for a message of this layout.
+func (l *layout) collect(m *Message, h *headerAuthentication) {
+	for p := range places {
+		i := l.places[p]
+		if i < 0 {
+			continue
+		}
+		value := trim(m.Header[i].Value)
+		switch p {
+		case authorizationPlace:
+			h.authorization, h.authorizations = value, 1
+		case datePlace:
+			h.date, h.dates = value, 1
+		case amzDatePlace:
+			h.amzDate, h.amzDates = value, 1
+		case contentSHA256Place:
+			h.contentSHA256, h.contentSHA256s = value, 1
+		case securityTokenPlace:
+			h.securityToken, h.securityTokens = value, 1
+		case sessionTokenPlace:
+			h.sessionToken, h.sessionTokens = value, 1
+		case contentTypePlace:
+			h.multipart = hasNamePrefix(value, "multipart/form-data")
+		}
+	}
+}
+
+// parseAuthorization takes an Authorization header apart that has this layout's SignedHeaders in their usual place. ok
+// is false for any other, and for one that is to be refused: both are for the function of the same name that reads
+// every form.
+func (l *layout) parseAuthorization(s []byte) (a authorization, ok bool) {
+	signature := len(s) - signatureSize
+	middle := signature - len(l.middle)
+	if l.middle == "" || middle < len(credentialBegin) || string(s[:len(credentialBegin)]) != credentialBegin ||
+		string(s[middle:signature]) != l.middle || bytes.IndexByte(s[signature:], ',') >= 0 {
+		return authorization{}, false
+	}
+	raw := s[len(credentialBegin):middle]
+	if bytes.IndexByte(raw, ',') >= 0 {
+		return authorization{}, false
+	}
+	c, err := parseCredential(raw, headerGrammar)
+	if err != nil {
+		return authorization{}, false
+	}
+	from := middle + len(l.middle) - len(l.signedHeaders) - len("Signature=")
+	for s[from+len(l.signedHeaders)] != ',' { // there is a space after the comma, or none
+		from--
+	}
+	return authorization{c, s[from : from+len(l.signedHeaders)], s[signature:]}, true
+}
+
+// appendCanonicalRequest puts the canonical request into c.text and returns it, as canonicalizer.appendCanonicalRequest
+// does in S3's way of reading, for a message of this layout. ok is false if a value holds a run of spaces, which this
+// function doesn't treat.
+func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHash []byte) (request []byte, ok bool) {
+	t := c.appendTarget(c.text[:0], m, reading{})
+	headers, start := len(t), 0
+	for i := range l.lines[:l.signed] {
+		end := int(l.lines[i].labelEnd)
+		t = append(t, l.labels[start:end]...)
+		t = append(t, trim(m.Header[l.lines[i].field].Value)...)
+		start = end
+	}
+	ok = !bytes.Contains(t[headers:], doubleSpace)
+	t = append(t, l.tail...)
+	t = append(t, payloadHash...)
+	c.text = t
+	return t, ok
+}
+
+// layouts are those seen last, found by the lengths of their names. Safe for concurrent use; the zero value is empty.
+type layouts struct {
+	slots  [64]atomic.Pointer[layout]
+	misses atomic.Uint32 // that found their slot taken
+}
+
+func (z *layouts) slot(header []Field) *atomic.Pointer[layout] {
+	h := uint32(len(header))
+	for i := range header {
+		h = h*31 + uint32(len(header[i].Name))
+	}
+	return &z.slots[h*0x9e3779b1>>26]
+}
+
+// find returns the layout of a header, nil if it isn't known.
+func (z *layouts) find(header []Field) *layout {
+	if l := z.slot(header).Load(); l != nil && l.has(header) {
+		return l
+	}
+	return nil
+}
+
+// admits tells whether a header that was not found is worth a layout. Headers that share a slot would take it from each
+// other at every request, so only one in some does.
+func (z *layouts) admits(header []Field) bool {
+	return z.slot(header).Load() == nil || z.misses.Add(1)%layoutPatience == 0
+}
+
+const layoutPatience = 16
+
+func (z *layouts) put(header []Field, l *layout) { z.slot(header).Store(l) }
