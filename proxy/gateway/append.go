@@ -301,7 +301,7 @@ func (a *appending) putParts() error {
 		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	envelope := newEnvelope(x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
+	envelope := newEnvelope(crypto.NewSalt(), x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
 	envelope.Multipart, envelope.Copied = true, a.envelope.Copied
 	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: a.secrets.DataKey}); err != nil {
 		return fmt.Errorf("seal the envelope: %w", err)
@@ -339,7 +339,7 @@ func (a *appending) putParts() error {
 	if err := u.putPart(crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
 		return err
 	}
-	etag, err := u.complete(a.condition(), envelope)
+	etag, err := u.complete(a.condition(), &envelope)
 	if err != nil {
 		if e := answerTo(err); e.code == "PreconditionFailed" || e.code == "NoSuchKey" || e.code == "ConditionalRequestConflict" {
 			return x.interfered(err)

@@ -207,8 +207,8 @@ func (c *copying) rewrap() (*transferred, error) {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	envelope := newEnvelope(x.decision.Encryption, use, c.envelope.KeyARN)
-	envelope.ObjectID, envelope.PartSalt, envelope.Multipart, envelope.Copied = c.envelope.ObjectID, c.envelope.PartSalt, c.envelope.Multipart, true
+	envelope := newEnvelope(c.envelope.ObjectID, x.decision.Encryption, use, c.envelope.KeyARN)
+	envelope.PartSalt, envelope.Multipart, envelope.Copied = c.envelope.PartSalt, c.envelope.Multipart, true
 	secrets := crypto.Secrets{DataKey: c.secrets.DataKey, HasLength: true, Length: c.length, Checksum: c.sum}
 	if err := envelope.Wrap(x.place(), use, secrets); err != nil {
 		return nil, fmt.Errorf("seal the envelope: %w", err)
@@ -217,7 +217,7 @@ func (c *copying) rewrap() (*transferred, error) {
 	if err := c.describe(&r, envelope.AppendText(nil)); err != nil {
 		return nil, err
 	}
-	t := &transfer{from: c.from, to: x, header: r.Header, envelope: envelope, tags: x.copiedTags()}
+	t := &transfer{from: c.from, to: x, header: r.Header, envelope: &envelope, tags: x.copiedTags()}
 	if v := x.headerValue("if-match"); v != "" {
 		t.match = storeCondition(v)
 	}

@@ -45,9 +45,10 @@ type taking struct {
 	integrity integrity
 	put       put
 	request   store.Request // that puts the object
+	envelope  []byte        // its text form
 }
 
-// forget drops what a request has left. The hashes stay.
+// forget drops what a request has left. Hashes and the envelope's memory stay.
 func (t *taking) forget() {
 	if t.plain.x == nil && t.request.Method == "" {
 		return

@@ -138,8 +138,8 @@ func (x *exchange) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error
 }
 
 // newEnvelope fills in what an envelope says of an object sealed as e says under the bucket key use.
-func newEnvelope(e policy.Encryption, use *keyring.Use, keyARN string) *crypto.Envelope {
-	env := &crypto.Envelope{ObjectID: crypto.NewSalt(), SSE: crypto.SSES3, KeyARN: keyARN, Blob: use.Blob(), BucketKey: true}
+func newEnvelope(objectID [crypto.SaltSize]byte, e policy.Encryption, use *keyring.Use, keyARN string) crypto.Envelope {
+	env := crypto.Envelope{ObjectID: objectID, SSE: crypto.SSES3, KeyARN: keyARN, Blob: use.Blob(), BucketKey: true}
 	if e.SSE == policy.SSEKMS {
 		env.SSE, env.BucketKey = crypto.SSEKMS, e.BucketKey
 	}

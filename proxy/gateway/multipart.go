@@ -32,7 +32,7 @@ func createMultipartUpload(x *exchange) error {
 		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	envelope := newEnvelope(x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
+	envelope := newEnvelope(crypto.NewSalt(), x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
 	envelope.Multipart = true
 	secrets := crypto.Secrets{DataKey: crypto.NewDataKey()}
 	defer secrets.Wipe()

@@ -77,12 +77,13 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 	}
 	defer use.Release()
-	p.envelope = newEnvelope(x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
-	p.envelope.Copied = p.copied
-	p.secrets = crypto.Secrets{DataKey: crypto.NewDataKey(), HasLength: true, Length: length}
+	dataKey, objectID, partSalt := crypto.NewObject()
+	p.secrets = crypto.Secrets{DataKey: dataKey, HasLength: true, Length: length}
 	defer p.secrets.Wipe()
+	p.envelope = newEnvelope(objectID, x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
+	p.envelope.Copied = p.copied
 	if length > 0 {
-		p.envelope.PartSalt = crypto.NewSalt()
+		p.envelope.PartSalt = partSalt
 	}
 	r := &x.taking.request
 	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
@@ -103,10 +104,11 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 		r.Body = &sealing{body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
 		p.secrets.Checksum = p.known
 	}
-	if err := p.envelope.Wrap(x.place(), use, p.secrets); err != nil {
+	envelope, err := p.envelope.AppendWrapped(x.taking.envelope[:0], x.place(), use, p.secrets)
+	if err != nil {
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
-	envelope := p.envelope.AppendText(nil)
+	x.taking.envelope = envelope
 	if r.Header != nil {
 		r.Replace(x.g.o.MetadataHeader, envelope)
 	} else if err := describe(r, envelope); err != nil {
@@ -156,9 +158,11 @@ type put struct {
 	body     source
 	known    *crypto.Checksum // of the body, where it is known before the body
 	copied   bool             // the object is a copy
-	envelope *crypto.Envelope
+	envelope crypto.Envelope
 	secrets  crypto.Secrets
 	checksum *crypto.Checksum
+	told     crypto.Trailer // what trailer returns
+	part     [1]crypto.Part
 }
 
 // whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.
@@ -230,7 +234,9 @@ func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
 
 // trailer describes the object's one part.
 func (p *put) trailer() *crypto.Trailer {
-	return &crypto.Trailer{Length: p.body.size(), Checksum: p.checksum, Parts: []crypto.Part{{Length: p.body.size(), Salt: p.envelope.PartSalt}}}
+	p.part[0] = crypto.Part{Length: p.body.size(), Salt: p.envelope.PartSalt}
+	p.told = crypto.Trailer{Length: p.body.size(), Checksum: p.checksum, Parts: p.part[:]}
+	return &p.told
 }
 
 // appendEnd appends padding, trailer and tail.
