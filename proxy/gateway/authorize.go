@@ -283,9 +283,8 @@ func (x *exchange) target(key, keyARN string) *policy.Target {
 	return &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: key, Version: x.version, KeyARN: keyARN, BucketPolicy: x.bucketPolicy}
 }
 
-func (g *Gateway) policyOptions() *policy.Options {
-	return &policy.Options{StrictSessionKey: g.o.StrictSessionKey, AllowedKeys: g.o.AllowedKeys, ServiceKey: g.o.ServiceKey}
-}
+// policyOptions are what every decision is made with. They are shared: whoever changes them copies them.
+func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 
 // factsOf is the policy's view of a record.
 func factsOf(b *state.Bucket) policy.Bucket {

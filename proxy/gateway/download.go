@@ -42,7 +42,8 @@ func getObject(x *exchange) error {
 }
 
 func getOnce(x *exchange) error {
-	r := x.about("GetObject", "GET")
+	r := &x.taking.request
+	x.ask(r, "GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := parseRange(x.headerValue("range"))
 	var known *knownLayout

@@ -39,13 +39,15 @@ type exchange struct {
 	fields
 }
 
-// taking is what a request that brings a body works with, while its handler runs: memory that is used again.
+// taking is what a request that puts or gets an object works with, while its handler runs: memory that is used again.
 type taking struct {
 	plain     plainBody
 	integrity integrity
 	put       put
-	request   store.Request // that puts the object
-	envelope  []byte        // its text form
+	request   store.Request     // that puts or gets the object
+	envelope  []byte            // its text form
+	existing  policy.Encryption // of the object that is read
+	options   policy.Options    // of the decision about it
 }
 
 // forget drops what a request has left. Hashes and the envelope's memory stay.
@@ -54,6 +56,7 @@ func (t *taking) forget() {
 		return
 	}
 	t.plain, t.put, t.request = plainBody{}, put{}, store.Request{}
+	t.existing, t.options = policy.Encryption{}, policy.Options{}
 	t.integrity = integrity{hashes: t.integrity.hashes}
 }
 

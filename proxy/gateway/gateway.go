@@ -127,6 +127,7 @@ type Observer struct {
 // A Gateway decides and carries out requests. It is safe for concurrent use.
 type Gateway struct {
 	o          Options
+	options    policy.Options
 	log        *zap.Logger
 	verifier   *sigv4.Verifier
 	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
@@ -157,6 +158,7 @@ func New(o Options, ids *Identities) *Gateway {
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
+	g.options = policy.Options{StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.SetFailedLogins(o.FailedLogins)
 	g.SetIdentities(ids)

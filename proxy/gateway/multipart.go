@@ -188,10 +188,10 @@ func (x *exchange) openUpload(fresh bool) (*upload, error) {
 // write.
 func (x *exchange) decideUpload(u *upload) error {
 	existing := encryptionOf(u.envelope)
-	o := x.g.policyOptions()
+	o := *x.g.policyOptions()
 	o.Existing = &existing
 	var refused *policy.Refusal
-	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
+	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, &o); refused != nil {
 		return refused
 	}
 	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {

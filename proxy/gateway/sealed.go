@@ -177,12 +177,14 @@ func (x *exchange) lookConditionally() (*store.Answer, *sealed, error) {
 
 // decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
 func (x *exchange) decideRead(s *sealed) error {
-	existing := encryptionOf(s.envelope)
+	existing := &x.taking.existing
+	*existing = encryptionOf(s.envelope)
 	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
-	o := x.g.policyOptions()
-	o.Existing = &existing
+	o := &x.taking.options
+	*o = *x.g.policyOptions()
+	o.Existing = existing
 	var refused *policy.Refusal
 	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
 		return refused

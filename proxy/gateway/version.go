@@ -10,11 +10,17 @@ import (
 
 // about is a request to the store about the exchange's object, in the version that is asked for.
 func (x *exchange) about(operation, method string) *store.Request {
-	r := &store.Request{Operation: operation, Method: method, Bucket: x.record.StoreName, Key: x.key}
+	r := new(store.Request)
+	x.ask(r, operation, method)
+	return r
+}
+
+// ask makes r a request as about returns one.
+func (x *exchange) ask(r *store.Request, operation, method string) {
+	*r = store.Request{Operation: operation, Method: method, Bucket: x.record.StoreName, Key: x.key}
 	if x.version != "" {
 		r.Query = store.AppendQuery("", "versionId", x.version)
 	}
-	return r
 }
 
 // askedVersion is the version that the request names. That of an object in a directory bucket is null, and the current
