@@ -23,7 +23,8 @@
 //   - A key in use is fetched again before it expires, without anybody waiting (TestAKeyInUseIsRefreshedAheadOfItsEnd).
 //   - A key that KMS refuses stops working within the lifetime, after Drop at once (TestADisabledKeyStopsWithinTheLifetime,
 //     TestDropMakesTheNextRequestAskKMS, TestAnAnswerUnderWayAtDropIsNotKept).
-//   - Answers count for the bucket, KMS key, context and principal they were given for (TestS10KeysAreSharedOnlyIfEveryFieldIsEqual).
+//   - Answers count for the bucket, KMS key, context and principal they were given for (TestS10KeysAreSharedOnlyIfEveryFieldIsEqual,
+//     TestAPreparedRefIsItsRefAndNoOther), and for the blob, whatever its hash (TestBlobsOfOneHashAreKeptApart).
 //   - Nobody outside sees a bucket key. It is wiped when it has left the cache and its last user is gone, never sooner; a
 //     released Use says ErrGone (TestS5EvictionWaitsForTheLastUser, TestEveryPlaintextOfKMSIsWiped, TestAReleasedUseIsGone).
 //   - Idle plaintexts are wiped too, at most a tenth of the lifetime late (TestIdleKeysAreWiped).

@@ -18,7 +18,7 @@ const (
 type sealingKey struct {
 	kmsKey  string
 	blob    []byte
-	opening identity
+	opening entryName
 	until   time.Time
 	uses    int
 	retryAt time.Time // no renewal is begun before

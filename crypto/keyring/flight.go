@@ -21,28 +21,32 @@ type flight struct {
 	// Under the keyring's mu; those of the result are only read once done is closed.
 	waiters int
 	began   bool // the one who caused it has been counted; all others were saved a call
-	dropped bool // its answer must not be kept
+	dropped bool // its answer must not be kept, and it isn't found by its name
 	landed  bool
 	key     *bucketKey
 	err     error
 }
 
-// fly returns the flight for id and begins it if there is none. mu is held.
-func (k *Keyring) fly(id identity, ref Ref, blob []byte) (*flight, error) {
-	if f, ok := k.flights[id]; ok {
-		return f, nil
+// fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes beside
+// it, and serves only who begins it. mu is held.
+func (k *Keyring) fly(name entryName, ref *Ref, blob []byte) (*flight, error) {
+	other, ok := k.flights[name]
+	if ok && bytes.Equal(other.blob, blob) {
+		return other, nil
 	}
 	if k.closed {
 		return nil, ErrClosed
 	}
-	ref.Context = maps.Clone(ref.Context)
-	f := &flight{ref: ref, blob: bytes.Clone(blob), done: make(chan struct{})}
-	k.flights[id] = f
-	k.ending.Go(func() { k.run(id, f) })
+	f := &flight{ref: *ref, blob: bytes.Clone(blob), done: make(chan struct{}), dropped: ok}
+	f.ref.Context = maps.Clone(ref.Context)
+	if !ok {
+		k.flights[name] = f
+	}
+	k.ending.Go(func() { k.run(name, f) })
 	return f, nil
 }
 
-func (k *Keyring) run(id identity, f *flight) {
+func (k *Keyring) run(name entryName, f *flight) {
 	ctx, cancel := context.WithTimeout(k.life, k.options.Timeout)
 	defer cancel()
 	asked := k.options.Now()
@@ -53,7 +57,7 @@ func (k *Keyring) run(id identity, f *flight) {
 	defer close(f.done)
 	f.landed, f.key, f.err = true, key, err
 	if !f.dropped {
-		delete(k.flights, id)
+		delete(k.flights, name)
 	}
 	if err != nil {
 		return
@@ -64,16 +68,16 @@ func (k *Keyring) run(id identity, f *flight) {
 		key.retire()
 		return
 	}
-	k.keep(id, f, key, asked)
+	k.keep(name, f, key, asked)
 }
 
 // keep makes the flight's result findable, for a time that counts from asked: KMS may answer late, and what it says is
 // true of the time at which it was asked. mu is held.
-func (k *Keyring) keep(id identity, f *flight, key *bucketKey, asked time.Time) {
-	opening := id
+func (k *Keyring) keep(name entryName, f *flight, key *bucketKey, asked time.Time) {
+	opening := name
 	if f.blob == nil {
-		opening = f.ref.openingIdentity(key.blob)
-		k.sealing.Add(id, &sealingKey{
+		opening = k.nameOf(name.ref, key.blob)
+		k.sealing.Add(name.ref, &sealingKey{
 			kmsKey:  key.kmsKey,
 			blob:    key.blob,
 			opening: opening,

@@ -16,6 +16,15 @@ func TestAHitAllocatesItsUseAndNothingElse(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { open(t, k, refA, blob).Release() }); n > 1 {
 		t.Errorf("Open allocates %v times", n)
 	}
+	prepared := keyring.Prepare(refA)
+	if n := testing.AllocsPerRun(100, func() {
+		use, _ := k.SealPrepared(t.Context(), prepared)
+		use.Release()
+		use, _ = k.OpenPrepared(t.Context(), prepared, blob)
+		use.Release()
+	}); n > 2 {
+		t.Errorf("SealPrepared and OpenPrepared allocate %v times", n)
+	}
 }
 
 func BenchmarkHit(b *testing.B) {
@@ -37,6 +46,21 @@ func BenchmarkHit(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			use, _ := k.Open(b.Context(), refA, use.Blob())
+			use.Release()
+		}
+	})
+	prepared, blob := keyring.Prepare(refA), use.Blob()
+	b.Run("seal prepared", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			use, _ := k.SealPrepared(b.Context(), prepared)
+			use.Release()
+		}
+	})
+	b.Run("open prepared", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			use, _ := k.OpenPrepared(b.Context(), prepared, blob)
 			use.Release()
 		}
 	})

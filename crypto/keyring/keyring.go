@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -78,8 +79,9 @@ func setDefault[T int | time.Duration](value *T, otherwise T) {
 
 // Keyring keeps bucket keys. It is safe for concurrent use. Close it.
 type Keyring struct {
-	kms     KMS
-	options Options
+	kms      KMS
+	options  Options
+	hashBlob func(blob []byte) uint64
 
 	// life ends with Close, and with it all that runs in the background.
 	life   context.Context
@@ -89,17 +91,21 @@ type Keyring struct {
 	mu      sync.Mutex // all below, and users and retired of every entry; never held during a call of KMS
 	closed  bool
 	sealing *simplelru.LRU[identity, *sealingKey]
-	opening *simplelru.LRU[identity, *bucketKey]
-	flights map[identity]*flight
+	opening *simplelru.LRU[entryName, *bucketKey]
+	flights map[entryName]*flight
 }
 
 // New returns an empty keyring that asks kms.
 func New(kms KMS, options Options) *Keyring {
-	k := &Keyring{kms: kms, options: options.withDefaults(), flights: make(map[identity]*flight)}
+	seed := maphash.MakeSeed()
+	k := &Keyring{
+		kms: kms, options: options.withDefaults(), flights: make(map[entryName]*flight),
+		hashBlob: func(blob []byte) uint64 { return maphash.Bytes(seed, blob) },
+	}
 	k.life, k.end = context.WithCancel(context.Background())
 	var err error
 	if k.sealing, err = simplelru.NewLRU[identity, *sealingKey](k.options.Entries, nil); err == nil {
-		k.opening, err = simplelru.NewLRU(k.options.Entries, func(_ identity, key *bucketKey) { key.retire() })
+		k.opening, err = simplelru.NewLRU(k.options.Entries, func(_ entryName, key *bucketKey) { key.retire() })
 	}
 	if err != nil {
 		panic("keyring: internal error: " + err.Error())
@@ -122,28 +128,32 @@ func (k *Keyring) Close() {
 // Seal returns the bucket key under which new objects of ref are sealed now; it asks KMS for one only if there is none.
 // Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
 func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
-	id := ref.sealingIdentity()
+	return k.SealPrepared(ctx, &Prepared{ref, ref.identity()})
+}
+
+// SealPrepared is Seal for a Ref that has been prepared.
+func (k *Keyring) SealPrepared(ctx context.Context, p *Prepared) (*Use, error) {
 	for {
 		k.mu.Lock()
 		now := k.options.Now()
-		current, ok := k.sealing.Get(id)
+		current, ok := k.sealing.Get(p.identity)
 		if ok && current.usable(now, k.options.MaxUses) {
 			current.uses++
 			if current.shouldRenew(now, &k.options) {
 				current.retryAt = now.Add(k.options.Lifetime / retryFraction)
-				_, _ = k.fly(id, ref, nil)
+				_, _ = k.fly(entryName{ref: p.identity}, &p.ref, nil)
 			}
-			use, err := k.open(ctx, ref, current.opening, current.blob, now)
+			use, err := k.open(ctx, &p.ref, current.opening, current.blob, now)
 			if err == nil || ctx.Err() != nil {
 				return use, err
 			}
 			if !lost(err) {
 				return nil, err // generating would fail as well, after another wait where KMS is down
 			}
-			k.forget(id, current)
+			k.forget(p.identity, current)
 			continue
 		}
-		f, err := k.fly(id, ref, nil)
+		f, err := k.fly(entryName{ref: p.identity}, &p.ref, nil)
 		if err != nil {
 			k.mu.Unlock()
 			return nil, err
@@ -164,28 +174,33 @@ func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 // Open returns the bucket key that is in blob. KMS is asked if it isn't in memory; its answer counts for this ref only,
 // so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors as Seal.
 func (k *Keyring) Open(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
+	return k.OpenPrepared(ctx, &Prepared{ref, ref.identity()}, blob)
+}
+
+// OpenPrepared is Open for a Ref that has been prepared.
+func (k *Keyring) OpenPrepared(ctx context.Context, p *Prepared, blob []byte) (*Use, error) {
 	if len(blob) == 0 {
 		return nil, ErrBadKey
 	}
-	id := ref.openingIdentity(blob)
+	name := k.nameOf(p.identity, blob)
 	k.mu.Lock()
-	return k.open(ctx, ref, id, blob, k.options.Now())
+	return k.open(ctx, &p.ref, name, blob, k.options.Now())
 }
 
 // open is Open for whoever holds mu; it releases it.
-func (k *Keyring) open(ctx context.Context, ref Ref, id identity, blob []byte, now time.Time) (*Use, error) {
-	if key, ok := k.opening.Get(id); ok && now.Before(key.expires) {
+func (k *Keyring) open(ctx context.Context, ref *Ref, name entryName, blob []byte, now time.Time) (*Use, error) {
+	if key := k.find(name, blob); key != nil && now.Before(key.expires) {
 		use := key.use(k)
 		if !now.Before(key.refreshAt) {
 			key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
-			_, _ = k.fly(id, ref, key.blob)
+			_, _ = k.fly(name, ref, key.blob)
 		}
 		k.mu.Unlock()
 		call(k.options.Observer.Hit)
 		call(k.options.Observer.Saved)
 		return use, nil
 	}
-	f, err := k.fly(id, ref, blob)
+	f, err := k.fly(name, ref, blob)
 	if err != nil {
 		k.mu.Unlock()
 		return nil, err
