@@ -44,7 +44,7 @@ func (x *exchange) issueSession() error {
 		s.Incarnation, s.ReadOnly = x.record.Incarnation, mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			use, err := x.g.o.Keys.Seal(x.context, x.keyRef(e))
+			use, err := x.g.o.Keys.SealPrepared(x.context, x.preparedRef(e))
 			if err != nil {
 				return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 			}

@@ -34,7 +34,8 @@ type exchange struct {
 	header  headerFields
 	query   queryFields
 
-	taking taking
+	taking   taking
+	prepared preparedRef
 
 	fields
 }

@@ -33,8 +33,8 @@ type Store interface {
 
 // BucketKeys are the bucket keys of KMS keys.
 type BucketKeys interface {
-	Seal(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
-	Open(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
+	SealPrepared(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error)
+	OpenPrepared(ctx context.Context, ref *keyring.Prepared, blob []byte) (*keyring.Use, error)
 	SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
 	OpenFresh(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
 	Describe(ctx context.Context, keyID string) (keyring.Description, error)

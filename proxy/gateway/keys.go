@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"sealfront/crypto"
 	"sealfront/crypto/keyring"
@@ -19,6 +20,32 @@ func (x *exchange) keyRef(e policy.Encryption) keyring.Ref {
 		ref.Principal = x.identity.Name
 	}
 	return ref
+}
+
+// preparedRef is what keyRef named last, prepared: requests that an exchange serves one after the other mostly mean one bucket
+// key. It holds no request's memory.
+type preparedRef struct {
+	kind                         policy.Kind
+	bucketARN, keyARN, principal string
+	ref                          *keyring.Prepared
+}
+
+// preparedRef is keyRef for a bucket key that stays in memory.
+func (x *exchange) preparedRef(e policy.Encryption) *keyring.Prepared {
+	if len(e.Context) > 0 {
+		return keyring.Prepare(x.keyRef(e))
+	}
+	p := &x.prepared
+	principal := ""
+	if x.g.o.PerPrincipal && x.identity != nil {
+		principal = x.identity.Name
+	}
+	if key := x.keyOf(e); p.ref == nil || p.kind != x.facts.Kind || p.bucketARN != x.facts.ARN || p.keyARN != key || p.principal != principal {
+		ref := x.keyRef(e)
+		ref.BucketARN, ref.KeyARN = strings.Clone(ref.BucketARN), strings.Clone(key)
+		*p = preparedRef{x.facts.Kind, ref.BucketARN, ref.KeyARN, principal, keyring.Prepare(ref)}
+	}
+	return p.ref
 }
 
 // keyOf is the ARN of the KMS key for objects sealed as e says.
@@ -44,22 +71,26 @@ func (x *exchange) resolveKey(bucket *policy.Bucket) error {
 
 // sealingKey returns the bucket key for a new object.
 func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
-	seal := x.g.o.Keys.Seal
+	var use *keyring.Use
+	var err error
 	if e.SSE == policy.SSEKMS && !e.BucketKey {
-		seal = x.g.o.Keys.SealFresh
+		use, err = x.g.o.Keys.SealFresh(x.context, x.keyRef(e))
+	} else {
+		use, err = x.g.o.Keys.SealPrepared(x.context, x.preparedRef(e))
 	}
-	use, err := seal(x.context, x.keyRef(e))
 	return use, ofServiceKey(e, err)
 }
 
 // openingKey returns the bucket key of an envelope that is believed; fresh asks KMS past the cache.
 func (x *exchange) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
-	open := x.g.o.Keys.Open
-	if fresh {
-		open = x.g.o.Keys.OpenFresh
-	}
 	encryption := encryptionOf(e)
-	use, err := open(x.context, x.keyRef(encryption), e.Blob)
+	var use *keyring.Use
+	var err error
+	if fresh {
+		use, err = x.g.o.Keys.OpenFresh(x.context, x.keyRef(encryption), e.Blob)
+	} else {
+		use, err = x.g.o.Keys.OpenPrepared(x.context, x.preparedRef(encryption), e.Blob)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket key of %s/%s: %w", x.bucket, x.key, ofServiceKey(encryption, err))
 	}
