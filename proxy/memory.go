@@ -118,25 +118,23 @@ func cgroupLimitBelow(root, groups string) int64 {
 	return least
 }
 
-// watchMemory tells the gateway when memory runs out, until ctx ends: the estimate of requests can be wrong, since part
-// tables, caches and embedded parts need memory, too.
+// watchMemory paces the collector, and tells the gateway when memory runs out, until ctx ends: the estimate of requests can be
+// wrong, since part tables, caches and embedded parts need memory, too.
 func watchMemory(ctx context.Context, limit func() int64, pressed func(bool)) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
+	collector := newPacing()
 	for {
+		metrics.Read(samples)
+		live, stacks := samples[0].Value.Uint64(), samples[1].Value.Uint64()
+		collector.pace(live)
+		most := limit()
+		pressed(most > 0 && int64(live+stacks) > most/10*9)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		most := limit()
-		if most <= 0 {
-			pressed(false)
-			continue
-		}
-		metrics.Read(samples)
-		used := int64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
-		pressed(used > most/10*9)
 	}
 }
