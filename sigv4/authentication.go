@@ -47,16 +47,24 @@ type Authentication struct {
 	policy        []byte      // of a form: base64, as sent
 	key           *signingKey // set when the signature has been found right
 	layout        *layout     // of the header, with these signedHeaders; nil if it isn't known
+	candidate     *signingKey // of this credential and an unknown secret; nil if none was at hand
 
 	canonical    canonicalizer
 	decoded      []byte // query values
 	stringToSign []byte
 	computed     []byte // signature
 	name         []byte // cache name
+
+	// The timestamp parsed last, whoever sent it.
+	lastTimestamp [16]byte
+	lastTime      time.Time
 }
 
 func (a *Authentication) reset() {
-	*a = Authentication{canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name}
+	*a = Authentication{
+		canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name,
+		lastTimestamp: a.lastTimestamp, lastTime: a.lastTime,
+	}
 }
 
 func (a *Authentication) setCredential(c *credential) {
