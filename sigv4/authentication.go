@@ -67,6 +67,18 @@ func (a *Authentication) reset() {
 	}
 }
 
+// header returns the trimmed value of the first field at a place of m and how many there are, as Message.header does.
+func (a *Authentication) header(m *Message, p place) (value []byte, n int) {
+	l := a.layout
+	if l == nil || len(m.Header) != l.fields {
+		return m.header(placeNames[p])
+	}
+	if i := l.places[p]; i >= 0 {
+		return trim(m.Header[i].Value), 1
+	}
+	return nil, 0
+}
+
 func (a *Authentication) setCredential(c *credential) {
 	a.AccessKeyID, a.Date, a.Region, a.Service, a.Scope = c.accessKeyID, c.date, c.region, c.service, c.scope
 }

@@ -16,7 +16,8 @@ type layout struct {
 	nameEnds [maxFields]uint16    // where each field's name ends in names
 	lines    [maxFields]canonLine // of the canonical headers, in order
 	signed   int                  // how many lines there are
-	places   [places]int8         // where the fields are that concern authentication, -1 for absent ones
+	places   [places]int8         // where the fields are that this package looks for, -1 for absent ones
+	sums     int8                 // how many of the x-amz-checksum-* there are
 
 	names  string // as sent, one after another
 	labels string // "host:\nrange:\n…:", what stands before each value
@@ -44,7 +45,7 @@ const (
 	maxQuery       = 64      // bytes, of a query such as x-id=GetObject
 )
 
-// place counts the fields that concern authentication.
+// place counts the fields that this package looks for.
 type place uint8
 
 const (
@@ -55,15 +56,20 @@ const (
 	securityTokenPlace
 	sessionTokenPlace
 	contentTypePlace
+	contentLengthPlace
+	decodedLengthPlace
+	trailerPlace
+	sdkAlgorithmPlace
 	places
 )
 
 var placeNames = [places]string{
 	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "content-type",
+	"content-length", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
 }
 
 // newLayout returns what is to be remembered of a header that c has sorted, nil if it is too unusual: a name twice that
-// is signed or concerns authentication, a signed name that is absent, or too much of anything.
+// is signed or looked for, a signed name that is absent, or too much of anything.
 func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 	size := len(signedHeaders)
 	for i := range header {
@@ -81,6 +87,7 @@ func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 		return nil
 	}
 	l := &layout{fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders)}
+	l.sums = int8(checksumHeaders(header))
 	names := make([]byte, 0, size)
 	for i := range header {
 		names = append(names, header[i].Name...)
@@ -115,7 +122,7 @@ func (c *canonicalizer) eachOnce(lines *[maxFields]canonLine) (ok bool) {
 	return true
 }
 
-// placesOf finds the fields that concern authentication. ok is false if there are two of one name.
+// placesOf finds the fields that this package looks for. ok is false if there are two of one name.
 func placesOf(header []Field) (found [places]int8, ok bool) {
 	for p, name := range placeNames {
 		found[p] = -1
