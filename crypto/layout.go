@@ -26,7 +26,12 @@ type PlacedPart struct {
 
 // SinglePart returns the layout of an object of one part, whose length and salt the envelope has.
 func SinglePart(length int64, salt [SaltSize]byte) *Layout {
-	return &Layout{[]placedPart{{length, SealedLength(length), salt}}}
+	one := &struct {
+		Layout
+		part [1]placedPart
+	}{part: [1]placedPart{{length, SealedLength(length), salt}}}
+	one.parts = one.part[:]
+	return &one.Layout
 }
 
 // Layout returns the layout of the trailer's parts. The trailer must be one that OpenTrailer returned or Check accepts.

@@ -103,7 +103,7 @@ type SpanOpener struct {
 	pending bool // step has been announced and not opened
 	failed  bool
 	part    int // that opener is for, -1 for none
-	opener  *Opener
+	opener  Opener
 }
 
 // OpenSpan returns the opener for the plaintext bytes first to last, both included, of an object laid out as l.
@@ -131,7 +131,7 @@ func (o *SpanOpener) Open(segment []byte) ([]byte, error) {
 	}
 	if o.part != o.step.Part {
 		o.part = o.step.Part
-		o.opener = o.key.NewOpener(&o.walk.layout.parts[o.part].salt)
+		o.opener = Opener{segmentCipher{aead: o.key.partAEAD(&o.walk.layout.parts[o.part].salt)}}
 	}
 	plaintext, err := o.opener.Open(segment, o.step.Index, o.step.Last)
 	if err != nil {

@@ -47,16 +47,36 @@ type Authentication struct {
 	policy        []byte      // of a form: base64, as sent
 	key           *signingKey // set when the signature has been found right
 	layout        *layout     // of the header, with these signedHeaders; nil if it isn't known
+	candidate     *signingKey // of this credential and an unknown secret; nil if none was at hand
 
 	canonical    canonicalizer
 	decoded      []byte // query values
 	stringToSign []byte
 	computed     []byte // signature
 	name         []byte // cache name
+
+	// The timestamp parsed last, whoever sent it.
+	lastTimestamp [16]byte
+	lastTime      time.Time
 }
 
 func (a *Authentication) reset() {
-	*a = Authentication{canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name}
+	*a = Authentication{
+		canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name,
+		lastTimestamp: a.lastTimestamp, lastTime: a.lastTime,
+	}
+}
+
+// header returns the trimmed value of the first field at a place of m and how many there are, as Message.header does.
+func (a *Authentication) header(m *Message, p place) (value []byte, n int) {
+	l := a.layout
+	if l == nil || len(m.Header) != l.fields {
+		return m.header(placeNames[p])
+	}
+	if i := l.places[p]; i >= 0 {
+		return trim(m.Header[i].Value), 1
+	}
+	return nil, 0
 }
 
 func (a *Authentication) setCredential(c *credential) {

@@ -121,18 +121,11 @@ func parseScheme(s []byte) (authorization, error) {
 	return authorization{}, refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
 }
 
-// readHeader takes a header-signed request's parts into a. l is the header's layout, nil if it isn't known.
-// Source: HDR.
-func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, l *layout, services []string) (err error) {
-	var z authorization
-	usual := false
-	if l != nil {
-		z, usual = l.parseAuthorization(h.authorization)
-	}
-	if !usual {
-		if z, err = parseScheme(h.authorization); err != nil {
-			return err
-		}
+// readHeader takes a header-signed request's parts into a. Source: HDR.
+func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, services []string) error {
+	z, err := parseScheme(h.authorization)
+	if err != nil {
+		return err
 	}
 	a.setCredential(&z.credential)
 	a.signedHeaders, a.Signature = z.signedHeaders, z.signature

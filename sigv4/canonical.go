@@ -36,7 +36,12 @@ type reading struct {
 // appendCanonicalRequest puts the canonical request into c.text and returns it. fields and signed must have been set
 // by sortFields and setSigned or signAll. Source: HDR, "Task 1: Create a Canonical Request".
 func (c *canonicalizer) appendCanonicalRequest(m *Message, payloadHash []byte, r reading) []byte {
-	t := c.appendTarget(c.text[:0], m, r)
+	t := append(c.text[:0], m.Method...)
+	t = append(t, '\n')
+	t = c.appendPath(t, m, r)
+	t = append(t, '\n')
+	t = c.appendCanonicalQuery(t, m.Query)
+	t = append(t, '\n')
 	t = c.appendCanonicalHeaders(t, r.keepSpaces)
 	t = append(t, '\n')
 	t = c.appendSignedHeaders(t)
@@ -46,20 +51,15 @@ func (c *canonicalizer) appendCanonicalRequest(m *Message, payloadHash []byte, r
 	return t
 }
 
-// appendTarget appends the lines before the headers.
-func (c *canonicalizer) appendTarget(t []byte, m *Message, r reading) []byte {
-	t = append(t, m.Method...)
-	t = append(t, '\n')
+// appendPath appends the path by one reading, and notes whether it is another than the message's.
+func (c *canonicalizer) appendPath(dst []byte, m *Message, r reading) []byte {
 	if r.rawPath {
-		t = append(t, m.Path...)
-	} else {
-		start := len(t)
-		t = appendCanonicalURI(t, m.Path)
-		c.recoded = !bytes.Equal(t[start:], m.Path)
+		return append(dst, m.Path...)
 	}
-	t = append(t, '\n')
-	t = c.appendCanonicalQuery(t, m.Query)
-	return append(t, '\n')
+	start := len(dst)
+	dst = appendCanonicalURI(dst, m.Path)
+	c.recoded = !bytes.Equal(dst[start:], m.Path)
+	return dst
 }
 
 // appendCanonicalURI appends the path, decoded and encoded once, with '/' left alone and nothing normalised.

@@ -263,7 +263,7 @@ func (c *ChunkReader) checkChunk() error {
 	}
 	c.digest.Sum(c.sum[:0])
 	s := c.stringToSign
-	appendHex(s[:len(s)-2*sha256.Size], c.sum[:])
+	appendHex(s[:len(s)-2*sha256.Size], &c.sum)
 	c.computed = c.o.a.key.sign(c.computed[:0], s)
 	if c.signatureLen != len(c.signature) || subtle.ConstantTimeCompare(c.computed, c.signature[:]) != 1 {
 		return c.mismatch(c.signature[:min(c.signatureLen, len(c.signature))], s)

@@ -38,7 +38,7 @@ func (v *Verifier) ChunkOptions(m *Message, a *Authentication) (ChunkOptions, er
 		panic("sigv4: internal error: ChunkOptions before a successful Check")
 	}
 	o := ChunkOptions{Payload: a.Payload, a: a, verbose: v.verbose}
-	announced, n := m.header("x-amz-trailer")
+	announced, n := a.header(m, trailerPlace)
 	if n > 1 {
 		return ChunkOptions{}, refuse("InvalidRequest", multipleChecksums)
 	}
@@ -47,7 +47,7 @@ func (v *Verifier) ChunkOptions(m *Message, a *Authentication) (ChunkOptions, er
 		return ChunkOptions{}, err
 	}
 	if name != "" {
-		if err := checkChecksumHeaders(m, algorithm); err != nil {
+		if err := checkChecksumHeaders(m, a, algorithm); err != nil {
 			return ChunkOptions{}, err
 		}
 		if a.Payload != PayloadSignedChunksTrailer && a.Payload != PayloadUnsignedTrailer {
@@ -58,13 +58,13 @@ func (v *Verifier) ChunkOptions(m *Message, a *Authentication) (ChunkOptions, er
 	if !a.Payload.Chunked() {
 		return o, nil
 	}
-	length, n := m.header("x-amz-decoded-content-length")
+	length, n := a.header(m, decodedLengthPlace)
 	decoded, ok := parseLength(length)
 	if n != 1 || !ok {
 		return ChunkOptions{}, refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	o.DecodedLength = decoded
-	length, n = m.header("content-length")
+	length, n = a.header(m, contentLengthPlace)
 	framed, ok := parseLength(length)
 	o.unframed = n == 1 && ok && framed == decoded
 	return o, nil
@@ -108,13 +108,23 @@ func announcedTrailer(list []byte) (name, algorithm string, err error) {
 	return name, algorithm, nil
 }
 
-// checkChecksumHeaders compares an announced trailer with the checksum headers beside it.
-func checkChecksumHeaders(m *Message, algorithm string) error {
-	n := 0
+// checksumHeaders counts the algorithms for which there are checksum headers.
+func checksumHeaders(header []Field) (n int) {
 	for i := range trailers {
-		if _, count := m.header(trailers[i].name); count > 0 {
+		if _, count := first(header, trailers[i].name); count > 0 {
 			n++
 		}
+	}
+	return n
+}
+
+// checkChecksumHeaders compares an announced trailer with the checksum headers beside it.
+func checkChecksumHeaders(m *Message, a *Authentication, algorithm string) error {
+	var n int
+	if l := a.layout; l != nil && len(m.Header) == l.fields {
+		n = int(l.sums)
+	} else {
+		n = checksumHeaders(m.Header)
 	}
 	switch {
 	case n > 1:
@@ -122,7 +132,7 @@ func checkChecksumHeaders(m *Message, algorithm string) error {
 	case n == 1:
 		return refuse("InvalidRequest", "Expecting a single x-amz-checksum- header")
 	}
-	if value, count := m.header("x-amz-sdk-checksum-algorithm"); count > 0 && !equalName(value, algorithm) {
+	if value, count := a.header(m, sdkAlgorithmPlace); count > 0 && !equalName(value, algorithm) {
 		return refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 	}
 	return nil

@@ -39,7 +39,7 @@ func (s *Signer) Chunks(z *ChunkSigner, authorization []byte, c *Credentials, t 
 func (z *ChunkSigner) AppendHead(dst, data []byte) []byte {
 	sum := sha256.Sum256(data)
 	s := z.stringToSign
-	appendHex(s[:len(s)-2*sha256.Size], sum[:])
+	appendHex(s[:len(s)-2*sha256.Size], &sum)
 	if z.begun {
 		dst = append(dst, "\r\n"...)
 	}
@@ -70,7 +70,7 @@ func (z *ChunkSigner) AppendEnd(dst []byte, trailer ...Field) []byte {
 	s = append(append(s, z.timestamp...), '\n')
 	s = append(append(s, z.scope...), '\n')
 	s = append(append(s, z.stringToSign[z.previous:z.previous+2*sha256.Size]...), '\n')
-	s = appendHex(s, sum[:])
+	s = appendHex(s, &sum)
 	dst = append(dst, "x-amz-trailer-signature:"...)
 	dst = z.key.sign(dst, s)
 	return append(dst, "\r\n\r\n"...)

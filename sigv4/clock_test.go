@@ -99,3 +99,17 @@ func TestTimestampsAreThoseOfTheLibrary(t *testing.T) {
 		}
 	}
 }
+
+// TestSkew holds whole seconds against the library's subtraction, around both ends of what is accepted.
+func TestSkew(t *testing.T) {
+	for _, end := range []time.Duration{-15 * time.Minute, 0, 15 * time.Minute, 1 << 62, -1 << 62} {
+		for _, by := range []time.Duration{-time.Second - 1, -time.Second, -1, 0, 1, time.Second / 2, time.Second - 1, time.Second, time.Second + 1} {
+			for _, signed := range []time.Time{now, time.Unix(-1, 0), {}} {
+				clock := signed.Add(end).Add(by)
+				if got, want := sigv4.Skewed(clock, signed), clock.Sub(signed).Abs() > 15*time.Minute; got != want {
+					t.Errorf("%v at %v: %t, want %t", signed, clock, got, want)
+				}
+			}
+		}
+	}
+}

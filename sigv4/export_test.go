@@ -48,3 +48,6 @@ func (s *Signer) Remembers(m *Message) bool { return s.layouts.find(m.Header) !=
 
 // ParseTimestamp is parseTimestamp.
 var ParseTimestamp = parseTimestamp
+
+// Skewed is skewed.
+var Skewed = skewed

@@ -16,14 +16,22 @@ type layout struct {
 	nameEnds [maxFields]uint16    // where each field's name ends in names
 	lines    [maxFields]canonLine // of the canonical headers, in order
 	signed   int                  // how many lines there are
-	places   [places]int8         // where the fields are that concern authentication, -1 for absent ones
+	places   [places]int8         // where the fields are that this package looks for, -1 for absent ones
+	sums     int8                 // how many of the x-amz-checksum-* there are
 
 	names  string // as sent, one after another
 	labels string // "host:\nrange:\n…:", what stands before each value
 	tail   string // what stands between the last value and the payload hash: two line ends, the list and another one
 
 	signedHeaders string // as sent
-	middle        string // what stands between credential and signature in the Authorization header; "" if unusual
+
+	// What readUsual needs.
+	usual  bool
+	middle string // what stands between credential and signature in the Authorization header
+	listAt int    // where signedHeaders begins in it
+
+	// A short query that says nothing about authentication, the one seen when the layout was made, and its canonical form.
+	query, canonicalQuery string
 }
 
 type canonLine struct {
@@ -34,9 +42,10 @@ type canonLine struct {
 const (
 	maxFields      = 40      // more are never remembered
 	maxLayoutNames = 1 << 11 // bytes, likewise
+	maxQuery       = 64      // bytes, of a query such as x-id=GetObject
 )
 
-// place counts the fields that concern authentication.
+// place counts the fields that this package looks for.
 type place uint8
 
 const (
@@ -47,15 +56,20 @@ const (
 	securityTokenPlace
 	sessionTokenPlace
 	contentTypePlace
+	contentLengthPlace
+	decodedLengthPlace
+	trailerPlace
+	sdkAlgorithmPlace
 	places
 )
 
 var placeNames = [places]string{
 	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "content-type",
+	"content-length", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
 }
 
 // newLayout returns what is to be remembered of a header that c has sorted, nil if it is too unusual: a name twice that
-// is signed or concerns authentication, a signed name that is absent, or too much of anything.
+// is signed or looked for, a signed name that is absent, or too much of anything.
 func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 	size := len(signedHeaders)
 	for i := range header {
@@ -73,6 +87,7 @@ func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 		return nil
 	}
 	l := &layout{fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders)}
+	l.sums = int8(checksumHeaders(header))
 	names := make([]byte, 0, size)
 	for i := range header {
 		names = append(names, header[i].Name...)
@@ -107,7 +122,7 @@ func (c *canonicalizer) eachOnce(lines *[maxFields]canonLine) (ok bool) {
 	return true
 }
 
-// placesOf finds the fields that concern authentication. ok is false if there are two of one name.
+// placesOf finds the fields that this package looks for. ok is false if there are two of one name.
 func placesOf(header []Field) (found [places]int8, ok bool) {
 	for p, name := range placeNames {
 		found[p] = -1
@@ -124,16 +139,21 @@ func placesOf(header []Field) (found [places]int8, ok bool) {
 	return found, true
 }
 
-// learnMiddle takes what follows the credential in an Authorization header that was read into a.
-func (l *layout) learnMiddle(m *Message, a *Authentication) {
-	if l.places[authorizationPlace] < 0 || len(a.Signature) != signatureSize {
+// learn takes from a message, which was read into a and has verified, what readUsual needs of the next.
+func (l *layout) learn(m *Message, a *Authentication) {
+	if a.Kind != Header || l.places[amzDatePlace] < 0 || l.places[contentSHA256Place] < 0 || len(a.Signature) != signatureSize {
 		return
+	}
+	if len(m.Query) <= maxQuery {
+		if q, _ := parseQuery(m.Query, nil); q.empty() {
+			l.query, l.canonicalQuery = string(m.Query), string(a.canonical.appendCanonicalQuery(nil, m.Query))
+		}
 	}
 	before := credentialBegin + string(a.AccessKeyID) + "/" + string(a.Scope)
 	for _, comma := range [...]string{", ", ","} {
 		middle := comma + "SignedHeaders=" + l.signedHeaders + comma + "Signature="
 		if string(l.value(m, authorizationPlace)) == before+middle+string(a.Signature) {
-			l.middle = middle
+			l.usual, l.middle, l.listAt = true, middle, len(comma)+len("SignedHeaders=")
 		}
 	}
 }
@@ -167,63 +187,18 @@ func (l *layout) value(m *Message, p place) []byte {
 	return nil
 }
 
-// collect does what headerAuthentication.collect does, for a message of this layout.
-func (l *layout) collect(m *Message, h *headerAuthentication) {
-	for p := range places {
-		i := l.places[p]
-		if i < 0 {
-			continue
-		}
-		value := trim(m.Header[i].Value)
-		switch p {
-		case authorizationPlace:
-			h.authorization, h.authorizations = value, 1
-		case datePlace:
-			h.date, h.dates = value, 1
-		case amzDatePlace:
-			h.amzDate, h.amzDates = value, 1
-		case contentSHA256Place:
-			h.contentSHA256, h.contentSHA256s = value, 1
-		case securityTokenPlace:
-			h.securityToken, h.securityTokens = value, 1
-		case sessionTokenPlace:
-			h.sessionToken, h.sessionTokens = value, 1
-		case contentTypePlace:
-			h.multipart = hasNamePrefix(value, "multipart/form-data")
-		}
-	}
-}
-
-// parseAuthorization takes an Authorization header apart that has this layout's SignedHeaders in their usual place. ok
-// is false for any other, and for one that is to be refused: both are for the function of the same name that reads
-// every form.
-func (l *layout) parseAuthorization(s []byte) (a authorization, ok bool) {
-	signature := len(s) - signatureSize
-	middle := signature - len(l.middle)
-	if l.middle == "" || middle < len(credentialBegin) || string(s[:len(credentialBegin)]) != credentialBegin ||
-		string(s[middle:signature]) != l.middle || bytes.IndexByte(s[signature:], ',') >= 0 {
-		return authorization{}, false
-	}
-	raw := s[len(credentialBegin):middle]
-	if bytes.IndexByte(raw, ',') >= 0 {
-		return authorization{}, false
-	}
-	c, err := parseCredential(raw, headerGrammar)
-	if err != nil {
-		return authorization{}, false
-	}
-	from := middle + len(l.middle) - len(l.signedHeaders) - len("Signature=")
-	for s[from+len(l.signedHeaders)] != ',' { // there is a space after the comma, or none
-		from--
-	}
-	return authorization{c, s[from : from+len(l.signedHeaders)], s[signature:]}, true
-}
-
 // appendCanonicalRequest puts the canonical request into c.text and returns it, as canonicalizer.appendCanonicalRequest
 // does in S3's way of reading, for a message of this layout. ok is false if a value holds a run of spaces, which this
 // function doesn't treat.
 func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHash []byte) (request []byte, ok bool) {
-	t := c.appendTarget(c.text[:0], m, reading{})
+	t := c.appendPath(append(append(c.text[:0], m.Method...), '\n'), m, reading{})
+	t = append(t, '\n')
+	if len(m.Query) > 0 && string(m.Query) == l.query {
+		t = append(t, l.canonicalQuery...)
+	} else {
+		t = c.appendCanonicalQuery(t, m.Query)
+	}
+	t = append(t, '\n')
 	headers, start := len(t), 0
 	for i := range l.lines[:l.signed] {
 		end := int(l.lines[i].labelEnd)
@@ -247,7 +222,7 @@ type layouts struct {
 func (z *layouts) slot(header []Field) *atomic.Pointer[layout] {
 	h := uint32(len(header))
 	for i := range header {
-		h = h*31 + uint32(len(header[i].Name))
+		h += uint32(i+1) * uint32(len(header[i].Name))
 	}
 	return &z.slots[h*0x9e3779b1>>26]
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sealfront/sigv4"
 )
@@ -53,13 +54,26 @@ func sameAsAnew(t *testing.T, warm *sigv4.Verifier, a *sigv4.Authentication, m *
 	t.Helper()
 	var got outcome
 	for _, secret := range []string{"another secret", exampleSecret} {
-		got = judge(warm, a, m, secret)
+		lent := clone(m)
+		got = judge(warm, a, lent, secret)
+		scribble(lent) // nothing that is remembered may be the message's memory
 		want := judge(testVerifier(), new(sigv4.Authentication), m, secret)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s %s?%s %q:\nwarm %+v\nanew %+v", m.Method, m.Path, m.Query, m.Header, got, want)
 		}
 	}
 	return got
+}
+
+// scribble writes over the memory of a message.
+func scribble(m *sigv4.Message) {
+	for _, s := range [][]byte{m.Method, m.Path, m.Query} {
+		clear(s)
+	}
+	for _, f := range m.Header {
+		clear(f.Name)
+		clear(f.Value)
+	}
 }
 
 // laxHead makes a message of any text.
@@ -78,6 +92,8 @@ func laxHead(text string) *sigv4.Message {
 	return m
 }
 
+const edits = 17
+
 // edit changes m as three numbers say.
 func edit(m *sigv4.Message, what, where, by byte) *sigv4.Message {
 	m = clone(m)
@@ -88,7 +104,7 @@ func edit(m *sigv4.Message, what, where, by byte) *sigv4.Message {
 	f := &m.Header[i]
 	at := func(s []byte) int { return int(by) % max(1, len(s)) }
 	authorization := slices.IndexFunc(m.Header, func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), "authorization") })
-	switch what % 14 {
+	switch what % edits {
 	case 0: // another case
 		if len(f.Name) > 0 {
 			f.Name[at(f.Name)] ^= 0x20
@@ -129,23 +145,41 @@ func edit(m *sigv4.Message, what, where, by byte) *sigv4.Message {
 		m.Query = append(m.Query, '&', where, '=', by)
 	case 12:
 		m.Header = append(m.Header, sigv4.Field{Name: []byte("x-amz-meta-" + string(rune('a'+by%26))), Value: []byte{where}})
-	case 13: // signed again, whatever it is now
-		set(m, "authorization", string(sigv4.NewSigner("us-west-2", "s3").AppendAuthorization(nil, m,
-			&sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}, now)))
+	case 13:
+		queries := []string{
+			"", "x-id=GetObject", "x-id=PutObject", "X-Amz-Signature=1", "Signature=a", "Signature=a&AWSAccessKeyId=b", "X-Amz-Date=1",
+			"x-amz-security-token=t", "x-amz-content-sha256=" + emptyHash, "%zz", "list-type=2&prefix=a%2Fb+c", "%58-Amz-Algorithm=a",
+			"x-amz-s3session-token=" + field(m, "x-amz-s3session-token"),
+		}
+		m.Query = []byte(queries[int(by)%len(queries)])
+	case 14:
+		m.Method = []byte([]string{"GET", "POST", "PUT", "get", "G T", "", "G\nT"}[by%7])
+	case 15: // signed at another time
+		t := now.Add(time.Duration(by%40)*time.Minute - 20*time.Minute + time.Duration(where%3-1)*time.Second)
+		set(m, "x-amz-date", string(sigv4.AppendTimestamp(nil, t)))
+		sign(m, t)
+	case 16: // signed again, whatever it is now
+		sign(m, now)
 	}
 	return m
 }
 
+func sign(m *sigv4.Message, t time.Time) {
+	c := &sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
+	set(m, "authorization", string(sigv4.NewSigner("us-west-2", "s3").AppendAuthorization(nil, m, c, t)))
+}
+
 // FuzzRememberedLayout holds a Verifier that has seen a request and changed ones against new Verifiers.
 func FuzzRememberedLayout(f *testing.F) {
-	again := "\x0d\x00\x00"
+	again := "\x10\x00\x00"
 	for _, m := range clientMessages(f, "Get", "Put", "PutBoto3")[:3] {
 		text := string(m.Method) + " " + string(m.Path) + "?" + string(m.Query)
 		for _, field := range m.Header {
 			text += "\n" + string(field.Name) + ":" + string(field.Value)
 		}
-		for what := range byte(14) {
+		for what := range byte(edits) {
 			f.Add(text, string([]byte{what, 3, 5})+again+string([]byte{what, 6, 77})+again)
+			f.Add(text, again+string([]byte{what, 1, 10, what, 2, 11}))
 		}
 	}
 	f.Add("GET /a%2Fb?b&a=1\nhost:h\nx-amz-date:20261123T070000Z\nx-amz-content-sha256:UNSIGNED-PAYLOAD", again+again)
@@ -175,7 +209,9 @@ func signsTheSame(t *testing.T, warm *sigv4.Signer, m *sigv4.Message) {
 	t.Helper()
 	c := &sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
 	for range 2 {
-		got := warm.AppendAuthorization([]byte("a"), m, c, now)
+		lent := clone(m)
+		got := warm.AppendAuthorization([]byte("a"), lent, c, now)
+		scribble(lent)
 		if want := sigv4.NewSigner("us-west-2", "s3").AppendAuthorization([]byte("a"), m, c, now); !bytes.Equal(got, want) {
 			t.Errorf("%s %s?%s %q:\nwarm %s\nanew %s", m.Method, m.Path, m.Query, m.Header, got, want)
 		}
@@ -226,7 +262,7 @@ func TestALayoutDoesNotAnswerForAnother(t *testing.T) {
 		if err := judge(v, a, m, exampleSecret).Err; err != nil {
 			t.Fatal(err)
 		}
-		for what := range byte(14) {
+		for what := range byte(edits) {
 			for where := range byte(len(m.Header)) {
 				for _, by := range []byte{0, 1, 9, 77} {
 					sameAsAnew(t, v, a, edit(m, what, where, by))

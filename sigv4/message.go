@@ -65,14 +65,14 @@ func (m *Message) wholeLines() bool {
 func hasControl(s []byte) bool {
 	const spaces, high = 0x2020202020202020, 0x8080808080808080
 	var found uint64
-	for ; len(s) >= 16; s = s[16:] {
+	for ; len(s) >= 32; s = s[32:] {
 		a, b := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
-		found |= (a-spaces)&^a | (b-spaces)&^b
+		c, d := binary.LittleEndian.Uint64(s[16:]), binary.LittleEndian.Uint64(s[24:])
+		found |= (a-spaces)&^a | (b-spaces)&^b | (c-spaces)&^c | (d-spaces)&^d
 	}
-	if len(s) >= 8 {
+	for ; len(s) >= 8; s = s[8:] {
 		a := binary.LittleEndian.Uint64(s)
 		found |= (a - spaces) &^ a
-		s = s[8:]
 	}
 	for _, b := range s {
 		found |= uint64(b-' ') &^ uint64(b)

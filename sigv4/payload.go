@@ -113,7 +113,7 @@ var unsignedPayload = []byte(UnsignedPayload)
 
 // SetPayloadHash tells the hash of the body when Payload is PayloadBody.
 func (a *Authentication) SetPayloadHash(sum *[sha256.Size]byte) {
-	a.PayloadHash = appendHex(a.bodyHash[:0], sum[:])
+	a.PayloadHash = appendHex(a.bodyHash[:0], sum)
 }
 
 // CheckPayload compares the SHA-256 of the whole plain body with the announced one. It returns nil for payloads that
@@ -133,5 +133,5 @@ func (a *Authentication) CheckPayload(sum *[sha256.Size]byte) error {
 	}
 	return refuse("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.",
 		Element{"ClientComputedContentSHA256", text(a.PayloadHash)},
-		Element{"S3ComputedContentSHA256", string(appendHex(nil, sum[:]))})
+		Element{"S3ComputedContentSHA256", string(appendHex(nil, sum))})
 }

@@ -19,6 +19,12 @@ func (q *queryAuthentication) presigned() bool {
 	return q.algorithm != nil || q.credential != nil || q.signature != nil
 }
 
+// empty tells whether it says nothing.
+func (q *queryAuthentication) empty() bool {
+	return !q.presigned() && q.date == nil && q.expires == nil && q.signedHeaders == nil && q.securityToken == nil &&
+		q.sessionToken == nil && q.contentSHA256 == nil && !q.v2AccessKeyID && !q.v2Signature
+}
+
 const missingParameters = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
 	"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 

@@ -97,6 +97,31 @@ func BenchmarkVerifyClientRequest(b *testing.B) {
 	}
 }
 
+// BenchmarkChunkOptions is what follows Read and Check for every request.
+func BenchmarkChunkOptions(b *testing.B) {
+	for _, kind := range []string{"Get", "Put"} {
+		b.Run(kind, func(b *testing.B) {
+			m := clientMessages(b, kind)[0]
+			v := testVerifier()
+			var a sigv4.Authentication
+			for range 2 {
+				if err := v.Read(m, &a, "s3express"); err != nil {
+					b.Fatal(err)
+				}
+				if err := v.Check(m, &a, exampleSecret); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.ChunkOptions(m, &a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // storePuts are requests as proxy/store makes them: fixed names, an envelope in one value, another key each.
 func storePuts(tb testing.TB) (messages []*sigv4.Message) {
 	for n := range clientRequests {

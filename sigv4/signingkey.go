@@ -18,8 +18,9 @@ type signingKey struct {
 	macs sync.Pool // of hash.Hash
 
 	// What the key is derived from: neither changes.
-	name   string // scope/access key id
-	secret []byte
+	name                  string // scope/access key id
+	secret                []byte
+	scopeSize, regionSize int // of name's parts
 
 	// These belong to the cache's mutex.
 	newer, older *signingKey
@@ -34,7 +35,7 @@ func newSigningKey(secret string, scope []byte) *signingKey {
 	kRegion := sum(kDate, region)
 	kService := sum(kRegion, service)
 	kSigning := sum(kService, []byte(terminal))
-	k := &signingKey{secret: []byte(secret)}
+	k := &signingKey{secret: []byte(secret), scopeSize: len(scope), regionSize: len(region)}
 	k.macs.New = func() any { return hmac.New(sha256.New, kSigning) }
 	return k
 }
@@ -43,6 +44,22 @@ func sum(key, data []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write(data)
 	return h.Sum(nil)
+}
+
+// credential takes raw apart if it is the Credential that this key was found by. A Verifier's keys are only found by
+// ones that parseCredential has accepted.
+func (k *signingKey) credential(raw []byte) (c credential, ok bool) {
+	scope := len(raw) - k.scopeSize
+	if len(raw) != len(k.name) || scope < 1 || raw[scope-1] != '/' || string(raw[scope:]) != k.name[:k.scopeSize] ||
+		string(raw[:scope-1]) != k.name[k.scopeSize+1:] {
+		return credential{}, false
+	}
+	region := scope + len("yyyymmdd/")
+	service := region + k.regionSize + 1
+	return credential{
+		raw[:scope-1], raw[scope : region-1], raw[region : service-1],
+		raw[service : len(raw)-len("/"+terminal)], raw[scope:],
+	}, true
 }
 
 // isFor tells whether the key was derived for this access key id and scope, and from this secret.
@@ -65,9 +82,7 @@ func (k *signingKey) sign(dst, stringToSign []byte) []byte {
 	at := len(dst)
 	dst = h.Sum(dst)
 	k.macs.Put(h)
-	var mac [sha256.Size]byte
-	copy(mac[:], dst[at:])
-	return appendHex(dst[:at], mac[:])
+	return appendHex(dst[:at], (*[sha256.Size]byte)(dst[at:]))
 }
 
 // keyCache keeps the signing keys used last, bounded in number. A key is found by access key id and scope and then

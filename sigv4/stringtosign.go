@@ -18,5 +18,5 @@ func appendStringToSign(dst []byte, timestamp, scope, canonicalRequest []byte) [
 	dst = append(dst, scope...)
 	dst = append(dst, '\n')
 	h := sha256.Sum256(canonicalRequest)
-	return appendHex(dst, h[:])
+	return appendHex(dst, &h)
 }

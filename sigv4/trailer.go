@@ -113,7 +113,7 @@ func (c *ChunkReader) checkTrailer() error {
 	s = append(s, '\n')
 	s = append(s, chain...)
 	s = append(s, '\n')
-	s = appendHex(s, hash[:])
+	s = appendHex(s, &hash)
 	c.trailerStringToSign = s
 	c.computed = a.key.sign(c.computed[:0], s)
 	if c.sentTrailerLen != len(c.sentTrailer) || subtle.ConstantTimeCompare(c.computed, c.sentTrailer[:]) != 1 {

@@ -60,27 +60,30 @@ func (v *Verifier) Read(m *Message, a *Authentication, services ...string) error
 		panic("sigv4: internal error: Read without a service")
 	}
 	a.reset()
-	if err := v.read(m, a, services); err != nil {
+	l := v.layouts.find(m.Header)
+	if l != nil {
+		if v.readUsual(m, a, l, services) {
+			return nil
+		}
+		a.reset()
+	}
+	if err := v.read(m, a, l, services); err != nil {
 		a.Kind = Anonymous // so that Check refuses it, should someone not look at err
 		return err
 	}
 	return nil
 }
 
-func (v *Verifier) read(m *Message, a *Authentication, services []string) error {
-	l := v.layouts.find(m.Header)
-	if l == nil && !m.wellFormed() || l != nil && !(isHeaderList(m.Method) && m.wholeLines()) {
+// read reads any request. l is the layout of its header, nil if it isn't known.
+func (v *Verifier) read(m *Message, a *Authentication, l *layout, services []string) error {
+	if !m.wellFormed() {
 		return refuse("InvalidRequest", "The request's header is not well-formed.")
 	}
 	if !validEscapes(m.Path) || !validEscapes(m.Query) {
 		return refuse("InvalidURI", "Couldn't parse the specified URI.", Element{"URI", text(m.Path)})
 	}
 	var h headerAuthentication
-	if l != nil {
-		l.collect(m, &h)
-	} else {
-		h.collect(m)
-	}
+	h.collect(m)
 	var q queryAuthentication
 	if len(m.Query) > 0 {
 		q, a.decoded = parseQuery(m.Query, a.decoded)
@@ -105,7 +108,7 @@ func (v *Verifier) read(m *Message, a *Authentication, services []string) error 
 		return invalidPayload(h.contentSHA256)
 	case h.authorizations > 0:
 		a.Kind = Header
-		err = v.readHeader(a, &h, l, services)
+		err = v.readHeader(a, &h, services)
 	case q.presigned():
 		a.Kind = Presigned
 		err = v.readPresigned(a, &q, services)
@@ -154,7 +157,10 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 	if secret == "" {
 		return InvalidAccessKeyID(a.AccessKeyID)
 	}
-	key := v.keys.get(&a.name, a.AccessKeyID, secret, a.Scope)
+	key := a.candidate
+	if key == nil || !key.isFrom(secret) {
+		key = v.keys.get(&a.name, a.AccessKeyID, secret, a.Scope)
+	}
 	c := &a.canonical
 	tried := false
 	if l := a.layout; l != nil && len(m.Header) == l.fields {
@@ -179,7 +185,7 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 	}
 	if a.layout == nil && v.layouts.admits(m.Header) {
 		if l := newLayout(m.Header, c, a.signedHeaders); l != nil {
-			l.learnMiddle(m, a)
+			l.learn(m, a)
 			v.layouts.put(m.Header, l)
 		}
 	}
