@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sealfront/proxy/socket"
 )
 
 // rawConn is a client's TCP connection below TLS. It
@@ -88,10 +90,8 @@ func (t Timeouts) withDefaults() Timeouts {
 
 func newRawConn(nc net.Conn, timeouts Timeouts) *rawConn {
 	c := &rawConn{Conn: nc, timeouts: timeouts}
-	if socket, ok := nc.(syscall.Conn); ok {
-		if ready, err := socket.SyscallConn(); err == nil {
-			c.ready, c.readReady = ready, c.readSocket
-		}
+	if s, ok := socket.New(nc); ok {
+		c.Conn, c.ready, c.readReady = s, s.Raw(), c.readSocket
 	}
 	return c
 }
@@ -290,7 +290,7 @@ func (c *rawConn) end() error {
 func (c *rawConn) abort() {
 	c.closing.Store(true)
 	c.gentleClose.Do(func() {}) // no half-close: a FIN would look like an end
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	if tcp, ok := c.Conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = c.Conn.Close()
@@ -298,10 +298,10 @@ func (c *rawConn) abort() {
 
 type onlyReader struct{ io.Reader }
 
-// socket is a rawConn as the TLS connection above it sees it: what that closes is closed.
-type socket struct{ *rawConn }
+// belowTLS is a rawConn as the TLS connection above it sees it: what that closes is closed.
+type belowTLS struct{ *rawConn }
 
-func (s socket) Close() error { return s.end() }
+func (s belowTLS) Close() error { return s.end() }
 
 // tlsConn is a client's TLS connection over a rawConn. It embeds *tls.Conn so that fasthttp sees TLS.
 type tlsConn struct {
@@ -384,5 +384,5 @@ func (l *listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(raw.timeouts.TLS).UnixNano())
-	return &tlsConn{Conn: tls.Server(socket{raw}, l.tls()), raw: raw}, nil
+	return &tlsConn{Conn: tls.Server(belowTLS{raw}, l.tls()), raw: raw}, nil
 }

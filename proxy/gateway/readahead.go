@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"sealfront/proxy/socket"
 )
 
 // take gives p what was read ahead, and the memory back with the last of it.
@@ -38,23 +40,19 @@ func (c *rawConn) fill() (int, error) {
 // readSocket reads from the socket when it is ready; false: it isn't.
 func (c *rawConn) readSocket(fd uintptr) bool {
 	c.memory = readMemory.Get().(*[readAhead]byte)
-	for {
-		n, err := syscall.Read(int(fd), c.memory[:])
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			readMemory.Put(c.memory)
-			c.memory = nil
-			return false
-		case err != nil:
-			n, err = 0, os.NewSyscallError("read", err)
-		case n == 0:
-			err = io.EOF
-		}
-		c.got, c.gotErr = c.filled(n, err)
-		return true
+	n, err := socket.Read(fd, c.memory[:])
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		readMemory.Put(c.memory)
+		c.memory = nil
+		return false
+	case err != nil:
+		n, err = 0, os.NewSyscallError("read", err)
+	case n == 0:
+		err = io.EOF
 	}
+	c.got, c.gotErr = c.filled(n, err)
+	return true
 }
 
 func (c *rawConn) filled(n int, err error) (int, error) {

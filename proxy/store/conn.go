@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sealfront/proxy/socket"
 )
 
 // conn is a connection to the store. It is used by one request at a time; the deadlines it sets are on
@@ -112,13 +114,16 @@ func (c *Client) dial(string) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
 	}
-	socket := nc
+	below := nc
 	raw, _ := nc.(syscall.Conn)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			_ = nc.Close()
 			return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
 		}
+	}
+	if s, ok := socket.New(nc); ok {
+		nc = s
 	}
 	if c.tls != nil {
 		tc := tls.Client(nc, c.tls)
@@ -128,5 +133,5 @@ func (c *Client) dial(string) (net.Conn, error) {
 		}
 		nc = tc
 	}
-	return &conn{Conn: nc, socket: socket, raw: raw, progress: c.o.ProgressTimeout}, nil
+	return &conn{Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout}, nil
 }
