@@ -239,7 +239,7 @@ func TestAnEnvelopeThatIsOnlySentIsWhatWrapMakes(t *testing.T) {
 
 func TestNoEnvelopeHasALineEnd(t *testing.T) {
 	text := string(sealObject(t, 9).envelope.AppendText(nil))
-	for cut := range 4 { // every length that base64 can have, and none
+	for cut := range 4 { // every length that base64 can have, and one that it can't
 		for n := 1; n <= 5; n++ {
 			for _, at := range []int{0, 1, 100, len(text) - cut} {
 				broken := text[:at] + strings.Repeat("\r\n", n)[:n] + text[at:len(text)-cut]
