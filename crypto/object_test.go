@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"sealfront/crypto"
@@ -233,5 +234,19 @@ func TestAnEnvelopeThatIsOnlySentIsWhatWrapMakes(t *testing.T) {
 	}
 	if got := e.AppendText(nil); !bytes.Equal(got, text[1:]) {
 		t.Errorf("Wrap and AppendText write\n%s, AppendWrapped\n%s", got, text[1:])
+	}
+}
+
+func TestNoEnvelopeHasALineEnd(t *testing.T) {
+	text := string(sealObject(t, 9).envelope.AppendText(nil))
+	for cut := range 4 { // every length that base64 can have, and one that it can't
+		for n := 1; n <= 5; n++ {
+			for _, at := range []int{0, 1, 100, len(text) - cut} {
+				broken := text[:at] + strings.Repeat("\r\n", n)[:n] + text[at:len(text)-cut]
+				if e, err := crypto.ParseEnvelopeText([]byte(broken)); !errors.Is(err, crypto.ErrFormat) {
+					t.Errorf("%d line ends at %d of %d: %v, %v", n, at, len(text)-cut, e, err)
+				}
+			}
+		}
 	}
 }

@@ -64,7 +64,16 @@ func (m *Message) wholeLines() bool {
 // has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte itself.
 func hasControl(s []byte) bool {
 	const spaces, high = 0x2020202020202020, 0x8080808080808080
-	var found uint64
+	if len(s) < 8 {
+		for _, b := range s {
+			if b < ' ' {
+				return true
+			}
+		}
+		return false
+	}
+	last := binary.LittleEndian.Uint64(s[len(s)-8:]) // in part looked at twice
+	found := (last - spaces) &^ last
 	for ; len(s) >= 32; s = s[32:] {
 		a, b := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
 		c, d := binary.LittleEndian.Uint64(s[16:]), binary.LittleEndian.Uint64(s[24:])
@@ -73,9 +82,6 @@ func hasControl(s []byte) bool {
 	for ; len(s) >= 8; s = s[8:] {
 		a := binary.LittleEndian.Uint64(s)
 		found |= (a - spaces) &^ a
-	}
-	for _, b := range s {
-		found |= uint64(b-' ') &^ uint64(b)
 	}
 	return found&high != 0
 }

@@ -71,6 +71,8 @@ func (a *Authentication) readPayload(value []byte, count int, s3 bool) error {
 	switch string(value) {
 	case UnsignedPayload:
 		a.Payload = PayloadUnsigned
+	case emptyHash: // of nearly all requests without a body
+		a.Payload = PayloadHash
 	case signedChunksPayload:
 		a.Payload = PayloadSignedChunks
 	case signedChunksTrailerPayload:

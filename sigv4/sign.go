@@ -34,7 +34,6 @@ type signature struct {
 	accessKeyID  []byte
 	stamp        *stamp
 	stringToSign []byte
-	signature    []byte
 	name         []byte // cache name
 	query        []byte
 }
@@ -87,9 +86,10 @@ func (s *Signer) end(z *signature) {
 	s.scratch.Put(z)
 }
 
-func (z *signature) sign(request []byte, key *signingKey) {
+// sign appends the signature of a canonical request.
+func (z *signature) sign(dst, request []byte, key *signingKey) []byte {
 	z.stringToSign = appendStringToSign(z.stringToSign[:0], z.stamp.timestamp[:], z.stamp.scope, request)
-	z.signature = key.sign(z.signature[:0], z.stringToSign)
+	return key.sign(dst, z.stringToSign)
 }
 
 // AppendAuthorization appends the value of the Authorization header for m. m.Header already holds Host, X-Amz-Date
@@ -112,9 +112,8 @@ func (s *Signer) AppendAuthorization(dst []byte, m *Message, c *Credentials, t t
 		request = s.anyRequest(z, m)
 		dst = z.canonical.appendSignedHeaders(dst)
 	}
-	z.sign(request, key)
 	dst = append(dst, ", Signature="...)
-	return append(dst, z.signature...)
+	return z.sign(dst, request, key)
 }
 
 // usualRequest returns the canonical request of a message whose layout is known, and the layout; nil for others.
@@ -193,10 +192,9 @@ func (s *Signer) AppendPresigned(dst []byte, m *Message, c *Credentials, t time.
 
 	presigned := *m
 	presigned.Query = q
-	z.sign(z.canonical.appendCanonicalRequest(&presigned, payloadHashOf(m), reading{}), key)
 	dst = append(dst, q...)
 	dst = append(dst, "&X-Amz-Signature="...)
-	return append(dst, z.signature...)
+	return z.sign(dst, z.canonical.appendCanonicalRequest(&presigned, payloadHashOf(m), reading{}), key)
 }
 
 // appendQueryEscaped percent-encodes plain bytes for a query.

@@ -46,20 +46,20 @@ func sum(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// credential takes raw apart if it is the Credential that this key was found by. A Verifier's keys are only found by
-// ones that parseCredential has accepted.
-func (k *signingKey) credential(raw []byte) (c credential, ok bool) {
+// readCredential takes raw into a if it is the Credential that this key was found by. A Verifier's keys are only found
+// by ones that parseCredential has accepted.
+func (k *signingKey) readCredential(a *Authentication, raw []byte) (ok bool) {
 	scope := len(raw) - k.scopeSize
 	if len(raw) != len(k.name) || scope < 1 || raw[scope-1] != '/' || string(raw[scope:]) != k.name[:k.scopeSize] ||
 		string(raw[:scope-1]) != k.name[k.scopeSize+1:] {
-		return credential{}, false
+		return false
 	}
 	region := scope + len("yyyymmdd/")
 	service := region + k.regionSize + 1
-	return credential{
-		raw[:scope-1], raw[scope : region-1], raw[region : service-1],
-		raw[service : len(raw)-len("/"+terminal)], raw[scope:],
-	}, true
+	a.AccessKeyID, a.Date, a.Region = raw[:scope-1], raw[scope:region-1], raw[region:service-1]
+	a.Service, a.Scope = raw[service:len(raw)-len("/"+terminal)], raw[scope:]
+	a.candidate = k
+	return true
 }
 
 // isFor tells whether the key was derived for this access key id and scope, and from this secret.
@@ -70,8 +70,7 @@ func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 }
 
 func (k *signingKey) isFrom(secret string) bool {
-	var memory [128]byte // longer secrets cost an allocation
-	return subtle.ConstantTimeCompare(k.secret, append(memory[:0], secret...)) == 1
+	return subtle.ConstantTimeCompare(k.secret, []byte(secret)) == 1 // no copy: the compiler sees that nothing writes to it
 }
 
 // sign appends the signature of stringToSign, 64 lower-case hexadecimal digits.

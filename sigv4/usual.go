@@ -10,12 +10,10 @@ func (v *Verifier) readUsual(m *Message, a *Authentication, l *layout, services 
 		len(m.Query) > 0 && string(m.Query) != l.query && !a.plainQuery(m.Query) || l.places[contentTypePlace] >= 0 && string(m.Method) == "POST" {
 		return false
 	}
-	c, ok := l.parseAuthorization(a, l.value(m, authorizationPlace), v.keys)
-	if !ok || !a.readTimestamp(l.value(m, amzDatePlace)) || skewed(v.now(), a.Time) ||
-		!contains(v.regions, c.region) || !contains(services, c.service) || string(a.timestamp[:len(c.date)]) != string(c.date) {
+	if !l.readAuthorization(a, l.value(m, authorizationPlace), v.keys) || !a.readTimestamp(l.value(m, amzDatePlace)) || skewed(v.now(), a.Time) ||
+		!contains(v.regions, a.Region) || !contains(services, a.Service) || string(a.timestamp[:len(a.Date)]) != string(a.Date) {
 		return false
 	}
-	a.setCredential(&c)
 	a.SessionToken, a.SecurityToken = l.value(m, sessionTokenPlace), l.value(m, securityTokenPlace)
 	if len(a.SessionToken) == 0 {
 		a.SessionToken = nil
@@ -53,28 +51,25 @@ func (a *Authentication) readTimestamp(s []byte) (ok bool) {
 	return ok
 }
 
-// parseAuthorization takes an Authorization header apart that has this layout's SignedHeaders in their usual place. ok
-// is false for any other, and for one that is to be refused: both are for the function of the same name that reads
-// every form.
-func (l *layout) parseAuthorization(a *Authentication, s []byte, keys *keyCache) (c credential, ok bool) {
+// readAuthorization takes an Authorization header that has this layout's SignedHeaders in their usual place into a. It
+// returns false for any other, and for one that is to be refused: parseAuthorization reads every form.
+func (l *layout) readAuthorization(a *Authentication, s []byte, keys *keyCache) bool {
 	signature := len(s) - signatureSize
 	middle := signature - len(l.middle)
 	if middle < len(credentialBegin) || string(s[:len(credentialBegin)]) != credentialBegin ||
 		string(s[middle:signature]) != l.middle || bytes.IndexByte(s[signature:], ',') >= 0 {
-		return credential{}, false
+		return false
 	}
 	list := middle + l.listAt
 	a.signedHeaders, a.Signature = s[list:list+len(l.signedHeaders)], s[signature:]
 	raw := s[len(credentialBegin):middle]
-	if k := keys.newest.Load(); k != nil {
-		if c, ok = k.credential(raw); ok {
-			a.candidate = k
-			return c, true
-		}
-	}
-	if bytes.IndexByte(raw, ',') >= 0 {
-		return credential{}, false
+	if k := keys.newest.Load(); k != nil && k.readCredential(a, raw) {
+		return true
 	}
 	c, err := parseCredential(raw, headerGrammar)
-	return c, err == nil
+	if err != nil || bytes.IndexByte(raw, ',') >= 0 {
+		return false
+	}
+	a.setCredential(&c)
+	return true
 }
