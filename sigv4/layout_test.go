@@ -297,3 +297,39 @@ func TestHasControl(t *testing.T) {
 		}
 	}
 }
+
+// TestTheKeyOfAnotherMechanismIsNoWayRound uses an access key id that a query may hold and an Authorization header may
+// not, so that its key is cached when the header comes.
+func TestTheKeyOfAnotherMechanismIsNoWayRound(t *testing.T) {
+	v, a := testVerifier(), new(sigv4.Authentication)
+	s := sigv4.NewSigner("us-west-2", "s3")
+	for _, id := range []string{"user", "us,er"} {
+		c := &sigv4.Credentials{AccessKeyID: id, SecretAccessKey: exampleSecret}
+		m := request(t, "GET", "/key")
+		m.Query = s.AppendPresigned(nil, m, c, now, time.Hour)
+		if o := sameAsAnew(t, v, a, m); o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		for range 3 {
+			m = request(t, "GET", "/key", "x-amz-date: 20261123T070000Z", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "authorization: x")
+			set(m, "authorization", string(s.AppendAuthorization(nil, m, c, now)))
+			if o := sameAsAnew(t, v, a, m); (o.Err == nil) != (id == "user") {
+				t.Errorf("%s: %v", id, o.Err)
+			}
+		}
+	}
+}
+
+// TestSessionsInTurn changes the key used last, and the secret of every key, at each request.
+func TestSessionsInTurn(t *testing.T) {
+	v, a := testVerifier(), new(sigv4.Authentication)
+	messages := sessionMessages(t, clientRequests, "Get", "Put")
+	for range 3 {
+		for _, m := range messages {
+			sameAsAnew(t, v, a, m) // with a wrong secret, then with the right one
+		}
+	}
+	if n := v.CachedKeys(); n != clientRequests {
+		t.Errorf("%d keys are cached", n)
+	}
+}

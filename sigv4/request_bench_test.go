@@ -62,11 +62,17 @@ Content-Length: 4096
 `,
 }
 
-func clientMessages(tb testing.TB, kinds ...string) (messages []*sigv4.Message) {
+func clientMessages(tb testing.TB, kinds ...string) []*sigv4.Message {
+	return sessionMessages(tb, 1, kinds...)
+}
+
+// sessionMessages are requests of several sessions in turn.
+func sessionMessages(tb testing.TB, sessions int, kinds ...string) (messages []*sigv4.Message) {
 	signer := sigv4.NewSigner("us-west-2", "s3express")
-	c := &sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret}
+	c := &sigv4.Credentials{SecretAccessKey: exampleSecret}
 	token := strings.Repeat("SessionTokenOf512Bytes/+", 22)[:512]
 	for n := range clientRequests {
+		c.AccessKeyID = fmt.Sprintf("ASIASESSIONKEY%06d", n%sessions)
 		for _, kind := range kinds {
 			m := parseHead(tb, fmt.Sprintf(clientHeads[kind], n, token))
 			set(m, "Authorization", string(signer.AppendAuthorization(nil, m, c, now)))
@@ -78,10 +84,16 @@ func clientMessages(tb testing.TB, kinds ...string) (messages []*sigv4.Message) 
 
 func BenchmarkVerifyClientRequest(b *testing.B) {
 	for _, bench := range []struct {
-		name  string
-		kinds []string
-	}{{"Get", []string{"Get"}}, {"Put", []string{"Put"}}, {"Mixed", []string{"Get", "Put", "PutBoto3"}}} {
-		messages := clientMessages(b, bench.kinds...)
+		name     string
+		sessions int
+		kinds    []string
+	}{
+		{"Get", 1, []string{"Get"}},
+		{"Put", 1, []string{"Put"}},
+		{"Mixed", 1, []string{"Get", "Put", "PutBoto3"}},
+		{"Sessions", clientRequests, []string{"Put"}},
+	} {
+		messages := sessionMessages(b, bench.sessions, bench.kinds...)
 		v := testVerifier()
 		var a sigv4.Authentication
 		services := []string{"s3express"}

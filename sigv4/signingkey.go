@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"hash"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,10 @@ type signingKey struct {
 	name                  string // scope/access key id
 	secret                []byte
 	scopeSize, regionSize int // of name's parts
+	slot                  *atomic.Pointer[signingKey]
 
 	// These belong to the cache's mutex.
+	evicted      bool
 	newer, older *signingKey
 }
 
@@ -90,7 +93,9 @@ func (k *signingKey) sign(dst, stringToSign []byte) []byte {
 type keyCache struct {
 	limit int
 
-	newest atomic.Pointer[signingKey] // written under mu
+	// These are written under mu. recent holds keys of the cache by what a Credential begins with.
+	newest atomic.Pointer[signingKey]
+	recent [recentKeys]atomic.Pointer[signingKey]
 
 	mu     sync.Mutex
 	keys   map[string]*signingKey
@@ -99,6 +104,33 @@ type keyCache struct {
 
 func newKeyCache(limit int) *keyCache {
 	return &keyCache{limit: limit, keys: make(map[string]*signingKey)}
+}
+
+const recentKeys = 1 << 8
+
+// slotOf returns the place in recent for a Credential.
+func (c *keyCache) slotOf(credential []byte) *atomic.Pointer[signingKey] {
+	h := uint64(len(credential))
+	if len(credential) >= 20 { // shorter than that none is
+		const odd, odder = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
+		h = (h+binary.LittleEndian.Uint64(credential))*odd + binary.LittleEndian.Uint64(credential[8:])
+		h = h*odder + uint64(binary.LittleEndian.Uint32(credential[16:]))
+		h *= odd
+	}
+	return &c.recent[h>>(64-8)%recentKeys]
+}
+
+// use makes k, which was found in recent, the key used last.
+func (c *keyCache) use(k *signingKey) {
+	if c.newest.Load() == k {
+		return
+	}
+	c.mu.Lock()
+	if !k.evicted { // meanwhile
+		c.unlink(k)
+		c.link(k)
+	}
+	c.mu.Unlock()
 }
 
 // get returns the key for secret and a scope. name is scratch memory. The key used last is found without the mutex.
@@ -116,6 +148,7 @@ func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, scope []
 	if k != nil && k.isFrom(secret) {
 		c.unlink(k)
 		c.link(k)
+		k.slot.Store(k)
 		c.mu.Unlock()
 		return k
 	}
@@ -123,18 +156,26 @@ func (c *keyCache) get(name *[]byte, accessKeyID []byte, secret string, scope []
 
 	k = newSigningKey(secret, scope)
 	k.name = string(n)
+	k.slot = c.slotOf([]byte(string(accessKeyID) + "/" + string(scope)))
 	c.mu.Lock()
 	if old := c.keys[k.name]; old != nil {
-		c.unlink(old)
+		c.evict(old)
 	}
 	c.keys[k.name] = k
 	c.link(k)
+	k.slot.Store(k)
 	if len(c.keys) > c.limit {
-		delete(c.keys, c.oldest.name)
-		c.unlink(c.oldest)
+		c.evict(c.oldest)
 	}
 	c.mu.Unlock()
 	return k
+}
+
+func (c *keyCache) evict(k *signingKey) {
+	delete(c.keys, k.name)
+	c.unlink(k)
+	k.evicted = true
+	k.slot.CompareAndSwap(k, nil)
 }
 
 func (c *keyCache) link(k *signingKey) {

@@ -63,11 +63,14 @@ func (l *layout) readAuthorization(a *Authentication, s []byte, keys *keyCache) 
 	list := middle + l.listAt
 	a.signedHeaders, a.Signature = s[list:list+len(l.signedHeaders)], s[signature:]
 	raw := s[len(credentialBegin):middle]
-	if k := keys.newest.Load(); k != nil && k.readCredential(a, raw) {
+	if bytes.IndexByte(raw, ',') >= 0 { // elsewhere than in this header it may be part of a credential
+		return false
+	}
+	if k := keys.slotOf(raw).Load(); k != nil && k.readCredential(a, raw) {
 		return true
 	}
 	c, err := parseCredential(raw, headerGrammar)
-	if err != nil || bytes.IndexByte(raw, ',') >= 0 {
+	if err != nil {
 		return false
 	}
 	a.setCredential(&c)

@@ -158,7 +158,9 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 		return InvalidAccessKeyID(a.AccessKeyID)
 	}
 	key := a.candidate
-	if key == nil || !key.isFrom(secret) {
+	if key != nil && key.isFrom(secret) {
+		v.keys.use(key)
+	} else {
 		key = v.keys.get(&a.name, a.AccessKeyID, secret, a.Scope)
 	}
 	c := &a.canonical
