@@ -112,7 +112,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	deadline := began.Add(c.pace.left).UnixNano()
 	until := c.idleUntil.Load()
 	if until != 0 {
-		deadline = c.idleDeadline(until)
+		deadline = c.idleDeadline(until, began)
 	} else if until := c.headUntil.Load(); until != 0 {
 		deadline = min(deadline, until)
 	}
@@ -125,7 +125,9 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		return n, err
 	}
 	n, err := c.fill()
-	c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
+	if until == 0 { // the pace of a request begins with it
+		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
+	}
 	switch {
 	case n > 0:
 		c.heard()
@@ -143,15 +145,16 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.heard() // what it waited for may have been read ahead
 		c.beginHead()
-	} else {
-		if idle := time.Now().Add(c.timeouts.Idle); idle.Before(t) {
-			t = idle // the server's own idle time can't be changed while it runs
-		}
-		c.idleUntil.Store(t.UnixNano())
-		c.answered.Store(true)
-		c.silent.Store(true)
+		return nil
 	}
-	if t.IsZero() || time.Until(t) > 0 {
+	now := time.Now()
+	if idle := now.Add(c.timeouts.Idle); idle.Before(t) {
+		t = idle // the server's own idle time can't be changed while it runs
+	}
+	c.idleUntil.Store(t.UnixNano())
+	c.answered.Store(true)
+	c.silent.Store(true)
+	if t.After(now) {
 		return nil // the next Read sets what it needs
 	}
 	return c.Conn.SetReadDeadline(t) // a read under way must end

@@ -120,11 +120,11 @@ func (c *rawConn) mayPark() bool { return c.parking != nil && c.ready != nil && 
 
 // idleDeadline is when a read of a connection between requests ends: when it shall be parked, or at the end of its idle
 // time.
-func (c *rawConn) idleDeadline(until int64) int64 {
+func (c *rawConn) idleDeadline(until int64, now time.Time) int64 {
 	if !c.mayPark() {
 		return until
 	}
-	return min(until, time.Now().Add(c.timeouts.Park).UnixNano())
+	return min(until, now.Add(c.timeouts.Park).UnixNano())
 }
 
 // leaves notes that an idle read has ended by its deadline before the idle time was over.

@@ -5,27 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/valyala/fasthttp"
 )
 
-// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns.
+// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns. Its memory is its
+// connection's, but it isn't used again itself: a second Close, or a use after it, must never touch another request's answer.
 type Answer struct {
 	Status int
 	Length int64 // of the body; -1 when the store did not say. 0 for answers to HEAD, which have none
 
-	response *fasthttp.Response
-	br       *bufio.Reader
-	client   *Client
-	release  func(bool)
+	conn     *conn              // until Close
+	response *fasthttp.Response // the conn's
+	br       *bufio.Reader      // likewise
 	reuse    bool
 	refusal  *Fault // read ahead of the caller
 	left     int64  // bytes of the body not read yet; meaningless while Length is -1
 }
-
-// Responses are pooled, answers are not: a second Close, or a use after it, must never touch another request's answer.
-var responses = sync.Pool{New: func() any { return new(fasthttp.Response) }}
 
 // maxInterim bounds how many 1xx answers are skipped.
 const maxInterim = 8
@@ -124,7 +120,7 @@ const drainLimit = 64 << 10
 
 // Close gives the connection back, to the pool when all of the body was read or a short rest of it could be.
 func (a *Answer) Close() {
-	if a.release == nil {
+	if a.conn == nil {
 		return
 	}
 	if a.reuse && a.Length < 0 && a.left != 0 {
@@ -140,14 +136,8 @@ func (a *Answer) Close() {
 	if a.reuse && a.br.Buffered() > 0 {
 		a.reuse = false // bytes that belong to no answer: never let the next request read them
 	}
-	a.release(a.reuse)
-	a.client.hc.ReleaseReader(a.br)
-	a.recycle()
-}
-
-// recycle gives the response's memory back. The answer is empty afterwards.
-func (a *Answer) recycle() {
+	c, reuse := a.conn, a.reuse
 	a.response.Reset()
-	responses.Put(a.response)
 	*a = Answer{}
+	c.release(reuse) // from now on another request may have it
 }

@@ -70,7 +70,6 @@ type Client struct {
 	skewLooked  atomic.Int64
 
 	scratch sync.Pool // *scratch
-	heads   sync.Pool // *[]byte
 	bodies  sync.Pool // *signedBody
 }
 
@@ -104,10 +103,9 @@ func New(o Options) (*Client, error) {
 	}
 	c.hc = &fasthttp.HostClient{
 		Addr: c.address, Dial: c.dial, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
-		MaxIdleConnDuration: o.IdleTimeout, ReadBufferSize: 16 << 10, ConnPoolStrategy: fasthttp.LIFO,
+		MaxIdleConnDuration: o.IdleTimeout, ConnPoolStrategy: fasthttp.LIFO,
 	}
 	c.scratch.New = func() any { return new(scratch) }
-	c.heads.New = func() any { b := make([]byte, 0, 4096); return &b }
 	c.bodies.New = func() any { return &signedBody{} }
 	if o.Directory && o.ControlEndpoint != "" {
 		control := o
@@ -156,15 +154,16 @@ func (c *Client) Close() {
 func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 	start := c.o.Now()
 	a, err := c.do(ctx, r, start)
+	end := c.o.Now()
 	if c.o.Observe != nil {
 		code := 0
 		if err == nil {
 			code = a.Status
 		}
-		c.o.Observe(r.Operation, code, c.o.Now().Sub(start))
+		c.o.Observe(r.Operation, code, end.Sub(start))
 	}
 	if err == nil && c.o.ClockSkew != nil {
-		c.lookAtClock(a, start)
+		c.lookAtClock(a, start, end)
 	}
 	return a, err
 }
@@ -173,8 +172,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 const skewEvery = time.Second
 
 // lookAtClock compares the answer's Date with this clock. Only an answer that came at once tells.
-func (c *Client) lookAtClock(a *Answer, start time.Time) {
-	now := c.o.Now()
+func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
 	last := c.skewLooked.Load()
 	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery || !c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
 		return
@@ -216,9 +214,13 @@ func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, er
 
 // send sends a request signed with cred.
 func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte, now time.Time) (*Answer, error) {
-	headp := c.heads.Get().(*[]byte)
-	head := c.appendHead((*headp)[:0], r, cred, tokenName, now)
-	defer func() { *headp = head; c.heads.Put(headp) }()
+	z := c.scratch.Get().(*scratch)
+	head := c.appendHead(z, z.head[:0], r, cred, tokenName, now)
+	defer func() {
+		clear(z.message.Header) // it holds on to what others own
+		z.head = head
+		c.scratch.Put(z)
+	}()
 	body, done := c.signBody(r, bytes.TrimRight(head, "\r\n"), cred, now)
 	defer done()
 	rest := r.Bytes
@@ -248,21 +250,23 @@ var errNoAnswer = errors.New("no answer")
 // roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether the
 // connection had served before.
 func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
-	cc, err := c.acquire(!r.replayable())
+	now := time.Now()
+	cc, err := c.acquire(!r.replayable(), now)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	reused = cc.requests > 0
-	br := c.hc.AcquireReader(cc)
+	br := cc.reader
+	br.Reset(cc)
 	fail := func(err error) (*Answer, bool, error) {
 		cc.release(false)
-		c.hc.ReleaseReader(br)
 		return nil, reused, err
 	}
 
 	clean := true // the whole body is out, so the connection may serve again
 	if body == nil {
 		// When the write fails the answer may have arrived before.
+		cc.at = now
 		clean = cc.writeBoth(head, rest) == nil
 	} else {
 		w := bodyWriter{conn: cc, br: br, head: head, left: c.bodyLength(r)}
@@ -276,20 +280,18 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 		}
 	}
 
-	a = &Answer{response: responses.Get().(*fasthttp.Response)}
+	a = &Answer{conn: cc, response: &cc.response, br: br}
 	if err := a.readHead(br, r.Method); err != nil {
-		a.recycle()
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
 	cc.requests++
-	a.br, a.release, a.reuse = br, cc.release, clean && !a.response.ConnectionClose()
-	a.client = c
+	a.reuse = clean && !a.response.ConnectionClose()
 	return a, reused, nil
 }
 
 // acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out again:
 // the socket is asked however short a time it has waited. Its release gives it back.
-func (c *Client) acquire(look bool) (*conn, error) {
+func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)
 		if err != nil {
@@ -299,7 +301,7 @@ func (c *Client) acquire(look bool) (*conn, error) {
 		if !ok {
 			panic("store: internal error: a connection that dial didn't make")
 		}
-		if !cc.alive(look) {
+		if !cc.alive(look, now) {
 			c.hc.CloseConn(pooled)
 			continue
 		}

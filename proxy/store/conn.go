@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"sealfront/proxy/socket"
 )
@@ -24,7 +27,11 @@ type conn struct {
 	progress time.Duration
 	release  func(ok bool) // gives it back, to the pool when ok
 
+	reader   *bufio.Reader
+	response fasthttp.Response // of the answer that is looked at
+
 	readSet, writeSet time.Time // when the deadlines were set
+	at                time.Time // what time it is for the next write and the next read; zero: they look
 
 	// written is when the last piece of a body went out and sent that it was the last one; the watcher of an
 	// early answer reads both beside the writer.
@@ -60,7 +67,10 @@ func (c *conn) overdue() bool {
 // set a moment ago stays.
 func (c *conn) extend(set func(time.Time) error, last *time.Time) error {
 	slack := c.progress / 8
-	now := time.Now()
+	now := c.at
+	if now.IsZero() {
+		now = time.Now()
+	}
 	if now.Sub(*last) < slack {
 		return nil
 	}
@@ -79,6 +89,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if err := c.extend(c.SetReadDeadline, &c.readSet); err != nil {
 		return 0, err
 	}
+	if !c.at.IsZero() { // no write is under way then
+		c.at = time.Time{}
+	}
 	return c.Conn.Read(p)
 }
 
@@ -88,8 +101,8 @@ const staleAfter = time.Second
 // alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
 // that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without look,
 // one that was in use just now is believed to be.
-func (c *conn) alive(look bool) bool {
-	if c.requests == 0 || c.raw == nil || !look && time.Since(c.idle) < staleAfter {
+func (c *conn) alive(look bool, now time.Time) bool {
+	if c.requests == 0 || c.raw == nil || !look && now.Sub(c.idle) < staleAfter {
 		return true
 	}
 	rc, err := c.raw.SyscallConn()
@@ -105,6 +118,9 @@ func (c *conn) alive(look bool) bool {
 	})
 	return err == nil && open
 }
+
+// readBuffer is 16 KiB: with a larger one every byte of a body would be copied once more.
+const readBuffer = 16 << 10
 
 // dial opens a connection, with TLS if the endpoint asks for it.
 func (c *Client) dial(string) (net.Conn, error) {
@@ -133,5 +149,5 @@ func (c *Client) dial(string) (net.Conn, error) {
 		}
 		nc = tc
 	}
-	return &conn{Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout}, nil
+	return &conn{Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout, reader: bufio.NewReaderSize(nil, readBuffer)}, nil
 }

@@ -84,16 +84,12 @@ type scratch struct {
 	date    []byte
 	length  []byte
 	decoded []byte
+	head    []byte
 }
 
 // appendHead appends the request head, up to and with its empty line, signed at time t. The Authorization header is its
 // last. tokenName is the header of cred's token.
-func (c *Client) appendHead(dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte, t time.Time) []byte {
-	z := c.scratch.Get().(*scratch)
-	defer func() {
-		clear(z.message.Header) // it holds on to what others own
-		c.scratch.Put(z)
-	}()
+func (c *Client) appendHead(z *scratch, dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte, t time.Time) []byte {
 	z.host = z.host[:0]
 	path := append(append(z.path[:0], c.basePath...), '/')
 	if r.Bucket != "" {
