@@ -1,6 +1,9 @@
 package sigv4
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 const threeComponents = "the authorization header requires three components: Credential, SignedHeaders, and Signature."
 
@@ -122,7 +125,7 @@ func parseScheme(s []byte) (authorization, error) {
 }
 
 // readHeader takes a header-signed request's parts into a. Source: HDR.
-func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, services []string) error {
+func (v *Verifier) readHeader(now time.Time, a *Authentication, h *headerAuthentication, services []string) error {
 	z, err := parseScheme(h.authorization)
 	if err != nil {
 		return err
@@ -143,7 +146,7 @@ func (v *Verifier) readHeader(a *Authentication, h *headerAuthentication, servic
 	if !ok {
 		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
 	}
-	if now := v.now(); now.Sub(a.Time).Abs() > maxSkew {
+	if now.Sub(a.Time).Abs() > maxSkew {
 		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
 			Element{"RequestTime", text(sent)},
 			Element{"ServerTime", now.UTC().Format(iso8601)},

@@ -113,3 +113,19 @@ func TestSkew(t *testing.T) {
 		}
 	}
 }
+
+func TestReadAtLooksAtNoOtherClock(t *testing.T) {
+	v := sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2"}, Now: func() time.Time { panic("asked for the time") }})
+	var a sigv4.Authentication
+	for _, m := range []*sigv4.Message{signed(t, "GET", "/key"), signed(t, "GET", "/key"), presigned(t, now, time.Hour, "/key")} {
+		if err := v.ReadAt(now, m, &a, "s3"); err != nil {
+			t.Error(err)
+		}
+		if err := v.Check(m, &a, exampleSecret); err != nil {
+			t.Error(err)
+		}
+		if err := v.ReadAt(now.Add(-time.Hour), m, &a, "s3"); code(err) != "RequestTimeTooSkewed" && code(err) != "AccessDenied" {
+			t.Error(err)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 // A layout is what the names of a header, with the list of those that are signed, say by themselves: what is sorted
 // where in the canonical request, where the fields are that matter to authentication, and that nothing is unsigned
 // which must be signed. A client sends the same names in the same order again and again, so this is worked out once
-// and remembered, by Verifiers only for requests that verified. Neither values nor anything secret are in it.
+// and remembered, by Verifiers only for requests that verified. No values of fields are in it and nothing secret.
 //
 // It owns its memory and doesn't change. Only headers of a usual form have one, see newLayout.
 type layout struct {
@@ -209,7 +209,7 @@ func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHas
 	ok = !bytes.Contains(t[headers:], doubleSpace)
 	t = append(t, l.tail...)
 	t = append(t, payloadHash...)
-	c.text = t
+	c.text, c.spaceRun = t, false
 	return t, ok
 }
 
@@ -243,4 +243,13 @@ func (z *layouts) admits(header []Field) bool {
 
 const layoutPatience = 16
 
-func (z *layouts) put(header []Field, l *layout) { z.slot(header).Store(l) }
+// put remembers the layout of a header; nil, that it has none, only in a free slot.
+func (z *layouts) put(header []Field, l *layout) {
+	if l == nil {
+		z.slot(header).CompareAndSwap(nil, noLayout)
+		return
+	}
+	z.slot(header).Store(l)
+}
+
+var noLayout = &layout{fields: -1}

@@ -83,7 +83,7 @@ func parseQuery(query, buffer []byte) (q queryAuthentication, _ []byte) {
 }
 
 // readPresigned takes a presigned URL's parameters into a. Source: QRY.
-func (v *Verifier) readPresigned(a *Authentication, q *queryAuthentication, services []string) error {
+func (v *Verifier) readPresigned(now time.Time, a *Authentication, q *queryAuthentication, services []string) error {
 	switch {
 	case len(q.algorithm) > 0 && string(q.algorithm) == "AWS4-ECDSA-P256-SHA256":
 		return refuse(queryGrammar.code, `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`)
@@ -110,7 +110,7 @@ func (v *Verifier) readPresigned(a *Authentication, q *queryAuthentication, serv
 		return refuse(queryGrammar.code, "X-Amz-SignedHeaders must be a list of header names")
 	}
 	a.signedHeaders, a.Signature = q.signedHeaders, q.signature
-	if err := v.checkValidity(a, q.expires); err != nil {
+	if err := a.checkValidity(now, q.expires); err != nil {
 		return err
 	}
 	if err := v.checkScope(a, services, queryGrammar); err != nil {
@@ -150,8 +150,7 @@ func parseExpires(s []byte) (time.Duration, error) {
 
 // checkValidity compares a presigned URL's window with the clock: from 15 minutes before its date to its expiry.
 // A lifetime of no seconds is over at once.
-func (v *Verifier) checkValidity(a *Authentication, rawExpires []byte) error {
-	now := v.now()
+func (a *Authentication) checkValidity(now time.Time, rawExpires []byte) error {
 	end := a.Time.Add(a.Expires)
 	if a.Time.Sub(now) > maxSkew {
 		return refuse("AccessDenied", "Request is not yet valid",

@@ -139,9 +139,7 @@ func (s *Signer) anyRequest(z *signature, m *Message) []byte {
 	c.sortFields(m)
 	c.signAll()
 	if s.layouts.admits(m.Header) {
-		if l := newLayout(m.Header, c, nil); l != nil {
-			s.layouts.put(m.Header, l)
-		}
+		s.layouts.put(m.Header, newLayout(m.Header, c, nil))
 	}
 	return c.appendCanonicalRequest(m, payloadHashOf(m), reading{})
 }

@@ -1,16 +1,19 @@
 package sigv4
 
-import "bytes"
+import (
+	"bytes"
+	"time"
+)
 
 // readUsual reads a header-signed request of a known layout, the way nearly all come: in one go, with nothing about
 // authentication in the query. It returns false for any other, and for every one that is to be refused; a is without
 // meaning then, and read tells the reason. What it accepts read accepts, with the same a: FuzzRememberedLayout.
-func (v *Verifier) readUsual(m *Message, a *Authentication, l *layout, services []string) bool {
+func (v *Verifier) readUsual(now time.Time, m *Message, a *Authentication, l *layout, services []string) bool {
 	if !l.usual || !isHeaderList(m.Method) || !m.wholeLines() || !validEscapes(m.Path) ||
 		len(m.Query) > 0 && string(m.Query) != l.query && !a.plainQuery(m.Query) || l.places[contentTypePlace] >= 0 && string(m.Method) == "POST" {
 		return false
 	}
-	if !l.readAuthorization(a, l.value(m, authorizationPlace), v.keys) || !a.readTimestamp(l.value(m, amzDatePlace)) || skewed(v.now(), a.Time) ||
+	if !l.readAuthorization(a, l.value(m, authorizationPlace), v.keys) || !a.readTimestamp(l.value(m, amzDatePlace)) || skewed(now, a.Time) ||
 		!contains(v.regions, a.Region) || !contains(services, a.Service) || string(a.timestamp[:len(a.Date)]) != string(a.Date) {
 		return false
 	}

@@ -56,18 +56,23 @@ const defaultSigningKeys = 4096
 // A request without any mechanism is no error here but has Kind Anonymous, or Form if it is a POST of
 // multipart/form-data without a query. Errors are *Error, and leave a without meaning.
 func (v *Verifier) Read(m *Message, a *Authentication, services ...string) error {
+	return v.ReadAt(v.now(), m, a, services...)
+}
+
+// ReadAt is Read for a caller that has looked at the clock already.
+func (v *Verifier) ReadAt(now time.Time, m *Message, a *Authentication, services ...string) error {
 	if len(services) == 0 {
 		panic("sigv4: internal error: Read without a service")
 	}
 	a.reset()
 	l := v.layouts.find(m.Header)
 	if l != nil {
-		if v.readUsual(m, a, l, services) {
+		if v.readUsual(now, m, a, l, services) {
 			return nil
 		}
 		a.reset()
 	}
-	if err := v.read(m, a, l, services); err != nil {
+	if err := v.read(now, m, a, l, services); err != nil {
 		a.Kind = Anonymous // so that Check refuses it, should someone not look at err
 		return err
 	}
@@ -75,7 +80,7 @@ func (v *Verifier) Read(m *Message, a *Authentication, services ...string) error
 }
 
 // read reads any request. l is the layout of its header, nil if it isn't known.
-func (v *Verifier) read(m *Message, a *Authentication, l *layout, services []string) error {
+func (v *Verifier) read(now time.Time, m *Message, a *Authentication, l *layout, services []string) error {
 	if !m.wellFormed() {
 		return refuse("InvalidRequest", "The request's header is not well-formed.")
 	}
@@ -108,10 +113,10 @@ func (v *Verifier) read(m *Message, a *Authentication, l *layout, services []str
 		return invalidPayload(h.contentSHA256)
 	case h.authorizations > 0:
 		a.Kind = Header
-		err = v.readHeader(a, &h, services)
+		err = v.readHeader(now, a, &h, services)
 	case q.presigned():
 		a.Kind = Presigned
-		err = v.readPresigned(a, &q, services)
+		err = v.readPresigned(now, a, &q, services)
 	case q.v2Signature && q.v2AccessKeyID:
 		return refuse("InvalidRequest", unsupportedMechanism)
 	case form:
@@ -144,7 +149,7 @@ func (v *Verifier) read(m *Message, a *Authentication, l *layout, services []str
 	return nil
 }
 
-// Check computes the signature of m, which a was read from, with the secret of a.AccessKeyID, compares it in constant
+// Check computes the signature of m, which a was read from and which hasn't changed since, with the secret of a.AccessKeyID, compares it in constant
 // time and then asks whether every header was signed that must be. An empty secret is that of an access key id which
 // nobody has, and never verifies. Errors are *Error.
 //
@@ -186,10 +191,11 @@ func (v *Verifier) Check(m *Message, a *Authentication, secret string) error {
 		return err
 	}
 	if a.layout == nil && v.layouts.admits(m.Header) {
-		if l := newLayout(m.Header, c, a.signedHeaders); l != nil {
+		l := newLayout(m.Header, c, a.signedHeaders)
+		if l != nil {
 			l.learn(m, a)
-			v.layouts.put(m.Header, l)
 		}
+		v.layouts.put(m.Header, l)
 	}
 	return nil
 }
