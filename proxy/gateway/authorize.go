@@ -62,7 +62,7 @@ func (x *exchange) decide() error {
 	if err := x.locate(); err != nil {
 		return err
 	}
-	err := x.verifier().Read(&x.message, &x.auth, x.services()...)
+	err := x.verifier().ReadAt(x.start, &x.message, &x.auth, x.services()...)
 	if err != nil {
 		return x.oldSignature(err)
 	}

@@ -103,7 +103,7 @@ func (c *Client) appendHead(z *scratch, dst []byte, r *Request, cred *sigv4.Cred
 		}
 		path = appendEscaped(path, r.Key)
 	}
-	z.path, z.host, z.date = path, append(z.host, c.host...), sigv4.AppendTimestamp(z.date[:0], t)
+	z.path, z.host, z.date = path, append(z.host, c.host...), c.signer.AppendTimestamp(z.date[:0], t)
 	length := c.bodyLength(r)
 
 	m := &z.message
