@@ -4,8 +4,8 @@
 //	socket.Conn                 read, write                     for more, and does so as long as it finds any
 //
 // The runtime's sockets don't block, so that a call which is under way for longer has only lost its processor to another program.
-// For small requests sysmon took a twentieth of the processor's time of the whole program (TestConnIsLikeNets and the
-// benchmarks of bench hold what this is worth). Waiting is the runtime's, as ever, and with it deadlines and Close.
+// For small requests sysmon took a twentieth of the whole program's time: bench/RESULTS.md. Waiting is the runtime's, as ever,
+// and with it deadlines and Close.
 package socket
 
 import (
