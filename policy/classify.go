@@ -27,7 +27,7 @@ func Classify(r *Request) (Operation, *Refusal) {
 			"Conflicting query string parameters: "+d.subresource[0]+", "+d.subresource[1])
 	}
 	here := place{at, d.subresource[0]}
-	op, known := routes[route{r.Method, here}]
+	op, known := routed(r.Method, here)
 	if !known {
 		return 0, methodNotAllowed(r.Method, here)
 	}
@@ -120,7 +120,7 @@ func methodNotAllowed(method string, here place) *Refusal {
 		"Method", method, "ResourceType", resource)
 	var allow []string
 	for _, m := range methods {
-		if _, known := routes[route{m, here}]; known {
+		if _, known := routed(m, here); known {
 			allow = append(allow, m)
 		}
 	}

@@ -166,6 +166,7 @@ var (
 	queryIDs      = make(map[string]queryID, numQueries)
 	subresources  = make(map[place]struct{})
 	routes        = make(map[route]Operation)
+	plainRoutes   [3][len(methods)]Operation // the routes without a query parameter, by level and number of the method; 0: none
 )
 
 // route is how an operation is recognised when nothing but method and query is needed.
@@ -201,6 +202,29 @@ func equalFolded(name, lower string) bool {
 	return true
 }
 
+// routed finds the operation that a method and a place name.
+func routed(method string, here place) (Operation, bool) {
+	if here.name != "" {
+		op, known := routes[route{method, here}]
+		return op, known
+	}
+	i := methodNumber(method)
+	if i < 0 || plainRoutes[here.at][i] == 0 {
+		return 0, false
+	}
+	return plainRoutes[here.at][i], true
+}
+
+// methodNumber is a method's place in methods, -1 if it has none.
+func methodNumber(method string) int {
+	for i, m := range methods {
+		if m == method {
+			return i
+		}
+	}
+	return -1
+}
+
 func init() {
 	for id, name := range headerNames {
 		headersBySize[len(name)] = append(headersBySize[len(name)], headerID(id))
@@ -216,6 +240,9 @@ func init() {
 		}
 		if o != ListDirectoryBuckets && o != CopyObject && o != UploadPartCopy {
 			routes[route{f.method, at}] = o
+			if f.query == "" {
+				plainRoutes[f.at][methodNumber(f.method)] = o
+			}
 		}
 	}
 }

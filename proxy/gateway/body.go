@@ -21,6 +21,7 @@ type plainBody struct {
 	length int64 // as declared
 	read   int64
 	check  *integrity
+	one    [1]byte // behind the end
 }
 
 // newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request, and it
@@ -112,10 +113,9 @@ func (b *plainBody) finish() (*crypto.Checksum, error) {
 	// With framing the end holds signatures and trailers; without it fasthttp knows the length, and this
 	// read only sees that there is no more.
 	if b.framed || b.x.body != nil {
-		var one [1]byte
-		n, err := b.source.Read(one[:])
+		n, err := b.source.Read(b.one[:])
 		for n == 0 && err == nil {
-			n, err = b.source.Read(one[:])
+			n, err = b.source.Read(b.one[:])
 		}
 		if n > 0 {
 			return nil, incompleteBody(errors.New("more bytes came than were declared"))

@@ -45,8 +45,9 @@ type rawConn struct {
 	answered    atomic.Bool  // a request has been: only between requests it may park
 	state       atomic.Int32
 
-	silence sync.Mutex  // a deadline that is set while the connection is silent
-	silent  atomic.Bool // nothing of the next request has come yet
+	silence   sync.Mutex  // a deadline that is set while the connection is silent
+	silent    atomic.Bool // nothing of the next request has come yet
+	readUntil int64       // the deadline that is set for reads, as UnixNano; the reader's, under silence while it is silent
 
 	mu     sync.Mutex
 	corked bool
@@ -157,6 +158,9 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.After(now) {
 		return nil // the next Read sets what it needs
 	}
+	c.silence.Lock()
+	defer c.silence.Unlock()
+	c.readUntil = t.UnixNano()
 	return c.Conn.SetReadDeadline(t) // a read under way must end
 }
 

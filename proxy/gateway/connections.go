@@ -149,13 +149,17 @@ func (c *rawConn) drainDeadline() int64 {
 // request whose beginning has just been read: so both hold the lock, and heard takes it before the next read is asked for.
 func (c *rawConn) setReadDeadline(until int64) error {
 	if !c.silent.Load() {
+		c.readUntil = until
 		return c.Conn.SetReadDeadline(time.Unix(0, until))
 	}
 	c.silence.Lock()
 	defer c.silence.Unlock()
 	if drain := c.drainDeadline(); drain != 0 {
 		until = min(until, drain)
+	} else if early := until - c.readUntil; 0 <= early && early < int64(min(c.timeouts.Park, c.timeouts.Idle)/8) {
+		return nil // that of a request just before does, too: a silence ends an eighth earlier at most
 	}
+	c.readUntil = until
 	return c.Conn.SetReadDeadline(time.Unix(0, until))
 }
 
@@ -164,7 +168,8 @@ func (c *rawConn) hush() {
 	c.silence.Lock()
 	defer c.silence.Unlock()
 	if c.silent.Load() {
-		_ = c.Conn.SetReadDeadline(time.Unix(0, c.drainDeadline()))
+		c.readUntil = c.drainDeadline()
+		_ = c.Conn.SetReadDeadline(time.Unix(0, c.readUntil))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/store"
 )
@@ -197,8 +198,12 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	formTyped := false
 	var buf nameBuffer
 	a.Header(func(name, value []byte) bool {
+		if !maybeMetadata(name) && (len(name) == 0 || name[0]|0x20 != 'l') {
+			return true
+		}
 		lower := lowerName(name, &buf)
 		switch {
+		case lower == own:
 		case lower == "content-type":
 			if !formTyped {
 				h.SetContentTypeBytes(value)
@@ -240,6 +245,13 @@ func (x *exchange) show(name, value string) {
 func (x *exchange) showETag(stored []byte) {
 	var memory [64]byte
 	x.ctx.Response.Header.SetCanonical(viewOf("ETag"), appendClientETag(memory[:0], stored))
+}
+
+// showChecksumValue shows the checksum of a whole body.
+func (x *exchange) showChecksumValue(c *crypto.Checksum) {
+	var memory [64]byte
+	name := checksumByAlgorithm(c.Algorithm).header
+	x.ctx.Response.Header.SetCanonical(viewOf(name), base64.StdEncoding.AppendEncode(memory[:0], c.Value))
 }
 
 // viewOf is the bytes of s. They must not be written to.

@@ -142,12 +142,12 @@ func (d *download) Close() error {
 	d.secrets.Wipe()
 	crypto.PutSlab(d.slab, d.touched)
 	d.slab = nil
-	code, err := "", d.err
-	if err != nil && !errors.Is(err, io.EOF) {
-		e := answerTo(err)
-		code, err = e.code, error(e)
+	if d.err == nil || errors.Is(d.err, io.EOF) {
+		d.x.finish("", nil)
+		return nil
 	}
-	d.x.finish(code, err)
+	e := answerTo(d.err)
+	d.x.finish(e.code, e)
 	return nil
 }
 

@@ -58,7 +58,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 		return x.writeFault(f)
 	}
 	x.showETag(a.Get("Etag"))
-	x.show(checksumByAlgorithm(p.checksum.Algorithm).header, checksumText(p.checksum))
+	x.showChecksumValue(p.checksum)
 	x.show("x-amz-checksum-type", checksumType(p.checksum.Type))
 	x.showEncryption()
 	x.showVersion(a)
