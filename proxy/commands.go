@@ -13,6 +13,7 @@ var (
 
 	awsChain     = entry{"AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ROLE_ARN, …", "the AWS SDK's default credential chain, for a store or a KMS without an access_key in the configuration"}
 	godebugFIPS  = entry{"GODEBUG=fips140=on", "the FIPS 140-3 mode of Go's cryptography; 'only' isn't supported"}
+	collection   = entry{"GOGC", "by how many percent the heap may grow before it is collected; by default 100, and more where it is below 32 MiB"}
 	memoryLimits = entry{"GOMEMLIMIT", "the memory that the process may use, where limits.memory isn't set; requests beyond it get SlowDown"}
 )
 
@@ -33,7 +34,7 @@ func commands() []command {
 			},
 			failure:     "store or key service can't be reached or used, or an address can't be listened on: may be tried again",
 			files:       []entry{configFile, embeddedData},
-			environment: []entry{awsChain, memoryLimits, godebugFIPS},
+			environment: []entry{awsChain, memoryLimits, collection, godebugFIPS},
 			seals:       true, prepare: prepareServe,
 		},
 		{

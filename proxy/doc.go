@@ -157,7 +157,7 @@
 //	   │        │            ▼                        │                      │
 //	   │        │          store                      │                      │
 //	   ▼        ▼            ▼                        ▼                      ▼
-//	policy    crypto       sigv4                    crypto                 sigv4
+//	policy    crypto   sigv4, socket                crypto                 sigv4
 //
 //	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
 //
@@ -168,6 +168,7 @@
 //   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
 //     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
+//   - socket is what gateway and store read from and write to.
 //   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which main gives it.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
 //   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
