@@ -183,10 +183,10 @@ func (x *exchange) source() netip.Addr {
 	return address
 }
 
-// remote is the address at the other end of the connection.
+// remote is the address at the other end of the connection, without a zone: a prefix with one contains nothing.
 func (x *exchange) remote() netip.Addr {
 	if tcp, ok := x.ctx.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
+		return tcp.AddrPort().Addr().WithZone("").Unmap()
 	}
 	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
 	return address.Unmap()
