@@ -31,7 +31,8 @@ type rawConn struct {
 	memory      *[readAhead]byte // from readMemory; nil when nothing is read ahead
 	ready       syscall.RawConn  // of the socket; nil when it has none
 	readReady   func(fd uintptr) bool
-	got         int // what readReady read, or its error
+	into        []byte // where readReady reads to; nil: ahead
+	got         int    // what it read, or its error
 	gotErr      error
 	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
 	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
@@ -99,6 +100,8 @@ func newRawConn(nc net.Conn, timeouts Timeouts) *rawConn {
 
 const (
 	readAhead = 64 << 10
+	// wholeRequest is from which size on what crypto/tls asks for is room for a small request.
+	wholeRequest = 2 << 10
 	// gatherLimit is where gathered records are flushed: a sealed segment with its record headers, and some.
 	gatherLimit = 80 << 10
 )
@@ -125,11 +128,22 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 		return n, err
 	}
-	n, err := c.fill()
+	// The first of a request is as a rule all of it, and crypto/tls has room for what it had room for before.
+	whole := until != 0 && len(p) >= wholeRequest && c.ready != nil
+	var n int
+	var err error
+	if whole {
+		n, err = c.readInto(p)
+	} else {
+		n, err = c.fill()
+	}
 	if until == 0 { // the pace of a request begins with it
 		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 	}
 	switch {
+	case n > 0 && whole:
+		c.heard()
+		return n, nil
 	case n > 0:
 		c.heard()
 		return c.take(p), nil

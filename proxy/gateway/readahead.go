@@ -37,22 +37,39 @@ func (c *rawConn) fill() (int, error) {
 	return c.got, c.gotErr
 }
 
+// readInto reads once, without reading ahead.
+func (c *rawConn) readInto(p []byte) (int, error) {
+	c.into, c.got, c.gotErr = p, 0, nil
+	err := c.ready.Read(c.readReady)
+	c.into = nil
+	if err != nil {
+		return 0, err
+	}
+	return c.got, c.gotErr
+}
+
 // readSocket reads from the socket when it is ready; false: it isn't.
 func (c *rawConn) readSocket(fd uintptr) bool {
-	c.memory = readMemory.Get().(*[readAhead]byte)
-	n, err := socket.Read(fd, c.memory[:])
+	into := c.into
+	if into == nil {
+		c.memory = readMemory.Get().(*[readAhead]byte)
+		into = c.memory[:]
+	}
+	n, err := socket.Read(fd, into)
+	again := errors.Is(err, syscall.EAGAIN)
 	switch {
-	case errors.Is(err, syscall.EAGAIN):
-		readMemory.Put(c.memory)
-		c.memory = nil
-		return false
+	case again:
+		n = 0
 	case err != nil:
 		n, err = 0, os.NewSyscallError("read", err)
 	case n == 0:
 		err = io.EOF
 	}
-	c.got, c.gotErr = c.filled(n, err)
-	return true
+	if c.into == nil {
+		n, err = c.filled(n, err)
+	}
+	c.got, c.gotErr = n, err
+	return !again
 }
 
 func (c *rawConn) filled(n int, err error) (int, error) {
