@@ -53,6 +53,7 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 		DisableHeaderNamesNormalizing: true,
 		NoDefaultContentType:          true,
 		SecureErrorLogMessage:         true,
+		LazyRequestTime:               true, // nobody asks for it
 
 		// 16 KiB on both sides: larger buffers would copy every byte of a body once more.
 		ReadBufferSize:  headLimit,
