@@ -1,6 +1,7 @@
 package keyring_test
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func TestAPreparedRefIsItsRefAndNoOther(t *testing.T) {
 		if !maps.Equal(kms.contexts[string(blob)], refA.Context) {
 			t.Error("KMS got another context")
 		}
-		if _, err := k.OpenPrepared(t.Context(), prepared, nil); err != keyring.ErrBadKey {
+		if _, err := k.OpenPrepared(t.Context(), prepared, nil); !errors.Is(err, keyring.ErrBadKey) {
 			t.Errorf("no blob: %v", err)
 		}
 	})
