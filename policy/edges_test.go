@@ -224,3 +224,14 @@ func TestExplainLooksAtTheBucketsRecord(t *testing.T) {
 		t.Error(refusal)
 	}
 }
+
+func TestAHeaderWithALongerNameThanAnyRuleKnowsDecidesNothing(t *testing.T) {
+	name := "x-amz-meta-" + strings.Repeat("a", 64)
+	r := &policy.Request{Method: "PUT", Bucket: "bucket", Key: "key", Header: policy.MapFields{name: {"value"}}}
+	if op, refusal := policy.Classify(r); op != policy.PutObject || refusal != nil {
+		t.Errorf("%v, %v", op, refusal)
+	}
+	if v, ok := r.Value(name); v != "value" || !ok {
+		t.Errorf("%q, %v", v, ok)
+	}
+}
