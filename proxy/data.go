@@ -113,9 +113,15 @@ func writeFile(name string, content []byte) error {
 	return os.Rename(temporary, name)
 }
 
-// newCredentials makes a random access key id and secret in AWS's form.
+// newCredentials makes a random access key id and secret in AWS's form. The secret never begins with a
+// hyphen: programs that take it as an argument (mc alias set) would read it as an option.
 func newCredentials() (accessKey, secretKey string) {
 	var b [42]byte
-	rand.Read(b[:])
-	return "AKIA" + base32.StdEncoding.EncodeToString(b[:10]), base64.RawURLEncoding.EncodeToString(b[12:])
+	for {
+		rand.Read(b[:])
+		secretKey = base64.RawURLEncoding.EncodeToString(b[12:])
+		if secretKey[0] != '-' {
+			return "AKIA" + base32.StdEncoding.EncodeToString(b[:10]), secretKey
+		}
+	}
 }

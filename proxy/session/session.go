@@ -83,11 +83,15 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 	token := make([]byte, aadSize, 512)
 	token[0] = version
 	copy(token[1:], id[:])
-	rand.Read(token[17:aadSize])
 	c := Credentials{Expires: now.Add(Lifetime).UTC().Truncate(time.Second)}
-	aead, err := c.derive(key, token[17:aadSize])
-	if err != nil {
-		return Credentials{}, err
+	var aead cipher.AEAD
+	// A secret that begins with a hyphen would be read as an option by programs that take it as an
+	// argument. Another salt gives another secret, so tokens stay what they were.
+	for c.SecretAccessKey == "" || c.SecretAccessKey[0] == '-' {
+		rand.Read(token[17:aadSize])
+		if aead, err = c.derive(key, token[17:aadSize]); err != nil {
+			return Credentials{}, err
+		}
 	}
 	s.Expires = c.Expires
 	token = aead.Seal(token, make([]byte, aead.NonceSize()), appendSession(nil, &s), token[:aadSize])

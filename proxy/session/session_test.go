@@ -71,6 +71,23 @@ func TestS11TokensAndSecretsDiffer(t *testing.T) {
 	}
 }
 
+// One of 64 derived secrets begins with a hyphen, which programs read as an option; none of them is issued.
+func TestSecretIsAnArgument(t *testing.T) {
+	for range 2048 {
+		issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app", Bucket: "b"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if issued.SecretAccessKey[0] == '-' || issued.Token[0] == '-' {
+			t.Fatalf("begins with a hyphen: secret %q, token %q", issued.SecretAccessKey, issued.Token)
+		}
+		_, opened, err := session.Open(t.Context(), newKeys(), issued.Token, now)
+		if err != nil || opened.SecretAccessKey != issued.SecretAccessKey || opened.AccessKeyID != issued.AccessKeyID {
+			t.Fatalf("opened: %v, the same credentials %t", err, opened == issued)
+		}
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app"}, now)
 	if err != nil {
