@@ -140,6 +140,9 @@ func (p *parts) openKeys(c *config.Config, kms keyring.KMS, serviceKey string) {
 // join makes what stands on the key service and the store: keyring, state and gateway.
 func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, client *store.Client, serviceKey string) (err error) {
 	p.objects = client.Objects(c.Store.StateBucket)
+	if c.Store.SingleWriter && !p.abilities.ConditionalPut { // a tool hasn't probed, and takes the operator's word
+		p.objects = p.objects.SingleWriter()
+	}
 	p.askKMS = func(ctx context.Context) error {
 		_, _, _, _, _, err := kms.DescribeKey(ctx, serviceKey)
 		return err

@@ -122,8 +122,8 @@ func (c *copying) self() bool {
 	return c.from.x.record.StoreName == c.x.record.StoreName && c.from.x.key == c.x.key && c.from.x.version == ""
 }
 
-// checkSelf refuses a copy of an object onto itself that changes nothing (row CP-10), and one whose conditions on the
-// destination, which is the source, fail.
+// checkSelf refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
+// destination, which is the source, fail, and any on a store that can't be told which version to replace.
 func (c *copying) checkSelf() error {
 	if !c.self() {
 		return nil
@@ -137,6 +137,9 @@ func (c *copying) checkSelf() error {
 	}
 	if match := x.headerValue("if-match"); match != "" && !listsETag(match, c.from.etag) {
 		return preconditionFailed("If-Match")
+	}
+	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
+		return policy.NotImplemented(policy.CopyObject)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"sync"
 )
 
 // The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this package.
@@ -19,6 +20,7 @@ var (
 type Objects struct {
 	client *Client
 	bucket string
+	alone  *sync.Mutex // held while a condition is tested here; nil where the store tests it
 }
 
 // maxObject bounds the objects that Get reads.
@@ -26,6 +28,13 @@ const maxObject = 4 << 20
 
 // Objects returns the bucket's view.
 func (c *Client) Objects(bucket string) *Objects { return &Objects{client: c, bucket: bucket} }
+
+// SingleWriter is a view for a store whose conditional PUT can't be relied on: Put tests its condition itself, so
+// nobody else may write meanwhile, neither another view nor another process. No condition is sent: Ceph 16 refuses an
+// If-Match that holds.
+func (o *Objects) SingleWriter() *Objects {
+	return &Objects{client: o.client, bucket: o.bucket, alone: new(sync.Mutex)}
+}
 
 func (o *Objects) do(ctx context.Context, r *Request) (*Answer, error) {
 	r.Bucket = o.bucket
@@ -88,10 +97,16 @@ func (o *Objects) Put(ctx context.Context, name string, body []byte, ifMatch str
 		r.Bytes = []byte{}
 	}
 	r.Set("Content-Type", "application/octet-stream")
-	switch ifMatch {
-	case "":
+	switch {
+	case ifMatch == "*":
+	case o.alone != nil:
+		o.alone.Lock()
+		defer o.alone.Unlock()
+		if err := o.holds(ctx, name, ifMatch); err != nil {
+			return "", err
+		}
+	case ifMatch == "":
 		r.Set("If-None-Match", "*")
-	case "*":
 	default:
 		r.Set("If-Match", ifMatch)
 	}
@@ -101,6 +116,26 @@ func (o *Objects) Put(ctx context.Context, name string, body []byte, ifMatch str
 	}
 	defer a.Close()
 	return string(a.Get("Etag")), nil
+}
+
+// holds tests Put's condition; ErrExists when it fails.
+func (o *Objects) holds(ctx context.Context, name, ifMatch string) error {
+	etag := ""
+	a, err := o.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+	switch {
+	case err == nil:
+		etag = string(a.Get("Etag"))
+		a.Close()
+		if etag == "" {
+			return fmt.Errorf("the store gave no ETag of %q", name)
+		}
+	case !errors.Is(err, ErrNotExist):
+		return err
+	}
+	if etag != ifMatch {
+		return fmt.Errorf("%w: %q has the ETag %q, not %q", ErrExists, name, etag, ifMatch)
+	}
+	return nil
 }
 
 // Delete removes an object; that there is none is no error.
