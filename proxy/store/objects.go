@@ -56,26 +56,34 @@ func (o *Objects) do(ctx context.Context, r *Request) (*Answer, error) {
 	return nil, f
 }
 
-// Create makes the bucket if it is not there.
+// Create makes the bucket if it is not there. Of replicas that start at once another may make it meanwhile, which a
+// store may answer with any fault (versitygw: 500), so after a fault it is looked for again.
 func (o *Objects) Create(ctx context.Context) error {
-	head, err := o.client.Do(ctx, &Request{Operation: "HeadBucket", Method: "HEAD", Bucket: o.bucket})
-	if err != nil {
+	if there, err := o.exists(ctx); there || err != nil {
 		return err
-	}
-	status := head.Status
-	head.Close()
-	if status == http.StatusOK {
-		return nil
 	}
 	a, err := o.client.Do(ctx, o.client.createBucket(o.bucket))
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if f := a.Fault("CreateBucket"); f != nil && f.Code != "BucketAlreadyOwnedByYou" && f.Code != "BucketAlreadyExists" {
-		return f
+	f := a.Fault("CreateBucket")
+	if f == nil || f.Code == "BucketAlreadyOwnedByYou" || f.Code == "BucketAlreadyExists" {
+		return nil
 	}
-	return nil
+	if there, err := o.exists(ctx); there && err == nil {
+		return nil
+	}
+	return f
+}
+
+func (o *Objects) exists(ctx context.Context) (bool, error) {
+	head, err := o.client.Do(ctx, &Request{Operation: "HeadBucket", Method: "HEAD", Bucket: o.bucket})
+	if err != nil {
+		return false, err
+	}
+	defer head.Close()
+	return head.Status == http.StatusOK, nil
 }
 
 // Get reads an object and its ETag. ErrNotExist when there is none.
