@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
+)
+
+// L14: a store without conditional PUT is refused, unless the operator says that there is a single writer.
+func TestL14AStoreWithoutConditionalPutIsRefused(t *testing.T) {
+	f := newStoreFront(t)
+	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		return false
+	}, func(r *http.Response) {
+		if r.StatusCode == http.StatusPreconditionFailed && r.Request.Method == "PUT" { // as if the condition had been ignored
+			r.StatusCode = http.StatusOK
+			r.Body = io.NopCloser(strings.NewReader(""))
+			r.ContentLength = 0
+			r.Header.Set("Content-Length", "0")
+		}
+	})
+	dir := t.TempDir()
+	text := fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: l14-, state_bucket: l14-state, single_writer: SINGLE}
+kms: {kind: embedded}
+data: %s
+`, f.url, dir)
+	out, err := programCommand("serve", "--config", writeConfig(t, strings.Replace(text, "SINGLE", "false", 1)+testIdentity)).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "single_writer") {
+		t.Errorf("a store without conditional PUT: %v\n%s", err, out)
+	}
+	f.set(nil, f.alter)
+	p := startWith(t, strings.Replace(text, "SINGLE", "true", 1))
+	if p.env["AWS_ENDPOINT_URL"] == "" {
+		t.Error("not started with single_writer")
+	}
+	// What it would ignore is refused, and nothing is stored.
+	makeBucket(t, p.client(t), "general")
+	if a := p.do(&rawRequest{method: "PUT", path: "/general/source", body: "x"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	for name, header := range map[string][]sigv4.Field{
+		"PutObject":  {field("If-None-Match", "*")},
+		"with ETag":  {field("If-Match", `"sf-x"`)},
+		"CopyObject": {field("If-None-Match", "*"), field("X-Amz-Copy-Source", "general/source")},
+	} {
+		if a := p.do(&rawRequest{method: "PUT", path: "/general/key", header: header}); a.StatusCode != 501 || a.code() != "NotImplemented" {
+			t.Errorf("%s with a condition: %d %s, want 501 NotImplemented", name, a.StatusCode, a.code())
+		}
+	}
+	p.mustNotExist("general", "key")
+}
+
+// Ceph 16 takes an If-None-Match on PUT and refuses every If-Match, also one that holds. A single writer's records are
+// written without the store's conditions, and its conditions still hold.
+func TestSingleWriterOnAStoreThatRefusesIfMatch(t *testing.T) {
+	f := newStoreFront(t)
+	f.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != "PUT" || r.Header.Get("If-Match") == "" {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusPreconditionFailed)
+		return true
+	}, nil)
+	p := startWith(t, fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: ceph16-, state_bucket: ceph16-state, single_writer: true}
+kms: {kind: embedded}
+data: %s
+`, f.url, t.TempDir()))
+	f.seen()
+	client := p.client(t)
+	bucket := makeBucket(t, client, "records")
+	for range 2 { // the second replaces a record
+		if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{
+			Bucket: &bucket,
+			ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{{
+				ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256},
+			}}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var answers sync.WaitGroup
+	var made atomic.Int32
+	for range 8 { // of those that make one bucket at once, one succeeds
+		answers.Go(func() {
+			if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("contested")}); err == nil {
+				made.Add(1)
+			}
+		})
+	}
+	answers.Wait()
+	if n := made.Load(); n != 1 {
+		t.Errorf("%d of 8 made the same bucket, want 1", n)
+	}
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("body")}); err != nil {
+		t.Fatal(err)
+	}
+	// Without a condition it could replace a newer object.
+	if a := p.do(&rawRequest{method: "PUT", path: "/records/key", header: []sigv4.Field{
+		field("X-Amz-Copy-Source", "records/key"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b"),
+	}}); a.StatusCode != 501 || a.code() != "NotImplemented" {
+		t.Errorf("a copy onto itself: %d %s, want 501 NotImplemented", a.StatusCode, a.code())
+	}
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("key")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
+		t.Error(err)
+	}
+	for _, r := range f.seen() {
+		if r.Method == "PUT" && r.Header.Get("If-Match")+r.Header.Get("If-None-Match") != "" {
+			t.Errorf("%s was sent with a condition", r.URL.Path)
+		}
+	}
+}
+
+// Of replicas that start at once one makes the state bucket, and the store may answer another with any fault. It starts
+// when the bucket is there, and doesn't when it isn't.
+func TestStateBucketMadeByAnotherReplica(t *testing.T) {
+	f := newStoreFront(t)
+	const text = `
+listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: raced-, state_bucket: %s}
+kms: {kind: embedded}
+data: %s
+`
+	var refused atomic.Int32
+	fails := func(made bool) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != "PUT" || strings.Trim(r.URL.Path, "/") != "raced-state" {
+				return false
+			}
+			if made {
+				f.forward.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			refused.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, "<Error><Code>InternalError</Code></Error>")
+			return true
+		}
+	}
+	dir := t.TempDir()
+	config := fmt.Sprintf(text, f.url, "raced-state", dir)
+	f.set(fails(false), nil)
+	out, err := programCommand("serve", "--config", writeConfig(t, config+testIdentity)).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "CreateBucket with 500 InternalError") || refused.Load() == 0 {
+		t.Fatalf("a state bucket that can't be made: %v\n%s", err, out)
+	}
+	refused.Store(0)
+	f.set(fails(true), nil)
+	startWith(t, config)
+	if refused.Load() == 0 {
+		t.Error("the state bucket was not made by this start")
+	}
+}
