@@ -158,6 +158,7 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	p.store = client
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
 		CacheLife:  recordLife,
+		Alone:      c.Store.SingleWriter || c.Store.Kind == "embedded" || c.Store.Kind == "memory",
 		ServiceKey: serviceKey,
 		Now:        func() time.Time { return clock() },
 		Revoked:    p.dropKey,
@@ -215,7 +216,7 @@ func (p *parts) startSweeps(ctx context.Context) {
 		ticker := time.NewTicker(time.Hour)
 		defer ticker.Stop()
 		for {
-			if err := errors.Join(p.state.SweepSessionKeys(ctx), p.state.SweepRenames(ctx), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(p.state.SweepSessionKeys(ctx), p.state.SweepRenames(ctx), p.state.SweepClaims(ctx, p.gateway.FinishMove), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				p.log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}
 			select {
@@ -230,7 +231,7 @@ func (p *parts) startSweeps(ctx context.Context) {
 
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {
 	o := gateway.Options{
-		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Sessions: p.state,
+		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Claims: p.state, Sessions: p.state,
 		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, CopyLimit: storeCopyLimit, MetadataHeader: c.Store.MetadataHeader,

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash"
@@ -11,6 +12,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -52,6 +54,7 @@ func appendObject(x *exchange, offset int64) error {
 	}
 	defer opened.secrets.Wipe()
 	a := &appending{x: x, from: o, opened: opened, body: body}
+	defer a.release()
 	if err := a.decideChecksum(); err != nil {
 		return err
 	}
@@ -128,6 +131,9 @@ type appending struct {
 	from *origin
 	*opened
 	body *plainBody
+
+	claim   *state.Claim    // from commit on
+	outside context.Context // the request's, without the claim
 
 	kind *checksumKind    // of the object's checksum
 	old  *crypto.Checksum // the object's, before; nil if it has none
@@ -253,6 +259,34 @@ func (a *appending) finish() (*crypto.Checksum, error) {
 // total is the object's length after the append.
 func (a *appending) total() int64 { return a.kept + a.last.Length }
 
+// commit is called when the body has been read and found right, before the last bytes go to the store.
+func (a *appending) commit() (err error) {
+	x := a.x
+	if a.claim, err = x.g.o.Claims.Claim(x.context, x.record, "PutObject", x.key); err != nil {
+		return claimError(err)
+	}
+	if err := x.g.inherit(a.claim, x.record); err != nil {
+		return err
+	}
+	a.outside, x.context = x.context, a.claim.Context()
+	if err := x.stands(a.from.sealed); errors.Is(err, errReplaced) {
+		return x.interfered(err)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func (a *appending) release() {
+	if a.claim == nil {
+		return
+	}
+	a.claim.Release()
+	if a.outside != nil {
+		a.x.context = a.outside
+	}
+}
+
 // condition binds the write to the version that was read.
 func (a *appending) condition() []sigv4.Field {
 	return []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(a.from.etag)}}
@@ -268,7 +302,7 @@ func (a *appending) putWhole() error {
 		return err
 	}
 	defer a.close()
-	p := &put{x: x, body: a, copied: a.envelope.Copied}
+	p := &put{x: x, body: a, copied: a.envelope.Copied, commit: a.commit}
 	answer, err := p.send(func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
 		return a.from.keepHeaders(r, envelope, 0)
@@ -277,10 +311,17 @@ func (a *appending) putWhole() error {
 		return err
 	}
 	defer answer.Close()
-	if f := answer.Fault("PutObject"); f != nil {
-		return a.fault(f)
+	f := answer.Fault("PutObject")
+	if f == nil {
+		return a.answer(string(answer.Get("Etag")), p.checksum)
 	}
-	return a.answer(string(answer.Get("Etag")), p.checksum)
+	if f.Status == http.StatusPreconditionFailed { // unless it was sent twice on its way
+		there, err := x.g.head(x.context, x.record.StoreName, x.key)
+		if err == nil && there.wrapSalt() == string(p.envelope.WrapSalt[:]) {
+			return a.answer(there.etag, p.checksum)
+		}
+	}
+	return a.fault(f)
 }
 
 func (a *appending) fault(f *store.Fault) error {
@@ -337,6 +378,9 @@ func (a *appending) putParts() error {
 		},
 	}
 	if err := u.putPart(crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
+		return err
+	}
+	if err := a.commit(); err != nil {
 		return err
 	}
 	etag, err := u.complete(a.condition(), &envelope)

@@ -12,30 +12,40 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/state"
-	"sealfront/proxy/store"
 )
 
 // maxCompleteDocument bounds the body of CompleteMultipartUpload: 10,000 parts with SHA-256 are 1.9 MB.
 const maxCompleteDocument = 4 << 20
 
-// completeMultipartUpload carries out CompleteMultipartUpload.
+// completeMultipartUpload carries out CompleteMultipartUpload, under the key's claim.
 //
-//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part ─▶ store's Complete
+//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part ─▶ store's Complete If-Match
 //	                                                                                └─▶ HEAD: is it our object? ─▶ 200
 //
 // Until the store's Complete nothing is visible and nothing is lost; after it the object is whole and needs nothing of
 // ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
 // answer may be lost. Only an object that carries the upload's object id is a success (L3).
 //
-// Requests to the store, for N parts: the record, ⌈N/1000⌉ listings of part records, the stash if there is one, the
-// last part, Complete, HEAD, then a deletion a part record and the record twice.
+// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are sent
+// for one upload, whatever became of the first one's claim, the second finds another object there. An upload of one part
+// that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that has forgotten the
+// upload and makes it anew, without its metadata, for a part that comes late (versitygw).
+//
+// Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if there is
+// one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
 func completeMultipartUpload(x *exchange) error {
 	parts, list, err := x.readPartList()
 	if err != nil {
 		return err
 	}
-	id, _ := x.query.Get("uploadId")
-	defer x.g.completing.enter(id)()
+	if _, err := x.findUpload(false); err != nil {
+		return err
+	}
+	return x.claimed(func(*state.Claim) error { return x.complete(parts, list) }, x.key)
+}
+
+// complete is completeMultipartUpload under the claim.
+func (x *exchange) complete(parts []namedPart, list []byte) error {
 	u, err := x.findUpload(true)
 	if err != nil {
 		return err
@@ -49,15 +59,30 @@ func completeMultipartUpload(x *exchange) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	if err := x.conditionsHold(x.g.o.Abilities.ConditionalComplete); err != nil {
-		return err
-	}
 	c := &completion{x: x, u: u, list: list}
-	if err := c.match(parts); err != nil {
-		// An earlier Complete may have got through and its records be gone.
-		if etag, ours := c.visible(); ours {
-			return c.finish(etag)
+	matched := c.match(parts)
+	if c.before, err = x.g.head(x.context, x.record.StoreName, x.key); err != nil {
+		return x.storeFailed(err)
+	}
+	if c.ours(&c.before) { // an earlier Complete has got through; its records may be gone
+		if matched == nil {
+			matched = c.sum()
+		} else {
+			c.trailer, matched = crypto.Trailer{}, nil
 		}
+		if matched != nil {
+			return matched
+		}
+		return c.finish(c.before.etag)
+	}
+	if matched != nil {
+		return matched
+	}
+	able := x.g.o.Abilities.ConditionalComplete
+	if c.alone() {
+		able = x.g.o.Abilities.ConditionalPut
+	}
+	if err := x.conditionsHold(able); err != nil {
 		return err
 	}
 	if err := c.sum(); err != nil {
@@ -68,10 +93,7 @@ func completeMultipartUpload(x *exchange) error {
 		return err
 	}
 	defer secrets.Wipe()
-	if c.trailer.Length == 0 {
-		return c.completeEmpty(&secrets)
-	}
-	etag, err := c.assemble(&secrets.DataKey)
+	etag, err := c.assemble(&secrets)
 	if err != nil {
 		return err
 	}
@@ -84,25 +106,28 @@ func (x *exchange) completedBefore(u *upload, list []byte) error {
 	if u.Completion == nil || string(u.Completion.List) != string(list) {
 		return noSuchUpload(u.ID)
 	}
-	etag, ours := c.visible()
-	if !ours {
+	seen, err := c.look()
+	switch {
+	case err != nil:
+		return err
+	case !c.ours(&seen):
 		return noSuchUpload(u.ID)
 	}
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	return c.answer(etag, u.Completion.Checksum)
+	return c.answer(seen.etag, u.Completion.Checksum)
 }
 
 // A completion is a CompleteMultipartUpload on its way.
 type completion struct {
-	x     *exchange
-	u     *upload
-	list  []byte
-	parts []state.Part // those of the list, in its order
-	// ambiguous: of some part there are attempts that the store's clock can't tell apart.
-	ambiguous bool
-	trailer   crypto.Trailer
+	x       *exchange
+	u       *upload
+	list    []byte
+	parts   []state.Part // those of the list, in its order
+	before  sight        // what the key held when it was claimed, or when it was last looked at
+	unbound bool         // the store's condition can't be relied on here
+	trailer crypto.Trailer
 }
 
 // match finds the record of each named part.
@@ -111,21 +136,21 @@ func (c *completion) match(named []namedPart) error {
 	if err != nil {
 		return recordError(err)
 	}
-	newest := newestParts(all)
+	accepted, err := c.x.attempted(c.u, all)
+	if err != nil {
+		return err
+	}
 	for i, p := range named {
-		at := -1
-		candidates := newest[p.number]
-		for j := range candidates {
-			if unquote(clientETag([]byte(candidates[j].StoreETag))) == p.etag {
-				at = j
-			}
+		var part *state.Part
+		ok := false
+		if a := accepted[p.number]; a != nil {
+			part, ok = a.named(p.etag)
 		}
-		if at < 0 {
+		if !ok {
 			return refusal("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
 				"UploadId", c.u.ID, "PartNumber", strconv.Itoa(p.number), "ETag", p.etag)
 		}
-		c.ambiguous = c.ambiguous || len(candidates) > 1
-		found := candidates[at]
+		found := *part
 		if i < len(named)-1 && found.Length < crypto.MinPartSize {
 			return refusal("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
 				"ETag", p.etag, "MinSizeAllowed", strconv.Itoa(crypto.MinPartSize), "PartNumber", strconv.Itoa(p.number), "ProposedSize", strconv.FormatInt(found.Length, 10))
@@ -200,6 +225,21 @@ func (c *completion) checksumAnswer() string {
 	return value
 }
 
+// ours reports whether the upload's object is what was seen.
+func (c *completion) ours(seen *sight) bool {
+	return seen.envelope != nil && seen.envelope.ObjectID == c.u.envelope.ObjectID
+}
+
+// alone reports whether the store has none of the parts.
+func (c *completion) alone() bool {
+	for i := range c.parts {
+		if !c.parts[i].Stashed {
+			return false
+		}
+	}
+	return true
+}
+
 // finish removes the records and answers. What can't be removed now is left to the janitor: the object is there.
 func (c *completion) finish(etag string) error {
 	if c.trailer.Length > 0 {
@@ -245,42 +285,4 @@ func (c *completion) answer(etag, checksum string) error {
 		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")
 	}
 	return x.answerXML(&out)
-}
-
-// completeEmpty makes the object of an upload whose parts hold nothing: an empty object is its envelope alone, so it is
-// put, and the store's upload is given up.
-func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
-	x := c.x
-	envelope := *c.u.envelope
-	use, err := x.openingKey(&envelope, false)
-	if err != nil {
-		return err
-	}
-	defer use.Release()
-	envelope.Multipart = false
-	// An object of one part has the checksum of its bytes, whatever the upload's type was.
-	kind := c.u.kind()
-	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: kind.make().Sum(nil)}
-	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
-		return fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key, Bytes: []byte{}}
-	for _, h := range c.u.Header {
-		r.Set(h.Name, h.Value)
-	}
-	r.SetBytes(x.g.o.MetadataHeader, envelope.AppendText(nil))
-	x.setWriteConditions(r)
-	a, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		return x.writeFault(f)
-	}
-	x.showVersion(a)
-	if err := x.abortStore(c.u.ID); err != nil {
-		x.g.log.Warn("the store's upload could not be aborted; the janitor will", zap.Error(err))
-	}
-	return c.finish(string(a.Get("Etag")))
 }

@@ -9,53 +9,183 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"sealfront/crypto"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
 
-// completeAttempts is how often the store's last part is written anew when a concurrent Complete replaced it.
-const completeAttempts = 2
+// completeAttempts is how often a Complete is begun anew because the key or the store's last part changed meanwhile.
+const completeAttempts = 5
 
-// assemble puts the object's end into the store's last part and completes the store's upload. It returns the store's
-// ETag of the object.
-func (c *completion) assemble(key *crypto.DataKey) (string, error) {
-	x := c.x
-	var err error
-	var tail string
+// assemble makes the object. It returns the store's ETag of it.
+func (c *completion) assemble(secrets *crypto.Secrets) (string, error) {
+	if c.alone() {
+		return c.put(secrets)
+	}
+	tail := ""
+	var last error
 	for range completeAttempts {
-		var claimed string
-		var before sight
-		if tail, err = c.putTail(key); err == nil {
-			before = c.look()
+		claimed, err := "", error(nil)
+		if tail == "" {
+			tail, err = c.putTail(&secrets.DataKey)
+		}
+		if err == nil {
 			claimed, err = c.completeStore(tail)
 		}
 		// The outcome counts, not the answer: it may be lost, or untrue.
-		seen := c.look()
-		if seen.ours {
-			return seen.etag, nil
+		seen, failed := c.look()
+		if failed != nil {
+			return "", errors.Join(err, failed)
 		}
-		// Another object has come meanwhile. It replaced the upload's: nobody can tell that it wasn't so. An unchanged one says
-		// that the upload's never was there.
-		if err == nil && claimed != "" && seen.etag != "" && seen.etag != before.etag {
-			return claimed, nil
+		if c.ours(&seen) {
+			if err != nil {
+				c.abort() // a part that came late may have made the upload anew
+			}
+			return seen.etag, nil
 		}
 		var e *s3Error
 		switch {
-		case errors.As(err, &e) && e.code == "InvalidPart" && c.ambiguous:
-			return "", err // attempts that the store's clock couldn't tell apart: the list named the older one
+		case err == nil && claimed != "" && claimed != c.before.etag && (c.before.etag == "" || seen.etag != c.before.etag):
+			// The object was there and isn't any more: another one has come meanwhile, or a deletion.
+			return claimed, nil
 		case err == nil:
 			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
-		case !errors.As(err, &e) || e.code != "InvalidPart":
+		case !errors.As(err, &e):
+			return "", err
+		case e.code == "InvalidPart" && tail != "":
+			if c.tailStands(tail) {
+				return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
+			}
+			tail = ""
+		case !c.mayRepeat(e, &seen):
 			return "", err
 		}
+		last = err
 	}
-	if tail != "" && c.tailStands(tail) {
-		return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
+	return "", c.interfered(last)
+}
+
+// mayRepeat reports whether the store refused a condition that was ours, and takes what was seen for the next one.
+func (c *completion) mayRepeat(e *s3Error, seen *sight) bool {
+	if e.code != "PreconditionFailed" && e.code != "ConditionalRequestConflict" && e.code != "NoSuchKey" || c.conditional() {
+		return false
 	}
-	// The store's last part kept changing under us: another Complete of this upload is at work.
-	return "", refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).because(
-		fmt.Errorf("complete %s/%s: %w", x.bucket, x.key, err))
+	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
+	c.unbound = seen.etag == "" && c.before.etag == ""
+	c.before = *seen
+	return true
+}
+
+// conditional reports whether the client has a condition of its own.
+func (c *completion) conditional() bool {
+	return c.x.headerValue("if-match") != "" || c.x.headerValue("if-none-match") != ""
+}
+
+// setConditions puts the client's conditions to the store, or else the one that only what was seen under the claim meets.
+func (c *completion) setConditions(r *store.Request, able bool) {
+	switch {
+	case c.conditional():
+		c.x.setWriteConditions(r)
+	case !able || c.unbound:
+	case c.before.etag == "":
+		r.Set("If-None-Match", "*")
+	default:
+		r.Set("If-Match", c.before.etag)
+	}
+}
+
+// interfered answers that the key or the upload kept changing.
+func (c *completion) interfered(err error) error {
+	return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).because(
+		fmt.Errorf("complete %s/%s: %w", c.x.bucket, c.x.key, err))
+}
+
+// put makes the object of an upload whose parts the store doesn't have, in one request, and gives the store's upload up.
+func (c *completion) put(secrets *crypto.Secrets) (string, error) {
+	x := c.x
+	var last error
+	for range completeAttempts {
+		r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
+		for _, h := range c.u.Header {
+			r.Set(h.Name, h.Value)
+		}
+		envelope, done, err := c.content(r, secrets)
+		if err != nil {
+			return "", err
+		}
+		r.SetBytes(x.g.o.MetadataHeader, envelope)
+		c.setConditions(r, x.g.o.Abilities.ConditionalPut)
+		etag, err := c.sendPut(r)
+		done()
+		if err == nil {
+			c.abort()
+			return etag, nil
+		}
+		seen, failed := c.look()
+		if failed != nil {
+			return "", errors.Join(err, failed)
+		}
+		if c.ours(&seen) {
+			c.abort()
+			return seen.etag, nil
+		}
+		var e *s3Error
+		if !errors.As(err, &e) || !c.mayRepeat(e, &seen) {
+			return "", err
+		}
+		last = err
+	}
+	return "", c.interfered(last)
+}
+
+func (c *completion) sendPut(r *store.Request) (string, error) {
+	a, err := c.x.g.o.Store.Do(c.x.context, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return "", c.x.writeFault(f)
+	}
+	c.x.showVersion(a)
+	return string(a.Get("Etag")), nil
+}
+
+// content puts the object's body onto a request and returns its envelope. An object without bytes is its envelope alone.
+func (c *completion) content(r *store.Request, secrets *crypto.Secrets) (envelope []byte, done func(), err error) {
+	x := c.x
+	if c.trailer.Length > 0 {
+		body, length, err := c.tail(&secrets.DataKey)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.Body, r.Length = body, length
+		return c.u.envelope.AppendText(nil), body.close, nil
+	}
+	e := *c.u.envelope
+	use, err := x.openingKey(&e, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer use.Release()
+	e.Multipart = false
+	// An object of one part has the checksum of its bytes, whatever the upload's type was.
+	kind := c.u.kind()
+	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: kind.make().Sum(nil)}
+	if err := e.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
+		return nil, nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	r.Bytes = []byte{}
+	return e.AppendText(nil), func() {}, nil
+}
+
+// abort gives the store's upload up, whose object is there.
+func (c *completion) abort() {
+	if err := c.x.abortStore(c.u.ID); err != nil {
+		c.x.g.log.Warn("the store's upload could not be aborted; the bucket's lifecycle may", zap.Error(err))
+	}
 }
 
 // tailNumber is the store's part for the object's end: 10,000, or the next one on stores that want no gaps.
@@ -70,31 +200,44 @@ func (c *completion) tailNumber() int {
 	return len(c.parts) + 1
 }
 
-// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
-func (c *completion) putTail(key *crypto.DataKey) (string, error) {
+// tail is the object's end behind its last part, where that is stashed, and its length.
+func (c *completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
 	x := c.x
 	end, err := key.NewEnd(&c.u.envelope.ObjectID, &c.trailer)
 	if err != nil {
-		return "", err
+		return nil, 0, err
 	}
 	body := &tailBody{end: end}
 	length := end.Len()
 	last := &c.parts[len(c.parts)-1]
-	if last.Stashed {
-		a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)})
-		if err != nil {
-			return "", err
-		}
-		defer a.Close()
-		if f := a.Fault("GetObject"); f != nil {
-			return "", internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
-		}
-		if a.Length != crypto.SealedLength(last.Length) {
-			return "", x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
-		}
-		body.stash = a
-		length += a.Length
+	if !last.Stashed {
+		return body, length, nil
 	}
+	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, 0, err
+	}
+	body.stash = a
+	if f := a.Fault(r.Operation); f != nil {
+		body.close()
+		return nil, 0, internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
+	}
+	if a.Length != crypto.SealedLength(last.Length) {
+		body.close()
+		return nil, 0, x.damage("stash", "the stashed part %d has %d bytes", last.Number, a.Length)
+	}
+	return body, length + a.Length, nil
+}
+
+// putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
+func (c *completion) putTail(key *crypto.DataKey) (string, error) {
+	x := c.x
+	body, length, err := c.tail(key)
+	if err != nil {
+		return "", err
+	}
+	defer body.close()
 	r := &store.Request{
 		Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
 		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.u.ID), Length: length, Body: body,
@@ -112,57 +255,33 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 
 // tailStands reports whether the store's last part is still the one with this ETag.
 func (c *completion) tailStands(tail string) bool {
-	r := &store.Request{
-		Operation: "ListParts", Method: "GET", Bucket: c.x.record.StoreName, Key: c.x.key,
-		Query: store.AppendQuery("max-parts=1&part-number-marker="+strconv.Itoa(c.tailNumber()-1), "uploadId", c.u.ID),
-	}
-	a, err := c.x.g.o.Store.Do(c.x.context, r)
-	if err != nil {
-		return false
-	}
-	defer a.Close()
-	var listed struct {
-		Part []struct {
-			PartNumber int
-			ETag       string
-		}
-	}
-	if a.Fault(r.Operation) != nil {
-		return false
-	}
-	body, err := a.Bytes(maxDocument)
-	if err != nil || xml.Unmarshal(body, &listed) != nil {
-		return false
-	}
-	for _, p := range listed.Part {
-		if p.PartNumber == c.tailNumber() {
-			return unquote(p.ETag) == unquote(tail)
-		}
-	}
-	return false
+	known, err := c.x.storedParts(c.u.ID, []int{c.tailNumber()})
+	return err == nil && unquote(known[c.tailNumber()].ETag) == unquote(tail)
 }
 
 // tailBody is what the store's last part holds.
 type tailBody struct {
-	stash io.Reader // sealed bytes of the last part; nil when it is in the store
+	stash *store.Answer // sealed bytes of the last part; nil when it is in the store
 	end   io.Reader
+}
+
+func (t *tailBody) close() {
+	if t.stash != nil {
+		t.stash.Close()
+	}
 }
 
 // WriteTo streams it.
 func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
 	slab := crypto.GetSlab()
 	defer crypto.PutSlab(slab, 0) // sealed bytes only
-	for _, r := range []io.Reader{t.stash, t.end} {
-		if r == nil {
-			continue
-		}
-		n, err := copyThrough(w, r, slab.Body())
-		written += n
-		if err != nil {
+	if t.stash != nil {
+		if written, err = copyThrough(w, t.stash, slab.Body()); err != nil {
 			return written, err
 		}
 	}
-	return written, nil
+	n, err := copyThrough(w, t.end, slab.Body())
+	return written + n, err
 }
 
 // completeStore sends the store's Complete and returns the ETag that it claims the object has. A 200 may carry an error.
@@ -187,7 +306,7 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 		Query: store.AppendQuery("", "uploadId", c.u.ID), Bytes: []byte(b.String()),
 	}
 	r.Set("Content-Type", "application/xml")
-	x.setWriteConditions(r)
+	c.setConditions(r, x.g.o.Abilities.ConditionalComplete)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return "", err
@@ -250,28 +369,19 @@ func (c *completion) storeFault(f *store.Fault) error {
 	return c.x.writeFault(f)
 }
 
-// sight is what stands at an upload's key.
-type sight struct {
-	etag string // the store's; "" when nothing sealed is there
-	ours bool   // its envelope carries the upload's object id
-}
-
-// look asks the store what stands at the upload's key.
-func (c *completion) look() sight {
+// look asks the store what is at the upload's key.
+func (c *completion) look() (sight, error) {
 	a, s, err := c.x.lookAt(unconditional)
 	if err != nil {
-		return sight{}
+		if code := answerTo(err).code; code == "NoSuchKey" || code == "InvalidObjectState" {
+			return c.x.g.head(c.x.context, c.x.record.StoreName, c.x.key)
+		}
+		return sight{}, err
 	}
 	defer a.Close()
-	seen := sight{etag: s.etag, ours: s.envelope.ObjectID == c.u.envelope.ObjectID}
-	if seen.ours {
+	seen := sight{etag: s.etag, envelope: s.envelope}
+	if c.ours(&seen) {
 		c.x.showVersion(a)
 	}
-	return seen
-}
-
-// visible reports whether the object at the upload's key is the one that the upload makes.
-func (c *completion) visible() (etag string, ours bool) {
-	seen := c.look()
-	return seen.etag, seen.ours
+	return seen, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
 
@@ -20,8 +21,8 @@ import (
 // key is used (R17); SSE-S3 to SSE-S3 needs no call. What is damaged in the source's body shows when the copy is read,
 // as in the source: a body that the store copies is not opened.
 //
-// Requests to the store: a look at the source and the copy. Where the bytes have to pass through (transfer.go says when)
-// GET and PUT instead of the copy.
+// Requests to the store: a look at the source, the destination's claim, and the copy. Where the bytes pass through (transfer.go
+// says when) GET and PUT instead of the two. A copy of an object onto itself has its key's claim from the beginning.
 func copyObject(x *exchange) error {
 	asked, err := x.copyAlgorithm()
 	if err != nil {
@@ -37,7 +38,14 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	return again(func() error { return copyOnce(x, source, asked) })
+	once := func() error { return again(func() error { return copyOnce(x, source, asked) }) }
+	if source.record.StoreName != x.record.StoreName || source.key != x.key {
+		return once()
+	}
+	return x.claimed(func(*state.Claim) error {
+		source.context = x.context
+		return once()
+	}, x.key)
 }
 
 // copyAlgorithm reads which checksum the copy shall have; nil: that of the source.
@@ -220,7 +228,10 @@ func (c *copying) rewrap() (*transferred, error) {
 	if err := c.describe(&r, envelope.AppendText(nil)); err != nil {
 		return nil, err
 	}
-	t := &transfer{from: c.from, to: x, header: r.Header, envelope: &envelope, tags: x.copiedTags()}
+	t := &transfer{
+		from: c.from, to: x, header: r.Header, envelope: &envelope, key: c.secrets.DataKey, trailer: c.trailer, tags: x.copiedTags(),
+	}
+	t.held = t.inPlace()
 	if v := x.headerValue("if-match"); v != "" {
 		t.match = storeCondition(v)
 	}

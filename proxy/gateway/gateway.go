@@ -67,14 +67,15 @@ type Renames interface {
 	KeepRename(ctx context.Context, b *state.Bucket, principal, token string, r *state.Rename) error
 }
 
-// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Sessions, Region, Account and ServiceKey are
-// required.
+// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Claims, Sessions, Region, Account and
+// ServiceKey are required.
 type Options struct {
 	Store    Store
 	Keys     BucketKeys
 	Buckets  Buckets
 	Uploads  Uploads
 	Renames  Renames
+	Claims   Claims
 	Sessions session.Keys
 
 	Region      string
@@ -138,9 +139,8 @@ type Gateway struct {
 
 	bucketPolicies *bucketPolicies
 	opened         *lru.Cache[string, *openedSession] // by token
-	completing     completing
-	loads          singleflight.Group         // of trailers
-	served         [256]func(*exchange) error // by operation
+	loads          singleflight.Group                 // of trailers
+	served         [256]func(*exchange) error         // by operation
 }
 
 // New makes a Gateway that knows ids.

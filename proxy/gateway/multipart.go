@@ -293,8 +293,16 @@ func (x *exchange) storePart(u *upload, number int, body source, key *crypto.Dat
 }
 
 // abortMultipartUpload carries out AbortMultipartUpload. Afterwards nothing of the upload can be completed: the store's
-// upload is gone. Repeated, and after a Complete, it answers 204 as S3 does.
+// upload is gone. Repeated, and after a Complete, it answers 204 as S3 does. It has the key's claim, so that no Complete
+// of the upload is at work meanwhile.
 func abortMultipartUpload(x *exchange) error {
+	if _, err := x.findUpload(false); err != nil {
+		return err
+	}
+	return x.claimed(func(*state.Claim) error { return x.abort() }, x.key)
+}
+
+func (x *exchange) abort() error {
 	u, err := x.findUpload(true)
 	if err != nil {
 		return err

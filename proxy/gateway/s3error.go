@@ -169,6 +169,8 @@ func answerTo(err error) *s3Error {
 		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(err)
 	case errors.Is(err, state.ErrAborted):
 		return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").because(err)
+	case errors.Is(err, state.ErrBusy):
+		return refusal("SlowDown", "Please reduce your request rate: another operation on this key is under way.").because(err)
 	case errors.Is(err, keyring.ErrUnavailable):
 		e := unavailable(err)
 		e.row = "KE-7"

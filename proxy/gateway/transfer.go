@@ -12,27 +12,36 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
-// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. Nothing
-// is opened on the way. The store copies the bytes itself where that is safe; else they stream through.
+// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No segment
+// is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass through.
 //
-//	                                                  store-side CopyObject    one request
 //	no body at all                                    PUT                      one request, all conditions
+//	the bytes came with the metadata (4 KiB)          PUT                      one request, all conditions
 //	conditions on the destination that the store      GET and PUT              the bytes stream through
 //	ignores on a copy (L5); onto itself where
 //	that isn't atomic (L4)
-//	above the limit of one copy                       UploadPartCopy …         Create, a copy for 5 GiB, Complete, HEAD
+//	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	else                                              store-side CopyObject    claim, one request
 //
-// Each way is bound to the version of the source that was looked at: else new bytes would lie under an old envelope (L5).
+// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old envelope (L5).
+//
+// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side copy
+// has the ETag of its source, and the destination may have had it before: it is made under the destination's claim, as everything
+// is that is bound to an ETag in two steps.
 type transfer struct {
 	from   *origin
 	to     *exchange     // at the destination
 	header []sigv4.Field // all metadata of the new object
 	// envelope is the new object's, which header carries.
 	envelope *crypto.Envelope
+	key      crypto.DataKey  // of both objects
+	trailer  *crypto.Trailer // of both; nil for an empty object
+	held     bool            // the caller has the destination's claim
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
@@ -65,12 +74,45 @@ func (t *transfer) run() (*transferred, error) {
 	switch {
 	case t.from.total == 0:
 		return t.put(nil)
+	case t.from.total == int64(len(t.from.end)):
+		return t.whole()
 	case t.from.total > t.to.g.o.CopyLimit:
-		return t.byParts()
+		return t.claimed(t.byParts)
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
 		return t.through()
 	}
-	return t.storeCopy()
+	return t.claimed(t.storeCopy)
+}
+
+// claimed makes a copy by the store, which repeats an ETag, under the destination's claim.
+func (t *transfer) claimed(way func() (*transferred, error)) (done *transferred, err error) {
+	if t.held {
+		return way()
+	}
+	err = t.to.claimed(func(*state.Claim) error {
+		done, err = way()
+		return err
+	}, t.to.key)
+	return done, err
+}
+
+// freshEnd seals the object's end anew: its size stays.
+func (t *transfer) freshEnd() ([]byte, error) {
+	end, err := t.key.AppendTrailer(nil, &t.envelope.ObjectID, t.trailer)
+	if err != nil {
+		return nil, fmt.Errorf("seal the trailer of %s/%s: %w", t.to.bucket, t.to.key, err)
+	}
+	return end, nil
+}
+
+// whole puts an object whose stored bytes are all at hand.
+func (t *transfer) whole() (*transferred, error) {
+	end, err := t.freshEnd()
+	if err != nil {
+		return nil, err
+	}
+	kept := t.from.end[:len(t.from.end)-len(end)]
+	return t.put(&store.Request{Bytes: append(kept[:len(kept):len(kept)], end...)})
 }
 
 func (t *transfer) setConditions(r *store.Request) {
@@ -103,14 +145,13 @@ func (t *transfer) fault(f *store.Fault) error {
 	return t.to.writeFault(f)
 }
 
-// put makes the object with this body, nil for none.
-func (t *transfer) put(body io.WriterTo) (*transferred, error) {
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: t.to.record.StoreName, Key: t.to.key, Header: append([]sigv4.Field(nil), t.header...)}
-	if body == nil {
-		r.Bytes = []byte{}
-	} else {
-		r.Body, r.Length = body, t.from.total
+// put makes the object with the body of r, nil for none.
+func (t *transfer) put(r *store.Request) (*transferred, error) {
+	if r == nil {
+		r = &store.Request{Bytes: []byte{}}
 	}
+	r.Operation, r.Method, r.Bucket, r.Key = "PutObject", "PUT", t.to.record.StoreName, t.to.key
+	r.Header = append([]sigv4.Field(nil), t.header...)
 	if err := t.tags.send(r, t.from); err != nil {
 		return nil, err
 	}
@@ -121,9 +162,28 @@ func (t *transfer) put(body io.WriterTo) (*transferred, error) {
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
+		if done := t.landed(f); done != nil {
+			return done, nil
+		}
 		return nil, t.fault(f)
 	}
 	return &transferred{etag: string(a.Get("Etag")), modified: t.to.storeTime(a), version: t.to.versionOf(a)}, nil
+}
+
+// landed looks whether a write whose condition failed is there all the same: it was sent twice on its way.
+func (t *transfer) landed(f *store.Fault) *transferred {
+	if f.Status != http.StatusPreconditionFailed {
+		return nil
+	}
+	a, s, err := t.to.lookAt(unconditional)
+	if err != nil {
+		return nil
+	}
+	defer a.Close()
+	if s.envelope.WrapSalt != t.envelope.WrapSalt {
+		return nil
+	}
+	return &transferred{etag: s.etag, modified: t.to.storeTime(a), version: t.to.versionOf(a)}
 }
 
 // storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
@@ -138,9 +198,13 @@ func (x *exchange) storeTime(a *store.Answer) time.Time {
 // listedTime is a date as S3's XML has it.
 func listedTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// through streams the sealed bytes from the store to the store.
+// through streams the sealed bytes from the store to the store, and seals their end anew.
 func (t *transfer) through() (*transferred, error) {
 	x := t.from.x
+	end, err := t.freshEnd()
+	if err != nil {
+		return nil, err
+	}
 	r := x.about("GetObject", "GET")
 	r.Set("If-Match", t.from.etag)
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -154,36 +218,26 @@ func (t *transfer) through() (*transferred, error) {
 	if a.Length != t.from.total {
 		return nil, errReplaced
 	}
-	return t.put(&sealedBytes{x: x, answer: a})
+	return t.put(&store.Request{Body: &sealedBytes{x: x, answer: a, end: end}, Length: t.from.total})
 }
 
-// sealedBytes are the body of an answer on its way back to the store.
+// sealedBytes are the body of an answer on its way back to the store, with another end.
 type sealedBytes struct {
 	x      *exchange
 	answer *store.Answer
+	end    []byte // takes the place of as many bytes
 }
 
 // WriteTo writes them to their end; a body that ends early is an error, so that nothing is stored.
 func (s *sealedBytes) WriteTo(w io.Writer) (int64, error) {
 	slab := crypto.GetSlab()
 	defer crypto.PutSlab(slab, 0) // sealed bytes only
-	var failed error
-	n, err := copyThrough(w, readerFunc(func(p []byte) (int, error) {
-		n, err := s.answer.Read(p)
-		if err != nil && err != io.EOF { //nolint:errorlint // Read returns it as it is
-			failed = unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.bucket, s.x.key, err))
-		}
-		return n, err
-	}), slab.Body())
-	if failed != nil {
-		return n, failed
+	n, err := copyThrough(w, store.ReplaceEnd(s.answer, s.answer.Length, s.end), slab.Body())
+	if errors.Is(err, store.ErrUnavailable) {
+		err = unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.bucket, s.x.key, err))
 	}
 	return n, err
 }
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // sourceFault translates the store's refusal of the source.
 func (t *transfer) sourceFault(f *store.Fault) error {

@@ -10,22 +10,6 @@ import (
 	"sealfront/proxy/state"
 )
 
-// newestParts keeps, of each number, the attempt that was accepted last; among attempts that the store's clock can't
-// tell apart, all.
-func newestParts(all []state.Part) map[int][]state.Part {
-	newest := make(map[int][]state.Part, len(all))
-	for _, p := range all {
-		have := newest[p.Number]
-		switch {
-		case len(have) == 0 || p.Accepted.After(have[0].Accepted):
-			newest[p.Number] = []state.Part{p}
-		case p.Accepted.Equal(have[0].Accepted):
-			newest[p.Number] = append(have, p)
-		}
-	}
-	return newest
-}
-
 type listedPart struct {
 	PartNumber        int
 	LastModified      string
@@ -51,13 +35,16 @@ func listParts(x *exchange) error {
 	if err != nil {
 		return recordError(err)
 	}
-	newest := newestParts(all)
-	numbers := make([]int, 0, len(newest))
+	parts, err := x.attempted(u, all)
+	if err != nil {
+		return err
+	}
+	numbers := make([]int, 0, len(parts))
 	marker := x.count("part-number-marker", crypto.MaxParts)
 	if _, ok := x.query.Get("part-number-marker"); !ok {
 		marker = 0
 	}
-	for n := range newest {
+	for n := range parts {
 		if n > marker {
 			numbers = append(numbers, n)
 		}
@@ -86,7 +73,7 @@ func listParts(x *exchange) error {
 		out.ChecksumAlgorithm, out.ChecksumType = u.kind().name, checksumType(u.Type)
 	}
 	for _, n := range numbers[:min(len(numbers), limit)] {
-		p := &newest[n][len(newest[n])-1]
+		p := &parts[n].stands[0]
 		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: clientETag([]byte(p.StoreETag)), Size: p.Length}
 		if u.Algorithm != 0 {
 			entry.setChecksum(p.Checksum())

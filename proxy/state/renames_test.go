@@ -25,7 +25,7 @@ func TestTokensOfRenamesAreRememberedForTenMinutes(t *testing.T) {
 	if mine.Parameters != nil || mine.Done {
 		t.Errorf("an unknown token: %+v", mine)
 	}
-	mine.Parameters, mine.ObjectID = []byte("a to b"), []byte("id")
+	mine.Parameters, mine.Salt = []byte("a to b"), []byte("id")
 	if err := s.KeepRename(t.Context(), bucket, "app", "token", mine); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestTokensOfRenamesAreRememberedForTenMinutes(t *testing.T) {
 	if err := s.KeepRename(t.Context(), bucket, "app", "token", mine); err != nil {
 		t.Fatal(err)
 	}
-	if r := recall(other, "app", "token"); !r.Done || string(r.Parameters) != "a to b" || string(r.ObjectID) != "id" {
+	if r := recall(other, "app", "token"); !r.Done || string(r.Parameters) != "a to b" || string(r.Salt) != "id" {
 		t.Errorf("another replica recalls %+v", r)
 	}
 	for _, r := range []*state.Rename{recall(s, "someone", "token"), recall(s, "app", "another")} {

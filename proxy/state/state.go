@@ -20,7 +20,12 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
-	Now        func() time.Time
+	// Alone says that no other replica writes to this store: claims are held in memory.
+	Alone bool
+	// ClaimAge is after which time without a change a claim is taken over, ClaimPatience how long Claim waits; defaults
+	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
+	ClaimAge, ClaimPatience time.Duration
+	Now                     func() time.Time
 	// Damaged, if set, is told the name of each record that does not open.
 	Damaged func(name string)
 	// Revoked, if set, is told each KMS key that was revoked, here or at another replica; AllKeys stands for all.
@@ -36,6 +41,7 @@ type State struct {
 	buckets *lru.Cache[string, *cachedBucket]
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
+	claims  claims
 
 	revoking chan struct{} // held by the one Revoke of this replica that is at work
 
@@ -63,6 +69,12 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.ClaimAge <= 0 {
+		o.ClaimAge = claimAge
+	}
+	if o.ClaimPatience <= 0 {
+		o.ClaimPatience = claimPatience
 	}
 	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]time.Time)}
 	var err error

@@ -152,6 +152,9 @@ func (c *Client) Close() {
 // Do sends a request and returns the answer, whose body the caller reads and which it must Close. Any status
 // is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed.
 func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
+	if ctx.Err() != nil { // above all, a claim that was lost
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, context.Cause(ctx))
+	}
 	start := c.o.Now()
 	a, err := c.do(ctx, r, start)
 	end := c.o.Now()

@@ -16,8 +16,10 @@ import (
 // version that was read; errReplaced if it isn't.
 //
 //	the store's self-copy is atomic, conditions hold      CopyObject
-//	else                                                  GET and PUT, streamed
+//	else                                                  GET and PUT, streamed, with an end that is sealed anew
 //	above the limit of one copy                           UploadPartCopy …, Complete
+//
+// A new end gives the object an ETag that none ever had, so that whoever writes under the old one sees the change.
 func (s *source) replace(ctx context.Context, text []byte) error {
 	limit := s.p.CopyLimit
 	if limit <= 0 {
@@ -77,7 +79,11 @@ func (s *source) through(ctx context.Context) error {
 	if a.Length != s.total || string(a.Get(s.p.MetadataHeader)) != string(s.text) {
 		return errReplaced
 	}
-	r.Body, r.Length = through{a, s.total}, s.total
+	end, err := s.secrets.DataKey.AppendTrailer(nil, &s.envelope.ObjectID, s.trailer)
+	if err != nil {
+		return fmt.Errorf("seal its trailer: %w", err)
+	}
+	r.Body, r.Length = through{store.ReplaceEnd(a, s.total, end), s.total}, s.total
 	return s.send(ctx, r, nil)
 }
 

@@ -94,8 +94,18 @@ func (in *Installation) defaultKey(b *state.Bucket) string {
 	return in.ServiceKey
 }
 
-// rewrap gives one object a new envelope and returns the KMS key that it is under.
+// rewrap gives one object a new envelope and returns the KMS key that it is under. It has the key's claim: nobody else changes
+// the object in several steps meanwhile, and nothing brings back the ETag by which it is replaced.
 func (p *place) rewrap(ctx context.Context, key string) (string, error) {
+	claim, err := p.State.Claim(ctx, p.record, "rewrap", key)
+	if err != nil {
+		return "", err
+	}
+	defer claim.Release()
+	if len(claim.Inherited) > 0 {
+		return "", errors.New("a rename of it was interrupted: a running server finishes that within the hour; rewrap it then")
+	}
+	ctx = claim.Context()
 	s, err := p.source(ctx, key)
 	if err != nil {
 		return "", err

@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"sealfront/crypto"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// Claims let one operation at a time change a key in several steps, among all replicas. Complete, Abort, rename, copies
+// that the store makes, and the last step of an append take one; PutObject, UploadPart, DeleteObject and reads don't.
+//
+// A claim makes races rare. What makes them harmless is the condition of the last step: If-Match with the ETag of what
+// was seen under the claim. An ETag says enough, since nothing brings one back meanwhile: bytes that pass through the
+// proxy get an end of their own (transfer.go), and store-side copies, which repeat the ETag, take the claim of where they
+// go. Empty objects are the exception, since they all have one ETag: what is done to one is bound to its envelope's wrap salt right
+// before it is done, and not in the same step.
+type Claims interface {
+	Claim(ctx context.Context, b *state.Bucket, what string, keys ...string) (*state.Claim, error)
+}
+
+// claimed runs f while the request holds the claims of these keys of its bucket; what f sends to the store ends with them.
+func (x *exchange) claimed(f func(c *state.Claim) error, keys ...string) error {
+	c, err := x.g.o.Claims.Claim(x.context, x.record, x.operation.String(), keys...)
+	if err != nil {
+		return claimError(err)
+	}
+	defer c.Release()
+	before := x.context
+	x.context = c.Context()
+	defer func() { x.context = before }()
+	if err := x.g.inherit(c, x.record); err != nil {
+		return err
+	}
+	return f(c)
+}
+
+// claimError is 503 SlowDown for a key that another operation holds, which every SDK repeats.
+func claimError(err error) error {
+	return answerTo(err).because(err)
+}
+
+// inherit finishes the moves of holders that have gone.
+func (g *Gateway) inherit(c *state.Claim, b *state.Bucket) error {
+	for i := range c.Inherited {
+		m := &c.Inherited[i]
+		if err := g.finishMove(c.Context(), b, m); err != nil {
+			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
+		}
+		c.End(b, m.From)
+	}
+	return nil
+}
+
+// FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
+func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
+	b, err := g.o.Buckets.FreshBucket(ctx, bucket)
+	if err != nil {
+		return nil //nolint:nilerror // the bucket is gone, and its objects with it
+	}
+	return g.finishMove(ctx, b, m)
+}
+
+// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are.
+func (g *Gateway) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) error {
+	to, err := g.head(ctx, b.StoreName, m.To)
+	if err != nil || to.wrapSalt() != string(m.ToSalt) {
+		return err
+	}
+	from, err := g.head(ctx, b.StoreName, m.From)
+	if err != nil || from.wrapSalt() != string(m.FromSalt) {
+		return err
+	}
+	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: b.StoreName, Key: m.From}
+	if g.o.Abilities.ConditionalDelete {
+		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(from.etag)}}
+	}
+	a, err := g.o.Store.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil && f.Status != http.StatusNotFound && f.Status != http.StatusPreconditionFailed {
+		return f
+	}
+	return nil
+}
+
+// sight is what the store shows at a key.
+type sight struct {
+	etag     string           // the store's; "" when there is no object
+	envelope *crypto.Envelope // nil when there is none, or when it isn't sealed
+}
+
+func (s *sight) wrapSalt() string {
+	if s.envelope == nil {
+		return ""
+	}
+	return string(s.envelope.WrapSalt[:])
+}
+
+// head asks the store for what is at a key, whatever it is. That there is nothing is no error.
+func (g *Gateway) head(ctx context.Context, bucket, key string) (sight, error) {
+	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key}
+	a, err := g.o.Store.Do(ctx, r)
+	if err != nil {
+		return sight{}, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if f.Status == http.StatusNotFound && f.Code != "NoSuchBucket" {
+			return sight{}, nil
+		}
+		return sight{}, f
+	}
+	seen := sight{etag: string(a.Get("Etag"))}
+	if e, err := crypto.ParseEnvelopeText(a.Get(g.o.MetadataHeader)); err == nil {
+		seen.envelope = e
+	}
+	return seen, nil
+}
+
+// stands returns errReplaced when the object isn't the one any more that was read: by its ETag, and by the salt of its
+// envelope, which never comes back.
+func (x *exchange) stands(s *sealed) error {
+	now, err := x.g.head(x.context, x.record.StoreName, x.key)
+	switch {
+	case err != nil:
+		return x.storeFailed(err)
+	case now.etag != s.etag || now.wrapSalt() != string(s.envelope.WrapSalt[:]):
+		return errReplaced
+	}
+	return nil
+}
+
+// storeFailed translates what head returns.
+func (x *exchange) storeFailed(err error) error {
+	var f *store.Fault
+	if asType(err, &f) {
+		return storeError(f, x.bucket, x.key)
+	}
+	return err
+}
