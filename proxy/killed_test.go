@@ -25,7 +25,7 @@ data: %s
 `, f.url, prefix, prefix, t.TempDir())
 	r := &faultRun{t: t, f: f, kept: make(map[string]string), big: randomBytes(5 * mib)}
 	start := func() {
-		r.p = startWith(t, text)
+		r.p = startWith(t, text, claimAgeVariable+"=2s")
 		r.client = r.p.client(t)
 	}
 	start()

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 			clock = func() time.Time { return time.Now().Add(ahead) }
 		}
 		recordLife, _ = time.ParseDuration(os.Getenv(recordLifeVariable))
+		claimAge, _ = time.ParseDuration(os.Getenv(claimAgeVariable))
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 		stop()
@@ -108,7 +109,10 @@ func startCounting(t testing.TB, dir string) *program {
 	return startCommand(t, programCommand("--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"), recordLifeVariable+"=1h")
 }
 
-const recordLifeVariable = "SEALFRONT_TEST_RECORD_LIFE"
+const (
+	recordLifeVariable = "SEALFRONT_TEST_RECORD_LIFE"
+	claimAgeVariable   = "SEALFRONT_TEST_CLAIM_AGE"
+)
 
 // startProgram starts the program and waits until it is ready. It ends with the test.
 func startProgram(t testing.TB, args ...string) *program {

@@ -37,12 +37,12 @@ identities:
 `
 
 // startWith starts the program with a configuration file and the credentials in testIdentity.
-func startWith(t *testing.T, text string) *program {
+func startWith(t *testing.T, text string, env ...string) *program {
 	t.Helper()
 	if !strings.Contains(text, "identities:") {
 		text += testIdentity
 	}
-	p := startProgram(t, "serve", "--config", writeConfig(t, text))
+	p := startCommand(t, programCommand("serve", "--config", writeConfig(t, text)), env...)
 	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"], p.env["AWS_REGION"] = "AKIATEST", "testsecret", "us-west-2"
 	if _, rest, ok := strings.Cut(text, "data: "); ok {
 		dir, _, _ := strings.Cut(rest, "\n")

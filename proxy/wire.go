@@ -37,6 +37,9 @@ var storeCopyLimit, putLimit int64
 // recordLife is state.Options.CacheLife; tests that count requests to the store make it long.
 var recordLife time.Duration
 
+// claimAge is state.Options.ClaimAge; tests of replicas that are killed make it short.
+var claimAge time.Duration
+
 // storeDial is store.Options.Dial; benchmarks without a network set it.
 var storeDial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -157,7 +160,8 @@ func (p *parts) join(ctx context.Context, c *config.Config, kms *awskms.Client, 
 	p.openKeys(c, bucketKeys, serviceKey)
 	p.store = client
 	p.state, err = state.Open(ctx, p.objects, kms, state.Options{
-		CacheLife:  recordLife,
+		CacheLife: recordLife,
+		ClaimAge:  claimAge, ClaimPatience: 3 * claimAge,
 		Alone:      c.Store.SingleWriter || c.Store.Kind == "embedded" || c.Store.Kind == "memory",
 		ServiceKey: serviceKey,
 		Now:        func() time.Time { return clock() },

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -44,36 +45,48 @@ func claimError(err error) error {
 	return answerTo(err).because(err)
 }
 
-// inherit finishes the moves of holders that have gone.
+// inherit finishes the moves that earlier holders have left. Those that were carried out stay in c.Inherited.
 func (g *Gateway) inherit(c *state.Claim, b *state.Bucket) error {
-	for i := range c.Inherited {
-		m := &c.Inherited[i]
-		if err := g.finishMove(c.Context(), b, m); err != nil {
+	var done []*state.Move
+	for _, m := range c.Inherited {
+		moved, err := g.finishMove(c.Context(), b, m)
+		if err != nil {
 			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
+		}
+		if moved {
+			done = append(done, m)
 		}
 		c.End(b, m.From)
 	}
+	c.Inherited = done
 	return nil
 }
 
 // FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
 func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
 	b, err := g.o.Buckets.FreshBucket(ctx, bucket)
-	if err != nil {
-		return nil //nolint:nilerror // the bucket is gone, and its objects with it
+	if errors.Is(err, state.ErrNoBucket) {
+		return nil // its objects have gone with it
 	}
-	return g.finishMove(ctx, b, m)
+	if err == nil {
+		_, err = g.finishMove(ctx, b, m)
+	}
+	return err
 }
 
-// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are.
-func (g *Gateway) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) error {
+// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are. moved
+// tells that the copy is in place and the original isn't any more.
+func (g *Gateway) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) (moved bool, err error) {
 	to, err := g.head(ctx, b.StoreName, m.To)
 	if err != nil || to.wrapSalt() != string(m.ToSalt) {
-		return err
+		return false, err
 	}
 	from, err := g.head(ctx, b.StoreName, m.From)
-	if err != nil || from.wrapSalt() != string(m.FromSalt) {
-		return err
+	if err != nil {
+		return false, err
+	}
+	if from.wrapSalt() != string(m.FromSalt) {
+		return true, nil
 	}
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: b.StoreName, Key: m.From}
 	if g.o.Abilities.ConditionalDelete {
@@ -81,13 +94,13 @@ func (g *Gateway) finishMove(ctx context.Context, b *state.Bucket, m *state.Move
 	}
 	a, err := g.o.Store.Do(ctx, r)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil && f.Status != http.StatusNotFound && f.Status != http.StatusPreconditionFailed {
-		return f
+		return false, f
 	}
-	return nil
+	return true, nil
 }
 
 // sight is what the store shows at a key.

@@ -47,8 +47,8 @@ func (c *completion) assemble(secrets *crypto.Secrets) (string, error) {
 		}
 		var e *s3Error
 		switch {
-		case err == nil && claimed != "" && claimed != c.before.etag && (c.before.etag == "" || seen.etag != c.before.etag):
-			// The object was there and isn't any more: another one has come meanwhile, or a deletion.
+		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) && !c.tailStands(tail):
+			// The upload is over, and the object isn't there any more: another one has come meanwhile, or a deletion.
 			return claimed, nil
 		case err == nil:
 			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))

@@ -46,6 +46,12 @@ func renameObject(x *exchange) error {
 				return err
 			}
 		}
+		for _, m := range c.Inherited {
+			if m.From == key && m.To == x.key { // this rename, begun by an earlier request
+				r.remember()
+				return nil
+			}
+		}
 		if err := again(r.once); err != nil {
 			return err
 		}
@@ -106,7 +112,7 @@ func (r *renaming) remember() {
 		return
 	}
 	x := r.x
-	r.record.Done = true
+	r.record.Parameters, r.record.Done = r.parameters(), true
 	if err := x.g.o.Renames.KeepRename(x.context, x.record, x.identity.Name, r.token, r.record); err != nil {
 		x.g.log.Warn("the token of a rename could not be written", zap.String("bucket", x.bucket), zap.Error(err))
 	}
@@ -160,7 +166,7 @@ func (r *renaming) once() error {
 		there, failed := x.g.head(x.context, x.record.StoreName, x.key)
 		switch {
 		case failed == nil && there.wrapSalt() == string(move.ToSalt): // the answer was lost
-		case answerTo(err).code == "ServiceUnavailable" || answerTo(err).code == "InternalError":
+		case errors.Is(err, store.ErrUnavailable):
 			return err // it may still come: the move stays written down
 		default:
 			r.claim.End(x.record, r.source.key)

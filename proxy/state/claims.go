@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,21 +56,23 @@ type Move struct {
 // A Claim is the right to change one key or two in several steps. It is held until Release, in this replica and, unless
 // Options.Alone is set, among all replicas.
 type Claim struct {
-	// Inherited are moves of holders that have gone: the caller finishes them before it does anything of its own.
-	Inherited []Move
+	// Inherited are moves that earlier holders have left unfinished: the caller finishes them before it does anything of its
+	// own, and calls End for each.
+	Inherited []*Move
 
 	state  *State
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	leave  []func() // of this replica's queue
 
+	others map[string]other // records that are still to be taken, as they were when this claim first had to wait
+
 	// These are under mu.
-	mu      sync.Mutex
-	holds   []*hold
-	renewed time.Time // when the records were last known to be ours
-	beat    *time.Timer
-	end     *time.Timer
-	over    bool
+	mu    sync.Mutex
+	holds []*hold
+	beat  *time.Timer
+	end   *time.Timer
+	over  bool
 }
 
 // A hold is one record that a Claim holds.
@@ -76,6 +80,12 @@ type hold struct {
 	name   string
 	etag   string
 	record claimRecord
+}
+
+// An other is a record that somebody else holds, and since when it is known to be unchanged.
+type other struct {
+	etag  string
+	since time.Time
 }
 
 // Claim waits until no other operation holds any of the keys, and holds them. ErrBusy after claimPatience, ctx's error
@@ -108,34 +118,37 @@ func (c *Claim) take(names []string, what string) error {
 	if c.state.o.Alone {
 		return nil
 	}
-	c.renewed = time.Now()
-	for _, name := range names {
+	for i, name := range names {
 		h := &hold{name: name, record: claimRecord{Holder: rand.Text(), What: what}}
-		if err := c.acquire(patience, h); err != nil {
+		began, err := c.acquire(patience, h, names[i+1:])
+		if err != nil {
 			return err
 		}
+		c.mu.Lock()
 		c.holds = append(c.holds, h)
+		if c.beat == nil { // the first one is renewed while others are waited for
+			c.beat = time.AfterFunc(c.state.o.ClaimAge/4, c.renew)
+			c.end = time.AfterFunc(c.state.o.ClaimAge*2/3-time.Since(began), func() { c.cancel(ErrClaimLost) })
+		}
+		c.mu.Unlock()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.beat = time.AfterFunc(c.state.o.ClaimAge/4, c.renew)
-	c.end = time.AfterFunc(c.state.o.ClaimAge*2/3-time.Since(c.renewed), func() { c.cancel(ErrClaimLost) })
 	return nil
 }
 
-// acquire makes or takes the record of h, once whoever holds it has let it go or has gone.
-func (c *Claim) acquire(ctx context.Context, h *hold) error {
+// acquire makes or takes the record of h, once whoever holds it has let it go or has gone. later are the names that are
+// taken after it: while this one is waited for, those of the same holder age as well. began is when the record was written.
+func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began time.Time, err error) {
 	s := c.state
-	var seen string
-	var since time.Time
+	seen := c.others[h.name]
 	pause := 20 * time.Millisecond
-	h.etag = s.claims.free(h.name)
+	h.etag, h.record.Move = s.claims.left(h.name)
 	for {
+		began = time.Now()
 		etag, err := s.write(ctx, h.name, &h.record, h.etag)
 		if err == nil {
 			h.etag = etag
 			c.inherit(h)
-			return nil
+			return began, nil
 		}
 		failed := err
 		var found claimRecord
@@ -144,34 +157,48 @@ func (c *Claim) acquire(ctx context.Context, h *hold) error {
 		case err == nil && found.Holder == h.record.Holder: // the answer was lost, or its request was repeated on the way
 			h.etag = etag
 			c.inherit(h)
-			return nil
+			return began, nil
 		case !conflict(failed):
-			return busy(ctx, failed)
+			return began, busy(ctx, failed)
 		case errors.Is(err, fs.ErrNotExist):
 			h.etag, h.record.Move = "", nil
 		case err != nil:
-			return busy(ctx, err)
+			return began, busy(ctx, err)
 		case found.Holder == "":
 			h.etag, h.record.Move = etag, nil
-		case etag != seen:
-			seen, since = etag, time.Now()
-		case time.Since(since) >= s.o.ClaimAge: // its holder has gone
+		case etag != seen.etag:
+			seen = other{etag, time.Now()}
+			c.look(ctx, later)
+		case time.Since(seen.since) >= s.o.ClaimAge: // its holder has gone
 			h.etag, h.record.Move = etag, found.Move
 			continue
 		}
 		select {
 		case <-ctx.Done():
-			return busy(ctx, ctx.Err())
+			return began, busy(ctx, ctx.Err())
 		case <-time.After(pause/2 + mathrand.N(pause)):
 		}
 		pause = min(2*pause, s.o.ClaimAge/16)
 	}
 }
 
+// look notes who holds the records of names.
+func (c *Claim) look(ctx context.Context, names []string) {
+	for _, name := range names {
+		var found claimRecord
+		if etag, err := c.state.read(ctx, name, &found); err == nil && found.Holder != "" && etag != c.others[name].etag {
+			if c.others == nil {
+				c.others = make(map[string]other)
+			}
+			c.others[name] = other{etag, time.Now()}
+		}
+	}
+}
+
 // inherit notes the move that was under way when h was taken over.
 func (c *Claim) inherit(h *hold) {
 	if h.record.Move != nil {
-		c.Inherited = append(c.Inherited, *h.record.Move)
+		c.Inherited = append(c.Inherited, h.record.Move)
 	}
 }
 
@@ -199,14 +226,18 @@ func (c *Claim) Held() error {
 	return c.write()
 }
 
-// Begin writes down that the object at m.From is moved; the claim must hold that key.
+// Begin writes down that the object at m.From is moved; the claim must hold that key. Nothing of m is kept: its strings may
+// be a request's memory.
 func (c *Claim) Begin(b *Bucket, m *Move) error {
 	if c.state.o.Alone {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.holdOf(b, m.From).record.Move = m
+	c.holdOf(b, m.From).record.Move = &Move{
+		From: strings.Clone(m.From), To: strings.Clone(m.To), FromSalt: bytes.Clone(m.FromSalt), ToSalt: bytes.Clone(m.ToSalt),
+		ETag: strings.Clone(m.ETag),
+	}
 	return c.write()
 }
 
@@ -272,10 +303,7 @@ func (c *Claim) write() error {
 		}
 		h.etag = etag
 	}
-	c.renewed = began
-	if c.end != nil {
-		c.end.Reset(c.state.o.ClaimAge*2/3 - time.Since(began))
-	}
+	c.end.Reset(c.state.o.ClaimAge*2/3 - time.Since(began))
 	return nil
 }
 
@@ -292,18 +320,33 @@ func (c *Claim) Release() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), c.state.o.ClaimAge/3)
 	defer cancel()
 	for _, h := range c.holds {
-		if lost || h.record.Move != nil {
-			continue // another's, or left to whoever can tell how the move ended
-		}
-		// Should this fail, the next one waits for the record's age.
-		if etag, err := c.state.write(ctx, h.name, &claimRecord{}, h.etag); err == nil {
-			c.state.claims.keep(h.name, etag)
+		switch {
+		case lost: // it may be another's
+		case h.record.Move != nil: // left to whoever can find out how it ended: here at once, elsewhere when it has aged
+			c.state.claims.keep(h.name, freed{h.etag, h.record.Move})
+		default:
+			c.letGo(ctx, h)
 		}
 	}
 	c.mu.Unlock()
 	for _, leave := range slices.Backward(c.leave) {
 		leave()
 	}
+}
+
+// letGo says that nobody holds the record. Should that fail, other replicas wait for its age.
+func (c *Claim) letGo(ctx context.Context, h *hold) {
+	for range 3 {
+		etag, err := c.state.write(ctx, h.name, &claimRecord{}, h.etag)
+		switch {
+		case err == nil:
+			c.state.claims.keep(h.name, freed{etag: etag})
+			return
+		case conflict(err): // another's by now, or an answer that was lost
+			return
+		}
+	}
+	c.state.claims.keep(h.name, freed{etag: h.etag})
 }
 
 // SweepClaims removes the records of keys that nobody has claimed for a while, and has finish called for each move whose
@@ -337,7 +380,7 @@ func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx con
 	}
 	bucket := name[len(claimPrefix) : len(name)-1-2*sha256.Size]
 	for i := range c.Inherited {
-		if err := finish(c.ctx, bucket, &c.Inherited[i]); err != nil {
+		if err := finish(c.ctx, bucket, c.Inherited[i]); err != nil {
 			return err
 		}
 	}
@@ -346,7 +389,7 @@ func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx con
 	if err := context.Cause(c.ctx); err != nil {
 		return err
 	}
-	s.claims.keep(name, "")
+	s.claims.keep(name, freed{})
 	c.holds = nil // the record goes, and with it what Release would write
 	return s.objects.Delete(c.ctx, name)
 }
@@ -355,11 +398,17 @@ func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx con
 type claims struct {
 	mu     sync.Mutex
 	queues map[string]*claimQueue
-	freed  map[string]string // ETags of records that this replica has let go, so that it takes them by one request
+	// freed are records that this replica has let go: it takes them again by one request, and without waiting.
+	freed map[string]freed
 }
 
 // maxFreed bounds freed.
 const maxFreed = 4096
+
+type freed struct {
+	etag string
+	move *Move // left unfinished
+}
 
 type claimQueue struct {
 	turn    chan struct{} // holds one element while somebody has the turn
@@ -395,21 +444,25 @@ func (q *claims) enter(ctx context.Context, name string) (leave func(), err erro
 	}
 }
 
-func (q *claims) free(name string) (etag string) {
+// left returns what this replica left of a record, and forgets it.
+func (q *claims) left(name string) (etag string, move *Move) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.freed[name]
+	f := q.freed[name]
+	delete(q.freed, name)
+	return f.etag, f.move
 }
 
-func (q *claims) keep(name, etag string) {
+// keep remembers what this replica leaves of a record. What is forgotten costs a request, or the wait for its age.
+func (q *claims) keep(name string, f freed) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.freed == nil || len(q.freed) >= maxFreed {
-		q.freed = make(map[string]string) // forgetting costs a request
+		q.freed = make(map[string]freed)
 	}
-	if etag == "" {
+	if f.etag == "" {
 		delete(q.freed, name)
 	} else {
-		q.freed[name] = etag
+		q.freed[name] = f
 	}
 }
