@@ -100,6 +100,18 @@ type storeFront struct {
 	alter    func(*http.Response)
 }
 
+var discardLog = log.New(io.Discard, "", 0)
+
+// dialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it, too,
+// with a reset, or the embedded store keeps half of a body. The program's probe refuses to start behind a front end that doesn't.
+func dialAbruptly(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err == nil {
+		err = c.(*net.TCPConn).SetLinger(0)
+	}
+	return c, err
+}
+
 func newStoreFront(t *testing.T) *storeFront {
 	t.Helper()
 	endpoint, err := sharedStore()
@@ -112,16 +124,7 @@ func newStoreFront(t *testing.T) *storeFront {
 	}
 	f := &storeFront{}
 	proxy := &httputil.ReverseProxy{
-		ErrorLog: log.New(io.Discard, "", 0),
-		// What breaks off before it must break off behind it, too: with a reset, or this store keeps half of a body. The
-		// program's probe refuses to start behind a front end that doesn't.
-		Transport: &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			if err == nil {
-				err = c.(*net.TCPConn).SetLinger(0)
-			}
-			return c, err
-		}},
+		ErrorLog: discardLog, Transport: &http.Transport{DisableCompression: true, DialContext: dialAbruptly},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
 			r.Out.Host = r.In.Host // it is signed

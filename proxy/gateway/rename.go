@@ -160,6 +160,7 @@ func (r *renaming) once() error {
 	}
 	move := &state.Move{From: r.source.key, To: x.key, FromSalt: o.envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.etag}
 	if err := r.claim.Begin(x.record, move); err != nil {
+		r.claim.End(x.record, r.source.key)
 		return err
 	}
 	if _, err := t.run(); err != nil {

@@ -342,7 +342,16 @@ func (c *Claim) letGo(ctx context.Context, h *hold) {
 		case err == nil:
 			c.state.claims.keep(h.name, freed{etag: etag})
 			return
-		case conflict(err): // another's by now, or an answer that was lost
+		case !conflict(err):
+			continue
+		}
+		// Another's by now; or ours, and the answer to an earlier write was lost.
+		var found claimRecord
+		etag, err = c.state.read(ctx, h.name, &found)
+		switch {
+		case err == nil && found.Holder == h.record.Holder:
+			h.etag = etag
+		case err == nil || errors.Is(err, fs.ErrNotExist):
 			return
 		}
 	}

@@ -1,0 +1,697 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"sealfront/sigv4"
+)
+
+// Invariant 8, a 200 stays true: what clients of two replicas see of a few keys is what they would see if each operation
+// happened at one moment between its request and its answer, however the store's relay delays, repeats and loses.
+//
+// An operation that moves an object between two keys has several moments: a copy reads and then writes; a rename reads, writes,
+// and deletes what it has read, and no other operation in several steps comes between. An operation whose outcome the client wasn't told has
+// happened at some time after its request, or not.
+//
+// The test lasts some seconds. SEALFRONT_LINEARIZE=10m has it go on for that long, over every store that is there.
+func TestLinearizable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts programs and plays for a while; run without -short")
+	}
+	t.Parallel()
+	stores := map[string]func(t *testing.T) service{"embedded": func(t *testing.T) service {
+		endpoint, err := sharedStore()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return service{endpoint: endpoint, accessKey: "storekey", secretKey: "storesecret"}
+	}}
+	long, err := time.ParseDuration(os.Getenv("SEALFRONT_LINEARIZE"))
+	if err == nil {
+		stores["versitygw"], stores["minio"] = startVersitygw, startMinIO
+	} else {
+		long = 6 * time.Second
+	}
+	for name, start := range stores {
+		t.Run(name, func(t *testing.T) {
+			g := newLinearGame(t, start(t), name == "minio")
+			end := time.Now().Add(long)
+			var rounds atomic.Int64
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() {
+					for first := true; first || time.Now().Before(end) && !t.Failed(); first = false {
+						g.round(int(rounds.Add(1)))
+					}
+				})
+			}
+			wg.Wait()
+			t.Logf("%d rounds, seed %d; outcomes: %v", rounds.Load(), g.seed, g.outcomes)
+		})
+	}
+}
+
+// A linearGame is two replicas on one store behind a relay.
+type linearGame struct {
+	t        *testing.T
+	replicas [2]*program
+	bucket   string
+	seed     uint64
+	// lossy: a store that deletes without conditions loses what is written to a rename's source at the last moment. That is
+	// documented, and not played.
+	lossy bool
+	calm  atomic.Bool // the relay lets everything through
+
+	mu       sync.Mutex
+	outcomes map[string]int
+}
+
+const (
+	linearKeys    = 3
+	linearClients = 5
+	linearOps     = 9 // of each client in a round
+)
+
+func newLinearGame(t *testing.T, store service, lossy bool) *linearGame {
+	t.Helper()
+	g := &linearGame{t: t, bucket: "linear--usw2-az1--x-s3", seed: uint64(time.Now().UnixNano()), outcomes: make(map[string]int), lossy: lossy}
+	if s, err := strconv.ParseUint(os.Getenv("SEALFRONT_SEED"), 10, 64); err == nil {
+		g.seed = s
+	}
+	g.calm.Store(true)
+	relay := g.relay(store.endpoint)
+	dir := t.TempDir()
+	writeCertificates(t, dir)
+	kms := startEmbedded(t, t.TempDir())
+	prefix := fmt.Sprintf("l%d-", time.Now().UnixNano())
+	for i := range g.replicas {
+		g.replicas[i] = startWith(t, fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+tls: {cert: %s/server.pem, key: %s/server.key}
+store: {kind: s3, endpoint: %q, access_key: %q, secret_key: %q, bucket_prefix: %s, state_bucket: %sstate}
+kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
+`, dir, dir, relay, store.accessKey, store.secretKey, prefix, prefix, kms.env["SEALFRONT_KMS_ENDPOINT"], kms.env["AWS_ACCESS_KEY_ID"], kms.env["AWS_SECRET_ACCESS_KEY"], kms.env["SEALFRONT_KMS_KEY"]))
+	}
+	if a := g.do(0, &rawRequest{method: "PUT", path: "/" + g.bucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	g.calm.Store(false)
+	return g
+}
+
+func (g *linearGame) do(replica int, r *rawRequest) *answer {
+	r.plain = true
+	return g.replicas[replica].do(r)
+}
+
+// mustDo repeats a request that has no consequences until it succeeds.
+func (g *linearGame) mustDo(replica int, r *rawRequest) *answer {
+	for range 20 {
+		if a := g.do(replica, r); a.StatusCode == 200 && a.bodyErr == nil {
+			return a
+		}
+	}
+	g.t.Errorf("%s %s failed 20 times", r.method, r.path)
+	return g.do(replica, r)
+}
+
+// relay starts the relay. It keeps the store's promises otherwise: no request is carried out that its client has given up.
+func (g *linearGame) relay(endpoint string) string {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{
+		ErrorLog: discardLog, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, DialContext: dialAbruptly},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
+			if _, ok := r.Out.Header["User-Agent"]; !ok {
+				r.Out.Header["User-Agent"] = nil
+			}
+		},
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.calm.Load() || r.ContentLength > 64<<10 {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		send := func() *httptest.ResponseRecorder {
+			again := r.Clone(r.Context())
+			again.Body = io.NopCloser(bytes.NewReader(body))
+			rec := httptest.NewRecorder()
+			forward.ServeHTTP(rec, again)
+			return rec
+		}
+		pause := func(most time.Duration) { time.Sleep(rand.N(most)) }
+		if r.Method == "DELETE" && rand.IntN(3) == 0 {
+			pause(150 * time.Millisecond) // the last step of a rename
+		} else if rand.IntN(4) == 0 {
+			pause(25 * time.Millisecond)
+		}
+		rec := send()
+		// What a client's own condition has let through once isn't let through twice: there the second answer would be untrue.
+		conditional := r.Method != "DELETE" && (r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Match") != "")
+		if rand.IntN(12) == 0 && (!conditional || strings.Contains(r.URL.Path, "state/claims/")) {
+			pause(10 * time.Millisecond)
+			rec = send()
+		}
+		if rand.IntN(4) == 0 {
+			pause(25 * time.Millisecond)
+		}
+		if rand.IntN(100) == 0 {
+			panic(http.ErrAbortHandler) // the answer is lost
+		}
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(rec.Body.Bytes())
+	})}
+	go func() { _ = server.Serve(ln) }()
+	g.t.Cleanup(func() { _ = server.Close() })
+	return "http://" + ln.Addr().String()
+}
+
+// Each written body begins with a token of its own, so that what is read tells which writes it is made of.
+
+func tokenLength(id int) int {
+	switch id % 4 {
+	case 0:
+		return 6000 // the store copies it
+	case 1:
+		return 70_000
+	}
+	return 20
+}
+
+func tokenBody(id int) string {
+	return strings.Repeat(fmt.Sprintf("t%06d:", id), tokenLength(id)/8+1)[:tokenLength(id)]
+}
+
+// tokensOf names the tokens that a body consists of; "?" when it isn't made of whole ones.
+func tokensOf(body string) string {
+	var b strings.Builder
+	for body != "" {
+		id, err := strconv.Atoi(body[1:min(7, len(body))])
+		if err != nil || !strings.HasPrefix(body, tokenBody(id)) {
+			return "?"
+		}
+		fmt.Fprintf(&b, "%d ", id)
+		body = body[tokenLength(id):]
+	}
+	return b.String()
+}
+
+func lengthOf(tokens string) int {
+	n := 0
+	for token := range strings.FieldsSeq(tokens) {
+		id, _ := strconv.Atoi(token)
+		n += tokenLength(id)
+	}
+	return n
+}
+
+// The model.
+
+type linearValue struct {
+	tokens string // "": there is no object
+	meta   string
+}
+
+type linearState struct {
+	keys  [linearKeys]linearValue
+	locks [linearKeys]int // operations that hold a key's claim; 0: none
+	moved string          // what copies and renames under way have read: " ID=tokens|meta;"
+	done  uint64          // completed uploads
+}
+
+// A step of an operation. id is the operation's and is not 0.
+type linearStep struct {
+	kind     string
+	id       int
+	key, to  int
+	tokens   string // that are written, or appended
+	meta     string
+	offset   int
+	upload   int
+	upload64 uint64
+}
+
+// A result is what the client was told.
+type linearResult struct {
+	unknown bool // or what isn't to be relied on
+	status  int
+	tokens  string
+	meta    string
+}
+
+func (s linearState) capture(id, key int) linearState {
+	s.moved += fmt.Sprintf(" %d=%s|%s;", id, s.keys[key].tokens, s.keys[key].meta)
+	return s
+}
+
+// captured returns what an operation has read and whether it has.
+func (s linearState) captured(id int) (linearValue, bool) {
+	_, rest, ok := strings.Cut(s.moved, fmt.Sprintf(" %d=", id))
+	text, _, _ := strings.Cut(rest, ";")
+	tokens, meta, _ := strings.Cut(text, "|")
+	return linearValue{tokens, meta}, ok
+}
+
+func (s linearState) forget(id int) linearState {
+	before, rest, ok := strings.Cut(s.moved, fmt.Sprintf(" %d=", id))
+	if ok {
+		_, after, _ := strings.Cut(rest, ";")
+		s.moved = before + after
+	}
+	return s
+}
+
+// next returns the states that a step may lead to, none when it can't have been told what it was.
+func (s linearState) next(in *linearStep, out *linearResult) []linearState {
+	at := s.keys[in.key]
+	var same []linearState
+	if out.unknown {
+		same = []linearState{s}
+	}
+	is := func(next linearState) []linearState { return append(same, next) }
+	check := func(ok bool) []linearState {
+		if ok {
+			return []linearState{s}
+		}
+		return same
+	}
+	changed := func(v linearValue) linearState {
+		n := s
+		n.keys[in.key] = v
+		return n
+	}
+	refused := !out.unknown && out.status >= 400
+	switch in.kind {
+	case "get", "head":
+		if out.status == 404 {
+			return check(at.tokens == "")
+		}
+		if in.kind == "head" {
+			return check(at.meta == out.meta && lengthOf(at.tokens) == lengthOf(out.tokens))
+		}
+		return check(at == linearValue{out.tokens, out.meta})
+	case "listed":
+		return check(at.tokens != "")
+	case "unlisted":
+		return check(at.tokens == "")
+	case "put":
+		return is(changed(linearValue{in.tokens, in.meta}))
+	case "create": // If-None-Match: *
+		if refused {
+			return check(at.tokens != "")
+		}
+		if at.tokens != "" {
+			return same
+		}
+		return is(changed(linearValue{in.tokens, in.meta}))
+	case "replace": // If-Match; refused is nothing that can be checked, since ETags say more than the model knows
+		if refused {
+			return check(true)
+		}
+		if at.tokens != out.tokens && !out.unknown || at.tokens == "" {
+			return same
+		}
+		return is(changed(linearValue{in.tokens, in.meta}))
+	case "delete":
+		return is(changed(linearValue{}))
+	case "self": // a copy onto itself with other metadata
+		if refused {
+			return check(out.status != 404 || at.tokens == "")
+		}
+		if at.tokens == "" || s.locks[in.key] != 0 {
+			return same
+		}
+		return is(changed(linearValue{at.tokens, in.meta}))
+	case "append":
+		if refused {
+			return check(true)
+		}
+		if at.tokens == "" || lengthOf(at.tokens) != in.offset || s.locks[in.key] != 0 {
+			return same
+		}
+		return is(changed(linearValue{at.tokens + in.tokens, at.meta}))
+	case "complete":
+		switch {
+		case refused || s.done&in.upload64 != 0:
+			return check(true)
+		case s.locks[in.key] != 0:
+			return same
+		}
+		n := changed(linearValue{in.tokens, in.meta})
+		n.done |= in.upload64
+		return is(n)
+	case "copy reads":
+		if refused {
+			return check(out.status != 404 || at.tokens == "")
+		}
+		if at.tokens == "" {
+			return same
+		}
+		return is(s.capture(in.id, in.key))
+	case "copy writes":
+		v, ok := s.captured(in.id)
+		if refused {
+			return check(true)
+		}
+		if !ok {
+			return same
+		}
+		n := s.forget(in.id)
+		n.keys[in.to] = linearValue{v.tokens, in.meta}
+		return is(n)
+	case "rename reads":
+		if refused {
+			return check(out.status != 404 || at.tokens == "")
+		}
+		if at.tokens == "" {
+			return same
+		}
+		n := s.capture(in.id, in.key)
+		if !out.unknown {
+			if s.locks[in.key] != 0 || s.locks[in.to] != 0 {
+				return nil
+			}
+			n.locks[in.key], n.locks[in.to] = in.id, in.id
+		}
+		return is(n)
+	case "rename writes":
+		v, ok := s.captured(in.id)
+		if refused {
+			return check(true)
+		}
+		if !ok {
+			return same
+		}
+		n := s
+		n.moved += fmt.Sprintf(" %dw=|;", in.id)
+		n.keys[in.to] = v
+		return is(n)
+	case "rename deletes":
+		v, ok := s.captured(in.id)
+		_, written := s.captured2(in.id)
+		if refused {
+			return check(true)
+		}
+		if !ok || !written {
+			return same
+		}
+		n := s.forget(in.id)
+		if at == v {
+			n.keys[in.key] = linearValue{}
+		}
+		if !out.unknown {
+			n.locks[in.key], n.locks[in.to] = 0, 0
+		}
+		return is(n)
+	}
+	panic(in.kind)
+}
+
+func (s linearState) captured2(id int) (linearValue, bool) {
+	_, _, ok := strings.Cut(s.moved, fmt.Sprintf(" %dw=", id))
+	return linearValue{}, ok
+}
+
+var linearSeed = maphash.MakeSeed()
+
+var linearModel = (&porcupine.NondeterministicModel{
+	Init: func() []any { return []any{linearState{}} },
+	Step: func(state, input, output any) []any {
+		var next []any
+		for _, s := range state.(linearState).next(input.(*linearStep), output.(*linearResult)) {
+			next = append(next, s)
+		}
+		return next
+	},
+	Equal: func(a, b any) bool { return a.(linearState) == b.(linearState) },
+	Hash:  func(s any) uint64 { return maphash.Comparable(linearSeed, s.(linearState)) },
+	DescribeOperation: func(input, output any) string {
+		in, out := input.(*linearStep), output.(*linearResult)
+		return fmt.Sprintf("%s k%d→k%d %s%s: %d %s%s %t", in.kind, in.key, in.to, in.tokens, in.meta, out.status, out.tokens, out.meta, out.unknown)
+	},
+}).ToModel
+
+// A linearRound is one history over fresh keys.
+type linearRound struct {
+	*linearGame
+	number  int
+	began   time.Time
+	uploads []linearUpload
+
+	mu      sync.Mutex
+	history []porcupine.Operation
+	steps   atomic.Int64
+}
+
+type linearUpload struct {
+	id, etag string
+	step     linearStep
+}
+
+// round plays one.
+func (g *linearGame) round(number int) {
+	r := &linearRound{linearGame: g, number: number, began: time.Now()}
+	for i := range 2 * linearKeys {
+		r.begin(i)
+	}
+	var wg sync.WaitGroup
+	for client := range linearClients {
+		wg.Go(func() {
+			dice := rand.New(rand.NewPCG(g.seed, uint64(number*linearClients+client)))
+			for range linearOps {
+				r.play(client, dice)
+			}
+		})
+	}
+	wg.Wait()
+	for key := range linearKeys { // what it all comes to
+		r.read(0, "get", key)
+		r.read(1, "get", key)
+	}
+	played := time.Since(r.began)
+	defer func() { g.t.Logf("round %d: %v played, %v in all, %d steps", number, played, time.Since(r.began), len(r.history)) }()
+	result, info := porcupine.CheckOperationsVerbose(linearModel(), r.history, 20*time.Second)
+	switch result {
+	case porcupine.Ok:
+		return
+	case porcupine.Unknown:
+		g.count("round too long to check")
+		return
+	}
+	file := "linearizability-" + strconv.Itoa(number) + ".html"
+	if dir := os.Getenv("SEALFRONT_LINEARIZE_OUT"); dir != "" {
+		_ = porcupine.VisualizePath(linearModel(), info, dir+"/"+file)
+	}
+	var b strings.Builder
+	model := linearModel()
+	for _, o := range r.history {
+		fmt.Fprintf(&b, "%d %8.1f–%8.1f ms %s\n", o.ClientId, float64(o.Call)/1e6, float64(o.Return)/1e6, model.DescribeOperation(o.Input, o.Output))
+	}
+	g.t.Errorf("round %d isn't linearizable (seed %d):\n%s", number, g.seed, b.String())
+}
+
+func (g *linearGame) count(what string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.outcomes[what]++
+}
+
+func (r *linearRound) path(key int) string {
+	return "/" + r.bucket + "/" + r.name(key)
+}
+
+func (r *linearRound) name(key int) string { return fmt.Sprintf("r%d/k%d", r.number, key) }
+
+// begin begins an upload of one small part, which any client may complete.
+func (r *linearRound) begin(i int) {
+	key := i % linearKeys
+	id := int(r.steps.Add(1))
+	u := linearUpload{step: linearStep{kind: "complete", key: key, tokens: fmt.Sprintf("%d ", id), meta: fmt.Sprint("m", id), upload64: 1 << i}}
+	a := r.mustDo(i%2, &rawRequest{method: "POST", path: r.path(key), query: "uploads=", header: []sigv4.Field{field("X-Amz-Meta-M", u.step.meta)}})
+	u.id = element(a.body, "UploadId")
+	a = r.mustDo((i+1)%2, &rawRequest{method: "PUT", path: r.path(key), query: "partNumber=1&uploadId=" + url.QueryEscape(u.id), body: tokenBody(id)})
+	u.etag = a.Header.Get("ETag")
+	r.uploads = append(r.uploads, u)
+}
+
+// record adds the steps of an operation that was called at this time and has just been answered.
+func (r *linearRound) record(client int, call time.Time, a *answer, out linearResult, steps ...linearStep) {
+	out.status = a.StatusCode
+	if a.code() == "SlowDown" { // nothing was begun
+		return
+	}
+	if took := time.Since(call); took > 3*time.Second {
+		r.t.Logf("%s took %v: %d", steps[0].kind, took, a.StatusCode)
+	}
+	end := time.Since(r.began).Nanoseconds()
+	out.unknown = out.unknown || a.StatusCode == 0 || a.StatusCode >= 500 || a.bodyErr != nil
+	if out.unknown {
+		end = 1 << 62
+	}
+	r.count(fmt.Sprint(steps[0].kind, " ", a.StatusCode))
+	if a.StatusCode >= 400 && a.StatusCode < 500 && a.StatusCode != 404 && a.StatusCode != 409 && a.StatusCode != 412 && a.code() != "InvalidWriteOffset" {
+		r.t.Errorf("%s of key %d: %d %s", steps[0].kind, steps[0].key, a.StatusCode, a.body)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range steps {
+		r.history = append(r.history, porcupine.Operation{ClientId: client, Input: &steps[i], Call: call.Sub(r.began).Nanoseconds(), Output: &out, Return: end})
+	}
+}
+
+// read reads a key and returns what there is, with its ETag.
+func (r *linearRound) read(client int, kind string, key int) (body, etag string) {
+	call := time.Now()
+	method := map[string]string{"get": "GET", "head": "HEAD"}[kind]
+	a := r.do(client%2, &rawRequest{method: method, path: r.path(key)})
+	if a.StatusCode != 200 && a.StatusCode != 404 || a.bodyErr != nil {
+		if a.StatusCode == 403 {
+			r.t.Errorf("GET of key %d: %d %s", key, a.StatusCode, a.body)
+		}
+		r.count(fmt.Sprint(kind, " ", a.StatusCode))
+		return "", ""
+	}
+	out := linearResult{tokens: tokensOf(a.body), meta: a.Header.Get("X-Amz-Meta-M")}
+	if kind == "head" && a.StatusCode == 200 {
+		// Only the length is known; any tokens of that length stand for it.
+		out.tokens = ""
+		if n, _ := strconv.Atoi(a.Header.Get("Content-Length")); n >= 0 {
+			r.record(client, call, a, out, linearStep{kind: "listed", key: key})
+			return "", ""
+		}
+	}
+	if a.StatusCode == 404 {
+		out = linearResult{}
+	}
+	r.record(client, call, a, out, linearStep{kind: kind, key: key})
+	return a.body, a.Header.Get("ETag")
+}
+
+func (r *linearRound) play(client int, dice *rand.Rand) {
+	replica := dice.IntN(2)
+	id := int(r.steps.Add(1))
+	key := dice.IntN(linearKeys)
+	to := (key + 1 + dice.IntN(linearKeys-1)) % linearKeys
+	tokens, meta := fmt.Sprintf("%d ", id), fmt.Sprint("m", id)
+	marked := field("X-Amz-Meta-M", meta)
+	step := linearStep{id: id, key: key, to: to, tokens: tokens, meta: meta}
+	named := func(kind string) linearStep { s := step; s.kind = kind; return s }
+	call := time.Now()
+	copied := func(to int) *answer {
+		header := []sigv4.Field{marked, field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Copy-Source", r.bucket+"/"+r.name(key))}
+		return r.do(replica, &rawRequest{method: "PUT", path: r.path(to), header: header})
+	}
+	put := func(header ...sigv4.Field) *answer {
+		return r.do(replica, &rawRequest{method: "PUT", path: r.path(key), body: tokenBody(id), header: append(header, marked)})
+	}
+	switch n := dice.IntN(100); {
+	case n < 15:
+		r.read(replica, "get", key)
+	case n < 18:
+		r.read(replica, "head", key)
+	case n < 22:
+		r.list(client, replica)
+	case n < 56 && n != 45 && r.lossy:
+		r.read(replica, "get", key)
+	case n < 34:
+		r.record(client, call, put(), linearResult{}, named("put"))
+	case n < 39:
+		a := put(field("If-None-Match", "*"))
+		r.record(client, call, a, linearResult{unknown: a.StatusCode == 412}, named("create"))
+	case n < 44:
+		body, etag := r.read(replica, "get", key)
+		if etag == "" {
+			return
+		}
+		call = time.Now()
+		r.record(client, call, put(field("If-Match", etag)), linearResult{tokens: tokensOf(body)}, named("replace"))
+	case n < 48:
+		r.record(client, call, r.do(replica, &rawRequest{method: "DELETE", path: r.path(key)}), linearResult{}, named("delete"))
+	case n < 56:
+		r.record(client, call, copied(to), linearResult{}, named("copy reads"), named("copy writes"))
+	case n < 64:
+		r.record(client, call, copied(key), linearResult{}, named("self"))
+	case n < 72:
+		body, etag := r.read(replica, "get", key)
+		if etag == "" {
+			return
+		}
+		step.offset = len(body)
+		call = time.Now()
+		a := r.do(replica, &rawRequest{method: "PUT", path: r.path(key), body: tokenBody(id), header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+		r.record(client, call, a, linearResult{}, named("append"))
+	case n < 82:
+		u := r.uploads[dice.IntN(len(r.uploads))]
+		r.complete(client, replica, &u)
+	default:
+		a := r.do(replica, &rawRequest{method: "PUT", path: r.path(to), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", r.name(key))}})
+		r.record(client, call, a, linearResult{}, named("rename reads"), named("rename writes"), named("rename deletes"))
+	}
+}
+
+// complete sends the same Complete to both replicas.
+func (r *linearRound) complete(client, replica int, u *linearUpload) {
+	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.etag + "</ETag></Part></CompleteMultipartUpload>"
+	var wg sync.WaitGroup
+	for i := range 2 {
+		wg.Go(func() {
+			call := time.Now()
+			a := r.do((replica+i)%2, &rawRequest{method: "POST", path: r.path(u.step.key), query: "uploadId=" + url.QueryEscape(u.id), body: document})
+			if a.StatusCode == 200 && strings.Contains(a.body, "<Error>") {
+				a.StatusCode = 503
+			}
+			step := u.step
+			step.id = int(r.steps.Add(1))
+			r.record(client, call, a, linearResult{}, step)
+		})
+	}
+	wg.Wait()
+}
+
+// list lists the bucket: each key is or isn't there at some moment of it.
+func (r *linearRound) list(client, replica int) {
+	call := time.Now()
+	a := r.do(replica, &rawRequest{method: "GET", path: "/" + r.bucket, query: fmt.Sprintf("list-type=2&prefix=r%d%%2F", r.number)})
+	if a.StatusCode != 200 || a.bodyErr != nil || strings.Contains(a.body, "<IsTruncated>true") {
+		return
+	}
+	for key := range linearKeys {
+		kind := "unlisted"
+		if strings.Contains(a.body, "<Key>"+r.name(key)+"</Key>") {
+			kind = "listed"
+		}
+		r.record(client, call, a, linearResult{}, linearStep{kind: kind, key: key})
+	}
+}
