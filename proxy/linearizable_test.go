@@ -37,13 +37,7 @@ func TestLinearizable(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) service{"embedded": func(t *testing.T) service {
-		endpoint, err := sharedStore()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return service{endpoint: endpoint, accessKey: "storekey", secretKey: "storesecret"}
-	}}
+	stores := map[string]func(t *testing.T) service{"embedded": embeddedService}
 	long, err := time.ParseDuration(os.Getenv("SEALFRONT_LINEARIZE"))
 	if err == nil {
 		stores["versitygw"], stores["minio"] = startVersitygw, startMinIO
@@ -79,6 +73,9 @@ type linearGame struct {
 	// documented, and not played.
 	lossy bool
 	calm  atomic.Bool // the relay lets everything through
+	tidy  atomic.Bool // it only delays
+
+	config string // of the first replica
 
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -103,12 +100,13 @@ func newLinearGame(t *testing.T, store service, lossy bool) *linearGame {
 	kms := startEmbedded(t, t.TempDir())
 	prefix := fmt.Sprintf("l%d-", time.Now().UnixNano())
 	for i := range g.replicas {
-		g.replicas[i] = startWith(t, fmt.Sprintf(`
+		g.config = fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: %q, secret_key: %q, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
-`, dir, dir, relay, store.accessKey, store.secretKey, prefix, prefix, kms.env["SEALFRONT_KMS_ENDPOINT"], kms.env["AWS_ACCESS_KEY_ID"], kms.env["AWS_SECRET_ACCESS_KEY"], kms.env["SEALFRONT_KMS_KEY"]))
+`, dir, dir, relay, store.accessKey, store.secretKey, prefix, prefix, kms.env["SEALFRONT_KMS_ENDPOINT"], kms.env["AWS_ACCESS_KEY_ID"], kms.env["AWS_SECRET_ACCESS_KEY"], kms.env["SEALFRONT_KMS_KEY"])
+		g.replicas[i] = startWith(t, g.config)
 	}
 	if a := g.do(0, &rawRequest{method: "PUT", path: "/" + g.bucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.body)
@@ -177,14 +175,14 @@ func (g *linearGame) relay(endpoint string) string {
 		rec := send()
 		// What a client's own condition has let through once isn't let through twice: there the second answer would be untrue.
 		conditional := r.Method != "DELETE" && (r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Match") != "")
-		if rand.IntN(12) == 0 && (!conditional || strings.Contains(r.URL.Path, "state/claims/")) {
+		if !g.tidy.Load() && rand.IntN(12) == 0 && (!conditional || strings.Contains(r.URL.Path, "state/claims/")) {
 			pause(10 * time.Millisecond)
 			rec = send()
 		}
 		if rand.IntN(4) == 0 {
 			pause(25 * time.Millisecond)
 		}
-		if rand.IntN(100) == 0 {
+		if !g.tidy.Load() && rand.IntN(100) == 0 {
 			panic(http.ErrAbortHandler) // the answer is lost
 		}
 		for name, values := range rec.Header() {
@@ -501,7 +499,9 @@ func (g *linearGame) round(number int) {
 		r.read(1, "get", key)
 	}
 	played := time.Since(r.began)
-	defer func() { g.t.Logf("round %d: %v played, %v in all, %d steps", number, played, time.Since(r.began), len(r.history)) }()
+	defer func() {
+		g.t.Logf("round %d: %v played, %v in all, %d steps", number, played, time.Since(r.began), len(r.history))
+	}()
 	result, info := porcupine.CheckOperationsVerbose(linearModel(), r.history, 20*time.Second)
 	switch result {
 	case porcupine.Ok:
