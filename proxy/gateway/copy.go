@@ -96,10 +96,16 @@ func copyOnce(x, source *exchange, asked *checksumKind) error {
 		return err
 	}
 	var done *transferred
-	if c.compute == nil && c.sameKey() {
+	switch {
+	case c.compute == nil && c.sameKey():
 		done, err = c.rewrap()
-	} else {
+	case c.self() || x.g.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
 		done, err = c.reseal()
+	default:
+		err = x.claimed(func(*state.Claim) (err error) {
+			done, err = c.reseal()
+			return err
+		}, x.key)
 	}
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ import (
 //
 // Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side copy
 // has the ETag of its source, and the destination may have had it before: it is made under the destination's claim, as everything
-// is that is bound to an ETag in two steps.
+// is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every copy is.
 type transfer struct {
 	from   *origin
 	to     *exchange     // at the destination
@@ -71,25 +71,26 @@ func (t *transfer) run() (*transferred, error) {
 		t.match = t.from.etag // whatever the way, only this version may be replaced
 	}
 	conditional := t.match != "" || t.noneMatch != ""
+	// Only a condition keeps a rename from deleting what is put to its old name while it is at work.
+	claims := !abilities.ConditionalDelete
+	way := t.storeCopy
 	switch {
 	case t.from.total == 0:
-		return t.put(nil)
+		way = func() (*transferred, error) { return t.put(nil) }
 	case t.from.total == int64(len(t.from.end)):
-		return t.whole()
+		way = t.whole
 	case t.from.total > t.to.g.o.CopyLimit:
-		return t.claimed(t.byParts)
+		way, claims = t.byParts, true
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
-		return t.through()
+		way = t.through
+	default:
+		claims = true // it repeats an ETag
 	}
-	return t.claimed(t.storeCopy)
-}
-
-// claimed makes a copy by the store, which repeats an ETag, under the destination's claim.
-func (t *transfer) claimed(way func() (*transferred, error)) (done *transferred, err error) {
-	if t.held {
+	if t.held || !claims {
 		return way()
 	}
-	err = t.to.claimed(func(*state.Claim) error {
+	var done *transferred
+	err := t.to.claimed(func(*state.Claim) (err error) {
 		done, err = way()
 		return err
 	}, t.to.key)
