@@ -75,7 +75,10 @@ func (u *storeUpload) copyRange(from *origin, first, last int64) error {
 			u.etags = append(u.etags, result.ETag)
 		case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchUpload":
 			return errReplaced
-		default:
+		default: // stores look at the range before they look at the condition
+			if err := from.x.stands(from.sealed); err != nil {
+				return err
+			}
 			return storeError(f, u.x.bucket, u.x.key)
 		}
 	}
