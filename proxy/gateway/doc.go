@@ -21,6 +21,8 @@
 //     TestOfManyAppendsAtOneOffsetOneGetsThrough, TestCrashesOfAppends). A rename leaves both names or the new one, never none
 //     (TestCrashesOfRenames, TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store
 //     deletes it is only as safe as the store's conditional deletion.
+//   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently the
+//     store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim (claims.go).
 //   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
 //     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules are the
@@ -33,19 +35,23 @@
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
 // a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum
 // came as a trailer two, as with HeadObject; DeleteObject with a condition two. And, the look at an object that a copy starts from being
-// a GetObject of its last 4 KiB (twice for an empty object on some stores, once more for a trailer of over 160 parts):
+// a GetObject of its last 4 KiB (twice for an empty object on some stores, once more for a trailer of over 160 parts), and
+// a claim two requests to take and to let go, or none where no other replica can be:
 //
 //	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber
 //	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
 //	CopyObject of tags        one more for the source's tags where the store doesn't copy
 //	Object Lock on an upload  one more, which sees that the bucket has it
 //	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
-//	CopyObject, same key      look, copy                                             TestACopyUnderTheSameKeyMovesNoBody
+//	CopyObject, same key      look, claim, copy                                      TestACopyUnderTheSameKeyMovesNoBody
+//	… of at most 4 KiB stored look, PUT                                              TestACopyUnderTheSameKeyMovesNoBody
 //	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
 //	… or streamed through     look, GET, PUT                                         TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
-//	… or over 5 GiB           look, Create, a copy for 5 GiB, Complete, HEAD         TestWhatIsTooLargeForOneCopyIsCopiedInPieces
-//	RenameObject              look, copy, DELETE; 3 more with a client token         TestARenamedObjectOpensUnderItsNewName
+//	… or over 5 GiB           look, claim, Create, a copy for 5 GiB, Complete, HEAD  TestWhatIsTooLargeForOneCopyIsCopiedInPieces
+//	RenameObject              two claims, look, record, copy, DELETE; 3 more with a  TestARenamedObjectOpensUnderItsNewName
+//	                          client token, HEAD for an empty object
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges
-//	append, no part ≥ 5 MiB   look, GET, PUT                                         TestWhatAnAppendCosts
-//	append                    look, [GET,] Create, copy, part, Complete, HEAD        TestWhatAnAppendCosts
+//	append, no part ≥ 5 MiB   look, GET, claim, HEAD, PUT                            TestWhatAnAppendCosts
+//	append                    look, [GET,] Create, copy, part, claim, HEAD, Complete,  TestWhatAnAppendCosts
+//	                          HEAD
 package gateway

@@ -8,6 +8,7 @@
 //	uploads/BUCKET/HASH/upload               a multipart upload; HASH is SHA-256 of its id
 //	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
 //	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part
+//	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename has come; HASH is SHA-256 of the key
 //
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
 //
@@ -20,6 +21,11 @@
 //
 //   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
+//
+//   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for 12 s, by
+//     the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
+//     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew it stops after
+//     8 s. Where no other replica can be, claims are in memory.
 //
 //   - A revoked KMS key is dropped by every replica with the next bucket record it reads (TestRevocationReachesOtherReplicas).
 //
