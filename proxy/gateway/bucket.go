@@ -284,7 +284,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
-	target := x.target("", d.ARN)
+	target := x.target(d.ARN)
 	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked

@@ -84,7 +84,7 @@ func deleteObjects(x *exchange) error {
 			batch = append(batch, objectVersion{d.Key, y.version})
 			continue
 		}
-		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime)
+		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
@@ -117,7 +117,7 @@ func deletedAs(key, version string, told []element) deletedEntry {
 }
 
 // permitDeletion checks one key as DeleteObject would be checked. check is reused.
-func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Request) error {
+func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request) error {
 	fields := policy.MapFields{}
 	for _, c := range [...]parameter{{"if-match", d.ETag}, {"x-amz-if-match-size", d.Size}, {"x-amz-if-match-last-modified-time", d.LastModifiedTime}} {
 		if c.value != "" {
@@ -136,9 +136,7 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 		return err
 	}
 	if x.facts.Kind == policy.General {
-		target := x.target(d.Key, "")
-		target.Version = y.version
-		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
+		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.target("")); refused != nil {
 			return refused
 		}
 	}

@@ -102,7 +102,7 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, err error) {
 	r.Reset()
 	r.Method, r.Bucket, r.Key, r.Header, r.Query = text(x.message.Method), x.bucket, x.key, &x.header, nil
 	r.TLS, r.SigningName, r.Signature = secure, text(x.auth.Service), policy.SigV4
-	if refused := policy.CheckRequest(x.operation, r); refused != nil {
+	if refused := x.newCase().Check(); refused != nil {
 		return answer, refused
 	}
 	if err := x.checkKey(); err != nil {

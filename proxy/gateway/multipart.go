@@ -197,8 +197,15 @@ func (x *exchange) decideUpload(u *upload) error {
 	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
-	if x.session == nil {
-		return x.permit(x.facts.Kind, x.facts.ARN)
+	if x.session != nil {
+		return nil
+	}
+	key := ""
+	if x.operation.SealsObject() && existing.SSE == policy.SSEKMS {
+		key = existing.KeyARN
+	}
+	if refused := policy.Authorize(x.operation, &x.request, x.caller(), x.target(key), policy.ReadWrite); refused != nil {
+		return refused
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func renameObject(x *exchange) error {
 // A renaming is a RenameObject on its way.
 type renaming struct {
 	x      *exchange // at the new name
-	source *exchange // at the old one
+	source *object   // at the old one
 	token  string
 	record *state.Rename // of the token; nil without one
 }
@@ -206,7 +206,7 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 }
 
 // removeVersion deletes the object if its ETag is still this one; errReplaced if it isn't. That there is none is no error.
-func (x *exchange) removeVersion(etag string) error {
+func (x *object) removeVersion(etag string) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
 	if x.g.o.Abilities.ConditionalDelete {
 		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(etag)}}

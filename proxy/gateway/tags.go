@@ -45,10 +45,10 @@ func (x *exchange) permitTags(from *origin) error {
 		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", tagDirective) // section 1.6
 	}
 	source := from.x
-	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, source.caller(), source.target(source.key, ""), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
-	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.target(x.key, ""), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
 	return nil

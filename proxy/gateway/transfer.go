@@ -159,7 +159,7 @@ func (t *transfer) through() (*transferred, error) {
 
 // sealedBytes are the body of an answer on its way back to the store.
 type sealedBytes struct {
-	x      *exchange
+	x      *object
 	answer *store.Answer
 }
 
