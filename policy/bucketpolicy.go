@@ -84,10 +84,7 @@ type bucketStatement struct {
 
 func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiled, *Refusal) {
 	detail := fmt.Sprintf("Statement[%d]", i)
-	var conditions map[string]map[string][]string
-	if s.Condition != nil {
-		conditions = make(map[string]map[string][]string)
-	}
+	conditions := make(map[string]map[string][]string)
 	for operator, block := range s.Condition {
 		conditions[operator] = make(map[string][]string)
 		for key, values := range block {

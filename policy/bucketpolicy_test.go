@@ -80,7 +80,6 @@ func TestBucketPoliciesWithFaultsAreRefused(t *testing.T) {
 		"a condition key twice":         strings.Replace(goodPolicy, `"s3express:SessionMode":`, `"S3EXPRESS:sessionmode":"ReadWrite","s3express:SessionMode":`, 1),
 		"an operator twice":             strings.Replace(goodPolicy, `"StringEquals":`, `"StringEquals":{"aws:username":"x"},"StringEquals":`, 1),
 		"an operator without keys":      strings.Replace(goodPolicy, `"StringEquals":`, `"Bool":{},"StringEquals":`, 1),
-		"an empty condition":            `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3express:CreateSession","Resource":"` + bucketARN + `","Condition":{}}}`,
 		"a null condition":              `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3express:CreateSession","Resource":"` + bucketARN + `","Condition":null}}`,
 		"lists in lists":                `{"Version":"2012-10-17","Statement":[[[[[[[]]]]]]]}`,
 		"text behind the policy":        goodPolicy + "{}",

@@ -88,9 +88,6 @@ func compile(path string, s Statement) (compiled, []error) {
 		}
 		c.resources = append(c.resources, o)
 	}
-	if s.Condition != nil && len(s.Condition) == 0 {
-		fault("condition", "is empty") // whoever wrote it meant some condition
-	}
 	for operator, block := range s.Condition {
 		if len(block) == 0 {
 			fault("condition", "%s has no condition key", operator)

@@ -155,7 +155,6 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 		`policy[0].resource: "arn:aws:kms:::key/k" lacks its Region or its account`:                                                                                                    allow("*", "arn:aws:kms:::key/k"),
 		`policy[0].resource: "arn:aws:s3express:r:1:object/b" names no bucket and no key`:                                                                                              allow("*", "arn:aws:s3express:r:1:object/b"),
 		`policy[0].condition: Bool has no condition key`:                                                                                                                               {Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"Bool": {}}},
-		`policy[0].condition: is empty`:                                   {Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{}},
 		"policy[0].action: is missing":                                    {Effect: "Allow", Resource: []string{"*"}},
 		`policy[0].action: "GetObject" is not of the form service:Action`: allow("GetObject", "*"),
 		"policy[0].resource: is missing":                                  {Effect: "Allow", Action: []string{"*"}},

@@ -12,6 +12,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
+	"sealfront/xmldoc"
 )
 
 // completeAttempts is how often the store's last part is written anew when a concurrent Complete replaced it.
@@ -131,7 +132,7 @@ func (c *completion) tailStands(tail string) bool {
 		return false
 	}
 	body, err := a.Bytes(maxDocument)
-	if err != nil || xml.Unmarshal(body, &listed) != nil {
+	if err != nil || xmldoc.Unmarshal(body, &listed) != nil {
 		return false
 	}
 	for _, p := range listed.Part {
@@ -207,7 +208,7 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
 		ETag    string
 	}
-	_ = xml.Unmarshal(body, &result) // what can't be read claims nothing
+	_ = xmldoc.Unmarshal(body, &result) // what can't be read claims nothing
 	x.showVersion(a)
 	return result.ETag, nil
 }
@@ -228,7 +229,7 @@ func faultIn(body []byte, operation string) *store.Fault {
 		Code    string
 		Message string
 	}
-	if xml.Unmarshal(body, &failed) != nil {
+	if xmldoc.Unmarshal(body, &failed) != nil {
 		return nil
 	}
 	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}

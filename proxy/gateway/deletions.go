@@ -11,6 +11,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/store"
+	"sealfront/xmldoc"
 )
 
 // maxDeletions is how many keys one DeleteObjects may name; maxDeleteDocument bounds its body, in bytes.
@@ -167,7 +168,7 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 
 // parseDeletions reads a Delete document to its end. In directory buckets a key needs a character that isn't white space.
 func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, err error) {
-	d := xml.NewDecoder(r)
+	d := xmldoc.NewDecoder(r)
 	malformed := func(err error) ([]deletion, bool, error) {
 		var told *s3Error
 		if errors.As(err, &told) {
@@ -266,7 +267,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		return unavailable(err)
 	}
 	var stored deletionResult
-	if err := xml.Unmarshal(body, &stored); err != nil {
+	if err := xmldoc.Unmarshal(body, &stored); err != nil {
 		return internal(err)
 	}
 	failed := make(map[objectVersion]bool, len(stored.Error))

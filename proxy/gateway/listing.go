@@ -12,6 +12,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
+	"sealfront/xmldoc"
 )
 
 // maxListing bounds the store's page of 1,000 keys of up to 1,024 bytes, three times that when encoded.
@@ -130,7 +131,7 @@ func (x *exchange) listStore(operation, query string, page any) error {
 	if err != nil {
 		return err
 	}
-	if err := xml.Unmarshal(body, page); err != nil {
+	if err := xmldoc.Unmarshal(body, page); err != nil {
 		return internal(err)
 	}
 	return nil

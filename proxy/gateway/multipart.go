@@ -15,6 +15,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
+	"sealfront/xmldoc"
 )
 
 // lastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
@@ -61,7 +62,7 @@ func createMultipartUpload(x *exchange) error {
 		return unavailable(err)
 	}
 	var created struct{ UploadId string }
-	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
 	u := state.Upload{

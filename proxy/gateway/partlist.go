@@ -10,6 +10,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/xmldoc"
 )
 
 // A namedPart is one entry of a client's list of parts.
@@ -33,7 +34,7 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 	// x-amz-checksum-* headers of this operation are about the object, not about this document.
 	body.check.want, body.check.told = nil, false
 	body.start()
-	d := xml.NewDecoder(body)
+	d := xmldoc.NewDecoder(body)
 	malformed := func(err error) error {
 		var e *s3Error
 		if errors.As(err, &e) {

@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"encoding/xml"
 	"net/url"
 
 	"sealfront/policy"
 	"sealfront/proxy/store"
+	"sealfront/xmldoc"
 )
 
 const (
@@ -106,7 +106,7 @@ func (o *origin) tags() (string, error) {
 			Tag []struct{ Key, Value string }
 		}
 	}
-	if err := xml.Unmarshal(body, &tagging); err != nil {
+	if err := xmldoc.Unmarshal(body, &tagging); err != nil {
 		return "", internal(err)
 	}
 	tags := map[string]string{}

@@ -14,6 +14,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
+	"sealfront/xmldoc"
 )
 
 // A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. Nothing
@@ -219,7 +220,7 @@ func doCopy(x *exchange, r *store.Request) (*copyResult, *store.Fault, error) {
 		return nil, nil, unavailable(err)
 	}
 	var result copyResult
-	if err := xml.Unmarshal(body, &result); err != nil {
+	if err := xmldoc.Unmarshal(body, &result); err != nil {
 		return nil, nil, internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
 	}
 	if result.XMLName.Local == "Error" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealfront/sigv4"
+	"sealfront/xmldoc"
 )
 
 // A store made of directory buckets authenticates requests about objects by sessions: credentials for one bucket, good
@@ -157,7 +158,7 @@ func (c *Client) createSession(ctx context.Context, bucket string) (s *session, 
 			Expiration                                 time.Time
 		}
 	}
-	if err := xml.Unmarshal(body, &doc); err != nil {
+	if err := xmldoc.Unmarshal(body, &doc); err != nil {
 		return nil, nil, fmt.Errorf("%w: read the answer to CreateSession: %w", ErrUnavailable, err)
 	}
 	k := &doc.Credentials
