@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sealfront/policy"
@@ -23,12 +22,8 @@ func (x *exchange) readDocument(limit int64) ([]byte, error) {
 	if x.headerBytes("content-length") == nil && !x.auth.Payload.Chunked() {
 		return nil, nil
 	}
-	body, err := x.newBody(limit)
+	body, err := x.newDocument(limit)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
-		}
 		return nil, err
 	}
 	body.start()
@@ -67,6 +62,9 @@ func createBucket(x *exchange) error {
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
 		return refused
+	}
+	if err := x.permitTagging(configuration.Tags); err != nil {
+		return err
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{

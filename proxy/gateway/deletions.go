@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 
 	"sealfront/policy"
@@ -146,12 +145,8 @@ func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request)
 
 // readDeletions reads the request's document as a stream.
 func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
-	body, err := x.newBody(maxDeleteDocument)
+	body, err := x.newDocument(maxDeleteDocument)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, false, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.Itoa(maxDeleteDocument))
-		}
 		return nil, false, err
 	}
 	body.start()

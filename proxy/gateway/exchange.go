@@ -92,6 +92,7 @@ type fields struct {
 	reserved          bool   // there is room for its record in the audit log
 	admitted          bool   // counted among the requests under way
 	charged           *share // in which it is counted
+	held              int64  // charged for its document
 	done              bool
 	streaming         bool // the answer's body goes out after the handler
 }

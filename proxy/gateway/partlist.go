@@ -23,12 +23,8 @@ type namedPart struct {
 
 // readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
 func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
-	body, err := x.newBody(maxCompleteDocument)
+	body, err := x.newDocument(maxCompleteDocument)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.Itoa(maxCompleteDocument))
-		}
 		return nil, nil, err
 	}
 	// x-amz-checksum-* headers of this operation are about the object, not about this document.
