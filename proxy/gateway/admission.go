@@ -37,7 +37,7 @@ type admission struct {
 	limits  atomic.Pointer[Limits]
 	active  atomic.Int64
 	held    atomic.Int64 // by documents
-	pressed atomic.Bool // memory is running out
+	pressed atomic.Bool  // memory is running out
 }
 
 // SetLimits replaces the limits. Requests under way are not touched.

@@ -257,7 +257,7 @@ func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 func factsOf(b *state.Bucket) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, LocalZone: b.LocalZone, Creator: b.Creator,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
 	}
 	if b.Directory {
 		f.Kind = policy.Directory

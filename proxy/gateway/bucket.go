@@ -277,6 +277,10 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		}
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
+	// What KMS knows of a key is told to those who may use it.
+	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), x.target(arn), policy.ReadWrite) != nil {
+		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
+	}
 	d, err := x.g.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
@@ -304,7 +308,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 func setEncryption(b *state.Bucket, after *policy.Bucket) {
 	b.DefaultKMS = after.Default.SSE == policy.SSEKMS
 	b.DefaultKey, b.BucketKey = after.Default.KeyARN, after.Default.BucketKey
-	b.KeyAsGiven, b.BoundKey = after.KeyAsGiven, after.BoundKey
+	b.KeyAsGiven, b.BoundKey, b.Configured = after.KeyAsGiven, after.BoundKey, after.Configured
 }
 
 func (x *exchange) updateError(err error) error {

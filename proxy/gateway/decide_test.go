@@ -182,11 +182,22 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 	context64 := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 	const sse, kms = "x-amz-server-side-encryption: AES256", "x-amz-server-side-encryption: aws:kms"
 	headers := [][]string{
-		nil, {sse}, {kms}, {kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyOne}, {kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyOne[len(keyOne)-36:]},
-		{kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyTwo}, {kms, "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:us-west-2:999999999999:key/1"},
-		{kms, "x-amz-server-side-encryption-aws-kms-key-id: alias/one"}, {"x-amz-server-side-encryption: aws:kms:dsse"}, {"x-amz-server-side-encryption-aws-kms-key-id: " + keyOne},
-		{kms, "x-amz-server-side-encryption-context: " + context64(`{"a":"b"}`)}, {"x-amz-server-side-encryption-bucket-key-enabled: maybe"},
-		{"x-amz-expected-bucket-owner: 999999999999"}, {"x-amz-storage-class: ONEZONE_IA"}, {"x-amz-acl: public-read"}, {"x-amz-object-lock-mode: GOVERNANCE"},
+		nil,
+		{sse},
+		{kms},
+		{kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyOne},
+		{kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyOne[len(keyOne)-36:]},
+		{kms, "x-amz-server-side-encryption-aws-kms-key-id: " + keyTwo},
+		{kms, "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:us-west-2:999999999999:key/1"},
+		{kms, "x-amz-server-side-encryption-aws-kms-key-id: alias/one"},
+		{"x-amz-server-side-encryption: aws:kms:dsse"},
+		{"x-amz-server-side-encryption-aws-kms-key-id: " + keyOne},
+		{kms, "x-amz-server-side-encryption-context: " + context64(`{"a":"b"}`)},
+		{"x-amz-server-side-encryption-bucket-key-enabled: maybe"},
+		{"x-amz-expected-bucket-owner: 999999999999"},
+		{"x-amz-storage-class: ONEZONE_IA"},
+		{"x-amz-acl: public-read"},
+		{"x-amz-object-lock-mode: GOVERNANCE"},
 	}
 	operations := []struct {
 		op          policy.Operation
@@ -314,7 +325,9 @@ func TestPermissionsComeBeforeFacts(t *testing.T) {
 	const kms, key = "x-amz-server-side-encryption: aws:kms", "x-amz-server-side-encryption-aws-kms-key-id: "
 	for _, bucket := range []string{"never--az1--x-s3", "sealed--az1--x-s3", "bound--az1--x-s3", "plain", "kms"} {
 		for _, r := range []testRequest{
-			{method: "PUT", path: "/" + bucket + "/key"}, {method: "GET", path: "/" + bucket + "/key"}, {method: "POST", path: "/" + bucket + "/key", query: "uploads="},
+			{method: "PUT", path: "/" + bucket + "/key"},
+			{method: "GET", path: "/" + bucket + "/key"},
+			{method: "POST", path: "/" + bucket + "/key", query: "uploads="},
 			{method: "GET", path: "/" + bucket, query: "session="},
 		} {
 			for _, header := range [][]string{nil, {kms}, {kms, key + keyOne}, {kms, key + keyTwo}, {kms, key + "alias/one"}, {"x-amz-expected-bucket-owner: 999999999999"}, {"x-amz-storage-class: ONEZONE_IA"}} {
