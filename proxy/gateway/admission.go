@@ -12,8 +12,8 @@ type Limits struct {
 	// Requests is how many may be under way at once. Beyond it a request is answered 503 SlowDown before its signature is
 	// looked at and before its body is asked for.
 	Requests int
-	// Documents is how many bytes of memory the documents in requests' bodies may hold at once, documentCost for each of theirs. A
-	// request whose document would go beyond it is answered 503 SlowDown where it stands.
+	// Documents is how many bytes of memory the documents in requests' bodies may hold at once, documentCost for each of theirs, and
+	// files of forms that are taken in whole. A request that would go beyond it is answered 503 SlowDown where it stands.
 	Documents int64
 }
 
@@ -36,7 +36,7 @@ const (
 type admission struct {
 	limits  atomic.Pointer[Limits]
 	active  atomic.Int64
-	held    atomic.Int64 // by documents
+	held    atomic.Int64 // by documents and forms
 	pressed atomic.Bool  // memory is running out
 }
 
@@ -91,11 +91,11 @@ func (x *exchange) leave() {
 	x.admitted, x.charged, x.held = false, nil, 0
 }
 
-// hold charges n bytes of a document that are about to be read, or turns the request away. They are given back with the request.
-func (x *exchange) hold(n int) error {
-	a, cost := &x.g.admission, int64(n)*documentCost
-	x.held += cost
-	if held, limit := a.held.Add(cost), a.limits.Load(); limit != nil && limit.Documents > 0 && held > limit.Documents {
+// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the request.
+func (x *exchange) hold(n int64) error {
+	a := &x.g.admission
+	x.held += n
+	if held, limit := a.held.Add(n), a.limits.Load(); limit != nil && limit.Documents > 0 && held > limit.Documents {
 		return x.slowDown(ShedMemory)
 	}
 	return nil

@@ -111,7 +111,7 @@ func (b *plainBody) Read(p []byte) (int, error) {
 // fill reads exactly the next len(p) bytes of plaintext.
 func (b *plainBody) fill(p []byte) error {
 	if b.held {
-		if err := b.x.hold(len(p)); err != nil {
+		if err := b.x.hold(int64(len(p)) * documentCost); err != nil {
 			return err
 		}
 	}
