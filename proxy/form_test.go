@@ -127,6 +127,16 @@ func TestFormsUploadFiles(t *testing.T) {
 			t.Errorf("GET gave %d bytes, want %d", len(a.body), n)
 		}
 	}
+	for _, n := range []int{5, 300_000} { // a button behind the file, as in Amazon's own sample form, means nothing
+		file := string(randomBytes(n))
+		a := (&postForm{p: p, file: file, break1: "\r\n--" + formBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3"}).post()
+		if a.StatusCode != http.StatusNoContent {
+			t.Fatalf("a field behind %d bytes: %d %s", n, a.StatusCode, a.body)
+		}
+		if a := p.do(&rawRequest{method: "GET", path: path}); a.body != file {
+			t.Errorf("GET gave %d bytes, want %d", len(a.body), n)
+		}
+	}
 	if left, _ := os.ReadDir(temporary); len(left) > 0 {
 		t.Errorf("temporary files are left: %v", left)
 	}
