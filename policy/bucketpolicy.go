@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -129,17 +128,11 @@ func malformedPolicy(message, detail string) *Refusal {
 	return refuse("7.2", codeMalformedPolicy, message, "Detail", detail)
 }
 
-// decodeStrict reads one JSON value with known fields and nothing after it.
+// decodeStrict reads one JSON value, which is valid, with known fields.
 func decodeStrict(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("text after the end")
-	}
-	return nil
+	return dec.Decode(into)
 }
 
 // oneOrMany is a string or a list of strings; booleans and numbers count as their text, as in AWS policies.
