@@ -193,7 +193,7 @@ func (p *Permitter) some(principal, account, action, prefix string, values Value
 		case s.principals != nil && !namesPrincipal(s.principals, principal, account), !matchesAction(s.actions, action), !s.hold(values):
 		case s.deny && s.coversAll(prefix, values):
 			return Denied
-		case !s.deny && s.coversSome(prefix, values):
+		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):
 			verdict = Allowed
 		}
 	}
@@ -209,20 +209,6 @@ func (s *compiled) coversAll(prefix string, values Values) bool {
 			continue
 		}
 		if match(pattern, prefix) { // it ends in a star, so it matches whatever follows
-			return true
-		}
-	}
-	return false
-}
-
-// coversSome reports whether some resource whose ARN begins with prefix may match the statement's.
-func (s *compiled) coversSome(prefix string, values Values) bool {
-	for i := range s.resources {
-		o := &s.resources[i]
-		if o.unknown(values) {
-			return true
-		}
-		if pattern, ok := o.resolve(values, true); ok && matchesBeginning(pattern, prefix) {
 			return true
 		}
 	}

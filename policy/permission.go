@@ -135,7 +135,7 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 
 func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
 	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
-		matchesAction(s.actions, action) && s.matchesResource(resource, values) && s.hold(values)
+		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
 }
 
 // unknown reports whether the value of a condition key isn't known yet.
@@ -153,7 +153,8 @@ func namesPrincipal(list []string, principal, account string) bool {
 	return false
 }
 
-func (s *compiled) matchesResource(resource string, values Values) bool {
+// matchesResource reports whether one of the statement's resources matches, as matches has it.
+func (s *compiled) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
 	for i := range s.resources {
 		o := &s.resources[i]
 		if o.unknown(values) {
@@ -162,7 +163,7 @@ func (s *compiled) matchesResource(resource string, values Values) bool {
 			}
 			return true
 		}
-		if p, ok := o.resolve(values, true); ok && (p == "*" || match(p, resource)) {
+		if p, ok := o.resolve(values, true); ok && (p == "*" || matches(p, resource)) {
 			return true
 		}
 	}

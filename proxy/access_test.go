@@ -9,6 +9,25 @@ import (
 	"sealfront/sigv4"
 )
 
+// startWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others. The secret of
+// AKIANAME is namesecret: see namesake.
+func startWithIdentities(t *testing.T, others string) *program {
+	t.Helper()
+	return startWith(t, `
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {kind: embedded}
+kms: {kind: embedded}
+data: `+t.TempDir()+`
+identities:
+- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+`+others)
+}
+
+// namesake are the credentials of an identity of startWithIdentities.
+func namesake(name string) *sigv4.Credentials {
+	return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
+}
+
 // A bucket policy on the client's address holds for all that a request reads, also behind a proxy that is trusted to name it.
 func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 	p := startConfigured(t, t.TempDir(), "tls: {trusted_proxies: [127.0.0.0/8]}")
@@ -189,13 +208,7 @@ func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
 
 // Conditions on tags that a request sets are decided once its document is read.
 func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
-	p := startWith(t, `
-listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
-store: {kind: embedded}
-kms: {kind: embedded}
-data: `+t.TempDir()+`
-identities:
-- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+	p := startWithIdentities(t, `
 - name: tagger
   access_key: AKIATAGGER
   secret_key: taggersecret
@@ -206,7 +219,7 @@ identities:
 	if a := p.do(&rawRequest{method: "PUT", path: "/tagged"}); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode, a.body)
 	}
-	who := &sigv4.Credentials{AccessKeyID: "AKIATAGGER", SecretAccessKey: "taggersecret"}
+	who := namesake("tagger")
 	tags := func(pairs ...string) string {
 		text := ""
 		for i := 0; i < len(pairs); i += 2 {

@@ -78,13 +78,7 @@ func TestNestedDocumentsCostNothing(t *testing.T) {
 
 // Who may delete nothing is told so before the document is read.
 func TestPermissionComesBeforeTheDocument(t *testing.T) {
-	p := startWith(t, `
-listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
-store: {kind: embedded}
-kms: {kind: embedded}
-data: `+t.TempDir()+`
-identities:
-- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+	p := startWithIdentities(t, `
 - {name: nobody, access_key: AKIANOBODY, secret_key: nobodysecret, policy: []}
 - {name: other, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: ["s3:DeleteObject"], resource: "arn:aws:s3:::deletes-not/*"}]}
 - {name: some, access_key: AKIASOME, secret_key: somesecret, policy: [{effect: Allow, action: ["s3:DeleteObject"], resource: "arn:aws:s3:::deletes/own/*"}]}
@@ -96,7 +90,7 @@ identities:
 		status, code := p.sendWhole(&rawRequest{
 			method: "POST", path: "/deletes", query: "delete=", body: "<Delete>" + strings.Repeat("<a>", 600_000),
 			header:      []sigv4.Field{field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")},
-			credentials: &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(who), SecretAccessKey: who + "secret"},
+			credentials: namesake(who),
 		})
 		if got := fmt.Sprint(status, " ", code); got != want {
 			t.Errorf("%s: %s, want %s", who, got, want)

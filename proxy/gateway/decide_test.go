@@ -121,6 +121,7 @@ type testRequest struct {
 	who                 string
 	session             *session.Credentials
 	plain               bool
+	form                bool      // header becomes the fields of a form POST, which is signed itself
 	signed              time.Time // default now
 }
 
@@ -140,9 +141,13 @@ func (r *testRequest) exchange(t *testing.T, g *Gateway) *exchange {
 	if !r.plain {
 		add("X-Forwarded-Proto", "https")
 	}
+	if r.form {
+		add("Content-Type", "multipart/form-data; boundary=B")
+	}
 	for _, h := range r.header {
-		name, value, _ := strings.Cut(h, ": ")
-		add(name, value)
+		if name, value, _ := strings.Cut(h, ": "); !r.form {
+			add(name, value)
+		}
 	}
 	c := &sigv4.Credentials{AccessKeyID: r.who, SecretAccessKey: "secret"}
 	service := "s3"
@@ -156,7 +161,11 @@ func (r *testRequest) exchange(t *testing.T, g *Gateway) *exchange {
 	for _, f := range m.Header {
 		fmt.Fprintf(&b, "%s: %s\r\n", f.Name, f.Value)
 	}
-	fmt.Fprintf(&b, "Authorization: %s\r\n\r\n", sigv4.NewSigner("us-west-2", service).AppendAuthorization(nil, m, c, r.signed))
+	if r.form {
+		b.WriteString("\r\n")
+	} else {
+		fmt.Fprintf(&b, "Authorization: %s\r\n\r\n", sigv4.NewSigner("us-west-2", service).AppendAuthorization(nil, m, c, r.signed))
+	}
 	ctx := new(fasthttp.RequestCtx)
 	var request fasthttp.Request
 	request.Header.DisableNormalizing()
@@ -165,6 +174,29 @@ func (r *testRequest) exchange(t *testing.T, g *Gateway) *exchange {
 	}
 	ctx.Init(&request, nil, nil)
 	return g.begin(ctx)
+}
+
+// fields are the form's, signed.
+func (r *testRequest) fields() *formReader {
+	now := r.signed.UTC()
+	fields := [][2]string{{"key", "key"}, {"x-amz-algorithm", "AWS4-HMAC-SHA256"}, {"x-amz-credential", r.who + "/" + now.Format("20060102") + "/us-west-2/s3/aws4_request"}, {"x-amz-date", now.Format("20060102T150405Z")}}
+	for _, h := range r.header {
+		name, value, _ := strings.Cut(h, ": ")
+		fields = append(fields, [2]string{name, value})
+	}
+	conditions := []string{fmt.Sprintf(`{"bucket":%q}`, r.path[1:])}
+	form := new(formReader)
+	add := func(name, value string) {
+		form.fields = append(form.fields, sigv4.Field{Name: []byte(name), Value: []byte(value)})
+	}
+	for _, f := range fields {
+		add(f[0], f[1])
+		conditions = append(conditions, fmt.Sprintf("{%q:%q}", f[0], f[1]))
+	}
+	document := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf(`{"expiration":%q,"conditions":[%s]}`, now.Add(time.Hour).Format("2006-01-02T15:04:05.000Z"), strings.Join(conditions, ","))))
+	add("policy", document)
+	add("x-amz-signature", sigv4.NewSigner("us-west-2", "s3").SignForm([]byte(document), &sigv4.Credentials{AccessKeyID: r.who, SecretAccessKey: "secret"}, now))
+	return form
 }
 
 // outcome is row and code of what a request was decided, "allow" without a code.
@@ -224,6 +256,7 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 		{policy.GetBucketPolicy, "GET", false, "policy=", ""},
 		{policy.PutBucketTagging, "PUT", false, "tagging=", ""},
 		{policy.CreateBucket, "PUT", false, "", ""},
+		{policy.PostObject, "POST", false, "", ""},
 	}
 	type signature struct {
 		who     string
@@ -233,9 +266,12 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 
 	compared, rows := 0, make(map[string]bool)
 	for _, require := range []policy.Require{policy.RequireKMS, policy.RequireAll} {
-		g := testGateway(t, func(o *Options) { o.RequireTLS = require })
+		g := testGateway(t, func(o *Options) { o.RequireTLS, o.PostObject = require, true })
 		for _, bucket := range []string{"never--az1--x-s3", "sealed--az1--x-s3", "bound--az1--x-s3", "absent--az1--x-s3", "plain", "kms", "denies", "absent"} {
 			for _, plain := range []bool{false, true} {
+				if require == policy.RequireAll && !plain {
+					continue // as without it
+				}
 				for _, s := range signatures {
 					if s.session != nil && policy.KindOf(bucket) != policy.Directory {
 						continue
@@ -249,7 +285,13 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 								continue // Explain doesn't ask KMS which key that is
 							}
 							q := &Question{Operation: o.op.String(), Bucket: bucket, Header: h, SessionHeader: s.session, LongTerm: s.session == nil, Plain: plain, Principal: s.who, Query: fieldsOf(o.query)}
-							r := &testRequest{method: o.method, path: "/" + bucket, query: o.query, header: h, who: s.who, plain: plain}
+							r := &testRequest{method: o.method, path: "/" + bucket, query: o.query, header: h, who: s.who, plain: plain, form: o.op == policy.PostObject}
+							if r.form {
+								if s.session != nil {
+									continue // its token would be a field
+								}
+								q.Key = "key"
+							}
 							if o.object {
 								q.Key, r.path = "key", r.path+"/key"
 							}
@@ -316,7 +358,11 @@ func decided(t *testing.T, g *Gateway, r *testRequest, sessionHeader []string) s
 	}
 	x := r.exchange(t, g)
 	defer x.finish("", nil)
-	return outcome(x, x.decide())
+	err := x.decide()
+	if err == nil && r.form {
+		_, _, err = x.decideForm(r.fields())
+	}
+	return outcome(x, err)
 }
 
 // Nobody without a permission learns from a refusal what a bucket's key is, or that it has none.

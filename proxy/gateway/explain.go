@@ -85,7 +85,7 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		return none, fmt.Errorf("%w: %v isn't signed with a session here", ErrQuestion, op)
 	}
 	r := &policy.Request{Bucket: q.Bucket, Header: header, Query: query, TLS: !q.Plain}
-	if op.OnObject() {
+	if op.OnObject() || op == policy.PostObject {
 		if r.Key = q.Key; r.Key == "" {
 			r.Key = "key"
 		}
