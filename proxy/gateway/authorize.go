@@ -110,7 +110,8 @@ func (x *exchange) decide() error {
 		return err
 	}
 	if x.bucket == "" {
-		return x.rule(&policy.Target{Kind: policy.Service})
+		x.matter.Target = policy.Target{Kind: policy.Service}
+		return x.rule()
 	}
 	return x.decideBucket()
 }
@@ -226,15 +227,15 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	}
 	x.matter.Bucket, x.matter.Session = bucket, given
 	if bucket == nil {
-		return x.rule(&policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account), Key: x.key})
+		x.matter.Target = policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account), Key: x.key}
+		return x.rule()
 	}
-	return x.rule(x.target(""))
+	x.setTarget(&x.matter.Target, "")
+	return x.rule()
 }
 
-// rule decides the case of a request about target, which is its own object or bucket. What a read opens is known later: its KMS
-// permission is asked for then.
-func (x *exchange) rule(target *policy.Target) error {
-	x.matter.Target = *target
+// rule decides the request's case. What a read opens is known later: its KMS permission is asked for then.
+func (x *exchange) rule() error {
 	ruling, refused := policy.Decide(&x.matter)
 	if refused != nil {
 		return refused

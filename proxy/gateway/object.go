@@ -45,12 +45,18 @@ func (x *exchange) at(record *state.Bucket, key string) *object {
 
 // target is the object as policies see it, and the KMS key that it is or gets sealed under.
 func (x *object) target(keyARN string) *policy.Target {
-	t := &policy.Target{
+	t := new(policy.Target)
+	x.setTarget(t, keyARN)
+	return t
+}
+
+// setTarget makes t what target returns.
+func (x *object) setTarget(t *policy.Target, keyARN string) {
+	*t = policy.Target{
 		Kind: x.facts.Kind, BucketARN: x.facts.ARN, Account: x.facts.Account, Key: x.key, Version: x.version,
 		KeyARN: keyARN, BucketPolicy: x.bucketPolicy,
 	}
 	if x.record != nil {
 		t.Tags = x.record.Tags
 	}
-	return t
 }
