@@ -28,7 +28,7 @@ func TestTheManualsConditionKeys(t *testing.T) {
 					key += "/Team"
 				}
 				for _, service := range services {
-					if key == "SessionMode" || strings.HasPrefix(key, "BucketTag") {
+					if key == "SessionMode" || key == "LocationName" {
 						service = services[0]
 					}
 					if listed++; !policy.IsConditionKey(strings.ToLower(service[1] + ":" + key)) {

@@ -7,15 +7,19 @@ type Caller struct {
 	Principal string     // ARN: arn:aws:iam::account:user/name
 	Account   string     // 12 digits
 	Policy    *Permitter // the identity's policy; nil allows nothing
-	Values    Values     // further condition keys, such as aws:sourceip; may be nil
+	Values    Values     // of the condition keys that are about who asks and from where, such as aws:sourceip; may be nil
 }
 
-// Target is what the request is about.
+// Target is what the request is about: its own object or bucket, or another one such as the source of a copy. It answers the
+// condition keys that are about the resource; those about the request are answered by the Request and the Caller, which are the
+// same for every target of one request.
 type Target struct {
 	Kind         Kind
 	BucketARN    string
+	Account      string            // that owns the bucket
+	Tags         map[string]string // of the bucket; read only
 	Key          string
-	Version      string        // that the request names, "" for the current one
+	Version      string        // that is asked for, "" for the current one
 	KeyARN       string        // the KMS key that is written under or read from, "" for none
 	BucketPolicy *BucketPolicy // nil: the bucket has none
 }
@@ -36,11 +40,15 @@ func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refus
 	return authorize(op, r, c, t, needs)
 }
 
-// AuthorizeSource decides the same for the source of a copy. t is the source.
+// AuthorizeSource decides the same for the source of a copy. t is the source: without KeyARN whether the caller may read it, with
+// KeyARN, once the object's envelope tells which key it is sealed under, whether the caller may use that key.
 func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	var buf [4]Need
 	needs := SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN)
-	if t.Kind == General && t.Version != "" {
+	switch {
+	case t.KeyARN != "":
+		needs = needs[1:]
+	case t.Kind == General && t.Version != "":
 		needs[0].Action = versionActions[needs[0].Action]
 	}
 	return authorize(GetObject, r, c, t, needs)
@@ -66,7 +74,7 @@ func authorize(op Operation, r *Request, c *Caller, t *Target, needs []Need) *Re
 // met by a permission for either, unless a session is asked for in just that mode.
 func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool {
 	values := &r.conditions
-	*values = conditionValues{r: r, keyARN: t.KeyARN, principal: c.Principal, account: c.Account, more: c.Values}
+	*values = conditionValues{r: r, caller: c, target: t, unknown: r.unknown}
 	if need.Action != createSession {
 		return granted(c, t, need, values)
 	}
@@ -95,58 +103,4 @@ func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
 func concernsBucketPolicy(action string) bool {
 	_, name, _ := strings.Cut(action, ":")
 	return name == "PutBucketPolicy" || name == "GetBucketPolicy" || name == "DeleteBucketPolicy"
-}
-
-// conditionValues answers the condition keys that follow from the request itself, then those of the
-// caller. It lives in the Request so that asking costs no allocation.
-type conditionValues struct {
-	r                  *Request
-	mode               string
-	keyARN             string
-	principal, account string
-	more               Values
-}
-
-// Value returns the value of a condition key in lower case.
-func (v *conditionValues) Value(key string) (string, bool) {
-	switch key {
-	case "s3express:sessionmode":
-		return v.mode, v.mode != ""
-	case "s3express:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-aws-kms-key-id":
-		return v.keyARN, v.keyARN != ""
-	case "aws:securetransport":
-		if v.r.TLS {
-			return "true", true
-		}
-		return "false", true
-	case "aws:principalarn":
-		return v.principal, v.principal != ""
-	case "aws:principalaccount":
-		return v.account, v.account != ""
-	}
-	d := v.r.inspect()
-	switch key {
-	case "s3:prefix":
-		return d.query(qPrefix), d.asks(qPrefix)
-	case "s3:delimiter":
-		return d.query(qDelimiter), d.asks(qDelimiter)
-	case "s3:max-keys":
-		return d.query(qMaxKeys), d.asks(qMaxKeys)
-	case "s3:versionid":
-		return d.query(qVersionID), d.asks(qVersionID)
-	case "s3:if-match":
-		return d.header(hIfMatch), d.has(hIfMatch)
-	case "s3:if-none-match":
-		return d.header(hIfNoneMatch), d.has(hIfNoneMatch)
-	}
-	for _, service := range [...]string{"s3:", "s3express:"} {
-		// Only x-amz- headers are condition keys: any other header would let the client write the answer.
-		if name, cut := strings.CutPrefix(key, service); cut && strings.HasPrefix(name, "x-amz-") {
-			return v.r.Value(name)
-		}
-	}
-	if v.more != nil {
-		return v.more.Value(key)
-	}
-	return "", false
 }

@@ -58,7 +58,7 @@ func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, re
 func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *Options) (after Bucket, row string, refusal *Refusal) {
 	after = *b
 	if rule.Algorithm == "AES256" {
-		after.Default, after.KeyAsGiven = Encryption{SSE: SSES3, BucketKey: rule.BucketKey && b.Kind == General}, ""
+		after.Default, after.KeyAsGiven, after.Configured = Encryption{SSE: SSES3, BucketKey: rule.BucketKey && b.Kind == General}, "", true
 		return after, "PBE-1", nil
 	}
 	if facts == nil {
@@ -84,8 +84,8 @@ func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *
 		return *b, "PBE-4", invalidRequest("PBE-4", "The customer managed key of a directory bucket can't be changed.")
 	}
 	after.Default = Encryption{SSE: SSEKMS, KeyARN: facts.ARN, BucketKey: b.Kind == Directory || rule.BucketKey}
-	after.KeyAsGiven = rule.KeyID
-	if b.Kind == General || rule.KeyID == "" {
+	after.KeyAsGiven, after.Configured = rule.KeyID, true
+	if rule.KeyID == "" {
 		after.KeyAsGiven = facts.ARN
 	}
 	return after, row, nil
@@ -154,7 +154,7 @@ func spellState(state string) string {
 // DecideDeleteBucketEncryption returns b after DeleteBucketEncryption (row DBE-1): SSE-S3, still bound.
 func DecideDeleteBucketEncryption(b *Bucket) Bucket {
 	after := *b
-	after.Default, after.KeyAsGiven = Encryption{SSE: SSES3}, ""
+	after.Default, after.KeyAsGiven, after.Configured = Encryption{SSE: SSES3}, "", false
 	return after
 }
 

@@ -173,8 +173,16 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 		t.Fatalf("an alias is resolved by KMS: %q, %v", asked, refusal)
 	}
 	after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), &policy.Options{})
-	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != keyOther || !after.Default.BucketKey || after.BoundKey != "" {
-		t.Errorf("another key, as ARN, bucket key on: %+v, %v", after, refusal)
+	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != "alias/mine" || !after.Configured || !after.Default.BucketKey || after.BoundKey != "" {
+		t.Errorf("GBE-2: another key, as it was named, bucket key on: %+v, %v", after, refusal)
+	}
+	rule.KeyID = ""
+	o := &policy.Options{DefaultKey: keyOther}
+	if asked, refusal := policy.KeyToDescribe(b, rule, o); refusal != nil || asked != keyOther {
+		t.Fatalf("the default key: %q, %v", asked, refusal)
+	}
+	if after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), o); refusal != nil || after.KeyAsGiven != keyOther {
+		t.Errorf("the default key is read back by its ARN: %+v, %v", after, refusal)
 	}
 	rule.KeyID = keyForeign
 	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"), &policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {

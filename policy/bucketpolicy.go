@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
@@ -33,7 +32,14 @@ func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPol
 		ID        string `json:"Id"`
 		Statement json.RawMessage
 	}
-	if trimmed := bytes.TrimSpace(document); len(trimmed) == 0 || trimmed[0] != '{' || decodeStrict(document, &doc) != nil {
+	trimmed := bytes.TrimSpace(document)
+	if len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(document) {
+		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
+	}
+	if refusal := checkNames(trimmed); refusal != nil {
+		return nil, refusal
+	}
+	if decodeStrict(document, &doc) != nil {
 		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
 	}
 	if doc.Version != "" && doc.Version != variablesVersion && doc.Version != "2008-10-17" {
@@ -85,9 +91,9 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 		}
 	}
 	c, faults := compile(detail, Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource, Condition: conditions})
-	var fault *conditionFault
+	var fault *wordFault
 	if len(faults) > 0 && errors.As(faults[0], &fault) {
-		return c, malformedPolicy(fault.amazons, fault.detail)
+		return c, malformedPolicy(fault.amazons+fault.hint, fault.detail)
 	}
 	if len(faults) > 0 {
 		return c, malformedPolicy(faults[0].Error(), detail)
@@ -122,17 +128,11 @@ func malformedPolicy(message, detail string) *Refusal {
 	return refuse("7.2", codeMalformedPolicy, message, "Detail", detail)
 }
 
-// decodeStrict reads one JSON value with known fields and nothing after it.
+// decodeStrict reads one JSON value, which is valid, with known fields.
 func decodeStrict(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("text after the end")
-	}
-	return nil
+	return dec.Decode(into)
 }
 
 // oneOrMany is a string or a list of strings; booleans and numbers count as their text, as in AWS policies.
@@ -177,3 +177,63 @@ func (p *principals) UnmarshalJSON(data []byte) error {
 	*p = principals(object.AWS)
 	return nil
 }
+
+// policyDepth is how deep a policy nests: statements in a list, their conditions, the operators' keys, and the lists of values.
+const policyDepth = 6
+
+// checkNames refuses what Go's JSON reader would take without a word: a name that is given twice in one object, of which the last
+// would count, names in other letters than a policy's, and null.
+func checkNames(document []byte) *Refusal {
+	dec := json.NewDecoder(bytes.NewReader(document))
+	dec.UseNumber()
+	type object struct {
+		names map[string]bool // nil for a list
+		value bool            // what comes is the value of a name
+	}
+	var open []object
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil // json.Valid has seen to the form
+		}
+		top := len(open) - 1
+		if name, isText := token.(string); isText && top >= 0 && open[top].names != nil && !open[top].value {
+			folded := strings.ToLower(name) // keys of conditions have no case
+			if open[top].names[folded] {
+				return malformedPolicy("Policy has a duplicate element: "+name, name)
+			}
+			if spelled, known := elementNames[folded]; known && name != spelled {
+				return malformedPolicy("Policy has an unknown element: did you mean "+spelled+"?", name)
+			}
+			open[top].names[folded], open[top].value = true, true
+			continue
+		}
+		if top >= 0 {
+			open[top].value = false
+		}
+		switch token {
+		case nil:
+			return malformedPolicy("Policy has a null value", "")
+		case json.Delim('{'), json.Delim('['):
+			if len(open) == policyDepth {
+				return malformedPolicy("Policy nests too deep", "")
+			}
+			o := object{}
+			if token == json.Delim('{') {
+				o.names = make(map[string]bool)
+			}
+			open = append(open, o)
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:top]
+		}
+	}
+}
+
+// elementNames are the names in a policy and its statements, by themselves in lower case. Amazon reads no other spelling.
+var elementNames = func() map[string]string {
+	names := make(map[string]string)
+	for name := range strings.FieldsSeq("Version Id Statement Sid Effect Principal AWS Action Resource Condition") {
+		names[strings.ToLower(name)] = name
+	}
+	return names
+}()

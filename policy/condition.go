@@ -31,9 +31,22 @@ type condition struct {
 	ifExists bool // an absent key is fine
 	null     bool // asks whether the key is absent
 	pattern  bool // * and ? in values are wildcards
+	set      quantifier
 	key      string
 	values   []operand
 }
+
+// A quantifier says how an operator looks at a key that may have several values.
+type quantifier uint8
+
+const (
+	single quantifier = iota // it has one value
+	forAll                   // ForAllValues: holds for each of them, and where there are none
+	forAny                   // ForAnyValue: holds for one of them
+)
+
+// quantifiers are the prefixes of operators.
+var quantifiers = map[string]quantifier{"ForAllValues": forAll, "ForAnyValue": forAny}
 
 // operators are the condition operators by name; those with Not are in negations.
 var operators = map[string]func(actual, wanted string) bool{
@@ -71,7 +84,13 @@ var negations = map[string]string{
 // compileCondition makes a condition of an operator, a key and its values.
 func compileCondition(operator, key string, values []string) (condition, error) {
 	c := condition{key: strings.ToLower(key)}
-	name, ifExists := strings.CutSuffix(operator, "IfExists")
+	name, prefixed := operator, false
+	if prefix, rest, cut := strings.Cut(operator, ":"); cut {
+		if c.set, prefixed = quantifiers[prefix]; prefixed {
+			name = rest
+		}
+	}
+	name, ifExists := strings.CutSuffix(name, "IfExists")
 	c.ifExists = ifExists
 	c.pattern = strings.HasPrefix(name, "Arn") || strings.HasSuffix(name, "Like")
 	if operator == "Null" {
@@ -84,11 +103,14 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 	} else if c.test = operators[name]; c.test == nil {
 		c.test, c.negated = operators[negations[name]], true
 		if c.test == nil {
-			return c, &conditionFault{fmt.Sprintf("unknown condition operator %q", operator), "Invalid Condition type : " + operator, operator}
+			return c, &wordFault{fmt.Sprintf("unknown condition operator %q", operator), "Invalid Condition type : " + operator, operator, didYouMean(operator, operatorNames)}
 		}
 	}
 	if !IsConditionKey(c.key) {
-		return c, &conditionFault{fmt.Sprintf("%q is no condition key that requests have here", key), "Policy has an invalid condition key", key}
+		return c, &wordFault{fmt.Sprintf("%q is no condition key that requests have here", key), "Policy has an invalid condition key", key, didYouMean(key, conditionKeyNames)}
+	}
+	if several := c.key == tagKeysKey; several != (c.set != single) && !c.null {
+		return c, fmt.Errorf("%s: ForAllValues and ForAnyValue are for keys with several values, %s, and those need one of them", operator, "aws:TagKeys")
 	}
 	if len(values) == 0 {
 		return c, fmt.Errorf("condition %s has no value", key)
@@ -128,9 +150,32 @@ func wellFormed(operator, value string) bool {
 	return true
 }
 
+// operatorNames are all operators, for whoever mistypes one.
+var operatorNames = func() (names []string) {
+	for name := range operators {
+		names = append(names, name)
+	}
+	for name := range negations {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return append(names, "Null")
+}()
+
+// unknown reports whether a value that the condition asks for isn't known yet.
+func (c *condition) unknown(values Values) bool {
+	if unknown(values, c.key) {
+		return true
+	}
+	return slices.ContainsFunc(c.values, func(o operand) bool { return o.unknown(values) })
+}
+
 // holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a variable
 // that has no value is neither equal to anything nor like it, so that negated operators hold.
 func (c *condition) holds(values Values) bool {
+	if c.set != single {
+		return c.holdsForSet(values)
+	}
 	actual, given := "", false
 	if values != nil {
 		actual, given = values.Value(c.key)
@@ -141,12 +186,29 @@ func (c *condition) holds(values Values) bool {
 	if !given {
 		return c.negated || c.ifExists
 	}
+	return c.matches(actual, values)
+}
+
+// matches tests one value.
+func (c *condition) matches(actual string, values Values) bool {
 	for i := range c.values {
 		if wanted, ok := c.values[i].resolve(values, c.pattern); ok && c.test(actual, wanted) {
 			return !c.negated
 		}
 	}
 	return c.negated
+}
+
+// holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's document.
+func (c *condition) holdsForSet(values Values) bool {
+	if set, ok := values.(*conditionValues); ok {
+		for actual := range set.r.tags {
+			if c.matches(actual, values) != (c.set == forAll) {
+				return c.set == forAny
+			}
+		}
+	}
+	return c.set == forAll
 }
 
 // compare reports whether actual compares to wanted as low to high say (-1 less, 0 equal, 1 greater).

@@ -3,9 +3,9 @@ package policy
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
-	"io"
 	"strings"
+
+	"sealfront/policy/xmldoc"
 )
 
 // EncryptionRule is what the body of PutBucketEncryption asks for.
@@ -195,23 +195,4 @@ type strayXML struct {
 }
 
 // decodeXML reads one whole document, with nothing but white space and comments after it.
-func decodeXML(body []byte, doc any) bool {
-	dec := xml.NewDecoder(bytes.NewReader(body))
-	if dec.Decode(doc) != nil {
-		return false
-	}
-	for {
-		token, err := dec.Token()
-		switch t := token.(type) {
-		case nil:
-			return errors.Is(err, io.EOF)
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) != 0 {
-				return false
-			}
-		case xml.Comment:
-		default:
-			return false
-		}
-	}
-}
+func decodeXML(body []byte, doc any) bool { return xmldoc.UnmarshalWhole(body, doc) == nil }

@@ -3,14 +3,14 @@
 // can be repeated and explained.
 //
 //	method, path, query, headers ─► Classify ─► Operation
-//	request by itself            ─► CheckRequest
-//	session or long-term key     ─► DecideSession ─► what the session counts for now
-//	bucket, session, headers     ─► DecideEncryption ─► Decision: key, context, response headers
-//	TLS, signature version       ─► DecideTLS, DecideSignature
-//	identity and bucket policies ─► Authorize
-//	bucket's record              ─► CheckBucket               each may answer a *Refusal instead
+//	signature version            ─► DecideSignature
+//	everything else              ─► Case, Decide ─► Ruling: key, context, response headers, session
 //
-// That is also the order in which a gateway asks; reads ask DecideTLS again, last, when the object's
+//	Decide: TLS where all need it ─► CheckRequest ─► DecideSession ─► Authorize ─► CheckBucket
+//	        ─► DecideEncryption ─► TLS for SSE-KMS             each may answer a *Refusal instead
+//
+// Decide is the one order of decisions, for requests, forms and Explain. Permissions come before facts:
+// nobody without them learns what a bucket's key is. Reads ask DecideTLS again, last, when the object's
 // encryption is known. PutBucketEncryption has two steps of its own, KeyToDescribe and
 // DecideBucketEncryption, with a question to KMS between them.
 //
@@ -31,6 +31,9 @@
 //   - A request without encryption headers is decided without an allocation: TestDecidingAllocatesNothing.
 //   - An explicit Deny wins, and what isn't understood in a policy is refused when the policy is read:
 //     TestDenyWins, TestPoliciesWithFaultsAreRefused.
+//   - Of several reasons for a refusal the first in Decide's order counts: TestTheOrderOfDecisions.
+//   - A condition is answered by the one Request, the one Caller, or the Target that a permission is asked
+//     for: TestTheTargetAnswersConditionKeys.
 //   - A Refusal's code is one of Codes: TestRows.
 //
 // # Not here

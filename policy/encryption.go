@@ -34,6 +34,7 @@ type Bucket struct {
 	Kind       Kind       // Directory or General
 	Default    Encryption // SSES3 or SSEKMS
 	KeyAsGiven string     // the default's key as PutBucketEncryption named it, which GetBucketEncryption repeats
+	Configured bool       // PutBucketEncryption has set the default
 	BoundKey   string     // ARN of K, the key a directory bucket keeps for life; "" while none was ever set
 	LocalZone  bool       // a directory bucket in a Local Zone, not an Availability Zone
 	Creator    string     // the principal that made the bucket

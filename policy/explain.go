@@ -25,97 +25,71 @@ type Settled struct {
 	BucketKey  bool   `json:"bucketKey"`
 }
 
-// A Question is what Explain is asked beside the request. Bucket is required, the zero value of the others will do.
+// A Question is what Explain is asked beside the request. The zero value of all but Bucket will do.
 type Question struct {
-	Bucket *Bucket
+	Bucket *Bucket // nil: there is none of that name
 	// Session are the headers of the CreateSession whose session signs the request; nil: a long-term key does.
 	Session Fields
 	Options Options
 	Require Require
 	// Caller is who asks; nil: permissions are taken for granted.
-	Caller       *Caller
-	BucketPolicy *BucketPolicy
+	Caller *Caller
+	// Target is what the bucket's record adds: tags and policy, and the ARN of one that is still to be made.
+	Target Target
 }
 
-// Explain decides about a request as a gateway would and says why, short of signatures and of what is stored: the
-// session, the request by itself, the encryption, TLS, and permissions. r needs no method.
+// Explain decides about a request by Decide, as a gateway does, and says why. It is short of signatures and of what is stored. r needs
+// no method.
 func Explain(op Operation, r *Request, q *Question) Explanation {
-	b := q.Bucket
-	e := Explanation{Operation: op.String(), Bucket: b.Name, Kind: b.Kind.String(), Decision: "allow"}
+	name := r.Bucket
+	e := Explanation{Operation: op.String(), Bucket: name, Kind: KindOf(name).String(), Decision: "allow"}
 	if q.Caller != nil {
 		e.Principal = q.Caller.Principal
 	}
 	var session *Session
 	if q.Session != nil {
-		var refusal *Refusal
-		if session, refusal = e.makeSession(r, q); refusal != nil {
+		made := Request{Method: "GET", Bucket: name, Header: q.Session, TLS: r.TLS}
+		c := q.newCase(CreateSession, &made)
+		ruling, refusal := Decide(&c)
+		if refusal != nil {
 			return e.refused(refusal)
 		}
+		session = &Session{Bucket: name, Mode: ruling.Mode, Encryption: ruling.Decision.Encryption}
+		if q.Bucket == nil {
+			session = &ruling.Session
+		}
+		e.Session = settle(ruling.Decision)
 	}
-	if !op.Supports(b.Kind) {
+	if !op.Supports(KindOf(name)) {
 		return e.refused(NotImplemented(op))
 	}
-	if refusal := CheckRequest(op, r); refusal != nil {
-		return e.refused(refusal)
-	}
-	now, refusal := DecideSession(op, r, b, session)
+	c := q.newCase(op, r)
+	c.Session = session
+	ruling, refusal := Decide(&c)
 	if refusal != nil {
 		return e.refused(refusal)
 	}
-	if session != nil {
-		session = &now
-	}
-	if refusal := CheckBucket(op, r, b); refusal != nil {
-		return e.refused(refusal)
-	}
-	d, refusal := DecideEncryption(op, r, b, session, &q.Options)
-	if refusal != nil {
-		return e.refused(refusal)
-	}
+	d := ruling.Decision
 	e.Row, e.Why = d.Row, Why(d.Row)
 	if d.Encryption.SSE != NoSSE {
 		e.Effective = settle(d)
 		e.Response = make(map[string]string)
 		d.ResponseHeaders(func(name, value string) { e.Response[name] = value })
 	}
-	if refusal := DecideTLS(op, r, d.Encryption.SSE, q.Require); refusal != nil {
-		return e.refused(refusal)
-	}
-	if q.Caller != nil && (session == nil || !op.Zonal()) {
-		if refusal := Authorize(op, r, q.Caller, q.target(r.Key, d.Encryption), ReadWrite); refusal != nil {
-			return e.refused(refusal)
-		}
-	}
 	return e
 }
 
-// makeSession decides the CreateSession before r.
-func (e *Explanation) makeSession(r *Request, q *Question) (*Session, *Refusal) {
-	made := Request{Method: "GET", Bucket: r.Bucket, Header: q.Session, TLS: r.TLS}
-	if refusal := CheckRequest(CreateSession, &made); refusal != nil {
-		return nil, refusal
+func (q *Question) newCase(op Operation, r *Request) Case {
+	c := Case{Operation: op, Request: r, Bucket: q.Bucket, Caller: q.Caller, Options: &q.Options, Require: q.Require}
+	c.Target = q.Target
+	c.Target.Kind, c.Target.Key = KindOf(r.Bucket), r.Key
+	if q.Bucket != nil {
+		c.Target.BucketARN, c.Target.Account = q.Bucket.ARN, q.Bucket.Account
 	}
-	d, refusal := DecideEncryption(CreateSession, &made, q.Bucket, nil, &q.Options)
-	if refusal != nil {
-		return nil, refusal
+	if op.OnVersion() && c.Target.Kind == General {
+		c.Target.Version = r.inspect().query(qVersionID)
 	}
-	session := &Session{Bucket: q.Bucket.Name, Encryption: d.Encryption}
-	session.Mode, refusal = SessionMode(&made, func(m Mode) bool {
-		return q.Caller == nil || Authorize(CreateSession, &made, q.Caller, q.target("", d.Encryption), m) == nil
-	})
-	if refusal != nil {
-		return nil, refusal
-	}
-	e.Session = settle(d)
-	return session, nil
-}
-
-func (q *Question) target(key string, e Encryption) *Target {
-	t := &Target{Kind: q.Bucket.Kind, BucketARN: q.Bucket.ARN, Key: key, BucketPolicy: q.BucketPolicy}
-	if e.SSE == SSEKMS {
-		t.KeyARN = e.KeyARN
-	}
-	return t
+	return c
 }
 
 // refused turns e into the explanation of a refusal.

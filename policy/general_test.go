@@ -23,6 +23,7 @@ func generalBucket(state string) *policy.Bucket {
 func TestGeneralPurposeRows(t *testing.T) {
 	words["$PAIRS"] = encoded(`{"team":"a","stage":"b"}`)
 	words["$OWN"] = encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain"}`)
+	words["$OBJECT"] = encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain/` + request(policy.PutObject, "plain", "").Key + `"}`)
 	columns, rows := table(t, "general.txt")
 	for _, row := range rows {
 		for i, want := range row[2:] {
@@ -151,7 +152,7 @@ func TestTheContextOfKMSCallsNamesTheBucket(t *testing.T) {
 		t.Error("the map is shared")
 	}
 	r := request(policy.PutObject, "plain", "sse=aws:kms key=$K")
-	r.Header.(policy.MapFields)[short["ctx"]] = []string{encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain"}`)}
+	r.Header.(policy.MapFields)[short["ctx"]] = []string{encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain/key"}`)}
 	d, refusal := policy.DecideEncryption(policy.PutObject, r, generalBucket("s3"), nil, &policy.Options{})
 	if refusal != nil || !maps.Equal(d.Encryption.Context, map[string]string{"team": "a"}) {
 		t.Errorf("only additional pairs are kept: %v, %v", d.Encryption.Context, refusal)
@@ -179,6 +180,8 @@ func TestCP10ACopyOntoItselfMustChangeSomething(t *testing.T) {
 		{"the same kind, named", bucket("kms"), "sse=aws:kms", "", kms, false},
 		{"the same kind, named, general purpose", generalBucket("kms"), "sse=aws:kms", "", kms, true},
 		{"nothing, general purpose", generalBucket("kms"), "", "", kms, false},
+		{"nothing, general purpose, with encryption set by hand", configured(generalBucket("kms")), "", "", kms, true},
+		{"nothing, with encryption set by hand", configured(bucket("kms")), "", "", kms, false},
 	} {
 		r := request(policy.CopyObject, c.bucket.Name, c.headers)
 		if c.directive != "" {
@@ -192,6 +195,12 @@ func TestCP10ACopyOntoItselfMustChangeSomething(t *testing.T) {
 			t.Errorf("%s: %v", c.name, refusal)
 		}
 	}
+}
+
+// configured is b after PutBucketEncryption.
+func configured(b *policy.Bucket) *policy.Bucket {
+	b.Configured = true
+	return b
 }
 
 // C-02: the documented answer can be had by a setting.

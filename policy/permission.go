@@ -69,6 +69,8 @@ func compile(path string, s Statement) (compiled, []error) {
 		service, name, cut := strings.Cut(a, ":")
 		if a != "*" && (!cut || service == "" || name == "") {
 			fault("action", "%q is not of the form service:Action", a)
+		} else if err := checkAction(a); a != "*" && err != nil {
+			fault("action", "%w", err)
 		}
 		c.actions = append(c.actions, strings.ToLower(a))
 	}
@@ -76,19 +78,20 @@ func compile(path string, s Statement) (compiled, []error) {
 		fault("resource", "is missing")
 	}
 	for _, r := range s.Resource {
-		if r != "*" && !strings.HasPrefix(r, "arn:") {
-			fault("resource", "%q is neither an ARN nor *", r)
-		}
 		o, err := parseOperand(r)
 		if err != nil {
 			fault("resource", "%q %w", r, err)
-		}
-		if head, _, found := strings.Cut(r, "${"); found && strings.Count(head, ":") < 5 {
+		} else if head, _, found := strings.Cut(r, "${"); found && strings.Count(head, ":") < 5 {
 			fault("resource", "%q has a policy variable before an ARN's resource", r)
+		} else if err := checkResource(r); err != nil {
+			fault("resource", "%w", err)
 		}
 		c.resources = append(c.resources, o)
 	}
 	for operator, block := range s.Condition {
+		if len(block) == 0 {
+			fault("condition", "%s has no condition key", operator)
+		}
 		for key, values := range block {
 			line, err := compileCondition(operator, key, values)
 			if err != nil {
@@ -132,7 +135,13 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 
 func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
 	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
-		matchesAction(s.actions, action) && matchesResource(s.resources, resource, values) && holdAll(s.conditions, values)
+		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
+}
+
+// unknown reports whether the value of a condition key isn't known yet.
+func unknown(values Values, key string) bool {
+	v, ok := values.(*conditionValues)
+	return ok && v.unknown.has(key)
 }
 
 func namesPrincipal(list []string, principal, account string) bool {
@@ -144,9 +153,17 @@ func namesPrincipal(list []string, principal, account string) bool {
 	return false
 }
 
-func matchesResource(patterns []operand, resource string, values Values) bool {
-	for i := range patterns {
-		if p, ok := patterns[i].resolve(values, true); ok && (p == "*" || match(p, resource)) {
+// matchesResource reports whether one of the statement's resources matches, as matches has it.
+func (s *compiled) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
+	for i := range s.resources {
+		o := &s.resources[i]
+		if o.unknown(values) {
+			if s.deny {
+				continue
+			}
+			return true
+		}
+		if p, ok := o.resolve(values, true); ok && (p == "*" || matches(p, resource)) {
 			return true
 		}
 	}
@@ -179,9 +196,17 @@ func (s *compiled) usesVariables() bool {
 		slices.ContainsFunc(s.conditions, func(c condition) bool { return slices.ContainsFunc(c.values, has) })
 }
 
-func holdAll(conditions []condition, values Values) bool {
-	for i := range conditions {
-		if !conditions[i].holds(values) {
+// hold evaluates the statement's conditions. What isn't known yet doesn't keep an Allow from holding, and keeps a Deny from it.
+func (s *compiled) hold(values Values) bool {
+	for i := range s.conditions {
+		c := &s.conditions[i]
+		if c.unknown(values) {
+			if s.deny {
+				return false
+			}
+			continue
+		}
+		if !c.holds(values) {
 			return false
 		}
 	}

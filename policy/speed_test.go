@@ -55,7 +55,7 @@ var hot = []struct {
 }
 
 // exchange decides one request completely, as a gateway does, reusing r.
-func exchange(r *policy.Request, i int, b *policy.Bucket, s *policy.Session, who *policy.Caller, target *policy.Target, o *policy.Options) *policy.Refusal {
+func exchange(c *policy.Case, r *policy.Request, i int, b *policy.Bucket, s *policy.Session, who *policy.Caller, target *policy.Target, o *policy.Options) *policy.Refusal {
 	h := &hot[i]
 	r.Reset()
 	r.Method, r.Bucket, r.Key, r.TLS = h.method, bucketName, h.key, true
@@ -65,32 +65,12 @@ func exchange(r *policy.Request, i int, b *policy.Bucket, s *policy.Session, who
 	if refusal != nil {
 		return refusal
 	}
-	if refusal := policy.CheckRequest(op, r); refusal != nil {
-		return refusal
-	}
-	now, refusal := policy.DecideSession(op, r, b, s)
-	if refusal != nil {
-		return refusal
-	}
-	if s != nil {
-		s = &now
-	}
-	d, refusal := policy.DecideEncryption(op, r, b, s, o)
-	if refusal != nil {
-		return refusal
-	}
-	if refusal := policy.DecideTLS(op, r, d.Encryption.SSE, policy.RequireKMS); refusal != nil {
-		return refusal
-	}
 	if refusal := policy.DecideSignature(r, b); refusal != nil {
 		return refusal
 	}
-	if s == nil {
-		if refusal := policy.Authorize(op, r, who, target, 0); refusal != nil {
-			return refusal
-		}
-	}
-	return policy.CheckBucket(op, r, b)
+	*c = policy.Case{Operation: op, Request: r, Bucket: b, Session: s, Caller: who, Target: *target, Options: o}
+	_, refusal = policy.Decide(c)
+	return refusal
 }
 
 // Interface values made once, as a server's are by pooling.
@@ -108,13 +88,13 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 	b, o := bucket("kms"), &policy.Options{Existing: stored("kms")}
 	who := caller(t, under(allow("s3express:*", bucketARN), "StringEquals", "s3express:SessionMode", "ReadOnly"), allow("kms:*", "*"))
 	target := &policy.Target{Kind: policy.Directory, BucketARN: bucketARN, KeyARN: keyK}
-	r := new(policy.Request)
+	r, c := new(policy.Request), new(policy.Case)
 	for i, h := range hot {
 		s := session(h.session)
-		if refusal := exchange(r, i, b, s, who, target, o); refusal != nil {
+		if refusal := exchange(c, r, i, b, s, who, target, o); refusal != nil {
 			t.Fatal(h.op, refusal)
 		}
-		if n := testing.AllocsPerRun(100, func() { exchange(r, i, b, s, who, target, o) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { exchange(c, r, i, b, s, who, target, o) }); n != 0 {
 			t.Errorf("%v with session %s allocates %v times", h.op, h.session, n)
 		}
 	}
@@ -127,9 +107,9 @@ func BenchmarkDecide(b *testing.B) {
 	for i, h := range hot {
 		b.Run(h.op.String()+"/"+h.session, func(b *testing.B) {
 			b.ReportAllocs()
-			r, s := new(policy.Request), session(h.session)
+			r, c, s := new(policy.Request), new(policy.Case), session(h.session)
 			for b.Loop() {
-				if refusal := exchange(r, i, bk, s, who, target, o); refusal != nil {
+				if refusal := exchange(c, r, i, bk, s, who, target, o); refusal != nil {
 					b.Fatal(refusal)
 				}
 			}

@@ -75,6 +75,16 @@ func parseVariable(text string) (p piece, rest string, ok bool) {
 	return piece{key: strings.ToLower(name), text: value, optional: true}, rest, ok
 }
 
+// unknown reports whether the value of a variable isn't known yet.
+func (o *operand) unknown(values Values) bool {
+	for i := range o.pieces {
+		if o.pieces[i].key != "" && unknown(values, o.pieces[i].key) {
+			return true
+		}
+	}
+	return false
+}
+
 // resolve returns the text with the variables' values. As a pattern, * and ? in them stand for themselves. A variable that
 // neither the request nor the policy has a value for makes ok false: nothing is equal to it, or like it.
 func (o *operand) resolve(values Values, pattern bool) (text string, ok bool) {

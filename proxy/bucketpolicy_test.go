@@ -33,9 +33,7 @@ identities:
   - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:BucketTag/Team": red}}}
 - {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
 `)
-	as := func(name string) *sigv4.Credentials {
-		return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
-	}
+	as := namesake
 	ok := func(r *rawRequest) *answer {
 		t.Helper()
 		a := p.do(r)

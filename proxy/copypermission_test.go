@@ -9,13 +9,7 @@ import (
 
 // W13: a copy needs the right to read its source and to open it, and the right to write its destination and to seal it.
 func TestPermissionsOfCopies(t *testing.T) {
-	p := startWith(t, `
-listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
-store: {kind: embedded}
-kms: {kind: embedded}
-data: `+t.TempDir()+`
-identities:
-- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
+	p := startWithIdentities(t, `
 - {name: nokms, access_key: AKIANOKMS, secret_key: nokmssecret, policy: [{effect: Allow, action: ["s3:*", "s3express:*"], resource: "*"}]}
 - name: writer
   access_key: AKIAWRITER
@@ -29,9 +23,7 @@ identities:
   - {effect: Allow, action: ["kms:*"], resource: "*"}
   - {effect: Allow, action: "s3:*", resource: "*"}
 `)
-	as := func(name string) *sigv4.Credentials {
-		return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
-	}
+	as := namesake
 	bucket := demoBucket
 	for _, r := range []*rawRequest{{method: "PUT", path: "/open"}, {method: "PUT", path: "/open/own/key", body: "b"}, {method: "PUT", path: "/open/key", body: "b"}, {method: "PUT", path: "/" + bucket + "/key", body: "b"}} {
 		if a := p.do(r); a.StatusCode != 200 {

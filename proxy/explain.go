@@ -59,6 +59,7 @@ func prepareExplain(v *invocation) action {
 	v.BoolVar(&q.LongTerm, "long-term", false, "signed with a long-term key, not with a session")
 	v.BoolVar(&q.Plain, "http", false, "over HTTP, not over TLS")
 	v.StringVar(&q.Principal, "principal", "", "`NAME` of the identity whose permissions are asked for; none: they are taken for granted")
+	v.StringVar(&q.Source, "source-ip", "", "`ADDRESS` that the request comes from, for policies that ask; none: they see no address")
 	return func(ctx context.Context, _ []string) (err error) {
 		if q.Operation == "" || q.Bucket == "" {
 			return usagef("explain needs --operation and --bucket")
@@ -91,13 +92,13 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // explainHandler answers GET /explain?operation=…&bucket=… with the parameters key, header, query, session-header (each of
-// these three may be repeated), long-term, http and principal.
+// these three may be repeated), long-term, http, principal and source-ip.
 func explainHandler(g *gateway.Gateway) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v := r.URL.Query()
 		e, err := g.Explain(r.Context(), &gateway.Question{
 			Operation: v.Get("operation"), Bucket: v.Get("bucket"), Key: v.Get("key"), Header: v["header"], Query: v["query"],
-			SessionHeader: v["session-header"], LongTerm: v.Has("long-term"), Plain: v.Has("http"), Principal: v.Get("principal"),
+			SessionHeader: v["session-header"], LongTerm: v.Has("long-term"), Plain: v.Has("http"), Principal: v.Get("principal"), Source: v.Get("source-ip"),
 		})
 		switch {
 		case errors.Is(err, gateway.ErrQuestion):

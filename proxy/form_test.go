@@ -127,6 +127,16 @@ func TestFormsUploadFiles(t *testing.T) {
 			t.Errorf("GET gave %d bytes, want %d", len(a.body), n)
 		}
 	}
+	for _, n := range []int{5, 300_000} { // a button behind the file, as in Amazon's own sample form, means nothing
+		file := string(randomBytes(n))
+		a := (&postForm{p: p, file: file, break1: "\r\n--" + formBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3"}).post()
+		if a.StatusCode != http.StatusNoContent {
+			t.Fatalf("a field behind %d bytes: %d %s", n, a.StatusCode, a.body)
+		}
+		if a := p.do(&rawRequest{method: "GET", path: path}); a.body != file {
+			t.Errorf("GET gave %d bytes, want %d", len(a.body), n)
+		}
+	}
 	if left, _ := os.ReadDir(temporary); len(left) > 0 {
 		t.Errorf("temporary files are left: %v", left)
 	}
@@ -198,7 +208,7 @@ func TestFormFieldsAreTheObjectsHeader(t *testing.T) {
 func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 	p := startConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.env["SEALFRONT_BUCKET"]
-	large := string(randomBytes(1 << 20))
+	large := string(randomBytes(2 << 20))
 	wrong := p.credentials()
 	wrong.SecretAccessKey = "wrong"
 	unknown := &sigv4.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "x"}
@@ -223,7 +233,7 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 		"a field that can't stand for a header":    {&postForm{fields: [][2]string{{"x-amz-meta-a", "b\u0001"}}}, 400, "InvalidArgument"},
 		"fields of more than 20 KB":                {&postForm{fields: [][2]string{{"x-ignore-a", strings.Repeat("x", 20<<10)}}}, 400, "MaxPostPreDataLengthExceeded"},
 		"no file":                                  {&postForm{noFile: true}, 400, "InvalidArgument"},
-		"a field after the file":                   {&postForm{file: "x", break1: "\r\n--" + formBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload"}, 400, "MalformedPOSTRequest"},
+		"a second file after the file":             {&postForm{file: "x", break1: "\r\n--" + formBoundary + "\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nUpload"}, 400, "InvalidArgument"},
 		"a field after a large file":               {&postForm{file: large, break1: "\r\n--" + formBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload"}, 400, "MalformedPOSTRequest"},
 		"bytes after the closing boundary":         {&postForm{file: "x", closing: "\r\n--" + formBoundary + "--\r\nmore"}, 400, "MalformedPOSTRequest"},
 		"bytes after a large file's closing":       {&postForm{file: large, closing: "\r\n--" + formBoundary + "--\r\nmore"}, 400, "MalformedPOSTRequest"},

@@ -49,6 +49,7 @@ const (
 	baseMemory    = 48 << 20
 	requestMemory = 640 << 10
 	fewestAtOnce  = 16
+	documentShare = 8 // what documents may hold is one part in so many
 )
 
 // requests is how many may be under way at once so that memory suffices; 0: no limit.
@@ -61,10 +62,11 @@ func (m memory) requests() int {
 
 // gatewayLimits are those for all requests together.
 func (m memory) gatewayLimits(c *config.Config) gateway.Limits {
+	l := gateway.Limits{Requests: m.requests(), Documents: m.limit / documentShare}
 	if c.Limits.Requests > 0 {
-		return gateway.Limits{Requests: c.Limits.Requests}
+		l.Requests = c.Limits.Requests
 	}
-	return gateway.Limits{Requests: m.requests()}
+	return l
 }
 
 // cgroupLimit reads the memory limit of the control group that the process is in, or of one above it; 0: none.

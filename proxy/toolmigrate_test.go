@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -84,7 +85,7 @@ func lookAt(t *testing.T, client *s3.Client, bucket, key string) shown {
 	str := aws.ToString
 	s := shown{
 		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl), Disposition: str(h.ContentDisposition),
-		Encoding: str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString), Metadata: h.Metadata, Tags: map[string]string{},
+		Encoding: str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString), Metadata: readWords(h.Metadata), Tags: map[string]string{},
 		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME), SHA1: str(h.ChecksumSHA1), SHA256: str(h.ChecksumSHA256),
 		ChecksumType: string(h.ChecksumType),
 	}
@@ -283,6 +284,16 @@ func (p *program) directoryBucket(t *testing.T, client *s3.Client) string {
 		}
 	}
 	return name
+}
+
+// readWords reads metadata that is written as RFC 2047 has it, as a general purpose bucket answers what isn't ASCII.
+func readWords(metadata map[string]string) map[string]string {
+	for name, value := range metadata {
+		if text, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
+			metadata[name] = text
+		}
+	}
+	return metadata
 }
 
 // envelopeAt is the envelope of a sealed object, as the store has it.

@@ -12,7 +12,14 @@ type Limits struct {
 	// Requests is how many may be under way at once. Beyond it a request is answered 503 SlowDown before its signature is
 	// looked at and before its body is asked for.
 	Requests int
+	// Documents is how many bytes of memory the documents in requests' bodies may hold at once, documentCost for each of theirs, and
+	// files of forms that are taken in whole. A request that would go beyond it is answered 503 SlowDown where it stands.
+	Documents int64
 }
+
+// documentCost is what a byte of a document costs while it is read, at most: the shortest entry of DeleteObjects has 29 bytes and
+// becomes a deletion of some 100.
+const documentCost = 4
 
 // The reasons for which a request is turned away with 503 SlowDown, as Observer.Shed hears them.
 const (
@@ -29,7 +36,8 @@ const (
 type admission struct {
 	limits  atomic.Pointer[Limits]
 	active  atomic.Int64
-	pressed atomic.Bool // memory is running out
+	held    atomic.Int64 // by documents and forms
+	pressed atomic.Bool  // memory is running out
 }
 
 // SetLimits replaces the limits. Requests under way are not touched.
@@ -69,7 +77,7 @@ func (x *exchange) admit() error {
 	return nil
 }
 
-// leave gives back what admit and charge took.
+// leave gives back what admit, charge and hold took.
 func (x *exchange) leave() {
 	if x.admitted {
 		x.g.admission.active.Add(-1)
@@ -77,7 +85,20 @@ func (x *exchange) leave() {
 	if x.charged != nil {
 		x.charged.active.Add(-1)
 	}
-	x.admitted, x.charged = false, nil
+	if x.held > 0 {
+		x.g.admission.held.Add(-x.held)
+	}
+	x.admitted, x.charged, x.held = false, nil, 0
+}
+
+// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the request.
+func (x *exchange) hold(n int64) error {
+	a := &x.g.admission
+	x.held += n
+	if held, limit := a.held.Add(n), a.limits.Load(); limit != nil && limit.Documents > 0 && held > limit.Documents {
+		return x.slowDown(ShedMemory)
+	}
+	return nil
 }
 
 // orderly runs f. Where f ends by a bug, its request is no longer counted as under way, and has its record: the exchange

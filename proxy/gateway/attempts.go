@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"encoding/xml"
 	"slices"
 	"strconv"
 	"time"
 
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -135,7 +135,7 @@ func (x *exchange) storedParts(id string, numbers []int) (map[int]storedPart, er
 			IsTruncated bool
 			Part        []storedPart
 		}
-		if err := xml.Unmarshal(body, &page); err != nil {
+		if err := xmldoc.Unmarshal(body, &page); err != nil {
 			return nil, internal(err)
 		}
 		last := numbers[len(numbers)-1]

@@ -130,7 +130,7 @@ func attributesOnce(x *exchange) error {
 }
 
 // checksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
-func (x *exchange) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error) {
+func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error) {
 	c, parts = o.secrets.Checksum, 1
 	if o.layout != nil {
 		parts = o.layout.Parts()

@@ -137,7 +137,8 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 		}
 		return err
 	}
-	x.identity = id
+	x.identity, x.principal = id, id.Name
+	x.who = policy.Caller{Principal: id.ARN, Account: x.g.o.Account, Policy: id.Policy, Values: (*conditionValues)(x)}
 	if err := x.checkCertificate(id); err != nil {
 		return err
 	}

@@ -70,7 +70,8 @@ func (x *exchange) decide() error {
 		return err
 	}
 	r := &x.request
-	r.Method, r.Bucket, r.Key = text(x.message.Method), x.bucket, x.key
+	x.method = text(x.message.Method)
+	r.Method, r.Bucket, r.Key = x.method, x.bucket, x.key
 	r.Header, r.Query = &x.header, &x.query
 	r.TLS = x.secure()
 	r.SigningName = text(x.auth.Service)
@@ -101,20 +102,24 @@ func (x *exchange) decide() error {
 	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
 		return err
 	}
-	if refused = policy.CheckRequest(x.operation, r); refused != nil {
+	if refused = x.newCase().Check(); refused != nil {
 		return refused
 	}
 	x.version = x.askedVersion()
-	if refused = policy.DecideTLS(x.operation, r, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
-		return refused
-	}
 	if err := x.checkKey(); err != nil {
 		return err
 	}
 	if x.bucket == "" {
-		return x.permit(policy.Service, "")
+		x.matter.Target = policy.Target{Kind: policy.Service}
+		return x.rule()
 	}
 	return x.decideBucket()
+}
+
+// newCase begins the case that decides the request: its order of decisions is the only one, see policy.Decide.
+func (x *exchange) newCase() *policy.Case {
+	x.matter = policy.Case{Operation: x.operation, Request: &x.request, Caller: x.caller(), Options: x.g.policyOptions(), Require: x.g.o.RequireTLS}
+	return &x.matter
 }
 
 func (x *exchange) verifier() *sigv4.Verifier { return x.g.verifier }
@@ -205,7 +210,6 @@ func (g *Gateway) hidden(bucket string) bool {
 
 // decideWith decides with this record of the bucket, nil for none.
 func (x *exchange) decideWith(record *state.Bucket) error {
-	r := &x.request
 	x.record = record
 	var bucket *policy.Bucket
 	if record != nil {
@@ -221,67 +225,31 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 		// The bucket was deleted and made again: the session was for the other one.
 		return expiredToken(x.auth.SessionToken)
 	}
-	if x.operation == policy.CreateSession && record == nil && given == nil {
-		return nil // REG-2 and REG-3: createSession decides
+	x.matter.Bucket, x.matter.Session = bucket, given
+	if bucket == nil {
+		x.matter.Target = policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account), Key: x.key}
+		return x.rule()
 	}
-	session, refused := policy.DecideSession(x.operation, r, bucket, given)
+	x.setTarget(&x.matter.Target, "")
+	return x.rule()
+}
+
+// rule decides the request's case. What a read opens is known later: its KMS permission is asked for then.
+func (x *exchange) rule() error {
+	ruling, refused := policy.Decide(&x.matter)
 	if refused != nil {
 		return refused
 	}
-	if bucket == nil {
-		return x.permit(policy.KindOf(x.bucket), policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account))
-	}
-	if refused := policy.CheckBucket(x.operation, r, bucket); refused != nil {
-		return refused
-	}
-	var base *policy.Session
-	if given != nil {
-		base = &session
-	}
-	if x.decision, refused = policy.DecideEncryption(x.operation, r, bucket, base, x.g.policyOptions()); refused != nil {
-		return refused
-	}
-	if x.operation.SealsObject() {
-		if refused := policy.DecideTLS(x.operation, r, x.decision.Encryption.SSE, x.g.o.RequireTLS); refused != nil {
-			return refused
-		}
-		if x.decision.ResolveKey != "" {
-			if err := x.resolveKey(bucket); err != nil {
-				return err
-			}
+	if ruling.Decision.ResolveKey != "" {
+		if err := x.resolveKey(&ruling); err != nil {
+			return err
 		}
 	}
-	// A zonal request with a session was authorized when the session was made.
-	if given != nil && x.operation.Zonal() {
-		return nil
-	}
-	if x.operation == policy.CreateSession {
-		return nil // the mode decides which permission is asked for: createSession
-	}
-	return x.permit(bucket.Kind, bucket.ARN)
-}
-
-// permit asks the identity's policy. What a read opens is known later: its KMS permission is asked for then.
-func (x *exchange) permit(kind policy.Kind, arn string) error {
-	key := ""
-	if x.operation.SealsObject() && x.decision.Encryption.SSE == policy.SSEKMS {
-		key = x.decision.Encryption.KeyARN
-	}
-	target := &policy.Target{Kind: kind, BucketARN: arn, Key: x.key, Version: x.version, KeyARN: key, BucketPolicy: x.bucketPolicy}
-	if refused := policy.Authorize(x.operation, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
-		return refused
-	}
+	x.decision, x.mode = ruling.Decision, ruling.Mode
 	return nil
 }
 
-func (x *exchange) caller() *policy.Caller {
-	return &policy.Caller{Principal: x.identity.ARN, Account: x.g.o.Account, Policy: x.identity.Policy, Values: (*conditionValues)(x)}
-}
-
-// target is an object of the request's bucket, or with key "" the bucket, and the KMS key that it is or gets sealed under.
-func (x *exchange) target(key, keyARN string) *policy.Target {
-	return &policy.Target{Kind: x.facts.Kind, BucketARN: x.facts.ARN, Key: key, Version: x.version, KeyARN: keyARN, BucketPolicy: x.bucketPolicy}
-}
+func (x *exchange) caller() *policy.Caller { return &x.who }
 
 // policyOptions are what every decision is made with. They are shared: whoever changes them copies them.
 func (g *Gateway) policyOptions() *policy.Options { return &g.options }
@@ -290,7 +258,7 @@ func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 func factsOf(b *state.Bucket) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, LocalZone: b.LocalZone, Creator: b.Creator,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
 	}
 	if b.Directory {
 		f.Kind = policy.Directory

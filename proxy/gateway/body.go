@@ -22,6 +22,7 @@ type plainBody struct {
 	read   int64
 	check  *integrity
 	one    [1]byte // behind the end
+	held   bool    // it is a document, which is charged as it is read
 }
 
 // newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request, and it
@@ -48,6 +49,20 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	var err error
 	b.check, err = newIntegrity(x, x.chunks.Trailer, x.auth.Payload == sigv4.PayloadHash)
 	return b, err
+}
+
+// newDocument is newBody for a document.
+func (x *exchange) newDocument(limit int64) (*plainBody, error) {
+	b, err := x.newBody(limit)
+	if err != nil {
+		var e *s3Error
+		if errors.As(err, &e) && e.code == "EntityTooLarge" {
+			return nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
+		}
+		return nil, err
+	}
+	b.held = true
+	return b, nil
 }
 
 // start begins to read. A request without a body has no stream.
@@ -95,6 +110,11 @@ func (b *plainBody) Read(p []byte) (int, error) {
 
 // fill reads exactly the next len(p) bytes of plaintext.
 func (b *plainBody) fill(p []byte) error {
+	if b.held {
+		if err := b.x.hold(int64(len(p)) * documentCost); err != nil {
+			return err
+		}
+	}
 	n, err := io.ReadFull(b.source, p)
 	b.read += int64(n)
 	b.x.plainIn += int64(n)

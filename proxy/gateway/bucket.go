@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sealfront/policy"
@@ -23,12 +22,8 @@ func (x *exchange) readDocument(limit int64) ([]byte, error) {
 	if x.headerBytes("content-length") == nil && !x.auth.Payload.Chunked() {
 		return nil, nil
 	}
-	body, err := x.newBody(limit)
+	body, err := x.newDocument(limit)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
-		}
 		return nil, err
 	}
 	body.start()
@@ -67,6 +62,9 @@ func createBucket(x *exchange) error {
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
 		return refused
+	}
+	if err := x.permitTagging(configuration.Tags); err != nil {
+		return err
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
@@ -279,12 +277,16 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		}
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
+	// What KMS knows of a key is told to those who may use it.
+	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), x.target(arn), policy.ReadWrite) != nil {
+		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
+	}
 	d, err := x.g.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
-	target := x.target("", d.ARN)
+	target := x.target(d.ARN)
 	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
@@ -306,7 +308,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 func setEncryption(b *state.Bucket, after *policy.Bucket) {
 	b.DefaultKMS = after.Default.SSE == policy.SSEKMS
 	b.DefaultKey, b.BucketKey = after.Default.KeyARN, after.Default.BucketKey
-	b.KeyAsGiven, b.BoundKey = after.KeyAsGiven, after.BoundKey
+	b.KeyAsGiven, b.BoundKey, b.Configured = after.KeyAsGiven, after.BoundKey, after.Configured
 }
 
 func (x *exchange) updateError(err error) error {

@@ -119,7 +119,8 @@ func getBucketPolicyStatus(x *exchange) error {
 	}{Xmlns: s3Namespace})
 }
 
-// conditionValues answers the condition keys of policies that don't follow from headers and parameters.
+// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange for a request,
+// and an object is none, so that there is one answer for all that the request reads, writes and deletes.
 type conditionValues exchange
 
 // Value returns the value of a condition key in lower case.
@@ -144,10 +145,8 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		return "User", true
 	case "aws:requestedregion":
 		return x.g.o.Region, true
-	case "aws:resourceaccount", "s3:resourceaccount", "s3express:resourceaccount":
-		return x.facts.Account, x.facts.Account != ""
 	case "s3:signatureversion", "s3express:signatureversion":
-		return "AWS4-HMAC-SHA256", true
+		return signatureVersion, true
 	case "s3:authtype", "s3express:authtype":
 		return authTypes[x.auth.Kind], true
 	case "s3:signatureage", "s3express:signatureage": // in milliseconds
@@ -158,28 +157,12 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		}
 		return "", false
 	}
-	if tag, ok := strings.CutPrefix(key, "s3express:buckettag/"); ok && x.record != nil {
-		// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's guess.
-		return onlyTag(x.record.Tags, tag)
-	}
 	return "", false
 }
 
-var authTypes = map[sigv4.Kind]string{sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST"}
+const signatureVersion = "AWS4-HMAC-SHA256"
 
-// onlyTag returns the value of the one tag that has this key in lower case.
-func onlyTag(tags map[string]string, lower string) (value string, ok bool) {
-	for k, v := range tags {
-		if !strings.EqualFold(k, lower) {
-			continue
-		}
-		if ok {
-			return "", false
-		}
-		value, ok = v, true
-	}
-	return value, ok
-}
+var authTypes = map[sigv4.Kind]string{sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST"}
 
 // aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
 // understood is replaced or removed by who may.

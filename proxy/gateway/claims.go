@@ -139,7 +139,7 @@ func (g *Gateway) head(ctx context.Context, bucket, key string) (sight, error) {
 
 // stands returns errReplaced when the object isn't the one any more that was read: by its ETag, and by the salt of its
 // envelope, which never comes back.
-func (x *exchange) stands(s *sealed) error {
+func (x *object) stands(s *sealed) error {
 	now, err := x.g.head(x.context, x.record.StoreName, x.key)
 	switch {
 	case err != nil:
@@ -151,7 +151,7 @@ func (x *exchange) stands(s *sealed) error {
 }
 
 // storeFailed translates what head returns.
-func (x *exchange) storeFailed(err error) error {
+func (x *object) storeFailed(err error) error {
 	var f *store.Fault
 	if asType(err, &f) {
 		return storeError(f, x.bucket, x.key)

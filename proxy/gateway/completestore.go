@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -326,7 +327,7 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
 		ETag    string
 	}
-	_ = xml.Unmarshal(body, &result) // what can't be read claims nothing
+	_ = xmldoc.Unmarshal(body, &result) // what can't be read claims nothing
 	x.showVersion(a)
 	return result.ETag, nil
 }
@@ -347,7 +348,7 @@ func faultIn(body []byte, operation string) *store.Fault {
 		Code    string
 		Message string
 	}
-	if xml.Unmarshal(body, &failed) != nil {
+	if xmldoc.Unmarshal(body, &failed) != nil {
 		return nil
 	}
 	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}

@@ -12,6 +12,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 )
 
@@ -180,7 +181,7 @@ func (x *exchange) named() []string {
 // checkVersioning refuses a status that isn't one; stores differ in what they make of it.
 func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 	var configuration struct{ Status string }
-	if err := xml.Unmarshal(document, &configuration); err != nil {
+	if err := xmldoc.Unmarshal(document, &configuration); err != nil {
 		return nil, malformedXML(err)
 	}
 	switch configuration.Status {

@@ -70,7 +70,7 @@ type copying struct {
 	compute *checksumKind    // computed when the body passes through; nil: sum stays
 }
 
-func copyOnce(x, source *exchange, asked *checksumKind) error {
+func copyOnce(x *exchange, source *object, asked *checksumKind) error {
 	from, err := source.origin()
 	if err != nil {
 		return err

@@ -25,23 +25,9 @@ func createSession(x *exchange) error {
 
 func (x *exchange) issueSession() error {
 	s := session.Session{Principal: x.identity.Name, Bucket: x.bucket}
-	if x.record == nil {
-		target := &policy.Target{Kind: policy.Directory, BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account)}
-		mayCreate := policy.Authorize(policy.CreateBucket, &x.request, x.caller(), target, policy.ReadWrite) == nil
-		if _, refused := policy.DecideProvisional(&x.request, x.identity.Name, mayCreate); refused != nil {
-			return refused
-		}
-		x.decision = policy.Decision{Row: "REG-2", Encryption: policy.Encryption{SSE: policy.SSES3}, ShowsEncryption: true}
-	} else {
+	if x.record != nil {
 		e := x.decision.Encryption
-		target := x.target("", e.KeyARN)
-		mode, refused := policy.SessionMode(&x.request, func(m policy.Mode) bool {
-			return policy.Authorize(policy.CreateSession, &x.request, x.caller(), target, m) == nil
-		})
-		if refused != nil {
-			return refused
-		}
-		s.Incarnation, s.ReadOnly = x.record.Incarnation, mode == policy.ReadOnly
+		s.Incarnation, s.ReadOnly = x.record.Incarnation, x.mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
 			use, err := x.g.o.Keys.SealPrepared(x.context, x.preparedRef(e))

@@ -12,7 +12,7 @@ import (
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
 func deleteObject(x *exchange) error {
-	told, err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"))
+	told, err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"), x.bypasses())
 	if err != nil {
 		return err
 	}
@@ -25,8 +25,9 @@ func deleteObject(x *exchange) error {
 
 // remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
 // metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag is asked for.
-// told is what the store tells of versions.
-func (x *exchange) remove(match, size, modified string) (told []element, err error) {
+// told is what the store tells of versions; bypass deletes in spite of
+// a retention in governance mode.
+func (x *object) remove(match, size, modified string, bypass bool) (told []element, err error) {
 	r := x.about("DeleteObject", "DELETE")
 	if match != "" || size != "" || modified != "" {
 		if !x.g.o.Abilities.ConditionalDelete {
@@ -43,7 +44,9 @@ func (x *exchange) remove(match, size, modified string) (told []element, err err
 			return nil, err
 		}
 	}
-	x.setBypass(r)
+	if bypass {
+		r.Set(bypassHeader, "true")
+	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
@@ -66,8 +69,13 @@ func (x *exchange) remove(match, size, modified string) (told []element, err err
 // bypassHeader asks to delete in spite of a retention in governance mode.
 const bypassHeader = "x-amz-bypass-governance-retention"
 
+// bypasses reports whether the request asks for that, in a bucket that may have retentions.
+func (x *exchange) bypasses() bool {
+	return x.facts.Kind == policy.General && strings.EqualFold(x.headerValue(bypassHeader), "true")
+}
+
 func (x *exchange) setBypass(r *store.Request) {
-	if x.facts.Kind == policy.General && strings.EqualFold(x.headerValue(bypassHeader), "true") {
+	if x.bypasses() {
 		r.Set(bypassHeader, "true")
 	}
 }
@@ -85,7 +93,7 @@ func lockedError(f *store.Fault) error {
 
 // checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone
 // tells that there is no object, which satisfies size and date.
-func (x *exchange) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
+func (x *object) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.lookAt(func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {
 		if answerTo(err).code == "NoSuchKey" && len(r.Header) == 0 {

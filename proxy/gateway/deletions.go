@@ -6,10 +6,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 )
 
@@ -84,7 +84,7 @@ func deleteObjects(x *exchange) error {
 			batch = append(batch, objectVersion{d.Key, y.version})
 			continue
 		}
-		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime)
+		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
@@ -117,7 +117,7 @@ func deletedAs(key, version string, told []element) deletedEntry {
 }
 
 // permitDeletion checks one key as DeleteObject would be checked. check is reused.
-func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Request) error {
+func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request) error {
 	fields := policy.MapFields{}
 	for _, c := range [...]parameter{{"if-match", d.ETag}, {"x-amz-if-match-size", d.Size}, {"x-amz-if-match-last-modified-time", d.LastModifiedTime}} {
 		if c.value != "" {
@@ -136,9 +136,7 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 		return err
 	}
 	if x.facts.Kind == policy.General {
-		target := x.target(d.Key, "")
-		target.Version = y.version
-		if refused := policy.Authorize(policy.DeleteObject, &x.request, x.caller(), target, policy.ReadWrite); refused != nil {
+		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.target("")); refused != nil {
 			return refused
 		}
 	}
@@ -147,12 +145,8 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 
 // readDeletions reads the request's document as a stream.
 func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
-	body, err := x.newBody(maxDeleteDocument)
+	body, err := x.newDocument(maxDeleteDocument)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, false, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.Itoa(maxDeleteDocument))
-		}
 		return nil, false, err
 	}
 	body.start()
@@ -169,7 +163,7 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 
 // parseDeletions reads a Delete document to its end. In directory buckets a key needs a character that isn't white space.
 func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, err error) {
-	d := xml.NewDecoder(r)
+	d := xmldoc.NewDecoder(r)
 	malformed := func(err error) ([]deletion, bool, error) {
 		var told *s3Error
 		if errors.As(err, &told) {
@@ -268,7 +262,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		return unavailable(err)
 	}
 	var stored deletionResult
-	if err := xml.Unmarshal(body, &stored); err != nil {
+	if err := xmldoc.Unmarshal(body, &stored); err != nil {
 		return internal(err)
 	}
 	failed := make(map[objectVersion]bool, len(stored.Error))

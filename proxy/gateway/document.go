@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"sealfront/policy/xmldoc"
 )
 
 // A grammar says which elements a document may have: the root's name, and the paths below it. A path that is no other
@@ -38,7 +40,7 @@ func (g *grammar) has(path string) (known, leaf bool) {
 // rewrite puts a document together anew from what the grammar has. strict refuses everything else, in a client's
 // document; else it is left out, in a store's.
 func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
-	d := xml.NewDecoder(bytes.NewReader(document))
+	d := xmldoc.NewDecoder(bytes.NewReader(document))
 	var out strings.Builder
 	var path []string // below the root
 	begun, ended, leaf := false, false, false

@@ -13,7 +13,6 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/session"
-	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -24,9 +23,7 @@ import (
 // fasthttp lends until the handler returns, or until the answer's body stream is closed. taking is reset by finish.
 // Everything else is set to its zero value. Nothing of an exchange outlives finish.
 type exchange struct {
-	g       *Gateway
-	ctx     *fasthttp.RequestCtx
-	context context.Context
+	ctx *fasthttp.RequestCtx
 
 	message sigv4.Message
 	auth    sigv4.Authentication
@@ -34,8 +31,8 @@ type exchange struct {
 	header  headerFields
 	query   queryFields
 
-	taking   taking
-	prepared preparedRef
+	taking taking
+	memory preparedRef // behind object.prepared
 
 	fields
 }
@@ -70,19 +67,17 @@ type fields struct {
 	// a line as a header of its own.
 	folded bool
 
-	bucket, key string
-	version     string // that is asked for, "" for the current one; always "" in directory buckets
-	operation   policy.Operation
-	identity    *Identity
-	session     *policy.Session // nil with long-term keys; else sessionFacts
-	issued      session.Session
+	object // that the request names
+
+	identity *Identity
+	who      policy.Caller // the identity, as policies see it
+	matter   policy.Case
+	session  *policy.Session // nil with long-term keys; else sessionFacts
+	issued   session.Session
 
 	sessionFacts policy.Session
-	record       *state.Bucket // nil where there is none
-	facts        policy.Bucket
-	// bucketPolicy is the record's, compiled; nil: the bucket has none.
-	bucketPolicy *policy.BucketPolicy
 	decision     policy.Decision
+	mode         policy.Mode // of the session to be made, for CreateSession
 	chunks       sigv4.ChunkOptions
 
 	serve func(*exchange) error
@@ -97,12 +92,15 @@ type fields struct {
 	reserved          bool   // there is room for its record in the audit log
 	admitted          bool   // counted among the requests under way
 	charged           *share // in which it is counted
+	held              int64  // charged for its document
 	done              bool
 	streaming         bool // the answer's body goes out after the handler
 }
 
 func newExchange(g *Gateway) *exchange {
-	return &exchange{g: g}
+	x := new(exchange)
+	x.g, x.prepared = g, &x.memory
+	return x
 }
 
 // begin takes an exchange for the request in ctx.
@@ -114,7 +112,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx
 	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
-	x.context = context.Background()
+	x.g, x.context, x.prepared = g, context.Background(), &x.memory
 	x.request.Reset()
 
 	h := &ctx.Request.Header
@@ -233,7 +231,7 @@ func (x *exchange) finish(code string, err error) {
 		chunkReaders.Put(r)
 	}
 	x.taking.forget()
-	x.fields, x.ctx, x.context = fields{done: true}, nil, nil
+	x.fields, x.ctx = fields{done: true}, nil
 	g.exchanges.Put(x)
 }
 

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
+	"sealfront/sigv4"
 )
 
 // A Question is what Explain is asked. Operation and Bucket are required.
@@ -22,6 +26,7 @@ type Question struct {
 	LongTerm      bool   // signed with a long-term key instead
 	Plain         bool   // over HTTP
 	Principal     string // name of the identity whose permissions are asked for; "": they are taken for granted
+	Source        string // address that the request comes from, for conditions on it; "": none is known
 }
 
 // ErrQuestion is a question that can't be understood.
@@ -47,30 +52,32 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	if refused != nil {
 		return none, fmt.Errorf("%w: %w", ErrQuestion, refused)
 	}
+	if q.Source != "" {
+		if _, err := netip.ParseAddr(q.Source); err != nil {
+			return none, fmt.Errorf("%w: %q is no address", ErrQuestion, q.Source)
+		}
+	}
 	question := policy.Question{Options: *g.policyOptions(), Require: g.o.RequireTLS}
 	record, err := g.o.Buckets.FreshBucket(ctx, q.Bucket)
 	if err != nil && !errors.Is(err, state.ErrNoBucket) || g.hidden(q.Bucket) {
 		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, errors.Join(err))
 	}
-	if record == nil && op != policy.CreateBucket {
-		return policy.Explanation{Operation: op.String(), Bucket: q.Bucket, Kind: name.Kind.String(), Decision: "refuse", Row: "1.1", Why: policy.Why("1.1"), Code: "NoSuchBucket"}, nil
-	}
-	if record == nil {
-		record = &state.Bucket{Name: q.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(q.Bucket, g.o.Region, g.o.Account), Account: g.o.Account, Region: g.o.Region}
-	}
-	facts := factsOf(record)
-	question.Bucket = &facts
-	if question.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind); err != nil {
-		return none, err
+	question.Target.BucketARN = policy.BucketARN(q.Bucket, g.o.Region, g.o.Account)
+	if record != nil {
+		facts := factsOf(record)
+		question.Bucket, question.Target.Tags = &facts, record.Tags
+		if question.Target.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind); err != nil && !aboutBucketPolicy(op) {
+			return none, err
+		}
 	}
 	if q.Principal != "" {
 		id := g.identities.Load().byName[q.Principal]
 		if id == nil {
 			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
 		}
-		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy}
+		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy, Values: g.supposed(id, header, q)}
 	}
-	if facts.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
+	if name.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
 		if question.Session, err = readFields(q.SessionHeader, ":", "session header"); err != nil {
 			return none, err
 		}
@@ -78,7 +85,7 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		return none, fmt.Errorf("%w: %v isn't signed with a session here", ErrQuestion, op)
 	}
 	r := &policy.Request{Bucket: q.Bucket, Header: header, Query: query, TLS: !q.Plain}
-	if op.OnObject() {
+	if op.OnObject() || op == policy.PostObject {
 		if r.Key = q.Key; r.Key == "" {
 			r.Key = "key"
 		}
@@ -91,7 +98,41 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 			}
 		}
 	}
+	if g.served[op] == nil && op != policy.PostObject {
+		return notServed(op, q.Bucket, name.Kind), nil
+	}
 	return policy.Explain(op, r, &question), nil
+}
+
+// notServed is the explanation of an operation that is switched off, or that the store behind can't carry out.
+func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Explanation {
+	refused := policy.NotImplemented(op)
+	return policy.Explanation{
+		Operation: op.String(), Bucket: bucket, Kind: kind.String(), Decision: "refuse", Row: refused.Row, Why: policy.Why(refused.Row),
+		Code: refused.Code, Message: refused.Message,
+	}
+}
+
+// supposed are the values of the condition keys that are about who asks and from where: those of a request that is signed and sent
+// now. What a question doesn't say has no value.
+func (g *Gateway) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
+	now := g.o.Now().UTC()
+	v := policy.MapValues{
+		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10), "aws:username": id.Name,
+		"aws:principaltype": "User", "aws:requestedregion": g.o.Region,
+	}
+	for _, service := range [...]string{"s3:", "s3express:"} {
+		v[service+"signatureversion"], v[service+"authtype"], v[service+"signatureage"] = signatureVersion, authTypes[sigv4.Header], "0"
+	}
+	for key, name := range map[string]string{"aws:useragent": "user-agent", "aws:referer": "referer"} {
+		if value, ok := header.Get(name); ok {
+			v[key] = value
+		}
+	}
+	if q.Source != "" {
+		v["aws:sourceip"] = q.Source
+	}
+	return v
 }
 
 // readFields reads a list of fields; names of headers come in lower case.

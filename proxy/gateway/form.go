@@ -61,8 +61,17 @@ func postObject(x *exchange) error {
 		return err
 	}
 	defer form.wipe()
-	answer, err := x.decideForm(form)
+	answer, document, err := x.decideForm(form)
 	if err != nil {
+		return err
+	}
+	if err := x.hold(form.wholeSize()); err != nil {
+		return err
+	}
+	if err := form.findFile(); err != nil {
+		return err
+	}
+	if err := document.CheckSize(form.size); err != nil {
 		return err
 	}
 	x.form, x.body = form, form
@@ -76,42 +85,43 @@ func postObject(x *exchange) error {
 type formAnswer struct{ status, redirect string }
 
 // decideForm takes a form through what decide does for other requests.
-func (x *exchange) decideForm(form *formReader) (answer formAnswer, err error) {
+// Its file is looked at afterwards.
+func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *sigv4.PolicyDocument, err error) {
 	secure := x.request.TLS
 	if err := x.verifier().ReadForm(form.fields, &x.auth, x.services()...); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
 	if x.auth.Kind != sigv4.Form {
-		return answer, accessDenied()
+		return answer, nil, accessDenied()
 	}
 	if err := x.authenticate(); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
-	document, err := sigv4.ParsePolicyDocument(x.auth.Policy())
+	document, err = sigv4.ParsePolicyDocument(x.auth.Policy())
 	if err != nil {
-		return answer, err
+		return answer, nil, err
 	}
 	x.nameFile(form)
 	if err := document.Check(form.fields, x.bucket, x.start); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
 	if answer, err = x.takeFields(form); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
 	r := &x.request
 	r.Reset()
 	r.Method, r.Bucket, r.Key, r.Header, r.Query = text(x.message.Method), x.bucket, x.key, &x.header, nil
 	r.TLS, r.SigningName, r.Signature = secure, text(x.auth.Service), policy.SigV4
-	if refused := policy.CheckRequest(x.operation, r); refused != nil {
-		return answer, refused
+	if refused := x.newCase().Check(); refused != nil {
+		return answer, nil, refused
 	}
 	if err := x.checkKey(); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
 	if err := x.decideBucket(); err != nil {
-		return answer, err
+		return answer, nil, err
 	}
-	return answer, document.CheckSize(form.size)
+	return answer, document, nil
 }
 
 // nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what comes

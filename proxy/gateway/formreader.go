@@ -16,8 +16,10 @@ import (
 //	--B ⏎ headers ⏎⏎ value ⏎--B ⏎ … ⏎--B ⏎ headers ⏎⏎ │ file │ ⏎--B-- ⏎
 //	└────────── at most formHeadLimit bytes ─────────┘ └ size ┘ └ closing: the rest of Content-Length
 //
-// Nothing may follow the file. A form must end with a line break, as all but a few clients write it, or the file's length
-// would be known at its end only; of a short one, which is taken in whole, its absence is tolerated. Source: RFC 7578; RFC 2046, 5.1.1; S3's "Browser-Based Uploads Using POST".
+// Fields behind the file, as the button in Amazon's own sample form, mean nothing and are ignored, where the form's rest is short
+// enough to be taken in whole: the file's length must be known before its first byte is sealed. Behind a longer one nothing may
+// follow, and the form must end with a line break, as all but a few clients write it. Source: RFC 7578; RFC 2046, 5.1.1; S3's
+// "Browser-Based Uploads Using POST".
 type formReader struct {
 	source    io.Reader
 	delimiter []byte // line break, two dashes, boundary
@@ -42,7 +44,7 @@ type formReader struct {
 const formHeadLimit = 20 << 10
 
 // formWhole is the size up to which a file and what follows it are taken in whole.
-const formWhole = 64 << 10
+const formWhole = 1 << 20
 
 var (
 	lineBreak     = []byte("\r\n")
@@ -53,13 +55,15 @@ func malformedForm(why string) *s3Error {
 	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.").because(errors.New(why))
 }
 
-// readForm reads what stands in front of the file. length is that of the whole body.
+// errBehind refuses a field behind a file that is too long to be taken in whole.
+func errBehind() *s3Error {
+	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
+}
+
+// readForm reads what stands in front of the file. length is that of the whole body. findFile comes before Read.
 func readForm(source io.Reader, length int64, boundary string) (*formReader, error) {
 	f := &formReader{source: source, length: length, delimiter: []byte("\r\n--" + boundary), head: make([]byte, 0, formHeadLimit)}
 	if err := f.readFields(); err != nil {
-		return nil, err
-	}
-	if err := f.findFile(); err != nil {
 		f.wipe()
 		return nil, err
 	}
@@ -178,6 +182,14 @@ func (f *formReader) broken(err error) error {
 	return bodyError(err)
 }
 
+// wholeSize is how many bytes findFile takes in, 0 when the file is too long for it.
+func (f *formReader) wholeSize() int64 {
+	if behind := f.length - int64(f.at); behind <= formWhole {
+		return max(0, behind)
+	}
+	return 0
+}
+
 // findFile finds the file's size, and takes the file in whole when it is short.
 func (f *formReader) findFile() error {
 	behind := f.length - int64(f.at) // the file and the closing delimiter
@@ -204,10 +216,35 @@ func (f *formReader) findFile() error {
 	if i < 0 {
 		return malformedForm("it lacks its closing boundary")
 	}
-	if end := f.whole[i+len(f.delimiter):]; !isClosing(end) {
-		return malformedForm("something follows the file")
+	if err := f.checkBehind(f.whole[i+len(f.delimiter):]); err != nil {
+		return err
 	}
 	f.size, f.rest = int64(i), f.whole[:i]
+	return nil
+}
+
+// checkBehind reads what follows the delimiter behind the file: the end of the form, or fields that mean nothing.
+func (f *formReader) checkBehind(rest []byte) error {
+	for !isClosing(rest) {
+		blank := bytes.TrimLeft(rest, " \t")
+		part, ok := bytes.CutPrefix(blank, lineBreak)
+		if !ok {
+			return malformedForm("something follows the file")
+		}
+		i := bytes.Index(part, f.delimiter)
+		if i < 0 {
+			return malformedForm("a field behind the file has no end")
+		}
+		behind := &formReader{source: noBody{}, head: part[:i:i]}
+		name, err := behind.readPartHeader()
+		if err != nil {
+			return malformedForm("a field behind the file can't be read")
+		}
+		if strings.EqualFold(name, "file") {
+			return invalidArgument("file", "2", "POST requires exactly one file upload per request.")
+		}
+		rest = part[i+len(f.delimiter):]
+	}
 	return nil
 }
 
@@ -240,7 +277,7 @@ func (f *formReader) Read(p []byte) (int, error) {
 	}
 	f.passed += int64(n)
 	if f.whole == nil && f.delimited(p[:n]) {
-		f.ended = malformedForm("something follows the file")
+		f.ended = errBehind()
 		return 0, f.ended
 	}
 	return n, nil

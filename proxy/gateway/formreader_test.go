@@ -35,6 +35,15 @@ func writeForm(t testing.TB, boundary string, fields [][2]string, file []byte) [
 	return b.Bytes()
 }
 
+// openForm reads a form as far as its file.
+func openForm(source io.Reader, length int64, boundary string) (*formReader, error) {
+	f, err := readForm(source, length, boundary)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.findFile()
+}
+
 func readers(body []byte) map[string]io.Reader {
 	return map[string]io.Reader{
 		"at once":            bytes.NewReader(body),
@@ -58,7 +67,7 @@ func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 		file := bytes.Repeat([]byte("\r\n--bounda\r\r\n-"), n/14+1)[:n]
 		body := writeForm(t, "boundary", fields, file)
 		for how, r := range readers(body) {
-			f, err := readForm(r, int64(len(body)), "boundary")
+			f, err := openForm(r, int64(len(body)), "boundary")
 			if err != nil {
 				t.Fatalf("%d bytes %s: %v", n, how, err)
 			}
@@ -79,7 +88,7 @@ func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 			if cut < 0 || cut >= len(body) {
 				continue
 			}
-			if f, err := readForm(bytes.NewReader(body[:cut]), int64(len(body)), "boundary"); err == nil {
+			if f, err := openForm(bytes.NewReader(body[:cut]), int64(len(body)), "boundary"); err == nil {
 				if _, err = io.Copy(io.Discard, f); err == nil {
 					t.Errorf("%d of %d bytes are a form", cut, len(body))
 				}
@@ -90,6 +99,7 @@ func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 
 func TestFormsThatAreMalformed(t *testing.T) {
 	const part = "Content-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n"
+	const field = "Content-Disposition: form-data; name=\"submit\"\r\n\r\nUpload\r\n--B"
 	large := strings.Repeat("x", 2*formWhole)
 	for name, body := range map[string]string{
 		"empty":                                 "",
@@ -106,18 +116,46 @@ func TestFormsThatAreMalformed(t *testing.T) {
 		"with a line break too many":            "--B\r\n" + part + "x\r\n--B--\r\n\r\n",
 		"with two files":                        "--B\r\n" + part + "x\r\n--B\r\n" + part + "y\r\n--B--\r\n",
 		"with two large files":                  "--B\r\n" + part + large + "\r\n--B\r\n" + part + "y\r\n--B--\r\n",
+		"with a field without end behind it":    "--B\r\n" + part + "x\r\n--B\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload",
+		"with a field without name behind it":   "--B\r\n" + part + "x\r\n--B\r\n\r\nUpload\r\n--B--",
+		"with an epilogue behind a field":       "--B\r\n" + part + "x\r\n--B\r\n" + field + "--\r\nepilogue",
+		"with a large file and a field":         "--B\r\n" + part + large + "\r\n--B\r\n" + field + "--\r\n",
 		"with a large file and an epilogue":     "--B\r\n" + part + large + "\r\n--B--\r\nepilogue",
 		"with a large file and no closing":      "--B\r\n" + part + large,
 		"with a large file closed in its midst": "--B\r\n" + part + large + "\r\n--B--\r\n" + large + "\r\n--B--\r\n",
 	} {
 		for how, r := range readers([]byte(body)) {
-			f, err := readForm(r, int64(len(body)), "B")
+			f, err := openForm(r, int64(len(body)), "B")
 			if err == nil {
 				_, err = io.Copy(io.Discard, f)
 			}
 			var refused *s3Error
 			if !errors.As(err, &refused) || refused.code != "MalformedPOSTRequest" && refused.code != "InvalidArgument" {
 				t.Errorf("a form %s, read %s: %v", name, how, err)
+			}
+		}
+	}
+}
+
+// What stands behind the file, as in Amazon's own sample form, is ignored.
+func TestFieldsBehindTheFileAreIgnored(t *testing.T) {
+	const form = "--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nhello"
+	for name, behind := range map[string]string{
+		"nothing": "--\r\n", "nothing, without a line break": "--",
+		"a button":              "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3\r\n--B--\r\n",
+		"a button and a key":    "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\n\r\n--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nother\r\n--B--",
+		"blanks and the button": " \t\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload\r\n--B--\r\n",
+	} {
+		body := form + "\r\n--B" + behind
+		for how, r := range readers([]byte(body)) {
+			f, err := openForm(r, int64(len(body)), "B")
+			if err != nil {
+				t.Errorf("%s, read %s: %v", name, how, err)
+				continue
+			}
+			file, err := io.ReadAll(f)
+			if err != nil || string(file) != "hello" || len(f.fields) != 1 || string(f.fields[0].Value) != "a" {
+				t.Errorf("%s, read %s: %q, %q, %v", name, how, file, f.fields, err)
 			}
 		}
 	}
@@ -132,7 +170,7 @@ func FuzzForm(f *testing.F) {
 	f.Add([]byte("--B\r\nContent-Disposition: form-data; name=file\r\n\":\r\n\r\n\r\n--B--"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		read := func(r io.Reader) (string, error) {
-			form, err := readForm(r, int64(len(body)), "B")
+			form, err := openForm(r, int64(len(body)), "B")
 			if err != nil {
 				return "", err
 			}
@@ -173,9 +211,9 @@ func FuzzForm(f *testing.F) {
 			}
 			if strings.EqualFold(part.FormName(), "file") {
 				text += strconv.Quote(string(value))
-			} else {
-				text += strconv.Quote(part.FormName()) + "=" + strconv.Quote(string(value)) + "\n"
+				break // what stands behind it means nothing
 			}
+			text += strconv.Quote(part.FormName()) + "=" + strconv.Quote(string(value)) + "\n"
 		}
 		if text != once {
 			t.Fatalf("read %s, the standard library %s", once, text)

@@ -3,8 +3,10 @@ package gateway
 import (
 	"bytes"
 	"encoding/base64"
+	"mime"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 
 	"sealfront/crypto"
@@ -75,6 +77,9 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			if x.g.reserved(name) {
 				return invalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
+			if x.facts.Kind == policy.General {
+				value = decodedWords(value)
+			}
 			value = storedValue(value)
 			used += len(name) - len(userMetadata) + len(value)
 			r.Set(strings.Clone(name), value)
@@ -117,12 +122,7 @@ func maybeMetadata(name []byte) bool {
 const bytesMark = "sealfront-bytes:"
 
 func storedValue(value string) string {
-	for i := range len(value) {
-		if value[i] >= 0x80 {
-			return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
-		}
-	}
-	if strings.HasPrefix(value, bytesMark) {
+	if !isASCII(value) || strings.HasPrefix(value, bytesMark) {
 		return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
 	}
 	return value
@@ -140,6 +140,42 @@ func shownValue(stored string) string {
 		return stored
 	}
 	return string(value)
+}
+
+// General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say. Directory
+// buckets do neither. Source: S3 User Guide, "Working with object metadata".
+
+// encodedWords is a value as an answer has it.
+func encodedWords(value string) string {
+	if isASCII(value) {
+		return value
+	}
+	charset := "UTF-8"
+	if !utf8.ValidString(value) {
+		charset = "ISO-8859-1" // in which any bytes are text
+	}
+	return strings.ReplaceAll(mime.BEncoding.Encode(charset, value), "=?"+charset+"?b?", "=?"+charset+"?B?")
+}
+
+// decodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays as it is.
+func decodedWords(value string) string {
+	if !strings.Contains(value, "=?") {
+		return value
+	}
+	text, err := new(mime.WordDecoder).DecodeHeader(value)
+	if err != nil || !isHeaderText([]byte(text)) || strings.TrimSpace(text) != text {
+		return value
+	}
+	return text
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 func metadataTooLarge(room, used int) error {
@@ -221,7 +257,11 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 			h.SetBytesV(redirectHeader, value)
 		case x.g.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
-			h.Set(lower, shownValue(string(value)))
+			shown := shownValue(string(value))
+			if x.facts.Kind == policy.General {
+				shown = encodedWords(shown)
+			}
+			h.Set(lower, shown)
 		}
 		return true
 	})

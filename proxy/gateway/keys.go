@@ -11,13 +11,13 @@ import (
 )
 
 // place is where the request's object lives, as its envelope is bound to it.
-func (x *exchange) place() crypto.Place { return crypto.Place{BucketARN: x.facts.ARN, Key: x.key} }
+func (x *object) place() crypto.Place { return crypto.Place{BucketARN: x.facts.ARN, Key: x.key} }
 
 // keyRef names the bucket key for objects sealed as e says. SSE-S3 is sealed too, under the service key.
-func (x *exchange) keyRef(e policy.Encryption) keyring.Ref {
+func (x *object) keyRef(e policy.Encryption) keyring.Ref {
 	ref := keyring.Ref{BucketARN: x.facts.ARN, KeyARN: x.keyOf(e), Context: policy.KMSContext(&x.facts, e)}
-	if x.g.o.PerPrincipal && x.identity != nil {
-		ref.Principal = x.identity.Name
+	if x.g.o.PerPrincipal {
+		ref.Principal = x.principal
 	}
 	return ref
 }
@@ -31,14 +31,13 @@ type preparedRef struct {
 }
 
 // preparedRef is keyRef for a bucket key that stays in memory.
-func (x *exchange) preparedRef(e policy.Encryption) *keyring.Prepared {
+func (x *object) preparedRef(e policy.Encryption) *keyring.Prepared {
 	if len(e.Context) > 0 {
 		return keyring.Prepare(x.keyRef(e))
 	}
-	p := &x.prepared
-	principal := ""
-	if x.g.o.PerPrincipal && x.identity != nil {
-		principal = x.identity.Name
+	p, principal := x.prepared, ""
+	if x.g.o.PerPrincipal {
+		principal = x.principal
 	}
 	if key := x.keyOf(e); p.ref == nil || p.kind != x.facts.Kind || p.bucketARN != x.facts.ARN || p.keyARN != key || p.principal != principal {
 		ref := x.keyRef(e)
@@ -49,7 +48,7 @@ func (x *exchange) preparedRef(e policy.Encryption) *keyring.Prepared {
 }
 
 // keyOf is the ARN of the KMS key for objects sealed as e says.
-func (x *exchange) keyOf(e policy.Encryption) string {
+func (x *object) keyOf(e policy.Encryption) string {
 	if e.SSE != policy.SSEKMS {
 		return x.g.o.ServiceKey
 	}
@@ -58,19 +57,20 @@ func (x *exchange) keyOf(e policy.Encryption) string {
 
 // resolveKey completes a decision whose key is named by an alias, as general purpose buckets may have it: KMS tells which
 // key that is now, and the object's envelope names the key.
-func (x *exchange) resolveKey(bucket *policy.Bucket) error {
-	d, err := x.g.o.Keys.Describe(x.context, x.decision.ResolveKey)
+func (x *exchange) resolveKey(ruling *policy.Ruling) error {
+	alias := ruling.Decision.ResolveKey
+	d, err := x.g.o.Keys.Describe(x.context, alias)
 	if err != nil {
-		return fmt.Errorf("resolve the KMS key %s: %w", x.decision.ResolveKey, err)
+		return fmt.Errorf("resolve the KMS key %s: %w", alias, err)
 	}
-	if refused := x.decision.ResolvedKey(bucket, d.ARN, x.g.policyOptions()); refused != nil {
+	if refused := x.matter.Resolve(ruling, d.ARN); refused != nil {
 		return refused
 	}
 	return nil
 }
 
 // sealingKey returns the bucket key for a new object.
-func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
+func (x *object) sealingKey(e policy.Encryption) (*keyring.Use, error) {
 	var use *keyring.Use
 	var err error
 	if e.SSE == policy.SSEKMS && !e.BucketKey {
@@ -82,7 +82,7 @@ func (x *exchange) sealingKey(e policy.Encryption) (*keyring.Use, error) {
 }
 
 // openingKey returns the bucket key of an envelope that is believed; fresh asks KMS past the cache.
-func (x *exchange) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
+func (x *object) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
 	encryption := encryptionOf(e)
 	var use *keyring.Use
 	var err error
@@ -118,7 +118,7 @@ func encryptionOf(e *crypto.Envelope) policy.Encryption {
 
 // believe refuses an envelope whose KMS key the bucket doesn't allow, before KMS is asked: the store can alter what lies
 // in it, and would else choose the key that data is opened under (S1).
-func (x *exchange) believe(e *crypto.Envelope) error {
+func (x *object) believe(e *crypto.Envelope) error {
 	if policy.KeyAllowed(&x.facts, encryptionOf(e).SSE, e.KeyARN, x.g.policyOptions()) {
 		return nil
 	}
@@ -146,15 +146,15 @@ func (x *exchange) unwrap(e *crypto.Envelope) (crypto.Secrets, error) {
 func (x *exchange) permitKey(keyARN string) *policy.Refusal {
 	switch {
 	case x.session == nil:
-		return policy.Authorize(x.operation, &x.request, x.caller(), x.target(x.key, keyARN), policy.ReadWrite)
+		return policy.Authorize(x.operation, &x.request, x.caller(), x.target(keyARN), policy.ReadWrite)
 	case x.session.Encryption.SSE != policy.SSEKMS || x.session.Encryption.KeyARN != keyARN:
-		return policy.AuthorizeKey(x.operation, &x.request, x.caller(), x.target(x.key, keyARN))
+		return policy.AuthorizeKey(x.operation, &x.request, x.caller(), x.target(keyARN))
 	}
 	return nil
 }
 
 // unlock opens an envelope that is believed, for a caller that may; fresh asks KMS past the cache.
-func (x *exchange) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
+func (x *object) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
 	use, err := x.openingKey(e, fresh)
 	if err != nil {
 		return crypto.Secrets{}, err

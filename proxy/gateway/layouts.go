@@ -46,7 +46,7 @@ func newLayouts() *layouts {
 func (k *knownLayout) size(name string) int { return layoutOverhead + len(name) + k.layout.Size() }
 
 // layoutName is the cache's key: bucket ARN, version and object key. The first two have no line breaks.
-func (x *exchange) layoutName() string { return x.facts.ARN + "\n" + x.version + "\n" + x.key }
+func (x *object) layoutName() string { return x.facts.ARN + "\n" + x.version + "\n" + x.key }
 
 // get returns what is known of an object, nil if nothing is.
 func (l *layouts) get(name string) *knownLayout {

@@ -10,6 +10,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -130,7 +131,7 @@ func (x *exchange) listStore(operation, query string, page any) error {
 	if err != nil {
 		return err
 	}
-	if err := xml.Unmarshal(body, page); err != nil {
+	if err := xmldoc.Unmarshal(body, page); err != nil {
 		return internal(err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -61,7 +62,7 @@ func createMultipartUpload(x *exchange) error {
 		return unavailable(err)
 	}
 	var created struct{ UploadId string }
-	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
 	u := state.Upload{
@@ -197,8 +198,15 @@ func (x *exchange) decideUpload(u *upload) error {
 	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
-	if x.session == nil {
-		return x.permit(x.facts.Kind, x.facts.ARN)
+	if x.session != nil {
+		return nil
+	}
+	key := ""
+	if x.operation.SealsObject() && existing.SSE == policy.SSEKMS {
+		key = existing.KeyARN
+	}
+	if refused := policy.Authorize(x.operation, &x.request, x.caller(), x.target(key), policy.ReadWrite); refused != nil {
+		return refused
 	}
 	return nil
 }

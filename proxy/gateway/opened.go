@@ -32,7 +32,7 @@ func (x *exchange) open(s *sealed) (*opened, error) {
 }
 
 // layOut finds where an object's plaintext lies. It owns the secrets, also when it fails.
-func (x *exchange) layOut(s *sealed, secrets crypto.Secrets) (o *opened, err error) {
+func (x *object) layOut(s *sealed, secrets crypto.Secrets) (o *opened, err error) {
 	o = &opened{sealed: s, secrets: secrets}
 	defer func() {
 		if err != nil {
@@ -60,7 +60,7 @@ func (x *exchange) layOut(s *sealed, secrets crypto.Secrets) (o *opened, err err
 
 // knownLayout finds the layout of an object of several parts: in the cache, else in its trailer. Requests for one
 // object at the same time, as transfer managers send them, share a load.
-func (x *exchange) knownLayout(o *opened) (*knownLayout, error) {
+func (x *object) knownLayout(o *opened) (*knownLayout, error) {
 	name := x.layoutName()
 	if k := x.g.layouts.get(name); k != nil && k.etag == o.etag && k.objectID == o.envelope.ObjectID && k.total == o.total {
 		return k, nil
@@ -84,7 +84,7 @@ func (x *exchange) knownLayout(o *opened) (*knownLayout, error) {
 }
 
 // loadTrailer reads and opens the object's trailer, from the same version of the object as the envelope.
-func (x *exchange) loadTrailer(o *opened) error {
+func (x *object) loadTrailer(o *opened) error {
 	want := crypto.EndLength(o.total)
 	for {
 		end, err := x.readEnd(o.sealed, want)
@@ -108,7 +108,7 @@ func (x *exchange) loadTrailer(o *opened) error {
 }
 
 // readEnd reads the last n bytes of the object as it was when s was read.
-func (x *exchange) readEnd(s *sealed, n int64) ([]byte, error) {
+func (x *object) readEnd(s *sealed, n int64) ([]byte, error) {
 	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes="+strconv.FormatInt(max(0, s.total-n), 10)+"-"+strconv.FormatInt(s.total-1, 10))
 	r.Set("If-Match", s.etag)

@@ -15,21 +15,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// at returns the exchange as it would be if its request were for another object, for whatever reads, opens or deletes that
-// object. It has neither the request's headers nor its body, and lives no longer than x.
-func (x *exchange) at(record *state.Bucket, key string) *exchange {
-	y := &exchange{g: x.g, ctx: x.ctx, context: x.context}
-	y.fields = fields{
-		start: x.start, requestID: x.requestID, operation: x.operation, identity: x.identity, session: x.session,
-		bucket: record.Name, key: key, record: record, facts: factsOf(record),
-	}
-	y.auth.Kind = x.auth.Kind
-	return y
-}
-
 // An origin is the object that a copy, a rename or an append starts from, as one answer of the store shows it.
 type origin struct {
-	x *exchange // at the object
+	x *object
 	*sealed
 	length   int64         // of its plaintext, on the store's word until it is opened
 	modified time.Time     // zero when the store doesn't say
@@ -46,7 +34,7 @@ const originEnd = 4096
 // may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
 // would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
 // by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
-func (x *exchange) origin() (*origin, error) {
+func (x *object) origin() (*origin, error) {
 	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(originEnd))
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -95,7 +83,7 @@ func (x *exchange) origin() (*origin, error) {
 }
 
 // glance asks the store for the metadata of the object that x is at, for whoever doesn't open it.
-func (x *exchange) glance() (*origin, error) {
+func (x *object) glance() (*origin, error) {
 	a, s, err := x.lookAt(unconditional)
 	if err != nil {
 		return nil, err
@@ -104,7 +92,7 @@ func (x *exchange) glance() (*origin, error) {
 	return x.newOrigin(a, s)
 }
 
-func (x *exchange) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
+func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	o := &origin{x: x, sealed: s}
 	var err error
 	if o.length, err = x.plainLength(s); err != nil {
@@ -251,7 +239,7 @@ func listsETag(list, etag string) bool {
 
 // copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
 // 6.7. What its envelope says is decided by decideSource.
-func (x *exchange) copySource() (*exchange, error) {
+func (x *exchange) copySource() (*object, error) {
 	source, refused := x.request.CopySource()
 	if refused != nil {
 		return nil, refused
@@ -294,8 +282,8 @@ func (x *exchange) decideSource(o *origin) error {
 	return x.condition("x-amz-copy-source-if-", o)
 }
 
-func (x *exchange) permitSource(y *exchange, keyARN string) error {
-	if refused := policy.AuthorizeSource(&x.request, y.caller(), y.target(y.key, keyARN)); refused != nil {
+func (x *exchange) permitSource(y *object, keyARN string) error {
+	if refused := policy.AuthorizeSource(&x.request, x.caller(), y.target(keyARN)); refused != nil {
 		return refused
 	}
 	return nil

@@ -48,7 +48,7 @@ func (x *exchange) openUploadForCopy() (*upload, error) {
 	return u, x.decideUpload(u)
 }
 
-func (x *exchange) copyPart(u *upload, number int, source *exchange) error {
+func (x *exchange) copyPart(u *upload, number int, source *object) error {
 	from, err := source.origin()
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 )
 
 // A namedPart is one entry of a client's list of parts.
@@ -22,18 +23,14 @@ type namedPart struct {
 
 // readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
 func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
-	body, err := x.newBody(maxCompleteDocument)
+	body, err := x.newDocument(maxCompleteDocument)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.Itoa(maxCompleteDocument))
-		}
 		return nil, nil, err
 	}
 	// x-amz-checksum-* headers of this operation are about the object, not about this document.
 	body.check.want, body.check.told = nil, false
 	body.start()
-	d := xml.NewDecoder(body)
+	d := xmldoc.NewDecoder(body)
 	malformed := func(err error) error {
 		var e *s3Error
 		if errors.As(err, &e) {

@@ -156,7 +156,7 @@ func (x *exchange) streamPart(o *opened, w *wantedPart) error {
 
 // readSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
 // from, and notes in o which bytes came. The answer must be closed.
-func (x *exchange) readSpan(o *opened, first, last int64) (*store.Answer, error) {
+func (x *object) readSpan(o *opened, first, last int64) (*store.Answer, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // handed on only after its tag has been checked. It owns the store's answer and a slab until close; the data key is the
 // caller's and stays whole as long.
 type reading struct {
-	x       *exchange // at the object
+	x       *object
 	length  int64
 	answer  *store.Answer // nil when there is nothing to read
 	opener  *crypto.SpanOpener
@@ -31,7 +31,7 @@ var _ source = (*reading)(nil)
 
 // read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
 // sum, or when that is nil the checksum of kind over what was read.
-func (x *exchange) read(o *opened, first, last int64, sum *crypto.Checksum, kind *checksumKind) (*reading, error) {
+func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *checksumKind) (*reading, error) {
 	r := &reading{x: x, length: last - first + 1, sum: sum, kind: kind}
 	if sum == nil {
 		r.hash = kind.make()

@@ -63,7 +63,7 @@ func renameObject(x *exchange) error {
 // A renaming is a RenameObject on its way.
 type renaming struct {
 	x      *exchange // at the new name
-	source *exchange // at the old one
+	source *object   // at the old one
 	claim  *state.Claim
 	token  string
 	record *state.Rename // of the token; nil without one
@@ -254,7 +254,7 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 
 // removeVersion deletes the object if it still is the one that was read; errReplaced if it isn't, or if there is
 // none. An ETag is enough for the store to tell, but for empty objects: all of them have one.
-func (x *exchange) removeVersion(s *sealed) error {
+func (x *object) removeVersion(s *sealed) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
 	conditional := x.g.o.Abilities.ConditionalDelete
 	if conditional {

@@ -22,7 +22,7 @@ type sealed struct {
 }
 
 // readSealed reads the envelope and the sizes of an answer to GetObject or HeadObject.
-func (x *exchange) readSealed(a *store.Answer) (*sealed, error) {
+func (x *object) readSealed(a *store.Answer) (*sealed, error) {
 	envelope, err := crypto.ParseEnvelopeText(a.Get(x.g.o.MetadataHeader))
 	if err != nil {
 		x.g.damaged("envelope")
@@ -58,13 +58,13 @@ func parseContentRange(v string) (first, last, total int64, ok bool) {
 }
 
 // damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
-func (x *exchange) damage(kind string, format string, args ...any) error {
+func (x *object) damage(kind string, format string, args ...any) error {
 	x.g.damaged(kind)
 	return internal(fmt.Errorf("%s/%s is damaged: %s", x.bucket, x.key, fmt.Sprintf(format, args...)))
 }
 
 // plainLength is the object's length by arithmetic on the store's word.
-func (x *exchange) plainLength(s *sealed) (int64, error) {
+func (x *object) plainLength(s *sealed) (int64, error) {
 	length, ok := crypto.PlainLength(s.total)
 	if !ok || length == 0 && s.envelope.Multipart {
 		return 0, x.damage("length", "no sealed object has the stored size %d", s.total)
@@ -127,7 +127,7 @@ func notModified(a *store.Answer) error {
 }
 
 // readFault translates the store's refusal of a read.
-func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
+func (x *object) readFault(f *store.Fault, a *store.Answer) error {
 	switch {
 	case f.Status == http.StatusNotModified:
 		return notModified(a)
@@ -138,7 +138,7 @@ func (x *exchange) readFault(f *store.Fault, a *store.Answer) error {
 }
 
 // lookAt asks the store for an object's metadata. The answer must be closed.
-func (x *exchange) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed, error) {
+func (x *object) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed, error) {
 	r := x.about("HeadObject", "HEAD")
 	conditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -43,7 +44,7 @@ func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) 
 		return nil, unavailable(err)
 	}
 	var created struct{ UploadId string }
-	if err := xml.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
 		return nil, internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
 	return &storeUpload{x: x, id: created.UploadId}, nil

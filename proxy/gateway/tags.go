@@ -1,10 +1,10 @@
 package gateway
 
 import (
-	"encoding/xml"
 	"net/url"
 
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 )
 
@@ -45,10 +45,10 @@ func (x *exchange) permitTags(from *origin) error {
 		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", tagDirective) // section 1.6
 	}
 	source := from.x
-	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, source.caller(), source.target(source.key, ""), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
-	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.target(x.key, ""), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
 	return nil
@@ -106,7 +106,7 @@ func (o *origin) tags() (string, error) {
 			Tag []struct{ Key, Value string }
 		}
 	}
-	if err := xml.Unmarshal(body, &tagging); err != nil {
+	if err := xmldoc.Unmarshal(body, &tagging); err != nil {
 		return "", internal(err)
 	}
 	tags := map[string]string{}

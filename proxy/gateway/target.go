@@ -91,7 +91,7 @@ func hexValue(b byte) int {
 }
 
 // checkKey refuses keys that the store would take for others: it folds empty or dot segments.
-func (x *exchange) checkKey() error {
+func (x *object) checkKey() error {
 	if x.key == "" {
 		return nil
 	}

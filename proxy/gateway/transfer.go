@@ -12,6 +12,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -224,7 +225,7 @@ func (t *transfer) through() (*transferred, error) {
 
 // sealedBytes are the body of an answer on its way back to the store, with another end.
 type sealedBytes struct {
-	x      *exchange
+	x      *object
 	answer *store.Answer
 	end    []byte // takes the place of as many bytes
 }
@@ -274,7 +275,7 @@ func doCopy(x *exchange, r *store.Request) (*copyResult, *store.Fault, error) {
 		return nil, nil, unavailable(err)
 	}
 	var result copyResult
-	if err := xml.Unmarshal(body, &result); err != nil {
+	if err := xmldoc.Unmarshal(body, &result); err != nil {
 		return nil, nil, internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
 	}
 	if result.XMLName.Local == "Error" {

@@ -9,14 +9,14 @@ import (
 // directory buckets have none, whatever the store does with its bucket.
 
 // about is a request to the store about the exchange's object, in the version that is asked for.
-func (x *exchange) about(operation, method string) *store.Request {
+func (x *object) about(operation, method string) *store.Request {
 	r := new(store.Request)
 	x.ask(r, operation, method)
 	return r
 }
 
 // ask makes r a request as about returns one.
-func (x *exchange) ask(r *store.Request, operation, method string) {
+func (x *object) ask(r *store.Request, operation, method string) {
 	*r = store.Request{Operation: operation, Method: method, Bucket: x.record.StoreName, Key: x.key}
 	if x.version != "" {
 		r.Query = store.AppendQuery("", "versionId", x.version)
@@ -44,7 +44,7 @@ func (x *exchange) showVersion(a *store.Answer) {
 }
 
 // versionOf is what an answer of the store tells of versions: the id first, if there is one.
-func (x *exchange) versionOf(a *store.Answer) (told []element) {
+func (x *object) versionOf(a *store.Answer) (told []element) {
 	if x.facts.Kind != policy.General {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (x *exchange) versionOf(a *store.Answer) (told []element) {
 }
 
 // versionNamed is versionOf for an answer whose version alone is known.
-func (x *exchange) versionNamed(id string) []element {
+func (x *object) versionNamed(id string) []element {
 	if id == "" || x.facts.Kind != policy.General {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (x *exchange) versionNamed(id string) []element {
 
 // withoutVersions reports whether the store refused the version null because it has none at all: null is then the object
 // itself, which the exchange is about from now on.
-func (x *exchange) withoutVersions(f *store.Fault) bool {
+func (x *object) withoutVersions(f *store.Fault) bool {
 	if x.version != "null" || f.Status != 400 || f.Code != "InvalidArgument" && f.Code != "" {
 		return false
 	}
@@ -78,11 +78,11 @@ func (x *exchange) withoutVersions(f *store.Fault) bool {
 
 // versionFault completes the refusal of a request about an object by what the store tells of versions: that there is none
 // of this name, or that it is a delete marker, which can't be read.
-func (x *exchange) versionFault(f *store.Fault, a *store.Answer) *s3Error {
+func (x *object) versionFault(f *store.Fault, a *store.Answer) *s3Error {
 	var e *s3Error
 	switch told := x.versionOf(a); {
 	case x.version != "" && f.Status == 405:
-		e = refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", text(x.message.Method), "ResourceType", "DeleteMarker")
+		e = refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.method, "ResourceType", "DeleteMarker")
 		e.allow = "DELETE"
 		e.header = told
 		if v := a.Get("Last-Modified"); len(v) > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"sealfront/policy/xmldoc"
 	"sealfront/sigv4"
 )
 
@@ -202,7 +203,7 @@ func (x *exchange) readDocument(into any) error {
 	}
 	r := b.read(0, b.size)
 	defer func() { _ = r.Close() }()
-	if xml.NewDecoder(r).Decode(into) != nil {
+	if xmldoc.NewDecoder(r).Decode(into) != nil {
 		return refuse("MalformedXML")
 	}
 	return nil

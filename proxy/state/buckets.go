@@ -33,6 +33,7 @@ type Bucket struct {
 	KeyAsGiven string `json:"keyAsGiven,omitempty"`
 	BucketKey  bool   `json:"bucketKey,omitempty"`
 	BoundKey   string `json:"boundKey,omitempty"`
+	Configured bool   `json:"encryptionConfigured,omitempty"` // by PutBucketEncryption; SSE-KMS always is
 
 	Policy string            `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
 	Tags   map[string]string `json:"tags,omitempty"`   // those of CreateBucket, for conditions of policies; never changed

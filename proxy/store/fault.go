@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/xml"
 	"fmt"
+
+	"sealfront/policy/xmldoc"
 )
 
 // A Fault is an answer of the store with a status of 300 and more. It is for our eyes: the gateway
@@ -43,7 +45,7 @@ func (a *Answer) fault(operation string) *Fault {
 		Code    string
 		Message string
 	}
-	if body, err := a.Bytes(maxFaultBody); err == nil && xml.Unmarshal(body, &doc) == nil {
+	if body, err := a.Bytes(maxFaultBody); err == nil && xmldoc.Unmarshal(body, &doc) == nil {
 		f.Code, f.Message = doc.Code, doc.Message
 	}
 	a.refusal = f

@@ -1,10 +1,11 @@
 package store
 
 import (
-	"encoding/xml"
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"sealfront/policy/xmldoc"
 )
 
 // A Page is the store's answer to ListObjectsV2 or ListObjects, as far as it is used. Names are encoded as EncodingType says.
@@ -37,7 +38,7 @@ func ParsePage(document []byte) (*Page, error) {
 		return &p.page, nil
 	}
 	page := new(Page)
-	if err := xml.Unmarshal(document, page); err != nil {
+	if err := xmldoc.Unmarshal(document, page); err != nil {
 		return nil, err
 	}
 	return page, nil

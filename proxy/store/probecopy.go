@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"sealfront/policy/xmldoc"
 )
 
 // copyTo has the store copy an object of the probe, with new metadata.
@@ -36,7 +38,7 @@ func (p *probe) doDocument(ctx context.Context, r *Request) error {
 		XMLName       xml.Name `xml:"Error"`
 		Code, Message string
 	}
-	if xml.Unmarshal(body, &failed) == nil {
+	if xmldoc.Unmarshal(body, &failed) == nil {
 		f := &Fault{Operation: r.Operation, Status: http.StatusBadRequest, Code: failed.Code, Message: failed.Message}
 		if f.Code == "PreconditionFailed" {
 			return errors.Join(ErrExists, f)
@@ -143,7 +145,7 @@ func (p *probe) beginUpload(ctx context.Context, name string, number int) (*prob
 	body, err := a.Bytes(maxFaultBody)
 	a.Close()
 	var created struct{ UploadId string }
-	if err != nil || xml.Unmarshal(body, &created) != nil || created.UploadId == "" {
+	if err != nil || xmldoc.Unmarshal(body, &created) != nil || created.UploadId == "" {
 		return nil, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
 	}
 	u := &probeUpload{p: p, name: name, query: AppendQuery("", "uploadId", created.UploadId), number: number}

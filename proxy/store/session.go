@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sealfront/policy/xmldoc"
 	"sealfront/sigv4"
 )
 
@@ -157,7 +158,7 @@ func (c *Client) createSession(ctx context.Context, bucket string) (s *session, 
 			Expiration                                 time.Time
 		}
 	}
-	if err := xml.Unmarshal(body, &doc); err != nil {
+	if err := xmldoc.Unmarshal(body, &doc); err != nil {
 		return nil, nil, fmt.Errorf("%w: read the answer to CreateSession: %w", ErrUnavailable, err)
 	}
 	k := &doc.Credentials

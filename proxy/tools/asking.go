@@ -10,6 +10,7 @@ import (
 	"net/url"
 
 	"sealfront/crypto"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -68,7 +69,7 @@ func send(ctx context.Context, client *store.Client, r *store.Request, document 
 		Code    string
 		Message string
 	}
-	if err := xml.Unmarshal(body, &failed); err != nil {
+	if err := xmldoc.Unmarshal(body, &failed); err != nil {
 		return fmt.Errorf("the store answered %s without a document: %w", r.Operation, err)
 	}
 	if failed.XMLName.Local == "Error" {
@@ -80,7 +81,7 @@ func send(ctx context.Context, client *store.Client, r *store.Request, document 
 	if document == nil {
 		return nil
 	}
-	return xml.Unmarshal(body, document)
+	return xmldoc.Unmarshal(body, document)
 }
 
 // replaced tells a refused condition from other faults.

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"sealfront/crypto"
 )
@@ -63,11 +66,29 @@ func compareHeader(s, t *seen) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if s.header[name] != t.header[name] {
+		if s.header[name] != t.header[name] && meaning(name, s.header[name]) != meaning(name, t.header[name]) {
 			return differsf("metadata", "its %s is %q, and that of the object in the sealed bucket %q", name, s.header[name], t.header[name])
 		}
 	}
 	return nil
+}
+
+// meaning is the text of metadata, which one side may write as words of RFC 2047 and the other as it is.
+func meaning(name, value string) string {
+	if !strings.HasPrefix(name, "x-amz-meta-") {
+		return value
+	}
+	if !utf8.ValidString(value) { // ISO 8859-1, in which the proxy answers any bytes that are no UTF-8
+		text := make([]rune, len(value))
+		for i := range len(value) {
+			text[i] = rune(value[i])
+		}
+		return string(text)
+	}
+	if text, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
+		return text
+	}
+	return value
 }
 
 func (g *migration) compareTags(ctx context.Context, s, t *seen) error {

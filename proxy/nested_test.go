@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sealfront/sigv4"
+)
+
+// peakMemory is the most that the program has had resident, in bytes.
+func (p *program) peakMemory() int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Skipf("usage can't be read here: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	peak, _ := strconv.Atoi(strings.Fields(rest)[0])
+	return peak << 10
+}
+
+// sendWhole sends a request whose body the program may refuse before it is read, and returns status and code of the answer.
+func (p *program) sendWhole(r *rawRequest) (int, string) {
+	host, head := p.head(r)
+	c := p.dial(r, host)
+	go func() { _, _ = c.Write(append(head, r.body...)) }() // what is refused isn't read to its end
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var text [4096]byte
+	n, _ := resp.Body.Read(text[:])
+	a := answer{body: string(text[:n])}
+	return resp.StatusCode, a.code()
+}
+
+// What an XML document nests costs nothing: eight of 4 MiB at once, each refused in no time.
+func TestNestedDocumentsCostNothing(t *testing.T) {
+	p := startConfigured(t, t.TempDir(), "limits: {memory: 256MiB}")
+	if a := p.do(&rawRequest{method: "PUT", path: "/nested"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	for _, document := range []string{
+		"<CompleteMultipartUpload>" + strings.Repeat("<a>", 4<<20/3-20),
+		"<CompleteMultipartUpload><Part" + strings.Repeat(` a=""`, 4<<20/5-20),
+		strings.Repeat("<a", 4<<20/2),
+		"<CompleteMultipartUpload>" + strings.Repeat("<a/>", 4<<20/4-20),
+		"<!DOCTYPE " + strings.Repeat("<!ENTITY a 'b'>", 4<<20/15-20),
+	} {
+		before := p.peakMemory()
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if status, code := p.sendWhole(&rawRequest{method: "POST", path: "/nested/key", query: "uploadId=u", body: document}); status != http.StatusBadRequest || code != "MalformedXML" {
+					t.Errorf("%.40s…: %d %s", document, status, code)
+				}
+			})
+		}
+		all.Wait()
+		grown := p.peakMemory() - before
+		t.Logf("%.40s…: %d KiB more, %v", document, grown>>10, time.Since(start).Round(time.Millisecond))
+		if grown > 64<<20 && !raceEnabled {
+			t.Errorf("%.40s… took %d MiB", document, grown>>20)
+		}
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/nested/key", body: "body"}); a.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// Who may delete nothing is told so before the document is read.
+func TestPermissionComesBeforeTheDocument(t *testing.T) {
+	p := startWithIdentities(t, `
+- {name: nobody, access_key: AKIANOBODY, secret_key: nobodysecret, policy: []}
+- {name: other, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: ["s3:DeleteObject"], resource: "arn:aws:s3:::deletes-not/*"}]}
+- {name: some, access_key: AKIASOME, secret_key: somesecret, policy: [{effect: Allow, action: ["s3:DeleteObject"], resource: "arn:aws:s3:::deletes/own/*"}]}
+`)
+	if a := p.do(&rawRequest{method: "PUT", path: "/deletes"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.body)
+	}
+	for who, want := range map[string]string{"nobody": "403 AccessDenied", "other": "403 AccessDenied", "some": "400 MalformedXML", "test": "400 MalformedXML"} {
+		status, code := p.sendWhole(&rawRequest{
+			method: "POST", path: "/deletes", query: "delete=", body: "<Delete>" + strings.Repeat("<a>", 600_000),
+			header:      []sigv4.Field{field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")},
+			credentials: namesake(who),
+		})
+		if got := fmt.Sprint(status, " ", code); got != want {
+			t.Errorf("%s: %s, want %s", who, got, want)
+		}
+	}
+}
