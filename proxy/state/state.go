@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -20,6 +21,8 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
+	// Alone: no other replica works on these records, so a deleted bucket's name is free at once.
+	Alone bool
 	Now        func() time.Time
 	// Damaged, if set, is told the name of each record that does not open.
 	Damaged func(name string)
@@ -36,6 +39,9 @@ type State struct {
 	buckets *lru.Cache[string, *cachedBucket]
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
+	changes atomic.Uint64 // of bucket records by this replica; see FreshBucket
+
+	tombstones *lru.Cache[string, tombstone]
 
 	revoking chan struct{} // held by the one Revoke of this replica that is at work
 
@@ -43,7 +49,7 @@ type State struct {
 	sessions *lru.Cache[[16]byte, sessionKey]
 	current  sessionKey
 
-	revoked         map[string]time.Time // when each KMS key was last revoked, as far as known here
+	revoked         map[string]string // the last revocation of each KMS key that this replica has acted on
 	revocationsRead time.Time
 }
 
@@ -64,10 +70,13 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]time.Time)}
+	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]string)}
 	var err error
 	if s.buckets, err = lru.New[string, *cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
+	}
+	if s.tombstones, err = lru.New[string, tombstone](o.CacheSize); err != nil {
+		return nil, fmt.Errorf("make the list of tombstones: %w", err)
 	}
 	if s.uploads, err = lru.New[string, cachedUpload](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the upload cache: %w", err)
