@@ -138,21 +138,25 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 	var doc struct {
 		XMLName  xml.Name `xml:"CreateBucketConfiguration"`
 		Location *struct {
-			Name string `xml:"Name"`
-			Type string `xml:"Type"`
+			Name    string     `xml:"Name"`
+			Type    string     `xml:"Type"`
+			Unknown []strayXML `xml:",any"`
 		} `xml:"Location"`
 		Bucket *struct {
-			DataRedundancy string `xml:"DataRedundancy"`
-			Type           string `xml:"Type"`
+			DataRedundancy string     `xml:"DataRedundancy"`
+			Type           string     `xml:"Type"`
+			Unknown        []strayXML `xml:",any"`
 		} `xml:"Bucket"`
 		Constraint *string `xml:"LocationConstraint"`
 		Tags       struct {
-			Tag []tagXML `xml:"Tag"`
+			Tag     []tagXML   `xml:"Tag"`
+			Unknown []strayXML `xml:",any"`
 		} `xml:"Tags"`
 		Unknown []strayXML `xml:",any"`
 	}
 	empty := len(bytes.TrimSpace(body)) == 0
-	if !empty && (!decodeXML(body, &doc) || len(doc.Unknown) != 0) {
+	if !empty && (!decodeXML(body, &doc) || len(doc.Unknown)+len(doc.Tags.Unknown) != 0 ||
+		doc.Location != nil && len(doc.Location.Unknown) != 0 || doc.Bucket != nil && len(doc.Bucket.Unknown) != 0) {
 		return BucketConfiguration{}, malformedXML("6.9")
 	}
 	tags, refusal := readTags(doc.Tags.Tag)

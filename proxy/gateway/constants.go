@@ -32,6 +32,7 @@ var fixedAnswers = map[policy.Operation]fixed{
 	policy.GetBucketLogging:                   {document: "BucketLoggingStatus"},
 	policy.GetBucketNotificationConfiguration: {document: "NotificationConfiguration"},
 	policy.GetBucketAccelerateConfiguration:   {document: "AccelerateConfiguration"},
+	policy.GetBucketAbac:                      {document: "AbacStatus", inner: "<Status>Disabled</Status>"},
 	policy.GetBucketRequestPayment:            {document: "RequestPaymentConfiguration", inner: "<Payer>BucketOwner</Payer>"},
 	// ACLs are off, as in every bucket that Amazon S3 makes now.
 	policy.GetBucketOwnershipControls: {document: "OwnershipControls", inner: "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},

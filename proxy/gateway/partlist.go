@@ -12,6 +12,15 @@ import (
 	"sealfront/policy"
 )
 
+// partList is the document of CompleteMultipartUpload, deletionList that of DeleteObjects.
+var (
+	partList = grammar{root: "CompleteMultipartUpload", paths: append([]string{"Part/PartNumber", "Part/ETag"}, checksumPaths("Part/")...)}
+
+	deletionList = grammar{root: "Delete", paths: []string{
+		"Quiet", "Object/Key", "Object/VersionId", "Object/ETag", "Object/LastModifiedTime", "Object/Size",
+	}}
+)
+
 // A namedPart is one entry of a client's list of parts.
 type namedPart struct {
 	number   int
@@ -61,11 +70,8 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 			root = true
 			continue
 		}
-		if start.Name.Local != "Part" {
-			if err := d.Skip(); err != nil {
-				return nil, nil, malformed(err)
-			}
-			continue
+		if err := partList.refuse(start.Name.Local); err != nil {
+			return nil, nil, err
 		}
 		if len(parts) == crypto.MaxParts {
 			return nil, nil, malformedXML(errors.New("more than 10,000 parts"))
