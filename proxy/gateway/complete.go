@@ -227,18 +227,10 @@ func (c *completion) answer(etag, checksum string) error {
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Location, Bucket, Key string
 		ETag                  string
-		ChecksumCRC32         string `xml:",omitempty"`
-		ChecksumCRC32C        string `xml:",omitempty"`
-		ChecksumCRC64NVME     string `xml:",omitempty"`
-		ChecksumSHA1          string `xml:",omitempty"`
-		ChecksumSHA256        string `xml:",omitempty"`
-		ChecksumType          string `xml:",omitempty"`
+		checksumElements
 	}{Xmlns: s3Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
 	if checksum != "" {
-		*map[crypto.Algorithm]*string{
-			crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,
-			crypto.SHA1: &out.ChecksumSHA1, crypto.SHA256: &out.ChecksumSHA256,
-		}[c.u.kind().algorithm] = checksum
+		*out.of(c.u.kind().algorithm) = checksum
 		out.ChecksumType = checksumType(c.u.Type)
 	}
 	if x.facts.Kind == policy.Directory {
