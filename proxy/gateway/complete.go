@@ -111,6 +111,9 @@ func (c *completion) match(named []namedPart) error {
 	if err != nil {
 		return recordError(err)
 	}
+	if err := c.checkNumbers(named); err != nil {
+		return err
+	}
 	newest := newestParts(all)
 	for i, p := range named {
 		at := -1
@@ -139,6 +142,19 @@ func (c *completion) match(named []namedPart) error {
 	}
 	if want := c.x.headerValue("x-amz-mp-object-size"); want != "" && want != strconv.FormatInt(c.trailer.Length, 10) {
 		return refusal("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want, c.trailer.Length))
+	}
+	return nil
+}
+
+// checkNumbers: where each part has a checksum that counts, their numbers begin with 1 and have no gaps.
+func (c *completion) checkNumbers(named []namedPart) error {
+	if c.u.Algorithm == 0 || c.u.Type != crypto.Composite {
+		return nil
+	}
+	for i, p := range named {
+		if p.number != i+1 && p.checksum != "" {
+			return refusal("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.u.ID)
+		}
 	}
 	return nil
 }
