@@ -1,21 +1,33 @@
 package crypto
 
+import "fmt"
+
 // Algorithm names a checksum. The numbers are part of the format; 0 is none.
 type Algorithm uint8
 
-// The algorithms of S3.
+// The algorithms of S3. Releases before the last five refuse an object that has one of them.
 const (
 	CRC32     Algorithm = 1
 	CRC32C    Algorithm = 2
 	CRC64NVME Algorithm = 3
 	SHA1      Algorithm = 4
 	SHA256    Algorithm = 5
+	SHA512    Algorithm = 6
+	MD5       Algorithm = 7
+	XXHASH64  Algorithm = 8
+	XXHASH3   Algorithm = 9
+	XXHASH128 Algorithm = 10
 )
 
 // checksumSizes has the size of each algorithm's value in bytes.
-var checksumSizes = [...]int{0, 4, 4, 8, 20, 32}
+var checksumSizes = [...]int{0, 4, 4, 8, 20, 32, 64, 16, 8, 8, 16}
 
-const maxChecksum = 32
+const maxChecksum = 64
+
+// unknownAlgorithm is the error for an algorithm's number in a record that opened: a later release wrote it.
+func unknownAlgorithm(a Algorithm) error {
+	return fmt.Errorf("%w: checksum algorithm %d", ErrVersion, a)
+}
 
 // Size returns the size of the algorithm's value in bytes, 0 for none and for numbers that the format doesn't know.
 func (a Algorithm) Size() int {
@@ -57,16 +69,19 @@ func appendChecksum(dst []byte, c *Checksum) []byte {
 }
 
 // parseChecksum is its inverse: it takes the checksum from the front of b and returns what follows. The value is copied.
-func parseChecksum(b []byte) (c *Checksum, rest []byte, ok bool) {
+func parseChecksum(b []byte) (c *Checksum, rest []byte, err error) {
 	if len(b) < 2 {
-		return nil, nil, false
+		return nil, nil, ErrFormat
 	}
 	if b[0] == 0 && b[1] == 0 {
-		return nil, b[2:], true
+		return nil, b[2:], nil
+	}
+	if int(b[1]) >= len(checksumSizes) {
+		return nil, nil, unknownAlgorithm(Algorithm(b[1]))
 	}
 	size := Algorithm(b[1]).Size()
 	if len(b) < 2+size {
-		return nil, nil, false
+		return nil, nil, ErrFormat
 	}
 	parsed := &struct {
 		Checksum
@@ -74,5 +89,8 @@ func parseChecksum(b []byte) (c *Checksum, rest []byte, ok bool) {
 	}{Checksum: Checksum{Type: ChecksumType(b[0]), Algorithm: Algorithm(b[1])}}
 	parsed.Value = append(parsed.value[:0:size], b[2:2+size]...)
 	c = &parsed.Checksum
-	return c, b[2+size:], c.legal()
+	if !c.legal() {
+		return nil, nil, ErrFormat
+	}
+	return c, b[2+size:], nil
 }

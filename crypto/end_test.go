@@ -39,13 +39,13 @@ func TestAnObjectsEndIsPaddingAndTrailer(t *testing.T) {
 
 func TestNumbersHaveS3sNames(t *testing.T) {
 	var names []string
-	for a := range crypto.Algorithm(8) {
+	for a := range crypto.Algorithm(12) {
 		names = append(names, a.String())
 	}
 	for _, s := range []fmt.Stringer{crypto.FullObject, crypto.Composite, crypto.ChecksumType(0), crypto.SSES3, crypto.SSEKMS, crypto.SSE(9)} {
 		names = append(names, s.String())
 	}
-	if got, want := strings.Join(names, " "), " CRC32 CRC32C CRC64NVME SHA1 SHA256   FULL_OBJECT COMPOSITE  AES256 aws:kms "; got != want {
+	if got, want := strings.Join(names, " "), " CRC32 CRC32C CRC64NVME SHA1 SHA256 SHA512 MD5 XXHASH64 XXHASH3 XXHASH128  FULL_OBJECT COMPOSITE  AES256 aws:kms "; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -17,7 +17,7 @@ func (e *Error) S3Code() string { return e.code }
 var (
 	// ErrNotSealed: the object carries no envelope at all.
 	ErrNotSealed = &Error{"InvalidObjectState", "object is not sealed"}
-	// ErrVersion: a format or suite that this package doesn't know; a newer writer, or damage.
+	// ErrVersion: a format, suite or checksum algorithm that this package doesn't know; a newer writer, or damage.
 	ErrVersion = &Error{"InternalError", "unknown format version"}
 	// ErrFormat: not what Append writes; nothing in it was believed.
 	ErrFormat = &Error{"InternalError", "malformed"}

@@ -71,6 +71,7 @@ func FuzzPartRecordName(f *testing.F) {
 	stateKey := fixed("state key")
 	f.Add("uploads/b/h/parts/", "00001-AAAA", int64(5), uint8(1), `"etag"`)
 	f.Add("", "10000-"+strings.Repeat("A", 204), int64(crypto.MaxPart), uint8(5), strings.Repeat("e", 66))
+	f.Add("", "10000-"+strings.Repeat("A", 248), int64(crypto.MaxPart), uint8(6), strings.Repeat("e", 67))
 	f.Fuzz(func(t *testing.T, prefix, name string, length int64, algorithm uint8, etag string) {
 		if r, err := crypto.ParsePartRecordName(&stateKey, prefix, name); err == nil || r != nil {
 			t.Fatalf("%q parsed as %+v", name, r)

@@ -156,9 +156,9 @@ func TestAnIllegalTrailerIsNotWritten(t *testing.T) {
 		"negative":               {[]int64{least, -1}, nil, crypto.ErrPartition},
 		"10,001 parts":           {slicesOf(10001, least), nil, crypto.ErrPartition},
 		"another length":         {[]int64{5}, func(t *crypto.Trailer) { t.Length++ }, crypto.ErrPartition},
-		"an unknown checksum":    {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Algorithm = 6 }, crypto.ErrFormat},
+		"an unknown checksum":    {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Algorithm = 11 }, crypto.ErrFormat},
 		"a checksum of no type":  {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Type = 0 }, crypto.ErrFormat},
-		"an unknown part's sum":  {[]int64{5}, func(t *crypto.Trailer) { t.Parts[0].Algorithm = 6 }, crypto.ErrFormat},
+		"an unknown part's sum":  {[]int64{5}, func(t *crypto.Trailer) { t.Parts[0].Algorithm = 11 }, crypto.ErrFormat},
 		"a checksum cut shorter": {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Value = t.Checksum.Value[1:] }, crypto.ErrFormat},
 	} {
 		trailer := trailerOf(c.lengths)

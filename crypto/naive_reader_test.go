@@ -181,20 +181,21 @@ func naiveParseEnvelope(text string) (*naiveEnvelope, error) {
 }
 
 // naiveChecksum takes a checksum from the front of b and returns its size there, -1 if it isn't one.
-func naiveChecksum(b []byte, mayBeNone bool) int {
-	if len(b) < 2 {
-		return -1
+func naiveChecksum(b []byte, mayBeNone bool) (size int, err error) {
+	switch {
+	case len(b) < 2:
+		return 0, naiveFault("format")
+	case b[0] == 0 && b[1] == 0 && mayBeNone:
+		return 2, nil
+	case int(b[1]) >= len(naiveSums):
+		return 0, naiveFault("version")
+	case b[0] < 1 || b[0] > 2 || b[1] < 1 || len(b) < 2+naiveSums[b[1]]:
+		return 0, naiveFault("format")
 	}
-	if b[0] == 0 && b[1] == 0 && mayBeNone {
-		return 2
-	}
-	if b[0] < 1 || b[0] > 2 || b[1] < 1 || b[1] > 5 || len(b) < 2+naiveSums[b[1]] {
-		return -1
-	}
-	return 2 + naiveSums[b[1]]
+	return 2 + naiveSums[b[1]], nil
 }
 
-var naiveSums = [6]int{0, 4, 4, 8, 20, 32}
+var naiveSums = [...]int{0, 4, 4, 8, 20, 32, 64, 16, 8, 8, 16}
 
 // naiveUnwrap returns the data key, and the length, or -1 if none was sealed.
 func naiveUnwrap(e *naiveEnvelope, bucketKey []byte, bucketARN, key string) (dataKey []byte, length int, err error) {
@@ -220,8 +221,11 @@ func naiveUnwrap(e *naiveEnvelope, bucketKey []byte, bucketARN, key string) (dat
 		}
 	}
 	if flags&2 != 0 {
-		n := naiveChecksum(rest, false)
-		if n < 0 || rest[0] == 2 && !e.multipart {
+		n, err := naiveChecksum(rest, false)
+		if err != nil {
+			return nil, 0, err
+		}
+		if rest[0] == 2 && !e.multipart {
 			return nil, 0, naiveFault("format")
 		}
 		rest = rest[n:]
@@ -251,7 +255,7 @@ func naiveTrailer(dataKey, objectID, stored []byte, plain int) (parts []naivePar
 		return nil, naiveFault("format")
 	}
 	size := int(binary.BigEndian.Uint32(tail[12:]))
-	if size < 50 || size > 60+54*min(10000, plain/(5<<20)+1) {
+	if size < 50 || size > 92+86*min(10000, plain/(5<<20)+1) {
 		return nil, naiveFault("damaged")
 	}
 	sealed := stored[len(stored)-32-size : len(stored)-32]
@@ -261,14 +265,17 @@ func naiveTrailer(dataKey, objectID, stored []byte, plain int) (parts []naivePar
 		return nil, naiveFault("tampered")
 	}
 	length, count, rest := int(binary.BigEndian.Uint64(record)), int(binary.BigEndian.Uint16(record[8:])), record[10:]
-	n := naiveChecksum(rest, true)
-	if n < 0 {
-		return nil, naiveFault("format")
+	n, err := naiveChecksum(rest, true)
+	if err != nil {
+		return nil, err
 	}
 	rest = rest[n:]
 	sum, legal := 0, count >= 1 && count <= 10000
 	for i := range count {
-		if len(rest) < 22 || rest[5] > 5 || len(rest) < 22+naiveSums[rest[5]] {
+		if len(rest) >= 22 && int(rest[5]) >= len(naiveSums) {
+			return nil, naiveFault("version")
+		}
+		if len(rest) < 22 || len(rest) < 22+naiveSums[rest[5]] {
 			return nil, naiveFault("format")
 		}
 		part := naivePart{int(rest[0])<<32 | int(binary.BigEndian.Uint32(rest[1:])), rest[6:22]}

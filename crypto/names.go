@@ -15,6 +15,16 @@ func (a Algorithm) String() string {
 		return "SHA1"
 	case SHA256:
 		return "SHA256"
+	case SHA512:
+		return "SHA512"
+	case MD5:
+		return "MD5"
+	case XXHASH64:
+		return "XXHASH64"
+	case XXHASH3:
+		return "XXHASH3"
+	case XXHASH128:
+		return "XXHASH128"
 	}
 	return ""
 }

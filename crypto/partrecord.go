@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// MaxPartRecordName bounds a part record's name behind its prefix, in characters. Stores take 255 in a path segment.
-const MaxPartRecordName = 210
+// MaxPartRecordName bounds a part record's name behind its prefix, in characters. Stores take 255 in a path segment. Releases that
+// don't know SHA-512 have 210; only a record with one is longer than that, unless the store's ETag has more than 65 bytes.
+const MaxPartRecordName = 254
 
 const (
 	partNumberDigits = 5
@@ -27,7 +28,7 @@ type PartRecord struct {
 
 // AppendName appends the record's name to dst: prefix ‖ part number of five digits ‖ "-" ‖ the sealed record in base64url.
 // What is sealed is bound to prefix and part number. It returns ErrLongETag if the name would exceed MaxPartRecordName
-// behind the prefix (65 bytes of ETag fit beside a SHA-256), ErrFormat for a number, length or checksum out of range.
+// behind the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a number, length or checksum out of range.
 // Source: FORMAT.md, "Part records".
 func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix string) ([]byte, error) {
 	if r.Number < 1 || r.Number > MaxParts || r.Length < 0 || r.Length > MaxPart || int(r.Algorithm) >= len(checksumSizes) {
@@ -78,8 +79,11 @@ func ParsePartRecordName(stateKey *[KeySize]byte, prefix, name string) (*PartRec
 	}
 	r := reader{rest: plaintext}
 	head := r.take(partRecordFixed)
-	if head == nil || head[0]&^flagStashed != 0 || int(head[partRecordFixed-1]) >= len(checksumSizes) {
+	if head == nil || head[0]&^flagStashed != 0 {
 		return nil, errPartRecord
+	}
+	if algorithm := Algorithm(head[partRecordFixed-1]); int(algorithm) >= len(checksumSizes) {
+		return nil, fmt.Errorf("part record: %w", unknownAlgorithm(algorithm))
 	}
 	record := &PartRecord{Number: number, Stashed: head[0]&flagStashed != 0}
 	record.Length, record.Algorithm = parseLength(head[1:]), Algorithm(head[partRecordFixed-1])

@@ -161,7 +161,7 @@ func recordBound(plain int64) int64 {
 
 // OpenTrailer opens the trailer of an object of stored bytes from end, the object's last bytes. If end is too short for
 // the record, it returns no trailer and no error but how many of the last bytes it needs; the number is bounded by the
-// object's size, and by 540,092, before anything in end is believed. Errors: ErrDamaged if stored isn't the size of a sealed
+// object's size, and by 860,124, before anything in end is believed. Errors: ErrDamaged if stored isn't the size of a sealed
 // object, isn't that of this trailer, or the end isn't a trailer's; ErrVersion for another format's; ErrTampered if a tag
 // doesn't match; ErrFormat or ErrPartition if what was sealed isn't something AppendTrailer seals. end is overwritten and
 // wiped of plaintext; the trailer shares no memory with it.
@@ -223,10 +223,12 @@ func parseRecord(b []byte) (*Trailer, error) {
 	}
 	t := &Trailer{Length: int64(binary.BigEndian.Uint64(b))}
 	count := int(binary.BigEndian.Uint16(b[8:]))
-	var ok bool
-	t.Checksum, b, ok = parseChecksum(b[10:])
+	var err error
+	if t.Checksum, b, err = parseChecksum(b[10:]); err != nil {
+		return nil, fmt.Errorf("trailer: %w", err)
+	}
 	// A row has a least size, so a count that lies is found before it costs memory.
-	if !ok || count > MaxParts || len(b) < count*recordPart {
+	if count > MaxParts || len(b) < count*recordPart {
 		return nil, errRecord
 	}
 	t.Parts = make([]Part, count)
@@ -234,8 +236,11 @@ func parseRecord(b []byte) (*Trailer, error) {
 	for i := range t.Parts {
 		part := &t.Parts[i]
 		head := r.take(recordPart)
-		if head == nil || int(head[5]) >= len(checksumSizes) {
+		if head == nil {
 			return nil, errRecord
+		}
+		if int(head[5]) >= len(checksumSizes) {
+			return nil, fmt.Errorf("trailer: part %d: %w", i+1, unknownAlgorithm(Algorithm(head[5])))
 		}
 		part.Length, part.Algorithm = parseLength(head), Algorithm(head[5])
 		copy(part.Salt[:], head[6:])

@@ -141,6 +141,10 @@ func (m *maker) forgedEnvelopes() {
 			s[32] |= 2
 			return append(s, 1, 3, 0, 0, 0, 0)
 		})},
+		{"forged_later_checksum", "a checksum of an algorithm that this page doesn't have", "version", secretsOnly(func(s []byte) []byte {
+			s[32] |= 2
+			return append(s, 1, 11, 0, 0, 0, 0)
+		})},
 	} {
 		m.bust(base, b.name, b.about, b.expect, b.change)
 	}
@@ -231,6 +235,10 @@ func (m *maker) bustedTrailers() {
 	m.bust(small, "trailer_forged_length", "an honest trailer of an object of 99 bytes", "damaged", forge(record(99, 1, row(99))))
 	m.bust(small, "trailer_forged_sum", "parts that don't add up to the length", "partition", forge(record(100, 1, row(99))))
 	m.bust(small, "trailer_forged_checksum", "a checksum of no type", "format", forge(append(append(record(100, 1)[:10], 3, 1, 1, 2, 3, 4), row(100)...)))
+	m.bust(small, "trailer_forged_later_checksum", "a checksum of an algorithm that this page doesn't have", "version", forge(append(append(record(100, 1)[:10], 1, 11, 1, 2, 3, 4), row(100)...)))
+	later := row(100)
+	later[5] = 11
+	m.bust(small, "trailer_forged_later_part", "a part's checksum of an algorithm that this page doesn't have", "version", forge(record(100, 1, later)))
 	m.bust(small, "trailer_forged_count", "one row announced as two", "format", forge(record(100, 2, row(100))))
 	m.bust(small, "trailer_forged_no_rows", "rows announced as none", "format", forge(record(100, 0, row(100))))
 	m.bust("working_multipart_empty_last_part", "trailer_forged_small_parts", "two parts, the first below 5 MiB", "partition", func(target *vector) {

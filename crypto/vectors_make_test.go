@@ -107,7 +107,7 @@ func (m *maker) working() {
 			e.Context = []crypto.Pair{{Name: "team", Value: "red"}, {Name: "a", Value: ""}, {Name: "größe", Value: "Ω"}}
 		},
 	})
-	for algorithm := crypto.CRC32; algorithm <= crypto.SHA256; algorithm++ {
+	for algorithm := crypto.CRC32; algorithm <= crypto.XXHASH128; algorithm++ {
 		m.seal(recipe{
 			name: fmt.Sprintf("working_put_checksum_%d", int(algorithm)), about: "the checksum is in the envelope, and in the trailer too",
 			lengths: []int64{100}, inEnvelope: checksumOf(crypto.FullObject, algorithm), inTrailer: checksumOf(crypto.FullObject, algorithm), partSums: algorithm, keep: true,
@@ -120,6 +120,10 @@ func (m *maker) working() {
 	m.seal(recipe{
 		name: "working_multipart_composite", about: "composite SHA-256, a SHA-256 for each part, the least padding there is a part",
 		lengths: []int64{least, 1}, multipart: true, hideLength: true, inTrailer: checksumOf(crypto.Composite, crypto.SHA256), partSums: crypto.SHA256,
+	})
+	m.seal(recipe{
+		name: "working_multipart_composite_sha512", about: "composite SHA-512, a SHA-512 for each part: the longest rows there are",
+		lengths: []int64{least, least, 0}, multipart: true, hideLength: true, inTrailer: checksumOf(crypto.Composite, crypto.SHA512), partSums: crypto.SHA512,
 	})
 	m.seal(recipe{
 		name: "working_multipart_odd_parts", about: "parts that aren't multiples of a segment",
@@ -136,8 +140,8 @@ func (m *maker) working() {
 }
 
 func checksumOf(kind crypto.ChecksumType, algorithm crypto.Algorithm) *crypto.Checksum {
-	value := fixed(fmt.Sprint("checksum ", int(algorithm)))
-	return &crypto.Checksum{Type: kind, Algorithm: algorithm, Value: value[:algorithm.Size()]}
+	value, more := fixed(fmt.Sprint("checksum ", int(algorithm))), fixed(fmt.Sprint("more of checksum ", int(algorithm)))
+	return &crypto.Checksum{Type: kind, Algorithm: algorithm, Value: append(value[:], more[:]...)[:algorithm.Size()]}
 }
 
 func (m *maker) seal(r recipe) {
@@ -250,9 +254,11 @@ func (m *maker) records() any {
 		{Number: 42, Length: crypto.MinPartSize, Algorithm: 1, ETag: `"CRC64NVME-abcdefghijk="`},
 		{Number: 9999, Length: crypto.MaxPart, Algorithm: 5, ETag: strings.Repeat("e", 65)},
 		{Number: 10000, Stashed: true, Length: 7, Algorithm: 3, ETag: ""},
+		{Number: 1, Length: crypto.MaxPart, Algorithm: 6, ETag: strings.Repeat("e", 66)},
+		{Number: 2, Length: 1, Algorithm: 10, ETag: `"d41d8cd98f00b204e9800998ecf8427e-1"`},
 	} {
 		salt, sum := fixedSalt(fmt.Sprint("part record ", i)), fixed(fmt.Sprint("part record ", i))
-		p.Prefix, p.Salt, p.Value = prefix, salt[:], sum[:crypto.Algorithm(p.Algorithm).Size()]
+		p.Prefix, p.Salt, p.Value = prefix, salt[:], append(sum[:], sum[:]...)[:crypto.Algorithm(p.Algorithm).Size()]
 		r := crypto.PartRecord{Number: p.Number, Stashed: p.Stashed, StoreETag: p.ETag}
 		r.Length, r.Salt = p.Length, salt
 		r.SetChecksum(crypto.Algorithm(p.Algorithm), p.Value)

@@ -152,10 +152,13 @@ func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	if err != nil {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTampered)
 	}
-	secrets, ok := parseSecrets(plaintext)
-	if !ok || !secrets.legal(e.Multipart) {
+	secrets, err := parseSecrets(plaintext)
+	if err == nil && !secrets.legal(e.Multipart) {
+		err = ErrFormat
+	}
+	if err != nil {
 		secrets.Wipe()
-		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrFormat)
+		return Secrets{}, fmt.Errorf("unwrap data key: %w", err)
 	}
 	commitment := secrets.DataKey.commitment(&e.ObjectID)
 	if subtle.ConstantTimeCompare(commitment[:], e.Commitment[:]) != 1 {
@@ -192,32 +195,33 @@ func (s *Secrets) append(dst []byte) []byte {
 }
 
 // parseSecrets is its inverse. The secrets share no memory with b.
-func parseSecrets(b []byte) (s Secrets, ok bool) {
+func parseSecrets(b []byte) (s Secrets, err error) {
 	r := reader{rest: b}
 	key, flags := r.take(KeySize), r.byte()
 	if r.failed || flags&^(flagLength|flagChecksum) != 0 || isZero(key) {
-		return Secrets{}, false
+		return Secrets{}, ErrFormat
 	}
 	if flags&flagLength != 0 {
 		length := r.take(8)
 		if r.failed {
-			return Secrets{}, false
+			return Secrets{}, ErrFormat
 		}
 		s.HasLength, s.Length = true, int64(binary.BigEndian.Uint64(length))
 	}
 	if flags&flagChecksum != 0 {
-		var checksumOK bool
-		s.Checksum, r.rest, checksumOK = parseChecksum(r.rest)
-		if !checksumOK || s.Checksum == nil {
-			return Secrets{}, false
+		if s.Checksum, r.rest, err = parseChecksum(r.rest); err != nil {
+			return Secrets{}, err
+		}
+		if s.Checksum == nil {
+			return Secrets{}, ErrFormat
 		}
 	}
 	if len(r.rest) > 0 {
-		return Secrets{}, false
+		return Secrets{}, ErrFormat
 	}
 	s.DataKey = DataKey{new(dataKey)}
 	copy(s.DataKey.shared.secret[:], key)
-	return s, true
+	return s, nil
 }
 
 // workspace is memory for wrapping and unwrapping, much of which would else come from the heap each time. What it held is

@@ -24,6 +24,8 @@ var regionalActions = [numOperations]string{
 	PutBucketLifecycleConfiguration: "PutLifecycleConfiguration",
 	DeleteBucketLifecycle:           "PutLifecycleConfiguration",
 	GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
+	GetBucketInventoryConfiguration: "GetInventoryConfiguration",
+	GetBucketMetricsConfiguration:   "GetMetricsConfiguration",
 }
 
 var generalActions = [numOperations]string{
@@ -76,13 +78,12 @@ var generalActions = [numOperations]string{
 	GetBucketLogging:                         "s3:GetBucketLogging",
 	GetBucketNotificationConfiguration:       "s3:GetBucketNotification",
 	GetBucketRequestPayment:                  "s3:GetBucketRequestPayment",
+	GetBucketAbac:                            "s3:GetBucketAbac",
 	GetBucketAccelerateConfiguration:         "s3:GetAccelerateConfiguration",
 	GetBucketOwnershipControls:               "s3:GetBucketOwnershipControls",
 	GetPublicAccessBlock:                     "s3:GetBucketPublicAccessBlock",
 	DeletePublicAccessBlock:                  "s3:PutBucketPublicAccessBlock",
 	GetBucketAnalyticsConfiguration:          "s3:GetAnalyticsConfiguration",
-	GetBucketInventoryConfiguration:          "s3:GetInventoryConfiguration",
-	GetBucketMetricsConfiguration:            "s3:GetMetricsConfiguration",
 	GetBucketIntelligentTieringConfiguration: "s3:GetIntelligentTieringConfiguration",
 }
 

@@ -6,7 +6,8 @@ import "strings"
 // parameters that select operations, and the headers that turn one operation into another. It refuses
 // an invalid bucket name, a method that doesn't exist there (405 MethodNotAllowed with Allow), two
 // parameters that select different operations, and what the kind of bucket doesn't have (501
-// NotImplemented, section 1.6). Unknown parameters are ignored, as S3 does.
+// NotImplemented, section 1.6). Unknown parameters are ignored, as S3 does, unless they name a subresource or an operation: see
+// unknownSubresource.
 func Classify(r *Request) (Operation, *Refusal) {
 	d := r.inspect()
 	at := onObject
@@ -25,6 +26,9 @@ func Classify(r *Request) (Operation, *Refusal) {
 	if d.subresource[1] != "" {
 		return 0, invalidArgument("1.6", "ResourceType", d.subresource[0],
 			"Conflicting query string parameters: "+d.subresource[0]+", "+d.subresource[1])
+	}
+	if refusal := unknownSubresource(r, d); refusal != nil {
+		return 0, refusal
 	}
 	here := place{at, d.subresource[0]}
 	op, known := routed(r.Method, here)

@@ -33,6 +33,7 @@ const (
 	hLockHold
 	hBucketLock
 	hBypassGovernance
+	hBucketNamespace
 	hWebsiteRedirect
 	hMfa
 	hObjectOwnership
@@ -100,12 +101,13 @@ var headerNames = [numHeaders]string{
 	hGrantWriteACP:           "x-amz-grant-write-acp",
 	hTagging:                 "x-amz-tagging",
 	hTaggingDirective:        "x-amz-tagging-directive",
-	hAnnotationDirective:     "x-amz-annotation-directive",
+	hAnnotationDirective:     "x-amz-object-annotation-directive",
 	hLockMode:                "x-amz-object-lock-mode",
 	hLockUntil:               "x-amz-object-lock-retain-until-date",
 	hLockHold:                "x-amz-object-lock-legal-hold",
 	hBucketLock:              "x-amz-bucket-object-lock-enabled",
 	hBypassGovernance:        "x-amz-bypass-governance-retention",
+	hBucketNamespace:         "x-amz-bucket-namespace",
 	hWebsiteRedirect:         "x-amz-website-redirect-location",
 	hMfa:                     "x-amz-mfa",
 	hObjectOwnership:         "x-amz-object-ownership",

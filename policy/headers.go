@@ -11,12 +11,12 @@ const (
 	unknownMask = 1<<hGrantFullControl | 1<<hGrantRead | 1<<hGrantReadACP | 1<<hGrantWrite | 1<<hGrantWriteACP | 1<<hMfa
 
 	lockMask           = 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBypassGovernance
-	unknownToDirectory = unknownMask | lockMask | 1<<hWebsiteRedirect | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hOptionalAttributes
+	unknownToDirectory = unknownMask | lockMask | 1<<hWebsiteRedirect | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hOptionalAttributes | 1<<hBucketNamespace
 	unknownToGeneral   = unknownMask | 1<<hWriteOffset | 1<<hRenameSource | 1<<hIfMatchSize | 1<<hIfMatchModified | 1<<hIfMatchInitiated
 
 	// byValue are the headers whose value or operation decides.
 	byValue = 1<<hAcl | 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hTagging | 1<<hTaggingDirective |
-		1<<hWebsiteRedirect | 1<<hAnnotationDirective | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
+		1<<hWebsiteRedirect | 1<<hAnnotationDirective | 1<<hBucketNamespace | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
 
 	// once are the headers of which a second value can't be ignored without deciding something else
 	// than the client meant. The SSE headers have their own row, H-17.
@@ -25,6 +25,9 @@ const (
 
 // checkUnknownHeaders refuses what the kind of bucket doesn't know.
 func checkUnknownHeaders(op Operation, kind Kind, d *digest) *Refusal {
+	if d.stranger != "" {
+		return headerNotImplemented("1.7", d.stranger)
+	}
 	unknown := uint64(unknownToGeneral)
 	if kind == Directory {
 		unknown = unknownToDirectory
@@ -35,6 +38,8 @@ func checkUnknownHeaders(op Operation, kind Kind, d *digest) *Refusal {
 	for id := range numHeaders {
 		switch bit := uint64(1) << id; {
 		case d.present&bit == 0:
+		case customerKeyMask&bit != 0 && kind == General:
+			return accessDenied("H-13") // as in a bucket that blocks SSE-C, which all do
 		case customerKeyMask&bit != 0:
 			return headerNotImplemented("H-13", headerNames[id])
 		case unknown&bit != 0:
@@ -63,6 +68,11 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 		accepted = strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
 	case hLockMode, hLockUntil, hLockHold:
 		return checkLock(id, value)
+	case hBucketNamespace: // whether the name is of that form decides whoever makes the bucket
+		accepted = op == CreateBucket
+		if accepted && value != "global" && value != "account-regional" {
+			return invalidArgument("1.6", headerNames[id], value, "The bucket namespace must be account-regional or global.")
+		}
 	case hObjectOwnership:
 		accepted = value == "BucketOwnerEnforced"
 	case hTagging:

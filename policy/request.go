@@ -96,6 +96,8 @@ type digest struct {
 	queries           [numQueries]string
 	subresource       [2]string // the first two distinct parameters that select an operation
 	checksum          bool      // some x-amz-checksum-… value or trailer is announced
+	stranger          string    // a header that promises what nobody here knows, "" for none
+	flag              string    // a parameter without a value that nobody here knows, likewise
 	unreadable        string    // a response-… value that can't be a header, by its parameter's name
 }
 
@@ -130,6 +132,9 @@ func (r *Request) observeHeader(name, value string) bool {
 			len(name) == len(trailerHeader) && equalFolded(name, trailerHeader) {
 			r.digest.checksum = true
 		}
+		if r.digest.stranger == "" {
+			r.digest.stranger = promises(name)
+		}
 		return true
 	}
 	d := &r.digest
@@ -157,7 +162,8 @@ func (r *Request) observeQuery(name, value string) bool {
 		return r.observeHeader(name, value)
 	}
 	d := &r.digest
-	if id, known := queryIDs[name]; known {
+	id, known := queryIDs[name]
+	if known {
 		if d.asks(id) && d.queries[id] != value {
 			d.repeated |= 1 << id
 		} else {
@@ -172,6 +178,9 @@ func (r *Request) observeQuery(name, value string) bool {
 		_, selects := subresources[place{at, name}]
 		if name == "session" && KindOf(r.Bucket) == General {
 			selects = false // general purpose buckets ignore the flag: section 3.1
+		}
+		if !selects && !known && value == "" && d.flag == "" && !mayBeEmpty(name) {
+			d.flag = name
 		}
 		if selects && name != d.subresource[0] {
 			if d.subresource[0] == "" {

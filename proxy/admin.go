@@ -38,7 +38,8 @@ type admin struct {
 //	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
-// With admin.token all but /livez and /readyz need it; with admin.health_only there is no more than these and /metrics.
+// All but /livez, /readyz and /metrics take no requests of strangers' web pages: see adminOrigins. With admin.token all but /livez
+// and /readyz need it; with admin.health_only there is no more than these and /metrics.
 func newAdmin(c *config.Config, p *parts, r *reloader) *admin {
 	a := &admin{history: status.NewHistory(p.metrics.Snapshot, nil)}
 	health := newHealth(c, p)
@@ -55,12 +56,15 @@ func newAdmin(c *config.Config, p *parts, r *reloader) *admin {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	guarded := func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, withToken(c.Admin.Token, h)) }
+	origins := newAdminOrigins(c)
+	guarded := func(pattern string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
+	}
 	metrics := promhttp.HandlerFor(p.metrics.Registry, promhttp.HandlerOpts{})
 	if c.Admin.HealthOnly {
 		mux.Handle("GET /metrics", metrics)
 	} else {
-		guarded("GET /metrics", metrics.ServeHTTP)
+		mux.HandleFunc("GET /metrics", withToken(c.Admin.Token, metrics.ServeHTTP))
 		guarded("GET /debug/pprof/", pprof.Index)
 		guarded("GET /debug/pprof/cmdline", pprof.Cmdline)
 		guarded("GET /debug/pprof/profile", pprof.Profile)
@@ -90,11 +94,6 @@ func withToken(token string, h http.HandlerFunc) http.HandlerFunc {
 		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", `Basic realm="Sealfront admin token as password"`)
 			http.Error(w, "the admin token is missing or wrong", http.StatusUnauthorized)
-			return
-		}
-		// A browser that knows the password sends it along when another site makes it post here.
-		if r.Method != http.MethodGet && r.Header.Get("Sec-Fetch-Site") != "" && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
-			http.Error(w, "not from another site", http.StatusForbidden)
 			return
 		}
 		h(w, r)

@@ -131,7 +131,9 @@
 //	                         replica
 //
 // With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password; an
-// address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only.
+// address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of strangers are
+// refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all but /livez, /readyz and
+// /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
 //
 // # Files of the data directory
 //

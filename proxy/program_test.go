@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -238,6 +239,7 @@ type rawRequest struct {
 	plain               bool // over HTTP
 	credentials         *sigv4.Credentials
 	service             string // default s3
+	region              string // signed for; default the program's
 	time                time.Time
 	host                string // of the Host header; default the endpoint's
 }
@@ -288,7 +290,7 @@ func (p *program) head(r *rawRequest) (host string, head []byte) {
 	if service == "" {
 		service = "s3"
 	}
-	authorization := sigv4.NewSigner(p.env["AWS_REGION"], service).AppendAuthorization(nil, m, c, now)
+	authorization := sigv4.NewSigner(cmp.Or(r.region, p.env["AWS_REGION"]), service).AppendAuthorization(nil, m, c, now)
 	var b bytes.Buffer
 	target := r.path
 	if r.query != "" {

@@ -210,23 +210,34 @@ func or(value, fallback string) string {
 	return value
 }
 
-// startSweeps removes leftovers of the state bucket now and every hour.
+// freeNamesEvery is how often names of deleted buckets are looked at.
+const freeNamesEvery = 5 * time.Second
+
+// startSweeps removes leftovers of the state bucket now and every hour, and frees the names of deleted buckets.
 func (p *parts) startSweeps(ctx context.Context) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	janitor := state.NewJanitor(p.state, p.gateway.UploadGone)
 	go func() {
 		defer close(done)
-		ticker := time.NewTicker(time.Hour)
+		ticker, names := time.NewTicker(time.Hour), time.NewTicker(freeNamesEvery)
 		defer ticker.Stop()
-		for {
-			if err := errors.Join(p.state.SweepSessionKeys(ctx), p.state.SweepRenames(ctx), p.state.SweepClaims(ctx, p.gateway.FinishMove), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
+		defer names.Stop()
+		for due := true; ; {
+			if !due {
+				if err := p.state.FreeNames(ctx); err != nil && ctx.Err() == nil {
+					p.log.Warn("the name of a deleted bucket could not be freed; the next attempt is soon", zap.Error(err))
+				}
+			} else if err := errors.Join(p.state.SweepSessionKeys(ctx), p.state.SweepRenames(ctx), p.state.SweepClaims(ctx, p.gateway.FinishMove), janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				p.log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+				due = true
+			case <-names.C:
+				due = false
 			}
 		}
 	}()

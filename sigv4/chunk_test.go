@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,26 @@ func (u *upload) read(r io.Reader) ([]byte, *sigv4.ChunkReader, error) {
 	c.Reset(r, u.options)
 	b, err := io.ReadAll(c)
 	return b, c, err
+}
+
+// A trailing checksum of each algorithm is base64 of its length, or it is refused as a value. (The last three bytes are whoever's who
+// decodes it.)
+func TestTrailersOfEveryAlgorithm(t *testing.T) {
+	for name, size := range map[string]int{
+		"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "xxhash64": 8, "xxhash3": 8, "xxhash128": 16,
+	} {
+		name = "x-amz-checksum-" + name
+		for length := range 100 {
+			value := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, length))
+			u := newUpload(t, unsigned, 5, "x-amz-trailer: "+name)
+			_, c, err := u.read(strings.NewReader(u.frame(name+":"+value, "hello")))
+			if (length+2)/3 != (size+2)/3 {
+				checkError(t, err, "InvalidRequest", "Value for "+name+" trailing header is invalid.", nil)
+			} else if err != nil || string(c.Trailer()[0].Value) != value {
+				t.Errorf("%s of %d bytes: %v", name, length, err)
+			}
+		}
+	}
 }
 
 func TestChunkFraming(t *testing.T) {

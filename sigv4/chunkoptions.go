@@ -27,6 +27,11 @@ var trailers = [...]struct {
 	{"x-amz-checksum-crc64nvme", "crc64nvme", 12},
 	{"x-amz-checksum-sha1", "sha1", 28},
 	{"x-amz-checksum-sha256", "sha256", 44},
+	{"x-amz-checksum-sha512", "sha512", 88},
+	{"x-amz-checksum-md5", "md5", 24},
+	{"x-amz-checksum-xxhash64", "xxhash64", 12},
+	{"x-amz-checksum-xxhash3", "xxhash3", 12},
+	{"x-amz-checksum-xxhash128", "xxhash128", 24},
 }
 
 // ChunkOptions reads what m's header says about an aws-chunked body. It follows a successful Check, and is to be

@@ -3,6 +3,7 @@ package sigv4
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"io"
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	maxTrailerText  = 512 // all trailer names and values together; the longest legal one takes 65 bytes
+	maxTrailerText  = 512 // all trailer names and values together; the longest legal one takes 109 bytes
 	maxTrailerLines = 16  // repetitions included; two are usual
 )
 
@@ -126,7 +127,7 @@ func (c *ChunkReader) checkTrailer() error {
 func validChecksum(name string, value []byte) bool {
 	for i := range trailers {
 		if trailers[i].name == name {
-			var decoded [sha256.Size + 2]byte
+			var decoded [sha512.Size + 2]byte // the longest, and what base64 may round up to
 			if len(value) != trailers[i].length {
 				return false
 			}

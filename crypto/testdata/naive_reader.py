@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 S, M = 65536, 5 * 1024 * 1024
 MAX_PART = 5367398400
 MAX_OBJECT = 9999 * MAX_PART + 5366218752
-SUMS = [0, 4, 4, 8, 20, 32]
+SUMS = [0, 4, 4, 8, 20, 32, 64, 16, 8, 8, 16]
 ZERO_NONCE = bytes(12)
 
 
@@ -100,7 +100,9 @@ class Fields:
         kind, algorithm = self.number(1), self.number(1)
         if optional and kind == 0 and algorithm == 0:
             return 0
-        if kind not in (1, 2) or not 1 <= algorithm <= 5:
+        if algorithm > 10:
+            raise Fault("version")
+        if kind not in (1, 2) or algorithm == 0:
             raise Fault("format")
         self.take(SUMS[algorithm])
         return kind
@@ -177,7 +179,7 @@ def open_trailer(data_key, object_id, stored, plain):
     if tail[9:12] != bytes(3):
         raise Fault("format")
     size = int.from_bytes(tail[12:16], "big")
-    if not 50 <= size <= 60 + 54 * min(10000, plain // M + 1):
+    if not 50 <= size <= 92 + 86 * min(10000, plain // M + 1):
         raise Fault("damaged")
     key = expand(data_key, "sealfront/1 trailer", object_id, tail[16:])
     f = Fields(open_aead(key, ZERO_NONCE, stored[-32 - size : -32], tail))
@@ -186,8 +188,8 @@ def open_trailer(data_key, object_id, stored, plain):
     parts = []
     for _ in range(count):
         n, algorithm, salt = f.number(5), f.number(1), f.take(16)
-        if algorithm > 5:
-            raise Fault("format")
+        if algorithm > 10:
+            raise Fault("version")
         f.take(SUMS[algorithm])
         parts.append((n, salt))
     f.end()

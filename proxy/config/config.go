@@ -243,6 +243,9 @@ type Admin struct {
 	Cert      string `yaml:"cert"` // PEM file; the address then speaks TLS. Read at the start only
 	Key       string `yaml:"key"`
 	ClientCA  string `yaml:"client_ca"` // PEM file; clients must then show a certificate of it
+	// Hosts are names, without a port, by which the address is called from elsewhere. IP addresses, localhost, the machine's name and
+	// names without a dot need no mention; a request under another name may be a web page's, and is refused.
+	Hosts List `yaml:"hosts"`
 	// HealthOnly leaves /livez, /readyz and /metrics, without a token, and nothing else.
 	HealthOnly bool `yaml:"health_only"`
 	// ReadyNeeds are what /readyz needs to reach: store and kms (default both). While KMS is away, a replica still serves

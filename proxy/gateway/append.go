@@ -302,7 +302,7 @@ func (a *appending) putWhole() error {
 		return err
 	}
 	defer a.close()
-	p := &put{x: x, body: a, copied: a.envelope.Copied, commit: a.commit}
+	p := &put{x: x, body: a, algorithm: a.kind.algorithm, copied: a.envelope.Copied, commit: a.commit}
 	answer, err := p.send(func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
 		return a.from.keepHeaders(r, envelope, 0)

@@ -7,50 +7,22 @@ import (
 	"strings"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 )
-
-// checksumElements are a checksum in an XML answer.
-type checksumElements struct {
-	ChecksumCRC32     string `xml:",omitempty"`
-	ChecksumCRC32C    string `xml:",omitempty"`
-	ChecksumCRC64NVME string `xml:",omitempty"`
-	ChecksumSHA1      string `xml:",omitempty"`
-	ChecksumSHA256    string `xml:",omitempty"`
-	ChecksumType      string `xml:",omitempty"`
-}
-
-// set shows c, nil for none; parts is what a composite one is made of.
-func (e *checksumElements) set(c *crypto.Checksum, parts int) {
-	if c == nil {
-		return
-	}
-	value := checksumText(c)
-	if c.Type == crypto.Composite {
-		value += "-" + strconv.Itoa(parts)
-	}
-	switch c.Algorithm {
-	case crypto.CRC32:
-		e.ChecksumCRC32 = value
-	case crypto.CRC32C:
-		e.ChecksumCRC32C = value
-	case crypto.CRC64NVME:
-		e.ChecksumCRC64NVME = value
-	case crypto.SHA1:
-		e.ChecksumSHA1 = value
-	case crypto.SHA256:
-		e.ChecksumSHA256 = value
-	}
-	e.ChecksumType = checksumType(c.Type)
-}
 
 type attributesPart struct {
 	PartNumber int
 	Size       int64
-	checksumElements
+	checksumValues
 }
 
+// attributesParts are an object's parts; without a page there is only their number.
 type attributesParts struct {
-	PartsCount           int
+	PartsCount int
+	*attributesPage
+}
+
+type attributesPage struct {
 	PartNumberMarker     int
 	NextPartNumberMarker int
 	MaxParts             int
@@ -116,6 +88,9 @@ func attributesOnce(x *exchange) error {
 			if c != nil {
 				out.Checksum = &checksumElements{}
 				out.Checksum.set(c, parts)
+				if x.facts.Kind == policy.General {
+					out.Checksum.dropCount(c)
+				}
 			}
 		}
 		if wants("ObjectParts") && o.envelope.Multipart && !o.envelope.Copied && o.layout != nil {
@@ -149,7 +124,8 @@ func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error
 	return o.trailer.Checksum, parts, nil
 }
 
-// attributesParts lists a page of the object's parts, numbered from 1 without gaps.
+// attributesParts lists a page of the object's parts, numbered from 1 without gaps. General purpose buckets list only parts that
+// have checksums, those of a composite one.
 func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
 	most, marker := 1000, 0
 	if v, err := strconv.Atoi(x.headerValue("x-amz-max-parts")); err == nil && v >= 0 {
@@ -164,14 +140,18 @@ func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
 		}
 	}
 	parts := o.trailer.Parts
-	page := &attributesParts{PartsCount: len(parts), PartNumberMarker: marker, MaxParts: most}
+	told := &attributesParts{PartsCount: len(parts)}
+	if c := o.trailer.Checksum; x.facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
+		return told, nil // their checksums are ours, made to be combined: the client has given none that count
+	}
+	page := &attributesPage{PartNumberMarker: marker, MaxParts: most}
+	told.attributesPage = page
 	for i := marker; i < len(parts) && len(page.Part) < most; i++ {
 		p := attributesPart{PartNumber: i + 1, Size: parts[i].Length}
-		p.set(parts[i].Checksum(), 1)
-		p.ChecksumType = "" // a part has none
+		p.show(parts[i].Checksum())
 		page.Part = append(page.Part, p)
 		page.NextPartNumberMarker = i + 1
 	}
 	page.IsTruncated = marker+len(page.Part) < len(parts)
-	return page, nil
+	return told, nil
 }

@@ -56,7 +56,7 @@ func NewIdentities(list []*Identity) (*Identities, error) {
 // operation it is, whether it is permitted, and how it is sealed. After it, x.serve carries the request out. The
 // order of refusals is that of section 7.3 of the behaviour reference.
 func (x *exchange) decide() error {
-	if x.folded {
+	if x.ambiguous {
 		return refusal("InvalidRequest", "The request could not be read.")
 	}
 	if err := x.locate(); err != nil {
@@ -100,6 +100,9 @@ func (x *exchange) decide() error {
 		return policy.NotImplemented(x.operation)
 	}
 	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
+		return err
+	}
+	if err := x.checkEncoding(); err != nil {
 		return err
 	}
 	if refused = x.newCase().Check(); refused != nil {

@@ -4,18 +4,21 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"hash"
 	"hash/crc32"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 
 	"sealfront/crypto"
 	"sealfront/policy"
 )
 
-// A checksumKind is one of S3's checksum algorithms.
+// A checksumKind is one of S3's checksum algorithms. Only CRCs can be combined, so of an upload in parts the others are composite.
 type checksumKind struct {
 	algorithm crypto.Algorithm
 	name      string // as in x-amz-checksum-algorithm
@@ -33,6 +36,17 @@ var checksumKinds = [...]checksumKind{
 	{crypto.CRC64NVME, "CRC64NVME", "x-amz-checksum-crc64nvme", false, true, func() hash.Hash { return crc64nvme.New() }},
 	{crypto.SHA1, "SHA1", "x-amz-checksum-sha1", true, false, sha1.New},
 	{crypto.SHA256, "SHA256", "x-amz-checksum-sha256", true, false, sha256.New},
+	{crypto.SHA512, "SHA512", "x-amz-checksum-sha512", true, false, sha512.New},
+	{crypto.MD5, "MD5", "x-amz-checksum-md5", true, false, md5.New},
+	{crypto.XXHASH64, "XXHASH64", "x-amz-checksum-xxhash64", true, false, func() hash.Hash { return xxhash.New() }},
+	{crypto.XXHASH3, "XXHASH3", "x-amz-checksum-xxhash3", true, false, func() hash.Hash { return xxh3.New() }},
+	{crypto.XXHASH128, "XXHASH128", "x-amz-checksum-xxhash128", true, false, func() hash.Hash { return xxh3.New128() }},
+}
+
+// unsupportedAlgorithm refuses x-amz-checksum-algorithm.
+func unsupportedAlgorithm() error {
+	return refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: ["+
+		strings.Join(policy.ChecksumAlgorithms[:], ", ")+"]")
 }
 
 func checksumByAlgorithm(a crypto.Algorithm) *checksumKind {
@@ -77,7 +91,7 @@ func checksumType(t crypto.ChecksumType) string {
 func newChecksum(kind *checksumKind, sum []byte) *crypto.Checksum {
 	c := new(struct {
 		crypto.Checksum
-		value [sha256.Size]byte // the longest
+		value [sha512.Size]byte // the longest
 	})
 	c.Checksum = crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: append(c.value[:0], sum...)}
 	return &c.Checksum
@@ -95,7 +109,7 @@ type integrity struct {
 	ownHash hash.Hash
 
 	sha256  hash.Hash // of x-amz-content-sha256; nil when it isn't one, the same hash as above where possible
-	md5     hash.Hash // of Content-MD5; nil when absent
+	md5     hash.Hash // of Content-MD5; nil when absent, the same hash as above where possible
 	wantMD5 []byte
 
 	sum    [64]byte
@@ -169,12 +183,15 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 		if err != nil || len(sum) != md5.Size {
 			return nil, refusal("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))
 		}
-		c.md5, c.wantMD5 = md5.New(), sum
+		c.wantMD5 = sum
 	}
 	if c.told = c.kind != nil; !c.told {
 		c.kind = checksumByAlgorithm(crypto.CRC64NVME) // U-28: S3 adds one by itself
 	}
 	c.hash = c.hashOf(c.kind)
+	if c.wantMD5 != nil {
+		c.md5 = c.hashOf(checksumByAlgorithm(crypto.MD5)) // which is c.hash if that is the kind
+	}
 	if hashed {
 		c.sha256 = sha256.New()
 		if c.kind.algorithm == crypto.SHA256 {
@@ -198,10 +215,10 @@ func (c *integrity) Write(p []byte) {
 	if c.sha256 != nil && c.sha256 != c.hash {
 		c.sha256.Write(p)
 	}
-	if c.md5 != nil {
+	if c.md5 != nil && c.md5 != c.hash {
 		c.md5.Write(p)
 	}
-	if c.ownHash != nil {
+	if c.ownHash != nil && c.ownHash != c.md5 {
 		c.ownHash.Write(p)
 	}
 }

@@ -31,11 +31,11 @@ type kept struct {
 var (
 	tagSet     = grammar{root: "Tagging", paths: []string{"TagSet/Tag/Key", "TagSet/Tag/Value"}}
 	versioning = grammar{root: "VersioningConfiguration", paths: []string{"Status"}, lacks: []string{"MfaDelete"}}
-	objectLock = grammar{root: "ObjectLockConfiguration", paths: []string{
+	objectLock = grammar{root: "ObjectLockConfiguration", lacks: []string{"DefaultEventHold"}, paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
-	retention = grammar{root: "Retention", alias: "ObjectLockRetention", paths: []string{"Mode", "RetainUntilDate"}}
-	legalHold = grammar{root: "LegalHold", alias: "ObjectLockLegalHold", paths: []string{"Status"}}
+	retention = grammar{root: "Retention", alias: "ObjectLockRetention", lacks: []string{"EventHold", "EventHoldDuration"}, paths: []string{"Mode", "RetainUntilDate"}}
+	legalHold = grammar{root: "LegalHold", alias: "ObjectLockLegalHold", lacks: []string{"EventHold"}, paths: []string{"Status"}}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
 	lifecycle = grammar{root: "LifecycleConfiguration", lacks: []string{"Transition", "NoncurrentVersionTransition"}, paths: []string{
 		"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",

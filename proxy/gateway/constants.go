@@ -32,6 +32,7 @@ var fixedAnswers = map[policy.Operation]fixed{
 	policy.GetBucketLogging:                   {document: "BucketLoggingStatus"},
 	policy.GetBucketNotificationConfiguration: {document: "NotificationConfiguration"},
 	policy.GetBucketAccelerateConfiguration:   {document: "AccelerateConfiguration"},
+	policy.GetBucketAbac:                      {document: "AbacStatus", inner: "<Status>Disabled</Status>"},
 	policy.GetBucketRequestPayment:            {document: "RequestPaymentConfiguration", inner: "<Payer>BucketOwner</Payer>"},
 	// ACLs are off, as in every bucket that Amazon S3 makes now.
 	policy.GetBucketOwnershipControls: {document: "OwnershipControls", inner: "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},
@@ -100,6 +101,13 @@ func getACL(x *exchange) error {
 func putACL(x *exchange) error {
 	if x.headerValue("x-amz-acl") == "" {
 		return refusal("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.bucket)
+	}
+	document, err := x.readDocument(maxDocument)
+	switch {
+	case err != nil:
+		return err
+	case len(document) > 0: // its grants would not be made
+		return refusal("UnexpectedContent", "This request contains unsupported content.")
 	}
 	return x.objectExists()
 }

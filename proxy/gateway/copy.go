@@ -56,7 +56,7 @@ func (x *exchange) copyAlgorithm() (*checksumKind, error) {
 	}
 	kind := checksumByName(strings.ToUpper(name))
 	if kind == nil {
-		return nil, refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+		return nil, unsupportedAlgorithm()
 	}
 	return kind, nil
 }
@@ -264,6 +264,11 @@ func (c *copying) reseal() (*transferred, error) {
 	}
 	defer body.close()
 	p := &put{x: x, body: body, known: known, copied: true}
+	if p.algorithm = crypto.CRC64NVME; known != nil {
+		p.algorithm = known.Algorithm
+	} else if c.compute != nil {
+		p.algorithm = c.compute.algorithm
+	}
 	var tagged store.Request
 	tags := x.copiedTags()
 	if err := tags.send(&tagged, c.from); err != nil {

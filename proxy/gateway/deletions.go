@@ -24,6 +24,7 @@ type deletion struct {
 	Key                          string
 	VersionId                    string
 	ETag, LastModifiedTime, Size string
+	Strangers                    []stranger `xml:",any"`
 }
 
 func (d *deletion) conditional() bool {
@@ -210,6 +211,9 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 			var one deletion
 			if err := d.DecodeElement(&one, &start); err != nil {
 				return malformed(err)
+			}
+			if err := deletionList.refuseStrangers(one.Strangers, "Object"); err != nil {
+				return nil, false, err
 			}
 			if one.Key == "" || directory && strings.TrimSpace(one.Key) == "" {
 				return malformed(errors.New("a key of nothing"))

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/xml"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -41,7 +42,7 @@ func FuzzDeletions(f *testing.F) {
 			if strings.TrimSpace(list[i].Key) == "" {
 				t.Fatalf("a key of white space: %q", list[i].Key)
 			}
-			if second[i] != list[i] {
+			if !reflect.DeepEqual(second[i], list[i]) {
 				t.Fatalf("%+v, then %+v", list[i], second[i])
 			}
 		}

@@ -35,7 +35,9 @@
 //     (TestExplainAndRequestsAgree), and nobody without a permission learns a fact about a bucket (TestPermissionsComeBeforeFacts).
 //   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
-//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
+//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
+//     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
+//   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
 // a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum

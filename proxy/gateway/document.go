@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -35,6 +36,32 @@ func (g *grammar) has(path string) (known, leaf bool) {
 		known = known || strings.HasPrefix(p, path+"/")
 	}
 	return known, false
+}
+
+// A stranger is an element that a document has and its grammar lacks, found by a field with the tag ",any".
+type stranger struct{ XMLName xml.Name }
+
+// refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps must not
+// pass unread. nil: it may.
+func (g *grammar) refuse(path ...string) error {
+	known, _ := g.has(strings.Join(path, "/"))
+	switch {
+	case known:
+		return nil
+	case slices.Contains(g.lacks, path[len(path)-1]):
+		return refusal("NotImplemented", "The document has an element that is not implemented", "Element", path[len(path)-1]).because(errLacking)
+	}
+	return malformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
+}
+
+// refuseStrangers is refuse for all of an element's.
+func (g *grammar) refuseStrangers(strangers []stranger, path ...string) error {
+	for _, s := range strangers {
+		if err := g.refuse(append(path, s.XMLName.Local)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rewrite puts a document together anew from what the grammar has. strict refuses everything else, in a client's

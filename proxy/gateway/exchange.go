@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -63,9 +64,8 @@ type fields struct {
 	start     time.Time
 	requestID string
 
-	// folded: a header goes on in another line. RFC 9112 lets a server refuse that: what stands in front of us may read such
-	// a line as a header of its own.
-	folded bool
+	// ambiguous: what stands in front of this server may have read another head than it did. See appendLines.
+	ambiguous bool
 
 	object // that the request names
 
@@ -119,7 +119,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	m := &x.message
 	m.Method = h.Method()
 	m.Path, m.Query, _ = bytes.Cut(h.RequestURI(), []byte{'?'})
-	m.Header, x.folded = appendLines(m.Header[:0], h.RawHeaders())
+	m.Header, x.ambiguous = appendLines(m.Header[:0], h.RawHeaders())
 	x.header.fields = m.Header
 	x.query.parse(m.Query)
 	x.beginSpan()
@@ -136,11 +136,24 @@ func (x *exchange) fail(err error) {
 	resp.ResetBody()
 	keepRequestHeaders(resp, x.requestID)
 	writeError(resp, e, x.requestID, hostID, x.isHead())
+	if x.namesRegion(e) {
+		resp.Header.Set("x-amz-bucket-region", x.g.o.Region)
+	}
 	// A head that readers can read in several ways is the last one of its connection.
-	if x.unreadBody() || e.code == "MissingContentLength" || x.folded {
+	if x.unreadBody() || e.code == "MissingContentLength" || x.ambiguous {
 		resp.Header.SetConnectionClose()
 	}
 	x.finish(e.code, e)
+}
+
+// namesRegion reports whether an error says where the bucket is. Clients of another region go on from there: the SDKs follow
+// x-amz-bucket-region, above all on a HEAD, whose answer has no document that names it. S3 sends it with errors of HeadBucket,
+// and with those about the region. It is the same for every name, so it doesn't say which buckets exist.
+func (x *exchange) namesRegion(e *s3Error) bool {
+	if x.bucket == "" || e.code == "NoSuchBucket" {
+		return false
+	}
+	return x.isHead() && x.key == "" || slices.ContainsFunc(e.elements, func(e element) bool { return e.Name == "Region" })
 }
 
 // keepRequestHeaders drops what a handler had set before it failed.

@@ -8,8 +8,12 @@ import (
 )
 
 // appendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of raw: it
-// would scan them once more, and slower. It stops where a line goes on in the next, and tells so.
-func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, folded bool) {
+// would scan them once more, and slower. ambiguous: what stands in front of this server may have read other lines, or another
+// end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and appendLines stops there. It is
+//   - a line that goes on in the next one (section 5.2), or that a bare line feed ends (section 2.2);
+//   - a Transfer-Encoding other than chunked alone (section 6.1): fasthttp ignores identity, which HTTP/1.1 no longer has;
+//   - an empty Content-Length (section 8.6 of RFC 9110).
+func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous bool) {
 	for {
 		end := bytes.IndexByte(raw, '\n')
 		if end < 0 {
@@ -17,6 +21,11 @@ func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, folded bool
 		}
 		line := raw[:end]
 		raw = raw[end+1:]
+		n := len(line) - 1
+		if n < 0 || line[n] != '\r' {
+			return fields, true
+		}
+		line = line[:n]
 		colon := bytes.IndexByte(line, ':')
 		if colon < 0 {
 			return fields, false // the empty line behind the last
@@ -25,17 +34,28 @@ func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, folded bool
 			return fields, true
 		}
 		value := line[colon+1:]
-		if n := len(value); n > 0 && value[n-1] == '\r' {
-			value = value[:n-1]
-		}
 		for len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
 			value = value[1:]
 		}
 		for n := len(value); n > 0 && (value[n-1] == ' ' || value[n-1] == '\t'); n-- {
 			value = value[:n-1]
 		}
+		if misframes(line[:colon], value) {
+			return fields, true
+		}
 		fields = append(fields, sigv4.Field{Name: line[:colon], Value: value})
 	}
+}
+
+// misframes reports whether a header says of the body's end what only some readers understand.
+func misframes(name, value []byte) bool {
+	switch len(name) {
+	case len("content-length"):
+		return len(value) == 0 && strings.EqualFold(text(name), "content-length")
+	case len("transfer-encoding"):
+		return strings.EqualFold(text(name), "transfer-encoding") && !strings.EqualFold(text(value), "chunked")
+	}
+	return false
 }
 
 // headerFields are the header lines that count as the request's: those received and the x-amz-* settings that a

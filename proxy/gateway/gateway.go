@@ -7,6 +7,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,6 +158,10 @@ func New(o Options, ids *Identities) *Gateway {
 	}
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"
+	}
+	o.Domains = slices.Clone(o.Domains)
+	for i, domain := range o.Domains {
+		o.Domains[i] = strings.TrimSuffix(domain, ".")
 	}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey}

@@ -107,7 +107,7 @@ func (x *exchange) uploadChecksum() (*checksumKind, crypto.ChecksumType, error) 
 	}
 	kind := checksumByName(strings.ToUpper(name))
 	if kind == nil {
-		return nil, 0, refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+		return nil, 0, unsupportedAlgorithm()
 	}
 	mismatch := func() error {
 		return refusal("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.name)+" checksum algorithm.")

@@ -71,6 +71,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.GetBucketLogging:                         constant,
 	policy.GetBucketNotificationConfiguration:       constant,
 	policy.GetBucketRequestPayment:                  constant,
+	policy.GetBucketAbac:                            constant,
 	policy.GetBucketAccelerateConfiguration:         constant,
 	policy.GetBucketOwnershipControls:               constant,
 	policy.GetPublicAccessBlock:                     constant,

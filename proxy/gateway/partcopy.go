@@ -113,11 +113,10 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 		Xmlns        string   `xml:"xmlns,attr"`
 		LastModified string
 		ETag         string
-		checksumElements
+		checksumValues
 	}{Xmlns: s3Namespace, LastModified: listedTime(x.start), ETag: clientETag([]byte(record.StoreETag))}
 	if u.Algorithm != 0 {
-		out.set(record.Checksum(), 1)
-		out.ChecksumType = "" // a part has none
+		out.show(record.Checksum())
 	}
 	return x.answerXML(&out)
 }

@@ -13,6 +13,15 @@ import (
 	"sealfront/policy/xmldoc"
 )
 
+// partList is the document of CompleteMultipartUpload, deletionList that of DeleteObjects.
+var (
+	partList = grammar{root: "CompleteMultipartUpload", paths: append([]string{"Part/PartNumber", "Part/ETag"}, checksumPaths("Part/")...)}
+
+	deletionList = grammar{root: "Delete", paths: []string{
+		"Quiet", "Object/Key", "Object/VersionId", "Object/ETag", "Object/LastModifiedTime", "Object/Size",
+	}}
+)
+
 // A namedPart is one entry of a client's list of parts.
 type namedPart struct {
 	number   int
@@ -58,29 +67,30 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 			root = true
 			continue
 		}
-		if start.Name.Local != "Part" {
-			if err := d.Skip(); err != nil {
-				return nil, nil, malformed(err)
-			}
-			continue
+		if err := partList.refuse(start.Name.Local); err != nil {
+			return nil, nil, err
 		}
 		if len(parts) == crypto.MaxParts {
 			return nil, nil, malformedXML(errors.New("more than 10,000 parts"))
 		}
 		var p struct {
-			PartNumber                                                                     *int
-			ETag                                                                           *string
-			ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 string
+			PartNumber *int
+			ETag       *string
+			checksumValues
+			Strangers []stranger `xml:",any"`
 		}
 		if err := d.DecodeElement(&p, &start); err != nil {
 			return nil, nil, malformed(err)
+		}
+		if err := partList.refuseStrangers(p.Strangers, "Part"); err != nil {
+			return nil, nil, err
 		}
 		if p.PartNumber == nil || p.ETag == nil {
 			return nil, nil, malformedXML(errors.New("a part without its number or its ETag"))
 		}
 		named := namedPart{number: *p.PartNumber, etag: unquote(*p.ETag)}
-		for i, sum := range [...]string{p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256} {
-			if sum != "" {
+		for i := range checksumKinds {
+			if sum := *p.of(checksumKinds[i].algorithm); sum != "" {
 				named.checksum, named.kind = sum, &checksumKinds[i]
 			}
 		}

@@ -49,7 +49,9 @@ func (x *exchange) wantedPart(o *opened) (*wantedPart, error) {
 				return nil, err
 			}
 		}
-		w.checksum = o.trailer.Parts[number-1].Checksum()
+		if c := o.trailer.Checksum; c != nil && c.Type == crypto.Composite {
+			w.checksum = o.trailer.Parts[number-1].Checksum()
+		} // else it was made to be combined, and is none of the full object
 	}
 	return w, nil
 }
@@ -64,7 +66,7 @@ func (w *wantedPart) show(x *exchange, o *opened) error {
 		}
 	case w.checksum != nil:
 		h.Set(checksumByAlgorithm(w.checksum.Algorithm).header, checksumText(w.checksum))
-		h.Set("x-amz-checksum-type", checksumType(o.known.checksum.Type))
+		h.Set("x-amz-checksum-type", checksumType(crypto.Composite))
 	}
 	if w.count > 0 {
 		h.Set("x-amz-mp-parts-count", strconv.Itoa(w.count))

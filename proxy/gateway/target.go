@@ -40,15 +40,18 @@ func (x *exchange) locate() error {
 	return nil
 }
 
-// hostBucket returns the bucket in a virtual-host style Host.
+// hostBucket returns the bucket in a virtual-host style Host. Names of hosts have no case and may end in the root's dot (RFC
+// 9110 section 4.2.3, RFC 1034 section 3.1); the signature covers the header as it came.
 func (x *exchange) hostBucket() (string, bool) {
 	host := text(x.headerBytes("host"))
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
+	host = strings.TrimSuffix(host, ".")
 	for _, domain := range x.g.o.Domains {
-		if bucket, ok := strings.CutSuffix(host, domain); ok && strings.HasSuffix(bucket, ".") && len(bucket) > 1 {
-			return strings.Clone(bucket[:len(bucket)-1]), true
+		dot := len(host) - len(domain) - 1
+		if dot > 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], domain) {
+			return strings.Clone(strings.ToLower(host[:dot])), true
 		}
 	}
 	return "", false

@@ -43,7 +43,7 @@ func putObject(x *exchange) error {
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
 	p := &x.taking.put
-	*p = put{x: x, body: body}
+	*p = put{x: x, body: body, algorithm: body.check.kind.algorithm}
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
 		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
@@ -89,7 +89,11 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
 	if length <= wholeLimit {
 		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
-		size := min(p.envelope.TextSize(crypto.SHA256), len(room))
+		longest := crypto.SHA256
+		if p.algorithm.Size() > longest.Size() {
+			longest = p.algorithm
+		}
+		size := min(p.envelope.TextSize(longest), len(room))
 		if err := describe(r, room[:size]); err != nil {
 			return nil, err
 		}
@@ -159,16 +163,17 @@ func (x *exchange) writeFault(f *store.Fault) error {
 
 // put is an object on its way to the store.
 type put struct {
-	x        *exchange
-	body     source
-	known    *crypto.Checksum // of the body, where it is known before the body
-	copied   bool             // the object is a copy
-	commit   func() error     // called before what makes the object visible is sent; nil: nothing is to be done
-	envelope crypto.Envelope
-	secrets  crypto.Secrets
-	checksum *crypto.Checksum
-	told     crypto.Trailer // what trailer returns
-	part     [1]crypto.Part
+	x         *exchange
+	body      source
+	known     *crypto.Checksum // of the body, where it is known before the body
+	copied    bool             // the object is a copy
+	algorithm crypto.Algorithm // of the checksum that finish returns
+	commit    func() error     // called before what makes the object visible is sent; nil: nothing is to be done
+	envelope  crypto.Envelope
+	secrets   crypto.Secrets
+	checksum  *crypto.Checksum
+	told      crypto.Trailer // what trailer returns
+	part      [1]crypto.Part
 }
 
 // whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.

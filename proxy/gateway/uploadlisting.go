@@ -11,15 +11,11 @@ import (
 )
 
 type listedPart struct {
-	PartNumber        int
-	LastModified      string
-	ETag              string
-	Size              int64
-	ChecksumCRC32     string `xml:",omitempty"`
-	ChecksumCRC32C    string `xml:",omitempty"`
-	ChecksumCRC64NVME string `xml:",omitempty"`
-	ChecksumSHA1      string `xml:",omitempty"`
-	ChecksumSHA256    string `xml:",omitempty"`
+	PartNumber   int
+	LastModified string
+	ETag         string
+	Size         int64
+	checksumValues
 }
 
 // listParts carries out ListParts from the records.
@@ -76,22 +72,12 @@ func listParts(x *exchange) error {
 		p := &parts[n].stands[0]
 		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: clientETag([]byte(p.StoreETag)), Size: p.Length}
 		if u.Algorithm != 0 {
-			entry.setChecksum(p.Checksum())
+			entry.show(p.Checksum())
 		}
 		out.Part = append(out.Part, entry)
 		out.NextPartNumberMarker = n
 	}
 	return x.answerXML(&out)
-}
-
-func (e *listedPart) setChecksum(c *crypto.Checksum) {
-	if c == nil {
-		return
-	}
-	*map[crypto.Algorithm]*string{
-		crypto.CRC32: &e.ChecksumCRC32, crypto.CRC32C: &e.ChecksumCRC32C, crypto.CRC64NVME: &e.ChecksumCRC64NVME,
-		crypto.SHA1: &e.ChecksumSHA1, crypto.SHA256: &e.ChecksumSHA256,
-	}[c.Algorithm] = checksumText(c)
 }
 
 type listedUpload struct {

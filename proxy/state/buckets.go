@@ -38,9 +38,10 @@ type Bucket struct {
 	Policy string            `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
 	Tags   map[string]string `json:"tags,omitempty"`   // those of CreateBucket, for conditions of policies; never changed
 
-	// State is "creating" while the store's bucket is being made, "active", or "deleted" with Deleted set.
+	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have the bucket
+	// in its cache (the record is then a tombstone), and "free" afterwards.
 	State   string    `json:"state"`
-	Deleted time.Time `json:"deleted,omitzero"`
+	Deleted time.Time `json:"deleted,omitzero"` // for people and for replicas of earlier releases; see tombstones.go
 }
 
 // The states of a bucket record.
@@ -48,6 +49,7 @@ const (
 	creating = "creating"
 	active   = "active"
 	deleted  = "deleted"
+	free     = "free"
 )
 
 type cachedBucket struct {
@@ -74,13 +76,15 @@ func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 		if err := s.readRevocations(ctx); err != nil {
 			return nil, err
 		}
-		read := s.o.Now()
+		read, changes := s.o.Now(), s.changes.Load()
 		b, _, err := s.bucketRecord(ctx, name)
 		if err != nil {
 			s.buckets.Remove(name)
 			return nil, err
 		}
-		s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
+		if s.changes.Load() == changes { // else it may be older than what this replica has written meanwhile
+			s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
+		}
 		return b, nil
 	})
 	if err != nil {
@@ -101,6 +105,9 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 		return nil, "", err
 	}
 	if b.State != active {
+		if b.State == deleted {
+			s.foundTombstone(name, etag)
+		}
 		return nil, "", ErrNoBucket
 	}
 	return &b, etag, nil
@@ -108,7 +115,7 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 
 // CreateBucket makes a bucket: its record, then by make the store's bucket, then the record active. A crash in
 // between leaves a record without effect, which the next CreateBucket takes up. ErrBucketExists comes with the
-// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache.
+// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache: see tombstones.go.
 func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(context.Context) error) (*Bucket, error) {
 	name := bucketPrefix + b.Name
 	var old Bucket
@@ -119,7 +126,7 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		return nil, err
 	case old.State == active:
 		return &old, ErrBucketExists
-	case old.State == deleted && s.o.Now().Sub(old.Deleted) < 2*s.o.CacheLife:
+	case old.State == deleted && !s.o.Alone && !s.worn(s.foundTombstone(b.Name, ifMatch)):
 		return nil, ErrAborted
 	}
 	var id [16]byte
@@ -144,6 +151,8 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		}
 		return nil, err
 	}
+	s.tombstones.Remove(b.Name)
+	s.changes.Add(1)
 	s.buckets.Add(b.Name, &cachedBucket{bucket: b, read: s.o.Now()})
 	return &b, nil
 }
@@ -159,8 +168,14 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 		if err := change(b); err != nil {
 			return nil, err
 		}
-		_, err = s.write(ctx, bucketPrefix+name, b, etag)
+		etag, err = s.write(ctx, bucketPrefix+name, b, etag)
 		if err == nil {
+			s.changes.Add(1)
+			if b.State != active {
+				s.buckets.Remove(name)
+				s.foundTombstone(name, etag)
+				return b, nil
+			}
 			s.buckets.Add(name, &cachedBucket{bucket: *b, read: s.o.Now()})
 			return b, nil
 		}
@@ -171,8 +186,8 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 	return nil, fmt.Errorf("%w: the record of %q kept changing", ErrAborted, name)
 }
 
-// DeleteBucket removes the store's bucket by remove and leaves a tombstone. An error of remove leaves the
-// bucket as it was.
+// DeleteBucket removes the store's bucket by remove and leaves a tombstone, or with Options.Alone the free name. An error of
+// remove leaves the bucket as it was.
 func (s *State) DeleteBucket(ctx context.Context, name string, remove func(context.Context, *Bucket) error) error {
 	b, _, err := s.bucketRecord(ctx, name)
 	if err != nil {
@@ -183,9 +198,11 @@ func (s *State) DeleteBucket(ctx context.Context, name string, remove func(conte
 	}
 	_, err = s.UpdateBucket(ctx, name, func(b *Bucket) error {
 		b.State, b.Deleted = deleted, s.o.Now()
+		if s.o.Alone {
+			b.State = free
+		}
 		return nil
 	})
-	s.buckets.Remove(name)
 	return err
 }
 

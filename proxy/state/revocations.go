@@ -2,11 +2,11 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"math/rand/v2"
+	chance "math/rand/v2"
 	"time"
 )
 
@@ -16,12 +16,47 @@ const revocationsName = "revocations"
 // AllKeys stands for every KMS key in a revocation.
 const AllKeys = "*"
 
-// revocationLife is how long a revocation is told: longer than any bucket key's plaintext stays in a memory.
-const revocationLife = 24 * time.Hour
+// mostRevoked is how many KMS keys the record names. One more, and it names all of them instead: a replica that was away may
+// then drop too much, never too little.
+const mostRevoked = 256
 
-// revocations says when each KMS key was last revoked.
+// revocations names each KMS key that was revoked, with the last revocation of it: a random id, which a replica compares with the
+// one it has acted on. No clock is in it, since those of two machines differ; the record changes by If-Match, so of two
+// revocations the later one stands.
+//
+// Keys has the same keys with the time, for replicas of an earlier release beside this one, which know nothing else and write
+// nothing else. A key's time is part of what is compared, so that theirs are noticed.
 type revocations struct {
+	IDs  map[string]string    `json:"ids"`
 	Keys map[string]time.Time `json:"keys"`
+}
+
+// latest calls f for each key that was revoked, with what stands for its last revocation.
+func (r *revocations) latest(f func(keyARN, revocation string)) {
+	for key, id := range r.IDs {
+		f(key, id+r.Keys[key].String())
+	}
+	for key, at := range r.Keys {
+		if _, ok := r.IDs[key]; !ok {
+			f(key, at.String())
+		}
+	}
+}
+
+// add puts a revocation of the key in.
+func (r *revocations) add(keyARN string, now time.Time) {
+	if r.IDs == nil {
+		r.IDs = make(map[string]string)
+	}
+	if r.Keys == nil {
+		r.Keys = make(map[string]time.Time)
+	}
+	if _, known := r.Keys[keyARN]; !known && len(r.Keys) >= mostRevoked {
+		clear(r.IDs)
+		clear(r.Keys)
+		keyARN = AllKeys
+	}
+	r.IDs[keyARN], r.Keys[keyARN] = rand.Text(), now.UTC()
 }
 
 // Replicas that revoke at the same time race for the record: so often one tries, and after the first loss it waits up to this
@@ -46,12 +81,7 @@ func (s *State) Revoke(ctx context.Context, keyARN string) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		now := s.o.Now().UTC()
-		if r.Keys == nil {
-			r.Keys = make(map[string]time.Time)
-		}
-		maps.DeleteFunc(r.Keys, func(_ string, at time.Time) bool { return now.Sub(at) > revocationLife })
-		r.Keys[keyARN] = now
+		r.add(keyARN, s.o.Now())
 		_, err = s.write(ctx, revocationsName, &r, etag)
 		if err == nil {
 			s.apply(&r)
@@ -60,11 +90,11 @@ func (s *State) Revoke(ctx context.Context, keyARN string) error {
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		pause := time.NewTimer(rand.N(revokePause << min(attempt, 6)))
+		wait := time.NewTimer(chance.N(revokePause << min(attempt, 6)))
 		select {
-		case <-pause.C:
+		case <-wait.C:
 		case <-ctx.Done():
-			pause.Stop()
+			wait.Stop()
 			return ctx.Err()
 		}
 	}
@@ -92,17 +122,15 @@ func (s *State) readRevocations(ctx context.Context) error {
 	return nil
 }
 
-// apply tells Options.Revoked of what is new.
+// apply reports to Options.Revoked what is new.
 func (s *State) apply(r *revocations) {
-	for key, at := range r.Keys {
+	r.latest(func(key, revocation string) {
 		s.mu.Lock()
-		known := !at.After(s.revoked[key])
-		if !known {
-			s.revoked[key] = at
-		}
+		known := s.revoked[key] == revocation
+		s.revoked[key] = revocation
 		s.mu.Unlock()
 		if !known && s.o.Revoked != nil {
 			s.o.Revoked(key)
 		}
-	}
+	})
 }

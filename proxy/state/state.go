@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -20,7 +21,8 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
-	// Alone says that no other replica writes to this store: claims are held in memory.
+	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name is free
+	// at once.
 	Alone bool
 	// ClaimAge is after which time without a change a claim is taken over, ClaimPatience how long Claim waits; defaults
 	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
@@ -42,6 +44,9 @@ type State struct {
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 	claims  claims
+	changes atomic.Uint64 // of bucket records by this replica; see FreshBucket
+
+	tombstones *lru.Cache[string, tombstone]
 
 	revoking chan struct{} // held by the one Revoke of this replica that is at work
 
@@ -49,7 +54,7 @@ type State struct {
 	sessions *lru.Cache[[16]byte, sessionKey]
 	current  sessionKey
 
-	revoked         map[string]time.Time // when each KMS key was last revoked, as far as known here
+	revoked         map[string]string // the last revocation of each KMS key that this replica has acted on
 	revocationsRead time.Time
 }
 
@@ -76,10 +81,13 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if o.ClaimPatience <= 0 {
 		o.ClaimPatience = claimPatience
 	}
-	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]time.Time)}
+	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]string)}
 	var err error
 	if s.buckets, err = lru.New[string, *cachedBucket](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
+	}
+	if s.tombstones, err = lru.New[string, tombstone](o.CacheSize); err != nil {
+		return nil, fmt.Errorf("make the list of tombstones: %w", err)
 	}
 	if s.uploads, err = lru.New[string, cachedUpload](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the upload cache: %w", err)

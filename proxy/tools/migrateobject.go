@@ -3,8 +3,10 @@ package tools
 import (
 	"cmp"
 	"context"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +15,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
 
 	"sealfront/crypto"
 	"sealfront/sigv4"
@@ -261,6 +266,16 @@ func compositeHash(algorithm string) hash.Hash {
 		return sha1.New()
 	case "SHA256":
 		return sha256.New()
+	case "SHA512":
+		return sha512.New()
+	case "MD5":
+		return md5.New()
+	case "XXHASH64":
+		return xxhash.New()
+	case "XXHASH3":
+		return xxh3.New()
+	case "XXHASH128":
+		return xxh3.New128()
 	}
 	return nil
 }
