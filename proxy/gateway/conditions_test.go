@@ -115,7 +115,7 @@ func conditionRows(now time.Time) map[string]conditionRow {
 		"s3:object-lock-mode":                {header: []string{"x-amz-object-lock-mode: GOVERNANCE", "x-amz-object-lock-retain-until-date: 2030-01-01T00:00:00Z"}, value: "GOVERNANCE"},
 		"s3:VersionId":                       {value: "v", at: except("", "GET", "HEAD", "PutObject", "part-copy source", "tags of a source", "the key of a source", "rename source")},
 		"s3:x-amz-acl":                       {header: []string{"x-amz-acl: private"}, value: "private"},
-		"s3:x-amz-bucket-namespace":          {header: []string{"x-amz-bucket-namespace: global"}, value: "global"},
+		"s3:x-amz-bucket-namespace":          {header: []string{"x-amz-bucket-namespace: global"}, refused: true}, // but for CreateBucket
 		"s3:x-amz-metadata-directive":        {header: []string{"x-amz-metadata-directive: COPY"}, value: "COPY"},
 		"s3:x-amz-object-ownership":          {header: []string{"x-amz-object-ownership: BucketOwnerEnforced"}, value: "BucketOwnerEnforced"},
 		"s3:x-amz-storage-class":             {header: []string{"x-amz-storage-class: ONEZONE_IA"}, value: "ONEZONE_IA"},
@@ -211,6 +211,9 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 				holds, fails = [2]string{"Null", "true"}, [2]string{"Null", "false"}
 			}
 			allowed, refused := permitted(p, &row, holds[0], key, holds[1])
+			if row.refused && !allowed {
+				continue // SSE-C is AccessDenied whatever the policy says
+			}
 			if refused != "" {
 				if other {
 					t.Errorf("%s at %s: %s", key, p.name, refused)
