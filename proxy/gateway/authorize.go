@@ -114,7 +114,10 @@ func (x *exchange) decide() error {
 	if x.bucket == "" {
 		return x.permit(policy.Service, "")
 	}
-	return x.decideBucket()
+	if err := x.decideBucket(); err != nil {
+		return err
+	}
+	return x.checkAbsent()
 }
 
 func (x *exchange) verifier() *sigv4.Verifier { return x.g.verifier }

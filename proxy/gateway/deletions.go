@@ -132,9 +132,6 @@ func (x *exchange) permitDeletion(d *deletion, y *exchange, check *policy.Reques
 	if d.VersionId != "" && !policy.ValidVersion(x.facts.Kind, d.VersionId) {
 		return invalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
-	if err := y.checkKey(); err != nil {
-		return err
-	}
 	if x.facts.Kind == policy.General {
 		target := x.target(d.Key, "")
 		target.Version = y.version

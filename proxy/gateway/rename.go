@@ -33,7 +33,7 @@ func renameObject(x *exchange) error {
 		return refused
 	}
 	source := x.at(x.record, key)
-	if err := source.checkKey(); err != nil {
+	if err := source.checkSource(); err != nil {
 		return err
 	}
 	r := &renaming{x: x, source: source, token: x.headerValue("x-amz-client-token")}
