@@ -157,6 +157,7 @@ func New(o Options, ids *Identities) *Gateway {
 	if o.MetadataHeader == "" {
 		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
+	o.Store = &markerStore{Store: o.Store, conditional: o.Abilities.ConditionalPut}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})

@@ -46,6 +46,9 @@ func listObjectsV2(x *exchange) error {
 		}
 	}
 	page, err := x.listPage(&q)
+	if err == nil {
+		err = x.addOpenPrefixes(page, &q)
+	}
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,11 @@ func listObjects(x *exchange) error {
 	marker, _ := x.query.Get("marker")
 	encoding, _ := x.query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
-	page, err := x.listPage(&store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: marker, Max: maxKeys})
+	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: marker, Max: maxKeys}
+	page, err := x.listPage(&q)
+	if err == nil {
+		err = x.addOpenPrefixes(page, &q)
+	}
 	if err != nil {
 		return err
 	}

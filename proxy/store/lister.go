@@ -118,7 +118,7 @@ type listing struct {
 // ask sends one request. A marker that is a common prefix stands for all that is beneath it.
 func (l *listing) ask(ctx context.Context, q ListQuery) (*Listing, error) {
 	l.left--
-	if q.After != "" && common(q.After, q.Prefix, q.Delimiter) == q.After {
+	if q.After != "" && CommonPrefix(q.After, q.Prefix, q.Delimiter) == q.After {
 		q.After, q.Version = q.After+highest, ""
 	}
 	q.After = l.Names.marker(q.After)
@@ -137,8 +137,8 @@ func (l *listing) ask(ctx context.Context, q ListQuery) (*Listing, error) {
 	return page, nil
 }
 
-// common is the common prefix of a name, "" if it has none.
-func common(name, prefix, delimiter string) string {
+// CommonPrefix is the common prefix of a name in a listing, "" if it has none.
+func CommonPrefix(name, prefix, delimiter string) string {
 	if delimiter == "" || !strings.HasPrefix(name, prefix) {
 		return ""
 	}
@@ -236,7 +236,7 @@ func older(id, than string) bool {
 // don't show, what begins so is asked for, in the order of names and up to where the page has a sure one.
 func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listing, error) {
 	if !l.Names.Garbles() {
-		return page.cut(q.Max), nil
+		return page.Cut(q.Max), nil
 	}
 	page.Token = ""
 	sure, beginnings := l.split(page.Entries, q)
@@ -246,7 +246,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 			if n < 0 {
 				n = len(sure)
 			}
-			return (&Listing{Entries: sure[:n], More: true}).cut(q.Max), nil
+			return (&Listing{Entries: sure[:n], More: true}).Cut(q.Max), nil
 		}
 		if l.left <= 0 {
 			return &Listing{More: true, Last: beginning + highest, Skipped: true}, nil
@@ -271,7 +271,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 	switch {
 	case len(sure) > 0 || !page.More:
 		page.Entries, page.Skipped, page.listed = sure, skipped, page.listed+listed
-		return page.cut(q.Max), nil
+		return page.Cut(q.Max), nil
 	case q.Max >= fullPage:
 		return nil, errNoProgress
 	}
@@ -282,7 +282,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 		return nil, err
 	}
 	page.Skipped = page.Skipped || skipped
-	return page.cut(q.Max), nil
+	return page.Cut(q.Max), nil
 }
 
 // split returns the entries whose names are sure, and what those of the others may begin with, each in order.
@@ -305,8 +305,8 @@ func (l *listing) split(entries []ListEntry, q *ListQuery) (sure []ListEntry, be
 	return sure, slices.Compact(beginnings)
 }
 
-// cut shortens a page to its first entries and says where it ends.
-func (p *Listing) cut(most int) *Listing {
+// Cut shortens a page to its first entries and says where it ends.
+func (p *Listing) Cut(most int) *Listing {
 	if len(p.Entries) > most {
 		p.Entries, p.More, p.Token = p.Entries[:most], true, ""
 	}
@@ -323,7 +323,7 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 		sub.Prefix = q.Prefix[:start]
 		sub.After = max(q.After, q.Prefix)
 	}
-	if q.After != "" && common(q.After, q.Prefix, q.Delimiter) == q.After {
+	if q.After != "" && CommonPrefix(q.After, q.Prefix, q.Delimiter) == q.After {
 		sub.After, sub.Version = q.After+highest, ""
 	}
 	out, last := new(Listing), q.After
@@ -342,7 +342,7 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 				}
 				continue
 			}
-			if c := common(e.Name, q.Prefix, q.Delimiter); c != "" {
+			if c := CommonPrefix(e.Name, q.Prefix, q.Delimiter); c != "" {
 				if c == last {
 					continue
 				}
@@ -364,7 +364,7 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 		}
 		sub.After, sub.Version = page.Last, page.Version
 		out.Last, out.Version = page.Last, page.Version
-		if c := common(page.Last, q.Prefix, q.Delimiter); c != "" && c == last {
+		if c := CommonPrefix(page.Last, q.Prefix, q.Delimiter); c != "" && c == last {
 			if sub.After < c+highest {
 				sub.After, sub.Version = c+highest, ""
 			}

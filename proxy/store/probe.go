@@ -18,7 +18,6 @@ import (
 // Abilities is what the probe found out about a store. The zero value is the most careful one.
 type Abilities struct {
 	ConditionalPut      bool  // If-None-Match: * and If-Match on PutObject hold
-	PutIfAny            bool  // If-Match: * on PutObject holds
 	ConditionalDelete   bool  // If-Match on DeleteObject holds
 	DeleteIfAny         bool  // If-Match: * on DeleteObject holds
 	ConditionalCopy     bool  // If-None-Match: * and If-Match on CopyObject's destination hold
@@ -39,7 +38,7 @@ type Abilities struct {
 // AllAbilities is what a store has that lacks nothing.
 func AllAbilities() Abilities {
 	return Abilities{
-		ConditionalPut: true, PutIfAny: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
+		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
 		AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, AnyExpires: true, NotModified: true, Delimiters: true,
 		KeyBesideChild: true, ChildListed: true, PartGaps: true, Names: AllNames(),
 	}
@@ -53,7 +52,6 @@ func (a Abilities) String() string {
 		name string
 	}{
 		{a.ConditionalPut, "conditional PUT"},
-		{a.PutIfAny, "PUT If-Match: *"},
 		{a.ConditionalDelete, "conditional DELETE"},
 		{a.DeleteIfAny, "DELETE If-Match: *"},
 		{a.ConditionalCopy, "conditional copy"},
@@ -84,7 +82,7 @@ func (a Abilities) String() string {
 //
 //	what is tried                              who needs it
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
-//	PUT, DELETE If-Match: *                    clients; else the proxy looks at the object first
+//	DELETE If-Match: *                         clients; else the proxy looks at the object first
 //	DELETE If-Match                            RenameObject, conditional deletes
 //	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
 //	Complete If-None-Match: * / If-Match       appends, conditional Completes of clients
@@ -107,7 +105,6 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	var a Abilities
 	tries := []attempt{
 		{"conditional PUT", p.conditionalPut, &a.ConditionalPut, true},
-		{"PUT If-Match: *", p.putIfAny, &a.PutIfAny, false},
 		{"conditional DELETE", p.conditionalDelete, &a.ConditionalDelete, false},
 		{"DELETE If-Match: *", p.deleteIfAny, &a.DeleteIfAny, false},
 		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy, false},
@@ -243,26 +240,6 @@ func (p *probe) conditionalDelete(ctx context.Context) (bool, error) {
 		a.Close()
 	}
 	return refused(err)
-}
-
-// putIfAny: with If-Match: * what is there is replaced, and nothing is made.
-func (p *probe) putIfAny(ctx context.Context) (bool, error) {
-	there, missing := p.fresh("any"), p.fresh("none")
-	if _, err := p.put(ctx, there, "1", "*"); err != nil {
-		return false, err
-	}
-	for _, name := range []string{there, missing} {
-		r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("2")}
-		r.Set("If-Match", "*")
-		a, err := p.objects.do(ctx, r)
-		if err == nil {
-			a.Close()
-		}
-		if held := (err == nil) == (name == there); !held {
-			return refusedToo(err)
-		}
-	}
-	return true, nil
 }
 
 // deleteIfAny: with If-Match: * what is there is deleted, and what isn't is no success.

@@ -80,7 +80,10 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	defer p.forget(ctx, nasty)
 	// Twice: what can't be replaced isn't held.
 	for range 2 {
-		if err := atOnce(nasty, func(x *nastyName) error { _, err := p.lenient(p.objects.Put(ctx, x.name, []byte(x.body), "*")); return err }); err != nil {
+		if err := atOnce(nasty, func(x *nastyName) error {
+			_, err := p.lenient(p.objects.Put(ctx, x.name, []byte(x.body), "*"))
+			return err
+		}); err != nil {
 			return n, err
 		}
 	}
