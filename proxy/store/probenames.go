@@ -119,15 +119,14 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 		}
 	}
 	n.Characters = characters.kept(root, shown)
-	if n.Characters != 0 {
-		// A marker of such a character is where it seems to be.
-		after, err := p.shown(ctx, root, root+"c/00\x01")
+	// A marker of such a character is where it seems to be.
+	for marker, follows := range map[string]bool{"c/00\x01": true, "c/00\x02": false} {
+		shown, err := p.shown(ctx, root+"c/", root+marker)
 		if err != nil {
 			return n, err
 		}
-		if before, err := p.shown(ctx, root+"c/", root+"c/00\x02"); err != nil || !after[characters.name] || before[characters.name] {
+		if (len(shown) > 0) != follows && !p.objects.client.directory {
 			n.Characters = 0
-			return n, err
 		}
 	}
 	return n, nil
