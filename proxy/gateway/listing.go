@@ -157,8 +157,8 @@ func (x *exchange) page(l *store.Lister, q *store.ListQuery) (*store.Listing, er
 	if err != nil {
 		return nil, x.listingError(err)
 	}
-	if page.Skipped {
-		x.g.log.Warn("the store lists names that can't be found out; they are left out of a listing", zap.String("bucket", x.bucket), zap.String("prefix", q.Prefix))
+	if len(page.Unknown) > 0 {
+		x.g.log.Warn("the store lists names that can't be found out; they are left out of a listing", zap.String("bucket", x.bucket), zap.Strings("shown", page.Unknown[:min(len(page.Unknown), 10)]))
 	}
 	return page, nil
 }

@@ -46,7 +46,7 @@ type Listing struct {
 	Token   string // the store's own place to go on; "": after Last, Version
 	Last    string
 	Version string
-	Skipped bool // names that could not be found out are left out
+	Unknown []string // names, as they are shown, that could not be found out and are left out
 
 	listed int // entries that were left out because they have been listed
 }
@@ -249,7 +249,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 			return (&Listing{Entries: sure[:n], More: true}).Cut(q.Max), nil
 		}
 		if l.left <= 0 {
-			return &Listing{More: true, Last: beginning + highest, Skipped: true}, nil
+			return &Listing{More: true, Last: beginning + highest, Unknown: []string{beginning + "…"}}, nil
 		}
 		sub := *q
 		sub.Prefix, sub.Token = beginning, ""
@@ -267,10 +267,17 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 		listed += found.listed
 	}
 	// What is left was deleted meanwhile, or has a name that can't be asked for, such as one that isn't UTF-8.
-	skipped := len(page.Entries)-len(sure) > listed
+	if len(page.Entries)-len(sure) > listed {
+		for i := range page.Entries {
+			if name := page.Entries[i].Name; l.unsure(name, len(q.Prefix)) >= 0 {
+				page.Unknown = append(page.Unknown, name)
+			}
+		}
+	}
+	unknown := page.Unknown
 	switch {
 	case len(sure) > 0 || !page.More:
-		page.Entries, page.Skipped, page.listed = sure, skipped, page.listed+listed
+		page.Entries, page.listed = sure, page.listed+listed
 		return page.Cut(q.Max), nil
 	case q.Max >= fullPage:
 		return nil, errNoProgress
@@ -281,7 +288,11 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 	if err != nil {
 		return nil, err
 	}
-	page.Skipped = page.Skipped || skipped
+	for _, name := range unknown {
+		if !slices.Contains(page.Unknown, name) {
+			page.Unknown = append(page.Unknown, name)
+		}
+	}
 	return page.Cut(q.Max), nil
 }
 
@@ -333,7 +344,7 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.Skipped = out.Skipped || page.Skipped
+		out.Unknown = append(out.Unknown, page.Unknown...)
 		for i := range page.Entries {
 			e := page.Entries[i]
 			if !strings.HasPrefix(e.Name, q.Prefix) {
@@ -359,7 +370,7 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 		if !page.More {
 			return out, nil
 		}
-		if page.Last == sub.After && page.Version == sub.Version && !page.Skipped {
+		if page.Last == sub.After && page.Version == sub.Version {
 			return nil, errNoProgress
 		}
 		sub.After, sub.Version = page.Last, page.Version

@@ -99,9 +99,7 @@ func (a Abilities) String() string {
 // Versions can't be tried without a bucket of their own, which would have to be made and removed at each start: there the store
 // isn't believed, whatever it is (ListObjectVersions, If-None-Match: * over a delete marker).
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
-	var salt [8]byte
-	rand.Read(salt[:])
-	p := &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
+	p := c.newProbe(bucket)
 	var a Abilities
 	tries := []attempt{
 		{"conditional PUT", p.conditionalPut, &a.ConditionalPut, true},
@@ -126,6 +124,21 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	err := atOnce(tries, func(try attempt) error { return try.run(ctx) })
 	p.sweep(ctx)
 	return a, err
+}
+
+// ListsChildren tries whether an object u/p beside an object u is listed, in a bucket of ours; a store that can't hold both lists all it
+// holds.
+func (c *Client) ListsChildren(ctx context.Context, bucket string) (listed bool, err error) {
+	p := c.newProbe(bucket)
+	defer p.sweep(ctx)
+	beside, err := p.keyBesideChild(&listed)(ctx)
+	return listed || !beside, err
+}
+
+func (c *Client) newProbe(bucket string) *probe {
+	var salt [8]byte
+	rand.Read(salt[:])
+	return &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
 }
 
 // An attempt finds out one ability.
