@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -259,7 +260,7 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
-		f.Code == "XMinioInvalidObjectName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
+		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
@@ -297,12 +298,12 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 		resp.SkipBody = true
 		return
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	b.WriteString(xml.Header)
 	b.WriteString("<Error>")
 	field := func(name, value string) {
 		b.WriteString("<" + name + ">")
-		_ = xml.EscapeText(&b, []byte(value))
+		writeText(&b, value)
 		b.WriteString("</" + name + ">")
 	}
 	field("Code", e.code)
@@ -314,5 +315,5 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	field("HostId", hostID)
 	b.WriteString("</Error>")
 	resp.Header.SetContentType("application/xml")
-	resp.SetBodyString(b.String())
+	resp.SetBody(b.Bytes())
 }
