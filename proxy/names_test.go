@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/proxy/tools"
@@ -277,3 +278,62 @@ data: %s
 
 // fieldsOf is one header.
 func fieldsOf(name, value string) []sigv4.Field { return []sigv4.Field{field(name, value)} }
+
+// What no listing shows is said: MinIO's u/p beside u, uploads in progress, older versions. Migrate leaves nothing out that the store
+// lists by another name.
+func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) service{"minio": startMinIO, "versitygw": startVersionedStore} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stored := start(t)
+			config := fmt.Sprintf(`
+listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
+store: {endpoint: %q, access_key: %s, secret_key: %s}
+kms: {kind: embedded}
+data: %s
+`, stored.endpoint, stored.accessKey, stored.secretKey, t.TempDir())
+			p := startWith(t, config)
+			bucket := versioned(t, p, "general")
+			p.put(bucket, "u", "x")
+			beside := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/u/p", body: "x"}).StatusCode == 200
+			upload, err := p.client(t).CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("big")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := writeConfig(t, config+testIdentity)
+			_, errs, status := subcommand(t, "verify", "--config", file, "s3://"+bucket)
+			if status != statusOK || !strings.Contains(errs, "an upload in progress: s3://"+bucket+"/big") || !strings.Contains(errs, "the bucket has versions") ||
+				strings.Contains(errs, "an object u/p beside an object u") != beside {
+				t.Errorf("verify: status %d: %s", status, errs)
+			}
+			var rewrapped tools.Rewrapped
+			out, _, status := subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
+			if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != statusOK || len(rewrapped.Uploads) != 1 || rewrapped.Uploads[0].UploadID != aws.ToString(upload.UploadId) || len(rewrapped.Notes) == 0 {
+				t.Errorf("rewrap: status %d: %s", status, out)
+			}
+
+			client := s3.New(s3.Options{
+				Region: "us-east-1", BaseEndpoint: &stored.endpoint, Credentials: credentials.NewStaticCredentialsProvider(stored.accessKey, stored.secretKey, ""), UsePathStyle: true,
+			})
+			if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("clear")}); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"m/\x01a", "m/b", "m/c\uFFFF"} {
+				if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("clear"), Key: &key, Body: strings.NewReader("x")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var migrated tools.Migrated
+			out, errs, status = subcommand(t, "migrate", "--config", file, "s3://clear", "s3://"+bucket)
+			err = json.Unmarshal([]byte(out), &migrated)
+			switch {
+			case err != nil:
+				t.Errorf("migrate: %v: %s %s", err, out, errs)
+			case name == "minio" && (status != statusOK || migrated.Copied != 3 || migrated.Equal != 3):
+				t.Errorf("migrate: status %d: %s %s", status, out, errs)
+			case name == "versitygw" && (status != statusError || migrated.Copied != 1 || len(migrated.Left) != 2 || migrated.Left[0].Kind != "InvalidURI"):
+				t.Errorf("migrate: status %d: %s %s", status, out, errs)
+			}
+		})
+	}
+}

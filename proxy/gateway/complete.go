@@ -223,18 +223,17 @@ func (c *completion) answer(etag, checksum string) error {
 	x := c.x
 	x.showEncryption()
 	out := struct {
-		XMLName           xml.Name `xml:"CompleteMultipartUploadResult"`
-		Xmlns             string   `xml:"xmlns,attr"`
-		Location, Bucket  string
-		Key               nameText
-		ETag              string
-		ChecksumCRC32     string `xml:",omitempty"`
-		ChecksumCRC32C    string `xml:",omitempty"`
-		ChecksumCRC64NVME string `xml:",omitempty"`
-		ChecksumSHA1      string `xml:",omitempty"`
-		ChecksumSHA256    string `xml:",omitempty"`
-		ChecksumType      string `xml:",omitempty"`
-	}{Xmlns: s3Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: nameText(x.key), ETag: clientETag([]byte(etag))}
+		XMLName               xml.Name `xml:"CompleteMultipartUploadResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Location, Bucket, Key string
+		ETag                  string
+		ChecksumCRC32         string `xml:",omitempty"`
+		ChecksumCRC32C        string `xml:",omitempty"`
+		ChecksumCRC64NVME     string `xml:",omitempty"`
+		ChecksumSHA1          string `xml:",omitempty"`
+		ChecksumSHA256        string `xml:",omitempty"`
+		ChecksumType          string `xml:",omitempty"`
+	}{Xmlns: s3Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
 	if checksum != "" {
 		*map[crypto.Algorithm]*string{
 			crypto.CRC32: &out.ChecksumCRC32, crypto.CRC32C: &out.ChecksumCRC32C, crypto.CRC64NVME: &out.ChecksumCRC64NVME,
@@ -265,7 +264,7 @@ func (c *completion) completeEmpty(secrets *crypto.Secrets) error {
 	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
 		return fmt.Errorf("seal the envelope: %w", err)
 	}
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: nameText(x.key), Bytes: []byte{}}
+	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key, Bytes: []byte{}}
 	for _, h := range c.u.Header {
 		r.Set(h.Name, h.Value)
 	}

@@ -212,11 +212,9 @@ func (x *exchange) answerForm(a formAnswer) error {
 	case "201":
 		resp.SetStatusCode(http.StatusCreated)
 		return x.answerXML(&struct {
-			XMLName          xml.Name `xml:"PostResponse"`
-			Location, Bucket string
-			Key              nameText
-			ETag             string
-		}{Location: location, Bucket: x.bucket, Key: nameText(x.key), ETag: etag})
+			XMLName                     xml.Name `xml:"PostResponse"`
+			Location, Bucket, Key, ETag string
+		}{Location: location, Bucket: x.bucket, Key: x.key, ETag: etag})
 	}
 	resp.SetStatusCode(http.StatusNoContent)
 	return nil

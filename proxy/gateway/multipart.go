@@ -88,12 +88,10 @@ func createMultipartUpload(x *exchange) error {
 	}
 	x.showEncryption()
 	return x.answerXML(&struct {
-		XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
-		Xmlns    string   `xml:"xmlns,attr"`
-		Bucket   string
-		Key      nameText
-		UploadId string
-	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: nameText(x.key), UploadId: u.ID})
+		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
+		Xmlns                 string   `xml:"xmlns,attr"`
+		Bucket, Key, UploadId string
+	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
 }
 
 // uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -298,12 +297,12 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 		resp.SkipBody = true
 		return
 	}
-	var b bytes.Buffer
+	var b strings.Builder
 	b.WriteString(xml.Header)
 	b.WriteString("<Error>")
 	field := func(name, value string) {
 		b.WriteString("<" + name + ">")
-		writeText(&b, value)
+		_ = xml.EscapeText(&b, []byte(value)) // a character that XML lacks is lost: the code must be read
 		b.WriteString("</" + name + ">")
 	}
 	field("Code", e.code)
@@ -315,5 +314,5 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	field("HostId", hostID)
 	b.WriteString("</Error>")
 	resp.Header.SetContentType("application/xml")
-	resp.SetBody(b.Bytes())
+	resp.SetBodyString(b.String())
 }

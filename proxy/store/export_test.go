@@ -23,3 +23,6 @@ func (n Names) WithCharacters(kept string) Names {
 	}
 	return n
 }
+
+// Marker is the marker that stands for a client's.
+func (n Names) Marker(after string) string { return n.marker(after) }
