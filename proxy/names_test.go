@@ -30,8 +30,8 @@ func startVersionedStore(t *testing.T) service {
 	return service{startVersioned(t, programPath(t, "versitygw")), suiteAccount, suiteSecret}
 }
 
-// onEveryStore runs f on the embedded store, on versitygw with versions, and on MinIO, with a general purpose bucket and a directory
-// bucket.
+// onEveryStore runs f on the embedded store, on versitygw with versions, and on MinIO, with a general purpose bucket
+// and a directory bucket.
 func onEveryStore(t *testing.T, f func(t *testing.T, p *program, general, directory string)) {
 	t.Helper()
 	for name, start := range map[string]func(*testing.T) *program{
@@ -168,8 +168,8 @@ func lyingProbe(r *http.Response) {
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }
 
-// A program of earlier stored names that this store lists as others. They are listed as they are, hide nothing, can be read and
-// deleted, and tools see them; new ones are refused.
+// A program of earlier stored names that this store lists as others. They are listed as they are, hide nothing, can be
+// read and deleted, and tools see them; new ones are refused.
 func TestNamesThatTheStoreGarbles(t *testing.T) {
 	f := newStoreFront(t)
 	prefix, data := fmt.Sprintf("t%d-", time.Now().UnixNano()), t.TempDir()
@@ -279,8 +279,8 @@ data: %s
 // fieldsOf is one header.
 func fieldsOf(name, value string) []sigv4.Field { return []sigv4.Field{field(name, value)} }
 
-// What no listing shows is said: MinIO's u/p beside u, uploads in progress, older versions. Migrate leaves nothing out that the store
-// lists by another name.
+// What no listing shows is said: MinIO's u/p beside u, uploads in progress, older versions. Migrate leaves nothing out
+// that the store lists by another name.
 func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) service{"minio": startMinIO, "versitygw": startVersionedStore} {
 		t.Run(name, func(t *testing.T) {

@@ -33,13 +33,13 @@ func TestWhatStoresAnswerOtherwise(t *testing.T) {
 func deletesAnyOrNothing(t *testing.T, p *program, bucket string) {
 	t.Helper()
 	path := "/" + bucket + "/any"
-	any := fieldsOf("If-Match", "*")
+	star := fieldsOf("If-Match", "*")
 	p.put(bucket, "any", "x")
-	if a := p.do(&rawRequest{method: "DELETE", path: path, header: any}); a.StatusCode != 204 {
+	if a := p.do(&rawRequest{method: "DELETE", path: path, header: star}); a.StatusCode != 204 {
 		t.Errorf("%s: DELETE If-Match: *: %d %s", bucket, a.StatusCode, a.body)
 	}
 	p.mustNotExist(bucket, "any")
-	if a := p.do(&rawRequest{method: "DELETE", path: path, header: any}); a.StatusCode != 404 || a.code() != "NoSuchKey" {
+	if a := p.do(&rawRequest{method: "DELETE", path: path, header: star}); a.StatusCode != 404 || a.code() != "NoSuchKey" {
 		t.Errorf("%s: DELETE If-Match: * of nothing: %d %s", bucket, a.StatusCode, a.body)
 	}
 	p.put(bucket, "any", "x")
@@ -282,7 +282,8 @@ func locksOverDeleteMarkers(t *testing.T, p *program) {
 	}
 }
 
-// listsVersionsToTheEnd: pages end, no version twice, whatever max-keys; also when what they end with is deleted meanwhile.
+// listsVersionsToTheEnd: pages end, no version twice, whatever max-keys; also when what they end with is deleted
+// meanwhile.
 func listsVersionsToTheEnd(t *testing.T, p *program) {
 	t.Helper()
 	bucket := versioned(t, p, "versions")

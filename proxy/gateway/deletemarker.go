@@ -10,15 +10,16 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Where the newest version of a key is a delete marker there is no object, so If-None-Match: * holds. Some stores take the marker
-// for one and answer 412 for as long as it lies there (versitygw), so that a lock file works once. To them a marker has the ETag of
-// the version below it, and a markerStore writes over it under that condition: sealed bytes are never the same twice, so no object
-// that came between has the ETag, and of two writers that find one marker one succeeds. An empty object has no bytes, and its ETag
-// comes again: over a marker of such a one 501 is the answer.
+// Where the newest version of a key is a delete marker there is no object, so If-None-Match: * holds. Some stores take
+// the marker for one and answer 412 for as long as it lies there (versitygw), so that a lock file works once. To them a
+// marker has the ETag of the version below it, and a markerStore writes over it under that condition: sealed bytes are
+// never the same twice, so no object that came between has the ETag, and of two writers that find one marker one
+// succeeds. An empty object has no bytes, and its ETag comes again: over a marker of such a one 501 is the answer.
 //
 //	PUT, Complete, copy, If-None-Match: * ─▶ 412 ─▶ HEAD ─▶ 404 ─▶ versions ─▶ the same under If-Match
 //
-// A body that streams can't be sent twice: it is answered 409, which SDKs repeat, and from then on the key is looked at first.
+// A body that streams can't be sent twice: it is answered 409, which SDKs repeat, and from then on the key is looked at
+// first.
 type markerStore struct {
 	Store
 	conditional bool        // If-Match holds
@@ -72,20 +73,26 @@ func (m *markerStore) Do(ctx context.Context, r *store.Request) (*store.Answer, 
 	return m.overwritten(a, r)
 }
 
-// overwritten is the answer to a write over a marker. Where there is nothing, and no marker either, the client begins anew.
+// overwritten is the answer to a write over a marker. Where there is nothing, and no marker either, the client begins
+// anew.
 func (m *markerStore) overwritten(a *store.Answer, r *store.Request) (*store.Answer, error) {
-	if a.Status == http.StatusNotFound && a.Fault(r.Operation).Code != "NoSuchBucket" && a.Fault(r.Operation).Code != "NoSuchUpload" {
-		a.Close()
-		return nil, conflict(r.Key)
+	if a.Status != http.StatusNotFound {
+		return a, nil
 	}
-	return a, nil
+	if code := a.Fault(r.Operation).Code; code == "NoSuchBucket" || code == "NoSuchUpload" {
+		return a, nil
+	}
+	a.Close()
+	return nil, conflict(r.Key)
 }
 
 func conflict(key string) *s3Error {
-	return refusal("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key)
+	return refusal("ConditionalRequestConflict",
+		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key)
 }
 
-// newObjectCondition is the index of the header by which a request makes an object only where there is none; -1 if it has none.
+// newObjectCondition is the index of the header by which a request makes an object only where there is none; -1 if it
+// has none.
 func newObjectCondition(r *store.Request) int {
 	switch r.Operation {
 	case "PutObject", "CopyObject", "CompleteMultipartUpload":
@@ -111,8 +118,8 @@ func (m *markerStore) there(ctx context.Context, r *store.Request) (bool, error)
 	return a.Status != http.StatusNotFound, nil
 }
 
-// overMarker changes the request's condition to one that a delete marker meets which is the key's newest version. Where there is
-// none the request stays.
+// overMarker changes the request's condition to one that a delete marker meets which is the key's newest version. Where
+// there is none the request stays.
 func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field int) error {
 	q := &store.Request{Operation: "ListObjectVersions", Method: "GET", Bucket: r.Bucket}
 	q.Query = store.AppendQuery(store.AppendQuery("encoding-type=url", "prefix", r.Key), "versions", "")
@@ -154,7 +161,8 @@ func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field in
 		break
 	}
 	if marker {
-		return refusal("NotImplemented", "The store behind this service can't write over this delete marker under a condition.", "Header", "If-None-Match")
+		return refusal("NotImplemented",
+			"The store behind this service can't write over this delete marker under a condition.", "Header", "If-None-Match")
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// storeVersions is the store's answer to ListObjectVersions. Versions and delete markers may be mixed, or each for themselves.
+// storeVersions is the store's answer to ListObjectVersions. Versions and delete markers may be mixed, or each for
+// themselves.
 type storeVersions struct {
 	IsTruncated         bool
 	EncodingType        string
@@ -19,8 +20,8 @@ type storeVersions struct {
 	CommonPrefixes      []struct{ Prefix string }
 	Entries             []storeVersion `xml:",any"`
 
-	// What would else be taken for an entry. The store's key marker isn't used: it may be made of a name that isn't shown truly, or
-	// hold more than a name.
+	// What would else be taken for an entry. The store's key marker isn't used: it may be made of a name that isn't
+	// shown truly, or hold more than a name.
 	Name, Prefix, Delimiter, KeyMarker, VersionIdMarker, MaxKeys, NextKeyMarker struct{}
 }
 
@@ -49,8 +50,8 @@ type listedVersion struct {
 	Owner        *listedOwner
 }
 
-// listObjectVersions carries out ListObjectVersions. The store lists; sizes are those of the plaintext, by arithmetic. Markers are
-// made of what a page ends with.
+// listObjectVersions carries out ListObjectVersions. The store lists; sizes are those of the plaintext, by arithmetic.
+// Markers are made of what a page ends with.
 func listObjectVersions(x *exchange) error {
 	value := func(name string) string { v, _ := x.query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
@@ -116,7 +117,9 @@ func listObjectVersions(x *exchange) error {
 // askVersions asks the store for one page of versions.
 func (x *exchange) askVersions(_ context.Context, q *store.ListQuery) (*store.Listing, error) {
 	query := "encoding-type=url"
-	for _, p := range [...]parameter{{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, {"key-marker", q.After}, {"version-id-marker", q.Version}} {
+	for _, p := range [...]parameter{
+		{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, {"key-marker", q.After}, {"version-id-marker", q.Version},
+	} {
 		if p.value != "" {
 			query = store.AppendQuery(query, p.name, p.value)
 		}
@@ -142,8 +145,8 @@ func (p *storeVersions) listing() (*store.Listing, error) {
 			return nil, internal(err)
 		}
 		out.Entries = append(out.Entries, store.ListEntry{Name: name, Version: &store.PageVersion{
-			Marker: e.XMLName.Local == "DeleteMarker", VersionID: e.VersionId, IsLatest: e.IsLatest, LastModified: e.LastModified, ETag: e.ETag, Size: e.Size,
-			StorageClass: e.StorageClass,
+			Marker: e.XMLName.Local == "DeleteMarker", VersionID: e.VersionId, IsLatest: e.IsLatest,
+			LastModified: e.LastModified, ETag: e.ETag, Size: e.Size, StorageClass: e.StorageClass,
 		}})
 	}
 	for _, c := range p.CommonPrefixes {
@@ -172,8 +175,8 @@ func (p *storeVersions) listing() (*store.Listing, error) {
 	return out, nil
 }
 
-// newerFirst orders versions of one key, the current one first. Ids of some stores, ULIDs, have an order, which is finer than that
-// of their dates.
+// newerFirst orders versions of one key, the current one first. Ids of some stores, ULIDs, have an order, which is
+// finer than that of their dates.
 func newerFirst(a, b *store.PageVersion) int {
 	const ulid = 26
 	switch {

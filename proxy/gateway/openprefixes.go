@@ -9,8 +9,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// addOpenPrefixes adds to a directory bucket's page the common prefixes that exist through uploads in progress alone. Source: row
-// 6.5 of the behaviour reference. They are those between where the page begins and where it ends.
+// addOpenPrefixes adds to a directory bucket's page the common prefixes that exist through uploads in progress alone.
+// Source: row 6.5 of the behaviour reference. They are those between where the page begins and where it ends.
 func (x *exchange) addOpenPrefixes(page *store.Listing, q *store.ListQuery) error {
 	if x.facts.Kind != policy.Directory || q.Delimiter == "" || q.Max == 0 || q.Token != "" || x.g.o.DirectoryStore {
 		return nil // a store of directory buckets does so itself
@@ -28,7 +28,9 @@ func (x *exchange) addOpenPrefixes(page *store.Listing, q *store.ListQuery) erro
 		return recordError(err)
 	}
 	for _, prefix := range add {
-		at, found := slices.BinarySearchFunc(page.Entries, prefix, func(e store.ListEntry, name string) int { return strings.Compare(e.Name, name) })
+		at, found := slices.BinarySearchFunc(page.Entries, prefix, func(e store.ListEntry, name string) int {
+			return strings.Compare(e.Name, name)
+		})
 		if !found {
 			page.Entries = slices.Insert(page.Entries, at, store.ListEntry{Name: prefix, Common: true})
 		}

@@ -123,7 +123,9 @@ func (x *exchange) notModified(a *store.Answer) error {
 	}
 	own := x.g.o.MetadataHeader + expiresSuffix
 	for _, h := range [...]struct{ stored, shown, override string }{
-		{"Last-Modified", "Last-Modified", ""}, {"Cache-Control", "Cache-Control", "response-cache-control"}, {"Expires", "Expires", "response-expires"},
+		{"Last-Modified", "Last-Modified", ""},
+		{"Cache-Control", "Cache-Control", "response-cache-control"},
+		{"Expires", "Expires", "response-expires"},
 		{own, "Expires", "response-expires"},
 	} {
 		value := string(a.Get(h.stored))

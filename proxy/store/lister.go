@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Lister lists a bucket of the store truly: each name as it is, each once, none left out, and to an end. What stores do
-// otherwise is mended here, and nowhere else:
+// A Lister lists a bucket of the store truly: each name as it is, each once, none left out, and to an end. What stores
+// do otherwise is mended here, and nowhere else:
 //
 //	characters shown as U+FFFD     the true name is found by its prefix, and no marker is made of another
 //	delimiters that don't roll up  names are rolled up here
@@ -193,8 +193,8 @@ func (l *listing) truly(ctx context.Context, q *ListQuery) (*Listing, error) {
 	return nil, errNoProgress
 }
 
-// lostMarker reports whether a page may have no beginning because the marker's version is gone: a store that begins with it, not
-// behind it, then shows nothing, or what follows the next version of this id. null is the id of many.
+// lostMarker reports whether a page may have no beginning because the marker's version is gone: a store that begins
+// with it, not behind it, then shows nothing, or what follows the next version of this id. null is the id of many.
 func (l *listing) lostMarker(page *Listing, q *ListQuery) bool {
 	if len(page.Entries) == 0 {
 		return !page.More
@@ -205,14 +205,16 @@ func (l *listing) lostMarker(page *Listing, q *ListQuery) bool {
 
 const nullVersion = "null"
 
-// behind drops what isn't behind the query's marker. found is false when the marker's version is gone, and all versions of its
-// name came, or none.
+// behind drops what isn't behind the query's marker. found is false when the marker's version is gone, and all versions
+// of its name came, or none.
 func (l *listing) behind(entries []ListEntry, q *ListQuery, found bool) []ListEntry {
 	if q.After == "" || q.Token != "" && !l.Names.Garbles() {
 		return entries
 	}
 	if q.Version != "" && found {
-		at := slices.IndexFunc(entries, func(e ListEntry) bool { return e.Name == q.After && e.version() == q.Version })
+		at := slices.IndexFunc(entries, func(e ListEntry) bool {
+			return e.Name == q.After && e.version() == q.Version && l.unsure(e.Name, len(q.Prefix)) < 0
+		})
 		entries = entries[at+1:]
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(e ListEntry) bool {
@@ -226,14 +228,15 @@ func (l *listing) behind(entries []ListEntry, q *ListQuery, found bool) []ListEn
 	})
 }
 
-// older reports whether a version may be older than that of a marker which is gone. Ids of some stores, ULIDs, have an order.
+// older reports whether a version may be older than that of a marker which is gone. Ids of some stores, ULIDs, have an
+// order.
 func older(id, than string) bool {
 	const ulid = 26
 	return len(id) != ulid || len(than) != ulid || id < than
 }
 
-// sure returns a page of names that are sure. Names that aren't are found out by their beginnings: for each character that listings
-// don't show, what begins so is asked for, in the order of names and up to where the page has a sure one.
+// sure returns a page of names that are sure. Names that aren't are found out by their beginnings: for each character
+// that listings don't show, what begins so is asked for, in the order of names and up to where the page has a sure one.
 func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listing, error) {
 	if !l.Names.Garbles() {
 		return page.Cut(q.Max), nil
@@ -246,7 +249,8 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 			if n < 0 {
 				n = len(sure)
 			}
-			return (&Listing{Entries: sure[:n], More: true}).Cut(q.Max), nil
+			unknown := l.unknown(page.Entries, q, beginning, listed)
+			return (&Listing{Entries: sure[:n], More: true, Unknown: unknown}).Cut(q.Max), nil
 		}
 		if l.left <= 0 {
 			return &Listing{More: true, Last: beginning + highest, Unknown: []string{beginning + "…"}}, nil
@@ -267,13 +271,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 		listed += found.listed
 	}
 	// What is left was deleted meanwhile, or has a name that can't be asked for, such as one that isn't UTF-8.
-	if len(page.Entries)-len(sure) > listed {
-		for i := range page.Entries {
-			if name := page.Entries[i].Name; l.unsure(name, len(q.Prefix)) >= 0 {
-				page.Unknown = append(page.Unknown, name)
-			}
-		}
-	}
+	page.Unknown = append(page.Unknown, l.unknown(page.Entries, q, "", listed)...)
 	unknown := page.Unknown
 	switch {
 	case len(sure) > 0 || !page.More:
@@ -294,6 +292,23 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 		}
 	}
 	return page.Cut(q.Max), nil
+}
+
+// unknown are the names on a page that aren't sure and that were not found by any of their beginnings, which were all
+// tried if they come before until, or until is "". As many as have been listed already are known.
+func (l *listing) unknown(entries []ListEntry, q *ListQuery, until string, listed int) (names []string) {
+	lost := l.Names.lost()
+	for i := range entries {
+		name := entries[i].Name
+		at := l.unsure(name, len(q.Prefix))
+		if at >= 0 && (until == "" || name[:at]+string(lost[len(lost)-1]) < until) {
+			names = append(names, name)
+		}
+	}
+	if len(names) <= listed {
+		return nil
+	}
+	return names
 }
 
 // split returns the entries whose names are sure, and what those of the others may begin with, each in order.
@@ -391,12 +406,17 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 	return out, nil
 }
 
-// AskPage returns a Lister's Ask that lists objects by ListObjectsV2. do sends the query to the bucket and returns the answer's body.
-func AskPage(do func(ctx context.Context, query string) ([]byte, error)) func(context.Context, *ListQuery) (*Listing, error) {
+// AskPage returns a Lister's Ask that lists objects by ListObjectsV2. do sends the query to the bucket and returns the
+// answer's body.
+func AskPage(do func(context.Context, string) ([]byte, error)) func(context.Context, *ListQuery) (*Listing, error) {
 	return func(ctx context.Context, q *ListQuery) (*Listing, error) {
 		query := listQuery
-		for _, p := range [...][2]string{{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, {"start-after", q.After}, {"continuation-token", q.Token}} {
-			if p[1] != "" && !(p[0] == "start-after" && q.Token != "") {
+		place := [2]string{"start-after", q.After}
+		if q.Token != "" {
+			place = [2]string{"continuation-token", q.Token}
+		}
+		for _, p := range [...][2]string{{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, place} {
+			if p[1] != "" {
 				query = AppendQuery(query, p[0], p[1])
 			}
 		}
@@ -414,7 +434,8 @@ func AskPage(do func(ctx context.Context, query string) ([]byte, error)) func(co
 
 // listing is a page with its names decoded and in order.
 func (p *Page) listing() (*Listing, error) {
-	out := &Listing{Entries: make([]ListEntry, 0, len(p.Contents)+len(p.CommonPrefixes)), More: p.IsTruncated, Token: p.NextContinuationToken}
+	out := &Listing{More: p.IsTruncated, Token: p.NextContinuationToken}
+	out.Entries = make([]ListEntry, 0, len(p.Contents)+len(p.CommonPrefixes))
 	for i := range p.Contents {
 		name, err := p.decode(p.Contents[i].Key)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A garblingStore lists as versitygw does: in the true order of names, from a marker on, and with U+FFFD for what XML has no
-// place for.
+// A garblingStore lists as versitygw does: in the true order of names, from a marker on, and with U+FFFD for what XML
+// has no place for.
 type garblingStore struct {
 	names    []string // in order
 	versions int      // of each name; 0: names have none
@@ -98,10 +98,9 @@ func (s *garblingStore) want(prefix, delimiter, after string) (want []string) {
 		if !strings.HasPrefix(name, prefix) || name <= after {
 			continue
 		}
-		shown := name
 		if delimiter != "" {
 			if i := strings.Index(name[len(prefix):], delimiter); i >= 0 {
-				shown = name[:len(prefix)+i+len(delimiter)] + " (common)"
+				shown := name[:len(prefix)+i+len(delimiter)] + " (common)"
 				if shown == after+" (common)" || len(want) > 0 && want[len(want)-1] == shown {
 					continue
 				}
@@ -153,8 +152,8 @@ func listAll(t *testing.T, s *garblingStore, q store.ListQuery) (all []string) {
 // The pages of a store that garbles names are together its names, each once and in order, whatever is asked for.
 func TestPagesOfAGarblingStoreAreItsNames(t *testing.T) {
 	alphabet := []string{"a", "b", "/", "/", "-", "\x01", "\x1f", "\t", "\uFFFD", "\uFFFE", "\uFFFF", "é", "k", "\x7f", "\U0010FFFF"}
-	r := rand.New(rand.NewPCG(1, 2))
-	for round := range 150 {
+	r := rand.New(rand.NewPCG(44, 2))
+	for round := range 100 {
 		s := &garblingStore{rollsUp: round%2 == 0, inclusive: round%3 == 0}
 		if round%3 != 1 {
 			s.versions = round % 4
@@ -186,3 +185,29 @@ func TestPagesOfAGarblingStoreAreItsNames(t *testing.T) {
 }
 
 func validPrefix(s string) bool { return strings.ToValidUTF8(s, "") == s }
+
+// A name that can't be asked for, since it isn't UTF-8, is said, and hides no other.
+func TestNamesThatCantBeFoundOutAreSaid(t *testing.T) {
+	s := &garblingStore{names: []string{"a", "p/\x01", "p/a", "p/\xff1", "p/\xff2", "q", "\xfe"}}
+	for size := 1; size <= 8; size++ {
+		l := &store.Lister{Names: garblingNames(), Ask: s.ask}
+		q := store.ListQuery{Max: size}
+		var all, unknown []string
+		for more, pages := true, 0; more; pages++ {
+			page, err := l.List(t.Context(), &q)
+			if err != nil || pages > 20 {
+				t.Fatalf("pages of %d: page %d: %v", size, pages, err)
+			}
+			for _, e := range page.Entries {
+				all = append(all, e.Name)
+			}
+			unknown = append(unknown, page.Unknown...)
+			q.After, more = page.Last, page.More
+		}
+		slices.Sort(unknown)
+		want := []string{"p/\uFFFD1", "p/\uFFFD2", "\uFFFD"}
+		if !slices.Equal(all, []string{"a", "p/\x01", "p/a", "q"}) || !slices.Equal(slices.Compact(unknown), want) {
+			t.Errorf("pages of %d: %+q, unknown %+q", size, all, unknown)
+		}
+	}
+}

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Names is the rule by which a store holds names, as the probe found it: which names come back as they were put, by GET,
-// by a listing, by its markers and by a deletion. What doesn't is refused before it is stored. The zero value is the most careful
-// rule. A Names is a value: two stores hold names alike when it is equal.
+// Names is the rule by which a store holds names, as the probe found it: which names come back as they were put, by
+// GET, by a listing, by its markers and by a deletion. What doesn't is refused before it is stored. The zero value is
+// the most careful rule. A Names is a value: two stores hold names alike when it is equal.
 type Names struct {
 	EmptySegments bool // "a//b" and "/a" are kept as they are
 	DotSegments   bool // "a/./b" and "a/../b" are
@@ -45,8 +45,8 @@ var oddCharacters = func() (odd []rune) {
 	return append(odd, 0x7f, utf8.RuneError, 0xfffe, 0xffff)
 }()
 
-// storeWords are segments that stores keep for themselves: versitygw its directories of half-done work, MinIO the mark of a
-// name that ends in a slash. A segment that ends in a suffix is refused as the word itself is.
+// storeWords are segments that stores keep for themselves: versitygw its directories of half-done work, MinIO the mark
+// of a name that ends in a slash. A segment that ends in a suffix is refused as the word itself is.
 var storeWords = [...]struct {
 	word   string
 	suffix bool
@@ -55,7 +55,8 @@ var storeWords = [...]struct {
 // AllNames is the rule of a store that holds every name.
 func AllNames() Names {
 	return Names{
-		EmptySegments: true, DotSegments: true, SpacedDots: true, Backslashes: true, FolderKeys: true, Distinct: true, Segment: MaxName,
+		EmptySegments: true, DotSegments: true, SpacedDots: true, Backslashes: true, FolderKeys: true, Distinct: true,
+		Segment:    MaxName,
 		Characters: 1<<len(oddCharacters) - 1, Words: 1<<len(storeWords) - 1,
 	}
 }
@@ -63,8 +64,9 @@ func AllNames() Names {
 // A NameFault says why the store can't hold a name truly.
 type NameFault struct {
 	Why string
-	// Absent: no object can have the name, and the store must not be asked for it, since it would take it for another one, or
-	// for something of its own. Otherwise there may be such an object from earlier, which can be read and deleted.
+	// Absent: no object can have the name, and the store must not be asked for it, since it would take it for another
+	// one, or for something of its own. Otherwise there may be such an object from earlier, which can be read and
+	// deleted.
 	Absent bool
 }
 
@@ -178,13 +180,14 @@ func (n *Names) lost() (lost []rune) {
 	return lost
 }
 
-// folds reports whether no name can have this segment, which ends at a slash or, with open, where a prefix or marker does.
+// folds reports whether no name can have this segment, which ends at a slash or, with open, where a prefix or marker
+// does.
 func (n *Names) folds(segment string, open bool) bool {
 	return segment == "" && !open && !n.EmptySegments || n.dots(segment)
 }
 
-// foldedAt finds the first segment of a prefix or marker that no name can have: where it begins and ends. open: it is the
-// last one, and may be the beginning of one that a name can have.
+// foldedAt finds the first segment of a prefix or marker that no name can have: where it begins and ends. open: it is
+// the last one, and may be the beginning of one that a name can have.
 func (n *Names) foldedAt(s string) (start, end int, open, found bool) {
 	for start <= len(s) {
 		length := strings.IndexByte(s[start:], '/')
@@ -202,8 +205,8 @@ func (n *Names) foldedAt(s string) (start, end int, open, found bool) {
 // highest follows every character in the order of names.
 const highest = "\U0010FFFF"
 
-// marker is where a listing begins that is to begin after a name: the name itself, or, where the store folds or refuses that as a
-// marker, one before it with nothing between the two that the store can hold.
+// marker is where a listing begins that is to begin after a name: the name itself, or, where the store folds or refuses
+// that as a marker, one before it with nothing between the two that the store can hold.
 func (n *Names) marker(after string) string {
 	start, end, open, found := n.foldedAt(after)
 	if !found {

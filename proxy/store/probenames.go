@@ -20,15 +20,15 @@ type nastyName struct {
 	read, listed bool
 }
 
-// segments that are tried, in bytes: none to speak of; a file's name; one that versitygw can replace, too, for which it makes a
-// longer name beside it; a name in an encrypted directory.
+// segments that are tried, in bytes: none to speak of; a file's name; one that versitygw can replace, too, for which it
+// makes a longer name beside it; a name in an encrypted directory.
 var segmentSizes = [...]int{900, 255, 227, leastSegment}
 
 // atWork is how many requests the probe sends at once.
 const atWork = 8
 
-// names puts nasty names, reads them back, lists them, goes on from one of them, and deletes them, all in one go. What didn't come
-// back by each of these ways is what the rule refuses.
+// names puts nasty names, reads them back, lists them, goes on from one of them, and deletes them, all in one go. What
+// didn't come back by each of these ways is what the rule refuses.
 func (p *probe) names(ctx context.Context) (Names, error) {
 	n := AllNames()
 	n.Segment = 0

@@ -11,8 +11,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// What a tool says of a bucket is true of all that is in it: names are listed as they are, what was listed is there, and what no
-// listing shows is said.
+// What a tool says of a bucket is true of all that is in it: names are listed as they are, what was listed is there,
+// and what no listing shows is said.
 
 // bucketList lists a bucket of the store truly.
 type bucketList struct {
@@ -90,7 +90,8 @@ var errListed = errors.New("the store lists it, and says that it isn't there")
 // errUnknown means that a listed name is not the object's own.
 var errUnknown = errors.New("the store lists it by a name that isn't its own, and its own can't be found out")
 
-// gone asks again about an object that was listed and is gone: errGone if the store doesn't list it any more, errListed if it does.
+// gone asks again about an object that was listed and is gone: errGone if the store doesn't list it any more, errListed
+// if it does.
 func (l *bucketList) gone(ctx context.Context, key string) error {
 	p, err := l.page(ctx, key, "", 1)
 	switch {
@@ -102,8 +103,8 @@ func (l *bucketList) gone(ctx context.Context, key string) error {
 	return errGone
 }
 
-// there runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been made again: f runs
-// once more.
+// there runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been made
+// again: f runs once more.
 func (l *bucketList) there(ctx context.Context, key string, f func() error) error {
 	err := f()
 	for range 2 {
@@ -155,7 +156,8 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
 	switch {
 	case err != nil:
-		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u (%v): if it doesn't, such objects were not seen", err))
+		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u "+
+			"(%v): if it doesn't, such objects were not seen", err))
 	case !listed:
 		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: such objects were not seen")
 	}
@@ -191,5 +193,6 @@ func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes 
 	if page.IsTruncated {
 		more = " and more"
 	}
-	return []string{fmt.Sprintf("%d uploads%s are in progress in the store's bucket %s: what they have is no object yet", len(page.Upload), more, bucket)}, nil
+	return []string{fmt.Sprintf("%d uploads%s are in progress in the store's bucket %s: what they have is no object yet",
+		len(page.Upload), more, bucket)}, nil
 }
