@@ -61,7 +61,8 @@
 //	sealfront verify s3://BUCKET[/PREFIX] [--json]
 //
 // Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that isn't
-// whole: URI: reason. Exit status 1 when there is one.
+// whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that every key was
+// seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX]
 //

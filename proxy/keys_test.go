@@ -72,24 +72,12 @@ var oddKeys = []struct{ key, fate string }{
 // P: every key works as it is on every store, in both kinds of buckets and by each form of address, or is refused with 400
 // before its body; none leads to another object.
 func TestOddKeys(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *program{
-		"embedded":  func(t *testing.T) *program { return startEmbedded(t, t.TempDir()) },
-		"versitygw": func(t *testing.T) *program { return startOn(t, startVersitygw(t), startLocalKMS(t)) },
-		"minio":     func(t *testing.T) *program { return startOn(t, startMinIO(t), startLocalKMS(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := start(t)
-			directory := p.env["SEALFRONT_BUCKET"]
-			if directory == "" {
-				directory = makeDirectoryBucket(t, p.client(t), p.env["SEALFRONT_KMS_KEY"])
-			}
-			for _, bucket := range []string{makeBucket(t, p.client(t), "plain"), directory} {
-				storesKeys(t, p, bucket, name == "minio")
-			}
-			doubledSlash(t, p, directory, "plain")
-		})
-	}
+	onEveryStore(t, func(t *testing.T, p *program, general, directory string) {
+		for _, bucket := range []string{general, directory} {
+			storesKeys(t, p, bucket, strings.HasSuffix(t.Name(), "minio"))
+		}
+		doubledSlash(t, p, directory, general)
+	})
 }
 
 func storesKeys(t *testing.T, p *program, bucket string, minio bool) {

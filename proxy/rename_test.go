@@ -158,7 +158,7 @@ func TestRenamesThatAreRefused(t *testing.T) {
 		"a source in another bucket":             {bucket, "other--local-az1--x-s3/source", "new", 400, "InvalidRequest"},
 		"a general purpose bucket":               {general, "source", "new", 501, "NotImplemented"},
 		"a name that the store would fold":       {bucket, "source", "a//b", 400, "InvalidURI"},
-		"a source that it would have fold":       {bucket, "a/./b", "new", 400, "InvalidURI"},
+		"a source that it would have fold":       {bucket, "a/./b", "new", 404, "NoSuchKey"},
 		"a source that can't be percent-decoded": {bucket, "%zz", "new", 400, "InvalidArgument"},
 	} {
 		if a := p.rename(c.bucket, c.from, c.to); a.StatusCode != c.status || a.code() != c.code {

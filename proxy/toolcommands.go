@@ -40,7 +40,7 @@ func (v *invocation) with(ctx context.Context, assemble func(context.Context, *c
 	}
 	defer func() { _ = p.close() }() // what the tool did is done, whatever the embedded store says at its end
 	return toolError(tool(c, p, &tools.Installation{
-		Locks: p.locks(c), Store: p.store, State: p.state, MetadataHeader: c.Store.MetadataHeader, Abilities: p.abilities, CopyLimit: storeCopyLimit,
+		Locks: p.locks(c), Store: p.store, State: p.state, MetadataHeader: c.Store.MetadataHeader, StateBucket: c.Store.StateBucket, Abilities: p.abilities, CopyLimit: storeCopyLimit,
 	}))
 }
 
@@ -95,7 +95,13 @@ func prepareVerify(v *invocation) action {
 				if o.JSON {
 					err = errors.Join(err, tools.WriteLine(v.stdout, found))
 				} else {
-					fmt.Fprintf(v.stderr, "%d objects checked, %d damaged, %d could not be checked\n", found.Checked, found.Damaged, found.Unchecked)
+					fmt.Fprintf(v.stderr, "%d objects checked, %d damaged, %d could not be checked, %d deleted meanwhile\n", found.Checked, found.Damaged, found.Unchecked, found.Gone)
+					for _, u := range found.Uploads {
+						fmt.Fprintf(v.stderr, "not checked, an upload in progress: %s, begun %s\n", u.URI, u.Initiated)
+					}
+					for _, note := range found.Notes {
+						fmt.Fprintln(v.stderr, "note:", note)
+					}
 				}
 			}
 			return err

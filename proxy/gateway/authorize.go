@@ -116,7 +116,10 @@ func (x *exchange) decide() error {
 		x.matter.Target = policy.Target{Kind: policy.Service}
 		return x.rule()
 	}
-	return x.decideBucket()
+	if err := x.decideBucket(); err != nil {
+		return err
+	}
+	return x.checkAbsent()
 }
 
 // newCase begins the case that decides the request: its order of decisions is the only one, see policy.Decide.

@@ -70,11 +70,21 @@ func (c *completion) assemble(secrets *crypto.Secrets) (string, error) {
 
 // mayRepeat reports whether the store refused a condition that was ours, and takes what was seen for the next one.
 func (c *completion) mayRepeat(e *s3Error, seen *sight) bool {
-	if e.code != "PreconditionFailed" && e.code != "ConditionalRequestConflict" && e.code != "NoSuchKey" || c.conditional() {
+	nothing := seen.etag == "" && c.before.etag == ""
+	switch e.code {
+	case "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey":
+	case "NotImplemented": // of a delete marker, see markerStore
+		if !nothing {
+			return false
+		}
+	default:
+		return false
+	}
+	if c.conditional() {
 		return false
 	}
 	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
-	c.unbound = seen.etag == "" && c.before.etag == ""
+	c.unbound = nothing && e.code != "ConditionalRequestConflict"
 	c.before = *seen
 	return true
 }

@@ -17,6 +17,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
+	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
@@ -107,7 +108,7 @@ func testGateway(t *testing.T, change func(*Options)) *Gateway {
 		Buckets: &knownBuckets{records: testBuckets()}, Sessions: sessionKey{}, Keys: aliasKeys{},
 		TrustedProxies: func(netip.Addr) bool { return true },
 	}
-	o.Abilities.FolderKeys, o.Abilities.EmptySegments, o.Abilities.DotSegments = true, true, true
+	o.Abilities.Names = store.AllNames()
 	if change != nil {
 		change(&o)
 	}

@@ -24,26 +24,87 @@ func deleteObject(x *exchange) error {
 }
 
 // remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
-// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag is asked for.
-// told is what the store tells of versions; bypass deletes in spite of
-// a retention in governance mode.
+// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any object is asked for.
+// told is what the store tells of versions; bypass deletes in spite of a retention in governance mode.
 func (x *object) remove(match, size, modified string, bypass bool) (told []element, err error) {
-	r := x.about("DeleteObject", "DELETE")
-	if match != "" || size != "" || modified != "" {
-		if !x.g.o.Abilities.ConditionalDelete {
-			// Never ignored: a delete that should not have happened can't be taken back.
-			return nil, policy.NotImplemented(policy.DeleteObject)
-		}
-		if match != "" {
-			r.Set("If-Match", storeCondition(match))
-		}
+	conditional := size != "" || modified != "" || match != "" && strings.TrimSpace(match) != "*"
+	switch {
+	case x.absent() && match != "":
+		return nil, noSuchKey(x.key)
+	case x.absent():
+		return nil, nil
+	case conditional && !x.g.o.Abilities.ConditionalDelete:
+		// Never ignored: a delete that should not have happened can't be taken back.
+		return nil, policy.NotImplemented(policy.DeleteObject)
+	case conditional:
+		return x.removeIf(match, size, modified, bypass)
+	case match != "" && !x.g.o.Abilities.DeleteIfAny:
+		return x.removeAny(bypass)
 	}
-	if size != "" || modified != "" || match != "" && match != "*" { // stores that find nothing don't look at an ETag
-		gone, err := x.checkDeletion(r, size, modified)
-		if gone || err != nil {
+	r := x.about("DeleteObject", "DELETE")
+	if match != "" {
+		r.Set("If-Match", "*")
+	}
+	told, err = x.sendRemoval(r, bypass)
+	if match != "" && err != nil && answerTo(err).code == "PreconditionFailed" { // so some stores say that there is nothing
+		err = noSuchKey(x.key)
+	}
+	if match == "" && err != nil && answerTo(err).code == "NoSuchKey" {
+		return nil, nil
+	}
+	return told, err
+}
+
+// removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
+func (x *object) removeIf(match, size, modified string, bypass bool) (told []element, err error) {
+	r := x.about("DeleteObject", "DELETE")
+	if match != "" && strings.TrimSpace(match) != "*" {
+		r.Set("If-Match", storeCondition(match))
+	}
+	gone, err := x.checkDeletion(r, size, modified)
+	if gone && match != "" {
+		return nil, noSuchKey(x.key)
+	}
+	if gone || err != nil {
+		return nil, err
+	}
+	told, err = x.sendRemoval(r, bypass)
+	if match == "" && err != nil && answerTo(err).code == "NoSuchKey" {
+		return nil, nil
+	}
+	return told, err
+}
+
+// removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it. Where the store
+// holds conditions, of two such deletions of one object one succeeds.
+func (x *object) removeAny(bypass bool) (told []element, err error) {
+	for range getAttempts {
+		h := x.about("HeadObject", "HEAD")
+		a, err := x.g.o.Store.Do(x.context, h)
+		if err != nil {
 			return nil, err
 		}
+		f := a.Fault(h.Operation)
+		if f != nil && f.Status != http.StatusMethodNotAllowed { // a delete marker that is named is something, too
+			defer a.Close()
+			return nil, x.readFault(f, a)
+		}
+		etag := string(a.Get("Etag"))
+		a.Close()
+		r := x.about("DeleteObject", "DELETE")
+		if f == nil && x.g.o.Abilities.ConditionalDelete && x.version == "" {
+			r.Set("If-Match", etag)
+		}
+		told, err = x.sendRemoval(r, bypass)
+		if err == nil || answerTo(err).code != "PreconditionFailed" && answerTo(err).code != "NoSuchKey" {
+			return told, err
+		}
 	}
+	return nil, conflict(x.key)
+}
+
+// sendRemoval has the store delete. told is what it tells of versions.
+func (x *object) sendRemoval(r *store.Request, bypass bool) (told []element, err error) {
 	if bypass {
 		r.Set(bypassHeader, "true")
 	}
@@ -56,8 +117,8 @@ func (x *object) remove(match, size, modified string, bypass bool) (told []eleme
 	switch {
 	case f == nil:
 		return x.versionOf(a), nil
-	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket" && match == "":
-		return nil, nil
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
+		return nil, noSuchKey(x.key).because(f)
 	case f.Status == http.StatusPreconditionFailed:
 		return nil, preconditionFailed("If-Match").because(f)
 	case x.version != "" && locked(f):

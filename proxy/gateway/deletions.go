@@ -81,7 +81,7 @@ func deleteObjects(x *exchange) error {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		if !d.conditional() {
+		if !d.conditional() && !y.absent() {
 			batch = append(batch, objectVersion{d.Key, y.version})
 			continue
 		}
@@ -132,9 +132,6 @@ func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request)
 	}
 	if d.VersionId != "" && !policy.ValidVersion(x.facts.Kind, d.VersionId) {
 		return invalidArgument("versionId", d.VersionId, "Invalid version id specified")
-	}
-	if err := y.checkKey(); err != nil {
-		return err
 	}
 	if x.facts.Kind == policy.General {
 		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.target("")); refused != nil {
@@ -273,8 +270,12 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	for _, e := range stored.Error {
 		f := &store.Fault{Operation: r.Operation, Status: 500, Code: e.Code, Message: e.Message}
 		switch e.Code {
-		case "NoSuchKey":
+		case "NoSuchKey", "NoSuchVersion":
 			continue // gone is gone
+		case "InvalidArgument": // some stores say so of an id that none of their versions can have
+			if e.VersionId != "" {
+				continue
+			}
 		case "ServiceUnavailable", "SlowDown":
 			f.Status = 503
 		case "AccessDenied":
@@ -282,10 +283,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		}
 		failed[objectVersion{e.Key, e.VersionId}] = true
 		var err error = storeError(f, x.bucket, e.Key)
-		switch {
-		case e.Code == "NoSuchVersion":
-			err = refusal("NoSuchVersion", "The specified version does not exist.")
-		case e.VersionId != "" && locked(f):
+		if e.VersionId != "" && locked(f) {
 			err = lockedError(f)
 		}
 		result.fail(e.Key, e.VersionId, err)

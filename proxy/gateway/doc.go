@@ -29,7 +29,9 @@
 //     store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that nothing of a
 //     client's reaches the store, and nothing of the store's a client, that isn't named there (TestConfigurationsOfGeneralBuckets,
 //     FuzzGrammar). Its errors are told in our words (TestTheStoresErrorsAreTranslated).
-//   - Keys work as they are or are refused, and none leads to another object (TestOddKeys).
+//   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe). Listings show
+//     each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than Amazon S3 is mended or refused
+//     (TestWhatStoresAnswerOtherwise).
 //   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no request of
 //     their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
 //     (TestExplainAndRequestsAgree), and nobody without a permission learns a fact about a bucket (TestPermissionsComeBeforeFacts).
@@ -49,6 +51,9 @@
 //	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
 //	CopyObject of tags        one more for the source's tags where the store doesn't copy
 //	Object Lock on an upload  one more, which sees that the bucket has it
+//	DELETE If-Match: *        HEAD, DELETE where the store doesn't know it             TestWhatStoresAnswerOtherwise
+//	304                       one more where the store's has no headers              TestWhatStoresAnswerOtherwise
+//	a directory bucket's listing by a delimiter  those of its uploads' records         TestWhatStoresAnswerOtherwise
 //	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
 //	CopyObject, same key      look, claim, copy                                      TestACopyUnderTheSameKeyMovesNoBody
 //	… of at most 4 KiB stored look, PUT                                              TestACopyUnderTheSameKeyMovesNoBody

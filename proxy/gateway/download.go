@@ -57,7 +57,7 @@ func getOnce(x *exchange) error {
 			return err
 		}
 		length, err := x.plainLength(s)
-		ranged = ranged && ifRangeHolds(x.headerValue("if-range"), a)
+		ranged = ranged && !wanted.whole(length) && ifRangeHolds(x.headerValue("if-range"), a)
 		a.Close()
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func getOnce(x *exchange) error {
 			x.g.layouts.drop(x.layoutName())
 			return errReplaced // the condition was ours
 		}
-		return x.readFault(f, a)
+		return x.conditionalFault(f, a)
 	}
 	s, err := x.readSealed(a)
 	if err != nil {
@@ -126,7 +126,7 @@ func getOnce(x *exchange) error {
 		}
 	}()
 	first, last := int64(0), o.length-1
-	if ranged {
+	if ranged = ranged && !wanted.whole(o.length); ranged {
 		var ok bool
 		if first, last, ok = wanted.resolve(o.length); !ok {
 			return invalidRange(x, o.length)

@@ -163,6 +163,7 @@ func New(o Options, ids *Identities) *Gateway {
 	for i, domain := range o.Domains {
 		o.Domains[i] = strings.TrimSuffix(domain, ".")
 	}
+	o.Store = &markerStore{Store: o.Store, conditional: o.Abilities.ConditionalPut}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})

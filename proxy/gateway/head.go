@@ -23,7 +23,7 @@ func headObject(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	first, last, partial := int64(0), length-1, false
-	if r, ok := parseRange(x.headerValue("range")); ok && ifRangeHolds(x.headerValue("if-range"), a) {
+	if r, ok := parseRange(x.headerValue("range")); ok && !r.whole(length) && ifRangeHolds(x.headerValue("if-range"), a) {
 		if first, last, ok = r.resolve(length); !ok {
 			return invalidRange(x, length)
 		}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"mime"
+	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -27,18 +29,19 @@ const userMetadata = "x-amz-meta-"
 // The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with these suffixes, the
 // object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
 // and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store might
-// act.
+// act, and an Expires that is no date where the store drops such.
 const (
 	encodingSuffix = "-encoding"
 	typeSuffix     = "-type"
 	redirectSuffix = "-redirect"
+	expiresSuffix  = "-expires"
 )
 
 // reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not: a
 // proxy in front of this one has its own.
 func (g *Gateway) reserved(name string) bool {
 	suffix, ok := strings.CutPrefix(name, g.o.MetadataHeader)
-	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix || suffix == redirectSuffix)
+	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix || suffix == redirectSuffix || suffix == expiresSuffix)
 }
 
 const formType = "multipart/form-data"
@@ -72,6 +75,10 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			contentType = value
 		case name == "content-encoding":
 			encoding = joinList(encoding, x.storedEncoding(value))
+		case name == "expires" && !x.g.o.Abilities.AnyExpires && !isDate(value):
+			value = storedValue(value)
+			r.Set(own+expiresSuffix, value)
+			used += len(own) - len(userMetadata) + len(expiresSuffix) + len(value)
 		case isStored(name):
 			r.Set(strings.Clone(name), value)
 		case strings.HasPrefix(name, userMetadata):
@@ -102,6 +109,12 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	r.Set("content-type", contentType)
 	r.SetBytes(own, envelope)
 	return nil
+}
+
+// isDate reports whether Expires is a date in the one form that every store keeps. Amazon S3 keeps any value.
+func isDate(value string) bool {
+	t, err := time.Parse(http.TimeFormat, value)
+	return err == nil && t.Format(http.TimeFormat) == value
 }
 
 // maybeMetadata rules out, by a look at two letters, most of the headers that say nothing about the object.
@@ -271,6 +284,8 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 			h.SetContentTypeBytes(value)
 		case lower == own+redirectSuffix:
 			h.SetBytesV(redirectHeader, value)
+		case lower == own+expiresSuffix:
+			h.Set("Expires", shownValue(string(value)))
 		case x.g.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
 			shown := shownValue(string(value))

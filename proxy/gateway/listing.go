@@ -2,11 +2,17 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/xml"
+	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -28,28 +34,22 @@ const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 // listObjectsV2 carries out ListObjectsV2. The store lists; sizes come from stored sizes by arithmetic, which is
 // exact for every sealed object, so no object is asked.
 func listObjectsV2(x *exchange) error {
-	query := "encoding-type=url&list-type=2"
 	prefix, _ := x.query.Get("prefix")
 	delimiter, _ := x.query.Get("delimiter")
 	startAfter, _ := x.query.Get("start-after")
 	token, hasToken := x.query.Get("continuation-token")
 	encoding, _ := x.query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
-	for _, p := range [...]parameter{{"prefix", prefix}, {"delimiter", delimiter}, {"start-after", startAfter}} {
-		if p.value != "" {
-			query = store.AppendQuery(query, p.name, p.value)
-		}
-	}
+	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: startAfter, Max: maxKeys}
 	if hasToken {
-		// The store's token is wrapped, so that a client's own text never reaches the store as one.
-		raw, ok := strings.CutPrefix(token, tokenPrefix)
-		stored, err := base64.RawURLEncoding.DecodeString(raw)
-		if !ok || err != nil || len(stored) == 0 {
+		if !resume(&q, token) {
 			return invalidArgument("continuation-token", token, "The continuation token provided is incorrect")
 		}
-		query = store.AppendQuery(query, "continuation-token", string(stored))
 	}
-	page, err := x.listPage("ListObjectsV2", query, maxKeys)
+	page, err := x.listPage(&q)
+	if err == nil {
+		err = x.addOpenPrefixes(page, &q)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,38 +57,68 @@ func listObjectsV2(x *exchange) error {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Name                  string
-		Prefix                string
-		Delimiter             string `xml:",omitempty"`
-		StartAfter            string `xml:",omitempty"`
-		EncodingType          string `xml:",omitempty"`
-		ContinuationToken     string `xml:",omitempty"`
-		NextContinuationToken string `xml:",omitempty"`
+		Prefix                nameText
+		Delimiter             nameText `xml:",omitempty"`
+		StartAfter            nameText `xml:",omitempty"`
+		EncodingType          string   `xml:",omitempty"`
+		ContinuationToken     string   `xml:",omitempty"`
+		NextContinuationToken string   `xml:",omitempty"`
 		KeyCount              int
 		MaxKeys               int
 		IsTruncated           bool
 		Listed                []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3Namespace, Name: x.bucket, Prefix: encodeName(prefix, encoding), Delimiter: encodeName(delimiter, encoding),
-		StartAfter: encodeName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.IsTruncated,
+		Xmlns: s3Namespace, Name: x.bucket, Prefix: shownName(prefix, encoding), Delimiter: shownName(delimiter, encoding),
+		StartAfter: shownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
-	if page.IsTruncated {
-		if page.NextContinuationToken == "" {
+	if page.More {
+		if out.NextContinuationToken = tokenOf(page); out.NextContinuationToken == "" {
 			return internal(errNoToken)
 		}
-		out.NextContinuationToken = tokenPrefix + base64.RawURLEncoding.EncodeToString([]byte(page.NextContinuationToken))
 	}
 	owner := (*listedOwner)(nil)
 	if v, _ := x.query.Get("fetch-owner"); v == "true" {
 		owner = &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	}
-	out.KeyCount = len(page.Contents) + len(page.CommonPrefixes)
-	if out.Listed, err = x.listed(page, encoding, owner); err != nil {
-		return err
-	}
+	out.KeyCount = len(page.Entries)
+	out.Listed = x.listed(page, encoding, owner)
 	return x.answerXML(&out)
 }
 
-const tokenPrefix = "1."
+// A continuation token is the store's own, wrapped, so that a client's own text never reaches the store as one; or the name that a
+// page ended with.
+const (
+	tokenPrefix = "1."
+	namePrefix  = "2."
+)
+
+func tokenOf(page *store.Listing) string {
+	switch {
+	case page.Token != "":
+		return tokenPrefix + base64.RawURLEncoding.EncodeToString([]byte(page.Token))
+	case page.Last != "":
+		return namePrefix + base64.RawURLEncoding.EncodeToString([]byte(page.Last))
+	}
+	return ""
+}
+
+// resume makes q go on where a token says.
+func resume(q *store.ListQuery, token string) bool {
+	raw, stores := strings.CutPrefix(token, tokenPrefix)
+	raw, names := strings.CutPrefix(raw, namePrefix)
+	place, err := base64.RawURLEncoding.DecodeString(raw)
+	switch {
+	case stores == names || err != nil || len(place) == 0:
+		return false
+	case stores:
+		q.Token = string(place)
+	case !utf8.Valid(place):
+		return false
+	default:
+		q.After = string(place)
+	}
+	return true
+}
 
 type listingError string
 
@@ -109,20 +139,38 @@ func (x *exchange) count(name string, most int) int {
 	return n
 }
 
-// listPage asks the store for a page of objects; for none when maxKeys is 0.
-func (x *exchange) listPage(operation, query string, maxKeys int) (*store.Page, error) {
-	if maxKeys == 0 {
-		return new(store.Page), nil
-	}
-	body, err := x.listing(operation, store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys)))
+// lister lists the bucket truly.
+func (x *exchange) lister() *store.Lister {
+	a := &x.g.o.Abilities
+	return &store.Lister{Names: a.Names, Delimiters: a.Delimiters, Directory: x.g.o.DirectoryStore}
+}
+
+// listPage asks the store for a page of objects.
+func (x *exchange) listPage(q *store.ListQuery) (*store.Listing, error) {
+	l := x.lister()
+	l.Ask = store.AskPage(func(_ context.Context, query string) ([]byte, error) { return x.listing("ListObjectsV2", query) })
+	return x.page(l, q)
+}
+
+// page is a page of l. What had to be left out of it is logged: no client can see it.
+func (x *exchange) page(l *store.Lister, q *store.ListQuery) (*store.Listing, error) {
+	page, err := l.List(x.context, q)
 	if err != nil {
-		return nil, err
+		return nil, x.listingError(err)
 	}
-	page, err := store.ParsePage(body)
-	if err != nil {
-		return nil, internal(err)
+	if len(page.Unknown) > 0 {
+		x.g.log.Warn("the store lists names that can't be found out; they are left out of a listing", zap.String("bucket", x.bucket), zap.Strings("shown", page.Unknown[:min(len(page.Unknown), 10)]))
 	}
 	return page, nil
+}
+
+// listingError keeps answers for the client, and makes all else the store's fault.
+func (x *exchange) listingError(err error) error {
+	var told *s3Error
+	if errors.As(err, &told) || errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	return internal(err)
 }
 
 // listStore asks the store for a page of something else.
@@ -154,27 +202,22 @@ func (x *exchange) listing(operation, query string) ([]byte, error) {
 	return body, nil
 }
 
-// listed turns a store's page into the client's Contents and CommonPrefixes: names decoded and encoded anew, plaintext
+// listed turns a page into the client's Contents and CommonPrefixes: names encoded, plaintext
 // sizes, mapped ETags. It is written without encoding/xml's Marshal, which would cost most of a listing's time.
-func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Contents)+64))
+func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwner) []byte {
+	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Entries)+64))
 	text := func(open, value, end string) {
 		b.WriteString(open)
-		if needsNoEscape(value) {
-			b.WriteString(value)
-		} else {
-			_ = xml.EscapeText(b, []byte(value)) // a Buffer's Write doesn't fail
-		}
+		writeText(b, value)
 		b.WriteString(end)
 	}
 	var number [20]byte
-	for i := range page.Contents {
-		c := &page.Contents[i]
-		name, err := decodeName(c.Key, page.EncodingType)
-		if err != nil {
-			return nil, internal(err)
+	for i := range page.Entries {
+		c := page.Entries[i].Object
+		if c == nil {
+			continue
 		}
-		text("<Contents><Key>", encodeName(name, encoding), "</Key>")
+		text("<Contents><Key>", encodeName(page.Entries[i].Name, encoding), "</Key>")
 		text("<LastModified>", c.LastModified, "</LastModified>")
 		text("<ETag>&#34;"+etagPrefix, unquote(c.ETag), "&#34;</ETag><Size>") // clientETag's form
 		b.Write(strconv.AppendInt(number[:0], listedSize(c.Size), 10))
@@ -185,14 +228,44 @@ func (x *exchange) listed(page *store.Page, encoding string, owner *listedOwner)
 		}
 		text("<StorageClass>", x.shownClass(c.StorageClass), "</StorageClass></Contents>")
 	}
-	for _, p := range page.CommonPrefixes {
-		name, err := decodeName(p.Prefix, page.EncodingType)
-		if err != nil {
-			return nil, internal(err)
+	for i := range page.Entries {
+		if e := &page.Entries[i]; e.Common {
+			text("<CommonPrefixes><Prefix>", encodeName(e.Name, encoding), "</Prefix></CommonPrefixes>")
 		}
-		text("<CommonPrefixes><Prefix>", encodeName(name, encoding), "</Prefix></CommonPrefixes>")
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
+}
+
+// writeText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
+// refuse it then, and nobody takes it for another name.
+func writeText(b *bytes.Buffer, value string) {
+	if needsNoEscape(value) {
+		b.WriteString(value)
+		return
+	}
+	rest := value
+	for i, r := range value {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
+			_ = xml.EscapeText(b, []byte(rest[:i-(len(value)-len(rest))])) // a Buffer's Write doesn't fail
+			fmt.Fprintf(b, "&#x%X;", r)
+			rest = value[i+utf8.RuneLen(r):]
+		}
+	}
+	_ = xml.EscapeText(b, []byte(rest))
+}
+
+// nameText is a name in a document that encoding/xml writes.
+type nameText string
+
+func shownName(name, encoding string) nameText { return nameText(encodeName(name, encoding)) }
+
+// MarshalXML writes the name as writeText does.
+func (n nameText) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	var b bytes.Buffer
+	writeText(&b, string(n))
+	return e.EncodeElement(struct {
+		Text []byte `xml:",innerxml"`
+	}{b.Bytes()}, start)
 }
 
 // needsNoEscape tells whether XML takes text as it is.
@@ -211,13 +284,6 @@ func listedSize(stored int64) int64 {
 		return plain
 	}
 	return stored
-}
-
-func decodeName(name, encoding string) (string, error) {
-	if encoding != "url" {
-		return name, nil
-	}
-	return url.QueryUnescape(name)
 }
 
 // encodeName encodes a name as S3's encoding-type=url does.

@@ -1,24 +1,28 @@
 package gateway
 
 import (
+	"context"
 	"encoding/xml"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"sealfront/proxy/store"
 )
 
-// storeVersions is the store's answer to ListObjectVersions. Versions and delete markers may be mixed; their order is the
-// store's.
+// storeVersions is the store's answer to ListObjectVersions. Versions and delete markers may be mixed, or each for
+// themselves.
 type storeVersions struct {
 	IsTruncated         bool
 	EncodingType        string
-	NextKeyMarker       string
 	NextVersionIdMarker string
 	CommonPrefixes      []struct{ Prefix string }
 	Entries             []storeVersion `xml:",any"`
 
-	// What would else be taken for an entry.
-	Name, Prefix, Delimiter, KeyMarker, VersionIdMarker, MaxKeys struct{}
+	// What would else be taken for an entry. The store's key marker isn't used: it may be made of a name that isn't
+	// shown truly, or hold more than a name.
+	Name, Prefix, Delimiter, KeyMarker, VersionIdMarker, MaxKeys, NextKeyMarker struct{}
 }
 
 type storeVersion struct {
@@ -32,14 +36,14 @@ type storeVersion struct {
 	StorageClass string
 }
 
-type listedPrefix struct{ Prefix string }
+type listedPrefix struct{ Prefix nameText }
 
 type listedVersion struct {
 	XMLName      xml.Name
 	ETag         string `xml:",omitempty"`
 	Size         *int64 `xml:",omitempty"`
 	StorageClass string `xml:",omitempty"`
-	Key          string
+	Key          nameText
 	VersionId    string
 	IsLatest     bool
 	LastModified string
@@ -47,82 +51,148 @@ type listedVersion struct {
 }
 
 // listObjectVersions carries out ListObjectVersions. The store lists; sizes are those of the plaintext, by arithmetic.
+// Markers are made of what a page ends with.
 func listObjectVersions(x *exchange) error {
 	value := func(name string) string { v, _ := x.query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
-	query := "encoding-type=url"
-	for _, name := range [...]string{"prefix", "delimiter", "key-marker", "version-id-marker"} {
-		if v := value(name); v != "" {
-			query = store.AppendQuery(query, name, v)
-		}
-	}
 	if value("version-id-marker") != "" && value("key-marker") == "" {
 		return invalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
 	}
-	var page storeVersions
-	if maxKeys > 0 {
-		query = store.AppendQuery(store.AppendQuery(query, "max-keys", strconv.Itoa(maxKeys)), "versions", "")
-		if err := x.listStore("ListObjectVersions", query, &page); err != nil {
-			return err
-		}
+	l := x.lister()
+	l.Ask = x.askVersions
+	page, err := x.page(l, &store.ListQuery{
+		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"), Version: value("version-id-marker"), Max: maxKeys,
+	})
+	if err != nil {
+		return err
 	}
 	out := struct {
 		XMLName             xml.Name `xml:"ListVersionsResult"`
 		Xmlns               string   `xml:"xmlns,attr"`
 		Name                string
-		Prefix              string
-		KeyMarker           string
+		Prefix              nameText
+		KeyMarker           nameText
 		VersionIdMarker     string
-		NextKeyMarker       string `xml:",omitempty"`
-		NextVersionIdMarker string `xml:",omitempty"`
-		Delimiter           string `xml:",omitempty"`
-		EncodingType        string `xml:",omitempty"`
+		NextKeyMarker       nameText `xml:",omitempty"`
+		NextVersionIdMarker string   `xml:",omitempty"`
+		Delimiter           nameText `xml:",omitempty"`
+		EncodingType        string   `xml:",omitempty"`
 		MaxKeys             int
 		IsTruncated         bool
 		Entries             []listedVersion
 		CommonPrefixes      []listedPrefix
 	}{
-		Xmlns: s3Namespace, Name: x.bucket, Prefix: encodeName(value("prefix"), encoding), Delimiter: encodeName(value("delimiter"), encoding),
-		KeyMarker: encodeName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
-		MaxKeys: maxKeys, IsTruncated: page.IsTruncated,
-	}
-	name := func(stored string) (string, error) {
-		plain, err := decodeName(stored, page.EncodingType)
-		return encodeName(plain, encoding), err
+		Xmlns: s3Namespace, Name: x.bucket, Prefix: shownName(value("prefix"), encoding), Delimiter: shownName(value("delimiter"), encoding),
+		KeyMarker: shownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
+		MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
-	var err error
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		v := listedVersion{XMLName: xml.Name{Local: e.XMLName.Local}, VersionId: e.VersionId, IsLatest: e.IsLatest, LastModified: e.LastModified, Owner: owner}
-		switch e.XMLName.Local {
-		case "Version":
-			size := listedSize(e.Size)
-			v.Size, v.ETag, v.StorageClass = &size, clientETag([]byte(e.ETag)), x.shownClass(e.StorageClass)
-		case "DeleteMarker":
-		default:
+		name := shownName(e.Name, encoding)
+		if e.Common {
+			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{name})
 			continue
 		}
-		if v.Key, err = name(e.Key); err != nil {
-			return internal(err)
+		v := listedVersion{
+			XMLName: xml.Name{Local: "DeleteMarker"}, Key: name, VersionId: e.Version.VersionID, IsLatest: e.Version.IsLatest,
+			LastModified: e.Version.LastModified, Owner: owner,
+		}
+		if !e.Version.Marker {
+			v.XMLName.Local = "Version"
+			size := listedSize(e.Version.Size)
+			v.Size, v.ETag, v.StorageClass = &size, clientETag([]byte(e.Version.ETag)), x.shownClass(e.Version.StorageClass)
 		}
 		out.Entries = append(out.Entries, v)
 	}
-	for _, p := range page.CommonPrefixes {
-		prefix, err := name(p.Prefix)
-		if err != nil {
-			return internal(err)
-		}
-		out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{prefix})
-	}
-	if page.IsTruncated {
-		if page.NextKeyMarker == "" {
+	if page.More {
+		if page.Last == "" {
 			return internal(errNoToken)
 		}
-		out.NextVersionIdMarker = page.NextVersionIdMarker
-		if out.NextKeyMarker, err = name(page.NextKeyMarker); err != nil {
-			return internal(err)
-		}
+		out.NextKeyMarker, out.NextVersionIdMarker = shownName(page.Last, encoding), page.Version
 	}
 	return x.answerXML(&out)
+}
+
+// askVersions asks the store for one page of versions.
+func (x *exchange) askVersions(_ context.Context, q *store.ListQuery) (*store.Listing, error) {
+	query := "encoding-type=url"
+	for _, p := range [...]parameter{
+		{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, {"key-marker", q.After}, {"version-id-marker", q.Version},
+	} {
+		if p.value != "" {
+			query = store.AppendQuery(query, p.name, p.value)
+		}
+	}
+	query = store.AppendQuery(store.AppendQuery(query, "max-keys", strconv.Itoa(q.Max)), "versions", "")
+	var page storeVersions
+	if err := x.listStore("ListObjectVersions", query, &page); err != nil {
+		return nil, err
+	}
+	return page.listing()
+}
+
+// listing is the page with its names decoded, in the order of names, and of each name's versions the newest first.
+func (p *storeVersions) listing() (*store.Listing, error) {
+	out := &store.Listing{More: p.IsTruncated}
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		if e.XMLName.Local != "Version" && e.XMLName.Local != "DeleteMarker" {
+			continue
+		}
+		name, err := decodeName(e.Key, p.EncodingType)
+		if err != nil {
+			return nil, internal(err)
+		}
+		out.Entries = append(out.Entries, store.ListEntry{Name: name, Version: &store.PageVersion{
+			Marker: e.XMLName.Local == "DeleteMarker", VersionID: e.VersionId, IsLatest: e.IsLatest,
+			LastModified: e.LastModified, ETag: e.ETag, Size: e.Size, StorageClass: e.StorageClass,
+		}})
+	}
+	for _, c := range p.CommonPrefixes {
+		name, err := decodeName(c.Prefix, p.EncodingType)
+		if err != nil {
+			return nil, internal(err)
+		}
+		out.Entries = append(out.Entries, store.ListEntry{Name: name, Common: true})
+	}
+	slices.SortStableFunc(out.Entries, func(a, b store.ListEntry) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 || a.Common || b.Common {
+			return c
+		}
+		return newerFirst(a.Version, b.Version)
+	})
+	if n := len(out.Entries); n > 0 && p.IsTruncated {
+		// What the store says that its page ends with does.
+		end := slices.IndexFunc(out.Entries, func(e store.ListEntry) bool {
+			return e.Name == out.Entries[n-1].Name && e.Version != nil && e.Version.VersionID == p.NextVersionIdMarker
+		})
+		if end >= 0 {
+			last := out.Entries[end]
+			out.Entries = append(slices.Delete(out.Entries, end, end+1), last)
+		}
+	}
+	return out, nil
+}
+
+// newerFirst orders versions of one key, the current one first. Ids of some stores, ULIDs, have an order, which is
+// finer than that of their dates.
+func newerFirst(a, b *store.PageVersion) int {
+	const ulid = 26
+	switch {
+	case a.IsLatest && !b.IsLatest:
+		return -1
+	case b.IsLatest && !a.IsLatest:
+		return 1
+	case len(a.VersionID) == ulid && len(b.VersionID) == ulid:
+		return strings.Compare(b.VersionID, a.VersionID)
+	}
+	return strings.Compare(b.LastModified, a.LastModified)
+}
+
+func decodeName(name, encoding string) (string, error) {
+	if encoding != "url" {
+		return name, nil
+	}
+	return url.QueryUnescape(name)
 }

@@ -265,7 +265,7 @@ func (x *exchange) copySource() (*object, error) {
 	if err := x.permitSource(y, ""); err != nil {
 		return nil, err
 	}
-	return y, y.checkKey()
+	return y, y.checkSource()
 }
 
 // decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.

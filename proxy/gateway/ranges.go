@@ -56,6 +56,9 @@ func (r byteRange) resolve(length int64) (first, last int64, ok bool) {
 	return r.first, min(r.last, length-1), r.first < length
 }
 
+// whole reports whether the answer to the range is the whole object: the last bytes of an empty one are all it has, without a 206.
+func (r byteRange) whole(length int64) bool { return r.suffix && r.last > 0 && length == 0 }
+
 // storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
 // known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
 func (r byteRange) storeRange() string {

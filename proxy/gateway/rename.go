@@ -35,7 +35,7 @@ func renameObject(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if err := x.at(x.record, key).checkKey(); err != nil {
+	if err := x.at(x.record, key).checkSource(); err != nil {
 		return err
 	}
 	return x.claimed(func(c *state.Claim) error {

@@ -261,7 +261,7 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
-		f.Code == "XMinioInvalidObjectName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
+		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
@@ -304,7 +304,7 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	b.WriteString("<Error>")
 	field := func(name, value string) {
 		b.WriteString("<" + name + ">")
-		_ = xml.EscapeText(&b, []byte(value))
+		_ = xml.EscapeText(&b, []byte(value)) // a character that XML lacks is lost: the code must be read
 		b.WriteString("</" + name + ">")
 	}
 	field("Code", e.code)

@@ -106,32 +106,74 @@ func (x *exchange) checkDates(a *store.Answer) error {
 			return preconditionFailed("If-Unmodified-Since")
 		}
 		if v := x.headerValue("if-none-match"); v != "" && conditionNames(storeCondition(v), string(a.Get("Etag"))) {
-			return notModified(a)
+			return x.notModified(a)
 		}
 	}
 	if since, ok := headerTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
-		return notModified(a)
+		return x.notModified(a)
 	}
 	return nil
 }
 
-func notModified(a *store.Answer) error {
+// notModified answers 304 with the headers that 200 would have had. Source: RFC 9110, 15.4.5.
+func (x *exchange) notModified(a *store.Answer) error {
 	e := &s3Error{code: "NotModified", message: "Not Modified"}
 	if etag := a.Get("Etag"); len(etag) > 0 {
 		e.header = append(e.header, element{"ETag", clientETag(etag)})
 	}
-	if modified := a.Get("Last-Modified"); len(modified) > 0 {
-		e.header = append(e.header, element{"Last-Modified", string(modified)})
+	own := x.g.o.MetadataHeader + expiresSuffix
+	for _, h := range [...]struct{ stored, shown, override string }{
+		{"Last-Modified", "Last-Modified", ""},
+		{"Cache-Control", "Cache-Control", "response-cache-control"},
+		{"Expires", "Expires", "response-expires"},
+		{own, "Expires", "response-expires"},
+	} {
+		value := string(a.Get(h.stored))
+		if h.stored == own {
+			value = shownValue(value)
+		}
+		if v, ok := x.query.Get(h.override); ok && h.override != "" && value != "" {
+			value = v
+		}
+		if value != "" {
+			e.header = append(e.header, element{h.shown, value})
+		}
 	}
+	e.header = append(e.header, x.versionOf(a)...)
 	return e
+}
+
+// storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for that.
+func (x *exchange) storeNotModified(a *store.Answer) error {
+	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
+		return x.notModified(a)
+	}
+	r := x.about("HeadObject", "HEAD")
+	now, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer now.Close()
+	if f := now.Fault(r.Operation); f != nil {
+		return x.readFault(f, now)
+	}
+	if !conditionNames(storeCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
+		return errReplaced
+	}
+	return x.notModified(now)
+}
+
+// conditionalFault is readFault for a read under the client's conditions.
+func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
+	if f.Status == http.StatusNotModified {
+		return x.storeNotModified(a)
+	}
+	return x.readFault(f, a)
 }
 
 // readFault translates the store's refusal of a read.
 func (x *object) readFault(f *store.Fault, a *store.Answer) error {
-	switch {
-	case f.Status == http.StatusNotModified:
-		return notModified(a)
-	case f.Status == http.StatusPreconditionFailed:
+	if f.Status == http.StatusPreconditionFailed {
 		return preconditionFailed("If-Match").because(f)
 	}
 	return x.versionFault(f, a)
@@ -139,6 +181,11 @@ func (x *object) readFault(f *store.Fault, a *store.Answer) error {
 
 // lookAt asks the store for an object's metadata. The answer must be closed.
 func (x *object) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed, error) {
+	return x.look(conditions, x.readFault)
+}
+
+// look is lookAt, with fault for the store's refusal.
+func (x *object) look(conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *sealed, error) {
 	r := x.about("HeadObject", "HEAD")
 	conditions(r)
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -148,9 +195,9 @@ func (x *object) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
 		if x.withoutVersions(f) {
-			return x.lookAt(conditions)
+			return x.look(conditions, fault)
 		}
-		return nil, nil, x.readFault(f, a)
+		return nil, nil, fault(f, a)
 	}
 	s, err := x.readSealed(a)
 	if err != nil {
@@ -164,7 +211,7 @@ func unconditional(*store.Request) {}
 
 // lookConditionally is lookAt under the client's conditions.
 func (x *exchange) lookConditionally() (*store.Answer, *sealed, error) {
-	a, s, err := x.lookAt(x.setReadConditions)
+	a, s, err := x.look(x.setReadConditions, x.conditionalFault)
 	if err != nil {
 		return nil, nil, err
 	}

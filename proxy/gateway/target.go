@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/store"
 )
 
 // locate finds bucket and key in Host and path. A Host below one of our domains is virtual-host style; any
@@ -93,23 +94,41 @@ func hexValue(b byte) int {
 	return -1
 }
 
-// checkKey refuses keys that the store would take for others: it folds empty or dot segments.
+// checkKey refuses the name of an object that is to be made when the store can't hold it truly.
 func (x *object) checkKey() error {
-	if x.key == "" {
+	if x.key == "" || !x.operation.SealsObject() && x.operation != policy.RenameObject {
 		return nil
 	}
-	a := &x.g.o.Abilities
-	if !a.FolderKeys && strings.HasSuffix(x.key, "/") && x.operation.SealsObject() {
-		return refusal("InvalidURI", "The store behind this service can't keep an object whose key ends in a slash.", "URI", x.key)
+	names := &x.g.o.Abilities.Names
+	fault := names.Check(x.key)
+	if fault == nil && !names.FolderKeys && strings.HasSuffix(x.key, "/") {
+		fault = &store.NameFault{Why: "it can't keep an object whose key ends in a slash"}
 	}
-	for rest, more := x.key, true; more; {
-		var segment string
-		segment, rest, more = strings.Cut(rest, "/")
-		last := !more
-		switch {
-		case segment == "" && !last && !a.EmptySegments, (segment == "." || segment == "..") && !a.DotSegments:
-			return refusal("InvalidURI", "The store behind this service can't tell this key from another one: it folds empty, \".\" and \"..\" segments.", "URI", x.key)
-		}
+	if fault != nil {
+		return refusal("InvalidURI", "The store behind this service can't hold an object of this name truly: "+fault.Why+".", "URI", x.key)
+	}
+	return nil
+}
+
+// absent reports whether no object can have the key, and the store must not be asked for it: it would take it for another one, or
+// for something of its own.
+func (x *object) absent() bool {
+	fault := x.g.o.Abilities.Names.Check(x.key)
+	return fault != nil && fault.Absent
+}
+
+// checkAbsent answers what is asked of an object that can't be there. Deletions of it succeed, and uploads have records.
+func (x *object) checkAbsent() error {
+	if x.operation.OnObject() && x.operation != policy.DeleteObject && x.operation != policy.AbortMultipartUpload && x.operation != policy.ListParts {
+		return x.checkSource()
+	}
+	return nil
+}
+
+// checkSource is checkAbsent for an object that another one is made from.
+func (x *object) checkSource() error {
+	if x.absent() {
+		return noSuchKey(x.key)
 	}
 	return nil
 }

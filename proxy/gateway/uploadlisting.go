@@ -49,20 +49,22 @@ func listParts(x *exchange) error {
 	limit := x.count("max-parts", 1000)
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	out := struct {
-		XMLName               xml.Name `xml:"ListPartsResult"`
-		Xmlns                 string   `xml:"xmlns,attr"`
-		Bucket, Key, UploadId string
-		Initiator, Owner      *listedOwner
-		StorageClass          string
-		PartNumberMarker      int
-		NextPartNumberMarker  int
-		MaxParts              int
-		IsTruncated           bool
-		ChecksumAlgorithm     string `xml:",omitempty"`
-		ChecksumType          string `xml:",omitempty"`
-		Part                  []listedPart
+		XMLName              xml.Name `xml:"ListPartsResult"`
+		Xmlns                string   `xml:"xmlns,attr"`
+		Bucket               string
+		Key                  nameText
+		UploadId             string
+		Initiator, Owner     *listedOwner
+		StorageClass         string
+		PartNumberMarker     int
+		NextPartNumberMarker int
+		MaxParts             int
+		IsTruncated          bool
+		ChecksumAlgorithm    string `xml:",omitempty"`
+		ChecksumType         string `xml:",omitempty"`
+		Part                 []listedPart
 	}{
-		Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		Xmlns: s3Namespace, Bucket: x.bucket, Key: nameText(x.key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
 		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
 	}
 	if u.Algorithm != 0 {
@@ -81,7 +83,7 @@ func listParts(x *exchange) error {
 }
 
 type listedUpload struct {
-	Key               string
+	Key               nameText
 	UploadId          string
 	Initiator, Owner  *listedOwner
 	StorageClass      string
@@ -127,20 +129,20 @@ func listMultipartUploads(x *exchange) error {
 		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
 		Xmlns              string   `xml:"xmlns,attr"`
 		Bucket             string
-		KeyMarker          string
-		UploadIdMarker     string `xml:",omitempty"`
-		NextKeyMarker      string `xml:",omitempty"`
-		NextUploadIdMarker string `xml:",omitempty"`
-		Prefix             string
-		Delimiter          string `xml:",omitempty"`
-		EncodingType       string `xml:",omitempty"`
+		KeyMarker          nameText
+		UploadIdMarker     string   `xml:",omitempty"`
+		NextKeyMarker      nameText `xml:",omitempty"`
+		NextUploadIdMarker string   `xml:",omitempty"`
+		Prefix             nameText
+		Delimiter          nameText `xml:",omitempty"`
+		EncodingType       string   `xml:",omitempty"`
 		MaxUploads         int
 		IsTruncated        bool
 		Upload             []listedUpload
 		CommonPrefixes     []listedPrefix
 	}{
-		Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: encodeName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: encodeName(prefix, encoding),
-		Delimiter: encodeName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
+		Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: shownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: shownName(prefix, encoding),
+		Delimiter: shownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
 	}
 	marker := func(u *state.Upload) string {
 		if directory { // one opaque marker: key and id
@@ -148,6 +150,7 @@ func listMultipartUploads(x *exchange) error {
 		}
 		return u.Key
 	}
+	next := ""
 	folded := ""
 	count := 0
 	for i, u := range uploads {
@@ -167,7 +170,7 @@ func listMultipartUploads(x *exchange) error {
 		case !directory && common != "" && (common == folded || common == keyMarker): // answered, here or on an earlier page
 			continue
 		case common != "" && common == folded:
-			out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+			next, out.NextUploadIdMarker = marker(u), u.ID
 			continue
 		}
 		if count == limit {
@@ -176,16 +179,16 @@ func listMultipartUploads(x *exchange) error {
 		}
 		count++
 		folded = common
-		out.NextKeyMarker, out.NextUploadIdMarker = marker(u), u.ID
+		next, out.NextUploadIdMarker = marker(u), u.ID
 		if common != "" {
 			if !directory {
-				out.NextKeyMarker, out.NextUploadIdMarker = common, ""
+				next, out.NextUploadIdMarker = common, ""
 			}
-			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{encodeName(common, encoding)})
+			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{shownName(common, encoding)})
 			continue
 		}
 		entry := listedUpload{
-			Key: encodeName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Key: shownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
 			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}
 		if u.Algorithm != 0 {
@@ -194,11 +197,11 @@ func listMultipartUploads(x *exchange) error {
 		out.Upload = append(out.Upload, entry)
 	}
 	if !out.IsTruncated {
-		out.NextKeyMarker, out.NextUploadIdMarker = "", ""
+		next, out.NextUploadIdMarker = "", ""
 	}
 	if directory {
 		out.NextUploadIdMarker = ""
 	}
-	out.NextKeyMarker = encodeName(out.NextKeyMarker, encoding)
+	out.NextKeyMarker = shownName(next, encoding)
 	return x.answerXML(&out)
 }

@@ -104,6 +104,12 @@ func (x *exchange) getObject() error {
 	h := &r.Header
 	if err := x.readConditions(o, ""); err != nil {
 		h.Set("ETag", o.etag)
+		h.Set("Last-Modified", o.shown)
+		for _, f := range o.header {
+			if f.name == "cache-control" || f.name == "expires" {
+				h.Set(f.name, f.value)
+			}
+		}
 		o.body.release()
 		return err
 	}

@@ -149,6 +149,9 @@ func (c *Client) Close() {
 	}
 }
 
+// Directory reports whether the store is made of directory buckets.
+func (c *Client) Directory() bool { return c.directory }
+
 // Do sends a request and returns the answer, whose body the caller reads and which it must Close. Any status
 // is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed.
 func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"sealfront/sigv4"
@@ -12,3 +13,16 @@ func (c *Client) AppendHead(dst []byte, r *Request, cred *sigv4.Credentials, t t
 	defer c.scratch.Put(z)
 	return c.appendHead(z, dst, r, cred, nameToken, t)
 }
+
+// WithCharacters is the rule with these odd characters among those that come back.
+func (n Names) WithCharacters(kept string) Names {
+	for i, r := range oddCharacters {
+		if strings.ContainsRune(kept, r) {
+			n.Characters = n.Characters.With(i)
+		}
+	}
+	return n
+}
+
+// Marker is the marker that stands for a client's.
+func (n Names) Marker(after string) string { return n.marker(after) }

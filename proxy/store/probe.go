@@ -7,25 +7,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Abilities is what the probe found out about a store. The zero value is the most careful one.
 type Abilities struct {
-	ConditionalPut      bool // If-None-Match: * and If-Match on PutObject hold
-	ConditionalDelete   bool // If-Match on DeleteObject holds
-	ConditionalCopy     bool // If-None-Match: * and If-Match on CopyObject's destination hold
-	ConditionalComplete bool // If-None-Match: * and If-Match on CompleteMultipartUpload hold
-	AtomicSelfCopy      bool // an object copied onto itself with new metadata is never seen, or left, without any
-	CutOffRefused       bool // a body that ends early leaves no object
-	MetadataRoom        bool // 2,000 bytes of user metadata come back as they were
-	SomeMetadata        bool // 1,200 do; another proxy in front of the store may need the rest
-	EmptySegments       bool // keys with "//" or a leading "/" are kept as they are
-	DotSegments         bool // keys with "." or ".." segments are kept as they are
-	FolderKeys          bool // "a/", empty, is an object with metadata like any other
-	KeyBesideChild      bool // "u" and "u/p" can both be objects
-	PartGaps            bool // an upload may be completed of part 10,000 alone, so numbers may have gaps
+	ConditionalPut      bool  // If-None-Match: * and If-Match on PutObject hold
+	ConditionalDelete   bool  // If-Match on DeleteObject holds
+	DeleteIfAny         bool  // If-Match: * on DeleteObject holds
+	ConditionalCopy     bool  // If-None-Match: * and If-Match on CopyObject's destination hold
+	ConditionalComplete bool  // If-None-Match: * and If-Match on CompleteMultipartUpload hold
+	AtomicSelfCopy      bool  // an object copied onto itself with new metadata is never seen, or left, without any
+	CutOffRefused       bool  // a body that ends early leaves no object
+	MetadataRoom        bool  // 2,000 bytes of user metadata come back as they were
+	SomeMetadata        bool  // 1,200 do; another proxy in front of the store may need the rest
+	AnyExpires          bool  // Expires comes back when it is no date
+	NotModified         bool  // 304 has the headers that 200 would have had
+	Delimiters          bool  // listings are rolled up by any delimiter, page by page and to an end
+	KeyBesideChild      bool  // "u" and "u/p" can both be objects
+	ChildListed         bool  // and then both are listed
+	PartGaps            bool  // an upload may be completed of part 10,000 alone, so numbers may have gaps
+	Names               Names // which names are held
+}
+
+// AllAbilities is what a store has that lacks nothing.
+func AllAbilities() Abilities {
+	return Abilities{
+		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
+		AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, AnyExpires: true, NotModified: true, Delimiters: true,
+		KeyBesideChild: true, ChildListed: true, PartGaps: true, Names: AllNames(),
+	}
 }
 
 // String lists what the store lacks.
@@ -37,92 +53,145 @@ func (a Abilities) String() string {
 	}{
 		{a.ConditionalPut, "conditional PUT"},
 		{a.ConditionalDelete, "conditional DELETE"},
+		{a.DeleteIfAny, "DELETE If-Match: *"},
 		{a.ConditionalCopy, "conditional copy"},
 		{a.ConditionalComplete, "conditional Complete"},
 		{a.AtomicSelfCopy, "atomic copy of an object onto itself"},
 		{a.CutOffRefused, "refusal of cut-off bodies"},
 		{a.MetadataRoom, "2,000 bytes of user metadata"},
 		{a.SomeMetadata, "1,200 bytes of user metadata"},
-		{a.EmptySegments, "keys with empty segments"},
-		{a.DotSegments, "keys with dot segments"},
-		{a.FolderKeys, "keys that end in a slash"},
+		{a.AnyExpires, "Expires that is no date"},
+		{a.NotModified, "headers of 304"},
+		{a.Delimiters, "delimiters other than a slash"},
 		{a.KeyBesideChild, "a key beside its children"},
+		{a.ChildListed || !a.KeyBesideChild, "listings of a key's children"},
+		{a.PartGaps, "gaps in part numbers"},
 	} {
 		if !x.has {
 			lacks = append(lacks, x.name)
 		}
 	}
-	if len(lacks) == 0 {
+	if lacks = append(lacks, a.Names.lacks()...); len(lacks) == 0 {
 		return "nothing lacks"
 	}
 	return "lacks " + strings.Join(lacks, ", ")
 }
 
 // Probe tries out the store in a bucket of ours, below a random prefix that it removes again. An error means
-// that the store could not be tried, not that it lacks something.
+// that the store could not be tried, not that it lacks something. What keeps a store from being used is tried twice before it is said.
 //
 //	what is tried                              who needs it
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
+//	DELETE If-Match: *                         clients; else the proxy looks at the object first
 //	DELETE If-Match                            RenameObject, conditional deletes
 //	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
 //	Complete If-None-Match: * / If-Match       appends, conditional Completes of clients
 //	a copy onto itself, at once and failing    changes of metadata and key; else likewise
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
-//	a//b, /b, a/./b, a/../b                    such keys are refused on stores that fold them
-//	"a/" with metadata                         such keys are refused where they would lose their envelope
-//	u and u/p                                  such a store's error is translated for the client
+//	Expires: 0                                 else it is kept in metadata of ours
+//	the headers of 304                         else the proxy asks for the object's
+//	pages by a delimiter of "-"                else the proxy rolls names up itself
+//	nasty names, by every way                  Names: what doesn't come back is refused
+//	u and u/p                                  such a store's error is translated for the client, and tools say what they don't see
 //	Complete of part 10,000 alone              where the end of a multipart object goes
+//
+// Versions can't be tried without a bucket of their own, which would have to be made and removed at each start: there the store
+// isn't believed, whatever it is (ListObjectVersions, If-None-Match: * over a delete marker).
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
+	p := c.newProbe(bucket)
+	var a Abilities
+	tries := []attempt{
+		{"conditional PUT", p.conditionalPut, &a.ConditionalPut, true},
+		{"conditional DELETE", p.conditionalDelete, &a.ConditionalDelete, false},
+		{"DELETE If-Match: *", p.deleteIfAny, &a.DeleteIfAny, false},
+		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy, false},
+		{"conditional Complete", p.conditionalComplete, &a.ConditionalComplete, false},
+		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy, false},
+		{"cut-off body", p.cutOff, &a.CutOffRefused, true},
+		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom, false},
+		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata, true},
+		{"Expires", p.anyExpires, &a.AnyExpires, false},
+		{"304", p.notModified, &a.NotModified, false},
+		{"delimiters", p.delimiters, &a.Delimiters, false},
+		{"key beside child", p.keyBesideChild(&a.ChildListed), &a.KeyBesideChild, false},
+		{"part numbers", p.partGaps, &a.PartGaps, false},
+		{"names", func(ctx context.Context) (distinct bool, err error) {
+			a.Names, err = p.names(ctx)
+			return a.Names.Distinct, err
+		}, new(bool), true},
+	}
+	err := atOnce(tries, func(try attempt) error { return try.run(ctx) })
+	p.sweep(ctx)
+	return a, err
+}
+
+// ListsChildren tries whether an object u/p beside an object u is listed, in a bucket of ours; a store that can't hold both lists all it
+// holds.
+func (c *Client) ListsChildren(ctx context.Context, bucket string) (listed bool, err error) {
+	p := c.newProbe(bucket)
+	defer p.sweep(ctx)
+	beside, err := p.keyBesideChild(&listed)(ctx)
+	return listed || !beside, err
+}
+
+func (c *Client) newProbe(bucket string) *probe {
 	var salt [8]byte
 	rand.Read(salt[:])
-	p := &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
-	var a Abilities
-	for _, try := range []struct {
-		name string
-		do   func(context.Context) (bool, error)
-		into *bool
-	}{
-		{"conditional PUT", p.conditionalPut, &a.ConditionalPut},
-		{"conditional DELETE", p.conditionalDelete, &a.ConditionalDelete},
-		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy},
-		{"conditional Complete", p.conditionalComplete, &a.ConditionalComplete},
-		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy},
-		{"cut-off body", p.cutOff, &a.CutOffRefused},
-		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom},
-		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata},
-		{"empty segments", p.emptySegments, &a.EmptySegments},
-		{"dot segments", p.dotSegments, &a.DotSegments},
-		{"folder keys", p.folderKeys, &a.FolderKeys},
-		{"key beside child", p.keyBesideChild, &a.KeyBesideChild},
-		{"part numbers", p.partGaps, &a.PartGaps},
-	} {
-		ok, err := try.do(ctx)
-		if err != nil {
-			p.sweep(ctx)
-			return a, fmt.Errorf("probe the store (%s): %w", try.name, err)
-		}
-		*try.into = ok
+	return &probe{objects: c.Objects(bucket), prefix: "probe-" + hex.EncodeToString(salt[:])}
+}
+
+// An attempt finds out one ability.
+type attempt struct {
+	name    string
+	do      func(context.Context) (bool, error)
+	into    *bool
+	refuses bool // the store can't be used without it
+}
+
+func (t *attempt) run(ctx context.Context) error {
+	ok, err := t.do(ctx)
+	if err == nil && !ok && t.refuses {
+		ok, err = t.do(ctx)
 	}
-	p.sweep(ctx)
-	return a, nil
+	if err != nil {
+		return fmt.Errorf("probe the store (%s): %w", t.name, err)
+	}
+	*t.into = ok
+	return nil
 }
 
 type probe struct {
 	objects *Objects
 	prefix  string
-	made    []string
+
+	mu    sync.Mutex
+	made  []string
+	tries int
+}
+
+// fresh is a name that nobody has tried yet, which sweep removes.
+func (p *probe) fresh(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tries++
+	name = p.prefix + "/" + strconv.Itoa(p.tries) + "/" + name
+	p.made = append(p.made, name)
+	return name
 }
 
 func (p *probe) put(ctx context.Context, name, body, ifMatch string) (string, error) {
+	p.mu.Lock()
 	p.made = append(p.made, name)
+	p.mu.Unlock()
 	return p.objects.Put(ctx, name, []byte(body), ifMatch)
 }
 
 func (p *probe) sweep(ctx context.Context) {
-	for _, name := range p.made {
-		_ = p.objects.Delete(ctx, name) // what stays is empty and harmless
-	}
+	slices.Sort(p.made)
+	_ = atOnce(slices.Compact(p.made), func(name string) error {
+		return p.objects.Delete(ctx, name) // what stays is empty and harmless
+	})
 }
 
 // refused turns an outcome into "the condition held": the store said no.
@@ -140,7 +209,7 @@ func refused(err error) (bool, error) {
 }
 
 func (p *probe) conditionalPut(ctx context.Context) (bool, error) {
-	name := p.prefix + "/conditional"
+	name := p.fresh("conditional")
 	etag, err := p.put(ctx, name, "1", "")
 	if err != nil {
 		var f *Fault
@@ -173,7 +242,7 @@ func refusedToo(err error) (bool, error) {
 func second(_ string, err error) error { return err }
 
 func (p *probe) conditionalDelete(ctx context.Context) (bool, error) {
-	name := p.prefix + "/delete"
+	name := p.fresh("delete")
 	if _, err := p.put(ctx, name, "1", "*"); err != nil {
 		return false, err
 	}
@@ -186,12 +255,134 @@ func (p *probe) conditionalDelete(ctx context.Context) (bool, error) {
 	return refused(err)
 }
 
+// deleteIfAny: with If-Match: * what is there is deleted, and what isn't is no success.
+func (p *probe) deleteIfAny(ctx context.Context) (bool, error) {
+	there, missing := p.fresh("any"), p.fresh("none")
+	if _, err := p.put(ctx, there, "1", "*"); err != nil {
+		return false, err
+	}
+	for _, name := range []string{there, missing} {
+		r := &Request{Operation: "DeleteObject", Method: "DELETE", Key: name}
+		r.Set("If-Match", "*")
+		a, err := p.objects.do(ctx, r)
+		if err == nil {
+			a.Close()
+		}
+		if held := (err == nil) == (name == there); !held {
+			return refusedToo(err)
+		}
+	}
+	_, _, err := p.objects.Get(ctx, there)
+	if err == nil {
+		return false, nil
+	}
+	return errors.Is(err, ErrNotExist), refusedOnly(err)
+}
+
+// refusedOnly drops errors by which the store answers.
+func refusedOnly(err error) error {
+	_, err = refused(err)
+	return err
+}
+
+const (
+	noDate   = "0"
+	someDate = "Fri, 01 Sep 2023 01:01:01 GMT"
+)
+
+// described puts an object with headers that are kept with it.
+func (p *probe) described(ctx context.Context, expires string) (name, etag string, err error) {
+	name = p.fresh("described")
+	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("1")}
+	r.Set("Cache-Control", "max-age=1")
+	r.Set("Expires", expires)
+	a, err := p.objects.do(ctx, r)
+	if err != nil {
+		return name, "", err
+	}
+	defer a.Close()
+	return name, string(a.Get("Etag")), nil
+}
+
+func (p *probe) anyExpires(ctx context.Context) (bool, error) {
+	name, _, err := p.described(ctx, noDate)
+	if err != nil {
+		return refusedToo(err)
+	}
+	a, err := p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	return string(a.Get("Expires")) == noDate, nil
+}
+
+// notModified: 304 says what 200 would have said.
+func (p *probe) notModified(ctx context.Context) (bool, error) {
+	name, etag, err := p.described(ctx, someDate)
+	if err != nil {
+		return refusedToo(err)
+	}
+	for _, method := range [...][2]string{{"GetObject", "GET"}, {"HeadObject", "HEAD"}} {
+		r := &Request{Operation: method[0], Method: method[1], Bucket: p.objects.bucket, Key: name}
+		r.Set("If-None-Match", etag)
+		a, err := p.objects.client.Do(ctx, r)
+		if err != nil {
+			return false, err
+		}
+		told := a.Status == http.StatusNotModified && string(a.Get("Etag")) == etag && len(a.Get("Last-Modified")) > 0 &&
+			string(a.Get("Cache-Control")) == "max-age=1" && string(a.Get("Expires")) == someDate
+		a.Close()
+		if !told {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// delimiters: pages of one entry, rolled up by a dash.
+func (p *probe) delimiters(ctx context.Context) (bool, error) {
+	if p.objects.client.directory {
+		return true, nil // they have no other than a slash
+	}
+	first := p.fresh("a-1")
+	root := strings.TrimSuffix(first, "a-1")
+	for _, name := range []string{"a-1", "a-2", "b-1", "c"} {
+		if _, err := p.put(ctx, root+name, "1", "*"); err != nil {
+			return false, err
+		}
+	}
+	ask := AskPage(func(ctx context.Context, query string) ([]byte, error) {
+		a, err := p.objects.do(ctx, &Request{Operation: "ListObjectsV2", Method: "GET", Query: query})
+		if err != nil {
+			return nil, err
+		}
+		defer a.Close()
+		return a.Bytes(maxObject)
+	})
+	var shown []string
+	q := &ListQuery{Prefix: root, Delimiter: "-", Max: 1}
+	for range 5 {
+		page, err := ask(ctx, q)
+		if err != nil {
+			return refusedToo(err)
+		}
+		for _, e := range page.Entries {
+			shown = append(shown, strings.TrimPrefix(e.Name, root))
+		}
+		if !page.More {
+			break
+		}
+		q.Token = page.Token
+	}
+	return slices.Equal(shown, []string{"a-", "b-", "c"}), nil
+}
+
 // cutOff gives up uploads half-way, a small one and one that fills the sockets' buffers, and sees whether they become
 // objects. A store may do its work after the connection has ended, so it is asked more than once.
 func (p *probe) cutOff(ctx context.Context) (bool, error) {
 	for _, size := range []int64{100, 1 << 20} {
-		name := fmt.Sprintf("%s/cut-%d", p.prefix, size)
-		p.made = append(p.made, name)
+		name := p.fresh("cut")
 		r := &Request{Operation: "PutObject", Method: "PUT", Bucket: p.objects.bucket, Key: name, Length: size, Body: cutBody(size)}
 		a, err := p.objects.client.Do(ctx, r)
 		if err == nil {
@@ -211,8 +402,7 @@ func (p *probe) cutOff(ctx context.Context) (bool, error) {
 
 func (p *probe) metadataRoom(size int) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
-		name := fmt.Sprintf("%s/metadata-%d", p.prefix, size)
-		p.made = append(p.made, name)
+		name := p.fresh("metadata")
 		return p.keepsMetadata(ctx, name, "1", strings.Repeat("m", size))
 	}
 }
@@ -237,56 +427,32 @@ func (p *probe) keepsMetadata(ctx context.Context, name, body, value string) (bo
 	return string(a.Get("x-amz-meta-probe")) == value, nil
 }
 
-func (p *probe) folderKeys(ctx context.Context) (bool, error) {
-	name := p.prefix + "/folder/"
-	p.made = append(p.made, name)
-	return p.keepsMetadata(ctx, name, "", "m")
-}
-
-func (p *probe) emptySegments(ctx context.Context) (bool, error) {
-	return p.kept(ctx, p.prefix+"/a//b", p.prefix+"/a/b")
-}
-
-func (p *probe) dotSegments(ctx context.Context) (bool, error) {
-	if ok, err := p.kept(ctx, p.prefix+"/c/./d", p.prefix+"/c/d"); !ok || err != nil {
-		return ok, err
+func (p *probe) keyBesideChild(listed *bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		u := p.fresh("u")
+		if _, err := p.put(ctx, u, "1", "*"); err != nil {
+			return false, err
+		}
+		if _, err := p.put(ctx, u+"/p", "1", "*"); err != nil {
+			return refusedToo(err)
+		}
+		_, _, err := p.objects.Get(ctx, u)
+		if errors.Is(err, ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		shown, err := p.shown(ctx, strings.TrimSuffix(u, "u"), "")
+		*listed = shown[u] && shown[u+"/p"]
+		return true, err
 	}
-	return p.kept(ctx, p.prefix+"/c/../e", p.prefix+"/e")
-}
-
-// kept reports whether an object put under a key is found there and not under its folded form.
-func (p *probe) kept(ctx context.Context, key, folded string) (bool, error) {
-	if _, err := p.put(ctx, key, "1", "*"); err != nil {
-		p.made = append(p.made, folded)
-		return refusedToo(err)
-	}
-	_, _, err := p.objects.Get(ctx, folded)
-	if errors.Is(err, ErrNotExist) {
-		return true, nil
-	}
-	p.made = append(p.made, folded)
-	return false, err
-}
-
-func (p *probe) keyBesideChild(ctx context.Context) (bool, error) {
-	if _, err := p.put(ctx, p.prefix+"/u", "1", "*"); err != nil {
-		return false, err
-	}
-	if _, err := p.put(ctx, p.prefix+"/u/p", "1", "*"); err != nil {
-		return refusedToo(err)
-	}
-	_, _, err := p.objects.Get(ctx, p.prefix+"/u")
-	if errors.Is(err, ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 var errCut = errors.New("the probe's body is cut off")
 
 func (p *probe) partGaps(ctx context.Context) (bool, error) {
-	name := p.prefix + "/parts"
-	p.made = append(p.made, name)
+	name := p.fresh("parts")
 	u, err := p.beginUpload(ctx, name, 10_000)
 	if err != nil {
 		return refusedToo(err)

@@ -50,7 +50,7 @@ func (p *probe) doDocument(ctx context.Context, r *Request) error {
 
 // conditionalCopy: a copy is refused when the destination is there, or isn't the one named.
 func (p *probe) conditionalCopy(ctx context.Context) (bool, error) {
-	from, to := p.prefix+"/from", p.prefix+"/to"
+	from, to := p.fresh("from"), p.fresh("to")
 	for _, name := range []string{from, to} {
 		if _, err := p.put(ctx, name, "1", "*"); err != nil {
 			return false, err
@@ -71,7 +71,7 @@ const selfCopies = 16
 // old when the copy fails. A store that changes an object in place shows itself by a copy that fails half-way: its tag is
 // longer than any may be.
 func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
-	name := p.prefix + "/self"
+	name := p.fresh("self")
 	if _, err := p.put(ctx, name, "1", "*"); err != nil {
 		return false, err
 	}
@@ -111,7 +111,7 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 
 // conditionalComplete: an upload isn't completed when the object isn't the one named.
 func (p *probe) conditionalComplete(ctx context.Context) (bool, error) {
-	name := p.prefix + "/complete"
+	name := p.fresh("complete")
 	if _, err := p.put(ctx, name, "1", "*"); err != nil {
 		return false, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
@@ -31,6 +30,8 @@ type Adopted struct {
 	Sampled int       `json:"sampled"`
 	Left    []Finding `json:"left"` // of the sample, what doesn't open
 	Made    bool      `json:"made"` // the record was written
+	// Uploads that were in progress have lost their records, too; Notes say so, and what else was not looked at.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record, when
@@ -51,29 +52,42 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	}
 	p := &place{in, factsOf(record), a.StoreName, record}
 	r := &Adopted{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
-	var keys []string
-	if _, err := in.Store.Objects(a.StoreName).List(ctx, "", "", func(name, _ string, _ int64, _ time.Time) {
-		keys = append(keys, name)
-	}); err != nil {
+	objects := in.list(a.StoreName)
+	page, err := objects.page(ctx, "", "", listedAtOnce)
+	if err != nil {
 		return nil, fmt.Errorf("list the store's bucket: %w", err)
 	}
+	for _, shown := range page.unknown {
+		r.Left = append(r.Left, finding(Target{a.Bucket, shown}, errUnknown))
+	}
+	keys := page.entries
 	step := max(1, len(keys)/max(1, a.Sample))
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
-		err := again(func() error {
-			s, err := p.source(ctx, keys[i])
-			if err == nil {
-				s.wipe()
-			}
-			return err
+		err := objects.there(ctx, keys[i].key, func() error {
+			return again(func() error {
+				s, err := p.source(ctx, keys[i].key)
+				if err == nil {
+					s.wipe()
+				}
+				return err
+			})
 		})
 		if errors.Is(err, errGone) {
 			continue
 		}
 		r.Sampled++
 		if err != nil {
-			r.Left = append(r.Left, finding(Target{a.Bucket, keys[i]}, err))
+			r.Left = append(r.Left, finding(Target{a.Bucket, keys[i].key}, err))
 		}
 	}
+	notes, err := in.unlisted(ctx, a.StoreName)
+	if err == nil {
+		r.Notes, err = in.storeUploads(ctx, a.StoreName)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Notes = append(r.Notes, notes...)
 	if len(r.Left) > 0 {
 		return r, ErrFound
 	}

@@ -19,6 +19,7 @@ type Installation struct {
 	Store          *store.Client
 	State          *state.State
 	MetadataHeader string
+	StateBucket    string          // of the store
 	Abilities      store.Abilities // of the store, for what writes to it
 	CopyLimit      int64           // the most bytes that one store-side copy takes; 0: 5 GiB
 }

@@ -37,6 +37,7 @@ type Migrated struct {
 	Gone     int64     `json:"gone"` // deleted from the source meanwhile
 	Left     []Finding `json:"left"` // all others
 	More     int64     `json:"more,omitempty"`
+	Notes    []string  `json:"notes,omitempty"` // what no listing of the source shows
 }
 
 // ErrLeft means that not all objects of the source are in the sealed bucket as they are in the source.
@@ -47,6 +48,7 @@ type migration struct {
 	*Migration
 	metadataHeader string
 	from, to       *side
+	objects        *bucketList // of the source
 	w              *walk
 	r              *Migrated
 }
@@ -77,7 +79,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		r:    &Migrated{From: m.From.URI(), To: m.To.URI(), Left: []Finding{}},
 	}
 	name := "migrate " + g.r.From + " " + g.r.To
-	objects := in.Store.Objects(m.From.Bucket)
+	objects := in.list(m.From.Bucket)
 	var before int64
 	g.w, err = newWalk(name, o)
 	if err == nil {
@@ -85,7 +87,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		if err := g.giveUpUploads(ctx); err != nil {
 			return g.r, err
 		}
-		if err := g.w.run(ctx, objects, m.From.Key, g.first); err != nil {
+		if err := g.w.run(ctx, objects, m.From.Key, g.first, func(string) error { return nil }); err != nil {
 			return g.r, err
 		}
 	}
@@ -101,7 +103,16 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	if err := g.giveUpUploads(ctx); err != nil {
 		return g.r, err
 	}
-	err = g.w.run(ctx, objects, m.From.Key, g.second)
+	g.objects = objects
+	err = g.w.run(ctx, objects, m.From.Key, g.second, func(shown string) error { g.leave(shown, errUnknown); return nil })
+	if err == nil {
+		g.r.Notes, err = in.storeUploads(ctx, m.From.Bucket)
+	}
+	if err == nil {
+		var notes []string
+		notes, err = in.unlisted(ctx, m.From.Bucket)
+		g.r.Notes = append(g.r.Notes, notes...)
+	}
 	if err == nil && before+int64(len(g.r.Left))+g.r.More > 0 {
 		err = ErrLeft
 	}
@@ -165,15 +176,17 @@ func (g *migration) first(ctx context.Context, e entry) (failed bool, err error)
 
 // second compares an object, and copies it before where it is missing.
 func (g *migration) second(ctx context.Context, e entry) (failed bool, err error) {
-	err = again(func() error {
-		err := g.compare(ctx, e)
-		if !errors.Is(err, errMissing) {
-			return err
-		}
-		if err := g.copy(ctx, e); err != nil && !errors.Is(err, errPresent) {
-			return err
-		}
-		return g.compare(ctx, e)
+	err = g.objects.there(ctx, e.key, func() error {
+		return again(func() error {
+			err := g.compare(ctx, e)
+			if !errors.Is(err, errMissing) {
+				return err
+			}
+			if err := g.copy(ctx, e); err != nil && !errors.Is(err, errPresent) {
+				return err
+			}
+			return g.compare(ctx, e)
+		})
 	})
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -182,19 +195,27 @@ func (g *migration) second(ctx context.Context, e entry) (failed bool, err error
 		g.count(&g.r.Gone, 1)
 		return false, nil
 	}
+	if err != nil {
+		g.leave(e.key, err)
+	}
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
 	g.r.Compared++
-	switch {
-	case err == nil:
+	if err == nil {
 		g.r.Equal++
-		return false, nil
-	case len(g.r.Left) < maxLeft:
-		g.r.Left = append(g.r.Left, leftFinding(Target{g.From.Bucket, e.key}, err))
-	default:
-		g.r.More++
 	}
-	return true, nil
+	return err != nil, nil
+}
+
+// leave names an object of the source that isn't in the sealed bucket as it is in the source.
+func (g *migration) leave(key string, err error) {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	if len(g.r.Left) == maxLeft {
+		g.r.More++
+		return
+	}
+	g.r.Left = append(g.r.Left, leftFinding(Target{g.From.Bucket, key}, err))
 }
 
 func (g *migration) count(counter *int64, n int64) {

@@ -18,7 +18,7 @@ import (
 type Rewrapped struct {
 	Objects   int64 `json:"objects"`   // looked at
 	Rewrapped int64 `json:"rewrapped"` // have a new envelope now
-	Gone      int64 `json:"gone"`      // deleted meanwhile
+	Gone      int64 `json:"gone"`      // deleted meanwhile, and not listed any more
 	// What still depends on older bucket key blobs: objects that failed, by name, with the reason.
 	Left []Finding `json:"left"`
 	More int64     `json:"more,omitempty"` // of them, beyond the first thousand
@@ -26,6 +26,9 @@ type Rewrapped struct {
 	// keys among them that aren't the bucket's default.
 	Keys  map[string]int64 `json:"keys"`
 	Other []string         `json:"otherKeys,omitempty"`
+	// Uploads in progress keep the bucket keys they began with; Notes say what else was not looked at.
+	Uploads []OpenUpload `json:"uploads,omitempty"`
+	Notes   []string     `json:"notes,omitempty"`
 }
 
 const maxLeft = 1000
@@ -49,11 +52,21 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o WalkOptions) (*R
 	}
 	before := w.now.Failed
 	r := &Rewrapped{Left: []Finding{}, Keys: map[string]int64{}}
-	err = w.run(ctx, in.Store.Objects(p.storeName), t.Key, func(ctx context.Context, e entry) (bool, error) {
+	left := func(key string, err error) {
+		if len(r.Left) == maxLeft {
+			r.More++
+			return
+		}
+		r.Left = append(r.Left, finding(Target{t.Bucket, key}, err))
+	}
+	objects := in.list(p.storeName)
+	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
 		var kmsKey string
-		err := again(func() (err error) {
-			kmsKey, err = p.rewrap(ctx, e.key)
-			return err
+		err := objects.there(ctx, e.key, func() error {
+			return again(func() (err error) {
+				kmsKey, err = p.rewrap(ctx, e.key)
+				return err
+			})
 		})
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -66,20 +79,25 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o WalkOptions) (*R
 			r.Keys[kmsKey]++
 		case errors.Is(err, errGone):
 			r.Gone++
-		case len(r.Left) < maxLeft:
-			r.Left = append(r.Left, finding(Target{t.Bucket, e.key}, err))
-			return true, nil
 		default:
-			r.More++
+			left(e.key, err)
 			return true, nil
 		}
 		return false, nil
+	}, func(shown string) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		left(shown, errUnknown)
+		return nil
 	})
 	r.Objects = w.now.Done
 	for key := range r.Keys {
 		if key != in.defaultKey(p.record) {
 			r.Other = append(r.Other, key)
 		}
+	}
+	if err == nil {
+		r.Uploads, r.Notes, err = p.beside(ctx, t.Key)
 	}
 	if err == nil && before+int64(len(r.Left))+r.More > 0 {
 		err = ErrFound

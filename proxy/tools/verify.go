@@ -21,6 +21,10 @@ type Verified struct {
 	Checked   int64 `json:"checked"`
 	Damaged   int64 `json:"damaged"`
 	Unchecked int64 `json:"unchecked"`
+	Gone      int64 `json:"gone"` // deleted meanwhile
+	// What no listing shows, and what else was not looked at.
+	Uploads []OpenUpload `json:"uploads,omitempty"`
+	Notes   []string     `json:"notes,omitempty"`
 }
 
 // ErrFound means that objects are damaged or could not be checked.
@@ -28,7 +32,7 @@ var ErrFound = errors.New("not all objects are whole")
 
 // Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag, padding,
 // trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that is replaced
-// or deleted meanwhile is no finding.
+// or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out, is one.
 func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*Verified, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
@@ -40,28 +44,39 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 	}
 	before := w.now.Failed // by the walk that this one resumes
 	var v Verified
-	err = w.run(ctx, in.Store.Objects(p.storeName), t.Key, func(ctx context.Context, e entry) (bool, error) {
-		err := p.check(ctx, e.key)
-		if err == nil || errors.Is(err, errGone) {
-			return false, nil
-		}
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		f := finding(Target{t.Bucket, e.key}, err)
+	say := func(f Finding) error {
 		if err := w.print(f.URI+": "+f.Reason, f); err != nil {
-			return false, fmt.Errorf("write the report: %w", err)
+			return fmt.Errorf("write the report: %w", err)
 		}
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		if f.State == "damaged" {
 			v.Damaged++
 		} else {
 			v.Unchecked++
 		}
-		w.mu.Unlock()
-		return true, nil
-	})
+		return nil
+	}
+	objects := in.list(p.storeName)
+	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
+		err := objects.there(ctx, e.key, func() error { return p.check(ctx, e.key) })
+		switch {
+		case errors.Is(err, errGone):
+			w.mu.Lock()
+			v.Gone++
+			w.mu.Unlock()
+			return false, nil
+		case err == nil:
+			return false, nil
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		}
+		return true, say(finding(Target{t.Bucket, e.key}, err))
+	}, func(shown string) error { return say(finding(Target{t.Bucket, shown}, errUnknown)) })
 	v.Checked = w.now.Done
+	if err == nil {
+		v.Uploads, v.Notes, err = p.beside(ctx, t.Key)
+	}
 	if err == nil && before+v.Damaged+v.Unchecked > 0 {
 		err = ErrFound
 	}

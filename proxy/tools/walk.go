@@ -58,6 +58,9 @@ type task struct {
 	done bool
 }
 
+// listedAtOnce is how many objects are listed by one request.
+const listedAtOnce = 1000
+
 func newWalk(name string, o WalkOptions) (*walk, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 8
@@ -79,13 +82,10 @@ func newWalk(name string, o WalkOptions) (*walk, error) {
 	return w, nil
 }
 
-// lister lists a bucket of the store.
-type lister interface {
-	List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
-}
-
-// run goes over the objects. work reports whether the object failed; its error means that going on has no sense.
-func (w *walk) run(ctx context.Context, objects lister, prefix string, work func(context.Context, entry) (failed bool, err error)) error {
+// run goes over the objects. work reports whether the object failed; its error means that going on has no sense. An object that was
+// listed and is gone is work's errGone only when it isn't listed any more. unknown is told of names that the store shows and that
+// can't be found out.
+func (w *walk) run(ctx context.Context, objects *bucketList, prefix string, work func(context.Context, entry) (failed bool, err error), unknown func(shown string) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tasks := make(chan *task)
@@ -107,7 +107,7 @@ func (w *walk) run(ctx context.Context, objects lister, prefix string, work func
 			}
 		})
 	}
-	err := w.feed(ctx, objects, prefix, tasks)
+	err := w.feed(ctx, objects, prefix, tasks, unknown)
 	close(tasks)
 	workers.Wait()
 	if ctx.Err() != nil {
@@ -128,17 +128,22 @@ func (w *walk) run(ctx context.Context, objects lister, prefix string, work func
 	return nil
 }
 
-func (w *walk) feed(ctx context.Context, objects lister, prefix string, tasks chan<- *task) error {
+func (w *walk) feed(ctx context.Context, objects *bucketList, prefix string, tasks chan<- *task, unknown func(string) error) error {
 	began := time.Now()
 	for start := w.now.After; ; {
-		var page []entry
-		more, err := objects.List(ctx, prefix, start, func(name, etag string, size int64, _ time.Time) {
-			page = append(page, entry{name, etag, size})
-		})
+		page, err := objects.page(ctx, prefix, start, listedAtOnce)
 		if err != nil {
 			return fmt.Errorf("list the store's bucket: %w", err)
 		}
-		for _, e := range page {
+		for _, shown := range page.unknown {
+			w.mu.Lock()
+			w.now.Failed++
+			w.mu.Unlock()
+			if err := unknown(shown); err != nil {
+				return err
+			}
+		}
+		for _, e := range page.entries {
 			if w.o.Rate > 0 {
 				due := began.Add(time.Duration(float64(w.begun) / w.o.Rate * float64(time.Second)))
 				select {
@@ -158,10 +163,10 @@ func (w *walk) feed(ctx context.Context, objects lister, prefix string, tasks ch
 				return nil
 			}
 		}
-		if !more || len(page) == 0 {
+		if !page.more {
 			return nil
 		}
-		start = page[len(page)-1].key
+		start = page.last
 	}
 }
 

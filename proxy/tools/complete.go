@@ -1,0 +1,198 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// What a tool says of a bucket is true of all that is in it: names are listed as they are, what was listed is there,
+// and what no listing shows is said.
+
+// bucketList lists a bucket of the store truly.
+type bucketList struct {
+	objects *store.Objects
+	names   store.Lister
+}
+
+func (in *Installation) list(bucket string) *bucketList {
+	l := &bucketList{objects: in.Store.Objects(bucket)}
+	l.names.Names, l.names.Delimiters = in.Abilities.Names, in.Abilities.Delimiters
+	if in.Abilities == (store.Abilities{}) {
+		// The store wasn't probed: any name may be there, and none is believed that may stand for another one.
+		l.names.Names = store.AllNames()
+		l.names.Names.Characters = 0
+	}
+	l.names.Ask = store.AskPage(func(ctx context.Context, query string) ([]byte, error) {
+		a, err := in.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: bucket, Query: query})
+		if err != nil {
+			return nil, err
+		}
+		defer a.Close()
+		if f := a.Fault("ListObjectsV2"); f != nil {
+			return nil, f
+		}
+		return a.Bytes(maxPage)
+	})
+	if in.Store.Directory() {
+		l.names.Ask = nil
+	}
+	return l
+}
+
+// maxPage bounds a page of 1,000 names of up to 1,024 bytes, three times that when encoded.
+const maxPage = 16 << 20
+
+// A page is a part of a bucket's list.
+type page struct {
+	entries []entry
+	unknown []string // names that the store shows and that can't be found out
+	more    bool
+	last    string // where the next page begins
+}
+
+// page lists up to most objects behind a name.
+func (l *bucketList) page(ctx context.Context, prefix, after string, most int) (*page, error) {
+	p := &page{last: after}
+	if l.names.Ask == nil { // a store of directory buckets lists in no order, and from no name on
+		more, err := l.objects.List(ctx, prefix, after, func(name, etag string, size int64, _ time.Time) {
+			p.entries, p.last = append(p.entries, entry{name, etag, size}), name
+		})
+		p.more = more
+		return p, err
+	}
+	found, err := l.names.List(ctx, &store.ListQuery{Prefix: prefix, After: after, Max: most})
+	if err != nil {
+		return nil, err
+	}
+	for i := range found.Entries {
+		e := &found.Entries[i]
+		p.entries = append(p.entries, entry{e.Name, e.Object.ETag, e.Object.Size})
+	}
+	p.unknown, p.more = found.Unknown, found.More
+	if found.Last != "" {
+		p.last = found.Last
+	}
+	if p.more && p.last == after {
+		return nil, errors.New("the store's listing doesn't go on")
+	}
+	return p, nil
+}
+
+// errListed means that an object isn't there that the store lists.
+var errListed = errors.New("the store lists it, and says that it isn't there")
+
+// errUnknown means that a listed name is not the object's own.
+var errUnknown = errors.New("the store lists it by a name that isn't its own, and its own can't be found out")
+
+// gone asks again about an object that was listed and is gone: errGone if the store doesn't list it any more, errListed
+// if it does.
+func (l *bucketList) gone(ctx context.Context, key string) error {
+	p, err := l.page(ctx, key, "", 1)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look whether it is still listed: %w", err)
+	case len(p.entries) > 0 && p.entries[0].key == key:
+		return errListed
+	}
+	return errGone
+}
+
+// there runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been made
+// again: f runs once more.
+func (l *bucketList) there(ctx context.Context, key string, f func() error) error {
+	err := f()
+	for range 2 {
+		if !errors.Is(err, errGone) {
+			return err
+		}
+		if err = l.gone(ctx, key); !errors.Is(err, errListed) {
+			return err
+		}
+		err = f()
+	}
+	if errors.Is(err, errGone) {
+		return errListed
+	}
+	return err
+}
+
+// An OpenUpload is an upload in progress. No listing shows what it has.
+type OpenUpload struct {
+	URI       string `json:"uri"`
+	UploadID  string `json:"uploadId"`
+	Initiated string `json:"initiated"`
+}
+
+// openUploads are those of a bucket's clients below a prefix, up to a thousand.
+func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUpload, err error) {
+	err = p.State.Uploads(ctx, p.record, func(u *state.Upload) bool {
+		if strings.HasPrefix(u.Key, prefix) {
+			open = append(open, OpenUpload{Target{p.facts.Name, u.Key}.URI(), u.ID, u.Initiated.UTC().Format(time.RFC3339)})
+		}
+		return len(open) < maxLeft
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the bucket's uploads in progress: %w", err)
+	}
+	return open, nil
+}
+
+// beside is what lies in the bucket, or may, beside what its listing shows.
+func (p *place) beside(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
+	if open, err = p.openUploads(ctx, prefix); err == nil {
+		notes, err = p.unlisted(ctx, p.storeName)
+	}
+	return open, notes, err
+}
+
+// unlisted says what may lie in a bucket of the store, and no listing of its objects shows.
+func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []string, err error) {
+	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
+	switch {
+	case err != nil:
+		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u "+
+			"(%v): if it doesn't, such objects were not seen", err))
+	case !listed:
+		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: such objects were not seen")
+	}
+	var versioning struct{ Status string }
+	r := &store.Request{Operation: "GetBucketVersioning", Method: "GET", Bucket: bucket, Query: "versioning="}
+	err = send(ctx, in.Store, r, &versioning)
+	if f, ok := asFault(err); ok && f.Status < 500 || ok && f.Status == 501 {
+		err = nil // a store without versions
+	}
+	if errors.Is(err, errReplaced) {
+		err = nil
+	}
+	if err == nil && versioning.Status != "" {
+		notes = append(notes, "the bucket has versions: only the newest of each key was looked at")
+	}
+	return notes, err
+}
+
+// storeUploads says that uploads of the store's own clients are in progress. Some stores tell only those of one key.
+func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes []string, err error) {
+	var page struct {
+		IsTruncated bool
+		Upload      []struct{ Key string }
+	}
+	err = send(ctx, in.Store, &store.Request{Operation: "ListMultipartUploads", Method: "GET", Bucket: bucket, Query: "uploads="}, &page)
+	if f, ok := asFault(err); ok && f.Status < 500 || ok && f.Status == 501 {
+		return nil, nil
+	}
+	if err != nil || len(page.Upload) == 0 {
+		return nil, err
+	}
+	more := ""
+	if page.IsTruncated {
+		more = " and more"
+	}
+	return []string{fmt.Sprintf("%d uploads%s are in progress in the store's bucket %s: what they have is no object yet",
+		len(page.Upload), more, bucket)}, nil
+}
