@@ -109,6 +109,7 @@ func TestW8TheStoresEarlyAnswerReachesTheClient(t *testing.T) {
 	if a := p.do(&rawRequest{method: "PUT", path: "/bucket"}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.body)
 	}
+	p.put("bucket", "key", "what fails the condition")
 	for status, want := range map[int]string{412: "PreconditionFailed", 503: "ServiceUnavailable", 403: "InternalError", 404: "NoSuchBucket"} {
 		f.set(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method != "PUT" {
