@@ -84,6 +84,7 @@ var testPolicies = map[string][]policy.Statement{
 	"all":     {{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}},
 	"keyless": {{Effect: "Allow", Action: []string{"s3:*", "s3express:*"}, Resource: []string{"*"}}},
 	"reader":  {{Effect: "Allow", Action: []string{"s3:Get*", "s3:List*", "kms:*"}, Resource: []string{"*"}}, {Effect: "Allow", Action: []string{"s3express:CreateSession"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"StringEquals": {"s3express:SessionMode": {"ReadOnly"}}}}},
+	"deleter": {{Effect: "Allow", Action: []string{"s3:DeleteObject*"}, Resource: []string{"*"}}},
 	"nobody":  nil,
 }
 
