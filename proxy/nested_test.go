@@ -67,7 +67,11 @@ func TestNestedDocumentsCostNothing(t *testing.T) {
 		all.Wait()
 		grown := p.peakMemory() - before
 		t.Logf("%.40s…: %d KiB more, %v", document, grown>>10, time.Since(start).Round(time.Millisecond))
-		if grown > 64<<20 && !raceEnabled {
+		most := 64 << 20
+		if strings.Contains(document, "/>") { // not nested: garbage of a hundred thousand elements, until it is collected
+			most *= 2
+		}
+		if grown > most && !raceEnabled {
 			t.Errorf("%.40s… took %d MiB", document, grown>>20)
 		}
 	}

@@ -11,7 +11,7 @@
 //
 // # Promises
 //
-//   - No document makes the reader keep more than a few times TokenSize: TestNestedAndLongDocumentsCostNothing.
+//   - No document makes the reader keep more than a few times TextSize, or of anything but texts TagSize: TestNestedAndLongDocumentsCostNothing.
 //   - What is accepted, encoding/xml reads in the same way: FuzzDocuments.
 //   - There is no other reader of XML in the product: TestThereIsOneReaderOfXML.
 package xmldoc
@@ -25,13 +25,15 @@ import (
 )
 
 // The bounds. S3's own documents nest six deep (a tag in the filter of a lifecycle rule), have names of at most 60 characters, one or
-// two attributes, and at most some 90,000 elements (10,000 parts with all that a client may say of each).
+// two attributes, and at most some 50,000 elements (10,000 parts, each with its number, its ETag and a checksum). Texts are short, but for
+// white space between elements, of which some clients write a lot.
 const (
 	MaxDepth      = 8        // of elements
-	MaxElements   = 200_000  // in a document
+	MaxElements   = 100_000  // in a document
 	MaxName       = 128      // bytes, of an element or an attribute with its prefix
 	MaxAttributes = 8        // of one element
-	TokenSize     = 16 << 10 // bytes of a start tag with its attributes, of a text, of a comment
+	TagSize       = 16 << 10 // bytes of a tag with its attributes, of a comment, of a section of characters
+	TextSize      = 1 << 20  // bytes of a text
 	MaxBytes      = 16 << 20 // of a document
 )
 
@@ -96,7 +98,7 @@ type tokens struct {
 
 // Token returns the next token. Matching ends to beginnings, and names to name spaces, is the work of the decoder above.
 func (t *tokens) Token() (xml.Token, error) {
-	t.source.token = 0
+	t.source.begin()
 	token, err := t.raw.RawToken()
 	if err != nil {
 		if t.source.exceeded != nil {
@@ -143,15 +145,25 @@ func tooLong(n xml.Name) bool { return len(n.Space)+len(n.Local) > MaxName }
 // the document is beyond its bound.
 type counted struct {
 	r        *bufio.Reader
-	token    int // bytes since the last token
+	token    int  // bytes since the last token
+	limit    int  // of them
+	last     byte // that was read
 	total    int
 	exceeded error
+}
+
+// begin begins a token. A text has been read as far as the < behind it: then, a tag has begun.
+func (c *counted) begin() {
+	c.token, c.limit = 0, 0
+	if c.last == '<' {
+		c.limit = TagSize
+	}
 }
 
 // ReadByte returns the next byte.
 func (c *counted) ReadByte() (byte, error) {
 	switch {
-	case c.token == TokenSize:
+	case c.limit > 0 && c.token == c.limit:
 		c.exceeded = ErrLongToken
 	case c.total == MaxBytes:
 		c.exceeded = ErrTooLong
@@ -160,11 +172,19 @@ func (c *counted) ReadByte() (byte, error) {
 		return 0, c.exceeded
 	}
 	b, err := c.r.ReadByte()
-	if err == nil {
-		c.token++
-		c.total++
+	if err != nil {
+		return 0, err
 	}
-	return b, err
+	if c.limit == 0 {
+		c.limit = TextSize
+		if b == '<' {
+			c.limit = TagSize
+		}
+	}
+	c.last = b
+	c.token++
+	c.total++
+	return b, nil
 }
 
 // Read is there because a decoder wants a reader; it uses ReadByte alone.
