@@ -8,8 +8,9 @@ import (
 // arnServices are the services whose resources requests are about here.
 var arnServices = []string{"s3", "s3express", "kms"}
 
-// checkResource refuses a pattern of resources that no resource's ARN could match by its form: arn:partition:service:region:account:resource,
-// of a service whose resources requests are about, without Region and account for general purpose buckets and with both for all others.
+// checkResource refuses a pattern of resources that no resource's ARN could match by its form:
+// arn:partition:service:region:account:resource, of a service whose resources requests are about, without Region and
+// account for general purpose buckets and with both for all others.
 func checkResource(pattern string) error {
 	if pattern == "*" {
 		return nil
@@ -73,8 +74,8 @@ func anyBegins(pattern string, list []string) bool {
 	return false
 }
 
-// matchesBeginning reports whether some text that begins with prefix matches pattern: what is left of the pattern behind the prefix
-// always has a text that it matches.
+// matchesBeginning reports whether some text that begins with prefix matches pattern: what is left of the pattern
+// behind the prefix always has a text that it matches.
 func matchesBeginning(pattern, prefix string) bool {
 	// alive are the places in the pattern that what was read of prefix may have led to.
 	alive := make([]bool, len(pattern)+1)

@@ -199,7 +199,8 @@ func (c *condition) matches(actual string, values Values) bool {
 	return c.negated
 }
 
-// holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's document.
+// holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's
+// document.
 func (c *condition) holdsForSet(values Values) bool {
 	if set, ok := values.(*conditionValues); ok {
 		for actual := range set.r.tags {

@@ -42,7 +42,8 @@ func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders
 	}
 	if h.context != "" {
 		context, _ := parseContext(h.context)
-		// The default pair is about the bucket with a bucket key, which all objects share, and about the object without.
+		// The default pair is about the bucket with a bucket key, which all objects share, and about the object
+		// without.
 		own := b.ARN
 		if !d.Encryption.BucketKey {
 			own += "/" + r.Key

@@ -25,7 +25,8 @@ func (p *program) peakMemory() int {
 	return peak << 10
 }
 
-// sendWhole sends a request whose body the program may refuse before it is read, and returns status and code of the answer.
+// sendWhole sends a request whose body the program may refuse before it is read, and returns status and code of the
+// answer.
 func (p *program) sendWhole(r *rawRequest) (int, string) {
 	host, head := p.head(r)
 	c := p.dial(r, host)

@@ -1,13 +1,14 @@
-// Package xmldoc reads XML documents of clients and of stores, whoever wrote them and whatever is in them, within bounds.
+// Package xmldoc reads XML documents of clients and of stores, whoever wrote them and whatever is in them, within
+// bounds.
 //
 //	bytes ─► one token at a time, its bytes counted ─► depth, names, attributes, elements ─► encoding/xml ─► tokens or a struct
 //
-// encoding/xml by itself keeps an entry for each element that is open and makes a name, an attribute or a text as long as a document
-// has it: 4 MiB of nested elements cost it 120 MB. Here every bound is checked while the bytes come, so that what a document costs
-// is what one token of TokenSize costs, and what its reader keeps of it.
+// encoding/xml by itself keeps an entry for each element that is open and makes a name, an attribute or a text as long
+// as a document has it: 4 MiB of nested elements cost it 120 MB. Here every bound is checked while the bytes come, so
+// that what a document costs is what one token of TokenSize costs, and what its reader keeps of it.
 //
-// S3's documents have neither processing instructions but the XML declaration nor document types, and no entities but XML's own five:
-// a document with others is refused.
+// S3's documents have neither processing instructions but the XML declaration nor document types, and no entities but
+// XML's own five: a document with others is refused.
 //
 // # Promises
 //
@@ -24,9 +25,9 @@ import (
 	"io"
 )
 
-// The bounds. S3's own documents nest six deep (a tag in the filter of a lifecycle rule), have names of at most 60 characters, one or
-// two attributes, and at most some 50,000 elements (10,000 parts, each with its number, its ETag and a checksum). Texts are short, but for
-// white space between elements, of which some clients write a lot.
+// The bounds. S3's own documents nest six deep (a tag in the filter of a lifecycle rule), have names of at most 60
+// characters, one or two attributes, and at most some 50,000 elements (10,000 parts, each with its number, its ETag and
+// a checksum). Texts are short, but for white space between elements, of which some clients write a lot.
 const (
 	MaxDepth      = 8        // of elements
 	MaxElements   = 100_000  // in a document
@@ -49,7 +50,8 @@ var (
 	ErrTrailingData = errors.New("xmldoc: something follows the document")
 )
 
-// NewDecoder returns a decoder of encoding/xml that reads r within the bounds. What r fails with, the decoder fails with.
+// NewDecoder returns a decoder of encoding/xml that reads r within the bounds. What r fails with, the decoder fails
+// with.
 func NewDecoder(r io.Reader) *xml.Decoder {
 	t := &tokens{}
 	t.source.r = bufio.NewReader(r)
@@ -96,7 +98,8 @@ type tokens struct {
 	begun    bool // some token has been read
 }
 
-// Token returns the next token. Matching ends to beginnings, and names to name spaces, is the work of the decoder above.
+// Token returns the next token. Matching ends to beginnings, and names to name spaces, is the work of the decoder
+// above.
 func (t *tokens) Token() (xml.Token, error) {
 	t.source.begin()
 	token, err := t.raw.RawToken()
@@ -141,8 +144,8 @@ func (t *tokens) Token() (xml.Token, error) {
 
 func tooLong(n xml.Name) bool { return len(n.Space)+len(n.Local) > MaxName }
 
-// counted hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it where a token or
-// the document is beyond its bound.
+// counted hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it
+// where a token or the document is beyond its bound.
 type counted struct {
 	r        *bufio.Reader
 	token    int  // bytes since the last token

@@ -72,8 +72,8 @@ func TestDocumentsBeyondTheBoundsAreRefused(t *testing.T) {
 	}
 }
 
-// Whatever a document of 4 MiB is made of, reading it to where it is refused allocates less than 1 MiB, or for a text a few times as
-// much as a text may be.
+// Whatever a document of 4 MiB is made of, reading it to where it is refused allocates less than 1 MiB, or for a text a
+// few times as much as a text may be.
 func TestNestedAndLongDocumentsCostNothing(t *testing.T) {
 	const size = 4 << 20
 	for name, piece := range map[string]string{

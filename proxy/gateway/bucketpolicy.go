@@ -119,8 +119,8 @@ func getBucketPolicyStatus(x *exchange) error {
 	}{Xmlns: s3Namespace})
 }
 
-// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange for a request,
-// and an object is none, so that there is one answer for all that the request reads, writes and deletes.
+// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange
+// for a request, and an object is none, so that there is one answer for all that the request reads, writes and deletes.
 type conditionValues exchange
 
 // Value returns the value of a condition key in lower case.

@@ -209,8 +209,8 @@ func outcome(x *exchange, err error) string {
 	return e.code + " " + e.row
 }
 
-// TestExplainAndRequestsAgree takes every combination of operation, bucket, headers, TLS, identity and session through the
-// decision of a request and through Explain.
+// TestExplainAndRequestsAgree takes every combination of operation, bucket, headers, TLS, identity and session through
+// the decision of a request and through Explain.
 func TestExplainAndRequestsAgree(t *testing.T) {
 	context64 := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 	const sse, kms = "x-amz-server-side-encryption: AES256", "x-amz-server-side-encryption: aws:kms"

@@ -113,8 +113,8 @@ func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Expl
 	}
 }
 
-// supposed are the values of the condition keys that are about who asks and from where: those of a request that is signed and sent
-// now. What a question doesn't say has no value.
+// supposed are the values of the condition keys that are about who asks and from where: those of a request that is
+// signed and sent now. What a question doesn't say has no value.
 func (g *Gateway) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
 	now := g.o.Now().UTC()
 	v := policy.MapValues{
