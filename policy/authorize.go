@@ -7,7 +7,7 @@ type Caller struct {
 	Principal string     // ARN: arn:aws:iam::account:user/name
 	Account   string     // 12 digits
 	Policy    *Permitter // the identity's policy; nil allows nothing
-	Values    Values     // of the condition keys that are about who asks and from where, such as aws:sourceip; may be nil
+	Values    Values     // of condition keys about who asks and from where, such as aws:sourceip; may be nil
 }
 
 // Target is what the request is about: its own object or bucket, or another one such as the source of a copy. It

@@ -11,14 +11,16 @@ import (
 // never has a value would never deny.
 var conditionKeyNames = func() (names []string) {
 	for service, list := range map[string]string{
-		"aws": "CurrentTime EpochTime PrincipalAccount PrincipalArn PrincipalType Referer RequestedRegion RequestTag/ ResourceAccount ResourceTag/ " +
-			"SecureTransport SourceIp TagKeys UserAgent username",
-		"s3": "authType BucketTag/ delimiter if-match if-none-match max-keys object-lock-mode prefix ResourceAccount signatureAge signatureversion TlsVersion VersionId " +
-			"x-amz-acl x-amz-bucket-namespace x-amz-content-sha256 x-amz-copy-source x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write " +
-			"x-amz-grant-write-acp x-amz-metadata-directive x-amz-object-ownership x-amz-server-side-encryption " +
-			"x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-customer-algorithm x-amz-storage-class x-amz-website-redirect-location",
-		"s3express": "authType BucketTag/ LocationName ResourceAccount SessionMode signatureAge signatureversion TlsVersion " +
-			"x-amz-content-sha256 x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id",
+		"aws": `CurrentTime EpochTime PrincipalAccount PrincipalArn PrincipalType Referer RequestedRegion RequestTag/
+			ResourceAccount ResourceTag/ SecureTransport SourceIp TagKeys UserAgent username`,
+		"s3": `authType BucketTag/ delimiter if-match if-none-match max-keys object-lock-mode prefix ResourceAccount
+			signatureAge signatureversion TlsVersion VersionId x-amz-acl x-amz-bucket-namespace x-amz-content-sha256
+			x-amz-copy-source x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write
+			x-amz-grant-write-acp x-amz-metadata-directive x-amz-object-ownership x-amz-server-side-encryption
+			x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-customer-algorithm
+			x-amz-storage-class x-amz-website-redirect-location`,
+		"s3express": `authType BucketTag/ LocationName ResourceAccount SessionMode signatureAge signatureversion TlsVersion
+			x-amz-content-sha256 x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id`,
 	} {
 		for name := range strings.FieldsSeq(list) {
 			names = append(names, service+":"+name)

@@ -40,8 +40,8 @@ func (c *Case) Check() *Refusal {
 
 // Decide decides the whole request, short of its signature, of what is stored, and of a document in its body:
 //
-//	TLS where all need it ─► the request by itself ─► the session ─► the bucket's existence ─► permissions ─► owner, storage class
-//	─► the encryption asked for ─► TLS for SSE-KMS
+//	TLS where all need it ─► the request by itself ─► the session ─► the bucket's existence
+//	─► permissions ─► owner, storage class ─► the encryption asked for ─► TLS for SSE-KMS
 //
 // Whether the encryption that is asked for is the bucket's is known before permissions are asked for, since those are
 // about its key, but is said only to those who have them: nobody else learns a fact about a bucket. A decision that
@@ -112,7 +112,8 @@ func (c *Case) decideProvisional() (Ruling, *Refusal) {
 	if refusal != nil {
 		return Ruling{}, refusal
 	}
-	return Ruling{Session: session, Decision: Decision{Row: "REG-2", Encryption: Encryption{SSE: SSES3}, ShowsEncryption: true}}, nil
+	d := Decision{Row: "REG-2", Encryption: Encryption{SSE: SSES3}, ShowsEncryption: true}
+	return Ruling{Session: session, Decision: d}, nil
 }
 
 // authorize asks for the permissions that the operation needs, on the key that the decision names. asked is the refusal
@@ -191,7 +192,8 @@ func (p *Permitter) some(principal, account, action, prefix string, values Value
 	for i := range p.statements {
 		s := &p.statements[i]
 		switch {
-		case s.principals != nil && !namesPrincipal(s.principals, principal, account), !matchesAction(s.actions, action), !s.hold(values):
+		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
+		case !matchesAction(s.actions, action), !s.hold(values):
 		case s.deny && s.coversAll(prefix, values):
 			return Denied
 		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):

@@ -144,7 +144,7 @@ func DecideAppend(d Decision, existing Encryption) (Decision, *Refusal) {
 func DecideSelfCopy(r *Request, b *Bucket, d Decision, source Encryption) *Refusal {
 	header := r.inspect()
 	changes := header.header(hMetadataDirective) == "REPLACE" || !d.Encryption.sameKey(source) ||
-		b.Kind == General && b.Configured || b.Kind == General && header.present&(1<<hStorageClass|1<<hSse|1<<hWebsiteRedirect) != 0
+		b.Kind == General && (b.Configured || header.present&(1<<hStorageClass|1<<hSse|1<<hWebsiteRedirect) != 0)
 	if changes {
 		return nil
 	}

@@ -49,7 +49,8 @@ func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders
 			own += "/" + r.Key
 		}
 		if value, given := context[generalContextName]; given && value != own {
-			return Decision{}, invalidArgument(generalContext, headerNames[hSseContext], h.context, "The encryption context must not replace the default pair "+generalContextName+", which is "+own+".")
+			return Decision{}, invalidArgument(generalContext, headerNames[hSseContext], h.context,
+				"The encryption context must not replace the default pair "+generalContextName+", which is "+own+".")
 		}
 		delete(context, generalContextName)
 		d.Encryption.Context, d.EchoContext = context, h.context

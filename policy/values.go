@@ -18,7 +18,7 @@ type conditionValues struct {
 type unknowns uint8
 
 const (
-	unknownKey     unknowns = 1 << iota // the KMS key: its alias isn't resolved, or the request's choice is refused anyway
+	unknownKey     unknowns = 1 << iota // the KMS key: an alias, or a choice that is refused anyway
 	unknownVersion                      // the version of an entry of DeleteObjects
 	unknownTags                         // the tags in a document that isn't read yet
 )

@@ -1,7 +1,7 @@
 // Package xmldoc reads XML documents of clients and of stores, whoever wrote them and whatever is in them, within
 // bounds.
 //
-//	bytes ─► one token at a time, its bytes counted ─► depth, names, attributes, elements ─► encoding/xml ─► tokens or a struct
+//	bytes ─► a token at a time, its bytes counted ─► depth, names, attributes, elements ─► encoding/xml ─► a struct
 //
 // encoding/xml by itself keeps an entry for each element that is open and makes a name, an attribute or a text as long
 // as a document has it: 4 MiB of nested elements cost it 120 MB. Here every bound is checked while the bytes come, so
@@ -12,7 +12,8 @@
 //
 // # Promises
 //
-//   - No document makes the reader keep more than a few times TextSize, or of anything but texts TagSize: TestNestedAndLongDocumentsCostNothing.
+//   - No document makes the reader keep more than a few times TextSize, or of anything but texts TagSize:
+//     TestNestedAndLongDocumentsCostNothing.
 //   - What is accepted, encoding/xml reads in the same way: FuzzDocuments.
 //   - There is no other reader of XML in the product: TestThereIsOneReaderOfXML.
 package xmldoc

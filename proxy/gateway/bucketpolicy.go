@@ -162,7 +162,9 @@ func (v *conditionValues) Value(key string) (string, bool) {
 
 const signatureVersion = "AWS4-HMAC-SHA256"
 
-var authTypes = map[sigv4.Kind]string{sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST"}
+var authTypes = map[sigv4.Kind]string{
+	sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST",
+}
 
 // aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
 // understood is replaced or removed by who may.

@@ -57,7 +57,8 @@ func malformedForm(why string) *s3Error {
 
 // errBehind refuses a field behind a file that is too long to be taken in whole.
 func errBehind() *s3Error {
-	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
+	return refusal("MalformedPOSTRequest",
+		"The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
 }
 
 // readForm reads what stands in front of the file. length is that of the whole body. findFile comes before Read.
