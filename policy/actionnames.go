@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// actionNames are all actions there are, by service, as policies spell them: a policy that names another one promises what it can't
-// keep, such as a Deny that never denies. Not all of them permit something here.
-// Source: Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, Amazon S3 Express and AWS KMS.
+// actionNames are all actions there are, by service, as policies spell them: a policy that names another one promises
+// what it can't keep, such as a Deny that never denies. Not all of them permit something here. Source: Service
+// Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, Amazon S3 Express and AWS KMS.
 var actionNames = [...]struct{ service, names string }{
 	{"s3", `AbortMultipartUpload AllowVendedLogDeliveryForResource AssociateAccessGrantsIdentityCenter BypassGovernanceRetention
 		CreateAccessGrant CreateAccessGrantsInstance CreateAccessGrantsLocation CreateAccessPoint CreateAccessPointForObjectLambda
@@ -97,8 +97,8 @@ type wordFault struct {
 
 func (f *wordFault) Error() string { return f.why + f.hint }
 
-// didYouMean ends a sentence about a word that is none with the nearest that is; "" when none is near. A star at the end stands
-// for any end of a word.
+// didYouMean ends a sentence about a word that is none with the nearest that is; "" when none is near. A star at the
+// end stands for any end of a word.
 func didYouMean(word string, words []string) string {
 	stem, open := strings.CutSuffix(word, "*")
 	best, least := "", len(word)/4+1

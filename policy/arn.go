@@ -8,8 +8,9 @@ import (
 // arnServices are the services whose resources requests are about here.
 var arnServices = []string{"s3", "s3express", "kms"}
 
-// checkResource refuses a pattern of resources that no resource's ARN could match by its form: arn:partition:service:region:account:resource,
-// of a service whose resources requests are about, without Region and account for general purpose buckets and with both for all others.
+// checkResource refuses a pattern of resources that no resource's ARN could match by its form:
+// arn:partition:service:region:account:resource, of a service whose resources requests are about, without Region and
+// account for general purpose buckets and with both for all others.
 func checkResource(pattern string) error {
 	if pattern == "*" {
 		return nil
@@ -19,16 +20,23 @@ func checkResource(pattern string) error {
 	case fields[0] != "arn":
 		return &resourceFault{pattern, "is neither an ARN nor *", ""}
 	case len(fields) < 6 || fields[1] == "" || fields[5] == "":
-		return &resourceFault{pattern, "is no ARN, which has the form arn:partition:service:region:account:resource", nearestARN(fields)}
+		return &resourceFault{
+			pattern, "is no ARN, which has the form arn:partition:service:region:account:resource", nearestARN(fields),
+		}
 	}
 	service, region, account := fields[2], fields[3], fields[4]
 	if !anyMatches(service, arnServices) {
-		return &resourceFault{pattern, "is of no service whose resources requests are about here", didYouMean(service, arnServices)}
+		return &resourceFault{
+			pattern, "is of no service whose resources requests are about here", didYouMean(service, arnServices),
+		}
 	}
 	switch service {
 	case "s3":
 		if !match(region, "") || !match(account, "") {
-			return &resourceFault{pattern, "names a Region or an account, which ARNs of general purpose buckets and their objects don't have", nearestARN(fields)}
+			return &resourceFault{
+				pattern, "names a Region or an account, which ARNs of general purpose buckets and their objects don't have",
+				nearestARN(fields),
+			}
 		}
 	case "s3express", "kms":
 		if region == "" || account == "" {
@@ -73,8 +81,8 @@ func anyBegins(pattern string, list []string) bool {
 	return false
 }
 
-// matchesBeginning reports whether some text that begins with prefix matches pattern: what is left of the pattern behind the prefix
-// always has a text that it matches.
+// matchesBeginning reports whether some text that begins with prefix matches pattern: what is left of the pattern
+// behind the prefix always has a text that it matches.
 func matchesBeginning(pattern, prefix string) bool {
 	// alive are the places in the pattern that what was read of prefix may have led to.
 	alive := make([]bool, len(pattern)+1)
@@ -87,7 +95,8 @@ func matchesBeginning(pattern, prefix string) bool {
 			}
 			switch pattern[p] {
 			case '*':
-				alive[p+1], next[p] = true, true // for no character, which p+1 goes on from in this turn, or for this one
+				// It stands for no character, and p+1 goes on from there in this turn, or for this one.
+				alive[p+1], next[p] = true, true
 			case 0:
 				if pattern[p+1] == prefix[i] {
 					next[p+2] = true

@@ -7,12 +7,12 @@ type Caller struct {
 	Principal string     // ARN: arn:aws:iam::account:user/name
 	Account   string     // 12 digits
 	Policy    *Permitter // the identity's policy; nil allows nothing
-	Values    Values     // of the condition keys that are about who asks and from where, such as aws:sourceip; may be nil
+	Values    Values     // of condition keys about who asks and from where, such as aws:sourceip; may be nil
 }
 
-// Target is what the request is about: its own object or bucket, or another one such as the source of a copy. It answers the
-// condition keys that are about the resource; those about the request are answered by the Request and the Caller, which are the
-// same for every target of one request.
+// Target is what the request is about: its own object or bucket, or another one such as the source of a copy. It
+// answers the condition keys that are about the resource; those about the request are answered by the Request and the
+// Caller, which are the same for every target of one request.
 type Target struct {
 	Kind         Kind
 	BucketARN    string
@@ -40,8 +40,9 @@ func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refus
 	return authorize(op, r, c, t, needs)
 }
 
-// AuthorizeSource decides the same for the source of a copy. t is the source: without KeyARN whether the caller may read it, with
-// KeyARN, once the object's envelope tells which key it is sealed under, whether the caller may use that key.
+// AuthorizeSource decides the same for the source of a copy. t is the source: without KeyARN whether the caller may
+// read it, with KeyARN, once the object's envelope tells which key it is sealed under, whether the caller may use that
+// key.
 func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	var buf [4]Need
 	needs := SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN)

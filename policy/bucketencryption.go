@@ -62,7 +62,8 @@ func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, re
 func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *Options) (after Bucket, row string, refusal *Refusal) {
 	after = *b
 	if rule.Algorithm == "AES256" {
-		after.Default, after.KeyAsGiven, after.Configured = Encryption{SSE: SSES3, BucketKey: rule.BucketKey && b.Kind == General}, "", true
+		after.Default = Encryption{SSE: SSES3, BucketKey: rule.BucketKey && b.Kind == General}
+		after.KeyAsGiven, after.Configured = "", true
 		return after, "PBE-1", nil
 	}
 	if facts == nil {

@@ -178,11 +178,12 @@ func (p *principals) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// policyDepth is how deep a policy nests: statements in a list, their conditions, the operators' keys, and the lists of values.
+// policyDepth is how deep a policy nests: statements in a list, their conditions, the operators' keys, and the lists of
+// values.
 const policyDepth = 6
 
-// checkNames refuses what Go's JSON reader would take without a word: a name that is given twice in one object, of which the last
-// would count, names in other letters than a policy's, and null.
+// checkNames refuses what Go's JSON reader would take without a word: a name that is given twice in one object, of
+// which the last would count, names in other letters than a policy's, and null.
 func checkNames(document []byte) *Refusal {
 	dec := json.NewDecoder(bytes.NewReader(document))
 	dec.UseNumber()
@@ -229,7 +230,8 @@ func checkNames(document []byte) *Refusal {
 	}
 }
 
-// elementNames are the names in a policy and its statements, by themselves in lower case. Amazon reads no other spelling.
+// elementNames are the names in a policy and its statements, by themselves in lower case. Amazon reads no other
+// spelling.
 var elementNames = func() map[string]string {
 	names := make(map[string]string)
 	for name := range strings.FieldsSeq("Version Id Statement Sid Effect Principal AWS Action Resource Condition") {

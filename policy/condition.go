@@ -103,14 +103,21 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 	} else if c.test = operators[name]; c.test == nil {
 		c.test, c.negated = operators[negations[name]], true
 		if c.test == nil {
-			return c, &wordFault{fmt.Sprintf("unknown condition operator %q", operator), "Invalid Condition type : " + operator, operator, didYouMean(operator, operatorNames)}
+			return c, &wordFault{
+				why: fmt.Sprintf("unknown condition operator %q", operator), amazons: "Invalid Condition type : " + operator,
+				detail: operator, hint: didYouMean(operator, operatorNames),
+			}
 		}
 	}
 	if !IsConditionKey(c.key) {
-		return c, &wordFault{fmt.Sprintf("%q is no condition key that requests have here", key), "Policy has an invalid condition key", key, didYouMean(key, conditionKeyNames)}
+		return c, &wordFault{
+			why:     fmt.Sprintf("%q is no condition key that requests have here", key),
+			amazons: "Policy has an invalid condition key", detail: key, hint: didYouMean(key, conditionKeyNames),
+		}
 	}
 	if several := c.key == tagKeysKey; several != (c.set != single) && !c.null {
-		return c, fmt.Errorf("%s: ForAllValues and ForAnyValue are for keys with several values, %s, and those need one of them", operator, "aws:TagKeys")
+		const text = "%s: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need one of them"
+		return c, fmt.Errorf(text, operator)
 	}
 	if len(values) == 0 {
 		return c, fmt.Errorf("condition %s has no value", key)
@@ -199,7 +206,8 @@ func (c *condition) matches(actual string, values Values) bool {
 	return c.negated
 }
 
-// holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's document.
+// holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's
+// document.
 func (c *condition) holdsForSet(values Values) bool {
 	if set, ok := values.(*conditionValues); ok {
 		for actual := range set.r.tags {

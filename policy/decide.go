@@ -1,7 +1,7 @@
 package policy
 
-// A Case is one request and what is known about it: what Decide decides by. There is one order of decisions, for requests, for forms
-// and for Explain, and it is this type's.
+// A Case is one request and what is known about it: what Decide decides by. There is one order of decisions, for
+// requests, for forms and for Explain, and it is this type's.
 type Case struct {
 	Operation Operation // that Classify named
 	Request   *Request
@@ -25,8 +25,8 @@ type Ruling struct {
 	Mode Mode
 }
 
-// Check decides what needs nothing but the request: TLS, where all requests need it, then the request by itself. A gateway calls it
-// before it asks for the bucket's record; Decide calls it where nobody has.
+// Check decides what needs nothing but the request: TLS, where all requests need it, then the request by itself. A
+// gateway calls it before it asks for the bucket's record; Decide calls it where nobody has.
 func (c *Case) Check() *Refusal {
 	if refusal := DecideTLS(c.Operation, c.Request, NoSSE, c.Require); refusal != nil {
 		return refusal
@@ -40,12 +40,12 @@ func (c *Case) Check() *Refusal {
 
 // Decide decides the whole request, short of its signature, of what is stored, and of a document in its body:
 //
-//	TLS where all need it ─► the request by itself ─► the session ─► the bucket's existence ─► permissions ─► owner, storage class
-//	─► the encryption asked for ─► TLS for SSE-KMS
+//	TLS where all need it ─► the request by itself ─► the session ─► the bucket's existence
+//	─► permissions ─► owner, storage class ─► the encryption asked for ─► TLS for SSE-KMS
 //
-// Whether the encryption that is asked for is the bucket's is known before permissions are asked for, since those are about its key,
-// but is said only to those who have them: nobody else learns a fact about a bucket. A decision that needs an alias resolved is
-// permitted but for its key: see Resolve.
+// Whether the encryption that is asked for is the bucket's is known before permissions are asked for, since those are
+// about its key, but is said only to those who have them: nobody else learns a fact about a bucket. A decision that
+// needs an alias resolved is permitted but for its key: see Resolve.
 func Decide(c *Case) (Ruling, *Refusal) {
 	if !c.checked {
 		if refusal := c.Check(); refusal != nil {
@@ -92,8 +92,8 @@ func Decide(c *Case) (Ruling, *Refusal) {
 	return ruling, nil
 }
 
-// Resolve completes a decision whose key is named by an alias with the ARN that KMS gave for it: it must be a key that the bucket
-// may use, and the caller's permissions are asked for once more, with it.
+// Resolve completes a decision whose key is named by an alias with the ARN that KMS gave for it: it must be a key that
+// the bucket may use, and the caller's permissions are asked for once more, with it.
 func (c *Case) Resolve(ruling *Ruling, keyARN string) *Refusal {
 	if refusal := ruling.Decision.ResolvedKey(c.Bucket, keyARN, c.Options); refusal != nil {
 		return refusal
@@ -112,11 +112,12 @@ func (c *Case) decideProvisional() (Ruling, *Refusal) {
 	if refusal != nil {
 		return Ruling{}, refusal
 	}
-	return Ruling{Session: session, Decision: Decision{Row: "REG-2", Encryption: Encryption{SSE: SSES3}, ShowsEncryption: true}}, nil
+	d := Decision{Row: "REG-2", Encryption: Encryption{SSE: SSES3}, ShowsEncryption: true}
+	return Ruling{Session: session, Decision: d}, nil
 }
 
-// authorize asks for the permissions that the operation needs, on the key that the decision names. asked is the refusal of the
-// encryption that was asked for: there is no such key then.
+// authorize asks for the permissions that the operation needs, on the key that the decision names. asked is the refusal
+// of the encryption that was asked for: there is no such key then.
 func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	op, d := c.Operation, &ruling.Decision
 	var open unknowns
@@ -151,8 +152,8 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	return refusal
 }
 
-// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read: conditions may
-// be about them.
+// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
+// conditions may be about them.
 func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags map[string]string) *Refusal {
 	r.tags = tags
 	return Authorize(op, r, c, t, ReadWrite)
@@ -163,8 +164,8 @@ func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
 	return Authorize(DeleteObject, r, c, t, ReadWrite)
 }
 
-// authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the document of
-// DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
+// authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the
+// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
 func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
 	values := &r.conditions
 	*values = conditionValues{r: r, caller: c, target: t, unknown: r.unknown}
@@ -181,7 +182,8 @@ func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
 	return accessDenied("1.2")
 }
 
-// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on every one.
+// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
+// every one.
 func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
 	if p == nil {
 		return Silent
@@ -190,7 +192,8 @@ func (p *Permitter) some(principal, account, action, prefix string, values Value
 	for i := range p.statements {
 		s := &p.statements[i]
 		switch {
-		case s.principals != nil && !namesPrincipal(s.principals, principal, account), !matchesAction(s.actions, action), !s.hold(values):
+		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
+		case !matchesAction(s.actions, action), !s.hold(values):
 		case s.deny && s.coversAll(prefix, values):
 			return Denied
 		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):

@@ -222,7 +222,8 @@ func TestSomeEntryMustBeAllowed(t *testing.T) {
 	}
 }
 
-// Tags that a document sets are unknown before it is read: then an Allow on them may hold, and afterwards does or doesn't.
+// Tags that a document sets are unknown before it is read: then an Allow on them may hold, and afterwards does or
+// doesn't.
 func TestTagsOfARequest(t *testing.T) {
 	set := func(operator string, values ...string) policy.Statement {
 		return under(allow("s3:PutBucketTagging", "*"), operator, "aws:TagKeys", values...)

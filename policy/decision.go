@@ -138,13 +138,13 @@ func DecideAppend(d Decision, existing Encryption) (Decision, *Refusal) {
 	return d, nil
 }
 
-// DecideSelfCopy decides whether a copy of an object onto itself changes anything (row CP-10): source
-// is the object's encryption, d the decision for the copy. In a general purpose bucket whose encryption was configured such a copy
-// is how objects are brought under it, and always accepted.
+// DecideSelfCopy decides whether a copy of an object onto itself changes anything (row CP-10): source is the object's
+// encryption, d the decision for the copy. In a general purpose bucket whose encryption was configured such a copy is
+// how objects are brought under it, and always accepted.
 func DecideSelfCopy(r *Request, b *Bucket, d Decision, source Encryption) *Refusal {
 	header := r.inspect()
 	changes := header.header(hMetadataDirective) == "REPLACE" || !d.Encryption.sameKey(source) ||
-		b.Kind == General && b.Configured || b.Kind == General && header.present&(1<<hStorageClass|1<<hSse|1<<hWebsiteRedirect) != 0
+		b.Kind == General && (b.Configured || header.present&(1<<hStorageClass|1<<hSse|1<<hWebsiteRedirect) != 0)
 	if changes {
 		return nil
 	}

@@ -38,8 +38,8 @@ type Question struct {
 	Target Target
 }
 
-// Explain decides about a request by Decide, as a gateway does, and says why. It is short of signatures and of what is stored. r needs
-// no method.
+// Explain decides about a request by Decide, as a gateway does, and says why. It is short of signatures and of what is
+// stored. r needs no method.
 func Explain(op Operation, r *Request, q *Question) Explanation {
 	name := r.Bucket
 	e := Explanation{Operation: op.String(), Bucket: name, Kind: KindOf(name).String(), Decision: "allow"}

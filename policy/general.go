@@ -42,13 +42,15 @@ func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders
 	}
 	if h.context != "" {
 		context, _ := parseContext(h.context)
-		// The default pair is about the bucket with a bucket key, which all objects share, and about the object without.
+		// The default pair is about the bucket with a bucket key, which all objects share, and about the object
+		// without.
 		own := b.ARN
 		if !d.Encryption.BucketKey {
 			own += "/" + r.Key
 		}
 		if value, given := context[generalContextName]; given && value != own {
-			return Decision{}, invalidArgument(generalContext, headerNames[hSseContext], h.context, "The encryption context must not replace the default pair "+generalContextName+", which is "+own+".")
+			return Decision{}, invalidArgument(generalContext, headerNames[hSseContext], h.context,
+				"The encryption context must not replace the default pair "+generalContextName+", which is "+own+".")
 		}
 		delete(context, generalContextName)
 		d.Encryption.Context, d.EchoContext = context, h.context

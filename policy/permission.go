@@ -196,7 +196,8 @@ func (s *compiled) usesVariables() bool {
 		slices.ContainsFunc(s.conditions, func(c condition) bool { return slices.ContainsFunc(c.values, has) })
 }
 
-// hold evaluates the statement's conditions. What isn't known yet doesn't keep an Allow from holding, and keeps a Deny from it.
+// hold evaluates the statement's conditions. What isn't known yet doesn't keep an Allow from holding, and keeps a Deny
+// from it.
 func (s *compiled) hold(values Values) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]

@@ -2,8 +2,9 @@ package policy
 
 import "strings"
 
-// conditionValues answers every condition key that a policy may have, from three sources that can't be mixed up: the one Request,
-// the one Caller, and the Target that a permission is asked for. It lives in the Request so that asking costs no allocation.
+// conditionValues answers every condition key that a policy may have, from three sources that can't be mixed up: the
+// one Request, the one Caller, and the Target that a permission is asked for. It lives in the Request so that asking
+// costs no allocation.
 type conditionValues struct {
 	r       *Request
 	caller  *Caller
@@ -12,12 +13,12 @@ type conditionValues struct {
 	unknown unknowns
 }
 
-// unknowns are condition keys whose values aren't known yet while a permission is asked for: an Allow under one may still hold,
-// a Deny doesn't. Whoever has them set asks again when the values are known, or carries nothing out.
+// unknowns are condition keys whose values aren't known yet while a permission is asked for: an Allow under one may
+// still hold, a Deny doesn't. Whoever has them set asks again when the values are known, or carries nothing out.
 type unknowns uint8
 
 const (
-	unknownKey     unknowns = 1 << iota // the KMS key: its alias isn't resolved, or the request's choice is refused anyway
+	unknownKey     unknowns = 1 << iota // the KMS key: an alias, or a choice that is refused anyway
 	unknownVersion                      // the version of an entry of DeleteObjects
 	unknownTags                         // the tags in a document that isn't read yet
 )
@@ -101,7 +102,8 @@ func (v *conditionValues) ofTarget(key string) (value string, ok, about bool) {
 	}
 	for _, prefix := range [...]string{resourceTagPrefix, bucketTagPrefix, generalTagPrefix} {
 		if tag, cut := strings.CutPrefix(key, prefix); cut {
-			// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's guess.
+			// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's
+			// guess.
 			value, ok = onlyTag(t.Tags, tag)
 			return value, ok, true
 		}

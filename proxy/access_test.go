@@ -9,8 +9,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// startWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others. The secret of
-// AKIANAME is namesecret: see namesake.
+// startWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others.
+// The secret of AKIANAME is namesecret: see namesake.
 func startWithIdentities(t *testing.T, others string) *program {
 	t.Helper()
 	return startWith(t, `
@@ -28,7 +28,8 @@ func namesake(name string) *sigv4.Credentials {
 	return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
 }
 
-// A bucket policy on the client's address holds for all that a request reads, also behind a proxy that is trusted to name it.
+// A bucket policy on the client's address holds for all that a request reads, also behind a proxy that is trusted to
+// name it.
 func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 	p := startConfigured(t, t.TempDir(), "tls: {trusted_proxies: [127.0.0.0/8]}")
 	ok := func(r *rawRequest) *answer {
@@ -74,8 +75,8 @@ func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 	}
 }
 
-// A default encryption that was set by hand: it is read back as it was given, and a copy of an object onto itself brings the object
-// under it.
+// A default encryption that was set by hand: it is read back as it was given, and a copy of an object onto itself
+// brings the object under it.
 func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	put := func(path, query, body string, header ...sigv4.Field) *answer {
@@ -153,7 +154,8 @@ func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
 	}
 }
 
-// Metadata beyond ASCII is answered in words of RFC 2047 in general purpose buckets, and byte for byte in directory buckets.
+// Metadata beyond ASCII is answered in words of RFC 2047 in general purpose buckets, and byte for byte in directory
+// buckets.
 func TestMetadataBeyondASCII(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	if a := p.do(&rawRequest{method: "PUT", path: "/words"}); a.StatusCode != http.StatusOK {

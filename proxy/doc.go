@@ -164,8 +164,9 @@
 //
 //	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
 //
-// gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed. xmldoc, below all of them,
-// reads the XML of clients and stores within bounds; policy, gateway, store, memstore and tools do so by it alone.
+// gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed. xmldoc,
+// below all of them, reads the XML of clients and stores within bounds; policy, gateway, store, memstore and tools do
+// so by it alone.
 //
 //   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
 //     another, nor HTTP, the SDK or the log.

@@ -59,7 +59,7 @@ func prepareExplain(v *invocation) action {
 	v.BoolVar(&q.LongTerm, "long-term", false, "signed with a long-term key, not with a session")
 	v.BoolVar(&q.Plain, "http", false, "over HTTP, not over TLS")
 	v.StringVar(&q.Principal, "principal", "", "`NAME` of the identity whose permissions are asked for; none: they are taken for granted")
-	v.StringVar(&q.Source, "source-ip", "", "`ADDRESS` that the request comes from, for policies that ask; none: they see no address")
+	v.StringVar(&q.Source, "source-ip", "", "`ADDRESS` that the request comes from, for policies; none: they see none")
 	return func(ctx context.Context, _ []string) (err error) {
 		if q.Operation == "" || q.Bucket == "" {
 			return usagef("explain needs --operation and --bucket")
@@ -98,7 +98,8 @@ func explainHandler(g *gateway.Gateway) http.HandlerFunc {
 		v := r.URL.Query()
 		e, err := g.Explain(r.Context(), &gateway.Question{
 			Operation: v.Get("operation"), Bucket: v.Get("bucket"), Key: v.Get("key"), Header: v["header"], Query: v["query"],
-			SessionHeader: v["session-header"], LongTerm: v.Has("long-term"), Plain: v.Has("http"), Principal: v.Get("principal"), Source: v.Get("source-ip"),
+			SessionHeader: v["session-header"], LongTerm: v.Has("long-term"), Plain: v.Has("http"), Principal: v.Get("principal"),
+			Source: v.Get("source-ip"),
 		})
 		switch {
 		case errors.Is(err, gateway.ErrQuestion):

@@ -25,7 +25,8 @@ func (p *program) peakMemory() int {
 	return peak << 10
 }
 
-// sendWhole sends a request whose body the program may refuse before it is read, and returns status and code of the answer.
+// sendWhole sends a request whose body the program may refuse before it is read, and returns status and code of the
+// answer.
 func (p *program) sendWhole(r *rawRequest) (int, string) {
 	host, head := p.head(r)
 	c := p.dial(r, host)
@@ -67,7 +68,11 @@ func TestNestedDocumentsCostNothing(t *testing.T) {
 		all.Wait()
 		grown := p.peakMemory() - before
 		t.Logf("%.40s…: %d KiB more, %v", document, grown>>10, time.Since(start).Round(time.Millisecond))
-		if grown > 64<<20 && !raceEnabled {
+		most := 64 << 20
+		if strings.Contains(document, "/>") { // not nested: garbage of a hundred thousand elements, until it is collected
+			most *= 2
+		}
+		if grown > most && !raceEnabled {
 			t.Errorf("%.40s… took %d MiB", document, grown>>20)
 		}
 	}

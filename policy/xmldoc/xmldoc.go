@@ -1,17 +1,19 @@
-// Package xmldoc reads XML documents of clients and of stores, whoever wrote them and whatever is in them, within bounds.
+// Package xmldoc reads XML documents of clients and of stores, whoever wrote them and whatever is in them, within
+// bounds.
 //
-//	bytes ─► one token at a time, its bytes counted ─► depth, names, attributes, elements ─► encoding/xml ─► tokens or a struct
+//	bytes ─► a token at a time, its bytes counted ─► depth, names, attributes, elements ─► encoding/xml ─► a struct
 //
-// encoding/xml by itself keeps an entry for each element that is open and makes a name, an attribute or a text as long as a document
-// has it: 4 MiB of nested elements cost it 120 MB. Here every bound is checked while the bytes come, so that what a document costs
-// is what one token of TokenSize costs, and what its reader keeps of it.
+// encoding/xml by itself keeps an entry for each element that is open and makes a name, an attribute or a text as long
+// as a document has it: 4 MiB of nested elements cost it 120 MB. Here every bound is checked while the bytes come, so
+// that what a document costs is what one token of TokenSize costs, and what its reader keeps of it.
 //
-// S3's documents have neither processing instructions but the XML declaration nor document types, and no entities but XML's own five:
-// a document with others is refused.
+// S3's documents have neither processing instructions but the XML declaration nor document types, and no entities but
+// XML's own five: a document with others is refused.
 //
 // # Promises
 //
-//   - No document makes the reader keep more than a few times TokenSize: TestNestedAndLongDocumentsCostNothing.
+//   - No document makes the reader keep more than a few times TextSize, or of anything but texts TagSize:
+//     TestNestedAndLongDocumentsCostNothing.
 //   - What is accepted, encoding/xml reads in the same way: FuzzDocuments.
 //   - There is no other reader of XML in the product: TestThereIsOneReaderOfXML.
 package xmldoc
@@ -24,14 +26,16 @@ import (
 	"io"
 )
 
-// The bounds. S3's own documents nest six deep (a tag in the filter of a lifecycle rule), have names of at most 60 characters, one or
-// two attributes, and at most some 90,000 elements (10,000 parts with all that a client may say of each).
+// The bounds. S3's own documents nest six deep (a tag in the filter of a lifecycle rule), have names of at most 60
+// characters, one or two attributes, and at most some 50,000 elements (10,000 parts, each with its number, its ETag and
+// a checksum). Texts are short, but for white space between elements, of which some clients write a lot.
 const (
 	MaxDepth      = 8        // of elements
-	MaxElements   = 200_000  // in a document
+	MaxElements   = 100_000  // in a document
 	MaxName       = 128      // bytes, of an element or an attribute with its prefix
 	MaxAttributes = 8        // of one element
-	TokenSize     = 16 << 10 // bytes of a start tag with its attributes, of a text, of a comment
+	TagSize       = 16 << 10 // bytes of a tag with its attributes, of a comment, of a section of characters
+	TextSize      = 1 << 20  // bytes of a text
 	MaxBytes      = 16 << 20 // of a document
 )
 
@@ -47,7 +51,8 @@ var (
 	ErrTrailingData = errors.New("xmldoc: something follows the document")
 )
 
-// NewDecoder returns a decoder of encoding/xml that reads r within the bounds. What r fails with, the decoder fails with.
+// NewDecoder returns a decoder of encoding/xml that reads r within the bounds. What r fails with, the decoder fails
+// with.
 func NewDecoder(r io.Reader) *xml.Decoder {
 	t := &tokens{}
 	t.source.r = bufio.NewReader(r)
@@ -94,9 +99,10 @@ type tokens struct {
 	begun    bool // some token has been read
 }
 
-// Token returns the next token. Matching ends to beginnings, and names to name spaces, is the work of the decoder above.
+// Token returns the next token. Matching ends to beginnings, and names to name spaces, is the work of the decoder
+// above.
 func (t *tokens) Token() (xml.Token, error) {
-	t.source.token = 0
+	t.source.begin()
 	token, err := t.raw.RawToken()
 	if err != nil {
 		if t.source.exceeded != nil {
@@ -139,19 +145,29 @@ func (t *tokens) Token() (xml.Token, error) {
 
 func tooLong(n xml.Name) bool { return len(n.Space)+len(n.Local) > MaxName }
 
-// counted hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it where a token or
-// the document is beyond its bound.
+// counted hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it
+// where a token or the document is beyond its bound.
 type counted struct {
 	r        *bufio.Reader
-	token    int // bytes since the last token
+	token    int  // bytes since the last token
+	limit    int  // of them
+	last     byte // that was read
 	total    int
 	exceeded error
+}
+
+// begin begins a token. A text has been read as far as the < behind it: then, a tag has begun.
+func (c *counted) begin() {
+	c.token, c.limit = 0, 0
+	if c.last == '<' {
+		c.limit = TagSize
+	}
 }
 
 // ReadByte returns the next byte.
 func (c *counted) ReadByte() (byte, error) {
 	switch {
-	case c.token == TokenSize:
+	case c.limit > 0 && c.token == c.limit:
 		c.exceeded = ErrLongToken
 	case c.total == MaxBytes:
 		c.exceeded = ErrTooLong
@@ -160,11 +176,19 @@ func (c *counted) ReadByte() (byte, error) {
 		return 0, c.exceeded
 	}
 	b, err := c.r.ReadByte()
-	if err == nil {
-		c.token++
-		c.total++
+	if err != nil {
+		return 0, err
 	}
-	return b, err
+	if c.limit == 0 {
+		c.limit = TextSize
+		if b == '<' {
+			c.limit = TagSize
+		}
+	}
+	c.last = b
+	c.token++
+	c.total++
+	return b, nil
 }
 
 // Read is there because a decoder wants a reader; it uses ReadByte alone.

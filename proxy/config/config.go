@@ -182,9 +182,10 @@ type Limits struct {
 	Connections int `yaml:"connections"` // open at once; further ones are closed
 	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
 	Requests int `yaml:"requests"`
-	// Memory is what the process may use. Default 0: GOMEMLIMIT, else nine tenths of the control group's limit, if there
-	// is one. Nine tenths of it in live objects: new requests get SlowDown until it is less. Documents in requests' bodies, four
-	// bytes for each of theirs, and short files of forms may hold an eighth of it: those beyond get SlowDown as they are read.
+	// Memory is what the process may use. Default 0: GOMEMLIMIT, else nine tenths of the control group's limit, if
+	// there is one. Nine tenths of it in live objects: new requests get SlowDown until it is less. Documents in
+	// requests' bodies, four bytes for each of theirs, and short files of forms may hold an eighth of it: those beyond
+	// get SlowDown as they are read.
 	Memory Bytes `yaml:"memory"`
 	// Concurrency, RequestsPerSecond and Burst are for each identity by itself.
 	Concurrency       int           `yaml:"concurrency"` // requests under way at once

@@ -12,13 +12,14 @@ type Limits struct {
 	// Requests is how many may be under way at once. Beyond it a request is answered 503 SlowDown before its signature is
 	// looked at and before its body is asked for.
 	Requests int
-	// Documents is how many bytes of memory the documents in requests' bodies may hold at once, documentCost for each of theirs, and
-	// files of forms that are taken in whole. A request that would go beyond it is answered 503 SlowDown where it stands.
+	// Documents is how many bytes of memory the documents in requests' bodies may hold at once, documentCost for each
+	// of theirs, and files of forms that are taken in whole. A request that would go beyond it is answered 503 SlowDown
+	// where it stands.
 	Documents int64
 }
 
-// documentCost is what a byte of a document costs while it is read, at most: the shortest entry of DeleteObjects has 29 bytes and
-// becomes a deletion of some 100.
+// documentCost is what a byte of a document costs while it is read, at most: the shortest entry of DeleteObjects has 29
+// bytes and becomes a deletion of some 100.
 const documentCost = 4
 
 // The reasons for which a request is turned away with 503 SlowDown, as Observer.Shed hears them.
@@ -91,7 +92,8 @@ func (x *exchange) leave() {
 	x.admitted, x.charged, x.held = false, nil, 0
 }
 
-// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the request.
+// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the
+// request.
 func (x *exchange) hold(n int64) error {
 	a := &x.g.admission
 	x.held += n

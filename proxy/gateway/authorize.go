@@ -124,7 +124,9 @@ func (x *exchange) decide() error {
 
 // newCase begins the case that decides the request: its order of decisions is the only one, see policy.Decide.
 func (x *exchange) newCase() *policy.Case {
-	x.matter = policy.Case{Operation: x.operation, Request: &x.request, Caller: x.caller(), Options: x.g.policyOptions(), Require: x.g.o.RequireTLS}
+	x.matter = policy.Case{
+		Operation: x.operation, Request: &x.request, Caller: x.caller(), Options: x.g.policyOptions(), Require: x.g.o.RequireTLS,
+	}
 	return &x.matter
 }
 
@@ -233,7 +235,8 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	}
 	x.matter.Bucket, x.matter.Session = bucket, given
 	if bucket == nil {
-		x.matter.Target = policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account), Key: x.key}
+		arn := policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account)
+		x.matter.Target = policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: arn, Key: x.key}
 		return x.rule()
 	}
 	x.setTarget(&x.matter.Target, "")
@@ -264,7 +267,8 @@ func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 func factsOf(b *state.Bucket) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey, Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
+		Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
 	}
 	if b.Directory {
 		f.Kind = policy.Directory

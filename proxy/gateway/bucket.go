@@ -287,7 +287,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
 	// What KMS knows of a key is told to those who may use it.
-	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), x.target(arn), policy.ReadWrite) != nil {
+	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && !x.mayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
 	d, err := x.g.o.Keys.Describe(x.context, keyID)
@@ -295,8 +295,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
-	target := x.target(d.ARN)
-	facts.Denied = policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) != nil
+	facts.Denied = !x.mayUse(d.ARN)
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
@@ -312,6 +311,12 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	}
 	again.Release()
 	return facts, nil
+}
+
+// mayUse reports whether the caller of PutBucketEncryption has its permissions on a KMS key.
+func (x *exchange) mayUse(keyARN string) bool {
+	target := x.target(keyARN)
+	return policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) == nil
 }
 
 func setEncryption(b *state.Bucket, after *policy.Bucket) {

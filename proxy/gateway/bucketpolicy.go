@@ -119,8 +119,8 @@ func getBucketPolicyStatus(x *exchange) error {
 	}{Xmlns: s3Namespace})
 }
 
-// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange for a request,
-// and an object is none, so that there is one answer for all that the request reads, writes and deletes.
+// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange
+// for a request, and an object is none, so that there is one answer for all that the request reads, writes and deletes.
 type conditionValues exchange
 
 // Value returns the value of a condition key in lower case.
@@ -162,7 +162,9 @@ func (v *conditionValues) Value(key string) (string, bool) {
 
 const signatureVersion = "AWS4-HMAC-SHA256"
 
-var authTypes = map[sigv4.Kind]string{sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST"}
+var authTypes = map[sigv4.Kind]string{
+	sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST",
+}
 
 // aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
 // understood is replaced or removed by who may.

@@ -52,8 +52,8 @@ func putBucketTagging(x *exchange) error {
 	return x.setBucketTags(tags)
 }
 
-// permitTagging asks for the request's permissions once more, now that the tags in its document are read: conditions may be about
-// them.
+// permitTagging asks for the request's permissions once more, now that the tags in its document are read: conditions
+// may be about them.
 func (x *exchange) permitTagging(tags map[string]string) error {
 	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, tags); refused != nil {
 		return refused

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -92,5 +93,26 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 			}
 			x.finish("", nil)
 		}
+	}
+	// Who may only delete may not delete in spite of a retention, entry by entry.
+	for header, want := range map[string]string{"": "", bypassHeader + ": true": "AccessDenied"} {
+		r := &testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: "deleter"}
+		if header != "" {
+			r.header = append(r.header, header)
+		}
+		x := r.exchange(t, g)
+		if err := x.decide(); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
+			got := ""
+			if err := x.permitDeletion(&d, x.at(x.record, "key"), new(policy.Request)); err != nil {
+				got = answerTo(err).code
+			}
+			if got != want {
+				t.Errorf("%+v with %q: %q, want %q", d, header, got, want)
+			}
+		}
+		x.finish("", nil)
 	}
 }

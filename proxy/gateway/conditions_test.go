@@ -8,8 +8,8 @@ import (
 	"sealfront/policy"
 )
 
-// A conditionPlace is somewhere that a permission is asked for. ask carries the request as far as that, in a gateway whose only
-// identity that matters may do everything but what is asked for there.
+// A conditionPlace is somewhere that a permission is asked for. ask carries the request as far as that, in a gateway
+// whose only identity that matters may do everything but what is asked for there.
 type conditionPlace struct {
 	name     string
 	request  testRequest
@@ -150,13 +150,14 @@ func conditionRows(now time.Time) map[string]conditionRow {
 	return rows
 }
 
-// Every condition key has the same value wherever a request asks for a permission, or the right one of what is asked for there. A
-// key that policies may ask for and this table lacks fails.
+// Every condition key has the same value wherever a request asks for a permission, or the right one of what is asked
+// for there. A key that policies may ask for and this table lacks fails.
 func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 	now := time.Unix(1_798_000_000, 0)
 	g := testGateway(t, func(o *Options) { o.Now = func() time.Time { return now } })
 	rows := conditionRows(now)
-	// permitted reports whether the place is permitted under this condition, or that the client's request isn't one there.
+	// permitted reports whether the place is permitted under this condition, or that the client's request isn't one
+	// there.
 	permitted := func(p *conditionPlace, row *conditionRow, operator, key, value string) (allowed bool, refused string) {
 		allow := func(resource string) policy.Statement {
 			return policy.Statement{Effect: "Allow", Action: []string{"*"}, Resource: []string{resource}}

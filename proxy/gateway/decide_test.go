@@ -85,6 +85,7 @@ var testPolicies = map[string][]policy.Statement{
 	"all":     {{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}},
 	"keyless": {{Effect: "Allow", Action: []string{"s3:*", "s3express:*"}, Resource: []string{"*"}}},
 	"reader":  {{Effect: "Allow", Action: []string{"s3:Get*", "s3:List*", "kms:*"}, Resource: []string{"*"}}, {Effect: "Allow", Action: []string{"s3express:CreateSession"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"StringEquals": {"s3express:SessionMode": {"ReadOnly"}}}}},
+	"deleter": {{Effect: "Allow", Action: []string{"s3:DeleteObject*"}, Resource: []string{"*"}}},
 	"nobody":  nil,
 }
 
@@ -209,8 +210,8 @@ func outcome(x *exchange, err error) string {
 	return e.code + " " + e.row
 }
 
-// TestExplainAndRequestsAgree takes every combination of operation, bucket, headers, TLS, identity and session through the
-// decision of a request and through Explain.
+// TestExplainAndRequestsAgree takes every combination of operation, bucket, headers, TLS, identity and session through
+// the decision of a request and through Explain.
 func TestExplainAndRequestsAgree(t *testing.T) {
 	context64 := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 	const sse, kms = "x-amz-server-side-encryption: AES256", "x-amz-server-side-encryption: aws:kms"

@@ -32,9 +32,10 @@
 //   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe). Listings show
 //     each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than Amazon S3 is mended or refused
 //     (TestWhatStoresAnswerOtherwise).
-//   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no request of
-//     their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
-//     (TestExplainAndRequestsAgree), and nobody without a permission learns a fact about a bucket (TestPermissionsComeBeforeFacts).
+//   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no
+//     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
+//     (TestExplainAndRequestsAgree), and nobody without a permission learns a fact about a bucket
+//     (TestPermissionsComeBeforeFacts).
 //   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,

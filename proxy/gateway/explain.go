@@ -66,7 +66,8 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	if record != nil {
 		facts := factsOf(record)
 		question.Bucket, question.Target.Tags = &facts, record.Tags
-		if question.Target.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind); err != nil && !aboutBucketPolicy(op) {
+		question.Target.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind)
+		if err != nil && !aboutBucketPolicy(op) {
 			return none, err
 		}
 	}
@@ -75,7 +76,8 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		if id == nil {
 			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
 		}
-		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy, Values: g.supposed(id, header, q)}
+		values := g.supposed(id, header, q)
+		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy, Values: values}
 	}
 	if name.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
 		if question.Session, err = readFields(q.SessionHeader, ":", "session header"); err != nil {
@@ -108,21 +110,22 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Explanation {
 	refused := policy.NotImplemented(op)
 	return policy.Explanation{
-		Operation: op.String(), Bucket: bucket, Kind: kind.String(), Decision: "refuse", Row: refused.Row, Why: policy.Why(refused.Row),
-		Code: refused.Code, Message: refused.Message,
+		Operation: op.String(), Bucket: bucket, Kind: kind.String(),
+		Decision: "refuse", Row: refused.Row, Why: policy.Why(refused.Row), Code: refused.Code, Message: refused.Message,
 	}
 }
 
-// supposed are the values of the condition keys that are about who asks and from where: those of a request that is signed and sent
-// now. What a question doesn't say has no value.
+// supposed are the values of the condition keys that are about who asks and from where: those of a request that is
+// signed and sent now. What a question doesn't say has no value.
 func (g *Gateway) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
 	now := g.o.Now().UTC()
 	v := policy.MapValues{
-		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10), "aws:username": id.Name,
-		"aws:principaltype": "User", "aws:requestedregion": g.o.Region,
+		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10),
+		"aws:username": id.Name, "aws:principaltype": "User", "aws:requestedregion": g.o.Region,
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
-		v[service+"signatureversion"], v[service+"authtype"], v[service+"signatureage"] = signatureVersion, authTypes[sigv4.Header], "0"
+		v[service+"signatureversion"], v[service+"authtype"] = signatureVersion, authTypes[sigv4.Header]
+		v[service+"signatureage"] = "0"
 	}
 	for key, name := range map[string]string{"aws:useragent": "user-agent", "aws:referer": "referer"} {
 		if value, ok := header.Get(name); ok {

@@ -16,10 +16,10 @@ import (
 //	--B ⏎ headers ⏎⏎ value ⏎--B ⏎ … ⏎--B ⏎ headers ⏎⏎ │ file │ ⏎--B-- ⏎
 //	└────────── at most formHeadLimit bytes ─────────┘ └ size ┘ └ closing: the rest of Content-Length
 //
-// Fields behind the file, as the button in Amazon's own sample form, mean nothing and are ignored, where the form's rest is short
-// enough to be taken in whole: the file's length must be known before its first byte is sealed. Behind a longer one nothing may
-// follow, and the form must end with a line break, as all but a few clients write it. Source: RFC 7578; RFC 2046, 5.1.1; S3's
-// "Browser-Based Uploads Using POST".
+// Fields behind the file, as the button in Amazon's own sample form, mean nothing and are ignored, where the form's
+// rest is short enough to be taken in whole: the file's length must be known before its first byte is sealed. Behind a
+// longer one nothing may follow, and the form must end with a line break, as all but a few clients write it. Source:
+// RFC 7578; RFC 2046, 5.1.1; S3's "Browser-Based Uploads Using POST".
 type formReader struct {
 	source    io.Reader
 	delimiter []byte // line break, two dashes, boundary
@@ -57,7 +57,8 @@ func malformedForm(why string) *s3Error {
 
 // errBehind refuses a field behind a file that is too long to be taken in whole.
 func errBehind() *s3Error {
-	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
+	return refusal("MalformedPOSTRequest",
+		"The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
 }
 
 // readForm reads what stands in front of the file. length is that of the whole body. findFile comes before Read.

@@ -156,8 +156,8 @@ func shownValue(stored string) string {
 	return string(value)
 }
 
-// General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say. Directory
-// buckets do neither. Source: S3 User Guide, "Working with object metadata".
+// General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say.
+// Directory buckets do neither. Source: S3 User Guide, "Working with object metadata".
 
 // encodedWords is a value as an answer has it.
 func encodedWords(value string) string {
@@ -171,7 +171,8 @@ func encodedWords(value string) string {
 	return strings.ReplaceAll(mime.BEncoding.Encode(charset, value), "=?"+charset+"?b?", "=?"+charset+"?B?")
 }
 
-// decodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays as it is.
+// decodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays
+// as it is.
 func decodedWords(value string) string {
 	if !strings.Contains(value, "=?") {
 		return value

@@ -7,12 +7,12 @@ import (
 	"sealfront/proxy/state"
 )
 
-// An object is one object in the store, or with key "" its bucket: whatever reads, opens, copies or deletes it needs no more. A
-// request's own object is part of its exchange; at makes those of others, such as the source of a copy.
+// An object is one object in the store, or with key "" its bucket: whatever reads, opens, copies or deletes it needs no
+// more. A request's own object is part of its exchange; at makes those of others, such as the source of a copy.
 //
-// It has neither the request's headers nor who sent it, so that no permission can be asked for with it: those are asked for by
-// the exchange, whose request is the only one there is. Every condition of a policy that is about the caller comes from there,
-// and an object adds what is its own, by target.
+// It has neither the request's headers nor who sent it, so that no permission can be asked for with it: those are asked
+// for by the exchange, whose request is the only one there is. Every condition of a policy that is about the caller
+// comes from there, and an object adds what is its own, by target.
 type object struct {
 	g       *Gateway
 	context context.Context
@@ -30,8 +30,8 @@ type object struct {
 	prepared  *preparedRef     // never nil
 }
 
-// at returns another object than the request's own, for whatever reads, opens or deletes it on the request's behalf. It lives no
-// longer than x.
+// at returns another object than the request's own, for whatever reads, opens or deletes it on the request's behalf. It
+// lives no longer than x.
 func (x *exchange) at(record *state.Bucket, key string) *object {
 	y := &object{
 		g: x.g, context: x.context, bucket: record.Name, key: key, record: record, facts: factsOf(record),
