@@ -257,7 +257,6 @@ type linearStep struct {
 	tokens   string // that are written, or appended
 	meta     string
 	offset   int
-	upload   int
 	upload64 uint64
 }
 
