@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"maps"
+	"slices"
+)
+
 // Fields is a view of a request's header fields or query parameters. Names of headers are compared
 // without case: Get is asked in lower case, All may yield any case. Names and values of query
 // parameters are those after percent decoding, compared exactly. Strings need to live only as long as
@@ -22,10 +27,10 @@ func (m MapFields) Get(name string) (string, bool) {
 	return "", false
 }
 
-// All yields every value of every name, in no particular order of names.
+// All yields every value of every name, by name: what is refused first is the same each time.
 func (m MapFields) All(yield func(name, value string) bool) {
-	for name, values := range m {
-		for _, v := range values {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		for _, v := range m[name] {
 			if !yield(name, v) {
 				return
 			}

@@ -44,4 +44,4 @@ func (e *replacedEnd) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func cutOff(err error) error { return fmt.Errorf("%w: %w: %v", ErrUnavailable, errCutOff, err) }
+func cutOff(err error) error { return fmt.Errorf("%w: %w: %w", ErrUnavailable, errCutOff, err) }

@@ -25,7 +25,7 @@ func TestReplaceEnd(t *testing.T) {
 		// Whatever is missing of the body, the new end isn't given out.
 		for cut := range len(body) {
 			got, err := io.ReadAll(store.ReplaceEnd(from(body[:cut]), int64(len(body)), []byte("new end")))
-			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix("sealed segments|", string(got)) {
+			if !errors.Is(err, store.ErrUnavailable) || !strings.HasPrefix("sealed segments|", string(got)) {
 				t.Errorf("%s, cut at %d: %q, %v", name, cut, got, err)
 			}
 		}
