@@ -412,19 +412,19 @@ func (s linearState) next(in *linearStep, out *linearResult) []linearState {
 			return same
 		}
 		n := s
-		n.moved += fmt.Sprintf(" %dw=|;", in.id)
+		n.moved += fmt.Sprintf(" %dw", in.id)
 		n.keys[in.to] = v
 		return is(n)
 	case "rename deletes":
 		v, ok := s.captured(in.id)
-		_, written := s.captured2(in.id)
 		if refused {
 			return check(true)
 		}
-		if !ok || !written {
+		if !ok || !s.written(in.id) {
 			return same
 		}
 		n := s.forget(in.id)
+		n.moved = strings.Replace(n.moved, fmt.Sprintf(" %dw", in.id), "", 1)
 		if at == v {
 			n.keys[in.key] = linearValue{}
 		}
@@ -436,10 +436,8 @@ func (s linearState) next(in *linearStep, out *linearResult) []linearState {
 	panic(in.kind)
 }
 
-func (s linearState) captured2(id int) (linearValue, bool) {
-	_, _, ok := strings.Cut(s.moved, fmt.Sprintf(" %dw=", id))
-	return linearValue{}, ok
-}
+// written reports whether a rename has written to its new name.
+func (s linearState) written(id int) bool { return strings.Contains(s.moved, fmt.Sprintf(" %dw", id)) }
 
 var linearSeed = maphash.MakeSeed()
 
