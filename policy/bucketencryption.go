@@ -27,6 +27,10 @@ func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, re
 	switch {
 	case rule.Blocks && b.Kind == Directory:
 		return refused("PBE-21", "BlockedEncryptionTypes is not supported for directory buckets.")
+	case rule.BlocksNone:
+		return "", refuse("PBE-21", codeNotImplemented, "SSE-C is not implemented, so it can't be allowed.", "Element", "BlockedEncryptionTypes")
+	case rule.NoBucketKey && rule.Algorithm == "aws:kms" && b.Kind == Directory:
+		return "", refuse("PBE-20", codeInvalidArgument, "S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.", "ArgumentName", "BucketKeyEnabled")
 	case rule.Algorithm == "aws:kms:dsse":
 		return refused("PBE-17", "The encryption method specified is not supported")
 	case rule.Algorithm == "AES256":
@@ -85,7 +89,7 @@ func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *
 	}
 	after.Default = Encryption{SSE: SSEKMS, KeyARN: facts.ARN, BucketKey: b.Kind == Directory || rule.BucketKey}
 	after.KeyAsGiven = rule.KeyID
-	if b.Kind == General || rule.KeyID == "" {
+	if rule.KeyID == "" {
 		after.KeyAsGiven = facts.ARN
 	}
 	return after, row, nil

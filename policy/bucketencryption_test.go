@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ func document(rule string) string {
 		case "bk":
 			rest += "<BucketKeyEnabled>" + value + "</BucketKeyEnabled>"
 		case "blocked":
-			rest += "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"
+			rest += "<BlockedEncryptionTypes><EncryptionType>" + cmp.Or(value, "SSE-C") + "</EncryptionType></BlockedEncryptionTypes>"
 		}
 	}
 	return `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault>` +
@@ -134,22 +135,28 @@ func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
 func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
 	good := document("aws:kms key=$K bk=true")
 	for name, body := range map[string]string{
-		"nothing":             "",
-		"no XML":              "SSE please",
-		"cut short":           good[:len(good)-5],
-		"something after it":  good + "<x/>",
-		"text after it":       good + "x",
-		"no rule":             "<ServerSideEncryptionConfiguration/>",
-		"another root":        strings.ReplaceAll(good, "ServerSideEncryptionConfiguration", "CreateBucketConfiguration"),
-		"two rules":           strings.Replace(good, "</Rule>", "</Rule><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>", 1),
-		"two defaults":        strings.Replace(good, "<Rule>", "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>", 1),
-		"two algorithms":      strings.Replace(good, "<SSEAlgorithm>", "<SSEAlgorithm>AES256</SSEAlgorithm><SSEAlgorithm>", 1),
-		"two keys":            strings.Replace(good, "<KMSMasterKeyID>", "<KMSMasterKeyID>a</KMSMasterKeyID><KMSMasterKeyID>", 1),
-		"no algorithm":        strings.ReplaceAll(good, "SSEAlgorithm", "Algorithm"),
-		"an empty algorithm":  strings.Replace(good, "aws:kms<", "<", 1),
-		"algorithm misspelt":  strings.Replace(good, "aws:kms<", "AWS:KMS<", 1),
-		"an unknown element":  strings.Replace(good, "<Rule>", "<Rule><Surprise/>", 1),
-		"a bucket key of yes": strings.Replace(good, ">true<", ">yes<", 1),
+		"nothing":                       "",
+		"no XML":                        "SSE please",
+		"cut short":                     good[:len(good)-5],
+		"something after it":            good + "<x/>",
+		"text after it":                 good + "x",
+		"no rule":                       "<ServerSideEncryptionConfiguration/>",
+		"another root":                  strings.ReplaceAll(good, "ServerSideEncryptionConfiguration", "CreateBucketConfiguration"),
+		"two rules":                     strings.Replace(good, "</Rule>", "</Rule><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>", 1),
+		"two defaults":                  strings.Replace(good, "<Rule>", "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>", 1),
+		"two algorithms":                strings.Replace(good, "<SSEAlgorithm>", "<SSEAlgorithm>AES256</SSEAlgorithm><SSEAlgorithm>", 1),
+		"two keys":                      strings.Replace(good, "<KMSMasterKeyID>", "<KMSMasterKeyID>a</KMSMasterKeyID><KMSMasterKeyID>", 1),
+		"no algorithm":                  strings.ReplaceAll(good, "SSEAlgorithm", "Algorithm"),
+		"an empty algorithm":            strings.Replace(good, "aws:kms<", "<", 1),
+		"algorithm misspelt":            strings.Replace(good, "aws:kms<", "AWS:KMS<", 1),
+		"an unknown element":            strings.Replace(good, "<Rule>", "<Rule><Surprise/>", 1),
+		"neither a default nor a block": `<ServerSideEncryptionConfiguration><Rule><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`,
+		"another blocked type":          blocking("<EncryptionType>SSE-KMS</EncryptionType>"),
+		"no blocked type":               blocking(""),
+		"two blocked types":             blocking("<EncryptionType>NONE</EncryptionType><EncryptionType>SSE-C</EncryptionType>"),
+		"an unknown element of a block": blocking("<EncryptionType>NONE</EncryptionType><Surprise/>"),
+		"two blocks":                    strings.Replace(blocking("<EncryptionType>NONE</EncryptionType>"), "<Rule>", "<Rule><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType></BlockedEncryptionTypes>", 1),
+		"a bucket key of yes":           strings.Replace(good, ">true<", ">yes<", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			rule, refusal := policy.ParseEncryptionConfiguration([]byte(body))
@@ -163,6 +170,38 @@ func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
 	}
 }
 
+// blocking is a rule that only blocks.
+func blocking(types string) string {
+	return "<ServerSideEncryptionConfiguration><Rule><BlockedEncryptionTypes>" + types + "</BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"
+}
+
+// PBE-21: general purpose buckets block SSE-C, whether a rule says so or not, and nothing else is possible.
+func TestGeneralPurposeBucketsBlockSSEC(t *testing.T) {
+	b := &policy.Bucket{Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General, Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}}
+	for body, want := range map[string]string{
+		blocking("<EncryptionType>SSE-C</EncryptionType>"): "", document("AES256 blocked"): "", document("AES256"): "",
+		blocking("<EncryptionType>NONE</EncryptionType>"): "NotImplemented", document("AES256 blocked=NONE"): "NotImplemented",
+	} {
+		rule, refusal := policy.ParseEncryptionConfiguration([]byte(body))
+		if refusal != nil {
+			t.Fatalf("%s: %v", body, refusal)
+		}
+		asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{})
+		switch {
+		case want != "":
+			if refusal == nil || refusal.Code != want || refusal.Row != "PBE-21" {
+				t.Errorf("%s: %v, want %s", body, refusal, want)
+			}
+			continue
+		case asked != "" || refusal != nil:
+			t.Fatalf("%s: asked for %q, %v", body, asked, refusal)
+		}
+		if after, _, refusal := policy.DecideBucketEncryption(b, rule, nil, &policy.Options{}); refusal != nil || after.Default.SSE != policy.SSES3 {
+			t.Errorf("%s: %+v %v", body, after, refusal)
+		}
+	}
+}
+
 func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 	b := &policy.Bucket{
 		Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
@@ -173,8 +212,15 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 		t.Fatalf("an alias is resolved by KMS: %q, %v", asked, refusal)
 	}
 	after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), &policy.Options{})
-	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != keyOther || !after.Default.BucketKey || after.BoundKey != "" {
-		t.Errorf("another key, as ARN, bucket key on: %+v, %v", after, refusal)
+	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != rule.KeyID || !after.Default.BucketKey || after.BoundKey != "" {
+		t.Errorf("another key, as it was given, bucket key on: %+v, %v", after, refusal)
+	}
+	unnamed := policy.EncryptionRule{Algorithm: "aws:kms"}
+	if asked, refusal := policy.KeyToDescribe(b, unnamed, &policy.Options{DefaultKey: keyK}); refusal != nil || asked != keyK {
+		t.Errorf("no key: asked for %q, %v", asked, refusal)
+	}
+	if after, _, refusal := policy.DecideBucketEncryption(b, unnamed, keyFacts("K"), &policy.Options{DefaultKey: keyK}); refusal != nil || after.KeyAsGiven != keyK {
+		t.Errorf("no key reads back as the ARN of the one that is taken: %+v, %v", after, refusal)
 	}
 	rule.KeyID = keyForeign
 	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"), &policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {

@@ -10,10 +10,12 @@ import (
 
 // EncryptionRule is what the body of PutBucketEncryption asks for.
 type EncryptionRule struct {
-	Algorithm string // AES256, aws:kms or aws:kms:dsse
-	KeyID     string // as given; "" when absent
-	BucketKey bool
-	Blocks    bool // BlockedEncryptionTypes is there
+	Algorithm   string // AES256, aws:kms or aws:kms:dsse
+	KeyID       string // as given; "" when absent
+	BucketKey   bool
+	NoBucketKey bool // BucketKeyEnabled is false, not absent
+	Blocks      bool // BlockedEncryptionTypes is there, and says
+	BlocksNone  bool // NONE: SSE-C shall be possible
 }
 
 // ParseEncryptionConfiguration reads the body of PutBucketEncryption. What isn't exactly one rule of the
@@ -22,14 +24,13 @@ func ParseEncryptionConfiguration(body []byte) (EncryptionRule, *Refusal) {
 	var doc struct {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
 		Rules   []struct {
-			Defaults []struct {
-				Algorithm []string   `xml:"SSEAlgorithm"`
-				KeyID     []string   `xml:"KMSMasterKeyID"`
-				Unknown   []strayXML `xml:",any"`
-			} `xml:"ApplyServerSideEncryptionByDefault"`
-			BucketKey []string   `xml:"BucketKeyEnabled"`
-			Blocked   []strayXML `xml:"BlockedEncryptionTypes"`
-			Unknown   []strayXML `xml:",any"`
+			Defaults  []defaultXML `xml:"ApplyServerSideEncryptionByDefault"`
+			BucketKey []string     `xml:"BucketKeyEnabled"`
+			Blocked   []struct {
+				Types   []string   `xml:"EncryptionType"`
+				Unknown []strayXML `xml:",any"`
+			} `xml:"BlockedEncryptionTypes"`
+			Unknown []strayXML `xml:",any"`
 		} `xml:"Rule"`
 		Unknown []strayXML `xml:",any"`
 	}
@@ -37,32 +38,62 @@ func ParseEncryptionConfiguration(body []byte) (EncryptionRule, *Refusal) {
 		return EncryptionRule{}, malformedXML("PBE-19")
 	}
 	rule := doc.Rules[0]
-	if len(rule.Defaults) != 1 || len(rule.Unknown) != 0 || len(rule.BucketKey) > 1 {
+	if len(rule.Defaults)+len(rule.Blocked) == 0 || len(rule.Defaults) > 1 || len(rule.Blocked) > 1 || len(rule.Unknown) != 0 || len(rule.BucketKey) > 1 {
 		return EncryptionRule{}, malformedXML("PBE-19")
 	}
-	byDefault := rule.Defaults[0]
-	if len(byDefault.Algorithm) != 1 || len(byDefault.KeyID) > 1 || len(byDefault.Unknown) != 0 {
-		return EncryptionRule{}, malformedXML("PBE-19")
+	parsed := EncryptionRule{Algorithm: "AES256"} // of a rule that only blocks
+	for _, blocked := range rule.Blocked {
+		if len(blocked.Types) != 1 || len(blocked.Unknown) != 0 {
+			return EncryptionRule{}, malformedXML("PBE-19")
+		}
+		switch strings.TrimSpace(blocked.Types[0]) {
+		case "NONE":
+			parsed.BlocksNone = true
+		case "SSE-C":
+		default:
+			return EncryptionRule{}, malformedXML("PBE-19")
+		}
+		parsed.Blocks = true
 	}
-	parsed := EncryptionRule{Algorithm: strings.TrimSpace(byDefault.Algorithm[0]), Blocks: len(rule.Blocked) != 0}
-	switch parsed.Algorithm {
-	case "AES256", "aws:kms", "aws:kms:dsse":
-	default:
-		return EncryptionRule{}, malformedXML("PBE-19")
-	}
-	if len(byDefault.KeyID) == 1 {
-		parsed.KeyID = strings.TrimSpace(byDefault.KeyID[0])
+	if refusal := parsed.readDefault(rule.Defaults); refusal != nil {
+		return EncryptionRule{}, refusal
 	}
 	if len(rule.BucketKey) == 1 {
 		switch strings.TrimSpace(rule.BucketKey[0]) {
 		case "true", "1":
 			parsed.BucketKey = true
 		case "false", "0":
+			parsed.NoBucketKey = true
 		default:
 			return EncryptionRule{}, malformedXML("PBE-19")
 		}
 	}
 	return parsed, nil
+}
+
+// defaultXML is the element ApplyServerSideEncryptionByDefault.
+type defaultXML struct {
+	Algorithm []string   `xml:"SSEAlgorithm"`
+	KeyID     []string   `xml:"KMSMasterKeyID"`
+	Unknown   []strayXML `xml:",any"`
+}
+
+// readDefault takes over what a rule says of the default encryption; it may say nothing.
+func (r *EncryptionRule) readDefault(list []defaultXML) *Refusal {
+	for _, byDefault := range list {
+		if len(byDefault.Algorithm) != 1 || len(byDefault.KeyID) > 1 || len(byDefault.Unknown) != 0 {
+			return malformedXML("PBE-19")
+		}
+		switch r.Algorithm = strings.TrimSpace(byDefault.Algorithm[0]); r.Algorithm {
+		case "AES256", "aws:kms", "aws:kms:dsse":
+		default:
+			return malformedXML("PBE-19")
+		}
+		if len(byDefault.KeyID) == 1 {
+			r.KeyID = strings.TrimSpace(byDefault.KeyID[0])
+		}
+	}
+	return nil
 }
 
 // BucketConfiguration is what the body of CreateBucket asks for.

@@ -89,6 +89,9 @@ func decideDirectory(op Operation, r *Request, b *Bucket, s *Session, o *Options
 	if refusal != nil {
 		return Decision{}, refusal
 	}
+	if h.sse == SSEKMS && h.bucketKey == "false" && op != CopyObject { // copies have none in any case
+		return Decision{}, invalidArgument("H-11", headerNames[hSseBucketKey], h.bucketKey, "S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.")
+	}
 	d := Decision{Row: row, Encryption: effective, ShowsEncryption: true}
 	d.Encryption.Context = nil
 	d.Encryption.BucketKey = effective.SSE == SSEKMS && op != CopyObject

@@ -79,7 +79,7 @@ func FuzzParseEncryptionConfiguration(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rule.Blocks = false
+		rule.Blocks, rule.BlocksNone, rule.NoBucketKey = false, false, !rule.BucketKey
 		if second, refusal := policy.ParseEncryptionConfiguration(again); refusal != nil || second != rule {
 			t.Errorf("%+v, then %+v, %v of %s", rule, second, refusal, again)
 		}

@@ -38,6 +38,8 @@ func checkUnknownHeaders(op Operation, kind Kind, d *digest) *Refusal {
 	for id := range numHeaders {
 		switch bit := uint64(1) << id; {
 		case d.present&bit == 0:
+		case customerKeyMask&bit != 0 && kind == General:
+			return accessDenied("H-13") // as in a bucket that blocks SSE-C, which all do
 		case customerKeyMask&bit != 0:
 			return headerNotImplemented("H-13", headerNames[id])
 		case unknown&bit != 0:

@@ -42,6 +42,12 @@ var ChecksumAlgorithms = [...]string{
 	"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128",
 }
 
+// askedElsewhere are the query parameters that have no queryID, since no rule here asks for them, and that may be empty.
+var askedElsewhere = map[string]struct{}{
+	"annotation-prefix": {}, "annotationName": {}, "bucket-region": {}, "continuation-token": {}, "fetch-owner": {}, "id": {}, "key-marker": {},
+	"marker": {}, "max-annotation-results": {}, "max-buckets": {}, "version-id-marker": {},
+}
+
 // promises returns the lower-case name of a header that promises what nobody here knows, "" for others. name has no headerID.
 func promises(name string) string {
 	if !slices.ContainsFunc(families[:], func(f string) bool { return len(name) >= len(f) && equalFolded(name[:len(f)], f) }) {
@@ -72,6 +78,12 @@ func unknownSubresource(r *Request, d *digest) *Refusal {
 		return nil
 	}
 	return parameterNotImplemented("1.7", strings.Clone(d.flag))
+}
+
+// mayBeEmpty reports whether a parameter that no rule here asks for is known nevertheless, and so no subresource.
+func mayBeEmpty(name string) bool {
+	_, asked := askedElsewhere[name]
+	return asked || strings.HasPrefix(name, "response-")
 }
 
 // isListing: S3 names these operations apart from the ones that read a single configuration; here they are one.

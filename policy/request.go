@@ -177,7 +177,7 @@ func (r *Request) observeQuery(name, value string) bool {
 		if name == "session" && KindOf(r.Bucket) == General {
 			selects = false // general purpose buckets ignore the flag: section 3.1
 		}
-		if !selects && !known && value == "" && d.flag == "" {
+		if !selects && !known && value == "" && d.flag == "" && !mayBeEmpty(name) {
 			d.flag = name
 		}
 		if selects && name != d.subresource[0] {

@@ -9,6 +9,7 @@ var rowTexts = map[string]string{
 	"H-4":  "an encryption context may be given only with aws:kms, or where SSE-KMS is in force anyway",
 	"H-6":  "the encryption context isn't base64 of a JSON object with string values",
 	"H-9":  "the encryption context of a directory bucket is the bucket ARN and nothing else",
+	"H-11": "bucket keys are always on in a directory bucket, so they can't be switched off",
 	"H-12": "the bucket key header is neither true nor false",
 	"H-13": "encryption with customer-provided keys (SSE-C) isn't supported",
 	"H-15": "an alias can't name the key of a directory bucket, even if it points to the right one",
@@ -23,7 +24,7 @@ var rowTexts = map[string]string{
 	"CS-6":  "a session's key can't be named by an alias",
 	"CS-7":  "a session's key must be the bucket's key",
 	"CS-9":  "a session's encryption context must be the default one",
-	"CS-10": "bucket keys are always on; the header changes nothing",
+	"CS-10": "bucket keys are always on",
 
 	"PUT-1":  "without headers an object takes the settings of the session, else of the bucket",
 	"PUT-2":  "AES256 must match the settings of the session",
@@ -93,7 +94,8 @@ var rowTexts = map[string]string{
 	"PBE-17": "dual-layer encryption doesn't exist for this bucket",
 	"PBE-18": "SSE-S3 has no key to name",
 	"PBE-19": "the body isn't one rule of the schema",
-	"PBE-21": "blocked encryption types are for general purpose buckets",
+	"PBE-20": "a directory bucket's bucket keys can't be disabled",
+	"PBE-21": "blocked encryption types are for general purpose buckets, which block SSE-C",
 	"PBE-22": "the caller may not use the key",
 
 	"KE-1": "the key is disabled",

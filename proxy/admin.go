@@ -57,7 +57,9 @@ func newAdmin(c *config.Config, p *parts, r *reloader) *admin {
 		fmt.Fprintln(w, "ok")
 	})
 	origins := newAdminOrigins(c)
-	guarded := func(pattern string, h http.HandlerFunc) { mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h))) }
+	guarded := func(pattern string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
+	}
 	metrics := promhttp.HandlerFor(p.metrics.Registry, promhttp.HandlerOpts{})
 	if c.Admin.HealthOnly {
 		mux.Handle("GET /metrics", metrics)

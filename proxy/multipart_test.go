@@ -106,13 +106,23 @@ func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
 	}
 }
 
-// L1: general purpose buckets may complete any ascending numbers; directory buckets only consecutive ones.
+// L1: general purpose buckets may complete any ascending numbers, unless the parts have checksums that count; directory buckets only
+// consecutive ones.
 func TestL1PartNumbersWithGaps(t *testing.T) {
 	p := startEmbedded(t, t.TempDir())
 	client := p.client(t)
 	general := makeBucket(t, client, "general")
 	a, b, c := randomBytes(5*mib), randomBytes(5*mib+7), randomBytes(9)
-	u := newUploader(t, client, general, "gaps")
+	u := newUploader(t, client, general, "composite")
+	u.part(1, a)
+	u.part(3, b)
+	u.part(2, c)
+	for _, numbers := range [][]int32{{1, 3}, {3}, {2, 3}} {
+		if _, err := u.complete(numbers...); code(err) != "InvalidPartOrder" {
+			t.Errorf("parts %v with checksums: %v", numbers, err)
+		}
+	}
+	u = newUploaderOf(t, client, general, "gaps", types.ChecksumTypeFullObject)
 	u.part(7, b)
 	u.part(1, a)
 	u.part(10000, c)

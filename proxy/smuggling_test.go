@@ -90,10 +90,10 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 		"a folded coding": func(inner string) string {
 			return "Transfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inner
 		},
-		"a folded header":          func(inner string) string { return "X-Folded: a\r\n Content-Length: 0\r\n\r\n" + inner },
-		"a NUL in a header":        func(inner string) string { return "X-Null: a\x00b\r\nContent-Length: 0\r\n\r\n" + inner },
-		"a bare CR in a header":    func(inner string) string { return "X-Cr: a\rContent-Length: 0\r\n\r\n" + inner },
-		"a coding after a tab":     func(inner string) string { return "Transfer-Encoding:\x0bchunked\r\nContent-Length: 0\r\n\r\n" + inner },
+		"a folded header":       func(inner string) string { return "X-Folded: a\r\n Content-Length: 0\r\n\r\n" + inner },
+		"a NUL in a header":     func(inner string) string { return "X-Null: a\x00b\r\nContent-Length: 0\r\n\r\n" + inner },
+		"a bare CR in a header": func(inner string) string { return "X-Cr: a\rContent-Length: 0\r\n\r\n" + inner },
+		"a coding after a tab":  func(inner string) string { return "Transfer-Encoding:\x0bchunked\r\nContent-Length: 0\r\n\r\n" + inner },
 		"identity, which is no coding": func(inner string) string {
 			return fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: identity\r\n\r\n%s", len(inner), inner)
 		},
@@ -105,7 +105,7 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 		},
 		"a bare line feed behind the length": func(inner string) string { return "Content-Length: 0\n\r\n" + inner },
 		"a bare line feed behind the head":   func(inner string) string { return "Content-Length: 0\r\n\n" + inner },
-		"a header without a colon": func(inner string) string { return "Content-Length 0\r\n\r\n" + inner },
+		"a header without a colon":           func(inner string) string { return "Content-Length 0\r\n\r\n" + inner },
 		"a chunk's size too large": func(inner string) string {
 			return "Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n\r\n" + inner
 		},

@@ -39,7 +39,13 @@ type uploader struct {
 
 func newUploader(t *testing.T, client *s3.Client, bucket, key string) *uploader {
 	t.Helper()
-	out, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, Metadata: map[string]string{"name": "value"}})
+	return newUploaderOf(t, client, bucket, key, types.ChecksumTypeComposite)
+}
+
+// newUploaderOf begins an upload with a checksum of this type. With a composite one, part numbers have no gaps.
+func newUploaderOf(t *testing.T, client *s3.Client, bucket, key string, kind types.ChecksumType) *uploader {
+	t.Helper()
+	out, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: kind, Metadata: map[string]string{"name": "value"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,9 @@ func (x *exchange) decide() error {
 	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
 		return err
 	}
+	if err := x.checkEncoding(); err != nil {
+		return err
+	}
 	if refused = policy.CheckRequest(x.operation, r); refused != nil {
 		return refused
 	}

@@ -64,6 +64,9 @@ func createBucket(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if x.headerValue("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
+		return refusal("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.bucket)
+	}
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
 		return refused
@@ -195,8 +198,11 @@ type encryptionRule struct {
 		SSEAlgorithm   string
 		KMSMasterKeyID string `xml:",omitempty"`
 	}
-	BucketKeyEnabled bool
+	BucketKeyEnabled       bool
+	BlockedEncryptionTypes *blockedTypes `xml:",omitempty"`
 }
+
+type blockedTypes struct{ EncryptionType string }
 
 // getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record anew: who asks wants
 // to know what holds now.
@@ -218,6 +224,9 @@ func getBucketEncryption(x *exchange) error {
 	out.Rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm = rule.Algorithm
 	out.Rule.ApplyServerSideEncryptionByDefault.KMSMasterKeyID = rule.KeyID
 	out.Rule.BucketKeyEnabled = rule.BucketKey
+	if !record.Directory {
+		out.Rule.BlockedEncryptionTypes = &blockedTypes{"SSE-C"} // it isn't served: rows PBE-21 and H-13
+	}
 	return x.answerXML(&out)
 }
 

@@ -111,6 +111,9 @@ func (c *completion) match(named []namedPart) error {
 	if err != nil {
 		return recordError(err)
 	}
+	if err := c.checkNumbers(named); err != nil {
+		return err
+	}
 	newest := newestParts(all)
 	for i, p := range named {
 		at := -1
@@ -143,6 +146,19 @@ func (c *completion) match(named []namedPart) error {
 	return nil
 }
 
+// checkNumbers: where each part has a checksum that counts, their numbers begin with 1 and have no gaps.
+func (c *completion) checkNumbers(named []namedPart) error {
+	if c.u.Algorithm == 0 || c.u.Type != crypto.Composite {
+		return nil
+	}
+	for i, p := range named {
+		if p.number != i+1 && p.checksum != "" {
+			return refusal("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.u.ID)
+		}
+	}
+	return nil
+}
+
 // checkPart compares a named part's checksum with the one it was accepted with.
 func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 	kind := c.u.kind()
@@ -165,7 +181,7 @@ func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 // sum makes the object's checksum from those of its parts and compares it with what the request says.
 func (c *completion) sum() error {
 	kind := c.u.kind()
-	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && c.u.Algorithm != 0 && wanted != checksumType(c.u.Type) {
+	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && wanted != checksumType(c.u.Type) {
 		return refusal("InvalidRequest", "The upload was created using the "+checksumType(c.u.Type)+" checksum mode. The complete request must use the same checksum mode.")
 	}
 	sum := &crypto.Checksum{Type: c.u.Type, Algorithm: kind.algorithm}

@@ -33,7 +33,7 @@ var (
 	objectLock = grammar{root: "ObjectLockConfiguration", lacks: []string{"DefaultEventHold"}, paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
-	retention = grammar{root: "Retention", alias: "ObjectLockRetention", lacks: []string{"EventHold"}, paths: []string{"Mode", "RetainUntilDate"}}
+	retention = grammar{root: "Retention", alias: "ObjectLockRetention", lacks: []string{"EventHold", "EventHoldDuration"}, paths: []string{"Mode", "RetainUntilDate"}}
 	legalHold = grammar{root: "LegalHold", alias: "ObjectLockLegalHold", lacks: []string{"EventHold"}, paths: []string{"Status"}}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
 	lifecycle = grammar{root: "LifecycleConfiguration", lacks: []string{"Transition", "NoncurrentVersionTransition"}, paths: []string{

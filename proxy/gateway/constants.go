@@ -102,6 +102,13 @@ func putACL(x *exchange) error {
 	if x.headerValue("x-amz-acl") == "" {
 		return refusal("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.bucket)
 	}
+	document, err := x.readDocument(maxDocument)
+	switch {
+	case err != nil:
+		return err
+	case len(document) > 0: // its grants would not be made
+		return refusal("UnexpectedContent", "This request contains unsupported content.")
+	}
 	return x.objectExists()
 }
 

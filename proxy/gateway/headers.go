@@ -10,6 +10,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/store"
+	"sealfront/sigv4"
 )
 
 // Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
@@ -145,6 +146,21 @@ func shownValue(stored string) string {
 func metadataTooLarge(room, used int) error {
 	return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+}
+
+// checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
+// reads the object later would take the framing's absence for damage.
+func (x *exchange) checkEncoding() error {
+	if x.auth.Payload != sigv4.PayloadUnsigned || x.operation != policy.PutObject && x.operation != policy.UploadPart {
+		return nil
+	}
+	value := text(x.headerBytes("content-encoding"))
+	for coding := range strings.SplitSeq(value, ",") {
+		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
+			return invalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
+		}
+	}
+	return nil
 }
 
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain

@@ -274,13 +274,20 @@ func listBuckets(x *exchange) error {
 			limit = n
 		}
 	}
-	start, _ := x.query.Get(tokenName)
+	start, given := x.query.Get(tokenName)
+	if _, refused := policy.ParseBucketName(start); given && refused != nil {
+		return invalidArgument(tokenName, start, "The continuation token provided is incorrect")
+	}
+	region, inRegion := "", false
+	if !directory {
+		region, inRegion = x.query.Get("bucket-region")
+	}
 	prefix, _ := x.query.Get("prefix")
 	if !directory {
 		out.Prefix = prefix
 	}
 	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
-		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) {
+		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) || inRegion && b.Region != region {
 			return true
 		}
 		if len(out.Buckets.Bucket) == limit {

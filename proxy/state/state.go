@@ -23,7 +23,7 @@ type Options struct {
 	CacheSize  int           // bucket records held; default 4096
 	// Alone: no other replica works on these records, so a deleted bucket's name is free at once.
 	Alone bool
-	Now        func() time.Time
+	Now   func() time.Time
 	// Damaged, if set, is told the name of each record that does not open.
 	Damaged func(name string)
 	// Revoked, if set, is told each KMS key that was revoked, here or at another replica; AllKeys stands for all.

@@ -49,7 +49,6 @@ type toldChecksum struct {
 
 const checksumPrefix = "x-amz-checksum-"
 
-
 func (c *toldChecksum) header() string { return checksumPrefix + strings.ToLower(c.algorithm) }
 
 func (c *toldChecksum) kind() string {
