@@ -125,6 +125,7 @@ func bucketEncryptionRows() []row {
 		keeps("PBE-19", "broken XML", "", stateNone, "<Rule>", "MalformedXML"),
 		keeps("PBE-19", "an unknown algorithm", "?", stateNone, encryptionRule("aws:fsx", "", ""), "MalformedXML"),
 		keeps("PBE-19", "two rules", "?", stateKMS, encryptionRule("AES256", "", "")+encryptionRule("AES256", "", ""), "MalformedXML"),
+		keeps("PBE-20", "BucketKeyEnabled false", "U-06", stateNone, encryptionRule("aws:kms", "$K", bucketKey+"false</BucketKeyEnabled>"), "InvalidArgument BucketKeyEnabled"),
 		keeps("PBE-21", "BlockedEncryptionTypes", "?", stateNone, encryptionRule("AES256", "", "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"), "InvalidArgument"),
 		{"PBE-10", "the ARN of a key of another account, permitted by its policy", "", func(c *check) {
 			foreign := c.named("$FOREIGN")
@@ -173,17 +174,14 @@ func bucketEncryptionRows() []row {
 			}
 		}},
 	}
-	for _, flag := range []string{"", "true", "false"} {
-		says, more, open := "BucketKeyEnabled absent", "", ""
+	for _, flag := range []string{"", "true"} {
+		says, more := "BucketKeyEnabled absent", ""
 		if flag != "" {
 			says, more = "BucketKeyEnabled "+flag, bucketKey+flag+"</BucketKeyEnabled>"
 		}
-		if flag == "false" {
-			open = "U-06"
-		}
 		for _, id := range []string{"PBE-20", "GBE-2"} {
 			key := map[string]string{"PBE-20": "$K", "GBE-2": "$ID"}[id]
-			rows = append(rows, row{id, says + " with aws:kms reads back true, the key as it was given", open, func(c *check) {
+			rows = append(rows, row{id, says + " with aws:kms reads back true, the key as it was given", "", func(c *check) {
 				bucket := c.scratch(stateNone, "$K")
 				c.setEncryption(bucket, encryptionRule("aws:kms", c.named(key), more))
 				c.encryptionIs(bucket, "aws:kms", c.named(key))
