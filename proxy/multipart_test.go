@@ -146,7 +146,7 @@ func TestPart10000OfFullSize(t *testing.T) {
 	client := p.client(t)
 	general := makeBucket(t, client, "general")
 	a, b := randomBytes(5*mib), randomBytes(8*mib+1)
-	u := newUploader(t, client, general, "last")
+	u := newUploaderOf(t, client, general, "last", types.ChecksumTypeFullObject)
 	u.part(9999, a)
 	u.part(10000, b)
 	if _, err := u.complete(9999, 10000); err != nil {

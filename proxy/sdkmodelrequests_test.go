@@ -7,26 +7,29 @@ import (
 	"sealfront/sigv4"
 )
 
-// moreDocuments show the elements that an operation's base request hasn't.
-var moreDocuments = map[string][]string{
-	"CreateBucket": {
-		"<CreateBucketConfiguration><Location><Name>az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>",
-	},
-	"CompleteMultipartUpload": partChecksums(),
-	"PutBucketEncryption": {
-		"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>$KEY</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
-	},
-	"PutObjectLockConfiguration": {
-		"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>",
-	},
-	"PutBucketLifecycleConfiguration": {
-		lifecycleOf("<Filter><Prefix>p</Prefix></Filter><Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>"),
-		lifecycleOf("<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>"),
-		lifecycleOf("<Filter><ObjectSizeGreaterThan>1</ObjectSizeGreaterThan></Filter><NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays><NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration>"),
-		lifecycleOf("<Filter><ObjectSizeLessThan>9</ObjectSizeLessThan></Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>"),
-		lifecycleOf("<Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><ObjectSizeGreaterThan>1</ObjectSizeGreaterThan><ObjectSizeLessThan>9</ObjectSizeLessThan></And></Filter><Expiration><Days>3</Days></Expiration>"),
-		"<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Prefix>p</Prefix><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>",
-	},
+// moreDocuments show the elements that an operation's base request hasn't. The test binary is the program, too, so nothing is made
+// before a test needs it.
+func moreDocuments() map[string][]string {
+	return map[string][]string{
+		"CreateBucket": {
+			"<CreateBucketConfiguration><Location><Name>az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>",
+		},
+		"CompleteMultipartUpload": partChecksums(),
+		"PutBucketEncryption": {
+			"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>$KEY</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+		},
+		"PutObjectLockConfiguration": {
+			"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>",
+		},
+		"PutBucketLifecycleConfiguration": {
+			lifecycleOf("<Filter><Prefix>p</Prefix></Filter><Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>"),
+			lifecycleOf("<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>"),
+			lifecycleOf("<Filter><ObjectSizeGreaterThan>1</ObjectSizeGreaterThan></Filter><NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays><NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration>"),
+			lifecycleOf("<Filter><ObjectSizeLessThan>9</ObjectSizeLessThan></Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>"),
+			lifecycleOf("<Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><ObjectSizeGreaterThan>1</ObjectSizeGreaterThan><ObjectSizeLessThan>9</ObjectSizeLessThan></And></Filter><Expiration><Days>3</Days></Expiration>"),
+			"<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Prefix>p</Prefix><Expiration><Days>3</Days></Expiration></Rule></LifecycleConfiguration>",
+		},
+	}
 }
 
 // partChecksums are lists of one part, "hello", with a checksum of each algorithm.
@@ -130,7 +133,7 @@ func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
 	for old, now := range map[string]string{
 		"GetBucketNotification": "GetBucketNotificationConfiguration", "GetBucketLifecycle": "GetBucketLifecycleConfiguration", "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
 	} { // botocore has the old names, too
-		defer func() { requests[old] = requests[now]; moreDocuments[old] = moreDocuments[now] }()
+		defer func() { requests[old] = requests[now]; m.more[old] = m.more[now] }()
 	}
 	for query, names := range map[string]string{
 		"abac": "GetBucketAbac", "accelerate": "GetBucketAccelerateConfiguration", "acl": "GetBucketAcl",

@@ -33,6 +33,7 @@ type modelCheck struct {
 	requests  map[string]func() *rawRequest
 	checked   map[string]bool
 	without   map[string]string // the outcome of an operation's base request
+	more      map[string][]string
 	etag      string // of the part that the last base request has uploaded
 }
 
@@ -46,6 +47,7 @@ func newModelCheck(t *testing.T) *modelCheck {
 	p.put(m.bucket, "seed", "hello", field("Cache-Control", "no-cache"))
 	p.put(m.directory, "seed", "hello")
 	m.makeParts()
+	m.more = moreDocuments()
 	m.requests = m.baseRequests()
 	file, err := os.Open("testdata/model.txt")
 	if err != nil {
@@ -239,13 +241,13 @@ func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 func (m *modelCheck) showDocument(t *testing.T, operation string) map[string]bool {
 	t.Helper()
 	shown := make(map[string]bool)
-	for _, document := range append([]string{m.requests[operation]().body}, moreDocuments[operation]...) {
+	for _, document := range append([]string{m.requests[operation]().body}, m.more[operation]...) {
 		if document == "" {
 			continue
 		}
 		send := func(change func(string) string) *answer {
 			r := m.requests[operation]()
-			if slices.Contains(moreDocuments[operation], document) {
+			if slices.Contains(m.more[operation], document) {
 				r.body = strings.NewReplacer("$ETAG", m.etag, "$KEY", m.p.env["SEALFRONT_KMS_KEY"]).Replace(document)
 			}
 			r.body = change(r.body)
