@@ -50,6 +50,8 @@
 //   - A trailer is a struct with checksums inside, not slices of the record: nothing refers to memory that is wiped. A [Layout] is
 //     what to cache.
 //   - Segments have no additional data: part key, index and last flag say all that could be in it.
+//   - A SHA-512 stands in a part's row in whole: the room that the stored length grants a part, 112 bytes, holds a row of 86 and the tag
+//     of one more segment. The road not taken, keeping a shorter hash of it, would have shown clients another value than theirs.
 //   - Lengths of parts take five bytes and rows have no compression: 160 parts with a CRC32 fit into 4 KiB as it is, and
 //     a row that is its own measure can be checked before memory is spent on it.
 package crypto

@@ -16,6 +16,15 @@ var families = [...]string{
 	"x-amz-write-",
 }
 
+// familiesBy has them by the letter behind "x-amz-", so that most headers are compared with none.
+var familiesBy = func() (by ['z' + 1][]string) {
+	for _, f := range families {
+		letter := f[len("x-amz-")]
+		by[letter] = append(by[letter], f)
+	}
+	return by
+}()
+
 // servedElsewhere are the headers of these families that have no headerID, since no rule here asks for them.
 var servedElsewhere = func() map[string]struct{} {
 	names := []string{
@@ -50,7 +59,11 @@ var askedElsewhere = map[string]struct{}{
 
 // promises returns the lower-case name of a header that promises what nobody here knows, "" for others. name has no headerID.
 func promises(name string) string {
-	if !slices.ContainsFunc(families[:], func(f string) bool { return len(name) >= len(f) && equalFolded(name[:len(f)], f) }) {
+	if len(name) <= len("x-amz-") {
+		return ""
+	}
+	letter := name[len("x-amz-")] | 0x20
+	if letter > 'z' || !slices.ContainsFunc(familiesBy[letter], func(f string) bool { return len(name) >= len(f) && equalFolded(name[:len(f)], f) }) {
 		return ""
 	}
 	var lower [longestHeader]byte

@@ -203,9 +203,18 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 // askAdmin asks the admin address.
 func (p *program) askAdmin(t *testing.T, path string, header ...string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequest("GET", p.env["SEALFRONT_ADMIN"]+path, nil)
+	return p.askAs(t, "GET", path, "", header...)
+}
+
+// askAs is askAdmin with another method, and under another Host than the address; "" for that.
+func (p *program) askAs(t *testing.T, method, path, host string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, p.env["SEALFRONT_ADMIN"]+path, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if host != "" {
+		r.Host = host
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

@@ -141,11 +141,11 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 		t.Errorf("%s %s of %s has no row in testdata/model.txt: serve it, refuse it, or say why it may be ignored", kind, name, operation)
 		return
 	}
-	if key := kind + " " + operation + " " + name; m.checked[key] {
-		return
-	} else {
-		m.checked[key] = true
+	key := kind + " " + operation + " " + name
+	if m.checked[key] {
+		return // the other SDK has it, too
 	}
+	m.checked[key] = true
 	without, ok := m.without[operation]
 	if !ok {
 		without, _ = m.outcome(m.requests[operation]())

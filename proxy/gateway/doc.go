@@ -28,7 +28,9 @@
 //     client's reaches the store, and nothing of the store's a client, that isn't named there (TestConfigurationsOfGeneralBuckets,
 //     FuzzGrammar). Its errors are told in our words (TestTheStoresErrorsAreTranslated).
 //   - Keys work as they are or are refused, and none leads to another object (TestOddKeys).
-//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it.
+//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
+//     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
+//   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
 // a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum
