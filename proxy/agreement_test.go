@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +154,21 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		}
 		if aws.ToString(out.Prefix) != "agreement" || len(out.Buckets) != 1 || aws.ToString(out.Buckets[0].Name) != bucket || out.ContinuationToken == nil {
 			t.Errorf("%+v", out)
+		}
+		next, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), ContinuationToken: out.ContinuationToken})
+		if err != nil || len(next.Buckets) != 1 || aws.ToString(next.Buckets[0].Name) != "agreement-b" || next.ContinuationToken != nil {
+			t.Errorf("the next page: %+v, %v", next, err)
+		}
+		for _, token := range []string{"", "agreement", "agreement-b", "AAAA", aws.ToString(out.ContinuationToken) + "!", "YnVja2V0cyBhZnRlciA"} {
+			if a := p.do(&rawRequest{method: "GET", path: "/", query: "continuation-token=" + url.QueryEscape(token)}); a.StatusCode != 400 || a.code() != "InvalidArgument" {
+				t.Errorf("continuation-token=%s: %d %s, want InvalidArgument", token, a.StatusCode, a.body)
+			}
+		}
+		for region, most := range map[string]int{p.env["AWS_REGION"]: 2, "eu-west-1": 0} {
+			in, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), BucketRegion: &region})
+			if err != nil || len(in.Buckets) != most {
+				t.Errorf("buckets in %s: %+v, %v", region, in.Buckets, err)
+			}
 		}
 		for _, most := range []string{"0", "-3", "10001", "many"} {
 			if a := p.do(&rawRequest{method: "GET", path: "/", query: "max-buckets=" + most}); a.StatusCode != 400 || a.code() != "InvalidArgument" {

@@ -247,6 +247,19 @@ type listedBucket struct {
 	BucketArn    string `xml:",omitempty"`
 }
 
+// tokenMark tells a token of ours from whatever else a client may take for one: names of buckets look like many things.
+const tokenMark = "buckets after "
+
+// bucketToken is the continuation token behind a bucket's name.
+func bucketToken(name string) string { return base64.RawURLEncoding.EncodeToString([]byte(tokenMark + name)) }
+
+// bucketBehind is its inverse.
+func bucketBehind(token string) (name string, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	name, ok = strings.CutPrefix(string(text), tokenMark)
+	return name, ok && err == nil && name != ""
+}
+
 // listBuckets carries out ListBuckets and ListDirectoryBuckets: the buckets of one kind, in order.
 func listBuckets(x *exchange) error {
 	directory := x.operation == policy.ListDirectoryBuckets
@@ -274,9 +287,12 @@ func listBuckets(x *exchange) error {
 			limit = n
 		}
 	}
-	start, given := x.query.Get(tokenName)
-	if _, refused := policy.ParseBucketName(start); given && refused != nil {
-		return invalidArgument(tokenName, start, "The continuation token provided is incorrect")
+	start := ""
+	if token, given := x.query.Get(tokenName); given {
+		var ok bool
+		if start, ok = bucketBehind(token); !ok {
+			return invalidArgument(tokenName, token, "The continuation token provided is incorrect")
+		}
 	}
 	region, inRegion := "", false
 	if !directory {
@@ -292,7 +308,7 @@ func listBuckets(x *exchange) error {
 		}
 		if len(out.Buckets.Bucket) == limit {
 			if limit > 0 {
-				out.ContinuationToken = out.Buckets.Bucket[limit-1].Name
+				out.ContinuationToken = bucketToken(out.Buckets.Bucket[limit-1].Name)
 			}
 			return false
 		}
