@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,7 +132,8 @@ func startVersioned(t *testing.T, binary string) string {
 }
 
 // startSuiteFront passes connections on, byte by byte but for what the suite can't do without: it looks into
-// x-amz-object-size of every PutObject's answer, which Amazon S3 has for appends only, and breaks off where it is missing.
+// x-amz-object-size of every PutObject's answer, which Amazon S3 has for appends only, and for a checksum algorithm of every object
+// that is listed, and breaks off where it is missing.
 func startSuiteFront(t *testing.T, endpoint string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -151,6 +153,21 @@ func startSuiteFront(t *testing.T, endpoint string) string {
 	return "http://" + ln.Addr().String()
 }
 
+var lengthLine = regexp.MustCompile(`(?m)^Content-Length: (\d+)`)
+
+// withAlgorithms puts an algorithm that isn't one into a listing, as a whole answer in one piece.
+func withAlgorithms(answer []byte) []byte {
+	const end, none = "</Contents>", "<ChecksumAlgorithm>NONE</ChecksumAlgorithm><ChecksumType>NONE</ChecksumType>"
+	n := bytes.Count(answer, []byte(end))
+	length := lengthLine.FindSubmatch(answer)
+	if n == 0 || length == nil {
+		return answer
+	}
+	size, _ := strconv.Atoi(string(length[1])) // digits
+	answer = lengthLine.ReplaceAll(answer, fmt.Appendf(nil, "Content-Length: %d", size+n*len(none)))
+	return bytes.ReplaceAll(answer, []byte(end), []byte(none+end))
+}
+
 // passOn ends when one side has closed its connection.
 func passOn(client net.Conn, address string) {
 	defer func() { _ = client.Close() }()
@@ -168,7 +185,7 @@ func passOn(client net.Conn, address string) {
 		n, err := server.Read(buffer)
 		answer := buffer[:n]
 		if rest, ok := bytes.CutPrefix(answer, []byte("HTTP/1.1 200 OK\r\n")); ok {
-			answer = append([]byte("HTTP/1.1 200 OK\r\nX-Amz-Object-Size: 5\r\n"), rest...)
+			answer = append([]byte("HTTP/1.1 200 OK\r\nX-Amz-Object-Size: 5\r\n"), withAlgorithms(rest)...)
 		}
 		if _, failed := client.Write(answer); err != nil || failed != nil {
 			return

@@ -232,6 +232,7 @@ func TestCompleteRefusals(t *testing.T) {
 		}, "BadDigest"},
 		"a missing part checksum": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[0].ChecksumCRC32 = nil }, "InvalidRequest"},
 		"a wrong object checksum": {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==") }, "BadDigest"},
+		"a checksum of no parts":  {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==-no") }, "InvalidRequest"},
 		"another checksum type":   {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumType = types.ChecksumTypeFullObject }, "InvalidRequest"},
 		"a condition that fails":  {func(in *s3.CompleteMultipartUploadInput) { in.IfMatch = aws.String("sf-nothing") }, "NoSuchKey"},
 	} {
@@ -360,7 +361,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 	}{
 		"crc32-composite": {types.ChecksumAlgorithmCrc32, types.ChecksumTypeComposite}, "crc32-full": {types.ChecksumAlgorithmCrc32, types.ChecksumTypeFullObject},
 		"crc32c-composite": {types.ChecksumAlgorithmCrc32c, types.ChecksumTypeComposite}, "crc32c-full": {types.ChecksumAlgorithmCrc32c, types.ChecksumTypeFullObject},
-		"crc64nvme-full": {types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject}, "sha1-composite": {types.ChecksumAlgorithmSha1, types.ChecksumTypeComposite},
+		"mixed case": {"crc32", "Full_Object"}, "crc64nvme-full": {types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject}, "sha1-composite": {types.ChecksumAlgorithmSha1, types.ChecksumTypeComposite},
 		"sha256-composite": {types.ChecksumAlgorithmSha256, types.ChecksumTypeComposite},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -383,7 +384,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if done.ChecksumType != c.kind {
+			if !strings.EqualFold(string(done.ChecksumType), string(c.kind)) {
 				t.Errorf("type %s, want %s", done.ChecksumType, c.kind)
 			}
 			if name == "sha256-composite" && *done.ChecksumSHA256 != base64.StdEncoding.EncodeToString(composite[:])+"-2" {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"hash"
 	"hash/crc32"
+	"strconv"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -157,7 +158,11 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 		c.kind = kind
 		value := text(f.Value)
 		if x.operation == policy.CompleteMultipartUpload { // a composite one says of how many parts
-			value, _, _ = strings.Cut(value, "-")
+			var parts string
+			var composite bool
+			if value, parts, composite = strings.Cut(value, "-"); composite && !isPartCount(parts) {
+				value = ""
+			}
 		}
 		var err error
 		if c.want, err = decodeChecksum(kind, value); err != nil {
@@ -199,6 +204,12 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 		}
 	}
 	return c, nil
+}
+
+// isPartCount reports whether a composite checksum's value may end so.
+func isPartCount(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n >= 1 && n <= crypto.MaxParts
 }
 
 func decodeChecksum(kind *checksumKind, value string) ([]byte, error) {

@@ -181,7 +181,7 @@ func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 // sum makes the object's checksum from those of its parts and compares it with what the request says.
 func (c *completion) sum() error {
 	kind := c.u.kind()
-	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && wanted != checksumType(c.u.Type) {
+	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && !strings.EqualFold(wanted, checksumType(c.u.Type)) {
 		return refusal("InvalidRequest", "The upload was created using the "+checksumType(c.u.Type)+" checksum mode. The complete request must use the same checksum mode.")
 	}
 	sum := &crypto.Checksum{Type: c.u.Type, Algorithm: kind.algorithm}

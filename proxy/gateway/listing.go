@@ -251,7 +251,9 @@ type listedBucket struct {
 const tokenMark = "buckets after "
 
 // bucketToken is the continuation token behind a bucket's name.
-func bucketToken(name string) string { return base64.RawURLEncoding.EncodeToString([]byte(tokenMark + name)) }
+func bucketToken(name string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(tokenMark + name))
+}
 
 // bucketBehind is its inverse.
 func bucketBehind(token string) (name string, ok bool) {

@@ -111,7 +111,7 @@ func (x *exchange) uploadChecksum() (*checksumKind, crypto.ChecksumType, error) 
 	mismatch := func() error {
 		return refusal("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.name)+" checksum algorithm.")
 	}
-	switch wanted {
+	switch strings.ToUpper(wanted) {
 	case "":
 		if kind.composite {
 			return kind, crypto.Composite, nil
