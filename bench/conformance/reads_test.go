@@ -115,6 +115,26 @@ func responseHeaderRows() []row {
 				}
 			}
 		}},
+		{"RD-2", "the last bytes of an empty object are all it has", "", func(c *check) {
+			bucket := c.bucket(stateNone)
+			c.put(bucket, c.key, "", "", nil)
+			for value, status := range map[string]int{"bytes=-3": 200, "bytes=0-": 416} {
+				a := c.do(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: " + value}})
+				c.status(a, status)
+				if status == 200 && (a.body != "" || a.header.Get("Content-Range") != "") {
+					c.Errorf("%s: %q, Content-Range %q", value, a.body, a.header.Get("Content-Range"))
+				}
+			}
+		}},
+		{"6.5", "common prefixes show uploads in progress", "", func(c *check) {
+			bucket := c.bucket(stateNone)
+			c.status(c.do(&request{method: "POST", bucket: bucket, key: c.key + "/open/part", query: "uploads="}), 200)
+			query := "delimiter=%2F&list-type=2&prefix=" + c.key + "%2F"
+			listing := c.do(&request{method: "GET", bucket: bucket, query: query})
+			if !strings.Contains(listing.body, "<CommonPrefixes><Prefix>"+c.key+"/open/</Prefix></CommonPrefixes>") {
+				c.Errorf("not shown: %s", listing.body)
+			}
+		}},
 		{"4.3", "Content-Type is binary/octet-stream when the PUT had none", "", func(c *check) {
 			bucket := c.bucket(stateNone)
 			c.put(bucket, c.key, ten, "", nil)

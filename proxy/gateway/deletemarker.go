@@ -32,40 +32,34 @@ func (m *markerStore) Do(ctx context.Context, r *store.Request) (*store.Answer, 
 	if field < 0 {
 		return m.Store.Do(ctx, r)
 	}
+	over := false
 	if r.Body != nil && m.seen.Load() {
-		there, err := m.there(ctx, r)
-		if err != nil {
+		var err error
+		if over, err = m.overMarker(ctx, r, field); err != nil {
 			return nil, err
-		}
-		if !there {
-			if err := m.overMarker(ctx, r, field); err != nil {
-				return nil, err
-			}
 		}
 	}
 	a, err := m.Store.Do(ctx, r)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case newObjectCondition(r) < 0:
+	}
+	if over {
 		return m.overwritten(a, r)
-	case a.Status != http.StatusPreconditionFailed:
+	}
+	if a.Status != http.StatusPreconditionFailed {
 		return a, nil
 	}
-	if there, err := m.there(ctx, r); there || err != nil {
-		if err != nil {
-			a.Close()
-			return nil, err
-		}
+	if over, err = m.overMarker(ctx, r, field); err != nil {
+		a.Close()
+		return nil, err
+	}
+	if !over {
 		return a, nil
 	}
 	a.Close()
 	m.seen.Store(true)
 	if r.Body != nil {
 		return nil, conflict(r.Key)
-	}
-	if err := m.overMarker(ctx, r, field); err != nil {
-		return nil, err
 	}
 	if a, err = m.Store.Do(ctx, r); err != nil {
 		return nil, err
@@ -118,30 +112,33 @@ func (m *markerStore) there(ctx context.Context, r *store.Request) (bool, error)
 	return a.Status != http.StatusNotFound, nil
 }
 
-// overMarker changes the request's condition to one that a delete marker meets which is the key's newest version. Where
-// there is none the request stays.
-func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field int) error {
+// overMarker changes the request's condition to one that a delete marker meets which is the key's newest version, and
+// reports whether there is one. Otherwise the request stays.
+func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field int) (over bool, err error) {
+	if there, err := m.there(ctx, r); there || err != nil {
+		return false, err
+	}
 	q := &store.Request{Operation: "ListObjectVersions", Method: "GET", Bucket: r.Bucket}
 	q.Query = store.AppendQuery(store.AppendQuery("encoding-type=url", "prefix", r.Key), "versions", "")
 	a, err := m.Store.Do(ctx, q)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer a.Close()
 	if a.Fault(q.Operation) != nil {
-		return nil // a store without versions
+		return false, nil // a store without versions
 	}
 	body, err := a.Bytes(maxListing)
 	if err != nil {
-		return unavailable(err)
+		return false, unavailable(err)
 	}
 	var versions storeVersions
 	if err := xmldoc.Unmarshal(body, &versions); err != nil {
-		return internal(err)
+		return false, internal(err)
 	}
 	page, err := versions.listing()
 	if err != nil {
-		return err
+		return false, err
 	}
 	marker := false
 	for i := range page.Entries {
@@ -153,16 +150,16 @@ func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field in
 			marker = marker || e.Version.IsLatest
 			continue
 		case !marker:
-			return nil
+			return false, nil
 		case m.conditional && e.Version.Size > 0 && e.Version.ETag != "":
 			r.Header[field].Name, r.Header[field].Value = []byte("If-Match"), []byte(`"`+unquote(e.Version.ETag)+`"`)
-			return nil
+			return true, nil
 		}
 		break
 	}
 	if marker {
-		return refusal("NotImplemented",
+		return false, refusal("NotImplemented",
 			"The store behind this service can't write over this delete marker under a condition.", "Header", "If-None-Match")
 	}
-	return nil
+	return false, nil
 }

@@ -21,6 +21,16 @@ type Names struct {
 	Words         Set  // of storeWords, those that aren't the store's own
 }
 
+// or is the rule of a store that holds what one or the other says.
+func (n Names) or(o *Names) Names {
+	return Names{
+		EmptySegments: n.EmptySegments || o.EmptySegments, DotSegments: n.DotSegments || o.DotSegments,
+		SpacedDots: n.SpacedDots || o.SpacedDots, Backslashes: n.Backslashes || o.Backslashes,
+		FolderKeys: n.FolderKeys || o.FolderKeys, Distinct: n.Distinct || o.Distinct,
+		Segment: max(n.Segment, o.Segment), Characters: n.Characters | o.Characters, Words: n.Words | o.Words,
+	}
+}
+
 // MaxName is the most bytes that S3 allows a name.
 const MaxName = 1024
 

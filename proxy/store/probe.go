@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -117,7 +118,7 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"key beside child", p.keyBesideChild(&a.ChildListed), &a.KeyBesideChild, false},
 		{"part numbers", p.partGaps, &a.PartGaps, false},
 		{"names", func(ctx context.Context) (distinct bool, err error) {
-			a.Names, err = p.names(ctx)
+			a.Names, err = p.tryNames(ctx)
 			return a.Names.Distinct, err
 		}, new(bool), true},
 	}
@@ -168,6 +169,8 @@ type probe struct {
 	mu    sync.Mutex
 	made  []string
 	tries int
+
+	troubled atomic.Bool // the store answered a name with a fault of its own
 }
 
 // fresh is a name that nobody has tried yet, which sweep removes.

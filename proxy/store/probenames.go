@@ -16,7 +16,7 @@ type nastyName struct {
 	twin string // what it would be taken for, if that is not just any other of the names
 	bad  func(n *Names)
 
-	body         string
+	body, got    string
 	read, listed bool
 }
 
@@ -26,6 +26,26 @@ var segmentSizes = [...]int{900, 255, 227, leastSegment}
 
 // atWork is how many requests the probe sends at once.
 const atWork = 8
+
+var errPlainName = errors.New("the store didn't give back a plain name that it had taken")
+
+// tryNames is names, twice where the store answered as one in trouble does. What came back once by every way is held.
+func (p *probe) tryNames(ctx context.Context) (n Names, err error) {
+	for range 2 {
+		p.troubled.Store(false)
+		var found Names
+		if found, err = p.names(ctx); err != nil && !errors.Is(err, errPlainName) {
+			return n, err
+		}
+		if err == nil {
+			n = n.or(&found)
+		}
+		if err == nil && !p.troubled.Load() {
+			break
+		}
+	}
+	return n, err
+}
 
 // names puts nasty names, reads them back, lists them, goes on from one of them, and deletes them, all in one go. What
 // didn't come back by each of these ways is what the rule refuses.
@@ -38,17 +58,17 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 		{name: "e2//", twin: "e2/", bad: func(n *Names) { n.EmptySegments = false }},
 		{name: "d1/a/./b", twin: "d1/a/b", bad: func(n *Names) { n.DotSegments = false }},
 		{name: "d2/a/../b", twin: "d2/b", bad: func(n *Names) { n.DotSegments = false }},
-		{name: "d3/..", twin: "d3", bad: func(n *Names) { n.DotSegments = false }},
+		{name: "d3/a/..", twin: "d3", bad: func(n *Names) { n.DotSegments = false }},
 		{name: "s1/.. /b", bad: func(n *Names) { n.SpacedDots = false }},
 		{name: "s2/ .", bad: func(n *Names) { n.SpacedDots = false }},
 		{name: "s3/\t../b", bad: func(n *Names) { n.SpacedDots = false }},
 		{name: `b1/a\..\b`, bad: func(n *Names) { n.Backslashes = false }},
 		{name: "folder/", bad: func(n *Names) { n.FolderKeys = false }},
-		{name: "case/A", bad: func(n *Names) { n.Distinct = false }},
-		{name: "case/a", bad: func(n *Names) { n.Distinct = false }},
-		{name: "form/\u00e9", bad: func(n *Names) { n.Distinct = false }},
-		{name: "form/e\u0301", bad: func(n *Names) { n.Distinct = false }},
 	}
+	// Names that are two, and one that every store holds.
+	pairs := [][2]*nastyName{{{name: "case/A"}, {name: "case/a"}}, {{name: "form/\u00e9"}, {name: "form/e\u0301"}}}
+	plain := &nastyName{name: "plain/name.txt"}
+	nasty = append(nasty, pairs[0][0], pairs[0][1], pairs[1][0], pairs[1][1], plain)
 	for i, w := range storeWords {
 		bad := func(n *Names) { n.Words &^= Set(0).With(i) }
 		at := "w" + strconv.Itoa(i)
@@ -89,7 +109,8 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	}
 	if err := atOnce(nasty, func(x *nastyName) error {
 		body, _, err := p.objects.Get(ctx, x.name)
-		x.read = err == nil && string(body) == x.body
+		x.got = string(body)
+		x.read = err == nil && x.got == x.body
 		if _, err := p.lenient("", err); err != nil && !errors.Is(err, ErrNotExist) {
 			return err
 		}
@@ -108,6 +129,14 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	for _, x := range nasty {
 		if x.listed = shown[x.name]; x.bad != nil && !(x.read && x.listed) {
 			x.bad(&n)
+		}
+	}
+	if !plain.read || !plain.listed {
+		return n, errPlainName
+	}
+	for _, pair := range pairs {
+		if pair[0].got == pair[1].body || pair[1].got == pair[0].body {
+			n.Distinct = false
 		}
 	}
 	for i, size := range segmentSizes {
@@ -162,7 +191,10 @@ func (x *nastyName) kept(root string, shown map[string]bool) (kept Set) {
 func (p *probe) lenient(etag string, err error) (string, error) {
 	var f *Fault
 	if errors.As(err, &f) && f.Status != 429 && f.Status != 503 {
-		return etag, nil // also 500: some stores answer so to a name
+		if f.Status >= 500 { // some stores answer so to a name, and all do in trouble
+			p.troubled.Store(true)
+		}
+		return etag, nil
 	}
 	return etag, err
 }
