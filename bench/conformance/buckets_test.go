@@ -196,6 +196,9 @@ func (x *target) removeBucket(ctx context.Context, bucket string) error {
 	var failures []error
 	do := func(r *request) *answer {
 		r.bucket, r.as = bucket, x.long
+		if !strings.HasSuffix(bucket, "--x-s3") {
+			r.service, r.regional = "s3", true
+		}
 		a, err := x.send(ctx, r, x.long)
 		if err != nil {
 			failures = append(failures, err)

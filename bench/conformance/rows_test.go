@@ -36,7 +36,7 @@ func (r *row) name() string {
 func rows() []row {
 	return slices.Concat(
 		bucketEncryptionRows(), headerRows(), createSessionRows(), putRows(), copyRows(), partRows(), appendRows(), readRows(), rangeRows(),
-		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), policyRows(), conditionRows(), multipartRows(), keyStateRows(), regionalRows(), slowRows(),
+		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), policyRows(), conditionRows(), multipartRows(), keyStateRows(), regionalRows(), slowRows(), newsRows(),
 	)
 }
 
