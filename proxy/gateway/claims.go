@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"go.uber.org/zap"
+
 	"sealfront/crypto"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -53,6 +55,7 @@ func (g *Gateway) inherit(c *state.Claim, b *state.Bucket) error {
 		if err != nil {
 			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
 		}
+		g.log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From), zap.String("to", m.To), zap.Bool("moved", moved))
 		if moved {
 			done = append(done, m)
 		}
