@@ -224,6 +224,7 @@ func (v *versions) copies() {
 		{"elsewhere", "elsewhere", ""},
 		{"sealed anew", "anew", "SHA256"},
 		{"an old version brought back", "source", ""},
+		{"an old version brought back and sealed anew", "source", "SHA1"},
 	} {
 		r := &rawRequest{method: "PUT", path: "/" + v.bucket + "/" + c.to, header: []sigv4.Field{field("X-Amz-Copy-Source", source)}}
 		if c.algorithm != "" {

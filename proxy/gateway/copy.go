@@ -39,7 +39,7 @@ func copyObject(x *exchange) error {
 		return err
 	}
 	once := func() error { return again(func() error { return copyOnce(x, source, asked) }) }
-	if source.record.StoreName != x.record.StoreName || source.key != x.key {
+	if !source.sameName(&x.object) {
 		return once()
 	}
 	return x.claimed(func(*state.Claim) error {
@@ -99,7 +99,7 @@ func copyOnce(x *exchange, source *object, asked *checksumKind) error {
 	switch {
 	case c.compute == nil && c.sameKey():
 		done, err = c.rewrap()
-	case c.self() || x.g.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
+	case from.x.sameName(&x.object) || x.g.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
 		done, err = c.reseal()
 	default:
 		err = x.claimed(func(*state.Claim) (err error) {
@@ -132,9 +132,8 @@ func copyOnce(x *exchange, source *object, asked *checksumKind) error {
 	return x.answerXML(&out)
 }
 
-func (c *copying) self() bool {
-	return c.from.x.record.StoreName == c.x.record.StoreName && c.from.x.key == c.x.key && c.from.x.version == ""
-}
+// self reports whether the copy replaces its source: an earlier version that was named stays.
+func (c *copying) self() bool { return c.from.x.sameName(&c.x.object) && c.from.x.version == "" }
 
 // checkSelf refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
 // destination, which is the source, fail, and any on a store that can't be told which version to replace.

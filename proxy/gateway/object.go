@@ -60,3 +60,6 @@ func (x *object) setTarget(t *policy.Target, keyARN string) {
 		t.Tags = x.record.Tags
 	}
 }
+
+// sameName reports whether two objects have one name in the store, whatever their versions.
+func (x *object) sameName(y *object) bool { return x.record.StoreName == y.record.StoreName && x.key == y.key }

@@ -58,9 +58,7 @@ type transferred struct {
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
 // named need not be the current one.
-func (t *transfer) inPlace() bool {
-	return t.from.x.record.StoreName == t.to.record.StoreName && t.from.x.key == t.to.key
-}
+func (t *transfer) inPlace() bool { return t.from.x.sameName(&t.to.object) }
 
 func (t *transfer) self() bool { return t.inPlace() && t.from.x.version == "" }
 
