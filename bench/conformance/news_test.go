@@ -199,7 +199,7 @@ func newsRows() []row {
 			_, rest, _ := strings.Cut(a.body, "<Checksum>")
 			got, _, _ := strings.Cut(rest, "</ChecksumSHA256>")
 			composite, _, _ := strings.Cut(done.element("ChecksumSHA256"), "-")
-			if got = strings.TrimPrefix(got, "<ChecksumSHA256>"); got != composite+suffix {
+			if got = strings.TrimPrefix(got, "<ChecksumSHA256>"); composite == "" || got != composite+suffix {
 				c.Errorf("%s, want %s%s", a.body, composite, suffix)
 			}
 		})
