@@ -154,7 +154,7 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 
 // AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
 // conditions may be about them.
-func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags map[string]string) *Refusal {
+func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
 	r.tags = tags
 	return Authorize(op, r, c, t, ReadWrite)
 }

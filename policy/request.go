@@ -71,8 +71,8 @@ type Request struct {
 	read       bool
 	digest     digest
 	conditions conditionValues
-	unknown    unknowns          // among the conditions that a permission is asked for under
-	tags       map[string]string // in the request's document, once it is read
+	unknown    unknowns // among the conditions that a permission is asked for under
+	tags       Tags     // in the request's document, once it is read
 }
 
 // Reset forgets everything about the request but keeps what makes the next one cheap.

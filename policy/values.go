@@ -112,15 +112,15 @@ func (v *conditionValues) ofTarget(key string) (value string, ok, about bool) {
 }
 
 // onlyTag returns the value of the one tag that has this key in lower case.
-func onlyTag(tags map[string]string, lower string) (value string, ok bool) {
-	for k, v := range tags {
-		if !strings.EqualFold(k, lower) {
+func onlyTag(tags Tags, lower string) (value string, ok bool) {
+	for _, tag := range tags {
+		if !strings.EqualFold(tag.Key, lower) {
 			continue
 		}
 		if ok {
 			return "", false
 		}
-		value, ok = v, true
+		value, ok = tag.Value, true
 	}
 	return value, ok
 }

@@ -228,10 +228,13 @@ func tags(t *testing.T, p *program, bucket string) {
 		t.Error(err)
 	}
 	wantTags(t, p, bucket, "small", "")
-	if _, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &bucket, Tagging: set("cost", "centre")}); err != nil {
+	if _, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &bucket, Tagging: set("cost", "centre", "Application", "a", "a", "")}); err != nil {
 		t.Error(err)
 	}
-	wantTags(t, p, bucket, "", "cost=centre")
+	wantTags(t, p, bucket, "", "Application=a&a=&cost=centre")
+	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "tagging="}); !strings.Contains(a.body, "<TagSet><Tag><Key>cost</Key>") {
+		t.Errorf("the tags of a bucket aren't in the order in which they were given: %s", a.body)
+	}
 	if _, err := client.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &bucket}); err != nil {
 		t.Error(err)
 	}

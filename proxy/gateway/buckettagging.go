@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"encoding/xml"
-	"maps"
 	"net/http"
-	"slices"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
 )
 
 // The tags of a bucket are in its record: policies have conditions on them, and the store needn't know them.
-
-type listedTag struct{ Key, Value string }
 
 // getBucketTagging carries out GetBucketTagging, by the record as it is now.
 func getBucketTagging(x *exchange) error {
@@ -26,13 +22,10 @@ func getBucketTagging(x *exchange) error {
 		return refusal("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
 	}
 	out := struct {
-		XMLName xml.Name    `xml:"Tagging"`
-		Xmlns   string      `xml:"xmlns,attr"`
-		Tag     []listedTag `xml:"TagSet>Tag"`
-	}{Xmlns: s3Namespace}
-	for _, key := range slices.Sorted(maps.Keys(record.Tags)) {
-		out.Tag = append(out.Tag, listedTag{key, record.Tags[key]})
-	}
+		XMLName xml.Name     `xml:"Tagging"`
+		Xmlns   string       `xml:"xmlns,attr"`
+		Tag     []policy.Tag `xml:"TagSet>Tag"`
+	}{Xmlns: s3Namespace, Tag: record.Tags}
 	return x.answerXML(&out)
 }
 
@@ -54,7 +47,7 @@ func putBucketTagging(x *exchange) error {
 
 // permitTagging asks for the request's permissions once more, now that the tags in its document are read: conditions
 // may be about them.
-func (x *exchange) permitTagging(tags map[string]string) error {
+func (x *exchange) permitTagging(tags policy.Tags) error {
 	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, tags); refused != nil {
 		return refused
 	}
@@ -64,9 +57,9 @@ func (x *exchange) permitTagging(tags map[string]string) error {
 // deleteBucketTagging carries out DeleteBucketTagging.
 func deleteBucketTagging(x *exchange) error { return x.setBucketTags(nil) }
 
-func (x *exchange) setBucketTags(tags map[string]string) error {
+func (x *exchange) setBucketTags(tags policy.Tags) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		b.Tags = tags
+		b.Tags = state.Tags(tags)
 		return nil
 	})
 	if err != nil {

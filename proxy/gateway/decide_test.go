@@ -68,7 +68,7 @@ func testBuckets() map[string]*state.Bucket {
 		b.Name, b.StoreName, b.Account, b.Region, b.Incarnation = name, name, testAccount, "us-west-2", "i"
 		b.Directory = policy.KindOf(name) == policy.Directory
 		b.ARN = policy.BucketARN(name, b.Region, b.Account)
-		b.Tags = map[string]string{"Team": "red"}
+		b.Tags = state.Tags{{Key: "Team", Value: "red"}}
 		records[name] = &b
 	}
 	add("never--az1--x-s3", state.Bucket{})

@@ -35,8 +35,8 @@ type Bucket struct {
 	BoundKey   string `json:"boundKey,omitempty"`
 	Configured bool   `json:"encryptionConfigured,omitempty"` // by PutBucketEncryption; SSE-KMS always is
 
-	Policy string            `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
-	Tags   map[string]string `json:"tags,omitempty"`   // those of CreateBucket, for conditions of policies; never changed
+	Policy string `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
+	Tags   Tags   `json:"tags,omitempty"`   // policies have conditions on them
 
 	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have the bucket
 	// in its cache (the record is then a tombstone), and "free" afterwards.
