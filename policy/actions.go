@@ -26,6 +26,9 @@ var regionalActions = [numOperations]string{
 	GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
 	GetBucketInventoryConfiguration: "GetInventoryConfiguration",
 	GetBucketMetricsConfiguration:   "GetMetricsConfiguration",
+	ListTagsForResource:             "ListTagsForResource",
+	TagResource:                     "TagResource",
+	UntagResource:                   "UntagResource",
 }
 
 var generalActions = [numOperations]string{

@@ -115,13 +115,22 @@ type tagXML struct {
 	Unknown []strayXML `xml:",any"`
 }
 
+const tagTwiceText = "Cannot provide multiple Tags with the same key"
+
+func tooManyTags() *Refusal {
+	return refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
+}
+
+// isSystemTag reports whether a tag's key is of those that are AWS's own.
+func isSystemTag(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
+
 // readTags checks the tags of a bucket.
 func readTags(list []tagXML) (Tags, *Refusal) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	if len(list) > maxTags {
-		return nil, refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
+		return nil, tooManyTags()
 	}
 	tags, seen := make(Tags, 0, len(list)), make(map[string]bool, len(list))
 	for _, t := range list {
@@ -133,12 +142,12 @@ func readTags(list []tagXML) (Tags, *Refusal) {
 			value = t.Value[0]
 		}
 		switch {
-		case key == "" || !isTagText(key, maxTagKey), strings.HasPrefix(strings.ToLower(key), "aws:"):
+		case key == "" || !isTagText(key, maxTagKey), isSystemTag(key):
 			return nil, refuse("6.9", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", key)
 		case !isTagText(value, maxTagValue):
 			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key, "TagValue", value)
 		case seen[key]:
-			return nil, refuse("6.9", codeInvalidTag, "Cannot provide multiple Tags with the same key", "TagKey", key)
+			return nil, refuse("6.9", codeInvalidTag, tagTwiceText, "TagKey", key)
 		}
 		seen[key] = true
 		tags = append(tags, Tag{Key: key, Value: value})

@@ -77,7 +77,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 			return Ruling{}, refusal
 		}
 	}
-	if refusal := CheckBucket(op, r, c.Bucket); refusal != nil {
+	if refusal := firstRefusal(CheckBucket(op, r, c.Bucket), c.checkAccount()); refusal != nil {
 		return Ruling{}, refusal
 	}
 	if asked != nil {
@@ -124,8 +124,11 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	if asked != nil || d.ResolveKey != "" {
 		open |= unknownKey
 	}
-	if op == CreateBucket || op == PutBucketTagging {
+	switch {
+	case op.SetsTags():
 		open |= unknownTags
+	case op == UntagResource:
+		c.Request.tags, c.Request.untags = c.Request.RemovedTags(), true
 	}
 	c.Target.KeyARN = ""
 	if (op.SealsObject() || op == CreateSession) && d.Encryption.SSE == SSEKMS {

@@ -111,6 +111,9 @@ const (
 	UpdateBucketMetadataInventoryTableConfiguration
 	UpdateBucketMetadataJournalTableConfiguration
 	UpdateObjectEncryption
+	ListTagsForResource
+	TagResource
+	UntagResource
 	numOperations
 )
 
@@ -121,6 +124,7 @@ const (
 	onService level = iota
 	onBucket
 	onObject
+	onControl // a resource, in a call of S3 Control
 )
 
 // The traits of an operation.
@@ -136,6 +140,7 @@ const (
 	directory             // directory buckets have it
 	general               // general purpose buckets have it
 	versioned             // may name a version of an object
+	setsTags              // a document in its body sets tags of the bucket
 
 	both = directory | general
 )
@@ -150,7 +155,7 @@ var operations = [numOperations]struct {
 }{
 	ListDirectoryBuckets:                   {"ListDirectoryBuckets", "GET", onService, "", regional},
 	ListBuckets:                            {"ListBuckets", "GET", onService, "", general},
-	CreateBucket:                           {"CreateBucket", "PUT", onBucket, "", regional | writes | both},
+	CreateBucket:                           {"CreateBucket", "PUT", onBucket, "", regional | writes | setsTags | both},
 	DeleteBucket:                           {"DeleteBucket", "DELETE", onBucket, "", regional | writes | both},
 	HeadBucket:                             {"HeadBucket", "HEAD", onBucket, "", zonal | readOnly | both},
 	PutBucketEncryption:                    {"PutBucketEncryption", "PUT", onBucket, "encryption", regional | writes | both},
@@ -239,7 +244,7 @@ var operations = [numOperations]struct {
 	PutBucketOwnershipControls:                       {"PutBucketOwnershipControls", "PUT", onBucket, "ownershipControls", writes},
 	PutBucketReplication:                             {"PutBucketReplication", "PUT", onBucket, "replication", writes},
 	PutBucketRequestPayment:                          {"PutBucketRequestPayment", "PUT", onBucket, "requestPayment", writes},
-	PutBucketTagging:                                 {"PutBucketTagging", "PUT", onBucket, "tagging", writes | general},
+	PutBucketTagging:                                 {"PutBucketTagging", "PUT", onBucket, "tagging", writes | setsTags | general},
 	PutBucketVersioning:                              {"PutBucketVersioning", "PUT", onBucket, "versioning", writes | general},
 	PutBucketWebsite:                                 {"PutBucketWebsite", "PUT", onBucket, "website", writes},
 	PutObjectAcl:                                     {"PutObjectAcl", "PUT", onObject, "acl", writes | general | versioned},
@@ -255,4 +260,9 @@ var operations = [numOperations]struct {
 	UpdateBucketMetadataInventoryTableConfiguration:  {"UpdateBucketMetadataInventoryTableConfiguration", "PUT", onBucket, "metadataInventoryTable", writes},
 	UpdateBucketMetadataJournalTableConfiguration:    {"UpdateBucketMetadataJournalTableConfiguration", "PUT", onBucket, "metadataJournalTable", writes},
 	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes},
+
+	// Calls of S3 Control, whose path names what "query" does for others.
+	ListTagsForResource: {"ListTagsForResource", "GET", onControl, "tags", regional | both},
+	TagResource:         {"TagResource", "POST", onControl, "tags", regional | writes | setsTags | both},
+	UntagResource:       {"UntagResource", "DELETE", onControl, "tags", regional | writes | both},
 }

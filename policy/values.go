@@ -78,6 +78,9 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		}
 	}
 	if tag, ok := strings.CutPrefix(key, requestTagPrefix); ok {
+		if v.r.untags {
+			return "", false
+		}
 		return onlyTag(v.r.tags, tag)
 	}
 	if v.caller.Values != nil {

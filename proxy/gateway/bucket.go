@@ -66,8 +66,8 @@ func createBucket(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if err := x.permitTagging(configuration.Tags); err != nil {
-		return err
+	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, configuration.Tags); refused != nil {
+		return refused
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{

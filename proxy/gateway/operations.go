@@ -56,6 +56,11 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.PutBucketLifecycleConfiguration: keepConfiguration,
 	policy.DeleteBucketLifecycle:           keepConfiguration,
 
+	// S3 Control.
+	policy.ListTagsForResource: listTagsForResource,
+	policy.TagResource:         tagResource,
+	policy.UntagResource:       untagResource,
+
 	// What there is none of, so that the answer is always the same.
 	policy.GetBucketLocation:                        getBucketLocation,
 	policy.GetBucketAcl:                             getACL,
