@@ -25,19 +25,21 @@ const testAccount = "123456789012"
 // resolvers needn't know: every connection goes to the program.
 func (p *program) control(t testing.TB, name string) *s3control.Client {
 	t.Helper()
-	address := strings.TrimPrefix(p.env["SEALFRONT_HTTP_URL"], "http://")
+	_, address, _ := strings.Cut(p.env["AWS_ENDPOINT_URL"], "://")
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}}
-	t.Cleanup(transport.CloseIdleConnections)
+	client := p.httpClient(t)
+	transport := client.Transport.(*http.Transport)
+	transport.TLSClientConfig.ServerName = "localhost" // the certificate has no account's names
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	}
 	return s3control.New(s3control.Options{
-		Region: p.env["AWS_REGION"], BaseEndpoint: aws.String("http://" + net.JoinHostPort(name, port)), RetryMaxAttempts: 1,
+		Region: p.env["AWS_REGION"], BaseEndpoint: aws.String("https://" + net.JoinHostPort(name, port)), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"], ""),
-		HTTPClient:  &http.Client{Transport: transport},
+		HTTPClient:  client,
 	})
 }
 

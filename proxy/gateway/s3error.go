@@ -115,6 +115,7 @@ var statuses = map[string]int{
 	"NoSuchVersion":                           404,
 	"NoSuchWebsiteConfiguration":              404,
 	"ObjectLockConfigurationNotFoundError":    404,
+	"OwnershipControlsNotFoundError":          404,
 	"ReplicationConfigurationNotFoundError":   404,
 	"NoSuchLifecycleConfiguration":            404,
 	"NoSuchUpload":                            404,
