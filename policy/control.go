@@ -33,28 +33,30 @@ func ParseControl(path string) (c Control, ok bool) {
 // Bucket returns the name of the bucket that the resource is, "" when it is none. That the ARN is the bucket's very own is
 // known from its record.
 func (c *Control) Bucket() string {
-	fields := strings.SplitN(c.Resource, ":", 6)
-	if len(fields) < 6 || fields[0] != "arn" {
-		return ""
-	}
-	name := fields[5]
-	switch fields[2] {
-	case "s3":
-		if fields[3] != "" || fields[4] != "" || KindOf(name) != General {
-			return ""
-		}
-	case "s3express":
-		cut := false
-		if name, cut = strings.CutPrefix(name, "bucket/"); !cut || KindOf(name) != Directory {
-			return ""
-		}
-	default:
-		return ""
-	}
-	if strings.Contains(name, "/") {
+	name, kind := c.named()
+	if KindOf(name) != kind || strings.Contains(name, "/") {
 		return ""
 	}
 	return name
+}
+
+// named returns the name in the ARN of a bucket, and the kind of bucket that the ARN is for; Service for any other ARN.
+func (c *Control) named() (name string, kind Kind) {
+	fields := strings.SplitN(c.Resource, ":", 6)
+	if len(fields) < 6 || fields[0] != "arn" {
+		return "", Service
+	}
+	switch fields[2] {
+	case "s3":
+		if fields[3] == "" && fields[4] == "" {
+			return fields[5], General
+		}
+	case "s3express":
+		if name, cut := strings.CutPrefix(fields[5], "bucket/"); cut {
+			return name, Directory
+		}
+	}
+	return "", Service
 }
 
 // accountHeader names the account that a call of S3 Control is for; SDKs put it in front of the endpoint's name, too.
@@ -70,6 +72,9 @@ func classifyControl(r *Request) (Operation, *Refusal) {
 	}
 	if account, _ := r.Value(accountHeader); !isAccount(account) {
 		return 0, invalidRequest("1.6", "Missing or malformed required header for this request: "+accountHeader)
+	}
+	if name, _ := r.Control.named(); r.Bucket == "" && name != "" {
+		return 0, noSuchBucket("1.1", name)
 	}
 	if r.Bucket == "" {
 		if fields := strings.SplitN(r.Control.Resource, ":", 6); len(fields) < 6 || fields[0] != "arn" || fields[5] == "" {

@@ -68,6 +68,9 @@ func TestClassifyS3Control(t *testing.T) {
 		{"GET", "tags/arn:aws:s3::", account, "InvalidArgument"},
 		{"GET", "tags/arn:aws:s3:::", account, "InvalidArgument"},
 		{"GET", "tags/arn:aws:s3:::Plain", account, "NoSuchBucket"},
+		{"GET", "tags/arn:aws:s3:::" + bucketName, account, "NoSuchBucket"},
+		{"GET", "tags/arn:aws:s3:::plain/key", account, "NoSuchBucket"},
+		{"GET", "tags/" + bucketARN + "x", account, "NoSuchBucket"},
 		{"GET", tags, "", "InvalidRequest"},
 		{"GET", tags, "12345678901x", "InvalidRequest"},
 	} {

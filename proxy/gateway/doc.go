@@ -41,7 +41,6 @@
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
 //     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
 //   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
-//
 //   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice), and tags by S3
 //     Control as by S3's own operations (TestTagsByS3Control). Who may change tags is decided by the tags that are changed
 //     (TestTagsDecideWhoMayTag).
