@@ -26,6 +26,9 @@ var regionalActions = [numOperations]string{
 	GetBucketLifecycleConfiguration: "GetLifecycleConfiguration",
 	GetBucketInventoryConfiguration: "GetInventoryConfiguration",
 	GetBucketMetricsConfiguration:   "GetMetricsConfiguration",
+	ListTagsForResource:             "ListTagsForResource",
+	TagResource:                     "TagResource",
+	UntagResource:                   "UntagResource",
 }
 
 var generalActions = [numOperations]string{
@@ -82,7 +85,10 @@ var generalActions = [numOperations]string{
 	GetBucketAccelerateConfiguration:         "s3:GetAccelerateConfiguration",
 	GetBucketOwnershipControls:               "s3:GetBucketOwnershipControls",
 	GetPublicAccessBlock:                     "s3:GetBucketPublicAccessBlock",
+	PutPublicAccessBlock:                     "s3:PutBucketPublicAccessBlock",
 	DeletePublicAccessBlock:                  "s3:PutBucketPublicAccessBlock",
+	PutBucketOwnershipControls:               "s3:PutBucketOwnershipControls",
+	DeleteBucketOwnershipControls:            "s3:PutBucketOwnershipControls",
 	GetBucketAnalyticsConfiguration:          "s3:GetAnalyticsConfiguration",
 	GetBucketIntelligentTieringConfiguration: "s3:GetIntelligentTieringConfiguration",
 }

@@ -16,8 +16,8 @@ type Caller struct {
 type Target struct {
 	Kind         Kind
 	BucketARN    string
-	Account      string            // that owns the bucket
-	Tags         map[string]string // of the bucket; read only
+	Account      string // that owns the bucket
+	Tags         Tags   // of the bucket; read only
 	Key          string
 	Version      string        // that is asked for, "" for the current one
 	KeyARN       string        // the KMS key that is written under or read from, "" for none

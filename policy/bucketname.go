@@ -57,7 +57,8 @@ func ParseBucketName(name string) (BucketName, *Refusal) {
 
 // validName holds the rules common to both kinds, then those of the name's own kind.
 func validName(name string) bool {
-	if len(name) < 3 || len(name) > 63 || !alphanumeric(name[0]) || !alphanumeric(name[len(name)-1]) {
+	if len(name) < 3 || len(name) > 63 || !alphanumeric(name[0]) || !alphanumeric(name[len(name)-1]) ||
+		name == controlVersion {
 		return false
 	}
 	for _, prefix := range [...]string{"xn--", "sthree-", "amzn-s3-demo-"} {

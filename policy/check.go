@@ -64,6 +64,8 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 		return checkCount(d, qMaxBuckets)
 	case CreateSession:
 		return checkSessionRequest(d)
+	case UntagResource:
+		return checkRemovedTags(r)
 	}
 	return nil
 }

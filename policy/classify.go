@@ -12,6 +12,8 @@ func Classify(r *Request) (Operation, *Refusal) {
 	d := r.inspect()
 	at := onObject
 	switch {
+	case r.Control.Kind != "":
+		return classifyControl(r)
 	case r.Bucket == "":
 		return classifyService(r, d)
 	case r.Key == "":
@@ -116,7 +118,7 @@ var methods = [...]string{"GET", "HEAD", "PUT", "POST", "DELETE"}
 
 // methodNotAllowed names what could have been asked for here.
 func methodNotAllowed(method string, here place) *Refusal {
-	resource := [...]string{"SERVICE", "BUCKET", "OBJECT"}[here.at]
+	resource := [...]string{"SERVICE", "BUCKET", "OBJECT", "CONTROL"}[here.at]
 	if here.name != "" {
 		resource = strings.ToUpper(here.name)
 	}

@@ -210,8 +210,8 @@ func (c *condition) matches(actual string, values Values) bool {
 // document.
 func (c *condition) holdsForSet(values Values) bool {
 	if set, ok := values.(*conditionValues); ok {
-		for actual := range set.r.tags {
-			if c.matches(actual, values) != (c.set == forAll) {
+		for _, tag := range set.r.tags {
+			if c.matches(tag.Key, values) != (c.set == forAll) {
 				return c.set == forAny
 			}
 		}

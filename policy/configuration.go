@@ -98,8 +98,8 @@ func (r *EncryptionRule) readDefault(list []defaultXML) *Refusal {
 
 // BucketConfiguration is what the body of CreateBucket asks for.
 type BucketConfiguration struct {
-	LocalZone bool              // Location type LocalZone
-	Tags      map[string]string // nil: none
+	LocalZone bool // Location type LocalZone
+	Tags      Tags // nil: none
 }
 
 // S3's limits of bucket tags.
@@ -115,15 +115,24 @@ type tagXML struct {
 	Unknown []strayXML `xml:",any"`
 }
 
-// readTags checks the tags of a new bucket.
-func readTags(list []tagXML) (map[string]string, *Refusal) {
+const tagTwiceText = "Cannot provide multiple Tags with the same key"
+
+func tooManyTags() *Refusal {
+	return refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
+}
+
+// isSystemTag reports whether a tag's key is of those that are AWS's own.
+func isSystemTag(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
+
+// readTags checks the tags of a bucket.
+func readTags(list []tagXML) (Tags, *Refusal) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	if len(list) > maxTags {
-		return nil, refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
+		return nil, tooManyTags()
 	}
-	tags := make(map[string]string, len(list))
+	tags, seen := make(Tags, 0, len(list)), make(map[string]bool, len(list))
 	for _, t := range list {
 		if len(t.Key) != 1 || len(t.Value) > 1 || len(t.Unknown) != 0 {
 			return nil, malformedXML("6.9")
@@ -132,22 +141,22 @@ func readTags(list []tagXML) (map[string]string, *Refusal) {
 		if len(t.Value) == 1 {
 			value = t.Value[0]
 		}
-		_, twice := tags[key]
 		switch {
-		case key == "" || !isTagText(key, maxTagKey), strings.HasPrefix(strings.ToLower(key), "aws:"):
+		case key == "" || !isTagText(key, maxTagKey), isSystemTag(key):
 			return nil, refuse("6.9", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", key)
 		case !isTagText(value, maxTagValue):
 			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key, "TagValue", value)
-		case twice:
-			return nil, refuse("6.9", codeInvalidTag, "Cannot provide multiple Tags with the same key", "TagKey", key)
+		case seen[key]:
+			return nil, refuse("6.9", codeInvalidTag, tagTwiceText, "TagKey", key)
 		}
-		tags[key] = value
+		seen[key] = true
+		tags = append(tags, Tag{Key: key, Value: value})
 	}
 	return tags, nil
 }
 
 // ParseBucketTagging reads the body of PutBucketTagging.
-func ParseBucketTagging(body []byte) (map[string]string, *Refusal) {
+func ParseBucketTagging(body []byte) (Tags, *Refusal) {
 	var doc struct {
 		XMLName xml.Name `xml:"Tagging"`
 		TagSet  *struct {

@@ -77,7 +77,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 			return Ruling{}, refusal
 		}
 	}
-	if refusal := CheckBucket(op, r, c.Bucket); refusal != nil {
+	if refusal := firstRefusal(CheckBucket(op, r, c.Bucket), c.checkAccount()); refusal != nil {
 		return Ruling{}, refusal
 	}
 	if asked != nil {
@@ -124,8 +124,11 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	if asked != nil || d.ResolveKey != "" {
 		open |= unknownKey
 	}
-	if op == CreateBucket || op == PutBucketTagging {
+	switch {
+	case op.SetsTags():
 		open |= unknownTags
+	case op == UntagResource:
+		c.Request.tags, c.Request.untags = c.Request.RemovedTags(), true
 	}
 	c.Target.KeyARN = ""
 	if (op.SealsObject() || op == CreateSession) && d.Encryption.SSE == SSEKMS {
@@ -154,7 +157,7 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 
 // AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
 // conditions may be about them.
-func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags map[string]string) *Refusal {
+func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
 	r.tags = tags
 	return Authorize(op, r, c, t, ReadWrite)
 }

@@ -228,25 +228,25 @@ func TestTagsOfARequest(t *testing.T) {
 	set := func(operator string, values ...string) policy.Statement {
 		return under(allow("s3:PutBucketTagging", "*"), operator, "aws:TagKeys", values...)
 	}
-	red := map[string]string{"Team": "red"}
+	red := policy.Tags{{Key: "Team", Value: "red"}}
 	for _, c := range []struct {
 		name      string
 		statement policy.Statement
-		tags      map[string]string
+		tags      policy.Tags
 		want      bool
 	}{
 		{"the right value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), red, true},
-		{"another value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), map[string]string{"Team": "blue"}, false},
-		{"two that differ by case", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), map[string]string{"Team": "red", "team": "red"}, false},
+		{"another value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), policy.Tags{{Key: "Team", Value: "blue"}}, false},
+		{"two that differ by case", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "team", Value: "red"}}, false},
 		{"none", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), nil, false},
-		{"in a resource", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), map[string]string{"Bucket": "plain"}, true},
-		{"in a resource that isn't this one", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), map[string]string{"Bucket": "other"}, false},
+		{"in a resource", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), policy.Tags{{Key: "Bucket", Value: "plain"}}, true},
+		{"in a resource that isn't this one", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), policy.Tags{{Key: "Bucket", Value: "other"}}, false},
 		{"in a value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:ResourceTag/Team", "${aws:RequestTag/Team}"), red, true},
 		{"all keys", set("ForAllValues:StringEquals", "Team", "Stage"), red, true},
-		{"not all keys", set("ForAllValues:StringEquals", "Team", "Stage"), map[string]string{"Team": "red", "Cost": "1"}, false},
+		{"not all keys", set("ForAllValues:StringEquals", "Team", "Stage"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"}}, false},
 		{"all of none", set("ForAllValues:StringEquals", "Team"), nil, true},
-		{"some key", set("ForAnyValue:StringLike", "T*"), map[string]string{"Team": "red", "Cost": "1"}, true},
-		{"no key", set("ForAnyValue:StringLike", "T*"), map[string]string{"Cost": "1"}, false},
+		{"some key", set("ForAnyValue:StringLike", "T*"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"}}, true},
+		{"no key", set("ForAnyValue:StringLike", "T*"), policy.Tags{{Key: "Cost", Value: "1"}}, false},
 		{"any of none", set("ForAnyValue:StringLike", "T*"), nil, false},
 		{"no key of these", set("ForAllValues:StringNotEquals", "Cost"), red, true},
 		{"there are keys", set("Null", "false"), red, true},
@@ -269,7 +269,7 @@ func TestTagsOfARequest(t *testing.T) {
 		if _, refusal := policy.Decide(d); refusal != nil {
 			t.Errorf("%s: %v", name, refusal)
 		}
-		if policy.AuthorizeTags(d.Operation, d.Request, d.Caller, &d.Target, map[string]string{"Team": "red", "Bucket": "plain"}) == nil {
+		if policy.AuthorizeTags(d.Operation, d.Request, d.Caller, &d.Target, policy.Tags{{Key: "Team", Value: "red"}, {Key: "Bucket", Value: "plain"}}) == nil {
 			t.Errorf("%s: a Deny on a tag doesn't deny", name)
 		}
 	}
@@ -277,7 +277,7 @@ func TestTagsOfARequest(t *testing.T) {
 
 // The bucket answers for itself, whatever the request's headers and the caller say.
 func TestTheTargetAnswersConditionKeys(t *testing.T) {
-	target := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, Account: account, Tags: map[string]string{"Team": "red"}}
+	target := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, Account: account, Tags: policy.Tags{{Key: "Team", Value: "red"}}}
 	for key, want := range map[string]string{
 		"aws:ResourceAccount": account, "s3express:LocationName": "usw2-az1", "aws:ResourceTag/team": "red", "s3express:BucketTag/Team": "red", "s3:BucketTag/Team": "red",
 	} {

@@ -23,10 +23,10 @@ func TestTagsOfANewBucket(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, tags, code string
-		want             map[string]string
+		want             policy.Tags
 	}{
-		{"two", tag("Team", "red") + tag("team", "blue"), "", map[string]string{"Team": "red", "team": "blue"}},
-		{"a key alone", "<Tag><Key>Team</Key></Tag>", "", map[string]string{"Team": ""}},
+		{"two, in their order", tag("team", "blue") + tag("Team", "red"), "", policy.Tags{{Key: "team", Value: "blue"}, {Key: "Team", Value: "red"}}},
+		{"a key alone", "<Tag><Key>Team</Key></Tag>", "", policy.Tags{{Key: "Team", Value: ""}}},
 		{"more than fifty", many.String(), "BadRequest", nil},
 		{"a key twice", tag("a", "1") + tag("a", "2"), "InvalidTag", nil},
 		{"two keys in one", "<Tag><Key>a</Key><Key>b</Key></Tag>", "MalformedXML", nil},
@@ -35,10 +35,10 @@ func TestTagsOfANewBucket(t *testing.T) {
 		{"an empty key", tag("", "1"), "InvalidTag", nil},
 		{"a key with a sign that tags lack", tag("a#", "1"), "InvalidTag", nil},
 		{"a value with a sign that tags lack", tag("a", "1?"), "InvalidTag", nil},
-		{"signs that tags have", tag("+-=._:/@ ä1", "+-=._:/@ ä1"), "", map[string]string{"+-=._:/@ ä1": "+-=._:/@ ä1"}},
+		{"signs that tags have", tag("+-=._:/@ ä1", "+-=._:/@ ä1"), "", policy.Tags{{Key: "+-=._:/@ ä1", Value: "+-=._:/@ ä1"}}},
 		{"a long key", tag(strings.Repeat("ä", 129), "1"), "InvalidTag", nil},
 		{"a long value", tag("a", strings.Repeat("ä", 257)), "InvalidTag", nil},
-		{"the longest", tag(strings.Repeat("ä", 128), strings.Repeat("ä", 256)), "", map[string]string{strings.Repeat("ä", 128): strings.Repeat("ä", 256)}},
+		{"the longest", tag(strings.Repeat("ä", 128), strings.Repeat("ä", 256)), "", policy.Tags{{Key: strings.Repeat("ä", 128), Value: strings.Repeat("ä", 256)}}},
 	} {
 		t.Run("6.9 "+c.name, func(t *testing.T) {
 			got, refusal := policy.ParseCreateBucketConfiguration(document(c.tags), name, "us-west-2")

@@ -44,6 +44,9 @@ func (o Operation) SealsObject() bool { return operations[o].is&seals != 0 }
 // OnVersion reports whether the operation may name a version of an object that isn't the current one.
 func (o Operation) OnVersion() bool { return operations[o].is&versioned != 0 }
 
+// SetsTags reports whether a document in the request's body sets tags of the bucket.
+func (o Operation) SetsTags() bool { return operations[o].is&setsTags != 0 }
+
 // OnObject reports whether the operation's path names a key.
 func (o Operation) OnObject() bool { return operations[o].at == onObject }
 

@@ -111,6 +111,9 @@ const (
 	UpdateBucketMetadataInventoryTableConfiguration
 	UpdateBucketMetadataJournalTableConfiguration
 	UpdateObjectEncryption
+	ListTagsForResource
+	TagResource
+	UntagResource
 	numOperations
 )
 
@@ -121,6 +124,7 @@ const (
 	onService level = iota
 	onBucket
 	onObject
+	onControl // a resource, in a call of S3 Control
 )
 
 // The traits of an operation.
@@ -136,6 +140,7 @@ const (
 	directory             // directory buckets have it
 	general               // general purpose buckets have it
 	versioned             // may name a version of an object
+	setsTags              // a document in its body sets tags of the bucket
 
 	both = directory | general
 )
@@ -150,7 +155,7 @@ var operations = [numOperations]struct {
 }{
 	ListDirectoryBuckets:                   {"ListDirectoryBuckets", "GET", onService, "", regional},
 	ListBuckets:                            {"ListBuckets", "GET", onService, "", general},
-	CreateBucket:                           {"CreateBucket", "PUT", onBucket, "", regional | writes | both},
+	CreateBucket:                           {"CreateBucket", "PUT", onBucket, "", regional | writes | setsTags | both},
 	DeleteBucket:                           {"DeleteBucket", "DELETE", onBucket, "", regional | writes | both},
 	HeadBucket:                             {"HeadBucket", "HEAD", onBucket, "", zonal | readOnly | both},
 	PutBucketEncryption:                    {"PutBucketEncryption", "PUT", onBucket, "encryption", regional | writes | both},
@@ -191,7 +196,7 @@ var operations = [numOperations]struct {
 	DeleteBucketMetadataConfiguration:                {"DeleteBucketMetadataConfiguration", "DELETE", onBucket, "metadataConfiguration", writes},
 	DeleteBucketMetadataTableConfiguration:           {"DeleteBucketMetadataTableConfiguration", "DELETE", onBucket, "metadataTable", writes},
 	DeleteBucketMetricsConfiguration:                 {"DeleteBucketMetricsConfiguration", "DELETE", onBucket, "metrics", writes},
-	DeleteBucketOwnershipControls:                    {"DeleteBucketOwnershipControls", "DELETE", onBucket, "ownershipControls", writes},
+	DeleteBucketOwnershipControls:                    {"DeleteBucketOwnershipControls", "DELETE", onBucket, "ownershipControls", writes | general},
 	DeleteBucketReplication:                          {"DeleteBucketReplication", "DELETE", onBucket, "replication", writes | general},
 	DeleteBucketTagging:                              {"DeleteBucketTagging", "DELETE", onBucket, "tagging", writes | general},
 	DeleteBucketWebsite:                              {"DeleteBucketWebsite", "DELETE", onBucket, "website", writes | general},
@@ -236,10 +241,10 @@ var operations = [numOperations]struct {
 	PutBucketLogging:                                 {"PutBucketLogging", "PUT", onBucket, "logging", writes},
 	PutBucketMetricsConfiguration:                    {"PutBucketMetricsConfiguration", "PUT", onBucket, "metrics", writes},
 	PutBucketNotificationConfiguration:               {"PutBucketNotificationConfiguration", "PUT", onBucket, "notification", writes},
-	PutBucketOwnershipControls:                       {"PutBucketOwnershipControls", "PUT", onBucket, "ownershipControls", writes},
+	PutBucketOwnershipControls:                       {"PutBucketOwnershipControls", "PUT", onBucket, "ownershipControls", writes | general},
 	PutBucketReplication:                             {"PutBucketReplication", "PUT", onBucket, "replication", writes},
 	PutBucketRequestPayment:                          {"PutBucketRequestPayment", "PUT", onBucket, "requestPayment", writes},
-	PutBucketTagging:                                 {"PutBucketTagging", "PUT", onBucket, "tagging", writes | general},
+	PutBucketTagging:                                 {"PutBucketTagging", "PUT", onBucket, "tagging", writes | setsTags | general},
 	PutBucketVersioning:                              {"PutBucketVersioning", "PUT", onBucket, "versioning", writes | general},
 	PutBucketWebsite:                                 {"PutBucketWebsite", "PUT", onBucket, "website", writes},
 	PutObjectAcl:                                     {"PutObjectAcl", "PUT", onObject, "acl", writes | general | versioned},
@@ -248,11 +253,16 @@ var operations = [numOperations]struct {
 	PutObjectLockConfiguration:                       {"PutObjectLockConfiguration", "PUT", onBucket, "object-lock", writes | general},
 	PutObjectRetention:                               {"PutObjectRetention", "PUT", onObject, "retention", writes | general | versioned},
 	PutObjectTagging:                                 {"PutObjectTagging", "PUT", onObject, "tagging", writes | general | versioned},
-	PutPublicAccessBlock:                             {"PutPublicAccessBlock", "PUT", onBucket, "publicAccessBlock", writes},
+	PutPublicAccessBlock:                             {"PutPublicAccessBlock", "PUT", onBucket, "publicAccessBlock", writes | general},
 	RestoreObject:                                    {"RestoreObject", "POST", onObject, "restore", writes},
 	SelectObjectContent:                              {"SelectObjectContent", "POST", onObject, "select", writes},
 	UpdateBucketMetadataAnnotationTableConfiguration: {"UpdateBucketMetadataAnnotationTableConfiguration", "PUT", onBucket, "metadataAnnotationTable", writes},
 	UpdateBucketMetadataInventoryTableConfiguration:  {"UpdateBucketMetadataInventoryTableConfiguration", "PUT", onBucket, "metadataInventoryTable", writes},
 	UpdateBucketMetadataJournalTableConfiguration:    {"UpdateBucketMetadataJournalTableConfiguration", "PUT", onBucket, "metadataJournalTable", writes},
 	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes},
+
+	// Calls of S3 Control, whose path names what "query" does for others.
+	ListTagsForResource: {"ListTagsForResource", "GET", onControl, "tags", regional | both},
+	TagResource:         {"TagResource", "POST", onControl, "tags", regional | writes | setsTags | both},
+	UntagResource:       {"UntagResource", "DELETE", onControl, "tags", regional | writes | both},
 }

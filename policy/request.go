@@ -60,6 +60,7 @@ type Request struct {
 	Bucket, Key string    // decoded; Bucket is "" for the service, Key is "" for the bucket itself
 	Header      Fields    // nil: none
 	Query       Fields    // nil: none
+	Control     Control   // of a call of S3 Control; Bucket is then the bucket that its ARN names, and Key ""
 	TLS         bool      // received over TLS, or over a trusted proxy that says so
 	Signature   Signature // how it is signed
 	SigningName string    // service name of the credential scope, "" when it is not known
@@ -71,8 +72,9 @@ type Request struct {
 	read       bool
 	digest     digest
 	conditions conditionValues
-	unknown    unknowns          // among the conditions that a permission is asked for under
-	tags       map[string]string // in the request's document, once it is read
+	unknown    unknowns // among the conditions that a permission is asked for under
+	tags       Tags     // in the request's document, once it is read; those that UntagResource removes
+	untags     bool     // the tags are those to be removed: they have keys alone
 }
 
 // Reset forgets everything about the request but keeps what makes the next one cheap.

@@ -8,6 +8,12 @@ import (
 	"unicode/utf8"
 )
 
+// A Tag is one of a bucket's or an object's. It is an alias, so that other packages' lists of tags convert to Tags.
+type Tag = struct{ Key, Value string }
+
+// Tags are in the order in which they were given; no key occurs twice.
+type Tags []Tag
+
 // maxObjectTags is how many tags an object may have; names and values are bounded as those of a bucket.
 const maxObjectTags = 10
 

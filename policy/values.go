@@ -78,6 +78,9 @@ func (v *conditionValues) Value(key string) (string, bool) {
 		}
 	}
 	if tag, ok := strings.CutPrefix(key, requestTagPrefix); ok {
+		if v.r.untags {
+			return "", false
+		}
 		return onlyTag(v.r.tags, tag)
 	}
 	if v.caller.Values != nil {
@@ -112,15 +115,15 @@ func (v *conditionValues) ofTarget(key string) (value string, ok, about bool) {
 }
 
 // onlyTag returns the value of the one tag that has this key in lower case.
-func onlyTag(tags map[string]string, lower string) (value string, ok bool) {
-	for k, v := range tags {
-		if !strings.EqualFold(k, lower) {
+func onlyTag(tags Tags, lower string) (value string, ok bool) {
+	for _, tag := range tags {
+		if !strings.EqualFold(tag.Key, lower) {
 			continue
 		}
 		if ok {
 			return "", false
 		}
-		value, ok = v, true
+		value, ok = tag.Value, true
 	}
 	return value, ok
 }

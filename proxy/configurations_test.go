@@ -66,6 +66,10 @@ func constantAnswers(t *testing.T, p *program, bucket string) {
 		{"PUT", "", "replication=", 501, "NotImplemented"},
 		{"GET", "", "publicAccessBlock=", 404, "NoSuchPublicAccessBlockConfiguration"},
 		{"GET", "", "ownershipControls=", 200, "<ObjectOwnership>BucketOwnerEnforced</ObjectOwnership>"},
+		{"PUT", "", "ownershipControls=", 400, "MalformedXML"},
+		{"DELETE", "", "ownershipControls=", 204, ""},
+		{"GET", "", "ownershipControls=", 404, "OwnershipControlsNotFoundError"},
+		{"PUT", "", "publicAccessBlock=", 400, "MalformedXML"},
 		{"GET", "", "logging=", 200, "<BucketLoggingStatus "},
 		{"PUT", "", "logging=", 501, "NotImplemented"},
 		{"GET", "", "notification=", 200, "<NotificationConfiguration "},
@@ -228,10 +232,13 @@ func tags(t *testing.T, p *program, bucket string) {
 		t.Error(err)
 	}
 	wantTags(t, p, bucket, "small", "")
-	if _, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &bucket, Tagging: set("cost", "centre")}); err != nil {
+	if _, err := client.PutBucketTagging(ctx, &s3.PutBucketTaggingInput{Bucket: &bucket, Tagging: set("cost", "centre", "Application", "a", "a", "")}); err != nil {
 		t.Error(err)
 	}
-	wantTags(t, p, bucket, "", "cost=centre")
+	wantTags(t, p, bucket, "", "Application=a&a=&cost=centre")
+	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "tagging="}); !strings.Contains(a.body, "<TagSet><Tag><Key>cost</Key>") {
+		t.Errorf("the tags of a bucket aren't in the order in which they were given: %s", a.body)
+	}
 	if _, err := client.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &bucket}); err != nil {
 		t.Error(err)
 	}
@@ -391,5 +398,46 @@ func storageClasses(t *testing.T, p *program, bucket, refusal string) {
 	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/class/other", body: "x", header: []sigv4.Field{field("X-Amz-Storage-Class", "STANDARD_IA")}})
 	if a.code() != refusal || element(a.body, "StorageClassRequested") != "STANDARD_IA" {
 		t.Errorf("a class that the store lacks: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// Settings that hold whatever they say are kept, in the form that S3 takes.
+func TestSettingsThatAreShown(t *testing.T) {
+	t.Parallel()
+	p := startEmbedded(t, t.TempDir())
+	bucket := makeBucket(t, p.client(t), "shown")
+	access := func(inner string) string {
+		return "<PublicAccessBlockConfiguration>" + inner + "</PublicAccessBlockConfiguration>"
+	}
+	ownership := func(value string) string {
+		return "<OwnershipControls><Rule><ObjectOwnership>" + value + "</ObjectOwnership></Rule></OwnershipControls>"
+	}
+	for _, c := range []struct {
+		name, query, document string
+		status                int
+		code, shows           string
+	}{
+		{"all four", "publicAccessBlock=", access("<BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>TRUE</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>"), 200, "", "<IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy>"},
+		{"one", "publicAccessBlock=", access("<BlockPublicPolicy>true</BlockPublicPolicy>"), 200, "", "<IgnorePublicAcls>false</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy>"},
+		{"none", "publicAccessBlock=", access(""), 400, "InvalidRequest", "<BlockPublicPolicy>true<"},
+		{"no truth", "publicAccessBlock=", access("<BlockPublicPolicy>maybe</BlockPublicPolicy>"), 400, "MalformedXML", ""},
+		{"another element", "publicAccessBlock=", access("<BlockAll>true</BlockAll>"), 400, "MalformedXML", ""},
+		{"the ownership there is", "ownershipControls=", ownership("BucketOwnerEnforced"), 200, "", "BucketOwnerEnforced"},
+		{"one with ACLs", "ownershipControls=", ownership("ObjectWriter"), 501, "NotImplemented", "BucketOwnerEnforced"},
+		{"one that is none", "ownershipControls=", ownership("Nobody"), 400, "MalformedXML", ""},
+		{"no rule", "ownershipControls=", "<OwnershipControls/>", 400, "MalformedXML", ""},
+	} {
+		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: c.query, body: c.document})
+		if a.StatusCode != c.status || a.code() != c.code {
+			t.Errorf("%s: %d %s, want %d %s", c.name, a.StatusCode, a.body, c.status, c.code)
+		}
+		if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: c.query}); a.StatusCode != 200 || !strings.Contains(a.body, c.shows) {
+			t.Errorf("%s shows %d %s, want %s", c.name, a.StatusCode, a.body, c.shows)
+		}
+	}
+	long := lifecycleOf("<Filter/><Expiration><Days>3</Days></Expiration>")
+	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: "lifecycle=", body: long, header: []sigv4.Field{field("X-Amz-Transition-Default-Minimum-Object-Size", "128K")}})
+	if a.StatusCode != 400 || a.code() != "InvalidArgument" {
+		t.Errorf("a least size that is none: %d %s", a.StatusCode, a.body)
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/sigv4"
 )
 
 // A fleet is three replicas on one store and one key service.
@@ -164,6 +166,7 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	if err != nil || len(out.TagSet) != 1 || *out.TagSet[0].Value != "red" {
 		t.Errorf("a setting made at another replica: %v %v", out, err)
 	}
+	f.tagsDecideEverywhere("general")
 	for i, p := range f.replicas {
 		if strings.Contains(p.stderr.String(), "clock and the store's differ") {
 			t.Errorf("replica %d warns of a skew that is tolerated", i)
@@ -174,6 +177,39 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	}
 	if n := b.metric("sealfront_clock_skew_seconds"); n > -15 || n < -25 {
 		t.Errorf("a clock that is behind by 20 s: the gauge says %d", n)
+	}
+}
+
+// tagsDecideEverywhere tags a bucket at one replica and asks at another. What a tag permits holds there at once, since no refusal
+// rests on a cached record; what it forbids holds when the record's cache life is over.
+func (f *fleet) tagsDecideEverywhere(bucket string) {
+	f.t.Helper()
+	one, other := f.replicas[0], f.replicas[1]
+	statement := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` + bucket + `","Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}}]}`
+	if a := one.do(&rawRequest{plain: true, method: "PUT", path: "/" + bucket, query: "policy=", body: statement}); a.StatusCode != 204 {
+		f.t.Fatal(a.StatusCode, a.body)
+	}
+	listed := func() int {
+		return other.do(&rawRequest{plain: true, method: "GET", path: "/" + bucket, query: "list-type=2"}).StatusCode
+	}
+	tag := func(value string) {
+		f.t.Helper()
+		a := one.do(&rawRequest{
+			plain: true, method: "POST", path: "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A" + bucket, header: []sigv4.Field{field("X-Amz-Account-Id", testAccount)},
+			body: "<TagResourceRequest><Tags><Tag><Key>team</Key><Value>" + value + "</Value></Tag></Tags></TagResourceRequest>",
+		})
+		if a.StatusCode != 204 {
+			f.t.Fatal(a.StatusCode, a.body)
+		}
+	}
+	if got := listed(); got != 200 {
+		f.t.Errorf("a list of what is red: %d", got)
+	}
+	tag("blue")
+	eventually(f.t, "a Deny by a tag set at another replica", func() bool { return listed() == 403 })
+	tag("red")
+	if got := listed(); got != 200 {
+		f.t.Errorf("a list of what has become red at another replica: %d", got)
 	}
 }
 

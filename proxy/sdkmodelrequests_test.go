@@ -129,6 +129,9 @@ func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
 		"PutBucketVersioning":             aboutBucket("PUT", "versioning=", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
 		"PutObjectLockConfiguration":      aboutBucket("PUT", "object-lock=", "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"),
 		"DeleteBucketLifecycle":           aboutBucket("DELETE", "lifecycle=", ""),
+		"PutPublicAccessBlock":            aboutBucket("PUT", "publicAccessBlock=", "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"),
+		"PutBucketOwnershipControls":      aboutBucket("PUT", "ownershipControls=", "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
+		"DeleteBucketOwnershipControls":   aboutBucket("DELETE", "ownershipControls=", ""),
 	}
 	for old, now := range map[string]string{
 		"GetBucketNotification": "GetBucketNotificationConfiguration", "GetBucketLifecycle": "GetBucketLifecycleConfiguration", "PutBucketLifecycle": "PutBucketLifecycleConfiguration",

@@ -182,7 +182,7 @@ func (c *check) status(a *answer, want int) {
 // statusOf are the statuses of codes other than 400.
 var statusOf = map[string]int{
 	"AccessDenied": 403, "InvalidAccessKeyId": 403, "SignatureDoesNotMatch": 403, "NotImplemented": 501, "NoSuchBucket": 404, "NoSuchKey": 404,
-	"NoSuchUpload": 404, "NoSuchBucketPolicy": 404, "NoSuchLifecycleConfiguration": 404, "NoSuchConfiguration": 404, "PreconditionFailed": 412, "InvalidRange": 416,
+	"NoSuchUpload": 404, "NoSuchResource": 404, "NoSuchBucketPolicy": 404, "NoSuchLifecycleConfiguration": 404, "NoSuchConfiguration": 404, "PreconditionFailed": 412, "InvalidRange": 416,
 	"InvalidPartNumber": 416, "BucketNotEmpty": 409, "BucketAlreadyOwnedByYou": 409, "MissingContentLength": 411,
 	"ConditionalRequestConflict": 409, "OperationAborted": 409, "MethodNotAllowed": 405,
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -114,6 +115,31 @@ func sectionRows() []row {
 				c.Skip("the endpoint has no lifecycle configurations")
 			}
 			c.refused(a, "NoSuchLifecycleConfiguration")
+		}},
+		{"1.5", "tags by S3 Control", "", func(c *check) {
+			bucket := c.scratch(stateNone, "$K")
+			path := "v20180820/tags/arn%3A" + c.partition + "%3As3express%3A" + c.region + "%3A" + c.account + "%3Abucket%2F" + bucket
+			call := func(method, path, query, body string) *answer {
+				return c.do(&request{method: method, key: path, query: query, body: body, raw: []string{"X-Amz-Account-Id: " + c.account}, as: c.long, regional: true})
+			}
+			tags := func(want ...string) {
+				a := call("GET", path, "", "")
+				c.status(a, 200)
+				if got := append(elements(a.body, "Key"), elements(a.body, "Value")...); !slices.Equal(got, want) {
+					c.Errorf("the tags are %q, want %q", got, want)
+				}
+			}
+			tags()
+			tag := func(pairs string) string {
+				return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + pairs + "</Tags></TagResourceRequest>"
+			}
+			c.status(call("POST", path, "", tag("<Tag><Key>b</Key><Value>1</Value></Tag><Tag><Key>a</Key><Value>2</Value></Tag>")), 204)
+			tags("b", "a", "1", "2")
+			c.status(call("POST", path, "", tag("<Tag><Key>b</Key><Value>3</Value></Tag>")), 204)
+			c.status(call("DELETE", path, "tagKeys=a", ""), 204)
+			tags("b", "3")
+			c.refused(call("POST", path, "", tag("<Tag><Key>aws:a</Key><Value>1</Value></Tag>")), "InvalidTag")
+			c.refused(call("GET", path+"x", "", ""), "NoSuchResource")
 		}},
 		{"4.6", "HeadBucket", "C-03", func(c *check) {
 			bucket := c.bucket(stateKMS)

@@ -17,7 +17,23 @@ var actions = map[string]action{
 	"ScheduleKeyDeletion":             typed((*call).scheduleKeyDeletion),
 	"CancelKeyDeletion":               typed((*call).cancelKeyDeletion),
 	"RotateKeyOnDemand":               typed((*call).rotateKeyOnDemand),
+	"EnableKeyRotation":               typed((*call).enableKeyRotation),
+	"DisableKeyRotation":              typed((*call).disableKeyRotation),
+	"GetKeyRotationStatus":            typed((*call).getKeyRotationStatus),
+	"ListKeyRotations":                typed((*call).listKeyRotations),
+	"UpdateKeyDescription":            typed((*call).updateKeyDescription),
+	"GetKeyLastUsage":                 typed((*call).getKeyLastUsage),
+	"TagResource":                     typed((*call).tagResource),
+	"UntagResource":                   typed((*call).untagResource),
+	"ListResourceTags":                typed((*call).listResourceTags),
+	"CreateGrant":                     typed((*call).createGrant),
+	"ListGrants":                      typed((*call).listGrants),
+	"ListRetirableGrants":             typed((*call).listRetirableGrants),
+	"RetireGrant":                     typed((*call).retireGrant),
+	"RevokeGrant":                     typed((*call).revokeGrant),
+	"GenerateRandom":                  typed((*call).generateRandom),
 	"CreateAlias":                     typed((*call).createAlias),
+	"UpdateAlias":                     typed((*call).updateAlias),
 	"DeleteAlias":                     typed((*call).deleteAlias),
 	"ListAliases":                     typed((*call).listAliases),
 	"PutKeyPolicy":                    typed((*call).putKeyPolicy),
@@ -56,8 +72,9 @@ func (c *call) createKey(in *createKeyInput) (*describedKey, error) {
 		return nil, unsupported("This key service has no custom key stores.")
 	case in.Origin == originExternal && spec != specSymmetric:
 		return nil, unsupported("This key service has no asymmetric or HMAC keys without key material.")
-	case utf8.RuneCountInString(in.Description) > 8192:
-		return nil, validation("1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to 8192")
+	}
+	if failure := firstFailure(checkDescription(in.Description), checkTags(in.Tags)); failure != nil {
+		return nil, failure
 	}
 	k, err := c.newKey(in.Description, spec, usage, in.MultiRegion)
 	if err != nil {
@@ -104,6 +121,22 @@ func (s *Service) add(k *key) error {
 		return nil
 	})
 	return err
+}
+
+func checkDescription(text string) *Error {
+	if utf8.RuneCountInString(text) > 8192 {
+		return validation("1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to 8192")
+	}
+	return nil
+}
+
+func firstFailure(failures ...*Error) *Error {
+	for _, failure := range failures {
+		if failure != nil {
+			return failure
+		}
+	}
+	return nil
 }
 
 type keyInput struct{ KeyId string }
@@ -163,6 +196,22 @@ func (c *call) find(action, name string, context map[string]string) (*key, error
 	return k, nil
 }
 
+// findByID is find for the actions that take no alias.
+func (c *call) findByID(action, name string) (*key, error) {
+	st, err := c.store.view(c.o.Now())
+	if err != nil {
+		return nil, err
+	}
+	k, failure := st.findByID(name, &c.o)
+	if failure == nil {
+		failure = c.permit(k, action, nil)
+	}
+	if failure != nil {
+		return nil, failure
+	}
+	return k, nil
+}
+
 // changeKey changes a key named by id or ARN, and returns it as it is then.
 func (c *call) changeKey(action, name string, change func(k *key) *Error) (*key, error) {
 	var changed *key
@@ -200,6 +249,22 @@ func (c *call) enableKey(in *keyInput) (*struct{}, error) {
 
 func (c *call) disableKey(in *keyInput) (*struct{}, error) {
 	return c.setEnabled("DisableKey", in.KeyId, false)
+}
+
+type descriptionInput struct{ KeyId, Description string }
+
+func (c *call) updateKeyDescription(in *descriptionInput) (*struct{}, error) {
+	if failure := checkDescription(in.Description); failure != nil {
+		return nil, failure
+	}
+	_, err := c.changeKey("UpdateKeyDescription", in.KeyId, func(k *key) *Error {
+		if !k.Deletion.IsZero() {
+			return invalidState(k.ARN, "pending deletion")
+		}
+		k.Description = in.Description
+		return nil
+	})
+	return &struct{}{}, err
 }
 
 type scheduleInput struct {

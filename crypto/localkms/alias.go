@@ -33,6 +33,39 @@ func (c *call) createAlias(in *aliasInput) (*struct{}, error) {
 	return &struct{}{}, err
 }
 
+// updateAlias makes an alias point to another key of the same kind.
+func (c *call) updateAlias(in *aliasInput) (*struct{}, error) {
+	if !aliasForm.MatchString(in.AliasName) || strings.HasPrefix(in.AliasName, "alias/aws/") {
+		return nil, fail("InvalidAliasNameException", "%s is not a valid name of an alias", in.AliasName)
+	}
+	_, err := c.store.update(c.o.Now(), func(st *state) *Error {
+		a := st.Aliases[in.AliasName]
+		if a == nil {
+			return fail("NotFoundException", "Alias %s is not found.", c.arn(in.AliasName))
+		}
+		k, failure := st.findByID(in.TargetKeyId, &c.o)
+		if failure == nil && k.Foreign {
+			failure = fail("NotFoundException", "Key '%s' does not exist", k.ARN)
+		}
+		if failure != nil {
+			return failure
+		}
+		old := st.Keys[a.KeyID]
+		if failure := firstFailure(c.permit(old, "UpdateAlias", nil), c.permit(k, "UpdateAlias", nil)); failure != nil {
+			return failure
+		}
+		switch {
+		case !k.Deletion.IsZero():
+			return invalidState(k.ARN, "pending deletion")
+		case k.Usage != old.Usage || (k.Spec == specSymmetric) != (old.Spec == specSymmetric):
+			return validation("Alias %s can't point to a key of another type or usage than the one it points to.", a.ARN)
+		}
+		a.KeyID, a.Updated = k.ID, c.o.Now().UTC()
+		return nil
+	})
+	return &struct{}{}, err
+}
+
 func (c *call) deleteAlias(in *aliasInput) (*struct{}, error) {
 	_, err := c.store.update(c.o.Now(), func(st *state) *Error {
 		a := st.Aliases[in.AliasName]

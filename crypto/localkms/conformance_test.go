@@ -22,10 +22,16 @@ import (
 // emulator (moto), through the client that the proxy uses. enforces tells whether key states are enforced, which moto
 // doesn't do; it also leaves out a key usage that wasn't asked for, and has another word for a blob of another key.
 func TestSameBehaviourAsAnotherKMS(t *testing.T) {
-	t.Run("localkms", func(t *testing.T) { behave(t, serve(t, open(t, options(t.TempDir()))), true) })
+	t.Run("localkms", func(t *testing.T) {
+		url := serve(t, open(t, options(t.TempDir())))
+		behave(t, url, true)
+		administer(t, url, true)
+	})
 	t.Run("moto", func(t *testing.T) {
 		t.Parallel() // it takes seconds to start
-		behave(t, moto(t), false)
+		url := moto(t)
+		behave(t, url, false)
+		administer(t, url, false)
 	})
 }
 

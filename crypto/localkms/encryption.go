@@ -47,7 +47,7 @@ func (c *call) use(name, action string, with *conditions) (*key, error) {
 		return nil, failure
 	}
 	if with.DryRun {
-		return nil, fail("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+		return nil, errDryRun
 	}
 	return k, nil
 }
@@ -95,6 +95,7 @@ func (c *call) makeDataKey(action string, in *dataKeyInput) (*dataKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.used(k, action)
 	return &dataKey{CiphertextBlob: blob, Plaintext: plaintext, KeyId: k.ARN}, nil
 }
 
@@ -112,6 +113,31 @@ func (in *dataKeyInput) size() (int, *Error) {
 		return 0, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
 	}
 	return *in.NumberOfBytes, nil
+}
+
+type randomInput struct {
+	NumberOfBytes    *int
+	CustomKeyStoreId string
+	Recipient        *struct{}
+}
+
+type random struct{ Plaintext []byte }
+
+// generateRandom needs no key; that a caller may do it is IAM's to say, which allows everything here.
+func (c *call) generateRandom(in *randomInput) (*random, error) {
+	switch {
+	case in.CustomKeyStoreId != "":
+		return nil, unsupported("This key service has no custom key stores.")
+	case in.Recipient != nil:
+		return nil, unsupported("This key service knows no attested recipients.")
+	case in.NumberOfBytes == nil:
+		return nil, validation("1 validation error detected: Value null at 'numberOfBytes' failed to satisfy constraint: Member must not be null")
+	case *in.NumberOfBytes < 1 || *in.NumberOfBytes > maxDataKey:
+		return nil, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
+	}
+	out := &random{Plaintext: make([]byte, *in.NumberOfBytes)}
+	_, err := rand.Read(out.Plaintext)
+	return out, err
 }
 
 type encryptInput struct {
@@ -139,6 +165,7 @@ func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.used(k, "Encrypt")
 	return &encrypted{CiphertextBlob: blob, KeyId: k.ARN, EncryptionAlgorithm: specSymmetric}, nil
 }
 
@@ -183,5 +210,6 @@ func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.used(k, "Decrypt")
 	return &decrypted{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
 }

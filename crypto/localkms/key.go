@@ -25,6 +25,12 @@ type key struct {
 	Tags        []tag     `json:"tags,omitempty"`
 	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
 	Former      [][]byte  `json:"former,omitempty"`   // material of before its rotations, newest first: it opens, and seals nothing
+
+	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
+	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none
+	NextRotation   time.Time  `json:"nextRotation,omitzero"`
+	Grants         []grant    `json:"grants,omitempty"`
+	LastUsed       usage      `json:"lastUsed,omitzero"` // at most usageStep old
 }
 
 type tag struct {

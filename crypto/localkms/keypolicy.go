@@ -167,19 +167,27 @@ func readConditions(text []byte) (conditions []condition, err error) {
 // contextKey precedes the name of a pair of the encryption context, whose case doesn't count in conditions.
 const contextKey = "kms:encryptioncontext:"
 
-// allows evaluates the policy for a caller, an action ("Decrypt") and an encryption context. Deny wins; what no statement
-// allows isn't allowed.
-func (p keyPolicy) allows(caller, action string, context map[string]string) bool {
-	allowed := false
+// A verdict is what a policy says of a request.
+type verdict int
+
+const (
+	unstated verdict = iota // nothing: not allowed, unless a grant does
+	allowed
+	denied
+)
+
+// decide evaluates the policy for a caller, an action ("Decrypt") and an encryption context. Deny wins.
+func (p keyPolicy) decide(caller, action string, context map[string]string) verdict {
+	found := unstated
 	for i := range p {
 		if s := &p[i]; s.concerns(caller, action, context) {
 			if s.deny {
-				return false
+				return denied
 			}
-			allowed = true
+			found = allowed
 		}
 	}
-	return allowed
+	return found
 }
 
 func (s *statement) concerns(caller, action string, context map[string]string) bool {

@@ -63,7 +63,11 @@ func (c *call) listAliases(in *listInput) (*listedAliases, error) {
 	out := &listedAliases{Aliases: []listedAlias{}, Truncated: next != "", NextMarker: next}
 	for _, name := range names {
 		a := st.Aliases[name]
-		out.Aliases = append(out.Aliases, listedAlias{name, a.ARN, a.KeyID, stamp(a.Created), stamp(a.Created)})
+		updated := a.Updated
+		if updated.IsZero() {
+			updated = a.Created
+		}
+		out.Aliases = append(out.Aliases, listedAlias{name, a.ARN, a.KeyID, stamp(a.Created), stamp(updated)})
 	}
 	return out, nil
 }

@@ -7,7 +7,7 @@ var foreign = map[string]bool{
 	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true, "Decrypt": true,
 }
 
-// permit asks the key's policy. Administration of another account's key, which KMS refuses altogether, is taken as done by
+// permit asks the key's policy, and where that says nothing the key's grants. Administration of another account's key, which KMS refuses altogether, is taken as done by
 // that account: whoever may call this service stands in for all the accounts it plays.
 func (c *call) permit(k *key, action string, context map[string]string) *Error {
 	if k.Foreign && !foreign[action] {
@@ -18,10 +18,21 @@ func (c *call) permit(k *key, action string, context map[string]string) *Error {
 	if failure != nil {
 		return failure
 	}
-	if !policy.allows(caller, action, context) {
-		return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action", caller, action, k.ARN, action)
+	switch policy.decide(caller, action, context) {
+	case allowed:
+		return nil
+	case unstated:
+		for i := range k.Grants {
+			if k.Grants[i].permits(caller, action, context) {
+				return nil
+			}
+		}
 	}
-	return nil
+	return notAuthorized(caller, action, k.ARN)
+}
+
+func notAuthorized(caller, action, arn string) *Error {
+	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action", caller, action, arn, action)
 }
 
 // callerOf is the caller as the key's policy sees it. Keys of its own stay its own when the service's account changes.
@@ -71,7 +82,7 @@ func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
 	if failure != nil {
 		return failure
 	}
-	if !bypass && !k.Foreign && !policy.allows(c.callerOf(k), "PutKeyPolicy", nil) {
+	if !bypass && !k.Foreign && policy.decide(c.callerOf(k), "PutKeyPolicy", nil) != allowed {
 		return fail("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
 	}
 	return nil

@@ -23,19 +23,20 @@ const (
 
 // ServeHTTP answers one request: POST / with the action in X-Amz-Target and a JSON body.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Amzn-Requestid", requestID())
+	id := requestID()
+	w.Header().Set("X-Amzn-Requestid", id)
 	w.Header().Set("Content-Type", contentType)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		answer(w, nil, fail("SerializationException", "The request body is too long or was cut off"))
 		return
 	}
-	out, err := s.handle(r, body)
+	out, err := s.handle(r, body, id)
 	answer(w, out, err)
 }
 
 // handle authenticates a request and does what it asks for.
-func (s *Service) handle(r *http.Request, body []byte) (any, error) {
+func (s *Service) handle(r *http.Request, body []byte, id string) (any, error) {
 	accessKeyID, failure := s.authenticate(r, body)
 	if failure != nil {
 		return nil, failure
@@ -50,7 +51,7 @@ func (s *Service) handle(r *http.Request, body []byte) (any, error) {
 			return nil, err
 		}
 	}
-	return do(r.Context(), &call{Service: s, accessKeyID: accessKeyID}, body)
+	return do(r.Context(), &call{Service: s, accessKeyID: accessKeyID, requestID: id}, body)
 }
 
 // answer writes a result or an error. Errors that aren't *Error are told without their text.
@@ -150,6 +151,7 @@ type action func(ctx context.Context, c *call, body []byte) (any, error)
 type call struct {
 	*Service
 	accessKeyID string
+	requestID   string
 }
 
 // typed makes an action of a function over decoded requests. Members that KMS has and this service doesn't read are

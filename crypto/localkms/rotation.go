@@ -1,37 +1,234 @@
 package localkms
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // maxRotations is how often KMS rotates a key on demand in its life.
 const maxRotations = 25
 
-// rotateKeyOnDemand gives a key new material. What was sealed under the old one goes on opening.
-func (c *call) rotateKeyOnDemand(in *keyInput) (*keyInput, error) {
+// KMS's bounds of the time between two automatic rotations, and its default, in days.
+const (
+	leastRotationPeriod = 90
+	usualRotationPeriod = 365
+	mostRotationPeriod  = 2560
+)
+
+const (
+	rotatedOnDemand      = "ON_DEMAND"
+	rotatedAutomatically = "AUTOMATIC"
+)
+
+// A rotation is when and why a key got the material that it has had since.
+type rotation struct {
+	Date time.Time `json:"date"`
+	Kind string    `json:"kind"`
+}
+
+// rotate gives a key new material. What was sealed under the old one goes on opening.
+func (k *key) rotate(kind string, now time.Time) {
 	material := make([]byte, materialSize)
-	if _, err := rand.Read(material); err != nil {
-		return nil, err
-	}
-	k, err := c.changeKey("RotateKeyOnDemand", in.KeyId, func(k *key) *Error {
-		switch {
-		case k.Spec != specSymmetric || k.AWSManaged:
-			return unsupported("%s can't be rotated on demand: only symmetric encryption keys of customers can.", k.ARN)
-		case k.origin() != originKMS:
-			return unsupported("%s can't be rotated on demand: this key service imports no key material.", k.ARN)
+	_, _ = rand.Read(material) // never fails
+	k.Former, k.Material = slices.Insert(slices.Clone(k.Former), 0, k.Material), material
+	k.Rotations = append(slices.Clone(k.Rotations), rotation{Date: now.UTC(), Kind: kind})
+}
+
+// rotationDue reports whether an automatic rotation is to be carried out. KMS leaves keys alone that are disabled or pending
+// deletion, and rotates what is due when they are enabled again.
+func (k *key) rotationDue(now time.Time) bool {
+	return k.RotationPeriod != 0 && k.state() == "Enabled" && !now.Before(k.NextRotation)
+}
+
+// rotateDue carries out the automatic rotations that are due. Of several that a service has slept through, one is left: nothing was
+// sealed in between.
+func (st *state) rotateDue(now time.Time) {
+	for _, k := range st.Keys {
+		if !k.rotationDue(now) {
+			continue
 		}
-		if failure := k.usable("RotateKeyOnDemand"); failure != nil {
+		due := k.NextRotation
+		for !now.Before(k.NextRotation) {
+			due, k.NextRotation = k.NextRotation, k.NextRotation.AddDate(0, 0, k.RotationPeriod)
+		}
+		k.rotate(rotatedAutomatically, due)
+	}
+}
+
+// rotatable refuses keys that KMS doesn't rotate; how is the end of a sentence.
+func (k *key) rotatable(how string) *Error {
+	switch {
+	case k.Spec != specSymmetric || k.AWSManaged:
+		return unsupported("%s can't be rotated %s: only symmetric encryption keys of customers can.", k.ARN, how)
+	case k.origin() != originKMS:
+		return unsupported("%s can't be rotated %s: this key service imports no key material.", k.ARN, how)
+	}
+	switch k.state() {
+	case statePendingDeletion:
+		return invalidState(k.ARN, "pending deletion")
+	case "Disabled":
+		return disabled(k.ARN)
+	}
+	return nil
+}
+
+func (c *call) rotateKeyOnDemand(in *keyInput) (*keyInput, error) {
+	k, err := c.changeKey("RotateKeyOnDemand", in.KeyId, func(k *key) *Error {
+		if failure := k.rotatable("on demand"); failure != nil {
 			return failure
 		}
-		if len(k.Former) >= maxRotations {
+		automatic := 0
+		for _, r := range k.Rotations {
+			if r.Kind == rotatedAutomatically {
+				automatic++
+			}
+		}
+		if len(k.Former)-automatic >= maxRotations {
 			return fail("LimitExceededException", "%s has been rotated on demand %d times.", k.ARN, maxRotations)
 		}
-		k.Former, k.Material = slices.Insert(slices.Clone(k.Former), 0, k.Material), material
+		k.rotate(rotatedOnDemand, c.o.Now())
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &keyInput{KeyId: k.ARN}, nil
+}
+
+type enableRotationInput struct {
+	KeyId                string
+	RotationPeriodInDays *int
+}
+
+// enableKeyRotation also changes the period of a key that rotates already. As in KMS, the time to the next rotation then begins anew.
+func (c *call) enableKeyRotation(in *enableRotationInput) (*struct{}, error) {
+	days := usualRotationPeriod
+	if in.RotationPeriodInDays != nil {
+		days = *in.RotationPeriodInDays
+	}
+	if days < leastRotationPeriod || days > mostRotationPeriod {
+		return nil, validation("1 validation error detected: Value '%d' at 'rotationPeriodInDays' failed to satisfy constraint: Member must be between %d and %d",
+			days, leastRotationPeriod, mostRotationPeriod)
+	}
+	_, err := c.changeKey("EnableKeyRotation", in.KeyId, func(k *key) *Error {
+		if failure := k.rotatable("automatically"); failure != nil {
+			return failure
+		}
+		if k.RotationPeriod != days {
+			k.RotationPeriod, k.NextRotation = days, c.o.Now().UTC().AddDate(0, 0, days)
+		}
+		return nil
+	})
+	return &struct{}{}, err
+}
+
+func (c *call) disableKeyRotation(in *keyInput) (*struct{}, error) {
+	_, err := c.changeKey("DisableKeyRotation", in.KeyId, func(k *key) *Error {
+		if failure := k.rotatable("automatically"); failure != nil {
+			return failure
+		}
+		k.RotationPeriod, k.NextRotation = 0, time.Time{}
+		return nil
+	})
+	return &struct{}{}, err
+}
+
+type rotationStatus struct {
+	KeyId                string
+	KeyRotationEnabled   bool
+	RotationPeriodInDays int       `json:",omitempty"`
+	NextRotationDate     timestamp `json:",omitempty"`
+}
+
+// getKeyRotationStatus answers for keys of every kind: those that can't be rotated aren't. AWS rotates its own each year.
+func (c *call) getKeyRotationStatus(in *keyInput) (*rotationStatus, error) {
+	k, err := c.findByID("GetKeyRotationStatus", in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	out := &rotationStatus{KeyId: k.ID, KeyRotationEnabled: k.AWSManaged}
+	if k.RotationPeriod != 0 && k.Deletion.IsZero() {
+		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, k.RotationPeriod, stamp(k.NextRotation)
+	}
+	return out, nil
+}
+
+type listRotationsInput struct {
+	listInput
+	IncludeKeyMaterial string
+}
+
+type listedRotation struct {
+	KeyId            string
+	KeyMaterialId    string
+	KeyMaterialState string    `json:",omitempty"`
+	RotationDate     timestamp `json:",omitempty"`
+	RotationType     string    `json:",omitempty"`
+}
+
+type listedRotations struct {
+	Rotations  []listedRotation
+	Truncated  bool
+	NextMarker string `json:",omitempty"`
+}
+
+// listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out unless it is asked
+// for. Rotations by earlier releases, which kept no dates, have none.
+func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error) {
+	switch in.IncludeKeyMaterial {
+	case "", "ROTATIONS_ONLY", "ALL_KEY_MATERIAL":
+	default:
+		return nil, validation("1 validation error detected: Value '%s' at 'includeKeyMaterial' failed to satisfy constraint: Member must satisfy enum value set: [ROTATIONS_ONLY, ALL_KEY_MATERIAL]", in.IncludeKeyMaterial)
+	}
+	k, err := c.findByID("ListKeyRotations", in.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	if k.Spec != specSymmetric {
+		return nil, unsupported("%s has no rotations: only symmetric encryption keys can be rotated.", k.ARN)
+	}
+	materials := slices.Concat([][]byte{k.Material}, k.Former)
+	slices.Reverse(materials)
+	var list []listedRotation
+	for i, material := range materials {
+		if material == nil || i == 0 && in.IncludeKeyMaterial != "ALL_KEY_MATERIAL" {
+			continue
+		}
+		r := listedRotation{KeyId: k.ID, KeyMaterialId: k.materialID(material), KeyMaterialState: "NON_CURRENT"}
+		if i == len(materials)-1 {
+			r.KeyMaterialState = "CURRENT"
+		}
+		if n := i - (len(materials) - len(k.Rotations)); n >= 0 {
+			r.RotationDate, r.RotationType = stamp(k.Rotations[n].Date), k.Rotations[n].Kind
+		} else if i > 0 {
+			r.RotationType = rotatedOnDemand
+		}
+		list = append(list, r)
+	}
+	numbers := make([]string, len(list))
+	for i := range list {
+		numbers[i] = fmt.Sprintf("%06d", i)
+	}
+	shown, next, err := page(numbers, &in.listInput, 100, 1000)
+	if err != nil {
+		return nil, err
+	}
+	out := &listedRotations{Rotations: []listedRotation{}, Truncated: next != "", NextMarker: next}
+	for _, number := range shown {
+		i, _ := slices.BinarySearch(numbers, number)
+		out.Rotations = append(out.Rotations, list[i])
+	}
+	return out, nil
+}
+
+// materialID names a key's material and tells nothing of it.
+func (k *key) materialID(material []byte) string {
+	mac := hmac.New(sha256.New, material)
+	mac.Write([]byte("sealfront key material id " + k.ID))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -31,6 +31,10 @@ type Service struct {
 	o        Options
 	store    *store
 	verifier *sigv4.Verifier
+
+	mu    sync.Mutex
+	usage map[string]usage     // by key id: the last use by this service
+	noted map[string]time.Time // when it was written to the file last
 }
 
 // New opens the directory, or makes it and its root key. It starts no goroutine and keeps no file open.
@@ -45,7 +49,10 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the key service in %s: %w", o.Dir, err)
 	}
-	return &Service{o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now})}, nil
+	return &Service{
+		o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now}),
+		usage: make(map[string]usage), noted: make(map[string]time.Time),
+	}, nil
 }
 
 // CreateKey makes a symmetric encryption key for the embedding program and returns its ARN.

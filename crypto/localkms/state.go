@@ -16,6 +16,7 @@ type alias struct {
 	ARN     string    `json:"arn"`
 	KeyID   string    `json:"keyId"`
 	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated,omitzero"` // when it was made to point to another key
 }
 
 func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[string]*alias{}} }
@@ -39,7 +40,7 @@ func (st *state) removeDue(now time.Time) {
 
 func (st *state) anyDue(now time.Time) bool {
 	for _, k := range st.Keys {
-		if k.due(now) {
+		if k.due(now) || k.rotationDue(now) {
 			return true
 		}
 	}

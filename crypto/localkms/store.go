@@ -89,7 +89,7 @@ func (s *store) rootKey() ([]byte, error) {
 	return root, err
 }
 
-// view returns the newest state, without keys that are due to be deleted. The caller changes nothing in it.
+// view returns the newest state, without keys that are due to be deleted or rotated. The caller changes nothing in it.
 func (s *store) view(now time.Time) (*state, error) {
 	s.mu.RLock()
 	st, known := s.now, s.file
@@ -113,7 +113,7 @@ func (s *store) view(now time.Time) (*state, error) {
 }
 
 // update changes the state: change gets a copy of the newest one, and what it leaves is written before update returns
-// the new state. When change fails nothing is written. Keys that are due are removed first.
+// the new state. When change fails nothing is written. Keys that are due are removed first, and rotations that are due carried out.
 func (s *store) update(now time.Time, change func(*state) *Error) (*state, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,6 +127,7 @@ func (s *store) update(now time.Time, change func(*state) *Error) (*state, error
 		return nil, err
 	}
 	next.removeDue(now)
+	next.rotateDue(now)
 	if failure := change(next); failure != nil {
 		return nil, failure
 	}

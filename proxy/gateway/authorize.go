@@ -71,7 +71,7 @@ func (x *exchange) decide() error {
 	}
 	r := &x.request
 	x.method = text(x.message.Method)
-	r.Method, r.Bucket, r.Key = x.method, x.bucket, x.key
+	r.Method, r.Bucket, r.Key, r.Control = x.method, x.bucket, x.key, x.control
 	r.Header, r.Query = &x.header, &x.query
 	r.TLS = x.secure()
 	r.SigningName = text(x.auth.Service)

@@ -66,13 +66,13 @@ func createBucket(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if err := x.permitTagging(configuration.Tags); err != nil {
-		return err
+	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, configuration.Tags); refused != nil {
+		return refused
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.bucket, g.o.Region, g.o.Account),
-		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: configuration.Tags, StoreName: storeName, Creator: x.identity.Name,
+		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.identity.Name,
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):

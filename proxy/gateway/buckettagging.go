@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"encoding/xml"
-	"maps"
 	"net/http"
-	"slices"
 
 	"sealfront/policy"
 	"sealfront/proxy/state"
 )
 
 // The tags of a bucket are in its record: policies have conditions on them, and the store needn't know them.
-
-type listedTag struct{ Key, Value string }
 
 // getBucketTagging carries out GetBucketTagging, by the record as it is now.
 func getBucketTagging(x *exchange) error {
@@ -26,13 +22,10 @@ func getBucketTagging(x *exchange) error {
 		return refusal("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
 	}
 	out := struct {
-		XMLName xml.Name    `xml:"Tagging"`
-		Xmlns   string      `xml:"xmlns,attr"`
-		Tag     []listedTag `xml:"TagSet>Tag"`
-	}{Xmlns: s3Namespace}
-	for _, key := range slices.Sorted(maps.Keys(record.Tags)) {
-		out.Tag = append(out.Tag, listedTag{key, record.Tags[key]})
-	}
+		XMLName xml.Name     `xml:"Tagging"`
+		Xmlns   string       `xml:"xmlns,attr"`
+		Tag     []policy.Tag `xml:"TagSet>Tag"`
+	}{Xmlns: s3Namespace, Tag: record.Tags}
 	return x.answerXML(&out)
 }
 
@@ -46,27 +39,37 @@ func putBucketTagging(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if err := x.permitTagging(tags); err != nil {
-		return err
-	}
-	return x.setBucketTags(tags)
-}
-
-// permitTagging asks for the request's permissions once more, now that the tags in its document are read: conditions
-// may be about them.
-func (x *exchange) permitTagging(tags map[string]string) error {
-	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, tags); refused != nil {
-		return refused
-	}
-	return nil
+	return x.changeTags(tags, func(policy.Tags) (policy.Tags, *policy.Refusal) { return tags, nil })
 }
 
 // deleteBucketTagging carries out DeleteBucketTagging.
-func deleteBucketTagging(x *exchange) error { return x.setBucketTags(nil) }
+func deleteBucketTagging(x *exchange) error {
+	return x.changeTags(nil, func(policy.Tags) (policy.Tags, *policy.Refusal) { return nil, nil })
+}
 
-func (x *exchange) setBucketTags(tags map[string]string) error {
+// changeTags gives the bucket the tags that change makes of those it has. given are those of the request's document. Who may
+// change tags may depend on the tags themselves, and the record that the request was decided by may be older than a change at
+// another replica: the very tags that are replaced decide once more.
+func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		b.Tags = tags
+		if x.control.Kind != "" && x.control.Resource != b.ARN {
+			return noSuchBucket(x.bucket)
+		}
+		facts := factsOf(b)
+		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)
+		if err != nil {
+			return err
+		}
+		target := x.matter.Target
+		target.Tags, target.BucketPolicy = policy.Tags(b.Tags), bucketPolicy
+		if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &target, given); refused != nil {
+			return refused
+		}
+		tags, refused := change(policy.Tags(b.Tags))
+		if refused != nil {
+			return refused
+		}
+		b.Tags = state.Tags(tags)
 		return nil
 	})
 	if err != nil {

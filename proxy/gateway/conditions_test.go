@@ -100,7 +100,7 @@ func conditionRows(now time.Time) map[string]conditionRow {
 		"aws:PrincipalType":    {value: "User"},
 		"aws:Referer":          {header: []string{"Referer: http://example.com/"}, value: "http://example.com/"},
 		"aws:RequestedRegion":  {value: "us-west-2"},
-		"aws:RequestTag/":      {}, // set by documents of CreateBucket and PutBucketTagging alone
+		"aws:RequestTag/":      {}, // set by documents of CreateBucket, PutBucketTagging and TagResource alone
 		"aws:TagKeys":          {},
 		"aws:SecureTransport":  {value: "true"},
 		"aws:SourceIp":         {header: []string{"X-Forwarded-For: 10.0.0.1, 192.0.2.7"}, value: "192.0.2.7"},

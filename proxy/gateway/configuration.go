@@ -108,6 +108,10 @@ func keepConfiguration(x *exchange) error {
 		r.Set("Content-Type", "application/xml")
 		x.setBypass(r)
 	}
+	size, err := x.transitionSize()
+	if err != nil {
+		return err
+	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
@@ -117,6 +121,9 @@ func keepConfiguration(x *exchange) error {
 		return x.keptFault(&k, f, a)
 	}
 	x.showVersion(a)
+	if err := x.keepTransitionSize(size); err != nil {
+		return err
+	}
 	if k.status != 0 {
 		x.ctx.Response.SetStatusCode(k.status)
 		return nil

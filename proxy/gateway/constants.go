@@ -26,16 +26,12 @@ var fixedAnswers = map[policy.Operation]fixed{
 	policy.DeleteBucketWebsite:     {},
 	policy.GetBucketReplication:    {code: "ReplicationConfigurationNotFoundError", message: "The replication configuration was not found"},
 	policy.DeleteBucketReplication: {},
-	policy.GetPublicAccessBlock:    {code: "NoSuchPublicAccessBlockConfiguration", message: "The public access block configuration was not found"},
-	policy.DeletePublicAccessBlock: {},
 
 	policy.GetBucketLogging:                   {document: "BucketLoggingStatus"},
 	policy.GetBucketNotificationConfiguration: {document: "NotificationConfiguration"},
 	policy.GetBucketAccelerateConfiguration:   {document: "AccelerateConfiguration"},
 	policy.GetBucketAbac:                      {document: "AbacStatus", inner: "<Status>Disabled</Status>"},
 	policy.GetBucketRequestPayment:            {document: "RequestPaymentConfiguration", inner: "<Payer>BucketOwner</Payer>"},
-	// ACLs are off, as in every bucket that Amazon S3 makes now.
-	policy.GetBucketOwnershipControls: {document: "OwnershipControls", inner: "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"},
 
 	policy.GetBucketAnalyticsConfiguration:          {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListBucketAnalyticsConfigurationsResult"},
 	policy.GetBucketInventoryConfiguration:          {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListInventoryConfigurationsResult"},

@@ -68,7 +68,7 @@ func testBuckets() map[string]*state.Bucket {
 		b.Name, b.StoreName, b.Account, b.Region, b.Incarnation = name, name, testAccount, "us-west-2", "i"
 		b.Directory = policy.KindOf(name) == policy.Directory
 		b.ARN = policy.BucketARN(name, b.Region, b.Account)
-		b.Tags = map[string]string{"Team": "red"}
+		b.Tags = state.Tags{{Key: "Team", Value: "red"}}
 		records[name] = &b
 	}
 	add("never--az1--x-s3", state.Bucket{})
@@ -257,6 +257,8 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 		{policy.PutBucketEncryption, "PUT", false, "encryption=", ""},
 		{policy.GetBucketPolicy, "GET", false, "policy=", ""},
 		{policy.PutBucketTagging, "PUT", false, "tagging=", ""},
+		{policy.TagResource, "POST", false, "", "x-amz-account-id: " + testAccount},
+		{policy.UntagResource, "DELETE", false, "tagKeys=a", "x-amz-account-id: " + testAccount},
 		{policy.CreateBucket, "PUT", false, "", ""},
 		{policy.PostObject, "POST", false, "", ""},
 	}
@@ -293,6 +295,9 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 									continue // its token would be a field
 								}
 								q.Key = "key"
+							}
+							if o.op == policy.TagResource || o.op == policy.UntagResource {
+								r.path = "/v20180820/tags/" + policy.BucketARN(bucket, "us-west-2", testAccount)
 							}
 							if o.object {
 								q.Key, r.path = "key", r.path+"/key"

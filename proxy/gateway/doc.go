@@ -41,6 +41,9 @@
 //   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
 //     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
 //   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
+//   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice), and tags by S3
+//     Control as by S3's own operations (TestTagsByS3Control). Who may change tags is decided by the tags that are changed
+//     (TestTagsDecideWhoMayTag).
 //
 // Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
 // a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum

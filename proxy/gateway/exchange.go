@@ -69,6 +69,8 @@ type fields struct {
 
 	object // that the request names
 
+	control policy.Control // of a call of S3 Control; the object is then the bucket that it is about
+
 	identity *Identity
 	who      policy.Caller // the identity, as policies see it
 	matter   policy.Case
@@ -133,9 +135,12 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 func (x *exchange) fail(err error) {
 	e := answerTo(err)
 	resp := &x.ctx.Response
+	if x.control.Kind != "" {
+		e = controlError(e)
+	}
 	resp.ResetBody()
 	keepRequestHeaders(resp, x.requestID)
-	writeError(resp, e, x.requestID, hostID, x.isHead())
+	writeError(resp, e, x.requestID, hostID, x.isHead(), x.control.Kind != "")
 	if x.namesRegion(e) {
 		resp.Header.Set("x-amz-bucket-region", x.g.o.Region)
 	}

@@ -17,7 +17,7 @@ import (
 
 // posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
 func (x *exchange) posts() bool {
-	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.bucket != "" && x.key == "" && len(x.message.Query) == 0
+	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.bucket != "" && x.key == "" && x.control.Kind == "" && len(x.message.Query) == 0
 }
 
 // decidePost decides what can be before the form is read.

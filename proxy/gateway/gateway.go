@@ -216,7 +216,7 @@ func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
 		if bug := recover(); bug != nil {
 			g.log.Error("a request came upon a bug", zap.Any("panic", bug), zap.Stack("stack"))
 			ctx.Response.Reset()
-			writeError(&ctx.Response, internal(nil), newRequestID(), hostID, ctx.IsHead())
+			writeError(&ctx.Response, internal(nil), newRequestID(), hostID, ctx.IsHead(), false)
 			ctx.Response.Header.SetConnectionClose()
 			g.count("", "InternalError", "", 0)
 		}
@@ -259,7 +259,7 @@ func (g *Gateway) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	id := newRequestID()
 	keepRequestHeaders(&ctx.Response, id)
 	ctx.Response.ResetBody()
-	writeError(&ctx.Response, e, id, hostID, false)
+	writeError(&ctx.Response, e, id, hostID, false, false)
 	ctx.Response.Header.SetConnectionClose()
 	g.count("", e.code, e.row, 0)
 }

@@ -57,7 +57,7 @@ func (x *object) setTarget(t *policy.Target, keyARN string) {
 		KeyARN: keyARN, BucketPolicy: x.bucketPolicy,
 	}
 	if x.record != nil {
-		t.Tags = x.record.Tags
+		t.Tags = policy.Tags(x.record.Tags)
 	}
 }
 

@@ -56,6 +56,19 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.PutBucketLifecycleConfiguration: keepConfiguration,
 	policy.DeleteBucketLifecycle:           keepConfiguration,
 
+	// S3 Control.
+	policy.ListTagsForResource: listTagsForResource,
+	policy.TagResource:         tagResource,
+	policy.UntagResource:       untagResource,
+
+	// What is kept to be shown.
+	policy.GetPublicAccessBlock:          getPublicAccessBlock,
+	policy.PutPublicAccessBlock:          putPublicAccessBlock,
+	policy.DeletePublicAccessBlock:       deletePublicAccessBlock,
+	policy.GetBucketOwnershipControls:    getOwnershipControls,
+	policy.PutBucketOwnershipControls:    putOwnershipControls,
+	policy.DeleteBucketOwnershipControls: deleteOwnershipControls,
+
 	// What there is none of, so that the answer is always the same.
 	policy.GetBucketLocation:                        getBucketLocation,
 	policy.GetBucketAcl:                             getACL,
@@ -73,9 +86,6 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.GetBucketRequestPayment:                  constant,
 	policy.GetBucketAbac:                            constant,
 	policy.GetBucketAccelerateConfiguration:         constant,
-	policy.GetBucketOwnershipControls:               constant,
-	policy.GetPublicAccessBlock:                     constant,
-	policy.DeletePublicAccessBlock:                  constant,
 	policy.GetBucketAnalyticsConfiguration:          constant,
 	policy.GetBucketInventoryConfiguration:          constant,
 	policy.GetBucketMetricsConfiguration:            constant,

@@ -110,10 +110,12 @@ var statuses = map[string]int{
 	"NoSuchKey":                               404,
 	"NoSuchObjectLockConfiguration":           404,
 	"NoSuchPublicAccessBlockConfiguration":    404,
+	"NoSuchResource":                          404,
 	"NoSuchTagSet":                            404,
 	"NoSuchVersion":                           404,
 	"NoSuchWebsiteConfiguration":              404,
 	"ObjectLockConfigurationNotFoundError":    404,
+	"OwnershipControlsNotFoundError":          404,
 	"ReplicationConfigurationNotFoundError":   404,
 	"NoSuchLifecycleConfiguration":            404,
 	"NoSuchUpload":                            404,
@@ -285,8 +287,9 @@ func longSegment(key string) bool {
 	return false
 }
 
-// writeError answers with e. HEAD and 304 have no body.
-func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, head bool) {
+// writeError answers with e. HEAD and 304 have no body. The documents of S3 Control have one more element around them, without
+// which SDKs don't find the code.
+func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, head, control bool) {
 	code := status(e.code)
 	resp.SetStatusCode(code)
 	if e.allow != "" {
@@ -301,6 +304,9 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	}
 	var b strings.Builder
 	b.WriteString(xml.Header)
+	if control {
+		b.WriteString(`<ErrorResponse xmlns="` + controlNamespace + `">`)
+	}
 	b.WriteString("<Error>")
 	field := func(name, value string) {
 		b.WriteString("<" + name + ">")
@@ -312,9 +318,16 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 	for _, x := range e.elements {
 		field(x.Name, x.Value)
 	}
+	if control {
+		b.WriteString("</Error>")
+	}
 	field("RequestId", requestID)
 	field("HostId", hostID)
-	b.WriteString("</Error>")
+	if control {
+		b.WriteString("</ErrorResponse>")
+	} else {
+		b.WriteString("</Error>")
+	}
 	resp.Header.SetContentType("application/xml")
 	resp.SetBodyString(b.String())
 }

@@ -103,24 +103,25 @@ func (o *origin) tags() (string, error) {
 	}
 	var tagging struct {
 		TagSet struct {
-			Tag []struct{ Key, Value string }
+			Tag policy.Tags
 		}
 	}
 	if err := xmldoc.Unmarshal(body, &tagging); err != nil {
 		return "", internal(err)
 	}
-	tags := map[string]string{}
-	for _, t := range tagging.TagSet.Tag {
-		tags[t.Key] = t.Value
-	}
-	return encodeTags(tags), nil
+	return encodeTags(tagging.TagSet.Tag), nil
 }
 
-// encodeTags writes tags as x-amz-tagging has them.
-func encodeTags(tags map[string]string) string {
-	values := url.Values{}
-	for name, value := range tags {
-		values.Set(name, value)
+// encodeTags writes tags as x-amz-tagging has them, in their order. url.Values would sort them.
+func encodeTags(tags policy.Tags) string {
+	var set []byte
+	for i, tag := range tags {
+		if i > 0 {
+			set = append(set, '&')
+		}
+		set = append(set, url.QueryEscape(tag.Key)...)
+		set = append(set, '=')
+		set = append(set, url.QueryEscape(tag.Value)...)
 	}
-	return values.Encode()
+	return string(set)
 }

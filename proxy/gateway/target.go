@@ -10,8 +10,12 @@ import (
 	"sealfront/proxy/store"
 )
 
+// accountHeader comes with every call of S3 Control and with no request of S3's.
+const accountHeader = "x-amz-account-id"
+
 // locate finds bucket and key in Host and path. A Host below one of our domains is virtual-host style; any
-// other, an address above all, is path style.
+// other, an address above all, is path style. Calls of S3 Control are known by their path; below one of our domains, where SDKs
+// put the account in front of the endpoint's name and the same path may be an object's, by their header, too.
 func (x *exchange) locate() error {
 	path := x.message.Path
 	if len(path) == 0 || path[0] != '/' {
@@ -21,11 +25,18 @@ func (x *exchange) locate() error {
 	if !ok || !utf8.ValidString(decoded) || strings.IndexByte(decoded, 0) >= 0 {
 		return refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
-	if bucket, ok := x.hostBucket(); ok {
+	bucket, ofHost := x.hostBucket()
+	if x.control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.headerBytes(accountHeader) != nil) {
+		x.bucket = x.control.Bucket()
+		return nil
+	}
+	x.control = policy.Control{}
+	if ofHost {
 		x.bucket, x.key = bucket, decoded
 		return nil
 	}
-	bucket, key, slash := strings.Cut(decoded, "/")
+	key, slash := "", false
+	bucket, key, slash = strings.Cut(decoded, "/")
 	if bucket == "" && slash {
 		// "//…": no bucket, but a path.
 		return refusal("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")

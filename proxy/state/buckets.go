@@ -35,8 +35,13 @@ type Bucket struct {
 	BoundKey   string `json:"boundKey,omitempty"`
 	Configured bool   `json:"encryptionConfigured,omitempty"` // by PutBucketEncryption; SSE-KMS always is
 
-	Policy string            `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
-	Tags   map[string]string `json:"tags,omitempty"`   // those of CreateBucket, for conditions of policies; never changed
+	Policy string `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
+	Tags   Tags   `json:"tags,omitempty"`   // policies have conditions on them
+
+	// What is kept only to be shown again, since nothing here depends on it.
+	PublicAccess   string `json:"publicAccess,omitempty"`   // the four settings of the public access block, each 0 or 1; "" for none
+	NoOwnership    bool   `json:"noOwnership,omitempty"`    // the ownership controls were deleted
+	TransitionSize string `json:"transitionSize,omitempty"` // of the lifecycle configuration; "" for S3's default
 
 	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have the bucket
 	// in its cache (the record is then a tombstone), and "free" afterwards.

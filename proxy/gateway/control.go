@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"encoding/xml"
+
+	"sealfront/policy"
+)
+
+// S3 Control is another service than S3, with a namespace, a document of errors and texts of its own. Its calls come to the same
+// listener; those about the tags of buckets are served.
+
+const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+
+// controlError says in the words of S3 Control what was found in those of S3.
+func controlError(e *s3Error) *s3Error {
+	if e.code != "NoSuchBucket" {
+		return e
+	}
+	other := refusal("NoSuchResource", "The specified resource doesn't exist.").because(e.cause)
+	other.row = e.row
+	return other
+}
+
+// listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty list.
+func listTagsForResource(x *exchange) error {
+	record, err := x.g.freshBucket(x)
+	switch {
+	case err != nil:
+		return err
+	case record == nil, record.ARN != x.control.Resource:
+		return noSuchBucket(x.bucket)
+	}
+	out := struct {
+		XMLName xml.Name `xml:"ListTagsForResourceResult"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Tags    struct {
+			Tag []policy.Tag
+		}
+	}{Xmlns: controlNamespace}
+	out.Tags.Tag = record.Tags
+	return x.answerXML(&out)
+}
+
+// tagResource carries out TagResource: tags of keys that the bucket has are replaced, others added.
+func tagResource(x *exchange) error {
+	document, err := x.readDocument(maxDocument)
+	if err != nil {
+		return err
+	}
+	tags, refused := policy.ParseTagResource(document)
+	if refused != nil {
+		return refused
+	}
+	return x.changeTags(tags, func(old policy.Tags) (policy.Tags, *policy.Refusal) { return old.With(tags) })
+}
+
+// untagResource carries out UntagResource. Tags that the bucket hasn't are removed already.
+func untagResource(x *exchange) error {
+	return x.changeTags(x.request.RemovedTags(), func(old policy.Tags) (policy.Tags, *policy.Refusal) {
+		return x.request.Untag(old), nil
+	})
+}
