@@ -127,7 +127,7 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	if op == CreateBucket || op == PutBucketTagging {
 		open |= unknownTags
 	}
-	c.Target.KeyARN = ""
+	c.Target.KeyARN, c.Target.ManagedKey = "", c.Options.DefaultKey
 	if (op.SealsObject() || op == CreateSession) && d.Encryption.SSE == SSEKMS {
 		c.Target.KeyARN = d.Encryption.KeyARN
 	}

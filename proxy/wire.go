@@ -247,7 +247,7 @@ func (p *parts) startSweeps(ctx context.Context) {
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {
 	o := gateway.Options{
 		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Claims: p.state, Sessions: p.state,
-		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
+		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms", AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, CopyLimit: storeCopyLimit, MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
