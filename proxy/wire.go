@@ -101,6 +101,14 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 			return nil, err
 		}
 		p.closers = append(p.closers, p.data.close)
+		earlier, err := p.data.noteRegion(c.Region)
+		if err != nil {
+			return nil, fmt.Errorf("note the region: %w", err)
+		}
+		if earlier != "" {
+			log.Warn("the region is another one than at the last start; buckets and keys keep the one in their ARNs",
+				zap.String("earlier", earlier), zap.String("now", c.Region))
+		}
 		if p.authority, err = openAuthority(p.data); err != nil {
 			return nil, err
 		}

@@ -364,10 +364,10 @@ func (f *Faults) add(path, format string, args ...any) {
 
 // Embedded returns the configuration of a program that brings its own store and key service. Empty arguments mean the
 // defaults.
-func Embedded(data, https, http, admin string) (*Config, error) {
+func Embedded(data, region, https, http, admin string) (*Config, error) {
 	c := Default()
 	c.Store.Kind, c.KMS.Kind = "embedded", "embedded"
-	c.Domains = []string{"localhost"}
+	c.Domains, c.Region = []string{"localhost", "s3.localhost"}, or(region, c.Region)
 	c.Listen = Listen{HTTPS: or(https, "127.0.0.1:8443"), HTTP: http, Admin: or(admin, "127.0.0.1:9090")}
 	c.Log.Format = "console"
 	var err error

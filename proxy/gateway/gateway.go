@@ -164,6 +164,8 @@ func New(o Options, ids *Identities) *Gateway {
 	for i, domain := range o.Domains {
 		o.Domains[i] = strings.TrimSuffix(domain, ".")
 	}
+	// A domain may be below another one: the longest that a host ends in counts.
+	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
 	o.Store = &markerStore{Store: o.Store, conditional: o.Abilities.ConditionalPut}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{
