@@ -166,7 +166,7 @@ func New(o Options, ids *Identities) *Gateway {
 	}
 	// A domain may be below another one: the longest that a host ends in counts.
 	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
-	o.Store = &markerStore{Store: o.Store, conditional: o.Abilities.ConditionalPut}
+	o.Store = &markerStore{Store: &taggingStore{Store: o.Store, room: o.Abilities.TagRoom}, conditional: o.Abilities.ConditionalPut}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{
 		StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey,

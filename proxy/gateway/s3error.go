@@ -271,6 +271,8 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
 		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+	case f.Code == "RequestHeaderSectionTooLarge" || f.Status == http.StatusRequestHeaderFieldsTooLarge:
+		return refusal("MetadataTooLarge", "The store behind this service takes no request with metadata and tags of this size.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
 	case f.Code == "MetadataTooLarge":
