@@ -21,6 +21,7 @@ type Target struct {
 	Key          string
 	Version      string        // that is asked for, "" for the current one
 	KeyARN       string        // the KMS key that is written under or read from, "" for none
+	ManagedKey   string        // Options.DefaultKey, where general purpose buckets are concerned
 	BucketPolicy *BucketPolicy // nil: the bucket has none
 }
 
@@ -92,8 +93,14 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 
 // granted asks the identity's policy and the bucket's. The bucket's has no say about itself: identities are the
 // operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about KMS keys.
+//
+// Whoever may use a general purpose bucket may use the key that stands in for Amazon's managed one, as the policy of
+// aws/s3 says there. A Deny holds for it, too.
 func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
 	identity := c.Policy.Verdict(need.Action, need.Resource, values)
+	if t.Kind == General && t.ManagedKey != "" && need.Resource == t.ManagedKey && strings.HasPrefix(need.Action, "kms:") {
+		return identity != Denied
+	}
 	if identity == Denied || t.BucketPolicy == nil || concernsBucketPolicy(need.Action) || strings.HasPrefix(need.Action, "kms:") {
 		return identity == Allowed
 	}

@@ -90,9 +90,6 @@ func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *
 	}
 	after.Default = Encryption{SSE: SSEKMS, KeyARN: facts.ARN, BucketKey: b.Kind == Directory || rule.BucketKey}
 	after.KeyAsGiven, after.Configured = rule.KeyID, true
-	if rule.KeyID == "" {
-		after.KeyAsGiven = facts.ARN
-	}
 	return after, row, nil
 }
 
@@ -163,12 +160,13 @@ func DecideDeleteBucketEncryption(b *Bucket) Bucket {
 	return after
 }
 
-// EncryptionConfiguration is what GetBucketEncryption tells (rows GBE-1 and GBE-2).
-func EncryptionConfiguration(b *Bucket) EncryptionRule {
+// EncryptionConfiguration is what GetBucketEncryption says (rows GBE-1 and GBE-2): the key as it was given, none where
+// none was and o.DefaultKey stands in.
+func EncryptionConfiguration(b *Bucket, o *Options) EncryptionRule {
 	rule := EncryptionRule{Algorithm: b.Default.SSE.String(), BucketKey: b.Default.BucketKey}
 	if b.Default.SSE == SSEKMS {
 		rule.KeyID = b.KeyAsGiven
-		if rule.KeyID == "" {
+		if rule.KeyID == "" && (b.Kind == Directory || b.Default.KeyARN != o.DefaultKey) {
 			rule.KeyID = b.Default.KeyARN
 		}
 	}

@@ -113,7 +113,7 @@ func TestBucketEncryptionRows(t *testing.T) {
 // DBE-1, GBE-1 and GBE-2: what is read back, and that a bucket stays bound.
 func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
 	b := bucket("none")
-	if got := policy.EncryptionConfiguration(b); got != (policy.EncryptionRule{Algorithm: "AES256"}) {
+	if got := policy.EncryptionConfiguration(b, &policy.Options{}); got != (policy.EncryptionRule{Algorithm: "AES256"}) {
 		t.Errorf("GBE-1: %+v", got)
 	}
 	rule := policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id}
@@ -121,7 +121,7 @@ func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	if got := policy.EncryptionConfiguration(&after); got != (policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id, BucketKey: true}) {
+	if got := policy.EncryptionConfiguration(&after, &policy.Options{}); got != (policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id, BucketKey: true}) {
 		t.Errorf("GBE-2: an id must stay an id and bucket keys read as on: %+v", got)
 	}
 	for range 2 {
@@ -220,8 +220,10 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 	if asked, refusal := policy.KeyToDescribe(b, rule, o); refusal != nil || asked != keyOther {
 		t.Fatalf("the default key: %q, %v", asked, refusal)
 	}
-	if after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), o); refusal != nil || after.KeyAsGiven != keyOther {
-		t.Errorf("the default key is read back by its ARN: %+v, %v", after, refusal)
+	if after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), o); refusal != nil || after.Default.KeyARN != keyOther || policy.EncryptionConfiguration(&after, o) != rule {
+		t.Errorf("the default key isn't named, as it wasn't given: %+v, %v", after, refusal)
+	} else if got := policy.EncryptionConfiguration(&after, &policy.Options{}); got.KeyID != keyOther {
+		t.Errorf("a key that was the default is read back by its ARN: %+v", got)
 	}
 	rule.KeyID = keyForeign
 	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"), &policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {

@@ -130,7 +130,7 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	case op == UntagResource:
 		c.Request.tags, c.Request.untags = c.Request.RemovedTags(), true
 	}
-	c.Target.KeyARN = ""
+	c.Target.KeyARN, c.Target.ManagedKey = "", c.Options.DefaultKey
 	if (op.SealsObject() || op == CreateSession) && d.Encryption.SSE == SSEKMS {
 		c.Target.KeyARN = d.Encryption.KeyARN
 	}

@@ -155,7 +155,7 @@ func TestPBE13WithoutAWordFromKMS(t *testing.T) {
 }
 
 func TestGBE2TheKeyOfARecordWithoutItsSpelling(t *testing.T) {
-	if rule := policy.EncryptionConfiguration(bucket("kms")); rule.KeyID != keyK || !rule.BucketKey {
+	if rule := policy.EncryptionConfiguration(bucket("kms"), &policy.Options{}); rule.KeyID != keyK || !rule.BucketKey {
 		t.Errorf("%+v", rule)
 	}
 }

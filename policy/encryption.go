@@ -66,8 +66,12 @@ type Options struct {
 	// StrictSessionKey restores the documented 400 for a CreateSession with aws:kms and no key (C-02).
 	StrictSessionKey bool
 	// DefaultKey is the ARN of the KMS key for aws:kms without a key on a general purpose bucket whose
-	// default names none, the counterpart of Amazon's aws/s3. "": such requests are refused.
+	// default names none, the counterpart of Amazon's aws/s3: callers need no permissions of their own on it there. "":
+	// such requests are refused.
 	DefaultKey string
+	// DefaultKMS makes SSE-KMS under DefaultKey the default of general purpose buckets without a configuration, in place
+	// of SSE-S3.
+	DefaultKMS bool
 	// ServiceKey is the ARN of the proxy's own KMS key, under which SSE-S3 objects are sealed.
 	ServiceKey string
 	// AllowedKeys are patterns (* and ?) of ARNs of keys that general purpose buckets may use; empty:

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // A Refusal is the answer to a request that must not be carried out. It says what an S3 client is
 // shown; the HTTP status is derived from Code by whoever writes answers. A Refusal is immutable and
 // may be shared between goroutines.
@@ -69,13 +71,25 @@ const (
 	malformedXMLText   = "The XML you provided was not well-formed or did not validate against our published schema"
 )
 
-// refuse makes a Refusal whose elements are given as alternating names and values.
+// refuse makes a Refusal whose elements are given as alternating names and values. The first of what isn't implemented says
+// what that is.
 func refuse(row, code, message string, elements ...string) *Refusal {
 	r := &Refusal{Code: code, Message: message, Row: row}
 	for i := 0; i+1 < len(elements); i += 2 {
 		r.Elements = append(r.Elements, Element{elements[i], elements[i+1]})
 	}
+	if code == codeNotImplemented && len(elements) > 0 {
+		r.Message = Naming(message, elements[1])
+	}
 	return r
+}
+
+// Naming returns a message that says what it is about: S3 does so in an element beside it, which most programs don't show.
+func Naming(message, what string) string {
+	if strings.Contains(strings.ToLower(message), strings.ToLower(what)) {
+		return message
+	}
+	return strings.TrimSuffix(message, ".") + ": " + what
 }
 
 func invalidArgument(row, name, value, message string) *Refusal {

@@ -59,6 +59,14 @@ func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders
 	return d, nil
 }
 
+// GeneralDefault is the default encryption of a general purpose bucket without a configuration.
+func (o *Options) GeneralDefault() Encryption {
+	if o.DefaultKMS {
+		return Encryption{SSE: SSEKMS, KeyARN: o.DefaultKey, BucketKey: true}
+	}
+	return Encryption{SSE: SSES3}
+}
+
 // chooseKey decides which key aws:kms means. The bucket's setting for bucket keys stays in force.
 func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
 	d.Row = generalKMS

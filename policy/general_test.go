@@ -103,6 +103,48 @@ func TestTheDefaultKeyStandsInForTheAWSManagedOne(t *testing.T) {
 	}
 }
 
+func TestGeneralPurposeBucketsWithoutAConfiguration(t *testing.T) {
+	o := &policy.Options{DefaultKey: keyOther}
+	if got := o.GeneralDefault(); got.SSE != policy.SSES3 || got.KeyARN != "" {
+		t.Errorf("by default: %+v", got)
+	}
+	o.DefaultKMS = true
+	b := generalBucket("s3")
+	b.Default = o.GeneralDefault()
+	d, refusal := policy.DecideEncryption(policy.PutObject, request(policy.PutObject, "plain", ""), b, nil, o)
+	if refusal != nil || d.Row != "GP-1" || d.Encryption.SSE != policy.SSEKMS || d.Encryption.KeyARN != keyOther || !d.BucketKeyHeader {
+		t.Errorf("under the default key: %+v, %v", d, refusal)
+	}
+	if got := policy.EncryptionConfiguration(b, o); got != (policy.EncryptionRule{Algorithm: "aws:kms", BucketKey: true}) {
+		t.Errorf("it says %+v", got)
+	}
+}
+
+// On Amazon S3, the policy of aws/s3 lets everybody use it who may use the bucket.
+func TestTheDefaultKeyNeedsNoPermissionOfItsOwn(t *testing.T) {
+	s3Only := []policy.Statement{allow("s3:*", "*")}
+	for _, c := range []struct {
+		name       string
+		statements []policy.Statement
+		kind       policy.Kind
+		key        string
+		want       bool
+	}{
+		{"the default key", s3Only, policy.General, keyOther, true},
+		{"another key", s3Only, policy.General, keyK, false},
+		{"the default key, denied", append([]policy.Statement{deny("kms:*", "*")}, s3Only...), policy.General, keyOther, false},
+		{"the default key of a directory bucket", []policy.Statement{allow("s3express:*", "*")}, policy.Directory, keyOther, false},
+		{"the default key, by nobody", nil, policy.General, keyOther, false},
+	} {
+		target := &policy.Target{Kind: c.kind, BucketARN: "arn:aws:s3:::plain", Key: "key", KeyARN: c.key, ManagedKey: keyOther}
+		for _, op := range []policy.Operation{policy.GetObject, policy.PutObject, policy.PutBucketEncryption} {
+			if got := policy.Authorize(op, request(op, "plain", ""), caller(t, c.statements...), target, 0) == nil; got != c.want {
+				t.Errorf("%s: %s: %t", c.name, op, got)
+			}
+		}
+	}
+}
+
 // Finding S1: what lies in the store must not choose the key.
 func TestKeysAreBelievedOnlyWhereTheBucketSaysSo(t *testing.T) {
 	o := &policy.Options{ServiceKey: keyOther}

@@ -110,7 +110,7 @@ var rowTexts = map[string]string{
 	generalDefault: "without headers an object takes the bucket's default encryption",
 	generalManaged: "a general purpose bucket lets every request choose SSE-S3",
 	generalKMS:     "a general purpose bucket lets every request choose a permitted KMS key",
-	generalNoKey:   "aws:kms without a key means the default's key",
+	generalNoKey:   "aws:kms without a key means the default's key, or the service key in place of the managed one of Amazon S3",
 	generalContext: "the default pair of the encryption context can't be replaced",
 	generalAllowed: "the key isn't among those that general purpose buckets may use",
 

@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"sealfront/proxy/config"
@@ -33,7 +34,7 @@ const (
 )
 
 func openAuthority(d *dataDir) (*authority, error) {
-	if err := os.MkdirAll(d.join("tls"), 0o700); err != nil {
+	if err := os.MkdirAll(d.join("tls"), 0o755); err != nil {
 		return nil, fmt.Errorf("make the certificate directory: %w", err)
 	}
 	file, keyFile := d.join("tls", "ca.pem"), d.join("tls", "ca.key")
@@ -46,11 +47,23 @@ func openAuthority(d *dataDir) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the certificate authority in %s: %w", d.join("tls"), err)
 	}
+	// Programs of other users have to read the authority's certificate; its key is the owner's. Earlier releases kept both.
+	if err := errors.Join(setMode(d.join("tls"), 0o755), setMode(file, 0o644), setMode(keyFile, 0o600)); err != nil {
+		return nil, fmt.Errorf("let others read the certificate of the authority: %w", err)
+	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("open the certificate authority: %s holds no ECDSA key", keyFile)
 	}
 	return &authority{file: file, certificate: pair.Leaf, key: key}, nil
+}
+
+func setMode(name string, mode fs.FileMode) error {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm() == mode {
+		return err
+	}
+	return os.Chmod(name, mode)
 }
 
 func makeAuthority(file, keyFile string) error {
@@ -100,9 +113,13 @@ func writePair(file, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) err
 	return writeFile(file, text)
 }
 
-// issue makes a server certificate for localhost, its subdomains, the loopback addresses, and host where it is
-// another one. It is made anew at each start: clients trust the authority.
-func (a *authority) issue(host string) (tls.Certificate, error) {
+// localNames are the names of every certificate that the program makes. Go takes *.localhost; OpenSSL, GnuTLS and Node take
+// no wildcard right below a top-level name, so there is s3.localhost for buckets in names of hosts.
+var localNames = []string{"localhost", "*.localhost", "s3.localhost", "*.s3.localhost"}
+
+// issue makes a server certificate for localhost, s3.localhost, their subdomains, the loopback addresses, each of domains with its
+// subdomains, and host where it is another one. It is made anew at each start: clients trust the authority.
+func (a *authority) issue(host string, domains ...string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -111,10 +128,18 @@ func (a *authority) issue(host string) (tls.Certificate, error) {
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(certificateLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost", "*.localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames: slices.Clone(localNames), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() && !slices.ContainsFunc(template.IPAddresses, ip.Equal) {
-		template.IPAddresses = append(template.IPAddresses, ip)
+	for _, name := range append([]string{host}, domains...) {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		ip := net.ParseIP(name)
+		switch {
+		case name == "" || ip != nil && (ip.IsUnspecified() || slices.ContainsFunc(template.IPAddresses, ip.Equal)):
+		case ip != nil:
+			template.IPAddresses = append(template.IPAddresses, ip)
+		case !slices.Contains(template.DNSNames, name):
+			template.DNSNames = append(template.DNSNames, name, "*."+name)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
@@ -136,7 +161,7 @@ func serverTLS(c *config.Config, a *authority) (*tls.Config, error) {
 		certificate, err = tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
 	} else {
 		host, _, _ := net.SplitHostPort(c.Listen.HTTPS)
-		certificate, err = a.issue(host)
+		certificate, err = a.issue(host, c.Domains...)
 	}
 	if err != nil {
 		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}

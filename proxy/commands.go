@@ -22,7 +22,7 @@ func commands() []command {
 	return []command{
 		{
 			name: "serve", summary: "serve S3 and seal what passes",
-			synopsis: []string{"sealfront [serve] --config FILE", "sealfront [serve] [--data DIR] [--listen ADDRESS] [--http ADDRESS] [--admin ADDRESS]"},
+			synopsis: []string{"sealfront [serve] --config FILE", "sealfront [serve] [--data DIR] [--region REGION] [--listen ADDRESS] [--http ADDRESS] [--admin ADDRESS]"},
 			description: []string{
 				"With --config: in production. Store, key service, identities and limits are those of FILE.",
 				"Without: for development and tests, with a store and a key service of its own below DIR, credentials, a certificate authority, and the directory bucket demo--local-az1--x-s3. A second start finds all of them again.",
@@ -36,6 +36,20 @@ func commands() []command {
 			files:       []entry{configFile, embeddedData},
 			environment: []entry{awsChain, memoryLimits, collection, godebugFIPS},
 			seals:       true, prepare: prepareServe,
+		},
+		{
+			name: "exports", summary: "write the environment of a client, for a shell to evaluate",
+			synopsis: []string{"sealfront exports [--for KIND] [" + toolWhere + "]"},
+			description: []string{
+				"Writes endpoint, Region and, with an installation of its own store and key service, credentials and names to stdout, as 'serve' does when it is ready: those of the server that runs from the data directory, or ran from it last. With a configuration that embeds nothing, what the configuration says.",
+				"KIND says how the client comes to trust the program's own certificate authority. aws (default): AWS_CA_BUNDLE, for the AWS CLI and SDKs as they come. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of their own end at the start where AWS_CA_BUNDLE is set. node: NODE_EXTRA_CA_CERTS. curl: CURL_CA_BUNDLE. java and system: the commands to run once, as comments.",
+			},
+			examples: []example{
+				{"For the AWS CLI, beside a server that runs", `eval "$(sealfront exports --data ./sealfront-data)"`},
+				{"For rclone, litestream, docker-registry and others in Go", `eval "$(sealfront exports --for go --data ./sealfront-data)"`},
+			},
+			files:   []entry{configFile, embeddedData, {"DIR/exports", "what the last start exported; readable by the owner only"}},
+			prepare: prepareExports,
 		},
 		{
 			name: "config check", summary: "say all that is wrong with a configuration",

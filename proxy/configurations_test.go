@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ func TestConfigurationsOfGeneralBuckets(t *testing.T) {
 		bucket := makeBucket(t, p.client(t), "plain")
 		constantAnswers(t, p, bucket)
 		tags(t, p, bucket)
+		largestTags(t, p, bucket)
 		objectLock(t, p)
 		lifecycle(t, p, place.direct(), bucket)
 		storageClasses(t, p, bucket, "InvalidStorageClass")
@@ -34,6 +36,7 @@ func TestConfigurationsOfGeneralBuckets(t *testing.T) {
 		bucket := makeBucket(t, p.client(t), "plain")
 		constantAnswers(t, p, bucket)
 		tags(t, p, bucket)
+		largestTags(t, p, bucket)
 		absences(t, p, bucket)
 	})
 }
@@ -166,6 +169,37 @@ func wantTags(t *testing.T, p *program, bucket, key, want string) {
 	}
 	if got.Encode() != want {
 		t.Errorf("%s/%s has the tags %s, want %s", bucket, key, got.Encode(), want)
+	}
+}
+
+// Ten tags of the largest size are kept, or refused as a client's error that says so, with the object and the tags as they were.
+func largestTags(t *testing.T, p *program, bucket string) {
+	t.Helper()
+	set, document := url.Values{}, ""
+	for i := range 10 {
+		key, value := fmt.Sprint(i)+strings.Repeat("k", 127), strings.Repeat("v", 256)
+		set.Set(key, value)
+		document += "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>"
+	}
+	largest := field("X-Amz-Tagging", set.Encode())
+	for name, r := range map[string]rawRequest{
+		"PutObject":        {method: "PUT", body: "new", header: []sigv4.Field{largest, field("X-Amz-Meta-Large", strings.Repeat("m", 1000))}},
+		"PutObjectTagging": {method: "PUT", query: "tagging=", body: "<Tagging><TagSet>" + document + "</TagSet></Tagging>"},
+		"a copy":           {method: "PUT", header: []sigv4.Field{largest, field("X-Amz-Tagging-Directive", "REPLACE"), field("X-Amz-Copy-Source", bucket+"/small")}},
+	} {
+		p.put(bucket, "largest", "old", field("X-Amz-Tagging", "a=b"))
+		r.path = "/" + bucket + "/largest"
+		switch a := p.do(&r); {
+		case a.StatusCode == 200:
+			wantTags(t, p, bucket, "largest", set.Encode())
+		case a.StatusCode != 400 || a.code() != "InvalidTag" || !strings.Contains(a.body, "no room"):
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+		default:
+			wantTags(t, p, bucket, "largest", "a=b")
+			if a := p.do(&rawRequest{method: "GET", path: r.path}); a.body != "old" {
+				t.Errorf("%s: the object is %q, %d", name, a.body, a.StatusCode)
+			}
+		}
 	}
 }
 

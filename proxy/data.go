@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -17,7 +19,8 @@ import (
 //
 //	lock          held by the program that serves from here
 //	data.json     credentials and key names (0600)
-//	tls/          certificate authority and server certificate
+//	exports       what the last start exported (0600)
+//	tls/          certificate authority: ca.pem, which everybody may read, and its key (0600)
 //	store/        the embedded store
 //	kms/          the embedded key service
 type dataDir struct {
@@ -34,6 +37,8 @@ type dataFile struct {
 	StoreSecretKey string `json:"storeSecretKey"`
 	ServiceKey     string `json:"serviceKey,omitempty"` // ARN, made by the embedded key service
 	BucketKMSKey   string `json:"bucketKmsKey,omitempty"`
+	// Regions are those that it was served for, the last one at the end. Buckets and keys keep theirs in their ARNs.
+	Regions []string `json:"regions,omitempty"`
 }
 
 // openData opens or makes the directory and locks it: two programs must not serve one store's files.
@@ -71,6 +76,43 @@ func shareData(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("%w: %s is no data directory of sealfront, or was never served from", err, path)
 	}
 	return d, nil
+}
+
+// regions are Regions, also where an earlier release noted none: keys are as old as the directory.
+func (d *dataFile) regions() []string {
+	if fields := strings.Split(d.ServiceKey, ":"); len(d.Regions) == 0 && len(fields) > 3 {
+		return []string{fields[3]}
+	}
+	return d.Regions
+}
+
+func (d *dataFile) earlierRegions(now string) []string {
+	return slices.DeleteFunc(slices.Clone(d.regions()), func(r string) bool { return r == now })
+}
+
+// noteRegion writes down which region is served, and returns the one at the last start if that was another one.
+func (d *dataDir) noteRegion(region string) (earlier string, err error) {
+	if regions := d.regions(); len(regions) > 0 {
+		earlier = regions[len(regions)-1]
+	}
+	if earlier == region {
+		return "", nil
+	}
+	d.Regions = append(d.earlierRegions(region), region)
+	return earlier, d.save()
+}
+
+// lastRegion is the region for which a data directory was served last; "" when it never was.
+func lastRegion(path string) string {
+	d := &dataDir{path: path}
+	if d.read() != nil { // whoever opens it says what is wrong
+		return ""
+	}
+	regions := d.regions()
+	if len(regions) == 0 {
+		return ""
+	}
+	return regions[len(regions)-1]
 }
 
 func (d *dataDir) read() error {

@@ -10,12 +10,13 @@
 //
 // # Commands
 //
-//	sealfront [serve] [--data DIR] [--listen ADDR] [--http ADDR] [--admin ADDR]
+//	sealfront [serve] [--data DIR] [--region REGION] [--listen ADDR] [--http ADDR] [--admin ADDR]
 //
 // Serve with a store and a key service of its own, for development and tests. Everything is kept below DIR; a second
 // start finds all objects, buckets, keys and credentials of the first. Without a subcommand, serve is meant.
 //
 //	--data DIR      default ./sealfront-data; made with mode 0700
+//	--region REGION default that of the last start from DIR, at first us-west-2; another one is for new buckets and keys
 //	--listen ADDR   HTTPS; default 127.0.0.1:8443
 //	--http ADDR     plain HTTP; default none. SSE-KMS objects are served over TLS only
 //	--admin ADDR    health, metrics, status page, profiles; default 127.0.0.1:9090
@@ -26,6 +27,12 @@
 //
 // Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package config
 // describes every setting; deploy/ has examples.
+//
+//	sealfront exports [--for aws|go|node|java|curl|system]
+//
+// Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority, and
+// AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server that runs from
+// there or for the last one that did.
 //
 //	sealfront config check FILE
 //
@@ -140,7 +147,9 @@
 //
 //	lock             held by the program that serves from here
 //	data.json        credentials and key names, mode 0600
-//	tls/             certificate authority and its key; clients trust tls/ca.pem
+//	exports          what the last start exported, mode 0600, for the command exports
+//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who may enter the
+//	                 data directory: chmod 711 lets all users of the machine, what else is there stays closed
 //	store/objects/   the embedded store: a directory a bucket, a file an object, sealed
 //	store/meta/      object metadata, where the file system has no extended attributes
 //	kms/             the embedded key service; its keys lie under a root key file of mode 0600

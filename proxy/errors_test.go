@@ -128,6 +128,9 @@ func TestErrorsAsTheReferenceHasThem(t *testing.T) {
 			}
 			for _, want := range strings.Fields(c.elements) {
 				name, value, told := strings.Cut(strings.ReplaceAll(want, "=B", "="+bucket), "=")
+				if c.code == "NotImplemented" && !strings.Contains(strings.ToLower(elements["Message"]), strings.ToLower(value)) {
+					t.Errorf("%s: the message %q doesn't say what isn't implemented", what, elements["Message"])
+				}
 				if got, there := elements[name]; !there || told && got != value {
 					t.Errorf("%s: %s in %s", what, want, a.body)
 				}
@@ -140,6 +143,9 @@ func TestErrorsAsTheReferenceHasThem(t *testing.T) {
 				t.Errorf("HEAD, %s: %d %q %v, want %d and no body", what, a.StatusCode, a.body, a.bodyErr, c.status)
 			}
 		}
+	}
+	for _, field := range []string{`"header": "x-amz-write-offset-bytes"`, `"parameter": "versions"`} {
+		eventually(t, field+" in the log", func() bool { return strings.Contains(p.stderr.String(), field) })
 	}
 }
 

@@ -32,7 +32,7 @@ func (w *where) load() (*config.Config, error) {
 	if w.file != "" {
 		c, err = config.Load(w.file)
 	} else {
-		c, err = config.Embedded(w.data, "", "", "")
+		c, err = embeddedConfig(w.data, "", "", "", "")
 	}
 	if err != nil {
 		return nil, configError(err)

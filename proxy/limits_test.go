@@ -241,8 +241,8 @@ func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	socket, _ := ask()
 	_ = socket.SetLinger(0)
 	_ = socket.Close()
-	eventually(t, "the end of the request", func() bool { return ended("IncompleteBody") == 1 })
-	if n := ended("InternalError"); n > 0 || strings.Contains(p.stderr.String(), `"level":"error"`) {
+	eventually(t, "the end of the request", func() bool { return ended("ClientLeft") == 1 })
+	if n := ended("InternalError") + ended("IncompleteBody"); n > 0 || strings.Contains(p.stderr.String(), `"level":"error"`) {
 		t.Errorf("%d internal errors, or the log speaks of one", n)
 	}
 }

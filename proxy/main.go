@@ -53,13 +53,14 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func prepareServe(v *invocation) action {
 	file := v.String("config", "", "configuration `FILE`; excludes the other flags, whose settings are in it")
 	data := v.String("data", "", "`DIR` of the embedded store and key service; default ./sealfront-data")
+	region := v.String("region", "", "`REGION` of new buckets and keys, and of signatures; default that of the last start, at first us-west-2")
 	listen := v.String("listen", "", "`ADDRESS` for HTTPS; default 127.0.0.1:8443. Port 0 picks a free one")
 	plain := v.String("http", "", "`ADDRESS` for plain HTTP; default none. SSE-KMS objects are served over TLS only")
 	admin := v.String("admin", "", "`ADDRESS` for health, metrics, status page and profiles; default 127.0.0.1:9090")
 	return func(ctx context.Context, _ []string) error {
 		if *file != "" {
-			if *data != "" || *listen != "" || *plain != "" || *admin != "" {
-				return usagef("--config excludes the other flags: set data and listen in the file")
+			if *data != "" || *region != "" || *listen != "" || *plain != "" || *admin != "" {
+				return usagef("--config excludes the other flags: set data, region and listen in the file")
 			}
 			c, err := config.Load(*file)
 			if err != nil {
@@ -67,12 +68,22 @@ func prepareServe(v *invocation) action {
 			}
 			return serve(ctx, c, *file, v.stdout, v.stderr)
 		}
-		c, err := config.Embedded(*data, *listen, *plain, *admin)
+		c, err := embeddedConfig(*data, *region, *listen, *plain, *admin)
 		if err != nil {
 			return configError(err)
 		}
 		return serve(ctx, c, "", v.stdout, v.stderr)
 	}
+}
+
+// embeddedConfig is config.Embedded for the region that is named, or that the data directory was served for last.
+func embeddedConfig(data, region, https, http, admin string) (*config.Config, error) {
+	c, err := config.Embedded(data, region, https, http, admin)
+	if err != nil || region != "" {
+		return c, err
+	}
+	c.Region = or(lastRegion(c.Data), c.Region)
+	return c, nil
 }
 
 // configError makes a configuration that can't be read exit status 2, as one with faults is.

@@ -42,7 +42,7 @@ func (p *parts) openKMS(ctx context.Context, c *config.Config) (*awskms.Client, 
 // startKMS serves the embedded key service on a loopback port.
 func (p *parts) startKMS(ctx context.Context, c *config.Config) (*localkms.Service, error) {
 	service, err := localkms.New(localkms.Options{
-		Dir: p.data.join("kms"), Region: c.Region, Account: c.Account,
+		Dir: p.data.join("kms"), Region: c.Region, Earlier: p.data.earlierRegions(c.Region), Account: c.Account,
 		Credentials: func(id string) (string, bool) { return p.data.SecretKey, id == p.data.AccessKey },
 	})
 	if err != nil {

@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveStore(dir))
 		os.Exit(statusError)
 	}
+	if os.Getenv(goClientVariable) != "" {
+		os.Exit(exitStatus(goClient(context.Background()), os.Stderr))
+	}
 	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL"} {
 		_ = os.Unsetenv(name)
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -82,7 +81,7 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 		}))
 	if err == nil {
 		admin.ready.Store(true)
-		err = writeExports(stdout, p, c, file, listeners)
+		err = p.export(stdout, c, file, listeners)
 	}
 	if err == nil {
 		log.Info("ready", zap.Stringer("abilities", p.abilities))
@@ -122,63 +121,4 @@ func waitForEnd(ctx context.Context, served <-chan error, reload func()) error {
 			reload()
 		}
 	}
-}
-
-// writeExports writes the lines that a shell can evaluate, and "# ready".
-func writeExports(w io.Writer, p *parts, c *config.Config, file string, listeners map[string]net.Listener) error {
-	var b strings.Builder
-	export := func(name, value string) {
-		if value != "" {
-			b.WriteString("export " + name + "=" + quote(value) + "\n")
-		}
-	}
-	url := func(name, scheme string) string {
-		ln := listeners[name]
-		if ln == nil {
-			return ""
-		}
-		return scheme + "://" + reachable(ln.Addr())
-	}
-	endpoint := url("https", "https")
-	if endpoint == "" {
-		endpoint = url("http", "http")
-	}
-	export("AWS_ENDPOINT_URL", endpoint)
-	if file == "" {
-		export("AWS_CA_BUNDLE", p.authority.file)
-		export("AWS_ACCESS_KEY_ID", p.data.AccessKey)
-		export("AWS_SECRET_ACCESS_KEY", p.data.SecretKey)
-		export("AWS_REGION", c.Region)
-		export("AWS_DEFAULT_REGION", c.Region) // what boto3 and the AWS CLI of version 1 read
-		export("SEALFRONT_BUCKET", demoBucket)
-		export("SEALFRONT_KMS_KEY", p.data.BucketKMSKey)
-		export("SEALFRONT_KMS_ENDPOINT", p.kmsEndpoint)
-	}
-	adminScheme := "http"
-	if c.Admin.Cert != "" {
-		adminScheme = "https"
-	}
-	export("SEALFRONT_ADMIN", url("admin", adminScheme))
-	export("SEALFRONT_HTTP_URL", url("http", "http"))
-	b.WriteString("# ready\n")
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// reachable is an address that a client on this machine can use.
-func reachable(a net.Addr) string {
-	t, ok := a.(*net.TCPAddr)
-	if ok && t.IP.IsUnspecified() {
-		return fmt.Sprintf("127.0.0.1:%d", t.Port)
-	}
-	return a.String()
-}
-
-// quote makes a value one word of a POSIX shell.
-func quote(value string) string {
-	plain := value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == ""
-	if plain {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

@@ -26,7 +26,7 @@ func (p *parts) statusSources(c *config.Config, a *admin, h *health, r *reloader
 			defer cancel()
 			err = p.state.ListBuckets(ctx, "", func(b *state.Bucket) bool {
 				if more = len(list) == limit; !more {
-					list = append(list, shownBucket(b))
+					list = append(list, p.shownBucket(b, c))
 				}
 				return !more
 			})
@@ -36,13 +36,16 @@ func (p *parts) statusSources(c *config.Config, a *admin, h *health, r *reloader
 	}
 }
 
-func shownBucket(b *state.Bucket) status.Bucket {
+func (p *parts) shownBucket(b *state.Bucket, c *config.Config) status.Bucket {
 	shown := status.Bucket{Name: b.Name, Kind: "general purpose", Default: "SSE-S3", Key: b.BoundKey}
 	if b.Directory {
 		shown.Kind = "directory"
 	}
-	if b.DefaultKMS {
+	switch {
+	case b.DefaultKMS:
 		shown.Default, shown.Key = "SSE-KMS", b.DefaultKey
+	case !b.Directory && !b.Configured && c.GeneralPurpose.DefaultEncryption == "aws:kms":
+		shown.Default, shown.Key = "SSE-KMS", p.serviceKey
 	}
 	return shown
 }

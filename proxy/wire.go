@@ -101,6 +101,14 @@ func assemble(ctx context.Context, c *config.Config, log *zap.Logger) (p *parts,
 			return nil, err
 		}
 		p.closers = append(p.closers, p.data.close)
+		earlier, err := p.data.noteRegion(c.Region)
+		if err != nil {
+			return nil, fmt.Errorf("note the region: %w", err)
+		}
+		if earlier != "" {
+			log.Warn("the region is another one than at the last start; buckets and keys keep the one in their ARNs",
+				zap.String("earlier", earlier), zap.String("now", c.Region))
+		}
 		if p.authority, err = openAuthority(p.data); err != nil {
 			return nil, err
 		}
@@ -247,7 +255,7 @@ func (p *parts) startSweeps(ctx context.Context) {
 func (p *parts) gatewayOptions(c *config.Config, client *store.Client, serviceKey string) gateway.Options {
 	o := gateway.Options{
 		Store: client, Keys: p.keys, Buckets: p.state, Uploads: p.state, Renames: p.state, Claims: p.state, Sessions: p.state,
-		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, AllowedKeys: c.KMS.AllowedKeys,
+		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains, ServiceKey: serviceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms", AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		DirectoryStore: c.Store.Kind == "directory", Abilities: p.abilities, CopyLimit: storeCopyLimit, MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope: *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,

@@ -14,8 +14,10 @@ import (
 
 // Options configure a Service. Dir, Region, Account and Credentials are required.
 type Options struct {
-	Dir     string // made with mode 0700 if it isn't there; an absolute path if the process changes its directory
-	Region  string // of new keys, and of the requests that are accepted
+	Dir    string // made with mode 0700 if it isn't there; an absolute path if the process changes its directory
+	Region string // of new keys, and of the requests that are accepted
+	// Earlier are regions that it had before: keys made then are found by the ARNs that they keep.
+	Earlier []string
 	Account string // of new keys, 12 digits
 	// Credentials returns the secret of an access key id. It is called for every request, by many goroutines.
 	Credentials func(accessKeyID string) (secret string, ok bool)
@@ -50,7 +52,7 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("open the key service in %s: %w", o.Dir, err)
 	}
 	return &Service{
-		o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now}),
+		o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{Regions: append([]string{o.Region}, o.Earlier...), Now: o.Now}),
 		usage: make(map[string]usage), noted: make(map[string]time.Time),
 	}, nil
 }

@@ -58,7 +58,7 @@ func (st *state) find(name string, o *Options) (*key, *Error) {
 		if len(fields) != 6 || fields[2] != "kms" {
 			return nil, fail("InvalidArnException", "%s is not a valid ARN", name)
 		}
-		if fields[3] != o.Region {
+		if fields[3] != o.Region && !slices.Contains(o.Earlier, fields[3]) {
 			return nil, fail("NotFoundException", "Invalid arn %s", fields[3])
 		}
 		resource = fields[5]

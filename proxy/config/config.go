@@ -19,19 +19,20 @@ type Config struct {
 	// Zones are the allowed zone ids in names of directory buckets; empty: any.
 	Zones []string `yaml:"zones"`
 	// Domains are the hosts for virtual-host style: bucket.domain. Path style works with any host.
-	Domains        []string   `yaml:"domains"`
-	Store          Store      `yaml:"store"`
-	KMS            KMS        `yaml:"kms"`
-	Identities     []Identity `yaml:"identities"`
-	IdentitiesFile string     `yaml:"identities_file"` // YAML with one key, identities
-	Limits         Limits     `yaml:"limits"`
-	Checksums      Checksums  `yaml:"checksums"`
-	Auth           Auth       `yaml:"auth"`
-	Compat         Compat     `yaml:"compat"`
-	Strict         Strict     `yaml:"strict"`
-	Admin          Admin      `yaml:"admin"`
-	Log            Log        `yaml:"log"`
-	Tracing        Tracing    `yaml:"tracing"`
+	Domains        []string       `yaml:"domains"`
+	Store          Store          `yaml:"store"`
+	KMS            KMS            `yaml:"kms"`
+	GeneralPurpose GeneralPurpose `yaml:"general_purpose"`
+	Identities     []Identity     `yaml:"identities"`
+	IdentitiesFile string         `yaml:"identities_file"` // YAML with one key, identities
+	Limits         Limits         `yaml:"limits"`
+	Checksums      Checksums      `yaml:"checksums"`
+	Auth           Auth           `yaml:"auth"`
+	Compat         Compat         `yaml:"compat"`
+	Strict         Strict         `yaml:"strict"`
+	Admin          Admin          `yaml:"admin"`
+	Log            Log            `yaml:"log"`
+	Tracing        Tracing        `yaml:"tracing"`
 	// ReloadEvery is how often the file and those it names are looked at for changes; default 5 s, 0: only at SIGHUP.
 	ReloadEvery time.Duration `yaml:"reload_every"`
 	// Data is where embedded parts keep what they make; default ./sealfront-data.
@@ -140,6 +141,15 @@ type BucketKey struct {
 	MaxUses      int           `yaml:"max_uses"` // default 1,000,000
 	Entries      int           `yaml:"entries"`  // default 4096
 	PerPrincipal bool          `yaml:"per_principal"`
+}
+
+// GeneralPurpose is about general purpose buckets.
+type GeneralPurpose struct {
+	// DefaultEncryption is what a bucket without an encryption configuration has and says: AES256 (default), or aws:kms,
+	// SSE-KMS under kms.service_key with a bucket key, as PutBucketEncryption without a key sets it. With AES256, clients
+	// may take the ETag of a single upload for the MD5 of its body, which it isn't here: Libcloud and s3backer need aws:kms,
+	// under which no client does. Objects keep what they were uploaded with. SSE-KMS objects are served over TLS only.
+	DefaultEncryption string `yaml:"default_encryption"`
 }
 
 // Identity is a principal that may call.
@@ -292,6 +302,7 @@ func Default() *Config {
 			Kind: "aws", Timeout: 30 * time.Second,
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096},
 		},
+		GeneralPurpose: GeneralPurpose{DefaultEncryption: "AES256"},
 		Limits: Limits{
 			ProgressTimeout: time.Minute, MinRate: 256, HeadTimeout: 30 * time.Second, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
 			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384},
@@ -353,10 +364,10 @@ func (f *Faults) add(path, format string, args ...any) {
 
 // Embedded returns the configuration of a program that brings its own store and key service. Empty arguments mean the
 // defaults.
-func Embedded(data, https, http, admin string) (*Config, error) {
+func Embedded(data, region, https, http, admin string) (*Config, error) {
 	c := Default()
 	c.Store.Kind, c.KMS.Kind = "embedded", "embedded"
-	c.Domains = []string{"localhost"}
+	c.Domains, c.Region = []string{"localhost", "s3.localhost"}, or(region, c.Region)
 	c.Listen = Listen{HTTPS: or(https, "127.0.0.1:8443"), HTTP: http, Admin: or(admin, "127.0.0.1:9090")}
 	c.Log.Format = "console"
 	var err error

@@ -30,7 +30,7 @@ type schema struct{ comments map[string]string } // by Type.Field, and by Type
 var words = map[string][]string{
 	"Store.Kind": {"s3", "directory", "embedded", "memory"}, "Store.Addressing": {"path", "virtual"}, "Store.BucketNames": {"prefix", "record"},
 	"KMS.Kind": {"aws", "embedded"}, "TLS.MinVersion": {"1.2", "1.3"}, "TLS.Require": {"kms", "all"}, "TLS.ClientCertificates": {"required", "optional"},
-	"Checksums.OnGet": {"always", "free"}, "Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
+	"Checksums.OnGet": {"always", "free"}, "GeneralPurpose.DefaultEncryption": {"AES256", "aws:kms"}, "Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
 	"Audit.Keys": {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
 }
 

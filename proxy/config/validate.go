@@ -30,6 +30,7 @@ func (c *Config) validate() Faults {
 		}
 	}
 	c.validateIdentities(&f)
+	oneOf(&f, "general_purpose.default_encryption", c.GeneralPurpose.DefaultEncryption, "AES256", "aws:kms")
 	oneOf(&f, "checksums.on_get", c.Checksums.OnGet, "always", "free")
 	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(&f, "log.audit.keys", c.Log.Audit.Keys, "plain", "hash")

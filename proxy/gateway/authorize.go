@@ -221,7 +221,7 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	x.record = record
 	var bucket *policy.Bucket
 	if record != nil {
-		x.facts = factsOf(record)
+		x.facts = x.g.factsOf(record)
 		bucket = &x.facts
 		var err error
 		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil && !aboutBucketPolicy(x.operation) {
@@ -264,7 +264,7 @@ func (x *exchange) caller() *policy.Caller { return &x.who }
 func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 
 // factsOf is the policy's view of a record.
-func factsOf(b *state.Bucket) policy.Bucket {
+func (g *Gateway) factsOf(b *state.Bucket) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
 		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
@@ -273,9 +273,13 @@ func factsOf(b *state.Bucket) policy.Bucket {
 	if b.Directory {
 		f.Kind = policy.Directory
 	}
-	if b.DefaultKMS {
-		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey}
+	switch {
+	case b.DefaultKMS:
+		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
+	case !b.Directory && !b.Configured:
+		f.Default = g.options.GeneralDefault()
+	default:
+		f.Default.BucketKey = b.BucketKey
 	}
-	f.Default.BucketKey = b.BucketKey
 	return f
 }

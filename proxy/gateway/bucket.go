@@ -212,8 +212,8 @@ func getBucketEncryption(x *exchange) error {
 	if record == nil {
 		return noSuchBucket(x.bucket)
 	}
-	facts := factsOf(record)
-	rule := policy.EncryptionConfiguration(&facts)
+	facts := x.g.factsOf(record)
+	rule := policy.EncryptionConfiguration(&facts, x.g.policyOptions())
 	out := struct {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
 		Xmlns   string   `xml:"xmlns,attr"`
@@ -246,7 +246,7 @@ func putBucketEncryption(x *exchange) error {
 	if record == nil {
 		return noSuchBucket(x.bucket)
 	}
-	x.facts = factsOf(record)
+	x.facts = x.g.factsOf(record)
 	options := x.g.policyOptions()
 	keyID, refused := policy.KeyToDescribe(&x.facts, rule, options)
 	if refused != nil {
@@ -259,7 +259,7 @@ func putBucketEncryption(x *exchange) error {
 		}
 	}
 	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := factsOf(b)
+		now := x.g.factsOf(b)
 		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
 		if refused != nil {
 			return refused
@@ -338,7 +338,7 @@ func (x *exchange) updateError(err error) error {
 // deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
 func deleteBucketEncryption(x *exchange) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := factsOf(b)
+		now := x.g.factsOf(b)
 		after := policy.DecideDeleteBucketEncryption(&now)
 		setEncryption(b, &after)
 		return nil

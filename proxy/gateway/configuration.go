@@ -118,6 +118,9 @@ func keepConfiguration(x *exchange) error {
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
+		if x.operation == policy.PutObjectTagging && x.g.outOfTagRoom(f, len(r.Bytes)) {
+			return noRoomForTags(f)
+		}
 		return x.keptFault(&k, f, a)
 	}
 	x.showVersion(a)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -235,6 +236,7 @@ func (x *exchange) finish(code string, err error) {
 		if row != "" {
 			fields = append(fields, zap.String("row", row))
 		}
+		fields = appendAbout(fields, e)
 		if trace := x.traceID(); trace != "" {
 			fields = append(fields, zap.String("trace", trace))
 		}
@@ -251,6 +253,22 @@ func (x *exchange) finish(code string, err error) {
 	x.taking.forget()
 	x.fields, x.ctx = fields{done: true}, nil
 	g.exchanges.Put(x)
+}
+
+// appendAbout appends the header, the parameter or the element that a refusal is about.
+func appendAbout(fields []zap.Field, e *s3Error) []zap.Field {
+	if e == nil {
+		return fields
+	}
+	for _, x := range e.elements {
+		switch x.Name {
+		case "Header", "Element":
+			fields = append(fields, zap.String(strings.ToLower(x.Name), x.Value))
+		case "QueryParameter":
+			fields = append(fields, zap.String("parameter", x.Value))
+		}
+	}
+	return fields
 }
 
 // s3ErrorIn is the answer that err tells, nil for none.

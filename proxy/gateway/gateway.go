@@ -84,7 +84,8 @@ type Options struct {
 	Account     string
 	Zones       []string // allowed zone ids; empty: any
 	Domains     []string // virtual-host style: bucket.domain
-	ServiceKey  string   // ARN of the KMS key of SSE-S3
+	ServiceKey  string   // ARN of the KMS key of SSE-S3, and of SSE-KMS without a key in general purpose buckets
+	DefaultKMS  bool     // general purpose buckets without a configuration have SSE-KMS, not SSE-S3
 	AllowedKeys []string // patterns of KMS keys that general purpose buckets may use
 	StateBucket string   // in the store; unknown to clients
 	StoreBucket func(bucket string) string
@@ -163,9 +164,14 @@ func New(o Options, ids *Identities) *Gateway {
 	for i, domain := range o.Domains {
 		o.Domains[i] = strings.TrimSuffix(domain, ".")
 	}
-	o.Store = &markerStore{Store: o.Store, conditional: o.Abilities.ConditionalPut}
+	// A domain may be below another one: the longest that a host ends in counts.
+	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
+	o.Store = &markerStore{Store: &taggingStore{Store: o.Store, room: o.Abilities.TagRoom}, conditional: o.Abilities.ConditionalPut}
 	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
-	g.options = policy.Options{StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey}
+	g.options = policy.Options{
+		StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey,
+		DefaultKey: o.ServiceKey, DefaultKMS: o.DefaultKMS,
+	}
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.SetFailedLogins(o.FailedLogins)
 	g.SetIdentities(ids)

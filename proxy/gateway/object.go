@@ -34,7 +34,7 @@ type object struct {
 // lives no longer than x.
 func (x *exchange) at(record *state.Bucket, key string) *object {
 	y := &object{
-		g: x.g, context: x.context, bucket: record.Name, key: key, record: record, facts: factsOf(record),
+		g: x.g, context: x.context, bucket: record.Name, key: key, record: record, facts: x.g.factsOf(record),
 		operation: x.operation, method: x.method, principal: x.principal, prepared: new(preparedRef),
 	}
 	if record == x.record {
@@ -54,7 +54,7 @@ func (x *object) target(keyARN string) *policy.Target {
 func (x *object) setTarget(t *policy.Target, keyARN string) {
 	*t = policy.Target{
 		Kind: x.facts.Kind, BucketARN: x.facts.ARN, Account: x.facts.Account, Key: x.key, Version: x.version,
-		KeyARN: keyARN, BucketPolicy: x.bucketPolicy,
+		KeyARN: keyARN, ManagedKey: x.g.o.ServiceKey, BucketPolicy: x.bucketPolicy,
 	}
 	if x.record != nil {
 		t.Tags = policy.Tags(x.record.Tags)

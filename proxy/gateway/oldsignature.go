@@ -23,7 +23,7 @@ func (x *exchange) oldSignature(err error) error {
 	if lookErr != nil {
 		return err
 	}
-	facts := factsOf(record)
+	facts := x.g.factsOf(record)
 	r := policy.Request{Signature: policy.SigV2}
 	return policy.DecideSignature(&r, &facts)
 }

@@ -44,7 +44,7 @@ func (x *exchange) openUploadForCopy() (*upload, error) {
 	case record == nil || record.Incarnation != x.record.Incarnation:
 		return nil, noSuchBucket(x.bucket)
 	}
-	x.record, x.facts = record, factsOf(record)
+	x.record, x.facts = record, x.g.factsOf(record)
 	return u, x.decideUpload(u)
 }
 

@@ -38,6 +38,9 @@ func refusal(code, message string, elements ...string) *s3Error {
 	for i := 0; i+1 < len(elements); i += 2 {
 		e.elements = append(e.elements, element{elements[i], elements[i+1]})
 	}
+	if code == "NotImplemented" && len(elements) > 0 {
+		e.message = policy.Naming(message, elements[1])
+	}
 	return e
 }
 
@@ -75,6 +78,11 @@ func invalidArgument(name, value, message string) *s3Error {
 
 func incompleteBody(err error) *s3Error {
 	return refusal("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header").because(err)
+}
+
+// clientLeft is a client that didn't wait for all of its answer. It is for logs and metrics: nobody reads it any more.
+func clientLeft(err error) *s3Error {
+	return refusal("ClientLeft", "The client left before it had the answer.").because(err)
 }
 
 func requestTimeout(err error) *s3Error {
@@ -265,6 +273,8 @@ func storeError(f *store.Fault, bucket, key string) *s3Error {
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
 		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
 		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+	case f.Code == "RequestHeaderSectionTooLarge" || f.Status == http.StatusRequestHeaderFieldsTooLarge:
+		return refusal("MetadataTooLarge", "The store behind this service takes no request with metadata and tags of this size.").because(f)
 	case f.Code == "EntityTooLarge":
 		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
 	case f.Code == "MetadataTooLarge":

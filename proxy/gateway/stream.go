@@ -130,8 +130,11 @@ func unread(err error) *s3Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return requestTimeout(err)
 	}
-	return incompleteBody(fmt.Errorf("the client left before it had the answer: %w", err))
+	return clientLeft(err)
 }
+
+// delivered reports whether all has been written.
+func (d *download) delivered() bool { return len(d.rest) == 0 && d.opener.Next() == 0 }
 
 // Close gives everything back and ends the exchange.
 func (d *download) Close() error {
@@ -142,9 +145,12 @@ func (d *download) Close() error {
 	d.secrets.Wipe()
 	crypto.PutSlab(d.slab, d.touched)
 	d.slab = nil
-	if d.err == nil || errors.Is(d.err, io.EOF) {
+	switch {
+	case errors.Is(d.err, io.EOF), d.err == nil && d.delivered():
 		d.x.finish("", nil)
 		return nil
+	case d.err == nil: // not even the head could be written
+		d.err = clientLeft(nil)
 	}
 	e := answerTo(d.err)
 	d.x.finish(e.code, e)

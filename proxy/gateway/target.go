@@ -61,6 +61,9 @@ func (x *exchange) hostBucket() (string, bool) {
 	}
 	host = strings.TrimSuffix(host, ".")
 	for _, domain := range x.g.o.Domains {
+		if strings.EqualFold(host, domain) {
+			return "", false
+		}
 		dot := len(host) - len(domain) - 1
 		if dot > 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], domain) {
 			return strings.Clone(strings.ToLower(host[:dot])), true

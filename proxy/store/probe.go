@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ type Abilities struct {
 	CutOffRefused       bool  // a body that ends early leaves no object
 	MetadataRoom        bool  // 2,000 bytes of user metadata come back as they were
 	SomeMetadata        bool  // 1,200 do; another proxy in front of the store may need the rest
+	TagRoom             int   // bytes of names and values of tags and user metadata that an object may have together
 	AnyExpires          bool  // Expires comes back when it is no date
 	NotModified         bool  // 304 has the headers that 200 would have had
 	Delimiters          bool  // listings are rolled up by any delimiter, page by page and to an end
@@ -40,7 +42,7 @@ type Abilities struct {
 func AllAbilities() Abilities {
 	return Abilities{
 		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
-		AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, AnyExpires: true, NotModified: true, Delimiters: true,
+		AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, TagRoom: math.MaxInt, AnyExpires: true, NotModified: true, Delimiters: true,
 		KeyBesideChild: true, ChildListed: true, PartGaps: true, Names: AllNames(),
 	}
 }
@@ -61,6 +63,7 @@ func (a Abilities) String() string {
 		{a.CutOffRefused, "refusal of cut-off bodies"},
 		{a.MetadataRoom, "2,000 bytes of user metadata"},
 		{a.SomeMetadata, "1,200 bytes of user metadata"},
+		{a.TagRoom == math.MaxInt, "room for ten large tags"},
 		{a.AnyExpires, "Expires that is no date"},
 		{a.NotModified, "headers of 304"},
 		{a.Delimiters, "delimiters other than a slash"},
@@ -90,6 +93,7 @@ func (a Abilities) String() string {
 //	a copy onto itself, at once and failing    changes of metadata and key; else likewise
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
+//	ten large tags beside metadata             uploads with more than fits are refused: some stores fail halfway
 //	Expires: 0                                 else it is kept in metadata of ours
 //	the headers of 304                         else the proxy asks for the object's
 //	pages by a delimiter of "-"                else the proxy rolls names up itself
@@ -112,6 +116,10 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"cut-off body", p.cutOff, &a.CutOffRefused, true},
 		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom, false},
 		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata, true},
+		{"tags", func(ctx context.Context) (all bool, err error) {
+			a.TagRoom, err = p.tagRoom(ctx)
+			return a.TagRoom == math.MaxInt, err
+		}, new(bool), false},
 		{"Expires", p.anyExpires, &a.AnyExpires, false},
 		{"304", p.notModified, &a.NotModified, false},
 		{"delimiters", p.delimiters, &a.Delimiters, false},
@@ -428,6 +436,59 @@ func (p *probe) keepsMetadata(ctx context.Context, name, body, value string) (bo
 	}
 	defer a.Close()
 	return string(a.Get("x-amz-meta-probe")) == value, nil
+}
+
+// The most that S3 allows: the tags of an object, in bytes while they are ASCII, and user metadata.
+const (
+	maxTags      = 10
+	maxTagName   = 128
+	maxTagValue  = 256
+	mostMetadata = 2000
+	mostTags     = maxTags * (maxTagName + maxTagValue)
+)
+
+// tagRooms are tried in this order. The second is for stores that have 4 KiB for all attributes of a file, their own among them.
+var tagRooms = [...]int{mostMetadata + mostTags, 3500, 2500}
+
+// tagRoom finds out how much an object holds. A store that keeps both in attributes of a file may answer 500 to more, with the
+// object already replaced. What a store refuses as a client's error it may go on refusing by itself.
+func (p *probe) tagRoom(ctx context.Context) (int, error) {
+	if p.objects.client.directory {
+		return math.MaxInt, nil // they have no tags
+	}
+	for _, room := range tagRooms {
+		var tags strings.Builder
+		for i, rest := 0, room-mostMetadata; i < maxTags && rest > 0; i++ {
+			n := min(rest, maxTagName+maxTagValue)
+			name := min(n, maxTagName)
+			if i > 0 {
+				tags.WriteByte('&')
+			}
+			tags.WriteString(strconv.Itoa(i) + strings.Repeat("n", name-1) + "=" + strings.Repeat("v", n-name))
+			rest -= n
+		}
+		r := &Request{Operation: "PutObject", Method: "PUT", Key: p.fresh("tags"), Bytes: []byte("1")}
+		r.Set("x-amz-meta-probe", strings.Repeat("m", mostMetadata))
+		r.Set("x-amz-tagging", tags.String())
+		a, err := p.objects.do(ctx, r)
+		if err == nil {
+			a.Close()
+		}
+		var f *Fault
+		switch {
+		case errors.As(err, &f) && (f.Status == http.StatusInternalServerError || f.Status == http.StatusInsufficientStorage):
+			continue
+		case err != nil:
+			if _, err := refused(err); err != nil {
+				return 0, err
+			}
+		}
+		if room == mostMetadata+mostTags {
+			return math.MaxInt, nil
+		}
+		return room, nil
+	}
+	return 0, nil
 }
 
 func (p *probe) keyBesideChild(listed *bool) func(context.Context) (bool, error) {

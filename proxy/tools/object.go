@@ -43,7 +43,7 @@ func (l *Locks) ref(b *policy.Bucket, e *crypto.Envelope) keyring.Ref {
 
 // believe refuses an envelope whose KMS key the bucket doesn't allow.
 func (l *Locks) believe(b *policy.Bucket, e *crypto.Envelope) error {
-	if policy.KeyAllowed(b, encryptionOf(e).SSE, e.KeyARN, &policy.Options{AllowedKeys: l.AllowedKeys, ServiceKey: l.ServiceKey}) {
+	if policy.KeyAllowed(b, encryptionOf(e).SSE, e.KeyARN, &policy.Options{AllowedKeys: l.AllowedKeys, ServiceKey: l.ServiceKey, DefaultKey: l.ServiceKey}) {
 		return nil
 	}
 	return damagef("key", "its envelope names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", e.KeyARN)
