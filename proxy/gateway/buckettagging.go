@@ -55,7 +55,7 @@ func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (polic
 		if x.control.Kind != "" && x.control.Resource != b.ARN {
 			return noSuchBucket(x.bucket)
 		}
-		facts := factsOf(b)
+		facts := x.g.factsOf(b)
 		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)
 		if err != nil {
 			return err

@@ -62,4 +62,6 @@ func (x *object) setTarget(t *policy.Target, keyARN string) {
 }
 
 // sameName reports whether two objects have one name in the store, whatever their versions.
-func (x *object) sameName(y *object) bool { return x.record.StoreName == y.record.StoreName && x.key == y.key }
+func (x *object) sameName(y *object) bool {
+	return x.record.StoreName == y.record.StoreName && x.key == y.key
+}
