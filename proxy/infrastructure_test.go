@@ -112,6 +112,40 @@ func TestInfrastructureAsCodeReadsTheSameTwice(t *testing.T) {
 	control := p.control(t, "localhost")
 	t.Run("aws_s3_bucket", func(t *testing.T) { manageBucket(t, p, control) })
 	t.Run("aws_s3_directory_bucket", func(t *testing.T) { manageDirectoryBucket(t, p, control) })
+	t.Run("the S3 backend with use_lockfile", func(t *testing.T) { lockState(t, p) })
+}
+
+// lockState is what Terraform and OpenTofu do with a state in a versioned bucket: the lock file is made if it isn't there, and the next
+// one takes the place of a delete marker.
+func lockState(t *testing.T, p *program) {
+	ctx, c := t.Context(), p.client(t)
+	bucket, lock, state := aws.String(makeBucket(t, c, "states")), aws.String("env/state.tflock"), aws.String("env/state")
+	if _, err := c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}}); err != nil {
+		t.Fatal(err)
+	}
+	take := func(who string) string {
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: lock, Body: strings.NewReader(who), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/json")})
+		return code(err)
+	}
+	for _, who := range []string{"one", "two", "three"} {
+		if got := take(who); got != "" {
+			t.Fatalf("%s can't lock: %s", who, got)
+		}
+		if got := take("another"); got != "PreconditionFailed" {
+			t.Errorf("another one locks what %s has locked: %q", who, got)
+		}
+		mustRead(t, c, *bucket, *lock, []byte(who))
+		if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: state, Body: strings.NewReader("state of " + who)}); err != nil {
+			t.Error(err)
+		}
+		mustRead(t, c, *bucket, *state, []byte("state of "+who))
+		if _, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: lock}); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: lock}); code(err) != "NoSuchKey" {
+			t.Errorf("the lock is still there: %v", err)
+		}
+	}
 }
 
 func manageBucket(t *testing.T, p *program, control *s3control.Client) {
