@@ -133,6 +133,7 @@ const (
 	takesSSE              // server-side encryption request headers are its inputs
 	opens                 // answers from the contents of a sealed object
 	seals                 // writes contents of an object
+	rewraps               // seals an object's data key anew, and not its contents
 	directory             // directory buckets have it
 	general               // general purpose buckets have it
 	versioned             // may name a version of an object
@@ -254,5 +255,5 @@ var operations = [numOperations]struct {
 	UpdateBucketMetadataAnnotationTableConfiguration: {"UpdateBucketMetadataAnnotationTableConfiguration", "PUT", onBucket, "metadataAnnotationTable", writes},
 	UpdateBucketMetadataInventoryTableConfiguration:  {"UpdateBucketMetadataInventoryTableConfiguration", "PUT", onBucket, "metadataInventoryTable", writes},
 	UpdateBucketMetadataJournalTableConfiguration:    {"UpdateBucketMetadataJournalTableConfiguration", "PUT", onBucket, "metadataJournalTable", writes},
-	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes},
+	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes | rewraps | general | versioned},
 }
