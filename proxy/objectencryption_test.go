@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"sealfront/proxy/memstore"
+)
+
+// An updating is the program over a store, behind what counts its requests.
+type updating struct {
+	*program
+	t      *testing.T
+	f      *storeFront
+	keys   service
+	client *s3.Client
+	bucket string
+	bodies atomic.Int64 // bytes of objects that crossed, in both directions
+}
+
+// updatingStores are stores that make ETags in different ways, and copy in different ways.
+var updatingStores = map[string]func(t *testing.T) service{
+	"memory": func(t *testing.T) service {
+		t.Helper()
+		s, err := memstore.Start(memstore.Options{AccessKey: "store", SecretKey: "store-secret", Region: "us-east-1", MaxBytes: 3 << 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return service{"http://" + s.Address(), "store", "store-secret"}
+	},
+	"embedded": embeddedService, "versitygw": startVersitygw, "minio": startMinIO,
+}
+
+func newUpdating(t *testing.T, place service) *updating {
+	t.Helper()
+	u := &updating{t: t, f: newFrontOf(t, place.endpoint), keys: startLocalKMS(t)}
+	u.program = startOn(t, service{u.f.url, place.accessKey, place.secretKey}, u.keys)
+	u.client = u.program.client(t)
+	u.bucket = makeBucket(t, u.client, fmt.Sprintf("updated-%d", u.program.start()))
+	ofObject := func(r *http.Request) bool {
+		name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		return name == u.bucket && key != ""
+	}
+	u.f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if ofObject(r) && r.Method == "PUT" {
+			u.bodies.Add(r.ContentLength)
+		}
+		return false
+	}, func(a *http.Response) {
+		if ofObject(a.Request) && a.Request.Method == "GET" {
+			u.bodies.Add(a.ContentLength)
+		}
+	})
+	return u
+}
+
+func (u *updating) update(key, version, kmsKey string, bucketKey *bool) error {
+	in := &s3.UpdateObjectEncryptionInput{Bucket: &u.bucket, Key: &key, ObjectEncryption: &types.ObjectEncryptionMemberSSEKMS{
+		Value: types.SSEKMSEncryption{KMSKeyArn: &kmsKey, BucketKeyEnabled: bucketKey},
+	}}
+	if version != "" {
+		in.VersionId = &version
+	}
+	_, err := u.client.UpdateObjectEncryption(u.t.Context(), in)
+	return err
+}
+
+// disable disables a KMS key and has the program forget its bucket keys.
+func (u *updating) disable(key string) {
+	u.t.Helper()
+	client := kms.New(kms.Options{
+		Region: "us-west-2", BaseEndpoint: &u.keys.endpoint, Credentials: credentials.NewStaticCredentialsProvider(u.keys.accessKey, u.keys.secretKey, ""),
+	})
+	if _, err := client.DisableKey(u.t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
+		u.t.Fatal(err)
+	}
+	u.dropKeys("")
+}
+
+// seen is what clients see of an object, its encryption and its date apart, and that apart.
+func (u *updating) seen(key string, body []byte) (all, encryption string) {
+	u.t.Helper()
+	out, err := u.client.GetObject(u.t.Context(), &s3.GetObjectInput{Bucket: &u.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+	if err != nil {
+		u.t.Fatalf("GET %s: %v", key, err)
+	}
+	if got, err := io.ReadAll(out.Body); err != nil || !bytes.Equal(got, body) {
+		u.t.Fatalf("GET %s: %d bytes, %v, want %d", key, len(got), err, len(body))
+	}
+	encryption = fmt.Sprintf("%s %s %t", out.ServerSideEncryption, aws.ToString(out.SSEKMSKeyId), aws.ToBool(out.BucketKeyEnabled))
+	out.Body, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId, out.BucketKeyEnabled = nil, nil, "", nil, nil
+	out.ResultMetadata = (&s3.GetObjectOutput{}).ResultMetadata
+	text, err := json.Marshal(out)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	list, err := u.client.ListObjectsV2(u.t.Context(), &s3.ListObjectsV2Input{Bucket: &u.bucket, Prefix: &key})
+	if err != nil || len(list.Contents) != 1 || aws.ToString(list.Contents[0].ETag) != aws.ToString(out.ETag) {
+		u.t.Errorf("%s is listed %+v, %v, and answers %s", key, list.Contents, err, aws.ToString(out.ETag))
+	}
+	attributes, err := u.client.GetObjectAttributes(u.t.Context(), &s3.GetObjectAttributesInput{
+		Bucket: &u.bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts", "StorageClass", "ObjectSize", "ETag"},
+	})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	attributes.LastModified, attributes.ResultMetadata = nil, out.ResultMetadata
+	more, err := json.Marshal(attributes)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	tags := ""
+	if tagging, err := u.client.GetObjectTagging(u.t.Context(), &s3.GetObjectTaggingInput{Bucket: &u.bucket, Key: &key}); err == nil {
+		tags = fmt.Sprint(len(tagging.TagSet))
+	} else if code(err) != "NotImplemented" {
+		u.t.Fatal(err)
+	}
+	return string(text) + string(more) + tags, encryption
+}
+
+// UpdateObjectEncryption changes the key that an object is sealed under, and nothing else that clients see but its date, whatever
+// the store makes of copies and ETags.
+func TestUpdateObjectEncryption(t *testing.T) {
+	for name, start := range updatingStores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUpdating(t, start(t))
+			first, second := u.keys.createKey(t), u.keys.createKey(t)
+			parts := [][]byte{randomBytes(5 * mib), randomBytes(5*mib + 7), randomBytes(70_000)}
+			bodies := map[string][]byte{
+				"empty": {}, "small": randomBytes(10), "b+ü/middle": randomBytes(300_000), "one-part": randomBytes(5 * mib),
+				"stashed": bytes.Join([][]byte{parts[0], parts[2]}, nil), "whole": bytes.Join(parts[:2], nil), "three": bytes.Join(parts, nil),
+			}
+			for key, body := range bodies {
+				switch key {
+				case "one-part":
+					u.fullUpload(u.client, u.bucket, key, body)
+				case "stashed":
+					u.fullUpload(u.client, u.bucket, key, parts[0], parts[2])
+				case "whole":
+					u.fullUpload(u.client, u.bucket, key, parts[:2]...)
+				case "three":
+					u.fullUpload(u.client, u.bucket, key, parts...)
+				default:
+					in := &s3.PutObjectInput{
+						Bucket: &u.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
+						Metadata: map[string]string{"name": "välue"}, WebsiteRedirectLocation: aws.String("/elsewhere"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+					}
+					if name != "memory" {
+						in.Tagging = aws.String("a=1&b=2")
+					}
+					if _, err := u.client.PutObject(t.Context(), in); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for key, body := range bodies {
+				before, has := u.seen(key, body)
+				if has != "AES256  false" {
+					t.Fatalf("%s is %s", key, has)
+				}
+				for _, step := range []struct {
+					key       string
+					bucketKey *bool
+					want      string
+				}{
+					{first, nil, "aws:kms " + first + " false"},
+					{first, aws.Bool(true), "aws:kms " + first + " true"},
+					{second, aws.Bool(true), "aws:kms " + second + " true"},
+					{second, aws.Bool(true), "aws:kms " + second + " true"},
+				} {
+					u.f.seen()
+					u.bodies.Store(0)
+					if err := u.update(key, "", step.key, step.bucketKey); err != nil {
+						t.Fatalf("%s to %s: %v", key, step.want, err)
+					}
+					crossed, requests := u.bodies.Load(), u.f.seen()
+					after, encryption := u.seen(key, body)
+					if after != before || encryption != step.want {
+						t.Errorf("%s to %s is %s:\n%s, was\n%s", key, step.want, encryption, after, before)
+					}
+					copies := name == "memory" || name != "embedded" && len(body) >= 5*mib
+					if copies && crossed > 4096 {
+						t.Errorf("%s to %s: %d bytes of it passed through", key, step.want, crossed)
+					}
+					writes := 0
+					for _, r := range requests {
+						if r.Method != "GET" && r.Method != "HEAD" && strings.HasPrefix(r.URL.Path, "/"+u.bucket+"/") {
+							writes++
+						}
+					}
+					if has == step.want && writes > 0 {
+						t.Errorf("%s has this encryption already, and the store was sent %d writes", key, writes)
+					}
+					has = encryption
+				}
+			}
+			u.disable(first)
+			for key, body := range bodies {
+				u.seen(key, body)
+			}
+			if err := u.update("small", "", first, nil); code(err) != "KMS.DisabledException" {
+				t.Errorf("to a disabled key: %v", err)
+			}
+			if out, errs, status := subcommand(t, "verify", "--config", u.cmd.Args[len(u.cmd.Args)-1], "s3://"+u.bucket); status != statusOK {
+				t.Errorf("verify: %d %s%s", status, out, errs)
+			}
+		})
+	}
+}
