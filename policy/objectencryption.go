@@ -54,15 +54,8 @@ func ParseObjectEncryption(body []byte) (ObjectEncryption, *Refusal) {
 	if len(kms.KeyARN) == 1 {
 		asked.KeyARN = strings.TrimSpace(kms.KeyARN[0])
 	}
-	switch {
-	case asked.KeyARN == "":
-		return ObjectEncryption{}, invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name (ARN). "+
-				"Modify the request to specify a KMS key ARN, and then try again.")
-	case !namesKMSKey(asked.KeyARN):
-		return ObjectEncryption{}, invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource Name (ARN). "+
-				"Confirm that you have a correctly formatted KMS key ARN in your request, and then try again.")
+	if refusal := CheckKMSKey(asked.KeyARN); refusal != nil {
+		return ObjectEncryption{}, refusal
 	}
 	if len(kms.BucketKey) == 1 {
 		switch strings.TrimSpace(kms.BucketKey[0]) {
@@ -75,6 +68,21 @@ func ParseObjectEncryption(body []byte) (ObjectEncryption, *Refusal) {
 		}
 	}
 	return asked, nil
+}
+
+// CheckKMSKey refuses what isn't the ARN of a KMS key.
+func CheckKMSKey(arn string) *Refusal {
+	switch {
+	case arn == "":
+		return invalidRequest(updateKey,
+			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name (ARN). "+
+				"Modify the request to specify a KMS key ARN, and then try again.")
+	case !namesKMSKey(arn):
+		return invalidRequest(updateKey,
+			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource Name (ARN). "+
+				"Confirm that you have a correctly formatted KMS key ARN in your request, and then try again.")
+	}
+	return nil
 }
 
 // refuseKind refuses the element of another kind of encryption, "" for none.

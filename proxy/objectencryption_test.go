@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -17,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"sealfront/proxy/memstore"
+	"sealfront/sigv4"
 )
 
 // An updating is the program over a store, behind what counts its requests.
@@ -217,6 +222,159 @@ func TestUpdateObjectEncryption(t *testing.T) {
 			}
 			if out, errs, status := subcommand(t, "verify", "--config", u.cmd.Args[len(u.cmd.Args)-1], "s3://"+u.bucket); status != statusOK {
 				t.Errorf("verify: %d %s%s", status, out, errs)
+			}
+		})
+	}
+}
+
+// What an update refuses, and what it says.
+func TestUpdatesOfTheEncryptionThatAreRefused(t *testing.T) {
+	t.Parallel()
+	p := startEmbedded(t, t.TempDir())
+	client, key := p.client(t), p.env["SEALFRONT_KMS_KEY"]
+	bucket, directory := makeBucket(t, client, "plain"), p.env["SEALFRONT_BUCKET"]
+	etag := p.put(bucket, "k", "body").Header.Get("ETag")
+	p.put(directory, "k", "body")
+	gone := p.kms("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
+	p.kms("DisableKey", map[string]any{"KeyId": gone})
+	kms := func(arn string) string {
+		return "<ObjectEncryption><SSE-KMS><KMSKeyArn>" + arn + "</KMSKeyArn></SSE-KMS></ObjectEncryption>"
+	}
+	for name, c := range map[string]struct {
+		request rawRequest
+		status  int
+		code    string
+	}{
+		"no document":                    {rawRequest{path: bucket + "/k"}, 400, "MalformedXML"},
+		"SSE-S3":                         {rawRequest{path: bucket + "/k", body: "<ObjectEncryption><SSE-S3/></ObjectEncryption>"}, 400, "InvalidRequest"},
+		"SSE-C":                          {rawRequest{path: bucket + "/k", body: "<ObjectEncryption><SSE-C/></ObjectEncryption>"}, 400, "InvalidRequest"},
+		"a key id":                       {rawRequest{path: bucket + "/k", body: kms("1234abcd-12ab-34cd-56ef-1234567890ab")}, 400, "InvalidRequest"},
+		"a key that isn't there":         {rawRequest{path: bucket + "/k", body: kms(key[:len(key)-12] + "000000000000")}, 400, "KMS.NotFoundException"},
+		"a disabled key":                 {rawRequest{path: bucket + "/k", body: kms(gone)}, 400, "KMS.DisabledException"},
+		"another account's key":          {rawRequest{path: bucket + "/k", body: kms(strings.Replace(key, ":123456789012:", ":210987654321:", 1))}, 403, "AccessDenied"},
+		"plain HTTP":                     {rawRequest{path: bucket + "/k", body: kms(key), plain: true}, 400, "InvalidArgument"},
+		"an object that isn't there":     {rawRequest{path: bucket + "/none", body: kms(key)}, 404, "NoSuchKey"},
+		"a version that isn't there":     {rawRequest{path: bucket + "/k", query: "&versionId=none", body: kms(key)}, 400, "InvalidArgument"},
+		"a directory bucket":             {rawRequest{path: directory + "/k", body: kms(key)}, 501, "NotImplemented"},
+		"a condition":                    {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("If-Match", etag)}}, 501, "NotImplemented"},
+		"an encryption header":           {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms")}}, 400, "InvalidArgument"},
+		"SSE-C by header":                {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")}}, 403, "AccessDenied"},
+		"a checksum that isn't the body": {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")}}, 400, "BadDigest"},
+	} {
+		r := c.request
+		r.method, r.path, r.query = "PUT", "/"+r.path, "encryption="+r.query
+		if a := p.do(&r); a.StatusCode != c.status || a.code() != c.code {
+			t.Errorf("%s: %d %s, want %d %s", name, a.StatusCode, a.body, c.status, c.code)
+		}
+	}
+	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/k"}); a.body != "body" || a.Header.Get("ETag") != etag || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
+		t.Errorf("afterwards the object is %v", a.Header)
+	}
+	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/k", query: "encryption=&versionId=null", body: kms(key)}); a.StatusCode != 200 || a.body != "" {
+		t.Errorf("the version null: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// Where the store keeps versions an update makes a new one, of the current one only; what Object Lock protects stays as it is.
+func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
+	t.Parallel()
+	u := newUpdating(t, startMinIO(t))
+	key, ctx := u.keys.createKey(t), t.Context()
+	u.bucket = "locked"
+	if _, err := u.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &u.bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(name, body string) string {
+		out, err := u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: strings.NewReader(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return aws.ToString(out.VersionId)
+	}
+	body := string(randomBytes(9000))
+	first, second := put("k", "old"), put("k", body)
+	if err := u.update("k", first, key, nil); code(err) != "NotImplemented" {
+		t.Errorf("an earlier version: %v", err)
+	}
+	if err := u.update("k", second, key, nil); err != nil {
+		t.Errorf("the current version: %v", err)
+	}
+	if _, encryption := u.seen("k", []byte(body)); encryption != "aws:kms "+key+" false" {
+		t.Errorf("it is %s", encryption)
+	}
+	hold := func(status types.ObjectLockLegalHoldStatus) {
+		if _, err := u.client.PutObjectLegalHold(ctx, &s3.PutObjectLegalHoldInput{Bucket: &u.bucket, Key: aws.String("k"), LegalHold: &types.ObjectLockLegalHold{Status: status}}); err != nil {
+			t.Error(err)
+		}
+	}
+	hold(types.ObjectLockLegalHoldStatusOn)
+	if err := u.update("k", "", key, aws.Bool(true)); code(err) != "AccessDenied" || !strings.Contains(err.Error(), "Object Lock") {
+		t.Errorf("under a legal hold: %v", err)
+	}
+	hold(types.ObjectLockLegalHoldStatusOff)
+	if err := u.update("k", "", key, aws.Bool(true)); err != nil {
+		t.Errorf("with a legal hold that is off: %v", err)
+	}
+	got, err := u.client.GetObjectLegalHold(ctx, &s3.GetObjectLegalHoldInput{Bucket: &u.bucket, Key: aws.String("k")})
+	if err != nil || got.LegalHold.Status != types.ObjectLockLegalHoldStatusOff {
+		t.Errorf("the legal hold is %+v, %v", got, err)
+	}
+	// The tool takes the protection along to the version that it makes.
+	hold(types.ObjectLockLegalHoldStatusOn)
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	if _, err := u.client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
+		Bucket: &u.bucket, Key: aws.String("k"), Retention: &types.ObjectLockRetention{Mode: types.ObjectLockRetentionModeGovernance, RetainUntilDate: &until},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := subcommand(t, "rewrap", "--config", u.cmd.Args[len(u.cmd.Args)-1], "s3://locked"); status != statusOK {
+		t.Fatalf("rewrap: %d %s%s", status, out, errs)
+	}
+	head, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket, Key: aws.String("k")})
+	if err != nil || head.ObjectLockLegalHoldStatus != types.ObjectLockLegalHoldStatusOn || head.ObjectLockMode != types.ObjectLockModeGovernance || !aws.ToTime(head.ObjectLockRetainUntilDate).Equal(until) {
+		t.Errorf("after rewrap: %+v, %v", head, err)
+	}
+}
+
+// The sealed bytes of a large object stay where they are, on each store that copies by itself. SEALFRONT_LARGE=1024 plays it with
+// 1 GiB.
+func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
+	size := 40
+	if n, err := strconv.Atoi(os.Getenv("SEALFRONT_LARGE")); err == nil {
+		size = n
+	}
+	for _, name := range []string{"memory", "minio", "versitygw"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUpdating(t, updatingStores[name](t))
+			first, second := u.keys.createKey(t), u.keys.createKey(t)
+			part := randomBytes(8 * mib)
+			parts := slices.Repeat([][]byte{part}, size/8)
+			u.fullUpload(u.client, u.bucket, "large", parts...)
+			body := bytes.Repeat(part, size/8)
+			before, _ := u.seen("large", body)
+			for _, key := range []string{first, second} {
+				u.f.seen()
+				u.bodies.Store(0)
+				began := time.Now()
+				if err := u.update("large", "", key, nil); err != nil {
+					t.Fatal(err)
+				}
+				crossed, sent := u.bodies.Load(), u.f.seen()
+				t.Logf("%d MiB: %d requests to the store, %d bytes of the object's, %s", size, len(sent), crossed, time.Since(began))
+				// The look at its end is all that crosses. The store is asked once a part, and a few times more: the claim (2), the
+				// look, Create, Complete, HEAD; or for one copy.
+				most := len(parts) + 1 + 6
+				if name == "memory" {
+					most = 4
+				}
+				if crossed > 4096 || len(sent) > most {
+					t.Errorf("%d bytes crossed, and %d requests, want at most %d", crossed, len(sent), most)
+				}
+			}
+			u.disable(first)
+			if after, encryption := u.seen("large", body); after != before || encryption != "aws:kms "+second+" false" {
+				t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
 			}
 		})
 	}
