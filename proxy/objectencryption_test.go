@@ -51,7 +51,12 @@ var updatingStores = map[string]func(t *testing.T) service{
 
 func newUpdating(t *testing.T, place service) *updating {
 	t.Helper()
-	u := &updating{t: t, f: newFrontOf(t, place.endpoint), keys: startLocalKMS(t)}
+	return newUpdatingBehind(t, place, newFrontOf(t, place.endpoint))
+}
+
+func newUpdatingBehind(t *testing.T, place service, f *storeFront) *updating {
+	t.Helper()
+	u := &updating{t: t, f: f, keys: startLocalKMS(t)}
 	u.program = startOn(t, service{u.f.url, place.accessKey, place.secretKey}, u.keys)
 	u.client = u.program.client(t)
 	u.bucket = makeBucket(t, u.client, fmt.Sprintf("updated-%d", u.program.start()))
@@ -379,5 +384,52 @@ func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
 				t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
 			}
 		})
+	}
+}
+
+// Where the ETag would change nothing is done, and nothing is left in the store.
+func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
+	t.Setenv(copyLimitVariable, strconv.Itoa(6*mib))
+	place := updatingStores["memory"](t) // its ETags are made of nothing that could be made again
+	f := newFrontOf(t, place.endpoint)
+	f.set(func(w http.ResponseWriter, r *http.Request) bool { // the probe learns that copies know no conditions
+		lacks := isCopy(r) && (r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != "")
+		if lacks {
+			_, _ = io.WriteString(w, "<CopyObjectResult/>")
+		}
+		return lacks
+	}, nil)
+	u := newUpdatingBehind(t, place, f)
+	key := u.keys.createKey(t)
+	bodies := map[string][]byte{"at hand": randomBytes(100), "through": randomBytes(300_000), "large": randomBytes(7 * mib), "parts": bytes.Join([][]byte{randomBytes(5 * mib), randomBytes(70_000), randomBytes(mib)}, nil)}
+	for _, name := range []string{"at hand", "through", "large"} {
+		if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: bytes.NewReader(bodies[name])}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.fullUpload(u.client, u.bucket, "parts", bodies["parts"][:5*mib], bodies["parts"][5*mib:])
+	for name, body := range bodies {
+		before, encryption := u.seen(name, body)
+		u.f.seen()
+		if err := u.update(name, "", key, nil); code(err) != "NotImplemented" || !strings.Contains(err.Error(), "ETag") {
+			t.Errorf("%s: %v", name, err)
+		}
+		begun, given := 0, 0
+		for _, r := range u.f.seen() {
+			switch q := r.URL.Query(); {
+			case r.Method == "POST" && q.Has("uploads"):
+				begun++
+			case r.Method == "DELETE" && q.Has("uploadId"):
+				given++
+			case r.Method == "POST":
+				t.Errorf("%s: %s %s", name, r.Method, r.URL)
+			}
+		}
+		if begun != given {
+			t.Errorf("%s: %d uploads begun, %d given up", name, begun, given)
+		}
+		if after, is := u.seen(name, body); after != before || is != encryption {
+			t.Errorf("%s is %s\n%s, was\n%s", name, is, after, before)
+		}
 	}
 }
