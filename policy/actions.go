@@ -52,6 +52,7 @@ var generalActions = [numOperations]string{
 	UploadPart:              "s3:PutObject",
 	UploadPartCopy:          "s3:PutObject",
 	CompleteMultipartUpload: "s3:PutObject",
+	UpdateObjectEncryption:  "s3:UpdateObjectEncryption",
 
 	ListObjectVersions:                       "s3:ListBucketVersions",
 	GetBucketVersioning:                      "s3:GetBucketVersioning",
@@ -222,6 +223,8 @@ func kmsNeeds(op Operation, kind Kind) (generate, decrypt bool) {
 	switch op {
 	case CreateSession, PutBucketEncryption, CreateMultipartUpload, UploadPart, UploadPartCopy, CompleteMultipartUpload:
 		return true, true
+	case UpdateObjectEncryption: // Decrypt is needed on the key that the object has: AuthorizeSource
+		return true, false
 	case PutObject, PostObject, CopyObject:
 		return true, kind == Directory && op != CopyObject
 	case GetObject, HeadObject, GetObjectAttributes:

@@ -44,6 +44,8 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 		return firstRefusal(checkPartNumber(d), d.refuseSSEHeaders("UC-3"), checkCopy(r, d))
 	case RenameObject:
 		return checkRename(r, d)
+	case UpdateObjectEncryption:
+		return firstRefusal(d.refuseSSEHeaders(updateHeaders), refuseConditions(d))
 	case GetObject, HeadObject:
 		return checkRead(d)
 	case GetObjectAttributes:

@@ -93,3 +93,14 @@ func isNatural(v string) bool {
 	_, ok := naturalNumber(v)
 	return ok
 }
+
+// refuseConditions refuses conditions on the object for an operation that has none: ignored, they would be a promise that
+// isn't kept.
+func refuseConditions(d *digest) *Refusal {
+	for _, id := range [...]headerID{hIfMatch, hIfNoneMatch} {
+		if d.has(id) {
+			return headerNotImplemented(updateHeaders, headerNames[id])
+		}
+	}
+	return nil
+}

@@ -84,7 +84,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 		return Ruling{}, asked
 	}
 	// What a read opens is known later, and DecideTLS is then asked about that.
-	if op.SealsObject() || c.Options.Existing != nil {
+	if op.SealsObject() || op.RewrapsObject() || c.Options.Existing != nil {
 		if refusal := DecideTLS(op, r, ruling.Decision.Encryption.SSE, c.Require); refusal != nil {
 			return Ruling{}, refusal
 		}

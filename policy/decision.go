@@ -70,6 +70,12 @@ func DecideEncryption(op Operation, r *Request, b *Bucket, s *Session, o *Option
 			d.BucketKeyHeader = o.Existing.BucketKey
 		}
 		return d, nil
+	case op.RewrapsObject():
+		if refusal := r.inspect().refuseSSEHeaders(updateHeaders); refusal != nil {
+			return Decision{}, refusal
+		}
+		// Its document names the key, see DecideObjectEncryption; it is one of SSE-KMS in any case.
+		return Decision{Row: updateAllowed, Encryption: Encryption{SSE: SSEKMS}}, nil
 	}
 	return Decision{Row: plainRow(op)}, nil
 }

@@ -41,6 +41,9 @@ func (o Operation) OpensObject() bool { return operations[o].is&opens != 0 }
 // SealsObject reports whether the operation writes contents of an object.
 func (o Operation) SealsObject() bool { return operations[o].is&seals != 0 }
 
+// RewrapsObject reports whether the operation changes the KMS key that an object is sealed under, and not its contents.
+func (o Operation) RewrapsObject() bool { return operations[o].is&rewraps != 0 }
+
 // OnVersion reports whether the operation may name a version of an object that isn't the current one.
 func (o Operation) OnVersion() bool { return operations[o].is&versioned != 0 }
 

@@ -137,6 +137,7 @@ const (
 	takesSSE              // server-side encryption request headers are its inputs
 	opens                 // answers from the contents of a sealed object
 	seals                 // writes contents of an object
+	rewraps               // seals an object's data key anew, and not its contents
 	directory             // directory buckets have it
 	general               // general purpose buckets have it
 	versioned             // may name a version of an object
@@ -259,7 +260,7 @@ var operations = [numOperations]struct {
 	UpdateBucketMetadataAnnotationTableConfiguration: {"UpdateBucketMetadataAnnotationTableConfiguration", "PUT", onBucket, "metadataAnnotationTable", writes},
 	UpdateBucketMetadataInventoryTableConfiguration:  {"UpdateBucketMetadataInventoryTableConfiguration", "PUT", onBucket, "metadataInventoryTable", writes},
 	UpdateBucketMetadataJournalTableConfiguration:    {"UpdateBucketMetadataJournalTableConfiguration", "PUT", onBucket, "metadataJournalTable", writes},
-	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes},
+	UpdateObjectEncryption:                           {"UpdateObjectEncryption", "PUT", onObject, "encryption", writes | rewraps | general | versioned},
 
 	// Calls of S3 Control, whose path names what "query" does for others.
 	ListTagsForResource: {"ListTagsForResource", "GET", onControl, "tags", regional | both},

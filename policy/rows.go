@@ -1,7 +1,7 @@
 package policy
 
 // rowTexts says in a sentence why each row of the behaviour reference decides as it does. Ids are those
-// of the reference's tables; a number is a section, U- and C- are its open points. GP rows are ours.
+// of the reference's tables; a number is a section, U- and C- are its open points. GP and UE rows are ours.
 var rowTexts = map[string]string{
 	"H-1":  "x-amz-server-side-encryption has a value that S3 doesn't know; values are case-sensitive",
 	"H-2":  "dual-layer encryption (aws:kms:dsse) doesn't exist here",
@@ -113,6 +113,15 @@ var rowTexts = map[string]string{
 	generalNoKey:   "aws:kms without a key means the default's key, or the service key in place of the managed one of Amazon S3",
 	generalContext: "the default pair of the encryption context can't be replaced",
 	generalAllowed: "the key isn't among those that general purpose buckets may use",
+
+	updateAllowed:  "the object's data key is sealed anew, under the KMS key that the document names",
+	updateHeaders:  "the document alone says how the object is encrypted, and there are no conditions",
+	updateDocument: "the document isn't an ObjectEncryption",
+	updateKind:     "an object's encryption can be changed to SSE-KMS only",
+	updateKey:      "the KMS key must be named by its ARN",
+	updateFlag:     "BucketKeyEnabled is neither true nor false",
+	updateSame:     "the object has this encryption, so nothing is changed",
+	updateLocked:   "Object Lock protects the object",
 
 	"1.1":  "the bucket name isn't valid, or there is no such bucket",
 	"1.2":  "the policies don't allow it",

@@ -18,7 +18,7 @@ func DecideTLS(op Operation, r *Request, effective SSE, require Require) *Refusa
 		return nil
 	case require == RequireAll:
 		return invalidRequest("T-3", "Requests must be made over a secure connection.")
-	case effective == SSEKMS && (op.SealsObject() || op.OpensObject()):
+	case effective == SSEKMS && (op.SealsObject() || op.OpensObject() || op.RewrapsObject()):
 		return refuse("T-1", codeInvalidArgument, text)
 	}
 	return nil

@@ -63,7 +63,7 @@
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
-// An object's envelope (no secrets), layout, sizes, what opens it and whether it verifies, in JSON.
+// An object's envelope (no secrets; a digest names its bucket key blob), layout, sizes, what opens it and whether it verifies, in JSON.
 //
 //	sealfront verify s3://BUCKET[/PREFIX] [--json]
 //
@@ -71,10 +71,11 @@
 // whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that every key was
 // seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
 //
-//	sealfront rewrap s3://BUCKET[/PREFIX]
+//	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
-// Wrap every data key anew under a fresh bucket key of the object's KMS key. ETags and dates change, nothing else. The report, in
-// JSON, names what still depends on older bucket keys.
+// Wrap every data key anew under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS. ETags and dates
+// change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket key, and names what still
+// depends on older ones.
 //
 //	sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags]
 //

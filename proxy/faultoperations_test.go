@@ -98,6 +98,7 @@ func faultOperations() []faultOperation {
 		return told{ok: true, says: "200, keys missing"}
 	}, reads)
 	addCopies(add)
+	addUpdates(add)
 	addUploads(add)
 	addBuckets(add)
 	return ops
@@ -164,6 +165,54 @@ func addCopies(add addOperation) {
 	add("append to a small object", prepare, do, oldOrNew, "400 InvalidWriteOffset")
 	prepare, do = appended(5*mib, 1000)
 	add("append to a large object", prepare, do, oldOrNew, "400 InvalidWriteOffset")
+}
+
+// updatedKey is the KMS key of updates: the service key, which an envelope names.
+func (r *faultRun) updatedKey() string {
+	r.t.Helper()
+	if r.kmsKey == "" {
+		if a := r.p.do(&rawRequest{method: "PUT", path: "/" + updatedBucket}); a.StatusCode != 200 {
+			r.t.Fatal(a.StatusCode, a.body)
+		}
+		r.p.put(updatedBucket, "first", "x")
+		out, errs, status := subcommand(r.t, "inspect", "--config", r.p.cmd.Args[len(r.p.cmd.Args)-1], "s3://"+updatedBucket+"/first")
+		if r.kmsKey = between(out, `"kmsKey": "`, `"`); r.kmsKey == "" {
+			r.t.Fatal(status, out, errs)
+		}
+	}
+	return r.kmsKey
+}
+
+// An update of the encryption leaves the old envelope or the new one, over the same bytes: the object reads at any time.
+func addUpdates(add addOperation) {
+	for _, size := range []int{1000, 300_000} {
+		name, n := "UpdateObjectEncryption", size
+		if size == 1000 {
+			name += " small"
+		}
+		add(name, func(c *faultCase) {
+			c.updatedKey()
+			c.old = string(randomBytes(n))
+			c.p.put(updatedBucket, c.key, c.old)
+		}, func(c *faultCase) told {
+			return toldBy(c.p.do(&rawRequest{
+				method: "PUT", path: "/" + updatedBucket + "/" + c.key, query: "encryption=",
+				body: "<ObjectEncryption><SSE-KMS><KMSKeyArn>" + c.updatedKey() + "</KMSKeyArn></SSE-KMS></ObjectEncryption>",
+			}))
+		}, func(c *faultCase, t told) (string, string) {
+			a := c.p.do(&rawRequest{method: "GET", path: "/" + updatedBucket + "/" + c.key})
+			is := a.Header.Get("X-Amz-Server-Side-Encryption")
+			switch {
+			case a.StatusCode != 200 || a.body != c.old:
+				return "damage", fmt.Sprintf("it can't be read: %d %s %v", a.StatusCode, a.code(), a.bodyErr)
+			case is == "aws:kms":
+				return "the new envelope", ""
+			case t.ok:
+				return "old", "acknowledged, and sealed under the old key"
+			}
+			return "the old envelope", ""
+		})
+	}
 }
 
 func addUploads(add addOperation) {

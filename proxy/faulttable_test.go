@@ -57,6 +57,7 @@ type faultRun struct {
 	f      *storeFront
 	p      *program
 	client *s3.Client
+	kmsKey string            // under which updates of the encryption seal
 	kept   map[string]string // every object that must be there at the end
 	big    []byte
 }

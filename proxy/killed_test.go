@@ -37,8 +37,8 @@ data: %s
 	n := 0
 	for _, op := range faultOperations() {
 		switch op.name {
-		case "PutObject large", "CopyObject by the store", "CopyObject sealed anew", "RenameObject", "append to a large object", "CompleteMultipartUpload", "UploadPart large", "CreateBucket":
-		case "PutObject small", "append to a small object", "CreateMultipartUpload", "UploadPart small", "AbortMultipartUpload", "DeleteObject", "PutBucketPolicy (record)":
+		case "PutObject large", "CopyObject by the store", "CopyObject sealed anew", "RenameObject", "append to a large object", "CompleteMultipartUpload", "UploadPart large", "CreateBucket", "UpdateObjectEncryption":
+		case "PutObject small", "append to a small object", "CreateMultipartUpload", "UploadPart small", "AbortMultipartUpload", "DeleteObject", "PutBucketPolicy (record)", "UpdateObjectEncryption small":
 			if !all {
 				continue
 			}

@@ -76,6 +76,7 @@ type linearGame struct {
 	tidy  atomic.Bool // it only delays
 
 	config string // of the first replica
+	kmsKey string // the service key
 
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -96,8 +97,9 @@ func newLinearGame(t *testing.T, store service, lossy bool) *linearGame {
 	g.calm.Store(true)
 	relay := g.relay(store.endpoint)
 	dir := t.TempDir()
-	writeCertificates(t, dir)
+	ca := writeCertificates(t, dir)
 	kms := startEmbedded(t, t.TempDir())
+	g.kmsKey = kms.env["SEALFRONT_KMS_KEY"]
 	prefix := fmt.Sprintf("l%d-", time.Now().UnixNano())
 	for i := range g.replicas {
 		g.config = fmt.Sprintf(`
@@ -107,6 +109,7 @@ store: {kind: s3, endpoint: %q, access_key: %q, secret_key: %q, bucket_prefix: %
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
 `, dir, dir, relay, store.accessKey, store.secretKey, prefix, prefix, kms.env["SEALFRONT_KMS_ENDPOINT"], kms.env["AWS_ACCESS_KEY_ID"], kms.env["AWS_SECRET_ACCESS_KEY"], kms.env["SEALFRONT_KMS_KEY"])
 		g.replicas[i] = startWith(t, g.config)
+		g.replicas[i].env["AWS_CA_BUNDLE"] = ca
 	}
 	if a := g.do(0, &rawRequest{method: "PUT", path: "/" + g.bucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.body)

@@ -47,6 +47,9 @@ func TestRaces(t *testing.T) {
 				{name: "an append and an overwrite", play: raceOverwrite},
 				{name: "a Complete and a deletion", play: raceCompleteDelete},
 				{name: "a rename and an overwrite", play: raceRenameOverwrite, lossy: true},
+				{name: "an update of the encryption and an overwrite", play: raceUpdateOverwrite},
+				{name: "an update of the encryption and a copy in place", play: raceUpdateCopy},
+				{name: "two updates of the encryption", play: raceUpdates},
 				{name: "attempts at one part", play: raceParts, cost: 2},
 			} {
 				t.Run(race.name, func(t *testing.T) {
@@ -312,5 +315,76 @@ func raceParts(r *race) {
 	a = r.complete(rand.IntN(2), element(a.body, "UploadId"), named)
 	if got, _ := r.get("k"); a.StatusCode != 200 || got != body {
 		r.errorf("%v, listed %s: completed with %s: %d %s: %d bytes", etags, shown, named, a.StatusCode, a.body, len(got))
+	}
+}
+
+// updated is where updates are played: general purpose buckets alone have them, and SSE-KMS wants TLS.
+const updatedBucket = "updated"
+
+func (r *race) secure(replica int, q *rawRequest) *answer { return r.replicas[replica].do(q) }
+
+func (r *race) updatedPath() string { return "/" + updatedBucket + "/" + r.name + "k" }
+
+// begun puts the object of a race of updates.
+func (r *race) begun(body string) {
+	q := &rawRequest{method: "PUT", path: r.updatedPath(), body: body, header: []sigv4.Field{field("X-Amz-Meta-M", "old")}}
+	a := r.secure(0, q)
+	if a.code() == "NoSuchBucket" {
+		r.secure(0, &rawRequest{method: "PUT", path: "/" + updatedBucket})
+		a = r.secure(0, q)
+	}
+	if a.StatusCode != 200 {
+		r.errorf("PUT: %d %s", a.StatusCode, a.body)
+	}
+}
+
+func (r *race) update(replica int, bucketKey bool) *answer {
+	return r.secure(replica, &rawRequest{
+		method: "PUT", path: r.updatedPath(), query: "encryption=",
+		body: fmt.Sprintf("<ObjectEncryption><SSE-KMS><KMSKeyArn>%s</KMSKeyArn><BucketKeyEnabled>%t</BucketKeyEnabled></SSE-KMS></ObjectEncryption>", r.kmsKey, bucketKey),
+	})
+}
+
+// ends compares the object with what was acknowledged.
+func (r *race) ends(body, meta string, answers ...*answer) (now *answer) {
+	now = r.secure(rand.IntN(2), &rawRequest{method: "GET", path: r.updatedPath()})
+	for _, a := range answers {
+		if a.StatusCode != 200 {
+			r.errorf("%d %s", a.StatusCode, a.body)
+		}
+	}
+	if now.StatusCode != 200 || now.body != body || now.Header.Get("X-Amz-Meta-M") != meta {
+		r.errorf("the object is %d %.10q (%d) %q, want %.10q (%d) %q", now.StatusCode, now.body, len(now.body), now.Header.Get("X-Amz-Meta-M"), body, len(body), meta)
+	}
+	return now
+}
+
+func raceUpdateOverwrite(r *race) {
+	r.begun(sized("body"))
+	other := sized("other")
+	a, b := both(func() *answer { return r.update(0, true) }, func() *answer {
+		return r.secure(1, &rawRequest{method: "PUT", path: r.updatedPath(), body: other, header: []sigv4.Field{field("X-Amz-Meta-M", "new")}})
+	})
+	r.ends(other, "new", a, b)
+}
+
+func raceUpdateCopy(r *race) {
+	body := sized("body")
+	r.begun(body)
+	a, b := both(func() *answer { return r.update(0, true) }, func() *answer {
+		return r.secure(1, &rawRequest{method: "PUT", path: r.updatedPath(), header: []sigv4.Field{
+			field("X-Amz-Copy-Source", updatedBucket+"/"+r.name+"k"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-M", "new"),
+		}})
+	})
+	r.ends(body, "new", a, b)
+}
+
+func raceUpdates(r *race) {
+	body := sized("body")
+	r.begun(body)
+	a, b := both(func() *answer { return r.update(0, true) }, func() *answer { return r.update(1, false) })
+	now := r.ends(body, "old", a, b)
+	if now.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != r.kmsKey {
+		r.errorf("it is sealed under %v", now.Header)
 	}
 }

@@ -118,6 +118,12 @@ func newStoreFront(t *testing.T) *storeFront {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newFrontOf(t, endpoint)
+}
+
+// newFrontOf is newStoreFront before any store.
+func newFrontOf(t *testing.T, endpoint string) *storeFront {
+	t.Helper()
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)

@@ -112,13 +112,15 @@ func prepareVerify(v *invocation) action {
 func prepareRewrap(v *invocation) action {
 	v.at.register(v.FlagSet)
 	o := v.walkFlags()
+	var kmsKey string
+	v.StringVar(&kmsKey, "kms-key", "", "`ARN` of the KMS key that all objects are to be under; default each object's own")
 	return func(ctx context.Context, operands []string) error {
 		t, err := parseTarget(operands[0])
 		if err != nil {
 			return err
 		}
 		return v.with(ctx, assembleWriter, func(_ *config.Config, _ *parts, in *tools.Installation) error {
-			report, err := in.Rewrap(ctx, t, *o)
+			report, err := in.Rewrap(ctx, t, tools.RewrapOptions{WalkOptions: *o, KMSKey: kmsKey})
 			if report != nil {
 				err = errors.Join(err, writeJSON(v.stdout, report))
 			}

@@ -291,3 +291,57 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
+
+// Under another KMS key nothing depends on the old one, which the report shows; what can't be moved is named, and where it is.
+func TestRewrapUnderAnotherKMSKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := startEmbedded(t, dir)
+	client, directory := p.client(t), p.env["SEALFRONT_BUCKET"]
+	bucket := makeBucket(t, client, "moved")
+	old := p.env["SEALFRONT_KMS_KEY"]
+	fresh := p.kms("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
+	kms := field("X-Amz-Server-Side-Encryption", "aws:kms")
+	under, bucketKey := field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", old), field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true")
+	p.put(bucket, "x/managed", "1")
+	p.put(bucket, "x/keyed", "2", kms, under, bucketKey)
+	p.put(bucket, "x/own", "3", kms, under)
+	p.put(bucket, "y/other", "4", kms, under, bucketKey)
+	run := func(want int, args ...string) (r tools.Rewrapped) {
+		t.Helper()
+		out, errs, status := subcommand(t, append([]string{"rewrap", "--data", dir}, args...)...)
+		if err := json.Unmarshal([]byte(out), &r); status != want || want == statusOK && err != nil {
+			t.Fatalf("%q: status %d, %s%s", args, status, out, errs)
+		}
+		return r
+	}
+	r := run(statusOK, "s3://"+bucket+"/x/", "--kms-key", fresh)
+	if len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 3 || r.Depends[0].OwnBlobs != 1 || len(r.Depends[0].Blobs) != 1 || r.Keys[fresh] != 3 {
+		t.Errorf("%+v", r.Depends)
+	}
+	for digest, n := range r.Depends[0].Blobs {
+		out, errs, status := subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/x/managed")
+		if n != 2 || status != statusOK || !strings.Contains(out, `"blobDigest": "`+digest+`"`) || len(digest) != 16 {
+			t.Errorf("%d objects depend on the blob %s; inspect: %s%s", n, digest, out, errs)
+		}
+	}
+	p.kms("DisableKey", map[string]any{"KeyId": old})
+	p.dropKeys("")
+	for key, want := range map[string][3]string{"x/managed": {"1", fresh, "true"}, "x/keyed": {"2", fresh, "true"}, "x/own": {"3", fresh, ""}} {
+		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key})
+		has := [3]string{a.body, a.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"), a.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled")}
+		if has != want {
+			t.Errorf("%s: %q, want %q", key, has, want)
+		}
+	}
+	r = run(statusError, "s3://"+bucket, "--kms-key", fresh)
+	depends := map[string]int64{}
+	for _, d := range r.Depends {
+		depends[d.KMSKey] = d.Objects
+	}
+	if len(r.Left) != 1 || !strings.HasSuffix(r.Left[0].URI, "/y/other") || depends[old] != 1 || depends[fresh] != 3 {
+		t.Errorf("%+v, %v", r.Left, depends)
+	}
+	run(statusError, "s3://"+directory, "--kms-key", fresh) // it has its own
+	run(statusUsage, "s3://"+bucket, "--kms-key", "alias/mine")
+}

@@ -15,12 +15,13 @@ import (
 )
 
 // Claims let one operation at a time change a key in several steps, among all replicas. Complete, Abort, rename, copies
-// that the store makes, and the last step of an append take one; PutObject, UploadPart, DeleteObject and reads don't.
+// that the store makes, updates of the encryption, and the last step of an append take one; PutObject, UploadPart, DeleteObject and reads don't.
 //
 // A claim makes races rare. What makes them harmless is the condition of the last step: If-Match with the ETag of what
 // was seen under the claim. An ETag says enough, since nothing brings one back meanwhile: bytes that pass through the
 // proxy get an end of their own (transfer.go), and store-side copies, which repeat the ETag, take the claim of where they
-// go. Empty objects are the exception, since they all have one ETag: what is done to one is bound to its envelope's wrap salt right
+// go. An update of the encryption repeats it whatever the way (keepetag.go): it has the claim, and what it replaces was looked at
+// under that. Empty objects are the exception, since they all have one ETag: what is done to one is bound to its envelope's wrap salt right
 // before it is done, and not in the same step.
 type Claims interface {
 	Claim(ctx context.Context, b *state.Bucket, what string, keys ...string) (*state.Claim, error)

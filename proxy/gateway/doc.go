@@ -23,6 +23,8 @@
 //     deletes it is only as safe as the store's conditional deletion.
 //   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently the
 //     store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim (claims.go).
+//   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or nothing
+//     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
 //   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
 //     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules are the
@@ -64,6 +66,8 @@
 //	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
 //	… or streamed through     look, GET, PUT                                         TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
 //	… or over 5 GiB           look, claim, Create, a copy for 5 GiB, Complete, HEAD  TestWhatIsTooLargeForOneCopyIsCopiedInPieces
+//	UpdateObjectEncryption    claim, look, copy; or one for each part, Create,       TestUpdateOfALargeObjectMovesNoBody
+//	                          Complete, HEAD; or GET and PUT                       TestUpdateObjectEncryption
 //	RenameObject              two claims, look, record, copy, DELETE; 3 more with a  TestARenamedObjectOpensUnderItsNewName
 //	                          client token, HEAD for an empty object
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges

@@ -26,6 +26,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.GetObjectAttributes:     getObjectAttributes,
 	policy.CopyObject:              copyObject,
 	policy.RenameObject:            renameObject,
+	policy.UpdateObjectEncryption:  updateObjectEncryption,
 	policy.DeleteObject:            deleteObject,
 	policy.DeleteObjects:           deleteObjects,
 	policy.CreateMultipartUpload:   createMultipartUpload,

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,8 +24,10 @@ type origin struct {
 	modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
 	version  []element     // what a copy of it tells of its version
-	tagged   bool          // it has tags
-	end      []byte        // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
+	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see objectattributes.go.
+	attributes []sigv4.Field
+	tagged     bool   // it has tags
+	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
 }
 
 // originEnd is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
@@ -108,6 +111,9 @@ func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	own := x.g.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
+		if lower == classHeader && string(value) != "STANDARD" || lower == lockMode || lower == lockUntil || lower == lockHold || lower == own+redirectSuffix {
+			o.attributes = append(o.attributes, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
+		}
 		if lower == "content-type" || isStored(lower) || strings.HasPrefix(lower, userMetadata) && lower != own && lower != own+redirectSuffix {
 			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
@@ -155,7 +161,7 @@ func (o *origin) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	if length == 0 {
 		return nil, nil
 	}
-	end := o.end
+	end := bytes.Clone(o.end) // it is opened in place, and may have to be stored as it is
 	for {
 		t, need, err := secrets.DataKey.OpenTrailer(&o.envelope.ObjectID, o.total, end)
 		if err != nil {

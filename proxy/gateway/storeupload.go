@@ -61,29 +61,42 @@ func (u *storeUpload) next(operation string) *store.Request {
 // copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
 // store's parts end doesn't matter: only the trailer says where those of the object do.
 func (u *storeUpload) copyRange(from *origin, first, last int64) error {
-	limit := u.x.g.o.CopyLimit
-	count := (last - first + limit) / limit
-	each := (last - first + count) / count // all of one size, so that none is too small
+	_, each := evenPieces(last-first+1, u.x.g.o.CopyLimit)
 	for ; first <= last; first += each {
-		r := u.next("UploadPartCopy")
-		setCopySource(r, from)
-		r.Set("x-amz-copy-source-range", spanRange(crypto.Span{First: first, Last: min(last, first+each-1)}))
-		result, f, err := doCopy(u.x, r)
-		switch {
-		case err != nil:
+		if err := u.copyPart(from, crypto.Span{First: first, Last: min(last, first+each-1)}); err != nil {
 			return err
-		case f == nil:
-			u.etags = append(u.etags, result.ETag)
-		case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchUpload":
-			return errReplaced
-		default: // stores look at the range before they look at the condition
-			if err := from.x.stands(from.sealed); err != nil {
-				return err
-			}
-			return storeError(f, u.x.bucket, u.x.key)
 		}
 	}
 	return nil
+}
+
+// evenPieces says into how many pieces of at most limit bytes size is cut, and of which size all but the last are: all of one, so that
+// none is too small.
+func evenPieces(size, limit int64) (count, each int64) {
+	count = (size + limit - 1) / limit
+	return count, (size + count - 1) / count
+}
+
+// copyPart copies stored bytes of an object into the next part.
+func (u *storeUpload) copyPart(from *origin, span crypto.Span) error {
+	r := u.next("UploadPartCopy")
+	setCopySource(r, from)
+	r.Set("x-amz-copy-source-range", spanRange(span))
+	result, f, err := doCopy(u.x, r)
+	switch {
+	case err != nil:
+		return err
+	case f == nil:
+		u.etags = append(u.etags, result.ETag)
+		return nil
+	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchUpload":
+		return errReplaced
+	}
+	// Stores look at the range before they look at the condition.
+	if err := from.x.stands(from.sealed); err != nil {
+		return err
+	}
+	return storeError(f, u.x.bucket, u.x.key)
 }
 
 // putPart writes the next part.

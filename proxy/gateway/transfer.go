@@ -28,6 +28,7 @@ import (
 //	that isn't atomic (L4)
 //	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
 //	else                                              store-side CopyObject    claim, one request
+//	the ETag must stay                                keepetag.go
 //
 // Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old envelope (L5).
 //
@@ -43,10 +44,13 @@ type transfer struct {
 	key      crypto.DataKey  // of both objects
 	trailer  *crypto.Trailer // of both; nil for an empty object
 	held     bool            // the caller has the destination's claim
+	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
 	tags             copiedTags
+
+	sum string // MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
 }
 
 // transferred is what became of it.
@@ -68,6 +72,9 @@ func (t *transfer) run() (*transferred, error) {
 	abilities := &t.to.g.o.Abilities
 	if t.self() && t.match == "" {
 		t.match = t.from.etag // whatever the way, only this version may be replaced
+	}
+	if t.keepETag {
+		return t.keeping()
 	}
 	conditional := t.match != "" || t.noneMatch != ""
 	// Only a condition keeps a rename from deleting what is put to its old name while it is at work.
@@ -96,8 +103,11 @@ func (t *transfer) run() (*transferred, error) {
 	return done, err
 }
 
-// freshEnd seals the object's end anew: its size stays.
+// freshEnd seals the object's end anew: its size stays. It is nil, which replaces nothing, where the ETag must stay.
 func (t *transfer) freshEnd() ([]byte, error) {
+	if t.keepETag {
+		return nil, nil
+	}
 	end, err := t.key.AppendTrailer(nil, &t.envelope.ObjectID, t.trailer)
 	if err != nil {
 		return nil, fmt.Errorf("seal the trailer of %s/%s: %w", t.to.bucket, t.to.key, err)
@@ -218,7 +228,7 @@ func (t *transfer) through() (*transferred, error) {
 	if a.Length != t.from.total {
 		return nil, errReplaced
 	}
-	return t.put(&store.Request{Body: &sealedBytes{x: x, answer: a, end: end}, Length: t.from.total})
+	return t.put(&store.Request{Body: &sealedBytes{x: x, answer: a, end: end, sum: t.sum}, Length: t.from.total})
 }
 
 // sealedBytes are the body of an answer on its way back to the store, with another end.
@@ -226,13 +236,20 @@ type sealedBytes struct {
 	x      *object
 	answer *store.Answer
 	end    []byte // takes the place of as many bytes
+	sum    string // their MD5 must be this, in hexadecimal, or the last of them is held back; "" for any
 }
 
 // WriteTo writes them to their end; a body that ends early is an error, so that nothing is stored.
 func (s *sealedBytes) WriteTo(w io.Writer) (int64, error) {
 	slab := crypto.GetSlab()
 	defer crypto.PutSlab(slab, 0) // sealed bytes only
-	n, err := copyThrough(w, store.ReplaceEnd(s.answer, s.answer.Length, s.end), slab.Body())
+	var n int64
+	var err error
+	if s.sum == "" {
+		n, err = copyThrough(w, store.ReplaceEnd(s.answer, s.answer.Length, s.end), slab.Body())
+	} else {
+		n, err = copyChecked(w, s.answer, s.answer.Length, s.sum, slab.Body())
+	}
 	if errors.Is(err, store.ErrUnavailable) {
 		err = unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.bucket, s.x.key, err))
 	}
@@ -336,7 +353,12 @@ func (t *transfer) byParts() (*transferred, error) {
 	if err := u.copyRange(t.from, 0, t.from.total-1); err != nil {
 		return nil, err
 	}
-	r = &store.Request{}
+	return t.completeParts(u)
+}
+
+// completeParts makes the object of an upload's parts, under the transfer's conditions.
+func (t *transfer) completeParts(u *storeUpload) (*transferred, error) {
+	r := &store.Request{}
 	t.setConditions(r)
 	etag, err := u.complete(r.Header, t.envelope)
 	var e *s3Error

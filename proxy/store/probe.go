@@ -25,6 +25,8 @@ type Abilities struct {
 	ConditionalCopy     bool  // If-None-Match: * and If-Match on CopyObject's destination hold
 	ConditionalComplete bool  // If-None-Match: * and If-Match on CompleteMultipartUpload hold
 	AtomicSelfCopy      bool  // an object copied onto itself with new metadata is never seen, or left, without any
+	CopyKeepsETag       bool  // an object copied onto itself keeps its ETag, also one that was uploaded in parts
+	ETagOfBytes         bool  // the same bytes have the same ETag, put at once or in parts
 	CutOffRefused       bool  // a body that ends early leaves no object
 	MetadataRoom        bool  // 2,000 bytes of user metadata come back as they were
 	SomeMetadata        bool  // 1,200 do; another proxy in front of the store may need the rest
@@ -38,11 +40,12 @@ type Abilities struct {
 	Names               Names // which names are held
 }
 
-// AllAbilities is what a store has that lacks nothing.
+// AllAbilities is what a store has that lacks nothing. Nobody lacks ETagOfBytes who has CopyKeepsETag.
 func AllAbilities() Abilities {
 	return Abilities{
 		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
-		AtomicSelfCopy: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true, TagRoom: math.MaxInt, AnyExpires: true, NotModified: true, Delimiters: true,
+		AtomicSelfCopy: true, CopyKeepsETag: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true,
+		TagRoom: math.MaxInt, AnyExpires: true, NotModified: true, Delimiters: true,
 		KeyBesideChild: true, ChildListed: true, PartGaps: true, Names: AllNames(),
 	}
 }
@@ -60,6 +63,7 @@ func (a Abilities) String() string {
 		{a.ConditionalCopy, "conditional copy"},
 		{a.ConditionalComplete, "conditional Complete"},
 		{a.AtomicSelfCopy, "atomic copy of an object onto itself"},
+		{a.CopyKeepsETag, "copies that keep the ETag"},
 		{a.CutOffRefused, "refusal of cut-off bodies"},
 		{a.MetadataRoom, "2,000 bytes of user metadata"},
 		{a.SomeMetadata, "1,200 bytes of user metadata"},
@@ -91,6 +95,7 @@ func (a Abilities) String() string {
 //	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
 //	Complete If-None-Match: * / If-Match       appends, conditional Completes of clients
 //	a copy onto itself, at once and failing    changes of metadata and key; else likewise
+//	ETags of such copies, and of parts         UpdateObjectEncryption; else its bytes stream through, or it is refused
 //	a PUT whose connection ends early          uploads that fail a check at their end
 //	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
 //	ten large tags beside metadata             uploads with more than fits are refused: some stores fail halfway
@@ -113,6 +118,7 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 		{"conditional copy", p.conditionalCopy, &a.ConditionalCopy, false},
 		{"conditional Complete", p.conditionalComplete, &a.ConditionalComplete, false},
 		{"copy onto itself", p.atomicSelfCopy, &a.AtomicSelfCopy, false},
+		{"ETags", p.etags(&a.ETagOfBytes), &a.CopyKeepsETag, false},
 		{"cut-off body", p.cutOff, &a.CutOffRefused, true},
 		{"metadata room", p.metadataRoom(2000), &a.MetadataRoom, false},
 		{"some metadata", p.metadataRoom(1200), &a.SomeMetadata, true},

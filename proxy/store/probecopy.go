@@ -109,6 +109,51 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 	}
 }
 
+// etags: what ETag a copy of an object onto itself has, of one that was put and of one that was uploaded in parts; and
+// whether those two, of the same bytes, have the same.
+func (p *probe) etags(ofBytes *bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		whole, parts := p.fresh("whole"), p.fresh("parts")
+		if _, err := p.put(ctx, whole, "1", "*"); err != nil {
+			return false, err
+		}
+		u, err := p.beginUpload(ctx, parts, 1)
+		if err != nil {
+			return refusedToo(err)
+		}
+		if err := u.complete(ctx, nil); err != nil {
+			u.abort(ctx)
+			return refusedToo(err)
+		}
+		before := make(map[string]string)
+		for _, name := range []string{whole, parts} {
+			if before[name], err = p.etag(ctx, name); err != nil {
+				return false, refusedOnly(err)
+			}
+		}
+		*ofBytes = before[whole] != "" && before[whole] == before[parts]
+		for name, etag := range before {
+			if err := p.copyTo(ctx, name, name, "copied", nil); err != nil {
+				return refusedToo(err)
+			}
+			after, err := p.etag(ctx, name)
+			if err != nil || after != etag {
+				return false, refusedOnly(err)
+			}
+		}
+		return true, nil
+	}
+}
+
+func (p *probe) etag(ctx context.Context, name string) (string, error) {
+	a, err := p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	return string(a.Get("Etag")), nil
+}
+
 // conditionalComplete: an upload isn't completed when the object isn't the one named.
 func (p *probe) conditionalComplete(ctx context.Context) (bool, error) {
 	name := p.fresh("complete")

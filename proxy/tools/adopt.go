@@ -65,7 +65,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
 		err := objects.there(ctx, keys[i].key, func() error {
 			return again(func() error {
-				s, err := p.source(ctx, keys[i].key)
+				s, _, err := p.source(ctx, keys[i].key)
 				if err == nil {
 					s.wipe()
 				}

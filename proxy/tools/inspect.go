@@ -33,6 +33,8 @@ type EnvelopeView struct {
 	Multipart bool              `json:"multipart"`
 	Bytes     int               `json:"bytes"`
 	BlobBytes int               `json:"blobBytes"`
+	// BlobDigest names the bucket key blob: the beginning of its SHA-256. Objects with one digest depend on one bucket key.
+	BlobDigest string `json:"blobDigest"`
 }
 
 // Sizes are in bytes.
@@ -122,6 +124,7 @@ func viewEnvelope(e *crypto.Envelope, size int) *EnvelopeView {
 	return &EnvelopeView{
 		ObjectID: hex.EncodeToString(e.ObjectID[:]), SSE: e.SSE.String(), KMSKey: e.KeyARN, Context: e.ContextMap(),
 		BucketKey: e.BucketKey, Copied: e.Copied, Multipart: e.Multipart, Bytes: size, BlobBytes: len(e.Blob),
+		BlobDigest: blobDigest(e.Blob),
 	}
 }
 
