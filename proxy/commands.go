@@ -45,8 +45,8 @@ func commands() []command {
 				"KIND says how the client comes to trust the program's own certificate authority. aws (default): AWS_CA_BUNDLE, for the AWS CLI and SDKs as they come. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of their own end at the start where AWS_CA_BUNDLE is set. node: NODE_EXTRA_CA_CERTS. curl: CURL_CA_BUNDLE. java and system: the commands to run once, as comments.",
 			},
 			examples: []example{
-				{"For the AWS CLI, beside a server that runs", `eval "$(sealfront exports --data ./sealfront-data)"`},
-				{"For rclone, litestream, docker-registry and others in Go", `eval "$(sealfront exports --for go --data ./sealfront-data)"`},
+				{"For the AWS CLI, beside a server that runs; to be evaluated: eval \"$(…)\"", "sealfront exports --data ./sealfront-data"},
+				{"For rclone, litestream, docker-registry and others in Go", "sealfront exports --for go --data ./sealfront-data"},
 			},
 			files:   []entry{configFile, embeddedData, {"DIR/exports", "what the last start exported; readable by the owner only"}},
 			prepare: prepareExports,

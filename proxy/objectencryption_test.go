@@ -433,3 +433,41 @@ func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A store that lets nobody write what is being read, until all of it is read, isn't waited for by what is written.
+func TestLargeObjectsAreWrittenBackWhileTheyAreRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves 64 MiB a few times; run without -short")
+	}
+	t.Parallel()
+	u := &updating{t: t, keys: startLocalKMS(t)}
+	place := startMinIO(t)
+	u.program = startOn(t, place, u.keys) // with nothing between that buffers
+	u.client = u.program.client(t)
+	u.bucket = makeBucket(t, u.client, "direct")
+	body := randomBytes(64 * mib)
+	if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: aws.String("k"), Body: bytes.NewReader(body)}); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := u.seen("k", body)
+	key := u.keys.createKey(t)
+	if err := u.update("k", "", key, nil); err != nil {
+		t.Fatal(err)
+	}
+	if after, encryption := u.seen("k", body); after != before || encryption != "aws:kms "+key+" false" {
+		t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
+	}
+	if a := u.do(&rawRequest{method: "PUT", path: "/" + u.bucket + "/k", header: []sigv4.Field{
+		field("X-Amz-Copy-Source", u.bucket+"/k"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-New", "value"),
+		field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
+	}}); a.StatusCode != 200 {
+		t.Errorf("a copy in place: %d %s", a.StatusCode, a.body)
+	}
+	if out := mustRead(t, u.client, u.bucket, "k", body); out.Metadata["new"] != "value" {
+		t.Errorf("after a copy in place it has %v", out.Metadata)
+	}
+	state, err := place.direct().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("sealfront-state"), Prefix: aws.String("uploads/")})
+	if err != nil || len(state.Contents) > 0 {
+		t.Errorf("in the state bucket are left %+v, %v", state, err)
+	}
+}

@@ -67,7 +67,8 @@
 //	… or streamed through     look, GET, PUT                                         TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
 //	… or over 5 GiB           look, claim, Create, a copy for 5 GiB, Complete, HEAD  TestWhatIsTooLargeForOneCopyIsCopiedInPieces
 //	UpdateObjectEncryption    claim, look, copy; or one for each part, Create,       TestUpdateOfALargeObjectMovesNoBody
-//	                          Complete, HEAD; or GET and PUT                       TestUpdateObjectEncryption
+//	                          Complete, HEAD; or GET and PUT, on some stores of    TestUpdateObjectEncryption
+//	                          a copy that is made and removed again                TestLargeObjectsAreWrittenBackWhileTheyAreRead
 //	RenameObject              two claims, look, record, copy, DELETE; 3 more with a  TestARenamedObjectOpensUnderItsNewName
 //	                          client token, HEAD for an empty object
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges

@@ -25,7 +25,7 @@ import (
 //	the bytes came with the metadata (4 KiB)          PUT                      one request, all conditions
 //	conditions on the destination that the store      GET and PUT              the bytes stream through
 //	ignores on a copy (L5); onto itself where
-//	that isn't atomic (L4)
+//	that isn't atomic (L4)                                                     by way of another key: staging.go
 //	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
 //	else                                              store-side CopyObject    claim, one request
 //	the ETag must stay                                keepetag.go
@@ -217,6 +217,13 @@ func (t *transfer) through() (*transferred, error) {
 	}
 	r := x.about("GetObject", "GET")
 	r.Set("If-Match", t.from.etag)
+	if t.staging() {
+		var done func()
+		if r, done, err = t.stage(); err != nil {
+			return nil, err
+		}
+		defer done()
+	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err

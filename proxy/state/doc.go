@@ -7,7 +7,8 @@
 //	revocations               KMS keys whose cached bucket keys every replica must drop, and since when
 //	uploads/BUCKET/HASH/upload               a multipart upload; HASH is SHA-256 of its id
 //	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
-//	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part
+//	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part,
+//	                                         or without an upload those of an object on its way back to its own key
 //	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename has come; HASH is SHA-256 of the key
 //
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
