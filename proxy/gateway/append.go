@@ -259,7 +259,7 @@ func (a *appending) finish() (*crypto.Checksum, error) {
 // total is the object's length after the append.
 func (a *appending) total() int64 { return a.kept + a.last.Length }
 
-// commit is called when the body has been read and found right, before the last bytes go to the store.
+// commit takes the claim before the request that makes the object, and sees that what was read still stands.
 func (a *appending) commit() (err error) {
 	x := a.x
 	if a.claim, err = x.g.o.Claims.Claim(x.context, x.record, "PutObject", x.key); err != nil {

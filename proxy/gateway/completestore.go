@@ -81,7 +81,8 @@ func (c *completion) mayRepeat(e *s3Error, seen *sight) bool {
 		return false
 	}
 	if c.conditional() {
-		return false
+		// A markerStore that couldn't send the body twice: now it looks first.
+		return nothing && e.code == "ConditionalRequestConflict" && c.x.headerValue("if-none-match") != ""
 	}
 	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
 	c.unbound = nothing && e.code != "ConditionalRequestConflict"

@@ -113,7 +113,7 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
 	x.taking.envelope = envelope
-	if p.commit != nil && r.Body == nil {
+	if p.commit != nil {
 		if err := p.commit(); err != nil {
 			return nil, err
 		}
@@ -168,7 +168,7 @@ type put struct {
 	known     *crypto.Checksum // of the body, where it is known before the body
 	copied    bool             // the object is a copy
 	algorithm crypto.Algorithm // of the checksum that finish returns
-	commit    func() error     // called before what makes the object visible is sent; nil: nothing is to be done
+	commit    func() error     // called before the object is sent; nil: nothing is to be done
 	envelope  crypto.Envelope
 	secrets   crypto.Secrets
 	checksum  *crypto.Checksum
@@ -262,10 +262,5 @@ func (p *put) finish(c *crypto.Checksum) { p.checksum = c }
 
 // end is what follows the last segment of a streamed body.
 func (p *put) end() (io.Reader, error) {
-	if p.commit != nil {
-		if err := p.commit(); err != nil {
-			return nil, err
-		}
-	}
 	return p.secrets.DataKey.NewEnd(&p.envelope.ObjectID, p.trailer())
 }

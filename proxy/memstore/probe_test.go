@@ -122,6 +122,16 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 				})
 			}
 		}, lacks: "keys with words of its own"},
+		"folders without metadata": {alter: func(r *http.Response) {
+			if strings.HasSuffix(r.Request.URL.Path, "/folder/") {
+				r.Header.Del("X-Amz-Meta-Probe")
+			}
+		}, lacks: "keys that end in a slash"},
+		"a listing that no XML reader takes": {alter: func(r *http.Response) {
+			if isListing(r.Request) {
+				rewritten(r, func(b []byte) []byte { return controls.ReplaceAll(b, []byte{1}) })
+			}
+		}, lacks: "keys with control characters"},
 		"names that can't be replaced": {answers: func() func(w http.ResponseWriter, r *http.Request) bool {
 			return func(w http.ResponseWriter, r *http.Request) bool {
 				long := len(r.URL.Path) > 260

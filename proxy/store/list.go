@@ -39,6 +39,9 @@ func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, e
 	return next.truncated, nil
 }
 
+// errListing is a listing that can't be read, as one is that shows characters which XML lacks.
+var errListing = errors.New("read the store's listing")
+
 const listQuery = "encoding-type=url&list-type=2"
 
 func (o *Objects) listAll(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) error {
@@ -86,7 +89,7 @@ func (o *Objects) listPage(ctx context.Context, query string) ([]listed, after, 
 	}
 	page, err := ParsePage(body)
 	if err != nil {
-		return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
+		return nil, after{}, fmt.Errorf("%w: %w", errListing, err)
 	}
 	list := make([]listed, len(page.Contents))
 	for i, o := range page.Contents {

@@ -123,6 +123,13 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 		return n, err
 	}
 	shown, err := p.shown(ctx, root, "")
+	if errors.Is(err, errListing) { // a name with odd characters spoils the listing of all
+		characters.read = false
+		if err := p.objects.Delete(ctx, characters.name); err != nil {
+			return n, err
+		}
+		shown, err = p.shown(ctx, root, "")
+	}
 	if err != nil {
 		return n, err
 	}
@@ -133,6 +140,11 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	}
 	if !plain.read || !plain.listed {
 		return n, errPlainName
+	}
+	if n.FolderKeys { // some stores keep such an object and none of its metadata
+		if n.FolderKeys, err = p.keepsMetadata(ctx, p.fresh("folder/"), "", "m"); err != nil {
+			return n, err
+		}
 	}
 	for _, pair := range pairs {
 		if pair[0].got == pair[1].body || pair[1].got == pair[0].body {
@@ -151,6 +163,10 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	// A marker of such a character is where it seems to be.
 	for marker, follows := range map[string]bool{"c/00\x01": true, "c/00\x02": false} {
 		shown, err := p.shown(ctx, root+"c/", root+marker)
+		if errors.Is(err, errListing) {
+			n.Characters = 0
+			continue
+		}
 		if err != nil {
 			return n, err
 		}
