@@ -78,6 +78,24 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 				}
 			}
 
+			// An object of some size that is sealed anew in its place: it is read while it is written.
+			large := string(randomBytes(3*mib + 1))
+			p.put(general, "in-place", large, field("X-Amz-Meta-Name", "value"))
+			for _, header := range [][]sigv4.Field{
+				{field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.env["SEALFRONT_KMS_KEY"])},
+				{field("X-Amz-Checksum-Algorithm", "SHA256"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-Name", "value")},
+			} {
+				p.mustCopy(general+"/in-place", general+"/in-place", header...)
+				if got := p.do(&rawRequest{method: "GET", path: "/" + general + "/in-place"}); got.body != large || got.Header.Get("X-Amz-Meta-Name") != "value" {
+					t.Errorf("in place: %d bytes, %q", len(got.body), got.Header.Get("X-Amz-Meta-Name"))
+				}
+			}
+			wrong := p.copyOf(general+"/in-place", general+"/in-place", field("X-Amz-Checksum-Algorithm", "SHA1"), field("If-Match", `"other"`),
+				field("X-Amz-Metadata-Directive", "REPLACE"))
+			if wrong.StatusCode != 412 || read(general, "in-place") != large {
+				t.Errorf("in place under a condition that fails: %d %s", wrong.StatusCode, wrong.body)
+			}
+
 			var want []byte
 			for i, n := range []int{10, 10, 6 * mib, 5, 300_000, 5 * mib, 1} {
 				piece := randomBytes(n)

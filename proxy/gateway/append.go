@@ -316,8 +316,11 @@ func (a *appending) putWhole() error {
 		return a.answer(string(answer.Get("Etag")), p.checksum)
 	}
 	if f.Status == http.StatusPreconditionFailed { // unless it was sent twice on its way
-		there, err := x.g.head(x.context, x.record.StoreName, x.key)
-		if err == nil && there.wrapSalt() == string(p.envelope.WrapSalt[:]) {
+		sent, err := p.sent()
+		if err != nil {
+			return err
+		}
+		if there, err := x.g.head(x.context, x.record.StoreName, x.key); err == nil && there.wrapSalt() == string(sent.WrapSalt[:]) {
 			return a.answer(there.etag, p.checksum)
 		}
 	}

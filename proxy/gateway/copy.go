@@ -274,6 +274,7 @@ func (c *copying) reseal() (*transferred, error) {
 		return nil, err
 	}
 	ours := c.self() && x.headerValue("if-match") == ""
+	p.inParts = x.g.readsHoldWrites() && x.g.o.Abilities.ConditionalComplete && c.from.x.sameName(&x.object)
 	a, err := p.send(func(r *store.Request, envelope []byte) error {
 		if ours {
 			r.Set("If-Match", c.from.etag)
@@ -283,8 +284,14 @@ func (c *copying) reseal() (*transferred, error) {
 		r.Header = append(r.Header, tagged.Header...)
 		return c.describe(r, envelope)
 	})
-	if err != nil {
+	switch {
+	case err != nil && ours && answerTo(err).code == "PreconditionFailed":
+		return nil, errReplaced
+	case err != nil:
 		return nil, err
+	case p.made != nil:
+		c.sum = p.checksum
+		return p.made, nil
 	}
 	defer a.Close()
 	if f := a.Fault("PutObject"); f != nil {

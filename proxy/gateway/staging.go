@@ -15,12 +15,9 @@ import (
 // into the buffers between the store and here.
 const stagedAbove = 256 << 10
 
-// staging reports whether the source's bytes must be read from elsewhere while they are written back. Some stores (MinIO) hold a
-// lock for reading as long as an answer's body isn't out, and a conditional PUT waits for it before it reads a byte: the two would
-// wait for each other until the store gives up. Those that were seen to do so copy an object in one step; the others needn't.
+// staging reports whether the source's bytes must be read from elsewhere while they are written back.
 func (t *transfer) staging() bool {
-	a := &t.to.g.o.Abilities
-	return t.inPlace() && t.from.total > stagedAbove && a.AtomicSelfCopy && !a.ConditionalCopy && t.from.total <= t.to.g.o.CopyLimit
+	return t.inPlace() && t.from.total > stagedAbove && t.to.g.readsHoldWrites() && t.from.total <= t.to.g.o.CopyLimit
 }
 
 // stage has the store copy the sealed bytes, of the version that was looked at, to where parts without an upload lie: should this

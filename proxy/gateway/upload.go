@@ -123,6 +123,10 @@ func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*sto
 	} else if err := describe(r, envelope); err != nil {
 		return nil, err
 	}
+	if p.inParts && r.Body != nil {
+		p.made, err = p.sendInParts(r)
+		return nil, err
+	}
 	return x.g.o.Store.Do(x.context, r)
 }
 
@@ -169,6 +173,8 @@ type put struct {
 	copied    bool             // the object is a copy
 	algorithm crypto.Algorithm // of the checksum that finish returns
 	commit    func() error     // called before the object is sent; nil: nothing is to be done
+	inParts   bool             // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
+	made      *transferred
 	envelope  crypto.Envelope
 	secrets   crypto.Secrets
 	checksum  *crypto.Checksum

@@ -17,7 +17,8 @@ import (
 //
 //	the store's self-copy is atomic, conditions hold      CopyObject
 //	else                                                  GET and PUT, streamed, with an end that is sealed anew
-//	above the limit of one copy                           UploadPartCopy …, Complete
+//	above the limit of one copy, or where reading holds   UploadPartCopy …, Complete
+//	up a conditional PUT of the same object (MinIO)
 //
 // A new end gives the object an ETag that none ever had, so that whoever writes under the old one sees the change.
 func (s *source) replace(ctx context.Context, text []byte) error {
@@ -27,13 +28,16 @@ func (s *source) replace(ctx context.Context, text []byte) error {
 	}
 	a := &s.p.Abilities
 	switch {
-	case s.total > limit:
+	case s.total > limit, s.total > streamedBelow && a.AtomicSelfCopy && !a.ConditionalCopy && a.ConditionalComplete:
 		return s.byParts(ctx, limit, text)
 	case s.total > 0 && a.AtomicSelfCopy && a.ConditionalCopy:
 		return s.selfCopy(ctx)
 	}
 	return s.through(ctx)
 }
+
+// streamedBelow is the size that fits into the buffers between the store and here, so that it is read before it is written back.
+const streamedBelow = 256 << 10
 
 func (s *source) request(operation, method string) *store.Request {
 	return &store.Request{Operation: operation, Method: method, Bucket: s.p.storeName, Key: s.key}
