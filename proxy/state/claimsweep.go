@@ -1,0 +1,54 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// SweepClaims removes the records of keys that nobody has claimed for a while, and has finish called for each move whose
+// holder has gone.
+func (s *State) SweepClaims(ctx context.Context, finish func(ctx context.Context, bucket string, m *Move) error) error {
+	var failed error
+	err := s.each(ctx, claimPrefix, func(name, _ string, _ int64, modified time.Time) error {
+		if s.o.Now().Sub(modified) < time.Hour {
+			return nil
+		}
+		if err := s.sweepClaim(ctx, name, finish); err != nil && !errors.Is(err, ErrBusy) {
+			if ctx.Err() != nil {
+				return err
+			}
+			failed = errors.Join(failed, err)
+		}
+		return nil
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return fmt.Errorf("remove claims: %w", err)
+	}
+	return nil
+}
+
+func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx context.Context, bucket string, m *Move) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c := &Claim{state: s, ctx: ctx, cancel: cancel}
+	defer c.Release()
+	if err := c.take([]string{name}, "sweep"); err != nil {
+		return err
+	}
+	bucket := name[len(claimPrefix) : len(name)-1-2*sha256.Size]
+	for i := range c.Inherited {
+		if err := finish(c.ctx, bucket, c.Inherited[i]); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := context.Cause(c.ctx); err != nil {
+		return err
+	}
+	s.claims.keep(name, freed{})
+	c.holds = nil // the record goes, and with it what Release would write
+	return s.objects.Delete(c.ctx, name)
+}
