@@ -62,9 +62,15 @@ func appendObject(x *exchange, offset int64) error {
 		return err
 	}
 	if a.kept == 0 {
-		return a.putWhole()
+		err = a.putWhole()
+	} else {
+		err = a.putParts()
 	}
-	return a.putParts()
+	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
+	if err != nil && answerTo(err).code == "InternalError" && errors.Is(a.from.x.stands(a.from.sealed), errReplaced) {
+		return x.interfered(err)
+	}
+	return err
 }
 
 // appendToNothing makes the object: offset 0 creates it where there is none.
