@@ -6,11 +6,11 @@ import (
 	"strconv"
 
 	"sealfront/crypto"
-	"sealfront/proxy/gateway"
+	"sealfront/proxy/conn"
 )
 
 // exposeGauges adds the metrics that are asked of the rooms when they are read.
-func (p *parts) exposeGauges(server *gateway.Server) {
+func (p *parts) exposeGauges(server *conn.Server) {
 	m := p.metrics
 	m.Gauge("sealfront_active_requests", "Requests under way.", func() float64 { return float64(p.gateway.Active()) })
 	m.Gauge("sealfront_active_requests_limit", "Requests that may be under way at once; 0: no limit.", func() float64 { return float64(p.gateway.Limits().Requests) })

@@ -13,6 +13,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/config"
+	"sealfront/proxy/conn"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/store"
 )
@@ -43,7 +44,7 @@ func (p *parts) openInnerProxy(c *config.Config, bucket string) (*store.Client, 
 	}
 	options := p.gatewayOptions(c, p.store, p.serviceKey)
 	options.AcceptS3Scope, options.ChecksumOnGet, options.StrictSessionKey, options.FailedLogins = true, true, false, gateway.FailedLogins{}
-	server := gateway.NewServer(gateway.New(options, ids), gateway.ServerOptions{})
+	server := conn.NewServer(gateway.New(options, ids), p.log, conn.Options{})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the tool's own proxy: %w", err)

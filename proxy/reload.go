@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"sealfront/proxy/config"
-	"sealfront/proxy/gateway"
+	"sealfront/proxy/conn"
 )
 
 // A reloader puts a changed configuration into force while requests go on: identities, certificates, limits and the log's
@@ -26,7 +26,7 @@ type reloader struct {
 	file       string // "" without a configuration file
 	parts      *parts
 	encryption *atomic.Pointer[tls.Config]
-	server     *gateway.Server
+	server     *conn.Server
 	log        *zap.Logger
 	level      zap.AtomicLevel
 	started    *config.Config // what the program started with
@@ -46,7 +46,7 @@ type reloadOutcome struct {
 	Loaded time.Time
 }
 
-func newReloader(file string, c *config.Config, p *parts, encryption *atomic.Pointer[tls.Config], server *gateway.Server, level zap.AtomicLevel) *reloader {
+func newReloader(file string, c *config.Config, p *parts, encryption *atomic.Pointer[tls.Config], server *conn.Server, level zap.AtomicLevel) *reloader {
 	r := &reloader{file: file, parts: p, encryption: encryption, server: server, log: p.log, level: level, started: c}
 	r.current.Store(c)
 	now := time.Now()
@@ -122,14 +122,14 @@ func (r *reloader) load() (waits []string, err error) {
 	return changes(r.started, c), nil
 }
 
-func serverOptions(c *config.Config) gateway.ServerOptions {
+func serverOptions(c *config.Config) conn.Options {
 	rate := c.Limits.MinRate
 	if rate == 0 {
 		rate = -1 // no limit
 	}
-	return gateway.ServerOptions{
+	return conn.Options{
 		Connections: c.Limits.Connections,
-		Timeouts:    gateway.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate},
+		Timeouts:    conn.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate},
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"sealfront/proxy/gateway"
+	"go.uber.org/zap"
+
+	"sealfront/proxy/conn"
 )
 
 // A replayedStore is the way to a store that gives its last answer again and again without asking, once frozen: what is
@@ -123,7 +125,7 @@ func BenchmarkOwnWork(b *testing.B) {
 	storeDial, recordLife = s.dial, time.Hour
 	b.Cleanup(func() { storeDial, recordLife = nil, 0 })
 	r := newRequestBench(b)
-	server := gateway.NewServer(r.parts.gateway, gateway.ServerOptions{})
+	server := conn.NewServer(r.parts.gateway, zap.NewNop(), conn.Options{})
 	clients := make(oneListener)
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/config"
-	"sealfront/proxy/gateway"
+	"sealfront/proxy/conn"
 )
 
 // serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready".
@@ -41,7 +41,7 @@ func serve(ctx context.Context, c *config.Config, file string, stdout, stderr io
 		}
 		encryption.Store(t)
 	}
-	server := gateway.NewServer(p.gateway, serverOptions(c))
+	server := conn.NewServer(p.gateway, p.log, serverOptions(c))
 	reloads := newReloader(file, c, p, &encryption, server, level)
 	p.exposeGauges(server)
 	admin := newAdmin(c, p, reloads)

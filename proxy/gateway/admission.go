@@ -123,6 +123,9 @@ func (x *exchange) slowDown(reason string) error {
 	return refusal("SlowDown", "Please reduce your request rate.")
 }
 
+// Refused counts a connection that was closed because there are too many.
+func (g *Gateway) Refused() { g.shed(ShedConnections) }
+
 func (g *Gateway) shed(reason string) {
 	if g.o.Observe.Shed != nil {
 		g.o.Observe.Shed(reason)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/policy"
+	"sealfront/proxy/conn"
 	"sealfront/proxy/session"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -108,9 +109,7 @@ func newExchange(g *Gateway) *exchange {
 
 // begin takes an exchange for the request in ctx.
 func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
-	if raw := rawOf(ctx.Conn()); raw != nil {
-		raw.endHead()
-	}
+	conn.EndHead(ctx.Conn())
 	x := g.exchanges.Get().(*exchange)
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx

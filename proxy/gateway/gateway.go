@@ -191,8 +191,10 @@ func (g *Gateway) SetIdentities(ids *Identities) {
 // exchangeKey is where an exchange that ExpectHandler has begun waits for the handler.
 const exchangeKey = "sealfront exchange"
 
-// Handle serves one request.
-func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
+// Handle answers one request.
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.handle(ctx) }) }
+
+func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	x, begun := ctx.UserValue(exchangeKey).(*exchange)
 	if begun {
 		ctx.RemoveUserValue(exchangeKey) // from now on it ends with the request
@@ -230,9 +232,9 @@ func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
 	f()
 }
 
-// expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
+// Expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
 // asked for. fasthttp sends a refusal's status with the response as it stands here.
-func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
+func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	decided := false
 	g.guarded(ctx, func() {
 		x := g.begin(ctx)
@@ -251,8 +253,8 @@ func (g *Gateway) expect(ctx *fasthttp.RequestCtx) int {
 	return fasthttp.StatusContinue
 }
 
-// unreadable answers what isn't a request.
-func (g *Gateway) unreadable(ctx *fasthttp.RequestCtx, err error) {
+// Unreadable answers what isn't a request.
+func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	e := refusal("InvalidRequest", "The request could not be read.").because(err)
 	var small *fasthttp.ErrSmallBuffer
 	if asType(err, &small) {

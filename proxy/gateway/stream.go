@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"sealfront/crypto"
+	"sealfront/proxy/conn"
 	"sealfront/proxy/store"
 )
 
@@ -160,7 +161,5 @@ func (d *download) Close() error {
 // breakOff makes sure that what the client has so far doesn't look complete.
 func (x *exchange) breakOff() {
 	x.ctx.Response.Header.SetConnectionClose()
-	if raw := rawOf(x.ctx.Conn()); raw != nil {
-		raw.abort()
-	}
+	conn.Abort(x.ctx.Conn())
 }

@@ -1,8 +1,7 @@
-package gateway
+package conn
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 )
 
 // parkingServer serves "ok", and parks at once.
@@ -31,7 +29,7 @@ func parkingServer(t *testing.T, config *tls.Config, timeouts Timeouts) (*Server
 func serverOf(t *testing.T, config *tls.Config, timeouts Timeouts, handler fasthttp.RequestHandler) (*Server, string) {
 	t.Helper()
 	s := &Server{}
-	s.SetOptions(ServerOptions{Timeouts: timeouts})
+	s.SetOptions(Options{Timeouts: timeouts})
 	s.http = &fasthttp.Server{
 		Handler:           s.connections.closing(handler),
 		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: time.Hour,
@@ -278,17 +276,4 @@ func (s *slowStart) Write(p []byte) (int, error) {
 	<-time.After(50 * time.Millisecond)
 	n, err := s.Conn.Write(p[5:])
 	return n + 5, err
-}
-
-// A bug that one request comes upon is answered, and the server goes on.
-func TestABugEndsOneRequestOnly(t *testing.T) {
-	g := &Gateway{log: zap.NewNop()}
-	ctx := &fasthttp.RequestCtx{}
-	g.guarded(ctx, func() { panic("bug") })
-	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() || !bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {
-		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
-	}
-	if status := g.expect(&fasthttp.RequestCtx{}); status != 500 { // this Gateway lacks everything
-		t.Errorf("while it is decided whether the body shall come: %d", status)
-	}
 }

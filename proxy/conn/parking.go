@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 )
 
 // parking is where connections wait between requests. fasthttp holds a read buffer, a request and a response for each
-// connection that it serves; one that has been silent for Timeouts.Park is taken from it and given back when there is
+// connection that it serves; one that has been idle for Timeouts.Park is taken from it and given back when there is
 // something to read. A parked connection is a socket, its TLS state and a small goroutine.
 //
 //	fasthttp ─Read─▶ timeout after Timeouts.Park ─▶ fasthttp closes ─▶ Close parks instead ─▶ readable ─▶ ServeConn
@@ -42,7 +42,7 @@ type relief struct {
 	last   time.Time
 }
 
-// parkedOne is told of each connection, under the parking's lock.
+// parkedOne counts a connection, under the parking's lock.
 func (r *relief) parkedOne(mu *sync.Mutex) {
 	if r.parked++; r.parked < r.after || r.due {
 		return
@@ -60,30 +60,30 @@ func (r *relief) parkedOne(mu *sync.Mutex) {
 type parkable interface {
 	net.Conn
 	below() *rawConn
-	// end closes the connection in truth.
+	// end closes the connection itself.
 	end() error
 }
 
 // The states of a rawConn.
 const (
-	serving int32 = iota
-	leaving       // its read told fasthttp that nothing came; fasthttp will close it
-	waiting       // parked
+	serving  int32 = iota
+	timedOut       // its read returned a timeout to fasthttp; fasthttp will close it
+	parked         // parked
 )
 
-// close is what Close does: it parks a connection that leaves, and ends any other.
+// close is what Close does: it parks a connection whose idle read has timed out, and ends any other.
 func (p *parking) close(c parkable) error {
 	raw := c.below()
 	switch {
 	case p == nil:
-	case raw.state.CompareAndSwap(leaving, waiting):
+	case raw.state.CompareAndSwap(timedOut, parked):
 		p.mu.Lock()
 		p.parked++
 		p.relief.parkedOne(&p.mu)
 		p.mu.Unlock()
 		go p.wait(c)
 		return nil
-	case raw.state.Load() == waiting:
+	case raw.state.Load() == parked:
 		return nil // closed twice
 	}
 	return c.end()
@@ -92,7 +92,7 @@ func (p *parking) close(c parkable) error {
 // wait serves c again when there is something to read, and ends it when its idle time is over.
 func (p *parking) wait(c parkable) {
 	raw := c.below()
-	raw.silent.Store(true) // for long enough, although a part of a record may be there
+	raw.idle.Store(true) // for long enough, although a part of a record may be there
 	err := raw.setReadDeadline(raw.idleUntil.Load())
 	if err == nil {
 		err = raw.awaitReadable()
@@ -127,11 +127,11 @@ func (c *rawConn) idleDeadline(until int64, now time.Time) int64 {
 	return min(until, now.Add(c.timeouts.Park).UnixNano())
 }
 
-// leaves notes that an idle read has ended by its deadline before the idle time was over.
-func (c *rawConn) leaves(err error) {
+// noteIdleTimeout notes that an idle read has ended by its deadline before the idle time was over.
+func (c *rawConn) noteIdleTimeout(err error) {
 	until := c.idleUntil.Load()
 	if c.mayPark() && until > time.Now().UnixNano() && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.state.CompareAndSwap(serving, leaving)
+		c.state.CompareAndSwap(serving, timedOut)
 	}
 }
 

@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import (
 	"bufio"
@@ -113,7 +113,7 @@ func TestDrain(t *testing.T) {
 				defer s.connections.mu.Unlock()
 				heard := 0
 				for c := range s.connections.open {
-					if c.headUntil.Load() != 0 && !c.silent.Load() {
+					if c.headUntil.Load() != 0 && !c.idle.Load() {
 						heard++
 					}
 				}

@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import (
 	"cmp"
@@ -14,10 +14,10 @@ import (
 
 // connections are those of clients that are open, with the listeners that accept them. They end when the server drains:
 //
-//	request under way ─answer says Connection: close─▶ closed
-//	silent ─▶ drainGrace, in which a request is still taken up ─▶ closed
+//	request in flight ─answer says Connection: close─▶ closed
+//	idle ─▶ drainGrace, in which a request is still taken up ─▶ closed
 //
-// A connection under load is seldom silent for that long, so that its client learns of the end by an answer. A
+// A connection under load is seldom idle for that long, so that its client learns of the end by an answer. A
 // connection that has had no request yet was opened for one, and gets newGrace of it.
 //
 // The zero value has none.
@@ -111,7 +111,7 @@ func (s *connections) drain() <-chan struct{} {
 		_ = ln.Close()
 	}
 	for c := range s.open {
-		c.hush()
+		c.shortenIdle()
 	}
 	s.checkNone()
 	return s.none
@@ -127,7 +127,7 @@ func (s *connections) closing(h fasthttp.RequestHandler) fasthttp.RequestHandler
 	}
 }
 
-// drainDeadline is when a silent connection ends since the server drains; 0: it doesn't drain.
+// drainDeadline is when a idle connection ends since the server drains; 0: it doesn't drain.
 func (c *rawConn) drainDeadline() int64 {
 	if c.all == nil {
 		return 0
@@ -145,44 +145,44 @@ func (c *rawConn) drainDeadline() int64 {
 
 // setReadDeadline sets the deadline of the next read, as UnixNano.
 //
-// While the connection is silent, drain may want to shorten the deadline of a read under way, but never that of a
-// request whose beginning has just been read: so both hold the lock, and heard takes it before the next read is asked for.
+// While the connection is idle, drain may want to shorten the deadline of a read under way, but never that of a
+// request whose beginning has just been read: so both hold the lock, and heard takes it before the next read begins.
 func (c *rawConn) setReadDeadline(until int64) error {
-	if !c.silent.Load() {
+	if !c.idle.Load() {
 		c.readUntil = until
 		return c.Conn.SetReadDeadline(time.Unix(0, until))
 	}
-	c.silence.Lock()
-	defer c.silence.Unlock()
+	c.idleMu.Lock()
+	defer c.idleMu.Unlock()
 	if drain := c.drainDeadline(); drain != 0 {
 		until = min(until, drain)
 	} else if early := until - c.readUntil; 0 <= early && early < int64(min(c.timeouts.Park, c.timeouts.Idle)/8) {
-		return nil // that of a request just before does, too: a silence ends an eighth earlier at most
+		return nil // that of a request just before does, too: an idle connection ends an eighth earlier at most
 	}
 	c.readUntil = until
 	return c.Conn.SetReadDeadline(time.Unix(0, until))
 }
 
-// hush shortens the deadline of a read that waits for a request.
-func (c *rawConn) hush() {
-	c.silence.Lock()
-	defer c.silence.Unlock()
-	if c.silent.Load() {
+// shortenIdle shortens the deadline of a read that waits for a request.
+func (c *rawConn) shortenIdle() {
+	c.idleMu.Lock()
+	defer c.idleMu.Unlock()
+	if c.idle.Load() {
 		c.readUntil = c.drainDeadline()
 		_ = c.Conn.SetReadDeadline(time.Unix(0, c.readUntil))
 	}
 }
 
-// heard notes that something has come.
-func (c *rawConn) heard() {
-	if c.silent.Load() {
-		c.silence.Lock()
-		c.silent.Store(false)
-		c.silence.Unlock()
+// markActive notes that bytes of a request have come.
+func (c *rawConn) markActive() {
+	if c.idle.Load() {
+		c.idleMu.Lock()
+		c.idle.Store(false)
+		c.idleMu.Unlock()
 	}
 }
 
-// drained says whether a read of a silent connection ended since the server drains.
+// drained says whether a read of a idle connection ended since the server drains.
 func (c *rawConn) drained(err error) bool {
-	return c.silent.Load() && c.all != nil && c.all.draining() && errors.Is(err, os.ErrDeadlineExceeded)
+	return c.idle.Load() && c.all != nil && c.all.draining() && errors.Is(err, os.ErrDeadlineExceeded)
 }

@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import (
 	"crypto/tls"
@@ -15,7 +15,7 @@ import (
 
 // rawConn is a client's TCP connection below TLS. It
 //   - puts a deadline on each read and write, so that progress counts and not the length of a body;
-//   - reads ahead in large pieces, since crypto/tls asks for a record header of 5 bytes at a time;
+//   - reads ahead in large pieces, since crypto/tls reads a record header of 5 bytes at a time;
 //   - gathers the TLS records of one Write into one system call, since crypto/tls sends each alone;
 //   - holds memory for neither while it waits: idle connections are many;
 //   - ends soon when the server drains, but not a request that has begun;
@@ -46,9 +46,9 @@ type rawConn struct {
 	answered    atomic.Bool  // a request has been: only between requests it may park
 	state       atomic.Int32
 
-	silence   sync.Mutex  // a deadline that is set while the connection is silent
-	silent    atomic.Bool // nothing of the next request has come yet
-	readUntil int64       // the deadline that is set for reads, as UnixNano; the reader's, under silence while it is silent
+	idleMu    sync.Mutex  // a deadline that is set while the connection is idle
+	idle      atomic.Bool // nothing of the next request has come yet
+	readUntil int64       // the deadline that is set for reads, as UnixNano; the reader's, under silence while it is idle
 
 	mu     sync.Mutex
 	corked bool
@@ -56,13 +56,13 @@ type rawConn struct {
 	failed error     // of an earlier flush; crypto/tls has counted those records already
 }
 
-// Timeouts bound a client's silence. Zero values mean the defaults.
+// Timeouts bound how long a client may be idle. Zero values mean the defaults.
 type Timeouts struct {
 	Progress time.Duration // each read or write in a request, and see MinRate; default 60 s
 	Idle     time.Duration // between requests; default 90 s
 	TLS      time.Duration // the handshake; default 10 s
 	Head     time.Duration // a request's head; default 30 s
-	Park     time.Duration // between requests, until a connection gives up its memory; default 3 s
+	Park     time.Duration // between requests, until a connection gives its memory back; default 3 s
 	// MinRate is how many bytes a second, those of TLS with them, a client must send on average, over Progress of waiting for it; default 256, -1: none.
 	MinRate int
 }
@@ -100,16 +100,16 @@ func newRawConn(nc net.Conn, timeouts Timeouts) *rawConn {
 
 const (
 	readAhead = 64 << 10
-	// wholeRequest is from which size on what crypto/tls asks for is room for a small request.
+	// wholeRequest is from which size on what crypto/tls has room for, there is room for a small request.
 	wholeRequest = 2 << 10
 	// gatherLimit is where gathered records are flushed: a sealed segment with its record headers, and some.
 	gatherLimit = 80 << 10
 )
 
-// Read serves what was read ahead, else reads once. Reads of a large p go straight through.
+// Read serves what was read ahead, otherwise reads once. Reads of a large p go straight through.
 func (c *rawConn) Read(p []byte) (int, error) {
 	if len(c.buffer) > 0 {
-		c.heard()
+		c.markActive()
 		return c.take(p), nil
 	}
 	began := time.Now()
@@ -125,7 +125,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	}
 	if len(p) >= readAhead {
 		n, err := c.Conn.Read(p)
-		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
+		c.pace.add(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 		return n, err
 	}
 	// The first of a request is as a rule all of it, and crypto/tls has room for what it had room for before.
@@ -138,19 +138,19 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		n, err = c.fill()
 	}
 	if until == 0 { // the pace of a request begins with it
-		c.pace.came(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
+		c.pace.add(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 	}
 	switch {
 	case n > 0 && whole:
-		c.heard()
+		c.markActive()
 		return n, nil
 	case n > 0:
-		c.heard()
+		c.markActive()
 		return c.take(p), nil
 	case c.drained(err):
 		return 0, net.ErrClosed // no answer to a request that never was
 	case until != 0:
-		c.leaves(err)
+		c.noteIdleTimeout(err)
 	}
 	return 0, err
 }
@@ -158,7 +158,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 // SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
 func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
-		c.heard() // what it waited for may have been read ahead
+		c.markActive() // what it waited for may have been read ahead
 		c.beginHead()
 		return nil
 	}
@@ -168,12 +168,12 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	}
 	c.idleUntil.Store(t.UnixNano())
 	c.answered.Store(true)
-	c.silent.Store(true)
+	c.idle.Store(true)
 	if t.After(now) {
 		return nil // the next Read sets what it needs
 	}
-	c.silence.Lock()
-	defer c.silence.Unlock()
+	c.idleMu.Lock()
+	defer c.idleMu.Unlock()
 	c.readUntil = t.UnixNano()
 	return c.Conn.SetReadDeadline(t) // a read under way must end
 }
@@ -339,11 +339,11 @@ func (c *tlsConn) Read(p []byte) (int, error) {
 		}
 		c.shaken = true
 		c.raw.beginHead()
-		c.raw.silent.Store(true)
+		c.raw.idle.Store(true)
 	}
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.raw.heard() // it may have come with the end of the handshake
+		c.raw.markActive() // it may have come with the end of the handshake
 	}
 	return n, err
 }
@@ -380,6 +380,20 @@ func rawOf(c net.Conn) *rawConn {
 	return nil
 }
 
+// EndHead says that the head of the request that c reads is there: from now on its body's progress counts.
+func EndHead(c net.Conn) {
+	if raw := rawOf(c); raw != nil {
+		raw.endHead()
+	}
+}
+
+// Abort closes c with a reset, so that its client can't take the part of an answer that it has for all of it.
+func Abort(c net.Conn) {
+	if raw := rawOf(c); raw != nil {
+		raw.abort()
+	}
+}
+
 // listener wraps what a TCP listener accepts.
 type listener struct {
 	net.Listener
@@ -401,7 +415,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	raw.all.add(raw)
 	if l.tls == nil {
 		raw.beginHead()
-		raw.silent.Store(true)
+		raw.idle.Store(true)
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(raw.timeouts.TLS).UnixNano())

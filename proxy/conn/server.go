@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import (
 	"context"
@@ -13,9 +13,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// Server is the fasthttp front end: it accepts connections and hands requests to the Gateway.
+// A Handler answers requests. Its functions are called by many connections at once.
+type Handler interface {
+	// Handle answers one request. Its body streams.
+	Handle(ctx *fasthttp.RequestCtx)
+	// Expect decides a request that waits for "100 Continue", and returns that status or the one of ctx's response.
+	Expect(ctx *fasthttp.RequestCtx) int
+	// Unreadable answers bytes that aren't a request.
+	Unreadable(ctx *fasthttp.RequestCtx, err error)
+	// Refused counts a connection that was closed because there are too many.
+	Refused()
+}
+
+// Server is the fasthttp front end: it accepts connections and hands requests to a Handler.
 type Server struct {
-	gateway     *Gateway
+	handler     Handler
 	timeouts    atomic.Pointer[Timeouts] // of new connections
 	connections connections
 	most        atomic.Int64 // connections at once; 0: no limit
@@ -23,8 +35,8 @@ type Server struct {
 	parking     *parking
 }
 
-// ServerOptions for NewServer. Zero values mean the defaults.
-type ServerOptions struct {
+// Options for NewServer. Zero values mean the defaults.
+type Options struct {
 	Timeouts    Timeouts
 	Connections int // most at once; beyond it new ones are closed. 0: no limit
 }
@@ -33,15 +45,15 @@ type ServerOptions struct {
 // tokens and metadata of other tools may need more.
 const headLimit = 16 << 10
 
-// NewServer returns a server for g.
-func NewServer(g *Gateway, o ServerOptions) *Server {
-	s := &Server{gateway: g}
+// NewServer returns a server for h. log gets fasthttp's lines, at debug level.
+func NewServer(h Handler, log *zap.Logger, o Options) *Server {
+	s := &Server{handler: h}
 	s.SetOptions(o)
 	s.http = &fasthttp.Server{
-		Handler:       s.connections.closing(func(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.Handle(ctx) }) }),
-		ExpectHandler: g.expect,
-		ErrorHandler:  g.unreadable,
-		Logger:        zapPrinter{g.log},
+		Handler:       s.connections.closing(h.Handle),
+		ExpectHandler: h.Expect,
+		ErrorHandler:  h.Unreadable,
+		Logger:        zapPrinter{log},
 		Name:          "AmazonS3",
 		Concurrency:   mostConnections,
 
@@ -72,7 +84,7 @@ func NewServer(g *Gateway, o ServerOptions) *Server {
 const mostConnections = 1 << 20
 
 // SetOptions replaces the options. Connections that are open keep their timeouts.
-func (s *Server) SetOptions(o ServerOptions) {
+func (s *Server) SetOptions(o Options) {
 	timeouts := o.Timeouts.withDefaults()
 	s.timeouts.Store(&timeouts)
 	s.most.Store(int64(o.Connections))
@@ -97,7 +109,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if limit := l.server.most.Load(); limit <= 0 || l.server.Connections() < limit {
 			return c, nil
 		}
-		l.server.gateway.shed(ShedConnections)
+		l.server.handler.Refused()
 		_ = c.Close()
 	}
 }
@@ -115,10 +127,10 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 	return nil
 }
 
-// Shutdown closes the listeners and waits, at most until ctx ends, until no connection is left. Requests under way, and
+// Shutdown closes the listeners and waits, at most until ctx ends, until no connection is left. Requests in flight, and
 // those that come within drainGrace on connections that are open, are answered, each as the last of its connection.
 //
-// The HTTP server's own shutdown isn't used: it closes silent connections under the feet of requests that are just coming,
+// The HTTP server's own shutdown isn't used: it closes idle connections while a request is in flight (the keep-alive race),
 // and one after the other, each of which may linger.
 func (s *Server) Shutdown(ctx context.Context) error {
 	select {

@@ -1,4 +1,4 @@
-package gateway
+package conn
 
 import "time"
 
@@ -13,8 +13,8 @@ type pace struct {
 // begin is a new request.
 func (p *pace) begin(patience time.Duration) { p.left, p.bytes = patience, 0 }
 
-// came takes note of a read that waited so long for n bytes.
-func (p *pace) came(n int, waited, patience time.Duration, rate int) {
+// add counts the n bytes of a read that waited so long.
+func (p *pace) add(n int, waited, patience time.Duration, rate int) {
 	p.left -= waited
 	p.bytes += n
 	if p.bytes >= int(patience.Seconds()*float64(rate)) {
