@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,10 +10,6 @@ import (
 	"sealfront/crypto"
 	"sealfront/proxy/store"
 )
-
-func contentRange(first, last, length int64) string {
-	return "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(length, 10)
-}
 
 func invalidRange(x *exchange, length int64) error {
 	e := refusal("InvalidRange", "The requested range is not satisfiable",
@@ -82,10 +79,10 @@ func getOnce(x *exchange) error {
 			r.Set("Range", spanRange(span))
 			r.Set("If-Match", known.etag)
 		} else {
-			r.Set("Range", wanted.storeRange())
+			r.Set("Range", storeRange(wanted))
 		}
 	} else if ranged {
-		r.Set("Range", wanted.storeRange())
+		r.Set("Range", storeRange(wanted))
 	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
@@ -210,4 +207,14 @@ func (x *exchange) beyondEnd() error {
 		return err
 	}
 	return invalidRange(x, length)
+}
+
+// storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
+// known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
+func storeRange(r byteRange) string {
+	header := "bytes=" + strconv.FormatInt(r.first/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
+	if r.last < math.MaxInt64/2 {
+		header += strconv.FormatInt((r.last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
+	}
+	return header
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
@@ -270,23 +269,5 @@ func appendAbout(fields []zap.Field, e *s3Error) []zap.Field {
 	return fields
 }
 
-// s3ErrorIn is the answer that err tells, nil for none.
-func s3ErrorIn(err error) *s3Error {
-	if err == nil {
-		return nil
-	}
-	var e *s3Error
-	errors.As(err, &e)
-	return e
-}
-
 // asType is errors.As for error types that fasthttp returns by value or pointer.
 func asType[T error](err error, target *T) bool { return errors.As(err, target) }
-
-// text views bytes as a string. The bytes must not change while the string is in use.
-func text(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	return unsafe.String(&b[0], len(b))
-}

@@ -190,16 +190,6 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 	return answer, nil
 }
 
-// isHeaderText tells whether a field's value can be a header's.
-func isHeaderText(value []byte) bool {
-	for _, b := range value {
-		if b < ' ' && b != '\t' || b == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 // answerForm answers a form whose object has been stored.
 func (x *exchange) answerForm(a formAnswer) error {
 	resp := &x.ctx.Response

@@ -3,13 +3,10 @@ package gateway
 import (
 	"bytes"
 	"encoding/base64"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-	"unsafe"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -156,43 +153,6 @@ func shownValue(stored string) string {
 	return string(value)
 }
 
-// General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say.
-// Directory buckets do neither. Source: S3 User Guide, "Working with object metadata".
-
-// encodedWords is a value as an answer has it.
-func encodedWords(value string) string {
-	if isASCII(value) {
-		return value
-	}
-	charset := "UTF-8"
-	if !utf8.ValidString(value) {
-		charset = "ISO-8859-1" // in which any bytes are text
-	}
-	return strings.ReplaceAll(mime.BEncoding.Encode(charset, value), "=?"+charset+"?b?", "=?"+charset+"?B?")
-}
-
-// decodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays
-// as it is.
-func decodedWords(value string) string {
-	if !strings.Contains(value, "=?") {
-		return value
-	}
-	text, err := new(mime.WordDecoder).DecodeHeader(value)
-	if err != nil || !isHeaderText([]byte(text)) || strings.TrimSpace(text) != text {
-		return value
-	}
-	return text
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 func metadataTooLarge(room, used int) error {
 	return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
@@ -325,9 +285,6 @@ func (x *exchange) showChecksumValue(c *crypto.Checksum) {
 	name := checksumByAlgorithm(c.Algorithm).header
 	x.ctx.Response.Header.SetCanonical(viewOf(name), base64.StdEncoding.AppendEncode(memory[:0], c.Value))
 }
-
-// viewOf is the bytes of s. They must not be written to.
-func viewOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // showStorage sets the headers that directory buckets show with every object. Source: behaviour reference 1.7, 4.3.
 func (x *exchange) showStorage() {

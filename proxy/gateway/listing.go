@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
-	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,8 +26,6 @@ type listedOwner struct {
 	ID          string
 	DisplayName string
 }
-
-const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 // listObjectsV2 carries out ListObjectsV2. The store lists; sizes come from stored sizes by arithmetic, which is
 // exact for every sealed object, so no object is asked.
@@ -236,62 +232,12 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 	return b.Bytes()
 }
 
-// writeText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
-// refuse it then, and nobody takes it for another name.
-func writeText(b *bytes.Buffer, value string) {
-	if needsNoEscape(value) {
-		b.WriteString(value)
-		return
-	}
-	rest := value
-	for i, r := range value {
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
-			_ = xml.EscapeText(b, []byte(rest[:i-(len(value)-len(rest))])) // a Buffer's Write doesn't fail
-			fmt.Fprintf(b, "&#x%X;", r)
-			rest = value[i+utf8.RuneLen(r):]
-		}
-	}
-	_ = xml.EscapeText(b, []byte(rest))
-}
-
-// nameText is a name in a document that encoding/xml writes.
-type nameText string
-
-func shownName(name, encoding string) nameText { return nameText(encodeName(name, encoding)) }
-
-// MarshalXML writes the name as writeText does.
-func (n nameText) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
-	var b bytes.Buffer
-	writeText(&b, string(n))
-	return e.EncodeElement(struct {
-		Text []byte `xml:",innerxml"`
-	}{b.Bytes()}, start)
-}
-
-// needsNoEscape tells whether XML takes text as it is.
-func needsNoEscape(text string) bool {
-	for i := range len(text) {
-		if b := text[i]; b < ' ' || b >= 0x7f || b == '&' || b == '<' || b == '>' || b == '"' || b == '\'' {
-			return false
-		}
-	}
-	return true
-}
-
 // listedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it is.
 func listedSize(stored int64) int64 {
 	if plain, ok := crypto.PlainLength(stored); ok {
 		return plain
 	}
 	return stored
-}
-
-// encodeName encodes a name as S3's encoding-type=url does.
-func encodeName(name, encoding string) string {
-	if encoding != "url" {
-		return name
-	}
-	return strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
 }
 
 // answerXML answers 200 with a document.

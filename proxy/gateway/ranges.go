@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"sealfront/crypto"
 )
 
 // A byteRange is the one range of a Range header. Source: rows RD-1 and RD-3 of the behaviour reference.
@@ -59,12 +57,21 @@ func (r byteRange) resolve(length int64) (first, last int64, ok bool) {
 // whole reports whether the answer to the range is the whole object: the last bytes of an empty one are all it has, without a 206.
 func (r byteRange) whole(length int64) bool { return r.suffix && r.last > 0 && length == 0 }
 
-// storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
-// known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
-func (r byteRange) storeRange() string {
-	header := "bytes=" + strconv.FormatInt(r.first/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
-	if r.last < math.MaxInt64/2 {
-		header += strconv.FormatInt((r.last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
+// contentRange is a Content-Range header.
+func contentRange(first, last, length int64) string {
+	return "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(length, 10)
+}
+
+// parseContentRange reads "bytes first-last/total".
+func parseContentRange(v string) (first, last, total int64, ok bool) {
+	v, found := strings.CutPrefix(v, "bytes ")
+	span, size, slash := strings.Cut(v, "/")
+	from, to, dash := strings.Cut(span, "-")
+	if !found || !slash || !dash {
+		return 0, 0, 0, false
 	}
-	return header
+	first, err1 := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	total, err3 := strconv.ParseInt(size, 10, 64)
+	return first, last, total, err1 == nil && err2 == nil && err3 == nil && first >= 0 && first <= last && last < total
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -41,20 +39,6 @@ func (x *object) readSealed(a *store.Answer) (*sealed, error) {
 	}
 	s.last = s.total - 1
 	return s, nil
-}
-
-// parseContentRange reads "bytes first-last/total".
-func parseContentRange(v string) (first, last, total int64, ok bool) {
-	v, found := strings.CutPrefix(v, "bytes ")
-	span, size, slash := strings.Cut(v, "/")
-	from, to, dash := strings.Cut(span, "-")
-	if !found || !slash || !dash {
-		return 0, 0, 0, false
-	}
-	first, err1 := strconv.ParseInt(from, 10, 64)
-	last, err2 := strconv.ParseInt(to, 10, 64)
-	total, err3 := strconv.ParseInt(size, 10, 64)
-	return first, last, total, err1 == nil && err2 == nil && err3 == nil && first >= 0 && first <= last && last < total
 }
 
 // damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.

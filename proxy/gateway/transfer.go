@@ -205,9 +205,6 @@ func (x *exchange) storeTime(a *store.Answer) time.Time {
 	return x.start
 }
 
-// listedTime is a date as S3's XML has it.
-func listedTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
 // through streams the sealed bytes from the store to the store, and seals their end anew.
 func (t *transfer) through() (*transferred, error) {
 	x := t.from.x

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// writeText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
+// refuse it then, and nobody takes it for another name.
+func writeText(b *bytes.Buffer, value string) {
+	if needsNoEscape(value) {
+		b.WriteString(value)
+		return
+	}
+	rest := value
+	for i, r := range value {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {
+			_ = xml.EscapeText(b, []byte(rest[:i-(len(value)-len(rest))])) // a Buffer's Write doesn't fail
+			fmt.Fprintf(b, "&#x%X;", r)
+			rest = value[i+utf8.RuneLen(r):]
+		}
+	}
+	_ = xml.EscapeText(b, []byte(rest))
+}
+
+// nameText is a name in a document that encoding/xml writes.
+type nameText string
+
+func shownName(name, encoding string) nameText { return nameText(encodeName(name, encoding)) }
+
+// MarshalXML writes the name as writeText does.
+func (n nameText) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	var b bytes.Buffer
+	writeText(&b, string(n))
+	return e.EncodeElement(struct {
+		Text []byte `xml:",innerxml"`
+	}{b.Bytes()}, start)
+}
+
+// needsNoEscape tells whether XML takes text as it is.
+func needsNoEscape(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; b < ' ' || b >= 0x7f || b == '&' || b == '<' || b == '>' || b == '"' || b == '\'' {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeName encodes a name as S3's encoding-type=url does.
+func encodeName(name, encoding string) string {
+	if encoding != "url" {
+		return name
+	}
+	return strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
+}
+
+// listedTime is a date as S3's XML has it.
+func listedTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
