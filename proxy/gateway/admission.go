@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sealfront/proxy/s3"
 )
 
 // Limits bound what clients can use up together. They are swapped whole by SetLimits; 0 means no limit.
@@ -120,7 +122,7 @@ func (x *exchange) orderly(f func()) {
 // slowDown is the refusal of a request that there is no room for.
 func (x *exchange) slowDown(reason string) error {
 	x.g.shed(reason)
-	return refusal("SlowDown", "Please reduce your request rate.")
+	return s3.Refuse("SlowDown", "Please reduce your request rate.")
 }
 
 // Refused counts a connection that was closed because there are too many.
@@ -193,8 +195,8 @@ var errLeft = errors.New("the client left before it sent its body")
 // Close ends an exchange that ExpectHandler began and no handler took up: the HTTP server closes what it was given to keep.
 func (x *exchange) Close() error {
 	if !x.done {
-		e := incompleteBody(errLeft)
-		x.finish(e.code, e)
+		e := s3.IncompleteBody(errLeft)
+		x.finish(e.Code, e)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -36,11 +37,11 @@ func appendObject(x *exchange, offset int64) error {
 		return err
 	}
 	if body.size() == 0 {
-		return refusal("InvalidRequest", "The body of an append can't be empty.")
+		return s3.Refuse("InvalidRequest", "The body of an append can't be empty.")
 	}
 	o, err := x.at(x.record, x.key).origin()
 	if err != nil {
-		if answerTo(err).code == "NoSuchKey" {
+		if answerTo(err).Code == "NoSuchKey" {
 			return x.appendToNothing(body, offset)
 		}
 		return err
@@ -67,7 +68,7 @@ func appendObject(x *exchange, offset int64) error {
 		err = a.putParts()
 	}
 	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
-	if err != nil && answerTo(err).code == "InternalError" && errors.Is(a.from.x.stands(a.from.sealed), errReplaced) {
+	if err != nil && answerTo(err).Code == "InternalError" && errors.Is(a.from.x.stands(a.from.sealed), errReplaced) {
 		return x.interfered(err)
 	}
 	return err
@@ -77,7 +78,7 @@ func appendObject(x *exchange, offset int64) error {
 func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 	switch {
 	case x.headerValue("if-match") != "":
-		return noSuchKey(x.key)
+		return s3.NoSuchKey(x.key)
 	case offset != 0:
 		return invalidOffset(0)
 	}
@@ -89,34 +90,34 @@ func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 		x.ctx.Response.Header.Set("x-amz-object-size", strconv.FormatInt(body.size(), 10))
 		return nil
 	}
-	if answerTo(err).code == "PreconditionFailed" && x.headerValue("if-none-match") == "" {
+	if answerTo(err).Code == "PreconditionFailed" && x.headerValue("if-none-match") == "" {
 		return x.interfered(err) // the condition was ours
 	}
 	return err
 }
 
 func invalidOffset(size int64) error {
-	return refusal("InvalidWriteOffset", "The write offset value that you specified does not match the current object size.", "CurrentObjectSize", strconv.FormatInt(size, 10))
+	return s3.Refuse("InvalidWriteOffset", "The write offset value that you specified does not match the current object size.", "CurrentObjectSize", strconv.FormatInt(size, 10))
 }
 
 // interfered answers that another writer was faster.
 func (x *exchange) interfered(err error) error {
-	return refusal("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", x.key).because(err)
+	return s3.Refuse("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", x.key).Because(err)
 }
 
 // checkAppend decides what the object's metadata tells.
 func (x *exchange) checkAppend(o *origin, offset int64) error {
 	switch match := x.headerValue("if-match"); {
 	case x.headerValue("if-none-match") != "":
-		return preconditionFailed("If-None-Match")
+		return s3.PreconditionFailed("If-None-Match")
 	case match != "" && !listsETag(match, o.etag):
-		return preconditionFailed("If-Match")
+		return s3.PreconditionFailed("If-Match")
 	case offset != o.length:
 		return invalidOffset(o.length)
 	}
-	for _, f := range x.header.fields {
-		if len(f.Name) > len(userMetadata) && strings.EqualFold(text(f.Name[:len(userMetadata)]), userMetadata) {
-			return refusal("InvalidRequest", "Metadata can't be given when appending to an existing object.")
+	for _, f := range x.header.Fields {
+		if len(f.Name) > len(userMetadata) && strings.EqualFold(s3.View(f.Name[:len(userMetadata)]), userMetadata) {
+			return s3.Refuse("InvalidRequest", "Metadata can't be given when appending to an existing object.")
 		}
 	}
 	existing := o.encryption()
@@ -141,7 +142,7 @@ type appending struct {
 	claim   *state.Claim    // from commit on
 	outside context.Context // the request's, without the claim
 
-	kind *checksumKind    // of the object's checksum
+	kind *s3.ChecksumKind // of the object's checksum
 	old  *crypto.Checksum // the object's, before; nil if it has none
 	sum  *crypto.Checksum // of what the client sent
 
@@ -162,11 +163,11 @@ func (a *appending) decideChecksum() error {
 	}
 	a.old, a.kind = old, a.body.check.kind
 	if old != nil {
-		a.kind = checksumByAlgorithm(old.Algorithm)
+		a.kind = s3.ChecksumOf(old.Algorithm)
 	}
 	if a.body.check.told && a.body.check.kind != a.kind {
-		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(a.kind.name)+
-			", actual checksum Type: "+strings.ToLower(a.body.check.kind.name))
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(a.kind.Name)+
+			", actual checksum Type: "+strings.ToLower(a.body.check.kind.Name))
 	}
 	a.body.check.keep(a.kind)
 	return nil
@@ -192,7 +193,7 @@ func (a *appending) split() error {
 		}
 	}
 	if len(a.parts)+1 > crypto.MaxParts {
-		return refusal("TooManyParts", "You have attempted to add more parts than the maximum of 10,000 that an object may have.")
+		return s3.Refuse("TooManyParts", "You have attempted to add more parts than the maximum of 10,000 that an object may have.")
 	}
 	a.last = crypto.Part{Length: a.length - a.kept + a.body.size(), Salt: crypto.NewSalt()}
 	limit := int64(crypto.MaxPart10000) // it shares the store's part with the object's end
@@ -200,7 +201,7 @@ func (a *appending) split() error {
 		limit = crypto.MaxObjectPut
 	}
 	if a.last.Length > limit {
-		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
+		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
 			"ProposedSize", strconv.FormatInt(a.body.size(), 10), "MaxSizeAllowed", strconv.FormatInt(limit-(a.length-a.kept), 10))
 	}
 	return nil
@@ -208,7 +209,7 @@ func (a *appending) split() error {
 
 // readBack begins to read what is sealed again.
 func (a *appending) readBack() error {
-	a.hash = a.kind.make()
+	a.hash = a.kind.Make()
 	if a.kept == a.length {
 		a.body.start()
 		return nil
@@ -259,7 +260,7 @@ func (a *appending) finish() (*crypto.Checksum, error) {
 	if a.sum, err = a.body.finish(); err != nil {
 		return nil, err
 	}
-	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.kind.algorithm, Value: a.hash.Sum(nil)}, nil
+	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.kind.Algorithm, Value: a.hash.Sum(nil)}, nil
 }
 
 // total is the object's length after the append.
@@ -308,7 +309,7 @@ func (a *appending) putWhole() error {
 		return err
 	}
 	defer a.close()
-	p := &put{x: x, body: a, algorithm: a.kind.algorithm, copied: a.envelope.Copied, commit: a.commit}
+	p := &put{x: x, body: a, algorithm: a.kind.Algorithm, copied: a.envelope.Copied, commit: a.commit}
 	answer, err := p.send(func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
 		return a.from.keepHeaders(r, envelope, 0)
@@ -394,7 +395,7 @@ func (a *appending) putParts() error {
 	}
 	etag, err := u.complete(a.condition(), &envelope)
 	if err != nil {
-		if e := answerTo(err); e.code == "PreconditionFailed" || e.code == "NoSuchKey" || e.code == "ConditionalRequestConflict" {
+		if e := answerTo(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" || e.Code == "ConditionalRequestConflict" {
 			return x.interfered(err)
 		}
 		return err
@@ -406,34 +407,34 @@ func (a *appending) putParts() error {
 // objectChecksum is the object's after the append: section 6.3. nil when the parts don't all have one.
 func (a *appending) objectChecksum() *crypto.Checksum {
 	switch {
-	case a.old != nil && a.old.Type == crypto.FullObject && a.kind.full:
-		return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.kind.algorithm, Value: combineCRC(a.kind.algorithm, a.old.Value, a.sum.Value, a.body.size())}
-	case a.kind.full:
-		return combineParts(a.kind.algorithm, append(a.parts, a.last))
+	case a.old != nil && a.old.Type == crypto.FullObject && a.kind.Full:
+		return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.kind.Algorithm, Value: s3.CombineCRC(a.kind.Algorithm, a.old.Value, a.sum.Value, a.body.size())}
+	case a.kind.Full:
+		return combineParts(a.kind.Algorithm, append(a.parts, a.last))
 	}
-	h := a.kind.make()
+	h := a.kind.Make()
 	for _, part := range append(a.parts, a.last) {
 		c := part.Checksum()
-		if c == nil || c.Algorithm != a.kind.algorithm {
+		if c == nil || c.Algorithm != a.kind.Algorithm {
 			return nil
 		}
 		h.Write(c.Value)
 	}
-	return &crypto.Checksum{Type: crypto.Composite, Algorithm: a.kind.algorithm, Value: h.Sum(nil)}
+	return &crypto.Checksum{Type: crypto.Composite, Algorithm: a.kind.Algorithm, Value: h.Sum(nil)}
 }
 
 func (a *appending) answer(etag string, sum *crypto.Checksum) error {
 	x := a.x
 	h := &x.ctx.Response.Header
-	h.Set("ETag", clientETag([]byte(etag)))
+	h.Set("ETag", s3.ClientETag([]byte(etag)))
 	h.Set("x-amz-object-size", strconv.FormatInt(a.total(), 10))
 	if sum != nil {
-		value := checksumText(sum)
+		value := s3.ChecksumText(sum)
 		if sum.Type == crypto.Composite {
 			value += "-" + strconv.Itoa(len(a.parts)+1)
 		}
-		h.Set(checksumByAlgorithm(sum.Algorithm).header, value)
-		h.Set("x-amz-checksum-type", checksumType(sum.Type))
+		h.Set(s3.ChecksumOf(sum.Algorithm).Header, value)
+		h.Set("x-amz-checksum-type", s3.ChecksumType(sum.Type))
 	}
 	x.showEncryption()
 	h.Set("x-amz-expiration", "NotImplemented")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -21,7 +22,7 @@ type attempts struct {
 // named returns the attempt that stands and that the client means by an ETag. An acknowledged attempt with the bytes of one
 // that stands, by length and checksum, is that part too: a request that was repeated has several answers.
 func (a *attempts) named(etag string) (*state.Part, bool) {
-	is := func(p *state.Part) bool { return unquote(clientETag([]byte(p.StoreETag))) == etag }
+	is := func(p *state.Part) bool { return s3.Unquote(s3.ClientETag([]byte(p.StoreETag))) == etag }
 	for i := range a.stands {
 		if is(&a.stands[i]) {
 			return &a.stands[i], true
@@ -80,7 +81,7 @@ func (a *attempts) decide(known map[int]storedPart) {
 		accepted := p.Accepted
 		if !p.Stashed {
 			at, there := known[p.Number]
-			if !there || unquote(at.ETag) != unquote(p.StoreETag) {
+			if !there || s3.Unquote(at.ETag) != s3.Unquote(p.StoreETag) {
 				continue // replaced in the store
 			}
 			accepted = at.LastModified
@@ -129,14 +130,14 @@ func (x *exchange) storedParts(id string, numbers []int) (map[int]storedPart, er
 		body, err := a.Bytes(maxDocument)
 		a.Close()
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, s3.Unavailable(err)
 		}
 		var page struct {
 			IsTruncated bool
 			Part        []storedPart
 		}
 		if err := xmldoc.Unmarshal(body, &page); err != nil {
-			return nil, internal(err)
+			return nil, s3.Internal(err)
 		}
 		last := numbers[len(numbers)-1]
 		if page.IsTruncated && len(page.Part) > 0 {

@@ -8,12 +8,13 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 type attributesPart struct {
 	PartNumber int
 	Size       int64
-	checksumValues
+	s3.ChecksumValues
 }
 
 // attributesParts are an object's parts; without a page there is only their number.
@@ -57,19 +58,19 @@ func attributesOnce(x *exchange) error {
 	}
 	wants := func(name string) bool { return slices.Contains(asked, name) }
 	out := struct {
-		XMLName      xml.Name          `xml:"GetObjectAttributesResponse"`
-		Xmlns        string            `xml:"xmlns,attr"`
-		ETag         string            `xml:",omitempty"`
-		Checksum     *checksumElements `xml:",omitempty"`
-		ObjectParts  *attributesParts  `xml:",omitempty"`
-		StorageClass string            `xml:",omitempty"`
-		ObjectSize   *int64            `xml:",omitempty"`
-	}{Xmlns: s3Namespace}
+		XMLName      xml.Name             `xml:"GetObjectAttributesResponse"`
+		Xmlns        string               `xml:"xmlns,attr"`
+		ETag         string               `xml:",omitempty"`
+		Checksum     *s3.ChecksumElements `xml:",omitempty"`
+		ObjectParts  *attributesParts     `xml:",omitempty"`
+		StorageClass string               `xml:",omitempty"`
+		ObjectSize   *int64               `xml:",omitempty"`
+	}{Xmlns: s3.Namespace}
 	if wants("ETag") {
-		out.ETag = unquote(clientETag(a.Get("Etag")))
+		out.ETag = s3.Unquote(s3.ClientETag(a.Get("Etag")))
 	}
 	if wants("StorageClass") {
-		out.StorageClass = x.shownClass(text(a.Get("x-amz-storage-class")))
+		out.StorageClass = x.shownClass(s3.View(a.Get("x-amz-storage-class")))
 	}
 	if wants("ObjectSize") {
 		out.ObjectSize = &length
@@ -86,10 +87,10 @@ func attributesOnce(x *exchange) error {
 				return err
 			}
 			if c != nil {
-				out.Checksum = &checksumElements{}
-				out.Checksum.set(c, parts)
+				out.Checksum = &s3.ChecksumElements{}
+				out.Checksum.Set(c, parts)
 				if x.facts.Kind == policy.General {
-					out.Checksum.dropCount(c)
+					out.Checksum.DropCount(c)
 				}
 			}
 		}
@@ -148,7 +149,7 @@ func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
 	told.attributesPage = page
 	for i := marker; i < len(parts) && len(page.Part) < most; i++ {
 		p := attributesPart{PartNumber: i + 1, Size: parts[i].Length}
-		p.show(parts[i].Checksum())
+		p.Show(parts[i].Checksum())
 		page.Part = append(page.Part, p)
 		page.NextPartNumberMarker = i + 1
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sealfront/proxy/audit"
+	"sealfront/proxy/s3"
 )
 
 // Auditor takes a record of every decision.
@@ -29,7 +30,7 @@ func (x *exchange) reserveRecord() error {
 	}
 	if x.reserved = x.g.o.Audit.Reserve(); !x.reserved {
 		x.g.shed(ShedAudit)
-		return unavailable(errNoRecord)
+		return s3.Unavailable(errNoRecord)
 	}
 	return nil
 }

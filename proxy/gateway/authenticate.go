@@ -7,6 +7,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/sigv4"
 )
@@ -19,7 +20,7 @@ func (x *exchange) authenticate() error {
 	if a.SessionToken != nil {
 		return x.authenticateSession(ids)
 	}
-	if err := x.verify(ids.byAccessKey[text(a.AccessKeyID)], ""); err != nil {
+	if err := x.verify(ids.byAccessKey[s3.View(a.AccessKeyID)], ""); err != nil {
 		return err
 	}
 	if a.SecurityToken != nil {
@@ -36,14 +37,14 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 		return expiredToken(a.SessionToken)
 	case err != nil:
 		return err
-	case credentials.AccessKeyID != text(a.AccessKeyID):
+	case credentials.AccessKeyID != s3.View(a.AccessKeyID):
 		x.loginFailed(nil)
 		e := invalidToken(a.SessionToken)
-		e.row = "SE-5"
+		e.Row = "SE-5"
 		return e
 	case issued.Bucket != x.bucket:
-		e := accessDenied()
-		e.row = "SE-4"
+		e := s3.AccessDenied()
+		e.Row = "SE-4"
 		return e
 	}
 	id := ids.byName[issued.Principal]
@@ -89,7 +90,7 @@ func newOpenedSessions() *lru.Cache[string, *openedSession] {
 // openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the
 // store, so such ones count as failed logins of their address until one opens.
 func (x *exchange) openToken() (session.Session, session.Credentials, error) {
-	if o, ok := x.g.opened.Get(text(x.auth.SessionToken)); ok {
+	if o, ok := x.g.opened.Get(s3.View(x.auth.SessionToken)); ok {
 		if x.start.After(o.session.Expires.Add(session.Grace)) {
 			return o.session, o.credentials, session.ErrExpired
 		}
@@ -109,7 +110,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 		x.loginFailed(nil)
 		err = invalidToken(x.auth.SessionToken)
 	case !errors.Is(err, session.ErrExpired):
-		err = unavailable(err)
+		err = s3.Unavailable(err)
 	}
 	return issued, credentials, err
 }
@@ -145,15 +146,15 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 	return x.charge(id)
 }
 
-func invalidToken(token []byte) *s3Error {
-	return refusal("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+func invalidToken(token []byte) *s3.Error {
+	return s3.Refuse("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
-func expiredToken(token []byte) *s3Error {
-	return refusal("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+func expiredToken(token []byte) *s3.Error {
+	return s3.Refuse("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
-func (x *exchange) tooManyFailures() *s3Error {
+func (x *exchange) tooManyFailures() *s3.Error {
 	x.g.shed(ShedLogins)
-	return refusal("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
+	return s3.Refuse("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
 )
@@ -57,7 +58,7 @@ func NewIdentities(list []*Identity) (*Identities, error) {
 // order of refusals is that of section 7.3 of the behaviour reference.
 func (x *exchange) decide() error {
 	if x.ambiguous {
-		return refusal("InvalidRequest", "The request could not be read.")
+		return s3.Refuse("InvalidRequest", "The request could not be read.")
 	}
 	if err := x.locate(); err != nil {
 		return err
@@ -66,15 +67,15 @@ func (x *exchange) decide() error {
 	if err != nil {
 		return x.oldSignature(err)
 	}
-	if x.header.fields, err = sigv4.AppendHoisted(x.message.Header, &x.message); err != nil {
+	if x.header.Fields, err = sigv4.AppendHoisted(x.message.Header, &x.message); err != nil {
 		return err
 	}
 	r := &x.request
-	x.method = text(x.message.Method)
+	x.method = s3.View(x.message.Method)
 	r.Method, r.Bucket, r.Key, r.Control = x.method, x.bucket, x.key, x.control
 	r.Header, r.Query = &x.header, &x.query
 	r.TLS = x.secure()
-	r.SigningName = text(x.auth.Service)
+	r.SigningName = s3.View(x.auth.Service)
 	if x.auth.Kind != sigv4.Anonymous {
 		r.Signature = policy.SigV4
 	} else {
@@ -166,7 +167,7 @@ func (x *exchange) secure() bool {
 func (x *exchange) decideBucket() error {
 	g := x.g
 	if g.hidden(x.bucket) && x.operation != policy.CreateBucket {
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	}
 	record, err := g.o.Buckets.Bucket(x.context, x.bucket)
 	if err != nil && !errors.Is(err, state.ErrNoBucket) {
@@ -206,9 +207,9 @@ func (g *Gateway) freshBucket(x *exchange) (*state.Bucket, error) {
 // recordError is a bucket record that can't be read: refused, never defaulted.
 func recordError(err error) error {
 	if errors.Is(err, state.ErrRecord) {
-		return internal(err)
+		return s3.Internal(err)
 	}
-	return unavailable(err)
+	return s3.Unavailable(err)
 }
 
 // hidden reports whether a bucket's name leads to the state bucket.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -40,7 +41,7 @@ func sdkPut() []sigv4.Field {
 func BenchmarkHeaders(b *testing.B) {
 	x := newExchange(&Gateway{o: Options{MetadataHeader: "x-amz-meta-sealfront"}})
 	x.g.o.Abilities.MetadataRoom = true
-	x.header.fields = sdkPut()
+	x.header.Fields = sdkPut()
 	envelope := []byte(strings.Repeat("e", 600))
 	b.Run("to the store", func(b *testing.B) {
 		r := &store.Request{}
@@ -64,7 +65,7 @@ func BenchmarkHeaders(b *testing.B) {
 		b.ReportAllocs()
 		n := 0
 		for b.Loop() {
-			for _, f := range x.header.fields {
+			for _, f := range x.header.Fields {
 				n += len(f.Name) + len(f.Value)
 			}
 		}
@@ -74,11 +75,11 @@ func BenchmarkHeaders(b *testing.B) {
 
 func BenchmarkQuery(b *testing.B) {
 	raw := []byte("list-type=2&prefix=photos%2F2026%2F&delimiter=%2F&max-keys=1000&encoding-type=url&continuation-token=abc%2Bdef%3D")
-	var q queryFields
+	var q s3.Query
 	b.ReportAllocs()
 	for b.Loop() {
-		if q.parse(raw); len(q.parameters) != 6 {
-			b.Fatal(len(q.parameters))
+		if q.Parse(raw); len(q.Parameters) != 6 {
+			b.Fatal(len(q.Parameters))
 		}
 	}
 }
@@ -87,7 +88,7 @@ func BenchmarkETag(b *testing.B) {
 	etag := []byte(`"0123456789abcdef0123456789abcdef-12"`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if clientETag(etag) == "" {
+		if s3.ClientETag(etag) == "" {
 			b.Fatal("no ETag")
 		}
 	}

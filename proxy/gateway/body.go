@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
 
@@ -38,12 +39,12 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	default:
 		n := x.ctx.Request.Header.ContentLength()
 		if n < 0 || x.headerBytes("content-length") == nil {
-			return nil, refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
+			return nil, s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 		}
 		b.length = int64(n)
 	}
 	if b.length > limit {
-		return nil, refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
+		return nil, s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
 			"ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
 	}
 	var err error
@@ -55,9 +56,9 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 func (x *exchange) newDocument(limit int64) (*plainBody, error) {
 	b, err := x.newBody(limit)
 	if err != nil {
-		var e *s3Error
-		if errors.As(err, &e) && e.code == "EntityTooLarge" {
-			return nil, refusal("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
+		var e *s3.Error
+		if errors.As(err, &e) && e.Code == "EntityTooLarge" {
+			return nil, s3.Refuse("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
 		}
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (b *plainBody) fill(p []byte) error {
 // finish reads the body's end and checks everything. It returns the object's checksum.
 func (b *plainBody) finish() (*crypto.Checksum, error) {
 	if b.read != b.length {
-		return nil, incompleteBody(fmt.Errorf("%d of %d bytes came", b.read, b.length))
+		return nil, s3.IncompleteBody(fmt.Errorf("%d of %d bytes came", b.read, b.length))
 	}
 	// With framing the end holds signatures and trailers; without it fasthttp knows the length, and this
 	// read only sees that there is no more.
@@ -138,7 +139,7 @@ func (b *plainBody) finish() (*crypto.Checksum, error) {
 			n, err = b.source.Read(b.one[:])
 		}
 		if n > 0 {
-			return nil, incompleteBody(errors.New("more bytes came than were declared"))
+			return nil, s3.IncompleteBody(errors.New("more bytes came than were declared"))
 		}
 		if !errors.Is(err, io.EOF) {
 			return nil, bodyError(err)
@@ -159,13 +160,13 @@ func (b *plainBody) finish() (*crypto.Checksum, error) {
 // client breaks off (S7): so does a body that is too short.
 func bodyError(err error) error {
 	var signature *sigv4.Error
-	var refused *s3Error // of a form
+	var refused *s3.Error // of a form
 	if errors.As(err, &signature) || errors.As(err, &refused) {
 		return err
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return requestTimeout(err)
+		return s3.RequestTimeout(err)
 	}
-	return incompleteBody(err)
+	return s3.IncompleteBody(err)
 }

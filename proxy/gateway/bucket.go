@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -46,21 +47,21 @@ func createBucket(x *exchange) error {
 		return bucketExists(x.bucket)
 	}
 	if name.Kind == policy.Directory && len(g.o.Zones) > 0 && !slices.Contains(g.o.Zones, name.Zone) {
-		return refusal("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.bucket)
 	}
 	if g.o.DirectoryStore && name.Kind != policy.Directory {
-		return refusal("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.bucket)
 	}
 	storeName := g.o.StoreBucket(x.bucket)
 	if len(storeName) > 63 {
-		return refusal("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.bucket)
 	}
 	document, err := x.readDocument(maxDocument)
 	if err != nil {
 		return err
 	}
 	if x.headerValue("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
-		return refusal("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.bucket)
 	}
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
@@ -76,7 +77,7 @@ func createBucket(x *exchange) error {
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
-		return refusal("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.bucket)
+		return s3.Refuse("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.bucket)
 	case err != nil:
 		return err
 	}
@@ -89,7 +90,7 @@ func createBucket(x *exchange) error {
 }
 
 func bucketExists(bucket string) error {
-	return refusal("BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "BucketName", bucket)
+	return s3.Refuse("BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "BucketName", bucket)
 }
 
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
@@ -112,11 +113,11 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 	}
 	body, err := a.Bytes(maxListing)
 	if err != nil {
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
 	page, err := store.ParsePage(body)
 	if err != nil {
-		return internal(err)
+		return s3.Internal(err)
 	}
 	if len(page.Contents) > 0 || len(page.CommonPrefixes) > 0 {
 		return bucketExists(bucket)
@@ -135,7 +136,7 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 	}
 	defer a.Close()
 	if f := a.Fault("GetObjectLockConfiguration"); f != nil {
-		return refusal("NotImplemented", "The store behind this service has no Object Lock", "Header", "x-amz-bucket-object-lock-enabled").because(f)
+		return s3.Refuse("NotImplemented", "The store behind this service has no Object Lock", "Header", "x-amz-bucket-object-lock-enabled").Because(f)
 	}
 	return nil
 }
@@ -150,7 +151,7 @@ func deleteBucket(x *exchange) error {
 		}
 	}
 	if inProgress {
-		return refusal("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
+		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
 	}
 	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
@@ -164,7 +165,7 @@ func deleteBucket(x *exchange) error {
 		return nil
 	})
 	if errors.Is(err, state.ErrNoBucket) {
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	}
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func getBucketEncryption(x *exchange) error {
 		return err
 	}
 	if record == nil {
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	}
 	facts := x.g.factsOf(record)
 	rule := policy.EncryptionConfiguration(&facts, x.g.policyOptions())
@@ -218,7 +219,7 @@ func getBucketEncryption(x *exchange) error {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
 		Xmlns   string   `xml:"xmlns,attr"`
 		Rule    encryptionRule
-	}{Xmlns: s3Namespace}
+	}{Xmlns: s3.Namespace}
 	out.Rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm = rule.Algorithm
 	out.Rule.ApplyServerSideEncryptionByDefault.KMSMasterKeyID = rule.KeyID
 	out.Rule.BucketKeyEnabled = rule.BucketKey
@@ -244,7 +245,7 @@ func putBucketEncryption(x *exchange) error {
 		return err
 	}
 	if record == nil {
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	}
 	x.facts = x.g.factsOf(record)
 	options := x.g.policyOptions()
@@ -328,7 +329,7 @@ func setEncryption(b *state.Bucket, after *policy.Bucket) {
 func (x *exchange) updateError(err error) error {
 	switch {
 	case errors.Is(err, state.ErrNoBucket):
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	case errors.Is(err, state.ErrRecord):
 		return recordError(err)
 	}

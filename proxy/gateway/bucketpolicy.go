@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
 )
@@ -44,7 +45,7 @@ func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPo
 	}
 	compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
 	if refused != nil {
-		return nil, internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
+		return nil, s3.Internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
 	}
 	p.compiled.Add(name, compiled)
 	return compiled, nil
@@ -69,7 +70,7 @@ func deleteBucketPolicy(x *exchange) error { return x.setBucketPolicy("") }
 func (x *exchange) setBucketPolicy(document string) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
 		if b.Incarnation != x.record.Incarnation {
-			return noSuchBucket(x.bucket) // the policy names another bucket's ARN, or was meant for it
+			return s3.NoSuchBucket(x.bucket) // the policy names another bucket's ARN, or was meant for it
 		}
 		b.Policy = document
 		return nil
@@ -88,9 +89,9 @@ func (x *exchange) currentPolicy() (string, error) {
 	case err != nil:
 		return "", err
 	case record == nil:
-		return "", noSuchBucket(x.bucket)
+		return "", s3.NoSuchBucket(x.bucket)
 	case record.Policy == "":
-		return "", refusal("NoSuchBucketPolicy", "The bucket policy does not exist", "BucketName", x.bucket)
+		return "", s3.Refuse("NoSuchBucketPolicy", "The bucket policy does not exist", "BucketName", x.bucket)
 	}
 	return record.Policy, nil
 }
@@ -116,7 +117,7 @@ func getBucketPolicyStatus(x *exchange) error {
 		XMLName  xml.Name `xml:"PolicyStatus"`
 		Xmlns    string   `xml:"xmlns,attr"`
 		IsPublic bool
-	}{Xmlns: s3Namespace})
+	}{Xmlns: s3.Namespace})
 }
 
 // conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
 
@@ -17,15 +18,15 @@ func getBucketTagging(x *exchange) error {
 	case err != nil:
 		return err
 	case record == nil:
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	case len(record.Tags) == 0:
-		return refusal("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
+		return s3.Refuse("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
 	}
 	out := struct {
 		XMLName xml.Name     `xml:"Tagging"`
 		Xmlns   string       `xml:"xmlns,attr"`
 		Tag     []policy.Tag `xml:"TagSet>Tag"`
-	}{Xmlns: s3Namespace, Tag: record.Tags}
+	}{Xmlns: s3.Namespace, Tag: record.Tags}
 	return x.answerXML(&out)
 }
 
@@ -53,7 +54,7 @@ func deleteBucketTagging(x *exchange) error {
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
 		if x.control.Kind != "" && x.control.Resource != b.ARN {
-			return noSuchBucket(x.bucket)
+			return s3.NoSuchBucket(x.bucket)
 		}
 		facts := x.g.factsOf(b)
 		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)

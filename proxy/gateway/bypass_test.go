@@ -11,6 +11,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -82,7 +83,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 			if err == nil {
 				y := x.at(x.record, "key")
 				y.version = "v"
-				if _, err := y.remove(clientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
+				if _, err := y.remove(s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
 					t.Fatal(err)
 				}
 				s.mu.Lock()
@@ -107,7 +108,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
 			got := ""
 			if err := x.permitDeletion(&d, x.at(x.record, "key"), new(policy.Request)); err != nil {
-				got = answerTo(err).code
+				got = answerTo(err).Code
 			}
 			if got != want {
 				t.Errorf("%+v with %q: %q, want %q", d, header, got, want)

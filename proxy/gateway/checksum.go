@@ -9,17 +9,18 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // An integrity check compares a body with everything that its request says about it.
 type integrity struct {
-	kind    *checksumKind // the checksum that the request announces, else CRC64NVME
-	told    bool          // the request announced one
-	want    []byte        // its announced value, nil when nothing was announced or it comes in the trailer
-	trailer string        // name of the trailer that announces it, or ""
+	kind    *s3.ChecksumKind // the checksum that the request announces, else CRC64NVME
+	told    bool             // the request announced one
+	want    []byte           // its announced value, nil when nothing was announced or it comes in the trailer
+	trailer string           // name of the trailer that announces it, or ""
 	hash    hash.Hash
 
-	own     *checksumKind // the checksum to keep when it isn't kind: that of the upload a part belongs to
+	own     *s3.ChecksumKind // the checksum to keep when it isn't kind: that of the upload a part belongs to
 	ownHash hash.Hash
 
 	sha256  hash.Hash // of x-amz-content-sha256; nil when it isn't one, the same hash as above where possible
@@ -27,14 +28,14 @@ type integrity struct {
 	wantMD5 []byte
 
 	sum    [64]byte
-	hashes [len(checksumKinds)]hash.Hash // made so far, by kind; used again
+	hashes [len(s3.ChecksumKinds)]hash.Hash // made so far, by kind; used again
 }
 
 // hashOf is the hash of a kind, ready for a body.
-func (c *integrity) hashOf(kind *checksumKind) hash.Hash {
-	at := &c.hashes[kind.algorithm-1]
+func (c *integrity) hashOf(kind *s3.ChecksumKind) hash.Hash {
+	at := &c.hashes[kind.Algorithm-1]
 	if *at == nil {
-		*at = kind.make()
+		*at = kind.Make()
 	} else {
 		(*at).Reset()
 	}
@@ -47,70 +48,70 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 	c := &x.taking.integrity
 	*c = integrity{trailer: trailer, hashes: c.hashes}
 	var malformed error
-	var buf nameBuffer
-	for i := range x.header.fields {
-		f := &x.header.fields[i]
-		if len(f.Name) <= len(checksumPrefix) || f.Name[0]|0x20 != 'x' || f.Name[6]|0x20 != 'c' {
+	var buf s3.NameBuffer
+	for i := range x.header.Fields {
+		f := &x.header.Fields[i]
+		if len(f.Name) <= len(s3.ChecksumPrefix) || f.Name[0]|0x20 != 'x' || f.Name[6]|0x20 != 'c' {
 			continue
 		}
-		name := lowerName(f.Name, &buf)
-		if !strings.HasPrefix(name, checksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
+		name := s3.LowerName(f.Name, &buf)
+		if !strings.HasPrefix(name, s3.ChecksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
 			continue
 		}
-		kind := checksumByHeader(name)
+		kind := s3.ChecksumByHeader(name)
 		switch {
 		case kind == nil:
-			return nil, refusal("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
+			return nil, s3.Refuse("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
 		case trailer != "":
-			return nil, refusal("InvalidRequest", "Expecting a single x-amz-checksum- header")
+			return nil, s3.Refuse("InvalidRequest", "Expecting a single x-amz-checksum- header")
 		case c.kind != nil:
-			return nil, refusal("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+			return nil, s3.Refuse("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
 		c.kind = kind
-		value := text(f.Value)
+		value := s3.View(f.Value)
 		if x.operation == policy.CompleteMultipartUpload { // a composite one says of how many parts
 			var parts string
 			var composite bool
-			if value, parts, composite = strings.Cut(value, "-"); composite && !isPartCount(parts) {
+			if value, parts, composite = strings.Cut(value, "-"); composite && !s3.IsPartCount(parts) {
 				value = ""
 			}
 		}
 		var err error
-		if c.want, err = decodeChecksum(kind, value); err != nil {
-			malformed = refusal("InvalidRequest", "Value for "+kind.header+" header is invalid.")
+		if c.want, err = s3.DecodeChecksum(kind, value); err != nil {
+			malformed = s3.Refuse("InvalidRequest", "Value for "+kind.Header+" header is invalid.")
 		}
 	}
 	if malformed != nil {
 		return nil, malformed
 	}
 	if trailer != "" {
-		c.kind = checksumByHeader(trailer)
+		c.kind = s3.ChecksumByHeader(trailer)
 	}
 	if named := x.headerValue("x-amz-sdk-checksum-algorithm"); named != "" {
 		switch {
 		case c.kind == nil:
-			return nil, refusal("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
-		case !strings.EqualFold(named, c.kind.name):
-			return nil, refusal("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+			return nil, s3.Refuse("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
+		case !strings.EqualFold(named, c.kind.Name):
+			return nil, s3.Refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 		}
 	}
 	if sent, ok := x.headerField("content-md5"); ok {
 		sum, err := base64.StdEncoding.Strict().DecodeString(string(sent))
 		if err != nil || len(sum) != md5.Size {
-			return nil, refusal("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))
+			return nil, s3.Refuse("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))
 		}
 		c.wantMD5 = sum
 	}
 	if c.told = c.kind != nil; !c.told {
-		c.kind = checksumByAlgorithm(crypto.CRC64NVME) // U-28: S3 adds one by itself
+		c.kind = s3.ChecksumOf(crypto.CRC64NVME) // U-28: S3 adds one by itself
 	}
 	c.hash = c.hashOf(c.kind)
 	if c.wantMD5 != nil {
-		c.md5 = c.hashOf(checksumByAlgorithm(crypto.MD5)) // which is c.hash if that is the kind
+		c.md5 = c.hashOf(s3.ChecksumOf(crypto.MD5)) // which is c.hash if that is the kind
 	}
 	if hashed {
 		c.sha256 = sha256.New()
-		if c.kind.algorithm == crypto.SHA256 {
+		if c.kind.Algorithm == crypto.SHA256 {
 			c.sha256 = c.hash
 		}
 	}
@@ -132,7 +133,7 @@ func (c *integrity) Write(p []byte) {
 }
 
 // keep asks for the checksum of this kind to be returned by check, whatever the client announced.
-func (c *integrity) keep(kind *checksumKind) {
+func (c *integrity) keep(kind *s3.ChecksumKind) {
 	if kind != c.kind {
 		c.own, c.ownHash = kind, c.hashOf(kind)
 	}
@@ -150,24 +151,24 @@ func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error
 	}
 	if c.md5 != nil {
 		if sum := c.md5.Sum(c.sum[:0]); string(sum) != string(c.wantMD5) {
-			return nil, refusal("BadDigest", "The Content-MD5 you specified did not match what we received.",
+			return nil, s3.Refuse("BadDigest", "The Content-MD5 you specified did not match what we received.",
 				"ExpectedDigest", base64.StdEncoding.EncodeToString(c.wantMD5), "CalculatedDigest", base64.StdEncoding.EncodeToString(sum))
 		}
 	}
 	want := c.want
 	if c.trailer != "" {
 		var err error
-		if want, err = decodeChecksum(c.kind, trailing); err != nil {
-			return nil, refusal("InvalidRequest", "Value for "+c.kind.header+" trailing header is invalid.")
+		if want, err = s3.DecodeChecksum(c.kind, trailing); err != nil {
+			return nil, s3.Refuse("InvalidRequest", "Value for "+c.kind.Header+" trailing header is invalid.")
 		}
 	}
 	sum := c.hash.Sum(c.sum[:0])
 	if want != nil && string(want) != string(sum) {
-		return nil, refusal("BadDigest", "The "+c.kind.name+" you specified did not match the calculated checksum.")
+		return nil, s3.Refuse("BadDigest", "The "+c.kind.Name+" you specified did not match the calculated checksum.")
 	}
 	kind := c.kind
 	if c.own != nil {
 		kind, sum = c.own, c.ownHash.Sum(c.sum[:0])
 	}
-	return newChecksum(kind, sum), nil
+	return s3.NewChecksum(kind, sum), nil
 }

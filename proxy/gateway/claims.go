@@ -45,7 +45,7 @@ func (x *exchange) claimed(f func(c *state.Claim) error, keys ...string) error {
 
 // claimError is 503 SlowDown for a key that another operation holds, which every SDK repeats.
 func claimError(err error) error {
-	return answerTo(err).because(err)
+	return answerTo(err).Because(err)
 }
 
 // inherit finishes the moves that earlier holders have left. Those that were carried out stay in c.Inherited.

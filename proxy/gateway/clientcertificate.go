@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
+
+	"sealfront/proxy/s3"
 )
 
 // errCertificate is for the log.
@@ -22,8 +24,8 @@ func (x *exchange) checkCertificate(id *Identity) error {
 			}
 		}
 	}
-	e := accessDenied()
-	e.cause = errCertificate
+	e := s3.AccessDenied()
+	e.Cause = errCertificate
 	return e
 }
 

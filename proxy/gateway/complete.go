@@ -11,6 +11,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
 
@@ -150,12 +151,12 @@ func (c *completion) match(named []namedPart) error {
 			part, ok = a.named(p.etag)
 		}
 		if !ok {
-			return refusal("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+			return s3.Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
 				"UploadId", c.u.ID, "PartNumber", strconv.Itoa(p.number), "ETag", p.etag)
 		}
 		found := *part
 		if i < len(named)-1 && found.Length < crypto.MinPartSize {
-			return refusal("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
+			return s3.Refuse("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
 				"ETag", p.etag, "MinSizeAllowed", strconv.Itoa(crypto.MinPartSize), "PartNumber", strconv.Itoa(p.number), "ProposedSize", strconv.FormatInt(found.Length, 10))
 		}
 		if err := c.checkPart(&p, &found); err != nil {
@@ -166,7 +167,7 @@ func (c *completion) match(named []namedPart) error {
 		c.trailer.Length += found.Length
 	}
 	if want := c.x.headerValue("x-amz-mp-object-size"); want != "" && want != strconv.FormatInt(c.trailer.Length, 10) {
-		return refusal("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want, c.trailer.Length))
+		return s3.Refuse("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want, c.trailer.Length))
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (c *completion) checkNumbers(named []namedPart) error {
 	}
 	for i, p := range named {
 		if p.number != i+1 && p.checksum != "" {
-			return refusal("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.u.ID)
+			return s3.Refuse("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.u.ID)
 		}
 	}
 	return nil
@@ -189,8 +190,8 @@ func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 	kind := c.u.kind()
 	if p.checksum == "" {
 		if c.u.Algorithm != 0 && c.u.Type == crypto.Composite {
-			return refusal("InvalidRequest", fmt.Sprintf("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
-				strings.ToLower(kind.name), p.number))
+			return s3.Refuse("InvalidRequest", fmt.Sprintf("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
+				strings.ToLower(kind.Name), p.number))
 		}
 		return nil
 	}
@@ -198,7 +199,7 @@ func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 		return nil // nobody asked for that one to be kept: it was checked when the part came
 	}
 	if p.kind != kind || p.checksum != base64.StdEncoding.EncodeToString(found.Sum[:found.Algorithm.Size()]) {
-		return refusal("BadDigest", fmt.Sprintf("The %s you specified for part %d did not match what we received.", strings.ToLower(p.kind.name), p.number))
+		return s3.Refuse("BadDigest", fmt.Sprintf("The %s you specified for part %d did not match what we received.", strings.ToLower(p.kind.Name), p.number))
 	}
 	return nil
 }
@@ -206,27 +207,27 @@ func (c *completion) checkPart(p *namedPart, found *state.Part) error {
 // sum makes the object's checksum from those of its parts and compares it with what the request says.
 func (c *completion) sum() error {
 	kind := c.u.kind()
-	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && !strings.EqualFold(wanted, checksumType(c.u.Type)) {
-		return refusal("InvalidRequest", "The upload was created using the "+checksumType(c.u.Type)+" checksum mode. The complete request must use the same checksum mode.")
+	if wanted := c.x.headerValue("x-amz-checksum-type"); wanted != "" && !strings.EqualFold(wanted, s3.ChecksumType(c.u.Type)) {
+		return s3.Refuse("InvalidRequest", "The upload was created using the "+s3.ChecksumType(c.u.Type)+" checksum mode. The complete request must use the same checksum mode.")
 	}
-	sum := &crypto.Checksum{Type: c.u.Type, Algorithm: kind.algorithm}
+	sum := &crypto.Checksum{Type: c.u.Type, Algorithm: kind.Algorithm}
 	if c.u.Type == crypto.Composite {
-		h := kind.make()
+		h := kind.Make()
 		for i := range c.parts {
-			h.Write(c.parts[i].Sum[:kind.algorithm.Size()])
+			h.Write(c.parts[i].Sum[:kind.Algorithm.Size()])
 		}
 		sum.Value = h.Sum(nil)
 	} else {
-		sum.Value = c.parts[0].Sum[:kind.algorithm.Size()]
+		sum.Value = c.parts[0].Sum[:kind.Algorithm.Size()]
 		for i := 1; i < len(c.parts); i++ {
-			sum.Value = combineCRC(kind.algorithm, sum.Value, c.parts[i].Sum[:kind.algorithm.Size()], c.parts[i].Length)
+			sum.Value = s3.CombineCRC(kind.Algorithm, sum.Value, c.parts[i].Sum[:kind.Algorithm.Size()], c.parts[i].Length)
 		}
 	}
 	c.trailer.Checksum = sum
-	if sent := c.x.headerValue(kind.header); sent != "" {
+	if sent := c.x.headerValue(kind.Header); sent != "" {
 		value, count, composite := strings.Cut(sent, "-")
 		if value != base64.StdEncoding.EncodeToString(sum.Value) || composite && (sum.Type != crypto.Composite || count != strconv.Itoa(len(c.parts))) {
-			return refusal("BadDigest", "The "+strings.ToLower(kind.name)+" you specified did not match the calculated checksum.")
+			return s3.Refuse("BadDigest", "The "+strings.ToLower(kind.Name)+" you specified did not match the calculated checksum.")
 		}
 	}
 	return nil
@@ -234,7 +235,7 @@ func (c *completion) sum() error {
 
 // checksumAnswer is the object's checksum as S3 shows it; composite ones say of how many parts.
 func (c *completion) checksumAnswer() string {
-	value := checksumText(c.trailer.Checksum)
+	value := s3.ChecksumText(c.trailer.Checksum)
 	if c.trailer.Checksum.Type == crypto.Composite {
 		value += "-" + strconv.Itoa(len(c.parts))
 	}
@@ -283,11 +284,11 @@ func (c *completion) answer(etag, checksum string) error {
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Location, Bucket, Key string
 		ETag                  string
-		checksumElements
-	}{Xmlns: s3Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: clientETag([]byte(etag))}
+		s3.ChecksumElements
+	}{Xmlns: s3.Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: s3.ClientETag([]byte(etag))}
 	if checksum != "" {
-		*out.of(c.u.kind().algorithm) = checksum
-		out.ChecksumType = checksumType(c.u.Type)
+		*out.Of(c.u.kind().Algorithm) = checksum
+		out.ChecksumType = s3.ChecksumType(c.u.Type)
 	}
 	if x.facts.Kind == policy.Directory {
 		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")

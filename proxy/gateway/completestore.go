@@ -13,6 +13,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -46,16 +47,16 @@ func (c *completion) assemble(secrets *crypto.Secrets) (string, error) {
 			}
 			return seen.etag, nil
 		}
-		var e *s3Error
+		var e *s3.Error
 		switch {
 		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) && !c.tailStands(tail):
 			// The upload is over, and the object isn't there any more: another one has come meanwhile, or a deletion.
 			return claimed, nil
 		case err == nil:
-			return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
+			return "", s3.Internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
 		case !errors.As(err, &e):
 			return "", err
-		case e.code == "InvalidPart" && tail != "":
+		case e.Code == "InvalidPart" && tail != "":
 			if c.tailStands(tail) {
 				return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
 			}
@@ -69,9 +70,9 @@ func (c *completion) assemble(secrets *crypto.Secrets) (string, error) {
 }
 
 // mayRepeat reports whether the store refused a condition that was ours, and takes what was seen for the next one.
-func (c *completion) mayRepeat(e *s3Error, seen *sight) bool {
+func (c *completion) mayRepeat(e *s3.Error, seen *sight) bool {
 	nothing := seen.etag == "" && c.before.etag == ""
-	switch e.code {
+	switch e.Code {
 	case "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey":
 	case "NotImplemented": // of a delete marker, see markerStore
 		if !nothing {
@@ -82,10 +83,10 @@ func (c *completion) mayRepeat(e *s3Error, seen *sight) bool {
 	}
 	if c.conditional() {
 		// A markerStore that couldn't send the body twice: now it looks first.
-		return nothing && e.code == "ConditionalRequestConflict" && c.x.headerValue("if-none-match") != ""
+		return nothing && e.Code == "ConditionalRequestConflict" && c.x.headerValue("if-none-match") != ""
 	}
 	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
-	c.unbound = nothing && e.code != "ConditionalRequestConflict"
+	c.unbound = nothing && e.Code != "ConditionalRequestConflict"
 	c.before = *seen
 	return true
 }
@@ -110,7 +111,7 @@ func (c *completion) setConditions(r *store.Request, able bool) {
 
 // interfered answers that the key or the upload kept changing.
 func (c *completion) interfered(err error) error {
-	return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).because(
+	return s3.Refuse("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.u.ID).Because(
 		fmt.Errorf("complete %s/%s: %w", c.x.bucket, c.x.key, err))
 }
 
@@ -143,7 +144,7 @@ func (c *completion) put(secrets *crypto.Secrets) (string, error) {
 			c.abort()
 			return seen.etag, nil
 		}
-		var e *s3Error
+		var e *s3.Error
 		if !errors.As(err, &e) || !c.mayRepeat(e, &seen) {
 			return "", err
 		}
@@ -185,7 +186,7 @@ func (c *completion) content(r *store.Request, secrets *crypto.Secrets) (envelop
 	e.Multipart = false
 	// An object of one part has the checksum of its bytes, whatever the upload's type was.
 	kind := c.u.kind()
-	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: kind.make().Sum(nil)}
+	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.Algorithm, Value: kind.Make().Sum(nil)}
 	if err := e.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
 		return nil, nil, fmt.Errorf("seal the envelope: %w", err)
 	}
@@ -233,7 +234,7 @@ func (c *completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
 	body.stash = a
 	if f := a.Fault(r.Operation); f != nil {
 		body.close()
-		return nil, 0, internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
+		return nil, 0, s3.Internal(fmt.Errorf("read the stashed part %d: %w", last.Number, f))
 	}
 	if a.Length != crypto.SealedLength(last.Length) {
 		body.close()
@@ -268,7 +269,7 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 // tailStands reports whether the store's last part is still the one with this ETag.
 func (c *completion) tailStands(tail string) bool {
 	known, err := c.x.storedParts(c.u.ID, []int{c.tailNumber()})
-	return err == nil && unquote(known[c.tailNumber()].ETag) == unquote(tail)
+	return err == nil && s3.Unquote(known[c.tailNumber()].ETag) == s3.Unquote(tail)
 }
 
 // tailBody is what the store's last part holds.
@@ -300,10 +301,10 @@ func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
 func (c *completion) completeStore(tail string) (etag string, err error) {
 	x := c.x
 	var b strings.Builder
-	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3Namespace + `">`)
+	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">`)
 	part := func(number int, etag string) {
 		b.WriteString("<Part><PartNumber>" + strconv.Itoa(number) + "</PartNumber><ETag>&quot;")
-		_ = xml.EscapeText(&b, []byte(unquote(etag)))
+		_ = xml.EscapeText(&b, []byte(s3.Unquote(etag)))
 		b.WriteString("&quot;</ETag></Part>")
 	}
 	for i := range c.parts {
@@ -329,7 +330,7 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return "", unavailable(err)
+		return "", s3.Unavailable(err)
 	}
 	if f := faultIn(body, r.Operation); f != nil {
 		return "", c.storeFault(f)
@@ -373,10 +374,10 @@ func faultIn(body []byte, operation string) *store.Fault {
 func (c *completion) storeFault(f *store.Fault) error {
 	switch {
 	case f.Code == "NoSuchUpload":
-		return noSuchUpload(c.u.ID).because(f)
+		return noSuchUpload(c.u.ID).Because(f)
 	case f.Code == "InvalidPart", f.Code == "InvalidPartOrder":
-		return refusal("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-			"UploadId", c.u.ID).because(f)
+		return s3.Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+			"UploadId", c.u.ID).Because(f)
 	}
 	return c.x.writeFault(f)
 }
@@ -385,7 +386,7 @@ func (c *completion) storeFault(f *store.Fault) error {
 func (c *completion) look() (sight, error) {
 	a, s, err := c.x.lookAt(unconditional)
 	if err != nil {
-		if code := answerTo(err).code; code == "NoSuchKey" || code == "InvalidObjectState" {
+		if code := answerTo(err).Code; code == "NoSuchKey" || code == "InvalidObjectState" {
 			return c.x.g.head(c.x.context, c.x.record.StoreName, c.x.key)
 		}
 		return sight{}, err

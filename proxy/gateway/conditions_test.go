@@ -184,7 +184,7 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 		switch err := p.ask(x); {
 		case err == nil:
 			return true, ""
-		case answerTo(err).code == "AccessDenied":
+		case answerTo(err).Code == "AccessDenied":
 			return false, ""
 		default:
 			return false, answerTo(err).Error()

@@ -13,13 +13,14 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
 // A kept configuration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
 // documents are put together anew in both directions.
 type kept struct {
-	grammar grammar
+	grammar s3.Grammar
 	query   string // the flag that selects it
 	status  int    // of a success; 200 for reads
 	// What a read is answered when the store has none, or doesn't know it: an error code, or the empty document.
@@ -29,15 +30,15 @@ type kept struct {
 }
 
 var (
-	tagSet     = grammar{root: "Tagging", paths: []string{"TagSet/Tag/Key", "TagSet/Tag/Value"}}
-	versioning = grammar{root: "VersioningConfiguration", paths: []string{"Status"}, lacks: []string{"MfaDelete"}}
-	objectLock = grammar{root: "ObjectLockConfiguration", lacks: []string{"DefaultEventHold"}, paths: []string{
+	tagSet     = s3.Grammar{Root: "Tagging", Paths: []string{"TagSet/Tag/Key", "TagSet/Tag/Value"}}
+	versioning = s3.Grammar{Root: "VersioningConfiguration", Paths: []string{"Status"}, Lacks: []string{"MfaDelete"}}
+	objectLock = s3.Grammar{Root: "ObjectLockConfiguration", Lacks: []string{"DefaultEventHold"}, Paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
-	retention = grammar{root: "Retention", alias: "ObjectLockRetention", lacks: []string{"EventHold", "EventHoldDuration"}, paths: []string{"Mode", "RetainUntilDate"}}
-	legalHold = grammar{root: "LegalHold", alias: "ObjectLockLegalHold", lacks: []string{"EventHold"}, paths: []string{"Status"}}
+	retention = s3.Grammar{Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold", "EventHoldDuration"}, Paths: []string{"Mode", "RetainUntilDate"}}
+	legalHold = s3.Grammar{Root: "LegalHold", Alias: "ObjectLockLegalHold", Lacks: []string{"EventHold"}, Paths: []string{"Status"}}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
-	lifecycle = grammar{root: "LifecycleConfiguration", lacks: []string{"Transition", "NoncurrentVersionTransition"}, paths: []string{
+	lifecycle = s3.Grammar{Root: "LifecycleConfiguration", Lacks: []string{"Transition", "NoncurrentVersionTransition"}, Paths: []string{
 		"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
 		"Rule/Filter/ObjectSizeGreaterThan", "Rule/Filter/ObjectSizeLessThan", "Rule/Filter/And/Prefix", "Rule/Filter/And/Tag/Key",
 		"Rule/Filter/And/Tag/Value", "Rule/Filter/And/ObjectSizeGreaterThan", "Rule/Filter/And/ObjectSizeLessThan",
@@ -92,11 +93,11 @@ func keepConfiguration(x *exchange) error {
 		if err != nil {
 			return err
 		}
-		if r.Bytes, err = k.grammar.rewrite(document, true); err != nil {
-			if errors.Is(err, errLacking) {
-				return refusal("NotImplemented", "The document has an element that is not implemented", "QueryParameter", k.query).because(err)
+		if r.Bytes, err = k.grammar.Rewrite(document, true); err != nil {
+			if errors.Is(err, s3.ErrLacking) {
+				return s3.Refuse("NotImplemented", "The document has an element that is not implemented", "QueryParameter", k.query).Because(err)
 			}
-			return malformedXML(err)
+			return s3.MalformedXML(err)
 		}
 		if k.inspect != nil {
 			if r.Bytes, err = k.inspect(x, r.Bytes); err != nil {
@@ -133,11 +134,11 @@ func keepConfiguration(x *exchange) error {
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
-	document, err := k.grammar.rewrite(body, false)
+	document, err := k.grammar.Rewrite(body, false)
 	if err != nil {
-		return internal(err)
+		return s3.Internal(err)
 	}
 	if k.show != nil {
 		document = k.show(document)
@@ -161,16 +162,16 @@ func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
 	reads := k.status == 0
 	switch {
 	case unknown && reads && k.absent != "":
-		return refusal(k.absent, keptErrors[k.absent], x.named()...).because(f)
+		return s3.Refuse(k.absent, keptErrors[k.absent], x.named()...).Because(f)
 	case unknown && reads:
-		return x.answerDocument([]byte("<" + k.grammar.root + ` xmlns="` + s3Namespace + `"></` + k.grammar.root + ">"))
+		return x.answerDocument([]byte("<" + k.grammar.Root + ` xmlns="` + s3.Namespace + `"></` + k.grammar.Root + ">"))
 	case unknown:
-		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented", "QueryParameter", k.query).because(f)
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "QueryParameter", k.query).Because(f)
 	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.operation.OnObject():
-		return refusal("InvalidRequest", "Bucket is missing Object Lock Configuration").because(f)
+		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	case f.Code == "InvalidArgument" && x.version != "":
 	case told:
-		return refusal(f.Code, text, x.named()...).because(f)
+		return s3.Refuse(f.Code, text, x.named()...).Because(f)
 	case locked(f) && x.operation.OnObject():
 		return lockedError(f)
 	}
@@ -192,16 +193,16 @@ func (x *exchange) named() []string {
 func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 	var configuration struct{ Status string }
 	if err := xmldoc.Unmarshal(document, &configuration); err != nil {
-		return nil, malformedXML(err)
+		return nil, s3.MalformedXML(err)
 	}
 	switch configuration.Status {
 	case "Enabled", "Suspended":
 		return document, nil
 	case "":
 	default:
-		return nil, malformedXML(fmt.Errorf("the status is %q", configuration.Status))
+		return nil, s3.MalformedXML(fmt.Errorf("the status is %q", configuration.Status))
 	}
-	return nil, refusal("IllegalVersioningConfigurationException", "The Versioning element must be specified")
+	return nil, s3.Refuse("IllegalVersioningConfigurationException", "The Versioning element must be specified")
 }
 
 // Sizes in a lifecycle's filters are of plaintext for the client and of sealed objects for the store. Stored sizes grow with
@@ -216,7 +217,7 @@ func storedSizes(_ *exchange, document []byte) ([]byte, error) {
 		return crypto.StoredLength(n)
 	}, &failed)
 	if failed {
-		return nil, malformedXML(errors.New("a size that is none"))
+		return nil, s3.MalformedXML(errors.New("a size that is none"))
 	}
 	return document, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // A fixed answer is that of an operation about something that no bucket has here, since nothing behind the proxy could act
@@ -47,7 +48,7 @@ func constant(x *exchange) error {
 	case f.list != "" && !named:
 		return x.answerElement(f.list, "<IsTruncated>false</IsTruncated>")
 	case f.code != "":
-		return refusal(f.code, f.message, "BucketName", x.bucket)
+		return s3.Refuse(f.code, f.message, "BucketName", x.bucket)
 	case f.document != "":
 		return x.answerElement(f.document, f.inner)
 	}
@@ -56,7 +57,7 @@ func constant(x *exchange) error {
 }
 
 func (x *exchange) answerElement(root, inner string) error {
-	return x.answerDocument([]byte("<" + root + ` xmlns="` + s3Namespace + `">` + inner + "</" + root + ">"))
+	return x.answerDocument([]byte("<" + root + ` xmlns="` + s3.Namespace + `">` + inner + "</" + root + ">"))
 }
 
 // getBucketLocation carries out GetBucketLocation. The location of us-east-1 is told by nothing.
@@ -87,7 +88,7 @@ func getACL(x *exchange) error {
 		Grantee    grantee `xml:"AccessControlList>Grant>Grantee"`
 		Permission string  `xml:"AccessControlList>Grant>Permission"`
 	}{
-		Xmlns: s3Namespace, Owner: listedOwner{account, account},
+		Xmlns: s3.Namespace, Owner: listedOwner{account, account},
 		Grantee: grantee{"http://www.w3.org/2001/XMLSchema-instance", "CanonicalUser", account, account}, Permission: "FULL_CONTROL",
 	})
 }
@@ -96,14 +97,14 @@ func getACL(x *exchange) error {
 // policy; no other is possible.
 func putACL(x *exchange) error {
 	if x.headerValue("x-amz-acl") == "" {
-		return refusal("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.bucket)
+		return s3.Refuse("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.bucket)
 	}
 	document, err := x.readDocument(maxDocument)
 	switch {
 	case err != nil:
 		return err
 	case len(document) > 0: // its grants would not be made
-		return refusal("UnexpectedContent", "This request contains unsupported content.")
+		return s3.Refuse("UnexpectedContent", "This request contains unsupported content.")
 	}
 	return x.objectExists()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // S3 Control is another service than S3, with a namespace, a document of errors and texts of its own. Its calls come to the same
@@ -12,12 +13,12 @@ import (
 const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 
 // controlError says in the words of S3 Control what was found in those of S3.
-func controlError(e *s3Error) *s3Error {
-	if e.code != "NoSuchBucket" {
+func controlError(e *s3.Error) *s3.Error {
+	if e.Code != "NoSuchBucket" {
 		return e
 	}
-	other := refusal("NoSuchResource", "The specified resource doesn't exist.").because(e.cause)
-	other.row = e.row
+	other := s3.Refuse("NoSuchResource", "The specified resource doesn't exist.").Because(e.Cause)
+	other.Row = e.Row
 	return other
 }
 
@@ -28,7 +29,7 @@ func listTagsForResource(x *exchange) error {
 	case err != nil:
 		return err
 	case record == nil, record.ARN != x.control.Resource:
-		return noSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.bucket)
 	}
 	out := struct {
 		XMLName xml.Name `xml:"ListTagsForResourceResult"`

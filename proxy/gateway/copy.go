@@ -8,6 +8,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -49,14 +50,14 @@ func copyObject(x *exchange) error {
 }
 
 // copyAlgorithm reads which checksum the copy shall have; nil: that of the source.
-func (x *exchange) copyAlgorithm() (*checksumKind, error) {
+func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 	name := x.headerValue("x-amz-checksum-algorithm")
 	if name == "" {
 		return nil, nil
 	}
-	kind := checksumByName(strings.ToUpper(name))
+	kind := s3.ChecksumByName(strings.ToUpper(name))
 	if kind == nil {
-		return nil, unsupportedAlgorithm()
+		return nil, s3.UnsupportedAlgorithm()
 	}
 	return kind, nil
 }
@@ -67,10 +68,10 @@ type copying struct {
 	from *origin
 	*opened
 	sum     *crypto.Checksum // of the copy, nil when it isn't known
-	compute *checksumKind    // computed when the body passes through; nil: sum stays
+	compute *s3.ChecksumKind // computed when the body passes through; nil: sum stays
 }
 
-func copyOnce(x *exchange, source *object, asked *checksumKind) error {
+func copyOnce(x *exchange, source *object, asked *s3.ChecksumKind) error {
 	from, err := source.origin()
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func copyOnce(x *exchange, source *object, asked *checksumKind) error {
 		return err
 	}
 	if from.length > crypto.MaxObjectPut {
-		return refusal("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	if err := x.permitTags(from); err != nil {
 		return err
@@ -122,13 +123,13 @@ func copyOnce(x *exchange, source *object, asked *checksumKind) error {
 		Xmlns        string   `xml:"xmlns,attr"`
 		LastModified string
 		ETag         string
-		checksumElements
-	}{Xmlns: s3Namespace, LastModified: listedTime(done.modified), ETag: clientETag([]byte(done.etag))}
+		s3.ChecksumElements
+	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(done.modified), ETag: s3.ClientETag([]byte(done.etag))}
 	parts := 1
 	if c.layout != nil {
 		parts = c.layout.Parts()
 	}
-	out.set(c.sum, parts)
+	out.Set(c.sum, parts)
 	return x.answerXML(&out)
 }
 
@@ -146,10 +147,10 @@ func (c *copying) checkSelf() error {
 		return refused
 	}
 	if x.headerValue("if-none-match") != "" {
-		return preconditionFailed("If-None-Match")
+		return s3.PreconditionFailed("If-None-Match")
 	}
 	if match := x.headerValue("if-match"); match != "" && !listsETag(match, c.from.etag) {
-		return preconditionFailed("If-Match")
+		return s3.PreconditionFailed("If-Match")
 	}
 	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
 		return policy.NotImplemented(policy.CopyObject)
@@ -165,13 +166,13 @@ func (c *copying) sameKey() bool {
 
 // decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined into
 // that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
-func (c *copying) decideChecksum(asked *checksumKind) error {
+func (c *copying) decideChecksum(asked *s3.ChecksumKind) error {
 	x := c.from.x
 	sum, _, err := x.checksumOf(c.opened)
 	if err != nil {
 		return err
 	}
-	if sum != nil && sum.Type == crypto.Composite && checksumByAlgorithm(sum.Algorithm).full {
+	if sum != nil && sum.Type == crypto.Composite && s3.ChecksumOf(sum.Algorithm).Full {
 		if c.trailer == nil {
 			if err := x.loadTrailer(c.opened); err != nil {
 				return err
@@ -181,10 +182,10 @@ func (c *copying) decideChecksum(asked *checksumKind) error {
 	}
 	c.sum = sum
 	switch {
-	case asked != nil && (sum == nil || sum.Algorithm != asked.algorithm || sum.Type != crypto.FullObject):
+	case asked != nil && (sum == nil || sum.Algorithm != asked.Algorithm || sum.Type != crypto.FullObject):
 		c.compute = asked
 	case sum == nil && c.length > 0:
-		c.compute = checksumByAlgorithm(crypto.CRC64NVME)
+		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
 	}
 	return nil
 }
@@ -200,7 +201,7 @@ func combineParts(algorithm crypto.Algorithm, parts []crypto.Part) *crypto.Check
 		case i == 0:
 			value = part.Value
 		default:
-			value = combineCRC(algorithm, value, part.Value, parts[i].Length)
+			value = s3.CombineCRC(algorithm, value, part.Value, parts[i].Length)
 		}
 	}
 	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: algorithm, Value: append([]byte(nil), value...)}
@@ -238,7 +239,7 @@ func (c *copying) rewrap() (*transferred, error) {
 	}
 	t.held = t.inPlace()
 	if v := x.headerValue("if-match"); v != "" {
-		t.match = storeCondition(v)
+		t.match = s3.StoreCondition(v)
 	}
 	t.noneMatch = x.headerValue("if-none-match")
 	return t.run()
@@ -248,14 +249,14 @@ func (c *copying) rewrap() (*transferred, error) {
 func (c *copying) reseal() (*transferred, error) {
 	x := c.x
 	if c.compute == nil && c.sum != nil && c.sum.Type == crypto.Composite {
-		c.compute = checksumByAlgorithm(c.sum.Algorithm)
+		c.compute = s3.ChecksumOf(c.sum.Algorithm)
 	}
 	known := c.sum
 	switch {
 	case c.compute != nil:
 		known = nil
 	case known == nil:
-		c.compute = checksumByAlgorithm(crypto.CRC64NVME)
+		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
 	}
 	body, err := c.from.x.read(c.opened, 0, c.length-1, known, c.compute)
 	if err != nil {
@@ -266,7 +267,7 @@ func (c *copying) reseal() (*transferred, error) {
 	if p.algorithm = crypto.CRC64NVME; known != nil {
 		p.algorithm = known.Algorithm
 	} else if c.compute != nil {
-		p.algorithm = c.compute.algorithm
+		p.algorithm = c.compute.Algorithm
 	}
 	var tagged store.Request
 	tags := x.copiedTags()
@@ -285,7 +286,7 @@ func (c *copying) reseal() (*transferred, error) {
 		return c.describe(r, envelope)
 	})
 	switch {
-	case err != nil && ours && answerTo(err).code == "PreconditionFailed":
+	case err != nil && ours && answerTo(err).Code == "PreconditionFailed":
 		return nil, errReplaced
 	case err != nil:
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 )
 
@@ -16,7 +17,7 @@ func createSession(x *exchange) error {
 	if observe := x.g.o.Observe.Session; observe != nil {
 		outcome := "issued"
 		if err != nil {
-			outcome = answerTo(err).code
+			outcome = answerTo(err).Code
 		}
 		observe(outcome)
 	}
@@ -39,7 +40,7 @@ func (x *exchange) issueSession() error {
 	}
 	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.start)
 	if err != nil {
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
 	if id, ok := session.KeyID(c.Token); ok {
 		x.g.logins.Load().see(id)
@@ -51,7 +52,7 @@ func (x *exchange) issueSession() error {
 		Credentials struct {
 			SessionToken, SecretAccessKey, AccessKeyId, Expiration string
 		}
-	}{Xmlns: s3Namespace, Credentials: struct {
+	}{Xmlns: s3.Namespace, Credentials: struct {
 		SessionToken, SecretAccessKey, AccessKeyId, Expiration string
 	}{c.Token, c.SecretAccessKey, c.AccessKeyID, c.Expires.Format("2006-01-02T15:04:05Z")}})
 }

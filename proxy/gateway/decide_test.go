@@ -207,7 +207,7 @@ func outcome(x *exchange, err error) string {
 		return "allow " + x.decision.Row
 	}
 	e := answerTo(err)
-	return e.code + " " + e.row
+	return e.Code + " " + e.Row
 }
 
 // TestExplainAndRequestsAgree takes every combination of operation, bucket, headers, TLS, identity and session through

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -80,8 +81,8 @@ func (m *markerStore) overwritten(a *store.Answer, r *store.Request) (*store.Ans
 	return nil, conflict(r.Key)
 }
 
-func conflict(key string) *s3Error {
-	return refusal("ConditionalRequestConflict",
+func conflict(key string) *s3.Error {
+	return s3.Refuse("ConditionalRequestConflict",
 		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key)
 }
 
@@ -130,11 +131,11 @@ func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field in
 	}
 	body, err := a.Bytes(maxListing)
 	if err != nil {
-		return false, unavailable(err)
+		return false, s3.Unavailable(err)
 	}
 	var versions storeVersions
 	if err := xmldoc.Unmarshal(body, &versions); err != nil {
-		return false, internal(err)
+		return false, s3.Internal(err)
 	}
 	page, err := versions.listing()
 	if err != nil {
@@ -152,13 +153,13 @@ func (m *markerStore) overMarker(ctx context.Context, r *store.Request, field in
 		case !marker:
 			return false, nil
 		case m.conditional && e.Version.Size > 0 && e.Version.ETag != "":
-			r.Header[field].Name, r.Header[field].Value = []byte("If-Match"), []byte(`"`+unquote(e.Version.ETag)+`"`)
+			r.Header[field].Name, r.Header[field].Value = []byte("If-Match"), []byte(`"`+s3.Unquote(e.Version.ETag)+`"`)
 			return true, nil
 		}
 		break
 	}
 	if marker {
-		return false, refusal("NotImplemented",
+		return false, s3.Refuse("NotImplemented",
 			"The store behind this service can't write over this delete marker under a condition.", "Header", "If-None-Match")
 	}
 	return false, nil

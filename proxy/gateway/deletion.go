@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -26,11 +27,11 @@ func deleteObject(x *exchange) error {
 // remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
 // metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any object is asked for.
 // told is what the store tells of versions; bypass deletes in spite of a retention in governance mode.
-func (x *object) remove(match, size, modified string, bypass bool) (told []element, err error) {
+func (x *object) remove(match, size, modified string, bypass bool) (told []s3.Element, err error) {
 	conditional := size != "" || modified != "" || match != "" && strings.TrimSpace(match) != "*"
 	switch {
 	case x.absent() && match != "":
-		return nil, noSuchKey(x.key)
+		return nil, s3.NoSuchKey(x.key)
 	case x.absent():
 		return nil, nil
 	case conditional && !x.g.o.Abilities.ConditionalDelete:
@@ -46,30 +47,30 @@ func (x *object) remove(match, size, modified string, bypass bool) (told []eleme
 		r.Set("If-Match", "*")
 	}
 	told, err = x.sendRemoval(r, bypass)
-	if match != "" && err != nil && answerTo(err).code == "PreconditionFailed" { // so some stores say that there is nothing
-		err = noSuchKey(x.key)
+	if match != "" && err != nil && answerTo(err).Code == "PreconditionFailed" { // so some stores say that there is nothing
+		err = s3.NoSuchKey(x.key)
 	}
-	if match == "" && err != nil && answerTo(err).code == "NoSuchKey" {
+	if match == "" && err != nil && answerTo(err).Code == "NoSuchKey" {
 		return nil, nil
 	}
 	return told, err
 }
 
 // removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
-func (x *object) removeIf(match, size, modified string, bypass bool) (told []element, err error) {
+func (x *object) removeIf(match, size, modified string, bypass bool) (told []s3.Element, err error) {
 	r := x.about("DeleteObject", "DELETE")
 	if match != "" && strings.TrimSpace(match) != "*" {
-		r.Set("If-Match", storeCondition(match))
+		r.Set("If-Match", s3.StoreCondition(match))
 	}
 	gone, err := x.checkDeletion(r, size, modified)
 	if gone && match != "" {
-		return nil, noSuchKey(x.key)
+		return nil, s3.NoSuchKey(x.key)
 	}
 	if gone || err != nil {
 		return nil, err
 	}
 	told, err = x.sendRemoval(r, bypass)
-	if match == "" && err != nil && answerTo(err).code == "NoSuchKey" {
+	if match == "" && err != nil && answerTo(err).Code == "NoSuchKey" {
 		return nil, nil
 	}
 	return told, err
@@ -77,7 +78,7 @@ func (x *object) removeIf(match, size, modified string, bypass bool) (told []ele
 
 // removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it. Where the store
 // holds conditions, of two such deletions of one object one succeeds.
-func (x *object) removeAny(bypass bool) (told []element, err error) {
+func (x *object) removeAny(bypass bool) (told []s3.Element, err error) {
 	for range getAttempts {
 		h := x.about("HeadObject", "HEAD")
 		a, err := x.g.o.Store.Do(x.context, h)
@@ -96,7 +97,7 @@ func (x *object) removeAny(bypass bool) (told []element, err error) {
 			r.Set("If-Match", etag)
 		}
 		told, err = x.sendRemoval(r, bypass)
-		if err == nil || answerTo(err).code != "PreconditionFailed" && answerTo(err).code != "NoSuchKey" {
+		if err == nil || answerTo(err).Code != "PreconditionFailed" && answerTo(err).Code != "NoSuchKey" {
 			return told, err
 		}
 	}
@@ -104,7 +105,7 @@ func (x *object) removeAny(bypass bool) (told []element, err error) {
 }
 
 // sendRemoval has the store delete. told is what it tells of versions.
-func (x *object) sendRemoval(r *store.Request, bypass bool) (told []element, err error) {
+func (x *object) sendRemoval(r *store.Request, bypass bool) (told []s3.Element, err error) {
 	if bypass {
 		r.Set(bypassHeader, "true")
 	}
@@ -118,9 +119,9 @@ func (x *object) sendRemoval(r *store.Request, bypass bool) (told []element, err
 	case f == nil:
 		return x.versionOf(a), nil
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
-		return nil, noSuchKey(x.key).because(f)
+		return nil, s3.NoSuchKey(x.key).Because(f)
 	case f.Status == http.StatusPreconditionFailed:
-		return nil, preconditionFailed("If-Match").because(f)
+		return nil, s3.PreconditionFailed("If-Match").Because(f)
 	case x.version != "" && locked(f):
 		return nil, lockedError(f)
 	}
@@ -149,7 +150,7 @@ func locked(f *store.Fault) bool {
 }
 
 func lockedError(f *store.Fault) error {
-	return refusal("AccessDenied", "Access Denied because object protected by object lock.").because(f)
+	return s3.Refuse("AccessDenied", "Access Denied because object protected by object lock.").Because(f)
 }
 
 // checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone
@@ -157,7 +158,7 @@ func lockedError(f *store.Fault) error {
 func (x *object) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.lookAt(func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {
-		if answerTo(err).code == "NoSuchKey" && len(r.Header) == 0 {
+		if answerTo(err).Code == "NoSuchKey" && len(r.Header) == 0 {
 			return true, nil
 		}
 		return false, err
@@ -168,13 +169,13 @@ func (x *object) checkDeletion(r *store.Request, size, modified string) (gone bo
 		return false, err
 	}
 	if size != "" && size != strconv.FormatInt(length, 10) {
-		return false, preconditionFailed("x-amz-if-match-size")
+		return false, s3.PreconditionFailed("x-amz-if-match-size")
 	}
 	if modified != "" {
 		want, err1 := http.ParseTime(modified)
 		is, err2 := http.ParseTime(string(a.Get("Last-Modified")))
 		if err1 != nil || err2 != nil || !want.Truncate(time.Second).Equal(is.Truncate(time.Second)) {
-			return false, preconditionFailed("x-amz-if-match-last-modified-time")
+			return false, s3.PreconditionFailed("x-amz-if-match-last-modified-time")
 		}
 	}
 	r.Header = nil

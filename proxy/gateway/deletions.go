@@ -10,6 +10,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -24,7 +25,7 @@ type deletion struct {
 	Key                          string
 	VersionId                    string
 	ETag, LastModifiedTime, Size string
-	Strangers                    []stranger `xml:",any"`
+	Strangers                    []s3.Stranger `xml:",any"`
 }
 
 func (d *deletion) conditional() bool {
@@ -57,7 +58,7 @@ type deletionResult struct {
 
 func (r *deletionResult) fail(key, version string, err error) {
 	e := answerTo(err)
-	r.Error = append(r.Error, deletionError{key, version, e.code, e.message})
+	r.Error = append(r.Error, deletionError{key, version, e.Code, e.Message})
 }
 
 // deleteObjects carries out DeleteObjects. Nothing is deleted before the whole document has been read and checked. Keys
@@ -67,7 +68,7 @@ func deleteObjects(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	result := deletionResult{Xmlns: s3Namespace}
+	result := deletionResult{Xmlns: s3.Namespace}
 	y := x.at(x.record, "")
 	batch := make([]objectVersion, 0, len(list))
 	var check policy.Request
@@ -104,7 +105,7 @@ func deleteObjects(x *exchange) error {
 }
 
 // deletedAs tells what became of a key. A version that is gone may have been a delete marker; without one a marker was made.
-func deletedAs(key, version string, told []element) deletedEntry {
+func deletedAs(key, version string, told []s3.Element) deletedEntry {
 	d := deletedEntry{Key: key, VersionId: version}
 	for _, e := range told {
 		d.DeleteMarker = d.DeleteMarker || e.Name == "x-amz-delete-marker" && e.Value == "true"
@@ -120,9 +121,12 @@ func deletedAs(key, version string, told []element) deletedEntry {
 // permitDeletion checks one key as DeleteObject would be checked. check is reused.
 func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request) error {
 	fields := policy.MapFields{}
-	for _, c := range [...]parameter{{"if-match", d.ETag}, {"x-amz-if-match-size", d.Size}, {"x-amz-if-match-last-modified-time", d.LastModifiedTime}} {
-		if c.value != "" {
-			fields[c.name] = []string{c.value}
+	for _, c := range [...]s3.Parameter{
+		{Name: "if-match", Value: d.ETag}, {Name: "x-amz-if-match-size", Value: d.Size},
+		{Name: "x-amz-if-match-last-modified-time", Value: d.LastModifiedTime},
+	} {
+		if c.Value != "" {
+			fields[c.Name] = []string{c.Value}
 		}
 	}
 	check.Reset()
@@ -131,7 +135,7 @@ func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request)
 		return refused
 	}
 	if d.VersionId != "" && !policy.ValidVersion(x.facts.Kind, d.VersionId) {
-		return invalidArgument("versionId", d.VersionId, "Invalid version id specified")
+		return s3.InvalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
 	if x.facts.Kind == policy.General {
 		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.target("")); refused != nil {
@@ -149,8 +153,8 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 	}
 	body.start()
 	list, quiet, err = parseDeletions(body, x.facts.Kind == policy.Directory)
-	var told *s3Error
-	if errors.As(err, &told) && told.code != "MalformedXML" {
+	var told *s3.Error
+	if errors.As(err, &told) && told.Code != "MalformedXML" {
 		return nil, false, err // the body itself was wrong
 	}
 	if err == nil {
@@ -163,11 +167,11 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, err error) {
 	d := xmldoc.NewDecoder(r)
 	malformed := func(err error) ([]deletion, bool, error) {
-		var told *s3Error
+		var told *s3.Error
 		if errors.As(err, &told) {
 			return nil, false, err
 		}
-		return nil, false, malformedXML(err)
+		return nil, false, s3.MalformedXML(err)
 	}
 	depth := 0
 	for {
@@ -209,7 +213,7 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 			if err := d.DecodeElement(&one, &start); err != nil {
 				return malformed(err)
 			}
-			if err := deletionList.refuseStrangers(one.Strangers, "Object"); err != nil {
+			if err := deletionList.RefuseStrangers(one.Strangers, "Object"); err != nil {
 				return nil, false, err
 			}
 			if one.Key == "" || directory && strings.TrimSpace(one.Key) == "" {
@@ -229,7 +233,7 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 // deleteBatch has the store delete keys, and puts what came of it into result.
 func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) error {
 	var b strings.Builder
-	b.WriteString(`<Delete xmlns="` + s3Namespace + `">`)
+	b.WriteString(`<Delete xmlns="` + s3.Namespace + `">`)
 	if x.facts.Kind == policy.Directory {
 		b.WriteString("<Quiet>true</Quiet>") // else the store tells what became of versions
 	}
@@ -260,11 +264,11 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	}
 	body, err := a.Bytes(maxListing)
 	if err != nil {
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
 	var stored deletionResult
 	if err := xmldoc.Unmarshal(body, &stored); err != nil {
-		return internal(err)
+		return s3.Internal(err)
 	}
 	failed := make(map[objectVersion]bool, len(stored.Error))
 	for _, e := range stored.Error {

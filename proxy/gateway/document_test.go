@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/s3"
 )
 
 func TestDocumentsPassByTheirGrammar(t *testing.T) {
@@ -32,13 +34,13 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 		{`<Retention><Mode>G`, false, ``},
 		{``, true, ``},
 	} {
-		got, err := retention.rewrite([]byte(c.document), c.strict)
-		want := `<Retention xmlns="` + s3Namespace + `">` + c.want + `</Retention>`
+		got, err := retention.Rewrite([]byte(c.document), c.strict)
+		want := `<Retention xmlns="` + s3.Namespace + `">` + c.want + `</Retention>`
 		if c.want == "" && err == nil || c.want != "" && (err != nil || string(got) != want) {
 			t.Errorf("%s: %s, %v", c.document, got, err)
 		}
 	}
-	if _, err := lifecycle.rewrite([]byte(`<LifecycleConfiguration><Rule><Transition/></Rule></LifecycleConfiguration>`), true); !errors.Is(err, errLacking) {
+	if _, err := lifecycle.Rewrite([]byte(`<LifecycleConfiguration><Rule><Transition/></Rule></LifecycleConfiguration>`), true); !errors.Is(err, s3.ErrLacking) {
 		t.Errorf("a transition: %v", err)
 	}
 }
@@ -53,14 +55,14 @@ func FuzzGrammar(f *testing.F) {
 		f.Add([]byte(seed), false)
 	}
 	f.Fuzz(func(t *testing.T, document []byte, strict bool) {
-		out, err := lifecycle.rewrite(document, strict)
+		out, err := lifecycle.Rewrite(document, strict)
 		if err != nil {
 			if out != nil {
 				t.Errorf("a refusal with %q", out)
 			}
 			return
 		}
-		again, err := lifecycle.rewrite(out, true)
+		again, err := lifecycle.Rewrite(out, true)
 		if err != nil || !bytes.Equal(again, out) {
 			t.Errorf("%q became %q, %v", out, again, err)
 		}
@@ -77,7 +79,7 @@ func FuzzGrammar(f *testing.F) {
 			switch e := token.(type) {
 			case xml.StartElement:
 				path = append(path, e.Name.Local)
-				if known, _ := lifecycle.has(strings.Join(path[1:], "/")); len(path) > 1 && !known {
+				if known, _ := lifecycle.Has(strings.Join(path[1:], "/")); len(path) > 1 && !known {
 					t.Errorf("%q has %v", out, path)
 				}
 			case xml.EndElement:

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
 func invalidRange(x *exchange, length int64) error {
-	e := refusal("InvalidRange", "The requested range is not satisfiable",
+	e := s3.Refuse("InvalidRange", "The requested range is not satisfiable",
 		"ActualObjectSize", strconv.FormatInt(length, 10), "RangeRequested", x.headerValue("range"))
-	e.header = []element{{"Content-Range", "bytes */" + strconv.FormatInt(length, 10)}}
+	e.Header = []s3.Element{{Name: "Content-Range", Value: "bytes */" + strconv.FormatInt(length, 10)}}
 	return e
 }
 
@@ -42,35 +43,35 @@ func getOnce(x *exchange) error {
 	r := &x.taking.request
 	x.ask(r, "GetObject", "GET")
 	x.setReadConditions(r)
-	wanted, ranged := parseRange(x.headerValue("range"))
+	wanted, ranged := s3.ParseRange(x.headerValue("range"))
 	var known *knownLayout
 	if ranged {
 		known = x.g.layouts.get(x.layoutName())
 	}
-	if x.dated() || ranged && (wanted.suffix && known == nil || x.headerValue("if-range") != "") {
+	if x.dated() || ranged && (wanted.Suffix && known == nil || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
 		a, s, err := x.lookConditionally()
 		if err != nil {
 			return err
 		}
 		length, err := x.plainLength(s)
-		ranged = ranged && !wanted.whole(length) && ifRangeHolds(x.headerValue("if-range"), a)
+		ranged = ranged && !wanted.Whole(length) && ifRangeHolds(x.headerValue("if-range"), a)
 		a.Close()
 		if err != nil {
 			return err
 		}
 		if ranged {
-			first, last, ok := wanted.resolve(length)
+			first, last, ok := wanted.Resolve(length)
 			if !ok {
 				return invalidRange(x, length)
 			}
-			wanted = byteRange{first: first, last: last}
+			wanted = s3.Range{First: first, Last: last}
 		}
 		r.Header = nil
 		r.Set("If-Match", s.etag)
 	}
 	if ranged && known != nil && len(r.Header) == 0 {
-		first, last, ok := wanted.resolve(known.layout.Length())
+		first, last, ok := wanted.Resolve(known.layout.Length())
 		if ok {
 			span, err := known.layout.Span(first, last)
 			if err != nil {
@@ -123,9 +124,9 @@ func getOnce(x *exchange) error {
 		}
 	}()
 	first, last := int64(0), o.length-1
-	if ranged = ranged && !wanted.whole(o.length); ranged {
+	if ranged = ranged && !wanted.Whole(o.length); ranged {
 		var ok bool
-		if first, last, ok = wanted.resolve(o.length); !ok {
+		if first, last, ok = wanted.Resolve(o.length); !ok {
 			return invalidRange(x, o.length)
 		}
 	}
@@ -138,7 +139,7 @@ func getOnce(x *exchange) error {
 	x.showEncryption()
 	if ranged {
 		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
-		x.ctx.Response.Header.Set("Content-Range", contentRange(first, last, o.length))
+		x.ctx.Response.Header.Set("Content-Range", s3.ContentRange(first, last, o.length))
 	}
 	if o.length == 0 {
 		return nil
@@ -189,8 +190,8 @@ func ifRangeHolds(value string, a *store.Answer) bool {
 	switch {
 	case value == "":
 		return true
-	case strings.Contains(value, etagPrefix) || strings.HasPrefix(value, `"`):
-		return storeETag(value) == `"`+unquote(string(a.Get("Etag")))+`"`
+	case strings.Contains(value, s3.EtagPrefix) || strings.HasPrefix(value, `"`):
+		return s3.StoreETag(value) == `"`+s3.Unquote(string(a.Get("Etag")))+`"`
 	}
 	return value == string(a.Get("Last-Modified"))
 }
@@ -211,10 +212,10 @@ func (x *exchange) beyondEnd() error {
 
 // storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
 // known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
-func storeRange(r byteRange) string {
-	header := "bytes=" + strconv.FormatInt(r.first/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
-	if r.last < math.MaxInt64/2 {
-		header += strconv.FormatInt((r.last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
+func storeRange(r s3.Range) string {
+	header := "bytes=" + strconv.FormatInt(r.First/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
+	if r.Last < math.MaxInt64/2 {
+		header += strconv.FormatInt((r.Last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
 	}
 	return header
 }

@@ -14,6 +14,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/conn"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -30,8 +31,8 @@ type exchange struct {
 	message sigv4.Message
 	auth    sigv4.Authentication
 	request policy.Request
-	header  headerFields
-	query   queryFields
+	header  s3.Header
+	query   s3.Query
 
 	taking taking
 	memory preparedRef // behind object.prepared
@@ -120,9 +121,9 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	m := &x.message
 	m.Method = h.Method()
 	m.Path, m.Query, _ = bytes.Cut(h.RequestURI(), []byte{'?'})
-	m.Header, x.ambiguous = appendLines(m.Header[:0], h.RawHeaders())
-	x.header.fields = m.Header
-	x.query.parse(m.Query)
+	m.Header, x.ambiguous = s3.AppendLines(m.Header[:0], h.RawHeaders())
+	x.header.Fields = m.Header
+	x.query.Parse(m.Query)
 	x.beginSpan()
 
 	x.show("x-amz-request-id", x.requestID)
@@ -144,20 +145,20 @@ func (x *exchange) fail(err error) {
 		resp.Header.Set("x-amz-bucket-region", x.g.o.Region)
 	}
 	// A head that readers can read in several ways is the last one of its connection.
-	if x.unreadBody() || e.code == "MissingContentLength" || x.ambiguous {
+	if x.unreadBody() || e.Code == "MissingContentLength" || x.ambiguous {
 		resp.Header.SetConnectionClose()
 	}
-	x.finish(e.code, e)
+	x.finish(e.Code, e)
 }
 
 // namesRegion reports whether an error says where the bucket is. Clients of another region go on from there: the SDKs follow
 // x-amz-bucket-region, above all on a HEAD, whose answer has no document that names it. S3 sends it with errors of HeadBucket,
 // and with those about the region. It is the same for every name, so it doesn't say which buckets exist.
-func (x *exchange) namesRegion(e *s3Error) bool {
-	if x.bucket == "" || e.code == "NoSuchBucket" {
+func (x *exchange) namesRegion(e *s3.Error) bool {
+	if x.bucket == "" || e.Code == "NoSuchBucket" {
 		return false
 	}
-	return x.isHead() && x.key == "" || slices.ContainsFunc(e.elements, func(e element) bool { return e.Name == "Region" })
+	return x.isHead() && x.key == "" || slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
 }
 
 // keepRequestHeaders drops what a handler had set before it failed.
@@ -193,9 +194,9 @@ func (x *exchange) finish(code string, err error) {
 	g := x.g
 	took := g.o.Now().Sub(x.start)
 	row := ""
-	e := s3ErrorIn(err)
+	e := s3.ErrorIn(err)
 	if e != nil {
-		row = e.row
+		row = e.Row
 	}
 	if row == rowForeignBlob {
 		g.damaged("blob")
@@ -215,7 +216,7 @@ func (x *exchange) finish(code string, err error) {
 		}
 	}
 	level := zap.InfoLevel
-	if e != nil && status(e.code) >= 500 && e.code != "NotImplemented" && e.code != "SlowDown" {
+	if e != nil && s3.Status(e.Code) >= 500 && e.Code != "NotImplemented" && e.Code != "SlowDown" {
 		level = zap.ErrorLevel
 	}
 	if entry := g.log.Check(level, "request"); entry != nil {
@@ -228,8 +229,8 @@ func (x *exchange) finish(code string, err error) {
 			zap.String("key", x.key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
 			zap.Int("status", x.ctx.Response.StatusCode()), zap.String("code", code), zap.Duration("took", took),
 		}
-		if e != nil && e.cause != nil {
-			fields = append(fields, zap.NamedError("cause", e.cause))
+		if e != nil && e.Cause != nil {
+			fields = append(fields, zap.NamedError("cause", e.Cause))
 		}
 		if row != "" {
 			fields = append(fields, zap.String("row", row))
@@ -242,8 +243,8 @@ func (x *exchange) finish(code string, err error) {
 	}
 	x.leave()
 	clear(x.message.Header)
-	clear(x.header.fields)
-	x.header.fields = nil
+	clear(x.header.Fields)
+	x.header.Fields = nil
 	if r := x.unchunk; r != nil {
 		r.Reset(noBody{}, sigv4.ChunkOptions{})
 		chunkReaders.Put(r)
@@ -254,11 +255,11 @@ func (x *exchange) finish(code string, err error) {
 }
 
 // appendAbout appends the header, the parameter or the element that a refusal is about.
-func appendAbout(fields []zap.Field, e *s3Error) []zap.Field {
+func appendAbout(fields []zap.Field, e *s3.Error) []zap.Field {
 	if e == nil {
 		return fields
 	}
-	for _, x := range e.elements {
+	for _, x := range e.Elements {
 		switch x.Name {
 		case "Header", "Element":
 			fields = append(fields, zap.String(strings.ToLower(x.Name), x.Value))

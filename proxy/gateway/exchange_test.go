@@ -6,6 +6,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -15,7 +16,7 @@ func TestNothingOfARequestIsLeftInItsMemory(t *testing.T) {
 	used := &x.taking
 	used.plain = plainBody{x: x, length: 3, read: 3}
 	used.integrity.trailer, used.integrity.want, used.integrity.told = "x-amz-checksum-crc32", []byte{1}, true
-	kind := checksumByAlgorithm(crypto.CRC32)
+	kind := s3.ChecksumOf(crypto.CRC32)
 	used.integrity.hash = used.integrity.hashOf(kind)
 	used.integrity.hash.Write([]byte("plaintext"))
 	used.put = put{x: x, copied: true, secrets: crypto.Secrets{Length: 3}}
@@ -26,7 +27,7 @@ func TestNothingOfARequestIsLeftInItsMemory(t *testing.T) {
 	used.envelope = []byte("its memory")
 
 	used.forget()
-	if got := used.integrity.hashOf(kind).Sum(nil); !reflect.DeepEqual(got, kind.make().Sum(nil)) {
+	if got := used.integrity.hashOf(kind).Sum(nil); !reflect.DeepEqual(got, kind.Make().Sum(nil)) {
 		t.Errorf("a hash begins with %x", got)
 	}
 	used.integrity.hashes, used.envelope = newExchange(nil).taking.integrity.hashes, nil

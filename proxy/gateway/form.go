@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
 
@@ -38,8 +39,8 @@ func (x *exchange) decidePost() error {
 
 // postNotAllowed answers POST to a bucket where forms are switched off, or where it isn't a form.
 func (x *exchange) postNotAllowed() error {
-	e := refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", http.MethodPost, "ResourceType", "BUCKET")
-	e.allow = "GET, HEAD, PUT, DELETE"
+	e := s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", http.MethodPost, "ResourceType", "BUCKET")
+	e.Allow = "GET, HEAD, PUT, DELETE"
 	return e
 }
 
@@ -47,7 +48,7 @@ func (x *exchange) postNotAllowed() error {
 func postObject(x *exchange) error {
 	h := &x.ctx.Request.Header
 	if h.ContentLength() < 0 || x.headerBytes("content-length") == nil {
-		return refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
+		return s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	boundary, err := sigv4.FormBoundary(x.headerBytes("content-type"))
 	if err != nil {
@@ -92,7 +93,7 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 		return answer, nil, err
 	}
 	if x.auth.Kind != sigv4.Form {
-		return answer, nil, accessDenied()
+		return answer, nil, s3.AccessDenied()
 	}
 	if err := x.authenticate(); err != nil {
 		return answer, nil, err
@@ -110,8 +111,8 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 	}
 	r := &x.request
 	r.Reset()
-	r.Method, r.Bucket, r.Key, r.Header, r.Query = text(x.message.Method), x.bucket, x.key, &x.header, nil
-	r.TLS, r.SigningName, r.Signature = secure, text(x.auth.Service), policy.SigV4
+	r.Method, r.Bucket, r.Key, r.Header, r.Query = s3.View(x.message.Method), x.bucket, x.key, &x.header, nil
+	r.TLS, r.SigningName, r.Signature = secure, s3.View(x.auth.Service), policy.SigV4
 	if refused := x.newCase().Check(); refused != nil {
 		return answer, nil, refused
 	}
@@ -131,8 +132,8 @@ func (x *exchange) nameFile(form *formReader) {
 	name := form.fileName[strings.LastIndexAny(form.fileName, `/\`)+1:]
 	for i := range form.fields {
 		f := &form.fields[i]
-		if !strings.EqualFold(text(f.Name), "policy") && strings.Contains(text(f.Value), variable) {
-			f.Value = []byte(strings.ReplaceAll(text(f.Value), variable, name))
+		if !strings.EqualFold(s3.View(f.Name), "policy") && strings.Contains(s3.View(f.Value), variable) {
+			f.Value = []byte(strings.ReplaceAll(s3.View(f.Value), variable, name))
 		}
 	}
 }
@@ -172,21 +173,21 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 			if header == "" {
 				continue
 			}
-			if !isHeaderText(f.Value) {
-				return answer, invalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
+			if !s3.IsHeaderText(f.Value) {
+				return answer, s3.InvalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
 			}
 			fields = append(fields, sigv4.Field{Name: []byte(header), Value: f.Value})
 		}
 	}
 	switch {
 	case !hasKey:
-		return answer, invalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
+		return answer, s3.InvalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
 	case x.key == "":
-		return answer, invalidArgument("key", "", "User key must have a length greater than 0.")
+		return answer, s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
 	case !utf8.ValidString(x.key) || strings.IndexByte(x.key, 0) >= 0:
-		return answer, refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.key, "\uFFFD"))
+		return answer, s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.key, "\uFFFD"))
 	}
-	x.header.fields = fields
+	x.header.Fields = fields
 	return answer, nil
 }
 
@@ -224,7 +225,7 @@ func (x *exchange) answerForm(a formAnswer) error {
 func (x *exchange) objectURL() string {
 	u := url.URL{Scheme: "http", Path: "/" + x.key}
 	for i := range x.message.Header {
-		if f := &x.message.Header[i]; strings.EqualFold(text(f.Name), "host") {
+		if f := &x.message.Header[i]; strings.EqualFold(s3.View(f.Name), "host") {
 			u.Host = strings.TrimSpace(string(f.Value))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"strings"
 
+	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
 
@@ -51,13 +52,13 @@ var (
 	closingDashes = []byte("--")
 )
 
-func malformedForm(why string) *s3Error {
-	return refusal("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.").because(errors.New(why))
+func malformedForm(why string) *s3.Error {
+	return s3.Refuse("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.").Because(errors.New(why))
 }
 
 // errBehind refuses a field behind a file that is too long to be taken in whole.
-func errBehind() *s3Error {
-	return refusal("MalformedPOSTRequest",
+func errBehind() *s3.Error {
+	return s3.Refuse("MalformedPOSTRequest",
 		"The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
 }
 
@@ -106,7 +107,7 @@ func (f *formReader) readFields() error {
 			return err
 		}
 		if line = bytes.TrimRight(line, " \t"); bytes.HasPrefix(line, closingDashes) {
-			return invalidArgument("file", "0", "POST requires exactly one file upload per request.")
+			return s3.InvalidArgument("file", "0", "POST requires exactly one file upload per request.")
 		} else if len(line) > 0 {
 			return malformedForm("a line that begins with the boundary goes on")
 		}
@@ -127,7 +128,7 @@ func (f *formReader) readPartHeader() (name string, err error) {
 			return name, nil
 		}
 		key, value, colon := strings.Cut(string(line), ":")
-		if !colon || !isToken(key) || !isHeaderText(line) { // folded lines are none of today's
+		if !colon || !isToken(key) || !s3.IsHeaderText(line) { // folded lines are none of today's
 			return "", malformedForm("a line of a part's header can't be read")
 		}
 		if !strings.EqualFold(key, "Content-Disposition") {
@@ -164,7 +165,7 @@ func (f *formReader) until(separator []byte) ([]byte, error) {
 		}
 		from = max(f.at, len(f.head)-len(separator)+1)
 		if len(f.head) == cap(f.head) {
-			return nil, refusal("MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large.")
+			return nil, s3.Refuse("MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large.")
 		}
 		n, err := f.source.Read(f.head[len(f.head):cap(f.head)])
 		f.head = f.head[:len(f.head)+n]
@@ -242,7 +243,7 @@ func (f *formReader) checkBehind(rest []byte) error {
 			return malformedForm("a field behind the file can't be read")
 		}
 		if strings.EqualFold(name, "file") {
-			return invalidArgument("file", "2", "POST requires exactly one file upload per request.")
+			return s3.InvalidArgument("file", "2", "POST requires exactly one file upload per request.")
 		}
 		rest = part[i+len(f.delimiter):]
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"sealfront/proxy/s3"
 )
 
 // writeForm makes a form by the standard library's writer.
@@ -129,8 +131,8 @@ func TestFormsThatAreMalformed(t *testing.T) {
 			if err == nil {
 				_, err = io.Copy(io.Discard, f)
 			}
-			var refused *s3Error
-			if !errors.As(err, &refused) || refused.code != "MalformedPOSTRequest" && refused.code != "InvalidArgument" {
+			var refused *s3.Error
+			if !errors.As(err, &refused) || refused.Code != "MalformedPOSTRequest" && refused.Code != "InvalidArgument" {
 				t.Errorf("a form %s, read %s: %v", name, how, err)
 			}
 		}

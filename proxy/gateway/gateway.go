@@ -21,6 +21,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -224,7 +225,7 @@ func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
 		if bug := recover(); bug != nil {
 			g.log.Error("a request came upon a bug", zap.Any("panic", bug), zap.Stack("stack"))
 			ctx.Response.Reset()
-			writeError(&ctx.Response, internal(nil), newRequestID(), hostID, ctx.IsHead(), false)
+			writeError(&ctx.Response, s3.Internal(nil), newRequestID(), hostID, ctx.IsHead(), false)
 			ctx.Response.Header.SetConnectionClose()
 			g.count("", "InternalError", "", 0)
 		}
@@ -255,21 +256,21 @@ func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 
 // Unreadable answers what isn't a request.
 func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
-	e := refusal("InvalidRequest", "The request could not be read.").because(err)
+	e := s3.Refuse("InvalidRequest", "The request could not be read.").Because(err)
 	var small *fasthttp.ErrSmallBuffer
 	if asType(err, &small) {
-		e = refusal("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").because(err)
+		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").Because(err)
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		e = requestTimeout(err)
+		e = s3.RequestTimeout(err)
 	}
 	id := newRequestID()
 	keepRequestHeaders(&ctx.Response, id)
 	ctx.Response.ResetBody()
 	writeError(&ctx.Response, e, id, hostID, false, false)
 	ctx.Response.Header.SetConnectionClose()
-	g.count("", e.code, e.row, 0)
+	g.count("", e.Code, e.Row, 0)
 }
 
 func (g *Gateway) count(operation, code, row string, took time.Duration) {

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/http"
+
+	"sealfront/proxy/s3"
 )
 
 // headObject carries out HeadObject: one request to the store, and KMS only for a checksum.
@@ -23,8 +25,8 @@ func headObject(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	first, last, partial := int64(0), length-1, false
-	if r, ok := parseRange(x.headerValue("range")); ok && !r.whole(length) && ifRangeHolds(x.headerValue("if-range"), a) {
-		if first, last, ok = r.resolve(length); !ok {
+	if r, ok := s3.ParseRange(x.headerValue("range")); ok && !r.Whole(length) && ifRangeHolds(x.headerValue("if-range"), a) {
+		if first, last, ok = r.Resolve(length); !ok {
 			return invalidRange(x, length)
 		}
 		partial = true
@@ -43,7 +45,7 @@ func headObject(x *exchange) error {
 	x.showEncryption()
 	if partial {
 		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
-		h.Set("Content-Range", contentRange(first, last, length))
+		h.Set("Content-Range", s3.ContentRange(first, last, length))
 	}
 	h.SetContentLength(int(last - first + 1))
 	x.ctx.Response.SkipBody = true

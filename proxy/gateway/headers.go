@@ -10,6 +10,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -59,14 +60,14 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	encoding := ""
 	used := 0
 	room := x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
-	var buf nameBuffer
-	for i := range x.header.fields {
-		f := &x.header.fields[i]
+	var buf s3.NameBuffer
+	for i := range x.header.Fields {
+		f := &x.header.Fields[i]
 		if !maybeMetadata(f.Name) {
 			continue
 		}
-		name := lowerName(f.Name, &buf)
-		value := strings.TrimSpace(text(f.Value))
+		name := s3.LowerName(f.Name, &buf)
+		value := strings.TrimSpace(s3.View(f.Value))
 		switch {
 		case name == "content-type" && value != "":
 			contentType = value
@@ -80,10 +81,10 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			r.Set(strings.Clone(name), value)
 		case strings.HasPrefix(name, userMetadata):
 			if x.g.reserved(name) {
-				return invalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
+				return s3.InvalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
 			if x.facts.Kind == policy.General {
-				value = decodedWords(value)
+				value = s3.DecodedWords(value)
 			}
 			value = storedValue(value)
 			used += len(name) - len(userMetadata) + len(value)
@@ -133,7 +134,7 @@ func maybeMetadata(name []byte) bool {
 const bytesMark = "sealfront-bytes:"
 
 func storedValue(value string) string {
-	if !isASCII(value) || strings.HasPrefix(value, bytesMark) {
+	if !s3.IsASCII(value) || strings.HasPrefix(value, bytesMark) {
 		return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
 	}
 	return value
@@ -154,7 +155,7 @@ func shownValue(stored string) string {
 }
 
 func metadataTooLarge(room, used int) error {
-	return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
+	return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 }
 
@@ -164,10 +165,10 @@ func (x *exchange) checkEncoding() error {
 	if x.auth.Payload != sigv4.PayloadUnsigned || x.operation != policy.PutObject && x.operation != policy.UploadPart {
 		return nil
 	}
-	value := text(x.headerBytes("content-encoding"))
+	value := s3.View(x.headerBytes("content-encoding"))
 	for coding := range strings.SplitSeq(value, ",") {
 		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
-			return invalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
+			return s3.InvalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
 		}
 	}
 	return nil
@@ -222,12 +223,12 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h := &x.ctx.Response.Header
 	own := x.g.o.MetadataHeader
 	formTyped := false
-	var buf nameBuffer
+	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {
 		if !maybeMetadata(name) && (len(name) == 0 || name[0]|0x20 != 'l') {
 			return true
 		}
-		lower := lowerName(name, &buf)
+		lower := s3.LowerName(name, &buf)
 		switch {
 		case lower == own:
 		case lower == "content-type":
@@ -251,7 +252,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 		case strings.HasPrefix(lower, userMetadata):
 			shown := shownValue(string(value))
 			if x.facts.Kind == policy.General {
-				shown = encodedWords(shown)
+				shown = s3.EncodedWords(shown)
 			}
 			h.Set(lower, shown)
 		}
@@ -270,20 +271,20 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 
 // show sets a header of the answer whose name and value are ours and hold no line break: they are taken as they are.
 func (x *exchange) show(name, value string) {
-	x.ctx.Response.Header.SetCanonical(viewOf(name), viewOf(value))
+	x.ctx.Response.Header.SetCanonical(s3.ViewBytes(name), s3.ViewBytes(value))
 }
 
 // showETag shows the client's form of the store's ETag.
 func (x *exchange) showETag(stored []byte) {
 	var memory [64]byte
-	x.ctx.Response.Header.SetCanonical(viewOf("ETag"), appendClientETag(memory[:0], stored))
+	x.ctx.Response.Header.SetCanonical(s3.ViewBytes("ETag"), s3.AppendClientETag(memory[:0], stored))
 }
 
 // showChecksumValue shows the checksum of a whole body.
 func (x *exchange) showChecksumValue(c *crypto.Checksum) {
 	var memory [64]byte
-	name := checksumByAlgorithm(c.Algorithm).header
-	x.ctx.Response.Header.SetCanonical(viewOf(name), base64.StdEncoding.AppendEncode(memory[:0], c.Value))
+	name := s3.ChecksumOf(c.Algorithm).Header
+	x.ctx.Response.Header.SetCanonical(s3.ViewBytes(name), base64.StdEncoding.AppendEncode(memory[:0], c.Value))
 }
 
 // showStorage sets the headers that directory buckets show with every object. Source: behaviour reference 1.7, 4.3.

@@ -15,7 +15,7 @@ func TestDocumentsAreChargedToMemory(t *testing.T) {
 	if err := second.hold(40); err != nil {
 		t.Error(err)
 	}
-	if err := second.hold(1); err == nil || answerTo(err).code != "SlowDown" || shed != ShedMemory {
+	if err := second.hold(1); err == nil || answerTo(err).Code != "SlowDown" || shed != ShedMemory {
 		t.Errorf("beyond the limit: %v, shed %q", err, shed)
 	}
 	second.finish("SlowDown", nil)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -21,7 +22,7 @@ func (g *Gateway) readsHoldWrites() bool {
 func (p *put) sendInParts(r *store.Request) (*transferred, error) {
 	var header, conditions []sigv4.Field
 	for _, f := range r.Header {
-		if name := text(f.Name); strings.EqualFold(name, "If-Match") || strings.EqualFold(name, "If-None-Match") {
+		if name := s3.View(f.Name); strings.EqualFold(name, "If-Match") || strings.EqualFold(name, "If-None-Match") {
 			conditions = append(conditions, f)
 		} else {
 			header = append(header, f)

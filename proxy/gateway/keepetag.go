@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -39,7 +40,7 @@ const md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 
 func (t *transfer) keeping() (*transferred, error) {
 	done, err := t.keep()
-	if err == nil && unquote(done.etag) != unquote(t.from.etag) {
+	if err == nil && s3.Unquote(done.etag) != s3.Unquote(t.from.etag) {
 		// The object is there, under its new envelope: all that is left is to say so.
 		t.to.g.log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.bucket),
 			zap.String("key", t.to.key), zap.String("was", t.from.etag), zap.String("is", done.etag))
@@ -91,15 +92,15 @@ func (t *transfer) stream() (*transferred, error) {
 }
 
 func (t *transfer) etagChanges() error {
-	e := refusal("NotImplemented", "The store behind this service would give the object another ETag, which "+t.to.operation.String()+
+	e := s3.Refuse("NotImplemented", "The store behind this service would give the object another ETag, which "+t.to.operation.String()+
 		" promises to keep. Copy the object onto itself with the encryption it is to have.", "Key", t.to.key)
-	return e.because(errETagChanges)
+	return e.Because(errETagChanges)
 }
 
 // md5ETag reads a store's ETag that is an MD5 in hexadecimal, or one of the MD5s of a number of parts, with their number behind a
 // dash. sum is "" for any other.
 func md5ETag(etag string) (sum string, parts int) {
-	sum, count, multipart := strings.Cut(unquote(etag), "-")
+	sum, count, multipart := strings.Cut(s3.Unquote(etag), "-")
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != md5.Size || strings.ToLower(sum) != sum {
 		return "", 0
 	}
@@ -156,7 +157,7 @@ func (t *transfer) bySameParts(sum string, parts int) (*transferred, error) {
 			return nil, err
 		}
 		first = end
-		raw, err := hex.DecodeString(unquote(u.etags[len(u.etags)-1]))
+		raw, err := hex.DecodeString(s3.Unquote(u.etags[len(u.etags)-1]))
 		if err != nil || len(raw) != md5.Size {
 			return nil, t.etagChanges()
 		}

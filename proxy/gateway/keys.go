@@ -8,6 +8,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // place is where the request's object lives, as its envelope is bound to it.
@@ -100,11 +101,11 @@ func (x *object) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error
 // ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3 neither
 // knows it nor can do anything about it.
 func ofServiceKey(e policy.Encryption, err error) error {
-	if err == nil || e.SSE == policy.SSEKMS || status(answerTo(err).code) >= http.StatusInternalServerError {
+	if err == nil || e.SSE == policy.SSEKMS || s3.Status(answerTo(err).Code) >= http.StatusInternalServerError {
 		return err
 	}
-	away := unavailable(err)
-	away.row = "KE-7"
+	away := s3.Unavailable(err)
+	away.Row = "KE-7"
 	return away
 }
 
@@ -123,7 +124,7 @@ func (x *object) believe(e *crypto.Envelope) error {
 		return nil
 	}
 	x.g.damaged("key")
-	return internal(fmt.Errorf("the envelope of %s/%s names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", x.bucket, x.key, e.KeyARN))
+	return s3.Internal(fmt.Errorf("the envelope of %s/%s names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", x.bucket, x.key, e.KeyARN))
 }
 
 // unwrap opens an envelope at the request's place, with the KMS permission that reading asks of the caller.

@@ -15,6 +15,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -39,7 +40,7 @@ func listObjectsV2(x *exchange) error {
 	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: startAfter, Max: maxKeys}
 	if hasToken {
 		if !resume(&q, token) {
-			return invalidArgument("continuation-token", token, "The continuation token provided is incorrect")
+			return s3.InvalidArgument("continuation-token", token, "The continuation token provided is incorrect")
 		}
 	}
 	page, err := x.listPage(&q)
@@ -53,23 +54,23 @@ func listObjectsV2(x *exchange) error {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Name                  string
-		Prefix                nameText
-		Delimiter             nameText `xml:",omitempty"`
-		StartAfter            nameText `xml:",omitempty"`
-		EncodingType          string   `xml:",omitempty"`
-		ContinuationToken     string   `xml:",omitempty"`
-		NextContinuationToken string   `xml:",omitempty"`
+		Prefix                s3.Name
+		Delimiter             s3.Name `xml:",omitempty"`
+		StartAfter            s3.Name `xml:",omitempty"`
+		EncodingType          string  `xml:",omitempty"`
+		ContinuationToken     string  `xml:",omitempty"`
+		NextContinuationToken string  `xml:",omitempty"`
 		KeyCount              int
 		MaxKeys               int
 		IsTruncated           bool
 		Listed                []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3Namespace, Name: x.bucket, Prefix: shownName(prefix, encoding), Delimiter: shownName(delimiter, encoding),
-		StartAfter: shownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.More,
+		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(prefix, encoding), Delimiter: s3.ShownName(delimiter, encoding),
+		StartAfter: s3.ShownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	if page.More {
 		if out.NextContinuationToken = tokenOf(page); out.NextContinuationToken == "" {
-			return internal(errNoToken)
+			return s3.Internal(errNoToken)
 		}
 	}
 	owner := (*listedOwner)(nil)
@@ -162,11 +163,11 @@ func (x *exchange) page(l *store.Lister, q *store.ListQuery) (*store.Listing, er
 
 // listingError keeps answers for the client, and makes all else the store's fault.
 func (x *exchange) listingError(err error) error {
-	var told *s3Error
+	var told *s3.Error
 	if errors.As(err, &told) || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
-	return internal(err)
+	return s3.Internal(err)
 }
 
 // listStore asks the store for a page of something else.
@@ -176,7 +177,7 @@ func (x *exchange) listStore(operation, query string, page any) error {
 		return err
 	}
 	if err := xmldoc.Unmarshal(body, page); err != nil {
-		return internal(err)
+		return s3.Internal(err)
 	}
 	return nil
 }
@@ -193,7 +194,7 @@ func (x *exchange) listing(operation, query string) ([]byte, error) {
 	}
 	body, err := a.Bytes(maxListing)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, s3.Unavailable(err)
 	}
 	return body, nil
 }
@@ -204,7 +205,7 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Entries)+64))
 	text := func(open, value, end string) {
 		b.WriteString(open)
-		writeText(b, value)
+		s3.WriteText(b, value)
 		b.WriteString(end)
 	}
 	var number [20]byte
@@ -213,9 +214,9 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 		if c == nil {
 			continue
 		}
-		text("<Contents><Key>", encodeName(page.Entries[i].Name, encoding), "</Key>")
+		text("<Contents><Key>", s3.EncodeName(page.Entries[i].Name, encoding), "</Key>")
 		text("<LastModified>", c.LastModified, "</LastModified>")
-		text("<ETag>&#34;"+etagPrefix, unquote(c.ETag), "&#34;</ETag><Size>") // clientETag's form
+		text("<ETag>&#34;"+s3.EtagPrefix, s3.Unquote(c.ETag), "&#34;</ETag><Size>") // clientETag's form
 		b.Write(strconv.AppendInt(number[:0], listedSize(c.Size), 10))
 		b.WriteString("</Size>")
 		if owner != nil {
@@ -226,7 +227,7 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 	}
 	for i := range page.Entries {
 		if e := &page.Entries[i]; e.Common {
-			text("<CommonPrefixes><Prefix>", encodeName(e.Name, encoding), "</Prefix></CommonPrefixes>")
+			text("<CommonPrefixes><Prefix>", s3.EncodeName(e.Name, encoding), "</Prefix></CommonPrefixes>")
 		}
 	}
 	return b.Bytes()
@@ -244,7 +245,7 @@ func listedSize(stored int64) int64 {
 func (x *exchange) answerXML(doc any) error {
 	body, err := xml.Marshal(doc)
 	if err != nil {
-		return internal(err)
+		return s3.Internal(err)
 	}
 	resp := &x.ctx.Response
 	resp.Header.SetContentType("application/xml")
@@ -285,7 +286,7 @@ func listBuckets(x *exchange) error {
 		Buckets           struct{ Bucket []listedBucket }
 		ContinuationToken string `xml:",omitempty"`
 		Prefix            string `xml:",omitempty"`
-	}{Xmlns: s3Namespace}
+	}{Xmlns: s3.Namespace}
 	limit := 10_000
 	tokenName := "continuation-token"
 	if directory {
@@ -297,7 +298,7 @@ func listBuckets(x *exchange) error {
 		if v, ok := x.query.Get("max-buckets"); ok {
 			n, err := strconv.Atoi(v)
 			if err != nil || n < 1 || n > limit {
-				return invalidArgument("max-buckets", v, "Argument max-buckets must be an integer between 1 and 10000")
+				return s3.InvalidArgument("max-buckets", v, "Argument max-buckets must be an integer between 1 and 10000")
 			}
 			limit = n
 		}
@@ -306,7 +307,7 @@ func listBuckets(x *exchange) error {
 	if token, given := x.query.Get(tokenName); given {
 		var ok bool
 		if start, ok = bucketBehind(token); !ok {
-			return invalidArgument(tokenName, token, "The continuation token provided is incorrect")
+			return s3.InvalidArgument(tokenName, token, "The continuation token provided is incorrect")
 		}
 	}
 	region, inRegion := "", false

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -31,25 +32,25 @@ func listObjects(x *exchange) error {
 		XMLName      xml.Name `xml:"ListBucketResult"`
 		Xmlns        string   `xml:"xmlns,attr"`
 		Name         string
-		Prefix       nameText
-		Marker       nameText
-		NextMarker   nameText `xml:",omitempty"`
-		Delimiter    nameText `xml:",omitempty"`
-		EncodingType string   `xml:",omitempty"`
+		Prefix       s3.Name
+		Marker       s3.Name
+		NextMarker   s3.Name `xml:",omitempty"`
+		Delimiter    s3.Name `xml:",omitempty"`
+		EncodingType string  `xml:",omitempty"`
 		MaxKeys      int
 		IsTruncated  bool
 		Listed       []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3Namespace, Name: x.bucket, Prefix: shownName(prefix, encoding), Marker: shownName(marker, encoding),
-		Delimiter: shownName(delimiter, encoding), EncodingType: encoding, MaxKeys: maxKeys, IsTruncated: page.More,
+		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(prefix, encoding), Marker: s3.ShownName(marker, encoding),
+		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	out.Listed = x.listed(page, encoding, owner)
 	if page.More {
 		if page.Last == "" {
-			return internal(errNoToken)
+			return s3.Internal(errNoToken)
 		}
-		out.NextMarker = shownName(page.Last, encoding)
+		out.NextMarker = s3.ShownName(page.Last, encoding)
 	}
 	return x.answerXML(&out)
 }

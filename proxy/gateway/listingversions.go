@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -36,14 +37,14 @@ type storeVersion struct {
 	StorageClass string
 }
 
-type listedPrefix struct{ Prefix nameText }
+type listedPrefix struct{ Prefix s3.Name }
 
 type listedVersion struct {
 	XMLName      xml.Name
 	ETag         string `xml:",omitempty"`
 	Size         *int64 `xml:",omitempty"`
 	StorageClass string `xml:",omitempty"`
-	Key          nameText
+	Key          s3.Name
 	VersionId    string
 	IsLatest     bool
 	LastModified string
@@ -56,7 +57,7 @@ func listObjectVersions(x *exchange) error {
 	value := func(name string) string { v, _ := x.query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
 	if value("version-id-marker") != "" && value("key-marker") == "" {
-		return invalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
+		return s3.InvalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
 	}
 	l := x.lister()
 	l.Ask = x.askVersions
@@ -70,26 +71,26 @@ func listObjectVersions(x *exchange) error {
 		XMLName             xml.Name `xml:"ListVersionsResult"`
 		Xmlns               string   `xml:"xmlns,attr"`
 		Name                string
-		Prefix              nameText
-		KeyMarker           nameText
+		Prefix              s3.Name
+		KeyMarker           s3.Name
 		VersionIdMarker     string
-		NextKeyMarker       nameText `xml:",omitempty"`
-		NextVersionIdMarker string   `xml:",omitempty"`
-		Delimiter           nameText `xml:",omitempty"`
-		EncodingType        string   `xml:",omitempty"`
+		NextKeyMarker       s3.Name `xml:",omitempty"`
+		NextVersionIdMarker string  `xml:",omitempty"`
+		Delimiter           s3.Name `xml:",omitempty"`
+		EncodingType        string  `xml:",omitempty"`
 		MaxKeys             int
 		IsTruncated         bool
 		Entries             []listedVersion
 		CommonPrefixes      []listedPrefix
 	}{
-		Xmlns: s3Namespace, Name: x.bucket, Prefix: shownName(value("prefix"), encoding), Delimiter: shownName(value("delimiter"), encoding),
-		KeyMarker: shownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
+		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(value("prefix"), encoding), Delimiter: s3.ShownName(value("delimiter"), encoding),
+		KeyMarker: s3.ShownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
 		MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		name := shownName(e.Name, encoding)
+		name := s3.ShownName(e.Name, encoding)
 		if e.Common {
 			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{name})
 			continue
@@ -101,15 +102,15 @@ func listObjectVersions(x *exchange) error {
 		if !e.Version.Marker {
 			v.XMLName.Local = "Version"
 			size := listedSize(e.Version.Size)
-			v.Size, v.ETag, v.StorageClass = &size, clientETag([]byte(e.Version.ETag)), x.shownClass(e.Version.StorageClass)
+			v.Size, v.ETag, v.StorageClass = &size, s3.ClientETag([]byte(e.Version.ETag)), x.shownClass(e.Version.StorageClass)
 		}
 		out.Entries = append(out.Entries, v)
 	}
 	if page.More {
 		if page.Last == "" {
-			return internal(errNoToken)
+			return s3.Internal(errNoToken)
 		}
-		out.NextKeyMarker, out.NextVersionIdMarker = shownName(page.Last, encoding), page.Version
+		out.NextKeyMarker, out.NextVersionIdMarker = s3.ShownName(page.Last, encoding), page.Version
 	}
 	return x.answerXML(&out)
 }
@@ -117,11 +118,12 @@ func listObjectVersions(x *exchange) error {
 // askVersions asks the store for one page of versions.
 func (x *exchange) askVersions(_ context.Context, q *store.ListQuery) (*store.Listing, error) {
 	query := "encoding-type=url"
-	for _, p := range [...]parameter{
-		{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, {"key-marker", q.After}, {"version-id-marker", q.Version},
+	for _, p := range [...]s3.Parameter{
+		{Name: "prefix", Value: q.Prefix}, {Name: "delimiter", Value: q.Delimiter}, {Name: "key-marker", Value: q.After},
+		{Name: "version-id-marker", Value: q.Version},
 	} {
-		if p.value != "" {
-			query = store.AppendQuery(query, p.name, p.value)
+		if p.Value != "" {
+			query = store.AppendQuery(query, p.Name, p.Value)
 		}
 	}
 	query = store.AppendQuery(store.AppendQuery(query, "max-keys", strconv.Itoa(q.Max)), "versions", "")
@@ -142,7 +144,7 @@ func (p *storeVersions) listing() (*store.Listing, error) {
 		}
 		name, err := decodeName(e.Key, p.EncodingType)
 		if err != nil {
-			return nil, internal(err)
+			return nil, s3.Internal(err)
 		}
 		out.Entries = append(out.Entries, store.ListEntry{Name: name, Version: &store.PageVersion{
 			Marker: e.XMLName.Local == "DeleteMarker", VersionID: e.VersionId, IsLatest: e.IsLatest,
@@ -152,7 +154,7 @@ func (p *storeVersions) listing() (*store.Listing, error) {
 	for _, c := range p.CommonPrefixes {
 		name, err := decodeName(c.Prefix, p.EncodingType)
 		if err != nil {
-			return nil, internal(err)
+			return nil, s3.Internal(err)
 		}
 		out.Entries = append(out.Entries, store.ListEntry{Name: name, Common: true})
 	}

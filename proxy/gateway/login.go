@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sealfront/proxy/s3"
+
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
@@ -208,8 +210,8 @@ func (x *exchange) client() netip.Addr {
 func (x *exchange) lastForwarded() string {
 	list := ""
 	for i := range x.message.Header {
-		if f := &x.message.Header[i]; strings.EqualFold(text(f.Name), "x-forwarded-for") {
-			list = text(f.Value)
+		if f := &x.message.Header[i]; strings.EqualFold(s3.View(f.Name), "x-forwarded-for") {
+			list = s3.View(f.Value)
 		}
 	}
 	return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])

@@ -14,6 +14,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -59,11 +60,11 @@ func createMultipartUpload(x *exchange) error {
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
 	var created struct{ UploadId string }
 	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
-		return internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+		return s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
 	u := state.Upload{
 		Bucket: x.bucket, Incarnation: x.record.Incarnation, Key: x.key, ID: created.UploadId, Initiated: x.start.UTC().Truncate(time.Millisecond),
@@ -71,9 +72,9 @@ func createMultipartUpload(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	if kind != nil {
-		u.Algorithm = kind.algorithm
-		h.Set("x-amz-checksum-algorithm", kind.name)
-		h.Set("x-amz-checksum-type", checksumType(sumType))
+		u.Algorithm = kind.Algorithm
+		h.Set("x-amz-checksum-algorithm", kind.Name)
+		h.Set("x-amz-checksum-type", s3.ChecksumType(sumType))
 	}
 	for _, f := range r.Header {
 		if string(f.Name) != x.g.o.MetadataHeader {
@@ -92,48 +93,48 @@ func createMultipartUpload(x *exchange) error {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Bucket, Key, UploadId string
-	}{Xmlns: s3Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
+	}{Xmlns: s3.Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
 }
 
 // uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds
 // CRC64NVME over the whole object.
-func (x *exchange) uploadChecksum() (*checksumKind, crypto.ChecksumType, error) {
+func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, error) {
 	name, wanted := x.headerValue("x-amz-checksum-algorithm"), x.headerValue("x-amz-checksum-type")
 	if name == "" {
 		if wanted != "" {
-			return nil, 0, refusal("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+			return nil, 0, s3.Refuse("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
 		}
 		return nil, crypto.FullObject, nil
 	}
-	kind := checksumByName(strings.ToUpper(name))
+	kind := s3.ChecksumByName(strings.ToUpper(name))
 	if kind == nil {
-		return nil, 0, unsupportedAlgorithm()
+		return nil, 0, s3.UnsupportedAlgorithm()
 	}
 	mismatch := func() error {
-		return refusal("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.name)+" checksum algorithm.")
+		return s3.Refuse("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.Name)+" checksum algorithm.")
 	}
 	switch strings.ToUpper(wanted) {
 	case "":
-		if kind.composite {
+		if kind.Composite {
 			return kind, crypto.Composite, nil
 		}
 		return kind, crypto.FullObject, nil
 	case "COMPOSITE":
-		if !kind.composite {
+		if !kind.Composite {
 			return nil, 0, mismatch()
 		}
 		return kind, crypto.Composite, nil
 	case "FULL_OBJECT":
-		if !kind.full {
+		if !kind.Full {
 			return nil, 0, mismatch()
 		}
 		return kind, crypto.FullObject, nil
 	}
-	return nil, 0, refusal("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+	return nil, 0, s3.Refuse("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
 }
 
-func noSuchUpload(id string) *s3Error {
-	return refusal("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
+func noSuchUpload(id string) *s3.Error {
+	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
 }
 
 // An upload is a multipart upload as a request found it.
@@ -143,11 +144,11 @@ type upload struct {
 }
 
 // kind is the checksum that parts are kept with.
-func (u *upload) kind() *checksumKind {
+func (u *upload) kind() *s3.ChecksumKind {
 	if u.Algorithm == 0 {
-		return checksumByAlgorithm(crypto.CRC64NVME)
+		return s3.ChecksumOf(crypto.CRC64NVME)
 	}
-	return checksumByAlgorithm(u.Algorithm)
+	return s3.ChecksumOf(u.Algorithm)
 }
 
 // findUpload returns the request's upload, in any state; fresh past the cache.
@@ -215,7 +216,7 @@ func (x *exchange) partNumber() (int, error) {
 	v, _ := x.query.Get("partNumber")
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > crypto.MaxParts {
-		return 0, invalidArgument("partNumber", v, "Part number must be an integer between 1 and 10000, inclusive")
+		return 0, s3.InvalidArgument("partNumber", v, "Part number must be an integer between 1 and 10000, inclusive")
 	}
 	return n, nil
 }
@@ -240,12 +241,12 @@ func uploadPart(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if body.check.told && u.Algorithm != 0 && body.check.kind.algorithm != u.Algorithm {
-		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().name)+
-			", actual checksum Type: "+strings.ToLower(body.check.kind.name))
+	if body.check.told && u.Algorithm != 0 && body.check.kind.Algorithm != u.Algorithm {
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().Name)+
+			", actual checksum Type: "+strings.ToLower(body.check.kind.Name))
 	}
 	if !body.check.told && u.Algorithm != 0 && u.Type == crypto.Composite {
-		return refusal("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().name)+", actual checksum Type: null")
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().Name)+", actual checksum Type: null")
 	}
 	body.check.keep(u.kind())
 	secrets, err := x.unwrap(u.envelope)
@@ -259,9 +260,9 @@ func uploadPart(x *exchange) error {
 		return err
 	}
 	h := &x.ctx.Response.Header
-	h.Set("ETag", clientETag([]byte(record.StoreETag)))
+	h.Set("ETag", s3.ClientETag([]byte(record.StoreETag)))
 	if c := record.Checksum(); c != nil && (u.Algorithm != 0 || body.check.told && body.check.own == nil) {
-		h.Set(checksumByAlgorithm(c.Algorithm).header, checksumText(c))
+		h.Set(s3.ChecksumOf(c.Algorithm).Header, s3.ChecksumText(c))
 	}
 	x.showEncryption()
 	return nil
@@ -289,13 +290,13 @@ func (x *exchange) storePart(u *upload, number int, body source, key *crypto.Dat
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
 		if f.Code == "NoSuchUpload" {
-			return nil, noSuchUpload(u.ID).because(f)
+			return nil, noSuchUpload(u.ID).Because(f)
 		}
 		return nil, storeError(f, x.bucket, x.key)
 	}
-	record.StoreETag = unquote(string(a.Get("Etag")))
+	record.StoreETag = s3.Unquote(string(a.Get("Etag")))
 	if err := x.g.o.Uploads.AddPart(x.context, u.Upload, record); err != nil {
-		return nil, unavailable(err)
+		return nil, s3.Unavailable(err)
 	}
 	return record, nil
 }
@@ -319,14 +320,14 @@ func (x *exchange) abort() error {
 		if want := x.headerValue("x-amz-if-match-initiated-time"); want != "" {
 			t, err := http.ParseTime(want)
 			if err != nil || !t.Equal(u.Initiated.Truncate(time.Second)) {
-				return preconditionFailed("x-amz-if-match-initiated-time")
+				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
 		if err := x.abortStore(u.ID); err != nil {
 			return err
 		}
 		if err := x.g.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
-			return unavailable(err)
+			return s3.Unavailable(err)
 		}
 	}
 	x.ctx.Response.SetStatusCode(http.StatusNoContent)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -50,7 +51,7 @@ func (x *exchange) showAttributes(a *store.Answer) {
 		return
 	}
 	h := &x.ctx.Response.Header
-	if class := x.shownClass(text(a.Get(classHeader))); class != "STANDARD" {
+	if class := x.shownClass(s3.View(a.Get(classHeader))); class != "STANDARD" {
 		h.Set(classHeader, class)
 	}
 	for _, name := range [...]string{tagCountHeader, lockMode, lockUntil, lockHold} {
@@ -80,7 +81,7 @@ func (x *exchange) checkObjectLock() error {
 		return nil
 	}
 	if until, err := time.Parse(time.RFC3339, x.headerValue(lockUntil)); err == nil && !until.After(x.start) {
-		return invalidArgument(lockUntil, x.headerValue(lockUntil), "The retain until date must be in the future!")
+		return s3.InvalidArgument(lockUntil, x.headerValue(lockUntil), "The retain until date must be in the future!")
 	}
 	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.record.StoreName, Query: "object-lock="}
 	a, err := x.g.o.Store.Do(x.context, r)
@@ -93,7 +94,7 @@ func (x *exchange) checkObjectLock() error {
 	case f == nil:
 		return nil
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket", f.Status == http.StatusNotImplemented, f.Status == http.StatusMethodNotAllowed:
-		return refusal("InvalidRequest", "Bucket is missing Object Lock Configuration").because(f)
+		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	}
 	return storeError(f, x.bucket, "")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -118,7 +119,7 @@ func (x *exchange) currentOrigin() (*origin, error) {
 	case err == nil && from.versionID() == version, err == nil && version == "null" && from.versionID() == "":
 		x.version = "" // the current one, of which the store is asked from here on
 		return from, nil
-	case err != nil && answerTo(err).code != "NoSuchKey":
+	case err != nil && answerTo(err).Code != "NoSuchKey":
 		return nil, err
 	}
 	a, _, err := x.lookAt(unconditional)
@@ -126,7 +127,7 @@ func (x *exchange) currentOrigin() (*origin, error) {
 		return nil, err
 	}
 	a.Close()
-	return nil, refusal("NotImplemented", "The encryption of a version that isn't the current one can't be changed: the store behind this "+
+	return nil, s3.Refuse("NotImplemented", "The encryption of a version that isn't the current one can't be changed: the store behind this "+
 		"service would make it the current one.", "QueryParameter", "versionId")
 }
 

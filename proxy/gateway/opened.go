@@ -9,6 +9,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // opened is an object whose envelope has been opened.
@@ -128,13 +129,13 @@ func (x *object) readEnd(s *sealed, n int64) ([]byte, error) {
 		return nil, errReplaced
 	}
 	if a.ContentLength() != min(n, s.total) {
-		return nil, internal(fmt.Errorf("the store answered %d bytes for the last %d", a.ContentLength(), n))
+		return nil, s3.Internal(fmt.Errorf("the store answered %d bytes for the last %d", a.ContentLength(), n))
 	}
 	return a.Bytes(int(n))
 }
 
 // errReplaced means that the object was overwritten between two requests to the store.
-var errReplaced = unavailable(errors.New("the object was replaced while it was read"))
+var errReplaced = s3.Unavailable(errors.New("the object was replaced while it was read"))
 
 // showChecksum shows the object's checksum: from the envelope, else from the trailer.
 func (x *exchange) showChecksum(o *opened) error {
@@ -159,13 +160,13 @@ func (x *exchange) showChecksum(o *opened) error {
 	if c == nil {
 		return nil
 	}
-	value := checksumText(c)
+	value := s3.ChecksumText(c)
 	if c.Type == crypto.Composite {
 		value += "-" + strconv.Itoa(parts)
 	}
 	h := &x.ctx.Response.Header
-	h.Set(checksumByAlgorithm(c.Algorithm).header, value)
-	h.Set("x-amz-checksum-type", checksumType(c.Type))
+	h.Set(s3.ChecksumOf(c.Algorithm).Header, value)
+	h.Set("x-amz-checksum-type", s3.ChecksumType(c.Type))
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -23,7 +24,7 @@ type origin struct {
 	length   int64         // of its plaintext, on the store's word until it is opened
 	modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
-	version  []element     // what a copy of it tells of its version
+	version  []s3.Element  // what a copy of it tells of its version
 	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see objectattributes.go.
 	attributes []sigv4.Field
 	tagged     bool   // it has tags
@@ -58,9 +59,9 @@ func (x *object) origin() (*origin, error) {
 			return x.origin()
 		}
 		e := x.versionFault(f, a)
-		e.header = nil // they would be taken for the copy's
-		if e.code == "MethodNotAllowed" {
-			return nil, refusal("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").because(f)
+		e.Header = nil // they would be taken for the copy's
+		if e.Code == "MethodNotAllowed" {
+			return nil, s3.Refuse("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
 		}
 		return nil, e
 	}
@@ -72,11 +73,11 @@ func (x *object) origin() (*origin, error) {
 	case r.Header == nil && s.total > 0:
 		return nil, errReplaced
 	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= originEnd || a.Length != s.last-s.first+1):
-		return nil, internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, originEnd))
+		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, originEnd))
 	}
 	end, err := a.Bytes(originEnd)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, s3.Unavailable(err)
 	}
 	o, err := x.newOrigin(a, s)
 	if err == nil {
@@ -106,7 +107,7 @@ func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	}
 	o.tagged = string(a.Get(tagCountHeader)) != "" && string(a.Get(tagCountHeader)) != "0"
 	if v := x.versionOf(a); len(v) > 0 && v[0].Name == versionHeaders[0] {
-		o.version = []element{{"x-amz-copy-source-version-id", v[0].Value}}
+		o.version = []s3.Element{{Name: "x-amz-copy-source-version-id", Value: v[0].Value}}
 	}
 	own := x.g.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
@@ -186,7 +187,7 @@ func (o *origin) keepHeaders(r *store.Request, envelope []byte, used int) error 
 	own := o.x.g.o.MetadataHeader
 	for _, f := range o.header {
 		r.Header = append(r.Header, f)
-		if strings.HasPrefix(text(f.Name), userMetadata) {
+		if strings.HasPrefix(s3.View(f.Name), userMetadata) {
 			used += len(f.Name) - len(userMetadata) + len(f.Value)
 		}
 	}
@@ -222,7 +223,7 @@ func (x *exchange) condition(prefix string, o *origin) error {
 	if head, ok := strings.CutSuffix(prefix, "if-"); ok && head != "" {
 		name = head + name
 	}
-	return preconditionFailed(name)
+	return s3.PreconditionFailed(name)
 }
 
 func headerTime(value string) (time.Time, bool) {
@@ -236,7 +237,7 @@ func listsETag(list, etag string) bool {
 		return true
 	}
 	for one := range strings.SplitSeq(list, ",") {
-		if storeETag(one) == `"`+unquote(etag)+`"` {
+		if s3.StoreETag(one) == `"`+s3.Unquote(etag)+`"` {
 			return true
 		}
 	}
@@ -251,11 +252,11 @@ func (x *exchange) copySource() (*object, error) {
 		return nil, refused
 	}
 	if x.g.hidden(source.Bucket) {
-		return nil, noSuchBucket(source.Bucket)
+		return nil, s3.NoSuchBucket(source.Bucket)
 	}
 	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
 	if errors.Is(err, state.ErrNoBucket) {
-		return nil, noSuchBucket(source.Bucket)
+		return nil, s3.NoSuchBucket(source.Bucket)
 	}
 	if err != nil {
 		return nil, recordError(err)

@@ -6,6 +6,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 )
 
 // uploadPartCopy carries out UploadPartCopy: rows UC-1 to UC-4. The source's range is opened and sealed as a part of the
@@ -42,7 +43,7 @@ func (x *exchange) openUploadForCopy() (*upload, error) {
 	case err != nil:
 		return nil, err
 	case record == nil || record.Incarnation != x.record.Incarnation:
-		return nil, noSuchBucket(x.bucket)
+		return nil, s3.NoSuchBucket(x.bucket)
 	}
 	x.record, x.facts = record, x.g.factsOf(record)
 	return u, x.decideUpload(u)
@@ -70,7 +71,7 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 		limit = crypto.MaxPart10000
 	}
 	if last-first+1 > limit {
-		return refusal("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	opened, err := from.open(x.asksKMS(from))
 	if err != nil {
@@ -92,7 +93,7 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 	if err != nil {
 		return err
 	}
-	if known != nil && (last-first+1 != from.length || known.Algorithm != kind.algorithm || known.Type != crypto.FullObject) {
+	if known != nil && (last-first+1 != from.length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
 		known = nil
 	}
 	body, err := source.read(opened, first, last, known, kind)
@@ -113,10 +114,10 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 		Xmlns        string   `xml:"xmlns,attr"`
 		LastModified string
 		ETag         string
-		checksumValues
-	}{Xmlns: s3Namespace, LastModified: listedTime(x.start), ETag: clientETag([]byte(record.StoreETag))}
+		s3.ChecksumValues
+	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(x.start), ETag: s3.ClientETag([]byte(record.StoreETag))}
 	if u.Algorithm != 0 {
-		out.show(record.Checksum())
+		out.Show(record.Checksum())
 	}
 	return x.answerXML(&out)
 }

@@ -11,13 +11,14 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 )
 
 // partList is the document of CompleteMultipartUpload, deletionList that of DeleteObjects.
 var (
-	partList = grammar{root: "CompleteMultipartUpload", paths: append([]string{"Part/PartNumber", "Part/ETag"}, checksumPaths("Part/")...)}
+	partList = s3.Grammar{Root: "CompleteMultipartUpload", Paths: append([]string{"Part/PartNumber", "Part/ETag"}, s3.ChecksumPaths("Part/")...)}
 
-	deletionList = grammar{root: "Delete", paths: []string{
+	deletionList = s3.Grammar{Root: "Delete", Paths: []string{
 		"Quiet", "Object/Key", "Object/VersionId", "Object/ETag", "Object/LastModifiedTime", "Object/Size",
 	}}
 )
@@ -27,7 +28,7 @@ type namedPart struct {
 	number   int
 	etag     string // unquoted, as the client has it
 	checksum string // base64, of the algorithm below; "" when none was given
-	kind     *checksumKind
+	kind     *s3.ChecksumKind
 }
 
 // readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
@@ -41,11 +42,11 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 	body.start()
 	d := xmldoc.NewDecoder(body)
 	malformed := func(err error) error {
-		var e *s3Error
+		var e *s3.Error
 		if errors.As(err, &e) {
 			return err
 		}
-		return malformedXML(err)
+		return s3.MalformedXML(err)
 	}
 	root := false
 	for {
@@ -62,36 +63,36 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 		}
 		if !root {
 			if start.Name.Local != "CompleteMultipartUpload" {
-				return nil, nil, malformedXML(fmt.Errorf("the document is a %s", start.Name.Local))
+				return nil, nil, s3.MalformedXML(fmt.Errorf("the document is a %s", start.Name.Local))
 			}
 			root = true
 			continue
 		}
-		if err := partList.refuse(start.Name.Local); err != nil {
+		if err := partList.Refuse(start.Name.Local); err != nil {
 			return nil, nil, err
 		}
 		if len(parts) == crypto.MaxParts {
-			return nil, nil, malformedXML(errors.New("more than 10,000 parts"))
+			return nil, nil, s3.MalformedXML(errors.New("more than 10,000 parts"))
 		}
 		var p struct {
 			PartNumber *int
 			ETag       *string
-			checksumValues
-			Strangers []stranger `xml:",any"`
+			s3.ChecksumValues
+			Strangers []s3.Stranger `xml:",any"`
 		}
 		if err := d.DecodeElement(&p, &start); err != nil {
 			return nil, nil, malformed(err)
 		}
-		if err := partList.refuseStrangers(p.Strangers, "Part"); err != nil {
+		if err := partList.RefuseStrangers(p.Strangers, "Part"); err != nil {
 			return nil, nil, err
 		}
 		if p.PartNumber == nil || p.ETag == nil {
-			return nil, nil, malformedXML(errors.New("a part without its number or its ETag"))
+			return nil, nil, s3.MalformedXML(errors.New("a part without its number or its ETag"))
 		}
-		named := namedPart{number: *p.PartNumber, etag: unquote(*p.ETag)}
-		for i := range checksumKinds {
-			if sum := *p.of(checksumKinds[i].algorithm); sum != "" {
-				named.checksum, named.kind = sum, &checksumKinds[i]
+		named := namedPart{number: *p.PartNumber, etag: s3.Unquote(*p.ETag)}
+		for i := range s3.ChecksumKinds {
+			if sum := *p.Of(s3.ChecksumKinds[i].Algorithm); sum != "" {
+				named.checksum, named.kind = sum, &s3.ChecksumKinds[i]
 			}
 		}
 		parts = append(parts, named)
@@ -100,7 +101,7 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 		return nil, nil, err
 	}
 	if !root {
-		return nil, nil, malformedXML(errors.New("the document is empty"))
+		return nil, nil, s3.MalformedXML(errors.New("the document is empty"))
 	}
 	h := sha256.New()
 	for _, p := range parts {
@@ -113,17 +114,17 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 func (x *exchange) checkOrder(parts []namedPart) error {
 	id, _ := x.query.Get("uploadId")
 	if len(parts) == 0 {
-		return refusal("InvalidRequest", "You must specify at least one part")
+		return s3.Refuse("InvalidRequest", "You must specify at least one part")
 	}
 	consecutive := x.facts.Kind == policy.Directory
 	for i, p := range parts {
 		switch {
 		case p.number < 1 || p.number > crypto.MaxParts:
-			return invalidArgument("partNumber", strconv.Itoa(p.number), "Part number must be an integer between 1 and 10000, inclusive")
+			return s3.InvalidArgument("partNumber", strconv.Itoa(p.number), "Part number must be an integer between 1 and 10000, inclusive")
 		case i > 0 && p.number <= parts[i-1].number:
-			return refusal("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
+			return s3.Refuse("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
 		case consecutive && p.number != i+1:
-			return refusal("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
+			return s3.Refuse("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
 		}
 	}
 	return nil

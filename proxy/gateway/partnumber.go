@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -36,7 +37,7 @@ func (x *exchange) wantedPart(o *opened) (*wantedPart, error) {
 	}
 	switch {
 	case number > count:
-		return nil, refusal("InvalidPartNumber", "The requested partnumber is not satisfiable",
+		return nil, s3.Refuse("InvalidPartNumber", "The requested partnumber is not satisfiable",
 			"ActualPartCount", strconv.Itoa(count), "PartNumberRequested", strconv.Itoa(number))
 	case !shown:
 		return &wantedPart{last: o.length - 1}, nil
@@ -65,15 +66,15 @@ func (w *wantedPart) show(x *exchange, o *opened) error {
 			return err
 		}
 	case w.checksum != nil:
-		h.Set(checksumByAlgorithm(w.checksum.Algorithm).header, checksumText(w.checksum))
-		h.Set("x-amz-checksum-type", checksumType(crypto.Composite))
+		h.Set(s3.ChecksumOf(w.checksum.Algorithm).Header, s3.ChecksumText(w.checksum))
+		h.Set("x-amz-checksum-type", s3.ChecksumType(crypto.Composite))
 	}
 	if w.count > 0 {
 		h.Set("x-amz-mp-parts-count", strconv.Itoa(w.count))
 	}
 	if w.last >= w.first { // no Content-Range can say "nothing", so that is a 200
 		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
-		h.Set("Content-Range", contentRange(w.first, w.last, o.length))
+		h.Set("Content-Range", s3.ContentRange(w.first, w.last, o.length))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -23,7 +24,7 @@ type reading struct {
 	touched int    // the most plaintext that the slab has held
 
 	sum  *crypto.Checksum // what finish returns, where it is known
-	kind *checksumKind    // else it is computed
+	kind *s3.ChecksumKind // else it is computed
 	hash hash.Hash
 }
 
@@ -31,10 +32,10 @@ var _ source = (*reading)(nil)
 
 // read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
 // sum, or when that is nil the checksum of kind over what was read.
-func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *checksumKind) (*reading, error) {
+func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*reading, error) {
 	r := &reading{x: x, length: last - first + 1, sum: sum, kind: kind}
 	if sum == nil {
-		r.hash = kind.make()
+		r.hash = kind.Make()
 	}
 	if r.length == 0 {
 		return r, nil
@@ -48,7 +49,7 @@ func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *
 	}
 	if got := (crypto.Span{First: o.first, Last: o.last}); !got.Covers(span) || r.answer.Length != got.Length() {
 		r.answer.Close()
-		return nil, internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
+		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
 	}
 	r.opener, r.slab, r.skip = o.secrets.DataKey.OpenSpan(o.layout, first, last), crypto.GetSlab(), span.First-o.first
 	return r, nil
@@ -88,7 +89,7 @@ func (r *reading) fill(p []byte) error {
 func (r *reading) advance() error {
 	x, memory := r.x, r.slab.Body()
 	failed := func(err error) error {
-		return unavailable(fmt.Errorf("read %s/%s from the store: %w", x.bucket, x.key, err))
+		return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.bucket, x.key, err))
 	}
 	for r.skip > 0 {
 		n := min(r.skip, int64(len(memory)))
@@ -99,7 +100,7 @@ func (r *reading) advance() error {
 	}
 	size := r.opener.Next()
 	if size == 0 {
-		return internal(fmt.Errorf("%s/%s ended before %d bytes", x.bucket, x.key, r.length))
+		return s3.Internal(fmt.Errorf("%s/%s ended before %d bytes", x.bucket, x.key, r.length))
 	}
 	if _, err := io.ReadFull(r.answer, memory[:size]); err != nil {
 		return failed(err)
@@ -119,5 +120,5 @@ func (r *reading) finish() (*crypto.Checksum, error) {
 	if r.sum != nil {
 		return r.sum, nil
 	}
-	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: r.kind.algorithm, Value: r.hash.Sum(nil)}, nil
+	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: r.kind.Algorithm, Value: r.hash.Sum(nil)}, nil
 }

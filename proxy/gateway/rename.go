@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -91,7 +92,7 @@ func (r *renaming) recall() (done bool, err error) {
 		return false, recordError(err)
 	}
 	if r.record.Parameters != nil && string(r.record.Parameters) != string(r.parameters()) {
-		return false, refusal("IdempotencyParameterMismatch", "The parameters of this request differ from those of an earlier one with the same client token.")
+		return false, s3.Refuse("IdempotencyParameterMismatch", "The parameters of this request differ from those of an earlier one with the same client token.")
 	}
 	return r.record.Done, nil
 }
@@ -133,7 +134,7 @@ func (r *renaming) once() error {
 	x := r.x
 	o, err := r.source.origin()
 	if err != nil {
-		if answerTo(err).code == "NoSuchKey" && r.happened() {
+		if answerTo(err).Code == "NoSuchKey" && r.happened() {
 			return nil
 		}
 		return err
@@ -241,9 +242,9 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 	}
 	o, err := x.at(x.record, x.key).glance()
 	switch {
-	case err != nil && answerTo(err).code == "NoSuchKey":
+	case err != nil && answerTo(err).Code == "NoSuchKey":
 		if x.headerValue("if-match") != "" {
-			return "", "", preconditionFailed("If-Match")
+			return "", "", s3.PreconditionFailed("If-Match")
 		}
 		return "", "*", nil
 	case err != nil:

@@ -3,6 +3,8 @@ package gateway
 import (
 	"bytes"
 	"strings"
+
+	"sealfront/proxy/s3"
 )
 
 // headerBytes returns the first value of the lower-case name, nil if there is none.
@@ -13,9 +15,9 @@ func (x *exchange) headerBytes(name string) []byte {
 
 // headerField is headerBytes that tells an empty header from none.
 func (x *exchange) headerField(name string) (value []byte, ok bool) {
-	for i := range x.header.fields {
-		f := &x.header.fields[i]
-		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
+	for i := range x.header.Fields {
+		f := &x.header.Fields[i]
+		if len(f.Name) == len(name) && strings.EqualFold(s3.View(f.Name), name) {
 			return bytes.TrimSpace(f.Value), true
 		}
 	}

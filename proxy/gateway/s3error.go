@@ -11,30 +11,31 @@ import (
 
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
 // answerTo translates any error into S3's words. What it doesn't know becomes InternalError without its text.
-func answerTo(err error) *s3Error {
-	var s3 *s3Error
-	if errors.As(err, &s3) {
-		return s3
+func answerTo(err error) *s3.Error {
+	var answer *s3.Error
+	if errors.As(err, &answer) {
+		return answer
 	}
 	var refused *policy.Refusal
 	if errors.As(err, &refused) {
-		e := &s3Error{code: refused.Code, message: refused.Message, row: refused.Row, allow: refused.Allow}
+		e := &s3.Error{Code: refused.Code, Message: refused.Message, Row: refused.Row, Allow: refused.Allow}
 		for _, x := range refused.Elements {
-			e.elements = append(e.elements, element(x))
+			e.Elements = append(e.Elements, s3.Element(x))
 		}
 		return e
 	}
 	var signature *sigv4.Error
 	if errors.As(err, &signature) {
-		e := &s3Error{code: signature.Code, message: signature.Message}
+		e := &s3.Error{Code: signature.Code, Message: signature.Message}
 		for _, x := range signature.Elements {
-			e.elements = append(e.elements, element(x))
+			e.Elements = append(e.Elements, s3.Element(x))
 		}
 		return e
 	}
@@ -45,25 +46,25 @@ func answerTo(err error) *s3Error {
 	var coded interface{ S3Code() string }
 	switch {
 	case errors.As(err, &coded) && coded.S3Code() == "InvalidObjectState":
-		return refusal("InvalidObjectState", "The object was not sealed by this service and is not served.").because(err)
+		return s3.Refuse("InvalidObjectState", "The object was not sealed by this service and is not served.").Because(err)
 	case errors.As(err, &coded) && coded.S3Code() == "MetadataTooLarge":
-		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(err)
+		return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").Because(err)
 	case errors.Is(err, state.ErrAborted):
-		return refusal("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").because(err)
+		return s3.Refuse("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").Because(err)
 	case errors.Is(err, state.ErrBusy):
-		return refusal("SlowDown", "Please reduce your request rate: another operation on this key is under way.").because(err)
+		return s3.Refuse("SlowDown", "Please reduce your request rate: another operation on this key is under way.").Because(err)
 	case errors.Is(err, keyring.ErrUnavailable):
-		e := unavailable(err)
-		e.row = "KE-7"
+		e := s3.Unavailable(err)
+		e.Row = "KE-7"
 		return e
 	case errors.Is(err, keyring.ErrBadKey):
-		e := internal(err)
-		e.row = rowForeignBlob
+		e := s3.Internal(err)
+		e.Row = rowForeignBlob
 		return e
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return unavailable(err)
+		return s3.Unavailable(err)
 	}
-	return internal(err)
+	return s3.Internal(err)
 }
 
 // rowForeignBlob: KMS doesn't open what an envelope has as its bucket key. That is no fault of the client's: the store's
@@ -71,7 +72,7 @@ func answerTo(err error) *s3Error {
 const rowForeignBlob = "KE-8"
 
 // kmsError translates KMS's error names: rows KE-1 to KE-8.
-func kmsError(name string, err error) *s3Error {
+func kmsError(name string, err error) *s3.Error {
 	switch strings.TrimSuffix(name, "Exception") {
 	case "Disabled":
 		return kmsRefusal("KE-1", "KMS.DisabledException", err)
@@ -82,80 +83,80 @@ func kmsError(name string, err error) *s3Error {
 	case "InvalidKeyUsage":
 		return kmsRefusal("KE-4", "KMS.InvalidKeyUsageException", err)
 	case "AccessDenied":
-		e := accessDenied().because(err)
-		e.row = "KE-5"
+		e := s3.AccessDenied().Because(err)
+		e.Row = "KE-5"
 		return e
 	case "Throttling", "LimitExceeded", "RequestLimitExceeded", "TooManyRequests":
-		e := refusal("SlowDown", "Please reduce your request rate for operations involving AWS KMS.").because(err)
-		e.row = "KE-6"
+		e := s3.Refuse("SlowDown", "Please reduce your request rate for operations involving AWS KMS.").Because(err)
+		e.Row = "KE-6"
 		return e
 	case "InvalidCiphertext", "IncorrectKey":
-		e := internal(err)
-		e.row = rowForeignBlob
+		e := s3.Internal(err)
+		e.Row = rowForeignBlob
 		return e
 	}
-	e := unavailable(err)
-	e.row = "KE-7"
+	e := s3.Unavailable(err)
+	e.Row = "KE-7"
 	return e
 }
 
 // kmsRefusal repeats KMS's own message, which names the key and its state and nothing else.
-func kmsRefusal(row, code string, err error) *s3Error {
+func kmsRefusal(row, code string, err error) *s3.Error {
 	message := "The KMS key can't be used."
 	var told interface{ ErrorMessage() string }
 	if errors.As(err, &told) && told.ErrorMessage() != "" {
 		message = told.ErrorMessage()
 	}
-	e := refusal(code, message).because(err)
-	e.row = row
+	e := s3.Refuse(code, message).Because(err)
+	e.Row = row
 	return e
 }
 
 // storeError translates an answer of the store about a bucket or key of the client. The store's own
 // authentication failures are the proxy's fault.
-func storeError(f *store.Fault, bucket, key string) *s3Error {
+func storeError(f *store.Fault, bucket, key string) *s3.Error {
 	switch {
 	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" || f.Code == "DirectoryObjectContainsData":
-		return refusal("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").because(f)
+		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").Because(f)
 	case f.Code == "NoSuchBucket":
-		return noSuchBucket(bucket).because(f)
+		return s3.NoSuchBucket(bucket).Because(f)
 	case f.Code == "InvalidTag":
-		return refusal("InvalidTag", keptErrors[f.Code]).because(f)
+		return s3.Refuse("InvalidTag", keptErrors[f.Code]).Because(f)
 	case f.Status == 404 && f.Code != "NoSuchUpload":
 		if key == "" {
-			return noSuchBucket(bucket).because(f)
+			return s3.NoSuchBucket(bucket).Because(f)
 		}
-		return noSuchKey(key).because(f)
+		return s3.NoSuchKey(key).Because(f)
 	case f.Code == "NoSuchUpload":
-		return refusal("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").because(f)
+		return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").Because(f)
 	case f.Status == 412:
-		return refusal("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").because(f)
+		return s3.Refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").Because(f)
 	case f.Status == 409 && f.Code == "BucketNotEmpty":
-		return refusal("BucketNotEmpty", "The bucket you tried to delete is not empty", "BucketName", bucket).because(f)
+		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete is not empty", "BucketName", bucket).Because(f)
 	case f.Status == 409:
-		return refusal("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key).because(f)
+		return s3.Refuse("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key).Because(f)
 	case f.Status == 429 || f.Code == "SlowDown":
-		return refusal("SlowDown", "Please reduce your request rate.").because(f)
+		return s3.Refuse("SlowDown", "Please reduce your request rate.").Because(f)
 	case f.Status == 503 || f.Status == 502 || f.Status == 504:
-		return unavailable(f)
+		return s3.Unavailable(f)
 	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
 		// What the client could have sent right was checked before; the store has narrower names than S3.
-		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
 		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
-		return refusal("InvalidURI", "The store behind this service can't hold an object of this name.").because(f)
+		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)
 	case f.Code == "RequestHeaderSectionTooLarge" || f.Status == http.StatusRequestHeaderFieldsTooLarge:
-		return refusal("MetadataTooLarge", "The store behind this service takes no request with metadata and tags of this size.").because(f)
+		return s3.Refuse("MetadataTooLarge", "The store behind this service takes no request with metadata and tags of this size.").Because(f)
 	case f.Code == "EntityTooLarge":
-		return refusal("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").because(f)
+		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").Because(f)
 	case f.Code == "MetadataTooLarge":
-		return refusal("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").because(f)
+		return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").Because(f)
 	case f.Status == 507 || f.Code == "XMinioStorageFull" || f.Code == "QuotaExceeded":
-		return unavailable(f)
+		return s3.Unavailable(f)
 	case f.Status == 501:
-		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented").because(f)
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented").Because(f)
 	}
-	return internal(f)
+	return s3.Internal(f)
 }
 
 // longSegment reports whether a key has a segment that most file systems have no name for.
@@ -170,13 +171,13 @@ func longSegment(key string) bool {
 
 // writeError answers with e. HEAD and 304 have no body. The documents of S3 Control have one more element around them, without
 // which SDKs don't find the code.
-func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, head, control bool) {
-	code := status(e.code)
+func writeError(resp *fasthttp.Response, e *s3.Error, requestID, hostID string, head, control bool) {
+	code := s3.Status(e.Code)
 	resp.SetStatusCode(code)
-	if e.allow != "" {
-		resp.Header.Set("Allow", e.allow)
+	if e.Allow != "" {
+		resp.Header.Set("Allow", e.Allow)
 	}
-	for _, h := range e.header {
+	for _, h := range e.Header {
 		resp.Header.Set(h.Name, h.Value)
 	}
 	if head || code == http.StatusNotModified {
@@ -194,9 +195,9 @@ func writeError(resp *fasthttp.Response, e *s3Error, requestID, hostID string, h
 		_ = xml.EscapeText(&b, []byte(value)) // a character that XML lacks is lost: the code must be read
 		b.WriteString("</" + name + ">")
 	}
-	field("Code", e.code)
-	field("Message", e.message)
-	for _, x := range e.elements {
+	field("Code", e.Code)
+	field("Message", e.Message)
+	for _, x := range e.Elements {
 		field(x.Name, x.Value)
 	}
 	if control {

@@ -7,6 +7,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -29,13 +30,13 @@ func (x *object) readSealed(a *store.Answer) (*sealed, error) {
 	s := &sealed{envelope: envelope, etag: string(a.Get("Etag"))}
 	if a.Status == http.StatusPartialContent {
 		var ok bool
-		if s.first, s.last, s.total, ok = parseContentRange(string(a.Get("Content-Range"))); !ok {
-			return nil, internal(fmt.Errorf("the store answered 206 with Content-Range %q", a.Get("Content-Range")))
+		if s.first, s.last, s.total, ok = s3.ParseContentRange(string(a.Get("Content-Range"))); !ok {
+			return nil, s3.Internal(fmt.Errorf("the store answered 206 with Content-Range %q", a.Get("Content-Range")))
 		}
 		return s, nil
 	}
 	if s.total = a.ContentLength(); s.total < 0 {
-		return nil, internal(errors.New("the store answered without Content-Length"))
+		return nil, s3.Internal(errors.New("the store answered without Content-Length"))
 	}
 	s.last = s.total - 1
 	return s, nil
@@ -44,7 +45,7 @@ func (x *object) readSealed(a *store.Answer) (*sealed, error) {
 // damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
 func (x *object) damage(kind string, format string, args ...any) error {
 	x.g.damaged(kind)
-	return internal(fmt.Errorf("%s/%s is damaged: %s", x.bucket, x.key, fmt.Sprintf(format, args...)))
+	return s3.Internal(fmt.Errorf("%s/%s is damaged: %s", x.bucket, x.key, fmt.Sprintf(format, args...)))
 }
 
 // plainLength is the object's length by arithmetic on the store's word.
@@ -61,7 +62,7 @@ func (x *object) plainLength(s *sealed) (int64, error) {
 func (x *exchange) setReadConditions(r *store.Request) {
 	for _, name := range [...]string{"if-match", "if-none-match"} {
 		if v := x.headerValue(name); v != "" && (name == "if-match" || !x.dateFirst()) {
-			r.Set(name, storeCondition(v))
+			r.Set(name, s3.StoreCondition(v))
 		}
 	}
 }
@@ -87,9 +88,9 @@ func (x *exchange) checkDates(a *store.Answer) error {
 	}
 	if x.dateFirst() {
 		if until, _ := headerTime(x.headerValue("if-unmodified-since")); is.After(until) {
-			return preconditionFailed("If-Unmodified-Since")
+			return s3.PreconditionFailed("If-Unmodified-Since")
 		}
-		if v := x.headerValue("if-none-match"); v != "" && conditionNames(storeCondition(v), string(a.Get("Etag"))) {
+		if v := x.headerValue("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
 			return x.notModified(a)
 		}
 	}
@@ -101,9 +102,9 @@ func (x *exchange) checkDates(a *store.Answer) error {
 
 // notModified answers 304 with the headers that 200 would have had. Source: RFC 9110, 15.4.5.
 func (x *exchange) notModified(a *store.Answer) error {
-	e := &s3Error{code: "NotModified", message: "Not Modified"}
+	e := &s3.Error{Code: "NotModified", Message: "Not Modified"}
 	if etag := a.Get("Etag"); len(etag) > 0 {
-		e.header = append(e.header, element{"ETag", clientETag(etag)})
+		e.Header = append(e.Header, s3.Element{Name: "ETag", Value: s3.ClientETag(etag)})
 	}
 	own := x.g.o.MetadataHeader + expiresSuffix
 	for _, h := range [...]struct{ stored, shown, override string }{
@@ -120,10 +121,10 @@ func (x *exchange) notModified(a *store.Answer) error {
 			value = v
 		}
 		if value != "" {
-			e.header = append(e.header, element{h.shown, value})
+			e.Header = append(e.Header, s3.Element{Name: h.shown, Value: value})
 		}
 	}
-	e.header = append(e.header, x.versionOf(a)...)
+	e.Header = append(e.Header, x.versionOf(a)...)
 	return e
 }
 
@@ -141,7 +142,7 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 	if f := now.Fault(r.Operation); f != nil {
 		return x.readFault(f, now)
 	}
-	if !conditionNames(storeCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
+	if !s3.ConditionNames(s3.StoreCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
 		return errReplaced
 	}
 	return x.notModified(now)
@@ -158,7 +159,7 @@ func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 // readFault translates the store's refusal of a read.
 func (x *object) readFault(f *store.Fault, a *store.Answer) error {
 	if f.Status == http.StatusPreconditionFailed {
-		return preconditionFailed("If-Match").because(f)
+		return s3.PreconditionFailed("If-Match").Because(f)
 	}
 	return x.versionFault(f, a)
 }

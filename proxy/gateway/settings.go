@@ -9,6 +9,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
 
@@ -19,15 +20,15 @@ import (
 var publicAccess = [...]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}
 
 var (
-	publicAccessBlock = grammar{root: "PublicAccessBlockConfiguration", paths: publicAccess[:]}
-	ownershipControls = grammar{root: "OwnershipControls", paths: []string{"Rule/ObjectOwnership"}}
+	publicAccessBlock = s3.Grammar{Root: "PublicAccessBlockConfiguration", Paths: publicAccess[:]}
+	ownershipControls = s3.Grammar{Root: "OwnershipControls", Paths: []string{"Rule/ObjectOwnership"}}
 )
 
 // setting reads the bucket's record anew: who has changed a setting at another replica reads it here.
 func (x *exchange) setting() (*state.Bucket, error) {
 	record, err := x.g.freshBucket(x)
 	if err == nil && record == nil {
-		err = noSuchBucket(x.bucket)
+		err = s3.NoSuchBucket(x.bucket)
 	}
 	return record, err
 }
@@ -50,13 +51,13 @@ func getPublicAccessBlock(x *exchange) error {
 	case err != nil:
 		return err
 	case len(record.PublicAccess) != len(publicAccess):
-		return refusal("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", "BucketName", x.bucket)
+		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", "BucketName", x.bucket)
 	}
 	var inner strings.Builder
 	for i, name := range publicAccess {
 		inner.WriteString("<" + name + ">" + strconv.FormatBool(record.PublicAccess[i] == '1') + "</" + name + ">")
 	}
-	return x.answerElement(publicAccessBlock.root, inner.String())
+	return x.answerElement(publicAccessBlock.Root, inner.String())
 }
 
 func putPublicAccessBlock(x *exchange) error {
@@ -72,7 +73,7 @@ func putPublicAccessBlock(x *exchange) error {
 		if value != nil {
 			var err error
 			if set, err = strconv.ParseBool(strings.ToLower(strings.TrimSpace(*value))); err != nil {
-				return malformedXML(err)
+				return s3.MalformedXML(err)
 			}
 			given = true
 		}
@@ -83,7 +84,7 @@ func putPublicAccessBlock(x *exchange) error {
 		}
 	}
 	if !given {
-		return refusal("InvalidRequest", "Must specify at least one configuration.")
+		return s3.Refuse("InvalidRequest", "Must specify at least one configuration.")
 	}
 	return x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.PublicAccess = settings })
 }
@@ -99,9 +100,9 @@ func getOwnershipControls(x *exchange) error {
 	case err != nil:
 		return err
 	case record.NoOwnership:
-		return refusal("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName", x.bucket)
+		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName", x.bucket)
 	}
-	return x.answerElement(ownershipControls.root, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>")
+	return x.answerElement(ownershipControls.Root, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>")
 }
 
 func putOwnershipControls(x *exchange) error {
@@ -112,14 +113,14 @@ func putOwnershipControls(x *exchange) error {
 		return err
 	}
 	if len(document.Rule) != 1 || len(document.Rule[0].ObjectOwnership) != 1 {
-		return malformedXML(errors.New("not one rule with one ownership"))
+		return s3.MalformedXML(errors.New("not one rule with one ownership"))
 	}
 	switch ownership := strings.TrimSpace(document.Rule[0].ObjectOwnership[0]); ownership {
 	case "BucketOwnerEnforced":
 	case "BucketOwnerPreferred", "ObjectWriter": // ACLs would count
-		return refusal("NotImplemented", "The document has a value that is not implemented", "ObjectOwnership", ownership)
+		return s3.Refuse("NotImplemented", "The document has a value that is not implemented", "ObjectOwnership", ownership)
 	default:
-		return malformedXML(fmt.Errorf("the ownership %q", ownership))
+		return s3.MalformedXML(fmt.Errorf("the ownership %q", ownership))
 	}
 	return x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.NoOwnership = false })
 }
@@ -130,16 +131,16 @@ func deleteOwnershipControls(x *exchange) error {
 }
 
 // readSetting reads a client's document by its grammar.
-func (x *exchange) readSetting(g *grammar, into any) error {
+func (x *exchange) readSetting(g *s3.Grammar, into any) error {
 	document, err := x.readDocument(maxDocument)
 	if err != nil {
 		return err
 	}
-	if document, err = g.rewrite(document, true); err != nil {
-		return malformedXML(err)
+	if document, err = g.Rewrite(document, true); err != nil {
+		return s3.MalformedXML(err)
 	}
 	if err := xmldoc.Unmarshal(document, into); err != nil {
-		return malformedXML(err)
+		return s3.MalformedXML(err)
 	}
 	return nil
 }
@@ -160,7 +161,7 @@ func (x *exchange) transitionSize() (string, error) {
 	case "varies_by_storage_class":
 		return size, nil
 	default:
-		return "", invalidArgument(transitionSizeHeader, size, "Invalid TransitionDefaultMinimumObjectSize found: "+size)
+		return "", s3.InvalidArgument(transitionSizeHeader, size, "Invalid TransitionDefaultMinimumObjectSize found: "+size)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -26,7 +27,7 @@ type storeUpload struct {
 	etags []string // of the parts
 	done  bool
 
-	version []element // what the store tells of the object's version, once it is done
+	version []s3.Element // what the store tells of the object's version, once it is done
 }
 
 func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
@@ -41,11 +42,11 @@ func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) 
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, s3.Unavailable(err)
 	}
 	var created struct{ UploadId string }
 	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
-		return nil, internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+		return nil, s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
 	}
 	return &storeUpload{x: x, id: created.UploadId}, nil
 }
@@ -119,10 +120,10 @@ func (u *storeUpload) putPart(length int64, body io.WriterTo) error {
 // but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
 func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelope) (string, error) {
 	var b strings.Builder
-	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3Namespace + `">`)
+	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">`)
 	for i, etag := range u.etags {
 		b.WriteString("<Part><PartNumber>" + strconv.Itoa(i+1) + "</PartNumber><ETag>&quot;")
-		_ = xml.EscapeText(&b, []byte(unquote(etag)))
+		_ = xml.EscapeText(&b, []byte(s3.Unquote(etag)))
 		b.WriteString("&quot;</ETag></Part>")
 	}
 	b.WriteString("</CompleteMultipartUpload>")
@@ -148,7 +149,7 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 	case err != nil:
 		return "", err
 	}
-	return "", internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
+	return "", s3.Internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
 }
 
 // send sends the Complete.
@@ -164,7 +165,7 @@ func (u *storeUpload) send(r *store.Request) error {
 	f, err := faultInside(a, r.Operation)
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return s3.Unavailable(err)
 	case f != nil:
 		return storeError(f, u.x.bucket, u.x.key)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/proxy/conn"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -34,13 +35,13 @@ func (x *exchange) newDownload(a *store.Answer, o *opened, first, last int64) (*
 	}
 	got := crypto.Span{First: o.first, Last: o.last}
 	if !got.Covers(span) {
-		return nil, internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
+		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
 	}
 	if a.Length != o.last-o.first+1 {
-		return nil, internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
+		return nil, s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
 	}
 	if skipped := span.First - o.first; skipped > 0 && a.Status == http.StatusOK {
-		return nil, internal(errors.New("the store ignored the range"))
+		return nil, s3.Internal(errors.New("the store ignored the range"))
 	}
 	return &download{
 		x: x, answer: a, secrets: o.secrets, opener: o.secrets.DataKey.OpenSpan(o.layout, first, last),
@@ -127,11 +128,11 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 }
 
 // unread is a client that didn't take what it asked for: no failure of ours.
-func unread(err error) *s3Error {
+func unread(err error) *s3.Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return requestTimeout(err)
+		return s3.RequestTimeout(err)
 	}
-	return clientLeft(err)
+	return s3.ClientLeft(err)
 }
 
 // delivered reports whether all has been written.
@@ -151,10 +152,10 @@ func (d *download) Close() error {
 		d.x.finish("", nil)
 		return nil
 	case d.err == nil: // not even the head could be written
-		d.err = clientLeft(nil)
+		d.err = s3.ClientLeft(nil)
 	}
 	e := answerTo(d.err)
-	d.x.finish(e.code, e)
+	d.x.finish(e.Code, e)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -31,7 +32,7 @@ func (s *taggingStore) Do(ctx context.Context, r *store.Request) (*store.Answer,
 			// Decoded, they are what the store keeps.
 			plain, err := url.QueryUnescape(string(value))
 			if err != nil {
-				return nil, internal(err)
+				return nil, s3.Internal(err)
 			}
 			size += len(plain)
 		case bytes.HasPrefix(name, []byte(userMetadata)):
@@ -45,8 +46,8 @@ func (s *taggingStore) Do(ctx context.Context, r *store.Request) (*store.Answer,
 }
 
 // noRoomForTags is 400, as what is wrong with tags is.
-func noRoomForTags(err error) *s3Error {
-	return refusal("InvalidTag", "The store behind this service has no room for tags of this size beside the object's metadata.").because(err)
+func noRoomForTags(err error) *s3.Error {
+	return s3.Refuse("InvalidTag", "The store behind this service has no room for tags of this size beside the object's metadata.").Because(err)
 }
 
 // fewTags is what every store holds, in bytes of a Tagging document.

@@ -44,7 +44,7 @@ func TestTagsBeyondTheStoresRoom(t *testing.T) {
 			r.Set(userMetadata+"m", c.metadata)
 		}
 		_, err := (&taggingStore{Store: counting, room: c.room}).Do(t.Context(), r)
-		if passed := counting.requests == 1 && err == nil; passed != c.passes || !passed && answerTo(err).code != "InvalidTag" {
+		if passed := counting.requests == 1 && err == nil; passed != c.passes || !passed && answerTo(err).Code != "InvalidTag" {
 			t.Errorf("%s: %d requests, %v", c.name, counting.requests, err)
 		}
 	}

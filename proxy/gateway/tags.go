@@ -5,6 +5,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -42,7 +43,7 @@ func (x *exchange) permitTags(from *origin) error {
 	case tags.replace || !from.tagged:
 		return nil
 	case x.facts.Kind == policy.Directory && from.x.facts.Kind == policy.General:
-		return refusal("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", tagDirective) // section 1.6
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", tagDirective) // section 1.6
 	}
 	source := from.x
 	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.target(""), policy.ReadWrite); refused != nil {
@@ -99,7 +100,7 @@ func (o *origin) tags() (string, error) {
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return "", unavailable(err)
+		return "", s3.Unavailable(err)
 	}
 	var tagging struct {
 		TagSet struct {
@@ -107,7 +108,7 @@ func (o *origin) tags() (string, error) {
 		}
 	}
 	if err := xmldoc.Unmarshal(body, &tagging); err != nil {
-		return "", internal(err)
+		return "", s3.Internal(err)
 	}
 	return encodeTags(tagging.TagSet.Tag), nil
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -19,11 +20,11 @@ const accountHeader = "x-amz-account-id"
 func (x *exchange) locate() error {
 	path := x.message.Path
 	if len(path) == 0 || path[0] != '/' {
-		return refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
-	decoded, ok := unescape(path[1:])
+	decoded, ok := s3.Unescape(path[1:])
 	if !ok || !utf8.ValidString(decoded) || strings.IndexByte(decoded, 0) >= 0 {
-		return refusal("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
 	bucket, ofHost := x.hostBucket()
 	if x.control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.headerBytes(accountHeader) != nil) {
@@ -39,7 +40,7 @@ func (x *exchange) locate() error {
 	bucket, key, slash = strings.Cut(decoded, "/")
 	if bucket == "" && slash {
 		// "//…": no bucket, but a path.
-		return refusal("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")
+		return s3.Refuse("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")
 	}
 	x.bucket, x.key = bucket, key
 	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. What
@@ -55,7 +56,7 @@ func (x *exchange) locate() error {
 // hostBucket returns the bucket in a virtual-host style Host. Names of hosts have no case and may end in the root's dot (RFC
 // 9110 section 4.2.3, RFC 1034 section 3.1); the signature covers the header as it came.
 func (x *exchange) hostBucket() (string, bool) {
-	host := text(x.headerBytes("host"))
+	host := s3.View(x.headerBytes("host"))
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -83,7 +84,7 @@ func (x *object) checkKey() error {
 		fault = &store.NameFault{Why: "it can't keep an object whose key ends in a slash"}
 	}
 	if fault != nil {
-		return refusal("InvalidURI", "The store behind this service can't hold an object of this name truly: "+fault.Why+".", "URI", x.key)
+		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name truly: "+fault.Why+".", "URI", x.key)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func (x *object) checkAbsent() error {
 // checkSource is checkAbsent for an object that another one is made from.
 func (x *object) checkSource() error {
 	if x.absent() {
-		return noSuchKey(x.key)
+		return s3.NoSuchKey(x.key)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -57,7 +58,7 @@ type transfer struct {
 type transferred struct {
 	etag     string // the store's
 	modified time.Time
-	version  []element // what the store tells of its version
+	version  []s3.Element // what the store tells of its version
 }
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
@@ -255,7 +256,7 @@ func (s *sealedBytes) WriteTo(w io.Writer) (int64, error) {
 		n, err = copyChecked(w, s.answer, s.answer.Length, s.sum, slab.Body())
 	}
 	if errors.Is(err, store.ErrUnavailable) {
-		err = unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.bucket, s.x.key, err))
+		err = s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.bucket, s.x.key, err))
 	}
 	return n, err
 }
@@ -291,11 +292,11 @@ func doCopy(x *exchange, r *store.Request) (*copyResult, *store.Fault, error) {
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
-		return nil, nil, unavailable(err)
+		return nil, nil, s3.Unavailable(err)
 	}
 	var result copyResult
 	if err := xmldoc.Unmarshal(body, &result); err != nil {
-		return nil, nil, internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
+		return nil, nil, s3.Internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
 	}
 	if result.XMLName.Local == "Error" {
 		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: result.Code, Message: result.Message}
@@ -365,10 +366,10 @@ func (t *transfer) completeParts(u *storeUpload) (*transferred, error) {
 	r := &store.Request{}
 	t.setConditions(r)
 	etag, err := u.complete(r.Header, t.envelope)
-	var e *s3Error
+	var e *s3.Error
 	switch {
 	case err == nil:
-	case errors.As(err, &e) && e.code == "PreconditionFailed" && t.self() && t.to.headerValue("if-match") == "":
+	case errors.As(err, &e) && e.Code == "PreconditionFailed" && t.self() && t.to.headerValue("if-match") == "":
 		return nil, errReplaced // the condition was ours
 	default:
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -43,10 +44,10 @@ func putObject(x *exchange) error {
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
 	p := &x.taking.put
-	*p = put{x: x, body: body, algorithm: body.check.kind.algorithm}
+	*p = put{x: x, body: body, algorithm: body.check.kind.Algorithm}
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
-		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.algorithm, Value: announced}
+		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
 	body.start()
 	a, err := p.send(describe)
@@ -59,7 +60,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	}
 	x.showETag(a.Get("Etag"))
 	x.showChecksumValue(p.checksum)
-	x.show("x-amz-checksum-type", checksumType(p.checksum.Type))
+	x.show("x-amz-checksum-type", s3.ChecksumType(p.checksum.Type))
 	x.showEncryption()
 	x.showVersion(a)
 	if x.facts.Kind == policy.Directory {
@@ -144,7 +145,7 @@ func (x *exchange) conditionsHold(able bool) error {
 // setWriteConditions puts the client's conditions to the store.
 func (x *exchange) setWriteConditions(r *store.Request) {
 	if v := x.headerValue("if-match"); v != "" {
-		r.Set("If-Match", storeCondition(v))
+		r.Set("If-Match", s3.StoreCondition(v))
 	}
 	if v := x.headerValue("if-none-match"); v != "" {
 		r.Set("If-None-Match", v)
@@ -156,11 +157,11 @@ func (x *exchange) writeFault(f *store.Fault) error {
 	e := storeError(f, x.bucket, x.key)
 	switch {
 	case f.Code == "InvalidStorageClass":
-		return refusal("InvalidStorageClass", "The storage class you specified is not valid", "StorageClassRequested", x.headerValue("x-amz-storage-class")).because(f)
-	case e.code == "PreconditionFailed" && x.headerValue("if-none-match") != "":
-		e.elements = append(e.elements, element{"Condition", "If-None-Match"})
-	case e.code == "PreconditionFailed" && x.headerValue("if-match") != "":
-		e.elements = append(e.elements, element{"Condition", "If-Match"})
+		return s3.Refuse("InvalidStorageClass", "The storage class you specified is not valid", "StorageClassRequested", x.headerValue("x-amz-storage-class")).Because(f)
+	case e.Code == "PreconditionFailed" && x.headerValue("if-none-match") != "":
+		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-None-Match"})
+	case e.Code == "PreconditionFailed" && x.headerValue("if-match") != "":
+		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-Match"})
 	}
 	return e
 }

@@ -7,6 +7,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
 
@@ -15,7 +16,7 @@ type listedPart struct {
 	LastModified string
 	ETag         string
 	Size         int64
-	checksumValues
+	s3.ChecksumValues
 }
 
 // listParts carries out ListParts from the records.
@@ -52,7 +53,7 @@ func listParts(x *exchange) error {
 		XMLName              xml.Name `xml:"ListPartsResult"`
 		Xmlns                string   `xml:"xmlns,attr"`
 		Bucket               string
-		Key                  nameText
+		Key                  s3.Name
 		UploadId             string
 		Initiator, Owner     *listedOwner
 		StorageClass         string
@@ -64,17 +65,17 @@ func listParts(x *exchange) error {
 		ChecksumType         string `xml:",omitempty"`
 		Part                 []listedPart
 	}{
-		Xmlns: s3Namespace, Bucket: x.bucket, Key: nameText(x.key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		Xmlns: s3.Namespace, Bucket: x.bucket, Key: s3.Name(x.key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
 		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
 	}
 	if u.Algorithm != 0 {
-		out.ChecksumAlgorithm, out.ChecksumType = u.kind().name, checksumType(u.Type)
+		out.ChecksumAlgorithm, out.ChecksumType = u.kind().Name, s3.ChecksumType(u.Type)
 	}
 	for _, n := range numbers[:min(len(numbers), limit)] {
 		p := &parts[n].stands[0]
-		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: clientETag([]byte(p.StoreETag)), Size: p.Length}
+		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: s3.ClientETag([]byte(p.StoreETag)), Size: p.Length}
 		if u.Algorithm != 0 {
-			entry.show(p.Checksum())
+			entry.Show(p.Checksum())
 		}
 		out.Part = append(out.Part, entry)
 		out.NextPartNumberMarker = n
@@ -83,7 +84,7 @@ func listParts(x *exchange) error {
 }
 
 type listedUpload struct {
-	Key               nameText
+	Key               s3.Name
 	UploadId          string
 	Initiator, Owner  *listedOwner
 	StorageClass      string
@@ -129,20 +130,20 @@ func listMultipartUploads(x *exchange) error {
 		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
 		Xmlns              string   `xml:"xmlns,attr"`
 		Bucket             string
-		KeyMarker          nameText
-		UploadIdMarker     string   `xml:",omitempty"`
-		NextKeyMarker      nameText `xml:",omitempty"`
-		NextUploadIdMarker string   `xml:",omitempty"`
-		Prefix             nameText
-		Delimiter          nameText `xml:",omitempty"`
-		EncodingType       string   `xml:",omitempty"`
+		KeyMarker          s3.Name
+		UploadIdMarker     string  `xml:",omitempty"`
+		NextKeyMarker      s3.Name `xml:",omitempty"`
+		NextUploadIdMarker string  `xml:",omitempty"`
+		Prefix             s3.Name
+		Delimiter          s3.Name `xml:",omitempty"`
+		EncodingType       string  `xml:",omitempty"`
 		MaxUploads         int
 		IsTruncated        bool
 		Upload             []listedUpload
 		CommonPrefixes     []listedPrefix
 	}{
-		Xmlns: s3Namespace, Bucket: x.bucket, KeyMarker: shownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: shownName(prefix, encoding),
-		Delimiter: shownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
+		Xmlns: s3.Namespace, Bucket: x.bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: s3.ShownName(prefix, encoding),
+		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
 	}
 	marker := func(u *state.Upload) string {
 		if directory { // one opaque marker: key and id
@@ -184,15 +185,15 @@ func listMultipartUploads(x *exchange) error {
 			if !directory {
 				next, out.NextUploadIdMarker = common, ""
 			}
-			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{shownName(common, encoding)})
+			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{s3.ShownName(common, encoding)})
 			continue
 		}
 		entry := listedUpload{
-			Key: shownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
 			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}
 		if u.Algorithm != 0 {
-			entry.ChecksumAlgorithm, entry.ChecksumType = checksumByAlgorithm(u.Algorithm).name, checksumType(u.Type)
+			entry.ChecksumAlgorithm, entry.ChecksumType = s3.ChecksumOf(u.Algorithm).Name, s3.ChecksumType(u.Type)
 		}
 		out.Upload = append(out.Upload, entry)
 	}
@@ -202,6 +203,6 @@ func listMultipartUploads(x *exchange) error {
 	if directory {
 		out.NextUploadIdMarker = ""
 	}
-	out.NextKeyMarker = shownName(next, encoding)
+	out.NextKeyMarker = s3.ShownName(next, encoding)
 	return x.answerXML(&out)
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -44,26 +45,26 @@ func (x *exchange) showVersion(a *store.Answer) {
 }
 
 // versionOf is what an answer of the store tells of versions: the id first, if there is one.
-func (x *object) versionOf(a *store.Answer) (told []element) {
+func (x *object) versionOf(a *store.Answer) (told []s3.Element) {
 	if x.facts.Kind != policy.General {
 		return nil
 	}
 	for _, name := range versionHeaders {
 		if v := a.Get(name); len(v) > 0 {
-			told = append(told, element{name, string(v)})
+			told = append(told, s3.Element{Name: name, Value: string(v)})
 		} else if name == versionHeaders[0] && x.version != "" {
-			told = append(told, element{name, x.version}) // some stores leave out null
+			told = append(told, s3.Element{Name: name, Value: x.version}) // some stores leave out null
 		}
 	}
 	return told
 }
 
 // versionNamed is versionOf for an answer whose version alone is known.
-func (x *object) versionNamed(id string) []element {
+func (x *object) versionNamed(id string) []s3.Element {
 	if id == "" || x.facts.Kind != policy.General {
 		return nil
 	}
-	return []element{{versionHeaders[0], id}}
+	return []s3.Element{{Name: versionHeaders[0], Value: id}}
 }
 
 // withoutVersions reports whether the store refused the version null because it has none at all: null is then the object
@@ -78,25 +79,25 @@ func (x *object) withoutVersions(f *store.Fault) bool {
 
 // versionFault completes the refusal of a request about an object by what the store tells of versions: that there is none
 // of this name, or that it is a delete marker, which can't be read.
-func (x *object) versionFault(f *store.Fault, a *store.Answer) *s3Error {
-	var e *s3Error
+func (x *object) versionFault(f *store.Fault, a *store.Answer) *s3.Error {
+	var e *s3.Error
 	switch told := x.versionOf(a); {
 	case x.version != "" && f.Status == 405:
-		e = refusal("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.method, "ResourceType", "DeleteMarker")
-		e.allow = "DELETE"
-		e.header = told
+		e = s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.method, "ResourceType", "DeleteMarker")
+		e.Allow = "DELETE"
+		e.Header = told
 		if v := a.Get("Last-Modified"); len(v) > 0 {
-			e.header = append(e.header, element{"Last-Modified", string(v)})
+			e.Header = append(e.Header, s3.Element{Name: "Last-Modified", Value: string(v)})
 		}
 	case x.version != "" && f.Status == 404 && f.Code != "NoSuchBucket" && f.Code != "NoSuchKey":
-		e = refusal("NoSuchVersion", "The specified version does not exist.", "Key", x.key, "VersionId", x.version)
+		e = s3.Refuse("NoSuchVersion", "The specified version does not exist.", "Key", x.key, "VersionId", x.version)
 	case x.version != "" && f.Status == 400 && (f.Code == "InvalidArgument" || f.Code == ""):
-		e = invalidArgument("versionId", x.version, "Invalid version id specified")
+		e = s3.InvalidArgument("versionId", x.version, "Invalid version id specified")
 	default:
 		e = storeError(f, x.bucket, x.key)
-		if e.code == "NoSuchKey" {
-			e.header = told
+		if e.Code == "NoSuchKey" {
+			e.Header = told
 		}
 	}
-	return e.because(f)
+	return e.Because(f)
 }

@@ -4,6 +4,8 @@ import (
 	"mime"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/s3"
 )
 
 // Metadata beyond ASCII comes back as words of RFC 2047 that say it, and a client may send it so.
@@ -22,14 +24,14 @@ func TestMetadataBeyondASCIIIsWordsOfRFC2047(t *testing.T) {
 		"=?UTF-8?B?IGE=?=":            "=?UTF-8?B?IGE=?=",         // blanks at its ends, which no header has
 		bytesMark + "x":               bytesMark + "x",
 	} {
-		if got := encodedWords(shownValue(storedValue(decodedWords(sent)))); got != want {
+		if got := s3.EncodedWords(shownValue(storedValue(s3.DecodedWords(sent)))); got != want {
 			t.Errorf("%q is answered %q, want %q", sent, got, want)
 		}
 	}
 	long := strings.Repeat("漢字", 100)
-	got := encodedWords(long)
+	got := s3.EncodedWords(long)
 	back, err := new(mime.WordDecoder).DecodeHeader(got)
-	if err != nil || back != long || !isASCII(got) {
+	if err != nil || back != long || !s3.IsASCII(got) {
 		t.Errorf("a long value is answered %q, which reads %q, %v", got, back, err)
 	}
 }

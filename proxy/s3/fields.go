@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"bytes"
@@ -7,13 +7,13 @@ import (
 	"sealfront/sigv4"
 )
 
-// appendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of raw: it
+// AppendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of raw: it
 // would scan them once more, and slower. ambiguous: what stands in front of this server may have read other lines, or another
 // end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and appendLines stops there. It is
 //   - a line that goes on in the next one (section 5.2), or that a bare line feed ends (section 2.2);
 //   - a Transfer-Encoding other than chunked alone (section 6.1): fasthttp ignores identity, which HTTP/1.1 no longer has;
 //   - an empty Content-Length (section 8.6 of RFC 9110).
-func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous bool) {
+func AppendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous bool) {
 	for {
 		end := bytes.IndexByte(raw, '\n')
 		if end < 0 {
@@ -51,47 +51,47 @@ func appendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous b
 func misframes(name, value []byte) bool {
 	switch len(name) {
 	case len("content-length"):
-		return len(value) == 0 && strings.EqualFold(text(name), "content-length")
+		return len(value) == 0 && strings.EqualFold(View(name), "content-length")
 	case len("transfer-encoding"):
-		return strings.EqualFold(text(name), "transfer-encoding") && !strings.EqualFold(text(value), "chunked")
+		return strings.EqualFold(View(name), "transfer-encoding") && !strings.EqualFold(View(value), "chunked")
 	}
 	return false
 }
 
-// headerFields are the header lines that count as the request's: those received and the x-amz-* settings that a
+// Header are the header lines that count as the request's: those received and the x-amz-* settings that a
 // presigned URL carries in its query, or, for a form POST, the form's fields. Only what is signed is looked up in the
 // message itself.
-type headerFields struct{ fields []sigv4.Field }
+type Header struct{ Fields []sigv4.Field }
 
 // Get returns the first value of the lower-case name.
-func (h *headerFields) Get(name string) (string, bool) {
-	for i := range h.fields {
-		f := &h.fields[i]
-		if len(f.Name) == len(name) && strings.EqualFold(text(f.Name), name) {
-			return text(bytes.TrimSpace(f.Value)), true
+func (h *Header) Get(name string) (string, bool) {
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if len(f.Name) == len(name) && strings.EqualFold(View(f.Name), name) {
+			return View(bytes.TrimSpace(f.Value)), true
 		}
 	}
 	return "", false
 }
 
 // All yields every line.
-func (h *headerFields) All(yield func(name, value string) bool) {
-	for i := range h.fields {
-		f := &h.fields[i]
-		if !yield(text(f.Name), text(bytes.TrimSpace(f.Value))) {
+func (h *Header) All(yield func(name, value string) bool) {
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if !yield(View(f.Name), View(bytes.TrimSpace(f.Value))) {
 			return
 		}
 	}
 }
 
-// nameBuffer is the caller's memory for lowerName.
-type nameBuffer [64]byte
+// NameBuffer is the caller's memory for lowerName.
+type NameBuffer [64]byte
 
-// lowerName returns a header's name in lower case. It lives in buf until the next call; only long names are memory of
+// LowerName returns a header's name in lower case. It lives in buf until the next call; only long names are memory of
 // their own.
-func lowerName(name []byte, buf *nameBuffer) string {
+func LowerName(name []byte, buf *NameBuffer) string {
 	if len(name) > len(buf) {
-		return strings.ToLower(text(name))
+		return strings.ToLower(View(name))
 	}
 	for i, b := range name {
 		if 'A' <= b && b <= 'Z' {
@@ -99,56 +99,56 @@ func lowerName(name []byte, buf *nameBuffer) string {
 		}
 		buf[i] = b
 	}
-	return text(buf[:len(name)])
+	return View(buf[:len(name)])
 }
 
-// queryFields are the decoded query parameters, in order.
-type queryFields struct{ parameters []parameter }
+// Query are the decoded query parameters, in order.
+type Query struct{ Parameters []Parameter }
 
-type parameter struct{ name, value string }
+type Parameter struct{ Name, Value string }
 
 // maxParameters bounds what is looked at; S3 knows fewer than a hundred.
 const maxParameters = 256
 
-// parse reads a raw query. What can't be decoded is kept as it is: the signature check refuses bad escapes.
-func (q *queryFields) parse(raw []byte) {
-	clear(q.parameters)
-	q.parameters = q.parameters[:0]
-	for len(raw) > 0 && len(q.parameters) < maxParameters {
+// Parse reads a raw query. What can't be decoded is kept as it is: the signature check refuses bad escapes.
+func (q *Query) Parse(raw []byte) {
+	clear(q.Parameters)
+	q.Parameters = q.Parameters[:0]
+	for len(raw) > 0 && len(q.Parameters) < maxParameters {
 		var segment []byte
 		segment, raw, _ = bytes.Cut(raw, []byte{'&'})
 		if len(segment) == 0 {
 			continue
 		}
 		name, value, _ := bytes.Cut(segment, []byte{'='})
-		q.parameters = append(q.parameters, parameter{decodeComponent(name), decodeComponent(value)})
+		q.Parameters = append(q.Parameters, Parameter{decodeComponent(name), decodeComponent(value)})
 	}
 }
 
 func decodeComponent(b []byte) string {
 	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
-		return text(b)
+		return View(b)
 	}
-	if s, ok := unescape(bytes.ReplaceAll(b, []byte{'+'}, []byte{' '})); ok {
+	if s, ok := Unescape(bytes.ReplaceAll(b, []byte{'+'}, []byte{' '})); ok {
 		return s
 	}
-	return text(b)
+	return View(b)
 }
 
 // Get returns the first value of name.
-func (q *queryFields) Get(name string) (string, bool) {
-	for i := range q.parameters {
-		if q.parameters[i].name == name {
-			return q.parameters[i].value, true
+func (q *Query) Get(name string) (string, bool) {
+	for i := range q.Parameters {
+		if q.Parameters[i].Name == name {
+			return q.Parameters[i].Value, true
 		}
 	}
 	return "", false
 }
 
 // All yields every parameter.
-func (q *queryFields) All(yield func(name, value string) bool) {
-	for i := range q.parameters {
-		if !yield(q.parameters[i].name, q.parameters[i].value) {
+func (q *Query) All(yield func(name, value string) bool) {
+	for i := range q.Parameters {
+		if !yield(q.Parameters[i].Name, q.Parameters[i].Value) {
 			return
 		}
 	}

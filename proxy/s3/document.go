@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"bytes"
@@ -12,24 +12,24 @@ import (
 	"sealfront/policy/xmldoc"
 )
 
-// A grammar says which elements a document may have: the root's name, and the paths below it. A path that is no other
+// A Grammar says which elements a document may have: the root's name, and the paths below it. A path that is no other
 // one's beginning may have text. The documents that pass between client and store are taken apart and put together by
 // it, so nothing passes that isn't named here.
-type grammar struct {
-	root  string
-	alias string   // what some stores call the root
-	paths []string // joined by slashes
-	lacks []string // elements that S3 has there and this service doesn't
+type Grammar struct {
+	Root  string
+	Alias string   // what some stores call the root
+	Paths []string // joined by slashes
+	Lacks []string // elements that S3 has there and this service doesn't
 }
 
 // errForeign is an element or a text that the grammar lacks, errLacking one of its lacks.
 var (
 	errForeign = errors.New("an element that has no place there")
-	errLacking = errors.New("an element that isn't supported")
+	ErrLacking = errors.New("an element that isn't supported")
 )
 
-func (g *grammar) has(path string) (known, leaf bool) {
-	for _, p := range g.paths {
+func (g *Grammar) Has(path string) (known, leaf bool) {
+	for _, p := range g.Paths {
 		if p == path {
 			return true, true
 		}
@@ -38,35 +38,35 @@ func (g *grammar) has(path string) (known, leaf bool) {
 	return known, false
 }
 
-// A stranger is an element that a document has and its grammar lacks, found by a field with the tag ",any".
-type stranger struct{ XMLName xml.Name }
+// A Stranger is an element that a document has and its grammar lacks, found by a field with the tag ",any".
+type Stranger struct{ XMLName xml.Name }
 
-// refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps must not
+// Refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps must not
 // pass unread. nil: it may.
-func (g *grammar) refuse(path ...string) error {
-	known, _ := g.has(strings.Join(path, "/"))
+func (g *Grammar) Refuse(path ...string) error {
+	known, _ := g.Has(strings.Join(path, "/"))
 	switch {
 	case known:
 		return nil
-	case slices.Contains(g.lacks, path[len(path)-1]):
-		return refusal("NotImplemented", "The document has an element that is not implemented", "Element", path[len(path)-1]).because(errLacking)
+	case slices.Contains(g.Lacks, path[len(path)-1]):
+		return Refuse("NotImplemented", "The document has an element that is not implemented", "Element", path[len(path)-1]).Because(ErrLacking)
 	}
-	return malformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
+	return MalformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
 }
 
-// refuseStrangers is refuse for all of an element's.
-func (g *grammar) refuseStrangers(strangers []stranger, path ...string) error {
+// RefuseStrangers is refuse for all of an element's.
+func (g *Grammar) RefuseStrangers(strangers []Stranger, path ...string) error {
 	for _, s := range strangers {
-		if err := g.refuse(append(path, s.XMLName.Local)...); err != nil {
+		if err := g.Refuse(append(path, s.XMLName.Local)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rewrite puts a document together anew from what the grammar has. strict refuses everything else, in a client's
+// Rewrite puts a document together anew from what the grammar has. strict refuses everything else, in a client's
 // document; else it is left out, in a store's.
-func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
+func (g *Grammar) Rewrite(document []byte, strict bool) ([]byte, error) {
 	d := xmldoc.NewDecoder(bytes.NewReader(document))
 	var out strings.Builder
 	var path []string // below the root
@@ -82,19 +82,19 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 		switch t := token.(type) {
 		case xml.StartElement:
 			if !begun {
-				if t.Name.Local != g.root && (strict || t.Name.Local != g.alias) {
+				if t.Name.Local != g.Root && (strict || t.Name.Local != g.Alias) {
 					return nil, errForeign
 				}
 				begun = true
-				out.WriteString("<" + g.root + ` xmlns="` + s3Namespace + `">`)
+				out.WriteString("<" + g.Root + ` xmlns="` + Namespace + `">`)
 				continue
 			}
 			path = append(path, t.Name.Local)
-			known, text := g.has(strings.Join(path, "/"))
+			known, text := g.Has(strings.Join(path, "/"))
 			if ended || !known {
 				switch {
-				case strict && slices.Contains(g.lacks, t.Name.Local):
-					return nil, errLacking
+				case strict && slices.Contains(g.Lacks, t.Name.Local):
+					return nil, ErrLacking
 				case strict:
 					return nil, errForeign
 				}
@@ -107,7 +107,7 @@ func (g *grammar) rewrite(document []byte, strict bool) ([]byte, error) {
 			leaf = text
 			out.WriteString("<" + t.Name.Local + ">")
 		case xml.EndElement:
-			name := g.root
+			name := g.Root
 			if len(path) > 0 {
 				name, path = path[len(path)-1], path[:len(path)-1]
 			} else {

@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"mime"
@@ -9,9 +9,9 @@ import (
 // General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say.
 // Directory buckets do neither. Source: S3 User Guide, "Working with object metadata".
 
-// encodedWords is a value as an answer has it.
-func encodedWords(value string) string {
-	if isASCII(value) {
+// EncodedWords is a value as an answer has it.
+func EncodedWords(value string) string {
+	if IsASCII(value) {
 		return value
 	}
 	charset := "UTF-8"
@@ -21,20 +21,20 @@ func encodedWords(value string) string {
 	return strings.ReplaceAll(mime.BEncoding.Encode(charset, value), "=?"+charset+"?b?", "=?"+charset+"?B?")
 }
 
-// decodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays
+// DecodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays
 // as it is.
-func decodedWords(value string) string {
+func DecodedWords(value string) string {
 	if !strings.Contains(value, "=?") {
 		return value
 	}
 	text, err := new(mime.WordDecoder).DecodeHeader(value)
-	if err != nil || !isHeaderText([]byte(text)) || strings.TrimSpace(text) != text {
+	if err != nil || !IsHeaderText([]byte(text)) || strings.TrimSpace(text) != text {
 		return value
 	}
 	return text
 }
 
-func isASCII(s string) bool {
+func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
@@ -43,8 +43,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// isHeaderText tells whether a field's value can be a header's.
-func isHeaderText(value []byte) bool {
+// IsHeaderText tells whether a field's value can be a header's.
+func IsHeaderText(value []byte) bool {
 	for _, b := range value {
 		if b < ' ' && b != '\t' || b == 0x7f {
 			return false

@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"crypto/md5"
@@ -19,19 +19,19 @@ import (
 	"sealfront/policy"
 )
 
-// A checksumKind is one of S3's checksum algorithms. Only CRCs can be combined, so of an upload in parts the others are composite.
-type checksumKind struct {
-	algorithm crypto.Algorithm
-	name      string // as in x-amz-checksum-algorithm
-	header    string
-	composite bool // may be the checksum of an upload's part checksums
-	full      bool // may be combined to one of the whole upload
-	make      func() hash.Hash
+// A ChecksumKind is one of S3's checksum algorithms. Only CRCs can be combined, so of an upload in parts the others are composite.
+type ChecksumKind struct {
+	Algorithm crypto.Algorithm
+	Name      string // as in x-amz-checksum-algorithm
+	Header    string
+	Composite bool // may be the checksum of an upload's part checksums
+	Full      bool // may be combined to one of the whole upload
+	Make      func() hash.Hash
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-var checksumKinds = [...]checksumKind{
+var ChecksumKinds = [...]ChecksumKind{
 	{crypto.CRC32, "CRC32", "x-amz-checksum-crc32", true, true, func() hash.Hash { return crc32.NewIEEE() }},
 	{crypto.CRC32C, "CRC32C", "x-amz-checksum-crc32c", true, true, func() hash.Hash { return crc32.New(castagnoli) }},
 	{crypto.CRC64NVME, "CRC64NVME", "x-amz-checksum-crc64nvme", false, true, func() hash.Hash { return crc64nvme.New() }},
@@ -44,71 +44,71 @@ var checksumKinds = [...]checksumKind{
 	{crypto.XXHASH128, "XXHASH128", "x-amz-checksum-xxhash128", true, false, func() hash.Hash { return xxh3.New128() }},
 }
 
-// unsupportedAlgorithm refuses x-amz-checksum-algorithm.
-func unsupportedAlgorithm() error {
-	return refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: ["+
+// UnsupportedAlgorithm refuses x-amz-checksum-algorithm.
+func UnsupportedAlgorithm() error {
+	return Refuse("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: ["+
 		strings.Join(policy.ChecksumAlgorithms[:], ", ")+"]")
 }
 
-func checksumByAlgorithm(a crypto.Algorithm) *checksumKind {
-	for i := range checksumKinds {
-		if checksumKinds[i].algorithm == a {
-			return &checksumKinds[i]
+func ChecksumOf(a crypto.Algorithm) *ChecksumKind {
+	for i := range ChecksumKinds {
+		if ChecksumKinds[i].Algorithm == a {
+			return &ChecksumKinds[i]
 		}
 	}
 	return nil
 }
 
-func checksumByHeader(name string) *checksumKind {
-	for i := range checksumKinds {
-		if checksumKinds[i].header == name {
-			return &checksumKinds[i]
+func ChecksumByHeader(name string) *ChecksumKind {
+	for i := range ChecksumKinds {
+		if ChecksumKinds[i].Header == name {
+			return &ChecksumKinds[i]
 		}
 	}
 	return nil
 }
 
-func checksumByName(name string) *checksumKind {
-	for i := range checksumKinds {
-		if checksumKinds[i].name == name {
-			return &checksumKinds[i]
+func ChecksumByName(name string) *ChecksumKind {
+	for i := range ChecksumKinds {
+		if ChecksumKinds[i].Name == name {
+			return &ChecksumKinds[i]
 		}
 	}
 	return nil
 }
 
 // text is the value as S3 shows it.
-func checksumText(c *crypto.Checksum) string { return base64.StdEncoding.EncodeToString(c.Value) }
+func ChecksumText(c *crypto.Checksum) string { return base64.StdEncoding.EncodeToString(c.Value) }
 
-// checksumType names a checksum's type as S3 does.
-func checksumType(t crypto.ChecksumType) string {
+// ChecksumType names a checksum's type as S3 does.
+func ChecksumType(t crypto.ChecksumType) string {
 	if t == crypto.Composite {
 		return "COMPOSITE"
 	}
 	return "FULL_OBJECT"
 }
 
-// newChecksum is the checksum of a whole body, with a value of its own.
-func newChecksum(kind *checksumKind, sum []byte) *crypto.Checksum {
+// NewChecksum is the checksum of a whole body, with a value of its own.
+func NewChecksum(kind *ChecksumKind, sum []byte) *crypto.Checksum {
 	c := new(struct {
 		crypto.Checksum
 		value [sha512.Size]byte // the longest
 	})
-	c.Checksum = crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.algorithm, Value: append(c.value[:0], sum...)}
+	c.Checksum = crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.Algorithm, Value: append(c.value[:0], sum...)}
 	return &c.Checksum
 }
 
-const checksumPrefix = "x-amz-checksum-"
+const ChecksumPrefix = "x-amz-checksum-"
 
-// isPartCount reports whether a composite checksum's value may end so.
-func isPartCount(text string) bool {
+// IsPartCount reports whether a composite checksum's value may end so.
+func IsPartCount(text string) bool {
 	n, err := strconv.ParseUint(text, 10, 16)
 	return err == nil && n >= 1 && n <= crypto.MaxParts
 }
 
-func decodeChecksum(kind *checksumKind, value string) ([]byte, error) {
+func DecodeChecksum(kind *ChecksumKind, value string) ([]byte, error) {
 	sum, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(value))
-	if err == nil && len(sum) != kind.algorithm.Size() {
+	if err == nil && len(sum) != kind.Algorithm.Size() {
 		err = base64.CorruptInputError(len(value))
 	}
 	return sum, err

@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+const Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// writeText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
+// WriteText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
 // refuse it then, and nobody takes it for another name.
-func writeText(b *bytes.Buffer, value string) {
+func WriteText(b *bytes.Buffer, value string) {
 	if needsNoEscape(value) {
 		b.WriteString(value)
 		return
@@ -30,15 +30,15 @@ func writeText(b *bytes.Buffer, value string) {
 	_ = xml.EscapeText(b, []byte(rest))
 }
 
-// nameText is a name in a document that encoding/xml writes.
-type nameText string
+// Name is a name in a document that encoding/xml writes.
+type Name string
 
-func shownName(name, encoding string) nameText { return nameText(encodeName(name, encoding)) }
+func ShownName(name, encoding string) Name { return Name(EncodeName(name, encoding)) }
 
 // MarshalXML writes the name as writeText does.
-func (n nameText) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	var b bytes.Buffer
-	writeText(&b, string(n))
+	WriteText(&b, string(n))
 	return e.EncodeElement(struct {
 		Text []byte `xml:",innerxml"`
 	}{b.Bytes()}, start)
@@ -54,13 +54,13 @@ func needsNoEscape(text string) bool {
 	return true
 }
 
-// encodeName encodes a name as S3's encoding-type=url does.
-func encodeName(name, encoding string) string {
+// EncodeName encodes a name as S3's encoding-type=url does.
+func EncodeName(name, encoding string) string {
 	if encoding != "url" {
 		return name
 	}
 	return strings.ReplaceAll(url.QueryEscape(name), "%2F", "/")
 }
 
-// listedTime is a date as S3's XML has it.
-func listedTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// FormatTime is a date as S3's XML has it.
+func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"bufio"
@@ -47,7 +47,7 @@ func sameLines(t *testing.T, head string) {
 		return
 	}
 	raw := bytes.Clone(h.RawHeaders())
-	fields, ambiguous := appendLines(nil, raw)
+	fields, ambiguous := AppendLines(nil, raw)
 	if ambiguous != ambiguousHead.Match(raw) {
 		t.Fatalf("%q: ambiguous is %v", head, ambiguous)
 	}

@@ -1,23 +1,23 @@
-package gateway
+package s3
 
 import (
 	"bytes"
 	"unsafe"
 )
 
-// text views bytes as a string. The bytes must not change while the string is in use.
-func text(b []byte) string {
+// View views bytes as a string. The bytes must not change while the string is in use.
+func View(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
 	return unsafe.String(&b[0], len(b))
 }
 
-// viewOf is the bytes of s. They must not be written to.
-func viewOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// ViewBytes is the bytes of s. They must not be written to.
+func ViewBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// unescape decodes percent escapes; a plus sign is a plus sign. The result never shares b's memory.
-func unescape(b []byte) (string, bool) {
+// Unescape decodes percent escapes; a plus sign is a plus sign. The result never shares b's memory.
+func Unescape(b []byte) (string, bool) {
 	if bytes.IndexByte(b, '%') < 0 {
 		return string(b), true
 	}

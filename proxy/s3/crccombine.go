@@ -1,4 +1,4 @@
-package gateway
+package s3
 
 import (
 	"encoding/binary"
@@ -13,9 +13,9 @@ const (
 	polynomialCRC64NVME = 0x9A6C9329AC4BC9B5
 )
 
-// combineCRC returns the CRC of two byte strings, one after the other, from the CRC of each and the length of the
+// CombineCRC returns the CRC of two byte strings, one after the other, from the CRC of each and the length of the
 // second: crc(A ‖ B) = crc(A)·x^(8·|B|) + crc(B), modulo the polynomial. Initial value and final inversion cancel.
-func combineCRC(a crypto.Algorithm, first, second []byte, length int64) []byte {
+func CombineCRC(a crypto.Algorithm, first, second []byte, length int64) []byte {
 	switch a {
 	case crypto.CRC32, crypto.CRC32C:
 		f := field64{top: 1 << 31, polynomial: polynomialCRC32}
