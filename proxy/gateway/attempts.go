@@ -43,7 +43,7 @@ func (a *attempts) named(etag string) (*state.Part, bool) {
 
 // attempted finds which attempts stand. Of a number with several the store is asked which one it has: dates tie, and say
 // when a request ended, not when its part was replaced.
-func (x *exchange) attempted(u *upload, all []state.Part) (map[int]*attempts, error) {
+func (x *object) attempted(u *upload, all []state.Part) (map[int]*attempts, error) {
 	parts := make(map[int]*attempts, len(all))
 	for _, p := range all {
 		a := parts[p.Number]
@@ -107,7 +107,7 @@ type storedPart struct {
 }
 
 // storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the answer.
-func (x *exchange) storedParts(id string, numbers []int) (map[int]storedPart, error) {
+func (x *object) storedParts(id string, numbers []int) (map[int]storedPart, error) {
 	known := make(map[int]storedPart, len(numbers))
 	for len(numbers) > 0 {
 		count := min(1000, numbers[len(numbers)-1]-numbers[0]+1)
@@ -115,7 +115,7 @@ func (x *exchange) storedParts(id string, numbers []int) (map[int]storedPart, er
 			Operation: "ListParts", Method: "GET", Bucket: x.record.StoreName, Key: x.key,
 			Query: store.AppendQuery("max-parts="+strconv.Itoa(count)+"&part-number-marker="+strconv.Itoa(numbers[0]-1), "uploadId", id),
 		}
-		a, err := x.g.o.Store.Do(x.context, r)
+		a, err := x.in.o.Store.Do(x.context, r)
 		if err != nil {
 			return nil, err
 		}

@@ -76,7 +76,7 @@ func attributesOnce(x *exchange) error {
 		out.ObjectSize = &length
 	}
 	if wants("Checksum") || wants("ObjectParts") {
-		o, err := x.open(s)
+		o, err := x.open(s, x.mayRead)
 		if err != nil {
 			return err
 		}
@@ -103,26 +103,6 @@ func attributesOnce(x *exchange) error {
 	x.ctx.Response.Header.SetBytesV("Last-Modified", a.Get("Last-Modified"))
 	x.showVersion(a)
 	return x.answerXML(&out)
-}
-
-// checksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
-func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error) {
-	c, parts = o.secrets.Checksum, 1
-	if o.layout != nil {
-		parts = o.layout.Parts()
-	}
-	switch {
-	case c != nil || o.length == 0:
-		return c, parts, nil
-	case o.known != nil:
-		return o.known.checksum, parts, nil
-	}
-	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
-			return nil, 0, err
-		}
-	}
-	return o.trailer.Checksum, parts, nil
 }
 
 // attributesParts lists a page of the object's parts, numbered from 1 without gaps. General purpose buckets list only parts that

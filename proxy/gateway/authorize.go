@@ -204,14 +204,6 @@ func (g *Gateway) freshBucket(x *exchange) (*state.Bucket, error) {
 	return record, nil
 }
 
-// recordError is a bucket record that can't be read: refused, never defaulted.
-func recordError(err error) error {
-	if errors.Is(err, state.ErrRecord) {
-		return s3.Internal(err)
-	}
-	return s3.Unavailable(err)
-}
-
 // hidden reports whether a bucket's name leads to the state bucket.
 func (g *Gateway) hidden(bucket string) bool {
 	return g.o.StoreBucket(bucket) == g.o.StateBucket
@@ -222,7 +214,7 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	x.record = record
 	var bucket *policy.Bucket
 	if record != nil {
-		x.facts = x.g.factsOf(record)
+		x.facts = x.in.factsOf(record)
 		bucket = &x.facts
 		var err error
 		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil && !aboutBucketPolicy(x.operation) {
@@ -264,23 +256,16 @@ func (x *exchange) caller() *policy.Caller { return &x.who }
 // policyOptions are what every decision is made with. They are shared: whoever changes them copies them.
 func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 
-// factsOf is the policy's view of a record.
-func (g *Gateway) factsOf(b *state.Bucket) policy.Bucket {
-	f := policy.Bucket{
-		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
-		Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
+// resolveKey completes a decision whose key is named by an alias, as general purpose buckets may have it: KMS tells which
+// key that is now, and the object's envelope names the key.
+func (x *exchange) resolveKey(ruling *policy.Ruling) error {
+	alias := ruling.Decision.ResolveKey
+	d, err := x.in.o.Keys.Describe(x.context, alias)
+	if err != nil {
+		return fmt.Errorf("resolve the KMS key %s: %w", alias, err)
 	}
-	if b.Directory {
-		f.Kind = policy.Directory
+	if refused := x.matter.Resolve(ruling, d.ARN); refused != nil {
+		return refused
 	}
-	switch {
-	case b.DefaultKMS:
-		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
-	case !b.Directory && !b.Configured:
-		f.Default = g.options.GeneralDefault()
-	default:
-		f.Default.BucketKey = b.BucketKey
-	}
-	return f
+	return nil
 }

@@ -29,7 +29,7 @@ type plainBody struct {
 // newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request, and it
 // ends with its handler.
 func (x *exchange) newBody(limit int64) (*plainBody, error) {
-	b := &x.taking.plain
+	b := &x.scratch.plain
 	*b = plainBody{x: x, framed: x.auth.Payload.Chunked()}
 	switch {
 	case x.form != nil:

@@ -15,9 +15,6 @@ import (
 	"sealfront/proxy/store"
 )
 
-// maxDocument bounds the XML bodies of bucket operations, in bytes.
-const maxDocument = 64 << 10
-
 // readDocument reads a small body and checks it like an object's.
 func (x *exchange) readDocument(limit int64) ([]byte, error) {
 	if x.headerBytes("content-length") == nil && !x.auth.Payload.Chunked() {
@@ -96,14 +93,14 @@ func bucketExists(bucket string) error {
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
 // an earlier attempt left, while objects in it would be somebody's that were never sealed.
 func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
-	err := g.o.Store.CreateBucket(ctx, storeName, objectLock)
+	err := g.objects.o.Store.CreateBucket(ctx, storeName, objectLock)
 	switch {
 	case err == nil && objectLock:
 		return g.mustLock(ctx, storeName)
 	case !errors.Is(err, store.ErrExists):
 		return err
 	}
-	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
+	a, err := g.objects.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
 	if err != nil {
 		return err
 	}
@@ -130,7 +127,7 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 
 // mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the header.
 func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
-	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
+	a, err := g.objects.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
 	if err != nil {
 		return err
 	}
@@ -146,7 +143,7 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.in.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
 			return recordError(err)
 		}
 	}
@@ -154,7 +151,7 @@ func deleteBucket(x *exchange) error {
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
 	}
 	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
-		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
+		a, err := x.in.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {
 			return err
 		}
@@ -213,7 +210,7 @@ func getBucketEncryption(x *exchange) error {
 	if record == nil {
 		return s3.NoSuchBucket(x.bucket)
 	}
-	facts := x.g.factsOf(record)
+	facts := x.in.factsOf(record)
 	rule := policy.EncryptionConfiguration(&facts, x.g.policyOptions())
 	out := struct {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
@@ -247,7 +244,7 @@ func putBucketEncryption(x *exchange) error {
 	if record == nil {
 		return s3.NoSuchBucket(x.bucket)
 	}
-	x.facts = x.g.factsOf(record)
+	x.facts = x.in.factsOf(record)
 	options := x.g.policyOptions()
 	keyID, refused := policy.KeyToDescribe(&x.facts, rule, options)
 	if refused != nil {
@@ -260,7 +257,7 @@ func putBucketEncryption(x *exchange) error {
 		}
 	}
 	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := x.g.factsOf(b)
+		now := x.in.factsOf(b)
 		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
 		if refused != nil {
 			return refused
@@ -291,7 +288,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && !x.mayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
-	d, err := x.g.o.Keys.Describe(x.context, keyID)
+	d, err := x.in.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
@@ -301,12 +298,12 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
 	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: d.ARN})
-	use, err := x.g.o.Keys.SealFresh(x.context, ref)
+	use, err := x.in.o.Keys.SealFresh(x.context, ref)
 	if err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
 	defer use.Release()
-	again, err := x.g.o.Keys.OpenFresh(x.context, ref, use.Blob())
+	again, err := x.in.o.Keys.OpenFresh(x.context, ref, use.Blob())
 	if err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
@@ -339,7 +336,7 @@ func (x *exchange) updateError(err error) error {
 // deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
 func deleteBucketEncryption(x *exchange) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := x.g.factsOf(b)
+		now := x.in.factsOf(b)
 		after := policy.DecideDeleteBucketEncryption(&now)
 		setEncryption(b, &after)
 		return nil

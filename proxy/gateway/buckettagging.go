@@ -56,7 +56,7 @@ func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (polic
 		if x.control.Kind != "" && x.control.Resource != b.ARN {
 			return s3.NoSuchBucket(x.bucket)
 		}
-		facts := x.g.factsOf(b)
+		facts := x.in.factsOf(b)
 		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)
 		if err != nil {
 			return err

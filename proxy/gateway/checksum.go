@@ -45,7 +45,7 @@ func (c *integrity) hashOf(kind *s3.ChecksumKind) hash.Hash {
 // newIntegrity reads what the request announces about its body, section 6.1 of the behaviour reference. trailer is the
 // announced trailing checksum; hashed tells that x-amz-content-sha256 is a hash.
 func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
-	c := &x.taking.integrity
+	c := &x.scratch.integrity
 	*c = integrity{trailer: trailer, hashes: c.hashes}
 	var malformed error
 	var buf s3.NameBuffer

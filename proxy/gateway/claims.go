@@ -14,22 +14,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// Claims let one operation at a time change a key in several steps, among all replicas. Complete, Abort, rename, copies
-// that the store makes, updates of the encryption, and the last step of an append take one; PutObject, UploadPart, DeleteObject and reads don't.
-//
-// A claim makes races rare. What makes them harmless is the condition of the last step: If-Match with the ETag of what
-// was seen under the claim. An ETag says enough, since nothing brings one back meanwhile: bytes that pass through the
-// proxy get an end of their own (transfer.go), and store-side copies, which repeat the ETag, take the claim of where they
-// go. An update of the encryption repeats it whatever the way (keepetag.go): it has the claim, and what it replaces was looked at
-// under that. Empty objects are the exception, since they all have one ETag: what is done to one is bound to its envelope's wrap salt right
-// before it is done, and not in the same step.
-type Claims interface {
-	Claim(ctx context.Context, b *state.Bucket, what string, keys ...string) (*state.Claim, error)
-}
-
 // claimed runs f while the request holds the claims of these keys of its bucket; what f sends to the store ends with them.
-func (x *exchange) claimed(f func(c *state.Claim) error, keys ...string) error {
-	c, err := x.g.o.Claims.Claim(x.context, x.record, x.operation.String(), keys...)
+func (x *object) claimed(f func(c *state.Claim) error, keys ...string) error {
+	c, err := x.in.o.Claims.Claim(x.context, x.record, x.operation.String(), keys...)
 	if err != nil {
 		return claimError(err)
 	}
@@ -37,7 +24,7 @@ func (x *exchange) claimed(f func(c *state.Claim) error, keys ...string) error {
 	before := x.context
 	x.context = c.Context()
 	defer func() { x.context = before }()
-	if err := x.g.inherit(c, x.record); err != nil {
+	if err := x.in.inherit(c, x.record); err != nil {
 		return err
 	}
 	return f(c)
@@ -49,14 +36,14 @@ func claimError(err error) error {
 }
 
 // inherit finishes the moves that earlier holders have left. Those that were carried out stay in c.Inherited.
-func (g *Gateway) inherit(c *state.Claim, b *state.Bucket) error {
+func (g *Objects) inherit(c *state.Claim, b *state.Bucket) error {
 	var done []*state.Move
 	for _, m := range c.Inherited {
 		moved, err := g.finishMove(c.Context(), b, m)
 		if err != nil {
 			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
 		}
-		g.log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From), zap.String("to", m.To), zap.Bool("moved", moved))
+		g.o.Log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From), zap.String("to", m.To), zap.Bool("moved", moved))
 		if moved {
 			done = append(done, m)
 		}
@@ -67,7 +54,7 @@ func (g *Gateway) inherit(c *state.Claim, b *state.Bucket) error {
 }
 
 // FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
-func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
+func (g *Objects) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
 	b, err := g.o.Buckets.FreshBucket(ctx, bucket)
 	if errors.Is(err, state.ErrNoBucket) {
 		return nil // its objects have gone with it
@@ -80,7 +67,7 @@ func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) 
 
 // finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are. moved
 // tells that the copy is in place and the original isn't any more.
-func (g *Gateway) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) (moved bool, err error) {
+func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) (moved bool, err error) {
 	to, err := g.head(ctx, b.StoreName, m.To)
 	if err != nil || to.wrapSalt() != string(m.ToSalt) {
 		return false, err
@@ -121,7 +108,7 @@ func (s *sight) wrapSalt() string {
 }
 
 // head asks the store for what is at a key, whatever it is. That there is nothing is no error.
-func (g *Gateway) head(ctx context.Context, bucket, key string) (sight, error) {
+func (g *Objects) head(ctx context.Context, bucket, key string) (sight, error) {
 	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key}
 	a, err := g.o.Store.Do(ctx, r)
 	if err != nil {
@@ -144,7 +131,7 @@ func (g *Gateway) head(ctx context.Context, bucket, key string) (sight, error) {
 // stands returns errReplaced when the object isn't the one any more that was read: by its ETag, and by the salt of its
 // envelope, which never comes back.
 func (x *object) stands(s *sealed) error {
-	now, err := x.g.head(x.context, x.record.StoreName, x.key)
+	now, err := x.in.head(x.context, x.record.StoreName, x.key)
 	switch {
 	case err != nil:
 		return x.storeFailed(err)
@@ -157,7 +144,7 @@ func (x *object) stands(s *sealed) error {
 // storeFailed translates what head returns.
 func (x *object) storeFailed(err error) error {
 	var f *store.Fault
-	if asType(err, &f) {
+	if errors.As(err, &f) {
 		return storeError(f, x.bucket, x.key)
 	}
 	return err

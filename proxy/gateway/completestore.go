@@ -83,7 +83,7 @@ func (c *completion) mayRepeat(e *s3.Error, seen *sight) bool {
 	}
 	if c.conditional() {
 		// A markerStore that couldn't send the body twice: now it looks first.
-		return nothing && e.Code == "ConditionalRequestConflict" && c.x.headerValue("if-none-match") != ""
+		return nothing && e.Code == "ConditionalRequestConflict" && c.asked.noneMatch != ""
 	}
 	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
 	c.unbound = nothing && e.Code != "ConditionalRequestConflict"
@@ -93,14 +93,14 @@ func (c *completion) mayRepeat(e *s3.Error, seen *sight) bool {
 
 // conditional reports whether the client has a condition of its own.
 func (c *completion) conditional() bool {
-	return c.x.headerValue("if-match") != "" || c.x.headerValue("if-none-match") != ""
+	return c.asked.conditional()
 }
 
 // setConditions puts the client's conditions to the store, or else the one that only what was seen under the claim meets.
 func (c *completion) setConditions(r *store.Request, able bool) {
 	switch {
 	case c.conditional():
-		c.x.setWriteConditions(r)
+		c.asked.set(r)
 	case !able || c.unbound:
 	case c.before.etag == "":
 		r.Set("If-None-Match", "*")
@@ -128,8 +128,8 @@ func (c *completion) put(secrets *crypto.Secrets) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		r.SetBytes(x.g.o.MetadataHeader, envelope)
-		c.setConditions(r, x.g.o.Abilities.ConditionalPut)
+		r.SetBytes(x.in.o.MetadataHeader, envelope)
+		c.setConditions(r, x.in.o.Abilities.ConditionalPut)
 		etag, err := c.sendPut(r)
 		done()
 		if err == nil {
@@ -154,15 +154,15 @@ func (c *completion) put(secrets *crypto.Secrets) (string, error) {
 }
 
 func (c *completion) sendPut(r *store.Request) (string, error) {
-	a, err := c.x.g.o.Store.Do(c.x.context, r)
+	a, err := c.x.in.o.Store.Do(c.x.context, r)
 	if err != nil {
 		return "", err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return "", c.x.writeFault(f)
+		return "", c.x.writeFault(f, &c.asked)
 	}
-	c.x.showVersion(a)
+	c.version = c.x.versionOf(a)
 	return string(a.Get("Etag")), nil
 }
 
@@ -197,13 +197,13 @@ func (c *completion) content(r *store.Request, secrets *crypto.Secrets) (envelop
 // abort gives the store's upload up, whose object is there.
 func (c *completion) abort() {
 	if err := c.x.abortStore(c.u.ID); err != nil {
-		c.x.g.log.Warn("the store's upload could not be aborted; the bucket's lifecycle may", zap.Error(err))
+		c.x.in.o.Log.Warn("the store's upload could not be aborted; the bucket's lifecycle may", zap.Error(err))
 	}
 }
 
 // tailNumber is the store's part for the object's end: 10,000, or the next one on stores that want no gaps.
 func (c *completion) tailNumber() int {
-	if c.x.g.o.Abilities.PartGaps {
+	if c.x.in.o.Abilities.PartGaps {
 		return lastPart
 	}
 	last := c.parts[len(c.parts)-1]
@@ -226,8 +226,8 @@ func (c *completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
 	if !last.Stashed {
 		return body, length, nil
 	}
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.g.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)}
-	a, err := x.g.o.Store.Do(x.context, r)
+	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.in.o.StateBucket, Key: state.StashName(c.u.Upload, last.Number, last.Salt)}
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -255,7 +255,7 @@ func (c *completion) putTail(key *crypto.DataKey) (string, error) {
 		Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
 		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.u.ID), Length: length, Body: body,
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return "", err
 	}
@@ -319,8 +319,8 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 		Query: store.AppendQuery("", "uploadId", c.u.ID), Bytes: []byte(b.String()),
 	}
 	r.Set("Content-Type", "application/xml")
-	c.setConditions(r, x.g.o.Abilities.ConditionalComplete)
-	a, err := x.g.o.Store.Do(x.context, r)
+	c.setConditions(r, x.in.o.Abilities.ConditionalComplete)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return "", err
 	}
@@ -340,7 +340,7 @@ func (c *completion) completeStore(tail string) (etag string, err error) {
 		ETag    string
 	}
 	_ = xmldoc.Unmarshal(body, &result) // what can't be read claims nothing
-	x.showVersion(a)
+	c.version = x.versionOf(a)
 	return result.ETag, nil
 }
 
@@ -379,7 +379,7 @@ func (c *completion) storeFault(f *store.Fault) error {
 		return s3.Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
 			"UploadId", c.u.ID).Because(f)
 	}
-	return c.x.writeFault(f)
+	return c.x.writeFault(f, &c.asked)
 }
 
 // look asks the store what is at the upload's key.
@@ -387,14 +387,14 @@ func (c *completion) look() (sight, error) {
 	a, s, err := c.x.lookAt(unconditional)
 	if err != nil {
 		if code := answerTo(err).Code; code == "NoSuchKey" || code == "InvalidObjectState" {
-			return c.x.g.head(c.x.context, c.x.record.StoreName, c.x.key)
+			return c.x.in.head(c.x.context, c.x.record.StoreName, c.x.key)
 		}
 		return sight{}, err
 	}
 	defer a.Close()
 	seen := sight{etag: s.etag, envelope: s.envelope}
 	if c.ours(&seen) {
-		c.x.showVersion(a)
+		c.version = c.x.versionOf(a)
 	}
 	return seen, nil
 }

@@ -72,7 +72,7 @@ var keptConfigurations = map[policy.Operation]kept{
 // keptErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
 var keptErrors = map[string]string{
 	"BadRequest":                           "Object tags cannot be greater than 10",
-	"InvalidTag":                           "The tag provided was not a valid tag. This error can occur if the tag did not pass input validation.",
+	"InvalidTag":                           invalidTagText,
 	"InvalidArgument":                      "The store behind this service refuses a value of the document.",
 	"InvalidRequest":                       "The store behind this service refuses the request.",
 	"InvalidBucketState":                   "The request is not valid with the current state of the bucket.",
@@ -113,13 +113,13 @@ func keepConfiguration(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		if x.operation == policy.PutObjectTagging && x.g.outOfTagRoom(f, len(r.Bytes)) {
+		if x.operation == policy.PutObjectTagging && x.in.outOfTagRoom(f, len(r.Bytes)) {
 			return noRoomForTags(f)
 		}
 		return x.keptFault(&k, f, a)

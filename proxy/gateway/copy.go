@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"encoding/xml"
-	"fmt"
-	"net/http"
 	"strings"
 
 	"sealfront/crypto"
@@ -29,7 +27,7 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
+	if err := x.conditionsHold(x.in.o.Abilities.ConditionalPut); err != nil {
 		return err
 	}
 	if err := x.checkObjectLock(); err != nil {
@@ -62,16 +60,7 @@ func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 	return kind, nil
 }
 
-// A copying is a CopyObject whose source has been opened.
-type copying struct {
-	x    *exchange // at the destination
-	from *origin
-	*opened
-	sum     *crypto.Checksum // of the copy, nil when it isn't known
-	compute *s3.ChecksumKind // computed when the body passes through; nil: sum stays
-}
-
-func copyOnce(x *exchange, source *object, asked *s3.ChecksumKind) error {
+func copyOnce(x *exchange, source *object, wanted *s3.ChecksumKind) error {
 	from, err := source.origin()
 	if err != nil {
 		return err
@@ -85,29 +74,14 @@ func copyOnce(x *exchange, source *object, asked *s3.ChecksumKind) error {
 	if err := x.permitTags(from); err != nil {
 		return err
 	}
-	c := &copying{x: x, from: from}
-	if err := c.checkSelf(); err != nil {
+	c := &copying{
+		x: &x.object, from: from, encryption: x.decision.Encryption, fresh: x.asksKMS(from), may: x.maySource(source), asked: x.asked(), tags: x.copiedTags(),
+		start: x.start, scratch: &x.scratch.object, describe: x.describeCopy(from),
+	}
+	if err := x.checkSelfCopy(c); err != nil {
 		return err
 	}
-	if c.opened, err = from.open(x.asksKMS(from)); err != nil {
-		return err
-	}
-	defer c.secrets.Wipe()
-	if err := c.decideChecksum(asked); err != nil {
-		return err
-	}
-	var done *transferred
-	switch {
-	case c.compute == nil && c.sameKey():
-		done, err = c.rewrap()
-	case from.x.sameName(&x.object) || x.g.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
-		done, err = c.reseal()
-	default:
-		err = x.claimed(func(*state.Claim) (err error) {
-			done, err = c.reseal()
-			return err
-		}, x.key)
-	}
+	done, err := c.run(wanted)
 	if err != nil {
 		return err
 	}
@@ -125,24 +99,16 @@ func copyOnce(x *exchange, source *object, asked *s3.ChecksumKind) error {
 		ETag         string
 		s3.ChecksumElements
 	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(done.modified), ETag: s3.ClientETag([]byte(done.etag))}
-	parts := 1
-	if c.layout != nil {
-		parts = c.layout.Parts()
-	}
-	out.Set(c.sum, parts)
+	out.Set(c.sum, c.parts)
 	return x.answerXML(&out)
 }
 
-// self reports whether the copy replaces its source: an earlier version that was named stays.
-func (c *copying) self() bool { return c.from.x.sameName(&c.x.object) && c.from.x.version == "" }
-
-// checkSelf refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
+// checkSelfCopy refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
 // destination, which is the source, fail, and any on a store that can't be told which version to replace.
-func (c *copying) checkSelf() error {
+func (x *exchange) checkSelfCopy(c *copying) error {
 	if !c.self() {
 		return nil
 	}
-	x := c.x
 	if refused := policy.DecideSelfCopy(&x.request, &x.facts, x.decision, c.from.encryption()); refused != nil {
 		return refused
 	}
@@ -152,155 +118,19 @@ func (c *copying) checkSelf() error {
 	if match := x.headerValue("if-match"); match != "" && !listsETag(match, c.from.etag) {
 		return s3.PreconditionFailed("If-Match")
 	}
-	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
+	if !x.in.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
 		return policy.NotImplemented(policy.CopyObject)
 	}
 	return nil
 }
 
-// sameKey reports whether the copy is sealed under the KMS key of the source.
-func (c *copying) sameKey() bool {
-	e := c.x.decision.Encryption
-	return c.from.encryption().SSE == e.SSE && c.envelope.KeyARN == c.x.keyOf(e)
-}
-
-// decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined into
-// that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
-func (c *copying) decideChecksum(asked *s3.ChecksumKind) error {
-	x := c.from.x
-	sum, _, err := x.checksumOf(c.opened)
-	if err != nil {
-		return err
-	}
-	if sum != nil && sum.Type == crypto.Composite && s3.ChecksumOf(sum.Algorithm).Full {
-		if c.trailer == nil {
-			if err := x.loadTrailer(c.opened); err != nil {
-				return err
-			}
+// describeCopy puts metadata and envelope onto the request that makes the copy.
+func (x *exchange) describeCopy(from *origin) func(r *store.Request, envelope []byte) error {
+	return func(r *store.Request, envelope []byte) error {
+		x.setAttributes(r)
+		if x.headerValue("x-amz-metadata-directive") == "REPLACE" {
+			return x.setObjectHeaders(r, envelope)
 		}
-		sum = combineParts(sum.Algorithm, c.trailer.Parts)
+		return from.keepHeaders(r, envelope, x.setRedirect(r))
 	}
-	c.sum = sum
-	switch {
-	case asked != nil && (sum == nil || sum.Algorithm != asked.Algorithm || sum.Type != crypto.FullObject):
-		c.compute = asked
-	case sum == nil && c.length > 0:
-		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
-	}
-	return nil
-}
-
-// combineParts makes the CRC of an object from those of its parts, nil if one has none.
-func combineParts(algorithm crypto.Algorithm, parts []crypto.Part) *crypto.Checksum {
-	var value []byte
-	for i := range parts {
-		part := parts[i].Checksum()
-		switch {
-		case part == nil || part.Algorithm != algorithm:
-			return nil
-		case i == 0:
-			value = part.Value
-		default:
-			value = s3.CombineCRC(algorithm, value, part.Value, parts[i].Length)
-		}
-	}
-	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: algorithm, Value: append([]byte(nil), value...)}
-}
-
-// describe puts metadata and envelope onto the request that makes the copy.
-func (c *copying) describe(r *store.Request, envelope []byte) error {
-	c.x.setAttributes(r)
-	if c.x.headerValue("x-amz-metadata-directive") == "REPLACE" {
-		return c.x.setObjectHeaders(r, envelope)
-	}
-	return c.from.keepHeaders(r, envelope, c.x.setRedirect(r))
-}
-
-// rewrap wraps the data key for the copy's place and has the sealed bytes transferred.
-func (c *copying) rewrap() (*transferred, error) {
-	x := c.x
-	use, err := x.sealingKey(x.decision.Encryption)
-	if err != nil {
-		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(c.envelope.ObjectID, x.decision.Encryption, use, c.envelope.KeyARN)
-	envelope.PartSalt, envelope.Multipart, envelope.Copied = c.envelope.PartSalt, c.envelope.Multipart, true
-	secrets := crypto.Secrets{DataKey: c.secrets.DataKey, HasLength: true, Length: c.length, Checksum: c.sum}
-	if err := envelope.Wrap(x.place(), use, secrets); err != nil {
-		return nil, fmt.Errorf("seal the envelope: %w", err)
-	}
-	var r store.Request
-	if err := c.describe(&r, envelope.AppendText(nil)); err != nil {
-		return nil, err
-	}
-	t := &transfer{
-		from: c.from, to: x, header: r.Header, envelope: &envelope, key: c.secrets.DataKey, trailer: c.trailer, tags: x.copiedTags(),
-	}
-	t.held = t.inPlace()
-	if v := x.headerValue("if-match"); v != "" {
-		t.match = s3.StoreCondition(v)
-	}
-	t.noneMatch = x.headerValue("if-none-match")
-	return t.run()
-}
-
-// reseal opens the body and seals it under a new data key, as one part.
-func (c *copying) reseal() (*transferred, error) {
-	x := c.x
-	if c.compute == nil && c.sum != nil && c.sum.Type == crypto.Composite {
-		c.compute = s3.ChecksumOf(c.sum.Algorithm)
-	}
-	known := c.sum
-	switch {
-	case c.compute != nil:
-		known = nil
-	case known == nil:
-		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
-	}
-	body, err := c.from.x.read(c.opened, 0, c.length-1, known, c.compute)
-	if err != nil {
-		return nil, err
-	}
-	defer body.close()
-	p := &put{x: x, body: body, known: known, copied: true}
-	if p.algorithm = crypto.CRC64NVME; known != nil {
-		p.algorithm = known.Algorithm
-	} else if c.compute != nil {
-		p.algorithm = c.compute.Algorithm
-	}
-	var tagged store.Request
-	tags := x.copiedTags()
-	if err := tags.send(&tagged, c.from); err != nil {
-		return nil, err
-	}
-	ours := c.self() && x.headerValue("if-match") == ""
-	p.inParts = x.g.readsHoldWrites() && x.g.o.Abilities.ConditionalComplete && c.from.x.sameName(&x.object)
-	a, err := p.send(func(r *store.Request, envelope []byte) error {
-		if ours {
-			r.Set("If-Match", c.from.etag)
-		} else {
-			x.setWriteConditions(r)
-		}
-		r.Header = append(r.Header, tagged.Header...)
-		return c.describe(r, envelope)
-	})
-	switch {
-	case err != nil && ours && answerTo(err).Code == "PreconditionFailed":
-		return nil, errReplaced
-	case err != nil:
-		return nil, err
-	case p.made != nil:
-		c.sum = p.checksum
-		return p.made, nil
-	}
-	defer a.Close()
-	if f := a.Fault("PutObject"); f != nil {
-		if ours && f.Status == http.StatusPreconditionFailed {
-			return nil, errReplaced
-		}
-		return nil, x.writeFault(f)
-	}
-	c.sum = p.checksum
-	return &transferred{etag: string(a.Get("Etag")), modified: x.storeTime(a), version: x.versionOf(a)}, nil
 }

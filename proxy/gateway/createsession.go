@@ -31,7 +31,7 @@ func (x *exchange) issueSession() error {
 		s.Incarnation, s.ReadOnly = x.record.Incarnation, x.mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			use, err := x.g.o.Keys.SealPrepared(x.context, x.preparedRef(e))
+			use, err := x.in.o.Keys.SealPrepared(x.context, x.preparedRef(e))
 			if err != nil {
 				return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
 			}

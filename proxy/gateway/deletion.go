@@ -11,19 +11,6 @@ import (
 	"sealfront/proxy/store"
 )
 
-// deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
-func deleteObject(x *exchange) error {
-	told, err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"), x.bypasses())
-	if err != nil {
-		return err
-	}
-	for _, e := range told {
-		x.ctx.Response.Header.Set(e.Name, e.Value)
-	}
-	x.ctx.Response.SetStatusCode(http.StatusNoContent)
-	return nil
-}
-
 // remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
 // metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any object is asked for.
 // told is what the store tells of versions; bypass deletes in spite of a retention in governance mode.
@@ -34,12 +21,12 @@ func (x *object) remove(match, size, modified string, bypass bool) (told []s3.El
 		return nil, s3.NoSuchKey(x.key)
 	case x.absent():
 		return nil, nil
-	case conditional && !x.g.o.Abilities.ConditionalDelete:
+	case conditional && !x.in.o.Abilities.ConditionalDelete:
 		// Never ignored: a delete that should not have happened can't be taken back.
 		return nil, policy.NotImplemented(policy.DeleteObject)
 	case conditional:
 		return x.removeIf(match, size, modified, bypass)
-	case match != "" && !x.g.o.Abilities.DeleteIfAny:
+	case match != "" && !x.in.o.Abilities.DeleteIfAny:
 		return x.removeAny(bypass)
 	}
 	r := x.about("DeleteObject", "DELETE")
@@ -81,7 +68,7 @@ func (x *object) removeIf(match, size, modified string, bypass bool) (told []s3.
 func (x *object) removeAny(bypass bool) (told []s3.Element, err error) {
 	for range getAttempts {
 		h := x.about("HeadObject", "HEAD")
-		a, err := x.g.o.Store.Do(x.context, h)
+		a, err := x.in.o.Store.Do(x.context, h)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +80,7 @@ func (x *object) removeAny(bypass bool) (told []s3.Element, err error) {
 		etag := string(a.Get("Etag"))
 		a.Close()
 		r := x.about("DeleteObject", "DELETE")
-		if f == nil && x.g.o.Abilities.ConditionalDelete && x.version == "" {
+		if f == nil && x.in.o.Abilities.ConditionalDelete && x.version == "" {
 			r.Set("If-Match", etag)
 		}
 		told, err = x.sendRemoval(r, bypass)
@@ -109,7 +96,7 @@ func (x *object) sendRemoval(r *store.Request, bypass bool) (told []s3.Element, 
 	if bypass {
 		r.Set(bypassHeader, "true")
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -130,17 +117,6 @@ func (x *object) sendRemoval(r *store.Request, bypass bool) (told []s3.Element, 
 
 // bypassHeader asks to delete in spite of a retention in governance mode.
 const bypassHeader = "x-amz-bypass-governance-retention"
-
-// bypasses reports whether the request asks for that, in a bucket that may have retentions.
-func (x *exchange) bypasses() bool {
-	return x.facts.Kind == policy.General && strings.EqualFold(x.headerValue(bypassHeader), "true")
-}
-
-func (x *exchange) setBypass(r *store.Request) {
-	if x.bypasses() {
-		r.Set(bypassHeader, "true")
-	}
-}
 
 // locked reports whether the store refused to delete or change a version because Object Lock protects it. Stores differ
 // in how they say so.

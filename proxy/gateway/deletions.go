@@ -122,7 +122,8 @@ func deletedAs(key, version string, told []s3.Element) deletedEntry {
 func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request) error {
 	fields := policy.MapFields{}
 	for _, c := range [...]s3.Parameter{
-		{Name: "if-match", Value: d.ETag}, {Name: "x-amz-if-match-size", Value: d.Size},
+		{Name: "if-match", Value: d.ETag},
+		{Name: "x-amz-if-match-size", Value: d.Size},
 		{Name: "x-amz-if-match-last-modified-time", Value: d.LastModifiedTime},
 	} {
 		if c.Value != "" {
@@ -254,7 +255,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
 	x.setBypass(r)
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

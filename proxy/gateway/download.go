@@ -2,12 +2,10 @@ package gateway
 
 import (
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"sealfront/crypto"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -18,9 +16,6 @@ func invalidRange(x *exchange, length int64) error {
 	e.Header = []s3.Element{{Name: "Content-Range", Value: "bytes */" + strconv.FormatInt(length, 10)}}
 	return e
 }
-
-// getAttempts is how often a read starts again when the object is overwritten under it.
-const getAttempts = 3
 
 // getObject carries out GetObject.
 //
@@ -40,13 +35,13 @@ func getObject(x *exchange) error {
 }
 
 func getOnce(x *exchange) error {
-	r := &x.taking.request
+	r := &x.scratch.object.request
 	x.ask(r, "GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := s3.ParseRange(x.headerValue("range"))
 	var known *knownLayout
 	if ranged {
-		known = x.g.layouts.get(x.layoutName())
+		known = x.in.layouts.get(x.layoutName())
 	}
 	if x.dated() || ranged && (wanted.Suffix && known == nil || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
@@ -85,7 +80,7 @@ func getOnce(x *exchange) error {
 	} else if ranged {
 		r.Set("Range", storeRange(wanted))
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
@@ -102,7 +97,7 @@ func getOnce(x *exchange) error {
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":
-			x.g.layouts.drop(x.layoutName())
+			x.in.layouts.drop(x.layoutName())
 			return errReplaced // the condition was ours
 		}
 		return x.conditionalFault(f, a)
@@ -114,7 +109,7 @@ func getOnce(x *exchange) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.open(s)
+	o, err := x.open(s, x.mayRead)
 	if err != nil {
 		return err
 	}
@@ -149,40 +144,13 @@ func getOnce(x *exchange) error {
 		return err
 	}
 	a = covering
-	d, err := x.newDownload(a, o, first, last)
+	reader, err := x.newReader(a, o, first, last)
 	if err != nil {
 		return err
 	}
-	// The first segment is opened before anything is said: what fails there is answered, not broken off.
-	if err := d.advance(); err != nil {
-		crypto.PutSlab(d.slab, 0)
-		return err
-	}
-	streaming, x.streaming = true, true
-	x.ctx.Response.SetBodyStream(d, int(last-first+1))
-	return nil
-}
-
-// cover returns an answer that holds the segments of a range: the one there is, or, when an object's parts are not
-// multiples of a segment and the first guess was wrong, another one for the same version of the object. The first is
-// closed then, and on an error it is not.
-func (x *exchange) cover(a *store.Answer, o *opened, first, last int64) (*store.Answer, error) {
-	span, err := o.layout.Span(first, last)
-	if err != nil {
-		return nil, err
-	}
-	if (crypto.Span{First: o.first, Last: o.last}).Covers(span) {
-		return a, nil
-	}
-	again, err := x.readSpan(o, first, last)
-	if err == nil {
-		a.Close()
-	}
-	return again, err
-}
-
-func spanRange(s crypto.Span) string {
-	return "bytes=" + strconv.FormatInt(s.First, 10) + "-" + strconv.FormatInt(s.Last, 10)
+	err = x.stream(reader, o.secrets)
+	streaming = x.streaming
+	return err
 }
 
 // ifRangeHolds evaluates If-Range, an ETag or a date, against the object as it is.
@@ -208,14 +176,4 @@ func (x *exchange) beyondEnd() error {
 		return err
 	}
 	return invalidRange(x, length)
-}
-
-// storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
-// known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
-func storeRange(r s3.Range) string {
-	header := "bytes=" + strconv.FormatInt(r.First/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
-	if r.Last < math.MaxInt64/2 {
-		header += strconv.FormatInt((r.Last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
-	}
-	return header
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -16,16 +15,16 @@ import (
 	"sealfront/proxy/conn"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
-	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
 // An exchange is the state of one request. It comes from a pool and goes back when the answer's body is out.
 //
 // What is reused: message, auth and policy keep their memory and are reset by begin; they hold slices that
-// fasthttp lends until the handler returns, or until the answer's body stream is closed. taking is reset by finish.
+// fasthttp lends until the handler returns, or until the answer's body stream is closed. scratch is reset by finish.
 // Everything else is set to its zero value. Nothing of an exchange outlives finish.
 type exchange struct {
+	g   *Gateway
 	ctx *fasthttp.RequestCtx
 
 	message sigv4.Message
@@ -34,29 +33,29 @@ type exchange struct {
 	header  s3.Header
 	query   s3.Query
 
-	taking taking
-	memory preparedRef // behind object.prepared
+	scratch requestScratch
+	memory  preparedRef // behind object.prepared
 
 	fields
 }
 
-// taking is what a request that puts or gets an object works with, while its handler runs: memory that is used again.
-type taking struct {
+// requestScratch is what a request that puts or gets an object works with, while its handler runs: memory that is used
+// again.
+type requestScratch struct {
 	plain     plainBody
 	integrity integrity
-	put       put
-	request   store.Request     // that puts or gets the object
-	envelope  []byte            // its text form
+	object    Scratch
 	existing  policy.Encryption // of the object that is read
 	options   policy.Options    // of the decision about it
 }
 
 // forget drops what a request has left. Hashes and the envelope's memory stay.
-func (t *taking) forget() {
-	if t.plain.x == nil && t.request.Method == "" {
+func (t *requestScratch) forget() {
+	if t.plain.x == nil && t.object.request.Method == "" {
 		return
 	}
-	t.plain, t.put, t.request = plainBody{}, put{}, store.Request{}
+	t.plain = plainBody{}
+	t.object.forget()
 	t.existing, t.options = policy.Encryption{}, policy.Options{}
 	t.integrity = integrity{hashes: t.integrity.hashes}
 }
@@ -103,7 +102,7 @@ type fields struct {
 
 func newExchange(g *Gateway) *exchange {
 	x := new(exchange)
-	x.g, x.prepared = g, &x.memory
+	x.g, x.in, x.prepared = g, g.objects, &x.memory
 	return x
 }
 
@@ -114,7 +113,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx
 	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
-	x.g, x.context, x.prepared = g, context.Background(), &x.memory
+	x.in, x.context, x.prepared = g.objects, context.Background(), &x.memory
 	x.request.Reset()
 
 	h := &ctx.Request.Header
@@ -199,7 +198,7 @@ func (x *exchange) finish(code string, err error) {
 		row = e.Row
 	}
 	if row == rowForeignBlob {
-		g.damaged("blob")
+		g.objects.damaged("blob")
 	}
 	if code == "" {
 		code = "OK"
@@ -249,7 +248,7 @@ func (x *exchange) finish(code string, err error) {
 		r.Reset(noBody{}, sigv4.ChunkOptions{})
 		chunkReaders.Put(r)
 	}
-	x.taking.forget()
+	x.scratch.forget()
 	x.fields, x.ctx = fields{done: true}, nil
 	g.exchanges.Put(x)
 }
@@ -269,6 +268,3 @@ func appendAbout(fields []zap.Field, e *s3.Error) []zap.Field {
 	}
 	return fields
 }
-
-// asType is errors.As for error types that fasthttp returns by value or pointer.
-func asType[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -12,26 +12,26 @@ import (
 
 // A later request must not see what an earlier one worked with.
 func TestNothingOfARequestIsLeftInItsMemory(t *testing.T) {
-	x := newExchange(nil)
-	used := &x.taking
+	x := new(exchange)
+	used := &x.scratch
 	used.plain = plainBody{x: x, length: 3, read: 3}
 	used.integrity.trailer, used.integrity.want, used.integrity.told = "x-amz-checksum-crc32", []byte{1}, true
 	kind := s3.ChecksumOf(crypto.CRC32)
 	used.integrity.hash = used.integrity.hashOf(kind)
 	used.integrity.hash.Write([]byte("plaintext"))
-	used.put = put{x: x, copied: true, secrets: crypto.Secrets{Length: 3}}
-	used.request = store.Request{Method: "PUT", Key: "key"}
-	used.request.Set("name", "value")
+	used.object.put = put{x: &x.object, copied: true, secrets: crypto.Secrets{Length: 3}}
+	used.object.request = store.Request{Method: "PUT", Key: "key"}
+	used.object.request.Set("name", "value")
 	used.existing = policy.Encryption{KeyARN: "arn:aws:kms:us-west-2:123456789012:key/1"}
 	used.options = policy.Options{Existing: &used.existing}
-	used.envelope = []byte("its memory")
+	used.object.envelope = []byte("its memory")
 
 	used.forget()
 	if got := used.integrity.hashOf(kind).Sum(nil); !reflect.DeepEqual(got, kind.Make().Sum(nil)) {
 		t.Errorf("a hash begins with %x", got)
 	}
-	used.integrity.hashes, used.envelope = newExchange(nil).taking.integrity.hashes, nil
-	if !reflect.DeepEqual(*used, taking{}) {
+	used.integrity.hashes, used.object.envelope = requestScratch{}.integrity.hashes, nil
+	if !reflect.DeepEqual(*used, requestScratch{}) {
 		t.Errorf("left: %+v", *used)
 	}
 }

@@ -16,10 +16,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
-	"golang.org/x/sync/singleflight"
 
-	"sealfront/crypto"
-	"sealfront/crypto/keyring"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
@@ -27,21 +24,6 @@ import (
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
-
-// Store is the S3 store behind the proxy.
-type Store interface {
-	Do(ctx context.Context, r *store.Request) (*store.Answer, error)
-	CreateBucket(ctx context.Context, bucket string, objectLock bool) error
-}
-
-// BucketKeys are the bucket keys of KMS keys.
-type BucketKeys interface {
-	SealPrepared(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error)
-	OpenPrepared(ctx context.Context, ref *keyring.Prepared, blob []byte) (*keyring.Use, error)
-	SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
-	OpenFresh(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
-	Describe(ctx context.Context, keyID string) (keyring.Description, error)
-}
 
 // Buckets are the bucket records.
 type Buckets interface {
@@ -51,17 +33,6 @@ type Buckets interface {
 	UpdateBucket(ctx context.Context, name string, change func(*state.Bucket) error) (*state.Bucket, error)
 	DeleteBucket(ctx context.Context, name string, remove func(context.Context, *state.Bucket) error) error
 	ListBuckets(ctx context.Context, start string, f func(*state.Bucket) bool) error
-}
-
-// Uploads are the records of multipart uploads.
-type Uploads interface {
-	CreateUpload(ctx context.Context, u state.Upload) error
-	Upload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
-	FreshUpload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
-	AddPart(ctx context.Context, u *state.Upload, r *crypto.PartRecord) error
-	Parts(ctx context.Context, u *state.Upload) ([]state.Part, error)
-	EndUpload(ctx context.Context, u *state.Upload, state string, completion *state.Completion) error
-	Uploads(ctx context.Context, b *state.Bucket, f func(*state.Upload) bool) error
 }
 
 // Renames are the tokens of RenameObject.
@@ -139,11 +110,10 @@ type Gateway struct {
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	admission  admission
-	layouts    *layouts
+	objects    *Objects
 
 	bucketPolicies *bucketPolicies
 	opened         *lru.Cache[string, *openedSession] // by token
-	loads          singleflight.Group                 // of trailers
 	served         [256]func(*exchange) error         // by operation
 }
 
@@ -155,24 +125,22 @@ func New(o Options, ids *Identities) *Gateway {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	if o.CopyLimit <= 0 {
-		o.CopyLimit = 5 << 30
-	}
-	if o.MetadataHeader == "" {
-		o.MetadataHeader = "x-amz-meta-sealfront"
-	}
 	o.Domains = slices.Clone(o.Domains)
 	for i, domain := range o.Domains {
 		o.Domains[i] = strings.TrimSuffix(domain, ".")
 	}
 	// A domain may be below another one: the longest that a host ends in counts.
 	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
-	o.Store = &markerStore{Store: &taggingStore{Store: o.Store, room: o.Abilities.TagRoom}, conditional: o.Abilities.ConditionalPut}
-	g := &Gateway{o: o, log: o.Log, layouts: newLayouts(), bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
+	g := &Gateway{o: o, log: o.Log, bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
 	g.options = policy.Options{
 		StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey,
 		DefaultKey: o.ServiceKey, DefaultKMS: o.DefaultKMS,
 	}
+	g.objects = newObjects(objectOptions{
+		Store: o.Store, Keys: o.Keys, Buckets: o.Buckets, Uploads: o.Uploads, Claims: o.Claims, StateBucket: o.StateBucket,
+		Abilities: o.Abilities, DirectoryStore: o.DirectoryStore, CopyLimit: o.CopyLimit, MetadataHeader: o.MetadataHeader,
+		ServiceKey: o.ServiceKey, PerPrincipal: o.PerPrincipal, Policy: g.options, Damaged: o.Observe.Integrity, Log: o.Log,
+	})
 	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
 	g.SetFailedLogins(o.FailedLogins)
 	g.SetIdentities(ids)
@@ -258,7 +226,7 @@ func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	e := s3.Refuse("InvalidRequest", "The request could not be read.").Because(err)
 	var small *fasthttp.ErrSmallBuffer
-	if asType(err, &small) {
+	if errors.As(err, &small) {
 		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").Because(err)
 	}
 	var timeout interface{ Timeout() bool }
@@ -282,12 +250,6 @@ func (g *Gateway) count(operation, code, row string, took time.Duration) {
 	}
 }
 
-func (g *Gateway) damaged(kind string) {
-	if g.o.Observe.Integrity != nil {
-		g.o.Observe.Integrity(kind)
-	}
-}
-
 // hostID is the x-amz-id-2 of this process.
 var hostID = func() string {
 	var b [24]byte
@@ -305,4 +267,14 @@ func newRequestID() string {
 		id[i] = digits[v&15]
 	}
 	return string(id[:])
+}
+
+// UploadGone reports whether an open upload is over and did not become an object. The janitor calls it.
+func (g *Gateway) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
+	return g.objects.UploadGone(ctx, u)
+}
+
+// FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
+func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
+	return g.objects.FinishMove(ctx, bucket, m)
 }

@@ -32,7 +32,7 @@ func headObject(x *exchange) error {
 		partial = true
 	}
 	if checksumWanted(x) && !partial {
-		o, err := x.open(s)
+		o, err := x.open(s, x.mayRead)
 		if err != nil {
 			return err
 		}

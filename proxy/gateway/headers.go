@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/base64"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,48 +16,15 @@ import (
 // Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
 // must not reach the store, the store's describe ciphertext and must not reach a client (S12).
 
-// storedHeaders are the system metadata that the store keeps with an object and gives back as they are.
-// Content-Encoding is not among them: some stores and caches act on it, so it is kept in metadata of ours.
-var storedHeaders = [...]string{"cache-control", "content-disposition", "content-language", "expires"}
-
-const userMetadata = "x-amz-meta-"
-
-// The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with these suffixes, the
-// object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
-// and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store might
-// act, and an Expires that is no date where the store drops such.
-const (
-	encodingSuffix = "-encoding"
-	typeSuffix     = "-type"
-	redirectSuffix = "-redirect"
-	expiresSuffix  = "-expires"
-)
-
-// reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not: a
-// proxy in front of this one has its own.
-func (g *Gateway) reserved(name string) bool {
-	suffix, ok := strings.CutPrefix(name, g.o.MetadataHeader)
-	return ok && (suffix == "" || suffix == encodingSuffix || suffix == typeSuffix || suffix == redirectSuffix || suffix == expiresSuffix)
-}
-
 const formType = "multipart/form-data"
-
-// maxMetadata is the limit of user metadata at the store, names and values, in bytes: S3's own, or less where the probe
-// found less room.
-func (g *Gateway) maxMetadata() int {
-	if g.o.Abilities.MetadataRoom {
-		return 2048
-	}
-	return 1248
-}
 
 // setObjectHeaders puts the client's metadata onto a request that makes an object in the store, and the envelope.
 func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
-	own := x.g.o.MetadataHeader
+	own := x.in.o.MetadataHeader
 	contentType := "binary/octet-stream"
 	encoding := ""
 	used := 0
-	room := x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
+	room := x.in.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
 	var buf s3.NameBuffer
 	for i := range x.header.Fields {
 		f := &x.header.Fields[i]
@@ -73,14 +38,14 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			contentType = value
 		case name == "content-encoding":
 			encoding = joinList(encoding, x.storedEncoding(value))
-		case name == "expires" && !x.g.o.Abilities.AnyExpires && !isDate(value):
+		case name == "expires" && !x.in.o.Abilities.AnyExpires && !isDate(value):
 			value = storedValue(value)
 			r.Set(own+expiresSuffix, value)
 			used += len(own) - len(userMetadata) + len(expiresSuffix) + len(value)
 		case isStored(name):
 			r.Set(strings.Clone(name), value)
 		case strings.HasPrefix(name, userMetadata):
-			if x.g.reserved(name) {
+			if x.in.reserved(name) {
 				return s3.InvalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
 			if x.facts.Kind == policy.General {
@@ -129,36 +94,6 @@ func maybeMetadata(name []byte) bool {
 	return false
 }
 
-// bytesMark begins the value of user metadata that isn't ASCII, in the store. Some stores hand such values back as RFC 2047
-// words, some don't take them; so they are kept as base64, and come back byte for byte.
-const bytesMark = "sealfront-bytes:"
-
-func storedValue(value string) string {
-	if !s3.IsASCII(value) || strings.HasPrefix(value, bytesMark) {
-		return bytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
-	}
-	return value
-}
-
-// shownValue is what storedValue was given. What the store may have put there is shown as it is, but for what no header
-// can carry.
-func shownValue(stored string) string {
-	encoded, marked := strings.CutPrefix(stored, bytesMark)
-	if !marked {
-		return stored
-	}
-	value, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil || bytes.ContainsAny(value, "\r\n\x00") {
-		return stored
-	}
-	return string(value)
-}
-
-func metadataTooLarge(room, used int) error {
-	return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
-		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
-}
-
 // checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
 // reads the object later would take the framing's absence for damage.
 func (x *exchange) checkEncoding() error {
@@ -199,15 +134,6 @@ func joinList(list, next string) string {
 	return list + ", " + next
 }
 
-func isStored(name string) bool {
-	for _, s := range storedHeaders {
-		if s == name {
-			return true
-		}
-	}
-	return false
-}
-
 // responseOverrides are the query parameters of reads that replace an answer's header.
 var responseOverrides = [...]struct{ parameter, header string }{
 	{"response-cache-control", "Cache-Control"},
@@ -221,7 +147,7 @@ var responseOverrides = [...]struct{ parameter, header string }{
 // showObjectHeaders gives the client an object's metadata from the store's answer.
 func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h := &x.ctx.Response.Header
-	own := x.g.o.MetadataHeader
+	own := x.in.o.MetadataHeader
 	formTyped := false
 	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {
@@ -248,7 +174,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 			h.SetBytesV(redirectHeader, value)
 		case lower == own+expiresSuffix:
 			h.Set("Expires", shownValue(string(value)))
-		case x.g.reserved(lower):
+		case x.in.reserved(lower):
 		case strings.HasPrefix(lower, userMetadata):
 			shown := shownValue(string(value))
 			if x.facts.Kind == policy.General {

@@ -13,7 +13,7 @@ import (
 // readsHoldWrites reports whether the store makes a conditional PUT wait, before it reads a byte of it, until nobody reads the
 // object any more (MinIO): who writes an object from itself in such a PUT would wait for the store, and the store for him. Stores that were
 // seen to do so copy an object onto itself in one step, without looking at conditions.
-func (g *Gateway) readsHoldWrites() bool {
+func (g *Objects) readsHoldWrites() bool {
 	return g.o.Abilities.AtomicSelfCopy && !g.o.Abilities.ConditionalCopy
 }
 
@@ -44,12 +44,12 @@ func (p *put) sendInParts(r *store.Request) (*transferred, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &transferred{etag: etag, modified: p.x.start, version: u.version}, nil
+	return &transferred{etag: etag, modified: p.start, version: u.version}, nil
 }
 
 // sent is the envelope as the store was given it, by whose wrap salt the object is known.
 func (p *put) sent() (*crypto.Envelope, error) {
-	e, err := crypto.ParseEnvelopeText(p.x.taking.envelope)
+	e, err := crypto.ParseEnvelopeText(p.scratch.envelope)
 	if err != nil {
 		return nil, fmt.Errorf("read the envelope that was sent: %w", err)
 	}

@@ -42,15 +42,15 @@ func (t *transfer) keeping() (*transferred, error) {
 	done, err := t.keep()
 	if err == nil && s3.Unquote(done.etag) != s3.Unquote(t.from.etag) {
 		// The object is there, under its new envelope: all that is left is to say so.
-		t.to.g.log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.bucket),
+		t.to.in.o.Log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.bucket),
 			zap.String("key", t.to.key), zap.String("was", t.from.etag), zap.String("is", done.etag))
 	}
 	return done, err
 }
 
 func (t *transfer) keep() (*transferred, error) {
-	a := &t.to.g.o.Abilities
-	large := t.from.total > t.to.g.o.CopyLimit
+	a := &t.to.in.o.Abilities
+	large := t.from.total > t.to.in.o.CopyLimit
 	sum, parts := md5ETag(t.from.etag)
 	if t.from.total == 0 { // on most stores the condition lets any empty object through
 		if err := t.from.x.stands(t.from.sealed); err != nil {
@@ -181,7 +181,7 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 		}
 		return append(ends, t.from.total)
 	}
-	_, each := evenPieces(t.from.total, t.to.g.o.CopyLimit)
+	_, each := evenPieces(t.from.total, t.to.in.o.CopyLimit)
 	for end := each; end < t.from.total; end += each {
 		ends = append(ends, end)
 	}

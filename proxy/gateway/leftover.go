@@ -11,7 +11,7 @@ import (
 
 // UploadGone asks the store whether an open upload is over and did not become an object: its part listing says
 // NoSuchUpload, and the object at its key, if any, doesn't carry its object id. The janitor asks it.
-func (g *Gateway) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
+func (g *Objects) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
 	b, err := g.o.Buckets.FreshBucket(ctx, u.Bucket)
 	if errors.Is(err, state.ErrNoBucket) || err == nil && b.Incarnation != u.Incarnation {
 		return true, nil // uploads end with their bucket, and a new one of its name has none of the old

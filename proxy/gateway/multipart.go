@@ -19,9 +19,6 @@ import (
 	"sealfront/proxy/store"
 )
 
-// lastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
-const lastPart = crypto.MaxParts
-
 // createMultipartUpload carries out CreateMultipartUpload: the envelope goes to the store as the object's metadata, and
 // into the upload's record, so that any replica can seal any part. Two requests to the store.
 func createMultipartUpload(x *exchange) error {
@@ -50,13 +47,14 @@ func createMultipartUpload(x *exchange) error {
 	if err := x.setObjectHeaders(r, envelope.AppendText(nil)); err != nil {
 		return err
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return x.writeFault(f)
+		asked := x.asked()
+		return x.object.writeFault(f, &asked)
 	}
 	body, err := a.Bytes(maxDocument)
 	if err != nil {
@@ -77,11 +75,11 @@ func createMultipartUpload(x *exchange) error {
 		h.Set("x-amz-checksum-type", s3.ChecksumType(sumType))
 	}
 	for _, f := range r.Header {
-		if string(f.Name) != x.g.o.MetadataHeader {
+		if string(f.Name) != x.in.o.MetadataHeader {
 			u.Header = append(u.Header, state.Header{Name: string(f.Name), Value: string(f.Value)})
 		}
 	}
-	if err := x.g.o.Uploads.CreateUpload(x.context, u); err != nil {
+	if err := x.in.o.Uploads.CreateUpload(x.context, u); err != nil {
 		// The client never hears of the upload.
 		if aborted := x.abortStore(u.ID); aborted != nil {
 			x.g.log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it", zap.String("upload", u.ID), zap.Error(aborted))
@@ -133,30 +131,12 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 	return nil, 0, s3.Refuse("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
 }
 
-func noSuchUpload(id string) *s3.Error {
-	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
-}
-
-// An upload is a multipart upload as a request found it.
-type upload struct {
-	*state.Upload
-	envelope *crypto.Envelope
-}
-
-// kind is the checksum that parts are kept with.
-func (u *upload) kind() *s3.ChecksumKind {
-	if u.Algorithm == 0 {
-		return s3.ChecksumOf(crypto.CRC64NVME)
-	}
-	return s3.ChecksumOf(u.Algorithm)
-}
-
 // findUpload returns the request's upload, in any state; fresh past the cache.
 func (x *exchange) findUpload(fresh bool) (*upload, error) {
 	id, _ := x.query.Get("uploadId")
-	find := x.g.o.Uploads.Upload
+	find := x.in.o.Uploads.Upload
 	if fresh {
-		find = x.g.o.Uploads.FreshUpload
+		find = x.in.o.Uploads.FreshUpload
 	}
 	record, err := find(x.context, x.record, id)
 	switch {
@@ -249,7 +229,7 @@ func uploadPart(x *exchange) error {
 		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().Name)+", actual checksum Type: null")
 	}
 	body.check.keep(u.kind())
-	secrets, err := x.unwrap(u.envelope)
+	secrets, err := x.unwrap(u.envelope, false, x.mayRead)
 	if err != nil {
 		return err
 	}
@@ -266,39 +246,6 @@ func uploadPart(x *exchange) error {
 	}
 	x.showEncryption()
 	return nil
-}
-
-// storePart seals a part's plaintext, stores it, and writes its record.
-func (x *exchange) storePart(u *upload, number int, body source, key *crypto.DataKey) (*crypto.PartRecord, error) {
-	record := &crypto.PartRecord{Number: number, Stashed: number == lastPart || body.size() < crypto.MinPartSize}
-	record.Length, record.Salt = body.size(), crypto.NewSalt()
-	r := &store.Request{
-		Operation: "UploadPart", Method: "PUT", Bucket: x.record.StoreName, Key: x.key,
-		Query:  store.AppendQuery("partNumber="+strconv.Itoa(number), "uploadId", u.ID),
-		Length: crypto.SealedLength(record.Length),
-		Body: &sealing{body: body, sealer: key.NewSealer(&record.Salt), finished: func(c *crypto.Checksum) {
-			record.SetChecksum(c.Algorithm, c.Value)
-		}},
-	}
-	if record.Stashed {
-		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.g.o.StateBucket, state.StashName(u.Upload, number, record.Salt), ""
-	}
-	a, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		if f.Code == "NoSuchUpload" {
-			return nil, noSuchUpload(u.ID).Because(f)
-		}
-		return nil, storeError(f, x.bucket, x.key)
-	}
-	record.StoreETag = s3.Unquote(string(a.Get("Etag")))
-	if err := x.g.o.Uploads.AddPart(x.context, u.Upload, record); err != nil {
-		return nil, s3.Unavailable(err)
-	}
-	return record, nil
 }
 
 // abortMultipartUpload carries out AbortMultipartUpload. Afterwards nothing of the upload can be completed: the store's
@@ -326,23 +273,10 @@ func (x *exchange) abort() error {
 		if err := x.abortStore(u.ID); err != nil {
 			return err
 		}
-		if err := x.g.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
+		if err := x.in.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
 			return s3.Unavailable(err)
 		}
 	}
 	x.ctx.Response.SetStatusCode(http.StatusNoContent)
-	return nil
-}
-
-func (x *exchange) abortStore(id string) error {
-	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", id)}
-	a, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil && f.Code != "NoSuchUpload" {
-		return storeError(f, x.bucket, x.key)
-	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // for by the exchange, whose request is the only one there is. Every condition of a policy that is about the caller
 // comes from there, and an object adds what is its own, by target.
 type object struct {
-	g       *Gateway
+	in      *Objects
 	context context.Context
 
 	bucket, key string
@@ -30,19 +30,6 @@ type object struct {
 	prepared  *preparedRef     // never nil
 }
 
-// at returns another object than the request's own, for whatever reads, opens or deletes it on the request's behalf. It
-// lives no longer than x.
-func (x *exchange) at(record *state.Bucket, key string) *object {
-	y := &object{
-		g: x.g, context: x.context, bucket: record.Name, key: key, record: record, facts: x.g.factsOf(record),
-		operation: x.operation, method: x.method, principal: x.principal, prepared: new(preparedRef),
-	}
-	if record == x.record {
-		y.bucketPolicy = x.bucketPolicy
-	}
-	return y
-}
-
 // target is the object as policies see it, and the KMS key that it is or gets sealed under.
 func (x *object) target(keyARN string) *policy.Target {
 	t := new(policy.Target)
@@ -54,7 +41,7 @@ func (x *object) target(keyARN string) *policy.Target {
 func (x *object) setTarget(t *policy.Target, keyARN string) {
 	*t = policy.Target{
 		Kind: x.facts.Kind, BucketARN: x.facts.ARN, Account: x.facts.Account, Key: x.key, Version: x.version,
-		KeyARN: keyARN, ManagedKey: x.g.o.ServiceKey, BucketPolicy: x.bucketPolicy,
+		KeyARN: keyARN, ManagedKey: x.in.o.ServiceKey, BucketPolicy: x.bucketPolicy,
 	}
 	if x.record != nil {
 		t.Tags = policy.Tags(x.record.Tags)
@@ -64,4 +51,16 @@ func (x *object) setTarget(t *policy.Target, keyARN string) {
 // sameName reports whether two objects have one name in the store, whatever their versions.
 func (x *object) sameName(y *object) bool {
 	return x.record.StoreName == y.record.StoreName && x.key == y.key
+}
+
+// at returns another object of the same store, for the same caller and operation. It lives no longer than x.
+func (x *object) at(record *state.Bucket, key string) *object {
+	y := &object{
+		in: x.in, context: x.context, bucket: record.Name, key: key, record: record, facts: x.in.factsOf(record),
+		operation: x.operation, method: x.method, principal: x.principal, prepared: new(preparedRef),
+	}
+	if record == x.record {
+		y.bucketPolicy = x.bucketPolicy
+	}
+	return y
 }

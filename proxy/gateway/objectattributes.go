@@ -13,14 +13,6 @@ import (
 // redirect, tags, and the retention and legal hold of Object Lock. All but the redirect are the store's, which acts on
 // them; it sees the tags. A copy has those that its request names; tags have a directive of their own.
 
-const (
-	classHeader    = "x-amz-storage-class"
-	redirectHeader = "x-amz-website-redirect-location"
-	lockMode       = "x-amz-object-lock-mode"
-	lockUntil      = "x-amz-object-lock-retain-until-date"
-	lockHold       = "x-amz-object-lock-legal-hold"
-)
-
 // setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD is
 // what an object has without the header, which not every store knows.
 func (x *exchange) setAttributes(r *store.Request) {
@@ -40,7 +32,7 @@ func (x *exchange) setRedirect(r *store.Request) int {
 	if v == "" || x.facts.Kind != policy.General {
 		return 0
 	}
-	name := x.g.o.MetadataHeader + redirectSuffix
+	name := x.in.o.MetadataHeader + redirectSuffix
 	r.Set(name, v)
 	return len(name) - len(userMetadata) + len(v)
 }
@@ -84,7 +76,7 @@ func (x *exchange) checkObjectLock() error {
 		return s3.InvalidArgument(lockUntil, x.headerValue(lockUntil), "The retain until date must be in the future!")
 	}
 	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.record.StoreName, Query: "object-lock="}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func updateObjectEncryption(x *exchange) error {
 		return refused
 	}
 	x.decision = decision
-	if !x.g.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
+	if !x.in.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
 		return policy.NotImplemented(x.operation)
 	}
 	version := x.version
@@ -75,7 +75,7 @@ func (x *exchange) updateOnce() error {
 	if x.decision = decision; !changes {
 		return nil
 	}
-	opened, err := from.open(false)
+	opened, err := from.open(false, x.maySource(from.x))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (x *exchange) updateOnce() error {
 		return err
 	}
 	t := &transfer{
-		from: from, to: x, header: r.Header, envelope: &envelope, key: opened.secrets.DataKey, trailer: opened.trailer, match: from.etag,
+		from: from, to: &x.object, start: x.start, asked: x.asked(), header: r.Header, envelope: &envelope, key: opened.secrets.DataKey, trailer: opened.trailer, match: from.etag,
 		held: true, keepETag: true,
 	}
 	done, err := t.run()
@@ -173,7 +173,7 @@ func (x *exchange) keptWith(from *origin) (kept []sigv4.Field, lock policy.Objec
 // redirectRoom is how much of the room for user metadata a kept redirect takes.
 func (x *exchange) redirectRoom(kept []sigv4.Field) int {
 	for _, f := range kept {
-		if string(f.Name) == x.g.o.MetadataHeader+redirectSuffix {
+		if string(f.Name) == x.in.o.MetadataHeader+redirectSuffix {
 			return len(f.Name) - len(userMetadata) + len(f.Value)
 		}
 	}

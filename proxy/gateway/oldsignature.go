@@ -23,7 +23,7 @@ func (x *exchange) oldSignature(err error) error {
 	if lookErr != nil {
 		return err
 	}
-	facts := x.g.factsOf(record)
+	facts := x.in.factsOf(record)
 	r := policy.Request{Signature: policy.SigV2}
 	return policy.DecideSignature(&r, &facts)
 }

@@ -3,13 +3,13 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"sealfront/crypto"
-	"sealfront/policy"
 	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
 )
 
 // opened is an object whose envelope has been opened.
@@ -22,10 +22,10 @@ type opened struct {
 	known   *knownLayout    // of an object of several parts
 }
 
-// open opens an object's envelope and finds its layout; for an object of several parts that takes its trailer.
-// The caller wipes the secrets.
-func (x *exchange) open(s *sealed) (*opened, error) {
-	secrets, err := x.unwrap(s.envelope)
+// open opens an object's envelope, as unwrap does, and finds its layout; for an object of several parts that takes its
+// trailer. The caller wipes the secrets.
+func (x *object) open(s *sealed, may func(keyARN string) error) (*opened, error) {
+	secrets, err := x.unwrap(s.envelope, false, may)
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +63,15 @@ func (x *object) layOut(s *sealed, secrets crypto.Secrets) (o *opened, err error
 // object at the same time, as transfer managers send them, share a load.
 func (x *object) knownLayout(o *opened) (*knownLayout, error) {
 	name := x.layoutName()
-	if k := x.g.layouts.get(name); k != nil && k.etag == o.etag && k.objectID == o.envelope.ObjectID && k.total == o.total {
+	if k := x.in.layouts.get(name); k != nil && k.etag == o.etag && k.objectID == o.envelope.ObjectID && k.total == o.total {
 		return k, nil
 	}
-	v, err, _ := x.g.loads.Do(name+"\n"+o.etag+"\n"+string(o.envelope.ObjectID[:]), func() (any, error) {
+	v, err, _ := x.in.loads.Do(name+"\n"+o.etag+"\n"+string(o.envelope.ObjectID[:]), func() (any, error) {
 		if err := x.loadTrailer(o); err != nil {
 			return nil, err
 		}
 		k := &knownLayout{etag: o.etag, objectID: o.envelope.ObjectID, total: o.total, layout: o.trailer.Layout(), checksum: o.trailer.Checksum}
-		x.g.layouts.put(name, k)
+		x.in.layouts.put(name, k)
 		return k, nil
 	})
 	if err != nil {
@@ -94,7 +94,7 @@ func (x *object) loadTrailer(o *opened) error {
 		}
 		t, need, err := o.secrets.DataKey.OpenTrailer(&o.envelope.ObjectID, o.total, end)
 		if err != nil {
-			x.g.damaged("trailer")
+			x.in.damaged("trailer")
 			return fmt.Errorf("open the trailer of %s/%s: %w", x.bucket, x.key, err)
 		}
 		if t != nil {
@@ -113,7 +113,7 @@ func (x *object) readEnd(s *sealed, n int64) ([]byte, error) {
 	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes="+strconv.FormatInt(max(0, s.total-n), 10)+"-"+strconv.FormatInt(s.total-1, 10))
 	r.Set("If-Match", s.etag)
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -137,39 +137,100 @@ func (x *object) readEnd(s *sealed, n int64) ([]byte, error) {
 // errReplaced means that the object was overwritten between two requests to the store.
 var errReplaced = s3.Unavailable(errors.New("the object was replaced while it was read"))
 
-// showChecksum shows the object's checksum: from the envelope, else from the trailer.
-func (x *exchange) showChecksum(o *opened) error {
-	c := o.secrets.Checksum
-	parts := 1
-	if o.known != nil {
-		parts = o.known.layout.Parts()
-		if c == nil { // that of a copy is in its envelope
-			c = o.known.checksum
-		}
-	} else if c == nil && o.length > 0 {
-		if o.trailer == nil {
-			if !x.g.o.ChecksumOnGet && x.operation == policy.GetObject {
-				return nil
-			}
-			if err := x.loadTrailer(o); err != nil {
-				return err
-			}
-		}
-		c = o.trailer.Checksum
+// getAttempts is how often a read starts again when the object is overwritten under it.
+const getAttempts = 3
+
+// cover returns an answer that holds the segments of a range: the one there is, or, when an object's parts are not
+// multiples of a segment and the first guess was wrong, another one for the same version of the object. The first is
+// closed then, and on an error it is not.
+func (x *object) cover(a *store.Answer, o *opened, first, last int64) (*store.Answer, error) {
+	span, err := o.layout.Span(first, last)
+	if err != nil {
+		return nil, err
 	}
-	if c == nil {
-		return nil
+	if (crypto.Span{First: o.first, Last: o.last}).Covers(span) {
+		return a, nil
 	}
-	value := s3.ChecksumText(c)
-	if c.Type == crypto.Composite {
-		value += "-" + strconv.Itoa(parts)
+	again, err := x.readSpan(o, first, last)
+	if err == nil {
+		a.Close()
 	}
-	h := &x.ctx.Response.Header
-	h.Set(s3.ChecksumOf(c.Algorithm).Header, value)
-	h.Set("x-amz-checksum-type", s3.ChecksumType(c.Type))
-	return nil
+	return again, err
 }
 
-func checksumWanted(x *exchange) bool {
-	return strings.EqualFold(x.headerValue("x-amz-checksum-mode"), "ENABLED")
+func spanRange(s crypto.Span) string {
+	return "bytes=" + strconv.FormatInt(s.First, 10) + "-" + strconv.FormatInt(s.Last, 10)
+}
+
+// storeRange is the Range header for the store that brings the segments of a range of an object whose length isn't
+// known yet and whose parts but the last are multiples of a segment. The store cuts it off at its end.
+func storeRange(r s3.Range) string {
+	header := "bytes=" + strconv.FormatInt(r.First/crypto.SegmentSize*crypto.SealedSegmentSize, 10) + "-"
+	if r.Last < math.MaxInt64/2 {
+		header += strconv.FormatInt((r.Last/crypto.SegmentSize+1)*crypto.SealedSegmentSize-1, 10)
+	}
+	return header
+}
+
+// readSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
+// from, and notes in o which bytes came. The answer must be closed.
+func (x *object) readSpan(o *opened, first, last int64) (*store.Answer, error) {
+	span, err := o.layout.Span(first, last)
+	if err != nil {
+		return nil, err
+	}
+	r := x.about("GetObject", "GET")
+	r.Set("Range", spanRange(span))
+	r.Set("If-Match", o.etag)
+	a, err := x.in.o.Store.Do(x.context, r)
+	if err != nil {
+		return nil, err
+	}
+	if f := a.Fault(r.Operation); f != nil {
+		a.Close()
+		if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
+			return nil, errReplaced
+		}
+		return nil, storeError(f, x.bucket, x.key)
+	}
+	s, err := x.readSealed(a)
+	if err == nil && (s.envelope.ObjectID != o.envelope.ObjectID || s.total != o.total) {
+		err = errReplaced
+	}
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	o.first, o.last = s.first, s.last
+	return a, nil
+}
+
+// again does something that reads an object once more when the object was replaced meanwhile.
+func again(do func() error) (err error) {
+	for range getAttempts {
+		if err = do(); !errors.Is(err, errReplaced) {
+			return err
+		}
+	}
+	return err
+}
+
+// checksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
+func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error) {
+	c, parts = o.secrets.Checksum, 1
+	if o.layout != nil {
+		parts = o.layout.Parts()
+	}
+	switch {
+	case c != nil || o.length == 0:
+		return c, parts, nil
+	case o.known != nil:
+		return o.known.checksum, parts, nil
+	}
+	if o.trailer == nil {
+		if err := x.loadTrailer(o); err != nil {
+			return nil, 0, err
+		}
+	}
+	return o.trailer.Checksum, parts, nil
 }

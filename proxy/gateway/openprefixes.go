@@ -11,14 +11,14 @@ import (
 
 // addOpenPrefixes adds to a directory bucket's page the common prefixes that exist through uploads in progress alone.
 // Source: row 6.5 of the behaviour reference. They are those between where the page begins and where it ends.
-func (x *exchange) addOpenPrefixes(page *store.Listing, q *store.ListQuery) error {
-	if x.facts.Kind != policy.Directory || q.Delimiter == "" || q.Max == 0 || q.Token != "" || x.g.o.DirectoryStore {
+func (x *object) addOpenPrefixes(page *store.Listing, q *store.ListQuery) error {
+	if x.facts.Kind != policy.Directory || q.Delimiter == "" || q.Max == 0 || q.Token != "" || x.in.o.DirectoryStore {
 		return nil // a store of directory buckets does so itself
 	}
 	// What was added has a place among names only: from now on pages go on from those.
 	page.Token = ""
 	var add []string
-	err := x.g.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
+	err := x.in.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
 		if prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter); prefix > q.After && !(page.More && prefix > page.Last) {
 			add = append(add, prefix)
 		}

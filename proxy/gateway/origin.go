@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
-	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -41,7 +39,7 @@ const originEnd = 4096
 func (x *object) origin() (*origin, error) {
 	r := x.about("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(originEnd))
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +47,7 @@ func (x *object) origin() (*origin, error) {
 		// An empty object: stores differ in what its end is, some answer "bytes 0--1/0".
 		a.Close()
 		r.Header = nil
-		if a, err = x.g.o.Store.Do(x.context, r); err != nil {
+		if a, err = x.in.o.Store.Do(x.context, r); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +107,7 @@ func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	if v := x.versionOf(a); len(v) > 0 && v[0].Name == versionHeaders[0] {
 		o.version = []s3.Element{{Name: "x-amz-copy-source-version-id", Value: v[0].Value}}
 	}
-	own := x.g.o.MetadataHeader
+	own := x.in.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
 		if lower == classHeader && string(value) != "STANDARD" || lower == lockMode || lower == lockUntil || lower == lockHold || lower == own+redirectSuffix {
@@ -126,11 +124,16 @@ func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 // encryption is how the object is sealed.
 func (o *origin) encryption() policy.Encryption { return encryptionOf(o.envelope) }
 
-// open opens the envelope and the trailer and finds the layout; fresh asks KMS past the cache. The caller has seen to
-// permissions, and wipes the secrets.
-func (o *origin) open(fresh bool) (*opened, error) {
-	if err := o.x.believe(o.envelope); err != nil {
+// open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It asks may
+// before it calls KMS, for an object under SSE-KMS. The caller wipes the secrets.
+func (o *origin) open(fresh bool, may func(keyARN string) error) (*opened, error) {
+	if err := o.x.checkKeyAllowed(o.envelope); err != nil {
 		return nil, err
+	}
+	if o.envelope.SSE == crypto.SSEKMS {
+		if err := may(o.envelope.KeyARN); err != nil {
+			return nil, err
+		}
 	}
 	secrets, err := o.x.unlock(o.envelope, fresh)
 	if err != nil {
@@ -142,7 +145,7 @@ func (o *origin) open(fresh bool) (*opened, error) {
 		return nil, err
 	}
 	if o.envelope.Multipart && trailer != nil {
-		o.x.g.layouts.put(o.x.layoutName(), &knownLayout{etag: o.etag, objectID: o.envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
+		o.x.in.layouts.put(o.x.layoutName(), &knownLayout{etag: o.etag, objectID: o.envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
 	}
 	opened, err := o.x.layOut(o.sealed, secrets)
 	if err != nil {
@@ -166,7 +169,7 @@ func (o *origin) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	for {
 		t, need, err := secrets.DataKey.OpenTrailer(&o.envelope.ObjectID, o.total, end)
 		if err != nil {
-			x.g.damaged("trailer")
+			x.in.damaged("trailer")
 			return nil, fmt.Errorf("open the trailer of %s/%s: %w", x.bucket, x.key, err)
 		}
 		if t != nil {
@@ -184,120 +187,16 @@ func (o *origin) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 // keepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.
 // used is how much of the room for user metadata is taken.
 func (o *origin) keepHeaders(r *store.Request, envelope []byte, used int) error {
-	own := o.x.g.o.MetadataHeader
+	own := o.x.in.o.MetadataHeader
 	for _, f := range o.header {
 		r.Header = append(r.Header, f)
 		if strings.HasPrefix(s3.View(f.Name), userMetadata) {
 			used += len(f.Name) - len(userMetadata) + len(f.Value)
 		}
 	}
-	if room := o.x.g.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope); used > room {
+	if room := o.x.in.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope); used > room {
 		return metadataTooLarge(room, used)
 	}
 	r.SetBytes(own, envelope)
 	return nil
-}
-
-// condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and returns
-// a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
-func (x *exchange) condition(prefix string, o *origin) error {
-	match, noneMatch := x.headerValue(prefix+"match"), x.headerValue(prefix+"none-match")
-	since, hasSince := headerTime(x.headerValue(prefix + "modified-since"))
-	until, hasUntil := headerTime(x.headerValue(prefix + "unmodified-since"))
-	modified := o.modified.Truncate(time.Second)
-	failed := ""
-	switch {
-	case match != "" && !listsETag(match, o.etag):
-		failed = "Match"
-	case match == "" && hasUntil && modified.After(until):
-		failed = "Unmodified-Since"
-	case noneMatch != "" && listsETag(noneMatch, o.etag):
-		failed = "None-Match"
-	case noneMatch == "" && hasSince && !modified.After(since):
-		failed = "Modified-Since"
-	}
-	if failed == "" {
-		return nil
-	}
-	name := "If-" + failed
-	if head, ok := strings.CutSuffix(prefix, "if-"); ok && head != "" {
-		name = head + name
-	}
-	return s3.PreconditionFailed(name)
-}
-
-func headerTime(value string) (time.Time, bool) {
-	t, err := http.ParseTime(value)
-	return t, err == nil
-}
-
-// listsETag reports whether a client's list of ETags names the store's ETag.
-func listsETag(list, etag string) bool {
-	if strings.TrimSpace(list) == "*" {
-		return true
-	}
-	for one := range strings.SplitSeq(list, ",") {
-		if s3.StoreETag(one) == `"`+s3.Unquote(etag)+`"` {
-			return true
-		}
-	}
-	return false
-}
-
-// copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
-// 6.7. What its envelope says is decided by decideSource.
-func (x *exchange) copySource() (*object, error) {
-	source, refused := x.request.CopySource()
-	if refused != nil {
-		return nil, refused
-	}
-	if x.g.hidden(source.Bucket) {
-		return nil, s3.NoSuchBucket(source.Bucket)
-	}
-	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
-	if errors.Is(err, state.ErrNoBucket) {
-		return nil, s3.NoSuchBucket(source.Bucket)
-	}
-	if err != nil {
-		return nil, recordError(err)
-	}
-	y := x.at(record, source.Key)
-	if y.bucketPolicy, err = x.g.bucketPolicies.of(record, y.facts.Kind); err != nil {
-		return nil, err
-	}
-	y.version = source.Version
-	if refused := policy.CheckSource(&x.request, &y.facts); refused != nil {
-		return nil, refused
-	}
-	if err := x.permitSource(y, ""); err != nil {
-		return nil, err
-	}
-	return y, y.checkSource()
-}
-
-// decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.
-func (x *exchange) decideSource(o *origin) error {
-	existing := o.encryption()
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
-		return refused
-	}
-	if existing.SSE == policy.SSEKMS {
-		if err := x.permitSource(o.x, existing.KeyARN); err != nil {
-			return err
-		}
-	}
-	return x.condition("x-amz-copy-source-if-", o)
-}
-
-func (x *exchange) permitSource(y *object, keyARN string) error {
-	if refused := policy.AuthorizeSource(&x.request, x.caller(), y.target(keyARN)); refused != nil {
-		return refused
-	}
-	return nil
-}
-
-// asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either side
-// (R17). SSE-S3 objects need no such call.
-func (x *exchange) asksKMS(o *origin) bool {
-	return o.envelope.SSE == crypto.SSEKMS && (x.facts.Kind == policy.Directory || o.x.facts.Kind == policy.Directory)
 }

@@ -45,7 +45,7 @@ func (x *exchange) openUploadForCopy() (*upload, error) {
 	case record == nil || record.Incarnation != x.record.Incarnation:
 		return nil, s3.NoSuchBucket(x.bucket)
 	}
-	x.record, x.facts = record, x.g.factsOf(record)
+	x.record, x.facts = record, x.in.factsOf(record)
 	return u, x.decideUpload(u)
 }
 
@@ -73,16 +73,13 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 	if last-first+1 > limit {
 		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
-	opened, err := from.open(x.asksKMS(from))
+	opened, err := from.open(x.asksKMS(from), x.maySource(source))
 	if err != nil {
 		return err
 	}
 	defer opened.secrets.Wipe()
-	if err := x.believe(u.envelope); err != nil {
-		return err
-	}
 	directory := x.facts.Kind == policy.Directory || source.facts.Kind == policy.Directory
-	secrets, err := x.unlock(u.envelope, directory && u.envelope.SSE == crypto.SSEKMS)
+	secrets, err := x.unwrap(u.envelope, directory, x.mayRead)
 	if err != nil {
 		return err
 	}

@@ -23,14 +23,6 @@ var (
 	}}
 )
 
-// A namedPart is one entry of a client's list of parts.
-type namedPart struct {
-	number   int
-	etag     string // unquoted, as the client has it
-	checksum string // base64, of the algorithm below; "" when none was given
-	kind     *s3.ChecksumKind
-}
-
 // readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
 func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 	body, err := x.newDocument(maxCompleteDocument)

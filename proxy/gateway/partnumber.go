@@ -1,13 +1,11 @@
 package gateway
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 
 	"sealfront/crypto"
 	"sealfront/proxy/s3"
-	"sealfront/proxy/store"
 )
 
 // A wantedPart is the part that a read's partNumber names.
@@ -115,7 +113,7 @@ func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.open(s)
+	o, err := x.open(s, x.mayRead)
 	if err != nil {
 		return err
 	}
@@ -142,60 +140,10 @@ func (x *exchange) streamPart(o *opened, w *wantedPart) error {
 	if err != nil {
 		return err
 	}
-	d, err := x.newDownload(a, o, w.first, w.last)
+	reader, err := x.newReader(a, o, w.first, w.last)
 	if err != nil {
 		a.Close()
 		return err
 	}
-	if err := d.advance(); err != nil {
-		crypto.PutSlab(d.slab, 0)
-		a.Close()
-		return err
-	}
-	x.streaming = true
-	x.ctx.Response.SetBodyStream(d, int(w.last-w.first+1))
-	return nil
-}
-
-// readSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
-// from, and notes in o which bytes came. The answer must be closed.
-func (x *object) readSpan(o *opened, first, last int64) (*store.Answer, error) {
-	span, err := o.layout.Span(first, last)
-	if err != nil {
-		return nil, err
-	}
-	r := x.about("GetObject", "GET")
-	r.Set("Range", spanRange(span))
-	r.Set("If-Match", o.etag)
-	a, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return nil, err
-	}
-	if f := a.Fault(r.Operation); f != nil {
-		a.Close()
-		if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
-			return nil, errReplaced
-		}
-		return nil, storeError(f, x.bucket, x.key)
-	}
-	s, err := x.readSealed(a)
-	if err == nil && (s.envelope.ObjectID != o.envelope.ObjectID || s.total != o.total) {
-		err = errReplaced
-	}
-	if err != nil {
-		a.Close()
-		return nil, err
-	}
-	o.first, o.last = s.first, s.last
-	return a, nil
-}
-
-// again does something that reads an object once more when the object was replaced meanwhile.
-func again(do func() error) (err error) {
-	for range getAttempts {
-		if err = do(); !errors.Is(err, errReplaced) {
-			return err
-		}
-	}
-	return err
+	return x.stream(reader, o.secrets)
 }

@@ -1,21 +1,24 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 
 	"sealfront/crypto"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
-// A reading is plaintext of a stored object on its way into another one: the source of a sealing. A segment's bytes are
-// handed on only after its tag has been checked. It owns the store's answer and a slab until close; the data key is the
-// caller's and stays whole as long.
-type reading struct {
+// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's bytes
+// are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data key is
+// the caller's and stays whole as long.
+type Reader struct {
 	x       *object
 	length  int64
+	left    int64         // that hasn't been handed on
 	answer  *store.Answer // nil when there is nothing to read
 	opener  *crypto.SpanOpener
 	slab    *crypto.Slab
@@ -24,39 +27,66 @@ type reading struct {
 	touched int    // the most plaintext that the slab has held
 
 	sum  *crypto.Checksum // what finish returns, where it is known
-	kind *s3.ChecksumKind // else it is computed
+	kind *s3.ChecksumKind // otherwise it is computed, if there is one
 	hash hash.Hash
 }
 
-var _ source = (*reading)(nil)
+var _ source = (*Reader)(nil)
 
 // read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
 // sum, or when that is nil the checksum of kind over what was read.
-func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*reading, error) {
-	r := &reading{x: x, length: last - first + 1, sum: sum, kind: kind}
-	if sum == nil {
-		r.hash = kind.Make()
-	}
-	if r.length == 0 {
+func (x *object) read(o *opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
+	if last < first {
+		r := &Reader{x: x}
+		r.setChecksum(sum, kind)
 		return r, nil
 	}
+	a, err := x.readSpan(o, first, last)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.newReader(a, o, first, last)
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	r.setChecksum(sum, kind)
+	return r, nil
+}
+
+// newReader reads the plaintext bytes first to last, of which there are some, from an answer that must hold their
+// segments. It is the reader's from then on, but not where newReader fails.
+func (x *object) newReader(a *store.Answer, o *opened, first, last int64) (*Reader, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
 		return nil, err
 	}
-	if r.answer, err = x.readSpan(o, first, last); err != nil {
-		return nil, err
-	}
-	if got := (crypto.Span{First: o.first, Last: o.last}); !got.Covers(span) || r.answer.Length != got.Length() {
-		r.answer.Close()
+	got := crypto.Span{First: o.first, Last: o.last}
+	skipped := span.First - o.first
+	switch {
+	case !got.Covers(span):
 		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
+	case a.Length != got.Length():
+		return nil, s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
+	case skipped > 0 && a.Status == http.StatusOK:
+		return nil, s3.Internal(errors.New("the store ignored the range"))
 	}
-	r.opener, r.slab, r.skip = o.secrets.DataKey.OpenSpan(o.layout, first, last), crypto.GetSlab(), span.First-o.first
-	return r, nil
+	length := last - first + 1
+	return &Reader{
+		x: x, length: length, left: length, answer: a, opener: o.secrets.DataKey.OpenSpan(o.layout, first, last),
+		slab: crypto.GetSlab(), skip: skipped,
+	}, nil
 }
 
-func (r *reading) close() {
-	if r.answer == nil {
+func (r *Reader) setChecksum(sum *crypto.Checksum, kind *s3.ChecksumKind) {
+	if r.sum, r.kind = sum, kind; sum == nil {
+		r.hash = kind.Make()
+	}
+}
+
+// close gives back what the reader owns. It may be called more than once.
+func (r *Reader) close() {
+	if r.slab == nil {
 		return
 	}
 	r.answer.Close()
@@ -65,18 +95,22 @@ func (r *reading) close() {
 }
 
 // size is how many bytes there are to read.
-func (r *reading) size() int64 { return r.length }
+func (r *Reader) size() int64 { return r.length }
+
+// done reports whether all have been handed on.
+func (r *Reader) done() bool { return r.left == 0 }
 
 // fill reads exactly the next len(p) bytes.
-func (r *reading) fill(p []byte) error {
+func (r *Reader) fill(p []byte) error {
 	for filled := 0; filled < len(p); {
-		if len(r.rest) == 0 {
-			if err := r.advance(); err != nil {
-				return err
-			}
+		if err := r.advance(); errors.Is(err, io.EOF) {
+			return s3.Internal(fmt.Errorf("%s/%s ended before %d bytes", r.x.bucket, r.x.key, r.length))
+		} else if err != nil {
+			return err
 		}
 		n := copy(p[filled:], r.rest)
 		r.rest = r.rest[n:]
+		r.left -= int64(n)
 		filled += n
 	}
 	if r.hash != nil {
@@ -85,8 +119,26 @@ func (r *reading) fill(p []byte) error {
 	return nil
 }
 
-// advance opens the next segment.
-func (r *reading) advance() error {
+// next returns the plaintext of the next segment, or what is left of it. It lies in the reader's memory until the next
+// call. io.EOF says that there is no more.
+func (r *Reader) next() ([]byte, error) {
+	if err := r.advance(); err != nil {
+		return nil, err
+	}
+	plain := r.rest
+	r.rest = nil
+	r.left -= int64(len(plain))
+	return plain, nil
+}
+
+// advance opens the next segment if nothing is left of the last one; io.EOF after all.
+func (r *Reader) advance() error {
+	if len(r.rest) > 0 {
+		return nil
+	}
+	if r.left == 0 {
+		return io.EOF
+	}
 	x, memory := r.x, r.slab.Body()
 	failed := func(err error) error {
 		return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.bucket, x.key, err))
@@ -100,14 +152,14 @@ func (r *reading) advance() error {
 	}
 	size := r.opener.Next()
 	if size == 0 {
-		return s3.Internal(fmt.Errorf("%s/%s ended before %d bytes", x.bucket, x.key, r.length))
+		return io.EOF
 	}
 	if _, err := io.ReadFull(r.answer, memory[:size]); err != nil {
 		return failed(err)
 	}
 	plain, err := r.opener.Open(memory[:size])
 	if err != nil {
-		x.g.damaged("segment")
+		x.in.damaged("segment")
 		return fmt.Errorf("open %s/%s: %w", x.bucket, x.key, err)
 	}
 	r.touched = max(r.touched, size-crypto.TagSize)
@@ -116,7 +168,7 @@ func (r *reading) advance() error {
 }
 
 // finish returns the checksum.
-func (r *reading) finish() (*crypto.Checksum, error) {
+func (r *Reader) finish() (*crypto.Checksum, error) {
 	if r.sum != nil {
 		return r.sum, nil
 	}

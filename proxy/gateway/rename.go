@@ -2,17 +2,13 @@ package gateway
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
-	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // renameObject carries out RenameObject: section 6.4 and row RN-1. A sealed object opens only under its own name, so the
@@ -40,7 +36,8 @@ func renameObject(x *exchange) error {
 		return err
 	}
 	return x.claimed(func(c *state.Claim) error {
-		r := &renaming{x: x, source: x.at(x.record, key), claim: c, token: x.headerValue("x-amz-client-token")}
+		source := x.at(x.record, key)
+		r := &renameToken{x: x, source: source, token: x.headerValue("x-amz-client-token")}
 		if r.token != "" {
 			done, err := r.recall()
 			if done || err != nil {
@@ -53,7 +50,16 @@ func renameObject(x *exchange) error {
 				return nil
 			}
 		}
-		if err := again(r.once); err != nil {
+		m := &renaming{
+			x: &x.object, source: source, claim: c, asked: x.asked(), start: x.start, begin: r.begin, happened: r.happened,
+			decide: func(o *origin) (match, noneMatch string, err error) {
+				if err := x.condition("x-amz-rename-source-if-", o); err != nil {
+					return "", "", err
+				}
+				return x.boundDestination()
+			},
+		}
+		if err := again(m.once); err != nil {
 			return err
 		}
 		r.remember()
@@ -61,11 +67,10 @@ func renameObject(x *exchange) error {
 	}, key, x.key)
 }
 
-// A renaming is a RenameObject on its way.
-type renaming struct {
+// A renameToken is the client's token of a RenameObject, by which a repeated request is recognised.
+type renameToken struct {
 	x      *exchange // at the new name
 	source *object   // at the old one
-	claim  *state.Claim
 	token  string
 	record *state.Rename // of the token; nil without one
 }
@@ -76,7 +81,7 @@ var renameHeaders = [...]string{
 	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since", "x-amz-rename-source-if-unmodified-since",
 }
 
-func (r *renaming) parameters() []byte {
+func (r *renameToken) parameters() []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q", r.source.key, r.x.key)
 	for _, name := range renameHeaders {
@@ -86,7 +91,7 @@ func (r *renaming) parameters() []byte {
 }
 
 // recall looks the client's token up. done tells that the rename has been carried out.
-func (r *renaming) recall() (done bool, err error) {
+func (r *renameToken) recall() (done bool, err error) {
 	x := r.x
 	if r.record, err = x.g.o.Renames.Rename(x.context, x.record, x.identity.Name, r.token); err != nil {
 		return false, recordError(err)
@@ -98,7 +103,7 @@ func (r *renaming) recall() (done bool, err error) {
 }
 
 // begin writes the token's record before anything is renamed.
-func (r *renaming) begin(e *crypto.Envelope) error {
+func (r *renameToken) begin(e *crypto.Envelope) error {
 	if r.record == nil {
 		return nil
 	}
@@ -108,7 +113,7 @@ func (r *renaming) begin(e *crypto.Envelope) error {
 }
 
 // remember notes that the rename is done. It is: should this fail, a repeated request finds the object by its envelope.
-func (r *renaming) remember() {
+func (r *renameToken) remember() {
 	if r.record == nil {
 		return
 	}
@@ -121,113 +126,13 @@ func (r *renaming) remember() {
 
 // happened reports whether an earlier attempt with this token has got through: the old name is gone, and under the new one
 // lies the object that was to move.
-func (r *renaming) happened() bool {
+func (r *renameToken) happened() bool {
 	if r.record == nil || r.record.Salt == nil {
 		return false
 	}
 	x := r.x
-	there, err := x.g.head(x.context, x.record.StoreName, x.key)
+	there, err := x.in.head(x.context, x.record.StoreName, x.key)
 	return err == nil && there.wrapSalt() == string(r.record.Salt)
-}
-
-func (r *renaming) once() error {
-	x := r.x
-	o, err := r.source.origin()
-	if err != nil {
-		if answerTo(err).Code == "NoSuchKey" && r.happened() {
-			return nil
-		}
-		return err
-	}
-	if err := x.condition("x-amz-rename-source-if-", o); err != nil {
-		return err
-	}
-	match, noneMatch, err := x.boundDestination()
-	if err != nil {
-		return err
-	}
-	t := &transfer{from: o, to: x, match: match, noneMatch: noneMatch, held: true}
-	defer t.key.Wipe()
-	if err := r.rewrap(t); err != nil {
-		return err
-	}
-	var h store.Request
-	if err := o.keepHeaders(&h, t.envelope.AppendText(nil), 0); err != nil {
-		return err
-	}
-	t.header = h.Header
-	if err := r.begin(t.envelope); err != nil {
-		return err
-	}
-	move := &state.Move{From: r.source.key, To: x.key, FromSalt: o.envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.etag}
-	if err := r.claim.Begin(x.record, move); err != nil {
-		r.claim.End(x.record, r.source.key)
-		return err
-	}
-	if _, err := t.run(); err != nil {
-		there, failed := x.g.head(x.context, x.record.StoreName, x.key)
-		switch {
-		case failed == nil && there.wrapSalt() == string(move.ToSalt): // the answer was lost
-		case errors.Is(err, store.ErrUnavailable):
-			return err // it may still come: the move stays written down
-		default:
-			r.claim.End(x.record, r.source.key)
-			return err
-		}
-	}
-	if err := r.deleteSource(o); err != nil {
-		return err
-	}
-	r.claim.End(x.record, r.source.key)
-	return nil
-}
-
-// deleteAttempts is how often the deletion of a rename's source is sent when its outcome is unknown.
-const deleteAttempts = 3
-
-// deleteSource deletes the object that has been copied. When it isn't at the old name any more, somebody has written or
-// deleted there since: then the rename came before that.
-func (r *renaming) deleteSource(o *origin) (err error) {
-	for range deleteAttempts {
-		err = r.source.removeVersion(o.sealed)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errReplaced):
-			return r.claim.Held() // otherwise it may have been another rename
-		case r.x.context.Err() != nil:
-			return err
-		}
-	}
-	return err
-}
-
-// rewrap wraps the data key for the new name, under the bucket key that it has, so that a rename asks KMS for no other.
-func (r *renaming) rewrap(t *transfer) error {
-	o := t.from
-	if err := r.source.believe(o.envelope); err != nil {
-		return err
-	}
-	use, err := r.source.openingKey(o.envelope, false)
-	if err != nil {
-		return err
-	}
-	defer use.Release()
-	secrets, err := o.envelope.Unwrap(r.source.place(), use)
-	if err != nil {
-		r.x.g.damaged("envelope")
-		return fmt.Errorf("open the envelope of %s/%s: %w", r.source.bucket, r.source.key, err)
-	}
-	t.key = secrets.DataKey
-	if t.trailer, err = o.openEnd(&secrets); err != nil {
-		return err
-	}
-	envelope := *o.envelope
-	if err := envelope.Wrap(r.x.place(), use, secrets); err != nil {
-		return fmt.Errorf("seal the envelope: %w", err)
-	}
-	t.envelope = &envelope
-	return nil
 }
 
 // boundDestination evaluates the conditions on the destination and returns the one that binds the write to what was
@@ -251,32 +156,4 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 		return "", "", err
 	}
 	return o.etag, "", x.condition("if-", o)
-}
-
-// removeVersion deletes the object if it still is the one that was read; errReplaced if it isn't, or if there is
-// none. An ETag is enough for the store to tell, but for empty objects: all of them have one.
-func (x *object) removeVersion(s *sealed) error {
-	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key}
-	conditional := x.g.o.Abilities.ConditionalDelete
-	if conditional {
-		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(s.etag)}}
-	}
-	if !conditional || s.total == 0 {
-		if err := x.stands(s); err != nil {
-			return err
-		}
-	}
-	a, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	f := a.Fault(r.Operation)
-	switch {
-	case f == nil:
-		return nil
-	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
-		return errReplaced
-	}
-	return storeError(f, x.bucket, x.key)
 }

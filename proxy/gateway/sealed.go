@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"sealfront/crypto"
-	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -22,9 +21,9 @@ type sealed struct {
 
 // readSealed reads the envelope and the sizes of an answer to GetObject or HeadObject.
 func (x *object) readSealed(a *store.Answer) (*sealed, error) {
-	envelope, err := crypto.ParseEnvelopeText(a.Get(x.g.o.MetadataHeader))
+	envelope, err := crypto.ParseEnvelopeText(a.Get(x.in.o.MetadataHeader))
 	if err != nil {
-		x.g.damaged("envelope")
+		x.in.damaged("envelope")
 		return nil, fmt.Errorf("read the envelope of %s/%s: %w", x.bucket, x.key, err)
 	}
 	s := &sealed{envelope: envelope, etag: string(a.Get("Etag"))}
@@ -44,7 +43,7 @@ func (x *object) readSealed(a *store.Answer) (*sealed, error) {
 
 // damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
 func (x *object) damage(kind string, format string, args ...any) error {
-	x.g.damaged(kind)
+	x.in.damaged(kind)
 	return s3.Internal(fmt.Errorf("%s/%s is damaged: %s", x.bucket, x.key, fmt.Sprintf(format, args...)))
 }
 
@@ -55,105 +54,6 @@ func (x *object) plainLength(s *sealed) (int64, error) {
 		return 0, x.damage("length", "no sealed object has the stored size %d", s.total)
 	}
 	return length, nil
-}
-
-// setReadConditions puts the client's conditions on ETags to the store. Those on dates are checkDates', and so is an
-// If-None-Match that comes after one of them: a store's 304 needn't tell the date.
-func (x *exchange) setReadConditions(r *store.Request) {
-	for _, name := range [...]string{"if-match", "if-none-match"} {
-		if v := x.headerValue(name); v != "" && (name == "if-match" || !x.dateFirst()) {
-			r.Set(name, s3.StoreCondition(v))
-		}
-	}
-}
-
-// dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
-func (x *exchange) dateFirst() bool {
-	_, dated := headerTime(x.headerValue("if-unmodified-since"))
-	return dated && x.headerValue("if-match") == ""
-}
-
-// dated reports whether the client has a condition on the object's date that an ETag doesn't outweigh.
-func (x *exchange) dated() bool {
-	return x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") != "" ||
-		x.headerValue("if-none-match") == "" && x.headerValue("if-modified-since") != ""
-}
-
-// checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
-// compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its own date.
-func (x *exchange) checkDates(a *store.Answer) error {
-	is, known := headerTime(string(a.Get("Last-Modified")))
-	if !known || !x.dated() {
-		return nil
-	}
-	if x.dateFirst() {
-		if until, _ := headerTime(x.headerValue("if-unmodified-since")); is.After(until) {
-			return s3.PreconditionFailed("If-Unmodified-Since")
-		}
-		if v := x.headerValue("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
-			return x.notModified(a)
-		}
-	}
-	if since, ok := headerTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
-		return x.notModified(a)
-	}
-	return nil
-}
-
-// notModified answers 304 with the headers that 200 would have had. Source: RFC 9110, 15.4.5.
-func (x *exchange) notModified(a *store.Answer) error {
-	e := &s3.Error{Code: "NotModified", Message: "Not Modified"}
-	if etag := a.Get("Etag"); len(etag) > 0 {
-		e.Header = append(e.Header, s3.Element{Name: "ETag", Value: s3.ClientETag(etag)})
-	}
-	own := x.g.o.MetadataHeader + expiresSuffix
-	for _, h := range [...]struct{ stored, shown, override string }{
-		{"Last-Modified", "Last-Modified", ""},
-		{"Cache-Control", "Cache-Control", "response-cache-control"},
-		{"Expires", "Expires", "response-expires"},
-		{own, "Expires", "response-expires"},
-	} {
-		value := string(a.Get(h.stored))
-		if h.stored == own {
-			value = shownValue(value)
-		}
-		if v, ok := x.query.Get(h.override); ok && h.override != "" && value != "" {
-			value = v
-		}
-		if value != "" {
-			e.Header = append(e.Header, s3.Element{Name: h.shown, Value: value})
-		}
-	}
-	e.Header = append(e.Header, x.versionOf(a)...)
-	return e
-}
-
-// storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for that.
-func (x *exchange) storeNotModified(a *store.Answer) error {
-	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
-		return x.notModified(a)
-	}
-	r := x.about("HeadObject", "HEAD")
-	now, err := x.g.o.Store.Do(x.context, r)
-	if err != nil {
-		return err
-	}
-	defer now.Close()
-	if f := now.Fault(r.Operation); f != nil {
-		return x.readFault(f, now)
-	}
-	if !s3.ConditionNames(s3.StoreCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
-		return errReplaced
-	}
-	return x.notModified(now)
-}
-
-// conditionalFault is readFault for a read under the client's conditions.
-func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
-	if f.Status == http.StatusNotModified {
-		return x.storeNotModified(a)
-	}
-	return x.readFault(f, a)
 }
 
 // readFault translates the store's refusal of a read.
@@ -173,7 +73,7 @@ func (x *object) lookAt(conditions func(*store.Request)) (*store.Answer, *sealed
 func (x *object) look(conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *sealed, error) {
 	r := x.about("HeadObject", "HEAD")
 	conditions(r)
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -193,33 +93,3 @@ func (x *object) look(conditions func(*store.Request), fault func(*store.Fault, 
 }
 
 func unconditional(*store.Request) {}
-
-// lookConditionally is lookAt under the client's conditions.
-func (x *exchange) lookConditionally() (*store.Answer, *sealed, error) {
-	a, s, err := x.look(x.setReadConditions, x.conditionalFault)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := x.checkDates(a); err != nil {
-		a.Close()
-		return nil, nil, err
-	}
-	return a, s, nil
-}
-
-// decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
-func (x *exchange) decideRead(s *sealed) error {
-	existing := &x.taking.existing
-	*existing = encryptionOf(s.envelope)
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
-		return refused
-	}
-	o := &x.taking.options
-	*o = *x.g.policyOptions()
-	o.Existing = existing
-	var refused *policy.Refusal
-	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
-		return refused
-	}
-	return nil
-}

@@ -17,7 +17,7 @@ const stagedAbove = 256 << 10
 
 // staging reports whether the source's bytes must be read from elsewhere while they are written back.
 func (t *transfer) staging() bool {
-	return t.inPlace() && t.from.total > stagedAbove && t.to.g.readsHoldWrites() && t.from.total <= t.to.g.o.CopyLimit
+	return t.inPlace() && t.from.total > stagedAbove && t.to.in.readsHoldWrites() && t.from.total <= t.to.in.o.CopyLimit
 }
 
 // stage has the store copy the sealed bytes, of the version that was looked at, to where parts without an upload lie: should this
@@ -28,7 +28,7 @@ func (t *transfer) stage() (read *store.Request, done func(), err error) {
 	rand.Read(random[:])
 	u := &state.Upload{Bucket: x.bucket, ID: "staged-" + hex.EncodeToString(random[:])}
 	name := state.StashName(u, 1, random)
-	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.g.o.StateBucket, Key: name}
+	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.in.o.StateBucket, Key: name}
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
 	r.Set(tagDirective, "REPLACE")
@@ -40,12 +40,12 @@ func (t *transfer) stage() (read *store.Request, done func(), err error) {
 		return nil, nil, t.sourceFault(f)
 	}
 	done = func() {
-		a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "DeleteObject", Method: http.MethodDelete, Bucket: x.g.o.StateBucket, Key: name})
+		a, err := x.in.o.Store.Do(x.context, &store.Request{Operation: "DeleteObject", Method: http.MethodDelete, Bucket: x.in.o.StateBucket, Key: name})
 		if err != nil {
-			x.g.log.Warn("staged bytes could not be removed; the janitor will", zap.String("name", name), zap.Error(err))
+			x.in.o.Log.Warn("staged bytes could not be removed; the janitor will", zap.String("name", name), zap.Error(err))
 			return
 		}
 		a.Close()
 	}
-	return &store.Request{Operation: "GetObject", Method: http.MethodGet, Bucket: x.g.o.StateBucket, Key: name}, done, nil
+	return &store.Request{Operation: "GetObject", Method: http.MethodGet, Bucket: x.in.o.StateBucket, Key: name}, done, nil
 }

@@ -22,7 +22,7 @@ import (
 // in the store already. No client knows of it and it has no record: after a crash its parts are left to the store's
 // lifecycle.
 type storeUpload struct {
-	x     *exchange // at the object to be
+	x     *object // to be
 	id    string
 	etags []string // of the parts
 	done  bool
@@ -30,9 +30,9 @@ type storeUpload struct {
 	version []s3.Element // what the store tells of the object's version, once it is done
 }
 
-func (x *exchange) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
+func (x *object) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
 	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads=", Header: header}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (u *storeUpload) next(operation string) *store.Request {
 // copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
 // store's parts end doesn't matter: only the trailer says where those of the object do.
 func (u *storeUpload) copyRange(from *origin, first, last int64) error {
-	_, each := evenPieces(last-first+1, u.x.g.o.CopyLimit)
+	_, each := evenPieces(last-first+1, u.x.in.o.CopyLimit)
 	for ; first <= last; first += each {
 		if err := u.copyPart(from, crypto.Span{First: first, Last: min(last, first+each-1)}); err != nil {
 			return err
@@ -104,7 +104,7 @@ func (u *storeUpload) copyPart(from *origin, span crypto.Span) error {
 func (u *storeUpload) putPart(length int64, body io.WriterTo) error {
 	r := u.next("UploadPart")
 	r.Length, r.Body = length, body
-	a, err := u.x.g.o.Store.Do(u.x.context, r)
+	a, err := u.x.in.o.Store.Do(u.x.context, r)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 
 // send sends the Complete.
 func (u *storeUpload) send(r *store.Request) error {
-	a, err := u.x.g.o.Store.Do(u.x.context, r)
+	a, err := u.x.in.o.Store.Do(u.x.context, r)
 	if err != nil {
 		return err
 	}
@@ -178,9 +178,9 @@ func (u *storeUpload) abandon() {
 		return
 	}
 	x := u.x
-	a, err := x.g.o.Store.Do(x.context, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", u.id)})
+	a, err := x.in.o.Store.Do(x.context, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.record.StoreName, Key: x.key, Query: store.AppendQuery("", "uploadId", u.id)})
 	if err != nil {
-		x.g.log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.bucket), zap.String("key", x.key), zap.Error(err))
+		x.in.o.Log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.bucket), zap.String("key", x.key), zap.Error(err))
 		return
 	}
 	a.Close()

@@ -2,99 +2,54 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"sealfront/crypto"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/s3"
-	"sealfront/proxy/store"
 )
 
-// A download is an object's plaintext on its way to the client. It owns the store's answer, the data key, and the
-// exchange until Close.
+// A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange until
+// Close.
 type download struct {
+	*Reader
 	x       *exchange
-	answer  *store.Answer
 	secrets crypto.Secrets
-	opener  *crypto.SpanOpener
-	slab    *crypto.Slab
-	skip    int64  // stored bytes in front of the span
-	rest    []byte // opened, not delivered yet
-	touched int    // the most plaintext that the slab has held
+	rest    []byte // read, not delivered yet
 	err     error
+	closed  bool
 }
 
-// newDownload prepares the plaintext bytes first to last. The answer must hold their segments.
-func (x *exchange) newDownload(a *store.Answer, o *opened, first, last int64) (*download, error) {
-	span, err := o.layout.Span(first, last)
-	if err != nil {
-		return nil, err
+// stream answers with the plaintext that r reads, length bytes. The first segment is opened before anything is said:
+// what fails there is answered, not broken off. Otherwise reader and secrets are the answer's.
+func (x *exchange) stream(r *Reader, secrets crypto.Secrets) error {
+	if err := r.advance(); err != nil {
+		r.close()
+		return err
 	}
-	got := crypto.Span{First: o.first, Last: o.last}
-	if !got.Covers(span) {
-		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
-	}
-	if a.Length != o.last-o.first+1 {
-		return nil, s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
-	}
-	if skipped := span.First - o.first; skipped > 0 && a.Status == http.StatusOK {
-		return nil, s3.Internal(errors.New("the store ignored the range"))
-	}
-	return &download{
-		x: x, answer: a, secrets: o.secrets, opener: o.secrets.DataKey.OpenSpan(o.layout, first, last),
-		slab: crypto.GetSlab(), skip: span.First - o.first,
-	}, nil
+	x.streaming = true
+	x.ctx.Response.SetBodyStream(&download{Reader: r, x: x, secrets: secrets}, int(r.size()))
+	return nil
 }
 
-// next opens the next segment into rest; io.EOF after the last.
-func (d *download) next() error {
-	if d.err != nil {
+// fetch reads on if nothing is left.
+func (d *download) fetch() error {
+	if len(d.rest) > 0 || d.err != nil {
 		return d.err
 	}
-	d.err = d.advance()
+	d.rest, d.err = d.next()
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
 		// The status is out: all that can be done is that the client doesn't take the body for complete.
-		d.rest = nil
 		d.x.breakOff()
 	}
 	return d.err
 }
 
-func (d *download) advance() error {
-	memory := d.slab.Body()
-	for d.skip > 0 {
-		n := min(d.skip, int64(len(memory)))
-		if _, err := io.ReadFull(d.answer, memory[:n]); err != nil {
-			return fmt.Errorf("read %s/%s from the store: %w", d.x.bucket, d.x.key, err)
-		}
-		d.skip -= n
-	}
-	size := d.opener.Next()
-	if size == 0 {
-		return io.EOF
-	}
-	if _, err := io.ReadFull(d.answer, memory[:size]); err != nil {
-		return fmt.Errorf("read %s/%s from the store: %w", d.x.bucket, d.x.key, err)
-	}
-	plain, err := d.opener.Open(memory[:size])
-	if err != nil {
-		d.x.g.damaged("segment")
-		return fmt.Errorf("open %s/%s: %w", d.x.bucket, d.x.key, err)
-	}
-	d.touched = max(d.touched, size-crypto.TagSize)
-	d.rest = plain
-	return nil
-}
-
 // Read delivers plaintext; fasthttp uses WriteTo instead.
 func (d *download) Read(p []byte) (int, error) {
-	for len(d.rest) == 0 {
-		if err := d.next(); err != nil {
-			return 0, err
-		}
+	if err := d.fetch(); err != nil {
+		return 0, err
 	}
 	n := copy(p, d.rest)
 	d.rest = d.rest[n:]
@@ -102,19 +57,17 @@ func (d *download) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// SupportsBodyWriteTo tells fasthttp to use WriteTo.
+// SupportsBodyWriteTo has fasthttp use WriteTo.
 func (d *download) SupportsBodyWriteTo() bool { return true }
 
 // WriteTo writes each segment from where it was opened.
 func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	for {
-		if len(d.rest) == 0 {
-			if err := d.next(); err != nil {
-				if errors.Is(err, io.EOF) {
-					err = nil
-				}
-				return written, err
+		if err := d.fetch(); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
 			}
+			return written, err
 		}
 		n, err := w.Write(d.rest)
 		written += int64(n)
@@ -127,7 +80,7 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// unread is a client that didn't take what it asked for: no failure of ours.
+// unread is a client that didn't take what it wanted: no failure of ours.
 func unread(err error) *s3.Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return s3.RequestTimeout(err)
@@ -135,20 +88,17 @@ func unread(err error) *s3.Error {
 	return s3.ClientLeft(err)
 }
 
-// delivered reports whether all has been written.
-func (d *download) delivered() bool { return len(d.rest) == 0 && d.opener.Next() == 0 }
-
 // Close gives everything back and ends the exchange.
 func (d *download) Close() error {
-	if d.slab == nil {
+	if d.closed {
 		return nil
 	}
-	d.answer.Close()
+	d.closed = true
+	delivered := len(d.rest) == 0 && d.done()
+	d.close()
 	d.secrets.Wipe()
-	crypto.PutSlab(d.slab, d.touched)
-	d.slab = nil
 	switch {
-	case errors.Is(d.err, io.EOF), d.err == nil && d.delivered():
+	case errors.Is(d.err, io.EOF), d.err == nil && delivered:
 		d.x.finish("", nil)
 		return nil
 	case d.err == nil: // not even the head could be written

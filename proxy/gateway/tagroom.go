@@ -55,7 +55,7 @@ const fewTags = 1024
 
 // outOfTagRoom reports whether the store's 500 for PutObjectTagging is about the size of the tags: what the object has as metadata isn't
 // known here. The tags there were stay.
-func (g *Gateway) outOfTagRoom(f *store.Fault, document int) bool {
+func (g *Objects) outOfTagRoom(f *store.Fault, document int) bool {
 	return g.o.Abilities.TagRoom != math.MaxInt && document > fewTags &&
 		(f.Status == http.StatusInternalServerError || f.Status == http.StatusInsufficientStorage)
 }

@@ -38,12 +38,14 @@ import (
 // is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every copy is.
 type transfer struct {
 	from   *origin
-	to     *exchange     // at the destination
+	to     *object       // the destination
 	header []sigv4.Field // all metadata of the new object
 	// envelope is the new object's, which header carries.
 	envelope *crypto.Envelope
 	key      crypto.DataKey  // of both objects
 	trailer  *crypto.Trailer // of both; nil for an empty object
+	asked    asked           // of the destination, by the client's request
+	start    time.Time       // of the request
 	held     bool            // the caller has the destination's claim
 	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
 
@@ -63,14 +65,14 @@ type transferred struct {
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
 // named need not be the current one.
-func (t *transfer) inPlace() bool { return t.from.x.sameName(&t.to.object) }
+func (t *transfer) inPlace() bool { return t.from.x.sameName(t.to) }
 
 func (t *transfer) self() bool { return t.inPlace() && t.from.x.version == "" }
 
 // run carries the transfer out. errReplaced means that the source is another by now. Its faults are those of a write to
 // the destination.
 func (t *transfer) run() (*transferred, error) {
-	abilities := &t.to.g.o.Abilities
+	abilities := &t.to.in.o.Abilities
 	if t.self() && t.match == "" {
 		t.match = t.from.etag // whatever the way, only this version may be replaced
 	}
@@ -86,7 +88,7 @@ func (t *transfer) run() (*transferred, error) {
 		way = func() (*transferred, error) { return t.put(nil) }
 	case t.from.total == int64(len(t.from.end)):
 		way = t.whole
-	case t.from.total > t.to.g.o.CopyLimit:
+	case t.from.total > t.to.in.o.CopyLimit:
 		way, claims = t.byParts, true
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
 		way = t.through
@@ -150,10 +152,10 @@ func setCopySource(r *store.Request, from *origin) {
 
 // fault translates the store's refusal to write.
 func (t *transfer) fault(f *store.Fault) error {
-	if f.Status == http.StatusPreconditionFailed && t.self() && t.to.headerValue("if-match") == "" {
+	if f.Status == http.StatusPreconditionFailed && t.self() && t.asked.match == "" {
 		return errReplaced // the condition was ours
 	}
-	return t.to.writeFault(f)
+	return t.to.writeFault(f, &t.asked)
 }
 
 // put makes the object with the body of r, nil for none.
@@ -167,7 +169,7 @@ func (t *transfer) put(r *store.Request) (*transferred, error) {
 		return nil, err
 	}
 	t.setConditions(r)
-	a, err := t.to.g.o.Store.Do(t.to.context, r)
+	a, err := t.to.in.o.Store.Do(t.to.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +180,7 @@ func (t *transfer) put(r *store.Request) (*transferred, error) {
 		}
 		return nil, t.fault(f)
 	}
-	return &transferred{etag: string(a.Get("Etag")), modified: t.to.storeTime(a), version: t.to.versionOf(a)}, nil
+	return &transferred{etag: string(a.Get("Etag")), modified: storeTime(a, t.start), version: t.to.versionOf(a)}, nil
 }
 
 // landed looks whether a write whose condition failed is there all the same: it was sent twice on its way.
@@ -194,16 +196,16 @@ func (t *transfer) landed(f *store.Fault) *transferred {
 	if s.envelope.WrapSalt != t.envelope.WrapSalt {
 		return nil
 	}
-	return &transferred{etag: s.etag, modified: t.to.storeTime(a), version: t.to.versionOf(a)}
+	return &transferred{etag: s.etag, modified: storeTime(a, t.start), version: t.to.versionOf(a)}
 }
 
 // storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
 // object that it has just taken was modified.
-func (x *exchange) storeTime(a *store.Answer) time.Time {
+func storeTime(a *store.Answer, otherwise time.Time) time.Time {
 	if date, err := http.ParseTime(string(a.Get("Date"))); err == nil {
 		return date
 	}
-	return x.start
+	return otherwise
 }
 
 // through streams the sealed bytes from the store to the store, and seals their end anew.
@@ -222,7 +224,7 @@ func (t *transfer) through() (*transferred, error) {
 		}
 		defer done()
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, err
 	}
@@ -281,8 +283,8 @@ type copyResult struct {
 }
 
 // doCopy sends a CopyObject or UploadPartCopy. A 200 may carry an error.
-func doCopy(x *exchange, r *store.Request) (*copyResult, *store.Fault, error) {
-	a, err := x.g.o.Store.Do(x.context, r)
+func doCopy(x *object, r *store.Request) (*copyResult, *store.Fault, error) {
+	a, err := x.in.o.Store.Do(x.context, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -326,7 +328,7 @@ func (t *transfer) storeCopy() (*transferred, error) {
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
 		return nil, errReplaced
 	case f.Status != http.StatusPreconditionFailed:
-		return nil, t.to.writeFault(f)
+		return nil, t.to.writeFault(f, &t.asked)
 	case t.match == "" && t.noneMatch == "":
 		return nil, errReplaced
 	}
@@ -343,7 +345,7 @@ func (t *transfer) storeCopy() (*transferred, error) {
 
 // byParts has the store copy an object that is too large for one copy.
 func (t *transfer) byParts() (*transferred, error) {
-	if (t.match != "" || t.noneMatch != "") && !t.to.g.o.Abilities.ConditionalComplete {
+	if (t.match != "" || t.noneMatch != "") && !t.to.in.o.Abilities.ConditionalComplete {
 		return nil, policy.NotImplemented(t.to.operation)
 	}
 	r := &store.Request{Header: append([]sigv4.Field(nil), t.header...)}
@@ -369,10 +371,10 @@ func (t *transfer) completeParts(u *storeUpload) (*transferred, error) {
 	var e *s3.Error
 	switch {
 	case err == nil:
-	case errors.As(err, &e) && e.Code == "PreconditionFailed" && t.self() && t.to.headerValue("if-match") == "":
+	case errors.As(err, &e) && e.Code == "PreconditionFailed" && t.self() && t.asked.match == "":
 		return nil, errReplaced // the condition was ours
 	default:
 		return nil, err
 	}
-	return &transferred{etag: etag, modified: t.to.start, version: u.version}, nil
+	return &transferred{etag: etag, modified: t.start, version: u.version}, nil
 }

@@ -1,19 +1,11 @@
 package gateway
 
 import (
-	"fmt"
-	"io"
-	"sync"
-
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
-
-// wholeLimit is the size up to which a body is taken in whole before anything is sent to the store: its trailing
-// checksum is then known in time for the envelope, so that reads need no trailer.
-const wholeLimit = 256 << 10
 
 // putObject carries out PutObject.
 //
@@ -23,7 +15,7 @@ func putObject(x *exchange) error {
 	if offset, appends := x.request.WriteOffset(); appends {
 		return appendObject(x, offset)
 	}
-	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
+	if err := x.conditionsHold(x.in.o.Abilities.ConditionalPut); err != nil {
 		return err
 	}
 	body, err := x.newBody(crypto.MaxObjectPut)
@@ -34,7 +26,8 @@ func putObject(x *exchange) error {
 		return err
 	}
 	return x.putBody(body, func(r *store.Request, envelope []byte) error {
-		x.setWriteConditions(r)
+		asked := x.asked()
+		asked.set(r)
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -43,8 +36,8 @@ func putObject(x *exchange) error {
 
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
-	p := &x.taking.put
-	*p = put{x: x, body: body, algorithm: body.check.kind.Algorithm}
+	p := x.scratch.object.newPut(&x.object, x.decision.Encryption, body, x.start)
+	p.algorithm = body.check.kind.Algorithm
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
 		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
@@ -56,7 +49,8 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	}
 	defer a.Close()
 	if f := a.Fault("PutObject"); f != nil {
-		return x.writeFault(f)
+		asked := x.asked()
+		return x.object.writeFault(f, &asked)
 	}
 	x.showETag(a.Get("Etag"))
 	x.showChecksumValue(p.checksum)
@@ -69,71 +63,6 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	return nil
 }
 
-// send seals the body as the request's decision says and puts the object: taken in whole when it is small, else as a
-// stream. The answer is the caller's to look at and to close.
-func (p *put) send(describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
-	x, length := p.x, p.body.size()
-	use, err := x.sealingKey(x.decision.Encryption)
-	if err != nil {
-		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
-	}
-	defer use.Release()
-	dataKey, objectID, partSalt := crypto.NewObject()
-	p.secrets = crypto.Secrets{DataKey: dataKey, HasLength: true, Length: length}
-	defer p.secrets.Wipe()
-	p.envelope = newEnvelope(objectID, x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
-	p.envelope.Copied = p.copied
-	if length > 0 {
-		p.envelope.PartSalt = partSalt
-	}
-	r := &x.taking.request
-	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.record.StoreName, Key: x.key}
-	if length <= wholeLimit {
-		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
-		longest := crypto.SHA256
-		if p.algorithm.Size() > longest.Size() {
-			longest = p.algorithm
-		}
-		size := min(p.envelope.TextSize(longest), len(room))
-		if err := describe(r, room[:size]); err != nil {
-			return nil, err
-		}
-		buffer, sealed, err := p.sealWhole()
-		defer putWhole(buffer)
-		if err != nil {
-			return nil, err
-		}
-		r.Bytes = sealed
-	} else {
-		r.Length = crypto.StoredLength(length)
-		r.Body = &sealing{body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
-		p.secrets.Checksum = p.known
-	}
-	envelope, err := p.envelope.AppendWrapped(x.taking.envelope[:0], x.place(), use, p.secrets)
-	if err != nil {
-		return nil, fmt.Errorf("seal the envelope: %w", err)
-	}
-	x.taking.envelope = envelope
-	if p.commit != nil {
-		if err := p.commit(); err != nil {
-			return nil, err
-		}
-	}
-	if r.Header != nil {
-		r.Replace(x.g.o.MetadataHeader, envelope)
-	} else if err := describe(r, envelope); err != nil {
-		return nil, err
-	}
-	if p.inParts && r.Body != nil {
-		p.made, err = p.sendInParts(r)
-		return nil, err
-	}
-	return x.g.o.Store.Do(x.context, r)
-}
-
-// room stands for an envelope whose value isn't known yet. Nothing writes to it.
-var room [crypto.MaxEnvelopeText]byte
-
 // conditionsHold refuses the client's conditions on what it writes where the store would ignore them.
 func (x *exchange) conditionsHold(able bool) error {
 	if !able && (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") {
@@ -142,132 +71,11 @@ func (x *exchange) conditionsHold(able bool) error {
 	return nil
 }
 
-// setWriteConditions puts the client's conditions to the store.
-func (x *exchange) setWriteConditions(r *store.Request) {
+// asked is what the request has for the object that it writes.
+func (x *exchange) asked() asked {
+	a := asked{noneMatch: x.headerValue("if-none-match"), class: x.headerValue("x-amz-storage-class")}
 	if v := x.headerValue("if-match"); v != "" {
-		r.Set("If-Match", s3.StoreCondition(v))
+		a.match = s3.StoreCondition(v)
 	}
-	if v := x.headerValue("if-none-match"); v != "" {
-		r.Set("If-None-Match", v)
-	}
-}
-
-// writeFault translates the store's refusal of a write, with the condition that failed.
-func (x *exchange) writeFault(f *store.Fault) error {
-	e := storeError(f, x.bucket, x.key)
-	switch {
-	case f.Code == "InvalidStorageClass":
-		return s3.Refuse("InvalidStorageClass", "The storage class you specified is not valid", "StorageClassRequested", x.headerValue("x-amz-storage-class")).Because(f)
-	case e.Code == "PreconditionFailed" && x.headerValue("if-none-match") != "":
-		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-None-Match"})
-	case e.Code == "PreconditionFailed" && x.headerValue("if-match") != "":
-		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-Match"})
-	}
-	return e
-}
-
-// put is an object on its way to the store.
-type put struct {
-	x         *exchange
-	body      source
-	known     *crypto.Checksum // of the body, where it is known before the body
-	copied    bool             // the object is a copy
-	algorithm crypto.Algorithm // of the checksum that finish returns
-	commit    func() error     // called before the object is sent; nil: nothing is to be done
-	inParts   bool             // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
-	made      *transferred
-	envelope  crypto.Envelope
-	secrets   crypto.Secrets
-	checksum  *crypto.Checksum
-	told      crypto.Trailer // what trailer returns
-	part      [1]crypto.Part
-}
-
-// whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.
-type whole struct {
-	memory  []byte
-	touched int // how much of it held plaintext
-}
-
-const wholeSize = wholeLimit + wholeLimit/crypto.SegmentSize*crypto.TagSize + 2048
-
-var (
-	wholes = sync.Pool{New: func() any { return &whole{memory: make([]byte, wholeSize)} }}
-	smalls = sync.Pool{New: func() any { return &whole{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
-)
-
-func getWhole(length int64) *whole {
-	if length <= crypto.SegmentSize {
-		return smalls.Get().(*whole)
-	}
-	return wholes.Get().(*whole)
-}
-
-// putWhole wipes what may still be plaintext and gives the memory back.
-func putWhole(w *whole) {
-	clear(w.memory[:w.touched])
-	w.touched = 0
-	if len(w.memory) == wholeSize {
-		wholes.Put(w)
-	} else {
-		smalls.Put(w)
-	}
-}
-
-// sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
-func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
-	length := p.body.size()
-	w = getWhole(length)
-	// Each segment is read to where it will lie with the tags of those before it.
-	for done, at := int64(0), 0; done < length; {
-		n := int(min(length-done, crypto.SegmentSize))
-		w.touched = at + n
-		if err := p.body.fill(w.memory[at : at+n]); err != nil {
-			return w, nil, err
-		}
-		done += int64(n)
-		at += n + crypto.TagSize
-	}
-	if p.checksum, err = p.body.finish(); err != nil {
-		return w, nil, err
-	}
-	p.secrets.Checksum = p.checksum
-	if length == 0 {
-		return w, []byte{}, nil
-	}
-	sealer := p.secrets.DataKey.NewSealer(&p.envelope.PartSalt)
-	at := 0
-	for done := int64(0); done < length; {
-		n := int(min(length-done, crypto.SegmentSize))
-		done += int64(n)
-		at += len(sealer.Seal(w.memory[at:], n, done == length))
-	}
-	w.touched = 0
-	end, err := p.appendEnd(w.memory[:at])
-	if err != nil {
-		return w, nil, err
-	}
-	return w, end, nil
-}
-
-// trailer describes the object's one part.
-func (p *put) trailer() *crypto.Trailer {
-	p.part[0] = crypto.Part{Length: p.body.size(), Salt: p.envelope.PartSalt}
-	p.told = crypto.Trailer{Length: p.body.size(), Checksum: p.checksum, Parts: p.part[:]}
-	return &p.told
-}
-
-// appendEnd appends padding, trailer and tail.
-func (p *put) appendEnd(dst []byte) ([]byte, error) {
-	t := p.trailer()
-	dst = append(dst, make([]byte, t.Padding())...)
-	return p.secrets.DataKey.AppendTrailer(dst, &p.envelope.ObjectID, t)
-}
-
-// finish takes the checksum of a streamed body that has been found right.
-func (p *put) finish(c *crypto.Checksum) { p.checksum = c }
-
-// end is what follows the last segment of a streamed body.
-func (p *put) end() (io.Reader, error) {
-	return p.secrets.DataKey.NewEnd(&p.envelope.ObjectID, p.trailer())
+	return a
 }

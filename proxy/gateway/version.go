@@ -24,25 +24,8 @@ func (x *object) ask(r *store.Request, operation, method string) {
 	}
 }
 
-// askedVersion is the version that the request names. That of an object in a directory bucket is null, and the current
-// one.
-func (x *exchange) askedVersion() string {
-	if policy.KindOf(x.bucket) != policy.General || !x.operation.OnVersion() {
-		return ""
-	}
-	v, _ := x.query.Get("versionId")
-	return v
-}
-
 // versionHeaders tell of versions, in the store's answers and in ours.
 var versionHeaders = [...]string{"x-amz-version-id", "x-amz-delete-marker"}
-
-// showVersion tells which version of the object the store's answer is about.
-func (x *exchange) showVersion(a *store.Answer) {
-	for _, e := range x.versionOf(a) {
-		x.ctx.Response.Header.Set(e.Name, e.Value)
-	}
-}
 
 // versionOf is what an answer of the store tells of versions: the id first, if there is one.
 func (x *object) versionOf(a *store.Answer) (told []s3.Element) {
