@@ -110,11 +110,7 @@ func (x *exchange) answerAppend(a *appended) error {
 	h.Set("ETag", s3.ClientETag([]byte(a.etag)))
 	h.Set("x-amz-object-size", strconv.FormatInt(a.length, 10))
 	if sum := a.sum; sum != nil {
-		value := s3.ChecksumText(sum)
-		if sum.Type == crypto.Composite {
-			value += "-" + strconv.Itoa(a.parts)
-		}
-		h.Set(s3.ChecksumOf(sum.Algorithm).Header, value)
+		h.Set(s3.ChecksumOf(sum.Algorithm).Header, s3.ShownChecksum(sum, a.parts))
 		h.Set("x-amz-checksum-type", s3.ChecksumType(sum.Type))
 	}
 	x.showEncryption()

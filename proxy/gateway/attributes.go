@@ -94,7 +94,7 @@ func attributesOnce(x *exchange) error {
 				}
 			}
 		}
-		if wants("ObjectParts") && o.envelope.Multipart && !o.envelope.Copied && o.layout != nil {
+		if wants("ObjectParts") && o.showsParts() {
 			if out.ObjectParts, err = x.attributesParts(o); err != nil {
 				return err
 			}
@@ -115,14 +115,13 @@ func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
 	if v, err := strconv.Atoi(x.headerValue("x-amz-part-number-marker")); err == nil && v >= 0 {
 		marker = v
 	}
-	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
-			return nil, err
-		}
+	t, err := x.trailerOf(o)
+	if err != nil {
+		return nil, err
 	}
-	parts := o.trailer.Parts
+	parts := t.Parts
 	told := &attributesParts{PartsCount: len(parts)}
-	if c := o.trailer.Checksum; x.facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
+	if c := t.Checksum; x.facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
 		return told, nil // their checksums are ours, made to be combined: the client has given none that count
 	}
 	page := &attributesPage{PartNumberMarker: marker, MaxParts: most}

@@ -260,7 +260,7 @@ func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 // key that is now, and the object's envelope names the key.
 func (x *exchange) resolveKey(ruling *policy.Ruling) error {
 	alias := ruling.Decision.ResolveKey
-	d, err := x.in.o.Keys.Describe(x.context, alias)
+	d, err := x.g.o.Keys.Describe(x.context, alias)
 	if err != nil {
 		return fmt.Errorf("resolve the KMS key %s: %w", alias, err)
 	}

@@ -93,14 +93,14 @@ func bucketExists(bucket string) error {
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
 // an earlier attempt left, while objects in it would be somebody's that were never sealed.
 func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
-	err := g.objects.o.Store.CreateBucket(ctx, storeName, objectLock)
+	err := g.o.Store.CreateBucket(ctx, storeName, objectLock)
 	switch {
 	case err == nil && objectLock:
 		return g.mustLock(ctx, storeName)
 	case !errors.Is(err, store.ErrExists):
 		return err
 	}
-	a, err := g.objects.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
+	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 
 // mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the header.
 func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
-	a, err := g.objects.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
+	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.record.Directory {
-		if err := x.in.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
 			return recordError(err)
 		}
 	}
@@ -151,7 +151,7 @@ func deleteBucket(x *exchange) error {
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
 	}
 	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
-		a, err := x.in.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
+		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {
 			return err
 		}
@@ -288,7 +288,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && !x.mayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
-	d, err := x.in.o.Keys.Describe(x.context, keyID)
+	d, err := x.g.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
@@ -297,17 +297,9 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
-	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: d.ARN})
-	use, err := x.in.o.Keys.SealFresh(x.context, ref)
-	if err != nil {
+	if err := x.object.tryKey(d.ARN); err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
-	defer use.Release()
-	again, err := x.in.o.Keys.OpenFresh(x.context, ref, use.Blob())
-	if err != nil {
-		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
-	}
-	again.Release()
 	return facts, nil
 }
 

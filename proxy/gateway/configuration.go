@@ -113,7 +113,7 @@ func keepConfiguration(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.in.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

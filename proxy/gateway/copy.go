@@ -27,7 +27,7 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := x.conditionsHold(x.in.o.Abilities.ConditionalPut); err != nil {
+	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
 		return err
 	}
 	if err := x.checkObjectLock(); err != nil {
@@ -118,7 +118,7 @@ func (x *exchange) checkSelfCopy(c *copying) error {
 	if match := x.headerValue("if-match"); match != "" && !listsETag(match, c.from.etag) {
 		return s3.PreconditionFailed("If-Match")
 	}
-	if !x.in.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
+	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
 		return policy.NotImplemented(policy.CopyObject)
 	}
 	return nil

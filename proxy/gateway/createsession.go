@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/xml"
-	"fmt"
 
 	"sealfront/policy"
 	"sealfront/proxy/s3"
@@ -31,11 +30,9 @@ func (x *exchange) issueSession() error {
 		s.Incarnation, s.ReadOnly = x.record.Incarnation, x.mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			use, err := x.in.o.Keys.SealPrepared(x.context, x.preparedRef(e))
-			if err != nil {
-				return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+			if err := x.fetchKey(e); err != nil {
+				return err
 			}
-			use.Release()
 		}
 	}
 	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.start)

@@ -255,7 +255,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
 	x.setBypass(r)
-	a, err := x.in.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,7 @@ func getOnce(x *exchange) error {
 	x.ask(r, "GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := s3.ParseRange(x.headerValue("range"))
-	var known *knownLayout
-	if ranged {
-		known = x.in.layouts.get(x.layoutName())
-	}
-	if x.dated() || ranged && (wanted.Suffix && known == nil || x.headerValue("if-range") != "") {
+	if x.dated() || ranged && (wanted.Suffix && !x.knowsLayout() || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
 		a, s, err := x.lookConditionally()
 		if err != nil {
@@ -65,22 +61,12 @@ func getOnce(x *exchange) error {
 		r.Header = nil
 		r.Set("If-Match", s.etag)
 	}
-	if ranged && known != nil && len(r.Header) == 0 {
-		first, last, ok := wanted.Resolve(known.layout.Length())
-		if ok {
-			span, err := known.layout.Span(first, last)
-			if err != nil {
-				return err
-			}
-			r.Set("Range", spanRange(span))
-			r.Set("If-Match", known.etag)
-		} else {
-			r.Set("Range", storeRange(wanted))
+	if ranged {
+		if err := x.setRange(r, wanted); err != nil {
+			return err
 		}
-	} else if ranged {
-		r.Set("Range", storeRange(wanted))
 	}
-	a, err := x.in.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
@@ -97,7 +83,7 @@ func getOnce(x *exchange) error {
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":
-			x.in.layouts.drop(x.layoutName())
+			x.forgetLayout()
 			return errReplaced // the condition was ours
 		}
 		return x.conditionalFault(f, a)

@@ -51,7 +51,7 @@ type requestScratch struct {
 
 // forget drops what a request has left. Hashes and the envelope's memory stay.
 func (t *requestScratch) forget() {
-	if t.plain.x == nil && t.object.request.Method == "" {
+	if t.plain.x == nil && !t.object.used() {
 		return
 	}
 	t.plain = plainBody{}

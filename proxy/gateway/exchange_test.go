@@ -7,7 +7,6 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
-	"sealfront/proxy/store"
 )
 
 // A later request must not see what an earlier one worked with.
@@ -19,18 +18,14 @@ func TestNothingOfARequestIsLeftInItsMemory(t *testing.T) {
 	kind := s3.ChecksumOf(crypto.CRC32)
 	used.integrity.hash = used.integrity.hashOf(kind)
 	used.integrity.hash.Write([]byte("plaintext"))
-	used.object.put = put{x: &x.object, copied: true, secrets: crypto.Secrets{Length: 3}}
-	used.object.request = store.Request{Method: "PUT", Key: "key"}
-	used.object.request.Set("name", "value")
 	used.existing = policy.Encryption{KeyARN: "arn:aws:kms:us-west-2:123456789012:key/1"}
 	used.options = policy.Options{Existing: &used.existing}
-	used.object.envelope = []byte("its memory")
 
 	used.forget()
 	if got := used.integrity.hashOf(kind).Sum(nil); !reflect.DeepEqual(got, kind.Make().Sum(nil)) {
 		t.Errorf("a hash begins with %x", got)
 	}
-	used.integrity.hashes, used.object.envelope = requestScratch{}.integrity.hashes, nil
+	used.integrity.hashes = requestScratch{}.integrity.hashes
 	if !reflect.DeepEqual(*used, requestScratch{}) {
 		t.Errorf("left: %+v", *used)
 	}

@@ -20,7 +20,7 @@ const formType = "multipart/form-data"
 
 // setObjectHeaders puts the client's metadata onto a request that makes an object in the store, and the envelope.
 func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
-	own := x.in.o.MetadataHeader
+	own := x.g.o.MetadataHeader
 	contentType := "binary/octet-stream"
 	encoding := ""
 	used := 0
@@ -38,7 +38,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 			contentType = value
 		case name == "content-encoding":
 			encoding = joinList(encoding, x.storedEncoding(value))
-		case name == "expires" && !x.in.o.Abilities.AnyExpires && !isDate(value):
+		case name == "expires" && !x.g.o.Abilities.AnyExpires && !isDate(value):
 			value = storedValue(value)
 			r.Set(own+expiresSuffix, value)
 			used += len(own) - len(userMetadata) + len(expiresSuffix) + len(value)
@@ -147,7 +147,7 @@ var responseOverrides = [...]struct{ parameter, header string }{
 // showObjectHeaders gives the client an object's metadata from the store's answer.
 func (x *exchange) showObjectHeaders(a *store.Answer) {
 	h := &x.ctx.Response.Header
-	own := x.in.o.MetadataHeader
+	own := x.g.o.MetadataHeader
 	formTyped := false
 	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {

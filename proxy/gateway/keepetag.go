@@ -4,15 +4,19 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
+	"sealfront/sigv4"
 )
 
 // An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes stay as they
@@ -189,4 +193,46 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 		return nil
 	}
 	return append(ends, t.from.total)
+}
+
+// reencrypt seals the data key of the object o, which lies at x, anew: as e says, in one conditional step of the store.
+// kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
+// another by now. The caller has the key's claim.
+func (o *origin) reencrypt(
+	x *object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
+) (*transferred, error) {
+	opened, err := o.open(false, may)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.secrets.Wipe()
+	use, err := x.sealingKey(e)
+	if err != nil {
+		return nil, fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+	}
+	defer use.Release()
+	envelope := newEnvelope(o.envelope.ObjectID, e, use, e.KeyARN)
+	envelope.PartSalt, envelope.Multipart, envelope.Copied = o.envelope.PartSalt, o.envelope.Multipart, o.envelope.Copied
+	if err := envelope.Wrap(x.place(), use, opened.secrets); err != nil {
+		return nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	r := store.Request{Header: kept}
+	if err := o.keepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
+		return nil, err
+	}
+	t := &transfer{
+		from: o, to: x, start: start, header: r.Header, envelope: &envelope, key: opened.secrets.DataKey, trailer: opened.trailer,
+		match: o.etag, held: true, keepETag: true,
+	}
+	return t.run()
+}
+
+// redirectRoom is how much of the room for user metadata a kept redirect takes.
+func (x *object) redirectRoom(kept []sigv4.Field) int {
+	for _, f := range kept {
+		if string(f.Name) == x.in.o.MetadataHeader+redirectSuffix {
+			return len(f.Name) - len(userMetadata) + len(f.Value)
+		}
+	}
+	return 0
 }

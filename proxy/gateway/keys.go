@@ -153,3 +153,29 @@ func newEnvelope(objectID [crypto.SaltSize]byte, e policy.Encryption, use *keyri
 	}
 	return env
 }
+
+// fetchKey has the bucket key for objects sealed as e says in memory.
+func (x *object) fetchKey(e policy.Encryption) error {
+	use, err := x.in.o.Keys.SealPrepared(x.context, x.preparedRef(e))
+	if err != nil {
+		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
+	}
+	use.Release()
+	return nil
+}
+
+// tryKey seals and opens a data key under a KMS key, past the cache.
+func (x *object) tryKey(keyARN string) error {
+	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyARN})
+	use, err := x.in.o.Keys.SealFresh(x.context, ref)
+	if err != nil {
+		return err
+	}
+	defer use.Release()
+	again, err := x.in.o.Keys.OpenFresh(x.context, ref, use.Blob())
+	if err != nil {
+		return err
+	}
+	again.Release()
+	return nil
+}

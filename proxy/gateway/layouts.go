@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
 )
 
 // A knownLayout is what a multipart object's trailer says, as far as reads need it. It counts for one version of the
@@ -73,4 +75,28 @@ func (l *layouts) drop(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.known.Remove(name)
+}
+
+// knowsLayout reports whether the object is known to have several parts, and where they lie.
+func (x *object) knowsLayout() bool { return x.in.layouts.get(x.layoutName()) != nil }
+
+// forgetLayout drops what is known: the object is another one by now.
+func (x *object) forgetLayout() { x.in.layouts.drop(x.layoutName()) }
+
+// setRange puts onto a request that reads the object which stored bytes hold a range of its plaintext: by its layout, if
+// that is known and the request is bound to no version yet, and otherwise as if all parts were multiples of a segment.
+func (x *object) setRange(r *store.Request, wanted s3.Range) error {
+	if known := x.in.layouts.get(x.layoutName()); known != nil && len(r.Header) == 0 {
+		if first, last, ok := wanted.Resolve(known.layout.Length()); ok {
+			span, err := known.layout.Span(first, last)
+			if err != nil {
+				return err
+			}
+			r.Set("Range", spanRange(span))
+			r.Set("If-Match", known.etag)
+			return nil
+		}
+	}
+	r.Set("Range", storeRange(wanted))
+	return nil
 }

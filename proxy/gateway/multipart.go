@@ -2,18 +2,13 @@ package gateway
 
 import (
 	"encoding/xml"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"sealfront/crypto"
 	"sealfront/policy"
-	"sealfront/policy/xmldoc"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -26,65 +21,22 @@ func createMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	use, err := x.sealingKey(x.decision.Encryption)
-	if err != nil {
-		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(crypto.NewSalt(), x.decision.Encryption, use, x.keyOf(x.decision.Encryption))
-	envelope.Multipart = true
-	secrets := crypto.Secrets{DataKey: crypto.NewDataKey()}
-	defer secrets.Wipe()
-	if err := envelope.Wrap(x.place(), use, secrets); err != nil {
-		return fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads="}
 	if err := x.checkObjectLock(); err != nil {
 		return err
 	}
-	x.setTags(r)
-	x.setAttributes(r)
-	if err := x.setObjectHeaders(r, envelope.AppendText(nil)); err != nil {
-		return err
-	}
-	a, err := x.in.o.Store.Do(x.context, r)
+	asked := x.asked()
+	u, err := x.createUpload(x.decision.Encryption, kind, sumType, x.start, &asked, func(r *store.Request, envelope []byte) error {
+		x.setTags(r)
+		x.setAttributes(r)
+		return x.setObjectHeaders(r, envelope)
+	})
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		asked := x.asked()
-		return x.object.writeFault(f, &asked)
-	}
-	body, err := a.Bytes(maxDocument)
-	if err != nil {
-		return s3.Unavailable(err)
-	}
-	var created struct{ UploadId string }
-	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
-		return s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
-	}
-	u := state.Upload{
-		Bucket: x.bucket, Incarnation: x.record.Incarnation, Key: x.key, ID: created.UploadId, Initiated: x.start.UTC().Truncate(time.Millisecond),
-		Envelope: envelope.Append(nil), Type: sumType,
-	}
-	h := &x.ctx.Response.Header
 	if kind != nil {
-		u.Algorithm = kind.Algorithm
+		h := &x.ctx.Response.Header
 		h.Set("x-amz-checksum-algorithm", kind.Name)
 		h.Set("x-amz-checksum-type", s3.ChecksumType(sumType))
-	}
-	for _, f := range r.Header {
-		if string(f.Name) != x.in.o.MetadataHeader {
-			u.Header = append(u.Header, state.Header{Name: string(f.Name), Value: string(f.Value)})
-		}
-	}
-	if err := x.in.o.Uploads.CreateUpload(x.context, u); err != nil {
-		// The client never hears of the upload.
-		if aborted := x.abortStore(u.ID); aborted != nil {
-			x.g.log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it", zap.String("upload", u.ID), zap.Error(aborted))
-		}
-		return recordError(err)
 	}
 	x.showEncryption()
 	return x.answerXML(&struct {
@@ -134,24 +86,7 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 // findUpload returns the request's upload, in any state; fresh past the cache.
 func (x *exchange) findUpload(fresh bool) (*upload, error) {
 	id, _ := x.query.Get("uploadId")
-	find := x.in.o.Uploads.Upload
-	if fresh {
-		find = x.in.o.Uploads.FreshUpload
-	}
-	record, err := find(x.context, x.record, id)
-	switch {
-	case errors.Is(err, state.ErrNoUpload):
-		return nil, noSuchUpload(id)
-	case err != nil:
-		return nil, recordError(err)
-	case record.Key != x.key:
-		return nil, noSuchUpload(id)
-	}
-	envelope, err := crypto.ParseEnvelope(record.Envelope)
-	if err != nil {
-		return nil, fmt.Errorf("read the envelope of an upload: %w", err)
-	}
-	return &upload{record, envelope}, nil
+	return x.object.findUpload(id, fresh)
 }
 
 // openUpload is findUpload for an upload that must still be open. The decision is that of the upload's settings.
@@ -169,7 +104,7 @@ func (x *exchange) openUpload(fresh bool) (*upload, error) {
 // decideUpload decides what adds to an upload by the upload's own settings (UP-3), with TLS and permissions as for any
 // write.
 func (x *exchange) decideUpload(u *upload) error {
-	existing := encryptionOf(u.envelope)
+	existing := u.encryption()
 	o := *x.g.policyOptions()
 	o.Existing = &existing
 	var refused *policy.Refusal
@@ -270,11 +205,8 @@ func (x *exchange) abort() error {
 				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.abortStore(u.ID); err != nil {
+		if err := x.object.abort(u); err != nil {
 			return err
-		}
-		if err := x.in.o.Uploads.EndUpload(x.context, u.Upload, state.UploadAborted, nil); err != nil {
-			return s3.Unavailable(err)
 		}
 	}
 	x.ctx.Response.SetStatusCode(http.StatusNoContent)

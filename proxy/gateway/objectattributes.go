@@ -32,7 +32,7 @@ func (x *exchange) setRedirect(r *store.Request) int {
 	if v == "" || x.facts.Kind != policy.General {
 		return 0
 	}
-	name := x.in.o.MetadataHeader + redirectSuffix
+	name := x.g.o.MetadataHeader + redirectSuffix
 	r.Set(name, v)
 	return len(name) - len(userMetadata) + len(v)
 }
@@ -76,7 +76,7 @@ func (x *exchange) checkObjectLock() error {
 		return s3.InvalidArgument(lockUntil, x.headerValue(lockUntil), "The retain until date must be in the future!")
 	}
 	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.record.StoreName, Query: "object-lock="}
-	a, err := x.in.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

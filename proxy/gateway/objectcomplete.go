@@ -199,15 +199,6 @@ func (c *completion) sum() error {
 	return nil
 }
 
-// checksumAnswer is the object's checksum as S3 shows it; composite ones say of how many parts.
-func (c *completion) checksumAnswer() string {
-	value := s3.ChecksumText(c.trailer.Checksum)
-	if c.trailer.Checksum.Type == crypto.Composite {
-		value += "-" + strconv.Itoa(len(c.parts))
-	}
-	return value
-}
-
 // ours reports whether the upload's object is what was seen.
 func (c *completion) ours(seen *sight) bool {
 	return seen.envelope != nil && seen.envelope.ObjectID == c.u.envelope.ObjectID
@@ -233,7 +224,7 @@ func (c *completion) finish(etag string) {
 	}
 	checksum := ""
 	if c.trailer.Checksum != nil {
-		checksum = c.checksumAnswer()
+		checksum = s3.ShownChecksum(c.trailer.Checksum, len(c.parts))
 	}
 	done := &state.Completion{List: c.list, ETag: etag, Checksum: checksum, Parts: len(c.parts)}
 	if err := c.x.in.o.Uploads.EndUpload(c.x.context, c.u.Upload, state.UploadCompleted, done); err != nil {

@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"fmt"
-
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
-	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
@@ -40,7 +37,7 @@ func updateObjectEncryption(x *exchange) error {
 		return refused
 	}
 	x.decision = decision
-	if !x.in.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
+	if !x.g.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
 		return policy.NotImplemented(x.operation)
 	}
 	version := x.version
@@ -75,30 +72,7 @@ func (x *exchange) updateOnce() error {
 	if x.decision = decision; !changes {
 		return nil
 	}
-	opened, err := from.open(false, x.maySource(from.x))
-	if err != nil {
-		return err
-	}
-	defer opened.secrets.Wipe()
-	use, err := x.sealingKey(decision.Encryption)
-	if err != nil {
-		return fmt.Errorf("get a bucket key for %s: %w", x.bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(from.envelope.ObjectID, decision.Encryption, use, decision.Encryption.KeyARN)
-	envelope.PartSalt, envelope.Multipart, envelope.Copied = from.envelope.PartSalt, from.envelope.Multipart, from.envelope.Copied
-	if err := envelope.Wrap(x.place(), use, opened.secrets); err != nil {
-		return fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := store.Request{Header: kept}
-	if err := from.keepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
-		return err
-	}
-	t := &transfer{
-		from: from, to: &x.object, start: x.start, asked: x.asked(), header: r.Header, envelope: &envelope, key: opened.secrets.DataKey, trailer: opened.trailer, match: from.etag,
-		held: true, keepETag: true,
-	}
-	done, err := t.run()
+	done, err := from.reencrypt(&x.object, decision.Encryption, kept, x.maySource(from.x), x.start)
 	if err != nil {
 		return err
 	}
@@ -168,14 +142,4 @@ func (x *exchange) keptWith(from *origin) (kept []sigv4.Field, lock policy.Objec
 		}
 	}
 	return kept, lock, nil
-}
-
-// redirectRoom is how much of the room for user metadata a kept redirect takes.
-func (x *exchange) redirectRoom(kept []sigv4.Field) int {
-	for _, f := range kept {
-		if string(f.Name) == x.in.o.MetadataHeader+redirectSuffix {
-			return len(f.Name) - len(userMetadata) + len(f.Value)
-		}
-	}
-	return 0
 }

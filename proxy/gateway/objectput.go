@@ -122,6 +122,9 @@ type Scratch struct {
 	envelope []byte        // its text form
 }
 
+// used reports whether there is something to forget.
+func (s *Scratch) used() bool { return s.request.Method != "" }
+
 // forget drops what a request has left. The envelope's memory stays.
 func (s *Scratch) forget() { s.put, s.request = put{}, store.Request{} }
 

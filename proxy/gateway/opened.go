@@ -215,6 +215,11 @@ func again(do func() error) (err error) {
 	return err
 }
 
+// knowsChecksum reports whether checksumOf needs no request to the store.
+func (o *opened) knowsChecksum() bool {
+	return o.secrets.Checksum != nil || o.length == 0 || o.known != nil || o.trailer != nil
+}
+
 // checksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
 func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error) {
 	c, parts = o.secrets.Checksum, 1
@@ -233,4 +238,55 @@ func (x *object) checksumOf(o *opened) (c *crypto.Checksum, parts int, err error
 		}
 	}
 	return o.trailer.Checksum, parts, nil
+}
+
+// A part is one of an object's, as a read by its number finds it.
+type part struct {
+	first, last int64            // in the plaintext; last is first-1 for a part without bytes
+	count       int              // parts of the object; 0 for an object that shows none
+	checksum    *crypto.Checksum // of the part, where checksums of parts count; nil otherwise
+}
+
+// part finds a part by its number, with its checksum if that is wanted: rows RD-4 and RD-5. Numbers count the object's
+// parts from 1, whatever numbers they were uploaded with. A copy shows no parts: it is one.
+func (x *object) part(o *opened, number int, checksum bool) (*part, error) {
+	count := 1
+	shown := o.showsParts()
+	if shown {
+		count = o.layout.Parts()
+	}
+	switch {
+	case number > count:
+		return nil, s3.Refuse("InvalidPartNumber", "The requested partnumber is not satisfiable",
+			"ActualPartCount", strconv.Itoa(count), "PartNumberRequested", strconv.Itoa(number))
+	case !shown:
+		return &part{last: o.length - 1}, nil
+	}
+	placed := o.layout.Part(number - 1)
+	p := &part{first: placed.Plain, last: placed.Plain + placed.Length - 1, count: count}
+	if checksum {
+		t, err := x.trailerOf(o)
+		if err != nil {
+			return nil, err
+		}
+		if c := t.Checksum; c != nil && c.Type == crypto.Composite {
+			p.checksum = t.Parts[number-1].Checksum()
+		} // otherwise it was made to be combined, and is none of the full object
+	}
+	return p, nil
+}
+
+// showsParts reports whether clients see the parts of which the object was made.
+func (o *opened) showsParts() bool {
+	return o.envelope.Multipart && !o.envelope.Copied && o.layout != nil
+}
+
+// trailerOf returns the object's trailer.
+func (x *object) trailerOf(o *opened) (*crypto.Trailer, error) {
+	if o.trailer == nil {
+		if err := x.loadTrailer(o); err != nil {
+			return nil, err
+		}
+	}
+	return o.trailer, nil
 }

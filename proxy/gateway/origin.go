@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sealfront/crypto"
-	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -120,9 +119,6 @@ func (x *object) newOrigin(a *store.Answer, s *sealed) (*origin, error) {
 	})
 	return o, nil
 }
-
-// encryption is how the object is sealed.
-func (o *origin) encryption() policy.Encryption { return encryptionOf(o.envelope) }
 
 // open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It asks may
 // before it calls KMS, for an object under SSE-KMS. The caller wipes the secrets.

@@ -8,55 +8,14 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// A wantedPart is the part that a read's partNumber names.
-type wantedPart struct {
-	first, last int64 // in the plaintext; last is first-1 for a part without bytes
-	count       int   // parts of the object; 0 for an object that shows none
-	checksum    *crypto.Checksum
-}
-
 // partAsked reports whether a read asks for a part by its number.
 func (x *exchange) partAsked() bool {
 	_, ok := x.query.Get("partNumber")
 	return ok
 }
 
-// wantedPart finds the part that is asked for: rows RD-4 and RD-5. Numbers count the object's parts from 1, whatever
-// numbers they were uploaded with. A copy shows no parts: it is one.
-func (x *exchange) wantedPart(o *opened) (*wantedPart, error) {
-	number, err := x.partNumber()
-	if err != nil {
-		return nil, err
-	}
-	count := 1
-	shown := o.envelope.Multipart && !o.envelope.Copied && o.layout != nil
-	if shown {
-		count = o.layout.Parts()
-	}
-	switch {
-	case number > count:
-		return nil, s3.Refuse("InvalidPartNumber", "The requested partnumber is not satisfiable",
-			"ActualPartCount", strconv.Itoa(count), "PartNumberRequested", strconv.Itoa(number))
-	case !shown:
-		return &wantedPart{last: o.length - 1}, nil
-	}
-	placed := o.layout.Part(number - 1)
-	w := &wantedPart{first: placed.Plain, last: placed.Plain + placed.Length - 1, count: count}
-	if checksumWanted(x) {
-		if o.trailer == nil {
-			if err := x.loadTrailer(o); err != nil {
-				return nil, err
-			}
-		}
-		if c := o.trailer.Checksum; c != nil && c.Type == crypto.Composite {
-			w.checksum = o.trailer.Parts[number-1].Checksum()
-		} // else it was made to be combined, and is none of the full object
-	}
-	return w, nil
-}
-
-// show sets the headers of an answer that holds the part.
-func (w *wantedPart) show(x *exchange, o *opened) error {
+// showPart sets the headers of an answer that holds the part.
+func (x *exchange) showPart(o *opened, w *part) error {
 	h := &x.ctx.Response.Header
 	switch {
 	case w.count == 0 && checksumWanted(x):
@@ -80,7 +39,7 @@ func (w *wantedPart) show(x *exchange, o *opened) error {
 // headPart carries out HeadObject with partNumber.
 func headPart(x *exchange) error {
 	return again(func() error {
-		return x.lookAtPart(func(o *opened, w *wantedPart) error {
+		return x.lookAtPart(func(o *opened, w *part) error {
 			x.ctx.Response.Header.SetContentLength(int(w.last - w.first + 1))
 			x.ctx.Response.SkipBody = true
 			return nil
@@ -92,7 +51,7 @@ func headPart(x *exchange) error {
 // looked at first: two requests to the store with a known layout, three without.
 func getPart(x *exchange) error {
 	return again(func() error {
-		return x.lookAtPart(func(o *opened, w *wantedPart) error {
+		return x.lookAtPart(func(o *opened, w *part) error {
 			if w.last < w.first {
 				return nil
 			}
@@ -103,7 +62,7 @@ func getPart(x *exchange) error {
 
 // lookAtPart finds the part that is asked for, sets the answer's headers, and calls then. The
 // secrets are wiped afterwards unless a body streams.
-func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
+func (x *exchange) lookAtPart(then func(o *opened, w *part) error) error {
 	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
 	a, s, err := x.lookConditionally()
 	if err != nil {
@@ -122,11 +81,15 @@ func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
 			o.secrets.Wipe()
 		}
 	}()
-	w, err := x.wantedPart(o)
+	number, err := x.partNumber()
 	if err != nil {
 		return err
 	}
-	if err := w.show(x, o); err != nil {
+	w, err := x.part(o, number, checksumWanted(x))
+	if err != nil {
+		return err
+	}
+	if err := x.showPart(o, w); err != nil {
 		return err
 	}
 	x.showObjectHeaders(a)
@@ -135,7 +98,7 @@ func (x *exchange) lookAtPart(then func(o *opened, w *wantedPart) error) error {
 }
 
 // streamPart answers with the part's bytes, of the very version of the object that was looked at.
-func (x *exchange) streamPart(o *opened, w *wantedPart) error {
+func (x *exchange) streamPart(o *opened, w *part) error {
 	a, err := x.readSpan(o, w.first, w.last)
 	if err != nil {
 		return err

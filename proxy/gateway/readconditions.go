@@ -56,7 +56,7 @@ func (x *exchange) notModified(a *store.Answer) error {
 	if etag := a.Get("Etag"); len(etag) > 0 {
 		e.Header = append(e.Header, s3.Element{Name: "ETag", Value: s3.ClientETag(etag)})
 	}
-	own := x.in.o.MetadataHeader + expiresSuffix
+	own := x.g.o.MetadataHeader + expiresSuffix
 	for _, h := range [...]struct{ stored, shown, override string }{
 		{"Last-Modified", "Last-Modified", ""},
 		{"Cache-Control", "Cache-Control", "response-cache-control"},
@@ -80,11 +80,11 @@ func (x *exchange) notModified(a *store.Answer) error {
 
 // storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for that.
 func (x *exchange) storeNotModified(a *store.Answer) error {
-	if x.in.o.Abilities.NotModified && x.in.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
+	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
 		return x.notModified(a)
 	}
 	r := x.about("HeadObject", "HEAD")
-	now, err := x.in.o.Store.Do(x.context, r)
+	now, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

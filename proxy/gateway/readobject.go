@@ -1,43 +1,23 @@
 package gateway
 
 import (
-	"strconv"
 	"strings"
 
-	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 )
 
-// showChecksum shows the object's checksum: from the envelope, else from the trailer.
+// showChecksum shows the object's checksum: from the envelope, otherwise from the trailer.
 func (x *exchange) showChecksum(o *opened) error {
-	c := o.secrets.Checksum
-	parts := 1
-	if o.known != nil {
-		parts = o.known.layout.Parts()
-		if c == nil { // that of a copy is in its envelope
-			c = o.known.checksum
-		}
-	} else if c == nil && o.length > 0 {
-		if o.trailer == nil {
-			if !x.g.o.ChecksumOnGet && x.operation == policy.GetObject {
-				return nil
-			}
-			if err := x.loadTrailer(o); err != nil {
-				return err
-			}
-		}
-		c = o.trailer.Checksum
-	}
-	if c == nil {
+	if x.operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.knowsChecksum() {
 		return nil
 	}
-	value := s3.ChecksumText(c)
-	if c.Type == crypto.Composite {
-		value += "-" + strconv.Itoa(parts)
+	c, parts, err := x.checksumOf(o)
+	if err != nil || c == nil {
+		return err
 	}
 	h := &x.ctx.Response.Header
-	h.Set(s3.ChecksumOf(c.Algorithm).Header, value)
+	h.Set(s3.ChecksumOf(c.Algorithm).Header, s3.ShownChecksum(c, parts))
 	h.Set("x-amz-checksum-type", s3.ChecksumType(c.Type))
 	return nil
 }
@@ -49,7 +29,7 @@ func checksumWanted(x *exchange) bool {
 // decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
 func (x *exchange) decideRead(s *sealed) error {
 	existing := &x.scratch.existing
-	*existing = encryptionOf(s.envelope)
+	*existing = s.encryption()
 	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"sealfront/crypto"
+	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -18,6 +19,9 @@ type sealed struct {
 	first    int64  // offset of the answer's first byte in it
 	last     int64  // of its last; first-1 when the answer has no body
 }
+
+// encryption is how the object is sealed.
+func (s *sealed) encryption() policy.Encryption { return encryptionOf(s.envelope) }
 
 // readSealed reads the envelope and the sizes of an answer to GetObject or HeadObject.
 func (x *object) readSealed(a *store.Answer) (*sealed, error) {

@@ -3,7 +3,6 @@ package gateway
 import (
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
-	"sealfront/policy/xmldoc"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -31,24 +29,11 @@ type storeUpload struct {
 }
 
 func (x *object) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
-	r := &store.Request{Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.record.StoreName, Key: x.key, Query: "uploads=", Header: header}
-	a, err := x.in.o.Store.Do(x.context, r)
+	id, err := x.beginUpload(header, func(f *store.Fault) error { return storeError(f, x.bucket, x.key) })
 	if err != nil {
 		return nil, err
 	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		return nil, storeError(f, x.bucket, x.key)
-	}
-	body, err := a.Bytes(maxDocument)
-	if err != nil {
-		return nil, s3.Unavailable(err)
-	}
-	var created struct{ UploadId string }
-	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
-		return nil, s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
-	}
-	return &storeUpload{x: x, id: created.UploadId}, nil
+	return &storeUpload{x: x, id: id}, nil
 }
 
 // next is the request that makes the next part.

@@ -15,7 +15,7 @@ func putObject(x *exchange) error {
 	if offset, appends := x.request.WriteOffset(); appends {
 		return appendObject(x, offset)
 	}
-	if err := x.conditionsHold(x.in.o.Abilities.ConditionalPut); err != nil {
+	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
 		return err
 	}
 	body, err := x.newBody(crypto.MaxObjectPut)

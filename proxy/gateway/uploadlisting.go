@@ -28,7 +28,7 @@ func listParts(x *exchange) error {
 	if u.State != state.UploadOpen {
 		return noSuchUpload(u.ID)
 	}
-	all, err := x.in.o.Uploads.Parts(x.context, u.Upload)
+	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
 	if err != nil {
 		return recordError(err)
 	}
@@ -102,7 +102,7 @@ func listMultipartUploads(x *exchange) error {
 	keyMarker, _ := x.query.Get("key-marker")
 	idMarker, _ := x.query.Get("upload-id-marker")
 	var uploads []*state.Upload
-	err := x.in.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
+	err := x.g.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
 		if strings.HasPrefix(u.Key, prefix) {
 			uploads = append(uploads, u)
 		}

@@ -113,3 +113,11 @@ func DecodeChecksum(kind *ChecksumKind, value string) ([]byte, error) {
 	}
 	return sum, err
 }
+
+// ShownChecksum is an object's checksum as S3 shows it: of how many parts a composite one is made stands behind a dash.
+func ShownChecksum(c *crypto.Checksum, parts int) string {
+	if c.Type == crypto.Composite {
+		return ChecksumText(c) + "-" + strconv.Itoa(parts)
+	}
+	return ChecksumText(c)
+}

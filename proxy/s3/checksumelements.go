@@ -1,8 +1,6 @@
 package s3
 
 import (
-	"strconv"
-
 	"sealfront/crypto"
 )
 
@@ -55,11 +53,7 @@ func (e *ChecksumElements) Set(c *crypto.Checksum, parts int) {
 	if c == nil {
 		return
 	}
-	value := ChecksumText(c)
-	if c.Type == crypto.Composite {
-		value += "-" + strconv.Itoa(parts)
-	}
-	*e.Of(c.Algorithm) = value
+	*e.Of(c.Algorithm) = ShownChecksum(c, parts)
 	e.ChecksumType = ChecksumType(c.Type)
 }
 
