@@ -6,6 +6,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -28,12 +29,12 @@ func appendObject(x *exchange, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if body.size() == 0 {
+	if body.Size() == 0 {
 		return s3.Refuse("InvalidRequest", "The body of an append can't be empty.")
 	}
-	o, err := x.at(x.record, x.key).origin()
+	o, err := x.At(x.Record, x.Key).HeadWithTail()
 	if err != nil {
-		if answerTo(err).Code == "NoSuchKey" {
+		if objects.Translate(err).Code == "NoSuchKey" {
 			return x.appendToNothing(body, offset)
 		}
 		return err
@@ -41,9 +42,9 @@ func appendObject(x *exchange, offset int64) error {
 	if err := x.checkAppend(o, offset); err != nil {
 		return err
 	}
-	done, err := o.appendTo(&x.object, appending{
-		body: body, kind: body.check.kind, announced: body.check.told, keep: body.check.keep, may: x.mayAppend,
-		encryption: x.decision.Encryption, start: x.start, scratch: &x.scratch.object,
+	done, err := o.AppendTo(&x.Object, objects.Append{
+		Body: body, Kind: body.check.kind, Announced: body.check.told, Keep: body.check.keep, May: x.mayAppend,
+		Encryption: x.decision.Encryption, Began: x.start, Scratch: &x.scratch.object,
 	})
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func appendObject(x *exchange, offset int64) error {
 func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 	switch {
 	case x.headerValue("if-match") != "":
-		return s3.NoSuchKey(x.key)
+		return s3.NoSuchKey(x.Key)
 	case offset != 0:
 		return invalidOffset(0)
 	}
@@ -64,11 +65,11 @@ func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 		return x.setObjectHeaders(r, envelope)
 	})
 	if err == nil {
-		x.ctx.Response.Header.Set("x-amz-object-size", strconv.FormatInt(body.size(), 10))
+		x.ctx.Response.Header.Set("x-amz-object-size", strconv.FormatInt(body.Size(), 10))
 		return nil
 	}
-	if answerTo(err).Code == "PreconditionFailed" && x.headerValue("if-none-match") == "" {
-		return x.object.interfered(err) // the condition was ours
+	if objects.Translate(err).Code == "PreconditionFailed" && x.headerValue("if-none-match") == "" {
+		return x.Object.Interfered(err) // the condition was ours
 	}
 	return err
 }
@@ -78,22 +79,22 @@ func invalidOffset(size int64) error {
 }
 
 // checkAppend decides what the object's metadata tells.
-func (x *exchange) checkAppend(o *origin, offset int64) error {
+func (x *exchange) checkAppend(o *objects.Source, offset int64) error {
 	switch match := x.headerValue("if-match"); {
 	case x.headerValue("if-none-match") != "":
 		return s3.PreconditionFailed("If-None-Match")
-	case match != "" && !listsETag(match, o.etag):
+	case match != "" && !objects.ListsETag(match, o.ETag):
 		return s3.PreconditionFailed("If-Match")
-	case offset != o.length:
-		return invalidOffset(o.length)
+	case offset != o.Length:
+		return invalidOffset(o.Length)
 	}
 	for _, f := range x.header.Fields {
-		if len(f.Name) > len(userMetadata) && strings.EqualFold(s3.View(f.Name[:len(userMetadata)]), userMetadata) {
+		if len(f.Name) > len(objects.UserMetadata) && strings.EqualFold(s3.View(f.Name[:len(objects.UserMetadata)]), objects.UserMetadata) {
 			return s3.Refuse("InvalidRequest", "Metadata can't be given when appending to an existing object.")
 		}
 	}
-	existing := o.encryption()
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+	existing := o.Encryption()
+	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
 	decision, refused := policy.DecideAppend(x.decision, existing)
@@ -105,12 +106,12 @@ func (x *exchange) checkAppend(o *origin, offset int64) error {
 }
 
 // answerAppend answers an append that was carried out.
-func (x *exchange) answerAppend(a *appended) error {
+func (x *exchange) answerAppend(a *objects.AppendResult) error {
 	h := &x.ctx.Response.Header
-	h.Set("ETag", s3.ClientETag([]byte(a.etag)))
-	h.Set("x-amz-object-size", strconv.FormatInt(a.length, 10))
-	if sum := a.sum; sum != nil {
-		h.Set(s3.ChecksumOf(sum.Algorithm).Header, s3.ShownChecksum(sum, a.parts))
+	h.Set("ETag", s3.ClientETag([]byte(a.ETag)))
+	h.Set("x-amz-object-size", strconv.FormatInt(a.Length, 10))
+	if sum := a.Checksum; sum != nil {
+		h.Set(s3.ChecksumOf(sum.Algorithm).Header, s3.ShownChecksum(sum, a.Parts))
 		h.Set("x-amz-checksum-type", s3.ChecksumType(sum.Type))
 	}
 	x.showEncryption()

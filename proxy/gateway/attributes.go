@@ -8,6 +8,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -35,12 +36,12 @@ type attributesPage struct {
 // checksum and parts of an object whose envelope doesn't hold them another one, for its trailer. KMS is asked for those
 // two attributes only.
 func getObjectAttributes(x *exchange) error {
-	return again(func() error { return attributesOnce(x) })
+	return objects.Retry(func() error { return attributesOnce(x) })
 }
 
 func attributesOnce(x *exchange) error {
 	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
-	a, s, err := x.lookAt(unconditional)
+	a, s, err := x.HeadIf(objects.Unconditional)
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func attributesOnce(x *exchange) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	length, err := x.plainLength(s)
+	length, err := x.PlainLength(s)
 	if err != nil {
 		return err
 	}
@@ -76,25 +77,25 @@ func attributesOnce(x *exchange) error {
 		out.ObjectSize = &length
 	}
 	if wants("Checksum") || wants("ObjectParts") {
-		o, err := x.open(s, x.mayRead)
+		o, err := x.Open(s, x.mayRead)
 		if err != nil {
 			return err
 		}
-		defer o.secrets.Wipe()
+		defer o.Secrets.Wipe()
 		if wants("Checksum") {
-			c, parts, err := x.checksumOf(o)
+			c, parts, err := x.ChecksumOf(o)
 			if err != nil {
 				return err
 			}
 			if c != nil {
 				out.Checksum = &s3.ChecksumElements{}
 				out.Checksum.Set(c, parts)
-				if x.facts.Kind == policy.General {
+				if x.Facts.Kind == policy.General {
 					out.Checksum.DropCount(c)
 				}
 			}
 		}
-		if wants("ObjectParts") && o.showsParts() {
+		if wants("ObjectParts") && o.ShowsParts() {
 			if out.ObjectParts, err = x.attributesParts(o); err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ func attributesOnce(x *exchange) error {
 
 // attributesParts lists a page of the object's parts, numbered from 1 without gaps. General purpose buckets list only parts that
 // have checksums, those of a composite one.
-func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
+func (x *exchange) attributesParts(o *objects.Opened) (*attributesParts, error) {
 	most, marker := 1000, 0
 	if v, err := strconv.Atoi(x.headerValue("x-amz-max-parts")); err == nil && v >= 0 {
 		most = min(v, most)
@@ -115,13 +116,13 @@ func (x *exchange) attributesParts(o *opened) (*attributesParts, error) {
 	if v, err := strconv.Atoi(x.headerValue("x-amz-part-number-marker")); err == nil && v >= 0 {
 		marker = v
 	}
-	t, err := x.trailerOf(o)
+	t, err := x.TrailerOf(o)
 	if err != nil {
 		return nil, err
 	}
 	parts := t.Parts
 	told := &attributesParts{PartsCount: len(parts)}
-	if c := t.Checksum; x.facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
+	if c := t.Checksum; x.Facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
 		return told, nil // their checksums are ours, made to be combined: the client has given none that count
 	}
 	page := &attributesPage{PartNumberMarker: marker, MaxParts: most}

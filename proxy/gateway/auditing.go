@@ -43,8 +43,8 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 	}
 	header := &x.ctx.Response.Header
 	r := audit.Record{
-		Time: x.start, Request: x.requestID, Trace: x.traceID(), Remote: x.client().String(), TLS: x.secure(), Operation: x.operation.String(),
-		Bucket: strings.Clone(x.bucket), Key: strings.Clone(x.key), Version: strings.Clone(x.version),
+		Time: x.start, Request: x.requestID, Trace: x.traceID(), Remote: x.client().String(), TLS: x.secure(), Operation: x.Operation.String(),
+		Bucket: strings.Clone(x.Bucket), Key: strings.Clone(x.Key), Version: strings.Clone(x.Version),
 		Source: string(x.headerBytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
 		Status: x.ctx.Response.StatusCode(), In: x.plainIn, Out: x.plainOut, Took: took,
 	}

@@ -42,7 +42,7 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 		e := invalidToken(a.SessionToken)
 		e.Row = "SE-5"
 		return e
-	case issued.Bucket != x.bucket:
+	case issued.Bucket != x.Bucket:
 		e := s3.AccessDenied()
 		e.Row = "SE-4"
 		return e
@@ -101,7 +101,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 	if !(ok && x.g.logins.Load().seen(keyID)) && !x.mayLogIn(nil) {
 		return session.Session{}, session.Credentials{}, x.tooManyFailures()
 	}
-	issued, credentials, err := session.Open(x.context, x.g.o.Sessions, token, x.start)
+	issued, credentials, err := session.Open(x.Context, x.g.o.Sessions, token, x.start)
 	switch {
 	case err == nil:
 		x.g.logins.Load().see(keyID)
@@ -138,7 +138,7 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 		}
 		return err
 	}
-	x.identity, x.principal = id, id.Name
+	x.identity, x.Principal = id, id.Name
 	x.who = policy.Caller{Principal: id.ARN, Account: x.g.o.Account, Policy: id.Policy, Values: (*conditionValues)(x)}
 	if err := x.checkCertificate(id); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
@@ -71,8 +72,8 @@ func (x *exchange) decide() error {
 		return err
 	}
 	r := &x.request
-	x.method = s3.View(x.message.Method)
-	r.Method, r.Bucket, r.Key, r.Control = x.method, x.bucket, x.key, x.control
+	x.Method = s3.View(x.message.Method)
+	r.Method, r.Bucket, r.Key, r.Control = x.Method, x.Bucket, x.Key, x.control
 	r.Header, r.Query = &x.header, &x.query
 	r.TLS = x.secure()
 	r.SigningName = s3.View(x.auth.Service)
@@ -91,14 +92,14 @@ func (x *exchange) decide() error {
 		return err
 	}
 	var refused *policy.Refusal
-	if x.operation, refused = policy.Classify(r); refused != nil {
+	if x.Operation, refused = policy.Classify(r); refused != nil {
 		return refused
 	}
-	if x.operation == policy.PostObject {
+	if x.Operation == policy.PostObject {
 		return x.postNotAllowed() // a form carries its own signature
 	}
-	if x.serve = x.g.served[x.operation]; x.serve == nil {
-		return policy.NotImplemented(x.operation)
+	if x.serve = x.g.served[x.Operation]; x.serve == nil {
+		return policy.NotImplemented(x.Operation)
 	}
 	if x.chunks, err = x.verifier().ChunkOptions(&x.message, &x.auth); err != nil {
 		return err
@@ -109,24 +110,24 @@ func (x *exchange) decide() error {
 	if refused = x.newCase().Check(); refused != nil {
 		return refused
 	}
-	x.version = x.askedVersion()
-	if err := x.checkKey(); err != nil {
+	x.Version = x.askedVersion()
+	if err := x.CheckKey(); err != nil {
 		return err
 	}
-	if x.bucket == "" {
+	if x.Bucket == "" {
 		x.matter.Target = policy.Target{Kind: policy.Service}
 		return x.rule()
 	}
 	if err := x.decideBucket(); err != nil {
 		return err
 	}
-	return x.checkAbsent()
+	return x.CheckRequested()
 }
 
 // newCase begins the case that decides the request: its order of decisions is the only one, see policy.Decide.
 func (x *exchange) newCase() *policy.Case {
 	x.matter = policy.Case{
-		Operation: x.operation, Request: &x.request, Caller: x.caller(), Options: x.g.policyOptions(), Require: x.g.o.RequireTLS,
+		Operation: x.Operation, Request: &x.request, Caller: x.caller(), Options: x.g.policyOptions(), Require: x.g.o.RequireTLS,
 	}
 	return &x.matter
 }
@@ -142,7 +143,7 @@ var (
 
 // services are the names accepted in the credential scope.
 func (x *exchange) services() []string {
-	switch kind := policy.KindOf(x.bucket); {
+	switch kind := policy.KindOf(x.Bucket); {
 	case kind == policy.Service:
 		return s3OrExpress
 	case kind == policy.General:
@@ -166,16 +167,16 @@ func (x *exchange) secure() bool {
 // against the record as it is now.
 func (x *exchange) decideBucket() error {
 	g := x.g
-	if g.hidden(x.bucket) && x.operation != policy.CreateBucket {
-		return s3.NoSuchBucket(x.bucket)
+	if g.hidden(x.Bucket) && x.Operation != policy.CreateBucket {
+		return s3.NoSuchBucket(x.Bucket)
 	}
-	record, err := g.o.Buckets.Bucket(x.context, x.bucket)
+	record, err := g.o.Buckets.Bucket(x.Context, x.Bucket)
 	if err != nil && !errors.Is(err, state.ErrNoBucket) {
-		return recordError(err)
+		return objects.RecordError(err)
 	}
 	fresh := record == nil
 	// A record that says SSE-S3 may be older than a PutBucketEncryption; (KMS, K) never is, K stays.
-	if record != nil && !record.DefaultKMS && (x.operation == policy.CreateSession || x.operation == policy.CopyObject) {
+	if record != nil && !record.DefaultKMS && (x.Operation == policy.CreateSession || x.Operation == policy.CopyObject) {
 		if record, err = g.freshBucket(x); err != nil {
 			return err
 		}
@@ -197,9 +198,9 @@ func (x *exchange) decideBucket() error {
 
 // freshBucket reads the record anew; nil if there is none.
 func (g *Gateway) freshBucket(x *exchange) (*state.Bucket, error) {
-	record, err := g.o.Buckets.FreshBucket(x.context, x.bucket)
+	record, err := g.o.Buckets.FreshBucket(x.Context, x.Bucket)
 	if err != nil && !errors.Is(err, state.ErrNoBucket) {
-		return nil, recordError(err)
+		return nil, objects.RecordError(err)
 	}
 	return record, nil
 }
@@ -211,13 +212,13 @@ func (g *Gateway) hidden(bucket string) bool {
 
 // decideWith decides with this record of the bucket, nil for none.
 func (x *exchange) decideWith(record *state.Bucket) error {
-	x.record = record
+	x.Record = record
 	var bucket *policy.Bucket
 	if record != nil {
-		x.facts = x.in.factsOf(record)
-		bucket = &x.facts
+		x.Facts = x.Objects.FactsOf(record)
+		bucket = &x.Facts
 		var err error
-		if x.bucketPolicy, err = x.g.bucketPolicies.of(record, x.facts.Kind); err != nil && !aboutBucketPolicy(x.operation) {
+		if x.Policy, err = x.g.bucketPolicies.of(record, x.Facts.Kind); err != nil && !aboutBucketPolicy(x.Operation) {
 			return err
 		}
 	}
@@ -228,11 +229,11 @@ func (x *exchange) decideWith(record *state.Bucket) error {
 	}
 	x.matter.Bucket, x.matter.Session = bucket, given
 	if bucket == nil {
-		arn := policy.BucketARN(x.bucket, x.g.o.Region, x.g.o.Account)
-		x.matter.Target = policy.Target{Kind: policy.KindOf(x.bucket), BucketARN: arn, Key: x.key}
+		arn := policy.BucketARN(x.Bucket, x.g.o.Region, x.g.o.Account)
+		x.matter.Target = policy.Target{Kind: policy.KindOf(x.Bucket), BucketARN: arn, Key: x.Key}
 		return x.rule()
 	}
-	x.setTarget(&x.matter.Target, "")
+	x.SetTarget(&x.matter.Target, "")
 	return x.rule()
 }
 
@@ -260,7 +261,7 @@ func (g *Gateway) policyOptions() *policy.Options { return &g.options }
 // key that is now, and the object's envelope names the key.
 func (x *exchange) resolveKey(ruling *policy.Ruling) error {
 	alias := ruling.Decision.ResolveKey
-	d, err := x.g.o.Keys.Describe(x.context, alias)
+	d, err := x.g.o.Keys.Describe(x.Context, alias)
 	if err != nil {
 		return fmt.Errorf("resolve the KMS key %s: %w", alias, err)
 	}

@@ -66,8 +66,8 @@ func (x *exchange) newDocument(limit int64) (*plainBody, error) {
 	return b, nil
 }
 
-// start begins to read. A request without a body has no stream.
-func (b *plainBody) start() {
+// Start begins to read. A request without a body has no stream.
+func (b *plainBody) Start() {
 	source := b.x.body
 	if source == nil {
 		source = noBody{}
@@ -94,8 +94,8 @@ type noBody struct{}
 
 func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
 
-// size is the declared length.
-func (b *plainBody) size() int64 { return b.length }
+// Size is the declared length.
+func (b *plainBody) Size() int64 { return b.length }
 
 // Read delivers the body to a parser; what it returns has been counted and hashed, but is not checked before finish.
 func (b *plainBody) Read(p []byte) (int, error) {
@@ -103,14 +103,14 @@ func (b *plainBody) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := int(min(int64(len(p)), b.length-b.read))
-	if err := b.fill(p[:n]); err != nil {
+	if err := b.Fill(p[:n]); err != nil {
 		return 0, err
 	}
 	return n, nil
 }
 
-// fill reads exactly the next len(p) bytes of plaintext.
-func (b *plainBody) fill(p []byte) error {
+// Fill reads exactly the next len(p) bytes of plaintext.
+func (b *plainBody) Fill(p []byte) error {
 	if b.held {
 		if err := b.x.hold(int64(len(p)) * documentCost); err != nil {
 			return err
@@ -126,8 +126,8 @@ func (b *plainBody) fill(p []byte) error {
 	return nil
 }
 
-// finish reads the body's end and checks everything. It returns the object's checksum.
-func (b *plainBody) finish() (*crypto.Checksum, error) {
+// Finish reads the body's end and checks everything. It returns the object's checksum.
+func (b *plainBody) Finish() (*crypto.Checksum, error) {
 	if b.read != b.length {
 		return nil, s3.IncompleteBody(fmt.Errorf("%d of %d bytes came", b.read, b.length))
 	}

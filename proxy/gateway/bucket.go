@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -24,64 +25,64 @@ func (x *exchange) readDocument(limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body.start()
+	body.Start()
 	document := make([]byte, body.length)
-	if err := body.fill(document); err != nil {
+	if err := body.Fill(document); err != nil {
 		return nil, err
 	}
-	_, err = body.finish()
+	_, err = body.Finish()
 	return document, err
 }
 
 // createBucket carries out CreateBucket: the record first, then the store's bucket.
 func createBucket(x *exchange) error {
 	g := x.g
-	name, refused := policy.ParseBucketName(x.bucket)
+	name, refused := policy.ParseBucketName(x.Bucket)
 	if refused != nil {
 		return refused
 	}
-	if g.hidden(x.bucket) {
-		return bucketExists(x.bucket)
+	if g.hidden(x.Bucket) {
+		return bucketExists(x.Bucket)
 	}
 	if name.Kind == policy.Directory && len(g.o.Zones) > 0 && !slices.Contains(g.o.Zones, name.Zone) {
-		return s3.Refuse("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.Bucket)
 	}
 	if g.o.DirectoryStore && name.Kind != policy.Directory {
-		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.Bucket)
 	}
-	storeName := g.o.StoreBucket(x.bucket)
+	storeName := g.o.StoreBucket(x.Bucket)
 	if len(storeName) > 63 {
-		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.bucket)
+		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.Bucket)
 	}
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
-	if x.headerValue("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
-		return s3.Refuse("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.bucket)
+	if x.headerValue("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.Bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
+		return s3.Refuse("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.Bucket)
 	}
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
 		return refused
 	}
-	if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &x.matter.Target, configuration.Tags); refused != nil {
+	if refused := policy.AuthorizeTags(x.Operation, &x.request, x.caller(), &x.matter.Target, configuration.Tags); refused != nil {
 		return refused
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
-	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
-		Name: x.bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.bucket, g.o.Region, g.o.Account),
+	_, err = g.o.Buckets.CreateBucket(x.Context, state.Bucket{
+		Name: x.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.Bucket, g.o.Region, g.o.Account),
 		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.identity.Name,
-	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.bucket, storeName, lock) })
+	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.Bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
-		return s3.Refuse("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.bucket)
+		return s3.Refuse("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.Bucket)
 	case err != nil:
 		return err
 	}
 	h := &x.ctx.Response.Header
-	h.Set("Location", "/"+x.bucket)
+	h.Set("Location", "/"+x.Bucket)
 	if name.Kind == policy.Directory {
-		h.Set("x-amz-bucket-arn", policy.BucketARN(x.bucket, g.o.Region, g.o.Account))
+		h.Set("x-amz-bucket-arn", policy.BucketARN(x.Bucket, g.o.Region, g.o.Account))
 	}
 	return nil
 }
@@ -108,7 +109,7 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 	if a.Fault("ListObjectsV2") != nil {
 		return bucketExists(bucket) // somebody else's
 	}
-	body, err := a.Bytes(maxListing)
+	body, err := a.Bytes(objects.MaxListing)
 	if err != nil {
 		return s3.Unavailable(err)
 	}
@@ -142,27 +143,27 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 // progress: they keep a directory bucket, while they end with one of general purpose, whose records the janitor removes.
 func deleteBucket(x *exchange) error {
 	inProgress := false
-	if x.record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.context, x.record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
-			return recordError(err)
+	if x.Record.Directory {
+		if err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+			return objects.RecordError(err)
 		}
 	}
 	if inProgress {
-		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.bucket)
+		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.Bucket)
 	}
-	err := x.g.o.Buckets.DeleteBucket(x.context, x.bucket, func(ctx context.Context, b *state.Bucket) error {
+	err := x.g.o.Buckets.DeleteBucket(x.Context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {
 			return err
 		}
 		defer a.Close()
 		if f := a.Fault("DeleteBucket"); f != nil && f.Status != http.StatusNotFound {
-			return storeError(f, x.bucket, "")
+			return objects.StoreError(f, x.Bucket, "")
 		}
 		return nil
 	})
 	if errors.Is(err, state.ErrNoBucket) {
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	}
 	if err != nil {
 		return err
@@ -174,12 +175,12 @@ func deleteBucket(x *exchange) error {
 // headBucket carries out HeadBucket from the record.
 func headBucket(x *exchange) error {
 	h := &x.ctx.Response.Header
-	h.Set("x-amz-bucket-region", x.record.Region)
-	if x.record.Directory {
-		h.Set("x-amz-bucket-arn", x.record.ARN)
-		h.Set("x-amz-bucket-location-name", x.record.Zone)
+	h.Set("x-amz-bucket-region", x.Record.Region)
+	if x.Record.Directory {
+		h.Set("x-amz-bucket-arn", x.Record.ARN)
+		h.Set("x-amz-bucket-location-name", x.Record.Zone)
 		kind := "AvailabilityZone"
-		if x.record.LocalZone {
+		if x.Record.LocalZone {
 			kind = "LocalZone"
 		}
 		h.Set("x-amz-bucket-location-type", kind)
@@ -208,9 +209,9 @@ func getBucketEncryption(x *exchange) error {
 		return err
 	}
 	if record == nil {
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	}
-	facts := x.in.factsOf(record)
+	facts := x.Objects.FactsOf(record)
 	rule := policy.EncryptionConfiguration(&facts, x.g.policyOptions())
 	out := struct {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
@@ -229,7 +230,7 @@ func getBucketEncryption(x *exchange) error {
 // putBucketEncryption carries out PutBucketEncryption: rows PBE-1 to PBE-22. The key is described and tried, without
 // a trace in the bucket key cache, before the record changes by compare and swap.
 func putBucketEncryption(x *exchange) error {
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -242,11 +243,11 @@ func putBucketEncryption(x *exchange) error {
 		return err
 	}
 	if record == nil {
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	}
-	x.facts = x.in.factsOf(record)
+	x.Facts = x.Objects.FactsOf(record)
 	options := x.g.policyOptions()
-	keyID, refused := policy.KeyToDescribe(&x.facts, rule, options)
+	keyID, refused := policy.KeyToDescribe(&x.Facts, rule, options)
 	if refused != nil {
 		return refused
 	}
@@ -256,8 +257,8 @@ func putBucketEncryption(x *exchange) error {
 			return err
 		}
 	}
-	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := x.in.factsOf(b)
+	_, err = x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+		now := x.Objects.FactsOf(b)
 		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
 		if refused != nil {
 			return refused
@@ -271,7 +272,7 @@ func putBucketEncryption(x *exchange) error {
 // tryKey asks KMS about a key and, when it looks right, makes it wrap and unwrap once.
 func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	named := keyID
-	if arn, ok := policy.KeyARN(&x.facts, keyID); ok {
+	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok {
 		named = arn
 	}
 	failed := func(err error) (*policy.KeyFacts, error) {
@@ -285,10 +286,10 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
 	// What KMS knows of a key is told to those who may use it.
-	if arn, ok := policy.KeyARN(&x.facts, keyID); ok && !x.mayUse(arn) {
+	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok && !x.mayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
-	d, err := x.g.o.Keys.Describe(x.context, keyID)
+	d, err := x.g.o.Keys.Describe(x.Context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
@@ -297,7 +298,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
-	if err := x.object.tryKey(d.ARN); err != nil {
+	if err := x.Object.TryKey(d.ARN); err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
 	return facts, nil
@@ -305,7 +306,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 
 // mayUse reports whether the caller of PutBucketEncryption has its permissions on a KMS key.
 func (x *exchange) mayUse(keyARN string) bool {
-	target := x.target(keyARN)
+	target := x.Target(keyARN)
 	return policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) == nil
 }
 
@@ -318,17 +319,17 @@ func setEncryption(b *state.Bucket, after *policy.Bucket) {
 func (x *exchange) updateError(err error) error {
 	switch {
 	case errors.Is(err, state.ErrNoBucket):
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	case errors.Is(err, state.ErrRecord):
-		return recordError(err)
+		return objects.RecordError(err)
 	}
 	return err
 }
 
 // deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
 func deleteBucketEncryption(x *exchange) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		now := x.in.factsOf(b)
+	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+		now := x.Objects.FactsOf(b)
 		after := policy.DecideDeleteBucketEncryption(&now)
 		setEncryption(b, &after)
 		return nil

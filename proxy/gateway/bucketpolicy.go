@@ -58,7 +58,7 @@ func putBucketPolicy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if _, refused := policy.ParseBucketPolicy(document, x.facts.Kind, x.facts.ARN); refused != nil {
+	if _, refused := policy.ParseBucketPolicy(document, x.Facts.Kind, x.Facts.ARN); refused != nil {
 		return refused
 	}
 	return x.setBucketPolicy(string(document))
@@ -68,9 +68,9 @@ func putBucketPolicy(x *exchange) error {
 func deleteBucketPolicy(x *exchange) error { return x.setBucketPolicy("") }
 
 func (x *exchange) setBucketPolicy(document string) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
-		if b.Incarnation != x.record.Incarnation {
-			return s3.NoSuchBucket(x.bucket) // the policy names another bucket's ARN, or was meant for it
+	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+		if b.Incarnation != x.Record.Incarnation {
+			return s3.NoSuchBucket(x.Bucket) // the policy names another bucket's ARN, or was meant for it
 		}
 		b.Policy = document
 		return nil
@@ -89,9 +89,9 @@ func (x *exchange) currentPolicy() (string, error) {
 	case err != nil:
 		return "", err
 	case record == nil:
-		return "", s3.NoSuchBucket(x.bucket)
+		return "", s3.NoSuchBucket(x.Bucket)
 	case record.Policy == "":
-		return "", s3.Refuse("NoSuchBucketPolicy", "The bucket policy does not exist", "BucketName", x.bucket)
+		return "", s3.Refuse("NoSuchBucketPolicy", "The bucket policy does not exist", "BucketName", x.Bucket)
 	}
 	return record.Policy, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
@@ -18,9 +19,9 @@ func getBucketTagging(x *exchange) error {
 	case err != nil:
 		return err
 	case record == nil:
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	case len(record.Tags) == 0:
-		return s3.Refuse("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.bucket)
+		return s3.Refuse("NoSuchTagSet", "The TagSet does not exist", "BucketName", x.Bucket)
 	}
 	out := struct {
 		XMLName xml.Name     `xml:"Tagging"`
@@ -32,7 +33,7 @@ func getBucketTagging(x *exchange) error {
 
 // putBucketTagging carries out PutBucketTagging: the tags there were are replaced.
 func putBucketTagging(x *exchange) error {
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -52,18 +53,18 @@ func deleteBucketTagging(x *exchange) error {
 // change tags may depend on the tags themselves, and the record that the request was decided by may be older than a change at
 // another replica: the very tags that are replaced decide once more.
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
 		if x.control.Kind != "" && x.control.Resource != b.ARN {
-			return s3.NoSuchBucket(x.bucket)
+			return s3.NoSuchBucket(x.Bucket)
 		}
-		facts := x.in.factsOf(b)
+		facts := x.Objects.FactsOf(b)
 		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)
 		if err != nil {
 			return err
 		}
 		target := x.matter.Target
 		target.Tags, target.BucketPolicy = policy.Tags(b.Tags), bucketPolicy
-		if refused := policy.AuthorizeTags(x.operation, &x.request, x.caller(), &target, given); refused != nil {
+		if refused := policy.AuthorizeTags(x.Operation, &x.request, x.caller(), &target, given); refused != nil {
 			return refused
 		}
 		tags, refused := change(policy.Tags(b.Tags))

@@ -11,6 +11,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -30,7 +31,7 @@ func newAnsweringStore(t *testing.T) *answeringStore {
 	ln := fasthttputil.NewInmemoryListener()
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		s.mu.Lock()
-		s.asked[string(ctx.Method())] = map[string]string{bypassHeader: string(ctx.Request.Header.Peek(bypassHeader)), "If-Match": string(ctx.Request.Header.Peek("If-Match"))}
+		s.asked[string(ctx.Method())] = map[string]string{objects.BypassHeader: string(ctx.Request.Header.Peek(objects.BypassHeader)), "If-Match": string(ctx.Request.Header.Peek("If-Match"))}
 		s.mu.Unlock()
 		ctx.Response.Header.Set("ETag", `"e"`)
 		if ctx.IsDelete() {
@@ -73,7 +74,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		for _, header := range []string{"true", "TRUE", ""} {
 			r := &testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: who}
 			if header != "" {
-				r.header = append(r.header, bypassHeader+": "+header)
+				r.header = append(r.header, objects.BypassHeader+": "+header)
 			}
 			x := r.exchange(t, g)
 			err := x.decide()
@@ -81,13 +82,13 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 				t.Fatalf("%s: %v", who, err)
 			}
 			if err == nil {
-				y := x.at(x.record, "key")
-				y.version = "v"
-				if _, err := y.remove(s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
+				y := x.At(x.Record, "key")
+				y.Version = "v"
+				if _, err := y.Remove(s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
 					t.Fatal(err)
 				}
 				s.mu.Lock()
-				if asked := s.asked["DELETE"]; asked[bypassHeader] != map[bool]string{true: want}[header != ""] || asked["If-Match"] != `"e"` {
+				if asked := s.asked["DELETE"]; asked[objects.BypassHeader] != map[bool]string{true: want}[header != ""] || asked["If-Match"] != `"e"` {
 					t.Errorf("%s with %q: the store was asked with %v", who, header, asked)
 				}
 				s.mu.Unlock()
@@ -96,7 +97,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		}
 	}
 	// Who may only delete may not delete in spite of a retention, entry by entry.
-	for header, want := range map[string]string{"": "", bypassHeader + ": true": "AccessDenied"} {
+	for header, want := range map[string]string{"": "", objects.BypassHeader + ": true": "AccessDenied"} {
 		r := &testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: "deleter"}
 		if header != "" {
 			r.header = append(r.header, header)
@@ -107,8 +108,8 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		}
 		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
 			got := ""
-			if err := x.permitDeletion(&d, x.at(x.record, "key"), new(policy.Request)); err != nil {
-				got = answerTo(err).Code
+			if err := x.permitDeletion(&d, x.At(x.Record, "key"), new(policy.Request)); err != nil {
+				got = objects.Translate(err).Code
 			}
 			if got != want {
 				t.Errorf("%+v with %q: %q, want %q", d, header, got, want)

@@ -69,7 +69,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 		}
 		c.kind = kind
 		value := s3.View(f.Value)
-		if x.operation == policy.CompleteMultipartUpload { // a composite one says of how many parts
+		if x.Operation == policy.CompleteMultipartUpload { // a composite one says of how many parts
 			var parts string
 			var composite bool
 			if value, parts, composite = strings.Cut(value, "-"); composite && !s3.IsPartCount(parts) {

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
@@ -35,11 +36,11 @@ func completeMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err
 	}
-	return x.claimed(func(*state.Claim) error { return x.complete(parts, list) }, x.key)
+	return x.Claimed(func(*state.Claim) error { return x.complete(parts, list) }, x.Key)
 }
 
 // complete is completeMultipartUpload under the claim.
-func (x *exchange) complete(parts []namedPart, list []byte) error {
+func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	u, err := x.findUpload(true)
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func (x *exchange) complete(parts []namedPart, list []byte) error {
 	c := x.newCompletion(u, list)
 	switch u.State {
 	case state.UploadCompleted: // a repeated Complete gets the same answer again, while the object is unchanged
-		if err := c.repeated(); err != nil {
+		if err := c.Repeated(); err != nil {
 			return err
 		}
 		if err := x.decideUpload(u); err != nil {
@@ -55,25 +56,25 @@ func (x *exchange) complete(parts []namedPart, list []byte) error {
 		}
 		return x.answerComplete(c)
 	case state.UploadAborted:
-		return noSuchUpload(u.ID)
+		return objects.NoSuchUpload(u.ID)
 	}
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	c.size, c.sumType, c.announced = x.headerValue("x-amz-mp-object-size"), x.headerValue("x-amz-checksum-type"), x.headerValue(u.kind().Header)
-	if err := c.run(parts, x.mayRead); err != nil {
+	c.Size, c.ChecksumType, c.Announced = x.headerValue("x-amz-mp-object-size"), x.headerValue("x-amz-checksum-type"), x.headerValue(u.Kind().Header)
+	if err := c.Run(parts, x.mayRead); err != nil {
 		return err
 	}
 	return x.answerComplete(c)
 }
 
 // newCompletion is the completion of an upload as the request wants it.
-func (x *exchange) newCompletion(u *upload, list []byte) *completion {
-	return &completion{x: &x.object, u: u, list: list, asked: x.asked()}
+func (x *exchange) newCompletion(u *objects.Upload, list []byte) *objects.Completion {
+	return &objects.Completion{Object: &x.Object, Upload: u, List: list, Conditions: x.asked()}
 }
 
-func (x *exchange) answerComplete(c *completion) error {
-	for _, e := range c.version {
+func (x *exchange) answerComplete(c *objects.Completion) error {
+	for _, e := range c.Version {
 		x.ctx.Response.Header.Set(e.Name, e.Value)
 	}
 	x.showEncryption()
@@ -83,12 +84,12 @@ func (x *exchange) answerComplete(c *completion) error {
 		Location, Bucket, Key string
 		ETag                  string
 		s3.ChecksumElements
-	}{Xmlns: s3.Namespace, Location: x.objectURL(), Bucket: x.bucket, Key: x.key, ETag: s3.ClientETag([]byte(c.etag))}
-	if c.checksum != "" {
-		*out.Of(c.u.kind().Algorithm) = c.checksum
-		out.ChecksumType = s3.ChecksumType(c.u.Type)
+	}{Xmlns: s3.Namespace, Location: x.objectURL(), Bucket: x.Bucket, Key: x.Key, ETag: s3.ClientETag([]byte(c.ETag))}
+	if c.Checksum != "" {
+		*out.Of(c.Upload.Kind().Algorithm) = c.Checksum
+		out.ChecksumType = s3.ChecksumType(c.Upload.Type)
 	}
-	if x.facts.Kind == policy.Directory {
+	if x.Facts.Kind == policy.Directory {
 		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")
 	}
 	return x.answerXML(&out)

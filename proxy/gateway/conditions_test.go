@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 )
 
 // A conditionPlace is somewhere that a permission is asked for. ask carries the request as far as that, in a gateway
@@ -55,19 +56,19 @@ var conditionPlaces = []conditionPlace{
 		if err := x.decide(); err != nil {
 			return err
 		}
-		record, err := x.g.o.Buckets.Bucket(x.context, "kms")
+		record, err := x.g.o.Buckets.Bucket(x.Context, "kms")
 		if err != nil {
 			return err
 		}
-		return x.permitTags(&origin{x: x.at(record, "source"), tagged: true})
+		return x.permitTags(&objects.Source{Object: x.At(record, "source"), Tagged: true})
 	}},
 	{"rename source", testRequest{method: "PUT", path: "/sealed--az1--x-s3/renamed", query: "renameObject=", header: []string{"x-amz-rename-source: source"}}, renameBucket, (*exchange).decide},
 	{"DeleteObjects entry", testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
-		y := x.at(x.record, "source")
-		y.version = "v"
+		y := x.At(x.Record, "source")
+		y.Version = "v"
 		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y, new(policy.Request))
 	}},
 }
@@ -184,10 +185,10 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 		switch err := p.ask(x); {
 		case err == nil:
 			return true, ""
-		case answerTo(err).Code == "AccessDenied":
+		case objects.Translate(err).Code == "AccessDenied":
 			return false, ""
 		default:
-			return false, answerTo(err).Error()
+			return false, objects.Translate(err).Error()
 		}
 	}
 	for name := range policy.ConditionKeys {

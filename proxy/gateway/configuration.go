@@ -13,6 +13,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -72,7 +73,7 @@ var keptConfigurations = map[policy.Operation]kept{
 // keptErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
 var keptErrors = map[string]string{
 	"BadRequest":                           "Object tags cannot be greater than 10",
-	"InvalidTag":                           invalidTagText,
+	"InvalidTag":                           objects.InvalidTagText,
 	"InvalidArgument":                      "The store behind this service refuses a value of the document.",
 	"InvalidRequest":                       "The store behind this service refuses the request.",
 	"InvalidBucketState":                   "The request is not valid with the current state of the bucket.",
@@ -85,11 +86,11 @@ var keptErrors = map[string]string{
 
 // keepConfiguration carries out the operations of keptConfigurations: one request to the store.
 func keepConfiguration(x *exchange) error {
-	k := keptConfigurations[x.operation]
-	r := x.about(x.operation.String(), string(x.message.Method))
+	k := keptConfigurations[x.Operation]
+	r := x.NewRequest(x.Operation.String(), string(x.message.Method))
 	r.Query = store.AppendQuery(r.Query, k.query, "")
 	if r.Method == http.MethodPut {
-		document, err := x.readDocument(maxDocument)
+		document, err := x.readDocument(objects.MaxDocument)
 		if err != nil {
 			return err
 		}
@@ -113,14 +114,14 @@ func keepConfiguration(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.Context, r)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		if x.operation == policy.PutObjectTagging && x.in.outOfTagRoom(f, len(r.Bytes)) {
-			return noRoomForTags(f)
+		if x.Operation == policy.PutObjectTagging && x.Objects.OutOfTagRoom(f, len(r.Bytes)) {
+			return objects.NoRoomForTags(f)
 		}
 		return x.keptFault(&k, f, a)
 	}
@@ -132,7 +133,7 @@ func keepConfiguration(x *exchange) error {
 		x.ctx.Response.SetStatusCode(k.status)
 		return nil
 	}
-	body, err := a.Bytes(maxDocument)
+	body, err := a.Bytes(objects.MaxDocument)
 	if err != nil {
 		return s3.Unavailable(err)
 	}
@@ -157,7 +158,7 @@ func (x *exchange) answerDocument(document []byte) error {
 // keptFault translates the store's refusal. A store that doesn't know the configuration has none: a read says so, a write is
 // 501.
 func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
-	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.version == "" || f.Code == "NotImplemented"
+	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.Version == "" || f.Code == "NotImplemented"
 	text, told := keptErrors[f.Code]
 	reads := k.status == 0
 	switch {
@@ -167,26 +168,26 @@ func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
 		return x.answerDocument([]byte("<" + k.grammar.Root + ` xmlns="` + s3.Namespace + `"></` + k.grammar.Root + ">"))
 	case unknown:
 		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "QueryParameter", k.query).Because(f)
-	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.operation.OnObject():
+	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.Operation.OnObject():
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
-	case f.Code == "InvalidArgument" && x.version != "":
+	case f.Code == "InvalidArgument" && x.Version != "":
 	case told:
 		return s3.Refuse(f.Code, text, x.named()...).Because(f)
-	case locked(f) && x.operation.OnObject():
-		return lockedError(f)
+	case objects.Locked(f) && x.Operation.OnObject():
+		return objects.LockedError(f)
 	}
-	if x.key == "" {
-		return storeError(f, x.bucket, "")
+	if x.Key == "" {
+		return objects.StoreError(f, x.Bucket, "")
 	}
-	return x.versionFault(f, a)
+	return x.VersionFault(f, a)
 }
 
 // named are the elements of an error about the bucket or the object.
 func (x *exchange) named() []string {
-	if x.key == "" {
-		return []string{"BucketName", x.bucket}
+	if x.Key == "" {
+		return []string{"BucketName", x.Bucket}
 	}
-	return []string{"Key", x.key}
+	return []string{"Key", x.Key}
 }
 
 // checkVersioning refuses a status that isn't one; stores differ in what they make of it.
@@ -223,7 +224,7 @@ func storedSizes(_ *exchange, document []byte) ([]byte, error) {
 }
 
 func plainSizes(document []byte) []byte {
-	return mapSizes(document, listedSize, new(bool))
+	return mapSizes(document, objects.ListedSize, new(bool))
 }
 
 // mapSizes changes the sizes in a document of ours.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -42,13 +43,13 @@ var fixedAnswers = map[policy.Operation]fixed{
 
 // constant carries out the operations of fixedAnswers.
 func constant(x *exchange) error {
-	f := fixedAnswers[x.operation]
+	f := fixedAnswers[x.Operation]
 	_, named := x.query.Get("id")
 	switch {
 	case f.list != "" && !named:
 		return x.answerElement(f.list, "<IsTruncated>false</IsTruncated>")
 	case f.code != "":
-		return s3.Refuse(f.code, f.message, "BucketName", x.bucket)
+		return s3.Refuse(f.code, f.message, "BucketName", x.Bucket)
 	case f.document != "":
 		return x.answerElement(f.document, f.inner)
 	}
@@ -62,10 +63,10 @@ func (x *exchange) answerElement(root, inner string) error {
 
 // getBucketLocation carries out GetBucketLocation. The location of us-east-1 is told by nothing.
 func getBucketLocation(x *exchange) error {
-	if x.record.Region == "us-east-1" {
+	if x.Record.Region == "us-east-1" {
 		return x.answerElement("LocationConstraint", "")
 	}
-	return x.answerElement("LocationConstraint", x.record.Region)
+	return x.answerElement("LocationConstraint", x.Record.Region)
 }
 
 type grantee struct {
@@ -80,7 +81,7 @@ func getACL(x *exchange) error {
 	if err := x.objectExists(); err != nil {
 		return err
 	}
-	account := x.facts.Account
+	account := x.Facts.Account
 	return x.answerXML(&struct {
 		XMLName    xml.Name `xml:"AccessControlPolicy"`
 		Xmlns      string   `xml:"xmlns,attr"`
@@ -97,9 +98,9 @@ func getACL(x *exchange) error {
 // policy; no other is possible.
 func putACL(x *exchange) error {
 	if x.headerValue("x-amz-acl") == "" {
-		return s3.Refuse("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.bucket)
+		return s3.Refuse("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.Bucket)
 	}
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	switch {
 	case err != nil:
 		return err
@@ -111,10 +112,10 @@ func putACL(x *exchange) error {
 
 // objectExists asks the store for the object, where the request is about one.
 func (x *exchange) objectExists() error {
-	if x.key == "" {
+	if x.Key == "" {
 		return nil
 	}
-	a, _, err := x.lookAt(unconditional)
+	a, _, err := x.HeadIf(objects.Unconditional)
 	if err != nil {
 		return err
 	}

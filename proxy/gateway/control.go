@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -29,7 +30,7 @@ func listTagsForResource(x *exchange) error {
 	case err != nil:
 		return err
 	case record == nil, record.ARN != x.control.Resource:
-		return s3.NoSuchBucket(x.bucket)
+		return s3.NoSuchBucket(x.Bucket)
 	}
 	out := struct {
 		XMLName xml.Name `xml:"ListTagsForResourceResult"`
@@ -44,7 +45,7 @@ func listTagsForResource(x *exchange) error {
 
 // tagResource carries out TagResource: tags of keys that the bucket has are replaced, others added.
 func tagResource(x *exchange) error {
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}

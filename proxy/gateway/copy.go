@@ -6,6 +6,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -37,14 +38,14 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	once := func() error { return again(func() error { return copyOnce(x, source, asked) }) }
-	if !source.sameName(&x.object) {
+	once := func() error { return objects.Retry(func() error { return copyOnce(x, source, asked) }) }
+	if !source.SameName(&x.Object) {
 		return once()
 	}
-	return x.claimed(func(*state.Claim) error {
-		source.context = x.context
+	return x.Claimed(func(*state.Claim) error {
+		source.Context = x.Context
 		return once()
-	}, x.key)
+	}, x.Key)
 }
 
 // copyAlgorithm reads which checksum the copy shall have; nil: that of the source.
@@ -60,36 +61,36 @@ func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 	return kind, nil
 }
 
-func copyOnce(x *exchange, source *object, wanted *s3.ChecksumKind) error {
-	from, err := source.origin()
+func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) error {
+	from, err := source.HeadWithTail()
 	if err != nil {
 		return err
 	}
 	if err := x.decideSource(from); err != nil {
 		return err
 	}
-	if from.length > crypto.MaxObjectPut {
+	if from.Length > crypto.MaxObjectPut {
 		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	if err := x.permitTags(from); err != nil {
 		return err
 	}
-	c := &copying{
-		x: &x.object, from: from, encryption: x.decision.Encryption, fresh: x.asksKMS(from), may: x.maySource(source), asked: x.asked(), tags: x.copiedTags(),
-		start: x.start, scratch: &x.scratch.object, describe: x.describeCopy(from),
+	c := &objects.Copy{
+		Object: &x.Object, Source: from, Encryption: x.decision.Encryption, Fresh: x.asksKMS(from), May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
+		Began: x.start, Scratch: &x.scratch.object, Describe: x.describeCopy(from),
 	}
 	if err := x.checkSelfCopy(c); err != nil {
 		return err
 	}
-	done, err := c.run(wanted)
+	done, err := c.Run(wanted)
 	if err != nil {
 		return err
 	}
 	x.showEncryption()
-	for _, e := range append(from.version, done.version...) {
+	for _, e := range append(from.Version, done.Version...) {
 		x.ctx.Response.Header.Set(e.Name, e.Value)
 	}
-	if x.facts.Kind == policy.Directory {
+	if x.Facts.Kind == policy.Directory {
 		x.ctx.Response.Header.Set("x-amz-expiration", "NotImplemented")
 	}
 	out := struct {
@@ -98,24 +99,24 @@ func copyOnce(x *exchange, source *object, wanted *s3.ChecksumKind) error {
 		LastModified string
 		ETag         string
 		s3.ChecksumElements
-	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(done.modified), ETag: s3.ClientETag([]byte(done.etag))}
-	out.Set(c.sum, c.parts)
+	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(done.Modified), ETag: s3.ClientETag([]byte(done.ETag))}
+	out.Set(c.Checksum, c.Parts)
 	return x.answerXML(&out)
 }
 
 // checkSelfCopy refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
 // destination, which is the source, fail, and any on a store that can't be told which version to replace.
-func (x *exchange) checkSelfCopy(c *copying) error {
-	if !c.self() {
+func (x *exchange) checkSelfCopy(c *objects.Copy) error {
+	if !c.Self() {
 		return nil
 	}
-	if refused := policy.DecideSelfCopy(&x.request, &x.facts, x.decision, c.from.encryption()); refused != nil {
+	if refused := policy.DecideSelfCopy(&x.request, &x.Facts, x.decision, c.Source.Encryption()); refused != nil {
 		return refused
 	}
 	if x.headerValue("if-none-match") != "" {
 		return s3.PreconditionFailed("If-None-Match")
 	}
-	if match := x.headerValue("if-match"); match != "" && !listsETag(match, c.from.etag) {
+	if match := x.headerValue("if-match"); match != "" && !objects.ListsETag(match, c.Source.ETag) {
 		return s3.PreconditionFailed("If-Match")
 	}
 	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
@@ -125,12 +126,12 @@ func (x *exchange) checkSelfCopy(c *copying) error {
 }
 
 // describeCopy puts metadata and envelope onto the request that makes the copy.
-func (x *exchange) describeCopy(from *origin) func(r *store.Request, envelope []byte) error {
+func (x *exchange) describeCopy(from *objects.Source) func(r *store.Request, envelope []byte) error {
 	return func(r *store.Request, envelope []byte) error {
 		x.setAttributes(r)
 		if x.headerValue("x-amz-metadata-directive") == "REPLACE" {
 			return x.setObjectHeaders(r, envelope)
 		}
-		return from.keepHeaders(r, envelope, x.setRedirect(r))
+		return from.KeepHeaders(r, envelope, x.setRedirect(r))
 	}
 }

@@ -7,24 +7,25 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
 
 // condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and returns
 // a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
-func (x *exchange) condition(prefix string, o *origin) error {
+func (x *exchange) condition(prefix string, o *objects.Source) error {
 	match, noneMatch := x.headerValue(prefix+"match"), x.headerValue(prefix+"none-match")
-	since, hasSince := headerTime(x.headerValue(prefix + "modified-since"))
-	until, hasUntil := headerTime(x.headerValue(prefix + "unmodified-since"))
-	modified := o.modified.Truncate(time.Second)
+	since, hasSince := objects.HeaderTime(x.headerValue(prefix + "modified-since"))
+	until, hasUntil := objects.HeaderTime(x.headerValue(prefix + "unmodified-since"))
+	modified := o.Modified.Truncate(time.Second)
 	failed := ""
 	switch {
-	case match != "" && !listsETag(match, o.etag):
+	case match != "" && !objects.ListsETag(match, o.ETag):
 		failed = "Match"
 	case match == "" && hasUntil && modified.After(until):
 		failed = "Unmodified-Since"
-	case noneMatch != "" && listsETag(noneMatch, o.etag):
+	case noneMatch != "" && objects.ListsETag(noneMatch, o.ETag):
 		failed = "None-Match"
 	case noneMatch == "" && hasSince && !modified.After(since):
 		failed = "Modified-Since"
@@ -41,7 +42,7 @@ func (x *exchange) condition(prefix string, o *origin) error {
 
 // copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
 // 6.7. What its envelope says is decided by decideSource.
-func (x *exchange) copySource() (*object, error) {
+func (x *exchange) copySource() (*objects.Object, error) {
 	source, refused := x.request.CopySource()
 	if refused != nil {
 		return nil, refused
@@ -49,43 +50,43 @@ func (x *exchange) copySource() (*object, error) {
 	if x.g.hidden(source.Bucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}
-	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
+	record, err := x.g.o.Buckets.Bucket(x.Context, source.Bucket)
 	if errors.Is(err, state.ErrNoBucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}
 	if err != nil {
-		return nil, recordError(err)
+		return nil, objects.RecordError(err)
 	}
-	y := x.at(record, source.Key)
-	if y.bucketPolicy, err = x.g.bucketPolicies.of(record, y.facts.Kind); err != nil {
+	y := x.At(record, source.Key)
+	if y.Policy, err = x.g.bucketPolicies.of(record, y.Facts.Kind); err != nil {
 		return nil, err
 	}
-	y.version = source.Version
-	if refused := policy.CheckSource(&x.request, &y.facts); refused != nil {
+	y.Version = source.Version
+	if refused := policy.CheckSource(&x.request, &y.Facts); refused != nil {
 		return nil, refused
 	}
 	if err := x.permitSource(y, ""); err != nil {
 		return nil, err
 	}
-	return y, y.checkSource()
+	return y, y.CheckPresent()
 }
 
 // decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.
-func (x *exchange) decideSource(o *origin) error {
-	existing := o.encryption()
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+func (x *exchange) decideSource(o *objects.Source) error {
+	existing := o.Encryption()
+	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
 	if existing.SSE == policy.SSEKMS {
-		if err := x.permitSource(o.x, existing.KeyARN); err != nil {
+		if err := x.permitSource(o.Object, existing.KeyARN); err != nil {
 			return err
 		}
 	}
 	return x.condition("x-amz-copy-source-if-", o)
 }
 
-func (x *exchange) permitSource(y *object, keyARN string) error {
-	if refused := policy.AuthorizeSource(&x.request, x.caller(), y.target(keyARN)); refused != nil {
+func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
+	if refused := policy.AuthorizeSource(&x.request, x.caller(), y.Target(keyARN)); refused != nil {
 		return refused
 	}
 	return nil
@@ -93,11 +94,11 @@ func (x *exchange) permitSource(y *object, keyARN string) error {
 
 // asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either side
 // (R17). SSE-S3 objects need no such call.
-func (x *exchange) asksKMS(o *origin) bool {
-	return o.envelope.SSE == crypto.SSEKMS && (x.facts.Kind == policy.Directory || o.x.facts.Kind == policy.Directory)
+func (x *exchange) asksKMS(o *objects.Source) bool {
+	return o.Envelope.SSE == crypto.SSEKMS && (x.Facts.Kind == policy.Directory || o.Object.Facts.Kind == policy.Directory)
 }
 
 // maySource reports whether the caller may open a copy's source under a KMS key.
-func (x *exchange) maySource(y *object) func(keyARN string) error {
+func (x *exchange) maySource(y *objects.Object) func(keyARN string) error {
 	return func(keyARN string) error { return x.permitSource(y, keyARN) }
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 )
@@ -16,7 +17,7 @@ func createSession(x *exchange) error {
 	if observe := x.g.o.Observe.Session; observe != nil {
 		outcome := "issued"
 		if err != nil {
-			outcome = answerTo(err).Code
+			outcome = objects.Translate(err).Code
 		}
 		observe(outcome)
 	}
@@ -24,18 +25,18 @@ func createSession(x *exchange) error {
 }
 
 func (x *exchange) issueSession() error {
-	s := session.Session{Principal: x.identity.Name, Bucket: x.bucket}
-	if x.record != nil {
+	s := session.Session{Principal: x.identity.Name, Bucket: x.Bucket}
+	if x.Record != nil {
 		e := x.decision.Encryption
-		s.Incarnation, s.ReadOnly = x.record.Incarnation, x.mode == policy.ReadOnly
+		s.Incarnation, s.ReadOnly = x.Record.Incarnation, x.mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			if err := x.fetchKey(e); err != nil {
+			if err := x.FetchKey(e); err != nil {
 				return err
 			}
 		}
 	}
-	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.start)
+	c, err := session.Issue(x.Context, x.g.o.Sessions, s, x.start)
 	if err != nil {
 		return s3.Unavailable(err)
 	}

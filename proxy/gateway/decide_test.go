@@ -15,6 +15,7 @@ import (
 
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -45,7 +46,7 @@ func (k *knownBuckets) FreshBucket(ctx context.Context, name string) (*state.Buc
 }
 
 // aliasKeys resolve every alias to keyOne.
-type aliasKeys struct{ BucketKeys }
+type aliasKeys struct{ objects.BucketKeys }
 
 func (aliasKeys) Describe(context.Context, string) (keyring.Description, error) {
 	return keyring.Description{ARN: keyOne}, nil
@@ -206,7 +207,7 @@ func outcome(x *exchange, err error) string {
 	if err == nil {
 		return "allow " + x.decision.Row
 	}
-	e := answerTo(err)
+	e := objects.Translate(err)
 	return e.Code + " " + e.Row
 }
 
@@ -349,8 +350,8 @@ func decided(t *testing.T, g *Gateway, r *testRequest, sessionHeader []string) s
 		x := made.exchange(t, g)
 		err := x.decide()
 		s := session.Session{Principal: r.who, Bucket: bucket, ReadOnly: x.mode == policy.ReadOnly}
-		if x.record != nil {
-			s.Incarnation, s.KMS, s.KeyARN = x.record.Incarnation, x.decision.Encryption.SSE == policy.SSEKMS, x.decision.Encryption.KeyARN
+		if x.Record != nil {
+			s.Incarnation, s.KMS, s.KeyARN = x.Record.Incarnation, x.decision.Encryption.SSE == policy.SSEKMS, x.decision.Encryption.KeyARN
 		}
 		refused := outcome(x, err)
 		x.finish("", nil)

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/store"
 )
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
 func deleteObject(x *exchange) error {
-	told, err := x.remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"), x.bypasses())
+	told, err := x.Remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"), x.bypasses())
 	if err != nil {
 		return err
 	}
@@ -23,11 +24,11 @@ func deleteObject(x *exchange) error {
 
 // bypasses reports whether the request asks for that, in a bucket that may have retentions.
 func (x *exchange) bypasses() bool {
-	return x.facts.Kind == policy.General && strings.EqualFold(x.headerValue(bypassHeader), "true")
+	return x.Facts.Kind == policy.General && strings.EqualFold(x.headerValue(objects.BypassHeader), "true")
 }
 
 func (x *exchange) setBypass(r *store.Request) {
 	if x.bypasses() {
-		r.Set(bypassHeader, "true")
+		r.Set(objects.BypassHeader, "true")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -57,7 +58,7 @@ type deletionResult struct {
 }
 
 func (r *deletionResult) fail(key, version string, err error) {
-	e := answerTo(err)
+	e := objects.Translate(err)
 	r.Error = append(r.Error, deletionError{key, version, e.Code, e.Message})
 }
 
@@ -69,29 +70,29 @@ func deleteObjects(x *exchange) error {
 		return err
 	}
 	result := deletionResult{Xmlns: s3.Namespace}
-	y := x.at(x.record, "")
+	y := x.At(x.Record, "")
 	batch := make([]objectVersion, 0, len(list))
 	var check policy.Request
 	for i := range list {
 		d := &list[i]
-		y.key, y.version = d.Key, ""
-		if x.facts.Kind == policy.General {
-			y.version = d.VersionId
+		y.Key, y.Version = d.Key, ""
+		if x.Facts.Kind == policy.General {
+			y.Version = d.VersionId
 		}
 		if err := x.permitDeletion(d, y, &check); err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		if !d.conditional() && !y.absent() {
-			batch = append(batch, objectVersion{d.Key, y.version})
+		if !d.conditional() && !y.Absent() {
+			batch = append(batch, objectVersion{d.Key, y.Version})
 			continue
 		}
-		told, err := y.remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
+		told, err := y.Remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.version, told))
+		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.Version, told))
 	}
 	if len(batch) > 0 {
 		if err := x.deleteBatch(batch, &result); err != nil {
@@ -119,7 +120,7 @@ func deletedAs(key, version string, told []s3.Element) deletedEntry {
 }
 
 // permitDeletion checks one key as DeleteObject would be checked. check is reused.
-func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request) error {
+func (x *exchange) permitDeletion(d *deletion, y *objects.Object, check *policy.Request) error {
 	fields := policy.MapFields{}
 	for _, c := range [...]s3.Parameter{
 		{Name: "if-match", Value: d.ETag},
@@ -131,15 +132,15 @@ func (x *exchange) permitDeletion(d *deletion, y *object, check *policy.Request)
 		}
 	}
 	check.Reset()
-	check.Method, check.Bucket, check.Key, check.Header = "DELETE", x.bucket, d.Key, fields
+	check.Method, check.Bucket, check.Key, check.Header = "DELETE", x.Bucket, d.Key, fields
 	if refused := policy.CheckRequest(policy.DeleteObject, check); refused != nil {
 		return refused
 	}
-	if d.VersionId != "" && !policy.ValidVersion(x.facts.Kind, d.VersionId) {
+	if d.VersionId != "" && !policy.ValidVersion(x.Facts.Kind, d.VersionId) {
 		return s3.InvalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
-	if x.facts.Kind == policy.General {
-		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.target("")); refused != nil {
+	if x.Facts.Kind == policy.General {
+		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.Target("")); refused != nil {
 			return refused
 		}
 	}
@@ -152,14 +153,14 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	body.start()
-	list, quiet, err = parseDeletions(body, x.facts.Kind == policy.Directory)
+	body.Start()
+	list, quiet, err = parseDeletions(body, x.Facts.Kind == policy.Directory)
 	var told *s3.Error
 	if errors.As(err, &told) && told.Code != "MalformedXML" {
 		return nil, false, err // the body itself was wrong
 	}
 	if err == nil {
-		_, err = body.finish()
+		_, err = body.Finish()
 	}
 	return list, quiet, err
 }
@@ -235,7 +236,7 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) error {
 	var b strings.Builder
 	b.WriteString(`<Delete xmlns="` + s3.Namespace + `">`)
-	if x.facts.Kind == policy.Directory {
+	if x.Facts.Kind == policy.Directory {
 		b.WriteString("<Quiet>true</Quiet>") // else the store tells what became of versions
 	}
 	for _, o := range batch {
@@ -250,20 +251,20 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		b.WriteString("</Object>")
 	}
 	b.WriteString("</Delete>")
-	r := &store.Request{Operation: "DeleteObjects", Method: "POST", Bucket: x.record.StoreName, Query: "delete=", Bytes: []byte(b.String())}
+	r := &store.Request{Operation: "DeleteObjects", Method: "POST", Bucket: x.Record.StoreName, Query: "delete=", Bytes: []byte(b.String())}
 	sum := md5.Sum(r.Bytes)
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
 	x.setBypass(r)
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.Context, r)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		return storeError(f, x.bucket, "")
+		return objects.StoreError(f, x.Bucket, "")
 	}
-	body, err := a.Bytes(maxListing)
+	body, err := a.Bytes(objects.MaxListing)
 	if err != nil {
 		return s3.Unavailable(err)
 	}
@@ -287,14 +288,14 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 			f.Status = 403
 		}
 		failed[objectVersion{e.Key, e.VersionId}] = true
-		var err error = storeError(f, x.bucket, e.Key)
-		if e.VersionId != "" && locked(f) {
-			err = lockedError(f)
+		var err error = objects.StoreError(f, x.Bucket, e.Key)
+		if e.VersionId != "" && objects.Locked(f) {
+			err = objects.LockedError(f)
 		}
 		result.fail(e.Key, e.VersionId, err)
 	}
 	told := make(map[objectVersion]deletedEntry, len(stored.Deleted))
-	if x.facts.Kind == policy.General {
+	if x.Facts.Kind == policy.General {
 		for _, d := range stored.Deleted {
 			told[objectVersion{d.Key, d.VersionId}] = d
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -26,8 +27,8 @@ func getObject(x *exchange) error {
 		return getPart(x)
 	}
 	var err error
-	for range getAttempts {
-		if err = getOnce(x); !errors.Is(err, errReplaced) {
+	for range objects.GetAttempts {
+		if err = getOnce(x); !errors.Is(err, objects.ErrReplaced) {
 			return err
 		}
 	}
@@ -35,17 +36,17 @@ func getObject(x *exchange) error {
 }
 
 func getOnce(x *exchange) error {
-	r := &x.scratch.object.request
-	x.ask(r, "GetObject", "GET")
+	r := &x.scratch.object.Request
+	x.SetRequest(r, "GetObject", "GET")
 	x.setReadConditions(r)
 	wanted, ranged := s3.ParseRange(x.headerValue("range"))
-	if x.dated() || ranged && (wanted.Suffix && !x.knowsLayout() || x.headerValue("if-range") != "") {
+	if x.dated() || ranged && (wanted.Suffix && !x.KnowsLayout() || x.headerValue("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
 		a, s, err := x.lookConditionally()
 		if err != nil {
 			return err
 		}
-		length, err := x.plainLength(s)
+		length, err := x.PlainLength(s)
 		ranged = ranged && !wanted.Whole(length) && ifRangeHolds(x.headerValue("if-range"), a)
 		a.Close()
 		if err != nil {
@@ -59,14 +60,14 @@ func getOnce(x *exchange) error {
 			wanted = s3.Range{First: first, Last: last}
 		}
 		r.Header = nil
-		r.Set("If-Match", s.etag)
+		r.Set("If-Match", s.ETag)
 	}
 	if ranged {
-		if err := x.setRange(r, wanted); err != nil {
+		if err := x.SetRange(r, wanted); err != nil {
 			return err
 		}
 	}
-	a, err := x.g.o.Store.Do(x.context, r)
+	a, err := x.g.o.Store.Do(x.Context, r)
 	if err != nil {
 		return err
 	}
@@ -78,37 +79,37 @@ func getOnce(x *exchange) error {
 	}()
 	if f := a.Fault(r.Operation); f != nil {
 		switch {
-		case x.withoutVersions(f):
-			return errReplaced // to begin again
+		case x.WithoutVersions(f):
+			return objects.ErrReplaced // to begin again
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":
-			x.forgetLayout()
-			return errReplaced // the condition was ours
+			x.ForgetLayout()
+			return objects.ErrReplaced // the condition was ours
 		}
 		return x.conditionalFault(f, a)
 	}
-	s, err := x.readSealed(a)
+	s, err := x.ReadSealed(a)
 	if err != nil {
 		return err
 	}
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.open(s, x.mayRead)
+	o, err := x.Open(s, x.mayRead)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if !streaming {
-			o.secrets.Wipe()
+			o.Secrets.Wipe()
 		}
 	}()
-	first, last := int64(0), o.length-1
-	if ranged = ranged && !wanted.Whole(o.length); ranged {
+	first, last := int64(0), o.Length-1
+	if ranged = ranged && !wanted.Whole(o.Length); ranged {
 		var ok bool
-		if first, last, ok = wanted.Resolve(o.length); !ok {
-			return invalidRange(x, o.length)
+		if first, last, ok = wanted.Resolve(o.Length); !ok {
+			return invalidRange(x, o.Length)
 		}
 	}
 	if !ranged && checksumWanted(x) {
@@ -120,21 +121,21 @@ func getOnce(x *exchange) error {
 	x.showEncryption()
 	if ranged {
 		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
-		x.ctx.Response.Header.Set("Content-Range", s3.ContentRange(first, last, o.length))
+		x.ctx.Response.Header.Set("Content-Range", s3.ContentRange(first, last, o.Length))
 	}
-	if o.length == 0 {
+	if o.Length == 0 {
 		return nil
 	}
-	covering, err := x.cover(a, o, first, last)
+	covering, err := x.CoverRange(a, o, first, last)
 	if err != nil {
 		return err
 	}
 	a = covering
-	reader, err := x.newReader(a, o, first, last)
+	reader, err := x.NewReader(a, o, first, last)
 	if err != nil {
 		return err
 	}
-	err = x.stream(reader, o.secrets)
+	err = x.stream(reader, o.Secrets)
 	streaming = x.streaming
 	return err
 }
@@ -152,12 +153,12 @@ func ifRangeHolds(value string, a *store.Answer) bool {
 
 // beyondEnd answers a range that the store found to begin behind the sealed object's end.
 func (x *exchange) beyondEnd() error {
-	a, s, err := x.lookAt(unconditional)
+	a, s, err := x.HeadIf(objects.Unconditional)
 	if err != nil {
 		return err
 	}
 	a.Close()
-	length, err := x.plainLength(s)
+	length, err := x.PlainLength(s)
 	if err != nil {
 		return err
 	}

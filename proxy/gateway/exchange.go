@@ -13,6 +13,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/conn"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/sigv4"
@@ -34,7 +35,7 @@ type exchange struct {
 	query   s3.Query
 
 	scratch requestScratch
-	memory  preparedRef // behind object.prepared
+	memory  objects.PreparedRef // behind object.prepared
 
 	fields
 }
@@ -44,18 +45,18 @@ type exchange struct {
 type requestScratch struct {
 	plain     plainBody
 	integrity integrity
-	object    Scratch
+	object    objects.Scratch
 	existing  policy.Encryption // of the object that is read
 	options   policy.Options    // of the decision about it
 }
 
 // forget drops what a request has left. Hashes and the envelope's memory stay.
 func (t *requestScratch) forget() {
-	if t.plain.x == nil && !t.object.used() {
+	if t.plain.x == nil && !t.object.Used() {
 		return
 	}
 	t.plain = plainBody{}
-	t.object.forget()
+	t.object.Forget()
 	t.existing, t.options = policy.Encryption{}, policy.Options{}
 	t.integrity = integrity{hashes: t.integrity.hashes}
 }
@@ -68,7 +69,7 @@ type fields struct {
 	// ambiguous: what stands in front of this server may have read another head than it did. See appendLines.
 	ambiguous bool
 
-	object // that the request names
+	objects.Object // that the request names
 
 	control policy.Control // of a call of S3 Control; the object is then the bucket that it is about
 
@@ -102,7 +103,7 @@ type fields struct {
 
 func newExchange(g *Gateway) *exchange {
 	x := new(exchange)
-	x.g, x.in, x.prepared = g, g.objects, &x.memory
+	x.g, x.Objects, x.Prepared = g, g.objects, &x.memory
 	return x
 }
 
@@ -113,7 +114,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.fields = fields{start: g.o.Now(), requestID: newRequestID()}
 	x.ctx = ctx
 	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
-	x.in, x.context, x.prepared = g.objects, context.Background(), &x.memory
+	x.Objects, x.Context, x.Prepared = g.objects, context.Background(), &x.memory
 	x.request.Reset()
 
 	h := &ctx.Request.Header
@@ -132,7 +133,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 
 // fail answers with an error, or breaks the connection when a part of the answer is out already.
 func (x *exchange) fail(err error) {
-	e := answerTo(err)
+	e := objects.Translate(err)
 	resp := &x.ctx.Response
 	if x.control.Kind != "" {
 		e = controlError(e)
@@ -154,10 +155,10 @@ func (x *exchange) fail(err error) {
 // x-amz-bucket-region, above all on a HEAD, whose answer has no document that names it. S3 sends it with errors of HeadBucket,
 // and with those about the region. It is the same for every name, so it doesn't say which buckets exist.
 func (x *exchange) namesRegion(e *s3.Error) bool {
-	if x.bucket == "" || e.Code == "NoSuchBucket" {
+	if x.Bucket == "" || e.Code == "NoSuchBucket" {
 		return false
 	}
-	return x.isHead() && x.key == "" || slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
+	return x.isHead() && x.Key == "" || slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
 }
 
 // keepRequestHeaders drops what a handler had set before it failed.
@@ -197,13 +198,13 @@ func (x *exchange) finish(code string, err error) {
 	if e != nil {
 		row = e.Row
 	}
-	if row == rowForeignBlob {
-		g.objects.damaged("blob")
+	if row == objects.RowForeignBlob {
+		g.objects.Damaged("blob")
 	}
 	if code == "" {
 		code = "OK"
 	}
-	g.count(x.operation.String(), code, row, took)
+	g.count(x.Operation.String(), code, row, took)
 	x.audit(code, row, took)
 	x.endSpan(code, row)
 	if g.o.Observe.Bytes != nil {
@@ -224,8 +225,8 @@ func (x *exchange) finish(code string, err error) {
 			principal = x.identity.Name
 		}
 		fields := []zap.Field{
-			zap.String("id", x.requestID), zap.String("operation", x.operation.String()), zap.String("bucket", x.bucket),
-			zap.String("key", x.key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
+			zap.String("id", x.requestID), zap.String("operation", x.Operation.String()), zap.String("bucket", x.Bucket),
+			zap.String("key", x.Key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
 			zap.Int("status", x.ctx.Response.StatusCode()), zap.String("code", code), zap.Duration("took", took),
 		}
 		if e != nil && e.Cause != nil {

@@ -64,7 +64,7 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	}
 	question.Target.BucketARN = policy.BucketARN(q.Bucket, g.o.Region, g.o.Account)
 	if record != nil {
-		facts := g.objects.factsOf(record)
+		facts := g.objects.FactsOf(record)
 		question.Bucket, question.Target.Tags = &facts, policy.Tags(record.Tags)
 		question.Target.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind)
 		if err != nil && !aboutBucketPolicy(op) {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
@@ -18,19 +19,19 @@ import (
 
 // posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
 func (x *exchange) posts() bool {
-	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.bucket != "" && x.key == "" && x.control.Kind == "" && len(x.message.Query) == 0
+	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.Bucket != "" && x.Key == "" && x.control.Kind == "" && len(x.message.Query) == 0
 }
 
 // decidePost decides what can be before the form is read.
 func (x *exchange) decidePost() error {
 	var refused *policy.Refusal
-	if x.operation, refused = policy.Classify(&x.request); refused != nil {
+	if x.Operation, refused = policy.Classify(&x.request); refused != nil {
 		return refused
 	}
-	if x.operation != policy.PostObject || !x.g.o.PostObject {
+	if x.Operation != policy.PostObject || !x.g.o.PostObject {
 		return x.postNotAllowed()
 	}
-	if refused = policy.DecideTLS(x.operation, &x.request, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
+	if refused = policy.DecideTLS(x.Operation, &x.request, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
 	x.serve = postObject
@@ -103,7 +104,7 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 		return answer, nil, err
 	}
 	x.nameFile(form)
-	if err := document.Check(form.fields, x.bucket, x.start); err != nil {
+	if err := document.Check(form.fields, x.Bucket, x.start); err != nil {
 		return answer, nil, err
 	}
 	if answer, err = x.takeFields(form); err != nil {
@@ -111,12 +112,12 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 	}
 	r := &x.request
 	r.Reset()
-	r.Method, r.Bucket, r.Key, r.Header, r.Query = s3.View(x.message.Method), x.bucket, x.key, &x.header, nil
+	r.Method, r.Bucket, r.Key, r.Header, r.Query = s3.View(x.message.Method), x.Bucket, x.Key, &x.header, nil
 	r.TLS, r.SigningName, r.Signature = secure, s3.View(x.auth.Service), policy.SigV4
 	if refused := x.newCase().Check(); refused != nil {
 		return answer, nil, refused
 	}
-	if err := x.checkKey(); err != nil {
+	if err := x.CheckKey(); err != nil {
 		return answer, nil, err
 	}
 	if err := x.decideBucket(); err != nil {
@@ -154,7 +155,7 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 		name := strings.ToLower(string(f.Name))
 		switch name {
 		case "key":
-			x.key, hasKey = string(f.Value), true
+			x.Key, hasKey = string(f.Value), true
 		case "success_action_status":
 			answer.status = string(f.Value)
 		case "success_action_redirect", "redirect":
@@ -164,7 +165,7 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 			if refused != nil {
 				return answer, refused
 			}
-			fields = append(fields, sigv4.Field{Name: []byte(tagsHeader), Value: []byte(encodeTags(tags))})
+			fields = append(fields, sigv4.Field{Name: []byte(objects.TagsHeader), Value: []byte(objects.EncodeTags(tags))})
 		default:
 			header := formHeaders[name]
 			if strings.HasPrefix(name, "x-amz-") {
@@ -182,10 +183,10 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 	switch {
 	case !hasKey:
 		return answer, s3.InvalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
-	case x.key == "":
+	case x.Key == "":
 		return answer, s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
-	case !utf8.ValidString(x.key) || strings.IndexByte(x.key, 0) >= 0:
-		return answer, s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.key, "\uFFFD"))
+	case !utf8.ValidString(x.Key) || strings.IndexByte(x.Key, 0) >= 0:
+		return answer, s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.Key, "\uFFFD"))
 	}
 	x.header.Fields = fields
 	return answer, nil
@@ -197,7 +198,7 @@ func (x *exchange) answerForm(a formAnswer) error {
 	etag := string(resp.Header.Peek("ETag"))
 	location := x.objectURL()
 	if to, err := url.Parse(a.redirect); err == nil && (to.Scheme == "http" || to.Scheme == "https") && to.Host != "" {
-		query := "bucket=" + url.QueryEscape(x.bucket) + "&key=" + url.QueryEscape(x.key) + "&etag=" + url.QueryEscape(etag)
+		query := "bucket=" + url.QueryEscape(x.Bucket) + "&key=" + url.QueryEscape(x.Key) + "&etag=" + url.QueryEscape(etag)
 		if to.RawQuery != "" {
 			query = to.RawQuery + "&" + query
 		}
@@ -215,7 +216,7 @@ func (x *exchange) answerForm(a formAnswer) error {
 		return x.answerXML(&struct {
 			XMLName                     xml.Name `xml:"PostResponse"`
 			Location, Bucket, Key, ETag string
-		}{Location: location, Bucket: x.bucket, Key: x.key, ETag: etag})
+		}{Location: location, Bucket: x.Bucket, Key: x.Key, ETag: etag})
 	}
 	resp.SetStatusCode(http.StatusNoContent)
 	return nil
@@ -223,7 +224,7 @@ func (x *exchange) answerForm(a formAnswer) error {
 
 // objectURL is where the object can be asked for, in the style in which the form was sent.
 func (x *exchange) objectURL() string {
-	u := url.URL{Scheme: "http", Path: "/" + x.key}
+	u := url.URL{Scheme: "http", Path: "/" + x.Key}
 	for i := range x.message.Header {
 		if f := &x.message.Header[i]; strings.EqualFold(s3.View(f.Name), "host") {
 			u.Host = strings.TrimSpace(string(f.Value))
@@ -232,8 +233,8 @@ func (x *exchange) objectURL() string {
 	if x.request.TLS {
 		u.Scheme = "https"
 	}
-	if !strings.HasPrefix(u.Host, x.bucket+".") {
-		u.Path = "/" + x.bucket + u.Path
+	if !strings.HasPrefix(u.Host, x.Bucket+".") {
+		u.Path = "/" + x.Bucket + u.Path
 	}
 	return u.String()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -65,7 +66,7 @@ func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b)
 
 func TestFormsComeOutAsTheyWentIn(t *testing.T) {
 	fields := [][2]string{{"key", "a/b"}, {"empty", ""}, {"x-amz-meta-a", "line\r\nline"}, {"quoted \"name\"", "--dashes--"}}
-	for _, n := range []int{0, 1, formWhole - 21, formWhole - 15, formWhole - 14, formWhole - 1, formWhole, formWhole + 1, wholeLimit, wholeLimit + 1, 1 << 20} {
+	for _, n := range []int{0, 1, formWhole - 21, formWhole - 15, formWhole - 14, formWhole - 1, formWhole, formWhole + 1, objects.WholeLimit, objects.WholeLimit + 1, 1 << 20} {
 		file := bytes.Repeat([]byte("\r\n--bounda\r\r\n-"), n/14+1)[:n]
 		body := writeForm(t, "boundary", fields, file)
 		for how, r := range readers(body) {

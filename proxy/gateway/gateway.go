@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
@@ -44,12 +45,12 @@ type Renames interface {
 // Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Claims, Sessions, Region, Account and
 // ServiceKey are required.
 type Options struct {
-	Store    Store
-	Keys     BucketKeys
+	Store    objects.Store
+	Keys     objects.BucketKeys
 	Buckets  Buckets
-	Uploads  Uploads
+	Uploads  objects.Uploads
 	Renames  Renames
-	Claims   Claims
+	Claims   objects.Claims
 	Sessions session.Keys
 
 	Region      string
@@ -110,7 +111,7 @@ type Gateway struct {
 	identities atomic.Pointer[Identities]
 	exchanges  sync.Pool
 	admission  admission
-	objects    *Objects
+	objects    *objects.Objects
 
 	bucketPolicies *bucketPolicies
 	opened         *lru.Cache[string, *openedSession] // by token
@@ -136,7 +137,7 @@ func New(o Options, ids *Identities) *Gateway {
 		StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey,
 		DefaultKey: o.ServiceKey, DefaultKMS: o.DefaultKMS,
 	}
-	g.objects = newObjects(objectOptions{
+	g.objects = objects.New(objects.Options{
 		Store: o.Store, Keys: o.Keys, Buckets: o.Buckets, Uploads: o.Uploads, Claims: o.Claims, StateBucket: o.StateBucket,
 		Abilities: o.Abilities, DirectoryStore: o.DirectoryStore, CopyLimit: o.CopyLimit, MetadataHeader: o.MetadataHeader,
 		ServiceKey: o.ServiceKey, PerPrincipal: o.PerPrincipal, Policy: g.options, Damaged: o.Observe.Integrity, Log: o.Log,

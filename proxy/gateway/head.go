@@ -19,7 +19,7 @@ func headObject(x *exchange) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	length, err := x.plainLength(s)
+	length, err := x.PlainLength(s)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func headObject(x *exchange) error {
 		partial = true
 	}
 	if checksumWanted(x) && !partial {
-		o, err := x.open(s, x.mayRead)
+		o, err := x.Open(s, x.mayRead)
 		if err != nil {
 			return err
 		}
-		defer o.secrets.Wipe()
+		defer o.Secrets.Wipe()
 		if err := x.showChecksum(o); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -24,7 +25,7 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	contentType := "binary/octet-stream"
 	encoding := ""
 	used := 0
-	room := x.in.maxMetadata() - (len(own) - len(userMetadata)) - len(envelope)
+	room := x.Objects.MaxMetadata() - (len(own) - len(objects.UserMetadata)) - len(envelope)
 	var buf s3.NameBuffer
 	for i := range x.header.Fields {
 		f := &x.header.Fields[i]
@@ -39,35 +40,35 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 		case name == "content-encoding":
 			encoding = joinList(encoding, x.storedEncoding(value))
 		case name == "expires" && !x.g.o.Abilities.AnyExpires && !isDate(value):
-			value = storedValue(value)
-			r.Set(own+expiresSuffix, value)
-			used += len(own) - len(userMetadata) + len(expiresSuffix) + len(value)
-		case isStored(name):
+			value = objects.StoredValue(value)
+			r.Set(own+objects.ExpiresSuffix, value)
+			used += len(own) - len(objects.UserMetadata) + len(objects.ExpiresSuffix) + len(value)
+		case objects.IsStored(name):
 			r.Set(strings.Clone(name), value)
-		case strings.HasPrefix(name, userMetadata):
-			if x.in.reserved(name) {
+		case strings.HasPrefix(name, objects.UserMetadata):
+			if x.Objects.Reserved(name) {
 				return s3.InvalidArgument(strings.Clone(name), "", "Metadata of this name is reserved.")
 			}
-			if x.facts.Kind == policy.General {
+			if x.Facts.Kind == policy.General {
 				value = s3.DecodedWords(value)
 			}
-			value = storedValue(value)
-			used += len(name) - len(userMetadata) + len(value)
+			value = objects.StoredValue(value)
+			used += len(name) - len(objects.UserMetadata) + len(value)
 			r.Set(strings.Clone(name), value)
 		}
 	}
 	if encoding != "" {
-		r.Set(own+encodingSuffix, encoding)
-		used += len(own) - len(userMetadata) + len(encodingSuffix) + len(encoding)
+		r.Set(own+objects.EncodingSuffix, encoding)
+		used += len(own) - len(objects.UserMetadata) + len(objects.EncodingSuffix) + len(encoding)
 	}
 	if len(contentType) >= len(formType) && strings.EqualFold(contentType[:len(formType)], formType) {
-		r.Set(own+typeSuffix, contentType)
-		used += len(own) - len(userMetadata) + len(typeSuffix) + len(contentType)
+		r.Set(own+objects.TypeSuffix, contentType)
+		used += len(own) - len(objects.UserMetadata) + len(objects.TypeSuffix) + len(contentType)
 		contentType = "binary/octet-stream"
 	}
 	used += x.setRedirect(r)
 	if used > room {
-		return metadataTooLarge(room, used)
+		return objects.MetadataTooLarge(room, used)
 	}
 	r.Set("content-type", contentType)
 	r.SetBytes(own, envelope)
@@ -97,7 +98,7 @@ func maybeMetadata(name []byte) bool {
 // checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
 // reads the object later would take the framing's absence for damage.
 func (x *exchange) checkEncoding() error {
-	if x.auth.Payload != sigv4.PayloadUnsigned || x.operation != policy.PutObject && x.operation != policy.UploadPart {
+	if x.auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
 		return nil
 	}
 	value := s3.View(x.headerBytes("content-encoding"))
@@ -163,21 +164,21 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 			}
 		case lower == "last-modified":
 			h.SetBytesV("Last-Modified", value)
-		case isStored(lower):
+		case objects.IsStored(lower):
 			h.SetBytesKV(name, value)
-		case lower == own+encodingSuffix:
+		case lower == own+objects.EncodingSuffix:
 			h.SetBytesV("Content-Encoding", value)
-		case lower == own+typeSuffix:
+		case lower == own+objects.TypeSuffix:
 			formTyped = true
 			h.SetContentTypeBytes(value)
-		case lower == own+redirectSuffix:
-			h.SetBytesV(redirectHeader, value)
-		case lower == own+expiresSuffix:
-			h.Set("Expires", shownValue(string(value)))
-		case x.in.reserved(lower):
-		case strings.HasPrefix(lower, userMetadata):
-			shown := shownValue(string(value))
-			if x.facts.Kind == policy.General {
+		case lower == own+objects.RedirectSuffix:
+			h.SetBytesV(objects.RedirectHeader, value)
+		case lower == own+objects.ExpiresSuffix:
+			h.Set("Expires", objects.ShownValue(string(value)))
+		case x.Objects.Reserved(lower):
+		case strings.HasPrefix(lower, objects.UserMetadata):
+			shown := objects.ShownValue(string(value))
+			if x.Facts.Kind == policy.General {
 				shown = s3.EncodedWords(shown)
 			}
 			h.Set(lower, shown)
@@ -215,8 +216,8 @@ func (x *exchange) showChecksumValue(c *crypto.Checksum) {
 
 // showStorage sets the headers that directory buckets show with every object. Source: behaviour reference 1.7, 4.3.
 func (x *exchange) showStorage() {
-	if x.facts.Kind == policy.Directory {
-		x.show("x-amz-storage-class", storageClass(&x.facts))
+	if x.Facts.Kind == policy.Directory {
+		x.show("x-amz-storage-class", storageClass(&x.Facts))
 		x.show("x-amz-expiration", "NotImplemented")
 	}
 }

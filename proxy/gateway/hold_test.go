@@ -1,6 +1,10 @@
 package gateway
 
-import "testing"
+import (
+	"testing"
+
+	"sealfront/proxy/objects"
+)
 
 // What documents hold together is bounded, and given back with their requests.
 func TestDocumentsAreChargedToMemory(t *testing.T) {
@@ -15,7 +19,7 @@ func TestDocumentsAreChargedToMemory(t *testing.T) {
 	if err := second.hold(40); err != nil {
 		t.Error(err)
 	}
-	if err := second.hold(1); err == nil || answerTo(err).Code != "SlowDown" || shed != ShedMemory {
+	if err := second.hold(1); err == nil || objects.Translate(err).Code != "SlowDown" || shed != ShedMemory {
 		t.Errorf("beyond the limit: %v, shed %q", err, shed)
 	}
 	second.finish("SlowDown", nil)

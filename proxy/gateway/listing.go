@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -34,9 +35,9 @@ func listObjectsV2(x *exchange) error {
 			return s3.InvalidArgument("continuation-token", token, "The continuation token provided is incorrect")
 		}
 	}
-	page, err := x.listPage(&q)
+	page, err := x.ListPage(&q)
 	if err == nil {
-		err = x.addOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(page, &q)
 	}
 	if err != nil {
 		return err
@@ -56,17 +57,17 @@ func listObjectsV2(x *exchange) error {
 		IsTruncated           bool
 		Listed                []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(prefix, encoding), Delimiter: s3.ShownName(delimiter, encoding),
+		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(prefix, encoding), Delimiter: s3.ShownName(delimiter, encoding),
 		StartAfter: s3.ShownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	if page.More {
 		if out.NextContinuationToken = tokenOf(page); out.NextContinuationToken == "" {
-			return s3.Internal(errNoToken)
+			return s3.Internal(objects.ErrNoToken)
 		}
 	}
 	owner := (*listedOwner)(nil)
 	if v, _ := x.query.Get("fetch-owner"); v == "true" {
-		owner = &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+		owner = &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	}
 	out.KeyCount = len(page.Entries)
 	out.Listed = x.listed(page, encoding, owner)
@@ -139,7 +140,7 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 		text("<Contents><Key>", s3.EncodeName(page.Entries[i].Name, encoding), "</Key>")
 		text("<LastModified>", c.LastModified, "</LastModified>")
 		text("<ETag>&#34;"+s3.EtagPrefix, s3.Unquote(c.ETag), "&#34;</ETag><Size>") // clientETag's form
-		b.Write(strconv.AppendInt(number[:0], listedSize(c.Size), 10))
+		b.Write(strconv.AppendInt(number[:0], objects.ListedSize(c.Size), 10))
 		b.WriteString("</Size>")
 		if owner != nil {
 			text("<Owner><ID>", owner.ID, "</ID>")
@@ -192,7 +193,7 @@ func bucketBehind(token string) (name string, ok bool) {
 
 // listBuckets carries out ListBuckets and ListDirectoryBuckets: the buckets of one kind, in order.
 func listBuckets(x *exchange) error {
-	directory := x.operation == policy.ListDirectoryBuckets
+	directory := x.Operation == policy.ListDirectoryBuckets
 	out := struct {
 		XMLName           xml.Name
 		Xmlns             string       `xml:"xmlns,attr"`
@@ -232,7 +233,7 @@ func listBuckets(x *exchange) error {
 	if !directory {
 		out.Prefix = prefix
 	}
-	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
+	err := x.g.o.Buckets.ListBuckets(x.Context, start, func(b *state.Bucket) bool {
 		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) || inRegion && b.Region != region {
 			return true
 		}
@@ -250,7 +251,7 @@ func listBuckets(x *exchange) error {
 		return true
 	})
 	if err != nil {
-		return recordError(err)
+		return objects.RecordError(err)
 	}
 	return x.answerXML(&out)
 }

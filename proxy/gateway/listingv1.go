@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -12,7 +13,7 @@ import (
 // which don't have it, where Options.ListObjectsV1 says so. The store is asked by version 2: NextMarker is the name that a page
 // ends with, and stores' own may hold more than names (MinIO's "[minio_cache:…]"). Sizes are exact as in version 2.
 func listObjects(x *exchange) error {
-	if x.facts.Kind == policy.Directory && !x.g.o.ListObjectsV1 {
+	if x.Facts.Kind == policy.Directory && !x.g.o.ListObjectsV1 {
 		return policy.NotImplemented(policy.ListObjects)
 	}
 	prefix, _ := x.query.Get("prefix")
@@ -21,9 +22,9 @@ func listObjects(x *exchange) error {
 	encoding, _ := x.query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
 	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: marker, Max: maxKeys}
-	page, err := x.listPage(&q)
+	page, err := x.ListPage(&q)
 	if err == nil {
-		err = x.addOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(page, &q)
 	}
 	if err != nil {
 		return err
@@ -41,14 +42,14 @@ func listObjects(x *exchange) error {
 		IsTruncated  bool
 		Listed       []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(prefix, encoding), Marker: s3.ShownName(marker, encoding),
+		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(prefix, encoding), Marker: s3.ShownName(marker, encoding),
 		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
-	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	out.Listed = x.listed(page, encoding, owner)
 	if page.More {
 		if page.Last == "" {
-			return s3.Internal(errNoToken)
+			return s3.Internal(objects.ErrNoToken)
 		}
 		out.NextMarker = s3.ShownName(page.Last, encoding)
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/xml"
 
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -29,9 +30,9 @@ func listObjectVersions(x *exchange) error {
 	if value("version-id-marker") != "" && value("key-marker") == "" {
 		return s3.InvalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
 	}
-	l := x.lister()
-	l.Ask = x.askVersions
-	page, err := x.page(l, &store.ListQuery{
+	l := x.Lister()
+	l.Ask = x.AskVersions
+	page, err := x.Page(l, &store.ListQuery{
 		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"), Version: value("version-id-marker"), Max: maxKeys,
 	})
 	if err != nil {
@@ -53,11 +54,11 @@ func listObjectVersions(x *exchange) error {
 		Entries             []listedVersion
 		CommonPrefixes      []listedPrefix
 	}{
-		Xmlns: s3.Namespace, Name: x.bucket, Prefix: s3.ShownName(value("prefix"), encoding), Delimiter: s3.ShownName(value("delimiter"), encoding),
+		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(value("prefix"), encoding), Delimiter: s3.ShownName(value("delimiter"), encoding),
 		KeyMarker: s3.ShownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
 		MaxKeys: maxKeys, IsTruncated: page.More,
 	}
-	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	for i := range page.Entries {
 		e := &page.Entries[i]
 		name := s3.ShownName(e.Name, encoding)
@@ -71,14 +72,14 @@ func listObjectVersions(x *exchange) error {
 		}
 		if !e.Version.Marker {
 			v.XMLName.Local = "Version"
-			size := listedSize(e.Version.Size)
+			size := objects.ListedSize(e.Version.Size)
 			v.Size, v.ETag, v.StorageClass = &size, s3.ClientETag([]byte(e.Version.ETag)), x.shownClass(e.Version.StorageClass)
 		}
 		out.Entries = append(out.Entries, v)
 	}
 	if page.More {
 		if page.Last == "" {
-			return s3.Internal(errNoToken)
+			return s3.Internal(objects.ErrNoToken)
 		}
 		out.NextKeyMarker, out.NextVersionIdMarker = s3.ShownName(page.Last, encoding), page.Version
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -25,7 +26,7 @@ func createMultipartUpload(x *exchange) error {
 		return err
 	}
 	asked := x.asked()
-	u, err := x.createUpload(x.decision.Encryption, kind, sumType, x.start, &asked, func(r *store.Request, envelope []byte) error {
+	u, err := x.CreateUpload(x.decision.Encryption, kind, sumType, x.start, &asked, func(r *store.Request, envelope []byte) error {
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -43,7 +44,7 @@ func createMultipartUpload(x *exchange) error {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
 		Xmlns                 string   `xml:"xmlns,attr"`
 		Bucket, Key, UploadId string
-	}{Xmlns: s3.Namespace, Bucket: x.bucket, Key: x.key, UploadId: u.ID})
+	}{Xmlns: s3.Namespace, Bucket: x.Bucket, Key: x.Key, UploadId: u.ID})
 }
 
 // uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds
@@ -84,44 +85,44 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 }
 
 // findUpload returns the request's upload, in any state; fresh past the cache.
-func (x *exchange) findUpload(fresh bool) (*upload, error) {
+func (x *exchange) findUpload(fresh bool) (*objects.Upload, error) {
 	id, _ := x.query.Get("uploadId")
-	return x.object.findUpload(id, fresh)
+	return x.Object.FindUpload(id, fresh)
 }
 
 // openUpload is findUpload for an upload that must still be open. The decision is that of the upload's settings.
-func (x *exchange) openUpload(fresh bool) (*upload, error) {
+func (x *exchange) openUpload(fresh bool) (*objects.Upload, error) {
 	u, err := x.findUpload(fresh)
 	if err != nil {
 		return nil, err
 	}
 	if u.State != state.UploadOpen {
-		return nil, noSuchUpload(u.ID)
+		return nil, objects.NoSuchUpload(u.ID)
 	}
 	return u, x.decideUpload(u)
 }
 
 // decideUpload decides what adds to an upload by the upload's own settings (UP-3), with TLS and permissions as for any
 // write.
-func (x *exchange) decideUpload(u *upload) error {
-	existing := u.encryption()
+func (x *exchange) decideUpload(u *objects.Upload) error {
+	existing := u.Encryption()
 	o := *x.g.policyOptions()
 	o.Existing = &existing
 	var refused *policy.Refusal
-	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, &o); refused != nil {
+	if x.decision, refused = policy.DecideEncryption(x.Operation, &x.request, &x.Facts, x.session, &o); refused != nil {
 		return refused
 	}
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
 	if x.session != nil {
 		return nil
 	}
 	key := ""
-	if x.operation.SealsObject() && existing.SSE == policy.SSEKMS {
+	if x.Operation.SealsObject() && existing.SSE == policy.SSEKMS {
 		key = existing.KeyARN
 	}
-	if refused := policy.Authorize(x.operation, &x.request, x.caller(), x.target(key), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(x.Operation, &x.request, x.caller(), x.Target(key), policy.ReadWrite); refused != nil {
 		return refused
 	}
 	return nil
@@ -149,7 +150,7 @@ func uploadPart(x *exchange) error {
 		return err
 	}
 	limit := int64(crypto.MaxPart)
-	if number == lastPart {
+	if number == objects.LastPart {
 		limit = crypto.MaxPart10000
 	}
 	body, err := x.newBody(limit)
@@ -157,20 +158,20 @@ func uploadPart(x *exchange) error {
 		return err
 	}
 	if body.check.told && u.Algorithm != 0 && body.check.kind.Algorithm != u.Algorithm {
-		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().Name)+
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
 			", actual checksum Type: "+strings.ToLower(body.check.kind.Name))
 	}
 	if !body.check.told && u.Algorithm != 0 && u.Type == crypto.Composite {
-		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.kind().Name)+", actual checksum Type: null")
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+", actual checksum Type: null")
 	}
-	body.check.keep(u.kind())
-	secrets, err := x.unwrap(u.envelope, false, x.mayRead)
+	body.check.keep(u.Kind())
+	secrets, err := x.Unwrap(u.Envelope, false, x.mayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
-	body.start()
-	record, err := x.storePart(u, number, body, &secrets.DataKey)
+	body.Start()
+	record, err := x.StorePart(u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func abortMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err
 	}
-	return x.claimed(func(*state.Claim) error { return x.abort() }, x.key)
+	return x.Claimed(func(*state.Claim) error { return x.abort() }, x.Key)
 }
 
 func (x *exchange) abort() error {
@@ -205,7 +206,7 @@ func (x *exchange) abort() error {
 				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.object.abort(u); err != nil {
+		if err := x.Object.Abort(u); err != nil {
 			return err
 		}
 	}

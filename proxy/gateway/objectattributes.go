@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -16,10 +17,10 @@ import (
 // setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD is
 // what an object has without the header, which not every store knows.
 func (x *exchange) setAttributes(r *store.Request) {
-	if x.facts.Kind != policy.General {
+	if x.Facts.Kind != policy.General {
 		return
 	}
-	for _, name := range [...]string{classHeader, lockMode, lockUntil, lockHold} {
+	for _, name := range [...]string{objects.ClassHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
 		if v := x.headerValue(name); v != "" && v != "STANDARD" {
 			r.Set(name, v)
 		}
@@ -28,25 +29,25 @@ func (x *exchange) setAttributes(r *store.Request) {
 
 // setRedirect keeps a website redirect with the object, and returns how much room for user metadata it takes.
 func (x *exchange) setRedirect(r *store.Request) int {
-	v := x.headerValue(redirectHeader)
-	if v == "" || x.facts.Kind != policy.General {
+	v := x.headerValue(objects.RedirectHeader)
+	if v == "" || x.Facts.Kind != policy.General {
 		return 0
 	}
-	name := x.g.o.MetadataHeader + redirectSuffix
+	name := x.g.o.MetadataHeader + objects.RedirectSuffix
 	r.Set(name, v)
-	return len(name) - len(userMetadata) + len(v)
+	return len(name) - len(objects.UserMetadata) + len(v)
 }
 
 // showAttributes shows the client what the store tells of them.
 func (x *exchange) showAttributes(a *store.Answer) {
-	if x.facts.Kind != policy.General {
+	if x.Facts.Kind != policy.General {
 		return
 	}
 	h := &x.ctx.Response.Header
-	if class := x.shownClass(s3.View(a.Get(classHeader))); class != "STANDARD" {
-		h.Set(classHeader, class)
+	if class := x.shownClass(s3.View(a.Get(objects.ClassHeader))); class != "STANDARD" {
+		h.Set(objects.ClassHeader, class)
 	}
-	for _, name := range [...]string{tagCountHeader, lockMode, lockUntil, lockHold} {
+	for _, name := range [...]string{objects.TagCountHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
 		if v := a.Get(name); len(v) > 0 {
 			h.SetBytesV(name, v)
 		}
@@ -57,26 +58,26 @@ func (x *exchange) showAttributes(a *store.Answer) {
 // shownClass is the storage class that clients see of one that the store tells. A name that S3 doesn't have is the
 // store's own business.
 func (x *exchange) shownClass(told string) string {
-	if x.facts.Kind == policy.General {
+	if x.Facts.Kind == policy.General {
 		switch told {
 		case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE":
 			return told
 		}
 	}
-	return storageClass(&x.facts)
+	return storageClass(&x.Facts)
 }
 
 // checkObjectLock refuses a retention or a legal hold for a bucket that doesn't have Object Lock: the store might ignore
 // them.
 func (x *exchange) checkObjectLock() error {
-	if x.facts.Kind != policy.General || x.headerValue(lockMode) == "" && x.headerValue(lockHold) == "" {
+	if x.Facts.Kind != policy.General || x.headerValue(objects.LockMode) == "" && x.headerValue(objects.LockHold) == "" {
 		return nil
 	}
-	if until, err := time.Parse(time.RFC3339, x.headerValue(lockUntil)); err == nil && !until.After(x.start) {
-		return s3.InvalidArgument(lockUntil, x.headerValue(lockUntil), "The retain until date must be in the future!")
+	if until, err := time.Parse(time.RFC3339, x.headerValue(objects.LockUntil)); err == nil && !until.After(x.start) {
+		return s3.InvalidArgument(objects.LockUntil, x.headerValue(objects.LockUntil), "The retain until date must be in the future!")
 	}
-	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.record.StoreName, Query: "object-lock="}
-	a, err := x.g.o.Store.Do(x.context, r)
+	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock="}
+	a, err := x.g.o.Store.Do(x.Context, r)
 	if err != nil {
 		return err
 	}
@@ -88,5 +89,5 @@ func (x *exchange) checkObjectLock() error {
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket", f.Status == http.StatusNotImplemented, f.Status == http.StatusMethodNotAllowed:
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	}
-	return storeError(f, x.bucket, "")
+	return objects.StoreError(f, x.Bucket, "")
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
@@ -21,7 +22,7 @@ import (
 //
 // Requests to the store: the claim, a look at the object, and what keepetag.go says; a HEAD for Object Lock where there are versions.
 func updateObjectEncryption(x *exchange) error {
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -29,25 +30,25 @@ func updateObjectEncryption(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	decision, refused := policy.DecideObjectEncryption(&x.facts, asked, x.g.policyOptions())
+	decision, refused := policy.DecideObjectEncryption(&x.Facts, asked, x.g.policyOptions())
 	if refused != nil {
 		return refused
 	}
-	if refused := policy.Authorize(x.operation, &x.request, x.caller(), x.target(asked.KeyARN), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(x.Operation, &x.request, x.caller(), x.Target(asked.KeyARN), policy.ReadWrite); refused != nil {
 		return refused
 	}
 	x.decision = decision
 	if !x.g.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
-		return policy.NotImplemented(x.operation)
+		return policy.NotImplemented(x.Operation)
 	}
-	version := x.version
-	defer func() { x.version = version }() // for the audit log
-	return x.claimed(func(*state.Claim) error {
-		return again(func() error {
-			x.version, x.decision = version, decision
+	version := x.Version
+	defer func() { x.Version = version }() // for the audit log
+	return x.Claimed(func(*state.Claim) error {
+		return objects.Retry(func() error {
+			x.Version, x.decision = version, decision
 			return x.updateOnce()
 		})
-	}, x.key)
+	}, x.Key)
 }
 
 func (x *exchange) updateOnce() error {
@@ -59,9 +60,9 @@ func (x *exchange) updateOnce() error {
 	if err != nil {
 		return err
 	}
-	existing := from.encryption()
+	existing := from.Encryption()
 	if existing.SSE == policy.SSEKMS {
-		if err := x.permitSource(from.x, existing.KeyARN); err != nil {
+		if err := x.permitSource(from.Object, existing.KeyARN); err != nil {
 			return err
 		}
 	}
@@ -72,31 +73,31 @@ func (x *exchange) updateOnce() error {
 	if x.decision = decision; !changes {
 		return nil
 	}
-	done, err := from.reencrypt(&x.object, decision.Encryption, kept, x.maySource(from.x), x.start)
+	done, err := from.Reencrypt(&x.Object, decision.Encryption, kept, x.maySource(from.Object), x.start)
 	if err != nil {
 		return err
 	}
-	for _, e := range done.version {
+	for _, e := range done.Version {
 		x.ctx.Response.Header.Set(e.Name, e.Value)
 	}
 	return nil
 }
 
 // currentOrigin looks at the current version of the object, which must be the one that the request names, if it names one.
-func (x *exchange) currentOrigin() (*origin, error) {
-	version := x.version
-	y := x.at(x.record, x.key)
-	from, err := y.origin()
+func (x *exchange) currentOrigin() (*objects.Source, error) {
+	version := x.Version
+	y := x.At(x.Record, x.Key)
+	from, err := y.HeadWithTail()
 	switch {
 	case version == "":
 		return from, err
-	case err == nil && from.versionID() == version, err == nil && version == "null" && from.versionID() == "":
-		x.version = "" // the current one, of which the store is asked from here on
+	case err == nil && from.VersionID() == version, err == nil && version == "null" && from.VersionID() == "":
+		x.Version = "" // the current one, of which the store is asked from here on
 		return from, nil
-	case err != nil && answerTo(err).Code != "NoSuchKey":
+	case err != nil && objects.Translate(err).Code != "NoSuchKey":
 		return nil, err
 	}
-	a, _, err := x.lookAt(unconditional)
+	a, _, err := x.HeadIf(objects.Unconditional)
 	if err != nil {
 		return nil, err
 	}
@@ -105,36 +106,28 @@ func (x *exchange) currentOrigin() (*origin, error) {
 		"service would make it the current one.", "QueryParameter", "versionId")
 }
 
-// versionID is the store's name for the version that was looked at, "" without versions.
-func (o *origin) versionID() string {
-	if len(o.version) == 0 {
-		return ""
-	}
-	return o.version[0].Value
-}
-
 // keptWith is what general purpose buckets keep with an object beside its metadata, for the object that takes its place: storage class,
 // redirect, and of Object Lock what doesn't protect it, such as a legal hold that is off. Where the store has versions it is asked by
 // HEAD, which is where stores tell of Object Lock.
-func (x *exchange) keptWith(from *origin) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
-	told := from.attributes
-	if from.versionID() != "" {
-		now, err := from.x.glance()
+func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
+	told := from.Attributes
+	if from.VersionID() != "" {
+		now, err := from.Object.Head()
 		if err != nil {
 			return nil, lock, err
 		}
-		if now.etag != from.etag || now.envelope.WrapSalt != from.envelope.WrapSalt {
-			return nil, lock, errReplaced
+		if now.ETag != from.ETag || now.Envelope.WrapSalt != from.Envelope.WrapSalt {
+			return nil, lock, objects.ErrReplaced
 		}
-		told = now.attributes
+		told = now.Attributes
 	}
 	for _, f := range told {
 		switch value := string(f.Value); string(f.Name) {
-		case lockMode:
+		case objects.LockMode:
 			lock.Mode = value
-		case lockUntil:
+		case objects.LockUntil:
 			lock.Until = value
-		case lockHold:
+		case objects.LockHold:
 			lock.Hold = value
 			kept = append(kept, f)
 		default:

@@ -14,16 +14,16 @@ import (
 // and an address with too many of them gets no look at the bucket's record any more.
 func (x *exchange) oldSignature(err error) error {
 	refused, ok := errors.AsType[*sigv4.Error](err)
-	if !ok || refused.Code != "InvalidRequest" || !x.signedByV2() || policy.KindOf(x.bucket) != policy.Directory ||
-		x.g.hidden(x.bucket) || !x.mayLogIn(nil) {
+	if !ok || refused.Code != "InvalidRequest" || !x.signedByV2() || policy.KindOf(x.Bucket) != policy.Directory ||
+		x.g.hidden(x.Bucket) || !x.mayLogIn(nil) {
 		return err
 	}
 	x.loginFailed(nil)
-	record, lookErr := x.g.o.Buckets.Bucket(x.context, x.bucket)
+	record, lookErr := x.g.o.Buckets.Bucket(x.Context, x.Bucket)
 	if lookErr != nil {
 		return err
 	}
-	facts := x.in.factsOf(record)
+	facts := x.Objects.FactsOf(record)
 	r := policy.Request{Signature: policy.SigV2}
 	return policy.DecideSignature(&r, &facts)
 }

@@ -6,6 +6,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -27,12 +28,12 @@ func uploadPartCopy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	return again(func() error { return x.copyPart(u, number, source) })
+	return objects.Retry(func() error { return x.copyPart(u, number, source) })
 }
 
 // openUploadForCopy is openUpload. That an upload's settings differ from the bucket's default (UC-2) may rest on a cached
 // record of the bucket: it is read anew before the copy is refused for it.
-func (x *exchange) openUploadForCopy() (*upload, error) {
+func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	u, err := x.openUpload(false)
 	var refused *policy.Refusal
 	if u == nil || !errors.As(err, &refused) || refused.Row != "UC-2" {
@@ -42,15 +43,15 @@ func (x *exchange) openUploadForCopy() (*upload, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case record == nil || record.Incarnation != x.record.Incarnation:
-		return nil, s3.NoSuchBucket(x.bucket)
+	case record == nil || record.Incarnation != x.Record.Incarnation:
+		return nil, s3.NoSuchBucket(x.Bucket)
 	}
-	x.record, x.facts = record, x.in.factsOf(record)
+	x.Record, x.Facts = record, x.Objects.FactsOf(record)
 	return u, x.decideUpload(u)
 }
 
-func (x *exchange) copyPart(u *upload, number int, source *object) error {
-	from, err := source.origin()
+func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Object) error {
+	from, err := source.HeadWithTail()
 	if err != nil {
 		return err
 	}
@@ -62,48 +63,48 @@ func (x *exchange) copyPart(u *upload, number int, source *object) error {
 	case refused != nil:
 		return refused
 	case whole:
-		first, last = 0, from.length-1
-	case last >= from.length:
-		return x.request.RangeBeyondSource(from.length)
+		first, last = 0, from.Length-1
+	case last >= from.Length:
+		return x.request.RangeBeyondSource(from.Length)
 	}
 	limit := int64(crypto.MaxPart)
-	if number == lastPart {
+	if number == objects.LastPart {
 		limit = crypto.MaxPart10000
 	}
 	if last-first+1 > limit {
 		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
-	opened, err := from.open(x.asksKMS(from), x.maySource(source))
+	opened, err := from.Open(x.asksKMS(from), x.maySource(source))
 	if err != nil {
 		return err
 	}
-	defer opened.secrets.Wipe()
-	directory := x.facts.Kind == policy.Directory || source.facts.Kind == policy.Directory
-	secrets, err := x.unwrap(u.envelope, directory, x.mayRead)
+	defer opened.Secrets.Wipe()
+	directory := x.Facts.Kind == policy.Directory || source.Facts.Kind == policy.Directory
+	secrets, err := x.Unwrap(u.Envelope, directory, x.mayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
 
-	kind := u.kind()
-	known, _, err := source.checksumOf(opened)
+	kind := u.Kind()
+	known, _, err := source.ChecksumOf(opened)
 	if err != nil {
 		return err
 	}
-	if known != nil && (last-first+1 != from.length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
+	if known != nil && (last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
 		known = nil
 	}
-	body, err := source.read(opened, first, last, known, kind)
+	body, err := source.Read(opened, first, last, known, kind)
 	if err != nil {
 		return err
 	}
-	defer body.close()
-	record, err := x.storePart(u, number, body, &secrets.DataKey)
+	defer body.Close()
+	record, err := x.StorePart(u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}
 	x.showEncryption()
-	for _, e := range from.version {
+	for _, e := range from.Version {
 		x.ctx.Response.Header.Set(e.Name, e.Value)
 	}
 	out := struct {

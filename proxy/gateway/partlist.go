@@ -11,6 +11,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -24,14 +25,14 @@ var (
 )
 
 // readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
-func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
+func (x *exchange) readPartList() (parts []objects.NamedPart, hash []byte, err error) {
 	body, err := x.newDocument(maxCompleteDocument)
 	if err != nil {
 		return nil, nil, err
 	}
 	// x-amz-checksum-* headers of this operation are about the object, not about this document.
 	body.check.want, body.check.told = nil, false
-	body.start()
+	body.Start()
 	d := xmldoc.NewDecoder(body)
 	malformed := func(err error) error {
 		var e *s3.Error
@@ -81,15 +82,15 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 		if p.PartNumber == nil || p.ETag == nil {
 			return nil, nil, s3.MalformedXML(errors.New("a part without its number or its ETag"))
 		}
-		named := namedPart{number: *p.PartNumber, etag: s3.Unquote(*p.ETag)}
+		named := objects.NamedPart{Number: *p.PartNumber, ETag: s3.Unquote(*p.ETag)}
 		for i := range s3.ChecksumKinds {
 			if sum := *p.Of(s3.ChecksumKinds[i].Algorithm); sum != "" {
-				named.checksum, named.kind = sum, &s3.ChecksumKinds[i]
+				named.Checksum, named.Kind = sum, &s3.ChecksumKinds[i]
 			}
 		}
 		parts = append(parts, named)
 	}
-	if _, err := body.finish(); err != nil {
+	if _, err := body.Finish(); err != nil {
 		return nil, nil, err
 	}
 	if !root {
@@ -97,25 +98,25 @@ func (x *exchange) readPartList() (parts []namedPart, hash []byte, err error) {
 	}
 	h := sha256.New()
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d %s\n", p.number, p.etag)
+		fmt.Fprintf(h, "%d %s\n", p.Number, p.ETag)
 	}
 	return parts, h.Sum(nil), x.checkOrder(parts)
 }
 
 // checkOrder is what can be told from the list alone: section 6.6.
-func (x *exchange) checkOrder(parts []namedPart) error {
+func (x *exchange) checkOrder(parts []objects.NamedPart) error {
 	id, _ := x.query.Get("uploadId")
 	if len(parts) == 0 {
 		return s3.Refuse("InvalidRequest", "You must specify at least one part")
 	}
-	consecutive := x.facts.Kind == policy.Directory
+	consecutive := x.Facts.Kind == policy.Directory
 	for i, p := range parts {
 		switch {
-		case p.number < 1 || p.number > crypto.MaxParts:
-			return s3.InvalidArgument("partNumber", strconv.Itoa(p.number), "Part number must be an integer between 1 and 10000, inclusive")
-		case i > 0 && p.number <= parts[i-1].number:
+		case p.Number < 1 || p.Number > crypto.MaxParts:
+			return s3.InvalidArgument("partNumber", strconv.Itoa(p.Number), "Part number must be an integer between 1 and 10000, inclusive")
+		case i > 0 && p.Number <= parts[i-1].Number:
 			return s3.Refuse("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
-		case consecutive && p.number != i+1:
+		case consecutive && p.Number != i+1:
 			return s3.Refuse("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
 		}
 	}

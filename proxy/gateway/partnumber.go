@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"sealfront/crypto"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -15,32 +16,32 @@ func (x *exchange) partAsked() bool {
 }
 
 // showPart sets the headers of an answer that holds the part.
-func (x *exchange) showPart(o *opened, w *part) error {
+func (x *exchange) showPart(o *objects.Opened, w *objects.Part) error {
 	h := &x.ctx.Response.Header
 	switch {
-	case w.count == 0 && checksumWanted(x):
+	case w.Count == 0 && checksumWanted(x):
 		if err := x.showChecksum(o); err != nil {
 			return err
 		}
-	case w.checksum != nil:
-		h.Set(s3.ChecksumOf(w.checksum.Algorithm).Header, s3.ChecksumText(w.checksum))
+	case w.Checksum != nil:
+		h.Set(s3.ChecksumOf(w.Checksum.Algorithm).Header, s3.ChecksumText(w.Checksum))
 		h.Set("x-amz-checksum-type", s3.ChecksumType(crypto.Composite))
 	}
-	if w.count > 0 {
-		h.Set("x-amz-mp-parts-count", strconv.Itoa(w.count))
+	if w.Count > 0 {
+		h.Set("x-amz-mp-parts-count", strconv.Itoa(w.Count))
 	}
-	if w.last >= w.first { // no Content-Range can say "nothing", so that is a 200
+	if w.Last >= w.First { // no Content-Range can say "nothing", so that is a 200
 		x.ctx.Response.SetStatusCode(http.StatusPartialContent)
-		h.Set("Content-Range", s3.ContentRange(w.first, w.last, o.length))
+		h.Set("Content-Range", s3.ContentRange(w.First, w.Last, o.Length))
 	}
 	return nil
 }
 
 // headPart carries out HeadObject with partNumber.
 func headPart(x *exchange) error {
-	return again(func() error {
-		return x.lookAtPart(func(o *opened, w *part) error {
-			x.ctx.Response.Header.SetContentLength(int(w.last - w.first + 1))
+	return objects.Retry(func() error {
+		return x.lookAtPart(func(o *objects.Opened, w *objects.Part) error {
+			x.ctx.Response.Header.SetContentLength(int(w.Last - w.First + 1))
 			x.ctx.Response.SkipBody = true
 			return nil
 		})
@@ -50,9 +51,9 @@ func headPart(x *exchange) error {
 // getPart carries out GetObject with partNumber. Where a part lies only the object's trailer tells, so the object is
 // looked at first: two requests to the store with a known layout, three without.
 func getPart(x *exchange) error {
-	return again(func() error {
-		return x.lookAtPart(func(o *opened, w *part) error {
-			if w.last < w.first {
+	return objects.Retry(func() error {
+		return x.lookAtPart(func(o *objects.Opened, w *objects.Part) error {
+			if w.Last < w.First {
 				return nil
 			}
 			return x.streamPart(o, w)
@@ -62,7 +63,7 @@ func getPart(x *exchange) error {
 
 // lookAtPart finds the part that is asked for, sets the answer's headers, and calls then. The
 // secrets are wiped afterwards unless a body streams.
-func (x *exchange) lookAtPart(then func(o *opened, w *part) error) error {
+func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) error) error {
 	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
 	a, s, err := x.lookConditionally()
 	if err != nil {
@@ -72,20 +73,20 @@ func (x *exchange) lookAtPart(then func(o *opened, w *part) error) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.open(s, x.mayRead)
+	o, err := x.Open(s, x.mayRead)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if !x.streaming {
-			o.secrets.Wipe()
+			o.Secrets.Wipe()
 		}
 	}()
 	number, err := x.partNumber()
 	if err != nil {
 		return err
 	}
-	w, err := x.part(o, number, checksumWanted(x))
+	w, err := x.Part(o, number, checksumWanted(x))
 	if err != nil {
 		return err
 	}
@@ -98,15 +99,15 @@ func (x *exchange) lookAtPart(then func(o *opened, w *part) error) error {
 }
 
 // streamPart answers with the part's bytes, of the very version of the object that was looked at.
-func (x *exchange) streamPart(o *opened, w *part) error {
-	a, err := x.readSpan(o, w.first, w.last)
+func (x *exchange) streamPart(o *objects.Opened, w *objects.Part) error {
+	a, err := x.ReadSpan(o, w.First, w.Last)
 	if err != nil {
 		return err
 	}
-	reader, err := x.newReader(a, o, w.first, w.last)
+	reader, err := x.NewReader(a, o, w.First, w.Last)
 	if err != nil {
 		a.Close()
 		return err
 	}
-	return x.stream(reader, o.secrets)
+	return x.stream(reader, o.Secrets)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -19,7 +20,7 @@ func (x *exchange) setReadConditions(r *store.Request) {
 
 // dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
 func (x *exchange) dateFirst() bool {
-	_, dated := headerTime(x.headerValue("if-unmodified-since"))
+	_, dated := objects.HeaderTime(x.headerValue("if-unmodified-since"))
 	return dated && x.headerValue("if-match") == ""
 }
 
@@ -32,19 +33,19 @@ func (x *exchange) dated() bool {
 // checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
 // compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its own date.
 func (x *exchange) checkDates(a *store.Answer) error {
-	is, known := headerTime(string(a.Get("Last-Modified")))
+	is, known := objects.HeaderTime(string(a.Get("Last-Modified")))
 	if !known || !x.dated() {
 		return nil
 	}
 	if x.dateFirst() {
-		if until, _ := headerTime(x.headerValue("if-unmodified-since")); is.After(until) {
+		if until, _ := objects.HeaderTime(x.headerValue("if-unmodified-since")); is.After(until) {
 			return s3.PreconditionFailed("If-Unmodified-Since")
 		}
 		if v := x.headerValue("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
 			return x.notModified(a)
 		}
 	}
-	if since, ok := headerTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
+	if since, ok := objects.HeaderTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
 		return x.notModified(a)
 	}
 	return nil
@@ -56,7 +57,7 @@ func (x *exchange) notModified(a *store.Answer) error {
 	if etag := a.Get("Etag"); len(etag) > 0 {
 		e.Header = append(e.Header, s3.Element{Name: "ETag", Value: s3.ClientETag(etag)})
 	}
-	own := x.g.o.MetadataHeader + expiresSuffix
+	own := x.g.o.MetadataHeader + objects.ExpiresSuffix
 	for _, h := range [...]struct{ stored, shown, override string }{
 		{"Last-Modified", "Last-Modified", ""},
 		{"Cache-Control", "Cache-Control", "response-cache-control"},
@@ -65,7 +66,7 @@ func (x *exchange) notModified(a *store.Answer) error {
 	} {
 		value := string(a.Get(h.stored))
 		if h.stored == own {
-			value = shownValue(value)
+			value = objects.ShownValue(value)
 		}
 		if v, ok := x.query.Get(h.override); ok && h.override != "" && value != "" {
 			value = v
@@ -74,7 +75,7 @@ func (x *exchange) notModified(a *store.Answer) error {
 			e.Header = append(e.Header, s3.Element{Name: h.shown, Value: value})
 		}
 	}
-	e.Header = append(e.Header, x.versionOf(a)...)
+	e.Header = append(e.Header, x.VersionOf(a)...)
 	return e
 }
 
@@ -83,17 +84,17 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
 		return x.notModified(a)
 	}
-	r := x.about("HeadObject", "HEAD")
-	now, err := x.g.o.Store.Do(x.context, r)
+	r := x.NewRequest("HeadObject", "HEAD")
+	now, err := x.g.o.Store.Do(x.Context, r)
 	if err != nil {
 		return err
 	}
 	defer now.Close()
 	if f := now.Fault(r.Operation); f != nil {
-		return x.readFault(f, now)
+		return x.ReadFault(f, now)
 	}
 	if !s3.ConditionNames(s3.StoreCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
-		return errReplaced
+		return objects.ErrReplaced
 	}
 	return x.notModified(now)
 }
@@ -103,12 +104,12 @@ func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 	if f.Status == http.StatusNotModified {
 		return x.storeNotModified(a)
 	}
-	return x.readFault(f, a)
+	return x.ReadFault(f, a)
 }
 
 // lookConditionally is lookAt under the client's conditions.
-func (x *exchange) lookConditionally() (*store.Answer, *sealed, error) {
-	a, s, err := x.look(x.setReadConditions, x.conditionalFault)
+func (x *exchange) lookConditionally() (*store.Answer, *objects.Sealed, error) {
+	a, s, err := x.HeadIfOr(x.setReadConditions, x.conditionalFault)
 	if err != nil {
 		return nil, nil, err
 	}

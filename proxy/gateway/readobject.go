@@ -4,15 +4,16 @@ import (
 	"strings"
 
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
 // showChecksum shows the object's checksum: from the envelope, otherwise from the trailer.
-func (x *exchange) showChecksum(o *opened) error {
-	if x.operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.knowsChecksum() {
+func (x *exchange) showChecksum(o *objects.Opened) error {
+	if x.Operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.KnowsChecksum() {
 		return nil
 	}
-	c, parts, err := x.checksumOf(o)
+	c, parts, err := x.ChecksumOf(o)
 	if err != nil || c == nil {
 		return err
 	}
@@ -27,17 +28,17 @@ func checksumWanted(x *exchange) bool {
 }
 
 // decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
-func (x *exchange) decideRead(s *sealed) error {
+func (x *exchange) decideRead(s *objects.Sealed) error {
 	existing := &x.scratch.existing
-	*existing = s.encryption()
-	if refused := policy.DecideTLS(x.operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
+	*existing = s.Encryption()
+	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
 		return refused
 	}
 	o := &x.scratch.options
 	*o = *x.g.policyOptions()
 	o.Existing = existing
 	var refused *policy.Refusal
-	if x.decision, refused = policy.DecideEncryption(x.operation, &x.request, &x.facts, x.session, o); refused != nil {
+	if x.decision, refused = policy.DecideEncryption(x.Operation, &x.request, &x.Facts, x.session, o); refused != nil {
 		return refused
 	}
 	return nil
@@ -57,9 +58,9 @@ func (x *exchange) mayRead(keyARN string) error {
 func (x *exchange) permitKey(keyARN string) *policy.Refusal {
 	switch {
 	case x.session == nil:
-		return policy.Authorize(x.operation, &x.request, x.caller(), x.target(keyARN), policy.ReadWrite)
+		return policy.Authorize(x.Operation, &x.request, x.caller(), x.Target(keyARN), policy.ReadWrite)
 	case x.session.Encryption.SSE != policy.SSEKMS || x.session.Encryption.KeyARN != keyARN:
-		return policy.AuthorizeKey(x.operation, &x.request, x.caller(), x.target(keyARN))
+		return policy.AuthorizeKey(x.Operation, &x.request, x.caller(), x.Target(keyARN))
 	}
 	return nil
 }

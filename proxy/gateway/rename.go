@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
@@ -32,11 +33,11 @@ func renameObject(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if err := x.at(x.record, key).checkSource(); err != nil {
+	if err := x.At(x.Record, key).CheckPresent(); err != nil {
 		return err
 	}
-	return x.claimed(func(c *state.Claim) error {
-		source := x.at(x.record, key)
+	return x.Claimed(func(c *state.Claim) error {
+		source := x.At(x.Record, key)
 		r := &renameToken{x: x, source: source, token: x.headerValue("x-amz-client-token")}
 		if r.token != "" {
 			done, err := r.recall()
@@ -45,32 +46,32 @@ func renameObject(x *exchange) error {
 			}
 		}
 		for _, m := range c.Inherited {
-			if m.From == key && m.To == x.key { // this rename, begun by an earlier request
+			if m.From == key && m.To == x.Key { // this rename, begun by an earlier request
 				r.remember()
 				return nil
 			}
 		}
-		m := &renaming{
-			x: &x.object, source: source, claim: c, asked: x.asked(), start: x.start, begin: r.begin, happened: r.happened,
-			decide: func(o *origin) (match, noneMatch string, err error) {
+		m := &objects.Rename{
+			Object: &x.Object, Source: source, Claim: c, Conditions: x.asked(), Began: x.start, Begin: r.begin, Happened: r.happened,
+			Decide: func(o *objects.Source) (match, noneMatch string, err error) {
 				if err := x.condition("x-amz-rename-source-if-", o); err != nil {
 					return "", "", err
 				}
 				return x.boundDestination()
 			},
 		}
-		if err := again(m.once); err != nil {
+		if err := objects.Retry(m.Once); err != nil {
 			return err
 		}
 		r.remember()
 		return nil
-	}, key, x.key)
+	}, key, x.Key)
 }
 
 // A renameToken is the client's token of a RenameObject, by which a repeated request is recognised.
 type renameToken struct {
-	x      *exchange // at the new name
-	source *object   // at the old one
+	x      *exchange       // at the new name
+	source *objects.Object // at the old one
 	token  string
 	record *state.Rename // of the token; nil without one
 }
@@ -83,7 +84,7 @@ var renameHeaders = [...]string{
 
 func (r *renameToken) parameters() []byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q", r.source.key, r.x.key)
+	fmt.Fprintf(h, "%q %q", r.source.Key, r.x.Key)
 	for _, name := range renameHeaders {
 		fmt.Fprintf(h, " %q", r.x.headerValue(name))
 	}
@@ -93,8 +94,8 @@ func (r *renameToken) parameters() []byte {
 // recall looks the client's token up. done tells that the rename has been carried out.
 func (r *renameToken) recall() (done bool, err error) {
 	x := r.x
-	if r.record, err = x.g.o.Renames.Rename(x.context, x.record, x.identity.Name, r.token); err != nil {
-		return false, recordError(err)
+	if r.record, err = x.g.o.Renames.Rename(x.Context, x.Record, x.identity.Name, r.token); err != nil {
+		return false, objects.RecordError(err)
 	}
 	if r.record.Parameters != nil && string(r.record.Parameters) != string(r.parameters()) {
 		return false, s3.Refuse("IdempotencyParameterMismatch", "The parameters of this request differ from those of an earlier one with the same client token.")
@@ -109,7 +110,7 @@ func (r *renameToken) begin(e *crypto.Envelope) error {
 	}
 	x := r.x
 	r.record.Parameters, r.record.Salt = r.parameters(), e.WrapSalt[:]
-	return x.g.o.Renames.KeepRename(x.context, x.record, x.identity.Name, r.token, r.record)
+	return x.g.o.Renames.KeepRename(x.Context, x.Record, x.identity.Name, r.token, r.record)
 }
 
 // remember notes that the rename is done. It is: should this fail, a repeated request finds the object by its envelope.
@@ -119,8 +120,8 @@ func (r *renameToken) remember() {
 	}
 	x := r.x
 	r.record.Parameters, r.record.Done = r.parameters(), true
-	if err := x.g.o.Renames.KeepRename(x.context, x.record, x.identity.Name, r.token, r.record); err != nil {
-		x.g.log.Warn("the token of a rename could not be written", zap.String("bucket", x.bucket), zap.Error(err))
+	if err := x.g.o.Renames.KeepRename(x.Context, x.Record, x.identity.Name, r.token, r.record); err != nil {
+		x.g.log.Warn("the token of a rename could not be written", zap.String("bucket", x.Bucket), zap.Error(err))
 	}
 }
 
@@ -131,8 +132,8 @@ func (r *renameToken) happened() bool {
 		return false
 	}
 	x := r.x
-	there, err := x.in.head(x.context, x.record.StoreName, x.key)
-	return err == nil && there.wrapSalt() == string(r.record.Salt)
+	there, err := x.Objects.Head(x.Context, x.Record.StoreName, x.Key)
+	return err == nil && there.WrapSalt() == string(r.record.Salt)
 }
 
 // boundDestination evaluates the conditions on the destination and returns the one that binds the write to what was
@@ -145,9 +146,9 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 	if !given {
 		return "", "", nil
 	}
-	o, err := x.at(x.record, x.key).glance()
+	o, err := x.At(x.Record, x.Key).Head()
 	switch {
-	case err != nil && answerTo(err).Code == "NoSuchKey":
+	case err != nil && objects.Translate(err).Code == "NoSuchKey":
 		if x.headerValue("if-match") != "" {
 			return "", "", s3.PreconditionFailed("If-Match")
 		}
@@ -155,5 +156,5 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 	case err != nil:
 		return "", "", err
 	}
-	return o.etag, "", x.condition("if-", o)
+	return o.ETag, "", x.condition("if-", o)
 }

@@ -2,39 +2,40 @@ package gateway
 
 import (
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
 // setTags puts the request's tags onto a request that makes an object in the store.
 func (x *exchange) setTags(r *store.Request) {
-	if v := x.headerValue(tagsHeader); v != "" && x.facts.Kind == policy.General {
-		r.Set(tagsHeader, v)
+	if v := x.headerValue(objects.TagsHeader); v != "" && x.Facts.Kind == policy.General {
+		r.Set(objects.TagsHeader, v)
 	}
 }
 
 // copiedTags reads the request's tagging directive.
-func (x *exchange) copiedTags() copiedTags {
-	if x.headerValue(tagDirective) != "REPLACE" {
-		return copiedTags{}
+func (x *exchange) copiedTags() objects.Tags {
+	if x.headerValue(objects.TagDirective) != "REPLACE" {
+		return objects.Tags{}
 	}
-	return copiedTags{replace: true, set: x.headerValue(tagsHeader)}
+	return objects.Tags{Replace: true, Set: x.headerValue(objects.TagsHeader)}
 }
 
 // permitTags sees whether the caller may take a source's tags along.
-func (x *exchange) permitTags(from *origin) error {
+func (x *exchange) permitTags(from *objects.Source) error {
 	tags := x.copiedTags()
 	switch {
-	case tags.replace || !from.tagged:
+	case tags.Replace || !from.Tagged:
 		return nil
-	case x.facts.Kind == policy.Directory && from.x.facts.Kind == policy.General:
-		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", tagDirective) // section 1.6
+	case x.Facts.Kind == policy.Directory && from.Object.Facts.Kind == policy.General:
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", objects.TagDirective) // section 1.6
 	}
-	source := from.x
-	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.target(""), policy.ReadWrite); refused != nil {
+	source := from.Object
+	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.Target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
-	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.target(""), policy.ReadWrite); refused != nil {
+	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.Target(""), policy.ReadWrite); refused != nil {
 		return refused
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/policy/xmldoc"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
@@ -28,13 +29,13 @@ var (
 func (x *exchange) setting() (*state.Bucket, error) {
 	record, err := x.g.freshBucket(x)
 	if err == nil && record == nil {
-		err = s3.NoSuchBucket(x.bucket)
+		err = s3.NoSuchBucket(x.Bucket)
 	}
 	return record, err
 }
 
 func (x *exchange) changeSetting(status int, change func(*state.Bucket)) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
 		change(b)
 		return nil
 	})
@@ -51,7 +52,7 @@ func getPublicAccessBlock(x *exchange) error {
 	case err != nil:
 		return err
 	case len(record.PublicAccess) != len(publicAccess):
-		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", "BucketName", x.bucket)
+		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", "BucketName", x.Bucket)
 	}
 	var inner strings.Builder
 	for i, name := range publicAccess {
@@ -100,7 +101,7 @@ func getOwnershipControls(x *exchange) error {
 	case err != nil:
 		return err
 	case record.NoOwnership:
-		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName", x.bucket)
+		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName", x.Bucket)
 	}
 	return x.answerElement(ownershipControls.Root, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>")
 }
@@ -132,7 +133,7 @@ func deleteOwnershipControls(x *exchange) error {
 
 // readSetting reads a client's document by its grammar.
 func (x *exchange) readSetting(g *s3.Grammar, into any) error {
-	document, err := x.readDocument(maxDocument)
+	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ const (
 
 // transitionSize is the smallest object that a lifecycle moves, by the request's header: one of two words. No rule moves any here.
 func (x *exchange) transitionSize() (string, error) {
-	if x.operation != policy.PutBucketLifecycleConfiguration || x.facts.Kind != policy.General {
+	if x.Operation != policy.PutBucketLifecycleConfiguration || x.Facts.Kind != policy.General {
 		return "", nil
 	}
 	switch size := x.headerValue(transitionSizeHeader); size {
@@ -167,10 +168,10 @@ func (x *exchange) transitionSize() (string, error) {
 
 // keepTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
 func (x *exchange) keepTransitionSize(size string) error {
-	if x.facts.Kind != policy.General {
+	if x.Facts.Kind != policy.General {
 		return nil
 	}
-	switch x.operation {
+	switch x.Operation {
 	case policy.GetBucketLifecycleConfiguration:
 		record, err := x.setting()
 		if err != nil {
@@ -187,7 +188,7 @@ func (x *exchange) keepTransitionSize(size string) error {
 				return err
 			}
 		}
-		if x.operation == policy.DeleteBucketLifecycle {
+		if x.Operation == policy.DeleteBucketLifecycle {
 			return nil
 		}
 	default:

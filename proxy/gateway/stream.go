@@ -7,13 +7,14 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/proxy/conn"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
 // A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange until
 // Close.
 type download struct {
-	*Reader
+	*objects.Reader
 	x       *exchange
 	secrets crypto.Secrets
 	rest    []byte // read, not delivered yet
@@ -23,13 +24,13 @@ type download struct {
 
 // stream answers with the plaintext that r reads, length bytes. The first segment is opened before anything is said:
 // what fails there is answered, not broken off. Otherwise reader and secrets are the answer's.
-func (x *exchange) stream(r *Reader, secrets crypto.Secrets) error {
-	if err := r.advance(); err != nil {
-		r.close()
+func (x *exchange) stream(r *objects.Reader, secrets crypto.Secrets) error {
+	if err := r.Advance(); err != nil {
+		r.Close()
 		return err
 	}
 	x.streaming = true
-	x.ctx.Response.SetBodyStream(&download{Reader: r, x: x, secrets: secrets}, int(r.size()))
+	x.ctx.Response.SetBodyStream(&download{Reader: r, x: x, secrets: secrets}, int(r.Size()))
 	return nil
 }
 
@@ -38,7 +39,7 @@ func (d *download) fetch() error {
 	if len(d.rest) > 0 || d.err != nil {
 		return d.err
 	}
-	d.rest, d.err = d.next()
+	d.rest, d.err = d.Next()
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
 		// The status is out: all that can be done is that the client doesn't take the body for complete.
 		d.x.breakOff()
@@ -94,8 +95,8 @@ func (d *download) Close() error {
 		return nil
 	}
 	d.closed = true
-	delivered := len(d.rest) == 0 && d.done()
-	d.close()
+	delivered := len(d.rest) == 0 && d.Done()
+	d.Close()
 	d.secrets.Wipe()
 	switch {
 	case errors.Is(d.err, io.EOF), d.err == nil && delivered:
@@ -104,7 +105,7 @@ func (d *download) Close() error {
 	case d.err == nil: // not even the head could be written
 		d.err = s3.ClientLeft(nil)
 	}
-	e := answerTo(d.err)
+	e := objects.Translate(d.err)
 	d.x.finish(e.Code, e)
 	return nil
 }

@@ -27,12 +27,12 @@ func (x *exchange) locate() error {
 	}
 	bucket, ofHost := x.hostBucket()
 	if x.control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.headerBytes(accountHeader) != nil) {
-		x.bucket = x.control.Bucket()
+		x.Bucket = x.control.Bucket()
 		return nil
 	}
 	x.control = policy.Control{}
 	if ofHost {
-		x.bucket, x.key = bucket, decoded
+		x.Bucket, x.Key = bucket, decoded
 		return nil
 	}
 	key, slash := "", false
@@ -41,12 +41,12 @@ func (x *exchange) locate() error {
 		// "//…": no bucket, but a path.
 		return s3.Refuse("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")
 	}
-	x.bucket, x.key = bucket, key
+	x.Bucket, x.Key = bucket, key
 	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. What
 	// other clients call "/key" stays that.
 	if strings.HasPrefix(key, "/") && policy.KindOf(bucket) == policy.Directory {
 		if key == "/" || bytes.HasPrefix(x.headerBytes("user-agent"), []byte("aws-sdk-js/")) {
-			x.key = key[1:]
+			x.Key = key[1:]
 		}
 	}
 	return nil

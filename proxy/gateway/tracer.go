@@ -27,7 +27,7 @@ type SpanEnd struct {
 // beginSpan begins the request's span, where requests are traced.
 func (x *exchange) beginSpan() {
 	if t := x.g.o.Tracer; t != nil {
-		x.context, x.span = t.Start(x.context, string(x.headerBytes("traceparent")), x.requestID, x.start)
+		x.Context, x.span = t.Start(x.Context, string(x.headerBytes("traceparent")), x.requestID, x.start)
 	}
 }
 
@@ -36,7 +36,7 @@ func (x *exchange) endSpan(code, row string) {
 		return
 	}
 	e := SpanEnd{
-		Operation: x.operation.String(), Bucket: string([]byte(x.bucket)), Code: code, Row: row,
+		Operation: x.Operation.String(), Bucket: string([]byte(x.Bucket)), Code: code, Row: row,
 		Status: x.ctx.Response.StatusCode(), In: x.plainIn, Out: x.plainOut,
 	}
 	if x.identity != nil {

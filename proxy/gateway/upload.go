@@ -3,6 +3,7 @@ package gateway
 import (
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
@@ -27,7 +28,7 @@ func putObject(x *exchange) error {
 	}
 	return x.putBody(body, func(r *store.Request, envelope []byte) error {
 		asked := x.asked()
-		asked.set(r)
+		asked.Set(r)
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -36,28 +37,28 @@ func putObject(x *exchange) error {
 
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
-	p := x.scratch.object.newPut(&x.object, x.decision.Encryption, body, x.start)
-	p.algorithm = body.check.kind.Algorithm
+	p := x.scratch.object.NewPut(&x.Object, x.decision.Encryption, body, x.start)
+	p.Algorithm = body.check.kind.Algorithm
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
-		p.known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
+		p.Known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
-	body.start()
-	a, err := p.send(describe)
+	body.Start()
+	a, err := p.Send(describe)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault("PutObject"); f != nil {
 		asked := x.asked()
-		return x.object.writeFault(f, &asked)
+		return x.Object.WriteFault(f, &asked)
 	}
 	x.showETag(a.Get("Etag"))
-	x.showChecksumValue(p.checksum)
-	x.show("x-amz-checksum-type", s3.ChecksumType(p.checksum.Type))
+	x.showChecksumValue(p.Checksum)
+	x.show("x-amz-checksum-type", s3.ChecksumType(p.Checksum.Type))
 	x.showEncryption()
 	x.showVersion(a)
-	if x.facts.Kind == policy.Directory {
+	if x.Facts.Kind == policy.Directory {
 		x.show("x-amz-expiration", "NotImplemented")
 	}
 	return nil
@@ -66,16 +67,16 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 // conditionsHold refuses the client's conditions on what it writes where the store would ignore them.
 func (x *exchange) conditionsHold(able bool) error {
 	if !able && (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") {
-		return policy.NotImplemented(x.operation)
+		return policy.NotImplemented(x.Operation)
 	}
 	return nil
 }
 
 // asked is what the request has for the object that it writes.
-func (x *exchange) asked() asked {
-	a := asked{noneMatch: x.headerValue("if-none-match"), class: x.headerValue("x-amz-storage-class")}
+func (x *exchange) asked() objects.Conditions {
+	a := objects.Conditions{NoneMatch: x.headerValue("if-none-match"), StorageClass: x.headerValue("x-amz-storage-class")}
 	if v := x.headerValue("if-match"); v != "" {
-		a.match = s3.StoreCondition(v)
+		a.Match = s3.StoreCondition(v)
 	}
 	return a
 }

@@ -7,6 +7,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 )
@@ -26,13 +27,13 @@ func listParts(x *exchange) error {
 		return err
 	}
 	if u.State != state.UploadOpen {
-		return noSuchUpload(u.ID)
+		return objects.NoSuchUpload(u.ID)
 	}
-	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
+	all, err := x.g.o.Uploads.Parts(x.Context, u.Upload)
 	if err != nil {
-		return recordError(err)
+		return objects.RecordError(err)
 	}
-	parts, err := x.attempted(u, all)
+	parts, err := x.Attempts(u, all)
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func listParts(x *exchange) error {
 	}
 	slices.Sort(numbers)
 	limit := x.count("max-parts", 1000)
-	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	out := struct {
 		XMLName              xml.Name `xml:"ListPartsResult"`
 		Xmlns                string   `xml:"xmlns,attr"`
@@ -65,14 +66,14 @@ func listParts(x *exchange) error {
 		ChecksumType         string `xml:",omitempty"`
 		Part                 []listedPart
 	}{
-		Xmlns: s3.Namespace, Bucket: x.bucket, Key: s3.Name(x.key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+		Xmlns: s3.Namespace, Bucket: x.Bucket, Key: s3.Name(x.Key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.Facts),
 		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
 	}
 	if u.Algorithm != 0 {
-		out.ChecksumAlgorithm, out.ChecksumType = u.kind().Name, s3.ChecksumType(u.Type)
+		out.ChecksumAlgorithm, out.ChecksumType = u.Kind().Name, s3.ChecksumType(u.Type)
 	}
 	for _, n := range numbers[:min(len(numbers), limit)] {
-		p := &parts[n].stands[0]
+		p := &parts[n].Current[0]
 		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: s3.ClientETag([]byte(p.StoreETag)), Size: p.Length}
 		if u.Algorithm != 0 {
 			entry.Show(p.Checksum())
@@ -102,16 +103,16 @@ func listMultipartUploads(x *exchange) error {
 	keyMarker, _ := x.query.Get("key-marker")
 	idMarker, _ := x.query.Get("upload-id-marker")
 	var uploads []*state.Upload
-	err := x.g.o.Uploads.Uploads(x.context, x.record, func(u *state.Upload) bool {
+	err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(u *state.Upload) bool {
 		if strings.HasPrefix(u.Key, prefix) {
 			uploads = append(uploads, u)
 		}
 		return true
 	})
 	if err != nil {
-		return recordError(err)
+		return objects.RecordError(err)
 	}
-	directory := x.facts.Kind == policy.Directory
+	directory := x.Facts.Kind == policy.Directory
 	slices.SortFunc(uploads, func(a, b *state.Upload) int {
 		c := strings.Compare(a.Key, b.Key)
 		if c == 0 && !directory {
@@ -125,7 +126,7 @@ func listMultipartUploads(x *exchange) error {
 	// Where the page goes on among the uploads of one key; an upload that has ended since left only its id.
 	at := slices.IndexFunc(uploads, func(u *state.Upload) bool { return u.Key == keyMarker && u.ID == idMarker })
 	limit := x.count("max-uploads", 1000)
-	owner := &listedOwner{ID: x.facts.Account, DisplayName: x.facts.Account}
+	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	out := struct {
 		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
 		Xmlns              string   `xml:"xmlns,attr"`
@@ -142,7 +143,7 @@ func listMultipartUploads(x *exchange) error {
 		Upload             []listedUpload
 		CommonPrefixes     []listedPrefix
 	}{
-		Xmlns: s3.Namespace, Bucket: x.bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: s3.ShownName(prefix, encoding),
+		Xmlns: s3.Namespace, Bucket: x.Bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: s3.ShownName(prefix, encoding),
 		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
 	}
 	marker := func(u *state.Upload) string {
@@ -189,7 +190,7 @@ func listMultipartUploads(x *exchange) error {
 			continue
 		}
 		entry := listedUpload{
-			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.facts),
+			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.Facts),
 			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}
 		if u.Algorithm != 0 {

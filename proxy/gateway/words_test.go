@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
 
@@ -22,9 +23,9 @@ func TestMetadataBeyondASCIIIsWordsOfRFC2047(t *testing.T) {
 		"=?KLINGON?B?YWJj?=":          "=?KLINGON?B?YWJj?=",       // nobody knows how to read it
 		"=?UTF-8?B?YQ0KYjogYw==?=":    "=?UTF-8?B?YQ0KYjogYw==?=", // another header: it stays closed
 		"=?UTF-8?B?IGE=?=":            "=?UTF-8?B?IGE=?=",         // blanks at its ends, which no header has
-		bytesMark + "x":               bytesMark + "x",
+		objects.BytesMark + "x":       objects.BytesMark + "x",
 	} {
-		if got := s3.EncodedWords(shownValue(storedValue(s3.DecodedWords(sent)))); got != want {
+		if got := s3.EncodedWords(objects.ShownValue(objects.StoredValue(s3.DecodedWords(sent)))); got != want {
 			t.Errorf("%q is answered %q, want %q", sent, got, want)
 		}
 	}

@@ -7,16 +7,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"sealfront/crypto/keyring"
-	"sealfront/proxy/gateway"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/store"
 )
 
 // Store is s with a span for each request, which ends with the head of the answer.
-func (t *Tracing) Store(s gateway.Store) gateway.Store { return &tracedStore{t, s} }
+func (t *Tracing) Store(s objects.Store) objects.Store { return &tracedStore{t, s} }
 
 type tracedStore struct {
 	t    *Tracing
-	next gateway.Store
+	next objects.Store
 }
 
 func (s *tracedStore) Do(ctx context.Context, r *store.Request) (*store.Answer, error) {

@@ -1,0 +1,380 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// AppendResult is what became of an append.
+type AppendResult struct {
+	ETag     string           // the store's
+	Length   int64            // of the object's plaintext
+	Checksum *crypto.Checksum // of the object; nil if it has none
+	Parts    int              // of which a composite one is made
+}
+
+// AppendTo appends to the object o, which lies at x. Readers see the object before or after, and a writer in between
+// makes it fail with 409 ConditionalRequestConflict.
+//
+//	stored parts of at least 5 MiB ──────────── UploadPartCopy, as they are ─┐
+//	a last part below that ─▶ opened ─┐                                      ├─▶ Complete with If-Match
+//	what is appended ─────────────────┴─▶ sealed again as one part ─▶ trailer ┘
+//
+// So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
+// since the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes
+// the grown body (S9). An object without such parts is sealed anew in one PUT with If-Match.
+func (o *Source) AppendTo(x *Object, a Append) (*AppendResult, error) {
+	opened, err := o.Open(false, a.May)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Secrets.Wipe()
+	a.x, a.from, a.Opened = x, o, opened
+	defer a.release()
+	if err := a.decideChecksum(); err != nil {
+		return nil, err
+	}
+	if err := a.split(); err != nil {
+		return nil, err
+	}
+	var done *AppendResult
+	if a.kept == 0 {
+		done, err = a.putWhole()
+	} else {
+		done, err = a.putParts()
+	}
+	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
+	if err != nil && Translate(err).Code == "InternalError" && errors.Is(a.from.Object.stands(a.from.Sealed), ErrReplaced) {
+		return nil, x.Interfered(err)
+	}
+	return done, err
+}
+
+// Interfered answers that another writer was faster.
+func (x *Object) Interfered(err error) error {
+	return s3.Refuse("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", x.Key).Because(err)
+}
+
+// An AppendBody is what is appended.
+type AppendBody interface {
+	Plaintext
+	Start() // begins to read it
+}
+
+// An Append is an append. Its fields up to the empty line are the caller's.
+type Append struct {
+	Body       AppendBody
+	Kind       *s3.ChecksumKind          // of the body's checksum; then of the object's
+	Announced  bool                      // the client has named it
+	May        func(keyARN string) error // whether the client may open the object under its KMS key
+	Keep       func(*s3.ChecksumKind)    // has the body's finish return the checksum of another kind
+	Encryption policy.Encryption         // of the object
+	Began      time.Time                 // of the request
+	Scratch    *Scratch
+
+	x    *Object
+	from *Source
+	*Opened
+
+	claim   *state.Claim    // from commit on
+	outside context.Context // the request's, without the claim
+
+	old *crypto.Checksum // the object's, before; nil if it has none
+	sum *crypto.Checksum // of what the client sent
+
+	parts  []crypto.Part // that stay as they are
+	kept   int64         // their plaintext
+	stored int64         // their stored size
+	last   crypto.Part   // the one that is made: what was read back, and the body
+	tail   *Reader       // of what is read back; nil when nothing is
+	done   int64         // bytes of it that have been read
+	hash   hash.Hash     // over the last part
+}
+
+// decideChecksum: the object keeps its algorithm. CRCs of the full object are combined; a SHA becomes one over the parts.
+func (a *Append) decideChecksum() error {
+	old, _, err := a.from.Object.ChecksumOf(a.Opened)
+	if err != nil {
+		return err
+	}
+	a.old = old
+	given := a.Kind
+	if old != nil {
+		a.Kind = s3.ChecksumOf(old.Algorithm)
+	}
+	if a.Announced && given != a.Kind {
+		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+
+			strings.ToLower(a.Kind.Name)+", actual checksum Type: "+strings.ToLower(given.Name))
+	}
+	a.Keep(a.Kind)
+	return nil
+}
+
+// split finds which parts stay: all but a last one that is too small for its place.
+func (a *Append) split() error {
+	if a.layout != nil {
+		for i := range a.layout.Parts() {
+			placed := a.layout.Part(i)
+			if placed.Length < crypto.MinPartSize {
+				break // the last: none before it is that small
+			}
+			part := crypto.Part{Length: placed.Length, Salt: placed.Salt}
+			if a.trailer != nil && a.trailer.Parts[i].Algorithm != 0 {
+				part.SetChecksum(a.trailer.Parts[i].Algorithm, a.trailer.Parts[i].Checksum().Value)
+			} else if a.old != nil && a.old.Type == crypto.FullObject && a.layout.Parts() == 1 {
+				part.SetChecksum(a.old.Algorithm, a.old.Value)
+			}
+			a.parts = append(a.parts, part)
+			a.kept += placed.Length
+			a.stored += placed.SealedLength
+		}
+	}
+	if len(a.parts)+1 > crypto.MaxParts {
+		return s3.Refuse("TooManyParts", "You have attempted to add more parts than the maximum of 10,000 that an object may have.")
+	}
+	a.last = crypto.Part{Length: a.Length - a.kept + a.Body.Size(), Salt: crypto.NewSalt()}
+	limit := int64(crypto.MaxPart10000) // it shares the store's part with the object's end
+	if a.kept == 0 {
+		limit = crypto.MaxObjectPut
+	}
+	if a.last.Length > limit {
+		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
+			"ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed", strconv.FormatInt(limit-(a.Length-a.kept), 10))
+	}
+	return nil
+}
+
+// readBack begins to read what is sealed again.
+func (a *Append) readBack() error {
+	a.hash = a.Kind.Make()
+	if a.kept == a.Length {
+		a.Body.Start()
+		return nil
+	}
+	var err error
+	if a.tail, err = a.from.Object.Read(a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err, ErrReplaced) {
+		return a.x.Interfered(err)
+	}
+	a.Body.Start()
+	return err
+}
+
+// close ends the reading.
+func (a *Append) close() {
+	if a.tail != nil {
+		a.tail.Close()
+	}
+}
+
+// Size is the length of the last part: an appending is the source of its sealing.
+func (a *Append) Size() int64 { return a.last.Length }
+
+// Fill reads what is read back, then what the client sends.
+func (a *Append) Fill(p []byte) error {
+	all := p
+	if a.tail != nil {
+		if left := a.tail.length - a.done; left > 0 {
+			n := min(int64(len(p)), left)
+			if err := a.tail.Fill(p[:n]); err != nil {
+				return err
+			}
+			a.done += n
+			p = p[n:]
+		}
+	}
+	if len(p) > 0 {
+		if err := a.Body.Fill(p); err != nil {
+			return err
+		}
+	}
+	a.hash.Write(all)
+	return nil
+}
+
+// Finish checks the client's body and returns the last part's checksum.
+func (a *Append) Finish() (*crypto.Checksum, error) {
+	var err error
+	if a.sum, err = a.Body.Finish(); err != nil {
+		return nil, err
+	}
+	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.Kind.Algorithm, Value: a.hash.Sum(nil)}, nil
+}
+
+// total is the object's length after the append.
+func (a *Append) total() int64 { return a.kept + a.last.Length }
+
+// commit takes the claim before the request that makes the object, and sees that what was read still stands.
+func (a *Append) commit() (err error) {
+	x := a.x
+	if a.claim, err = x.Objects.o.Claims.Claim(x.Context, x.Record, "PutObject", x.Key); err != nil {
+		return claimError(err)
+	}
+	if err := x.Objects.inherit(a.claim, x.Record); err != nil {
+		return err
+	}
+	a.outside, x.Context = x.Context, a.claim.Context()
+	if err := x.stands(a.from.Sealed); errors.Is(err, ErrReplaced) {
+		return x.Interfered(err)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func (a *Append) release() {
+	if a.claim == nil {
+		return
+	}
+	a.claim.Release()
+	if a.outside != nil {
+		a.x.Context = a.outside
+	}
+}
+
+// condition binds the write to the version that was read.
+func (a *Append) condition() []sigv4.Field {
+	return []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(a.from.ETag)}}
+}
+
+// putWhole seals an object that has no part to keep anew, with all that it has.
+func (a *Append) putWhole() (*AppendResult, error) {
+	x := a.x
+	if !x.Objects.o.Abilities.ConditionalPut {
+		return nil, policy.NotImplemented(policy.PutObject)
+	}
+	if err := a.readBack(); err != nil {
+		return nil, err
+	}
+	defer a.close()
+	p := a.Scratch.NewPut(x, a.Encryption, a, a.Began)
+	p.Algorithm, p.copied, p.commit = a.Kind.Algorithm, a.Envelope.Copied, a.commit
+	answer, err := p.Send(func(r *store.Request, envelope []byte) error {
+		r.Header = append(r.Header, a.condition()...)
+		return a.from.KeepHeaders(r, envelope, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	f := answer.Fault("PutObject")
+	if f == nil {
+		return a.outcome(string(answer.Get("Etag")), p.Checksum), nil
+	}
+	if f.Status == http.StatusPreconditionFailed { // unless it was sent twice on its way
+		sent, err := p.sent()
+		if err != nil {
+			return nil, err
+		}
+		if there, err := x.Objects.Head(x.Context, x.Record.StoreName, x.Key); err == nil && there.WrapSalt() == string(sent.WrapSalt[:]) {
+			return a.outcome(there.etag, p.Checksum), nil
+		}
+	}
+	return nil, a.fault(f)
+}
+
+func (a *Append) fault(f *store.Fault) error {
+	if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
+		return a.x.Interfered(f)
+	}
+	return StoreError(f, a.x.Bucket, a.x.Key)
+}
+
+// putParts makes the object of the stored parts that stay, and the last one sealed again.
+func (a *Append) putParts() (*AppendResult, error) {
+	x := a.x
+	if !x.Objects.o.Abilities.ConditionalComplete {
+		return nil, policy.NotImplemented(policy.PutObject)
+	}
+	use, err := x.sealingKey(a.Encryption)
+	if err != nil {
+		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
+	}
+	defer use.Release()
+	envelope := newEnvelope(crypto.NewSalt(), a.Encryption, use, x.keyOf(a.Encryption))
+	envelope.Multipart, envelope.Copied = true, a.Envelope.Copied
+	if err := envelope.Wrap(x.place(), use, crypto.Secrets{DataKey: a.Secrets.DataKey}); err != nil {
+		return nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	var r store.Request
+	if err := a.from.KeepHeaders(&r, envelope.AppendText(nil), 0); err != nil {
+		return nil, err
+	}
+	u, err := x.beginStoreUpload(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	defer u.abandon()
+	if err := u.copyRange(a.from, 0, a.stored-1); err != nil {
+		if errors.Is(err, ErrReplaced) {
+			return nil, x.Interfered(err)
+		}
+		return nil, err
+	}
+	if err := a.readBack(); err != nil {
+		return nil, err
+	}
+	defer a.close()
+	var sum *crypto.Checksum
+	var trailer *crypto.Trailer
+	sealed := &sealWriter{
+		body: a, sealer: a.Secrets.DataKey.NewSealer(&a.last.Salt),
+		finished: func(c *crypto.Checksum) { a.last.SetChecksum(c.Algorithm, c.Value) },
+		end: func() (io.Reader, error) {
+			sum = a.objectChecksum()
+			trailer = &crypto.Trailer{Length: a.total(), Parts: append(a.parts, a.last), Checksum: sum}
+			return a.Secrets.DataKey.NewEnd(&envelope.ObjectID, trailer)
+		},
+	}
+	if err := u.putPart(crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
+		return nil, err
+	}
+	if err := a.commit(); err != nil {
+		return nil, err
+	}
+	etag, err := u.complete(a.condition(), &envelope)
+	if err != nil {
+		if e := Translate(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" || e.Code == "ConditionalRequestConflict" {
+			return nil, x.Interfered(err)
+		}
+		return nil, err
+	}
+	x.Objects.layouts.put(x.layoutName(), &knownLayout{etag: etag, objectID: envelope.ObjectID, total: crypto.StoredLength(a.total()), layout: trailer.Layout(), checksum: sum})
+	return a.outcome(etag, sum), nil
+}
+
+// objectChecksum is the object's after the append: section 6.3. nil when the parts don't all have one.
+func (a *Append) objectChecksum() *crypto.Checksum {
+	switch {
+	case a.old != nil && a.old.Type == crypto.FullObject && a.Kind.Full:
+		return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.Kind.Algorithm, Value: s3.CombineCRC(a.Kind.Algorithm, a.old.Value, a.sum.Value, a.Body.Size())}
+	case a.Kind.Full:
+		return combineParts(a.Kind.Algorithm, append(a.parts, a.last))
+	}
+	h := a.Kind.Make()
+	for _, part := range append(a.parts, a.last) {
+		c := part.Checksum()
+		if c == nil || c.Algorithm != a.Kind.Algorithm {
+			return nil
+		}
+		h.Write(c.Value)
+	}
+	return &crypto.Checksum{Type: crypto.Composite, Algorithm: a.Kind.Algorithm, Value: h.Sum(nil)}
+}
+
+func (a *Append) outcome(etag string, sum *crypto.Checksum) *AppendResult {
+	return &AppendResult{ETag: etag, Length: a.total(), Checksum: sum, Parts: len(a.parts) + 1}
+}

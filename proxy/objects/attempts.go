@@ -1,0 +1,156 @@
+package objects
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// attempts are the accepted attempts at one part of an upload.
+type attempts struct {
+	all []state.Part
+	// stands are those of them that are the part: one, or more where the store's clock can't tell apart a stashed attempt from
+	// another. Any may be completed then, and the first is shown.
+	Current []state.Part
+}
+
+// named returns the attempt that stands and that the client means by an ETag. An acknowledged attempt with the bytes of one
+// that stands, by length and checksum, is that part too: a request that was repeated has several answers.
+func (a *attempts) named(etag string) (*state.Part, bool) {
+	is := func(p *state.Part) bool { return s3.Unquote(s3.ClientETag([]byte(p.StoreETag))) == etag }
+	for i := range a.Current {
+		if is(&a.Current[i]) {
+			return &a.Current[i], true
+		}
+	}
+	for i := range a.all {
+		if !is(&a.all[i]) || a.all[i].Algorithm == 0 {
+			continue
+		}
+		for j := range a.Current {
+			if a.all[i].Length == a.Current[j].Length && a.all[i].Algorithm == a.Current[j].Algorithm && a.all[i].Sum == a.Current[j].Sum {
+				return &a.Current[j], true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Attempts finds which attempts stand. Of a number with several the store is asked which one it has: dates tie, and say
+// when a request ended, not when its part was replaced.
+func (x *Object) Attempts(u *Upload, all []state.Part) (map[int]*attempts, error) {
+	parts := make(map[int]*attempts, len(all))
+	for _, p := range all {
+		a := parts[p.Number]
+		if a == nil {
+			a = &attempts{}
+			parts[p.Number] = a
+		}
+		a.all = append(a.all, p)
+	}
+	var unclear []int
+	for number, a := range parts {
+		a.Current = a.all
+		if len(a.all) > 1 && slices.ContainsFunc(a.all, func(p state.Part) bool { return !p.Stashed }) {
+			unclear = append(unclear, number)
+		}
+	}
+	slices.Sort(unclear)
+	known, err := x.storedParts(u.ID, unclear)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range parts {
+		if len(a.all) > 1 {
+			a.decide(known)
+		}
+	}
+	return parts, nil
+}
+
+// decide sets stands of a number that has several attempts.
+func (a *attempts) decide(known map[int]storedPart) {
+	var stands []state.Part
+	for i := range a.all {
+		p := &a.all[i]
+		accepted := p.Accepted
+		if !p.Stashed {
+			at, there := known[p.Number]
+			if !there || s3.Unquote(at.ETag) != s3.Unquote(p.StoreETag) {
+				continue // replaced in the store
+			}
+			accepted = at.LastModified
+		}
+		p.Accepted = accepted.Truncate(time.Second) // the least that all of a store's dates have
+		switch {
+		case len(stands) == 0 || p.Accepted.After(stands[0].Accepted):
+			stands = []state.Part{*p}
+		case p.Accepted.Equal(stands[0].Accepted):
+			stands = append(stands, *p)
+		}
+	}
+	if len(stands) > 0 {
+		a.Current = stands
+	}
+}
+
+// A storedPart is what the store's list says of a part.
+type storedPart struct {
+	PartNumber   int
+	ETag         string
+	LastModified time.Time
+}
+
+// storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the answer.
+func (x *Object) storedParts(id string, numbers []int) (map[int]storedPart, error) {
+	known := make(map[int]storedPart, len(numbers))
+	for len(numbers) > 0 {
+		count := min(1000, numbers[len(numbers)-1]-numbers[0]+1)
+		r := &store.Request{
+			Operation: "ListParts", Method: "GET", Bucket: x.Record.StoreName, Key: x.Key,
+			Query: store.AppendQuery("max-parts="+strconv.Itoa(count)+"&part-number-marker="+strconv.Itoa(numbers[0]-1), "uploadId", id),
+		}
+		a, err := x.Objects.o.Store.Do(x.Context, r)
+		if err != nil {
+			return nil, err
+		}
+		f := a.Fault(r.Operation)
+		if f != nil {
+			a.Close()
+			if f.Code == "NoSuchUpload" {
+				return known, nil // whoever goes on will hear it
+			}
+			return nil, StoreError(f, x.Bucket, x.Key)
+		}
+		body, err := a.Bytes(MaxDocument)
+		a.Close()
+		if err != nil {
+			return nil, s3.Unavailable(err)
+		}
+		var page struct {
+			IsTruncated bool
+			Part        []storedPart
+		}
+		if err := xmldoc.Unmarshal(body, &page); err != nil {
+			return nil, s3.Internal(err)
+		}
+		last := numbers[len(numbers)-1]
+		if page.IsTruncated && len(page.Part) > 0 {
+			last = page.Part[len(page.Part)-1].PartNumber
+		}
+		for _, p := range page.Part {
+			known[p.PartNumber] = p
+		}
+		before := len(numbers)
+		numbers = slices.DeleteFunc(numbers, func(n int) bool { return n <= last })
+		if len(numbers) == before {
+			break // a page without progress
+		}
+	}
+	return known, nil
+}

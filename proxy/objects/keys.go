@@ -1,0 +1,181 @@
+package objects
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"sealfront/crypto"
+	"sealfront/crypto/keyring"
+	"sealfront/policy"
+	"sealfront/proxy/s3"
+)
+
+// place is where the request's object lives, as its envelope is bound to it.
+func (x *Object) place() crypto.Place { return crypto.Place{BucketARN: x.Facts.ARN, Key: x.Key} }
+
+// keyRef names the bucket key for objects sealed as e says. SSE-S3 is sealed too, under the service key.
+func (x *Object) keyRef(e policy.Encryption) keyring.Ref {
+	ref := keyring.Ref{BucketARN: x.Facts.ARN, KeyARN: x.keyOf(e), Context: policy.KMSContext(&x.Facts, e)}
+	if x.Objects.o.PerPrincipal {
+		ref.Principal = x.Principal
+	}
+	return ref
+}
+
+// PreparedRef is what keyRef named last, prepared: requests that an exchange serves one after the other mostly mean one bucket
+// key. It holds no request's memory.
+type PreparedRef struct {
+	kind                         policy.Kind
+	bucketARN, keyARN, principal string
+	ref                          *keyring.Prepared
+}
+
+// preparedRef is keyRef for a bucket key that stays in memory.
+func (x *Object) preparedRef(e policy.Encryption) *keyring.Prepared {
+	if len(e.Context) > 0 {
+		return keyring.Prepare(x.keyRef(e))
+	}
+	p, principal := x.Prepared, ""
+	if x.Objects.o.PerPrincipal {
+		principal = x.Principal
+	}
+	if key := x.keyOf(e); p.ref == nil || p.kind != x.Facts.Kind || p.bucketARN != x.Facts.ARN || p.keyARN != key || p.principal != principal {
+		ref := x.keyRef(e)
+		ref.BucketARN, ref.KeyARN = strings.Clone(ref.BucketARN), strings.Clone(key)
+		*p = PreparedRef{x.Facts.Kind, ref.BucketARN, ref.KeyARN, principal, keyring.Prepare(ref)}
+	}
+	return p.ref
+}
+
+// keyOf is the ARN of the KMS key for objects sealed as e says.
+func (x *Object) keyOf(e policy.Encryption) string {
+	if e.SSE != policy.SSEKMS {
+		return x.Objects.o.ServiceKey
+	}
+	return e.KeyARN
+}
+
+// sealingKey returns the bucket key for a new object.
+func (x *Object) sealingKey(e policy.Encryption) (*keyring.Use, error) {
+	var use *keyring.Use
+	var err error
+	if e.SSE == policy.SSEKMS && !e.BucketKey {
+		use, err = x.Objects.o.Keys.SealFresh(x.Context, x.keyRef(e))
+	} else {
+		use, err = x.Objects.o.Keys.SealPrepared(x.Context, x.preparedRef(e))
+	}
+	return use, ofServiceKey(e, err)
+}
+
+// openingKey returns the bucket key of an envelope whose key is allowed; fresh asks KMS past the cache.
+func (x *Object) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
+	encryption := encryptionOf(e)
+	var use *keyring.Use
+	var err error
+	if fresh {
+		use, err = x.Objects.o.Keys.OpenFresh(x.Context, x.keyRef(encryption), e.Blob)
+	} else {
+		use, err = x.Objects.o.Keys.OpenPrepared(x.Context, x.preparedRef(encryption), e.Blob)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the bucket key of %s/%s: %w", x.Bucket, x.Key, ofServiceKey(encryption, err))
+	}
+	return use, nil
+}
+
+// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3 neither
+// knows it nor can do anything about it.
+func ofServiceKey(e policy.Encryption, err error) error {
+	if err == nil || e.SSE == policy.SSEKMS || s3.Status(Translate(err).Code) >= http.StatusInternalServerError {
+		return err
+	}
+	away := s3.Unavailable(err)
+	away.Row = "KE-7"
+	return away
+}
+
+// encryptionOf is how an envelope says its object is sealed.
+func encryptionOf(e *crypto.Envelope) policy.Encryption {
+	if e.SSE != crypto.SSEKMS {
+		return policy.Encryption{SSE: policy.SSES3}
+	}
+	return policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey, Context: e.ContextMap()}
+}
+
+// checkKeyAllowed refuses an envelope whose KMS key the bucket doesn't allow, before KMS is called: the store can alter what lies
+// in it, and would otherwise choose the key that data is opened under (S1).
+func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
+	if policy.KeyAllowed(&x.Facts, encryptionOf(e).SSE, e.KeyARN, x.Objects.policyOptions()) {
+		return nil
+	}
+	x.Objects.Damaged("key")
+	return s3.Internal(fmt.Errorf("the envelope of %s/%s names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", x.Bucket, x.Key, e.KeyARN))
+}
+
+// Unwrap opens an envelope at the object's place. It asks may before it calls KMS, where that depends on the caller:
+// objects under SSE-S3 open for whoever may read them. fresh calls KMS past the cache.
+func (x *Object) Unwrap(e *crypto.Envelope, fresh bool, may func(keyARN string) error) (crypto.Secrets, error) {
+	if err := x.checkKeyAllowed(e); err != nil {
+		return crypto.Secrets{}, err
+	}
+	if encryptionOf(e).SSE == policy.SSEKMS {
+		if err := may(e.KeyARN); err != nil {
+			return crypto.Secrets{}, err
+		}
+	}
+	return x.unlock(e, fresh && e.SSE == crypto.SSEKMS)
+}
+
+// unlock opens an envelope whose key is allowed, for a caller that may; fresh asks KMS past the cache.
+func (x *Object) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
+	use, err := x.openingKey(e, fresh)
+	if err != nil {
+		return crypto.Secrets{}, err
+	}
+	defer use.Release()
+	secrets, err := e.Unwrap(x.place(), use)
+	if err != nil {
+		x.Objects.Damaged("envelope")
+		return crypto.Secrets{}, fmt.Errorf("open the envelope of %s/%s: %w", x.Bucket, x.Key, err)
+	}
+	return secrets, nil
+}
+
+// newEnvelope fills in what an envelope says of an object sealed as e says under the bucket key use.
+func newEnvelope(objectID [crypto.SaltSize]byte, e policy.Encryption, use *keyring.Use, keyARN string) crypto.Envelope {
+	env := crypto.Envelope{ObjectID: objectID, SSE: crypto.SSES3, KeyARN: keyARN, Blob: use.Blob(), BucketKey: true}
+	if e.SSE == policy.SSEKMS {
+		env.SSE, env.BucketKey = crypto.SSEKMS, e.BucketKey
+	}
+	for name, value := range e.Context {
+		env.Context = append(env.Context, crypto.Pair{Name: name, Value: value})
+	}
+	return env
+}
+
+// FetchKey has the bucket key for objects sealed as e says in memory.
+func (x *Object) FetchKey(e policy.Encryption) error {
+	use, err := x.Objects.o.Keys.SealPrepared(x.Context, x.preparedRef(e))
+	if err != nil {
+		return fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
+	}
+	use.Release()
+	return nil
+}
+
+// TryKey seals and opens a data key under a KMS key, past the cache.
+func (x *Object) TryKey(keyARN string) error {
+	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyARN})
+	use, err := x.Objects.o.Keys.SealFresh(x.Context, ref)
+	if err != nil {
+		return err
+	}
+	defer use.Release()
+	again, err := x.Objects.o.Keys.OpenFresh(x.Context, ref, use.Blob())
+	if err != nil {
+		return err
+	}
+	again.Release()
+	return nil
+}

@@ -1,0 +1,134 @@
+package objects
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
+
+	"sealfront/crypto"
+	"sealfront/crypto/keyring"
+	"sealfront/policy"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+)
+
+// Store is the store's client.
+type Store interface {
+	Do(ctx context.Context, r *store.Request) (*store.Answer, error)
+	CreateBucket(ctx context.Context, name string, objectLock bool) error
+}
+
+// BucketKeys are the bucket keys of KMS keys.
+type BucketKeys interface {
+	SealPrepared(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error)
+	OpenPrepared(ctx context.Context, ref *keyring.Prepared, blob []byte) (*keyring.Use, error)
+	SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
+	OpenFresh(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
+	Describe(ctx context.Context, keyID string) (keyring.Description, error)
+}
+
+// Buckets are the bucket records.
+type bucketRecords interface {
+	FreshBucket(ctx context.Context, name string) (*state.Bucket, error)
+}
+
+// Uploads are the records of multipart uploads.
+type Uploads interface {
+	CreateUpload(ctx context.Context, u state.Upload) error
+	Upload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
+	FreshUpload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
+	AddPart(ctx context.Context, u *state.Upload, r *crypto.PartRecord) error
+	Parts(ctx context.Context, u *state.Upload) ([]state.Part, error)
+	EndUpload(ctx context.Context, u *state.Upload, state string, completion *state.Completion) error
+	Uploads(ctx context.Context, b *state.Bucket, f func(*state.Upload) bool) error
+}
+
+// Claims let one operation at a time change a key in several steps, among all replicas. Complete, Abort, rename, copies
+// that the store makes, updates of the encryption, and the last step of an append take one; PutObject, UploadPart,
+// DeleteObject and reads don't.
+//
+// A claim makes races rare. What makes them harmless is the condition of the last step: If-Match with the ETag of what
+// was seen under the claim. An ETag says enough, since nothing brings one back meanwhile: bytes that pass through the
+// proxy get an end of their own (transfer.go), and store-side copies, which repeat the ETag, take the claim of where
+// they go. An update of the encryption repeats it whatever the way (keepetag.go): it has the claim, and what it
+// replaces was looked at under that. Empty objects are the exception, since they all have one ETag: what is done to one
+// is bound to its envelope's wrap salt right before it is done, and not in the same step.
+type Claims interface {
+	Claim(ctx context.Context, b *state.Bucket, what string, keys ...string) (*state.Claim, error)
+}
+
+// Options are what Objects are made from. Store, Keys, Buckets, Uploads, Claims and ServiceKey are required.
+type Options struct {
+	Store   Store
+	Keys    BucketKeys
+	Buckets bucketRecords
+	Uploads Uploads
+	Claims  Claims
+
+	StateBucket    string // in the store; stashed parts lie there
+	Abilities      store.Abilities
+	DirectoryStore bool   // the store is made of directory buckets
+	CopyLimit      int64  // largest object, in stored bytes, that the store copies by one request; default 5 GiB
+	MetadataHeader string // carries the envelope; lower case, begins with "x-amz-meta-"; default x-amz-meta-sealfront
+	ServiceKey     string // ARN of the KMS key of SSE-S3
+	PerPrincipal   bool   // bucket keys are kept apart by principal
+	Policy         policy.Options
+
+	Damaged func(kind string) // counts what can't be what was stored: envelope, trailer, segment, length, key, blob, stash
+	Log     *zap.Logger
+}
+
+// Objects are the sealed objects of a store. They are safe for concurrent use.
+type Objects struct {
+	o       Options
+	layouts *layouts
+	loads   singleflight.Group // of trailers
+}
+
+// New returns the objects that o describes.
+func New(o Options) *Objects {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.CopyLimit <= 0 {
+		o.CopyLimit = 5 << 30
+	}
+	if o.MetadataHeader == "" {
+		o.MetadataHeader = "x-amz-meta-sealfront"
+	}
+	o.Store = &markerStore{
+		Store:       &taggingStore{Store: o.Store, room: o.Abilities.TagRoom},
+		conditional: o.Abilities.ConditionalPut,
+	}
+	return &Objects{o: o, layouts: newLayouts()}
+}
+
+func (g *Objects) Damaged(kind string) {
+	if g.o.Damaged != nil {
+		g.o.Damaged(kind)
+	}
+}
+
+func (g *Objects) policyOptions() *policy.Options { return &g.o.Policy }
+
+// FactsOf is the policy's view of a bucket's record.
+func (g *Objects) FactsOf(b *state.Bucket) policy.Bucket {
+	f := policy.Bucket{
+		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
+		Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
+	}
+	if b.Directory {
+		f.Kind = policy.Directory
+	}
+	switch {
+	case b.DefaultKMS:
+		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
+	case !b.Directory && !b.Configured:
+		f.Default = g.o.Policy.GeneralDefault()
+	default:
+		f.Default.BucketKey = b.BucketKey
+	}
+	return f
+}

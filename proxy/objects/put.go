@@ -1,0 +1,244 @@
+package objects
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
+)
+
+// WholeLimit is the size up to which a body is taken in whole before anything is sent to the store: its trailing
+// checksum is then known in time for the envelope, so that reads need no trailer.
+const WholeLimit = 256 << 10
+
+// Send seals the body as the request's decision says and puts the object: taken in whole when it is small, else as a
+// stream. The answer is the caller's to look at and to close.
+func (p *put) Send(describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
+	x, length := p.object, p.body.Size()
+	use, err := x.sealingKey(p.encryption)
+	if err != nil {
+		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
+	}
+	defer use.Release()
+	dataKey, objectID, partSalt := crypto.NewObject()
+	p.secrets = crypto.Secrets{DataKey: dataKey, HasLength: true, Length: length}
+	defer p.secrets.Wipe()
+	p.envelope = newEnvelope(objectID, p.encryption, use, x.keyOf(p.encryption))
+	p.envelope.Copied = p.copied
+	if length > 0 {
+		p.envelope.PartSalt = partSalt
+	}
+	r := &p.scratch.Request
+	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key}
+	if length <= WholeLimit {
+		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
+		longest := crypto.SHA256
+		if p.Algorithm.Size() > longest.Size() {
+			longest = p.Algorithm
+		}
+		size := min(p.envelope.TextSize(longest), len(room))
+		if err := describe(r, room[:size]); err != nil {
+			return nil, err
+		}
+		buffer, sealed, err := p.sealWhole()
+		defer putWhole(buffer)
+		if err != nil {
+			return nil, err
+		}
+		r.Bytes = sealed
+	} else {
+		r.Length = crypto.StoredLength(length)
+		r.Body = &sealWriter{body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
+		p.secrets.Checksum = p.Known
+	}
+	envelope, err := p.envelope.AppendWrapped(p.scratch.envelope[:0], x.place(), use, p.secrets)
+	if err != nil {
+		return nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	p.scratch.envelope = envelope
+	if p.commit != nil {
+		if err := p.commit(); err != nil {
+			return nil, err
+		}
+	}
+	if r.Header != nil {
+		r.Replace(x.Objects.o.MetadataHeader, envelope)
+	} else if err := describe(r, envelope); err != nil {
+		return nil, err
+	}
+	if p.inParts && r.Body != nil {
+		p.made, err = p.sendInParts(r)
+		return nil, err
+	}
+	return x.Objects.o.Store.Do(x.Context, r)
+}
+
+// room stands for an envelope whose value isn't known yet. Nothing writes to it.
+var room [crypto.MaxEnvelopeText]byte
+
+// WriteFault translates the store's refusal of a write, with the condition that failed.
+func (x *Object) WriteFault(f *store.Fault, a *Conditions) error {
+	e := StoreError(f, x.Bucket, x.Key)
+	switch {
+	case f.Code == "InvalidStorageClass":
+		return s3.Refuse("InvalidStorageClass", "The storage class you specified is not valid",
+			"StorageClassRequested", a.StorageClass).Because(f)
+	case e.Code == "PreconditionFailed" && a.NoneMatch != "":
+		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-None-Match"})
+	case e.Code == "PreconditionFailed" && a.Match != "":
+		e.Elements = append(e.Elements, s3.Element{Name: "Condition", Value: "If-Match"})
+	}
+	return e
+}
+
+// Conditions is what a client's request has for the object that it writes: conditions, and what the store may refuse it for.
+type Conditions struct {
+	Match        string // If-Match, in the store's form; "" for none
+	NoneMatch    string // If-None-Match; "" for none
+	StorageClass string // storage class; "" for the default
+}
+
+func (a *Conditions) conditional() bool { return a.Match != "" || a.NoneMatch != "" }
+
+// Set puts the conditions to the store.
+func (a *Conditions) Set(r *store.Request) {
+	if a.Match != "" {
+		r.Set("If-Match", a.Match)
+	}
+	if a.NoneMatch != "" {
+		r.Set("If-None-Match", a.NoneMatch)
+	}
+}
+
+// Scratch is memory that puts one after the other use. The zero value is ready.
+type Scratch struct {
+	put      put
+	Request  store.Request // that puts or gets the object
+	envelope []byte        // its text form
+}
+
+// Used reports whether there is something to forget.
+func (s *Scratch) Used() bool { return s.Request.Method != "" }
+
+// Forget drops what a request has left. The envelope's memory stays.
+func (s *Scratch) Forget() { s.put, s.Request = put{}, store.Request{} }
+
+// NewPut begins to put x, sealed as e says, with body. It is the scratch's, until the next one.
+func (s *Scratch) NewPut(x *Object, e policy.Encryption, body Plaintext, start time.Time) *put {
+	s.put = put{object: x, encryption: e, scratch: s, start: start, body: body}
+	return &s.put
+}
+
+// put is an object on its way to the store.
+type put struct {
+	object     *Object
+	encryption policy.Encryption
+	scratch    *Scratch
+	start      time.Time // of the request
+	body       Plaintext
+	Known      *crypto.Checksum // of the body, where it is known before the body
+	copied     bool             // the object is a copy
+	Algorithm  crypto.Algorithm // of the checksum that finish returns
+	commit     func() error     // called before the object is sent; nil: nothing is to be done
+	inParts    bool             // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
+	made       *Written
+	envelope   crypto.Envelope
+	secrets    crypto.Secrets
+	Checksum   *crypto.Checksum
+	told       crypto.Trailer // what trailer returns
+	part       [1]crypto.Part
+}
+
+// whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.
+type whole struct {
+	memory  []byte
+	touched int // how much of it held plaintext
+}
+
+const wholeSize = WholeLimit + WholeLimit/crypto.SegmentSize*crypto.TagSize + 2048
+
+var (
+	wholes = sync.Pool{New: func() any { return &whole{memory: make([]byte, wholeSize)} }}
+	smalls = sync.Pool{New: func() any { return &whole{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
+)
+
+func getWhole(length int64) *whole {
+	if length <= crypto.SegmentSize {
+		return smalls.Get().(*whole)
+	}
+	return wholes.Get().(*whole)
+}
+
+// putWhole wipes what may still be plaintext and gives the memory back.
+func putWhole(w *whole) {
+	clear(w.memory[:w.touched])
+	w.touched = 0
+	if len(w.memory) == wholeSize {
+		wholes.Put(w)
+	} else {
+		smalls.Put(w)
+	}
+}
+
+// sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
+func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
+	length := p.body.Size()
+	w = getWhole(length)
+	// Each segment is read to where it will lie with the tags of those before it.
+	for done, at := int64(0), 0; done < length; {
+		n := int(min(length-done, crypto.SegmentSize))
+		w.touched = at + n
+		if err := p.body.Fill(w.memory[at : at+n]); err != nil {
+			return w, nil, err
+		}
+		done += int64(n)
+		at += n + crypto.TagSize
+	}
+	if p.Checksum, err = p.body.Finish(); err != nil {
+		return w, nil, err
+	}
+	p.secrets.Checksum = p.Checksum
+	if length == 0 {
+		return w, []byte{}, nil
+	}
+	sealer := p.secrets.DataKey.NewSealer(&p.envelope.PartSalt)
+	at := 0
+	for done := int64(0); done < length; {
+		n := int(min(length-done, crypto.SegmentSize))
+		done += int64(n)
+		at += len(sealer.Seal(w.memory[at:], n, done == length))
+	}
+	w.touched = 0
+	end, err := p.appendEnd(w.memory[:at])
+	if err != nil {
+		return w, nil, err
+	}
+	return w, end, nil
+}
+
+// trailer describes the object's one part.
+func (p *put) trailer() *crypto.Trailer {
+	p.part[0] = crypto.Part{Length: p.body.Size(), Salt: p.envelope.PartSalt}
+	p.told = crypto.Trailer{Length: p.body.Size(), Checksum: p.Checksum, Parts: p.part[:]}
+	return &p.told
+}
+
+// appendEnd appends padding, trailer and tail.
+func (p *put) appendEnd(dst []byte) ([]byte, error) {
+	t := p.trailer()
+	dst = append(dst, make([]byte, t.Padding())...)
+	return p.secrets.DataKey.AppendTrailer(dst, &p.envelope.ObjectID, t)
+}
+
+// finish takes the checksum of a streamed body that has been found right.
+func (p *put) finish(c *crypto.Checksum) { p.Checksum = c }
+
+// end is what follows the last segment of a streamed body.
+func (p *put) end() (io.Reader, error) {
+	return p.secrets.DataKey.NewEnd(&p.envelope.ObjectID, p.trailer())
+}

@@ -1,0 +1,161 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// A Rename moves an object to another name of its bucket, under the claims of both. A sealed object opens only under
+// its own name, so the store's own rename could not do it (L6).
+//
+//	metadata and end ─▶ envelope ─▶ wrapped anew for the new name, under the bucket key it has
+//	    ─▶ the move written down ─▶ store-side copy ─▶ DELETE If-Match
+//
+// A crash leaves both names, never none, and the next operation that claims the old one, or the sweep of claims,
+// finishes the move.
+type Rename struct {
+	Object     *Object // the new name
+	Source     *Object // the old one
+	Claim      *state.Claim
+	Conditions Conditions
+	Began      time.Time // of the request
+	// decide sees to the conditions on both names. It returns those that bind the write to what lies at the new one.
+	Decide func(o *Source) (match, noneMatch string, err error)
+	// begin is called before anything is renamed, with the envelope that the object will have.
+	Begin func(e *crypto.Envelope) error
+	// happened reports whether an earlier attempt has got through, where there is nothing at the old name.
+	Happened func() bool
+}
+
+// Once renames the object. errReplaced means that it is another by now.
+func (r *Rename) Once() error {
+	x := r.Object
+	o, err := r.Source.HeadWithTail()
+	if err != nil {
+		if Translate(err).Code == "NoSuchKey" && r.Happened() {
+			return nil
+		}
+		return err
+	}
+	match, noneMatch, err := r.Decide(o)
+	if err != nil {
+		return err
+	}
+	t := &transfer{from: o, to: x, match: match, noneMatch: noneMatch, given: r.Conditions, start: r.Began, held: true}
+	defer t.key.Wipe()
+	if err := r.rewrap(t); err != nil {
+		return err
+	}
+	var h store.Request
+	if err := o.KeepHeaders(&h, t.envelope.AppendText(nil), 0); err != nil {
+		return err
+	}
+	t.header = h.Header
+	if err := r.Begin(t.envelope); err != nil {
+		return err
+	}
+	move := &state.Move{From: r.Source.Key, To: x.Key, FromSalt: o.Envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.ETag}
+	if err := r.Claim.Begin(x.Record, move); err != nil {
+		r.Claim.End(x.Record, r.Source.Key)
+		return err
+	}
+	if _, err := t.run(); err != nil {
+		there, failed := x.Objects.Head(x.Context, x.Record.StoreName, x.Key)
+		switch {
+		case failed == nil && there.WrapSalt() == string(move.ToSalt): // the answer was lost
+		case errors.Is(err, store.ErrUnavailable):
+			return err // it may still come: the move stays written down
+		default:
+			r.Claim.End(x.Record, r.Source.Key)
+			return err
+		}
+	}
+	if err := r.deleteSource(o); err != nil {
+		return err
+	}
+	r.Claim.End(x.Record, r.Source.Key)
+	return nil
+}
+
+// deleteAttempts is how often the deletion of a rename's source is sent when its outcome is unknown.
+const deleteAttempts = 3
+
+// deleteSource deletes the object that has been copied. When it isn't at the old name any more, somebody has written or
+// deleted there since: then the rename came before that.
+func (r *Rename) deleteSource(o *Source) (err error) {
+	for range deleteAttempts {
+		err = r.Source.removeVersion(o.Sealed)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrReplaced):
+			return r.Claim.Held() // otherwise it may have been another rename
+		case r.Object.Context.Err() != nil:
+			return err
+		}
+	}
+	return err
+}
+
+// rewrap wraps the data key for the new name, under the bucket key that it has, so that a rename asks KMS for no other.
+func (r *Rename) rewrap(t *transfer) error {
+	o := t.from
+	if err := r.Source.checkKeyAllowed(o.Envelope); err != nil {
+		return err
+	}
+	use, err := r.Source.openingKey(o.Envelope, false)
+	if err != nil {
+		return err
+	}
+	defer use.Release()
+	secrets, err := o.Envelope.Unwrap(r.Source.place(), use)
+	if err != nil {
+		r.Object.Objects.Damaged("envelope")
+		return fmt.Errorf("open the envelope of %s/%s: %w", r.Source.Bucket, r.Source.Key, err)
+	}
+	t.key = secrets.DataKey
+	if t.trailer, err = o.openEnd(&secrets); err != nil {
+		return err
+	}
+	envelope := *o.Envelope
+	if err := envelope.Wrap(r.Object.place(), use, secrets); err != nil {
+		return fmt.Errorf("seal the envelope: %w", err)
+	}
+	t.envelope = &envelope
+	return nil
+}
+
+// removeVersion deletes the object if it still is the one that was read; errReplaced if it isn't, or if there is
+// none. An ETag is enough for the store to tell, but for empty objects: all of them have one.
+func (x *Object) removeVersion(s *Sealed) error {
+	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key}
+	conditional := x.Objects.o.Abilities.ConditionalDelete
+	if conditional {
+		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(s.ETag)}}
+	}
+	if !conditional || s.total == 0 {
+		if err := x.stands(s); err != nil {
+			return err
+		}
+	}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	f := a.Fault(r.Operation)
+	switch {
+	case f == nil:
+		return nil
+	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
+		return ErrReplaced
+	}
+	return StoreError(f, x.Bucket, x.Key)
+}

@@ -1,0 +1,23 @@
+package objects
+
+import (
+	"reflect"
+	"testing"
+
+	"sealfront/crypto"
+	"sealfront/proxy/store"
+)
+
+// A later request must not see what an earlier one worked with.
+func TestNothingOfAPutIsLeftInItsMemory(t *testing.T) {
+	var used Scratch
+	used.put = put{object: new(Object), copied: true, secrets: crypto.Secrets{Length: 3}}
+	used.Request = store.Request{Method: "PUT", Key: "key"}
+	used.Request.Set("name", "value")
+	used.envelope = []byte("its memory")
+	used.Forget()
+	used.envelope = nil
+	if !reflect.DeepEqual(used, Scratch{}) {
+		t.Errorf("left: %+v", used)
+	}
+}

@@ -1,0 +1,206 @@
+package objects
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// An Source is the object that a copy, a rename or an append starts from, as one answer of the store shows it.
+type Source struct {
+	Object *Object
+	*Sealed
+	Length   int64         // of its plaintext, on the store's word until it is opened
+	Modified time.Time     // zero when the store doesn't say
+	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
+	Version  []s3.Element  // what a copy of it tells of its version
+	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see objectattributes.go.
+	Attributes []sigv4.Field
+	Tagged     bool   // it has tags
+	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
+}
+
+// tailSize is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
+const tailSize = 4096
+
+// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do. A store
+// may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
+// would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
+// by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
+func (x *Object) HeadWithTail() (*Source, error) {
+	r := x.NewRequest("GetObject", "GET")
+	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return nil, err
+	}
+	if a.Status == http.StatusRequestedRangeNotSatisfiable || a.Status == http.StatusPartialContent && a.Length == 0 {
+		// An empty object: stores differ in what its end is, some answer "bytes 0--1/0".
+		a.Close()
+		r.Header = nil
+		if a, err = x.Objects.o.Store.Do(x.Context, r); err != nil {
+			return nil, err
+		}
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if x.WithoutVersions(f) {
+			return x.HeadWithTail()
+		}
+		e := x.VersionFault(f, a)
+		e.Header = nil // they would be taken for the copy's
+		if e.Code == "MethodNotAllowed" {
+			return nil, s3.Refuse("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
+		}
+		return nil, e
+	}
+	s, err := x.ReadSealed(a)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Header == nil && s.total > 0:
+		return nil, ErrReplaced
+	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= tailSize || a.Length != s.last-s.first+1):
+		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, tailSize))
+	}
+	end, err := a.Bytes(tailSize)
+	if err != nil {
+		return nil, s3.Unavailable(err)
+	}
+	o, err := x.newOrigin(a, s)
+	if err == nil {
+		o.end = end
+	}
+	return o, err
+}
+
+// Head asks the store for the metadata of the object that x is at, for whoever doesn't open it.
+func (x *Object) Head() (*Source, error) {
+	a, s, err := x.HeadIf(Unconditional)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	return x.newOrigin(a, s)
+}
+
+func (x *Object) newOrigin(a *store.Answer, s *Sealed) (*Source, error) {
+	o := &Source{Object: x, Sealed: s}
+	var err error
+	if o.Length, err = x.PlainLength(s); err != nil {
+		return nil, err
+	}
+	if t, err := http.ParseTime(string(a.Get("Last-Modified"))); err == nil {
+		o.Modified = t
+	}
+	o.Tagged = string(a.Get(TagCountHeader)) != "" && string(a.Get(TagCountHeader)) != "0"
+	if v := x.VersionOf(a); len(v) > 0 && v[0].Name == versionHeaders[0] {
+		o.Version = []s3.Element{{Name: "x-amz-copy-source-version-id", Value: v[0].Value}}
+	}
+	own := x.Objects.o.MetadataHeader
+	a.Header(func(name, value []byte) bool {
+		lower := strings.ToLower(string(name))
+		if lower == ClassHeader && string(value) != "STANDARD" || lower == LockMode || lower == LockUntil || lower == LockHold || lower == own+RedirectSuffix {
+			o.Attributes = append(o.Attributes, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
+		}
+		if lower == "content-type" || IsStored(lower) || strings.HasPrefix(lower, UserMetadata) && lower != own && lower != own+RedirectSuffix {
+			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
+		}
+		return true
+	})
+	return o, nil
+}
+
+// Open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It asks may
+// before it calls KMS, for an object under SSE-KMS. The caller wipes the secrets.
+func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error) {
+	if err := o.Object.checkKeyAllowed(o.Envelope); err != nil {
+		return nil, err
+	}
+	if o.Envelope.SSE == crypto.SSEKMS {
+		if err := may(o.Envelope.KeyARN); err != nil {
+			return nil, err
+		}
+	}
+	secrets, err := o.Object.unlock(o.Envelope, fresh)
+	if err != nil {
+		return nil, err
+	}
+	trailer, err := o.openEnd(&secrets)
+	if err != nil {
+		secrets.Wipe()
+		return nil, err
+	}
+	if o.Envelope.Multipart && trailer != nil {
+		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
+	}
+	opened, err := o.Object.layOut(o.Sealed, secrets)
+	if err != nil {
+		return nil, err
+	}
+	opened.trailer = trailer
+	return opened, nil
+}
+
+// openEnd opens the object's trailer, and by that shows that envelope and body belong together; nil for an empty object.
+func (o *Source) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
+	x := o.Object
+	length, err := secrets.CheckStored(o.total)
+	if err != nil {
+		return nil, x.damage("length", "%v", err)
+	}
+	if length == 0 {
+		return nil, nil
+	}
+	end := bytes.Clone(o.end) // it is opened in place, and may have to be stored as it is
+	for {
+		t, need, err := secrets.DataKey.OpenTrailer(&o.Envelope.ObjectID, o.total, end)
+		if err != nil {
+			x.Objects.Damaged("trailer")
+			return nil, fmt.Errorf("open the trailer of %s/%s: %w", x.Bucket, x.Key, err)
+		}
+		if t != nil {
+			return t, nil
+		}
+		if need <= int64(len(end)) {
+			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
+		}
+		if end, err = x.readEnd(o.Sealed, need); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// KeepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.
+// used is how much of the room for user metadata is taken.
+func (o *Source) KeepHeaders(r *store.Request, envelope []byte, used int) error {
+	own := o.Object.Objects.o.MetadataHeader
+	for _, f := range o.header {
+		r.Header = append(r.Header, f)
+		if strings.HasPrefix(s3.View(f.Name), UserMetadata) {
+			used += len(f.Name) - len(UserMetadata) + len(f.Value)
+		}
+	}
+	if room := o.Object.Objects.MaxMetadata() - (len(own) - len(UserMetadata)) - len(envelope); used > room {
+		return MetadataTooLarge(room, used)
+	}
+	r.SetBytes(own, envelope)
+	return nil
+}
+
+// VersionID is the store's name for the version that was looked at, "" without versions.
+func (o *Source) VersionID() string {
+	if len(o.Version) == 0 {
+		return ""
+	}
+	return o.Version[0].Value
+}

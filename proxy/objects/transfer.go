@@ -1,0 +1,380 @@
+package objects
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No segment
+// is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass through.
+//
+//	no body at all                                    PUT                      one request, all conditions
+//	the bytes came with the metadata (4 KiB)          PUT                      one request, all conditions
+//	conditions on the destination that the store      GET and PUT              the bytes stream through
+//	ignores on a copy (L5); onto itself where
+//	that isn't atomic (L4)                                                     by way of another key: staging.go
+//	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	else                                              store-side CopyObject    claim, one request
+//	the ETag must stay                                keepetag.go
+//
+// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old envelope (L5).
+//
+// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side copy
+// has the ETag of its source, and the destination may have had it before: it is made under the destination's claim, as everything
+// is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every copy is.
+type transfer struct {
+	from   *Source
+	to     *Object       // the destination
+	header []sigv4.Field // all metadata of the new object
+	// envelope is the new object's, which header carries.
+	envelope *crypto.Envelope
+	key      crypto.DataKey  // of both objects
+	trailer  *crypto.Trailer // of both; nil for an empty object
+	given    Conditions      // of the destination, by the client's request
+	start    time.Time       // of the request
+	held     bool            // the caller has the destination's claim
+	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
+
+	// conditions on the destination, in the store's form; "" for none.
+	match, noneMatch string
+	tags             Tags
+
+	sum string // MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+}
+
+// Written is what became of it.
+type Written struct {
+	ETag     string // the store's
+	Modified time.Time
+	Version  []s3.Element // what the store tells of its version
+}
+
+// inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
+// named need not be the current one.
+func (t *transfer) inPlace() bool { return t.from.Object.SameName(t.to) }
+
+func (t *transfer) self() bool { return t.inPlace() && t.from.Object.Version == "" }
+
+// run carries the transfer out. errReplaced means that the source is another by now. Its faults are those of a write to
+// the destination.
+func (t *transfer) run() (*Written, error) {
+	abilities := &t.to.Objects.o.Abilities
+	if t.self() && t.match == "" {
+		t.match = t.from.ETag // whatever the way, only this version may be replaced
+	}
+	if t.keepETag {
+		return t.keeping()
+	}
+	conditional := t.match != "" || t.noneMatch != ""
+	// Only a condition keeps a rename from deleting what is put to its old name while it is at work.
+	claims := !abilities.ConditionalDelete
+	way := t.storeCopy
+	switch {
+	case t.from.total == 0:
+		way = func() (*Written, error) { return t.put(nil) }
+	case t.from.total == int64(len(t.from.end)):
+		way = t.whole
+	case t.from.total > t.to.Objects.o.CopyLimit:
+		way, claims = t.byParts, true
+	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
+		way = t.through
+	default:
+		claims = true // it repeats an ETag
+	}
+	if t.held || !claims {
+		return way()
+	}
+	var done *Written
+	err := t.to.Claimed(func(*state.Claim) (err error) {
+		done, err = way()
+		return err
+	}, t.to.Key)
+	return done, err
+}
+
+// freshEnd seals the object's end anew: its size stays. It is nil, which replaces nothing, where the ETag must stay.
+func (t *transfer) freshEnd() ([]byte, error) {
+	if t.keepETag {
+		return nil, nil
+	}
+	end, err := t.key.AppendTrailer(nil, &t.envelope.ObjectID, t.trailer)
+	if err != nil {
+		return nil, fmt.Errorf("seal the trailer of %s/%s: %w", t.to.Bucket, t.to.Key, err)
+	}
+	return end, nil
+}
+
+// whole puts an object whose stored bytes are all at hand.
+func (t *transfer) whole() (*Written, error) {
+	end, err := t.freshEnd()
+	if err != nil {
+		return nil, err
+	}
+	kept := t.from.end[:len(t.from.end)-len(end)]
+	return t.put(&store.Request{Bytes: append(kept[:len(kept):len(kept)], end...)})
+}
+
+func (t *transfer) setConditions(r *store.Request) {
+	if t.match != "" {
+		r.Set("If-Match", t.match)
+	}
+	if t.noneMatch != "" {
+		r.Set("If-None-Match", t.noneMatch)
+	}
+}
+
+// setSource names the source, in the version that was looked at.
+func (t *transfer) setSource(r *store.Request) { setCopySource(r, t.from) }
+
+func setCopySource(r *store.Request, from *Source) {
+	source := url.URL{Path: "/" + from.Object.Record.StoreName + "/" + from.Object.Key}
+	name := strings.ReplaceAll(source.EscapedPath(), "+", "%2B")
+	if from.Object.Version != "" {
+		name += "?" + store.AppendQuery("", "versionId", from.Object.Version)
+	}
+	r.Set("x-amz-copy-source", name)
+	r.Set("x-amz-copy-source-if-match", from.ETag)
+}
+
+// fault translates the store's refusal to write.
+func (t *transfer) fault(f *store.Fault) error {
+	if f.Status == http.StatusPreconditionFailed && t.self() && t.given.Match == "" {
+		return ErrReplaced // the condition was ours
+	}
+	return t.to.WriteFault(f, &t.given)
+}
+
+// put makes the object with the body of r, nil for none.
+func (t *transfer) put(r *store.Request) (*Written, error) {
+	if r == nil {
+		r = &store.Request{Bytes: []byte{}}
+	}
+	r.Operation, r.Method, r.Bucket, r.Key = "PutObject", "PUT", t.to.Record.StoreName, t.to.Key
+	r.Header = append([]sigv4.Field(nil), t.header...)
+	if err := t.tags.send(r, t.from); err != nil {
+		return nil, err
+	}
+	t.setConditions(r)
+	a, err := t.to.Objects.o.Store.Do(t.to.Context, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if done := t.landed(f); done != nil {
+			return done, nil
+		}
+		return nil, t.fault(f)
+	}
+	return &Written{ETag: string(a.Get("Etag")), Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}, nil
+}
+
+// landed looks whether a write whose condition failed is there all the same: it was sent twice on its way.
+func (t *transfer) landed(f *store.Fault) *Written {
+	if f.Status != http.StatusPreconditionFailed {
+		return nil
+	}
+	a, s, err := t.to.HeadIf(Unconditional)
+	if err != nil {
+		return nil
+	}
+	defer a.Close()
+	if s.Envelope.WrapSalt != t.envelope.WrapSalt {
+		return nil
+	}
+	return &Written{ETag: s.ETag, Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}
+}
+
+// storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
+// object that it has just taken was modified.
+func storeTime(a *store.Answer, otherwise time.Time) time.Time {
+	if date, err := http.ParseTime(string(a.Get("Date"))); err == nil {
+		return date
+	}
+	return otherwise
+}
+
+// through streams the sealed bytes from the store to the store, and seals their end anew.
+func (t *transfer) through() (*Written, error) {
+	x := t.from.Object
+	end, err := t.freshEnd()
+	if err != nil {
+		return nil, err
+	}
+	r := x.NewRequest("GetObject", "GET")
+	r.Set("If-Match", t.from.ETag)
+	if t.staging() {
+		var done func()
+		if r, done, err = t.stage(); err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return nil, t.sourceFault(f)
+	}
+	if a.Length != t.from.total {
+		return nil, ErrReplaced
+	}
+	return t.put(&store.Request{Body: &sealedBytes{x: x, answer: a, end: end, sum: t.sum}, Length: t.from.total})
+}
+
+// sealedBytes are the body of an answer on its way back to the store, with another end.
+type sealedBytes struct {
+	x      *Object
+	answer *store.Answer
+	end    []byte // takes the place of as many bytes
+	sum    string // their MD5 must be this, in hexadecimal, or the last of them is held back; "" for any
+}
+
+// WriteTo writes them to their end; a body that ends early is an error, so that nothing is stored.
+func (s *sealedBytes) WriteTo(w io.Writer) (int64, error) {
+	slab := crypto.GetSlab()
+	defer crypto.PutSlab(slab, 0) // sealed bytes only
+	var n int64
+	var err error
+	if s.sum == "" {
+		n, err = copyThrough(w, store.ReplaceEnd(s.answer, s.answer.Length, s.end), slab.Body())
+	} else {
+		n, err = copyChecked(w, s.answer, s.answer.Length, s.sum, slab.Body())
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		err = s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", s.x.Bucket, s.x.Key, err))
+	}
+	return n, err
+}
+
+// sourceFault translates the store's refusal of the source.
+func (t *transfer) sourceFault(f *store.Fault) error {
+	if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
+		return ErrReplaced
+	}
+	return StoreError(f, t.from.Object.Bucket, t.from.Object.Key)
+}
+
+// copyResult is the store's answer to CopyObject and UploadPartCopy.
+type copyResult struct {
+	XMLName      xml.Name
+	ETag         string
+	LastModified time.Time
+	Code         string // of an error in a 200
+	Message      string
+
+	version string // of the copy
+}
+
+// doCopy sends a CopyObject or UploadPartCopy. A 200 may carry an error.
+func doCopy(x *Object, r *store.Request) (*copyResult, *store.Fault, error) {
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return nil, f, nil
+	}
+	body, err := a.Bytes(MaxDocument)
+	if err != nil {
+		return nil, nil, s3.Unavailable(err)
+	}
+	var result copyResult
+	if err := xmldoc.Unmarshal(body, &result); err != nil {
+		return nil, nil, s3.Internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
+	}
+	if result.XMLName.Local == "Error" {
+		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: result.Code, Message: result.Message}
+		if f.Code == "PreconditionFailed" {
+			f.Status = http.StatusPreconditionFailed
+		}
+		return nil, f, nil
+	}
+	result.version = string(a.Get("x-amz-version-id"))
+	return &result, nil, nil
+}
+
+// storeCopy has the store copy the bytes.
+func (t *transfer) storeCopy() (*Written, error) {
+	x := t.to
+	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key, Header: append([]sigv4.Field(nil), t.header...)}
+	t.setSource(r)
+	r.Set("x-amz-metadata-directive", "REPLACE")
+	t.tags.direct(r)
+	t.setConditions(r)
+	result, f, err := doCopy(x, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case f == nil:
+		return &Written{ETag: result.ETag, Modified: result.LastModified, Version: t.to.versionNamed(result.version)}, nil
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
+		return nil, ErrReplaced
+	case f.Status != http.StatusPreconditionFailed:
+		return nil, t.to.WriteFault(f, &t.given)
+	case t.match == "" && t.noneMatch == "":
+		return nil, ErrReplaced
+	}
+	// The source's condition or the destination's: the source can be asked.
+	now, err := t.from.Object.Head()
+	if err != nil {
+		return nil, err
+	}
+	if now.ETag != t.from.ETag {
+		return nil, ErrReplaced
+	}
+	return nil, t.fault(f)
+}
+
+// byParts has the store copy an object that is too large for one copy.
+func (t *transfer) byParts() (*Written, error) {
+	if (t.match != "" || t.noneMatch != "") && !t.to.Objects.o.Abilities.ConditionalComplete {
+		return nil, policy.NotImplemented(t.to.Operation)
+	}
+	r := &store.Request{Header: append([]sigv4.Field(nil), t.header...)}
+	if err := t.tags.send(r, t.from); err != nil {
+		return nil, err
+	}
+	u, err := t.to.beginStoreUpload(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	defer u.abandon()
+	if err := u.copyRange(t.from, 0, t.from.total-1); err != nil {
+		return nil, err
+	}
+	return t.completeParts(u)
+}
+
+// completeParts makes the object of an upload's parts, under the transfer's conditions.
+func (t *transfer) completeParts(u *storeUpload) (*Written, error) {
+	r := &store.Request{}
+	t.setConditions(r)
+	etag, err := u.complete(r.Header, t.envelope)
+	var e *s3.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &e) && e.Code == "PreconditionFailed" && t.self() && t.given.Match == "":
+		return nil, ErrReplaced // the condition was ours
+	default:
+		return nil, err
+	}
+	return &Written{ETag: etag, Modified: t.start, Version: u.version}, nil
+}

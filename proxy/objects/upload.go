@@ -1,0 +1,194 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sealfront/crypto"
+	"sealfront/policy"
+	"sealfront/policy/xmldoc"
+	"sealfront/proxy/s3"
+	"sealfront/proxy/state"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// LastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
+const LastPart = crypto.MaxParts
+
+func NoSuchUpload(id string) *s3.Error {
+	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
+}
+
+// An Upload is a multipart upload as a request found it.
+type Upload struct {
+	*state.Upload
+	Envelope *crypto.Envelope
+}
+
+// Kind is the checksum that parts are kept with.
+func (u *Upload) Kind() *s3.ChecksumKind {
+	if u.Algorithm == 0 {
+		return s3.ChecksumOf(crypto.CRC64NVME)
+	}
+	return s3.ChecksumOf(u.Algorithm)
+}
+
+// StorePart seals a part's plaintext, stores it, and writes its record.
+func (x *Object) StorePart(u *Upload, number int, body Plaintext, key *crypto.DataKey) (*crypto.PartRecord, error) {
+	record := &crypto.PartRecord{Number: number, Stashed: number == LastPart || body.Size() < crypto.MinPartSize}
+	record.Length, record.Salt = body.Size(), crypto.NewSalt()
+	r := &store.Request{
+		Operation: "UploadPart", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
+		Query:  store.AppendQuery("partNumber="+strconv.Itoa(number), "uploadId", u.ID),
+		Length: crypto.SealedLength(record.Length),
+		Body: &sealWriter{body: body, sealer: key.NewSealer(&record.Salt), finished: func(c *crypto.Checksum) {
+			record.SetChecksum(c.Algorithm, c.Value)
+		}},
+	}
+	if record.Stashed {
+		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.Objects.o.StateBucket, state.StashName(u.Upload, number, record.Salt), ""
+	}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		if f.Code == "NoSuchUpload" {
+			return nil, NoSuchUpload(u.ID).Because(f)
+		}
+		return nil, StoreError(f, x.Bucket, x.Key)
+	}
+	record.StoreETag = s3.Unquote(string(a.Get("Etag")))
+	if err := x.Objects.o.Uploads.AddPart(x.Context, u.Upload, record); err != nil {
+		return nil, s3.Unavailable(err)
+	}
+	return record, nil
+}
+
+func (x *Object) abortStore(id string) error {
+	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", id)}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil && f.Code != "NoSuchUpload" {
+		return StoreError(f, x.Bucket, x.Key)
+	}
+	return nil
+}
+
+// CreateUpload begins a multipart upload whose object is sealed as e says. kind is the checksum that its parts are kept
+// with, nil for the one that the proxy adds. describe puts the object's metadata onto the store's request.
+func (x *Object) CreateUpload(
+	e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType, now time.Time, asked *Conditions,
+	describe func(r *store.Request, envelope []byte) error,
+) (*state.Upload, error) {
+	use, err := x.sealingKey(e)
+	if err != nil {
+		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
+	}
+	defer use.Release()
+	envelope := newEnvelope(crypto.NewSalt(), e, use, x.keyOf(e))
+	envelope.Multipart = true
+	secrets := crypto.Secrets{DataKey: crypto.NewDataKey()}
+	defer secrets.Wipe()
+	if err := envelope.Wrap(x.place(), use, secrets); err != nil {
+		return nil, fmt.Errorf("seal the envelope: %w", err)
+	}
+	var r store.Request
+	if err := describe(&r, envelope.AppendText(nil)); err != nil {
+		return nil, err
+	}
+	id, err := x.beginUpload(r.Header, func(f *store.Fault) error { return x.WriteFault(f, asked) })
+	if err != nil {
+		return nil, err
+	}
+	u := state.Upload{
+		Bucket: x.Bucket, Incarnation: x.Record.Incarnation, Key: x.Key, ID: id, Initiated: now.UTC().Truncate(time.Millisecond),
+		Envelope: envelope.Append(nil), Type: sumType,
+	}
+	if kind != nil {
+		u.Algorithm = kind.Algorithm
+	}
+	for _, f := range r.Header {
+		if string(f.Name) != x.Objects.o.MetadataHeader {
+			u.Header = append(u.Header, state.Header{Name: string(f.Name), Value: string(f.Value)})
+		}
+	}
+	if err := x.Objects.o.Uploads.CreateUpload(x.Context, u); err != nil {
+		// The client never hears of the upload.
+		if aborted := x.abortStore(id); aborted != nil {
+			x.Objects.o.Log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it",
+				zap.String("upload", id), zap.Error(aborted))
+		}
+		return nil, RecordError(err)
+	}
+	return &u, nil
+}
+
+// beginUpload begins an upload of the store and returns its id. fault translates the store's refusal.
+func (x *Object) beginUpload(header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
+	r := &store.Request{
+		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=", Header: header,
+	}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return "", fault(f)
+	}
+	body, err := a.Bytes(MaxDocument)
+	if err != nil {
+		return "", s3.Unavailable(err)
+	}
+	var created struct{ UploadId string }
+	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+		return "", s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+	}
+	return created.UploadId, nil
+}
+
+// FindUpload returns one of the object's uploads by its id, in any state; fresh past the cache.
+func (x *Object) FindUpload(id string, fresh bool) (*Upload, error) {
+	find := x.Objects.o.Uploads.Upload
+	if fresh {
+		find = x.Objects.o.Uploads.FreshUpload
+	}
+	record, err := find(x.Context, x.Record, id)
+	switch {
+	case errors.Is(err, state.ErrNoUpload):
+		return nil, NoSuchUpload(id)
+	case err != nil:
+		return nil, RecordError(err)
+	case record.Key != x.Key:
+		return nil, NoSuchUpload(id)
+	}
+	envelope, err := crypto.ParseEnvelope(record.Envelope)
+	if err != nil {
+		return nil, fmt.Errorf("read the envelope of an upload: %w", err)
+	}
+	return &Upload{record, envelope}, nil
+}
+
+// Encryption is how the upload's object is sealed.
+func (u *Upload) Encryption() policy.Encryption { return encryptionOf(u.Envelope) }
+
+// Abort ends an open upload: the store's first, so that nothing of it can be completed, then its records.
+func (x *Object) Abort(u *Upload) error {
+	if err := x.abortStore(u.ID); err != nil {
+		return err
+	}
+	if err := x.Objects.o.Uploads.EndUpload(x.Context, u.Upload, state.UploadAborted, nil); err != nil {
+		return s3.Unavailable(err)
+	}
+	return nil
+}
