@@ -139,3 +139,5 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+const createSession = "s3express:CreateSession"

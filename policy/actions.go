@@ -7,8 +7,6 @@ type Need struct {
 	Mode     Mode // of s3express:CreateSession: what the condition key s3express:SessionMode must allow
 }
 
-const createSession = "s3express:CreateSession"
-
 // regionalActions are the permissions of section 1.2, without their service prefix; general purpose
 // buckets have the same names under s3:, except where generalActions says otherwise.
 var regionalActions = [numOperations]string{
@@ -144,15 +142,6 @@ func prefixed(service string) (actions [numOperations]string) {
 		}
 	}
 	return actions
-}
-
-// BucketARN returns the ARN of a bucket with this name that is in partition aws; a bucket's own record
-// comes before it, since ARNs are written down when buckets are made.
-func BucketARN(name, region, account string) string {
-	if KindOf(name) == Directory {
-		return "arn:aws:s3express:" + region + ":" + account + ":bucket/" + name
-	}
-	return "arn:aws:s3:::" + name
 }
 
 // ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and

@@ -2,29 +2,6 @@ package policy
 
 import "strings"
 
-// Caller is who asks.
-type Caller struct {
-	Principal string     // ARN: arn:aws:iam::account:user/name
-	Account   string     // 12 digits
-	Policy    *Permitter // the identity's policy; nil allows nothing
-	Values    Values     // of condition keys about who asks and from where, such as aws:sourceip; may be nil
-}
-
-// Target is what the request is about: its own object or bucket, or another one such as the source of a copy. It
-// answers the condition keys that are about the resource; those about the request are answered by the Request and the
-// Caller, which are the same for every target of one request.
-type Target struct {
-	Kind         Kind
-	BucketARN    string
-	Account      string // that owns the bucket
-	Tags         Tags   // of the bucket; read only
-	Key          string
-	Version      string        // that is asked for, "" for the current one
-	KeyARN       string        // the KMS key that is written under or read from, "" for none
-	ManagedKey   string        // Options.DefaultKey, where general purpose buckets are concerned
-	BucketPolicy *BucketPolicy // nil: the bucket has none
-}
-
 // Authorize decides whether the caller has every permission that op needs on t: the identity's policy or
 // the bucket's allows, and neither denies. Zonal requests signed with a session have been authorized
 // when it was made and don't come here; regional ones do, as the principal behind the session (REG-1).
@@ -75,19 +52,18 @@ func authorize(op Operation, r *Request, c *Caller, t *Target, needs []Need) *Re
 // permitted answers one need. Who may open a ReadWrite session may also read, so a need for ReadOnly is
 // met by a permission for either, unless a session is asked for in just that mode.
 func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool {
-	values := &r.conditions
-	*values = conditionValues{r: r, caller: c, target: t, unknown: r.unknown}
+	values := r.ask(question{caller: c, target: t})
 	if need.Action != createSession {
 		return granted(c, t, need, values)
 	}
-	values.mode = need.Mode.String()
+	r.question.mode = need.Mode.String()
 	if granted(c, t, need, values) {
 		return true
 	}
 	if op == CreateSession || need.Mode == ReadWrite {
 		return false
 	}
-	values.mode = ReadWrite.String()
+	r.question.mode = ReadWrite.String()
 	return granted(c, t, need, values)
 }
 
@@ -96,7 +72,7 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 //
 // Whoever may use a general purpose bucket may use the key that stands in for Amazon's managed one, as the policy of
 // aws/s3 says there. A Deny holds for it, too.
-func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
+func granted(c *Caller, t *Target, need *Need, values *requestValues) bool {
 	identity := c.Policy.Verdict(need.Action, need.Resource, values)
 	if t.Kind == General && t.ManagedKey != "" && need.Resource == t.ManagedKey && strings.HasPrefix(need.Action, "kms:") {
 		return identity != Denied
@@ -111,4 +87,33 @@ func granted(c *Caller, t *Target, need *Need, values *conditionValues) bool {
 func concernsBucketPolicy(action string) bool {
 	_, name, _ := strings.Cut(action, ":")
 	return name == "PutBucketPolicy" || name == "GetBucketPolicy" || name == "DeleteBucketPolicy"
+}
+
+// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
+// conditions may be about them.
+func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
+	r.tags = tags
+	return Authorize(op, r, c, t, ReadWrite)
+}
+
+// AuthorizeEntry decides about one entry of DeleteObjects in a general purpose bucket: t is the entry's object.
+func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
+	return Authorize(DeleteObject, r, c, t, ReadWrite)
+}
+
+// authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the
+// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
+func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
+	values := r.ask(question{caller: c, target: t})
+	for _, action := range [...]string{"s3:DeleteObject", "s3:DeleteObjectVersion"} {
+		identity := c.Policy.some("", "", action, t.BucketARN+"/", values)
+		bucket := Silent
+		if t.BucketPolicy != nil {
+			bucket = t.BucketPolicy.permitter.some(c.Principal, c.Account, action, t.BucketARN+"/", values)
+		}
+		if identity != Denied && bucket != Denied && (identity == Allowed || bucket == Allowed) {
+			return nil
+		}
+	}
+	return accessDenied("1.2")
 }

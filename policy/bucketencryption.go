@@ -130,13 +130,6 @@ func refuseKeyError(facts *KeyFacts, name string) *Refusal {
 	return refusal
 }
 
-func keyNotFound(row, key string) *Refusal {
-	if strings.HasPrefix(key, "arn:") {
-		return refuse(row, codeKMSNotFound, "Key '"+key+"' does not exist")
-	}
-	return refuse(row, codeKMSNotFound, "Invalid keyId '"+key+"'")
-}
-
 // spellState writes a KeyState as KMS's messages do: PendingDeletion is "pending deletion".
 func spellState(state string) string {
 	var text []byte

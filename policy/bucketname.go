@@ -87,3 +87,7 @@ func validName(name string) bool {
 }
 
 func alphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+// controlVersion begins the path of every call of S3 Control, on the same listener as S3's own requests. No bucket can have
+// this name: see validName.
+const controlVersion = "v20180820"

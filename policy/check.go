@@ -106,15 +106,6 @@ func CheckSource(r *Request, source *Bucket) *Refusal {
 	return nil
 }
 
-func firstRefusal(refusals ...*Refusal) *Refusal {
-	for _, refusal := range refusals {
-		if refusal != nil {
-			return refusal
-		}
-	}
-	return nil
-}
-
 // checkSessionRequest holds section 3.1. What SDKs mean by a mode is decided by SessionMode.
 func checkSessionRequest(d *digest) *Refusal {
 	if d.has(hSessionToken) {

@@ -114,7 +114,54 @@ func NotImplemented(op Operation) *Refusal {
 	return refuse("1.6", codeNotImplemented, "The operation "+op.String()+" is not implemented")
 }
 
-var methods = [...]string{"GET", "HEAD", "PUT", "POST", "DELETE"}
+// unknownSubresource refuses a request whose query names a subresource, a parameter without a value, or an operation, by x-id,
+// that nobody here knows: taken for the operation on the bucket or the object itself, it would replace or delete that. Reads of an
+// object are let through, as S3 does: people put such parameters behind links so that caches don't keep what these lead to.
+func unknownSubresource(r *Request, d *digest) *Refusal {
+	if id := d.query(qXID); id != "" {
+		if _, known := ParseOperation(id); !known && !isListing(id) {
+			return parameterNotImplemented("1.7", queryNames[qXID])
+		}
+	}
+	if d.flag == "" || r.Key != "" && (r.Method == "GET" || r.Method == "HEAD") {
+		return nil
+	}
+	return parameterNotImplemented("1.7", strings.Clone(d.flag))
+}
+
+// isListing: S3 names these operations apart from the ones that read a single configuration; here they are one.
+func isListing(id string) bool {
+	name, ok := strings.CutPrefix(id, "List")
+	name, plural := strings.CutSuffix(name, "s")
+	_, known := ParseOperation("Get" + name)
+	return ok && plural && known
+}
+
+// classifyControl knows the calls of S3 Control that are served. Whatever else it has, for other resources than buckets too, is
+// MethodNotAllowed, which tools take for a service that lacks the call and ask by S3's own.
+func classifyControl(r *Request) (Operation, *Refusal) {
+	here := place{onControl, r.Control.Kind}
+	op, known := routed(r.Method, here)
+	if !known {
+		return 0, methodNotAllowed(r.Method, here)
+	}
+	if account, _ := r.Value(accountHeader); !isAccount(account) {
+		return 0, invalidRequest("1.6", "Missing or malformed required header for this request: "+accountHeader)
+	}
+	if name, _ := r.Control.named(); r.Bucket == "" && name != "" {
+		return 0, noSuchBucket("1.1", name)
+	}
+	if r.Bucket == "" {
+		if fields := strings.SplitN(r.Control.Resource, ":", 6); len(fields) < 6 || fields[0] != "arn" || fields[5] == "" {
+			return 0, invalidArgument("1.1", "resourceArn", r.Control.Resource, "The ARN is not valid.")
+		}
+		return 0, methodNotAllowed(r.Method, place{onControl, "resource"})
+	}
+	if _, refusal := ParseBucketName(r.Bucket); refusal != nil {
+		return 0, noSuchBucket("1.1", r.Bucket)
+	}
+	return op, nil
+}
 
 // methodNotAllowed names what could have been asked for here.
 func methodNotAllowed(method string, here place) *Refusal {

@@ -9,21 +9,6 @@ import (
 	"time"
 )
 
-// Values answers what a policy's conditions ask for: the value of a condition key, given in lower case,
-// such as aws:sourceip or aws:principaltag/team.
-type Values interface {
-	Value(key string) (value string, ok bool)
-}
-
-// MapValues is a Values; keys are in lower case.
-type MapValues map[string]string
-
-// Value returns the value of key.
-func (m MapValues) Value(key string) (string, bool) {
-	v, ok := m[key]
-	return v, ok
-}
-
 // condition is one line of a condition block: operator, key, and the values of which one must match.
 type condition struct {
 	test     func(actual, wanted string) bool
@@ -209,8 +194,8 @@ func (c *condition) matches(actual string, values Values) bool {
 // holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's
 // document.
 func (c *condition) holdsForSet(values Values) bool {
-	if set, ok := values.(*conditionValues); ok {
-		for _, tag := range set.r.tags {
+	if r, ok := values.(openValues); ok {
+		for _, tag := range r.tagKeys() {
 			if c.matches(tag.Key, values) != (c.set == forAll) {
 				return c.set == forAny
 			}

@@ -102,13 +102,6 @@ type BucketConfiguration struct {
 	Tags      Tags // nil: none
 }
 
-// S3's limits of bucket tags.
-const (
-	maxTags     = 50
-	maxTagKey   = 128 // characters
-	maxTagValue = 256
-)
-
 type tagXML struct {
 	Key     []string   `xml:"Key"`
 	Value   []string   `xml:"Value"`
@@ -116,13 +109,6 @@ type tagXML struct {
 }
 
 const tagTwiceText = "Cannot provide multiple Tags with the same key"
-
-func tooManyTags() *Refusal {
-	return refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
-}
-
-// isSystemTag reports whether a tag's key is of those that are AWS's own.
-func isSystemTag(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
 
 // readTags checks the tags of a bucket.
 func readTags(list []tagXML) (Tags, *Refusal) {

@@ -155,68 +155,14 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	return refusal
 }
 
-// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
-// conditions may be about them.
-func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
-	r.tags = tags
-	return Authorize(op, r, c, t, ReadWrite)
-}
-
-// AuthorizeEntry decides about one entry of DeleteObjects in a general purpose bucket: t is the entry's object.
-func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
-	return Authorize(DeleteObject, r, c, t, ReadWrite)
-}
-
-// authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the
-// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
-func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
-	values := &r.conditions
-	*values = conditionValues{r: r, caller: c, target: t, unknown: r.unknown}
-	for _, action := range [...]string{"s3:DeleteObject", "s3:DeleteObjectVersion"} {
-		identity := c.Policy.some("", "", action, t.BucketARN+"/", values)
-		bucket := Silent
-		if t.BucketPolicy != nil {
-			bucket = t.BucketPolicy.permitter.some(c.Principal, c.Account, action, t.BucketARN+"/", values)
-		}
-		if identity != Denied && bucket != Denied && (identity == Allowed || bucket == Allowed) {
-			return nil
-		}
+// checkAccount decides whether a call of S3 Control is for an account that it may be for: the bucket's, or the caller's.
+func (c *Case) checkAccount() *Refusal {
+	if operations[c.Operation].at != onControl {
+		return nil
 	}
-	return accessDenied("1.2")
-}
-
-// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
-// every one.
-func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
-	if p == nil {
-		return Silent
+	account, given := c.Request.Value(accountHeader)
+	if !given || account == c.Bucket.Account || c.Caller != nil && account == c.Caller.Account {
+		return nil // a question to Explain may leave it out
 	}
-	verdict := Silent
-	for i := range p.statements {
-		s := &p.statements[i]
-		switch {
-		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
-		case !matchesAction(s.actions, action), !s.hold(values):
-		case s.deny && s.coversAll(prefix, values):
-			return Denied
-		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):
-			verdict = Allowed
-		}
-	}
-	return verdict
-}
-
-// coversAll reports whether every resource whose ARN begins with prefix certainly matches the statement's.
-func (s *compiled) coversAll(prefix string, values Values) bool {
-	for i := range s.resources {
-		o := &s.resources[i]
-		pattern, ok := o.resolve(values, true)
-		if !ok || o.unknown(values) || pattern == "" || pattern[len(pattern)-1] != '*' {
-			continue
-		}
-		if match(pattern, prefix) { // it ends in a star, so it matches whatever follows
-			return true
-		}
-	}
-	return false
+	return accessDenied("1.6")
 }

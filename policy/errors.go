@@ -115,3 +115,12 @@ func noSuchBucket(row, bucket string) *Refusal {
 }
 
 func malformedXML(row string) *Refusal { return refuse(row, codeMalformedXML, malformedXMLText) }
+
+func firstRefusal(refusals ...*Refusal) *Refusal {
+	for _, refusal := range refusals {
+		if refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}

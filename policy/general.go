@@ -1,15 +1,5 @@
 package policy
 
-// Rows of general purpose buckets, which the behaviour reference doesn't number.
-const (
-	generalDefault = "GP-1" // no header: the bucket's default
-	generalManaged = "GP-2" // AES256
-	generalKMS     = "GP-3" // aws:kms with a key
-	generalNoKey   = "GP-4" // aws:kms without a key
-	generalContext = "GP-5" // a context that can't be used
-	generalAllowed = "GP-6" // a key that may not be used
-)
-
 // decideGeneral decides the operations that take encryption headers, for a general purpose bucket:
 // every request may choose, among all permitted keys, with a bucket key or without, and with pairs
 // beside the default context.
@@ -89,37 +79,4 @@ func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
 	}
 	d.Encryption.KeyARN = arn
 	return checkAllowedKey(b, arn, o)
-}
-
-// checkAllowedKey holds which keys general purpose buckets may use.
-func checkAllowedKey(b *Bucket, arn string, o *Options) *Refusal {
-	if KeyAllowed(b, SSEKMS, arn, o) {
-		return nil
-	}
-	return accessDenied(generalAllowed)
-}
-
-// KeyAllowed reports whether objects of b with the given kind of encryption may be sealed or opened under
-// the KMS key with this ARN. It is to be asked before KMS is, on reads as on writes, since what names
-// the key lies in the store: SSE-S3 means o.ServiceKey, SSE-KMS in a directory bucket K alone, in a
-// general purpose bucket o.DefaultKey and what o.AllowedKeys say.
-func KeyAllowed(b *Bucket, sse SSE, arn string, o *Options) bool {
-	switch {
-	case arn == "" || sse == NoSSE:
-		return false
-	case sse == SSES3:
-		return arn == o.ServiceKey
-	case b.Kind == Directory:
-		return arn == b.BoundKey
-	case arn == o.DefaultKey:
-		return true
-	case len(o.AllowedKeys) == 0:
-		return arnField(arn, 2) == "kms" && accountOf(arn) == b.Account
-	}
-	for _, pattern := range o.AllowedKeys {
-		if match(pattern, arn) {
-			return true
-		}
-	}
-	return false
 }

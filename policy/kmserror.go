@@ -29,3 +29,10 @@ func RefuseKMS(name, keyARN, message string) *Refusal {
 	}
 	return refuse("KE-7", codeServiceUnavailable, "Service is unable to handle request.")
 }
+
+func keyNotFound(row, key string) *Refusal {
+	if strings.HasPrefix(key, "arn:") {
+		return refuse(row, codeKMSNotFound, "Key '"+key+"' does not exist")
+	}
+	return refuse(row, codeKMSNotFound, "Invalid keyId '"+key+"'")
+}

@@ -6,19 +6,6 @@ import (
 	"time"
 )
 
-// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number. Source: the
-// operation's page in the API reference, which gives the texts.
-const (
-	updateAllowed  = "UE-1" // sealed under the key that is named
-	updateHeaders  = "UE-2" // encryption headers or conditions
-	updateDocument = "UE-3" // a document that isn't one
-	updateKind     = "UE-4" // anything but SSE-KMS
-	updateKey      = "UE-5" // no ARN of a KMS key
-	updateFlag     = "UE-6" // BucketKeyEnabled
-	updateSame     = "UE-7" // nothing to do
-	updateLocked   = "UE-8" // Object Lock
-)
-
 // ObjectEncryption is what UpdateObjectEncryption asks for: SSE-KMS under this key.
 type ObjectEncryption struct {
 	KeyARN    string
@@ -138,19 +125,4 @@ func DecideUpdate(d Decision, existing Encryption, lock ObjectLock, now time.Tim
 		return d, false, nil
 	}
 	return d, true, nil
-}
-
-// ObjectLock is what the store tells of an object's Object Lock, as its headers have it; "" for what there is none of.
-type ObjectLock struct{ Mode, Until, Hold string }
-
-// protects reports whether the object may not be changed. A date that can't be read protects.
-func (l ObjectLock) protects(now time.Time) bool {
-	if strings.EqualFold(l.Hold, "ON") {
-		return true
-	}
-	if l.Mode == "" {
-		return false
-	}
-	until, err := time.Parse(time.RFC3339, l.Until)
-	return err != nil || until.After(now)
 }

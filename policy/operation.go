@@ -1,8 +1,5 @@
 package policy
 
-// Operation is an S3 operation, by S3's own name. The zero value is no operation.
-type Operation uint8
-
 // String returns S3's name of the operation, "" for the zero value.
 func (o Operation) String() string {
 	if int(o) < len(operations) {

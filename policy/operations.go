@@ -267,3 +267,6 @@ var operations = [numOperations]struct {
 	TagResource:         {"TagResource", "POST", onControl, "tags", regional | writes | setsTags | both},
 	UntagResource:       {"UntagResource", "DELETE", onControl, "tags", regional | writes | both},
 }
+
+// Operation is an S3 operation, by S3's own name. The zero value is no operation.
+type Operation uint8

@@ -138,12 +138,6 @@ func (s *compiled) applies(principal, account, action, resource string, values V
 		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
 }
 
-// unknown reports whether the value of a condition key isn't known yet.
-func unknown(values Values, key string) bool {
-	v, ok := values.(*conditionValues)
-	return ok && v.unknown.has(key)
-}
-
 func namesPrincipal(list []string, principal, account string) bool {
 	for _, p := range list {
 		if p == "*" || p == principal || p == account || strings.HasSuffix(p, ":root") && accountOf(p) == account {
@@ -173,14 +167,7 @@ func (s *compiled) matchesResource(resource string, values Values, matches func(
 // matchesAction compares without case; patterns are in lower case already.
 func matchesAction(patterns []string, action string) bool {
 	var buf [64]byte
-	lower := buf[:0]
-	for i := range len(action) {
-		c := action[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		lower = append(lower, c)
-	}
+	lower := appendLower(buf[:0], action)
 	for _, p := range patterns {
 		if p == "*" || matchBytes(p, lower) {
 			return true
@@ -212,4 +199,40 @@ func (s *compiled) hold(values Values) bool {
 		}
 	}
 	return true
+}
+
+// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
+// every one.
+func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
+	if p == nil {
+		return Silent
+	}
+	verdict := Silent
+	for i := range p.statements {
+		s := &p.statements[i]
+		switch {
+		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
+		case !matchesAction(s.actions, action), !s.hold(values):
+		case s.deny && s.coversAll(prefix, values):
+			return Denied
+		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):
+			verdict = Allowed
+		}
+	}
+	return verdict
+}
+
+// coversAll reports whether every resource whose ARN begins with prefix certainly matches the statement's.
+func (s *compiled) coversAll(prefix string, values Values) bool {
+	for i := range s.resources {
+		o := &s.resources[i]
+		pattern, ok := o.resolve(values, true)
+		if !ok || o.unknown(values) || pattern == "" || pattern[len(pattern)-1] != '*' {
+			continue
+		}
+		if match(pattern, prefix) { // it ends in a star, so it matches whatever follows
+			return true
+		}
+	}
+	return false
 }

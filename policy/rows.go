@@ -148,3 +148,26 @@ var rowTexts = map[string]string{
 
 // Why returns a sentence on the row of the behaviour reference with this id, "" for an unknown id.
 func Why(row string) string { return rowTexts[row] }
+
+// Rows of general purpose buckets, which the behaviour reference doesn't number.
+const (
+	generalDefault = "GP-1" // no header: the bucket's default
+	generalManaged = "GP-2" // AES256
+	generalKMS     = "GP-3" // aws:kms with a key
+	generalNoKey   = "GP-4" // aws:kms without a key
+	generalContext = "GP-5" // a context that can't be used
+	generalAllowed = "GP-6" // a key that may not be used
+)
+
+// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number. Source: the
+// operation's page in the API reference, which gives the texts.
+const (
+	updateAllowed  = "UE-1" // sealed under the key that is named
+	updateHeaders  = "UE-2" // encryption headers or conditions
+	updateDocument = "UE-3" // a document that isn't one
+	updateKind     = "UE-4" // anything but SSE-KMS
+	updateKey      = "UE-5" // no ARN of a KMS key
+	updateFlag     = "UE-6" // BucketKeyEnabled
+	updateSame     = "UE-7" // nothing to do
+	updateLocked   = "UE-8" // Object Lock
+)

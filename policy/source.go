@@ -152,3 +152,13 @@ func isClientToken(v string) bool {
 	}
 	return true
 }
+
+// copiesDirectory reports whether a directory bucket is on either side of a copy: then no bucket key
+// stands between KMS and the data key (R17).
+func copiesDirectory(r *Request, b *Bucket) bool {
+	if b.Kind == Directory {
+		return true
+	}
+	source, refusal := r.CopySource()
+	return refusal == nil && KindOf(source.Bucket) == Directory
+}

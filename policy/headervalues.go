@@ -117,18 +117,6 @@ func invalidOwner(value string) *Refusal {
 	return refuse("1.6", codeInvalidBucketOwner, "The value of the expected bucket owner parameter must be an AWS account ID... ["+value+"]")
 }
 
-func isAccount(value string) bool {
-	if len(value) != 12 {
-		return false
-	}
-	for i := range len(value) {
-		if value[i] < '0' || value[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
 // checkStorageClass accepts the classes of the bucket's kind; which of a directory bucket's two is
 // right depends on its zone, so CheckBucket looks again. Classes that need RestoreObject before a read
 // are refused.
