@@ -112,6 +112,9 @@ func take(name, value []byte, want string, first *[]byte, count *int) {
 	}
 }
 
+// credentialBegin is what every Authorization header of this mechanism begins with.
+const credentialBegin = algorithm + " Credential="
+
 // parseScheme reads an Authorization header of any form.
 func parseScheme(s []byte) (authorization, error) {
 	scheme, rest := cut(s, ' ')

@@ -8,14 +8,6 @@ const (
 	iso8601    = "2006-01-02T15:04:05Z"
 )
 
-// skewed tells whether a request's time is too far from now in either direction. It is that of an x-amz-date, in whole
-// seconds.
-func skewed(now, signed time.Time) bool {
-	const most = int64(maxSkew / time.Second)
-	seconds := now.Unix() - signed.Unix() // rounded down
-	return seconds > most || seconds < -most || seconds == most && now.Nanosecond() > 0
-}
-
 // AppendTimestamp appends t as X-Amz-Date wants it, yyyyMMdd'T'HHmmss'Z' in UTC: 16 bytes.
 func AppendTimestamp(dst []byte, t time.Time) []byte {
 	t = t.UTC()

@@ -63,3 +63,7 @@ func contains(list []string, want []byte) bool {
 	}
 	return false
 }
+
+func (a *Authentication) setCredential(c *credential) {
+	a.AccessKeyID, a.Date, a.Region, a.Service, a.Scope = c.accessKeyID, c.date, c.region, c.service, c.scope
+}

@@ -40,8 +40,11 @@ func ParseAuthorization(s []byte) (accessKeyID, scope, signedHeaders, signature 
 // Remembered tells whether a was read with the help of a layout.
 func (a *Authentication) Remembered() bool { return a.layout != nil }
 
-// HasControl is hasControl.
-var HasControl = hasControl
+// What fastpath_bytes.go does.
+var (
+	HasControl = hasControl
+	AppendHex  = appendHex
+)
 
 // Remembers tells whether the header of m has a layout.
 func (s *Signer) Remembers(m *Message) bool { return s.layouts.find(m.Header) != nil }

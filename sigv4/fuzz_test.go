@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/url"
@@ -236,6 +237,29 @@ func FuzzChunkReader(f *testing.F) {
 		same, err2 := io.ReadAll(&slow)
 		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() || err == nil && !bytes.Equal(got, same) {
 			t.Errorf("%q: in one piece %q, %v; byte by byte %q, %v", body, got, err, same, err2)
+		}
+	})
+}
+
+// FuzzFastBytes compares what fastpath_bytes.go does with the plain way.
+func FuzzFastBytes(f *testing.F) {
+	for n := range 70 {
+		f.Add(bytes.Repeat([]byte{' '}, n), byte(n))
+		f.Add(bytes.Repeat([]byte{0xff}, n), byte('\r'))
+	}
+	f.Fuzz(func(t *testing.T, s []byte, b byte) {
+		s = append(s, b)
+		for _, text := range [][]byte{s, s[1:]} {
+			want := slices.ContainsFunc(text, func(b byte) bool { return b < ' ' })
+			if got := sigv4.HasControl(text); got != want {
+				t.Errorf("hasControl(%q) = %t", text, got)
+			}
+		}
+		var hash [32]byte
+		copy(hash[:], s)
+		hash[b%32] = b
+		if got, want := sigv4.AppendHex(s, &hash), hex.AppendEncode(s, hash[:]); !bytes.Equal(got, want) {
+			t.Errorf("appendHex(%x) = %q", hash, got[len(s):])
 		}
 	})
 }

@@ -48,7 +48,7 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 		var segment []byte
 		segment, query = cut(query, '&')
 		rawName, rawValue := cut(segment, '=')
-		if len(rawName) == 0 || rawName[0]|0x20 != 'x' && rawName[0] != '%' {
+		if !hasNamePrefix(rawName, "x-amz-") && bytes.IndexByte(rawName, '%') < 0 {
 			continue
 		}
 		name := appendDecoded(make([]byte, 0, 64), rawName)

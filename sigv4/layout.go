@@ -139,30 +139,6 @@ func placesOf(header []Field) (found [places]int8, ok bool) {
 	return found, true
 }
 
-// learn takes from a message, which was read into a and has verified, what readUsual needs of the next.
-func (l *layout) learn(m *Message, a *Authentication) {
-	if a.Kind != Header || l.places[amzDatePlace] < 0 || l.places[contentSHA256Place] < 0 || len(a.Signature) != signatureSize {
-		return
-	}
-	if len(m.Query) <= maxQuery {
-		if q, _ := parseQuery(m.Query, nil); q.empty() {
-			l.query, l.canonicalQuery = string(m.Query), string(a.canonical.appendCanonicalQuery(nil, m.Query))
-		}
-	}
-	before := credentialBegin + string(a.AccessKeyID) + "/" + string(a.Scope)
-	for _, comma := range [...]string{", ", ","} {
-		middle := comma + "SignedHeaders=" + l.signedHeaders + comma + "Signature="
-		if string(l.value(m, authorizationPlace)) == before+middle+string(a.Signature) {
-			l.usual, l.middle, l.listAt = true, middle, len(comma)+len("SignedHeaders=")
-		}
-	}
-}
-
-const (
-	credentialBegin = algorithm + " Credential="
-	signatureSize   = 64
-)
-
 // has tells whether a header has the names of this layout, byte by byte.
 func (l *layout) has(header []Field) bool {
 	if len(header) != l.fields {
@@ -185,32 +161,6 @@ func (l *layout) value(m *Message, p place) []byte {
 		return trim(m.Header[i].Value)
 	}
 	return nil
-}
-
-// appendCanonicalRequest puts the canonical request into c.text and returns it, as canonicalizer.appendCanonicalRequest
-// does in S3's way of reading, for a message of this layout. ok is false if a value holds a run of spaces, which this
-// function doesn't treat.
-func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHash []byte) (request []byte, ok bool) {
-	t := c.appendPath(append(append(c.text[:0], m.Method...), '\n'), m, reading{})
-	t = append(t, '\n')
-	if len(m.Query) > 0 && string(m.Query) == l.query {
-		t = append(t, l.canonicalQuery...)
-	} else {
-		t = c.appendCanonicalQuery(t, m.Query)
-	}
-	t = append(t, '\n')
-	headers, start := len(t), 0
-	for i := range l.lines[:l.signed] {
-		end := int(l.lines[i].labelEnd)
-		t = append(t, l.labels[start:end]...)
-		t = append(t, trim(m.Header[l.lines[i].field].Value)...)
-		start = end
-	}
-	ok = !bytes.Contains(t[headers:], doubleSpace)
-	t = append(t, l.tail...)
-	t = append(t, payloadHash...)
-	c.text, c.spaceRun = t, false
-	return t, ok
 }
 
 // layouts are those seen last, found by the lengths of their names. Safe for concurrent use; the zero value is empty.

@@ -1,9 +1,6 @@
 package sigv4
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // Field is one header line as it was received or is to be sent: the name in any case, the value without its line end.
 type Field struct{ Name, Value []byte }
@@ -58,32 +55,6 @@ func (m *Message) wholeLines() bool {
 		}
 	}
 	return true
-}
-
-// hasControl tells whether s holds a byte below the space. Eight are looked at at a time: a byte under 0x20 is one that
-// has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte itself.
-func hasControl(s []byte) bool {
-	const spaces, high = 0x2020202020202020, 0x8080808080808080
-	if len(s) < 8 {
-		for _, b := range s {
-			if b < ' ' {
-				return true
-			}
-		}
-		return false
-	}
-	last := binary.LittleEndian.Uint64(s[len(s)-8:]) // in part looked at twice
-	found := (last - spaces) &^ last
-	for ; len(s) >= 32; s = s[32:] {
-		a, b := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
-		c, d := binary.LittleEndian.Uint64(s[16:]), binary.LittleEndian.Uint64(s[24:])
-		found |= (a-spaces)&^a | (b-spaces)&^b | (c-spaces)&^c | (d-spaces)&^d
-	}
-	for ; len(s) >= 8; s = s[8:] {
-		a := binary.LittleEndian.Uint64(s)
-		found |= (a - spaces) &^ a
-	}
-	return found&high != 0
 }
 
 // equalName tells whether name, in any case, is the lower-case want.

@@ -45,3 +45,5 @@ func BadContentMD5(expected, calculated []byte) *Error {
 func InvalidContentMD5(value []byte) *Error {
 	return refuse("InvalidDigest", "The Content-MD5 you specified was invalid.", Element{"Content-MD5", text(value)})
 }
+
+func incompleteBody() error { return refuse("IncompleteBody", terminatedEarly) }

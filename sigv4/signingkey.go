@@ -49,22 +49,6 @@ func sum(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// readCredential takes raw into a if it is the Credential that this key was found by. A Verifier's keys are only found
-// by ones that parseCredential has accepted.
-func (k *signingKey) readCredential(a *Authentication, raw []byte) (ok bool) {
-	scope := len(raw) - k.scopeSize
-	if len(raw) != len(k.name) || scope < 1 || raw[scope-1] != '/' || string(raw[scope:]) != k.name[:k.scopeSize] ||
-		string(raw[:scope-1]) != k.name[k.scopeSize+1:] {
-		return false
-	}
-	region := scope + len("yyyymmdd/")
-	service := region + k.regionSize + 1
-	a.AccessKeyID, a.Date, a.Region = raw[:scope-1], raw[scope:region-1], raw[region:service-1]
-	a.Service, a.Scope = raw[service:len(raw)-len("/"+terminal)], raw[scope:]
-	a.candidate = k
-	return true
-}
-
 // isFor tells whether the key was derived for this access key id and scope, and from this secret.
 func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 	slash := len(scope)

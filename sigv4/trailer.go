@@ -21,7 +21,7 @@ func (c *ChunkReader) readTrailer() error {
 		if lines == maxTrailerLines {
 			return refuse("MalformedTrailerError", malformedTrailer)
 		}
-		line, err := c.nextLine()
+		line, err := c.lines.nextLine()
 		if err == io.EOF {
 			if c.o.Payload == PayloadSignedChunks {
 				return incompleteBody()
