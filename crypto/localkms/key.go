@@ -1,11 +1,6 @@
 package localkms
 
-import (
-	"crypto/rand"
-	"encoding/hex"
-	"slices"
-	"time"
-)
+import "time"
 
 // A key as it is kept. Fields are never changed in place: changes are made on a copy of the whole state.
 type key struct {
@@ -54,50 +49,6 @@ var usages = map[string][]string{
 	"ECC_NIST_P521": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_SECG_P256K1": {"SIGN_VERIFY"},
 }
 
-// checkSpec decides which keys can be made.
-func checkSpec(spec, usage string) (string, *Error) {
-	allowed, known := usages[spec]
-	switch {
-	case !known:
-		return "", validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set", spec)
-	case usage == "" && spec == specSymmetric:
-		return usageEncrypt, nil
-	case usage == "":
-		return "", validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
-	case !slices.Contains(allowed, usage):
-		return "", validation("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
-	}
-	return usage, nil
-}
-
-// newKey makes a key that isn't in the store yet.
-func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*key, error) {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, err
-	}
-	k := &key{Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage, MultiRegion: multiRegion}
-	if multiRegion {
-		k.ID = "mrk-" + hex.EncodeToString(b[:])
-	} else {
-		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // RFC 9562, version 4
-		h := hex.EncodeToString(b[:])
-		k.ID = h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-	}
-	k.ARN = s.arn("key/" + k.ID)
-	if spec == specSymmetric {
-		k.Material = make([]byte, materialSize)
-		if _, err := rand.Read(k.Material); err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
-}
-
-func (s *Service) arn(resource string) string {
-	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource
-}
-
 const (
 	originKMS      = "AWS_KMS"
 	originExternal = "EXTERNAL"
@@ -143,4 +94,22 @@ func (k *key) usable(action string) *Error {
 		return disabled(k.ARN)
 	}
 	return nil
+}
+
+// A rotation is when and why a key got the material that it has had since.
+type rotation struct {
+	Date time.Time `json:"date"`
+	Kind string    `json:"kind"`
+}
+
+const (
+	rotatedOnDemand      = "ON_DEMAND"
+	rotatedAutomatically = "AUTOMATIC"
+)
+
+// A usage is the last time a key sealed or opened something.
+type usage struct {
+	Time      time.Time `json:"time"`
+	Operation string    `json:"operation"`
+	RequestID string    `json:"requestId"`
 }

@@ -1,7 +1,5 @@
 package localkms
 
-import "strings"
-
 // foreign has the actions that KMS lets another account's caller take, if the key's policy does.
 var foreign = map[string]bool{
 	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true, "Decrypt": true,
@@ -55,26 +53,6 @@ func (k *key) policy() string {
 	return defaultPolicy(accountOf(k.ARN))
 }
 
-// accountOf returns the account of an ARN.
-func accountOf(arn string) string {
-	if fields := strings.SplitN(arn, ":", 6); len(fields) == 6 {
-		return fields[4]
-	}
-	return ""
-}
-
-type keyPolicyInput struct {
-	KeyId, PolicyName, Policy      string
-	BypassPolicyLockoutSafetyCheck bool
-}
-
-func (in *keyPolicyInput) checkName() *Error {
-	if in.PolicyName != "" && in.PolicyName != "default" {
-		return fail("NotFoundException", "No such policy exists")
-	}
-	return nil
-}
-
 // checkPolicy refuses a policy that this service doesn't understand, and one under which the caller could not change it
 // again.
 func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
@@ -86,49 +64,4 @@ func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
 		return fail("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
 	}
 	return nil
-}
-
-func (c *call) putKeyPolicy(in *keyPolicyInput) (*struct{}, error) {
-	if failure := in.checkName(); failure != nil {
-		return nil, failure
-	}
-	if in.Policy == "" {
-		return nil, validation("1 validation error detected: Value null at 'policy' failed to satisfy constraint: Member must not be null")
-	}
-	_, err := c.changeKey("PutKeyPolicy", in.KeyId, func(k *key) *Error {
-		if !k.Deletion.IsZero() {
-			return invalidState(k.ARN, "pending deletion")
-		}
-		if failure := c.checkPolicy(in.Policy, k, in.BypassPolicyLockoutSafetyCheck); failure != nil {
-			return failure
-		}
-		k.Policy = in.Policy
-		return nil
-	})
-	return &struct{}{}, err
-}
-
-type keyPolicyText struct{ Policy, PolicyName string }
-
-func (c *call) getKeyPolicy(in *keyPolicyInput) (*keyPolicyText, error) {
-	if failure := in.checkName(); failure != nil {
-		return nil, failure
-	}
-	k, err := c.find("GetKeyPolicy", in.KeyId, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &keyPolicyText{Policy: k.policy(), PolicyName: "default"}, nil
-}
-
-type keyPolicyNames struct {
-	PolicyNames []string
-	Truncated   bool
-}
-
-func (c *call) listKeyPolicies(in *keyInput) (*keyPolicyNames, error) {
-	if _, err := c.find("ListKeyPolicies", in.KeyId, nil); err != nil {
-		return nil, err
-	}
-	return &keyPolicyNames{PolicyNames: []string{"default"}}, nil
 }

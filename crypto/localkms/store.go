@@ -62,6 +62,9 @@ func openStore(dir string) (*store, error) {
 	return s, s.refresh()
 }
 
+// lock keeps other processes from changing the directory until unlock is called.
+func (s *store) lock() (unlock func(), err error) { return lockFile(filepath.Join(s.dir, lockName)) }
+
 // rootKey reads the root key, or makes it in a directory without keys. It refuses one that others may read.
 func (s *store) rootKey() ([]byte, error) {
 	path := filepath.Join(s.dir, rootName)

@@ -2,13 +2,6 @@ package localkms
 
 import "time"
 
-// A usage is the last time a key sealed or opened something.
-type usage struct {
-	Time      time.Time `json:"time"`
-	Operation string    `json:"operation"`
-	RequestID string    `json:"requestId"`
-}
-
 // usageStep is how old the usage in the file may be before a newer one is written: a write for each use would cost more than the use.
 // What another service over the directory tells of a key, and what is left after a restart, is at most so old.
 const usageStep = time.Hour
