@@ -17,10 +17,10 @@ func Waits(t Trouble, n int) []time.Duration {
 }
 
 // Keys is the skip list of names.
-type Keys struct{ o *ordered }
+type Keys struct{ o *ordered[object] }
 
 // NewKeys is empty.
-func NewKeys() Keys { return Keys{newOrdered()} }
+func NewKeys() Keys { return Keys{newOrdered[object]()} }
 
 // Set puts a name in, and tells whether it was there.
 func (k Keys) Set(key string) bool { return k.o.set(key, &object{}) != nil }

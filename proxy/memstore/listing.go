@@ -75,9 +75,9 @@ func (p *page) write(b *bucket, d *document) (count int, last string, more bool)
 		}
 		d.open("Contents")
 		d.text("Key", p.encode(key))
-		d.time("LastModified", n.object.modified)
-		d.text("ETag", n.object.etag)
-		d.number("Size", n.object.body.size)
+		d.time("LastModified", n.value.modified)
+		d.text("ETag", n.value.etag)
+		d.number("Size", n.value.body.size)
 		d.text("StorageClass", "STANDARD")
 		d.close("Contents")
 		n = n.next[0]

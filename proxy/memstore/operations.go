@@ -70,17 +70,6 @@ func (x *exchange) operation() func(*exchange) error {
 	return nil
 }
 
-// carries tells whether the request has a query parameter or header of this name.
-func (x *exchange) carries(name string) bool {
-	if name == "" {
-		return true
-	}
-	if strings.HasPrefix(name, "x-amz-") {
-		return x.header(name) != ""
-	}
-	return x.query.Has(name)
-}
-
 func (x *exchange) known(o *operation) bool {
 	for name := range x.query {
 		switch {
@@ -100,7 +89,7 @@ var unknownHeaders = []string{"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-a
 func (x *exchange) wants() bool {
 	for i := range x.message.Header {
 		f := &x.message.Header[i]
-		if len(f.Name) < len("x-amz-acl") || len(f.Value) == 0 || f.Name[0]|0x20 != 'x' {
+		if len(f.Value) == 0 || len(f.Name) < len("x-amz-") || !strings.EqualFold(string(f.Name[:len("x-amz-")]), "x-amz-") {
 			continue
 		}
 		for _, unknown := range unknownHeaders {
