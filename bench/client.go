@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -34,15 +33,6 @@ type client struct {
 	head    []byte
 	message sigv4.Message
 	discard []byte
-}
-
-// signing is what the requests of one client are signed with, and the memory for it.
-type signing struct {
-	signer      *sigv4.Signer
-	credentials sigv4.Credentials
-	now         time.Time
-	chunkSigner sigv4.ChunkSigner
-	chunks      sigv4.ChunkWriter
 }
 
 // requestTimeout bounds one request.
@@ -143,7 +133,7 @@ func (c *client) sign(ctx context.Context, r *request) error {
 		c.signer, c.credentials = c.t.signer, c.t.credentials
 	} else {
 		var err error
-		if c.credentials, err = c.t.sessions.get(ctx, c.now); err != nil {
+		if c.credentials, err = c.t.sessions.get(ctx, c.now, c.t.createSession); err != nil {
 			return err
 		}
 		c.signer, tokenName = c.t.sessions.signer, "X-Amz-S3session-Token"
@@ -237,35 +227,6 @@ func (a *answer) failed(what string) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %d %s", what, a.status, strings.TrimSpace(a.error))
-}
-
-// sessions keeps the credentials of CreateSession for all workers of a target.
-type sessions struct {
-	signer *sigv4.Signer
-	create func(context.Context) (sigv4.Credentials, time.Time, error)
-
-	mu      sync.Mutex
-	current sigv4.Credentials
-	until   time.Time // when to renew
-	made    int
-}
-
-// renewAhead is how long before its end a session is replaced.
-const renewAhead = time.Minute
-
-func (s *sessions) get(ctx context.Context, now time.Time) (sigv4.Credentials, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now.Before(s.until) {
-		return s.current, nil
-	}
-	next, expires, err := s.create(ctx)
-	if err != nil {
-		return s.current, fmt.Errorf("CreateSession: %w", err)
-	}
-	s.current, s.until = next, expires.Add(-renewAhead)
-	s.made++
-	return next, nil
 }
 
 // createSession asks for a session of the target's bucket on a connection of its own.

@@ -235,3 +235,11 @@ func (m *measurement) work(ctx context.Context, w *worker) {
 		m.failure = failure
 	}
 }
+
+// cpu is the figure that counts for the cell.
+func (r *result) cpu() float64 {
+	if r.small() {
+		return r.cpuPerRequest()
+	}
+	return r.cpuPerGiB()
+}

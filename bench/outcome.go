@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,9 +24,9 @@ type outcome struct {
 	Results []result `json:"results"` // in the order of measuring
 }
 
-func newOutcome(ctx context.Context, p *plan) *outcome {
+func newOutcome(ctx context.Context, command string) *outcome {
 	commit, _ := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=10").Output()
-	return &outcome{Machine: machine(), Go: runtime.Version(), Commit: strings.TrimSpace(string(commit)), Command: p.command, Date: time.Now().UTC().Format(time.DateTime)}
+	return &outcome{Machine: machine(), Go: runtime.Version(), Commit: strings.TrimSpace(string(commit)), Command: command, Date: time.Now().UTC().Format(time.DateTime)}
 }
 
 // machine says what the run was made on.
@@ -40,7 +41,7 @@ func machine() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	load, _ := os.ReadFile("/proc/loadavg")
 	first, _, _ := strings.Cut(string(load), " ")
-	return fmt.Sprintf("%s, %d cores, %s %s, load %s at the start", model, runtime.NumCPU(), runtime.GOOS, strings.TrimSpace(string(kernel)), or(first, "unknown"))
+	return fmt.Sprintf("%s, %d cores, %s %s, load %s at the start", model, runtime.NumCPU(), runtime.GOOS, strings.TrimSpace(string(kernel)), cmp.Or(first, "unknown"))
 }
 
 func (o *outcome) write(file string) error {
@@ -78,25 +79,6 @@ type summary struct {
 	Allocations, KMSCalls                        float64
 	Measured                                     bool
 	ratio                                        map[string]float64 // to a rival, by name of figure: medians of each round's
-}
-
-// cpu is the figure that counts for the cell.
-func (r *result) cpu() float64 {
-	if r.small() {
-		return r.cpuPerRequest()
-	}
-	return r.cpuPerGiB()
-}
-
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	v := slices.Sorted(slices.Values(values))
-	if n := len(v); n%2 == 0 {
-		return (v[n/2-1] + v[n/2]) / 2
-	}
-	return v[len(v)/2]
 }
 
 // summaries are the medians, in order of cells and, within, of targets. Rounds in which nothing succeeded don't count.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -124,7 +125,7 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	errs = append(errs, p.makeCells(workload, sizes, concurrency, cells, *payloads, *checksum, *rate))
 	if external.endpoint != "" {
 		external.bucket, external.accessKey, external.secretKey = env("SEALFRONT_BUCKET"), env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY")
-		external.region, external.ca, external.session = or(env("AWS_REGION"), proxyRegion), env("AWS_CA_BUNDLE"), p.session
+		external.region, external.ca, external.session = cmp.Or(env("AWS_REGION"), proxyRegion), env("AWS_CA_BUNDLE"), p.session
 		for _, pid := range strings.FieldsFunc(pids, func(r rune) bool { return r == ',' }) {
 			n, err := strconv.Atoi(pid)
 			errs = append(errs, err)
@@ -138,13 +139,6 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 		return nil, usageError{err}
 	}
 	return p, nil
-}
-
-func or(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }
 
 // makeCells makes every combination that makes a difference.
@@ -276,8 +270,6 @@ func (p *plan) targets(ctx context.Context, l *lab) (list []*target, notes []str
 	return list, notes, nil
 }
 
-const sealfrontName = "sealfront"
-
 // run starts everything, measures, and reports.
 func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	l, err := newLab(p.tools, p.progress.say)
@@ -290,7 +282,7 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	o := newOutcome(ctx, p)
+	o := newOutcome(ctx, p.command)
 	o.Notes = notes
 	for _, t := range targets {
 		if t.sealed == nil && t.sessions == nil && p.external == nil {
@@ -393,4 +385,12 @@ func (p *plan) cleanCell(ctx context.Context, t *target, c *cell) error {
 		}
 	}
 	return nil
+}
+
+// A siege is what `bench slow` measures: what slow clients do to the others, and what becomes of the slow ones.
+type siege struct {
+	slow     int
+	pause    time.Duration
+	patience time.Duration
+	most     float64 // the ratio of p99 with the slow ones to p99 without them that is still right
 }

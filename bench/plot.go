@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +44,7 @@ func (o *outcome) plots() (list []plot) {
 				made.groups = append(made.groups, group{name, map[string]float64{}})
 			}
 			made.groups[len(made.groups)-1].values[s.Target] = p.of(s)
-			if !contains(made.targets, s.Target) {
+			if !slices.Contains(made.targets, s.Target) {
 				made.targets = append(made.targets, s.Target)
 			}
 		}

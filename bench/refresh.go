@@ -76,7 +76,7 @@ func (v *vigil) run(ctx context.Context, command string, out io.Writer) error {
 	if err := v.start(ctx, l); err != nil {
 		return err
 	}
-	o := newOutcome(ctx, &plan{command: command})
+	o := newOutcome(ctx, command)
 	body := newContent(smallObject)
 	var watches []*watch
 	for _, operation := range []string{opPut, opGet} {

@@ -102,7 +102,7 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 		return ctx.Err()
 	}
 	s := u.load
-	o := newOutcome(ctx, &plan{command: command})
+	o := newOutcome(ctx, command)
 	var b strings.Builder
 	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n", o.Machine, o.Go, o.Commit, o.Date, o.Command)
 	fmt.Fprintf(&b, "- Load: %d requests in %.0f s by %d connections, PUT and GET of 4 KiB to 8 MiB in all payload modes, every body compared; %d handshakes\n", s.requests.Load(), took.Seconds(), u.connections, s.shaken.Load())

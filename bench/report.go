@@ -1,12 +1,8 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +37,7 @@ func spread(s *summary) string {
 func (o *outcome) writeRatios(b *strings.Builder, list []summary) {
 	var names []string
 	for _, s := range list {
-		if !contains(names, s.Target) {
+		if !slices.Contains(names, s.Target) {
 			names = append(names, s.Target)
 		}
 	}
@@ -49,7 +45,7 @@ func (o *outcome) writeRatios(b *strings.Builder, list []summary) {
 		return
 	}
 	base := names[0]
-	if contains(names, "nginx") {
+	if slices.Contains(names, "nginx") {
 		base = "nginx"
 	}
 	fmt.Fprintf(b, "\nDivided by %s in the same round, medians:\n\n| cell | target | CPU | throughput | p50 | p99 |\n|---|---|--:|--:|--:|--:|\n", base)
@@ -63,110 +59,9 @@ func (o *outcome) writeRatios(b *strings.Builder, list []summary) {
 	}
 }
 
-func contains(list []string, name string) bool {
-	for _, n := range list {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
-// known writes a figure, or a dash when there is none.
-func known(x float64, format string) string {
-	if x == 0 {
-		return "–"
-	}
-	return fmt.Sprintf(format, x)
-}
-
 func measured(s *summary, x float64) string {
 	if !s.Measured {
 		return "–"
 	}
 	return figure(x)
-}
-
-// figure writes a number with three digits or so.
-func figure(x float64) string {
-	switch {
-	case x >= 100:
-		return fmt.Sprintf("%.0f", x)
-	case x >= 10:
-		return fmt.Sprintf("%.1f", x)
-	}
-	return fmt.Sprintf("%.2f", x)
-}
-
-func milliseconds(us float64) string { return figure(us / 1000) }
-
-// brief is one line for progress.
-func (r *result) brief() string {
-	return fmt.Sprintf("%s/s, %.2f GiB/s, p50 %s ms, p99 %s ms, CPU %s, %d errors", figure(r.perSecond()), r.gibPerSecond(), milliseconds(float64(r.P50)), milliseconds(float64(r.P99)), figure(r.cpu()), r.Errors)
-}
-
-// The marks in RESULTS.md between which reports stand.
-const (
-	beginMark = "<!-- bench: made by go run ./bench report -->\n"
-	endMark   = "<!-- /bench -->"
-)
-
-// reportCommand makes tables and plots of results.
-func reportCommand(args []string, out, progress io.Writer) error {
-	f := flag.NewFlagSet("bench report", flag.ContinueOnError)
-	f.SetOutput(progress)
-	page := f.String("page", "bench/RESULTS.md", "page whose part between the marks is written")
-	dir := f.String("dir", "bench/results", "directory for tables and plots")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return usageError{err}
-	}
-	if f.NArg() == 0 {
-		return usagef("report wants the files that -json wrote")
-	}
-	var text strings.Builder
-	for _, file := range f.Args() {
-		o, err := readOutcome(file)
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(*dir, 0o755); err != nil {
-			return err
-		}
-		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		table := o.markdown()
-		if err := os.WriteFile(filepath.Join(*dir, name+".md"), []byte("# "+name+"\n\n"+table), 0o644); err != nil {
-			return err
-		}
-		fmt.Fprintf(&text, "\n## %s\n\n%s", name, table)
-		for _, p := range o.plots() {
-			plot := name + "-" + p.name + ".svg"
-			if err := os.WriteFile(filepath.Join(*dir, plot), []byte(p.svg()), 0o644); err != nil {
-				return err
-			}
-			rel, err := filepath.Rel(filepath.Dir(*page), filepath.Join(*dir, plot))
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&text, "\n![%s](%s)\n", p.title, filepath.ToSlash(rel))
-		}
-		fmt.Fprintln(out, "reported", file)
-	}
-	return replacePart(*page, text.String())
-}
-
-// replacePart puts text between the marks of a page.
-func replacePart(page, text string) error {
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(old), beginMark)
-	_, after, ok2 := strings.Cut(rest, endMark)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks the marks %q and %q", page, strings.TrimSpace(beginMark), endMark)
-	}
-	return os.WriteFile(page, []byte(before+beginMark+text+endMark+after), 0o644)
 }

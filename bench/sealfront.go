@@ -242,3 +242,5 @@ func (t *target) makeBucketPatiently(ctx context.Context) error {
 	}
 	return err
 }
+
+const sealfrontName = "sealfront"

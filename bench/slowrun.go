@@ -7,16 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 )
-
-// A siege is what `bench slow` measures: what slow clients do to the others, and what becomes of the slow ones.
-type siege struct {
-	slow     int
-	pause    time.Duration
-	patience time.Duration
-	most     float64 // the ratio of p99 with the slow ones to p99 without them that is still right
-}
 
 // besiege measures normal clients in rounds with and without slow ones, in turns, and waits for the end of the slow ones.
 func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
@@ -42,7 +33,7 @@ func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
 			err = errors.Join(err, w.remove(clean, slowObject), p.clean(clean, targets))
 		}
 	}()
-	o := newOutcome(ctx, p)
+	o := newOutcome(ctx, p.command)
 	var text strings.Builder
 	fmt.Fprintf(&text, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n\n", o.Machine, o.Go, o.Commit, o.Date, o.Command)
 	fmt.Fprintf(&text, "p50 and p99 in ms, medians of %d rounds of %s each; ratios are of one round, and their median, least and most:\n\n", p.rounds, p.duration)

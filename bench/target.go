@@ -63,7 +63,7 @@ func newTarget(o options) (*target, error) {
 		}
 	}
 	if o.session {
-		t.sessions = &sessions{signer: sigv4.NewSigner(o.region, "s3express"), create: t.createSession}
+		t.sessions = &sessions{signer: sigv4.NewSigner(o.region, "s3express")}
 	}
 	return t, nil
 }
