@@ -75,7 +75,7 @@ func TestEveryCellIsMeasuredAndCleanedUp(t *testing.T) {
 	}
 	for _, want := range []string{"| PUT 6 MiB ×1 streaming-signed | target |", "| GET 70000 B ×2 checksum-mode | target |", "| LIST 0 B ×1 |"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, out.String())
+			t.Errorf("the report doesn't have %q:\n%s", want, out.String())
 		}
 	}
 	target, _ := newTarget(options{endpoint: "http://" + s.Address(), bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
@@ -153,7 +153,7 @@ func TestOtherBytesAreNoticed(t *testing.T) {
 	}
 }
 
-// The open loop asks as often as it is told, and a stall shows in the latencies of all requests that were due in it.
+// The open loop sends as many requests as it should, and a stall shows in the latencies of all requests that were due in it.
 func TestTheOpenLoopCountsFromWhenRequestsAreDue(t *testing.T) {
 	s, env := memory(t, "id", "secret")
 	s.Trouble(memstore.Trouble{P50: 20 * time.Millisecond})
@@ -239,7 +239,7 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 	text, _ := os.ReadFile(page)
 	for _, want := range []string{"before\n" + beginMark, endMark + "\nafter\n", "](results/compared-cpu-gib.svg)", "| PUT 4 KiB ×2 unsigned-trailer-crc32 | sealfront |"} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("the page doesn't have %q", want)
 		}
 	}
 	if strings.Contains(string(text), "old\n") {

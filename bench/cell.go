@@ -51,7 +51,7 @@ func (c *cell) String() string {
 	return s
 }
 
-// small tells whether the cost of a request counts, not that of its bytes.
+// small reports whether the cost of a request counts, not that of its bytes.
 func (c *cell) small() bool {
 	return c.Size < 64<<10 || c.Operation == opHead || c.Operation == opList || c.Operation == opRange
 }

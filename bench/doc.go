@@ -23,7 +23,7 @@
 // A cell is one operation at one size and concurrency, for -time after -warm-up, on -concurrency connections that stay
 // open. Every connection has one key of its own, so that the store holds concurrency × size. In the closed loop a connection
 // sends its next request when the last has ended. With -rate, requests are due at fixed times whether or not earlier ones have ended, and
-// latency counts from when they were due: a server that stalls can't hide it. Requests under way at the end still count.
+// latency counts from when they were due: a server that stalls can't hide it. Requests in flight at the end still count.
 //
 // put, get, head, list (of -list-objects below one prefix), range (-range-size at random offsets) and multipart (parts of
 // -part-size; one operation is the whole upload) are one operation each; mixed is 65 % get, 20 % put, 10 % head, 5 % list.
@@ -43,17 +43,17 @@
 //
 // reload runs two replicas that share store, key service, certificate and identities. Under a load of all payload modes, each body
 // compared, certificates and identities change, by the files alone at one replica and by SIGHUP at the other, pairs come that don't fit, and
-// replicas get SIGTERM while an upload is under way, and are started again. A client goes elsewhere when it gets no connection, and sends
-// again what met the end of a connection that was used before; all else that isn't 200 is a failed request, and exit status 1.
+// replicas get SIGTERM while an upload is in flight, and are started again. A client goes elsewhere when it gets no connection, and sends
+// again what met the end of a connection that was used before; everything else that isn't 200 is a failed request, and exit status 1.
 //
 // memory starts a program for each number of clients, which are there at once: uploads of which half is sent, downloads of which half is
 // read, both at full speed, and connections that are idle after a request each. It reads the program's RSS, heap in use and all that its
 // runtime has of the kernel, at once, settled, and after two collections, and says what each one more takes. What is held ends well
-// at last, and the program's own gauges must count as many: else the exit status is 1. A high figure is no failure.
+// at last, and the program's own gauges must count as many: otherwise the exit status is 1. A high figure is no failure.
 //
 // refresh has two replicas behind relays that keep back every answer of the key service. One fetches its bucket keys again every few seconds,
-// the other has the default life. Both get the same load in turns, paced and below what they can do, and each request is told
-// from the others that was under way while a bucket key was fetched. How many waited for a key is what the program counts,
+// the other has the default life. Both get the same load in turns, paced and below what they can do, and each request is distinguished
+// from the others that was in flight while a bucket key was fetched. How many waited for a key is what the program counts,
 // `sealfront_bucket_keys_total{result="miss"}`: one that comes late into a fetch waits for less than its whole time. Exit status 1: one waited,
 // one failed, or nothing was fetched. `-kms-latency 1s`, more than is left of a key when it is fetched again, shows what waiting looks like.
 //
@@ -65,7 +65,7 @@
 // The common store is memstore as a process (bench/memorystore): it takes 30,000 requests and more than 2 GiB a second on two
 // cores, verifies signatures, and answers nginx's clients and Sealfront alike. Sealfront signs anew for it, which is part of what it costs.
 //
-// memory's uploads all have one key, and few go on at once in the end: the store holds what is under way, and no object for each.
+// memory's uploads all have one key, and few go on at once in the end: the store holds what is in flight, and no object for each.
 //
 // nginx buffers nothing, in either direction; with buffered answers it takes the same CPU within what a cell moves.
 package main

@@ -42,7 +42,7 @@ type replica struct {
 	file    string // configuration
 	starts  int
 	every   time.Duration     // reload_every: 0 for SIGHUP only
-	told    map[string]string // what it exported
+	exported map[string]string
 }
 
 // replicaOptions are what differs between replicas.
@@ -105,11 +105,11 @@ identities_file: identities.yaml
 func (f *fleet) target(name string, r *replica) (*target, error) {
 	return newTarget(options{
 		name: name, endpoint: "https://" + r.address, bucket: "bench--local-az1--x-s3", accessKey: f.access, secretKey: f.secret, region: proxyRegion, ca: f.ca,
-		session: true, admin: r.told["SEALFRONT_ADMIN"], processes: []int{r.Process.Pid},
+		session: true, admin: r.exported["SEALFRONT_ADMIN"], processes: []int{r.Process.Pid},
 	})
 }
 
-// exports keeps what a program exports, and tells when it is ready.
+// exports keeps what a program exports, and reports when it is ready.
 func exports(values map[string]string) func(string) bool {
 	return func(line string) bool {
 		key, value, _ := strings.Cut(strings.TrimPrefix(line, "export "), "=")
@@ -121,12 +121,12 @@ func exports(values map[string]string) func(string) bool {
 func (f *fleet) startReplica(ctx context.Context, r *replica) (err error) {
 	r.starts++
 	name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(r.file), ".yaml"), r.starts)
-	r.told = map[string]string{}
-	r.process, err = f.start(ctx, name, "", exports(r.told), nil, f.program, "serve", "--config", r.file)
+	r.exported = map[string]string{}
+	r.process, err = f.start(ctx, name, "", exports(r.exported), nil, f.program, "serve", "--config", r.file)
 	return err
 }
 
-// hangUp tells the replicas that don't look for themselves.
+// hangUp sends SIGHUP to the replicas that don't look for themselves.
 func (f *fleet) hangUp() (err error) {
 	for _, r := range f.replicas {
 		if r.every == 0 {
@@ -213,7 +213,7 @@ func (f *fleet) renew() error {
 		f.replace("tls.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
-// shows tells whether a replica shows the newest certificate to a new connection.
+// shows reports whether a replica shows the newest certificate to a new connection.
 func (f *fleet) shows(ctx context.Context, r *replica, config *tls.Config) (bool, error) {
 	d := tls.Dialer{Config: config}
 	c, err := d.DialContext(ctx, "tcp", r.address)

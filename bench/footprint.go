@@ -24,7 +24,7 @@ func (s *survey) run(ctx context.Context, command string, out io.Writer) error {
 	if s.program, err = l.build(ctx, "sealfront/proxy"); err != nil {
 		return err
 	}
-	// Bodies under way count as a whole, though only what has come is held.
+	// Bodies in flight count as a whole, though only what has come is held.
 	if err := l.startStore(ctx, int64(2*slices.Max(s.active)+8)*s.object.size+1<<30); err != nil {
 		return err
 	}

@@ -58,13 +58,13 @@ func TestTheTableOfFootprints(t *testing.T) {
 		"| " + idle + " | 46.1 | 0.0 | 0.0 | 35.8 |", "400 MiB RSS at 10000: held |", "- Limits: n descriptors",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the table lacks %q:\n%s", want, text)
+			t.Errorf("the table doesn't have %q:\n%s", want, text)
 		}
 	}
 	text = s.report(&outcome{}, []row{{put, 0, at(40), at(40), at(40)}, {put, 16, at(41), at(48), at(48)}, {idle, 0, at(40), at(40), at(40)}, {idle, 2500, at(500), at(500), at(500)}})
 	for _, want := range []string{"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the table lacks %q:\n%s", want, text)
+			t.Errorf("the table doesn't have %q:\n%s", want, text)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func keeper(t *testing.T, serve func(w http.ResponseWriter, r *http.Request, bod
 	return target
 }
 
-// What is held ends well once it is let go, and what fails is told.
+// What is held ends well once it is let go, and what fails is reported.
 func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
@@ -173,7 +173,7 @@ func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 	}
 }
 
-// At full speed, too, a failure is told, and so is a program that can't say what it has under way.
+// At full speed, too, a failure is reported, and so is a program that can't say what it has in flight.
 func TestFullSpeedTellsWhatFails(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
@@ -211,7 +211,7 @@ func TestFootprintsOfTheProgram(t *testing.T) {
 		"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
 	for _, h := range holdings {
 		if strings.Count(report, "\n| "+h.what+" |") != 3 {
-			t.Errorf("the report lacks %q:\n%s", h.what, report)
+			t.Errorf("the report doesn't have %q:\n%s", h.what, report)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (s *survey) report(o *outcome, rows []row) string {
 
 // verdict compares with what users care about: each is the resident memory of one more.
 func (h *holding) verdict(each float64, highest *row) string {
-	tell := func(held bool) string {
+	say := func(held bool) string {
 		if held {
 			return "held"
 		}
@@ -124,10 +124,10 @@ func (h *holding) verdict(each float64, highest *row) string {
 	}
 	switch {
 	case !h.idle:
-		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, tell(each <= mostForTransfer))
+		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, say(each <= mostForTransfer))
 	case highest.n < idleOfTarget:
 		return "–"
 	}
 	most := max(highest.settled.resident, highest.after.resident) // at first they aren't idle yet
-	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, tell(most <= mostForIdle))
+	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, say(most <= mostForIdle))
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A gate lets the first bytes of a body through, tells of it, and lets the rest through once it is opened.
+// A gate lets the first bytes of a body through, reports it, and lets the rest through once it is opened.
 type gate struct {
 	ctx     context.Context
 	to      io.Writer
@@ -212,7 +212,7 @@ func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*held, err
 	return h.held(), nil
 }
 
-// rush has n clients send one request after the other for a while, and cuts off what is under way then. Nothing is held after it.
+// rush has n clients send one request after the other for a while, and cuts off what is in flight then. Nothing is held after it.
 func rush(one func(*worker, context.Context) error) func(context.Context, *survey, *target, int) (*held, error) {
 	return func(ctx context.Context, s *survey, t *target, n int) (*held, error) {
 		within, stop := context.WithTimeout(ctx, s.duration)

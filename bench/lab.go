@@ -152,7 +152,7 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// start starts a program. line, if not nil, is given each line of its output and tells when it is ready; without it the
+// start starts a program. line, if not nil, is given each line of its output and reports when it is ready; without it the
 // program is ready when address takes connections.
 func (l *lab) start(ctx context.Context, name, address string, line func(string) bool, env []string, program string, args ...string) (*process, error) {
 	p := &process{Cmd: exec.Command(program, args...), name: name, ended: make(chan struct{}), log: filepath.Join(l.dir, name+".log")}
@@ -173,10 +173,10 @@ func (l *lab) start(ctx context.Context, name, address string, line func(string)
 			return nil, fmt.Errorf("start %s: %w", name, err)
 		}
 		go func() {
-			told := false
+			isReady := false
 			for lines := bufio.NewScanner(out); lines.Scan(); {
-				if !told && line(lines.Text()) {
-					told = true
+				if !isReady && line(lines.Text()) {
+					isReady = true
 					close(ready)
 				}
 			}
@@ -226,7 +226,7 @@ func awaitListener(address string, ready, ended chan struct{}) {
 	}
 }
 
-// freeAddress finds a loopback port for programs that don't tell which one they took.
+// freeAddress finds a loopback port for programs that don't say which one they took.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -129,7 +129,7 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 	return r, ctx.Err()
 }
 
-// phase lets the workers work for a while. Requests under way at its end still end, and count, so that what was used and
+// phase lets the workers work for a while. Requests in flight at its end still end, and count, so that what was used and
 // what was done are of the same requests.
 func (m *measurement) phase(ctx context.Context, workers []*worker, d time.Duration) time.Duration {
 	ctx, stop := context.WithCancel(ctx)

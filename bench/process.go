@@ -17,7 +17,7 @@ type usage struct {
 const ticksPerSecond = 100 // USER_HZ, on every Linux that Go runs on
 
 // watchProcesses looks at processes and their children until the function it returns is called. The peak is counted
-// from now on where that is allowed, else from the processes' start. Without processes, or where /proc doesn't tell, the usage is zero.
+// from now on where that is allowed, otherwise from the processes' start. Without processes, or where /proc doesn't say, the usage is zero.
 func watchProcesses(roots []int) func() usage {
 	var before time.Duration
 	for _, pid := range family(roots) {

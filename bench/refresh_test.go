@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A relay passes calls on as they are, late, and knows which were under way when.
+// A relay passes calls on as they are, late, and knows which were in flight when.
 func TestARelayIsLateAndCounts(t *testing.T) {
 	t.Parallel()
 	const latency = 60 * time.Millisecond
@@ -104,7 +104,7 @@ func (r *relay) underWay() (n int) {
 	return n
 }
 
-// Requests that were under way with a call are told from the others, and what must not be is a fault.
+// Requests that were in flight with a call are distinguished from the others, and what must not be is a fault.
 func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -127,7 +127,7 @@ func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 		"| refreshed | 2 | 250 | 250 | 1 | 250 | 250 | 1 |", "| default | 0 | – | – | – | 2.00 | 2.00 | 0 |", "| 1.50 | 1.50–1.50 |",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the report lacks %q:\n%s", want, text)
+			t.Errorf("the report doesn't have %q:\n%s", want, text)
 		}
 	}
 	if err := v.faults(watches); err != nil {
@@ -150,7 +150,7 @@ func TestNoRequestWaitsForARefresh(t *testing.T) {
 	var report string
 	for try := range 3 {
 		var err error
-		if report, err = trySmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits",
+		if report, err = trySmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests show who waits",
 			"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"); err == nil {
 			break
 		}

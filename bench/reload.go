@@ -64,7 +64,7 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 	if u.fleet, err = l.startFleet(ctx); err != nil {
 		return err
 	}
-	for _, every := range []time.Duration{200 * time.Millisecond, 0} { // the second is told of changes by SIGHUP only
+	for _, every := range []time.Duration{200 * time.Millisecond, 0} { // the second learns of changes by SIGHUP only
 		if err := u.fleet.addReplica(ctx, replicaOptions{every: every, grace: u.grace, kms: u.fleet.kms["SEALFRONT_KMS_ENDPOINT"]}); err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (u *upkeep) refuse(ctx context.Context, _ int) error {
 	return u.renewCertificate(ctx, 0)
 }
 
-// restart ends a replica while an upload to it is under way, and starts it again.
+// restart ends a replica while an upload to it is in flight, and starts it again.
 func (u *upkeep) restart(ctx context.Context, t *target, r *replica) {
 	u.progress.step("restart %s", r.name)
 	fail := func(err error) { u.errors = append(u.errors, fmt.Errorf("restart of %s: %w", r.name, err)) }

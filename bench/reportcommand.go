@@ -71,7 +71,7 @@ func replacePart(page, text string) error {
 	before, rest, ok := strings.Cut(string(old), beginMark)
 	_, after, ok2 := strings.Cut(rest, endMark)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks the marks %q and %q", page, strings.TrimSpace(beginMark), endMark)
+		return fmt.Errorf("%s doesn't have the marks %q and %q", page, strings.TrimSpace(beginMark), endMark)
 	}
 	return os.WriteFile(page, []byte(before+beginMark+text+endMark+after), 0o644)
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// errAbsent is told of programs that aren't installed.
+// errAbsent is the error of programs that aren't installed.
 var errAbsent = errors.New("is not installed")
 
 // A rival is something that Sealfront is compared with. start returns errAbsent where its program isn't there.
@@ -85,7 +85,7 @@ func startNginx(ctx context.Context, l *lab) (*target, error) {
 	dir := filepath.Join(l.dir, "nginx")
 	user := ""
 	if os.Geteuid() == 0 {
-		user = "user root;\n" // else its workers couldn't enter the run's directory
+		user = "user root;\n" // otherwise its workers couldn't enter the run's directory
 	}
 	text := fmt.Sprintf(nginxConfiguration, dir, l.storeAddress, address, l.cert, l.key, user)
 	file := filepath.Join(dir, "nginx.conf")

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A crowd is clients that take as long as they can: a byte a second, in several ways. It tells when the server cut each off.
+// A crowd is clients that take as long as they can: a byte a second, in several ways. It records when the server cut each off.
 type crowd struct {
 	t     *target
 	pause time.Duration // between two bytes

@@ -188,7 +188,7 @@ func mustReport(t *testing.T, report string, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
 		if !strings.Contains(report, want) {
-			t.Errorf("the report lacks %q:\n%s", want, report)
+			t.Errorf("the report doesn't have %q:\n%s", want, report)
 		}
 	}
 }

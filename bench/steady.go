@@ -13,7 +13,7 @@ import (
 
 // A steady load puts and gets at several replicas without a pause. What a client may do about a failure is what HTTP allows
 // every client: go elsewhere when a connection can't be made, and send a request again that met the end of a connection
-// which had been used before, when nothing of an answer had come. All else is a failed request.
+// which had been used before, when nothing of an answer had come. Everything else is a failed request.
 type steady struct {
 	t      *target
 	hosts  []string

@@ -40,7 +40,7 @@ type holding struct {
 type held struct {
 	open, active int                         // connections and requests that are there until release
 	highest      footprint                   // of what moved; zero of what stands still
-	release      func(context.Context) error // lets all end well, and tells what didn't
+	release      func(context.Context) error // lets all end well, and reports what didn't
 	close        func()
 }
 
@@ -67,7 +67,7 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, usageError{err}
 	}
-	// Held transfers are silent for twice -settle and a while; limits.progress_timeout is a minute.
+	// Held transfers are idle for twice -settle and a while; limits.progress_timeout is a minute.
 	if f.NArg() > 0 || bytes < slowObjectSize || bytes > 1<<30 || s.settle < 0 || s.settle > 15*time.Second || s.duration <= 0 || s.rounds <= 0 {
 		return nil, usagef("memory takes no arguments; -size is 16MiB, which the kernel does not buffer, to 1GiB, -settle at most 15s, -time and -rounds are positive")
 	}

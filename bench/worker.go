@@ -42,7 +42,7 @@ func objectKey(size int64, number int) string {
 
 func (w *worker) path(key string) string { return "/" + w.t.bucket + "/" + key }
 
-// once does one operation of the cell, and tells how many bytes of bodies crossed.
+// once does one operation of the cell, and returns how many bytes of bodies crossed.
 func (w *worker) once(ctx context.Context) (int64, error) {
 	operation := w.cell.Operation
 	if operation == opMixed {

@@ -47,7 +47,7 @@ const (
 	Composite  ChecksumType = 2
 )
 
-// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it tells guesses
+// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it confirms guesses
 // from truth.
 type Checksum struct {
 	Type      ChecksumType

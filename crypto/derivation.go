@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// derivation is memory for what deriving a key passes to the standard library, which would else come from the heap each
+// derivation is memory for what deriving a key passes to the standard library, which would otherwise come from the heap each
 // time. It serves one key at a time. What it held is wiped by release.
 type derivation struct {
 	digests [2]hash.Hash

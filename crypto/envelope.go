@@ -51,11 +51,11 @@ type Pair struct{ Name, Value string }
 type Envelope struct {
 	ObjectID  [SaltSize]byte // new for every PutObject, CreateMultipartUpload and append; kept by copy and rename
 	SSE       SSE
-	KeyARN    string // the KMS key under which Blob is; to be believed only as far as the bucket allows it
+	KeyARN    string // the KMS key under which Blob is; to be used only if it is the bucket's or allowed to it
 	Context   []Pair // the pairs beyond the default one, by ascending name
 	BucketKey bool   // Blob belongs to a bucket key that other objects share
 	Copied    bool   // made by CopyObject: parts aren't shown
-	Multipart bool   // part table in the trailer; else there is one part, under PartSalt
+	Multipart bool   // part table in the trailer; otherwise there is one part, under PartSalt
 	WrapSalt  [SaltSize]byte
 	Blob      []byte         // KMS ciphertext of the bucket key
 	PartSalt  [SaltSize]byte // zeros if Multipart
@@ -128,7 +128,7 @@ func appendWrapped(dst, wrapped []byte) []byte {
 	return append(append(dst, byte(len(wrapped))), wrapped...)
 }
 
-// ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; else as ParseEnvelope.
+// ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; otherwise as ParseEnvelope.
 func ParseEnvelopeText(text []byte) (*Envelope, error) {
 	if len(text) == 0 {
 		return nil, ErrNotSealed
@@ -137,7 +137,7 @@ func ParseEnvelopeText(text []byte) (*Envelope, error) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
 	b, err := textForm.AppendDecode(nil, text)
-	// Go's decoder skips line ends, even where it is strict: the size tells.
+	// Go's decoder skips line ends, even where it is strict: the size shows it.
 	if err != nil || textForm.EncodedLen(len(b)) != len(text) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}

@@ -19,7 +19,7 @@ var (
 	ErrNotSealed = &Error{"InvalidObjectState", "object is not sealed"}
 	// ErrVersion: a format, suite or checksum algorithm that this package doesn't know; a newer writer, or damage.
 	ErrVersion = &Error{"InternalError", "unknown format version"}
-	// ErrFormat: not what Append writes; nothing in it was believed.
+	// ErrFormat: not what Append writes; nothing in it was used.
 	ErrFormat = &Error{"InternalError", "malformed"}
 	// ErrDamaged: sizes that cannot belong together: a stored size outside StoredLength's image, a cut end.
 	ErrDamaged = &Error{"InternalError", "sizes do not belong together"}

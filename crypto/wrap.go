@@ -32,7 +32,7 @@ type Secrets struct {
 func (s *Secrets) Wipe() { s.DataKey.Wipe() }
 
 // CheckStored compares the object's size in the store with what the envelope says, before the first byte is read, and
-// returns the plaintext length. With HasLength that length is authentic; else it is arithmetic on the store's word until
+// returns the plaintext length. With HasLength that length is authentic; otherwise it is arithmetic on the store's word until
 // the trailer has been opened. It returns ErrDamaged for a size that the object can't have.
 func (s *Secrets) CheckStored(stored int64) (plain int64, err error) {
 	plain, ok := PlainLength(stored)
@@ -224,7 +224,7 @@ func parseSecrets(b []byte) (s Secrets, err error) {
 	return s, nil
 }
 
-// workspace is memory for wrapping and unwrapping, much of which would else come from the heap each time. What it held is
+// workspace is memory for wrapping and unwrapping, much of which would otherwise come from the heap each time. What it held is
 // wiped by release.
 type workspace struct {
 	wrapKey    [KeySize]byte

@@ -19,7 +19,7 @@ func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refus
 }
 
 // AuthorizeSource decides the same for the source of a copy. t is the source: without KeyARN whether the caller may
-// read it, with KeyARN, once the object's envelope tells which key it is sealed under, whether the caller may use that
+// read it, with KeyARN, once the object's envelope has said which key it is sealed under, whether the caller may use that
 // key.
 func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	var buf [4]Need

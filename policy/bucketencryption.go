@@ -7,7 +7,7 @@ import "strings"
 type KeyFacts struct {
 	ARN     string
 	State   string // KeyState
-	Manager string // KeyManager, "" when the key service doesn't tell
+	Manager string // KeyManager, "" when the key service doesn't say
 	Spec    string // KeySpec, likewise
 	Usage   string // KeyUsage, likewise
 	Error   string // name of the KMS error that came instead, "" for none

@@ -273,7 +273,7 @@ func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 	}
 }
 
-// What DescribeKey tells of a key decides about it, before any call seals with it.
+// What DescribeKey says of a key decides about it, before any call seals with it.
 func TestKeyStates(t *testing.T) {
 	for _, c := range []struct{ row, state, want string }{
 		{"KS-1", "Enabled", ""},

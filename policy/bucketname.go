@@ -21,7 +21,7 @@ func (k Kind) String() string {
 
 const directorySuffix = "--x-s3"
 
-// KindOf tells the kind of a bucket by its name, "" being the service. It doesn't ask whether the name
+// KindOf returns the kind of a bucket by its name, "" being the service. It doesn't ask whether the name
 // is valid: what ends as a directory bucket does is never taken for a general purpose one.
 func KindOf(bucket string) Kind {
 	switch {
@@ -37,7 +37,7 @@ func KindOf(bucket string) Kind {
 // BucketName is a valid bucket name, taken apart.
 type BucketName struct {
 	Base string // the part before the zone; of a general purpose bucket the whole name
-	Zone string // the zone id of a directory bucket, else ""
+	Zone string // the zone id of a directory bucket, otherwise ""
 	Kind Kind   // Directory or General
 }
 

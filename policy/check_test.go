@@ -30,7 +30,7 @@ func TestChecksOfTheRequestByItself(t *testing.T) {
 				t.Fatalf("got %s (%v), want %s", got, refusal, want)
 			}
 			if name, value, _ := strings.Cut(element, "="); named && !hasElement(refusal, name, value) {
-				t.Errorf("%+v lacks %s %s", refusal.Elements, name, value)
+				t.Errorf("%+v has no %s %s", refusal.Elements, name, value)
 			}
 		})
 	}

@@ -47,7 +47,7 @@ func Classify(r *Request) (Operation, *Refusal) {
 	return op, nil
 }
 
-// classifyService knows the two listings of buckets. They share method and path; what tells them apart
+// classifyService knows the two listings of buckets. They share method and path; what distinguishes them
 // at one endpoint is x-id, a parameter only one of them has, or the service name signed for.
 func classifyService(r *Request, d *digest) (Operation, *Refusal) {
 	if r.Key != "" {
@@ -64,7 +64,7 @@ func classifyService(r *Request, d *digest) (Operation, *Refusal) {
 	}
 }
 
-// distinguish tells apart operations that share method, path and selecting parameter.
+// distinguish names one of the operations that share method, path and selecting parameter.
 func distinguish(op Operation, r *Request, d *digest) (Operation, *Refusal) {
 	switch op {
 	case PutObject:
@@ -138,7 +138,7 @@ func isListing(id string) bool {
 }
 
 // classifyControl knows the calls of S3 Control that are served. Whatever else it has, for other resources than buckets too, is
-// MethodNotAllowed, which tools take for a service that lacks the call and ask by S3's own.
+// MethodNotAllowed, which tools take for a service without the call, which they then make by S3's own.
 func classifyControl(r *Request) (Operation, *Refusal) {
 	here := place{onControl, r.Control.Kind}
 	op, known := routed(r.Method, here)

@@ -122,7 +122,7 @@ func TestTagsThatAreRemoved(t *testing.T) {
 		{"no value", "tagKeys=Stage", "AccessDenied", valued},
 		{"6.9 one of AWS's own", "tagKeys=AWS:a", "InvalidTag", only},
 		{"6.9 an empty key", "tagKeys=", "InvalidTag", only},
-		{"6.9 a sign that tags lack", "tagKeys=a%3F", "InvalidTag", only},
+		{"6.9 a sign that tags can't have", "tagKeys=a%3F", "InvalidTag", only},
 		{"6.9 more than fifty", strings.Repeat("tagKeys=a&", 51), "BadRequest", only},
 	} {
 		d := caseOf(t, policy.UntagResource, generalBucket("s3"), "", caller(t, c.statement))
@@ -176,7 +176,7 @@ func TestTheDocumentOfTagResource(t *testing.T) {
 		{"one of AWS's own", "<Tags>" + one("aws:a", "") + "</Tags>", "InvalidTag", "can't start with", nil},
 		{"one twice", "<Tags>" + one("a", "1") + one("a", "2") + "</Tags>", "InvalidTag", "duplicate", nil},
 		{"an empty key", "<Tags>" + one("", "1") + "</Tags>", "InvalidTag", "isn't valid", nil},
-		{"a sign that tags lack", "<Tags>" + one("a", "?") + "</Tags>", "InvalidTag", "isn't valid", nil},
+		{"a sign that tags can't have", "<Tags>" + one("a", "?") + "</Tags>", "InvalidTag", "isn't valid", nil},
 		{"more than fifty", "<Tags>" + strings.Repeat(one("a", ""), 51) + "</Tags>", "BadRequest", "50", nil},
 	} {
 		got, refusal := policy.ParseTagResource([]byte("<TagResourceRequest>" + c.inner + "</TagResourceRequest>"))

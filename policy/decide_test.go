@@ -151,7 +151,7 @@ func TestAnAliasIsDecidedWhenItsKeyIsKnown(t *testing.T) {
 	}
 }
 
-// Who may delete nothing in a bucket is told so before the document of DeleteObjects is read; all others key by key.
+// Who may delete nothing in a bucket is refused before the document of DeleteObjects is read; all others key by key.
 func TestSomeEntryMustBeAllowed(t *testing.T) {
 	version := "s3:VersionId"
 	for _, c := range []struct {

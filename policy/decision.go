@@ -5,11 +5,11 @@ type Decision struct {
 	Row        string     // the row of the behaviour reference that decided
 	Encryption Encryption // of what is written or, for reads, of what is stored
 	// ResolveKey is an alias that KMS must resolve (DescribeKey) before anything is sealed; with
-	// ResolvedKey the decision becomes complete. Only for general purpose buckets; else "".
+	// ResolvedKey the decision becomes complete. Only for general purpose buckets; otherwise "".
 	ResolveKey string
 	// EchoContext is the value of the response header x-amz-server-side-encryption-context, "" for none.
 	EchoContext string
-	// ShowsEncryption: the response tells the kind of encryption, and the key of SSEKMS (section 2.11).
+	// ShowsEncryption: the response has the kind of encryption, and the key of SSEKMS (section 2.11).
 	ShowsEncryption bool
 	// BucketKeyHeader: the response says x-amz-server-side-encryption-bucket-key-enabled: true.
 	BucketKeyHeader bool

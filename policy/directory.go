@@ -27,7 +27,7 @@ var (
 	copyRows    = [numShapes]string{"CP-1", "CP-2", "CP-3", "CP-4", "CP-4", "CP-5", "CP-5", "CP-8", "CP-8", "CP-9", "CP-8", "CP-9"}
 )
 
-// shapeOf tells the shape of h in a directory bucket with the key k ("" for none).
+// shapeOf returns the shape of h in a directory bucket with the key k ("" for none).
 func shapeOf(h sseHeaders, b *Bucket, k string) shape {
 	if h.sse != SSEKMS {
 		switch {
@@ -106,7 +106,7 @@ func decideDirectory(op Operation, r *Request, b *Bucket, s *Session, o *Options
 }
 
 // effectiveEncryption applies the rules: base is what holds without headers, k the bucket's key, and
-// overridable tells whether headers may choose another kind than base's.
+// overridable reports whether headers may choose another kind than base's.
 func effectiveEncryption(is shape, row string, h sseHeaders, b *Bucket, base Encryption, k string, overridable bool) (Encryption, *Refusal) {
 	switch is {
 	case plain, bucketKeyAlone: // H-5: a bucket key header alone asks for nothing

@@ -38,7 +38,7 @@
 //
 // # Not here
 //
-// Signatures and session tokens are opened elsewhere; this package is told the outcome. What needs the
+// Signatures and session tokens are opened elsewhere; this package is given the outcome. What needs the
 // stored object (conditions, sizes, checksums) is decided where the object is. Limits of the store
 // behind the proxy are its client's business.
 //

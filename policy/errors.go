@@ -13,7 +13,7 @@ type Refusal struct {
 	Message  string    // the text for the client; holds no secret
 	Elements []Element // what the error document carries beside Code and Message, in order
 	Row      string    // the row or section of the behaviour reference that decided, for metrics and explain
-	Allow    string    // the Allow header of a MethodNotAllowed, else ""
+	Allow    string    // the Allow header of a MethodNotAllowed, otherwise ""
 }
 
 // An Element is one element of an error document beside Code and Message.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ObjectLock is what the store tells of an object's Object Lock, as its headers have it; "" for what there is none of.
+// ObjectLock is what the store reports of an object's Object Lock, as its headers have it; "" for what there is none of.
 type ObjectLock struct{ Mode, Until, Hold string }
 
 // protects reports whether the object may not be changed. A date that can't be read protects.

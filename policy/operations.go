@@ -147,7 +147,7 @@ const (
 )
 
 // operations has a row an operation: how it is recognised, and its traits. The columns method, at and
-// query come from the service model; ambiguous ones (three of them) are told apart in classify.go.
+// query come from the service model; ambiguous ones (three of them) are distinguished in classify.go.
 var operations = [numOperations]struct {
 	name, method string
 	at           level

@@ -153,7 +153,7 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 		`policy[0].resource: "arn:aws:s3:us-west-2::x" names a Region or an account, which ARNs of general purpose buckets and their objects don't have: did you mean arn:aws:s3:::x?`: allow("*", "arn:aws:s3:us-west-2::x"),
 		`policy[0].resource: "arn:aws:s3expres:us-west-2:1:bucket/b" is of no service whose resources requests are about here: did you mean s3express?`:                                allow("*", "arn:aws:s3expres:us-west-2:1:bucket/b"),
 		`policy[0].resource: "arn:x" is no ARN, which has the form arn:partition:service:region:account:resource`:                                                                      allow("*", "arn:x"),
-		`policy[0].resource: "arn:aws:kms:::key/k" lacks its Region or its account`:                                                                                                    allow("*", "arn:aws:kms:::key/k"),
+		`policy[0].resource: "arn:aws:kms:::key/k" has no Region or no account`:                                                                                                    allow("*", "arn:aws:kms:::key/k"),
 		`policy[0].resource: "arn:aws:s3express:r:1:object/b" names no bucket and no key`:                                                                                              allow("*", "arn:aws:s3express:r:1:object/b"),
 		`policy[0].condition: Bool has no condition key`:                                                                                                                               {Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"Bool": {}}},
 		"policy[0].action: is missing":                                                                                                                         {Effect: "Allow", Resource: []string{"*"}},
@@ -186,7 +186,7 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 	}
 	_, err := policy.Compile([]policy.Statement{{}, allow("x", "y")})
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
-		t.Errorf("all faults are told at once: %v", err)
+		t.Errorf("all faults are reported at once: %v", err)
 	}
 }
 
@@ -254,7 +254,7 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("got %v", refusal)
 			}
 			if refusal != nil && refusal.Error() != "AccessDenied: Access Denied" {
-				t.Errorf("the message tells too much: %v", refusal)
+				t.Errorf("the message says too much: %v", refusal)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 // parameters are those after percent decoding, compared exactly. Strings need to live only as long as
 // the Request that refers to the view.
 type Fields interface {
-	// Get returns the first value of name; ok tells whether there is one.
+	// Get returns the first value of name; ok reports whether there is one.
 	Get(name string) (value string, ok bool)
 	// All calls yield for every field in the order received, repeated ones each time, until it returns false.
 	All(yield func(name, value string) bool)

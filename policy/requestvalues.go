@@ -85,7 +85,7 @@ func (v *requestValues) ofTarget(key string) (value string, ok, about bool) {
 	}
 	for _, prefix := range [...]string{resourceTagPrefix, bucketTagPrefix, generalTagPrefix} {
 		if tag, cut := strings.CutPrefix(key, prefix); cut {
-			// Keys of tags tell case apart, condition keys don't: of several the first in order would be anybody's
+			// Keys of tags are case-sensitive, condition keys aren't: of several the first in order would be anybody's
 			// guess.
 			value, ok = onlyTag(t.Tags, tag)
 			return value, ok, true

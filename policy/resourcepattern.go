@@ -40,7 +40,7 @@ func checkResource(pattern string) error {
 		}
 	case "s3express", "kms":
 		if region == "" || account == "" {
-			return &resourceFault{pattern, "lacks its Region or its account", ""}
+			return &resourceFault{pattern, "has no Region or no account", ""}
 		}
 		if kinds := []string{"bucket/", "key/", "alias/"}; !anyBegins(fields[5], kinds) {
 			return &resourceFault{pattern, "names no bucket and no key", ""}

@@ -26,7 +26,7 @@ var rowTexts = map[string]string{
 	"CS-9":  "a session's encryption context must be the default one",
 	"CS-10": "bucket keys are always on",
 
-	"PUT-1":  "without headers an object takes the settings of the session, else of the bucket",
+	"PUT-1":  "without headers an object takes the settings of the session, otherwise of the bucket",
 	"PUT-2":  "AES256 must match the settings of the session",
 	"PUT-3":  "aws:kms must match the settings of the session",
 	"PUT-4":  "the bucket's key by id; must match the settings of the session",
@@ -128,7 +128,7 @@ var rowTexts = map[string]string{
 	"1.5":  "there is no such operation at this path",
 	"1.6":  "buckets of this kind don't have this",
 	"1.7":  "buckets of this kind don't know this header or parameter, or not this value",
-	"2.11": "encryption decides nothing here; responses tell what is stored",
+	"2.11": "encryption decides nothing here; responses say what is stored",
 	"3.1":  "CreateSession doesn't accept this",
 	"4.5":  "a response header was asked for that can't be written",
 	"4.7":  "GetObjectAttributes must say which attributes",

@@ -177,7 +177,7 @@ func (c *ChunkReader) readData(p []byte) (int, error) {
 	return n, nil
 }
 
-// readHeader reads a chunk's size line and tells whether the chunk is the last one, of size 0.
+// readHeader reads a chunk's size line and reports whether the chunk is the last one, of size 0.
 func (c *ChunkReader) readHeader() (last bool, err error) {
 	line, err := c.lines.readLine()
 	if err != nil {

@@ -5,14 +5,14 @@ import "bytes"
 // ChunkOptions say what a ChunkReader is to expect. Verifier.ChunkOptions makes them; the exported fields may be read
 // but not usefully changed.
 type ChunkOptions struct {
-	Payload       Payload // one that is Chunked, else there is nothing to read by chunks
+	Payload       Payload // one that is Chunked, otherwise there is nothing to read by chunks
 	DecodedLength int64   // bytes of the body without framing, x-amz-decoded-content-length
 	Trailer       string  // the announced trailer, lower case: x-amz-checksum-crc32; or empty
 
 	a       *Authentication // seed, scope, time and key of the signed modes
 	verbose bool
 
-	// unframed tells that Content-Length is the decoded length, so that no framing can fit: S3 then says that the body
+	// unframed: Content-Length is the decoded length, so that no framing can fit: S3 then says that the body
 	// ended early.
 	unframed bool
 }

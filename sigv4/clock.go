@@ -71,7 +71,7 @@ func digits(s []byte) (n int, ok bool) {
 	return n, true
 }
 
-// isDate tells whether s has the form yyyyMMdd.
+// isDate reports whether s has the form yyyyMMdd.
 func isDate(s []byte) bool {
 	_, ok := digits(s)
 	return ok && len(s) == 8

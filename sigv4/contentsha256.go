@@ -64,7 +64,7 @@ func (a *Authentication) readPresignedPayload(value []byte) {
 
 var unsignedPayload = []byte(UnsignedPayload)
 
-// SetPayloadHash tells the hash of the body when Payload is PayloadBody.
+// SetPayloadHash sets the hash of the body when Payload is PayloadBody.
 func (a *Authentication) SetPayloadHash(sum *[sha256.Size]byte) {
 	a.PayloadHash = appendHex(a.bodyHash[:0], sum)
 }

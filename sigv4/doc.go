@@ -61,7 +61,7 @@
 // and runs of spaces in a header value kept. Either way the signature binds what was received, so that this gives no
 // forger anything.
 //
-// HeadersNotSigned is judged after the signature, since only then is it worth telling a client apart from a forger.
+// HeadersNotSigned is judged after the signature, since only then is a client known from a forger.
 //
 // Signing keys are cached by name and compared by the secret, rather than named by it: a changed secret replaces the old
 // key instead of standing beside it.

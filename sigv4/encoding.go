@@ -88,12 +88,12 @@ func appendDecoded(dst, raw []byte) []byte {
 	return dst
 }
 
-// isEscape tells whether s, which begins with '%', begins with a whole escape.
+// isEscape reports whether s, which begins with '%', begins with a whole escape.
 func isEscape(s []byte) bool {
 	return len(s) >= 3 && unhex[s[1]]|unhex[s[2]] < 16
 }
 
-// validEscapes tells whether every '%' in s begins an escape.
+// validEscapes reports whether every '%' in s begins an escape.
 func validEscapes(s []byte) bool {
 	for {
 		i := bytes.IndexByte(s, '%')
@@ -107,7 +107,7 @@ func validEscapes(s []byte) bool {
 	}
 }
 
-// isHex tells whether s consists of hexadecimal digits of either case.
+// isHex reports whether s consists of hexadecimal digits of either case.
 func isHex(s []byte) bool {
 	for _, b := range s {
 		if unhex[b] == 16 {

@@ -8,7 +8,7 @@ import (
 // Element is a further element of an S3 error document.
 type Element struct{ Name, Value string }
 
-// Error is a refusal in S3's words. It holds what S3 would tell the client and nothing secret; the status follows
+// Error is a refusal in S3's words. It holds what S3 would say to the client and nothing secret; the status follows
 // from the code. Values that came from the client are echoed with what XML can't hold replaced by U+FFFD, and must
 // still be escaped for it.
 type Error struct {
@@ -47,7 +47,7 @@ const (
 	multipleChecksums    = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 )
 
-// grammar is how the faults of a credential are told: the same words, another code and beginning in the
+// grammar is how the faults of a credential are reported: the same words, another code and beginning in the
 // Authorization header, in the query and in a form.
 type grammar struct{ code, prefix string }
 

@@ -37,7 +37,7 @@ func ParseAuthorization(s []byte) (accessKeyID, scope, signedHeaders, signature 
 	return a.credential.accessKeyID, a.credential.scope, a.signedHeaders, a.signature, err
 }
 
-// Remembered tells whether a was read with the help of a layout.
+// Remembered reports whether a was read with the help of a layout.
 func (a *Authentication) Remembered() bool { return a.layout != nil }
 
 // What fastpath_bytes.go does.
@@ -46,7 +46,7 @@ var (
 	AppendHex  = appendHex
 )
 
-// Remembers tells whether the header of m has a layout.
+// Remembers reports whether the header of m has a layout.
 func (s *Signer) Remembers(m *Message) bool { return s.layouts.find(m.Header) != nil }
 
 // ParseTimestamp is parseTimestamp.

@@ -224,7 +224,7 @@ func FuzzChunkReader(f *testing.F) {
 			if mode%4 == 2 && string(c.Trailer()[0].Value) != crcOfHello {
 				t.Errorf("trailer %q verifies", c.Trailer())
 			}
-			for cut := 1; cut < 8 && cut < len(body); cut++ { // no true prefix that lacks data is accepted
+			for cut := 1; cut < 8 && cut < len(body); cut++ { // no true prefix without all data is accepted
 				var d sigv4.ChunkReader
 				d.Reset(bytes.NewReader(body[:len(body)-cut]), u.options)
 				if less, err := io.ReadAll(&d); err == nil && !bytes.Equal(less, got) {

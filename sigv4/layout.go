@@ -139,7 +139,7 @@ func placesOf(header []Field) (found [places]int8, ok bool) {
 	return found, true
 }
 
-// has tells whether a header has the names of this layout, byte by byte.
+// has reports whether a header has the names of this layout, byte by byte.
 func (l *layout) has(header []Field) bool {
 	if len(header) != l.fields {
 		return false
@@ -185,7 +185,7 @@ func (z *layouts) find(header []Field) *layout {
 	return nil
 }
 
-// admits tells whether a header that was not found is worth a layout. Headers that share a slot would take it from each
+// admits reports whether a header that was not found is worth a layout. Headers that share a slot would take it from each
 // other at every request, so only one in some does.
 func (z *layouts) admits(header []Field) bool {
 	return z.slot(header).Load() == nil || z.misses.Add(1)%layoutPatience == 0

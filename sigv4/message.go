@@ -35,7 +35,7 @@ func first(fields []Field, name string) (value []byte, n int) {
 	return value, n
 }
 
-// wellFormed tells whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
+// wellFormed reports whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
 // a folded header line has, would let one canonical request stand for two messages.
 func (m *Message) wellFormed() bool {
 	for i := range m.Header {
@@ -46,7 +46,7 @@ func (m *Message) wellFormed() bool {
 	return isHeaderList(m.Method) && m.wholeLines()
 }
 
-// wholeLines tells whether every header value is one line.
+// wholeLines reports whether every header value is one line.
 func (m *Message) wholeLines() bool {
 	for i := range m.Header {
 		value := m.Header[i].Value
@@ -57,7 +57,7 @@ func (m *Message) wholeLines() bool {
 	return true
 }
 
-// equalName tells whether name, in any case, is the lower-case want.
+// equalName reports whether name, in any case, is the lower-case want.
 func equalName(name []byte, want string) bool {
 	if len(name) != len(want) {
 		return false
@@ -70,12 +70,12 @@ func equalName(name []byte, want string) bool {
 	return true
 }
 
-// hasNamePrefix tells whether name, in any case, begins with the lower-case prefix.
+// hasNamePrefix reports whether name, in any case, begins with the lower-case prefix.
 func hasNamePrefix(name []byte, prefix string) bool {
 	return len(name) >= len(prefix) && equalName(name[:len(prefix)], prefix)
 }
 
-// isHeaderList tells whether s can be a header's name, or several of them with semicolons between. Other bytes could
+// isHeaderList reports whether s can be a header's name, or several of them with semicolons between. Other bytes could
 // be taken for the structure of a canonical request.
 func isHeaderList(s []byte) bool {
 	for _, b := range s {

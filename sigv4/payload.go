@@ -11,7 +11,7 @@ const (
 	PayloadUnsignedTrailer                    // STREAMING-UNSIGNED-PAYLOAD-TRAILER
 
 	// PayloadBody is the way of services other than S3: the hash isn't announced, and the caller computes it from the
-	// body and tells it to Authentication.SetPayloadHash before Check.
+	// body and gives it to Authentication.SetPayloadHash before Check.
 	PayloadBody
 )
 
@@ -25,7 +25,7 @@ const (
 	unsignedTrailerPayload     = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
-// Chunked tells whether the body is aws-chunked and needs a ChunkReader.
+// Chunked reports whether the body is aws-chunked and needs a ChunkReader.
 func (p Payload) Chunked() bool {
 	return p == PayloadSignedChunks || p == PayloadSignedChunksTrailer || p == PayloadUnsignedTrailer
 }

@@ -191,7 +191,7 @@ func invalidAccordingToPolicy(why string) error {
 	return refuse("AccessDenied", "Invalid according to Policy: "+why)
 }
 
-// holds tells whether a field's value meets the condition. A Content-Type may be a list, all of which must begin so.
+// holds reports whether a field's value meets the condition. A Content-Type may be a list, all of which must begin so.
 func (c *condition) holds(value string) bool {
 	switch {
 	case c.operator == eq:

@@ -14,12 +14,12 @@ type queryAuthentication struct {
 	v2AccessKeyID, v2Signature bool // SigV2's
 }
 
-// presigned tells whether the query tries SigV4 authentication, be it whole or not.
+// presigned reports whether the query tries SigV4 authentication, be it whole or not.
 func (q *queryAuthentication) presigned() bool {
 	return q.algorithm != nil || q.credential != nil || q.signature != nil
 }
 
-// empty tells whether it says nothing.
+// empty reports whether it says nothing.
 func (q *queryAuthentication) empty() bool {
 	return !q.presigned() && q.date == nil && q.expires == nil && q.signedHeaders == nil && q.securityToken == nil &&
 		q.sessionToken == nil && q.contentSHA256 == nil && !q.v2AccessKeyID && !q.v2Signature

@@ -24,7 +24,7 @@ func ExpiredToken(token []byte) *Error {
 	return refuse("ExpiredToken", "The provided token has expired.", Element{"Token-0", text(token)})
 }
 
-// MissingSecurityHeader is the refusal of a request that lacks a header its operation needs.
+// MissingSecurityHeader is the refusal of a request without a header that its operation needs.
 func MissingSecurityHeader(name string) *Error {
 	return refuse("MissingSecurityHeader", "Your request was missing a required header", Element{"MissingHeaderName", name})
 }

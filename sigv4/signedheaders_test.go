@@ -43,7 +43,7 @@ func TestHeadersThatMustBeSigned(t *testing.T) {
 		{name: "content-type and user-agent needn't be", request: added(added(signed(t, "PUT", "/key"), "Content-Type", "text/plain"), "User-Agent", "x")},
 		{name: "x-amzn-trace-id needn't be", request: added(signed(t, "GET", "/key"), "X-Amzn-Trace-Id", "Root=1")},
 		{
-			name: "wrong signature and unsigned header: the signature is told", request: replaced(t, added(signed(t, "GET", "/key"), "x-amz-acl", "private"), "Signature=", "Signature=0"),
+			name: "wrong signature and unsigned header: the signature is reported", request: replaced(t, added(signed(t, "GET", "/key"), "x-amz-acl", "private"), "Signature=", "Signature=0"),
 			code: "SignatureDoesNotMatch",
 		},
 	})

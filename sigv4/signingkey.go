@@ -49,7 +49,7 @@ func sum(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// isFor tells whether the key was derived for this access key id and scope, and from this secret.
+// isFor reports whether the key was derived for this access key id and scope, and from this secret.
 func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 	slash := len(scope)
 	return len(k.name) == slash+1+len(accessKeyID) && k.name[:slash] == string(scope) && k.name[slash] == '/' &&

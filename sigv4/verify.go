@@ -170,7 +170,7 @@ func (a *Authentication) signs(request []byte, key *signingKey) bool {
 	return subtle.ConstantTimeCompare(a.computed, a.Signature) == 1
 }
 
-// canBeRaw tells whether a path can be tried as received: it must not be able to imitate another canonical request's lines.
+// canBeRaw reports whether a path can be tried as received: it must not be able to imitate another canonical request's lines.
 func canBeRaw(path []byte) bool {
 	for _, b := range path {
 		if b <= ' ' || b == 0x7f {
@@ -180,7 +180,7 @@ func canBeRaw(path []byte) bool {
 	return len(path) > 0
 }
 
-// mismatch tells what was signed by the first reading.
+// mismatch reports what was signed by the first reading.
 func (v *Verifier) mismatch(m *Message, a *Authentication) error {
 	if !v.verbose {
 		return mismatch(a.AccessKeyID, a.Signature, nil, nil)

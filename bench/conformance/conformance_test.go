@@ -67,7 +67,7 @@ func (s *summary) add(c *check) {
 	s.outcomes = append(s.outcomes, o)
 }
 
-// print tells which cases failed and which were skipped and why, which rows can't be tried, and the numbers.
+// print says which cases failed and which were skipped and why, which rows can't be tried, and the numbers.
 func (s *summary) print(w io.Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -38,7 +38,7 @@
 // -bucket gives the zone, and the beginning of the names of the buckets that the suite makes and removes, some thirty at
 // once. That bucket itself isn't touched and needn't exist. -kms-key is the customer managed key that they are bound to;
 // it isn't changed. Some twenty keys of other kinds and states are made through -kms-endpoint and scheduled for deletion
-// in seven days. What else a case needs it is skipped without, by name:
+// in seven days. A case that needs more is skipped without it, by name:
 //
 //	-kms-key-foreign, -kms-key-forbidden  ARNs of keys of another account, whose policies do and don't permit their use
 //	-http-endpoint                        the endpoint without TLS

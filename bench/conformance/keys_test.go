@@ -18,7 +18,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// A missing says what this run lacks. Cases that meet one are skipped with its text.
+// A missing says what this run is without. Cases that meet one are skipped with its text.
 type missing string
 
 func (m missing) Error() string { return string(m) }

@@ -18,7 +18,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// dependOnSources has go test run this anew, instead of telling a result from its cache, when the program has changed: it
+// dependOnSources has go test run this anew, instead of showing a result from its cache, when the program has changed: it
 // sees which files a test looks at, and not what "go build" reads.
 func dependOnSources(t *testing.T) {
 	t.Helper()

@@ -75,7 +75,7 @@ func absent(t *testing.T, what string, python bool) {
 	t.Skip(what + "; .ci/run installs it")
 }
 
-// freeAddress finds a free port; these servers can't be told to choose one.
+// freeAddress finds a free port; these servers can't choose one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -33,7 +33,7 @@ func table(file string) (heading []string, lines [][]string) {
 	return heading, lines
 }
 
-// stored tells whether a cell is an encryption, not a refusal.
+// stored reports whether a cell is an encryption, not a refusal.
 func stored(want string) bool { return want == "AES256" || strings.HasPrefix(want, "kms") }
 
 func says(headers, rest string) string {

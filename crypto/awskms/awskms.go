@@ -121,7 +121,7 @@ func (c *Client) Decrypt(ctx context.Context, keyID string, blob []byte, encrypt
 	return out.Plaintext, nil
 }
 
-// DescribeKey tells about a key named by id, ARN or alias. What the service leaves out is "".
+// DescribeKey returns the facts of a key named by id, ARN or alias. What the service leaves out is "".
 func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -5,7 +5,7 @@
 //
 // # What is promised
 //
-//   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken
+//   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can distinguish DisabledException from a broken
 //     network, which has none: TestErrorsKeepTheirNames, TestABrokenNetworkHasNoName.
 //   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
 //   - A data key has 32 bytes and a blob, or is an error: TestAnswersMustHoldAKey.

@@ -16,7 +16,7 @@
 //
 //   - N requests for an absent key make one call; other entries don't wait; one who leaves doesn't end the call for the
 //     others (TestManyRequestsForAnAbsentKeyMakeOneCall, TestAnotherEntryDoesNotWait, TestOneWhoLeavesDoesNotEndTheCall).
-//   - A failed call isn't remembered; who waited for it shares the failure, as KMS told it (TestAFailureIsSharedAndNotRemembered).
+//   - A failed call isn't remembered; who waited for it shares the failure, as KMS reported it (TestAFailureIsSharedAndNotRemembered).
 //   - A request never waits for a second call after one that failed, unless KMS works and only that bucket key is lost; a
 //     failure that isn't KMS's own word is ErrUnavailable (TestAWriteWaitsForOneCallOnly, TestAnOutageIsToldFromARefusal).
 //   - Ten minutes of eight clients in one bucket take four calls at most (TestTenMinutesOfEightClientsTakeAHandfulOfCalls).

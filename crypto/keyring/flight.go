@@ -134,7 +134,7 @@ func (k *Keyring) countSaved(f *flight) {
 	}
 }
 
-// fetch asks KMS: for a new bucket key if blob is nil, else for that in blob.
+// fetch calls KMS: for a new bucket key if blob is nil, otherwise for that in blob.
 func (k *Keyring) fetch(ctx context.Context, ref Ref, blob []byte) (*bucketKey, error) {
 	var plaintext []byte
 	var err error

@@ -40,7 +40,7 @@ type Ref struct {
 	Principal string            // empty unless bucket keys are kept apart by principal
 }
 
-// Observer is told what happens, from any goroutine and with no lock held that its functions could need. Each may be nil.
+// Observer is called when something happens, from any goroutine and with no lock held that its functions could need. Each may be nil.
 type Observer struct {
 	Hit   func() // a request was served from memory
 	Miss  func() // a request had to wait for KMS
@@ -268,7 +268,7 @@ func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, erro
 }
 
 // Drop forgets all bucket keys under a KMS key, named by its ARN; the next request asks KMS. Those in use are wiped when
-// their last user leaves, and an answer of KMS that is under way isn't kept.
+// their last user leaves, and an answer of KMS that is in flight isn't kept.
 func (k *Keyring) Drop(kmsKey string) {
 	k.drop(func(key string) bool { return key == kmsKey })
 }

@@ -78,7 +78,7 @@ func TestAWriteWaitsForOneCallOnly(t *testing.T) {
 	}
 }
 
-// What isn't KMS's own word is told apart from what is.
+// What isn't KMS's own word is distinguished from what is.
 func TestAnOutageIsToldFromARefusal(t *testing.T) {
 	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		blob := sealOnce(t, k, refA)

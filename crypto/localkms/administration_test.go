@@ -397,7 +397,7 @@ func TestKeysRotateByThemselves(t *testing.T) {
 	}
 }
 
-// The last use of a key is told, by a service that has it from the file, too.
+// The last use of a key is reported, by a service that has it from the file, too.
 func TestLastUsage(t *testing.T) {
 	dir := t.TempDir()
 	url, ctx := serve(t, open(t, options(dir))), t.Context()

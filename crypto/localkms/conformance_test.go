@@ -19,7 +19,7 @@ import (
 )
 
 // One suite of what the proxy relies on, against this service and, where it is installed, against another
-// emulator (moto), through the client that the proxy uses. enforces tells whether key states are enforced, which moto
+// emulator (moto), through the client that the proxy uses. enforces reports whether key states are enforced, which moto
 // doesn't do; it also leaves out a key usage that wasn't asked for, and has another word for a blob of another key.
 func TestSameBehaviourAsAnotherKMS(t *testing.T) {
 	t.Run("localkms", func(t *testing.T) {

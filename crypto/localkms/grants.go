@@ -250,7 +250,7 @@ func (c *call) endGrant(keyID, id string, dry bool, permit func(*key, *grant) *E
 			return failure
 		}
 		i := slices.IndexFunc(k.Grants, func(g grant) bool { return g.ID == id })
-		none := &grant{} // whoever may not end a grant isn't told whether there is one
+		none := &grant{} // whoever may not end a grant doesn't learn whether there is one
 		if i >= 0 {
 			none = &k.Grants[i]
 		}

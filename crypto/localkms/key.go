@@ -15,11 +15,11 @@ type key struct {
 	MultiRegion bool      `json:"multiRegion,omitempty"`
 	AWSManaged  bool      `json:"awsManaged,omitempty"`
 	Foreign     bool      `json:"foreign,omitempty"` // of another account than the service plays for its callers
-	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, else AWS_KMS
+	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, otherwise AWS_KMS
 	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
 	Tags        []tag     `json:"tags,omitempty"`
 	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
-	Former      [][]byte  `json:"former,omitempty"`   // material of before its rotations, newest first: it opens, and seals nothing
+	Former      [][]byte  `json:"former,omitempty"`   // earlier material, newest first: it opens, and seals nothing
 
 	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
 	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none

@@ -203,7 +203,7 @@ func (s *statement) concerns(caller, action string, context map[string]string) b
 	return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(account, context) })
 }
 
-// holds is false when the request lacks the key.
+// holds is false when the request has no such key.
 func (c *condition) holds(account string, context map[string]string) bool {
 	for _, is := range c.values {
 		if c.key == "kms:calleraccount" && is(account) {

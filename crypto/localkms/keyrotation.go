@@ -40,7 +40,7 @@ func (k *key) rotatable(how string) *Error {
 	return nil
 }
 
-// materialID names a key's material and tells nothing of it.
+// materialID names a key's material and reveals nothing of it.
 func (k *key) materialID(material []byte) string {
 	mac := hmac.New(sha256.New, material)
 	mac.Write([]byte("sealfront key material id " + k.ID))

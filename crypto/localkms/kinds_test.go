@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// describe returns what DescribeKey tells of a key.
+// describe returns what DescribeKey says of a key.
 func describe(t *testing.T, url, key string) map[string]any {
 	t.Helper()
 	_, failure, answer := call(t, url, "DescribeKey", `{"KeyId":"`+key+`"}`)
@@ -43,7 +43,7 @@ func TestKindsOfKeys(t *testing.T) {
 			if k.algorithms != "" {
 				text, err := json.Marshal(describe(t, url, arns[i]))
 				if err != nil || !strings.Contains(string(text), k.algorithms) {
-					t.Errorf("%s: %s lacks %s", k.name, text, k.algorithms)
+					t.Errorf("%s: %s is without %s", k.name, text, k.algorithms)
 				}
 			}
 			if _, failure, answer := call(t, url, "GenerateDataKey", `{"KeyId":"`+arns[i]+`","KeySpec":"AES_256"}`); failure != k.use {

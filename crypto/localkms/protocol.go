@@ -50,7 +50,7 @@ func (s *Service) handle(r *http.Request, body []byte, id string) (any, error) {
 	return do(r.Context(), &call{Service: s, accessKeyID: accessKeyID, requestID: id}, body)
 }
 
-// answer writes a result or an error. Errors that aren't *Error are told without their text.
+// answer writes a result or an error. Errors that aren't *Error are answered without their text.
 func answer(w http.ResponseWriter, out any, err error) {
 	status := http.StatusOK
 	if err != nil {

@@ -44,7 +44,7 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 			want = "InvalidCiphertextException"
 		}
 		if _, failure, _ := call(t, old, "Decrypt", `{"CiphertextBlob":"`+blob+`","EncryptionContext":{"a":"b"}}`); failure != want {
-			t.Errorf("blob of after %d rotations, with the material of before them: %q", i, failure)
+			t.Errorf("blob made after %d rotations, with the earlier material: %q", i, failure)
 		}
 	}
 	again := serve(t, open(t, options(dir)))

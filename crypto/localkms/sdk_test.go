@@ -13,7 +13,7 @@ import (
 	"sealfront/crypto/localkms"
 )
 
-// The life of a key, told by the SDK's client.
+// The life of a key, as the SDK's client sees it.
 func TestAgainstTheSDK(t *testing.T) {
 	now := &clock{}
 	o := options(t.TempDir())

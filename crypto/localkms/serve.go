@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Serve answers requests on ln until ctx ends, then waits up to 5 seconds for those under way, but not for connections on which
-// nothing was asked: clients keep some in store. It closes ln, and returns nil when ctx was the reason.
+// Serve answers requests on ln until ctx ends, then waits up to 5 seconds for those in flight, but not for connections on which
+// nothing was asked: clients keep some in reserve. It closes ln, and returns nil when ctx was the reason.
 func (s *Service) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
@@ -27,7 +27,7 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener) error {
 			delete(unused, c)
 		}
 	}
-	server.RegisterOnShutdown(func() { // else they are waited for
+	server.RegisterOnShutdown(func() { // otherwise they are waited for
 		mu.Lock()
 		defer mu.Unlock()
 		for c := range unused {

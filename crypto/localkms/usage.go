@@ -3,7 +3,7 @@ package localkms
 import "time"
 
 // usageStep is how old the usage in the file may be before a newer one is written: a write for each use would cost more than the use.
-// What another service over the directory tells of a key, and what is left after a restart, is at most so old.
+// What another service over the directory says of a key, and what is left after a restart, is at most so old.
 const usageStep = time.Hour
 
 // used takes note of a successful use of a key. That the file can't be written is no reason to fail the use.

@@ -12,7 +12,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// readBody reads the request's body, and checks all that is told about it. Nothing of a body that fails is kept.
+// readBody reads the request's body, and checks all that is announced about it. Nothing of a body that fails is kept.
 func (x *exchange) readBody(limit int64) (*body, error) {
 	o, err := x.store.verifier.ChunkOptions(&x.message, &x.auth)
 	if err != nil {

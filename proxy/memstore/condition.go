@@ -48,7 +48,7 @@ func (x *exchange) readConditions(o *object, prefix string) error {
 	return nil
 }
 
-// matches tells whether a list of ETags, with quotes or without, or *, names one.
+// matches reports whether a list of ETags, with quotes or without, or *, names one.
 func matches(list, etag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		one = strings.TrimSpace(one)

@@ -78,7 +78,7 @@ func (x *exchange) show(d *document) {
 	x.ctx.Response.SetBodyString(d.b.String())
 }
 
-// carries tells whether the request has a query parameter or header of this name.
+// carries reports whether the request has a query parameter or header of this name.
 func (x *exchange) carries(name string) bool {
 	if name == "" {
 		return true

@@ -178,7 +178,7 @@ func (b *body) read(from, n int64) *reading {
 	return r
 }
 
-// SupportsBodyWriteTo tells fasthttp that WriteTo does for all lengths.
+// SupportsBodyWriteTo lets fasthttp call WriteTo for all lengths.
 func (*reading) SupportsBodyWriteTo() bool { return true }
 
 // WriteTo writes what is left.

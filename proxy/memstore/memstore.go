@@ -50,7 +50,7 @@ func Start(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close stops the front end and waits a bounded while for requests under way.
+// Close stops the front end and waits a bounded while for requests in flight.
 func (s *Store) Close() error {
 	ctx, stop := context.WithTimeout(context.Background(), closeTimeout)
 	defer stop()

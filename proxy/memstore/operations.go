@@ -10,7 +10,7 @@ import (
 type operation struct {
 	method string
 	on     target
-	by     string // the query parameter, or x-amz header, that tells it from the rows below
+	by     string // the query parameter, or x-amz header, that distinguishes it from the rows below
 	knows  []string
 	do     func(*exchange) error
 }
@@ -85,7 +85,7 @@ func (x *exchange) known(o *operation) bool {
 // unknownHeaders ask for what this store doesn't do; leaving them out would be a promise that isn't kept.
 var unknownHeaders = []string{"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source"}
 
-// wants tells whether the request asks for something that this store doesn't do.
+// wants reports whether the request asks for something that this store doesn't do.
 func (x *exchange) wants() bool {
 	for i := range x.message.Header {
 		f := &x.message.Header[i]

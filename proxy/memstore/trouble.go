@@ -57,7 +57,7 @@ func (t *troubled) wait() time.Duration {
 	return time.Duration(math.Exp(t.mu+t.sigma*rand.NormFloat64()) * float64(time.Second))
 }
 
-// admit tells whether one more request at this time is within the throttle.
+// admit reports whether one more request at this time is within the throttle.
 func (t *troubled) admit(now time.Time) bool {
 	if t.Throttle <= 0 {
 		return true
