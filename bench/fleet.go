@@ -38,10 +38,10 @@ type fleet struct {
 // A replica listens on an address that it keeps when it is started again.
 type replica struct {
 	*process
-	address string
-	file    string // configuration
-	starts  int
-	every   time.Duration     // reload_every: 0 for SIGHUP only
+	address  string
+	file     string // configuration
+	starts   int
+	every    time.Duration // reload_every: 0 for SIGHUP only
 	exported map[string]string
 }
 

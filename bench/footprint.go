@@ -38,7 +38,7 @@ func (s *survey) run(ctx context.Context, command string, out io.Writer) error {
 // measureRounds takes everything in turns, up to the first failure.
 func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err error) {
 	for range s.rounds {
-		for _, h := range holdings {
+		for _, h := range holdKinds {
 			counts := s.active
 			if h.idle {
 				counts = s.idle
@@ -58,7 +58,7 @@ func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err err
 }
 
 // take starts the program, lets it have n of something, and says what it takes at once, settled, and after its collector has run.
-func (s *survey) take(ctx context.Context, l *lab, h *holding, n int) (r row, err error) {
+func (s *survey) take(ctx context.Context, l *lab, h *holdKind, n int) (r row, err error) {
 	r.what, r.n = h.what, n
 	t, err := l.startSealfront(ctx, sealfrontName, s.program, backend{kind: "s3", endpoint: "http://" + l.storeAddress}, true)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *survey) clean(ctx context.Context, t *target) error {
 }
 
 // footprint asks the kernel and the program. All that is held must be there.
-func (t *target) footprint(ctx context.Context, h *held) (footprint, error) {
+func (t *target) footprint(ctx context.Context, h *hold) (footprint, error) {
 	m, ok := t.scrape(ctx)
 	if !ok {
 		return footprint{}, errors.New("the program's metrics can't be read")

@@ -41,7 +41,7 @@ func TestTheTableOfFootprints(t *testing.T) {
 	t.Parallel()
 	s := &survey{settings: settings{duration: time.Second}, object: newContent(slowObjectSize), notes: []string{"n descriptors"}}
 	at := func(resident float64) footprint { return footprint{resident * (1 << 20), 10 << 20, 20 << 20} }
-	idle, put := holdings[len(holdings)-1].what, holdings[0].what
+	idle, put := holdKinds[len(holdKinds)-1].what, holdKinds[0].what
 	text := s.report(&outcome{}, []row{
 		{put, 0, at(40), at(40), at(40)},
 		{put, 16, at(60), at(44), at(44)}, // 1280 and 256 KiB
@@ -139,7 +139,7 @@ func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 		return !failing.Load()
 	})
 	s := &survey{settings: settings{duration: 20 * time.Millisecond}, object: newContent(1 << 20), progress: newProgress(io.Discard)}
-	for _, h := range holdings {
+	for _, h := range holdKinds {
 		if h.what == "PUT with a trailing CRC32, half sent" || strings.HasSuffix(h.what, "full speed") {
 			continue // the server knows no chunks, nor metrics
 		}
@@ -209,7 +209,7 @@ func TestFootprintsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	report := runSmall(t, "builds the program and starts it a dozen times; SEALFRONT_E2E=require does",
 		"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
-	for _, h := range holdings {
+	for _, h := range holdKinds {
 		if strings.Count(report, "\n| "+h.what+" |") != 3 {
 			t.Errorf("the report doesn't have %q:\n%s", h.what, report)
 		}

@@ -86,7 +86,7 @@ func (s *survey) report(o *outcome, rows []row) string {
 		b.WriteString("\n")
 	}
 	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + nineColumns + " target |\n|---|" + strings.Repeat("--:|", 9) + "---|\n")
-	for _, h := range holdings {
+	for _, h := range holdKinds {
 		var x []float64
 		var y [9][]float64
 		var highest row
@@ -115,7 +115,7 @@ func (s *survey) report(o *outcome, rows []row) string {
 }
 
 // verdict compares with what users care about: each is the resident memory of one more.
-func (h *holding) verdict(each float64, highest *row) string {
+func (h *holdKind) verdict(each float64, highest *row) string {
 	say := func(held bool) string {
 		if held {
 			return "held"

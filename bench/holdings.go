@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-var holdings = []holding{
+var holdKinds = []holdKind{
 	{what: "PUT, half sent", hold: holdUploads(modeUnsigned)},
 	{what: "PUT with a trailing CRC32, half sent", hold: holdUploads(modeTrailer)},
 	{what: "GET, half read", hold: holdDownloads},

@@ -20,11 +20,11 @@ type vigil struct {
 	rounds                     int
 	progress                   *progress
 
-	watched []*watched // in the order of the table
+	watched []*watchedReplica // in the order of the table
 }
 
-// A watched is a replica with a relay of its own in front of the key service.
-type watched struct {
+// A watchedReplica is a replica with a relay of its own in front of the key service.
+type watchedReplica struct {
 	name   string
 	target *target
 	relay  *relay
@@ -116,7 +116,7 @@ func (v *vigil) start(ctx context.Context, l *lab) error {
 		if err != nil {
 			return err
 		}
-		w := &watched{name: r.name, relay: relay}
+		w := &watchedReplica{name: r.name, relay: relay}
 		v.watched = append(v.watched, w)
 		if err := f.addReplica(ctx, replicaOptions{grace: 10 * time.Second, kms: relay.url, bucketKey: r.bucketKey}); err != nil {
 			return err

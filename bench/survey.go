@@ -29,15 +29,15 @@ type survey struct {
 // A footprint is what the program takes at a moment. Bytes.
 type footprint struct{ resident, heap, runtime float64 }
 
-// A holding is a way to have n of something at the program.
-type holding struct {
+// A holdKind is a way to have n of something at the program.
+type holdKind struct {
 	what string
 	idle bool // as many as -idle says, instead of -active
-	hold func(ctx context.Context, s *survey, t *target, n int) (*held, error)
+	hold func(ctx context.Context, s *survey, t *target, n int) (*hold, error)
 }
 
-// A held is what a holding has made.
-type held struct {
+// A hold is what a way to hold has made.
+type hold struct {
 	open, active int                         // connections and requests that are there until release
 	highest      footprint                   // of what moved; zero of what stands still
 	release      func(context.Context) error // lets all end well, and reports what didn't

@@ -81,7 +81,7 @@ type bucketStatement struct {
 	Condition map[string]map[string]oneOrMany
 }
 
-func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiled, *Refusal) {
+func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiledStatement, *Refusal) {
 	detail := fmt.Sprintf("Statement[%d]", i)
 	conditions := make(map[string]map[string][]string)
 	for operator, block := range s.Condition {

@@ -99,7 +99,7 @@ func TestFieldsOfARequest(t *testing.T) {
 // Actions and resources of any length match, with stars wherever.
 func TestLongActionsAndTrailingStars(t *testing.T) {
 	long := "s3:" + strings.Repeat("Get", 40)
-	p := compiled(t, allow("s3:get"+strings.Repeat("*", 40), "arn:aws:s3:::a**"))
+	p := compiledStatement(t, allow("s3:get"+strings.Repeat("*", 40), "arn:aws:s3:::a**"))
 	if !p.Allowed(long, "arn:aws:s3:::a", nil) || p.Allowed(long, "arn:aws:s3:::b", nil) {
 		t.Error("a long action")
 	}

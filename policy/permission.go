@@ -27,10 +27,10 @@ const (
 
 // Permitter is a compiled policy. It is immutable; any number of goroutines may ask it.
 type Permitter struct {
-	statements []compiled
+	statements []compiledStatement
 }
 
-type compiled struct {
+type compiledStatement struct {
 	deny                bool
 	principals, actions []string
 	resources           []operand
@@ -53,12 +53,12 @@ func Compile(statements []Statement) (*Permitter, error) {
 	return p, nil
 }
 
-func compile(path string, s Statement) (compiled, []error) {
+func compile(path string, s Statement) (compiledStatement, []error) {
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(path+"."+field+": "+format, args...))
 	}
-	c := compiled{deny: s.Effect == "Deny"}
+	c := compiledStatement{deny: s.Effect == "Deny"}
 	if s.Effect != "Allow" && s.Effect != "Deny" {
 		fault("effect", "%q is neither Allow nor Deny", s.Effect)
 	}
@@ -133,7 +133,7 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 	return verdict
 }
 
-func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
+func (s *compiledStatement) applies(principal, account, action, resource string, values Values) bool {
 	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
 		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
 }
@@ -148,7 +148,7 @@ func namesPrincipal(list []string, principal, account string) bool {
 }
 
 // matchesResource reports whether one of the statement's resources matches, as matches has it.
-func (s *compiled) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
+func (s *compiledStatement) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
 	for i := range s.resources {
 		o := &s.resources[i]
 		if o.unknown(values) {
@@ -177,7 +177,7 @@ func matchesAction(patterns []string, action string) bool {
 }
 
 // usesVariables reports whether a resource or a condition's value has policy variables.
-func (s *compiled) usesVariables() bool {
+func (s *compiledStatement) usesVariables() bool {
 	has := func(o operand) bool { return o.pieces != nil }
 	return slices.ContainsFunc(s.resources, has) ||
 		slices.ContainsFunc(s.conditions, func(c condition) bool { return slices.ContainsFunc(c.values, has) })
@@ -185,7 +185,7 @@ func (s *compiled) usesVariables() bool {
 
 // hold evaluates the statement's conditions. What isn't known yet doesn't keep an Allow from holding, and keeps a Deny
 // from it.
-func (s *compiled) hold(values Values) bool {
+func (s *compiledStatement) hold(values Values) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if c.unknown(values) {
@@ -223,7 +223,7 @@ func (p *Permitter) some(principal, account, action, prefix string, values Value
 }
 
 // coversAll reports whether every resource whose ARN begins with prefix certainly matches the statement's.
-func (s *compiled) coversAll(prefix string, values Values) bool {
+func (s *compiledStatement) coversAll(prefix string, values Values) bool {
 	for i := range s.resources {
 		o := &s.resources[i]
 		pattern, ok := o.resolve(values, true)

@@ -7,7 +7,7 @@ import (
 	"sealfront/policy"
 )
 
-func compiled(t testing.TB, statements ...policy.Statement) *policy.Permitter {
+func compiledStatement(t testing.TB, statements ...policy.Statement) *policy.Permitter {
 	t.Helper()
 	p, err := policy.Compile(statements)
 	if err != nil {
@@ -54,12 +54,12 @@ func TestActionsAndResourcesMatchWithWildcards(t *testing.T) {
 		{"kms:Decrypt", keyK, "kms:Decrypt", keyOther, false},
 		{"kms:Decrypt", keyK, "kms:GenerateDataKey", keyK, false},
 	} {
-		if got := compiled(t, allow(c.pattern, c.resource)).Allowed(c.action, c.on, nil); got != c.want {
+		if got := compiledStatement(t, allow(c.pattern, c.resource)).Allowed(c.action, c.on, nil); got != c.want {
 			t.Errorf("%s on %s against %s on %s: %v", c.pattern, c.resource, c.action, c.on, got)
 		}
 	}
 	var none *policy.Permitter
-	if none.Allowed("s3:GetObject", "*", nil) || compiled(t).Allowed("s3:GetObject", "*", nil) {
+	if none.Allowed("s3:GetObject", "*", nil) || compiledStatement(t).Allowed("s3:GetObject", "*", nil) {
 		t.Error("no policy allows something")
 	}
 }
@@ -70,12 +70,12 @@ func TestDenyWins(t *testing.T) {
 		"after":  {allow("*", "*"), deny("s3:DeleteObject", "*")},
 		"narrow": {allow("s3:DeleteObject", "arn:aws:s3:::b/k"), deny("s3:*", "arn:aws:s3:::b/*")},
 	} {
-		p := compiled(t, statements...)
+		p := compiledStatement(t, statements...)
 		if p.Verdict("s3:DeleteObject", "arn:aws:s3:::b/k", nil) != policy.Denied {
 			t.Errorf("%s: the Deny lost", name)
 		}
 	}
-	p := compiled(t, allow("*", "*"), under(deny("*", "*"), "Bool", "aws:SecureTransport", "false"))
+	p := compiledStatement(t, allow("*", "*"), under(deny("*", "*"), "Bool", "aws:SecureTransport", "false"))
 	if !p.Allowed("s3:GetObject", "x", policy.MapValues{"aws:securetransport": "true"}) {
 		t.Error("a Deny whose condition doesn't hold took effect")
 	}
@@ -128,7 +128,7 @@ func TestConditions(t *testing.T) {
 		{"IpAddress", "aws:SourceIp", []string{"10.1.2.4"}, false},
 		{"NotIpAddress", "aws:SourceIp", []string{"10.0.0.0/8"}, false},
 	} {
-		p := compiled(t, under(allow("*", "*"), c.operator, c.key, c.values...))
+		p := compiledStatement(t, under(allow("*", "*"), c.operator, c.key, c.values...))
 		if got := p.Allowed("s3:GetObject", "x", values); got != c.want {
 			t.Errorf("%s %s %v: %v", c.operator, c.key, c.values, got)
 		}
@@ -137,7 +137,7 @@ func TestConditions(t *testing.T) {
 	all.Condition = map[string]map[string][]string{
 		"StringEquals": {"s3express:SessionMode": {"ReadOnly"}, "aws:referer": {"x"}},
 	}
-	if compiled(t, all).Allowed("s3:GetObject", "x", values) {
+	if compiledStatement(t, all).Allowed("s3:GetObject", "x", values) {
 		t.Error("all conditions of a statement must hold")
 	}
 }
@@ -153,7 +153,7 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 		`policy[0].resource: "arn:aws:s3:us-west-2::x" names a Region or an account, which ARNs of general purpose buckets and their objects don't have: did you mean arn:aws:s3:::x?`: allow("*", "arn:aws:s3:us-west-2::x"),
 		`policy[0].resource: "arn:aws:s3expres:us-west-2:1:bucket/b" is of no service whose resources requests are about here: did you mean s3express?`:                                allow("*", "arn:aws:s3expres:us-west-2:1:bucket/b"),
 		`policy[0].resource: "arn:x" is no ARN, which has the form arn:partition:service:region:account:resource`:                                                                      allow("*", "arn:x"),
-		`policy[0].resource: "arn:aws:kms:::key/k" has no Region or no account`:                                                                                                    allow("*", "arn:aws:kms:::key/k"),
+		`policy[0].resource: "arn:aws:kms:::key/k" has no Region or no account`:                                                                                                        allow("*", "arn:aws:kms:::key/k"),
 		`policy[0].resource: "arn:aws:s3express:r:1:object/b" names no bucket and no key`:                                                                                              allow("*", "arn:aws:s3express:r:1:object/b"),
 		`policy[0].condition: Bool has no condition key`:                                                                                                                               {Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"Bool": {}}},
 		"policy[0].action: is missing":                                                                                                                         {Effect: "Allow", Resource: []string{"*"}},
@@ -192,7 +192,7 @@ func TestPoliciesWithFaultsAreRefused(t *testing.T) {
 
 // caller has a policy of one statement an argument.
 func caller(t testing.TB, statements ...policy.Statement) *policy.Caller {
-	return &policy.Caller{Principal: maker, Account: account, Policy: compiled(t, statements...)}
+	return &policy.Caller{Principal: maker, Account: account, Policy: compiledStatement(t, statements...)}
 }
 
 func TestAuthorize(t *testing.T) {

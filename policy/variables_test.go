@@ -43,7 +43,7 @@ func TestVariablesStandForValues(t *testing.T) {
 		{home + "${aws:username, 'guest'}", "ann", "ann", true},
 		{home + "${aws:username, 'guest'}", "ann", "guest", false},
 	} {
-		p := compiled(t, policy.Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{c.pattern}})
+		p := compiledStatement(t, policy.Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{c.pattern}})
 		if got := p.Allowed("s3:GetObject", home+c.key, policy.MapValues{"aws:username": c.name}); got != c.want {
 			t.Errorf("%s for %q: %s: %v", c.pattern, c.name, c.key, got)
 		}
@@ -80,10 +80,10 @@ func TestVariablesInConditions(t *testing.T) {
 		{"StringNotLikeIfExists", "s3:prefix", "home/${aws:referer}/*", true, true},
 		{"StringEquals", "s3:prefix", "home/${aws:referer, 'ann'}/", true, true},
 	} {
-		if got := compiled(t, under(allow("*", "*"), c.operator, c.key, c.value)).Allowed("s3:ListBucket", "x", values); got != c.allows {
+		if got := compiledStatement(t, under(allow("*", "*"), c.operator, c.key, c.value)).Allowed("s3:ListBucket", "x", values); got != c.allows {
 			t.Errorf("Allow %s %s %s: %v", c.operator, c.key, c.value, got)
 		}
-		if got := compiled(t, under(deny("*", "*"), c.operator, c.key, c.value)).Verdict("s3:ListBucket", "x", values) == policy.Denied; got != c.denies {
+		if got := compiledStatement(t, under(deny("*", "*"), c.operator, c.key, c.value)).Verdict("s3:ListBucket", "x", values) == policy.Denied; got != c.denies {
 			t.Errorf("Deny %s %s %s: %v", c.operator, c.key, c.value, got)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 
 func TestRefusalsInS3sWords(t *testing.T) {
 	for _, c := range []struct {
-		err           *sigv4.Error
-		want          string
+		err            *sigv4.Error
+		want           string
 		element, value string
 	}{
 		{sigv4.AccessDenied(), "AccessDenied: Access Denied", "", ""},

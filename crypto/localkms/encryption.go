@@ -121,10 +121,10 @@ type randomInput struct {
 	Recipient        *struct{}
 }
 
-type random struct{ Plaintext []byte }
+type randomOutput struct{ Plaintext []byte }
 
 // generateRandom needs no key; that a caller may do it is IAM's to say, which allows everything here.
-func (c *call) generateRandom(in *randomInput) (*random, error) {
+func (c *call) generateRandom(in *randomInput) (*randomOutput, error) {
 	switch {
 	case in.CustomKeyStoreId != "":
 		return nil, unsupported("This key service has no custom key stores.")
@@ -135,7 +135,7 @@ func (c *call) generateRandom(in *randomInput) (*random, error) {
 	case *in.NumberOfBytes < 1 || *in.NumberOfBytes > maxDataKey:
 		return nil, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
 	}
-	out := &random{Plaintext: make([]byte, *in.NumberOfBytes)}
+	out := &randomOutput{Plaintext: make([]byte, *in.NumberOfBytes)}
 	_, err := rand.Read(out.Plaintext)
 	return out, err
 }
@@ -146,13 +146,13 @@ type encryptInput struct {
 	conditions
 }
 
-type encrypted struct {
+type encryptOutput struct {
 	CiphertextBlob      []byte
 	KeyId               string
 	EncryptionAlgorithm string
 }
 
-func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
+func (c *call) encrypt(in *encryptInput) (*encryptOutput, error) {
 	defer clear(in.Plaintext)
 	if len(in.Plaintext) < 1 || len(in.Plaintext) > maxPlaintext {
 		return nil, validation("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length between 1 and %d", maxPlaintext)
@@ -166,7 +166,7 @@ func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
 		return nil, err
 	}
 	c.used(k, "Encrypt")
-	return &encrypted{CiphertextBlob: blob, KeyId: k.ARN, EncryptionAlgorithm: specSymmetric}, nil
+	return &encryptOutput{CiphertextBlob: blob, KeyId: k.ARN, EncryptionAlgorithm: specSymmetric}, nil
 }
 
 type decryptInput struct {
@@ -175,13 +175,13 @@ type decryptInput struct {
 	conditions
 }
 
-type decrypted struct {
+type decryptOutput struct {
 	KeyId               string
 	Plaintext           []byte
 	EncryptionAlgorithm string
 }
 
-func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
+func (c *call) decrypt(in *decryptInput) (*decryptOutput, error) {
 	if len(in.CiphertextBlob) < 1 || len(in.CiphertextBlob) > maxBlob {
 		return nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: Member must have length between 1 and %d", maxBlob)
 	}
@@ -211,5 +211,5 @@ func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
 		return nil, err
 	}
 	c.used(k, "Decrypt")
-	return &decrypted{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
+	return &decryptOutput{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
 }

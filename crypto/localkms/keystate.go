@@ -45,14 +45,14 @@ type scheduleInput struct {
 	PendingWindowInDays *int
 }
 
-type scheduled struct {
+type scheduleOutput struct {
 	KeyId               string
 	DeletionDate        timestamp
 	KeyState            string
 	PendingWindowInDays int
 }
 
-func (c *call) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
+func (c *call) scheduleKeyDeletion(in *scheduleInput) (*scheduleOutput, error) {
 	days := 30
 	if in.PendingWindowInDays != nil {
 		days = *in.PendingWindowInDays
@@ -70,7 +70,7 @@ func (c *call) scheduleKeyDeletion(in *scheduleInput) (*scheduled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scheduled{KeyId: k.ARN, DeletionDate: stamp(k.Deletion), KeyState: k.state(), PendingWindowInDays: days}, nil
+	return &scheduleOutput{KeyId: k.ARN, DeletionDate: stamp(k.Deletion), KeyState: k.state(), PendingWindowInDays: days}, nil
 }
 
 func (c *call) cancelKeyDeletion(in *keyInput) (*keyInput, error) {
