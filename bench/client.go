@@ -39,7 +39,9 @@ type client struct {
 const requestTimeout = 10 * time.Minute
 
 func newClient(t *target) *client {
-	return &client{t: t, br: bufio.NewReaderSize(nil, 16<<10), bw: bufio.NewWriterSize(nil, 64<<10), discard: make([]byte, 64<<10)}
+	return &client{
+		t: t, br: bufio.NewReaderSize(nil, 16<<10), bw: bufio.NewWriterSize(nil, 64<<10), discard: make([]byte, 64<<10),
+	}
 }
 
 func (c *client) close() {
@@ -139,7 +141,8 @@ func (c *client) sign(ctx context.Context, r *request) error {
 		c.signer, tokenName = c.t.sessions.signer, "X-Amz-S3session-Token"
 	}
 	m := &c.message
-	m.Method, m.Path, m.Query = append(m.Method[:0], r.method...), append(m.Path[:0], r.path...), append(m.Query[:0], r.query...)
+	m.Method, m.Path, m.Query = append(m.Method[:0], r.method...), append(m.Path[:0], r.path...),
+		append(m.Query[:0], r.query...)
 	m.Header = m.Header[:0]
 	add := func(name, value string) {
 		m.Header = append(m.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
@@ -256,5 +259,7 @@ func (t *target) createSession(ctx context.Context) (sigv4.Credentials, time.Tim
 		return sigv4.Credentials{}, time.Time{}, err
 	}
 	k := &doc.Credentials
-	return sigv4.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken}, k.Expiration, nil
+	return sigv4.Credentials{
+		AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken,
+	}, k.Expiration, nil
 }

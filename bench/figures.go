@@ -39,5 +39,6 @@ func median(values []float64) float64 {
 
 // brief is one line for progress.
 func (r *result) brief() string {
-	return fmt.Sprintf("%s/s, %.2f GiB/s, p50 %s ms, p99 %s ms, CPU %s, %d errors", figure(r.perSecond()), r.gibPerSecond(), milliseconds(float64(r.P50)), milliseconds(float64(r.P99)), figure(r.cpu()), r.Errors)
+	return fmt.Sprintf("%s/s, %.2f GiB/s, p50 %s ms, p99 %s ms, CPU %s, %d errors", figure(r.perSecond()),
+		r.gibPerSecond(), milliseconds(float64(r.P50)), milliseconds(float64(r.P99)), figure(r.cpu()), r.Errors)
 }

@@ -49,7 +49,8 @@ func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err err
 				if err != nil {
 					return rows, fmt.Errorf("%s, %d at once: %w", h.what, n, err)
 				}
-				s.progress.say("%s: %d: RSS %.1f MiB, settled %.1f MiB, after a collection %.1f MiB", h.what, n, r.first.resident/(1<<20), r.settled.resident/(1<<20), r.after.resident/(1<<20))
+				s.progress.say("%s: %d: RSS %.1f MiB, settled %.1f MiB, after a collection %.1f MiB", h.what, n,
+					r.first.resident/(1<<20), r.settled.resident/(1<<20), r.after.resident/(1<<20))
 				rows = append(rows, r)
 			}
 		}
@@ -57,10 +58,12 @@ func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err err
 	return rows, nil
 }
 
-// take starts the program, lets it have n of something, and says what it takes at once, settled, and after its collector has run.
+// take starts the program, lets it have n of something, and says what it takes at once, settled, and after its
+// collector has run.
 func (s *survey) take(ctx context.Context, l *lab, h *holdKind, n int) (r row, err error) {
 	r.what, r.n = h.what, n
-	t, err := l.startSealfront(ctx, sealfrontName, s.program, backend{kind: "s3", endpoint: "http://" + l.storeAddress}, true)
+	t, err := l.startSealfront(ctx, sealfrontName, s.program, backend{kind: "s3", endpoint: "http://" + l.storeAddress},
+		true)
 	if err != nil {
 		return r, err
 	}
@@ -131,7 +134,8 @@ func (t *target) footprint(ctx context.Context, h *hold) (footprint, error) {
 	f := footprint{resident: float64(statusOf(t.processes[0], "VmRSS")), heap: m.heap, runtime: m.runtime}
 	switch {
 	case int(m.open) < h.open || int(m.active) < h.active:
-		return f, fmt.Errorf("%.0f connections are open and %.0f requests under way instead of %d and %d", m.open, m.active, h.open, h.active)
+		return f, fmt.Errorf("%.0f connections are open and %.0f requests under way instead of %d and %d", m.open,
+			m.active, h.open, h.active)
 	case f.resident == 0 || f.heap == 0 || f.runtime == 0:
 		return f, fmt.Errorf("the program's memory can't be read: %+v", f)
 	}
@@ -140,7 +144,8 @@ func (t *target) footprint(ctx context.Context, h *hold) (footprint, error) {
 
 // collect has the program's garbage collected.
 func (t *target) collect(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(t.admin, "/")+"/debug/pprof/heap?gc=1", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(t.admin, "/")+
+		"/debug/pprof/heap?gc=1", nil)
 	if err != nil {
 		return err
 	}

@@ -68,9 +68,13 @@ const (
 var errEarly = errors.New("it hadn't waited")
 
 // startTransfers begins n transfers and waits until all are half way.
-func (s *survey) startTransfers(ctx context.Context, t *target, n int, control control, one func(context.Context, *worker, *gate) error) (*transfers, error) {
+func (s *survey) startTransfers(
+	ctx context.Context, t *target, n int, control control, one func(context.Context, *worker, *gate) error,
+) (*transfers, error) {
 	within, stop := context.WithCancel(ctx)
-	h := &transfers{n: n, reached: make(chan struct{}, n), opened: make(chan struct{}, 2*n), ended: make(chan error, n), stop: stop}
+	h := &transfers{
+		n: n, reached: make(chan struct{}, n), opened: make(chan struct{}, 2*n), ended: make(chan error, n), stop: stop,
+	}
 	for range n {
 		h.all.Go(func() {
 			w := s.worker(within, t, control, new(atomic.Int64))
@@ -192,8 +196,8 @@ func holdUploads(mode string) func(context.Context, *survey, *target, int) (*hol
 	}
 }
 
-// holdDownloads begins downloads of which half is read, and compared. What comes after it fills the kernel's buffers, which hold
-// far less than the other half.
+// holdDownloads begins downloads of which half is read, and compared. What comes after it fills the kernel's buffers,
+// which hold far less than the other half.
 func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 	h, err := s.startTransfers(ctx, t, n, readLittle, func(ctx context.Context, w *worker, g *gate) error {
 		g.to, g.flush = &checker{s.object, 0}, func() error { return nil }
@@ -212,7 +216,8 @@ func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*hold, err
 	return h.held(), nil
 }
 
-// rush has n clients send one request after the other for a while, and cuts off what is in flight then. Nothing is held after it.
+// rush has n clients send one request after the other for a while, and cuts off what is in flight then. Nothing is held
+// after it.
 func rush(one func(*worker, context.Context) error) func(context.Context, *survey, *target, int) (*hold, error) {
 	return func(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 		within, stop := context.WithTimeout(ctx, s.duration)

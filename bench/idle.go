@@ -16,8 +16,8 @@ const smallObject = 4 << 10
 // idlers ask on so many connections at once: handshakes cost what they cost.
 const idlers = 32
 
-// holdIdle makes n connections, asks on each of them once, and lets them be. In the end each is asked again, so that none is
-// counted that had been closed.
+// holdIdle makes n connections, asks on each of them once, and lets them be. In the end each is asked again, so that
+// none is counted that had been closed.
 func holdIdle(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 	body, conns := newContent(smallObject), make([]net.Conn, n)
 	fresh := *t // which resumes no sessions: so many clients are not one

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A steady load puts and gets at several replicas without a pause. What a client may do about a failure is what HTTP allows
-// every client: go elsewhere when a connection can't be made, and send a request again that met the end of a connection
-// which had been used before, when nothing of an answer had come. Everything else is a failed request.
+// A steady load puts and gets at several replicas without a pause. What a client may do about a failure is what HTTP
+// allows every client: go elsewhere when a connection can't be made, and send a request again that met the end of a
+// connection which had been used before, when nothing of an answer had come. Everything else is a failed request.
 type steady struct {
 	t      *target
 	hosts  []string

@@ -51,7 +51,8 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 	active := f.String("active", "0,16,64,128", "transfers at once, each in a program that was just started")
 	idle := f.String("idle", "0,2500,10000", "idle connections at once; as many as RLIMIT_NOFILE lets a process have")
 	size := f.String("size", "64MiB", "of the transfers' object")
-	f.DurationVar(&s.settle, "settle", 12*time.Second, "before the collection, and after it; connections give up buffers after 3 s, the program gives them back to the system within 5 s of that")
+	f.DurationVar(&s.settle, "settle", 12*time.Second, "before the collection, and after it; connections give up "+
+		"buffers after 3 s, the program gives them back to the system within 5 s of that")
 	f.DurationVar(&s.duration, "time", 5*time.Second, "of transfers at full speed")
 	f.IntVar(&s.rounds, "rounds", 1, "of everything; tables show medians")
 	if err := f.Parse(args); err != nil {
@@ -68,8 +69,10 @@ func parseSurvey(args []string, out io.Writer) (*survey, error) {
 		return nil, usageError{err}
 	}
 	// Held transfers are idle for twice -settle and a while; limits.progress_timeout is a minute.
-	if f.NArg() > 0 || bytes < slowObjectSize || bytes > 1<<30 || s.settle < 0 || s.settle > 15*time.Second || s.duration <= 0 || s.rounds <= 0 {
-		return nil, usagef("memory takes no arguments; -size is 16MiB, which the kernel does not buffer, to 1GiB, -settle at most 15s, -time and -rounds are positive")
+	if f.NArg() > 0 || bytes < slowObjectSize || bytes > 1<<30 || s.settle < 0 || s.settle > 15*time.Second ||
+		s.duration <= 0 || s.rounds <= 0 {
+		return nil, usagef("memory takes no arguments; -size is 16MiB, which the kernel does not buffer, to 1GiB, " +
+			"-settle at most 15s, -time and -rounds are positive")
 	}
 	s.object = newContent(bytes)
 	return s, nil

@@ -47,7 +47,8 @@ func (g *tally) markdown(count bool) string {
 	if g.latencies.TotalCount() == 0 {
 		return text + "– | – | –"
 	}
-	return text + fmt.Sprintf("%s | %s | %d", milliseconds(float64(g.latencies.ValueAtQuantile(99.9))), milliseconds(float64(g.latencies.Max())), g.late)
+	return text + fmt.Sprintf("%s | %s | %d", milliseconds(float64(g.latencies.ValueAtQuantile(99.9))),
+		milliseconds(float64(g.latencies.Max())), g.late)
 }
 
 // add adds a round, and the calls that were in flight in it.

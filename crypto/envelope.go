@@ -97,8 +97,11 @@ func (e *Envelope) TextSize(checksum Algorithm) int {
 	return textForm.EncodedLen(e.authenticatedSize() + 1 + wrapped)
 }
 
-// appendAuthenticated appends every field but the last: the context, wrap salt and commitment given, all others as they are.
-func (e *Envelope) appendAuthenticated(dst []byte, context []Pair, wrapSalt *[SaltSize]byte, commitment *[KeySize]byte) []byte {
+// appendAuthenticated appends every field but the last: the context, wrap salt and commitment given, all others as they
+// are.
+func (e *Envelope) appendAuthenticated(
+	dst []byte, context []Pair, wrapSalt *[SaltSize]byte, commitment *[KeySize]byte,
+) []byte {
 	var flags byte
 	if e.BucketKey {
 		flags |= flagBucketKey
@@ -192,8 +195,8 @@ func parseEnvelope(b []byte) (*Envelope, error) {
 	return e, nil
 }
 
-// legal says whether the fields but Commitment and Wrapped, with this context for Context, have a form that Append can write
-// and ParseEnvelope accepts.
+// legal says whether the fields but Commitment and Wrapped, with this context for Context, have a form that Append can
+// write and ParseEnvelope accepts.
 func (e *Envelope) legal(context []Pair) bool {
 	if e.SSE != SSES3 && e.SSE != SSEKMS || len(e.Blob) == 0 || !legalARN(e.KeyARN) ||
 		e.Multipart && e.PartSalt != [SaltSize]byte{} {

@@ -1,7 +1,8 @@
 package crypto
 
 // Error is what this package answers to the world. The values below are the only ones; they come wrapped with what was
-// tried, so compare with errors.Is, or take the code with errors.As. None of them holds a secret or a byte of plaintext.
+// tried, so compare with errors.Is, or take the code with errors.As. None of them holds a secret or a byte of
+// plaintext.
 type Error struct {
 	code string
 	text string

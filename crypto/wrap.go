@@ -32,8 +32,8 @@ type Secrets struct {
 func (s *Secrets) Wipe() { s.DataKey.Wipe() }
 
 // CheckStored compares the object's size in the store with what the envelope says, before the first byte is read, and
-// returns the plaintext length. With HasLength that length is authentic; otherwise it is arithmetic on the store's word until
-// the trailer has been opened. It returns ErrDamaged for a size that the object can't have.
+// returns the plaintext length. With HasLength that length is authentic; otherwise it is arithmetic on the store's word
+// until the trailer has been opened. It returns ErrDamaged for a size that the object can't have.
 func (s *Secrets) CheckStored(stored int64) (plain int64, err error) {
 	plain, ok := PlainLength(stored)
 	if !ok || s.HasLength && plain != s.Length || !s.HasLength && plain == 0 {
@@ -43,7 +43,8 @@ func (s *Secrets) CheckStored(stored int64) (plain int64, err error) {
 }
 
 func (s *Secrets) legal(multipart bool) bool {
-	if s.HasLength && (s.Length < 0 || s.Length > MaxObject || multipart && s.Length == 0) || !s.HasLength && !multipart {
+	if s.HasLength && (s.Length < 0 || s.Length > MaxObject || multipart && s.Length == 0) ||
+		!s.HasLength && !multipart {
 		return false
 	}
 	return s.Checksum == nil || s.Checksum.legal() && (multipart || s.Checksum.Type == FullObject)
@@ -73,9 +74,10 @@ func legalWrapped(n int) bool {
 }
 
 // Wrap seals secrets into the envelope for place, under a wrap salt that is fresh each time. It sorts Context and sets
-// WrapSalt, Commitment and Wrapped; the other fields are the caller's. It returns ErrTooLarge if the envelope would exceed
-// MaxEnvelope, ErrFormat if a field or secret can't be in an envelope (a bad ARN, two context pairs of one name, an object
-// of one part without its length), and what the keyer returns; e is then as it was. Source: FORMAT.md, "Envelope".
+// WrapSalt, Commitment and Wrapped; the other fields are the caller's. It returns ErrTooLarge if the envelope would
+// exceed MaxEnvelope, ErrFormat if a field or secret can't be in an envelope (a bad ARN, two context pairs of one name,
+// an object of one part without its length), and what the keyer returns; e is then as it was. Source: FORMAT.md,
+// "Envelope".
 func (e *Envelope) Wrap(place Place, keyer WrapKeyer, secrets Secrets) error {
 	return e.wrap(place, keyer, secrets, nil)
 }
@@ -92,8 +94,8 @@ func (e *Envelope) wrap(place Place, keyer WrapKeyer, secrets Secrets, salt *[Sa
 	return nil
 }
 
-// AppendWrapped is Wrap and AppendText in one, for an envelope that is only sent: it appends to dst the text form that the
-// envelope would have, and leaves the envelope as it is. On an error, which is one of Wrap's, dst is as it was.
+// AppendWrapped is Wrap and AppendText in one, for an envelope that is only sent: it appends to dst the text form that
+// the envelope would have, and leaves the envelope as it is. On an error, which is one of Wrap's, dst is as it was.
 func (e *Envelope) AppendWrapped(dst []byte, place Place, keyer WrapKeyer, secrets Secrets) ([]byte, error) {
 	w := workspaces.Get().(*workspace)
 	defer w.release()
@@ -107,7 +109,9 @@ func (e *Envelope) AppendWrapped(dst []byte, place Place, keyer WrapKeyer, secre
 
 // seal leaves in w what wrapping secrets gives the envelope: wrap salt, commitment and, up to Wrapped, the binary form.
 // Wrapped is what it returns, in w's memory. The wrap salt is salt, or a fresh one if that is nil.
-func (w *workspace) seal(e *Envelope, place Place, keyer WrapKeyer, secrets *Secrets, salt *[SaltSize]byte) ([]byte, error) {
+func (w *workspace) seal(
+	e *Envelope, place Place, keyer WrapKeyer, secrets *Secrets, salt *[SaltSize]byte,
+) ([]byte, error) {
 	context := sorted(e.Context)
 	switch {
 	case !e.fits() || !place.fits():
@@ -133,10 +137,10 @@ func (w *workspace) seal(e *Envelope, place Place, keyer WrapKeyer, secrets *Sec
 	return wrapped, nil
 }
 
-// Unwrap opens the envelope at place and returns its secrets, which the caller wipes. It returns ErrTampered if anything in
-// the envelope was changed, if it was made for another place or under another bucket key, or if the data key isn't the one
-// committed to (compared in constant time); ErrFormat if what was sealed isn't something Wrap seals; and what the keyer
-// returns. It doesn't change the envelope and may run concurrently. Source: FORMAT.md, "Envelope".
+// Unwrap opens the envelope at place and returns its secrets, which the caller wipes. It returns ErrTampered if
+// anything in the envelope was changed, if it was made for another place or under another bucket key, or if the data
+// key isn't the one committed to (compared in constant time); ErrFormat if what was sealed isn't something Wrap seals;
+// and what the keyer returns. It doesn't change the envelope and may run concurrently. Source: FORMAT.md, "Envelope".
 func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	if !place.fits() {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTooLarge)
@@ -224,8 +228,8 @@ func parseSecrets(b []byte) (s Secrets, err error) {
 	return s, nil
 }
 
-// workspace is memory for wrapping and unwrapping, much of which would otherwise come from the heap each time. What it held is
-// wiped by release.
+// workspace is memory for wrapping and unwrapping, much of which would otherwise come from the heap each time. What it
+// held is wiped by release.
 type workspace struct {
 	wrapKey    [KeySize]byte
 	secrets    [maxWrapped]byte

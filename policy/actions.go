@@ -144,9 +144,9 @@ func prefixed(service string) (actions [numOperations]string) {
 	return actions
 }
 
-// ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and
-// returns it. key is the object's key, used for general purpose buckets only. keyARN is the KMS key of
-// what is written or read, "" without SSE-KMS and for a HeadObject without checksum mode. DeleteObjects on a general purpose bucket needs nothing
+// ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and returns it.
+// key is the object's key, used for general purpose buckets only. keyARN is the KMS key of what is written or read, ""
+// without SSE-KMS and for a HeadObject without checksum mode. DeleteObjects on a general purpose bucket needs nothing
 // by itself: ask for DeleteObject key by key. A copy needs SourceActions too.
 func ActionsFor(dst []Need, op Operation, kind Kind, bucketARN, key, keyARN string) []Need {
 	if need, ok := objectNeed(op, kind, bucketARN, key); ok {

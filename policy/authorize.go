@@ -19,8 +19,8 @@ func Authorize(op Operation, r *Request, c *Caller, t *Target, mode Mode) *Refus
 }
 
 // AuthorizeSource decides the same for the source of a copy. t is the source: without KeyARN whether the caller may
-// read it, with KeyARN, once the object's envelope has said which key it is sealed under, whether the caller may use that
-// key.
+// read it, with KeyARN, once the object's envelope has said which key it is sealed under, whether the caller may use
+// that key.
 func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	var buf [4]Need
 	needs := SourceActions(buf[:0], t.Kind, t.BucketARN, t.Key, t.KeyARN)
@@ -33,8 +33,8 @@ func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	return authorize(GetObject, r, c, t, needs)
 }
 
-// AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was asked for the key of the
-// session's own settings when the session was made; for what is stored under another key it is asked here.
+// AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was asked for the key of
+// the session's own settings when the session was made; for what is stored under another key it is asked here.
 func AuthorizeKey(op Operation, r *Request, c *Caller, t *Target) *Refusal {
 	var buf [2]Need
 	return authorize(op, r, c, t, appendKMSNeeds(buf[:0], op, t.Kind, t.KeyARN))
@@ -68,16 +68,19 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 }
 
 // granted asks the identity's policy and the bucket's. The bucket's has no say about itself: identities are the
-// operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about KMS keys.
+// operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about KMS
+// keys.
 //
 // Whoever may use a general purpose bucket may use the key that stands in for Amazon's managed one, as the policy of
 // aws/s3 says there. A Deny holds for it, too.
 func granted(c *Caller, t *Target, need *Need, values *requestValues) bool {
 	identity := c.Policy.Verdict(need.Action, need.Resource, values)
-	if t.Kind == General && t.ManagedKey != "" && need.Resource == t.ManagedKey && strings.HasPrefix(need.Action, "kms:") {
+	if t.Kind == General && t.ManagedKey != "" && need.Resource == t.ManagedKey &&
+		strings.HasPrefix(need.Action, "kms:") {
 		return identity != Denied
 	}
-	if identity == Denied || t.BucketPolicy == nil || concernsBucketPolicy(need.Action) || strings.HasPrefix(need.Action, "kms:") {
+	if identity == Denied || t.BucketPolicy == nil || concernsBucketPolicy(need.Action) ||
+		strings.HasPrefix(need.Action, "kms:") {
 		return identity == Allowed
 	}
 	bucket := t.BucketPolicy.permitter.verdict(c.Principal, c.Account, need.Action, need.Resource, values)

@@ -45,7 +45,8 @@ type BucketName struct {
 // InvalidBucketName. The strings of the result share name's memory.
 func ParseBucketName(name string) (BucketName, *Refusal) {
 	if !validName(name) {
-		return BucketName{}, refuse("1.1", codeInvalidBucketName, "The specified bucket is not valid.", "BucketName", name)
+		return BucketName{}, refuse("1.1", codeInvalidBucketName, "The specified bucket is not valid.",
+			"BucketName", name)
 	}
 	if KindOf(name) == General {
 		return BucketName{Base: name, Kind: General}, nil
@@ -88,6 +89,6 @@ func validName(name string) bool {
 
 func alphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 
-// controlVersion begins the path of every call of S3 Control, on the same listener as S3's own requests. No bucket can have
-// this name: see validName.
+// controlVersion begins the path of every call of S3 Control, on the same listener as S3's own requests. No bucket can
+// have this name: see validName.
 const controlVersion = "v20180820"

@@ -2,12 +2,11 @@ package policy
 
 import "strings"
 
-// Classify names the operation a request asks for, from its method, what its path names, the query
-// parameters that select operations, and the headers that turn one operation into another. It refuses
-// an invalid bucket name, a method that doesn't exist there (405 MethodNotAllowed with Allow), two
-// parameters that select different operations, and what the kind of bucket doesn't have (501
-// NotImplemented, section 1.6). Unknown parameters are ignored, as S3 does, unless they name a subresource or an operation: see
-// unknownSubresource.
+// Classify names the operation a request asks for, from its method, what its path names, the query parameters that
+// select operations, and the headers that turn one operation into another. It refuses an invalid bucket name, a method
+// that doesn't exist there (405 MethodNotAllowed with Allow), two parameters that select different operations, and what
+// the kind of bucket doesn't have (501 NotImplemented, section 1.6). Unknown parameters are ignored, as S3 does, unless
+// they name a subresource or an operation: see unknownSubresource.
 func Classify(r *Request) (Operation, *Refusal) {
 	d := r.inspect()
 	at := onObject
@@ -82,7 +81,8 @@ func distinguish(op Operation, r *Request, d *digest) (Operation, *Refusal) {
 		}
 	case UploadPart:
 		if !d.asks(qPartNumber) {
-			return 0, invalidArgument("6.6", "partNumber", "", "This operation does not accept an uploadId without a partNumber")
+			return 0, invalidArgument("6.6", "partNumber", "",
+				"This operation does not accept an uploadId without a partNumber")
 		}
 		if d.has(hCopySource) {
 			return UploadPartCopy, nil
@@ -92,8 +92,10 @@ func distinguish(op Operation, r *Request, d *digest) (Operation, *Refusal) {
 			return 0, invalidArgument("6.5", "list-type", v, "Invalid List Type specified in Request")
 		}
 	case PostObject:
-		if media, _, _ := strings.Cut(d.header(hContentType), ";"); !strings.EqualFold(strings.TrimSpace(media), "multipart/form-data") {
-			return 0, refuse("1.5", codePreconditionFailed, "At least one of the pre-conditions you specified did not hold",
+		if media, _, _ := strings.Cut(d.header(hContentType), ";"); !strings.EqualFold(strings.TrimSpace(media),
+			"multipart/form-data") {
+			return 0, refuse("1.5", codePreconditionFailed,
+				"At least one of the pre-conditions you specified did not hold",
 				"Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
 		}
 	}
@@ -114,9 +116,10 @@ func NotImplemented(op Operation) *Refusal {
 	return refuse("1.6", codeNotImplemented, "The operation "+op.String()+" is not implemented")
 }
 
-// unknownSubresource refuses a request whose query names a subresource, a parameter without a value, or an operation, by x-id,
-// that nobody here knows: taken for the operation on the bucket or the object itself, it would replace or delete that. Reads of an
-// object are let through, as S3 does: people put such parameters behind links so that caches don't keep what these lead to.
+// unknownSubresource refuses a request whose query names a subresource, a parameter without a value, or an operation,
+// by x-id, that nobody here knows: taken for the operation on the bucket or the object itself, it would replace or
+// delete that. Reads of an object are let through, as S3 does: people put such parameters behind links so that caches
+// don't keep what these lead to.
 func unknownSubresource(r *Request, d *digest) *Refusal {
 	if id := d.query(qXID); id != "" {
 		if _, known := ParseOperation(id); !known && !isListing(id) {
@@ -137,8 +140,8 @@ func isListing(id string) bool {
 	return ok && plural && known
 }
 
-// classifyControl knows the calls of S3 Control that are served. Whatever else it has, for other resources than buckets too, is
-// MethodNotAllowed, which tools take for a service without the call, which they then make by S3's own.
+// classifyControl knows the calls of S3 Control that are served. Whatever else it has, for other resources than buckets
+// too, is MethodNotAllowed, which tools take for a service without the call, which they then make by S3's own.
 func classifyControl(r *Request) (Operation, *Refusal) {
 	here := place{onControl, r.Control.Kind}
 	op, known := routed(r.Method, here)
@@ -152,7 +155,8 @@ func classifyControl(r *Request) (Operation, *Refusal) {
 		return 0, noSuchBucket("1.1", name)
 	}
 	if r.Bucket == "" {
-		if fields := strings.SplitN(r.Control.Resource, ":", 6); len(fields) < 6 || fields[0] != "arn" || fields[5] == "" {
+		if fields := strings.SplitN(r.Control.Resource, ":", 6); len(fields) < 6 || fields[0] != "arn" ||
+			fields[5] == "" {
 			return 0, invalidArgument("1.1", "resourceArn", r.Control.Resource, "The ARN is not valid.")
 		}
 		return 0, methodNotAllowed(r.Method, place{onControl, "resource"})

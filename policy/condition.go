@@ -89,8 +89,9 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 		c.test, c.negated = operators[negations[name]], true
 		if c.test == nil {
 			return c, &wordFault{
-				why: fmt.Sprintf("unknown condition operator %q", operator), amazons: "Invalid Condition type : " + operator,
-				detail: operator, hint: didYouMean(operator, operatorNames),
+				why:     fmt.Sprintf("unknown condition operator %q", operator),
+				amazons: "Invalid Condition type : " + operator,
+				detail:  operator, hint: didYouMean(operator, operatorNames),
 			}
 		}
 	}
@@ -101,7 +102,8 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 		}
 	}
 	if several := c.key == tagKeysKey; several != (c.set != single) && !c.null {
-		const text = "%s: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need one of them"
+		const text = "%s: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need " +
+			"one of them"
 		return c, fmt.Errorf(text, operator)
 	}
 	if len(values) == 0 {
@@ -162,8 +164,8 @@ func (c *condition) unknown(values Values) bool {
 	return slices.ContainsFunc(c.values, func(o operand) bool { return o.unknown(values) })
 }
 
-// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a variable
-// that has no value is neither equal to anything nor like it, so that negated operators hold.
+// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a
+// variable that has no value is neither equal to anything nor like it, so that negated operators hold.
 func (c *condition) holds(values Values) bool {
 	if c.set != single {
 		return c.holdsForSet(values)

@@ -9,7 +9,8 @@ type Control struct {
 	Resource string // what is behind it: an ARN
 }
 
-// ParseControl takes the decoded path of a call of S3 Control apart, without its first slash; ok is false for any other path.
+// ParseControl takes the decoded path of a call of S3 Control apart, without its first slash; ok is false for any other
+// path.
 func ParseControl(path string) (c Control, ok bool) {
 	rest, ok := strings.CutPrefix(path, controlVersion)
 	if !ok || rest != "" && rest[0] != '/' {
@@ -22,8 +23,8 @@ func ParseControl(path string) (c Control, ok bool) {
 	return c, true
 }
 
-// Bucket returns the name of the bucket that the resource is, "" when it is none. That the ARN is the bucket's very own is
-// known from its record.
+// Bucket returns the name of the bucket that the resource is, "" when it is none. That the ARN is the bucket's very own
+// is known from its record.
 func (c *Control) Bucket() string {
 	name, kind := c.named()
 	if KindOf(name) != kind || strings.Contains(name, "/") {

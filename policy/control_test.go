@@ -145,7 +145,8 @@ func TestTagsThatAreRemoved(t *testing.T) {
 func TestTagsThatAreAdded(t *testing.T) {
 	tags := policy.Tags{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}
 	got, refusal := tags.With(policy.Tags{{Key: "c", Value: "3"}, {Key: "a", Value: "4"}})
-	if want := (policy.Tags{{Key: "a", Value: "4"}, {Key: "b", Value: "2"}, {Key: "c", Value: "3"}}); refusal != nil || !slices.Equal(got, want) {
+	if want := (policy.Tags{{Key: "a", Value: "4"}, {Key: "b", Value: "2"}, {Key: "c", Value: "3"}}); refusal != nil ||
+		!slices.Equal(got, want) {
 		t.Errorf("%v, %v", got, refusal)
 	}
 	if tags[0].Value != "1" {
@@ -166,7 +167,11 @@ func TestTheDocumentOfTagResource(t *testing.T) {
 		name, inner, code, says string
 		want                    policy.Tags
 	}{
-		{"two, in their order", "<Tags>" + one("b", "1") + one("a", "") + "</Tags>", "", "", policy.Tags{{Key: "b", Value: "1"}, {Key: "a", Value: ""}}},
+		{
+			"two, in their order", "<Tags>" + one("b", "1") + one("a", "") + "</Tags>", "", "", policy.Tags{
+				{Key: "b", Value: "1"}, {Key: "a", Value: ""},
+			},
+		},
 		{"none", "<Tags></Tags>", "", "", nil},
 		{"no list", "", "MalformedXML", "", nil},
 		{"another element", "<Tags/><More/>", "MalformedXML", "", nil},
@@ -180,7 +185,8 @@ func TestTheDocumentOfTagResource(t *testing.T) {
 		{"more than fifty", "<Tags>" + strings.Repeat(one("a", ""), 51) + "</Tags>", "BadRequest", "50", nil},
 	} {
 		got, refusal := policy.ParseTagResource([]byte("<TagResourceRequest>" + c.inner + "</TagResourceRequest>"))
-		if codeOf(refusal) != c.code || refusal != nil && !strings.Contains(refusal.Message, c.says) || !slices.Equal(got, c.want) {
+		if codeOf(refusal) != c.code || refusal != nil && !strings.Contains(refusal.Message, c.says) ||
+			!slices.Equal(got, c.want) {
 			t.Errorf("6.9 %s: %v, %v", c.name, got, refusal)
 		}
 	}

@@ -155,7 +155,8 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	return refusal
 }
 
-// checkAccount decides whether a call of S3 Control is for an account that it may be for: the bucket's, or the caller's.
+// checkAccount decides whether a call of S3 Control is for an account that it may be for: the bucket's, or the
+// caller's.
 func (c *Case) checkAccount() *Refusal {
 	if operations[c.Operation].at != onControl {
 		return nil

@@ -74,7 +74,9 @@ func decidePart(op Operation, r *Request, b *Bucket, o *Options) (Decision, *Ref
 			d.BucketKeyHeader = false
 		}
 		if b.Kind == Directory && o.Existing != nil && !d.Encryption.sameKey(b.Default) {
-			return Decision{}, invalidRequest("UC-2", "The encryption settings of the multipart upload must match the default encryption of the destination bucket.")
+			return Decision{}, invalidRequest(
+				"UC-2", "The encryption settings of the multipart upload must match the default encryption of the "+
+					"destination bucket.")
 		}
 	}
 	return d, nil

@@ -64,5 +64,7 @@ func DecideSelfCopy(r *Request, b *Bucket, d Decision, source Encryption) *Refus
 	if changes {
 		return nil
 	}
-	return invalidRequest("CP-10", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	return invalidRequest(
+		"CP-10", "This copy request is illegal because it is trying to copy an object to itself without changing the "+
+			"object's metadata, storage class, website redirect location or encryption attributes.")
 }

@@ -21,8 +21,8 @@
 //
 // # Promises
 //
-//   - Every row gives the answer the reference gives: TestRows. None is forgotten: TestEveryRowIsCovered holds the tests to
-//     testdata/rows.txt, and .ci/run wants every statement here covered.
+//   - Every row gives the answer the reference gives: TestRows. None is forgotten: TestEveryRowIsCovered holds the
+//     tests to testdata/rows.txt, and .ci/run wants every statement here covered.
 //   - Every operation S3 has is recognised, and is decided or refused: TestEveryOperationIsDecidedOrRefused.
 //   - No request is taken for another one because a parameter or header came twice, in the query of a
 //     presigned URL, or in other letters: FuzzClassify, TestHeadersInTheQueryCount.

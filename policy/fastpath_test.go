@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sealfront/policy"
 )
@@ -41,11 +42,10 @@ func FuzzFastPath(f *testing.F) {
 	}
 	f.Add("x-amz-\x7fcl", "\u212aey", "PATCH", uint8(3))
 	f.Fuzz(func(t *testing.T, name, other, method string, level uint8) {
-		lower := strings.ToValidUTF8(name, "")
-		if lower != name {
+		if !utf8.ValidString(name) {
 			return // strings.Map would change it
 		}
-		lower = lowerASCII(name)
+		lower := lowerASCII(name)
 		if got := policy.AppendLower([]byte("before "), name); !bytes.Equal(got, []byte("before "+lower)) {
 			t.Errorf("appendLower(%q) = %q", name, got)
 		}
@@ -60,7 +60,8 @@ func FuzzFastPath(f *testing.F) {
 			t.Errorf("beginsFolded(%q, %q) = %t", name, small, got)
 		}
 		_, served := policy.ServedElsewhere[lower]
-		promise := !served && slices.ContainsFunc(policy.Families, func(f string) bool { return strings.HasPrefix(lower, f) })
+		promise := !served && slices.ContainsFunc(policy.Families,
+			func(f string) bool { return strings.HasPrefix(lower, f) })
 		if got := policy.IsPromise(name); got != promise {
 			t.Errorf("isPromise(%q) = %t", name, got)
 		}

@@ -66,7 +66,8 @@ func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
 		case b.Default.SSE == SSEKMS:
 			return nil
 		case o.DefaultKey == "":
-			return invalidArgument(generalNoKey, headerNames[hSseKey], "", "x-amz-server-side-encryption-aws-kms-key-id is required: there is no AWS managed key here.")
+			return invalidArgument(generalNoKey, headerNames[hSseKey], "",
+				"x-amz-server-side-encryption-aws-kms-key-id is required: there is no AWS managed key here.")
 		}
 		d.Encryption = Encryption{SSE: SSEKMS, KeyARN: o.DefaultKey, BucketKey: b.Default.BucketKey}
 		return nil

@@ -10,7 +10,9 @@ func RefuseKMS(name, keyARN, message string) *Refusal {
 	case "Disabled":
 		return refuse("KE-1", codeKMSDisabled, keyARN+" is disabled.")
 	case "KMSInvalidState":
-		for _, state := range [...]string{"pending replica deletion", "pending import", "unavailable", "creating", "updating"} {
+		for _, state := range [...]string{
+			"pending replica deletion", "pending import", "unavailable", "creating", "updating",
+		} {
 			if strings.Contains(message, state) {
 				return refuse("KE-2", codeKMSInvalidState, keyARN+" is "+state+".")
 			}

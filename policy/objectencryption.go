@@ -51,7 +51,8 @@ func ParseObjectEncryption(body []byte) (ObjectEncryption, *Refusal) {
 		case "false", "0":
 		default:
 			return ObjectEncryption{}, invalidRequest(updateFlag,
-				"The BucketKeyEnabled value isn't valid. Valid values are true or false. Modify the request to specify a valid value, and then try again.")
+				"The BucketKeyEnabled value isn't valid. Valid values are true or false. Modify the request to "+
+					"specify a valid value, and then try again.")
 		}
 	}
 	return asked, nil
@@ -62,11 +63,13 @@ func CheckKMSKey(arn string) *Refusal {
 	switch {
 	case arn == "":
 		return invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name (ARN). "+
+			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name "+
+				"(ARN). "+
 				"Modify the request to specify a KMS key ARN, and then try again.")
 	case !namesKMSKey(arn):
 		return invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource Name (ARN). "+
+			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource "+
+				"Name (ARN). "+
 				"Confirm that you have a correctly formatted KMS key ARN in your request, and then try again.")
 	}
 	return nil
@@ -81,7 +84,8 @@ func refuseKind(kind string) *Refusal {
 				"Modify the request to specify SSE-KMS for the updated encryption type, and then try again.")
 	case "", "SSE-S3":
 		return invalidRequest(updateKind,
-			"Requests that modify an object encryption configuration require a valid new encryption type. Valid values are SSEKMS. "+
+			"Requests that modify an object encryption configuration require a valid new encryption type. Valid "+
+				"values are SSEKMS. "+
 				"Modify the request to specify SSE-KMS for the updated encryption type, and then try again.")
 	}
 	return malformedXML(updateDocument)
@@ -90,31 +94,40 @@ func refuseKind(kind string) *Refusal {
 // namesKMSKey reports whether an ARN is that of a KMS key, no alias: the pattern of KMSKeyArn.
 func namesKMSKey(arn string) bool {
 	id, isKey := strings.CutPrefix(resourceOf(arn), "key/")
-	return strings.HasPrefix(arn, "arn:aws") && arnField(arn, 2) == "kms" && isAccount(accountOf(arn)) && isKey && id != ""
+	return strings.HasPrefix(arn, "arn:aws") && arnField(arn, 2) == "kms" && isAccount(accountOf(arn)) &&
+		isKey && id != ""
 }
 
-// DecideObjectEncryption decides how UpdateObjectEncryption seals the object, now that its document is read. Whether the
-// caller may use the key is asked by Authorize, with the key in the target.
+// DecideObjectEncryption decides how UpdateObjectEncryption seals the object, now that its document is read. Whether
+// the caller may use the key is asked by Authorize, with the key in the target.
 func DecideObjectEncryption(b *Bucket, asked ObjectEncryption, o *Options) (Decision, *Refusal) {
 	if !KeyAllowed(b, SSEKMS, asked.KeyARN, o) {
 		if accountOf(asked.KeyARN) == b.Account {
 			return Decision{}, accessDenied(generalAllowed)
 		}
 		return Decision{}, refuse(generalAllowed, codeAccessDenied,
-			"The AWS KMS key in the request must be owned by the same account as the bucket. Modify the request to specify a KMS key from the same account, and then try again.")
+			"The AWS KMS key in the request must be owned by the same account as the bucket. Modify the request to "+
+				"specify a KMS key from the same account, and then try again.")
 	}
-	return Decision{Row: updateAllowed, Encryption: Encryption{SSE: SSEKMS, KeyARN: asked.KeyARN, BucketKey: asked.BucketKey}}, nil
+	return Decision{
+		Row: updateAllowed, Encryption: Encryption{SSE: SSEKMS, KeyARN: asked.KeyARN, BucketKey: asked.BucketKey},
+	}, nil
 }
 
-// DecideUpdate completes a decision of DecideObjectEncryption with what the object has: existing is its encryption, and what
-// its Object Lock says at the moment now. The encryption context stays. changes is false when the object has the encryption
-// that is asked for.
-func DecideUpdate(d Decision, existing Encryption, lock ObjectLock, now time.Time) (decided Decision, changes bool, refusal *Refusal) {
+// DecideUpdate completes a decision of DecideObjectEncryption with what the object has: existing is its encryption, and
+// what its Object Lock says at the moment now. The encryption context stays. changes is false when the object has the
+// encryption that is asked for.
+func DecideUpdate(
+	d Decision, existing Encryption, lock ObjectLock, now time.Time,
+) (decided Decision, changes bool, refusal *Refusal) {
 	if lock.protects(now) {
 		return Decision{}, false, refuse(updateLocked, codeAccessDenied,
-			"The encryption type for the specified object can't be updated because that object is protected by S3 Object Lock. "+
-				"If the object has a governance-mode retention period or a legal hold, you must first remove the Object Lock status on the object "+
-				"before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption operation with objects that have "+
+			"The encryption type for the specified object can't be updated because that object is protected by S3 "+
+				"Object Lock. "+
+				"If the object has a governance-mode retention period or a legal hold, you must first remove the "+
+				"Object Lock status on the object "+
+				"before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption "+
+				"operation with objects that have "+
 				"an Object Lock compliance mode retention period applied to them.")
 	}
 	if existing.SSE == SSEKMS {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ObjectLock is what the store reports of an object's Object Lock, as its headers have it; "" for what there is none of.
+// ObjectLock is what the store reports of an object's Object Lock, as its headers have it; "" for what there is none
+// of.
 type ObjectLock struct{ Mode, Until, Hold string }
 
 // protects reports whether the object may not be changed. A date that can't be read protects.
@@ -35,7 +36,8 @@ func checkLock(id headerID, value string) *Refusal {
 		return invalidArgument("1.7", headerNames[id], value, "Legal Hold must be either of 'ON' or 'OFF'")
 	}
 	if _, err := time.Parse(time.RFC3339, value); err != nil {
-		return invalidArgument("1.7", headerNames[id], value, "The retain until date must be provided in ISO 8601 format")
+		return invalidArgument("1.7", headerNames[id], value,
+			"The retain until date must be provided in ISO 8601 format")
 	}
 	return nil
 }
@@ -43,7 +45,8 @@ func checkLock(id headerID, value string) *Refusal {
 // checkRetention: mode and date of a retention come together.
 func checkRetention(d *digest) *Refusal {
 	if d.has(hLockMode) != d.has(hLockUntil) {
-		return invalidArgument("1.7", headerNames[hLockMode], d.header(hLockMode), "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+		return invalidArgument("1.7", headerNames[hLockMode], d.header(hLockMode),
+			"x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
 	}
 	return nil
 }

@@ -148,7 +148,9 @@ func namesPrincipal(list []string, principal, account string) bool {
 }
 
 // matchesResource reports whether one of the statement's resources matches, as matches has it.
-func (s *compiledStatement) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
+func (s *compiledStatement) matchesResource(
+	resource string, values Values, matches func(pattern, resource string) bool,
+) bool {
 	for i := range s.resources {
 		o := &s.resources[i]
 		if o.unknown(values) {

@@ -34,7 +34,8 @@ func checkResource(pattern string) error {
 	case "s3":
 		if !match(region, "") || !match(account, "") {
 			return &resourceFault{
-				pattern, "names a Region or an account, which ARNs of general purpose buckets and their objects don't have",
+				pattern,
+				"names a Region or an account, which ARNs of general purpose buckets and their objects don't have",
 				nearestARN(fields),
 			}
 		}

@@ -71,7 +71,8 @@ func ParseTagResource(body []byte) (Tags, *Refusal) {
 
 // controlTag says of a tag what S3 Control says, which has other texts than S3.
 func controlTag(key string, twice bool) *Refusal {
-	text := "This request contains a tag key or value that isn't valid. Valid characters include the following: [a-zA-Z+-=._:/]. " +
+	text := "This request contains a tag key or value that isn't valid. Valid characters include the following: " +
+		"[a-zA-Z+-=._:/]. " +
 		"Tag keys can contain up to 128 characters. Tag values can contain up to 256 characters."
 	switch {
 	case twice:

@@ -110,7 +110,8 @@ var rowTexts = map[string]string{
 	generalDefault: "without headers an object takes the bucket's default encryption",
 	generalManaged: "a general purpose bucket lets every request choose SSE-S3",
 	generalKMS:     "a general purpose bucket lets every request choose a permitted KMS key",
-	generalNoKey:   "aws:kms without a key means the default's key, or the service key in place of the managed one of Amazon S3",
+	generalNoKey: "aws:kms without a key means the default's key, or the service key in place of the managed one " +
+		"of Amazon S3",
 	generalContext: "the default pair of the encryption context can't be replaced",
 	generalAllowed: "the key isn't among those that general purpose buckets may use",
 
@@ -159,8 +160,8 @@ const (
 	generalAllowed = "GP-6" // a key that may not be used
 )
 
-// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number. Source: the
-// operation's page in the API reference, which gives the texts.
+// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number.
+// Source: the operation's page in the API reference, which gives the texts.
 const (
 	updateAllowed  = "UE-1" // sealed under the key that is named
 	updateHeaders  = "UE-2" // encryption headers or conditions

@@ -32,7 +32,8 @@ func (r *Request) CopySource() (Source, *Refusal) {
 	return Source{bucket, key, version}, nil
 }
 
-// sourceVersion reads what follows the question mark. The one version of a directory bucket's object is the current one.
+// sourceVersion reads what follows the question mark. The one version of a directory bucket's object is the current
+// one.
 func sourceVersion(kind Kind, query string) (version string, ok bool) {
 	if query == "" {
 		return "", true
@@ -61,7 +62,8 @@ func (r *Request) CopyRange() (first, last int64, whole bool, refusal *Refusal) 
 	last, ok2 := naturalNumber(to)
 	if !strings.HasPrefix(value, "bytes=") || !cut || !ok1 || !ok2 || first > last {
 		return 0, 0, false, invalidArgument("6.6", headerNames[hCopySourceRange], value,
-			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "+
+				"zero-based offsets of the first and last bytes to copy")
 	}
 	return first, last, false, nil
 }
@@ -130,13 +132,15 @@ func checkRename(r *Request, d *digest) *Refusal {
 		return invalidRequest("6.4", "The source and destination of a rename must be different.")
 	}
 	if v := d.header(hIfNoneMatch); d.has(hIfNoneMatch) && v != "*" {
-		return conditionRefused("If-None-Match", "We don't accept the provided value of If-None-Match header for this API")
+		return conditionRefused("If-None-Match",
+			"We don't accept the provided value of If-None-Match header for this API")
 	}
 	if v := d.header(hIfMatch); d.has(hIfMatch) && !oneETag(v) {
 		return conditionRefused("If-Match", "We don't accept the provided value of If-Match header for this API")
 	}
 	if v := d.header(hClientToken); d.has(hClientToken) && !isClientToken(v) {
-		return invalidArgument("6.4", headerNames[hClientToken], v, "The client token must be 1 to 64 visible ASCII characters.")
+		return invalidArgument("6.4", headerNames[hClientToken], v,
+			"The client token must be 1 to 64 visible ASCII characters.")
 	}
 	return nil
 }

@@ -13,13 +13,15 @@ type Tag = struct{ Key, Value string }
 // Tags are in the order in which they were given; no key occurs twice.
 type Tags []Tag
 
-// isTagText reports whether a tag's name or value has only what S3 allows there: letters, numbers, spaces and these signs.
+// isTagText reports whether a tag's name or value has only what S3 allows there: letters, numbers, spaces and these
+// signs.
 func isTagText(text string, limit int) bool {
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > limit {
 		return false
 	}
 	for _, r := range text {
-		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) && !strings.ContainsRune("+-=._:/@", r) {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !unicode.IsSpace(r) &&
+			!strings.ContainsRune("+-=._:/@", r) {
 			return false
 		}
 	}

@@ -192,8 +192,11 @@ func (c *ChunkReader) readHeader() (last bool, err error) {
 			return false, err
 		}
 		if c.chunks > 0 && c.size < minChunk && size > 0 {
-			return false, refuse("InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than 8192 bytes",
-				Element{"Chunk", strconv.FormatInt(c.chunks+1, 10)}, Element{"BadChunkSize", strconv.FormatInt(c.size, 10)})
+			return false, refuse("InvalidChunkSizeError",
+				"Only the last chunk is allowed to have a size less than 8192 bytes",
+				Element{"Chunk", strconv.FormatInt(c.chunks+1, 10)}, Element{
+					"BadChunkSize", strconv.FormatInt(c.size, 10),
+				})
 		}
 		c.digest.Reset()
 	} else if len(line) != 0 {

@@ -44,8 +44,8 @@ func (l *lineReader) readLine() ([]byte, error) {
 	return line, err
 }
 
-// nextLine returns the next line, or io.EOF if the body ended where one would begin. A line that holds another CR or LF,
-// or is longer than the buffer, isn't one.
+// nextLine returns the next line, or io.EOF if the body ended where one would begin. A line that holds another CR or
+// LF, or is longer than the buffer, isn't one.
 func (l *lineReader) nextLine() ([]byte, error) {
 	for searched := l.start; ; {
 		if i := bytes.IndexByte(l.buffer[searched:l.end], '\r'); i >= 0 {

@@ -13,7 +13,8 @@ func AppendTimestamp(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	return append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year), digit(int(month)/10), digit(int(month)),
+	return append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year), digit(int(month)/10),
+		digit(int(month)),
 		digit(day/10), digit(day), 'T', digit(hour/10), digit(hour), digit(minute/10), digit(minute),
 		digit(second/10), digit(second), 'Z')
 }

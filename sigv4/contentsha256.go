@@ -3,7 +3,8 @@ package sigv4
 import "crypto/sha256"
 
 const invalidContentSHA256 = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, " +
-	"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, " +
+	"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, " +
+	"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, " +
 	"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
 
 // readPayload sorts the value of x-amz-content-sha256 of a header-signed request.
@@ -84,7 +85,8 @@ func (a *Authentication) CheckPayload(sum *[sha256.Size]byte) error {
 			return nil
 		}
 	}
-	return refuse("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.",
+	return refuse("XAmzContentSHA256Mismatch",
+		"The provided 'x-amz-content-sha256' header does not match what was computed.",
 		Element{"ClientComputedContentSHA256", text(a.PayloadHash)},
 		Element{"S3ComputedContentSHA256", string(appendHex(nil, sum))})
 }

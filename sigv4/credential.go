@@ -8,7 +8,8 @@ type credential struct {
 	scope                              []byte // all but the access key id
 }
 
-const malformedCredential = `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`
+const malformedCredential = `the Credential is mal-formed; ` +
+	`expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`
 
 // parseCredential splits from the right, since the access key ids of some stores hold slashes.
 func parseCredential(s []byte, g *grammar) (c credential, err error) {

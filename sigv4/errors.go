@@ -35,16 +35,20 @@ func text(b []byte) string {
 }
 
 const (
-	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter " +
+	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query " +
+		"string parameter " +
 		"or the Authorization header should be specified"
-	unsupportedMechanism = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-	conflictingValues    = "Conflicting values provided in HTTP headers and query parameters."
-	signatureMismatch    = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
-	notSigned            = "There were headers present in the request which were not signed"
-	terminatedEarly      = "The request body terminated unexpectedly"
-	wrongNumberOfBytes   = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-	malformedTrailer     = "The request contained trailing data that was not well-formed or did not conform to our published schema."
-	multipleChecksums    = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+	unsupportedMechanism = "The authorization mechanism you have provided is not supported. " +
+		"Please use AWS4-HMAC-SHA256."
+	conflictingValues = "Conflicting values provided in HTTP headers and query parameters."
+	signatureMismatch = "The request signature we calculated does not match the signature you provided. Check " +
+		"your key and signing method."
+	notSigned          = "There were headers present in the request which were not signed"
+	terminatedEarly    = "The request body terminated unexpectedly"
+	wrongNumberOfBytes = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+	malformedTrailer   = "The request contained trailing data that was not well-formed " +
+		"or did not conform to our published schema."
+	multipleChecksums = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 )
 
 // grammar is how the faults of a credential are reported: the same words, another code and beginning in the

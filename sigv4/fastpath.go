@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// This file is faster than it is plain: it reads and canonicalizes requests of a layout that is known, the way nearly all
-// come. What it accepts Verifier.read accepts, with the same Authentication, and what it signs Signer.anyRequest signs.
-// FuzzRememberedLayout compares them, TestSkew the times.
+// This file is faster than it is plain: it reads and canonicalizes requests of a layout that is known, the way nearly
+// all come. What it accepts Verifier.read accepts, with the same Authentication, and what it signs Signer.anyRequest
+// signs. FuzzRememberedLayout compares them, TestSkew the times.
 
 const signatureSize = 64
 
@@ -16,11 +16,14 @@ const signatureSize = 64
 // meaning then, and read says why.
 func (v *Verifier) readUsual(now time.Time, m *Message, a *Authentication, l *layout, services []string) bool {
 	if !l.usual || !isHeaderList(m.Method) || !m.wholeLines() || !validEscapes(m.Path) ||
-		len(m.Query) > 0 && string(m.Query) != l.query && !a.plainQuery(m.Query) || l.places[contentTypePlace] >= 0 && string(m.Method) == "POST" {
+		len(m.Query) > 0 && string(m.Query) != l.query && !a.plainQuery(m.Query) ||
+		l.places[contentTypePlace] >= 0 && string(m.Method) == "POST" {
 		return false
 	}
-	if !l.readAuthorization(a, l.value(m, authorizationPlace), v.keys) || !a.readTimestamp(l.value(m, amzDatePlace)) || skewed(now, a.Time) ||
-		!contains(v.regions, a.Region) || !contains(services, a.Service) || string(a.timestamp[:len(a.Date)]) != string(a.Date) {
+	if !l.readAuthorization(a, l.value(m, authorizationPlace), v.keys) || !a.readTimestamp(l.value(m, amzDatePlace)) ||
+		skewed(now, a.Time) ||
+		!contains(v.regions, a.Region) || !contains(services, a.Service) ||
+		string(a.timestamp[:len(a.Date)]) != string(a.Date) {
 		return false
 	}
 	a.SessionToken, a.SecurityToken = l.value(m, sessionTokenPlace), l.value(m, securityTokenPlace)
@@ -30,7 +33,8 @@ func (v *Verifier) readUsual(now time.Time, m *Message, a *Authentication, l *la
 	if len(a.SecurityToken) == 0 {
 		a.SecurityToken = nil
 	}
-	if a.SessionToken != nil && a.SecurityToken != nil || a.readPayload(l.value(m, contentSHA256Place), 1, true) != nil {
+	if a.SessionToken != nil && a.SecurityToken != nil ||
+		a.readPayload(l.value(m, contentSHA256Place), 1, true) != nil {
 		return false
 	}
 	a.Kind, a.layout = Header, l
@@ -88,7 +92,8 @@ func (l *layout) readAuthorization(a *Authentication, s []byte, keys *keyCache) 
 
 // learn takes from a message, which was read into a and has verified, what readUsual needs of the next.
 func (l *layout) learn(m *Message, a *Authentication) {
-	if a.Kind != Header || l.places[amzDatePlace] < 0 || l.places[contentSHA256Place] < 0 || len(a.Signature) != signatureSize {
+	if a.Kind != Header || l.places[amzDatePlace] < 0 || l.places[contentSHA256Place] < 0 ||
+		len(a.Signature) != signatureSize {
 		return
 	}
 	if len(m.Query) <= maxQuery {
@@ -147,8 +152,8 @@ func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHas
 	return t, ok
 }
 
-// skewed reports whether a request's time is too far from now in either direction. It is that of an x-amz-date, in whole
-// seconds.
+// skewed reports whether a request's time is too far from now in either direction. It is that of an x-amz-date, in
+// whole seconds.
 func skewed(now, signed time.Time) bool {
 	const most = int64(maxSkew / time.Second)
 	seconds := now.Unix() - signed.Unix() // rounded down

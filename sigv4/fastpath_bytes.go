@@ -2,11 +2,12 @@ package sigv4
 
 import "encoding/binary"
 
-// This file is faster than it is plain, for what is done to many bytes of every request. hasControl must equal a look at
-// each byte, appendHex must equal hex.AppendEncode. FuzzFastBytes compares them.
+// This file is faster than it is plain, for what is done to many bytes of every request. hasControl must equal a look
+// at each byte, appendHex must equal hex.AppendEncode. FuzzFastBytes compares them.
 
-// hasControl reports whether s holds a byte below the space. Eight are looked at at a time: a byte under 0x20 is one that
-// has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte itself.
+// hasControl reports whether s holds a byte below the space. Eight are looked at at a time: a byte under 0x20 is one
+// that has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte
+// itself.
 func hasControl(s []byte) bool {
 	const spaces, high = 0x2020202020202020, 0x8080808080808080
 	if len(s) < 8 {

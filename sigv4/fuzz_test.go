@@ -39,12 +39,15 @@ func FuzzParseAuthorization(f *testing.F) {
 			return
 		}
 		// What was accepted is the same when it is written down anew, and holds nothing that could be another line.
-		again := slices.Concat([]byte("Credential="), id, []byte("/"), scope, []byte(", SignedHeaders="), headers, []byte(", Signature="), signature)
+		again := slices.Concat([]byte("Credential="), id, []byte("/"), scope, []byte(", SignedHeaders="), headers,
+			[]byte(", Signature="), signature)
 		id2, scope2, headers2, signature2, err := sigv4.ParseAuthorization(again)
-		if err != nil || !bytes.Equal(id, id2) || !bytes.Equal(scope, scope2) || !bytes.Equal(headers, headers2) || !bytes.Equal(signature, signature2) {
+		if err != nil || !bytes.Equal(id, id2) || !bytes.Equal(scope, scope2) || !bytes.Equal(headers, headers2) ||
+			!bytes.Equal(signature, signature2) {
 			t.Errorf("%q became %q: %v", s, again, err)
 		}
-		if bytes.ContainsAny(scope, "\n\r ") || bytes.ContainsAny(headers, "\n\r :") || len(id) == 0 || len(headers) == 0 || len(signature) == 0 {
+		if bytes.ContainsAny(scope, "\n\r ") || bytes.ContainsAny(headers, "\n\r :") || len(id) == 0 ||
+			len(headers) == 0 || len(signature) == 0 {
 			t.Errorf("accepted %q", s)
 		}
 	})
@@ -65,7 +68,8 @@ func FuzzPresignedQuery(f *testing.F) {
 		var a sigv4.Authentication
 		err := v.Read(m, &a, "s3")
 		if err == nil && a.Kind == sigv4.Presigned {
-			if a.Expires < 0 || a.Expires > week || len(a.AccessKeyID) == 0 || a.Time.Sub(now) > 15*time.Minute || a.Time.Add(a.Expires).Before(now) {
+			if a.Expires < 0 || a.Expires > week || len(a.AccessKeyID) == 0 || a.Time.Sub(now) > 15*time.Minute ||
+				a.Time.Add(a.Expires).Before(now) {
 				t.Errorf("accepted %q", query)
 			}
 			err = v.Check(m, &a, exampleSecret)
@@ -102,7 +106,10 @@ func sameParameters(query []byte) string {
 }
 
 func FuzzCanonicalQuery(f *testing.F) {
-	for _, s := range []string{"", "a=1&b=2", "a&&b=", "=", "a=b=c", "%41=%2f+%C3%A9", "x=1&x=1&X=0", "X-Amz-Signature=1&a", "prefix=a/b c", "a%zz=1", "~=%7E"} {
+	for _, s := range []string{
+		"", "a=1&b=2", "a&&b=", "=", "a=b=c", "%41=%2f+%C3%A9", "x=1&x=1&X=0", "X-Amz-Signature=1&a", "prefix=a/b c",
+		"a%zz=1", "~=%7E",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, query []byte) {
@@ -111,7 +118,8 @@ func FuzzCanonicalQuery(f *testing.F) {
 			t.Errorf("%q is %q is %q", query, got, again)
 		}
 		for _, b := range got {
-			if !('0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || strings.IndexByte("-._~%=&", b) >= 0) {
+			if !('0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' ||
+				strings.IndexByte("-._~%=&", b) >= 0) {
 				t.Fatalf("%q has %q", got, b)
 			}
 		}
@@ -148,7 +156,9 @@ func FuzzCanonicalQuery(f *testing.F) {
 }
 
 func FuzzCanonicalPath(f *testing.F) {
-	for _, s := range []string{"", "/", "/a//b/./../", "/%2F%2f", "/a+b c", "/%zz", "/%", "/\xff\x00", "/test$file.text", "/%7E~"} {
+	for _, s := range []string{
+		"", "/", "/a//b/./../", "/%2F%2f", "/a+b c", "/%zz", "/%", "/\xff\x00", "/test$file.text", "/%7E~",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, path []byte) {
@@ -177,7 +187,8 @@ func encode(s string, path bool) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", c) >= 0 || path && c == '/' {
+		if strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", c) >= 0 ||
+			path && c == '/' {
 			b.WriteByte(c)
 		} else {
 			b.WriteString("%" + strings.ToUpper(hexOf2([]byte{c})))
@@ -189,8 +200,14 @@ func encode(s string, path bool) string {
 func FuzzChunkReader(f *testing.F) {
 	const announce = "x-amz-trailer: x-amz-checksum-crc32"
 	const trailer = "x-amz-checksum-crc32:" + crcOfHello
-	uploads := []*upload{newUpload(f, unsigned, 5, announce), newUpload(f, signedChunks, 5), newUpload(f, signedTrailer, 5, announce), newUpload(f, unsigned, 5)}
-	good := []string{uploads[0].frame(trailer, "hello"), uploads[1].frame("", "hello"), uploads[2].frame(trailer, "hello"), uploads[3].frame("", "he", "llo")}
+	uploads := []*upload{
+		newUpload(f, unsigned, 5, announce), newUpload(f, signedChunks, 5), newUpload(f, signedTrailer, 5, announce),
+		newUpload(f, unsigned, 5),
+	}
+	good := []string{
+		uploads[0].frame(trailer, "hello"), uploads[1].frame("", "hello"), uploads[2].frame(trailer, "hello"),
+		uploads[3].frame("", "he", "llo"),
+	}
 	for mode, body := range good {
 		f.Add(byte(mode), []byte(body))
 		f.Add(byte(mode), []byte(body[:len(body)/2]))
@@ -235,7 +252,8 @@ func FuzzChunkReader(f *testing.F) {
 		var slow sigv4.ChunkReader
 		slow.Reset(iotest.OneByteReader(bytes.NewReader(body)), u.options)
 		same, err2 := io.ReadAll(&slow)
-		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() || err == nil && !bytes.Equal(got, same) {
+		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() ||
+			err == nil && !bytes.Equal(got, same) {
 			t.Errorf("%q: in one piece %q, %v; byte by byte %q, %v", body, got, err, same, err2)
 		}
 	})

@@ -59,7 +59,8 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 			continue
 		}
 		switch string(name) {
-		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature":
+		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+			"x-amz-signature":
 			continue
 		}
 		if settings++; settings > maxHoisted {

@@ -30,7 +30,8 @@ type layout struct {
 	middle string // what stands between credential and signature in the Authorization header
 	listAt int    // where signedHeaders begins in it
 
-	// A short query that says nothing about authentication, the one seen when the layout was made, and its canonical form.
+	// A short query that says nothing about authentication, the one seen when the layout was made, and its canonical
+	// form.
 	query, canonicalQuery string
 }
 
@@ -64,7 +65,8 @@ const (
 )
 
 var placeNames = [places]string{
-	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "content-type",
+	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token",
+	"content-type",
 	"content-length", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
 }
 
@@ -86,7 +88,9 @@ func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 	if !ok {
 		return nil
 	}
-	l := &layout{fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders)}
+	l := &layout{
+		fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders),
+	}
 	l.sums = int8(checksumHeaders(header))
 	names := make([]byte, 0, size)
 	for i := range header {
@@ -114,7 +118,8 @@ func (c *canonicalizer) eachOnce(lines *[maxFields]canonLine) (ok bool) {
 		for f < len(c.fields) && bytes.Compare(c.fields[f].name, name) < 0 {
 			f++
 		}
-		if f == len(c.fields) || !bytes.Equal(c.fields[f].name, name) || f+1 < len(c.fields) && bytes.Equal(c.fields[f+1].name, name) {
+		if f == len(c.fields) || !bytes.Equal(c.fields[f].name, name) ||
+			f+1 < len(c.fields) && bytes.Equal(c.fields[f+1].name, name) {
 			return false
 		}
 		lines[i].field = uint8(c.fields[f].position)
@@ -185,8 +190,8 @@ func (z *layouts) find(header []Field) *layout {
 	return nil
 }
 
-// admits reports whether a header that was not found is worth a layout. Headers that share a slot would take it from each
-// other at every request, so only one in some does.
+// admits reports whether a header that was not found is worth a layout. Headers that share a slot would take it from
+// each other at every request, so only one in some does.
 func (z *layouts) admits(header []Field) bool {
 	return z.slot(header).Load() == nil || z.misses.Add(1)%layoutPatience == 0
 }

@@ -50,7 +50,8 @@ func (m *Message) wellFormed() bool {
 func (m *Message) wholeLines() bool {
 	for i := range m.Header {
 		value := m.Header[i].Value
-		if hasControl(value) && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 || bytes.IndexByte(value, 0) >= 0) {
+		if hasControl(value) && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 ||
+			bytes.IndexByte(value, 0) >= 0) {
 			return false
 		}
 	}

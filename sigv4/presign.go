@@ -25,8 +25,8 @@ func (q *queryAuthentication) empty() bool {
 		q.sessionToken == nil && q.contentSHA256 == nil && !q.v2AccessKeyID && !q.v2Signature
 }
 
-const missingParameters = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
-	"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+const missingParameters = "Query-string authentication version 4 requires the X-Amz-Algorithm, " +
+	"X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 
 // parseQuery collects what concerns authentication from a raw query. The six parameters of a presigned URL are known
 // in their exact case only, tokens and the payload hash in any, as they stand for headers. Decoded values are appended
@@ -137,7 +137,8 @@ func parseExpires(s []byte) (time.Duration, error) {
 		return 0, refuse(queryGrammar.code, "X-Amz-Expires must be non-negative")
 	}
 	number = bytes.TrimLeft(number, "0")
-	const tooLong = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"
+	const tooLong = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be " +
+		"less than 604800 seconds"
 	if len(number) > 6 {
 		return 0, refuse(queryGrammar.code, tooLong)
 	}

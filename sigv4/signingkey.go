@@ -57,7 +57,8 @@ func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 }
 
 func (k *signingKey) isFrom(secret string) bool {
-	return subtle.ConstantTimeCompare(k.secret, []byte(secret)) == 1 // no copy: the compiler sees that nothing writes to it
+	// no copy: the compiler sees that nothing writes to it
+	return subtle.ConstantTimeCompare(k.secret, []byte(secret)) == 1
 }
 
 // sign appends the signature of stringToSign, 64 lower-case hexadecimal digits.

@@ -1,6 +1,7 @@
 package sigv4
 
-// trailers are the trailing headers that exist, with the names of their algorithms and the length of a value's base64 text.
+// trailers are the trailing headers that exist, with the names of their algorithms and the length of a value's base64
+// text.
 var trailers = [...]struct {
 	name, algorithm string
 	length          int

@@ -41,7 +41,9 @@ func NewVerifier(o Options) *Verifier {
 	if o.SigningKeys <= 0 {
 		o.SigningKeys = defaultSigningKeys
 	}
-	return &Verifier{regions: slices.Clone(o.Regions), now: o.Now, verbose: o.VerboseMismatch, keys: newKeyCache(o.SigningKeys)}
+	return &Verifier{
+		regions: slices.Clone(o.Regions), now: o.Now, verbose: o.VerboseMismatch, keys: newKeyCache(o.SigningKeys),
+	}
 }
 
 const defaultSigningKeys = 4096

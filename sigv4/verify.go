@@ -170,7 +170,8 @@ func (a *Authentication) signs(request []byte, key *signingKey) bool {
 	return subtle.ConstantTimeCompare(a.computed, a.Signature) == 1
 }
 
-// canBeRaw reports whether a path can be tried as received: it must not be able to imitate another canonical request's lines.
+// canBeRaw reports whether a path can be tried as received: it must not be able to imitate another canonical request's
+// lines.
 func canBeRaw(path []byte) bool {
 	for _, b := range path {
 		if b <= ' ' || b == 0x7f {

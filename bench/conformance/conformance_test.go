@@ -106,5 +106,6 @@ func (s *summary) print(w io.Writer) {
 		count[what]++
 	}
 	fmt.Fprintf(w, "conformance: cases: %s\n", strings.Join(numbers, ", "))
-	fmt.Fprintf(w, "conformance: rows: %d passed, %d skipped, %d failed, %d out of reach\n", count[passed], count[skipped], count[failed], len(outOfReach))
+	fmt.Fprintf(w, "conformance: rows: %d passed, %d skipped, %d failed, %d out of reach\n", count[passed],
+		count[skipped], count[failed], len(outOfReach))
 }

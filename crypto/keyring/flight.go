@@ -11,8 +11,8 @@ import (
 	"sealfront/crypto"
 )
 
-// flight is one call of KMS for one entry and those who wait for it. It runs in a goroutine of the keyring's, so that it
-// lives on when the one who caused it leaves.
+// flight is one call of KMS for one entry and those who wait for it. It runs in a goroutine of the keyring's, so that
+// it lives on when the one who caused it leaves.
 type flight struct {
 	ref  Ref
 	blob []byte // nil: generate
@@ -27,8 +27,8 @@ type flight struct {
 	err     error
 }
 
-// fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes beside
-// it, and serves only who begins it. mu is held.
+// fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes
+// beside it, and serves only who begins it. mu is held.
 func (k *Keyring) fly(name entryName, ref *Ref, blob []byte) (*flight, error) {
 	other, ok := k.flights[name]
 	if ok && bytes.Equal(other.blob, blob) {

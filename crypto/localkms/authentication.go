@@ -16,7 +16,9 @@ func (s *Service) authenticate(r *http.Request, body []byte) (string, *Error) {
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(path), Query: []byte(query)}
 	m.Header = append(m.Header, sigv4.Field{Name: []byte("Host"), Value: []byte(r.Host)})
 	if r.ContentLength >= 0 {
-		m.Header = append(m.Header, sigv4.Field{Name: []byte("Content-Length"), Value: strconv.AppendInt(nil, r.ContentLength, 10)})
+		m.Header = append(m.Header, sigv4.Field{
+			Name: []byte("Content-Length"), Value: strconv.AppendInt(nil, r.ContentLength, 10),
+		})
 	}
 	for name, values := range r.Header {
 		if name == "Content-Length" {
@@ -49,7 +51,8 @@ func (s *Service) authenticate(r *http.Request, body []byte) (string, *Error) {
 	return string(a.AccessKeyID), nil
 }
 
-const signatureText = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+const signatureText = "The request signature we calculated does not match the signature you provided. Check your AWS " +
+	"Secret Access Key and signing method. Consult the service documentation for details."
 
 // refusal says in KMS's names what package sigv4 says in S3's.
 func refusal(err error) *Error {

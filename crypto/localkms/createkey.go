@@ -71,7 +71,8 @@ func (c *call) accountTag(tags []tag) (account string, failure *Error) {
 		case t.Key == accountTagKey && t.Value != c.o.Account && accountForm.MatchString(t.Value):
 			account = t.Value
 		case strings.HasPrefix(t.Key, "sealfront:"), strings.HasPrefix(t.Key, "aws:"):
-			return "", fail("TagException", "The tag %s=%s has a meaning that this service doesn't know", t.Key, t.Value)
+			return "", fail("TagException", "The tag %s=%s has a meaning that this service doesn't know",
+				t.Key, t.Value)
 		}
 	}
 	return account, nil
@@ -82,11 +83,13 @@ func checkSpec(spec, usage string) (string, *Error) {
 	allowed, known := usages[spec]
 	switch {
 	case !known:
-		return "", validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set", spec)
+		return "", validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: "+
+			"Member must satisfy enum value set", spec)
 	case usage == "" && spec == specSymmetric:
 		return usageEncrypt, nil
 	case usage == "":
-		return "", validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+		return "", validation(
+			"You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
 	case !slices.Contains(allowed, usage):
 		return "", validation("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
 	}
@@ -99,7 +102,10 @@ func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*ke
 	if _, err := rand.Read(b[:]); err != nil {
 		return nil, err
 	}
-	k := &key{Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage, MultiRegion: multiRegion}
+	k := &key{
+		Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage,
+		MultiRegion: multiRegion,
+	}
 	if multiRegion {
 		k.ID = "mrk-" + hex.EncodeToString(b[:])
 	} else {
@@ -146,7 +152,8 @@ type describedKey struct{ KeyMetadata *keyMetadata }
 
 func checkDescription(text string) *Error {
 	if utf8.RuneCountInString(text) > 8192 {
-		return validation("1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to 8192")
+		return validation("1 validation error detected: Value at 'description' failed to satisfy constraint: Member " +
+			"must have length less than or equal to 8192")
 	}
 	return nil
 }

@@ -28,8 +28,10 @@ type constraints struct {
 
 // grantOperations are those that a grant on a symmetric encryption key may have. true: they use the encryption context.
 var grantOperations = map[string]bool{
-	"Decrypt": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "ReEncryptFrom": true, "ReEncryptTo": true,
-	"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true, "CreateGrant": false, "RetireGrant": false, "DescribeKey": false,
+	"Decrypt": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true,
+	"ReEncryptFrom": true, "ReEncryptTo": true,
+	"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true, "CreateGrant": false,
+	"RetireGrant": false, "DescribeKey": false,
 }
 
 // permits reports whether the grant lets a caller take an action with an encryption context.
@@ -61,7 +63,8 @@ func (c *constraints) hold(context map[string]string) bool {
 	return true
 }
 
-// covers reports whether whoever has g may hand on what another grant would permit: no more operations, under the same constraints.
+// covers reports whether whoever has g may hand on what another grant would permit: no more operations, under the same
+// constraints.
 func (g *grant) covers(other *grant) bool {
 	for _, operation := range other.Operations {
 		if !slices.Contains(g.Operations, operation) {
@@ -75,11 +78,13 @@ func (c *constraints) same(d *constraints) bool {
 	if c == nil || d == nil {
 		return c == d
 	}
-	return maps.Equal(c.EncryptionContextEquals, d.EncryptionContextEquals) && maps.Equal(c.EncryptionContextSubset, d.EncryptionContextSubset)
+	return maps.Equal(c.EncryptionContextEquals, d.EncryptionContextEquals) &&
+		maps.Equal(c.EncryptionContextSubset, d.EncryptionContextSubset)
 }
 
 // repeats reports whether a request for another grant is a retry of the one for g.
 func (g *grant) repeats(other *grant) bool {
-	return g.Name == other.Name && g.Grantee == other.Grantee && g.Retiring == other.Retiring && g.Issuer == other.Issuer &&
+	return g.Name == other.Name && g.Grantee == other.Grantee && g.Retiring == other.Retiring &&
+		g.Issuer == other.Issuer &&
 		slices.Equal(g.Operations, other.Operations) && g.Constraints.same(other.Constraints)
 }

@@ -13,7 +13,9 @@ import (
 const maxGrants = 1000 // of one key; KMS has 50,000, a file has less room
 
 var (
-	granteeForm   = regexp.MustCompile(`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:(root|user/[^*?]+|role/[^*?]+|assumed-role/[^*?]+|federated-user/[^*?]+)$`)
+	granteeForm = regexp.MustCompile(
+		`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:` +
+			`(root|user/[^*?]+|role/[^*?]+|assumed-role/[^*?]+|federated-user/[^*?]+)$`)
 	grantNameForm = regexp.MustCompile(`^[a-zA-Z0-9:/_-]{1,256}$`)
 )
 
@@ -33,19 +35,23 @@ func (in *createGrantInput) check() *Error {
 	case in.GranteeServicePrincipal != "" || in.RetiringServicePrincipal != "":
 		return unsupported("This key service knows no service principals.")
 	case in.GranteePrincipal == "":
-		return validation("1 validation error detected: Value null at 'granteePrincipal' failed to satisfy constraint: Member must not be null")
+		return validation("1 validation error detected: Value null at 'granteePrincipal' failed to satisfy " +
+			"constraint: Member must not be null")
 	case !granteeForm.MatchString(in.GranteePrincipal):
 		return fail("InvalidArnException", "ARN %s is not a principal", in.GranteePrincipal)
 	case in.RetiringPrincipal != "" && !granteeForm.MatchString(in.RetiringPrincipal):
 		return fail("InvalidArnException", "ARN %s is not a principal", in.RetiringPrincipal)
 	case in.Name != "" && !grantNameForm.MatchString(in.Name):
-		return validation("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$", in.Name)
+		return validation("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member "+
+			"must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$", in.Name)
 	case len(in.Operations) == 0:
-		return validation("1 validation error detected: Value null at 'operations' failed to satisfy constraint: Member must not be null")
+		return validation("1 validation error detected: Value null at 'operations' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	for _, operation := range in.Operations {
 		if _, known := grantOperations[operation]; !known {
-			return validation("1 validation error detected: Value '%s' at 'operations' failed to satisfy constraint: Member must satisfy enum value set of a symmetric encryption key", operation)
+			return validation("1 validation error detected: Value '%s' at 'operations' failed to satisfy constraint: "+
+				"Member must satisfy enum value set of a symmetric encryption key", operation)
 		}
 	}
 	if c := in.Constraints; c != nil {
@@ -69,7 +75,8 @@ func (c *call) createGrant(in *createGrantInput) (*createdGrant, error) {
 	var id [32]byte
 	_, _ = rand.Read(id[:]) // never fails
 	made := grant{
-		ID: hex.EncodeToString(id[:]), Name: in.Name, Created: c.o.Now().UTC(), Grantee: in.GranteePrincipal, Retiring: in.RetiringPrincipal,
+		ID: hex.EncodeToString(id[:]), Name: in.Name, Created: c.o.Now().UTC(), Grantee: in.GranteePrincipal,
+		Retiring:   in.RetiringPrincipal,
 		Operations: in.Operations, Constraints: in.Constraints,
 	}
 	k, err := c.changeKey("CreateGrant", in.KeyId, func(k *key) *Error {
@@ -166,7 +173,8 @@ func (c *call) listGrants(in *listGrantsInput) (*listedGrants, error) {
 		return nil, err
 	}
 	return pageOfGrants([]*key{k}, &in.listInput, func(g *grant) bool {
-		return in.GranteeServicePrincipal == "" && (in.GrantId == "" || in.GrantId == g.ID) && (in.GranteePrincipal == "" || in.GranteePrincipal == g.Grantee)
+		return in.GranteeServicePrincipal == "" && (in.GrantId == "" || in.GrantId == g.ID) &&
+			(in.GranteePrincipal == "" || in.GranteePrincipal == g.Grantee)
 	})
 }
 
@@ -195,8 +203,10 @@ func pageOfGrants(keys []*key, in *listInput, wanted func(*grant) bool) (*listed
 		for i := range k.Grants {
 			if g := &k.Grants[i]; wanted(g) {
 				byID[g.ID] = listedGrant{
-					KeyId: k.ARN, GrantId: g.ID, Name: g.Name, CreationDate: stamp(g.Created), GranteePrincipal: g.Grantee,
-					RetiringPrincipal: g.Retiring, IssuingAccount: g.Issuer, Operations: g.Operations, Constraints: g.Constraints,
+					KeyId: k.ARN, GrantId: g.ID, Name: g.Name, CreationDate: stamp(g.Created),
+					GranteePrincipal:  g.Grantee,
+					RetiringPrincipal: g.Retiring, IssuingAccount: g.Issuer, Operations: g.Operations,
+					Constraints: g.Constraints,
 				}
 			}
 		}
@@ -217,8 +227,8 @@ type endGrantInput struct {
 	DryRun                     bool
 }
 
-// retireGrant ends a grant for whoever it names for that: its retiring principal, its grantee with RetireGrant among its operations, and
-// whoever the key's policy lets.
+// retireGrant ends a grant for whoever it names for that: its retiring principal, its grantee with RetireGrant among
+// its operations, and whoever the key's policy lets.
 func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 	keyID, id := in.KeyId, in.GrantId
 	switch {
@@ -231,7 +241,8 @@ func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 		}
 	}
 	return c.endGrant(keyID, id, in.DryRun, func(k *key, g *grant) *Error {
-		if caller := c.callerOf(k); g.Retiring != "" && is(g.Retiring, caller) || is(g.Grantee, caller) && slices.Contains(g.Operations, "RetireGrant") {
+		if caller := c.callerOf(k); g.Retiring != "" && is(g.Retiring, caller) ||
+			is(g.Grantee, caller) && slices.Contains(g.Operations, "RetireGrant") {
 			return nil
 		}
 		return c.permit(k, "RetireGrant", nil)
@@ -240,7 +251,8 @@ func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 
 // revokeGrant ends a grant for whoever administers the key.
 func (c *call) revokeGrant(in *endGrantInput) (*struct{}, error) {
-	return c.endGrant(in.KeyId, in.GrantId, in.DryRun, func(k *key, _ *grant) *Error { return c.permit(k, "RevokeGrant", nil) })
+	return c.endGrant(in.KeyId, in.GrantId, in.DryRun,
+		func(k *key, _ *grant) *Error { return c.permit(k, "RevokeGrant", nil) })
 }
 
 func (c *call) endGrant(keyID, id string, dry bool, permit func(*key, *grant) *Error) (*struct{}, error) {

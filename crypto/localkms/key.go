@@ -4,8 +4,9 @@ import "time"
 
 // A key as it is kept. Fields are never changed in place: changes are made on a copy of the whole state.
 type key struct {
-	ID          string    `json:"id"`
-	ARN         string    `json:"arn"` // as it was made: a later change of region or account in the options doesn't touch it
+	ID string `json:"id"`
+	// as it was made: a later change of region or account in the options doesn't touch it
+	ARN         string    `json:"arn"`
 	Description string    `json:"description,omitempty"`
 	Created     time.Time `json:"created"`
 	Enabled     bool      `json:"enabled"`
@@ -18,8 +19,9 @@ type key struct {
 	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, otherwise AWS_KMS
 	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
 	Tags        []tag     `json:"tags,omitempty"`
-	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
-	Former      [][]byte  `json:"former,omitempty"`   // earlier material, newest first: it opens, and seals nothing
+	// 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
+	Material []byte   `json:"material,omitempty"`
+	Former   [][]byte `json:"former,omitempty"` // earlier material, newest first: it opens, and seals nothing
 
 	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
 	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none
@@ -44,7 +46,8 @@ var usages = map[string][]string{
 	specSymmetric: {usageEncrypt},
 	"HMAC_224":    {"GENERATE_VERIFY_MAC"}, "HMAC_256": {"GENERATE_VERIFY_MAC"},
 	"HMAC_384": {"GENERATE_VERIFY_MAC"}, "HMAC_512": {"GENERATE_VERIFY_MAC"},
-	"RSA_2048": {usageEncrypt, "SIGN_VERIFY"}, "RSA_3072": {usageEncrypt, "SIGN_VERIFY"}, "RSA_4096": {usageEncrypt, "SIGN_VERIFY"},
+	"RSA_2048": {usageEncrypt, "SIGN_VERIFY"}, "RSA_3072": {usageEncrypt, "SIGN_VERIFY"},
+	"RSA_4096":      {usageEncrypt, "SIGN_VERIFY"},
 	"ECC_NIST_P256": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_NIST_P384": {"SIGN_VERIFY", "KEY_AGREEMENT"},
 	"ECC_NIST_P521": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_SECG_P256K1": {"SIGN_VERIFY"},
 }
@@ -81,7 +84,8 @@ func (k *key) state() string {
 func (k *key) usable(action string) *Error {
 	switch {
 	case k.Usage != usageEncrypt || k.Spec != specSymmetric && action != "Encrypt" && action != "Decrypt":
-		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.", k.ARN, k.Usage, k.Spec, action)
+		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.",
+			k.ARN, k.Usage, k.Spec, action)
 	case k.Spec != specSymmetric:
 		return unsupported("This key service does not use asymmetric keys.")
 	}

@@ -17,8 +17,8 @@ func (k *key) rotate(kind string, now time.Time) {
 	k.Rotations = append(slices.Clone(k.Rotations), rotation{Date: now.UTC(), Kind: kind})
 }
 
-// rotationDue reports whether an automatic rotation is to be carried out. KMS leaves keys alone that are disabled or pending
-// deletion, and rotates what is due when they are enabled again.
+// rotationDue reports whether an automatic rotation is to be carried out. KMS leaves keys alone that are disabled or
+// pending deletion, and rotates what is due when they are enabled again.
 func (k *key) rotationDue(now time.Time) bool {
 	return k.RotationPeriod != 0 && k.state() == "Enabled" && !now.Before(k.NextRotation)
 }

@@ -70,7 +70,9 @@ func (c *call) scheduleKeyDeletion(in *scheduleInput) (*scheduleOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scheduleOutput{KeyId: k.ARN, DeletionDate: stamp(k.Deletion), KeyState: k.state(), PendingWindowInDays: days}, nil
+	return &scheduleOutput{
+		KeyId: k.ARN, DeletionDate: stamp(k.Deletion), KeyState: k.state(), PendingWindowInDays: days,
+	}, nil
 }
 
 func (c *call) cancelKeyDeletion(in *keyInput) (*keyInput, error) {

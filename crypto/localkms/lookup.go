@@ -5,7 +5,8 @@ type keyInput struct{ KeyId string }
 // find looks a key up in the newest state, for an action that its policy allows.
 func (c *call) find(action, name string, context map[string]string) (*key, error) {
 	if name == "" {
-		return nil, validation("1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null")
+		return nil, validation(
+			"1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member must not be null")
 	}
 	st, err := c.store.view(c.o.Now())
 	if err != nil {

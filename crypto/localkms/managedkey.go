@@ -21,7 +21,8 @@ func (c *call) makeManagedKey() error {
 	if err != nil || st.Aliases[managedAlias] != nil {
 		return err
 	}
-	k, err := c.newKey("Default key that protects my S3 objects when no other key is defined", specSymmetric, usageEncrypt, false)
+	k, err := c.newKey("Default key that protects my S3 objects when no other key is defined", specSymmetric,
+		usageEncrypt, false)
 	if err != nil {
 		return err
 	}

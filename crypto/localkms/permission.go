@@ -2,11 +2,13 @@ package localkms
 
 // foreign has the actions that KMS lets another account's caller take, if the key's policy does.
 var foreign = map[string]bool{
-	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true, "Decrypt": true,
+	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true,
+	"Decrypt": true,
 }
 
-// permit asks the key's policy, and where that says nothing the key's grants. Administration of another account's key, which KMS refuses altogether, is taken as done by
-// that account: whoever may call this service stands in for all the accounts it plays.
+// permit asks the key's policy, and where that says nothing the key's grants. Administration of another account's key,
+// which KMS refuses altogether, is taken as done by that account: whoever may call this service stands in for all the
+// accounts it plays.
 func (c *call) permit(k *key, action string, context map[string]string) *Error {
 	if k.Foreign && !foreign[action] {
 		return nil
@@ -30,7 +32,8 @@ func (c *call) permit(k *key, action string, context map[string]string) *Error {
 }
 
 func notAuthorized(caller, action, arn string) *Error {
-	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action", caller, action, arn, action)
+	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no "+
+		"resource-based policy allows the kms:%s action", caller, action, arn, action)
 }
 
 // callerOf is the caller as the key's policy sees it. Keys of its own stay its own when the service's account changes.
@@ -61,7 +64,8 @@ func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
 		return failure
 	}
 	if !bypass && !k.Foreign && policy.decide(c.callerOf(k), "PutKeyPolicy", nil) != allowed {
-		return fail("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
+		return fail("MalformedPolicyDocumentException",
+			"The new key policy will not allow you to update the key policy in the future.")
 	}
 	return nil
 }

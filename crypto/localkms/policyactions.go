@@ -17,7 +17,8 @@ func (c *call) putKeyPolicy(in *keyPolicyInput) (*struct{}, error) {
 		return nil, failure
 	}
 	if in.Policy == "" {
-		return nil, validation("1 validation error detected: Value null at 'policy' failed to satisfy constraint: Member must not be null")
+		return nil, validation("1 validation error detected: Value null at 'policy' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	_, err := c.changeKey("PutKeyPolicy", in.KeyId, func(k *key) *Error {
 		if !k.Deletion.IsZero() {

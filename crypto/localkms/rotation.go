@@ -41,14 +41,16 @@ type enableRotationInput struct {
 	RotationPeriodInDays *int
 }
 
-// enableKeyRotation also changes the period of a key that rotates already. As in KMS, the time to the next rotation then begins anew.
+// enableKeyRotation also changes the period of a key that rotates already. As in KMS, the time to the next rotation
+// then begins anew.
 func (c *call) enableKeyRotation(in *enableRotationInput) (*struct{}, error) {
 	days := usualRotationPeriod
 	if in.RotationPeriodInDays != nil {
 		days = *in.RotationPeriodInDays
 	}
 	if days < leastRotationPeriod || days > mostRotationPeriod {
-		return nil, validation("1 validation error detected: Value '%d' at 'rotationPeriodInDays' failed to satisfy constraint: Member must be between %d and %d",
+		return nil, validation("1 validation error detected: Value '%d' at 'rotationPeriodInDays' failed to satisfy "+
+			"constraint: Member must be between %d and %d",
 			days, leastRotationPeriod, mostRotationPeriod)
 	}
 	_, err := c.changeKey("EnableKeyRotation", in.KeyId, func(k *key) *Error {
@@ -81,7 +83,8 @@ type rotationStatus struct {
 	NextRotationDate     timestamp `json:",omitempty"`
 }
 
-// getKeyRotationStatus answers for keys of every kind: those that can't be rotated aren't. AWS rotates its own each year.
+// getKeyRotationStatus answers for keys of every kind: those that can't be rotated aren't. AWS rotates its own each
+// year.
 func (c *call) getKeyRotationStatus(in *keyInput) (*rotationStatus, error) {
 	k, err := c.findByID("GetKeyRotationStatus", in.KeyId)
 	if err != nil {
@@ -89,7 +92,8 @@ func (c *call) getKeyRotationStatus(in *keyInput) (*rotationStatus, error) {
 	}
 	out := &rotationStatus{KeyId: k.ID, KeyRotationEnabled: k.AWSManaged}
 	if k.RotationPeriod != 0 && k.Deletion.IsZero() {
-		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, k.RotationPeriod, stamp(k.NextRotation)
+		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, k.RotationPeriod,
+			stamp(k.NextRotation)
 	}
 	return out, nil
 }
@@ -113,13 +117,14 @@ type listedRotations struct {
 	NextMarker string `json:",omitempty"`
 }
 
-// listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out unless it is asked
-// for. Rotations by earlier releases, which kept no dates, have none.
+// listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out
+// unless it is asked for. Rotations by earlier releases, which kept no dates, have none.
 func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error) {
 	switch in.IncludeKeyMaterial {
 	case "", "ROTATIONS_ONLY", "ALL_KEY_MATERIAL":
 	default:
-		return nil, validation("1 validation error detected: Value '%s' at 'includeKeyMaterial' failed to satisfy constraint: Member must satisfy enum value set: [ROTATIONS_ONLY, ALL_KEY_MATERIAL]", in.IncludeKeyMaterial)
+		return nil, validation("1 validation error detected: Value '%s' at 'includeKeyMaterial' failed to satisfy "+
+			"constraint: Member must satisfy enum value set: [ROTATIONS_ONLY, ALL_KEY_MATERIAL]", in.IncludeKeyMaterial)
 	}
 	k, err := c.findByID("ListKeyRotations", in.KeyId)
 	if err != nil {

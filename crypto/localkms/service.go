@@ -33,7 +33,9 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("open the key service in %s: %w", o.Dir, err)
 	}
 	return &Service{
-		o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{Regions: append([]string{o.Region}, o.Earlier...), Now: o.Now}),
+		o: o, store: store, verifier: sigv4.NewVerifier(sigv4.Options{
+			Regions: append([]string{o.Region}, o.Earlier...), Now: o.Now,
+		}),
 		usage: make(map[string]usage), noted: make(map[string]time.Time),
 	}, nil
 }

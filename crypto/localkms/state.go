@@ -113,8 +113,8 @@ func (st *state) sortedAliases(keyID string) []string {
 	return names
 }
 
-// rotateDue carries out the automatic rotations that are due. Of several that a service has slept through, one is left: nothing was
-// sealed in between.
+// rotateDue carries out the automatic rotations that are due. Of several that a service has slept through, one is left:
+// nothing was sealed in between.
 func (st *state) rotateDue(now time.Time) {
 	for _, k := range st.Keys {
 		if !k.rotationDue(now) {

@@ -83,7 +83,8 @@ func (s *store) rootKey() ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be read by others (mode %04o); it must have mode 0600", rootName, info.Mode().Perm())
+		return nil, fmt.Errorf("%s may be read by others (mode %04o); it must have mode 0600", rootName,
+			info.Mode().Perm())
 	}
 	root, err := os.ReadFile(path)
 	if err == nil && len(root) != materialSize {
@@ -98,7 +99,8 @@ func (s *store) view(now time.Time) (*state, error) {
 	st, known := s.now, s.file
 	s.mu.RUnlock()
 	info, err := os.Stat(filepath.Join(s.dir, keysName))
-	fresh := err == nil && known != nil && os.SameFile(info, known) && info.Size() == known.Size() && info.ModTime().Equal(known.ModTime()) ||
+	fresh := err == nil && known != nil && os.SameFile(info, known) && info.Size() == known.Size() &&
+		info.ModTime().Equal(known.ModTime()) ||
 		errors.Is(err, fs.ErrNotExist) && known == nil
 	if !fresh {
 		s.mu.Lock()
@@ -116,7 +118,8 @@ func (s *store) view(now time.Time) (*state, error) {
 }
 
 // update changes the state: change gets a copy of the newest one, and what it leaves is written before update returns
-// the new state. When change fails nothing is written. Keys that are due are removed first, and rotations that are due carried out.
+// the new state. When change fails nothing is written. Keys that are due are removed first, and rotations that are due
+// carried out.
 func (s *store) update(now time.Time, change func(*state) *Error) (*state, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

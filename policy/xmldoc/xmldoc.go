@@ -145,8 +145,8 @@ func (t *tokens) Token() (xml.Token, error) {
 
 func tooLong(n xml.Name) bool { return len(n.Space)+len(n.Local) > MaxName }
 
-// boundedReader hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it
-// where a token or the document is beyond its bound.
+// boundedReader hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends
+// it where a token or the document is beyond its bound.
 type boundedReader struct {
 	r        *bufio.Reader
 	token    int  // bytes since the last token

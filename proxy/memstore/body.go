@@ -46,7 +46,8 @@ func (x *exchange) readBody(limit int64) (*body, error) {
 		return nil, err
 	}
 	if err = x.checkBody(b, sum); err == nil && chunked {
-		if _, err = io.ReadFull(r, make([]byte, 1)); err == io.EOF { //nolint:errorlint // io.Reader's contract is a plain io.EOF
+		_, err = io.ReadFull(r, make([]byte, 1))
+		if err == io.EOF { //nolint:errorlint // io.Reader's contract is a plain io.EOF
 			err = nil
 		} else if err == nil {
 			err = refuse("IncompleteBody")

@@ -27,7 +27,8 @@ func (x *exchange) createBucket() error {
 }
 
 func validBucketName(name string) bool {
-	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" && !strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".")
+	return len(name) >= 3 && len(name) <= 63 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" &&
+		!strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".")
 }
 
 func (x *exchange) deleteBucket() error {

@@ -10,7 +10,10 @@ func (x *exchange) newObject(b *body, etag string, header []headerField) (*objec
 		return nil, errFull
 	}
 	t := x.now.UTC()
-	return &object{body: b, etag: etag, header: header, modified: t, shown: t.Format("Mon, 02 Jan 2006 15:04:05") + " GMT", room: n}, nil
+	return &object{
+		body: b, etag: etag, header: header, modified: t, shown: t.Format("Mon, 02 Jan 2006 15:04:05") +
+			" GMT", room: n,
+	}, nil
 }
 
 // commit puts an object into the bucket if the request's conditions hold for what is there; otherwise nothing happens.

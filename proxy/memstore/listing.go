@@ -32,7 +32,9 @@ type page struct {
 }
 
 func (x *exchange) page() (p page, err error) {
-	p = page{prefix: x.query.Get("prefix"), delimiter: x.query.Get("delimiter"), encode: func(s string) string { return s }}
+	p = page{
+		prefix: x.query.Get("prefix"), delimiter: x.query.Get("delimiter"), encode: func(s string) string { return s },
+	}
 	switch x.query.Get("encoding-type") {
 	case "":
 	case "url":
@@ -94,8 +96,8 @@ func (p *page) finish(d *document, common []string, more bool) bool {
 	return more
 }
 
-// behind is the first string after all that begin with prefix. A prefix of 0xff alone has none, and no name that is UTF-8
-// follows it.
+// behind is the first string after all that begin with prefix. A prefix of 0xff alone has none, and no name that is
+// UTF-8 follows it.
 func behind(prefix string) string {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] < 0xff {

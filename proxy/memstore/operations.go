@@ -30,7 +30,11 @@ var operations = []operation{
 
 	{"GET", ofBucket, "location", nil, (*exchange).getBucketLocation},
 	{"GET", ofBucket, "uploads", []string{"prefix", "max-uploads", "encoding-type"}, (*exchange).listUploads},
-	{"GET", ofBucket, "list-type", []string{"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner"}, (*exchange).listObjectsV2},
+	{
+		"GET", ofBucket, "list-type", []string{
+			"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner",
+		}, (*exchange).listObjectsV2,
+	},
 	{"GET", ofBucket, "", listV1, (*exchange).listObjects},
 	{"HEAD", ofBucket, "", nil, (*exchange).headBucket},
 	{"PUT", ofBucket, "", nil, (*exchange).createBucket},
@@ -83,17 +87,22 @@ func (x *exchange) known(o *operation) bool {
 }
 
 // unknownHeaders ask for what this store doesn't do; leaving them out would be a promise that isn't kept.
-var unknownHeaders = []string{"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source"}
+var unknownHeaders = []string{
+	"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption",
+	"x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source",
+}
 
 // wants reports whether the request asks for something that this store doesn't do.
 func (x *exchange) wants() bool {
 	for i := range x.message.Header {
 		f := &x.message.Header[i]
-		if len(f.Value) == 0 || len(f.Name) < len("x-amz-") || !strings.EqualFold(string(f.Name[:len("x-amz-")]), "x-amz-") {
+		if len(f.Value) == 0 || len(f.Name) < len("x-amz-") ||
+			!strings.EqualFold(string(f.Name[:len("x-amz-")]), "x-amz-") {
 			continue
 		}
 		for _, unknown := range unknownHeaders {
-			if len(f.Name) >= len(unknown) && strings.EqualFold(string(f.Name[:len(unknown)]), unknown) && !strings.EqualFold(string(f.Name), "x-amz-tagging-directive") {
+			if len(f.Name) >= len(unknown) && strings.EqualFold(string(f.Name[:len(unknown)]), unknown) &&
+				!strings.EqualFold(string(f.Name), "x-amz-tagging-directive") {
 				return true
 			}
 		}

@@ -2,8 +2,8 @@ package memstore
 
 import "math/rand/v2"
 
-// ordered is a skip list of values in the order of their names: insertion, removal and the place from which a listing goes
-// on cost O(log n). Not for concurrent use.
+// ordered is a skip list of values in the order of their names: insertion, removal and the place from which a listing
+// goes on cost O(log n). Not for concurrent use.
 type ordered[T any] struct {
 	head  node[T]
 	nodes map[string]*node[T]

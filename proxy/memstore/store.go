@@ -18,8 +18,8 @@ type Options struct {
 	AccessKey string
 	SecretKey string
 	Region    string
-	// MaxBytes bounds the memory of bodies, those that are being received included, and of the objects' names and headers;
-	// default 1 GiB. What would go beyond is answered 507 before its body is read.
+	// MaxBytes bounds the memory of bodies, those that are being received included, and of the objects' names and
+	// headers; default 1 GiB. What would go beyond is answered 507 before its body is read.
 	MaxBytes int64
 	Address  string           // where to listen; default a free loopback port
 	Now      func() time.Time // default time.Now

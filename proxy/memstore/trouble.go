@@ -10,8 +10,8 @@ import (
 
 // Trouble is what the store does to requests before it looks at them. The zero value is none.
 type Trouble struct {
-	// P50 and P99 are percentiles of how long a request waits: a log-normal distribution that goes through both. With P99
-	// zero, or equal to P50, every request waits P50.
+	// P50 and P99 are percentiles of how long a request waits: a log-normal distribution that goes through both. With
+	// P99 zero, or equal to P50, every request waits P50.
 	P50, P99 time.Duration
 	// ErrorRate is the share of requests, 0 to 1, that are refused: half of them as 500 InternalError, half as 503
 	// ServiceUnavailable.
