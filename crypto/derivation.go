@@ -7,6 +7,12 @@ import (
 	"sync"
 )
 
+// SaltSize is the size of every salt and of the object id, in bytes; KeySize that of every secret.
+const (
+	SaltSize = 16
+	KeySize  = 32
+)
+
 // derivation is memory for what deriving a key passes to the standard library, which would otherwise come from the heap
 // each time. It serves one key at a time. What it held is wiped by release.
 type derivation struct {
