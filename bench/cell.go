@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A cell is what is measured at once: one operation at one size and concurrency, in one way of asking.
+// A cell is what is measured at once: one operation at one size and concurrency, in one kind of request.
 type cell struct {
 	Operation   string  `json:"operation"` // put, get, head, list, range, multipart, mixed
 	Size        int64   `json:"size"`      // of objects; bytes

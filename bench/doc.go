@@ -18,7 +18,7 @@
 //	go run ./bench report results.json …             tables and plots in bench/results and RESULTS.md
 //
 // Without -target it builds and starts the programs: Sealfront with the embedded key service, one certificate for all
-// TLS ends, and a directory bucket of SSE-KMS that is asked with sessions. -store memory puts the store into
+// TLS ends, and a directory bucket of SSE-KMS that is used with sessions. -store memory puts the store into
 // Sealfront's own process, as client teams load-test; its CPU and memory then hold the store's.
 //
 // A cell is one operation at one size and concurrency, for -time after -warm-up, on -concurrency connections that stay
@@ -58,7 +58,7 @@
 // what each one more takes. What is held ends well at last, and the program's own gauges must count as many: otherwise
 // the exit status is 1. A high figure is no failure.
 //
-// refresh has two replicas behind relays that keep back every answer of the key service. One fetches its bucket keys
+// refresh has two replicas with relays that delay every answer of the key service. One fetches its bucket keys
 // again every few seconds, the other has the default life. Both get the same load in turns, paced and below what they
 // can do, and each request is distinguished from the others that was in flight while a bucket key was fetched. How many
 // waited for a key is what the program counts, `sealfront_bucket_keys_total{result="miss"}`: one that comes late into a

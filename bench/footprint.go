@@ -125,7 +125,7 @@ func (s *survey) clean(ctx context.Context, t *target) error {
 	return errors.Join(w.remove(ctx, objectKey(s.object.size, 0)), w.remove(ctx, objectKey(smallObject, 0)))
 }
 
-// footprint asks the kernel and the program. All that is held must be there.
+// footprint reads the figures of the kernel and of the program. All that is held must be there.
 func (t *target) footprint(ctx context.Context, h *hold) (footprint, error) {
 	m, ok := t.scrape(ctx)
 	if !ok {

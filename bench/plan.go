@@ -326,7 +326,7 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, writeErr)
 }
 
-// measureAll interleaves the targets: every round asks each of them, beginning with another. Only a Sealfront's
+// measureAll interleaves the targets: every round measures each of them, beginning with another. Only a Sealfront's
 // failure, or that of the one target, ends the run.
 func (p *plan) measureAll(ctx context.Context, targets []*target, o *outcome) error {
 	bodies := map[int64]*content{}

@@ -57,7 +57,7 @@ func family(roots []int) (all []int) {
 	return all
 }
 
-// cpuOf reads /proc/PID/stat. Source: proc(5); the fields are counted behind the name, which may hold anything.
+// cpuOf reads /proc/PID/stat. Source: proc(5); the fields are counted after the name, which may hold anything.
 func cpuOf(pid int) time.Duration {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

@@ -250,7 +250,7 @@ func entropy(b []byte) (bits float64) {
 	return bits
 }
 
-// makeBucketPatiently asks again while a store that has just begun to listen isn't ready.
+// makeBucketPatiently tries again while a store that has just begun to listen isn't ready.
 func (t *target) makeBucketPatiently(ctx context.Context) error {
 	var err error
 	for range 100 {

@@ -268,8 +268,8 @@ func (s *sip) Read(p []byte) (int, error) {
 
 var errReset = errors.New("reset")
 
-// established asks the kernel: with bytes still to be read, a read would not show that the other side has gone.
-// Source: tcp(7), TCP_INFO; the first byte is the state, 1 is ESTABLISHED.
+// established reads the kernel's state: with bytes still to be read, a read would not show that the other side has
+// gone. Source: tcp(7), TCP_INFO; the first byte is the state, 1 is ESTABLISHED.
 func (s *sip) established() bool {
 	raw, err := s.SyscallConn()
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *steady) work(ctx context.Context, number int) {
 	c := &cell{Size: body.size, Payload: modes[number%len(modes)]}
 	w := newWorker(s.t, c, &settings{}, body, number)
 	defer w.close()
-	at := number // the replica that is asked
+	at := number // the replica that gets the request
 	w.reach = func(ctx context.Context) (net.Conn, error) {
 		var errs []error
 		for range 2 * len(s.hosts) { // one that ends may still take connections, and not answer

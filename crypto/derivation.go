@@ -55,7 +55,7 @@ func (d *derivation) expand(keyed hash.Hash, label string, first, second []byte)
 	return &d.block
 }
 
-// release wipes: a digest keeps the message's last block behind its Reset, and what is derived from is a message too.
+// release wipes: a digest keeps the message's last block after Reset, and what is derived from is a message too.
 func (d *derivation) release() {
 	for _, digest := range d.digests {
 		digest.Reset()

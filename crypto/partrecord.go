@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MaxPartRecordName bounds a part record's name behind its prefix, in characters. Stores take 255 in a path segment.
+// MaxPartRecordName bounds a part record's name after its prefix, in characters. Stores take 255 in a path segment.
 // Releases that don't know SHA-512 have 210; only a record with one is longer than that, unless the store's ETag has
 // more than 65 bytes.
 const MaxPartRecordName = 254
@@ -29,7 +29,7 @@ type PartRecord struct {
 
 // AppendName appends the record's name to dst: prefix ‖ part number of five digits ‖ "-" ‖ the sealed record in
 // base64url. What is sealed is bound to prefix and part number. It returns ErrLongETag if the name would exceed
-// MaxPartRecordName behind the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a
+// MaxPartRecordName after the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a
 // number, length or checksum out of range. Source: FORMAT.md, "Part records".
 func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix string) ([]byte, error) {
 	if r.Number < 1 || r.Number > MaxParts || r.Length < 0 || r.Length > MaxPart ||

@@ -20,7 +20,7 @@ func (l *Layout) Span(first, last int64) (Span, error) {
 
 // GuessSpan is Span for a multipart object whose layout isn't known yet, from its plaintext length alone. It's right
 // when all parts but the last are multiples of SegmentSize, as the default part sizes of SDKs are. Once the layout is
-// there, the guess has served if it Covers the layout's own Span: skip the bytes in front and ignore those behind.
+// there, the guess has served if it Covers the layout's own Span: skip the bytes in front and ignore those after.
 func GuessSpan(plain, first, last int64) (Span, error) {
 	one := Layout{[]placedPart{{plainEnd: plain, storedEnd: SealedLength(plain)}}}
 	return one.Span(first, last)
@@ -32,7 +32,7 @@ func (l *Layout) segmentStart(offset int64) int64 {
 	return stored + (offset-plain)/SegmentSize*SealedSegmentSize
 }
 
-// segmentEnd returns the stored offset behind the segment that holds the plaintext byte at offset.
+// segmentEnd returns the stored offset after the segment that holds the plaintext byte at offset.
 func (l *Layout) segmentEnd(offset int64) int64 {
 	part := l.find(offset)
 	plain, stored := l.start(part)

@@ -1,7 +1,7 @@
 package policy
 
 // KeyAllowed reports whether objects of b with the given kind of encryption may be sealed or opened under
-// the KMS key with this ARN. It is to be asked before KMS is, on reads as on writes, since what names
+// the KMS key with this ARN. It is to be called before KMS is, on reads as on writes, since what names
 // the key lies in the store: SSE-S3 means o.ServiceKey, SSE-KMS in a directory bucket K alone, in a
 // general purpose bucket o.DefaultKey and what o.AllowedKeys say.
 func KeyAllowed(b *Bucket, sse SSE, arn string, o *Options) bool {

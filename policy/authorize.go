@@ -33,8 +33,8 @@ func AuthorizeSource(r *Request, c *Caller, t *Target) *Refusal {
 	return authorize(GetObject, r, c, t, needs)
 }
 
-// AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was asked for the key of
-// the session's own settings when the session was made; for what is stored under another key it is asked here.
+// AuthorizeKey decides whether the caller may use t's KMS key for op. A session's principal was authorized for the key
+// of the session's own settings when the session was made; for what is stored under another key it is decided here.
 func AuthorizeKey(op Operation, r *Request, c *Caller, t *Target) *Refusal {
 	var buf [2]Need
 	return authorize(op, r, c, t, appendKMSNeeds(buf[:0], op, t.Kind, t.KeyARN))
@@ -50,7 +50,7 @@ func authorize(op Operation, r *Request, c *Caller, t *Target, needs []Need) *Re
 }
 
 // permitted answers one need. Who may open a ReadWrite session may also read, so a need for ReadOnly is
-// met by a permission for either, unless a session is asked for in just that mode.
+// met by a permission for either, unless a session is requested in just that mode.
 func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool {
 	values := r.ask(question{caller: c, target: t})
 	if need.Action != createSession {
@@ -67,9 +67,9 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 	return granted(c, t, need, values)
 }
 
-// granted asks the identity's policy and the bucket's. The bucket's has no say about itself: identities are the
-// operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about KMS
-// keys.
+// granted evaluates the identity's policy and the bucket's. The bucket's doesn't decide about itself: identities are
+// the operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about
+// KMS keys.
 //
 // Whoever may use a general purpose bucket may use the key that stands in for Amazon's managed one, as the policy of
 // aws/s3 says there. A Deny holds for it, too.
@@ -92,8 +92,8 @@ func concernsBucketPolicy(action string) bool {
 	return name == "PutBucketPolicy" || name == "GetBucketPolicy" || name == "DeleteBucketPolicy"
 }
 
-// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
-// conditions may be about them.
+// AuthorizeTags decides once more about the permissions of an operation whose document sets tags, now that they are
+// read: conditions may be about them.
 func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
 	r.tags = tags
 	return Authorize(op, r, c, t, ReadWrite)
@@ -105,7 +105,8 @@ func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
 }
 
 // authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the
-// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
+// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry decides about
+// each.
 func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
 	values := r.ask(question{caller: c, target: t})
 	for _, action := range [...]string{"s3:DeleteObject", "s3:DeleteObjectVersion"} {

@@ -18,7 +18,7 @@ type KeyFacts struct {
 const byDefaultName = "ApplyServerSideEncryptionByDefault"
 
 // KeyToDescribe is the first step of PutBucketEncryption: what the rule alone allows and, when it needs a
-// key, by which id KMS is to be asked for it ("" for none). The caller describes that key, tries it, and
+// key, by which id KMS is to describe it ("" for none). The caller describes that key, tries it, and
 // goes to DecideBucketEncryption.
 func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, refusal *Refusal) {
 	refused := func(row, message string) (string, *Refusal) {

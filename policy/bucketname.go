@@ -21,7 +21,7 @@ func (k Kind) String() string {
 
 const directorySuffix = "--x-s3"
 
-// KindOf returns the kind of a bucket by its name, "" being the service. It doesn't ask whether the name
+// KindOf returns the kind of a bucket by its name, "" being the service. It doesn't check that the name
 // is valid: what ends as a directory bucket does is never taken for a general purpose one.
 func KindOf(bucket string) Kind {
 	switch {

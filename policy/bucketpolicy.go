@@ -14,7 +14,7 @@ const maxPolicySize = 20 << 10
 // variablesVersion is the version of the policy language that has variables.
 const variablesVersion = "2012-10-17"
 
-// BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may ask it.
+// BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may use it.
 type BucketPolicy struct {
 	permitter *Permitter
 }

@@ -2,7 +2,7 @@ package policy
 
 import "strings"
 
-// Classify names the operation a request asks for, from its method, what its path names, the query parameters that
+// Classify names the operation that a request is for, from its method, what its path names, the query parameters that
 // select operations, and the headers that turn one operation into another. It refuses an invalid bucket name, a method
 // that doesn't exist there (405 MethodNotAllowed with Allow), two parameters that select different operations, and what
 // the kind of bucket doesn't have (501 NotImplemented, section 1.6). Unknown parameters are ignored, as S3 does, unless
@@ -167,7 +167,7 @@ func classifyControl(r *Request) (Operation, *Refusal) {
 	return op, nil
 }
 
-// methodNotAllowed names what could have been asked for here.
+// methodNotAllowed names what is allowed here.
 func methodNotAllowed(method string, here place) *Refusal {
 	resource := [...]string{"SERVICE", "BUCKET", "OBJECT", "CONTROL"}[here.at]
 	if here.name != "" {

@@ -6,7 +6,7 @@ import (
 )
 
 // conditionKeyNames are the condition keys that requests can have a value for, spelled as AWS does: those that
-// requestValues answers from the request and its target, and those that the Caller's Values are asked for. Those that
+// requestValues answers from the request and its target, and those that the Caller's Values answer. Those that
 // end in a slash are followed by the key of a tag. A policy with any other key is refused: a Deny under a key that
 // never has a value would never deny.
 var conditionKeyNames = func() (names []string) {

@@ -5,8 +5,8 @@ import "strings"
 // A Control is what a call of S3 Control is about, by its path: /v20180820/tags/ARN. The zero value is a request for S3
 // itself.
 type Control struct {
-	Kind     string // the path's first segment behind the version, "tags"; "-" where there is none
-	Resource string // what is behind it: an ARN
+	Kind     string // the path's first segment after the version, "tags"; "-" where there is none
+	Resource string // what follows it: an ARN
 }
 
 // ParseControl takes the decoded path of a call of S3 Control apart, without its first slash; ok is false for any other

@@ -2,7 +2,7 @@ package policy
 
 // DecideEncryption decides how the objects that the request writes are sealed, or what a read shows of
 // how they are: sections 2.6 to 2.11 for directory buckets, the general purpose rules for others. s is
-// nil for requests signed with long-term keys. It doesn't ask KMS, needs no body, and is to be called
+// nil for requests signed with long-term keys. It doesn't call KMS, needs no body, and is to be called
 // before either. b and o are not changed.
 func DecideEncryption(op Operation, r *Request, b *Bucket, s *Session, o *Options) (Decision, *Refusal) {
 	switch {
@@ -51,7 +51,7 @@ func plainRow(op Operation) string {
 }
 
 // decidePart is for what adds to an upload: the upload's settings count, whatever the session's are
-// (UP-3). UploadPartCopy also asks that they equal the bucket's default (R11).
+// (UP-3). UploadPartCopy also requires that they equal the bucket's default (R11).
 func decidePart(op Operation, r *Request, b *Bucket, o *Options) (Decision, *Refusal) {
 	d := Decision{Row: "CM-1", ShowsEncryption: true}
 	if o.Existing != nil {

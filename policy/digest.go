@@ -2,7 +2,7 @@ package policy
 
 import "strings"
 
-// digest is what one pass over headers and query leaves: the values that rules ask for, by number.
+// digest is what one pass over headers and query leaves: the values that rules read, by number.
 type digest struct {
 	at   level // what the request names; of S3 Control, the bucket in its ARN
 	kind Kind  // of the request's bucket

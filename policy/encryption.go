@@ -16,7 +16,7 @@ func (s SSE) String() string { return [...]string{"", "AES256", "aws:kms"}[s] }
 type Encryption struct {
 	SSE       SSE
 	KeyARN    string            // of the KMS key, for SSEKMS
-	Context   map[string]string // pairs beside the default one; only in general purpose buckets; read only
+	Context   map[string]string // pairs besides the default one; only in general purpose buckets; read only
 	BucketKey bool              // a bucket key may stand between KMS and the object
 }
 

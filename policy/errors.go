@@ -11,12 +11,12 @@ import "strings"
 type Refusal struct {
 	Code     string    // S3's error code, one of Codes
 	Message  string    // the text for the client; holds no secret
-	Elements []Element // what the error document carries beside Code and Message, in order
+	Elements []Element // what the error document carries besides Code and Message, in order
 	Row      string    // the row or section of the behaviour reference that decided, for metrics and explain
 	Allow    string    // the Allow header of a MethodNotAllowed, otherwise ""
 }
 
-// An Element is one element of an error document beside Code and Message.
+// An Element is one element of an error document besides Code and Message.
 type Element struct{ Name, Value string }
 
 // Error returns code and message, as S3 tools print them.

@@ -2,7 +2,7 @@ package policy
 
 // decideGeneral decides the operations that take encryption headers, for a general purpose bucket:
 // every request may choose, among all permitted keys, with a bucket key or without, and with pairs
-// beside the default context.
+// besides the default context.
 func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders) (Decision, *Refusal) {
 	d := Decision{Row: generalDefault, Encryption: b.Default, ShowsEncryption: true}
 	switch h.sse {

@@ -1,6 +1,6 @@
 package policy
 
-// headerID numbers the headers that some rule asks for. They fit into a 64-bit set.
+// headerID numbers the headers that some rule reads. They fit into a 64-bit set.
 type headerID uint8
 
 const (

@@ -99,7 +99,7 @@ func namesKMSKey(arn string) bool {
 }
 
 // DecideObjectEncryption decides how UpdateObjectEncryption seals the object, now that its document is read. Whether
-// the caller may use the key is asked by Authorize, with the key in the target.
+// the caller may use the key is decided by Authorize, with the key in the target.
 func DecideObjectEncryption(b *Bucket, asked ObjectEncryption, o *Options) (Decision, *Refusal) {
 	if !KeyAllowed(b, SSEKMS, asked.KeyARN, o) {
 		if accountOf(asked.KeyARN) == b.Account {

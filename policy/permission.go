@@ -25,7 +25,7 @@ const (
 	Denied                 // some statement denies
 )
 
-// Permitter is a compiled policy. It is immutable; any number of goroutines may ask it.
+// Permitter is a compiled policy. It is immutable; any number of goroutines may use it.
 type Permitter struct {
 	statements []compiledStatement
 }

@@ -22,7 +22,7 @@ var families = [...]string{
 	"x-amz-write-",
 }
 
-// servedElsewhere are the headers of these families that have no headerID, since no rule here asks for them.
+// servedElsewhere are the headers of these families that have no headerID, since no rule here reads them.
 var servedElsewhere = func() map[string]struct{} {
 	names := []string{
 		"x-amz-checksum-mode", "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-sdk-checksum-algorithm",
@@ -49,7 +49,7 @@ var ChecksumAlgorithms = [...]string{
 	"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128",
 }
 
-// askedElsewhere are the query parameters that have no queryID, since no rule here asks for them, and that may be
+// askedElsewhere are the query parameters that have no queryID, since no rule here reads them, and that may be
 // empty.
 var askedElsewhere = map[string]struct{}{
 	"annotation-prefix": {}, "annotationName": {}, "bucket-region": {}, "continuation-token": {}, "fetch-owner": {},
@@ -57,7 +57,7 @@ var askedElsewhere = map[string]struct{}{
 	"marker": {}, "max-annotation-results": {}, "max-buckets": {}, "version-id-marker": {},
 }
 
-// mayBeEmpty reports whether a parameter that no rule here asks for is known nevertheless, and so no subresource.
+// mayBeEmpty reports whether a parameter that no rule here reads is known nevertheless, and so no subresource.
 func mayBeEmpty(name string) bool {
 	_, asked := askedElsewhere[name]
 	return asked || strings.HasPrefix(name, "response-")

@@ -1,6 +1,6 @@
 package policy
 
-// queryID numbers the query parameters that some rule asks for. They fit into a 64-bit set.
+// queryID numbers the query parameters that some rule reads. They fit into a 64-bit set.
 type queryID uint8
 
 const (

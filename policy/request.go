@@ -6,7 +6,7 @@ import (
 )
 
 // Fields is a view of a request's header fields or query parameters. Names of headers are compared
-// without case: Get is asked in lower case, All may yield any case. Names and values of query
+// without case: Get is called with lower case, All may yield any case. Names and values of query
 // parameters are those after percent decoding, compared exactly. Strings need to live only as long as
 // the Request that refers to the view.
 type Fields interface {
@@ -71,8 +71,8 @@ type Request struct {
 	valid    string // a bucket's name that was found valid before
 	read     bool
 	digest   digest
-	question question // of the permission that is asked for: see requestValues
-	unknown  unknowns // among the conditions that a permission is asked for under
+	question question // of the permission that is being decided: see requestValues
+	unknown  unknowns // among the condition keys of the permission that is being decided
 	tags     Tags     // in the request's document, once it is read; those that UntagResource removes
 	untags   bool     // the tags are those to be removed: they have keys alone
 }

@@ -2,9 +2,9 @@ package policy
 
 import "strings"
 
-// requestValues answers every condition key that a policy may have, from three sources that can't be mixed up: the
-// one Request, the one Caller, and the Target that a permission is asked for. It is the Request by another name, whose
-// question it answers, so that asking costs no allocation.
+// requestValues answers every condition key that a policy may have, from three sources that can't be mixed up: the one
+// Request, the one Caller, and the Target that a permission is decided for. It is the Request by another name, whose
+// question it answers, so that an answer costs no allocation.
 type requestValues Request
 
 // ask makes q the question that the request's values answer.
@@ -47,7 +47,7 @@ func (v *requestValues) Value(key string) (string, bool) {
 	case "s3:if-none-match":
 		return d.header(hIfNoneMatch), d.has(hIfNoneMatch)
 	case tagKeysKey:
-		return "", len(v.tags) > 0 // what they are is asked one by one
+		return "", len(v.tags) > 0 // openValues.tagKeys has what they are
 	case "s3:object-lock-mode":
 		return d.header(hLockMode), d.has(hLockMode)
 	}

@@ -83,7 +83,7 @@ func anyBegins(pattern string, list []string) bool {
 }
 
 // matchesBeginning reports whether some text that begins with prefix matches pattern: what is left of the pattern
-// behind the prefix always has a text that it matches.
+// after the prefix always has a text that it matches.
 func matchesBeginning(pattern, prefix string) bool {
 	// alive are the places in the pattern that what was read of prefix may have led to.
 	alive := make([]bool, len(pattern)+1)

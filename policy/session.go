@@ -53,7 +53,7 @@ func DecideProvisional(r *Request, principal string, mayCreate bool) (Session, *
 	return Session{Bucket: r.Bucket, Principal: principal, Mode: ReadWrite, Provisional: true}, nil
 }
 
-// SessionMode decides the mode of a new session: the one asked for, or the highest that allowed grants,
+// SessionMode decides the mode of a new session: the requested one, or the highest that allowed grants,
 // first ReadWrite, then ReadOnly (section 3.1). It refuses with SE-9 when none is granted.
 func SessionMode(r *Request, allowed func(Mode) bool) (Mode, *Refusal) {
 	asked := r.inspect().header(hSessionMode)

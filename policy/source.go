@@ -50,7 +50,7 @@ func sourceVersion(kind Kind, query string) (version string, ok bool) {
 }
 
 // CopyRange returns the first and last byte that UploadPartCopy reads of its source; whole is true
-// when no range was asked for.
+// when no range was requested.
 func (r *Request) CopyRange() (first, last int64, whole bool, refusal *Refusal) {
 	d := r.inspect()
 	if !d.has(hCopySourceRange) {
@@ -68,13 +68,13 @@ func (r *Request) CopyRange() (first, last int64, whole bool, refusal *Refusal) 
 	return first, last, false, nil
 }
 
-// RangeBeyondSource is the refusal of a CopyRange that ends behind a source of size bytes.
+// RangeBeyondSource is the refusal of a CopyRange that ends beyond a source of size bytes.
 func (r *Request) RangeBeyondSource(size int64) *Refusal {
 	return invalidArgument("6.6", headerNames[hCopySourceRange], r.inspect().header(hCopySourceRange),
 		"Range specified is not valid for source object of size: "+strconv.FormatInt(size, 10))
 }
 
-// checkCopy holds what section 6.7 and 6.6 ask of a copy request by itself.
+// checkCopy holds what section 6.7 and 6.6 require of a copy request by itself.
 func checkCopy(r *Request, d *digest) *Refusal {
 	if _, refusal := r.CopySource(); refusal != nil {
 		return refusal
@@ -116,7 +116,7 @@ func (r *Request) RenameSource() (key string, refusal *Refusal) {
 	return rest, nil
 }
 
-// checkRename holds what section 6.4 asks of a rename by itself.
+// checkRename holds what section 6.4 requires of a rename by itself.
 func checkRename(r *Request, d *digest) *Refusal {
 	source, refusal := r.RenameSource()
 	if refusal != nil {

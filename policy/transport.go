@@ -10,7 +10,7 @@ const (
 
 // DecideTLS decides row T-1. effective is the encryption of what the request writes, or of the object it
 // reads: for writes the check comes before authorization, for reads after it and before the first byte.
-// A copy is asked twice, for its destination and for its source. With NoSSE only RequireAll counts.
+// It is called twice for a copy, for its destination and for its source. With NoSSE only RequireAll counts.
 func DecideTLS(op Operation, r *Request, effective SSE, require Require) *Refusal {
 	const text = "Requests specifying Server Side Encryption with AWS KMS managed keys " +
 		"must be made over a secure connection."

@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// unknowns are condition keys whose values aren't known yet while a permission is asked for: an Allow under one may
-// still hold, a Deny doesn't. Whoever has them set asks again when the values are known, or carries nothing out.
+// unknowns are condition keys whose values aren't known yet while a permission is decided: an Allow under one may
+// still hold, a Deny doesn't. Whoever sets them decides again when the values are known, or carries nothing out.
 type unknowns uint8
 
 const (

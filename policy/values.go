@@ -1,6 +1,6 @@
 package policy
 
-// Values answers what a policy's conditions ask for: the value of a condition key, given in lower case,
+// Values answers a policy's conditions: it has the value of a condition key, given in lower case,
 // such as aws:sourceip or aws:principaltag/team.
 type Values interface {
 	Value(key string) (value string, ok bool)

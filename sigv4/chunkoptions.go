@@ -96,7 +96,7 @@ func announcedTrailer(list []byte) (name, algorithm string, err error) {
 	return name, algorithm, nil
 }
 
-// checkChecksumHeaders compares an announced trailer with the checksum headers beside it.
+// checkChecksumHeaders compares an announced trailer with the checksum headers sent with it.
 func checkChecksumHeaders(m *Message, a *Authentication, algorithm string) error {
 	var n int
 	if l := a.layout; l != nil && len(m.Header) == l.fields {

@@ -30,7 +30,7 @@ func parseTimestamp(s []byte) (time.Time, bool) {
 	for i := range pairs {
 		at := 2 * i
 		if i > 3 {
-			at++ // behind the T
+			at++ // after the T
 		}
 		tens, ones := s[at]-'0', s[at+1]-'0'
 		if tens > 9 || ones > 9 {

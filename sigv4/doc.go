@@ -19,7 +19,7 @@
 // Read and Check are two calls because the secret may depend on what the first one finds, a session's token for
 // instance. A request that Read refuses has cost no cryptography. Whatever is refused is an *Error with S3's code,
 // text and elements; which status and XML that makes is the caller's affair, and so are unknown keys, expired tokens
-// and the hash of a plain body (AccessDenied and the functions beside it have the words).
+// and the hash of a plain body (AccessDenied and the functions with it have the words).
 //
 // # Promises
 //

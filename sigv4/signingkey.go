@@ -73,7 +73,7 @@ func (k *signingKey) sign(dst, stringToSign []byte) []byte {
 }
 
 // keyCache keeps the signing keys used last, bounded in number. A key is found by access key id and scope and then
-// only used if it was derived from the very secret that is asked for, so that a changed secret never verifies under
+// only used if it was derived from the very secret that is given, so that a changed secret never verifies under
 // an old key. Safe for concurrent use; two goroutines that miss at once both derive, and the later one's key stays.
 type keyCache struct {
 	limit int

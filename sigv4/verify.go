@@ -108,7 +108,7 @@ func (v *Verifier) read(now time.Time, m *Message, a *Authentication, l *layout,
 }
 
 // Check computes the signature of m, which a was read from and which hasn't changed since, with the secret of
-// a.AccessKeyID, compares it in constant time and then asks whether every header was signed that must be. An empty
+// a.AccessKeyID, compares it in constant time and then checks that every header was signed that must be. An empty
 // secret is that of an access key id which nobody has, and never verifies. Errors are *Error.
 //
 // It allocates nothing once a and the cached signing key are warm.

@@ -64,6 +64,6 @@
 //     TestEveryRowHasACase.
 //   - No case passes at an endpoint that accepts everything, nor at one that refuses everything:
 //     TestNoRowPassesByItself.
-//   - A refused write has stored nothing: whoever refuses one is asked for what was there before.
+//   - A refused write has stored nothing: the object is read afterwards, and is the earlier one.
 //   - Buckets that were made are removed, also after a failure.
 package conformance

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// Options say where KMS is and who asks. Region is required.
+// Options say where KMS is and who calls it. Region is required.
 type Options struct {
 	Region    string
 	Endpoint  string // default: AWS in the region
@@ -94,7 +94,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 
 const dataKeySize = 32 // bytes, of AES_256
 
-// GenerateDataKey asks for a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
+// GenerateDataKey returns a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
 func (c *Client) GenerateDataKey(
 	ctx context.Context, keyID string, encryptionContext map[string]string,
 ) (plaintext, blob []byte, err error) {

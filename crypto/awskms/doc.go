@@ -1,4 +1,4 @@
-// Package awskms asks AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
+// Package awskms calls AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
 // the AWS SDK.
 //
 //	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback

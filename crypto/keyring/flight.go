@@ -28,7 +28,7 @@ type flight struct {
 }
 
 // fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes
-// beside it, and serves only who begins it. mu is held.
+// with it, and serves only who begins it. mu is held.
 func (k *Keyring) fly(name entryName, ref *Ref, blob []byte) (*flight, error) {
 	other, ok := k.flights[name]
 	if ok && bytes.Equal(other.blob, blob) {
@@ -71,8 +71,8 @@ func (k *Keyring) run(name entryName, f *flight) {
 	k.keep(name, f, key, asked)
 }
 
-// keep makes the flight's result findable, for a time that counts from asked: KMS may answer late, and what it says is
-// true of the time at which it was asked. mu is held.
+// keep makes the flight's result findable, for a time that counts from when KMS was called, asked: KMS may answer late,
+// and what it says is true of that time. mu is held.
 func (k *Keyring) keep(name entryName, f *flight, key *bucketKey, asked time.Time) {
 	opening := name
 	if f.blob == nil {

@@ -14,10 +14,12 @@ import (
 // KMS is the key management service, as the keyring needs it. Plaintexts that it returns belong to the keyring, which
 // wipes them. Implementations must be safe for concurrent use and return when ctx ends.
 type KMS interface {
-	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext,
-		blob []byte, err error)
-	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) (
-		plaintext []byte, err error)
+	GenerateDataKey(
+		ctx context.Context, keyID string, encryptionContext map[string]string,
+	) (plaintext, blob []byte, err error)
+	Decrypt(
+		ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string,
+	) (plaintext []byte, err error)
 	DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error)
 }
 
@@ -28,7 +30,7 @@ var (
 	// ErrClosed: the keyring has been closed.
 	ErrClosed = errors.New("keyring: closed")
 	// ErrUnavailable: KMS gave no answer in its own words: the network failed, time ran out, or what came was none of
-	// KMS's. The reason is wrapped beside it.
+	// KMS's. The reason is wrapped with it.
 	ErrUnavailable = errors.New("keyring: no answer of KMS")
 	// ErrBadKey: something isn't a bucket key: KMS answered with other than 32 bytes, with zeros, or a blob is empty.
 	ErrBadKey = errors.New("keyring: unusable bucket key")
@@ -99,7 +101,7 @@ type Keyring struct {
 	flights map[entryName]*flight
 }
 
-// New returns an empty keyring that asks kms.
+// New returns an empty keyring that calls kms.
 func New(kms KMS, options Options) *Keyring {
 	seed := maphash.MakeSeed()
 	k := &Keyring{
@@ -129,8 +131,8 @@ func (k *Keyring) Close() {
 	k.DropAll()
 }
 
-// Seal returns the bucket key under which new objects of ref are sealed now; it asks KMS for one only if there is none.
-// Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
+// Seal returns the bucket key under which new objects of ref are sealed now; it calls KMS for one only if there is
+// none. Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
 func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 	return k.SealPrepared(ctx, &Prepared{ref, ref.identity()})
 }
@@ -175,9 +177,9 @@ func (k *Keyring) SealPrepared(ctx context.Context, p *Prepared) (*Use, error) {
 	}
 }
 
-// Open returns the bucket key that is in blob. KMS is asked if it isn't in memory; its answer counts for this ref only,
-// so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors as
-// Seal.
+// Open returns the bucket key that is in blob. KMS is called if it isn't in memory; its answer counts for this ref
+// only, so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors
+// as Seal.
 func (k *Keyring) Open(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
 	return k.OpenPrepared(ctx, &Prepared{ref, ref.identity()}, blob)
 }
@@ -229,7 +231,7 @@ func (k *Keyring) SealFresh(ctx context.Context, ref Ref) (*Use, error) {
 	return k.fresh(ctx, ref, nil)
 }
 
-// OpenFresh is Open that asks KMS each time and keeps nothing.
+// OpenFresh is Open that calls KMS each time and keeps nothing.
 func (k *Keyring) OpenFresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
 	if len(blob) == 0 {
 		return nil, ErrBadKey
@@ -257,7 +259,7 @@ func (k *Keyring) fresh(ctx context.Context, ref Ref, blob []byte) (*Use, error)
 // Description is what KMS says of a key.
 type Description struct{ ARN, State, Manager, Spec, Usage string }
 
-// Describe asks KMS about a key by id, ARN or alias. Nothing is kept.
+// Describe calls KMS about a key by id, ARN or alias. Nothing is kept.
 func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
 	defer cancel()
@@ -272,7 +274,7 @@ func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, erro
 	return d, nil
 }
 
-// Drop forgets all bucket keys under a KMS key, named by its ARN; the next request asks KMS. Those in use are wiped
+// Drop forgets all bucket keys under a KMS key, named by its ARN; the next request calls KMS. Those in use are wiped
 // when their last user leaves, and an answer of KMS that is in flight isn't kept.
 func (k *Keyring) Drop(kmsKey string) {
 	k.drop(func(key string) bool { return key == kmsKey })
@@ -304,7 +306,7 @@ func (k *Keyring) drop(concerns func(kmsKey string) bool) {
 	}
 }
 
-// sweep wipes keys that nobody asked for since they expired.
+// sweep wipes keys that nobody used since they expired.
 func (k *Keyring) sweep() {
 	ticker := time.NewTicker(max(k.options.Lifetime/10, time.Millisecond))
 	defer ticker.Stop()

@@ -5,7 +5,7 @@
 //	                       (sigv4)                                       DIR/root.key  32 bytes, mode 0600
 //
 // It is for development and tests. It is no hardware module: whoever reads DIR has the keys. Whoever has a credential
-// is the user arn:aws:iam::ACCOUNT:user/ACCESSKEYID, whom IAM allows everything; key policies are asked, and grants
+// is the user arn:aws:iam::ACCOUNT:user/ACCESSKEYID, whom IAM allows everything; key policies are evaluated, and grants
 // where those say nothing. Tags are kept and decide nothing. Of the policy language there is only what keypolicy.go
 // lists: the rest is refused with MalformedPolicyDocumentException, never ignored. So are grants to services and
 // constraints on aws:SourceArn.

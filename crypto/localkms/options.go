@@ -13,7 +13,7 @@ type Options struct {
 	Credentials func(accessKeyID string) (secret string, ok bool)
 	// Now is the clock, for signatures and key deletion; default time.Now.
 	Now func() time.Time
-	// Fault, if set, is asked before each action that came over the wire ("Decrypt"); an error it returns is the
+	// Fault, if set, is called before each action that came over the wire ("Decrypt"); an error it returns is the
 	// answer. An *Error is answered as it is, any other error as KMSInternalException.
 	Fault func(action string) error
 }

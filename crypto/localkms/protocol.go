@@ -31,7 +31,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, out, err)
 }
 
-// handle authenticates a request and does what it asks for.
+// handle authenticates a request and carries out its action.
 func (s *Service) handle(r *http.Request, body []byte, id string) (any, error) {
 	accessKeyID, failure := s.authenticate(r, body)
 	if failure != nil {

@@ -118,7 +118,7 @@ type listedRotations struct {
 }
 
 // listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out
-// unless it is asked for. Rotations by earlier releases, which kept no dates, have none.
+// unless it is requested. Rotations by earlier releases, which kept no dates, have none.
 func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error) {
 	switch in.IncludeKeyMaterial {
 	case "", "ROTATIONS_ONLY", "ALL_KEY_MATERIAL":

@@ -10,7 +10,7 @@ import (
 )
 
 // Serve answers requests on ln until ctx ends, then waits up to 5 seconds for those in flight, but not for connections
-// on which nothing was asked: clients keep some in reserve. It closes ln, and returns nil when ctx was the reason.
+// on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when ctx was the reason.
 func (s *Service) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,

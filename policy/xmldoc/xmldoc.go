@@ -156,7 +156,7 @@ type boundedReader struct {
 	exceeded error
 }
 
-// begin begins a token. A text has been read as far as the < behind it: then, a tag has begun.
+// begin begins a token. A text has been read as far as the < after it: then, a tag has begun.
 func (c *boundedReader) begin() {
 	c.token, c.limit = 0, 0
 	if c.last == '<' {

@@ -24,7 +24,7 @@ func (x *exchange) limit(name string, fallback, most int) (int, error) {
 	return min(n, most), nil
 }
 
-// A page is what a listing asks for, and how it is written.
+// A page is what a listing requests, and how it is written.
 type page struct {
 	prefix, delimiter, after string
 	most                     int
@@ -96,8 +96,8 @@ func (p *page) finish(d *document, common []string, more bool) bool {
 	return more
 }
 
-// behind is the first string after all that begin with prefix. A prefix of 0xff alone has none, and no name that is
-// UTF-8 follows it.
+// behind is the first string that follows all that begin with prefix. A prefix of 0xff alone has none, and no name that
+// is UTF-8 follows it.
 func behind(prefix string) string {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] < 0xff {

@@ -86,7 +86,7 @@ func (x *exchange) known(o *operation) bool {
 	return true
 }
 
-// unknownHeaders ask for what this store doesn't do; leaving them out would be a promise that isn't kept.
+// unknownHeaders request what this store doesn't do; leaving them out would be a promise that isn't kept.
 var unknownHeaders = []string{
 	"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption",
 	"x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source",
