@@ -28,9 +28,13 @@ func memory(t *testing.T, access, secret string) (*memstore.Store, func(string) 
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	values := map[string]string{
-		"AWS_ENDPOINT_URL": "http://" + s.Address(), "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": proxyRegion, "SEALFRONT_BUCKET": "bucket",
+		"AWS_ENDPOINT_URL": "http://" + s.Address(), "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_REGION": proxyRegion, "SEALFRONT_BUCKET": "bucket",
 	}
-	target, err := newTarget(options{endpoint: values["AWS_ENDPOINT_URL"], bucket: "bucket", accessKey: access, secretKey: secret, region: proxyRegion})
+	target, err := newTarget(options{
+		endpoint: values["AWS_ENDPOINT_URL"], bucket: "bucket", accessKey: access, secretKey: secret,
+		region: proxyRegion,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +50,10 @@ func TestEveryCellIsMeasuredAndCleanedUp(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "out.json")
 	var out strings.Builder
 	err := run(t.Context(), []string{
-		"-target", "http://" + s.Address(), "-auth", "key", "-pid", fmt.Sprint(os.Getpid()), "-workload", strings.Join(operations, ","), "-cells", "0x1,70000x2,6MiBx1",
-		"-payload", strings.Join(modes, ","), "-checksum-mode", "both", "-time", "5ms", "-warm-up", "1ms", "-list-objects", "20", "-part-size", "5MiB", "-verify", "1", "-rounds", "1", "-json", file,
+		"-target", "http://" + s.Address(), "-auth", "key", "-pid", fmt.Sprint(os.Getpid()), "-workload",
+		strings.Join(operations, ","), "-cells", "0x1,70000x2,6MiBx1",
+		"-payload", strings.Join(modes, ","), "-checksum-mode", "both", "-time", "5ms", "-warm-up", "1ms",
+		"-list-objects", "20", "-part-size", "5MiB", "-verify", "1", "-rounds", "1", "-json", file,
 	}, env, &out, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -66,19 +72,24 @@ func TestEveryCellIsMeasuredAndCleanedUp(t *testing.T) {
 		if r.Requests == 0 || r.Errors > 0 || r.Seconds <= 0 || r.P50 > r.P99 || r.P99 > r.Max || r.PeakRSS == 0 {
 			t.Errorf("%s: %+v", &r.cell, r)
 		}
-		if want := r.Requests * r.Size; (r.Operation == opPut || r.Operation == opGet || r.Operation == opMultipart) && r.Bytes != want {
+		if want := r.Requests * r.Size; (r.Operation == opPut || r.Operation == opGet || r.Operation == opMultipart) &&
+			r.Bytes != want {
 			t.Errorf("%s: %d bytes of %d requests", &r.cell, r.Bytes, r.Requests)
 		}
 	}
 	if len(seen) != len(operations) || o.Commit == "" && o.Go == "" {
 		t.Errorf("operations seen: %v", seen)
 	}
-	for _, want := range []string{"| PUT 6 MiB ×1 streaming-signed | target |", "| GET 70000 B ×2 checksum-mode | target |", "| LIST 0 B ×1 |"} {
+	for _, want := range []string{
+		"| PUT 6 MiB ×1 streaming-signed | target |", "| GET 70000 B ×2 checksum-mode | target |", "| LIST 0 B ×1 |",
+	} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q:\n%s", want, out.String())
+			t.Errorf("the report doesn't have %q:\n%s", want, out.String())
 		}
 	}
-	target, _ := newTarget(options{endpoint: "http://" + s.Address(), bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
+	target, _ := newTarget(options{
+		endpoint: "http://" + s.Address(), bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion,
+	})
 	list, err := target.read(t.Context(), "")
 	if err != nil || strings.Contains(string(list), "<Key>") {
 		t.Errorf("left over: %s, %v", list, err)
@@ -87,7 +98,10 @@ func TestEveryCellIsMeasuredAndCleanedUp(t *testing.T) {
 
 func TestFailuresAreCountedAndEndTheRun(t *testing.T) {
 	s, env := memory(t, "id", "secret")
-	args := []string{"-target", "http://" + s.Address(), "-auth", "key", "-workload", "get", "-cells", "1x2", "-time", "100ms", "-warm-up", "0s"}
+	args := []string{
+		"-target", "http://" + s.Address(), "-auth", "key", "-workload", "get", "-cells", "1x2", "-time", "100ms",
+		"-warm-up", "0s",
+	}
 	p, err := parse("load", args, env, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +128,8 @@ func TestFailuresAreCountedAndEndTheRun(t *testing.T) {
 
 func TestOtherBytesAreNoticed(t *testing.T) {
 	s, env := memory(t, "id", "secret")
-	p, err := parse("load", []string{"-target", "http://" + s.Address(), "-auth", "key", "-verify", "1"}, env, io.Discard)
+	p, err := parse("load", []string{"-target", "http://" + s.Address(), "-auth", "key", "-verify", "1"},
+		env, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +168,15 @@ func TestOtherBytesAreNoticed(t *testing.T) {
 	}
 }
 
-// The open loop asks as often as it is told, and a stall shows in the latencies of all requests that were due in it.
+// The open loop sends as many requests as it should, and a stall shows in the latencies of all requests that were due
+// in it.
 func TestTheOpenLoopCountsFromWhenRequestsAreDue(t *testing.T) {
 	s, env := memory(t, "id", "secret")
 	s.Trouble(memstore.Trouble{P50: 20 * time.Millisecond})
-	p, err := parse("load", []string{"-target", "http://" + s.Address(), "-auth", "key", "-workload", "head", "-cells", "1x1", "-rate", "200", "-time", "400ms", "-warm-up", "0s"}, env, io.Discard)
+	p, err := parse("load", []string{
+		"-target", "http://" + s.Address(), "-auth", "key", "-workload", "head", "-cells", "1x1", "-rate", "200",
+		"-time", "400ms", "-warm-up", "0s",
+	}, env, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +195,13 @@ func TestAnInterruptedRunCleansUp(t *testing.T) {
 	s, env := memory(t, "id", "secret")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := run(ctx, []string{"-target", "http://" + s.Address(), "-auth", "key", "-cells", "1x2", "-time", "1h"}, env, io.Discard, io.Discard); err == nil {
+	if err := run(ctx, []string{"-target", "http://" + s.Address(), "-auth", "key", "-cells", "1x2", "-time", "1h"},
+		env, io.Discard, io.Discard); err == nil {
 		t.Error("an interrupted run reported success")
 	}
-	target, _ := newTarget(options{endpoint: "http://" + s.Address(), bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
+	target, _ := newTarget(options{
+		endpoint: "http://" + s.Address(), bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion,
+	})
 	if list, err := target.read(t.Context(), ""); err != nil || strings.Contains(string(list), "<Key>") {
 		t.Errorf("left over: %s, %v", list, err)
 	}
@@ -201,7 +223,8 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 		}
 	}
 	err := run(t.Context(), []string{
-		"compare", "-only", only, "-cells", "4KiBx2,200000x1", "-workload", "put,get", "-payload", "unsigned,unsigned-trailer-crc32", "-checksum-mode", "both",
+		"compare", "-only", only, "-cells", "4KiBx2,200000x1", "-workload", "put,get", "-payload",
+		"unsigned,unsigned-trailer-crc32", "-checksum-mode", "both",
 		"-rounds", "1", "-time", "30ms", "-warm-up", "5ms", "-verify", "1", "-json", file,
 	}, os.Getenv, &out, io.Discard)
 	if err != nil {
@@ -211,7 +234,8 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(o.Notes, "what sealfront keeps in the store was looked at, and is sealed") || len(o.Notes) != 1 {
+	if !slices.Contains(o.Notes, "what sealfront keeps in the store was looked at, and is sealed") ||
+		len(o.Notes) != 1 {
 		t.Errorf("notes: %q", o.Notes)
 	}
 	cells := 2 * (2 + 2) // put in two payload modes, get with and without checksums
@@ -219,7 +243,8 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 		t.Errorf("%d results, want %d", len(o.Results), want)
 	}
 	for _, r := range o.Results {
-		if r.Errors > 0 || r.Requests == 0 || (r.PeakRSS == 0) != (r.Target == "direct") || r.Measured != (r.Target == sealfrontName) {
+		if r.Errors > 0 || r.Requests == 0 || (r.PeakRSS == 0) != (r.Target == "direct") ||
+			r.Measured != (r.Target == sealfrontName) {
 			t.Errorf("%+v", r)
 		}
 		if r.Target == sealfrontName && r.Allocations < 1 {
@@ -233,13 +258,17 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 	if err := os.WriteFile(page, []byte("before\n"+beginMark+"old\n"+endMark+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"report", "-page", page, "-dir", filepath.Join(dir, "results"), file}, os.Getenv, io.Discard, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"report", "-page", page, "-dir", filepath.Join(dir, "results"), file},
+		os.Getenv, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(page)
-	for _, want := range []string{"before\n" + beginMark, endMark + "\nafter\n", "](results/compared-cpu-gib.svg)", "| PUT 4 KiB ×2 unsigned-trailer-crc32 | sealfront |"} {
+	for _, want := range []string{
+		"before\n" + beginMark, endMark + "\nafter\n", "](results/compared-cpu-gib.svg)",
+		"| PUT 4 KiB ×2 unsigned-trailer-crc32 | sealfront |",
+	} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("the page doesn't have %q", want)
 		}
 	}
 	if strings.Contains(string(text), "old\n") {
@@ -262,8 +291,14 @@ func TestMediansAndRatiosOfRounds(t *testing.T) {
 	c := cell{Operation: opPut, Size: 1 << 30, Concurrency: 1, Payload: modeUnsigned}
 	for round, cpu := range []float64{1, 9, 2} { // the machine was busy in the second round
 		o.Results = append(o.Results,
-			result{Target: "nginx", cell: c, Round: round, Seconds: cpu, Requests: 1, Bytes: 1 << 30, CPUSeconds: cpu, P50: 10, P99: 10},
-			result{Target: "sealfront", cell: c, Round: round, Seconds: cpu, Requests: 1, Bytes: 1 << 30, CPUSeconds: cpu * 1.25, P50: 10, P99: 20})
+			result{
+				Target: "nginx", cell: c, Round: round, Seconds: cpu, Requests: 1, Bytes: 1 << 30, CPUSeconds: cpu,
+				P50: 10, P99: 10,
+			},
+			result{
+				Target: "sealfront", cell: c, Round: round, Seconds: cpu, Requests: 1, Bytes: 1 << 30,
+				CPUSeconds: cpu * 1.25, P50: 10, P99: 20,
+			})
 	}
 	s := o.summaries()
 	if len(s) != 2 || s[0].CPUPerGiB != 2 || s[1].CPUPerGiB != 2.5 || s[1].LeastCPU != 1.25 || s[1].MostCPU != 11.25 {
@@ -281,9 +316,12 @@ func TestMediansAndRatiosOfRounds(t *testing.T) {
 func TestCommandLinesWithFaultsAreRefused(t *testing.T) {
 	none := func(string) string { return "" }
 	for _, line := range []string{
-		"-sizes 6GiB", "-sizes x", "-concurrency 0", "-cells 1MiB", "-workload copy", "-workload range -sizes 0", "-payload none", "-checksum-mode maybe", "-time 0s", "-rounds 0", "-rate -1",
-		"-auth none", "-store disk", "-part-size 1MiB", "-target https://127.0.0.1", "-program x", "more -x", "compare -only apache", "compare -store memory", "compare argument",
-		"memory x", "memory -active 1,x", "memory -idle -1", "memory -size 1MiB", "memory -settle 1m", "memory -rounds 0", "refresh x", "refresh -rate 0", "refresh -lifetime 0s", "refresh -kms-latency -1s",
+		"-sizes 6GiB", "-sizes x", "-concurrency 0", "-cells 1MiB", "-workload copy", "-workload range -sizes 0",
+		"-payload none", "-checksum-mode maybe", "-time 0s", "-rounds 0", "-rate -1",
+		"-auth none", "-store disk", "-part-size 1MiB", "-target https://127.0.0.1", "-program x", "more -x",
+		"compare -only apache", "compare -store memory", "compare argument",
+		"memory x", "memory -active 1,x", "memory -idle -1", "memory -size 1MiB", "memory -settle 1m",
+		"memory -rounds 0", "refresh x", "refresh -rate 0", "refresh -lifetime 0s", "refresh -kms-latency -1s",
 	} {
 		args := strings.Fields(line)
 		if err := run(t.Context(), args, none, io.Discard, io.Discard); !errors.As(err, new(usageError)) {

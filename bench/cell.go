@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A cell is what is measured at once: one operation at one size and concurrency, in one way of asking.
+// A cell is what is measured at once: one operation at one size and concurrency, in one kind of request.
 type cell struct {
 	Operation   string  `json:"operation"` // put, get, head, list, range, multipart, mixed
 	Size        int64   `json:"size"`      // of objects; bytes
@@ -51,7 +51,7 @@ func (c *cell) String() string {
 	return s
 }
 
-// small tells whether the cost of a request counts, not that of its bytes.
+// small reports whether the cost of a request counts, not that of its bytes.
 func (c *cell) small() bool {
 	return c.Size < 64<<10 || c.Operation == opHead || c.Operation == opList || c.Operation == opRange
 }

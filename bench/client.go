@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -36,20 +35,13 @@ type client struct {
 	discard []byte
 }
 
-// signing is what the requests of one client are signed with, and the memory for it.
-type signing struct {
-	signer      *sigv4.Signer
-	credentials sigv4.Credentials
-	now         time.Time
-	chunkSigner sigv4.ChunkSigner
-	chunks      sigv4.ChunkWriter
-}
-
 // requestTimeout bounds one request.
 const requestTimeout = 10 * time.Minute
 
 func newClient(t *target) *client {
-	return &client{t: t, br: bufio.NewReaderSize(nil, 16<<10), bw: bufio.NewWriterSize(nil, 64<<10), discard: make([]byte, 64<<10)}
+	return &client{
+		t: t, br: bufio.NewReaderSize(nil, 16<<10), bw: bufio.NewWriterSize(nil, 64<<10), discard: make([]byte, 64<<10),
+	}
 }
 
 func (c *client) close() {
@@ -143,13 +135,14 @@ func (c *client) sign(ctx context.Context, r *request) error {
 		c.signer, c.credentials = c.t.signer, c.t.credentials
 	} else {
 		var err error
-		if c.credentials, err = c.t.sessions.get(ctx, c.now); err != nil {
+		if c.credentials, err = c.t.sessions.get(ctx, c.now, c.t.createSession); err != nil {
 			return err
 		}
 		c.signer, tokenName = c.t.sessions.signer, "X-Amz-S3session-Token"
 	}
 	m := &c.message
-	m.Method, m.Path, m.Query = append(m.Method[:0], r.method...), append(m.Path[:0], r.path...), append(m.Query[:0], r.query...)
+	m.Method, m.Path, m.Query = append(m.Method[:0], r.method...), append(m.Path[:0], r.path...),
+		append(m.Query[:0], r.query...)
 	m.Header = m.Header[:0]
 	add := func(name, value string) {
 		m.Header = append(m.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
@@ -239,35 +232,6 @@ func (a *answer) failed(what string) error {
 	return fmt.Errorf("%s: %d %s", what, a.status, strings.TrimSpace(a.error))
 }
 
-// sessions keeps the credentials of CreateSession for all workers of a target.
-type sessions struct {
-	signer *sigv4.Signer
-	create func(context.Context) (sigv4.Credentials, time.Time, error)
-
-	mu      sync.Mutex
-	current sigv4.Credentials
-	until   time.Time // when to renew
-	made    int
-}
-
-// renewAhead is how long before its end a session is replaced.
-const renewAhead = time.Minute
-
-func (s *sessions) get(ctx context.Context, now time.Time) (sigv4.Credentials, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now.Before(s.until) {
-		return s.current, nil
-	}
-	next, expires, err := s.create(ctx)
-	if err != nil {
-		return s.current, fmt.Errorf("CreateSession: %w", err)
-	}
-	s.current, s.until = next, expires.Add(-renewAhead)
-	s.made++
-	return next, nil
-}
-
 // createSession asks for a session of the target's bucket on a connection of its own.
 func (t *target) createSession(ctx context.Context) (sigv4.Credentials, time.Time, error) {
 	c := newClient(t)
@@ -295,5 +259,7 @@ func (t *target) createSession(ctx context.Context) (sigv4.Credentials, time.Tim
 		return sigv4.Credentials{}, time.Time{}, err
 	}
 	k := &doc.Credentials
-	return sigv4.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken}, k.Expiration, nil
+	return sigv4.Credentials{
+		AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken,
+	}, k.Expiration, nil
 }

@@ -17,8 +17,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// A content is the body of objects of one size: a random block, again and again, so that a GiB takes no GiB. What a request
-// has to say about it is computed once, since it is the proxy that is measured.
+// A content is the body of objects of one size: a random block, again and again, so that a GiB takes no GiB. What a
+// request has to say about it is computed once, since it is the proxy that is measured.
 type content struct {
 	size  int64
 	crc32 string        // base64, of x-amz-checksum-crc32
@@ -103,8 +103,8 @@ const (
 	streamingChunk = 64 << 10
 )
 
-// payload is how a body goes out: the header fields about it, its length on the wire, and its writing after the head, which
-// is signed by then.
+// payload is how a body goes out: the header fields about it, its length on the wire, and its writing after the head,
+// which is signed by then.
 type payload struct {
 	hash   string
 	header [][2]string
@@ -114,7 +114,11 @@ type payload struct {
 
 // payload makes the payload of n bytes from an offset on; crc is their checksum where the mode needs it.
 func (c *content) payload(mode string, from, n int64, s *signing) payload {
-	plain := payload{hash: sigv4.UnsignedPayload, length: n, write: func(w io.Writer, _ []byte) error { return c.writeRange(w, from, n) }}
+	plain := payload{
+		hash: sigv4.UnsignedPayload, length: n, write: func(w io.Writer, _ []byte) error {
+			return c.writeRange(w, from, n)
+		},
+	}
 	whole := from == 0 && n == c.size
 	switch mode {
 	case modeSigned:
@@ -138,7 +142,11 @@ func (c *content) payload(mode string, from, n int64, s *signing) payload {
 		}
 		return payload{
 			hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER", length: length,
-			header: [][2]string{{"Content-Encoding", "aws-chunked"}, {"X-Amz-Decoded-Content-Length", strconv.FormatInt(n, 10)}, {"X-Amz-Trailer", "x-amz-checksum-crc32"}},
+			header: [][2]string{
+				{"Content-Encoding", "aws-chunked"},
+				{"X-Amz-Decoded-Content-Length", strconv.FormatInt(n, 10)},
+				{"X-Amz-Trailer", "x-amz-checksum-crc32"},
+			},
 			write: func(w io.Writer, _ []byte) error {
 				for at := int64(0); at < n; at += trailerChunk {
 					k := min(n-at, trailerChunk)
@@ -159,7 +167,9 @@ func (c *content) payload(mode string, from, n int64, s *signing) payload {
 	case modeStreaming:
 		return payload{
 			hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", length: sigv4.EncodedLength(n, streamingChunk),
-			header: [][2]string{{"Content-Encoding", "aws-chunked"}, {"X-Amz-Decoded-Content-Length", strconv.FormatInt(n, 10)}},
+			header: [][2]string{
+				{"Content-Encoding", "aws-chunked"}, {"X-Amz-Decoded-Content-Length", strconv.FormatInt(n, 10)},
+			},
 			write: func(w io.Writer, authorization []byte) error {
 				s.signer.Chunks(&s.chunkSigner, authorization, &s.credentials, s.now)
 				s.chunks.Reset(w, &s.chunkSigner, streamingChunk)

@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// A fleet is replicas of one installation: one store, one key service, and one certificate and identities that change while
-// they serve.
+// A fleet is replicas of one installation: one store, one key service, and one certificate and identities that change
+// while they serve.
 type fleet struct {
 	*lab
 	program  string
@@ -38,11 +38,11 @@ type fleet struct {
 // A replica listens on an address that it keeps when it is started again.
 type replica struct {
 	*process
-	address string
-	file    string // configuration
-	starts  int
-	every   time.Duration     // reload_every: 0 for SIGHUP only
-	told    map[string]string // what it exported
+	address  string
+	file     string // configuration
+	starts   int
+	every    time.Duration // reload_every: 0 for SIGHUP only
+	exported map[string]string
 }
 
 // replicaOptions are what differs between replicas.
@@ -64,7 +64,8 @@ func (l *lab) startFleet(ctx context.Context) (*fleet, error) {
 		return nil, err
 	}
 	data := filepath.Join(l.dir, "kms")
-	if _, err = l.start(ctx, "kms", "", exports(f.kms), nil, f.program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"); err != nil {
+	if _, err = l.start(ctx, "kms", "", exports(f.kms), nil, f.program, "serve", "--data", data, "--listen",
+		"127.0.0.1:0", "--admin", "127.0.0.1:0"); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(f.makeAuthority(), f.writeIdentities()); err != nil {
@@ -79,7 +80,9 @@ func (f *fleet) addReplica(ctx context.Context, o replicaOptions) error {
 	if err != nil {
 		return err
 	}
-	r := &replica{address: address, file: filepath.Join(f.dir, fmt.Sprintf("replica-%d.yaml", len(f.replicas))), every: o.every}
+	r := &replica{
+		address: address, file: filepath.Join(f.dir, fmt.Sprintf("replica-%d.yaml", len(f.replicas))), every: o.every,
+	}
 	text := fmt.Sprintf(`listen: {https: %q, admin: "127.0.0.1:0"}
 tls: {cert: tls.crt, key: tls.key}
 region: %s
@@ -90,7 +93,8 @@ limits: {drain_timeout: %s}
 reload_every: %s
 identities_file: identities.yaml
 `, address, proxyRegion, f.storeAddress, storeRegion, f.access, f.secret,
-		o.kms, f.kms["AWS_REGION"], f.kms["AWS_ACCESS_KEY_ID"], f.kms["AWS_SECRET_ACCESS_KEY"], f.kms["SEALFRONT_KMS_KEY"], o.bucketKey, o.grace, o.every)
+		o.kms, f.kms["AWS_REGION"], f.kms["AWS_ACCESS_KEY_ID"], f.kms["AWS_SECRET_ACCESS_KEY"],
+		f.kms["SEALFRONT_KMS_KEY"], o.bucketKey, o.grace, o.every)
 	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -104,12 +108,13 @@ identities_file: identities.yaml
 // target is a replica as a client sees it; the bucket is the same at all of them.
 func (f *fleet) target(name string, r *replica) (*target, error) {
 	return newTarget(options{
-		name: name, endpoint: "https://" + r.address, bucket: "bench--local-az1--x-s3", accessKey: f.access, secretKey: f.secret, region: proxyRegion, ca: f.ca,
-		session: true, admin: r.told["SEALFRONT_ADMIN"], processes: []int{r.Process.Pid},
+		name: name, endpoint: "https://" + r.address, bucket: "bench--local-az1--x-s3", accessKey: f.access,
+		secretKey: f.secret, region: proxyRegion, ca: f.ca,
+		session: true, admin: r.exported["SEALFRONT_ADMIN"], processes: []int{r.Process.Pid},
 	})
 }
 
-// exports keeps what a program exports, and tells when it is ready.
+// exports keeps what a program exports, and reports when it is ready.
 func exports(values map[string]string) func(string) bool {
 	return func(line string) bool {
 		key, value, _ := strings.Cut(strings.TrimPrefix(line, "export "), "=")
@@ -121,12 +126,12 @@ func exports(values map[string]string) func(string) bool {
 func (f *fleet) startReplica(ctx context.Context, r *replica) (err error) {
 	r.starts++
 	name := fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(r.file), ".yaml"), r.starts)
-	r.told = map[string]string{}
-	r.process, err = f.start(ctx, name, "", exports(r.told), nil, f.program, "serve", "--config", r.file)
+	r.exported = map[string]string{}
+	r.process, err = f.start(ctx, name, "", exports(r.exported), nil, f.program, "serve", "--config", r.file)
 	return err
 }
 
-// hangUp tells the replicas that don't look for themselves.
+// hangUp sends SIGHUP to the replicas that don't look for themselves.
 func (f *fleet) hangUp() (err error) {
 	for _, r := range f.replicas {
 		if r.every == 0 {
@@ -156,12 +161,15 @@ func (f *fleet) replace(name string, text []byte) error {
 	return errors.Join(os.WriteFile(file+".new", text, 0o600), os.Rename(file+".new", file))
 }
 
-// writeIdentities writes the identity of the load, and more of them by name, which is their access key and secret key, too.
+// writeIdentities writes the identity of the load, and more of them by name, which is their access key and secret key,
+// too.
 func (f *fleet) writeIdentities(more ...string) error {
 	var b bytes.Buffer
 	b.WriteString("identities:\n")
 	add := func(name, access, secret string) {
-		fmt.Fprintf(&b, "- {name: %q, access_key: %q, secret_key: %q, policy: [{effect: Allow, action: [\"*\"], resource: [\"*\"]}]}\n", name, access, secret)
+		fmt.Fprintf(
+			&b, "- {name: %q, access_key: %q, secret_key: %q, policy: [{effect: Allow, action: [\"*\"], resource: "+
+				"[\"*\"]}]}\n", name, access, secret)
 	}
 	add("load", f.access, f.secret)
 	for _, name := range more {
@@ -176,7 +184,8 @@ func (f *fleet) makeAuthority() (err error) {
 	}
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sealfront bench authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &f.signer.PublicKey, f.signer)
 	if err != nil {
@@ -197,8 +206,10 @@ func (f *fleet) renew() error {
 	}
 	f.serial = big.NewInt(time.Now().UnixNano())
 	t := &x509.Certificate{
-		SerialNumber: f.serial, Subject: pkix.Name{CommonName: "sealfront bench"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(12 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: f.serial, Subject: pkix.Name{CommonName: "sealfront bench"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(12 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, f.authority, &key.PublicKey, f.signer)
 	if err != nil {
@@ -213,7 +224,7 @@ func (f *fleet) renew() error {
 		f.replace("tls.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
-// shows tells whether a replica shows the newest certificate to a new connection.
+// shows reports whether a replica shows the newest certificate to a new connection.
 func (f *fleet) shows(ctx context.Context, r *replica, config *tls.Config) (bool, error) {
 	d := tls.Dialer{Config: config}
 	c, err := d.DialContext(ctx, "tcp", r.address)

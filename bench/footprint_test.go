@@ -39,9 +39,11 @@ func TestTheSlopeIsThatOfTheStraightLine(t *testing.T) {
 // Rounds become medians, each figure by itself, and what each one more takes is compared with what users care about.
 func TestTheTableOfFootprints(t *testing.T) {
 	t.Parallel()
-	s := &survey{settings: settings{duration: time.Second}, object: newContent(slowObjectSize), notes: []string{"n descriptors"}}
+	s := &survey{
+		settings: settings{duration: time.Second}, object: newContent(slowObjectSize), notes: []string{"n descriptors"},
+	}
 	at := func(resident float64) footprint { return footprint{resident * (1 << 20), 10 << 20, 20 << 20} }
-	idle, put := holdings[len(holdings)-1].what, holdings[0].what
+	idle, put := holdKinds[len(holdKinds)-1].what, holdKinds[0].what
 	text := s.report(&outcome{}, []row{
 		{put, 0, at(40), at(40), at(40)},
 		{put, 16, at(60), at(44), at(44)}, // 1280 and 256 KiB
@@ -53,18 +55,26 @@ func TestTheTableOfFootprints(t *testing.T) {
 		{idle, 10_000, at(490), at(390), at(240)},
 	})
 	for _, want := range []string{
-		"| " + put + " | 0 | 42.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 |", "| " + put + " | 16 | 61.0 |",
+		"| " + put + " | 0 | 42.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 |", "| " + put +
+			" | 16 | 61.0 |",
 		"| " + put + " | 1216.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 512 KiB RSS each: **not held** |",
 		"| " + idle + " | 46.1 | 0.0 | 0.0 | 35.8 |", "400 MiB RSS at 10000: held |", "- Limits: n descriptors",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the table lacks %q:\n%s", want, text)
+			t.Errorf("the table doesn't have %q:\n%s", want, text)
 		}
 	}
-	text = s.report(&outcome{}, []row{{put, 0, at(40), at(40), at(40)}, {put, 16, at(41), at(48), at(48)}, {idle, 0, at(40), at(40), at(40)}, {idle, 2500, at(500), at(500), at(500)}})
-	for _, want := range []string{"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |"} {
+	text = s.report(&outcome{}, []row{
+		{put, 0, at(40), at(40), at(40)},
+		{put, 16, at(41), at(48), at(48)},
+		{idle, 0, at(40), at(40), at(40)},
+		{idle, 2500, at(500), at(500), at(500)},
+	})
+	for _, want := range []string{
+		"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |",
+	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the table lacks %q:\n%s", want, text)
+			t.Errorf("the table doesn't have %q:\n%s", want, text)
 		}
 	}
 }
@@ -74,7 +84,10 @@ func TestAGateHoldsTheSecondPart(t *testing.T) {
 	var to bytes.Buffer
 	flushed := 0
 	reached, opened := make(chan struct{}, 1), make(chan struct{}, 1)
-	g := &gate{ctx: t.Context(), to: &to, left: 5, flush: func() error { flushed++; return nil }, reached: reached, opened: opened}
+	g := &gate{
+		ctx: t.Context(), to: &to, left: 5, flush: func() error { flushed++; return nil }, reached: reached,
+		opened: opened,
+	}
 	ended := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(struct{ io.Writer }{g}, struct{ io.Reader }{strings.NewReader("0123456789")})
@@ -120,7 +133,9 @@ func keeper(t *testing.T, serve func(w http.ResponseWriter, r *http.Request, bod
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	target, err := newTarget(options{endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
+	target, err := newTarget(options{
+		endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +143,7 @@ func keeper(t *testing.T, serve func(w http.ResponseWriter, r *http.Request, bod
 	return target
 }
 
-// What is held ends well once it is let go, and what fails is told.
+// What is held ends well once it is let go, and what fails is reported.
 func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
@@ -138,8 +153,11 @@ func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 		}
 		return !failing.Load()
 	})
-	s := &survey{settings: settings{duration: 20 * time.Millisecond}, object: newContent(1 << 20), progress: newProgress(io.Discard)}
-	for _, h := range holdings {
+	s := &survey{
+		settings: settings{duration: 20 * time.Millisecond}, object: newContent(1 << 20),
+		progress: newProgress(io.Discard),
+	}
+	for _, h := range holdKinds {
 		if h.what == "PUT with a trailing CRC32, half sent" || strings.HasSuffix(h.what, "full speed") {
 			continue // the server knows no chunks, nor metrics
 		}
@@ -173,12 +191,14 @@ func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 	}
 }
 
-// At full speed, too, a failure is told, and so is a program that can't say what it has under way.
+// At full speed, too, a failure is reported, and so is a program that can't say what it has in flight.
 func TestFullSpeedTellsWhatFails(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "go_memstats_heap_inuse_bytes 5\ngo_memstats_sys_bytes 9\ngo_memstats_heap_released_bytes 2\nsealfront_active_requests 3\n")
+		_, _ = io.WriteString(
+			w, "go_memstats_heap_inuse_bytes 5\ngo_memstats_sys_bytes 9\ngo_memstats_heap_released_bytes "+
+				"2\nsealfront_active_requests 3\n")
 	}))
 	t.Cleanup(admin.Close)
 	target := keeper(t, func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
@@ -188,7 +208,10 @@ func TestFullSpeedTellsWhatFails(t *testing.T) {
 		return !failing.Load()
 	})
 	target.admin, target.processes = admin.URL, []int{os.Getpid()}
-	s := &survey{settings: settings{duration: 200 * time.Millisecond}, object: newContent(1 << 10), progress: newProgress(io.Discard)}
+	s := &survey{
+		settings: settings{duration: 200 * time.Millisecond}, object: newContent(1 << 10),
+		progress: newProgress(io.Discard),
+	}
 	run := rush((*worker).put)
 	h, err := run(t.Context(), s, target, 3)
 	if err != nil || h.highest.heap != 5 || h.highest.runtime != 7 || h.highest.resident == 0 {
@@ -209,9 +232,9 @@ func TestFootprintsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	report := runSmall(t, "builds the program and starts it a dozen times; SEALFRONT_E2E=require does",
 		"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
-	for _, h := range holdings {
+	for _, h := range holdKinds {
 		if strings.Count(report, "\n| "+h.what+" |") != 3 {
-			t.Errorf("the report lacks %q:\n%s", h.what, report)
+			t.Errorf("the report doesn't have %q:\n%s", h.what, report)
 		}
 	}
 }

@@ -69,13 +69,17 @@ func slope(x, y []float64) float64 {
 	return over / under
 }
 
-const nineColumns = "at first: RSS | heap in use | runtime | settled: RSS | heap in use | runtime | after a collection: RSS | heap in use | runtime |"
+const nineColumns = "at first: RSS | heap in use | runtime | settled: RSS | heap in use | runtime | after a " +
+	"collection: RSS | heap in use | runtime |"
 
 // report is the page: what was held in MiB, and what each one takes of it, in KiB.
 func (s *survey) report(o *outcome, rows []row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n- Limits: %s\n", o.Machine, o.Go, o.Commit, o.Date, o.Command, strings.Join(s.notes, "; "))
-	fmt.Fprintf(&b, "\nMiB, objects of %s; settled: %s later; full speed: the highest seen in %s, and what is left when all have gone:\n\n", bytesText(s.object.size), s.settle, s.duration)
+	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n- Limits: %s\n", o.Machine, o.Go,
+		o.Commit, o.Date, o.Command, strings.Join(s.notes, "; "))
+	fmt.Fprintf(
+		&b, "\nMiB, objects of %s; settled: %s later; full speed: the highest seen in %s, and what is left when all "+
+			"have gone:\n\n", bytesText(s.object.size), s.settle, s.duration)
 	b.WriteString("| what | at once | " + nineColumns + "\n|---|--:|" + strings.Repeat("--:|", 9) + "\n")
 	list := medians(rows)
 	for _, r := range list {
@@ -85,8 +89,9 @@ func (s *survey) report(o *outcome, rows []row) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + nineColumns + " target |\n|---|" + strings.Repeat("--:|", 9) + "---|\n")
-	for _, h := range holdings {
+	b.WriteString("\nKiB for each one more, by least squares:\n\n| what | " + nineColumns + " target |\n|---|" +
+		strings.Repeat("--:|", 9) + "---|\n")
+	for _, h := range holdKinds {
 		var x []float64
 		var y [9][]float64
 		var highest row
@@ -115,8 +120,8 @@ func (s *survey) report(o *outcome, rows []row) string {
 }
 
 // verdict compares with what users care about: each is the resident memory of one more.
-func (h *holding) verdict(each float64, highest *row) string {
-	tell := func(held bool) string {
+func (h *holdKind) verdict(each float64, highest *row) string {
+	say := func(held bool) string {
 		if held {
 			return "held"
 		}
@@ -124,10 +129,10 @@ func (h *holding) verdict(each float64, highest *row) string {
 	}
 	switch {
 	case !h.idle:
-		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, tell(each <= mostForTransfer))
+		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, say(each <= mostForTransfer))
 	case highest.n < idleOfTarget:
 		return "–"
 	}
 	most := max(highest.settled.resident, highest.after.resident) // at first they aren't idle yet
-	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, tell(most <= mostForIdle))
+	return fmt.Sprintf("%d MiB RSS at %d: %s", mostForIdle>>20, highest.n, say(most <= mostForIdle))
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A gate lets the first bytes of a body through, tells of it, and lets the rest through once it is opened.
+// A gate lets the first bytes of a body through, reports it, and lets the rest through once it is opened.
 type gate struct {
 	ctx     context.Context
 	to      io.Writer
@@ -68,9 +68,13 @@ const (
 var errEarly = errors.New("it hadn't waited")
 
 // startTransfers begins n transfers and waits until all are half way.
-func (s *survey) startTransfers(ctx context.Context, t *target, n int, control control, one func(context.Context, *worker, *gate) error) (*transfers, error) {
+func (s *survey) startTransfers(
+	ctx context.Context, t *target, n int, control control, one func(context.Context, *worker, *gate) error,
+) (*transfers, error) {
 	within, stop := context.WithCancel(ctx)
-	h := &transfers{n: n, reached: make(chan struct{}, n), opened: make(chan struct{}, 2*n), ended: make(chan error, n), stop: stop}
+	h := &transfers{
+		n: n, reached: make(chan struct{}, n), opened: make(chan struct{}, 2*n), ended: make(chan error, n), stop: stop,
+	}
 	for range n {
 		h.all.Go(func() {
 			w := s.worker(within, t, control, new(atomic.Int64))
@@ -131,8 +135,8 @@ func (h *transfers) close() {
 	h.all.Wait()
 }
 
-func (h *transfers) held() *held {
-	return &held{open: h.n, active: h.n, release: h.release, close: h.close}
+func (h *transfers) held() *hold {
+	return &hold{open: h.n, active: h.n, release: h.release, close: h.close}
 }
 
 // control does something to a socket before it connects.
@@ -147,31 +151,31 @@ func (s *survey) worker(ctx context.Context, t *target, control control, crossed
 			return nil, err
 		}
 		context.AfterFunc(ctx, func() { _ = conn.Close() })
-		return &counted{conn, crossed}, nil
+		return &countingConn{conn, crossed}, nil
 	}
 	return w
 }
 
-type counted struct {
+type countingConn struct {
 	net.Conn
 	bytes *atomic.Int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *countingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.bytes.Add(int64(n))
 	return n, err
 }
 
-func (c *counted) Write(p []byte) (int, error) {
+func (c *countingConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.bytes.Add(int64(n))
 	return n, err
 }
 
 // holdUploads begins uploads of which half is sent.
-func holdUploads(mode string) func(context.Context, *survey, *target, int) (*held, error) {
-	return func(ctx context.Context, s *survey, t *target, n int) (*held, error) {
+func holdUploads(mode string) func(context.Context, *survey, *target, int) (*hold, error) {
+	return func(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 		h, err := s.startTransfers(ctx, t, n, nil, func(ctx context.Context, w *worker, g *gate) error {
 			p := s.object.payload(mode, 0, s.object.size, &w.signing)
 			whole := p.write
@@ -192,9 +196,9 @@ func holdUploads(mode string) func(context.Context, *survey, *target, int) (*hel
 	}
 }
 
-// holdDownloads begins downloads of which half is read, and compared. What comes after it fills the kernel's buffers, which hold
-// far less than the other half.
-func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*held, error) {
+// holdDownloads begins downloads of which half is read, and compared. What comes after it fills the kernel's buffers,
+// which hold far less than the other half.
+func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 	h, err := s.startTransfers(ctx, t, n, readLittle, func(ctx context.Context, w *worker, g *gate) error {
 		g.to, g.flush = &checker{s.object, 0}, func() error { return nil }
 		a, err := w.do(ctx, &request{method: "GET", path: w.path(w.key), into: g})
@@ -212,9 +216,10 @@ func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*held, err
 	return h.held(), nil
 }
 
-// rush has n clients send one request after the other for a while, and cuts off what is under way then. Nothing is held after it.
-func rush(one func(*worker, context.Context) error) func(context.Context, *survey, *target, int) (*held, error) {
-	return func(ctx context.Context, s *survey, t *target, n int) (*held, error) {
+// rush has n clients send one request after the other for a while, and cuts off what is in flight then. Nothing is held
+// after it.
+func rush(one func(*worker, context.Context) error) func(context.Context, *survey, *target, int) (*hold, error) {
+	return func(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 		within, stop := context.WithTimeout(ctx, s.duration)
 		defer stop()
 		var all sync.WaitGroup
@@ -233,7 +238,7 @@ func rush(one func(*worker, context.Context) error) func(context.Context, *surve
 				}
 			})
 		}
-		h := &held{release: func(context.Context) error { return nil }, close: func() {}}
+		h := &hold{release: func(context.Context) error { return nil }, close: func() {}}
 		most := 0
 		for within.Err() == nil && len(failed) == 0 {
 			if m, ok := t.scrape(ctx); ok {

@@ -13,12 +13,12 @@ import (
 // smallObject is the size of what is read once on each connection that is idle then.
 const smallObject = 4 << 10
 
-// idlers ask on so many connections at once: handshakes cost what they cost.
+// idlers send requests on so many connections at once: handshakes cost what they cost.
 const idlers = 32
 
-// holdIdle makes n connections, asks on each of them once, and lets them be. In the end each is asked again, so that none is
-// counted that had been closed.
-func holdIdle(ctx context.Context, s *survey, t *target, n int) (*held, error) {
+// holdIdle makes n connections, sends one request on each, and leaves them idle. In the end each is used again, so that
+// none is counted that had been closed.
+func holdIdle(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 	body, conns := newContent(smallObject), make([]net.Conn, n)
 	fresh := *t // which resumes no sessions: so many clients are not one
 	if t.tls != nil {
@@ -56,7 +56,7 @@ func holdIdle(ctx context.Context, s *survey, t *target, n int) (*held, error) {
 		}
 		return ctx.Err()
 	}
-	h := &held{open: n, release: ask, close: func() {
+	h := &hold{open: n, release: ask, close: func() {
 		for _, c := range conns {
 			if c != nil {
 				_ = c.Close()

@@ -52,7 +52,10 @@ func newLab(tools string, say func(string, ...any)) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{dir: dir, tools: tools, say: say, access: "AKIABENCH" + strings.ToUpper(rand.Text()[:8]), secret: rand.Text() + rand.Text()[:8], built: map[string]string{}}
+	l := &lab{
+		dir: dir, tools: tools, say: say, access: "AKIABENCH" + strings.ToUpper(rand.Text()[:8]),
+		secret: rand.Text() + rand.Text()[:8], built: map[string]string{},
+	}
 	if err := l.makeCertificate(); err != nil {
 		l.close()
 		return nil, err
@@ -97,9 +100,11 @@ func (l *lab) makeCertificate() error {
 	}
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "sealfront bench"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(7 * 24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(7 * 24 * time.Hour), IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:              []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &private.PublicKey, private)
 	if err != nil {
@@ -111,8 +116,10 @@ func (l *lab) makeCertificate() error {
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
-	l.cert, l.key, l.pair = filepath.Join(l.dir, "public.crt"), filepath.Join(l.dir, "private.key"), filepath.Join(l.dir, "pair.pem")
-	return errors.Join(os.WriteFile(l.cert, cert, 0o600), os.WriteFile(l.key, key, 0o600), os.WriteFile(l.pair, append(cert, key...), 0o600))
+	l.cert, l.key, l.pair = filepath.Join(l.dir, "public.crt"), filepath.Join(l.dir, "private.key"),
+		filepath.Join(l.dir, "pair.pem")
+	return errors.Join(os.WriteFile(l.cert, cert, 0o600), os.WriteFile(l.key, key, 0o600),
+		os.WriteFile(l.pair, append(cert, key...), 0o600))
 }
 
 // build makes a program of this module.
@@ -152,10 +159,15 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// start starts a program. line, if not nil, is given each line of its output and tells when it is ready; without it the
-// program is ready when address takes connections.
-func (l *lab) start(ctx context.Context, name, address string, line func(string) bool, env []string, program string, args ...string) (*process, error) {
-	p := &process{Cmd: exec.Command(program, args...), name: name, ended: make(chan struct{}), log: filepath.Join(l.dir, name+".log")}
+// start starts a program. line, if not nil, is given each line of its output and reports when it is ready; without it
+// the program is ready when address takes connections.
+func (l *lab) start(
+	ctx context.Context, name, address string, line func(string) bool, env []string, program string, args ...string,
+) (*process, error) {
+	p := &process{
+		Cmd: exec.Command(program, args...), name: name, ended: make(chan struct{}),
+		log: filepath.Join(l.dir, name+".log"),
+	}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
@@ -173,10 +185,10 @@ func (l *lab) start(ctx context.Context, name, address string, line func(string)
 			return nil, fmt.Errorf("start %s: %w", name, err)
 		}
 		go func() {
-			told := false
+			isReady := false
 			for lines := bufio.NewScanner(out); lines.Scan(); {
-				if !told && line(lines.Text()) {
-					told = true
+				if !isReady && line(lines.Text()) {
+					isReady = true
 					close(ready)
 				}
 			}
@@ -226,7 +238,7 @@ func awaitListener(address string, ready, ended chan struct{}) {
 	}
 }
 
-// freeAddress finds a loopback port for programs that don't tell which one they took.
+// freeAddress finds a loopback port for programs that don't say which one they took.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

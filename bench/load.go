@@ -91,7 +91,9 @@ type measurement struct {
 
 // measure prepares a cell, warms it up and measures it.
 func (set *settings) measure(ctx context.Context, t *target, c *cell, content *content) (*result, error) {
-	m := &measurement{cell: c, set: set, target: t, content: content, latencies: hdrhistogram.New(shortest, longest, digits)}
+	m := &measurement{
+		cell: c, set: set, target: t, content: content, latencies: hdrhistogram.New(shortest, longest, digits),
+	}
 	workers := make([]*worker, c.Concurrency)
 	for i := range workers {
 		workers[i] = newWorker(t, c, set, content, i)
@@ -110,8 +112,10 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 	took := m.phase(ctx, workers, set.duration)
 	used := watch()
 	r := &result{
-		Target: t.name, cell: *c, Seconds: took.Seconds(), Requests: m.latencies.TotalCount(), Bytes: m.bytes, Errors: m.errors,
-		P50: m.latencies.ValueAtQuantile(50), P90: m.latencies.ValueAtQuantile(90), P99: m.latencies.ValueAtQuantile(99), P999: m.latencies.ValueAtQuantile(99.9), Max: m.latencies.Max(),
+		Target: t.name, cell: *c, Seconds: took.Seconds(), Requests: m.latencies.TotalCount(), Bytes: m.bytes,
+		Errors: m.errors,
+		P50:    m.latencies.ValueAtQuantile(50), P90: m.latencies.ValueAtQuantile(90),
+		P99: m.latencies.ValueAtQuantile(99), P999: m.latencies.ValueAtQuantile(99.9), Max: m.latencies.Max(),
 		CPUSeconds: used.cpu.Seconds(), PeakRSS: used.peak, spans: m.spans, during: span{m.begin, m.begin.Add(took)},
 	}
 	if m.failure != nil {
@@ -129,8 +133,8 @@ func (set *settings) measure(ctx context.Context, t *target, c *cell, content *c
 	return r, ctx.Err()
 }
 
-// phase lets the workers work for a while. Requests under way at its end still end, and count, so that what was used and
-// what was done are of the same requests.
+// phase lets the workers work for a while. Requests in flight at its end still end, and count, so that what was used
+// and what was done are of the same requests.
 func (m *measurement) phase(ctx context.Context, workers []*worker, d time.Duration) time.Duration {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -234,4 +238,12 @@ func (m *measurement) work(ctx context.Context, w *worker) {
 	if m.failure == nil {
 		m.failure = failure
 	}
+}
+
+// cpu is the figure that counts for the cell.
+func (r *result) cpu() float64 {
+	if r.small() {
+		return r.cpuPerRequest()
+	}
+	return r.cpuPerGiB()
 }

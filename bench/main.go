@@ -27,10 +27,6 @@ func main() {
 	}
 }
 
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // run is the program. Tables go to out; progress and what was left out go to progress.
 func run(ctx context.Context, args []string, env func(string) string, out, progress io.Writer) error {
 	command := "load"

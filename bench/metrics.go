@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// metrics are what the target tells about itself.
+// metrics are what the target reports about itself.
 type metrics struct {
 	mallocs float64 // go_memstats_mallocs_total
 	kms     float64 // sealfront_kms_calls_total, all of them

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,9 +24,12 @@ type outcome struct {
 	Results []result `json:"results"` // in the order of measuring
 }
 
-func newOutcome(ctx context.Context, p *plan) *outcome {
+func newOutcome(ctx context.Context, command string) *outcome {
 	commit, _ := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=10").Output()
-	return &outcome{Machine: machine(), Go: runtime.Version(), Commit: strings.TrimSpace(string(commit)), Command: p.command, Date: time.Now().UTC().Format(time.DateTime)}
+	return &outcome{
+		Machine: machine(), Go: runtime.Version(), Commit: strings.TrimSpace(string(commit)), Command: command,
+		Date: time.Now().UTC().Format(time.DateTime),
+	}
 }
 
 // machine says what the run was made on.
@@ -40,7 +44,8 @@ func machine() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	load, _ := os.ReadFile("/proc/loadavg")
 	first, _, _ := strings.Cut(string(load), " ")
-	return fmt.Sprintf("%s, %d cores, %s %s, load %s at the start", model, runtime.NumCPU(), runtime.GOOS, strings.TrimSpace(string(kernel)), or(first, "unknown"))
+	return fmt.Sprintf("%s, %d cores, %s %s, load %s at the start", model, runtime.NumCPU(), runtime.GOOS,
+		strings.TrimSpace(string(kernel)), cmp.Or(first, "unknown"))
 }
 
 func (o *outcome) write(file string) error {
@@ -77,26 +82,8 @@ type summary struct {
 	PeakRSS                                      float64
 	Allocations, KMSCalls                        float64
 	Measured                                     bool
-	ratio                                        map[string]float64 // to a rival, by name of figure: medians of each round's
-}
-
-// cpu is the figure that counts for the cell.
-func (r *result) cpu() float64 {
-	if r.small() {
-		return r.cpuPerRequest()
-	}
-	return r.cpuPerGiB()
-}
-
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	v := slices.Sorted(slices.Values(values))
-	if n := len(v); n%2 == 0 {
-		return (v[n/2-1] + v[n/2]) / 2
-	}
-	return v[len(v)/2]
+	// to a rival, by name of figure: medians of each round's
+	ratio map[string]float64
 }
 
 // summaries are the medians, in order of cells and, within, of targets. Rounds in which nothing succeeded don't count.
@@ -137,12 +124,17 @@ func (o *outcome) summarize(name string, c cell, rounds []*result) summary {
 		return median(values)
 	}
 	s := summary{
-		Target: name, cell: c, Rounds: len(rounds), PerSecond: of((*result).perSecond), GiBPerSecond: of((*result).gibPerSecond),
-		P50: of(func(r *result) float64 { return float64(r.P50) }), P90: of(func(r *result) float64 { return float64(r.P90) }),
-		P99: of(func(r *result) float64 { return float64(r.P99) }), P999: of(func(r *result) float64 { return float64(r.P999) }),
-		CPUPerGiB: of((*result).cpuPerGiB), CPUPerRequest: of((*result).cpuPerRequest), PeakRSS: of(func(r *result) float64 { return float64(r.PeakRSS) }),
-		Allocations: of(func(r *result) float64 { return r.Allocations }), KMSCalls: of(func(r *result) float64 { return r.KMSCalls }),
-		Measured: rounds[0].Measured, ratio: map[string]float64{},
+		Target: name, cell: c, Rounds: len(rounds), PerSecond: of((*result).perSecond),
+		GiBPerSecond: of((*result).gibPerSecond),
+		P50:          of(func(r *result) float64 { return float64(r.P50) }),
+		P90:          of(func(r *result) float64 { return float64(r.P90) }),
+		P99:          of(func(r *result) float64 { return float64(r.P99) }),
+		P999:         of(func(r *result) float64 { return float64(r.P999) }),
+		CPUPerGiB:    of((*result).cpuPerGiB), CPUPerRequest: of((*result).cpuPerRequest),
+		PeakRSS:     of(func(r *result) float64 { return float64(r.PeakRSS) }),
+		Allocations: of(func(r *result) float64 { return r.Allocations }),
+		KMSCalls:    of(func(r *result) float64 { return r.KMSCalls }),
+		Measured:    rounds[0].Measured, ratio: map[string]float64{},
 	}
 	for i, r := range rounds {
 		s.Requests, s.Errors = s.Requests+r.Requests, s.Errors+r.Errors
@@ -154,7 +146,8 @@ func (o *outcome) summarize(name string, c cell, rounds []*result) summary {
 	return s
 }
 
-// ratios divides a target's figures by a rival's, round by round, and takes the median: what moved the machine moved both.
+// ratios divides a target's figures by a rival's, round by round, and takes the median: what moved the machine moved
+// both.
 func (o *outcome) ratios(name, rival string, c cell) map[string]float64 {
 	values := map[string][]float64{}
 	for i := range o.Results {

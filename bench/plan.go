@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,7 +36,10 @@ type program struct{ name, file string }
 
 // parse reads the command line.
 func parse(command string, args []string, env func(string) string, out io.Writer) (*plan, error) {
-	p := &plan{compare: command == "compare", command: "go run ./bench " + strings.Join(append([]string{command}, args...), " "), progress: newProgress(out)}
+	p := &plan{
+		compare: command == "compare", command: "go run ./bench " +
+			strings.Join(append([]string{command}, args...), " "), progress: newProgress(out),
+	}
 	f := flag.NewFlagSet("bench "+command, flag.ContinueOnError)
 	f.SetOutput(out)
 	workload, sizes, concurrency, cells := "put,get", "4KiB,1MiB,64MiB", "1,16", ""
@@ -51,7 +55,8 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 		f.IntVar(&p.siege.slow, "slow", 1000, "slow clients, as many of each form")
 		f.DurationVar(&p.siege.pause, "pause", time.Second, "between two bytes of a slow client")
 		f.DurationVar(&p.siege.patience, "patience", 3*time.Minute, "for the slow clients to be cut off")
-		f.Float64Var(&p.siege.most, "most", 1.2, "ratio of p99 with slow clients to p99 without them; above it the exit status is 1")
+		f.Float64Var(&p.siege.most, "most", 1.2,
+			"ratio of p99 with slow clients to p99 without them; above it the exit status is 1")
 	}
 	f.StringVar(&workload, "workload", workload, "operations: "+strings.Join(operations, ", "))
 	f.StringVar(&sizes, "sizes", sizes, "of objects, 0 to 5GiB; with -concurrency, every size at every concurrency")
@@ -59,7 +64,8 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	f.StringVar(&cells, "cells", cells, "instead of -sizes and -concurrency, pairs of them such as 1MiBx16")
 	payloads := f.String("payload", modeUnsigned, "of writes: "+strings.Join(modes, ", "))
 	checksum := f.String("checksum-mode", "off", "reads ask for x-amz-checksum-mode: off, on, both")
-	rate := f.Float64("rate", 0, "open loop: requests a second, due whether or not earlier ones have ended; 0: closed loop")
+	rate := f.Float64("rate", 0,
+		"open loop: requests a second, due whether or not earlier ones have ended; 0: closed loop")
 	f.DurationVar(&p.duration, "time", 5*time.Second, "of a cell")
 	f.DurationVar(&p.warmUp, "warm-up", time.Second, "before each cell")
 	f.IntVar(&p.rounds, "rounds", rounds, "of every cell, interleaved; tables show medians")
@@ -68,10 +74,13 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	f.StringVar(&partSize, "part-size", partSize, "of multipart uploads; at least 5MiB")
 	f.IntVar(&p.listed, "list-objects", 1000, "objects below the prefix that list reads")
 	f.IntVar(&p.verify, "verify", 16, "every how many reads are compared with what was written; 0: none")
-	auth := f.String("auth", "session", "session: CreateSession, renewed; key: every request is signed with the long-term key")
-	f.StringVar(&p.store, "store", "process", "behind the Sealfront that is started: process (memory, a process of its own), memory (store.kind memory), embedded (files)")
+	auth := f.String("auth", "session",
+		"session: CreateSession, renewed; key: every request is signed with the long-term key")
+	f.StringVar(&p.store, "store", "process", "behind the Sealfront that is started: process (memory, a process of "+
+		"its own), memory (store.kind memory), embedded (files)")
 	f.StringVar(&p.json, "json", "", "file for the results")
-	f.StringVar(&p.tools, "tools", env("SEALFRONT_TOOLS"), "directory whose bin/ is looked into for rivals, besides PATH")
+	f.StringVar(&p.tools, "tools", env("SEALFRONT_TOOLS"),
+		"directory whose bin/ is looked into for rivals, besides PATH")
 	f.Func("program", "NAME=FILE: measure this build of Sealfront, too; may be repeated", func(value string) error {
 		name, file, ok := strings.Cut(value, "=")
 		if !ok || name == "" || file == "" {
@@ -84,9 +93,11 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	if p.compare {
 		f.StringVar(&only, "only", "", "rivals to compare with, by name; default all that are installed")
 	} else {
-		f.StringVar(&external.endpoint, "target", "", "URL of a running endpoint; credentials, region, bucket and CA come from the environment as sealfront exports it")
+		f.StringVar(&external.endpoint, "target", "", "URL of a running endpoint; credentials, region, bucket and CA "+
+			"come from the environment as sealfront exports it")
 		f.StringVar(&pids, "pid", "", "processes of -target, whose CPU and memory are measured")
-		f.StringVar(&external.admin, "admin", env("SEALFRONT_ADMIN"), "URL of -target's admin address, for allocations and KMS calls")
+		f.StringVar(&external.admin, "admin", env("SEALFRONT_ADMIN"),
+			"URL of -target's admin address, for allocations and KMS calls")
 	}
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -109,8 +120,10 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	check(p.rangeSize > 0, "-range-size must be positive")
 	check(p.partSize >= 5<<20, "-part-size must be 5MiB or more")
 	check(f.NArg() == 0, "%q is no flag", f.Args())
-	check(p.duration > 0 && p.warmUp >= 0 && p.rounds > 0 && p.listed >= 0 && p.verify >= 0 && *rate >= 0, "times, -rounds, -rate, -list-objects and -verify must not be negative, and -time and -rounds not zero")
-	check(command != "slow" || p.siege.slow > 0 && p.siege.pause > 0 && p.siege.patience > 0 && p.siege.most > 0, "-slow, -pause, -patience and -most must be positive")
+	check(p.duration > 0 && p.warmUp >= 0 && p.rounds > 0 && p.listed >= 0 && p.verify >= 0 && *rate >= 0,
+		"times, -rounds, -rate, -list-objects and -verify must not be negative, and -time and -rounds not zero")
+	check(command != "slow" || p.siege.slow > 0 && p.siege.pause > 0 && p.siege.patience > 0 && p.siege.most > 0,
+		"-slow, -pause, -patience and -most must be positive")
 	check(*auth == "session" || *auth == "key", "-auth is session or key")
 	check(slices.Contains([]string{"process", "memory", "embedded"}, p.store), "-store is process, memory or embedded")
 	check(!p.compare || p.store == "process", "compare needs -store process: one store for all")
@@ -118,13 +131,16 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 	if only != "" {
 		p.only = strings.Split(only, ",")
 		for _, name := range p.only {
-			check(slices.ContainsFunc(rivals, func(r rival) bool { return r.name == name }), "-only: there is no rival %q", name)
+			check(slices.ContainsFunc(rivals, func(r rival) bool { return r.name == name }),
+				"-only: there is no rival %q", name)
 		}
 	}
 	errs = append(errs, p.makeCells(workload, sizes, concurrency, cells, *payloads, *checksum, *rate))
 	if external.endpoint != "" {
-		external.bucket, external.accessKey, external.secretKey = env("SEALFRONT_BUCKET"), env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY")
-		external.region, external.ca, external.session = or(env("AWS_REGION"), proxyRegion), env("AWS_CA_BUNDLE"), p.session
+		external.bucket, external.accessKey, external.secretKey = env("SEALFRONT_BUCKET"), env("AWS_ACCESS_KEY_ID"),
+			env("AWS_SECRET_ACCESS_KEY")
+		external.region, external.ca, external.session = cmp.Or(env("AWS_REGION"), proxyRegion),
+			env("AWS_CA_BUNDLE"), p.session
 		for _, pid := range strings.FieldsFunc(pids, func(r rune) bool { return r == ',' }) {
 			n, err := strconv.Atoi(pid)
 			errs = append(errs, err)
@@ -138,13 +154,6 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 		return nil, usageError{err}
 	}
 	return p, nil
-}
-
-func or(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }
 
 // makeCells makes every combination that makes a difference.
@@ -202,7 +211,10 @@ func (p *plan) makeCells(workload, sizes, concurrency, pairs, payloads, checksum
 					return fmt.Errorf("-payload: there is no %q", payload)
 				}
 				for _, sum := range checksums {
-					c := cell{Operation: operation, Size: s.size, Concurrency: s.concurrency, Payload: payload, Checksum: sum, Rate: rate}
+					c := cell{
+						Operation: operation, Size: s.size, Concurrency: s.concurrency, Payload: payload,
+						Checksum: sum, Rate: rate,
+					}
 					if !slices.Contains([]string{opPut, opMultipart, opMixed}, operation) {
 						c.Payload = modeUnsigned // of what prepares the cell
 					}
@@ -276,8 +288,6 @@ func (p *plan) targets(ctx context.Context, l *lab) (list []*target, notes []str
 	return list, notes, nil
 }
 
-const sealfrontName = "sealfront"
-
 // run starts everything, measures, and reports.
 func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	l, err := newLab(p.tools, p.progress.say)
@@ -290,7 +300,7 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	o := newOutcome(ctx, p)
+	o := newOutcome(ctx, p.command)
 	o.Notes = notes
 	for _, t := range targets {
 		if t.sealed == nil && t.sessions == nil && p.external == nil {
@@ -316,8 +326,8 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, writeErr)
 }
 
-// measureAll interleaves the targets: every round asks each of them, beginning with another. Only a Sealfront's failure, or that
-// of the one target, ends the run.
+// measureAll interleaves the targets: every round measures each of them, beginning with another. Only a Sealfront's
+// failure, or that of the one target, ends the run.
 func (p *plan) measureAll(ctx context.Context, targets []*target, o *outcome) error {
 	bodies := map[int64]*content{}
 	var errs []error
@@ -393,4 +403,12 @@ func (p *plan) cleanCell(ctx context.Context, t *target, c *cell) error {
 		}
 	}
 	return nil
+}
+
+// A siege is what `bench slow` measures: what slow clients do to the others, and what becomes of the slow ones.
+type siege struct {
+	slow     int
+	pause    time.Duration
+	patience time.Duration
+	most     float64 // the ratio of p99 with the slow ones to p99 without them that is still right
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,11 +27,31 @@ func (o *outcome) plots() (list []plot) {
 		of          func(*summary) float64
 		fits        func(*summary) bool
 	}{
-		{"cpu-gib", "CPU of the proxy, seconds a GiB", func(s *summary) float64 { return s.CPUPerGiB }, func(s *summary) bool { return !s.small() }},
-		{"cpu-request", "CPU of the proxy, µs a request", func(s *summary) float64 { return s.CPUPerRequest }, func(s *summary) bool { return s.small() }},
-		{"throughput", "GiB a second", func(s *summary) float64 { return s.GiBPerSecond }, func(s *summary) bool { return !s.small() }},
-		{"requests", "requests a second", func(s *summary) float64 { return s.PerSecond }, func(s *summary) bool { return s.small() }},
-		{"p99", "p99 of requests under 64 KiB, ms", func(s *summary) float64 { return s.P99 / 1000 }, func(s *summary) bool { return s.small() }},
+		{
+			"cpu-gib", "CPU of the proxy, seconds a GiB", func(s *summary) float64 {
+				return s.CPUPerGiB
+			}, func(s *summary) bool { return !s.small() },
+		},
+		{
+			"cpu-request", "CPU of the proxy, µs a request", func(s *summary) float64 {
+				return s.CPUPerRequest
+			}, func(s *summary) bool { return s.small() },
+		},
+		{
+			"throughput", "GiB a second", func(s *summary) float64 { return s.GiBPerSecond }, func(s *summary) bool {
+				return !s.small()
+			},
+		},
+		{
+			"requests", "requests a second", func(s *summary) float64 { return s.PerSecond }, func(s *summary) bool {
+				return s.small()
+			},
+		},
+		{
+			"p99", "p99 of requests under 64 KiB, ms", func(s *summary) float64 {
+				return s.P99 / 1000
+			}, func(s *summary) bool { return s.small() },
+		},
 	} {
 		made := plot{name: p.name, title: p.title}
 		for i := range sums {
@@ -43,7 +64,7 @@ func (o *outcome) plots() (list []plot) {
 				made.groups = append(made.groups, group{name, map[string]float64{}})
 			}
 			made.groups[len(made.groups)-1].values[s.Target] = p.of(s)
-			if !contains(made.targets, s.Target) {
+			if !slices.Contains(made.targets, s.Target) {
 				made.targets = append(made.targets, s.Target)
 			}
 		}
@@ -54,7 +75,9 @@ func (o *outcome) plots() (list []plot) {
 	return list
 }
 
-var colours = []string{"#9aa0a6", "#4c78a8", "#72b7b2", "#b279a2", "#eeca3b", "#54a24b", "#ff9da6", "#e45756", "#f58518", "#9d755d"}
+var colours = []string{
+	"#9aa0a6", "#4c78a8", "#72b7b2", "#b279a2", "#eeca3b", "#54a24b", "#ff9da6", "#e45756", "#f58518", "#9d755d",
+}
 
 const (
 	plotWidth, plotLeft, plotRight = 860, 240, 90
@@ -73,23 +96,30 @@ func (p *plot) svg() string {
 	}
 	height := plotTop + bars*barHeight + len(p.groups)*groupGap + 10
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n", plotWidth, height, plotWidth, height)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/><text x="10" y="20" font-size="15">%s</text>`+"\n", escaped(p.title))
+	fmt.Fprintf(
+		&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" `+
+			`font-size="11">`+"\n", plotWidth, height, plotWidth, height)
+	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/><text x="10" y="20" font-size="15">%s</text>`+"\n",
+		escaped(p.title))
 	x := 10
 	for i, t := range p.targets {
-		fmt.Fprintf(&b, `<rect x="%d" y="32" width="10" height="10" fill="%s"/><text x="%d" y="41">%s</text>`+"\n", x, colours[i%len(colours)], x+14, escaped(t))
+		fmt.Fprintf(&b, `<rect x="%d" y="32" width="10" height="10" fill="%s"/><text x="%d" y="41">%s</text>`+"\n", x,
+			colours[i%len(colours)], x+14, escaped(t))
 		x += 26 + 7*len(t)
 	}
 	y := plotTop
 	for _, g := range p.groups {
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLeft-8, y+barHeight-4, escaped(g.name))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLeft-8, y+barHeight-4,
+			escaped(g.name))
 		for i, t := range p.targets {
 			v, ok := g.values[t]
 			if !ok {
 				continue
 			}
 			width := v / most * (plotWidth - plotLeft - plotRight)
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d">%s</text>`+"\n",
+			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d">%s</text>`+
+				"\n",
 				plotLeft, y, width, barHeight-2, colours[i%len(colours)], plotLeft+width+4, y+barHeight-4, figure(v))
 			y += barHeight
 		}

@@ -17,7 +17,8 @@ type usage struct {
 const ticksPerSecond = 100 // USER_HZ, on every Linux that Go runs on
 
 // watchProcesses looks at processes and their children until the function it returns is called. The peak is counted
-// from now on where that is allowed, else from the processes' start. Without processes, or where /proc doesn't tell, the usage is zero.
+// from now on where that is allowed, otherwise from the processes' start. Without processes, or where /proc doesn't
+// say, the usage is zero.
 func watchProcesses(roots []int) func() usage {
 	var before time.Duration
 	for _, pid := range family(roots) {
@@ -56,7 +57,7 @@ func family(roots []int) (all []int) {
 	return all
 }
 
-// cpuOf reads /proc/PID/stat. Source: proc(5); the fields are counted behind the name, which may hold anything.
+// cpuOf reads /proc/PID/stat. Source: proc(5); the fields are counted after the name, which may hold anything.
 func cpuOf(pid int) time.Duration {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -71,7 +72,8 @@ func cpuOf(pid int) time.Duration {
 	return time.Duration(user+system) * time.Second / ticksPerSecond
 }
 
-// statusOf reads a size from /proc/PID/status: VmRSS is what is resident, VmHWM the highest that was. Bytes; 0: not known.
+// statusOf reads a size from /proc/PID/status: VmRSS is what is resident, VmHWM the highest that was. Bytes; 0: not
+// known.
 func statusOf(pid int, field string) int64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// progress tells people at a terminal what is going on.
+// progress shows people at a terminal what is going on.
 type progress struct {
 	w        io.Writer
 	terminal bool

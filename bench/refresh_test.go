@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A relay passes calls on as they are, late, and knows which were under way when.
+// A relay passes calls on as they are, late, and knows which were in flight when.
 func TestARelayIsLateAndCounts(t *testing.T) {
 	t.Parallel()
 	const latency = 60 * time.Millisecond
@@ -28,7 +28,8 @@ func TestARelayIsLateAndCounts(t *testing.T) {
 	t.Cleanup(relay.close)
 	host = strings.TrimPrefix(relay.url, "http://")
 	ask := func(name string) span {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, relay.url+"/", strings.NewReader("body of "+name))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, relay.url+"/",
+			strings.NewReader("body of "+name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,13 +43,15 @@ func TestARelayIsLateAndCounts(t *testing.T) {
 		text, err := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
 		asked.end = time.Now()
-		if err != nil || answer.StatusCode != http.StatusBadRequest || string(text) != "POST / signed body of "+name || answer.Header.Get("X-Told") != host {
+		if err != nil || answer.StatusCode != http.StatusBadRequest || string(text) != "POST / signed body of "+name ||
+			answer.Header.Get("X-Told") != host {
 			t.Errorf("%s: %d %q to host %q, %v", name, answer.StatusCode, text, answer.Header.Get("X-Told"), err)
 		}
 		if asked.took() < latency {
 			t.Errorf("%s: answered after %s", name, asked.took())
 		}
-		for deadline := time.Now().Add(20 * time.Second); relay.underWay() > 0; asked.end = time.Now() { // it ends after its answer
+		// it ends after its answer
+		for deadline := time.Now().Add(20 * time.Second); relay.underWay() > 0; asked.end = time.Now() {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s doesn't end", name)
 			}
@@ -104,7 +107,7 @@ func (r *relay) underWay() (n int) {
 	return n
 }
 
-// Requests that were under way with a call are told from the others, and what must not be is a fault.
+// Requests that were in flight with a call are distinguished from the others, and what must not be is a fault.
 func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -116,18 +119,24 @@ func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 	watches := []*watch{{cell: c, name: calm}, {cell: c, name: refreshed}}
 	watches[0].add(&result{Requests: 3, P999: 2000, spans: []span{at(0, 2)}}, nil, 200*time.Millisecond)
 	v := &vigil{rounds: 1}
-	watches[1].add(&result{Requests: 5, P999: 3000, Max: 250_000, spans: []span{at(0, 10), at(90, 340), at(399, 402), at(600, 610), at(700, 950)}}, calls, 200*time.Millisecond)
+	watches[1].add(&result{
+		Requests: 5, P999: 3000, Max: 250_000, spans: []span{
+			at(0, 10), at(90, 340), at(399, 402), at(600, 610), at(700, 950),
+		},
+	}, calls, 200*time.Millisecond)
 	w := watches[1]
-	if w.beside.late != 1 || w.beside.latencies.TotalCount() != 2 || w.apart.late != 1 || w.apart.latencies.TotalCount() != 3 || w.keyCalls() != 2 || w.otherCalls() != 1 {
+	if w.beside.late != 1 || w.beside.latencies.TotalCount() != 2 || w.apart.late != 1 ||
+		w.apart.latencies.TotalCount() != 3 || w.keyCalls() != 2 || w.otherCalls() != 1 {
 		t.Errorf("%+v", w)
 	}
 	text := v.report(&outcome{}, watches)
 	for _, want := range []string{
 		"default life: 0\n", "| refreshed | 5 | 0.00 | 0.00 | 3.00 | 250 | 0 | 1 | 1 | 1 | 0 |",
-		"| refreshed | 2 | 250 | 250 | 1 | 250 | 250 | 1 |", "| default | 0 | – | – | – | 2.00 | 2.00 | 0 |", "| 1.50 | 1.50–1.50 |",
+		"| refreshed | 2 | 250 | 250 | 1 | 250 | 250 | 1 |", "| default | 0 | – | – | – | 2.00 | 2.00 | 0 |",
+		"| 1.50 | 1.50–1.50 |",
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the report lacks %q:\n%s", want, text)
+			t.Errorf("the report doesn't have %q:\n%s", want, text)
 		}
 	}
 	if err := v.faults(watches); err != nil {
@@ -138,26 +147,32 @@ func TestRequestsBesideCallsAreToldApart(t *testing.T) {
 	}
 	w.add(&result{Errors: 2, Failure: "503", waited: 4}, nil, 0)
 	err := v.faults(watches)
-	if err == nil || !strings.Contains(err.Error(), "2 requests failed: 503") || !strings.Contains(err.Error(), "4 requests had to wait") {
+	if err == nil || !strings.Contains(err.Error(), "2 requests failed: 503") ||
+		!strings.Contains(err.Error(), "4 requests had to wait") {
 		t.Errorf("with failures: %v", err)
 	}
 }
 
-// The real programs, for seconds. A key that lives 6 s is fetched again in its last 1.2. On a machine that stands still for
-// them a request has to wait, and the command rightly fails; three times in a row it would be the program's doing.
+// The real programs, for seconds. A key that lives 6 s is fetched again in its last 1.2. On a machine that stands still
+// for them a request has to wait, and the command rightly fails; three times in a row it would be the program's doing.
 func TestNoRequestWaitsForARefresh(t *testing.T) {
 	t.Parallel()
 	var report string
 	for try := range 3 {
 		var err error
-		if report, err = trySmall(t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests tell who waits",
-			"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2", "-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"); err == nil {
+		if report, err = trySmall(
+			t, "runs three programs under load for a while; SEALFRONT_E2E=require does, and package keyring's tests "+
+				"show who waits",
+			"refresh", "-rounds", "1", "-time", "6s", "-warm-up", "50ms", "-rate", "100", "-connections", "2",
+			"-lifetime", "6s", "-seal-for", "1h", "-kms-latency", "50ms"); err == nil {
 			break
 		}
-		if try == 2 || !strings.Contains(err.Error(), "had to wait for the key service") || strings.Contains(err.Error(), "requests failed") {
+		if try == 2 || !strings.Contains(err.Error(), "had to wait for the key service") ||
+			strings.Contains(err.Error(), "requests failed") {
 			t.Fatalf("%v\n%s", err, report)
 		}
 		t.Logf("once more: %v", err)
 	}
-	mustReport(t, report, "were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |", "\n| GET 4 KiB ×2 100/s | default |")
+	mustReport(t, report, "were warm and of the default life: 0\n", "\n| PUT 4 KiB ×2 100/s | refreshed |",
+		"\n| GET 4 KiB ×2 100/s | default |")
 }

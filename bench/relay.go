@@ -23,7 +23,7 @@ type relay struct {
 	calls []call
 }
 
-// A call is one of the key service, by its name in KMS's protocol. Its end is zero while it is under way.
+// A call is one of the key service, by its name in KMS's protocol. Its end is zero while it is in flight.
 type call struct {
 	name string
 	span
@@ -77,7 +77,7 @@ func (r *relay) end(number int) {
 	r.calls[number].end = time.Now()
 }
 
-// during returns the calls that were under way in a time.
+// during returns the calls that were in flight in a time.
 func (r *relay) during(s span) (list []call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +101,7 @@ func (s span) overlaps(other span) bool {
 
 func (s span) took() time.Duration { return s.end.Sub(s.begin) }
 
-// forKeys tells whether a call gets the plaintext of a bucket key.
+// forKeys reports whether a call gets the plaintext of a bucket key.
 func (c *call) forKeys() bool { return slices.Contains(keyCalls, c.name) }
 
 var keyCalls = []string{"Decrypt", "GenerateDataKey"}

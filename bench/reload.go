@@ -47,8 +47,10 @@ func parseUpkeep(args []string, out io.Writer) (*upkeep, error) {
 		}
 		return nil, usageError{err}
 	}
-	if f.NArg() > 0 || u.connections <= 0 || u.reloads < 0 || u.restarts < 0 || u.grace <= 0 || u.straggle <= 0 || u.straggle >= u.grace {
-		return nil, usagef("reload takes no arguments, and -connections, -grace and -straggle must be positive, -straggle less than -grace")
+	if f.NArg() > 0 || u.connections <= 0 || u.reloads < 0 || u.restarts < 0 || u.grace <= 0 || u.straggle <= 0 ||
+		u.straggle >= u.grace {
+		return nil, usagef("reload takes no arguments, and -connections, -grace and -straggle must be positive, " +
+			"-straggle less than -grace")
 	}
 	return u, nil
 }
@@ -64,8 +66,10 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 	if u.fleet, err = l.startFleet(ctx); err != nil {
 		return err
 	}
-	for _, every := range []time.Duration{200 * time.Millisecond, 0} { // the second is told of changes by SIGHUP only
-		if err := u.fleet.addReplica(ctx, replicaOptions{every: every, grace: u.grace, kms: u.fleet.kms["SEALFRONT_KMS_ENDPOINT"]}); err != nil {
+	for _, every := range []time.Duration{200 * time.Millisecond, 0} { // the second learns of changes by SIGHUP only
+		if err := u.fleet.addReplica(ctx, replicaOptions{
+			every: every, grace: u.grace, kms: u.fleet.kms["SEALFRONT_KMS_ENDPOINT"],
+		}); err != nil {
 			return err
 		}
 	}
@@ -102,14 +106,21 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 		return ctx.Err()
 	}
 	s := u.load
-	o := newOutcome(ctx, &plan{command: command})
+	o := newOutcome(ctx, command)
 	var b strings.Builder
-	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n", o.Machine, o.Go, o.Commit, o.Date, o.Command)
-	fmt.Fprintf(&b, "- Load: %d requests in %.0f s by %d connections, PUT and GET of 4 KiB to 8 MiB in all payload modes, every body compared; %d handshakes\n", s.requests.Load(), took.Seconds(), u.connections, s.shaken.Load())
-	fmt.Fprintf(&b, "- **Failed requests: %d.** Sent again on a new connection, after the server had closed an idle one: %d; connections that had to be made elsewhere: %d\n", len(failed), s.resent.Load(), s.moved.Load())
-	b.WriteString("\n| what, under load | how often | in force after s, median | most |\n|---|--:|--:|--:|\n" + strings.Join(u.rows, ""))
+	fmt.Fprintf(&b, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n", o.Machine, o.Go, o.Commit,
+		o.Date, o.Command)
+	fmt.Fprintf(
+		&b, "- Load: %d requests in %.0f s by %d connections, PUT and GET of 4 KiB to 8 MiB in all payload modes, "+
+			"every body compared; %d handshakes\n", s.requests.Load(), took.Seconds(), u.connections, s.shaken.Load())
+	fmt.Fprintf(
+		&b, "- **Failed requests: %d.** Sent again on a new connection, after the server had closed an idle one: %d; "+
+			"connections that had to be made elsewhere: %d\n", len(failed), s.resent.Load(), s.moved.Load())
+	b.WriteString("\n| what, under load | how often | in force after s, median | most |\n|---|--:|--:|--:|\n" +
+		strings.Join(u.rows, ""))
 	if len(failed) > 0 {
-		u.errors = append(u.errors, fmt.Errorf("%d of %d requests failed:\n%s", len(failed), s.requests.Load(), strings.Join(failed[:min(10, len(failed))], "\n")))
+		u.errors = append(u.errors, fmt.Errorf("%d of %d requests failed:\n%s", len(failed), s.requests.Load(),
+			strings.Join(failed[:min(10, len(failed))], "\n")))
 	}
 	if s.requests.Load() == 0 {
 		u.errors = append(u.errors, errors.New("there was no load"))
@@ -135,7 +146,8 @@ func (u *upkeep) reload(ctx context.Context, what string, change func(ctx contex
 
 func (u *upkeep) note(what string, took []float64) {
 	if len(took) > 0 {
-		u.rows = append(u.rows, fmt.Sprintf("| %s | %d | %.2f | %.2f |\n", what, len(took), median(took), slices.Max(took)))
+		u.rows = append(u.rows, fmt.Sprintf("| %s | %d | %.2f | %.2f |\n", what, len(took), median(took),
+			slices.Max(took)))
 	}
 }
 
@@ -203,8 +215,8 @@ func (u *upkeep) changeIdentities(t *target) func(context.Context, int) error {
 	}
 }
 
-// refuse gives the replicas a key that doesn't fit its certificate, and a while later a new pair. A reload of the first is
-// refused, and what was in force stays.
+// refuse gives the replicas a key that doesn't fit its certificate, and a while later a new pair. A reload of the first
+// is refused, and what was in force stays.
 func (u *upkeep) refuse(ctx context.Context, _ int) error {
 	key, err := os.ReadFile(filepath.Join(u.fleet.dir, "tls.key"))
 	if err != nil {
@@ -223,7 +235,7 @@ func (u *upkeep) refuse(ctx context.Context, _ int) error {
 	return u.renewCertificate(ctx, 0)
 }
 
-// restart ends a replica while an upload to it is under way, and starts it again.
+// restart ends a replica while an upload to it is in flight, and starts it again.
 func (u *upkeep) restart(ctx context.Context, t *target, r *replica) {
 	u.progress.step("restart %s", r.name)
 	fail := func(err error) { u.errors = append(u.errors, fmt.Errorf("restart of %s: %w", r.name, err)) }

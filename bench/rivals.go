@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// errAbsent is told of programs that aren't installed.
+// errAbsent is the error of programs that aren't installed.
 var errAbsent = errors.New("is not installed")
 
 // A rival is something that Sealfront is compared with. start returns errAbsent where its program isn't there.
@@ -54,7 +54,8 @@ error_log stderr warn;
 http {
   access_log off;
   client_max_body_size 0;
-  client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
+  client_body_temp_path %[1]s; proxy_temp_path %[1]s;
+  fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
   upstream store { server %[2]s; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen %[3]s ssl;
@@ -85,7 +86,7 @@ func startNginx(ctx context.Context, l *lab) (*target, error) {
 	dir := filepath.Join(l.dir, "nginx")
 	user := ""
 	if os.Geteuid() == 0 {
-		user = "user root;\n" // else its workers couldn't enter the run's directory
+		user = "user root;\n" // otherwise its workers couldn't enter the run's directory
 	}
 	text := fmt.Sprintf(nginxConfiguration, dir, l.storeAddress, address, l.cert, l.key, user)
 	file := filepath.Join(dir, "nginx.conf")
@@ -125,7 +126,8 @@ func startHAProxy(ctx context.Context, l *lab) (*target, error) {
 		return nil, err
 	}
 	file := filepath.Join(l.dir, "haproxy.cfg")
-	if err := os.WriteFile(file, fmt.Appendf(nil, haproxyConfiguration, address, l.pair, l.storeAddress), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, haproxyConfiguration, address, l.pair, l.storeAddress),
+		0o600); err != nil {
 		return nil, err
 	}
 	p, err := l.start(ctx, "haproxy", address, nil, nil, program, "-db", "-f", file)
@@ -165,13 +167,17 @@ func (l *lab) minio(ctx context.Context, name string, encrypted bool) (p *proces
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(certs, 0o700)); err != nil {
 		return nil, "", err
 	}
-	env := []string{"MINIO_ROOT_USER=" + l.access, "MINIO_ROOT_PASSWORD=" + l.secret, "MINIO_BROWSER=off", "MINIO_REGION=" + storeRegion}
+	env := []string{
+		"MINIO_ROOT_USER=" + l.access, "MINIO_ROOT_PASSWORD=" + l.secret, "MINIO_BROWSER=off",
+		"MINIO_REGION=" + storeRegion,
+	}
 	if encrypted {
 		scheme = "https"
 		key := make([]byte, 32)
 		rand.Read(key)
 		env = append(env, "MINIO_KMS_SECRET_KEY=bench:"+base64.StdEncoding.EncodeToString(key))
-		if err := errors.Join(os.Symlink(l.cert, filepath.Join(certs, "public.crt")), os.Symlink(l.key, filepath.Join(certs, "private.key"))); err != nil {
+		if err := errors.Join(os.Symlink(l.cert, filepath.Join(certs, "public.crt")),
+			os.Symlink(l.key, filepath.Join(certs, "private.key"))); err != nil {
 			return nil, "", err
 		}
 	}
@@ -189,7 +195,9 @@ func startMinIO(ctx context.Context, l *lab) (*target, error) {
 		return nil, err
 	}
 	t.processes = []int{p.Process.Pid}
-	t.put = [][2]string{{"X-Amz-Server-Side-Encryption", "aws:kms"}, {"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "bench"}}
+	t.put = [][2]string{
+		{"X-Amz-Server-Side-Encryption", "aws:kms"}, {"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "bench"},
+	}
 	return t, t.makeBucketPatiently(ctx)
 }
 
@@ -209,7 +217,9 @@ func startMinIOBehind(ctx context.Context, l *lab) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.startSealfront(ctx, "minio-sealfront", program, backend{kind: "s3", endpoint: endpoint, extra: []int{p.Process.Pid}}, true)
+	return l.startSealfront(ctx, "minio-sealfront", program, backend{
+		kind: "s3", endpoint: endpoint, extra: []int{p.Process.Pid},
+	}, true)
 }
 
 func startRclone(ctx context.Context, l *lab) (*target, error) {
@@ -233,12 +243,17 @@ func startRclone(ctx context.Context, l *lab) (*target, error) {
 		return nil, err
 	}
 	env := []string{
-		"RCLONE_CONFIG=" + filepath.Join(l.dir, "rclone.conf"), "RCLONE_CACHE_DIR=" + filepath.Join(l.dir, "rclone-cache"),
-		"RCLONE_CONFIG_STORE_TYPE=s3", "RCLONE_CONFIG_STORE_PROVIDER=Other", "RCLONE_CONFIG_STORE_ENDPOINT=http://" + l.storeAddress, "RCLONE_CONFIG_STORE_REGION=" + storeRegion,
-		"RCLONE_CONFIG_STORE_ACCESS_KEY_ID=" + l.access, "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY=" + l.secret, "RCLONE_CONFIG_STORE_DIRECTORY_MARKERS=true",
-		"RCLONE_CONFIG_SEALED_TYPE=crypt", "RCLONE_CONFIG_SEALED_REMOTE=store:rclone", "RCLONE_CONFIG_SEALED_PASSWORD=" + strings.TrimSpace(string(obscured)),
+		"RCLONE_CONFIG=" + filepath.Join(l.dir, "rclone.conf"), "RCLONE_CACHE_DIR=" +
+			filepath.Join(l.dir, "rclone-cache"),
+		"RCLONE_CONFIG_STORE_TYPE=s3", "RCLONE_CONFIG_STORE_PROVIDER=Other", "RCLONE_CONFIG_STORE_ENDPOINT=http://" +
+			l.storeAddress, "RCLONE_CONFIG_STORE_REGION=" + storeRegion,
+		"RCLONE_CONFIG_STORE_ACCESS_KEY_ID=" + l.access, "RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY=" + l.secret,
+		"RCLONE_CONFIG_STORE_DIRECTORY_MARKERS=true",
+		"RCLONE_CONFIG_SEALED_TYPE=crypt", "RCLONE_CONFIG_SEALED_REMOTE=store:rclone",
+		"RCLONE_CONFIG_SEALED_PASSWORD=" + strings.TrimSpace(string(obscured)),
 	}
-	p, err := l.start(ctx, "rclone", address, nil, env, program, "serve", "s3", "sealed:", "--addr", address, "--cert", l.cert, "--key", l.key, "--auth-key", l.access+","+l.secret)
+	p, err := l.start(ctx, "rclone", address, nil, env, program, "serve", "s3", "sealed:", "--addr", address, "--cert",
+		l.cert, "--key", l.key, "--auth-key", l.access+","+l.secret)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ func (l *lab) startStore(ctx context.Context, most int64) error {
 		address, ok := strings.CutPrefix(line, "listening on ")
 		l.storeAddress = address
 		return ok
-	}, []string{"STORE_ACCESS_KEY=" + l.access, "STORE_SECRET_KEY=" + l.secret, "GOGC=50"}, program, "-max-bytes", fmt.Sprint(most), "-region", storeRegion)
+	}, []string{"STORE_ACCESS_KEY=" + l.access, "STORE_SECRET_KEY=" + l.secret, "GOGC=50"}, program, "-max-bytes",
+		fmt.Sprint(most), "-region", storeRegion)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,10 @@ func (l *lab) startStore(ctx context.Context, most int64) error {
 
 // store is a store of the run, spoken to directly.
 func (l *lab) store(name, endpoint, bucket string) (*target, error) {
-	return newTarget(options{name: name, endpoint: endpoint, bucket: bucket, accessKey: l.access, secretKey: l.secret, region: storeRegion, ca: l.cert})
+	return newTarget(options{
+		name: name, endpoint: endpoint, bucket: bucket, accessKey: l.access, secretKey: l.secret,
+		region: storeRegion, ca: l.cert,
+	})
 }
 
 // makeBucket makes the target's bucket.
@@ -80,7 +84,8 @@ func (l *lab) startSealfront(ctx context.Context, name, program string, b backen
 	store := "{kind: " + b.kind + ", memory: {max_bytes: 4GiB}}"
 	if b.kind == "s3" {
 		bucket = fmt.Sprintf("bench-%d--local-az1--x-s3", l.sealfronts)
-		store = fmt.Sprintf("{kind: s3, endpoint: %q, region: %s, access_key: %q, secret_key: %q, state_bucket: sealfront-state-%d, connections: 4096}", b.endpoint, storeRegion, l.access, l.secret, l.sealfronts)
+		store = fmt.Sprintf("{kind: s3, endpoint: %q, region: %s, access_key: %q, secret_key: %q, state_bucket: "+
+			"sealfront-state-%d, connections: 4096}", b.endpoint, storeRegion, l.access, l.secret, l.sealfronts)
 	}
 	text := fmt.Sprintf(`listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %q, key: %q}
@@ -106,7 +111,8 @@ identities:
 		return nil, err
 	}
 	o := options{
-		name: name, endpoint: exports["AWS_ENDPOINT_URL"], bucket: bucket, accessKey: l.access, secretKey: l.secret, region: proxyRegion, ca: l.cert,
+		name: name, endpoint: exports["AWS_ENDPOINT_URL"], bucket: bucket, accessKey: l.access, secretKey: l.secret,
+		region: proxyRegion, ca: l.cert,
 		session: session, admin: exports["SEALFRONT_ADMIN"], processes: append([]int{p.Process.Pid}, b.extra...),
 	}
 	switch b.kind {
@@ -145,16 +151,26 @@ func (t *target) makeDirectoryBucket(ctx context.Context, dataFile string) error
 
 // makeEncrypted makes the target's bucket with SSE-KMS under a KMS key.
 func (t *target) makeEncrypted(ctx context.Context, kmsKey string) error {
-	err := t.makeBucket(ctx, `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location>`+
-		`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`)
+	err := t.makeBucket(
+		ctx,
+		`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>local-az1</Name>`+
+			`<Type>AvailabilityZone</Type></Location>`+
+			`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket>`+
+			`</CreateBucketConfiguration>`)
 	if err != nil {
 		return err
 	}
 	c := newClient(t)
 	defer c.close()
-	a, err := c.do(ctx, &request{method: "PUT", path: "/" + t.bucket, query: "encryption=", longTerm: true, payload: document(
-		`<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>` +
-			`<KMSMasterKeyID>` + kmsKey + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`)})
+	a, err := c.do(ctx, &request{
+		method: "PUT", path: "/" + t.bucket, query: "encryption=", longTerm: true,
+		payload: document(
+			`<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>` +
+				`<ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>` +
+				`<KMSMasterKeyID>` + kmsKey +
+				`</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled>` +
+				`</Rule></ServerSideEncryptionConfiguration>`),
+	})
 	if err != nil {
 		return err
 	}
@@ -181,7 +197,8 @@ const sealedKey = keyPrefix + "sealed"
 // minEntropy is what sealed bytes have at least, in bits a byte; the text above has less than four.
 const minEntropy = 7.9
 
-// checkSealed writes a text, reads it back, and looks at what lies in the store. checked is false where that can't be seen.
+// checkSealed writes a text, reads it back, and looks at what lies in the store. checked is false where that can't be
+// seen.
 func (t *target) checkSealed(ctx context.Context) (checked bool, err error) {
 	c := newClient(t)
 	defer c.close()
@@ -210,8 +227,10 @@ func (t *target) checkSealed(ctx context.Context) (checked bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("look into the store: %w", err)
 	}
-	if bytes.Contains(stored, sealedText[:16]) || len(stored) < len(sealedText) || entropy(stored[:len(sealedText)]) < minEntropy {
-		return false, fmt.Errorf("what %s keeps in the store is not sealed: %d bytes, %.2f bits a byte", t.name, len(stored), entropy(stored))
+	if bytes.Contains(stored, sealedText[:16]) || len(stored) < len(sealedText) ||
+		entropy(stored[:len(sealedText)]) < minEntropy {
+		return false, fmt.Errorf("what %s keeps in the store is not sealed: %d bytes, %.2f bits a byte", t.name,
+			len(stored), entropy(stored))
 	}
 	return true, nil
 }
@@ -231,7 +250,7 @@ func entropy(b []byte) (bits float64) {
 	return bits
 }
 
-// makeBucketPatiently asks again while a store that has just begun to listen isn't ready.
+// makeBucketPatiently tries again while a store that has just begun to listen isn't ready.
 func (t *target) makeBucketPatiently(ctx context.Context) error {
 	var err error
 	for range 100 {
@@ -242,3 +261,5 @@ func (t *target) makeBucketPatiently(ctx context.Context) error {
 	}
 	return err
 }
+
+const sealfrontName = "sealfront"

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// A crowd is clients that take as long as they can: a byte a second, in several ways. It tells when the server cut each off.
+// A crowd is clients that take as long as they can: a byte a second, in several ways. It records when the server cut
+// each off.
 type crowd struct {
 	t     *target
 	pause time.Duration // between two bytes
@@ -121,7 +122,9 @@ func (c *crowd) holdOut(ctx context.Context, patience time.Duration) int {
 }
 
 // connect makes a TLS connection that ends with ctx. wrap, if not nil, stands between it and the socket.
-func (c *crowd) connect(ctx context.Context, control func(string, string, syscall.RawConn) error, wrap func(*net.TCPConn) net.Conn) (net.Conn, error) {
+func (c *crowd) connect(
+	ctx context.Context, control func(string, string, syscall.RawConn) error, wrap func(*net.TCPConn) net.Conn,
+) (net.Conn, error) {
 	d := net.Dialer{Timeout: 20 * time.Second, Control: control}
 	socket, err := d.DialContext(ctx, "tcp", c.t.url.Host)
 	if err != nil {
@@ -188,7 +191,8 @@ func silent(asked bool) func(context.Context, *crowd, func()) (string, error) {
 		if asked {
 			w := newClient(c.t)
 			w.use(conn)
-			if a, err := w.do(ctx, &request{method: "HEAD", path: "/" + c.t.bucket + "/" + slowObject}); err != nil || a.status != http.StatusOK {
+			if a, err := w.do(ctx, &request{method: "HEAD", path: "/" + c.t.bucket + "/" + slowObject}); err != nil ||
+				a.status != http.StatusOK {
 				return "", fmt.Errorf("HeadObject before the silence: %v %w", a, err)
 			}
 			_ = conn.SetDeadline(time.Time{})
@@ -202,7 +206,9 @@ func silent(asked bool) func(context.Context, *crowd, func()) (string, error) {
 func (c *crowd) put(ctx context.Context) ([]byte, error) {
 	w := newClient(c.t)
 	p := payload{hash: "UNSIGNED-PAYLOAD", length: 1 << 20}
-	err := w.sign(ctx, &request{method: "PUT", path: "/" + c.t.bucket + "/" + slowObject + "-never", payload: &p, header: c.t.put})
+	err := w.sign(ctx, &request{
+		method: "PUT", path: "/" + c.t.bucket + "/" + slowObject + "-never", payload: &p, header: c.t.put,
+	})
 	return append(w.head, "\r\n\r\n"...), err
 }
 
@@ -233,7 +239,8 @@ func (c *crowd) send(ctx context.Context, atOnce func(head []byte) int, ready fu
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
-		_, _ = (&dribble{conn, ctx, c.pause}).Write(append(text, make([]byte, 1<<20)...)[n:]) // its end shows where answers are read
+		// its end shows where answers are read
+		_, _ = (&dribble{conn, ctx, c.pause}).Write(append(text, make([]byte, 1<<20)...)[n:])
 	}()
 	return awaitEnd(conn), nil
 }
@@ -261,15 +268,18 @@ func (s *sip) Read(p []byte) (int, error) {
 
 var errReset = errors.New("reset")
 
-// established asks the kernel: with bytes still to be read, a read would not show that the other side has gone.
-// Source: tcp(7), TCP_INFO; the first byte is the state, 1 is ESTABLISHED.
+// established reads the kernel's state: with bytes still to be read, a read would not show that the other side has
+// gone. Source: tcp(7), TCP_INFO; the first byte is the state, 1 is ESTABLISHED.
 func (s *sip) established() bool {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return false
 	}
 	state := 0
-	err2 := raw.Control(func(fd uintptr) { state, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO) })
+	err2 := raw.Control(func(fd uintptr) {
+		state,
+			err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO)
+	})
 	return err == nil && err2 == nil && state&0xff == 1
 }
 

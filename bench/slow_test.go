@@ -32,10 +32,13 @@ func impatient(t *testing.T, patience time.Duration) *target {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	target, err := newTarget(options{endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion, ca: ca})
+	target, err := newTarget(options{
+		endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion, ca: ca,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +93,16 @@ func TestASteadyLoadCountsWhatFails(t *testing.T) {
 			_, _ = w.Write(make([]byte, 10))
 			panic(http.ErrAbortHandler)
 		}, "PUT"},
-		{"no answer on a new connection", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
-		{"an error", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "503"},
+		{
+			"no answer on a new connection", func(http.ResponseWriter, *http.Request) {
+				panic(http.ErrAbortHandler)
+			}, "EOF",
+		},
+		{
+			"an error", func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}, "503",
+		},
 		{"another body", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			if r.Method == http.MethodGet {
@@ -101,7 +112,9 @@ func TestASteadyLoadCountsWhatFails(t *testing.T) {
 	} {
 		s := httptest.NewTLSServer(test.serve)
 		t.Cleanup(s.Close)
-		target, err := newTarget(options{endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
+		target, err := newTarget(options{
+			endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +150,9 @@ func TestASteadyLoadAsksAgainOnceConnectionsEnd(t *testing.T) {
 	s.Config.ConnState = used
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	target, err := newTarget(options{endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion})
+	target, err := newTarget(options{
+		endpoint: s.URL, bucket: "bucket", accessKey: "id", secretKey: "secret", region: proxyRegion,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,16 +166,21 @@ func TestASteadyLoadAsksAgainOnceConnectionsEnd(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if failed := l.end(); len(failed) > 0 || l.requests.Load() < 10 || l.resent.Load() == 0 || l.moved.Load() == 0 {
-		t.Errorf("%d requests, %d sent again, %d moved, failed: %q", l.requests.Load(), l.resent.Load(), l.moved.Load(), failed)
+		t.Errorf("%d requests, %d sent again, %d moved, failed: %q", l.requests.Load(), l.resent.Load(),
+			l.moved.Load(), failed)
 	}
 }
 
 // Reloads and restarts of the real program, few of them.
 func TestReloadsAndRestartsUnderLoad(t *testing.T) {
 	t.Parallel()
-	mustReport(t, runSmall(t, "builds the program and runs three of it under load; SEALFRONT_E2E=require does, and package proxy's tests reload and restart one",
-		"reload", "-connections", "4", "-reloads", "1", "-restarts", "1", "-straggle", "200ms", "-settle", "200ms"),
-		"**Failed requests: 0.**", "| reload: certificate | 1 |", "| SIGTERM, while an upload is under way, to the replica's end | 2 |")
+	mustReport(
+		t, runSmall(
+			t, "builds the program and runs three of it under load; SEALFRONT_E2E=require does, and package proxy's "+
+				"tests reload and restart one",
+			"reload", "-connections", "4", "-reloads", "1", "-restarts", "1", "-straggle", "200ms", "-settle", "200ms"),
+		"**Failed requests: 0.**", "| reload: certificate | 1 |",
+		"| SIGTERM, while an upload is under way, to the replica's end | 2 |")
 }
 
 // runSmall runs a command with the real programs, where the end-to-end tests are asked for, and returns its report.
@@ -188,7 +208,7 @@ func mustReport(t *testing.T, report string, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
 		if !strings.Contains(report, want) {
-			t.Errorf("the report lacks %q:\n%s", want, report)
+			t.Errorf("the report doesn't have %q:\n%s", want, report)
 		}
 	}
 }

@@ -7,18 +7,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 )
 
-// A siege is what `bench slow` measures: what slow clients do to the others, and what becomes of the slow ones.
-type siege struct {
-	slow     int
-	pause    time.Duration
-	patience time.Duration
-	most     float64 // the ratio of p99 with the slow ones to p99 without them that is still right
-}
-
-// besiege measures normal clients in rounds with and without slow ones, in turns, and waits for the end of the slow ones.
+// besiege measures normal clients in rounds with and without slow ones, in turns, and waits for the end of the slow
+// ones.
 func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
 	l, err := newLab(p.tools, p.progress.say)
 	if err != nil {
@@ -42,11 +34,15 @@ func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
 			err = errors.Join(err, w.remove(clean, slowObject), p.clean(clean, targets))
 		}
 	}()
-	o := newOutcome(ctx, p)
+	o := newOutcome(ctx, p.command)
 	var text strings.Builder
-	fmt.Fprintf(&text, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n\n", o.Machine, o.Go, o.Commit, o.Date, o.Command)
-	fmt.Fprintf(&text, "p50 and p99 in ms, medians of %d rounds of %s each; ratios are of one round, and their median, least and most:\n\n", p.rounds, p.duration)
-	text.WriteString("| cell | requests/s | p50 | p99 | with slow ones: requests/s | p50 | p99 | p99 ratio | least–most | errors |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(&text, "- Machine: %s\n- Go: %s, commit: %s, %s UTC\n- Command: `%s`\n\n", o.Machine, o.Go, o.Commit,
+		o.Date, o.Command)
+	fmt.Fprintf(
+		&text, "p50 and p99 in ms, medians of %d rounds of %s each; ratios are of one round, and their median, least "+
+			"and most:\n\n", p.rounds, p.duration)
+	text.WriteString("| cell | requests/s | p50 | p99 | with slow ones: requests/s | p50 | p99 | p99 ratio | " +
+		"least–most | errors |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	var errs []error
 	for _, c := range p.cells {
 		row, err := p.siegeRounds(ctx, t, &c)
@@ -55,7 +51,8 @@ func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
 		}
 		text.WriteString(row.markdown(&c))
 		if ratio := median(row.ratios); ratio > p.siege.most {
-			errs = append(errs, fmt.Errorf("%s: slow clients raise p99 to %.2f times what it was, and %.2f is the most", &c, ratio, p.siege.most))
+			errs = append(errs, fmt.Errorf("%s: slow clients raise p99 to %.2f times what it was, and %.2f is the most",
+				&c, ratio, p.siege.most))
 		}
 		if row.errors > 0 {
 			errs = append(errs, fmt.Errorf("%s: %d requests of normal clients failed: %s", &c, row.errors, row.failure))
@@ -70,7 +67,8 @@ func (p *plan) besiege(ctx context.Context, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(&text, "\n%d slow clients, and when the proxy ended them:\n\n%s", p.siege.slow, endings(crowd.ends))
 	if left > 0 {
-		errs = append(errs, fmt.Errorf("%d of %d slow clients were not cut off within %s", left, p.siege.slow, p.siege.patience))
+		errs = append(errs, fmt.Errorf("%d of %d slow clients were not cut off within %s", left, p.siege.slow,
+			p.siege.patience))
 	}
 	for _, e := range crowd.ends {
 		if e.err != nil {
@@ -91,7 +89,8 @@ type siegeRow struct {
 	failure       string
 }
 
-// siegeRounds measures a cell: each round once with and once without slow clients, beginning with the other one each time.
+// siegeRounds measures a cell: each round once with and once without slow clients, beginning with the other one each
+// time.
 func (p *plan) siegeRounds(ctx context.Context, t *target, c *cell) (*siegeRow, error) {
 	row, body := &siegeRow{}, newContent(c.Size)
 	measure := func(slow bool) (*result, error) {
@@ -137,9 +136,11 @@ func (r *siegeRow) markdown(c *cell) string {
 			return median(values)
 		}
 		return fmt.Sprintf("%s | %s | %s", figure(of((*result).perSecond)),
-			milliseconds(of(func(r *result) float64 { return float64(r.P50) })), milliseconds(of(func(r *result) float64 { return float64(r.P99) })))
+			milliseconds(of(func(r *result) float64 { return float64(r.P50) })),
+			milliseconds(of(func(r *result) float64 { return float64(r.P99) })))
 	}
-	return fmt.Sprintf("| %s | %s | %s | %.2f | %.2f–%.2f | %d |\n", c, figures(r.without), figures(r.with), median(r.ratios), slices.Min(r.ratios), slices.Max(r.ratios), r.errors)
+	return fmt.Sprintf("| %s | %s | %s | %.2f | %.2f–%.2f | %d |\n", c, figures(r.without), figures(r.with),
+		median(r.ratios), slices.Min(r.ratios), slices.Max(r.ratios), r.errors)
 }
 
 // endings are the slow clients by form: how many were cut off, after how long, and how.
@@ -164,7 +165,8 @@ func endings(ends []ending) string {
 			how = append(how, fmt.Sprintf("%d %s", n, h))
 		}
 		slices.Sort(how)
-		fmt.Fprintf(&b, "| %s: %s | %d | %.1f | %.1f | %.1f | %s |\n", f.name, f.what, len(after), slices.Min(after), median(after), slices.Max(after), strings.Join(how, "; "))
+		fmt.Fprintf(&b, "| %s: %s | %d | %.1f | %.1f | %.1f | %s |\n", f.name, f.what, len(after), slices.Min(after),
+			median(after), slices.Max(after), strings.Join(how, "; "))
 	}
 	return b.String()
 }

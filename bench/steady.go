@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A steady load puts and gets at several replicas without a pause. What a client may do about a failure is what HTTP allows
-// every client: go elsewhere when a connection can't be made, and send a request again that met the end of a connection
-// which had been used before, when nothing of an answer had come. All else is a failed request.
+// A steady load puts and gets at several replicas without a pause. What a client may do about a failure is what HTTP
+// allows every client: go elsewhere when a connection can't be made, and send a request again that met the end of a
+// connection which had been used before, when nothing of an answer had come. Everything else is a failed request.
 type steady struct {
 	t      *target
 	hosts  []string
@@ -62,7 +62,7 @@ func (s *steady) work(ctx context.Context, number int) {
 	c := &cell{Size: body.size, Payload: modes[number%len(modes)]}
 	w := newWorker(s.t, c, &settings{}, body, number)
 	defer w.close()
-	at := number // the replica that is asked
+	at := number // the replica that gets the request
 	w.reach = func(ctx context.Context) (net.Conn, error) {
 		var errs []error
 		for range 2 * len(s.hosts) { // one that ends may still take connections, and not answer

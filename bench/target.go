@@ -14,11 +14,13 @@ import (
 // options say where a target is and who calls it.
 type options struct {
 	name, endpoint, bucket, accessKey, secretKey, region, ca string
-	session                                                  bool        // CreateSession, as for directory buckets
-	put                                                      [][2]string // header fields of every request that makes an object
-	admin                                                    string      // URL of /metrics; "" for none
-	processes                                                []int       // whose CPU and memory, with their children, are the target's
-	sealed                                                   func(ctx context.Context, key string) ([]byte, error)
+	session                                                  bool // CreateSession, as for directory buckets
+	// header fields of every request that makes an object
+	put   [][2]string
+	admin string // URL of /metrics; "" for none
+	// whose CPU and memory, with their children, are the target's
+	processes []int
+	sealed    func(ctx context.Context, key string) ([]byte, error)
 }
 
 // A target is one S3 endpoint with a bucket. It is safe for concurrent use.
@@ -32,9 +34,12 @@ type target struct {
 }
 
 func newTarget(o options) (*target, error) {
-	for _, f := range []struct{ name, value string }{{"endpoint", o.endpoint}, {"bucket", o.bucket}, {"access key", o.accessKey}, {"secret key", o.secretKey}} {
+	for _, f := range []struct{ name, value string }{
+		{"endpoint", o.endpoint}, {"bucket", o.bucket}, {"access key", o.accessKey}, {"secret key", o.secretKey},
+	} {
 		if f.value == "" {
-			return nil, fmt.Errorf("no %s: evaluate the lines that sealfront prints, or set AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and SEALFRONT_BUCKET", f.name)
+			return nil, fmt.Errorf("no %s: evaluate the lines that sealfront prints, or set AWS_ENDPOINT_URL, "+
+				"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and SEALFRONT_BUCKET", f.name)
 		}
 	}
 	u, err := url.Parse(o.endpoint)
@@ -50,7 +55,10 @@ func newTarget(o options) (*target, error) {
 	}
 	if u.Scheme == "https" {
 		// Sessions of TLS are kept, as SDKs do, but a benchmark's connections live long.
-		t.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)}
+		t.tls = &tls.Config{
+			ServerName: u.Hostname(), MinVersion: tls.VersionTLS12,
+			ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		}
 		if o.ca != "" {
 			text, err := os.ReadFile(o.ca)
 			if err != nil {
@@ -63,7 +71,7 @@ func newTarget(o options) (*target, error) {
 		}
 	}
 	if o.session {
-		t.sessions = &sessions{signer: sigv4.NewSigner(o.region, "s3express"), create: t.createSession}
+		t.sessions = &sessions{signer: sigv4.NewSigner(o.region, "s3express")}
 	}
 	return t, nil
 }

@@ -17,7 +17,7 @@ type watch struct {
 	failure          string
 	waited           float64
 	calls            map[string]int // of the key service while the load ran
-	beside, apart    tally          // requests under way with a call for a key, and all others
+	beside, apart    tally          // requests in flight with a call for a key, and all others
 }
 
 // A tally is latencies, and how many of them are as long as an answer of the key service.
@@ -47,10 +47,11 @@ func (g *tally) markdown(count bool) string {
 	if g.latencies.TotalCount() == 0 {
 		return text + "– | – | –"
 	}
-	return text + fmt.Sprintf("%s | %s | %d", milliseconds(float64(g.latencies.ValueAtQuantile(99.9))), milliseconds(float64(g.latencies.Max())), g.late)
+	return text + fmt.Sprintf("%s | %s | %d", milliseconds(float64(g.latencies.ValueAtQuantile(99.9))),
+		milliseconds(float64(g.latencies.Max())), g.late)
 }
 
-// add adds a round, and the calls that were under way in it.
+// add adds a round, and the calls that were in flight in it.
 func (w *watch) add(r *result, calls []call, latency time.Duration) {
 	w.results = append(w.results, r)
 	w.requests, w.errors, w.waited = w.requests+r.Requests, w.errors+r.Errors, w.waited+r.waited

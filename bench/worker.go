@@ -42,7 +42,7 @@ func objectKey(size int64, number int) string {
 
 func (w *worker) path(key string) string { return "/" + w.t.bucket + "/" + key }
 
-// once does one operation of the cell, and tells how many bytes of bodies crossed.
+// once does one operation of the cell, and returns how many bytes of bodies crossed.
 func (w *worker) once(ctx context.Context) (int64, error) {
 	operation := w.cell.Operation
 	if operation == opMixed {
@@ -157,7 +157,9 @@ func (w *worker) multipart(ctx context.Context) error {
 	list := "<CompleteMultipartUpload>"
 	for number, at := 1, int64(0); at < w.content.size || number == 1; number, at = number+1, at+w.set.partSize {
 		p := w.content.payload(w.cell.Payload, at, min(w.set.partSize, w.content.size-at), &w.signing)
-		a, err := w.do(ctx, &request{method: "PUT", path: path, query: fmt.Sprintf("partNumber=%d&uploadId=%s", number, id), payload: &p})
+		a, err := w.do(ctx, &request{
+			method: "PUT", path: path, query: fmt.Sprintf("partNumber=%d&uploadId=%s", number, id), payload: &p,
+		})
 		if err == nil {
 			err = a.failed("UploadPart")
 		}
@@ -168,7 +170,9 @@ func (w *worker) multipart(ctx context.Context) error {
 	}
 	list += "</CompleteMultipartUpload>"
 	text.Reset()
-	a, err = w.do(ctx, &request{method: "POST", path: path, query: "uploadId=" + id, into: &text, payload: document(list)})
+	a, err = w.do(ctx, &request{
+		method: "POST", path: path, query: "uploadId=" + id, into: &text, payload: document(list),
+	})
 	if err == nil {
 		err = a.failed("CompleteMultipartUpload")
 	}
@@ -180,10 +184,13 @@ func (w *worker) multipart(ctx context.Context) error {
 
 // document is a body that isn't an object's.
 func document(text string) *payload {
-	return &payload{hash: "UNSIGNED-PAYLOAD", length: int64(len(text)), header: [][2]string{{"Content-Type", "application/xml"}}, write: func(to io.Writer, _ []byte) error {
-		_, err := io.WriteString(to, text)
-		return err
-	}}
+	return &payload{
+		hash: "UNSIGNED-PAYLOAD", length: int64(len(text)),
+		header: [][2]string{{"Content-Type", "application/xml"}}, write: func(to io.Writer, _ []byte) error {
+			_, err := io.WriteString(to, text)
+			return err
+		},
+	}
 }
 
 func (w *worker) remove(ctx context.Context, key string) error {

@@ -75,7 +75,8 @@ func TestAnyChangedByteIsNoticedOrHarmless(t *testing.T) {
 				o.stored[at] ^= bit
 				harmless := at >= padding[0] && at < padding[1] || !o.envelope.Multipart && at >= padding[1] ||
 					// The empty segment of an empty last part has no byte that a range could need.
-					o.trailer.Parts[len(o.trailer.Parts)-1].Length == 0 && at >= padding[0]-crypto.TagSize && at < padding[0]
+					o.trailer.Parts[len(o.trailer.Parts)-1].Length == 0 && at >= padding[0]-crypto.TagSize &&
+						at < padding[0]
 				if failed == harmless {
 					t.Errorf("byte %d of %d (padding %v): failed is %v", at, len(o.stored), padding, failed)
 				}
@@ -107,7 +108,8 @@ func TestACutOrLongerObjectIsNoticed(t *testing.T) {
 			}
 			for _, edge := range edges {
 				for _, size := range []int{edge - 1, edge, edge + 1} {
-					if size >= 0 && size < len(o.stored) && !o.verdict(t, fmt.Sprint("cut to ", size), text, o.stored[:size]) {
+					if size >= 0 && size < len(o.stored) &&
+						!o.verdict(t, fmt.Sprint("cut to ", size), text, o.stored[:size]) {
 						t.Errorf("cut to %d of %d bytes and not noticed", size, len(o.stored))
 					}
 				}
@@ -115,15 +117,20 @@ func TestACutOrLongerObjectIsNoticed(t *testing.T) {
 			// Also to each size that another object could have.
 			for _, plain := range []int64{0, 1, o.trailer.Length - 1, o.trailer.Length / 2, segment, least} {
 				size := crypto.StoredLength(plain)
-				if size < int64(len(o.stored)) && !o.verdict(t, fmt.Sprint("cut to the size of ", plain), text, o.stored[:size]) {
+				if size < int64(len(o.stored)) && !o.verdict(t, fmt.Sprint("cut to the size of ", plain), text,
+					o.stored[:size]) {
 					t.Errorf("cut to the size of %d bytes and not noticed", plain)
 				}
-				if plain < o.trailer.Length && !o.verdict(t, fmt.Sprint("end kept, size of ", plain), text, o.stored[int64(len(o.stored))-size:]) {
+				if plain < o.trailer.Length && !o.verdict(t, fmt.Sprint("end kept, size of ", plain), text,
+					o.stored[int64(len(o.stored))-size:]) {
 					t.Errorf("front cut to the size of %d bytes and not noticed", plain)
 				}
 			}
-			for _, n := range []int{1, 16, segment, crypto.SealedSegmentSize, int(crypto.StoredLength(o.trailer.Length+1)) - len(o.stored)} {
-				if !o.verdict(t, fmt.Sprint(n, " bytes more"), text, append(bytes.Clone(o.stored), make([]byte, n)...)) {
+			for _, n := range []int{
+				1, 16, segment, crypto.SealedSegmentSize, int(crypto.StoredLength(o.trailer.Length+1)) - len(o.stored),
+			} {
+				if !o.verdict(t, fmt.Sprint(n, " bytes more"), text,
+					append(bytes.Clone(o.stored), make([]byte, n)...)) {
 					t.Errorf("%d bytes more and not noticed", n)
 				}
 			}
@@ -202,7 +209,8 @@ func TestAnOlderTrailerOfTheSameUploadShowsItsOwnPartsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := openObject(text, newer, testPlace, testKeyer, 0, -1); err != nil || !bytes.Equal(got[least:], make([]byte, 10)) {
+	if got, err := openObject(text, newer, testPlace, testKeyer, 0, -1); err != nil ||
+		!bytes.Equal(got[least:], make([]byte, 10)) {
 		t.Fatalf("the newer one doesn't open: %v", err)
 	}
 	mixed := append(bytes.Clone(newer[:len(newer)-end]), o.stored[len(o.stored)-end:]...)
@@ -215,7 +223,8 @@ func TestTwoObjectsCantLendEachOtherAnything(t *testing.T) {
 	for _, lengths := range [][]int64{{100}, {least, 100}} {
 		one, two := sealObject(t, lengths...), sealObject(t, lengths...)
 		oneText, twoText := one.envelope.AppendText(nil), two.envelope.AppendText(nil)
-		if !one.verdict(t, "bodies swapped", oneText, two.stored) || !two.verdict(t, "metadata swapped", twoText, one.stored) {
+		if !one.verdict(t, "bodies swapped", oneText, two.stored) ||
+			!two.verdict(t, "metadata swapped", twoText, one.stored) {
 			t.Errorf("%v: swapped and not noticed", lengths)
 		}
 		if len(lengths) > 1 {
@@ -315,7 +324,8 @@ func TestS3ATrailerSealedTwiceHasTwoKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	two, err := o.key.AppendTrailer(nil, &o.envelope.ObjectID, &o.trailer)
-	if err != nil || bytes.Equal(one[:len(one)-32], two[:len(two)-32]) || bytes.Equal(one[len(one)-16:], two[len(two)-16:]) {
+	if err != nil || bytes.Equal(one[:len(one)-32], two[:len(two)-32]) ||
+		bytes.Equal(one[len(one)-16:], two[len(two)-16:]) {
 		t.Error("two sealings share a salt or a key")
 	}
 }

@@ -40,15 +40,15 @@ func (a Algorithm) Size() int {
 // ChecksumType says what a checksum was computed over. The numbers are part of the format.
 type ChecksumType uint8
 
-// FullObject: over all bytes of the object. Composite: over the concatenated checksums of its parts, whose count is that
-// of the trailer.
+// FullObject: over all bytes of the object. Composite: over the concatenated checksums of its parts, whose count is
+// that of the trailer.
 const (
 	FullObject ChecksumType = 1
 	Composite  ChecksumType = 2
 )
 
-// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it tells guesses
-// from truth.
+// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it confirms
+// guesses from truth.
 type Checksum struct {
 	Type      ChecksumType
 	Algorithm Algorithm
@@ -68,7 +68,8 @@ func appendChecksum(dst []byte, c *Checksum) []byte {
 	return append(append(dst, byte(c.Type), byte(c.Algorithm)), c.Value...)
 }
 
-// parseChecksum is its inverse: it takes the checksum from the front of b and returns what follows. The value is copied.
+// parseChecksum is its inverse: it takes the checksum from the front of b and returns what follows. The value is
+// copied.
 func parseChecksum(b []byte) (c *Checksum, rest []byte, err error) {
 	if len(b) < 2 {
 		return nil, nil, ErrFormat

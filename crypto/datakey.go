@@ -8,9 +8,10 @@ import (
 )
 
 // DataKey is the secret of one object: 32 uniform random bytes. Copies of a DataKey share one secret, so that Wipe
-// reaches them all. Deriving from it is safe for concurrent use; Wipe is not, and whatever derives after it panics. Sealers
-// and openers made before a Wipe go on working: the expanded AES keys inside them belong to the standard library, which
-// offers no way to wipe them; nor does it for the HMAC under the secret, which Wipe leaves to the garbage collector.
+// reaches them all. Deriving from it is safe for concurrent use; Wipe is not, and whatever derives after it panics.
+// Sealers and openers made before a Wipe go on working: the expanded AES keys inside them belong to the standard
+// library, which offers no way to wipe them; nor does it for the HMAC under the secret, which Wipe leaves to the
+// garbage collector.
 type DataKey struct{ shared *dataKey }
 
 // dataKey is what the copies of a DataKey share.
@@ -37,9 +38,10 @@ func NewDataKey() DataKey {
 	return k
 }
 
-// NewObject returns what is random of a new object of one part: its data key, its id, and its part salt. The salts of the
-// key's first Wrap and of its first trailer are drawn with them, since one read of 96 bytes costs much less than five; the key
-// keeps them, and each serves once: the next Wrap or trailer draws its own, as they do for every other data key.
+// NewObject returns what is random of a new object of one part: its data key, its id, and its part salt. The salts of
+// the key's first Wrap and of its first trailer are drawn with them, since one read of 96 bytes costs much less than
+// five; the key keeps them, and each serves once: the next Wrap or trailer draws its own, as they do for every other
+// data key.
 func NewObject() (key DataKey, objectID, partSalt [SaltSize]byte) {
 	var drawn [KeySize + 4*SaltSize]byte
 	rand.Read(drawn[:])
@@ -112,7 +114,8 @@ func (k *DataKey) trailerAEAD(objectID, salt *[SaltSize]byte) cipher.AEAD {
 	return newAEAD(&key)
 }
 
-// derive expands the secret. Every object derives two keys or three, so the HMAC is kept: those after the first cost less than half.
+// derive expands the secret. Every object derives two keys or three, so the HMAC is kept: those after the first cost
+// less than half.
 func (k *DataKey) derive(label string, first, second []byte) [KeySize]byte {
 	shared := k.made()
 	shared.mu.Lock()

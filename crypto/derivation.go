@@ -7,8 +7,14 @@ import (
 	"sync"
 )
 
-// derivation is memory for what deriving a key passes to the standard library, which would else come from the heap each
-// time. It serves one key at a time. What it held is wiped by release.
+// SaltSize is the size of every salt and of the object id, in bytes; KeySize that of every secret.
+const (
+	SaltSize = 16
+	KeySize  = 32
+)
+
+// derivation is memory for what deriving a key passes to the standard library, which would otherwise come from the heap
+// each time. It serves one key at a time. What it held is wiped by release.
 type derivation struct {
 	digests [2]hash.Hash
 	taken   int
@@ -40,16 +46,16 @@ func (d *derivation) nextDigest() hash.Hash {
 	return digest
 }
 
-// expand is HKDF-Expand to 32 bytes, which is one block: HMAC(secret, info ‖ 1), where keyed is at its beginning and has the
-// secret as its key. Extract would add nothing where the secret is uniform. crypto/hkdf makes ten objects of it, four times an
-// object; TestDerivationIsHKDF holds this to it. The key is d's own memory, until the next one.
+// expand is HKDF-Expand to 32 bytes, which is one block: HMAC(secret, info ‖ 1), where keyed is at its beginning and
+// has the secret as its key. Extract would add nothing where the secret is uniform. crypto/hkdf makes ten objects of
+// it, four times an object; TestDerivationIsHKDF holds this to it. The key is d's own memory, until the next one.
 func (d *derivation) expand(keyed hash.Hash, label string, first, second []byte) *[KeySize]byte {
 	keyed.Write(append(append(append(append(d.info[:0], label...), first...), second...), 1))
 	keyed.Sum(d.block[:0])
 	return &d.block
 }
 
-// release wipes: a digest keeps the message's last block behind its Reset, and what is derived from is a message too.
+// release wipes: a digest keeps the message's last block after Reset, and what is derived from is a message too.
 func (d *derivation) release() {
 	for _, digest := range d.digests {
 		digest.Reset()

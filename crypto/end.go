@@ -8,8 +8,8 @@ type End struct {
 	trailer []byte
 }
 
-// NewEnd seals the trailer and returns the object's end, of Padding + SealedLength bytes. Its memory doesn't grow with the
-// padding. It returns Check's error for an illegal trailer; an object of 0 bytes has no end.
+// NewEnd seals the trailer and returns the object's end, of Padding + SealedLength bytes. Its memory doesn't grow with
+// the padding. It returns Check's error for an illegal trailer; an object of 0 bytes has no end.
 func (k *DataKey) NewEnd(objectID *[SaltSize]byte, t *Trailer) (*End, error) {
 	trailer, err := k.AppendTrailer(nil, objectID, t)
 	if err != nil {

@@ -24,7 +24,8 @@ func TestAnObjectsEndIsPaddingAndTrailer(t *testing.T) {
 			t.Fatalf("%d bytes, want %d", end.Len(), want)
 		}
 		b, err := io.ReadAll(wrap(end))
-		if err != nil || int64(len(b)) != want || end.Len() != 0 || !bytes.Equal(b[:o.trailer.Padding()], make([]byte, o.trailer.Padding())) {
+		if err != nil || int64(len(b)) != want || end.Len() != 0 ||
+			!bytes.Equal(b[:o.trailer.Padding()], make([]byte, o.trailer.Padding())) {
 			t.Fatalf("%d bytes, %v", len(b), err)
 		}
 		stored := append(bytes.Clone(o.stored[:int64(len(o.stored))-want]), b...)
@@ -42,10 +43,13 @@ func TestNumbersHaveS3sNames(t *testing.T) {
 	for a := range crypto.Algorithm(12) {
 		names = append(names, a.String())
 	}
-	for _, s := range []fmt.Stringer{crypto.FullObject, crypto.Composite, crypto.ChecksumType(0), crypto.SSES3, crypto.SSEKMS, crypto.SSE(9)} {
+	for _, s := range []fmt.Stringer{
+		crypto.FullObject, crypto.Composite, crypto.ChecksumType(0), crypto.SSES3, crypto.SSEKMS, crypto.SSE(9),
+	} {
 		names = append(names, s.String())
 	}
-	if got, want := strings.Join(names, " "), " CRC32 CRC32C CRC64NVME SHA1 SHA256 SHA512 MD5 XXHASH64 XXHASH3 XXHASH128  FULL_OBJECT COMPOSITE  AES256 aws:kms "; got != want {
+	if got, want := strings.Join(names, " "), " CRC32 CRC32C CRC64NVME SHA1 SHA256 SHA512 MD5 XXHASH64 XXHASH3 "+
+		"XXHASH128  FULL_OBJECT COMPOSITE  AES256 aws:kms "; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -3,7 +3,6 @@ package crypto
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,11 +50,11 @@ type Pair struct{ Name, Value string }
 type Envelope struct {
 	ObjectID  [SaltSize]byte // new for every PutObject, CreateMultipartUpload and append; kept by copy and rename
 	SSE       SSE
-	KeyARN    string // the KMS key under which Blob is; to be believed only as far as the bucket allows it
+	KeyARN    string // the KMS key under which Blob is; to be used only if it is the bucket's or allowed to it
 	Context   []Pair // the pairs beyond the default one, by ascending name
 	BucketKey bool   // Blob belongs to a bucket key that other objects share
 	Copied    bool   // made by CopyObject: parts aren't shown
-	Multipart bool   // part table in the trailer; else there is one part, under PartSalt
+	Multipart bool   // part table in the trailer; otherwise there is one part, under PartSalt
 	WrapSalt  [SaltSize]byte
 	Blob      []byte         // KMS ciphertext of the bucket key
 	PartSalt  [SaltSize]byte // zeros if Multipart
@@ -97,8 +96,11 @@ func (e *Envelope) TextSize(checksum Algorithm) int {
 	return textForm.EncodedLen(e.authenticatedSize() + 1 + wrapped)
 }
 
-// appendAuthenticated appends every field but the last: the context, wrap salt and commitment given, all others as they are.
-func (e *Envelope) appendAuthenticated(dst []byte, context []Pair, wrapSalt *[SaltSize]byte, commitment *[KeySize]byte) []byte {
+// appendAuthenticated appends every field but the last: the context, wrap salt and commitment given, all others as they
+// are.
+func (e *Envelope) appendAuthenticated(
+	dst []byte, context []Pair, wrapSalt *[SaltSize]byte, commitment *[KeySize]byte,
+) []byte {
 	var flags byte
 	if e.BucketKey {
 		flags |= flagBucketKey
@@ -128,7 +130,7 @@ func appendWrapped(dst, wrapped []byte) []byte {
 	return append(append(dst, byte(len(wrapped))), wrapped...)
 }
 
-// ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; else as ParseEnvelope.
+// ParseEnvelopeText reads the value of the metadata header. An empty value is ErrNotSealed; otherwise as ParseEnvelope.
 func ParseEnvelopeText(text []byte) (*Envelope, error) {
 	if len(text) == 0 {
 		return nil, ErrNotSealed
@@ -137,7 +139,7 @@ func ParseEnvelopeText(text []byte) (*Envelope, error) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
 	b, err := textForm.AppendDecode(nil, text)
-	// Go's decoder skips line ends, even where it is strict: the size tells.
+	// Go's decoder skips line ends, even where it is strict: the size shows it.
 	if err != nil || textForm.EncodedLen(len(b)) != len(text) {
 		return nil, fmt.Errorf("envelope: %w", ErrFormat)
 	}
@@ -192,8 +194,8 @@ func parseEnvelope(b []byte) (*Envelope, error) {
 	return e, nil
 }
 
-// legal says whether the fields but Commitment and Wrapped, with this context for Context, have a form that Append can write
-// and ParseEnvelope accepts.
+// legal says whether the fields but Commitment and Wrapped, with this context for Context, have a form that Append can
+// write and ParseEnvelope accepts.
 func (e *Envelope) legal(context []Pair) bool {
 	if e.SSE != SSES3 && e.SSE != SSEKMS || len(e.Blob) == 0 || !legalARN(e.KeyARN) ||
 		e.Multipart && e.PartSalt != [SaltSize]byte{} {
@@ -241,41 +243,3 @@ func sorted(pairs []Pair) []Pair {
 	}
 	return pairs
 }
-
-// appendString writes a length of two bytes, big-endian, and the bytes.
-func appendString[T string | []byte](dst []byte, s T) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(s)))
-	return append(dst, s...)
-}
-
-// reader takes fields from the front of a record; after one that isn't there all others are empty.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *reader) take(n int) []byte {
-	if r.failed || n > len(r.rest) {
-		r.failed = true
-		return nil
-	}
-	field := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return field
-}
-
-func (r *reader) byte() int {
-	if b := r.take(1); b != nil {
-		return int(b[0])
-	}
-	return 0
-}
-
-func (r *reader) uint16() int {
-	if b := r.take(2); b != nil {
-		return int(binary.BigEndian.Uint16(b))
-	}
-	return 0
-}
-
-func (r *reader) string() []byte { return r.take(r.uint16()) }

@@ -1,7 +1,8 @@
 package crypto
 
 // Error is what this package answers to the world. The values below are the only ones; they come wrapped with what was
-// tried, so compare with errors.Is, or take the code with errors.As. None of them holds a secret or a byte of plaintext.
+// tried, so compare with errors.Is, or take the code with errors.As. None of them holds a secret or a byte of
+// plaintext.
 type Error struct {
 	code string
 	text string
@@ -19,7 +20,7 @@ var (
 	ErrNotSealed = &Error{"InvalidObjectState", "object is not sealed"}
 	// ErrVersion: a format, suite or checksum algorithm that this package doesn't know; a newer writer, or damage.
 	ErrVersion = &Error{"InternalError", "unknown format version"}
-	// ErrFormat: not what Append writes; nothing in it was believed.
+	// ErrFormat: not what Append writes; nothing in it was used.
 	ErrFormat = &Error{"InternalError", "malformed"}
 	// ErrDamaged: sizes that cannot belong together: a stored size outside StoredLength's image, a cut end.
 	ErrDamaged = &Error{"InternalError", "sizes do not belong together"}

@@ -19,7 +19,8 @@ func ExampleSealer() {
 	defer key.Wipe()
 	envelope := crypto.Envelope{
 		ObjectID: crypto.NewSalt(), PartSalt: crypto.NewSalt(),
-		SSE: crypto.SSEKMS, KeyARN: "arn:aws:kms:us-west-2:123456789012:key/a", BucketKey: true, Blob: []byte("from KMS"),
+		SSE: crypto.SSEKMS, KeyARN: "arn:aws:kms:us-west-2:123456789012:key/a", BucketKey: true,
+		Blob: []byte("from KMS"),
 	}
 	secrets := crypto.Secrets{DataKey: key, HasLength: true, Length: plaintext.Size()}
 	if err := envelope.Wrap(place, testKeyer, secrets); err != nil {

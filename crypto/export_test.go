@@ -12,7 +12,9 @@ func (e *Envelope) WrapWithSalt(place Place, keyer WrapKeyer, secrets Secrets, s
 	return e.wrap(place, keyer, secrets, &salt)
 }
 
-func (k *DataKey) AppendTrailerWithSalt(dst []byte, objectID *[SaltSize]byte, t *Trailer, salt [SaltSize]byte) ([]byte, error) {
+func (k *DataKey) AppendTrailerWithSalt(
+	dst []byte, objectID *[SaltSize]byte, t *Trailer, salt [SaltSize]byte,
+) ([]byte, error) {
 	if err := t.Check(); err != nil {
 		return dst, err
 	}

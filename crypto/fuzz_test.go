@@ -78,7 +78,8 @@ func FuzzPartRecordName(f *testing.F) {
 		}
 		record := crypto.PartRecord{Number: int(algorithm)%crypto.MaxParts + 1, StoreETag: etag, Stashed: length%2 == 0}
 		record.Length, record.Salt = length, [16]byte{9}
-		record.SetChecksum(crypto.Algorithm(algorithm), bytes.Repeat([]byte{algorithm}, crypto.Algorithm(algorithm).Size()))
+		record.SetChecksum(crypto.Algorithm(algorithm),
+			bytes.Repeat([]byte{algorithm}, crypto.Algorithm(algorithm).Size()))
 		written, err := record.AppendName([]byte("before"), &stateKey, prefix)
 		if err != nil {
 			if string(written) != "before" {

@@ -7,12 +7,6 @@ import (
 	"crypto/subtle"
 )
 
-// SaltSize is the size of every salt and of the object id, in bytes; KeySize that of every secret.
-const (
-	SaltSize = 16
-	KeySize  = 32
-)
-
 // One label a purpose. All are followed by inputs of fixed length, and none begins with another, so that no two
 // derivations can meet. Source: FORMAT.md, "Keys".
 const (

@@ -52,7 +52,9 @@ func randomPartition(r *rand.Rand, most int) []int64 {
 
 // trailerOf has the largest rows and checksum there are.
 func trailerOf(lengths []int64) *crypto.Trailer {
-	t := &crypto.Trailer{Checksum: &crypto.Checksum{Type: crypto.Composite, Algorithm: crypto.SHA512, Value: make([]byte, 64)}}
+	t := &crypto.Trailer{
+		Checksum: &crypto.Checksum{Type: crypto.Composite, Algorithm: crypto.SHA512, Value: make([]byte, 64)},
+	}
 	for _, n := range lengths {
 		t.Length += n
 		t.Parts = append(t.Parts, crypto.Part{Length: n, Algorithm: crypto.SHA512})
@@ -136,7 +138,8 @@ func TestW5LimitsAreTheLastThatFitTheStore(t *testing.T) {
 		t.Errorf("sealed(MaxPart) = %d", crypto.SealedLength(crypto.MaxPart))
 	}
 	// Beside part 10,000 the store's part holds padding and trailer, of whatever size they are.
-	end := crypto.StoredLength(crypto.MaxObject) - crypto.SealedLength(crypto.MaxPart10000) - 9999*crypto.SealedLength(crypto.MaxPart)
+	end := crypto.StoredLength(crypto.MaxObject) - crypto.SealedLength(crypto.MaxPart10000) - 9999*
+		crypto.SealedLength(crypto.MaxPart)
 	if crypto.SealedLength(crypto.MaxPart10000)+end > storePart {
 		t.Errorf("part 10,000 with %d bytes of padding and trailer doesn't fit", end)
 	}

@@ -89,7 +89,8 @@ func TestAnOpenerRefusesSegmentsThatCantBeThere(t *testing.T) {
 		{"beyond the largest part", 100, 81900, true},
 		{"far beyond", 100, 1 << 63, true},
 	} {
-		if got, err := opener.Open(make([]byte, c.size), c.index, c.last); !errors.Is(err, crypto.ErrTampered) || got != nil {
+		if got, err := opener.Open(make([]byte, c.size), c.index, c.last); !errors.Is(err, crypto.ErrTampered) ||
+			got != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -102,32 +103,67 @@ func TestAnEnvelopeThatCantBeReadIsNotWritten(t *testing.T) {
 		want   error
 		change func(*crypto.Envelope, *crypto.Secrets, *crypto.Place)
 	}{
-		{"no KMS key", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.KeyARN = "" }},
-		{"space in the KMS key", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.KeyARN += " x" }},
+		{
+			"no KMS key", crypto.ErrFormat,
+			func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.KeyARN = "" },
+		},
+		{
+			"space in the KMS key", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
+				e.KeyARN += " x"
+			},
+		},
 		{"no blob", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Blob = nil }},
 		{"no kind", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.SSE = 0 }},
-		{"multipart with a part salt", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Multipart = true }},
+		{
+			"multipart with a part salt", crypto.ErrFormat,
+			func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Multipart = true },
+		},
 		{"two pairs of one name", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
 			e.Context = []crypto.Pair{{Name: "a", Value: "1"}, {Name: "a", Value: "2"}}
 		}},
-		{"a pair without a name", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Context = []crypto.Pair{{Value: "1"}} }},
+		{
+			"a pair without a name", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
+				e.Context = []crypto.Pair{{Value: "1"}}
+			},
+		},
 		{"a pair that isn't UTF-8", crypto.ErrFormat, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
 			e.Context = []crypto.Pair{{Name: "a", Value: "\xff"}}
 		}},
-		{"no length", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) { s.HasLength = false }},
-		{"a negative length", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) { s.Length = -1 }},
+		{
+			"no length", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) {
+				s.HasLength = false
+			},
+		},
+		{
+			"a negative length", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) {
+				s.Length = -1
+			},
+		},
 		{"a checksum of another size", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) {
 			s.Checksum = &crypto.Checksum{Type: crypto.FullObject, Algorithm: crypto.CRC32, Value: make([]byte, 5)}
 		}},
 		{"a composite of one part", crypto.ErrFormat, func(_ *crypto.Envelope, s *crypto.Secrets, _ *crypto.Place) {
 			s.Checksum = &crypto.Checksum{Type: crypto.Composite, Algorithm: crypto.CRC32, Value: make([]byte, 4)}
 		}},
-		{"a context that fills the header", crypto.ErrTooLarge, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
-			e.Context = []crypto.Pair{{Name: "a", Value: strings.Repeat("v", 1100)}}
-		}},
-		{"a blob beyond its length field", crypto.ErrTooLarge, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Blob = make([]byte, 1<<16) }},
-		{"256 pairs", crypto.ErrTooLarge, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Context = make([]crypto.Pair, 256) }},
-		{"a key beyond its length field", crypto.ErrTooLarge, func(_ *crypto.Envelope, _ *crypto.Secrets, p *crypto.Place) { p.Key = strings.Repeat("k", 1<<16) }},
+		{
+			"a context that fills the header", crypto.ErrTooLarge,
+			func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
+				e.Context = []crypto.Pair{{Name: "a", Value: strings.Repeat("v", 1100)}}
+			},
+		},
+		{
+			"a blob beyond its length field", crypto.ErrTooLarge,
+			func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) { e.Blob = make([]byte, 1<<16) },
+		},
+		{
+			"256 pairs", crypto.ErrTooLarge, func(e *crypto.Envelope, _ *crypto.Secrets, _ *crypto.Place) {
+				e.Context = make([]crypto.Pair, 256)
+			},
+		},
+		{
+			"a key beyond its length field", crypto.ErrTooLarge,
+			func(_ *crypto.Envelope, _ *crypto.Secrets, p *crypto.Place) { p.Key = strings.Repeat("k", 1<<16) },
+		},
 	} {
 		e, s, p := newEnvelope(), good, testPlace
 		c.change(e, &s, &p)
@@ -135,7 +171,8 @@ func TestAnEnvelopeThatCantBeReadIsNotWritten(t *testing.T) {
 		if !errors.Is(err, c.want) || e.Wrapped != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if got, sent := e.AppendWrapped([]byte("x"), p, testKeyer, s); fmt.Sprint(sent) != fmt.Sprint(err) || string(got) != "x" {
+		if got, sent := e.AppendWrapped([]byte("x"), p, testKeyer, s); fmt.Sprint(sent) != fmt.Sprint(err) ||
+			string(got) != "x" {
 			t.Errorf("%s: AppendWrapped: %q, %v; Wrap: %v", c.name, got, sent, err)
 		}
 	}
@@ -148,18 +185,20 @@ func TestAnIllegalTrailerIsNotWritten(t *testing.T) {
 		change  func(*crypto.Trailer)
 		want    error
 	}{
-		"no parts":               {nil, nil, crypto.ErrPartition},
-		"nothing in it":          {[]int64{0}, nil, crypto.ErrPartition},
-		"small before the last":  {[]int64{least - 1, 1}, nil, crypto.ErrPartition},
-		"empty before the last":  {[]int64{least, 0, 1}, nil, crypto.ErrPartition},
-		"too large":              {[]int64{crypto.MaxPart + 1}, nil, crypto.ErrPartition},
-		"negative":               {[]int64{least, -1}, nil, crypto.ErrPartition},
-		"10,001 parts":           {slicesOf(10001, least), nil, crypto.ErrPartition},
-		"another length":         {[]int64{5}, func(t *crypto.Trailer) { t.Length++ }, crypto.ErrPartition},
-		"an unknown checksum":    {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Algorithm = 11 }, crypto.ErrFormat},
-		"a checksum of no type":  {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Type = 0 }, crypto.ErrFormat},
-		"an unknown part's sum":  {[]int64{5}, func(t *crypto.Trailer) { t.Parts[0].Algorithm = 11 }, crypto.ErrFormat},
-		"a checksum cut shorter": {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Value = t.Checksum.Value[1:] }, crypto.ErrFormat},
+		"no parts":              {nil, nil, crypto.ErrPartition},
+		"nothing in it":         {[]int64{0}, nil, crypto.ErrPartition},
+		"small before the last": {[]int64{least - 1, 1}, nil, crypto.ErrPartition},
+		"empty before the last": {[]int64{least, 0, 1}, nil, crypto.ErrPartition},
+		"too large":             {[]int64{crypto.MaxPart + 1}, nil, crypto.ErrPartition},
+		"negative":              {[]int64{least, -1}, nil, crypto.ErrPartition},
+		"10,001 parts":          {slicesOf(10001, least), nil, crypto.ErrPartition},
+		"another length":        {[]int64{5}, func(t *crypto.Trailer) { t.Length++ }, crypto.ErrPartition},
+		"an unknown checksum":   {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Algorithm = 11 }, crypto.ErrFormat},
+		"a checksum of no type": {[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Type = 0 }, crypto.ErrFormat},
+		"an unknown part's sum": {[]int64{5}, func(t *crypto.Trailer) { t.Parts[0].Algorithm = 11 }, crypto.ErrFormat},
+		"a checksum cut shorter": {
+			[]int64{5}, func(t *crypto.Trailer) { t.Checksum.Value = t.Checksum.Value[1:] }, crypto.ErrFormat,
+		},
 	} {
 		trailer := trailerOf(c.lengths)
 		if c.change != nil {
@@ -187,7 +226,8 @@ func TestAnOpenedTrailerLeavesNoChecksumInItsBytes(t *testing.T) {
 	if bytes.Contains(end, sum[:8]) {
 		t.Error("a checksum is in the bytes that the trailer was opened from")
 	}
-	if got := trailer.Parts[0].Checksum(); !bytes.Equal(got.Value, sum) || !bytes.Equal(trailer.Checksum.Value, sum) || trailer.Parts[1].Checksum() != nil {
+	if got := trailer.Parts[0].Checksum(); !bytes.Equal(got.Value, sum) || !bytes.Equal(trailer.Checksum.Value, sum) ||
+		trailer.Parts[1].Checksum() != nil {
 		t.Errorf("the trailer lost its checksums: %+v", got)
 	}
 }
@@ -227,7 +267,12 @@ func TestS8TheStoredSizeMustBeTheSealedLengths(t *testing.T) {
 		{"right", crypto.Secrets{HasLength: true, Length: 100}, crypto.StoredLength(100), 100, nil},
 		{"empty", crypto.Secrets{HasLength: true}, 0, 0, nil},
 		{"multipart", crypto.Secrets{}, crypto.StoredLength(7), 7, nil},
-		{"another object's", crypto.Secrets{HasLength: true, Length: 100}, crypto.StoredLength(99), 0, crypto.ErrDamaged},
+		{
+			"another object's",
+			crypto.Secrets{HasLength: true, Length: 100},
+			crypto.StoredLength(99), 0,
+			crypto.ErrDamaged,
+		},
 		{"cut to nothing", crypto.Secrets{HasLength: true, Length: 100}, 0, 0, crypto.ErrDamaged},
 		{"multipart cut to nothing", crypto.Secrets{}, 0, 0, crypto.ErrDamaged},
 		{"no object's", crypto.Secrets{}, 17, 0, crypto.ErrDamaged},

@@ -130,7 +130,8 @@ func openObject(text, stored []byte, place crypto.Place, keyer crypto.WrapKeyer,
 		var trailer *crypto.Trailer
 		for trailer == nil {
 			asked := need
-			if trailer, need, err = secrets.DataKey.OpenTrailer(&envelope.ObjectID, size, bytes.Clone(stored[size-need:])); err != nil {
+			if trailer, need, err = secrets.DataKey.OpenTrailer(&envelope.ObjectID, size,
+				bytes.Clone(stored[size-need:])); err != nil {
 				return nil, err
 			} else if trailer == nil && need <= asked {
 				return nil, fmt.Errorf("asked for %d bytes of end after %d", need, asked)
@@ -226,7 +227,8 @@ func TestAnEnvelopeThatIsOnlySentIsWhatWrapMakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	opened, err := sent.Unwrap(testPlace, testKeyer)
-	if err != nil || opened.DataKey.Secret() != secrets.DataKey.Secret() || opened.Length != 7 || !reflect.DeepEqual(opened.Checksum, secrets.Checksum) {
+	if err != nil || opened.DataKey.Secret() != secrets.DataKey.Secret() || opened.Length != 7 ||
+		!reflect.DeepEqual(opened.Checksum, secrets.Checksum) {
 		t.Errorf("%+v, %v", opened, err)
 	}
 	if err := e.WrapWithSalt(testPlace, testKeyer, secrets, sent.WrapSalt); err != nil {

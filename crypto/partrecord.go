@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// MaxPartRecordName bounds a part record's name behind its prefix, in characters. Stores take 255 in a path segment. Releases that
-// don't know SHA-512 have 210; only a record with one is longer than that, unless the store's ETag has more than 65 bytes.
+// MaxPartRecordName bounds a part record's name after its prefix, in characters. Stores take 255 in a path segment.
+// Releases that don't know SHA-512 have 210; only a record with one is longer than that, unless the store's ETag has
+// more than 65 bytes.
 const MaxPartRecordName = 254
 
 const (
@@ -17,8 +18,8 @@ const (
 	flagStashed = 1
 )
 
-// PartRecord is what is known of one accepted attempt at a part of a multipart upload. It is kept as the name of an empty
-// object, so that a listing reads a thousand at once.
+// PartRecord is what is known of one accepted attempt at a part of a multipart upload. It is kept as the name of an
+// empty object, so that a listing reads a thousand at once.
 type PartRecord struct {
 	Number    int    // 1 to MaxParts
 	Stashed   bool   // the sealed bytes lie in the state bucket, not in the store's part
@@ -26,12 +27,13 @@ type PartRecord struct {
 	Part             // plaintext length, salt, checksum
 }
 
-// AppendName appends the record's name to dst: prefix ‖ part number of five digits ‖ "-" ‖ the sealed record in base64url.
-// What is sealed is bound to prefix and part number. It returns ErrLongETag if the name would exceed MaxPartRecordName
-// behind the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a number, length or checksum out of range.
-// Source: FORMAT.md, "Part records".
+// AppendName appends the record's name to dst: prefix ‖ part number of five digits ‖ "-" ‖ the sealed record in
+// base64url. What is sealed is bound to prefix and part number. It returns ErrLongETag if the name would exceed
+// MaxPartRecordName after the prefix (66 bytes of ETag fit beside a SHA-512, 98 beside a SHA-256), ErrFormat for a
+// number, length or checksum out of range. Source: FORMAT.md, "Part records".
 func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix string) ([]byte, error) {
-	if r.Number < 1 || r.Number > MaxParts || r.Length < 0 || r.Length > MaxPart || int(r.Algorithm) >= len(checksumSizes) {
+	if r.Number < 1 || r.Number > MaxParts || r.Length < 0 || r.Length > MaxPart ||
+		int(r.Algorithm) >= len(checksumSizes) {
 		return dst, fmt.Errorf("part record: %w", ErrFormat)
 	}
 	var flags byte
@@ -56,9 +58,9 @@ func (r *PartRecord) AppendName(dst []byte, stateKey *[KeySize]byte, prefix stri
 
 var errPartRecord = fmt.Errorf("part record: %w", ErrFormat)
 
-// ParsePartRecordName opens the record in a name that AppendName made for prefix. It returns ErrFormat if the name isn't
-// of that form, ErrTampered if the record was sealed for another prefix or part number or under another key, or was
-// changed.
+// ParsePartRecordName opens the record in a name that AppendName made for prefix. It returns ErrFormat if the name
+// isn't of that form, ErrTampered if the record was sealed for another prefix or part number or under another key, or
+// was changed.
 func ParsePartRecordName(stateKey *[KeySize]byte, prefix, name string) (*PartRecord, error) {
 	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok || len(rest) <= partNumberDigits || len(rest) > MaxPartRecordName || rest[partNumberDigits] != '-' {

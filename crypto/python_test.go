@@ -21,14 +21,16 @@ func TestThePythonReaderAgrees(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no vectors")
 	}
-	out, err := exec.Command(python, append([]string{"testdata/naive_reader.py", "vectors"}, files...)...).CombinedOutput()
+	out, err := exec.Command(python, append([]string{"testdata/naive_reader.py", "vectors"},
+		files...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s", out)
 }
 
-// missing skips a test for which a program or a Python package is missing; where .ci/run has installed it, that is a failure.
+// missing skips a test for which a program or a Python package is missing; where .ci/run has installed it, that is a
+// failure.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") == "require" && os.Getenv("SEALFRONT_E2E_PYTHON") != "absent" {

@@ -29,9 +29,9 @@ func sealRecord(stateKey *[KeySize]byte, name string, plaintext []byte, salt *[S
 	return newAEAD(&key).Seal(sealed, zeroNonce[:], plaintext, recordAdditionalData(name))
 }
 
-// OpenRecord returns the plaintext of a record that was sealed for name; sealed is left as it is. It returns ErrTampered
-// for other bytes, another name or another state key, ErrVersion for another format's record, ErrFormat for less than a
-// record can be. A state key of zeros panics.
+// OpenRecord returns the plaintext of a record that was sealed for name; sealed is left as it is. It returns
+// ErrTampered for other bytes, another name or another state key, ErrVersion for another format's record, ErrFormat for
+// less than a record can be. A state key of zeros panics.
 func OpenRecord(stateKey *[KeySize]byte, name string, sealed []byte) ([]byte, error) {
 	if len(sealed) < RecordOverhead {
 		return nil, fmt.Errorf("record: %w", ErrFormat)

@@ -11,7 +11,9 @@ import (
 
 func TestAPartRecordIsBoundToItsNumberAndUpload(t *testing.T) {
 	stateKey, prefix := fixed("state key"), "uploads/b/1234/parts/"
-	record := crypto.PartRecord{Number: 7, StoreETag: `"d41d8cd98f00b204e9800998ecf8427e"`, Part: crypto.Part{Length: 5}}
+	record := crypto.PartRecord{
+		Number: 7, StoreETag: `"d41d8cd98f00b204e9800998ecf8427e"`, Part: crypto.Part{Length: 5},
+	}
 	written, err := record.AppendName(nil, &stateKey, prefix)
 	if err != nil {
 		t.Fatal(err)

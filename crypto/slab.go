@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Headroom is the space in front of a slab's body, in bytes: a request's head put there leaves with the first segment in
-// one write.
+// Headroom is the space in front of a slab's body, in bytes: a request's head put there leaves with the first segment
+// in one write.
 const Headroom = 4096
 
 // Slab is the pooled memory of one sealed segment: headroom, a segment, its tag. It belongs to whoever took it from
@@ -39,8 +39,8 @@ func GetSlab() *Slab {
 
 // PutSlab wipes the first plaintext bytes of the body and gives the slab back; nobody may touch it afterwards.
 // plaintext is the most that the body held in clear since it was taken and wasn't sealed in place: the largest opened
-// segment of a download, an unfinished read of an upload. It is the caller's number because wiping 64 KiB for each small
-// request would cost more than sealing it.
+// segment of a download, an unfinished read of an upload. It is the caller's number because wiping 64 KiB for each
+// small request would cost more than sealing it.
 func PutSlab(s *Slab, plaintext int) {
 	clear(s.Body()[:plaintext])
 	slabs.Put(s)

@@ -18,9 +18,9 @@ func (l *Layout) Span(first, last int64) (Span, error) {
 	return Span{l.segmentStart(first), l.segmentEnd(last) - 1}, nil
 }
 
-// GuessSpan is Span for a multipart object whose layout isn't known yet, from its plaintext length alone. It's right when
-// all parts but the last are multiples of SegmentSize, as the default part sizes of SDKs are. Once the layout is there,
-// the guess has served if it Covers the layout's own Span: skip the bytes in front and ignore those behind.
+// GuessSpan is Span for a multipart object whose layout isn't known yet, from its plaintext length alone. It's right
+// when all parts but the last are multiples of SegmentSize, as the default part sizes of SDKs are. Once the layout is
+// there, the guess has served if it Covers the layout's own Span: skip the bytes in front and ignore those after.
 func GuessSpan(plain, first, last int64) (Span, error) {
 	one := Layout{[]placedPart{{plainEnd: plain, storedEnd: SealedLength(plain)}}}
 	return one.Span(first, last)
@@ -32,7 +32,7 @@ func (l *Layout) segmentStart(offset int64) int64 {
 	return stored + (offset-plain)/SegmentSize*SealedSegmentSize
 }
 
-// segmentEnd returns the stored offset behind the segment that holds the plaintext byte at offset.
+// segmentEnd returns the stored offset after the segment that holds the plaintext byte at offset.
 func (l *Layout) segmentEnd(offset int64) int64 {
 	part := l.find(offset)
 	plain, stored := l.start(part)
@@ -94,8 +94,8 @@ func (w *Walk) Next() (step Step, ok bool) {
 	return step, true
 }
 
-// SpanOpener opens the segments of a Span in order and in place, and trims what lies outside of the range. It belongs to
-// one goroutine. Its data key must not be wiped before it has come to its end.
+// SpanOpener opens the segments of a Span in order and in place, and trims what lies outside of the range. It belongs
+// to one goroutine. Its data key must not be wiped before it has come to its end.
 type SpanOpener struct {
 	key     DataKey
 	walk    Walk
@@ -122,8 +122,8 @@ func (o *SpanOpener) Next() int {
 }
 
 // Open opens the segment that Next announced, in place, and returns those of its plaintext bytes that are in the range;
-// they share segment's memory. It returns ErrTampered, and no plaintext, if the segment isn't whole and authentic, and from
-// then on for every segment: nothing that follows a failure is ever released.
+// they share segment's memory. It returns ErrTampered, and no plaintext, if the segment isn't whole and authentic, and
+// from then on for every segment: nothing that follows a failure is ever released.
 func (o *SpanOpener) Open(segment []byte) ([]byte, error) {
 	if o.failed || o.Next() != len(segment) || len(segment) == 0 {
 		o.failed = true

@@ -12,7 +12,15 @@ import (
 
 func TestARangeOfTheSealedIsTheRangeOfThePlain(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	partitions := [][]int64{{1}, {segment}, {segment + 1}, {5*segment + 77}, {least + 1, 3 * segment}, {least, least + 7, 0}, {least + segment, 1}}
+	partitions := [][]int64{
+		{1},
+		{segment},
+		{segment + 1},
+		{5*segment + 77},
+		{least + 1, 3 * segment},
+		{least, least + 7, 0},
+		{least + segment, 1},
+	}
 	for range 4 {
 		partitions = append(partitions, []int64{least + r.Int64N(3*segment), 1 + r.Int64N(3*segment)})
 	}
@@ -20,7 +28,9 @@ func TestARangeOfTheSealedIsTheRangeOfThePlain(t *testing.T) {
 		t.Run(fmt.Sprint(lengths), func(t *testing.T) {
 			o := sealObject(t, lengths...)
 			size := int64(len(o.plain))
-			edges := []int64{0, 1, segment - 1, segment, segment + 1, size - 1, size - 2, lengths[0] - 1, lengths[0], lengths[0] + 1}
+			edges := []int64{
+				0, 1, segment - 1, segment, segment + 1, size - 1, size - 2, lengths[0] - 1, lengths[0], lengths[0] + 1,
+			}
 			pick := func() int64 {
 				if r.IntN(2) == 0 {
 					return min(max(0, edges[r.IntN(len(edges))]), size-1)
@@ -40,7 +50,9 @@ func TestARangeOfTheSealedIsTheRangeOfThePlain(t *testing.T) {
 }
 
 func TestARangeOutsideOfTheObjectHasNoSpan(t *testing.T) {
-	for _, layout := range []*crypto.Layout{crypto.SinglePart(100, [16]byte{}), crypto.SinglePart(0, [16]byte{}), crypto.NewLayout([]int64{least, 100})} {
+	for _, layout := range []*crypto.Layout{
+		crypto.SinglePart(100, [16]byte{}), crypto.SinglePart(0, [16]byte{}), crypto.NewLayout([]int64{least, 100}),
+	} {
 		n := layout.Length()
 		for _, bad := range [][2]int64{{-1, 0}, {n, n}, {0, n}, {5, 4}, {1 << 62, 1<<63 - 1}} {
 			if _, err := layout.Span(bad[0], bad[1]); !errors.Is(err, crypto.ErrDamaged) {
@@ -145,7 +157,8 @@ func TestLayoutSaysWhereEveryPartIs(t *testing.T) {
 	var plain, stored int64
 	for i, n := range lengths {
 		part := layout.Part(i)
-		if part.Plain != plain || part.Length != n || part.Stored != stored || part.SealedLength != crypto.SealedLength(n) || part.Salt[0] != byte(i) {
+		if part.Plain != plain || part.Length != n || part.Stored != stored ||
+			part.SealedLength != crypto.SealedLength(n) || part.Salt[0] != byte(i) {
 			t.Errorf("part %d: %+v", i, part)
 		}
 		plain, stored = plain+n, stored+crypto.SealedLength(n)

@@ -88,10 +88,14 @@ type recipe struct {
 func (m *maker) working() {
 	const segment, least = crypto.SegmentSize, crypto.MinPartSize
 	for _, n := range []int64{0, 1, 15, 16, 17, 100, segment - 1, segment, segment + 1, 2*segment + 100} {
-		m.seal(recipe{name: fmt.Sprintf("working_put_%d_bytes", n), about: fmt.Sprintf("an object of PutObject of %d bytes", n), lengths: []int64{n}, keep: true})
+		m.seal(recipe{
+			name: fmt.Sprintf("working_put_%d_bytes", n), about: fmt.Sprintf("an object of PutObject of %d bytes", n),
+			lengths: []int64{n}, keep: true,
+		})
 	}
 	m.seal(recipe{
-		name: "working_put_5_mib", about: "one part of 5 MiB less a byte is granted one part's room, one of 5 MiB two parts'",
+		name:    "working_put_5_mib",
+		about:   "one part of 5 MiB less a byte is granted one part's room, one of 5 MiB two parts'",
 		lengths: []int64{least},
 	})
 	m.seal(recipe{
@@ -101,7 +105,9 @@ func (m *maker) working() {
 		},
 	})
 	m.seal(recipe{
-		name: "working_put_context", about: "a general purpose bucket: no bucket key, additional context pairs, also empty and beyond ASCII", lengths: []int64{100}, keep: true,
+		name:    "working_put_context",
+		about:   "a general purpose bucket: no bucket key, additional context pairs, also empty and beyond ASCII",
+		lengths: []int64{100}, keep: true,
 		change: func(e *crypto.Envelope) {
 			e.BucketKey = false
 			e.Context = []crypto.Pair{{Name: "team", Value: "red"}, {Name: "a", Value: ""}, {Name: "größe", Value: "Ω"}}
@@ -109,38 +115,50 @@ func (m *maker) working() {
 	})
 	for algorithm := crypto.CRC32; algorithm <= crypto.XXHASH128; algorithm++ {
 		m.seal(recipe{
-			name: fmt.Sprintf("working_put_checksum_%d", int(algorithm)), about: "the checksum is in the envelope, and in the trailer too",
-			lengths: []int64{100}, inEnvelope: checksumOf(crypto.FullObject, algorithm), inTrailer: checksumOf(crypto.FullObject, algorithm), partSums: algorithm, keep: true,
+			name:    fmt.Sprintf("working_put_checksum_%d", int(algorithm)),
+			about:   "the checksum is in the envelope, and in the trailer too",
+			lengths: []int64{100}, inEnvelope: checksumOf(crypto.FullObject, algorithm),
+			inTrailer: checksumOf(crypto.FullObject, algorithm), partSums: algorithm, keep: true,
 		})
 	}
 	m.seal(recipe{
-		name: "working_multipart_one_small_part", about: "an upload of one part of 100 bytes: the part's salt is in the trailer only",
+		name:    "working_multipart_one_small_part",
+		about:   "an upload of one part of 100 bytes: the part's salt is in the trailer only",
 		lengths: []int64{100}, multipart: true, hideLength: true, keep: true,
 	})
 	m.seal(recipe{
-		name: "working_multipart_composite", about: "composite SHA-256, a SHA-256 for each part, the least padding there is a part",
-		lengths: []int64{least, 1}, multipart: true, hideLength: true, inTrailer: checksumOf(crypto.Composite, crypto.SHA256), partSums: crypto.SHA256,
+		name:    "working_multipart_composite",
+		about:   "composite SHA-256, a SHA-256 for each part, the least padding there is a part",
+		lengths: []int64{least, 1}, multipart: true, hideLength: true,
+		inTrailer: checksumOf(crypto.Composite, crypto.SHA256), partSums: crypto.SHA256,
 	})
 	m.seal(recipe{
-		name: "working_multipart_composite_sha512", about: "composite SHA-512, a SHA-512 for each part: the longest rows there are",
-		lengths: []int64{least, least, 0}, multipart: true, hideLength: true, inTrailer: checksumOf(crypto.Composite, crypto.SHA512), partSums: crypto.SHA512,
+		name:    "working_multipart_composite_sha512",
+		about:   "composite SHA-512, a SHA-512 for each part: the longest rows there are",
+		lengths: []int64{least, least, 0}, multipart: true, hideLength: true,
+		inTrailer: checksumOf(crypto.Composite, crypto.SHA512), partSums: crypto.SHA512,
 	})
 	m.seal(recipe{
 		name: "working_multipart_odd_parts", about: "parts that aren't multiples of a segment",
-		lengths: []int64{least + 1, least + segment - 1, 65537}, multipart: true, hideLength: true, partSums: crypto.CRC32,
+		lengths: []int64{least + 1, least + segment - 1, 65537}, multipart: true, hideLength: true,
+		partSums: crypto.CRC32,
 	})
 	m.seal(recipe{
 		name: "working_multipart_empty_last_part", about: "the last part has 0 bytes: one empty segment",
 		lengths: []int64{least, 0}, multipart: true, hideLength: true,
 	})
 	m.seal(recipe{
-		name: "working_multipart_copied", about: "a copy of a multipart object: copy flag, length sealed", lengths: []int64{least, 100}, multipart: true,
-		change: func(e *crypto.Envelope) { e.Copied = true }, inEnvelope: checksumOf(crypto.FullObject, crypto.CRC64NVME),
+		name: "working_multipart_copied", about: "a copy of a multipart object: copy flag, length sealed",
+		lengths: []int64{least, 100}, multipart: true,
+		change: func(e *crypto.Envelope) {
+			e.Copied = true
+		}, inEnvelope: checksumOf(crypto.FullObject, crypto.CRC64NVME),
 	})
 }
 
 func checksumOf(kind crypto.ChecksumType, algorithm crypto.Algorithm) *crypto.Checksum {
-	value, more := fixed(fmt.Sprint("checksum ", int(algorithm))), fixed(fmt.Sprint("more of checksum ", int(algorithm)))
+	value, more := fixed(fmt.Sprint("checksum ", int(algorithm))),
+		fixed(fmt.Sprint("more of checksum ", int(algorithm)))
 	return &crypto.Checksum{Type: kind, Algorithm: algorithm, Value: append(value[:], more[:]...)[:algorithm.Size()]}
 }
 
@@ -154,9 +172,11 @@ func (m *maker) seal(r recipe) {
 	}
 	key := crypto.DataKeyFrom(fixed(r.name + " data key"))
 	secret := key.Secret()
-	bucketKeyBytes, wrapSalt, trailerSalt := fixed("bucket key"), fixedSalt(r.name+" wrap salt"), fixedSalt(r.name+" trailer salt")
+	bucketKeyBytes, wrapSalt, trailerSalt := fixed("bucket key"), fixedSalt(r.name+" wrap salt"),
+		fixedSalt(r.name+" trailer salt")
 	v := &vector{
-		About: r.about, Expect: "ok", BucketKey: bucketKeyBytes[:], BucketARN: testPlace.BucketARN, Key: "folder/Ünï/" + r.name,
+		About: r.about, Expect: "ok", BucketKey: bucketKeyBytes[:], BucketARN: testPlace.BucketARN,
+		Key:     "folder/Ünï/" + r.name,
 		DataKey: secret[:], ObjectID: envelope.ObjectID[:], WrapSalt: wrapSalt[:],
 	}
 	trailer := crypto.Trailer{Checksum: r.inTrailer}
@@ -216,7 +236,8 @@ func lengthVectors() any {
 	}
 	const segment, least = crypto.SegmentSize, crypto.MinPartSize
 	for _, edge := range []int64{
-		0, 1, 16, segment, 2 * segment, least, 2 * least, 100 * least, 9999 * least, 10000 * least, 10001 * least, 5 << 30, crypto.MaxObjectPut, crypto.MaxPart10000,
+		0, 1, 16, segment, 2 * segment, least, 2 * least, 100 * least, 9999 * least, 10000 * least, 10001 * least,
+		5 << 30, crypto.MaxObjectPut, crypto.MaxPart10000,
 		crypto.MaxPart, 5 << 40, crypto.MaxObject,
 	} {
 		for plain := max(0, edge-1); plain <= min(edge+1, crypto.MaxObject); plain++ {
@@ -238,9 +259,14 @@ func lengthVectors() any {
 func (m *maker) records() any {
 	stateKey := fixed("state key")
 	file := recordsFile{StateKey: stateKey[:]}
-	for i, plain := range []string{"", "x", `{"kind":"directory","kms_key":"arn:aws:kms:us-west-2:123456789012:key/a"}`} {
+	for i, plain := range []string{
+		"", "x",
+		`{"kind":"directory","kms_key":"arn:aws:kms:us-west-2:123456789012:key/a"}`,
+	} {
 		name, salt := fmt.Sprintf("buckets/b%d--az1--x-s3", i), fixedSalt(fmt.Sprint("record ", i))
-		file.Records = append(file.Records, recordVector{name, salt[:], plain, crypto.SealRecordWithSalt(&stateKey, name, []byte(plain), salt)})
+		file.Records = append(file.Records, recordVector{
+			name, salt[:], plain, crypto.SealRecordWithSalt(&stateKey, name, []byte(plain), salt),
+		})
 	}
 	if !*update {
 		var kept recordsFile

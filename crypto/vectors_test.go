@@ -164,7 +164,8 @@ func loadVectors(t testing.TB) map[string]*vector {
 
 // faults has FORMAT.md's word for each error.
 var faults = map[error]string{
-	crypto.ErrNotSealed: "not sealed", crypto.ErrVersion: "version", crypto.ErrFormat: "format", crypto.ErrDamaged: "damaged",
+	crypto.ErrNotSealed: "not sealed", crypto.ErrVersion: "version", crypto.ErrFormat: "format",
+	crypto.ErrDamaged:  "damaged",
 	crypto.ErrTampered: "tampered", crypto.ErrPartition: "partition", crypto.ErrZeroKey: "zero key",
 }
 
@@ -220,7 +221,8 @@ func TestVectorsOpenOrFailAsTheySay(t *testing.T) {
 					}
 					continue
 				}
-				if sum := sha256.Sum256(plain); int64(len(plain)) != v.PlaintextLength || !bytes.Equal(sum[:], v.PlaintextSHA256) {
+				if sum := sha256.Sum256(plain); int64(len(plain)) != v.PlaintextLength ||
+					!bytes.Equal(sum[:], v.PlaintextSHA256) {
 					t.Errorf("%s opened %d other bytes", reader, len(plain))
 				}
 			}
@@ -303,14 +305,16 @@ func TestRecordsAreThoseOfTheFile(t *testing.T) {
 	readJSON(t, "testdata/records.json", &file)
 	stateKey := (*[32]byte)(file.StateKey)
 	for _, r := range file.Records {
-		if got := crypto.SealRecordWithSalt(stateKey, r.Name, []byte(r.Plain), [16]byte(r.Salt)); !bytes.Equal(got, r.Sealed) {
+		if got := crypto.SealRecordWithSalt(stateKey, r.Name, []byte(r.Plain), [16]byte(r.Salt)); !bytes.Equal(
+			got, r.Sealed) {
 			t.Errorf("%s: sealed %x", r.Name, got)
 		}
 		if got, err := crypto.OpenRecord(stateKey, r.Name, r.Sealed); err != nil || string(got) != r.Plain {
 			t.Errorf("%s: opened %q, %v", r.Name, got, err)
 		}
 		aead := naiveAEAD(naiveExpand(file.StateKey, "sealfront/1 record", r.Sealed[1:17]))
-		if got, err := aead.Open(nil, make([]byte, 12), r.Sealed[17:], []byte("\x01"+r.Name)); err != nil || string(got) != r.Plain {
+		if got, err := aead.Open(nil, make([]byte, 12), r.Sealed[17:], []byte("\x01"+r.Name)); err != nil ||
+			string(got) != r.Plain {
 			t.Errorf("%s: naively opened %q, %v", r.Name, got, err)
 		}
 	}

@@ -3,9 +3,7 @@ package crypto
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
-	"sync"
 )
 
 // WrapKeyer derives wrap keys from a bucket key that it keeps to itself. WrapKey writes the key for salt to key, as
@@ -20,62 +18,11 @@ type Place struct {
 	Key       string // the object's key, unescaped
 }
 
-// Secrets is what an envelope wraps.
-type Secrets struct {
-	DataKey   DataKey
-	HasLength bool      // always set for an object of one part
-	Length    int64     // of the plaintext, if HasLength
-	Checksum  *Checksum // nil if it wasn't known when the envelope was made; it is in the trailer then
-}
-
-// Wipe wipes the data key, in all copies.
-func (s *Secrets) Wipe() { s.DataKey.Wipe() }
-
-// CheckStored compares the object's size in the store with what the envelope says, before the first byte is read, and
-// returns the plaintext length. With HasLength that length is authentic; else it is arithmetic on the store's word until
-// the trailer has been opened. It returns ErrDamaged for a size that the object can't have.
-func (s *Secrets) CheckStored(stored int64) (plain int64, err error) {
-	plain, ok := PlainLength(stored)
-	if !ok || s.HasLength && plain != s.Length || !s.HasLength && plain == 0 {
-		return 0, fmt.Errorf("%d stored bytes: %w", stored, ErrDamaged)
-	}
-	return plain, nil
-}
-
-func (s *Secrets) legal(multipart bool) bool {
-	if s.HasLength && (s.Length < 0 || s.Length > MaxObject || multipart && s.Length == 0) || !s.HasLength && !multipart {
-		return false
-	}
-	return s.Checksum == nil || s.Checksum.legal() && (multipart || s.Checksum.Type == FullObject)
-}
-
-const (
-	flagLength   = 1
-	flagChecksum = 2
-
-	maxSecrets = KeySize + 1 + 8 + 2 + maxChecksum
-	maxWrapped = maxSecrets + TagSize
-)
-
-// legalWrapped knows the possible sizes: data key and flags, with or without a length, with or without a checksum.
-func legalWrapped(n int) bool {
-	n -= KeySize + 1 + TagSize
-	for algorithm := range Algorithm(len(checksumSizes)) {
-		extra := 0
-		if algorithm > 0 {
-			extra = 2 + algorithm.Size()
-		}
-		if n == extra || n == 8+extra {
-			return true
-		}
-	}
-	return false
-}
-
 // Wrap seals secrets into the envelope for place, under a wrap salt that is fresh each time. It sorts Context and sets
-// WrapSalt, Commitment and Wrapped; the other fields are the caller's. It returns ErrTooLarge if the envelope would exceed
-// MaxEnvelope, ErrFormat if a field or secret can't be in an envelope (a bad ARN, two context pairs of one name, an object
-// of one part without its length), and what the keyer returns; e is then as it was. Source: FORMAT.md, "Envelope".
+// WrapSalt, Commitment and Wrapped; the other fields are the caller's. It returns ErrTooLarge if the envelope would
+// exceed MaxEnvelope, ErrFormat if a field or secret can't be in an envelope (a bad ARN, two context pairs of one name,
+// an object of one part without its length), and what the keyer returns; e is then as it was. Source: FORMAT.md,
+// "Envelope".
 func (e *Envelope) Wrap(place Place, keyer WrapKeyer, secrets Secrets) error {
 	return e.wrap(place, keyer, secrets, nil)
 }
@@ -92,8 +39,8 @@ func (e *Envelope) wrap(place Place, keyer WrapKeyer, secrets Secrets, salt *[Sa
 	return nil
 }
 
-// AppendWrapped is Wrap and AppendText in one, for an envelope that is only sent: it appends to dst the text form that the
-// envelope would have, and leaves the envelope as it is. On an error, which is one of Wrap's, dst is as it was.
+// AppendWrapped is Wrap and AppendText in one, for an envelope that is only sent: it appends to dst the text form that
+// the envelope would have, and leaves the envelope as it is. On an error, which is one of Wrap's, dst is as it was.
 func (e *Envelope) AppendWrapped(dst []byte, place Place, keyer WrapKeyer, secrets Secrets) ([]byte, error) {
 	w := workspaces.Get().(*workspace)
 	defer w.release()
@@ -107,7 +54,9 @@ func (e *Envelope) AppendWrapped(dst []byte, place Place, keyer WrapKeyer, secre
 
 // seal leaves in w what wrapping secrets gives the envelope: wrap salt, commitment and, up to Wrapped, the binary form.
 // Wrapped is what it returns, in w's memory. The wrap salt is salt, or a fresh one if that is nil.
-func (w *workspace) seal(e *Envelope, place Place, keyer WrapKeyer, secrets *Secrets, salt *[SaltSize]byte) ([]byte, error) {
+func (w *workspace) seal(
+	e *Envelope, place Place, keyer WrapKeyer, secrets *Secrets, salt *[SaltSize]byte,
+) ([]byte, error) {
 	context := sorted(e.Context)
 	switch {
 	case !e.fits() || !place.fits():
@@ -133,10 +82,10 @@ func (w *workspace) seal(e *Envelope, place Place, keyer WrapKeyer, secrets *Sec
 	return wrapped, nil
 }
 
-// Unwrap opens the envelope at place and returns its secrets, which the caller wipes. It returns ErrTampered if anything in
-// the envelope was changed, if it was made for another place or under another bucket key, or if the data key isn't the one
-// committed to (compared in constant time); ErrFormat if what was sealed isn't something Wrap seals; and what the keyer
-// returns. It doesn't change the envelope and may run concurrently. Source: FORMAT.md, "Envelope".
+// Unwrap opens the envelope at place and returns its secrets, which the caller wipes. It returns ErrTampered if
+// anything in the envelope was changed, if it was made for another place or under another bucket key, or if the data
+// key isn't the one committed to (compared in constant time); ErrFormat if what was sealed isn't something Wrap seals;
+// and what the keyer returns. It doesn't change the envelope and may run concurrently. Source: FORMAT.md, "Envelope".
 func (e *Envelope) Unwrap(place Place, keyer WrapKeyer) (Secrets, error) {
 	if !place.fits() {
 		return Secrets{}, fmt.Errorf("unwrap data key: %w", ErrTooLarge)
@@ -174,70 +123,3 @@ func (p Place) append(dst []byte) []byte {
 }
 
 func (p Place) fits() bool { return len(p.BucketARN) < 1<<16 && len(p.Key) < 1<<16 }
-
-// append writes data key ‖ flags ‖ [length] ‖ [checksum].
-func (s *Secrets) append(dst []byte) []byte {
-	var flags byte
-	if s.HasLength {
-		flags |= flagLength
-	}
-	if s.Checksum != nil {
-		flags |= flagChecksum
-	}
-	dst = append(append(dst, s.DataKey.shared.secret[:]...), flags)
-	if s.HasLength {
-		dst = binary.BigEndian.AppendUint64(dst, uint64(s.Length))
-	}
-	if s.Checksum != nil {
-		dst = appendChecksum(dst, s.Checksum)
-	}
-	return dst
-}
-
-// parseSecrets is its inverse. The secrets share no memory with b.
-func parseSecrets(b []byte) (s Secrets, err error) {
-	r := reader{rest: b}
-	key, flags := r.take(KeySize), r.byte()
-	if r.failed || flags&^(flagLength|flagChecksum) != 0 || isZero(key) {
-		return Secrets{}, ErrFormat
-	}
-	if flags&flagLength != 0 {
-		length := r.take(8)
-		if r.failed {
-			return Secrets{}, ErrFormat
-		}
-		s.HasLength, s.Length = true, int64(binary.BigEndian.Uint64(length))
-	}
-	if flags&flagChecksum != 0 {
-		if s.Checksum, r.rest, err = parseChecksum(r.rest); err != nil {
-			return Secrets{}, err
-		}
-		if s.Checksum == nil {
-			return Secrets{}, ErrFormat
-		}
-	}
-	if len(r.rest) > 0 {
-		return Secrets{}, ErrFormat
-	}
-	s.DataKey = DataKey{new(dataKey)}
-	copy(s.DataKey.shared.secret[:], key)
-	return s, nil
-}
-
-// workspace is memory for wrapping and unwrapping, much of which would else come from the heap each time. What it held is
-// wiped by release.
-type workspace struct {
-	wrapKey    [KeySize]byte
-	secrets    [maxWrapped]byte
-	wrapSalt   [SaltSize]byte // from here on nothing is secret
-	commitment [KeySize]byte
-	binary     []byte
-}
-
-var workspaces = sync.Pool{New: func() any { return new(workspace) }}
-
-func (w *workspace) release() {
-	clear(w.wrapKey[:])
-	clear(w.secrets[:])
-	workspaces.Put(w)
-}

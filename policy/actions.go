@@ -1,13 +1,11 @@
 package policy
 
-// Need is one permission that an operation asks of its caller.
+// Need is one permission that an operation requires of its caller.
 type Need struct {
 	Action   string
 	Resource string
 	Mode     Mode // of s3express:CreateSession: what the condition key s3express:SessionMode must allow
 }
-
-const createSession = "s3express:CreateSession"
 
 // regionalActions are the permissions of section 1.2, without their service prefix; general purpose
 // buckets have the same names under s3:, except where generalActions says otherwise.
@@ -106,7 +104,7 @@ var versionActions = map[string]string{
 	"s3:PutObjectAcl":        "s3:PutObjectVersionAcl",
 }
 
-// headerActions are the permissions that a header asks for, beside the operation's own, in general purpose buckets.
+// headerActions are the permissions that a header requires as well as the operation's own, in general purpose buckets.
 var headerActions = [...]struct {
 	header headerID
 	action string
@@ -118,7 +116,7 @@ var headerActions = [...]struct {
 }
 
 // generalNeeds completes the needs of an operation on an object of a general purpose bucket by what its version and the
-// request's headers ask for.
+// request's headers require.
 func generalNeeds(needs []Need, op Operation, r *Request, t *Target) []Need {
 	if t.Version != "" {
 		if action, known := versionActions[needs[0].Action]; known {
@@ -146,19 +144,10 @@ func prefixed(service string) (actions [numOperations]string) {
 	return actions
 }
 
-// BucketARN returns the ARN of a bucket with this name that is in partition aws; a bucket's own record
-// comes before it, since ARNs are written down when buckets are made.
-func BucketARN(name, region, account string) string {
-	if KindOf(name) == Directory {
-		return "arn:aws:s3express:" + region + ":" + account + ":bucket/" + name
-	}
-	return "arn:aws:s3:::" + name
-}
-
-// ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and
-// returns it. key is the object's key, used for general purpose buckets only. keyARN is the KMS key of
-// what is written or read, "" without SSE-KMS and for a HeadObject without checksum mode. DeleteObjects on a general purpose bucket needs nothing
-// by itself: ask for DeleteObject key by key. A copy needs SourceActions too.
+// ActionsFor appends to dst the permissions that op needs on the bucket with the given kind and ARN, and returns it.
+// key is the object's key, used for general purpose buckets only. keyARN is the KMS key of what is written or read, ""
+// without SSE-KMS and for a HeadObject without checksum mode. DeleteObjects on a general purpose bucket needs nothing
+// by itself: authorize DeleteObject key by key. A copy needs SourceActions too.
 func ActionsFor(dst []Need, op Operation, kind Kind, bucketARN, key, keyARN string) []Need {
 	if need, ok := objectNeed(op, kind, bucketARN, key); ok {
 		dst = append(dst, need)

@@ -22,7 +22,11 @@ func TestObjectAttributesMayComeInSeveralLines(t *testing.T) {
 			t.Errorf("%s: %v", name, refused)
 		}
 	}
-	r := &policy.Request{Method: "GET", Bucket: "general", Key: "key", Header: policy.MapFields{"x-amz-object-attributes": {"ETag", "Colour"}}}
+	r := &policy.Request{
+		Method: "GET", Bucket: "general", Key: "key", Header: policy.MapFields{
+			"x-amz-object-attributes": {"ETag", "Colour"},
+		},
+	}
 	if refused := policy.CheckRequest(policy.GetObjectAttributes, r); refused == nil || refused.Row != "4.7" {
 		t.Errorf("an unknown attribute in a second line: %v", refused)
 	}

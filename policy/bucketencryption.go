@@ -7,7 +7,7 @@ import "strings"
 type KeyFacts struct {
 	ARN     string
 	State   string // KeyState
-	Manager string // KeyManager, "" when the key service doesn't tell
+	Manager string // KeyManager, "" when the key service doesn't say
 	Spec    string // KeySpec, likewise
 	Usage   string // KeyUsage, likewise
 	Error   string // name of the KMS error that came instead, "" for none
@@ -18,7 +18,7 @@ type KeyFacts struct {
 const byDefaultName = "ApplyServerSideEncryptionByDefault"
 
 // KeyToDescribe is the first step of PutBucketEncryption: what the rule alone allows and, when it needs a
-// key, by which id KMS is to be asked for it ("" for none). The caller describes that key, tries it, and
+// key, by which id KMS is to describe it ("" for none). The caller describes that key, tries it, and
 // goes to DecideBucketEncryption.
 func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, refusal *Refusal) {
 	refused := func(row, message string) (string, *Refusal) {
@@ -28,14 +28,18 @@ func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, re
 	case rule.Blocks && b.Kind == Directory:
 		return refused("PBE-21", "BlockedEncryptionTypes is not supported for directory buckets.")
 	case rule.BlocksNone:
-		return "", refuse("PBE-21", codeNotImplemented, "SSE-C is not implemented, so it can't be allowed.", "Element", "BlockedEncryptionTypes")
+		return "", refuse("PBE-21", codeNotImplemented, "SSE-C is not implemented, so it can't be allowed.",
+			"Element", "BlockedEncryptionTypes")
 	case rule.NoBucketKey && rule.Algorithm == "aws:kms" && b.Kind == Directory:
-		return "", refuse("PBE-20", codeInvalidArgument, "S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.", "ArgumentName", "BucketKeyEnabled")
+		return "", refuse("PBE-20", codeInvalidArgument,
+			"S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.",
+			"ArgumentName", "BucketKeyEnabled")
 	case rule.Algorithm == "aws:kms:dsse":
 		return refused("PBE-17", "The encryption method specified is not supported")
 	case rule.Algorithm == "AES256":
 		if rule.KeyID != "" {
-			return refused("PBE-18", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+			return refused("PBE-18",
+				"a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
 		}
 		return "", nil
 	case rule.KeyID == "" && b.Kind == General && o.DefaultKey != "":
@@ -59,7 +63,9 @@ func KeyToDescribe(b *Bucket, rule EncryptionRule, o *Options) (keyID string, re
 // DecideBucketEncryption is the second step of PutBucketEncryption. It returns b with its new state, the
 // row that decided, or the refusal that leaves b as it is; b itself is not changed. facts is nil when
 // KeyToDescribe named no key.
-func DecideBucketEncryption(b *Bucket, rule EncryptionRule, facts *KeyFacts, o *Options) (after Bucket, row string, refusal *Refusal) {
+func DecideBucketEncryption(
+	b *Bucket, rule EncryptionRule, facts *KeyFacts, o *Options,
+) (after Bucket, row string, refusal *Refusal) {
 	after = *b
 	if rule.Algorithm == "AES256" {
 		after.Default = Encryption{SSE: SSES3, BucketKey: rule.BucketKey && b.Kind == General}
@@ -106,7 +112,8 @@ func checkKeyFacts(rule EncryptionRule, facts *KeyFacts, account string) *Refusa
 	case formOf(rule.KeyID) == keyID && rule.KeyID != "" && accountOf(facts.ARN) != account:
 		return keyNotFound("PBE-9", name)
 	case facts.Manager != "" && facts.Manager != "CUSTOMER":
-		return refuse("PBE-7", codeInvalidArgument, "An AWS managed key can't be used: name a customer managed key.", "ArgumentName", byDefaultName)
+		return refuse("PBE-7", codeInvalidArgument, "An AWS managed key can't be used: name a customer managed key.",
+			"ArgumentName", byDefaultName)
 	case facts.Spec != "" && facts.Spec != "SYMMETRIC_DEFAULT", facts.Usage != "" && facts.Usage != "ENCRYPT_DECRYPT":
 		return refuse("PBE-14", codeKMSInvalidUsage, name+" is not a symmetric encryption key.")
 	case facts.State == "Disabled":
@@ -122,19 +129,13 @@ func checkKeyFacts(rule EncryptionRule, facts *KeyFacts, account string) *Refusa
 func refuseKeyError(facts *KeyFacts, name string) *Refusal {
 	refusal := RefuseKMS(facts.Error, name, facts.Message)
 	rows := map[string]string{
-		codeKMSDisabled: "PBE-15", codeKMSInvalidState: "PBE-16", codeKMSNotFound: "PBE-13", codeKMSInvalidUsage: "PBE-14", codeAccessDenied: "PBE-11",
+		codeKMSDisabled: "PBE-15", codeKMSInvalidState: "PBE-16", codeKMSNotFound: "PBE-13",
+		codeKMSInvalidUsage: "PBE-14", codeAccessDenied: "PBE-11",
 	}
 	if row, known := rows[refusal.Code]; known {
 		refusal.Row = row
 	}
 	return refusal
-}
-
-func keyNotFound(row, key string) *Refusal {
-	if strings.HasPrefix(key, "arn:") {
-		return refuse(row, codeKMSNotFound, "Key '"+key+"' does not exist")
-	}
-	return refuse(row, codeKMSNotFound, "Invalid keyId '"+key+"'")
 }
 
 // spellState writes a KeyState as KMS's messages do: PendingDeletion is "pending deletion".

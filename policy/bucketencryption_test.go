@@ -11,7 +11,9 @@ import (
 
 // keyFacts are the answers of KMS that testdata/bucketencryption.txt names.
 func keyFacts(word string) *policy.KeyFacts {
-	f := policy.KeyFacts{ARN: keyOther, State: "Enabled", Manager: "CUSTOMER", Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT"}
+	f := policy.KeyFacts{
+		ARN: keyOther, State: "Enabled", Manager: "CUSTOMER", Spec: "SYMMETRIC_DEFAULT", Usage: "ENCRYPT_DECRYPT",
+	}
 	switch word {
 	case "-":
 		return nil
@@ -61,10 +63,12 @@ func document(rule string) string {
 		case "bk":
 			rest += "<BucketKeyEnabled>" + value + "</BucketKeyEnabled>"
 		case "blocked":
-			rest += "<BlockedEncryptionTypes><EncryptionType>" + cmp.Or(value, "SSE-C") + "</EncryptionType></BlockedEncryptionTypes>"
+			rest += "<BlockedEncryptionTypes><EncryptionType>" + cmp.Or(value, "SSE-C") +
+				"</EncryptionType></BlockedEncryptionTypes>"
 		}
 	}
-	return `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault>` +
+	return `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>` +
+		`<ApplyServerSideEncryptionByDefault>` +
 		byDefault + `</ApplyServerSideEncryptionByDefault>` + rest + `</Rule></ServerSideEncryptionConfiguration>`
 }
 
@@ -93,7 +97,8 @@ func TestBucketEncryptionRows(t *testing.T) {
 			if got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			if similar := map[string]string{"PBE-20": "PBE-2", "PBE-13": "PBE-9"}; decided != id && decided != similar[id] && similar[decided] != id {
+			if similar := map[string]string{"PBE-20": "PBE-2", "PBE-13": "PBE-9"}; decided != id &&
+				decided != similar[id] && similar[decided] != id {
 				t.Errorf("decided by row %s, not %s", decided, id)
 			}
 			if wantState == "same" {
@@ -121,7 +126,9 @@ func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	if got := policy.EncryptionConfiguration(&after, &policy.Options{}); got != (policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id, BucketKey: true}) {
+	if got := policy.EncryptionConfiguration(&after, &policy.Options{}); got != (policy.EncryptionRule{
+		Algorithm: "aws:kms", KeyID: id, BucketKey: true,
+	}) {
 		t.Errorf("GBE-2: an id must stay an id and bucket keys read as on: %+v", got)
 	}
 	for range 2 {
@@ -135,28 +142,36 @@ func TestEncryptionIsReadBackAsItWasGiven(t *testing.T) {
 func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
 	good := document("aws:kms key=$K bk=true")
 	for name, body := range map[string]string{
-		"nothing":                       "",
-		"no XML":                        "SSE please",
-		"cut short":                     good[:len(good)-5],
-		"something after it":            good + "<x/>",
-		"text after it":                 good + "x",
-		"no rule":                       "<ServerSideEncryptionConfiguration/>",
-		"another root":                  strings.ReplaceAll(good, "ServerSideEncryptionConfiguration", "CreateBucketConfiguration"),
-		"two rules":                     strings.Replace(good, "</Rule>", "</Rule><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>", 1),
-		"two defaults":                  strings.Replace(good, "<Rule>", "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>", 1),
-		"two algorithms":                strings.Replace(good, "<SSEAlgorithm>", "<SSEAlgorithm>AES256</SSEAlgorithm><SSEAlgorithm>", 1),
-		"two keys":                      strings.Replace(good, "<KMSMasterKeyID>", "<KMSMasterKeyID>a</KMSMasterKeyID><KMSMasterKeyID>", 1),
-		"no algorithm":                  strings.ReplaceAll(good, "SSEAlgorithm", "Algorithm"),
-		"an empty algorithm":            strings.Replace(good, "aws:kms<", "<", 1),
-		"algorithm misspelt":            strings.Replace(good, "aws:kms<", "AWS:KMS<", 1),
-		"an unknown element":            strings.Replace(good, "<Rule>", "<Rule><Surprise/>", 1),
-		"neither a default nor a block": `<ServerSideEncryptionConfiguration><Rule><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`,
-		"another blocked type":          blocking("<EncryptionType>SSE-KMS</EncryptionType>"),
-		"no blocked type":               blocking(""),
-		"two blocked types":             blocking("<EncryptionType>NONE</EncryptionType><EncryptionType>SSE-C</EncryptionType>"),
+		"nothing":            "",
+		"no XML":             "SSE please",
+		"cut short":          good[:len(good)-5],
+		"something after it": good + "<x/>",
+		"text after it":      good + "x",
+		"no rule":            "<ServerSideEncryptionConfiguration/>",
+		"another root": strings.ReplaceAll(good, "ServerSideEncryptionConfiguration",
+			"CreateBucketConfiguration"),
+		"two rules": strings.Replace(good, "</Rule>",
+			"</Rule><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>", 1),
+		"two defaults": strings.Replace(good, "<Rule>",
+			"<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>", 1),
+		"two algorithms": strings.Replace(good, "<SSEAlgorithm>",
+			"<SSEAlgorithm>AES256</SSEAlgorithm><SSEAlgorithm>", 1),
+		"two keys": strings.Replace(good, "<KMSMasterKeyID>",
+			"<KMSMasterKeyID>a</KMSMasterKeyID><KMSMasterKeyID>", 1),
+		"no algorithm":       strings.ReplaceAll(good, "SSEAlgorithm", "Algorithm"),
+		"an empty algorithm": strings.Replace(good, "aws:kms<", "<", 1),
+		"algorithm misspelt": strings.Replace(good, "aws:kms<", "AWS:KMS<", 1),
+		"an unknown element": strings.Replace(good, "<Rule>", "<Rule><Surprise/>", 1),
+		"neither a default nor a block": `<ServerSideEncryptionConfiguration><Rule><BucketKeyEnabled>` +
+			`true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`,
+		"another blocked type": blocking("<EncryptionType>SSE-KMS</EncryptionType>"),
+		"no blocked type":      blocking(""),
+		"two blocked types": blocking(
+			"<EncryptionType>NONE</EncryptionType><EncryptionType>SSE-C</EncryptionType>"),
 		"an unknown element of a block": blocking("<EncryptionType>NONE</EncryptionType><Surprise/>"),
-		"two blocks":                    strings.Replace(blocking("<EncryptionType>NONE</EncryptionType>"), "<Rule>", "<Rule><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType></BlockedEncryptionTypes>", 1),
-		"a bucket key of yes":           strings.Replace(good, ">true<", ">yes<", 1),
+		"two blocks": strings.Replace(blocking("<EncryptionType>NONE</EncryptionType>"), "<Rule>",
+			"<Rule><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType></BlockedEncryptionTypes>", 1),
+		"a bucket key of yes": strings.Replace(good, ">true<", ">yes<", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			rule, refusal := policy.ParseEncryptionConfiguration([]byte(body))
@@ -172,15 +187,20 @@ func TestEncryptionConfigurationsThatBreakTheSchemaAreMalformed(t *testing.T) {
 
 // blocking is a rule that only blocks.
 func blocking(types string) string {
-	return "<ServerSideEncryptionConfiguration><Rule><BlockedEncryptionTypes>" + types + "</BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"
+	return "<ServerSideEncryptionConfiguration><Rule><BlockedEncryptionTypes>" + types +
+		"</BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"
 }
 
 // PBE-21: general purpose buckets block SSE-C, whether a rule says so or not, and nothing else is possible.
 func TestGeneralPurposeBucketsBlockSSEC(t *testing.T) {
-	b := &policy.Bucket{Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General, Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}}
+	b := &policy.Bucket{
+		Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK},
+	}
 	for body, want := range map[string]string{
 		blocking("<EncryptionType>SSE-C</EncryptionType>"): "", document("AES256 blocked"): "", document("AES256"): "",
-		blocking("<EncryptionType>NONE</EncryptionType>"): "NotImplemented", document("AES256 blocked=NONE"): "NotImplemented",
+		blocking("<EncryptionType>NONE</EncryptionType>"): "NotImplemented",
+		document("AES256 blocked=NONE"):                   "NotImplemented",
 	} {
 		rule, refusal := policy.ParseEncryptionConfiguration([]byte(body))
 		if refusal != nil {
@@ -196,7 +216,8 @@ func TestGeneralPurposeBucketsBlockSSEC(t *testing.T) {
 		case asked != "" || refusal != nil:
 			t.Fatalf("%s: asked for %q, %v", body, asked, refusal)
 		}
-		if after, _, refusal := policy.DecideBucketEncryption(b, rule, nil, &policy.Options{}); refusal != nil || after.Default.SSE != policy.SSES3 {
+		if after, _, refusal := policy.DecideBucketEncryption(b, rule, nil, &policy.Options{}); refusal != nil ||
+			after.Default.SSE != policy.SSES3 {
 			t.Errorf("%s: %+v %v", body, after, refusal)
 		}
 	}
@@ -212,7 +233,8 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 		t.Fatalf("an alias is resolved by KMS: %q, %v", asked, refusal)
 	}
 	after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), &policy.Options{})
-	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != "alias/mine" || !after.Configured || !after.Default.BucketKey || after.BoundKey != "" {
+	if refusal != nil || after.Default.KeyARN != keyOther || after.KeyAsGiven != "alias/mine" || !after.Configured ||
+		!after.Default.BucketKey || after.BoundKey != "" {
 		t.Errorf("GBE-2: another key, as it was named, bucket key on: %+v, %v", after, refusal)
 	}
 	rule.KeyID = ""
@@ -220,33 +242,43 @@ func TestGeneralPurposeBucketsTakeAnyPermittedKey(t *testing.T) {
 	if asked, refusal := policy.KeyToDescribe(b, rule, o); refusal != nil || asked != keyOther {
 		t.Fatalf("the default key: %q, %v", asked, refusal)
 	}
-	if after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), o); refusal != nil || after.Default.KeyARN != keyOther || policy.EncryptionConfiguration(&after, o) != rule {
+	if after, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("other"), o); refusal != nil ||
+		after.Default.KeyARN != keyOther || policy.EncryptionConfiguration(&after, o) != rule {
 		t.Errorf("the default key isn't named, as it wasn't given: %+v, %v", after, refusal)
 	} else if got := policy.EncryptionConfiguration(&after, &policy.Options{}); got.KeyID != keyOther {
 		t.Errorf("a key that was the default is read back by its ARN: %+v", got)
 	}
 	rule.KeyID = keyForeign
-	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"), &policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {
+	if _, _, refusal := policy.DecideBucketEncryption(b, rule, keyFacts("elsewhere"),
+		&policy.Options{}); refusal == nil || refusal.Code != "AccessDenied" {
 		t.Errorf("a key of another account isn't allowed by default: %v", refusal)
 	}
 	rule.KeyID = ""
 	if _, refusal := policy.KeyToDescribe(b, rule, &policy.Options{}); refusal == nil {
 		t.Error("without a key and a default key there is nothing to use")
 	}
-	if asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{DefaultKey: keyOther}); refusal != nil || asked != keyOther {
+	if asked, refusal := policy.KeyToDescribe(b, rule, &policy.Options{DefaultKey: keyOther}); refusal != nil ||
+		asked != keyOther {
 		t.Errorf("the default key stands in: %q, %v", asked, refusal)
 	}
 }
 
 func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 	const slow, away, damaged = "SlowDown: Please reduce your request rate for operations involving AWS KMS.",
-		"ServiceUnavailable: Service is unable to handle request.", "InternalError: We encountered an internal error. Please try again."
+		"ServiceUnavailable: Service is unable to handle request.",
+		"InternalError: We encountered an internal error. Please try again."
 	for _, c := range []struct{ row, name, message, want string }{
 		{"KE-1", "DisabledException", "", "KMS.DisabledException: " + keyK + " is disabled."},
 		{"KE-2", "KMSInvalidStateException", "", "KMS.KMSInvalidStateException: " + keyK + " is pending deletion."},
-		{"KE-2", "KMSInvalidStateException", keyK + " is pending import.", "KMS.KMSInvalidStateException: " + keyK + " is pending import."},
+		{
+			"KE-2", "KMSInvalidStateException", keyK + " is pending import.", "KMS.KMSInvalidStateException: " + keyK +
+				" is pending import.",
+		},
 		{"KE-3", "NotFoundException", "", "KMS.NotFoundException: Key '" + keyK + "' does not exist"},
-		{"KE-4", "InvalidKeyUsageException", "", "KMS.InvalidKeyUsageException: " + keyK + " is not a symmetric encryption key."},
+		{
+			"KE-4", "InvalidKeyUsageException", "", "KMS.InvalidKeyUsageException: " + keyK +
+				" is not a symmetric encryption key.",
+		},
 		{"KE-5", "AccessDeniedException", "", "AccessDenied: Access Denied"},
 		{"KE-6", "ThrottlingException", "", slow},
 		{"KE-6", "LimitExceededException", "", slow},
@@ -259,7 +291,10 @@ func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 		{"KE-8", "InvalidCiphertextException", "", damaged},
 		{"KE-8", "IncorrectKeyException", "", damaged},
 		{"KS-2", "DisabledException", "", "KMS.DisabledException: " + keyK + " is disabled."},
-		{"KS-3", "KMSInvalidStateException", keyK + " is unavailable.", "KMS.KMSInvalidStateException: " + keyK + " is unavailable."},
+		{
+			"KS-3", "KMSInvalidStateException", keyK + " is unavailable.", "KMS.KMSInvalidStateException: " + keyK +
+				" is unavailable.",
+		},
 	} {
 		t.Run(c.row+" "+c.name+" "+c.message, func(t *testing.T) {
 			refusal := policy.RefuseKMS(c.name, keyK, c.message)
@@ -273,7 +308,7 @@ func TestKMSErrorsBecomeS3Errors(t *testing.T) {
 	}
 }
 
-// What DescribeKey tells of a key decides about it, before any call seals with it.
+// What DescribeKey says of a key decides about it, before any call seals with it.
 func TestKeyStates(t *testing.T) {
 	for _, c := range []struct{ row, state, want string }{
 		{"KS-1", "Enabled", ""},
@@ -288,7 +323,8 @@ func TestKeyStates(t *testing.T) {
 		t.Run(c.row+" "+c.state, func(t *testing.T) {
 			facts := keyFacts("K")
 			facts.State = c.state
-			_, _, refusal := policy.DecideBucketEncryption(bucket("none"), policy.EncryptionRule{Algorithm: "aws:kms", KeyID: keyK}, facts, &policy.Options{})
+			_, _, refusal := policy.DecideBucketEncryption(bucket("none"),
+				policy.EncryptionRule{Algorithm: "aws:kms", KeyID: keyK}, facts, &policy.Options{})
 			got := ""
 			if refusal != nil {
 				got = refusal.Code

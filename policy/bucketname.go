@@ -21,7 +21,7 @@ func (k Kind) String() string {
 
 const directorySuffix = "--x-s3"
 
-// KindOf tells the kind of a bucket by its name, "" being the service. It doesn't ask whether the name
+// KindOf returns the kind of a bucket by its name, "" being the service. It doesn't check that the name
 // is valid: what ends as a directory bucket does is never taken for a general purpose one.
 func KindOf(bucket string) Kind {
 	switch {
@@ -37,7 +37,7 @@ func KindOf(bucket string) Kind {
 // BucketName is a valid bucket name, taken apart.
 type BucketName struct {
 	Base string // the part before the zone; of a general purpose bucket the whole name
-	Zone string // the zone id of a directory bucket, else ""
+	Zone string // the zone id of a directory bucket, otherwise ""
 	Kind Kind   // Directory or General
 }
 
@@ -45,7 +45,8 @@ type BucketName struct {
 // InvalidBucketName. The strings of the result share name's memory.
 func ParseBucketName(name string) (BucketName, *Refusal) {
 	if !validName(name) {
-		return BucketName{}, refuse("1.1", codeInvalidBucketName, "The specified bucket is not valid.", "BucketName", name)
+		return BucketName{}, refuse("1.1", codeInvalidBucketName, "The specified bucket is not valid.",
+			"BucketName", name)
 	}
 	if KindOf(name) == General {
 		return BucketName{Base: name, Kind: General}, nil
@@ -87,3 +88,7 @@ func validName(name string) bool {
 }
 
 func alphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+// controlVersion begins the path of every call of S3 Control, on the same listener as S3's own requests. No bucket can
+// have this name: see validName.
+const controlVersion = "v20180820"

@@ -14,7 +14,7 @@ const maxPolicySize = 20 << 10
 // variablesVersion is the version of the policy language that has variables.
 const variablesVersion = "2012-10-17"
 
-// BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may ask it.
+// BucketPolicy is a compiled bucket policy. It is immutable; any number of goroutines may use it.
 type BucketPolicy struct {
 	permitter *Permitter
 }
@@ -81,7 +81,7 @@ type bucketStatement struct {
 	Condition map[string]map[string]oneOrMany
 }
 
-func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiled, *Refusal) {
+func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiledStatement, *Refusal) {
 	detail := fmt.Sprintf("Statement[%d]", i)
 	conditions := make(map[string]map[string][]string)
 	for operator, block := range s.Condition {
@@ -90,7 +90,9 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 			conditions[operator][key] = values
 		}
 	}
-	c, faults := compile(detail, Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource, Condition: conditions})
+	c, faults := compile(detail, Statement{
+		Effect: s.Effect, Action: s.Action, Resource: s.Resource, Condition: conditions,
+	})
 	var fault *wordFault
 	if len(faults) > 0 && errors.As(faults[0], &fault) {
 		return c, malformedPolicy(fault.amazons+fault.hint, fault.detail)
@@ -102,12 +104,14 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 		return c, malformedPolicy("Invalid principal in policy", detail)
 	}
 	for _, p := range s.Principal {
-		if p != "*" && !isAccount(p) && (arnField(p, 2) != "iam" && arnField(p, 2) != "sts" || !isAccount(accountOf(p))) {
+		if p != "*" && !isAccount(p) && (arnField(p, 2) != "iam" && arnField(p, 2) != "sts" ||
+			!isAccount(accountOf(p))) {
 			return c, malformedPolicy("Invalid principal in policy", p)
 		}
 	}
 	for _, a := range c.actions {
-		if kind == Directory && a != strings.ToLower(createSession) || kind == General && a != "*" && !strings.HasPrefix(a, "s3:") {
+		if kind == Directory && a != strings.ToLower(createSession) ||
+			kind == General && a != "*" && !strings.HasPrefix(a, "s3:") {
 			return c, malformedPolicy("Policy has invalid action", a)
 		}
 	}

@@ -3,7 +3,7 @@ package policy
 // CheckRequest decides what needs neither session nor bucket record: headers and parameters that the
 // kind of bucket doesn't know, values that are malformed, limits of keys and numbers, encryption
 // headers by themselves (H-1 to H-3, H-6, H-12 to H-14, H-17), and encryption headers on operations
-// that take none (G-1 to G-4, UP-2, UC-3, UC-4). op is what Classify named. What a PostObject asks for is
+// that take none (G-1 to G-4, UP-2, UC-3, UC-4). op is what Classify named. What a PostObject requests is
 // in its form: check a second Request whose Key and Header are the form's fields.
 func CheckRequest(op Operation, r *Request) *Refusal {
 	d, kind := r.inspect(), KindOf(r.Bucket)
@@ -72,7 +72,7 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 	return nil
 }
 
-// CheckBucket decides what needs the bucket's record beside the request: the expected owner, the
+// CheckBucket decides what needs the bucket's record as well as the request: the expected owner, the
 // storage class of its zone, appends in Local Zones. It comes after authorization.
 func CheckBucket(op Operation, r *Request, b *Bucket) *Refusal {
 	d := r.inspect()
@@ -102,15 +102,6 @@ func CheckSource(r *Request, source *Bucket) *Refusal {
 	d := r.inspect()
 	if d.has(hSourceExpectedOwner) && d.header(hSourceExpectedOwner) != source.Account {
 		return accessDenied("1.6")
-	}
-	return nil
-}
-
-func firstRefusal(refusals ...*Refusal) *Refusal {
-	for _, refusal := range refusals {
-		if refusal != nil {
-			return refusal
-		}
 	}
 	return nil
 }

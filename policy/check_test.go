@@ -30,7 +30,7 @@ func TestChecksOfTheRequestByItself(t *testing.T) {
 				t.Fatalf("got %s (%v), want %s", got, refusal, want)
 			}
 			if name, value, _ := strings.Cut(element, "="); named && !hasElement(refusal, name, value) {
-				t.Errorf("%+v lacks %s %s", refusal.Elements, name, value)
+				t.Errorf("%+v has no %s %s", refusal.Elements, name, value)
 			}
 		})
 	}
@@ -64,9 +64,15 @@ func TestTheBucketsRecordDecidesOwnerClassAndZone(t *testing.T) {
 		{"the owner", "x-amz-expected-bucket-owner", account, bucket("none"), ""},
 		{"another owner", "x-amz-expected-bucket-owner", "210987654321", bucket("none"), "AccessDenied"},
 		{"the class of an Availability Zone", "x-amz-storage-class", "EXPRESS_ONEZONE", bucket("none"), ""},
-		{"the class of a Local Zone in an Availability Zone", "x-amz-storage-class", "ONEZONE_IA", bucket("none"), "InvalidStorageClass"},
+		{
+			"the class of a Local Zone in an Availability Zone", "x-amz-storage-class", "ONEZONE_IA", bucket("none"),
+			"InvalidStorageClass",
+		},
 		{"the class of a Local Zone", "x-amz-storage-class", "ONEZONE_IA", local, ""},
-		{"the class of an Availability Zone in a Local Zone", "x-amz-storage-class", "EXPRESS_ONEZONE", local, "InvalidStorageClass"},
+		{
+			"the class of an Availability Zone in a Local Zone", "x-amz-storage-class", "EXPRESS_ONEZONE", local,
+			"InvalidStorageClass",
+		},
 		{"an append", "x-amz-write-offset-bytes", "0", bucket("none"), ""},
 		{"an append in a Local Zone", "x-amz-write-offset-bytes", "0", local, "NotImplemented"},
 	} {
@@ -88,7 +94,8 @@ func TestTheBucketsRecordDecidesOwnerClassAndZone(t *testing.T) {
 }
 
 func TestSourcesAreDecodedOnce(t *testing.T) {
-	r := received(t, "PUT", bucketName+"/k", "", "x-amz-copy-source=/other--usw2-az1--x-s3/a%2520b/c%2Bd+e x-amz-copy-source-range=bytes=3-9")
+	r := received(t, "PUT", bucketName+"/k", "",
+		"x-amz-copy-source=/other--usw2-az1--x-s3/a%2520b/c%2Bd+e x-amz-copy-source-range=bytes=3-9")
 	source, refusal := r.CopySource()
 	if want := (policy.Source{Bucket: "other--usw2-az1--x-s3", Key: "a%20b/c+d+e"}); refusal != nil || source != want {
 		t.Errorf("got %+v, %v", source, refusal)
@@ -97,7 +104,8 @@ func TestSourcesAreDecodedOnce(t *testing.T) {
 	if first != 3 || last != 9 || whole || refusal != nil {
 		t.Errorf("got %d-%d, %v, %v", first, last, whole, refusal)
 	}
-	if refusal := r.RangeBeyondSource(5); refusal.Message != "Range specified is not valid for source object of size: 5" {
+	if refusal := r.RangeBeyondSource(5); refusal.Message !=
+		"Range specified is not valid for source object of size: 5" {
 		t.Errorf("got %v", refusal)
 	}
 	r = received(t, "PUT", bucketName+"/k", "renameObject", "x-amz-rename-source=/"+bucketName+"/a%20b")
@@ -119,18 +127,42 @@ func TestCreateBucketNamesTheZoneOfTheBucket(t *testing.T) {
 	const end = `</CreateBucketConfiguration>`
 	for _, c := range []struct{ name, bucket, body, want string }{
 		{"as SDKs send it", bucketName, open + location("usw2-az1", "AvailabilityZone") + directory + end, ""},
-		{"with empty tags", bucketName, open + location("usw2-az1", "AvailabilityZone") + directory + "<Tags/>" + end, ""},
-		{"in a Local Zone", bucketName, open + location("usw2-az1", "LocalZone") + strings.Replace(directory, "SingleAvailabilityZone", "SingleLocalZone", 1) + end, ""},
-		{"redundancy of another zone type", bucketName, open + location("usw2-az1", "LocalZone") + directory + end, "MalformedXML"},
-		{"another zone", bucketName, open + location("usw2-az2", "AvailabilityZone") + directory + end, "InvalidBucketName"},
+		{
+			"with empty tags", bucketName, open + location("usw2-az1", "AvailabilityZone") + directory +
+				"<Tags/>" + end, "",
+		},
+		{
+			"in a Local Zone", bucketName, open + location("usw2-az1", "LocalZone") +
+				strings.Replace(directory, "SingleAvailabilityZone", "SingleLocalZone", 1) + end, "",
+		},
+		{
+			"redundancy of another zone type", bucketName, open + location("usw2-az1", "LocalZone") + directory + end,
+			"MalformedXML",
+		},
+		{
+			"another zone", bucketName, open + location("usw2-az2", "AvailabilityZone") + directory + end,
+			"InvalidBucketName",
+		},
 		{"without a body", bucketName, "", "InvalidRequest"},
 		{"without a bucket type", bucketName, open + location("usw2-az1", "AvailabilityZone") + end, "InvalidRequest"},
-		{"with a location constraint", bucketName, open + location("usw2-az1", "AvailabilityZone") + directory + "<LocationConstraint>us-west-2</LocationConstraint>" + end, "InvalidRequest"},
+		{
+			"with a location constraint", bucketName, open + location("usw2-az1", "AvailabilityZone") + directory +
+				"<LocationConstraint>us-west-2</LocationConstraint>" + end, "InvalidRequest",
+		},
 		{"not XML", bucketName, "zone", "MalformedXML"},
 		{"general purpose without a body", "plain", "", ""},
-		{"general purpose in the region", "plain", open + "<LocationConstraint>us-west-2</LocationConstraint>" + end, ""},
-		{"general purpose in another region", "plain", open + "<LocationConstraint>eu-west-1</LocationConstraint>" + end, "InvalidLocationConstraint"},
-		{"a directory bucket under a general purpose name", "plain", open + location("usw2-az1", "AvailabilityZone") + directory + end, "InvalidBucketName"},
+		{
+			"general purpose in the region", "plain", open + "<LocationConstraint>us-west-2</LocationConstraint>" + end,
+			"",
+		},
+		{
+			"general purpose in another region", "plain", open + "<LocationConstraint>eu-west-1</LocationConstraint>" +
+				end, "InvalidLocationConstraint",
+		},
+		{
+			"a directory bucket under a general purpose name", "plain",
+			open + location("usw2-az1", "AvailabilityZone") + directory + end, "InvalidBucketName",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name, refusal := policy.ParseBucketName(c.bucket)

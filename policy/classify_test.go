@@ -102,7 +102,12 @@ func TestEveryOperationIsDecidedOrRefused(t *testing.T) {
 		if op.AllowedReadOnly() && op.Writes() || op.Reads() == op.Writes() {
 			t.Errorf("%v writes and is allowed in a ReadOnly session, or reads and writes", op)
 		}
-		for _, b := range []*policy.Bucket{bucket("kms"), {Name: "plain", ARN: "arn:aws:s3:::plain", Kind: policy.General, Account: account, Default: policy.Encryption{SSE: policy.SSES3}}} {
+		for _, b := range []*policy.Bucket{
+			bucket("kms"), {
+				Name: "plain", ARN: "arn:aws:s3:::plain", Kind: policy.General, Account: account,
+				Default: policy.Encryption{SSE: policy.SSES3},
+			},
+		} {
 			if !op.Supports(b.Kind) {
 				if refusal := policy.NotImplemented(op); refusal.Code != "NotImplemented" {
 					t.Errorf("%v in a %v bucket: %v", op, b.Kind, refusal)
@@ -144,7 +149,10 @@ func TestEveryOperationIsDecidedOrRefused(t *testing.T) {
 }
 
 func TestReadOnlySessionsAllowWhatTheReferenceLists(t *testing.T) {
-	want := []string{"GetObject", "GetObjectAttributes", "HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjects", "ListObjectsV2", "ListParts"}
+	want := []string{
+		"GetObject", "GetObjectAttributes", "HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjects",
+		"ListObjectsV2", "ListParts",
+	}
 	var got []string
 	policy.Operations(func(op policy.Operation) bool {
 		if op.AllowedReadOnly() {
@@ -178,10 +186,12 @@ func TestBucketNames(t *testing.T) {
 	}
 	for _, name := range []string{
 		"ab", strings.Repeat("a", 64), "-abc", "abc-", "Abc", "a_b", "a..b", ".abc", "127.0.0.1",
-		"--x-s3", "a--x-s3", "--usw2-az1--x-s3", "a----x-s3", "a---x-s3", "a.b--az1--x-s3", "xn--abc", "sthree-abc", "sthree-configurator-x",
+		"--x-s3", "a--x-s3", "--usw2-az1--x-s3", "a----x-s3", "a---x-s3", "a.b--az1--x-s3", "xn--abc", "sthree-abc",
+		"sthree-configurator-x",
 		"amzn-s3-demo-bucket", "abc-s3alias", "abc--ol-s3", "abc.mrap", "ap--az1--xa-s3", "a b", "a\x00b", "é-bucket",
 	} {
-		if got, refusal := policy.ParseBucketName(name); refusal == nil || refusal.Code != "InvalidBucketName" || got != (policy.BucketName{}) {
+		if got, refusal := policy.ParseBucketName(name); refusal == nil || refusal.Code != "InvalidBucketName" ||
+			got != (policy.BucketName{}) {
 			t.Errorf("%q: got %+v, %v", name, got, refusal)
 		}
 	}
@@ -193,10 +203,12 @@ func TestBucketNames(t *testing.T) {
 // Presigned URLs carry headers in the query; they decide like headers, and can't contradict them.
 func TestHeadersInTheQueryCount(t *testing.T) {
 	r := received(t, "PUT", bucketName+"/k", "X-Amz-Server-Side-Encryption=aws:kms", "")
-	if _, refusal := policy.DecideEncryption(policy.PutObject, r, bucket("none"), nil, &policy.Options{}); refusal == nil || refusal.Row != "PUT-3" {
+	if _, refusal := policy.DecideEncryption(policy.PutObject, r, bucket("none"), nil,
+		&policy.Options{}); refusal == nil || refusal.Row != "PUT-3" {
 		t.Errorf("the header in the query wasn't seen: %v", refusal)
 	}
-	r = received(t, "PUT", bucketName+"/k", "X-Amz-Server-Side-Encryption=AES256", "x-amz-server-side-encryption=aws:kms")
+	r = received(t, "PUT", bucketName+"/k", "X-Amz-Server-Side-Encryption=AES256",
+		"x-amz-server-side-encryption=aws:kms")
 	if refusal := policy.CheckRequest(policy.PutObject, r); refusal == nil || refusal.Row != "H-17" {
 		t.Errorf("header and query contradict each other: %v", refusal)
 	}

@@ -9,21 +9,6 @@ import (
 	"time"
 )
 
-// Values answers what a policy's conditions ask for: the value of a condition key, given in lower case,
-// such as aws:sourceip or aws:principaltag/team.
-type Values interface {
-	Value(key string) (value string, ok bool)
-}
-
-// MapValues is a Values; keys are in lower case.
-type MapValues map[string]string
-
-// Value returns the value of key.
-func (m MapValues) Value(key string) (string, bool) {
-	v, ok := m[key]
-	return v, ok
-}
-
 // condition is one line of a condition block: operator, key, and the values of which one must match.
 type condition struct {
 	test     func(actual, wanted string) bool
@@ -104,8 +89,9 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 		c.test, c.negated = operators[negations[name]], true
 		if c.test == nil {
 			return c, &wordFault{
-				why: fmt.Sprintf("unknown condition operator %q", operator), amazons: "Invalid Condition type : " + operator,
-				detail: operator, hint: didYouMean(operator, operatorNames),
+				why:     fmt.Sprintf("unknown condition operator %q", operator),
+				amazons: "Invalid Condition type : " + operator,
+				detail:  operator, hint: didYouMean(operator, operatorNames),
 			}
 		}
 	}
@@ -116,7 +102,8 @@ func compileCondition(operator, key string, values []string) (condition, error) 
 		}
 	}
 	if several := c.key == tagKeysKey; several != (c.set != single) && !c.null {
-		const text = "%s: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need one of them"
+		const text = "%s: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need " +
+			"one of them"
 		return c, fmt.Errorf(text, operator)
 	}
 	if len(values) == 0 {
@@ -177,8 +164,8 @@ func (c *condition) unknown(values Values) bool {
 	return slices.ContainsFunc(c.values, func(o operand) bool { return o.unknown(values) })
 }
 
-// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a variable
-// that has no value is neither equal to anything nor like it, so that negated operators hold.
+// holds evaluates the condition. An absent key fails it, except for negated operators and IfExists. A value with a
+// variable that has no value is neither equal to anything nor like it, so that negated operators hold.
 func (c *condition) holds(values Values) bool {
 	if c.set != single {
 		return c.holdsForSet(values)
@@ -209,8 +196,8 @@ func (c *condition) matches(actual string, values Values) bool {
 // holdsForSet is holds for a key with several values. The one there is, aws:TagKeys, is answered by the request's
 // document.
 func (c *condition) holdsForSet(values Values) bool {
-	if set, ok := values.(*conditionValues); ok {
-		for _, tag := range set.r.tags {
+	if r, ok := values.(openValues); ok {
+		for _, tag := range r.tagKeys() {
 			if c.matches(tag.Key, values) != (c.set == forAll) {
 				return c.set == forAny
 			}

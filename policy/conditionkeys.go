@@ -6,7 +6,7 @@ import (
 )
 
 // conditionKeyNames are the condition keys that requests can have a value for, spelled as AWS does: those that
-// conditionValues answers from the request and its target, and those that the Caller's Values are asked for. Those that
+// requestValues answers from the request and its target, and those that the Caller's Values answer. Those that
 // end in a slash are followed by the key of a tag. A policy with any other key is refused: a Deny under a key that
 // never has a value would never deny.
 var conditionKeyNames = func() (names []string) {
@@ -19,8 +19,8 @@ var conditionKeyNames = func() (names []string) {
 			x-amz-grant-write-acp x-amz-metadata-directive x-amz-object-ownership x-amz-server-side-encryption
 			x-amz-server-side-encryption-aws-kms-key-id x-amz-server-side-encryption-customer-algorithm
 			x-amz-storage-class x-amz-website-redirect-location`,
-		"s3express": `authType BucketTag/ LocationName ResourceAccount SessionMode signatureAge signatureversion TlsVersion
-			x-amz-content-sha256 x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id`,
+		"s3express": `authType BucketTag/ LocationName ResourceAccount SessionMode signatureAge signatureversion
+			TlsVersion x-amz-content-sha256 x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id`,
 	} {
 		for name := range strings.FieldsSeq(list) {
 			names = append(names, service+":"+name)

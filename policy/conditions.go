@@ -16,7 +16,8 @@ func checkWriteConditions(d *digest) *Refusal {
 	case d.has(hIfMatch) && d.has(hIfNoneMatch):
 		return conditionRefused("If-Match,If-None-Match", "Multiple conditional request headers present in the request")
 	case d.has(hIfNoneMatch) && d.header(hIfNoneMatch) != "*":
-		return conditionRefused("If-None-Match", "We don't accept the provided value of If-None-Match header for this API")
+		return conditionRefused("If-None-Match",
+			"We don't accept the provided value of If-None-Match header for this API")
 	case d.has(hIfMatch) && !oneETag(d.header(hIfMatch)):
 		return conditionRefused("If-Match", "We don't accept the provided value of If-Match header for this API")
 	}
@@ -44,7 +45,8 @@ func checkDeleteConditions(d *digest) *Refusal {
 	}
 	if v := d.header(hIfMatchSize); d.has(hIfMatchSize) {
 		if _, ok := naturalNumber(v); !ok {
-			return invalidArgument("6.2", headerNames[hIfMatchSize], v, "The value of x-amz-if-match-size must be a size in bytes.")
+			return invalidArgument("6.2", headerNames[hIfMatchSize], v,
+				"The value of x-amz-if-match-size must be a size in bytes.")
 		}
 	}
 	return checkDate(d, hIfMatchModified)
@@ -59,7 +61,8 @@ func checkDate(d *digest, id headerID) *Refusal {
 			return nil
 		}
 	}
-	return invalidArgument("6.2", headerNames[id], d.header(id), "The value of "+headerNames[id]+" must be an HTTP date.")
+	return invalidArgument("6.2", headerNames[id], d.header(id), "The value of "+headerNames[id]+
+		" must be an HTTP date.")
 }
 
 // naturalNumber reads decimal digits and nothing else.
@@ -94,8 +97,8 @@ func isNatural(v string) bool {
 	return ok
 }
 
-// refuseConditions refuses conditions on the object for an operation that has none: ignored, they would be a promise that
-// isn't kept.
+// refuseConditions refuses conditions on the object for an operation that has none: ignored, they would be a promise
+// that isn't kept.
 func refuseConditions(d *digest) *Refusal {
 	for _, id := range [...]headerID{hIfMatch, hIfNoneMatch} {
 		if d.has(id) {

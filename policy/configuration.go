@@ -38,7 +38,8 @@ func ParseEncryptionConfiguration(body []byte) (EncryptionRule, *Refusal) {
 		return EncryptionRule{}, malformedXML("PBE-19")
 	}
 	rule := doc.Rules[0]
-	if len(rule.Defaults)+len(rule.Blocked) == 0 || len(rule.Defaults) > 1 || len(rule.Blocked) > 1 || len(rule.Unknown) != 0 || len(rule.BucketKey) > 1 {
+	if len(rule.Defaults)+len(rule.Blocked) == 0 || len(rule.Defaults) > 1 || len(rule.Blocked) > 1 ||
+		len(rule.Unknown) != 0 || len(rule.BucketKey) > 1 {
 		return EncryptionRule{}, malformedXML("PBE-19")
 	}
 	parsed := EncryptionRule{Algorithm: "AES256"} // of a rule that only blocks
@@ -102,13 +103,6 @@ type BucketConfiguration struct {
 	Tags      Tags // nil: none
 }
 
-// S3's limits of bucket tags.
-const (
-	maxTags     = 50
-	maxTagKey   = 128 // characters
-	maxTagValue = 256
-)
-
 type tagXML struct {
 	Key     []string   `xml:"Key"`
 	Value   []string   `xml:"Value"`
@@ -116,13 +110,6 @@ type tagXML struct {
 }
 
 const tagTwiceText = "Cannot provide multiple Tags with the same key"
-
-func tooManyTags() *Refusal {
-	return refuse("6.9", codeBadRequest, "Bucket tag count cannot be greater than 50")
-}
-
-// isSystemTag reports whether a tag's key is of those that are AWS's own.
-func isSystemTag(key string) bool { return strings.HasPrefix(strings.ToLower(key), "aws:") }
 
 // readTags checks the tags of a bucket.
 func readTags(list []tagXML) (Tags, *Refusal) {
@@ -145,7 +132,8 @@ func readTags(list []tagXML) (Tags, *Refusal) {
 		case key == "" || !isTagText(key, maxTagKey), isSystemTag(key):
 			return nil, refuse("6.9", codeInvalidTag, "The TagKey you have provided is invalid", "TagKey", key)
 		case !isTagText(value, maxTagValue):
-			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key, "TagValue", value)
+			return nil, refuse("6.9", codeInvalidTag, "The TagValue you have provided is invalid", "TagKey", key,
+				"TagValue", value)
 		case seen[key]:
 			return nil, refuse("6.9", codeInvalidTag, tagTwiceText, "TagKey", key)
 		}
@@ -206,18 +194,25 @@ func ParseCreateBucketConfiguration(body []byte, name BucketName, region string)
 	if name.Kind == General {
 		switch {
 		case doc.Bucket != nil || doc.Location != nil:
-			return BucketConfiguration{}, refuse("6.9", codeInvalidBucketName, "The name of a directory bucket must have the form base-name--zone-id--x-s3.", "BucketName", name.Base)
+			return BucketConfiguration{},
+				refuse("6.9", codeInvalidBucketName,
+					"The name of a directory bucket must have the form base-name--zone-id--x-s3.",
+					"BucketName", name.Base)
 		case doc.Constraint != nil && *doc.Constraint != "" && *doc.Constraint != region:
-			return BucketConfiguration{}, refuse("6.9", codeInvalidLocation, "The specified location-constraint is not valid", "LocationConstraint", *doc.Constraint)
+			return BucketConfiguration{},
+				refuse("6.9", codeInvalidLocation, "The specified location-constraint is not valid",
+					"LocationConstraint", *doc.Constraint)
 		}
 		return BucketConfiguration{Tags: tags}, nil
 	}
 	full := name.Base + "--" + name.Zone + directorySuffix
 	if empty || doc.Location == nil || doc.Bucket == nil || doc.Constraint != nil || doc.Bucket.Type != "Directory" {
-		return BucketConfiguration{}, invalidRequest("6.9", "A directory bucket needs a CreateBucketConfiguration with Location and Bucket.")
+		return BucketConfiguration{}, invalidRequest(
+			"6.9", "A directory bucket needs a CreateBucketConfiguration with Location and Bucket.")
 	}
 	if doc.Location.Name != name.Zone {
-		return BucketConfiguration{}, refuse("6.9", codeInvalidBucketName, "The zone in the bucket name must be the zone of the location.", "BucketName", full)
+		return BucketConfiguration{}, refuse("6.9", codeInvalidBucketName,
+			"The zone in the bucket name must be the zone of the location.", "BucketName", full)
 	}
 	redundancy := doc.Bucket.DataRedundancy
 	switch doc.Location.Type {

@@ -122,7 +122,7 @@ func TestTagsThatAreRemoved(t *testing.T) {
 		{"no value", "tagKeys=Stage", "AccessDenied", valued},
 		{"6.9 one of AWS's own", "tagKeys=AWS:a", "InvalidTag", only},
 		{"6.9 an empty key", "tagKeys=", "InvalidTag", only},
-		{"6.9 a sign that tags lack", "tagKeys=a%3F", "InvalidTag", only},
+		{"6.9 a sign that tags can't have", "tagKeys=a%3F", "InvalidTag", only},
 		{"6.9 more than fifty", strings.Repeat("tagKeys=a&", 51), "BadRequest", only},
 	} {
 		d := caseOf(t, policy.UntagResource, generalBucket("s3"), "", caller(t, c.statement))
@@ -145,7 +145,8 @@ func TestTagsThatAreRemoved(t *testing.T) {
 func TestTagsThatAreAdded(t *testing.T) {
 	tags := policy.Tags{{Key: "a", Value: "1"}, {Key: "b", Value: "2"}}
 	got, refusal := tags.With(policy.Tags{{Key: "c", Value: "3"}, {Key: "a", Value: "4"}})
-	if want := (policy.Tags{{Key: "a", Value: "4"}, {Key: "b", Value: "2"}, {Key: "c", Value: "3"}}); refusal != nil || !slices.Equal(got, want) {
+	if want := (policy.Tags{{Key: "a", Value: "4"}, {Key: "b", Value: "2"}, {Key: "c", Value: "3"}}); refusal != nil ||
+		!slices.Equal(got, want) {
 		t.Errorf("%v, %v", got, refusal)
 	}
 	if tags[0].Value != "1" {
@@ -166,7 +167,11 @@ func TestTheDocumentOfTagResource(t *testing.T) {
 		name, inner, code, says string
 		want                    policy.Tags
 	}{
-		{"two, in their order", "<Tags>" + one("b", "1") + one("a", "") + "</Tags>", "", "", policy.Tags{{Key: "b", Value: "1"}, {Key: "a", Value: ""}}},
+		{
+			"two, in their order", "<Tags>" + one("b", "1") + one("a", "") + "</Tags>", "", "", policy.Tags{
+				{Key: "b", Value: "1"}, {Key: "a", Value: ""},
+			},
+		},
 		{"none", "<Tags></Tags>", "", "", nil},
 		{"no list", "", "MalformedXML", "", nil},
 		{"another element", "<Tags/><More/>", "MalformedXML", "", nil},
@@ -176,11 +181,12 @@ func TestTheDocumentOfTagResource(t *testing.T) {
 		{"one of AWS's own", "<Tags>" + one("aws:a", "") + "</Tags>", "InvalidTag", "can't start with", nil},
 		{"one twice", "<Tags>" + one("a", "1") + one("a", "2") + "</Tags>", "InvalidTag", "duplicate", nil},
 		{"an empty key", "<Tags>" + one("", "1") + "</Tags>", "InvalidTag", "isn't valid", nil},
-		{"a sign that tags lack", "<Tags>" + one("a", "?") + "</Tags>", "InvalidTag", "isn't valid", nil},
+		{"a sign that tags can't have", "<Tags>" + one("a", "?") + "</Tags>", "InvalidTag", "isn't valid", nil},
 		{"more than fifty", "<Tags>" + strings.Repeat(one("a", ""), 51) + "</Tags>", "BadRequest", "50", nil},
 	} {
 		got, refusal := policy.ParseTagResource([]byte("<TagResourceRequest>" + c.inner + "</TagResourceRequest>"))
-		if codeOf(refusal) != c.code || refusal != nil && !strings.Contains(refusal.Message, c.says) || !slices.Equal(got, c.want) {
+		if codeOf(refusal) != c.code || refusal != nil && !strings.Contains(refusal.Message, c.says) ||
+			!slices.Equal(got, c.want) {
 			t.Errorf("6.9 %s: %v, %v", c.name, got, refusal)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestEveryRowIsCovered holds the tests to the reference: each id of testdata/rows.txt is in the first column of a table,
-// or in a text or a test's name of a Go file here. Comments don't count.
+// TestEveryRowIsCovered holds the tests to the reference: each id of testdata/rows.txt is in the first column of a
+// table, or in a text or a test's name of a Go file here. Comments don't count.
 func TestEveryRowIsCovered(t *testing.T) {
 	cases := casesOfTables(t) + casesOfTests(t)
 	list, err := os.ReadFile("testdata/rows.txt")
@@ -26,7 +26,8 @@ func TestEveryRowIsCovered(t *testing.T) {
 		}
 		rows++
 		t.Run(id, func(t *testing.T) {
-			found := len(regexp.MustCompile(`\b`+id+`\b|\bTest`+strings.ReplaceAll(id, "-", "")+`[A-Z]`).FindAllString(cases, -1))
+			found := len(regexp.MustCompile(`\b`+id+`\b|\bTest`+strings.ReplaceAll(id, "-", "")+`[A-Z]`).FindAllString(
+				cases, -1))
 			switch {
 			case found == 0 && !decided:
 				t.Error("no case names the row")

@@ -5,7 +5,7 @@ package policy
 type Case struct {
 	Operation Operation // that Classify named
 	Request   *Request
-	// Bucket is nil where there is none; Target then names the bucket that was asked for.
+	// Bucket is nil where there is none; Target then names the requested bucket.
 	Bucket  *Bucket
 	Session *Session // nil: a long-term key signs the request
 	Caller  *Caller  // nil: permissions are taken for granted, as a question to Explain may have it
@@ -26,7 +26,7 @@ type Ruling struct {
 }
 
 // Check decides what needs nothing but the request: TLS, where all requests need it, then the request by itself. A
-// gateway calls it before it asks for the bucket's record; Decide calls it where nobody has.
+// gateway calls it before it reads the bucket's record; Decide calls it where nobody has.
 func (c *Case) Check() *Refusal {
 	if refusal := DecideTLS(c.Operation, c.Request, NoSSE, c.Require); refusal != nil {
 		return refusal
@@ -41,9 +41,9 @@ func (c *Case) Check() *Refusal {
 // Decide decides the whole request, short of its signature, of what is stored, and of a document in its body:
 //
 //	TLS where all need it ─► the request by itself ─► the session ─► the bucket's existence
-//	─► permissions ─► owner, storage class ─► the encryption asked for ─► TLS for SSE-KMS
+//	─► permissions ─► owner, storage class ─► the requested encryption ─► TLS for SSE-KMS
 //
-// Whether the encryption that is asked for is the bucket's is known before permissions are asked for, since those are
+// Whether the requested encryption is the bucket's is known before permissions are decided, since those are
 // about its key, but is said only to those who have them: nobody else learns a fact about a bucket. A decision that
 // needs an alias resolved is permitted but for its key: see Resolve.
 func Decide(c *Case) (Ruling, *Refusal) {
@@ -69,7 +69,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 	if c.Session != nil {
 		session = &ruling.Session
 	}
-	var asked *Refusal // of the encryption that the request asks for
+	var asked *Refusal // of the requested encryption
 	ruling.Decision, asked = DecideEncryption(op, r, c.Bucket, session, c.Options)
 	// A zonal request in a session was authorized when the session was made.
 	if session == nil || !op.Zonal() {
@@ -83,7 +83,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 	if asked != nil {
 		return Ruling{}, asked
 	}
-	// What a read opens is known later, and DecideTLS is then asked about that.
+	// What a read opens is known later, and DecideTLS is then called with that.
 	if op.SealsObject() || op.RewrapsObject() || c.Options.Existing != nil {
 		if refusal := DecideTLS(op, r, ruling.Decision.Encryption.SSE, c.Require); refusal != nil {
 			return Ruling{}, refusal
@@ -93,7 +93,7 @@ func Decide(c *Case) (Ruling, *Refusal) {
 }
 
 // Resolve completes a decision whose key is named by an alias with the ARN that KMS gave for it: it must be a key that
-// the bucket may use, and the caller's permissions are asked for once more, with it.
+// the bucket may use, and the caller's permissions are decided once more, with it.
 func (c *Case) Resolve(ruling *Ruling, keyARN string) *Refusal {
 	if refusal := ruling.Decision.ResolvedKey(c.Bucket, keyARN, c.Options); refusal != nil {
 		return refusal
@@ -116,8 +116,8 @@ func (c *Case) decideProvisional() (Ruling, *Refusal) {
 	return Ruling{Session: session, Decision: d}, nil
 }
 
-// authorize asks for the permissions that the operation needs, on the key that the decision names. asked is the refusal
-// of the encryption that was asked for: there is no such key then.
+// authorize decides about the permissions that the operation needs, on the key that the decision names. asked is the
+// refusal of the requested encryption: there is no such key then.
 func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	op, d := c.Operation, &ruling.Decision
 	var open unknowns
@@ -155,68 +155,15 @@ func (c *Case) authorize(ruling *Ruling, asked *Refusal) *Refusal {
 	return refusal
 }
 
-// AuthorizeTags asks once more for the permissions of an operation whose document sets tags, now that they are read:
-// conditions may be about them.
-func AuthorizeTags(op Operation, r *Request, c *Caller, t *Target, tags Tags) *Refusal {
-	r.tags = tags
-	return Authorize(op, r, c, t, ReadWrite)
-}
-
-// AuthorizeEntry decides about one entry of DeleteObjects in a general purpose bucket: t is the entry's object.
-func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
-	return Authorize(DeleteObject, r, c, t, ReadWrite)
-}
-
-// authorizeSomeEntry decides whether the caller may delete any object of a general purpose bucket at all, before the
-// document of DeleteObjects, which names them, is read. It errs on the caller's side: AuthorizeEntry is asked for each.
-func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
-	values := &r.conditions
-	*values = conditionValues{r: r, caller: c, target: t, unknown: r.unknown}
-	for _, action := range [...]string{"s3:DeleteObject", "s3:DeleteObjectVersion"} {
-		identity := c.Policy.some("", "", action, t.BucketARN+"/", values)
-		bucket := Silent
-		if t.BucketPolicy != nil {
-			bucket = t.BucketPolicy.permitter.some(c.Principal, c.Account, action, t.BucketARN+"/", values)
-		}
-		if identity != Denied && bucket != Denied && (identity == Allowed || bucket == Allowed) {
-			return nil
-		}
+// checkAccount decides whether a call of S3 Control is for an account that it may be for: the bucket's, or the
+// caller's.
+func (c *Case) checkAccount() *Refusal {
+	if operations[c.Operation].at != onControl {
+		return nil
 	}
-	return accessDenied("1.2")
-}
-
-// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
-// every one.
-func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
-	if p == nil {
-		return Silent
+	account, given := c.Request.Value(accountHeader)
+	if !given || account == c.Bucket.Account || c.Caller != nil && account == c.Caller.Account {
+		return nil // a question to Explain may leave it out
 	}
-	verdict := Silent
-	for i := range p.statements {
-		s := &p.statements[i]
-		switch {
-		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
-		case !matchesAction(s.actions, action), !s.hold(values):
-		case s.deny && s.coversAll(prefix, values):
-			return Denied
-		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):
-			verdict = Allowed
-		}
-	}
-	return verdict
-}
-
-// coversAll reports whether every resource whose ARN begins with prefix certainly matches the statement's.
-func (s *compiled) coversAll(prefix string, values Values) bool {
-	for i := range s.resources {
-		o := &s.resources[i]
-		pattern, ok := o.resolve(values, true)
-		if !ok || o.unknown(values) || pattern == "" || pattern[len(pattern)-1] != '*' {
-			continue
-		}
-		if match(pattern, prefix) { // it ends in a star, so it matches whatever follows
-			return true
-		}
-	}
-	return false
+	return accessDenied("1.6")
 }

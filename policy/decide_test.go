@@ -45,17 +45,32 @@ func TestTheOrderOfDecisions(t *testing.T) {
 		require               policy.Require
 		want                  string
 	}{
-		{"TLS for all comes first", "kms", "sse=aws:kms key=$OTHER", policy.PutObject, nil, true, policy.RequireAll, "T-3"},
+		{
+			"TLS for all comes first", "kms", "sse=aws:kms key=$OTHER", policy.PutObject, nil, true,
+			policy.RequireAll, "T-3",
+		},
 		{"then the request by itself", "kms", "sse=aws:fsx", policy.PutObject, nil, true, policy.RequireKMS, "H-1"},
 		{"then permissions", "kms", "sse=aws:kms key=$OTHER", policy.PutObject, nil, true, policy.RequireKMS, "1.2"},
 		{"also before the owner", "kms", "owner=999999999999", policy.PutObject, nil, false, policy.RequireKMS, "1.2"},
 		{"also before TLS for SSE-KMS", "kms", "", policy.PutObject, nil, true, policy.RequireKMS, "1.2"},
-		{"then the owner", "kms", "sse=aws:kms key=$OTHER owner=999999999999", policy.PutObject, everything, true, policy.RequireKMS, "1.6"},
-		{"then the key", "kms", "sse=aws:kms key=$OTHER", policy.PutObject, everything, true, policy.RequireKMS, "H-16"},
+		{
+			"then the owner", "kms", "sse=aws:kms key=$OTHER owner=999999999999", policy.PutObject, everything, true,
+			policy.RequireKMS, "1.6",
+		},
+		{
+			"then the key", "kms", "sse=aws:kms key=$OTHER", policy.PutObject, everything, true,
+			policy.RequireKMS, "H-16",
+		},
 		{"then TLS for SSE-KMS", "kms", "", policy.PutObject, everything, true, policy.RequireKMS, "T-1"},
 		{"nothing", "kms", "", policy.PutObject, everything, false, policy.RequireKMS, "allow PUT-1"},
-		{"a session's permission comes before its key", "kms", "sse=aws:kms key=$OTHER", policy.CreateSession, nil, false, policy.RequireKMS, "SE-9"},
-		{"a session's key", "kms", "sse=aws:kms key=$OTHER", policy.CreateSession, everything, false, policy.RequireKMS, "H-16"},
+		{
+			"a session's permission comes before its key", "kms", "sse=aws:kms key=$OTHER", policy.CreateSession, nil,
+			false, policy.RequireKMS, "SE-9",
+		},
+		{
+			"a session's key", "kms", "sse=aws:kms key=$OTHER", policy.CreateSession, everything, false,
+			policy.RequireKMS, "H-16",
+		},
 		{"a session", "kms", "", policy.CreateSession, everything, false, policy.RequireKMS, "allow CS-1"},
 	} {
 		d := caseOf(t, c.op, bucket(c.bucket), c.headers, caller(t, c.who...))
@@ -102,7 +117,8 @@ func TestBucketsThatAreNotThere(t *testing.T) {
 	if got := row(policy.Decide(d)); got != "allow REG-2" {
 		t.Errorf("with permissions taken for granted: %s", got)
 	}
-	e := policy.Explain(policy.PutObject, request(policy.PutObject, bucketName, ""), &policy.Question{Session: policy.MapFields{}, Target: target})
+	e := policy.Explain(policy.PutObject, request(policy.PutObject, bucketName, ""),
+		&policy.Question{Session: policy.MapFields{}, Target: target})
 	if e.Row != "REG-2" || e.Decision != "refuse" {
 		t.Errorf("a write in a provisional session: %+v", e)
 	}
@@ -126,9 +142,22 @@ func TestAnAliasIsDecidedWhenItsKeyIsKnown(t *testing.T) {
 		first    string
 		resolved string
 	}{
-		{"the right key", []policy.Statement{under(allow("s3:PutObject", "*"), "StringEquals", id, keyK), kms}, keyK, "allow GP-3", ""},
-		{"another key than the policy wants", []policy.Statement{under(allow("s3:PutObject", "*"), "StringEquals", id, keyOther), kms}, keyK, "allow GP-3", "1.2"},
-		{"a key that the policy denies", []policy.Statement{allow("s3:PutObject", "*"), under(deny("s3:PutObject", "*"), "StringEquals", id, keyK), kms}, keyK, "allow GP-3", "1.2"},
+		{
+			"the right key",
+			[]policy.Statement{under(allow("s3:PutObject", "*"), "StringEquals", id, keyK), kms},
+			keyK,
+			"allow GP-3", "",
+		},
+		{
+			"another key than the policy wants", []policy.Statement{
+				under(allow("s3:PutObject", "*"), "StringEquals", id, keyOther), kms,
+			}, keyK, "allow GP-3", "1.2",
+		},
+		{
+			"a key that the policy denies", []policy.Statement{
+				allow("s3:PutObject", "*"), under(deny("s3:PutObject", "*"), "StringEquals", id, keyK), kms,
+			}, keyK, "allow GP-3", "1.2",
+		},
 		{"a key that may not be used", []policy.Statement{allow("s3:PutObject", "*")}, keyK, "allow GP-3", "1.2"},
 		{"a key of another account", []policy.Statement{allow("*", "*")}, keyForeign, "allow GP-3", "GP-6"},
 		{"without a permission", []policy.Statement{kms}, keyK, "1.2", ""},
@@ -151,7 +180,7 @@ func TestAnAliasIsDecidedWhenItsKeyIsKnown(t *testing.T) {
 	}
 }
 
-// Who may delete nothing in a bucket is told so before the document of DeleteObjects is read; all others key by key.
+// Who may delete nothing in a bucket is refused before the document of DeleteObjects is read; all others key by key.
 func TestSomeEntryMustBeAllowed(t *testing.T) {
 	version := "s3:VersionId"
 	for _, c := range []struct {
@@ -169,17 +198,50 @@ func TestSomeEntryMustBeAllowed(t *testing.T) {
 		{"the bucket itself", []policy.Statement{allow("s3:DeleteObject", plainARN)}, "", false},
 		{"keys of another bucket", []policy.Statement{allow("s3:DeleteObject", "arn:aws:s3:::plainer/*")}, "", false},
 		{"keys of one's own", []policy.Statement{allow("s3:DeleteObject", plainARN+"/${aws:username}/*")}, "", true},
-		{"keys of one's own, beginning with what is a star only in the name", []policy.Statement{allow("s3:DeleteObject", "arn:aws:s3:::pl${aws:referer}n/*")}, "", true},
-		{"another bucket, which a star in a name doesn't match", []policy.Statement{allow("s3:DeleteObject", "arn:aws:s3:::pl${aws:useragent}n/*")}, "", false},
-		{"another one's bucket", []policy.Statement{allow("s3:DeleteObject", "arn:aws:s3:::${aws:username}/*")}, "", false},
-		{"a version that isn't known yet", []policy.Statement{under(allow("s3:DeleteObjectVersion", "*"), "StringEquals", version, "v")}, "", true},
-		{"a key named by a version that isn't known yet", []policy.Statement{allow("s3:DeleteObjectVersion", plainARN+"/${s3:VersionId}")}, "", true},
-		{"a condition that fails", []policy.Statement{under(allow("s3:DeleteObject", "*"), "Bool", "aws:SecureTransport", "false")}, "", false},
+		{
+			"keys of one's own, beginning with what is a star only in the name", []policy.Statement{
+				allow("s3:DeleteObject", "arn:aws:s3:::pl${aws:referer}n/*"),
+			}, "", true,
+		},
+		{
+			"another bucket, which a star in a name doesn't match", []policy.Statement{
+				allow("s3:DeleteObject", "arn:aws:s3:::pl${aws:useragent}n/*"),
+			}, "", false,
+		},
+		{
+			"another one's bucket",
+			[]policy.Statement{allow("s3:DeleteObject", "arn:aws:s3:::${aws:username}/*")},
+			"",
+			false,
+		},
+		{
+			"a version that isn't known yet", []policy.Statement{
+				under(allow("s3:DeleteObjectVersion", "*"), "StringEquals", version, "v"),
+			}, "", true,
+		},
+		{
+			"a key named by a version that isn't known yet", []policy.Statement{
+				allow("s3:DeleteObjectVersion", plainARN+"/${s3:VersionId}"),
+			}, "", true,
+		},
+		{
+			"a condition that fails", []policy.Statement{
+				under(allow("s3:DeleteObject", "*"), "Bool", "aws:SecureTransport", "false"),
+			}, "", false,
+		},
 		{"all denied", []policy.Statement{allow("*", "*"), deny("s3:*", plainARN+"/*")}, "", false},
 		{"some denied", []policy.Statement{allow("*", "*"), deny("s3:*", plainARN+"/a/*")}, "", true},
 		{"one denied", []policy.Statement{allow("*", "*"), deny("s3:*", plainARN+"/a")}, "", true},
-		{"a version denied", []policy.Statement{allow("*", "*"), under(deny("s3:*", "*"), "StringEquals", version, "v")}, "", true},
-		{"denied by a version that isn't known", []policy.Statement{allow("*", "*"), deny("s3:*", plainARN+"/${s3:VersionId}*")}, "", true},
+		{
+			"a version denied", []policy.Statement{
+				allow("*", "*"), under(deny("s3:*", "*"), "StringEquals", version, "v"),
+			}, "", true,
+		},
+		{
+			"denied by a version that isn't known", []policy.Statement{
+				allow("*", "*"), deny("s3:*", plainARN+"/${s3:VersionId}*"),
+			}, "", true,
+		},
 		{"allowed by the bucket's policy", nil, `"Allow","Principal":"*"`, true},
 		{"for another principal", nil, `"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/other"}`, false},
 		{"denied by the bucket's policy", []policy.Statement{allow("*", "*")}, `"Deny","Principal":"*"`, false},
@@ -189,7 +251,9 @@ func TestSomeEntryMustBeAllowed(t *testing.T) {
 		d := caseOf(t, policy.DeleteObjects, generalBucket("s3"), "", who)
 		d.Request.Header = policy.MapFields{"content-md5": {"x"}}
 		if c.bucket != "" {
-			p, refusal := policy.ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":{"Effect":`+c.bucket+`,"Action":"s3:Delete*","Resource":"`+plainARN+`/*"}}`), policy.General, plainARN)
+			p, refusal := policy.ParseBucketPolicy(
+				[]byte(`{"Version":"2012-10-17","Statement":{"Effect":`+c.bucket+`,"Action":"s3:Delete*","Resource":"`+
+					plainARN+`/*"}}`), policy.General, plainARN)
 			if refusal != nil {
 				t.Fatal(refusal)
 			}
@@ -202,7 +266,8 @@ func TestSomeEntryMustBeAllowed(t *testing.T) {
 	}
 	entry := policy.Target{Kind: policy.General, BucketARN: plainARN, Key: "a", Version: "v"}
 	for action, want := range map[string]bool{"s3:DeleteObject": false, "s3:DeleteObjectVersion": true} {
-		if refusal := policy.AuthorizeEntry(request(policy.DeleteObjects, "plain", ""), caller(t, allow(action, "*")), &entry); (refusal == nil) != want {
+		if refusal := policy.AuthorizeEntry(request(policy.DeleteObjects, "plain", ""), caller(t, allow(action, "*")),
+			&entry); (refusal == nil) != want {
 			t.Errorf("a version by %s: %v", action, refusal)
 		}
 	}
@@ -235,17 +300,46 @@ func TestTagsOfARequest(t *testing.T) {
 		tags      policy.Tags
 		want      bool
 	}{
-		{"the right value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), red, true},
-		{"another value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), policy.Tags{{Key: "Team", Value: "blue"}}, false},
-		{"two that differ by case", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "team", Value: "red"}}, false},
+		{
+			"the right value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"),
+			red, true,
+		},
+		{
+			"another value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"),
+			policy.Tags{{Key: "Team", Value: "blue"}},
+			false,
+		},
+		{
+			"two that differ by case", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team",
+				"red"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "team", Value: "red"}}, false,
+		},
 		{"none", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:RequestTag/Team", "red"), nil, false},
-		{"in a resource", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), policy.Tags{{Key: "Bucket", Value: "plain"}}, true},
-		{"in a resource that isn't this one", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"), policy.Tags{{Key: "Bucket", Value: "other"}}, false},
-		{"in a value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:ResourceTag/Team", "${aws:RequestTag/Team}"), red, true},
+		{
+			"in a resource", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"),
+			policy.Tags{{Key: "Bucket", Value: "plain"}},
+			true,
+		},
+		{
+			"in a resource that isn't this one", allow("s3:PutBucketTagging", "arn:aws:s3:::${aws:RequestTag/Bucket}"),
+			policy.Tags{{Key: "Bucket", Value: "other"}},
+			false,
+		},
+		{
+			"in a value", under(allow("s3:PutBucketTagging", "*"), "StringEquals", "aws:ResourceTag/Team",
+				"${aws:RequestTag/Team}"), red, true,
+		},
 		{"all keys", set("ForAllValues:StringEquals", "Team", "Stage"), red, true},
-		{"not all keys", set("ForAllValues:StringEquals", "Team", "Stage"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"}}, false},
+		{
+			"not all keys", set("ForAllValues:StringEquals", "Team", "Stage"), policy.Tags{
+				{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"},
+			}, false,
+		},
 		{"all of none", set("ForAllValues:StringEquals", "Team"), nil, true},
-		{"some key", set("ForAnyValue:StringLike", "T*"), policy.Tags{{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"}}, true},
+		{
+			"some key", set("ForAnyValue:StringLike", "T*"), policy.Tags{
+				{Key: "Team", Value: "red"}, {Key: "Cost", Value: "1"},
+			}, true,
+		},
 		{"no key", set("ForAnyValue:StringLike", "T*"), policy.Tags{{Key: "Cost", Value: "1"}}, false},
 		{"any of none", set("ForAnyValue:StringLike", "T*"), nil, false},
 		{"no key of these", set("ForAllValues:StringNotEquals", "Cost"), red, true},
@@ -263,13 +357,16 @@ func TestTagsOfARequest(t *testing.T) {
 	}
 	// A Deny waits for them, too.
 	for name, statement := range map[string]policy.Statement{
-		"a condition": under(deny("s3:*", "*"), "StringEquals", "aws:RequestTag/Team", "red"), "a resource": deny("s3:*", "arn:aws:s3:::${aws:RequestTag/Bucket}"),
+		"a condition": under(deny("s3:*", "*"), "StringEquals", "aws:RequestTag/Team", "red"),
+		"a resource":  deny("s3:*", "arn:aws:s3:::${aws:RequestTag/Bucket}"),
 	} {
 		d := caseOf(t, policy.PutBucketTagging, generalBucket("s3"), "", caller(t, allow("*", "*"), statement))
 		if _, refusal := policy.Decide(d); refusal != nil {
 			t.Errorf("%s: %v", name, refusal)
 		}
-		if policy.AuthorizeTags(d.Operation, d.Request, d.Caller, &d.Target, policy.Tags{{Key: "Team", Value: "red"}, {Key: "Bucket", Value: "plain"}}) == nil {
+		if policy.AuthorizeTags(d.Operation, d.Request, d.Caller, &d.Target, policy.Tags{
+			{Key: "Team", Value: "red"}, {Key: "Bucket", Value: "plain"},
+		}) == nil {
 			t.Errorf("%s: a Deny on a tag doesn't deny", name)
 		}
 	}
@@ -277,24 +374,32 @@ func TestTagsOfARequest(t *testing.T) {
 
 // The bucket answers for itself, whatever the request's headers and the caller say.
 func TestTheTargetAnswersConditionKeys(t *testing.T) {
-	target := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, Account: account, Tags: policy.Tags{{Key: "Team", Value: "red"}}}
+	target := policy.Target{
+		Kind: policy.Directory, BucketARN: bucketARN, Account: account, Tags: policy.Tags{{Key: "Team", Value: "red"}},
+	}
 	for key, want := range map[string]string{
-		"aws:ResourceAccount": account, "s3express:LocationName": "usw2-az1", "aws:ResourceTag/team": "red", "s3express:BucketTag/Team": "red", "s3:BucketTag/Team": "red",
+		"aws:ResourceAccount": account, "s3express:LocationName": "usw2-az1", "aws:ResourceTag/team": "red",
+		"s3express:BucketTag/Team": "red", "s3:BucketTag/Team": "red",
 	} {
 		who := caller(t, under(allow("*", "*"), "StringEquals", key, want))
 		who.Values = policy.MapValues{strings.ToLower(key): "the caller's"}
-		if refusal := policy.Authorize(policy.GetBucketPolicy, request(policy.GetBucketPolicy, bucketName, ""), who, &target, 0); refusal != nil {
+		if refusal := policy.Authorize(policy.GetBucketPolicy, request(policy.GetBucketPolicy, bucketName, ""), who,
+			&target, 0); refusal != nil {
 			t.Errorf("%s isn't %q", key, want)
 		}
 	}
 	who := caller(t, under(allow("*", "*"), "Null", "s3express:LocationName", "false"))
-	if policy.Authorize(policy.GetBucketTagging, request(policy.GetBucketTagging, "plain", ""), who, &policy.Target{Kind: policy.General, BucketARN: plainARN}, 0) == nil {
+	if policy.Authorize(policy.GetBucketTagging, request(policy.GetBucketTagging, "plain", ""), who,
+		&policy.Target{Kind: policy.General, BucketARN: plainARN}, 0) == nil {
 		t.Error("a general purpose bucket has a zone")
 	}
 	r := request(policy.PutObject, "plain", "")
 	r.Header.(policy.MapFields)["x-amz-object-lock-mode"] = []string{"GOVERNANCE"}
-	who = caller(t, under(allow("s3:PutObject", "*"), "StringEquals", "s3:object-lock-mode", "GOVERNANCE"), allow("s3:PutObjectRetention", "*"))
-	if refusal := policy.Authorize(policy.PutObject, r, who, &policy.Target{Kind: policy.General, BucketARN: plainARN, Key: "key"}, 0); refusal != nil {
+	who = caller(t, under(allow("s3:PutObject", "*"), "StringEquals", "s3:object-lock-mode", "GOVERNANCE"),
+		allow("s3:PutObjectRetention", "*"))
+	if refusal := policy.Authorize(policy.PutObject, r, who, &policy.Target{
+		Kind: policy.General, BucketARN: plainARN, Key: "key",
+	}, 0); refusal != nil {
 		t.Errorf("s3:object-lock-mode: %v", refusal)
 	}
 	n := 0

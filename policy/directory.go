@@ -22,12 +22,18 @@ const (
 
 // The tables of sections 2.6, 2.7 and 2.8.
 var (
-	sessionRows = [numShapes]string{"CS-1", "CS-2", "CS-3", "CS-4", "CS-5", "CS-6", "CS-7", "CS-9", "CS-9", "CS-10", "CS-9", "CS-10"}
-	putRows     = [numShapes]string{"PUT-1", "PUT-2", "PUT-3", "PUT-4", "PUT-5", "PUT-6", "PUT-7", "PUT-10", "PUT-11", "PUT-12", "PUT-13", "PUT-13"}
-	copyRows    = [numShapes]string{"CP-1", "CP-2", "CP-3", "CP-4", "CP-4", "CP-5", "CP-5", "CP-8", "CP-8", "CP-9", "CP-8", "CP-9"}
+	sessionRows = [numShapes]string{
+		"CS-1", "CS-2", "CS-3", "CS-4", "CS-5", "CS-6", "CS-7", "CS-9", "CS-9", "CS-10", "CS-9", "CS-10",
+	}
+	putRows = [numShapes]string{
+		"PUT-1", "PUT-2", "PUT-3", "PUT-4", "PUT-5", "PUT-6", "PUT-7", "PUT-10", "PUT-11", "PUT-12", "PUT-13", "PUT-13",
+	}
+	copyRows = [numShapes]string{
+		"CP-1", "CP-2", "CP-3", "CP-4", "CP-4", "CP-5", "CP-5", "CP-8", "CP-8", "CP-9", "CP-8", "CP-9",
+	}
 )
 
-// shapeOf tells the shape of h in a directory bucket with the key k ("" for none).
+// shapeOf returns the shape of h in a directory bucket with the key k ("" for none).
 func shapeOf(h sseHeaders, b *Bucket, k string) shape {
 	if h.sse != SSEKMS {
 		switch {
@@ -83,14 +89,16 @@ func decideDirectory(op Operation, r *Request, b *Bucket, s *Session, o *Options
 	is := shapeOf(h, b, k)
 	row := rows[is]
 	if is == kms && op == CreateSession && o.StrictSessionKey {
-		return Decision{}, invalidArgument(row, headerNames[hSseKey], "", "x-amz-server-side-encryption-aws-kms-key-id is required with aws:kms.")
+		return Decision{}, invalidArgument(row, headerNames[hSseKey], "",
+			"x-amz-server-side-encryption-aws-kms-key-id is required with aws:kms.")
 	}
 	effective, refusal := effectiveEncryption(is, row, h, b, base, k, overridable)
 	if refusal != nil {
 		return Decision{}, refusal
 	}
 	if h.sse == SSEKMS && h.bucketKey == "false" && op != CopyObject { // copies have none in any case
-		return Decision{}, invalidArgument("H-11", headerNames[hSseBucketKey], h.bucketKey, "S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.")
+		return Decision{}, invalidArgument("H-11", headerNames[hSseBucketKey], h.bucketKey,
+			"S3 Bucket Keys are always enabled in a directory bucket and can't be disabled.")
 	}
 	d := Decision{Row: row, Encryption: effective, ShowsEncryption: true}
 	d.Encryption.Context = nil
@@ -106,8 +114,10 @@ func decideDirectory(op Operation, r *Request, b *Bucket, s *Session, o *Options
 }
 
 // effectiveEncryption applies the rules: base is what holds without headers, k the bucket's key, and
-// overridable tells whether headers may choose another kind than base's.
-func effectiveEncryption(is shape, row string, h sseHeaders, b *Bucket, base Encryption, k string, overridable bool) (Encryption, *Refusal) {
+// overridable reports whether headers may choose another kind than base's.
+func effectiveEncryption(
+	is shape, row string, h sseHeaders, b *Bucket, base Encryption, k string, overridable bool,
+) (Encryption, *Refusal) {
 	switch is {
 	case plain, bucketKeyAlone: // H-5: a bucket key header alone asks for nothing
 		return base, nil
@@ -146,9 +156,11 @@ func mismatch(row string) *Refusal {
 }
 
 func wrongKey(row, key string) *Refusal {
-	return invalidArgument(row, headerNames[hSseKey], key, "The KMS key must be the customer managed key of the bucket's default encryption, by key ID or key ARN.")
+	return invalidArgument(row, headerNames[hSseKey], key,
+		"The KMS key must be the customer managed key of the bucket's default encryption, by key ID or key ARN.")
 }
 
 func foreignContext(context string) *Refusal {
-	return invalidArgument("H-9", headerNames[hSseContext], context, "The encryption context must be the default encryption context, the bucket ARN.")
+	return invalidArgument("H-9", headerNames[hSseContext], context,
+		"The encryption context must be the default encryption context, the bucket ARN.")
 }

@@ -12,7 +12,9 @@ import (
 func TestTagsOfANewBucket(t *testing.T) {
 	name := policy.BucketName{Kind: policy.Directory, Base: "demo", Zone: "usw2-az1"}
 	document := func(tags string) []byte {
-		return []byte(`<CreateBucketConfiguration><!-- tagged --><Location><Name>usw2-az1</Name></Location><Bucket><Type>Directory</Type></Bucket><Tags>` + tags + `</Tags></CreateBucketConfiguration><!-- end -->`)
+		return []byte(
+			`<CreateBucketConfiguration><!-- tagged --><Location><Name>usw2-az1</Name></Location><Bucket><Type>` +
+				`Directory</Type></Bucket><Tags>` + tags + `</Tags></CreateBucketConfiguration><!-- end -->`)
 	}
 	tag := func(key, value string) string {
 		return "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>"
@@ -25,7 +27,11 @@ func TestTagsOfANewBucket(t *testing.T) {
 		name, tags, code string
 		want             policy.Tags
 	}{
-		{"two, in their order", tag("team", "blue") + tag("Team", "red"), "", policy.Tags{{Key: "team", Value: "blue"}, {Key: "Team", Value: "red"}}},
+		{
+			"two, in their order", tag("team", "blue") + tag("Team", "red"), "", policy.Tags{
+				{Key: "team", Value: "blue"}, {Key: "Team", Value: "red"},
+			},
+		},
 		{"a key alone", "<Tag><Key>Team</Key></Tag>", "", policy.Tags{{Key: "Team", Value: ""}}},
 		{"more than fifty", many.String(), "BadRequest", nil},
 		{"a key twice", tag("a", "1") + tag("a", "2"), "InvalidTag", nil},
@@ -33,12 +39,19 @@ func TestTagsOfANewBucket(t *testing.T) {
 		{"an unknown element", "<Tag><Key>a</Key><Price>1</Price></Tag>", "MalformedXML", nil},
 		{"a key of Amazon's", tag("AWS:x", "1"), "InvalidTag", nil},
 		{"an empty key", tag("", "1"), "InvalidTag", nil},
-		{"a key with a sign that tags lack", tag("a#", "1"), "InvalidTag", nil},
-		{"a value with a sign that tags lack", tag("a", "1?"), "InvalidTag", nil},
-		{"signs that tags have", tag("+-=._:/@ ä1", "+-=._:/@ ä1"), "", policy.Tags{{Key: "+-=._:/@ ä1", Value: "+-=._:/@ ä1"}}},
+		{"a key with a sign that tags can't have", tag("a#", "1"), "InvalidTag", nil},
+		{"a value with a sign that tags can't have", tag("a", "1?"), "InvalidTag", nil},
+		{
+			"signs that tags have", tag("+-=._:/@ ä1", "+-=._:/@ ä1"), "",
+			policy.Tags{{Key: "+-=._:/@ ä1", Value: "+-=._:/@ ä1"}},
+		},
 		{"a long key", tag(strings.Repeat("ä", 129), "1"), "InvalidTag", nil},
 		{"a long value", tag("a", strings.Repeat("ä", 257)), "InvalidTag", nil},
-		{"the longest", tag(strings.Repeat("ä", 128), strings.Repeat("ä", 256)), "", policy.Tags{{Key: strings.Repeat("ä", 128), Value: strings.Repeat("ä", 256)}}},
+		{
+			"the longest", tag(strings.Repeat("ä", 128), strings.Repeat("ä", 256)), "", policy.Tags{
+				{Key: strings.Repeat("ä", 128), Value: strings.Repeat("ä", 256)},
+			},
+		},
 	} {
 		t.Run("6.9 "+c.name, func(t *testing.T) {
 			got, refusal := policy.ParseCreateBucketConfiguration(document(c.tags), name, "us-west-2")
@@ -70,7 +83,8 @@ func TestOperationsByNumberAndKind(t *testing.T) {
 	if n != 3 {
 		t.Errorf("the walk went on to %d", n)
 	}
-	if _, refusal := policy.Classify(&policy.Request{Method: "GET", Key: "key"}); refusal == nil || refusal.Code != "InvalidBucketName" {
+	if _, refusal := policy.Classify(&policy.Request{Method: "GET", Key: "key"}); refusal == nil ||
+		refusal.Code != "InvalidBucketName" {
 		t.Errorf("a key without a bucket: %v", refusal)
 	}
 	if got := policy.BucketARN("plain", "us-west-2", account); got != "arn:aws:s3:::plain" {
@@ -124,11 +138,15 @@ func TestConditionsOnDatesAndTransport(t *testing.T) {
 		who.Values = policy.MapValues{"aws:currenttime": "2026-11-23T00:00:00Z"}
 		r := request(policy.GetObject, bucketName, "")
 		r.TLS, r.Header = false, policy.MapFields{"if-match": {"etag"}}
-		if got := policy.Authorize(policy.GetObject, r, who, &policy.Target{Kind: policy.Directory, BucketARN: bucketARN}, 0) == nil; got != c.holds {
+		if got := policy.Authorize(policy.GetObject, r, who, &policy.Target{
+			Kind: policy.Directory, BucketARN: bucketARN,
+		}, 0) == nil; got != c.holds {
 			t.Errorf("%s %s %s: %v", c.operator, c.key, c.value, got)
 		}
 		who.Values = nil
-		if c.operator == "StringEquals" && policy.Authorize(policy.GetObject, r, who, &policy.Target{Kind: policy.Directory, BucketARN: bucketARN}, 0) == nil {
+		if c.operator == "StringEquals" && policy.Authorize(policy.GetObject, r, who, &policy.Target{
+			Kind: policy.Directory, BucketARN: bucketARN,
+		}, 0) == nil {
 			t.Error("a key that nobody answers")
 		}
 	}
@@ -148,7 +166,8 @@ func TestH6ContextsThatBreakOff(t *testing.T) {
 
 func TestPBE13WithoutAWordFromKMS(t *testing.T) {
 	b := bucket("none")
-	after, row, refusal := policy.DecideBucketEncryption(b, policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id}, nil, &policy.Options{})
+	after, row, refusal := policy.DecideBucketEncryption(b, policy.EncryptionRule{Algorithm: "aws:kms", KeyID: id}, nil,
+		&policy.Options{})
 	if row != "PBE-13" || refusal == nil || refusal.Code != "KMS.NotFoundException" || after.BoundKey != "" {
 		t.Errorf("%s %v", row, refusal)
 	}
@@ -161,7 +180,9 @@ func TestGBE2TheKeyOfARecordWithoutItsSpelling(t *testing.T) {
 }
 
 func TestKeysThatGeneralPurposeBucketsMayUse(t *testing.T) {
-	plain := &policy.Bucket{Name: "plain", Kind: policy.General, Account: account, Region: "us-west-2", ARN: "arn:aws:s3:::plain"}
+	plain := &policy.Bucket{
+		Name: "plain", Kind: policy.General, Account: account, Region: "us-west-2", ARN: "arn:aws:s3:::plain",
+	}
 	if !policy.KeyAllowed(plain, policy.SSEKMS, keyForeign, &policy.Options{DefaultKey: keyForeign}) {
 		t.Error("GP-6: the key of the configuration itself")
 	}
@@ -171,10 +192,13 @@ func TestKeysThatGeneralPurposeBucketsMayUse(t *testing.T) {
 	if policy.KeyAllowed(plain, policy.SSEKMS, "arn:aws:kms", &policy.Options{}) {
 		t.Error("half an ARN")
 	}
-	if _, refusal := policy.DecideEncryption(policy.PutObject, request(policy.PutObject, bucketName, "sse=aws:kms key=arn:aws:kms"), bucket("kms"), nil, &policy.Options{}); refusal == nil || refusal.Code != "InvalidArgument" {
+	if _, refusal := policy.DecideEncryption(policy.PutObject,
+		request(policy.PutObject, bucketName, "sse=aws:kms key=arn:aws:kms"), bucket("kms"), nil,
+		&policy.Options{}); refusal == nil || refusal.Code != "InvalidArgument" {
 		t.Errorf("half an ARN as the key of a directory bucket: %v", refusal)
 	}
-	e := policy.Explain(policy.PutObject, request(policy.PutObject, "plain", "sse=aws:kms key=$ALIAS"), &policy.Question{Bucket: plain})
+	e := policy.Explain(policy.PutObject, request(policy.PutObject, "plain", "sse=aws:kms key=$ALIAS"),
+		&policy.Question{Bucket: plain})
 	if e.Decision != "allow" || e.Effective.KMSKey != "alias/mine" {
 		t.Errorf("%+v", e)
 	}
@@ -183,8 +207,11 @@ func TestKeysThatGeneralPurposeBucketsMayUse(t *testing.T) {
 // What is refused before a session, a source or an object is looked at is refused in DecideEncryption, too: a gateway
 // that forgot CheckRequest would still not let it through.
 func TestEncryptionHeadersAreRefusedWhoeverLooksFirst(t *testing.T) {
-	for op, row := range map[policy.Operation]string{policy.GetObject: "G-1", policy.UploadPart: "UP-2", policy.UploadPartCopy: "UC-3"} {
-		if _, refusal := policy.DecideEncryption(op, request(op, bucketName, "sse=AES256"), bucket("kms"), nil, &policy.Options{}); refusal == nil || refusal.Row != row {
+	for op, row := range map[policy.Operation]string{
+		policy.GetObject: "G-1", policy.UploadPart: "UP-2", policy.UploadPartCopy: "UC-3",
+	} {
+		if _, refusal := policy.DecideEncryption(op, request(op, bucketName, "sse=AES256"), bucket("kms"), nil,
+			&policy.Options{}); refusal == nil || refusal.Row != row {
 			t.Errorf("%v: %v", op, refusal)
 		}
 	}
@@ -208,16 +235,19 @@ func TestTheSourcesOwner(t *testing.T) {
 func TestExplainLooksAtTheBucketsRecord(t *testing.T) {
 	r := request(policy.GetObject, bucketName, "")
 	r.Header.(policy.MapFields)["x-amz-expected-bucket-owner"] = []string{"210987654321"}
-	if e := policy.Explain(policy.GetObject, r, &policy.Question{Bucket: bucket("none")}); e.Row != "1.6" || e.Code != "AccessDenied" {
+	if e := policy.Explain(policy.GetObject, r, &policy.Question{Bucket: bucket("none")}); e.Row != "1.6" ||
+		e.Code != "AccessDenied" {
 		t.Errorf("%+v", e)
 	}
 	made := policy.MapFields{short["sse"]: {"aws:kms"}} // CS-3 in a bucket that never had a key
-	if e := policy.Explain(policy.GetObject, request(policy.GetObject, bucketName, ""), &policy.Question{Bucket: bucket("none"), Session: made}); e.Decision != "refuse" || e.Row != "CS-3" {
+	if e := policy.Explain(policy.GetObject, request(policy.GetObject, bucketName, ""),
+		&policy.Question{Bucket: bucket("none"), Session: made}); e.Decision != "refuse" || e.Row != "CS-3" {
 		t.Errorf("%+v", e)
 	}
 	general := bucket("none")
 	general.Kind = policy.General
-	if refusal := policy.CheckBucket(policy.PutObject, request(policy.PutObject, "plain", ""), general); refusal != nil {
+	if refusal := policy.CheckBucket(policy.PutObject, request(policy.PutObject, "plain", ""),
+		general); refusal != nil {
 		t.Error(refusal)
 	}
 }

@@ -16,7 +16,7 @@ func (s SSE) String() string { return [...]string{"", "AES256", "aws:kms"}[s] }
 type Encryption struct {
 	SSE       SSE
 	KeyARN    string            // of the KMS key, for SSEKMS
-	Context   map[string]string // pairs beside the default one; only in general purpose buckets; read only
+	Context   map[string]string // pairs besides the default one; only in general purpose buckets; read only
 	BucketKey bool              // a bucket key may stand between KMS and the object
 }
 
@@ -69,8 +69,8 @@ type Options struct {
 	// default names none, the counterpart of Amazon's aws/s3: callers need no permissions of their own on it there. "":
 	// such requests are refused.
 	DefaultKey string
-	// DefaultKMS makes SSE-KMS under DefaultKey the default of general purpose buckets without a configuration, in place
-	// of SSE-S3.
+	// DefaultKMS makes SSE-KMS under DefaultKey the default of general purpose buckets without a configuration, in
+	// place of SSE-S3.
 	DefaultKMS bool
 	// ServiceKey is the ARN of the proxy's own KMS key, under which SSE-S3 objects are sealed.
 	ServiceKey string

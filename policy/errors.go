@@ -11,12 +11,12 @@ import "strings"
 type Refusal struct {
 	Code     string    // S3's error code, one of Codes
 	Message  string    // the text for the client; holds no secret
-	Elements []Element // what the error document carries beside Code and Message, in order
+	Elements []Element // what the error document carries besides Code and Message, in order
 	Row      string    // the row or section of the behaviour reference that decided, for metrics and explain
-	Allow    string    // the Allow header of a MethodNotAllowed, else ""
+	Allow    string    // the Allow header of a MethodNotAllowed, otherwise ""
 }
 
-// An Element is one element of an error document beside Code and Message.
+// An Element is one element of an error document besides Code and Message.
 type Element struct{ Name, Value string }
 
 // Error returns code and message, as S3 tools print them.
@@ -59,7 +59,8 @@ func Codes() []string {
 	return []string{
 		codeAccessDenied, codeACLNotSupported, codeBadRequest, codeEncryptionMismatch, codeInvalidArgument,
 		codeInvalidBucketName, codeInvalidBucketOwner, codeInvalidLocation,
-		codeInvalidRedirect, codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI, codeKeyTooLong, codeKMSDisabled,
+		codeInvalidRedirect, codeInvalidRequest, codeInvalidStorageClass, codeInvalidTag, codeInvalidURI,
+		codeKeyTooLong, codeKMSDisabled,
 		codeKMSInvalidState, codeKMSInvalidUsage, codeKMSNotFound, codeInternalError, codeMalformedPolicy,
 		codeMalformedXML, codeMethodNotAllowed, codeNoSuchBucket, codeNotImplemented,
 		codePreconditionFailed, codeServiceUnavailable, codeSlowDown,
@@ -71,8 +72,8 @@ const (
 	malformedXMLText   = "The XML you provided was not well-formed or did not validate against our published schema"
 )
 
-// refuse makes a Refusal whose elements are given as alternating names and values. The first of what isn't implemented says
-// what that is.
+// refuse makes a Refusal whose elements are given as alternating names and values. The first of what isn't implemented
+// says what that is.
 func refuse(row, code, message string, elements ...string) *Refusal {
 	r := &Refusal{Code: code, Message: message, Row: row}
 	for i := 0; i+1 < len(elements); i += 2 {
@@ -84,7 +85,8 @@ func refuse(row, code, message string, elements ...string) *Refusal {
 	return r
 }
 
-// Naming returns a message that says what it is about: S3 does so in an element beside it, which most programs don't show.
+// Naming returns a message that says what it is about: S3 does so in an element beside it, which most programs don't
+// show.
 func Naming(message, what string) string {
 	if strings.Contains(strings.ToLower(message), strings.ToLower(what)) {
 		return message
@@ -115,3 +117,12 @@ func noSuchBucket(row, bucket string) *Refusal {
 }
 
 func malformedXML(row string) *Refusal { return refuse(row, codeMalformedXML, malformedXMLText) }
+
+func firstRefusal(refusals ...*Refusal) *Refusal {
+	for _, refusal := range refusals {
+		if refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}

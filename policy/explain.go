@@ -11,7 +11,7 @@ type Explanation struct {
 	Code      string            `json:"code,omitempty"` // of a refusal
 	Message   string            `json:"message,omitempty"`
 	Elements  map[string]string `json:"elements,omitempty"`
-	Principal string            `json:"principal,omitempty"` // whose permissions were asked for, "" for nobody's
+	Principal string            `json:"principal,omitempty"` // whose permissions were decided, "" for nobody's
 	Session   *Settled          `json:"session,omitempty"`
 	Effective *Settled          `json:"effective,omitempty"`
 	Response  map[string]string `json:"responseHeaders,omitempty"`
@@ -25,14 +25,14 @@ type Settled struct {
 	BucketKey  bool   `json:"bucketKey"`
 }
 
-// A Question is what Explain is asked beside the request. The zero value of all but Bucket will do.
+// A Question is what Explain needs besides the request. The zero value of all but Bucket will do.
 type Question struct {
 	Bucket *Bucket // nil: there is none of that name
 	// Session are the headers of the CreateSession whose session signs the request; nil: a long-term key does.
 	Session Fields
 	Options Options
 	Require Require
-	// Caller is who asks; nil: permissions are taken for granted.
+	// Caller is who sends the request; nil: permissions are taken for granted.
 	Caller *Caller
 	// Target is what the bucket's record adds: tags and policy, and the ARN of one that is still to be made.
 	Target Target

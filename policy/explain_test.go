@@ -18,12 +18,36 @@ func TestExplainNamesTheRowAndWhy(t *testing.T) {
 		want    string // decision, row, code
 	}{
 		{"a plain write in a session", policy.PutObject, "", policy.MapFields{}, true, "allow PUT-1"},
-		{"a write that contradicts its session", policy.PutObject, "sse=AES256", policy.MapFields{}, true, "refuse PUT-2 InvalidRequest"},
+		{
+			"a write that contradicts its session", policy.PutObject, "sse=AES256",
+			policy.MapFields{},
+			true,
+			"refuse PUT-2 InvalidRequest",
+		},
 		{"the same with a long-term key", policy.PutObject, "sse=AES256", nil, true, "allow PUT-2"},
-		{"a session that can't be made", policy.PutObject, "", policy.MapFields{short["sse"]: {"aws:fsx"}}, true, "refuse H-1 InvalidArgument"},
-		{"a session that overrides", policy.PutObject, "", policy.MapFields{short["sse"]: {"AES256"}}, true, "allow PUT-1"},
-		{"a ReadOnly session", policy.PutObject, "", policy.MapFields{"x-amz-create-session-mode": {"ReadOnly"}}, true, "refuse SE-8 AccessDenied"},
-		{"a read with encryption headers", policy.GetObject, "sse=aws:kms", policy.MapFields{}, true, "refuse G-1 InvalidArgument"},
+		{
+			"a session that can't be made", policy.PutObject, "",
+			policy.MapFields{short["sse"]: {"aws:fsx"}},
+			true,
+			"refuse H-1 InvalidArgument",
+		},
+		{
+			"a session that overrides", policy.PutObject, "",
+			policy.MapFields{short["sse"]: {"AES256"}},
+			true,
+			"allow PUT-1",
+		},
+		{
+			"a ReadOnly session", policy.PutObject, "",
+			policy.MapFields{"x-amz-create-session-mode": {"ReadOnly"}},
+			true, "refuse SE-8 AccessDenied",
+		},
+		{
+			"a read with encryption headers", policy.GetObject, "sse=aws:kms",
+			policy.MapFields{},
+			true,
+			"refuse G-1 InvalidArgument",
+		},
 		{"over HTTP", policy.PutObject, "", policy.MapFields{}, false, "refuse T-1 InvalidArgument"},
 		{"an operation that doesn't exist", policy.PutObjectAcl, "", nil, true, "refuse 1.6 NotImplemented"},
 	} {
@@ -57,15 +81,37 @@ func TestExplainAsksForPermissions(t *testing.T) {
 		who     []policy.Statement
 		want    string
 	}{
-		{"a session and its key", policy.PutObject, policy.MapFields{}, []policy.Statement{sessions, allow("kms:*", "*")}, "allow PUT-1"},
-		{"a session without its key", policy.PutObject, policy.MapFields{}, []policy.Statement{sessions}, "refuse SE-9"},
-		{"a session that needs no key", policy.PutObject, policy.MapFields{short["sse"]: {"AES256"}}, []policy.Statement{sessions}, "allow PUT-1"},
+		{
+			"a session and its key", policy.PutObject,
+			policy.MapFields{},
+			[]policy.Statement{sessions, allow("kms:*", "*")},
+			"allow PUT-1",
+		},
+		{
+			"a session without its key", policy.PutObject,
+			policy.MapFields{},
+			[]policy.Statement{sessions},
+			"refuse SE-9",
+		},
+		{
+			"a session that needs no key", policy.PutObject,
+			policy.MapFields{short["sse"]: {"AES256"}},
+			[]policy.Statement{sessions},
+			"allow PUT-1",
+		},
 		{"a long-term key", policy.PutObject, nil, []policy.Statement{sessions, allow("kms:*", "*")}, "allow PUT-1"},
 		{"a long-term key, nothing allowed", policy.PutObject, nil, nil, "refuse 1.2"},
-		{"a regional operation in a session", policy.GetBucketEncryption, policy.MapFields{}, []policy.Statement{sessions, allow("kms:*", "*")}, "refuse 1.2"},
+		{
+			"a regional operation in a session", policy.GetBucketEncryption,
+			policy.MapFields{},
+			[]policy.Statement{sessions, allow("kms:*", "*")},
+			"refuse 1.2",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := policy.Explain(c.op, request(c.op, bucketName, ""), &policy.Question{Bucket: bucket("kms"), Session: c.session, Caller: caller(t, c.who...)})
+			e := policy.Explain(c.op, request(c.op, bucketName, ""), &policy.Question{
+				Bucket: bucket("kms"), Session: c.session, Caller: caller(t, c.who...),
+			})
 			if got := e.Decision + " " + e.Row; got != c.want || e.Principal == "" {
 				t.Errorf("%+v, want %s", e, c.want)
 			}

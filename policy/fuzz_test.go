@@ -46,7 +46,9 @@ func FuzzClassify(f *testing.F) {
 			if op.OnObject() != (key != "") {
 				t.Fatalf("%v for the key %q", op, key)
 			}
-			for _, word := range []string{"acl", "tagging", "versions", "torrent", "object-lock", "retention", "restore"} {
+			for _, word := range []string{
+				"acl", "tagging", "versions", "torrent", "object-lock", "retention", "restore",
+			} {
 				level := key != "" == slices.Contains([]string{"torrent", "retention", "restore"}, word)
 				if q.Has(word) && (level || word == "acl" || word == "tagging") {
 					t.Fatalf("%s was overlooked, and the request taken for %v", word, op)
@@ -72,7 +74,8 @@ func FuzzClassify(f *testing.F) {
 		if op == policy.PutObject && (d.Encryption.SSE != policy.SSEKMS || said && sse != "aws:kms") {
 			t.Fatalf("in an SSE-KMS session %q became %v", sse, d.Encryption.SSE)
 		}
-		if source, refusal := r.CopySource(); op == policy.CopyObject && (refusal != nil || source.Bucket == "" || source.Key == "") {
+		if source, refusal := r.CopySource(); op == policy.CopyObject &&
+			(refusal != nil || source.Bucket == "" || source.Key == "") {
 			t.Fatalf("copy of %+v, %v", source, refusal)
 		}
 	})
@@ -99,7 +102,8 @@ func FuzzParseBucketPolicy(f *testing.F) {
 			t.Fatal("it allows another bucket")
 		}
 		mine := policy.Target{Kind: policy.Directory, BucketARN: bucketARN, BucketPolicy: p}
-		if !strings.Contains(strings.ToLower(string(document)), "allow") && !strings.Contains(string(document), `\u`) && policy.Authorize(policy.GetObject, r, caller(t), &mine, 0) == nil {
+		if !strings.Contains(strings.ToLower(string(document)), "allow") && !strings.Contains(string(document), `\u`) &&
+			policy.Authorize(policy.GetObject, r, caller(t), &mine, 0) == nil {
 			t.Fatal("it allows without saying so")
 		}
 		if policy.Authorize(policy.DeleteBucket, r, caller(t), &mine, 0) == nil {

@@ -13,7 +13,9 @@ import (
 // independent reading of the JSON sees it, and that a general purpose bucket seals under just the pairs
 // that were sent.
 func FuzzEncryptionContext(f *testing.F) {
-	for _, word := range []string{"$CTX", "$CTXODD", "$WRONG", "$EXTRA", "$EMPTY", "$LIST", "$NUMBER", "$TWICE", "$TAIL", "$NOTUTF8"} {
+	for _, word := range []string{
+		"$CTX", "$CTXODD", "$WRONG", "$EXTRA", "$EMPTY", "$LIST", "$NUMBER", "$TWICE", "$TAIL", "$NOTUTF8",
+	} {
 		text, err := base64.StdEncoding.DecodeString(words[word])
 		if err != nil {
 			f.Fatal(err)
@@ -29,7 +31,8 @@ func FuzzEncryptionContext(f *testing.F) {
 		}
 		var pairs map[string]string
 		readable := json.Unmarshal(text, &pairs) == nil && pairs != nil
-		own := len(pairs) == 1 && (pairs["aws:s3express:arn"] == bucketARN || pairs["aws:s3express:arn"] == "arn:aws:s3:::"+bucketARN)
+		own := len(pairs) == 1 && (pairs["aws:s3express:arn"] == bucketARN ||
+			pairs["aws:s3express:arn"] == "arn:aws:s3:::"+bucketARN)
 		d, refusal := decided(bucket("kms"))
 		if refusal == nil && !(readable && (len(pairs) == 0 || own)) {
 			t.Errorf("%q was accepted", text)

@@ -1,18 +1,8 @@
 package policy
 
-// Rows of general purpose buckets, which the behaviour reference doesn't number.
-const (
-	generalDefault = "GP-1" // no header: the bucket's default
-	generalManaged = "GP-2" // AES256
-	generalKMS     = "GP-3" // aws:kms with a key
-	generalNoKey   = "GP-4" // aws:kms without a key
-	generalContext = "GP-5" // a context that can't be used
-	generalAllowed = "GP-6" // a key that may not be used
-)
-
 // decideGeneral decides the operations that take encryption headers, for a general purpose bucket:
 // every request may choose, among all permitted keys, with a bucket key or without, and with pairs
-// beside the default context.
+// besides the default context.
 func decideGeneral(op Operation, r *Request, b *Bucket, o *Options, h sseHeaders) (Decision, *Refusal) {
 	d := Decision{Row: generalDefault, Encryption: b.Default, ShowsEncryption: true}
 	switch h.sse {
@@ -76,7 +66,8 @@ func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
 		case b.Default.SSE == SSEKMS:
 			return nil
 		case o.DefaultKey == "":
-			return invalidArgument(generalNoKey, headerNames[hSseKey], "", "x-amz-server-side-encryption-aws-kms-key-id is required: there is no AWS managed key here.")
+			return invalidArgument(generalNoKey, headerNames[hSseKey], "",
+				"x-amz-server-side-encryption-aws-kms-key-id is required: there is no AWS managed key here.")
 		}
 		d.Encryption = Encryption{SSE: SSEKMS, KeyARN: o.DefaultKey, BucketKey: b.Default.BucketKey}
 		return nil
@@ -89,37 +80,4 @@ func chooseKey(d *Decision, b *Bucket, o *Options, key string) *Refusal {
 	}
 	d.Encryption.KeyARN = arn
 	return checkAllowedKey(b, arn, o)
-}
-
-// checkAllowedKey holds which keys general purpose buckets may use.
-func checkAllowedKey(b *Bucket, arn string, o *Options) *Refusal {
-	if KeyAllowed(b, SSEKMS, arn, o) {
-		return nil
-	}
-	return accessDenied(generalAllowed)
-}
-
-// KeyAllowed reports whether objects of b with the given kind of encryption may be sealed or opened under
-// the KMS key with this ARN. It is to be asked before KMS is, on reads as on writes, since what names
-// the key lies in the store: SSE-S3 means o.ServiceKey, SSE-KMS in a directory bucket K alone, in a
-// general purpose bucket o.DefaultKey and what o.AllowedKeys say.
-func KeyAllowed(b *Bucket, sse SSE, arn string, o *Options) bool {
-	switch {
-	case arn == "" || sse == NoSSE:
-		return false
-	case sse == SSES3:
-		return arn == o.ServiceKey
-	case b.Kind == Directory:
-		return arn == b.BoundKey
-	case arn == o.DefaultKey:
-		return true
-	case len(o.AllowedKeys) == 0:
-		return arnField(arn, 2) == "kms" && accountOf(arn) == b.Account
-	}
-	for _, pattern := range o.AllowedKeys {
-		if match(pattern, arn) {
-			return true
-		}
-	}
-	return false
 }

@@ -8,7 +8,9 @@ import (
 )
 
 func generalBucket(state string) *policy.Bucket {
-	b := &policy.Bucket{Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General}
+	b := &policy.Bucket{
+		Name: "plain", ARN: "arn:aws:s3:::plain", Account: account, Region: "us-west-2", Kind: policy.General,
+	}
 	switch state {
 	case "s3":
 		b.Default = policy.Encryption{SSE: policy.SSES3}
@@ -23,7 +25,8 @@ func generalBucket(state string) *policy.Bucket {
 func TestGeneralPurposeRows(t *testing.T) {
 	words["$PAIRS"] = encoded(`{"team":"a","stage":"b"}`)
 	words["$OWN"] = encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain"}`)
-	words["$OBJECT"] = encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain/` + request(policy.PutObject, "plain", "").Key + `"}`)
+	words["$OBJECT"] = encoded(`{"team":"a","aws:s3:arn":"arn:aws:s3:::plain/` +
+		request(policy.PutObject, "plain", "").Key + `"}`)
 	columns, rows := table(t, "general.txt")
 	for _, row := range rows {
 		for i, want := range row[2:] {
@@ -90,14 +93,16 @@ func TestAliasesAreLeftToKMS(t *testing.T) {
 	if refusal := d.ResolvedKey(b, keyForeign, o); refusal == nil || d.Encryption.KeyARN != "" {
 		t.Errorf("an alias of a foreign key: %+v, %v", d, refusal)
 	}
-	if refusal := d.ResolvedKey(b, keyOther, o); refusal != nil || d.Encryption.KeyARN != keyOther || d.ResolveKey != "" {
+	if refusal := d.ResolvedKey(b, keyOther, o); refusal != nil || d.Encryption.KeyARN != keyOther ||
+		d.ResolveKey != "" {
 		t.Errorf("got %+v, %v", d, refusal)
 	}
 }
 
 func TestTheDefaultKeyStandsInForTheAWSManagedOne(t *testing.T) {
 	r := request(policy.PutObject, "plain", "sse=aws:kms")
-	d, refusal := policy.DecideEncryption(policy.PutObject, r, generalBucket("s3"), nil, &policy.Options{DefaultKey: keyOther})
+	d, refusal := policy.DecideEncryption(policy.PutObject, r, generalBucket("s3"), nil,
+		&policy.Options{DefaultKey: keyOther})
 	if refusal != nil || d.Encryption.KeyARN != keyOther || d.Row != "GP-4" {
 		t.Errorf("got %+v, %v", d, refusal)
 	}
@@ -112,7 +117,8 @@ func TestGeneralPurposeBucketsWithoutAConfiguration(t *testing.T) {
 	b := generalBucket("s3")
 	b.Default = o.GeneralDefault()
 	d, refusal := policy.DecideEncryption(policy.PutObject, request(policy.PutObject, "plain", ""), b, nil, o)
-	if refusal != nil || d.Row != "GP-1" || d.Encryption.SSE != policy.SSEKMS || d.Encryption.KeyARN != keyOther || !d.BucketKeyHeader {
+	if refusal != nil || d.Row != "GP-1" || d.Encryption.SSE != policy.SSEKMS || d.Encryption.KeyARN != keyOther ||
+		!d.BucketKeyHeader {
 		t.Errorf("under the default key: %+v, %v", d, refusal)
 	}
 	if got := policy.EncryptionConfiguration(b, o); got != (policy.EncryptionRule{Algorithm: "aws:kms", BucketKey: true}) {
@@ -132,13 +138,24 @@ func TestTheDefaultKeyNeedsNoPermissionOfItsOwn(t *testing.T) {
 	}{
 		{"the default key", s3Only, policy.General, keyOther, true},
 		{"another key", s3Only, policy.General, keyK, false},
-		{"the default key, denied", append([]policy.Statement{deny("kms:*", "*")}, s3Only...), policy.General, keyOther, false},
-		{"the default key of a directory bucket", []policy.Statement{allow("s3express:*", "*")}, policy.Directory, keyOther, false},
+		{
+			"the default key, denied", append([]policy.Statement{deny("kms:*", "*")}, s3Only...), policy.General,
+			keyOther, false,
+		},
+		{
+			"the default key of a directory bucket",
+			[]policy.Statement{allow("s3express:*", "*")},
+			policy.Directory,
+			keyOther, false,
+		},
 		{"the default key, by nobody", nil, policy.General, keyOther, false},
 	} {
-		target := &policy.Target{Kind: c.kind, BucketARN: "arn:aws:s3:::plain", Key: "key", KeyARN: c.key, ManagedKey: keyOther}
+		target := &policy.Target{
+			Kind: c.kind, BucketARN: "arn:aws:s3:::plain", Key: "key", KeyARN: c.key, ManagedKey: keyOther,
+		}
 		for _, op := range []policy.Operation{policy.GetObject, policy.PutObject, policy.PutBucketEncryption} {
-			if got := policy.Authorize(op, request(op, "plain", ""), caller(t, c.statements...), target, 0) == nil; got != c.want {
+			if got := policy.Authorize(op, request(op, "plain", ""), caller(t, c.statements...), target,
+				0) == nil; got != c.want {
 				t.Errorf("%s: %s: %t", c.name, op, got)
 			}
 		}
@@ -159,7 +176,10 @@ func TestKeysAreBelievedOnlyWhereTheBucketSaysSo(t *testing.T) {
 	}{
 		{"K of a directory bucket", bucket("kms"), policy.SSEKMS, keyK, o, true},
 		{"K after going back to SSE-S3", bucket("back"), policy.SSEKMS, keyK, o, true},
-		{"another key of the account", bucket("kms"), policy.SSEKMS, "arn:aws:kms:us-west-2:" + account + ":key/x", o, false},
+		{
+			"another key of the account", bucket("kms"), policy.SSEKMS, "arn:aws:kms:us-west-2:" + account +
+				":key/x", o, false,
+		},
 		{"the service key as if it were K", bucket("kms"), policy.SSEKMS, keyOther, o, false},
 		{"any key where none was set", bucket("none"), policy.SSEKMS, keyK, o, false},
 		{"no key where none was set", bucket("none"), policy.SSEKMS, "", o, false},
@@ -170,7 +190,10 @@ func TestKeysAreBelievedOnlyWhereTheBucketSaysSo(t *testing.T) {
 		{"a key of the account", generalBucket("s3"), policy.SSEKMS, keyK, o, true},
 		{"a foreign key", generalBucket("s3"), policy.SSEKMS, keyForeign, o, false},
 		{"a foreign key that is allowed", generalBucket("s3"), policy.SSEKMS, keyForeign, patterns, true},
-		{"a key of the account that isn't among the allowed", generalBucket("s3"), policy.SSEKMS, keyK, patterns, false},
+		{
+			"a key of the account that isn't among the allowed", generalBucket("s3"), policy.SSEKMS, keyK,
+			patterns, false,
+		},
 		{"something that isn't a key", generalBucket("s3"), policy.SSEKMS, "arn:aws:s3:::" + account, o, false},
 		{"an object without encryption", generalBucket("s3"), policy.NoSSE, keyK, o, false},
 	} {
@@ -181,7 +204,8 @@ func TestKeysAreBelievedOnlyWhereTheBucketSaysSo(t *testing.T) {
 }
 
 func TestTheContextOfKMSCallsNamesTheBucket(t *testing.T) {
-	if got := policy.KMSContext(bucket("kms"), policy.Encryption{}); !maps.Equal(got, map[string]string{"aws:s3express:arn": bucketARN}) {
+	if got := policy.KMSContext(bucket("kms"), policy.Encryption{}); !maps.Equal(
+		got, map[string]string{"aws:s3express:arn": bucketARN}) {
 		t.Errorf("directory bucket: %v", got)
 	}
 	extra := map[string]string{"team": "a", "aws:s3:arn": "arn:aws:s3:::stolen"}
@@ -248,13 +272,16 @@ func configured(b *policy.Bucket) *policy.Bucket {
 // C-02: the documented answer can be had by a setting.
 func TestStrictSessionsMustNameTheKey(t *testing.T) {
 	o := &policy.Options{StrictSessionKey: true}
-	if got := decide(t, policy.CreateSession, request(policy.CreateSession, bucketName, "sse=aws:kms"), bucket("kms"), nil, o); got != "InvalidArgument key" {
+	if got := decide(t, policy.CreateSession, request(policy.CreateSession, bucketName, "sse=aws:kms"), bucket("kms"),
+		nil, o); got != "InvalidArgument key" {
 		t.Errorf("without key: %s", got)
 	}
-	if got := decide(t, policy.CreateSession, request(policy.CreateSession, bucketName, "sse=aws:kms key=$ID"), bucket("kms"), nil, o); got != "kms bk" {
+	if got := decide(t, policy.CreateSession, request(policy.CreateSession, bucketName, "sse=aws:kms key=$ID"),
+		bucket("kms"), nil, o); got != "kms bk" {
 		t.Errorf("with key: %s", got)
 	}
-	if got := decide(t, policy.PutObject, request(policy.PutObject, bucketName, "sse=aws:kms"), bucket("kms"), session("sK"), o); got != "kms bk" {
+	if got := decide(t, policy.PutObject, request(policy.PutObject, bucketName, "sse=aws:kms"), bucket("kms"),
+		session("sK"), o); got != "kms bk" {
 		t.Errorf("R20 lets writes leave it out: %s", got)
 	}
 }

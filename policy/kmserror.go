@@ -10,7 +10,9 @@ func RefuseKMS(name, keyARN, message string) *Refusal {
 	case "Disabled":
 		return refuse("KE-1", codeKMSDisabled, keyARN+" is disabled.")
 	case "KMSInvalidState":
-		for _, state := range [...]string{"pending replica deletion", "pending import", "unavailable", "creating", "updating"} {
+		for _, state := range [...]string{
+			"pending replica deletion", "pending import", "unavailable", "creating", "updating",
+		} {
 			if strings.Contains(message, state) {
 				return refuse("KE-2", codeKMSInvalidState, keyARN+" is "+state+".")
 			}
@@ -28,4 +30,11 @@ func RefuseKMS(name, keyARN, message string) *Refusal {
 		return refuse("KE-8", codeInternalError, "We encountered an internal error. Please try again.")
 	}
 	return refuse("KE-7", codeServiceUnavailable, "Service is unable to handle request.")
+}
+
+func keyNotFound(row, key string) *Refusal {
+	if strings.HasPrefix(key, "arn:") {
+		return refuse(row, codeKMSNotFound, "Key '"+key+"' does not exist")
+	}
+	return refuse(row, codeKMSNotFound, "Invalid keyId '"+key+"'")
 }

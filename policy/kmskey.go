@@ -24,33 +24,6 @@ func formOf(key string) keyForm {
 	return keyARN
 }
 
-// arnField returns the nth of an ARN's six colon-separated fields (0 is "arn"), "" when there are fewer.
-func arnField(arn string, n int) string {
-	for ; n > 0; n-- {
-		_, rest, more := strings.Cut(arn, ":")
-		if !more {
-			return ""
-		}
-		arn = rest
-	}
-	field, _, _ := strings.Cut(arn, ":")
-	return field
-}
-
-func regionOf(arn string) string  { return arnField(arn, 3) }
-func accountOf(arn string) string { return arnField(arn, 4) }
-
-func resourceOf(arn string) string {
-	for range 5 {
-		_, rest, more := strings.Cut(arn, ":")
-		if !more {
-			return ""
-		}
-		arn = rest
-	}
-	return arn
-}
-
 // namesKey reports whether key, a key id or ARN, names the KMS key with the ARN k. An id is one of the
 // bucket owner's account; a key of another account must be named by its whole ARN.
 func namesKey(key, k, account string) bool {

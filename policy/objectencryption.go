@@ -6,19 +6,6 @@ import (
 	"time"
 )
 
-// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number. Source: the
-// operation's page in the API reference, which gives the texts.
-const (
-	updateAllowed  = "UE-1" // sealed under the key that is named
-	updateHeaders  = "UE-2" // encryption headers or conditions
-	updateDocument = "UE-3" // a document that isn't one
-	updateKind     = "UE-4" // anything but SSE-KMS
-	updateKey      = "UE-5" // no ARN of a KMS key
-	updateFlag     = "UE-6" // BucketKeyEnabled
-	updateSame     = "UE-7" // nothing to do
-	updateLocked   = "UE-8" // Object Lock
-)
-
 // ObjectEncryption is what UpdateObjectEncryption asks for: SSE-KMS under this key.
 type ObjectEncryption struct {
 	KeyARN    string
@@ -64,7 +51,8 @@ func ParseObjectEncryption(body []byte) (ObjectEncryption, *Refusal) {
 		case "false", "0":
 		default:
 			return ObjectEncryption{}, invalidRequest(updateFlag,
-				"The BucketKeyEnabled value isn't valid. Valid values are true or false. Modify the request to specify a valid value, and then try again.")
+				"The BucketKeyEnabled value isn't valid. Valid values are true or false. Modify the request to "+
+					"specify a valid value, and then try again.")
 		}
 	}
 	return asked, nil
@@ -75,11 +63,13 @@ func CheckKMSKey(arn string) *Refusal {
 	switch {
 	case arn == "":
 		return invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name (ARN). "+
+			"Requests that modify an object's encryption type to SSE-KMS require an AWS KMS key Amazon Resource Name "+
+				"(ARN). "+
 				"Modify the request to specify a KMS key ARN, and then try again.")
 	case !namesKMSKey(arn):
 		return invalidRequest(updateKey,
-			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource Name (ARN). "+
+			"Requests that modify an object's encryption type to SSE-KMS require a valid AWS KMS key Amazon Resource "+
+				"Name (ARN). "+
 				"Confirm that you have a correctly formatted KMS key ARN in your request, and then try again.")
 	}
 	return nil
@@ -94,7 +84,8 @@ func refuseKind(kind string) *Refusal {
 				"Modify the request to specify SSE-KMS for the updated encryption type, and then try again.")
 	case "", "SSE-S3":
 		return invalidRequest(updateKind,
-			"Requests that modify an object encryption configuration require a valid new encryption type. Valid values are SSEKMS. "+
+			"Requests that modify an object encryption configuration require a valid new encryption type. Valid "+
+				"values are SSEKMS. "+
 				"Modify the request to specify SSE-KMS for the updated encryption type, and then try again.")
 	}
 	return malformedXML(updateDocument)
@@ -103,31 +94,40 @@ func refuseKind(kind string) *Refusal {
 // namesKMSKey reports whether an ARN is that of a KMS key, no alias: the pattern of KMSKeyArn.
 func namesKMSKey(arn string) bool {
 	id, isKey := strings.CutPrefix(resourceOf(arn), "key/")
-	return strings.HasPrefix(arn, "arn:aws") && arnField(arn, 2) == "kms" && isAccount(accountOf(arn)) && isKey && id != ""
+	return strings.HasPrefix(arn, "arn:aws") && arnField(arn, 2) == "kms" && isAccount(accountOf(arn)) &&
+		isKey && id != ""
 }
 
-// DecideObjectEncryption decides how UpdateObjectEncryption seals the object, now that its document is read. Whether the
-// caller may use the key is asked by Authorize, with the key in the target.
+// DecideObjectEncryption decides how UpdateObjectEncryption seals the object, now that its document is read. Whether
+// the caller may use the key is decided by Authorize, with the key in the target.
 func DecideObjectEncryption(b *Bucket, asked ObjectEncryption, o *Options) (Decision, *Refusal) {
 	if !KeyAllowed(b, SSEKMS, asked.KeyARN, o) {
 		if accountOf(asked.KeyARN) == b.Account {
 			return Decision{}, accessDenied(generalAllowed)
 		}
 		return Decision{}, refuse(generalAllowed, codeAccessDenied,
-			"The AWS KMS key in the request must be owned by the same account as the bucket. Modify the request to specify a KMS key from the same account, and then try again.")
+			"The AWS KMS key in the request must be owned by the same account as the bucket. Modify the request to "+
+				"specify a KMS key from the same account, and then try again.")
 	}
-	return Decision{Row: updateAllowed, Encryption: Encryption{SSE: SSEKMS, KeyARN: asked.KeyARN, BucketKey: asked.BucketKey}}, nil
+	return Decision{
+		Row: updateAllowed, Encryption: Encryption{SSE: SSEKMS, KeyARN: asked.KeyARN, BucketKey: asked.BucketKey},
+	}, nil
 }
 
-// DecideUpdate completes a decision of DecideObjectEncryption with what the object has: existing is its encryption, and what
-// its Object Lock says at the moment now. The encryption context stays. changes is false when the object has the encryption
-// that is asked for.
-func DecideUpdate(d Decision, existing Encryption, lock ObjectLock, now time.Time) (decided Decision, changes bool, refusal *Refusal) {
+// DecideUpdate completes a decision of DecideObjectEncryption with what the object has: existing is its encryption, and
+// what its Object Lock says at the moment now. The encryption context stays. changes is false when the object has the
+// encryption that is asked for.
+func DecideUpdate(
+	d Decision, existing Encryption, lock ObjectLock, now time.Time,
+) (decided Decision, changes bool, refusal *Refusal) {
 	if lock.protects(now) {
 		return Decision{}, false, refuse(updateLocked, codeAccessDenied,
-			"The encryption type for the specified object can't be updated because that object is protected by S3 Object Lock. "+
-				"If the object has a governance-mode retention period or a legal hold, you must first remove the Object Lock status on the object "+
-				"before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption operation with objects that have "+
+			"The encryption type for the specified object can't be updated because that object is protected by S3 "+
+				"Object Lock. "+
+				"If the object has a governance-mode retention period or a legal hold, you must first remove the "+
+				"Object Lock status on the object "+
+				"before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption "+
+				"operation with objects that have "+
 				"an Object Lock compliance mode retention period applied to them.")
 	}
 	if existing.SSE == SSEKMS {
@@ -138,19 +138,4 @@ func DecideUpdate(d Decision, existing Encryption, lock ObjectLock, now time.Tim
 		return d, false, nil
 	}
 	return d, true, nil
-}
-
-// ObjectLock is what the store tells of an object's Object Lock, as its headers have it; "" for what there is none of.
-type ObjectLock struct{ Mode, Until, Hold string }
-
-// protects reports whether the object may not be changed. A date that can't be read protects.
-func (l ObjectLock) protects(now time.Time) bool {
-	if strings.EqualFold(l.Hold, "ON") {
-		return true
-	}
-	if l.Mode == "" {
-		return false
-	}
-	until, err := time.Parse(time.RFC3339, l.Until)
-	return err != nil || until.After(now)
 }

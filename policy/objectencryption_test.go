@@ -25,13 +25,20 @@ func TestDocumentsOfObjectEncryption(t *testing.T) {
 		{"bucket key 1", kms(arn + "<BucketKeyEnabled> 1 </BucketKeyEnabled>"), "", true},
 		{"no document", "", "UE-3", false},
 		{"another document", "<Tagging/>", "UE-3", false},
-		{"two encryptions", "<ObjectEncryption><SSE-KMS>" + arn + "</SSE-KMS><SSE-KMS>" + arn + "</SSE-KMS></ObjectEncryption>", "UE-3", false},
+		{
+			"two encryptions", "<ObjectEncryption><SSE-KMS>" + arn + "</SSE-KMS><SSE-KMS>" + arn +
+				"</SSE-KMS></ObjectEncryption>", "UE-3", false,
+		},
 		{"two kinds", "<ObjectEncryption><SSE-KMS>" + arn + "</SSE-KMS><SSE-S3/></ObjectEncryption>", "UE-3", false},
 		{"two other kinds", "<ObjectEncryption><SSE-C/><SSE-S3/></ObjectEncryption>", "UE-3", false},
 		{"an unknown kind", other("SSE-QUANTUM"), "UE-3", false},
 		{"an unknown element", kms(arn + "<KMSContext>x</KMSContext>"), "UE-3", false},
 		{"two keys", kms(arn + arn), "UE-3", false},
-		{"two flags", kms(arn + "<BucketKeyEnabled>true</BucketKeyEnabled><BucketKeyEnabled>true</BucketKeyEnabled>"), "UE-3", false},
+		{
+			"two flags", kms(
+				arn + "<BucketKeyEnabled>true</BucketKeyEnabled><BucketKeyEnabled>true</BucketKeyEnabled>"),
+			"UE-3", false,
+		},
 		{"no encryption", "<ObjectEncryption/>", "UE-4", false},
 		{"SSE-S3", other("SSE-S3"), "UE-4", false},
 		{"SSE-C", other("SSE-C"), "UE-4", false},
@@ -41,8 +48,14 @@ func TestDocumentsOfObjectEncryption(t *testing.T) {
 		{"a key id", kms("<KMSKeyArn>" + id + "</KMSKeyArn>"), "UE-5", false},
 		{"an alias", kms("<KMSKeyArn>" + words["$ALIASARN"] + "</KMSKeyArn>"), "UE-5", false},
 		{"the ARN of something else", kms("<KMSKeyArn>arn:aws:s3:::bucket</KMSKeyArn>"), "UE-5", false},
-		{"an ARN without an id", kms("<KMSKeyArn>arn:aws:kms:us-west-2:" + account + ":key/</KMSKeyArn>"), "UE-5", false},
-		{"an ARN without an account", kms("<KMSKeyArn>arn:aws:kms:us-west-2::key/" + id + "</KMSKeyArn>"), "UE-5", false},
+		{
+			"an ARN without an id", kms("<KMSKeyArn>arn:aws:kms:us-west-2:" + account + ":key/</KMSKeyArn>"),
+			"UE-5", false,
+		},
+		{
+			"an ARN without an account", kms("<KMSKeyArn>arn:aws:kms:us-west-2::key/" + id + "</KMSKeyArn>"),
+			"UE-5", false,
+		},
 		{"a flag that is neither", kms(arn + "<BucketKeyEnabled>TRUE</BucketKeyEnabled>"), "UE-6", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,7 +63,8 @@ func TestDocumentsOfObjectEncryption(t *testing.T) {
 			switch {
 			case refusal != nil:
 				written(t, refusal)
-				if refusal.Row != c.row || (refusal.Code == "MalformedXML") != (c.row == "UE-3") || refusal.Code != "MalformedXML" && refusal.Code != "InvalidRequest" {
+				if refusal.Row != c.row || (refusal.Code == "MalformedXML") != (c.row == "UE-3") ||
+					refusal.Code != "MalformedXML" && refusal.Code != "InvalidRequest" {
 					t.Errorf("row %s, want %s: %v", refusal.Row, c.row, refusal)
 				}
 			case c.row != "" || asked.KeyARN != keyK || asked.BucketKey != c.bucketKey:
@@ -68,19 +82,31 @@ func TestWhichKeyAnObjectMayBeUpdatedTo(t *testing.T) {
 	}{
 		{"a key of the account", keyOther, policy.Options{}, "UE-1", ""},
 		{"a key of another account", keyForeign, policy.Options{}, "GP-6", "must be owned by the same account"},
-		{"a key of another account that is allowed", keyForeign, policy.Options{AllowedKeys: []string{keyForeign}}, "UE-1", ""},
-		{"a key of the account that isn't allowed", keyOther, policy.Options{AllowedKeys: []string{keyK}}, "GP-6", "Access Denied"},
+		{
+			"a key of another account that is allowed", keyForeign,
+			policy.Options{AllowedKeys: []string{keyForeign}},
+			"UE-1", "",
+		},
+		{
+			"a key of the account that isn't allowed", keyOther,
+			policy.Options{AllowedKeys: []string{keyK}},
+			"GP-6",
+			"Access Denied",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, refusal := policy.DecideObjectEncryption(generalBucket("s3"), policy.ObjectEncryption{KeyARN: c.key, BucketKey: true}, &c.options)
+			d, refusal := policy.DecideObjectEncryption(generalBucket("s3"),
+				policy.ObjectEncryption{KeyARN: c.key, BucketKey: true}, &c.options)
 			if refusal != nil {
 				written(t, refusal)
-				if refusal.Row != c.row || refusal.Code != "AccessDenied" || !strings.Contains(refusal.Message, c.text) {
+				if refusal.Row != c.row || refusal.Code != "AccessDenied" ||
+					!strings.Contains(refusal.Message, c.text) {
 					t.Errorf("%s %v", refusal.Row, refusal)
 				}
 				return
 			}
-			if d.Row != c.row || d.Encryption.SSE != policy.SSEKMS || d.Encryption.KeyARN != c.key || !d.Encryption.BucketKey {
+			if d.Row != c.row || d.Encryption.SSE != policy.SSEKMS || d.Encryption.KeyARN != c.key ||
+				!d.Encryption.BucketKey {
 				t.Errorf("%+v, want row %s", d, c.row)
 			}
 		})
@@ -91,7 +117,9 @@ func TestWhatAnUpdateChanges(t *testing.T) {
 	now := time.Date(2026, 11, 29, 20, 0, 0, 0, time.UTC)
 	const before, after = "2026-11-29T19:00:00Z", "2026-11-29T21:00:00.000Z"
 	pairs := map[string]string{"team": "a"}
-	s3, withKey := policy.Encryption{SSE: policy.SSES3}, policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK, BucketKey: true, Context: pairs}
+	s3, withKey := policy.Encryption{SSE: policy.SSES3}, policy.Encryption{
+		SSE: policy.SSEKMS, KeyARN: keyK, BucketKey: true, Context: pairs,
+	}
 	for _, c := range []struct {
 		name     string
 		existing policy.Encryption
@@ -101,15 +129,26 @@ func TestWhatAnUpdateChanges(t *testing.T) {
 	}{
 		{"SSE-S3 to SSE-KMS", s3, policy.ObjectLock{}, keyK, "UE-1"},
 		{"another key", withKey, policy.ObjectLock{}, keyOther, "UE-1"},
-		{"no bucket key any more", policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK}, policy.ObjectLock{}, keyK, "UE-1"},
+		{
+			"no bucket key any more",
+			policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK},
+			policy.ObjectLock{},
+			keyK, "UE-1",
+		},
 		{"what it has", withKey, policy.ObjectLock{}, keyK, "UE-7"},
-		{"a retention that is over", s3, policy.ObjectLock{Mode: "COMPLIANCE", Until: before, Hold: "OFF"}, keyK, "UE-1"},
+		{
+			"a retention that is over", s3,
+			policy.ObjectLock{Mode: "COMPLIANCE", Until: before, Hold: "OFF"},
+			keyK, "UE-1",
+		},
 		{"a retention", s3, policy.ObjectLock{Mode: "GOVERNANCE", Until: after}, keyK, "UE-8"},
 		{"a retention without a readable end", s3, policy.ObjectLock{Mode: "GOVERNANCE", Until: "soon"}, keyK, "UE-8"},
 		{"a legal hold", withKey, policy.ObjectLock{Hold: "ON"}, keyK, "UE-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			asked := policy.Decision{Row: "UE-1", Encryption: policy.Encryption{SSE: policy.SSEKMS, KeyARN: c.key, BucketKey: true}}
+			asked := policy.Decision{
+				Row: "UE-1", Encryption: policy.Encryption{SSE: policy.SSEKMS, KeyARN: c.key, BucketKey: true},
+			}
 			d, changes, refusal := policy.DecideUpdate(asked, c.existing, c.lock, now)
 			row := d.Row
 			if refusal != nil {
@@ -147,7 +186,10 @@ func TestWhoMayUpdateAnObjectsEncryption(t *testing.T) {
 			r := request(policy.UpdateObjectEncryption, "plain", "")
 			r.TLS = !c.plain
 			b := generalBucket("s3")
-			q := policy.Case{Operation: policy.UpdateObjectEncryption, Request: r, Bucket: b, Caller: caller(t, c.statements...), Options: &policy.Options{}}
+			q := policy.Case{
+				Operation: policy.UpdateObjectEncryption, Request: r, Bucket: b, Caller: caller(t, c.statements...),
+				Options: &policy.Options{},
+			}
 			q.Target = policy.Target{Kind: policy.General, BucketARN: b.ARN, Account: account, Key: r.Key}
 			ruling, refusal := policy.Decide(&q)
 			if refusal == nil && c.key != "" {
@@ -165,15 +207,19 @@ func TestWhoMayUpdateAnObjectsEncryption(t *testing.T) {
 			}
 		})
 	}
-	e := policy.Explain(policy.UpdateObjectEncryption, request(policy.UpdateObjectEncryption, "plain", ""), &policy.Question{Bucket: generalBucket("s3")})
+	e := policy.Explain(policy.UpdateObjectEncryption, request(policy.UpdateObjectEncryption, "plain", ""),
+		&policy.Question{Bucket: generalBucket("s3")})
 	if e.Decision != "allow" || e.Row != "UE-1" || len(e.Response) != 0 || e.Effective.Encryption != "aws:kms" {
 		t.Errorf("%+v", e)
 	}
-	e = policy.Explain(policy.UpdateObjectEncryption, request(policy.UpdateObjectEncryption, bucketName, ""), &policy.Question{Bucket: bucket("kms")})
+	e = policy.Explain(policy.UpdateObjectEncryption, request(policy.UpdateObjectEncryption, bucketName, ""),
+		&policy.Question{Bucket: bucket("kms")})
 	if e.Decision != "refuse" || e.Code != "NotImplemented" {
 		t.Errorf("a directory bucket: %+v", e)
 	}
-	if _, refusal := policy.DecideEncryption(policy.UpdateObjectEncryption, request(policy.UpdateObjectEncryption, "plain", "sse=aws:kms"), generalBucket("s3"), nil, &policy.Options{}); refusal == nil || refusal.Row != "UE-2" {
+	if _, refusal := policy.DecideEncryption(policy.UpdateObjectEncryption,
+		request(policy.UpdateObjectEncryption, "plain", "sse=aws:kms"), generalBucket("s3"), nil,
+		&policy.Options{}); refusal == nil || refusal.Row != "UE-2" {
 		t.Errorf("a header: %v", refusal)
 	}
 }

@@ -1,12 +1,9 @@
 package policy
 
-// Operation is an S3 operation, by S3's own name. The zero value is no operation.
-type Operation uint8
-
 // String returns S3's name of the operation, "" for the zero value.
 func (o Operation) String() string {
-	if int(o) < len(operations) {
-		return operations[o].name
+	if int(o) < len(operationNames) {
+		return operationNames[o]
 	}
 	return ""
 }
@@ -79,7 +76,7 @@ func Operations(yield func(Operation) bool) {
 // ParseOperation returns the operation with S3's name.
 func ParseOperation(name string) (Operation, bool) {
 	for o := Operation(1); o < numOperations; o++ {
-		if operations[o].name == name {
+		if operationNames[o] == name {
 			return o, true
 		}
 	}

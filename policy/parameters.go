@@ -19,7 +19,8 @@ func checkKey(key string) *Refusal {
 			"Size", strconv.Itoa(len(key)), "MaxSizeAllowed", strconv.Itoa(maxKeyLength))
 	}
 	if !utf8.ValidString(key) || strings.Contains(key, "..") && climbs(key) {
-		return refuse("6.8", codeInvalidURI, "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(key, "\uFFFD"))
+		return refuse("6.8", codeInvalidURI, "Couldn't parse the specified URI.", "URI",
+			strings.ToValidUTF8(key, "\uFFFD"))
 	}
 	return nil
 }
@@ -49,7 +50,8 @@ func checkParameters(op Operation, kind Kind, d *digest) *Refusal {
 	}
 	for id := range numQueries {
 		if d.repeated&(1<<id) != 0 {
-			return invalidArgument("1.7", queryNames[id], d.query(id), "The parameter "+queryNames[id]+" was given more than once with different values.")
+			return invalidArgument("1.7", queryNames[id], d.query(id), "The parameter "+queryNames[id]+
+				" was given more than once with different values.")
 		}
 	}
 	if kind == Directory {
@@ -65,7 +67,8 @@ func checkParameters(op Operation, kind Kind, d *digest) *Refusal {
 		}
 	}
 	if (op == GetObject || op == HeadObject) && d.unreadable != "" {
-		return refuse("4.5", codeInvalidArgument, "Header value cannot be represented using ISO-8859-1.", "ArgumentName", d.unreadable)
+		return refuse("4.5", codeInvalidArgument, "Header value cannot be represented using ISO-8859-1.",
+			"ArgumentName", d.unreadable)
 	}
 	return nil
 }
@@ -96,7 +99,8 @@ func ValidVersion(kind Kind, version string) bool {
 }
 
 const (
-	shapeText  = "This bucket does not support a prefix that does not end in a delimiter. Specify a prefix path ending with a delimiter and try again."
+	shapeText = "This bucket does not support a prefix that does not end in a delimiter. Specify a prefix path " +
+		"ending with a delimiter and try again."
 	methodText = "Invalid Encoding Method specified in Request"
 )
 
@@ -131,7 +135,8 @@ func checkCount(d *digest, id queryID) *Refusal {
 		return nil
 	}
 	if n, err := strconv.ParseInt(v, 10, 32); err != nil || n < 0 || v[0] == '+' {
-		return invalidArgument("6.5", queryNames[id], v, "Argument "+queryNames[id]+" must be an integer between 0 and 2147483647")
+		return invalidArgument("6.5", queryNames[id], v, "Argument "+queryNames[id]+
+			" must be an integer between 0 and 2147483647")
 	}
 	return nil
 }
@@ -142,7 +147,8 @@ func checkPartNumber(d *digest) *Refusal {
 	if n, err := strconv.ParseUint(v, 10, 16); err == nil && n >= 1 && n <= maxPartNumber {
 		return nil
 	}
-	return invalidArgument("RD-7", queryNames[qPartNumber], v, "Part number must be an integer between 1 and 10000, inclusive")
+	return invalidArgument("RD-7", queryNames[qPartNumber], v,
+		"Part number must be an integer between 1 and 10000, inclusive")
 }
 
 // checkRead holds RD-6 and RD-7.
@@ -160,7 +166,9 @@ func checkRead(d *digest) *Refusal {
 func checkAttributes(d *digest) *Refusal {
 	list := d.header(hObjectAttributes)
 	if strings.TrimSpace(list) == "" {
-		return invalidRequest("4.7", "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
+		return invalidRequest(
+			"4.7", "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing "+
+				"or empty")
 	}
 	for name := range strings.SplitSeq(list, ",") {
 		switch strings.TrimSpace(name) {

@@ -25,12 +25,12 @@ const (
 	Denied                 // some statement denies
 )
 
-// Permitter is a compiled policy. It is immutable; any number of goroutines may ask it.
+// Permitter is a compiled policy. It is immutable; any number of goroutines may use it.
 type Permitter struct {
-	statements []compiled
+	statements []compiledStatement
 }
 
-type compiled struct {
+type compiledStatement struct {
 	deny                bool
 	principals, actions []string
 	resources           []operand
@@ -53,12 +53,12 @@ func Compile(statements []Statement) (*Permitter, error) {
 	return p, nil
 }
 
-func compile(path string, s Statement) (compiled, []error) {
+func compile(path string, s Statement) (compiledStatement, []error) {
 	var faults []error
 	fault := func(field, format string, args ...any) {
 		faults = append(faults, fmt.Errorf(path+"."+field+": "+format, args...))
 	}
-	c := compiled{deny: s.Effect == "Deny"}
+	c := compiledStatement{deny: s.Effect == "Deny"}
 	if s.Effect != "Allow" && s.Effect != "Deny" {
 		fault("effect", "%q is neither Allow nor Deny", s.Effect)
 	}
@@ -133,15 +133,9 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 	return verdict
 }
 
-func (s *compiled) applies(principal, account, action, resource string, values Values) bool {
+func (s *compiledStatement) applies(principal, account, action, resource string, values Values) bool {
 	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
 		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
-}
-
-// unknown reports whether the value of a condition key isn't known yet.
-func unknown(values Values, key string) bool {
-	v, ok := values.(*conditionValues)
-	return ok && v.unknown.has(key)
 }
 
 func namesPrincipal(list []string, principal, account string) bool {
@@ -154,7 +148,9 @@ func namesPrincipal(list []string, principal, account string) bool {
 }
 
 // matchesResource reports whether one of the statement's resources matches, as matches has it.
-func (s *compiled) matchesResource(resource string, values Values, matches func(pattern, resource string) bool) bool {
+func (s *compiledStatement) matchesResource(
+	resource string, values Values, matches func(pattern, resource string) bool,
+) bool {
 	for i := range s.resources {
 		o := &s.resources[i]
 		if o.unknown(values) {
@@ -173,14 +169,7 @@ func (s *compiled) matchesResource(resource string, values Values, matches func(
 // matchesAction compares without case; patterns are in lower case already.
 func matchesAction(patterns []string, action string) bool {
 	var buf [64]byte
-	lower := buf[:0]
-	for i := range len(action) {
-		c := action[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		lower = append(lower, c)
-	}
+	lower := appendLower(buf[:0], action)
 	for _, p := range patterns {
 		if p == "*" || matchBytes(p, lower) {
 			return true
@@ -190,7 +179,7 @@ func matchesAction(patterns []string, action string) bool {
 }
 
 // usesVariables reports whether a resource or a condition's value has policy variables.
-func (s *compiled) usesVariables() bool {
+func (s *compiledStatement) usesVariables() bool {
 	has := func(o operand) bool { return o.pieces != nil }
 	return slices.ContainsFunc(s.resources, has) ||
 		slices.ContainsFunc(s.conditions, func(c condition) bool { return slices.ContainsFunc(c.values, has) })
@@ -198,7 +187,7 @@ func (s *compiled) usesVariables() bool {
 
 // hold evaluates the statement's conditions. What isn't known yet doesn't keep an Allow from holding, and keeps a Deny
 // from it.
-func (s *compiled) hold(values Values) bool {
+func (s *compiledStatement) hold(values Values) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		if c.unknown(values) {
@@ -212,4 +201,40 @@ func (s *compiled) hold(values Values) bool {
 		}
 	}
 	return true
+}
+
+// some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
+// every one.
+func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
+	if p == nil {
+		return Silent
+	}
+	verdict := Silent
+	for i := range p.statements {
+		s := &p.statements[i]
+		switch {
+		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
+		case !matchesAction(s.actions, action), !s.hold(values):
+		case s.deny && s.coversAll(prefix, values):
+			return Denied
+		case !s.deny && s.matchesResource(prefix, values, matchesBeginning):
+			verdict = Allowed
+		}
+	}
+	return verdict
+}
+
+// coversAll reports whether every resource whose ARN begins with prefix certainly matches the statement's.
+func (s *compiledStatement) coversAll(prefix string, values Values) bool {
+	for i := range s.resources {
+		o := &s.resources[i]
+		pattern, ok := o.resolve(values, true)
+		if !ok || o.unknown(values) || pattern == "" || pattern[len(pattern)-1] != '*' {
+			continue
+		}
+		if match(pattern, prefix) { // it ends in a star, so it matches whatever follows
+			return true
+		}
+	}
+	return false
 }

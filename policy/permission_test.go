@@ -143,50 +143,142 @@ func TestConditions(t *testing.T) {
 }
 
 func TestPoliciesWithFaultsAreRefused(t *testing.T) {
-	for want, statement := range map[string]policy.Statement{
-		`policy[0].effect: "allow" is neither Allow nor Deny`:                                                                                                                          {Effect: "allow", Action: []string{"*"}, Resource: []string{"*"}},
-		`policy[0].action: "s3:DeleteObjet" is no action, and matches none: did you mean s3:DeleteObject?`:                                                                             allow("s3:DeleteObjet", "*"),
-		`policy[0].action: "s3:ListBuckit*" is no action, and matches none: did you mean s3:ListBucket*?`:                                                                              allow("s3:ListBuckit*", "*"),
-		`policy[0].action: "ec2:*" is no action, and matches none`:                                                                                                                     allow("ec2:*", "*"),
-		`policy[0].action: "kms:Decrypted" is no action, and matches none: did you mean kms:Decrypt?`:                                                                                  allow("kms:Decrypted", "*"),
-		`policy[0].resource: "arn:aws:s3::x/*" is no ARN, which has the form arn:partition:service:region:account:resource: did you mean arn:aws:s3:::x/*?`:                            allow("*", "arn:aws:s3::x/*"),
-		`policy[0].resource: "arn:aws:s3:us-west-2::x" names a Region or an account, which ARNs of general purpose buckets and their objects don't have: did you mean arn:aws:s3:::x?`: allow("*", "arn:aws:s3:us-west-2::x"),
-		`policy[0].resource: "arn:aws:s3expres:us-west-2:1:bucket/b" is of no service whose resources requests are about here: did you mean s3express?`:                                allow("*", "arn:aws:s3expres:us-west-2:1:bucket/b"),
-		`policy[0].resource: "arn:x" is no ARN, which has the form arn:partition:service:region:account:resource`:                                                                      allow("*", "arn:x"),
-		`policy[0].resource: "arn:aws:kms:::key/k" lacks its Region or its account`:                                                                                                    allow("*", "arn:aws:kms:::key/k"),
-		`policy[0].resource: "arn:aws:s3express:r:1:object/b" names no bucket and no key`:                                                                                              allow("*", "arn:aws:s3express:r:1:object/b"),
-		`policy[0].condition: Bool has no condition key`:                                                                                                                               {Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}, Condition: map[string]map[string][]string{"Bool": {}}},
-		"policy[0].action: is missing":                                                                                                                         {Effect: "Allow", Resource: []string{"*"}},
-		`policy[0].action: "GetObject" is not of the form service:Action`:                                                                                      allow("GetObject", "*"),
-		"policy[0].resource: is missing":                                                                                                                       {Effect: "Allow", Action: []string{"*"}},
-		`policy[0].resource: "bucket" is neither an ARN nor *`:                                                                                                 allow("*", "bucket"),
-		`policy[0].resource: "arn:aws:s3:::${aws:user}" has a policy variable that requests have no value for here`:                                            allow("*", "arn:aws:s3:::${aws:user}"),
-		`policy[0].resource: "arn:aws:s3:::${aws:username" has a policy variable that is not of the form ${key} or ${key, 'default'}`:                          allow("*", "arn:aws:s3:::${aws:username"),
-		`policy[0].resource: "arn:aws:${aws:username}:::b" has a policy variable before an ARN's resource`:                                                     allow("*", "arn:aws:${aws:username}:::b"),
-		`policy[0].resource: "arn:\x00" holds a NUL`:                                                                                                           allow("*", "arn:\x00"),
-		`policy[0].condition: unknown condition operator "StringMatches"`:                                                                                      under(allow("*", "*"), "StringMatches", "aws:username", "x"),
-		`policy[0].condition: unknown condition operator "StringNotNotEquals": did you mean StringNotEquals?`:                                                  under(allow("*", "*"), "StringNotNotEquals", "aws:username", "x"),
-		`policy[0].condition: unknown condition operator "NumericNotLessThan": did you mean NumericLessThan?`:                                                  under(allow("*", "*"), "NumericNotLessThan", "s3:max-keys", "1"),
-		`policy[0].condition: unknown condition operator "IpNotAddress": did you mean IpAddress?`:                                                              under(allow("*", "*"), "IpNotAddress", "aws:sourceip", "10.0.0.0/8"),
-		`policy[0].condition: unknown condition operator "NullIfExists"`:                                                                                       under(allow("*", "*"), "NullIfExists", "aws:username", "true"),
-		`policy[0].condition: ForAllValues:StringLike: ForAllValues and ForAnyValue are for keys with several values, aws:TagKeys, and those need one of them`: under(allow("*", "*"), "ForAllValues:StringLike", "aws:username", "x"),
-		`policy[0].condition: "a" is no condition key that requests have here`:                                                                                 under(allow("*", "*"), "StringLike", "a", "x"),
-		`policy[0].condition: condition aws:username has no value`:                                                                                             under(allow("*", "*"), "StringLike", "aws:username"),
-		`policy[0].condition: "300.1.2.3" is no value for IpAddress`:                                                                                           under(allow("*", "*"), "IpAddress", "aws:SourceIp", "300.1.2.3"),
-		`policy[0].condition: "ten" is no value for NumericEquals`:                                                                                             under(allow("*", "*"), "NumericEquals", "s3:max-keys", "ten"),
-		`policy[0].condition: "yes" is no value for Bool`:                                                                                                      under(allow("*", "*"), "Bool", "aws:SecureTransport", "yes"),
-		`policy[0].condition: the value of Null must be true or false`:                                                                                         under(allow("*", "*"), "Null", "aws:username", "maybe"),
-		`policy[0].condition: "${aws:user}" has a policy variable that requests have no value for here`:                                                        under(allow("*", "*"), "StringLike", "aws:username", "${aws:user}"),
-		`policy[0].condition: "${s3:max-keys}": policy variables are for the operators of strings and ARNs`:                                                    under(allow("*", "*"), "NumericEquals", "s3:max-keys", "${s3:max-keys}"),
+	for _, c := range []struct {
+		want      string
+		statement policy.Statement
+	}{
+		{
+			`policy[0].effect: "allow" is neither Allow nor Deny`,
+			policy.Statement{Effect: "allow", Action: []string{"*"}, Resource: []string{"*"}},
+		},
+		{
+			`policy[0].action: "s3:DeleteObjet" is no action, and matches none: did you mean s3:DeleteObject?`,
+			allow("s3:DeleteObjet", "*"),
+		},
+		{
+			`policy[0].action: "s3:ListBuckit*" is no action, and matches none: did you mean s3:ListBucket*?`,
+			allow("s3:ListBuckit*", "*"),
+		},
+		{`policy[0].action: "ec2:*" is no action, and matches none`, allow("ec2:*", "*")},
+		{
+			`policy[0].action: "kms:Decrypted" is no action, and matches none: did you mean kms:Decrypt?`,
+			allow("kms:Decrypted", "*"),
+		},
+		{
+			`policy[0].resource: "arn:aws:s3::x/*" is no ARN, which has the form ` +
+				`arn:partition:service:region:account:resource: did you mean arn:aws:s3:::x/*?`,
+			allow("*", "arn:aws:s3::x/*"),
+		},
+		{
+			`policy[0].resource: "arn:aws:s3:us-west-2::x" names a Region or an account, which ARNs of general ` +
+				`purpose buckets and their objects don't have: did you mean arn:aws:s3:::x?`,
+			allow("*", "arn:aws:s3:us-west-2::x"),
+		},
+		{
+			`policy[0].resource: "arn:aws:s3expres:us-west-2:1:bucket/b" is of no service whose resources requests ` +
+				`are about here: did you mean s3express?`,
+			allow("*", "arn:aws:s3expres:us-west-2:1:bucket/b"),
+		},
+		{
+			`policy[0].resource: "arn:x" is no ARN, which has the form arn:partition:service:region:account:resource`,
+			allow("*", "arn:x"),
+		},
+		{`policy[0].resource: "arn:aws:kms:::key/k" has no Region or no account`, allow("*", "arn:aws:kms:::key/k")},
+		{
+			`policy[0].resource: "arn:aws:s3express:r:1:object/b" names no bucket and no key`,
+			allow("*", "arn:aws:s3express:r:1:object/b"),
+		},
+		{
+			`policy[0].condition: Bool has no condition key`,
+			policy.Statement{
+				Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"},
+				Condition: map[string]map[string][]string{"Bool": {}},
+			},
+		},
+		{"policy[0].action: is missing", policy.Statement{Effect: "Allow", Resource: []string{"*"}}},
+		{`policy[0].action: "GetObject" is not of the form service:Action`, allow("GetObject", "*")},
+		{"policy[0].resource: is missing", policy.Statement{Effect: "Allow", Action: []string{"*"}}},
+		{`policy[0].resource: "bucket" is neither an ARN nor *`, allow("*", "bucket")},
+		{
+			`policy[0].resource: "arn:aws:s3:::${aws:user}" has a policy variable that requests have no value for here`,
+			allow("*", "arn:aws:s3:::${aws:user}"),
+		},
+		{
+			`policy[0].resource: "arn:aws:s3:::${aws:username" has a policy variable that is not of the form ${key} ` +
+				`or ${key, 'default'}`,
+			allow("*", "arn:aws:s3:::${aws:username"),
+		},
+		{
+			`policy[0].resource: "arn:aws:${aws:username}:::b" has a policy variable before an ARN's resource`,
+			allow("*", "arn:aws:${aws:username}:::b"),
+		},
+		{`policy[0].resource: "arn:\x00" holds a NUL`, allow("*", "arn:\x00")},
+		{
+			`policy[0].condition: unknown condition operator "StringMatches"`,
+			under(allow("*", "*"), "StringMatches", "aws:username", "x"),
+		},
+		{
+			`policy[0].condition: unknown condition operator "StringNotNotEquals": did you mean StringNotEquals?`,
+			under(allow("*", "*"), "StringNotNotEquals", "aws:username", "x"),
+		},
+		{
+			`policy[0].condition: unknown condition operator "NumericNotLessThan": did you mean NumericLessThan?`,
+			under(allow("*", "*"), "NumericNotLessThan", "s3:max-keys", "1"),
+		},
+		{
+			`policy[0].condition: unknown condition operator "IpNotAddress": did you mean IpAddress?`,
+			under(allow("*", "*"), "IpNotAddress", "aws:sourceip", "10.0.0.0/8"),
+		},
+		{
+			`policy[0].condition: unknown condition operator "NullIfExists"`,
+			under(allow("*", "*"), "NullIfExists", "aws:username", "true"),
+		},
+		{
+			`policy[0].condition: ForAllValues:StringLike: ForAllValues and ForAnyValue are for keys with several ` +
+				`values, aws:TagKeys, and those need one of them`,
+			under(allow("*", "*"), "ForAllValues:StringLike", "aws:username", "x"),
+		},
+		{
+			`policy[0].condition: "a" is no condition key that requests have here`,
+			under(allow("*", "*"), "StringLike", "a", "x"),
+		},
+		{
+			`policy[0].condition: condition aws:username has no value`,
+			under(allow("*", "*"), "StringLike", "aws:username"),
+		},
+		{
+			`policy[0].condition: "300.1.2.3" is no value for IpAddress`,
+			under(allow("*", "*"), "IpAddress", "aws:SourceIp", "300.1.2.3"),
+		},
+		{
+			`policy[0].condition: "ten" is no value for NumericEquals`,
+			under(allow("*", "*"), "NumericEquals", "s3:max-keys", "ten"),
+		},
+		{
+			`policy[0].condition: "yes" is no value for Bool`,
+			under(allow("*", "*"), "Bool", "aws:SecureTransport", "yes"),
+		},
+		{
+			`policy[0].condition: the value of Null must be true or false`,
+			under(allow("*", "*"), "Null", "aws:username", "maybe"),
+		},
+		{
+			`policy[0].condition: "${aws:user}" has a policy variable that requests have no value for here`,
+			under(allow("*", "*"), "StringLike", "aws:username", "${aws:user}"),
+		},
+		{
+			`policy[0].condition: "${s3:max-keys}": policy variables are for the operators of strings and ARNs`,
+			under(allow("*", "*"), "NumericEquals", "s3:max-keys", "${s3:max-keys}"),
+		},
 	} {
-		p, err := policy.Compile([]policy.Statement{statement})
-		if err == nil || err.Error() != want || p != nil {
-			t.Errorf("got %v, want %s", err, want)
+		p, err := policy.Compile([]policy.Statement{c.statement})
+		if err == nil || err.Error() != c.want || p != nil {
+			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
 	_, err := policy.Compile([]policy.Statement{{}, allow("x", "y")})
 	if err == nil || len(strings.Split(err.Error(), "\n")) != 5 {
-		t.Errorf("all faults are told at once: %v", err)
+		t.Errorf("all faults are reported at once: %v", err)
 	}
 }
 
@@ -214,38 +306,134 @@ func TestAuthorize(t *testing.T) {
 		{"nothing is allowed by default", policy.GetObject, directory, 0, nil, false},
 		{"CreateSession decides zonal reads", policy.GetObject, directory, 0, []policy.Statement{session}, true},
 		{"CreateSession decides zonal writes", policy.PutObject, directory, 0, []policy.Statement{session}, true},
-		{"s3:GetObject means nothing in directory buckets", policy.GetObject, directory, 0, []policy.Statement{allow("s3:*", "*")}, false},
+		{
+			"s3:GetObject means nothing in directory buckets", policy.GetObject, directory, 0,
+			[]policy.Statement{allow("s3:*", "*")},
+			false,
+		},
 		{"ReadOnly permits reads", policy.GetObject, directory, 0, []policy.Statement{readOnly}, true},
 		{"ReadOnly doesn't permit writes", policy.PutObject, directory, 0, []policy.Statement{readOnly}, false},
 		{"ReadWrite permits reads", policy.ListObjectsV2, directory, 0, []policy.Statement{readWrite}, true},
-		{"ReadWrite permits a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite, []policy.Statement{readWrite}, true},
-		{"ReadWrite alone doesn't permit a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly, []policy.Statement{readWrite}, false},
-		{"ReadOnly permits a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly, []policy.Statement{readOnly}, true},
-		{"ReadOnly doesn't permit a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite, []policy.Statement{readOnly}, false},
-		{"a KMS session needs the key", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session}, false},
-		{"a KMS session needs both permissions on the key", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session, allow("kms:Decrypt", keyK)}, false},
-		{"a KMS session with both permissions", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{session, allow("kms:Decrypt kms:GenerateDataKey", keyK)}, true},
-		{"R25: reading needs kms:GenerateDataKey too", policy.GetObject, sealed, 0, []policy.Statement{session, allow("kms:Decrypt", "*")}, false},
+		{
+			"ReadWrite permits a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite,
+			[]policy.Statement{readWrite},
+			true,
+		},
+		{
+			"ReadWrite alone doesn't permit a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly,
+			[]policy.Statement{readWrite},
+			false,
+		},
+		{
+			"ReadOnly permits a ReadOnly session", policy.CreateSession, directory, policy.ReadOnly,
+			[]policy.Statement{readOnly},
+			true,
+		},
+		{
+			"ReadOnly doesn't permit a ReadWrite session", policy.CreateSession, directory, policy.ReadWrite,
+			[]policy.Statement{readOnly},
+			false,
+		},
+		{
+			"a KMS session needs the key", policy.CreateSession, sealed, policy.ReadWrite,
+			[]policy.Statement{session},
+			false,
+		},
+		{
+			"a KMS session needs both permissions on the key", policy.CreateSession, sealed, policy.ReadWrite,
+			[]policy.Statement{session, allow("kms:Decrypt", keyK)},
+			false,
+		},
+		{
+			"a KMS session with both permissions", policy.CreateSession, sealed, policy.ReadWrite, []policy.Statement{
+				session, allow("kms:Decrypt kms:GenerateDataKey", keyK),
+			}, true,
+		},
+		{
+			"R25: reading needs kms:GenerateDataKey too", policy.GetObject, sealed, 0,
+			[]policy.Statement{session, allow("kms:Decrypt", "*")},
+			false,
+		},
 		{"a delete needs no key", policy.DeleteObject, sealed, 0, []policy.Statement{session}, true},
-		{"PBE-22: PutBucketEncryption needs the key", policy.PutBucketEncryption, sealed, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN)}, false},
-		{"PutBucketEncryption", policy.PutBucketEncryption, sealed, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN), allow("kms:*", keyK)}, true},
-		{"DeleteBucketEncryption has the same permission", policy.DeleteBucketEncryption, directory, 0, []policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN)}, true},
-		{"CreateSession doesn't permit regional operations", policy.DeleteBucket, directory, 0, []policy.Statement{session}, false},
-		{"CreateBucket", policy.CreateBucket, directory, 0, []policy.Statement{allow("s3express:CreateBucket", "*")}, true},
-		{"listing directory buckets", policy.ListDirectoryBuckets, policy.Target{}, 0, []policy.Statement{allow("s3express:ListAllMyDirectoryBuckets", "*")}, true},
-		{"listing buckets", policy.ListBuckets, policy.Target{}, 0, []policy.Statement{allow("s3:ListAllMyBuckets", "*")}, true},
-		{"a general purpose read", policy.GetObject, object, 0, []policy.Statement{allow("s3:GetObject", "arn:aws:s3:::plain/a/*")}, true},
-		{"a general purpose read of another key", policy.GetObject, object, 0, []policy.Statement{allow("s3:GetObject", "arn:aws:s3:::plain/c/*")}, false},
-		{"a general purpose read needs kms:Decrypt alone", policy.GetObject, sealedObject, 0, []policy.Statement{allow("s3:GetObject", "*"), allow("kms:Decrypt", keyK)}, true},
-		{"a general purpose write needs kms:GenerateDataKey", policy.PutObject, sealedObject, 0, []policy.Statement{allow("s3:PutObject", "*"), allow("kms:Decrypt", keyK)}, false},
-		{"a general purpose listing is of the bucket", policy.ListObjectsV2, object, 0, []policy.Statement{allow("s3:ListBucket", "arn:aws:s3:::plain")}, true},
-		{"general purpose encryption settings", policy.GetBucketEncryption, object, 0, []policy.Statement{allow("s3:GetEncryptionConfiguration", "arn:aws:s3:::plain")}, true},
-		{"only over TLS, and it is", policy.GetObject, directory, 0, []policy.Statement{session, under(deny("*", "*"), "Bool", "aws:SecureTransport", "false")}, true},
+		{
+			"PBE-22: PutBucketEncryption needs the key", policy.PutBucketEncryption, sealed, 0, []policy.Statement{
+				allow("s3express:PutEncryptionConfiguration", bucketARN),
+			}, false,
+		},
+		{
+			"PutBucketEncryption", policy.PutBucketEncryption, sealed, 0, []policy.Statement{
+				allow("s3express:PutEncryptionConfiguration", bucketARN), allow("kms:*", keyK),
+			}, true,
+		},
+		{
+			"DeleteBucketEncryption has the same permission", policy.DeleteBucketEncryption, directory, 0,
+			[]policy.Statement{allow("s3express:PutEncryptionConfiguration", bucketARN)},
+			true,
+		},
+		{
+			"CreateSession doesn't permit regional operations", policy.DeleteBucket, directory, 0,
+			[]policy.Statement{session},
+			false,
+		},
+		{
+			"CreateBucket", policy.CreateBucket, directory, 0,
+			[]policy.Statement{allow("s3express:CreateBucket", "*")},
+			true,
+		},
+		{
+			"listing directory buckets", policy.ListDirectoryBuckets, policy.Target{}, 0, []policy.Statement{
+				allow("s3express:ListAllMyDirectoryBuckets", "*"),
+			}, true,
+		},
+		{
+			"listing buckets", policy.ListBuckets,
+			policy.Target{},
+			0,
+			[]policy.Statement{allow("s3:ListAllMyBuckets", "*")},
+			true,
+		},
+		{
+			"a general purpose read", policy.GetObject, object, 0, []policy.Statement{
+				allow("s3:GetObject", "arn:aws:s3:::plain/a/*"),
+			}, true,
+		},
+		{
+			"a general purpose read of another key", policy.GetObject, object, 0, []policy.Statement{
+				allow("s3:GetObject", "arn:aws:s3:::plain/c/*"),
+			}, false,
+		},
+		{
+			"a general purpose read needs kms:Decrypt alone", policy.GetObject, sealedObject, 0, []policy.Statement{
+				allow("s3:GetObject", "*"), allow("kms:Decrypt", keyK),
+			}, true,
+		},
+		{
+			"a general purpose write needs kms:GenerateDataKey", policy.PutObject, sealedObject, 0, []policy.Statement{
+				allow("s3:PutObject", "*"), allow("kms:Decrypt", keyK),
+			}, false,
+		},
+		{
+			"a general purpose listing is of the bucket", policy.ListObjectsV2, object, 0, []policy.Statement{
+				allow("s3:ListBucket", "arn:aws:s3:::plain"),
+			}, true,
+		},
+		{
+			"general purpose encryption settings", policy.GetBucketEncryption, object, 0, []policy.Statement{
+				allow("s3:GetEncryptionConfiguration", "arn:aws:s3:::plain"),
+			}, true,
+		},
+		{
+			"only over TLS, and it is", policy.GetObject, directory, 0, []policy.Statement{
+				session, under(deny("*", "*"), "Bool", "aws:SecureTransport", "false"),
+			}, true,
+		},
 		{"the key of the session is a condition", policy.CreateSession, sealed, 0, []policy.Statement{
-			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyK), allow("kms:*", "*"),
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyK),
+			allow("kms:*", "*"),
 		}, true},
 		{"another key of the session", policy.CreateSession, sealed, 0, []policy.Statement{
-			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyOther), allow("kms:*", "*"),
+			under(session, "StringEquals", "s3express:x-amz-server-side-encryption-aws-kms-key-id", keyOther),
+			allow("kms:*", "*"),
 		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -254,7 +442,7 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("got %v", refusal)
 			}
 			if refusal != nil && refusal.Error() != "AccessDenied: Access Denied" {
-				t.Errorf("the message tells too much: %v", refusal)
+				t.Errorf("the message says too much: %v", refusal)
 			}
 		})
 	}
@@ -278,7 +466,8 @@ func TestTheRequestAnswersConditionKeys(t *testing.T) {
 		{"StringEquals", "aws:useragent", "x", false},
 		{"StringEquals", "s3:authType", "REST-HEADER", false}, // a header of that name must not answer it
 	} {
-		r := received(t, "GET", "plain", "list-type=2&prefix=home/me&delimiter=/&max-keys=5", "x-amz-server-side-encryption=aws:kms x-amz-content-sha256=UNSIGNED-PAYLOAD authtype=REST-HEADER")
+		r := received(t, "GET", "plain", "list-type=2&prefix=home/me&delimiter=/&max-keys=5",
+			"x-amz-server-side-encryption=aws:kms x-amz-content-sha256=UNSIGNED-PAYLOAD authtype=REST-HEADER")
 		who := caller(t, under(allow("*", "*"), c.operator, c.key, c.value))
 		who.Values = policy.MapValues{"aws:username": "maker"}
 		if refusal := policy.Authorize(policy.ListObjectsV2, r, who, &target, 0); (refusal == nil) != c.want {

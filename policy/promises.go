@@ -1,34 +1,32 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// A header, parameter or document that asks for something which isn't done must be refused: whoever sends it believes that it
-// holds. S3 gets new ones, so what this package doesn't know is not the same as what is harmless. The families below promise
-// something by their names. testdata/model.txt in package main has what the SDKs send today, each with what becomes of it.
+// A header, parameter or document that asks for something which isn't done must be refused: whoever sends it relies on
+// it. S3 gets new ones, so what this package doesn't know is not the same as what is harmless. The families below
+// promise something by their names. testdata/model.txt in package main has what the SDKs send today, each with what
+// becomes of it.
+
+const (
+	amzPrefix      = "x-amz-"
+	checksumPrefix = amzPrefix + "checksum-"
+	trailerHeader  = amzPrefix + "trailer"
+)
 
 // families are the beginnings of headers that promise something about an object, a bucket or a condition.
 var families = [...]string{
-	"x-amz-acl", "x-amz-annotation", "x-amz-bucket-", "x-amz-bypass-", "x-amz-checksum-", "x-amz-copy-source-", "x-amz-event-", "x-amz-grant-",
-	"x-amz-if-", "x-amz-mp-", "x-amz-object-", "x-amz-rename-source-", "x-amz-sdk-checksum-", "x-amz-server-side-encryption", "x-amz-tagging",
+	"x-amz-acl", "x-amz-annotation", "x-amz-bucket-", "x-amz-bypass-", "x-amz-checksum-", "x-amz-copy-source-",
+	"x-amz-event-", "x-amz-grant-",
+	"x-amz-if-", "x-amz-mp-", "x-amz-object-", "x-amz-rename-source-", "x-amz-sdk-checksum-",
+	"x-amz-server-side-encryption", "x-amz-tagging",
 	"x-amz-write-",
 }
 
-// familiesBy has them by the letter behind "x-amz-", so that most headers are compared with none.
-var familiesBy = func() (by ['z' + 1][]string) {
-	for _, f := range families {
-		letter := f[len("x-amz-")]
-		by[letter] = append(by[letter], f)
-	}
-	return by
-}()
-
-// servedElsewhere are the headers of these families that have no headerID, since no rule here asks for them.
+// servedElsewhere are the headers of these families that have no headerID, since no rule here reads them.
 var servedElsewhere = func() map[string]struct{} {
 	names := []string{
-		"x-amz-checksum-mode", "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-sdk-checksum-algorithm", "x-amz-mp-object-size",
+		"x-amz-checksum-mode", "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-sdk-checksum-algorithm",
+		"x-amz-mp-object-size",
 		"x-amz-bucket-object-lock-token", // Amazon's support hands it out; it is no promise
 	}
 	for _, algorithm := range ChecksumAlgorithms {
@@ -51,58 +49,16 @@ var ChecksumAlgorithms = [...]string{
 	"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128",
 }
 
-// askedElsewhere are the query parameters that have no queryID, since no rule here asks for them, and that may be empty.
+// askedElsewhere are the query parameters that have no queryID, since no rule here reads them, and that may be
+// empty.
 var askedElsewhere = map[string]struct{}{
-	"annotation-prefix": {}, "annotationName": {}, "bucket-region": {}, "continuation-token": {}, "fetch-owner": {}, "id": {}, "key-marker": {},
+	"annotation-prefix": {}, "annotationName": {}, "bucket-region": {}, "continuation-token": {}, "fetch-owner": {},
+	"id": {}, "key-marker": {},
 	"marker": {}, "max-annotation-results": {}, "max-buckets": {}, "version-id-marker": {},
 }
 
-// promises returns the lower-case name of a header that promises what nobody here knows, "" for others. name has no headerID.
-func promises(name string) string {
-	if len(name) <= len("x-amz-") {
-		return ""
-	}
-	letter := name[len("x-amz-")] | 0x20
-	if letter > 'z' || !slices.ContainsFunc(familiesBy[letter], func(f string) bool { return len(name) >= len(f) && equalFolded(name[:len(f)], f) }) {
-		return ""
-	}
-	var lower [longestHeader]byte
-	if len(name) <= len(lower) {
-		for i := range len(name) {
-			lower[i] = name[i] | 0x20 // letters, digits and hyphens
-		}
-		if _, served := servedElsewhere[string(lower[:len(name)])]; served {
-			return ""
-		}
-	}
-	return strings.ToLower(name)
-}
-
-// unknownSubresource refuses a request whose query names a subresource, a parameter without a value, or an operation, by x-id,
-// that nobody here knows: taken for the operation on the bucket or the object itself, it would replace or delete that. Reads of an
-// object are let through, as S3 does: people put such parameters behind links so that caches don't keep what these lead to.
-func unknownSubresource(r *Request, d *digest) *Refusal {
-	if id := d.query(qXID); id != "" {
-		if _, known := ParseOperation(id); !known && !isListing(id) {
-			return parameterNotImplemented("1.7", queryNames[qXID])
-		}
-	}
-	if d.flag == "" || r.Key != "" && (r.Method == "GET" || r.Method == "HEAD") {
-		return nil
-	}
-	return parameterNotImplemented("1.7", strings.Clone(d.flag))
-}
-
-// mayBeEmpty reports whether a parameter that no rule here asks for is known nevertheless, and so no subresource.
+// mayBeEmpty reports whether a parameter that no rule here reads is known nevertheless, and so no subresource.
 func mayBeEmpty(name string) bool {
 	_, asked := askedElsewhere[name]
 	return asked || strings.HasPrefix(name, "response-")
-}
-
-// isListing: S3 names these operations apart from the ones that read a single configuration; here they are one.
-func isListing(id string) bool {
-	name, ok := strings.CutPrefix(id, "List")
-	name, plural := strings.CutSuffix(name, "s")
-	_, known := ParseOperation("Get" + name)
-	return ok && plural && known
 }

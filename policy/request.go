@@ -6,11 +6,11 @@ import (
 )
 
 // Fields is a view of a request's header fields or query parameters. Names of headers are compared
-// without case: Get is asked in lower case, All may yield any case. Names and values of query
+// without case: Get is called with lower case, All may yield any case. Names and values of query
 // parameters are those after percent decoding, compared exactly. Strings need to live only as long as
 // the Request that refers to the view.
 type Fields interface {
-	// Get returns the first value of name; ok tells whether there is one.
+	// Get returns the first value of name; ok reports whether there is one.
 	Get(name string) (value string, ok bool)
 	// All calls yield for every field in the order received, repeated ones each time, until it returns false.
 	All(yield func(name, value string) bool)
@@ -65,16 +65,16 @@ type Request struct {
 	Signature   Signature // how it is signed
 	SigningName string    // service name of the credential scope, "" when it is not known
 
-	self       *Request // the address for which the observers below were made
-	onHeader   func(name, value string) bool
-	onQuery    func(name, value string) bool
-	valid      string // a bucket's name that was found valid before
-	read       bool
-	digest     digest
-	conditions conditionValues
-	unknown    unknowns // among the conditions that a permission is asked for under
-	tags       Tags     // in the request's document, once it is read; those that UntagResource removes
-	untags     bool     // the tags are those to be removed: they have keys alone
+	self     *Request // the address for which the observers below were made
+	onHeader func(name, value string) bool
+	onQuery  func(name, value string) bool
+	valid    string // a bucket's name that was found valid before
+	read     bool
+	digest   digest
+	question question // of the permission that is being decided: see requestValues
+	unknown  unknowns // among the condition keys of the permission that is being decided
+	tags     Tags     // in the request's document, once it is read; those that UntagResource removes
+	untags   bool     // the tags are those to be removed: they have keys alone
 }
 
 // Reset forgets everything about the request but keeps what makes the next one cheap.
@@ -95,24 +95,6 @@ func (r *Request) Value(name string) (string, bool) {
 	return "", false
 }
 
-// digest is what one pass over headers and query leaves: the values that rules ask for, by number.
-type digest struct {
-	present, clashing uint64 // bit sets of headerID: was given; was given with different values
-	asked, repeated   uint64 // bit sets of queryID, likewise
-	headers           [numHeaders]string
-	queries           [numQueries]string
-	subresource       [2]string // the first two distinct parameters that select an operation
-	checksum          bool      // some x-amz-checksum-… value or trailer is announced
-	stranger          string    // a header that promises what nobody here knows, "" for none
-	flag              string    // a parameter without a value that nobody here knows, likewise
-	unreadable        string    // a response-… value that can't be a header, by its parameter's name
-}
-
-func (d *digest) has(id headerID) bool      { return d.present&(1<<id) != 0 }
-func (d *digest) asks(id queryID) bool      { return d.asked&(1<<id) != 0 }
-func (d *digest) header(id headerID) string { return d.headers[id] }
-func (d *digest) query(id queryID) string   { return d.queries[id] }
-
 // inspect reads headers and query, once.
 func (r *Request) inspect() *digest {
 	if r.read {
@@ -120,8 +102,9 @@ func (r *Request) inspect() *digest {
 	}
 	r.read = true
 	if r.self != r {
-		r.self, r.onHeader, r.onQuery = r, r.observeHeader, r.observeQuery
+		r.self, r.onHeader, r.onQuery = r, r.digest.observeHeader, r.digest.observeQuery
 	}
+	r.digest.at, r.digest.kind = r.level(), KindOf(r.Bucket)
 	if r.Header != nil {
 		r.Header.All(r.onHeader)
 	}
@@ -131,85 +114,13 @@ func (r *Request) inspect() *digest {
 	return &r.digest
 }
 
-// observeHeader takes note of one header field.
-func (r *Request) observeHeader(name, value string) bool {
-	id, known := headerIDOf(name)
-	if !known {
-		if len(name) > len(checksumPrefix) && equalFolded(name[:len(checksumPrefix)], checksumPrefix) ||
-			len(name) == len(trailerHeader) && equalFolded(name, trailerHeader) {
-			r.digest.checksum = true
-		}
-		if r.digest.stranger == "" {
-			r.digest.stranger = promises(name)
-		}
-		return true
-	}
-	d := &r.digest
+// level is what the request's path names.
+func (r *Request) level() level {
 	switch {
-	case id == hObjectAttributes && d.has(id):
-		d.headers[id] += "," + value // a list: some SDKs send a line an attribute
-		return true
-	case d.has(id) && d.headers[id] != value:
-		d.clashing |= 1 << id
-		return true
+	case r.Bucket == "":
+		return onService
+	case r.Key == "":
+		return onBucket
 	}
-	d.present |= 1 << id
-	d.headers[id] = value
-	return true
-}
-
-const (
-	checksumPrefix = "x-amz-checksum-"
-	trailerHeader  = "x-amz-trailer"
-)
-
-// observeQuery takes note of one query parameter.
-func (r *Request) observeQuery(name, value string) bool {
-	if len(name) > 6 && (name[0]|0x20) == 'x' && name[1] == '-' && (name[2]|0x20) == 'a' {
-		return r.observeHeader(name, value)
-	}
-	d := &r.digest
-	id, known := queryIDs[name]
-	if known {
-		if d.asks(id) && d.queries[id] != value {
-			d.repeated |= 1 << id
-		} else {
-			d.asked |= 1 << id
-			d.queries[id] = value
-		}
-	}
-	if at := onBucket; r.Bucket != "" {
-		if r.Key != "" {
-			at = onObject
-		}
-		_, selects := subresources[place{at, name}]
-		if name == "session" && KindOf(r.Bucket) == General {
-			selects = false // general purpose buckets ignore the flag: section 3.1
-		}
-		if !selects && !known && value == "" && d.flag == "" && !mayBeEmpty(name) {
-			d.flag = name
-		}
-		if selects && name != d.subresource[0] {
-			if d.subresource[0] == "" {
-				d.subresource[0] = name
-			} else if d.subresource[1] == "" {
-				d.subresource[1] = name
-			}
-		}
-	}
-	if len(name) > 9 && name[:9] == "response-" && !latin1(value) {
-		d.unreadable = name
-	}
-	return true
-}
-
-// latin1 reports whether value, UTF-8, can be sent as a header: visible ISO 8859-1 characters, blanks
-// and tabs. A line break would let the query write headers of its own.
-func latin1(value string) bool {
-	for _, c := range value {
-		if c > 0xff || c < 0x20 && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
+	return onObject
 }

@@ -26,7 +26,7 @@ var rowTexts = map[string]string{
 	"CS-9":  "a session's encryption context must be the default one",
 	"CS-10": "bucket keys are always on",
 
-	"PUT-1":  "without headers an object takes the settings of the session, else of the bucket",
+	"PUT-1":  "without headers an object takes the settings of the session, otherwise of the bucket",
 	"PUT-2":  "AES256 must match the settings of the session",
 	"PUT-3":  "aws:kms must match the settings of the session",
 	"PUT-4":  "the bucket's key by id; must match the settings of the session",
@@ -110,7 +110,8 @@ var rowTexts = map[string]string{
 	generalDefault: "without headers an object takes the bucket's default encryption",
 	generalManaged: "a general purpose bucket lets every request choose SSE-S3",
 	generalKMS:     "a general purpose bucket lets every request choose a permitted KMS key",
-	generalNoKey:   "aws:kms without a key means the default's key, or the service key in place of the managed one of Amazon S3",
+	generalNoKey: "aws:kms without a key means the default's key, or the service key in place of the managed one " +
+		"of Amazon S3",
 	generalContext: "the default pair of the encryption context can't be replaced",
 	generalAllowed: "the key isn't among those that general purpose buckets may use",
 
@@ -128,7 +129,7 @@ var rowTexts = map[string]string{
 	"1.5":  "there is no such operation at this path",
 	"1.6":  "buckets of this kind don't have this",
 	"1.7":  "buckets of this kind don't know this header or parameter, or not this value",
-	"2.11": "encryption decides nothing here; responses tell what is stored",
+	"2.11": "encryption decides nothing here; responses say what is stored",
 	"3.1":  "CreateSession doesn't accept this",
 	"4.5":  "a response header was asked for that can't be written",
 	"4.7":  "GetObjectAttributes must say which attributes",
@@ -148,3 +149,26 @@ var rowTexts = map[string]string{
 
 // Why returns a sentence on the row of the behaviour reference with this id, "" for an unknown id.
 func Why(row string) string { return rowTexts[row] }
+
+// Rows of general purpose buckets, which the behaviour reference doesn't number.
+const (
+	generalDefault = "GP-1" // no header: the bucket's default
+	generalManaged = "GP-2" // AES256
+	generalKMS     = "GP-3" // aws:kms with a key
+	generalNoKey   = "GP-4" // aws:kms without a key
+	generalContext = "GP-5" // a context that can't be used
+	generalAllowed = "GP-6" // a key that may not be used
+)
+
+// Rows of UpdateObjectEncryption, which general purpose buckets have and the behaviour reference doesn't number.
+// Source: the operation's page in the API reference, which gives the texts.
+const (
+	updateAllowed  = "UE-1" // sealed under the key that is named
+	updateHeaders  = "UE-2" // encryption headers or conditions
+	updateDocument = "UE-3" // a document that isn't one
+	updateKind     = "UE-4" // anything but SSE-KMS
+	updateKey      = "UE-5" // no ARN of a KMS key
+	updateFlag     = "UE-6" // BucketKeyEnabled
+	updateSame     = "UE-7" // nothing to do
+	updateLocked   = "UE-8" // Object Lock
+)

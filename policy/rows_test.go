@@ -37,7 +37,8 @@ var words = map[string]string{
 	"$EXTRA":   encoded(`{"aws:s3express:arn":"` + bucketARN + `","team":"a"}`),
 	"$GENERAL": encoded(`{"aws:s3:arn":"` + bucketARN + `"}`),
 	"$JUNK":    "%%%", "$EMPTY": encoded(`{}`), "$NOTUTF8": encoded("{\"a\":\"\xff\"}"),
-	"$LIST": encoded(`["a"]`), "$NUMBER": encoded(`{"a":1}`), "$TWICE": encoded(`{"a":"1","a":"2"}`), "$TAIL": encoded(`{} {}`),
+	"$LIST": encoded(`["a"]`), "$NUMBER": encoded(`{"a":1}`), "$TWICE": encoded(`{"a":"1","a":"2"}`),
+	"$TAIL": encoded(`{} {}`),
 }
 
 // short are the abbreviations of headers in the tables.
@@ -76,7 +77,9 @@ func session(name string) *policy.Session {
 	case "sA":
 		return &policy.Session{Bucket: bucketName, Encryption: policy.Encryption{SSE: policy.SSES3}}
 	case "sK":
-		return &policy.Session{Bucket: bucketName, Encryption: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK, BucketKey: true}}
+		return &policy.Session{
+			Bucket: bucketName, Encryption: policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyK, BucketKey: true},
+		}
 	}
 	panic("unknown session " + name)
 }
@@ -130,7 +133,9 @@ func request(op policy.Operation, bucketName, headers string) *policy.Request {
 }
 
 // decide runs what a gateway runs, and writes the outcome as the tables do.
-func decide(t *testing.T, op policy.Operation, r *policy.Request, b *policy.Bucket, s *policy.Session, o *policy.Options) string {
+func decide(
+	t *testing.T, op policy.Operation, r *policy.Request, b *policy.Bucket, s *policy.Session, o *policy.Options,
+) string {
 	t.Helper()
 	refusal := policy.CheckRequest(op, r)
 	var d policy.Decision
@@ -239,7 +244,8 @@ func TestRows(t *testing.T) {
 				}
 				for _, op := range ops {
 					t.Run(fmt.Sprintf("%s %v %s, %s", row[0], op, row[1], columns[i+2]), func(t *testing.T) {
-						got := decide(t, op, request(op, bucketName, row[1]), bucket(state), session(who), &policy.Options{})
+						got := decide(t, op, request(op, bucketName, row[1]), bucket(state), session(who),
+							&policy.Options{})
 						if got != want {
 							t.Errorf("got %s, want %s", got, want)
 						}

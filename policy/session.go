@@ -44,7 +44,7 @@ func DecideSession(op Operation, r *Request, b *Bucket, s *Session) (Session, *R
 }
 
 // DecideProvisional decides rows REG-2 and REG-3: CreateSession on a bucket that doesn't exist yet, which
-// SDKs send before CreateBucket when their endpoint is a custom one. mayCreate tells whether the
+// SDKs send before CreateBucket when their endpoint is a custom one. mayCreate reports whether the
 // principal has s3express:CreateBucket for that name. The session has no encryption settings.
 func DecideProvisional(r *Request, principal string, mayCreate bool) (Session, *Refusal) {
 	if KindOf(r.Bucket) != Directory || !mayCreate {
@@ -53,7 +53,7 @@ func DecideProvisional(r *Request, principal string, mayCreate bool) (Session, *
 	return Session{Bucket: r.Bucket, Principal: principal, Mode: ReadWrite, Provisional: true}, nil
 }
 
-// SessionMode decides the mode of a new session: the one asked for, or the highest that allowed grants,
+// SessionMode decides the mode of a new session: the requested one, or the highest that allowed grants,
 // first ReadWrite, then ReadOnly (section 3.1). It refuses with SE-9 when none is granted.
 func SessionMode(r *Request, allowed func(Mode) bool) (Mode, *Refusal) {
 	asked := r.inspect().header(hSessionMode)

@@ -44,15 +44,27 @@ func TestSessionsCountOnlyForWhatTheyWereMadeFor(t *testing.T) {
 		{"the bucket is made again", policy.CreateBucket, &readWrite, nil, ""},
 		{"REG-1: PutBucketEncryption with a session", policy.PutBucketEncryption, &readWrite, made, ""},
 		{"REG-1: GetBucketEncryption with a ReadOnly session", policy.GetBucketEncryption, &readOnly, made, ""},
-		{"REG-1: PutBucketEncryption with a ReadOnly session", policy.PutBucketEncryption, &readOnly, made, "REG-1 AccessDenied"},
+		{
+			"REG-1: PutBucketEncryption with a ReadOnly session", policy.PutBucketEncryption, &readOnly, made,
+			"REG-1 AccessDenied",
+		},
 		{"REG-1: DeleteBucket with a ReadOnly session", policy.DeleteBucket, &readOnly, made, "REG-1 AccessDenied"},
 		{"REG-2: CreateBucket with a provisional session", policy.CreateBucket, &provisional, nil, ""},
 		{"REG-2: a write before the bucket is made", policy.PutObject, &provisional, nil, "REG-2 NoSuchBucket"},
-		{"REG-2: a change before the bucket is made", policy.PutBucketEncryption, &provisional, nil, "REG-2 NoSuchBucket"},
-		{"REG-2, REG-4: a change after the principal made the bucket", policy.PutBucketEncryption, &provisional, made, ""},
+		{
+			"REG-2: a change before the bucket is made", policy.PutBucketEncryption, &provisional, nil,
+			"REG-2 NoSuchBucket",
+		},
+		{
+			"REG-2, REG-4: a change after the principal made the bucket", policy.PutBucketEncryption,
+			&provisional, made, "",
+		},
 		{"REG-2, REG-4: a write after the principal made the bucket", policy.PutObject, &provisional, made, ""},
 		{"REG-2: somebody else made the bucket", policy.PutObject, &provisional, madeByOther, "REG-2 NoSuchBucket"},
-		{"REG-2: somebody else made the bucket, so it can't be made", policy.CreateBucket, &provisional, madeByOther, "REG-2 NoSuchBucket"},
+		{
+			"REG-2: somebody else made the bucket, so it can't be made", policy.CreateBucket, &provisional, madeByOther,
+			"REG-2 NoSuchBucket",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now, refusal := policy.DecideSession(c.op, request(c.op, bucketName, ""), c.bucket, c.session)
@@ -63,7 +75,8 @@ func TestSessionsCountOnlyForWhatTheyWereMadeFor(t *testing.T) {
 			if got != c.want {
 				t.Fatalf("got %q, want %q", got, c.want)
 			}
-			if c.session == &provisional && c.bucket == made && (now.Provisional || now.Mode != policy.ReadWrite || now.Encryption.KeyARN != keyK) {
+			if c.session == &provisional && c.bucket == made &&
+				(now.Provisional || now.Mode != policy.ReadWrite || now.Encryption.KeyARN != keyK) {
 				t.Errorf("it must count as a ReadWrite session with the default of the bucket: %+v", now)
 			}
 		})
@@ -76,7 +89,8 @@ func TestSessionsCountOnlyForWhatTheyWereMadeFor(t *testing.T) {
 func TestNoSessionReachesAGeneralPurposeBucket(t *testing.T) {
 	s := policy.Session{Bucket: "plain"}
 	b := policy.Bucket{Name: "plain", Kind: policy.General}
-	if _, refusal := policy.DecideSession(policy.GetObject, request(policy.GetObject, "plain", ""), &b, &s); refusal == nil || refusal.Row != "SE-4" {
+	if _, refusal := policy.DecideSession(policy.GetObject, request(policy.GetObject, "plain", ""), &b,
+		&s); refusal == nil || refusal.Row != "SE-4" {
 		t.Errorf("got %v", refusal)
 	}
 }
@@ -87,7 +101,8 @@ func TestProvisionalSessionsNeedThePermissionToCreate(t *testing.T) {
 	if refusal != nil || !s.Provisional || s.Bucket != bucketName || s.Principal != maker {
 		t.Errorf("REG-2: %+v, %v", s, refusal)
 	}
-	if _, refusal := policy.DecideProvisional(r, maker, false); refusal == nil || refusal.Code != "NoSuchBucket" || refusal.Row != "REG-3" {
+	if _, refusal := policy.DecideProvisional(r, maker, false); refusal == nil || refusal.Code != "NoSuchBucket" ||
+		refusal.Row != "REG-3" {
 		t.Errorf("REG-3: %v", refusal)
 	}
 }
@@ -136,16 +151,25 @@ func TestTLSAndSignatureVersion(t *testing.T) {
 	}{
 		{"T-1: a KMS write over HTTP", policy.PutObject, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
 		{"T-1: a KMS read over HTTP", policy.GetObject, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
-		{"T-1: HEAD of a KMS object over HTTP", policy.HeadObject, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
+		{
+			"T-1: HEAD of a KMS object over HTTP", policy.HeadObject, false, kms, policy.RequireKMS,
+			"T-1 InvalidArgument",
+		},
 		{"T-1: a KMS copy over HTTP", policy.CopyObject, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
 		{"T-1: a KMS part over HTTP", policy.UploadPart, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
-		{"T-1: completing a KMS upload over HTTP", policy.CompleteMultipartUpload, false, kms, policy.RequireKMS, "T-1 InvalidArgument"},
+		{
+			"T-1: completing a KMS upload over HTTP", policy.CompleteMultipartUpload, false, kms, policy.RequireKMS,
+			"T-1 InvalidArgument",
+		},
 		{"an SSE-S3 write over HTTP", policy.PutObject, false, s3, policy.RequireKMS, ""},
 		{"a listing over HTTP", policy.ListObjectsV2, false, kms, policy.RequireKMS, ""},
 		{"a KMS session over HTTP", policy.CreateSession, false, kms, policy.RequireKMS, ""},
 		{"deleting a KMS object over HTTP", policy.DeleteObject, false, kms, policy.RequireKMS, ""},
 		{"a KMS write over TLS", policy.PutObject, true, kms, policy.RequireAll, ""},
-		{"T-3: a listing over HTTP where all must be TLS", policy.ListObjectsV2, false, policy.NoSSE, policy.RequireAll, "T-3 InvalidRequest"},
+		{
+			"T-3: a listing over HTTP where all must be TLS", policy.ListObjectsV2, false, policy.NoSSE,
+			policy.RequireAll, "T-3 InvalidRequest",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""

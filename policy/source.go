@@ -32,7 +32,8 @@ func (r *Request) CopySource() (Source, *Refusal) {
 	return Source{bucket, key, version}, nil
 }
 
-// sourceVersion reads what follows the question mark. The one version of a directory bucket's object is the current one.
+// sourceVersion reads what follows the question mark. The one version of a directory bucket's object is the current
+// one.
 func sourceVersion(kind Kind, query string) (version string, ok bool) {
 	if query == "" {
 		return "", true
@@ -49,7 +50,7 @@ func sourceVersion(kind Kind, query string) (version string, ok bool) {
 }
 
 // CopyRange returns the first and last byte that UploadPartCopy reads of its source; whole is true
-// when no range was asked for.
+// when no range was requested.
 func (r *Request) CopyRange() (first, last int64, whole bool, refusal *Refusal) {
 	d := r.inspect()
 	if !d.has(hCopySourceRange) {
@@ -61,18 +62,19 @@ func (r *Request) CopyRange() (first, last int64, whole bool, refusal *Refusal) 
 	last, ok2 := naturalNumber(to)
 	if !strings.HasPrefix(value, "bytes=") || !cut || !ok1 || !ok2 || first > last {
 		return 0, 0, false, invalidArgument("6.6", headerNames[hCopySourceRange], value,
-			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+			"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "+
+				"zero-based offsets of the first and last bytes to copy")
 	}
 	return first, last, false, nil
 }
 
-// RangeBeyondSource is the refusal of a CopyRange that ends behind a source of size bytes.
+// RangeBeyondSource is the refusal of a CopyRange that ends beyond a source of size bytes.
 func (r *Request) RangeBeyondSource(size int64) *Refusal {
 	return invalidArgument("6.6", headerNames[hCopySourceRange], r.inspect().header(hCopySourceRange),
 		"Range specified is not valid for source object of size: "+strconv.FormatInt(size, 10))
 }
 
-// checkCopy holds what section 6.7 and 6.6 ask of a copy request by itself.
+// checkCopy holds what section 6.7 and 6.6 require of a copy request by itself.
 func checkCopy(r *Request, d *digest) *Refusal {
 	if _, refusal := r.CopySource(); refusal != nil {
 		return refusal
@@ -114,7 +116,7 @@ func (r *Request) RenameSource() (key string, refusal *Refusal) {
 	return rest, nil
 }
 
-// checkRename holds what section 6.4 asks of a rename by itself.
+// checkRename holds what section 6.4 requires of a rename by itself.
 func checkRename(r *Request, d *digest) *Refusal {
 	source, refusal := r.RenameSource()
 	if refusal != nil {
@@ -130,13 +132,15 @@ func checkRename(r *Request, d *digest) *Refusal {
 		return invalidRequest("6.4", "The source and destination of a rename must be different.")
 	}
 	if v := d.header(hIfNoneMatch); d.has(hIfNoneMatch) && v != "*" {
-		return conditionRefused("If-None-Match", "We don't accept the provided value of If-None-Match header for this API")
+		return conditionRefused("If-None-Match",
+			"We don't accept the provided value of If-None-Match header for this API")
 	}
 	if v := d.header(hIfMatch); d.has(hIfMatch) && !oneETag(v) {
 		return conditionRefused("If-Match", "We don't accept the provided value of If-Match header for this API")
 	}
 	if v := d.header(hClientToken); d.has(hClientToken) && !isClientToken(v) {
-		return invalidArgument("6.4", headerNames[hClientToken], v, "The client token must be 1 to 64 visible ASCII characters.")
+		return invalidArgument("6.4", headerNames[hClientToken], v,
+			"The client token must be 1 to 64 visible ASCII characters.")
 	}
 	return nil
 }
@@ -151,4 +155,14 @@ func isClientToken(v string) bool {
 		}
 	}
 	return true
+}
+
+// copiesDirectory reports whether a directory bucket is on either side of a copy: then no bucket key
+// stands between KMS and the data key (R17).
+func copiesDirectory(r *Request, b *Bucket) bool {
+	if b.Kind == Directory {
+		return true
+	}
+	source, refusal := r.CopySource()
+	return refusal == nil && KindOf(source.Bucket) == Directory
 }

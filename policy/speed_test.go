@@ -55,7 +55,10 @@ var hot = []struct {
 }
 
 // exchange decides one request completely, as a gateway does, reusing r.
-func exchange(c *policy.Case, r *policy.Request, i int, b *policy.Bucket, s *policy.Session, who *policy.Caller, target *policy.Target, o *policy.Options) *policy.Refusal {
+func exchange(
+	c *policy.Case, r *policy.Request, i int, b *policy.Bucket, s *policy.Session, who *policy.Caller,
+	target *policy.Target, o *policy.Options,
+) *policy.Refusal {
 	h := &hot[i]
 	r.Reset()
 	r.Method, r.Bucket, r.Key, r.TLS = h.method, bucketName, h.key, true
@@ -86,7 +89,8 @@ var (
 
 func TestDecidingAllocatesNothing(t *testing.T) {
 	b, o := bucket("kms"), &policy.Options{Existing: stored("kms")}
-	who := caller(t, under(allow("s3express:*", bucketARN), "StringEquals", "s3express:SessionMode", "ReadOnly"), allow("kms:*", "*"))
+	who := caller(t, under(allow("s3express:*", bucketARN), "StringEquals", "s3express:SessionMode", "ReadOnly"),
+		allow("kms:*", "*"))
 	target := &policy.Target{Kind: policy.Directory, BucketARN: bucketARN, KeyARN: keyK}
 	r, c := new(policy.Request), new(policy.Case)
 	for i, h := range hot {

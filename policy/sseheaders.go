@@ -11,7 +11,8 @@ type sseHeaders struct {
 
 const sseMask = 1<<hSse | 1<<hSseKey | 1<<hSseContext | 1<<hSseBucketKey | 1<<hSseBucketKeyAlt
 
-const needsKMSText = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms"
+const needsKMSText = "Server Side Encryption with AWS KMS managed key requires HTTP header " +
+	"x-amz-server-side-encryption : aws:kms"
 
 // readSSEHeaders checks the headers by themselves, rows H-1 to H-3, H-6, H-12 and H-17, and returns
 // what they say. Rows that need to know the bucket or the session are not decided here.
@@ -22,7 +23,8 @@ func (d *digest) readSSEHeaders() (sseHeaders, *Refusal) {
 	}
 	for id := hSse; id <= hSseBucketKey; id++ {
 		if d.clashing&(1<<id) != 0 {
-			return h, invalidArgument("H-17", headerNames[id], d.header(id), "The header "+headerNames[id]+" was given more than once with different values.")
+			return h, invalidArgument("H-17", headerNames[id], d.header(id), "The header "+headerNames[id]+
+				" was given more than once with different values.")
 		}
 	}
 	if d.has(hSse) {
@@ -51,7 +53,8 @@ func (d *digest) readSSEHeaders() (sseHeaders, *Refusal) {
 		h.context = d.header(hSseContext)
 		if _, ok := parseContext(h.context); !ok {
 			return h, invalidArgument("H-6", headerNames[hSseContext], h.context,
-				"The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map")
+				"The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON "+
+					"which represents a string-string map")
 		}
 	}
 	return h, nil
@@ -96,5 +99,6 @@ func (d *digest) refuseSSEHeaders(row string) *Refusal {
 	for !d.has(id) {
 		id++ // the mask says that there is one
 	}
-	return invalidArgument(row, headerNames[id], d.header(id), headerNames[id]+" header is not supported for this operation.")
+	return invalidArgument(row, headerNames[id], d.header(id), headerNames[id]+
+		" header is not supported for this operation.")
 }

@@ -10,9 +10,10 @@ const (
 
 // DecideTLS decides row T-1. effective is the encryption of what the request writes, or of the object it
 // reads: for writes the check comes before authorization, for reads after it and before the first byte.
-// A copy is asked twice, for its destination and for its source. With NoSSE only RequireAll counts.
+// It is called twice for a copy, for its destination and for its source. With NoSSE only RequireAll counts.
 func DecideTLS(op Operation, r *Request, effective SSE, require Require) *Refusal {
-	const text = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection."
+	const text = "Requests specifying Server Side Encryption with AWS KMS managed keys " +
+		"must be made over a secure connection."
 	switch {
 	case r.TLS:
 		return nil
@@ -34,7 +35,8 @@ func DecideSignature(r *Request, b *Bucket) *Refusal {
 		return invalidArgument("T-2", "Authorization", "null",
 			"Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.")
 	case r.Signature == SigV2:
-		return invalidRequest("T-2", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+		return invalidRequest(
+			"T-2", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	}
 	return accessDenied("T-4")
 }

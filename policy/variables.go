@@ -21,8 +21,8 @@ type piece struct {
 
 var errNUL = errors.New("holds a NUL")
 
-// parseOperand reads the variables of text: ${key}, ${key, 'default'}, and ${*}, ${?} and ${$} for the characters themselves.
-// Source: IAM User Guide, "IAM policy elements: Variables and tags".
+// parseOperand reads the variables of text: ${key}, ${key, 'default'}, and ${*}, ${?} and ${$} for the characters
+// themselves. Source: IAM User Guide, "IAM policy elements: Variables and tags".
 func parseOperand(text string) (operand, error) {
 	o := operand{text: text}
 	if strings.IndexByte(text, 0) >= 0 {
@@ -85,8 +85,8 @@ func (o *operand) unknown(values Values) bool {
 	return false
 }
 
-// resolve returns the text with the variables' values. As a pattern, * and ? in them stand for themselves. A variable that
-// neither the request nor the policy has a value for makes ok false: nothing is equal to it, or like it.
+// resolve returns the text with the variables' values. As a pattern, * and ? in them stand for themselves. A variable
+// that neither the request nor the policy has a value for makes ok false: nothing is equal to it, or like it.
 func (o *operand) resolve(values Values, pattern bool) (text string, ok bool) {
 	if o.pieces == nil {
 		return o.text, true

@@ -43,16 +43,24 @@ func TestVariablesStandForValues(t *testing.T) {
 		{home + "${aws:username, 'guest'}", "ann", "ann", true},
 		{home + "${aws:username, 'guest'}", "ann", "guest", false},
 	} {
-		p := compiled(t, policy.Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{c.pattern}})
+		p := compiled(t, policy.Statement{
+			Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{c.pattern},
+		})
 		if got := p.Allowed("s3:GetObject", home+c.key, policy.MapValues{"aws:username": c.name}); got != c.want {
 			t.Errorf("%s for %q: %s: %v", c.pattern, c.name, c.key, got)
 		}
-		if strings.Contains(c.pattern, "username") && !strings.Contains(c.pattern, "guest") && p.Allowed("s3:GetObject", home+c.key, nil) {
+		if strings.Contains(c.pattern, "username") && !strings.Contains(c.pattern, "guest") &&
+			p.Allowed("s3:GetObject", home+c.key, nil) {
 			t.Errorf("%s: %s is allowed to nobody in particular", c.pattern, c.key)
 		}
 	}
-	for _, faulty := range []string{"${}", "${aws:username", "${,'x'}", "${aws:username, x}", "${aws:username, 'x}", "${aws:username, 'x'", "${aws:username, 'x'y}", "${*?}", "${ aws:username}", "${x}"} {
-		if _, err := policy.Compile([]policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"arn:aws:s3:::b/" + faulty}}}); err == nil {
+	for _, faulty := range []string{
+		"${}", "${aws:username", "${,'x'}", "${aws:username, x}", "${aws:username, 'x}", "${aws:username, 'x'",
+		"${aws:username, 'x'y}", "${*?}", "${ aws:username}", "${x}",
+	} {
+		if _, err := policy.Compile([]policy.Statement{
+			{Effect: "Allow", Action: []string{"*"}, Resource: []string{"arn:aws:s3:::b/" + faulty}},
+		}); err == nil {
 			t.Errorf("%s was taken", faulty)
 		}
 	}
@@ -80,10 +88,12 @@ func TestVariablesInConditions(t *testing.T) {
 		{"StringNotLikeIfExists", "s3:prefix", "home/${aws:referer}/*", true, true},
 		{"StringEquals", "s3:prefix", "home/${aws:referer, 'ann'}/", true, true},
 	} {
-		if got := compiled(t, under(allow("*", "*"), c.operator, c.key, c.value)).Allowed("s3:ListBucket", "x", values); got != c.allows {
+		if got := compiled(t, under(allow("*", "*"), c.operator, c.key, c.value)).Allowed("s3:ListBucket", "x",
+			values); got != c.allows {
 			t.Errorf("Allow %s %s %s: %v", c.operator, c.key, c.value, got)
 		}
-		if got := compiled(t, under(deny("*", "*"), c.operator, c.key, c.value)).Verdict("s3:ListBucket", "x", values) == policy.Denied; got != c.denies {
+		if got := compiled(t, under(deny("*", "*"), c.operator, c.key, c.value)).Verdict("s3:ListBucket", "x",
+			values) == policy.Denied; got != c.denies {
 			t.Errorf("Deny %s %s %s: %v", c.operator, c.key, c.value, got)
 		}
 	}
@@ -94,22 +104,28 @@ func TestVariablesOfBucketPoliciesNeedTheirVersion(t *testing.T) {
 	const arn = "arn:aws:s3:::plain"
 	for _, statement := range []string{
 		`{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"` + arn + `/home/${aws:username}/*"}`,
-		`{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"` + arn + `/*","Condition":{"StringEquals":{"s3:prefix":"${aws:username}"}}}`,
+		`{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"` + arn +
+			`/*","Condition":{"StringEquals":{"s3:prefix":"${aws:username}"}}}`,
 	} {
 		for version, want := range map[string]string{
 			`"Version":"2012-10-17",`: "",
 			`"Version":"2008-10-17",`: "Policy variables need the version 2012-10-17",
 			"":                        "Policy variables need the version 2012-10-17",
 		} {
-			p, refusal := policy.ParseBucketPolicy([]byte("{"+version+`"Statement":`+statement+"}"), policy.General, arn)
-			if (refusal != nil) != (want != "") || refusal != nil && (refusal.Code != "MalformedPolicy" || refusal.Message != want) || (p == nil) != (want != "") {
+			p, refusal := policy.ParseBucketPolicy([]byte("{"+version+`"Statement":`+statement+"}"),
+				policy.General, arn)
+			if (refusal != nil) != (want != "") ||
+				refusal != nil && (refusal.Code != "MalformedPolicy" || refusal.Message != want) ||
+				(p == nil) != (want != "") {
 				t.Errorf("%s %s: %v", version, statement, refusal)
 			}
 		}
 	}
 	for _, resource := range []string{"arn:aws:s3:::${aws:username}/*", "arn:aws:s3:::plain${aws:username}"} {
-		document := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"` + resource + `"}}`
-		if _, refusal := policy.ParseBucketPolicy([]byte(document), policy.General, arn); refusal == nil || refusal.Message != "Policy has invalid resource" {
+		document := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",` +
+			`"Resource":"` + resource + `"}}`
+		if _, refusal := policy.ParseBucketPolicy([]byte(document), policy.General, arn); refusal == nil ||
+			refusal.Message != "Policy has invalid resource" {
 			t.Errorf("%s: %v", resource, refusal)
 		}
 	}
@@ -118,14 +134,20 @@ func TestVariablesOfBucketPoliciesNeedTheirVersion(t *testing.T) {
 // One policy for all: each has the home of its own name.
 func TestHomesByABucketPolicy(t *testing.T) {
 	const arn = "arn:aws:s3:::plain"
-	p, refusal := policy.ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"`+arn+
-		`/home/${aws:username}/*"}}`), policy.General, arn)
+	p, refusal := policy.ParseBucketPolicy(
+		[]byte(
+			`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject",`+
+				`"Resource":"`+arn+
+				`/home/${aws:username}/*"}}`), policy.General, arn)
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
 	who := caller(t)
 	who.Values = policy.MapValues{"aws:username": "ann"}
-	for key, allowed := range map[string]bool{"home/ann/x": true, "home/bob/x": false, "home/${aws:username}/x": false} {
+	for key, allowed := range map[string]bool{
+		"home/ann/x": true, "home/bob/x": false,
+		"home/${aws:username}/x": false,
+	} {
 		target := policy.Target{Kind: policy.General, BucketARN: arn, Key: key, BucketPolicy: p}
 		if refusal := policy.Authorize(policy.GetObject, request(policy.GetObject, "plain", ""), who, &target, 0); (refusal == nil) != allowed {
 			t.Errorf("%s: %v", key, refusal)

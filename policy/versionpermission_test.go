@@ -21,11 +21,27 @@ func TestVersionsAndHeadersNeedPermissionsOfTheirOwn(t *testing.T) {
 		{policy.GetObjectAttributes, "v", nil, []string{"s3:GetObjectVersionAttributes"}},
 		{policy.DeleteObject, "", nil, []string{"s3:DeleteObject"}},
 		{policy.DeleteObject, "v", nil, []string{"s3:DeleteObjectVersion"}},
-		{policy.DeleteObject, "v", policy.MapFields{"x-amz-bypass-governance-retention": {"true"}}, []string{"s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"}},
+		{
+			policy.DeleteObject, "v", policy.MapFields{"x-amz-bypass-governance-retention": {"true"}}, []string{
+				"s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",
+			},
+		},
 		{policy.GetObjectTagging, "v", nil, []string{"s3:GetObjectVersionTagging"}},
-		{policy.PutObject, "", policy.MapFields{"x-amz-tagging": {"a=b"}}, []string{"s3:PutObject", "s3:PutObjectTagging"}},
-		{policy.CreateMultipartUpload, "", policy.MapFields{"x-amz-tagging": {"a=b"}}, []string{"s3:PutObject", "s3:PutObjectTagging"}},
-		{policy.PutObject, "", policy.MapFields{"x-amz-object-lock-mode": {"GOVERNANCE"}, "x-amz-object-lock-legal-hold": {"ON"}}, []string{"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"}},
+		{
+			policy.PutObject, "",
+			policy.MapFields{"x-amz-tagging": {"a=b"}},
+			[]string{"s3:PutObject", "s3:PutObjectTagging"},
+		},
+		{
+			policy.CreateMultipartUpload, "",
+			policy.MapFields{"x-amz-tagging": {"a=b"}},
+			[]string{"s3:PutObject", "s3:PutObjectTagging"},
+		},
+		{
+			policy.PutObject, "", policy.MapFields{
+				"x-amz-object-lock-mode": {"GOVERNANCE"}, "x-amz-object-lock-legal-hold": {"ON"},
+			}, []string{"s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"},
+		},
 		{policy.ListObjectVersions, "", nil, []string{"s3:ListBucketVersions"}},
 	} {
 		target := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "key", Version: c.version}
@@ -36,7 +52,9 @@ func TestVersionsAndHeadersNeedPermissionsOfTheirOwn(t *testing.T) {
 			}
 			var statements []policy.Statement
 			for _, action := range actions {
-				statements = append(statements, policy.Statement{Effect: "Allow", Action: []string{action}, Resource: []string{"*"}})
+				statements = append(statements, policy.Statement{
+					Effect: "Allow", Action: []string{action}, Resource: []string{"*"},
+				})
 			}
 			return policy.Authorize(c.op, r, caller(t, statements...), &target, policy.ReadWrite)
 		}
@@ -52,7 +70,9 @@ func TestVersionsAndHeadersNeedPermissionsOfTheirOwn(t *testing.T) {
 	}
 	source := policy.Target{Kind: policy.General, BucketARN: "arn:aws:s3:::plain", Key: "key", Version: "v"}
 	for action, want := range map[string]bool{"s3:GetObject": false, "s3:GetObjectVersion": true} {
-		who := caller(t, policy.Statement{Effect: "Allow", Action: []string{action}, Resource: []string{"arn:aws:s3:::plain/key"}})
+		who := caller(t, policy.Statement{
+			Effect: "Allow", Action: []string{action}, Resource: []string{"arn:aws:s3:::plain/key"},
+		})
 		if got := policy.AuthorizeSource(request(policy.CopyObject, "plain", ""), who, &source) == nil; got != want {
 			t.Errorf("a copy of a version with %s: %t", action, got)
 		}
@@ -75,7 +95,10 @@ func TestAPolicyMayNameAVersion(t *testing.T) {
 }
 
 func TestBucketTagging(t *testing.T) {
-	tags, refusal := policy.ParseBucketTagging([]byte(`<Tagging><TagSet><Tag><Key>cost</Key><Value>centre</Value></Tag><Tag><Key>empty</Key></Tag></TagSet></Tagging>`))
+	tags, refusal := policy.ParseBucketTagging(
+		[]byte(
+			`<Tagging><TagSet><Tag><Key>cost</Key><Value>centre</Value></Tag><Tag><Key>empty</Key></Tag></TagSet>` +
+				`</Tagging>`))
 	if refusal != nil || !reflect.DeepEqual(tags, policy.Tags{{Key: "cost", Value: "centre"}, {Key: "empty"}}) {
 		t.Errorf("%v, %v", tags, refusal)
 	}

@@ -1,7 +1,7 @@
 package policy
 
-// match reports whether s matches pattern, in which * stands for any characters, also none, ? for
-// one, and what follows a NUL for itself (see appendLiteral). Work is bounded by len(pattern)·len(s), and needs no memory.
+// match reports whether s matches pattern, in which * stands for any characters, also none, ? for one, and what follows
+// a NUL for itself (see appendLiteral). Work is bounded by len(pattern)·len(s), and needs no memory.
 func match(pattern, s string) bool { return matchText(pattern, s) }
 
 // matchBytes is match for text that is not a string.

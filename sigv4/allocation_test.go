@@ -25,7 +25,8 @@ func TestVerifyingAllocatesNothing(t *testing.T) {
 	var a sigv4.Authentication
 	for what, m := range map[string]*sigv4.Message{
 		"header-signed GET": sdkLikeGet(t),
-		"a GET with odd path, query and spaces": signed(t, "GET", "/a//b%20c$d/%c3%a9?prefix=a+b&list-type=2&delimiter=%2F&a&b&c",
+		"a GET with odd path, query and spaces": signed(t, "GET",
+			"/a//b%20c$d/%c3%a9?prefix=a+b&list-type=2&delimiter=%2F&a&b&c",
 			"x-amz-meta-a: a  b", "X-Amz-Meta-A: c", "Range: bytes=0-9", "Cache-Control: no-cache"),
 		"presigned GET": presigned(t, now, time.Hour, "/dir/key%20one?x-id=GetObject"),
 	} {
@@ -42,7 +43,8 @@ func TestVerifyingAllocatesNothing(t *testing.T) {
 
 // sdkLikeGet is a GET of an object as aws-sdk-go-v2 sends it.
 func sdkLikeGet(tb testing.TB) *sigv4.Message {
-	m := request(tb, "GET", "/dir/key%20one?x-id=GetObject", "Accept-Encoding: identity", "Amz-Sdk-Invocation-Id: 038fd181-ad93-44d1-a996-6d14ced56e21",
+	m := request(tb, "GET", "/dir/key%20one?x-id=GetObject", "Accept-Encoding: identity",
+		"Amz-Sdk-Invocation-Id: 038fd181-ad93-44d1-a996-6d14ced56e21",
 		"Amz-Sdk-Request: attempt=1; max=1", "X-Amz-Checksum-Mode: ENABLED", "X-Amz-Content-Sha256: "+emptyHash,
 		"X-Amz-S3session-Token: "+strings.Repeat("sessiontoken", 30), "User-Agent: aws-sdk-go-v2/1.47.7")
 	return signedAt(now, m, "s3express")
@@ -50,7 +52,8 @@ func sdkLikeGet(tb testing.TB) *sigv4.Message {
 
 // storeRequest is a PUT as it goes to the store.
 func storeRequest(tb testing.TB) *sigv4.Message {
-	return request(tb, "PUT", "/bucket/dir/key%20one", "Content-Length: 65728", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD",
+	return request(tb, "PUT", "/bucket/dir/key%20one", "Content-Length: 65728",
+		"X-Amz-Content-Sha256: UNSIGNED-PAYLOAD",
 		"X-Amz-Date: 20261123T070000Z", "X-Amz-Meta-Sealfront: "+strings.Repeat("envelope", 80), "If-None-Match: *")
 }
 

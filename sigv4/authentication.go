@@ -1,9 +1,6 @@
 package sigv4
 
-import (
-	"bytes"
-	"time"
-)
+import "time"
 
 // Kind is the mechanism by which a request is authenticated.
 type Kind uint8
@@ -65,46 +62,4 @@ func (a *Authentication) reset() {
 		canonical: a.canonical, decoded: a.decoded, stringToSign: a.stringToSign, computed: a.computed, name: a.name,
 		lastTimestamp: a.lastTimestamp, lastTime: a.lastTime,
 	}
-}
-
-// header returns the trimmed value of the first field at a place of m and how many there are, as Message.header does.
-func (a *Authentication) header(m *Message, p place) (value []byte, n int) {
-	l := a.layout
-	if l == nil || len(m.Header) != l.fields {
-		return m.header(placeNames[p])
-	}
-	if i := l.places[p]; i >= 0 {
-		return trim(m.Header[i].Value), 1
-	}
-	return nil, 0
-}
-
-func (a *Authentication) setCredential(c *credential) {
-	a.AccessKeyID, a.Date, a.Region, a.Service, a.Scope = c.accessKeyID, c.date, c.region, c.service, c.scope
-}
-
-// readTokens takes the two tokens from wherever they are. One token may come twice, but not as two values; both
-// tokens together have no meaning.
-func (a *Authentication) readTokens(h *headerAuthentication, q *queryAuthentication) error {
-	a.SessionToken, a.SecurityToken = h.sessionToken, h.securityToken
-	if h.sessionTokens > 1 || h.sessionTokens == 1 && q.sessionToken != nil && !bytes.Equal(h.sessionToken, q.sessionToken) ||
-		h.securityTokens > 1 || h.securityTokens == 1 && q.securityToken != nil && !bytes.Equal(h.securityToken, q.securityToken) {
-		return refuse("InvalidRequest", conflictingValues)
-	}
-	if h.sessionTokens == 0 {
-		a.SessionToken = q.sessionToken
-	}
-	if h.securityTokens == 0 {
-		a.SecurityToken = q.securityToken
-	}
-	if len(a.SessionToken) == 0 {
-		a.SessionToken = nil
-	}
-	if len(a.SecurityToken) == 0 {
-		a.SecurityToken = nil
-	}
-	if a.SessionToken != nil && a.SecurityToken != nil {
-		return refuse("InvalidRequest", "The x-amz-security-token and x-amz-s3session-token parameters must not be used together.")
-	}
-	return nil
 }

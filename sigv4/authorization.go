@@ -112,6 +112,9 @@ func take(name, value []byte, want string, first *[]byte, count *int) {
 	}
 }
 
+// credentialBegin is what every Authorization header of this mechanism begins with.
+const credentialBegin = algorithm + " Credential="
+
 // parseScheme reads an Authorization header of any form.
 func parseScheme(s []byte) (authorization, error) {
 	scheme, rest := cut(s, ' ')
@@ -121,7 +124,8 @@ func parseScheme(s []byte) (authorization, error) {
 	case "AWS", "AWS4-ECDSA-P256-SHA256":
 		return authorization{}, refuse("InvalidRequest", unsupportedMechanism)
 	}
-	return authorization{}, refuse("InvalidArgument", "Unsupported Authorization Type", Element{"ArgumentName", "Authorization"})
+	return authorization{}, refuse("InvalidArgument", "Unsupported Authorization Type",
+		Element{"ArgumentName", "Authorization"})
 }
 
 // readHeader takes a header-signed request's parts into a. Source: HDR.
@@ -147,7 +151,8 @@ func (v *Verifier) readHeader(now time.Time, a *Authentication, h *headerAuthent
 		return refuse("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
 	}
 	if now.Sub(a.Time).Abs() > maxSkew {
-		return refuse("RequestTimeTooSkewed", "The difference between the request time and the current time is too large.",
+		return refuse("RequestTimeTooSkewed",
+			"The difference between the request time and the current time is too large.",
 			Element{"RequestTime", text(sent)},
 			Element{"ServerTime", now.UTC().Format(iso8601)},
 			Element{"MaxAllowedSkewMilliseconds", "900000"})

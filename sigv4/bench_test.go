@@ -54,7 +54,8 @@ func BenchmarkVerifyPresignedGet(b *testing.B) {
 		for b.Loop() {
 			req := httpRequest(m)
 			req.URL.RawQuery = "x-id=GetObject&X-Amz-Expires=3600"
-			if _, _, err := signer.PresignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD", "s3", "us-west-2", now); err != nil {
+			if _, _, err := signer.PresignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD", "s3",
+				"us-west-2", now); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -84,7 +85,8 @@ func benchmarkSDK(b *testing.B, m *sigv4.Message, payloadHash, service string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req.URL.RawQuery = query
-		if err := signer.SignHTTP(context.Background(), sdkCredentials, req, payloadHash, service, "us-west-2", now); err != nil {
+		if err := signer.SignHTTP(context.Background(), sdkCredentials, req, payloadHash, service, "us-west-2",
+			now); err != nil {
 			b.Fatal(err)
 		}
 	}

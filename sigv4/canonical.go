@@ -259,7 +259,7 @@ func (c *canonicalizer) appendSignedHeaders(dst []byte) []byte {
 	return dst
 }
 
-// signs tells whether name (lower case) is among the signed names.
+// signs reports whether name (lower case) is among the signed names.
 func (c *canonicalizer) signs(name []byte) bool {
 	_, found := slices.BinarySearchFunc(c.signed, name, bytes.Compare)
 	return found

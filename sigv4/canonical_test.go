@@ -77,7 +77,11 @@ func TestCanonicalHeaders(t *testing.T) {
 	}{
 		{"name lower case, value trimmed", []string{"X-Amz-Meta-A: \t v \t "}, "x-amz-meta-a:v"},
 		{"a run of spaces becomes one", []string{"x-amz-meta-a: a   b  c d"}, "x-amz-meta-a:a b c d"},
-		{"the same header twice is joined in order of appearance", []string{"x-amz-meta-a: b", "X-AMZ-META-A: a", "x-amz-meta-a:c"}, "x-amz-meta-a:b,a,c"},
+		{
+			"the same header twice is joined in order of appearance", []string{
+				"x-amz-meta-a: b", "X-AMZ-META-A: a", "x-amz-meta-a:c",
+			}, "x-amz-meta-a:b,a,c",
+		},
 		{"empty value", []string{"x-amz-meta-a:"}, "x-amz-meta-a:"},
 		{"bytes above 127 stay", []string{"x-amz-meta-a: \xc3\xa9"}, "x-amz-meta-a:\u00e9"},
 		{"host with its port as sent", []string{"x-amz-meta-a: 1"}, "host:bucket.example.com:8443"},
@@ -98,12 +102,14 @@ func TestCanonicalHeaders(t *testing.T) {
 
 // handSigned signs a canonical request that a test wrote itself.
 func handSigned(m *sigv4.Message, canonicalRequest, signedHeaders string) *sigv4.Message {
-	stringToSign := "AWS4-HMAC-SHA256\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n" + hexOf(sha256Of([]byte(canonicalRequest)))
+	stringToSign := "AWS4-HMAC-SHA256\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n" +
+		hexOf(sha256Of([]byte(canonicalRequest)))
 	key := []byte("AWS4" + exampleSecret)
 	for _, part := range []string{"20261123", "us-west-2", "s3", "aws4_request"} {
 		key = hmacOf(key, part)
 	}
-	set(m, "Authorization", "AWS4-HMAC-SHA256 Credential="+exampleKey+"/20261123/us-west-2/s3/aws4_request, SignedHeaders="+
+	set(m, "Authorization", "AWS4-HMAC-SHA256 Credential="+exampleKey+
+		"/20261123/us-west-2/s3/aws4_request, SignedHeaders="+
 		signedHeaders+", Signature="+hexOf2(hmacOf(key, stringToSign)))
 	return m
 }
@@ -112,24 +118,65 @@ func TestSecondReadings(t *testing.T) {
 	const tail = "host:bucket.example.com\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:20261123T070000Z\n"
 	const names = "host;x-amz-content-sha256;x-amz-date"
 	base := func(target string, headers ...string) *sigv4.Message {
-		return request(t, "GET", target, append([]string{"x-amz-content-sha256: UNSIGNED-PAYLOAD", "x-amz-date: 20261123T070000Z"}, headers...)...)
+		return request(t, "GET", target, append([]string{
+			"x-amz-content-sha256: UNSIGNED-PAYLOAD", "x-amz-date: 20261123T070000Z",
+		}, headers...)...)
 	}
 	testRows(t, []row{
-		{name: "an encoded slash in the key, signed as a slash", request: handSigned(base("/a%2Fb"), "GET\n/a/b\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names)},
-		{name: "an encoded slash in the key, signed as received", request: handSigned(base("/a%2Fb"), "GET\n/a%2Fb\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names)},
-		{name: "neither", request: handSigned(base("/a%2Fb"), "GET\n/a%252Fb\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names), code: "SignatureDoesNotMatch"},
-		{name: "a run of spaces, signed as one", request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a b\n"+tail+"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names)},
-		{name: "a run of spaces, signed as received", request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a   b\n"+tail+"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names)},
-		{name: "a run of spaces that was another", request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a  b\n"+tail+"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names), code: "SignatureDoesNotMatch"},
+		{
+			name:    "an encoded slash in the key, signed as a slash",
+			request: handSigned(base("/a%2Fb"), "GET\n/a/b\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names),
+		},
+		{
+			name:    "an encoded slash in the key, signed as received",
+			request: handSigned(base("/a%2Fb"), "GET\n/a%2Fb\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names),
+		},
+		{
+			name: "neither", request: handSigned(base("/a%2Fb"), "GET\n/a%252Fb\n\n"+tail+"\n"+names+
+				"\nUNSIGNED-PAYLOAD", names), code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "a run of spaces, signed as one",
+			request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a b\n"+tail+
+				"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names),
+		},
+		{
+			name: "a run of spaces, signed as received",
+			request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a   b\n"+tail+
+				"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names),
+		},
+		{
+			name: "a run of spaces that was another",
+			request: handSigned(base("/", "cache-control: a   b"), "GET\n/\n\ncache-control:a  b\n"+tail+
+				"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names), code: "SignatureDoesNotMatch",
+		},
 		{name: "a path with a raw line feed is never tried as received", request: func() *sigv4.Message {
 			m := handSigned(base("/"), "GET\n/a\nb\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names)
 			m.Path = []byte("/a\nb")
 			return m
 		}(), code: "SignatureDoesNotMatch"},
-		{name: "a listed header that is absent counts as empty", request: handSigned(base("/"), "GET\n/\n\ncache-control:\n"+tail+"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names)},
-		{name: "a listed header that was removed", request: handSigned(base("/"), "GET\n/\n\ncache-control:no-cache\n"+tail+"\ncache-control;"+names+"\nUNSIGNED-PAYLOAD", "cache-control;"+names), code: "SignatureDoesNotMatch"},
-		{name: "SignedHeaders not sorted", request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", "x-amz-date;host;x-amz-content-sha256")},
-		{name: "SignedHeaders doubled", request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names+";host")},
-		{name: "SignedHeaders in upper case", request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", strings.ToUpper(names))},
+		{
+			name: "a listed header that is absent counts as empty",
+			request: handSigned(base("/"), "GET\n/\n\ncache-control:\n"+tail+"\ncache-control;"+names+
+				"\nUNSIGNED-PAYLOAD", "cache-control;"+names),
+		},
+		{
+			name: "a listed header that was removed",
+			request: handSigned(base("/"), "GET\n/\n\ncache-control:no-cache\n"+tail+"\ncache-control;"+names+
+				"\nUNSIGNED-PAYLOAD", "cache-control;"+names), code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "SignedHeaders not sorted",
+			request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD",
+				"x-amz-date;host;x-amz-content-sha256"),
+		},
+		{
+			name:    "SignedHeaders doubled",
+			request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", names+";host"),
+		},
+		{
+			name:    "SignedHeaders in upper case",
+			request: handSigned(base("/"), "GET\n/\n\n"+tail+"\n"+names+"\nUNSIGNED-PAYLOAD", strings.ToUpper(names)),
+		},
 	})
 }

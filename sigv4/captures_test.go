@@ -63,7 +63,9 @@ func captureVerifier(tb testing.TB, m *sigv4.Message) *sigv4.Verifier {
 	if _, after, ok := strings.Cut(string(m.Query), "X-Amz-Date="); ok {
 		date, _, _ = strings.Cut(after, "&")
 	}
-	return sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2"}, Now: at(parseTime(tb, date)), VerboseMismatch: true})
+	return sigv4.NewVerifier(sigv4.Options{
+		Regions: []string{"us-west-2"}, Now: at(parseTime(tb, date)), VerboseMismatch: true,
+	})
 }
 
 func checkCapture(v *sigv4.Verifier, m *sigv4.Message, a *sigv4.Authentication) error {
@@ -132,7 +134,9 @@ func TestRecordedLargeBodies(t *testing.T) {
 				t.Fatal(err)
 			}
 			signer := sigv4.NewSigner(string(a.Region), string(a.Service))
-			keys := &sigv4.Credentials{AccessKeyID: string(a.AccessKeyID), SecretAccessKey: captureSecrets[string(a.AccessKeyID)]}
+			keys := &sigv4.Credentials{
+				AccessKeyID: string(a.AccessKeyID), SecretAccessKey: captureSecrets[string(a.AccessKeyID)],
+			}
 			var z sigv4.ChunkSigner
 			signer.Chunks(&z, []byte(field(c.message, "authorization")), keys, a.Time)
 			var body []byte
@@ -151,7 +155,8 @@ func TestRecordedLargeBodies(t *testing.T) {
 				body = bytes.Replace(body, []byte(value+"\r\n"), []byte(value+"\n\r\n"), 1) // as minio-go ends the line
 			}
 			if !strings.HasPrefix(string(body), c.ends[0]) || !strings.HasSuffix(string(body), c.ends[1]) {
-				t.Errorf("%s %d: the client's body was %q … %q, ours is %q … %q", name, i+1, c.ends[0], c.ends[1], body[:90], body[len(body)-200:])
+				t.Errorf("%s %d: the client's body was %q … %q, ours is %q … %q", name, i+1, c.ends[0], c.ends[1],
+					body[:90], body[len(body)-200:])
 			}
 			var r sigv4.ChunkReader
 			r.Reset(bytes.NewReader(body), o)

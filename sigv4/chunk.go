@@ -22,18 +22,15 @@ const minChunk = 8192
 //
 // Bytes that follow the body's final empty line are left unread or ignored.
 type ChunkReader struct {
-	r   io.Reader
-	o   ChunkOptions
-	err error
+	lines lineReader
+	o     ChunkOptions
+	err   error
 
 	state     chunkState
 	remaining int64 // bytes of the current chunk still to come
 	decoded   int64 // bytes delivered
 	size      int64 // of the current chunk
 	chunks    int64 // begun, the last one included
-
-	buffer     [1024]byte // what was read ahead of need: framing mostly, so that it is small
-	start, end int        // of the unread part of buffer
 
 	digest       hash.Hash // of the current chunk
 	stringToSign []byte    // of the current chunk; only its last lines change
@@ -63,9 +60,9 @@ const (
 
 // Reset prepares c to decode what r delivers. r and what o refers to are kept until the next Reset.
 func (c *ChunkReader) Reset(r io.Reader, o ChunkOptions) {
-	c.r, c.o, c.err = r, o, nil
+	c.lines.r, c.lines.start, c.lines.end = r, 0, 0
+	c.o, c.err = o, nil
 	c.state, c.remaining, c.decoded, c.size, c.chunks = atHeader, 0, 0, 0, 0
-	c.start, c.end = 0, 0
 	c.fields, c.trailerUsed, c.hasTrailer = c.fields[:0], 0, false
 	if !o.Payload.Chunked() {
 		c.err = fmt.Errorf("sigv4: payload %s is not aws-chunked", o.Payload)
@@ -136,7 +133,7 @@ func (c *ChunkReader) read(p []byte) (int, error) {
 		case inData:
 			return c.readData(p)
 		case afterData:
-			line, err := c.readLine()
+			line, err := c.lines.readLine()
 			if err != nil {
 				return 0, err
 			}
@@ -155,12 +152,12 @@ func (c *ChunkReader) readData(p []byte) (int, error) {
 		p = p[:c.remaining]
 	}
 	var n int
-	if c.start < c.end {
-		n = copy(p, c.buffer[c.start:c.end])
-		c.start += n
+	if c.lines.start < c.lines.end {
+		n = copy(p, c.lines.buffer[c.lines.start:c.lines.end])
+		c.lines.start += n
 	} else {
 		var err error
-		if n, err = c.fetch(p); err == io.EOF {
+		if n, err = c.lines.fetch(p); err == io.EOF {
 			return 0, incompleteBody()
 		} else if err != nil {
 			return 0, err
@@ -180,9 +177,9 @@ func (c *ChunkReader) readData(p []byte) (int, error) {
 	return n, nil
 }
 
-// readHeader reads a chunk's size line and tells whether the chunk is the last one, of size 0.
+// readHeader reads a chunk's size line and reports whether the chunk is the last one, of size 0.
 func (c *ChunkReader) readHeader() (last bool, err error) {
-	line, err := c.readLine()
+	line, err := c.lines.readLine()
 	if err != nil {
 		return false, err
 	}
@@ -195,8 +192,11 @@ func (c *ChunkReader) readHeader() (last bool, err error) {
 			return false, err
 		}
 		if c.chunks > 0 && c.size < minChunk && size > 0 {
-			return false, refuse("InvalidChunkSizeError", "Only the last chunk is allowed to have a size less than 8192 bytes",
-				Element{"Chunk", strconv.FormatInt(c.chunks+1, 10)}, Element{"BadChunkSize", strconv.FormatInt(c.size, 10)})
+			return false, refuse("InvalidChunkSizeError",
+				"Only the last chunk is allowed to have a size less than 8192 bytes",
+				Element{"Chunk", strconv.FormatInt(c.chunks+1, 10)}, Element{
+					"BadChunkSize", strconv.FormatInt(c.size, 10),
+				})
 		}
 		c.digest.Reset()
 	} else if len(line) != 0 {
@@ -278,5 +278,3 @@ func (c *ChunkReader) mismatch(signature, stringToSign []byte) error {
 	}
 	return mismatch(c.o.a.AccessKeyID, signature, stringToSign, c.o.a.canonical.text)
 }
-
-func incompleteBody() error { return refuse("IncompleteBody", terminatedEarly) }

@@ -20,7 +20,8 @@ const (
 	crcOfHello    = "NhCmhg=="
 	terminated    = "The request body terminated unexpectedly"
 	wrongNumber   = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-	malformed     = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+	malformed     = "The request contained trailing data that was not well-formed " +
+		"or did not conform to our published schema."
 )
 
 // upload is an aws-chunked request that has been verified, and the means to sign its body.
@@ -32,7 +33,8 @@ type upload struct {
 func newUpload(tb testing.TB, mode string, length int, headers ...string) *upload {
 	tb.Helper()
 	v := testVerifier()
-	m := signed(tb, "PUT", "/key", append(headers, "x-amz-content-sha256: "+mode, fmt.Sprint("x-amz-decoded-content-length: ", length))...)
+	m := signed(tb, "PUT", "/key", append(headers, "x-amz-content-sha256: "+mode,
+		fmt.Sprint("x-amz-decoded-content-length: ", length))...)
 	a, err := verify(v, m, exampleSecret, "s3")
 	if err != nil {
 		tb.Fatal(err)
@@ -76,11 +78,12 @@ func (u *upload) read(r io.Reader) ([]byte, *sigv4.ChunkReader, error) {
 	return b, c, err
 }
 
-// A trailing checksum of each algorithm is base64 of its length, or it is refused as a value. (The last three bytes are whoever's who
-// decodes it.)
+// A trailing checksum of each algorithm is base64 of its length, or it is refused as a value. (The last three bytes are
+// whoever's who decodes it.)
 func TestTrailersOfEveryAlgorithm(t *testing.T) {
 	for name, size := range map[string]int{
-		"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "xxhash64": 8, "xxhash3": 8, "xxhash128": 16,
+		"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "xxhash64": 8,
+		"xxhash3": 8, "xxhash128": 16,
 	} {
 		name = "x-amz-checksum-" + name
 		for length := range 100 {
@@ -122,137 +125,352 @@ func TestChunkFraming(t *testing.T) {
 		elements map[string]string
 	}{
 		{name: "signed chunks", mode: signedChunks, chunks: []string{"hello"}},
-		{name: "signed chunks of ragged sizes", mode: signedChunks, chunks: []string{repeat, repeat[:8192], repeat[:9000], "z"}},
+		{
+			name: "signed chunks of ragged sizes", mode: signedChunks,
+			chunks: []string{repeat, repeat[:8192], repeat[:9000], "z"},
+		},
 		{name: "signed chunks, no data", mode: signedChunks},
-		{name: "signed chunks and trailer", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}},
-		{name: "unsigned chunks and trailer", mode: unsigned, announce: announce, trailer: crc, chunks: []string{"hello"}},
+		{
+			name: "signed chunks and trailer", mode: signedTrailer, announce: announce, trailer: crc,
+			chunks: []string{"hello"},
+		},
+		{
+			name: "unsigned chunks and trailer", mode: unsigned, announce: announce, trailer: crc,
+			chunks: []string{"hello"},
+		},
 		{name: "unsigned chunks without trailer", mode: unsigned, chunks: []string{"hello"}},
 		{name: "tiny unsigned chunks are tolerated", mode: unsigned, chunks: strings.Split("hello, world", "")},
 		{name: "upper-case size", mode: unsigned, chunks: []string{"hello, world"}, change: replace("c\r\n", "C\r\n")},
 		{name: "leading zeros", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "000000005\r\n")},
-		{name: "16 digits", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "0000000000000005\r\n")},
-		{name: "17 digits", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "00000000000000005\r\n"), code: "IncompleteBody"},
-		{name: "huge size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "ffffffffffffffff\r\n"), code: "IncompleteBody"},
-		{name: "the largest size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "7fffffffffffffff\r\n"), code: "IncompleteBody", message: wrongNumber},
-		{name: "negative size", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "-5;"), code: "IncompleteBody", message: terminated},
-		{name: "size padded with a space", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", " 5\r\n"), code: "IncompleteBody"},
-		{name: "size that is no number", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "0x5\r\n"), code: "IncompleteBody"},
-		{name: "no size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "\r\n"), code: "IncompleteBody"},
-		{name: "an extension in unsigned mode", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "5;a=b\r\n"), code: "IncompleteBody"},
-
-		{name: "spaces before and after the semicolon", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5 ; ")},
-		{name: "spaces around the equals sign and after the value", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
-			return strings.Replace(strings.Replace(body, "=", " = ", 1), "\r\nhello", " \r\nhello", 1)
-		}},
 		{
-			name: "another extension before chunk-signature", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "5;extra=param;"),
+			name: "16 digits", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "0000000000000005\r\n"),
+		},
+		{
+			name: "17 digits", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "00000000000000005\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "huge size", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "ffffffffffffffff\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "the largest size", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "7fffffffffffffff\r\n"), code: "IncompleteBody", message: wrongNumber,
+		},
+		{
+			name: "negative size", mode: signedChunks, chunks: []string{"hello"}, change: replace("5;", "-5;"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "size padded with a space", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", " 5\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "size that is no number", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "0x5\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "no size", mode: unsigned, chunks: []string{"hello"}, change: replace("5\r\n", "\r\n"),
+			code: "IncompleteBody",
+		},
+		{
+			name: "an extension in unsigned mode", mode: unsigned, chunks: []string{"hello"},
+			change: replace("5\r\n", "5;a=b\r\n"), code: "IncompleteBody",
+		},
+
+		{
+			name: "spaces before and after the semicolon", mode: signedChunks, chunks: []string{"hello"},
+			change: replace("5;", "5 ; "),
+		},
+		{
+			name: "spaces around the equals sign and after the value", mode: signedChunks, chunks: []string{"hello"},
+			change: func(body string) string {
+				return strings.Replace(strings.Replace(body, "=", " = ", 1), "\r\nhello", " \r\nhello", 1)
+			},
+		},
+		{
+			name: "another extension before chunk-signature", mode: signedChunks, chunks: []string{"hello"},
+			change: replace("5;", "5;extra=param;"),
+			code:   "SignatureDoesNotMatch",
+		},
+		{
+			name: "another extension after it", mode: signedChunks, chunks: []string{"hello"},
+			change: replace("\r\nhello", ";extra=param\r\nhello"), code: "IncompleteBody",
+		},
+		{
+			name: "chunk-signature missing", mode: signedChunks, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n0\r\n\r\n"), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "chunk-signature blank", mode: signedChunks, chunks: []string{"hello"},
+			change: is("5;chunk-signature=\r\nhello\r\n0;chunk-signature=\r\n\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "only another extension", mode: signedChunks, chunks: []string{"hello"},
+			change: is("5;a=b\r\nhello\r\n0;a=b\r\n\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "chunk-signature invalid", mode: signedChunks, chunks: []string{"hello"},
+			change: is("5;chunk-signature=invalid\r\nhello\r\n0;chunk-signature=invalid\r\n\r\n"),
+			code:   "SignatureDoesNotMatch", elements: map[string]string{"SignatureProvided": "invalid"},
+		},
+		{
+			name: "chunk-signature too long", mode: signedChunks, chunks: []string{"hello"},
+			change: replace("\r\nhello", "0\r\nhello"), code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "data changed", mode: signedChunks, chunks: []string{"hello"}, change: replace("hello", "hellO"),
 			code: "SignatureDoesNotMatch",
 		},
-		{name: "another extension after it", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", ";extra=param\r\nhello"), code: "IncompleteBody"},
-		{name: "chunk-signature missing", mode: signedChunks, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n\r\n"), code: "IncompleteBody", message: terminated},
-		{name: "chunk-signature blank", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=\r\nhello\r\n0;chunk-signature=\r\n\r\n"), code: "IncompleteBody"},
-		{name: "only another extension", mode: signedChunks, chunks: []string{"hello"}, change: is("5;a=b\r\nhello\r\n0;a=b\r\n\r\n"), code: "IncompleteBody"},
 		{
-			name: "chunk-signature invalid", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-signature=invalid\r\nhello\r\n0;chunk-signature=invalid\r\n\r\n"),
-			code: "SignatureDoesNotMatch", elements: map[string]string{"SignatureProvided": "invalid"},
+			name: "two chunks swapped", mode: signedChunks, chunks: []string{repeat[:8192], strings.Repeat("y", 8192)},
+			change: func(body string) string {
+				n := len("2000;chunk-signature=") + 64 + 2 + 8192 + 2
+				return body[n:2*n] + body[:n] + body[2*n:]
+			}, code: "SignatureDoesNotMatch",
 		},
-		{name: "chunk-signature too long", mode: signedChunks, chunks: []string{"hello"}, change: replace("\r\nhello", "0\r\nhello"), code: "SignatureDoesNotMatch"},
-		{name: "data changed", mode: signedChunks, chunks: []string{"hello"}, change: replace("hello", "hellO"), code: "SignatureDoesNotMatch"},
-		{name: "two chunks swapped", mode: signedChunks, chunks: []string{repeat[:8192], strings.Repeat("y", 8192)}, change: func(body string) string {
-			n := len("2000;chunk-signature=") + 64 + 2 + 8192 + 2
-			return body[n:2*n] + body[:n] + body[2*n:]
-		}, code: "SignatureDoesNotMatch"},
 		{name: "a chunk doubled", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
 			first, _, _ := strings.Cut(body, "0;")
 			return first + body
 		}, code: "InvalidChunkSizeError"},
-		{name: "signature of the zero chunk wrong", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
-			i := strings.LastIndex(body, "=")
-			return body[:i+1] + strings.Repeat("0", 64) + "\r\n\r\n"
-		}, code: "SignatureDoesNotMatch"},
 		{
-			name: "chunks except the last below 8192 bytes", mode: signedChunks, chunks: []string{repeat[:1024], repeat[:4096], repeat[:3072]}, code: "InvalidChunkSizeError",
+			name: "signature of the zero chunk wrong", mode: signedChunks, chunks: []string{"hello"},
+			change: func(body string) string {
+				i := strings.LastIndex(body, "=")
+				return body[:i+1] + strings.Repeat("0", 64) + "\r\n\r\n"
+			}, code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "chunks except the last below 8192 bytes", mode: signedChunks,
+			chunks: []string{repeat[:1024], repeat[:4096], repeat[:3072]}, code: "InvalidChunkSizeError",
 			message:  "Only the last chunk is allowed to have a size less than 8192 bytes",
 			elements: map[string]string{"Chunk": "2", "BadChunkSize": "1024"},
 		},
 		{
-			name: "a later chunk of 8191 bytes", mode: signedChunks, chunks: []string{repeat, repeat[:8191], repeat}, code: "InvalidChunkSizeError",
+			name: "a later chunk of 8191 bytes", mode: signedChunks, chunks: []string{repeat, repeat[:8191], repeat},
+			code:     "InvalidChunkSizeError",
 			elements: map[string]string{"Chunk": "3", "BadChunkSize": "8191"},
 		},
 
-		{name: "not framed at all", mode: unsigned, chunks: []string{"hello"}, change: is("hello"), code: "IncompleteBody", message: terminated},
-		{name: "nothing at all", mode: unsigned, chunks: []string{"hello"}, change: is(""), code: "IncompleteBody", message: terminated},
-		{name: "framed without CR", mode: unsigned, chunks: []string{"hello"}, change: is("5\nhello\n0\n\n"), code: "IncompleteBody", message: terminated},
-		{name: "framed without LF", mode: unsigned, chunks: []string{"hello"}, change: is("5\rhello\r0\r\r"), code: "IncompleteBody", message: terminated},
-		{name: "no line end after the data", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello0\r\n\r\n"), code: "IncompleteBody", message: terminated},
-		{name: "no zero chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n"), code: "IncompleteBody", message: terminated},
-		{name: "no zero chunk in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string {
-			first, _, _ := strings.Cut(body, "0;")
-			return first
-		}, code: "IncompleteBody", message: terminated},
-		{name: "cut in a chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhel"), code: "IncompleteBody", message: terminated},
-		{name: "cut in a size line", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-sig"), code: "IncompleteBody", message: terminated},
-		{name: "a size line without end", mode: unsigned, chunks: []string{"hello"}, change: is(strings.Repeat("0", 5000)), code: "IncompleteBody", message: terminated},
 		{
-			name: "zero chunk too early", mode: unsigned, chunks: []string{"hell", "", "o"}, code: "IncompleteBody", message: wrongNumber,
+			name: "not framed at all", mode: unsigned, chunks: []string{"hello"}, change: is("hello"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "nothing at all", mode: unsigned, chunks: []string{"hello"}, change: is(""), code: "IncompleteBody",
+			message: terminated,
+		},
+		{
+			name: "framed without CR", mode: unsigned, chunks: []string{"hello"}, change: is("5\nhello\n0\n\n"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "framed without LF", mode: unsigned, chunks: []string{"hello"}, change: is("5\rhello\r0\r\r"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "no line end after the data", mode: unsigned, chunks: []string{"hello"},
+			change: is("5\r\nhello0\r\n\r\n"), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "no zero chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "no zero chunk in signed mode", mode: signedChunks, chunks: []string{"hello"},
+			change: func(body string) string {
+				first, _, _ := strings.Cut(body, "0;")
+				return first
+			}, code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "cut in a chunk", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhel"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "cut in a size line", mode: signedChunks, chunks: []string{"hello"}, change: is("5;chunk-sig"),
+			code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "a size line without end", mode: unsigned, chunks: []string{"hello"},
+			change: is(strings.Repeat("0", 5000)), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "zero chunk too early", mode: unsigned, chunks: []string{"hell", "", "o"}, code: "IncompleteBody",
+			message:  wrongNumber,
 			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "4"},
 		},
 		{
-			name: "more bytes than announced", mode: unsigned, chunks: []string{"hello"}, change: is("a\r\nhellohello\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
+			name: "more bytes than announced", mode: unsigned, chunks: []string{"hello"},
+			change: is("a\r\nhellohello\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
 			elements: map[string]string{"NumberBytesExpected": "5", "NumberBytesProvided": "10"},
 		},
-		{name: "one byte more than announced, in a chunk of its own", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber},
-		{name: "the last empty line may be missing", mode: unsigned, chunks: []string{"hello"}, change: drop(2)},
-		{name: "half the last empty line", mode: unsigned, chunks: []string{"hello"}, change: drop(1), code: "IncompleteBody"},
-		{name: "the last empty line after a trailer may be missing", mode: unsigned, announce: announce, trailer: crc, chunks: []string{"hello"}, change: drop(2)},
-		{name: "the last empty line is missing in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: drop(2), code: "IncompleteBody"},
-		{name: "data after the final empty line is ignored", mode: unsigned, chunks: []string{"hello"}, change: func(body string) string { return body + "\xff\xde\xad" }},
-		{name: "data after the final empty line is ignored in signed mode", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string { return body + "5\r\n" }},
-
-		{name: "trailer announced, not sent", mode: unsigned, announce: announce, chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
-		{name: "trailer announced, not sent, last line missing", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: drop(2), code: "MalformedTrailerError", message: malformed},
-		{name: "another trailer sent", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32c:" + crcOfHello, chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
-		{name: "an additional trailer", mode: unsigned, announce: announce, trailer: crc + "\r\nbonus:trailer", chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed},
-		{name: "a trailer that wasn't announced", mode: unsigned, trailer: crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "an empty line before the trailer", mode: unsigned, announce: announce, trailer: "\r\n" + crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "a trailer line without colon", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32", chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "trailers without end", mode: unsigned, announce: announce, trailer: strings.Repeat(crc+"\r\n", 100) + crc, chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "a trailer too long", mode: unsigned, announce: announce, trailer: crc + strings.Repeat("=", 600), chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "a trailer signature in unsigned mode", mode: unsigned, announce: announce, trailer: crc + "\r\nx-amz-trailer-signature:" + emptyHash, chunks: []string{"hello"}, code: "MalformedTrailerError"},
-		{name: "a trailer where the mode has none", mode: signedChunks, chunks: []string{"hello"}, change: func(body string) string { return body[:len(body)-2] + crc + "\r\n\r\n" }, code: "MalformedTrailerError"},
-		{name: "the same trailer twice, the last one counts", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:AAAAAA==\r\n" + crc, chunks: []string{"hello"}},
-		{name: "name in upper case and a space before the value", mode: unsigned, announce: announce, trailer: "X-Amz-Checksum-CRC32: " + crcOfHello, chunks: []string{"hello"}},
 		{
-			name: "value not base64", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:not-base", chunks: []string{"hello"}, code: "InvalidRequest",
+			name: "one byte more than announced, in a chunk of its own", mode: unsigned, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"), code: "IncompleteBody", message: wrongNumber,
+		},
+		{name: "the last empty line may be missing", mode: unsigned, chunks: []string{"hello"}, change: drop(2)},
+		{
+			name: "half the last empty line", mode: unsigned, chunks: []string{"hello"}, change: drop(1),
+			code: "IncompleteBody",
+		},
+		{
+			name: "the last empty line after a trailer may be missing", mode: unsigned, announce: announce,
+			trailer: crc, chunks: []string{"hello"}, change: drop(2),
+		},
+		{
+			name: "the last empty line is missing in signed mode", mode: signedChunks, chunks: []string{"hello"},
+			change: drop(2), code: "IncompleteBody",
+		},
+		{
+			name: "data after the final empty line is ignored", mode: unsigned, chunks: []string{"hello"},
+			change: func(body string) string { return body + "\xff\xde\xad" },
+		},
+		{
+			name: "data after the final empty line is ignored in signed mode", mode: signedChunks,
+			chunks: []string{"hello"}, change: func(body string) string { return body + "5\r\n" },
+		},
+
+		{
+			name: "trailer announced, not sent", mode: unsigned, announce: announce, chunks: []string{"hello"},
+			code: "MalformedTrailerError", message: malformed,
+		},
+		{
+			name: "trailer announced, not sent, last line missing", mode: unsigned, announce: announce,
+			chunks: []string{"hello"}, change: drop(2), code: "MalformedTrailerError", message: malformed,
+		},
+		{
+			name: "another trailer sent", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32c:" +
+				crcOfHello, chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed,
+		},
+		{
+			name: "an additional trailer", mode: unsigned, announce: announce, trailer: crc + "\r\nbonus:trailer",
+			chunks: []string{"hello"}, code: "MalformedTrailerError", message: malformed,
+		},
+		{
+			name: "a trailer that wasn't announced", mode: unsigned, trailer: crc, chunks: []string{"hello"},
+			code: "MalformedTrailerError",
+		},
+		{
+			name: "an empty line before the trailer", mode: unsigned, announce: announce, trailer: "\r\n" + crc,
+			chunks: []string{"hello"}, code: "MalformedTrailerError",
+		},
+		{
+			name: "a trailer line without colon", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32",
+			chunks: []string{"hello"}, code: "MalformedTrailerError",
+		},
+		{
+			name: "trailers without end", mode: unsigned, announce: announce, trailer: strings.Repeat(crc+"\r\n", 100) +
+				crc, chunks: []string{"hello"}, code: "MalformedTrailerError",
+		},
+		{
+			name: "a trailer too long", mode: unsigned, announce: announce, trailer: crc + strings.Repeat("=", 600),
+			chunks: []string{"hello"}, code: "MalformedTrailerError",
+		},
+		{
+			name: "a trailer signature in unsigned mode", mode: unsigned, announce: announce, trailer: crc +
+				"\r\nx-amz-trailer-signature:" + emptyHash, chunks: []string{"hello"}, code: "MalformedTrailerError",
+		},
+		{
+			name: "a trailer where the mode has none", mode: signedChunks, chunks: []string{"hello"},
+			change: func(body string) string { return body[:len(body)-2] + crc + "\r\n\r\n" },
+			code:   "MalformedTrailerError",
+		},
+		{
+			name: "the same trailer twice, the last one counts", mode: unsigned, announce: announce,
+			trailer: "x-amz-checksum-crc32:AAAAAA==\r\n" + crc, chunks: []string{"hello"},
+		},
+		{
+			name: "name in upper case and a space before the value", mode: unsigned, announce: announce,
+			trailer: "X-Amz-Checksum-CRC32: " + crcOfHello, chunks: []string{"hello"},
+		},
+		{
+			name: "value not base64", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:not-base",
+			chunks: []string{"hello"}, code: "InvalidRequest",
 			message: "Value for x-amz-checksum-crc32 trailing header is invalid.",
 		},
-		{name: "value too short", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCm", chunks: []string{"hello"}, code: "InvalidRequest"},
-		{name: "value whose last bits aren't zero", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCmhh==", chunks: []string{"hello"}, code: "InvalidRequest"},
-		{name: "trailer line without CR", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc + "\n"), code: "IncompleteBody", message: terminated},
-		{name: "trailer line without LF", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc + "\r"), code: "IncompleteBody", message: terminated},
-		{name: "trailer line without either", mode: unsigned, announce: announce, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\n" + crc), code: "IncompleteBody", message: terminated},
-		{name: "trailer line ended by LF CR LF", mode: unsigned, announce: announce, trailer: crc + "\n", chunks: []string{"hello"}},
-		{name: "signed trailer line ended by LF CR LF", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crc, crc+"\n")},
-		{name: "x-amz-trailer-signature missing", mode: signedTrailer, announce: announce, chunks: []string{"hello"}, change: func(body string) string {
-			return body[:len(body)-2] + crc + "\r\n\r\n"
-		}, code: "IncompleteBody"},
-		{name: "no trailer line in trailer mode", mode: signedTrailer, announce: announce, chunks: []string{"hello"}, code: "IncompleteBody"},
-		{name: "no trailer announced and no line in trailer mode", mode: signedTrailer, chunks: []string{"hello"}, code: "IncompleteBody"},
-		{name: "x-amz-trailer-signature wrong", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
-			return body[:len(body)-68] + strings.Repeat("0", 64) + "\r\n\r\n"
-		}, code: "SignatureDoesNotMatch"},
-		{name: "x-amz-trailer-signature empty", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
-			return body[:len(body)-68] + "\r\n\r\n"
-		}, code: "SignatureDoesNotMatch"},
-		{name: "x-amz-trailer-signature twice, the last one cut short", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
-			line := body[strings.Index(body, "x-amz-trailer-signature") : len(body)-2]
-			return body[:len(body)-2] + line[:len(line)-3] + "\r\n\r\n"
-		}, code: "SignatureDoesNotMatch"},
-		{name: "x-amz-trailer-signature twice, the last one counts", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crc, crc+"\r\nx-amz-trailer-signature:x")},
-		{name: "the last empty line after a signed trailer may be missing", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: drop(2)},
-		{name: "a line feed inside a line where no trailer is expected", mode: unsigned, chunks: []string{"hello"}, change: is("5\r\nhello\r\n0\r\na\nb\r\n"), code: "IncompleteBody"},
-		{name: "a line feed inside a trailer line", mode: unsigned, announce: announce, trailer: crc + "\nx", chunks: []string{"hello"}, code: "IncompleteBody"},
-		{name: "signed trailer changed", mode: signedTrailer, announce: announce, trailer: crc, chunks: []string{"hello"}, change: replace(crcOfHello, "NhCmhw=="), code: "SignatureDoesNotMatch"},
+		{
+			name: "value too short", mode: unsigned, announce: announce, trailer: "x-amz-checksum-crc32:NhCm",
+			chunks: []string{"hello"}, code: "InvalidRequest",
+		},
+		{
+			name: "value whose last bits aren't zero", mode: unsigned, announce: announce,
+			trailer: "x-amz-checksum-crc32:NhCmhh==", chunks: []string{"hello"}, code: "InvalidRequest",
+		},
+		{
+			name: "trailer line without CR", mode: unsigned, announce: announce, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n0\r\n" + crc + "\n"), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "trailer line without LF", mode: unsigned, announce: announce, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n0\r\n" + crc + "\r"), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "trailer line without either", mode: unsigned, announce: announce, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n0\r\n" + crc), code: "IncompleteBody", message: terminated,
+		},
+		{
+			name: "trailer line ended by LF CR LF", mode: unsigned, announce: announce, trailer: crc + "\n",
+			chunks: []string{"hello"},
+		},
+		{
+			name: "signed trailer line ended by LF CR LF", mode: signedTrailer, announce: announce, trailer: crc,
+			chunks: []string{"hello"}, change: replace(crc, crc+"\n"),
+		},
+		{
+			name: "x-amz-trailer-signature missing", mode: signedTrailer, announce: announce, chunks: []string{"hello"},
+			change: func(body string) string {
+				return body[:len(body)-2] + crc + "\r\n\r\n"
+			}, code: "IncompleteBody",
+		},
+		{
+			name: "no trailer line in trailer mode", mode: signedTrailer, announce: announce, chunks: []string{"hello"},
+			code: "IncompleteBody",
+		},
+		{
+			name: "no trailer announced and no line in trailer mode", mode: signedTrailer, chunks: []string{"hello"},
+			code: "IncompleteBody",
+		},
+		{
+			name: "x-amz-trailer-signature wrong", mode: signedTrailer, announce: announce, trailer: crc,
+			chunks: []string{"hello"}, change: func(body string) string {
+				return body[:len(body)-68] + strings.Repeat("0", 64) + "\r\n\r\n"
+			}, code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "x-amz-trailer-signature empty", mode: signedTrailer, announce: announce, trailer: crc,
+			chunks: []string{"hello"}, change: func(body string) string {
+				return body[:len(body)-68] + "\r\n\r\n"
+			}, code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "x-amz-trailer-signature twice, the last one cut short", mode: signedTrailer, announce: announce,
+			trailer: crc, chunks: []string{"hello"}, change: func(body string) string {
+				line := body[strings.Index(body, "x-amz-trailer-signature") : len(body)-2]
+				return body[:len(body)-2] + line[:len(line)-3] + "\r\n\r\n"
+			}, code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "x-amz-trailer-signature twice, the last one counts", mode: signedTrailer, announce: announce,
+			trailer: crc, chunks: []string{"hello"}, change: replace(crc, crc+"\r\nx-amz-trailer-signature:x"),
+		},
+		{
+			name: "the last empty line after a signed trailer may be missing", mode: signedTrailer, announce: announce,
+			trailer: crc, chunks: []string{"hello"}, change: drop(2),
+		},
+		{
+			name: "a line feed inside a line where no trailer is expected", mode: unsigned, chunks: []string{"hello"},
+			change: is("5\r\nhello\r\n0\r\na\nb\r\n"), code: "IncompleteBody",
+		},
+		{
+			name: "a line feed inside a trailer line", mode: unsigned, announce: announce, trailer: crc + "\nx",
+			chunks: []string{"hello"}, code: "IncompleteBody",
+		},
+		{
+			name: "signed trailer changed", mode: signedTrailer, announce: announce, trailer: crc,
+			chunks: []string{"hello"}, change: replace(crcOfHello, "NhCmhw=="), code: "SignatureDoesNotMatch",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data := strings.Join(c.chunks, "")
@@ -274,7 +492,8 @@ func TestChunkFraming(t *testing.T) {
 				case err == nil && string(got) != data:
 					t.Errorf("decoded %d bytes of %d", len(got), len(data))
 				case err == nil && c.announce != "":
-					if f := reader.Trailer(); len(f) != 1 || string(f[0].Name) != "x-amz-checksum-crc32" || string(f[0].Value) != crcOfHello {
+					if f := reader.Trailer(); len(f) != 1 || string(f[0].Name) != "x-amz-checksum-crc32" ||
+						string(f[0].Value) != crcOfHello {
 						t.Errorf("trailer %q", f)
 					}
 				case err != nil:
@@ -299,7 +518,8 @@ func TestChunkFraming(t *testing.T) {
 func TestChunkMismatchShowsItsStringToSign(t *testing.T) {
 	u := newUpload(t, signedChunks, 5)
 	_, _, err := u.read(strings.NewReader(strings.Replace(u.frame("", "hello"), "hello", "hallo", 1)))
-	if s := element(err, "StringToSign"); !strings.HasPrefix(s, "AWS4-HMAC-SHA256-PAYLOAD\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") ||
+	if s := element(err, "StringToSign"); !strings.HasPrefix(
+		s, "AWS4-HMAC-SHA256-PAYLOAD\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") ||
 		!strings.HasSuffix(s, "\n"+emptyHash+"\n"+hexOf(sha256Of([]byte("hallo")))) {
 		t.Errorf("string to sign %q", s)
 	}
@@ -307,8 +527,10 @@ func TestChunkMismatchShowsItsStringToSign(t *testing.T) {
 		t.Errorf("canonical request of the seed %q", s)
 	}
 	u = newUpload(t, signedTrailer, 5, "x-amz-trailer: x-amz-checksum-crc32")
-	_, _, err = u.read(strings.NewReader(strings.Replace(u.frame("x-amz-checksum-crc32:"+crcOfHello, "hello"), crcOfHello, "AAAAAA==", 1)))
-	if s := element(err, "StringToSign"); !strings.HasPrefix(s, "AWS4-HMAC-SHA256-TRAILER\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") {
+	_, _, err = u.read(strings.NewReader(
+		strings.Replace(u.frame("x-amz-checksum-crc32:"+crcOfHello, "hello"), crcOfHello, "AAAAAA==", 1)))
+	if s := element(err, "StringToSign"); !strings.HasPrefix(
+		s, "AWS4-HMAC-SHA256-TRAILER\n20261123T070000Z\n20261123/us-west-2/s3/aws4_request\n") {
 		t.Errorf("string to sign %q", s)
 	}
 }

@@ -10,10 +10,17 @@ import (
 // maxEmptyReads is how often in a row the reader beneath may deliver nothing, as in package bufio.
 const maxEmptyReads = 100
 
-// fetch reads at least one byte into p. The end of the body is io.EOF, however the reader beneath tells it.
-func (c *ChunkReader) fetch(p []byte) (int, error) {
+// lineReader reads what r delivers, framing by lines and data as they come.
+type lineReader struct {
+	r          io.Reader
+	buffer     [1024]byte // what was read ahead of need: framing mostly, so that it is small
+	start, end int        // of the unread part of buffer
+}
+
+// fetch reads at least one byte into p. The end of the body is io.EOF, however the reader beneath reports it.
+func (l *lineReader) fetch(p []byte) (int, error) {
 	for range maxEmptyReads {
-		n, err := c.r.Read(p)
+		n, err := l.r.Read(p)
 		if n > 0 {
 			return n, nil // an error, if it lasts, comes again
 		}
@@ -29,26 +36,26 @@ func (c *ChunkReader) fetch(p []byte) (int, error) {
 }
 
 // readLine returns the next line without its CR LF. It is good until the next read. The body must not end before it.
-func (c *ChunkReader) readLine() ([]byte, error) {
-	line, err := c.nextLine()
+func (l *lineReader) readLine() ([]byte, error) {
+	line, err := l.nextLine()
 	if err == io.EOF {
 		return nil, incompleteBody()
 	}
 	return line, err
 }
 
-// nextLine returns the next line, or io.EOF if the body ended where one would begin. A line that holds another CR or LF,
-// or is longer than the buffer, isn't one.
-func (c *ChunkReader) nextLine() ([]byte, error) {
-	for searched := c.start; ; {
-		if i := bytes.IndexByte(c.buffer[searched:c.end], '\r'); i >= 0 {
+// nextLine returns the next line, or io.EOF if the body ended where one would begin. A line that holds another CR or
+// LF, or is longer than the buffer, isn't one.
+func (l *lineReader) nextLine() ([]byte, error) {
+	for searched := l.start; ; {
+		if i := bytes.IndexByte(l.buffer[searched:l.end], '\r'); i >= 0 {
 			i += searched
-			if i+1 < c.end {
-				if c.buffer[i+1] != '\n' {
+			if i+1 < l.end {
+				if l.buffer[i+1] != '\n' {
 					return nil, incompleteBody()
 				}
-				line := c.buffer[c.start:i]
-				c.start = i + 2
+				line := l.buffer[l.start:i]
+				l.start = i + 2
 				if i := bytes.IndexByte(line, '\n'); i >= 0 && i < len(line)-1 {
 					return nil, incompleteBody()
 				}
@@ -56,23 +63,23 @@ func (c *ChunkReader) nextLine() ([]byte, error) {
 			}
 			searched = i
 		} else {
-			searched = c.end
+			searched = l.end
 		}
-		if c.end == len(c.buffer) {
-			if c.start == 0 {
+		if l.end == len(l.buffer) {
+			if l.start == 0 {
 				return nil, incompleteBody()
 			}
-			searched -= c.start
-			c.end = copy(c.buffer[:], c.buffer[c.start:c.end])
-			c.start = 0
+			searched -= l.start
+			l.end = copy(l.buffer[:], l.buffer[l.start:l.end])
+			l.start = 0
 		}
-		n, err := c.fetch(c.buffer[c.end:])
-		if err == io.EOF && c.start < c.end {
+		n, err := l.fetch(l.buffer[l.end:])
+		if err == io.EOF && l.start < l.end {
 			return nil, incompleteBody()
 		}
 		if err != nil {
 			return nil, err
 		}
-		c.end += n
+		l.end += n
 	}
 }

@@ -5,33 +5,16 @@ import "bytes"
 // ChunkOptions say what a ChunkReader is to expect. Verifier.ChunkOptions makes them; the exported fields may be read
 // but not usefully changed.
 type ChunkOptions struct {
-	Payload       Payload // one that is Chunked, else there is nothing to read by chunks
+	Payload       Payload // one that is Chunked, otherwise there is nothing to read by chunks
 	DecodedLength int64   // bytes of the body without framing, x-amz-decoded-content-length
 	Trailer       string  // the announced trailer, lower case: x-amz-checksum-crc32; or empty
 
 	a       *Authentication // seed, scope, time and key of the signed modes
 	verbose bool
 
-	// unframed tells that Content-Length is the decoded length, so that no framing can fit: S3 then says that the body
+	// unframed: Content-Length is the decoded length, so that no framing can fit: S3 then says that the body
 	// ended early.
 	unframed bool
-}
-
-// trailers are the trailing headers that exist, with the names of their algorithms and the length of a value's base64 text.
-var trailers = [...]struct {
-	name, algorithm string
-	length          int
-}{
-	{"x-amz-checksum-crc32", "crc32", 8},
-	{"x-amz-checksum-crc32c", "crc32c", 8},
-	{"x-amz-checksum-crc64nvme", "crc64nvme", 12},
-	{"x-amz-checksum-sha1", "sha1", 28},
-	{"x-amz-checksum-sha256", "sha256", 44},
-	{"x-amz-checksum-sha512", "sha512", 88},
-	{"x-amz-checksum-md5", "md5", 24},
-	{"x-amz-checksum-xxhash64", "xxhash64", 12},
-	{"x-amz-checksum-xxhash3", "xxhash3", 12},
-	{"x-amz-checksum-xxhash128", "xxhash128", 24},
 }
 
 // ChunkOptions reads what m's header says about an aws-chunked body. It follows a successful Check, and is to be
@@ -113,17 +96,7 @@ func announcedTrailer(list []byte) (name, algorithm string, err error) {
 	return name, algorithm, nil
 }
 
-// checksumHeaders counts the algorithms for which there are checksum headers.
-func checksumHeaders(header []Field) (n int) {
-	for i := range trailers {
-		if _, count := first(header, trailers[i].name); count > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// checkChecksumHeaders compares an announced trailer with the checksum headers beside it.
+// checkChecksumHeaders compares an announced trailer with the checksum headers sent with it.
 func checkChecksumHeaders(m *Message, a *Authentication, algorithm string) error {
 	var n int
 	if l := a.layout; l != nil && len(m.Header) == l.fields {
@@ -141,4 +114,16 @@ func checkChecksumHeaders(m *Message, a *Authentication, algorithm string) error
 		return refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 	}
 	return nil
+}
+
+// header returns the trimmed value of the first field at a place of m and how many there are, as Message.header does.
+func (a *Authentication) header(m *Message, p place) (value []byte, n int) {
+	l := a.layout
+	if l == nil || len(m.Header) != l.fields {
+		return m.header(placeNames[p])
+	}
+	if i := l.places[p]; i >= 0 {
+		return trim(m.Header[i].Value), 1
+	}
+	return nil, 0
 }

@@ -28,7 +28,8 @@ func TestEncodedLength(t *testing.T) {
 }
 
 func TestStringsOfPayloadAndKind(t *testing.T) {
-	if got := fmt.Sprint(sigv4.PayloadHash, sigv4.PayloadBody, sigv4.Payload(99), sigv4.Anonymous, sigv4.Form); got != "hash body unknown anonymous form" {
+	if got := fmt.Sprint(sigv4.PayloadHash, sigv4.PayloadBody, sigv4.Payload(99), sigv4.Anonymous, sigv4.Form); got !=
+		"hash body unknown anonymous form" {
 		t.Error(got)
 	}
 }

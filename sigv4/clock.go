@@ -8,20 +8,13 @@ const (
 	iso8601    = "2006-01-02T15:04:05Z"
 )
 
-// skewed tells whether a request's time is too far from now in either direction. It is that of an x-amz-date, in whole
-// seconds.
-func skewed(now, signed time.Time) bool {
-	const most = int64(maxSkew / time.Second)
-	seconds := now.Unix() - signed.Unix() // rounded down
-	return seconds > most || seconds < -most || seconds == most && now.Nanosecond() > 0
-}
-
 // AppendTimestamp appends t as X-Amz-Date wants it, yyyyMMdd'T'HHmmss'Z' in UTC: 16 bytes.
 func AppendTimestamp(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	return append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year), digit(int(month)/10), digit(int(month)),
+	return append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year), digit(int(month)/10),
+		digit(int(month)),
 		digit(day/10), digit(day), 'T', digit(hour/10), digit(hour), digit(minute/10), digit(minute),
 		digit(second/10), digit(second), 'Z')
 }
@@ -37,7 +30,7 @@ func parseTimestamp(s []byte) (time.Time, bool) {
 	for i := range pairs {
 		at := 2 * i
 		if i > 3 {
-			at++ // behind the T
+			at++ // after the T
 		}
 		tens, ones := s[at]-'0', s[at+1]-'0'
 		if tens > 9 || ones > 9 {
@@ -79,7 +72,7 @@ func digits(s []byte) (n int, ok bool) {
 	return n, true
 }
 
-// isDate tells whether s has the form yyyyMMdd.
+// isDate reports whether s has the form yyyyMMdd.
 func isDate(s []byte) bool {
 	_, ok := digits(s)
 	return ok && len(s) == 8

@@ -23,29 +23,61 @@ func TestClockOfHeaderSignedRequests(t *testing.T) {
 		{name: "5 minutes early", request: shifted(5 * time.Minute)},
 		{name: "900 seconds late", request: shifted(-900 * time.Second)},
 		{name: "900 seconds early", request: shifted(900 * time.Second)},
-		{name: "901 seconds late", request: shifted(-901 * time.Second), code: "RequestTimeTooSkewed", message: skewed, elements: map[string]string{
-			"RequestTime": "20261123T064459Z", "ServerTime": "2026-11-23T07:00:00Z", "MaxAllowedSkewMilliseconds": "900000",
-		}},
+		{
+			name: "901 seconds late", request: shifted(-901 * time.Second), code: "RequestTimeTooSkewed",
+			message: skewed,
+			elements: map[string]string{
+				"RequestTime": "20261123T064459Z", "ServerTime": "2026-11-23T07:00:00Z",
+				"MaxAllowedSkewMilliseconds": "900000",
+			},
+		},
 		{name: "901 seconds early", request: shifted(901 * time.Second), code: "RequestTimeTooSkewed", message: skewed},
-		{name: "skew comes before the scope", request: replaced(t, shifted(-time.Hour), "us-west-2", "eu-west-1"), code: "RequestTimeTooSkewed"},
-		{name: "skew comes before the signature", request: replaced(t, shifted(-time.Hour), "Signature=", "Signature=0"), code: "RequestTimeTooSkewed"},
+		{
+			name: "skew comes before the scope", request: replaced(t, shifted(-time.Hour), "us-west-2", "eu-west-1"),
+			code: "RequestTimeTooSkewed",
+		},
+		{
+			name:    "skew comes before the signature",
+			request: replaced(t, shifted(-time.Hour), "Signature=", "Signature=0"), code: "RequestTimeTooSkewed",
+		},
 		{name: "skew comes before the payload hash", request: func() *sigv4.Message {
 			m := shifted(-time.Hour)
 			set(m, "X-Amz-Content-Sha256", "")
 			return m
 		}(), code: "RequestTimeTooSkewed"},
-		{name: "yesterday, skew comes before the credential's date", request: replaced(t, shifted(-time.Hour), "/20261123/", "/20261120/"), code: "RequestTimeTooSkewed"},
+		{
+			name:    "yesterday, skew comes before the credential's date",
+			request: replaced(t, shifted(-time.Hour), "/20261123/", "/20261120/"), code: "RequestTimeTooSkewed",
+		},
 		{name: "Date in RFC 1123", request: dated("Date: Mon, 23 Nov 2026 07:00:00 GMT")},
 		{name: "Date with a numeric zone", request: dated("Date: Mon, 23 Nov 2026 08:00:00 +0100")},
 		{name: "Date in ISO 8601 basic", request: dated("Date: 20261123T070000Z")},
-		{name: "x-amz-date wins over Date", request: dated("Date: Sat, 01 Jan 2000 00:00:00 GMT", "X-Amz-Date: 20261123T070000Z")},
+		{
+			name:    "x-amz-date wins over Date",
+			request: dated("Date: Sat, 01 Jan 2000 00:00:00 GMT", "X-Amz-Date: 20261123T070000Z"),
+		},
 		{name: "neither", request: dated(), code: "AccessDenied", message: invalid},
 		{name: "x-amz-date empty", request: dated("X-Amz-Date:"), code: "AccessDenied", message: invalid},
-		{name: "x-amz-date in RFC 1123", request: dated("X-Amz-Date: Mon, 23 Nov 2026 07:00:00 GMT"), code: "AccessDenied", message: invalid},
-		{name: "x-amz-date on a day that doesn't exist", request: dated("X-Amz-Date: 20260230T000000Z"), code: "AccessDenied", message: invalid},
-		{name: "x-amz-date twice", request: dated("X-Amz-Date: 20261123T070000Z", "X-Amz-Date: 20261123T070000Z"), code: "AccessDenied", message: invalid},
-		{name: "Date in another zone's name", request: dated("Date: Mon, 23 Nov 2026 07:00:00 PST"), code: "AccessDenied", message: invalid},
-		{name: "Date twice", request: dated("Date: Mon, 23 Nov 2026 07:00:00 GMT", "Date: Mon, 23 Nov 2026 07:00:00 GMT"), code: "AccessDenied", message: invalid},
+		{
+			name: "x-amz-date in RFC 1123", request: dated("X-Amz-Date: Mon, 23 Nov 2026 07:00:00 GMT"),
+			code: "AccessDenied", message: invalid,
+		},
+		{
+			name: "x-amz-date on a day that doesn't exist", request: dated("X-Amz-Date: 20260230T000000Z"),
+			code: "AccessDenied", message: invalid,
+		},
+		{
+			name: "x-amz-date twice", request: dated("X-Amz-Date: 20261123T070000Z", "X-Amz-Date: 20261123T070000Z"),
+			code: "AccessDenied", message: invalid,
+		},
+		{
+			name: "Date in another zone's name", request: dated("Date: Mon, 23 Nov 2026 07:00:00 PST"),
+			code: "AccessDenied", message: invalid,
+		},
+		{
+			name: "Date twice", request: dated("Date: Mon, 23 Nov 2026 07:00:00 GMT",
+				"Date: Mon, 23 Nov 2026 07:00:00 GMT"), code: "AccessDenied", message: invalid,
+		},
 	})
 }
 
@@ -103,7 +135,9 @@ func TestTimestampsAreThoseOfTheLibrary(t *testing.T) {
 // TestSkew holds whole seconds against the library's subtraction, around both ends of what is accepted.
 func TestSkew(t *testing.T) {
 	for _, end := range []time.Duration{-15 * time.Minute, 0, 15 * time.Minute, 1 << 62, -1 << 62} {
-		for _, by := range []time.Duration{-time.Second - 1, -time.Second, -1, 0, 1, time.Second / 2, time.Second - 1, time.Second, time.Second + 1} {
+		for _, by := range []time.Duration{
+			-time.Second - 1, -time.Second, -1, 0, 1, time.Second / 2, time.Second - 1, time.Second, time.Second + 1,
+		} {
 			for _, signed := range []time.Time{now, time.Unix(-1, 0), {}} {
 				clock := signed.Add(end).Add(by)
 				if got, want := sigv4.Skewed(clock, signed), clock.Sub(signed).Abs() > 15*time.Minute; got != want {
@@ -115,16 +149,21 @@ func TestSkew(t *testing.T) {
 }
 
 func TestReadAtLooksAtNoOtherClock(t *testing.T) {
-	v := sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2"}, Now: func() time.Time { panic("asked for the time") }})
+	v := sigv4.NewVerifier(sigv4.Options{
+		Regions: []string{"us-west-2"}, Now: func() time.Time { panic("asked for the time") },
+	})
 	var a sigv4.Authentication
-	for _, m := range []*sigv4.Message{signed(t, "GET", "/key"), signed(t, "GET", "/key"), presigned(t, now, time.Hour, "/key")} {
+	for _, m := range []*sigv4.Message{
+		signed(t, "GET", "/key"), signed(t, "GET", "/key"), presigned(t, now, time.Hour, "/key"),
+	} {
 		if err := v.ReadAt(now, m, &a, "s3"); err != nil {
 			t.Error(err)
 		}
 		if err := v.Check(m, &a, exampleSecret); err != nil {
 			t.Error(err)
 		}
-		if err := v.ReadAt(now.Add(-time.Hour), m, &a, "s3"); code(err) != "RequestTimeTooSkewed" && code(err) != "AccessDenied" {
+		if err := v.ReadAt(now.Add(-time.Hour), m, &a, "s3"); code(err) != "RequestTimeTooSkewed" &&
+			code(err) != "AccessDenied" {
 			t.Error(err)
 		}
 	}

@@ -8,7 +8,8 @@ type credential struct {
 	scope                              []byte // all but the access key id
 }
 
-const malformedCredential = `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`
+const malformedCredential = `the Credential is mal-formed; ` +
+	`expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`
 
 // parseCredential splits from the right, since the access key ids of some stores hold slashes.
 func parseCredential(s []byte, g *grammar) (c credential, err error) {
@@ -62,4 +63,8 @@ func contains(list []string, want []byte) bool {
 		}
 	}
 	return false
+}
+
+func (a *Authentication) setCredential(c *credential) {
+	a.AccessKeyID, a.Date, a.Region, a.Service, a.Scope = c.accessKeyID, c.date, c.region, c.service, c.scope
 }

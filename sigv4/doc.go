@@ -19,12 +19,13 @@
 // Read and Check are two calls because the secret may depend on what the first one finds, a session's token for
 // instance. A request that Read refuses has cost no cryptography. Whatever is refused is an *Error with S3's code,
 // text and elements; which status and XML that makes is the caller's affair, and so are unknown keys, expired tokens
-// and the hash of a plain body (AccessDenied and the functions beside it have the words).
+// and the hash of a plain body (AccessDenied and the functions with it have the words).
 //
 // # Promises
 //
 // Real clients' requests verify, and no longer when any signed byte is another: TestEveryRecordedRequestVerifies,
-// TestRecordedLargeBodies, TestNoRecordedRequestVerifiesWithASignedByteChanged, TestNoSignedBodyDecodesWithAByteChanged.
+// TestRecordedLargeBodies, TestNoRecordedRequestVerifiesWithASignedByteChanged,
+// TestNoSignedBodyDecodesWithAByteChanged.
 //
 // AWS's worked examples come out as printed: TestVectors, TestFormVector. An independent signer agrees:
 // TestRequestsSignedByTheSDKVerify, TestRequestsPresignedByTheSDKVerify, TestOurSignatureIsTheSDKs.
@@ -40,8 +41,8 @@
 // stops at the first bad chunk, and what it delivered before is a true prefix: TestChunkFraming,
 // TestABadChunkStopsReadingAtOnce, TestWhatComesOutBeforeAFailureIsATruePrefix.
 //
-// What a ChunkWriter writes a ChunkReader reads, and its length is known beforehand; a body that was given up is no whole
-// one: TestWhatAChunkWriterWritesAChunkReaderReads, TestABodyThatIsNotClosedIsNotWhole.
+// What a ChunkWriter writes a ChunkReader reads, and its length is known beforehand; a body that was given up is no
+// whole one: TestWhatAChunkWriterWritesAChunkReaderReads, TestABodyThatIsNotClosedIsNotWhole.
 //
 // No allocation in steady state: TestVerifyingAllocatesNothing, TestSigningAllocatesNothing, TestChunksAllocateNothing,
 // TestWritingChunksAllocatesNothing.
@@ -53,7 +54,8 @@
 //
 // Signatures cover neither the headers that a client didn't sign, apart from those that must be, nor the body of an
 // UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER request; that is TLS's part. A request can be replayed within
-// its time. Derived keys and their secrets stay in memory until they are evicted from a cache. Failed attempts are not counted here.
+// its time. Derived keys and their secrets stay in memory until they are evicted from a cache. Failed attempts are not
+// counted here.
 //
 // # Decisions
 //
@@ -61,10 +63,10 @@
 // and runs of spaces in a header value kept. Either way the signature binds what was received, so that this gives no
 // forger anything.
 //
-// HeadersNotSigned is judged after the signature, since only then is it worth telling a client apart from a forger.
+// HeadersNotSigned is judged after the signature, since only then is a client known from a forger.
 //
-// Signing keys are cached by name and compared by the secret, rather than named by it: a changed secret replaces the old
-// key instead of standing beside it.
+// Signing keys are cached by name and compared by the secret, rather than named by it: a changed secret replaces the
+// old key instead of standing beside it.
 //
 // What the names of a header say by themselves is worked out once and remembered (layout), since clients send the same
 // ones again and again. Values are never remembered, and a Verifier learns only from requests that verified.

@@ -1,9 +1,6 @@
 package sigv4
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 const upperHex = "0123456789ABCDEF"
 
@@ -91,12 +88,12 @@ func appendDecoded(dst, raw []byte) []byte {
 	return dst
 }
 
-// isEscape tells whether s, which begins with '%', begins with a whole escape.
+// isEscape reports whether s, which begins with '%', begins with a whole escape.
 func isEscape(s []byte) bool {
 	return len(s) >= 3 && unhex[s[1]]|unhex[s[2]] < 16
 }
 
-// validEscapes tells whether every '%' in s begins an escape.
+// validEscapes reports whether every '%' in s begins an escape.
 func validEscapes(s []byte) bool {
 	for {
 		i := bytes.IndexByte(s, '%')
@@ -110,7 +107,7 @@ func validEscapes(s []byte) bool {
 	}
 }
 
-// isHex tells whether s consists of hexadecimal digits of either case.
+// isHex reports whether s consists of hexadecimal digits of either case.
 func isHex(s []byte) bool {
 	for _, b := range s {
 		if unhex[b] == 16 {
@@ -121,19 +118,3 @@ func isHex(s []byte) bool {
 }
 
 const lowerHex = "0123456789abcdef"
-
-// appendHex appends the 32 bytes of a hash in lower-case hexadecimal, four of them at a time and without a table: each
-// byte is spread over two, each of these becomes a digit, and those above nine are moved up to the letters.
-func appendHex(dst []byte, hash *[32]byte) []byte {
-	const ones = 0x0101010101010101
-	var digits [64]byte
-	for i := 0; i < len(hash); i += 4 {
-		v := uint64(binary.LittleEndian.Uint32(hash[i:]))
-		v = (v | v<<16) & 0x0000ffff0000ffff
-		v = (v | v<<8) & 0x00ff00ff00ff00ff
-		v = (v>>4 | v<<8) & (15 * ones)
-		letters := (v + 6*ones) >> 4 & ones
-		binary.LittleEndian.PutUint64(digits[2*i:], v+'0'*ones+('a'-'9'-1)*letters)
-	}
-	return append(dst, digits[:]...)
-}

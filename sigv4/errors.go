@@ -8,7 +8,7 @@ import (
 // Element is a further element of an S3 error document.
 type Element struct{ Name, Value string }
 
-// Error is a refusal in S3's words. It holds what S3 would tell the client and nothing secret; the status follows
+// Error is a refusal in S3's words. It holds what S3 would say to the client and nothing secret; the status follows
 // from the code. Values that came from the client are echoed with what XML can't hold replaced by U+FFFD, and must
 // still be escaped for it.
 type Error struct {
@@ -35,19 +35,23 @@ func text(b []byte) string {
 }
 
 const (
-	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter " +
+	oneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query " +
+		"string parameter " +
 		"or the Authorization header should be specified"
-	unsupportedMechanism = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-	conflictingValues    = "Conflicting values provided in HTTP headers and query parameters."
-	signatureMismatch    = "The request signature we calculated does not match the signature you provided. Check your key and signing method."
-	notSigned            = "There were headers present in the request which were not signed"
-	terminatedEarly      = "The request body terminated unexpectedly"
-	wrongNumberOfBytes   = "You did not provide the number of bytes specified by the Content-Length HTTP header"
-	malformedTrailer     = "The request contained trailing data that was not well-formed or did not conform to our published schema."
-	multipleChecksums    = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+	unsupportedMechanism = "The authorization mechanism you have provided is not supported. " +
+		"Please use AWS4-HMAC-SHA256."
+	conflictingValues = "Conflicting values provided in HTTP headers and query parameters."
+	signatureMismatch = "The request signature we calculated does not match the signature you provided. Check " +
+		"your key and signing method."
+	notSigned          = "There were headers present in the request which were not signed"
+	terminatedEarly    = "The request body terminated unexpectedly"
+	wrongNumberOfBytes = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+	malformedTrailer   = "The request contained trailing data that was not well-formed " +
+		"or did not conform to our published schema."
+	multipleChecksums = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 )
 
-// grammar is how the faults of a credential are told: the same words, another code and beginning in the
+// grammar is how the faults of a credential are reported: the same words, another code and beginning in the
 // Authorization header, in the query and in a form.
 type grammar struct{ code, prefix string }
 

@@ -21,10 +21,14 @@ func ExampleVerifier_Check() {
 		Header: []sigv4.Field{
 			{[]byte("Host"), []byte("examplebucket.s3.amazonaws.com")},
 			{[]byte("X-Amz-Date"), []byte("20130524T000000Z")},
-			{[]byte("X-Amz-Content-Sha256"), []byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")},
-			{[]byte("Authorization"), []byte("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request," +
-				"SignedHeaders=host;x-amz-content-sha256;x-amz-date," +
-				"Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")},
+			{
+				[]byte("X-Amz-Content-Sha256"),
+				[]byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+			},
+			{[]byte("Authorization"), []byte(
+				"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request," +
+					"SignedHeaders=host;x-amz-content-sha256;x-amz-date," +
+					"Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")},
 		},
 	}
 
@@ -46,7 +50,9 @@ func ExampleVerifier_Check() {
 
 func ExampleSigner_AppendAuthorization() {
 	s := sigv4.NewSigner("us-east-1", "s3")
-	c := &sigv4.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+	c := &sigv4.Credentials{
+		AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+	}
 	t := time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)
 	m := &sigv4.Message{
 		Method: []byte("GET"),
@@ -55,7 +61,10 @@ func ExampleSigner_AppendAuthorization() {
 			{[]byte("Host"), []byte("examplebucket.s3.amazonaws.com")},
 			{[]byte("Range"), []byte("bytes=0-9")},
 			{[]byte("X-Amz-Date"), sigv4.AppendTimestamp(nil, t)},
-			{[]byte("X-Amz-Content-Sha256"), []byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")},
+			{
+				[]byte("X-Amz-Content-Sha256"),
+				[]byte("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+			},
 		},
 	}
 	fmt.Printf("%s\n", s.AppendAuthorization(nil, m, c, t))

@@ -37,13 +37,16 @@ func ParseAuthorization(s []byte) (accessKeyID, scope, signedHeaders, signature 
 	return a.credential.accessKeyID, a.credential.scope, a.signedHeaders, a.signature, err
 }
 
-// Remembered tells whether a was read with the help of a layout.
+// Remembered reports whether a was read with the help of a layout.
 func (a *Authentication) Remembered() bool { return a.layout != nil }
 
-// HasControl is hasControl.
-var HasControl = hasControl
+// What fastpath_bytes.go does.
+var (
+	HasControl = hasControl
+	AppendHex  = appendHex
+)
 
-// Remembers tells whether the header of m has a layout.
+// Remembers reports whether the header of m has a layout.
 func (s *Signer) Remembers(m *Message) bool { return s.layouts.find(m.Header) != nil }
 
 // ParseTimestamp is parseTimestamp.

@@ -2,6 +2,7 @@ package sigv4_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/url"
@@ -38,12 +39,15 @@ func FuzzParseAuthorization(f *testing.F) {
 			return
 		}
 		// What was accepted is the same when it is written down anew, and holds nothing that could be another line.
-		again := slices.Concat([]byte("Credential="), id, []byte("/"), scope, []byte(", SignedHeaders="), headers, []byte(", Signature="), signature)
+		again := slices.Concat([]byte("Credential="), id, []byte("/"), scope, []byte(", SignedHeaders="), headers,
+			[]byte(", Signature="), signature)
 		id2, scope2, headers2, signature2, err := sigv4.ParseAuthorization(again)
-		if err != nil || !bytes.Equal(id, id2) || !bytes.Equal(scope, scope2) || !bytes.Equal(headers, headers2) || !bytes.Equal(signature, signature2) {
+		if err != nil || !bytes.Equal(id, id2) || !bytes.Equal(scope, scope2) || !bytes.Equal(headers, headers2) ||
+			!bytes.Equal(signature, signature2) {
 			t.Errorf("%q became %q: %v", s, again, err)
 		}
-		if bytes.ContainsAny(scope, "\n\r ") || bytes.ContainsAny(headers, "\n\r :") || len(id) == 0 || len(headers) == 0 || len(signature) == 0 {
+		if bytes.ContainsAny(scope, "\n\r ") || bytes.ContainsAny(headers, "\n\r :") || len(id) == 0 ||
+			len(headers) == 0 || len(signature) == 0 {
 			t.Errorf("accepted %q", s)
 		}
 	})
@@ -64,7 +68,8 @@ func FuzzPresignedQuery(f *testing.F) {
 		var a sigv4.Authentication
 		err := v.Read(m, &a, "s3")
 		if err == nil && a.Kind == sigv4.Presigned {
-			if a.Expires < 0 || a.Expires > week || len(a.AccessKeyID) == 0 || a.Time.Sub(now) > 15*time.Minute || a.Time.Add(a.Expires).Before(now) {
+			if a.Expires < 0 || a.Expires > week || len(a.AccessKeyID) == 0 || a.Time.Sub(now) > 15*time.Minute ||
+				a.Time.Add(a.Expires).Before(now) {
 				t.Errorf("accepted %q", query)
 			}
 			err = v.Check(m, &a, exampleSecret)
@@ -101,7 +106,10 @@ func sameParameters(query []byte) string {
 }
 
 func FuzzCanonicalQuery(f *testing.F) {
-	for _, s := range []string{"", "a=1&b=2", "a&&b=", "=", "a=b=c", "%41=%2f+%C3%A9", "x=1&x=1&X=0", "X-Amz-Signature=1&a", "prefix=a/b c", "a%zz=1", "~=%7E"} {
+	for _, s := range []string{
+		"", "a=1&b=2", "a&&b=", "=", "a=b=c", "%41=%2f+%C3%A9", "x=1&x=1&X=0", "X-Amz-Signature=1&a", "prefix=a/b c",
+		"a%zz=1", "~=%7E",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, query []byte) {
@@ -110,7 +118,8 @@ func FuzzCanonicalQuery(f *testing.F) {
 			t.Errorf("%q is %q is %q", query, got, again)
 		}
 		for _, b := range got {
-			if !('0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || strings.IndexByte("-._~%=&", b) >= 0) {
+			if !('0' <= b && b <= '9' || 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' ||
+				strings.IndexByte("-._~%=&", b) >= 0) {
 				t.Fatalf("%q has %q", got, b)
 			}
 		}
@@ -147,7 +156,9 @@ func FuzzCanonicalQuery(f *testing.F) {
 }
 
 func FuzzCanonicalPath(f *testing.F) {
-	for _, s := range []string{"", "/", "/a//b/./../", "/%2F%2f", "/a+b c", "/%zz", "/%", "/\xff\x00", "/test$file.text", "/%7E~"} {
+	for _, s := range []string{
+		"", "/", "/a//b/./../", "/%2F%2f", "/a+b c", "/%zz", "/%", "/\xff\x00", "/test$file.text", "/%7E~",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, path []byte) {
@@ -176,7 +187,8 @@ func encode(s string, path bool) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", c) >= 0 || path && c == '/' {
+		if strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", c) >= 0 ||
+			path && c == '/' {
 			b.WriteByte(c)
 		} else {
 			b.WriteString("%" + strings.ToUpper(hexOf2([]byte{c})))
@@ -188,8 +200,14 @@ func encode(s string, path bool) string {
 func FuzzChunkReader(f *testing.F) {
 	const announce = "x-amz-trailer: x-amz-checksum-crc32"
 	const trailer = "x-amz-checksum-crc32:" + crcOfHello
-	uploads := []*upload{newUpload(f, unsigned, 5, announce), newUpload(f, signedChunks, 5), newUpload(f, signedTrailer, 5, announce), newUpload(f, unsigned, 5)}
-	good := []string{uploads[0].frame(trailer, "hello"), uploads[1].frame("", "hello"), uploads[2].frame(trailer, "hello"), uploads[3].frame("", "he", "llo")}
+	uploads := []*upload{
+		newUpload(f, unsigned, 5, announce), newUpload(f, signedChunks, 5), newUpload(f, signedTrailer, 5, announce),
+		newUpload(f, unsigned, 5),
+	}
+	good := []string{
+		uploads[0].frame(trailer, "hello"), uploads[1].frame("", "hello"), uploads[2].frame(trailer, "hello"),
+		uploads[3].frame("", "he", "llo"),
+	}
 	for mode, body := range good {
 		f.Add(byte(mode), []byte(body))
 		f.Add(byte(mode), []byte(body[:len(body)/2]))
@@ -223,7 +241,7 @@ func FuzzChunkReader(f *testing.F) {
 			if mode%4 == 2 && string(c.Trailer()[0].Value) != crcOfHello {
 				t.Errorf("trailer %q verifies", c.Trailer())
 			}
-			for cut := 1; cut < 8 && cut < len(body); cut++ { // no true prefix that lacks data is accepted
+			for cut := 1; cut < 8 && cut < len(body); cut++ { // no true prefix without all data is accepted
 				var d sigv4.ChunkReader
 				d.Reset(bytes.NewReader(body[:len(body)-cut]), u.options)
 				if less, err := io.ReadAll(&d); err == nil && !bytes.Equal(less, got) {
@@ -234,8 +252,32 @@ func FuzzChunkReader(f *testing.F) {
 		var slow sigv4.ChunkReader
 		slow.Reset(iotest.OneByteReader(bytes.NewReader(body)), u.options)
 		same, err2 := io.ReadAll(&slow)
-		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() || err == nil && !bytes.Equal(got, same) {
+		if (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() ||
+			err == nil && !bytes.Equal(got, same) {
 			t.Errorf("%q: in one piece %q, %v; byte by byte %q, %v", body, got, err, same, err2)
+		}
+	})
+}
+
+// FuzzFastBytes compares what fastpath_bytes.go does with the plain way.
+func FuzzFastBytes(f *testing.F) {
+	for n := range 70 {
+		f.Add(bytes.Repeat([]byte{' '}, n), byte(n))
+		f.Add(bytes.Repeat([]byte{0xff}, n), byte('\r'))
+	}
+	f.Fuzz(func(t *testing.T, s []byte, b byte) {
+		s = append(s, b)
+		for _, text := range [][]byte{s, s[1:]} {
+			want := slices.ContainsFunc(text, func(b byte) bool { return b < ' ' })
+			if got := sigv4.HasControl(text); got != want {
+				t.Errorf("hasControl(%q) = %t", text, got)
+			}
+		}
+		var hash [32]byte
+		copy(hash[:], s)
+		hash[b%32] = b
+		if got, want := sigv4.AppendHex(s, &hash), hex.AppendEncode(s, hash[:]); !bytes.Equal(got, want) {
+			t.Errorf("appendHex(%x) = %q", hash, got[len(s):])
 		}
 	})
 }

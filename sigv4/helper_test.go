@@ -205,7 +205,9 @@ func added(m *sigv4.Message, name, value string) *sigv4.Message {
 }
 
 func testVerifier() *sigv4.Verifier {
-	return sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-west-2", "us-east-1"}, Now: at(now), VerboseMismatch: true})
+	return sigv4.NewVerifier(sigv4.Options{
+		Regions: []string{"us-west-2", "us-east-1"}, Now: at(now), VerboseMismatch: true,
+	})
 }
 
 // row is a request and the refusal that it gets: code "" for none, message a part of the text.

@@ -6,7 +6,7 @@ import "bytes"
 const maxHoisted = 64
 
 // EffectiveValue returns the value of an x-amz-* setting of m: that of the header called name (lower case), or of the
-// query parameter of that name in any case, which is where presigning clients put headers. ok tells whether either is
+// query parameter of that name in any case, which is where presigning clients put headers. ok reports whether either is
 // there; of repeated ones the first counts. A header and a parameter with different values are an *Error, as is a
 // parameter that no header could hold. The value points into m, unless it had to be decoded.
 //
@@ -48,7 +48,7 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 		var segment []byte
 		segment, query = cut(query, '&')
 		rawName, rawValue := cut(segment, '=')
-		if len(rawName) == 0 || rawName[0]|0x20 != 'x' && rawName[0] != '%' {
+		if !hasNamePrefix(rawName, "x-amz-") && bytes.IndexByte(rawName, '%') < 0 {
 			continue
 		}
 		name := appendDecoded(make([]byte, 0, 64), rawName)
@@ -59,7 +59,8 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 			continue
 		}
 		switch string(name) {
-		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders", "x-amz-signature":
+		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+			"x-amz-signature":
 			continue
 		}
 		if settings++; settings > maxHoisted {
@@ -88,7 +89,7 @@ func AppendHoisted(fields []Field, m *Message) ([]Field, error) {
 	return fields, nil
 }
 
-// isHeaderValue tells whether a decoded parameter can stand where a header's value is expected. One with a line end
+// isHeaderValue reports whether a decoded parameter can stand where a header's value is expected. One with a line end
 // would write headers of its own wherever it is passed on.
 func isHeaderValue(s []byte) bool {
 	for _, b := range s {

@@ -35,17 +35,22 @@ func TestHostileHeadsTakeLittleTime(t *testing.T) {
 	}
 	signedNames := strings.Join(names, ";")
 	manySigned := manyHeaders(signed(t, "GET", "/"))
-	set(manySigned, "Authorization", strings.Replace(field(manySigned, "authorization"), "SignedHeaders=host;", "SignedHeaders=host;"+signedNames+";", 1))
+	set(manySigned, "Authorization", strings.Replace(field(manySigned, "authorization"), "SignedHeaders=host;",
+		"SignedHeaders=host;"+signedNames+";", 1))
 	for name, m := range map[string]*sigv4.Message{
-		"headers":                          manyHeaders(signed(t, "GET", "/")),
-		"headers, all signed":              manySigned,
-		"parameters":                       withQuery(signed(t, "GET", "/"), many("p", "&")),
-		"presigned parameters":             withQuery(presigned(t, now, time.Hour, "/"), many("X-Amz-", "=1&")),
-		"repeated presign parameters":      withQuery(presigned(t, now, time.Hour, "/"), strings.Repeat("X-Amz-Date=%41&", n)),
-		"a path of escapes":                withPath(signed(t, "GET", "/"), strings.Repeat("/%2F", n)),
-		"attributes":                       added(request(t, "GET", "/"), "Authorization", "AWS4-HMAC-SHA256 "+strings.Repeat("a=b,", n)),
-		"slashes in a credential":          added(request(t, "GET", "/"), "Authorization", "AWS4-HMAC-SHA256 Credential="+strings.Repeat("/", n)+",SignedHeaders=a,Signature=b"),
-		"a header of spaces":               withValue(signed(t, "GET", "/", "x-amz-meta-a: a"), "x-amz-meta-a", "a"+strings.Repeat(" ", n)+"b"),
+		"headers":              manyHeaders(signed(t, "GET", "/")),
+		"headers, all signed":  manySigned,
+		"parameters":           withQuery(signed(t, "GET", "/"), many("p", "&")),
+		"presigned parameters": withQuery(presigned(t, now, time.Hour, "/"), many("X-Amz-", "=1&")),
+		"repeated presign parameters": withQuery(presigned(t, now, time.Hour, "/"),
+			strings.Repeat("X-Amz-Date=%41&", n)),
+		"a path of escapes": withPath(signed(t, "GET", "/"), strings.Repeat("/%2F", n)),
+		"attributes": added(request(t, "GET", "/"), "Authorization", "AWS4-HMAC-SHA256 "+
+			strings.Repeat("a=b,", n)),
+		"slashes in a credential": added(request(t, "GET", "/"), "Authorization",
+			"AWS4-HMAC-SHA256 Credential="+strings.Repeat("/", n)+",SignedHeaders=a,Signature=b"),
+		"a header of spaces": withValue(signed(t, "GET", "/", "x-amz-meta-a: a"), "x-amz-meta-a",
+			"a"+strings.Repeat(" ", n)+"b"),
 		"Authorization headers":            repeated(request(t, "GET", "/"), "Authorization", "AWS4-HMAC-SHA256 x", n),
 		"one header, repeated, all joined": repeated(signed(t, "GET", "/", "x-amz-meta-a: 1"), "x-amz-meta-a", "1", n),
 	} {

@@ -35,7 +35,8 @@ func sdkRequest(r *rand.Rand) *http.Request {
 	}
 	var path strings.Builder
 	for range 1 + r.IntN(8) {
-		path.WriteString(pick("/", "//", "/./", "/../", "/a", "a", "Z9", "-._~", "%20", "%2B", "%2F", "%25", "%C3%A9", "%F0%9F%98%80", "%FF",
+		path.WriteString(pick("/", "//", "/./", "/../", "/a", "a", "Z9", "-._~", "%20", "%2B", "%2F", "%25", "%C3%A9",
+			"%F0%9F%98%80", "%FF",
 			"%24", "%26", "%3D", "%3F", "%23", "%3A", "%40", "%21%2A%27%28%29", "%00"))
 	}
 	raw := "/" + strings.TrimPrefix(path.String(), "/")
@@ -65,7 +66,8 @@ func sdkRequest(r *rand.Rand) *http.Request {
 	}
 	req.URL.Host = req.Host
 	for range r.IntN(6) {
-		name := pick("X-Amz-Meta-A", "X-Amz-Meta-B", "Content-Type", "Cache-Control", "Range", "User-Agent", "X-Amzn-Trace-Id", "Accept-Encoding", "X-Amz-S3session-Token")
+		name := pick("X-Amz-Meta-A", "X-Amz-Meta-B", "Content-Type", "Cache-Control", "Range", "User-Agent",
+			"X-Amzn-Trace-Id", "Accept-Encoding", "X-Amz-S3session-Token")
 		if name == "X-Amz-S3session-Token" {
 			req.Header.Set(name, "token/+=")
 			continue
@@ -77,7 +79,9 @@ func sdkRequest(r *rand.Rand) *http.Request {
 
 // received is the Message that a server makes of req.
 func received(req *http.Request, r *rand.Rand) *sigv4.Message {
-	m := &sigv4.Message{Method: []byte(req.Method), Path: []byte(req.URL.EscapedPath()), Query: []byte(req.URL.RawQuery)}
+	m := &sigv4.Message{
+		Method: []byte(req.Method), Path: []byte(req.URL.EscapedPath()), Query: []byte(req.URL.RawQuery),
+	}
 	m.Header = []sigv4.Field{{Name: []byte("Host"), Value: []byte(req.Host)}}
 	if req.ContentLength > 0 {
 		m.Header = append(m.Header, sigv4.Field{Name: []byte("Content-Length"), Value: []byte("1")})
@@ -114,7 +118,8 @@ func TestRequestsSignedByTheSDKVerify(t *testing.T) {
 		req := sdkRequest(r)
 		req.Header.Set("X-Amz-Content-Sha256", emptyHash)
 		service := []string{"s3", "s3express"}[r.IntN(2)]
-		if err := sdkSigner().SignHTTP(context.Background(), sdkCredentials, req, emptyHash, service, "us-west-2", now); err != nil {
+		if err := sdkSigner().SignHTTP(context.Background(), sdkCredentials, req, emptyHash, service, "us-west-2",
+			now); err != nil {
 			t.Fatal(err)
 		}
 		m := received(req, r)
@@ -139,7 +144,8 @@ func TestRequestsPresignedByTheSDKVerify(t *testing.T) {
 		query := req.URL.Query()
 		query.Set("X-Amz-Expires", "900")
 		req.URL.RawQuery = query.Encode()
-		uri, headers, err := sdkSigner().PresignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD", "s3", "us-west-2", now.Add(-10*time.Minute))
+		uri, headers, err := sdkSigner().PresignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD",
+			"s3", "us-west-2", now.Add(-10*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +176,8 @@ func TestOurSignatureIsTheSDKs(t *testing.T) {
 		req.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 		req.Header.Set("X-Amz-Date", "20261123T070000Z")
 		ours := string(signer.AppendAuthorization(nil, received(req, r), &c, now))
-		if err := sdkSigner().SignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD", "s3", "us-west-2", now); err != nil {
+		if err := sdkSigner().SignHTTP(context.Background(), sdkCredentials, req, "UNSIGNED-PAYLOAD", "s3", "us-west-2",
+			now); err != nil {
 			t.Fatal(err)
 		}
 		if theirs := req.Header.Get("Authorization"); ours != theirs {

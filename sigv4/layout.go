@@ -30,7 +30,8 @@ type layout struct {
 	middle string // what stands between credential and signature in the Authorization header
 	listAt int    // where signedHeaders begins in it
 
-	// A short query that says nothing about authentication, the one seen when the layout was made, and its canonical form.
+	// A short query that says nothing about authentication, the one seen when the layout was made, and its canonical
+	// form.
 	query, canonicalQuery string
 }
 
@@ -64,7 +65,8 @@ const (
 )
 
 var placeNames = [places]string{
-	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token", "content-type",
+	"authorization", "date", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-s3session-token",
+	"content-type",
 	"content-length", "x-amz-decoded-content-length", "x-amz-trailer", "x-amz-sdk-checksum-algorithm",
 }
 
@@ -86,7 +88,9 @@ func newLayout(header []Field, c *canonicalizer, signedHeaders []byte) *layout {
 	if !ok {
 		return nil
 	}
-	l := &layout{fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders)}
+	l := &layout{
+		fields: len(header), signed: len(c.signed), lines: lines, places: places, signedHeaders: string(signedHeaders),
+	}
 	l.sums = int8(checksumHeaders(header))
 	names := make([]byte, 0, size)
 	for i := range header {
@@ -114,7 +118,8 @@ func (c *canonicalizer) eachOnce(lines *[maxFields]canonLine) (ok bool) {
 		for f < len(c.fields) && bytes.Compare(c.fields[f].name, name) < 0 {
 			f++
 		}
-		if f == len(c.fields) || !bytes.Equal(c.fields[f].name, name) || f+1 < len(c.fields) && bytes.Equal(c.fields[f+1].name, name) {
+		if f == len(c.fields) || !bytes.Equal(c.fields[f].name, name) ||
+			f+1 < len(c.fields) && bytes.Equal(c.fields[f+1].name, name) {
 			return false
 		}
 		lines[i].field = uint8(c.fields[f].position)
@@ -139,31 +144,7 @@ func placesOf(header []Field) (found [places]int8, ok bool) {
 	return found, true
 }
 
-// learn takes from a message, which was read into a and has verified, what readUsual needs of the next.
-func (l *layout) learn(m *Message, a *Authentication) {
-	if a.Kind != Header || l.places[amzDatePlace] < 0 || l.places[contentSHA256Place] < 0 || len(a.Signature) != signatureSize {
-		return
-	}
-	if len(m.Query) <= maxQuery {
-		if q, _ := parseQuery(m.Query, nil); q.empty() {
-			l.query, l.canonicalQuery = string(m.Query), string(a.canonical.appendCanonicalQuery(nil, m.Query))
-		}
-	}
-	before := credentialBegin + string(a.AccessKeyID) + "/" + string(a.Scope)
-	for _, comma := range [...]string{", ", ","} {
-		middle := comma + "SignedHeaders=" + l.signedHeaders + comma + "Signature="
-		if string(l.value(m, authorizationPlace)) == before+middle+string(a.Signature) {
-			l.usual, l.middle, l.listAt = true, middle, len(comma)+len("SignedHeaders=")
-		}
-	}
-}
-
-const (
-	credentialBegin = algorithm + " Credential="
-	signatureSize   = 64
-)
-
-// has tells whether a header has the names of this layout, byte by byte.
+// has reports whether a header has the names of this layout, byte by byte.
 func (l *layout) has(header []Field) bool {
 	if len(header) != l.fields {
 		return false
@@ -185,32 +166,6 @@ func (l *layout) value(m *Message, p place) []byte {
 		return trim(m.Header[i].Value)
 	}
 	return nil
-}
-
-// appendCanonicalRequest puts the canonical request into c.text and returns it, as canonicalizer.appendCanonicalRequest
-// does in S3's way of reading, for a message of this layout. ok is false if a value holds a run of spaces, which this
-// function doesn't treat.
-func (l *layout) appendCanonicalRequest(c *canonicalizer, m *Message, payloadHash []byte) (request []byte, ok bool) {
-	t := c.appendPath(append(append(c.text[:0], m.Method...), '\n'), m, reading{})
-	t = append(t, '\n')
-	if len(m.Query) > 0 && string(m.Query) == l.query {
-		t = append(t, l.canonicalQuery...)
-	} else {
-		t = c.appendCanonicalQuery(t, m.Query)
-	}
-	t = append(t, '\n')
-	headers, start := len(t), 0
-	for i := range l.lines[:l.signed] {
-		end := int(l.lines[i].labelEnd)
-		t = append(t, l.labels[start:end]...)
-		t = append(t, trim(m.Header[l.lines[i].field].Value)...)
-		start = end
-	}
-	ok = !bytes.Contains(t[headers:], doubleSpace)
-	t = append(t, l.tail...)
-	t = append(t, payloadHash...)
-	c.text, c.spaceRun = t, false
-	return t, ok
 }
 
 // layouts are those seen last, found by the lengths of their names. Safe for concurrent use; the zero value is empty.
@@ -235,8 +190,8 @@ func (z *layouts) find(header []Field) *layout {
 	return nil
 }
 
-// admits tells whether a header that was not found is worth a layout. Headers that share a slot would take it from each
-// other at every request, so only one in some does.
+// admits reports whether a header that was not found is worth a layout. Headers that share a slot would take it from
+// each other at every request, so only one in some does.
 func (z *layouts) admits(header []Field) bool {
 	return z.slot(header).Load() == nil || z.misses.Add(1)%layoutPatience == 0
 }

@@ -103,7 +103,8 @@ func edit(m *sigv4.Message, what, where, by byte) *sigv4.Message {
 	i := int(where) % len(m.Header)
 	f := &m.Header[i]
 	at := func(s []byte) int { return int(by) % max(1, len(s)) }
-	authorization := slices.IndexFunc(m.Header, func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), "authorization") })
+	authorization := slices.IndexFunc(m.Header,
+		func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), "authorization") })
 	switch what % edits {
 	case 0: // another case
 		if len(f.Name) > 0 {
@@ -144,11 +145,15 @@ func edit(m *sigv4.Message, what, where, by byte) *sigv4.Message {
 	case 11:
 		m.Query = append(m.Query, '&', where, '=', by)
 	case 12:
-		m.Header = append(m.Header, sigv4.Field{Name: []byte("x-amz-meta-" + string(rune('a'+by%26))), Value: []byte{where}})
+		m.Header = append(m.Header, sigv4.Field{
+			Name: []byte("x-amz-meta-" + string(rune('a'+by%26))), Value: []byte{where},
+		})
 	case 13:
 		queries := []string{
-			"", "x-id=GetObject", "x-id=PutObject", "X-Amz-Signature=1", "Signature=a", "Signature=a&AWSAccessKeyId=b", "X-Amz-Date=1",
-			"x-amz-security-token=t", "x-amz-content-sha256=" + emptyHash, "%zz", "list-type=2&prefix=a%2Fb+c", "%58-Amz-Algorithm=a",
+			"", "x-id=GetObject", "x-id=PutObject", "X-Amz-Signature=1", "Signature=a", "Signature=a&AWSAccessKeyId=b",
+			"X-Amz-Date=1",
+			"x-amz-security-token=t", "x-amz-content-sha256=" + emptyHash, "%zz", "list-type=2&prefix=a%2Fb+c",
+			"%58-Amz-Algorithm=a",
 			"x-amz-s3session-token=" + field(m, "x-amz-s3session-token"),
 		}
 		m.Query = []byte(queries[int(by)%len(queries)])
@@ -183,7 +188,8 @@ func FuzzRememberedLayout(f *testing.F) {
 		}
 	}
 	f.Add("GET /a%2Fb?b&a=1\nhost:h\nx-amz-date:20261123T070000Z\nx-amz-content-sha256:UNSIGNED-PAYLOAD", again+again)
-	f.Add("POST /\nhost:h\ncontent-type:multipart/form-data; boundary=b\nx-amz-content-sha256:"+emptyHash+"\nDate:Mon, 23 Nov 2026 07:00:00 GMT", again+again)
+	f.Add("POST /\nhost:h\ncontent-type:multipart/form-data; boundary=b\nx-amz-content-sha256:"+emptyHash+
+		"\nDate:Mon, 23 Nov 2026 07:00:00 GMT", again+again)
 	f.Fuzz(func(t *testing.T, head, edits string) {
 		m := laxHead(head)
 		if len(m.Header) > 100 || len(edits) > 3*40 {
@@ -212,7 +218,8 @@ func signsTheSame(t *testing.T, warm *sigv4.Signer, m *sigv4.Message) {
 		lent := clone(m)
 		got := warm.AppendAuthorization([]byte("a"), lent, c, now)
 		scribble(lent)
-		if want := sigv4.NewSigner("us-west-2", "s3").AppendAuthorization([]byte("a"), m, c, now); !bytes.Equal(got, want) {
+		if want := sigv4.NewSigner("us-west-2", "s3").AppendAuthorization([]byte("a"), m, c,
+			now); !bytes.Equal(got, want) {
 			t.Errorf("%s %s?%s %q:\nwarm %s\nanew %s", m.Method, m.Path, m.Query, m.Header, got, want)
 		}
 	}
@@ -311,7 +318,8 @@ func TestTheKeyOfAnotherMechanismIsNoWayRound(t *testing.T) {
 			t.Fatal(o.Err)
 		}
 		for range 3 {
-			m = request(t, "GET", "/key", "x-amz-date: 20261123T070000Z", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "authorization: x")
+			m = request(t, "GET", "/key", "x-amz-date: 20261123T070000Z", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+				"authorization: x")
 			set(m, "authorization", string(s.AppendAuthorization(nil, m, c, now)))
 			if o := sameAsAnew(t, v, a, m); (o.Err == nil) != (id == "user") {
 				t.Errorf("%s: %v", id, o.Err)

@@ -10,7 +10,8 @@ import (
 
 const (
 	unsupported = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-	onlyOne     = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+	onlyOne     = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string " +
+		"parameter or the Authorization header should be specified"
 )
 
 func TestMechanisms(t *testing.T) {
@@ -19,52 +20,89 @@ func TestMechanisms(t *testing.T) {
 		{name: "Authorization AWS4-HMAC-SHA256 is header SigV4", request: signed(t, "GET", "/key")},
 		{name: "query X-Amz-Algorithm is presigned SigV4", request: presigned(t, now, time.Minute, "/key")},
 		{
-			name: "Authorization AWS is SigV2", request: request(t, "GET", "/key", "Authorization: AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="),
+			name:    "Authorization AWS is SigV2",
+			request: request(t, "GET", "/key", "Authorization: AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="),
+			code:    "InvalidRequest", message: unsupported,
+		},
+		{
+			name:    "query Signature, Expires and AWSAccessKeyId is SigV2",
+			request: request(t, "GET", "/key?AWSAccessKeyId=A&Expires=1&Signature=x"),
+			code:    "InvalidRequest", message: unsupported,
+		},
+		{
+			name: "SigV4A in the header is refused",
+			request: request(t, "GET", "/key", "Authorization: "+
+				strings.Replace(good, "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", 1)),
 			code: "InvalidRequest", message: unsupported,
 		},
 		{
-			name: "query Signature, Expires and AWSAccessKeyId is SigV2", request: request(t, "GET", "/key?AWSAccessKeyId=A&Expires=1&Signature=x"),
-			code: "InvalidRequest", message: unsupported,
+			name:    "SigV4A in the query is refused",
+			request: request(t, "GET", "/key?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Region-Set=*"),
+			code:    "AuthorizationQueryParametersError", message: `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`,
 		},
 		{
-			name: "SigV4A in the header is refused", request: request(t, "GET", "/key", "Authorization: "+strings.Replace(good, "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", 1)),
-			code: "InvalidRequest", message: unsupported,
+			name:    "header and presigned query together",
+			request: added(presigned(t, now, time.Minute, "/key"), "Authorization", good),
+			code:    "InvalidArgument", message: onlyOne, elements: map[string]string{
+				"ArgumentName": "Authorization", "ArgumentValue": good,
+			},
 		},
 		{
-			name: "SigV4A in the query is refused", request: request(t, "GET", "/key?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Region-Set=*"),
-			code: "AuthorizationQueryParametersError", message: `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`,
+			name:    "header and SigV2 query together",
+			request: request(t, "GET", "/key?AWSAccessKeyId=A&Expires=1&Signature=x", "Authorization: "+good),
+			code:    "InvalidArgument", message: onlyOne,
 		},
 		{
-			name: "header and presigned query together", request: added(presigned(t, now, time.Minute, "/key"), "Authorization", good),
-			code: "InvalidArgument", message: onlyOne, elements: map[string]string{"ArgumentName": "Authorization", "ArgumentValue": good},
-		},
-		{
-			name: "header and SigV2 query together", request: request(t, "GET", "/key?AWSAccessKeyId=A&Expires=1&Signature=x", "Authorization: "+good),
-			code: "InvalidArgument", message: onlyOne,
-		},
-		{
-			name: "presigned query and SigV2 query together", request: replaced(t, presigned(t, now, time.Minute, "/key"), "X-Amz-Algorithm", "AWSAccessKeyId=A&Expires=1&Signature=x&X-Amz-Algorithm"),
+			name: "presigned query and SigV2 query together",
+			request: replaced(t, presigned(t, now, time.Minute, "/key"), "X-Amz-Algorithm",
+				"AWSAccessKeyId=A&Expires=1&Signature=x&X-Amz-Algorithm"),
 			code: "InvalidArgument", message: onlyOne,
 		},
 		{
 			name: "two Authorization headers", request: added(signed(t, "GET", "/key"), "authorization", good),
-			code: "InvalidArgument", message: onlyOne, elements: map[string]string{"ArgumentName": "Authorization", "ArgumentValue": good},
+			code: "InvalidArgument", message: onlyOne, elements: map[string]string{
+				"ArgumentName": "Authorization", "ArgumentValue": good,
+			},
 		},
 		{
-			name: "form POST with an Authorization header", request: signed(t, "POST", "/", "Content-Type: multipart/form-data; boundary=x"),
-			code: "InvalidArgument", message: "x-amz-content-sha256 must be", elements: map[string]string{"ArgumentName": "x-amz-content-sha256"},
+			name:    "form POST with an Authorization header",
+			request: signed(t, "POST", "/", "Content-Type: multipart/form-data; boundary=x"),
+			code:    "InvalidArgument", message: "x-amz-content-sha256 must be",
+			elements: map[string]string{"ArgumentName": "x-amz-content-sha256"},
 		},
-		{name: "POST of multipart/form-data with a query is no form", request: signed(t, "POST", "/key?uploads", "Content-Type: multipart/form-data; boundary=x")},
-		{name: "PUT of multipart/form-data is no form", request: signed(t, "PUT", "/key", "Content-Type: multipart/form-data; boundary=x")},
+		{
+			name:    "POST of multipart/form-data with a query is no form",
+			request: signed(t, "POST", "/key?uploads", "Content-Type: multipart/form-data; boundary=x"),
+		},
+		{
+			name:    "PUT of multipart/form-data is no form",
+			request: signed(t, "PUT", "/key", "Content-Type: multipart/form-data; boundary=x"),
+		},
 		{
 			name: "Basic", request: request(t, "GET", "/key", "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
-			code: "InvalidArgument", message: "Unsupported Authorization Type", elements: map[string]string{"ArgumentName": "Authorization"},
+			code: "InvalidArgument", message: "Unsupported Authorization Type",
+			elements: map[string]string{"ArgumentName": "Authorization"},
 		},
-		{name: "Bearer", request: request(t, "GET", "/key", "Authorization: Bearer x"), code: "InvalidArgument", message: "Unsupported Authorization Type"},
-		{name: "empty Authorization", request: request(t, "GET", "/key", "Authorization:"), code: "InvalidArgument", message: "Unsupported Authorization Type"},
-		{name: "nothing is anonymous", request: request(t, "GET", "/key"), code: "AccessDenied", message: "Access Denied"},
-		{name: "a form is anonymous until its fields are read", request: request(t, "POST", "/", "Content-Type: Multipart/Form-Data; boundary=x"), code: "AccessDenied"},
-		{name: "a lone Signature parameter is no mechanism", request: request(t, "GET", "/key?Signature=x"), code: "AccessDenied"},
+		{
+			name: "Bearer", request: request(t, "GET", "/key", "Authorization: Bearer x"), code: "InvalidArgument",
+			message: "Unsupported Authorization Type",
+		},
+		{
+			name: "empty Authorization", request: request(t, "GET", "/key", "Authorization:"), code: "InvalidArgument",
+			message: "Unsupported Authorization Type",
+		},
+		{
+			name: "nothing is anonymous", request: request(t, "GET", "/key"), code: "AccessDenied",
+			message: "Access Denied",
+		},
+		{
+			name:    "a form is anonymous until its fields are read",
+			request: request(t, "POST", "/", "Content-Type: Multipart/Form-Data; boundary=x"), code: "AccessDenied",
+		},
+		{
+			name: "a lone Signature parameter is no mechanism", request: request(t, "GET", "/key?Signature=x"),
+			code: "AccessDenied",
+		},
 	})
 }
 
@@ -117,18 +155,42 @@ func TestMalformedMessages(t *testing.T) {
 	}
 	testRows(t, []row{
 		{name: "folded line", request: added(signed(t, "GET", "/key"), "X-Folded", "a\r\n b"), code: "InvalidRequest"},
-		{name: "bare line feed in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\nb"), code: "InvalidRequest"},
-		{name: "bare carriage return in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\rb"), code: "InvalidRequest"},
+		{
+			name: "bare line feed in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\nb"),
+			code: "InvalidRequest",
+		},
+		{
+			name: "bare carriage return in a value", request: added(signed(t, "GET", "/key"), "X-Line", "a\rb"),
+			code: "InvalidRequest",
+		},
 		{name: "NUL in a value", request: added(signed(t, "GET", "/key"), "X-Nul", "a\x00b"), code: "InvalidRequest"},
 		{name: "space in a name", request: added(signed(t, "GET", "/key"), "X Y", "a"), code: "InvalidRequest"},
 		{name: "colon in a name", request: added(signed(t, "GET", "/key"), "X:", "a"), code: "InvalidRequest"},
 		{name: "empty name", request: added(signed(t, "GET", "/key"), "", "a"), code: "InvalidRequest"},
-		{name: "line feed in the method", request: broken(func(m *sigv4.Message) { m.Method = []byte("GET\n/") }), code: "InvalidRequest"},
+		{
+			name: "line feed in the method", request: broken(func(m *sigv4.Message) { m.Method = []byte("GET\n/") }),
+			code: "InvalidRequest",
+		},
 		{name: "no method", request: broken(func(m *sigv4.Message) { m.Method = nil }), code: "InvalidRequest"},
-		{name: "invalid escape %zz in the path", request: broken(func(m *sigv4.Message) { m.Path = []byte("/%zz") }), code: "InvalidURI"},
-		{name: "escape cut short in the path", request: broken(func(m *sigv4.Message) { m.Path = []byte("/%4") }), code: "InvalidURI"},
-		{name: "invalid escape in the query", request: broken(func(m *sigv4.Message) { m.Query = []byte("a=%g0") }), code: "InvalidURI"},
-		{name: "escape cut short in the query", request: broken(func(m *sigv4.Message) { m.Query = []byte("a=%") }), code: "InvalidURI"},
-		{name: "bytes above 127 in a value are taken as they are", request: signed(t, "GET", "/key", "x-amz-meta-name: \xff\xc3\xa9")},
+		{
+			name: "invalid escape %zz in the path", request: broken(func(m *sigv4.Message) { m.Path = []byte("/%zz") }),
+			code: "InvalidURI",
+		},
+		{
+			name: "escape cut short in the path", request: broken(func(m *sigv4.Message) { m.Path = []byte("/%4") }),
+			code: "InvalidURI",
+		},
+		{
+			name: "invalid escape in the query", request: broken(func(m *sigv4.Message) { m.Query = []byte("a=%g0") }),
+			code: "InvalidURI",
+		},
+		{
+			name: "escape cut short in the query", request: broken(func(m *sigv4.Message) { m.Query = []byte("a=%") }),
+			code: "InvalidURI",
+		},
+		{
+			name:    "bytes above 127 in a value are taken as they are",
+			request: signed(t, "GET", "/key", "x-amz-meta-name: \xff\xc3\xa9"),
+		},
 	})
 }

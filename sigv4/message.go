@@ -1,9 +1,6 @@
 package sigv4
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // Field is one header line as it was received or is to be sent: the name in any case, the value without its line end.
 type Field struct{ Name, Value []byte }
@@ -38,7 +35,7 @@ func first(fields []Field, name string) (value []byte, n int) {
 	return value, n
 }
 
-// wellFormed tells whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
+// wellFormed reports whether the message can be written as HTTP/1.1 in one way only. A line end inside a value, which
 // a folded header line has, would let one canonical request stand for two messages.
 func (m *Message) wellFormed() bool {
 	for i := range m.Header {
@@ -49,44 +46,19 @@ func (m *Message) wellFormed() bool {
 	return isHeaderList(m.Method) && m.wholeLines()
 }
 
-// wholeLines tells whether every header value is one line.
+// wholeLines reports whether every header value is one line.
 func (m *Message) wholeLines() bool {
 	for i := range m.Header {
 		value := m.Header[i].Value
-		if hasControl(value) && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 || bytes.IndexByte(value, 0) >= 0) {
+		if hasControl(value) && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0 ||
+			bytes.IndexByte(value, 0) >= 0) {
 			return false
 		}
 	}
 	return true
 }
 
-// hasControl tells whether s holds a byte below the space. Eight are looked at at a time: a byte under 0x20 is one that
-// has its high bit clear and set after 0x20 is taken away, and what borrows from its neighbour is such a byte itself.
-func hasControl(s []byte) bool {
-	const spaces, high = 0x2020202020202020, 0x8080808080808080
-	if len(s) < 8 {
-		for _, b := range s {
-			if b < ' ' {
-				return true
-			}
-		}
-		return false
-	}
-	last := binary.LittleEndian.Uint64(s[len(s)-8:]) // in part looked at twice
-	found := (last - spaces) &^ last
-	for ; len(s) >= 32; s = s[32:] {
-		a, b := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:])
-		c, d := binary.LittleEndian.Uint64(s[16:]), binary.LittleEndian.Uint64(s[24:])
-		found |= (a-spaces)&^a | (b-spaces)&^b | (c-spaces)&^c | (d-spaces)&^d
-	}
-	for ; len(s) >= 8; s = s[8:] {
-		a := binary.LittleEndian.Uint64(s)
-		found |= (a - spaces) &^ a
-	}
-	return found&high != 0
-}
-
-// equalName tells whether name, in any case, is the lower-case want.
+// equalName reports whether name, in any case, is the lower-case want.
 func equalName(name []byte, want string) bool {
 	if len(name) != len(want) {
 		return false
@@ -99,12 +71,12 @@ func equalName(name []byte, want string) bool {
 	return true
 }
 
-// hasNamePrefix tells whether name, in any case, begins with the lower-case prefix.
+// hasNamePrefix reports whether name, in any case, begins with the lower-case prefix.
 func hasNamePrefix(name []byte, prefix string) bool {
 	return len(name) >= len(prefix) && equalName(name[:len(prefix)], prefix)
 }
 
-// isHeaderList tells whether s can be a header's name, or several of them with semicolons between. Other bytes could
+// isHeaderList reports whether s can be a header's name, or several of them with semicolons between. Other bytes could
 // be taken for the structure of a canonical request.
 func isHeaderList(s []byte) bool {
 	for _, b := range s {

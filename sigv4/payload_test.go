@@ -9,8 +9,10 @@ import (
 )
 
 func TestContentSHA256(t *testing.T) {
-	const invalid = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, " +
-		"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+	const invalid = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, " +
+		"STREAMING-AWS4-HMAC-SHA256-PAYLOAD, " +
+		"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, " +
+		"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
 	v := testVerifier()
 	for value, want := range map[string]sigv4.Payload{
 		emptyHash:                                    sigv4.PayloadHash,
@@ -33,16 +35,41 @@ func TestContentSHA256(t *testing.T) {
 	missing := signed(t, "GET", "/key")
 	set(missing, "x-amz-content-sha256", "")
 	rows := []row{
-		{name: "missing, also for GET, and before the signature", request: missing, code: "InvalidRequest", message: "Missing required header for this request: x-amz-content-sha256"},
-		{name: "SigV4A", request: signed(t, "PUT", "/key", "x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), code: "InvalidRequest", message: unsupported},
-		{name: "SigV4A with trailer", request: signed(t, "PUT", "/key", "x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"), code: "InvalidRequest", message: unsupported},
-		{name: "twice", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+emptyHash, "x-amz-content-sha256: "+emptyHash), code: "InvalidArgument", message: invalid},
-		{name: "before the signature", request: replaced(t, signed(t, "GET", "/key", "x-amz-content-sha256: invalid"), "Signature=", "Signature=0"), code: "InvalidArgument", message: invalid},
-		{name: "after the scope", request: replaced(t, signed(t, "GET", "/key", "x-amz-content-sha256: invalid"), "us-west-2", "eu-west-1"), code: "AuthorizationHeaderMalformed"},
+		{
+			name: "missing, also for GET, and before the signature", request: missing, code: "InvalidRequest",
+			message: "Missing required header for this request: x-amz-content-sha256",
+		},
+		{
+			name: "SigV4A", request: signed(t, "PUT", "/key",
+				"x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"), code: "InvalidRequest",
+			message: unsupported,
+		},
+		{
+			name:    "SigV4A with trailer",
+			request: signed(t, "PUT", "/key", "x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"),
+			code:    "InvalidRequest", message: unsupported,
+		},
+		{
+			name: "twice", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+emptyHash,
+				"x-amz-content-sha256: "+emptyHash), code: "InvalidArgument", message: invalid,
+		},
+		{
+			name: "before the signature",
+			request: replaced(t, signed(t, "GET", "/key", "x-amz-content-sha256: invalid"), "Signature=",
+				"Signature=0"), code: "InvalidArgument", message: invalid,
+		},
+		{
+			name: "after the scope", request: replaced(t, signed(t, "GET", "/key", "x-amz-content-sha256: invalid"),
+				"us-west-2", "eu-west-1"), code: "AuthorizationHeaderMalformed",
+		},
 	}
-	for _, value := range []string{"invalid", "INVALID", "unsigned-payload", "STREAMING-AWS4-HMAC-SHA256-EVENTS", emptyHash[1:], emptyHash + "0", "g" + emptyHash[1:]} {
+	for _, value := range []string{
+		"invalid", "INVALID", "unsigned-payload", "STREAMING-AWS4-HMAC-SHA256-EVENTS", emptyHash[1:], emptyHash + "0",
+		"g" + emptyHash[1:],
+	} {
 		rows = append(rows, row{
-			name: value + " is none", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+value), code: "InvalidArgument", message: invalid,
+			name: value + " is none", request: signed(t, "PUT", "/key", "x-amz-content-sha256: "+value),
+			code: "InvalidArgument", message: invalid,
 			elements: map[string]string{"ArgumentName": "x-amz-content-sha256", "ArgumentValue": value},
 		})
 	}
@@ -59,7 +86,8 @@ func TestCheckPayload(t *testing.T) {
 		if err := a.CheckPayload(sha256Of([]byte("hello"))); err != nil {
 			t.Error(err)
 		}
-		checkError(t, a.CheckPayload(sha256Of(nil)), "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.",
+		checkError(t, a.CheckPayload(sha256Of(nil)), "XAmzContentSHA256Mismatch",
+			"The provided 'x-amz-content-sha256' header does not match what was computed.",
 			map[string]string{"ClientComputedContentSHA256": sent, "S3ComputedContentSHA256": emptyHash})
 	}
 }
@@ -68,16 +96,39 @@ func TestTokens(t *testing.T) {
 	testRows(t, []row{
 		{name: "session token in a signed header", request: signed(t, "GET", "/key", "x-amz-s3session-token: t")},
 		{name: "STS token in a signed header", request: signed(t, "GET", "/key", "x-amz-security-token: t")},
-		{name: "session token in header and query, the same", request: signed(t, "GET", "/key?X-Amz-S3session-Token=t", "x-amz-s3session-token: t")},
 		{
-			name: "session token in header and query, different", request: signed(t, "GET", "/key?X-Amz-S3session-Token=u", "x-amz-s3session-token: t"), code: "InvalidRequest",
+			name:    "session token in header and query, the same",
+			request: signed(t, "GET", "/key?X-Amz-S3session-Token=t", "x-amz-s3session-token: t"),
+		},
+		{
+			name:    "session token in header and query, different",
+			request: signed(t, "GET", "/key?X-Amz-S3session-Token=u", "x-amz-s3session-token: t"),
+			code:    "InvalidRequest",
 			message: "Conflicting values provided in HTTP headers and query parameters.",
 		},
-		{name: "STS token in header and query, different", request: signed(t, "GET", "/key?X-Amz-Security-Token=u", "x-amz-security-token: t"), code: "InvalidRequest"},
-		{name: "session token twice in the header", request: signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-s3session-token: t"), code: "InvalidRequest"},
-		{name: "both tokens", request: signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-security-token: u"), code: "InvalidRequest"},
-		{name: "both tokens, one in the query", request: signed(t, "GET", "/key?x-amz-security-token=u", "x-amz-s3session-token: t"), code: "InvalidRequest"},
-		{name: "conflict comes before the signature", request: replaced(t, signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-security-token: u"), "Signature=", "Signature=0"), code: "InvalidRequest"},
+		{
+			name:    "STS token in header and query, different",
+			request: signed(t, "GET", "/key?X-Amz-Security-Token=u", "x-amz-security-token: t"), code: "InvalidRequest",
+		},
+		{
+			name:    "session token twice in the header",
+			request: signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-s3session-token: t"),
+			code:    "InvalidRequest",
+		},
+		{
+			name: "both tokens", request: signed(t, "GET", "/key", "x-amz-s3session-token: t",
+				"x-amz-security-token: u"), code: "InvalidRequest",
+		},
+		{
+			name:    "both tokens, one in the query",
+			request: signed(t, "GET", "/key?x-amz-security-token=u", "x-amz-s3session-token: t"),
+			code:    "InvalidRequest",
+		},
+		{
+			name: "conflict comes before the signature",
+			request: replaced(t, signed(t, "GET", "/key", "x-amz-s3session-token: t", "x-amz-security-token: u"),
+				"Signature=", "Signature=0"), code: "InvalidRequest",
+		},
 	})
 	v := testVerifier()
 	a, err := verify(v, signed(t, "GET", "/key?x-amz-s3session-token=a%2Bb"), exampleSecret, "s3")
@@ -91,7 +142,8 @@ func TestTokens(t *testing.T) {
 }
 
 func TestAnEmptyTokenIsNone(t *testing.T) {
-	a, err := verify(testVerifier(), signed(t, "GET", "/key?x-amz-security-token", "x-amz-s3session-token:"), exampleSecret, "s3")
+	a, err := verify(testVerifier(), signed(t, "GET", "/key?x-amz-security-token", "x-amz-s3session-token:"),
+		exampleSecret, "s3")
 	if err != nil || a.SessionToken != nil || a.SecurityToken != nil {
 		t.Errorf("%v, %q, %q", err, a.SessionToken, a.SecurityToken)
 	}
@@ -109,12 +161,21 @@ func TestEffectiveValue(t *testing.T) {
 		{"query", request(t, "GET", "/k?X-Amz-Checksum-Mode=ENABLED"), "ENABLED", true, ""},
 		{"query in lower case", request(t, "GET", "/k?a=b&x-amz-checksum-mode=ENABLED&c"), "ENABLED", true, ""},
 		{"query, encoded", request(t, "GET", "/k?X%2DAmz-Checksum-Mode=EN%41BLED+x"), "ENABLED x", true, ""},
-		{"both, the same", request(t, "GET", "/k?X-Amz-Checksum-Mode=ENABLED", "x-amz-checksum-mode: ENABLED"), "ENABLED", true, ""},
-		{"both, different", request(t, "GET", "/k?X-Amz-Checksum-Mode=enabled", "x-amz-checksum-mode: ENABLED"), "", false, "InvalidRequest"},
+		{
+			"both, the same", request(t, "GET", "/k?X-Amz-Checksum-Mode=ENABLED", "x-amz-checksum-mode: ENABLED"),
+			"ENABLED", true, "",
+		},
+		{
+			"both, different", request(t, "GET", "/k?X-Amz-Checksum-Mode=enabled", "x-amz-checksum-mode: ENABLED"), "",
+			false, "InvalidRequest",
+		},
 		{"twice, the first counts", request(t, "GET", "/k?X-Amz-Checksum-Mode=A&X-Amz-Checksum-Mode=B"), "A", true, ""},
 		{"empty", request(t, "GET", "/k?X-Amz-Checksum-Mode"), "", true, ""},
 		{"neither", request(t, "GET", "/k?X-Amz-Checksum-Modes=ENABLED"), "", false, ""},
-		{"a value that would write headers", request(t, "GET", "/k?X-Amz-Checksum-Mode=a%0d%0aHost:x"), "", false, "InvalidRequest"},
+		{
+			"a value that would write headers", request(t, "GET", "/k?X-Amz-Checksum-Mode=a%0d%0aHost:x"), "", false,
+			"InvalidRequest",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			value, ok, err := sigv4.EffectiveValue(c.request, "x-amz-checksum-mode")
@@ -126,7 +187,9 @@ func TestEffectiveValue(t *testing.T) {
 }
 
 func TestAppendHoisted(t *testing.T) {
-	m := presigned(t, now, time.Hour, "/k?X-Amz-Checksum-Mode=ENABLED&x-amz-meta-a=a%20b&X-AMZ-META-A=c&prefix=x&x-amz-acl=private", "x-amz-acl: private")
+	m := presigned(t, now, time.Hour,
+		"/k?X-Amz-Checksum-Mode=ENABLED&x-amz-meta-a=a%20b&X-AMZ-META-A=c&prefix=x&x-amz-acl=private",
+		"x-amz-acl: private")
 	fields, err := sigv4.AppendHoisted(m.Header, m)
 	if err != nil {
 		t.Fatal(err)

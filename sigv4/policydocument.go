@@ -80,13 +80,15 @@ func (p *PolicyDocument) addCondition(raw json.RawMessage) error {
 	case '[':
 		return p.addList(raw)
 	}
-	return invalidPolicy("Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
+	return invalidPolicy(
+		"Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
 }
 
 func (p *PolicyDocument) addObject(raw json.RawMessage) error {
 	var object map[string]any
 	if err := json.Unmarshal(raw, &object); err != nil || len(object) != 1 {
-		return invalidPolicy("Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
+		return invalidPolicy(
+			"Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
 	}
 	for field, value := range object {
 		s, ok := value.(string)
@@ -108,7 +110,8 @@ func (p *PolicyDocument) addList(raw json.RawMessage) error {
 	switch operator {
 	case eq, startsWith:
 		var field, value string
-		if json.Unmarshal(list[1], &field) != nil || json.Unmarshal(list[2], &value) != nil || !strings.HasPrefix(field, "$") {
+		if json.Unmarshal(list[1], &field) != nil || json.Unmarshal(list[2], &value) != nil ||
+			!strings.HasPrefix(field, "$") {
 			return invalidPolicy("Invalid Policy: Invalid Condition: \"" + operator + "\" needs a field and a string.")
 		}
 		p.add(operator, field[1:], value)
@@ -182,7 +185,8 @@ func (p *PolicyDocument) Check(fields []Field, bucket string, now time.Time) err
 	}
 	if extra != nil {
 		slices.Sort(extra)
-		return invalidAccordingToPolicy("Extra input fields: " + text([]byte(strings.Join(slices.Compact(extra), ", "))))
+		return invalidAccordingToPolicy("Extra input fields: " +
+			text([]byte(strings.Join(slices.Compact(extra), ", "))))
 	}
 	return nil
 }
@@ -191,7 +195,7 @@ func invalidAccordingToPolicy(why string) error {
 	return refuse("AccessDenied", "Invalid according to Policy: "+why)
 }
 
-// holds tells whether a field's value meets the condition. A Content-Type may be a list, all of which must begin so.
+// holds reports whether a field's value meets the condition. A Content-Type may be a list, all of which must begin so.
 func (c *condition) holds(value string) bool {
 	switch {
 	case c.operator == eq:
@@ -218,10 +222,14 @@ func (p *PolicyDocument) CheckSize(size int64) error {
 	switch {
 	case p.hasRange && size < p.minSize:
 		return refuse("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
-			Element{"ProposedSize", strconv.FormatInt(size, 10)}, Element{"MinSizeAllowed", strconv.FormatInt(p.minSize, 10)})
+			Element{"ProposedSize", strconv.FormatInt(size, 10)}, Element{
+				"MinSizeAllowed", strconv.FormatInt(p.minSize, 10),
+			})
 	case p.hasRange && size > p.maxSize:
 		return refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
-			Element{"ProposedSize", strconv.FormatInt(size, 10)}, Element{"MaxSizeAllowed", strconv.FormatInt(p.maxSize, 10)})
+			Element{"ProposedSize", strconv.FormatInt(size, 10)}, Element{
+				"MaxSizeAllowed", strconv.FormatInt(p.maxSize, 10),
+			})
 	}
 	return nil
 }

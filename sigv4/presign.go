@@ -14,19 +14,19 @@ type queryAuthentication struct {
 	v2AccessKeyID, v2Signature bool // SigV2's
 }
 
-// presigned tells whether the query tries SigV4 authentication, be it whole or not.
+// presigned reports whether the query tries SigV4 authentication, be it whole or not.
 func (q *queryAuthentication) presigned() bool {
 	return q.algorithm != nil || q.credential != nil || q.signature != nil
 }
 
-// empty tells whether it says nothing.
+// empty reports whether it says nothing.
 func (q *queryAuthentication) empty() bool {
 	return !q.presigned() && q.date == nil && q.expires == nil && q.signedHeaders == nil && q.securityToken == nil &&
 		q.sessionToken == nil && q.contentSHA256 == nil && !q.v2AccessKeyID && !q.v2Signature
 }
 
-const missingParameters = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
-	"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+const missingParameters = "Query-string authentication version 4 requires the X-Amz-Algorithm, " +
+	"X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 
 // parseQuery collects what concerns authentication from a raw query. The six parameters of a presigned URL are known
 // in their exact case only, tokens and the payload hash in any, as they stand for headers. Decoded values are appended
@@ -137,7 +137,8 @@ func parseExpires(s []byte) (time.Duration, error) {
 		return 0, refuse(queryGrammar.code, "X-Amz-Expires must be non-negative")
 	}
 	number = bytes.TrimLeft(number, "0")
-	const tooLong = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"
+	const tooLong = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be " +
+		"less than 604800 seconds"
 	if len(number) > 6 {
 		return 0, refuse(queryGrammar.code, tooLong)
 	}

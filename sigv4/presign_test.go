@@ -21,59 +21,117 @@ func TestPresignedURLs(t *testing.T) {
 		value, _, _ := strings.Cut(after, "&")
 		return replaced(t, m, name+"="+value, "")
 	}
-	const missing = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+	const missing = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, " +
+		"X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
 	rows := []row{
 		{name: "good", request: presigned(t, now, time.Hour, "/key?x-id=GetObject")},
-		{name: "another algorithm", request: with("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), code: bad, message: `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`},
 		{
-			name: "credential encoded twice", request: with("%2Fus-west-2%2F", "%252Fus-west-2%252F"), code: bad,
-			message: `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`,
+			name: "another algorithm", request: with("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), code: bad,
+			message: `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`,
 		},
 		{
-			name: "date not in ISO basic", request: with("X-Amz-Date=20261123T070000Z", "X-Amz-Date=2026-11-23"), code: bad,
+			name: "credential encoded twice", request: with("%2Fus-west-2%2F", "%252Fus-west-2%252F"), code: bad,
+			message: `Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting ` +
+				`"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`,
+		},
+		{
+			name: "date not in ISO basic", request: with("X-Amz-Date=20261123T070000Z", "X-Amz-Date=2026-11-23"),
+			code:    bad,
 			message: `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`,
 		},
 		{
 			name: "expires above a week", request: with("X-Amz-Expires=3600", "X-Amz-Expires=604801"), code: bad,
-			message: "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+			message: "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be " +
+				"less than 604800 seconds",
 		},
-		{name: "expires far above a week", request: with("X-Amz-Expires=3600", "X-Amz-Expires=99999999999999999999999"), code: bad, message: "less than a week"},
+		{
+			name:    "expires far above a week",
+			request: with("X-Amz-Expires=3600", "X-Amz-Expires=99999999999999999999999"), code: bad,
+			message: "less than a week",
+		},
 		{name: "expires a week", request: presigned(t, now.Add(-week), week, "/key")},
-		{name: "expires with leading zeros", request: with("X-Amz-Expires=3600", "X-Amz-Expires=0000003600"), code: "SignatureDoesNotMatch"},
-		{name: "expires negative", request: with("X-Amz-Expires=3600", "X-Amz-Expires=-1"), code: bad, message: "X-Amz-Expires must be non-negative"},
-		{name: "expires not a number", request: with("X-Amz-Expires=3600", "X-Amz-Expires=1h"), code: bad, message: "X-Amz-Expires should be a number"},
-		{name: "expires a lone minus", request: with("X-Amz-Expires=3600", "X-Amz-Expires=-"), code: bad, message: "X-Amz-Expires should be a number"},
-		{name: "expires 0 is expired at once", request: presigned(t, now, 0, "/key"), code: "AccessDenied", message: "Request has expired"},
-		{name: "signed headers with a colon", request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%3A"), code: bad},
-		{name: "signed headers with a line feed", request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%0A"), code: bad},
+		{
+			name: "expires with leading zeros", request: with("X-Amz-Expires=3600", "X-Amz-Expires=0000003600"),
+			code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "expires negative", request: with("X-Amz-Expires=3600", "X-Amz-Expires=-1"), code: bad,
+			message: "X-Amz-Expires must be non-negative",
+		},
+		{
+			name: "expires not a number", request: with("X-Amz-Expires=3600", "X-Amz-Expires=1h"), code: bad,
+			message: "X-Amz-Expires should be a number",
+		},
+		{
+			name: "expires a lone minus", request: with("X-Amz-Expires=3600", "X-Amz-Expires=-"), code: bad,
+			message: "X-Amz-Expires should be a number",
+		},
+		{
+			name: "expires 0 is expired at once", request: presigned(t, now, 0, "/key"), code: "AccessDenied",
+			message: "Request has expired",
+		},
+		{
+			name:    "signed headers with a colon",
+			request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%3A"), code: bad,
+		},
+		{
+			name:    "signed headers with a line feed",
+			request: with("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=host%0A"), code: bad,
+		},
 		{
 			name: "wrong region", request: with("us-west-2", "eu-west-1"), code: bad,
-			message: "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting 'us-west-2'",
+			message: "Error parsing the X-Amz-Credential parameter; the region 'eu-west-1' is wrong; expecting " +
+				"'us-west-2'",
 		},
 		{
 			name: "wrong service", request: with("%2Fs3%2F", "%2Fec2%2F"), code: bad,
-			message: `Error parsing the X-Amz-Credential parameter; incorrect service "ec2". This endpoint belongs to "s3".`,
+			message: `Error parsing the X-Amz-Credential parameter; incorrect service "ec2". This endpoint belongs ` +
+				`to "s3".`,
 		},
-		{name: "wrong terminal", request: with("aws4_request", "aws4"), code: bad, message: `incorrect terminal "aws4". This endpoint uses "aws4_request".`},
-		{name: "wrong date format", request: with("%2F20261123%2F", "%2F2026%2F"), code: bad, message: `incorrect date format "2026"`},
-		{name: "another credential date", request: with("%2F20261123%2F", "%2F20261122%2F"), code: bad, message: "Invalid credential date"},
+		{
+			name: "wrong terminal", request: with("aws4_request", "aws4"), code: bad,
+			message: `incorrect terminal "aws4". This endpoint uses "aws4_request".`,
+		},
+		{
+			name: "wrong date format", request: with("%2F20261123%2F", "%2F2026%2F"), code: bad,
+			message: `incorrect date format "2026"`,
+		},
+		{
+			name: "another credential date", request: with("%2F20261123%2F", "%2F20261122%2F"), code: bad,
+			message: "Invalid credential date",
+		},
 		{name: "HEAD with a GET URL", request: func() *sigv4.Message {
 			m := presigned(t, now, time.Hour, "/key")
 			m.Method = []byte("HEAD")
 			return m
 		}(), code: "SignatureDoesNotMatch"},
-		{name: "an unknown parameter added", request: with("X-Amz-Algorithm", "versionId=1&X-Amz-Algorithm"), code: "SignatureDoesNotMatch"},
+		{
+			name: "an unknown parameter added", request: with("X-Amz-Algorithm", "versionId=1&X-Amz-Algorithm"),
+			code: "SignatureDoesNotMatch",
+		},
 		{name: "an unknown parameter signed", request: presigned(t, now, time.Hour, "/key?foo=bar&foo=")},
 		{name: "parameters in another order", request: func() *sigv4.Message {
 			m := presigned(t, now, time.Hour, "/key?x-id=GetObject")
 			m.Query = []byte(strings.TrimPrefix(string(m.Query), "x-id=GetObject&") + "&x-id=GetObject")
 			return m
 		}()},
-		{name: "a second date that conflicts is ignored for parsing, not for signing", request: with("X-Amz-Signature", "X-Amz-Date=20200101T000000Z&X-Amz-Signature"), code: "SignatureDoesNotMatch"},
-		{name: "a second signature is ignored", request: with("X-Amz-Signature=", "x=&X-Amz-Signature="), code: "SignatureDoesNotMatch"},
-		{name: "a lower-case parameter isn't one", request: with("X-Amz-Signature", "x-amz-signature"), code: bad, message: missing},
+		{
+			name:    "a second date that conflicts is ignored for parsing, not for signing",
+			request: with("X-Amz-Signature", "X-Amz-Date=20200101T000000Z&X-Amz-Signature"),
+			code:    "SignatureDoesNotMatch",
+		},
+		{
+			name: "a second signature is ignored", request: with("X-Amz-Signature=", "x=&X-Amz-Signature="),
+			code: "SignatureDoesNotMatch",
+		},
+		{
+			name: "a lower-case parameter isn't one", request: with("X-Amz-Signature", "x-amz-signature"), code: bad,
+			message: missing,
+		},
 	}
-	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires"} {
+	for _, name := range []string{
+		"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires",
+	} {
 		rows = append(rows, row{name: name + " missing", request: without(name), code: bad, message: missing},
 			row{name: name + " empty", request: with(name+"=", name+"=&Was="), code: bad, message: missing})
 	}
@@ -104,7 +162,10 @@ func TestPresignedClock(t *testing.T) {
 		{"on the last day of a week", week - time.Second, week, "", ""},
 		{"after a week", week + time.Second, week, "AccessDenied", "Request has expired"},
 		{"15 minutes early", -15 * time.Minute, time.Hour, "", ""},
-		{"more than 15 minutes early", -15*time.Minute - time.Second, time.Hour, "AccessDenied", "Request is not yet valid"},
+		{
+			"more than 15 minutes early", -15*time.Minute - time.Second, time.Hour, "AccessDenied",
+			"Request is not yet valid",
+		},
 		{"after 15 minutes, unlike a header-signed request", 16 * time.Minute, time.Hour, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,13 +197,36 @@ func TestPresignedPayload(t *testing.T) {
 		fits    bool // the body "hello"
 	}{
 		{"no header", presigned(t, now, time.Hour, "/key"), "", sigv4.PayloadUnsigned, true},
-		{"UNSIGNED-PAYLOAD unsigned", added(presigned(t, now, time.Hour, "/key"), "x-amz-content-sha256", "UNSIGNED-PAYLOAD"), "", sigv4.PayloadUnsigned, true},
-		{"a hash that was signed", presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: "+hash), "", sigv4.PayloadHash, true},
-		{"a hash that was signed, of another body", presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: "+emptyHash), "", sigv4.PayloadHash, false},
-		{"a hash that wasn't signed", added(presigned(t, now, time.Hour, "/key"), "x-amz-content-sha256", hash), "SignatureDoesNotMatch", 0, false},
-		{"a streaming marker counts as a hash", presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER"), "", sigv4.PayloadHash, false},
-		{"UNSIGNED-PAYLOAD in the query", presigned(t, now, time.Hour, "/key?X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"), "", sigv4.PayloadUnsigned, true},
-		{"header and query differ", added(presigned(t, now, time.Hour, "/key?X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"), "x-amz-content-sha256", hash), "InvalidRequest", 0, false},
+		{
+			"UNSIGNED-PAYLOAD unsigned",
+			added(presigned(t, now, time.Hour, "/key"), "x-amz-content-sha256", "UNSIGNED-PAYLOAD"), "",
+			sigv4.PayloadUnsigned, true,
+		},
+		{
+			"a hash that was signed", presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: "+hash), "",
+			sigv4.PayloadHash, true,
+		},
+		{
+			"a hash that was signed, of another body",
+			presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: "+emptyHash), "", sigv4.PayloadHash, false,
+		},
+		{
+			"a hash that wasn't signed", added(presigned(t, now, time.Hour, "/key"), "x-amz-content-sha256", hash),
+			"SignatureDoesNotMatch", 0, false,
+		},
+		{
+			"a streaming marker counts as a hash",
+			presigned(t, now, time.Hour, "/key", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER"), "",
+			sigv4.PayloadHash, false,
+		},
+		{
+			"UNSIGNED-PAYLOAD in the query", presigned(t, now, time.Hour, "/key?X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"),
+			"", sigv4.PayloadUnsigned, true,
+		},
+		{
+			"header and query differ", added(presigned(t, now, time.Hour, "/key?X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"),
+				"x-amz-content-sha256", hash), "InvalidRequest", 0, false,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := verify(v, c.request, exampleSecret, "s3")
@@ -163,14 +247,17 @@ func TestPresignedPayload(t *testing.T) {
 
 func TestPresignedSession(t *testing.T) {
 	c := sigv4.Credentials{AccessKeyID: exampleKey, SecretAccessKey: exampleSecret, SessionToken: "a/b+c=="}
-	for _, x := range []struct{ service, parameter string }{{"s3express", "X-Amz-S3session-Token"}, {"s3", "X-Amz-Security-Token"}} {
+	for _, x := range []struct{ service, parameter string }{
+		{"s3express", "X-Amz-S3session-Token"}, {"s3", "X-Amz-Security-Token"},
+	} {
 		m := request(t, "GET", "/key")
 		m.Query = sigv4.NewSigner("us-west-2", x.service).AppendPresigned(nil, m, &c, now, time.Hour)
 		if !strings.Contains(string(m.Query), x.parameter+"=a%2Fb%2Bc%3D%3D") {
 			t.Errorf("%s", m.Query)
 		}
 		a, err := verify(testVerifier(), m, exampleSecret, x.service)
-		if err != nil || string(a.SessionToken)+string(a.SecurityToken) != c.SessionToken || (a.SessionToken != nil) != (x.service == "s3express") {
+		if err != nil || string(a.SessionToken)+string(a.SecurityToken) != c.SessionToken ||
+			(a.SessionToken != nil) != (x.service == "s3express") {
 			t.Errorf("%s: %v, session %q, security %q", x.service, err, a.SessionToken, a.SecurityToken)
 		}
 	}

@@ -8,21 +8,40 @@ import (
 
 func TestRefusalsInS3sWords(t *testing.T) {
 	for _, c := range []struct {
-		err           *sigv4.Error
-		want          string
-		element, told string
+		err            *sigv4.Error
+		want           string
+		element, value string
 	}{
 		{sigv4.AccessDenied(), "AccessDenied: Access Denied", "", ""},
-		{sigv4.InvalidAccessKeyID([]byte("A\xff\x01")), "InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.", "AWSAccessKeyId", "A\ufffd\ufffd"},
-		{sigv4.InvalidToken([]byte("t")), "InvalidToken: The provided token is malformed or otherwise invalid.", "Token-0", "t"},
+		{
+			sigv4.InvalidAccessKeyID([]byte("A\xff\x01")),
+			"InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.", "AWSAccessKeyId",
+			"A\ufffd\ufffd",
+		},
+		{
+			sigv4.InvalidToken([]byte("t")), "InvalidToken: The provided token is malformed or otherwise invalid.",
+			"Token-0", "t",
+		},
 		{sigv4.ExpiredToken([]byte("t")), "ExpiredToken: The provided token has expired.", "Token-0", "t"},
-		{sigv4.MissingSecurityHeader("x-amz-acl"), "MissingSecurityHeader: Your request was missing a required header", "MissingHeaderName", "x-amz-acl"},
-		{sigv4.BadChecksum("CRC32"), "BadDigest: The CRC32 you specified did not match the calculated checksum.", "", ""},
-		{sigv4.BadContentMD5([]byte{1}, []byte{2}), "BadDigest: The Content-MD5 you specified did not match what we received.", "ExpectedDigest", "01"},
-		{sigv4.InvalidContentMD5([]byte("x")), "InvalidDigest: The Content-MD5 you specified was invalid.", "Content-MD5", "x"},
+		{
+			sigv4.MissingSecurityHeader("x-amz-acl"),
+			"MissingSecurityHeader: Your request was missing a required header", "MissingHeaderName", "x-amz-acl",
+		},
+		{
+			sigv4.BadChecksum("CRC32"), "BadDigest: The CRC32 you specified did not match the calculated checksum.", "",
+			"",
+		},
+		{
+			sigv4.BadContentMD5([]byte{1}, []byte{2}),
+			"BadDigest: The Content-MD5 you specified did not match what we received.", "ExpectedDigest", "01",
+		},
+		{
+			sigv4.InvalidContentMD5([]byte("x")), "InvalidDigest: The Content-MD5 you specified was invalid.",
+			"Content-MD5", "x",
+		},
 	} {
-		if c.err.Error() != c.want || element(c.err, c.element) != c.told {
-			t.Errorf("got %q %q, want %q %q", c.err, element(c.err, c.element), c.want, c.told)
+		if c.err.Error() != c.want || element(c.err, c.element) != c.value {
+			t.Errorf("got %q %q, want %q %q", c.err, element(c.err, c.element), c.want, c.value)
 		}
 	}
 }

@@ -137,7 +137,8 @@ func BenchmarkChunkOptions(b *testing.B) {
 // storePuts are requests as proxy/store makes them: fixed names, an envelope in one value, another key each.
 func storePuts(tb testing.TB) (messages []*sigv4.Message) {
 	for n := range clientRequests {
-		messages = append(messages, request(tb, "PUT", fmt.Sprintf("/store-bucket/dir/key%%20%d", n), "X-Amz-Date: 20261123T070000Z",
+		messages = append(messages, request(tb, "PUT", fmt.Sprintf("/store-bucket/dir/key%%20%d", n),
+			"X-Amz-Date: 20261123T070000Z",
 			"X-Amz-Content-Sha256: UNSIGNED-PAYLOAD", "Content-Length: 4192", "Content-Type: application/octet-stream",
 			"x-amz-meta-sealfront: "+strings.Repeat("envelope", 106)+fmt.Sprint(n)))
 	}

@@ -2,8 +2,8 @@ package sigv4
 
 import "bytes"
 
-// headersNotSigned asks for the headers that must be signed when they are there: host, every x-amz-* but
-// x-amz-content-sha256 (which is signed as the payload hash), content-md5, and if-range beside a signed range.
+// headersNotSigned checks the headers that must be signed when they are there: host, every x-amz-* but
+// x-amz-content-sha256 (which is signed as the payload hash), content-md5, and if-range with a signed range.
 func (c *canonicalizer) headersNotSigned() error {
 	var missing []byte
 	host := false

@@ -49,23 +49,7 @@ func sum(key, data []byte) []byte {
 	return h.Sum(nil)
 }
 
-// readCredential takes raw into a if it is the Credential that this key was found by. A Verifier's keys are only found
-// by ones that parseCredential has accepted.
-func (k *signingKey) readCredential(a *Authentication, raw []byte) (ok bool) {
-	scope := len(raw) - k.scopeSize
-	if len(raw) != len(k.name) || scope < 1 || raw[scope-1] != '/' || string(raw[scope:]) != k.name[:k.scopeSize] ||
-		string(raw[:scope-1]) != k.name[k.scopeSize+1:] {
-		return false
-	}
-	region := scope + len("yyyymmdd/")
-	service := region + k.regionSize + 1
-	a.AccessKeyID, a.Date, a.Region = raw[:scope-1], raw[scope:region-1], raw[region:service-1]
-	a.Service, a.Scope = raw[service:len(raw)-len("/"+terminal)], raw[scope:]
-	a.candidate = k
-	return true
-}
-
-// isFor tells whether the key was derived for this access key id and scope, and from this secret.
+// isFor reports whether the key was derived for this access key id and scope, and from this secret.
 func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 	slash := len(scope)
 	return len(k.name) == slash+1+len(accessKeyID) && k.name[:slash] == string(scope) && k.name[slash] == '/' &&
@@ -73,7 +57,8 @@ func (k *signingKey) isFor(accessKeyID, scope []byte, secret string) bool {
 }
 
 func (k *signingKey) isFrom(secret string) bool {
-	return subtle.ConstantTimeCompare(k.secret, []byte(secret)) == 1 // no copy: the compiler sees that nothing writes to it
+	// no copy: the compiler sees that nothing writes to it
+	return subtle.ConstantTimeCompare(k.secret, []byte(secret)) == 1
 }
 
 // sign appends the signature of stringToSign, 64 lower-case hexadecimal digits.
@@ -88,7 +73,7 @@ func (k *signingKey) sign(dst, stringToSign []byte) []byte {
 }
 
 // keyCache keeps the signing keys used last, bounded in number. A key is found by access key id and scope and then
-// only used if it was derived from the very secret that is asked for, so that a changed secret never verifies under
+// only used if it was derived from the very secret that is given, so that a changed secret never verifies under
 // an old key. Safe for concurrent use; two goroutines that miss at once both derive, and the later one's key stays.
 type keyCache struct {
 	limit int

@@ -73,7 +73,8 @@ func TestNoSignedBodyDecodesWithAByteChanged(t *testing.T) {
 			if err := checkCapture(v, c.message, a); err != nil {
 				t.Fatal(err)
 			}
-			if c.body == nil || a.Payload != sigv4.PayloadSignedChunks && a.Payload != sigv4.PayloadSignedChunksTrailer {
+			if c.body == nil || a.Payload != sigv4.PayloadSignedChunks &&
+				a.Payload != sigv4.PayloadSignedChunksTrailer {
 				continue
 			}
 			o, err := v.ChunkOptions(c.message, a)

@@ -21,7 +21,7 @@ func (c *ChunkReader) readTrailer() error {
 		if lines == maxTrailerLines {
 			return refuse("MalformedTrailerError", malformedTrailer)
 		}
-		line, err := c.nextLine()
+		line, err := c.lines.nextLine()
 		if err == io.EOF {
 			if c.o.Payload == PayloadSignedChunks {
 				return incompleteBody()
@@ -123,7 +123,7 @@ func (c *ChunkReader) checkTrailer() error {
 	return nil
 }
 
-// validChecksum tells whether value is base64 of the length of a checksum of that name.
+// validChecksum reports whether value is base64 of the length of a checksum of that name.
 func validChecksum(name string, value []byte) bool {
 	for i := range trailers {
 		if trailers[i].name == name {

@@ -3,50 +3,8 @@ package sigv4
 import (
 	"bytes"
 	"crypto/subtle"
-	"slices"
 	"time"
 )
-
-// Options are what a Verifier is made from. All but Regions may be left zero.
-type Options struct {
-	// Regions are the regions accepted in a credential scope; the first is the one that errors name. Required.
-	Regions []string
-
-	// Now is the clock, time.Now by default.
-	Now func() time.Time
-
-	// SigningKeys bounds the number of cached signing keys, 4,096 by default. A key takes about 1 KiB.
-	SigningKeys int
-
-	// VerboseMismatch adds the string to sign and the canonical request to SignatureDoesNotMatch, as S3 does. They hold
-	// nothing but what the client sent.
-	VerboseMismatch bool
-}
-
-// Verifier checks signatures. It is safe for concurrent use.
-type Verifier struct {
-	regions []string
-	now     func() time.Time
-	verbose bool
-	keys    *keyCache
-	layouts layouts
-}
-
-// NewVerifier returns a Verifier. It panics if o names no region.
-func NewVerifier(o Options) *Verifier {
-	if len(o.Regions) == 0 {
-		panic("sigv4: internal error: a Verifier without regions")
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.SigningKeys <= 0 {
-		o.SigningKeys = defaultSigningKeys
-	}
-	return &Verifier{regions: slices.Clone(o.Regions), now: o.Now, verbose: o.VerboseMismatch, keys: newKeyCache(o.SigningKeys)}
-}
-
-const defaultSigningKeys = 4096
 
 // Read parses what m says about authentication and checks everything that needs no secret: that one mechanism is
 // used, its grammar, the clock, the scope and x-amz-content-sha256, in S3's order. services are the names accepted
@@ -150,7 +108,7 @@ func (v *Verifier) read(now time.Time, m *Message, a *Authentication, l *layout,
 }
 
 // Check computes the signature of m, which a was read from and which hasn't changed since, with the secret of
-// a.AccessKeyID, compares it in constant time and then asks whether every header was signed that must be. An empty
+// a.AccessKeyID, compares it in constant time and then checks that every header was signed that must be. An empty
 // secret is that of an access key id which nobody has, and never verifies. Errors are *Error.
 //
 // It allocates nothing once a and the cached signing key are warm.
@@ -212,7 +170,8 @@ func (a *Authentication) signs(request []byte, key *signingKey) bool {
 	return subtle.ConstantTimeCompare(a.computed, a.Signature) == 1
 }
 
-// canBeRaw tells whether a path can be tried as received: it must not be able to imitate another canonical request's lines.
+// canBeRaw reports whether a path can be tried as received: it must not be able to imitate another canonical request's
+// lines.
 func canBeRaw(path []byte) bool {
 	for _, b := range path {
 		if b <= ' ' || b == 0x7f {
@@ -222,7 +181,7 @@ func canBeRaw(path []byte) bool {
 	return len(path) > 0
 }
 
-// mismatch tells what was signed by the first reading.
+// mismatch reports what was signed by the first reading.
 func (v *Verifier) mismatch(m *Message, a *Authentication) error {
 	if !v.verbose {
 		return mismatch(a.AccessKeyID, a.Signature, nil, nil)

@@ -1,5 +1,5 @@
-// Bareproxy forwards S3 requests to a store as they are: TLS in, HTTP out, bodies streamed both ways, nothing looked at.
-// It is the floor that a proxy built on the same library can reach; package bench compares with it.
+// Bareproxy forwards S3 requests to a store as they are: TLS in, HTTP out, bodies streamed both ways, nothing looked
+// at. It is the floor that a proxy built on the same library can reach; package bench compares with it.
 //
 //	bareproxy -listen 127.0.0.1:9443 -cert server.pem -key server.key -store 127.0.0.1:7070
 //
@@ -41,12 +41,16 @@ const bufferSize = 16 << 10
 
 func newServer(store string) *fasthttp.Server {
 	client := &fasthttp.HostClient{
-		Addr: store, StreamResponseBody: true, DisablePathNormalizing: true, DisableHeaderNamesNormalizing: true, NoDefaultUserAgentHeader: true,
-		MaxConns: 4096, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, RetryIfErr: func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
+		Addr: store, StreamResponseBody: true, DisablePathNormalizing: true, DisableHeaderNamesNormalizing: true,
+		NoDefaultUserAgentHeader: true,
+		MaxConns:                 4096, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
+		RetryIfErr: func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
 	}
 	return &fasthttp.Server{
-		StreamRequestBody: true, DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, NoDefaultDate: true, NoDefaultContentType: true,
-		DisableHeaderNamesNormalizing: true, MaxRequestBodySize: 1, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
+		StreamRequestBody: true, DisablePreParseMultipartForm: true, NoDefaultServerHeader: true, NoDefaultDate: true,
+		NoDefaultContentType:          true,
+		DisableHeaderNamesNormalizing: true, MaxRequestBodySize: 1, ReadBufferSize: bufferSize,
+		WriteBufferSize: bufferSize,
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			ctx.Request.URI().DisablePathNormalizing = true
 			ctx.Request.URI().SetScheme("http")

@@ -33,7 +33,8 @@ func TestRequestsAndAnswersCrossAsTheyAre(t *testing.T) {
 	}()
 	defer http.DefaultClient.CloseIdleConnections()
 	for _, n := range []int{0, 1, 100_000, 3 << 20} {
-		r, err := http.NewRequestWithContext(t.Context(), "PUT", "http://"+ln.Addr().String()+"/bucket//a%2Fb/../c?x=1", strings.NewReader(strings.Repeat("a", n)))
+		r, err := http.NewRequestWithContext(t.Context(), "PUT", "http://"+ln.Addr().String()+"/bucket//a%2Fb/../c?x=1",
+			strings.NewReader(strings.Repeat("a", n)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +48,8 @@ func TestRequestsAndAnswersCrossAsTheyAre(t *testing.T) {
 		if err != nil || answer.StatusCode != http.StatusAccepted || string(body) != strings.Repeat("A", n) {
 			t.Errorf("%d bytes: %d, %d bytes back, %v", n, answer.StatusCode, len(body), err)
 		}
-		if want := "PUT " + ln.Addr().String() + " /bucket//a%2Fb/../c?x=1 signed"; answer.Header.Get("X-Seen") != want {
+		if want := "PUT " + ln.Addr().String() +
+			" /bucket//a%2Fb/../c?x=1 signed"; answer.Header.Get("X-Seen") != want {
 			t.Errorf("the store saw %q, want %q", answer.Header.Get("X-Seen"), want)
 		}
 	}

@@ -31,14 +31,17 @@ func (x *target) createBucket(bucket string) *request {
 	}
 	return &request{
 		method: "PUT", bucket: bucket, regional: true,
-		body: `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` + x.zone + `</Name><Type>` + kind +
-			`</Type></Location><Bucket><DataRedundancy>` + redundancy + `</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`,
+		body: `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` + x.zone +
+			`</Name><Type>` + kind +
+			`</Type></Location><Bucket><DataRedundancy>` + redundancy +
+			`</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`,
 	}
 }
 
 // putEncryption is PutBucketEncryption of a configuration's inner XML.
 func putEncryption(bucket, inner string) *request {
-	body := `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + inner + `</ServerSideEncryptionConfiguration>`
+	body := `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + inner +
+		`</ServerSideEncryptionConfiguration>`
 	return withCRC32(&request{method: "PUT", bucket: bucket, query: "encryption=", body: body, regional: true})
 }
 
@@ -149,7 +152,8 @@ func (x *target) createSession(bucket, headers string) *request {
 // sessionOf is the session in an answer.
 func sessionOf(a *answer) *credential {
 	return &credential{session: true, Credentials: sigv4.Credentials{
-		AccessKeyID: a.element("AccessKeyId"), SecretAccessKey: a.element("SecretAccessKey"), SessionToken: a.element("SessionToken"),
+		AccessKeyID: a.element("AccessKeyId"), SecretAccessKey: a.element("SecretAccessKey"),
+		SessionToken: a.element("SessionToken"),
 	}}
 }
 
@@ -224,7 +228,10 @@ func (x *target) removeBucket(ctx context.Context, bucket string) error {
 	ids := elements(uploads.body, "UploadId")
 	for i, key := range elements(uploads.body, "Key") {
 		if i < len(ids) {
-			do(&request{method: "DELETE", key: strings.ReplaceAll(key, "+", "%20"), query: "uploadId=" + url.QueryEscape(ids[i])})
+			do(&request{
+				method: "DELETE", key: strings.ReplaceAll(key, "+", "%20"), query: "uploadId=" +
+					url.QueryEscape(ids[i]),
+			})
 		}
 	}
 	if a := do(&request{method: "DELETE", regional: true}); a.status != 204 && a.status != 404 {

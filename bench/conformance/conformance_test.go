@@ -67,7 +67,7 @@ func (s *summary) add(c *check) {
 	s.outcomes = append(s.outcomes, o)
 }
 
-// print tells which cases failed and which were skipped and why, which rows can't be tried, and the numbers.
+// print says which cases failed and which were skipped and why, which rows can't be tried, and the numbers.
 func (s *summary) print(w io.Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,5 +106,6 @@ func (s *summary) print(w io.Writer) {
 		count[what]++
 	}
 	fmt.Fprintf(w, "conformance: cases: %s\n", strings.Join(numbers, ", "))
-	fmt.Fprintf(w, "conformance: rows: %d passed, %d skipped, %d failed, %d out of reach\n", count[passed], count[skipped], count[failed], len(outOfReach))
+	fmt.Fprintf(w, "conformance: rows: %d passed, %d skipped, %d failed, %d out of reach\n", count[passed],
+		count[skipped], count[failed], len(outOfReach))
 }

@@ -106,7 +106,8 @@ func bucketEncryptionRows() []row {
 		keeps("PBE-8", "an alias name", "?", stateNone, kms("$ALIAS"), "InvalidArgument"),
 		keeps("PBE-8", "an alias ARN", "?", stateKMS, kms("$ALIASARN"), "InvalidArgument"),
 		keeps("PBE-9", "the id of a key of another account", "", stateNone, kms("$FOREIGNID"), "KMS.NotFoundException"),
-		keeps("PBE-11", "the ARN of a key of another account, not permitted", "?", stateNone, kms("$FORBIDDEN"), "AccessDenied"),
+		keeps("PBE-11", "the ARN of a key of another account, not permitted", "?", stateNone, kms("$FORBIDDEN"),
+			"AccessDenied"),
 		keeps("PBE-12", "a key of another Region", "", stateNone, kms("$FAR"), "KMS.NotFoundException"),
 		keeps("PBE-12", "a key of another Region", "", stateKMS, kms("$FAR"), "KMS.NotFoundException"),
 		keeps("PBE-13", "an unknown key id", "", stateNone, kms("$UNKNOWNID"), "KMS.NotFoundException"),
@@ -119,14 +120,21 @@ func bucketEncryptionRows() []row {
 		keeps("PBE-16", "a key pending import", "", stateNone, kms("$IMPORT"), "KMS.KMSInvalidStateException"),
 		keeps("PBE-17", "aws:kms:dsse", "?", stateNone, encryptionRule("aws:kms:dsse", "$K", ""), "InvalidArgument"),
 		keeps("PBE-17", "aws:kms:dsse", "?", stateKMS, encryptionRule("aws:kms:dsse", "$K", ""), "InvalidArgument"),
-		keeps("PBE-18", "AES256 with a key", "", stateNone, encryptionRule("AES256", "$K", ""), "InvalidArgument ApplyServerSideEncryptionByDefault"),
-		keeps("PBE-18", "AES256 with a key", "", stateKMS, encryptionRule("AES256", "$K", ""), "InvalidArgument ApplyServerSideEncryptionByDefault"),
+		keeps("PBE-18", "AES256 with a key", "", stateNone, encryptionRule("AES256", "$K", ""),
+			"InvalidArgument ApplyServerSideEncryptionByDefault"),
+		keeps("PBE-18", "AES256 with a key", "", stateKMS, encryptionRule("AES256", "$K", ""),
+			"InvalidArgument ApplyServerSideEncryptionByDefault"),
 		keeps("PBE-19", "no rule", "", stateNone, "", "MalformedXML"),
 		keeps("PBE-19", "broken XML", "", stateNone, "<Rule>", "MalformedXML"),
 		keeps("PBE-19", "an unknown algorithm", "?", stateNone, encryptionRule("aws:fsx", "", ""), "MalformedXML"),
-		keeps("PBE-19", "two rules", "?", stateKMS, encryptionRule("AES256", "", "")+encryptionRule("AES256", "", ""), "MalformedXML"),
-		keeps("PBE-20", "BucketKeyEnabled false", "U-06", stateNone, encryptionRule("aws:kms", "$K", bucketKey+"false</BucketKeyEnabled>"), "InvalidArgument BucketKeyEnabled"),
-		keeps("PBE-21", "BlockedEncryptionTypes", "?", stateNone, encryptionRule("AES256", "", "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"), "InvalidArgument"),
+		keeps("PBE-19", "two rules", "?", stateKMS, encryptionRule("AES256", "", "")+encryptionRule("AES256", "", ""),
+			"MalformedXML"),
+		keeps("PBE-20", "BucketKeyEnabled false", "U-06", stateNone,
+			encryptionRule("aws:kms", "$K", bucketKey+"false</BucketKeyEnabled>"), "InvalidArgument BucketKeyEnabled"),
+		keeps("PBE-21", "BlockedEncryptionTypes", "?", stateNone,
+			encryptionRule("AES256", "",
+				"<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"),
+			"InvalidArgument"),
 		{"PBE-10", "the ARN of a key of another account, permitted by its policy", "", func(c *check) {
 			foreign := c.named("$FOREIGN")
 			bucket := c.scratch(stateNone, "$K")
@@ -134,14 +142,17 @@ func bucketEncryptionRows() []row {
 			c.encryptionIs(bucket, "aws:kms", foreign)
 			a := c.put(bucket, c.key, "body", "", nil)
 			c.headers(a, map[string]string{"sse": "aws:kms", "key": foreign, "bk": "true"})
-			refused := &request{method: "PUT", bucket: bucket, key: c.key, body: "x", headers: "sse=aws:kms key=$FOREIGNID"}
+			refused := &request{
+				method: "PUT", bucket: bucket, key: c.key, body: "x", headers: "sse=aws:kms key=$FOREIGNID",
+			}
 			c.refused(c.do(refused), "InvalidArgument key") // H-16: an id means a key of the own account
 		}},
 		{"PBE-2", "a multi-Region key counts as a single-Region key (R5)", "", func(c *check) {
 			key := c.named("$MRK")
 			bucket := c.scratch(stateKMS, "$MRK")
 			c.encryptionIs(bucket, "aws:kms", key)
-			c.headers(c.put(bucket, c.key, "body", "sse=aws:kms key=$MRKID", nil), map[string]string{"sse": "aws:kms", "key": key, "bk": "true"})
+			c.headers(c.put(bucket, c.key, "body", "sse=aws:kms key=$MRKID", nil),
+				map[string]string{"sse": "aws:kms", "key": key, "bk": "true"})
 		}},
 		{"PBE-22", "the caller may not use the key", "?", func(c *check) {
 			bucket, as := c.scratch(stateNone, "$K"), c.limitedTo("nokms")
@@ -154,7 +165,8 @@ func bucketEncryptionRows() []row {
 			for _, state := range []string{stateNone, stateKMS, stateBack} {
 				bucket := c.scratch(state, "$K")
 				for range 2 {
-					c.status(c.do(&request{method: "DELETE", bucket: bucket, query: "encryption=", regional: true}), 204)
+					c.status(c.do(&request{method: "DELETE", bucket: bucket, query: "encryption=", regional: true}),
+						204)
 				}
 				c.ok(c.settled(c.Context()))
 				c.encryptionIs(bucket, "AES256", "")
@@ -181,15 +193,18 @@ func bucketEncryptionRows() []row {
 		}
 		for _, id := range []string{"PBE-20", "GBE-2"} {
 			key := map[string]string{"PBE-20": "$K", "GBE-2": "$ID"}[id]
-			rows = append(rows, row{id, says + " with aws:kms reads back true, the key as it was given", "", func(c *check) {
-				bucket := c.scratch(stateNone, "$K")
-				c.setEncryption(bucket, encryptionRule("aws:kms", c.named(key), more))
-				c.encryptionIs(bucket, "aws:kms", c.named(key))
-				a := c.do(&request{method: "GET", bucket: bucket, query: "encryption=", regional: true})
-				if enabled := a.element("BucketKeyEnabled"); enabled != "true" {
-					c.Errorf("BucketKeyEnabled is %q, want true", enabled)
-				}
-			}})
+			rows = append(rows, row{
+				id, says + " with aws:kms reads back true, the key as it was given", "",
+				func(c *check) {
+					bucket := c.scratch(stateNone, "$K")
+					c.setEncryption(bucket, encryptionRule("aws:kms", c.named(key), more))
+					c.encryptionIs(bucket, "aws:kms", c.named(key))
+					a := c.do(&request{method: "GET", bucket: bucket, query: "encryption=", regional: true})
+					if enabled := a.element("BucketKeyEnabled"); enabled != "true" {
+						c.Errorf("BucketKeyEnabled is %q, want true", enabled)
+					}
+				},
+			})
 		}
 	}
 	sortRows(rows)

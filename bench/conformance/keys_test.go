@@ -18,7 +18,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// A missing says what this run lacks. Cases that meet one are skipped with its text.
+// A missing says what this run is without. Cases that meet one are skipped with its text.
 type missing string
 
 func (m missing) Error() string { return string(m) }
@@ -39,7 +39,8 @@ type keyService struct {
 
 func newKeyService(s settings, x *target) *keyService {
 	k := &keyService{
-		endpoint: strings.TrimSuffix(s.kms, "/"), region: x.region, signer: &x.long.Credentials, client: x.client, states: s.keyStates, embedded: s.embeddedKeys,
+		endpoint: strings.TrimSuffix(s.kms, "/"), region: x.region, signer: &x.long.Credentials, client: x.client,
+		states: s.keyStates, embedded: s.embeddedKeys,
 		arns: map[string]string{"$K": s.key},
 	}
 	for name, arn := range map[string]string{"$OTHER": s.other, "$FOREIGN": s.foreign, "$FORBIDDEN": s.forbidden} {
@@ -65,8 +66,8 @@ var recipes = map[string]struct {
 	"$MRK":      {input: map[string]any{"MultiRegion": true}},
 }
 
-// named returns the ARN, or for a name that ends with ID the key id, of a variable's key. The error is a missing one when
-// this run can't have it.
+// named returns the ARN, or for a name that ends with ID the key id, of a variable's key. The error is a missing one
+// when this run can't have it.
 func (k *keyService) named(name string) (string, error) {
 	if of, isID := strings.CutSuffix(name, "ID"); isID && of != "$" && of != "" {
 		arn, err := k.named(of)
@@ -122,7 +123,8 @@ func (k *keyService) make(name string) (string, error) {
 		return "", fmt.Errorf("no variable %s", name)
 	}
 	if (recipe.input != nil || recipe.then != nil) && !k.states {
-		return "", missing("this key service enforces neither key states nor key usage, nor does it decrypt under multi-Region keys")
+		return "", missing(
+			"this key service enforces neither key states nor key usage, nor does it decrypt under multi-Region keys")
 	}
 	input := map[string]any{"Description": "Sealfront conformance " + name[1:]}
 	for field, value := range recipe.input {
@@ -150,7 +152,9 @@ func (k *keyService) make(name string) (string, error) {
 func (k *keyService) foreign(name string) (string, error) {
 	const account = "210987654321"
 	out, err := k.call(context.Background(), "CreateKey", map[string]any{
-		"Description": "Sealfront conformance " + name[1:], "Tags": []map[string]any{{"TagKey": "sealfront:account", "TagValue": account}},
+		"Description": "Sealfront conformance " + name[1:], "Tags": []map[string]any{
+			{"TagKey": "sealfront:account", "TagValue": account},
+		},
 	})
 	if err != nil {
 		return "", err
@@ -167,7 +171,9 @@ func (k *keyService) foreign(name string) (string, error) {
 	owner := strings.SplitN(k.arns["$K"], ":", 6)[4]
 	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + owner +
 		`:root"},"Action":["kms:DescribeKey","kms:GenerateDataKey","kms:Decrypt"],"Resource":"*"}]}`
-	_, err = k.call(context.Background(), "PutKeyPolicy", map[string]any{"KeyId": arn, "PolicyName": "default", "Policy": policy})
+	_, err = k.call(context.Background(), "PutKeyPolicy", map[string]any{
+		"KeyId": arn, "PolicyName": "default", "Policy": policy,
+	})
 	return arn, err
 }
 
@@ -208,7 +214,8 @@ func (k *keyService) remove(ctx context.Context) error {
 	var failures []error
 	for _, arn := range k.made {
 		_, err := k.call(ctx, "ScheduleKeyDeletion", map[string]any{"KeyId": arn, "PendingWindowInDays": 7})
-		if refusal, refused := errors.AsType[*kmsError](err); refused && strings.HasSuffix(refusal.kind, "KMSInvalidStateException") {
+		if refusal, refused := errors.AsType[*kmsError](err); refused &&
+			strings.HasSuffix(refusal.kind, "KMSInvalidStateException") {
 			continue // it waits already
 		}
 		failures = append(failures, err)
@@ -242,7 +249,9 @@ func (k *keyService) call(ctx context.Context, action string, input map[string]a
 		return nil, err
 	}
 	now, sum := time.Now(), sha256.Sum256(body)
-	m := &sigv4.Message{Method: []byte("POST"), Path: []byte("/"), Header: []sigv4.Field{{Name: []byte("Host"), Value: []byte(u.Host)}}}
+	m := &sigv4.Message{
+		Method: []byte("POST"), Path: []byte("/"), Header: []sigv4.Field{{Name: []byte("Host"), Value: []byte(u.Host)}},
+	}
 	set := func(name, value string) {
 		m.Header = append(m.Header, sigv4.Field{Name: []byte(name), Value: []byte(value)})
 		h.Header.Set(name, value)

@@ -55,7 +55,9 @@ func keyStateRows() []row {
 			c.refused(c.do(&request{method: "POST", bucket: bucket, key: c.key, query: "uploads=", as: c.long}), code)
 			source := c.bucket(stateNone)
 			c.put(source, c.key, ten, "", nil)
-			c.refused(c.do(&request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + source + "/" + c.key, as: c.long}), code)
+			c.refused(c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key, headers: "source=" + source + "/" + c.key, as: c.long,
+			}), code)
 			if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key, as: c.long}); a.status != 404 {
 				c.Errorf("HEAD: %d, want 404", a.status)
 			}
@@ -74,13 +76,19 @@ func keyStateRows() []row {
 			bucket, _ := c.written(action)
 			// A copy asks KMS each time (R17), whatever is cached.
 			to := c.bucket(stateNone)
-			copying := &request{method: "PUT", bucket: to, key: c.key, headers: "source=" + bucket + "/" + c.key, as: c.long}
+			copying := &request{
+				method: "PUT", bucket: to, key: c.key, headers: "source=" + bucket + "/" + c.key, as: c.long,
+			}
 			c.refused(c.do(copying), code)
 			c.absent(to, c.key)
 			c.uncached()
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long}), code)
-			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: c.long, raw: []string{"Range: bytes=0-1"}}), code)
-			checked := &request{method: "HEAD", bucket: bucket, key: c.key, as: c.long, raw: []string{"x-amz-checksum-mode: ENABLED"}}
+			c.refused(c.do(&request{
+				method: "GET", bucket: bucket, key: c.key, as: c.long, raw: []string{"Range: bytes=0-1"},
+			}), code)
+			checked := &request{
+				method: "HEAD", bucket: bucket, key: c.key, as: c.long, raw: []string{"x-amz-checksum-mode: ENABLED"},
+			}
 			if a := c.do(checked); a.status != 400 || a.body != "" {
 				c.Errorf("HEAD with checksum-mode needs KMS (4.5), but answers %d %q", a.status, a.body)
 			}
@@ -104,7 +112,8 @@ func keyStateRows() []row {
 		state("KS-3", "writes under a key pending deletion", "ScheduleKeyDeletion", "KMS.KMSInvalidStateException"),
 		reading("KS-3", "reads under a key pending deletion", "ScheduleKeyDeletion", "KMS.KMSInvalidStateException"),
 		atSession("KE-1", "CreateSession under a disabled key", "DisableKey", "KMS.DisabledException"),
-		atSession("KE-2", "CreateSession under a key pending deletion", "ScheduleKeyDeletion", "KMS.KMSInvalidStateException"),
+		atSession("KE-2", "CreateSession under a key pending deletion", "ScheduleKeyDeletion",
+			"KMS.KMSInvalidStateException"),
 		{"KE-1", "the message names the key", "", func(c *check) {
 			r := putEncryption(c.bucket(stateNone), encryptionRule("aws:kms", c.named("$DISABLED"), ""))
 			c.refused(c.do(r), "KMS.DisabledException Message="+c.named("$DISABLED")+" is disabled.")
@@ -127,7 +136,10 @@ func keyStateRows() []row {
 			before := c.stand(bucket)
 			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, as: as}), "AccessDenied")
 			c.refused(c.do(&request{method: "PUT", bucket: bucket, key: c.key, body: "x", as: as}), "AccessDenied")
-			c.refused(c.do(&request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + " sse=AES256", as: as}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key +
+					" sse=AES256", as: as,
+			}), "AccessDenied")
 			before.unchanged()
 		}},
 		{"CM-3", "CompleteMultipartUpload with a key disabled meanwhile", "?", func(c *check) {
@@ -149,7 +161,10 @@ func keyStateRows() []row {
 			c.put(bucket, c.key+"-2", ten, "", c.long)
 			c.change("DisableKey", arn)
 			c.status(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, as: c.long}), 204)
-			r := withCRC32(&request{method: "POST", bucket: bucket, query: "delete=", body: "<Delete><Object><Key>" + c.key + "-2</Key></Object></Delete>", as: c.long})
+			r := withCRC32(&request{
+				method: "POST", bucket: bucket, query: "delete=", body: "<Delete><Object><Key>" + c.key +
+					"-2</Key></Object></Delete>", as: c.long,
+			})
 			a := c.do(r)
 			c.status(a, 200)
 			if len(elements(a.body, "Deleted")) != 1 {

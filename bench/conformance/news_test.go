@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// The rows of what Amazon S3 has changed, or has been measured to do otherwise, since the behaviour reference was written:
-// most of them in general purpose buckets. Their ids begin with N.
+// The rows of what Amazon S3 has changed, or has been measured to do otherwise, since the behaviour reference was
+// written: most of them in general purpose buckets. Their ids begin with N.
 
 // general is the general purpose bucket that all rows share.
 func (c *check) general() string {
@@ -40,7 +40,8 @@ func (c *check) makeGeneral(bucket string) {
 	c.Helper()
 	body := ""
 	if c.region != "us-east-1" {
-		body = "<CreateBucketConfiguration><LocationConstraint>" + c.region + "</LocationConstraint></CreateBucketConfiguration>"
+		body = "<CreateBucketConfiguration><LocationConstraint>" + c.region +
+			"</LocationConstraint></CreateBucketConfiguration>"
 	}
 	c.willBe(bucket)
 	c.status(c.inGeneral(&request{method: "PUT", bucket: bucket, body: body}), http.StatusOK)
@@ -76,7 +77,8 @@ func sums() map[string]string {
 		return b64(b)
 	}
 	return map[string]string{
-		"sha512": b64(sha[:]), "md5": b64(md[:]), "xxhash64": xx("26c7827d889f6da3"), "xxhash3": xx("9555e8555c62dcfd"), "xxhash128": xx("b5e9c1ad071b3e7fc779cfaa5e523818"),
+		"sha512": b64(sha[:]), "md5": b64(md[:]), "xxhash64": xx("26c7827d889f6da3"), "xxhash3": xx("9555e8555c62dcfd"),
+		"xxhash128": xx("b5e9c1ad071b3e7fc779cfaa5e523818"),
 	}
 }
 
@@ -87,7 +89,9 @@ func newsRows() []row {
 	one := func(id, says string, r request, want string) {
 		add(id, says, func(c *check) {
 			bucket := c.general()
-			c.status(c.inGeneral(&request{method: "PUT", bucket: bucket, key: c.key, body: ten, raw: []string{"Cache-Control: no-cache"}}), http.StatusOK)
+			c.status(c.inGeneral(&request{
+				method: "PUT", bucket: bucket, key: c.key, body: ten, raw: []string{"Cache-Control: no-cache"},
+			}), http.StatusOK)
 			r := r
 			r.bucket, r.key = bucket, strings.Replace(r.key, "KEY", c.key, 1)
 			r.raw = append([]string(nil), r.raw...)
@@ -105,7 +109,8 @@ func newsRows() []row {
 		if a.status != http.StatusOK || a.body != "" {
 			c.Errorf("bytes=-5: %s %q", a, a.body)
 		}
-		c.refused(c.inGeneral(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=0-"}}), "InvalidRange")
+		c.refused(c.inGeneral(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=0-"}}),
+			"InvalidRange")
 	})
 	for name, value := range sums() {
 		for _, kind := range []string{"general purpose", "directory"} {
@@ -120,9 +125,15 @@ func newsRows() []row {
 				sum, err := base64.StdEncoding.DecodeString(value)
 				c.ok(err)
 				wrong := base64.StdEncoding.EncodeToString(make([]byte, len(sum)))
-				c.refused(send(&request{method: "PUT", bucket: bucket, key: c.key, body: "hello", raw: []string{header + ": " + wrong}}), "BadDigest")
-				c.status(send(&request{method: "PUT", bucket: bucket, key: c.key, body: "hello", raw: []string{header + ": " + value}}), http.StatusOK)
-				c.shows(send(&request{method: "HEAD", bucket: bucket, key: c.key, raw: []string{"x-amz-checksum-mode: ENABLED"}}), map[string]string{header: value})
+				c.refused(send(&request{
+					method: "PUT", bucket: bucket, key: c.key, body: "hello", raw: []string{header + ": " + wrong},
+				}), "BadDigest")
+				c.status(send(&request{
+					method: "PUT", bucket: bucket, key: c.key, body: "hello", raw: []string{header + ": " + value},
+				}), http.StatusOK)
+				c.shows(send(&request{
+					method: "HEAD", bucket: bucket, key: c.key, raw: []string{"x-amz-checksum-mode: ENABLED"},
+				}), map[string]string{header: value})
 			})
 		}
 	}
@@ -130,7 +141,8 @@ func newsRows() []row {
 		bucket := c.generalName("blocked")
 		c.makeGeneral(bucket)
 		rule := func(kind string) *request {
-			r := putEncryption(bucket, "<Rule><BlockedEncryptionTypes><EncryptionType>"+kind+"</EncryptionType></BlockedEncryptionTypes></Rule>")
+			r := putEncryption(bucket, "<Rule><BlockedEncryptionTypes><EncryptionType>"+kind+
+				"</EncryptionType></BlockedEncryptionTypes></Rule>")
 			r.service = "s3"
 			return r
 		}
@@ -142,20 +154,33 @@ func newsRows() []row {
 		c.refused(c.inGeneral(rule("NONE")), "NotImplemented")
 	})
 	one("N-U-10", "SSE-C is AccessDenied", request{method: "PUT", key: "KEY", body: ten, raw: []string{
-		"x-amz-server-side-encryption-customer-algorithm: AES256", "x-amz-server-side-encryption-customer-key: a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+		"x-amz-server-side-encryption-customer-algorithm: AES256",
+		"x-amz-server-side-encryption-customer-key: a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
 		"x-amz-server-side-encryption-customer-key-md5: 7/pFbQZKE6zLTI1RqRv9vw==",
 	}}, "AccessDenied")
-	one("N-DELETE", "If-Match: * deletes what is there", request{method: "DELETE", key: "KEY", raw: []string{"If-Match: *"}}, "204")
-	one("N-DELETE", "If-Match: * is 404 for what isn't", request{method: "DELETE", key: "KEY-none", raw: []string{"If-Match: *"}}, "NoSuchKey")
-	one("N-DELETE", "DeleteObjects takes * for any ETag", withMD5(request{method: "POST", query: "delete=", body: "<Delete><Object><Key>absent</Key><ETag>*</ETag></Object></Delete>"}), "200 Code=NoSuchKey")
+	one("N-DELETE", "If-Match: * deletes what is there", request{
+		method: "DELETE", key: "KEY", raw: []string{"If-Match: *"},
+	}, "204")
+	one("N-DELETE", "If-Match: * is 404 for what isn't", request{
+		method: "DELETE", key: "KEY-none", raw: []string{"If-Match: *"},
+	}, "NoSuchKey")
+	one("N-DELETE", "DeleteObjects takes * for any ETag", withMD5(request{
+		method: "POST", query: "delete=", body: "<Delete><Object><Key>absent</Key><ETag>*</ETag></Object></Delete>",
+	}), "200 Code=NoSuchKey")
 	one("N-DELETE", "DeleteObjects of a version that isn't there", withMD5(request{
-		method: "POST", query: "delete=", body: "<Delete><Object><Key>absent</Key><VersionId>null</VersionId></Object></Delete>",
+		method: "POST", query: "delete=",
+		body: "<Delete><Object><Key>absent</Key><VersionId>null</VersionId></Object></Delete>",
 	}), "200 Key=absent")
 	add("N-304", "304 has the headers of 200", func(c *check) {
 		bucket := c.general()
-		made := c.inGeneral(&request{method: "PUT", bucket: bucket, key: c.key, body: ten, raw: []string{"Cache-Control: no-cache", "Expires: 0"}})
+		made := c.inGeneral(&request{
+			method: "PUT", bucket: bucket, key: c.key, body: ten,
+			raw: []string{"Cache-Control: no-cache", "Expires: 0"},
+		})
 		for _, method := range []string{"GET", "HEAD"} {
-			a := c.inGeneral(&request{method: method, bucket: bucket, key: c.key, raw: []string{"If-None-Match: " + made.header.Get("ETag")}})
+			a := c.inGeneral(&request{
+				method: method, bucket: bucket, key: c.key, raw: []string{"If-None-Match: " + made.header.Get("ETag")},
+			})
 			c.status(a, http.StatusNotModified)
 			c.shows(a, map[string]string{"ETag": made.header.Get("ETag"), "Cache-Control": "no-cache", "Expires": "0"})
 			if a.header.Get("Last-Modified") == "" {
@@ -166,7 +191,9 @@ func newsRows() []row {
 	add("N-6.5", "common prefixes of a directory bucket show uploads in progress", func(c *check) {
 		bucket := c.bucket(stateNone)
 		c.upload(bucket, c.key+"/open/key", "", nil)
-		a := c.do(&request{method: "GET", bucket: bucket, query: "list-type=2&delimiter=%2F&prefix=" + url.QueryEscape(c.key+"/")})
+		a := c.do(&request{
+			method: "GET", bucket: bucket, query: "list-type=2&delimiter=%2F&prefix=" + url.QueryEscape(c.key+"/"),
+		})
 		if !strings.Contains(a.body, "<Prefix>"+c.key+"/open/</Prefix>") {
 			c.Errorf("%s", a.body)
 		}
@@ -175,8 +202,11 @@ func newsRows() []row {
 		bucket := c.general()
 		for i, sent := range []string{"grüße", "=?UTF-8?B?Z3LDvMOfZQ==?="} {
 			key := c.key + strconv.Itoa(i)
-			c.status(c.inGeneral(&request{method: "PUT", bucket: bucket, key: key, raw: []string{"x-amz-meta-a: " + sent}}), http.StatusOK)
-			c.shows(c.inGeneral(&request{method: "HEAD", bucket: bucket, key: key}), map[string]string{"x-amz-meta-a": "=?UTF-8?B?Z3LDvMOfZQ==?="})
+			c.status(c.inGeneral(&request{
+				method: "PUT", bucket: bucket, key: key, raw: []string{"x-amz-meta-a: " + sent},
+			}), http.StatusOK)
+			c.shows(c.inGeneral(&request{method: "HEAD", bucket: bucket, key: key}),
+				map[string]string{"x-amz-meta-a": "=?UTF-8?B?Z3LDvMOfZQ==?="})
 		}
 	})
 	for kind, suffix := range map[string]string{"general purpose": "", "directory": "-1"} {
@@ -189,13 +219,27 @@ func newsRows() []row {
 			}
 			sha := "x-amz-checksum-sha256"
 			value := "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
-			id := send(&request{method: "POST", bucket: bucket, key: c.key, query: "uploads=", raw: []string{"x-amz-checksum-algorithm: SHA256"}}).element("UploadId")
+			id := send(&request{
+				method: "POST", bucket: bucket, key: c.key, query: "uploads=",
+				raw: []string{"x-amz-checksum-algorithm: SHA256"},
+			}).element("UploadId")
 			query := "uploadId=" + url.QueryEscape(id)
-			part := send(&request{method: "PUT", bucket: bucket, key: c.key, query: "partNumber=1&" + query, body: "hello", raw: []string{sha + ": " + value}})
-			list := "<Part><PartNumber>1</PartNumber><ETag>" + html.EscapeString(part.header.Get("ETag")) + "</ETag><ChecksumSHA256>" + value + "</ChecksumSHA256></Part>"
-			done := send(&request{method: "POST", bucket: bucket, key: c.key, query: query, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+			part := send(&request{
+				method: "PUT", bucket: bucket, key: c.key, query: "partNumber=1&" + query, body: "hello",
+				raw: []string{sha + ": " + value},
+			})
+			list := "<Part><PartNumber>1</PartNumber><ETag>" + html.EscapeString(part.header.Get("ETag")) +
+				"</ETag><ChecksumSHA256>" + value + "</ChecksumSHA256></Part>"
+			done := send(&request{
+				method: "POST", bucket: bucket, key: c.key, query: query, body: "<CompleteMultipartUpload>" + list +
+					"</CompleteMultipartUpload>",
+			})
 			c.status(done, http.StatusOK)
-			a := send(&request{method: "GET", bucket: bucket, key: c.key, query: "attributes=", raw: []string{"x-amz-object-attributes: Checksum,ObjectParts"}})
+			a := send(&request{
+				method: "GET", bucket: bucket, key: c.key, query: "attributes=", raw: []string{
+					"x-amz-object-attributes: Checksum,ObjectParts",
+				},
+			})
 			_, rest, _ := strings.Cut(a.body, "<Checksum>")
 			got, _, _ := strings.Cut(rest, "</ChecksumSHA256>")
 			composite, _, _ := strings.Cut(done.element("ChecksumSHA256"), "-")
@@ -206,12 +250,22 @@ func newsRows() []row {
 	}
 	add("N-GAPS", "part checksums and gaps in the numbers are InvalidPartOrder", func(c *check) {
 		bucket := c.general()
-		id := c.inGeneral(&request{method: "POST", bucket: bucket, key: c.key, query: "uploads=", raw: []string{"x-amz-checksum-algorithm: SHA256"}}).element("UploadId")
+		id := c.inGeneral(&request{
+			method: "POST", bucket: bucket, key: c.key, query: "uploads=",
+			raw: []string{"x-amz-checksum-algorithm: SHA256"},
+		}).element("UploadId")
 		query := "uploadId=" + url.QueryEscape(id)
 		value := "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
-		part := c.inGeneral(&request{method: "PUT", bucket: bucket, key: c.key, query: "partNumber=2&" + query, body: "hello", raw: []string{"x-amz-checksum-sha256: " + value}})
-		list := "<Part><PartNumber>2</PartNumber><ETag>" + html.EscapeString(part.header.Get("ETag")) + "</ETag><ChecksumSHA256>" + value + "</ChecksumSHA256></Part>"
-		c.refused(c.inGeneral(&request{method: "POST", bucket: bucket, key: c.key, query: query, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"}), "InvalidPartOrder")
+		part := c.inGeneral(&request{
+			method: "PUT", bucket: bucket, key: c.key, query: "partNumber=2&" + query, body: "hello",
+			raw: []string{"x-amz-checksum-sha256: " + value},
+		})
+		list := "<Part><PartNumber>2</PartNumber><ETag>" + html.EscapeString(part.header.Get("ETag")) +
+			"</ETag><ChecksumSHA256>" + value + "</ChecksumSHA256></Part>"
+		c.refused(c.inGeneral(&request{
+			method: "POST", bucket: bucket, key: c.key, query: query, body: "<CompleteMultipartUpload>" + list +
+				"</CompleteMultipartUpload>",
+		}), "InvalidPartOrder")
 	})
 	add("N-LISTBUCKETS", "an empty or foreign continuation token", func(c *check) {
 		for _, token := range []string{"", "foreign"} {
@@ -223,7 +277,9 @@ func newsRows() []row {
 		c.makeGeneral(bucket)
 		c.status(c.inGeneral(&request{method: "PUT", bucket: bucket, key: c.key, body: ten}), http.StatusOK)
 		self := func() *answer {
-			return c.inGeneral(&request{method: "PUT", bucket: bucket, key: c.key, raw: []string{"x-amz-copy-source: " + bucket + "/" + c.key}})
+			return c.inGeneral(&request{
+				method: "PUT", bucket: bucket, key: c.key, raw: []string{"x-amz-copy-source: " + bucket + "/" + c.key},
+			})
 		}
 		c.refused(self(), "InvalidRequest")
 		r := putEncryption(bucket, encryptionRule("AES256", "", ""))
@@ -256,17 +312,26 @@ func newsRows() []row {
 			c.Errorf("%s", got)
 		}
 	})
-	one("N-HOLD", "an event hold is refused by name", request{method: "PUT", key: "KEY", body: ten, raw: []string{"x-amz-object-lock-event-hold: ON"}}, "NotImplemented Header=x-amz-object-lock-event-hold")
+	one("N-HOLD", "an event hold is refused by name", request{
+		method: "PUT", key: "KEY", body: ten, raw: []string{"x-amz-object-lock-event-hold: ON"},
+	}, "NotImplemented Header=x-amz-object-lock-event-hold")
 	for _, family := range []string{
-		"x-amz-object-lock-new", "x-amz-server-side-encryption-new", "x-amz-grant-new", "x-amz-write-new", "x-amz-if-new", "x-amz-checksum-new", "x-amz-sdk-checksum-new",
+		"x-amz-object-lock-new", "x-amz-server-side-encryption-new", "x-amz-grant-new", "x-amz-write-new",
+		"x-amz-if-new", "x-amz-checksum-new", "x-amz-sdk-checksum-new",
 	} {
-		one("N-FAMILY", family, request{method: "PUT", key: "KEY", body: ten, raw: []string{family + ": 1"}}, "NotImplemented Header="+family)
+		one("N-FAMILY", family, request{method: "PUT", key: "KEY", body: ten, raw: []string{family + ": 1"}},
+			"NotImplemented Header="+family)
 	}
 	one("N-ABAC", "is disabled", request{method: "GET", query: "abac="}, "200 Status=Disabled")
-	one("N-ABAC", "can't be set", request{method: "PUT", query: "abac=", body: "<AbacStatus><Status>Enabled</Status></AbacStatus>"}, "NotImplemented")
+	one("N-ABAC", "can't be set", request{
+		method: "PUT", query: "abac=", body: "<AbacStatus><Status>Enabled</Status></AbacStatus>",
+	}, "NotImplemented")
 	one("N-ANNOTATIONS", "aren't there", request{method: "GET", key: "KEY", query: "annotation="}, "NotImplemented")
 	add("N-NAMESPACE", "an account regional name has its form", func(c *check) {
-		r := &request{method: "PUT", bucket: c.generalName("namespace"), raw: []string{"x-amz-bucket-namespace: account-regional"}}
+		r := &request{
+			method: "PUT", bucket: c.generalName("namespace"),
+			raw: []string{"x-amz-bucket-namespace: account-regional"},
+		}
 		if a := c.inGeneral(r); a.status != http.StatusBadRequest {
 			c.Errorf("%s", a)
 		}

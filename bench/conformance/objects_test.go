@@ -10,7 +10,8 @@ func attributeRows() []row {
 		{"RD-2", "any range of an empty object", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, "", "", nil)
-			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=0-"}}), "InvalidRange ActualObjectSize=0")
+			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=0-"}}),
+				"InvalidRange ActualObjectSize=0")
 		}},
 		{"RD-4", "parts of a multipart object", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
@@ -20,19 +21,26 @@ func attributeRows() []row {
 			u.complete()
 			a := c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "partNumber=2"})
 			c.status(a, 206)
-			if a.body != "end" || a.header.Get("X-Amz-Mp-Parts-Count") != "2" || a.header.Get("Content-Range") != "bytes 5242880-5242882/5242883" {
+			if a.body != "end" || a.header.Get("X-Amz-Mp-Parts-Count") != "2" ||
+				a.header.Get("Content-Range") != "bytes 5242880-5242882/5242883" {
 				c.Errorf("part 2: %q, %v", a.body, a.header)
 			}
 			c.encrypted(a, "kms bk")
-			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "partNumber=3"}), "InvalidPartNumber PartNumberRequested=3")
+			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "partNumber=3"}),
+				"InvalidPartNumber PartNumberRequested=3")
 			a = c.do(&request{method: "GET", bucket: bucket, key: c.key, raw: []string{"Range: bytes=5242878-5242881"}})
 			if a.body != "efen" {
 				c.Errorf("a range over both parts: %q", a.body)
 			}
-			a = c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "attributes=", raw: []string{"x-amz-object-attributes: ETag,ObjectParts,ObjectSize,StorageClass,Checksum"}})
+			a = c.do(&request{
+				method: "GET", bucket: bucket, key: c.key, query: "attributes=", raw: []string{
+					"x-amz-object-attributes: ETag,ObjectParts,ObjectSize,StorageClass,Checksum",
+				},
+			})
 			c.status(a, 200)
 			for name, want := range map[string]string{
-				"ObjectSize": "5242883", "StorageClass": "EXPRESS_ONEZONE", "PartsCount": "2", "IsTruncated": "false", "PartNumberMarker": "0", "NextPartNumberMarker": "2",
+				"ObjectSize": "5242883", "StorageClass": "EXPRESS_ONEZONE", "PartsCount": "2", "IsTruncated": "false",
+				"PartNumberMarker": "0", "NextPartNumberMarker": "2",
 			} {
 				got := a.element(name)
 				if name == "PartsCount" && got == "" {
@@ -56,7 +64,10 @@ func attributeRows() []row {
 		{"4.7", "ETag without quotes", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			etag := c.put(bucket, c.key, ten, "", nil).header.Get("ETag")
-			a := c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "attributes=", raw: []string{"x-amz-object-attributes: ETag"}})
+			a := c.do(&request{
+				method: "GET", bucket: bucket, key: c.key, query: "attributes=",
+				raw: []string{"x-amz-object-attributes: ETag"},
+			})
 			if a.element("ETag") != strings.Trim(etag, `"`) || a.element("ObjectSize") != "" {
 				c.Errorf("%s, want the ETag %s alone", a.body, etag)
 			}
@@ -82,7 +93,11 @@ func attributeRows() []row {
 		}},
 		{"6.1", "a checksum that doesn't match", "", func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
-			r := &request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", raw: []string{"x-amz-checksum-sha256: " + base64SHA256("y")}}
+			r := &request{
+				method: "PUT", bucket: before.bucket, key: c.key, body: "x", raw: []string{
+					"x-amz-checksum-sha256: " + base64SHA256("y"),
+				},
+			}
 			c.refused(c.do(r), "BadDigest")
 			r.raw = []string{"x-amz-checksum-sha256: short"}
 			c.refused(c.do(r), "InvalidRequest")
@@ -93,7 +108,8 @@ func attributeRows() []row {
 		{"6.1", "DeleteObjects without checksum", "", func(c *check) {
 			before := c.stand(c.bucket(stateNone))
 			body := "<Delete><Object><Key>" + c.key + "</Key></Object></Delete>"
-			c.refused(c.do(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body}), "InvalidRequest")
+			c.refused(c.do(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body}),
+				"InvalidRequest")
 			before.unchanged()
 		}},
 	}
@@ -104,7 +120,10 @@ func copyOntoItselfRows() []row {
 	onto := func(c *check, state, headers, want string) {
 		bucket := c.bucket(state)
 		c.put(bucket, c.key, ten, "", nil)
-		r := &request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + " " + headers, as: c.long}
+		r := &request{
+			method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + " " +
+				headers, as: c.long,
+		}
 		a := c.do(r)
 		if !stored(want) {
 			c.refused(a, want)
@@ -118,13 +137,26 @@ func copyOntoItselfRows() []row {
 		c.reads(bucket, ten, want)
 	}
 	return []row{
-		{"CP-10", "copy onto itself from KMS to AES256", "", func(c *check) { onto(c, stateKMS, "sse=AES256", "AES256") }},
-		{"CP-10", "copy onto itself from AES256 to KMS", "U-07", func(c *check) { onto(c, stateBack, "sse=aws:kms", "kms") }},
-		{"CP-10", "copy onto itself without any change", "", func(c *check) { onto(c, stateKMS, "", "InvalidRequest") }},
+		{
+			"CP-10", "copy onto itself from KMS to AES256", "", func(c *check) {
+				onto(c, stateKMS, "sse=AES256", "AES256")
+			},
+		},
+		{
+			"CP-10", "copy onto itself from AES256 to KMS", "U-07", func(c *check) {
+				onto(c, stateBack, "sse=aws:kms", "kms")
+			},
+		},
+		{
+			"CP-10", "copy onto itself without any change", "",
+			func(c *check) { onto(c, stateKMS, "", "InvalidRequest") },
+		},
 		{"CP-1", "CopyObject signed with a session", "U-17", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
-			c.refused(c.do(&request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + "-source"}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + "-source",
+			}), "AccessDenied")
 			c.absent(bucket, c.key)
 		}},
 	}
@@ -132,8 +164,8 @@ func copyOntoItselfRows() []row {
 
 const conditionalDelete = "conditional-delete"
 
-// needsConditionalDelete skips a case where the store behind the endpoint has no conditional deletes, once the endpoint has
-// refused one rather than ignored it. before is the object it must leave.
+// needsConditionalDelete skips a case where the store behind the endpoint has no conditional deletes, once the endpoint
+// has refused one rather than ignored it. before is the object it must leave.
 func (c *check) needsConditionalDelete(before *standing) {
 	c.Helper()
 	if c.lacks != conditionalDelete {
@@ -152,18 +184,28 @@ func conditionRows() []row {
 			before := c.stand(c.bucket(stateKMS))
 			bucket, etag := before.bucket, before.etag
 			c.needsConditionalDelete(before)
-			a := c.do(&request{method: "PUT", bucket: bucket, key: c.key, body: "new", raw: []string{"If-Match: " + etag}})
+			a := c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key, body: "new", raw: []string{"If-Match: " + etag},
+			})
 			c.status(a, 200)
 			now := a.header.Get("ETag")
-			c.refused(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, raw: []string{"If-Match: " + etag}}), "PreconditionFailed")
-			c.status(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, raw: []string{"If-Match: " + now, "x-amz-if-match-size: 3"}}), 204)
+			c.refused(c.do(&request{method: "DELETE", bucket: bucket, key: c.key, raw: []string{"If-Match: " + etag}}),
+				"PreconditionFailed")
+			c.status(c.do(&request{
+				method: "DELETE", bucket: bucket, key: c.key, raw: []string{
+					"If-Match: " + now, "x-amz-if-match-size: 3",
+				},
+			}), 204)
 			c.absent(bucket, c.key)
 		}},
 		{"6.2", "conditions of CopyObject on the source's date", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
 			date := c.do(&request{method: "HEAD", bucket: bucket, key: c.key + "-source"}).header.Get("Last-Modified")
-			r := &request{method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key + "-source", as: c.long}
+			r := &request{
+				method: "PUT", bucket: bucket, key: c.key, headers: "source=" + bucket + "/" + c.key +
+					"-source", as: c.long,
+			}
 			r.raw = []string{"x-amz-copy-source-if-modified-since: " + date}
 			c.refused(c.do(r), "PreconditionFailed")
 			c.absent(bucket, c.key)
@@ -193,9 +235,14 @@ func conditionRows() []row {
 		}},
 		{"6.4", "forms of the source", "C-10", func(c *check) {
 			bucket := c.bucket(stateKMS)
-			for i, source := range []string{c.key + "-old", "/" + c.key + "-old", bucket + "/" + c.key + "-old", "/" + bucket + "/" + c.key + "-old"} {
+			for i, source := range []string{
+				c.key + "-old", "/" + c.key + "-old", bucket + "/" + c.key + "-old", "/" + bucket + "/" +
+					c.key + "-old",
+			} {
 				c.put(bucket, c.key+"-old", source, "", nil)
-				a := c.do(&request{method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + source})
+				a := c.do(&request{
+					method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + source,
+				})
 				if a.status != 200 || a.body != "" {
 					c.Errorf("form %d: %s %q", i, a, a.body)
 				}
@@ -205,7 +252,10 @@ func conditionRows() []row {
 		{"6.4", "a client token", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-old", ten, "", nil)
-			r := &request{method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + c.key + "-old x-amz-client-token=token-" + c.target.run + c.key}
+			r := &request{
+				method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + c.key +
+					"-old x-amz-client-token=token-" + c.target.run + c.key,
+			}
 			c.status(c.do(r), 200)
 			c.status(c.do(r), 200)
 			r.key += "-elsewhere"
@@ -214,7 +264,8 @@ func conditionRows() []row {
 		}},
 		{"6.3", "an append with a stale offset changes nothing", "", func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
-			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", headers: "offset=1"}), "InvalidWriteOffset")
+			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", headers: "offset=1"}),
+				"InvalidWriteOffset")
 			before.unchanged()
 		}},
 	}
@@ -246,11 +297,12 @@ func multipartRows() []row {
 			u.part(1, "end", "")
 			return u.completeRequest()
 		}),
-		refused("Complete with a small part that isn't the last", "EntityTooSmall MinSizeAllowed=5242880", func(_ *check, u *upload) *request {
-			u.part(1, "small", "")
-			u.part(2, "end", "")
-			return u.completeRequest()
-		}),
+		refused("Complete with a small part that isn't the last", "EntityTooSmall MinSizeAllowed=5242880",
+			func(_ *check, u *upload) *request {
+				u.part(1, "small", "")
+				u.part(2, "end", "")
+				return u.completeRequest()
+			}),
 		refused("Complete with another x-amz-mp-object-size", "InvalidRequest", func(_ *check, u *upload) *request {
 			u.part(1, "part", "")
 			r := u.completeRequest()

@@ -9,7 +9,9 @@ import (
 // partRows are section 2.9.
 func partRows() []row {
 	var rows []row
-	for column, want := range map[string]string{"sA none": "AES256", "sA kms": "AES256", "sK kms": "kms bk", "sK back": "kms bk"} {
+	for column, want := range map[string]string{
+		"sA none": "AES256", "sA kms": "AES256", "sK kms": "kms bk", "sK back": "kms bk",
+	} {
 		rows = append(rows, row{"UP-1", "UploadPart without headers, " + column, "", func(c *check) {
 			bucket, as := c.by(column)
 			u := c.upload(bucket, c.key, "", as)
@@ -32,8 +34,16 @@ func partRows() []row {
 		}})
 	}
 	rows = append(rows,
-		row{"UP-3", "UploadPart of a KMS upload in a session of AES256", "U-18", func(c *check) { c.otherSession("", "sse=AES256", "kms bk") }},
-		row{"UP-3", "UploadPart of an AES256 upload in a session of KMS", "U-18", func(c *check) { c.otherSession("sse=AES256", "", "AES256") }},
+		row{
+			"UP-3", "UploadPart of a KMS upload in a session of AES256", "U-18", func(c *check) {
+				c.otherSession("", "sse=AES256", "kms bk")
+			},
+		},
+		row{
+			"UP-3", "UploadPart of an AES256 upload in a session of KMS", "U-18", func(c *check) {
+				c.otherSession("sse=AES256", "", "AES256")
+			},
+		},
 	)
 	for state, want := range map[string]string{stateNone: "AES256", stateKMS: "kms", stateBack: "AES256"} {
 		open := ""
@@ -66,8 +76,16 @@ func partRows() []row {
 		}
 	}
 	rows = append(rows,
-		row{"UC-2", "UploadPartCopy into an AES256 upload of a KMS bucket", "U-19", func(c *check) { copied(c, stateKMS, "sse=AES256", "", "InvalidRequest") }},
-		row{"UC-2", "UploadPartCopy into a KMS upload of an AES256 bucket", "U-19", func(c *check) { copied(c, stateBack, "sse=aws:kms key=$K", "", "InvalidRequest") }},
+		row{
+			"UC-2", "UploadPartCopy into an AES256 upload of a KMS bucket", "U-19", func(c *check) {
+				copied(c, stateKMS, "sse=AES256", "", "InvalidRequest")
+			},
+		},
+		row{
+			"UC-2", "UploadPartCopy into a KMS upload of an AES256 bucket", "U-19", func(c *check) {
+				copied(c, stateBack, "sse=aws:kms key=$K", "", "InvalidRequest")
+			},
+		},
 	)
 	for _, r := range []struct{ id, open, headers, want string }{
 		{"UC-3", "?", "sse=aws:kms", "InvalidArgument sse"},
@@ -76,7 +94,11 @@ func partRows() []row {
 		{"UC-4", "U-10", "ssec=AES256", "NotImplemented"},
 		{"UC-4", "U-10", "srcssec=AES256", "NotImplemented"},
 	} {
-		rows = append(rows, row{r.id, "UploadPartCopy with " + r.headers, r.open, func(c *check) { copied(c, stateKMS, "", r.headers, r.want) }})
+		rows = append(rows, row{
+			r.id, "UploadPartCopy with " + r.headers, r.open, func(c *check) {
+				copied(c, stateKMS, "", r.headers, r.want)
+			},
+		})
 	}
 	for column, want := range map[string]string{"sA none": "AES256", "sK kms": "kms bk"} {
 		rows = append(rows, row{"CM-1", "CompleteMultipartUpload, " + column, "", func(c *check) {
@@ -127,7 +149,10 @@ func (c *check) otherSession(made, sent, want string) {
 // appendRows are section 2.10.
 func appendRows() []row {
 	appends := func(c *check, bucket string, size int, as *credential, headers string) *answer {
-		return c.do(&request{method: "PUT", bucket: bucket, key: c.key, body: "more", headers: fmt.Sprintf("offset=%d ", size) + headers, as: as})
+		return c.do(&request{
+			method: "PUT", bucket: bucket, key: c.key, body: "more", headers: fmt.Sprintf("offset=%d ", size) + headers,
+			as: as,
+		})
 	}
 	same := func(column, want string) row {
 		return row{"AP-1", "append to an object of the same kind, " + column, "", func(c *check) {
@@ -180,7 +205,8 @@ func appendRows() []row {
 			c.status(appends(c, bucket, 10, c.long, "sse=aws:kms"), 200)
 		}},
 		renamed("RN-1", "RenameObject of a KMS object", "", "sK kms", "", "kms bk"),
-		renamed("RN-1", "RenameObject of an AES256 object of a KMS bucket, in a KMS session", "", "sA kms", "", "AES256"),
+		renamed("RN-1", "RenameObject of an AES256 object of a KMS bucket, in a KMS session", "", "sA kms",
+			"", "AES256"),
 		renamed("RN-2", "RenameObject with SSE headers", "?", "sK kms", "sse=AES256", "kms bk"),
 		{"DL-1", "DeleteObject with a usable key", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
@@ -197,13 +223,20 @@ func appendRows() []row {
 func renamed(id, says, open, column, headers, want string) row {
 	return row{id, says, open, func(c *check) {
 		bucket, as := c.by(column)
-		c.do(&request{method: "PUT", bucket: bucket, key: c.key + "-old", body: ten, as: as, raw: []string{"x-amz-meta-colour: blue"}})
-		a := c.do(&request{method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + c.key + "-old " + headers})
+		c.do(&request{
+			method: "PUT", bucket: bucket, key: c.key + "-old", body: ten, as: as,
+			raw: []string{"x-amz-meta-colour: blue"},
+		})
+		a := c.do(&request{
+			method: "PUT", bucket: bucket, key: c.key, query: "renameObject=", headers: "rename=" + c.key +
+				"-old " + headers,
+		})
 		c.status(a, 200)
 		c.encrypted(a, "plain")
 		c.reads(bucket, ten, want)
 		c.absent(bucket, c.key+"-old")
-		if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key}); a.header.Get("X-Amz-Meta-Colour") != "blue" {
+		if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key}); a.header.Get(
+			"X-Amz-Meta-Colour") != "blue" {
 			c.Errorf("metadata is lost: %v", a.header)
 		}
 	}}

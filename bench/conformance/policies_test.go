@@ -24,7 +24,8 @@ func policyRows() []row {
 			bucket := c.scratch(stateNone, "$K")
 			get := &request{method: "GET", bucket: bucket, query: "policy=", regional: true}
 			c.refused(c.do(get), "NoSuchBucketPolicy")
-			put := c.bucketPolicy(bucket, "Deny", "s3express:CreateSession", map[string]map[string]string{"StringEquals": {mode: "ReadWrite"}})
+			put := c.bucketPolicy(bucket, "Deny", "s3express:CreateSession",
+				map[string]map[string]string{"StringEquals": {mode: "ReadWrite"}})
 			c.status(c.do(put), 204)
 			a := c.do(get)
 			c.status(a, 200)
@@ -39,16 +40,21 @@ func policyRows() []row {
 		{"1.2", "a bucket policy with another action than CreateSession", "", func(c *check) {
 			bucket := c.scratch(stateNone, "$K")
 			c.refused(c.do(c.bucketPolicy(bucket, "Allow", "s3express:PutObject", nil)), "MalformedPolicy")
-			c.refused(c.do(&request{method: "GET", bucket: bucket, query: "policy=", regional: true}), "NoSuchBucketPolicy")
+			c.refused(c.do(&request{method: "GET", bucket: bucket, query: "policy=", regional: true}),
+				"NoSuchBucketPolicy")
 		}},
 		{"1.2", "a bucket policy that isn't JSON", "", func(c *check) {
-			r := withCRC32(&request{method: "PUT", bucket: c.bucket(stateNone), query: "policy=", body: "{", regional: true})
+			r := withCRC32(&request{
+				method: "PUT", bucket: c.bucket(stateNone), query: "policy=", body: "{", regional: true,
+			})
 			c.refused(c.do(r), "MalformedPolicy")
 		}},
 		{"1.2", "a bucket policy denies ReadWrite sessions", "", func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
 			c.put(bucket, c.key, ten, "", nil)
-			c.status(c.do(c.bucketPolicy(bucket, "Deny", "s3express:CreateSession", map[string]map[string]string{"StringEquals": {mode: "ReadWrite"}})), 204)
+			c.status(
+				c.do(c.bucketPolicy(bucket, "Deny", "s3express:CreateSession",
+					map[string]map[string]string{"StringEquals": {mode: "ReadWrite"}})), 204)
 			c.ok(c.settled(c.Context()))
 			c.refused(c.do(c.createSession(bucket, "mode=ReadWrite")), "AccessDenied")
 			a := c.do(c.createSession(bucket, ""))
@@ -62,7 +68,9 @@ func policyRows() []row {
 		}},
 		{"1.2", "a bucket policy denies sessions under any other key", "", func(c *check) {
 			bucket := c.scratch(stateKMS, "$K")
-			c.status(c.do(c.bucketPolicy(bucket, "Deny", "s3express:CreateSession", map[string]map[string]string{"StringNotEquals": {keyIs: c.named("$K")}})), 204)
+			c.status(
+				c.do(c.bucketPolicy(bucket, "Deny", "s3express:CreateSession",
+					map[string]map[string]string{"StringNotEquals": {keyIs: c.named("$K")}})), 204)
 			c.ok(c.settled(c.Context()))
 			c.refused(c.do(c.createSession(bucket, "sse=AES256")), "AccessDenied")
 			c.status(c.do(c.createSession(bucket, "sse=aws:kms key=$ID")), 200)

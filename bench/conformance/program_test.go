@@ -18,8 +18,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// dependOnSources has go test run this anew, instead of telling a result from its cache, when the program has changed: it
-// sees which files a test looks at, and not what "go build" reads.
+// dependOnSources has go test run this anew, instead of showing a result from its cache, when the program has changed:
+// it sees which files a test looks at, and not what "go build" reads.
 func dependOnSources(t *testing.T) {
 	t.Helper()
 	for _, room := range []string{"proxy", "policy", "crypto", "sigv4"} {
@@ -35,8 +35,9 @@ func dependOnSources(t *testing.T) {
 	}
 }
 
-// startProgram builds the program and starts it over the store and the key service of the flags, with identities of
-// its own. The embedded key service is that of a second one, which was started without a configuration and prints where it is.
+// startProgram builds the program and starts it over the store and the key service of the flags, with identities of its
+// own. The embedded key service is that of a second one, which was started without a configuration and prints where it
+// is.
 func startProgram(t *testing.T) settings {
 	t.Helper()
 	var store string
@@ -54,15 +55,23 @@ func startProgram(t *testing.T) settings {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
 	dependOnSources(t)
-	quick := start(t, binary, nil, "--data", filepath.Join(dir, "quick"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	quick := start(t, binary, nil, "--data", filepath.Join(dir, "quick"), "--listen", "127.0.0.1:0", "--admin",
+		"127.0.0.1:0")
 	s := settings{
-		addressing: "path", bucket: "conformance--local-az1--x-s3", region: quick["AWS_REGION"], ca: quick["AWS_CA_BUNDLE"],
+		addressing: "path", bucket: "conformance--local-az1--x-s3", region: quick["AWS_REGION"],
+		ca:  quick["AWS_CA_BUNDLE"],
 		kms: quick["SEALFRONT_KMS_ENDPOINT"], key: quick["SEALFRONT_KMS_KEY"], keyStates: true,
-		long:    sigv4.Credentials{AccessKeyID: quick["AWS_ACCESS_KEY_ID"], SecretAccessKey: quick["AWS_SECRET_ACCESS_KEY"]},
+		long: sigv4.Credentials{
+			AccessKeyID: quick["AWS_ACCESS_KEY_ID"], SecretAccessKey: quick["AWS_SECRET_ACCESS_KEY"],
+		},
 		limited: make(map[string]*credential),
 	}
 	for _, name := range []string{"reader", "nokms", "nobody"} {
-		s.limited[name] = &credential{Credentials: sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret"}}
+		s.limited[name] = &credential{
+			Credentials: sigv4.Credentials{
+				AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "-secret",
+			},
+		}
 	}
 	serviceKey := ""
 	if *storeFlag == "minio" {
@@ -77,7 +86,9 @@ func startProgram(t *testing.T) settings {
 	default:
 		t.Fatalf("-kms %q is neither embedded nor moto", *keysFlag)
 	}
-	k := &keyService{endpoint: s.kms, region: s.region, signer: &s.long, client: http.DefaultClient, arns: make(map[string]string)}
+	k := &keyService{
+		endpoint: s.kms, region: s.region, signer: &s.long, client: http.DefaultClient, arns: make(map[string]string),
+	}
 	for _, arn := range []*string{&serviceKey, &s.key} {
 		made, err := k.make("$OTHER")
 		if err != nil {
@@ -86,7 +97,8 @@ func startProgram(t *testing.T) settings {
 		*arn = made
 	}
 	file := filepath.Join(dir, "sealfront.yaml")
-	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.kms, s.region, s.long.AccessKeyID, s.long.SecretAccessKey, serviceKey,
+	text := fmt.Sprintf(configuration, filepath.Join(dir, "configured"), store, s.kms, s.region, s.long.AccessKeyID,
+		s.long.SecretAccessKey, serviceKey,
 		s.long.AccessKeyID, s.long.SecretAccessKey)
 	s.ca = filepath.Join(dir, "server.pem")
 	writeCertificate(t, s.ca, filepath.Join(dir, "server.key"))
@@ -94,10 +106,12 @@ func startProgram(t *testing.T) settings {
 		t.Fatal(err)
 	}
 	exports := start(t, binary, nil, "serve", "--config", file)
-	s.endpoint, s.plain, s.admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"], exports["SEALFRONT_ADMIN"]
+	s.endpoint, s.plain, s.admin = exports["AWS_ENDPOINT_URL"], exports["SEALFRONT_HTTP_URL"],
+		exports["SEALFRONT_ADMIN"]
 	if *addressingFlag == "virtual" { // and a control endpoint in path style beside it, as Amazon S3 has it
 		local := strings.NewReplacer("127.0.0.1", "localhost")
-		s.addressing, s.control, s.endpoint, s.plain = "virtual", s.endpoint, local.Replace(s.endpoint), local.Replace(s.plain)
+		s.addressing, s.control, s.endpoint, s.plain = "virtual", s.endpoint, local.Replace(s.endpoint),
+			local.Replace(s.plain)
 	}
 	return s
 }

@@ -19,7 +19,9 @@ func unsupportedRows() []row {
 			}
 		}
 		what := strings.Join(words, " ") + ", " + cells[6]
-		rows = append(rows, row{cells[0], what, cells[1], func(c *check) { c.byItself(cells[2], cells[3], cells[4], cells[5], cells[6]) }})
+		rows = append(rows, row{
+			cells[0], what, cells[1], func(c *check) { c.byItself(cells[2], cells[3], cells[4], cells[5], cells[6]) },
+		})
 	}
 	return rows
 }
@@ -28,18 +30,21 @@ func unsupportedRows() []row {
 func regionalQuery(method, path, query string) bool {
 	name, _, _ := strings.Cut(query, "=")
 	switch name {
-	case "encryption", "versioning", "acl", "location", "object-lock", "tagging", "cors", "website", "notification", "replication", "inventory":
+	case "encryption", "versioning", "acl", "location", "object-lock", "tagging", "cors", "website", "notification",
+		"replication", "inventory":
 		return path == ""
 	}
 	return path == "" && query == "" && method == "DELETE"
 }
 
-// byItself sends a request of requests.txt. After a refusal, and after a success of a write to another key, the object stands.
+// byItself sends a request of requests.txt. After a refusal, and after a success of a write to another key, the object
+// stands.
 func (c *check) byItself(method, path, query, headers, want string) {
 	bucket := c.bucket(stateNone)
 	object, multipart := c.key+"/object", c.key+"/multipart"
 	before := &standing{c, bucket, object, ten, c.put(bucket, object, ten, "", nil).header.Get("ETag")}
-	if method == "DELETE" && headers != "" && path != "" && path != "multipart" && strings.Contains(strings.ToLower(headers), "if-match") {
+	if method == "DELETE" && headers != "" && path != "" && path != "multipart" &&
+		strings.Contains(strings.ToLower(headers), "if-match") {
 		c.needsConditionalDelete(before)
 	}
 	r := &request{method: method, bucket: bucket, query: query, regional: regionalQuery(method, path, query)}

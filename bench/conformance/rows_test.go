@@ -35,8 +35,10 @@ func (r *row) name() string {
 // rows are all cases, in the order in which they run.
 func rows() []row {
 	return slices.Concat(
-		bucketEncryptionRows(), headerRows(), createSessionRows(), putRows(), copyRows(), partRows(), appendRows(), readRows(), rangeRows(),
-		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), policyRows(), conditionRows(), multipartRows(), keyStateRows(), regionalRows(), slowRows(), newsRows(),
+		bucketEncryptionRows(), headerRows(), createSessionRows(), putRows(), copyRows(), partRows(), appendRows(),
+		readRows(), rangeRows(),
+		transportRows(), sessionRows(), unsupportedRows(), sectionRows(), policyRows(), conditionRows(),
+		multipartRows(), keyStateRows(), regionalRows(), slowRows(), newsRows(),
 	)
 }
 
@@ -181,8 +183,10 @@ func (c *check) status(a *answer, want int) {
 
 // statusOf are the statuses of codes other than 400.
 var statusOf = map[string]int{
-	"AccessDenied": 403, "InvalidAccessKeyId": 403, "SignatureDoesNotMatch": 403, "NotImplemented": 501, "NoSuchBucket": 404, "NoSuchKey": 404,
-	"NoSuchUpload": 404, "NoSuchResource": 404, "NoSuchBucketPolicy": 404, "NoSuchLifecycleConfiguration": 404, "NoSuchConfiguration": 404, "PreconditionFailed": 412, "InvalidRange": 416,
+	"AccessDenied": 403, "InvalidAccessKeyId": 403, "SignatureDoesNotMatch": 403, "NotImplemented": 501,
+	"NoSuchBucket": 404, "NoSuchKey": 404,
+	"NoSuchUpload": 404, "NoSuchResource": 404, "NoSuchBucketPolicy": 404, "NoSuchLifecycleConfiguration": 404,
+	"NoSuchConfiguration": 404, "PreconditionFailed": 412, "InvalidRange": 416,
 	"InvalidPartNumber": 416, "BucketNotEmpty": 409, "BucketAlreadyOwnedByYou": 409, "MissingContentLength": 411,
 	"ConditionalRequestConflict": 409, "OperationAborted": 409, "MethodNotAllowed": 405,
 }
@@ -223,8 +227,8 @@ func (c *check) refused(a *answer, want string) {
 	}
 }
 
-// encrypted compares the encryption headers of an answer with "plain", "AES256", "kms" or "kms bk", and " ctx" where the
-// context of the request is repeated.
+// encrypted compares the encryption headers of an answer with "plain", "AES256", "kms" or "kms bk", and " ctx" where
+// the context of the request is repeated.
 func (c *check) encrypted(a *answer, want string, sent ...*request) {
 	c.Helper()
 	words := strings.Fields(want)
@@ -281,7 +285,8 @@ func (s *standing) unchanged() {
 	s.c.Helper()
 	a := s.c.do(&request{method: "GET", bucket: s.bucket, key: s.key})
 	if a.body != s.body || a.header.Get("ETag") != s.etag {
-		s.c.Errorf("the object has changed: %s %q, ETag %s, was %q, %s", a, a.body, a.header.Get("ETag"), s.body, s.etag)
+		s.c.Errorf("the object has changed: %s %q, ETag %s, was %q, %s", a, a.body, a.header.Get("ETag"),
+			s.body, s.etag)
 	}
 }
 

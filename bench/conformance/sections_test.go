@@ -38,19 +38,26 @@ func transportRows() []row {
 	plain("GET of a KMS object over HTTP", stateKMS, request{method: "GET"}, "InvalidArgument")
 	plain("HEAD of a KMS object over HTTP", stateKMS, request{method: "HEAD"}, "InvalidArgument")
 	plain("PUT of a KMS object over HTTP", stateKMS, request{method: "PUT", body: "x"}, "InvalidArgument")
-	plain("CreateMultipartUpload of KMS over HTTP", stateKMS, request{method: "POST", query: "uploads="}, "InvalidArgument")
+	plain("CreateMultipartUpload of KMS over HTTP", stateKMS, request{method: "POST", query: "uploads="},
+		"InvalidArgument")
 	rows = append(rows,
 		row{"T-1", "CopyObject to KMS over HTTP", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key+"-source", ten, "", nil)
-			c.refused(c.do(&request{method: "PUT", bucket: bucket, key: c.key, plain: true, headers: "source=" + bucket + "/" + c.key + "-source", as: c.long}), "InvalidArgument")
+			c.refused(c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key, plain: true, headers: "source=" + bucket + "/" + c.key +
+					"-source", as: c.long,
+			}), "InvalidArgument")
 			c.absent(bucket, c.key)
 		}},
 		row{"T-2", "GET and PUT of KMS signed with Signature Version 2", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			for _, method := range []string{"GET", "PUT"} {
-				c.refused(c.do(&request{method: method, bucket: bucket, key: c.key, body: map[string]string{"PUT": "x"}[method], as: signatureV2}), "InvalidArgument Authorization")
+				c.refused(c.do(&request{
+					method: method, bucket: bucket, key: c.key, body: map[string]string{"PUT": "x"}[method],
+					as: signatureV2,
+				}), "InvalidArgument Authorization")
 			}
 			c.reads(bucket, ten, "kms bk")
 		}},
@@ -58,7 +65,8 @@ func transportRows() []row {
 			bucket := c.bucket(stateKMS)
 			c.put(bucket, c.key, ten, "", nil)
 			query := "AWSAccessKeyId=" + c.long.AccessKeyID + "&Expires=4102444800&Signature=c2lnbmF0dXJl"
-			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: query, as: anonymous}), "InvalidArgument Authorization")
+			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: query, as: anonymous}),
+				"InvalidArgument Authorization")
 		}},
 		row{"T-3", "AES256 over HTTP is nothing of KMS", "?", func(c *check) {
 			if c.control != nil {
@@ -99,14 +107,17 @@ func sectionRows() []row {
 		{"1.1", "an unknown bucket", "", func(c *check) {
 			for _, query := range []string{"list-type=2", "uploads="} {
 				name := c.bucketName("none-such")
-				c.refused(c.do(&request{method: "GET", bucket: name, query: query, as: c.long}), "NoSuchBucket BucketName="+name)
+				c.refused(c.do(&request{method: "GET", bucket: name, query: query, as: c.long}),
+					"NoSuchBucket BucketName="+name)
 			}
 		}},
 		{"1.1", "a bucket name that isn't valid", "", func(c *check) {
 			if c.virtual {
 				c.Skip("such a name is no host name")
 			}
-			c.refused(c.do(&request{method: "GET", bucket: "UPPER--" + c.zone + "--x-s3", query: "list-type=2", as: c.long}), "InvalidBucketName")
+			c.refused(c.do(&request{
+				method: "GET", bucket: "UPPER--" + c.zone + "--x-s3", query: "list-type=2", as: c.long,
+			}), "InvalidBucketName")
 			c.refused(c.do(c.createBucket("-a--"+c.zone+"--x-s3")), "InvalidBucketName")
 		}},
 		{"1.5", "no lifecycle", "", func(c *check) {
@@ -118,9 +129,13 @@ func sectionRows() []row {
 		}},
 		{"1.5", "tags by S3 Control", "", func(c *check) {
 			bucket := c.scratch(stateNone, "$K")
-			path := "v20180820/tags/arn%3A" + c.partition + "%3As3express%3A" + c.region + "%3A" + c.account + "%3Abucket%2F" + bucket
+			path := "v20180820/tags/arn%3A" + c.partition + "%3As3express%3A" + c.region + "%3A" + c.account +
+				"%3Abucket%2F" + bucket
 			call := func(method, path, query, body string) *answer {
-				return c.do(&request{method: method, key: path, query: query, body: body, raw: []string{"X-Amz-Account-Id: " + c.account}, as: c.long, regional: true})
+				return c.do(&request{
+					method: method, key: path, query: query, body: body,
+					raw: []string{"X-Amz-Account-Id: " + c.account}, as: c.long, regional: true,
+				})
 			}
 			tags := func(want ...string) {
 				a := call("GET", path, "", "")
@@ -131,9 +146,12 @@ func sectionRows() []row {
 			}
 			tags()
 			tag := func(pairs string) string {
-				return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + pairs + "</Tags></TagResourceRequest>"
+				return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + pairs +
+					"</Tags></TagResourceRequest>"
 			}
-			c.status(call("POST", path, "", tag("<Tag><Key>b</Key><Value>1</Value></Tag><Tag><Key>a</Key><Value>2</Value></Tag>")), 204)
+			c.status(
+				call("POST", path, "",
+					tag("<Tag><Key>b</Key><Value>1</Value></Tag><Tag><Key>a</Key><Value>2</Value></Tag>")), 204)
 			tags("b", "a", "1", "2")
 			c.status(call("POST", path, "", tag("<Tag><Key>b</Key><Value>3</Value></Tag>")), 204)
 			c.status(call("DELETE", path, "tagKeys=a", ""), 204)
@@ -148,8 +166,9 @@ func sectionRows() []row {
 				c.status(a, 200)
 				arn := "arn:" + c.partition + ":s3express:" + c.region + ":" + c.account + ":bucket/" + bucket
 				for name, want := range map[string]string{
-					"X-Amz-Bucket-Arn": arn, "X-Amz-Bucket-Location-Name": c.zone, "X-Amz-Bucket-Location-Type": "AvailabilityZone",
-					"X-Amz-Bucket-Region": c.region, "X-Amz-Access-Point-Alias": "false",
+					"X-Amz-Bucket-Arn": arn, "X-Amz-Bucket-Location-Name": c.zone,
+					"X-Amz-Bucket-Location-Type": "AvailabilityZone",
+					"X-Amz-Bucket-Region":        c.region, "X-Amz-Access-Point-Alias": "false",
 				} {
 					if got := a.header.Get(name); got != want {
 						c.Errorf("%s is %q, want %q", name, got, want)
@@ -182,30 +201,40 @@ func sectionRows() []row {
 				if a.element("IsTruncated") != "true" {
 					break
 				}
-				token = "continuation-token=" + strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(a.element("NextContinuationToken")) + "&"
+				token = "continuation-token=" + strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(
+					a.element("NextContinuationToken")) + "&"
 			}
 			if len(seen) != 4 {
 				c.Errorf("listed: %v", seen)
 			}
 			a := c.do(&request{method: "GET", bucket: bucket, query: "delimiter=%2F&list-type=2&prefix=dir%2F"})
-			if keys := elements(a.body, "Key"); len(keys) != 2 || !strings.Contains(a.body, "<CommonPrefixes><Prefix>dir/deep/</Prefix></CommonPrefixes>") {
+			if keys := elements(a.body, "Key"); len(keys) != 2 ||
+				!strings.Contains(a.body, "<CommonPrefixes><Prefix>dir/deep/</Prefix></CommonPrefixes>") {
 				c.Errorf("with prefix and delimiter: %s", a.body)
 			}
 		}},
 		{"6.7", "CopyObject with REPLACE, DeleteObjects", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
-			c.do(&request{method: "PUT", bucket: bucket, key: c.key + "-source", body: ten, raw: []string{"x-amz-meta-colour: blue"}})
+			c.do(&request{
+				method: "PUT", bucket: bucket, key: c.key + "-source", body: ten,
+				raw: []string{"x-amz-meta-colour: blue"},
+			})
 			for directive, want := range map[string]string{"COPY": "blue", "REPLACE": "red"} {
-				r := &request{method: "PUT", bucket: bucket, key: c.key, as: c.long, headers: "source=" + bucket + "/" + c.key + "-source x-amz-metadata-directive=" + directive}
+				r := &request{
+					method: "PUT", bucket: bucket, key: c.key, as: c.long, headers: "source=" + bucket + "/" + c.key +
+						"-source x-amz-metadata-directive=" + directive,
+				}
 				if directive == "REPLACE" {
 					r.raw = []string{"x-amz-meta-colour: red"}
 				}
 				c.status(c.do(r), 200)
-				if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key}); a.header.Get("X-Amz-Meta-Colour") != want {
+				if a := c.do(&request{method: "HEAD", bucket: bucket, key: c.key}); a.header.Get(
+					"X-Amz-Meta-Colour") != want {
 					c.Errorf("%s: the colour is %q", directive, a.header.Get("X-Amz-Meta-Colour"))
 				}
 			}
-			body := "<Delete><Object><Key>" + c.key + "</Key></Object><Object><Key>" + c.key + "-missing</Key></Object></Delete>"
+			body := "<Delete><Object><Key>" + c.key + "</Key></Object><Object><Key>" + c.key +
+				"-missing</Key></Object></Delete>"
 			a := c.do(withCRC32(&request{method: "POST", bucket: bucket, query: "delete=", body: body}))
 			c.status(a, 200)
 			if len(elements(a.body, "Deleted")) != 2 {
@@ -216,12 +245,14 @@ func sectionRows() []row {
 		{"6.7", "DeleteObjects of more than 1000 keys", "", func(c *check) {
 			before := c.stand(c.bucket(stateNone))
 			body := "<Delete>" + strings.Repeat("<Object><Key>"+c.key+"</Key></Object>", 1001) + "</Delete>"
-			c.refused(c.do(withCRC32(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body})), "MalformedXML")
+			c.refused(c.do(withCRC32(&request{method: "POST", bucket: before.bucket, query: "delete=", body: body})),
+				"MalformedXML")
 			before.unchanged()
 		}},
 		{"6.8", "a body without Content-Length", "", func(c *check) {
 			before := c.stand(c.bucket(stateKMS))
-			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", chunked: true}), "MissingContentLength")
+			c.refused(c.do(&request{method: "PUT", bucket: before.bucket, key: c.key, body: "x", chunked: true}),
+				"MissingContentLength")
 			before.unchanged()
 		}},
 		{"6.8", "keys that climb above the root", "?", func(c *check) {
@@ -251,7 +282,8 @@ func sectionRows() []row {
 			}
 			c.refused(c.do(c.createBucket(bucket)), "BucketAlreadyOwnedByYou")
 			c.put(bucket, c.key, ten, "", nil)
-			c.refused(c.do(&request{method: "DELETE", bucket: bucket, regional: true}), "BucketNotEmpty BucketName="+bucket)
+			c.refused(c.do(&request{method: "DELETE", bucket: bucket, regional: true}),
+				"BucketNotEmpty BucketName="+bucket)
 		}},
 		{"6.9", "CreateBucket with another zone than the name's", "?", func(c *check) {
 			r := c.createBucket(c.bucketName("zone"))
@@ -262,13 +294,16 @@ func sectionRows() []row {
 			r := c.createBucket(c.bucketName("nobody"))
 			r.as = c.limitedTo("nobody")
 			c.refused(c.do(r), "AccessDenied")
-			c.refused(c.do(&request{method: "DELETE", bucket: c.bucket(stateNone), regional: true, as: c.limitedTo("nobody")}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "DELETE", bucket: c.bucket(stateNone), regional: true, as: c.limitedTo("nobody"),
+			}), "AccessDenied")
 		}},
 		{"6.9", "ListDirectoryBuckets", "", func(c *check) {
 			bucket := c.bucket(stateKMS)
 			a := c.do(&request{method: "GET", regional: true})
 			c.status(a, 200)
-			if !strings.Contains(a.body, "<ListAllMyDirectoryBucketsResult") || !strings.Contains(a.body, "<Name>"+bucket+"</Name>") {
+			if !strings.Contains(a.body, "<ListAllMyDirectoryBucketsResult") ||
+				!strings.Contains(a.body, "<Name>"+bucket+"</Name>") {
 				c.Errorf("%s", a.body)
 			}
 		}},

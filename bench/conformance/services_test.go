@@ -25,7 +25,8 @@ func startStore(t *testing.T, name string) string {
 	var cmd *exec.Cmd
 	switch name {
 	case "versitygw":
-		cmd = exec.Command(path, "--port", address, "--access", "store", "--secret", "store-secret", "--quiet", "posix", t.TempDir())
+		cmd = exec.Command(path, "--port", address, "--access", "store", "--secret", "store-secret", "--quiet",
+			"posix", t.TempDir())
 	case "minio":
 		cmd = exec.Command(path, "server", "--quiet", "--address", address, t.TempDir())
 		cmd.Env = []string{"MINIO_ROOT_USER=store", "MINIO_ROOT_PASSWORD=store-secret", "MINIO_BROWSER=off"}
@@ -75,7 +76,7 @@ func absent(t *testing.T, what string, python bool) {
 	t.Skip(what + "; .ci/run installs it")
 }
 
-// freeAddress finds a free port; these servers can't be told to choose one.
+// freeAddress finds a free port; these servers can't choose one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -127,9 +128,11 @@ func writeCertificate(t *testing.T, file, keyFile string) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "conformance"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost", "*.localhost"},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "conformance"},
+		NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:  time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"localhost", "*.localhost"},
+		IsCA:     true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -143,7 +146,11 @@ func writeCertificate(t *testing.T, file, keyFile string) {
 	for _, f := range []struct {
 		name  string
 		block pem.Block
-	}{{file, pem.Block{Type: "CERTIFICATE", Bytes: certificate}}, {keyFile, pem.Block{Type: "PRIVATE KEY", Bytes: private}}} {
+	}{
+		{file, pem.Block{Type: "CERTIFICATE", Bytes: certificate}}, {
+			keyFile, pem.Block{Type: "PRIVATE KEY", Bytes: private},
+		},
+	} {
 		if err := os.WriteFile(f.name, pem.EncodeToMemory(&f.block), 0o600); err != nil {
 			t.Fatal(err)
 		}

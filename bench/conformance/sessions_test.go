@@ -29,7 +29,9 @@ func sessionRows() []row {
 			c.refused(c.do(r), "InvalidRequest")
 		}},
 		{"3.1", "CreateSession of an unknown bucket", "", func(c *check) {
-			c.refused(c.do(&request{method: "GET", bucket: c.bucketName("none-such"), query: "session=", as: c.limitedTo("reader")}), "NoSuchBucket")
+			c.refused(c.do(&request{
+				method: "GET", bucket: c.bucketName("none-such"), query: "session=", as: c.limitedTo("reader"),
+			}), "NoSuchBucket")
 		}},
 		{"3.1", "an absent mode is the highest that is allowed", "", func(c *check) {
 			bucket, reader := c.bucket(stateKMS), c.limitedTo("reader")
@@ -37,7 +39,9 @@ func sessionRows() []row {
 			c.status(a, 200)
 			c.status(c.do(&request{method: "GET", bucket: bucket, query: "list-type=2", as: sessionOf(a)}), 200)
 			c.refused(c.do(put(c, sessionOf(a))), "AccessDenied")
-			c.refused(c.do(&request{method: "GET", bucket: bucket, query: "session=", headers: "mode=ReadWrite", as: reader}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "GET", bucket: bucket, query: "session=", headers: "mode=ReadWrite", as: reader,
+			}), "AccessDenied")
 		}},
 		{"3.2", "the answer, and five minutes", "", func(c *check) {
 			a := c.do(c.createSession(c.bucket(stateKMS), ""))
@@ -49,10 +53,12 @@ func sessionRows() []row {
 			}
 			until, err := time.Parse(time.RFC3339, a.element("Expiration"))
 			c.ok(err)
-			if left := time.Until(until); !strings.HasSuffix(a.element("Expiration"), "Z") || left < 4*time.Minute || left > 6*time.Minute {
+			if left := time.Until(until); !strings.HasSuffix(a.element("Expiration"), "Z") || left < 4*time.Minute ||
+				left > 6*time.Minute {
 				c.Errorf("Expiration %s is %s away", a.element("Expiration"), left)
 			}
-			if !strings.HasPrefix(a.header.Get("Content-Type"), "application/xml") || !strings.Contains(a.body, `xmlns="http://s3.amazonaws.com/doc/2006-03-01/"`) {
+			if !strings.HasPrefix(a.header.Get("Content-Type"), "application/xml") ||
+				!strings.Contains(a.body, `xmlns="http://s3.amazonaws.com/doc/2006-03-01/"`) {
 				c.Errorf("%s %s", a.header.Get("Content-Type"), a.body)
 			}
 			if n := len(a.element("SessionToken")); n > 4096 {
@@ -94,11 +100,16 @@ func sessionRows() []row {
 			}
 			s.SessionToken = s.SessionToken[:i] + string(other) + s.SessionToken[i+1:]
 		}),
-		changed("SE-3", "a token cut short", "?", "InvalidToken", func(_ *check, s *credential) { s.SessionToken = s.SessionToken[:len(s.SessionToken)/2] }),
-		changed("SE-3", "an unknown token", "?", "InvalidToken", func(_ *check, s *credential) { s.SessionToken = "AQoEXAMPLE" }),
-		changed("SE-4", "a token of another bucket", "U-22", "AccessDenied", func(c *check, s *credential) { *s = *c.sessionOn(c.bucket(stateNone), "") }),
-		changed("SE-5", "a token with another access key id", "?", "InvalidToken", func(_ *check, s *credential) { s.AccessKeyID = "ASIAANOTHERACCESSKEY" }),
-		changed("SE-6", "a session's access key id without its token", "?", "InvalidAccessKeyId", func(_ *check, s *credential) { s.SessionToken = "" }),
+		changed("SE-3", "a token cut short", "?", "InvalidToken",
+			func(_ *check, s *credential) { s.SessionToken = s.SessionToken[:len(s.SessionToken)/2] }),
+		changed("SE-3", "an unknown token", "?", "InvalidToken",
+			func(_ *check, s *credential) { s.SessionToken = "AQoEXAMPLE" }),
+		changed("SE-4", "a token of another bucket", "U-22", "AccessDenied",
+			func(c *check, s *credential) { *s = *c.sessionOn(c.bucket(stateNone), "") }),
+		changed("SE-5", "a token with another access key id", "?", "InvalidToken",
+			func(_ *check, s *credential) { s.AccessKeyID = "ASIAANOTHERACCESSKEY" }),
+		changed("SE-6", "a session's access key id without its token", "?", "InvalidAccessKeyId",
+			func(_ *check, s *credential) { s.SessionToken = "" }),
 		changed("SE-7", "a long-term key with a session's token", "?", "InvalidToken", func(c *check, s *credential) {
 			s.AccessKeyID, s.SecretAccessKey = c.long.AccessKeyID, c.long.SecretAccessKey
 		}),
@@ -110,7 +121,10 @@ func sessionRows() []row {
 				{method: "DELETE", key: c.key},
 				{method: "POST", key: c.key, query: "uploads="},
 				{method: "PUT", key: c.key + "-new", query: "renameObject=", headers: "rename=" + c.key},
-				withCRC32(&request{method: "POST", query: "delete=", body: "<Delete><Object><Key>" + c.key + "</Key></Object></Delete>"}),
+				withCRC32(&request{
+					method: "POST", query: "delete=", body: "<Delete><Object><Key>" + c.key +
+						"</Key></Object></Delete>",
+				}),
 			} {
 				r.bucket, r.as = before.bucket, s
 				c.refused(c.do(r), "AccessDenied")
@@ -118,14 +132,19 @@ func sessionRows() []row {
 			before.unchanged()
 		}},
 		{"SE-9", "no permission for any mode", "", func(c *check) {
-			c.refused(c.do(&request{method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nobody")}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nobody"),
+			}), "AccessDenied")
 		}},
 		{"SE-9", "no permission to use the key", "?", func(c *check) {
-			c.refused(c.do(&request{method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nokms")}), "AccessDenied")
+			c.refused(c.do(&request{
+				method: "GET", bucket: c.bucket(stateKMS), query: "session=", as: c.limitedTo("nokms"),
+			}), "AccessDenied")
 		}},
 		{"SE-10", "different tokens in header and query", "?", func(c *check) {
 			bucket := c.bucket(stateKMS)
-			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "X-Amz-S3session-Token=another"}), "InvalidRequest")
+			c.refused(c.do(&request{method: "GET", bucket: bucket, key: c.key, query: "X-Amz-S3session-Token=another"}),
+				"InvalidRequest")
 		}},
 		{"SE-11", "x-amz-security-token beside the session's token", "?", func(c *check) {
 			r := put(c, nil)
@@ -147,7 +166,9 @@ func sessionRows() []row {
 			c.absent(c.bucket(stateKMS), c.key)
 		}},
 		{"7.3", "an unknown access key id", "", func(c *check) {
-			c.refused(c.do(put(c, &credential{Credentials: sigv4.Credentials{AccessKeyID: "AKIACONFORMANCENONE", SecretAccessKey: "x"}})), "InvalidAccessKeyId")
+			c.refused(c.do(put(c, &credential{
+				Credentials: sigv4.Credentials{AccessKeyID: "AKIACONFORMANCENONE", SecretAccessKey: "x"},
+			})), "InvalidAccessKeyId")
 		}},
 	}
 }
@@ -211,7 +232,9 @@ func regionalRows() []row {
 			bucket := c.scratch(stateKMS, "$K")
 			s := c.sessionOn(bucket, "mode=ReadOnly")
 			r := putEncryption(bucket, encryptionRule("AES256", "", ""))
-			for _, r := range []*request{r, {method: "DELETE", bucket: bucket, query: "encryption="}, {method: "DELETE", bucket: bucket}} {
+			for _, r := range []*request{
+				r, {method: "DELETE", bucket: bucket, query: "encryption="}, {method: "DELETE", bucket: bucket},
+			} {
 				r.as = s
 				c.refused(c.do(r), "AccessDenied")
 			}

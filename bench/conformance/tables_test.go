@@ -33,7 +33,7 @@ func table(file string) (heading []string, lines [][]string) {
 	return heading, lines
 }
 
-// stored tells whether a cell is an encryption, not a refusal.
+// stored reports whether a cell is an encryption, not a refusal.
 func stored(want string) bool { return want == "AES256" || strings.HasPrefix(want, "kms") }
 
 func says(headers, rest string) string {
@@ -68,22 +68,26 @@ func createSessionRows() []row {
 		headers := cells[2]
 		for i, want := range cells[3:] {
 			state := heading[3+i]
-			rows = append(rows, row{cells[0], says(headers, "bucket "+state), columnOpen(cells[1], state, headers, want), func(c *check) {
-				bucket := c.bucket(state)
-				r := c.createSession(bucket, headers)
-				a := c.do(r)
-				if !stored(want) {
-					c.refused(a, want)
-					return
-				}
-				c.status(a, 200)
-				c.encrypted(a, want, r)
-				// What the session says is what an object gets.
-				put := &request{method: "PUT", bucket: bucket, key: c.key, body: "body", as: sessionOf(a)}
-				answer := c.do(put)
-				c.status(answer, 200)
-				c.encrypted(c.do(&request{method: "HEAD", bucket: bucket, key: c.key}), strings.TrimSuffix(want, " ctx"))
-			}})
+			rows = append(rows, row{
+				cells[0], says(headers, "bucket "+state),
+				columnOpen(cells[1], state, headers, want), func(c *check) {
+					bucket := c.bucket(state)
+					r := c.createSession(bucket, headers)
+					a := c.do(r)
+					if !stored(want) {
+						c.refused(a, want)
+						return
+					}
+					c.status(a, 200)
+					c.encrypted(a, want, r)
+					// What the session says is what an object gets.
+					put := &request{method: "PUT", bucket: bucket, key: c.key, body: "body", as: sessionOf(a)}
+					answer := c.do(put)
+					c.status(answer, 200)
+					c.encrypted(c.do(&request{method: "HEAD", bucket: bucket, key: c.key}),
+						strings.TrimSuffix(want, " ctx"))
+				},
+			})
 		}
 	}
 	return rows
@@ -96,7 +100,8 @@ var sessionKinds = map[string]struct {
 }{
 	"sA none": {state: stateNone}, "sA kms": {state: stateKMS, headers: "sse=AES256"}, "sA back": {state: stateBack},
 	"sK kms": {state: stateKMS}, "sK back": {state: stateBack, headers: "sse=aws:kms key=$K"},
-	"long none": {state: stateNone, long: true}, "long kms": {state: stateKMS, long: true}, "long back": {state: stateBack, long: true},
+	"long none": {state: stateNone, long: true}, "long kms": {state: stateKMS, long: true},
+	"long back": {state: stateBack, long: true},
 }
 
 func putRows() []row {
@@ -109,8 +114,16 @@ func putRows() []row {
 			open := columnOpen(cells[1], column, headers, want)
 			rows = append(
 				rows,
-				row{cells[0], says(headers, "PutObject, "+column), open, func(c *check) { c.writes(column, headers, want) }},
-				row{cells[0], says(headers, "CreateMultipartUpload, "+column), open, func(c *check) { c.uploads(column, headers, want) }},
+				row{
+					cells[0], says(headers, "PutObject, "+column), open, func(c *check) {
+						c.writes(column, headers, want)
+					},
+				},
+				row{
+					cells[0], says(headers, "CreateMultipartUpload, "+column), open, func(c *check) {
+						c.uploads(column, headers, want)
+					},
+				},
 			)
 		}
 	}
@@ -122,7 +135,9 @@ func headerRows() []row {
 	_, lines := table("headers.txt")
 	for _, cells := range lines {
 		column := map[string]string{"sK": "sK kms", "sA": "sA none"}[cells[2]]
-		rows = append(rows, row{cells[0], says(cells[3], column), cells[1], func(c *check) { c.writes(column, cells[3], cells[4]) }})
+		rows = append(rows, row{
+			cells[0], says(cells[3], column), cells[1], func(c *check) { c.writes(column, cells[3], cells[4]) },
+		})
 	}
 	return rows
 }
@@ -202,7 +217,11 @@ func copyRows() []row {
 				if open == "U-20" && want == "AES256" {
 					open = ""
 				}
-				rows = append(rows, row{cells[0], says(headers, "from "+from+" to "+state), open, func(c *check) { c.copies(from, state, headers, want) }})
+				rows = append(rows, row{
+					cells[0], says(headers, "from "+from+" to "+state), open, func(c *check) {
+						c.copies(from, state, headers, want)
+					},
+				})
 			}
 		}
 	}
@@ -214,7 +233,11 @@ func (c *check) copies(from, to, headers, want string) {
 	source, bucket := c.bucket(from), c.bucket(to)
 	body := "what is copied by " + c.key
 	c.put(source, c.key+"-source", body, "", nil)
-	r := &request{method: "PUT", bucket: bucket, key: c.key, headers: headers, raw: []string{"x-amz-copy-source: " + source + "/" + c.key + "-source"}, as: c.long}
+	r := &request{
+		method: "PUT", bucket: bucket, key: c.key, headers: headers, raw: []string{
+			"x-amz-copy-source: " + source + "/" + c.key + "-source",
+		}, as: c.long,
+	}
 	if !stored(want) {
 		before := c.stand(bucket)
 		c.refused(c.do(r), want)

@@ -22,24 +22,31 @@ import (
 )
 
 var (
-	endpointFlag   = flag.String("endpoint", "", "URL of the endpoint under test; without it the program is built and started")
-	controlFlag    = flag.String("control-endpoint", "", "URL for regional operations, in path style; default: as -endpoint")
-	httpFlag       = flag.String("http-endpoint", "", "URL of the endpoint without TLS; rows that need it are skipped otherwise")
+	endpointFlag = flag.String("endpoint", "",
+		"URL of the endpoint under test; without it the program is built and started")
+	controlFlag = flag.String("control-endpoint", "",
+		"URL for regional operations, in path style; default: as -endpoint")
+	httpFlag = flag.String("http-endpoint", "",
+		"URL of the endpoint without TLS; rows that need it are skipped otherwise")
 	kmsFlag        = flag.String("kms-endpoint", "", "URL of the key service; rows on key states are skipped otherwise")
 	adminFlag      = flag.String("admin", "", "URL of the program's admin address, to drop cached keys")
 	addressingFlag = flag.String("addressing", "path", "path or virtual")
-	bucketFlag     = flag.String("bucket", "", "BASE--ZONE--x-s3: the zone, and the beginning of the names of the buckets made")
-	keyFlag        = flag.String("kms-key", "", "ARN of the customer managed key that buckets are bound to")
-	otherFlag      = flag.String("kms-key-other", "", "ARN of another customer managed key of the same account; default: one is made")
-	foreignFlag    = flag.String("kms-key-foreign", "", "ARN of a key of another account that its policy lets be used")
-	forbiddenFlag  = flag.String("kms-key-forbidden", "", "ARN of a key of another account that its policy doesn't let be used")
-	regionFlag     = flag.String("region", "", "region of signatures; default $AWS_REGION, else that of -kms-key")
-	caFlag         = flag.String("ca", "", "PEM file of the endpoint's certificate authority; default the system's")
-	settleFlag     = flag.Duration("settle", 0, "how long to wait after a bucket's encryption was changed")
-	slowFlag       = flag.Bool("slow", false, "wait until a session has expired, and a cached key's life has ended")
-	storeFlag      = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
-	lacksFlag      = flag.String("lacks", "", "conditional-delete: the store behind the endpoint has none, so it must be refused")
-	keysFlag       = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
+	bucketFlag     = flag.String("bucket", "",
+		"BASE--ZONE--x-s3: the zone, and the beginning of the names of the buckets made")
+	keyFlag   = flag.String("kms-key", "", "ARN of the customer managed key that buckets are bound to")
+	otherFlag = flag.String("kms-key-other", "",
+		"ARN of another customer managed key of the same account; default: one is made")
+	foreignFlag   = flag.String("kms-key-foreign", "", "ARN of a key of another account that its policy lets be used")
+	forbiddenFlag = flag.String("kms-key-forbidden", "",
+		"ARN of a key of another account that its policy doesn't let be used")
+	regionFlag = flag.String("region", "", "region of signatures; default $AWS_REGION, else that of -kms-key")
+	caFlag     = flag.String("ca", "", "PEM file of the endpoint's certificate authority; default the system's")
+	settleFlag = flag.Duration("settle", 0, "how long to wait after a bucket's encryption was changed")
+	slowFlag   = flag.Bool("slow", false, "wait until a session has expired, and a cached key's life has ended")
+	storeFlag  = flag.String("store", "embedded", "of the program that is started: embedded, versitygw, minio")
+	lacksFlag  = flag.String("lacks", "",
+		"conditional-delete: the store behind the endpoint has none, so it must be refused")
+	keysFlag = flag.String("kms", "embedded", "of the program that is started: embedded, moto")
 )
 
 // A target is the endpoint under test and what is known about it.
@@ -80,16 +87,19 @@ type settings struct {
 	settle                                                   time.Duration
 	long                                                     sigv4.Credentials
 	limited                                                  map[string]*credential
-	keyStates, embeddedKeys                                  bool // the key service enforces states and usage; is the program's own
-	lacks                                                    string
+	// the key service enforces states and usage; is the program's own
+	keyStates, embeddedKeys bool
+	lacks                   string
 }
 
 // givenSettings are those of the command line and the environment.
 func givenSettings() settings {
 	s := settings{
-		endpoint: *endpointFlag, control: *controlFlag, plain: *httpFlag, kms: *kmsFlag, admin: *adminFlag, addressing: *addressingFlag,
-		bucket: *bucketFlag, key: *keyFlag, other: *otherFlag, foreign: *foreignFlag, forbidden: *forbiddenFlag, region: *regionFlag,
-		ca: *caFlag, settle: *settleFlag, lacks: *lacksFlag, limited: make(map[string]*credential), keyStates: true,
+		endpoint: *endpointFlag, control: *controlFlag, plain: *httpFlag, kms: *kmsFlag, admin: *adminFlag,
+		addressing: *addressingFlag,
+		bucket:     *bucketFlag, key: *keyFlag, other: *otherFlag, foreign: *foreignFlag, forbidden: *forbiddenFlag,
+		region: *regionFlag,
+		ca:     *caFlag, settle: *settleFlag, lacks: *lacksFlag, limited: make(map[string]*credential), keyStates: true,
 		long: sigv4.Credentials{
 			AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
 			SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
@@ -112,7 +122,8 @@ func givenSettings() settings {
 
 func newTarget(s settings) (*target, error) {
 	x := &target{
-		admin: s.admin, lacks: s.lacks, region: s.region, settle: s.settle, long: &credential{Credentials: s.long}, limited: s.limited,
+		admin: s.admin, lacks: s.lacks, region: s.region, settle: s.settle, long: &credential{Credentials: s.long},
+		limited: s.limited,
 		buckets: make(map[string]string), sessions: make(map[string]*leased),
 	}
 	base, rest, ok := cutLast(strings.TrimSuffix(s.bucket, "--x-s3"), "--")
@@ -134,7 +145,11 @@ func newTarget(s settings) (*target, error) {
 	for _, u := range []struct {
 		flag, value string
 		result      **url.URL
-	}{{"endpoint", s.endpoint, &x.zonal}, {"control-endpoint", s.control, &x.control}, {"http-endpoint", s.plain, &x.plain}} {
+	}{
+		{"endpoint", s.endpoint, &x.zonal},
+		{"control-endpoint", s.control, &x.control},
+		{"http-endpoint", s.plain, &x.plain},
+	} {
 		if u.value == "" {
 			continue
 		}

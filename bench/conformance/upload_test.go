@@ -27,7 +27,9 @@ func (u *upload) request(method, query string) *request {
 	if query != "" {
 		query += "&"
 	}
-	return &request{method: method, bucket: u.bucket, key: u.key, query: query + "uploadId=" + url.QueryEscape(u.id), as: u.as}
+	return &request{
+		method: method, bucket: u.bucket, key: u.key, query: query + "uploadId=" + url.QueryEscape(u.id), as: u.as,
+	}
 }
 
 func (u *upload) partRequest(number int, headers string) *request {
@@ -55,12 +57,14 @@ func (u *upload) copyRequest(number int, source, headers string) *request {
 }
 
 func (u *upload) add(number int, etag string) {
-	u.parts = append(u.parts, fmt.Sprintf("<Part><ETag>%s</ETag><PartNumber>%d</PartNumber></Part>", strings.ReplaceAll(etag, `"`, "&quot;"), number))
+	u.parts = append(u.parts, fmt.Sprintf("<Part><ETag>%s</ETag><PartNumber>%d</PartNumber></Part>",
+		strings.ReplaceAll(etag, `"`, "&quot;"), number))
 }
 
 func (u *upload) completeRequest() *request {
 	r := u.request("POST", "")
-	r.body = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + strings.Join(u.parts, "") + `</CompleteMultipartUpload>`
+	r.body = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + strings.Join(u.parts, "") +
+		`</CompleteMultipartUpload>`
 	return r
 }
 

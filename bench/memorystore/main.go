@@ -25,7 +25,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	s, err := memstore.Start(memstore.Options{
-		Address: *listen, MaxBytes: *most, Region: *region, AccessKey: os.Getenv("STORE_ACCESS_KEY"), SecretKey: os.Getenv("STORE_SECRET_KEY"),
+		Address: *listen, MaxBytes: *most, Region: *region, AccessKey: os.Getenv("STORE_ACCESS_KEY"),
+		SecretKey: os.Getenv("STORE_SECRET_KEY"),
 	})
 	if err == nil {
 		fmt.Println("listening on", s.Address())

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// Options say where KMS is and who asks. Region is required.
+// Options say where KMS is and who calls it. Region is required.
 type Options struct {
 	Region    string
 	Endpoint  string // default: AWS in the region
@@ -83,7 +83,9 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
 		// Set here, each of these beats the environment, which may be set up for clients of the proxy itself.
 		k.Region, k.HTTPClient, k.BaseEndpoint = o.Region, client, nil
-		k.Retryer = timely{retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff })}
+		k.Retryer = timely{
+			retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts, r.MaxBackoff = attempts, backoff }),
+		}
 		if o.Endpoint != "" {
 			k.BaseEndpoint = aws.String(o.Endpoint)
 		}
@@ -92,26 +94,35 @@ func New(ctx context.Context, o Options) (*Client, error) {
 
 const dataKeySize = 32 // bytes, of AES_256
 
-// GenerateDataKey asks for a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
-func (c *Client) GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error) {
+// GenerateDataKey returns a new key of 32 bytes under the KMS key keyID. The plaintext is the caller's, who wipes it.
+func (c *Client) GenerateDataKey(
+	ctx context.Context, keyID string, encryptionContext map[string]string,
+) (plaintext, blob []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	out, err := c.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &keyID, KeySpec: types.DataKeySpecAes256, EncryptionContext: encryptionContext})
+	out, err := c.kms.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+		KeyId: &keyID, KeySpec: types.DataKeySpecAes256, EncryptionContext: encryptionContext,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(out.Plaintext) != dataKeySize || len(out.CiphertextBlob) == 0 {
 		clear(out.Plaintext)
-		return nil, nil, fmt.Errorf("KMS answered GenerateDataKey with a key of %d bytes and a blob of %d", len(out.Plaintext), len(out.CiphertextBlob))
+		return nil, nil, fmt.Errorf("KMS answered GenerateDataKey with a key of %d bytes and a blob of %d",
+			len(out.Plaintext), len(out.CiphertextBlob))
 	}
 	return out.Plaintext, out.CiphertextBlob, nil
 }
 
 // Decrypt opens a blob that was made under keyID with this encryption context. The plaintext is the caller's.
-func (c *Client) Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error) {
+func (c *Client) Decrypt(
+	ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string,
+) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	out, err := c.kms.Decrypt(ctx, &kms.DecryptInput{KeyId: &keyID, CiphertextBlob: blob, EncryptionContext: encryptionContext})
+	out, err := c.kms.Decrypt(ctx, &kms.DecryptInput{
+		KeyId: &keyID, CiphertextBlob: blob, EncryptionContext: encryptionContext,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +132,7 @@ func (c *Client) Decrypt(ctx context.Context, keyID string, blob []byte, encrypt
 	return out.Plaintext, nil
 }
 
-// DescribeKey tells about a key named by id, ARN or alias. What the service leaves out is "".
+// DescribeKey returns the facts of a key named by id, ARN or alias. What the service leaves out is "".
 func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -138,7 +149,9 @@ func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, man
 
 // Credentials returns the AWS default chain, as a function that fetches the credentials that hold now; the SDK
 // refreshes them ahead of their end. It serves the store's client, so that nothing else needs the SDK.
-func Credentials(ctx context.Context, region string) (func(context.Context) (accessKey, secretKey, token string, err error), error) {
+func Credentials(
+	ctx context.Context, region string,
+) (func(context.Context) (accessKey, secretKey, token string, err error), error) {
 	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(region))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)

@@ -72,7 +72,8 @@ func TestKeysGoThereAndBack(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	got, state, manager, spec, usage, err := c.DescribeKey(t.Context(), arn)
-	if err != nil || got != arn || state != "Enabled" || manager != "CUSTOMER" || spec != "SYMMETRIC_DEFAULT" || usage != "ENCRYPT_DECRYPT" {
+	if err != nil || got != arn || state != "Enabled" || manager != "CUSTOMER" || spec != "SYMMETRIC_DEFAULT" ||
+		usage != "ENCRYPT_DECRYPT" {
 		t.Errorf("%s %s %s %s %s %v", got, state, manager, spec, usage, err)
 	}
 }
@@ -88,7 +89,8 @@ func TestErrorsKeepTheirNames(t *testing.T) {
 	defer server.Close()
 	c := client(t, options(server.URL))
 	_, _, err := c.GenerateDataKey(t.Context(), arn, nil)
-	if e, ok := errors.AsType[coded](err); !ok || e.ErrorCode() != "DisabledException" || e.ErrorMessage() != "it is disabled." {
+	if e, ok := errors.AsType[coded](err); !ok || e.ErrorCode() != "DisabledException" ||
+		e.ErrorMessage() != "it is disabled." {
 		t.Errorf("got %v", err)
 	}
 	_, _, _, _, _, err = c.DescribeKey(t.Context(), "alias/none")
@@ -125,7 +127,8 @@ func TestRetriesAreBounded(t *testing.T) {
 		_, _, err := client(t, options(server.URL)).GenerateDataKey(t.Context(), arn, nil)
 		server.Close()
 		e, _ := errors.AsType[coded](err)
-		if calls.Load() != 3 || (err == nil) != (failures == 2) || err != nil && (e == nil || e.ErrorCode() != "ThrottlingException") {
+		if calls.Load() != 3 || (err == nil) != (failures == 2) ||
+			err != nil && (e == nil || e.ErrorCode() != "ThrottlingException") {
 			t.Errorf("%s: %d calls, %v", name, calls.Load(), err)
 		}
 	}
@@ -177,7 +180,8 @@ func TestTheEnvironmentDoesNotMoveKMS(t *testing.T) {
 	handler, arn := service(t, nil)
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked elsewhere") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) { t.Error("asked elsewhere") }))
 	defer elsewhere.Close()
 	t.Setenv("AWS_ENDPOINT_URL", elsewhere.URL)
 	t.Setenv("AWS_ENDPOINT_URL_KMS", elsewhere.URL)
@@ -200,7 +204,8 @@ func TestTheEnvironmentDoesNotMoveKMS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, secret, token, err := chain(t.Context()); id != accessKey || secret != secretKey || token != "" || err != nil {
+	if id, secret, token, err := chain(t.Context()); id != accessKey || secret != secretKey ||
+		token != "" || err != nil {
 		t.Errorf("Credentials: %s, %v", id, err)
 	}
 }
@@ -239,10 +244,12 @@ func TestCertificatesAreChecked(t *testing.T) {
 // An answer without a key, or with a shorter one than asked for, is no key.
 func TestAnswersMustHoldAKey(t *testing.T) {
 	for _, answer := range []string{
-		`{}`, `{"Plaintext":"AAAA","CiphertextBlob":"AAAA","KeyId":"k"}`, `{"Plaintext":"` + strings.Repeat("AAAA", 11) + `","CiphertextBlob":"AAAA"}`,
+		`{}`, `{"Plaintext":"AAAA","CiphertextBlob":"AAAA","KeyId":"k"}`, `{"Plaintext":"` +
+			strings.Repeat("AAAA", 11) + `","CiphertextBlob":"AAAA"}`,
 		`{"Plaintext":"` + base64.StdEncoding.EncodeToString(make([]byte, 32)) + `"}`,
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		server := httptest.NewServer(http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
 		c := client(t, options(server.URL))
 		plain, blob, err := c.GenerateDataKey(t.Context(), "key", nil)
 		if _, named := errors.AsType[coded](err); err == nil || named || plain != nil || blob != nil {

@@ -1,11 +1,11 @@
-// Package awskms asks AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
+// Package awskms calls AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
 // the AWS SDK.
 //
 //	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback
 //
 // # What is promised
 //
-//   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can tell DisabledException from a broken
+//   - Errors keep the SDK's ErrorCode and ErrorMessage, so that callers can distinguish DisabledException from a broken
 //     network, which has none: TestErrorsKeepTheirNames, TestABrokenNetworkHasNoName.
 //   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
 //   - A data key has 32 bytes and a blob, or is an error: TestAnswersMustHoldAKey.

@@ -8,28 +8,34 @@
 //	                         ▼
 //	                  one flight an entry
 //
-// A bucket key is made by KMS and seals the data keys of one bucket's new objects for a limited time. Its plaintext stays in
-// memory for a shorter one and comes back by Decrypt of the same blob, so that revoking takes effect soon although
-// few blobs are made.
+// A bucket key is made by KMS and seals the data keys of one bucket's new objects for a limited time. Its plaintext
+// stays in memory for a shorter one and comes back by Decrypt of the same blob, so that revoking takes effect soon
+// although few blobs are made.
 //
 // # Promises
 //
 //   - N requests for an absent key make one call; other entries don't wait; one who leaves doesn't end the call for the
-//     others (TestManyRequestsForAnAbsentKeyMakeOneCall, TestAnotherEntryDoesNotWait, TestOneWhoLeavesDoesNotEndTheCall).
-//   - A failed call isn't remembered; who waited for it shares the failure, as KMS told it (TestAFailureIsSharedAndNotRemembered).
-//   - A request never waits for a second call after one that failed, unless KMS works and only that bucket key is lost; a
-//     failure that isn't KMS's own word is ErrUnavailable (TestAWriteWaitsForOneCallOnly, TestAnOutageIsToldFromARefusal).
-//   - Ten minutes of eight clients in one bucket take four calls at most (TestTenMinutesOfEightClientsTakeAHandfulOfCalls).
+//     others (TestManyRequestsForAnAbsentKeyMakeOneCall, TestAnotherEntryDoesNotWait,
+//     TestOneWhoLeavesDoesNotEndTheCall).
+//   - A failed call isn't remembered; who waited for it shares the failure, as KMS reported it
+//     (TestAFailureIsSharedAndNotRemembered).
+//   - A request never waits for a second call after one that failed, unless KMS works and only that bucket key is lost;
+//     a failure that isn't KMS's own word is ErrUnavailable (TestAWriteWaitsForOneCallOnly,
+//     TestAnOutageIsToldFromARefusal).
+//   - Ten minutes of eight clients in one bucket take four calls at most
+//     (TestTenMinutesOfEightClientsTakeAHandfulOfCalls).
 //   - A key in use is fetched again before it expires, without anybody waiting (TestAKeyInUseIsRefreshedAheadOfItsEnd).
-//   - A key that KMS refuses stops working within the lifetime, after Drop at once (TestADisabledKeyStopsWithinTheLifetime,
-//     TestDropMakesTheNextRequestAskKMS, TestAnAnswerUnderWayAtDropIsNotKept).
-//   - Answers count for the bucket, KMS key, context and principal they were given for (TestS10KeysAreSharedOnlyIfEveryFieldIsEqual,
-//     TestAPreparedRefIsItsRefAndNoOther), and for the blob, whatever its hash (TestBlobsOfOneHashAreKeptApart).
-//   - Nobody outside sees a bucket key. It is wiped when it has left the cache and its last user is gone, never sooner; a
-//     released Use says ErrGone (TestS5EvictionWaitsForTheLastUser, TestEveryPlaintextOfKMSIsWiped, TestAReleasedUseIsGone).
+//   - A key that KMS refuses stops working within the lifetime, after Drop at once
+//     (TestADisabledKeyStopsWithinTheLifetime, TestDropMakesTheNextRequestAskKMS, TestAnAnswerUnderWayAtDropIsNotKept).
+//   - Answers count for the bucket, KMS key, context and principal they were given for
+//     (TestS10KeysAreSharedOnlyIfEveryFieldIsEqual, TestAPreparedRefIsItsRefAndNoOther), and for the blob, whatever its
+//     hash (TestBlobsOfOneHashAreKeptApart).
+//   - Nobody outside sees a bucket key. It is wiped when it has left the cache and its last user is gone, never sooner;
+//     a released Use says ErrGone (TestS5EvictionWaitsForTheLastUser, TestEveryPlaintextOfKMSIsWiped,
+//     TestAReleasedUseIsGone).
 //   - Idle plaintexts are wiped too, at most a tenth of the lifetime late (TestIdleKeysAreWiped).
 //   - Close waits for all that runs in the background (TestCloseWaitsForCallsUnderWay).
 //
-// What is not promised: the expanded keys inside of the standard library's ciphers, and copies that the SDK's JSON decoder
-// made of KMS's answer, are left to the garbage collector.
+// What is not promised: the expanded keys inside of the standard library's ciphers, and copies that the SDK's JSON
+// decoder made of KMS's answer, are left to the garbage collector.
 package keyring

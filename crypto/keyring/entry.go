@@ -13,8 +13,8 @@ const (
 	retryFraction   = 20
 )
 
-// sealingKey says under which bucket key new objects are sealed. It has no secret: the plaintext is the opening entry's,
-// so that it expires and comes back like that of any other blob.
+// sealingKey says under which bucket key new objects are sealed. It has no secret: the plaintext is the opening
+// entry's, so that it expires and comes back like that of any other blob.
 type sealingKey struct {
 	kmsKey  string
 	blob    []byte
@@ -73,8 +73,8 @@ func (b *bucketKey) wipeIfUnused() {
 	}
 }
 
-// Use is the right to derive wrap keys from one bucket key until Release. The key stays whole that long, whatever happens
-// to the entry. A Use belongs to one goroutine.
+// Use is the right to derive wrap keys from one bucket key until Release. The key stays whole that long, whatever
+// happens to the entry. A Use belongs to one goroutine.
 type Use struct {
 	keyring *Keyring
 	key     *bucketKey // nil after Release
@@ -90,7 +90,8 @@ func (u *Use) WrapKey(salt *[crypto.SaltSize]byte, key *[crypto.KeySize]byte) er
 	return crypto.DeriveWrapKey(&u.key.secret, salt, key)
 }
 
-// Blob returns the KMS ciphertext of the bucket key, for the envelope; nil after Release. It is shared: don't change it.
+// Blob returns the KMS ciphertext of the bucket key, for the envelope; nil after Release. It is shared: don't change
+// it.
 func (u *Use) Blob() []byte {
 	if u.key == nil {
 		return nil

@@ -56,7 +56,9 @@ func (f *fakeKMS) hand(blob []byte) []byte {
 	return answer
 }
 
-func (f *fakeKMS) GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) ([]byte, []byte, error) {
+func (f *fakeKMS) GenerateDataKey(
+	ctx context.Context, keyID string, encryptionContext map[string]string,
+) ([]byte, []byte, error) {
 	if err := f.begin("GenerateDataKey", keyID); err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +70,9 @@ func (f *fakeKMS) GenerateDataKey(ctx context.Context, keyID string, encryptionC
 	return f.hand(blob), blob, ctx.Err()
 }
 
-func (f *fakeKMS) Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error) {
+func (f *fakeKMS) Decrypt(
+	ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string,
+) ([]byte, error) {
 	if err := f.begin("Decrypt", keyID); err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 	"sealfront/crypto"
 )
 
-// flight is one call of KMS for one entry and those who wait for it. It runs in a goroutine of the keyring's, so that it
-// lives on when the one who caused it leaves.
+// flight is one call of KMS for one entry and those who wait for it. It runs in a goroutine of the keyring's, so that
+// it lives on when the one who caused it leaves.
 type flight struct {
 	ref  Ref
 	blob []byte // nil: generate
@@ -27,8 +27,8 @@ type flight struct {
 	err     error
 }
 
-// fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes beside
-// it, and serves only who begins it. mu is held.
+// fly returns the flight under the name and begins it if there is none. Should another blob's be there, this one goes
+// with it, and serves only who begins it. mu is held.
 func (k *Keyring) fly(name entryName, ref *Ref, blob []byte) (*flight, error) {
 	other, ok := k.flights[name]
 	if ok && bytes.Equal(other.blob, blob) {
@@ -71,8 +71,8 @@ func (k *Keyring) run(name entryName, f *flight) {
 	k.keep(name, f, key, asked)
 }
 
-// keep makes the flight's result findable, for a time that counts from asked: KMS may answer late, and what it says is
-// true of the time at which it was asked. mu is held.
+// keep makes the flight's result findable, for a time that counts from when KMS was called, asked: KMS may answer late,
+// and what it says is true of that time. mu is held.
 func (k *Keyring) keep(name entryName, f *flight, key *bucketKey, asked time.Time) {
 	opening := name
 	if f.blob == nil {
@@ -134,7 +134,7 @@ func (k *Keyring) countSaved(f *flight) {
 	}
 }
 
-// fetch asks KMS: for a new bucket key if blob is nil, else for that in blob.
+// fetch calls KMS: for a new bucket key if blob is nil, otherwise for that in blob.
 func (k *Keyring) fetch(ctx context.Context, ref Ref, blob []byte) (*bucketKey, error) {
 	var plaintext []byte
 	var err error

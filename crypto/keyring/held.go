@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Held is what the keyring tells of a bucket key in its memory: nothing of its bytes.
+// Held is what the keyring reports of a bucket key in its memory: nothing of its bytes.
 type Held struct {
 	BucketARN string
 	KeyARN    string // the KMS key

@@ -24,9 +24,9 @@ func Prepare(ref Ref) *Prepared {
 // identity is the hash of all fields of a Ref. It names what new objects are sealed under.
 type identity [sha256.Size]byte
 
-// entryName names what opens one blob: which Ref, exactly, and which blob, nearly. The blob's hash is a fast one with a seed that
-// nobody outside knows; whoever finds something under the name compares the blob. So a look-up allocates nothing, and hashes
-// nothing of the Ref if that is prepared.
+// entryName names what opens one blob: which Ref, exactly, and which blob, nearly. The blob's hash is a fast one with a
+// seed that nobody outside knows; whoever finds something under the name compares the blob. So a look-up allocates
+// nothing, and hashes nothing of the Ref if that is prepared.
 type entryName struct {
 	ref  identity
 	blob uint64 // 0 for none: the call that generates one
@@ -36,8 +36,8 @@ func (k *Keyring) nameOf(ref identity, blob []byte) entryName {
 	return entryName{ref, max(1, k.hashBlob(blob))}
 }
 
-// find returns the entry that opens blob for a Ref, nil if there is none. Another blob's entry under the name is as good
-// as none; it is replaced when this one's comes. mu is held.
+// find returns the entry that opens blob for a Ref, nil if there is none. Another blob's entry under the name is as
+// good as none; it is replaced when this one's comes. mu is held.
 func (k *Keyring) find(name entryName, blob []byte) *bucketKey {
 	if key, ok := k.opening.Get(name); ok && bytes.Equal(key.blob, blob) {
 		return key

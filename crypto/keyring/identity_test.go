@@ -29,7 +29,9 @@ func TestAPreparedRefIsItsRefAndNoOther(t *testing.T) {
 		if _, err := k.OpenPrepared(t.Context(), keyring.Prepare(ref), blob); err == nil {
 			t.Error("the blob opened under another context")
 		}
-		for name, other := range map[string]keyring.Ref{"bucket": refOf(bucketB, kmsKeyA), "KMS key": refOf(bucketA, kmsKeyB), "context": ref} {
+		for name, other := range map[string]keyring.Ref{
+			"bucket": refOf(bucketB, kmsKeyA), "KMS key": refOf(bucketA, kmsKeyB), "context": ref,
+		} {
 			use, err := k.SealPrepared(t.Context(), keyring.Prepare(other))
 			if err != nil || string(use.Blob()) == string(blob) {
 				t.Errorf("another %s shares the bucket key, %v", name, err)

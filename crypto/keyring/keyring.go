@@ -14,8 +14,12 @@ import (
 // KMS is the key management service, as the keyring needs it. Plaintexts that it returns belong to the keyring, which
 // wipes them. Implementations must be safe for concurrent use and return when ctx ends.
 type KMS interface {
-	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error)
-	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) (plaintext []byte, err error)
+	GenerateDataKey(
+		ctx context.Context, keyID string, encryptionContext map[string]string,
+	) (plaintext, blob []byte, err error)
+	Decrypt(
+		ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string,
+	) (plaintext []byte, err error)
 	DescribeKey(ctx context.Context, keyID string) (arn, state, manager, spec, usage string, err error)
 }
 
@@ -25,8 +29,8 @@ var (
 	ErrGone = errors.New("keyring: bucket key is gone")
 	// ErrClosed: the keyring has been closed.
 	ErrClosed = errors.New("keyring: closed")
-	// ErrUnavailable: KMS gave no answer in its own words: the network failed, time ran out, or what came was none of KMS's.
-	// The reason is wrapped beside it.
+	// ErrUnavailable: KMS gave no answer in its own words: the network failed, time ran out, or what came was none of
+	// KMS's. The reason is wrapped with it.
 	ErrUnavailable = errors.New("keyring: no answer of KMS")
 	// ErrBadKey: something isn't a bucket key: KMS answered with other than 32 bytes, with zeros, or a blob is empty.
 	ErrBadKey = errors.New("keyring: unusable bucket key")
@@ -35,12 +39,14 @@ var (
 // Ref says which bucket key is meant. Two requests share one only if all fields are equal.
 type Ref struct {
 	BucketARN string
-	KeyARN    string            // the KMS key, which the caller has found to be allowed
-	Context   map[string]string // the complete KMS encryption context; not changed by the keyring, nor kept beyond a call of KMS
-	Principal string            // empty unless bucket keys are kept apart by principal
+	KeyARN    string // the KMS key, which the caller has found to be allowed
+	// the complete KMS encryption context; not changed by the keyring, nor kept beyond a call of KMS
+	Context   map[string]string
+	Principal string // empty unless bucket keys are kept apart by principal
 }
 
-// Observer is told what happens, from any goroutine and with no lock held that its functions could need. Each may be nil.
+// Observer is called when something happens, from any goroutine and with no lock held that its functions could need.
+// Each may be nil.
 type Observer struct {
 	Hit   func() // a request was served from memory
 	Miss  func() // a request had to wait for KMS
@@ -95,7 +101,7 @@ type Keyring struct {
 	flights map[entryName]*flight
 }
 
-// New returns an empty keyring that asks kms.
+// New returns an empty keyring that calls kms.
 func New(kms KMS, options Options) *Keyring {
 	seed := maphash.MakeSeed()
 	k := &Keyring{
@@ -125,8 +131,8 @@ func (k *Keyring) Close() {
 	k.DropAll()
 }
 
-// Seal returns the bucket key under which new objects of ref are sealed now; it asks KMS for one only if there is none.
-// Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
+// Seal returns the bucket key under which new objects of ref are sealed now; it calls KMS for one only if there is
+// none. Release the Use. The error is that of KMS, wrapped, or ctx's; it isn't remembered.
 func (k *Keyring) Seal(ctx context.Context, ref Ref) (*Use, error) {
 	return k.SealPrepared(ctx, &Prepared{ref, ref.identity()})
 }
@@ -171,8 +177,9 @@ func (k *Keyring) SealPrepared(ctx context.Context, p *Prepared) (*Use, error) {
 	}
 }
 
-// Open returns the bucket key that is in blob. KMS is asked if it isn't in memory; its answer counts for this ref only,
-// so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors as Seal.
+// Open returns the bucket key that is in blob. KMS is called if it isn't in memory; its answer counts for this ref
+// only, so that an object moved to another bucket or context isn't opened by an earlier answer. Release the Use. Errors
+// as Seal.
 func (k *Keyring) Open(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
 	return k.OpenPrepared(ctx, &Prepared{ref, ref.identity()}, blob)
 }
@@ -224,7 +231,7 @@ func (k *Keyring) SealFresh(ctx context.Context, ref Ref) (*Use, error) {
 	return k.fresh(ctx, ref, nil)
 }
 
-// OpenFresh is Open that asks KMS each time and keeps nothing.
+// OpenFresh is Open that calls KMS each time and keeps nothing.
 func (k *Keyring) OpenFresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
 	if len(blob) == 0 {
 		return nil, ErrBadKey
@@ -252,7 +259,7 @@ func (k *Keyring) fresh(ctx context.Context, ref Ref, blob []byte) (*Use, error)
 // Description is what KMS says of a key.
 type Description struct{ ARN, State, Manager, Spec, Usage string }
 
-// Describe asks KMS about a key by id, ARN or alias. Nothing is kept.
+// Describe calls KMS about a key by id, ARN or alias. Nothing is kept.
 func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
 	defer cancel()
@@ -267,8 +274,8 @@ func (k *Keyring) Describe(ctx context.Context, keyID string) (Description, erro
 	return d, nil
 }
 
-// Drop forgets all bucket keys under a KMS key, named by its ARN; the next request asks KMS. Those in use are wiped when
-// their last user leaves, and an answer of KMS that is under way isn't kept.
+// Drop forgets all bucket keys under a KMS key, named by its ARN; the next request calls KMS. Those in use are wiped
+// when their last user leaves, and an answer of KMS that is in flight isn't kept.
 func (k *Keyring) Drop(kmsKey string) {
 	k.drop(func(key string) bool { return key == kmsKey })
 }
@@ -299,7 +306,7 @@ func (k *Keyring) drop(concerns func(kmsKey string) bool) {
 	}
 }
 
-// sweep wipes keys that nobody asked for since they expired.
+// sweep wipes keys that nobody used since they expired.
 func (k *Keyring) sweep() {
 	ticker := time.NewTicker(max(k.options.Lifetime/10, time.Millisecond))
 	defer ticker.Stop()

@@ -192,7 +192,8 @@ func TestAFailureIsSharedAndNotRemembered(t *testing.T) {
 
 func TestAnUnusableAnswerOfKMSIsRefused(t *testing.T) {
 	for name, answer := range map[string][]byte{
-		"all zeros": make([]byte, 32), "too short": bytes.Repeat([]byte{1}, 31), "too long": bytes.Repeat([]byte{1}, 33), "nothing": {},
+		"all zeros": make([]byte, 32), "too short": bytes.Repeat([]byte{1}, 31),
+		"too long": bytes.Repeat([]byte{1}, 33), "nothing": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
@@ -231,10 +232,11 @@ func TestS10KeysAreSharedOnlyIfEveryFieldIsEqual(t *testing.T) {
 		"another KMS key":   other(func(r *keyring.Ref) { r.KeyARN = kmsKeyB }),
 		"another principal": other(func(r *keyring.Ref) { r.Principal = "app" }),
 		"no context":        other(func(r *keyring.Ref) { r.Context = nil }),
-		"another value":     other(func(r *keyring.Ref) { r.Context = map[string]string{"aws:s3express:arn": bucketB} }),
-		"another pair":      other(func(r *keyring.Ref) { r.Context["team"] = "red" }),
-		"two other pairs":   other(func(r *keyring.Ref) { r.Context["team"], r.Context["x"] = "red", "" }),
-		"shifted border":    other(func(r *keyring.Ref) { r.Context["team"], r.Context["x"] = "re", "d" }),
+		"another value": other(
+			func(r *keyring.Ref) { r.Context = map[string]string{"aws:s3express:arn": bucketB} }),
+		"another pair":    other(func(r *keyring.Ref) { r.Context["team"] = "red" }),
+		"two other pairs": other(func(r *keyring.Ref) { r.Context["team"], r.Context["x"] = "red", "" }),
+		"shifted border":  other(func(r *keyring.Ref) { r.Context["team"], r.Context["x"] = "re", "d" }),
 	}
 	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		blobs := map[string]string{}

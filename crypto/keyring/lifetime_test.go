@@ -172,7 +172,9 @@ func TestARoleThatMayOnlyGenerateSealsOn(t *testing.T) {
 }
 
 func TestAKeyIsReplacedAfterItsUses(t *testing.T) {
-	for _, test := range []struct{ maxUses, requests, least, most int }{{1, 10, 10, 10}, {5, 50, 10, 10}, {100, 1000, 10, 12}} {
+	for _, test := range []struct{ maxUses, requests, least, most int }{
+		{1, 10, 10, 10}, {5, 50, 10, 10}, {100, 1000, 10, 12},
+	} {
 		t.Run(fmt.Sprintf("%d uses at most", test.maxUses), func(t *testing.T) {
 			bubble(t, keyring.Options{MaxUses: test.maxUses}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 				kms.setEntered(func(string) { time.Sleep(time.Millisecond) })
@@ -282,7 +284,8 @@ func TestAReleasedUseIsGone(t *testing.T) {
 		use.Release()
 		use.Release()
 		var key [32]byte
-		if err := use.WrapKey(&[16]byte{}, &key); !errors.Is(err, keyring.ErrGone) || key != [32]byte{} || use.Blob() != nil {
+		if err := use.WrapKey(&[16]byte{}, &key); !errors.Is(err, keyring.ErrGone) || key != [32]byte{} ||
+			use.Blob() != nil {
 			t.Fatalf("got %v", err)
 		}
 		other := seal(t, k, refA) // the second Release must not have taken another's place
@@ -358,32 +361,33 @@ func TestCloseWaitsForCallsUnderWay(t *testing.T) {
 
 // TestManyAtOnce is for the race detector: everything at once, with evictions, drops, failures and impatience.
 func TestManyAtOnce(t *testing.T) {
-	bubble(t, keyring.Options{Entries: 3, MaxUses: 7, Lifetime: 50 * time.Millisecond}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
-		kms.setEntered(func(string) { time.Sleep(time.Millisecond) })
-		var all sync.WaitGroup
-		for worker := range 16 {
-			all.Go(func() {
-				ref := refOf(fmt.Sprint(bucketA, worker%5), kmsKeyA)
-				for round := range 200 {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(round%3+1)*time.Millisecond)
-					if use, err := k.Seal(ctx, ref); err == nil {
-						blob, want := use.Blob(), wrapKey(t, use)
-						if again, err := k.Open(ctx, ref, blob); err == nil {
-							if wrapKey(t, again) != want {
-								t.Error("a blob opened to another key")
+	bubble(t, keyring.Options{Entries: 3, MaxUses: 7, Lifetime: 50 * time.Millisecond},
+		func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+			kms.setEntered(func(string) { time.Sleep(time.Millisecond) })
+			var all sync.WaitGroup
+			for worker := range 16 {
+				all.Go(func() {
+					ref := refOf(fmt.Sprint(bucketA, worker%5), kmsKeyA)
+					for round := range 200 {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Duration(round%3+1)*time.Millisecond)
+						if use, err := k.Seal(ctx, ref); err == nil {
+							blob, want := use.Blob(), wrapKey(t, use)
+							if again, err := k.Open(ctx, ref, blob); err == nil {
+								if wrapKey(t, again) != want {
+									t.Error("a blob opened to another key")
+								}
+								again.Release()
 							}
-							again.Release()
+							use.Release()
 						}
-						use.Release()
+						cancel()
+						if round%50 == worker {
+							k.Drop(kmsKeyA)
+						}
+						time.Sleep(time.Millisecond)
 					}
-					cancel()
-					if round%50 == worker {
-						k.Drop(kmsKeyA)
-					}
-					time.Sleep(time.Millisecond)
-				}
-			})
-		}
-		all.Wait()
-	})
+				})
+			}
+			all.Wait()
+		})
 }

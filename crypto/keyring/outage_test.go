@@ -42,7 +42,8 @@ func TestTenMinutesOfEightClientsTakeAHandfulOfCalls(t *testing.T) {
 		}
 		all.Wait()
 		generate, decrypt := kms.count("GenerateDataKey"), kms.count("Decrypt")
-		t.Logf("10 minutes, 8 clients, %d PUTs and %d GETs: %d GenerateDataKey, %d Decrypt", len(blobs)-1, clients*each, generate, decrypt)
+		t.Logf("10 minutes, 8 clients, %d PUTs and %d GETs: %d GenerateDataKey, %d Decrypt", len(blobs)-1, clients*each,
+			generate, decrypt)
 		if generate != 1 || decrypt > 3 {
 			t.Errorf("%d GenerateDataKey and %d Decrypt", generate, decrypt)
 		}
@@ -53,7 +54,8 @@ func TestTenMinutesOfEightClientsTakeAHandfulOfCalls(t *testing.T) {
 func TestAWriteWaitsForOneCallOnly(t *testing.T) {
 	for name, failure := range map[string]error{
 		"a call that ends in time": context.DeadlineExceeded, "a broken network": errors.New("connection reset"),
-		"throttling": kmsError("ThrottlingException"), "a disabled key": kmsError("DisabledException"), "a failure of KMS": kmsError("KMSInternalException"),
+		"throttling": kmsError("ThrottlingException"), "a disabled key": kmsError("DisabledException"),
+		"a failure of KMS": kmsError("KMSInternalException"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, keyring.Options{Timeout: time.Minute}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
@@ -78,7 +80,7 @@ func TestAWriteWaitsForOneCallOnly(t *testing.T) {
 	}
 }
 
-// What isn't KMS's own word is told apart from what is.
+// What isn't KMS's own word is distinguished from what is.
 func TestAnOutageIsToldFromARefusal(t *testing.T) {
 	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		blob := sealOnce(t, k, refA)
@@ -90,7 +92,9 @@ func TestAnOutageIsToldFromARefusal(t *testing.T) {
 			_, openFresh := k.OpenFresh(t.Context(), refA, blob)
 			_, describe := k.Describe(t.Context(), kmsKeyA)
 			synctest.Wait()
-			return map[string]error{"Seal": seal, "Open": open, "SealFresh": sealFresh, "OpenFresh": openFresh, "Describe": describe}
+			return map[string]error{
+				"Seal": seal, "Open": open, "SealFresh": sealFresh, "OpenFresh": openFresh, "Describe": describe,
+			}
 		}
 		for _, c := range []struct {
 			failure error
@@ -117,10 +121,12 @@ func TestAnOutageIsToldFromARefusal(t *testing.T) {
 		blob := sealOnce(t, k, refA)
 		k.DropAll()
 		kms.answer = make([]byte, 16)
-		if _, err := k.Seal(t.Context(), refA); !errors.Is(err, keyring.ErrUnavailable) || !errors.Is(err, keyring.ErrBadKey) {
+		if _, err := k.Seal(t.Context(), refA); !errors.Is(err, keyring.ErrUnavailable) ||
+			!errors.Is(err, keyring.ErrBadKey) {
 			t.Errorf("seal: %v", err)
 		}
-		if _, err := k.Open(t.Context(), refA, blob); errors.Is(err, keyring.ErrUnavailable) || !errors.Is(err, keyring.ErrBadKey) {
+		if _, err := k.Open(t.Context(), refA, blob); errors.Is(err, keyring.ErrUnavailable) ||
+			!errors.Is(err, keyring.ErrBadKey) {
 			t.Errorf("open: %v", err)
 		}
 	})

@@ -26,7 +26,8 @@ func call(t testing.TB, url, action, body string) (status int, failure string, a
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "TrentService."+action)
 	sum := sha256.Sum256([]byte(body))
-	err = v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, r, hex.EncodeToString(sum[:]), "kms", region, time.Now())
+	err = v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, r,
+		hex.EncodeToString(sum[:]), "kms", region, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,8 @@ func send(t testing.TB, r *http.Request) (int, string, map[string]any) {
 		t.Fatalf("%q: %v", text, err)
 	}
 	failure, _ := answer["__type"].(string)
-	if resp.Header.Get("X-Amzn-Errortype") != failure || resp.Header.Get("Content-Type") != "application/x-amz-json-1.1" || (resp.StatusCode == 200) != (failure == "") {
+	if resp.Header.Get("X-Amzn-Errortype") != failure ||
+		resp.Header.Get("Content-Type") != "application/x-amz-json-1.1" || (resp.StatusCode == 200) != (failure == "") {
 		t.Errorf("%d %v of %q", resp.StatusCode, resp.Header, text)
 	}
 	return resp.StatusCode, failure, answer
@@ -75,12 +77,15 @@ func TestActions(t *testing.T) {
 	if !strings.HasPrefix(multi, "mrk-") || len(multi) != 36 {
 		t.Errorf("a multi-Region key has the id %s", multi)
 	}
-	if _, failure, _ := call(t, url, "CreateAlias", `{"AliasName":"alias/mine","TargetKeyId":"`+id+`"}`); failure != "" {
+	if _, failure, _ := call(t, url, "CreateAlias", `{"AliasName":"alias/mine","TargetKeyId":"`+id+
+		`"}`); failure != "" {
 		t.Fatal(failure)
 	}
-	words := strings.NewReplacer("$ID", id, "$ARN", arn, "$RSA", rsa, "$SIGNING", signing, "$HMAC", hmac, "$MULTI", multi,
+	words := strings.NewReplacer("$ID", id, "$ARN", arn, "$RSA", rsa, "$SIGNING", signing, "$HMAC", hmac,
+		"$MULTI", multi,
 		"$NONE", "00000000-0000-4000-8000-000000000000", "$FAR", strings.Replace(arn, region, "eu-west-1", 1),
-		"$FOREIGN", strings.Replace(arn, account, "210987654321", 1), "$BIG", base64.StdEncoding.EncodeToString(make([]byte, 4097)),
+		"$FOREIGN", strings.Replace(arn, account, "210987654321", 1), "$BIG",
+		base64.StdEncoding.EncodeToString(make([]byte, 4097)),
 		"$LONG", strings.Repeat("x", 8192))
 	for _, c := range []struct{ action, body, want string }{
 		{"DescribeKey", `{"KeyId":"$MULTI"}`, ""},
@@ -94,8 +99,14 @@ func TestActions(t *testing.T) {
 		{"GenerateDataKey", `{"KeySpec":"AES_256"}`, "ValidationException"},
 		{"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","DryRun":true}`, "DryRunOperationException"},
 		{"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","Recipient":{}}`, "UnsupportedOperationException"},
-		{"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","EncryptionContext":{"a":"$LONG"}}`, "ValidationException"},
-		{"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","EncryptionContext":{"a":1}}`, "SerializationException"},
+		{
+			"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","EncryptionContext":{"a":"$LONG"}}`,
+			"ValidationException",
+		},
+		{
+			"GenerateDataKey", `{"KeyId":"$ID","KeySpec":"AES_256","EncryptionContext":{"a":1}}`,
+			"SerializationException",
+		},
 		{"GenerateDataKey", `{"KeyId":"$RSA","KeySpec":"AES_256"}`, "InvalidKeyUsageException"},
 		{"GenerateDataKey", `{"KeyId":"$SIGNING","KeySpec":"AES_256"}`, "InvalidKeyUsageException"},
 		{"GenerateDataKeyWithoutPlaintext", `{"KeyId":"$HMAC","KeySpec":"AES_256"}`, "InvalidKeyUsageException"},
@@ -104,7 +115,10 @@ func TestActions(t *testing.T) {
 		{"Encrypt", `{"KeyId":"$ID","Plaintext":""}`, "ValidationException"},
 		{"Encrypt", `{"KeyId":"$ID","Plaintext":"$BIG"}`, "ValidationException"},
 		{"Encrypt", `{"KeyId":"$ID","Plaintext":"no base64"}`, "SerializationException"},
-		{"Encrypt", `{"KeyId":"$ID","Plaintext":"AAAA","EncryptionAlgorithm":"RSAES_OAEP_SHA_256"}`, "InvalidKeyUsageException"},
+		{
+			"Encrypt", `{"KeyId":"$ID","Plaintext":"AAAA","EncryptionAlgorithm":"RSAES_OAEP_SHA_256"}`,
+			"InvalidKeyUsageException",
+		},
 		{"Encrypt", `{"KeyId":"$ID","Plaintext":"AAAA","EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}`, ""},
 		{"Decrypt", `{"CiphertextBlob":"AAAA"}`, "InvalidCiphertextException"},
 		{"Decrypt", `{"KeyId":"$ID","CiphertextBlob":"AAAA"}`, "InvalidCiphertextException"},
@@ -132,7 +146,10 @@ func TestActions(t *testing.T) {
 		{"CreateKey", `{"KeySpec":"RSA_2048"}`, "ValidationException"},
 		{"CreateKey", `{"KeySpec":"RSA_2048","KeyUsage":"GENERATE_VERIFY_MAC"}`, "ValidationException"},
 		{"CreateKey", `{"KeySpec":"DES"}`, "ValidationException"},
-		{"CreateKey", `{"Origin":"EXTERNAL","KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, "UnsupportedOperationException"},
+		{
+			"CreateKey", `{"Origin":"EXTERNAL","KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`,
+			"UnsupportedOperationException",
+		},
 		{"CreateKey", `{"Origin":"AWS_CLOUDHSM"}`, "UnsupportedOperationException"},
 		{"CreateKey", `{"Policy":"{}"}`, "MalformedPolicyDocumentException"},
 		{"CreateKey", `{"Description":"$LONG!"}`, "ValidationException"},
@@ -157,10 +174,13 @@ func TestActions(t *testing.T) {
 			t.Errorf("%s: %v", body, answer)
 		}
 	}
-	for body, want := range map[string]string{`{"KeyId":"$RSA"}`: "$RSA is disabled", `{"KeyId":"$SIGNING"}`: "$SIGNING is pending deletion"} {
+	for body, want := range map[string]string{
+		`{"KeyId":"$RSA"}`: "$RSA is disabled", `{"KeyId":"$SIGNING"}`: "$SIGNING is pending deletion",
+	} {
 		_, _, answer := call(t, url, "DescribeKey", words.Replace(body))
 		m := answer["KeyMetadata"].(map[string]any)
-		if state := m["KeyState"].(string); !strings.Contains(strings.ToLower(want), strings.ToLower(strings.TrimPrefix(state, "Pending"))) {
+		if state := m["KeyState"].(string); !strings.Contains(strings.ToLower(want),
+			strings.ToLower(strings.TrimPrefix(state, "Pending"))) {
 			t.Errorf("%s: %v", want, m)
 		}
 	}
@@ -172,7 +192,8 @@ func TestBlobsAreBound(t *testing.T) {
 	id, arn := made(t, url, `{}`)
 	other, _ := made(t, url, `{}`)
 	seal := func(context string) string {
-		_, failure, answer := call(t, url, "Encrypt", `{"KeyId":"`+id+`","Plaintext":"c2VjcmV0","EncryptionContext":`+context+`}`)
+		_, failure, answer := call(t, url, "Encrypt", `{"KeyId":"`+id+`","Plaintext":"c2VjcmV0","EncryptionContext":`+
+			context+`}`)
 		if failure != "" {
 			t.Fatal(failure)
 		}
@@ -182,7 +203,8 @@ func TestBlobsAreBound(t *testing.T) {
 		if key != "" {
 			key = `"KeyId":"` + key + `",`
 		}
-		_, failure, answer := call(t, url, "Decrypt", `{`+key+`"CiphertextBlob":"`+blob+`","EncryptionContext":`+context+`}`)
+		_, failure, answer := call(t, url, "Decrypt", `{`+key+`"CiphertextBlob":"`+blob+
+			`","EncryptionContext":`+context+`}`)
 		if failure == "" && (answer["Plaintext"] != "c2VjcmV0" || answer["KeyId"] != arn) {
 			t.Errorf("opened as %v", answer)
 		}
@@ -216,7 +238,8 @@ func TestBlobsAreBound(t *testing.T) {
 	for i := range raw {
 		changed := bytes.Clone(raw)
 		changed[i] ^= 1
-		if got := opened("", base64.StdEncoding.EncodeToString(changed), context); got != "InvalidCiphertextException" && got != "AccessDeniedException" {
+		if got := opened("", base64.StdEncoding.EncodeToString(changed),
+			context); got != "InvalidCiphertextException" && got != "AccessDeniedException" {
 			t.Errorf("byte %d changed: %q", i, got)
 		}
 	}
@@ -238,7 +261,9 @@ func TestTheSignatureCoversTheBody(t *testing.T) {
 		if strings.Contains(hash, "UNSIGNED") {
 			r.Header.Set("X-Amz-Content-Sha256", hash)
 		}
-		if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, r, hash, service, region, at); err != nil {
+		if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{
+			AccessKeyID: accessKey, SecretAccessKey: secretKey,
+		}, r, hash, service, region, at); err != nil {
 			t.Fatal(err)
 		}
 		return r

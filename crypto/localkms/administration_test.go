@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// administer is what tools that manage keys rely on, of this service and of moto; exact leaves out what moto answers otherwise.
+// administer is what tools that manage keys rely on, of this service and of moto; exact leaves out what moto answers
+// otherwise.
 func administer(t *testing.T, url string, exact bool) {
 	c, ctx := client(url, accessKey, secretKey), t.Context()
 	fails := func(what, want string, err error) {
@@ -23,16 +24,21 @@ func administer(t *testing.T, url string, exact bool) {
 			t.Errorf("%s: got %q (%v), want %q", what, got, err, want)
 		}
 	}
-	out, err := c.CreateKey(ctx, &kms.CreateKeyInput{Description: aws.String("first"), Tags: []types.Tag{{TagKey: aws.String("b"), TagValue: aws.String("1")}}})
+	out, err := c.CreateKey(ctx, &kms.CreateKeyInput{
+		Description: aws.String("first"), Tags: []types.Tag{{TagKey: aws.String("b"), TagValue: aws.String("1")}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id, arn := out.KeyMetadata.KeyId, out.KeyMetadata.Arn
 
-	if _, err := c.UpdateKeyDescription(ctx, &kms.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("second")}); err != nil {
+	if _, err := c.UpdateKeyDescription(ctx, &kms.UpdateKeyDescriptionInput{
+		KeyId: id, Description: aws.String("second"),
+	}); err != nil {
 		t.Error(err)
 	}
-	if described, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: id}); err != nil || *described.KeyMetadata.Description != "second" {
+	if described, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: id}); err != nil ||
+		*described.KeyMetadata.Description != "second" {
 		t.Errorf("the description: %v", err)
 	}
 
@@ -52,17 +58,24 @@ func administer(t *testing.T, url string, exact bool) {
 		}
 	}
 	wantTags("b=1")
-	if _, err := c.TagResource(ctx, &kms.TagResourceInput{KeyId: id, Tags: []types.Tag{{TagKey: aws.String("a"), TagValue: aws.String("")}, {TagKey: aws.String("b"), TagValue: aws.String("2")}}}); err != nil {
+	if _, err := c.TagResource(ctx, &kms.TagResourceInput{
+		KeyId: id, Tags: []types.Tag{
+			{TagKey: aws.String("a"), TagValue: aws.String("")}, {TagKey: aws.String("b"), TagValue: aws.String("2")},
+		},
+	}); err != nil {
 		t.Error(err)
 	}
 	wantTags("a= b=2")
-	if _, err := c.UntagResource(ctx, &kms.UntagResourceInput{KeyId: id, TagKeys: []string{"a", "none"}}); err != nil && exact {
+	if _, err := c.UntagResource(ctx, &kms.UntagResourceInput{KeyId: id, TagKeys: []string{"a", "none"}}); err != nil &&
+		exact {
 		t.Error(err)
 	}
 	if exact {
 		wantTags("b=2")
 	}
-	_, err = c.TagResource(ctx, &kms.TagResourceInput{KeyId: id, Tags: []types.Tag{{TagKey: aws.String("aws:a"), TagValue: aws.String("")}}})
+	_, err = c.TagResource(ctx, &kms.TagResourceInput{
+		KeyId: id, Tags: []types.Tag{{TagKey: aws.String("aws:a"), TagValue: aws.String("")}},
+	})
 	if exact {
 		fails("a tag of AWS's", "TagException", err)
 	}
@@ -73,7 +86,8 @@ func administer(t *testing.T, url string, exact bool) {
 		if err != nil || status.KeyRotationEnabled != want {
 			t.Fatalf("rotation: %+v, %v", status, err)
 		}
-		if exact && (*status.KeyId != *id || want != (status.NextRotationDate != nil) || want && *status.RotationPeriodInDays != 365) {
+		if exact && (*status.KeyId != *id || want != (status.NextRotationDate != nil) ||
+			want && *status.RotationPeriodInDays != 365) {
 			t.Errorf("rotation: %+v", status)
 		}
 	}
@@ -90,7 +104,9 @@ func administer(t *testing.T, url string, exact bool) {
 		t.Error(err)
 	}
 	rotations, err := c.ListKeyRotations(ctx, &kms.ListKeyRotationsInput{KeyId: id})
-	if err != nil || len(rotations.Rotations) != 1 || rotations.Rotations[0].RotationType != types.RotationTypeOnDemand || rotations.Rotations[0].RotationDate == nil {
+	if err != nil || len(rotations.Rotations) != 1 ||
+		rotations.Rotations[0].RotationType != types.RotationTypeOnDemand ||
+		rotations.Rotations[0].RotationDate == nil {
 		t.Errorf("rotations: %+v, %v", rotations, err)
 	}
 
@@ -109,10 +125,14 @@ func administer(t *testing.T, url string, exact bool) {
 	if _, err := c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: alias, TargetKeyId: id}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.UpdateAlias(ctx, &kms.UpdateAliasInput{AliasName: alias, TargetKeyId: other.KeyMetadata.KeyId}); err != nil {
+	if _, err := c.UpdateAlias(ctx, &kms.UpdateAliasInput{
+		AliasName:   alias,
+		TargetKeyId: other.KeyMetadata.KeyId,
+	}); err != nil {
 		t.Error(err)
 	}
-	if described, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: alias}); err != nil || *described.KeyMetadata.KeyId != *other.KeyMetadata.KeyId {
+	if described, err := c.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: alias}); err != nil ||
+		*described.KeyMetadata.KeyId != *other.KeyMetadata.KeyId {
 		t.Errorf("a moved alias: %v", err)
 	}
 	if exact {
@@ -122,8 +142,11 @@ func administer(t *testing.T, url string, exact bool) {
 
 	grantee := aws.String("arn:aws:iam::" + account + ":user/worker")
 	granted, err := c.CreateGrant(ctx, &kms.CreateGrantInput{
-		KeyId: id, GranteePrincipal: grantee, RetiringPrincipal: aws.String("arn:aws:iam::" + account + ":user/" + accessKey), Name: aws.String("job"),
-		Operations: []types.GrantOperation{"Decrypt", "GenerateDataKey"}, Constraints: &types.GrantConstraints{EncryptionContextSubset: map[string]string{"a": "b"}},
+		KeyId: id, GranteePrincipal: grantee,
+		RetiringPrincipal: aws.String("arn:aws:iam::" + account + ":user/" + accessKey), Name: aws.String("job"),
+		Operations: []types.GrantOperation{"Decrypt", "GenerateDataKey"}, Constraints: &types.GrantConstraints{
+			EncryptionContextSubset: map[string]string{"a": "b"},
+		},
 	})
 	if err != nil || *granted.GrantId == "" || *granted.GrantToken == "" {
 		t.Fatalf("CreateGrant: %v", err)
@@ -133,7 +156,8 @@ func administer(t *testing.T, url string, exact bool) {
 		t.Fatalf("ListGrants: %v", err)
 	}
 	g := listed.Grants[0]
-	if *g.GrantId != *granted.GrantId || *g.GranteePrincipal != *grantee || *g.Name != "job" || len(g.Operations) != 2 || g.Constraints.EncryptionContextSubset["a"] != "b" ||
+	if *g.GrantId != *granted.GrantId || *g.GranteePrincipal != *grantee || *g.Name != "job" ||
+		len(g.Operations) != 2 || g.Constraints.EncryptionContextSubset["a"] != "b" ||
 		exact && (*g.KeyId != *arn || *g.IssuingAccount != "arn:aws:iam::"+account+":root" || g.CreationDate == nil) {
 		t.Errorf("the grant: %+v", g)
 	}
@@ -144,7 +168,9 @@ func administer(t *testing.T, url string, exact bool) {
 	if _, err := c.RetireGrant(ctx, &kms.RetireGrantInput{GrantToken: granted.GrantToken}); err != nil {
 		t.Error(err)
 	}
-	again, err := c.CreateGrant(ctx, &kms.CreateGrantInput{KeyId: id, GranteePrincipal: grantee, Operations: []types.GrantOperation{"Decrypt"}})
+	again, err := c.CreateGrant(ctx, &kms.CreateGrantInput{
+		KeyId: id, GranteePrincipal: grantee, Operations: []types.GrantOperation{"Decrypt"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +191,8 @@ func TestGrantsThatPermit(t *testing.T) {
 	admin, worker := client(url, accessKey, secretKey), client(url, "worker", secretKey)
 	principal := func(name string) *string { return aws.String("arn:aws:iam::" + account + ":user/" + name) }
 	only := func(statements string) string {
-		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + *principal(accessKey) + `"},"Action":"kms:*","Resource":"*"}` + statements + `]}`
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + *principal(accessKey) +
+			`"},"Action":"kms:*","Resource":"*"}` + statements + `]}`
 	}
 	made, err := admin.CreateKey(ctx, &kms.CreateKeyInput{Policy: aws.String(only(""))})
 	if err != nil {
@@ -173,7 +200,9 @@ func TestGrantsThatPermit(t *testing.T) {
 	}
 	id := made.KeyMetadata.KeyId
 	use := func(c *kms.Client, context map[string]string) string {
-		_, err := c.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: id, KeySpec: "AES_256", EncryptionContext: context})
+		_, err := c.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+			KeyId: id, KeySpec: "AES_256", EncryptionContext: context,
+		})
 		return code(t, err)
 	}
 	want := func(what, got, want string) {
@@ -188,7 +217,8 @@ func TestGrantsThatPermit(t *testing.T) {
 		t.Helper()
 		grants++
 		out, err := admin.CreateGrant(ctx, &kms.CreateGrantInput{
-			KeyId: id, GranteePrincipal: principal("worker"), RetiringPrincipal: principal("retirer"), Operations: operations, Constraints: constraints,
+			KeyId: id, GranteePrincipal: principal("worker"), RetiringPrincipal: principal("retirer"),
+			Operations: operations, Constraints: constraints,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +237,10 @@ func TestGrantsThatPermit(t *testing.T) {
 	want("with a grant", use(worker, two), "")
 	want("another operation", codeOfDescribe(t, worker, id), "AccessDeniedException")
 	want("another principal", use(client(url, "other", secretKey), nil), "AccessDeniedException")
-	if _, err := admin.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{KeyId: id, Policy: aws.String(only(`,{"Effect":"Deny","Principal":{"AWS":"` + *principal("worker") + `"},"Action":"kms:Generate*","Resource":"*"}`))}); err != nil {
+	if _, err := admin.PutKeyPolicy(ctx, &kms.PutKeyPolicyInput{
+		KeyId: id, Policy: aws.String(only(`,{"Effect":"Deny","Principal":{"AWS":"` + *principal("worker") +
+			`"},"Action":"kms:Generate*","Resource":"*"}`)),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	want("where the policy denies", use(worker, two), "AccessDeniedException")
@@ -217,7 +250,8 @@ func TestGrantsThatPermit(t *testing.T) {
 	end(g)
 	want("after it was revoked", use(worker, two), "AccessDeniedException")
 
-	g = give(&types.GrantConstraints{EncryptionContextEquals: map[string]string{"a": "b"}}, "GenerateDataKey", "DescribeKey")
+	g = give(&types.GrantConstraints{EncryptionContextEquals: map[string]string{"a": "b"}}, "GenerateDataKey",
+		"DescribeKey")
 	want("the very context", use(worker, map[string]string{"a": "b"}), "")
 	want("more than the context", use(worker, two), "AccessDeniedException")
 	want("no context", use(worker, nil), "AccessDeniedException")
@@ -230,7 +264,9 @@ func TestGrantsThatPermit(t *testing.T) {
 
 	// What is handed on is no more than what was given.
 	hand := func(constraints *types.GrantConstraints, operations ...types.GrantOperation) string {
-		_, err := worker.CreateGrant(ctx, &kms.CreateGrantInput{KeyId: id, GranteePrincipal: principal("other"), Operations: operations, Constraints: constraints})
+		_, err := worker.CreateGrant(ctx, &kms.CreateGrantInput{
+			KeyId: id, GranteePrincipal: principal("other"), Operations: operations, Constraints: constraints,
+		})
 		return code(t, err)
 	}
 	want("handing on without CreateGrant", hand(nil, "Decrypt"), "AccessDeniedException")
@@ -244,7 +280,9 @@ func TestGrantsThatPermit(t *testing.T) {
 	// Who may retire it.
 	_, err = worker.RetireGrant(ctx, &kms.RetireGrantInput{GrantToken: g.GrantToken})
 	want("retiring by the grantee without RetireGrant", code(t, err), "AccessDeniedException")
-	_, err = client(url, "retirer", secretKey).RetireGrant(ctx, &kms.RetireGrantInput{KeyId: made.KeyMetadata.Arn, GrantId: g.GrantId})
+	_, err = client(url, "retirer", secretKey).RetireGrant(ctx, &kms.RetireGrantInput{
+		KeyId: made.KeyMetadata.Arn, GrantId: g.GrantId,
+	})
 	want("retiring by the retiring principal", code(t, err), "")
 	_, err = admin.RetireGrant(ctx, &kms.RetireGrantInput{GrantToken: g.GrantToken})
 	want("retiring what is retired", code(t, err), "NotFoundException")
@@ -256,7 +294,10 @@ func TestGrantsThatPermit(t *testing.T) {
 
 	// A name makes a retry the same grant.
 	named := func(name string) string {
-		out, err := admin.CreateGrant(ctx, &kms.CreateGrantInput{KeyId: id, GranteePrincipal: principal("worker"), Operations: []types.GrantOperation{"Decrypt"}, Name: aws.String(name)})
+		out, err := admin.CreateGrant(ctx, &kms.CreateGrantInput{
+			KeyId: id, GranteePrincipal: principal("worker"), Operations: []types.GrantOperation{"Decrypt"},
+			Name: aws.String(name),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,21 +307,37 @@ func TestGrantsThatPermit(t *testing.T) {
 		t.Error("a grant's name doesn't name it")
 	}
 	for name, c := range map[string]struct{ body, want string }{
-		"no principal":              {`"GranteePrincipal":"worker","Operations":["Decrypt"]`, "InvalidArnException"},
-		"everybody":                 {`"GranteePrincipal":"*","Operations":["Decrypt"]`, "InvalidArnException"},
-		"no operations":             {`"GranteePrincipal":"` + *principal("worker") + `"`, "ValidationException"},
-		"an operation that is none": {`"GranteePrincipal":"` + *principal("worker") + `","Operations":["PutKeyPolicy"]`, "ValidationException"},
-		"two constraints":           {`"GranteePrincipal":"` + *principal("worker") + `","Operations":["Decrypt"],"Constraints":{"EncryptionContextSubset":{"a":"b"},"EncryptionContextEquals":{"a":"b"}}`, "ValidationException"},
-		"a source":                  {`"GranteePrincipal":"` + *principal("worker") + `","Operations":["Decrypt"],"Constraints":{"SourceArn":"arn:aws:s3:::b"}`, "UnsupportedOperationException"},
-		"a service":                 {`"GranteeServicePrincipal":"s3.amazonaws.com","Operations":["Decrypt"]`, "UnsupportedOperationException"},
-		"a trial":                   {`"GranteePrincipal":"` + *principal("worker") + `","Operations":["Decrypt"],"DryRun":true`, "DryRunOperationException"},
+		"no principal":  {`"GranteePrincipal":"worker","Operations":["Decrypt"]`, "InvalidArnException"},
+		"everybody":     {`"GranteePrincipal":"*","Operations":["Decrypt"]`, "InvalidArnException"},
+		"no operations": {`"GranteePrincipal":"` + *principal("worker") + `"`, "ValidationException"},
+		"an operation that is none": {
+			`"GranteePrincipal":"` + *principal("worker") + `","Operations":["PutKeyPolicy"]`, "ValidationException",
+		},
+		"two constraints": {
+			`"GranteePrincipal":"` + *principal("worker") +
+				`","Operations":["Decrypt"],"Constraints":{"EncryptionContextSubset":{"a":"b"},` +
+				`"EncryptionContextEquals":{"a":"b"}}`, "ValidationException",
+		},
+		"a source": {
+			`"GranteePrincipal":"` + *principal("worker") +
+				`","Operations":["Decrypt"],"Constraints":{"SourceArn":"arn:aws:s3:::b"}`,
+			"UnsupportedOperationException",
+		},
+		"a service": {
+			`"GranteeServicePrincipal":"s3.amazonaws.com","Operations":["Decrypt"]`, "UnsupportedOperationException",
+		},
+		"a trial": {
+			`"GranteePrincipal":"` + *principal("worker") + `","Operations":["Decrypt"],"DryRun":true`,
+			"DryRunOperationException",
+		},
 	} {
 		if _, failure, answer := call(t, url, "CreateGrant", `{"KeyId":"`+*id+`",`+c.body+`}`); failure != c.want {
 			t.Errorf("%s: %v, want %s", name, answer, c.want)
 		}
 	}
 	for body, wanted := range map[string]string{
-		`{}`: "ValidationException", `{"GrantToken":"x"}`: "InvalidGrantTokenException", `{"KeyId":"` + *id + `"}`: "ValidationException",
+		`{}`: "ValidationException", `{"GrantToken":"x"}`: "InvalidGrantTokenException", `{"KeyId":"` + *id +
+			`"}`: "ValidationException",
 		`{"KeyId":"` + *id + `","GrantId":"none"}`: "NotFoundException",
 	} {
 		if _, failure, answer := call(t, url, "RetireGrant", body); failure != wanted {
@@ -313,15 +370,20 @@ func TestKeysRotateByThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: id, RotationPeriodInDays: aws.Int32(89)}); code(t, err) != "ValidationException" {
+	if _, err := c.EnableKeyRotation(ctx,
+		&kms.EnableKeyRotationInput{KeyId: id, RotationPeriodInDays: aws.Int32(89)}); code(
+		t, err) != "ValidationException" {
 		t.Error(err)
 	}
-	if _, err := c.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: id, RotationPeriodInDays: aws.Int32(90)}); err != nil {
+	if _, err := c.EnableKeyRotation(ctx,
+		&kms.EnableKeyRotationInput{KeyId: id, RotationPeriodInDays: aws.Int32(90)}); err != nil {
 		t.Fatal(err)
 	}
 	rotated := func() (kinds []string, ids map[string]bool) {
 		t.Helper()
-		out, err := c.ListKeyRotations(ctx, &kms.ListKeyRotationsInput{KeyId: id, IncludeKeyMaterial: types.IncludeKeyMaterialAllKeyMaterial})
+		out, err := c.ListKeyRotations(ctx, &kms.ListKeyRotationsInput{
+			KeyId: id, IncludeKeyMaterial: types.IncludeKeyMaterialAllKeyMaterial,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,10 +415,12 @@ func TestKeysRotateByThemselves(t *testing.T) {
 		}
 	}
 	status, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: id})
-	if err != nil || !status.NextRotationDate.After(now.now()) || status.NextRotationDate.After(now.now().AddDate(0, 0, 90)) || *status.RotationPeriodInDays != 90 {
+	if err != nil || !status.NextRotationDate.After(now.now()) ||
+		status.NextRotationDate.After(now.now().AddDate(0, 0, 90)) || *status.RotationPeriodInDays != 90 {
 		t.Errorf("the next rotation: %+v, %v", status, err)
 	}
-	if opened, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); err != nil || !reflect.DeepEqual(opened.Plaintext, sealed.Plaintext) {
+	if opened, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); err != nil ||
+		!reflect.DeepEqual(opened.Plaintext, sealed.Plaintext) {
 		t.Errorf("what was sealed before: %v", err)
 	}
 	// A disabled key waits until it is enabled; one pending deletion says that it doesn't rotate.
@@ -367,7 +431,8 @@ func TestKeysRotateByThemselves(t *testing.T) {
 	if got, _ := rotated(); len(got) != 3 {
 		t.Errorf("a disabled key rotated: %q", got)
 	}
-	if _, err := c.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: id}); code(t, err) != "DisabledException" {
+	if _, err := c.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: id}); code(
+		t, err) != "DisabledException" {
 		t.Error(err)
 	}
 	if _, err := c.EnableKey(ctx, &kms.EnableKeyInput{KeyId: id}); err != nil {
@@ -379,25 +444,32 @@ func TestKeysRotateByThemselves(t *testing.T) {
 	if _, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: id}); err != nil {
 		t.Fatal(err)
 	}
-	if status, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: id}); err != nil || status.KeyRotationEnabled {
+	if status, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: id}); err != nil ||
+		status.KeyRotationEnabled {
 		t.Errorf("pending deletion: %+v, %v", status, err)
 	}
 	for _, spec := range []types.KeySpec{"RSA_2048", "HMAC_256"} {
-		usage := map[types.KeySpec]types.KeyUsageType{"RSA_2048": "SIGN_VERIFY", "HMAC_256": "GENERATE_VERIFY_MAC"}[spec]
+		usage := map[types.KeySpec]types.KeyUsageType{
+			"RSA_2048": "SIGN_VERIFY",
+			"HMAC_256": "GENERATE_VERIFY_MAC",
+		}[spec]
 		made, err := c.CreateKey(ctx, &kms.CreateKeyInput{KeySpec: spec, KeyUsage: usage})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, err := c.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: made.KeyMetadata.KeyId}); err != nil || status.KeyRotationEnabled {
+		if status, err := c.GetKeyRotationStatus(
+			ctx, &kms.GetKeyRotationStatusInput{KeyId: made.KeyMetadata.KeyId}); err != nil ||
+			status.KeyRotationEnabled {
 			t.Errorf("%s: %+v, %v", spec, status, err)
 		}
-		if _, err := c.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: made.KeyMetadata.KeyId}); code(t, err) != "UnsupportedOperationException" {
+		if _, err := c.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: made.KeyMetadata.KeyId}); code(
+			t, err) != "UnsupportedOperationException" {
 			t.Errorf("%s: %v", spec, err)
 		}
 	}
 }
 
-// The last use of a key is told, by a service that has it from the file, too.
+// The last use of a key is reported, by a service that has it from the file, too.
 func TestLastUsage(t *testing.T) {
 	dir := t.TempDir()
 	url, ctx := serve(t, open(t, options(dir))), t.Context()
@@ -410,7 +482,8 @@ func TestLastUsage(t *testing.T) {
 	last := func(c *kms.Client) (operation string, at *time.Time) {
 		t.Helper()
 		out, err := c.GetKeyLastUsage(ctx, &kms.GetKeyLastUsageInput{KeyId: id})
-		if err != nil || *out.KeyId != *id || !out.KeyCreationDate.Equal(*made.KeyMetadata.CreationDate) || out.TrackingStartDate == nil || out.KeyLastUsage == nil {
+		if err != nil || *out.KeyId != *id || !out.KeyCreationDate.Equal(*made.KeyMetadata.CreationDate) ||
+			out.TrackingStartDate == nil || out.KeyLastUsage == nil {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		return string(out.KeyLastUsage.Operation), out.KeyLastUsage.Timestamp
@@ -428,7 +501,9 @@ func TestLastUsage(t *testing.T) {
 	if _, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: map[string]string{"a": "b"}})
+	_, err = c.Decrypt(ctx, &kms.DecryptInput{
+		CiphertextBlob: sealed.CiphertextBlob, EncryptionContext: map[string]string{"a": "b"},
+	})
 	if code(t, err) != "InvalidCiphertextException" {
 		t.Error(err)
 	}
@@ -452,13 +527,28 @@ func TestTagsOfKeys(t *testing.T) {
 	for _, c := range []struct{ name, action, body, want string }{
 		{"no tags", "TagResource", ``, "ValidationException"},
 		{"no keys", "UntagResource", ``, "ValidationException"},
-		{"a key twice", "TagResource", `,"Tags":[{"TagKey":"a","TagValue":"1"},{"TagKey":"a","TagValue":"2"}]`, "TagException"},
+		{
+			"a key twice", "TagResource", `,"Tags":[{"TagKey":"a","TagValue":"1"},{"TagKey":"a","TagValue":"2"}]`,
+			"TagException",
+		},
 		{"an empty key", "TagResource", `,"Tags":[{"TagKey":"","TagValue":"1"}]`, "ValidationException"},
-		{"a long key", "TagResource", `,"Tags":[{"TagKey":"` + strings.Repeat("ä", 129) + `","TagValue":"1"}]`, "ValidationException"},
-		{"a long value", "TagResource", `,"Tags":[{"TagKey":"a","TagValue":"` + strings.Repeat("ä", 257) + `"}]`, "ValidationException"},
-		{"the longest", "TagResource", `,"Tags":[{"TagKey":"` + strings.Repeat("ä", 128) + `","TagValue":"` + strings.Repeat("ä", 256) + `"}]`, ""},
+		{
+			"a long key", "TagResource", `,"Tags":[{"TagKey":"` + strings.Repeat("ä", 129) + `","TagValue":"1"}]`,
+			"ValidationException",
+		},
+		{
+			"a long value", "TagResource", `,"Tags":[{"TagKey":"a","TagValue":"` + strings.Repeat("ä", 257) + `"}]`,
+			"ValidationException",
+		},
+		{
+			"the longest", "TagResource", `,"Tags":[{"TagKey":"` + strings.Repeat("ä", 128) + `","TagValue":"` +
+				strings.Repeat("ä", 256) + `"}]`, "",
+		},
 		{"more than fifty", "TagResource", `,"Tags":[` + strings.Join(many, ",") + `]`, "LimitExceededException"},
-		{"a key's account", "TagResource", `,"Tags":[{"TagKey":"sealfront:account","TagValue":"210987654321"}]`, "TagException"},
+		{
+			"a key's account", "TagResource", `,"Tags":[{"TagKey":"sealfront:account","TagValue":"210987654321"}]`,
+			"TagException",
+		},
 		{"a key's account, away", "UntagResource", `,"TagKeys":["sealfront:account"]`, "TagException"},
 		{"an alias for a key", "ListResourceTags", `x`, "NotFoundException"},
 	} {
@@ -473,8 +563,11 @@ func TestTagsOfKeys(t *testing.T) {
 	if _, failure, _ := call(t, url, "ScheduleKeyDeletion", `{"KeyId":"`+id+`"}`); failure != "" {
 		t.Fatal(failure)
 	}
-	for _, action := range []string{"TagResource", "UntagResource", "UpdateKeyDescription", "CreateGrant", "EnableKeyRotation"} {
-		body := `{"KeyId":"` + id + `","Tags":[],"TagKeys":[],"GranteePrincipal":"arn:aws:iam::123456789012:user/a","Operations":["Decrypt"]}`
+	for _, action := range []string{
+		"TagResource", "UntagResource", "UpdateKeyDescription", "CreateGrant", "EnableKeyRotation",
+	} {
+		body := `{"KeyId":"` + id +
+			`","Tags":[],"TagKeys":[],"GranteePrincipal":"arn:aws:iam::123456789012:user/a","Operations":["Decrypt"]}`
 		if _, failure, _ := call(t, url, action, body); failure != "KMSInvalidStateException" {
 			t.Errorf("%s of a key pending deletion: %q", action, failure)
 		}

@@ -25,7 +25,8 @@ func (c *call) createAlias(in *aliasInput) (*struct{}, error) {
 		case !k.Deletion.IsZero():
 			return invalidState(k.ARN, "pending deletion")
 		case st.Aliases[in.AliasName] != nil:
-			return fail("AlreadyExistsException", "An alias with the name %s already exists", st.Aliases[in.AliasName].ARN)
+			return fail("AlreadyExistsException", "An alias with the name %s already exists",
+				st.Aliases[in.AliasName].ARN)
 		}
 		st.Aliases[in.AliasName] = &alias{ARN: c.arn(in.AliasName), KeyID: k.ID, Created: c.o.Now().UTC()}
 		return nil
@@ -58,7 +59,8 @@ func (c *call) updateAlias(in *aliasInput) (*struct{}, error) {
 		case !k.Deletion.IsZero():
 			return invalidState(k.ARN, "pending deletion")
 		case k.Usage != old.Usage || (k.Spec == specSymmetric) != (old.Spec == specSymmetric):
-			return validation("Alias %s can't point to a key of another type or usage than the one it points to.", a.ARN)
+			return validation("Alias %s can't point to a key of another type or usage than the one it points to.",
+				a.ARN)
 		}
 		a.KeyID, a.Updated = k.ID, c.o.Now().UTC()
 		return nil

@@ -54,7 +54,8 @@ func (k *key) open(blob []byte, context map[string]string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		plaintext, err := aead.Open(nil, make([]byte, aead.NonceSize()), blob[headerSize:], additionalData(blob[:headerSize], context))
+		plaintext, err := aead.Open(nil, make([]byte, aead.NonceSize()), blob[headerSize:],
+			additionalData(blob[:headerSize], context))
 		if err == nil {
 			return plaintext, nil
 		}

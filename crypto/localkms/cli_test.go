@@ -17,14 +17,17 @@ func TestAgainstTheAWSCLI(t *testing.T) {
 	}
 	url, dir := serve(t, open(t, options(t.TempDir()))), t.TempDir()
 	aws := func(arguments ...string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), path, append([]string{"kms", "--endpoint-url", url, "--output", "text"}, arguments...)...)
+		cmd := exec.CommandContext(t.Context(), path,
+			append([]string{"kms", "--endpoint-url", url, "--output", "text"}, arguments...)...)
 		for _, variable := range os.Environ() {
 			if !strings.HasPrefix(variable, "AWS_") {
 				cmd.Env = append(cmd.Env, variable)
 			}
 		}
-		cmd.Env = append(cmd.Env, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey, "AWS_REGION="+region,
-			"AWS_DEFAULT_REGION="+region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PAGER=")
+		cmd.Env = append(cmd.Env, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
+			"AWS_REGION="+region,
+			"AWS_DEFAULT_REGION="+region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+			"AWS_PAGER=")
 		out, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
@@ -42,7 +45,8 @@ func TestAgainstTheAWSCLI(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("plain text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sealed := ok("encrypt", "--key-id", "alias/by-hand", "--plaintext", "fileb://"+plain, "--encryption-context", "a=b", "--query", "CiphertextBlob")
+	sealed := ok("encrypt", "--key-id", "alias/by-hand", "--plaintext", "fileb://"+plain, "--encryption-context", "a=b",
+		"--query", "CiphertextBlob")
 	if err := os.WriteFile(blob, decoded(t, sealed), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -51,20 +55,25 @@ func TestAgainstTheAWSCLI(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	ok("disable-key", "--key-id", id)
-	if out, err := aws("generate-data-key", "--key-id", id, "--key-spec", "AES_256"); err == nil || !strings.Contains(out, "DisabledException") || !strings.Contains(out, id+" is disabled.") {
+	if out, err := aws("generate-data-key", "--key-id", id, "--key-spec", "AES_256"); err == nil ||
+		!strings.Contains(out, "DisabledException") || !strings.Contains(out, id+" is disabled.") {
 		t.Errorf("a disabled key: %v, %s", err, out)
 	}
-	signing := ok("create-key", "--key-spec", "RSA_2048", "--key-usage", "SIGN_VERIFY", "--policy", policyText(`"*"`, "kms:*", ""), "--query", "KeyMetadata.KeyId")
+	signing := ok("create-key", "--key-spec", "RSA_2048", "--key-usage", "SIGN_VERIFY", "--policy",
+		policyText(`"*"`, "kms:*", ""), "--query", "KeyMetadata.KeyId")
 	if out := ok("get-key-policy", "--key-id", signing, "--query", "Policy"); out != policyText(`"*"`, "kms:*", "") {
 		t.Errorf("its policy: %s", out)
 	}
-	foreign := ok("create-key", "--tags", "TagKey=sealfront:account,TagValue=210987654321", "--query", "KeyMetadata.Arn")
-	if out, err := aws("describe-key", "--key-id", foreign); err == nil || !strings.Contains(out, "AccessDeniedException") {
+	foreign := ok("create-key", "--tags", "TagKey=sealfront:account,TagValue=210987654321", "--query",
+		"KeyMetadata.Arn")
+	if out, err := aws("describe-key", "--key-id", foreign); err == nil ||
+		!strings.Contains(out, "AccessDeniedException") {
 		t.Errorf("a key of another account: %v, %s", err, out)
 	}
 }
 
-// missing skips a test for which a program or a Python package is missing; where .ci/run has installed it, that is a failure.
+// missing skips a test for which a program or a Python package is missing; where .ci/run has installed it, that is a
+// failure.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") == "require" && os.Getenv("SEALFRONT_E2E_PYTHON") != "absent" {

@@ -19,7 +19,7 @@ import (
 )
 
 // One suite of what the proxy relies on, against this service and, where it is installed, against another
-// emulator (moto), through the client that the proxy uses. enforces tells whether key states are enforced, which moto
+// emulator (moto), through the client that the proxy uses. enforces reports whether key states are enforced, which moto
 // doesn't do; it also leaves out a key usage that wasn't asked for, and has another word for a blob of another key.
 func TestSameBehaviourAsAnotherKMS(t *testing.T) {
 	t.Run("localkms", func(t *testing.T) {
@@ -52,17 +52,23 @@ func behave(t *testing.T, url string, enforces bool) {
 	otherID, other := create()
 	for _, name := range []string{id, arn} {
 		got, state, manager, spec, usage, err := c.DescribeKey(ctx, name)
-		if err != nil || got != arn || state != "Enabled" || manager != "CUSTOMER" || spec != "SYMMETRIC_DEFAULT" || usage != "ENCRYPT_DECRYPT" {
+		if err != nil || got != arn || state != "Enabled" || manager != "CUSTOMER" || spec != "SYMMETRIC_DEFAULT" ||
+			usage != "ENCRYPT_DECRYPT" {
 			t.Errorf("DescribeKey %s: %s %s %s %s %s %v", name, got, state, manager, spec, usage, err)
 		}
 	}
-	if _, err := admin.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String("alias/demo"), TargetKeyId: &id}); err != nil {
+	if _, err := admin.CreateAlias(ctx, &kms.CreateAliasInput{
+		AliasName:   aws.String("alias/demo"),
+		TargetKeyId: &id,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _, _, _, _, err := c.DescribeKey(ctx, "alias/demo"); got != arn {
 		t.Errorf("by alias: %s, %v", got, err)
 	}
-	pairs := map[string]string{"aws:s3express:arn": "arn:aws:s3express:us-west-2:123456789012:bucket/demo--usw2-az1--x-s3"}
+	pairs := map[string]string{
+		"aws:s3express:arn": "arn:aws:s3express:us-west-2:123456789012:bucket/demo--usw2-az1--x-s3",
+	}
 	plain, blob, err := c.GenerateDataKey(ctx, arn, pairs)
 	if err != nil || len(plain) != 32 || bytes.Contains(blob, plain) {
 		t.Fatalf("GenerateDataKey: %d bytes, %v", len(plain), err)
@@ -98,7 +104,9 @@ func behave(t *testing.T, url string, enforces bool) {
 	if _, state, _, _, _, err := c.DescribeKey(ctx, arn); state != "Disabled" {
 		t.Errorf("a disabled key is %s, %v", state, err)
 	}
-	if _, err := admin.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &otherID, PendingWindowInDays: aws.Int32(7)}); err != nil {
+	if _, err := admin.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{
+		KeyId: &otherID, PendingWindowInDays: aws.Int32(7),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err = c.GenerateDataKey(ctx, other, pairs); enforces {

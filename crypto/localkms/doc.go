@@ -4,15 +4,17 @@
 //	client ─▶ ServeHTTP ─▶ authenticate ─▶ action ─▶ state (in memory) ─▶ DIR/keys     sealed, replaced whole
 //	                       (sigv4)                                       DIR/root.key  32 bytes, mode 0600
 //
-// It is for development and tests. It is no hardware module: whoever reads DIR has the keys. Whoever has a credential is
-// the user arn:aws:iam::ACCOUNT:user/ACCESSKEYID, whom IAM allows everything; key policies are asked, and grants where those
-// say nothing. Tags are kept and decide nothing. Of the policy language there is only what keypolicy.go lists: the rest is
-// refused with MalformedPolicyDocumentException, never ignored. So are grants to services and constraints on aws:SourceArn.
+// It is for development and tests. It is no hardware module: whoever reads DIR has the keys. Whoever has a credential
+// is the user arn:aws:iam::ACCOUNT:user/ACCESSKEYID, whom IAM allows everything; key policies are evaluated, and grants
+// where those say nothing. Tags are kept and decide nothing. Of the policy language there is only what keypolicy.go
+// lists: the rest is refused with MalformedPolicyDocumentException, never ignored. So are grants to services and
+// constraints on aws:SourceArn.
 //
 // Only symmetric encryption keys can be used. RSA, ECC and HMAC keys can be made, described, disabled and deleted as in
-// KMS, but hold no key material: they don't sign, encrypt or derive. A multi-Region key is a primary without replicas. A
-// key of Origin EXTERNAL waits for its import for ever. Automatic rotations are carried out when the service is called first
-// after they are due. Custom key stores don't exist. The last use of a key is written down at most once an hour.
+// KMS, but hold no key material: they don't sign, encrypt or derive. A multi-Region key is a primary without replicas.
+// A key of Origin EXTERNAL waits for its import for ever. Automatic rotations are carried out when the service is
+// called first after they are due. Custom key stores don't exist. The last use of a key is written down at most once an
+// hour.
 //
 // What a single service of one account and Region can't have comes about so:
 //
@@ -32,8 +34,8 @@
 //   - A blob opens only under its key and with the very encryption context: TestBlobsAreBound, FuzzDecrypt.
 //   - A rotated key seals under new material and opens what it sealed before: TestRotatedKeysOpenWhatTheySealedBefore.
 //   - A key whose rotation is enabled rotates when it is due: TestKeysRotateByThemselves.
-//   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far as
-//     it goes: TestGrantsThatPermit.
+//   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far
+//     as it goes: TestGrantsThatPermit.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
 //   - Keys are sealed in the file, which is replaced atomically: a crash leaves the old state or the new:

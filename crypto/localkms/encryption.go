@@ -29,7 +29,8 @@ func (c *conditions) checkUse() *Error {
 	case c.Recipient != nil:
 		return unsupported("This key service knows no attested recipients.")
 	case c.EncryptionAlgorithm != "" && c.EncryptionAlgorithm != specSymmetric:
-		return fail("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", c.EncryptionAlgorithm, specSymmetric)
+		return fail("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", c.EncryptionAlgorithm,
+			specSymmetric)
 	}
 	return nil
 }
@@ -108,9 +109,11 @@ func (in *dataKeyInput) size() (int, *Error) {
 	case in.KeySpec == "AES_128":
 		return 16, nil
 	case in.KeySpec != "":
-		return 0, validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set: [AES_256, AES_128]", in.KeySpec)
+		return 0, validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [AES_256, AES_128]", in.KeySpec)
 	case *in.NumberOfBytes < 1 || *in.NumberOfBytes > maxDataKey:
-		return 0, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
+		return 0, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy "+
+			"constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
 	}
 	return *in.NumberOfBytes, nil
 }
@@ -121,21 +124,23 @@ type randomInput struct {
 	Recipient        *struct{}
 }
 
-type random struct{ Plaintext []byte }
+type randomOutput struct{ Plaintext []byte }
 
 // generateRandom needs no key; that a caller may do it is IAM's to say, which allows everything here.
-func (c *call) generateRandom(in *randomInput) (*random, error) {
+func (c *call) generateRandom(in *randomInput) (*randomOutput, error) {
 	switch {
 	case in.CustomKeyStoreId != "":
 		return nil, unsupported("This key service has no custom key stores.")
 	case in.Recipient != nil:
 		return nil, unsupported("This key service knows no attested recipients.")
 	case in.NumberOfBytes == nil:
-		return nil, validation("1 validation error detected: Value null at 'numberOfBytes' failed to satisfy constraint: Member must not be null")
+		return nil, validation("1 validation error detected: Value null at 'numberOfBytes' failed to satisfy " +
+			"constraint: Member must not be null")
 	case *in.NumberOfBytes < 1 || *in.NumberOfBytes > maxDataKey:
-		return nil, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
+		return nil, validation("1 validation error detected: Value '%d' at 'numberOfBytes' failed to satisfy "+
+			"constraint: Member must be between 1 and %d", *in.NumberOfBytes, maxDataKey)
 	}
-	out := &random{Plaintext: make([]byte, *in.NumberOfBytes)}
+	out := &randomOutput{Plaintext: make([]byte, *in.NumberOfBytes)}
 	_, err := rand.Read(out.Plaintext)
 	return out, err
 }
@@ -146,16 +151,17 @@ type encryptInput struct {
 	conditions
 }
 
-type encrypted struct {
+type encryptOutput struct {
 	CiphertextBlob      []byte
 	KeyId               string
 	EncryptionAlgorithm string
 }
 
-func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
+func (c *call) encrypt(in *encryptInput) (*encryptOutput, error) {
 	defer clear(in.Plaintext)
 	if len(in.Plaintext) < 1 || len(in.Plaintext) > maxPlaintext {
-		return nil, validation("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length between 1 and %d", maxPlaintext)
+		return nil, validation("1 validation error detected: Value at 'plaintext' failed to satisfy constraint: "+
+			"Member must have length between 1 and %d", maxPlaintext)
 	}
 	k, err := c.use(in.KeyId, "Encrypt", &in.conditions)
 	if err != nil {
@@ -166,7 +172,7 @@ func (c *call) encrypt(in *encryptInput) (*encrypted, error) {
 		return nil, err
 	}
 	c.used(k, "Encrypt")
-	return &encrypted{CiphertextBlob: blob, KeyId: k.ARN, EncryptionAlgorithm: specSymmetric}, nil
+	return &encryptOutput{CiphertextBlob: blob, KeyId: k.ARN, EncryptionAlgorithm: specSymmetric}, nil
 }
 
 type decryptInput struct {
@@ -175,15 +181,16 @@ type decryptInput struct {
 	conditions
 }
 
-type decrypted struct {
+type decryptOutput struct {
 	KeyId               string
 	Plaintext           []byte
 	EncryptionAlgorithm string
 }
 
-func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
+func (c *call) decrypt(in *decryptInput) (*decryptOutput, error) {
 	if len(in.CiphertextBlob) < 1 || len(in.CiphertextBlob) > maxBlob {
-		return nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: Member must have length between 1 and %d", maxBlob)
+		return nil, validation("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: "+
+			"Member must have length between 1 and %d", maxBlob)
 	}
 	sealedUnder := blobKey(in.CiphertextBlob)
 	name := in.KeyId
@@ -195,7 +202,8 @@ func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
 		case sealedUnder == "":
 			return nil, errCiphertext
 		case st.Keys[sealedUnder] == nil:
-			return nil, fail("AccessDeniedException", "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
+			return nil, fail("AccessDeniedException", "The ciphertext refers to a customer master key that does not "+
+				"exist, does not exist in this region, or you are not allowed to access.")
 		}
 		name = st.Keys[sealedUnder].ARN
 	}
@@ -204,12 +212,13 @@ func (c *call) decrypt(in *decryptInput) (*decrypted, error) {
 		return nil, err
 	}
 	if sealedUnder != "" && sealedUnder != k.ID {
-		return nil, fail("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+		return nil, fail("IncorrectKeyException",
+			"The key ID in the request does not identify a CMK that can perform this operation.")
 	}
 	plaintext, err := k.open(in.CiphertextBlob, in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
 	c.used(k, "Decrypt")
-	return &decrypted{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
+	return &decryptOutput{KeyId: k.ARN, Plaintext: plaintext, EncryptionAlgorithm: specSymmetric}, nil
 }

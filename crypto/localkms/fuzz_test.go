@@ -21,7 +21,8 @@ func decoded(t testing.TB, text string) []byte {
 func FuzzDecrypt(f *testing.F) {
 	url := serve(f, open(f, options(f.TempDir())))
 	id, _ := made(f, url, `{}`)
-	_, failure, answer := call(f, url, "Encrypt", `{"KeyId":"`+id+`","Plaintext":"c2VjcmV0","EncryptionContext":{"a":"b"}}`)
+	_, failure, answer := call(f, url, "Encrypt", `{"KeyId":"`+id+
+		`","Plaintext":"c2VjcmV0","EncryptionContext":{"a":"b"}}`)
 	if failure != "" {
 		f.Fatal(failure)
 	}
@@ -31,7 +32,9 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add(sealed[:53], "a", "b")
 	f.Add([]byte{1}, "", "")
 	f.Fuzz(func(t *testing.T, blob []byte, name, value string) {
-		in, err := json.Marshal(map[string]any{"CiphertextBlob": blob, "EncryptionContext": map[string]string{name: value}})
+		in, err := json.Marshal(map[string]any{
+			"CiphertextBlob": blob, "EncryptionContext": map[string]string{name: value},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +52,8 @@ func FuzzDecrypt(f *testing.F) {
 // What is understood is one JSON object whose Deny wins over all else.
 func FuzzKeyPolicy(f *testing.F) {
 	f.Add(policyText(`"*"`, "kms:*", ""), "GenerateDataKey", "value")
-	f.Add(policyText(`{"AWS":["123456789012"]}`, "kms:Gen?rate*", `,"Condition":{"StringLike":{"kms:EncryptionContext:name":["v*","w"]}}`), "Decrypt", "value")
+	f.Add(policyText(`{"AWS":["123456789012"]}`, "kms:Gen?rate*",
+		`,"Condition":{"StringLike":{"kms:EncryptionContext:name":["v*","w"]}}`), "Decrypt", "value")
 	f.Add(`{"Statement":{"Effect":"Deny","Principal":"*","Action":"kms:Decrypt","Resource":"*"}}`, "Decrypt", "")
 	f.Fuzz(func(t *testing.T, text, action, value string) {
 		const caller = "arn:aws:iam::123456789012:user/me"
@@ -69,7 +73,9 @@ func FuzzKeyPolicy(f *testing.F) {
 		if !ok {
 			list = []any{document["Statement"]}
 		}
-		document["Statement"] = append(list, map[string]any{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"})
+		document["Statement"] = append(list, map[string]any{
+			"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*",
+		})
 		denied, err := json.Marshal(document)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +83,8 @@ func FuzzKeyPolicy(f *testing.F) {
 		if len(denied) > 32<<10 {
 			return
 		}
-		if allowed, understood := localkms.PolicyAllows(string(denied), caller, action, context); allowed || !understood {
+		if allowed, understood := localkms.PolicyAllows(string(denied), caller, action, context); allowed ||
+			!understood {
 			t.Errorf("with a Deny of everything: allowed %v, understood %v: %s", allowed, understood, denied)
 		}
 	})

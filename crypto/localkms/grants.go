@@ -8,86 +8,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
-
-// A grant lets a principal use a key where the key's policy says nothing. A Deny in the policy wins.
-type grant struct {
-	ID          string       `json:"id"`
-	Name        string       `json:"name,omitempty"`
-	Created     time.Time    `json:"created"`
-	Grantee     string       `json:"grantee"`
-	Retiring    string       `json:"retiring,omitempty"`
-	Issuer      string       `json:"issuer"` // account root
-	Operations  []string     `json:"operations"`
-	Constraints *constraints `json:"constraints,omitempty"`
-}
-
-// constraints of a grant are about the encryption context of what seals and opens; at most one is set.
-type constraints struct {
-	EncryptionContextEquals map[string]string `json:",omitempty"`
-	EncryptionContextSubset map[string]string `json:",omitempty"`
-	SourceArn               string            `json:",omitempty"`
-}
-
-// grantOperations are those that a grant on a symmetric encryption key may have. true: they use the encryption context.
-var grantOperations = map[string]bool{
-	"Decrypt": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "ReEncryptFrom": true, "ReEncryptTo": true,
-	"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true, "CreateGrant": false, "RetireGrant": false, "DescribeKey": false,
-}
 
 const maxGrants = 1000 // of one key; KMS has 50,000, a file has less room
 
 var (
-	granteeForm   = regexp.MustCompile(`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:(root|user/[^*?]+|role/[^*?]+|assumed-role/[^*?]+|federated-user/[^*?]+)$`)
+	granteeForm = regexp.MustCompile(
+		`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:` +
+			`(root|user/[^*?]+|role/[^*?]+|assumed-role/[^*?]+|federated-user/[^*?]+)$`)
 	grantNameForm = regexp.MustCompile(`^[a-zA-Z0-9:/_-]{1,256}$`)
 )
-
-// permits reports whether the grant lets a caller take an action with an encryption context.
-func (g *grant) permits(caller, action string, context map[string]string) bool {
-	usesContext, known := grantOperations[action]
-	if !known || !is(g.Grantee, caller) || !slices.Contains(g.Operations, action) {
-		return false
-	}
-	return !usesContext || g.Constraints.hold(context)
-}
-
-// is reports whether a principal is the caller, or the root of its account.
-func is(principal, caller string) bool {
-	return principal == caller || strings.HasSuffix(principal, ":root") && accountOf(principal) == accountOf(caller)
-}
-
-func (c *constraints) hold(context map[string]string) bool {
-	switch {
-	case c == nil:
-		return true
-	case c.EncryptionContextEquals != nil:
-		return maps.Equal(c.EncryptionContextEquals, context)
-	}
-	for name, value := range c.EncryptionContextSubset {
-		if context[name] != value {
-			return false
-		}
-	}
-	return true
-}
-
-// covers reports whether whoever has g may hand on what another grant would permit: no more operations, under the same constraints.
-func (g *grant) covers(other *grant) bool {
-	for _, operation := range other.Operations {
-		if !slices.Contains(g.Operations, operation) {
-			return false
-		}
-	}
-	return g.Constraints == nil || g.Constraints.same(other.Constraints)
-}
-
-func (c *constraints) same(d *constraints) bool {
-	if c == nil || d == nil {
-		return c == d
-	}
-	return maps.Equal(c.EncryptionContextEquals, d.EncryptionContextEquals) && maps.Equal(c.EncryptionContextSubset, d.EncryptionContextSubset)
-}
 
 type createGrantInput struct {
 	KeyId, GranteePrincipal, RetiringPrincipal, Name  string
@@ -105,19 +35,23 @@ func (in *createGrantInput) check() *Error {
 	case in.GranteeServicePrincipal != "" || in.RetiringServicePrincipal != "":
 		return unsupported("This key service knows no service principals.")
 	case in.GranteePrincipal == "":
-		return validation("1 validation error detected: Value null at 'granteePrincipal' failed to satisfy constraint: Member must not be null")
+		return validation("1 validation error detected: Value null at 'granteePrincipal' failed to satisfy " +
+			"constraint: Member must not be null")
 	case !granteeForm.MatchString(in.GranteePrincipal):
 		return fail("InvalidArnException", "ARN %s is not a principal", in.GranteePrincipal)
 	case in.RetiringPrincipal != "" && !granteeForm.MatchString(in.RetiringPrincipal):
 		return fail("InvalidArnException", "ARN %s is not a principal", in.RetiringPrincipal)
 	case in.Name != "" && !grantNameForm.MatchString(in.Name):
-		return validation("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$", in.Name)
+		return validation("1 validation error detected: Value '%s' at 'name' failed to satisfy constraint: Member "+
+			"must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$", in.Name)
 	case len(in.Operations) == 0:
-		return validation("1 validation error detected: Value null at 'operations' failed to satisfy constraint: Member must not be null")
+		return validation("1 validation error detected: Value null at 'operations' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	for _, operation := range in.Operations {
 		if _, known := grantOperations[operation]; !known {
-			return validation("1 validation error detected: Value '%s' at 'operations' failed to satisfy constraint: Member must satisfy enum value set of a symmetric encryption key", operation)
+			return validation("1 validation error detected: Value '%s' at 'operations' failed to satisfy constraint: "+
+				"Member must satisfy enum value set of a symmetric encryption key", operation)
 		}
 	}
 	if c := in.Constraints; c != nil {
@@ -141,7 +75,8 @@ func (c *call) createGrant(in *createGrantInput) (*createdGrant, error) {
 	var id [32]byte
 	_, _ = rand.Read(id[:]) // never fails
 	made := grant{
-		ID: hex.EncodeToString(id[:]), Name: in.Name, Created: c.o.Now().UTC(), Grantee: in.GranteePrincipal, Retiring: in.RetiringPrincipal,
+		ID: hex.EncodeToString(id[:]), Name: in.Name, Created: c.o.Now().UTC(), Grantee: in.GranteePrincipal,
+		Retiring:   in.RetiringPrincipal,
 		Operations: in.Operations, Constraints: in.Constraints,
 	}
 	k, err := c.changeKey("CreateGrant", in.KeyId, func(k *key) *Error {
@@ -178,12 +113,6 @@ func (c *call) createGrant(in *createGrantInput) (*createdGrant, error) {
 		return nil, err
 	}
 	return &createdGrant{made.ID, grantToken(k.ARN, made.ID)}, nil
-}
-
-// repeats reports whether a request for another grant is a retry of the one for g.
-func (g *grant) repeats(other *grant) bool {
-	return g.Name == other.Name && g.Grantee == other.Grantee && g.Retiring == other.Retiring && g.Issuer == other.Issuer &&
-		slices.Equal(g.Operations, other.Operations) && g.Constraints.same(other.Constraints)
 }
 
 // mayHandOn refuses a grant to whoever has CreateGrant by a grant alone that doesn't cover it.
@@ -244,7 +173,8 @@ func (c *call) listGrants(in *listGrantsInput) (*listedGrants, error) {
 		return nil, err
 	}
 	return pageOfGrants([]*key{k}, &in.listInput, func(g *grant) bool {
-		return in.GranteeServicePrincipal == "" && (in.GrantId == "" || in.GrantId == g.ID) && (in.GranteePrincipal == "" || in.GranteePrincipal == g.Grantee)
+		return in.GranteeServicePrincipal == "" && (in.GrantId == "" || in.GrantId == g.ID) &&
+			(in.GranteePrincipal == "" || in.GranteePrincipal == g.Grantee)
 	})
 }
 
@@ -273,8 +203,10 @@ func pageOfGrants(keys []*key, in *listInput, wanted func(*grant) bool) (*listed
 		for i := range k.Grants {
 			if g := &k.Grants[i]; wanted(g) {
 				byID[g.ID] = listedGrant{
-					KeyId: k.ARN, GrantId: g.ID, Name: g.Name, CreationDate: stamp(g.Created), GranteePrincipal: g.Grantee,
-					RetiringPrincipal: g.Retiring, IssuingAccount: g.Issuer, Operations: g.Operations, Constraints: g.Constraints,
+					KeyId: k.ARN, GrantId: g.ID, Name: g.Name, CreationDate: stamp(g.Created),
+					GranteePrincipal:  g.Grantee,
+					RetiringPrincipal: g.Retiring, IssuingAccount: g.Issuer, Operations: g.Operations,
+					Constraints: g.Constraints,
 				}
 			}
 		}
@@ -295,8 +227,8 @@ type endGrantInput struct {
 	DryRun                     bool
 }
 
-// retireGrant ends a grant for whoever it names for that: its retiring principal, its grantee with RetireGrant among its operations, and
-// whoever the key's policy lets.
+// retireGrant ends a grant for whoever it names for that: its retiring principal, its grantee with RetireGrant among
+// its operations, and whoever the key's policy lets.
 func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 	keyID, id := in.KeyId, in.GrantId
 	switch {
@@ -309,7 +241,8 @@ func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 		}
 	}
 	return c.endGrant(keyID, id, in.DryRun, func(k *key, g *grant) *Error {
-		if caller := c.callerOf(k); g.Retiring != "" && is(g.Retiring, caller) || is(g.Grantee, caller) && slices.Contains(g.Operations, "RetireGrant") {
+		if caller := c.callerOf(k); g.Retiring != "" && is(g.Retiring, caller) ||
+			is(g.Grantee, caller) && slices.Contains(g.Operations, "RetireGrant") {
 			return nil
 		}
 		return c.permit(k, "RetireGrant", nil)
@@ -318,7 +251,8 @@ func (c *call) retireGrant(in *endGrantInput) (*struct{}, error) {
 
 // revokeGrant ends a grant for whoever administers the key.
 func (c *call) revokeGrant(in *endGrantInput) (*struct{}, error) {
-	return c.endGrant(in.KeyId, in.GrantId, in.DryRun, func(k *key, _ *grant) *Error { return c.permit(k, "RevokeGrant", nil) })
+	return c.endGrant(in.KeyId, in.GrantId, in.DryRun,
+		func(k *key, _ *grant) *Error { return c.permit(k, "RevokeGrant", nil) })
 }
 
 func (c *call) endGrant(keyID, id string, dry bool, permit func(*key, *grant) *Error) (*struct{}, error) {
@@ -328,7 +262,7 @@ func (c *call) endGrant(keyID, id string, dry bool, permit func(*key, *grant) *E
 			return failure
 		}
 		i := slices.IndexFunc(k.Grants, func(g grant) bool { return g.ID == id })
-		none := &grant{} // whoever may not end a grant isn't told whether there is one
+		none := &grant{} // whoever may not end a grant doesn't learn whether there is one
 		if i >= 0 {
 			none = &k.Grants[i]
 		}

@@ -102,6 +102,9 @@ func code(t testing.TB, err error) string {
 // shiftedSigner signs by the clock of the test.
 type shiftedSigner struct{ now func() time.Time }
 
-func (s shiftedSigner) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, o ...func(*v4.SignerOptions)) error {
+func (s shiftedSigner) SignHTTP(
+	ctx context.Context, c aws.Credentials, r *http.Request, hash, service, region string, _ time.Time,
+	o ...func(*v4.SignerOptions),
+) error {
 	return v4.NewSigner().SignHTTP(ctx, c, r, hash, service, region, s.now(), o...)
 }

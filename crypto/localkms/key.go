@@ -1,16 +1,12 @@
 package localkms
 
-import (
-	"crypto/rand"
-	"encoding/hex"
-	"slices"
-	"time"
-)
+import "time"
 
 // A key as it is kept. Fields are never changed in place: changes are made on a copy of the whole state.
 type key struct {
-	ID          string    `json:"id"`
-	ARN         string    `json:"arn"` // as it was made: a later change of region or account in the options doesn't touch it
+	ID string `json:"id"`
+	// as it was made: a later change of region or account in the options doesn't touch it
+	ARN         string    `json:"arn"`
 	Description string    `json:"description,omitempty"`
 	Created     time.Time `json:"created"`
 	Enabled     bool      `json:"enabled"`
@@ -20,11 +16,12 @@ type key struct {
 	MultiRegion bool      `json:"multiRegion,omitempty"`
 	AWSManaged  bool      `json:"awsManaged,omitempty"`
 	Foreign     bool      `json:"foreign,omitempty"` // of another account than the service plays for its callers
-	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, else AWS_KMS
+	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, otherwise AWS_KMS
 	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
 	Tags        []tag     `json:"tags,omitempty"`
-	Material    []byte    `json:"material,omitempty"` // 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
-	Former      [][]byte  `json:"former,omitempty"`   // material of before its rotations, newest first: it opens, and seals nothing
+	// 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
+	Material []byte   `json:"material,omitempty"`
+	Former   [][]byte `json:"former,omitempty"` // earlier material, newest first: it opens, and seals nothing
 
 	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
 	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none
@@ -49,53 +46,10 @@ var usages = map[string][]string{
 	specSymmetric: {usageEncrypt},
 	"HMAC_224":    {"GENERATE_VERIFY_MAC"}, "HMAC_256": {"GENERATE_VERIFY_MAC"},
 	"HMAC_384": {"GENERATE_VERIFY_MAC"}, "HMAC_512": {"GENERATE_VERIFY_MAC"},
-	"RSA_2048": {usageEncrypt, "SIGN_VERIFY"}, "RSA_3072": {usageEncrypt, "SIGN_VERIFY"}, "RSA_4096": {usageEncrypt, "SIGN_VERIFY"},
+	"RSA_2048": {usageEncrypt, "SIGN_VERIFY"}, "RSA_3072": {usageEncrypt, "SIGN_VERIFY"},
+	"RSA_4096":      {usageEncrypt, "SIGN_VERIFY"},
 	"ECC_NIST_P256": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_NIST_P384": {"SIGN_VERIFY", "KEY_AGREEMENT"},
 	"ECC_NIST_P521": {"SIGN_VERIFY", "KEY_AGREEMENT"}, "ECC_SECG_P256K1": {"SIGN_VERIFY"},
-}
-
-// checkSpec decides which keys can be made.
-func checkSpec(spec, usage string) (string, *Error) {
-	allowed, known := usages[spec]
-	switch {
-	case !known:
-		return "", validation("1 validation error detected: Value '%s' at 'keySpec' failed to satisfy constraint: Member must satisfy enum value set", spec)
-	case usage == "" && spec == specSymmetric:
-		return usageEncrypt, nil
-	case usage == "":
-		return "", validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
-	case !slices.Contains(allowed, usage):
-		return "", validation("KeyUsage %s is not compatible with KeySpec %s", usage, spec)
-	}
-	return usage, nil
-}
-
-// newKey makes a key that isn't in the store yet.
-func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*key, error) {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, err
-	}
-	k := &key{Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage, MultiRegion: multiRegion}
-	if multiRegion {
-		k.ID = "mrk-" + hex.EncodeToString(b[:])
-	} else {
-		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // RFC 9562, version 4
-		h := hex.EncodeToString(b[:])
-		k.ID = h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
-	}
-	k.ARN = s.arn("key/" + k.ID)
-	if spec == specSymmetric {
-		k.Material = make([]byte, materialSize)
-		if _, err := rand.Read(k.Material); err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
-}
-
-func (s *Service) arn(resource string) string {
-	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource
 }
 
 const (
@@ -130,7 +84,8 @@ func (k *key) state() string {
 func (k *key) usable(action string) *Error {
 	switch {
 	case k.Usage != usageEncrypt || k.Spec != specSymmetric && action != "Encrypt" && action != "Decrypt":
-		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.", k.ARN, k.Usage, k.Spec, action)
+		return fail("InvalidKeyUsageException", "%s key usage is %s and its key spec %s, which is not valid for %s.",
+			k.ARN, k.Usage, k.Spec, action)
 	case k.Spec != specSymmetric:
 		return unsupported("This key service does not use asymmetric keys.")
 	}
@@ -143,4 +98,22 @@ func (k *key) usable(action string) *Error {
 		return disabled(k.ARN)
 	}
 	return nil
+}
+
+// A rotation is when and why a key got the material that it has had since.
+type rotation struct {
+	Date time.Time `json:"date"`
+	Kind string    `json:"kind"`
+}
+
+const (
+	rotatedOnDemand      = "ON_DEMAND"
+	rotatedAutomatically = "AUTOMATIC"
+)
+
+// A usage is the last time a key sealed or opened something.
+type usage struct {
+	Time      time.Time `json:"time"`
+	Operation string    `json:"operation"`
+	RequestID string    `json:"requestId"`
 }

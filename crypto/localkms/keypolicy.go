@@ -39,14 +39,17 @@ var principalForm = regexp.MustCompile(`^(\*|[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]
 
 // defaultPolicy lets the account do everything, as that of KMS does.
 func defaultPolicy(account string) string {
-	return `{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow",` +
+	return `{"Version":"2012-10-17","Id":"key-default-1","Statement":[{"Sid":"Enable IAM User Permissions",` +
+		`"Effect":"Allow",` +
 		`"Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}]}`
 }
 
 // managedPolicy is that of AWS's own keys: they work through the service they are for, which nobody here is.
 func managedPolicy(account string) string {
-	return `{"Version":"2012-10-17","Id":"auto-s3-2","Statement":[{"Sid":"Allow direct access to key metadata to the account","Effect":"Allow",` +
-		`"Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":["kms:Describe*","kms:Get*","kms:List*"],"Resource":"*"}]}`
+	return `{"Version":"2012-10-17","Id":"auto-s3-2","Statement":[{"Sid":"Allow direct access to key metadata to the ` +
+		`account","Effect":"Allow",` +
+		`"Principal":{"AWS":"arn:aws:iam::` + account +
+		`:root"},"Action":["kms:Describe*","kms:Get*","kms:List*"],"Resource":"*"}]}`
 }
 
 // parsePolicy reads a policy, or refuses it with MalformedPolicyDocumentException.
@@ -56,7 +59,8 @@ func parsePolicy(text string) (keyPolicy, *Error) {
 	}
 	p, err := readPolicy([]byte(text))
 	if err != nil {
-		return nil, fail("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid or unknown elements: %v", err)
+		return nil, fail("MalformedPolicyDocumentException",
+			"Policy contains a statement with one or more invalid or unknown elements: %v", err)
 	}
 	return p, nil
 }
@@ -66,7 +70,8 @@ func readPolicy(text []byte) (keyPolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err := oneText(document["Version"]); document["Version"] != nil && (err != nil || v != "2012-10-17" && v != "2008-10-17") {
+	if v, err := oneText(document["Version"]); document["Version"] != nil &&
+		(err != nil || v != "2012-10-17" && v != "2008-10-17") {
 		return nil, errors.New("element Version is not 2012-10-17 or 2008-10-17")
 	}
 	var list []json.RawMessage
@@ -108,7 +113,8 @@ func readStatement(text []byte) (*statement, error) {
 	} else if string(principal) != `"*"` {
 		return nil, errors.New("element Principal is neither * nor a map")
 	}
-	if s.principals, err = texts(principal); err != nil || slices.ContainsFunc(s.principals, func(p string) bool { return !principalForm.MatchString(p) }) {
+	if s.principals, err = texts(principal); err != nil ||
+		slices.ContainsFunc(s.principals, func(p string) bool { return !principalForm.MatchString(p) }) {
 		return nil, errors.New("element Principal names something else than accounts, users and roles")
 	}
 	actions, err := texts(m["Action"])
@@ -193,7 +199,8 @@ func (p keyPolicy) decide(caller, action string, context map[string]string) verd
 func (s *statement) concerns(caller, action string, context map[string]string) bool {
 	account := accountOf(caller)
 	if !slices.ContainsFunc(s.principals, func(p string) bool {
-		return p == "*" || p == caller || p == account || strings.HasPrefix(p, "arn:") && strings.HasSuffix(p, ":iam::"+account+":root")
+		return p == "*" || p == caller || p == account ||
+			strings.HasPrefix(p, "arn:") && strings.HasSuffix(p, ":iam::"+account+":root")
 	}) {
 		return false
 	}
@@ -203,7 +210,7 @@ func (s *statement) concerns(caller, action string, context map[string]string) b
 	return !slices.ContainsFunc(s.conditions, func(c condition) bool { return !c.holds(account, context) })
 }
 
-// holds is false when the request lacks the key.
+// holds is false when the request has no such key.
 func (c *condition) holds(account string, context map[string]string) bool {
 	for _, is := range c.values {
 		if c.key == "kms:calleraccount" && is(account) {

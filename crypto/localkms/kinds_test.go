@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// describe returns what DescribeKey tells of a key.
+// describe returns what DescribeKey says of a key.
 func describe(t *testing.T, url, key string) map[string]any {
 	t.Helper()
 	_, failure, answer := call(t, url, "DescribeKey", `{"KeyId":"`+key+`"}`)
@@ -17,8 +17,8 @@ func describe(t *testing.T, url, key string) map[string]any {
 	return answer["KeyMetadata"].(map[string]any)
 }
 
-// Every kind of key that KMS makes exists, is described as KMS describes it, and only symmetric ones make data keys; all
-// that stays after a restart.
+// Every kind of key that KMS makes exists, is described as KMS describes it, and only symmetric ones make data keys;
+// all that stays after a restart.
 func TestKindsOfKeys(t *testing.T) {
 	dir := t.TempDir()
 	url := serve(t, open(t, options(dir)))
@@ -26,16 +26,43 @@ func TestKindsOfKeys(t *testing.T) {
 	kinds := []kind{
 		{"symmetric", `{}`, `"EncryptionAlgorithms":["SYMMETRIC_DEFAULT"]`, ""},
 		{"multi-Region", `{"MultiRegion":true}`, `"MultiRegionKeyType":"PRIMARY"`, ""},
-		{"RSA for encryption", `{"KeySpec":"RSA_3072","KeyUsage":"ENCRYPT_DECRYPT"}`, `"EncryptionAlgorithms":["RSAES_OAEP_SHA_1","RSAES_OAEP_SHA_256"]`, "InvalidKeyUsageException"},
-		{"RSA for signatures", `{"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, `"RSASSA_PSS_SHA_512"`, "InvalidKeyUsageException"},
-		{"P-256", `{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_256"]`, "InvalidKeyUsageException"},
-		{"P-384", `{"KeySpec":"ECC_NIST_P384","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_384"]`, "InvalidKeyUsageException"},
-		{"P-521", `{"KeySpec":"ECC_NIST_P521","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_512"]`, "InvalidKeyUsageException"},
-		{"secp256k1", `{"KeySpec":"ECC_SECG_P256K1","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_256"]`, "InvalidKeyUsageException"},
-		{"key agreement", `{"KeySpec":"ECC_NIST_P256","KeyUsage":"KEY_AGREEMENT"}`, `"KeyAgreementAlgorithms":["ECDH"]`, "InvalidKeyUsageException"},
-		{"HMAC", `{"KeySpec":"HMAC_384","KeyUsage":"GENERATE_VERIFY_MAC"}`, `"MacAlgorithms":["HMAC_SHA_384"]`, "InvalidKeyUsageException"},
+		{
+			"RSA for encryption", `{"KeySpec":"RSA_3072","KeyUsage":"ENCRYPT_DECRYPT"}`,
+			`"EncryptionAlgorithms":["RSAES_OAEP_SHA_1","RSAES_OAEP_SHA_256"]`, "InvalidKeyUsageException",
+		},
+		{
+			"RSA for signatures", `{"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"}`, `"RSASSA_PSS_SHA_512"`,
+			"InvalidKeyUsageException",
+		},
+		{
+			"P-256", `{"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_256"]`,
+			"InvalidKeyUsageException",
+		},
+		{
+			"P-384", `{"KeySpec":"ECC_NIST_P384","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_384"]`,
+			"InvalidKeyUsageException",
+		},
+		{
+			"P-521", `{"KeySpec":"ECC_NIST_P521","KeyUsage":"SIGN_VERIFY"}`, `"SigningAlgorithms":["ECDSA_SHA_512"]`,
+			"InvalidKeyUsageException",
+		},
+		{
+			"secp256k1", `{"KeySpec":"ECC_SECG_P256K1","KeyUsage":"SIGN_VERIFY"}`,
+			`"SigningAlgorithms":["ECDSA_SHA_256"]`, "InvalidKeyUsageException",
+		},
+		{
+			"key agreement", `{"KeySpec":"ECC_NIST_P256","KeyUsage":"KEY_AGREEMENT"}`,
+			`"KeyAgreementAlgorithms":["ECDH"]`, "InvalidKeyUsageException",
+		},
+		{
+			"HMAC", `{"KeySpec":"HMAC_384","KeyUsage":"GENERATE_VERIFY_MAC"}`, `"MacAlgorithms":["HMAC_SHA_384"]`,
+			"InvalidKeyUsageException",
+		},
 		{"pending import", `{"Origin":"EXTERNAL"}`, `"KeyState":"PendingImport"`, "KMSInvalidStateException"},
-		{"of another account", `{"Tags":[{"TagKey":"sealfront:account","TagValue":"210987654321"}]}`, "", "AccessDeniedException"},
+		{
+			"of another account", `{"Tags":[{"TagKey":"sealfront:account","TagValue":"210987654321"}]}`, "",
+			"AccessDeniedException",
+		},
 	}
 	arns := make([]string, len(kinds))
 	check := func(t *testing.T, url string) {
@@ -43,10 +70,11 @@ func TestKindsOfKeys(t *testing.T) {
 			if k.algorithms != "" {
 				text, err := json.Marshal(describe(t, url, arns[i]))
 				if err != nil || !strings.Contains(string(text), k.algorithms) {
-					t.Errorf("%s: %s lacks %s", k.name, text, k.algorithms)
+					t.Errorf("%s: %s is without %s", k.name, text, k.algorithms)
 				}
 			}
-			if _, failure, answer := call(t, url, "GenerateDataKey", `{"KeyId":"`+arns[i]+`","KeySpec":"AES_256"}`); failure != k.use {
+			if _, failure, answer := call(t, url, "GenerateDataKey", `{"KeyId":"`+arns[i]+
+				`","KeySpec":"AES_256"}`); failure != k.use {
 				t.Errorf("%s: GenerateDataKey: %q %v, want %q", k.name, failure, answer, k.use)
 			}
 		}
@@ -56,7 +84,8 @@ func TestKindsOfKeys(t *testing.T) {
 	}
 	check(t, url)
 	check(t, serve(t, open(t, options(dir))))
-	if _, failure, answer := call(t, url, "Decrypt", `{"KeyId":"`+arns[9]+`","CiphertextBlob":"AAAA"}`); failure != "InvalidKeyUsageException" {
+	if _, failure, answer := call(t, url, "Decrypt", `{"KeyId":"`+arns[9]+
+		`","CiphertextBlob":"AAAA"}`); failure != "InvalidKeyUsageException" {
 		t.Errorf("Decrypt with an HMAC key: %v", answer)
 	}
 }
@@ -65,15 +94,19 @@ func TestAKeyPendingImportStaysSo(t *testing.T) {
 	url := serve(t, open(t, options(t.TempDir())))
 	id, arn := made(t, url, `{"Origin":"EXTERNAL"}`)
 	for _, action := range []string{"EnableKey", "DisableKey"} {
-		if _, failure, answer := call(t, url, action, `{"KeyId":"`+id+`"}`); failure != "KMSInvalidStateException" || answer["message"] != arn+" is pending import." {
+		if _, failure, answer := call(t, url, action, `{"KeyId":"`+id+`"}`); failure != "KMSInvalidStateException" ||
+			answer["message"] != arn+" is pending import." {
 			t.Errorf("%s: %v", action, answer)
 		}
 	}
-	for _, step := range []struct{ action, state string }{{"ScheduleKeyDeletion", "PendingDeletion"}, {"CancelKeyDeletion", "PendingImport"}} {
+	for _, step := range []struct{ action, state string }{
+		{"ScheduleKeyDeletion", "PendingDeletion"}, {"CancelKeyDeletion", "PendingImport"},
+	} {
 		if _, failure, answer := call(t, url, step.action, `{"KeyId":"`+id+`"}`); failure != "" {
 			t.Fatal(answer)
 		}
-		if m := describe(t, url, id); m["KeyState"] != step.state || m["Origin"] != "EXTERNAL" || m["Enabled"] != false {
+		if m := describe(t, url, id); m["KeyState"] != step.state || m["Origin"] != "EXTERNAL" ||
+			m["Enabled"] != false {
 			t.Errorf("after %s: %v", step.action, m)
 		}
 	}
@@ -83,7 +116,8 @@ func TestAKeyPendingImportStaysSo(t *testing.T) {
 func TestTheKeyThatAWSManages(t *testing.T) {
 	dir := t.TempDir()
 	url := serve(t, open(t, options(dir)))
-	if _, failure, _ := call(t, url, "GenerateDataKey", `{"KeyId":"alias/aws/s3","KeySpec":"AES_256"}`); failure != "NotFoundException" {
+	if _, failure, _ := call(t, url, "GenerateDataKey",
+		`{"KeyId":"alias/aws/s3","KeySpec":"AES_256"}`); failure != "NotFoundException" {
 		t.Errorf("before it is described: %s", failure)
 	}
 	m := describe(t, url, "alias/aws/s3")
@@ -98,14 +132,17 @@ func TestTheKeyThatAWSManages(t *testing.T) {
 		}
 	}
 	for action, rest := range map[string]string{
-		"GenerateDataKey": `,"KeySpec":"AES_256"`, "Encrypt": `,"Plaintext":"AAAA"`, "DisableKey": "", "ScheduleKeyDeletion": "",
-		"PutKeyPolicy": `,"Policy":` + quoted(policyText(`"*"`, "kms:*", "")),
+		"GenerateDataKey": `,"KeySpec":"AES_256"`, "Encrypt": `,"Plaintext":"AAAA"`, "DisableKey": "",
+		"ScheduleKeyDeletion": "",
+		"PutKeyPolicy":        `,"Policy":` + quoted(policyText(`"*"`, "kms:*", "")),
 	} {
-		if _, failure, answer := call(t, url, action, `{"KeyId":"`+arn+`"`+rest+`}`); failure != "AccessDeniedException" {
+		if _, failure, answer := call(t, url, action, `{"KeyId":"`+arn+`"`+rest+
+			`}`); failure != "AccessDeniedException" {
 			t.Errorf("%s: %v", action, answer)
 		}
 	}
-	if _, failure, answer := call(t, url, "DescribeKey", `{"KeyId":"aws/s3"}`); failure != "NotFoundException" || answer["message"] != "Invalid keyId 'aws/s3'" {
+	if _, failure, answer := call(t, url, "DescribeKey", `{"KeyId":"aws/s3"}`); failure != "NotFoundException" ||
+		answer["message"] != "Invalid keyId 'aws/s3'" {
 		t.Errorf("aws/s3: %v", answer)
 	}
 }
@@ -121,7 +158,8 @@ func quoted(text string) string {
 // policyText is a policy that leaves administration with the account and adds a statement.
 func policyText(principal, action, more string) string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[`+
-		`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":["kms:Put*","kms:Get*","kms:Disable*","kms:Enable*"],"Resource":"*"},`+
+		`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":["kms:Put*","kms:Get*",`+
+		`"kms:Disable*","kms:Enable*"],"Resource":"*"},`+
 		`{"Effect":"Allow","Principal":%s,"Action":%q,"Resource":"*"%s}]}`, principal, action, more)
 }
 
@@ -136,7 +174,8 @@ func TestKeysOfOtherAccounts(t *testing.T) {
 	if _, failure, _ := call(t, url, "DescribeKey", `{"KeyId":"`+id+`"}`); failure != "NotFoundException" {
 		t.Errorf("by its id: %q", failure)
 	}
-	if _, failure, _ := call(t, url, "CreateAlias", `{"AliasName":"alias/theirs","TargetKeyId":"`+arn+`"}`); failure != "NotFoundException" {
+	if _, failure, _ := call(t, url, "CreateAlias", `{"AliasName":"alias/theirs","TargetKeyId":"`+arn+
+		`"}`); failure != "NotFoundException" {
 		t.Errorf("an alias: %q", failure)
 	}
 	if _, _, answer := call(t, url, "ListKeys", `{}`); len(answer["Keys"].([]any)) != 0 {
@@ -153,7 +192,8 @@ func TestKeysOfOtherAccounts(t *testing.T) {
 	}
 	put := func(policy string) {
 		t.Helper()
-		if _, failure, answer := call(t, url, "PutKeyPolicy", `{"KeyId":"`+arn+`","PolicyName":"default","Policy":`+quoted(policy)+`}`); failure != "" {
+		if _, failure, answer := call(t, url, "PutKeyPolicy", `{"KeyId":"`+arn+`","PolicyName":"default","Policy":`+
+			quoted(policy)+`}`); failure != "" {
 			t.Fatal(answer)
 		}
 	}
@@ -164,14 +204,17 @@ func TestKeysOfOtherAccounts(t *testing.T) {
 		t.Errorf("Decrypt, which the policy doesn't allow: %q", failure)
 	}
 	put(policyText(`"*"`, "kms:*", ""))
-	if _, failure, answer := call(t, url, "Decrypt", `{"CiphertextBlob":"`+blob+`"}`); failure != "" || answer["KeyId"] != arn {
+	if _, failure, answer := call(t, url, "Decrypt", `{"CiphertextBlob":"`+blob+`"}`); failure != "" ||
+		answer["KeyId"] != arn {
 		t.Errorf("Decrypt: %v", answer)
 	}
 	if _, failure, _ := call(t, url, "DisableKey", `{"KeyId":"`+arn+`"}`); failure != "" {
 		t.Errorf("DisableKey: %q", failure)
 	}
 	data("DisabledException")
-	for _, tag := range []string{`"sealfront:account","TagValue":"1"`, `"sealfront:region","TagValue":"eu-west-1"`, `"aws:x","TagValue":"y"`} {
+	for _, tag := range []string{
+		`"sealfront:account","TagValue":"1"`, `"sealfront:region","TagValue":"eu-west-1"`, `"aws:x","TagValue":"y"`,
+	} {
 		if _, failure, _ := call(t, url, "CreateKey", `{"Tags":[{"TagKey":`+tag+`}]}`); failure != "TagException" {
 			t.Errorf("tag %s: %q", tag, failure)
 		}

@@ -80,7 +80,8 @@ func page(names []string, in *listInput, usual, most int) (cut []string, next st
 		limit = *in.Limit
 	}
 	if limit < 1 || limit > most {
-		return nil, "", validation("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must be between 1 and %d", limit, most)
+		return nil, "", validation("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: "+
+			"Member must be between 1 and %d", limit, most)
 	}
 	after, err := base64.URLEncoding.DecodeString(in.Marker)
 	if err != nil {

@@ -5,13 +5,13 @@ package localkms
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
-// lock keeps other processes from changing the directory until unlock is called. A process that dies lets go.
-func (s *store) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+// lockFile locks a file, which it makes if it isn't there, against other processes until unlock is called. A process
+// that dies releases it.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,8 @@ type multiRegion struct {
 func (k *key) metadata() *keyMetadata {
 	fields := strings.SplitN(k.ARN, ":", 6)
 	m := &keyMetadata{
-		AWSAccountId: fields[4], KeyId: k.ID, Arn: k.ARN, CreationDate: stamp(k.Created), Enabled: k.state() == "Enabled",
+		AWSAccountId: fields[4], KeyId: k.ID, Arn: k.ARN, CreationDate: stamp(k.Created),
+		Enabled:     k.state() == "Enabled",
 		Description: k.Description, KeyUsage: k.Usage, KeyState: k.state(), Origin: k.origin(), KeyManager: "CUSTOMER",
 		CustomerMasterKeySpec: k.Spec, KeySpec: k.Spec, MultiRegion: k.MultiRegion,
 	}

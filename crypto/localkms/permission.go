@@ -1,14 +1,14 @@
 package localkms
 
-import "strings"
-
 // foreign has the actions that KMS lets another account's caller take, if the key's policy does.
 var foreign = map[string]bool{
-	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true, "Decrypt": true,
+	"DescribeKey": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true, "Encrypt": true,
+	"Decrypt": true,
 }
 
-// permit asks the key's policy, and where that says nothing the key's grants. Administration of another account's key, which KMS refuses altogether, is taken as done by
-// that account: whoever may call this service stands in for all the accounts it plays.
+// permit evaluates the key's policy, and where that says nothing the key's grants. Administration of another account's
+// key, which KMS refuses altogether, is taken as done by that account: whoever may call this service stands in for all
+// the accounts it plays.
 func (c *call) permit(k *key, action string, context map[string]string) *Error {
 	if k.Foreign && !foreign[action] {
 		return nil
@@ -32,7 +32,8 @@ func (c *call) permit(k *key, action string, context map[string]string) *Error {
 }
 
 func notAuthorized(caller, action, arn string) *Error {
-	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no resource-based policy allows the kms:%s action", caller, action, arn, action)
+	return fail("AccessDeniedException", "User: %s is not authorized to perform: kms:%s on resource: %s because no "+
+		"resource-based policy allows the kms:%s action", caller, action, arn, action)
 }
 
 // callerOf is the caller as the key's policy sees it. Keys of its own stay its own when the service's account changes.
@@ -55,26 +56,6 @@ func (k *key) policy() string {
 	return defaultPolicy(accountOf(k.ARN))
 }
 
-// accountOf returns the account of an ARN.
-func accountOf(arn string) string {
-	if fields := strings.SplitN(arn, ":", 6); len(fields) == 6 {
-		return fields[4]
-	}
-	return ""
-}
-
-type keyPolicyInput struct {
-	KeyId, PolicyName, Policy      string
-	BypassPolicyLockoutSafetyCheck bool
-}
-
-func (in *keyPolicyInput) checkName() *Error {
-	if in.PolicyName != "" && in.PolicyName != "default" {
-		return fail("NotFoundException", "No such policy exists")
-	}
-	return nil
-}
-
 // checkPolicy refuses a policy that this service doesn't understand, and one under which the caller could not change it
 // again.
 func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
@@ -83,52 +64,8 @@ func (c *call) checkPolicy(text string, k *key, bypass bool) *Error {
 		return failure
 	}
 	if !bypass && !k.Foreign && policy.decide(c.callerOf(k), "PutKeyPolicy", nil) != allowed {
-		return fail("MalformedPolicyDocumentException", "The new key policy will not allow you to update the key policy in the future.")
+		return fail("MalformedPolicyDocumentException",
+			"The new key policy will not allow you to update the key policy in the future.")
 	}
 	return nil
-}
-
-func (c *call) putKeyPolicy(in *keyPolicyInput) (*struct{}, error) {
-	if failure := in.checkName(); failure != nil {
-		return nil, failure
-	}
-	if in.Policy == "" {
-		return nil, validation("1 validation error detected: Value null at 'policy' failed to satisfy constraint: Member must not be null")
-	}
-	_, err := c.changeKey("PutKeyPolicy", in.KeyId, func(k *key) *Error {
-		if !k.Deletion.IsZero() {
-			return invalidState(k.ARN, "pending deletion")
-		}
-		if failure := c.checkPolicy(in.Policy, k, in.BypassPolicyLockoutSafetyCheck); failure != nil {
-			return failure
-		}
-		k.Policy = in.Policy
-		return nil
-	})
-	return &struct{}{}, err
-}
-
-type keyPolicyText struct{ Policy, PolicyName string }
-
-func (c *call) getKeyPolicy(in *keyPolicyInput) (*keyPolicyText, error) {
-	if failure := in.checkName(); failure != nil {
-		return nil, failure
-	}
-	k, err := c.find("GetKeyPolicy", in.KeyId, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &keyPolicyText{Policy: k.policy(), PolicyName: "default"}, nil
-}
-
-type keyPolicyNames struct {
-	PolicyNames []string
-	Truncated   bool
-}
-
-func (c *call) listKeyPolicies(in *keyInput) (*keyPolicyNames, error) {
-	if _, err := c.find("ListKeyPolicies", in.KeyId, nil); err != nil {
-		return nil, err
-	}
-	return &keyPolicyNames{PolicyNames: []string{"default"}}, nil
 }

@@ -1,17 +1,10 @@
 package localkms
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
 )
-
-// maxRotations is how often KMS rotates a key on demand in its life.
-const maxRotations = 25
 
 // KMS's bounds of the time between two automatic rotations, and its default, in days.
 const (
@@ -19,63 +12,6 @@ const (
 	usualRotationPeriod = 365
 	mostRotationPeriod  = 2560
 )
-
-const (
-	rotatedOnDemand      = "ON_DEMAND"
-	rotatedAutomatically = "AUTOMATIC"
-)
-
-// A rotation is when and why a key got the material that it has had since.
-type rotation struct {
-	Date time.Time `json:"date"`
-	Kind string    `json:"kind"`
-}
-
-// rotate gives a key new material. What was sealed under the old one goes on opening.
-func (k *key) rotate(kind string, now time.Time) {
-	material := make([]byte, materialSize)
-	_, _ = rand.Read(material) // never fails
-	k.Former, k.Material = slices.Insert(slices.Clone(k.Former), 0, k.Material), material
-	k.Rotations = append(slices.Clone(k.Rotations), rotation{Date: now.UTC(), Kind: kind})
-}
-
-// rotationDue reports whether an automatic rotation is to be carried out. KMS leaves keys alone that are disabled or pending
-// deletion, and rotates what is due when they are enabled again.
-func (k *key) rotationDue(now time.Time) bool {
-	return k.RotationPeriod != 0 && k.state() == "Enabled" && !now.Before(k.NextRotation)
-}
-
-// rotateDue carries out the automatic rotations that are due. Of several that a service has slept through, one is left: nothing was
-// sealed in between.
-func (st *state) rotateDue(now time.Time) {
-	for _, k := range st.Keys {
-		if !k.rotationDue(now) {
-			continue
-		}
-		due := k.NextRotation
-		for !now.Before(k.NextRotation) {
-			due, k.NextRotation = k.NextRotation, k.NextRotation.AddDate(0, 0, k.RotationPeriod)
-		}
-		k.rotate(rotatedAutomatically, due)
-	}
-}
-
-// rotatable refuses keys that KMS doesn't rotate; how is the end of a sentence.
-func (k *key) rotatable(how string) *Error {
-	switch {
-	case k.Spec != specSymmetric || k.AWSManaged:
-		return unsupported("%s can't be rotated %s: only symmetric encryption keys of customers can.", k.ARN, how)
-	case k.origin() != originKMS:
-		return unsupported("%s can't be rotated %s: this key service imports no key material.", k.ARN, how)
-	}
-	switch k.state() {
-	case statePendingDeletion:
-		return invalidState(k.ARN, "pending deletion")
-	case "Disabled":
-		return disabled(k.ARN)
-	}
-	return nil
-}
 
 func (c *call) rotateKeyOnDemand(in *keyInput) (*keyInput, error) {
 	k, err := c.changeKey("RotateKeyOnDemand", in.KeyId, func(k *key) *Error {
@@ -105,14 +41,16 @@ type enableRotationInput struct {
 	RotationPeriodInDays *int
 }
 
-// enableKeyRotation also changes the period of a key that rotates already. As in KMS, the time to the next rotation then begins anew.
+// enableKeyRotation also changes the period of a key that rotates already. As in KMS, the time to the next rotation
+// then begins anew.
 func (c *call) enableKeyRotation(in *enableRotationInput) (*struct{}, error) {
 	days := usualRotationPeriod
 	if in.RotationPeriodInDays != nil {
 		days = *in.RotationPeriodInDays
 	}
 	if days < leastRotationPeriod || days > mostRotationPeriod {
-		return nil, validation("1 validation error detected: Value '%d' at 'rotationPeriodInDays' failed to satisfy constraint: Member must be between %d and %d",
+		return nil, validation("1 validation error detected: Value '%d' at 'rotationPeriodInDays' failed to satisfy "+
+			"constraint: Member must be between %d and %d",
 			days, leastRotationPeriod, mostRotationPeriod)
 	}
 	_, err := c.changeKey("EnableKeyRotation", in.KeyId, func(k *key) *Error {
@@ -145,7 +83,8 @@ type rotationStatus struct {
 	NextRotationDate     timestamp `json:",omitempty"`
 }
 
-// getKeyRotationStatus answers for keys of every kind: those that can't be rotated aren't. AWS rotates its own each year.
+// getKeyRotationStatus answers for keys of every kind: those that can't be rotated aren't. AWS rotates its own each
+// year.
 func (c *call) getKeyRotationStatus(in *keyInput) (*rotationStatus, error) {
 	k, err := c.findByID("GetKeyRotationStatus", in.KeyId)
 	if err != nil {
@@ -153,7 +92,8 @@ func (c *call) getKeyRotationStatus(in *keyInput) (*rotationStatus, error) {
 	}
 	out := &rotationStatus{KeyId: k.ID, KeyRotationEnabled: k.AWSManaged}
 	if k.RotationPeriod != 0 && k.Deletion.IsZero() {
-		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, k.RotationPeriod, stamp(k.NextRotation)
+		out.KeyRotationEnabled, out.RotationPeriodInDays, out.NextRotationDate = true, k.RotationPeriod,
+			stamp(k.NextRotation)
 	}
 	return out, nil
 }
@@ -177,13 +117,14 @@ type listedRotations struct {
 	NextMarker string `json:",omitempty"`
 }
 
-// listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out unless it is asked
-// for. Rotations by earlier releases, which kept no dates, have none.
+// listKeyRotations lists what there is of a key, oldest first: its first material has no rotation, and is left out
+// unless it is requested. Rotations by earlier releases, which kept no dates, have none.
 func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error) {
 	switch in.IncludeKeyMaterial {
 	case "", "ROTATIONS_ONLY", "ALL_KEY_MATERIAL":
 	default:
-		return nil, validation("1 validation error detected: Value '%s' at 'includeKeyMaterial' failed to satisfy constraint: Member must satisfy enum value set: [ROTATIONS_ONLY, ALL_KEY_MATERIAL]", in.IncludeKeyMaterial)
+		return nil, validation("1 validation error detected: Value '%s' at 'includeKeyMaterial' failed to satisfy "+
+			"constraint: Member must satisfy enum value set: [ROTATIONS_ONLY, ALL_KEY_MATERIAL]", in.IncludeKeyMaterial)
 	}
 	k, err := c.findByID("ListKeyRotations", in.KeyId)
 	if err != nil {
@@ -224,11 +165,4 @@ func (c *call) listKeyRotations(in *listRotationsInput) (*listedRotations, error
 		out.Rotations = append(out.Rotations, list[i])
 	}
 	return out, nil
-}
-
-// materialID names a key's material and tells nothing of it.
-func (k *key) materialID(material []byte) string {
-	mac := hmac.New(sha256.New, material)
-	mac.Write([]byte("sealfront key material id " + k.ID))
-	return hex.EncodeToString(mac.Sum(nil))
 }

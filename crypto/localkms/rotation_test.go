@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What a key sealed before a rotation opens after it, also in a service that reads the file anew. What it seals then doesn't
-// open with the material it had.
+// What a key sealed before a rotation opens after it, also in a service that reads the file anew. What it seals then
+// doesn't open with the material it had.
 func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 	dir := t.TempDir()
 	url := serve(t, open(t, options(dir)))
@@ -17,11 +17,13 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 	var blobs, plaintexts []string
 	generate := func() {
 		t.Helper()
-		_, failure, answer := call(t, url, "GenerateDataKey", `{"KeyId":"`+id+`","KeySpec":"AES_256","EncryptionContext":{"a":"b"}}`)
+		_, failure, answer := call(t, url, "GenerateDataKey", `{"KeyId":"`+id+
+			`","KeySpec":"AES_256","EncryptionContext":{"a":"b"}}`)
 		if failure != "" {
 			t.Fatal(answer)
 		}
-		blobs, plaintexts = append(blobs, answer["CiphertextBlob"].(string)), append(plaintexts, answer["Plaintext"].(string))
+		blobs, plaintexts = append(blobs, answer["CiphertextBlob"].(string)),
+			append(plaintexts, answer["Plaintext"].(string))
 	}
 	generate()
 	before := t.TempDir()
@@ -32,7 +34,8 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, failure, answer := call(t, url, "RotateKeyOnDemand", `{"KeyId":"`+id+`"}`); failure != "" || answer["KeyId"] != arn {
+		if _, failure, answer := call(t, url, "RotateKeyOnDemand", `{"KeyId":"`+id+`"}`); failure != "" ||
+			answer["KeyId"] != arn {
 			t.Fatal(answer)
 		}
 		generate()
@@ -43,22 +46,26 @@ func TestRotatedKeysOpenWhatTheySealedBefore(t *testing.T) {
 		if i > 0 {
 			want = "InvalidCiphertextException"
 		}
-		if _, failure, _ := call(t, old, "Decrypt", `{"CiphertextBlob":"`+blob+`","EncryptionContext":{"a":"b"}}`); failure != want {
-			t.Errorf("blob of after %d rotations, with the material of before them: %q", i, failure)
+		if _, failure, _ := call(t, old, "Decrypt", `{"CiphertextBlob":"`+blob+
+			`","EncryptionContext":{"a":"b"}}`); failure != want {
+			t.Errorf("blob made after %d rotations, with the earlier material: %q", i, failure)
 		}
 	}
 	again := serve(t, open(t, options(dir)))
 	for i, blob := range blobs {
 		for _, service := range []string{url, again} {
-			_, failure, answer := call(t, service, "Decrypt", `{"KeyId":"`+arn+`","CiphertextBlob":"`+blob+`","EncryptionContext":{"a":"b"}}`)
+			_, failure, answer := call(t, service, "Decrypt", `{"KeyId":"`+arn+`","CiphertextBlob":"`+blob+
+				`","EncryptionContext":{"a":"b"}}`)
 			if failure != "" || answer["Plaintext"] != plaintexts[i] {
 				t.Errorf("blob of after %d rotations: %v", i, answer)
 			}
 		}
-		if _, failure, _ := call(t, url, "Decrypt", `{"CiphertextBlob":"`+blob+`","EncryptionContext":{"a":"c"}}`); failure != "InvalidCiphertextException" {
+		if _, failure, _ := call(t, url, "Decrypt", `{"CiphertextBlob":"`+blob+
+			`","EncryptionContext":{"a":"c"}}`); failure != "InvalidCiphertextException" {
 			t.Errorf("another context after %d rotations: %s", i, failure)
 		}
-		if _, failure, _ := call(t, url, "Decrypt", `{"KeyId":"`+other+`","CiphertextBlob":"`+blob+`","EncryptionContext":{"a":"b"}}`); failure != "IncorrectKeyException" {
+		if _, failure, _ := call(t, url, "Decrypt", `{"KeyId":"`+other+`","CiphertextBlob":"`+blob+
+			`","EncryptionContext":{"a":"b"}}`); failure != "IncorrectKeyException" {
 			t.Errorf("another key after %d rotations: %s", i, failure)
 		}
 	}
@@ -86,7 +93,8 @@ func TestKeysThatDoNotRotate(t *testing.T) {
 	call(t, url, "ScheduleKeyDeletion", `{"KeyId":"`+deleted+`"}`)
 	for id, want := range map[string]string{
 		symmetric: "LimitExceededException", disabled: "DisabledException", deleted: "KMSInvalidStateException",
-		rsa: "UnsupportedOperationException", imported: "UnsupportedOperationException", managed: "AccessDeniedException",
+		rsa: "UnsupportedOperationException", imported: "UnsupportedOperationException",
+		managed:        "AccessDeniedException",
 		"alias/aws/s3": "NotFoundException", strings.Repeat("0", 8): "NotFoundException",
 	} {
 		if failure := rotate(id); failure != want {

@@ -13,7 +13,7 @@ import (
 	"sealfront/crypto/localkms"
 )
 
-// The life of a key, told by the SDK's client.
+// The life of a key, as the SDK's client sees it.
 func TestAgainstTheSDK(t *testing.T) {
 	now := &clock{}
 	o := options(t.TempDir())
@@ -25,12 +25,18 @@ func TestAgainstTheSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := made.KeyMetadata
-	if !strings.HasPrefix(*m.Arn, "arn:aws:kms:us-west-2:123456789012:key/"+*m.KeyId) || len(*m.KeyId) != 36 || *m.AWSAccountId != account ||
-		m.KeyState != types.KeyStateEnabled || m.KeyManager != types.KeyManagerTypeCustomer || m.KeySpec != types.KeySpecSymmetricDefault ||
-		m.KeyUsage != types.KeyUsageTypeEncryptDecrypt || m.Origin != types.OriginTypeAwsKms || !m.Enabled || *m.MultiRegion || time.Since(*m.CreationDate).Abs() > time.Minute {
+	if !strings.HasPrefix(*m.Arn, "arn:aws:kms:us-west-2:123456789012:key/"+*m.KeyId) || len(*m.KeyId) != 36 ||
+		*m.AWSAccountId != account ||
+		m.KeyState != types.KeyStateEnabled || m.KeyManager != types.KeyManagerTypeCustomer ||
+		m.KeySpec != types.KeySpecSymmetricDefault ||
+		m.KeyUsage != types.KeyUsageTypeEncryptDecrypt || m.Origin != types.OriginTypeAwsKms || !m.Enabled ||
+		*m.MultiRegion || time.Since(*m.CreationDate).Abs() > time.Minute {
 		t.Errorf("metadata: %+v", m)
 	}
-	if _, err := c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String("alias/mine"), TargetKeyId: m.KeyId}); err != nil {
+	if _, err := c.CreateAlias(ctx, &kms.CreateAliasInput{
+		AliasName:   aws.String("alias/mine"),
+		TargetKeyId: m.KeyId,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{*m.KeyId, *m.Arn, "alias/mine", "arn:aws:kms:us-west-2:123456789012:alias/mine"} {
@@ -41,11 +47,14 @@ func TestAgainstTheSDK(t *testing.T) {
 	}
 
 	pairs := map[string]string{"a": "1", "b": "2"}
-	key, err := c.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: aws.String("alias/mine"), KeySpec: types.DataKeySpecAes256, EncryptionContext: pairs})
+	key, err := c.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+		KeyId: aws.String("alias/mine"), KeySpec: types.DataKeySpecAes256, EncryptionContext: pairs,
+	})
 	if err != nil || len(key.Plaintext) != 32 || *key.KeyId != *m.Arn {
 		t.Fatalf("%+v, %v", key, err)
 	}
-	hidden, err := c.GenerateDataKeyWithoutPlaintext(ctx, &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: m.Arn, NumberOfBytes: aws.Int32(64)})
+	hidden, err := c.GenerateDataKeyWithoutPlaintext(
+		ctx, &kms.GenerateDataKeyWithoutPlaintextInput{KeyId: m.Arn, NumberOfBytes: aws.Int32(64)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +73,17 @@ func TestAgainstTheSDK(t *testing.T) {
 	if plain, failure := open(hidden.CiphertextBlob, nil, nil); len(plain) != 64 {
 		t.Errorf("a key without plaintext: %d bytes, %s", len(plain), failure)
 	}
-	sealed, err := c.Encrypt(ctx, &kms.EncryptInput{KeyId: m.KeyId, Plaintext: bytes.Repeat([]byte{7}, 4096), EncryptionContext: pairs})
+	sealed, err := c.Encrypt(ctx, &kms.EncryptInput{
+		KeyId: m.KeyId, Plaintext: bytes.Repeat([]byte{7}, 4096), EncryptionContext: pairs,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if plain, failure := open(sealed.CiphertextBlob, m.KeyId, pairs); len(plain) != 4096 {
 		t.Errorf("Encrypt and Decrypt: %s", failure)
 	}
-	if _, failure := open(sealed.CiphertextBlob, m.KeyId, map[string]string{"a": "1"}); failure != "InvalidCiphertextException" {
+	if _, failure := open(sealed.CiphertextBlob, m.KeyId,
+		map[string]string{"a": "1"}); failure != "InvalidCiphertextException" {
 		t.Errorf("another context: %s", failure)
 	}
 
@@ -95,7 +107,8 @@ func TestAgainstTheSDK(t *testing.T) {
 	_, err = c.DisableKey(ctx, &kms.DisableKeyInput{KeyId: m.KeyId})
 	step("disable", err, "")
 	step("use of a disabled key", use(), "DisabledException")
-	if _, failure := open(key.CiphertextBlob, nil, pairs); failure != "DisabledException" || state() != types.KeyStateDisabled {
+	if _, failure := open(key.CiphertextBlob, nil, pairs); failure != "DisabledException" ||
+		state() != types.KeyStateDisabled {
 		t.Errorf("a disabled key: %s, %s", failure, state())
 	}
 	_, err = c.EnableKey(ctx, &kms.EnableKeyInput{KeyId: m.KeyId})
@@ -103,11 +116,17 @@ func TestAgainstTheSDK(t *testing.T) {
 	step("use", use(), "")
 	_, err = c.CancelKeyDeletion(ctx, &kms.CancelKeyDeletionInput{KeyId: m.KeyId})
 	step("cancel what isn't scheduled", err, "KMSInvalidStateException")
-	_, err = c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: m.KeyId, PendingWindowInDays: aws.Int32(6)})
+	_, err = c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{
+		KeyId:               m.KeyId,
+		PendingWindowInDays: aws.Int32(6),
+	})
 	step("too short a window", err, "ValidationException")
-	when, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: m.KeyId, PendingWindowInDays: aws.Int32(7)})
+	when, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{
+		KeyId: m.KeyId, PendingWindowInDays: aws.Int32(7),
+	})
 	step("schedule", err, "")
-	if d := time.Until(*when.DeletionDate); d < 6*24*time.Hour || d > 8*24*time.Hour || when.KeyState != types.KeyStatePendingDeletion || *when.KeyId != *m.Arn {
+	if d := time.Until(*when.DeletionDate); d < 6*24*time.Hour || d > 8*24*time.Hour ||
+		when.KeyState != types.KeyStatePendingDeletion || *when.KeyId != *m.Arn {
 		t.Errorf("scheduled: %+v", when)
 	}
 	step("use of a key pending deletion", use(), "KMSInvalidStateException")
@@ -167,7 +186,8 @@ func TestListingsHavePages(t *testing.T) {
 			t.Errorf("aliases of one key: %+v, %v", out, err)
 		}
 	}
-	if _, err := c.ListKeys(ctx, &kms.ListKeysInput{Marker: aws.String("%")}); code(t, err) != "InvalidMarkerException" {
+	if _, err := c.ListKeys(ctx, &kms.ListKeysInput{Marker: aws.String("%")}); code(
+		t, err) != "InvalidMarkerException" {
 		t.Errorf("a bad marker: %v", err)
 	}
 }

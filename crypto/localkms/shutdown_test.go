@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A client may hold a connection on which it never asked anything, as Go's does with one that it dialled in vain. The end isn't
-// held up by it.
+// A client may hold a connection on which it never asked anything, as Go's does with one that it dialled in vain. The
+// end isn't held up by it.
 func TestTheEndDoesNotWaitForUnusedConnections(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -112,3 +112,18 @@ func (st *state) sortedAliases(keyID string) []string {
 	slices.Sort(names)
 	return names
 }
+
+// rotateDue carries out the automatic rotations that are due. Of several that a service has slept through, one is left:
+// nothing was sealed in between.
+func (st *state) rotateDue(now time.Time) {
+	for _, k := range st.Keys {
+		if !k.rotationDue(now) {
+			continue
+		}
+		due := k.NextRotation
+		for !now.Before(k.NextRotation) {
+			due, k.NextRotation = k.NextRotation, k.NextRotation.AddDate(0, 0, k.RotationPeriod)
+		}
+		k.rotate(rotatedAutomatically, due)
+	}
+}

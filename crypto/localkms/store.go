@@ -62,6 +62,9 @@ func openStore(dir string) (*store, error) {
 	return s, s.refresh()
 }
 
+// lock keeps other processes from changing the directory until unlock is called.
+func (s *store) lock() (unlock func(), err error) { return lockFile(filepath.Join(s.dir, lockName)) }
+
 // rootKey reads the root key, or makes it in a directory without keys. It refuses one that others may read.
 func (s *store) rootKey() ([]byte, error) {
 	path := filepath.Join(s.dir, rootName)
@@ -80,7 +83,8 @@ func (s *store) rootKey() ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be read by others (mode %04o); it must have mode 0600", rootName, info.Mode().Perm())
+		return nil, fmt.Errorf("%s may be read by others (mode %04o); it must have mode 0600", rootName,
+			info.Mode().Perm())
 	}
 	root, err := os.ReadFile(path)
 	if err == nil && len(root) != materialSize {
@@ -95,7 +99,8 @@ func (s *store) view(now time.Time) (*state, error) {
 	st, known := s.now, s.file
 	s.mu.RUnlock()
 	info, err := os.Stat(filepath.Join(s.dir, keysName))
-	fresh := err == nil && known != nil && os.SameFile(info, known) && info.Size() == known.Size() && info.ModTime().Equal(known.ModTime()) ||
+	fresh := err == nil && known != nil && os.SameFile(info, known) && info.Size() == known.Size() &&
+		info.ModTime().Equal(known.ModTime()) ||
 		errors.Is(err, fs.ErrNotExist) && known == nil
 	if !fresh {
 		s.mu.Lock()
@@ -113,7 +118,8 @@ func (s *store) view(now time.Time) (*state, error) {
 }
 
 // update changes the state: change gets a copy of the newest one, and what it leaves is written before update returns
-// the new state. When change fails nothing is written. Keys that are due are removed first, and rotations that are due carried out.
+// the new state. When change fails nothing is written. Keys that are due are removed first, and rotations that are due
+// carried out.
 func (s *store) update(now time.Time, change func(*state) *Error) (*state, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

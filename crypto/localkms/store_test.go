@@ -37,7 +37,8 @@ func TestKeysSurviveARestart(t *testing.T) {
 	if err != nil || string(out.Plaintext) != "plain" {
 		t.Errorf("got %v", err)
 	}
-	if d, err := again.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &arn}); err != nil || *d.KeyMetadata.AWSAccountId != account {
+	if d, err := again.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &arn}); err != nil ||
+		*d.KeyMetadata.AWSAccountId != account {
 		t.Errorf("got %v", err)
 	}
 }
@@ -55,7 +56,8 @@ func TestKeysAreSealedAtRest(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || bytes.Contains(text, []byte(arn[len(arn)-36:])) || bytes.Contains(text, []byte("description")) {
+		if err != nil || bytes.Contains(text, []byte(arn[len(arn)-36:])) ||
+			bytes.Contains(text, []byte("description")) {
 			t.Errorf("%s is readable, %v", name, err)
 		}
 	}
@@ -154,10 +156,15 @@ func TestDeletedKeysAreGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String("alias/doomed"), TargetKeyId: &arn}); err != nil {
+	if _, err := c.CreateAlias(ctx, &kms.CreateAliasInput{
+		AliasName:   aws.String("alias/doomed"),
+		TargetKeyId: &arn,
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &arn, PendingWindowInDays: aws.Int32(7)}); err != nil {
+	if _, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{
+		KeyId: &arn, PendingWindowInDays: aws.Int32(7),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	size := func() int64 {
@@ -169,7 +176,8 @@ func TestDeletedKeysAreGone(t *testing.T) {
 	}
 	before := size()
 	now.advance(7*24*time.Hour - time.Minute)
-	if d, err := later(t, o).DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &arn}); err != nil || d.KeyMetadata.KeyState != types.KeyStatePendingDeletion {
+	if d, err := later(t, o).DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &arn}); err != nil ||
+		d.KeyMetadata.KeyState != types.KeyStatePendingDeletion {
 		t.Errorf("a minute early: %v", err)
 	}
 	now.advance(2 * time.Minute)
@@ -177,10 +185,12 @@ func TestDeletedKeysAreGone(t *testing.T) {
 	if _, err := late.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &arn}); code(t, err) != "NotFoundException" {
 		t.Errorf("DescribeKey: %v", err)
 	}
-	if _, err := late.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String("alias/doomed")}); code(t, err) != "NotFoundException" {
+	if _, err := late.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String("alias/doomed")}); code(
+		t, err) != "NotFoundException" {
 		t.Errorf("by alias: %v", err)
 	}
-	if _, err := late.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); code(t, err) != "AccessDeniedException" {
+	if _, err := late.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); code(
+		t, err) != "AccessDeniedException" {
 		t.Errorf("Decrypt: %v", err)
 	}
 	if _, err := late.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &kept}); err != nil {
@@ -195,7 +205,8 @@ func TestDeletedKeysAreGone(t *testing.T) {
 func later(t *testing.T, o localkms.Options) *kms.Client {
 	return kms.New(kms.Options{
 		Region: region, BaseEndpoint: aws.String(serve(t, open(t, o))), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), HTTPSignerV4: shiftedSigner{o.Now},
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		HTTPSignerV4: shiftedSigner{o.Now},
 	})
 }
 

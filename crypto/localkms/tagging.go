@@ -19,9 +19,11 @@ func checkTags(tags []tag) *Error {
 	for _, t := range tags {
 		switch {
 		case t.Key == "" || utf8.RuneCountInString(t.Key) > maxTagKey:
-			return validation("1 validation error detected: Value '%s' at 'tags.member.tagKey' failed to satisfy constraint: Member must have length between 1 and %d", t.Key, maxTagKey)
+			return validation("1 validation error detected: Value '%s' at 'tags.member.tagKey' failed to satisfy "+
+				"constraint: Member must have length between 1 and %d", t.Key, maxTagKey)
 		case utf8.RuneCountInString(t.Value) > maxTagValue:
-			return validation("1 validation error detected: Value '%s' at 'tags.member.tagValue' failed to satisfy constraint: Member must have length less than or equal to %d", t.Value, maxTagValue)
+			return validation("1 validation error detected: Value '%s' at 'tags.member.tagValue' failed to satisfy "+
+				"constraint: Member must have length less than or equal to %d", t.Value, maxTagValue)
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return fail("TagException", "Tag keys that begin with aws: are AWS's own")
 		case seen[t.Key]:
@@ -47,7 +49,8 @@ type tagResourceInput struct {
 
 func (c *call) tagResource(in *tagResourceInput) (*struct{}, error) {
 	if in.Tags == nil {
-		return nil, validation("1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null")
+		return nil, validation(
+			"1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null")
 	}
 	if failure := checkTags(in.Tags); failure != nil {
 		return nil, failure
@@ -83,7 +86,8 @@ type untagResourceInput struct {
 
 func (c *call) untagResource(in *untagResourceInput) (*struct{}, error) {
 	if in.TagKeys == nil {
-		return nil, validation("1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")
+		return nil, validation("1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: " +
+			"Member must not be null")
 	}
 	_, err := c.changeKey("UntagResource", in.KeyId, func(k *key) *Error {
 		if !k.Deletion.IsZero() {

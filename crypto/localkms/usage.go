@@ -2,15 +2,9 @@ package localkms
 
 import "time"
 
-// A usage is the last time a key sealed or opened something.
-type usage struct {
-	Time      time.Time `json:"time"`
-	Operation string    `json:"operation"`
-	RequestID string    `json:"requestId"`
-}
-
-// usageStep is how old the usage in the file may be before a newer one is written: a write for each use would cost more than the use.
-// What another service over the directory tells of a key, and what is left after a restart, is at most so old.
+// usageStep is how old the usage in the file may be before a newer one is written: a write for each use would cost more
+// than the use. What another service over the directory says of a key, and what is left after a restart, is at most so
+// old.
 const usageStep = time.Hour
 
 // used takes note of a successful use of a key. That the file can't be written is no reason to fail the use.
@@ -59,7 +53,8 @@ func (c *call) getKeyLastUsage(in *keyInput) (*lastUsage, error) {
 	c.mu.Unlock()
 	out := &lastUsage{KeyId: k.ID, KeyCreationDate: stamp(k.Created), TrackingStartDate: stamp(k.Created)}
 	if !last.Time.IsZero() {
-		out.KeyLastUsage.Operation, out.KeyLastUsage.Timestamp, out.KeyLastUsage.KmsRequestId = last.Operation, stamp(last.Time), last.RequestID
+		out.KeyLastUsage.Operation, out.KeyLastUsage.Timestamp, out.KeyLastUsage.KmsRequestId = last.Operation,
+			stamp(last.Time), last.RequestID
 	}
 	return out, nil
 }

@@ -93,7 +93,7 @@ func UnmarshalWhole(document []byte, v any) error {
 // tokens are a document's tokens as they stand there, within the bounds.
 type tokens struct {
 	raw      *xml.Decoder
-	source   counted
+	source   boundedReader
 	depth    int
 	elements int
 	begun    bool // some token has been read
@@ -145,9 +145,9 @@ func (t *tokens) Token() (xml.Token, error) {
 
 func tooLong(n xml.Name) bool { return len(n.Space)+len(n.Local) > MaxName }
 
-// counted hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends it
-// where a token or the document is beyond its bound.
-type counted struct {
+// boundedReader hands a document on byte by byte, so that the decoder above never reads beyond a token's end, and ends
+// it where a token or the document is beyond its bound.
+type boundedReader struct {
 	r        *bufio.Reader
 	token    int  // bytes since the last token
 	limit    int  // of them
@@ -156,8 +156,8 @@ type counted struct {
 	exceeded error
 }
 
-// begin begins a token. A text has been read as far as the < behind it: then, a tag has begun.
-func (c *counted) begin() {
+// begin begins a token. A text has been read as far as the < after it: then, a tag has begun.
+func (c *boundedReader) begin() {
 	c.token, c.limit = 0, 0
 	if c.last == '<' {
 		c.limit = TagSize
@@ -165,7 +165,7 @@ func (c *counted) begin() {
 }
 
 // ReadByte returns the next byte.
-func (c *counted) ReadByte() (byte, error) {
+func (c *boundedReader) ReadByte() (byte, error) {
 	switch {
 	case c.limit > 0 && c.token == c.limit:
 		c.exceeded = ErrLongToken
@@ -192,7 +192,7 @@ func (c *counted) ReadByte() (byte, error) {
 }
 
 // Read is there because a decoder wants a reader; it uses ReadByte alone.
-func (c *counted) Read(p []byte) (int, error) {
+func (c *boundedReader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}

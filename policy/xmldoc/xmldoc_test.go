@@ -41,31 +41,50 @@ func TestDocumentsBeyondTheBoundsAreRefused(t *testing.T) {
 		document string
 		want     error
 	}{
-		"as deep as may be":                     {nested(xmldoc.MaxDepth), nil},
-		"deeper":                                {nested(xmldoc.MaxDepth + 1), xmldoc.ErrTooDeep},
-		"never closed":                          {strings.Repeat("<a>", 1<<20), xmldoc.ErrTooDeep},
-		"as many elements as may be":            {"<a>" + strings.Repeat("<b/>", xmldoc.MaxElements-1) + "</a>", nil},
-		"more":                                  {"<a>" + strings.Repeat("<b/>", xmldoc.MaxElements) + "</a>", xmldoc.ErrTooMany},
-		"a long name":                           {"<" + strings.Repeat("a", xmldoc.MaxName+1) + "/>", xmldoc.ErrLongName},
-		"a long prefix":                         {"<" + strings.Repeat("a", xmldoc.MaxName) + ":b/>", xmldoc.ErrLongName},
-		"an attribute's long name":              {"<a " + strings.Repeat("a", xmldoc.MaxName+1) + `="b"/>`, xmldoc.ErrLongName},
-		"many attributes":                       {"<a" + strings.Repeat(` a="b"`, xmldoc.MaxAttributes+1) + "/>", xmldoc.ErrAttributes},
-		"a tag without end":                     {"<a" + strings.Repeat(` a="b"`, 1<<20), xmldoc.ErrLongToken},
-		"a name without end":                    {"<" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
-		"a text without end":                    {"<a>" + strings.Repeat("a", 2<<20), xmldoc.ErrLongToken},
-		"much white space":                      {"<a>" + strings.Repeat(" ", xmldoc.TextSize-1) + "<b/></a>", nil},
-		"a long tag behind a text":              {"<a>text<b" + strings.Repeat(" ", xmldoc.TagSize) + "/></a>", xmldoc.ErrLongToken},
-		"a comment without end":                 {"<!--" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
-		"a section of characters without end":   {"<a><![CDATA[" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
-		"a document of short texts without end": {"<a>" + strings.Repeat("aaaaaaa<!---->", xmldoc.MaxBytes/14+1) + "</a>", xmldoc.ErrTooLong},
-		"a document type":                       {`<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>`, xmldoc.ErrNotPlain},
-		"a processing instruction":              {"<a><?php x?></a>", xmldoc.ErrNotPlain},
-		"a style sheet":                         {`<?xml-stylesheet href="x"?><a/>`, xmldoc.ErrNotPlain},
-		"a second declaration":                  {`<?xml version="1.0"?><?xml version="1.0"?><a/>`, xmldoc.ErrNotPlain},
-		"what stores write":                     {`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<a xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><!-- c --><b x="y">t&amp;</b><![CDATA[<]]></a>`, nil},
+		"as deep as may be":          {nested(xmldoc.MaxDepth), nil},
+		"deeper":                     {nested(xmldoc.MaxDepth + 1), xmldoc.ErrTooDeep},
+		"never closed":               {strings.Repeat("<a>", 1<<20), xmldoc.ErrTooDeep},
+		"as many elements as may be": {"<a>" + strings.Repeat("<b/>", xmldoc.MaxElements-1) + "</a>", nil},
+		"more": {
+			"<a>" + strings.Repeat("<b/>", xmldoc.MaxElements) + "</a>", xmldoc.ErrTooMany,
+		},
+		"a long name": {
+			"<" + strings.Repeat("a", xmldoc.MaxName+1) + "/>", xmldoc.ErrLongName,
+		},
+		"a long prefix": {
+			"<" + strings.Repeat("a", xmldoc.MaxName) + ":b/>", xmldoc.ErrLongName,
+		},
+		"an attribute's long name": {
+			"<a " + strings.Repeat("a", xmldoc.MaxName+1) + `="b"/>`, xmldoc.ErrLongName,
+		},
+		"many attributes": {
+			"<a" + strings.Repeat(` a="b"`, xmldoc.MaxAttributes+1) + "/>", xmldoc.ErrAttributes,
+		},
+		"a tag without end":  {"<a" + strings.Repeat(` a="b"`, 1<<20), xmldoc.ErrLongToken},
+		"a name without end": {"<" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
+		"a text without end": {"<a>" + strings.Repeat("a", 2<<20), xmldoc.ErrLongToken},
+		"much white space":   {"<a>" + strings.Repeat(" ", xmldoc.TextSize-1) + "<b/></a>", nil},
+		"a long tag behind a text": {
+			"<a>text<b" + strings.Repeat(" ", xmldoc.TagSize) + "/></a>", xmldoc.ErrLongToken,
+		},
+		"a comment without end":               {"<!--" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
+		"a section of characters without end": {"<a><![CDATA[" + strings.Repeat("a", 1<<20), xmldoc.ErrLongToken},
+		"a document of short texts without end": {
+			"<a>" + strings.Repeat("aaaaaaa<!---->", xmldoc.MaxBytes/14+1) + "</a>", xmldoc.ErrTooLong,
+		},
+		"a document type":          {`<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>`, xmldoc.ErrNotPlain},
+		"a processing instruction": {"<a><?php x?></a>", xmldoc.ErrNotPlain},
+		"a style sheet":            {`<?xml-stylesheet href="x"?><a/>`, xmldoc.ErrNotPlain},
+		"a second declaration":     {`<?xml version="1.0"?><?xml version="1.0"?><a/>`, xmldoc.ErrNotPlain},
+		"what stores write": {
+			`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
+				`<a xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><!-- c --><b x="y">t&amp;</b><![CDATA[<]]></a>`,
+			nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := all(xmldoc.NewDecoder(strings.NewReader(c.document))); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			if _, err := all(xmldoc.NewDecoder(strings.NewReader(c.document))); !errors.Is(err, c.want) ||
+				(err == nil) != (c.want == nil) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -77,7 +96,8 @@ func TestDocumentsBeyondTheBoundsAreRefused(t *testing.T) {
 func TestNestedAndLongDocumentsCostNothing(t *testing.T) {
 	const size = 4 << 20
 	for name, piece := range map[string]string{
-		"nested": "<a>", "nested name spaces": `<a xmlns="b">`, "attributes": ` a=""`, "a name": "a", "a text": "a ", "entities": "&#65;",
+		"nested": "<a>", "nested name spaces": `<a xmlns="b">`, "attributes": ` a=""`, "a name": "a", "a text": "a ",
+		"entities": "&#65;",
 		"comments": "<!--", "broken": "<", "instructions": "<?a ",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,11 +127,14 @@ func TestUnmarshal(t *testing.T) {
 		Key     []string `xml:"TagSet>Tag>Key"`
 	}
 	var d document
-	const text = `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>a</Key></Tag><Tag><Key>b</Key></Tag></TagSet></Tagging>`
+	const text = `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>a</Key></Tag><Tag><Key>` +
+		`b</Key></Tag></TagSet></Tagging>`
 	if err := xmldoc.Unmarshal([]byte(text+"<more/>"), &d); err != nil || !slices.Equal(d.Key, []string{"a", "b"}) {
 		t.Errorf("%v, %v", d, err)
 	}
-	for behind, want := range map[string]bool{"": true, " \n<!-- c -->": true, "<more/>": false, "more": false, "<!DOCTYPE a>": false, "<": false} {
+	for behind, want := range map[string]bool{
+		"": true, " \n<!-- c -->": true, "<more/>": false, "more": false, "<!DOCTYPE a>": false, "<": false,
+	} {
 		if err := xmldoc.UnmarshalWhole([]byte(text+behind), new(document)); (err == nil) != want {
 			t.Errorf("%q behind the document: %v", behind, err)
 		}
@@ -127,7 +150,10 @@ func TestUnmarshal(t *testing.T) {
 
 // What is accepted means what encoding/xml means by it.
 func FuzzDocuments(f *testing.F) {
-	for _, s := range []string{nested(3), `<a b="c">t&lt;</a>`, `<?xml version="1.0"?><a/>`, `<x:a xmlns:x="y"><x:b/></x:a>`, "<a><b></a></b>", "<a>]]></a>", "<!DOCTYPE a><a/>", "<a>\r\n</a>"} {
+	for _, s := range []string{
+		nested(3), `<a b="c">t&lt;</a>`, `<?xml version="1.0"?><a/>`, `<x:a xmlns:x="y"><x:b/></x:a>`, "<a><b></a></b>",
+		"<a>]]></a>", "<!DOCTYPE a><a/>", "<a>\r\n</a>",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
@@ -146,7 +172,8 @@ func TestThereIsOneReaderOfXML(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && !strings.HasPrefix(entry.Name(), "..") || entry.Name() == "bench" || entry.Name() == "xmldoc"):
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && !strings.HasPrefix(entry.Name(), "..") ||
+			entry.Name() == "bench" || entry.Name() == "xmldoc"):
 			return filepath.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
@@ -159,7 +186,9 @@ func TestThereIsOneReaderOfXML(t *testing.T) {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SelectorExpr); ok {
-				if from, ok := s.X.(*ast.Ident); ok && from.Name == "xml" && (s.Sel.Name == "Unmarshal" || strings.HasPrefix(s.Sel.Name, "New") && strings.HasSuffix(s.Sel.Name, "Decoder")) {
+				if from, ok := s.X.(*ast.Ident); ok && from.Name == "xml" &&
+					(s.Sel.Name == "Unmarshal" ||
+						strings.HasPrefix(s.Sel.Name, "New") && strings.HasSuffix(s.Sel.Name, "Decoder")) {
 					t.Errorf("%s: xml.%s: read documents by xmldoc", set.Position(s.Pos()), s.Sel.Name)
 				}
 			}

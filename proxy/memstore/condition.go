@@ -35,20 +35,22 @@ func (x *exchange) readConditions(o *object, prefix string) error {
 		if !matches(match, o.etag) {
 			return refuse("PreconditionFailed")
 		}
-	} else if t, ok := httpTime(x.header(prefix + "if-unmodified-since")); ok && o.modified.Truncate(time.Second).After(t) {
+	} else if t, ok := httpTime(x.header(prefix + "if-unmodified-since")); ok &&
+		o.modified.Truncate(time.Second).After(t) {
 		return refuse("PreconditionFailed")
 	}
 	if none := x.header(prefix + "if-none-match"); none != "" {
 		if matches(none, o.etag) {
 			return unmodified
 		}
-	} else if t, ok := httpTime(x.header(prefix + "if-modified-since")); ok && !o.modified.Truncate(time.Second).After(t) {
+	} else if t, ok := httpTime(x.header(prefix + "if-modified-since")); ok &&
+		!o.modified.Truncate(time.Second).After(t) {
 		return unmodified
 	}
 	return nil
 }
 
-// matches tells whether a list of ETags, with quotes or without, or *, names one.
+// matches reports whether a list of ETags, with quotes or without, or *, names one.
 func matches(list, etag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		one = strings.TrimSpace(one)

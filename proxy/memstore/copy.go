@@ -95,3 +95,13 @@ func (x *exchange) copied(o *object, header []headerField) (*object, error) {
 	}
 	return made, err
 }
+
+// showCopy is the answer to CopyObject and UploadPartCopy.
+func (x *exchange) showCopy(root, etag string) {
+	var d document
+	d.begin(root)
+	d.text("ETag", etag)
+	d.time("LastModified", x.now)
+	d.close(root)
+	x.show(&d)
+}

@@ -17,15 +17,15 @@ func Waits(t Trouble, n int) []time.Duration {
 }
 
 // Keys is the skip list of names.
-type Keys struct{ o *ordered }
+type Keys struct{ o *ordered[object] }
 
 // NewKeys is empty.
-func NewKeys() Keys { return Keys{newOrdered()} }
+func NewKeys() Keys { return Keys{newOrdered[object]()} }
 
-// Set puts a name in, and tells whether it was there.
+// Set puts a name in, and reports whether it was there.
 func (k Keys) Set(key string) bool { return k.o.set(key, &object{}) != nil }
 
-// Remove takes a name out, and tells whether it was there.
+// Remove takes a name out, and reports whether it was there.
 func (k Keys) Remove(key string) bool { return k.o.remove(key) != nil }
 
 // From lists the names from key on.

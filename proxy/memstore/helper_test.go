@@ -43,7 +43,8 @@ func start(t testing.TB, o memstore.Options) (*memstore.Store, *s3.Client) {
 	})
 	c := s3.New(s3.Options{
 		Region: region, BaseEndpoint: aws.String("http://" + s.Address()), UsePathStyle: true, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""), HTTPClient: &http.Client{Transport: transport},
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		HTTPClient:  &http.Client{Transport: transport},
 	})
 	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
@@ -54,9 +55,12 @@ func start(t testing.TB, o memstore.Options) (*memstore.Store, *s3.Client) {
 // client is the proxy's own client of stores.
 func client(t testing.TB, s *memstore.Store) *store.Client {
 	t.Helper()
-	c, err := store.New(store.Options{Endpoint: "http://" + s.Address(), Region: region, Credentials: func(context.Context) (sigv4.Credentials, error) {
-		return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
-	}})
+	c, err := store.New(store.Options{
+		Endpoint: "http://" + s.Address(), Region: region,
+		Credentials: func(context.Context) (sigv4.Credentials, error) {
+			return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +78,9 @@ func random(n int) []byte {
 
 func put(t testing.TB, c *s3.Client, key string, body []byte) string {
 	t.Helper()
-	out, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: bytes.NewReader(body)})
+	out, err := c.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String(key), Body: bytes.NewReader(body),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (x *exchange) limit(name string, fallback, most int) (int, error) {
 	return min(n, most), nil
 }
 
-// A page is what a listing asks for, and how it is written.
+// A page is what a listing requests, and how it is written.
 type page struct {
 	prefix, delimiter, after string
 	most                     int
@@ -32,7 +32,9 @@ type page struct {
 }
 
 func (x *exchange) page() (p page, err error) {
-	p = page{prefix: x.query.Get("prefix"), delimiter: x.query.Get("delimiter"), encode: func(s string) string { return s }}
+	p = page{
+		prefix: x.query.Get("prefix"), delimiter: x.query.Get("delimiter"), encode: func(s string) string { return s },
+	}
 	switch x.query.Get("encoding-type") {
 	case "":
 	case "url":
@@ -75,9 +77,9 @@ func (p *page) write(b *bucket, d *document) (count int, last string, more bool)
 		}
 		d.open("Contents")
 		d.text("Key", p.encode(key))
-		d.time("LastModified", n.object.modified)
-		d.text("ETag", n.object.etag)
-		d.number("Size", n.object.body.size)
+		d.time("LastModified", n.value.modified)
+		d.text("ETag", n.value.etag)
+		d.number("Size", n.value.body.size)
 		d.text("StorageClass", "STANDARD")
 		d.close("Contents")
 		n = n.next[0]
@@ -94,8 +96,8 @@ func (p *page) finish(d *document, common []string, more bool) bool {
 	return more
 }
 
-// behind is the first string after all that begin with prefix. A prefix of 0xff alone has none, and no name that is UTF-8
-// follows it.
+// behind is the first string that follows all that begin with prefix. A prefix of 0xff alone has none, and no name that
+// is UTF-8 follows it.
 func behind(prefix string) string {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] < 0xff {

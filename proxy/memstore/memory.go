@@ -162,27 +162,27 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 	return written, nil
 }
 
-// A reading is the answer to GetObject on its way out. Its body stays until Close.
-type reading struct {
+// A bodyReader is the answer to GetObject on its way out. Its body stays until Close.
+type bodyReader struct {
 	body   *body
 	pieces [][]byte
 	next   int // of pieces
 }
 
-var readings = sync.Pool{New: func() any { return new(reading) }}
+var bodyReaders = sync.Pool{New: func() any { return new(bodyReader) }}
 
 // read begins a reading of n bytes and takes over the caller's use of b.
-func (b *body) read(from, n int64) *reading {
-	r := readings.Get().(*reading)
+func (b *body) read(from, n int64) *bodyReader {
+	r := bodyReaders.Get().(*bodyReader)
 	r.body, r.pieces, r.next = b, b.between(r.pieces[:0], from, n), 0
 	return r
 }
 
-// SupportsBodyWriteTo tells fasthttp that WriteTo does for all lengths.
-func (*reading) SupportsBodyWriteTo() bool { return true }
+// SupportsBodyWriteTo lets fasthttp call WriteTo for all lengths.
+func (*bodyReader) SupportsBodyWriteTo() bool { return true }
 
 // WriteTo writes what is left.
-func (r *reading) WriteTo(w io.Writer) (written int64, err error) {
+func (r *bodyReader) WriteTo(w io.Writer) (written int64, err error) {
 	for ; r.next < len(r.pieces); r.next++ {
 		n, err := w.Write(r.pieces[r.next])
 		written += int64(n)
@@ -194,7 +194,7 @@ func (r *reading) WriteTo(w io.Writer) (written int64, err error) {
 }
 
 // Read reads the next bytes.
-func (r *reading) Read(p []byte) (int, error) {
+func (r *bodyReader) Read(p []byte) (int, error) {
 	if r.next == len(r.pieces) {
 		return 0, io.EOF
 	}
@@ -207,13 +207,13 @@ func (r *reading) Read(p []byte) (int, error) {
 }
 
 // Close gives the body back.
-func (r *reading) Close() error {
+func (r *bodyReader) Close() error {
 	if r.body == nil {
 		return nil
 	}
 	r.body.release()
 	r.body = nil
 	clear(r.pieces) // hold on to no block
-	readings.Put(r)
+	bodyReaders.Put(r)
 	return nil
 }

@@ -3,50 +3,14 @@ package memstore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"sealfront/sigv4"
 )
-
-// Options say who may use the store and how much it holds. Credentials and region are required.
-type Options struct {
-	AccessKey string
-	SecretKey string
-	Region    string
-	// MaxBytes bounds the memory of bodies, those that are being received included, and of the objects' names and headers;
-	// default 1 GiB. What would go beyond is answered 507 before its body is read.
-	MaxBytes int64
-	Address  string           // where to listen; default a free loopback port
-	Now      func() time.Time // default time.Now
-}
-
-// A Store is a running memory store.
-type Store struct {
-	o        Options
-	verifier *sigv4.Verifier
-	server   *fasthttp.Server
-	listener net.Listener
-	served   chan error
-	memory   memory
-	trouble  trouble
-	exchange sync.Pool // *exchange
-
-	salt [8]byte // of ETags and upload ids
-	made atomic.Uint64
-
-	mu      sync.RWMutex
-	buckets map[string]*bucket
-}
 
 const (
 	defaultMaxBytes = 1 << 30
@@ -86,7 +50,7 @@ func Start(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close stops the front end and waits a bounded while for requests under way.
+// Close stops the front end and waits a bounded while for requests in flight.
 func (s *Store) Close() error {
 	ctx, stop := context.WithTimeout(context.Background(), closeTimeout)
 	defer stop()
@@ -99,66 +63,6 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Address is where the store listens, host:port.
-func (s *Store) Address() string { return s.listener.Addr().String() }
-
-// Trouble makes the store slow, failing or throttling from the next request on; the zero value ends that.
-func (s *Store) Trouble(t Trouble) { s.trouble.set(t) }
-
-// unique is a name that this store gives only once.
-func (s *Store) unique() string {
-	var b [16]byte
-	copy(b[:8], s.salt[:])
-	binary.BigEndian.PutUint64(b[8:], s.made.Add(1))
-	return hex.EncodeToString(b[:])
-}
-
-// bucket returns a bucket, or NoSuchBucket.
-func (s *Store) bucket(name string) (*bucket, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if b := s.buckets[name]; b != nil {
-		return b, nil
-	}
-	return nil, refuse("NoSuchBucket")
-}
-
 type silence struct{}
 
 func (silence) Printf(string, ...any) {}
-
-// gentleListener's connections close so that an answer given before the whole body was read still arrives: a
-// connection that is closed with unread bytes is reset, and a reset throws away what the other side hasn't read yet.
-type gentleListener struct{ net.Listener }
-
-func (l gentleListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if t, ok := c.(*net.TCPConn); ok && err == nil {
-		return &gentleConn{TCPConn: t}, nil
-	}
-	return c, err
-}
-
-type gentleConn struct {
-	*net.TCPConn
-	once sync.Once
-}
-
-const (
-	lingerTime  = time.Second
-	lingerBytes = 64 << 20
-)
-
-func (c *gentleConn) Close() error {
-	err := net.ErrClosed
-	c.once.Do(func() {
-		if c.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-			_, _ = io.CopyN(io.Discard, c.TCPConn, lingerBytes) // ends at the other side's end, in time, or broken
-		}
-		err = c.TCPConn.Close()
-	})
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}

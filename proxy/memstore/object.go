@@ -3,47 +3,9 @@ package memstore
 import (
 	"encoding/xml"
 	"fmt"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 )
-
-const (
-	maxObject   = 5 << 30
-	maxMetadata = 2048 // names without x-amz-meta-, and values
-	metadata    = "x-amz-meta-"
-)
-
-// storedHeader is what of the request's header belongs to the object.
-func (x *exchange) storedHeader() ([]headerField, error) {
-	list := make([]headerField, 0, 4)
-	used, typed := 0, false
-	for i := range x.message.Header {
-		f := &x.message.Header[i]
-		name := strings.ToLower(string(f.Name))
-		switch name {
-		case "content-type", "cache-control", "content-disposition", "content-language", "expires":
-			typed = typed || name == "content-type"
-		case "content-encoding":
-			if x.auth.Payload.Chunked() && strings.EqualFold(string(f.Value), "aws-chunked") {
-				continue // how it was sent, not what it is
-			}
-		default:
-			if !strings.HasPrefix(name, metadata) {
-				continue
-			}
-			used += len(name) - len(metadata) + len(f.Value)
-		}
-		list = append(list, headerField{name, strings.TrimSpace(string(f.Value))})
-	}
-	if used > maxMetadata {
-		return nil, refuse("MetadataTooLarge")
-	}
-	if !typed {
-		list = append(list, headerField{"content-type", "binary/octet-stream"})
-	}
-	return list, nil
-}
 
 func (x *exchange) putObject() error {
 	b, err := x.store.bucket(x.bucketName)
@@ -76,18 +38,6 @@ func (x *exchange) putObject() error {
 	}
 	x.ctx.Response.Header.Set("ETag", etag)
 	return nil
-}
-
-// find returns an object and a use of its body, that the caller releases.
-func (b *bucket) find(key string) (*object, error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	o := b.objects.get(key)
-	if o == nil {
-		return nil, refuse("NoSuchKey")
-	}
-	o.body.retain()
-	return o, nil
 }
 
 // getObject is GetObject and HeadObject.
@@ -205,14 +155,4 @@ func (x *exchange) deleteObjects() error {
 	d.close("DeleteResult")
 	x.show(&d)
 	return nil
-}
-
-// showCopy is the answer to CopyObject and UploadPartCopy.
-func (x *exchange) showCopy(root, etag string) {
-	var d document
-	d.begin(root)
-	d.text("ETag", etag)
-	d.time("LastModified", x.now)
-	d.close(root)
-	x.show(&d)
 }

@@ -44,7 +44,8 @@ func TestBodiesAndRangesComeBackAsTheyWere(t *testing.T) {
 			if r[0] < 0 || r[0] >= n {
 				continue
 			}
-			if got := get(t, c, key, fmt.Sprintf("bytes=%d-%d", r[0], r[1])); !bytes.Equal(got, body[r[0]:min(r[1]+1, n)]) {
+			if got := get(t, c, key, fmt.Sprintf("bytes=%d-%d", r[0], r[1])); !bytes.Equal(
+				got, body[r[0]:min(r[1]+1, n)]) {
 				t.Errorf("%d bytes, range %v: %d other bytes", n, r, len(got))
 			}
 		}
@@ -53,7 +54,9 @@ func TestBodiesAndRangesComeBackAsTheyWere(t *testing.T) {
 				t.Errorf("%d bytes: the last 5 are others", n)
 			}
 		}
-		_, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Range: aws.String(fmt.Sprintf("bytes=%d-", n))})
+		_, err := c.GetObject(t.Context(), &s3.GetObjectInput{
+			Bucket: aws.String(bucket), Key: aws.String(key), Range: aws.String(fmt.Sprintf("bytes=%d-", n)),
+		})
 		wantCode(t, "a range behind the end", err, "InvalidRange")
 		head, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
 		if err != nil || aws.ToInt64(head.ContentLength) != int64(n) {
@@ -65,7 +68,8 @@ func TestBodiesAndRangesComeBackAsTheyWere(t *testing.T) {
 func TestHeadersAndMetadataComeBack(t *testing.T) {
 	_, c := start(t, memstore.Options{})
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
-		Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"), ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
+		Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"),
+		ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
 		ContentEncoding: aws.String("gzip"), Metadata: map[string]string{"one": "1", "two": "zwei"},
 	})
 	if err != nil {
@@ -75,10 +79,14 @@ func TestHeadersAndMetadataComeBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if aws.ToString(h.ContentType) != "text/plain" || aws.ToString(h.CacheControl) != "no-store" || h.Metadata["one"] != "1" || h.Metadata["two"] != "zwei" {
+	if aws.ToString(h.ContentType) != "text/plain" || aws.ToString(h.CacheControl) != "no-store" ||
+		h.Metadata["one"] != "1" || h.Metadata["two"] != "zwei" {
 		t.Errorf("%+v", h)
 	}
-	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"), Metadata: map[string]string{"m": strings.Repeat("m", 2048)}})
+	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"),
+		Metadata: map[string]string{"m": strings.Repeat("m", 2048)},
+	})
 	wantCode(t, "2,049 bytes of metadata", err, "MetadataTooLarge")
 }
 
@@ -98,14 +106,20 @@ func TestConditionsHold(t *testing.T) {
 	absent.Key, absent.IfMatch = aws.String("absent"), aws.String(etag)
 	_, err = c.PutObject(t.Context(), absent)
 	wantCode(t, "PUT If-Match of nothing", err, "NoSuchKey")
-	_, err = c.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), IfMatch: aws.String(`"other"`)})
+	_, err = c.DeleteObject(t.Context(), &s3.DeleteObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), IfMatch: aws.String(`"other"`),
+	})
 	wantCode(t, "DELETE If-Match", err, "PreconditionFailed")
 	if string(get(t, c, "k", "")) != "1" {
 		t.Error("a condition that failed changed the object")
 	}
-	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), IfMatch: aws.String(`"other"`)})
+	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), IfMatch: aws.String(`"other"`),
+	})
 	wantCode(t, "GET If-Match", err, "PreconditionFailed")
-	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), IfNoneMatch: aws.String(etag)})
+	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), IfNoneMatch: aws.String(etag),
+	})
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) || answer.HTTPStatusCode() != http.StatusNotModified {
 		t.Errorf("GET If-None-Match: %v", err)
@@ -123,7 +137,10 @@ func TestOneOfManyCreatorsWins(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
-			_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader(fmt.Sprint(i)), IfNoneMatch: aws.String("*")})
+			_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
+				Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader(fmt.Sprint(i)),
+				IfNoneMatch: aws.String("*"),
+			})
 			if err == nil {
 				won.Store(fmt.Sprint(i), true)
 			}
@@ -146,18 +163,24 @@ func TestOneOfManyCreatorsWins(t *testing.T) {
 func TestWhatTheStoreDoesNotKnowIsRefused(t *testing.T) {
 	s, c := start(t, memstore.Options{})
 	put(t, c, "k", []byte("kept"))
-	_, err := c.PutObjectTagging(t.Context(), &s3.PutObjectTaggingInput{Bucket: aws.String(bucket), Key: aws.String("k"), Tagging: &types.Tagging{TagSet: []types.Tag{}}})
+	_, err := c.PutObjectTagging(t.Context(), &s3.PutObjectTaggingInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), Tagging: &types.Tagging{TagSet: []types.Tag{}},
+	})
 	wantCode(t, "PutObjectTagging", err, "NotImplemented")
 	if string(get(t, c, "k", "")) != "kept" {
 		t.Error("an operation that isn't there wrote an object")
 	}
-	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"), Tagging: aws.String("a=b")})
+	_, err = c.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"), Tagging: aws.String("a=b"),
+	})
 	wantCode(t, "tags", err, "NotImplemented")
 	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("nothing"), Key: aws.String("k")})
 	wantCode(t, "a bucket that isn't there", err, "NoSuchBucket")
 	_, err = c.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: aws.String(bucket)})
 	wantCode(t, "DeleteBucket", err, "BucketNotEmpty")
-	for header, want := range map[string]int{"": http.StatusForbidden, "AWS4-HMAC-SHA256 nonsense": http.StatusBadRequest} {
+	for header, want := range map[string]int{
+		"": http.StatusForbidden, "AWS4-HMAC-SHA256 nonsense": http.StatusBadRequest,
+	} {
 		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Address()+"/"+bucket+"/k", nil)
 		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 		if header != "" {

@@ -10,7 +10,7 @@ import (
 type operation struct {
 	method string
 	on     target
-	by     string // the query parameter, or x-amz header, that tells it from the rows below
+	by     string // the query parameter, or x-amz header, that distinguishes it from the rows below
 	knows  []string
 	do     func(*exchange) error
 }
@@ -30,7 +30,11 @@ var operations = []operation{
 
 	{"GET", ofBucket, "location", nil, (*exchange).getBucketLocation},
 	{"GET", ofBucket, "uploads", []string{"prefix", "max-uploads", "encoding-type"}, (*exchange).listUploads},
-	{"GET", ofBucket, "list-type", []string{"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner"}, (*exchange).listObjectsV2},
+	{
+		"GET", ofBucket, "list-type", []string{
+			"prefix", "delimiter", "max-keys", "encoding-type", "continuation-token", "start-after", "fetch-owner",
+		}, (*exchange).listObjectsV2,
+	},
 	{"GET", ofBucket, "", listV1, (*exchange).listObjects},
 	{"HEAD", ofBucket, "", nil, (*exchange).headBucket},
 	{"PUT", ofBucket, "", nil, (*exchange).createBucket},
@@ -70,17 +74,6 @@ func (x *exchange) operation() func(*exchange) error {
 	return nil
 }
 
-// carries tells whether the request has a query parameter or header of this name.
-func (x *exchange) carries(name string) bool {
-	if name == "" {
-		return true
-	}
-	if strings.HasPrefix(name, "x-amz-") {
-		return x.header(name) != ""
-	}
-	return x.query.Has(name)
-}
-
 func (x *exchange) known(o *operation) bool {
 	for name := range x.query {
 		switch {
@@ -93,18 +86,23 @@ func (x *exchange) known(o *operation) bool {
 	return true
 }
 
-// unknownHeaders ask for what this store doesn't do; leaving them out would be a promise that isn't kept.
-var unknownHeaders = []string{"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source"}
+// unknownHeaders request what this store doesn't do; leaving them out would be a promise that isn't kept.
+var unknownHeaders = []string{
+	"x-amz-tagging", "x-amz-acl", "x-amz-grant-", "x-amz-object-lock-", "x-amz-server-side-encryption",
+	"x-amz-website-redirect-location", "x-amz-write-offset-bytes", "x-amz-rename-source",
+}
 
-// wants tells whether the request asks for something that this store doesn't do.
+// wants reports whether the request asks for something that this store doesn't do.
 func (x *exchange) wants() bool {
 	for i := range x.message.Header {
 		f := &x.message.Header[i]
-		if len(f.Name) < len("x-amz-acl") || len(f.Value) == 0 || f.Name[0]|0x20 != 'x' {
+		if len(f.Value) == 0 || len(f.Name) < len("x-amz-") ||
+			!strings.EqualFold(string(f.Name[:len("x-amz-")]), "x-amz-") {
 			continue
 		}
 		for _, unknown := range unknownHeaders {
-			if len(f.Name) >= len(unknown) && strings.EqualFold(string(f.Name[:len(unknown)]), unknown) && !strings.EqualFold(string(f.Name), "x-amz-tagging-directive") {
+			if len(f.Name) >= len(unknown) && strings.EqualFold(string(f.Name[:len(unknown)]), unknown) &&
+				!strings.EqualFold(string(f.Name), "x-amz-tagging-directive") {
 				return true
 			}
 		}

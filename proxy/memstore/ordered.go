@@ -2,35 +2,35 @@ package memstore
 
 import "math/rand/v2"
 
-// ordered is a skip list of objects in the order of their names: insertion, removal and the place from which a listing goes
-// on cost O(log n). Not for concurrent use.
-type ordered struct {
-	head  node
-	nodes map[string]*node
+// ordered is a skip list of values in the order of their names: insertion, removal and the place from which a listing
+// goes on cost O(log n). Not for concurrent use.
+type ordered[T any] struct {
+	head  node[T]
+	nodes map[string]*node[T]
 }
 
-type node struct {
-	key    string
-	object *object
-	next   []*node
+type node[T any] struct {
+	key   string
+	value *T
+	next  []*node[T]
 }
 
 // levels is enough for 4^16 names.
 const levels = 16
 
-func newOrdered() *ordered {
-	return &ordered{head: node{next: make([]*node, levels)}, nodes: make(map[string]*node)}
+func newOrdered[T any]() *ordered[T] {
+	return &ordered[T]{head: node[T]{next: make([]*node[T], levels)}, nodes: make(map[string]*node[T])}
 }
 
-func (o *ordered) get(key string) *object {
+func (o *ordered[T]) get(key string) *T {
 	if n := o.nodes[key]; n != nil {
-		return n.object
+		return n.value
 	}
 	return nil
 }
 
 // before fills path with the last node before key at every level.
-func (o *ordered) before(key string, path *[levels]*node) {
+func (o *ordered[T]) before(key string, path *[levels]*node[T]) {
 	n := &o.head
 	for l := levels - 1; l >= 0; l-- {
 		for n.next[l] != nil && n.next[l].key < key {
@@ -40,20 +40,20 @@ func (o *ordered) before(key string, path *[levels]*node) {
 	}
 }
 
-// set puts an object in the place of the one that is returned, nil if there was none.
-func (o *ordered) set(key string, to *object) *object {
+// set puts a value in the place of the one that is returned, nil if there was none.
+func (o *ordered[T]) set(key string, to *T) *T {
 	if n := o.nodes[key]; n != nil {
-		old := n.object
-		n.object = to
+		old := n.value
+		n.value = to
 		return old
 	}
 	height := 1
 	for height < levels && rand.IntN(4) == 0 {
 		height++
 	}
-	var path [levels]*node
+	var path [levels]*node[T]
 	o.before(key, &path)
-	n := &node{key, to, make([]*node, height)}
+	n := &node[T]{key, to, make([]*node[T], height)}
 	for l := range height {
 		n.next[l] = path[l].next[l]
 		path[l].next[l] = n
@@ -62,24 +62,24 @@ func (o *ordered) set(key string, to *object) *object {
 	return nil
 }
 
-// remove takes an object out and returns it, nil if there was none.
-func (o *ordered) remove(key string) *object {
+// remove takes a value out and returns it, nil if there was none.
+func (o *ordered[T]) remove(key string) *T {
 	n := o.nodes[key]
 	if n == nil {
 		return nil
 	}
 	delete(o.nodes, key)
-	var path [levels]*node
+	var path [levels]*node[T]
 	o.before(key, &path)
 	for l := range n.next {
 		path[l].next[l] = n.next[l]
 	}
-	return n.object
+	return n.value
 }
 
 // from is the first node whose key is key or follows it.
-func (o *ordered) from(key string) *node {
-	var path [levels]*node
+func (o *ordered[T]) from(key string) *node[T] {
+	var path [levels]*node[T]
 	o.before(key, &path)
 	return path[0].next[0]
 }

@@ -21,17 +21,22 @@ import (
 )
 
 // front is a client of a memory store that answers some requests by itself, and alters some answers.
-func front(t *testing.T, answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response)) *store.Client {
+func front(
+	t *testing.T, answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response),
+) *store.Client {
 	t.Helper()
 	s, _ := start(t, memstore.Options{})
 	target := &url.URL{Scheme: "http", Host: s.Address()}
-	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err == nil {
-			err = c.(*net.TCPConn).SetLinger(0) // what breaks off before it breaks off behind it, too
-		}
-		return c, err
-	}}
+	transport := &http.Transport{
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil {
+				err = c.(*net.TCPConn).SetLinger(0) // what breaks off before it breaks off behind it, too
+			}
+			return c, err
+		},
+	}
 	proxy := &httputil.ReverseProxy{
 		ErrorLog: log.New(io.Discard, "", 0), Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -51,9 +56,12 @@ func front(t *testing.T, answers func(http.ResponseWriter, *http.Request) bool, 
 		}
 	}))
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
-	c, err := store.New(store.Options{Endpoint: server.URL, Region: region, Credentials: func(context.Context) (sigv4.Credentials, error) {
-		return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
-	}})
+	c, err := store.New(store.Options{
+		Endpoint: server.URL, Region: region,
+		Credentials: func(context.Context) (sigv4.Credentials, error) {
+			return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +186,9 @@ func TestTheProbeAsksTwiceBeforeItRefusesAStore(t *testing.T) {
 				var left atomic.Int64
 				left.Store(fails)
 				a, err := front(t, func(w http.ResponseWriter, r *http.Request) bool {
-					if r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, c.about) || r.Header.Get("X-Amz-Meta-Probe") != "" && len(r.Header.Get("X-Amz-Meta-Probe")) != 1200 || left.Add(-1) < 0 {
+					if r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, c.about) ||
+						r.Header.Get("X-Amz-Meta-Probe") != "" && len(r.Header.Get("X-Amz-Meta-Probe")) != 1200 ||
+						left.Add(-1) < 0 {
 						return false
 					}
 					w.WriteHeader(http.StatusNotImplemented)

@@ -34,7 +34,9 @@ func signedPut(t testing.TB, s *memstore.Store, key string, length int, header .
 		}
 	}
 	add("X-Amz-Content-Sha256", hash)
-	authorization := sigv4.NewSigner(region, "s3").AppendAuthorization(nil, m, &sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, now)
+	authorization := sigv4.NewSigner(region, "s3").AppendAuthorization(nil, m, &sigv4.Credentials{
+		AccessKeyID: accessKey, SecretAccessKey: secretKey,
+	}, now)
 	var b strings.Builder
 	fmt.Fprintf(&b, "PUT %s HTTP/1.1\r\n", m.Path)
 	for _, f := range m.Header {

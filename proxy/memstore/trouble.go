@@ -10,8 +10,8 @@ import (
 
 // Trouble is what the store does to requests before it looks at them. The zero value is none.
 type Trouble struct {
-	// P50 and P99 are percentiles of how long a request waits: a log-normal distribution that goes through both. With P99
-	// zero, or equal to P50, every request waits P50.
+	// P50 and P99 are percentiles of how long a request waits: a log-normal distribution that goes through both. With
+	// P99 zero, or equal to P50, every request waits P50.
 	P50, P99 time.Duration
 	// ErrorRate is the share of requests, 0 to 1, that are refused: half of them as 500 InternalError, half as 503
 	// ServiceUnavailable.
@@ -23,10 +23,10 @@ type Trouble struct {
 
 // trouble is the Trouble in force.
 type trouble struct {
-	now atomic.Pointer[troubled]
+	now atomic.Pointer[troubleState]
 }
 
-type troubled struct {
+type troubleState struct {
 	Trouble
 	mu, sigma float64 // of the logarithm of the wait in seconds
 
@@ -39,7 +39,7 @@ type troubled struct {
 const z99 = 2.3263478740408408
 
 func (t *trouble) set(to Trouble) {
-	n := &troubled{Trouble: to, tokens: float64(to.Throttle)}
+	n := &troubleState{Trouble: to, tokens: float64(to.Throttle)}
 	if to.P50 > 0 {
 		n.mu = math.Log(to.P50.Seconds())
 		if to.P99 > to.P50 {
@@ -50,15 +50,15 @@ func (t *trouble) set(to Trouble) {
 }
 
 // wait is how long the next request waits.
-func (t *troubled) wait() time.Duration {
+func (t *troubleState) wait() time.Duration {
 	if t.P50 <= 0 {
 		return 0
 	}
 	return time.Duration(math.Exp(t.mu+t.sigma*rand.NormFloat64()) * float64(time.Second))
 }
 
-// admit tells whether one more request at this time is within the throttle.
-func (t *troubled) admit(now time.Time) bool {
+// admit reports whether one more request at this time is within the throttle.
+func (t *troubleState) admit(now time.Time) bool {
 	if t.Throttle <= 0 {
 		return true
 	}

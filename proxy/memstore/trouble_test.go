@@ -28,7 +28,8 @@ func TestLatencyHasThePercentilesAsked(t *testing.T) {
 			t.Errorf("p%g of the waits is %v, want %v", p.at*100, got, p.want)
 		}
 	}
-	if got := memstore.Waits(memstore.Trouble{P50: time.Second}, 3); got[0].Round(time.Microsecond) != time.Second || got[0] != got[2] {
+	if got := memstore.Waits(memstore.Trouble{P50: time.Second}, 3); got[0].Round(time.Microsecond) != time.Second ||
+		got[0] != got[2] {
 		t.Errorf("without p99: %v", got)
 	}
 	if got := memstore.Waits(memstore.Trouble{}, 1); got[0] != 0 {
@@ -52,7 +53,9 @@ func TestErrorsComeBeforeAnythingIsStored(t *testing.T) {
 	s.Trouble(memstore.Trouble{ErrorRate: 1})
 	codes := map[string]int{}
 	for range 64 {
-		_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x")})
+		_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: aws.String(bucket), Key: aws.String("k"), Body: strings.NewReader("x"),
+		})
 		if err == nil {
 			t.Fatal("a request succeeded")
 		}
@@ -62,7 +65,8 @@ func TestErrorsComeBeforeAnythingIsStored(t *testing.T) {
 			}
 		}
 	}
-	if codes["InternalError"] == 0 || codes["ServiceUnavailable"] == 0 || codes["InternalError"]+codes["ServiceUnavailable"] != 64 {
+	if codes["InternalError"] == 0 || codes["ServiceUnavailable"] == 0 ||
+		codes["InternalError"]+codes["ServiceUnavailable"] != 64 {
 		t.Errorf("%v", codes)
 	}
 	s.Trouble(memstore.Trouble{})

@@ -7,22 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// An upload is a multipart upload that hasn't been completed. It is guarded by its bucket's lock.
-type upload struct {
-	key    string
-	header []headerField
-	made   time.Time
-	parts  map[int]*part
-}
-
-type part struct {
-	body     *body
-	etag     string
-	modified time.Time
-}
 
 const (
 	maxParts    = 10_000
@@ -201,12 +186,6 @@ func (x *exchange) completeUpload() error {
 	d.close("CompleteMultipartUploadResult")
 	x.show(&d)
 	return nil
-}
-
-func (u *upload) release() {
-	for _, p := range u.parts {
-		p.body.release()
-	}
 }
 
 func (x *exchange) abortUpload() error {

@@ -37,7 +37,9 @@ func everything(t *testing.T, s *memstore.Store, c *s3.Client, free int64) {
 		t.Fatal(err)
 	}
 	for _, u := range uploads.Uploads {
-		if _, err := c.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: aws.String(bucket), Key: u.Key, UploadId: u.UploadId}); err != nil {
+		if _, err := c.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{
+			Bucket: aws.String(bucket), Key: u.Key, UploadId: u.UploadId,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,13 +53,18 @@ func TestUploadsCopiesAndTheirMemory(t *testing.T) {
 	free := s.Free()
 	ctx := t.Context()
 	first, last := random(5<<20+3), random(70_001)
-	created, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: aws.String(bucket), Key: aws.String("big"), ContentType: aws.String("text/big")})
+	created, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: aws.String(bucket), Key: aws.String("big"), ContentType: aws.String("text/big"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(t, c, "source", last)
 	upload := func(number int32, body []byte) types.CompletedPart {
-		out, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId, PartNumber: aws.Int32(number), Body: bytes.NewReader(body)})
+		out, err := c.UploadPart(ctx, &s3.UploadPartInput{
+			Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId,
+			PartNumber: aws.Int32(number), Body: bytes.NewReader(body),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,12 +80,18 @@ func TestUploadsCopiesAndTheirMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(10_000), ETag: copied.CopyPartResult.ETag})
-	listed, err := c.ListParts(ctx, &s3.ListPartsInput{Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId, MaxParts: aws.Int32(1)})
-	if err != nil || len(listed.Parts) != 1 || !aws.ToBool(listed.IsTruncated) || aws.ToInt64(listed.Parts[0].Size) != int64(len(first)) {
+	listed, err := c.ListParts(ctx, &s3.ListPartsInput{
+		Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId, MaxParts: aws.Int32(1),
+	})
+	if err != nil || len(listed.Parts) != 1 || !aws.ToBool(listed.IsTruncated) ||
+		aws.ToInt64(listed.Parts[0].Size) != int64(len(first)) {
 		t.Errorf("ListParts: %+v, %v", listed, err)
 	}
 	complete := func(parts []types.CompletedPart, change func(*s3.CompleteMultipartUploadInput)) error {
-		in := &s3.CompleteMultipartUploadInput{Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}
+		in := &s3.CompleteMultipartUploadInput{
+			Bucket: aws.String(bucket), Key: aws.String("big"), UploadId: created.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+		}
 		if change != nil {
 			change(in)
 		}
@@ -86,8 +99,11 @@ func TestUploadsCopiesAndTheirMemory(t *testing.T) {
 		return err
 	}
 	wantCode(t, "parts out of order", complete([]types.CompletedPart{parts[1], parts[0]}, nil), "InvalidPartOrder")
-	wantCode(t, "a part with another ETag", complete([]types.CompletedPart{{PartNumber: aws.Int32(2), ETag: parts[1].ETag}}, nil), "InvalidPart")
-	wantCode(t, "a condition that fails", complete(parts, func(in *s3.CompleteMultipartUploadInput) { in.IfMatch = aws.String(`"x"`) }), "NoSuchKey")
+	wantCode(t, "a part with another ETag", complete([]types.CompletedPart{
+		{PartNumber: aws.Int32(2), ETag: parts[1].ETag},
+	}, nil), "InvalidPart")
+	wantCode(t, "a condition that fails",
+		complete(parts, func(in *s3.CompleteMultipartUploadInput) { in.IfMatch = aws.String(`"x"`) }), "NoSuchKey")
 	small := upload(1, []byte("small"))
 	wantCode(t, "a small part before others", complete([]types.CompletedPart{small, parts[0]}, nil), "EntityTooSmall")
 	if err := complete(parts, nil); err != nil {
@@ -95,33 +111,47 @@ func TestUploadsCopiesAndTheirMemory(t *testing.T) {
 	}
 	wantCode(t, "a second Complete", complete(parts, nil), "NoSuchUpload")
 	want := slices.Concat(first, last[1:])
-	if !bytes.Equal(get(t, c, "big", ""), want) || !bytes.Equal(get(t, c, "big", fmt.Sprintf("bytes=%d-%d", len(first)-10, len(first)+10)), want[len(first)-10:len(first)+11]) {
+	if !bytes.Equal(get(t, c, "big", ""), want) ||
+		!bytes.Equal(get(t, c, "big", fmt.Sprintf("bytes=%d-%d", len(first)-10, len(first)+10)),
+			want[len(first)-10:len(first)+11]) {
 		t.Error("the completed object holds other bytes")
 	}
 
 	// A copy outlives its source, and takes no second room.
 	before := s.Free()
-	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(bucket), Key: aws.String("copy +1"), CopySource: aws.String(bucket + "/big")}); err != nil {
+	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("copy +1"), CopySource: aws.String(bucket + "/big"),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if before-s.Free() > 4096 {
 		t.Errorf("a copy took %d bytes", before-s.Free())
 	}
-	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(bucket), Key: aws.String("big"), CopySource: aws.String(bucket + "/big")})
+	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("big"), CopySource: aws.String(bucket + "/big"),
+	})
 	wantCode(t, "a copy that changes nothing", err, "InvalidRequest")
-	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(bucket), Key: aws.String("x"), CopySource: aws.String(bucket + "/big"), CopySourceIfMatch: aws.String(`"other"`)})
+	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("x"), CopySource: aws.String(bucket + "/big"),
+		CopySourceIfMatch: aws.String(`"other"`),
+	})
 	wantCode(t, "a copy of another source", err, "PreconditionFailed")
 	_, err = c.CopyObject(ctx, &s3.CopyObjectInput{
-		Bucket: aws.String(bucket), Key: aws.String("big"), CopySource: aws.String(bucket + "/big"), MetadataDirective: types.MetadataDirectiveReplace, Metadata: map[string]string{"new": "yes"},
+		Bucket: aws.String(bucket), Key: aws.String("big"), CopySource: aws.String(bucket + "/big"),
+		MetadataDirective: types.MetadataDirectiveReplace, Metadata: map[string]string{"new": "yes"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h, err := c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: aws.String("big")}); err != nil || h.Metadata["new"] != "yes" {
+	if h, err := c.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: aws.String(bucket),
+		Key:    aws.String("big"),
+	}); err != nil || h.Metadata["new"] != "yes" {
 		t.Errorf("a copy onto itself: %+v, %v", h, err)
 	}
 	for _, key := range []string{"big", "source"} {
-		if _, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}); err != nil {
+		if _, err := c.DeleteObject(ctx,
+			&s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +176,9 @@ func TestListingsGoOnWhereTheyEnded(t *testing.T) {
 				"/": {"a", "a/", "a0", "b&<>", "c/", "d e+f", "z/", "é"},
 			} {
 				var got []string
-				in := &s3.ListObjectsV2Input{Bucket: aws.String(bucket), MaxKeys: aws.Int32(most), EncodingType: encoding}
+				in := &s3.ListObjectsV2Input{
+					Bucket: aws.String(bucket), MaxKeys: aws.Int32(most), EncodingType: encoding,
+				}
 				if delimiter != "" {
 					in.Delimiter = aws.String(delimiter)
 				}
@@ -174,11 +206,17 @@ func TestListingsGoOnWhereTheyEnded(t *testing.T) {
 			}
 		}
 	}
-	v1, err := c.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: aws.String(bucket), Prefix: aws.String("a/"), Marker: aws.String("a/1"), MaxKeys: aws.Int32(1), Delimiter: aws.String("/")})
-	if err != nil || len(v1.Contents) != 1 || aws.ToString(v1.Contents[0].Key) != "a/2" || aws.ToString(v1.NextMarker) != "a/2" {
+	v1, err := c.ListObjects(t.Context(), &s3.ListObjectsInput{
+		Bucket: aws.String(bucket), Prefix: aws.String("a/"), Marker: aws.String("a/1"), MaxKeys: aws.Int32(1),
+		Delimiter: aws.String("/"),
+	})
+	if err != nil || len(v1.Contents) != 1 || aws.ToString(v1.Contents[0].Key) != "a/2" ||
+		aws.ToString(v1.NextMarker) != "a/2" {
 		t.Errorf("ListObjects: %+v, %v", v1, err)
 	}
-	after, err := c.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(bucket), StartAfter: aws.String("d")})
+	after, err := c.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{
+		Bucket: aws.String(bucket), StartAfter: aws.String("d"),
+	})
 	if err != nil || len(after.Contents) != 3 {
 		t.Errorf("start-after: %+v, %v", after, err)
 	}
@@ -221,7 +259,9 @@ func TestAFullStoreRefusesAndRecovers(t *testing.T) {
 	s, c := start(t, memstore.Options{MaxBytes: 1 << 20})
 	free := s.Free()
 	put(t, c, "half", random(512<<10))
-	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("more"), Body: strings.NewReader(string(random(768 << 10)))})
+	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(bucket), Key: aws.String("more"), Body: strings.NewReader(string(random(768 << 10))),
+	})
 	wantCode(t, "more than there is room for", err, "XMinioStorageFull")
 	var answer interface{ HTTPStatusCode() int }
 	if !errors.As(err, &answer) || answer.HTTPStatusCode() != 507 {
@@ -230,7 +270,8 @@ func TestAFullStoreRefusesAndRecovers(t *testing.T) {
 	if len(get(t, c, "half", "")) != 512<<10 {
 		t.Error("a full store lost an object")
 	}
-	if _, err := c.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String("half")}); err != nil {
+	if _, err := c.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String("half")}); err != nil {
 		t.Fatal(err)
 	}
 	put(t, c, "more", random(768<<10))

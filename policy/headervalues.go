@@ -11,12 +11,16 @@ const (
 	unknownMask = 1<<hGrantFullControl | 1<<hGrantRead | 1<<hGrantReadACP | 1<<hGrantWrite | 1<<hGrantWriteACP | 1<<hMfa
 
 	lockMask           = 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBypassGovernance
-	unknownToDirectory = unknownMask | lockMask | 1<<hWebsiteRedirect | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hOptionalAttributes | 1<<hBucketNamespace
-	unknownToGeneral   = unknownMask | 1<<hWriteOffset | 1<<hRenameSource | 1<<hIfMatchSize | 1<<hIfMatchModified | 1<<hIfMatchInitiated
+	unknownToDirectory = unknownMask | lockMask | 1<<hWebsiteRedirect | 1<<hAcl | 1<<hBucketLock | 1<<hObjectOwnership |
+		1<<hOptionalAttributes | 1<<hBucketNamespace
+	unknownToGeneral = unknownMask | 1<<hWriteOffset | 1<<hRenameSource | 1<<hIfMatchSize | 1<<hIfMatchModified |
+		1<<hIfMatchInitiated
 
 	// byValue are the headers whose value or operation decides.
-	byValue = 1<<hAcl | 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBucketLock | 1<<hObjectOwnership | 1<<hTagging | 1<<hTaggingDirective |
-		1<<hWebsiteRedirect | 1<<hAnnotationDirective | 1<<hBucketNamespace | 1<<hContentMD5 | 1<<hExpectedOwner | 1<<hSourceExpectedOwner
+	byValue = 1<<hAcl | 1<<hLockMode | 1<<hLockUntil | 1<<hLockHold | 1<<hBucketLock | 1<<hObjectOwnership |
+		1<<hTagging | 1<<hTaggingDirective |
+		1<<hWebsiteRedirect | 1<<hAnnotationDirective | 1<<hBucketNamespace | 1<<hContentMD5 | 1<<hExpectedOwner |
+		1<<hSourceExpectedOwner
 
 	// once are the headers of which a second value can't be ignored without deciding something else
 	// than the client meant. The SSE headers have their own row, H-17.
@@ -45,7 +49,8 @@ func checkUnknownHeaders(op Operation, kind Kind, d *digest) *Refusal {
 		case unknown&bit != 0:
 			return headerNotImplemented("1.7", headerNames[id])
 		case d.clashing&bit&once != 0:
-			return invalidArgument("1.7", headerNames[id], d.header(id), "The header "+headerNames[id]+" was given more than once with different values.")
+			return invalidArgument("1.7", headerNames[id], d.header(id), "The header "+headerNames[id]+
+				" was given more than once with different values.")
 		case byValue&bit != 0:
 			if refusal := checkHeaderValue(op, kind, id, d.header(id)); refusal != nil {
 				return refusal
@@ -71,7 +76,8 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 	case hBucketNamespace: // whether the name is of that form decides whoever makes the bucket
 		accepted = op == CreateBucket
 		if accepted && value != "global" && value != "account-regional" {
-			return invalidArgument("1.6", headerNames[id], value, "The bucket namespace must be account-regional or global.")
+			return invalidArgument("1.6", headerNames[id], value,
+				"The bucket namespace must be account-regional or global.")
 		}
 	case hObjectOwnership:
 		accepted = value == "BucketOwnerEnforced"
@@ -86,8 +92,10 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 			return invalidArgument("1.6", headerNames[id], value, "Unknown tagging directive.")
 		}
 	case hWebsiteRedirect: // of general purpose buckets
-		if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "http://") && !strings.HasPrefix(value, "https://") {
-			return refuse("1.7", codeInvalidRedirect, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")
+		if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "http://") &&
+			!strings.HasPrefix(value, "https://") {
+			return refuse("1.7", codeInvalidRedirect,
+				"The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")
 		}
 	case hAnnotationDirective:
 		accepted = value != "COPY"
@@ -108,25 +116,15 @@ func checkHeaderValue(op Operation, kind Kind, id headerID, value string) *Refus
 		return nil
 	}
 	if id == hContentMD5 {
-		return refuse("1.6", codeNotImplemented, "This bucket does not support the Content-Md5 header.", "Header", "Content-MD5")
+		return refuse("1.6", codeNotImplemented, "This bucket does not support the Content-Md5 header.",
+			"Header", "Content-MD5")
 	}
 	return headerNotImplemented("1.6", headerNames[id])
 }
 
 func invalidOwner(value string) *Refusal {
-	return refuse("1.6", codeInvalidBucketOwner, "The value of the expected bucket owner parameter must be an AWS account ID... ["+value+"]")
-}
-
-func isAccount(value string) bool {
-	if len(value) != 12 {
-		return false
-	}
-	for i := range len(value) {
-		if value[i] < '0' || value[i] > '9' {
-			return false
-		}
-	}
-	return true
+	return refuse("1.6", codeInvalidBucketOwner,
+		"The value of the expected bucket owner parameter must be an AWS account ID... ["+value+"]")
 }
 
 // checkStorageClass accepts the classes of the bucket's kind; which of a directory bucket's two is
@@ -157,5 +155,6 @@ func checkStorageClass(kind Kind, d *digest) *Refusal {
 }
 
 func invalidStorageClass(value string) *Refusal {
-	return refuse("1.6", codeInvalidStorageClass, "The storage class you specified is not valid", "StorageClassRequested", value)
+	return refuse("1.6", codeInvalidStorageClass, "The storage class you specified is not valid",
+		"StorageClassRequested", value)
 }

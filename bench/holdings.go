@@ -1,0 +1,15 @@
+package main
+
+import "context"
+
+var holdKinds = []holdKind{
+	{what: "PUT, half sent", hold: holdUploads(modeUnsigned)},
+	{what: "PUT with a trailing CRC32, half sent", hold: holdUploads(modeTrailer)},
+	{what: "GET, half read", hold: holdDownloads},
+	{what: "PUT at full speed", hold: rush((*worker).put)},
+	{what: "GET at full speed", hold: rush(func(w *worker, ctx context.Context) error {
+		_, err := w.get(ctx, 0, w.content.size, "")
+		return err
+	})},
+	{what: "idle TLS connection", idle: true, hold: holdIdle},
+}
