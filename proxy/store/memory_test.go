@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"testing"
@@ -51,10 +50,18 @@ func clientOf(t testing.TB, endpoint string, change func(*store.Options)) *store
 // serving returns a client of a store that answers as handle does.
 func serving(t testing.TB, handle http.HandlerFunc, change func(*store.Options)) *store.Client {
 	t.Helper()
-	s := httptest.NewServer(handle)
-	c := clientOf(t, s.URL, change)
-	t.Cleanup(func() { c.Close(); s.Close() })
-	return c
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: handle, ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-served
+	})
+	return clientOf(t, "http://"+ln.Addr().String(), change)
 }
 
 // answering returns a client of a store that gives every request the same answer.
@@ -68,9 +75,10 @@ func answering(t testing.TB, status int, body string) *store.Client {
 }
 
 // front returns a client of a memory store behind a server that answers some requests by itself and alters some answers.
-func front(t *testing.T, answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response)) *store.Client {
+func front(
+	t *testing.T, s *memstore.Store, answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response),
+) *store.Client {
 	t.Helper()
-	s, _ := memory(t, nil)
 	target := &url.URL{Scheme: "http", Host: s.Address()}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)

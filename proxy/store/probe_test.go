@@ -38,6 +38,7 @@ func without(r *http.Response, name string) {
 
 // Each fault of a store is found, and no other.
 func TestTheProbeFindsEachFault(t *testing.T) {
+	s, _ := memory(t, nil)
 	const neverIs = `"0123456789abcdef0123456789abcdef"`
 	anyMatch := func(r *http.Request) bool { return r.Method == "DELETE" && r.Header.Get("If-Match") == "*" }
 	// ignored are requests with an If-Match that can't hold.
@@ -162,8 +163,10 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		"delimiters that are refused": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return isListing(r) && strings.Contains(r.URL.RawQuery, "delimiter=-") && status(w, http.StatusBadRequest)
 		}, want: "missing: delimiters other than a slash"},
-		"children that aren't listed": {alter: func(r *http.Response) { without(r, "/u/p") },
-			want: "missing: listings of a key's children"},
+		"children that aren't listed": {
+			alter: func(r *http.Response) { without(r, "/u/p") },
+			want:  "missing: listings of a key's children",
+		},
 
 		"a child of an object that is refused": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return strings.HasSuffix(r.URL.Path, "/u/p") && status(w, http.StatusConflict)
@@ -181,8 +184,10 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 				rewritten(r, func(b []byte) []byte { return controls.ReplaceAll(b, []byte{1}) })
 			}
 		}, want: "cannot store keys with control characters"},
-		"a directory of the store's own": {alter: func(r *http.Response) { without(r, `/\.sgwtmp[^<]*`) },
-			want: "cannot store keys with words of its own"},
+		"a directory of the store's own": {
+			alter: func(r *http.Response) { without(r, `/\.sgwtmp[^<]*`) },
+			want:  "cannot store keys with words of its own",
+		},
 		"folders without metadata": {alter: func(r *http.Response) {
 			if strings.HasSuffix(r.Request.URL.Path, "/folder/") {
 				r.Header.Del("X-Amz-Meta-Probe")
@@ -198,10 +203,14 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 			return (strings.Contains(r.URL.Path, "/./") || strings.Contains(r.URL.Path, "/..") && !strings.Contains(r.URL.Path, "/.. ")) &&
 				status(w, http.StatusInternalServerError)
 		}, want: "cannot store keys with dot segments"},
-		"dots that are trimmed": {alter: func(r *http.Response) { without(r, `/s[123]/[^<]*`) },
-			want: "cannot store keys with dots and blanks as a segment"},
-		"backslashes that are separators": {alter: func(r *http.Response) { without(r, `/b1/[^<]*`) },
-			want: "cannot store keys with dots between backslashes"},
+		"dots that are trimmed": {
+			alter: func(r *http.Response) { without(r, `/s[123]/[^<]*`) },
+			want:  "cannot store keys with dots and blanks as a segment",
+		},
+		"backslashes that are separators": {
+			alter: func(r *http.Response) { without(r, `/b1/[^<]*`) },
+			want:  "cannot store keys with dots between backslashes",
+		},
 		"names without case": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return r.Method == "GET" && strings.HasSuffix(r.URL.Path, "/case/A") && document(w, http.StatusOK, "11")
 		}, want: "cannot store keys that differ in case or normal form only"},
@@ -212,7 +221,7 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, err := front(t, c.answers, c.alter).Probe(t.Context(), bucket)
+			a, err := front(t, s, c.answers, c.alter).Probe(t.Context(), bucket)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,10 +243,11 @@ func partNumber(r *http.Request) string {
 
 // How much room there is for tags is found step by step.
 func TestTheProbeFindsTheRoomForTags(t *testing.T) {
+	s, _ := memory(t, nil)
 	for most, want := range map[int]int{0: 0, 600: 2500, 1600: 3500, 1 << 20: math.MaxInt} {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
 			t.Parallel()
-			a, err := front(t, func(w http.ResponseWriter, r *http.Request) bool {
+			a, err := front(t, s, func(w http.ResponseWriter, r *http.Request) bool {
 				return len(r.Header.Get("X-Amz-Tagging")) > most && status(w, http.StatusInsufficientStorage)
 			}, nil).Probe(t.Context(), bucket)
 			if err != nil || a.TagRoom != want {
@@ -249,16 +259,19 @@ func TestTheProbeFindsTheRoomForTags(t *testing.T) {
 
 // A key beside its child is all that ListsChildren tries.
 func TestListsChildren(t *testing.T) {
+	s, _ := memory(t, nil)
 	for name, c := range map[string]struct {
 		answers func(http.ResponseWriter, *http.Request) bool
 		alter   func(*http.Response)
 		want    bool
 	}{
-		"both are listed":      {nil, nil, true},
-		"the child isn't":      {nil, func(r *http.Response) { without(r, "/u/p") }, false},
-		"both can't be stored": {func(w http.ResponseWriter, r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/u/p") && status(w, 409) }, nil, true},
+		"both are listed": {nil, nil, true},
+		"the child isn't": {nil, func(r *http.Response) { without(r, "/u/p") }, false},
+		"both can't be stored": {func(w http.ResponseWriter, r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, "/u/p") && status(w, 409)
+		}, nil, true},
 	} {
-		listed, err := front(t, c.answers, c.alter).ListsChildren(t.Context(), bucket)
+		listed, err := front(t, s, c.answers, c.alter).ListsChildren(t.Context(), bucket)
 		if err != nil || listed != c.want {
 			t.Errorf("%s: %t, %v", name, listed, err)
 		}
@@ -267,6 +280,7 @@ func TestListsChildren(t *testing.T) {
 
 // A store that can't be tried is an error, and no ability that is missing.
 func TestAStoreThatCannotBeTried(t *testing.T) {
+	s, _ := memory(t, nil)
 	for name, c := range map[string]*store.Client{
 		"throttled": answering(t, http.StatusServiceUnavailable, fault("SlowDown")),
 		"garbled":   serving(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = hijacked(w).Write([]byte("what?\r\n\r\n")) }, nil),
@@ -277,7 +291,7 @@ func TestAStoreThatCannotBeTried(t *testing.T) {
 		}
 	}
 	// A plain name that doesn't come back says that nothing can be believed.
-	_, err := front(t, nil, func(r *http.Response) { without(r, "/plain/name.txt") }).Probe(t.Context(), bucket)
+	_, err := front(t, s, nil, func(r *http.Response) { without(r, "/plain/name.txt") }).Probe(t.Context(), bucket)
 	if err == nil || !strings.Contains(err.Error(), "plain name") {
 		t.Errorf("a plain name that isn't listed: %v", err)
 	}
@@ -285,6 +299,7 @@ func TestAStoreThatCannotBeTried(t *testing.T) {
 
 // What would keep a store from being used is tried twice.
 func TestTheProbeTriesTwiceBeforeItRefusesAStore(t *testing.T) {
+	s, _ := memory(t, nil)
 	for name, c := range map[string]struct {
 		suffix string
 		has    func(store.Abilities) bool
@@ -297,7 +312,7 @@ func TestTheProbeTriesTwiceBeforeItRefusesAStore(t *testing.T) {
 			for fails, want := range map[int64]bool{1: true, 8: false} {
 				var left atomic.Int64
 				left.Store(fails)
-				a, err := front(t, func(w http.ResponseWriter, r *http.Request) bool {
+				a, err := front(t, s, func(w http.ResponseWriter, r *http.Request) bool {
 					value := r.Header.Get("X-Amz-Meta-Probe")
 					if r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, c.suffix) || value != "" && len(value) != 1200 ||
 						left.Add(-1) < 0 {
