@@ -126,7 +126,7 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("again"), Body: bytes.NewReader(part)}); err != nil {
 		t.Errorf("a store with room again: %v", err)
 	}
-	if !strings.Contains(p.stderr.String(), "nothing lacks") {
+	if !strings.Contains(p.stderr.String(), "nothing is missing") {
 		t.Errorf("the probe found the memory store lacking:\n%s", p.stderr.String())
 	}
 }

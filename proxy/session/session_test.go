@@ -169,3 +169,48 @@ func TestATokenNamesItsSessionKey(t *testing.T) {
 		}
 	}
 }
+
+// brokenKeys has no session key to give, for a reason.
+type brokenKeys struct{ err error }
+
+func (k brokenKeys) Current(context.Context) (id [16]byte, key []byte, err error) {
+	return id, nil, k.err
+}
+
+func (k brokenKeys) Find(context.Context, [16]byte) ([]byte, bool, error) { return nil, false, k.err }
+
+// Keys that can't be had are an error of ours, not of the token.
+func TestKeysThatCannotBeFound(t *testing.T) {
+	away := errors.New("the store is away")
+	if c, err := session.Issue(t.Context(), brokenKeys{away}, session.Session{}, now); !errors.Is(err, away) || c.Token != "" {
+		t.Errorf("Issue: %+v, %v", c, err)
+	}
+	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, c, err := session.Open(t.Context(), brokenKeys{away}, issued.Token, now)
+	if !errors.Is(err, away) || errors.Is(err, session.ErrMalformed) || s != (session.Session{}) || c != (session.Credentials{}) {
+		t.Errorf("Open: %+v, %v", s, err)
+	}
+	if _, _, err := session.Open(t.Context(), brokenKeys{}, issued.Token, now); !errors.Is(err, session.ErrMalformed) {
+		t.Errorf("a key that never was: %v", err)
+	}
+}
+
+// What isn't a whole session is none.
+func TestSessionsAreReadWhole(t *testing.T) {
+	want := session.Session{Principal: "app", Bucket: "b", Incarnation: "i", KeyARN: "k", ReadOnly: true, KMS: true, Expires: now.Truncate(time.Second)}
+	b := session.Append(nil, &want)
+	if got, ok := session.Parse(b); !ok || got != want {
+		t.Errorf("%+v, %t", got, ok)
+	}
+	for n := range b {
+		if got, ok := session.Parse(b[:n]); ok {
+			t.Errorf("of %d bytes: %+v", n, got)
+		}
+	}
+	if got, ok := session.Parse(append(b, 0)); ok {
+		t.Errorf("a byte too long: %+v", got)
+	}
+}

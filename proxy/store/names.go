@@ -233,12 +233,25 @@ func (n *Names) marker(after string) string {
 	return before
 }
 
-// lacks names what the rule refuses.
-func (n *Names) lacks() (lacks []string) {
-	for _, x := range []struct {
-		has  bool
-		name string
-	}{
+// An ability is one that a store has or not, and how the lack of it is reported.
+type ability struct {
+	has  bool
+	name string
+}
+
+// absent returns the names of those that the store doesn't have.
+func absent(abilities []ability) (names []string) {
+	for _, a := range abilities {
+		if !a.has {
+			names = append(names, a.name)
+		}
+	}
+	return names
+}
+
+// refused names the kinds of keys that the rule refuses.
+func (n *Names) refused() []string {
+	return absent([]ability{
 		{n.EmptySegments, "keys with empty segments"},
 		{n.DotSegments, "keys with dot segments"},
 		{n.SpacedDots, "keys with dots and blanks as a segment"},
@@ -248,10 +261,5 @@ func (n *Names) lacks() (lacks []string) {
 		{!n.Garbles(), "keys with control characters"},
 		{n.Words == 1<<len(storeWords)-1, "keys with words of its own"},
 		{n.Distinct, "keys that differ in case or normal form only"},
-	} {
-		if !x.has {
-			lacks = append(lacks, x.name)
-		}
-	}
-	return lacks
+	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -40,7 +41,8 @@ type Abilities struct {
 	Names               Names // which names are held
 }
 
-// AllAbilities is what a store has that lacks nothing. Nobody lacks ETagOfBytes who has CopyKeepsETag.
+// AllAbilities is what a store has where nothing is missing. ETagOfBytes is not among them: whoever has CopyKeepsETag does
+// without it.
 func AllAbilities() Abilities {
 	return Abilities{
 		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
@@ -50,13 +52,9 @@ func AllAbilities() Abilities {
 	}
 }
 
-// String lists what the store lacks.
+// String says what is missing, and which keys the store can't hold.
 func (a Abilities) String() string {
-	var lacks []string
-	for _, x := range []struct {
-		has  bool
-		name string
-	}{
+	missing := absent([]ability{
 		{a.ConditionalPut, "conditional PUT"},
 		{a.ConditionalDelete, "conditional DELETE"},
 		{a.DeleteIfAny, "DELETE If-Match: *"},
@@ -71,18 +69,18 @@ func (a Abilities) String() string {
 		{a.AnyExpires, "Expires that is no date"},
 		{a.NotModified, "headers of 304"},
 		{a.Delimiters, "delimiters other than a slash"},
-		{a.KeyBesideChild, "a key beside its children"},
 		{a.ChildListed || !a.KeyBesideChild, "listings of a key's children"},
 		{a.PartGaps, "gaps in part numbers"},
-	} {
-		if !x.has {
-			lacks = append(lacks, x.name)
-		}
+	})
+	keys := append(absent([]ability{{a.KeyBesideChild, "both `a` and `a/b`"}}), a.Names.refused()...)
+	var parts []string
+	if len(missing) > 0 {
+		parts = append(parts, "missing: "+strings.Join(missing, ", "))
 	}
-	if lacks = append(lacks, a.Names.lacks()...); len(lacks) == 0 {
-		return "nothing lacks"
+	if len(keys) > 0 {
+		parts = append(parts, "cannot store "+strings.Join(keys, ", "))
 	}
-	return "lacks " + strings.Join(lacks, ", ")
+	return cmp.Or(strings.Join(parts, "; "), "nothing is missing")
 }
 
 // Probe tries out the store in a bucket of ours, below a random prefix that it removes again. An error means

@@ -1,0 +1,7 @@
+package session
+
+// The session's binary form, which is sealed in a token.
+var (
+	Append = appendSession
+	Parse  = parseSession
+)

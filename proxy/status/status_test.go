@@ -1,0 +1,192 @@
+package status_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"html"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sealfront/proxy/metrics"
+	"sealfront/proxy/status"
+)
+
+// A clock that is set by hand.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// sources are those of a proxy whose counters are c.
+func sources(h *status.History) *status.Sources {
+	return &status.Sources{
+		History: h,
+		Health: func(context.Context) []status.Check {
+			return []status.Check{{Name: "store"}, {Name: "kms", Why: "timeout"}}
+		},
+		Buckets: func(_ context.Context, limit int) ([]status.Bucket, bool, error) {
+			return []status.Bucket{{Name: "<b>"}}, limit < 1000, nil
+		},
+		Facts: func() []status.Fact { return []status.Fact{{Name: "version", Value: "1"}} },
+		Row:   func(row string) string { return "why " + row },
+		Ready: func() bool { return true },
+	}
+}
+
+func TestReport(t *testing.T) {
+	m := metrics.New()
+	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	h := status.NewHistory(m.Snapshot, c.Now)
+	s := sources(h)
+	for range 30 { // five minutes, in which a request in ten fails
+		c.now = c.now.Add(status.Every)
+		for i := range 20 {
+			m.Request("GetObject", map[bool]string{true: "InternalError", false: "OK"}[i%10 == 0], 3*time.Millisecond)
+		}
+		m.Bytes("in", 1000)
+		m.Bytes("out", 2000)
+		h.Sample()
+	}
+	for range 3 {
+		m.BucketKeyHit()
+	}
+	m.BucketKeyMiss()
+	m.Refusal("B1")
+	m.Refusal("B2")
+	m.Refusal("B2")
+	m.Refusal("A9")
+	r, err := s.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Hour.Seconds != 300 || r.Hour.Rate != 2 || r.Hour.Failed != .2 || r.Hour.In != 100 || r.Hour.Out != 200 {
+		t.Errorf("the hour: %+v", r.Hour)
+	}
+	if r.Now.Seconds != 10 || r.Now.Rate != 2 || r.Now.P50 < .0025 || r.Now.P99 > .005 {
+		t.Errorf("now: %+v", r.Now)
+	}
+	if len(r.Pieces) != 31 || r.Pieces[3].Rate != 2 || r.Pieces[30].Seconds != 0 || r.Pieces[30].Rate != 0 {
+		t.Errorf("%d pieces, %+v", len(r.Pieces), r.Pieces)
+	}
+	if r.Keys.HitRate != .75 || r.Operations["GetObject"] != 600 || !r.Ready || len(r.Health) != 2 || len(r.Facts) != 1 {
+		t.Errorf("%+v", r)
+	}
+	var rows []string
+	for _, f := range r.Refusals {
+		rows = append(rows, f.Row+" "+f.Why)
+	}
+	if strings.Join(rows, ", ") != "B2 why B2, A9 why A9, B1 why B1" {
+		t.Errorf("refusals %q", rows)
+	}
+	if len(r.Buckets) != 1 || !r.MoreBuckets || r.BucketsWhy != "" {
+		t.Errorf("buckets %+v, %t, %q", r.Buckets, r.MoreBuckets, r.BucketsWhy)
+	}
+	s.Buckets = func(context.Context, int) ([]status.Bucket, bool, error) {
+		return nil, false, errors.New("the store is away")
+	}
+	if r, err := s.Report(t.Context()); err != nil || r.BucketsWhy != "the store is away" {
+		t.Errorf("without the store: %+v, %v", r, err)
+	}
+}
+
+// A history holds an hour, however long the process runs, and shows it by some sixty pieces.
+func TestAHistoryIsAnHour(t *testing.T) {
+	m := metrics.New()
+	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	h := status.NewHistory(m.Snapshot, c.Now)
+	for range 3 * status.Kept {
+		c.now = c.now.Add(status.Every)
+		m.Request("GetObject", "OK", time.Millisecond)
+		h.Sample()
+	}
+	r, err := sources(h).Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Hour.Seconds != 3600 || len(r.Pieces) < 59 || len(r.Pieces) > 61 {
+		t.Errorf("%g seconds in %d pieces", r.Hour.Seconds, len(r.Pieces))
+	}
+	for _, p := range r.Pieces[:len(r.Pieces)-1] {
+		if p.Seconds != 60 || p.Rate != .1 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// A sample that can't be taken is left out; a report then fails.
+func TestSamplesThatCannotBeTaken(t *testing.T) {
+	away := errors.New("no snapshot")
+	h := status.NewHistory(func() (*metrics.Snapshot, error) { return nil, away }, nil)
+	s := sources(h)
+	if r, err := s.Report(t.Context()); !errors.Is(err, away) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	w := httptest.NewRecorder()
+	s.ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
+	if w.Code != 500 || !strings.Contains(w.Body.String(), away.Error()) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Run samples in step, until its context ends.
+func TestRunSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		taken := 0
+		h := status.NewHistory(func() (*metrics.Snapshot, error) { taken++; return &metrics.Snapshot{}, nil }, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { h.Run(ctx); close(done) }()
+		time.Sleep(5*status.Every + time.Second) // the bubble's clock, not the machine's
+		if taken != 6 {
+			t.Errorf("%d samples in five periods and at the start", taken)
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestTheReportIsJSON(t *testing.T) {
+	h := status.NewHistory(metrics.New().Snapshot, nil)
+	w := httptest.NewRecorder()
+	sources(h).ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
+	var r status.Report
+	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 || r.Buckets[0].Name != "<b>" {
+		t.Errorf("%s, %v", w.Body, err)
+	}
+	if w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", w.Header())
+	}
+	if strings.Contains(w.Body.String(), "<b>") {
+		t.Error("a name of a client's stands in the JSON as HTML")
+	}
+}
+
+// The page runs its own script and style, each time by another nonce, and holds nothing that clients choose.
+func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
+	s := sources(status.NewHistory(metrics.New().Snapshot, nil))
+	nonces := map[string]bool{}
+	for range 2 {
+		w := httptest.NewRecorder()
+		s.ServePage(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+		policy := w.Header().Get("Content-Security-Policy")
+		_, rest, ok := strings.Cut(policy, "script-src 'nonce-")
+		nonce, _, _ := strings.Cut(rest, "'")
+		if !ok || len(nonce) < 20 || !strings.HasPrefix(policy, "default-src 'none'") {
+			t.Errorf("policy %q", policy)
+		}
+		nonces[nonce] = true
+		body := html.UnescapeString(w.Body.String())
+		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 || ours != 2 {
+			t.Errorf("%d scripts; %d elements with the nonce", scripts, ours)
+		}
+		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%v", w.Header())
+		}
+	}
+	if len(nonces) != 2 {
+		t.Error("two pages have one nonce")
+	}
+}
