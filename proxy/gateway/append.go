@@ -83,7 +83,7 @@ func (x *exchange) checkAppend(o *objects.Source, offset int64) error {
 	switch match := x.headerValue("if-match"); {
 	case x.headerValue("if-none-match") != "":
 		return s3.PreconditionFailed("If-None-Match")
-	case match != "" && !objects.ListsETag(match, o.ETag):
+	case match != "" && !s3.ListsETag(match, o.ETag):
 		return s3.PreconditionFailed("If-Match")
 	case offset != o.Length:
 		return invalidOffset(o.Length)

@@ -116,7 +116,7 @@ func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 	if x.headerValue("if-none-match") != "" {
 		return s3.PreconditionFailed("If-None-Match")
 	}
-	if match := x.headerValue("if-match"); match != "" && !objects.ListsETag(match, c.Source.ETag) {
+	if match := x.headerValue("if-match"); match != "" && !s3.ListsETag(match, c.Source.ETag) {
 		return s3.PreconditionFailed("If-Match")
 	}
 	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost

@@ -16,16 +16,16 @@ import (
 // a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
 func (x *exchange) condition(prefix string, o *objects.Source) error {
 	match, noneMatch := x.headerValue(prefix+"match"), x.headerValue(prefix+"none-match")
-	since, hasSince := objects.HeaderTime(x.headerValue(prefix + "modified-since"))
-	until, hasUntil := objects.HeaderTime(x.headerValue(prefix + "unmodified-since"))
+	since, hasSince := s3.HeaderTime(x.headerValue(prefix + "modified-since"))
+	until, hasUntil := s3.HeaderTime(x.headerValue(prefix + "unmodified-since"))
 	modified := o.Modified.Truncate(time.Second)
 	failed := ""
 	switch {
-	case match != "" && !objects.ListsETag(match, o.ETag):
+	case match != "" && !s3.ListsETag(match, o.ETag):
 		failed = "Match"
 	case match == "" && hasUntil && modified.After(until):
 		failed = "Unmodified-Since"
-	case noneMatch != "" && objects.ListsETag(noneMatch, o.ETag):
+	case noneMatch != "" && s3.ListsETag(noneMatch, o.ETag):
 		failed = "None-Match"
 	case noneMatch == "" && hasSince && !modified.After(since):
 		failed = "Modified-Since"

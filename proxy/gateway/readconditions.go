@@ -20,7 +20,7 @@ func (x *exchange) setReadConditions(r *store.Request) {
 
 // dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
 func (x *exchange) dateFirst() bool {
-	_, dated := objects.HeaderTime(x.headerValue("if-unmodified-since"))
+	_, dated := s3.HeaderTime(x.headerValue("if-unmodified-since"))
 	return dated && x.headerValue("if-match") == ""
 }
 
@@ -33,19 +33,19 @@ func (x *exchange) dated() bool {
 // checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
 // compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its own date.
 func (x *exchange) checkDates(a *store.Answer) error {
-	is, known := objects.HeaderTime(string(a.Get("Last-Modified")))
+	is, known := s3.HeaderTime(string(a.Get("Last-Modified")))
 	if !known || !x.dated() {
 		return nil
 	}
 	if x.dateFirst() {
-		if until, _ := objects.HeaderTime(x.headerValue("if-unmodified-since")); is.After(until) {
+		if until, _ := s3.HeaderTime(x.headerValue("if-unmodified-since")); is.After(until) {
 			return s3.PreconditionFailed("If-Unmodified-Since")
 		}
 		if v := x.headerValue("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
 			return x.notModified(a)
 		}
 	}
-	if since, ok := objects.HeaderTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
+	if since, ok := s3.HeaderTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
 		return x.notModified(a)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -342,32 +341,6 @@ func (c *Completion) completeStore(tail string) (etag string, err error) {
 	_ = xmldoc.Unmarshal(body, &result) // what can't be read claims nothing
 	c.Version = x.VersionOf(a)
 	return result.ETag, nil
-}
-
-// faultInside reads a 200 that may carry an error document, as those to Complete and copies do.
-func faultInside(a *store.Answer, operation string) (*store.Fault, error) {
-	body, err := a.Bytes(MaxDocument)
-	if err != nil {
-		return nil, err
-	}
-	return faultIn(body, operation), nil
-}
-
-// faultIn is faultInside for a body that has been read.
-func faultIn(body []byte, operation string) *store.Fault {
-	var failed struct {
-		XMLName xml.Name `xml:"Error"`
-		Code    string
-		Message string
-	}
-	if xmldoc.Unmarshal(body, &failed) != nil {
-		return nil
-	}
-	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
-	if f.Code == "PreconditionFailed" {
-		f.Status = http.StatusPreconditionFailed
-	}
-	return f
 }
 
 // storeFault translates the store's refusal of the last part or of Complete.

@@ -23,14 +23,6 @@ func (x *Object) keyRef(e policy.Encryption) keyring.Ref {
 	return ref
 }
 
-// PreparedRef is what keyRef named last, prepared: requests that an exchange serves one after the other mostly mean one bucket
-// key. It holds no request's memory.
-type PreparedRef struct {
-	kind                         policy.Kind
-	bucketARN, keyARN, principal string
-	ref                          *keyring.Prepared
-}
-
 // preparedRef is keyRef for a bucket key that stays in memory.
 func (x *Object) preparedRef(e policy.Encryption) *keyring.Prepared {
 	if len(e.Context) > 0 {

@@ -12,9 +12,6 @@ import (
 	"sealfront/proxy/store"
 )
 
-// MaxListing bounds the store's page of 1,000 keys of up to 1,024 bytes, three times that when encoded.
-const MaxListing = 16 << 20
-
 type listingError string
 
 func (e listingError) Error() string { return string(e) }
@@ -91,6 +88,3 @@ func ListedSize(stored int64) int64 {
 	}
 	return stored
 }
-
-// MaxDocument bounds the XML bodies of bucket operations, in bytes.
-const MaxDocument = 64 << 10

@@ -88,3 +88,9 @@ const (
 	LockUntil      = "x-amz-object-lock-retain-until-date"
 	LockHold       = "x-amz-object-lock-legal-hold"
 )
+
+const (
+	TagsHeader     = "x-amz-tagging"
+	TagCountHeader = "x-amz-tagging-count"
+	TagDirective   = "x-amz-tagging-directive"
+)

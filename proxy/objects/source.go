@@ -76,7 +76,7 @@ func (x *Object) HeadWithTail() (*Source, error) {
 	if err != nil {
 		return nil, s3.Unavailable(err)
 	}
-	o, err := x.newOrigin(a, s)
+	o, err := x.newSource(a, s)
 	if err == nil {
 		o.end = end
 	}
@@ -90,10 +90,10 @@ func (x *Object) Head() (*Source, error) {
 		return nil, err
 	}
 	defer a.Close()
-	return x.newOrigin(a, s)
+	return x.newSource(a, s)
 }
 
-func (x *Object) newOrigin(a *store.Answer, s *Sealed) (*Source, error) {
+func (x *Object) newSource(a *store.Answer, s *Sealed) (*Source, error) {
 	o := &Source{Object: x, Sealed: s}
 	var err error
 	if o.Length, err = x.PlainLength(s); err != nil {

@@ -3,6 +3,7 @@ package objects
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/policy/xmldoc"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -54,13 +56,6 @@ func (u *storeUpload) copyRange(from *Source, first, last int64) error {
 		}
 	}
 	return nil
-}
-
-// evenPieces says into how many pieces of at most limit bytes size is cut, and of which size all but the last are: all of one, so that
-// none is too small.
-func evenPieces(size, limit int64) (count, each int64) {
-	count = (size + limit - 1) / limit
-	return count, (size + count - 1) / count
 }
 
 // copyPart copies stored bytes of an object into the next part.
@@ -169,4 +164,28 @@ func (u *storeUpload) abandon() {
 		return
 	}
 	a.Close()
+}
+
+// beginUpload begins an upload of the store and returns its id. fault translates the store's refusal.
+func (x *Object) beginUpload(header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
+	r := &store.Request{
+		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=", Header: header,
+	}
+	a, err := x.Objects.o.Store.Do(x.Context, r)
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	if f := a.Fault(r.Operation); f != nil {
+		return "", fault(f)
+	}
+	body, err := a.Bytes(MaxDocument)
+	if err != nil {
+		return "", s3.Unavailable(err)
+	}
+	var created struct{ UploadId string }
+	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
+		return "", s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
+	}
+	return created.UploadId, nil
 }

@@ -9,12 +9,6 @@ import (
 	"sealfront/proxy/store"
 )
 
-const (
-	TagsHeader     = "x-amz-tagging"
-	TagCountHeader = "x-amz-tagging-count"
-	TagDirective   = "x-amz-tagging-directive"
-)
-
 // Tags say which tags a copy has. The zero value: those of its source.
 type Tags struct {
 	Replace bool

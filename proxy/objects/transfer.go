@@ -1,18 +1,14 @@
 package objects
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"sealfront/crypto"
 	"sealfront/policy"
-	"sealfront/policy/xmldoc"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
@@ -54,13 +50,6 @@ type transfer struct {
 	tags             Tags
 
 	sum string // MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
-}
-
-// Written is what became of it.
-type Written struct {
-	ETag     string // the store's
-	Modified time.Time
-	Version  []s3.Element // what the store tells of its version
 }
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
@@ -140,16 +129,6 @@ func (t *transfer) setConditions(r *store.Request) {
 // setSource names the source, in the version that was looked at.
 func (t *transfer) setSource(r *store.Request) { setCopySource(r, t.from) }
 
-func setCopySource(r *store.Request, from *Source) {
-	source := url.URL{Path: "/" + from.Object.Record.StoreName + "/" + from.Object.Key}
-	name := strings.ReplaceAll(source.EscapedPath(), "+", "%2B")
-	if from.Object.Version != "" {
-		name += "?" + store.AppendQuery("", "versionId", from.Object.Version)
-	}
-	r.Set("x-amz-copy-source", name)
-	r.Set("x-amz-copy-source-if-match", from.ETag)
-}
-
 // fault translates the store's refusal to write.
 func (t *transfer) fault(f *store.Fault) error {
 	if f.Status == http.StatusPreconditionFailed && t.self() && t.given.Match == "" {
@@ -197,15 +176,6 @@ func (t *transfer) landed(f *store.Fault) *Written {
 		return nil
 	}
 	return &Written{ETag: s.ETag, Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}
-}
-
-// storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
-// object that it has just taken was modified.
-func storeTime(a *store.Answer, otherwise time.Time) time.Time {
-	if date, err := http.ParseTime(string(a.Get("Date"))); err == nil {
-		return date
-	}
-	return otherwise
 }
 
 // through streams the sealed bytes from the store to the store, and seals their end anew.
@@ -269,46 +239,6 @@ func (t *transfer) sourceFault(f *store.Fault) error {
 		return ErrReplaced
 	}
 	return StoreError(f, t.from.Object.Bucket, t.from.Object.Key)
-}
-
-// copyResult is the store's answer to CopyObject and UploadPartCopy.
-type copyResult struct {
-	XMLName      xml.Name
-	ETag         string
-	LastModified time.Time
-	Code         string // of an error in a 200
-	Message      string
-
-	version string // of the copy
-}
-
-// doCopy sends a CopyObject or UploadPartCopy. A 200 may carry an error.
-func doCopy(x *Object, r *store.Request) (*copyResult, *store.Fault, error) {
-	a, err := x.Objects.o.Store.Do(x.Context, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		return nil, f, nil
-	}
-	body, err := a.Bytes(MaxDocument)
-	if err != nil {
-		return nil, nil, s3.Unavailable(err)
-	}
-	var result copyResult
-	if err := xmldoc.Unmarshal(body, &result); err != nil {
-		return nil, nil, s3.Internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
-	}
-	if result.XMLName.Local == "Error" {
-		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: result.Code, Message: result.Message}
-		if f.Code == "PreconditionFailed" {
-			f.Status = http.StatusPreconditionFailed
-		}
-		return nil, f, nil
-	}
-	result.version = string(a.Get("x-amz-version-id"))
-	return &result, nil, nil
 }
 
 // storeCopy has the store copy the bytes.

@@ -10,11 +10,9 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
-	"sealfront/policy/xmldoc"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // LastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
@@ -131,30 +129,6 @@ func (x *Object) CreateUpload(
 		return nil, RecordError(err)
 	}
 	return &u, nil
-}
-
-// beginUpload begins an upload of the store and returns its id. fault translates the store's refusal.
-func (x *Object) beginUpload(header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
-	r := &store.Request{
-		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=", Header: header,
-	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
-	if err != nil {
-		return "", err
-	}
-	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil {
-		return "", fault(f)
-	}
-	body, err := a.Bytes(MaxDocument)
-	if err != nil {
-		return "", s3.Unavailable(err)
-	}
-	var created struct{ UploadId string }
-	if err := xmldoc.Unmarshal(body, &created); err != nil || created.UploadId == "" {
-		return "", s3.Internal(fmt.Errorf("the store answered CreateMultipartUpload without an upload id: %w", err))
-	}
-	return created.UploadId, nil
 }
 
 // FindUpload returns one of the object's uploads by its id, in any state; fresh past the cache.

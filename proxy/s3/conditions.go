@@ -1,13 +1,12 @@
-package objects
+package s3
 
 import (
 	"net/http"
 	"strings"
 	"time"
-
-	"sealfront/proxy/s3"
 )
 
+// HeaderTime reads a date in one of the three forms of HTTP; ok is false for any other value.
 func HeaderTime(value string) (time.Time, bool) {
 	t, err := http.ParseTime(value)
 	return t, err == nil
@@ -19,7 +18,7 @@ func ListsETag(list, etag string) bool {
 		return true
 	}
 	for one := range strings.SplitSeq(list, ",") {
-		if s3.StoreETag(one) == `"`+s3.Unquote(etag)+`"` {
+		if StoreETag(one) == `"`+Unquote(etag)+`"` {
 			return true
 		}
 	}
