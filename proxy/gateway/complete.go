@@ -61,8 +61,8 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	c.Size, c.ChecksumType, c.Announced = x.headerValue("x-amz-mp-object-size"), x.headerValue("x-amz-checksum-type"), x.headerValue(u.Kind().Header)
-	if err := c.Run(parts, x.mayRead); err != nil {
+	c.Size, c.ChecksumType, c.Announced = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type"), x.grant.Value(u.Kind().Header)
+	if err := c.Run(parts, x.grant.MayRead); err != nil {
 		return err
 	}
 	return x.answerComplete(c)

@@ -70,7 +70,7 @@ func deleteObjects(x *exchange) error {
 		return err
 	}
 	result := deletionResult{Xmlns: s3.Namespace}
-	y := x.At(x.Record, "")
+	y := x.at(x.Record, "")
 	batch := make([]objectVersion, 0, len(list))
 	var check policy.Request
 	for i := range list {
@@ -140,9 +140,11 @@ func (x *exchange) permitDeletion(d *deletion, y *objects.Object, check *policy.
 		return s3.InvalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
 	if x.Facts.Kind == policy.General {
-		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.Target("")); refused != nil {
-			return refused
+		place, err := x.place(y)
+		if err != nil {
+			return err
 		}
+		return x.grant.MayDelete(&place)
 	}
 	return nil
 }

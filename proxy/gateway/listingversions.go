@@ -25,7 +25,7 @@ type listedVersion struct {
 // listObjectVersions carries out ListObjectVersions. The store lists; sizes are those of the plaintext, by arithmetic.
 // Markers are made of what a page ends with.
 func listObjectVersions(x *exchange) error {
-	value := func(name string) string { v, _ := x.query.Get(name); return v }
+	value := func(name string) string { v, _ := x.grant.Query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
 	if value("version-id-marker") != "" && value("key-marker") == "" {
 		return s3.InvalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")

@@ -39,14 +39,14 @@ func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	if u == nil || !errors.As(err, &refused) || refused.Row != "UC-2" {
 		return u, err
 	}
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.Context)
 	switch {
 	case err != nil:
 		return nil, err
 	case record == nil || record.Incarnation != x.Record.Incarnation:
 		return nil, s3.NoSuchBucket(x.Bucket)
 	}
-	x.Record, x.Facts = record, x.Objects.FactsOf(record)
+	x.setRecord(record)
 	return u, x.decideUpload(u)
 }
 
@@ -58,14 +58,14 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	if err := x.decideSource(from); err != nil {
 		return err
 	}
-	first, last, whole, refused := x.request.CopyRange()
+	first, last, whole, refused := x.grant.Rules.CopyRange()
 	switch {
 	case refused != nil:
 		return refused
 	case whole:
 		first, last = 0, from.Length-1
 	case last >= from.Length:
-		return x.request.RangeBeyondSource(from.Length)
+		return x.grant.Rules.RangeBeyondSource(from.Length)
 	}
 	limit := int64(crypto.MaxPart)
 	if number == objects.LastPart {
@@ -80,7 +80,7 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	}
 	defer opened.Secrets.Wipe()
 	directory := x.Facts.Kind == policy.Directory || source.Facts.Kind == policy.Directory
-	secrets, err := x.Unwrap(u.Envelope, directory, x.mayRead)
+	secrets, err := x.Unwrap(u.Envelope, directory, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 		LastModified string
 		ETag         string
 		s3.ChecksumValues
-	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(x.start), ETag: s3.ClientETag([]byte(record.StoreETag))}
+	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(x.grant.Start), ETag: s3.ClientETag([]byte(record.StoreETag))}
 	if u.Algorithm != 0 {
 		out.Show(record.Checksum())
 	}

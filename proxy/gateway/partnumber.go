@@ -11,7 +11,7 @@ import (
 
 // partAsked reports whether a read asks for a part by its number.
 func (x *exchange) partAsked() bool {
-	_, ok := x.query.Get("partNumber")
+	_, ok := x.grant.Query.Get("partNumber")
 	return ok
 }
 
@@ -73,12 +73,12 @@ func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) erro
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.Open(s, x.mayRead)
+	o, err := x.Open(s, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if !x.streaming {
+		if x.progress != streaming {
 			o.Secrets.Wipe()
 		}
 	}()

@@ -1,14 +1,12 @@
-package gateway
+package access
 
 import (
-	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"sealfront/proxy/s3"
+	"sealfront/proxy/session"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -64,14 +62,14 @@ func (o FailedLogins) withDefaults() FailedLogins {
 }
 
 // SetFailedLogins replaces the limits of failed logins; what was counted stays counted. Calls of it must not overlap.
-func (g *Gateway) SetFailedLogins(o FailedLogins) {
-	before := g.logins.Load()
+func (c *Checker) SetFailedLogins(o FailedLogins) {
+	before := c.logins.Load()
 	if o = o.withDefaults(); before != nil && before.o == o {
 		return
 	}
-	l := newLogins(o, g.o.Now)
+	l := newLogins(o, c.o.Now)
 	l.keep(before)
-	g.logins.Store(l)
+	c.logins.Store(l)
 }
 
 func newLogins(o FailedLogins, now func() time.Time) *logins {
@@ -154,65 +152,9 @@ func (l *logins) see(id [16]byte) {
 	l.sessions.Add(id, struct{}{})
 }
 
-// mayLogIn reports whether the request's address may try the identity's secret, or with nil any that nobody has.
-func (x *exchange) mayLogIn(id *Identity) bool {
-	l := x.g.logins.Load()
-	return l == nil || !l.failures.Load() || l.may(x.loginPair(id))
-}
-
-// loginFailed counts a failed login of the request's address.
-func (x *exchange) loginFailed(id *Identity) {
-	if l := x.g.logins.Load(); l != nil {
-		l.failed(x.loginPair(id))
+// Issued notes that a session token of this replica's is out, so that it costs nobody a failed login.
+func (c *Checker) Issued(token string) {
+	if id, ok := session.KeyID(token); ok {
+		c.logins.Load().see(id)
 	}
-}
-
-func (x *exchange) loginPair(id *Identity) loginPair {
-	p := loginPair{address: x.source()}
-	if id != nil {
-		p.accessKey = id.AccessKeyID
-	}
-	return p
-}
-
-// source is the network that the request comes from, as failed logins are counted.
-func (x *exchange) source() netip.Addr {
-	address := x.client()
-	if address.Is6() {
-		network, _ := address.Prefix(64) // 64 fits every IPv6 address
-		address = network.Addr()
-	}
-	return address
-}
-
-// remote is the address at the other end of the connection, without a zone: a prefix with one contains nothing.
-func (x *exchange) remote() netip.Addr {
-	if tcp, ok := x.ctx.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().WithZone("").Unmap()
-	}
-	address, _ := netip.AddrFromSlice(x.ctx.RemoteIP())
-	return address.Unmap()
-}
-
-// client is the address that the request comes from. A trusted proxy appends the one it was called from to X-Forwarded-For.
-func (x *exchange) client() netip.Addr {
-	address := x.remote()
-	if trusted := x.g.o.TrustedProxies; trusted != nil && trusted(address) {
-		if forwarded, err := netip.ParseAddr(x.lastForwarded()); err == nil {
-			address = forwarded.WithZone("").Unmap()
-		}
-	}
-	return address
-}
-
-// lastForwarded is the last address in X-Forwarded-For, which may come in several lines; what is in front of it may be the
-// client's invention.
-func (x *exchange) lastForwarded() string {
-	list := ""
-	for i := range x.message.Header {
-		if f := &x.message.Header[i]; strings.EqualFold(s3.View(f.Name), "x-forwarded-for") {
-			list = s3.View(f.Value)
-		}
-	}
-	return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
 }

@@ -1,4 +1,4 @@
-package gateway
+package access
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"sealfront/policy"
-	"sealfront/proxy/state"
 	"sealfront/sigv4"
 )
 
@@ -30,11 +29,11 @@ type Question struct {
 }
 
 // ErrQuestion is a question that can't be understood.
-var ErrQuestion = errors.New("gateway: the question can't be understood")
+var ErrQuestion = errors.New("access: the question can't be understood")
 
 // Explain tells which row of the rules decides about a request and why. Nothing is stored or opened, and KMS isn't asked.
 // The bucket's record is read anew.
-func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation, error) {
+func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation, error) {
 	none := policy.Explanation{}
 	op, ok := policy.ParseOperation(q.Operation)
 	if !ok {
@@ -57,27 +56,27 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 			return none, fmt.Errorf("%w: %q is no address", ErrQuestion, q.Source)
 		}
 	}
-	question := policy.Question{Options: *g.policyOptions(), Require: g.o.RequireTLS}
-	record, err := g.o.Buckets.FreshBucket(ctx, q.Bucket)
-	if err != nil && !errors.Is(err, state.ErrNoBucket) || g.hidden(q.Bucket) {
+	question := policy.Question{Options: c.o.Policy, Require: c.o.RequireTLS}
+	record, err := c.o.Record(ctx, q.Bucket, true)
+	if err != nil || c.Hidden(q.Bucket) {
 		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, errors.Join(err))
 	}
-	question.Target.BucketARN = policy.BucketARN(q.Bucket, g.o.Region, g.o.Account)
+	question.Target.BucketARN = policy.BucketARN(q.Bucket, c.o.Region, c.o.Account)
 	if record != nil {
-		facts := g.objects.FactsOf(record)
+		facts := c.FactsOf(record)
 		question.Bucket, question.Target.Tags = &facts, policy.Tags(record.Tags)
-		question.Target.BucketPolicy, err = g.bucketPolicies.of(record, facts.Kind)
+		question.Target.BucketPolicy, err = c.policies.of(record, facts.Kind)
 		if err != nil && !aboutBucketPolicy(op) {
 			return none, err
 		}
 	}
 	if q.Principal != "" {
-		id := g.identities.Load().byName[q.Principal]
+		id := c.identities.Load().byName[q.Principal]
 		if id == nil {
 			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
 		}
-		values := g.supposed(id, header, q)
-		question.Caller = &policy.Caller{Principal: id.ARN, Account: g.o.Account, Policy: id.Policy, Values: values}
+		values := c.supposed(id, header, q)
+		question.Caller = &policy.Caller{Principal: id.ARN, Account: c.o.Account, Policy: id.Policy, Values: values}
 	}
 	if name.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
 		if question.Session, err = readFields(q.SessionHeader, ":", "session header"); err != nil {
@@ -100,7 +99,7 @@ func (g *Gateway) Explain(ctx context.Context, q *Question) (policy.Explanation,
 			}
 		}
 	}
-	if g.served[op] == nil && op != policy.PostObject {
+	if !c.o.Served(op) && op != policy.PostObject {
 		return notServed(op, q.Bucket, name.Kind), nil
 	}
 	return policy.Explain(op, r, &question), nil
@@ -117,11 +116,11 @@ func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Expl
 
 // supposed are the values of the condition keys that are about who asks and from where: those of a request that is
 // signed and sent now. What a question doesn't say has no value.
-func (g *Gateway) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
-	now := g.o.Now().UTC()
+func (c *Checker) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
+	now := c.o.Now().UTC()
 	v := policy.MapValues{
 		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10),
-		"aws:username": id.Name, "aws:principaltype": "User", "aws:requestedregion": g.o.Region,
+		"aws:username": id.Name, "aws:principaltype": "User", "aws:requestedregion": c.o.Region,
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
 		v[service+"signatureversion"], v[service+"authtype"] = signatureVersion, authTypes[sigv4.Header]

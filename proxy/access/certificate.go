@@ -1,4 +1,4 @@
-package gateway
+package access
 
 import (
 	"crypto/x509"
@@ -13,11 +13,11 @@ var errCertificate = errors.New("the request came without the client certificate
 
 // checkCertificate holds an identity's requests to its client certificate, in addition to their signature: a stolen secret
 // alone is of no use then. Who asks through a trusted proxy shows no certificate here and is refused.
-func (x *exchange) checkCertificate(id *Identity) error {
+func (x *Grant) checkCertificate(id *Identity) error {
 	if len(id.Certificates) == 0 {
 		return nil
 	}
-	if state := x.ctx.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
+	if state := x.Peer.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
 		for _, name := range certificateNames(state.PeerCertificates[0]) {
 			if slices.Contains(id.Certificates, name) {
 				return nil

@@ -1,6 +1,7 @@
-package gateway
+package access
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -14,11 +15,11 @@ import (
 
 // authenticate finds the secret behind the request's access key and checks the signature with it. With a session
 // the order is: open the token, expiry, access key id, bucket, signature.
-func (x *exchange) authenticate() error {
-	ids := x.g.identities.Load()
-	a := &x.auth
+func (x *Grant) authenticate(ctx context.Context) error {
+	ids := x.c.identities.Load()
+	a := &x.Auth
 	if a.SessionToken != nil {
-		return x.authenticateSession(ids)
+		return x.authenticateSession(ctx, ids)
 	}
 	if err := x.verify(ids.byAccessKey[s3.View(a.AccessKeyID)], ""); err != nil {
 		return err
@@ -29,9 +30,9 @@ func (x *exchange) authenticate() error {
 	return nil
 }
 
-func (x *exchange) authenticateSession(ids *Identities) error {
-	a := &x.auth
-	issued, credentials, err := x.openToken()
+func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error {
+	a := &x.Auth
+	issued, credentials, err := x.openToken(ctx)
 	switch {
 	case errors.Is(err, session.ErrExpired):
 		return expiredToken(a.SessionToken)
@@ -55,16 +56,16 @@ func (x *exchange) authenticateSession(ids *Identities) error {
 		return err
 	}
 	x.issued = issued
-	x.session = &x.sessionFacts
+	x.Session = &x.sessionFacts
 	x.sessionFacts = policy.Session{
 		Bucket: issued.Bucket, Principal: issued.Principal, Provisional: issued.Incarnation == "",
 		Encryption: policy.Encryption{SSE: policy.SSES3},
 	}
-	if issued.ReadOnly {
-		x.session.Mode = policy.ReadOnly
+	if x.ReadOnly = issued.ReadOnly; x.ReadOnly {
+		x.Session.Mode = policy.ReadOnly
 	}
 	if issued.KMS {
-		x.session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
+		x.Session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
 	}
 	return nil
 }
@@ -89,26 +90,26 @@ func newOpenedSessions() *lru.Cache[string, *openedSession] {
 
 // openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the
 // store, so such ones count as failed logins of their address until one opens.
-func (x *exchange) openToken() (session.Session, session.Credentials, error) {
-	if o, ok := x.g.opened.Get(s3.View(x.auth.SessionToken)); ok {
-		if x.start.After(o.session.Expires.Add(session.Grace)) {
+func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credentials, error) {
+	if o, ok := x.c.opened.Get(s3.View(x.Auth.SessionToken)); ok {
+		if x.Start.After(o.session.Expires.Add(session.Grace)) {
 			return o.session, o.credentials, session.ErrExpired
 		}
 		return o.session, o.credentials, nil
 	}
-	token := string(x.auth.SessionToken)
+	token := string(x.Auth.SessionToken)
 	keyID, ok := session.KeyID(token)
-	if !(ok && x.g.logins.Load().seen(keyID)) && !x.mayLogIn(nil) {
+	if !(ok && x.c.logins.Load().seen(keyID)) && !x.mayLogIn(nil) {
 		return session.Session{}, session.Credentials{}, x.tooManyFailures()
 	}
-	issued, credentials, err := session.Open(x.Context, x.g.o.Sessions, token, x.start)
+	issued, credentials, err := session.Open(ctx, x.c.o.Sessions, token, x.Start)
 	switch {
 	case err == nil:
-		x.g.logins.Load().see(keyID)
-		x.g.opened.Add(token, &openedSession{issued, credentials})
+		x.c.logins.Load().see(keyID)
+		x.c.opened.Add(token, &openedSession{issued, credentials})
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)
-		err = invalidToken(x.auth.SessionToken)
+		err = invalidToken(x.Auth.SessionToken)
 	case !errors.Is(err, session.ErrExpired):
 		err = s3.Unavailable(err)
 	}
@@ -117,7 +118,7 @@ func (x *exchange) openToken() (session.Session, session.Credentials, error) {
 
 // verify checks the signature with an identity's secret, or that of its session. id is nil for an access key that
 // nobody has: it is refused without any cryptography.
-func (x *exchange) verify(id *Identity, sessionSecret string) error {
+func (x *Grant) verify(id *Identity, sessionSecret string) error {
 	if !x.mayLogIn(id) {
 		return x.tooManyFailures()
 	}
@@ -126,10 +127,10 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 		secret = id.SecretAccessKey
 	}
 	var err error
-	if x.auth.Kind == sigv4.Form {
-		err = x.verifier().CheckForm(&x.auth, secret)
+	if x.Auth.Kind == sigv4.Form {
+		err = x.c.verifier.CheckForm(&x.Auth, secret)
 	} else {
-		err = x.verifier().Check(&x.message, &x.auth, secret)
+		err = x.c.verifier.Check(&x.Message, &x.Auth, secret)
 	}
 	if err != nil {
 		var refused *sigv4.Error
@@ -138,8 +139,8 @@ func (x *exchange) verify(id *Identity, sessionSecret string) error {
 		}
 		return err
 	}
-	x.identity, x.Principal = id, id.Name
-	x.who = policy.Caller{Principal: id.ARN, Account: x.g.o.Account, Policy: id.Policy, Values: (*conditionValues)(x)}
+	x.Identity = id
+	x.caller = policy.Caller{Principal: id.ARN, Account: x.c.o.Account, Policy: id.Policy, Values: (*conditionValues)(x)}
 	if err := x.checkCertificate(id); err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func expiredToken(token []byte) *s3.Error {
 	return s3.Refuse("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
-func (x *exchange) tooManyFailures() *s3.Error {
-	x.g.shed(ShedLogins)
+func (x *Grant) tooManyFailures() *s3.Error {
+	x.c.shed(ShedLogins)
 	return s3.Refuse("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
 }

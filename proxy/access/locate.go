@@ -1,4 +1,4 @@
-package gateway
+package access
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ const accountHeader = "x-amz-account-id"
 // locate finds bucket and key in Host and path. A Host below one of our domains is virtual-host style; any
 // other, an address above all, is path style. Calls of S3 Control are known by their path; below one of our domains, where SDKs
 // put the account in front of the endpoint's name and the same path may be an object's, by their header, too.
-func (x *exchange) locate() error {
-	path := x.message.Path
+func (x *Grant) locate() error {
+	path := x.Message.Path
 	if len(path) == 0 || path[0] != '/' {
 		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
@@ -26,11 +26,11 @@ func (x *exchange) locate() error {
 		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
 	bucket, ofHost := x.hostBucket()
-	if x.control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.headerBytes(accountHeader) != nil) {
-		x.Bucket = x.control.Bucket()
+	if x.Control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.Bytes(accountHeader) != nil) {
+		x.Bucket = x.Control.Bucket()
 		return nil
 	}
-	x.control = policy.Control{}
+	x.Control = policy.Control{}
 	if ofHost {
 		x.Bucket, x.Key = bucket, decoded
 		return nil
@@ -45,7 +45,7 @@ func (x *exchange) locate() error {
 	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. What
 	// other clients call "/key" stays that.
 	if strings.HasPrefix(key, "/") && policy.KindOf(bucket) == policy.Directory {
-		if key == "/" || bytes.HasPrefix(x.headerBytes("user-agent"), []byte("aws-sdk-js/")) {
+		if key == "/" || bytes.HasPrefix(x.Bytes("user-agent"), []byte("aws-sdk-js/")) {
 			x.Key = key[1:]
 		}
 	}
@@ -54,13 +54,13 @@ func (x *exchange) locate() error {
 
 // hostBucket returns the bucket in a virtual-host style Host. Names of hosts have no case and may end in the root's dot (RFC
 // 9110 section 4.2.3, RFC 1034 section 3.1); the signature covers the header as it came.
-func (x *exchange) hostBucket() (string, bool) {
-	host := s3.View(x.headerBytes("host"))
+func (x *Grant) hostBucket() (string, bool) {
+	host := s3.View(x.Bytes("host"))
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.TrimSuffix(host, ".")
-	for _, domain := range x.g.o.Domains {
+	for _, domain := range x.c.o.Domains {
 		if strings.EqualFold(host, domain) {
 			return "", false
 		}
