@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// This file is faster than it is plain: keys are derived by HMAC alone, a block of HKDF at a time, in memory that is used
-// again. It must equal crypto/hkdf. FuzzFastPath compares the two.
+// This file is faster than it is plain: keys are derived by HMAC alone, a block of HKDF at a time, in memory that is
+// used again. It must equal crypto/hkdf. FuzzDerivation compares the two.
 
 // derivation is memory for what deriving a key passes to the standard library, which would otherwise come from the heap
 // each time. It serves one key at a time. What it held is wiped by release.

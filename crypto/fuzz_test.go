@@ -103,8 +103,8 @@ func FuzzPartRecordName(f *testing.F) {
 	})
 }
 
-// FuzzFastPath compares the derivation of keys with crypto/hkdf.
-func FuzzFastPath(f *testing.F) {
+// FuzzDerivation compares the derivation of keys with crypto/hkdf.
+func FuzzDerivation(f *testing.F) {
 	long := bytes.Repeat([]byte{0xa5}, 100)
 	for n := range 40 {
 		f.Add(long[:n], "sealfront/1 wrap", long[:n/2], long[n:2*n])
