@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"sealfront/policy"
+	"sealfront/proxy/proxytest"
 )
 
 // explain runs the subcommand and returns what it printed and its exit status.
 func explain(t *testing.T, args ...string) (e policy.Explanation, stderr string, status int) {
 	t.Helper()
-	cmd := programCommand(append([]string{"explain"}, args...)...)
+	cmd := proxytest.Command(append([]string{"explain"}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -31,8 +32,8 @@ func explain(t *testing.T, args ...string) (e policy.Explanation, stderr string,
 // The subcommand, beside a running server, and the admin address name the row that the server then decides by.
 func TestExplainNamesTheRowThatDecides(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, c := range []struct {
 		name string
 		args []string
@@ -69,12 +70,12 @@ func TestExplainNamesTheRowThatDecides(t *testing.T) {
 	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != statusError || !strings.Contains(stderr, "no data directory") {
 		t.Errorf("a directory without data: status %d, %q", status, stderr)
 	}
-	p.mustNotExist(bucket, "a")
+	p.MustNotExist(bucket, "a")
 
 	v := url.Values{"operation": {"PutObject"}, "bucket": {bucket}, "header": {"x-amz-server-side-encryption: AES256"}}
 	get := func(v url.Values) (int, string) {
 		t.Helper()
-		resp, err := http.Get(p.env["SEALFRONT_ADMIN"] + "/explain?" + v.Encode())
+		resp, err := http.Get(p.Env["SEALFRONT_ADMIN"] + "/explain?" + v.Encode())
 		if err != nil {
 			t.Fatal(err)
 		}

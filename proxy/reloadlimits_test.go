@@ -4,25 +4,25 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"sealfront/proxy/config"
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // Limits of memory and of failed logins follow a reload, and what was counted stays counted.
 func TestLimitsOfMemoryAndLoginsAreReloaded(t *testing.T) {
 	t.Parallel()
-	text := embeddedWith(t, "reload_every: 0s\nlimits: {memory: 1GiB, failed_logins: {rate: 0.001, burst: 2}}")
-	file := writeConfig(t, text)
-	p := startProgram(t, "serve", "--config", file)
-	p.env["AWS_REGION"] = "us-west-2"
+	text := proxytest.EmbeddedWith(t, "reload_every: 0s\nlimits: {memory: 1GiB, failed_logins: {rate: 0.001, burst: 2}}")
+	file := proxytest.WriteConfig(t, text)
+	p := proxytest.Start(t, "serve", "--config", file)
+	p.Env["AWS_REGION"] = "us-west-2"
 	dir, _, _ := strings.Cut(text[strings.Index(text, "data: ")+6:], "\n")
-	p.env["AWS_CA_BUNDLE"] = dir + "/tls/ca.pem"
+	p.Env["AWS_CA_BUNDLE"] = dir + "/tls/ca.pem"
 	wrong := func() string {
-		a := p.do(&rawRequest{method: "HEAD", path: demoPath + "x", credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}})
+		a := p.Do(&proxytest.Request{Method: "HEAD", Path: proxytest.DemoPath + "x", Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}})
 		return map[int]string{403: "refused", 503: "slowed down"}[a.StatusCode]
 	}
 	expect := func(when string, want ...string) {
@@ -34,19 +34,17 @@ func TestLimitsOfMemoryAndLoginsAreReloaded(t *testing.T) {
 		}
 	}
 	limits := func() [2]int {
-		return [2]int{p.metric("sealfront_memory_limit_bytes"), p.metric("sealfront_active_requests_limit")}
+		return [2]int{p.Metric("sealfront_memory_limit_bytes"), p.Metric("sealfront_active_requests_limit")}
 	}
 	reload := func(from, to string) {
 		t.Helper()
 		text = strings.Replace(text, from, to, 1)
-		before := p.metric("sealfront_reloads_total", `outcome="ok"`)
+		before := p.Metric("sealfront_reloads_total", `outcome="ok"`)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the reload", func() bool { return p.metric("sealfront_reloads_total", `outcome="ok"`) > before })
+		p.HangUp()
+		proxytest.Eventually(t, "the reload", func() bool { return p.Metric("sealfront_reloads_total", `outcome="ok"`) > before })
 	}
 	first := limits()
 	if first != [2]int{1 << 30, (1<<30 - baseMemory) / requestMemory} {
@@ -64,7 +62,7 @@ func TestLimitsOfMemoryAndLoginsAreReloaded(t *testing.T) {
 	expect("without limit", "refused", "refused", "refused", "refused")
 	reload("rate: 0", "rate: 0.001")
 	expect("with a limit again", "refused")
-	if log := p.stderr.String(); strings.Contains(log, "take effect at the next start") {
+	if log := p.Stderr.String(); strings.Contains(log, "take effect at the next start") {
 		t.Errorf("the log says that limits wait for a start:\n%s", log)
 	}
 }

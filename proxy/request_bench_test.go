@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/config"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -62,7 +63,7 @@ func newRequestBench(b testing.TB) *requestBench {
 	b.Cleanup(func() { _, _ = client.Close(), server.Close() })
 	r.ctx.Init2(server, nil, false)
 
-	r.do(r.head("GET", "/"+demoBucket+"/", "session=", -1), nil)
+	r.do(r.head("GET", "/"+proxytest.DemoBucket+"/", "session=", -1), nil)
 	var created struct {
 		Credentials struct{ AccessKeyId, SecretAccessKey, SessionToken string }
 	}
@@ -135,7 +136,7 @@ func (r *requestBench) ask(head, body []byte) (status int) {
 func BenchmarkRequest(b *testing.B) {
 	r := newRequestBench(b)
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+demoBucket+"/some/key", "", len(body)), r.head("GET", "/"+demoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
 	measure := func(name string, f func()) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -155,7 +156,7 @@ func BenchmarkRequest(b *testing.B) {
 	})
 	sealed := make([]byte, len(body)+16+128)
 	measure("PUT to the store alone", func() {
-		answer, err := r.parts.store.Do(context.Background(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: demoBucket, Key: "other/key", Bytes: sealed})
+		answer, err := r.parts.store.Do(context.Background(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: proxytest.DemoBucket, Key: "other/key", Bytes: sealed})
 		if err != nil {
 			b.Fatal(err)
 		}

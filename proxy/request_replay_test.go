@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealfront/proxy/gateway"
+	"sealfront/proxy/proxytest"
 )
 
 // A replayedStore is the way to a store that gives its last answer again and again without asking, once frozen: what is
@@ -128,7 +129,7 @@ func BenchmarkOwnWork(b *testing.B) {
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+demoBucket+"/some/key", "", len(body)), r.head("GET", "/"+demoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
 	serve := func(b *testing.B, request []byte, n int) {
 		c := &repeatingClient{b: b, request: request, left: n, done: make(chan struct{})}
 		clients <- c

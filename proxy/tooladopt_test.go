@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
 
@@ -14,18 +15,18 @@ import (
 func TestAdoptAfterTheStateIsLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket, kmsKey := p.env["SEALFRONT_BUCKET"], p.env["SEALFRONT_KMS_KEY"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket, kmsKey := p.Env["SEALFRONT_BUCKET"], p.Env["SEALFRONT_KMS_KEY"]
 	const general = "general"
-	makeBucket(t, p.client(t), general)
+	proxytest.MakeBucket(t, p.Client(t), general)
 	for _, path := range []string{"/" + general + "/a", "/" + general + "/b/c", "/" + bucket + "/a"} {
-		if a := p.do(&rawRequest{method: "PUT", path: path, body: "body of " + path}); a.StatusCode != 200 {
-			t.Fatal(a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "body of " + path}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.Text)
 		}
 	}
 	arn := "arn:aws:s3express:us-west-2:123456789012:bucket/" + bucket
 	adopt := func(args ...string) (tools.Adopted, string, int) {
-		out, errs, status := subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
+		out, errs, status := proxytest.Subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
 		var r tools.Adopted
 		if out != "" {
 			if err := json.Unmarshal([]byte(out), &r); err != nil {
@@ -37,7 +38,7 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 	if _, text, status := adopt(bucket, "--arn", arn, "--kms-key", kmsKey); status != statusError || !strings.Contains(text, "has a record") {
 		t.Errorf("a bucket with a record: status %d %s", status, text)
 	}
-	p.stop()
+	p.Stop()
 	state := filepath.Join(dir, "store", "objects", "sealfront-state")
 	if _, err := os.Stat(filepath.Join(state, "state-key")); err != nil {
 		t.Fatal("the state bucket isn't where it was thought to be:", err)
@@ -70,13 +71,13 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 			t.Errorf("%s: status %d %s", b, status, text)
 		}
 	}
-	p = startEmbedded(t, dir)
+	p = proxytest.StartEmbedded(t, dir)
 	for _, path := range []string{"/" + general + "/a", "/" + general + "/b/c", "/" + bucket + "/a"} {
-		if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != 200 || a.body != "body of "+path {
-			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != "body of "+path {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/new", body: "new"}); a.StatusCode != 200 {
-		t.Error(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/new", Body: "new"}); a.StatusCode != 200 {
+		t.Error(a.StatusCode, a.Text)
 	}
 }

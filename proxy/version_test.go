@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 func TestTheVersionIsThatOfTheBuild(t *testing.T) {
@@ -39,11 +41,11 @@ func TestTheVersionIsThatOfTheBuild(t *testing.T) {
 			t.Errorf("%s: %s", c.name, out.String())
 		}
 	}
-	out, errs, status := subcommand(t, "version")
+	out, errs, status := proxytest.Subcommand(t, "version")
 	if status != statusOK || !strings.HasPrefix(out, "sealfront "+thisBuild().Version+"\n") || errs != "" {
 		t.Errorf("sealfront version: %d %s%s", status, out, errs)
 	}
-	if _, errs, status := subcommand(t, "version", "please"); status != statusUsage || errs == "" {
+	if _, errs, status := proxytest.Subcommand(t, "version", "please"); status != statusUsage || errs == "" {
 		t.Errorf("an argument: status %d %s", status, errs)
 	}
 }
