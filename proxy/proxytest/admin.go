@@ -69,6 +69,7 @@ func (p *Program) StoreRequests(f func()) map[string]int {
 	return cost
 }
 
+// WantCost compares what [Program.StoreRequests] returned with what an operation may cost.
 func WantCost(t testing.TB, what string, got map[string]int, want map[string]int) {
 	t.Helper()
 	if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -167,6 +168,7 @@ func (p *Program) RowOf(a *Answer) string {
 	return ""
 }
 
+// AdminText returns what the admin address answers to a GET of path.
 func (p *Program) AdminText(path string) string {
 	p.T.Helper()
 	resp, err := http.Get(p.Env["SEALFRONT_ADMIN"] + path)

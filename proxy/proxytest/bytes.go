@@ -9,8 +9,10 @@ import (
 	"strconv"
 )
 
+// Base64 is the standard encoding of b.
 func Base64(b ...byte) string { return base64.StdEncoding.EncodeToString(b) }
 
+// MD5 is a text's MD5 sum in Base64, as Content-MD5 has it.
 func MD5(s string) string {
 	sum := md5.Sum([]byte(s))
 	return Base64(sum[:]...)

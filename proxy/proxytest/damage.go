@@ -13,6 +13,7 @@ import (
 	"sealfront/crypto"
 )
 
+// Overwrite replaces an existing file's content and leaves its extended attributes.
 func Overwrite(t testing.TB, file string, content []byte) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0) // the file keeps its attributes
@@ -27,6 +28,7 @@ func Overwrite(t testing.TB, file string, content []byte) {
 	}
 }
 
+// Attributes returns a file's extended attributes.
 func Attributes(t testing.TB, file string) map[string][]byte {
 	t.Helper()
 	list := make([]byte, 64<<10)
@@ -46,6 +48,7 @@ func Attributes(t testing.TB, file string) map[string][]byte {
 	return found
 }
 
+// SetAttribute sets an extended attribute of a file.
 func SetAttribute(t testing.TB, file, name string, value []byte) {
 	t.Helper()
 	if err := unix.Lsetxattr(file, name, value, 0); err != nil {
@@ -87,8 +90,10 @@ type Damager struct {
 	Dir, Bucket string
 }
 
+// File is where an object lies.
 func (d *Damager) File(key string) string { return StoredFile(d.Dir, d.Bucket, key) }
 
+// Bytes changes an object's stored bytes.
 func (d *Damager) Bytes(key string, change func([]byte) []byte) {
 	d.T.Helper()
 	stored, err := os.ReadFile(d.File(key))
@@ -98,6 +103,7 @@ func (d *Damager) Bytes(key string, change func([]byte) []byte) {
 	Overwrite(d.T, d.File(key), change(stored))
 }
 
+// Metadata changes the user metadata that is stored with an object.
 func (d *Damager) Metadata(key string, change func(map[string]string)) {
 	d.T.Helper()
 	_, metadata := StoredMetadata(d.T, d.File(key))
@@ -119,6 +125,7 @@ func EnvelopeName(metadata map[string]string) string {
 	return ""
 }
 
+// EnvelopeText returns an object's envelope as it is stored.
 func (d *Damager) EnvelopeText(key string) string {
 	d.T.Helper()
 	_, metadata := StoredMetadata(d.T, d.File(key))
@@ -139,6 +146,7 @@ func (d *Damager) Envelope(key string, change func([]byte)) {
 	})
 }
 
+// FlipAt returns a change that flips one bit of the byte at this offset, from the end if it is negative.
 func FlipAt(at int) func([]byte) []byte {
 	return func(b []byte) []byte {
 		if at < 0 {

@@ -34,6 +34,7 @@ type Form struct {
 
 const FormBoundary = "----a-boundary-of-a-form"
 
+// Body is the request's body: multipart/form-data.
 func (f *Form) Body() []byte {
 	now := time.Now().UTC()
 	service, key, expires := f.Service, f.Key, f.Expires

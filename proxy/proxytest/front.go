@@ -37,6 +37,7 @@ type StoreFront struct {
 	Alter    func(*http.Response)
 }
 
+// DiscardLog is the log of servers whose clients break off on purpose.
 var DiscardLog = log.New(io.Discard, "", 0)
 
 // DialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it, too,
@@ -49,6 +50,7 @@ func DialAbruptly(ctx context.Context, network, address string) (net.Conn, error
 	return c, err
 }
 
+// NewStoreFront stands before the shared store.
 func NewStoreFront(t testing.TB) *StoreFront {
 	t.Helper()
 	endpoint, err := SharedStore()
@@ -119,6 +121,8 @@ func (f *StoreFront) Seen() []*http.Request {
 	return r
 }
 
+// Set has answers answer requests instead of the store, where it returns true, and alter change what the store
+// answers; either may be nil.
 func (f *StoreFront) Set(answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -33,6 +33,7 @@ type FaultyKMS struct {
 
 const KMSAccessKey, KMSSecretKey = "AKIAOFTHEKEYSERVICE", "secret of the key service"
 
+// NewFaultyKMS starts a key service with one KMS key, the service key, and without faults.
 func NewFaultyKMS(t testing.TB) *FaultyKMS {
 	t.Helper()
 	service, err := localkms.New(localkms.Options{
@@ -58,6 +59,7 @@ func NewFaultyKMS(t testing.TB) *FaultyKMS {
 	return k
 }
 
+// MakeKey makes a KMS key and returns its ARN.
 func (k *FaultyKMS) MakeKey(t testing.TB) string {
 	t.Helper()
 	arn, err := k.service.CreateKey(context.Background(), "")
@@ -67,6 +69,7 @@ func (k *FaultyKMS) MakeKey(t testing.TB) string {
 	return arn
 }
 
+// Set has every request about a KMS key, by its ARN, or about all with "", meet a fault from now on; nil ends it.
 func (k *FaultyKMS) Set(key string, fault KMSFault) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -108,12 +111,14 @@ func (k *FaultyKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault(w, r, action, k.service.ServeHTTP)
 }
 
-// startWithKMS starts the program before k, with an embedded store under dir.
+// Start starts the program before k, with an embedded store under dir.
 func (k *FaultyKMS) Start(t testing.TB, dir, settings string) *Program {
 	t.Helper()
 	return StartWith(t, k.Config(dir, settings))
 }
 
+// Config is a configuration with this key service and an embedded store under dir. settings are further lines of its
+// section kms.
 func (k *FaultyKMS) Config(dir, settings string) string {
 	return fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}

@@ -18,12 +18,15 @@ type KMSBucket struct {
 	Lists     map[string]string
 }
 
+// Path is the path of a request for an object.
 func (b *KMSBucket) Path(key string) string { return "/" + b.Name + "/" + key }
 
+// Encryption is the request that makes SSE-KMS with the bucket's key its default.
 func (b *KMSBucket) Encryption() *Request {
 	return &Request{Method: "PUT", Path: "/" + b.Name, Query: "encryption=", Service: "s3express", Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + b.Key + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`}
 }
 
+// Must sends a request that has to succeed.
 func (b *KMSBucket) Must(r *Request) *Answer {
 	b.P.T.Helper()
 	a := b.P.Do(r)
@@ -42,6 +45,8 @@ func NewKMSBucket(p *Program, name, key string) *KMSBucket {
 	return b
 }
 
+// NewFilledKMSBucket makes an SSE-KMS directory bucket with a session, objects, and uploads to part, complete and
+// abort.
 func NewFilledKMSBucket(p *Program, name, key string) *KMSBucket {
 	p.T.Helper()
 	b := NewKMSBucket(p, name, key)

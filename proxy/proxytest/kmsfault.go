@@ -34,6 +34,7 @@ func OnDecrypt(fault KMSFault) KMSFault {
 	}
 }
 
+// KMSHangs never answers.
 func KMSHangs(_ http.ResponseWriter, r *http.Request, _ string, _ http.HandlerFunc) {
 	<-r.Context().Done()
 }
@@ -49,6 +50,7 @@ func KMSIsSlow(latency time.Duration) KMSFault {
 	}
 }
 
+// KMSResets resets the connection.
 func KMSResets(w http.ResponseWriter, _ *http.Request, _ string, _ http.HandlerFunc) {
 	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = c.(*net.TCPConn).SetLinger(0)
@@ -56,6 +58,7 @@ func KMSResets(w http.ResponseWriter, _ *http.Request, _ string, _ http.HandlerF
 	}
 }
 
+// KMSAnswers answers with this status and body.
 func KMSAnswers(status int, body string) KMSFault {
 	return func(w http.ResponseWriter, _ *http.Request, _ string, _ http.HandlerFunc) {
 		w.WriteHeader(status)

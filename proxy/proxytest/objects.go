@@ -17,6 +17,7 @@ import (
 	"sealfront/sigv4"
 )
 
+// Between returns what stands in text between the first before and the next after.
 func Between(text, before, after string) string {
 	_, rest, _ := strings.Cut(text, before)
 	found, _, ok := strings.Cut(rest, after)
@@ -32,6 +33,7 @@ func (p *Program) AppendTo(bucket, key string, offset int, body string, header .
 	return p.Do(&Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: body, Header: append([]sigv4.Field{Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(offset))}, header...)})
 }
 
+// Put sends a PutObject.
 func (p *Program) Put(bucket, key, body string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
 	a := p.Do(&Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: body, Header: header})
@@ -50,6 +52,7 @@ func (p *Program) CopyOf(from, to string, header ...sigv4.Field) *Answer {
 	return p.Do(&Request{Method: "PUT", Path: "/" + to, Header: append([]sigv4.Field{Field("X-Amz-Copy-Source", from)}, header...)})
 }
 
+// MustCopy sends a CopyObject that has to succeed.
 func (p *Program) MustCopy(from, to string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
 	a := p.CopyOf(from, to, header...)
@@ -59,12 +62,14 @@ func (p *Program) MustCopy(from, to string, header ...sigv4.Field) *Answer {
 	return a
 }
 
+// Element returns the content of an XML document's first element of this name.
 func Element(body, name string) string {
 	_, rest, _ := strings.Cut(body, "<"+name+">")
 	value, _, _ := strings.Cut(rest, "</"+name+">")
 	return value
 }
 
+// HeadOf sends a HeadObject.
 func (p *Program) HeadOf(bucket, key string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
 	return p.Do(&Request{Method: "HEAD", Path: "/" + bucket + "/" + key, Header: header})
@@ -131,6 +136,7 @@ func Code(err error) string {
 	return ""
 }
 
+// MustRead reads a whole object, whose content has to be want.
 func MustRead(t testing.TB, client *s3.Client, bucket, key string, want []byte) *s3.GetObjectOutput {
 	t.Helper()
 	out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
@@ -144,6 +150,7 @@ func MustRead(t testing.TB, client *s3.Client, bucket, key string, want []byte) 
 	return out
 }
 
+// MakeBucket makes a general purpose bucket and returns its name.
 func MakeBucket(t testing.TB, client *s3.Client, bucket string) string {
 	t.Helper()
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
@@ -152,6 +159,7 @@ func MakeBucket(t testing.TB, client *s3.Client, bucket string) string {
 	return bucket
 }
 
+// EnableVersions turns on a bucket's versioning.
 func EnableVersions(t testing.TB, client *s3.Client, bucket string) {
 	t.Helper()
 	if _, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{

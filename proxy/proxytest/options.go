@@ -18,6 +18,7 @@ type Hooks struct {
 // An Option changes how a test's program is started.
 type Option func(*Setup)
 
+// A Setup is what the options of a start add up to.
 type Setup struct {
 	hooks Hooks
 	env   []string

@@ -15,7 +15,7 @@ func Every(t *testing.T, n int, name func(i int) string, f func(t *testing.T, i 
 	all.Wait()
 }
 
-// for returns the program as a subtest sees it.
+// ForTest returns the program as a subtest sees it.
 func (p *Program) ForTest(t *testing.T) *Program {
 	q := *p
 	q.T = t

@@ -34,10 +34,12 @@ type Request struct {
 	Host                string // of the Host header; default the endpoint's
 }
 
+// Field is a header field.
 func Field(name, value string) sigv4.Field {
 	return sigv4.Field{Name: []byte(name), Value: []byte(value)}
 }
 
+// HexSum is a body's SHA-256 in hexadecimal, as X-Amz-Content-Sha256 has it.
 func HexSum(body string) string {
 	sum := sha256.Sum256([]byte(body))
 	return hex.EncodeToString(sum[:])
@@ -145,6 +147,7 @@ func (p *Program) Do(r *Request) *Answer {
 	return p.Read(c, r.Method)
 }
 
+// Read reads an answer from a connection and closes it. An answer that never came has an Err and no status.
 func (p *Program) Read(c net.Conn, method string) *Answer {
 	p.T.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
@@ -154,7 +157,7 @@ func (p *Program) Read(c net.Conn, method string) *Answer {
 	a := &Answer{Response: resp}
 	body, err := io.ReadAll(resp.Body)
 	a.Text, a.Err = string(body), err
-	_ = c.Close()
+	_, _ = resp.Body.Close(), c.Close()
 	return a
 }
 

@@ -68,6 +68,7 @@ func Loopback(t testing.TB) string {
 	return ln.Addr().String()
 }
 
+// StartVersitygw starts versitygw over a temporary directory.
 func StartVersitygw(t *testing.T) Service {
 	t.Helper()
 	path := ProgramPath(t, "versitygw")
@@ -77,6 +78,7 @@ func StartVersitygw(t *testing.T) Service {
 	return s
 }
 
+// StartMinIO starts MinIO over a temporary directory.
 func StartMinIO(t *testing.T) Service {
 	t.Helper()
 	path := ProgramPath(t, "minio")
@@ -95,6 +97,7 @@ func StartMinIO(t *testing.T) Service {
 	return s
 }
 
+// StartMoto starts moto's server, for its KMS.
 func StartMoto(t *testing.T) Service {
 	t.Helper()
 	python := ProgramPath(t, "python3")
@@ -107,6 +110,7 @@ func StartMoto(t *testing.T) Service {
 	return s
 }
 
+// StartLocalKMS serves package localkms from this process.
 func StartLocalKMS(t *testing.T) Service {
 	t.Helper()
 	s := Service{AccessKey: "kms", SecretKey: "kms-secret"}
@@ -124,7 +128,10 @@ func StartLocalKMS(t *testing.T) Service {
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- local.Serve(ctx, ln) }()
-	t.Cleanup(func() { stop(); <-served })
+	t.Cleanup(func() {
+		stop()
+		<-served
+	})
 	s.Endpoint = "http://" + ln.Addr().String()
 	return s
 }
@@ -183,6 +190,7 @@ func (s Service) Direct() *s3.Client {
 	})
 }
 
+// StartVersioningVersitygw starts versitygw over a temporary directory, with versions of objects.
 func StartVersioningVersitygw(t *testing.T) Service {
 	t.Helper()
 	path := ProgramPath(t, "versitygw")

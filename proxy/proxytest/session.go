@@ -12,6 +12,7 @@ func Namesake(name string) *sigv4.Credentials {
 	return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
 }
 
+// OtherCredentials are those of the second identity of [EmbeddedWith].
 var OtherCredentials = &sigv4.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "othersecret"}
 
 // Session asks for a session of a bucket.
@@ -41,6 +42,7 @@ func (p *Program) Presigned(c *sigv4.Credentials, service, method, host, path, q
 	return string(sigv4.NewSigner(p.Env["AWS_REGION"], service).AppendPresigned(nil, m, c, at, expires))
 }
 
+// Credentials are the long-term ones of the program's first identity.
 func (p *Program) Credentials() *sigv4.Credentials {
 	return &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.Env["AWS_SECRET_ACCESS_KEY"]}
 }

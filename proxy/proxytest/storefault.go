@@ -101,6 +101,7 @@ func refuseAfterBody(status int, code string) func(*StoreFront, http.ResponseWri
 	}
 }
 
+// ResetAtOnce resets a connection before the store has seen the request.
 func ResetAtOnce(_ *StoreFront, w http.ResponseWriter, _ *http.Request) bool {
 	Reset(w, nil)
 	return true
@@ -234,6 +235,7 @@ func StepName(r *http.Request) string {
 	return what
 }
 
+// IsCopy reports whether a request to the store is a CopyObject or an UploadPartCopy.
 func IsCopy(r *http.Request) bool {
 	return r.Method == "PUT" && r.Header.Get("X-Amz-Copy-Source") != ""
 }

@@ -62,6 +62,7 @@ func versionIn(text string) (major, minor int, found bool) {
 	return 0, 0, false
 }
 
+// Missing skips the test that needs what is missing, or fails it with SEALFRONT_E2E=require.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E") == "require" {

@@ -39,6 +39,7 @@ type Uploader struct {
 	Sums        map[int32]*string
 }
 
+// NewUploader begins an upload with a composite checksum.
 func NewUploader(t testing.TB, client *s3.Client, bucket, key string) *Uploader {
 	t.Helper()
 	return NewUploaderOf(t, client, bucket, key, types.ChecksumTypeComposite)
@@ -54,6 +55,7 @@ func NewUploaderOf(t testing.TB, client *s3.Client, bucket, key string, kind typ
 	return &Uploader{t: t, Client: client, Bucket: bucket, Key: key, ID: *out.UploadId, ETags: make(map[int32]string), Sums: make(map[int32]*string)}
 }
 
+// Part uploads a part. Parts may be uploaded at the same time.
 func (u *Uploader) Part(number int32, body []byte) {
 	u.t.Helper()
 	out, err := u.Client.UploadPart(u.t.Context(), &s3.UploadPartInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number, Body: bytes.NewReader(body)})
@@ -66,6 +68,7 @@ func (u *Uploader) Part(number int32, body []byte) {
 	u.ETags[number], u.Sums[number] = *out.ETag, out.ChecksumCRC32
 }
 
+// List names these parts, as they are completed.
 func (u *Uploader) List(numbers ...int32) *types.CompletedMultipartUpload {
 	var list types.CompletedMultipartUpload
 	for _, n := range numbers {
@@ -74,6 +77,7 @@ func (u *Uploader) List(numbers ...int32) *types.CompletedMultipartUpload {
 	return &list
 }
 
+// Complete completes the upload of these parts.
 func (u *Uploader) Complete(numbers ...int32) (*s3.CompleteMultipartUploadOutput, error) {
 	return u.Client.CompleteMultipartUpload(u.t.Context(), &s3.CompleteMultipartUploadInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, MultipartUpload: u.List(numbers...)})
 }
