@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
@@ -189,9 +189,10 @@ func TestTheMadeCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	// As an earlier release left it.
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "tls"), 0o700), makeAuthority(filepath.Join(dir, "tls", "ca.pem"), filepath.Join(dir, "tls", "ca.key"))); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	proxytest.WriteAuthority(t, filepath.Join(dir, "tls", "ca.pem"), filepath.Join(dir, "tls", "ca.key"))
 	before, err := os.ReadFile(filepath.Join(dir, "tls", "ca.pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -276,14 +277,14 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 	}
 	evaluated := func(lines, name string) string {
 		t.Helper()
-		return strings.TrimSuffix(runTool(t, []string{caBundle + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c", lines+"\nprintf %s \"$"+name+"\""), "\n")
+		return strings.TrimSuffix(runTool(t, []string{"AWS_CA_BUNDLE" + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c", lines+"\nprintf %s \"$"+name+"\""), "\n")
 	}
 	ca := filepath.Join(dir, "tls", "ca.pem")
 	variables := map[string]string{"aws": "AWS_CA_BUNDLE", "go": "SSL_CERT_FILE", "node": "NODE_EXTRA_CA_CERTS", "curl": "CURL_CA_BUNDLE", "java": "", "system": ""}
 	for kind, variable := range variables {
 		lines := exports("--for", kind, "--data", dir)
 		for name, value := range p.Env {
-			if got := evaluated(lines, name); name != caBundle && got != value {
+			if got := evaluated(lines, name); name != "AWS_CA_BUNDLE" && got != value {
 				t.Errorf("%s: %s is %q, want %q", kind, name, got, value)
 			}
 		}
@@ -309,7 +310,7 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 		return string(out), err
 	}
 	if out, err := client(exports("--data", dir)); err == nil || !strings.Contains(out, "CustomCABundle") && !strings.Contains(out, "RootCAs") {
-		t.Errorf("a program in Go with %s: %v, %s; this test has lost its cause", caBundle, err, out)
+		t.Errorf("a program in Go with %s: %v, %s; this test has lost its cause", "AWS_CA_BUNDLE", err, out)
 	}
 	if out, err := client(exports("--for", "go", "--data", dir)); err != nil || out != "1 buckets\n" {
 		t.Errorf("a program in Go: %v, %s", err, out)
@@ -325,8 +326,8 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 		args   []string
 		status int
 	}{
-		"a folder that was never served from": {[]string{"--data", t.TempDir()}, statusError},
-		"an unknown kind":                     {[]string{"--for", "ruby", "--data", dir}, statusUsage},
+		"a folder that was never served from": {[]string{"--data", t.TempDir()}, command.StatusError},
+		"an unknown kind":                     {[]string{"--for", "ruby", "--data", dir}, command.StatusUsage},
 	} {
 		cmd := proxytest.Command(append([]string{"exports"}, c.args...)...)
 		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != c.status {
@@ -344,13 +345,16 @@ region: eu-central-1
 store: {endpoint: "http://127.0.0.1:9000"}
 kms: {service_key: "arn:aws:kms:eu-central-1:123456789012:key/k"}
 `+proxytest.Identity)
-	got := printed(t, "exports", "--config", file)
+	got, problems, status := proxytest.Subcommand(t, "exports", "--config", file)
+	if status != command.StatusOK || problems != "" {
+		t.Fatalf("exports: %d %s", status, problems)
+	}
 	for _, want := range []string{"export AWS_ENDPOINT_URL=http://127.0.0.1:8080\n", "export AWS_REGION=eu-central-1\n", "# the certificate"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q isn't in\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "SEALFRONT_ADMIN") || strings.Contains(got, caBundle) {
+	if strings.Contains(got, "SEALFRONT_ADMIN") || strings.Contains(got, "AWS_CA_BUNDLE") {
 		t.Errorf("it says more than it knows:\n%s", got)
 	}
 }

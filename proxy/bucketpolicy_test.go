@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/instance"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
@@ -175,11 +176,11 @@ identities:
 // everything but what replaces it.
 func TestABucketPolicyThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
-	r := newRequestBench(t)
-	r.credentials = sigv4.Credentials{AccessKeyID: r.parts.data.AccessKey, SecretAccessKey: r.parts.data.SecretKey}
+	r := newRequestBench(t, instance.Options{})
+	r.credentials = sigv4.Credentials{AccessKeyID: r.instance.Data.AccessKey, SecretAccessKey: r.instance.Data.SecretKey}
 	set := func(document string) {
 		t.Helper()
-		_, err := r.parts.state.UpdateBucket(t.Context(), proxytest.DemoBucket, func(b *state.Bucket) error { b.Policy = document; return nil })
+		_, err := r.instance.State.UpdateBucket(t.Context(), proxytest.DemoBucket, func(b *state.Bucket) error { b.Policy = document; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

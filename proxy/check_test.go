@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 )
 
@@ -134,11 +135,11 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		}
 		var problems bytes.Buffer
 		err := run(t.Context(), []string{"config", "check", proxytest.WriteConfig(t, text)}, io.Discard, &problems)
-		want := statusOK
+		want := command.StatusOK
 		if len(test.faults) > 0 {
-			want = statusUsage
+			want = command.StatusUsage
 		}
-		if status := exitStatus(err, &problems); status != want {
+		if status := command.ExitStatus(err, &problems); status != want {
 			t.Errorf("%s: status %d, want %d:\n%s", test.name, status, want, &problems)
 		}
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
@@ -158,7 +159,7 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 				t.Errorf("%s: no warning says %q:\n%s", test.name, words, &problems)
 			}
 		}
-		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) || want == statusUsage && len(lines)-warnings != len(test.faults) {
+		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) || want == command.StatusUsage && len(lines)-warnings != len(test.faults) {
 			t.Errorf("%s: more is said than it should be:\n%s", test.name, &problems)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sealfront/policy"
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 )
 
@@ -63,11 +64,11 @@ func TestExplainNamesTheRowThatDecides(t *testing.T) {
 		"an unknown principal": {"--data", dir, "--operation", "PutObject", "--bucket", bucket, "--principal", "nobody"},
 		"both places":          {"--data", dir, "--config", "x", "--operation", "PutObject", "--bucket", bucket},
 	} {
-		if _, stderr, status := explain(t, args...); status != statusUsage || stderr == "" {
+		if _, stderr, status := explain(t, args...); status != command.StatusUsage || stderr == "" {
 			t.Errorf("%s: status %d, %q", name, status, stderr)
 		}
 	}
-	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != statusError || !strings.Contains(stderr, "no data directory") {
+	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != command.StatusError || !strings.Contains(stderr, "no data directory") {
 		t.Errorf("a directory without data: status %d, %q", status, stderr)
 	}
 	p.MustNotExist(bucket, "a")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 )
 
@@ -20,7 +21,7 @@ func startFails(t *testing.T, config string) string {
 	}
 	tooLate := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
-	if !tooLate.Stop() || err == nil || cmd.ProcessState.ExitCode() != statusError {
+	if !tooLate.Stop() || err == nil || cmd.ProcessState.ExitCode() != command.StatusError {
 		t.Fatalf("it ended with %v:\n%s", err, out.String())
 	}
 	return out.String()

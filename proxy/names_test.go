@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 	"sealfront/sigv4"
@@ -252,10 +253,10 @@ data: %s
 	file := proxytest.WriteConfig(t, config+proxytest.Identity)
 	var rewrapped tools.Rewrapped
 	out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
-	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != statusOK || rewrapped.Rewrapped != int64(len(keys)) || rewrapped.Gone != 0 {
+	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusOK || rewrapped.Rewrapped != int64(len(keys)) || rewrapped.Gone != 0 {
 		t.Errorf("rewrap: status %d, %s %s", status, out, errs)
 	}
-	if _, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != statusOK || !strings.Contains(errs, fmt.Sprint(len(keys), " objects checked, 0 damaged")) {
+	if _, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != command.StatusOK || !strings.Contains(errs, fmt.Sprint(len(keys), " objects checked, 0 damaged")) {
 		t.Errorf("verify: status %d: %s", status, errs)
 	}
 	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/p/%01x"}); a.StatusCode != 204 {
@@ -271,12 +272,12 @@ data: %s
 		}
 		return false
 	}, nil)
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != statusError || !strings.Contains(out, "/p/k03: could not be checked: the store lists it, and says that it isn't there") {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != command.StatusError || !strings.Contains(out, "/p/k03: could not be checked: the store lists it, and says that it isn't there") {
 		t.Errorf("verify of what isn't there: status %d: %s %s", status, out, errs)
 	}
 	rewrapped = tools.Rewrapped{}
 	out, _, status = proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
-	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != statusError || rewrapped.Gone != 0 || len(rewrapped.Left) != 1 {
+	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusError || rewrapped.Gone != 0 || len(rewrapped.Left) != 1 {
 		t.Errorf("rewrap of what isn't there: status %d, %s", status, out)
 	}
 }
@@ -307,13 +308,13 @@ data: %s
 			}
 			file := proxytest.WriteConfig(t, config+proxytest.Identity)
 			_, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket)
-			if status != statusOK || !strings.Contains(errs, "an upload in progress: s3://"+bucket+"/big") || !strings.Contains(errs, "the bucket has versions") ||
+			if status != command.StatusOK || !strings.Contains(errs, "an upload in progress: s3://"+bucket+"/big") || !strings.Contains(errs, "the bucket has versions") ||
 				strings.Contains(errs, "an object u/p beside an object u") != beside {
 				t.Errorf("verify: status %d: %s", status, errs)
 			}
 			var rewrapped tools.Rewrapped
 			out, _, status := proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
-			if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != statusOK || len(rewrapped.Uploads) != 1 || rewrapped.Uploads[0].UploadID != aws.ToString(upload.UploadId) || len(rewrapped.Notes) == 0 {
+			if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusOK || len(rewrapped.Uploads) != 1 || rewrapped.Uploads[0].UploadID != aws.ToString(upload.UploadId) || len(rewrapped.Notes) == 0 {
 				t.Errorf("rewrap: status %d: %s", status, out)
 			}
 
@@ -334,9 +335,9 @@ data: %s
 			switch {
 			case err != nil:
 				t.Errorf("migrate: %v: %s %s", err, out, errs)
-			case name == "minio" && (status != statusOK || migrated.Copied != 3 || migrated.Equal != 3):
+			case name == "minio" && (status != command.StatusOK || migrated.Copied != 3 || migrated.Equal != 3):
 				t.Errorf("migrate: status %d: %s %s", status, out, errs)
-			case name == "versitygw" && (status != statusError || migrated.Copied != 1 || len(migrated.Left) != 2 || migrated.Left[0].Kind != "InvalidURI"):
+			case name == "versitygw" && (status != command.StatusError || migrated.Copied != 1 || len(migrated.Left) != 2 || migrated.Left[0].Kind != "InvalidURI"):
 				t.Errorf("migrate: status %d: %s %s", status, out, errs)
 			}
 		})

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/memstore"
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
@@ -226,7 +227,7 @@ func TestUpdateObjectEncryption(t *testing.T) {
 			if err := u.update("small", "", first, nil); proxytest.Code(err) != "KMS.DisabledException" {
 				t.Errorf("to a disabled key: %v", err)
 			}
-			if out, errs, status := proxytest.Subcommand(t, "verify", "--config", u.ConfigFile(), "s3://"+u.bucket); status != statusOK {
+			if out, errs, status := proxytest.Subcommand(t, "verify", "--config", u.ConfigFile(), "s3://"+u.bucket); status != command.StatusOK {
 				t.Errorf("verify: %d %s%s", status, out, errs)
 			}
 		})
@@ -333,7 +334,7 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", u.ConfigFile(), "s3://locked"); status != statusOK {
+	if out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", u.ConfigFile(), "s3://locked"); status != command.StatusOK {
 		t.Fatalf("rewrap: %d %s%s", status, out, errs)
 	}
 	head, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket, Key: aws.String("k")})

@@ -50,7 +50,7 @@ func runRecipe(t *testing.T, recipe string) {
 		}
 	}
 	// All that is changed in it: addresses, and the program, which has been built already.
-	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 "+quote(must(filepath.Abs(os.Args[0]))))
+	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"'")
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9090", "127.0.0.1:9000"} {
 		script = strings.ReplaceAll(script, address, freePort(t))
 	}

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
@@ -274,7 +275,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	defer cancel()
 	select {
 	case <-p.Ended:
-		if status := p.Wait(); status != statusOK {
+		if status := p.Wait(); status != command.StatusOK {
 			t.Errorf("the program ended with %d", status)
 		}
 	case <-ctx.Done():

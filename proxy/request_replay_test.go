@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealfront/proxy/gateway"
+	"sealfront/proxy/instance"
 	"sealfront/proxy/proxytest"
 )
 
@@ -121,10 +122,8 @@ func (l oneListener) Addr() net.Addr { return &net.TCPAddr{} }
 // TLS, without a system call, and without a store's work.
 func BenchmarkOwnWork(b *testing.B) {
 	s := &replayedStore{}
-	storeDial, recordLife = s.dial, time.Hour
-	b.Cleanup(func() { storeDial, recordLife = nil, 0 })
-	r := newRequestBench(b)
-	server := gateway.NewServer(r.parts.gateway, gateway.ServerOptions{})
+	r := newRequestBench(b, instance.Options{Dial: s.dial, RecordLife: time.Hour})
+	server := gateway.NewServer(r.instance.Gateway, gateway.ServerOptions{})
 	clients := make(oneListener)
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"sealfront/proxy/admin"
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 )
 
@@ -22,10 +24,10 @@ data: `+dir+"\n")
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/key", Body: "body"}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
-	held := func() (list []heldKey) {
+	held := func() (list []admin.HeldKey) {
 		t.Helper()
 		out, errs, status := proxytest.Subcommand(t, "keys", "--config", config, "--admin", p.Env["SEALFRONT_ADMIN"])
-		if err := json.Unmarshal([]byte(out), &list); err != nil || status != statusOK {
+		if err := json.Unmarshal([]byte(out), &list); err != nil || status != command.StatusOK {
 			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 		}
 		return list
@@ -36,7 +38,7 @@ data: `+dir+"\n")
 	}
 	drop := func(args ...string) {
 		t.Helper()
-		if _, errs, status := proxytest.Subcommand(t, append([]string{"keys", "drop", "--config", config, "--admin", p.Env["SEALFRONT_ADMIN"]}, args...)...); status != statusOK {
+		if _, errs, status := proxytest.Subcommand(t, append([]string{"keys", "drop", "--config", config, "--admin", p.Env["SEALFRONT_ADMIN"]}, args...)...); status != command.StatusOK {
 			t.Errorf("status %d: %s", status, errs)
 		}
 	}
@@ -54,10 +56,10 @@ data: `+dir+"\n")
 	if resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without the token: %d", resp.StatusCode)
 	}
-	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config); status != statusUsage {
+	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config); status != command.StatusUsage {
 		t.Errorf("a port that the configuration doesn't tell: status %d", status)
 	}
-	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config, "--kms-key", "x"); status != statusUsage {
+	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config, "--kms-key", "x"); status != command.StatusUsage {
 		t.Errorf("a key without drop: status %d", status)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
@@ -36,7 +37,7 @@ func clientOf(s proxytest.Service) *s3.Client {
 func migrate(t *testing.T, p *proxytest.Program, args ...string) (r tools.Migrated, errs string, status int) {
 	t.Helper()
 	out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...)
-	if status != statusUsage {
+	if status != command.StatusUsage {
 		if err := json.Unmarshal([]byte(out), &r); err != nil {
 			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 		}
@@ -160,7 +161,7 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) (source *c
 	general = proxytest.MakeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
 	resume := filepath.Join(t.TempDir(), "resume")
 	r, errs, status := migrate(t, p, "s3://"+source.name, "s3://"+general, "--resume", resume)
-	if status != statusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
+	if status != command.StatusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
 		t.Fatalf("status %d: %+v\n%s", status, r, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
@@ -176,14 +177,14 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) (source *c
 			t.Errorf("%s is\n%+v, was\n%+v", key, got, want)
 		}
 	}
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", p.ConfigFile(), "s3://"+general); status != statusOK {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", p.ConfigFile(), "s3://"+general); status != command.StatusOK {
 		t.Errorf("verify: status %d %s%s", status, out, errs)
 	}
 
 	// Into a directory bucket, below another prefix.
 	directory := directoryBucketOf(p, t, client)
 	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/", "--drop-tags", "--concurrency", "2", "--rate", "1000")
-	if status != statusOK || r.Copied != n || r.Equal != n {
+	if status != command.StatusOK || r.Copied != n || r.Equal != n {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 	for key, body := range source.bodies {
@@ -223,7 +224,7 @@ func migrateAgain(t *testing.T, p *proxytest.Program, store *s3.Client, source *
 		left[strings.TrimPrefix(f.URI, "s3://"+source.name+"/")] = f.State + " " + f.Kind
 	}
 	if want := map[string]string{"sealed": "refused sealed", "sealed under another name": "refused sealed", "tagged": "differs size", "sha": "differs tags"}; !reflect.DeepEqual(left, want) ||
-		status != statusError || r.Copied != 2 || r.Present != n-1 || r.Equal != n-1 {
+		status != command.StatusError || r.Copied != 2 || r.Present != n-1 || r.Equal != n-1 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 	proxytest.MustRead(t, client, general, "tagged", []byte("a client's own"))
@@ -232,7 +233,7 @@ func migrateAgain(t *testing.T, p *proxytest.Program, store *s3.Client, source *
 
 	// A directory bucket has no tags.
 	r, errs, status = migrate(t, p, "s3://"+source.name+"/t", "s3://"+directoryBucketOf(p, t, client)+"/t")
-	if status != statusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" || r.Left[0].Kind != "tags" {
+	if status != command.StatusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" || r.Left[0].Kind != "tags" {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 
@@ -244,12 +245,12 @@ func migrateAgain(t *testing.T, p *proxytest.Program, store *s3.Client, source *
 		"one bucket":                 {"s3://" + source.name},
 		"a resume file of something": {"s3://" + source.name, "s3://" + general, "--resume", proxytest.WriteConfig(t, `{"walk":"verify s3://other/"}`)},
 	} {
-		if _, errs, status := migrate(t, p, args...); status != statusUsage || errs == "" {
+		if _, errs, status := migrate(t, p, args...); status != command.StatusUsage || errs == "" {
 			t.Errorf("%s: status %d, %s", name, status, errs)
 		}
 	}
 	for name, args := range map[string][]string{"from nowhere": {"s3://nowhere-at-all", "s3://" + general}, "to nowhere": {"s3://" + source.name, "s3://nowhere-at-all"}} {
-		if out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...); status != statusError || !strings.Contains(errs, "nowhere") || out != "" {
+		if out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...); status != command.StatusError || !strings.Contains(errs, "nowhere") || out != "" {
 			t.Errorf("%s: status %d, %s%s", name, status, out, errs)
 		}
 	}
@@ -351,7 +352,7 @@ func TestMigrateFilesThatNoClientWrote(t *testing.T) {
 	}
 	out, errs, status := proxytest.Subcommand(t, "migrate", "--data", dir, "s3://files", "s3://"+bucket)
 	var r tools.Migrated
-	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Equal != int64(len(files)) || r.Copied != r.Equal {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK || r.Equal != int64(len(files)) || r.Copied != r.Equal {
 		t.Errorf("status %d, %v: %s%s", status, err, out, errs)
 	}
 	for name, body := range files {

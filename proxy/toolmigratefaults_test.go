@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -120,7 +121,7 @@ func TestMigrateUnderFaults(t *testing.T) {
 	}
 	if want := map[string]string{
 		"altered": "refused BadDigest", "altered once": "differs bytes", "cut": "failed ", "parts altered": "refused BadDigest", "raced": "differs size",
-	}; !reflect.DeepEqual(left, want) || status != statusError || r.Copied != 4 || r.Present != 1 || r.Equal != 3 {
+	}; !reflect.DeepEqual(left, want) || status != command.StatusError || r.Copied != 4 || r.Present != 1 || r.Equal != 3 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 	proxytest.MustRead(t, client, sealed, "replaced", []byte("the newer one"))
@@ -231,7 +232,7 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 
 	n := int64(len(bodies))
 	r, messages, status := migrate(t, p, args...)
-	if status != statusOK || r.Copied != n-done || r.Equal != n {
+	if status != command.StatusOK || r.Copied != n-done || r.Equal != n {
 		t.Errorf("status %d: %+v\n%s", status, r, messages)
 	}
 	for key, body := range bodies {
@@ -245,7 +246,7 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	if err := os.WriteFile(resume, fmt.Appendf(nil, `{"walk":"migrate s3://%s/ s3://%s/, comparing","after":"08","done":10}`, source, sealed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, messages, status := migrate(t, p, args...); status != statusOK || r.Copied+r.Present > 0 || r.Compared != 3 || r.Equal != 3 {
+	if r, messages, status := migrate(t, p, args...); status != command.StatusOK || r.Copied+r.Present > 0 || r.Compared != 3 || r.Equal != 3 {
 		t.Errorf("status %d: %+v\n%s", status, r, messages)
 	}
 }

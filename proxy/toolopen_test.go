@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"sealfront/crypto"
+	"sealfront/proxy/command"
+	"sealfront/proxy/instance"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
@@ -78,7 +80,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	} {
 		x := in(c.bucket)
 		out, errs, status := open(c.bucket, c.key, c.arn, x.File(c.key), x.EnvelopeText(c.key), c.where...)
-		if status != statusOK || out != string(c.want) {
+		if status != command.StatusOK || out != string(c.want) {
 			t.Errorf("%s: status %d, %d bytes, want %d; %s", c.name, status, len(out), len(c.want), errs)
 		}
 	}
@@ -97,17 +99,17 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		status             int
 		more               []string
 	}{
-		{"a flipped byte in the second segment", "one", record, one, proxytest.FlipAt(segment + 9)(bytes.Clone(stored)), crypto.SegmentSize, statusError, nil},
-		{"a flipped byte in the first", "one", record, one, proxytest.FlipAt(9)(bytes.Clone(stored)), 0, statusError, nil},
-		{"a flipped byte in the trailer", "one", record, one, proxytest.FlipAt(-40)(bytes.Clone(stored)), 0, statusError, nil},
-		{"a flipped byte in the padding", "one", record, one, proxytest.FlipAt(len(body) + 48)(bytes.Clone(stored)), len(body), statusOK, nil},
-		{"a cut file", "one", record, one, stored[:len(stored)-1], 0, statusError, nil},
-		{"another object's envelope", "one", record, parts, stored, 0, statusError, nil},
-		{"another key", "two", record, one, stored, 0, statusError, nil},
-		{"another bucket", "one", strings.Replace(record, "local-az1", "local-az2", 1), one, stored, 0, statusError, nil},
-		{"another KMS key", "one", record, one, stored, 0, statusError, []string{"--kms-key", serviceKeyOf(t, data)}},
-		{"plaintext", "one", record, one, body, 0, statusError, nil},
-		{"no ARN of a bucket", "one", "arn:aws:kms:::x", one, stored, 0, statusUsage, nil},
+		{"a flipped byte in the second segment", "one", record, one, proxytest.FlipAt(segment + 9)(bytes.Clone(stored)), crypto.SegmentSize, command.StatusError, nil},
+		{"a flipped byte in the first", "one", record, one, proxytest.FlipAt(9)(bytes.Clone(stored)), 0, command.StatusError, nil},
+		{"a flipped byte in the trailer", "one", record, one, proxytest.FlipAt(-40)(bytes.Clone(stored)), 0, command.StatusError, nil},
+		{"a flipped byte in the padding", "one", record, one, proxytest.FlipAt(len(body) + 48)(bytes.Clone(stored)), len(body), command.StatusOK, nil},
+		{"a cut file", "one", record, one, stored[:len(stored)-1], 0, command.StatusError, nil},
+		{"another object's envelope", "one", record, parts, stored, 0, command.StatusError, nil},
+		{"another key", "two", record, one, stored, 0, command.StatusError, nil},
+		{"another bucket", "one", strings.Replace(record, "local-az1", "local-az2", 1), one, stored, 0, command.StatusError, nil},
+		{"another KMS key", "one", record, one, stored, 0, command.StatusError, []string{"--kms-key", serviceKeyOf(t, data)}},
+		{"plaintext", "one", record, one, body, 0, command.StatusError, nil},
+		{"no ARN of a bucket", "one", "arn:aws:kms:::x", one, stored, 0, command.StatusUsage, nil},
 	} {
 		file := filepath.Join(t.TempDir(), "raw")
 		if err := os.WriteFile(file, c.file, 0o600); err != nil {
@@ -122,7 +124,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 
 	var v tools.Inspection
 	out, errs, status := proxytest.Subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/parts")
-	if err := json.Unmarshal([]byte(out), &v); err != nil || status != statusOK {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != command.StatusOK {
 		t.Fatalf("inspect: status %d, %v %s", status, err, errs)
 	}
 	if !v.Verifies || !v.Envelope.Multipart || v.Envelope.KMSKey != p.Env["SEALFRONT_KMS_KEY"] || len(v.Parts) != 2 || v.Parts[1].Length != 100_000 ||
@@ -132,7 +134,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	d.Bytes("parts", proxytest.FlipAt(-40))
 	out, _, status = proxytest.Subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/parts")
 	v = tools.Inspection{}
-	if err := json.Unmarshal([]byte(out), &v); err != nil || status != statusError || v.Verifies || v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != command.StatusError || v.Verifies || v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
 		t.Errorf("inspect of a damaged object: status %d %s", status, out)
 	}
 
@@ -156,7 +158,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	}
 	for _, o := range objects {
 		out, errs, status := open(o.bucket, o.key, o.arn, o.file, o.envelope, "--config", config)
-		if status != statusOK || out != string(body) {
+		if status != command.StatusOK || out != string(body) {
 			t.Errorf("%s without proxy and store: status %d, %d bytes, want %d; %s", o.bucket, status, len(out), len(body), errs)
 		}
 	}
@@ -168,7 +170,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 // serviceKeyOf reads the service key's ARN from data.json.
 func serviceKeyOf(t *testing.T, data []byte) string {
 	t.Helper()
-	var d dataFile
+	var d instance.Data
 	if err := json.Unmarshal(data, &d); err != nil || d.ServiceKey == "" {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
@@ -83,7 +84,7 @@ func TestRewrapKeepsObjectsAndReplacesBucketKeys(t *testing.T) {
 		}
 		out, errs, status := proxytest.Subcommand(t, "rewrap", "--data", dir, "s3://"+b)
 		var r tools.Rewrapped
-		if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Rewrapped != int64(len(bodies)) || r.Objects != r.Rewrapped || len(r.Left) > 0 {
+		if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK || r.Rewrapped != int64(len(bodies)) || r.Objects != r.Rewrapped || len(r.Left) > 0 {
 			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 		}
 		if b == bucket && (r.Keys[kmsKey] != int64(len(bodies)) || len(r.Other) > 0) || b == "general" && (len(r.Other) != 1 || r.Other[0] != kmsKey) {
@@ -97,7 +98,7 @@ func TestRewrapKeepsObjectsAndReplacesBucketKeys(t *testing.T) {
 				t.Errorf("%s/%s depends on an older bucket key", b, key)
 			}
 		}
-		if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+b); status != statusOK {
+		if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+b); status != command.StatusOK {
 			t.Errorf("%s: status %d %s%s", b, status, out, errs)
 		}
 	}
@@ -108,7 +109,7 @@ func TestRewrapKeepsObjectsAndReplacesBucketKeys(t *testing.T) {
 	was := d.EnvelopeText("a")
 	out, _, status := proxytest.Subcommand(t, "rewrap", "--data", dir, "s3://"+bucket+"/a")
 	var r tools.Rewrapped
-	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusError || len(r.Left) != 1 || r.Left[0].URI != "s3://"+bucket+"/a" || d.EnvelopeText("a") != was {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusError || len(r.Left) != 1 || r.Left[0].URI != "s3://"+bucket+"/a" || d.EnvelopeText("a") != was {
 		t.Errorf("a damaged object: status %d %s", status, out)
 	}
 }
@@ -183,7 +184,7 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 	}
 	out, messages, status := proxytest.Subcommand(t, args...)
 	var r tools.Rewrapped
-	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != statusOK || r.Rewrapped != int64(n-len(behind)) || renewed() != n {
+	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != command.StatusOK || r.Rewrapped != int64(n-len(behind)) || renewed() != n {
 		t.Errorf("status %d, %v: %s%s; %d renewed", status, failed, out, messages, renewed())
 	}
 	for key, envelope := range behind {
@@ -219,7 +220,7 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 	close(stop)
 	<-stopped
 	r = tools.Rewrapped{}
-	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK && len(r.Left) == 0 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK && len(r.Left) == 0 {
 		t.Errorf("status %d, %v: %s%s", status, err, out, messages)
 	}
 	for i := range n {
@@ -234,7 +235,7 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 		before[d.Blob(key(i))] = true
 	}
 	_ = os.Remove(resume)
-	if out, messages, status := proxytest.Subcommand(t, args...); status != statusOK {
+	if out, messages, status := proxytest.Subcommand(t, args...); status != command.StatusOK {
 		t.Errorf("status %d: %s%s", status, out, messages)
 	}
 	for i := range n {
@@ -261,7 +262,7 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	p.FullUpload(client, bucket, "parts", whole[:5*proxytest.MiB], whole[5*proxytest.MiB:])
 	out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", config, "s3://"+bucket)
 	var r tools.Rewrapped
-	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Rewrapped != 4 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK || r.Rewrapped != 4 {
 		t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 	}
 	// What is too large for one copy goes in pieces.
@@ -277,7 +278,7 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	if got := proxytest.MustRead(t, client, bucket, "b+ü/c", proxytest.RandomBytes(200_000)); got.Metadata["name"] != "value" || *got.ContentType != "text/plain" || aws.ToInt32(got.TagCount) != 1 {
 		t.Errorf("%v %s %d", got.Metadata, *got.ContentType, aws.ToInt32(got.TagCount))
 	}
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", config, "s3://"+bucket); status != statusOK {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", config, "s3://"+bucket); status != command.StatusOK {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
@@ -300,18 +301,18 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	run := func(want int, args ...string) (r tools.Rewrapped) {
 		t.Helper()
 		out, errs, status := proxytest.Subcommand(t, append([]string{"rewrap", "--data", dir}, args...)...)
-		if err := json.Unmarshal([]byte(out), &r); status != want || want == statusOK && err != nil {
+		if err := json.Unmarshal([]byte(out), &r); status != want || want == command.StatusOK && err != nil {
 			t.Fatalf("%q: status %d, %s%s", args, status, out, errs)
 		}
 		return r
 	}
-	r := run(statusOK, "s3://"+bucket+"/x/", "--kms-key", fresh)
+	r := run(command.StatusOK, "s3://"+bucket+"/x/", "--kms-key", fresh)
 	if len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 3 || r.Depends[0].OwnBlobs != 1 || len(r.Depends[0].Blobs) != 1 || r.Keys[fresh] != 3 {
 		t.Errorf("%+v", r.Depends)
 	}
 	for digest, n := range r.Depends[0].Blobs {
 		out, errs, status := proxytest.Subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/x/managed")
-		if n != 2 || status != statusOK || !strings.Contains(out, `"blobDigest": "`+digest+`"`) || len(digest) != 16 {
+		if n != 2 || status != command.StatusOK || !strings.Contains(out, `"blobDigest": "`+digest+`"`) || len(digest) != 16 {
 			t.Errorf("%d objects depend on the blob %s; inspect: %s%s", n, digest, out, errs)
 		}
 	}
@@ -324,7 +325,7 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 			t.Errorf("%s: %q, want %q", key, has, want)
 		}
 	}
-	r = run(statusError, "s3://"+bucket, "--kms-key", fresh)
+	r = run(command.StatusError, "s3://"+bucket, "--kms-key", fresh)
 	depends := map[string]int64{}
 	for _, d := range r.Depends {
 		depends[d.KMSKey] = d.Objects
@@ -332,6 +333,6 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	if len(r.Left) != 1 || !strings.HasSuffix(r.Left[0].URI, "/y/other") || depends[old] != 1 || depends[fresh] != 3 {
 		t.Errorf("%+v, %v", r.Left, depends)
 	}
-	run(statusError, "s3://"+directory, "--kms-key", fresh) // it has its own
-	run(statusUsage, "s3://"+bucket, "--kms-key", "alias/mine")
+	run(command.StatusError, "s3://"+directory, "--kms-key", fresh) // it has its own
+	run(command.StatusUsage, "s3://"+bucket, "--kms-key", "alias/mine")
 }

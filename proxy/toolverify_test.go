@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto"
+	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
@@ -140,7 +141,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	}
 	proxytest.StoredMetadata(t, d.File("other")) // or skip
 	began := time.Now()
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != statusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != command.StatusOK || out != "" {
 		t.Fatalf("before the damage: status %d\n%s%s", status, out, errs)
 	}
 	t.Logf("%d objects were verified in %v", n, time.Since(began).Round(time.Millisecond))
@@ -170,7 +171,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			t.Errorf("%s has plaintext in its report", f.URI)
 		}
 	}
-	if got := slices.Sorted(maps.Keys(found)); status != statusError || !slices.Equal(got, want) {
+	if got := slices.Sorted(maps.Keys(found)); status != command.StatusError || !slices.Equal(got, want) {
 		t.Errorf("status %d; found\n%s\nwant\n%s\n%s", status, strings.Join(got, "\n"), strings.Join(want, "\n"), errs)
 	}
 	var sum tools.Verified
@@ -179,7 +180,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	}
 
 	// A prefix without damage, and a walk that goes on where another one was.
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket+"/whole"); status != statusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket+"/whole"); status != command.StatusOK || out != "" {
 		t.Errorf("a prefix that is whole: status %d\n%s%s", status, out, errs)
 	}
 	resume := filepath.Join(t.TempDir(), "resume")
@@ -191,22 +192,22 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	}
 	write(fmt.Sprintf(`{"walk":"verify s3://%s/","after":%q,"done":10,"failed":10}`, bucket, after))
 	out, errs, status = proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket)
-	if got := strings.Count(out, "\n"); status != statusError || got != len(damages)-10 || strings.Contains(out, after+":") {
+	if got := strings.Count(out, "\n"); status != command.StatusError || got != len(damages)-10 || strings.Contains(out, after+":") {
 		t.Errorf("resumed: status %d, %d lines, want %d\n%s%s", status, got, len(damages)-10, out, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
 		t.Error("the resume file outlives its walk")
 	}
 	write(`{"walk":"verify s3://other/"}`)
-	if _, _, status := proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket); status != statusUsage {
+	if _, _, status := proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket); status != command.StatusUsage {
 		t.Errorf("a resume file of another walk: status %d", status)
 	}
 	for name, args := range map[string][]string{"no bucket": {"verify", "--data", dir}, "no URI": {"verify", "--data", dir, bucket}, "a wrong flag": {"verify", "--dat", dir, "s3://b"}} {
-		if _, _, status := proxytest.Subcommand(t, args...); status != statusUsage {
+		if _, _, status := proxytest.Subcommand(t, args...); status != command.StatusUsage {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != statusError || !strings.Contains(errs, "none") {
+	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != command.StatusError || !strings.Contains(errs, "none") {
 		t.Errorf("no such bucket: status %d, %s", status, errs)
 	}
 }

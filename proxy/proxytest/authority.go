@@ -32,6 +32,25 @@ func NewAuthority(t testing.TB) *Authority {
 
 func newAuthorityIn(t testing.TB, dir string) *Authority {
 	t.Helper()
+	certificate, key := makeAuthority(t)
+	a := &Authority{certificate: certificate, key: key, dir: dir, File: filepath.Join(dir, "tls", "ca.pem")}
+	if err := os.MkdirAll(filepath.Dir(a.File), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writePEM(t, a.File, "CERTIFICATE", certificate.Raw)
+	return a
+}
+
+// WriteAuthority makes an authority and writes its certificate and its key, both readable by their owner only.
+func WriteAuthority(t testing.TB, file, keyFile string) {
+	t.Helper()
+	certificate, key := makeAuthority(t)
+	writeKey(t, keyFile, key)
+	writePEM(t, file, "CERTIFICATE", certificate.Raw)
+}
+
+func makeAuthority(t testing.TB) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -49,12 +68,7 @@ func newAuthorityIn(t testing.TB, dir string) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Authority{certificate: certificate, key: key, dir: dir, File: filepath.Join(dir, "tls", "ca.pem")}
-	if err := os.MkdirAll(filepath.Dir(a.File), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	writePEM(t, a.File, "CERTIFICATE", der)
-	return a
+	return certificate, key
 }
 
 func serialNumber() *big.Int {
@@ -72,6 +86,15 @@ func writePEM(t testing.TB, file, kind string, der []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func writeKey(t testing.TB, file string, key *ecdsa.PrivateKey) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writePEM(t, file, "PRIVATE KEY", der)
 }
 
 // Pool holds the authority's certificate.
@@ -104,12 +127,8 @@ func (a *Authority) issueAs(t testing.TB, name, file, keyFile string, template *
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	// The key comes first: whoever watches the certificate finds its key there.
-	writePEM(t, keyFile, "PRIVATE KEY", private)
+	writeKey(t, keyFile, key)
 	writePEM(t, file, "CERTIFICATE", der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -5,41 +5,50 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
+
+	"sealfront/proxy/command"
 )
 
 // What makes a test binary the program, or the shared store.
 const (
 	programVariable = "SEALFRONT_TEST_PROGRAM"
-	hooksVariable   = "SEALFRONT_TEST_HOOKS" // JSON of hooks
+	hooksVariable   = "SEALFRONT_TEST_HOOKS" // JSON of Hooks
 	storeVariable   = "SEALFRONT_TEST_STORE" // the store's directory
 )
 
-// Main is the TestMain of a package whose tests start the program as a process: the test binary, started again. run is
-// the program, and returns its exit status.
-func Main(m *testing.M, run func(ctx context.Context, h *Hooks, args []string, stdout, stderr io.Writer) int) {
+// A Mode is how a package's tests start the program.
+type Mode int
+
+const (
+	// InProcess has Start and its like start the program within the test's process, where coverage sees it.
+	InProcess Mode = iota
+	// Processes has them start the program as a process: the test binary, started again.
+	Processes
+)
+
+// mode is that of this test binary. Only Main sets it, before any test runs.
+var mode = InProcess
+
+// processes reports whether the test binary can be the program: its TestMain calls Main.
+var processes bool
+
+// Main is the TestMain of a package whose tests start processes: with Processes by default, with InProcess by StartProcess alone.
+// A package that starts none needs no TestMain.
+func Main(m *testing.M, how Mode) {
 	if os.Getenv(programVariable) != "" {
-		var h Hooks
-		if text := os.Getenv(hooksVariable); text != "" {
-			if err := json.Unmarshal([]byte(text), &h); err != nil {
-				panic(err)
-			}
-		}
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		status := run(ctx, &h, os.Args[1:], os.Stdout, os.Stderr)
-		stop()
-		os.Exit(status)
+		os.Exit(beProgram())
 	}
 	if dir := os.Getenv(storeVariable); dir != "" {
 		fmt.Fprintln(os.Stderr, serveStore(dir))
-		os.Exit(1)
+		os.Exit(command.StatusError)
 	}
+	mode, processes = how, true
 	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL"} {
 		_ = os.Unsetenv(name)
 	}
@@ -47,6 +56,20 @@ func Main(m *testing.M, run func(ctx context.Context, h *Hooks, args []string, s
 	status := m.Run()
 	stopSharedStore()
 	os.Exit(status)
+}
+
+// beProgram is the program, in a process of its own.
+func beProgram() (status int) {
+	var h Hooks
+	if text := os.Getenv(hooksVariable); text != "" {
+		if err := json.Unmarshal([]byte(text), &h); err != nil {
+			panic(err)
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	err := command.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, command.Options{Instance: h.options()})
+	return command.ExitStatus(err, os.Stderr)
 }
 
 // runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has started, so

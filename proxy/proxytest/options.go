@@ -1,18 +1,27 @@
 package proxytest
 
 import (
-	"encoding/json"
-	"os/exec"
 	"time"
+
+	"sealfront/proxy/instance"
 )
 
 // Hooks are what tests change of the program that no configuration can.
 type Hooks struct {
 	Ahead      time.Duration // how far the program's clock is ahead of this machine's
-	RecordLife time.Duration // how long a record of a bucket or an upload is believed; 0: as ever
+	RecordLife time.Duration // how long a record of a bucket or an upload is used once it is read; 0: as ever
 	ClaimAge   time.Duration // after which a claim is another replica's to take; 0: as ever
 	CopyLimit  int64         // bytes that the store copies by one request; 0: as ever
 	PutLimit   int64         // bytes that a migration writes by one request; 0: as ever
+}
+
+// options are the hooks as the program takes them.
+func (h *Hooks) options() instance.Options {
+	o := instance.Options{RecordLife: h.RecordLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit}
+	if ahead := h.Ahead; ahead != 0 {
+		o.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
+	return o
 }
 
 // An Option changes how a test's program is started.
@@ -20,17 +29,26 @@ type Option func(*Setup)
 
 // A Setup is what the options of a start add up to.
 type Setup struct {
+	mode  Mode
+	files bool
 	hooks Hooks
 	env   []string
 }
 
 func setupOf(options []Option) *Setup {
-	s := &Setup{}
+	s := &Setup{mode: mode}
 	for _, o := range options {
 		o(s)
 	}
 	return s
 }
+
+// As starts the program in this mode, whatever the package's is.
+func As(m Mode) Option { return func(s *Setup) { s.mode = m } }
+
+// InFiles has a program within the test's process keep an embedded store in files, as the program does. versitygw allows one
+// such store a process, which a second program waits for, and changes the process's working directory.
+func InFiles() Option { return func(s *Setup) { s.files = true } }
 
 // ClockAhead turns the program's clock; a negative time is in the past.
 func ClockAhead(by time.Duration) Option { return func(s *Setup) { s.hooks.Ahead = by } }
@@ -50,15 +68,4 @@ func PutLimit(n int64) Option { return func(s *Setup) { s.hooks.PutLimit = n } }
 // Environment sets NAME=VALUE pairs for a program that is a process.
 func Environment(pairs ...string) Option {
 	return func(s *Setup) { s.env = append(s.env, pairs...) }
-}
-
-// WithOptions gives a command of the program, not started, these options, and returns it.
-func WithOptions(cmd *exec.Cmd, options ...Option) *exec.Cmd {
-	s := setupOf(options)
-	text, err := json.Marshal(&s.hooks)
-	if err != nil {
-		panic(err)
-	}
-	cmd.Env = append(append(cmd.Env, hooksVariable+"="+string(text)), s.env...)
-	return cmd
 }

@@ -4,23 +4,32 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"sealfront/proxy/command"
 )
 
-// Program is the proxy, started by a test.
+// A Program is the proxy, started by a test: a process, or a goroutine of the test's own.
 type Program struct {
 	T      testing.TB
-	Env    map[string]string // what it exported
-	Stderr *Buffer
-	args   []string
-	cmd    *exec.Cmd
+	Env    map[string]string // what it exported, and what tests add for their clients
+	Stderr *Buffer           // its log
+	Args   []string
 	Ended  chan struct{} // closed once it has ended
+
+	running running
+	status  *int // its exit status, once it has ended
+}
+
+// running is a program that was started.
+type running interface {
+	signal(syscall.Signal) error
+	pid() int
+	wait() (status int) // called once
 }
 
 // Buffer is a buffer that several goroutines may write to and read.
@@ -43,19 +52,15 @@ func (l *Buffer) String() string {
 	return l.b.String()
 }
 
-// Command is the program as a process, not started.
-func Command(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), programVariable+"=1", "GORACE=halt_on_error=1",
-		"TZ=Asia/Kolkata") // what is told and signed must be UTC wherever it runs
-	return cmd
-}
-
-// Subcommand runs a subcommand as a process of its own.
+// Subcommand runs a subcommand, as the package's tests start the program.
 func Subcommand(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
-	cmd := Command(args...)
 	var out, errs bytes.Buffer
+	if s := setupOf(nil); s.mode == InProcess {
+		status = s.run(t, args, &out, &errs)
+		return out.String(), errs.String(), status
+	}
+	cmd := Command(args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run()
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
@@ -80,15 +85,31 @@ func Start(t testing.TB, args ...string) *Program {
 	return startCommand(t, nil, args...)
 }
 
-// startCommand is startProgram with options.
+// StartProcess is Start of a program that is a process, whatever the package's mode: one that can be killed, or has an
+// environment of its own.
+func StartProcess(t testing.TB, args ...string) *Program {
+	t.Helper()
+	return startCommand(t, []Option{As(Processes)}, args...)
+}
+
+// startCommand is Start with options.
 func startCommand(t testing.TB, options []Option, args ...string) *Program {
 	t.Helper()
-	p := &Program{T: t, Env: make(map[string]string), Stderr: &Buffer{}, args: args, Ended: make(chan struct{})}
-	out := p.startProcess(options)
+	p := &Program{T: t, Env: make(map[string]string), Stderr: &Buffer{}, Args: args, Ended: make(chan struct{}), status: new(int)}
+	var out io.Reader
+	var err error
+	if s := setupOf(options); s.mode == InProcess {
+		p.running, out, err = startGoroutine(t, args, s, p.Stderr)
+	} else {
+		p.running, out, err = startProcess(args, options, p.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	ready := make(chan bool, 1)
 	go func() {
 		p.readExports(out, ready)
-		_ = p.cmd.Wait()
+		*p.status = p.running.wait()
 		close(p.Ended)
 		close(ready)
 	}()
@@ -110,21 +131,6 @@ func startCommand(t testing.TB, options []Option, args ...string) *Program {
 	return p
 }
 
-// startProcess starts the test binary as the program, and returns its standard output.
-func (p *Program) startProcess(options []Option) io.Reader {
-	p.T.Helper()
-	p.cmd = WithOptions(Command(p.args...), options...)
-	p.cmd.Stderr = p.Stderr
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		p.T.Fatal(err)
-	}
-	return out
-}
-
 // readExports reads what the program exports until its standard output ends, and sends true once it is ready.
 func (p *Program) readExports(out io.Reader, ready chan<- bool) {
 	lines := bufio.NewScanner(out)
@@ -143,14 +149,14 @@ func (p *Program) readExports(out io.Reader, ready chan<- bool) {
 }
 
 // ConfigFile is the configuration file that the program was started with: its last argument.
-func (p *Program) ConfigFile() string { return p.args[len(p.args)-1] }
+func (p *Program) ConfigFile() string { return p.Args[len(p.Args)-1] }
 
-// PID is the process's id.
-func (p *Program) PID() int { return p.cmd.Process.Pid }
+// PID is the id of the process that the program is, or is in.
+func (p *Program) PID() int { return p.running.pid() }
 
 // Stop ends the program as an operator would and returns its exit status.
 func (p *Program) Stop() int {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.running.signal(syscall.SIGTERM) // it may have ended already
 	return p.Wait()
 }
 
@@ -160,24 +166,28 @@ func (p *Program) Terminate() { p.signal(syscall.SIGTERM) }
 // HangUp has the program read its configuration again: SIGHUP.
 func (p *Program) HangUp() { p.signal(syscall.SIGHUP) }
 
-// Kill ends the program at once, in the middle of whatever it does: SIGKILL.
+// Kill ends the program at once, in the middle of whatever it does: SIGKILL. It has to be a process.
 func (p *Program) Kill() { p.signal(syscall.SIGKILL) }
 
 func (p *Program) signal(s syscall.Signal) {
 	p.T.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := p.running.signal(s); err != nil {
 		p.T.Error(err)
 	}
 }
 
 // Wait waits until the program has ended, and returns its exit status.
 func (p *Program) Wait() int {
+	p.T.Helper()
 	select {
 	case <-p.Ended:
+		return *p.status
 	case <-time.After(60 * time.Second):
-		p.T.Errorf("the program did not end in time")
-		_ = p.cmd.Process.Kill()
-		<-p.Ended
 	}
-	return p.cmd.ProcessState.ExitCode()
+	p.T.Errorf("the program did not end in time")
+	if p.running.signal(syscall.SIGKILL) != nil {
+		return command.StatusError // a goroutine can't be ended from outside
+	}
+	<-p.Ended
+	return *p.status
 }

@@ -10,17 +10,34 @@ import (
 	"sync"
 
 	"sealfront/proxy/localstore"
+	"sealfront/proxy/memstore"
 )
 
-// SharedStore is an embedded store in a process of its own, for all tests: versitygw allows one a process, and changes
-// that process's working directory.
-var SharedStore = sync.OnceValues(func() (string, error) {
+// The credentials of the shared store.
+const (
+	StoreAccessKey = "storekey"
+	StoreSecretKey = "storesecret"
+)
+
+// SharedStore is where a store for all tests of the package listens. It is the embedded one in a process of its own, since
+// versitygw allows one a process, and changes that process's working directory; without a TestMain that calls Main it is a store
+// in memory.
+var SharedStore = sync.OnceValues(func() (endpoint string, err error) {
+	if !processes {
+		s, err := memstore.Start(memstore.Options{
+			AccessKey: StoreAccessKey, SecretKey: StoreSecretKey, Region: storeRegion, MaxBytes: 4 << 30,
+		})
+		if err != nil {
+			return "", err
+		}
+		return "http://" + s.Address(), nil
+	}
 	dir, err := os.MkdirTemp("", "sealfront-store-")
 	if err != nil {
 		return "", err
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SEALFRONT_TEST_STORE="+dir)
+	cmd.Env = append(os.Environ(), storeVariable+"="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", err
@@ -37,11 +54,15 @@ var SharedStore = sync.OnceValues(func() (string, error) {
 	return "http://" + strings.TrimSpace(address), err
 })
 
+const storeRegion = "us-east-1"
+
 var stopSharedStore = func() {}
 
-// serveStore is the process of sharedStore.
+// serveStore is the process of SharedStore.
 func serveStore(dir string) error {
-	s, err := localstore.Start(context.Background(), localstore.Options{Dir: dir, AccessKey: "storekey", SecretKey: "storesecret", Region: "us-east-1"})
+	s, err := localstore.Start(context.Background(), localstore.Options{
+		Dir: dir, AccessKey: StoreAccessKey, SecretKey: StoreSecretKey, Region: storeRegion,
+	})
 	if err != nil {
 		return err
 	}
