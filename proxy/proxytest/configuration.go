@@ -120,3 +120,15 @@ kms: {kind: embedded}
 data: %s
 %s`, f.URL, prefix, prefix, t.TempDir(), more), options...)
 }
+
+// Rewrite replaces a file's content in one step, as whoever changes a configuration does.
+func Rewrite(t testing.TB, file, text string) {
+	t.Helper()
+	err := os.WriteFile(file+".new", []byte(text), 0o600)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -26,8 +26,18 @@ type borrowedStore struct{ *memstore.Store }
 // Close does nothing: the next program with the same directory finds the objects of this one.
 func (borrowedStore) Close() error { return nil }
 
-// storeInMemory starts stores in memory in place of embedded ones. There is one a directory, until the test ends that began it.
+// storeInMemory starts stores in memory in place of embedded ones. There is one a directory, until the test ends that began it:
+// after the programs that it starts from here on.
 func storeInMemory(t testing.TB) func(context.Context, localstore.Options) (instance.EmbeddedStore, error) {
+	begun := map[string]*memstore.Store{}
+	t.Cleanup(func() {
+		memoryStores.Lock()
+		defer memoryStores.Unlock()
+		for dir, s := range begun {
+			delete(memoryStores.byDir, dir)
+			_ = s.Close()
+		}
+	})
 	return func(_ context.Context, l localstore.Options) (instance.EmbeddedStore, error) {
 		memoryStores.Lock()
 		defer memoryStores.Unlock()
@@ -40,13 +50,7 @@ func storeInMemory(t testing.TB) func(context.Context, localstore.Options) (inst
 		if err != nil {
 			return nil, fmt.Errorf("start a store in memory: %w", err)
 		}
-		memoryStores.byDir[l.Dir] = s
-		t.Cleanup(func() {
-			memoryStores.Lock()
-			delete(memoryStores.byDir, l.Dir)
-			memoryStores.Unlock()
-			_ = s.Close()
-		})
+		memoryStores.byDir[l.Dir], begun[l.Dir] = s, s
 		return borrowedStore{s}, nil
 	}
 }
