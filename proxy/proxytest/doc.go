@@ -6,14 +6,15 @@
 //
 // A [Program] is started by [Start], [StartEmbedded], [StartWith], [StartBehind] and others. It is package command's Run within the
 // test's process, so that the statements of every room below count as covered; or, in a package whose TestMain calls
-// [Main] with [Processes] and by [StartProcess], the test binary, started again. The handle is the same.
+// [Main] with [Processes], and by [StartProcess], the test binary, started again. The handle is the same.
 //
 // # What is honest about a program within the test's process
 //
 // Clients reach it by TCP and TLS, and it reaches its store and its key service by TCP. What store.kind: embedded keeps is in
-// memory (package memstore), since versitygw allows one store a process: a second start from the same data directory, and tools
-// beside it, find the objects, but no file holds them. [InFiles] has versitygw and files, for one program at a time. Without a
-// TestMain, [SharedStore] is in memory, too.
+// memory (package memstore), since versitygw allows one store a process and changes the process's working directory: a second
+// start from the same data directory, and tools beside it, find the objects, but no file holds them, and the store has no
+// tags and other abilities. With [OverFiles] the store is versitygw over files, in a process of its own. Without a TestMain that
+// calls [Main], [SharedStore] is in memory, too.
 //
 // Many run at once. What belongs to the process stays as the test has it: the Go runtime's memory limit and its collector's
 // pace, signals (contexts and [Program.HangUp] take their place), the environment, the time zone, OpenTelemetry's error handler.

@@ -11,6 +11,7 @@ import (
 
 	"sealfront/proxy/command"
 	"sealfront/proxy/instance"
+	"sealfront/proxy/localstore"
 )
 
 // goroutine is the program within the test's process.
@@ -24,13 +25,12 @@ func startGoroutine(t testing.TB, args []string, s *Setup, stderr io.Writer) (ru
 	if len(s.env) > 0 {
 		return nil, nil, errors.New("the environment is the process's: start the program by StartProcess")
 	}
-	o, done := s.inProcess(t)
+	o := s.inProcess(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &goroutine{cancel: cancel, hangUps: make(chan os.Signal, 1), status: make(chan int, 1)}
 	out, stdout := io.Pipe()
 	hangUps := func() (<-chan os.Signal, func()) { return g.hangUps, func() {} }
 	go func() {
-		defer done()
 		err := command.Run(ctx, args, stdout, stderr, command.Options{Instance: o, HangUps: hangUps})
 		g.status <- command.ExitStatus(err, stderr)
 		_ = stdout.Close()
@@ -38,16 +38,20 @@ func startGoroutine(t testing.TB, args []string, s *Setup, stderr io.Writer) (ru
 	return g, out, nil
 }
 
-// inProcess are the options of a program that isn't alone in its process. done is for when it has ended.
-func (s *Setup) inProcess(t testing.TB) (o instance.Options, done func()) {
-	o, done = s.hooks.options(), func() {}
+// inProcess are the options of a program that isn't alone in its process.
+func (s *Setup) inProcess(t testing.TB) instance.Options {
+	o := s.hooks.options()
 	o.Shared = true
-	if s.files {
-		storeInFiles.Lock()
-		return o, storeInFiles.Unlock
+	if s.mode == OverFiles {
+		o.EmbeddedStore = storeOverFiles
+	} else {
+		o.EmbeddedStore = storeInMemory(t)
 	}
-	o.EmbeddedStore = storeInMemory(t)
-	return o, done
+	return o
+}
+
+func storeOverFiles(_ context.Context, l localstore.Options) (instance.EmbeddedStore, error) {
+	return startStoreProcess(&l)
 }
 
 func (g *goroutine) signal(s syscall.Signal) error {
@@ -68,8 +72,7 @@ func (g *goroutine) wait() int { return <-g.status }
 
 // run runs a subcommand within the test's process.
 func (s *Setup) run(t testing.TB, args []string, stdout, stderr io.Writer) (status int) {
-	o, done := s.inProcess(t)
-	defer done()
+	o := s.inProcess(t)
 	err := command.Run(t.Context(), args, stdout, stderr, command.Options{Instance: o})
 	return command.ExitStatus(err, stderr)
 }

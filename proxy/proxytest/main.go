@@ -19,15 +19,18 @@ import (
 const (
 	programVariable = "SEALFRONT_TEST_PROGRAM"
 	hooksVariable   = "SEALFRONT_TEST_HOOKS" // JSON of Hooks
-	storeVariable   = "SEALFRONT_TEST_STORE" // the store's directory
+	storeVariable   = "SEALFRONT_TEST_STORE" // JSON of localstore.Options
 )
 
 // A Mode is how a package's tests start the program.
 type Mode int
 
 const (
-	// InProcess has Start and its like start the program within the test's process, where coverage sees it.
+	// InProcess has Start and its like start the program within the test's process, where coverage sees it. Embedded stores
+	// are in memory.
 	InProcess Mode = iota
+	// OverFiles is InProcess whose embedded stores are those of the program, over files, each a process of its own.
+	OverFiles
 	// Processes has them start the program as a process: the test binary, started again.
 	Processes
 )
@@ -38,14 +41,14 @@ var mode = InProcess
 // processes reports whether the test binary can be the program: its TestMain calls Main.
 var processes bool
 
-// Main is the TestMain of a package whose tests start processes: with Processes by default, with InProcess by StartProcess alone.
-// A package that starts none needs no TestMain.
+// Main is the TestMain of a package whose tests start processes: all programs with Processes, all embedded stores with OverFiles,
+// and the shared store and what StartProcess starts with any mode. A package that starts none needs no TestMain.
 func Main(m *testing.M, how Mode) {
 	if os.Getenv(programVariable) != "" {
 		os.Exit(beProgram())
 	}
-	if dir := os.Getenv(storeVariable); dir != "" {
-		fmt.Fprintln(os.Stderr, serveStore(dir))
+	if text := os.Getenv(storeVariable); text != "" {
+		fmt.Fprintln(os.Stderr, serveStore(text))
 		os.Exit(command.StatusError)
 	}
 	mode, processes = how, true

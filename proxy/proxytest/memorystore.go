@@ -11,9 +11,6 @@ import (
 	"sealfront/proxy/memstore"
 )
 
-// storeInFiles is held by the program that has an embedded store in files in this process.
-var storeInFiles sync.Mutex
-
 // memoryStores are the stores in memory that stand in for embedded ones, by their directories.
 var memoryStores = struct {
 	sync.Mutex

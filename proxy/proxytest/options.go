@@ -30,7 +30,6 @@ type Option func(*Setup)
 // A Setup is what the options of a start add up to.
 type Setup struct {
 	mode  Mode
-	files bool
 	hooks Hooks
 	env   []string
 }
@@ -45,10 +44,6 @@ func setupOf(options []Option) *Setup {
 
 // As starts the program in this mode, whatever the package's is.
 func As(m Mode) Option { return func(s *Setup) { s.mode = m } }
-
-// InFiles has a program within the test's process keep an embedded store in files, as the program does. versitygw allows one
-// such store a process, which a second program waits for, and changes the process's working directory.
-func InFiles() Option { return func(s *Setup) { s.files = true } }
 
 // ClockAhead turns the program's clock; a negative time is in the past.
 func ClockAhead(by time.Duration) Option { return func(s *Setup) { s.hooks.Ahead = by } }

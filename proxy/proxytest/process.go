@@ -10,13 +10,18 @@ import (
 
 // Command is the program as a process, not started.
 func Command(args ...string) *exec.Cmd {
-	if !processes {
-		panic("proxytest: the package needs a TestMain that calls Main: its test binary can't be the program")
-	}
+	mustBeAbleToRun()
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), programVariable+"=1", "GORACE=halt_on_error=1",
 		"TZ=Asia/Kolkata") // what is logged and signed must be UTC wherever it runs
 	return cmd
+}
+
+// mustBeAbleToRun panics where the test binary, started again, would run the tests again.
+func mustBeAbleToRun() {
+	if !processes {
+		panic("proxytest: the package needs a TestMain that calls Main: its test binary can't be the program, or a store")
+	}
 }
 
 // WithOptions gives a command of the program, not started, these options, and returns it.

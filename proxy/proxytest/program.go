@@ -56,7 +56,7 @@ func (l *Buffer) String() string {
 func Subcommand(t testing.TB, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if s := setupOf(nil); s.mode == InProcess {
+	if s := setupOf(nil); s.mode != Processes {
 		status = s.run(t, args, &out, &errs)
 		return out.String(), errs.String(), status
 	}
@@ -98,7 +98,7 @@ func startCommand(t testing.TB, options []Option, args ...string) *Program {
 	p := &Program{T: t, Env: make(map[string]string), Stderr: &Buffer{}, Args: args, Ended: make(chan struct{}), status: new(int)}
 	var out io.Reader
 	var err error
-	if s := setupOf(options); s.mode == InProcess {
+	if s := setupOf(options); s.mode != Processes {
 		p.running, out, err = startGoroutine(t, args, s, p.Stderr)
 	} else {
 		p.running, out, err = startProcess(args, options, p.Stderr)

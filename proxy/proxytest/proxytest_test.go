@@ -11,6 +11,25 @@ import (
 	"sealfront/sigv4"
 )
 
+func TestMain(m *testing.M) { proxytest.Main(m, proxytest.InProcess) }
+
+// A process is the same program.
+func TestAProgramAsAProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := []string{"--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
+	p := proxytest.StartProcess(t, args...)
+	if a := p.Put(proxytest.DemoBucket, "key", "body"); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
+	}
+	p.Kill()
+	p.Wait()
+	p = proxytest.StartProcess(t, args...)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "key"}); a.Text != "body" {
+		t.Errorf("after it was killed: %d %s", a.StatusCode, a.Text)
+	}
+}
+
 // Many programs run at once within one process, each with a store and a key service of its own.
 func TestManyProgramsRunWithinOneProcess(t *testing.T) {
 	t.Parallel()
@@ -99,10 +118,11 @@ func TestOptionsOfAStart(t *testing.T) {
 	}
 }
 
-// What lies in files is there to be looked at, one program at a time.
-func TestAnEmbeddedStoreInFiles(t *testing.T) {
+// What lies in files is there to be looked at.
+func TestAnEmbeddedStoreOverFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	p := proxytest.StartEmbedded(t, dir, proxytest.InFiles())
+	p := proxytest.StartEmbedded(t, dir, proxytest.As(proxytest.OverFiles))
 	if a := p.Put(proxytest.DemoBucket, "key", "body"); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
@@ -118,7 +138,7 @@ func TestAnEmbeddedStoreInFiles(t *testing.T) {
 		t.Errorf("an altered object: %d %s", a.StatusCode, a.Text)
 	}
 	p.Stop()
-	p = proxytest.StartEmbedded(t, t.TempDir(), proxytest.InFiles())
+	p = proxytest.StartEmbedded(t, t.TempDir(), proxytest.As(proxytest.OverFiles))
 	p.MustNotExist(proxytest.DemoBucket, "key")
 }
 

@@ -1,12 +1,7 @@
 package proxytest
 
 import (
-	"bufio"
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
 
 	"sealfront/proxy/localstore"
@@ -36,36 +31,17 @@ var SharedStore = sync.OnceValues(func() (endpoint string, err error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), storeVariable+"="+dir)
-	out, err := cmd.StdoutPipe()
+	stopSharedStore = func() { _ = os.RemoveAll(dir) }
+	store, err := startStoreProcess(&localstore.Options{
+		Dir: dir, AccessKey: StoreAccessKey, SecretKey: StoreSecretKey, Region: storeRegion,
+	})
 	if err != nil {
 		return "", err
 	}
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	stopSharedStore = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	}
-	address, err := bufio.NewReader(out).ReadString('\n')
-	return "http://" + strings.TrimSpace(address), err
+	stopSharedStore = func() { _, _ = store.Close(), os.RemoveAll(dir) }
+	return "http://" + store.Address(), nil
 })
 
 const storeRegion = "us-east-1"
 
 var stopSharedStore = func() {}
-
-// serveStore is the process of SharedStore.
-func serveStore(dir string) error {
-	s, err := localstore.Start(context.Background(), localstore.Options{
-		Dir: dir, AccessKey: StoreAccessKey, SecretKey: StoreSecretKey, Region: storeRegion,
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Println(s.Address())
-	select {} // until it is killed
-}
