@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
@@ -68,24 +66,6 @@ func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error 
 		x.Session.Encryption = policy.Encryption{SSE: policy.SSEKMS, KeyARN: issued.KeyARN, BucketKey: true}
 	}
 	return nil
-}
-
-// An openedSession is what a session token says. Opening it again would say the same: nothing but the time can end it,
-// its principal and its bucket are looked at for each request anyway.
-type openedSession struct {
-	session     session.Session
-	credentials session.Credentials
-}
-
-// openedSessions is how many of them are kept, some 1 KiB each.
-const openedSessions = 8192
-
-func newOpenedSessions() *lru.Cache[string, *openedSession] {
-	opened, err := lru.New[string, *openedSession](openedSessions)
-	if err != nil {
-		panic("gateway: internal error: " + err.Error())
-	}
-	return opened
 }
 
 // openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the

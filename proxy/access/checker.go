@@ -3,8 +3,6 @@ package access
 import (
 	"context"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -57,29 +55,6 @@ type Checker struct {
 	opened     *lru.Cache[string, *openedSession] // by token
 }
 
-// New makes a Checker that knows ids.
-func New(o Options, ids *Identities) *Checker {
-	o.Domains = slices.Clone(o.Domains)
-	for i, domain := range o.Domains {
-		o.Domains[i] = strings.TrimSuffix(domain, ".")
-	}
-	// A domain may be below another one: the longest that a host ends in counts.
-	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
-	c := &Checker{o: o, policies: newBucketPolicies(), opened: newOpenedSessions()}
-	c.verifier = sigv4.NewVerifier(sigv4.Options{
-		Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch,
-	})
-	c.SetFailedLogins(o.FailedLogins)
-	c.SetIdentities(ids)
-	return c
-}
-
-// SetIdentities replaces who may call. Sessions of identities that are gone end with it.
-func (c *Checker) SetIdentities(ids *Identities) {
-	ids.keepShares(c.identities.Load())
-	c.identities.Store(ids)
-}
-
 // Options are what every decision is made with. They are shared: whoever changes them copies them.
 func (c *Checker) Options() *policy.Options { return &c.o.Policy }
 
@@ -91,10 +66,3 @@ func (c *Checker) shed(reason string) {
 		c.o.Shed(reason)
 	}
 }
-
-// The reasons for which a caller is turned away with 503 SlowDown, as Options.Shed gets them.
-const (
-	ShedConcurrency = "concurrency" // as many of the identity's as Identity.Concurrency are in flight
-	ShedRate        = "rate"        // the identity's requests come faster than Identity.RequestsPerSecond
-	ShedLogins      = "logins"      // too many failed logins
-)

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sealfront/proxy/session"
-
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
@@ -59,17 +57,6 @@ func (o FailedLogins) withDefaults() FailedLogins {
 		o.Entries = 16384
 	}
 	return o
-}
-
-// SetFailedLogins replaces the limits of failed logins; what was counted stays counted. Calls of it must not overlap.
-func (c *Checker) SetFailedLogins(o FailedLogins) {
-	before := c.logins.Load()
-	if o = o.withDefaults(); before != nil && before.o == o {
-		return
-	}
-	l := newLogins(o, c.o.Now)
-	l.keep(before)
-	c.logins.Store(l)
 }
 
 func newLogins(o FailedLogins, now func() time.Time) *logins {
@@ -150,11 +137,4 @@ func (l *logins) see(id [16]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sessions.Add(id, struct{}{})
-}
-
-// Issued notes that a session token of this replica's is out, so that it costs nobody a failed login.
-func (c *Checker) Issued(token string) {
-	if id, ok := session.KeyID(token); ok {
-		c.logins.Load().see(id)
-	}
 }

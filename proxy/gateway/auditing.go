@@ -12,14 +12,6 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// Auditor takes a record of every decision.
-type Auditor interface {
-	// Reserve keeps room for a record. False: it can't be written.
-	Reserve() bool
-	// Add takes a record and doesn't wait. reserved says whether Reserve has kept room for it.
-	Add(r audit.Record, reserved bool)
-}
-
 // errNoRecord is for the log.
 var errNoRecord = errors.New("the audit log can't take its record")
 
