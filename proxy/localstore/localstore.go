@@ -99,6 +99,13 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 		err = errors.New("no listener in time")
 	case <-ctx.Done():
 		err = ctx.Err()
+		// A front end that is stopped before it listens would begin to listen afterwards, and never end.
+		select {
+		case <-listening:
+		case failed := <-s.served:
+			s.served <- failed // for Close
+		case <-timer.C:
+		}
 	}
 	_ = s.Close()
 	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.address, err)
