@@ -107,7 +107,8 @@ func (l *Log) Close() error {
 	return <-l.done
 }
 
-// open opens the file and finds where its chain stands. What a crash left of a line is cut off, since it was never whole.
+// open opens the file and finds where its chain stands. What a crash left of a line is cut off, since it was never
+// whole.
 func (l *Log) open() (err error) {
 	head, err := readHead(l.name)
 	if err != nil {
@@ -143,7 +144,8 @@ func (l *Log) open() (err error) {
 		event, previous = "begin", head
 	case head != nil && head.Seq > found.Seq:
 		event, previous = "lost end", head
-		l.o.Log.Error("the audit log lacks its end: records were removed, or the machine failed", zap.String("file", l.name),
+		l.o.Log.Error("the audit log lacks its end: records were removed, or the machine failed",
+			zap.String("file", l.name),
 			zap.Uint64("last", found.Seq), zap.Uint64("expected", head.Seq))
 	}
 	l.link = *previous
@@ -154,7 +156,10 @@ func (l *Log) open() (err error) {
 func (l *Log) event(name string, more ...zap.Field) func(seq uint64) ([]byte, error) {
 	previous := l.link.Hash
 	return func(seq uint64) ([]byte, error) {
-		return encode(seq, append([]zap.Field{timeField(time.Now()), zap.String("event", name), zap.String("previous", previous.String())}, more...)...)
+		return encode(seq, append([]zap.Field{
+			timeField(time.Now()), zap.String("event", name),
+			zap.String("previous", previous.String()),
+		}, more...)...)
 	}
 }
 

@@ -30,14 +30,14 @@ type Verdict struct {
 	Records int    // in all files
 	Seq     uint64 // of the last record
 	Hash    string // likewise
-	// Open is true where nothing holds the last file's end: it has neither an event end nor a head beside it, so records
-	// may be missing there.
+	// Open is true where nothing holds the last file's end: it has neither an event end nor a head beside it, so
+	// records may be missing there.
 	Open bool
 }
 
-// Verify reads files of one chain, the oldest first, and returns a *Broken for the first line that doesn't hold. It reads
-// the head beside the last file, if there is one, and may run while the file is written. expect, unless empty, is a hash
-// that must occur.
+// Verify reads files of one chain, the oldest first, and returns a *Broken for the first line that doesn't hold. It
+// reads the head beside the last file, if there is one, and may run while the file is written. expect, unless empty, is
+// a hash that must occur.
 func Verify(expect string, files ...string) (*Verdict, error) {
 	v := &verifier{expect: expect, verdict: &Verdict{}}
 	for i, name := range files {

@@ -14,7 +14,11 @@ func (c *Config) validateAdmin(f *Faults) {
 	if a.ClientCA != "" && a.Cert == "" {
 		f.add("admin.cert", "must be set: admin.client_ca needs TLS")
 	}
-	for _, file := range []struct{ path, name string }{{"admin.cert", a.Cert}, {"admin.key", a.Key}, {"admin.client_ca", a.ClientCA}} {
+	for _, file := range []struct{ path, name string }{
+		{"admin.cert", a.Cert},
+		{"admin.key", a.Key},
+		{"admin.client_ca", a.ClientCA},
+	} {
 		if file.name == "" {
 			continue
 		}

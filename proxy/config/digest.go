@@ -28,8 +28,8 @@ func (c *Config) Files() []string {
 	return files
 }
 
-// Digest is 12 hex digits that two replicas share when their settings are the same, secrets apart: it depends on no secret,
-// so it may be shown.
+// Digest is 12 hex digits that two replicas share when their settings are the same, secrets apart: it depends on no
+// secret, so it may be shown.
 func (c *Config) Digest() string {
 	bare := *c
 	bare.Store.SecretKey, bare.KMS.SecretKey, bare.Admin.Token = "", "", ""

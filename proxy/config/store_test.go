@@ -24,8 +24,11 @@ func load(t *testing.T, lines string) (*config.Config, error) {
 
 func TestNamesDependOnTheKindOfStore(t *testing.T) {
 	for name, c := range map[string]struct{ lines, bucket, header string }{
-		"s3":                        {"store: {endpoint: http://store}", "sealfront-state", "x-amz-meta-sealfront"},
-		"directory, of a zone":      {"zones: [usw2-az1, usw2-az2]\nstore: {kind: directory, endpoint: http://store}", "sealfront-state--usw2-az1--x-s3", "x-amz-meta-sealfront-outer"},
+		"s3": {"store: {endpoint: http://store}", "sealfront-state", "x-amz-meta-sealfront"},
+		"directory, of a zone": {
+			"zones: [usw2-az1, usw2-az2]\nstore: {kind: directory, endpoint: http://store}",
+			"sealfront-state--usw2-az1--x-s3", "x-amz-meta-sealfront-outer",
+		},
 		"directory, with names set": {"store: {kind: directory, endpoint: http://store, control_endpoint: http://control, state_bucket: mine--az--x-s3, metadata_header: x-amz-meta-sealfront}", "mine--az--x-s3", "x-amz-meta-sealfront"},
 	} {
 		got, err := load(t, c.lines)
@@ -34,7 +37,8 @@ func TestNamesDependOnTheKindOfStore(t *testing.T) {
 			continue
 		}
 		if got.Store.StateBucket != c.bucket || got.Store.MetadataHeader != c.header {
-			t.Errorf("%s: state bucket %q, header %q; want %q, %q", name, got.Store.StateBucket, got.Store.MetadataHeader, c.bucket, c.header)
+			t.Errorf("%s: state bucket %q, header %q; want %q, %q", name, got.Store.StateBucket,
+				got.Store.MetadataHeader, c.bucket, c.header)
 		}
 	}
 }
@@ -79,11 +83,15 @@ func TestTheMemoryStoreIsConfigured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Memory{MaxBytes: 2 << 30, Latency: config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01, Throttle: 5000}
+	want := config.Memory{
+		MaxBytes: 2 << 30,
+		Latency:  config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01, Throttle: 5000,
+	}
 	if got.Store.Memory != want {
 		t.Errorf("%+v", got.Store.Memory)
 	}
-	if got, err = load(t, "store: {kind: memory}"); err != nil || got.Store.Memory != (config.Memory{MaxBytes: 1 << 30}) {
+	if got, err = load(t, "store: {kind: memory}"); err != nil ||
+		got.Store.Memory != (config.Memory{MaxBytes: 1 << 30}) {
 		t.Errorf("by default: %+v, %v", got.Store.Memory, err)
 	}
 }

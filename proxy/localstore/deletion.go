@@ -13,9 +13,9 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// guarded is the backend with conditional deletions that are atomic, and without the names of half-done replacements (see
-// leftover.go). The backend looks at the condition and then removes what
-// lies at the name, which by then may be another object; its writers exclude one another only.
+// guarded is the backend with conditional deletions that are atomic, and without the names of half-done replacements
+// (see leftover.go). The backend looks at the condition and then removes what lies at the name, which by then may be
+// another object; its writers exclude one another only.
 //
 // Writers share a key's lock while they publish; a conditional deletion has it alone.
 type guarded struct {
@@ -33,8 +33,9 @@ func (g *guarded) lock(bucket, key *string) *sync.RWMutex {
 	return &g.locks[maphash.String(g.seed, *bucket+"/"+*key)%uint64(len(g.locks))]
 }
 
-// PutObject takes the lock when the body has been received, so that a slow client holds up nobody. Going past the backend's
-// PutObject, for the sake of that moment, goes past its bound on requests at work, too; the program's own limits bound them.
+// PutObject takes the lock when the body has been received, so that a slow client holds up nobody. Going past the
+// backend's PutObject, for the sake of that moment, goes past its bound on requests at work, too; the program's own
+// limits bound them.
 func (g *guarded) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	if err := reserved(in.Key); err != nil {
 		return s3response.PutObjectOutput{}, err
@@ -53,7 +54,9 @@ func (g *guarded) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 }
 
 // CompleteMultipartUpload and CopyObject read nothing from a client.
-func (g *guarded) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+func (g *guarded) CompleteMultipartUpload(ctx context.Context,
+	in *s3.CompleteMultipartUploadInput,
+) (s3response.CompleteMultipartUploadResult, string, error) {
 	lock := g.lock(in.Bucket, in.Key)
 	lock.RLock()
 	defer lock.RUnlock()

@@ -18,9 +18,9 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// The backend replaces an object by linking the new one to a name beside it, .NAME.sgwtmp.NANOSECONDS, and renaming that. A
-// process that ends in between leaves the name behind, and it looks like an object. So such names are nobody's: no object
-// can be made under one, listings don't show them, and Start removes those that are old.
+// The backend replaces an object by linking the new one to a name beside it, .NAME.sgwtmp.NANOSECONDS, and renaming
+// that. A process that ends in between leaves the name behind, and it looks like an object. So such names are nobody's:
+// no object can be made under one, listings don't show them, and Start removes those that are old.
 
 // linkedAt tells whether a key is such a name, and when it was linked.
 func linkedAt(key string) (at time.Time, ok bool) {
@@ -72,7 +72,9 @@ func withoutLinks(list []s3response.Object) []s3response.Object {
 }
 
 // CreateMultipartUpload refuses reserved keys.
-func (g *guarded) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+func (g *guarded) CreateMultipartUpload(ctx context.Context,
+	in s3response.CreateMultipartUploadInput,
+) (s3response.InitiateMultipartUploadResult, error) {
 	if err := reserved(in.Key); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
@@ -87,7 +89,9 @@ func (g *guarded) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3r
 }
 
 // ListObjectsV2 leaves reserved names out.
-func (g *guarded) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
+func (g *guarded) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result,
+	error,
+) {
 	page, err := g.Posix.ListObjectsV2(ctx, in)
 	before := len(page.Contents)
 	page.Contents = withoutLinks(page.Contents)

@@ -73,7 +73,8 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	iam := auth.NewIAMServiceSingle(auth.Account{Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin})
 	listening := make(chan struct{})
 	server, err := s3api.New(newGuarded(backend), root, o.Region, iam, nil, nil, nil, nil,
-		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000), s3api.WithMpMaxParts(10_000),
+		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000),
+		s3api.WithMpMaxParts(10_000),
 		s3api.WithOnListen(func() { close(listening) }))
 	if err != nil {
 		backend.Shutdown()

@@ -31,7 +31,8 @@ func TestStartsThatFail(t *testing.T) {
 		"a file in its place":        {file, "make the store's directory"},
 		"a file in a parent's place": {filepath.Join(file, "data"), "make the store's directory"},
 	} {
-		s, err := localstore.Start(t.Context(), localstore.Options{Dir: c.dir, AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
+		s, err := localstore.Start(t.Context(),
+			localstore.Options{Dir: c.dir, AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
 		if err == nil || !strings.Contains(err.Error(), c.want) || s != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -39,7 +40,8 @@ func TestStartsThatFail(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	// The listener may have been faster than the end of the context.
-	s, err := localstore.Start(ended, localstore.Options{Dir: t.TempDir(), AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
+	s, err := localstore.Start(ended,
+		localstore.Options{Dir: t.TempDir(), AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
 	if err == nil {
 		err = errors.Join(context.Canceled, s.Close())
 	}
@@ -56,7 +58,8 @@ func TestObjectsOutliveTheStore(t *testing.T) {
 	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		t.Fatal(err)
 	}
-	upload, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, Metadata: map[string]string{"a": "b"}})
+	upload, err := client.CreateMultipartUpload(ctx,
+		&s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, Metadata: map[string]string{"a": "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +69,8 @@ func TestObjectsOutliveTheStore(t *testing.T) {
 		body := bytes.Repeat([]byte{byte(n)}, 5<<20)
 		want = append(want, body...)
 		part, err := client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: bucket, Key: key, UploadId: upload.UploadId, PartNumber: aws.Int32(n + 1), Body: bytes.NewReader(body),
+			Bucket: bucket, Key: key, UploadId: upload.UploadId, PartNumber: aws.Int32(n + 1),
+			Body: bytes.NewReader(body),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -74,12 +78,14 @@ func TestObjectsOutliveTheStore(t *testing.T) {
 		parts = append(parts, types.CompletedPart{ETag: part.ETag, PartNumber: aws.Int32(n + 1)})
 	}
 	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: bucket, Key: key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+		Bucket: bucket, Key: key, UploadId: upload.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"one", "two"} {
-		if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader(key)}); err != nil {
+		if _, err := client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader(key)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -39,12 +39,13 @@ type Bucket struct {
 	Tags   Tags   `json:"tags,omitempty"`   // policies have conditions on them
 
 	// What is kept only to be shown again, since nothing here depends on it.
-	PublicAccess   string `json:"publicAccess,omitempty"`   // the four settings of the public access block, each 0 or 1; "" for none
+	// the four settings of the public access block, each 0 or 1; "" for none
+	PublicAccess   string `json:"publicAccess,omitempty"`
 	NoOwnership    bool   `json:"noOwnership,omitempty"`    // the ownership controls were deleted
 	TransitionSize string `json:"transitionSize,omitempty"` // of the lifecycle configuration; "" for S3's default
 
-	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have the bucket
-	// in its cache (the record is then a tombstone), and "free" afterwards.
+	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have
+	// the bucket in its cache (the record is then a tombstone), and "free" afterwards.
 	State   string    `json:"state"`
 	Deleted time.Time `json:"deleted,omitzero"` // for people and for replicas of earlier releases; see tombstones.go
 }
@@ -120,7 +121,8 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 
 // CreateBucket makes a bucket: its record, then by make the store's bucket, then the record active. A crash in
 // between leaves a record without effect, which the next CreateBucket takes up. ErrBucketExists comes with the
-// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache: see tombstones.go.
+// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache: see
+// tombstones.go.
 func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(context.Context) error) (*Bucket, error) {
 	name := bucketPrefix + b.Name
 	var old Bucket
@@ -191,8 +193,8 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 	return nil, fmt.Errorf("%w: the record of %q kept changing", ErrAborted, name)
 }
 
-// DeleteBucket removes the store's bucket by remove and leaves a tombstone, or with Options.Alone the free name. An error of
-// remove leaves the bucket as it was.
+// DeleteBucket removes the store's bucket by remove and leaves a tombstone, or with Options.Alone the free name. An
+// error of remove leaves the bucket as it was.
 func (s *State) DeleteBucket(ctx context.Context, name string, remove func(context.Context, *Bucket) error) error {
 	b, _, err := s.bucketRecord(ctx, name)
 	if err != nil {
@@ -219,7 +221,8 @@ func (s *State) ListBuckets(ctx context.Context, start string, f func(*Bucket) b
 	}
 	for {
 		var names []string
-		more, err := s.objects.List(ctx, bucketPrefix, after, func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
+		more, err := s.objects.List(ctx, bucketPrefix, after,
+			func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
 		if err != nil {
 			return fmt.Errorf("list the bucket records: %w", err)
 		}

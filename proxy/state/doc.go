@@ -23,12 +23,13 @@
 //   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
 //
-//   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for 12 s, by
-//     the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
-//     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew it stops after
-//     8 s. Where no other replica can be, claims are in memory.
+//   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for
+//     12 s, by the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
+//     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew
+//     it stops after 8 s. Where no other replica can be, claims are in memory.
 //
-//   - A revoked KMS key is dropped by every replica with the next bucket record it reads (TestRevocationReachesOtherReplicas).
+//   - A revoked KMS key is dropped by every replica with the next bucket record it reads
+//     (TestRevocationReachesOtherReplicas).
 //
 // What is not protected: the store can delete records or bring back older versions of them.
 package state
@@ -46,12 +47,14 @@ type Objects interface {
 	// Put: ifMatch "" means that the object must not exist, "*" that anything goes, else it is the ETag to replace.
 	Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error)
 	Delete(ctx context.Context, name string) error
-	List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
+	List(ctx context.Context, prefix, start string,
+		f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
 }
 
 // KMS wraps the state key.
 type KMS interface {
-	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error)
+	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte,
+		err error)
 	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error)
 }
 

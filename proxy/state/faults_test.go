@@ -75,12 +75,12 @@ func (f *troubled) List(
 
 // A scene is an installation in which an operation can be carried out.
 type scene struct {
-	store  *troubled
-	s      *state.State
-	b      *state.Bucket
-	open   *state.Upload
-	ended  *state.Upload
-	rename *state.Rename
+	store   *troubled
+	s       *state.State
+	b       *state.Bucket
+	open    *state.Upload
+	ended   *state.Upload
+	rename  *state.Rename
 	janitor *state.Janitor
 }
 
@@ -115,7 +115,8 @@ func openTroubled(t *testing.T, store *troubled) *state.State {
 	return s
 }
 
-// operations are those of State, each with how long ago the scene was made. after tests what the operation has achieved.
+// operations are those of State, each with how long ago the scene was made. after tests what the operation has
+// achieved.
 var operations = map[string]struct {
 	age   time.Duration
 	do    func(context.Context, *scene) error
@@ -158,11 +159,14 @@ var operations = map[string]struct {
 	"ListBuckets": {time.Minute, func(ctx context.Context, x *scene) error {
 		return x.s.ListBuckets(ctx, "", func(*state.Bucket) bool { return true })
 	}, nil},
-	"Revoke": {0, func(ctx context.Context, x *scene) error { return x.s.Revoke(ctx, "arn:key") }, func(t *testing.T, x *scene) {
-		if len(x.store.names("revocations")) != 1 {
-			t.Error("no record of a revocation")
-		}
-	}},
+	"Revoke": {
+		0, func(ctx context.Context, x *scene) error { return x.s.Revoke(ctx, "arn:key") },
+		func(t *testing.T, x *scene) {
+			if len(x.store.names("revocations")) != 1 {
+				t.Error("no record of a revocation")
+			}
+		},
+	},
 	"Current": {25 * time.Hour, func(ctx context.Context, x *scene) error {
 		_, key, err := x.s.Current(ctx)
 		if err == nil && len(key) != 32 {
@@ -174,7 +178,10 @@ var operations = map[string]struct {
 			t.Errorf("%d session keys", n)
 		}
 	}},
-	"SweepSessionKeys": {26 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) }, gone("sessions/")},
+	"SweepSessionKeys": {
+		26 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) },
+		gone("sessions/"),
+	},
 	"Rename": {0, func(ctx context.Context, x *scene) error {
 		r, err := x.s.Rename(ctx, x.b, "who", "old")
 		if err == nil && string(r.Parameters) != "p" {
@@ -189,7 +196,10 @@ var operations = map[string]struct {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}},
-	"SweepRenames": {time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepRenames(ctx) }, gone("renames/")},
+	"SweepRenames": {
+		time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepRenames(ctx) },
+		gone("renames/"),
+	},
 	"CreateUpload": {0, func(ctx context.Context, x *scene) error {
 		return x.s.CreateUpload(ctx, state.Upload{Bucket: "b", Incarnation: x.b.Incarnation, ID: "new"})
 	}, func(t *testing.T, x *scene) {
@@ -221,7 +231,8 @@ var operations = map[string]struct {
 	"EndUpload": {0, func(ctx context.Context, x *scene) error {
 		return x.s.EndUpload(ctx, x.open, state.UploadCompleted, &state.Completion{Parts: 1})
 	}, func(t *testing.T, x *scene) {
-		if u, err := x.s.FreshUpload(t.Context(), x.b, "open"); err != nil || u.State != state.UploadCompleted || u.Completion.Parts != 1 {
+		if u, err := x.s.FreshUpload(t.Context(), x.b, "open"); err != nil || u.State != state.UploadCompleted ||
+			u.Completion.Parts != 1 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		if parts, err := x.s.Parts(t.Context(), x.open); err != nil || len(parts) > 0 {
@@ -230,7 +241,8 @@ var operations = map[string]struct {
 	}},
 	"Uploads": {0, func(ctx context.Context, x *scene) error {
 		var ids []string
-		err := openTroubledAgain(x).Uploads(ctx, x.b, func(u *state.Upload) bool { ids = append(ids, u.ID); return true })
+		err := openTroubledAgain(x).Uploads(ctx, x.b,
+			func(u *state.Upload) bool { ids = append(ids, u.ID); return true })
 		if err == nil && strings.Join(ids, " ") != "open" {
 			return fmt.Errorf("open uploads: %q", ids)
 		}
@@ -263,8 +275,8 @@ func gone(prefix string) func(*testing.T, *scene) {
 	}
 }
 
-// Each request to the store may fail. Then the operation fails with the store's error, says nothing else, and achieves what it
-// should when it is repeated.
+// Each request to the store may fail. Then the operation fails with the store's error, says nothing else, and achieves
+// what it should when it is repeated.
 func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 	for name, o := range operations {
 		t.Run(name, func(t *testing.T) {
@@ -298,8 +310,8 @@ func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 	}
 }
 
-// Each record that an operation writes may have been changed by another replica. Then the operation is aborted, or tried again
-// by itself, and never passes off another's record as its own.
+// Each record that an operation writes may have been changed by another replica. Then the operation is aborted, or
+// tried again by itself, and never passes off another's record as its own.
 func TestEachWriteOfAnOperationMayConflict(t *testing.T) {
 	for name, want := range map[string]error{ // after one conflict
 		"CreateBucket": state.ErrAborted, "KeepRename": state.ErrAborted,
@@ -338,10 +350,14 @@ func (a always) Put(ctx context.Context, name string, body []byte, ifMatch strin
 
 // What is tried again after a conflict is tried a bounded number of times.
 func TestRecordsThatKeepChanging(t *testing.T) {
-	for prefix, name := range map[string]string{"buckets/": "UpdateBucket", "uploads/": "EndUpload", "revocations": "Revoke"} {
+	for prefix, name := range map[string]string{
+		"buckets/": "UpdateBucket", "uploads/": "EndUpload",
+		"revocations": "Revoke",
+	} {
 		x := newScene(t)
 		var err error
-		if x.s, err = state.Open(t.Context(), always{x.store.bucket, prefix}, &kms{}, state.Options{ServiceKey: "service"}); err != nil {
+		if x.s, err = state.Open(t.Context(), always{x.store.bucket, prefix}, &kms{},
+			state.Options{ServiceKey: "service"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := operations[name].do(t.Context(), x); !errors.Is(err, state.ErrAborted) {
@@ -379,8 +395,14 @@ func TestTheStateKeyIsOpenedOrNothingIs(t *testing.T) {
 		kms    *brokenKMS
 		want   string
 	}{
-		"KMS doesn't make one":        {"", &brokenKMS{generate: denied}, "make a state key with the service key service: AccessDeniedException"},
-		"KMS doesn't open it":         {"ours", &brokenKMS{dec: denied}, "open the state key with the service key service (it was made with service): AccessDeniedException"},
+		"KMS doesn't make one": {
+			"", &brokenKMS{generate: denied},
+			"make a state key with the service key service: AccessDeniedException",
+		},
+		"KMS doesn't open it": {
+			"ours", &brokenKMS{dec: denied},
+			"open the state key with the service key service (it was made with service): AccessDeniedException",
+		},
 		"KMS returns another length":  {"ours", &brokenKMS{key: []byte("short")}, "KMS returned 5 bytes"},
 		"an object of something else": {"<html>", &brokenKMS{}, "store.state_bucket"},
 		"a later format":              {`{"format":2}`, &brokenKMS{}, "store.state_bucket"},
@@ -432,7 +454,8 @@ func (o *overtaken) Put(ctx context.Context, name string, body []byte, ifMatch s
 
 func openTroubledBy(t *testing.T, store *troubled, before func()) *state.State {
 	t.Helper()
-	s, err := state.Open(t.Context(), &overtaken{store, before}, &kms{}, state.Options{ServiceKey: "service", Now: store.Now})
+	s, err := state.Open(t.Context(), &overtaken{store, before}, &kms{},
+		state.Options{ServiceKey: "service", Now: store.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,15 +491,20 @@ func TestUploadsOfAnEarlierBucketAreNotThisOnes(t *testing.T) {
 	x := newScene(t)
 	newUpload(t, x.s, x.b, "another", x.store.Now())
 	calls := 0
-	if err := x.s.Uploads(t.Context(), x.b, func(*state.Upload) bool { calls++; return false }); err != nil || calls != 1 {
+	if err := x.s.Uploads(t.Context(), x.b, func(*state.Upload) bool { calls++; return false }); err != nil ||
+		calls != 1 {
 		t.Errorf("%d uploads after the first was enough, %v", calls, err)
 	}
 	later := *x.b
 	later.Incarnation = "another"
-	if err := x.s.Uploads(t.Context(), &later, func(u *state.Upload) bool { t.Errorf("%+v", u); return true }); err != nil {
+	if err := x.s.Uploads(t.Context(), &later,
+		func(u *state.Upload) bool { t.Errorf("%+v", u); return true }); err != nil {
 		t.Error(err)
 	}
-	for _, read := range []func(context.Context, *state.Bucket, string) (*state.Upload, error){x.s.Upload, x.s.FreshUpload} {
+	for _, read := range []func(context.Context, *state.Bucket, string) (*state.Upload, error){
+		x.s.Upload,
+		x.s.FreshUpload,
+	} {
 		if u, err := read(t.Context(), &later, "open"); !errors.Is(err, state.ErrNoUpload) {
 			t.Errorf("%+v, %v", u, err)
 		}
@@ -491,7 +519,8 @@ func TestRecordsThatAreNotOurs(t *testing.T) {
 	c := create(t, s, "b")
 	u := newUpload(t, s, c, "u", b.Now())
 	addPart(t, s, u, 1, "e")
-	dir := strings.TrimSuffix(b.names("uploads/b/")[0], b.names("uploads/b/")[0][strings.LastIndex(b.names("uploads/b/")[0], "/parts/"):])
+	dir := strings.TrimSuffix(b.names("uploads/b/")[0],
+		b.names("uploads/b/")[0][strings.LastIndex(b.names("uploads/b/")[0], "/parts/"):])
 	if _, err := b.Put(t.Context(), dir+"/parts/00002-forged", nil, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,8 @@ func (s *State) Current(ctx context.Context) (id [16]byte, key []byte, err error
 	k := sessionKey{key: make([]byte, 32), made: now}
 	rand.Read(k.id[:])
 	rand.Read(k.key)
-	if _, err := s.write(ctx, sessionPrefix+hex.EncodeToString(k.id[:]), sessionRecord{Key: k.key, Made: now.UTC()}, ""); err != nil {
+	if _, err := s.write(ctx, sessionPrefix+hex.EncodeToString(k.id[:]), sessionRecord{Key: k.key, Made: now.UTC()},
+		""); err != nil {
 		return id, nil, fmt.Errorf("make a session key: %w", err)
 	}
 	s.current = k

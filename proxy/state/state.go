@@ -21,8 +21,8 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
-	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name is free
-	// at once.
+	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name
+	// is free at once.
 	Alone bool
 	// ClaimAge is after which time without a change a claim is taken over, ClaimPatience how long Claim waits; defaults
 	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
@@ -123,7 +123,8 @@ func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey stri
 			}
 			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
 			if err != nil {
-				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w", serviceKey, w.KeyARN, err)
+				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w",
+					serviceKey, w.KeyARN, err)
 			}
 			if len(key) != 32 {
 				return nil, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))

@@ -90,7 +90,8 @@ func (s *State) CreateUpload(ctx context.Context, u Upload) error {
 // Upload returns an upload's record, at most Options.CacheLife old. ErrNoUpload if there is none, or when it belongs
 // to another bucket of the same name.
 func (s *State) Upload(ctx context.Context, b *Bucket, id string) (*Upload, error) {
-	if c, ok := s.uploads.Get(uploadDir(b.Name, id) + "upload"); ok && s.o.Now().Sub(c.read) < s.o.CacheLife && c.upload.Incarnation == b.Incarnation {
+	if c, ok := s.uploads.Get(uploadDir(b.Name, id) + "upload"); ok && s.o.Now().Sub(c.read) < s.o.CacheLife &&
+		c.upload.Incarnation == b.Incarnation {
 		u := c.upload
 		return &u, nil
 	}
@@ -159,7 +160,11 @@ func (s *State) EndUpload(ctx context.Context, u *Upload, state string, completi
 
 func (s *State) removeParts(ctx context.Context, dir string) error {
 	for _, prefix := range []string{dir + "parts/", dir + "stash/"} {
-		err := s.each(ctx, prefix, func(name, _ string, _ int64, _ time.Time) error { return s.objects.Delete(ctx, name) })
+		err := s.each(ctx, prefix, func(name, _ string, _ int64,
+			_ time.Time,
+		) error {
+			return s.objects.Delete(ctx, name)
+		})
 		if err != nil {
 			return fmt.Errorf("remove the parts of an upload: %w", err)
 		}
@@ -168,7 +173,9 @@ func (s *State) removeParts(ctx context.Context, dir string) error {
 }
 
 // each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
-func (s *State) each(ctx context.Context, prefix string, f func(name, etag string, size int64, modified time.Time) error) error {
+func (s *State) each(ctx context.Context, prefix string,
+	f func(name, etag string, size int64, modified time.Time) error,
+) error {
 	type entry struct {
 		name, etag string
 		size       int64
@@ -240,8 +247,8 @@ func StashName(u *Upload, number int, salt [crypto.SaltSize]byte) string {
 	return fmt.Sprintf("%sstash/%05d-%s", uploadDir(u.Bucket, u.ID), number, hex.EncodeToString(salt[:]))
 }
 
-// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload, but for those that
-// are known to have ended: what has ended stays so.
+// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload, but for those
+// that are known to have ended: what has ended stays so.
 func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) error {
 	stop := errors.New("enough")
 	err := s.eachUpload(ctx, b.Name, func(name string) error {
@@ -265,9 +272,9 @@ func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) er
 	return err
 }
 
-// eachUpload calls f with the name of each upload record of a bucket. Behind each page it skips over what is left of the
-// last upload in it, so its cost is a listing for some hundred uploads, or one for an upload of many parts, not one per
-// thousand parts.
+// eachUpload calls f with the name of each upload record of a bucket. Behind each page it skips over what is left of
+// the last upload in it, so its cost is a listing for some hundred uploads, or one for an upload of many parts, not one
+// per thousand parts.
 func (s *State) eachUpload(ctx context.Context, bucket string, f func(name string) error) error {
 	prefix := uploadPrefix + bucket + "/"
 	start := ""

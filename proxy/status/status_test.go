@@ -71,7 +71,8 @@ func TestReport(t *testing.T) {
 	if len(r.Pieces) != 31 || r.Pieces[3].Rate != 2 || r.Pieces[30].Seconds != 0 || r.Pieces[30].Rate != 0 {
 		t.Errorf("%d pieces, %+v", len(r.Pieces), r.Pieces)
 	}
-	if r.Keys.HitRate != .75 || r.Operations["GetObject"] != 600 || !r.Ready || len(r.Health) != 2 || len(r.Facts) != 1 {
+	if r.Keys.HitRate != .75 || r.Operations["GetObject"] != 600 || !r.Ready || len(r.Health) != 2 ||
+		len(r.Facts) != 1 {
 		t.Errorf("%+v", r)
 	}
 	var rows []string
@@ -153,7 +154,8 @@ func TestTheReportIsJSON(t *testing.T) {
 	w := httptest.NewRecorder()
 	sources(h).ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
 	var r status.Report
-	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 || r.Buckets[0].Name != "<b>" {
+	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 ||
+		r.Buckets[0].Name != "<b>" {
 		t.Errorf("%s, %v", w.Body, err)
 	}
 	if w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "no-store" {
@@ -179,10 +181,12 @@ func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
 		}
 		nonces[nonce] = true
 		body := html.UnescapeString(w.Body.String())
-		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 || ours != 2 {
+		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 ||
+			ours != 2 {
 			t.Errorf("%d scripts; %d elements with the nonce", scripts, ours)
 		}
-		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" ||
+			w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%v", w.Header())
 		}
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns. Its memory is its
-// connection's, but it isn't used again itself: a second Close, or a use after it, must never touch another request's answer.
+// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns. Its memory
+// is its connection's, but it isn't used again itself: a second Close, or a use after it, must never touch another
+// request's answer.
 type Answer struct {
 	Status int
 	Length int64 // of the body; -1 when the store did not say. 0 for answers to HEAD, which have none

@@ -32,8 +32,8 @@ type Options struct {
 	Region      string
 	Credentials func(context.Context) (sigv4.Credentials, error)
 	VirtualHost bool // bucket.host instead of /bucket
-	// Directory says that the store is made of directory buckets: requests are signed for s3express, those about objects
-	// with sessions. ControlEndpoint, if set, is where buckets are made and removed, always path style.
+	// Directory says that the store is made of directory buckets: requests are signed for s3express, those about
+	// objects with sessions. ControlEndpoint, if set, is where buckets are made and removed, always path style.
 	Directory       bool
 	ControlEndpoint string
 	TLS             *tls.Config // for https; nil: the system's roots
@@ -180,7 +180,8 @@ const skewEvery = time.Second
 // lookAtClock compares the answer's Date with this clock. Only an answer that came at once tells.
 func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
 	last := c.skewLooked.Load()
-	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery || !c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
+	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery ||
+		!c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	if date, err := fasthttp.ParseHTTPDate(a.Get("Date")); err == nil {
@@ -219,7 +220,9 @@ func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, er
 }
 
 // send sends a request signed with cred.
-func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte, now time.Time) (*Answer, error) {
+func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte,
+	now time.Time,
+) (*Answer, error) {
 	z := c.scratch.Get().(*scratch)
 	head := c.appendHead(z, z.head[:0], r, cred, tokenName, now)
 	defer func() {
@@ -253,8 +256,8 @@ const joined = 16 << 10
 // errNoAnswer marks failures of the connection before the answer's head was read.
 var errNoAnswer = errors.New("no answer")
 
-// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether the
-// connection had served before.
+// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether
+// the connection had served before.
 func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
 	now := time.Now()
 	cc, err := c.acquire(!r.replayable(), now)
@@ -295,8 +298,8 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 	return a, reused, nil
 }
 
-// acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out again:
-// the socket is asked however short a time it has waited. Its release gives it back.
+// acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out
+// again: the socket is asked however short a time it has waited. Its release gives it back.
 func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)

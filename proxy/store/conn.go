@@ -99,8 +99,8 @@ func (c *conn) Read(p []byte) (int, error) {
 const staleAfter = time.Second
 
 // alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
-// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without look,
-// one that was in use just now is believed to be.
+// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without
+// look, one that was in use just now is believed to be.
 func (c *conn) alive(look bool, now time.Time) bool {
 	if c.requests == 0 || c.raw == nil || !look && now.Sub(c.idle) < staleAfter {
 		return true
@@ -149,5 +149,8 @@ func (c *Client) dial(string) (net.Conn, error) {
 		}
 		nc = tc
 	}
-	return &conn{Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout, reader: bufio.NewReaderSize(nil, readBuffer)}, nil
+	return &conn{
+		Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout,
+		reader: bufio.NewReaderSize(nil, readBuffer),
+	}, nil
 }

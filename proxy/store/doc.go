@@ -25,7 +25,8 @@
 //     request fetches it for all (TestOneRequestFetchesASessionForAll).
 //
 //   - A Lister's pages are a bucket's names, each as it is and once, whatever the store's listings make of them
-//     (TestPagesOfAGarblingStoreAreItsNames); Names says which names a store gives back exactly (TestNamesAreHeldToTheRule).
+//     (TestPagesOfAGarblingStoreAreItsNames); Names says which names a store gives back exactly
+//     (TestNamesAreHeldToTheRule).
 //
 // Nothing is retried but requests that met a closed pooled connection and can be sent twice without harm;
 // all other failures go to the caller, whose client has a retry policy of its own.

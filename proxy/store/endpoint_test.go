@@ -85,14 +85,18 @@ func TestBasePathAndVirtualHost(t *testing.T) {
 	if err := head(t, clientOf(t, s.URL+"/base/", nil)); err != nil || host != address || path != "/base/"+bucket+"/k" {
 		t.Errorf("path style: %q %q, %v", host, path, err)
 	}
-	if err := head(t, clientOf(t, s.URL, func(o *store.Options) { o.VirtualHost = true })); err != nil || host != bucket+"."+address || path != "/k" {
+	if err := head(t, clientOf(t, s.URL, func(o *store.Options) { o.VirtualHost = true })); err != nil ||
+		host != bucket+"."+address || path != "/k" {
 		t.Errorf("virtual host: %q %q, %v", host, path, err)
 	}
 }
 
 // Over TLS the store is known by its certificate, and by no less.
 func TestStoreBehindTLS(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "over TLS") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "over TLS")
+	}))
 	s.Config.ErrorLog = silent()
 	s.StartTLS()
 	defer s.Close()
@@ -117,7 +121,8 @@ func TestStoreBehindTLS(t *testing.T) {
 			o.TLS.ServerName = "other.invalid"
 		},
 	} {
-		if err := head(t, clientOf(t, s.URL, change)); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "TLS with the store") {
+		if err := head(t, clientOf(t, s.URL, change)); !errors.Is(err, store.ErrUnavailable) ||
+			!strings.Contains(err.Error(), "TLS with the store") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -189,7 +194,8 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 			t.Errorf("%+v: %v", step, err)
 		}
 	}
-	if len(observed) != 6 || observed[0] != (observation{"HeadObject", 404, 0}) || observed[2].took != 2*time.Second || observed[5].code != 0 {
+	if len(observed) != 6 || observed[0] != (observation{"HeadObject", 404, 0}) || observed[2].took != 2*time.Second ||
+		observed[5].code != 0 {
 		t.Errorf("observed %v", observed)
 	}
 	if len(skews) != 2 || skews[0] != 3*time.Second || skews[1] != -9500*time.Millisecond {

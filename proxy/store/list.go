@@ -21,7 +21,9 @@ type listed struct {
 // List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
 // tells whether more follow. A store of directory buckets lists in no order and from no name on, so there all objects
 // are read, put in order, and given in one go; prefix must end with a slash, as such a store demands.
-func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error) {
+func (o *Objects) List(ctx context.Context, prefix, start string,
+	f func(name, etag string, size int64, modified time.Time),
+) (more bool, err error) {
 	if o.client.directory {
 		return false, o.listAll(ctx, prefix, start, f)
 	}
@@ -44,7 +46,9 @@ var errListing = errors.New("read the store's listing")
 
 const listQuery = "encoding-type=url&list-type=2"
 
-func (o *Objects) listAll(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) error {
+func (o *Objects) listAll(ctx context.Context, prefix, start string,
+	f func(name, etag string, size int64, modified time.Time),
+) error {
 	var all []listed
 	for query := AppendQuery(listQuery, "prefix", prefix); ; {
 		page, next, err := o.listPage(ctx, query)

@@ -33,10 +33,11 @@ type Lister struct {
 // A ListQuery is what a listing asks for.
 type ListQuery struct {
 	Prefix, Delimiter string
-	After             string // names up to and with it have been listed; where it is a common prefix, all beneath it, too
-	Version           string // of After, if that hasn't been listed with all its versions
-	Token             string // the store's own place to go on, in place of After
-	Max               int
+	// names up to and with it have been listed; where it is a common prefix, all beneath it, too
+	After   string
+	Version string // of After, if that hasn't been listed with all its versions
+	Token   string // the store's own place to go on, in place of After
+	Max     int
 }
 
 // A Listing is one page.

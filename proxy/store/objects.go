@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this package.
+// The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this
+// package.
 var (
 	ErrNotExist = fmt.Errorf("no such object in the store: %w", fs.ErrNotExist)
 	ErrExists   = fmt.Errorf("the object in the store is not the one expected: %w", fs.ErrExist)

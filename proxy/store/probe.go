@@ -41,12 +41,13 @@ type Abilities struct {
 	Names               Names // which names are held
 }
 
-// AllAbilities is what a store has where nothing is missing. ETagOfBytes is not among them: whoever has CopyKeepsETag does
-// without it.
+// AllAbilities is what a store has where nothing is missing. ETagOfBytes is not among them: whoever has CopyKeepsETag
+// does without it.
 func AllAbilities() Abilities {
 	return Abilities{
-		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true, ConditionalComplete: true,
-		AtomicSelfCopy: true, CopyKeepsETag: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true,
+		ConditionalPut: true, ConditionalDelete: true, DeleteIfAny: true, ConditionalCopy: true,
+		ConditionalComplete: true,
+		AtomicSelfCopy:      true, CopyKeepsETag: true, CutOffRefused: true, MetadataRoom: true, SomeMetadata: true,
 		TagRoom: math.MaxInt, AnyExpires: true, NotModified: true, Delimiters: true,
 		KeyBesideChild: true, ChildListed: true, PartGaps: true, Names: AllNames(),
 	}
@@ -84,7 +85,8 @@ func (a Abilities) String() string {
 }
 
 // Probe tries out the store in a bucket of ours, below a random prefix that it removes again. An error means
-// that the store could not be tried, not that it lacks something. What keeps a store from being used is tried twice before it is said.
+// that the store could not be tried, not that it lacks something. What keeps a store from being used is tried twice
+// before it is said.
 //
 //	what is tried                              who needs it
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
@@ -104,8 +106,8 @@ func (a Abilities) String() string {
 //	u and u/p                                  such a store's error is translated for the client, and tools say what they don't see
 //	Complete of part 10,000 alone              where the end of a multipart object goes
 //
-// Versions can't be tried without a bucket of their own, which would have to be made and removed at each start: there the store
-// isn't believed, whatever it is (ListObjectVersions, If-None-Match: * over a delete marker).
+// Versions can't be tried without a bucket of their own, which would have to be made and removed at each start: there
+// the store isn't believed, whatever it is (ListObjectVersions, If-None-Match: * over a delete marker).
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	p := c.newProbe(bucket)
 	var a Abilities
@@ -139,8 +141,8 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	return a, err
 }
 
-// ListsChildren tries whether an object u/p beside an object u is listed, in a bucket of ours; a store that can't hold both lists all it
-// holds.
+// ListsChildren tries whether an object u/p beside an object u is listed, in a bucket of ours; a store that can't hold
+// both lists all it holds.
 func (c *Client) ListsChildren(ctx context.Context, bucket string) (listed bool, err error) {
 	p := c.newProbe(bucket)
 	defer p.sweep(ctx)
@@ -236,7 +238,8 @@ func (p *probe) conditionalPut(ctx context.Context) (bool, error) {
 	if ok, err := refused(second(p.objects.Put(ctx, name, []byte("2"), ""))); !ok || err != nil {
 		return false, err
 	}
-	if ok, err := refused(second(p.objects.Put(ctx, name, []byte("2"), `"0123456789abcdef0123456789abcdef"`))); !ok || err != nil {
+	if ok, err := refused(second(p.objects.Put(ctx, name, []byte("2"), `"0123456789abcdef0123456789abcdef"`))); !ok ||
+		err != nil {
 		return false, err
 	}
 	if _, err := p.objects.Put(ctx, name, []byte("3"), etag); err != nil {
@@ -345,7 +348,8 @@ func (p *probe) notModified(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		told := a.Status == http.StatusNotModified && string(a.Get("Etag")) == etag && len(a.Get("Last-Modified")) > 0 &&
+		told := a.Status == http.StatusNotModified && string(a.Get("Etag")) == etag &&
+			len(a.Get("Last-Modified")) > 0 &&
 			string(a.Get("Cache-Control")) == "max-age=1" && string(a.Get("Expires")) == someDate
 		a.Close()
 		if !told {
@@ -398,7 +402,10 @@ func (p *probe) delimiters(ctx context.Context) (bool, error) {
 func (p *probe) cutOff(ctx context.Context) (bool, error) {
 	for _, size := range []int64{100, 1 << 20} {
 		name := p.fresh("cut")
-		r := &Request{Operation: "PutObject", Method: "PUT", Bucket: p.objects.bucket, Key: name, Length: size, Body: cutBody(size)}
+		r := &Request{
+			Operation: "PutObject", Method: "PUT", Bucket: p.objects.bucket, Key: name, Length: size,
+			Body: cutBody(size),
+		}
 		a, err := p.objects.client.Do(ctx, r)
 		if err == nil {
 			a.Close()
@@ -451,11 +458,12 @@ const (
 	mostTags     = maxTags * (maxTagName + maxTagValue)
 )
 
-// tagRooms are tried in this order. The second is for stores that have 4 KiB for all attributes of a file, their own among them.
+// tagRooms are tried in this order. The second is for stores that have 4 KiB for all attributes of a file, their own
+// among them.
 var tagRooms = [...]int{mostMetadata + mostTags, 3500, 2500}
 
-// tagRoom finds out how much an object holds. A store that keeps both in attributes of a file may answer 500 to more, with the
-// object already replaced. What a store refuses as a client's error it may go on refusing by itself.
+// tagRoom finds out how much an object holds. A store that keeps both in attributes of a file may answer 500 to more,
+// with the object already replaced. What a store refuses as a client's error it may go on refusing by itself.
 func (p *probe) tagRoom(ctx context.Context) (int, error) {
 	if p.objects.client.directory {
 		return math.MaxInt, nil // they have no tags
@@ -480,7 +488,8 @@ func (p *probe) tagRoom(ctx context.Context) (int, error) {
 		}
 		var f *Fault
 		switch {
-		case errors.As(err, &f) && (f.Status == http.StatusInternalServerError || f.Status == http.StatusInsufficientStorage):
+		case errors.As(err, &f) && (f.Status == http.StatusInternalServerError ||
+			f.Status == http.StatusInsufficientStorage):
 			continue
 		case err != nil:
 			if _, err := refused(err); err != nil {

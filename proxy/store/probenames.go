@@ -72,7 +72,8 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	for i, w := range storeWords {
 		bad := func(n *Names) { n.Words &^= Set(0).With(i) }
 		at := "w" + strconv.Itoa(i)
-		nasty = append(nasty, &nastyName{name: at + "a/" + w.word + "/x", bad: bad}, &nastyName{name: at + "b/" + w.word, bad: bad})
+		nasty = append(nasty, &nastyName{name: at + "a/" + w.word + "/x", bad: bad},
+			&nastyName{name: at + "b/" + w.word, bad: bad})
 		if w.suffix {
 			nasty = append(nasty, &nastyName{name: at + "c/x" + w.word, bad: bad})
 		}

@@ -6,11 +6,12 @@ import (
 	"io"
 )
 
-// errCutOff is a body that ends before its length. It isn't io.ErrUnexpectedEOF, which readers of whole blocks take for an end.
+// errCutOff is a body that ends before its length. It isn't io.ErrUnexpectedEOF, which readers of whole blocks take for
+// an end.
 var errCutOff = errors.New("the store's answer was cut off")
 
-// ReplaceEnd reads length bytes from r and returns them with their last len(end) replaced by end. Those are read before end
-// is given out, so that of a body that is cut off anywhere the new one is cut off too.
+// ReplaceEnd reads length bytes from r and returns them with their last len(end) replaced by end. Those are read before
+// end is given out, so that of a body that is cut off anywhere the new one is cut off too.
 func ReplaceEnd(r io.Reader, length int64, end []byte) io.Reader {
 	return &replacedEnd{from: r, kept: length - int64(len(end)), end: end}
 }

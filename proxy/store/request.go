@@ -89,7 +89,9 @@ type scratch struct {
 
 // appendHead appends the request head, up to and with its empty line, signed at time t. The Authorization header is its
 // last. tokenName is the header of cred's token.
-func (c *Client) appendHead(z *scratch, dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte, t time.Time) []byte {
+func (c *Client) appendHead(z *scratch, dst []byte, r *Request, cred *sigv4.Credentials, tokenName []byte,
+	t time.Time,
+) []byte {
 	z.host = z.host[:0]
 	path := append(append(z.path[:0], c.basePath...), '/')
 	if r.Bucket != "" {
@@ -167,7 +169,8 @@ const upperHex = "0123456789ABCDEF"
 func appendEscaped(dst []byte, s string) []byte {
 	for i := range len(s) {
 		b := s[i]
-		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '.' || b == '_' || b == '~' || b == '/' {
+		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '.' || b == '_' ||
+			b == '~' || b == '/' {
 			dst = append(dst, b)
 		} else {
 			dst = append(dst, '%', upperHex[b>>4], upperHex[b&15])
@@ -191,7 +194,8 @@ func AppendQuery(query, name, value string) string {
 func appendComponent(dst []byte, s string) []byte {
 	for i := range len(s) {
 		b := s[i]
-		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '.' || b == '_' || b == '~' {
+		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '.' || b == '_' ||
+			b == '~' {
 			dst = append(dst, b)
 		} else {
 			dst = append(dst, '%', upperHex[b>>4], upperHex[b&15])

@@ -41,8 +41,8 @@ type sessions struct {
 }
 
 const (
-	// renewAhead is how long before its end a session is replaced, endsAhead how long before it is used no more: a request
-	// takes its time to arrive, and clocks differ.
+	// renewAhead is how long before its end a session is replaced, endsAhead how long before it is used no more: a
+	// request takes its time to arrive, and clocks differ.
 	renewAhead = 90 * time.Second
 	endsAhead  = 15 * time.Second
 	// renewAgain is how long a failure to renew is waited out as long as the session is good.
@@ -54,7 +54,8 @@ const (
 // longTerm tells operations that sessions are not for. Source: "CreateSession", "Authorizing Regional endpoint APIs".
 func longTerm(r *Request) bool {
 	switch r.Operation {
-	case "CreateSession", "CreateBucket", "DeleteBucket", "ListBuckets", "ListDirectoryBuckets", "CopyObject", "UploadPartCopy":
+	case "CreateSession", "CreateBucket", "DeleteBucket", "ListBuckets", "ListDirectoryBuckets", "CopyObject",
+		"UploadPartCopy":
 		return true
 	}
 	return r.Bucket == ""
@@ -162,12 +163,16 @@ func (c *Client) createSession(ctx context.Context, bucket string) (s *session, 
 		return nil, nil, fmt.Errorf("%w: read the answer to CreateSession: %w", ErrUnavailable, err)
 	}
 	k := &doc.Credentials
-	if k.AccessKeyId == "" || k.SecretAccessKey == "" || k.SessionToken == "" || !k.Expiration.After(c.o.Now().Add(endsAhead)) {
+	if k.AccessKeyId == "" || k.SecretAccessKey == "" || k.SessionToken == "" ||
+		!k.Expiration.After(c.o.Now().Add(endsAhead)) {
 		return nil, nil, fmt.Errorf("%w: the answer to CreateSession holds no session that lasts: it ends at %s; do the clocks agree?", ErrUnavailable, k.Expiration)
 	}
 	s = &session{
-		credentials: sigv4.Credentials{AccessKeyID: k.AccessKeyId, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken},
-		renew:       k.Expiration.Add(-renewAhead), expires: k.Expiration,
+		credentials: sigv4.Credentials{
+			AccessKeyID: k.AccessKeyId, SecretAccessKey: k.SecretAccessKey,
+			SessionToken: k.SessionToken,
+		},
+		renew: k.Expiration.Add(-renewAhead), expires: k.Expiration,
 	}
 	return s, nil, nil
 }
@@ -205,7 +210,8 @@ func directoryConfiguration(zone string) []byte {
 	}
 	var name strings.Builder
 	_ = xml.EscapeText(&name, []byte(zone)) // a strings.Builder never fails
-	return []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` + name.String() +
+	return []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` +
+		name.String() +
 		`</Name><Type>` + location + `</Type></Location><Bucket><DataRedundancy>` + redundancy +
 		`</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`)
 }

@@ -50,7 +50,8 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(2*time.Second)),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Sample))),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sealfront"), attribute.String("service.version", o.Version))),
+		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sealfront"),
+			attribute.String("service.version", o.Version))),
 	)
 	return &Tracing{provider, provider.Tracer("sealfront")}, nil
 }
@@ -61,7 +62,9 @@ func (t *Tracing) Close(ctx context.Context) error { return t.provider.Shutdown(
 var _ gateway.Tracer = (*Tracing)(nil)
 
 // Start begins the span of a request.
-func (t *Tracing) Start(ctx context.Context, traceparent, requestID string, at time.Time) (context.Context, gateway.Span) {
+func (t *Tracing) Start(ctx context.Context, traceparent, requestID string, at time.Time) (context.Context,
+	gateway.Span,
+) {
 	if traceparent != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 	}
@@ -82,8 +85,10 @@ func (s span) End(e gateway.SpanEnd) {
 			s.SetName(e.Operation)
 		}
 		s.SetAttributes(
-			attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", "S3"), attribute.String("rpc.method", e.Operation),
-			attribute.String("aws.s3.bucket", e.Bucket), attribute.String("sealfront.code", e.Code), attribute.String("sealfront.row", e.Row),
+			attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", "S3"),
+			attribute.String("rpc.method", e.Operation),
+			attribute.String("aws.s3.bucket", e.Bucket), attribute.String("sealfront.code", e.Code),
+			attribute.String("sealfront.row", e.Row),
 			attribute.String("sealfront.principal", e.Principal), attribute.Int("http.response.status_code", e.Status),
 			attribute.Int64("sealfront.bytes_in", e.In), attribute.Int64("sealfront.bytes_out", e.Out),
 		)
