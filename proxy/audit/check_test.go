@@ -122,7 +122,7 @@ func TestWhereAChainBreaks(t *testing.T) {
 		"files that aren't one chain": {
 			[]string{filepath.Join(dir, "one"), filepath.Join(dir, "two")},
 			"",
-			"/two:1: the file doesn't go on where the one before ends",
+			"/two:1: the file doesn't continue where the one before ends",
 		},
 		"a hash that should be there": {
 			[]string{filepath.Join(dir, "one")},

@@ -28,7 +28,7 @@ type Record struct {
 	Decision   string // permitted | refused
 	Encryption string // effective: AES256 | aws:kms | aws:kms:dsse
 	KMSKey     string
-	Context    string // the encryption context that was asked for beside the default pair, as JSON
+	Context    string // the requested encryption context without the default pair, as JSON
 	Code       string // S3 error code, OK for success
 	Status     int
 	In, Out    int64 // bytes of plaintext

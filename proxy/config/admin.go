@@ -34,6 +34,7 @@ func (c *Config) validateAdmin(f *Faults) {
 		return
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file), admin.client_ca, or admin.health_only")
+		f.add("listen.admin",
+			"isn't a loopback address: set admin.token (or token_file), admin.client_ca, or admin.health_only")
 	}
 }

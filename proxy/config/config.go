@@ -35,7 +35,7 @@ type Config struct {
 	Tracing        Tracing        `yaml:"tracing"`
 	// ReloadEvery is how often the file and those it names are looked at for changes; default 5 s, 0: only at SIGHUP.
 	ReloadEvery time.Duration `yaml:"reload_every"`
-	// Data is where embedded parts keep what they make; default ./sealfront-data.
+	// Data is where embedded parts store what they make; default ./sealfront-data.
 	Data string `yaml:"data"`
 }
 
@@ -43,7 +43,7 @@ type Config struct {
 type Listen struct {
 	HTTPS string `yaml:"https"`
 	HTTP  string `yaml:"http"`
-	Admin string `yaml:"admin"` // health, metrics and profiles; keep it from strangers
+	Admin string `yaml:"admin"` // health, metrics and profiles; not for the public
 }
 
 // TLS is how clients connect.
@@ -56,7 +56,7 @@ type TLS struct {
 	Require string `yaml:"require"`
 	// TrustedProxies are networks (CIDR) whose X-Forwarded-Proto: https counts as TLS.
 	TrustedProxies []string `yaml:"trusted_proxies"`
-	// Certificates are further pairs, chosen by the name that the client asks for (SNI); Cert is for the others.
+	// Certificates are further pairs, chosen by the name that the client requests (SNI); Cert is for the others.
 	Certificates []Certificate `yaml:"certificates"`
 	// ClientCertificates says, with ClientCA, whether every client must show one: required (default) or optional, which
 	// leaves it to identities[].client_certificate.
@@ -166,7 +166,7 @@ type Identity struct {
 	Policy        []Statement `yaml:"policy"`
 	// ClientCertificate are names of which the client certificate of every request must have one, in addition to the
 	// signature: cn:NAME, subject:NAME (RFC 2253), dns:NAME, email:NAME or uri:NAME. Needs tls.client_ca. Requests
-	// through a TLS terminator show none. Default: no certificate is asked for.
+	// through a TLS terminator show none. Default: no certificate is requested.
 	ClientCertificate List `yaml:"client_certificate"`
 	// Limits are the identity's own, in place of those of limits.
 	Limits IdentityLimits `yaml:"limits"`
@@ -189,14 +189,14 @@ type Statement struct {
 }
 
 // Limits bound what clients can use up. 0 means no limit, unless a field says otherwise. What is beyond them gets 503
-// SlowDown, early: before its body is asked for. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
+// SlowDown, early: before its body is requested. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
 // DeleteObjects 2 MiB, other XML 64 KiB. All of
 // them follow a reload; open connections keep their timeouts.
 type Limits struct {
 	Connections int `yaml:"connections"` // open at once; further ones are closed
 	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
 	Requests int `yaml:"requests"`
-	// Memory is what the process may use. Default 0: GOMEMLIMIT, else nine tenths of the control group's limit, if
+	// Memory is what the process may use. Default 0: GOMEMLIMIT, otherwise nine tenths of the control group's limit, if
 	// there is one. Nine tenths of it in live objects: new requests get SlowDown until it is less. Documents in
 	// requests' bodies, four bytes for each of theirs, and short files of forms may hold an eighth of it: those beyond
 	// get SlowDown as they are read.
@@ -290,7 +290,7 @@ type Log struct {
 
 // Audit is about the audit log: a record of every decision, chained so that changes show. See `sealfront audit verify`.
 type Audit struct {
-	File string `yaml:"file"` // default none. SIGHUP opens it anew, after it was moved
+	File string `yaml:"file"` // default none. SIGHUP opens it again, after it was moved
 	Keys string `yaml:"keys"` // keys of objects as they are (plain, default), or as SHA-256 of bucket/key (hash)
 	// OnFailure says what happens to requests while the file can't be written: continue (default; records are counted
 	// as lost when too many wait), or refuse with 503 ServiceUnavailable.
@@ -344,7 +344,7 @@ func (c *Config) complete() {
 	s.StateBucket, s.MetadataHeader = or(s.StateBucket, state), or(s.MetadataHeader, header)
 }
 
-// KeepsData reports whether a part of the configuration keeps data under Data.
+// KeepsData reports whether a part of the configuration stores data under Data.
 func (c *Config) KeepsData() bool { return c.Store.Kind == "embedded" || c.KMS.Kind == "embedded" }
 
 // A Fault is one thing wrong with a configuration.

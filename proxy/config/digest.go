@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Files are the files that the configuration is read from, beside its own: secrets, identities and certificates.
+// Files are the files that the configuration is read from, apart from its own: secrets, identities and certificates.
 func (c *Config) Files() []string {
 	list := []string{
 		c.IdentitiesFile, c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA, c.Store.CA, c.KMS.CA,

@@ -173,7 +173,7 @@ func typeName(t reflect.Type) string {
 	return "string"
 }
 
-// resolve makes paths absolute and reads secrets and identities from where they are kept.
+// resolve makes paths absolute and reads secrets and identities from their files.
 func (c *Config) resolve(dir string, faults *Faults) {
 	base, err := filepath.Abs(dir)
 	if err != nil {
@@ -201,7 +201,7 @@ func (c *Config) resolve(dir string, faults *Faults) {
 	secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "", faults)
 	if c.IdentitiesFile != "" {
 		if len(c.Identities) > 0 {
-			faults.add("identities_file", "can't be set beside identities")
+			faults.add("identities_file", "can't be set together with identities")
 		}
 		text, err := os.ReadFile(c.IdentitiesFile)
 		if err != nil {

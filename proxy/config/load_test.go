@@ -251,7 +251,7 @@ func TestFaultsOfFiles(t *testing.T) {
 		"an empty file":               {"identities.yaml", "", path + ": holds no identities"},
 		"identities twice": {
 			"c.yaml", right + "\nidentities: [{name: a, access_key: A, secret_key: s}]",
-			path + ": can't be set beside identities",
+			path + ": can't be set together with identities",
 		},
 		"an identities file missing": {
 			"c.yaml", strings.Replace(right, "identities.yaml", "none.yaml", 1),

@@ -45,7 +45,7 @@ func (c *Config) validate() Faults {
 		f.add("reload_every", "must not be negative")
 	}
 	if c.KeepsData() && c.Data == "" {
-		f.add("data", "must be set: an embedded part keeps its data there")
+		f.add("data", "must be set: an embedded part stores its data there")
 	}
 	return f
 }

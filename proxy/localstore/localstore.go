@@ -115,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 // Close stops the front end, waits for requests under way and closes the backend.
 func (s *Store) Close() error {
 	err := s.server.ShutDown()
-	<-s.served // says no more than that its listener was closed
+	<-s.served // only says that its listener was closed
 	s.backend.Shutdown()
 	return err
 }
@@ -123,7 +123,7 @@ func (s *Store) Close() error {
 // Address is where the store listens, host:port.
 func (s *Store) Address() string { return s.address }
 
-// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't tell the port, so the
+// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't report the port, so the
 // port is looked for first; should another program take it in between, Start fails and can be called again.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

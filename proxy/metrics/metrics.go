@@ -50,7 +50,7 @@ type (
 	}
 )
 
-// New makes the metrics in a registry of their own, beside those of the Go runtime and the process.
+// New makes the metrics in a registry of their own, with those of the Go runtime and the process.
 func New() *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -85,7 +85,8 @@ func New() *Metrics {
 			"kind"),
 		refusals: counters("sealfront_refusals_total", "Requests refused by a row of the behaviour reference.", "row"),
 		shed: counters("sealfront_shed_requests_total",
-			"Requests answered 503 SlowDown, and connections closed at once, for want of room, by what there was no room in.", "reason"),
+			"Requests answered 503 SlowDown, and connections closed at once, for want of room, by what there was no room in.",
+			"reason"),
 		sessions: counters("sealfront_sessions_total",
 			"CreateSession requests, by outcome (issued, or the S3 error code).", "outcome"),
 		kmsTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -134,7 +135,7 @@ func New() *Metrics {
 	return m
 }
 
-// Gauge adds a number that is asked for when the metrics are.
+// Gauge adds a number that is read when the metrics are.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
@@ -178,7 +179,7 @@ func (m *Metrics) Request(operation, code string, took time.Duration) {
 	s.time.Observe(took.Seconds())
 }
 
-// ClockSkew keeps by how much this clock is ahead of the store's.
+// ClockSkew records by how much this clock is ahead of the store's.
 func (m *Metrics) ClockSkew(ahead time.Duration) { m.clockSkew.Set(ahead.Seconds()) }
 
 // Refusal counts a refusal by its row.

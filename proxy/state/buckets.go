@@ -38,7 +38,7 @@ type Bucket struct {
 	Policy string `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
 	Tags   Tags   `json:"tags,omitempty"`   // policies have conditions on them
 
-	// What is kept only to be shown again, since nothing here depends on it.
+	// What is stored only to be returned; nothing here depends on it.
 	// the four settings of the public access block, each 0 or 1; "" for none
 	PublicAccess   string `json:"publicAccess,omitempty"`
 	NoOwnership    bool   `json:"noOwnership,omitempty"`    // the ownership controls were deleted
@@ -73,7 +73,7 @@ func (s *State) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	return s.FreshBucket(ctx, name)
 }
 
-// FreshBucket reads the record anew. Requests for one name at the same time share a read.
+// FreshBucket reads the record from the store. Requests for one name at the same time share a read.
 func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 	v, err, _ := s.flight.Do(name, func() (any, error) {
 		// The flight is shared: it must not end with the first caller's request.
@@ -88,7 +88,7 @@ func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 			s.buckets.Remove(name)
 			return nil, err
 		}
-		if s.changes.Load() == changes { // else it may be older than what this replica has written meanwhile
+		if s.changes.Load() == changes { // otherwise it may be older than what this replica has written meanwhile
 			s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
 		}
 		return b, nil
@@ -112,7 +112,7 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 	}
 	if b.State != active {
 		if b.State == deleted {
-			s.foundTombstone(name, etag)
+			s.noteTombstone(name, etag)
 		}
 		return nil, "", ErrNoBucket
 	}
@@ -133,7 +133,7 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		return nil, err
 	case old.State == active:
 		return &old, ErrBucketExists
-	case old.State == deleted && !s.o.Alone && !s.worn(s.foundTombstone(b.Name, ifMatch)):
+	case old.State == deleted && !s.o.Alone && !s.outlived(s.noteTombstone(b.Name, ifMatch)):
 		return nil, ErrAborted
 	}
 	var id [16]byte
@@ -180,7 +180,7 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 			s.changes.Add(1)
 			if b.State != active {
 				s.buckets.Remove(name)
-				s.foundTombstone(name, etag)
+				s.noteTombstone(name, etag)
 				return b, nil
 			}
 			s.buckets.Add(name, &cachedBucket{bucket: *b, read: s.o.Now()})

@@ -172,7 +172,7 @@ func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began tim
 			h.etag, h.record.Move = etag, nil
 		case etag != seen.etag:
 			seen = other{etag, time.Now()}
-			c.look(ctx, later)
+			c.readOthers(ctx, later)
 		case time.Since(seen.since) >= s.o.ClaimAge: // its holder has gone
 			h.etag, h.record.Move = etag, found.Move
 			continue
@@ -186,8 +186,8 @@ func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began tim
 	}
 }
 
-// look notes who holds the records of names.
-func (c *Claim) look(ctx context.Context, names []string) {
+// readOthers notes who holds the records of names.
+func (c *Claim) readOthers(ctx context.Context, names []string) {
 	for _, name := range names {
 		var found claimRecord
 		if etag, err := c.state.read(ctx, name, &found); err == nil && found.Holder != "" &&
@@ -222,7 +222,7 @@ func busy(ctx context.Context, err error) error {
 // it.
 func (c *Claim) Context() context.Context { return c.ctx }
 
-// Held returns an error when the claim may be another's by now. It asks the store.
+// Held returns an error when the claim may be another's by now. It costs a request to the store.
 func (c *Claim) Held() error {
 	if c.state.o.Alone {
 		return nil
@@ -232,8 +232,8 @@ func (c *Claim) Held() error {
 	return c.write()
 }
 
-// Begin writes down that the object at m.From is moved; the claim must hold that key. Nothing of m is kept: its strings
-// may be a request's memory.
+// Begin writes down that the object at m.From is moved; the claim must hold that key. Nothing of m is retained: its
+// strings may be a request's memory.
 func (c *Claim) Begin(b *Bucket, m *Move) error {
 	if c.state.o.Alone {
 		return nil
@@ -285,7 +285,7 @@ func (c *Claim) renew() {
 	c.beat.Reset(c.state.o.ClaimAge / 4)
 }
 
-// write writes all records anew; c.mu is held. One that another replica has taken ends the claim.
+// write writes all records again; c.mu is held. One that another replica has taken ends the claim.
 func (c *Claim) write() error {
 	if err := context.Cause(c.ctx); err != nil {
 		return err
@@ -331,7 +331,7 @@ func (c *Claim) Release() {
 		case lost: // it may be another's
 		// left to whoever can find out how it ended: here at once, elsewhere when it has aged
 		case h.record.Move != nil:
-			c.state.claims.keep(h.name, freed{h.etag, h.record.Move})
+			c.state.claims.keep(h.name, releasedClaim{h.etag, h.record.Move})
 		default:
 			c.letGo(ctx, h)
 		}
@@ -348,7 +348,7 @@ func (c *Claim) letGo(ctx context.Context, h *hold) {
 		etag, err := c.state.write(ctx, h.name, &claimRecord{}, h.etag)
 		switch {
 		case err == nil:
-			c.state.claims.keep(h.name, freed{etag: etag})
+			c.state.claims.keep(h.name, releasedClaim{etag: etag})
 			return
 		case !conflict(err):
 			continue
@@ -363,5 +363,5 @@ func (c *Claim) letGo(ctx context.Context, h *hold) {
 			return
 		}
 	}
-	c.state.claims.keep(h.name, freed{etag: h.etag})
+	c.state.claims.keep(h.name, releasedClaim{etag: h.etag})
 }

@@ -50,7 +50,7 @@ func (s *State) sweepClaim(ctx context.Context, name string,
 	if err := context.Cause(c.ctx); err != nil {
 		return err
 	}
-	s.claims.keep(name, freed{})
+	s.claims.keep(name, releasedClaim{})
 	c.holds = nil // the record goes, and with it what Release would write
 	return s.objects.Delete(c.ctx, name)
 }

@@ -24,7 +24,7 @@ const mostRevoked = 256
 // compares with the one it has acted on. No clock is in it, since those of two machines differ; the record changes by
 // If-Match, so of two revocations the later one stands.
 //
-// Keys has the same keys with the time, for replicas of an earlier release beside this one, which know nothing else and
+// Keys has the same keys with the time, for replicas of an earlier release that run at the same time, which read and
 // write nothing else. A key's time is part of what is compared, so that theirs are noticed.
 type revocations struct {
 	IDs  map[string]string    `json:"ids"`
@@ -66,7 +66,7 @@ const (
 	revokePause    = 2 * time.Millisecond
 )
 
-// Revoke makes every replica drop what it holds under a KMS key, or under all: this one is told at once, the others
+// Revoke makes every replica drop what it holds under a KMS key, or under all: this one at once, the others
 // with the next bucket record they read, so within Options.CacheLife of their next request.
 func (s *State) Revoke(ctx context.Context, keyARN string) error {
 	select {

@@ -28,9 +28,10 @@ type Options struct {
 	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
 	ClaimAge, ClaimPatience time.Duration
 	Now                     func() time.Time
-	// Damaged, if set, is told the name of each record that does not open.
+	// Damaged, if set, is called with the name of each record that does not open.
 	Damaged func(name string)
-	// Revoked, if set, is told each KMS key that was revoked, here or at another replica; AllKeys stands for all.
+	// Revoked, if set, is called with each KMS key that was revoked, here or at another replica; AllKeys stands for
+	// all.
 	Revoked func(keyARN string)
 }
 
@@ -105,7 +106,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 }
 
 // wrappedStateKey is the state key's object. The KMS key's name is here for whoever reads the bucket by hand;
-// it is never believed.
+// it is never used.
 type wrappedStateKey struct {
 	Format int    `json:"format"`
 	KeyARN string `json:"kmsKey"`
@@ -119,7 +120,8 @@ func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey stri
 		case err == nil:
 			var w wrappedStateKey
 			if json.Unmarshal(body, &w) != nil || w.Format != 1 {
-				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
+				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; "+
+					"was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
 			}
 			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
 			if err != nil {

@@ -29,7 +29,7 @@ type Upload struct {
 	Algorithm crypto.Algorithm    `json:"algorithm,omitempty"`
 	Type      crypto.ChecksumType `json:"type,omitempty"`
 
-	// State is "open", "completed" or "aborted". The latter two are kept for a day, so that a repeated request is
+	// State is "open", "completed" or "aborted". The latter two stay for a day, so that a repeated request is
 	// answered.
 	State      string      `json:"state"`
 	Ended      time.Time   `json:"ended,omitzero"`
@@ -57,7 +57,7 @@ const (
 	UploadAborted   = "aborted"
 )
 
-// endedUploadLife is how long the record of an upload that has ended is kept.
+// endedUploadLife is how long the record of an upload that has ended stays.
 const endedUploadLife = 24 * time.Hour
 
 const uploadPrefix = "uploads/"
@@ -98,7 +98,7 @@ func (s *State) Upload(ctx context.Context, b *Bucket, id string) (*Upload, erro
 	return s.FreshUpload(ctx, b, id)
 }
 
-// FreshUpload reads the record anew.
+// FreshUpload reads the record from the store.
 func (s *State) FreshUpload(ctx context.Context, b *Bucket, id string) (*Upload, error) {
 	u, _, err := s.uploadRecord(ctx, b.Name, id)
 	if err != nil {

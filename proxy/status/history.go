@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// Every is how far samples are apart, Kept how many are kept: an hour.
+// Every is how far samples are apart, Kept how many a History holds: an hour.
 const (
 	Every = 10 * time.Second
 	Kept  = 361

@@ -99,7 +99,7 @@ func (a *Answer) Bytes(limit int) ([]byte, error) {
 			err = a.response.Header.ReadTrailer(a.br)
 		}
 		a.left = 0
-		a.reuse = a.reuse && err == nil && chunked // else the body ended with the connection
+		a.reuse = a.reuse && err == nil && chunked // otherwise the body ended with the connection
 		if err != nil {
 			return nil, fmt.Errorf("read the store's answer: %w", err)
 		}

@@ -37,7 +37,7 @@ type Options struct {
 	Directory       bool
 	ControlEndpoint string
 	TLS             *tls.Config // for https; nil: the system's roots
-	SignPayload     bool        // bodies are signed: by hash when held in memory, else in signed chunks
+	SignPayload     bool        // bodies are signed: by hash when held in memory, otherwise in signed chunks
 	// Connections is the most open at once; default 1024. DialTimeout (default 10 s) also bounds the wait for a
 	// free one. ProgressTimeout (default 60 s) bounds each read and write. IdleTimeout (default 20 s) is
 	// how long a connection waits in the pool; it should be shorter than the store's own.
@@ -47,27 +47,27 @@ type Options struct {
 	IdleTimeout     time.Duration
 	// Dial, if set, makes the connections instead of a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Observe, if set, is told of every answer; code is 0 when there was none.
+	// Observe, if set, is called with every answer; code is 0 when there was none.
 	Observe func(operation string, code int, took time.Duration)
-	// ClockSkew, if set, is told now and then by how much this clock is ahead of the store's, to about a second.
+	// ClockSkew, if set, is called now and then with how far this clock is ahead of the store's, to about a second.
 	ClockSkew func(ahead time.Duration)
 	Now       func() time.Time // default time.Now
 }
 
 // A Client talks to one store. It is safe for concurrent use.
 type Client struct {
-	o           Options
-	signer      *sigv4.Signer
-	hc          *fasthttp.HostClient // its connection pool; requests are ours
-	address     string
-	host        string // for the Host header
-	basePath    string
-	virtualHost bool
-	directory   bool
-	tls         *tls.Config
-	control     *Client  // for regional operations; nil: this one
-	sessions    sessions // with directory
-	skewLooked  atomic.Int64
+	o            Options
+	signer       *sigv4.Signer
+	hc           *fasthttp.HostClient // its connection pool; requests are ours
+	address      string
+	host         string // for the Host header
+	basePath     string
+	virtualHost  bool
+	directory    bool
+	tls          *tls.Config
+	control      *Client  // for regional operations; nil: this one
+	sessions     sessions // with directory
+	skewObserved atomic.Int64
 
 	scratch sync.Pool // *scratch
 	bodies  sync.Pool // *signedBody
@@ -141,7 +141,7 @@ func (c *Client) setEndpoint(endpoint string) error {
 	return nil
 }
 
-// Close closes the connections that wait in the pool.
+// Close closes the idle connections of the pool.
 func (c *Client) Close() {
 	c.hc.CloseIdleConnections()
 	if c.control != nil {
@@ -169,7 +169,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 		c.o.Observe(r.Operation, code, end.Sub(start))
 	}
 	if err == nil && c.o.ClockSkew != nil {
-		c.lookAtClock(a, start, end)
+		c.observeClock(a, start, end)
 	}
 	return a, err
 }
@@ -177,11 +177,11 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 // skewEvery is how often the store's clock is looked at.
 const skewEvery = time.Second
 
-// lookAtClock compares the answer's Date with this clock. Only an answer that came at once tells.
-func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
-	last := c.skewLooked.Load()
+// observeClock compares the answer's Date with this clock. Only an answer that came at once says anything.
+func (c *Client) observeClock(a *Answer, start, now time.Time) {
+	last := c.skewObserved.Load()
 	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery ||
-		!c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
+		!c.skewObserved.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	if date, err := fasthttp.ParseHTTPDate(a.Get("Date")); err == nil {
@@ -189,8 +189,9 @@ func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
 	}
 }
 
-// do signs the request, with a session where the store wants one. A session that the store takes no more is fetched
-// anew; the request is sent again with it if its body is still in memory, since a refused one has done nothing.
+// do signs the request, with a session where the store wants one. A session that the store no longer accepts is
+// replaced; the request is sent again with the new one if its body is still in memory, since a refused one has done
+// nothing.
 func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, error) {
 	if c.control != nil && regional(r) {
 		return c.control.do(ctx, r, now)
@@ -256,8 +257,8 @@ const joined = 16 << 10
 // errNoAnswer marks failures of the connection before the answer's head was read.
 var errNoAnswer = errors.New("no answer")
 
-// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether
-// the connection had served before.
+// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused reports
+// whether the connection had served before.
 func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
 	now := time.Now()
 	cc, err := c.acquire(!r.replayable(), now)
@@ -299,7 +300,7 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 }
 
 // acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out
-// again: the socket is asked however short a time it has waited. Its release gives it back.
+// again: the socket is checked however short a time the connection was idle. Its release gives it back.
 func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)

@@ -17,7 +17,7 @@ import (
 )
 
 // conn is a connection to the store. It is used by one request at a time; the deadlines it sets are on
-// progress, not on the whole body: a slow store may take long, a silent one may not.
+// progress, not on the whole body: a slow store may take long, one that makes no progress may not.
 type conn struct {
 	net.Conn
 	socket   net.Conn     // below TLS, or the same
@@ -34,7 +34,7 @@ type conn struct {
 	at                time.Time // what time it is for the next write and the next read; zero: they look
 
 	// written is when the last piece of a body went out and sent that it was the last one; the watcher of an
-	// early answer reads both beside the writer.
+	// early answer reads both while the writer works.
 	written atomic.Int64
 	sent    atomic.Bool
 }
@@ -54,11 +54,11 @@ func (c *conn) writeBoth(a, b []byte) error {
 }
 
 // Close ends the connection with a reset and, over TLS, without a closing alert. A store that takes the end of a
-// connection for the end of a body would else keep half of an upload that was given up, in the place of what was
+// connection for the end of a body would otherwise keep half of an upload that was given up, in the place of what was
 // there; the same reset comes from the kernel when this process dies.
 func (c *conn) Close() error { return c.socket.Close() }
 
-// overdue reports whether the store has been silent for too long after it had the whole body.
+// overdue reports whether the store has made no progress for too long after it had the whole body.
 func (c *conn) overdue() bool {
 	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.progress
 }
@@ -95,12 +95,12 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// staleAfter is how long a pooled connection is believed without a look at its socket.
+// staleAfter is how long a pooled connection is used without a check of its socket.
 const staleAfter = time.Second
 
 // alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
 // that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without
-// look, one that was in use just now is believed to be.
+// look, one that was in use just now is taken to be open.
 func (c *conn) alive(look bool, now time.Time) bool {
 	if c.requests == 0 || c.raw == nil || !look && now.Sub(c.idle) < staleAfter {
 		return true

@@ -12,11 +12,11 @@ import (
 type Fault struct {
 	Operation string
 	Status    int
-	Code      string // S3's error code, if the body told one
+	Code      string // S3's error code, if the body has one
 	Message   string
 }
 
-// Error says what was asked and what the store said.
+// Error says what was requested and what the store answered.
 func (f *Fault) Error() string {
 	return fmt.Sprintf("the store answered %s with %d %s %s", f.Operation, f.Status, f.Code, f.Message)
 }

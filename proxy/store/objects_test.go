@@ -305,7 +305,7 @@ func TestObjectsOfADirectoryBucketAreListedInOrder(t *testing.T) {
 	}
 	pages["1"] = "<IsTruncated>true</IsTruncated>"
 	if _, _, err := list(t, client.Objects(bucket), "d/", ""); err == nil ||
-		!strings.Contains(err.Error(), "without a token") {
+		!strings.Contains(err.Error(), "without a continuation token") {
 		t.Errorf("a page without a token: %v", err)
 	}
 	pages[""] = "<"

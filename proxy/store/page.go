@@ -47,7 +47,7 @@ func ParsePage(document []byte) (*Page, error) {
 }
 
 // pageParser reads plain documents: elements without attributes but xmlns, ASCII text with the common entities. Its
-// methods return false for everything else, and then say nothing of the document.
+// methods return false for everything else, and then nothing is known of the document.
 type pageParser struct {
 	text string
 	at   int
@@ -171,7 +171,7 @@ func (p *pageParser) space() {
 	}
 }
 
-// closes tells whether an end tag comes next.
+// closes reports whether an end tag comes next.
 func (p *pageParser) closes() bool { return strings.HasPrefix(p.text[p.at:], "</") }
 
 // close reads the end tag of name.
@@ -231,7 +231,7 @@ func (p *pageParser) value(name string) (string, bool) {
 	return unescapeText(rest[:end])
 }
 
-// plain tells whether text is ASCII without control characters, and without what ends a CDATA section.
+// plain reports whether text is ASCII without control characters, and without what ends a CDATA section.
 func plain(text string) bool {
 	for i := range len(text) {
 		if b := text[i]; b < ' ' || b >= 0x7f || b == '>' || b == '<' {

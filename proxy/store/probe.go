@@ -85,29 +85,29 @@ func (a Abilities) String() string {
 }
 
 // Probe tries out the store in a bucket of ours, below a random prefix that it removes again. An error means
-// that the store could not be tried, not that it lacks something. What keeps a store from being used is tried twice
+// that the store could not be tried, not that something is missing. What keeps a store from being used is tried twice
 // before it is said.
 //
-//	what is tried                              who needs it
+//	what is tried                              who needs it, and what happens otherwise
 //	PUT If-None-Match: * / If-Match            bucket records, conditional writes of clients
-//	DELETE If-Match: *                         clients; else the proxy looks at the object first
+//	DELETE If-Match: *                         clients: the proxy reads the object's ETag first
 //	DELETE If-Match                            RenameObject, conditional deletes
-//	CopyObject If-None-Match: * / If-Match     copies with conditions; else their bytes stream through the proxy
+//	CopyObject If-None-Match: * / If-Match     copies with conditions: their bytes stream through the proxy
 //	Complete If-None-Match: * / If-Match       appends, conditional Completes of clients
-//	a copy onto itself, at once and failing    changes of metadata and key; else likewise
-//	ETags of such copies, and of parts         UpdateObjectEncryption; else its bytes stream through, or it is refused
+//	a copy onto itself, at once and failing    changes of metadata and key: likewise
+//	ETags of such copies, and of parts         UpdateObjectEncryption: bytes stream through, or it is refused
 //	a PUT whose connection ends early          uploads that fail a check at their end
-//	2,000 and 1,200 bytes of metadata          the envelope beside the client's metadata
-//	ten large tags beside metadata             uploads with more than fits are refused: some stores fail halfway
-//	Expires: 0                                 else it is kept in metadata of ours
-//	the headers of 304                         else the proxy asks for the object's
-//	pages by a delimiter of "-"                else the proxy rolls names up itself
+//	2,000 and 1,200 bytes of metadata          the envelope and the client's metadata
+//	ten large tags with metadata               uploads with more than fits are refused: some stores fail halfway
+//	Expires: 0                                 it is stored in metadata of ours
+//	the headers of 304                         the proxy reads the object's
+//	pages by a delimiter of "-"                the proxy rolls names up itself
 //	nasty names, by every way                  Names: what doesn't come back is refused
-//	u and u/p                                  such a store's error is translated for the client, and tools say what they don't see
+//	u and u/p                                  the store's error is translated, and tools say what they don't see
 //	Complete of part 10,000 alone              where the end of a multipart object goes
 //
 // Versions can't be tried without a bucket of their own, which would have to be made and removed at each start: there
-// the store isn't believed, whatever it is (ListObjectVersions, If-None-Match: * over a delete marker).
+// no store is trusted (ListObjectVersions, If-None-Match: * over a delete marker).
 func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 	p := c.newProbe(bucket)
 	var a Abilities
@@ -136,12 +136,12 @@ func (c *Client) Probe(ctx context.Context, bucket string) (Abilities, error) {
 			return a.Names.Distinct, err
 		}, new(bool), true},
 	}
-	err := atOnce(tries, func(try attempt) error { return try.run(ctx) })
+	err := inParallel(tries, func(try attempt) error { return try.run(ctx) })
 	p.sweep(ctx)
 	return a, err
 }
 
-// ListsChildren tries whether an object u/p beside an object u is listed, in a bucket of ours; a store that can't hold
+// ListsChildren tries whether u/p is listed where u is an object, too, in a bucket of ours; a store that can't hold
 // both lists all it holds.
 func (c *Client) ListsChildren(ctx context.Context, bucket string) (listed bool, err error) {
 	p := c.newProbe(bucket)
@@ -206,7 +206,7 @@ func (p *probe) put(ctx context.Context, name, body, ifMatch string) (string, er
 
 func (p *probe) sweep(ctx context.Context) {
 	slices.Sort(p.made)
-	_ = atOnce(slices.Compact(p.made), func(name string) error {
+	_ = inParallel(slices.Compact(p.made), func(name string) error {
 		return p.objects.Delete(ctx, name) // what stays is empty and harmless
 	})
 }
@@ -243,14 +243,14 @@ func (p *probe) conditionalPut(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if _, err := p.objects.Put(ctx, name, []byte("3"), etag); err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	body, _, err := p.objects.Get(ctx, name)
 	return string(body) == "3", err
 }
 
-// refusedToo is for a step that must succeed: a client error means the ability lacks.
-func refusedToo(err error) (bool, error) {
+// unlessRefused is for a step that must succeed: a client error means that the ability is missing.
+func unlessRefused(err error) (bool, error) {
 	if held, err := refused(err); err != nil {
 		return held, err
 	}
@@ -287,18 +287,18 @@ func (p *probe) deleteIfAny(ctx context.Context) (bool, error) {
 			a.Close()
 		}
 		if held := (err == nil) == (name == there); !held {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 	}
 	_, _, err := p.objects.Get(ctx, there)
 	if err == nil {
 		return false, nil
 	}
-	return errors.Is(err, ErrNotExist), refusedOnly(err)
+	return errors.Is(err, ErrNotExist), exceptRefusal(err)
 }
 
-// refusedOnly drops errors by which the store answers.
-func refusedOnly(err error) error {
+// exceptRefusal drops errors by which the store answers.
+func exceptRefusal(err error) error {
 	_, err = refused(err)
 	return err
 }
@@ -308,7 +308,7 @@ const (
 	someDate = "Fri, 01 Sep 2023 01:01:01 GMT"
 )
 
-// described puts an object with headers that are kept with it.
+// described puts an object with headers that are stored with it.
 func (p *probe) described(ctx context.Context, expires string) (name, etag string, err error) {
 	name = p.fresh("described")
 	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: []byte("1")}
@@ -325,7 +325,7 @@ func (p *probe) described(ctx context.Context, expires string) (name, etag strin
 func (p *probe) anyExpires(ctx context.Context) (bool, error) {
 	name, _, err := p.described(ctx, noDate)
 	if err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	a, err := p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
 	if err != nil {
@@ -339,7 +339,7 @@ func (p *probe) anyExpires(ctx context.Context) (bool, error) {
 func (p *probe) notModified(ctx context.Context) (bool, error) {
 	name, etag, err := p.described(ctx, someDate)
 	if err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	for _, method := range [...][2]string{{"GetObject", "GET"}, {"HeadObject", "HEAD"}} {
 		r := &Request{Operation: method[0], Method: method[1], Bucket: p.objects.bucket, Key: name}
@@ -348,11 +348,11 @@ func (p *probe) notModified(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		told := a.Status == http.StatusNotModified && string(a.Get("Etag")) == etag &&
+		whole := a.Status == http.StatusNotModified && string(a.Get("Etag")) == etag &&
 			len(a.Get("Last-Modified")) > 0 &&
 			string(a.Get("Cache-Control")) == "max-age=1" && string(a.Get("Expires")) == someDate
 		a.Close()
-		if !told {
+		if !whole {
 			return false, nil
 		}
 	}
@@ -384,7 +384,7 @@ func (p *probe) delimiters(ctx context.Context) (bool, error) {
 	for range 5 {
 		page, err := ask(ctx, q)
 		if err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		for _, e := range page.Entries {
 			shown = append(shown, strings.TrimPrefix(e.Name, root))
@@ -398,7 +398,7 @@ func (p *probe) delimiters(ctx context.Context) (bool, error) {
 }
 
 // cutOff gives up uploads half-way, a small one and one that fills the sockets' buffers, and sees whether they become
-// objects. A store may do its work after the connection has ended, so it is asked more than once.
+// objects. A store may do its work after the connection has ended, so it is checked more than once.
 func (p *probe) cutOff(ctx context.Context) (bool, error) {
 	for _, size := range []int64{100, 1 << 20} {
 		name := p.fresh("cut")
@@ -435,7 +435,7 @@ func (p *probe) keepsMetadata(ctx context.Context, name, body, value string) (bo
 	r.Set("x-amz-meta-probe", value)
 	a, err := p.objects.do(ctx, r)
 	if err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	a.Close()
 	a, err = p.objects.do(ctx, &Request{Operation: "HeadObject", Method: "HEAD", Key: name})
@@ -511,7 +511,7 @@ func (p *probe) keyBesideChild(listed *bool) func(context.Context) (bool, error)
 			return false, err
 		}
 		if _, err := p.put(ctx, u+"/p", "1", "*"); err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		_, _, err := p.objects.Get(ctx, u)
 		if errors.Is(err, ErrNotExist) {
@@ -532,11 +532,11 @@ func (p *probe) partGaps(ctx context.Context) (bool, error) {
 	name := p.fresh("parts")
 	u, err := p.beginUpload(ctx, name, 10_000)
 	if err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	if err := u.complete(ctx, nil); err != nil {
 		u.abort(ctx)
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	got, _, err := p.objects.Get(ctx, name)
 	return err == nil && string(got) == "1", nil

@@ -77,7 +77,7 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if err := p.copyTo(ctx, name, name, "old", nil); err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	err := p.copyTo(ctx, name, name, "new", func(r *Request) {
 		r.Set("x-amz-tagging-directive", "REPLACE")
@@ -102,7 +102,7 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 		select {
 		case err := <-done:
 			if err != nil {
-				return refusedToo(err)
+				return unlessRefused(err)
 			}
 			return whole, nil
 		default:
@@ -120,26 +120,26 @@ func (p *probe) etags(ofBytes *bool) func(context.Context) (bool, error) {
 		}
 		u, err := p.beginUpload(ctx, parts, 1)
 		if err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		if err := u.complete(ctx, nil); err != nil {
 			u.abort(ctx)
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		before := make(map[string]string)
 		for _, name := range []string{whole, parts} {
 			if before[name], err = p.etag(ctx, name); err != nil {
-				return false, refusedOnly(err)
+				return false, exceptRefusal(err)
 			}
 		}
 		*ofBytes = before[whole] != "" && before[whole] == before[parts]
 		for name, etag := range before {
 			if err := p.copyTo(ctx, name, name, "copied", nil); err != nil {
-				return refusedToo(err)
+				return unlessRefused(err)
 			}
 			after, err := p.etag(ctx, name)
 			if err != nil || after != etag {
-				return false, refusedOnly(err)
+				return false, exceptRefusal(err)
 			}
 		}
 		return true, nil
@@ -164,7 +164,7 @@ func (p *probe) conditionalComplete(ctx context.Context) (bool, error) {
 	for _, condition := range [][2]string{{"If-None-Match", "*"}, {"If-Match", `"0123456789abcdef0123456789abcdef"`}} {
 		u, err := p.beginUpload(ctx, name, 1)
 		if err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		ok, err := refused(u.complete(ctx, func(r *Request) { r.Set(condition[0], condition[1]) }))
 		u.abort(ctx)

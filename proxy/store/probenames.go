@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A nasty name is one that a store may not hold truly.
+// A nasty name is one that a store may not hold exactly.
 type nastyName struct {
 	name string
 	twin string // what it would be taken for, if that is not just any other of the names
@@ -21,11 +21,11 @@ type nastyName struct {
 }
 
 // segments that are tried, in bytes: none to speak of; a file's name; one that versitygw can replace, too, for which it
-// makes a longer name beside it; a name in an encrypted directory.
+// makes a longer name in the same directory; a name in an encrypted directory.
 var segmentSizes = [...]int{900, 255, 227, leastSegment}
 
-// atWork is how many requests the probe sends at once.
-const atWork = 8
+// probeRequests is how many requests the probe sends at once.
+const probeRequests = 8
 
 var errPlainName = errors.New("the store didn't give back a plain name that it had taken")
 
@@ -47,8 +47,8 @@ func (p *probe) tryNames(ctx context.Context) (n Names, err error) {
 	return n, err
 }
 
-// names puts nasty names, reads them back, lists them, goes on from one of them, and deletes them, all in one go. What
-// didn't come back by each of these ways is what the rule refuses.
+// names puts nasty names, reads them back, lists them, continues from one of them, and deletes them, all in one go.
+// What didn't come back by each of these ways is what the rule refuses.
 func (p *probe) names(ctx context.Context) (Names, error) {
 	n := AllNames()
 	n.Segment = 0
@@ -101,14 +101,14 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	defer p.forget(ctx, nasty)
 	// Twice: what can't be replaced isn't held.
 	for range 2 {
-		if err := atOnce(nasty, func(x *nastyName) error {
+		if err := inParallel(nasty, func(x *nastyName) error {
 			_, err := p.lenient(p.objects.Put(ctx, x.name, []byte(x.body), "*"))
 			return err
 		}); err != nil {
 			return n, err
 		}
 	}
-	if err := atOnce(nasty, func(x *nastyName) error {
+	if err := inParallel(nasty, func(x *nastyName) error {
 		body, _, err := p.objects.Get(ctx, x.name)
 		x.got = string(body)
 		x.read = err == nil && x.got == x.body
@@ -142,7 +142,7 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	if !plain.read || !plain.listed {
 		return n, errPlainName
 	}
-	if n.FolderKeys { // some stores keep such an object and none of its metadata
+	if n.FolderKeys { // some stores hold such an object and none of its metadata
 		if n.FolderKeys, err = p.keepsMetadata(ctx, p.fresh("folder/"), "", "m"); err != nil {
 			return n, err
 		}
@@ -196,7 +196,7 @@ func (x *nastyName) kept(root string, shown map[string]bool) (kept Set) {
 	}
 	if kept != AllNames().Characters {
 		for i, r := range oddCharacters {
-			if r == '\uFFFD' { // nobody can tell it from the others
+			if r == '\uFFFD' { // it can't be told apart from the others
 				kept &^= Set(0).With(i)
 			}
 		}
@@ -220,7 +220,7 @@ func (p *probe) lenient(etag string, err error) (string, error) {
 func (p *probe) shown(ctx context.Context, prefix, after string) (map[string]bool, error) {
 	shown := make(map[string]bool)
 	if p.objects.client.directory {
-		after = "" // such a store goes on from no name
+		after = "" // such a store continues from no name
 	}
 	_, err := p.objects.List(ctx, prefix, after, func(name, _ string, _ int64, _ time.Time) { shown[name] = true })
 	var f *Fault
@@ -232,7 +232,7 @@ func (p *probe) shown(ctx context.Context, prefix, after string) (map[string]boo
 
 // forget removes the names, and what they were taken for.
 func (p *probe) forget(ctx context.Context, nasty []*nastyName) {
-	_ = atOnce(nasty, func(x *nastyName) error {
+	_ = inParallel(nasty, func(x *nastyName) error {
 		_ = p.objects.Delete(ctx, x.name)
 		if x.twin != "" && !x.read {
 			_ = p.objects.Delete(ctx, x.twin)
@@ -241,10 +241,10 @@ func (p *probe) forget(ctx context.Context, nasty []*nastyName) {
 	})
 }
 
-// atOnce calls f for each of list, several at a time, and returns the first error.
-func atOnce[T any](list []T, f func(T) error) error {
+// inParallel calls f for each of list, several at a time, and returns the first error.
+func inParallel[T any](list []T, f func(T) error) error {
 	var group sync.WaitGroup
-	slots := make(chan struct{}, atWork)
+	slots := make(chan struct{}, probeRequests)
 	errs := make([]error, len(list))
 	for i, x := range list {
 		slots <- struct{}{}

@@ -24,7 +24,7 @@ type Request struct {
 	// Length is the number of bytes Body writes. Body is called at most once and nil for requests without one.
 	// Its writer fails with ErrAnswered as soon as the store has answered; WriteTo then returns that error.
 	// An error of WriteTo that did not come from its writer ends the request: the connection is closed before
-	// the body is complete, so that the store keeps nothing.
+	// the body is complete, so that the store stores nothing.
 	Length int64
 	Body   io.WriterTo
 	// Bytes is a body held in memory, used instead of Body. Such a request is sent a second time when the

@@ -9,6 +9,6 @@
 // secrets, and nothing of bodies. A collector that can't be reached costs spans, never requests: they wait in a bounded
 // queue.
 //
-// Off by default. The gateway asks one interface that is nil then, so a request without tracing allocates nothing for
+// Off by default. The gateway checks one interface that is nil then, so a request without tracing allocates nothing for
 // it (BenchmarkRequest in package gateway).
 package tracing

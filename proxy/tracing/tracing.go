@@ -25,7 +25,7 @@ type Options struct {
 	Sample   float64           // share of the traces begun here; a client that sends traceparent decides for its own
 	TLS      *tls.Config       // nil: the system's authorities
 	Version  string
-	Failed   func(error) // hears why spans could not be sent
+	Failed   func(error) // called with why spans could not be sent
 }
 
 // Tracing makes spans and sends them. It is safe for concurrent use.
@@ -34,7 +34,7 @@ type Tracing struct {
 	tracer   trace.Tracer
 }
 
-// New begins to send. It doesn't wait for the collector.
+// New starts sending. It doesn't wait for the collector.
 func New(ctx context.Context, o Options) (*Tracing, error) {
 	options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithHeaders(o.Headers)}
 	if o.TLS != nil {
