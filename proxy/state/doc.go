@@ -61,7 +61,7 @@ type KMS interface {
 
 // The outcomes callers decide by.
 var (
-	ErrRecord       = errors.New(
+	ErrRecord = errors.New(
 		"a state record does not open: it was altered, moved, or sealed under another state key")
 	ErrNoBucket     = errors.New("no such bucket")
 	ErrBucketExists = errors.New("the bucket exists")
