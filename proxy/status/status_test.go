@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,14 +136,15 @@ func TestSamplesThatCannotBeTaken(t *testing.T) {
 // Run samples in step, until its context ends.
 func TestRunSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		taken := 0
-		h := status.NewHistory(func() (*metrics.Snapshot, error) { taken++; return &metrics.Snapshot{}, nil }, nil)
+		var taken atomic.Int32
+		h := status.NewHistory(func() (*metrics.Snapshot, error) { taken.Add(1); return &metrics.Snapshot{}, nil }, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { h.Run(ctx); close(done) }()
 		time.Sleep(5*status.Every + time.Second) // the bubble's clock, not the machine's
-		if taken != 6 {
-			t.Errorf("%d samples in five periods and at the start", taken)
+		synctest.Wait()
+		if taken.Load() != 6 {
+			t.Errorf("%d samples in five periods and at the start", taken.Load())
 		}
 		cancel()
 		<-done

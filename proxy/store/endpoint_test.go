@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -160,10 +161,13 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 	}
 	var observed []observation
 	var skews []time.Duration
+	var mu sync.Mutex // guards what follows: the store's goroutine may outlive a request
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	took := time.Duration(0)
 	date, code := "", http.StatusNotFound
 	c := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		if now = now.Add(took); code == 0 {
 			_ = hijacked(w).Close()
 			return
@@ -175,7 +179,11 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 			observed = append(observed, observation{operation, code, took})
 		}
 		o.ClockSkew = func(ahead time.Duration) { skews = append(skews, ahead) }
-		o.Now = func() time.Time { return now }
+		o.Now = func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return now
+		}
 	})
 	for _, step := range []struct {
 		took time.Duration
@@ -189,8 +197,10 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 		{time.Second, "Fri, 02 Jan 2026 03:04:19 GMT", 200},
 		{0, "", 0},
 	} {
+		mu.Lock()
 		took, date, code = step.took, step.date, step.code
-		if err := head(t, c); (err == nil) != (code > 0) {
+		mu.Unlock()
+		if err := head(t, c); (err == nil) != (step.code > 0) {
 			t.Errorf("%+v: %v", step, err)
 		}
 	}
