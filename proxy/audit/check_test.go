@@ -166,8 +166,10 @@ func TestRoomForRecordsIsBounded(t *testing.T) {
 			counted <- struct{}{}
 		}
 	}})
-	if !l.Reserve() || !l.Reserve() || l.Reserve() {
-		t.Error("a queue of two has room for two")
+	for i, want := range []bool{true, true, false} {
+		if l.Reserve() != want {
+			t.Errorf("a queue of two has room for two; reservation %d", i+1)
+		}
 	}
 	l.Add(audit.Record{Request: "none"}, false)
 	<-counted
