@@ -33,7 +33,10 @@ identities:
   access_key: A2
   secret_key: s2
   policy:
-  - {effect: Allow, action: "s3express:*", resource: "*", condition: {StringEquals: {"s3express:SessionMode": [ReadOnly]}}}
+  - effect: Allow
+    action: "s3express:*"
+    resource: "*"
+    condition: {StringEquals: {"s3express:SessionMode": [ReadOnly]}}
 `
 
 // directory writes files into a new directory and returns it.
@@ -134,7 +137,8 @@ tls: {cert: cert.pem, client_ca: none.pem, min_version: "1.1", require: some, cl
 region: "a b"
 account: 123
 domains: [".x", "y:1"]
-store: {kind: tape, addressing: odd, bucket_names: record, metadata_header: X-Amz, access_key: A, connections: -1, sign_payload: perhaps}
+store: {kind: tape, addressing: odd, bucket_names: record, metadata_header: X-Amz, access_key: A,
+  connections: -1, sign_payload: perhaps}
 kms: {kind: paper, endpoint: "ftp://kms", service_key: k, access_key: A, timeout: soon,
   bucket_key: {lifetime: 0s, seal_for: 0s, max_uses: 0, entries: 0, per_principal: [x]}}
 identities:

@@ -14,7 +14,8 @@ import (
 func load(t *testing.T, lines string) (*config.Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sealfront.yaml")
-	text := "listen: {https: \"\", http: \"127.0.0.1:0\"}\nkms: {service_key: \"arn:aws:kms:us-west-2:123456789012:key/k\"}\n" +
+	text := "listen: {https: \"\", http: \"127.0.0.1:0\"}\n" +
+		"kms: {service_key: \"arn:aws:kms:us-west-2:123456789012:key/k\"}\n" +
 		"identities: [{name: app, access_key: A, secret_key: s}]\n" + lines
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -29,7 +30,10 @@ func TestNamesDependOnTheKindOfStore(t *testing.T) {
 			"zones: [usw2-az1, usw2-az2]\nstore: {kind: directory, endpoint: http://store}",
 			"sealfront-state--usw2-az1--x-s3", "x-amz-meta-sealfront-outer",
 		},
-		"directory, with names set": {"store: {kind: directory, endpoint: http://store, control_endpoint: http://control, state_bucket: mine--az--x-s3, metadata_header: x-amz-meta-sealfront}", "mine--az--x-s3", "x-amz-meta-sealfront"},
+		"directory, with names set": {
+			"store: {kind: directory, endpoint: http://store, control_endpoint: http://control, " +
+				"state_bucket: mine--az--x-s3, metadata_header: x-amz-meta-sealfront}", "mine--az--x-s3", "x-amz-meta-sealfront",
+		},
 	} {
 		got, err := load(t, c.lines)
 		if err != nil {
@@ -69,7 +73,8 @@ func TestFaultsOfStoreAndLimits(t *testing.T) {
 }
 
 func TestFailedLoginsHaveALimitByDefault(t *testing.T) {
-	got, err := load(t, "store: {endpoint: http://store}\nlimits: {failed_logins: {burst: 7}}\ncompat: {post_object: true}")
+	got, err := load(t, "store: {endpoint: http://store}\nlimits: {failed_logins: {burst: 7}}\n"+
+		"compat: {post_object: true}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,13 +84,15 @@ func TestFailedLoginsHaveALimitByDefault(t *testing.T) {
 }
 
 func TestTheMemoryStoreIsConfigured(t *testing.T) {
-	got, err := load(t, "store: {kind: memory, memory: {max_bytes: 2GiB, latency: {p50: 4ms, p99: 20ms}, error_rate: 0.01, throttle: 5000}}")
+	got, err := load(t, "store: {kind: memory, memory: {max_bytes: 2GiB, latency: {p50: 4ms, p99: 20ms}, "+
+		"error_rate: 0.01, throttle: 5000}}")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := config.Memory{
 		MaxBytes: 2 << 30,
-		Latency:  config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01, Throttle: 5000,
+		Latency:  config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01,
+		Throttle: 5000,
 	}
 	if got.Store.Memory != want {
 		t.Errorf("%+v", got.Store.Memory)

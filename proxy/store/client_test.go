@@ -254,7 +254,8 @@ func TestInterimAnswersAreSkipped(t *testing.T) {
 		if r, err := readHead(br); err == nil {
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
-		fmt.Fprint(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		fmt.Fprint(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"+
+			"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	})
 	a, err := f.client(t, nil).Do(t.Context(),
 		&store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body")})
@@ -289,7 +290,8 @@ func TestChunkedAnswers(t *testing.T) {
 			if _, err := readHead(br); err != nil {
 				return
 			}
-			fmt.Fprint(c, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n24\r\n<Error><Code>NoSuchKey</Code></Error\r\n1\r\n>\r\n0\r\n\r\n")
+			fmt.Fprint(c, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"+
+				"24\r\n<Error><Code>NoSuchKey</Code></Error\r\n1\r\n>\r\n0\r\n\r\n")
 		}
 	})
 	client := f.client(t, nil)

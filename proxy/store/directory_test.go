@@ -18,6 +18,12 @@ import (
 	"sealfront/sigv4"
 )
 
+// sessionDocument is CreateSession's answer: token, secret, access key and
+// expiry.
+const sessionDocument = "<CreateSessionResult><Credentials><SessionToken>%s</SessionToken>" +
+	"<SecretAccessKey>%s</SecretAccessKey><AccessKeyId>%s</AccessKeyId><Expiration>%s</Expiration>" +
+	"</Credentials></CreateSessionResult>"
+
 // directoryStore is a store that checks signatures, gives out sessions and takes what it is told.
 type directoryStore struct {
 	t        *testing.T
@@ -133,8 +139,7 @@ func (d *directoryStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		token := fmt.Sprint("session ", d.sessions)
 		expires := d.now.Add(5 * time.Minute)
 		d.mu.Unlock()
-		fmt.Fprintf(w, "<CreateSessionResult><Credentials><SessionToken>%s</SessionToken><SecretAccessKey>secret of %s</SecretAccessKey><AccessKeyId>ASIA</AccessKeyId><Expiration>%s</Expiration></Credentials></CreateSessionResult>",
-			token, token, expires.Format(time.RFC3339))
+		fmt.Fprintf(w, sessionDocument, token, "secret of "+token, "ASIA", expires.Format(time.RFC3339))
 	case r.Method == "PUT":
 		var body io.Reader = r.Body
 		if a.Payload.Chunked() {
@@ -297,7 +302,8 @@ func TestABucketWithoutSessionIsAnsweredByTheStore(t *testing.T) {
 	if err := c.CreateBucket(t.Context(), directoryBucket, false); err != nil {
 		t.Error(err)
 	}
-	if want := "<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>"; !strings.Contains(d.object("/"+directoryBucket), want) {
+	want := "<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>"
+	if !strings.Contains(d.object("/"+directoryBucket), want) {
 		t.Errorf("CreateBucket with %q, want %s in it", d.object("/"+directoryBucket), want)
 	}
 }

@@ -152,7 +152,8 @@ func TestAskPage(t *testing.T) {
 		query, _ = url.ParseQuery(q)
 		return []byte(body), failed
 	})
-	const head = `<R><IsTruncated>true</IsTruncated><NextContinuationToken>next</NextContinuationToken><EncodingType>url</EncodingType>`
+	const head = `<R><IsTruncated>true</IsTruncated><NextContinuationToken>next</NextContinuationToken>` +
+		`<EncodingType>url</EncodingType>`
 	body = head + object("a%2Bb+c") + object("z") + "<CommonPrefixes><Prefix>d%2F</Prefix></CommonPrefixes></R>"
 	page, err := ask(t.Context(), &store.ListQuery{Prefix: "p &", Delimiter: "/", After: "q", Max: 3})
 	if err != nil || strings.Join(names(page), "|") != "a+b c|d/|z" || !page.Entries[1].Common ||

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -189,7 +190,8 @@ func TestCreateBucketSaysWhereAndWithWhat(t *testing.T) {
 		},
 		"a zone": {
 			func(o *store.Options) { o.Directory = true }, "b--usw2-az1--x-s3", false,
-			"<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy>",
+			"<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>" +
+				"<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy>",
 		},
 		"a Local Zone": {
 			func(o *store.Options) { o.Directory = true }, "b--usw2-lax1-az1--x-s3", false,
@@ -285,9 +287,7 @@ func TestObjectsOfADirectoryBucketAreListedInOrder(t *testing.T) {
 	var asked []string
 	client := serving(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery == "session=" {
-			_, _ = io.WriteString(w, "<CreateSessionResult><Credentials><SessionToken>t</SessionToken><SecretAccessKey>s</SecretAccessKey><AccessKeyId>a</AccessKeyId><Expiration>"+
-				time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+
-				"</Expiration></Credentials></CreateSessionResult>")
+			fmt.Fprintf(w, sessionDocument, "t", "s", "a", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 			return
 		}
 		asked = append(asked, r.URL.Query().Get("prefix")+"|"+r.URL.Query().Get("start-after"))

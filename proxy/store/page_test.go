@@ -12,10 +12,12 @@ import (
 
 func pageOf(objects int) []byte {
 	var b strings.Builder
-	b.WriteString(xml.Header + `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name><Prefix></Prefix><KeyCount>2</KeyCount>` +
-		`<MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>`)
+	b.WriteString(xml.Header + `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>` +
+		`<Prefix></Prefix><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType>` +
+		`<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>`)
 	for i := range objects {
-		fmt.Fprintf(&b, `<Contents><Key>dir/key-%06d</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;%032x&quot;</ETag><Size>%d</Size>`+
+		fmt.Fprintf(&b, `<Contents><Key>dir/key-%06d</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>`+
+			`<ETag>&quot;%032x&quot;</ETag><Size>%d</Size>`+
 			`<Owner><ID>1</ID><DisplayName>one</DisplayName></Owner><StorageClass>STANDARD</StorageClass></Contents>`,
 			i, i, 4198+i)
 	}
