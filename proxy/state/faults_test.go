@@ -3,6 +3,8 @@ package state_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -511,7 +513,8 @@ func TestUploadsOfAnEarlierBucketAreNotThisOnes(t *testing.T) {
 	}
 }
 
-// A session key's record of another length, and a part's name that doesn't open, are refused and reported.
+// What isn't a record of ours is refused: a part's name that doesn't open, which is reported, and a session key of
+// another length.
 func TestRecordsThatAreNotOurs(t *testing.T) {
 	b := newBucket()
 	var damaged []string
@@ -519,12 +522,30 @@ func TestRecordsThatAreNotOurs(t *testing.T) {
 	c := create(t, s, "b")
 	u := newUpload(t, s, c, "u", b.Now())
 	addPart(t, s, u, 1, "e")
-	dir := strings.TrimSuffix(b.names("uploads/b/")[0],
-		b.names("uploads/b/")[0][strings.LastIndex(b.names("uploads/b/")[0], "/parts/"):])
-	if _, err := b.Put(t.Context(), dir+"/parts/00002-forged", nil, ""); err != nil {
+	part := b.names("uploads/b/")[0]
+	forged := part[:strings.LastIndex(part, "/")] + "/00002-forged"
+	if _, err := b.Put(t.Context(), forged, nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	if parts, err := s.Parts(t.Context(), u); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 {
+	if parts, err := s.Parts(t.Context(), u); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 ||
+		damaged[0] != forged {
 		t.Errorf("%v, %v; reported: %q", parts, err, damaged)
+	}
+
+	stateKey := [crypto.KeySize]byte(bytes.Repeat([]byte{1}, crypto.KeySize)) // as the stand-in for KMS made it
+	for length, want := range map[int]error{32: nil, 31: state.ErrRecord, 0: state.ErrRecord} {
+		id := [16]byte{byte(length)}
+		name := "sessions/" + hex.EncodeToString(id[:])
+		record, err := json.Marshal(map[string][]byte{"key": make([]byte, length)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Put(t.Context(), name, crypto.SealRecord(&stateKey, name, record), ""); err != nil {
+			t.Fatal(err)
+		}
+		key, ok, err := s.Find(t.Context(), id)
+		if !errors.Is(err, want) || ok != (want == nil) || ok && len(key) != 32 {
+			t.Errorf("a session key of %d bytes: %d bytes, %t, %v", length, len(key), ok, err)
+		}
 	}
 }
