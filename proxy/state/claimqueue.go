@@ -2,6 +2,8 @@ package state
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -77,4 +79,12 @@ func (q *claims) keep(name string, f releasedClaim) {
 	} else {
 		q.freed[name] = f
 	}
+}
+
+// busy is err, or ErrBusy when the caller's patience has ended.
+func busy(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), ErrBusy) {
+		return ErrBusy
+	}
+	return fmt.Errorf("claim a key: %w", err)
 }

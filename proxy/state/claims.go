@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	mathrand "math/rand/v2"
 	"slices"
@@ -15,45 +14,6 @@ import (
 	"sync"
 	"time"
 )
-
-// Outcomes of claims that callers decide by.
-var (
-	// ErrBusy: another operation holds the key's claim, and went on holding it for as long as a caller waits.
-	ErrBusy = errors.New("another operation on this key is under way")
-	// ErrClaimLost is the cause with which a claim's context ends when it could not be renewed: another replica may
-	// hold it.
-	ErrClaimLost = errors.New("the claim on the key could not be renewed in time")
-)
-
-// The times of claims. All are measured by the monotonic clock of whoever measures; no two machines' clocks are
-// compared.
-const (
-	claimAge = 12 * time.Second // unchanged for this long, a claim is taken over
-	// claimPatience is how long a caller waits: longer than claimAge, so that a crashed holder's claim is taken over.
-	claimPatience = 20 * time.Second
-
-	claimPrefix = "claims/"
-)
-
-// claimRecord is what a claim's record says. One that nobody holds stays until SweepClaims: it is taken by If-Match,
-// and needs no deletion that could be repeated late and hit another holder's.
-type claimRecord struct {
-	Holder string `json:"holder,omitempty"` // random, new for each claim; "": nobody
-	What   string `json:"what,omitempty"`   // the operation, for whoever reads records by hand
-	Beat   int    `json:"beat,omitempty"`   // grows with each renewal
-	Move   *Move  `json:"move,omitempty"`
-}
-
-// A Move is how far the holder of a key's claim has come in moving its object to another key: from before the copy is
-// made until the original is deleted. Whoever takes the claim over after a crash decides by it: with the copy in place
-// the original goes, otherwise it stays.
-type Move struct {
-	From     string `json:"from"` // key, the claimed one
-	To       string `json:"to"`
-	FromSalt []byte `json:"fromSalt"` // wrap salts of the two envelopes: unlike an ETag, none ever comes back
-	ToSalt   []byte `json:"toSalt"`
-	ETag     string `json:"etag"` // the store's, of the original
-}
 
 // A Claim is the right to change one key or two in several steps. It is held until Release, in this replica and, unless
 // Options.Alone is set, among all replicas.
@@ -209,14 +169,6 @@ func (c *Claim) inherit(h *hold) {
 
 // conflict reports whether a record was not the one expected. Some stores say of an absent one that it is absent.
 func conflict(err error) bool { return errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) }
-
-// busy is err, or ErrBusy when the caller's patience has ended.
-func busy(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), ErrBusy) {
-		return ErrBusy
-	}
-	return fmt.Errorf("claim a key: %w", err)
-}
 
 // Context ends when the claim is released, or can't be renewed in time. What its holder sends to the store goes with
 // it.

@@ -185,3 +185,33 @@ func (s *State) write(ctx context.Context, name string, v any, ifMatch string) (
 	}
 	return etag, nil
 }
+
+// each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
+func (s *State) each(ctx context.Context, prefix string,
+	f func(name, etag string, size int64, modified time.Time) error,
+) error {
+	type entry struct {
+		name, etag string
+		size       int64
+		modified   time.Time
+	}
+	start := ""
+	for {
+		var page []entry
+		more, err := s.objects.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
+			page = append(page, entry{name, etag, size, modified})
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := f(e.name, e.etag, e.size, e.modified); err != nil {
+				return err
+			}
+			start = e.name
+		}
+		if !more || len(page) == 0 {
+			return nil
+		}
+	}
+}

@@ -13,13 +13,6 @@ import (
 // clock. The replica that has deleted the bucket found it first, and marks the name free for all when the time has
 // passed (FreeNames); if it is gone, another one that came upon the tombstone does.
 
-// A tombstone is the record of a deleted bucket as this replica found it. The ETag distinguishes it from a later one of
-// the same name: a sealed record never has the bytes of an earlier one.
-type tombstone struct {
-	etag  string
-	found time.Time
-}
-
 // noteTombstone returns when this replica found the tombstone first, which may be now.
 func (s *State) noteTombstone(name, etag string) time.Time {
 	now := s.o.Now()

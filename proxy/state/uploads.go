@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,68 +11,6 @@ import (
 
 	"sealfront/crypto"
 )
-
-// ErrNoUpload means that there is no such upload: never made, or long gone.
-var ErrNoUpload = errors.New("no such upload")
-
-// An Upload is the record of a multipart upload. It never holds the data key: the envelope wraps it.
-type Upload struct {
-	Bucket      string    `json:"bucket"`
-	Incarnation string    `json:"incarnation"` // of the bucket
-	Key         string    `json:"key"`
-	ID          string    `json:"id"` // the store's, which clients use too
-	Initiated   time.Time `json:"initiated"`
-	Envelope    []byte    `json:"envelope"`         // binary form
-	Header      []Header  `json:"header,omitempty"` // what CreateMultipartUpload sent to the store, less the envelope
-	// The checksum that CreateMultipartUpload asked for, by its number in the format; 0: none asked.
-	Algorithm crypto.Algorithm    `json:"algorithm,omitempty"`
-	Type      crypto.ChecksumType `json:"type,omitempty"`
-
-	// State is "open", "completed" or "aborted". The latter two stay for a day, so that a repeated request is
-	// answered.
-	State      string      `json:"state"`
-	Ended      time.Time   `json:"ended,omitzero"`
-	Completion *Completion `json:"completion,omitempty"`
-}
-
-// A Header is one metadata header of an object.
-type Header struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// A Completion is what CompleteMultipartUpload answered, and to which list of parts.
-type Completion struct {
-	List     []byte `json:"list"` // SHA-256 of the request's part list
-	ETag     string `json:"etag"` // the store's
-	Checksum string `json:"checksum,omitempty"`
-	Parts    int    `json:"parts"`
-}
-
-// The states of an upload.
-const (
-	UploadOpen      = "open"
-	UploadCompleted = "completed"
-	UploadAborted   = "aborted"
-)
-
-// endedUploadLife is how long the record of an upload that has ended stays.
-const endedUploadLife = 24 * time.Hour
-
-const uploadPrefix = "uploads/"
-
-// uploadDir is the prefix of everything that belongs to one upload.
-func uploadDir(bucket, id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return uploadPrefix + bucket + "/" + hex.EncodeToString(sum[:]) + "/"
-}
-
-// cachedUpload is a record that CreateUpload wrote or Upload read.
-type cachedUpload struct {
-	upload Upload
-	etag   string
-	read   time.Time
-}
 
 // CreateUpload writes the record of a new upload.
 func (s *State) CreateUpload(ctx context.Context, u Upload) error {
@@ -170,36 +107,6 @@ func (s *State) removeParts(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
-}
-
-// each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
-func (s *State) each(ctx context.Context, prefix string,
-	f func(name, etag string, size int64, modified time.Time) error,
-) error {
-	type entry struct {
-		name, etag string
-		size       int64
-		modified   time.Time
-	}
-	start := ""
-	for {
-		var page []entry
-		more, err := s.objects.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
-			page = append(page, entry{name, etag, size, modified})
-		})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := f(e.name, e.etag, e.size, e.modified); err != nil {
-				return err
-			}
-			start = e.name
-		}
-		if !more || len(page) == 0 {
-			return nil
-		}
-	}
 }
 
 // A Part is an accepted attempt at a part.
