@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -23,9 +22,6 @@ type nastyName struct {
 // segments that are tried, in bytes: none to speak of; a file's name; one that versitygw can replace, too, for which it
 // makes a longer name in the same directory; a name in an encrypted directory.
 var segmentSizes = [...]int{900, 255, 227, leastSegment}
-
-// probeRequests is how many requests the probe sends at once.
-const probeRequests = 8
 
 var errPlainName = errors.New("the store didn't give back a plain name that it had taken")
 
@@ -241,18 +237,24 @@ func (p *probe) forget(ctx context.Context, nasty []*nastyName) {
 	})
 }
 
-// inParallel calls f for each of list, several at a time, and returns the first error.
-func inParallel[T any](list []T, f func(T) error) error {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, probeRequests)
-	errs := make([]error, len(list))
-	for i, x := range list {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = f(x)
-		})
+func (p *probe) keyBesideChild(listed *bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		u := p.fresh("u")
+		if _, err := p.put(ctx, u, "1", "*"); err != nil {
+			return false, err
+		}
+		if _, err := p.put(ctx, u+"/p", "1", "*"); err != nil {
+			return unlessRefused(err)
+		}
+		_, _, err := p.objects.Get(ctx, u)
+		if errors.Is(err, ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		shown, err := p.shown(ctx, strings.TrimSuffix(u, "u"), "")
+		*listed = shown[u] && shown[u+"/p"]
+		return true, err
 	}
-	group.Wait()
-	return errors.Join(errs...)
 }
