@@ -101,8 +101,9 @@ func New(o Options) (*Client, error) {
 	if err := c.setEndpoint(o.Endpoint); err != nil {
 		return nil, err
 	}
+	d := &dialer{dial: o.Dial, address: c.address, tls: c.tls, timeout: o.DialTimeout, progress: o.ProgressTimeout}
 	c.hc = &fasthttp.HostClient{
-		Addr: c.address, Dial: c.dial, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
+		Addr: c.address, Dial: d.open, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
 		MaxIdleConnDuration: o.IdleTimeout, ConnPoolStrategy: fasthttp.LIFO,
 	}
 	c.scratch.New = func() any { return new(scratch) }
@@ -126,7 +127,7 @@ func (c *Client) setEndpoint(endpoint string) error {
 	c.host, c.basePath = u.Host, strings.TrimRight(u.EscapedPath(), "/")
 	c.address = u.Host
 	if u.Port() == "" {
-		c.address = u.Hostname() + map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+		c.address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
 	if u.Scheme == "https" {
 		c.tls = &tls.Config{MinVersion: tls.VersionTLS12}

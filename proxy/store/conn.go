@@ -2,13 +2,18 @@ package store
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"sealfront/proxy/socket"
 )
 
 // conn is a connection to the store. It is used by one request at a time; the deadlines it sets are on
@@ -112,4 +117,49 @@ func (c *conn) alive(look bool, now time.Time) bool {
 		return true
 	})
 	return err == nil && open
+}
+
+// readBuffer is 16 KiB: with a larger one every byte of a body would be copied once more.
+const readBuffer = 16 << 10
+
+// A dialer opens connections to the store.
+type dialer struct {
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	address  string
+	tls      *tls.Config // nil: none
+	timeout  time.Duration
+	progress time.Duration // see conn
+}
+
+// open opens a connection, with TLS if the endpoint asks for it. The address of fasthttp's pool is the dialer's own.
+func (d *dialer) open(string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+	defer cancel()
+	nc, err := d.dial(ctx, "tcp", d.address)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the store at %s: %w", d.address, err)
+	}
+	below := nc
+	raw, _ := nc.(syscall.Conn)
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("connect to the store at %s: %w", d.address, err)
+		}
+	}
+	if s, ok := socket.New(nc); ok {
+		nc = s
+	}
+	if d.tls != nil {
+		tc := tls.Client(nc, d.tls)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("TLS with the store at %s: %w", d.address, err)
+		}
+		nc = tc
+	}
+	return &conn{
+		Conn: nc, socket: below, raw: raw, progress: d.progress,
+		reader: bufio.NewReaderSize(nil, readBuffer),
+	}, nil
 }

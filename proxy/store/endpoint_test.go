@@ -40,7 +40,7 @@ func TestEndpoints(t *testing.T) {
 		"http://store":            "store:80",
 		"https://store":           "store:443",
 		"http://store:9000/base/": "store:9000",
-		"http://[::1]":            "::1:80", // as net.Dial is handed it
+		"http://[::1]":            "[::1]:80",
 		"ftp://store":             "",
 		"store:9000":              "",
 		"http://":                 "",
