@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// The race detector learns from the standard library's calls what happened before what, and of other systems than Linux nobody has
-// measured what telling the scheduler costs.
+// The race detector learns from the standard library's calls what happened before what, and of other systems than Linux
+// nobody has measured what involving the scheduler costs.
 
 // Read reads from a descriptor that doesn't block; 0 without an error is the end, and EAGAIN that there is nothing yet.
 func Read(fd uintptr, p []byte) (int, error) { return again(syscall.Read, fd, p) }
