@@ -14,7 +14,8 @@ func inspectCommand() command {
 		name: "inspect", summary: "show an object's envelope and layout, and whether it verifies",
 		synopsis: []string{"sealfront inspect s3://BUCKET/KEY [" + toolWhere + "]"},
 		description: []string{
-			"Writes an object's envelope (no secrets), layout, sizes, what opens it and whether it verifies to stdout, in JSON. " +
+			"Writes an object's envelope (no secrets), layout, sizes, what opens it and whether it verifies to stdout, " +
+				"in JSON. " +
 				toolConnects,
 		},
 		operands:    [2]int{1, 1},

@@ -49,7 +49,8 @@ func prepareOpen(v *invocation) action {
 	v.StringVar(&o.arn, "arn", "",
 		"the bucket's `ARN`, in place of its record: the key service alone is needed then, no store and no state")
 	v.StringVar(&o.kmsKey, "kms-key", "",
-		"with --arn: `ARN` of the only KMS key that is allowed in addition to the service key; default those of the configured account, "+
+		"with --arn: `ARN` of the only KMS key that is allowed in addition to the service key; default those of the "+
+			"configured account, "+
 			"or kms.allowed_keys")
 	return func(ctx context.Context, operands []string) error {
 		if o.key == "" || o.envelope == "" || o.bucket == "" && o.arn == "" {

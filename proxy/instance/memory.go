@@ -46,8 +46,8 @@ func memoryLimit(c *config.Config, group int64, shared bool) Memory {
 // runtimeLimit is what the Go runtime was started with: GOMEMLIMIT, or no limit.
 var runtimeLimit = debug.SetMemoryLimit(-1)
 
-// What a process needs in addition to its requests, and a request at most with its connection: buffers of both sides, slabs of
-// an upload (a small body is taken in whole), and a goroutine's stack.
+// What a process needs in addition to its requests, and a request at most with its connection: buffers of both sides,
+// slabs of an upload (a small body is taken in whole), and a goroutine's stack.
 const (
 	baseMemory    = 48 << 20
 	requestMemory = 640 << 10
@@ -124,8 +124,8 @@ func cgroupLimitBelow(root, groups string) int64 {
 	return least
 }
 
-// watchMemory paces the collector, and reports to the gateway when memory runs out, until ctx ends: the estimate of requests
-// can be wrong, since part tables, caches and embedded parts need memory, too.
+// watchMemory paces the collector, and reports to the gateway when memory runs out, until ctx ends: the estimate of
+// requests can be wrong, since part tables, caches and embedded parts need memory, too.
 func watchMemory(ctx context.Context, limit func() int64, pressed func(bool)) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	ticker := time.NewTicker(250 * time.Millisecond)

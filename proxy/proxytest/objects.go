@@ -151,7 +151,8 @@ func (p *Program) Rename(bucket, from, to string, header ...sigv4.Field) *Answer
 
 const DirectoryBucketDocument = `<CreateBucketConfiguration>` +
 	`<Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location>` +
-	`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`
+	`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket>` +
+	`</CreateBucketConfiguration>`
 
 // Code returns the S3 error code of an SDK error.
 func Code(err error) string {
