@@ -56,8 +56,8 @@ type Server struct {
 //	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
-// All but /livez, /readyz and /metrics take no requests of strangers' web pages: see origins. With admin.token all but /livez
-// and /readyz need it; with admin.health_only there is no more than these and /metrics.
+// All but /livez, /readyz and /metrics take no requests of strangers' web pages: see origins. With admin.token all but
+// /livez and /readyz need it; with admin.health_only there is no more than these and /metrics.
 func New(o Options) *Server {
 	c := o.Config
 	s := &Server{history: status.NewHistory(o.Metrics.Snapshot, nil)}

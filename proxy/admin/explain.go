@@ -6,10 +6,10 @@ import (
 	"net/http"
 )
 
-// A BadQuestion is an error of whoever asks GET /explain.
+// A BadQuestion is an error of the request of GET /explain.
 type BadQuestion struct{ error }
 
-// NewBadQuestion makes err the asker's.
+// NewBadQuestion makes err an error of the request.
 func NewBadQuestion(err error) BadQuestion { return BadQuestion{err} }
 
 // Unwrap returns the error.

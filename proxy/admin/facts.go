@@ -25,7 +25,7 @@ type Situation struct {
 	Requests  int          // that may be under way at once; 0: no limit
 	Memory    int64        // bytes that the process may use; 0: no limit is known
 	MemoryBy  string       // who says so
-	Audit     *bool        // whether the audit log can be written; nil: there is none
+	Audit     *bool        // whether the audit log can be written; nil: no audit log
 }
 
 // A Reload is how the last attempt to reload the configuration ended.
@@ -56,7 +56,8 @@ func (o *Options) facts() []status.Fact {
 	add(false, "region, account", "%s, %s", started.Region, started.Account)
 	add(false, "store", "%s; %s", strings.TrimSpace(started.Store.Kind+" "+started.Store.Endpoint), s.Abilities)
 	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
-	add(false, "FIPS 140-3 mode", "%s", map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
+	add(false, "FIPS 140-3 mode", "%s",
+		map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
 	if t := s.TLS; t != nil {
 		for _, pair := range t.Certificates {
 			leaf := pair.Leaf
@@ -64,7 +65,8 @@ func (o *Options) facts() []status.Fact {
 				leaf, _ = x509.ParseCertificate(pair.Certificate[0])
 			}
 			if leaf != nil {
-				add(time.Until(leaf.NotAfter) < 7*24*time.Hour, "certificate", "%s, valid until %s", strings.Join(leaf.DNSNames, " "), clock(leaf.NotAfter))
+				add(time.Until(leaf.NotAfter) < 7*24*time.Hour, "certificate", "%s, valid until %s",
+					strings.Join(leaf.DNSNames, " "), clock(leaf.NotAfter))
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"sealfront/proxy/status"
 )
 
-// health asks store and KMS whether they can be reached, not more often than every few seconds, however often it is asked.
+// health checks whether store and KMS can be reached, at most every few seconds, however many requests there are.
 type health struct {
 	needs  []string // names of checks without which the program isn't ready
 	checks []Check
@@ -21,7 +21,7 @@ type health struct {
 	last []status.Check
 }
 
-// A Check asks whether something that the program needs can be reached.
+// A Check reports whether something that the program needs can be reached.
 type Check struct {
 	Name string
 	Ask  func(ctx context.Context) error
@@ -42,7 +42,7 @@ func (h *health) report(ctx context.Context) []status.Check {
 	if last != nil && time.Since(at) < healthLife {
 		return last
 	}
-	// Whoever asked may leave; the answer is for all.
+	// The request may be canceled; the outcome is for all.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
 	defer cancel()
 	found := make([]status.Check, len(h.checks))
@@ -51,7 +51,9 @@ func (h *health) report(ctx context.Context) []status.Check {
 		wait.Go(func() {
 			began := time.Now()
 			err := c.Ask(ctx)
-			found[i] = status.Check{Name: c.Name, Took: time.Since(began), Millis: float64(time.Since(began).Microseconds()) / 1000}
+			found[i] = status.Check{
+				Name: c.Name, Took: time.Since(began), Millis: float64(time.Since(began).Microseconds()) / 1000,
+			}
 			if err != nil {
 				found[i].Why = err.Error()
 			}

@@ -20,7 +20,8 @@ func (o *Options) showKeys(w http.ResponseWriter, _ *http.Request) { writeJSON(w
 // dropKeys answers POST /keys/drop.
 func (o *Options) dropKeys(w http.ResponseWriter, r *http.Request) {
 	if err := o.Drop(r.Context(), r.URL.Query().Get("kms-key")); err != nil {
-		http.Error(w, "dropped here, but other replicas can't be told: "+err.Error()+"; try again", http.StatusServiceUnavailable)
+		http.Error(w, "dropped here, but other replicas can't be reached: "+err.Error()+"; try again",
+			http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

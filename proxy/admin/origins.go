@@ -12,14 +12,16 @@ import (
 	"sealfront/proxy/config"
 )
 
-// A browser sends requests of any web page to any address that its user can reach, loopback included. Two things keep a page from
-// the admin address:
-//   - A request that isn't a read must not come from another origin: http.CrossOriginProtection looks at Sec-Fetch-Site and Origin.
-//   - Its Host must be one that no stranger can point elsewhere (DNS rebinding makes the page and the address one origin): an IP
-//     address, a name of this machine, one without a dot, or one of the configuration's.
+// A browser sends requests of any web page to any address that its user can reach, loopback included. Two things keep a
+// page from the admin address:
+//   - A request that isn't a read must not come from another origin: http.CrossOriginProtection looks at Sec-Fetch-Site
+//     and Origin.
+//   - Its Host must be one that no stranger can point elsewhere (DNS rebinding makes the page and the address one
+//     origin): an IP address, a name of this machine, one without a dot, or one of the configuration's.
 //
-// Reads that show more than health and numbers need such a Host, too, unless a token keeps the page out: a browser doesn't have
-// it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only what is open to any Host.
+// Reads that show more than health and numbers need such a Host, too, unless a token keeps the page out: a browser
+// doesn't have it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only
+// what is open to any Host.
 type origins struct {
 	names  []string // lower case, without the root's dot
 	token  bool
@@ -54,7 +56,8 @@ func (o *origins) allows(host string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		return true
 	}
-	return name == "" || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || slices.Contains(o.names, name)
+	return name == "" || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") ||
+		slices.Contains(o.names, name)
 }
 
 // guard lets only requests through to h that no web page of a stranger can have sent.
@@ -62,7 +65,9 @@ func (o *origins) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if !(reads && o.token) && !o.allows(r.Host) {
-			http.Error(w, fmt.Sprintf("the admin address is not known as %q: call it by an IP address, or list the name in admin.hosts", hostName(r.Host)), http.StatusForbidden)
+			http.Error(w,
+				fmt.Sprintf("the admin address is not known as %q: call it by an IP address, or list the name in admin.hosts",
+					hostName(r.Host)), http.StatusForbidden)
 			return
 		}
 		// A link to the page may be followed from anywhere; what else a page loads from here would only cost.

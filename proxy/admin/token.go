@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// withToken asks for the admin token, as a bearer token or as the password that a browser asks its user for.
+// withToken requires the admin token, as a bearer token or as the password that a browser asks its user for.
 func withToken(token string, h http.HandlerFunc) http.HandlerFunc {
 	if token == "" {
 		return h

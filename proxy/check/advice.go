@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// advice says what to do about an error of store or key service, where its kind tells.
+// advice says what to do about an error of store or key service, if its kind is known.
 func advice(err error) string {
 	var unknown *net.DNSError
 	var authority x509.UnknownAuthorityError
@@ -24,11 +24,13 @@ func advice(err error) string {
 		return "; its certificate is by an authority that isn't known: name its file by ca"
 	case errors.As(err, &name):
 		return "; its certificate is for another name: use that in the endpoint"
-	case strings.Contains(text, "SignatureDoesNotMatch"), strings.Contains(text, "InvalidAccessKeyId"), strings.Contains(text, "InvalidSignatureException"),
+	case strings.Contains(text, "SignatureDoesNotMatch"), strings.Contains(text, "InvalidAccessKeyId"),
+		strings.Contains(text, "InvalidSignatureException"),
 		strings.Contains(text, "UnrecognizedClientException"), strings.Contains(text, "InvalidClientTokenId"):
 		return "; the credentials are not those it knows: look at access_key and the secret, and at region"
 	case strings.Contains(text, "AccessDenied"):
-		return "; the credentials are right but not allowed to: give them the permissions of OPERATING.md, \"Before the first start\""
+		return "; the credentials are right but not allowed to: give them the permissions of OPERATING.md, \"Before the " +
+			"first start\""
 	case strings.Contains(text, "RequestTimeTooSkewed"):
 		return "; this machine's clock is wrong, or its own is"
 	case strings.Contains(text, "NotFoundException"):

@@ -12,7 +12,8 @@ import (
 	"sealfront/proxy/instance"
 )
 
-// expiryWarning is how long before a certificate's end there is a warning: renewals usually come at a third of its life.
+// expiryWarning is how long before a certificate's end there is a warning: renewals usually come at a third of its
+// life.
 const expiryWarning = 14 * 24 * time.Hour
 
 // certificates parses every certificate with its key, and looks at their times and names.
@@ -26,7 +27,8 @@ func (k *checkup) certificates() {
 		}
 		for _, other := range served {
 			if slices.Equal(other.DNSNames, leaf.DNSNames) && len(leaf.DNSNames) > 0 {
-				k.warn(path, "%s has the same names as a pair before it, %s, and is never chosen: remove one", cert, strings.Join(leaf.DNSNames, ", "))
+				k.warn(path, "%s has the same names as a pair before it, %s, and is never chosen: remove one", cert,
+					strings.Join(leaf.DNSNames, ", "))
 			}
 		}
 		served = append(served, leaf)
@@ -45,7 +47,9 @@ func (k *checkup) certificates() {
 	if k.c.Admin.Cert != "" {
 		k.pair("admin.cert", k.c.Admin.Cert, k.c.Admin.Key)
 	}
-	for _, ca := range []struct{ path, file string }{{"tls.client_ca", t.ClientCA}, {"admin.client_ca", k.c.Admin.ClientCA}} {
+	for _, ca := range []struct{ path, file string }{
+		{"tls.client_ca", t.ClientCA}, {"admin.client_ca", k.c.Admin.ClientCA},
+	} {
 		if ca.file == "" {
 			continue
 		}
@@ -82,27 +86,34 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 	case left < expiryWarning:
 		k.warn(path, "%s expires on %s: renew it; a file that was replaced is taken by itself", cert, day(leaf.NotAfter))
 	}
-	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
+	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&
+		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
 		k.fault(path, "%s is not made for servers (extended key usage), and clients refuse it", cert)
 	}
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
 		k.fault(path, "%s has no subject alternative names, and clients refuse it whatever its common name", cert)
 	}
 	if len(pair.Certificate) == 1 && leaf.Issuer.String() != leaf.Subject.String() && len(leaf.IssuingCertificateURL) > 0 {
-		k.warn(path, "%s holds no intermediate certificate: clients that don't know its issuer, %s, refuse it; append the chain", cert, leaf.Issuer)
+		k.warn(path,
+			"%s holds no intermediate certificate: clients that don't know its issuer, %s, refuse it; append the chain", cert,
+			leaf.Issuer)
 	}
 	return leaf
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// names looks whether clients find a certificate for each name by which they call: a domain, for path style, and a bucket in
-// front of it.
+// names looks whether clients find a certificate for each name by which they call: a domain, for path style, and a
+// bucket in front of it.
 func (k *checkup) names(served []*x509.Certificate) {
 	for i, domain := range k.c.Domains {
-		for _, call := range []struct{ host, style string }{{domain, "path style"}, {"bucket." + domain, "virtual-host style"}} {
+		for _, call := range []struct{ host, style string }{
+			{domain, "path style"}, {"bucket." + domain, "virtual-host style"},
+		} {
 			if !slices.ContainsFunc(served, func(c *x509.Certificate) bool { return c.VerifyHostname(call.host) == nil }) {
-				k.warn(fmt.Sprintf("domains[%d]", i), "no certificate is for %s: clients of %s refuse the connection; get one for %s and *.%s", call.host, call.style, domain, domain)
+				k.warn(fmt.Sprintf("domains[%d]", i),
+					"no certificate is for %s: clients of %s refuse the connection; get one for %s and *.%s", call.host, call.style,
+					domain, domain)
 			}
 		}
 	}

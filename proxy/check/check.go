@@ -10,7 +10,8 @@ import (
 	"sealfront/proxy/config"
 )
 
-// Run tries all that c names. Faults are its error, a config.Faults; warnings, and what the store can do, are lines on stderr.
+// Run tries all that c names. Faults are its error, a config.Faults; warnings, and what the store can do, are lines on
+// stderr.
 func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	k := &checkup{c: c, now: time.Now()}
 	k.listeners()
@@ -18,7 +19,9 @@ func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	k.secretFiles()
 	if c.Log.Audit.File != "" {
 		if err := audit.Check(c.Log.Audit.File); err != nil {
-			k.fault("log.audit.file", "%v: the program's user needs to write there; with log.audit.on_failure: refuse no request is answered without", err)
+			k.fault("log.audit.file",
+				"%v: the program's user needs to write there; with log.audit.on_failure: refuse no request is answered without",
+				err)
 		}
 	}
 	if c.KeepsData() {

@@ -45,7 +45,8 @@ func (k *checkup) collector(ctx context.Context) {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	}
 	if err != nil {
-		k.warn("tracing.endpoint", "tried to connect to %s: %v; traces are lost until it answers, requests are not", host, err)
+		k.warn("tracing.endpoint", "tried to connect to %s: %v; traces are lost until it answers, requests are not", host,
+			err)
 		return
 	}
 	_ = conn.Close()

@@ -20,14 +20,17 @@ func (k *checkup) secretFiles() {
 		files = append(files, struct{ path, name string }{fmt.Sprintf("tls.certificates[%d].key", i), pair.Key})
 	}
 	for i := range c.Identities {
-		files = append(files, struct{ path, name string }{fmt.Sprintf("identities[%d].secret_key_file", i), c.Identities[i].SecretKeyFile})
+		files = append(files,
+			struct{ path, name string }{fmt.Sprintf("identities[%d].secret_key_file", i), c.Identities[i].SecretKeyFile})
 	}
 	for _, f := range files {
 		if f.name == "" {
 			continue
 		}
 		if info, err := os.Stat(f.name); err == nil && info.Mode()&0o006 != 0 {
-			k.warn(f.path, "every user of the machine may read %s, whose mode is %v: chmod o-rwx, or defaultMode: 0440 of a Kubernetes volume", f.name, info.Mode().Perm())
+			k.warn(f.path,
+				"every user of the machine may read %s, whose mode is %v: chmod o-rwx, or defaultMode: 0440 of a Kubernetes volume",
+				f.name, info.Mode().Perm())
 		}
 	}
 }

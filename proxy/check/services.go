@@ -49,7 +49,7 @@ func tryStore(ctx context.Context, c *config.Config) (abilities string, err erro
 	return s.Abilities.String(), nil
 }
 
-// tryKMS does with the service key what a start does: asks about it, gets a data key and opens it again.
+// tryKMS does with the service key what a start does: describes it, generates a data key and decrypts it.
 func tryKMS(ctx context.Context, c *config.Config) (path string, err error) {
 	if c.KMS.CA != "" {
 		if _, err := instance.ReadPool(c.KMS.CA); err != nil {

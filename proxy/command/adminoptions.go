@@ -32,7 +32,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic
 			keyARN = cmp.Or(keyARN, state.AllKeys)
 			err := p.State.Revoke(ctx, keyARN)
 			if err != nil {
-				// This replica has nothing to wait for; the others hear of it when the store is back and the call is repeated.
+				// This replica has nothing to wait for; the others learn of it when the call is repeated.
 				p.DropKey(keyARN)
 			}
 			return err
@@ -55,7 +55,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic
 	}
 }
 
-// explain decides about a question as the admin address is asked it.
+// explain decides about a request that the parameters of GET /explain describe.
 func explain(ctx context.Context, g *gateway.Gateway, v url.Values) (any, error) {
 	e, err := g.Access().Explain(ctx, &access.Question{
 		Operation: v.Get("operation"), Bucket: v.Get("bucket"), Key: v.Get("key"), Header: v["header"], Query: v["query"],

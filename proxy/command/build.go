@@ -61,6 +61,7 @@ func (b build) write(w io.Writer) error {
 		changed = ", changed"
 	}
 	_, err := fmt.Fprintf(w, "sealfront %s\nrevision  %s%s\ndate      %s\ngo        %s %s/%s\ntags      %s\n",
-		b.Version, cmp.Or(b.Revision, "unknown"), changed, cmp.Or(b.Date, "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, cmp.Or(b.Tags, "none"))
+		b.Version, cmp.Or(b.Revision, "unknown"), changed, cmp.Or(b.Date, "unknown"), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH, cmp.Or(b.Tags, "none"))
 	return err
 }

@@ -28,7 +28,7 @@ type example struct{ what, line string }
 // An entry of a list in a page.
 type entry struct{ name, what string }
 
-// An action carries a command out with what stood beside its flags.
+// An action carries a command out with its operands: arguments that are not flags.
 type action func(ctx context.Context, operands []string) error
 
 // usage is the synopsis.

@@ -39,7 +39,7 @@ func find(args []string) (*command, []string) {
 	return nil, nil
 }
 
-// overview is a line a command whose first word is this one, or of all for "". It is empty when there is none.
+// overview is a line a command whose first word is this one, or of all for "". It is empty without such a command.
 func overview(word string) string {
 	var b strings.Builder
 	for _, c := range commands() {

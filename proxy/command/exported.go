@@ -30,7 +30,8 @@ func reachable(a net.Addr) string {
 
 // quote makes a value one word of a POSIX shell.
 func quote(value string) string {
-	plain := value != "" && strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == ""
+	plain := value != "" &&
+		strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == ""
 	if plain {
 		return value
 	}

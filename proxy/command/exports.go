@@ -20,14 +20,24 @@ func exportsCommand() command {
 		name: "exports", summary: "write the environment of a client, for a shell to evaluate",
 		synopsis: []string{"sealfront exports [--for KIND] [" + toolWhere + "]"},
 		description: []string{
-			"Writes endpoint, Region and, with an installation of its own store and key service, credentials and names to stdout, as 'serve' does when it is ready: those of the server that runs from the data directory, or ran from it last. With a configuration that embeds nothing, what the configuration says.",
-			"KIND says how the client comes to trust the program's own certificate authority. aws (default): AWS_CA_BUNDLE, for the AWS CLI and SDKs as they come. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of their own end at the start where AWS_CA_BUNDLE is set. node: NODE_EXTRA_CA_CERTS. curl: CURL_CA_BUNDLE. java and system: the commands to run once, as comments.",
+			"Writes endpoint, Region and, with an installation of its own store and key service, credentials and names to " +
+				"stdout, as 'serve' does when it is ready: those of the server that runs from the data directory, or ran from it " +
+				"last. With a configuration that embeds nothing, what the configuration says.",
+			"KIND says how the client comes to trust the program's own certificate authority. aws (default): AWS_CA_BUNDLE, " +
+				"for the AWS CLI and SDKs as they come. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of " +
+				"their own end at the start where AWS_CA_BUNDLE is set. node: NODE_EXTRA_CA_CERTS. curl: CURL_CA_BUNDLE. java " +
+				"and system: the commands to run once, as comments.",
 		},
 		examples: []example{
-			{"For the AWS CLI, beside a server that runs; to be evaluated: eval \"$(…)\"", "sealfront exports --data ./sealfront-data"},
+			{
+				"For the AWS CLI, beside a server that runs; to be evaluated: eval \"$(…)\"",
+				"sealfront exports --data ./sealfront-data",
+			},
 			{"For rclone, litestream, docker-registry and others in Go", "sealfront exports --for go --data ./sealfront-data"},
 		},
-		files:   []entry{configFile, embeddedData, {"DIR/exports", "what the last start exported; readable by the owner only"}},
+		files: []entry{
+			configFile, embeddedData, {"DIR/exports", "what the last start exported; readable by the owner only"},
+		},
 		prepare: prepareExports,
 	}
 }
@@ -107,8 +117,9 @@ func configuredExports(c *config.Config) []exported {
 
 var clientKinds = []string{"aws", "go", "node", "java", "curl", "system"}
 
-// exportsFor are the lines for one kind of client, which differ in how it comes to trust the authority in the file ca. Programs in Go
-// that bring an HTTP client of their own end at the start when they find AWS_CA_BUNDLE, so it is for the others only.
+// exportsFor are the lines for one kind of client, which differ in how it comes to trust the authority in the file ca.
+// Programs in Go that bring an HTTP client of their own end at the start when they find AWS_CA_BUNDLE, so it is for the
+// others only.
 func exportsFor(kind string, list []exported, ca string) []string {
 	var lines []string
 	for _, e := range list {
@@ -117,7 +128,8 @@ func exportsFor(kind string, list []exported, ca string) []string {
 		}
 	}
 	if ca == "" {
-		return append(lines, "# the certificate is another authority's: "+kind+" clients trust it by themselves or are told by whoever made it")
+		return append(lines,
+			"# the certificate is another authority's: "+kind+" clients trust it by themselves or are told by whoever made it")
 	}
 	set := func(name string) { lines = append(lines, exported{name, ca}.shell()) }
 	quoted := quote(ca)
@@ -135,13 +147,15 @@ func exportsFor(kind string, list []exported, ca string) []string {
 		lines = append(lines,
 			"# The JVM reads key stores only. Once, in a folder of your choice:",
 			"#   keytool -importcert -noprompt -alias sealfront -storepass changeit -keystore sealfront.jks -file "+quoted,
-			`#   export JAVA_TOOL_OPTIONS="-Djavax.net.ssl.trustStore=$PWD/sealfront.jks -Djavax.net.ssl.trustStorePassword=changeit"`)
+			`#   export JAVA_TOOL_OPTIONS="-Djavax.net.ssl.trustStore=$PWD/sealfront.jks `+
+				`-Djavax.net.ssl.trustStorePassword=changeit"`)
 	case "system":
 		lines = append(lines,
 			"# For every program of this machine, as root:",
 			"#   Debian, Ubuntu, Alpine: cp "+quoted+" /usr/local/share/ca-certificates/sealfront.crt && update-ca-certificates",
 			"#   Fedora, RHEL:           cp "+quoted+" /etc/pki/ca-trust/source/anchors/sealfront.pem && update-ca-trust",
-			"#   macOS:                  security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "+quoted)
+			"#   macOS:                  security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain "+
+				quoted)
 	}
 	return lines
 }

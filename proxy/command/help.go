@@ -9,11 +9,14 @@ import (
 func helpCommand() command {
 	return command{
 		name: "help", summary: "show the manual, or a command's page",
-		synopsis:    []string{"sealfront help [COMMAND]"},
-		description: []string{"Without COMMAND: the manual of the program, with all commands, what it writes, its signals, its admin address and its files."},
-		operands:    [2]int{0, 2},
-		examples:    []example{{"The page of a command", "sealfront help config check"}},
-		prepare:     prepareHelp,
+		synopsis: []string{"sealfront help [COMMAND]"},
+		description: []string{
+			"Without COMMAND: the manual of the program, with all commands, what it writes, its signals, its admin address " +
+				"and its files.",
+		},
+		operands: [2]int{0, 2},
+		examples: []example{{"The page of a command", "sealfront help config check"}},
+		prepare:  prepareHelp,
 	}
 }
 

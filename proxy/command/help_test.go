@@ -53,7 +53,8 @@ func printed(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// Every command has a page of one form, by --help and by help, that lists the flags which the command parses, and no others.
+// Every command has a page of one form, by --help and by help, that lists the flags which the command parses, and no
+// others.
 func TestEveryCommandHasAPage(t *testing.T) {
 	t.Parallel()
 	sections := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "FILES", "ENVIRONMENT"}
@@ -77,7 +78,8 @@ func TestEveryCommandHasAPage(t *testing.T) {
 			}
 			at = i + 1
 		}
-		if at <= slices.Index(sections, "EXIT STATUS") || c.summary == "" || len(c.examples) == 0 || len(c.synopsis) == 0 || len(c.description) == 0 {
+		if at <= slices.Index(sections, "EXIT STATUS") || c.summary == "" || len(c.examples) == 0 || len(c.synopsis) == 0 ||
+			len(c.description) == 0 {
 			t.Errorf("%s: the page is not whole:\n%s", c.name, page)
 		}
 		v := newInvocation(&c, io.Discard, io.Discard, Options{})

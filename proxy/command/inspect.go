@@ -12,8 +12,12 @@ import (
 func inspectCommand() command {
 	return command{
 		name: "inspect", summary: "show an object's envelope and layout, and whether it verifies",
-		synopsis:    []string{"sealfront inspect s3://BUCKET/KEY [" + toolWhere + "]"},
-		description: []string{"Writes an object's envelope (no secrets), layout, sizes, what opens it and whether it verifies to stdout, in JSON. " + toolConnects},
+		synopsis: []string{"sealfront inspect s3://BUCKET/KEY [" + toolWhere + "]"},
+		description: []string{
+			"Writes an object's envelope (no secrets), layout, sizes, what opens it and whether it verifies to stdout, " +
+				"in JSON. " +
+				toolConnects,
+		},
 		operands:    [2]int{1, 1},
 		examples:    []example{{"One object", "sealfront inspect s3://reports/2026/q3.csv --config sealfront.yaml"}},
 		failure:     "the object doesn't verify, or can't be read",

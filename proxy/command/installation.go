@@ -16,7 +16,8 @@ type where struct{ file, data string }
 
 func (w *where) register(flags *flag.FlagSet) {
 	flags.StringVar(&w.file, "config", "", "configuration `FILE` of the installation")
-	flags.StringVar(&w.data, "data", "", "`DIR` of an installation with embedded store and key service; default, without --config, ./sealfront-data")
+	flags.StringVar(&w.data, "data", "",
+		"`DIR` of an installation with embedded store and key service; default, without --config, ./sealfront-data")
 }
 
 func (w *where) load() (*config.Config, error) {

@@ -66,7 +66,8 @@ func (v *invocation) parse(args []string) (operands []string, err error) {
 		}
 		operands, args = append(operands, rest[0]), rest[1:]
 	}
-	if least, most := v.command.operands[0], v.command.operands[1]; len(operands) < least || most >= 0 && len(operands) > most {
+	if least, most := v.command.operands[0], v.command.operands[1]; len(operands) < least ||
+		most >= 0 && len(operands) > most {
 		return nil, usagef("%s takes %s, but got %q\n%s", v.command.name, counted(least, most), operands, v.command.usage())
 	}
 	if v.walk.Concurrency < 0 || v.walk.Rate < 0 {

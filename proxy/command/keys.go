@@ -15,21 +15,30 @@ import (
 func keysCommand() command {
 	return command{
 		name: "keys", summary: "show or drop the bucket keys in a running replica's memory",
-		synopsis: []string{"sealfront keys [--admin ADDRESS] [" + toolWhere + "]", "sealfront keys drop [--kms-key ARN] [--admin ADDRESS] [" + toolWhere + "]"},
+		synopsis: []string{
+			"sealfront keys [--admin ADDRESS] [" + toolWhere + "]",
+			"sealfront keys drop [--kms-key ARN] [--admin ADDRESS] [" + toolWhere + "]",
+		},
 		description: []string{
-			"Asks the replica behind the admin address and writes its answer, in JSON, to stdout: bucket keys by bucket and KMS key, their age and uses, never their bytes. drop makes all replicas forget them, so that a key which was disabled in KMS stops working at once.",
+			"Asks the replica behind the admin address and writes its answer, in JSON, to stdout: bucket keys by bucket and " +
+				"KMS key, their age and uses, never their bytes. drop makes all replicas forget them, so that a key which was " +
+				"disabled in KMS stops working at once.",
 		},
 		operands: [2]int{0, 1},
 		examples: []example{
 			{"What one replica holds", "sealfront keys --admin http://127.0.0.1:9090"},
-			{"After a key was disabled in KMS", "sealfront keys drop --kms-key arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab --config sealfront.yaml"},
+			{
+				"After a key was disabled in KMS",
+				"sealfront keys drop --kms-key arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab " +
+					"--config sealfront.yaml",
+			},
 		},
 		files:   []entry{configFile, {"admin.token_file", "of the configuration: the token that is sent"}},
 		prepare: prepareKeys,
 	}
 }
 
-// prepareKeys asks a running replica by its admin address.
+// prepareKeys calls a running replica at its admin address.
 func prepareKeys(v *invocation) action {
 	v.at.register(v.FlagSet)
 	admin := v.String("admin", "", "the replica's admin `ADDRESS`; default that of the configuration")
@@ -42,12 +51,12 @@ func prepareKeys(v *invocation) action {
 		if *kmsKey != "" && !drop {
 			return usagef("--kms-key goes with keys drop")
 		}
-		return v.askForKeys(ctx, *admin, drop, *kmsKey)
+		return v.requestKeys(ctx, *admin, drop, *kmsKey)
 	}
 }
 
-// askForKeys asks for the bucket keys, or has them dropped, and writes the answer.
-func (v *invocation) askForKeys(ctx context.Context, admin string, drop bool, kmsKey string) error {
+// requestKeys requests the bucket keys, or has them dropped, and writes the answer.
+func (v *invocation) requestKeys(ctx context.Context, admin string, drop bool, kmsKey string) error {
 	address, token, scheme := admin, "", "http"
 	if address == "" || v.at.file != "" {
 		c, err := v.at.load()
@@ -60,7 +69,7 @@ func (v *invocation) askForKeys(ctx context.Context, admin string, drop bool, km
 		}
 	}
 	if address == "" || strings.HasSuffix(address, ":0") {
-		return usagef("the configuration doesn't tell the admin address: name it with --admin")
+		return usagef("the configuration doesn't say the admin address: name it with --admin")
 	}
 	if !strings.Contains(address, "://") {
 		address = scheme + "://" + address

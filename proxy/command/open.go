@@ -13,12 +13,23 @@ import (
 func openCommand() command {
 	return command{
 		name: "open", summary: "write the plaintext of a stored object's bytes",
-		synopsis: []string{"sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [" + toolWhere + "]", "sealfront open --arn ARN [--kms-key ARN] --key KEY --envelope VALUE RAWFILE [" + toolWhere + "]"},
-		description: []string{
-			"Writes what RAWFILE, an object's bytes as the store had them, holds to stdout. With --arn the key service alone is needed, and of the configuration only kms, region, account and data are read: for the day on which neither proxy nor store are left.",
+		synopsis: []string{
+			"sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [" + toolWhere + "]",
+			"sealfront open --arn ARN [--kms-key ARN] --key KEY --envelope VALUE RAWFILE [" + toolWhere + "]",
 		},
-		operands:    [2]int{1, 1},
-		examples:    []example{{"From a backup", "sealfront open --arn arn:aws:s3express:us-west-2:123456789012:bucket/b--usw2-az1--x-s3 --key dir/note.txt --envelope AQEB… raw.bin --config sealfront.yaml"}},
+		description: []string{
+			"Writes what RAWFILE, an object's bytes as the store had them, holds to stdout. With --arn the key service alone " +
+				"is needed, and of the configuration only kms, region, account and data are read: for the day on which neither " +
+				"proxy nor store are left.",
+		},
+		operands: [2]int{1, 1},
+		examples: []example{
+			{
+				"From a backup",
+				"sealfront open --arn arn:aws:s3express:us-west-2:123456789012:bucket/b--usw2-az1--x-s3 --key dir/note.txt " +
+					"--envelope AQEB… raw.bin --config sealfront.yaml",
+			},
+		},
 		failure:     "the file isn't whole: what was written is a true prefix. Or the command failed",
 		files:       []entry{configFile, embeddedData},
 		environment: []entry{awsChain},
@@ -26,7 +37,7 @@ func openCommand() command {
 	}
 }
 
-// An opening is what `open` is asked for.
+// An opening is what `open` is to open.
 type opening struct{ bucket, key, envelope, arn, kmsKey string }
 
 func prepareOpen(v *invocation) action {
@@ -35,8 +46,12 @@ func prepareOpen(v *invocation) action {
 	v.StringVar(&o.bucket, "bucket", "", "`BUCKET` the object was in")
 	v.StringVar(&o.key, "key", "", "`KEY` of the object")
 	v.StringVar(&o.envelope, "envelope", "", "`VALUE` of the object's metadata header x-amz-meta-sealfront")
-	v.StringVar(&o.arn, "arn", "", "the bucket's `ARN`, in place of its record: the key service alone is needed then, no store and no state")
-	v.StringVar(&o.kmsKey, "kms-key", "", "with --arn: `ARN` of the only KMS key to believe beside the service key; default those of the configured account, or kms.allowed_keys")
+	v.StringVar(&o.arn, "arn", "",
+		"the bucket's `ARN`, in place of its record: the key service alone is needed then, no store and no state")
+	v.StringVar(&o.kmsKey, "kms-key", "",
+		"with --arn: `ARN` of the only KMS key that is allowed in addition to the service key; default those of the "+
+			"configured account, "+
+			"or kms.allowed_keys")
 	return func(ctx context.Context, operands []string) error {
 		if o.key == "" || o.envelope == "" || o.bucket == "" && o.arn == "" {
 			return usagef("open needs --bucket or --arn, --key and --envelope")

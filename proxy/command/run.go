@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Run runs the command that args name, without the program's own name. It returns when ctx ends or the command is done; its
-// error is for ExitStatus.
+// Run runs the command that args name, without the program's own name. It returns when ctx ends or the command is done;
+// its error is for ExitStatus.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options) error {
 	if len(args) > 0 && isHelp(args[0]) {
 		args = append([]string{"help"}, args[1:]...)
@@ -25,7 +25,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 				_, err := io.WriteString(stdout, text)
 				return err
 			}
-			return usagef("%s wants another word\n%s", args[0], text)
+			return usagef("%s needs a second word\n%s", args[0], text)
 		}
 		return usagef("there is no command %q\n%s", args[0], overview(""))
 	}
@@ -40,7 +40,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 		return err
 	}
 	if c.seals && fips140.Enforced() {
-		return usagef("GODEBUG=fips140=only refuses nonces that are counters, which segments are sealed with: use GODEBUG=fips140=on")
+		return usagef("GODEBUG=fips140=only refuses nonces that are counters, which segments are sealed with: use " +
+			"GODEBUG=fips140=on")
 	}
 	return act(ctx, operands)
 }

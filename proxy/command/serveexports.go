@@ -42,7 +42,8 @@ func exports(p *instance.Instance, file string, listeners map[string]net.Listene
 	return list
 }
 
-// export writes the lines that a shell can evaluate, and "# ready". A data directory keeps them for the command exports.
+// export writes the lines that a shell can evaluate, and "# ready". A data directory keeps them for the command
+// exports.
 func export(w io.Writer, p *instance.Instance, file string, listeners map[string]net.Listener) error {
 	var b strings.Builder
 	for _, e := range exports(p, file, listeners) {

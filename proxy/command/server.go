@@ -21,8 +21,8 @@ import (
 	"sealfront/proxy/instance"
 )
 
-// serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready". file is the
-// configuration's, "" for one of flags.
+// serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready". file
+// is the configuration's, "" for one of flags.
 func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (err error) {
 	log, level, err := instance.NewLogger(c.Log, v.stderr)
 	if err != nil {
@@ -46,20 +46,23 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	if err != nil {
 		return err
 	}
-	// What runs beside the requests ends before the rooms do.
-	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// What runs in the background ends before the rooms do.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer func() {
 		stop()
 		running.Wait()
 	}()
-	running.Go(func() { p.WatchMemory(beside) })
-	running.Go(func() { adminAddress.Record(beside) })
-	running.Go(func() { reloads.Watch(beside, c.ReloadEvery) })
+	running.Go(func() { p.WatchMemory(background) })
+	running.Go(func() { adminAddress.Record(background) })
+	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
 
 	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}
 	err = errors.Join(
-		l.listen("https", c.Listen.HTTPS, func(ln net.Listener) error { return front.Server.Serve(ln, front.Encryption.Load) }),
+		l.listen("https", c.Listen.HTTPS, func(ln net.Listener) error {
+			return front.Server.Serve(ln,
+				front.Encryption.Load)
+		}),
 		l.listen("http", c.Listen.HTTP, func(ln net.Listener) error { return front.Server.Serve(ln, nil) }),
 		l.listen("admin", c.Listen.Admin, func(ln net.Listener) error {
 			if adminEncryption != nil {
@@ -79,7 +82,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	adminAddress.SetReady(false)
 	limits := &reloads.Current().Limits
 	if delay := limits.DrainDelay; delay > 0 && ctx.Err() != nil {
-		log.Info("no longer ready; requests are still taken up", zap.Duration("for", delay))
+		log.Info("no longer ready; requests are still accepted", zap.Duration("for", delay))
 		time.Sleep(delay)
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloads.Current().Limits.DrainTimeout)
@@ -134,7 +137,9 @@ func (l *listeners) close() {
 }
 
 // waitForEnd waits for the context's end or a listener's, and reloads when hangUps reports one.
-func waitForEnd(ctx context.Context, served <-chan error, hangUps func() (<-chan os.Signal, func()), reload func()) error {
+func waitForEnd(
+	ctx context.Context, served <-chan error, hangUps func() (<-chan os.Signal, func()), reload func(),
+) error {
 	if hangUps == nil {
 		hangUps = signalled
 	}

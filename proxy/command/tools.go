@@ -26,7 +26,9 @@ func (v *invocation) walkFlags() *tools.WalkOptions {
 }
 
 // with opens the installation's proxy as far as a tool needs it, and runs the tool on it.
-func (v *invocation) with(ctx context.Context, need instance.Need, tool func(*instance.Instance, *tools.Installation) error) error {
+func (v *invocation) with(
+	ctx context.Context, need instance.Need, tool func(*instance.Instance, *tools.Installation) error,
+) error {
 	c, err := v.at.load()
 	if err != nil {
 		return err

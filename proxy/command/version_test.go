@@ -18,18 +18,24 @@ func TestTheVersionIsThatOfTheBuild(t *testing.T) {
 		{
 			"of a tag",
 			debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
-				setting("-tags", "noembedded"), setting("vcs.revision", "0123456789abcdef"), setting("vcs.time", "2026-11-23T12:00:00Z"), setting("vcs.modified", "false"),
+				setting("-tags", "noembedded"), setting("vcs.revision", "0123456789abcdef"),
+				setting("vcs.time", "2026-11-23T12:00:00Z"), setting("vcs.modified", "false"),
 			}},
 			"sealfront v1.2.3\nrevision  0123456789abcdef\ndate      2026-11-23T12:00:00Z\n",
 		},
 		{
 			"of a changed tree",
 			debug.BuildInfo{Main: debug.Module{Version: "v1.2.3+dirty"}, Settings: []debug.BuildSetting{
-				setting("vcs.revision", "0123456789abcdef"), setting("vcs.time", "2026-11-23T12:00:00Z"), setting("vcs.modified", "true"),
+				setting("vcs.revision", "0123456789abcdef"), setting("vcs.time", "2026-11-23T12:00:00Z"),
+				setting("vcs.modified", "true"),
 			}},
 			"sealfront v1.2.3+dirty\nrevision  0123456789abcdef, changed\ndate      2026-11-23T12:00:00Z\n",
 		},
-		{"without a repository", debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, "sealfront development\nrevision  unknown\ndate      unknown\n"},
+		{
+			"without a repository",
+			debug.BuildInfo{Main: debug.Module{Version: "(devel)"}},
+			"sealfront development\nrevision  unknown\ndate      unknown\n",
+		},
 	} {
 		var out bytes.Buffer
 		if err := buildOf(&c.info).write(&out); err != nil {

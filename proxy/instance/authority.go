@@ -45,7 +45,8 @@ func openAuthority(d *Data) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the certificate authority in %s: %w", d.Join("tls"), err)
 	}
-	// Programs of other users have to read the authority's certificate; its key is the owner's. Earlier releases kept both.
+	// Programs of other users have to read the authority's certificate; its key is the owner's. Earlier releases kept
+	// both.
 	if err := errors.Join(setMode(d.Join("tls"), 0o755), setMode(file, 0o644), setMode(keyFile, 0o600)); err != nil {
 		return nil, fmt.Errorf("let others read the certificate of the authority: %w", err)
 	}
@@ -111,12 +112,13 @@ func writePair(file, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) err
 	return replaceFile(file, text)
 }
 
-// localNames are the names of every certificate that the program makes. Go takes *.localhost; OpenSSL, GnuTLS and Node take
-// no wildcard right below a top-level name, so there is s3.localhost for buckets in names of hosts.
+// localNames are the names of every certificate that the program makes. Go takes *.localhost; OpenSSL, GnuTLS and Node
+// take no wildcard right below a top-level name, so there is s3.localhost for buckets in names of hosts.
 var localNames = []string{"localhost", "*.localhost", "s3.localhost", "*.s3.localhost"}
 
-// issue makes a server certificate for localhost, s3.localhost, their subdomains, the loopback addresses, each of domains with its
-// subdomains, and host where it is another one. It is made anew at each start: clients trust the authority.
+// issue makes a server certificate for localhost, s3.localhost, their subdomains, the loopback addresses, each of
+// domains with its subdomains, and host where it is another one. It is made at each start: clients trust the
+// authority.
 func (a *Authority) issue(host string, domains ...string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -10,9 +10,12 @@ import (
 
 // reloadable are the settings that a reload puts into force, with what is below them.
 var reloadable = []string{
-	"identities", "identities_file", "tls.cert", "tls.key", "tls.certificates", "tls.client_ca", "tls.client_certificates", "tls.min_version",
-	"limits.connections", "limits.requests", "limits.concurrency", "limits.requests_per_second", "limits.burst", "limits.min_rate",
-	"limits.progress_timeout", "limits.head_timeout", "limits.idle_timeout", "limits.drain_timeout", "limits.drain_delay", "limits.memory", "limits.failed_logins", "log.level",
+	"identities", "identities_file", "tls.cert", "tls.key", "tls.certificates", "tls.client_ca", "tls.client_certificates",
+	"tls.min_version",
+	"limits.connections", "limits.requests", "limits.concurrency", "limits.requests_per_second", "limits.burst",
+	"limits.min_rate",
+	"limits.progress_timeout", "limits.head_timeout", "limits.idle_timeout", "limits.drain_timeout", "limits.drain_delay",
+	"limits.memory", "limits.failed_logins", "log.level",
 }
 
 // changes are the paths of settings that differ and aren't reloadable.

@@ -9,7 +9,8 @@ import (
 	"sealfront/proxy/config"
 )
 
-// Every setting is either put into force by a reload, or named by it as waiting for the next start: none is passed over.
+// Every setting is either put into force by a reload, or named by it as waiting for the next start: none is passed
+// over.
 func TestAReloadNamesWhatItLeaves(t *testing.T) {
 	t.Parallel()
 	seen := 0

@@ -18,7 +18,8 @@ func TestNewCredentials(t *testing.T) {
 		if b, err := base64.RawURLEncoding.DecodeString(secret); err != nil || len(b) != 30 {
 			t.Fatalf("secret %q: %d bytes, %v; want 30", secret, len(b), err)
 		}
-		if b, err := base32.StdEncoding.DecodeString(strings.TrimPrefix(id, "AKIA")); err != nil || len(b) != 10 || len(id) != 20 {
+		if b, err := base32.StdEncoding.DecodeString(strings.TrimPrefix(id, "AKIA")); err != nil || len(b) != 10 ||
+			len(id) != 20 {
 			t.Fatalf("access key id %q: %d bytes, %v", id, len(b), err)
 		}
 		if seen[id] || seen[secret] {

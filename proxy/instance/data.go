@@ -49,7 +49,8 @@ func openData(path string) (*Data, error) {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
-		return nil, fmt.Errorf("the data directory %s is in use by another sealfront: stop it, or choose another with --data", path)
+		return nil,
+			fmt.Errorf("the data directory %s is in use by another sealfront: stop it, or choose another with --data", path)
 	}
 	d := &Data{path: path, lock: lock}
 	err = d.read()

@@ -18,8 +18,9 @@ func (i *Instance) makeDemoBucket(ctx context.Context) error {
 	c, key := i.Config, i.Data.BucketKMSKey
 	name := c.Store.BucketPrefix + DemoBucket
 	_, err := i.State.CreateBucket(ctx, state.Bucket{
-		Name: DemoBucket, Directory: true, ARN: policy.BucketARN(DemoBucket, c.Region, c.Account), Account: c.Account, Region: c.Region,
-		Zone: "local-az1", StoreName: name, Creator: "local",
+		Name: DemoBucket, Directory: true, ARN: policy.BucketARN(DemoBucket, c.Region, c.Account), Account: c.Account,
+		Region: c.Region,
+		Zone:   "local-az1", StoreName: name, Creator: "local",
 		DefaultKMS: true, DefaultKey: key, KeyAsGiven: key, BoundKey: key, BucketKey: true,
 	}, func(ctx context.Context) error {
 		if err := i.Storage.Client.CreateBucket(ctx, name, false); err != nil && !errors.Is(err, store.ErrExists) {

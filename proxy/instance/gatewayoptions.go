@@ -12,14 +12,17 @@ import (
 func (i *Instance) gatewayOptions() gateway.Options {
 	c, m := i.Config, i.Metrics
 	o := gateway.Options{
-		Store: i.Storage.Client, Keys: i.Keys, Buckets: i.State, Uploads: i.State, Renames: i.State, Claims: i.State, Sessions: i.State,
-		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains,
-		ServiceKey: i.KMS.ServiceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms", AllowedKeys: c.KMS.AllowedKeys,
+		Store: i.Storage.Client, Keys: i.Keys, Buckets: i.State, Uploads: i.State, Renames: i.State, Claims: i.State,
+		Sessions: i.State,
+		Region:   c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains,
+		ServiceKey: i.KMS.ServiceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms",
+		AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
 		DirectoryStore: c.Store.Kind == "directory", Abilities: i.Storage.Abilities, CopyLimit: i.options.CopyLimit,
 		MetadataHeader: c.Store.MetadataHeader,
-		AcceptS3Scope:  *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch, StrictSessionKey: c.Strict.CreateSessionKey,
-		PerPrincipal: c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
+		AcceptS3Scope:  *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch,
+		StrictSessionKey: c.Strict.CreateSessionKey,
+		PerPrincipal:     c.KMS.BucketKey.PerPrincipal, ChecksumOnGet: c.Checksums.OnGet == "always",
 		ListObjectsV1: *c.Compat.ListObjectsV1, PostObject: c.Compat.PostObject,
 		FailedLogins: failedLogins(c),
 		Now:          i.options.Now, Log: i.Log,

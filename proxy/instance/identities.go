@@ -14,7 +14,9 @@ var allowEverything = []policy.Statement{{Effect: "Allow", Action: []string{"*"}
 // identities are those of the configuration and, with embedded parts, the one whose credentials were made there.
 func identities(c *config.Config, d *Data) (*access.Identities, error) {
 	list := make([]*access.Identity, 0, len(c.Identities)+1)
-	add := func(name, accessKey, secretKey string, statements []policy.Statement, own config.IdentityLimits, certificates []string) error {
+	add := func(
+		name, accessKey, secretKey string, statements []policy.Statement, own config.IdentityLimits, certificates []string,
+	) error {
 		compiled, err := policy.Compile(statements)
 		if err != nil {
 			return err

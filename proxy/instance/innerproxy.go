@@ -18,9 +18,10 @@ import (
 	"sealfront/proxy/store"
 )
 
-// OpenInnerProxy serves a proxy of the tool's own, on a loopback port under TLS, to one client with random credentials, which
-// may do everything that the bucket's own policy doesn't deny. What a tool writes through it goes the way of every other
-// request: there is no second code that decides, seals and describes objects. bucket is what the client is for.
+// OpenInnerProxy serves a proxy of the tool's own, on a loopback port under TLS, to one client with random credentials,
+// which may do everything that the bucket's own policy doesn't deny. What a tool writes through it goes the way of
+// every other request: there is no second code that decides, seals and describes objects. bucket is what the client is
+// for.
 func (i *Instance) OpenInnerProxy(bucket string) (*store.Client, error) {
 	c := i.Config
 	accessKey, secretKey := newCredentials()
@@ -44,20 +45,24 @@ func (i *Instance) OpenInnerProxy(bucket string) (*store.Client, error) {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
 	options := i.gatewayOptions()
-	options.AcceptS3Scope, options.ChecksumOnGet, options.StrictSessionKey, options.FailedLogins = true, true, false, access.FailedLogins{}
+	options.AcceptS3Scope, options.ChecksumOnGet, options.StrictSessionKey = true, true, false
+	options.FailedLogins = access.FailedLogins{}
 	server := conn.NewServer(gateway.New(options, ids), i.Log, conn.Options{})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the tool's own proxy: %w", err)
 	}
 	served := make(chan error, 1)
-	encryption := &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}}
+	encryption := &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"},
+	}
 	go func() { served <- server.Serve(ln, func() *tls.Config { return encryption }) }()
 	roots := x509.NewCertPool()
 	roots.AddCert(authority.certificate)
 	client, err := store.New(store.Options{
 		Endpoint: "https://" + ln.Addr().String(), Region: c.Region, Directory: policy.KindOf(bucket) == policy.Directory,
-		Credentials: staticCredentials(accessKey, secretKey), TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, Now: i.options.Now,
+		Credentials: staticCredentials(accessKey, secretKey), TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
+		Now: i.options.Now,
 	})
 	i.closers.add(func() error {
 		if client != nil {

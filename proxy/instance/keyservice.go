@@ -27,8 +27,9 @@ type KeyService struct {
 func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyService, err error) {
 	k := &KeyService{ServiceKey: c.KMS.ServiceKey}
 	o := awskms.Options{
-		Region: cmp.Or(c.KMS.Region, c.Region), Endpoint: c.KMS.Endpoint, AccessKey: c.KMS.AccessKey, SecretKey: c.KMS.SecretKey,
-		CAFile: c.KMS.CA, Timeout: c.KMS.Timeout,
+		Region: cmp.Or(c.KMS.Region, c.Region), Endpoint: c.KMS.Endpoint, AccessKey: c.KMS.AccessKey,
+		SecretKey: c.KMS.SecretKey,
+		CAFile:    c.KMS.CA, Timeout: c.KMS.Timeout,
 	}
 	defer func() {
 		if err != nil {
@@ -57,7 +58,7 @@ func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyServi
 // Close ends the embedded key service.
 func (k *KeyService) Close() error { return k.closers.close() }
 
-// Reach asks about the service key: an error says that the key service can't be reached, or doesn't allow it.
+// Reach describes the service key: an error says that the key service can't be reached, or doesn't allow it.
 func (k *KeyService) Reach(ctx context.Context) error {
 	_, _, _, _, _, err := k.Client.DescribeKey(ctx, k.ServiceKey)
 	return err
@@ -109,16 +110,19 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 	b := c.KMS.BucketKey
 	return keyring.Options{
 		SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
-		Observer: keyring.Observer{Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved, Call: func(call string, err error, took time.Duration) {
-			outcome := "ok"
-			var coded interface{ ErrorCode() string }
-			switch {
-			case errors.As(err, &coded):
-				outcome = coded.ErrorCode()
-			case err != nil:
-				outcome = "unreachable"
-			}
-			m.KMS(call, outcome, took)
-		}},
+		Observer: keyring.Observer{
+			Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved,
+			Call: func(call string, err error, took time.Duration) {
+				outcome := "ok"
+				var coded interface{ ErrorCode() string }
+				switch {
+				case errors.As(err, &coded):
+					outcome = coded.ErrorCode()
+				case err != nil:
+					outcome = "unreachable"
+				}
+				m.KMS(call, outcome, took)
+			},
+		},
 	}
 }

@@ -21,9 +21,9 @@ type Memory struct {
 	Source string // limits.memory | GOMEMLIMIT | control group
 }
 
-// memoryLimit decides how much memory the process uses, and sets it as the Go runtime's limit, whose collector works harder near
-// it, unless the process is shared. group is the control group's limit, 0 for none; a tenth of it stays for what the runtime
-// doesn't count.
+// memoryLimit decides how much memory the process uses, and sets it as the Go runtime's limit, whose collector works
+// harder near it, unless the process is shared. group is the control group's limit, 0 for none; a tenth of it stays for
+// what the runtime doesn't count.
 func memoryLimit(c *config.Config, group int64, shared bool) Memory {
 	m := Memory{}
 	limit := runtimeLimit
@@ -46,8 +46,8 @@ func memoryLimit(c *config.Config, group int64, shared bool) Memory {
 // runtimeLimit is what the Go runtime was started with: GOMEMLIMIT, or no limit.
 var runtimeLimit = debug.SetMemoryLimit(-1)
 
-// What a process needs beside its requests, and a request at most with its connection: buffers of both sides, slabs of an
-// upload (a small body is taken in whole), and a goroutine's stack.
+// What a process needs in addition to its requests, and a request at most with its connection: buffers of both sides,
+// slabs of an upload (a small body is taken in whole), and a goroutine's stack.
 const (
 	baseMemory    = 48 << 20
 	requestMemory = 640 << 10
@@ -81,7 +81,8 @@ func cgroupLimit() int64 {
 	return cgroupLimitBelow("/sys/fs/cgroup", string(text))
 }
 
-// cgroupLimitBelow is cgroupLimit with the groups' files below root and the process's groups as /proc/self/cgroup has them.
+// cgroupLimitBelow is cgroupLimit with the groups' files below root and the process's groups as /proc/self/cgroup has
+// them.
 func cgroupLimitBelow(root, groups string) int64 {
 	least := int64(math.MaxInt64)
 	read := func(file string) {
@@ -123,8 +124,8 @@ func cgroupLimitBelow(root, groups string) int64 {
 	return least
 }
 
-// watchMemory paces the collector, and tells the gateway when memory runs out, until ctx ends: the estimate of requests can be
-// wrong, since part tables, caches and embedded parts need memory, too.
+// watchMemory paces the collector, and reports to the gateway when memory runs out, until ctx ends: the estimate of
+// requests can be wrong, since part tables, caches and embedded parts need memory, too.
 func watchMemory(ctx context.Context, limit func() int64, pressed func(bool)) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	ticker := time.NewTicker(250 * time.Millisecond)

@@ -43,8 +43,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// EmbeddedStore starts the store of store.kind embedded; default localstore.Start, which serves one store a process.
 	EmbeddedStore func(context.Context, localstore.Options) (EmbeddedStore, error)
-	// Shared: the process isn't this proxy's alone. The Go runtime's memory limit and the pace of its collector stay as they
-	// are, requests aren't refused because the process has used up its memory, and OpenTelemetry's errors aren't logged.
+	// Shared: the process isn't this proxy's alone. The Go runtime's memory limit and the pace of its collector stay as
+	// they are, requests aren't refused because the process has used up its memory, and OpenTelemetry's errors aren't
+	// logged.
 	Shared bool
 }
 

@@ -5,12 +5,13 @@ import (
 	"runtime/debug"
 )
 
-// pacing is that of the garbage collector of a program whose heap is small: by itself it would run for every few mebibytes that
-// requests of some kilobytes leave behind, dozens of times a second, and while it marks, every request pays for write
-// barriers. So a collection comes after collectAfter at the earliest, and with a larger heap when it has doubled, as ever.
+// pacing is that of the garbage collector of a program whose heap is small: by itself it would run for every few
+// mebibytes that requests of some kilobytes leave behind, dozens of times a second, and while it marks, every request
+// pays for write barriers. So a collection comes after collectAfter at the earliest, and with a larger heap when it has
+// doubled, as ever.
 type pacing struct {
 	percent int  // in force
-	given   bool // GOGC is set: its word counts
+	given   bool // GOGC is set: it decides
 }
 
 const (
@@ -23,8 +24,8 @@ func newPacing() *pacing {
 	return &pacing{percent: leastGrowth, given: os.Getenv("GOGC") != ""}
 }
 
-// pace adjusts to what the last collection has found alive, in bytes. Each change stops the world for some microseconds, so
-// there is none for a small difference.
+// pace adjusts to what the last collection has found alive, in bytes. Each change stops the world for some
+// microseconds, so there is none for a small difference.
 func (p *pacing) pace(live uint64) {
 	if want := growth(live); !p.given && (want > p.percent/4*5 || want < p.percent/5*4) {
 		p.percent = want

@@ -17,15 +17,15 @@ import (
 	"sealfront/proxy/conn"
 )
 
-// A Front is what a reload changes beside the proxy's rooms: how clients are listened to, and the log.
+// A Front is what a reload changes outside the proxy's rooms: how clients are listened to, and the log.
 type Front struct {
 	Server     *conn.Server
 	Encryption *atomic.Pointer[tls.Config] // holds nil without TLS
 	Level      zap.AtomicLevel
 }
 
-// A Reloader puts a changed configuration into force while requests go on: identities, certificates, limits and the log's
-// level, all or nothing. What else has changed is named in the log and waits for the next start.
+// A Reloader puts a changed configuration into force while requests go on: identities, certificates, limits and the
+// log's level, all or nothing. What else has changed is named in the log and waits for the next start.
 type Reloader struct {
 	file     string // "" without a configuration file
 	instance *Instance
@@ -64,7 +64,7 @@ func (r *Reloader) Reload() {
 	defer r.mu.Unlock()
 	if r.instance.Audit != nil {
 		if err := r.instance.Audit.Reopen(); err != nil {
-			r.log.Error("the audit log was not opened anew", zap.Error(err))
+			r.log.Error("the audit log was not reopened", zap.Error(err))
 		}
 	}
 	if r.file == "" {
@@ -132,7 +132,9 @@ func ServerOptions(c *config.Config) conn.Options {
 	}
 	return conn.Options{
 		Connections: c.Limits.Connections,
-		Timeouts:    conn.Timeouts{Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate},
+		Timeouts: conn.Timeouts{
+			Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate,
+		},
 	}
 }
 
@@ -150,9 +152,9 @@ func (r *Reloader) watched() []string {
 	return append([]string{r.file}, r.current.Load().Files()...)
 }
 
-// Watch reloads when a file's content has changed, looking every so often, until ctx ends. It compares contents, since the
-// files may be links that are swapped, or be written twice within a second; and it waits until a content was there twice, since a
-// file that is being written may begin with what is a configuration, too.
+// Watch reloads when a file's content has changed, looking every so often, until ctx ends. It compares contents, since
+// the files may be links that are swapped, or be written twice within a second; and it waits until a content was there
+// twice, since a file that is being written may begin with what is a configuration, too.
 func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 	if r.file == "" || every <= 0 {
 		return

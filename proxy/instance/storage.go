@@ -27,7 +27,9 @@ type Storage struct {
 }
 
 // OpenStorage makes the client of the store and starts the embedded one, which keeps its objects in d.
-func OpenStorage(ctx context.Context, c *config.Config, d *Data, m *metrics.Metrics, options Options) (_ *Storage, err error) {
+func OpenStorage(
+	ctx context.Context, c *config.Config, d *Data, m *metrics.Metrics, options Options,
+) (_ *Storage, err error) {
 	options = options.withDefaults()
 	s := &Storage{log: options.Log}
 	defer func() {
@@ -72,7 +74,9 @@ func OpenStorage(ctx context.Context, c *config.Config, d *Data, m *metrics.Metr
 func (s *Storage) Close() error { return s.closers.close() }
 
 // serve starts the embedded store, or one in memory.
-func (s *Storage) serve(ctx context.Context, c *config.Config, d *Data, o *Options) (endpoint string, _ credentials, err error) {
+func (s *Storage) serve(
+	ctx context.Context, c *config.Config, d *Data, o *Options,
+) (endpoint string, _ credentials, err error) {
 	var accessKey, secretKey string
 	var started EmbeddedStore
 	if c.Store.Kind == "memory" {
@@ -97,14 +101,14 @@ func (s *Storage) serve(ctx context.Context, c *config.Config, d *Data, o *Optio
 // openRecords opens the state bucket for records.
 func (s *Storage) openRecords(c *config.Config) {
 	s.Records = s.Client.Objects(c.Store.StateBucket)
-	if c.Store.SingleWriter && !s.Abilities.ConditionalPut { // a tool hasn't probed, and takes the operator's word
+	if c.Store.SingleWriter && !s.Abilities.ConditionalPut { // a tool hasn't probed, and relies on the configuration
 		s.Records = s.Records.SingleWriter()
 	}
 }
 
 // Reach looks for an object in the state bucket: an error says that the store can't be reached.
 func (s *Storage) Reach(ctx context.Context) error {
-	_, _, err := s.Records.Get(ctx, "probe-health") // that there is none is an answer, too
+	_, _, err := s.Records.Get(ctx, "probe-health") // its absence is an answer, too
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

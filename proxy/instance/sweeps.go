@@ -14,7 +14,8 @@ import (
 // freeNamesEvery is how often names of deleted buckets are looked at.
 const freeNamesEvery = 5 * time.Second
 
-// startSweeps removes leftovers of the state bucket now and every hour, and frees the names of deleted buckets, until stop.
+// startSweeps removes leftovers of the state bucket now and every hour, and frees the names of deleted buckets, until
+// stop.
 func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *zap.Logger) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})

@@ -52,7 +52,8 @@ next:
 func (p *Program) StoreRequests(f func()) map[string]int {
 	p.T.Helper()
 	operations := []string{
-		"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart",
+		"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload",
+		"UploadPart",
 		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects",
 	}
 	before := make(map[string]int)
@@ -112,7 +113,8 @@ func (p *Program) KMS(action string, input map[string]any) map[string]any {
 	}
 	m := &sigv4.Message{Method: []byte("POST"), Path: []byte("/"), Header: []sigv4.Field{
 		Field("Host", u.Host), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")),
-		Field("X-Amz-Content-Sha256", HexSum(string(body))), Field("X-Amz-Target", "TrentService."+action), Field("Content-Type", "application/x-amz-json-1.1"),
+		Field("X-Amz-Content-Sha256", HexSum(string(body))), Field("X-Amz-Target", "TrentService."+action),
+		Field("Content-Type", "application/x-amz-json-1.1"),
 	}}
 	for _, f := range m.Header[1:] {
 		r.Header.Set(string(f.Name), string(f.Value))
@@ -183,7 +185,7 @@ func (p *Program) AdminText(path string) string {
 	return string(text)
 }
 
-// GetAdmin asks the admin address.
+// GetAdmin sends a GET to the admin address.
 func (p *Program) GetAdmin(t testing.TB, path string, header ...string) (*http.Response, string) {
 	t.Helper()
 	return p.DoAdmin(t, "GET", path, "", header...)

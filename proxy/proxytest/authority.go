@@ -140,7 +140,8 @@ func (a *Authority) Path(name string) string { return filepath.Join(a.dir, name)
 func (a *Authority) Server(t testing.TB, name string, hosts ...string) {
 	t.Helper()
 	a.IssueTo(t, name, &x509.Certificate{
-		DNSNames: hosts, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: hosts, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/instance"
 )
 
 // StartWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others.
@@ -27,7 +29,7 @@ identities:
 const Account = "123456789012"
 
 // DemoBucket is the directory bucket that an embedded program starts with.
-const DemoBucket = "demo--local-az1--x-s3"
+const DemoBucket = instance.DemoBucket
 
 // DemoPath is its path.
 const DemoPath = "/" + DemoBucket + "/"

@@ -69,7 +69,8 @@ func (f *Form) Body() []byte {
 			conditions = append(conditions, fmt.Sprintf("{%q: %s}", field[0], value))
 		}
 	}
-	document := fmt.Sprintf(`{"expiration": %q, "conditions": [%s]}`, now.Add(expires).Format("2006-01-02T15:04:05.000Z"), strings.Join(conditions, ", "))
+	document := fmt.Sprintf(`{"expiration": %q, "conditions": [%s]}`, now.Add(expires).Format("2006-01-02T15:04:05.000Z"),
+		strings.Join(conditions, ", "))
 	policy := base64.StdEncoding.EncodeToString([]byte(document))
 	fields = append(fields, f.Loose...)
 	fields = append(fields, [2]string{"policy", policy},
@@ -82,7 +83,9 @@ func (f *Form) Body() []byte {
 		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", FormBoundary, field[0], field[1])
 	}
 	if !f.NoFile {
-		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=%q\r\nContent-Type: text/plain\r\n\r\n%s", FormBoundary, f.FileName, f.File)
+		fmt.Fprintf(&b,
+			"--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=%q\r\nContent-Type: text/plain\r\n\r\n%s",
+			FormBoundary, f.FileName, f.File)
 	}
 	b.WriteString(f.Break)
 	closing := f.Closing
@@ -101,7 +104,8 @@ func (f *Form) Post() *Answer {
 	f.P.T.Helper()
 	client := f.P.HTTPClient(f.P.T.(*testing.T))
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Post(f.P.Env["AWS_ENDPOINT_URL"]+"/"+f.P.Env["SEALFRONT_BUCKET"], "multipart/form-data; boundary="+FormBoundary, bytes.NewReader(f.Body()))
+	resp, err := client.Post(f.P.Env["AWS_ENDPOINT_URL"]+"/"+f.P.Env["SEALFRONT_BUCKET"],
+		"multipart/form-data; boundary="+FormBoundary, bytes.NewReader(f.Body()))
 	if err != nil {
 		f.P.T.Fatal(err)
 	}

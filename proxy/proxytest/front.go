@@ -40,8 +40,9 @@ type StoreFront struct {
 // DiscardLog is the log of servers whose clients break off on purpose.
 var DiscardLog = log.New(io.Discard, "", 0)
 
-// DialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it, too,
-// with a reset, or the embedded store keeps half of a body. The program's probe refuses to start behind a front end that doesn't.
+// DialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it,
+// too, with a reset, or the embedded store keeps half of a body. The program's probe refuses to start behind a front
+// end that doesn't.
 func DialAbruptly(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err == nil {

@@ -23,7 +23,12 @@ func (b *KMSBucket) Path(key string) string { return "/" + b.Name + "/" + key }
 
 // Encryption is the request that makes SSE-KMS with the bucket's key its default.
 func (b *KMSBucket) Encryption() *Request {
-	return &Request{Method: "PUT", Path: "/" + b.Name, Query: "encryption=", Service: "s3express", Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + b.Key + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`}
+	return &Request{
+		Method: "PUT", Path: "/" + b.Name, Query: "encryption=", Service: "s3express",
+		Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>` +
+			`<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + b.Key + `</KMSMasterKeyID>` +
+			`</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`,
+	}
 }
 
 // Must sends a request that has to succeed.
@@ -39,7 +44,10 @@ func (b *KMSBucket) Must(r *Request) *Answer {
 // NewKMSBucket makes an empty SSE-KMS directory bucket.
 func NewKMSBucket(p *Program, name, key string) *KMSBucket {
 	p.T.Helper()
-	b := &KMSBucket{P: p, Name: name, Key: key, Uploads: make(map[string]string), Aborted: make(map[string]string), Lists: make(map[string]string)}
+	b := &KMSBucket{
+		P: p, Name: name, Key: key, Uploads: make(map[string]string), Aborted: make(map[string]string),
+		Lists: make(map[string]string),
+	}
 	b.Must(&Request{Method: "PUT", Path: "/" + name, Service: "s3express", Body: DirectoryBucketDocument})
 	b.Must(b.Encryption())
 	return b
@@ -63,8 +71,11 @@ func NewFilledKMSBucket(p *Program, name, key string) *KMSBucket {
 		}
 		b.Aborted[phase] = upload("aborted")
 		b.Uploads[phase] = upload(phase + "-complete")
-		etag := b.Must(&Request{Method: "PUT", Path: b.Path(phase + "-complete"), Query: "partNumber=1&uploadId=" + b.Uploads[phase], Body: "part"}).Header.Get("ETag")
-		b.Lists[phase] = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag + "</ETag></Part></CompleteMultipartUpload>"
+		etag := b.Must(&Request{
+			Method: "PUT", Path: b.Path(phase + "-complete"), Query: "partNumber=1&uploadId=" + b.Uploads[phase], Body: "part",
+		}).Header.Get("ETag")
+		b.Lists[phase] = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
+			"</ETag></Part></CompleteMultipartUpload>"
 	}
 	return b
 }

@@ -26,8 +26,8 @@ const (
 type Mode int
 
 const (
-	// InProcess has Start and its like start the program within the test's process, where coverage sees it. Embedded stores
-	// are in memory.
+	// InProcess has Start and its like start the program within the test's process, where coverage sees it. Embedded
+	// stores are in memory.
 	InProcess Mode = iota
 	// OverFiles is InProcess whose embedded stores are those of the program, over files, each a process of its own.
 	OverFiles
@@ -41,8 +41,9 @@ var mode = InProcess
 // processes reports whether the test binary can be the program: its TestMain calls Main.
 var processes bool
 
-// Main is the TestMain of a package whose tests start processes: all programs with Processes, all embedded stores with OverFiles,
-// and the shared store and what StartProcess starts with any mode. A package that starts none needs no TestMain.
+// Main is the TestMain of a package whose tests start processes: all programs with Processes, all embedded stores with
+// OverFiles, and the shared store and what StartProcess starts with any mode. A package that starts none needs no
+// TestMain.
 func Main(m *testing.M, how Mode) {
 	if os.Getenv(programVariable) != "" {
 		os.Exit(beProgram())
@@ -52,7 +53,9 @@ func Main(m *testing.M, how Mode) {
 		os.Exit(command.StatusError)
 	}
 	mode, processes = how, true
-	for _, name := range []string{"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL"} {
+	for _, name := range []string{
+		"AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_PROFILE", "AWS_ENDPOINT_URL",
+	} {
 		_ = os.Unsetenv(name)
 	}
 	runMoreAtOnce()
@@ -75,8 +78,8 @@ func beProgram() (status int) {
 	return command.ExitStatus(err, os.Stderr)
 }
 
-// runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has started, so
-// more of them run at once than there are processors. Under the race detector it isn't waiting any more.
+// runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has
+// started, so more of them run at once than there are processors. Under the race detector it isn't waiting any more.
 func runMoreAtOnce() {
 	flag.Parse()
 	given := false

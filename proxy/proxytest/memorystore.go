@@ -23,8 +23,8 @@ type borrowedStore struct{ *memstore.Store }
 // Close does nothing: the next program with the same directory finds the objects of this one.
 func (borrowedStore) Close() error { return nil }
 
-// storeInMemory starts stores in memory in place of embedded ones. There is one a directory, until the test ends that began it:
-// after the programs that it starts from here on.
+// storeInMemory starts stores in memory in place of embedded ones. There is one a directory, until the test ends that
+// began it: after the programs that it starts from here on.
 func storeInMemory(t testing.TB) func(context.Context, localstore.Options) (instance.EmbeddedStore, error) {
 	begun := map[string]*memstore.Store{}
 	t.Cleanup(func() {

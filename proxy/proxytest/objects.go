@@ -30,7 +30,10 @@ func Between(text, before, after string) string {
 // AppendTo sends an append.
 func (p *Program) AppendTo(bucket, key string, offset int, body string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
-	return p.Do(&Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: body, Header: append([]sigv4.Field{Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(offset))}, header...)})
+	return p.Do(&Request{
+		Method: "PUT", Path: "/" + bucket + "/" + key, Body: body,
+		Header: append([]sigv4.Field{Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(offset))}, header...),
+	})
 }
 
 // Put sends a PutObject.
@@ -44,12 +47,15 @@ func (p *Program) Put(bucket, key, body string, header ...sigv4.Field) *Answer {
 }
 
 // TaggedBucketDocument makes a directory bucket with a tag.
-var TaggedBucketDocument = strings.Replace(DirectoryBucketDocument, "</CreateBucketConfiguration>", "<Tags><Tag><Key>Team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>", 1)
+var TaggedBucketDocument = strings.Replace(DirectoryBucketDocument, "</CreateBucketConfiguration>",
+	"<Tags><Tag><Key>Team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>", 1)
 
 // CopyOf sends a CopyObject.
 func (p *Program) CopyOf(from, to string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
-	return p.Do(&Request{Method: "PUT", Path: "/" + to, Header: append([]sigv4.Field{Field("X-Amz-Copy-Source", from)}, header...)})
+	return p.Do(&Request{
+		Method: "PUT", Path: "/" + to, Header: append([]sigv4.Field{Field("X-Amz-Copy-Source", from)}, header...),
+	})
 }
 
 // MustCopy sends a CopyObject that has to succeed.
@@ -79,19 +85,30 @@ func (p *Program) HeadOf(bucket, key string, header ...sigv4.Field) *Answer {
 func (p *Program) FullUpload(client *s3.Client, bucket, key string, parts ...[]byte) {
 	p.T.Helper()
 	ctx := p.T.Context()
-	created, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: types.ChecksumTypeFullObject})
+	created, err := client.CreateMultipartUpload(ctx,
+		&s3.CreateMultipartUploadInput{
+			Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+			ChecksumType: types.ChecksumTypeFullObject,
+		})
 	if err != nil {
 		p.T.Fatal(err)
 	}
 	var list types.CompletedMultipartUpload
 	for i, part := range parts {
-		out, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(part)})
+		out, err := client.UploadPart(ctx,
+			&s3.UploadPartInput{
+				Bucket: &bucket, Key: &key, UploadId: created.UploadId, PartNumber: aws.Int32(int32(i + 1)),
+				Body: bytes.NewReader(part),
+			})
 		if err != nil {
 			p.T.Fatal(err)
 		}
 		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag})
 	}
-	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, MultipartUpload: &list}); err != nil {
+	if _, err := client.CompleteMultipartUpload(ctx,
+		&s3.CompleteMultipartUploadInput{
+			Bucket: &bucket, Key: &key, UploadId: created.UploadId, MultipartUpload: &list,
+		}); err != nil {
 		p.T.Fatal(err)
 	}
 }
@@ -100,17 +117,24 @@ func (p *Program) FullUpload(client *s3.Client, bucket, key string, parts ...[]b
 func MakeDirectoryBucket(t testing.TB, client *s3.Client, key string) string {
 	t.Helper()
 	bucket := "copies--usw2-az1--x-s3"
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
-		Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
-	}}); err != nil {
+	if _, err := client.CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory,
+			},
+		}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
-		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key,
-		}}},
-	}}); err != nil {
+	if _, err := client.PutBucketEncryption(t.Context(),
+		&s3.PutBucketEncryptionInput{
+			Bucket: &bucket,
+			ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+				Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+					SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key,
+				}}},
+			},
+		}); err != nil {
 		t.Fatal(err)
 	}
 	return bucket
@@ -119,10 +143,16 @@ func MakeDirectoryBucket(t testing.TB, client *s3.Client, key string) string {
 // Rename sends a RenameObject.
 func (p *Program) Rename(bucket, from, to string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
-	return p.Do(&Request{Method: "PUT", Path: "/" + bucket + "/" + to, Query: "renameObject=", Header: append([]sigv4.Field{Field("X-Amz-Rename-Source", from)}, header...)})
+	return p.Do(&Request{
+		Method: "PUT", Path: "/" + bucket + "/" + to, Query: "renameObject=",
+		Header: append([]sigv4.Field{Field("X-Amz-Rename-Source", from)}, header...),
+	})
 }
 
-const DirectoryBucketDocument = `<CreateBucketConfiguration><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`
+const DirectoryBucketDocument = `<CreateBucketConfiguration>` +
+	`<Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location>` +
+	`<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket>` +
+	`</CreateBucketConfiguration>`
 
 // Code returns the S3 error code of an SDK error.
 func Code(err error) string {
@@ -145,7 +175,8 @@ func MustRead(t testing.TB, client *s3.Client, bucket, key string, want []byte) 
 	}
 	got, err := io.ReadAll(out.Body)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("GET %s: %d bytes (%x), %v; want %d (%x)", key, len(got), sha256.Sum256(got), err, len(want), sha256.Sum256(want))
+		t.Fatalf("GET %s: %d bytes (%x), %v; want %d (%x)", key, len(got), sha256.Sum256(got), err, len(want),
+			sha256.Sum256(want))
 	}
 	return out
 }

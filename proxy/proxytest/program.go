@@ -69,7 +69,8 @@ func Subcommand(t testing.TB, args ...string) (stdout, stderr string, status int
 // StartEmbedded starts the program with everything embedded under dir.
 func StartEmbedded(t testing.TB, dir string, options ...Option) *Program {
 	t.Helper()
-	return startCommand(t, options, "--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	return startCommand(t, options, "--data", dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin",
+		"127.0.0.1:0")
 }
 
 // StartCounting is startEmbedded of a program that reads no record of a bucket or an upload again because 5 seconds are
@@ -95,7 +96,9 @@ func StartProcess(t testing.TB, args ...string) *Program {
 // startCommand is Start with options.
 func startCommand(t testing.TB, options []Option, args ...string) *Program {
 	t.Helper()
-	p := &Program{T: t, Env: make(map[string]string), Stderr: &Buffer{}, Args: args, Ended: make(chan struct{}), status: new(int)}
+	p := &Program{
+		T: t, Env: make(map[string]string), Stderr: &Buffer{}, Args: args, Ended: make(chan struct{}), status: new(int),
+	}
 	var out io.Reader
 	var err error
 	if s := setupOf(options); s.mode != Processes {

@@ -62,7 +62,8 @@ func TestASecondStartFindsTheObjectsOfTheFirst(t *testing.T) {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	uri := "s3://" + proxytest.DemoBucket
-	if out, errs, status := proxytest.Subcommand(t, "verify", uri, "--data", dir); status != 0 || !strings.HasPrefix(errs, "1 objects checked, 0 damaged") {
+	if out, errs, status := proxytest.Subcommand(t, "verify", uri, "--data", dir); status != 0 ||
+		!strings.HasPrefix(errs, "1 objects checked, 0 damaged") {
 		t.Errorf("verify: %d %s%s", status, out, errs)
 	}
 	if status := p.Stop(); status != 0 {
@@ -134,7 +135,8 @@ func TestAnEmbeddedStoreOverFiles(t *testing.T) {
 		b[0] ^= 1
 		return b
 	})
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "key"}); a.StatusCode == 200 && a.Err == nil {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "key"}); a.StatusCode == 200 &&
+		a.Err == nil {
 		t.Errorf("an altered object: %d %s", a.StatusCode, a.Text)
 	}
 	p.Stop()
@@ -148,7 +150,9 @@ func TestAFaultyKMS(t *testing.T) {
 	p := k.Start(t, t.TempDir(), "timeout: 2s")
 	b := proxytest.NewKMSBucket(p, "b--local-az1--x-s3", k.MakeKey(t))
 	k.Set(b.Key, proxytest.KMSSays("DisabledException", 400, "disabled"))
-	r := &proxytest.Request{Method: "PUT", Path: b.Path("key"), Body: "body", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-A", "b")}}
+	r := &proxytest.Request{
+		Method: "PUT", Path: b.Path("key"), Body: "body", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-A", "b")},
+	}
 	if a := p.Do(r); a.Code() != "KMS.DisabledException" {
 		t.Errorf("a disabled key: %d %s", a.StatusCode, a.Text)
 	}

@@ -73,7 +73,8 @@ func (p *Program) Head(r *Request) (host string, head []byte) {
 		name = u.Host
 	}
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(r.Path), Query: []byte(r.Query)}
-	m.Header = append(m.Header, Field("Host", name), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")), Field("X-Amz-Content-Sha256", hash))
+	m.Header = append(m.Header, Field("Host", name), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")),
+		Field("X-Amz-Content-Sha256", hash))
 	if c.SessionToken != "" {
 		m.Header = append(m.Header, Field("X-Amz-S3session-Token", c.SessionToken))
 	}

@@ -57,7 +57,7 @@ func StartServer(t testing.TB, address string, env []string, path string, args .
 	}
 }
 
-// Loopback finds a free port; the servers can't be told to choose one.
+// Loopback finds a free port; the servers can't choose one.
 func Loopback(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -74,7 +74,8 @@ func StartVersitygw(t *testing.T) Service {
 	path := ProgramPath(t, "versitygw")
 	s := Service{Endpoint: "http://" + Loopback(t), AccessKey: "store", SecretKey: "store-secret"}
 	address := strings.TrimPrefix(s.Endpoint, "http://")
-	StartServer(t, address, nil, path, "--port", address, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet", "posix", t.TempDir())
+	StartServer(t, address, nil, path, "--port", address, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet",
+		"posix", t.TempDir())
 	return s
 }
 
@@ -84,11 +85,13 @@ func StartMinIO(t *testing.T) Service {
 	path := ProgramPath(t, "minio")
 	s := Service{Endpoint: "http://" + Loopback(t), AccessKey: "store", SecretKey: "store-secret"}
 	address := strings.TrimPrefix(s.Endpoint, "http://")
-	StartServer(t, address, []string{"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey, "MINIO_BROWSER=off"},
+	StartServer(t, address,
+		[]string{"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey, "MINIO_BROWSER=off"},
 		path, "server", "--quiet", "--address", address, t.TempDir())
 	// It listens before it serves: until then it answers 503, which the client tries again.
 	client := s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &s.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+		Region: "us-east-1", BaseEndpoint: &s.Endpoint,
+		Credentials:      credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 		RetryMaxAttempts: 20, UsePathStyle: true,
 	})
 	if _, err := client.ListBuckets(t.Context(), &s3.ListBucketsInput{}); err != nil {
@@ -140,7 +143,8 @@ func StartLocalKMS(t *testing.T) Service {
 func (s *Service) CreateKey(t testing.TB) string {
 	t.Helper()
 	client := kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: &s.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+		Region: "us-west-2", BaseEndpoint: &s.Endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 	})
 	out, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
 	if err != nil {
@@ -174,8 +178,9 @@ identities:
 	}
 	p := startCommand(t, options, "serve", "--config", file)
 	for name, value := range map[string]string{
-		"AWS_CA_BUNDLE": ca, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-		"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2", "SEALFRONT_KMS_KEY": bucketKey,
+		"AWS_CA_BUNDLE": ca, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+		"AWS_REGION":            "us-west-2", "AWS_DEFAULT_REGION": "us-west-2", "SEALFRONT_KMS_KEY": bucketKey,
 	} {
 		p.Env[name] = value
 	}
@@ -196,6 +201,7 @@ func StartVersioningVersitygw(t *testing.T) Service {
 	path := ProgramPath(t, "versitygw")
 	s := Service{Endpoint: "http://" + Loopback(t), AccessKey: "store", SecretKey: "store-secret"}
 	address := strings.TrimPrefix(s.Endpoint, "http://")
-	StartServer(t, address, nil, path, "--port", address, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet", "posix", "--versioning-dir", t.TempDir(), t.TempDir())
+	StartServer(t, address, nil, path, "--port", address, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet",
+		"posix", "--versioning-dir", t.TempDir(), t.TempDir())
 	return s
 }

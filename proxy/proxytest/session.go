@@ -15,7 +15,7 @@ func Namesake(name string) *sigv4.Credentials {
 // OtherCredentials are those of the second identity of [EmbeddedWith].
 var OtherCredentials = &sigv4.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "othersecret"}
 
-// Session asks for a session of a bucket.
+// Session creates a session of a bucket.
 func (p *Program) Session(bucket string, header ...sigv4.Field) *sigv4.Credentials {
 	p.T.Helper()
 	return p.SessionAs(nil, bucket, header...)
@@ -24,7 +24,10 @@ func (p *Program) Session(bucket string, header ...sigv4.Field) *sigv4.Credentia
 // SessionAs is session for a principal; nil: the program's first.
 func (p *Program) SessionAs(c *sigv4.Credentials, bucket string, header ...sigv4.Field) *sigv4.Credentials {
 	p.T.Helper()
-	a := p.Do(&Request{Method: "GET", Path: "/" + bucket, Query: "session=", Service: "s3express", Hash: HexSum(""), Header: header, Credentials: c})
+	a := p.Do(&Request{
+		Method: "GET", Path: "/" + bucket, Query: "session=", Service: "s3express", Hash: HexSum(""), Header: header,
+		Credentials: c,
+	})
 	if a.StatusCode != 200 {
 		p.T.Fatalf("CreateSession: %d %s", a.StatusCode, a.Text)
 	}
@@ -33,12 +36,21 @@ func (p *Program) SessionAs(c *sigv4.Credentials, bucket string, header ...sigv4
 		value, _, _ := strings.Cut(rest, "</"+name+">")
 		return value
 	}
-	return &sigv4.Credentials{AccessKeyID: element("AccessKeyId"), SecretAccessKey: element("SecretAccessKey"), SessionToken: element("SessionToken")}
+	return &sigv4.Credentials{
+		AccessKeyID: element("AccessKeyId"), SecretAccessKey: element("SecretAccessKey"),
+		SessionToken: element("SessionToken"),
+	}
 }
 
 // Presigned is a presigned URL's query, signed at t.
-func (p *Program) Presigned(c *sigv4.Credentials, service, method, host, path, query string, at time.Time, expires time.Duration, header ...sigv4.Field) string {
-	m := &sigv4.Message{Method: []byte(method), Path: []byte(path), Query: []byte(query), Header: append([]sigv4.Field{Field("Host", host)}, header...)}
+func (p *Program) Presigned(
+	c *sigv4.Credentials, service, method, host, path, query string, at time.Time, expires time.Duration,
+	header ...sigv4.Field,
+) string {
+	m := &sigv4.Message{
+		Method: []byte(method), Path: []byte(path), Query: []byte(query),
+		Header: append([]sigv4.Field{Field("Host", host)}, header...),
+	}
 	return string(sigv4.NewSigner(p.Env["AWS_REGION"], service).AppendPresigned(nil, m, c, at, expires))
 }
 

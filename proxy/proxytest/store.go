@@ -14,9 +14,9 @@ const (
 	StoreSecretKey = "storesecret"
 )
 
-// SharedStore is where a store for all tests of the package listens. It is the embedded one in a process of its own, since
-// versitygw allows one a process, and changes that process's working directory; without a TestMain that calls Main it is a store
-// in memory.
+// SharedStore is where a store for all tests of the package listens. It is the embedded one in a process of its own,
+// since versitygw allows one a process, and changes that process's working directory; without a TestMain that calls
+// Main it is a store in memory.
 var SharedStore = sync.OnceValues(func() (endpoint string, err error) {
 	if !processes {
 		s, err := memstore.Start(memstore.Options{

@@ -18,17 +18,17 @@ import (
 // store, or on the way back.
 type StoreFault struct {
 	Name string
-	// play does it; false: the request goes on as if nothing were.
+	// Play does it; false: the request goes on as if nothing were.
 	Play func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool
-	// applies tells for which requests it has a meaning; nil: all.
+	// Applies reports for which requests it has a meaning; nil: all.
 	Applies func(s StoreStep) bool
-	// lasting faults hit every request from there on, as if the store were gone.
+	// Lasting faults hit every request from there on, as if the store were gone.
 	Lasting bool
-	// harmless faults must not be noticed by the client.
+	// Harmless faults must not be noticed by the client.
 	Harmless bool
-	// believed faults can't be told from the truth: what a listing says is the store's word.
+	// Believed faults can't be detected: what a listing says is the store's word.
 	Believed bool
-	// lies are answers that aren't true.
+	// Lies are answers that aren't true.
 	Lies bool
 }
 
@@ -43,7 +43,7 @@ func hasBody(s StoreStep) bool { return s.Body > 1 }
 
 func isList(s StoreStep) bool { return s.List }
 
-// Reset ends a connection without a word.
+// Reset ends a connection without an answer.
 func Reset(w http.ResponseWriter, said []byte) {
 	c, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -57,7 +57,7 @@ func Reset(w http.ResponseWriter, said []byte) {
 	_ = c.Close()
 }
 
-// CarriedOut lets the store do what it was asked for and returns its answer, written out with a body of this length.
+// CarriedOut has the store carry a request out and returns its answer, written out with a body of this length.
 func (f *StoreFront) CarriedOut(r *http.Request, alter func(a *http.Response, body []byte) []byte) (head, body []byte) {
 	rec := httptest.NewRecorder()
 	f.Forward.ServeHTTP(rec, r)
@@ -114,24 +114,30 @@ var StoreFaults = []StoreFault{
 		return false
 	}},
 	{Name: "reset before the answer", Play: ResetAtOnce},
-	{Name: "half of the request arrives", Applies: hasBody, Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
-		r.Body = brokenUpload{io.LimitReader(r.Body, r.ContentLength/2)}
-		f.Forward.ServeHTTP(httptest.NewRecorder(), r)
-		Reset(w, nil)
-		return true
-	}},
+	{
+		Name: "half of the request arrives", Applies: hasBody,
+		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
+			r.Body = brokenUpload{io.LimitReader(r.Body, r.ContentLength/2)}
+			f.Forward.ServeHTTP(httptest.NewRecorder(), r)
+			Reset(w, nil)
+			return true
+		},
+	},
 	{Name: "500", Play: refuseAfterBody(500, "InternalError")},
 	{Name: "503", Play: refuseAfterBody(503, "SlowDown")},
-	{Name: "503 before the body is read", Applies: hasBody, Play: func(_ *StoreFront, w http.ResponseWriter, r *http.Request) bool {
-		c, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			return false
-		}
-		const body = "<Error><Code>SlowDown</Code></Error>"
-		fmt.Fprintf(c, "HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		time.AfterFunc(time.Second, func() { _ = c.Close() }) // nothing more is read
-		return true
-	}},
+	{
+		Name: "503 before the body is read", Applies: hasBody,
+		Play: func(_ *StoreFront, w http.ResponseWriter, r *http.Request) bool {
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				return false
+			}
+			const body = "<Error><Code>SlowDown</Code></Error>"
+			fmt.Fprintf(c, "HTTP/1.1 503 X\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+			time.AfterFunc(time.Second, func() { _ = c.Close() }) // nothing more is read
+			return true
+		},
+	},
 	{Name: "done, the answer is lost", Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
 		f.CarriedOut(r, nil)
 		Reset(w, nil)
@@ -151,17 +157,20 @@ var StoreFaults = []StoreFault{
 		Reset(w, append(head, body[:len(body)/2]...))
 		return true
 	}},
-	{Name: "done, a truncated 200 that says it is whole", Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
-		head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
-			if r.Method == "HEAD" || len(body) == 0 {
-				return body
-			}
-			a.Header.Set("Content-Length", fmt.Sprint(len(body)/2))
-			return body[:len(body)/2]
-		})
-		Reset(w, append(head, body...))
-		return true
-	}},
+	{
+		Name: "done, a truncated 200 that says it is whole",
+		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
+			head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
+				if r.Method == "HEAD" || len(body) == 0 {
+					return body
+				}
+				a.Header.Set("Content-Length", fmt.Sprint(len(body)/2))
+				return body[:len(body)/2]
+			})
+			Reset(w, append(head, body...))
+			return true
+		},
+	},
 	{Name: "done, a wrong ETag", Lies: true, Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
 		head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
 			if a.Header.Get("ETag") != "" {
@@ -172,19 +181,22 @@ var StoreFaults = []StoreFault{
 		Reset(w, append(head, body...))
 		return true
 	}},
-	{Name: "a stale listing", Believed: true, Applies: isList, Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
-		head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
-			from := bytes.LastIndex(body, []byte("<Contents>"))
-			to := bytes.LastIndex(body, []byte("</Contents>"))
-			if from >= 0 && to > from {
-				body = append(bytes.Clone(body[:from]), body[to+len("</Contents>"):]...)
-			}
-			a.Header.Set("Content-Length", fmt.Sprint(len(body)))
-			return body
-		})
-		Reset(w, append(head, body...))
-		return true
-	}},
+	{
+		Name: "a stale listing", Believed: true, Applies: isList,
+		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
+			head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
+				from := bytes.LastIndex(body, []byte("<Contents>"))
+				to := bytes.LastIndex(body, []byte("</Contents>"))
+				if from >= 0 && to > from {
+					body = append(bytes.Clone(body[:from]), body[to+len("</Contents>"):]...)
+				}
+				a.Header.Set("Content-Length", fmt.Sprint(len(body)))
+				return body
+			})
+			Reset(w, append(head, body...))
+			return true
+		},
+	},
 	{Name: "the store is gone from here on", Lasting: true, Play: ResetAtOnce},
 }
 
@@ -196,7 +208,7 @@ type Played struct {
 	steps []StoreStep
 }
 
-// WasHit tells whether the fault was played, and which requests there were.
+// WasHit reports whether the fault was played, and which requests there were.
 func (p *Played) WasHit() (hit bool, steps []StoreStep) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -211,14 +223,15 @@ func (f *StoreFront) Arm(fault *StoreFault, step int) *Played {
 		p.count++
 		now := fault != nil && (p.count == step || fault.Lasting && p.count > step)
 		p.hit = p.hit || now
-		p.steps = append(p.steps, StoreStep{StepName(r), r.ContentLength, r.Method == "GET" && r.URL.Query().Has("list-type")})
+		p.steps = append(p.steps,
+			StoreStep{StepName(r), r.ContentLength, r.Method == "GET" && r.URL.Query().Has("list-type")})
 		p.mu.Unlock()
 		return now && fault.Play(f, w, r)
 	}, nil)
 	return p
 }
 
-// StepName tells requests to the store apart.
+// StepName names a request to the store by what it does.
 func StepName(r *http.Request) string {
 	what := r.Method
 	for _, name := range []string{"uploads", "uploadId", "partNumber", "list-type"} {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// enough is, of programs whose old versions, such as Debian's, don't know directory buckets or AWS_CA_BUNDLE, how to ask
-// for the version, and for each major version the minor one that will do.
+// enough is, of programs whose old versions, such as Debian's, don't know directory buckets or AWS_CA_BUNDLE, how to
+// ask for the version, and for each major version the minor one that will do.
 var enough = map[string]struct {
 	arg   string
 	minor map[int]int
@@ -20,8 +20,8 @@ var enough = map[string]struct {
 	"aws":    {"--version", map[int]int{1: 36, 2: 23}},
 }
 
-// ProgramPath finds a program in PATH or below $SEALFRONT_TOOLS. Where it is missing, or too old, the test is skipped, or
-// fails when SEALFRONT_E2E=require.
+// ProgramPath finds a program in PATH or below $SEALFRONT_TOOLS. Where it is missing, or too old, the test is skipped,
+// or fails when SEALFRONT_E2E=require.
 func ProgramPath(t testing.TB, name string) string {
 	t.Helper()
 	if tools := os.Getenv("SEALFRONT_TOOLS"); tools != "" {
@@ -71,8 +71,8 @@ func Missing(t testing.TB, what string) {
 	t.Skip(what + "; .ci/run installs it")
 }
 
-// MissingPython is missing for Python's clients, which .ci/run takes where the machine has them: it says so when neither
-// the machine nor an installation has any.
+// MissingPython is missing for Python's clients, which .ci/run takes where the machine has them: it says so when
+// neither the machine nor an installation has any.
 func MissingPython(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E_PYTHON") == "absent" {

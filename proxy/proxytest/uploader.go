@@ -13,7 +13,9 @@ import (
 // CopyPart copies a part into an upload; an empty span is the whole source.
 func (u *Uploader) CopyPart(number int32, source, span string) error {
 	u.t.Helper()
-	in := &s3.UploadPartCopyInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number, CopySource: &source}
+	in := &s3.UploadPartCopyInput{
+		Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number, CopySource: &source,
+	}
 	if span != "" {
 		in.CopySourceRange = &span
 	}
@@ -48,17 +50,27 @@ func NewUploader(t testing.TB, client *s3.Client, bucket, key string) *Uploader 
 // NewUploaderOf begins an upload with a checksum of this type. With a composite one, part numbers have no gaps.
 func NewUploaderOf(t testing.TB, client *s3.Client, bucket, key string, kind types.ChecksumType) *Uploader {
 	t.Helper()
-	out, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: kind, Metadata: map[string]string{"name": "value"}})
+	out, err := client.CreateMultipartUpload(t.Context(),
+		&s3.CreateMultipartUploadInput{
+			Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: kind,
+			Metadata: map[string]string{"name": "value"},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Uploader{t: t, Client: client, Bucket: bucket, Key: key, ID: *out.UploadId, ETags: make(map[int32]string), Sums: make(map[int32]*string)}
+	return &Uploader{
+		t: t, Client: client, Bucket: bucket, Key: key, ID: *out.UploadId, ETags: make(map[int32]string),
+		Sums: make(map[int32]*string),
+	}
 }
 
 // Part uploads a part. Parts may be uploaded at the same time.
 func (u *Uploader) Part(number int32, body []byte) {
 	u.t.Helper()
-	out, err := u.Client.UploadPart(u.t.Context(), &s3.UploadPartInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number, Body: bytes.NewReader(body)})
+	out, err := u.Client.UploadPart(u.t.Context(),
+		&s3.UploadPartInput{
+			Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: &number, Body: bytes.NewReader(body),
+		})
 	if err != nil {
 		u.t.Errorf("part %d: %v", number, err)
 		return
@@ -72,12 +84,16 @@ func (u *Uploader) Part(number int32, body []byte) {
 func (u *Uploader) List(numbers ...int32) *types.CompletedMultipartUpload {
 	var list types.CompletedMultipartUpload
 	for _, n := range numbers {
-		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(n), ETag: aws.String(u.ETags[n]), ChecksumCRC32: u.Sums[n]})
+		list.Parts = append(list.Parts,
+			types.CompletedPart{PartNumber: aws.Int32(n), ETag: aws.String(u.ETags[n]), ChecksumCRC32: u.Sums[n]})
 	}
 	return &list
 }
 
 // Complete completes the upload of these parts.
 func (u *Uploader) Complete(numbers ...int32) (*s3.CompleteMultipartUploadOutput, error) {
-	return u.Client.CompleteMultipartUpload(u.t.Context(), &s3.CompleteMultipartUploadInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, MultipartUpload: u.List(numbers...)})
+	return u.Client.CompleteMultipartUpload(u.t.Context(),
+		&s3.CompleteMultipartUploadInput{
+			Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID, MultipartUpload: u.List(numbers...),
+		})
 }
