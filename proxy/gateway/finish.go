@@ -70,7 +70,7 @@ func (x *exchange) finish(code string, err error) {
 	x.grant.Forget()
 	x.body.end()
 	x.scratch.forget()
-	x.Object, x.account, x.ctx = objects.Object{}, account{}, nil
+	x.Object, x.account, x.ctx, x.context = objects.Object{}, account{}, nil, nil
 	g.exchanges.Put(x)
 }
 

@@ -205,7 +205,8 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.grant.Read(ctx, h.Method(), h.RequestURI(), h.RawHeaders(), g.o.Now())
 	g.access.Begin(&x.grant)
 	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
-	x.Object = objects.Object{Objects: g.objects, Context: context.Background(), Prepared: &x.prepared}
+	x.Object = objects.Object{Objects: g.objects, Prepared: &x.prepared}
+	x.context = context.Background()
 	x.beginSpan()
 	x.show("x-amz-request-id", x.requestID)
 	x.show("x-amz-id-2", hostID)

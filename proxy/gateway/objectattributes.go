@@ -77,7 +77,7 @@ func (x *exchange) checkObjectLock() error {
 		return s3.InvalidArgument(objects.LockUntil, x.grant.Value(objects.LockUntil), "The retain until date must be in the future!")
 	}
 	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock="}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package gateway
 // beginSpan begins the request's span, where requests are traced.
 func (x *exchange) beginSpan() {
 	if t := x.g.o.Tracer; t != nil {
-		x.Context, x.account.span = t.Start(x.Context, string(x.grant.Bytes("traceparent")), x.requestID, x.grant.Start)
+		x.context, x.account.span = t.Start(x.context, string(x.grant.Bytes("traceparent")), x.requestID, x.grant.Start)
 	}
 }
 
