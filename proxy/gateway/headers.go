@@ -11,7 +11,6 @@ import (
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
@@ -93,21 +92,6 @@ func maybeMetadata(name []byte) bool {
 		return name[6]|0x20 == 'm'
 	}
 	return false
-}
-
-// checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
-// reads the object later would take the framing's absence for damage.
-func (x *exchange) checkEncoding() error {
-	if x.grant.Auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
-		return nil
-	}
-	value := s3.View(x.grant.Bytes("content-encoding"))
-	for coding := range strings.SplitSeq(value, ",") {
-		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
-			return s3.InvalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
-		}
-	}
-	return nil
 }
 
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain

@@ -97,4 +97,5 @@ func (x *Object) HeadIfOr(ctx context.Context, conditions func(*store.Request), 
 	return a, s, nil
 }
 
+// Unconditional is HeadIf's argument for none.
 func Unconditional(*store.Request) {}
