@@ -80,20 +80,6 @@ func isDate(value string) bool {
 	return err == nil && t.Format(http.TimeFormat) == value
 }
 
-// maybeMetadata rules out, by a look at two letters, most of the headers that say nothing about the object.
-func maybeMetadata(name []byte) bool {
-	if len(name) < len("expires") {
-		return false
-	}
-	switch name[0] | 0x20 {
-	case 'c', 'e':
-		return true
-	case 'x':
-		return name[6]|0x20 == 'm'
-	}
-	return false
-}
-
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
 // body the header is kept as it is.
 func (x *exchange) storedEncoding(value string) string {
@@ -136,7 +122,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	formTyped := false
 	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {
-		if !maybeMetadata(name) && (len(name) == 0 || name[0]|0x20 != 'l') {
+		if !maybeShown(name) {
 			return true
 		}
 		lower := s3.LowerName(name, &buf)
