@@ -134,7 +134,7 @@ func (t *target) footprint(ctx context.Context, h *hold) (footprint, error) {
 	f := footprint{resident: float64(statusOf(t.processes[0], "VmRSS")), heap: m.heap, runtime: m.runtime}
 	switch {
 	case int(m.open) < h.open || int(m.active) < h.active:
-		return f, fmt.Errorf("%.0f connections are open and %.0f requests under way instead of %d and %d", m.open,
+		return f, fmt.Errorf("%.0f connections are open and %.0f requests in flight instead of %d and %d", m.open,
 			m.active, h.open, h.active)
 	case f.resident == 0 || f.heap == 0 || f.runtime == 0:
 		return f, fmt.Errorf("the program's memory can't be read: %+v", f)

@@ -254,7 +254,7 @@ func rush(one func(*worker, context.Context) error) func(context.Context, *surve
 			return nil, fmt.Errorf("%d of %d clients failed: %w", len(failed), n, <-failed)
 		}
 		if most < n {
-			return nil, fmt.Errorf("at most %d of %d requests were under way at once", most, n)
+			return nil, fmt.Errorf("at most %d of %d requests were in flight at once", most, n)
 		}
 		s.progress.say("%d at full speed: %.2f GiB/s", n, float64(crossed.Load())/(1<<30)/s.duration.Seconds())
 		return h, ctx.Err()

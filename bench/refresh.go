@@ -184,7 +184,7 @@ func (v *vigil) report(o *outcome, watches []*watch) string {
 			milliseconds(float64(w.max())), w.errors, w.calls["Decrypt"], w.calls["GenerateDataKey"],
 			w.otherCalls(), w.waited)
 	}
-	b.WriteString("\nRequests that were under way at the same time as a Decrypt or GenerateDataKey, of all rounds " +
+	b.WriteString("\nRequests that were in flight at the same time as a Decrypt or GenerateDataKey, of all rounds " +
 		"together:\n\n| cell | bucket keys | requests | p99.9 | max | as late as the key service | all others: p99.9 " +
 		"| max | as late |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, w := range watches {

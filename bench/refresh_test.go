@@ -89,7 +89,7 @@ func TestARelayIsLateAndCounts(t *testing.T) {
 	relay.begin("Decrypt") // and doesn't end
 	now := time.Now()
 	if list := relay.during(span{now, now.Add(time.Second)}); len(list) != 1 {
-		t.Errorf("of one that is under way: %v", list)
+		t.Errorf("of one that is in flight: %v", list)
 	}
 	if list := relay.during(between); len(list) != 0 {
 		t.Errorf("before it began: %v", list)

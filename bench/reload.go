@@ -39,7 +39,7 @@ func parseUpkeep(args []string, out io.Writer) (*upkeep, error) {
 	f.IntVar(&u.reloads, "reloads", 10, "of each kind")
 	f.IntVar(&u.restarts, "restarts", 3, "of each of the two replicas")
 	f.DurationVar(&u.grace, "grace", 20*time.Second, "limits.drain_timeout, in which a replica must end")
-	f.DurationVar(&u.straggle, "straggle", 2*time.Second, "how long an upload goes on that is under way at SIGTERM")
+	f.DurationVar(&u.straggle, "straggle", 2*time.Second, "how long an upload goes on that is in flight at SIGTERM")
 	f.DurationVar(&u.settle, "settle", 2*time.Second, "of load before the first and after the last")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -96,7 +96,7 @@ func (u *upkeep) run(ctx context.Context, command string, out io.Writer) error {
 			u.restart(ctx, t, r)
 		}
 	}
-	u.note("SIGTERM, while an upload is under way, to the replica's end", u.drained)
+	u.note("SIGTERM, while an upload is in flight, to the replica's end", u.drained)
 	u.note("start, until it is ready", u.started)
 	wait(ctx, u.settle)
 	failed := u.load.end()
@@ -253,7 +253,7 @@ func (u *upkeep) restart(ctx context.Context, t *target, r *replica) {
 		return
 	}
 	if err := <-straggler; err != nil {
-		fail(fmt.Errorf("the upload that was under way: %w", err))
+		fail(fmt.Errorf("the upload that was in flight: %w", err))
 	}
 	if status != 0 || took > u.grace {
 		fail(fmt.Errorf("it ended with status %d after %s", status, took))

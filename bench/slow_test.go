@@ -180,7 +180,7 @@ func TestReloadsAndRestartsUnderLoad(t *testing.T) {
 				"tests reload and restart one",
 			"reload", "-connections", "4", "-reloads", "1", "-restarts", "1", "-straggle", "200ms", "-settle", "200ms"),
 		"**Failed requests: 0.**", "| reload: certificate | 1 |",
-		"| SIGTERM, while an upload is under way, to the replica's end | 2 |")
+		"| SIGTERM, while an upload is in flight, to the replica's end | 2 |")
 }
 
 // runSmall runs a command with the real programs, where the end-to-end tests are asked for, and returns its report.

@@ -2,6 +2,9 @@ package crypto_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
 	"strings"
 	"testing"
 
@@ -96,6 +99,39 @@ func FuzzPartRecordName(f *testing.F) {
 		}
 		if strings.ContainsAny(text[len(prefix):], "/+=\r\n") {
 			t.Fatalf("%q is more than a path segment", text[len(prefix):])
+		}
+	})
+}
+
+// FuzzDerivation compares the derivation of keys with crypto/hkdf.
+func FuzzDerivation(f *testing.F) {
+	long := bytes.Repeat([]byte{0xa5}, 100)
+	for n := range 40 {
+		f.Add(long[:n], "sealfront/1 wrap", long[:n/2], long[n:2*n])
+	}
+	f.Fuzz(func(t *testing.T, secret []byte, label string, first, second []byte) {
+		var bucketKey, key [crypto.KeySize]byte
+		copy(bucketKey[:], secret)
+		want, err := hkdf.Expand(sha256.New, bucketKey[:], label+string(first)+string(second), crypto.KeySize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := crypto.Expand(&bucketKey, label, first, second); !bytes.Equal(got[:], want) {
+			t.Errorf("Expand: %x, want %x", got, want)
+		}
+		var salt [crypto.SaltSize]byte
+		copy(salt[:], first)
+		if err := crypto.DeriveWrapKey(&bucketKey, &salt, &key); err != nil {
+			if bucketKey != [crypto.KeySize]byte{} || !errors.Is(err, crypto.ErrZeroKey) {
+				t.Error(err)
+			}
+			return
+		}
+		if want, err = hkdf.Key(sha256.New, bucketKey[:], salt[:], "sealfront/1 wrap", crypto.KeySize); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(key[:], want) {
+			t.Errorf("DeriveWrapKey: %x, want %x", key, want)
 		}
 	})
 }

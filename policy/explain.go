@@ -12,13 +12,13 @@ type Explanation struct {
 	Message   string            `json:"message,omitempty"`
 	Elements  map[string]string `json:"elements,omitempty"`
 	Principal string            `json:"principal,omitempty"` // whose permissions were decided, "" for nobody's
-	Session   *Settled          `json:"session,omitempty"`
-	Effective *Settled          `json:"effective,omitempty"`
+	Session   *Setting          `json:"session,omitempty"`
+	Effective *Setting          `json:"effective,omitempty"`
 	Response  map[string]string `json:"responseHeaders,omitempty"`
 }
 
-// Settled is an encryption that was decided on, by a row.
-type Settled struct {
+// Setting is an encryption that was decided on, by a row.
+type Setting struct {
 	Row        string `json:"row"`
 	Encryption string `json:"encryption"` // AES256 or aws:kms
 	KMSKey     string `json:"kmsKey,omitempty"`
@@ -58,7 +58,7 @@ func Explain(op Operation, r *Request, q *Question) Explanation {
 		if q.Bucket == nil {
 			session = &ruling.Session
 		}
-		e.Session = settle(ruling.Decision)
+		e.Session = newSetting(ruling.Decision)
 	}
 	if !op.Supports(KindOf(name)) {
 		return e.refused(NotImplemented(op))
@@ -72,7 +72,7 @@ func Explain(op Operation, r *Request, q *Question) Explanation {
 	d := ruling.Decision
 	e.Row, e.Why = d.Row, Why(d.Row)
 	if d.Encryption.SSE != NoSSE {
-		e.Effective = settle(d)
+		e.Effective = newSetting(d)
 		e.Response = make(map[string]string)
 		d.ResponseHeaders(func(name, value string) { e.Response[name] = value })
 	}
@@ -106,10 +106,10 @@ func (e Explanation) refused(refusal *Refusal) Explanation {
 	return e
 }
 
-func settle(d Decision) *Settled {
+func newSetting(d Decision) *Setting {
 	key := d.Encryption.KeyARN
 	if d.ResolveKey != "" {
 		key = d.ResolveKey
 	}
-	return &Settled{Row: d.Row, Encryption: d.Encryption.SSE.String(), KMSKey: key, BucketKey: d.Encryption.BucketKey}
+	return &Setting{Row: d.Row, Encryption: d.Encryption.SSE.String(), KMSKey: key, BucketKey: d.Encryption.BucketKey}
 }

@@ -73,7 +73,7 @@ func (c *ChunkReader) takeTrailer(line []byte) error {
 	if len(name)+len(value) > len(c.trailer)-c.trailerUsed {
 		return refuse("MalformedTrailerError", malformedTrailer)
 	}
-	f := Field{c.keep(name), c.keep(value)}
+	f := Field{c.copyText(name), c.copyText(value)}
 	for i, b := range f.Name {
 		f.Name[i] = lower(b)
 	}
@@ -87,7 +87,7 @@ func (c *ChunkReader) takeTrailer(line []byte) error {
 
 var newline = []byte("\n")
 
-func (c *ChunkReader) keep(b []byte) []byte {
+func (c *ChunkReader) copyText(b []byte) []byte {
 	start := c.trailerUsed
 	c.trailerUsed += copy(c.trailer[start:], b)
 	return c.trailer[start:c.trailerUsed:c.trailerUsed]

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address")
-	most := flag.Int64("max-bytes", 4<<30, "memory of stored bodies and those under way")
+	most := flag.Int64("max-bytes", 4<<30, "memory of stored bodies and those in flight")
 	region := flag.String("region", "us-east-1", "of signatures")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

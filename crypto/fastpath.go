@@ -7,11 +7,8 @@ import (
 	"sync"
 )
 
-// SaltSize is the size of every salt and of the object id, in bytes; KeySize that of every secret.
-const (
-	SaltSize = 16
-	KeySize  = 32
-)
+// This file is faster than it is plain: keys are derived by HMAC alone, a block of HKDF at a time, in memory that is
+// used again. It must equal crypto/hkdf. FuzzDerivation compares the two.
 
 // derivation is memory for what deriving a key passes to the standard library, which would otherwise come from the heap
 // each time. It serves one key at a time. What it held is wiped by release.
@@ -48,7 +45,7 @@ func (d *derivation) nextDigest() hash.Hash {
 
 // expand is HKDF-Expand to 32 bytes, which is one block: HMAC(secret, info ‖ 1), where keyed is at its beginning and
 // has the secret as its key. Extract would add nothing where the secret is uniform. crypto/hkdf makes ten objects of
-// it, four times an object; TestDerivationIsHKDF holds this to it. The key is d's own memory, until the next one.
+// it, four times an object. The key is d's own memory, until the next one.
 func (d *derivation) expand(keyed hash.Hash, label string, first, second []byte) *[KeySize]byte {
 	keyed.Write(append(append(append(append(d.info[:0], label...), first...), second...), 1))
 	keyed.Sum(d.block[:0])
