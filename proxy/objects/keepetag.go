@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -201,38 +200,11 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 func (o *Source) Reencrypt(
 	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
 ) (*Written, error) {
-	opened, err := o.Open(false, may)
+	t, err := o.inPlace(x, e, kept, may)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Secrets.Wipe()
-	use, err := x.sealingKey(e)
-	if err != nil {
-		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(o.Envelope.ObjectID, e, use, e.KeyARN)
-	envelope.PartSalt, envelope.Multipart, envelope.Copied = o.Envelope.PartSalt, o.Envelope.Multipart, o.Envelope.Copied
-	if err := envelope.Wrap(x.place(), use, opened.Secrets); err != nil {
-		return nil, fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := store.Request{Header: kept}
-	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
-		return nil, err
-	}
-	t := &transfer{
-		from: o, to: x, start: start, header: r.Header, envelope: &envelope, key: opened.Secrets.DataKey, trailer: opened.trailer,
-		match: o.ETag, held: true, keepETag: true,
-	}
+	defer t.key.Wipe()
+	t.start, t.keepETag = start, true
 	return t.run()
-}
-
-// redirectRoom is how much of the room for user metadata a kept redirect takes.
-func (x *Object) redirectRoom(kept []sigv4.Field) int {
-	for _, f := range kept {
-		if string(f.Name) == x.Objects.o.MetadataHeader+RedirectSuffix {
-			return len(f.Name) - len(UserMetadata) + len(f.Value)
-		}
-	}
-	return 0
 }

@@ -24,12 +24,13 @@ func (x *Object) Open(s *Sealed, may func(keyARN string) error) (*Opened, error)
 	if err != nil {
 		return nil, err
 	}
-	return x.layOut(s, secrets)
+	return x.layOut(s, secrets, nil)
 }
 
-// layOut finds where an object's plaintext lies. It owns the secrets, also when it fails.
-func (x *Object) layOut(s *Sealed, secrets crypto.Secrets) (o *Opened, err error) {
-	o = &Opened{Sealed: s, Secrets: secrets}
+// layOut finds where an object's plaintext lies: by its trailer, which is nil as long as it hasn't been opened. It owns
+// the secrets, also when it fails.
+func (x *Object) layOut(s *Sealed, secrets crypto.Secrets, trailer *crypto.Trailer) (o *Opened, err error) {
+	o = &Opened{Sealed: s, Secrets: secrets, trailer: trailer}
 	defer func() {
 		if err != nil {
 			secrets.Wipe()
@@ -45,6 +46,8 @@ func (x *Object) layOut(s *Sealed, secrets crypto.Secrets) (o *Opened, err error
 	case o.Length == 0:
 	case !s.Envelope.Multipart:
 		o.layout = crypto.SinglePart(o.Length, s.Envelope.PartSalt)
+	case trailer != nil:
+		o.layout = trailer.Layout()
 	default:
 		if o.known, err = x.knownLayout(o); err != nil {
 			return nil, err

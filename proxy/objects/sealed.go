@@ -27,8 +27,7 @@ func (s *Sealed) Encryption() policy.Encryption { return encryptionOf(s.Envelope
 func (x *Object) ReadSealed(a *store.Answer) (*Sealed, error) {
 	envelope, err := crypto.ParseEnvelopeText(a.Get(x.Objects.o.MetadataHeader))
 	if err != nil {
-		x.Objects.Damaged("envelope")
-		return nil, fmt.Errorf("read the envelope of %s/%s: %w", x.Bucket, x.Key, err)
+		return nil, x.damaged("envelope", err.Error(), fmt.Errorf("read the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 	}
 	s := &Sealed{Envelope: envelope, ETag: string(a.Get("Etag"))}
 	if a.Status == http.StatusPartialContent {
@@ -43,12 +42,6 @@ func (x *Object) ReadSealed(a *store.Answer) (*Sealed, error) {
 	}
 	s.last = s.total - 1
 	return s, nil
-}
-
-// damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
-func (x *Object) damage(kind string, format string, args ...any) error {
-	x.Objects.Damaged(kind)
-	return s3.Internal(fmt.Errorf("%s/%s is damaged: %s", x.Bucket, x.Key, fmt.Sprintf(format, args...)))
 }
 
 // PlainLength is the object's length by arithmetic on the store's word.
@@ -68,14 +61,27 @@ func (x *Object) ReadFault(f *store.Fault, a *store.Answer) error {
 	return x.VersionFault(f, a)
 }
 
-// HeadIf asks the store for an object's metadata. The answer must be closed.
+// HeadIf requests an object's metadata. The answer must be closed.
 func (x *Object) HeadIf(conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
 	return x.HeadIfOr(conditions, x.ReadFault)
 }
 
-// HeadIfOr is lookAt, with fault for the store's refusal.
-func (x *Object) HeadIfOr(conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *Sealed, error) {
-	r := x.NewRequest("HeadObject", "HEAD")
+// HeadIfOr is HeadIf, with fault for the store's refusal.
+func (x *Object) HeadIfOr(
+	conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+) (*store.Answer, *Sealed, error) {
+	return x.readIfOr("HeadObject", "HEAD", conditions, fault)
+}
+
+// Get requests an object with all of its stored bytes. The answer must be closed.
+func (x *Object) Get() (*store.Answer, *Sealed, error) {
+	return x.readIfOr("GetObject", "GET", Unconditional, x.ReadFault)
+}
+
+func (x *Object) readIfOr(
+	operation, method string, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+) (*store.Answer, *Sealed, error) {
+	r := x.NewRequest(operation, method)
 	conditions(r)
 	a, err := x.Objects.o.Store.Do(x.Context, r)
 	if err != nil {
@@ -84,7 +90,7 @@ func (x *Object) HeadIfOr(conditions func(*store.Request), fault func(*store.Fau
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
 		if x.WithoutVersions(f) {
-			return x.HeadIfOr(conditions, fault)
+			return x.readIfOr(operation, method, conditions, fault)
 		}
 		return nil, nil, fault(f, a)
 	}

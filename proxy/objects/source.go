@@ -141,17 +141,14 @@ func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error
 		return nil, err
 	}
 	if o.Envelope.Multipart && trailer != nil {
-		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
+		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{
+			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum,
+		})
 	}
-	opened, err := o.Object.layOut(o.Sealed, secrets)
-	if err != nil {
-		return nil, err
-	}
-	opened.trailer = trailer
-	return opened, nil
+	return o.Object.layOut(o.Sealed, secrets, trailer)
 }
 
-// openEnd opens the object's trailer, and by that shows that envelope and body belong together; nil for an empty object.
+// openEnd opens the object's trailer; nil for an empty object.
 func (o *Source) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	x := o.Object
 	length, err := secrets.CheckStored(o.total)
@@ -161,23 +158,12 @@ func (o *Source) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	if length == 0 {
 		return nil, nil
 	}
-	end := bytes.Clone(o.end) // it is opened in place, and may have to be stored as it is
-	for {
-		t, need, err := secrets.DataKey.OpenTrailer(&o.Envelope.ObjectID, o.total, end)
-		if err != nil {
-			x.Objects.Damaged("trailer")
-			return nil, fmt.Errorf("open the trailer of %s/%s: %w", x.Bucket, x.Key, err)
+	return x.openTrailer(o.Sealed, &secrets.DataKey, int64(len(o.end)), func(n int64) ([]byte, error) {
+		if n == int64(len(o.end)) {
+			return bytes.Clone(o.end), nil // it may have to be stored as it is
 		}
-		if t != nil {
-			return t, nil
-		}
-		if need <= int64(len(end)) {
-			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
-		}
-		if end, err = x.readEnd(o.Sealed, need); err != nil {
-			return nil, err
-		}
-	}
+		return x.readEnd(o.Sealed, n)
+	})
 }
 
 // KeepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.

@@ -23,7 +23,8 @@ import (
 //	conditions on the destination that the store      GET and PUT              the bytes stream through
 //	ignores on a copy (L5); onto itself where
 //	that isn't atomic (L4)                                                     by way of another key: staging.go
-//	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	above the limit of one copy; onto itself, by      UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	Rewrap, instead of by way of another key
 //	else                                              store-side CopyObject    claim, one request
 //	the ETag must stay                                keepetag.go
 //
@@ -44,6 +45,7 @@ type transfer struct {
 	start    time.Time       // of the request
 	held     bool            // the caller has the destination's claim
 	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
+	pieces   bool            // where the bytes would be staged, the store copies them by UploadPartCopy instead, if it can
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
@@ -77,7 +79,7 @@ func (t *transfer) run() (*Written, error) {
 		way = func() (*Written, error) { return t.put(nil) }
 	case t.from.total == int64(len(t.from.end)):
 		way = t.whole
-	case t.from.total > t.to.Objects.o.CopyLimit:
+	case t.from.total > t.to.Objects.o.CopyLimit, t.pieces && t.staging() && abilities.ConditionalComplete:
 		way, claims = t.byParts, true
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
 		way = t.through
