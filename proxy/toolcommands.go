@@ -8,7 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"sealfront/policy"
 	"sealfront/proxy/config"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/tools"
 )
 
@@ -39,13 +41,21 @@ func (v *invocation) with(ctx context.Context, assemble func(context.Context, *c
 		return err
 	}
 	defer func() { _ = p.close() }() // what the tool did is done, whatever the embedded store says at its end
+	sealed := p.sealedObjects(c)
 	return toolError(tool(c, p, &tools.Installation{
-		Locks: p.locks(c), Store: p.store, State: p.state, MetadataHeader: c.Store.MetadataHeader, StateBucket: c.Store.StateBucket, Abilities: p.abilities, CopyLimit: storeCopyLimit,
+		Objects: sealed, FactsOf: sealed.FactsOf, State: p.state, Store: p.store,
+		StateBucket: c.Store.StateBucket, Abilities: p.abilities, MetadataHeader: c.Store.MetadataHeader, ServiceKey: p.serviceKey,
 	}))
 }
 
-func (p *parts) locks(c *config.Config) tools.Locks {
-	return tools.Locks{Keys: p.keys, ServiceKey: p.serviceKey, AllowedKeys: c.KMS.AllowedKeys}
+// sealedObjects are the objects that a tool works on. Where only the key service was opened, they have no store.
+func (p *parts) sealedObjects(c *config.Config) *objects.Objects {
+	return objects.New(objects.Options{
+		Store: p.store, Keys: p.keys, Buckets: p.state, Uploads: p.state, Claims: p.state,
+		StateBucket: c.Store.StateBucket, Abilities: p.abilities, DirectoryStore: c.Store.Kind == "directory",
+		CopyLimit: storeCopyLimit, MetadataHeader: c.Store.MetadataHeader, ServiceKey: p.serviceKey,
+		Policy: policy.Options{AllowedKeys: c.KMS.AllowedKeys, ServiceKey: p.serviceKey, DefaultKey: p.serviceKey},
+	})
 }
 
 // toolError gives a tool's error its exit status.
@@ -189,8 +199,8 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 		return err
 	}
 	raw := &tools.File{Key: o.key, Envelope: o.envelope, Bytes: file, Size: info.Size()}
-	write := func(locks tools.Locks) error {
-		err := locks.Open(ctx, raw, v.stdout)
+	write := func(sealed *objects.Objects) error {
+		err := tools.Open(ctx, sealed, raw, v.stdout)
 		var d *tools.Damage
 		if errors.As(err, &d) && d.Kind == "padding" {
 			fmt.Fprintf(v.stderr, "sealfront: the plaintext is whole; but in %s %v\n", name, err)
@@ -206,7 +216,7 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 			if raw.Bucket, err = in.Facts(ctx, o.bucket); err != nil {
 				return err
 			}
-			return write(in.Locks)
+			return write(in.Objects)
 		})
 	}
 	c, err := v.at.loadKMS()
@@ -224,7 +234,7 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 		return err
 	}
 	defer func() { _ = p.close() }() // the outcome is known
-	return write(p.locks(c))
+	return write(p.sealedObjects(c))
 }
 
 // loadKMS is load for a tool that needs the key service only: faults of all other settings are passed over.

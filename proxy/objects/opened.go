@@ -17,6 +17,12 @@ type Opened struct {
 	known   *knownLayout    // of an object of several parts
 }
 
+// Layout is where the object's plaintext lies; nil for an empty object.
+func (o *Opened) Layout() *crypto.Layout { return o.layout }
+
+// Trailer is the object's trailer; nil for an empty object, and as long as nothing needed it.
+func (o *Opened) Trailer() *crypto.Trailer { return o.trailer }
+
 // Open opens an object's envelope, as unwrap does, and finds its layout; for an object of several parts that takes its
 // trailer. The caller wipes the secrets.
 func (x *Object) Open(s *Sealed, may func(keyARN string) error) (*Opened, error) {

@@ -20,6 +20,9 @@ type Sealed struct {
 	last     int64  // of its last; first-1 when the answer has no body
 }
 
+// Stored is the object's size in the store, in bytes.
+func (s *Sealed) Stored() int64 { return s.total }
+
 // Encryption is how the object is sealed.
 func (s *Sealed) Encryption() policy.Encryption { return encryptionOf(s.Envelope) }
 

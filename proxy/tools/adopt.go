@@ -50,7 +50,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	if err := in.hasBucket(ctx, a.StoreName); err != nil {
 		return nil, err
 	}
-	p := &place{in, factsOf(record), a.StoreName, record}
+	p := &place{in, in.FactsOf(record), record}
 	r := &Adopted{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
 	objects := in.list(a.StoreName)
 	page, err := objects.page(ctx, "", "", listedAtOnce)
@@ -64,13 +64,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	step := max(1, len(keys)/max(1, a.Sample))
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
 		err := objects.there(ctx, keys[i].key, func() error {
-			return again(func() error {
-				s, _, err := p.source(ctx, keys[i].key)
-				if err == nil {
-					s.wipe()
-				}
-				return err
-			})
+			return again(func() error { return p.opens(ctx, keys[i].key) })
 		})
 		if errors.Is(err, errGone) {
 			continue
@@ -97,6 +91,20 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	}
 	r.Made = true
 	return r, nil
+}
+
+// opens tries whether an object's envelope and trailer open.
+func (p *place) opens(ctx context.Context, key string) error {
+	source, err := p.object(ctx, key).HeadWithTail()
+	if err != nil {
+		return inWords(err)
+	}
+	opened, err := source.Open(false, operator)
+	if err != nil {
+		return inWords(err)
+	}
+	opened.Secrets.Wipe()
+	return nil
 }
 
 // record is what the ARN, the name and the key tell. A policy, tags and another default encryption are lost.

@@ -163,7 +163,7 @@ func (g *migration) put(ctx context.Context, s *seen, header []sigv4.Field) erro
 	if s.length == 0 {
 		r.Bytes = []byte{}
 	} else {
-		r.Body, r.Length = through{s.answer, s.length}, s.length
+		r.Body, r.Length = stream{s.answer, s.length}, s.length
 	}
 	return send(ctx, g.to.client, r, nil)
 }
@@ -213,7 +213,7 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPa
 	if part.size == 0 {
 		r.Bytes = []byte{}
 	} else {
-		r.Body, r.Length = through{s.answer, part.size}, part.size
+		r.Body, r.Length = stream{s.answer, part.size}, part.size
 	}
 	a, err := u.client.Do(ctx, r)
 	if err != nil {
@@ -243,7 +243,7 @@ func (g *migration) sumPart(ctx context.Context, s *seen, first, size int64) (st
 		r := g.from.request("GetObject", "GET", s.key)
 		r.Set("Range", fmt.Sprintf("bytes=%d-%d", first, first+size-1))
 		ifMatch(r, s.etag)
-		a, err := ask(ctx, g.from.client, r)
+		a, err := do(ctx, g.from.client, r)
 		if err != nil {
 			return "", err
 		}

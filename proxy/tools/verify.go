@@ -57,7 +57,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 		}
 		return nil
 	}
-	objects := in.list(p.storeName)
+	objects := in.list(p.record.StoreName)
 	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
 		err := objects.there(ctx, e.key, func() error { return p.check(ctx, e.key) })
 		switch {

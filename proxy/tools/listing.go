@@ -146,7 +146,7 @@ func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUplo
 // beside is what lies in the bucket, or may, beside what its listing shows.
 func (p *place) beside(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
 	if open, err = p.openUploads(ctx, prefix); err == nil {
-		notes, err = p.unlisted(ctx, p.storeName)
+		notes, err = p.unlisted(ctx, p.record.StoreName)
 	}
 	return open, notes, err
 }

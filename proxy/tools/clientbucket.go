@@ -80,7 +80,7 @@ func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, er
 	}
 	r.Set("x-amz-checksum-mode", "ENABLED")
 	ifMatch(r, etag)
-	a, err := ask(ctx, b.client, r)
+	a, err := do(ctx, b.client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -268,11 +268,20 @@ func (b *side) numberedPart(ctx context.Context, s *seen, number int) (part told
 	r := b.request("HeadObject", "HEAD", s.key)
 	r.Query = "partNumber=" + strconv.Itoa(number)
 	ifMatch(r, s.etag)
-	a, err := ask(ctx, b.client, r)
+	a, err := do(ctx, b.client, r)
 	if err != nil {
 		return toldPart{}, 0, err
 	}
 	defer a.Close()
 	count, _ = strconv.Atoi(string(a.Get("x-amz-mp-parts-count")))
 	return toldPart{size: a.ContentLength()}, count, nil
+}
+
+// isKept reports by its lower-case name whether a store keeps a header with an object and takes it back.
+func isKept(name string) bool {
+	switch name {
+	case "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires", "x-amz-storage-class":
+		return true
+	}
+	return strings.HasPrefix(name, "x-amz-meta-")
 }
