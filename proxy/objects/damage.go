@@ -6,8 +6,8 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// A Damage is something about a stored object that no sealed object has. It is the cause of the error that a client gets,
-// InternalError; errors.As finds it in that. Nothing in it is secret.
+// A Damage is something about a stored object that no sealed object has. It is the cause of the error that a client
+// gets, InternalError; errors.As finds it in that. Nothing in it is secret.
 type Damage struct {
 	Kind   string // as Options.Damaged gets it
 	Reason string // what is wrong with it, without the object's name

@@ -15,8 +15,8 @@ type File struct {
 	Size     int64
 }
 
-// OpenFile opens the envelope and the trailer of x, whose stored bytes lie in f. It asks may before it calls KMS, for an
-// object under SSE-KMS. The store isn't called. The caller wipes the secrets.
+// OpenFile opens the envelope and the trailer of x, whose stored bytes lie in f. It asks may before it calls KMS, for
+// an object under SSE-KMS. The store isn't called. The caller wipes the secrets.
 func (x *Object) OpenFile(f *File, may func(keyARN string) error) (*Opened, error) {
 	envelope, err := crypto.ParseEnvelopeText([]byte(f.Envelope))
 	if err != nil {

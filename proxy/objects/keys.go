@@ -76,8 +76,8 @@ func (x *Object) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error
 	return use, nil
 }
 
-// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3 neither
-// knows it nor can do anything about it.
+// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3
+// neither knows it nor can do anything about it.
 func ofServiceKey(e policy.Encryption, err error) error {
 	if err == nil || e.SSE == policy.SSEKMS || s3.Status(Translate(err).Code) >= http.StatusInternalServerError {
 		return err
@@ -95,8 +95,8 @@ func encryptionOf(e *crypto.Envelope) policy.Encryption {
 	return policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey, Context: e.ContextMap()}
 }
 
-// checkKeyAllowed refuses an envelope whose KMS key the bucket doesn't allow, before KMS is called: the store can alter what lies
-// in it, and would otherwise choose the key that data is opened under (S1).
+// checkKeyAllowed refuses an envelope whose KMS key the bucket doesn't allow, before KMS is called: the store can alter
+// what lies in it, and would otherwise choose the key that data is opened under (S1).
 func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
 	if x.KeyAllowed(encryptionOf(e).SSE, e.KeyARN) {
 		return nil
@@ -105,7 +105,8 @@ func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
 	return s3.Internal(x.damaged("key", "its envelope "+what, fmt.Errorf("the envelope of %s/%s %s", x.Bucket, x.Key, what)))
 }
 
-// KeyAllowed reports whether the bucket's objects may be sealed, and opened, under this KMS key. It is called before KMS is.
+// KeyAllowed reports whether the bucket's objects may be sealed, and opened, under this KMS key. It is called before
+// KMS is.
 func (x *Object) KeyAllowed(sse policy.SSE, keyARN string) bool {
 	return policy.KeyAllowed(&x.Facts, sse, keyARN, x.Objects.policyOptions())
 }

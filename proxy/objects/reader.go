@@ -12,9 +12,9 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's bytes
-// are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data key is
-// the caller's and stays whole as long.
+// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's
+// bytes are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data
+// key is the caller's and stays whole as long.
 type Reader struct {
 	x       *Object
 	length  int64
@@ -39,8 +39,8 @@ type Body interface {
 	Close()
 }
 
-// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
-// sum, or when that is nil the checksum of kind over what was read.
+// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will
+// return sum, or when that is nil the checksum of kind over what was read.
 func (x *Object) Read(o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
 	if last < first {
 		r := &Reader{x: x}

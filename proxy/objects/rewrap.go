@@ -9,11 +9,11 @@ import (
 	"sealfront/sigv4"
 )
 
-// Rewrap seals the data key of an object anew, as e says, where the object lies, in one conditional step of the store. No
-// segment is opened. Metadata and tags stay, and kept is what it keeps beside them; the object gets an ETag that none
-// ever had, unless the store copies it, so that whoever writes under the old one sees the change. may is called before
-// the object is opened. It returns the new envelope; ErrReplaced means that the object is another by now. The caller has
-// the key's claim.
+// Rewrap seals the data key of an object anew, as e says, where the object lies, in one conditional step of the store.
+// No segment is opened. Metadata and tags stay, and kept is what it keeps beside them; the object gets an ETag that
+// none ever had, unless the store copies it, so that whoever writes under the old one sees the change. may is called
+// before the object is opened. It returns the new envelope; ErrReplaced means that the object is another by now. The
+// caller has the key's claim.
 func (o *Source) Rewrap(e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error) (*crypto.Envelope, error) {
 	t, err := o.inPlace(o.Object, e, kept, may)
 	if err != nil {
@@ -27,8 +27,8 @@ func (o *Source) Rewrap(e policy.Encryption, kept []sigv4.Field, may func(keyARN
 	return t.envelope, nil
 }
 
-// inPlace opens the object o, which lies at x, and wraps its data key anew. What it returns replaces o by itself under the
-// new envelope, if it is still the one that was read. The caller has the key's claim, and wipes the transfer's key.
+// inPlace opens the object o, which lies at x, and wraps its data key anew. What it returns replaces o by itself under
+// the new envelope, if it is still the one that was read. The caller has the key's claim, and wipes the transfer's key.
 func (o *Source) inPlace(
 	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
 ) (t *transfer, err error) {

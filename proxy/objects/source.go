@@ -22,7 +22,8 @@ type Source struct {
 	Modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
 	Version  []s3.Element  // what a copy of it tells of its version
-	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see objectattributes.go.
+	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see
+	// objectattributes.go.
 	Attributes []sigv4.Field
 	Tagged     bool   // it has tags
 	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
@@ -31,10 +32,10 @@ type Source struct {
 // tailSize is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
 const tailSize = 4096
 
-// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do. A store
-// may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
-// would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
-// by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
+// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do.
+// A store may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the
+// old envelope would then be made the new bytes', and the check of the ETag would agree. What comes with the end is
+// checked against it, by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
 func (x *Object) HeadWithTail() (*Source, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))

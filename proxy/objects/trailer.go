@@ -17,9 +17,9 @@ func (x *Object) loadTrailer(o *Opened) (err error) {
 	return err
 }
 
-// openTrailer opens the trailer of an object that isn't empty, and by that shows that envelope and body belong together.
-// end returns the last n stored bytes, which are opened in place; it is called with want first, and with more if the
-// trailer is longer.
+// openTrailer opens the trailer of an object that isn't empty, and by that shows that envelope and body belong
+// together. end returns the last n stored bytes, which are opened in place; it is called with want first, and with more
+// if the trailer is longer.
 func (x *Object) openTrailer(
 	s *Sealed, key *crypto.DataKey, want int64, end func(n int64) ([]byte, error),
 ) (*crypto.Trailer, error) {

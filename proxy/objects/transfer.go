@@ -15,8 +15,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No segment
-// is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass through.
+// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No
+// segment is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass
+// through.
 //
 //	no body at all                                    PUT                      one request, all conditions
 //	the bytes came with the metadata (4 KiB)          PUT                      one request, all conditions
@@ -28,11 +29,13 @@ import (
 //	else                                              store-side CopyObject    claim, one request
 //	the ETag must stay                                keepetag.go
 //
-// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old envelope (L5).
+// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old
+// envelope (L5).
 //
-// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side copy
-// has the ETag of its source, and the destination may have had it before: it is made under the destination's claim, as everything
-// is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every copy is.
+// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side
+// copy has the ETag of its source, and the destination may have had it before: it is made under the destination's
+// claim, as everything is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every
+// copy is.
 type transfer struct {
 	from   *Source
 	to     *Object       // the destination

@@ -11,9 +11,9 @@ import (
 )
 
 // ReadWhole reads all stored bytes of an opened object from body, which it closes, and checks each: the segments, the
-// padding and the trailer. Every segment's plaintext is given to plaintext once its tag has been checked, and belongs to
-// ReadWhole again when that returns; nil drops it. What isn't right is a *Damage; one of kind padding was found when all
-// plaintext had been given.
+// padding and the trailer. Every segment's plaintext is given to plaintext once its tag has been checked, and belongs
+// to ReadWhole again when that returns; nil drops it. What isn't right is a *Damage; one of kind padding was found when
+// all plaintext had been given.
 //
 // It takes a segment and the object's end in memory, at most 1.2 MB.
 func (x *Object) ReadWhole(o *Opened, body Body, plaintext func([]byte) error) error {

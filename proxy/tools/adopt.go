@@ -34,8 +34,9 @@ type Adopted struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record, when
-// the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it; ErrFound then.
+// Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record,
+// when the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it;
+// ErrFound then.
 func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error) {
 	record, err := a.record()
 	if err != nil {
@@ -116,12 +117,14 @@ func (a *Adoption) record() (*state.Bucket, error) {
 	if facts.Name != a.Bucket {
 		return nil, fmt.Errorf("%w: %s is not the ARN of %q", ErrUsage, a.ARN, a.Bucket)
 	}
-	if fields := strings.Split(a.KMSKey, ":"); len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
+	fields := strings.Split(a.KMSKey, ":")
+	if len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
 		return nil, fmt.Errorf("%w: %q is not the ARN of a KMS key", ErrUsage, a.KMSKey)
 	}
 	b := &state.Bucket{
-		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region, StoreName: a.StoreName,
-		Creator: "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
+		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region,
+		StoreName: a.StoreName,
+		Creator:   "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
 	}
 	if !b.Directory {
 		b.Region = a.Region

@@ -13,45 +13,47 @@ import (
 	"time"
 
 	"sealfront/crypto"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/store"
 )
 
-// A side is a bucket as its clients see it: the source of a migration in the store, or the target through a proxy.
-type side struct {
+// A clientBucket is a bucket as its clients see it: the source of a migration in the store, or the target through a
+// proxy.
+type clientBucket struct {
 	client    *store.Client
 	bucket    string
 	directory bool
 }
 
-// seen is an object as it is seen there. It must be closed.
-type seen struct {
+// clientObject is an object as its clients see it. It must be closed.
+type clientObject struct {
 	key, etag string // files that came into the store by another way may have no ETag
 	modified  string
 	length    int64
 	header    map[string]string // what is kept with it, by lower-case name; without its tags
 	tagged    bool
-	checksum  *toldChecksum
+	checksum  *shownChecksum
 	answer    *store.Answer // the body, if it was asked for
 }
 
-func (s *seen) close() {
+func (s *clientObject) close() {
 	if s.answer != nil {
 		s.answer.Close()
 		s.answer = nil
 	}
 }
 
-// toldChecksum is a checksum as headers tell it.
-type toldChecksum struct {
+// shownChecksum is a checksum as headers show it.
+type shownChecksum struct {
 	algorithm, value string
 	composite        bool
 }
 
 const checksumPrefix = "x-amz-checksum-"
 
-func (c *toldChecksum) header() string { return checksumPrefix + strings.ToLower(c.algorithm) }
+func (c *shownChecksum) header() string { return checksumPrefix + strings.ToLower(c.algorithm) }
 
-func (c *toldChecksum) kind() string {
+func (c *shownChecksum) kind() string {
 	if c.composite {
 		return "COMPOSITE"
 	}
@@ -59,7 +61,7 @@ func (c *toldChecksum) kind() string {
 }
 
 // known reports whether a sealed object can have it.
-func (c *toldChecksum) known() bool {
+func (c *shownChecksum) known() bool {
 	for a := crypto.Algorithm(1); a.Size() > 0; a++ {
 		if a.String() == c.algorithm {
 			return true
@@ -68,12 +70,12 @@ func (c *toldChecksum) known() bool {
 	return false
 }
 
-func (b *side) request(operation, method, key string) *store.Request {
+func (b *clientBucket) request(operation, method, key string) *store.Request {
 	return &store.Request{Operation: operation, Method: method, Bucket: b.bucket, Key: key}
 }
 
-// look asks for an object's facts; with body, and then of the version with this ETag unless "", for its bytes, too.
-func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, error) {
+// read requests an object's metadata; with body its bytes as well, and then of the version with this ETag, unless "".
+func (b *clientBucket) read(ctx context.Context, key, etag string, body bool) (*clientObject, error) {
 	r := b.request("HeadObject", "HEAD", key)
 	if body {
 		r = b.request("GetObject", "GET", key)
@@ -84,7 +86,10 @@ func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, er
 	if err != nil {
 		return nil, err
 	}
-	s := &seen{key: key, etag: string(a.Get("Etag")), modified: string(a.Get("Last-Modified")), length: a.ContentLength(), header: map[string]string{}}
+	s := &clientObject{
+		key: key, etag: string(a.Get("Etag")), modified: string(a.Get("Last-Modified")), length: a.ContentLength(),
+		header: map[string]string{},
+	}
 	b.readHeader(s, a)
 	if body {
 		s.answer = a
@@ -94,10 +99,10 @@ func (b *side) look(ctx context.Context, key, etag string, body bool) (*seen, er
 	return s, nil
 }
 
-func (b *side) readHeader(s *seen, a *store.Answer) {
+func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 	sum := func(name, value string) {
 		if kind, ok := strings.CutPrefix(name, checksumPrefix); ok && kind != "type" {
-			c := &toldChecksum{algorithm: strings.ToUpper(kind), value: value, composite: strings.Contains(value, "-")}
+			c := &shownChecksum{algorithm: strings.ToUpper(kind), value: value, composite: strings.Contains(value, "-")}
 			if s.checksum == nil || c.known() {
 				s.checksum = c
 			}
@@ -125,70 +130,70 @@ func (b *side) readHeader(s *seen, a *store.Answer) {
 		delete(s.header, "x-amz-storage-class") // a directory bucket's objects have its own
 	}
 	// A retention that has ended binds nobody and can't be given to another object.
-	if until, err := time.Parse(time.RFC3339, s.header[lockPrefix+"retain-until-date"]); err == nil && !until.After(time.Now()) {
-		delete(s.header, lockPrefix+"retain-until-date")
-		delete(s.header, lockPrefix+"mode")
+	if until, err := time.Parse(time.RFC3339, s.header[objects.LockUntil]); err == nil && !until.After(time.Now()) {
+		delete(s.header, objects.LockUntil)
+		delete(s.header, objects.LockMode)
 	}
-	if s.header[lockPrefix+"legal-hold"] == "OFF" {
-		delete(s.header, lockPrefix+"legal-hold")
+	if s.header[objects.LockHold] == "OFF" {
+		delete(s.header, objects.LockHold)
 	}
 }
 
-const lockPrefix = "x-amz-object-lock-"
-
-func isLock(name string) bool { return strings.HasPrefix(name, lockPrefix) }
+func isLock(name string) bool { return strings.HasPrefix(name, "x-amz-object-lock-") }
 
 // names of what is kept with it, in order.
-func (s *seen) names() []string { return slices.Sorted(maps.Keys(s.header)) }
+func (s *clientObject) names() []string { return slices.Sorted(maps.Keys(s.header)) }
 
-func (b *side) tags(ctx context.Context, s *seen) (url.Values, error) {
+func (b *clientBucket) tags(ctx context.Context, s *clientObject) (url.Values, error) {
 	if !s.tagged {
 		return url.Values{}, nil
 	}
 	return tagsOf(ctx, b.client, b.bucket, s.key)
 }
 
-// mayHaveParts reports whether it is worth asking for an object's parts: it isn't for a small one whose ETag is that of one
-// PutObject.
-func (s *seen) mayHaveParts() bool {
+// mayHaveParts reports whether it is worth asking for an object's parts: it isn't for a small one whose ETag is that of
+// one PutObject.
+func (s *clientObject) mayHaveParts() bool {
 	bare := strings.Trim(s.etag, `"`)
 	_, err := hex.DecodeString(bare)
 	return s.length >= crypto.MinPartSize || len(bare) != 32 || err != nil || s.isComposite()
 }
 
-// cameInParts reports whether the ETag, as most stores make them, or the checksum says that an object was uploaded in parts.
-func (s *seen) cameInParts() bool {
+// cameInParts reports whether the ETag, as most stores make them, or the checksum says that an object was uploaded in
+// parts.
+func (s *clientObject) cameInParts() bool {
 	_, number, _ := strings.Cut(strings.Trim(s.etag, `"`), "-")
 	_, err := strconv.Atoi(number)
 	return err == nil || s.isComposite()
 }
 
-func (s *seen) isComposite() bool { return s.checksum != nil && s.checksum.composite }
+func (s *clientObject) isComposite() bool { return s.checksum != nil && s.checksum.composite }
 
-// A toldPart is a part of an object as a store tells it.
-type toldPart struct {
+// A shownPart is a part of an object as a store tells it.
+type shownPart struct {
 	size     int64
-	checksum string // of the object's algorithm, base64; "" when it wasn't told
+	checksum string // of the object's algorithm, base64; "" when it isn't shown
 }
 
-// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all. An answer to
-// HEAD tells their number, if there are any; in the attributes some stores show one part of objects that have none.
-func (b *side) parts(ctx context.Context, s *seen) ([]toldPart, error) {
+// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all. An
+// answer to HEAD tells their number, if there are any; in the attributes some stores show one part of objects that have
+// none.
+func (b *clientBucket) parts(ctx context.Context, s *clientObject) ([]shownPart, error) {
 	if s.length == 0 || !s.mayHaveParts() {
 		return nil, nil
 	}
 	first, count, err := b.numberedPart(ctx, s, 1)
 	switch {
-	case untold(err):
+	case notSupported(err):
 		count = 2 // or more, or none
 	case err != nil:
 		return nil, err
 	case count == 0:
 		return nil, nil
 	}
-	var parts []toldPart
+	var parts []shownPart
 	if count > 1 {
-		if parts, err = b.listedParts(ctx, s); err != nil && !untold(err) {
+		if parts, err = b.listedParts(ctx, s); err != nil && !notSupported(err) {
 			return nil, err
 		}
 	}
@@ -212,21 +217,21 @@ func (b *side) parts(ctx context.Context, s *seen) ([]toldPart, error) {
 	return parts, nil
 }
 
-// untold reports whether an error means that the store doesn't answer such questions.
-func untold(err error) bool {
+// notSupported reports whether an error means that the store doesn't serve such requests.
+func notSupported(err error) bool {
 	f, ok := asFault(err)
 	return ok && (f.Status < http.StatusInternalServerError || f.Status == http.StatusNotImplemented)
 }
 
 // listedParts asks by GetObjectAttributes, a thousand at a time. Amazon S3 tells them of objects with checksums only.
-func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err error) {
+func (b *clientBucket) listedParts(ctx context.Context, s *clientObject) (parts []shownPart, err error) {
 	for marker := 0; ; {
 		r := b.request("GetObjectAttributes", "GET", s.key)
 		r.Query = "attributes="
 		r.Set("x-amz-object-attributes", "ETag,ObjectParts")
 		r.Set("x-amz-max-parts", "1000")
 		r.Set("x-amz-part-number-marker", strconv.Itoa(marker))
-		var told struct {
+		var shown struct {
 			ETag        string
 			ObjectParts struct {
 				IsTruncated          bool
@@ -240,14 +245,14 @@ func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err 
 				}
 			}
 		}
-		if err := send(ctx, b.client, r, &told); err != nil {
+		if err := send(ctx, b.client, r, &shown); err != nil {
 			return nil, err
 		}
-		if strings.Trim(told.ETag, `"`) != strings.Trim(s.etag, `"`) {
+		if strings.Trim(shown.ETag, `"`) != strings.Trim(s.etag, `"`) {
 			return nil, errReplaced
 		}
-		for _, p := range told.ObjectParts.Part {
-			part := toldPart{size: p.Size}
+		for _, p := range shown.ObjectParts.Part {
+			part := shownPart{size: p.Size}
 			for _, c := range p.Checksums {
 				if s.checksum != nil && c.XMLName.Local == "Checksum"+s.checksum.algorithm {
 					part.checksum = c.Value
@@ -255,8 +260,8 @@ func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err 
 			}
 			parts = append(parts, part)
 		}
-		next := told.ObjectParts.NextPartNumberMarker
-		if !told.ObjectParts.IsTruncated || next <= marker || len(parts) > crypto.MaxParts {
+		next := shown.ObjectParts.NextPartNumberMarker
+		if !shown.ObjectParts.IsTruncated || next <= marker || len(parts) > crypto.MaxParts {
 			return parts, nil
 		}
 		marker = next
@@ -264,23 +269,26 @@ func (b *side) listedParts(ctx context.Context, s *seen) (parts []toldPart, err 
 }
 
 // numberedPart asks for a part by its number. count is 0 for an object without parts.
-func (b *side) numberedPart(ctx context.Context, s *seen, number int) (part toldPart, count int, err error) {
+func (b *clientBucket) numberedPart(
+	ctx context.Context, s *clientObject, number int,
+) (part shownPart, count int, err error) {
 	r := b.request("HeadObject", "HEAD", s.key)
 	r.Query = "partNumber=" + strconv.Itoa(number)
 	ifMatch(r, s.etag)
 	a, err := do(ctx, b.client, r)
 	if err != nil {
-		return toldPart{}, 0, err
+		return shownPart{}, 0, err
 	}
 	defer a.Close()
 	count, _ = strconv.Atoi(string(a.Get("x-amz-mp-parts-count")))
-	return toldPart{size: a.ContentLength()}, count, nil
+	return shownPart{size: a.ContentLength()}, count, nil
 }
 
 // isKept reports by its lower-case name whether a store keeps a header with an object and takes it back.
 func isKept(name string) bool {
 	switch name {
-	case "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires", "x-amz-storage-class":
+	case "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
+		"x-amz-storage-class":
 		return true
 	}
 	return strings.HasPrefix(name, "x-amz-meta-")

@@ -22,8 +22,8 @@ func damagef(kind, format string, args ...any) error {
 	return &Damage{kind, fmt.Sprintf(format, args...)}
 }
 
-// inWords translates an error of package objects, which has S3's words for clients, into an operator's: a Damage, errGone,
-// errReplaced, or what the store or the key service said.
+// inWords translates an error of package objects, which has S3's words for clients, into an operator's: a Damage,
+// errGone, errReplaced, or what the store or the key service said.
 func inWords(err error) error {
 	switch {
 	case err == nil:

@@ -8,8 +8,8 @@ import (
 	"sealfront/crypto"
 )
 
-// Inspection is what Inspect tells of an object. It holds no key. The checksum is one of the plaintext: it is for who may read
-// the object.
+// Inspection is what Inspect tells of an object. It holds no key. The checksum is one of the plaintext: it is for who
+// may read the object.
 type Inspection struct {
 	URI      string        `json:"uri"`
 	ETag     string        `json:"storeETag,omitempty"`
@@ -33,7 +33,8 @@ type EnvelopeView struct {
 	Multipart bool              `json:"multipart"`
 	Bytes     int               `json:"bytes"`
 	BlobBytes int               `json:"blobBytes"`
-	// BlobDigest names the bucket key blob: the beginning of its SHA-256. Objects with one digest depend on one bucket key.
+	// BlobDigest names the bucket key blob: the beginning of its SHA-256. Objects with one digest depend on one bucket
+	// key.
 	BlobDigest string `json:"blobDigest"`
 }
 

@@ -143,8 +143,8 @@ func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUplo
 	return open, nil
 }
 
-// beside is what lies in the bucket, or may, beside what its listing shows.
-func (p *place) beside(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
+// unseen is what lies in the bucket, or may, and its listing doesn't show.
+func (p *place) unseen(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
 	if open, err = p.openUploads(ctx, prefix); err == nil {
 		notes, err = p.unlisted(ctx, p.record.StoreName)
 	}
@@ -156,10 +156,11 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
 	switch {
 	case err != nil:
-		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u "+
-			"(%v): if it doesn't, such objects were not seen", err))
+		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u"+
+			" (%v): if it doesn't, such objects were not seen", err))
 	case !listed:
-		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: such objects were not seen")
+		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: "+
+			"such objects were not seen")
 	}
 	var versioning struct{ Status string }
 	r := &store.Request{Operation: "GetBucketVersioning", Method: "GET", Bucket: bucket, Query: "versioning="}
@@ -182,7 +183,8 @@ func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes 
 		IsTruncated bool
 		Upload      []struct{ Key string }
 	}
-	err = send(ctx, in.Store, &store.Request{Operation: "ListMultipartUploads", Method: "GET", Bucket: bucket, Query: "uploads="}, &page)
+	r := &store.Request{Operation: "ListMultipartUploads", Method: "GET", Bucket: bucket, Query: "uploads="}
+	err = send(ctx, in.Store, r, &page)
 	if f, ok := asFault(err); ok && f.Status < 500 || ok && f.Status == 501 {
 		return nil, nil
 	}

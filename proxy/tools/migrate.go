@@ -47,17 +47,17 @@ var ErrLeft = errors.New("not all objects were migrated")
 type migration struct {
 	*Migration
 	metadataHeader string
-	from, to       *side
+	from, to       *clientBucket
 	objects        *bucketList // of the source
 	w              *walk
 	r              *Migrated
 }
 
-// Migrate copies what lies in the clear in a bucket of the store into a sealed bucket, and then compares the two. The source
-// is only read. Each object appears in one conditional step, whole and checked, or not at all: what is in the sealed bucket already is never
-// replaced, so a migration may be killed and begun again, with or without a resume file. It goes over the source twice: what
-// couldn't be copied at first, or came later, has a second chance before it is compared. It returns ErrLeft when objects are
-// left.
+// Migrate copies what lies in the clear in a bucket of the store into a sealed bucket, and then compares the two. The
+// source is only read. Each object appears in one conditional step, whole and checked, or not at all: what is in the
+// sealed bucket already is never replaced, so a migration may be killed and begun again, with or without a resume file.
+// It goes over the source twice: what couldn't be copied at first, or came later, has a second chance before it is
+// compared. It returns ErrLeft when objects are left.
 //
 //	source ─▶ GET, If-Match ─▶ proxy: checks, seals ─▶ PUT, If-None-Match: *          then  source ─┐
 //	                                                  or parts of the same sizes            proxy ──┴▶ byte for byte
@@ -74,8 +74,8 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	}
 	g := &migration{
 		Migration: m, metadataHeader: in.MetadataHeader,
-		from: &side{client: in.Store, bucket: m.From.Bucket, directory: p.record.Directory},
-		to:   &side{client: m.Proxy, bucket: m.To.Bucket, directory: p.record.Directory},
+		from: &clientBucket{client: in.Store, bucket: m.From.Bucket, directory: p.record.Directory},
+		to:   &clientBucket{client: m.Proxy, bucket: m.To.Bucket, directory: p.record.Directory},
 		r:    &Migrated{From: m.From.URI(), To: m.To.URI(), Left: []Finding{}},
 	}
 	name := "migrate " + g.r.From + " " + g.r.To
@@ -126,9 +126,11 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 	case m.From.Bucket == m.StateBucket:
 		return fmt.Errorf("%w: %s is the state bucket", ErrUsage, m.From.Bucket)
 	case folder(m.From.Key) != folder(m.To.Key):
-		return fmt.Errorf("%w: the prefix %q takes the place of %q: end both in a slash, or neither", ErrUsage, m.To.Key, m.From.Key)
+		return fmt.Errorf("%w: the prefix %q takes the place of %q: end both in a slash, or neither",
+			ErrUsage, m.To.Key, m.From.Key)
 	case !in.Abilities.ConditionalPut:
-		return errors.New("the store has no conditional PUT: a client's write that comes between would be lost, so nothing is migrated")
+		return errors.New("the store has no conditional PUT: a client's write that comes between would be lost, " +
+			"so nothing is migrated")
 	}
 	served := ""
 	if err := in.State.ListBuckets(ctx, "", func(b *state.Bucket) bool {
@@ -140,7 +142,8 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 		return fmt.Errorf("look at the buckets that the proxy serves: %w", err)
 	}
 	if served != "" {
-		return fmt.Errorf("%w: the store's bucket %s is served by the proxy, as %s: what is in it is sealed", ErrUsage, m.From.Bucket, served)
+		return fmt.Errorf("%w: the store's bucket %s is served by the proxy, as %s: what is in it is sealed",
+			ErrUsage, m.From.Bucket, served)
 	}
 	return nil
 }

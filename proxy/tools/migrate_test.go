@@ -11,8 +11,8 @@ import (
 
 const mib = 1 << 20
 
-// An object keeps its parts where a sealed object can have such parts, and gets others only where nothing that a client can
-// see depends on them.
+// An object keeps its parts where a sealed object can have such parts, and gets others only where nothing that a client
+// can see depends on them.
 func TestShapeOfMigratedObjects(t *testing.T) {
 	t.Parallel()
 	const plain, dashed = `"0123456789abcdef0123456789abcdef"`, `"0123456789abcdef0123456789abcdef-3"`

@@ -30,8 +30,8 @@ var (
 )
 
 // find looks at an object of the source and decides how it is written. Of a small one the body comes along.
-func (g *migration) find(ctx context.Context, e entry) (s *seen, how *shape, err error) {
-	found, err := g.from.look(ctx, e.key, "", e.size < crypto.MinPartSize)
+func (g *migration) find(ctx context.Context, e entry) (s *clientObject, how *shape, err error) {
+	found, err := g.from.read(ctx, e.key, "", e.size < crypto.MinPartSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,16 +43,16 @@ func (g *migration) find(ctx context.Context, e entry) (s *seen, how *shape, err
 	if err := g.inTheClear(found); err != nil {
 		return nil, nil, err
 	}
-	told, err := g.from.parts(ctx, found)
+	parts, err := g.from.parts(ctx, found)
 	if err != nil {
 		return nil, nil, err
 	}
-	how, err = shapeOf(found, told, cmp.Or(g.PutLimit, crypto.MaxObjectPut))
+	how, err = shapeOf(found, parts, cmp.Or(g.PutLimit, crypto.MaxObjectPut))
 	return found, how, err
 }
 
 // inTheClear refuses what looks sealed: it would be sealed twice, and its envelope belongs to another place.
-func (g *migration) inTheClear(s *seen) error {
+func (g *migration) inTheClear(s *clientObject) error {
 	if _, ok := s.header["x-amz-missing-meta"]; ok {
 		return refusedf("metadata", "it has metadata that the store can't tell")
 	}
@@ -72,11 +72,11 @@ func (g *migration) inTheClear(s *seen) error {
 }
 
 // body begins to read an object of the source, of the version that was seen.
-func (g *migration) body(ctx context.Context, s *seen) error {
+func (g *migration) body(ctx context.Context, s *clientObject) error {
 	if s.answer != nil {
 		return nil
 	}
-	now, err := g.from.look(ctx, s.key, s.etag, true)
+	now, err := g.from.read(ctx, s.key, s.etag, true)
 	if errors.Is(err, errGone) {
 		err = errReplaced
 	}
@@ -91,7 +91,7 @@ func (g *migration) body(ctx context.Context, s *seen) error {
 
 // copy makes the sealed object of one in the source, unless something has its name: errPresent then.
 func (g *migration) copy(ctx context.Context, e entry) error {
-	there, err := g.to.look(ctx, g.target(e.key), "", false)
+	there, err := g.to.read(ctx, g.target(e.key), "", false)
 	switch {
 	case err == nil:
 		there.close()
@@ -133,7 +133,7 @@ func (g *migration) copy(ctx context.Context, e entry) error {
 }
 
 // header is all that a source object's copy gets but its bytes and its checksum.
-func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) {
+func (g *migration) header(ctx context.Context, s *clientObject) ([]sigv4.Field, error) {
 	var header []sigv4.Field
 	for _, name := range s.names() {
 		header = append(header, field(name, s.header[name]))
@@ -146,7 +146,8 @@ func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) 
 		return nil, err
 	}
 	if g.to.directory {
-		return nil, refusedf("tags", "it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it without them", len(tags))
+		return nil, refusedf("tags", "it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it "+
+			"without them", len(tags))
 	}
 	return append(header, field("x-amz-tagging", tags.Encode())), nil
 }
@@ -154,7 +155,7 @@ func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) 
 func (g *migration) withoutTags() bool { return g.DropTags && g.to.directory }
 
 // put makes an object by one request. The proxy compares the checksum before anything is visible.
-func (g *migration) put(ctx context.Context, s *seen, header []sigv4.Field) error {
+func (g *migration) put(ctx context.Context, s *clientObject, header []sigv4.Field) error {
 	r := g.to.request("PutObject", "PUT", g.target(s.key))
 	r.Header = append(header, field("If-None-Match", "*"))
 	if c := s.checksum; c != nil {
@@ -168,8 +169,11 @@ func (g *migration) put(ctx context.Context, s *seen, header []sigv4.Field) erro
 	return send(ctx, g.to.client, r, nil)
 }
 
-// putParts makes an object of parts of these sizes. The proxy compares the parts' checksums, combined, with the source's.
-func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, header []sigv4.Field) (err error) {
+// putParts makes an object of parts of these sizes. The proxy compares the parts' checksums, combined, with the
+// source's.
+func (g *migration) putParts(
+	ctx context.Context, s *clientObject, parts []shownPart, header []sigv4.Field,
+) (err error) {
 	element := ""
 	if c := s.checksum; c != nil {
 		header = append(header, field("x-amz-checksum-algorithm", c.algorithm), field("x-amz-checksum-type", c.kind()))
@@ -197,7 +201,9 @@ func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, hea
 			return err
 		}
 	}
-	conditions := []sigv4.Field{field("If-None-Match", "*"), field("x-amz-mp-object-size", strconv.FormatInt(s.length, 10))}
+	conditions := []sigv4.Field{
+		field("If-None-Match", "*"), field("x-amz-mp-object-size", strconv.FormatInt(s.length, 10)),
+	}
 	if c := s.checksum; c != nil {
 		conditions = append(conditions, field(c.header(), c.value), field("x-amz-checksum-type", c.kind()))
 	}
@@ -205,7 +211,7 @@ func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, hea
 }
 
 // putPart makes the next part of the next bytes of the source.
-func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPart, element string) error {
+func (g *migration) putPart(ctx context.Context, u *upload, s *clientObject, part shownPart, element string) error {
 	r := u.next("UploadPart")
 	if part.checksum != "" {
 		r.Set(s.checksum.header(), part.checksum)
@@ -233,11 +239,13 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPa
 	return nil
 }
 
-// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the part.
-func (g *migration) sumPart(ctx context.Context, s *seen, first, size int64) (string, error) {
+// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the
+// part.
+func (g *migration) sumPart(ctx context.Context, s *clientObject, first, size int64) (string, error) {
 	h := compositeHash(s.checksum.algorithm)
 	if h == nil {
-		return "", refusedf("checksum", "it has a checksum by %s of its parts' checksums, which S3 doesn't have", s.checksum.algorithm)
+		return "", refusedf("checksum", "it has a checksum by %s of its parts' checksums, which S3 doesn't have",
+			s.checksum.algorithm)
 	}
 	if size > 0 {
 		r := g.from.request("GetObject", "GET", s.key)

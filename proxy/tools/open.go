@@ -21,13 +21,16 @@ type File struct {
 }
 
 // FactsOfARN is what a bucket's ARN alone tells of a bucket. Without its record nothing binds it to a KMS key, so any
-// key of account is allowed, or those of kms.allowed_keys; kmsKey, if not empty, is the only one besides the service key.
+// key of account is allowed, or those of kms.allowed_keys; kmsKey, if not empty, is the only one besides the service
+// key.
 func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 	fields := strings.SplitN(arn, ":", 6)
 	if len(fields) != 6 || fields[0] != "arn" || fields[2] != "s3" && fields[2] != "s3express" || fields[5] == "" {
 		return policy.Bucket{}, fmt.Errorf("%w: %q is not the ARN of a bucket", ErrUsage, arn)
 	}
-	b := policy.Bucket{ARN: arn, Kind: policy.General, Name: strings.TrimPrefix(fields[5], "bucket/"), Region: fields[3], Account: account}
+	b := policy.Bucket{
+		ARN: arn, Kind: policy.General, Name: strings.TrimPrefix(fields[5], "bucket/"), Region: fields[3], Account: account,
+	}
 	if fields[2] == "s3express" {
 		b.Kind, b.Account = policy.Directory, fields[4]
 	}
@@ -36,8 +39,8 @@ func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 }
 
 // Open writes the file's plaintext to out: nothing before envelope, size and trailer have been checked, then each
-// segment as soon as its tag has been. After an error what was written is a true prefix, unless the error is a Damage of
-// kind padding: the plaintext is whole then. Of what g is made of only the key service is called.
+// segment as soon as its tag has been. After an error what was written is a true prefix, unless the error is a Damage
+// of kind padding: the plaintext is whole then. Of what g is made of only the key service is called.
 func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error {
 	x := &objects.Object{
 		Objects: g, Context: ctx, Bucket: f.Bucket.Name, Key: f.Key, Facts: f.Bucket, Prepared: new(objects.PreparedRef),

@@ -76,7 +76,9 @@ func send(ctx context.Context, client *store.Client, r *store.Request, document 
 		if failed.Code == "PreconditionFailed" {
 			return errReplaced
 		}
-		return &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
+		return &store.Fault{
+			Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message,
+		}
 	}
 	if document == nil {
 		return nil

@@ -24,12 +24,12 @@ type Rewrapped struct {
 	// What still depends on older bucket key blobs: objects that failed, by name, with the reason.
 	Left []Finding `json:"left"`
 	More int64     `json:"more,omitempty"` // of them, beyond the first thousand
-	// Keys counts the objects that were rewrapped by the KMS key they are under; an object keeps its KMS key. Other are the
-	// keys among them that aren't the bucket's default.
+	// Keys counts the objects that were rewrapped by the KMS key they are under; an object keeps its KMS key. Other are
+	// the keys among them that aren't the bucket's default.
 	Keys  map[string]int64 `json:"keys"`
 	Other []string         `json:"otherKeys,omitempty"`
-	// Depends says what the objects that were looked at depend on now, those that failed as they were found: a KMS key may be
-	// disabled when nothing under this prefix, and no other, depends on it.
+	// Depends says what the objects that were looked at depend on now, those that failed as they were found: a KMS key may
+	// be disabled when nothing under this prefix, and no other, depends on it.
 	Depends []*Dependency `json:"depends"`
 	// Uploads in progress keep the bucket keys they began with; Notes say what else was not looked at.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
@@ -42,7 +42,8 @@ type Dependency struct {
 	Objects int64  `json:"objects"`
 	// OwnBlobs are the objects without a bucket key: each has a blob of its own.
 	OwnBlobs int64 `json:"ownBlobs,omitempty"`
-	// Blobs counts the others by their bucket key blob's digest, which inspect shows, too; MoreBlobs are beyond the first thousand.
+	// Blobs counts the others by their bucket key blob's digest, which inspect shows, too; MoreBlobs are beyond the first
+	// thousand.
 	Blobs     map[string]int64 `json:"blobs,omitempty"`
 	MoreBlobs int64            `json:"moreBlobs,omitempty"`
 }
@@ -80,23 +81,25 @@ const maxLeft = 1000
 // RewrapOptions say how Rewrap goes about it.
 type RewrapOptions struct {
 	WalkOptions
-	// KMSKey is the ARN of the KMS key that all objects are to be under, as SSE-KMS; "": each stays under its own. Whether a bucket
-	// key stands between them stays as it is; SSE-S3 objects have one.
+	// KMSKey is the ARN of the KMS key that all objects are to be under, as SSE-KMS; "": each stays under its own. Whether
+	// a bucket key stands between them stays as it is; SSE-S3 objects have one.
 	KMSKey string
 }
 
-// Rewrap wraps the data key of each object below the target anew, under a bucket key that is fresh from the object's KMS
-// key, so that after a rotation of the KMS key's material no object depends on the older; or under another KMS key. Data, metadata, content headers, storage
-// class and tags stay; date and ETag become those of the store's new version. Every object is replaced in one conditional
-// step, so a tool that is killed leaves each with the old envelope or the new one, and a client's write that comes between wins.
-// The installation's keyring must be new: its first bucket key of each KMS key is. It returns ErrFound when objects are left.
+// Rewrap wraps the data key of each object below the target anew, under a bucket key that is fresh from the object's
+// KMS key, so that after a rotation of the KMS key's material no object depends on the older; or under another KMS key.
+// Data, metadata, content headers, storage class and tags stay; date and ETag become those of the store's new version.
+// Every object is replaced in one conditional step, so a tool that is killed leaves each with the old envelope or the
+// new one, and a client's write that comes between wins. The installation's keyring must be new: its first bucket key
+// of each KMS key is. It returns ErrFound when objects are left.
 func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (*Rewrapped, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
 		return nil, err
 	}
 	if !in.Abilities.ConditionalPut {
-		return nil, errors.New("the store has no conditional PUT: a write that comes between would be lost, so nothing is rewrapped")
+		return nil, errors.New("the store has no conditional PUT: a write that comes between would be lost, " +
+			"so nothing is rewrapped")
 	}
 	name := "rewrap s3://" + t.Bucket + "/" + t.Key
 	if o.KMSKey != "" {
@@ -162,7 +165,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 	}
 	if err == nil {
 		var notes []string
-		r.Uploads, notes, err = p.beside(ctx, t.Key)
+		r.Uploads, notes, err = p.unseen(ctx, t.Key)
 		r.Notes = append(r.Notes, notes...)
 	}
 	if err == nil && before+int64(len(r.Left))+r.More > 0 {
@@ -190,10 +193,10 @@ func (p *place) mayMove(kmsKey string) error {
 	return nil
 }
 
-// rewrap gives one object a new envelope, under kmsKey or with "" under the KMS key that it has. It returns the envelope
-// that is in force afterwards: with an error that of the object as it was found, nil if there is none that can be read. It
-// has the key's claim: nobody else changes the object in several steps meanwhile, and nothing brings back the ETag by
-// which it is replaced.
+// rewrap gives one object a new envelope, under kmsKey or with "" under the KMS key that it has. It returns the
+// envelope that is in force afterwards: with an error that of the object as it was found, nil if there is none that can
+// be read. It has the key's claim: nobody else changes the object in several steps meanwhile, and nothing brings back
+// the ETag by which it is replaced.
 func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto.Envelope, err error) {
 	x := p.object(ctx, key)
 	x.Operation = policy.UpdateObjectEncryption
@@ -206,7 +209,9 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 		inForce = source.Envelope
 		e := source.Encryption()
 		if kmsKey != "" {
-			e = policy.Encryption{SSE: policy.SSEKMS, KeyARN: kmsKey, BucketKey: inForce.BucketKey, Context: inForce.ContextMap()}
+			e = policy.Encryption{
+				SSE: policy.SSEKMS, KeyARN: kmsKey, BucketKey: inForce.BucketKey, Context: inForce.ContextMap(),
+			}
 		}
 		written, err := source.Rewrap(e, keptWith(source, time.Now()), operator)
 		if err != nil {
@@ -241,8 +246,9 @@ func ofRewrap(err error) error {
 	return err
 }
 
-// keptWith is what the store keeps with an object beside its metadata, for the version that takes its place: storage class,
-// redirect, and the Object Lock that protects it. A retention that is over can't be set again, and protects nothing.
+// keptWith is what the store keeps with an object beside its metadata, for the version that takes its place: storage
+// class, redirect, and the Object Lock that protects it. A retention that is over can't be set again, and protects
+// nothing.
 func keptWith(o *objects.Source, now time.Time) (kept []sigv4.Field) {
 	over := true
 	for _, f := range o.Attributes {

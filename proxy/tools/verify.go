@@ -9,8 +9,8 @@ import (
 // Finding is an object of which a tool has something to say.
 type Finding struct {
 	URI string `json:"uri"`
-	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket can't hold
-	// it as it is; differs: another object has its place; and failed.
+	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket
+	// can't hold it as it is; differs: another object has its place; and failed.
 	State  string `json:"state"`
 	Kind   string `json:"kind,omitempty"`
 	Reason string `json:"reason"`
@@ -30,9 +30,10 @@ type Verified struct {
 // ErrFound means that objects are damaged or could not be checked.
 var ErrFound = errors.New("not all objects are whole")
 
-// Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag, padding,
-// trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that is replaced
-// or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out, is one.
+// Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag,
+// padding, trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that
+// is replaced or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out,
+// is one.
 func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*Verified, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
@@ -75,7 +76,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 	}, func(shown string) error { return say(finding(Target{t.Bucket, shown}, errUnknown)) })
 	v.Checked = w.now.Done
 	if err == nil {
-		v.Uploads, v.Notes, err = p.beside(ctx, t.Key)
+		v.Uploads, v.Notes, err = p.unseen(ctx, t.Key)
 	}
 	if err == nil && before+v.Damaged+v.Unchecked > 0 {
 		err = ErrFound
