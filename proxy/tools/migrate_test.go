@@ -9,8 +9,6 @@ import (
 	"sealfront/proxy/tools"
 )
 
-const mib = 1 << 20
-
 // An object keeps its parts where a sealed object can have such parts, and gets others only where nothing that a client
 // can see depends on them.
 func TestShapeOfMigratedObjects(t *testing.T) {
