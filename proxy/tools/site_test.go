@@ -124,16 +124,28 @@ func newLocalSite(t *testing.T, name string, change ...func(*site)) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, stateBucket: name + "-state"}
-	probed := newClient(t, "http://"+local.Address(), region, nil, false)
-	if err := probed.Objects(s.stateBucket).Create(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if s.abilities, err = probed.Probe(t.Context(), s.stateBucket); err != nil {
+	if s.abilities, err = localAbilities(); err != nil {
 		t.Fatal(err)
 	}
 	s.open("http://"+local.Address(), region, change)
 	return s
 }
+
+var localAbilities = sync.OnceValues(func() (store.Abilities, error) {
+	local, err := localStore()
+	if err != nil {
+		return store.Abilities{}, err
+	}
+	c, err := store.New(storeOptions("http://"+local.Address(), region))
+	if err != nil {
+		return store.Abilities{}, err
+	}
+	defer c.Close()
+	if err := c.Objects("probed").Create(context.Background()); err != nil {
+		return store.Abilities{}, err
+	}
+	return c.Probe(context.Background(), "probed")
+})
 
 // open joins a site to a store.
 func (s *site) open(endpoint, storeRegion string, change []func(*site)) {
@@ -285,14 +297,19 @@ func newS3(endpoint, region string, transport http.RoundTripper) *s3.Client {
 	})
 }
 
-func newClient(t *testing.T, endpoint, region string, trust *x509.CertPool, directory bool) *store.Client {
-	t.Helper()
-	o := store.Options{
-		Endpoint: endpoint, Region: region, Directory: directory,
+func storeOptions(endpoint, region string) store.Options {
+	return store.Options{
+		Endpoint: endpoint, Region: region,
 		Credentials: func(context.Context) (sigv4.Credentials, error) {
 			return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
 		},
 	}
+}
+
+func newClient(t *testing.T, endpoint, region string, trust *x509.CertPool, directory bool) *store.Client {
+	t.Helper()
+	o := storeOptions(endpoint, region)
+	o.Directory = directory
 	if trust != nil {
 		o.TLS = &tls.Config{RootCAs: trust}
 	}
@@ -321,7 +338,7 @@ func newFront(t *testing.T, endpoint string) *front {
 	}
 	f := &front{}
 	// What breaks off before the front breaks off behind it, too, with a reset.
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		if err == nil {
 			err = c.(*net.TCPConn).SetLinger(0)
