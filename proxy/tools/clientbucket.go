@@ -14,6 +14,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/proxy/objects"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 )
 
@@ -49,26 +50,17 @@ type shownChecksum struct {
 	composite        bool
 }
 
-const checksumPrefix = "x-amz-checksum-"
-
-func (c *shownChecksum) header() string { return checksumPrefix + strings.ToLower(c.algorithm) }
+func (c *shownChecksum) header() string { return s3.ChecksumPrefix + strings.ToLower(c.algorithm) }
 
 func (c *shownChecksum) kind() string {
 	if c.composite {
-		return "COMPOSITE"
+		return s3.ChecksumType(crypto.Composite)
 	}
-	return "FULL_OBJECT"
+	return s3.ChecksumType(crypto.FullObject)
 }
 
 // known reports whether a sealed object can have it.
-func (c *shownChecksum) known() bool {
-	for a := crypto.Algorithm(1); a.Size() > 0; a++ {
-		if a.String() == c.algorithm {
-			return true
-		}
-	}
-	return false
-}
+func (c *shownChecksum) known() bool { return s3.ChecksumByName(c.algorithm) != nil }
 
 func (b *clientBucket) request(operation, method, key string) *store.Request {
 	return &store.Request{Operation: operation, Method: method, Bucket: b.bucket, Key: key}
@@ -101,7 +93,7 @@ func (b *clientBucket) read(ctx context.Context, key, etag string, body bool) (*
 
 func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 	sum := func(name, value string) {
-		if kind, ok := strings.CutPrefix(name, checksumPrefix); ok && kind != "type" {
+		if kind, ok := strings.CutPrefix(name, s3.ChecksumPrefix); ok && kind != "type" {
 			c := &shownChecksum{algorithm: strings.ToUpper(kind), value: value, composite: strings.Contains(value, "-")}
 			if s.checksum == nil || c.known() {
 				s.checksum = c

@@ -21,3 +21,6 @@ func Shape(length int64, etag string, checksum string, composite bool, sizes ...
 	}
 	return parts, how.kept, nil
 }
+
+// KeptWith is what an object keeps besides its metadata when it is rewrapped.
+var KeptWith = keptWith

@@ -3,23 +3,15 @@ package tools
 import (
 	"cmp"
 	"context"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
 	"strconv"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-	"github.com/zeebo/xxh3"
-
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
 
@@ -242,11 +234,12 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *clientObject, par
 // sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the
 // part.
 func (g *migration) sumPart(ctx context.Context, s *clientObject, first, size int64) (string, error) {
-	h := compositeHash(s.checksum.algorithm)
-	if h == nil {
+	kind := s3.ChecksumByName(s.checksum.algorithm)
+	if kind == nil || !kind.Composite {
 		return "", refusedf("checksum", "it has a checksum by %s of its parts' checksums, which S3 doesn't have",
 			s.checksum.algorithm)
 	}
+	h := kind.Make()
 	if size > 0 {
 		r := g.from.request("GetObject", "GET", s.key)
 		r.Set("Range", fmt.Sprintf("bytes=%d-%d", first, first+size-1))
@@ -261,29 +254,4 @@ func (g *migration) sumPart(ctx context.Context, s *clientObject, first, size in
 		}
 	}
 	return base64.StdEncoding.EncodeToString(h.Sum(nil)), nil
-}
-
-// compositeHash is the hash of an algorithm that a composite checksum can have.
-func compositeHash(algorithm string) hash.Hash {
-	switch algorithm {
-	case "CRC32":
-		return crc32.NewIEEE()
-	case "CRC32C":
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "SHA1":
-		return sha1.New()
-	case "SHA256":
-		return sha256.New()
-	case "SHA512":
-		return sha512.New()
-	case "MD5":
-		return md5.New()
-	case "XXHASH64":
-		return xxhash.New()
-	case "XXHASH3":
-		return xxh3.New()
-	case "XXHASH128":
-		return xxh3.New128()
-	}
-	return nil
 }
