@@ -35,8 +35,8 @@ func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 		t.Fatal(err)
 	}
 	makeBucket(t, s.raw, "unseen-clear")
-	clear := "unseen-clear"
-	if _, err := s.raw.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &clear, Key: &key}); err != nil {
+	inTheClear := "unseen-clear"
+	if _, err := s.raw.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &inTheClear, Key: &key}); err != nil {
 		t.Fatal(err)
 	}
 	s.front.set(func(w http.ResponseWriter, r *http.Request) bool {
