@@ -6,67 +6,49 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
-
-// startWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others.
-// The secret of AKIANAME is namesecret: see namesake.
-func startWithIdentities(t *testing.T, others string) *program {
-	t.Helper()
-	return startWith(t, `
-listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
-store: {kind: embedded}
-kms: {kind: embedded}
-data: `+t.TempDir()+`
-identities:
-- {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
-`+others)
-}
-
-// namesake are the credentials of an identity of startWithIdentities.
-func namesake(name string) *sigv4.Credentials {
-	return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
-}
 
 // A bucket policy on the client's address holds for all that a request reads, also behind a proxy that is trusted to
 // name it.
 func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
-	p := startConfigured(t, t.TempDir(), "tls: {trusted_proxies: [127.0.0.0/8]}")
-	ok := func(r *rawRequest) *answer {
+	p := proxytest.StartConfigured(t, t.TempDir(), "tls: {trusted_proxies: [127.0.0.0/8]}")
+	ok := func(r *proxytest.Request) *proxytest.Answer {
 		t.Helper()
-		a := p.do(r)
+		a := p.Do(r)
 		if a.StatusCode/100 != 2 {
-			t.Fatalf("%s %s?%s: %d %s", r.method, r.path, r.query, a.StatusCode, a.body)
+			t.Fatalf("%s %s?%s: %d %s", r.Method, r.Path, r.Query, a.StatusCode, a.Text)
 		}
 		return a
 	}
-	ok(&rawRequest{method: "PUT", path: "/guarded"})
-	ok(&rawRequest{method: "PUT", path: "/open"})
-	ok(&rawRequest{method: "PUT", path: "/guarded/key", body: "body", header: []sigv4.Field{field("X-Amz-Tagging", "a=b")}})
-	created := ok(&rawRequest{method: "POST", path: "/open/parts", query: "uploads="})
-	_, rest, _ := strings.Cut(created.body, "<UploadId>")
+	ok(&proxytest.Request{Method: "PUT", Path: "/guarded"})
+	ok(&proxytest.Request{Method: "PUT", Path: "/open"})
+	ok(&proxytest.Request{Method: "PUT", Path: "/guarded/key", Body: "body", Header: []sigv4.Field{proxytest.Field("X-Amz-Tagging", "a=b")}})
+	created := ok(&proxytest.Request{Method: "POST", Path: "/open/parts", Query: "uploads="})
+	_, rest, _ := strings.Cut(created.Text, "<UploadId>")
 	upload, _, _ := strings.Cut(rest, "</UploadId>")
-	ok(&rawRequest{method: "PUT", path: "/guarded", query: "policy=", body: `{"Version":"2012-10-17","Statement":[
+	ok(&proxytest.Request{Method: "PUT", Path: "/guarded", Query: "policy=", Body: `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Deny","Principal":"*","Action":"s3:GetObject*","Resource":"arn:aws:s3:::guarded/*","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}},
 		{"Effect":"Deny","Principal":"*","Action":"s3:DeleteObject*","Resource":"arn:aws:s3:::guarded/*","Condition":{"NotIpAddress":{"aws:SourceIp":"192.0.2.0/24"}}},
 		{"Effect":"Deny","Principal":"*","Action":"s3:GetObject*","Resource":"arn:aws:s3:::guarded/*","Condition":{"NumericGreaterThan":{"s3:signatureAge":"600000"}}}]}`})
 	document := "<Delete><Object><Key>key</Key></Object></Delete>"
 	for address, allowed := range map[string]bool{"203.0.113.9": false, "192.0.2.7": true} {
-		from := func(r *rawRequest, header ...sigv4.Field) *answer {
-			r.header = append(header, field("X-Forwarded-For", address))
-			return p.do(r)
+		from := func(r *proxytest.Request, header ...sigv4.Field) *proxytest.Answer {
+			r.Header = append(header, proxytest.Field("X-Forwarded-For", address))
+			return p.Do(r)
 		}
-		source := field("X-Amz-Copy-Source", "guarded/key")
-		for name, a := range map[string]*answer{
-			"GET":                 from(&rawRequest{method: "GET", path: "/guarded/key"}),
-			"copy source":         from(&rawRequest{method: "PUT", path: "/open/copy"}, source),
-			"part-copy source":    from(&rawRequest{method: "PUT", path: "/open/parts", query: "partNumber=1&uploadId=" + upload}, source),
-			"tags of a source":    from(&rawRequest{method: "PUT", path: "/open/tagged"}, source, field("X-Amz-Tagging-Directive", "COPY")),
-			"DeleteObjects entry": from(&rawRequest{method: "POST", path: "/guarded", query: "delete=", body: document}, field("Content-MD5", md5of(document))),
+		source := proxytest.Field("X-Amz-Copy-Source", "guarded/key")
+		for name, a := range map[string]*proxytest.Answer{
+			"GET":                 from(&proxytest.Request{Method: "GET", Path: "/guarded/key"}),
+			"copy source":         from(&proxytest.Request{Method: "PUT", Path: "/open/copy"}, source),
+			"part-copy source":    from(&proxytest.Request{Method: "PUT", Path: "/open/parts", Query: "partNumber=1&uploadId=" + upload}, source),
+			"tags of a source":    from(&proxytest.Request{Method: "PUT", Path: "/open/tagged"}, source, proxytest.Field("X-Amz-Tagging-Directive", "COPY")),
+			"DeleteObjects entry": from(&proxytest.Request{Method: "POST", Path: "/guarded", Query: "delete=", Body: document}, proxytest.Field("Content-MD5", proxytest.MD5(document))),
 		} {
-			denied := a.StatusCode == http.StatusForbidden && a.code() == "AccessDenied" || strings.Contains(a.body, "<Error><Key>key</Key><Code>AccessDenied</Code>")
+			denied := a.StatusCode == http.StatusForbidden && a.Code() == "AccessDenied" || strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>")
 			if denied == allowed || allowed && a.StatusCode != http.StatusOK {
-				t.Errorf("%s from %s: %d %s", name, address, a.StatusCode, a.body)
+				t.Errorf("%s from %s: %d %s", name, address, a.StatusCode, a.Text)
 			}
 		}
 		if allowed {
@@ -78,21 +60,21 @@ func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 // A default encryption that was set by hand: it is read back as it was given, and a copy of an object onto itself
 // brings the object under it.
 func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	put := func(path, query, body string, header ...sigv4.Field) *answer {
-		return p.do(&rawRequest{method: "PUT", path: path, query: query, body: body, header: header})
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	put := func(path, query, body string, header ...sigv4.Field) *proxytest.Answer {
+		return p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: body, Header: header})
 	}
 	if a := put("/byhand", "", ""); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	if a := put("/byhand/key", "", "body"); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	source := field("X-Amz-Copy-Source", "byhand/key")
-	if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusBadRequest || a.code() != "InvalidRequest" {
-		t.Errorf("a copy onto itself that changes nothing: %d %s", a.StatusCode, a.body)
+	source := proxytest.Field("X-Amz-Copy-Source", "byhand/key")
+	if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusBadRequest || a.Code() != "InvalidRequest" {
+		t.Errorf("a copy onto itself that changes nothing: %d %s", a.StatusCode, a.Text)
 	}
-	key := p.env["SEALFRONT_KMS_KEY"]
+	key := p.Env["SEALFRONT_KMS_KEY"]
 	id := key[strings.LastIndexByte(key, '/')+1:]
 	for _, c := range []struct{ rule, shown, sse string }{
 		{"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>" + id + "</KMSMasterKeyID>", "<KMSMasterKeyID>" + id + "</KMSMasterKeyID>", "aws:kms"},
@@ -100,30 +82,30 @@ func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
 	} {
 		document := "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>" + c.rule + "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
 		if a := put("/byhand", "encryption=", document); a.StatusCode != http.StatusOK {
-			t.Fatal(a.StatusCode, a.body)
+			t.Fatal(a.StatusCode, a.Text)
 		}
-		if a := p.do(&rawRequest{method: "GET", path: "/byhand", query: "encryption="}); !strings.Contains(a.body, c.shown) {
-			t.Errorf("read back: %s, want %s", a.body, c.shown)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/byhand", Query: "encryption="}); !strings.Contains(a.Text, c.shown) {
+			t.Errorf("read back: %s, want %s", a.Text, c.shown)
 		}
 		for range 2 {
 			if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusOK || a.Header.Get("X-Amz-Server-Side-Encryption") != c.sse {
-				t.Errorf("a copy onto itself: %d %s, %v", a.StatusCode, a.body, a.Header)
+				t.Errorf("a copy onto itself: %d %s, %v", a.StatusCode, a.Text, a.Header)
 			}
 		}
 	}
-	if a := p.do(&rawRequest{method: "DELETE", path: "/byhand", query: "encryption="}); a.StatusCode != http.StatusNoContent {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/byhand", Query: "encryption="}); a.StatusCode != http.StatusNoContent {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusBadRequest {
-		t.Errorf("a copy onto itself without a default set by hand: %d %s", a.StatusCode, a.body)
+		t.Errorf("a copy onto itself without a default set by hand: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // Without a bucket key the default encryption context names the object, with one the bucket.
 func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	if a := p.do(&rawRequest{method: "PUT", path: "/context"}); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/context"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	for _, c := range []struct {
 		arn, bucketKey string
@@ -136,19 +118,19 @@ func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
 		{"arn:aws:s3:::context/key", "true", 400},
 	} {
 		header := []sigv4.Field{
-			field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.env["SEALFRONT_KMS_KEY"]),
-			field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"aws:s3:arn":"`+c.arn+`"}`))),
+			proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"]),
+			proxytest.Field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"aws:s3:arn":"`+c.arn+`"}`))),
 		}
 		if c.bucketKey != "" {
-			header = append(header, field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", c.bucketKey))
+			header = append(header, proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", c.bucketKey))
 		}
-		a := p.do(&rawRequest{method: "PUT", path: "/context/key", body: "body", header: header})
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/context/key", Body: "body", Header: header})
 		if a.StatusCode != c.status {
-			t.Errorf("%s with bucket key %q: %d %s", c.arn, c.bucketKey, a.StatusCode, a.body)
+			t.Errorf("%s with bucket key %q: %d %s", c.arn, c.bucketKey, a.StatusCode, a.Text)
 		}
 		if c.status == 200 {
-			if a := p.do(&rawRequest{method: "GET", path: "/context/key"}); a.body != "body" {
-				t.Errorf("%s reads back %d %s", c.arn, a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: "/context/key"}); a.Text != "body" {
+				t.Errorf("%s reads back %d %s", c.arn, a.StatusCode, a.Text)
 			}
 		}
 	}
@@ -157,22 +139,22 @@ func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
 // Metadata beyond ASCII is answered in words of RFC 2047 in general purpose buckets, and byte for byte in directory
 // buckets.
 func TestMetadataBeyondASCII(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	if a := p.do(&rawRequest{method: "PUT", path: "/words"}); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/words"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	for _, c := range []struct{ bucket, sent, want string }{
 		{"words", "é漢", "=?UTF-8?B?w6nmvKI=?="},
 		{"words", "=?utf-8?Q?=C3=A9?=", "=?UTF-8?B?w6k=?="},
 		{"words", "=?UTF-8?B?YWJj?=", "abc"},
-		{demoBucket, "é漢", "é漢"},
-		{demoBucket, "=?UTF-8?B?YWJj?=", "=?UTF-8?B?YWJj?="},
+		{proxytest.DemoBucket, "é漢", "é漢"},
+		{proxytest.DemoBucket, "=?UTF-8?B?YWJj?=", "=?UTF-8?B?YWJj?="},
 	} {
-		if a := p.put(c.bucket, "key", "body", field("X-Amz-Meta-Word", c.sent)); a.StatusCode != http.StatusOK {
-			t.Fatal(a.StatusCode, a.body)
+		if a := p.Put(c.bucket, "key", "body", proxytest.Field("X-Amz-Meta-Word", c.sent)); a.StatusCode != http.StatusOK {
+			t.Fatal(a.StatusCode, a.Text)
 		}
 		for _, method := range []string{"GET", "HEAD"} {
-			if a := p.do(&rawRequest{method: method, path: "/" + c.bucket + "/key"}); a.Header.Get("X-Amz-Meta-Word") != c.want {
+			if a := p.Do(&proxytest.Request{Method: method, Path: "/" + c.bucket + "/key"}); a.Header.Get("X-Amz-Meta-Word") != c.want {
 				t.Errorf("%q in %s is answered %q to %s, want %q", c.sent, c.bucket, a.Header.Get("X-Amz-Meta-Word"), method, c.want)
 			}
 		}
@@ -181,9 +163,9 @@ func TestMetadataBeyondASCII(t *testing.T) {
 
 // What a bucket policy can't mean is refused, with the nearest word that it can.
 func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	if a := p.do(&rawRequest{method: "PUT", path: "/meant"}); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/meant"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	statement := func(text string) string {
 		return `{"Version":"2012-10-17","Statement":[{"Principal":"*","Resource":"arn:aws:s3:::meant/*",` + text + `}]}`
@@ -198,19 +180,19 @@ func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
 		`"effect":"Deny","Action":"s3:GetObject"`:                                                       "did you mean Effect?",
 		`"Effect":"Deny","Action":"s3:GetObject","Condition":{"StringEquals":{"aws:username":null}}`:    "null",
 	} {
-		a := p.do(&rawRequest{method: "PUT", path: "/meant", query: "policy=", body: statement(text)})
-		if a.StatusCode != http.StatusBadRequest || a.code() != "MalformedPolicy" || !strings.Contains(a.body, want) {
-			t.Errorf("%s: %d %s, want %q", text, a.StatusCode, a.body, want)
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/meant", Query: "policy=", Body: statement(text)})
+		if a.StatusCode != http.StatusBadRequest || a.Code() != "MalformedPolicy" || !strings.Contains(a.Text, want) {
+			t.Errorf("%s: %d %s, want %q", text, a.StatusCode, a.Text, want)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/meant", query: "policy=", body: statement(`"Effect":"Deny","Action":"s3:Delete*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"red","s3:object-lock-mode":"GOVERNANCE"}}`)}); a.StatusCode != http.StatusNoContent {
-		t.Errorf("one that means something: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/meant", Query: "policy=", Body: statement(`"Effect":"Deny","Action":"s3:Delete*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"red","s3:object-lock-mode":"GOVERNANCE"}}`)}); a.StatusCode != http.StatusNoContent {
+		t.Errorf("one that means something: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // Conditions on tags that a request sets are decided once its document is read.
 func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
-	p := startWithIdentities(t, `
+	p := proxytest.StartWithIdentities(t, `
 - name: tagger
   access_key: AKIATAGGER
   secret_key: taggersecret
@@ -218,10 +200,10 @@ func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
   - {effect: Allow, action: ["s3:PutBucketTagging", "s3express:CreateBucket"], resource: "*", condition: {StringEquals: {"aws:RequestTag/Team": red}}}
   - {effect: Deny, action: "s3:PutBucketTagging", resource: "*", condition: {"ForAnyValue:StringLike": {"aws:TagKeys": ["cost*"]}}}
 `)
-	if a := p.do(&rawRequest{method: "PUT", path: "/tagged"}); a.StatusCode != http.StatusOK {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/tagged"}); a.StatusCode != http.StatusOK {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	who := namesake("tagger")
+	who := proxytest.Namesake("tagger")
 	tags := func(pairs ...string) string {
 		text := ""
 		for i := 0; i < len(pairs); i += 2 {
@@ -232,17 +214,17 @@ func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
 	for document, status := range map[string]int{
 		tags("Team", "red"): 204, tags("Team", "blue"): 403, tags("Other", "red"): 403, tags("Team", "red", "costs", "1"): 403, tags("Team", "red", "Stage", "1"): 204,
 	} {
-		if a := p.do(&rawRequest{method: "PUT", path: "/tagged", query: "tagging=", body: document, credentials: who}); a.StatusCode != status {
-			t.Errorf("%s: %d %s, want %d", document, a.StatusCode, a.body, status)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/tagged", Query: "tagging=", Body: document, Credentials: who}); a.StatusCode != status {
+			t.Errorf("%s: %d %s, want %d", document, a.StatusCode, a.Text, status)
 		}
 	}
 	bucket := "/asked--local-az1--x-s3"
 	for _, c := range []struct {
 		document string
 		status   int
-	}{{directoryBucketDocument, 403}, {strings.Replace(taggedBucketDocument, "red", "blue", 1), 403}, {taggedBucketDocument, 200}} {
-		if a := p.do(&rawRequest{method: "PUT", path: bucket, body: c.document, credentials: who, service: "s3express"}); a.StatusCode != c.status {
-			t.Errorf("CreateBucket with %s: %d %s, want %d", c.document, a.StatusCode, a.body, c.status)
+	}{{proxytest.DirectoryBucketDocument, 403}, {strings.Replace(proxytest.TaggedBucketDocument, "red", "blue", 1), 403}, {proxytest.TaggedBucketDocument, 200}} {
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: bucket, Body: c.document, Credentials: who, Service: "s3express"}); a.StatusCode != c.status {
+			t.Errorf("CreateBucket with %s: %d %s, want %d", c.document, a.StatusCode, a.Text, c.status)
 		}
 	}
 }

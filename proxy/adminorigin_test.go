@@ -5,14 +5,16 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 // A browser sends what any page asks it to, to any address: the page gets nothing done and sees nothing, with a token and without.
 func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 	t.Parallel()
-	open := startWith(t, embeddedWith(t, "admin: {hosts: [Admin.Example.com]}"))
-	withToken := startWith(t, embeddedWith(t, "admin: {token: tok, hosts: admin.example.com}"))
-	admin, err := url.Parse(open.env["SEALFRONT_ADMIN"])
+	open := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {hosts: [Admin.Example.com]}"))
+	withToken := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {token: tok, hosts: admin.example.com}"))
+	admin, err := url.Parse(open.Env["SEALFRONT_ADMIN"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +48,9 @@ func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 		{"a rebound name, one origin", "rebound.example.org" + port, []string{"Origin", "http://rebound.example.org" + port}, false, false},
 		{"a rebound name, one origin, a new browser", "rebound.example.org" + port, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://rebound.example.org" + port}, false, false},
 	} {
-		check := func(what string, p *program, method, path string, header []string, done bool) {
+		check := func(what string, p *proxytest.Program, method, path string, header []string, done bool) {
 			t.Helper()
-			resp, body := p.askAs(t, method, path, c.host, header...)
+			resp, body := p.DoAdmin(t, method, path, c.host, header...)
 			if ok := resp.StatusCode/100 == 2; ok != done || !ok && resp.StatusCode != 403 {
 				t.Errorf("%s, %s: %d %s", c.name, what, resp.StatusCode, strings.TrimSpace(body))
 			}
@@ -63,7 +65,7 @@ func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 			check(path, open, "GET", path, nil, true)
 		}
 	}
-	if resp, _ := withToken.askAs(t, "GET", "/status", "any.example.org", "Authorization", "Bearer tok"); resp.StatusCode != 200 {
+	if resp, _ := withToken.DoAdmin(t, "GET", "/status", "any.example.org", "Authorization", "Bearer tok"); resp.StatusCode != 200 {
 		t.Errorf("a read with the token under another name: %d", resp.StatusCode)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"text/tabwriter"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -31,8 +33,8 @@ func TestChecksumsOfSDKs(t *testing.T) {
 		t.Skip("the SDKs take some seconds")
 	}
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	makeBucket(t, p.client(t), "sums")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	proxytest.MakeBucket(t, p.Client(t), "sums")
 	names := make([]string, len(algorithms))
 	for i := range algorithms {
 		names[i] = algorithms[i].name
@@ -42,9 +44,9 @@ func TestChecksumsOfSDKs(t *testing.T) {
 	for sdk, run := range map[string]func(t *testing.T) string{
 		"go": func(t *testing.T) string { return checksumsOfGo(t, p, names) },
 		"boto3": func(t *testing.T) string {
-			python := programPath(t, "python3")
+			python := proxytest.ProgramPath(t, "python3")
 			if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-				missingPython(t, "python3 has no boto3")
+				proxytest.MissingPython(t, "python3 has no boto3")
 			}
 			out, errs, err := j.command(t, env, python, filepath.Join(scripts, "boto3_checksums.py"))
 			if err != nil {
@@ -53,11 +55,11 @@ func TestChecksumsOfSDKs(t *testing.T) {
 			return out
 		},
 		"js": func(t *testing.T) string {
-			node, tools := programPath(t, "node"), os.Getenv("SEALFRONT_TOOLS")
+			node, tools := proxytest.ProgramPath(t, "node"), os.Getenv("SEALFRONT_TOOLS")
 			if _, err := os.Stat(filepath.Join(tools, "node_modules", "@aws-sdk", "client-s3")); tools == "" || err != nil {
-				missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
+				proxytest.Missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
 			}
-			env := append(slices.Clone(env), "NODE_EXTRA_CA_CERTS="+p.env["AWS_CA_BUNDLE"])
+			env := append(slices.Clone(env), "NODE_EXTRA_CA_CERTS="+p.Env["AWS_CA_BUNDLE"])
 			out, errs, err := j.command(t, env, node, filepath.Join(scripts, "js_checksums.cjs"))
 			if err != nil {
 				t.Fatal(err, errs)
@@ -112,11 +114,11 @@ func checkChecksums(t *testing.T, sdk, report string) {
 }
 
 // checksumsOfGo is the Go SDK's report.
-func checksumsOfGo(t *testing.T, p *program, names []string) string {
+func checksumsOfGo(t *testing.T, p *proxytest.Program, names []string) string {
 	ctx := t.Context()
-	encrypted := p.client(t)
-	plain := p.client(t, func(o *s3.Options) { o.BaseEndpoint = aws.String(p.env["SEALFRONT_HTTP_URL"]) })
-	sums, directory := aws.String("sums"), aws.String(p.env["SEALFRONT_BUCKET"])
+	encrypted := p.Client(t)
+	plain := p.Client(t, func(o *s3.Options) { o.BaseEndpoint = aws.String(p.Env["SEALFRONT_HTTP_URL"]) })
+	sums, directory := aws.String("sums"), aws.String(p.Env["SEALFRONT_BUCKET"])
 	read := func(bucket, key *string, body []byte) error {
 		out, err := encrypted.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: key, ChecksumMode: types.ChecksumModeEnabled})
 		if err != nil {
@@ -194,7 +196,7 @@ func partsOfGo(ctx context.Context, c *s3.Client, bucket, key *string, algorithm
 	if err != nil {
 		return err
 	}
-	bodies := [][]byte{bytes.Repeat([]byte("1"), 5*mib), []byte("2")}
+	bodies := [][]byte{bytes.Repeat([]byte("1"), 5*proxytest.MiB), []byte("2")}
 	var done []types.CompletedPart
 	for i, body := range bodies {
 		part, err := c.UploadPart(ctx, &s3.UploadPartInput{

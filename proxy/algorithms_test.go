@@ -17,6 +17,7 @@ import (
 	"github.com/minio/crc64nvme"
 	"github.com/zeebo/xxh3"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -44,7 +45,7 @@ var algorithms = []algorithm{
 func (g *algorithm) header() string { return "X-Amz-Checksum-" + strings.ToLower(g.name) }
 
 // of is the value of a body, in base64, and in binary.
-func (g *algorithm) of(bodies ...[]byte) string { return base64of(g.binary(bodies...)...) }
+func (g *algorithm) of(bodies ...[]byte) string { return proxytest.Base64(g.binary(bodies...)...) }
 
 func (g *algorithm) binary(bodies ...[]byte) []byte {
 	h := g.make()
@@ -55,7 +56,9 @@ func (g *algorithm) binary(bodies ...[]byte) []byte {
 }
 
 // wrong has the right length and is no checksum of what the tests send.
-func (g *algorithm) wrong() string { return base64of(bytes.Repeat([]byte{0xa5}, len(g.binary()))...) }
+func (g *algorithm) wrong() string {
+	return proxytest.Base64(bytes.Repeat([]byte{0xa5}, len(g.binary()))...)
+}
 
 // uploaded is that of an object of these parts, as S3 shows it, and its type.
 func (g *algorithm) uploaded(parts ...[]byte) (value, kind string) {
@@ -70,76 +73,76 @@ func (g *algorithm) uploaded(parts ...[]byte) (value, kind string) {
 }
 
 // shows compares what HEAD and GET say of an object's checksum.
-func (g *algorithm) shows(t *testing.T, p *program, bucket, key, value, kind string) {
+func (g *algorithm) shows(t *testing.T, p *proxytest.Program, bucket, key, value, kind string) {
 	t.Helper()
 	for _, method := range []string{"HEAD", "GET"} {
-		a := p.do(&rawRequest{method: method, path: "/" + bucket + "/" + key, header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}})
+		a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/" + key, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}})
 		if got := a.Header.Get(g.header()); a.StatusCode != 200 || got != value || a.Header.Get("X-Amz-Checksum-Type") != kind {
 			t.Errorf("%s of %s: %d, checksum %q %s, want %q %s", method, key, a.StatusCode, got, a.Header.Get("X-Amz-Checksum-Type"), value, kind)
 		}
 	}
 }
 
-// trailing puts a body in one unsigned chunk with the checksum behind it.
-func (p *program) trailing(path, name, value string, body []byte) *answer {
+// putTrailing puts a body in one unsigned chunk with the checksum behind it.
+func putTrailing(p *proxytest.Program, path, name, value string, body []byte) *proxytest.Answer {
 	chunk := ""
 	if len(body) > 0 {
 		chunk = fmt.Sprintf("%x\r\n%s\r\n", len(body), body)
 	}
-	return p.do(&rawRequest{
-		method: "PUT", path: path, hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-		header: []sigv4.Field{field("X-Amz-Trailer", name), field("X-Amz-Decoded-Content-Length", fmt.Sprint(len(body))), field("Content-Encoding", "aws-chunked")},
-		body:   fmt.Sprintf("%s0\r\n%s:%s\r\n\r\n", chunk, name, value),
+	return p.Do(&proxytest.Request{
+		Method: "PUT", Path: path, Hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Trailer", name), proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(len(body))), proxytest.Field("Content-Encoding", "aws-chunked")},
+		Body:   fmt.Sprintf("%s0\r\n%s:%s\r\n\r\n", chunk, name, value),
 	})
 }
 
 // Every algorithm by every way: in a header, in a trailer, of parts and of what they make, in copies, appends, forms and documents.
 func TestTenChecksumAlgorithms(t *testing.T) {
 	t.Parallel()
-	p := startConfigured(t, t.TempDir(), "compat: {post_object: true}")
-	makeBucket(t, p.client(t), "plain")
+	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
+	proxytest.MakeBucket(t, p.Client(t), "plain")
 	hello, large := []byte("hello"), bytes.Repeat([]byte("large "), 100_000) // the checksum of the latter comes too late for the envelope
 	first, last := bytes.Repeat([]byte("part one "), 600_000), []byte("the end")
-	p.put("plain", "seed", "hello", field("X-Amz-Checksum-Crc32", crcText("hello")))
-	p.put(p.env["SEALFRONT_BUCKET"], "seed", "hello", field("X-Amz-Checksum-Md5", md5of("hello")))
+	p.Put("plain", "seed", "hello", proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32("hello")))
+	p.Put(p.Env["SEALFRONT_BUCKET"], "seed", "hello", proxytest.Field("X-Amz-Checksum-Md5", proxytest.MD5("hello")))
 	for i := range algorithms {
 		g := &algorithms[i]
 		if got := hex.EncodeToString(g.binary(hello)); got != g.hello {
 			t.Fatalf("%s of hello is %s, want %s: the library is another one's", g.name, got, g.hello)
 		}
-		for _, bucket := range []string{"plain", p.env["SEALFRONT_BUCKET"]} {
+		for _, bucket := range []string{"plain", p.Env["SEALFRONT_BUCKET"]} {
 			t.Run(g.name+" "+bucket, func(t *testing.T) {
 				t.Parallel()
-				p := p.forTest(t)
+				p := p.ForTest(t)
 				for name, body := range map[string][]byte{"hello": hello, "large": large, "empty": nil} {
 					key := g.name + "-" + name
-					put := func(value string) *answer {
-						return p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: string(body), header: []sigv4.Field{field(g.header(), value)}})
+					put := func(value string) *proxytest.Answer {
+						return p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: string(body), Header: []sigv4.Field{proxytest.Field(g.header(), value)}})
 					}
 					wrong := g.wrong()
-					if a := put(wrong); a.StatusCode != 400 || a.code() != "BadDigest" {
-						t.Errorf("%s, a wrong one: %d %s", name, a.StatusCode, a.code())
+					if a := put(wrong); a.StatusCode != 400 || a.Code() != "BadDigest" {
+						t.Errorf("%s, a wrong one: %d %s", name, a.StatusCode, a.Code())
 					}
 					for _, value := range []string{"AAAA", g.of(body) + "AAAA", "not base64", ""} {
-						if a := put(value); a.StatusCode != 400 || a.code() != "InvalidRequest" {
-							t.Errorf("%s, %q: %d %s", name, value, a.StatusCode, a.code())
+						if a := put(value); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+							t.Errorf("%s, %q: %d %s", name, value, a.StatusCode, a.Code())
 						}
 					}
-					p.mustNotExist(bucket, key)
+					p.MustNotExist(bucket, key)
 					if a := put(g.of(body)); a.StatusCode != 200 || a.Header.Get(g.header()) != g.of(body) {
-						t.Fatalf("%s: %d %s %q", name, a.StatusCode, a.body, a.Header.Get(g.header()))
+						t.Fatalf("%s: %d %s %q", name, a.StatusCode, a.Text, a.Header.Get(g.header()))
 					}
 					g.shows(t, p, bucket, key, g.of(body), "FULL_OBJECT")
 					key += "-trailer"
-					if a := p.trailing("/"+bucket+"/"+key, strings.ToLower(g.header()), wrong, body); a.StatusCode != 400 || a.code() != "BadDigest" {
-						t.Errorf("%s, a wrong one behind: %d %s", name, a.StatusCode, a.body)
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.header()), wrong, body); a.StatusCode != 400 || a.Code() != "BadDigest" {
+						t.Errorf("%s, a wrong one behind: %d %s", name, a.StatusCode, a.Text)
 					}
-					if a := p.trailing("/"+bucket+"/"+key, strings.ToLower(g.header()), "AAA=", body); a.StatusCode != 400 || a.code() != "InvalidRequest" {
-						t.Errorf("%s, a short one behind: %d %s", name, a.StatusCode, a.body)
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.header()), "AAA=", body); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+						t.Errorf("%s, a short one behind: %d %s", name, a.StatusCode, a.Text)
 					}
-					p.mustNotExist(bucket, key)
-					if a := p.trailing("/"+bucket+"/"+key, strings.ToLower(g.header()), g.of(body), body); a.StatusCode != 200 {
-						t.Fatalf("%s, behind: %d %s", name, a.StatusCode, a.body)
+					p.MustNotExist(bucket, key)
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.header()), g.of(body), body); a.StatusCode != 200 {
+						t.Fatalf("%s, behind: %d %s", name, a.StatusCode, a.Text)
 					}
 					g.shows(t, p, bucket, key, g.of(body), "FULL_OBJECT")
 				}
@@ -152,108 +155,99 @@ func TestTenChecksumAlgorithms(t *testing.T) {
 }
 
 // ofAnUpload makes "upload" of two parts.
-func (g *algorithm) ofAnUpload(t *testing.T, p *program, bucket string, parts ...[]byte) {
+func (g *algorithm) ofAnUpload(t *testing.T, p *proxytest.Program, bucket string, parts ...[]byte) {
 	t.Helper()
 	path := "/" + bucket + "/" + g.name + "-upload"
 	value, kind := g.uploaded(parts...)
-	created := p.do(&rawRequest{method: "POST", path: path, query: "uploads=", header: []sigv4.Field{field("X-Amz-Checksum-Algorithm", g.name), field("X-Amz-Checksum-Type", kind)}})
-	id := between(created.body, "<UploadId>", "</UploadId>")
+	created := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Algorithm", g.name), proxytest.Field("X-Amz-Checksum-Type", kind)}})
+	id := proxytest.Between(created.Text, "<UploadId>", "</UploadId>")
 	if id == "" || created.Header.Get("X-Amz-Checksum-Algorithm") != g.name || created.Header.Get("X-Amz-Checksum-Type") != kind {
-		t.Fatalf("CreateMultipartUpload: %d %s %v", created.StatusCode, created.body, created.Header)
+		t.Fatalf("CreateMultipartUpload: %d %s %v", created.StatusCode, created.Text, created.Header)
 	}
 	list := ""
 	for i, part := range parts {
 		query := fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id)
-		wrong := p.do(&rawRequest{method: "PUT", path: path, query: query, body: string(part), header: []sigv4.Field{field(g.header(), g.wrong())}})
-		if wrong.StatusCode != 400 || wrong.code() != "BadDigest" {
-			t.Errorf("part %d with a wrong checksum: %d %s", i+1, wrong.StatusCode, wrong.code())
+		wrong := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: string(part), Header: []sigv4.Field{proxytest.Field(g.header(), g.wrong())}})
+		if wrong.StatusCode != 400 || wrong.Code() != "BadDigest" {
+			t.Errorf("part %d with a wrong checksum: %d %s", i+1, wrong.StatusCode, wrong.Code())
 		}
-		a := p.do(&rawRequest{method: "PUT", path: path, query: query, body: string(part), header: []sigv4.Field{field(g.header(), g.of(part))}})
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: string(part), Header: []sigv4.Field{proxytest.Field(g.header(), g.of(part))}})
 		if a.StatusCode != 200 || a.Header.Get(g.header()) != g.of(part) {
-			t.Fatalf("part %d: %d %s %v", i+1, a.StatusCode, a.body, a.Header)
+			t.Fatalf("part %d: %d %s %v", i+1, a.StatusCode, a.Text, a.Header)
 		}
 		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag><Checksum%s>%s</Checksum%s></Part>", i+1, a.Header.Get("Etag"), g.name, g.of(part), g.name)
 	}
-	listed := p.do(&rawRequest{method: "GET", path: path, query: "uploadId=" + id})
+	listed := p.Do(&proxytest.Request{Method: "GET", Path: path, Query: "uploadId=" + id})
 	for i, part := range parts {
-		if !strings.Contains(listed.body, fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.name, g.of(part), g.name)) {
-			t.Errorf("ListParts doesn't show the checksum of part %d: %s", i+1, listed.body)
+		if !strings.Contains(listed.Text, fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.name, g.of(part), g.name)) {
+			t.Errorf("ListParts doesn't show the checksum of part %d: %s", i+1, listed.Text)
 		}
 	}
-	wrong := p.do(&rawRequest{method: "POST", path: path, query: "uploadId=" + id, body: "<CompleteMultipartUpload>" + strings.Replace(list, g.of(parts[0]), g.of(parts[1]), 1) + "</CompleteMultipartUpload>"})
+	wrong := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + strings.Replace(list, g.of(parts[0]), g.of(parts[1]), 1) + "</CompleteMultipartUpload>"})
 	if wrong.StatusCode != 400 {
-		t.Errorf("Complete with another part's checksum: %d %s", wrong.StatusCode, wrong.body)
+		t.Errorf("Complete with another part's checksum: %d %s", wrong.StatusCode, wrong.Text)
 	}
-	done := p.do(&rawRequest{method: "POST", path: path, query: "uploadId=" + id, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
-	if done.StatusCode != 200 || !strings.Contains(done.body, fmt.Sprintf("<Checksum%s>%s</Checksum%s><ChecksumType>%s</ChecksumType>", g.name, value, g.name, kind)) {
-		t.Fatalf("Complete: %d %s, want %s", done.StatusCode, done.body, value)
+	done := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+	if done.StatusCode != 200 || !strings.Contains(done.Text, fmt.Sprintf("<Checksum%s>%s</Checksum%s><ChecksumType>%s</ChecksumType>", g.name, value, g.name, kind)) {
+		t.Fatalf("Complete: %d %s, want %s", done.StatusCode, done.Text, value)
 	}
 	g.shows(t, p, bucket, g.name+"-upload", value, kind)
-	told := p.do(&rawRequest{method: "GET", path: path, query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "Checksum,ObjectParts")}})
+	told := p.Do(&proxytest.Request{Method: "GET", Path: path, Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "Checksum,ObjectParts")}})
 	without, _, _ := strings.Cut(value, "-")
-	if told.StatusCode != 200 || !strings.Contains(told.body, fmt.Sprintf("<Checksum%s>%s", g.name, without)) {
-		t.Errorf("GetObjectAttributes: %d %s", told.StatusCode, told.body)
+	if told.StatusCode != 200 || !strings.Contains(told.Text, fmt.Sprintf("<Checksum%s>%s", g.name, without)) {
+		t.Errorf("GetObjectAttributes: %d %s", told.StatusCode, told.Text)
 	}
 	if kind == "COMPOSITE" {
 		for i, part := range parts {
-			if !strings.Contains(told.body, fmt.Sprintf("<Size>%d</Size><Checksum%s>%s<", len(part), g.name, g.of(part))) {
-				t.Errorf("GetObjectAttributes doesn't show part %d's: %s", i+1, told.body)
+			if !strings.Contains(told.Text, fmt.Sprintf("<Size>%d</Size><Checksum%s>%s<", len(part), g.name, g.of(part))) {
+				t.Errorf("GetObjectAttributes doesn't show part %d's: %s", i+1, told.Text)
 			}
 		}
 	}
 }
 
 // ofCopies copies what ofAnUpload has made: as it is, by another algorithm, and into a part.
-func (g *algorithm) ofCopies(t *testing.T, p *program, bucket string, parts ...[]byte) {
+func (g *algorithm) ofCopies(t *testing.T, p *proxytest.Program, bucket string, parts ...[]byte) {
 	t.Helper()
 	from := bucket + "/" + g.name + "-upload"
-	p.mustCopy(from, bucket+"/"+g.name+"-copy")
+	p.MustCopy(from, bucket+"/"+g.name+"-copy")
 	if value, kind := g.uploaded(parts...); g.full {
 		g.shows(t, p, bucket, g.name+"-copy", value, kind)
 	} // a composite checksum stays or is made anew: the reference leaves that open
-	p.mustCopy(bucket+"/seed", bucket+"/"+g.name+"-anew", field("X-Amz-Checksum-Algorithm", g.name))
+	p.MustCopy(bucket+"/seed", bucket+"/"+g.name+"-anew", proxytest.Field("X-Amz-Checksum-Algorithm", g.name))
 	g.shows(t, p, bucket, g.name+"-anew", g.of([]byte("hello")), "FULL_OBJECT")
 	path := "/" + bucket + "/" + g.name + "-parts"
-	created := p.do(&rawRequest{method: "POST", path: path, query: "uploads=", header: []sigv4.Field{field("X-Amz-Checksum-Algorithm", g.name)}})
-	a := p.do(&rawRequest{method: "PUT", path: path, query: "partNumber=1&uploadId=" + between(created.body, "<UploadId>", "</UploadId>"), header: []sigv4.Field{field("X-Amz-Copy-Source", from)}})
-	if want := fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.name, g.of(parts...), g.name); a.StatusCode != 200 || !strings.Contains(a.body, want) {
-		t.Errorf("UploadPartCopy: %d %s, want %s", a.StatusCode, a.body, want)
+	created := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Algorithm", g.name)}})
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: "partNumber=1&uploadId=" + proxytest.Between(created.Text, "<UploadId>", "</UploadId>"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from)}})
+	if want := fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.name, g.of(parts...), g.name); a.StatusCode != 200 || !strings.Contains(a.Text, want) {
+		t.Errorf("UploadPartCopy: %d %s, want %s", a.StatusCode, a.Text, want)
 	}
 }
 
 // elsewhere: appends, forms and documents.
-func (g *algorithm) elsewhere(t *testing.T, p *program, bucket string) {
+func (g *algorithm) elsewhere(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	hello, more := []byte("hello"), []byte(" again")
 	if strings.HasSuffix(bucket, "--x-s3") {
 		key := g.name + "-hello"
-		if a := p.appendTo(bucket, key, len(hello), string(more), field(g.header(), g.of(more))); a.StatusCode != 200 {
-			t.Fatalf("append: %d %s", a.StatusCode, a.body)
+		if a := p.AppendTo(bucket, key, len(hello), string(more), proxytest.Field(g.header(), g.of(more))); a.StatusCode != 200 {
+			t.Fatalf("append: %d %s", a.StatusCode, a.Text)
 		}
-		a := p.headOf(bucket, key, field("X-Amz-Checksum-Mode", "ENABLED"))
+		a := p.HeadOf(bucket, key, proxytest.Field("X-Amz-Checksum-Mode", "ENABLED"))
 		if whole := g.of(hello, more); g.full && a.Header.Get(g.header()) != whole || a.Header.Get(g.header()) == "" {
 			t.Errorf("an appended object's: %q, want %q", a.Header.Get(g.header()), whole)
 		}
 		for value, status := range map[string]int{g.of(hello): 204, g.wrong(): 400} {
-			form := &postForm{p: p, key: "dir/" + g.name, file: string(hello), fields: [][2]string{{g.header(), value}}}
-			if a := form.post(); a.StatusCode != status {
-				t.Errorf("a form with %q: %d %s, want %d", value, a.StatusCode, a.body, status)
+			form := &proxytest.Form{P: p, Key: "dir/" + g.name, File: string(hello), Fields: [][2]string{{g.header(), value}}}
+			if a := form.Post(); a.StatusCode != status {
+				t.Errorf("a form with %q: %d %s, want %d", value, a.StatusCode, a.Text, status)
 			}
 		}
 	}
 	document := "<Delete><Object><Key>" + g.name + "-large</Key></Object></Delete>"
 	for value, status := range map[string]int{g.wrong(): 400, g.of([]byte(document)): 200} {
-		if a := p.do(&rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: document, header: []sigv4.Field{field(g.header(), value)}}); a.StatusCode != status {
-			t.Errorf("DeleteObjects with %q: %d %s, want %d", value, a.StatusCode, a.body, status)
+		if a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: document, Header: []sigv4.Field{proxytest.Field(g.header(), value)}}); a.StatusCode != status {
+			t.Errorf("DeleteObjects with %q: %d %s, want %d", value, a.StatusCode, a.Text, status)
 		}
 	}
-}
-
-func between(text, before, after string) string {
-	_, rest, _ := strings.Cut(text, before)
-	found, _, ok := strings.Cut(rest, after)
-	if !ok {
-		return ""
-	}
-	return found
 }

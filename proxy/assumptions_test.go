@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -38,20 +39,20 @@ func mustWrite(t *testing.T, file string, text []byte) {
 // it is. So s3backer reads with If-Match.
 func TestClientsThatTakeETagsForMD5s(t *testing.T) {
 	t.Parallel()
-	curl := programPath(t, "curl")
+	curl := proxytest.ProgramPath(t, "curl")
 	for setting, works := range map[string]bool{"": false, kmsByDefault: true} {
-		p := startWith(t, embeddedWith(t, setting))
-		makeBucket(t, p.client(t), "blocks")
+		p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, setting))
+		proxytest.MakeBucket(t, p.Client(t), "blocks")
 		dir := t.TempDir()
 		block := bytes.Repeat([]byte("a block of a disk\n"), 1000)
 		mustWrite(t, filepath.Join(dir, "block"), block)
 		call := func(args ...string) string {
 			return runTool(t, nil, curl, append([]string{
-				"-sS", "--cacert", p.env["AWS_CA_BUNDLE"], "--aws-sigv4", "aws:amz:us-west-2:s3", "-u", "AKIATEST:testsecret",
+				"-sS", "--cacert", p.Env["AWS_CA_BUNDLE"], "--aws-sigv4", "aws:amz:us-west-2:s3", "-u", "AKIATEST:testsecret",
 				"-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
 			}, args...)...)
 		}
-		where := p.env["AWS_ENDPOINT_URL"] + "/blocks/0"
+		where := p.Env["AWS_ENDPOINT_URL"] + "/blocks/0"
 		header := http.Header{}
 		for line := range strings.Lines(call("-T", filepath.Join(dir, "block"), "-D", "-", where)) {
 			if name, value, ok := strings.Cut(line, ":"); ok {
@@ -75,15 +76,15 @@ func TestLibcloud(t *testing.T) {
 	t.Parallel()
 	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
 	if err := exec.CommandContext(t.Context(), python, "-c", "import libcloud").Run(); err != nil {
-		missing(t, "Debian's package python3-libcloud is missing")
+		proxytest.Missing(t, "Debian's package python3-libcloud is missing")
 	}
-	p := startWith(t, embeddedWith(t, kmsByDefault))
-	makeBucket(t, p.client(t), "general")
-	u, err := url.Parse(p.env["AWS_ENDPOINT_URL"])
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, kmsByDefault))
+	proxytest.MakeBucket(t, p.Client(t), "general")
+	u, err := url.Parse(p.Env["AWS_ENDPOINT_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scripts, "apache_libcloud.py"), "AKIATEST", "testsecret", p.env["AWS_CA_BUNDLE"], u.Port(), "general")
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scripts, "apache_libcloud.py"), "AKIATEST", "testsecret", p.Env["AWS_CA_BUNDLE"], u.Port(), "general")
 	cmd.Dir = t.TempDir()
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "done") {
 		t.Errorf("%v: %s", err, out)
@@ -93,12 +94,12 @@ func TestLibcloud(t *testing.T) {
 // The default of unconfigured buckets is for what is written from then on, and for nothing that says otherwise.
 func TestBucketsWithoutAConfigurationCanHaveSSEKMS(t *testing.T) {
 	t.Parallel()
-	text := embeddedWith(t, "")
-	p := startWith(t, text)
-	client, ctx := p.client(t), t.Context()
+	text := proxytest.EmbeddedWith(t, "")
+	p := proxytest.StartWith(t, text)
+	client, ctx := p.Client(t), t.Context()
 	for _, bucket := range []string{"general", "configured"} {
-		makeBucket(t, client, bucket)
-		p.put(bucket, "before", "before")
+		proxytest.MakeBucket(t, client, bucket)
+		p.Put(bucket, "before", "before")
 	}
 	configure := func(rule types.ServerSideEncryptionByDefault) {
 		t.Helper()
@@ -123,25 +124,25 @@ func TestBucketsWithoutAConfigurationCanHaveSSEKMS(t *testing.T) {
 		}
 	}
 	configure(types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256})
-	p.stop()
+	p.Stop()
 
-	p = startWith(t, text+kmsByDefault)
-	client = p.client(t)
+	p = proxytest.StartWith(t, text+kmsByDefault)
+	client = p.Client(t)
 	says("general", "aws:kms", true)
 	says("configured", "AES256", false)
-	p.put("general", "after", "after")
-	p.put("configured", "after", "after")
-	p.fullUpload(client, "general", "parts", []byte("parts"))
+	p.Put("general", "after", "after")
+	p.Put("configured", "after", "after")
+	p.FullUpload(client, "general", "parts", []byte("parts"))
 	for name, want := range map[string]string{
 		"general/before": "AES256", "general/after": "aws:kms", "general/parts": "aws:kms", "configured/after": "AES256",
 	} {
 		bucket, key, _ := strings.Cut(name, "/")
-		head := p.headOf(bucket, key)
+		head := p.HeadOf(bucket, key)
 		if got := head.Header.Get("x-amz-server-side-encryption"); got != want || (want == "aws:kms") != strings.HasPrefix(head.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), "arn:aws:kms:") {
 			t.Errorf("%s: %q under %q, want %s", name, got, head.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), want)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/general/plain", body: "x", plain: true}); a.StatusCode/100 != 4 {
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/plain", Body: "x", Plain: true}); a.StatusCode/100 != 4 {
 		t.Errorf("SSE-KMS over plain HTTP: %d", a.StatusCode)
 	}
 	// Without a key, as with Amazon's managed one; and back to what holds without a configuration.
@@ -158,26 +159,26 @@ func TestBucketsWithoutAConfigurationCanHaveSSEKMS(t *testing.T) {
 // permission of his own.
 func TestSSEKMSWithoutAKeyInGeneralPurposeBuckets(t *testing.T) {
 	t.Parallel()
-	p := startWithIdentities(t, `- {name: writer, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "s3:*", resource: "*"}]}
+	p := proxytest.StartWithIdentities(t, `- {name: writer, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "s3:*", resource: "*"}]}
 `)
-	makeBucket(t, p.client(t), "general")
-	kms := field("X-Amz-Server-Side-Encryption", "aws:kms")
-	a := p.do(&rawRequest{method: "PUT", path: "/general/raw", body: "text", header: []sigv4.Field{kms}, credentials: otherCredentials})
+	proxytest.MakeBucket(t, p.Client(t), "general")
+	kms := proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/raw", Body: "text", Header: []sigv4.Field{kms}, Credentials: proxytest.OtherCredentials})
 	if a.StatusCode != 200 || a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || !strings.HasPrefix(a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), "arn:aws:kms:") {
-		t.Fatalf("PUT: %d %v %s", a.StatusCode, a.Header, a.body)
+		t.Fatalf("PUT: %d %v %s", a.StatusCode, a.Header, a.Text)
 	}
-	key := field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"))
-	if a := p.do(&rawRequest{method: "PUT", path: "/general/named", body: "text", header: []sigv4.Field{kms, key}, credentials: otherCredentials}); a.StatusCode != 200 {
-		t.Errorf("PUT with the same key by name: %d %s", a.StatusCode, a.body)
+	key := proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"))
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/named", Body: "text", Header: []sigv4.Field{kms, key}, Credentials: proxytest.OtherCredentials}); a.StatusCode != 200 {
+		t.Errorf("PUT with the same key by name: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/general/raw", credentials: otherCredentials}); a.StatusCode != 200 || a.body != "text" {
-		t.Errorf("GET: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/general/raw", Credentials: proxytest.OtherCredentials}); a.StatusCode != 200 || a.Text != "text" {
+		t.Errorf("GET: %d %s", a.StatusCode, a.Text)
 	}
 	t.Run("aws s3 cp", func(t *testing.T) {
-		cli, file := programPath(t, "aws"), filepath.Join(t.TempDir(), "file")
+		cli, file := proxytest.ProgramPath(t, "aws"), filepath.Join(t.TempDir(), "file")
 		mustWrite(t, file, []byte("by the AWS CLI"))
-		runTool(t, p.toolEnv(), cli, "s3", "cp", file, "s3://general/cli", "--sse", "aws:kms")
-		if got := p.headOf("general", "cli").Header.Get("x-amz-server-side-encryption"); got != "aws:kms" {
+		runTool(t, toolEnv(p), cli, "s3", "cp", file, "s3://general/cli", "--sse", "aws:kms")
+		if got := p.HeadOf("general", "cli").Header.Get("x-amz-server-side-encryption"); got != "aws:kms" {
 			t.Errorf("it is %q", got)
 		}
 	})
@@ -188,15 +189,16 @@ func TestTheMadeCertificate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	// As an earlier release left it.
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "tls"), 0o700), makeAuthority(filepath.Join(dir, "tls", "ca.pem"), filepath.Join(dir, "tls", "ca.key"))); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	proxytest.WriteAuthority(t, filepath.Join(dir, "tls", "ca.pem"), filepath.Join(dir, "tls", "ca.key"))
 	before, err := os.ReadFile(filepath.Join(dir, "tls", "ca.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startWith(t, strings.Replace(embeddedWith(t, "domains: [s3.localhost, S3.example.com, 127.0.0.9]\n"), "data: ", "data: "+dir+"\n# ", 1))
-	ca := p.env["AWS_CA_BUNDLE"]
+	p := proxytest.StartWith(t, strings.Replace(proxytest.EmbeddedWith(t, "domains: [s3.localhost, S3.example.com, 127.0.0.9]\n"), "data: ", "data: "+dir+"\n# ", 1))
+	ca := p.Env["AWS_CA_BUNDLE"]
 	if after, err := os.ReadFile(ca); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the authority is another one: %v", err)
 	}
@@ -205,22 +207,22 @@ func TestTheMadeCertificate(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode().Perm(), err, want)
 		}
 	}
-	makeBucket(t, p.client(t), "general")
-	p.put("general", "key", "text")
-	u, err := url.Parse(p.env["AWS_ENDPOINT_URL"])
+	proxytest.MakeBucket(t, p.Client(t), "general")
+	p.Put("general", "key", "text")
+	u, err := url.Parse(p.Env["AWS_ENDPOINT_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}
 	names := []string{"localhost", "s3.localhost", "general.s3.localhost", "s3.example.com", "general.s3.example.com"}
 	t.Run("openssl", func(t *testing.T) {
-		openssl := programPath(t, "openssl")
+		openssl := proxytest.ProgramPath(t, "openssl")
 		for _, name := range names {
 			runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_hostname", name, "-verify_return_error")
 		}
 		runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_ip", "127.0.0.9", "-verify_return_error")
 	})
 	t.Run("curl", func(t *testing.T) {
-		curl := programPath(t, "curl")
+		curl := proxytest.ProgramPath(t, "curl")
 		for _, name := range names {
 			path := map[bool]string{true: "/key", false: "/general/key"}[strings.HasPrefix(name, "general.")]
 			if name == "localhost" { // no domain of the configuration's
@@ -234,7 +236,7 @@ func TestTheMadeCertificate(t *testing.T) {
 		}
 	})
 	t.Run("node", func(t *testing.T) {
-		node := programPath(t, "node")
+		node := proxytest.ProgramPath(t, "node")
 		const ask = `require("https").get({host: "127.0.0.1", port: process.argv[1], servername: process.argv[2], headers: {host: process.argv[2]}}, r => { console.log(r.statusCode); process.exit() })`
 		for _, name := range names {
 			if got := runTool(t, []string{"NODE_EXTRA_CA_CERTS=" + ca}, node, "-e", ask, u.Port(), name); !strings.Contains(got, "403") {
@@ -263,11 +265,11 @@ func goClient(ctx context.Context) error {
 func TestExportsForEveryKindOfClient(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a folder")
-	p := startEmbedded(t, dir)
-	makeBucket(t, p.client(t), "general")
+	p := proxytest.StartEmbedded(t, dir)
+	proxytest.MakeBucket(t, p.Client(t), "general")
 	exports := func(args ...string) string {
 		t.Helper()
-		out, err := programCommand(append([]string{"exports"}, args...)...).Output()
+		out, err := proxytest.Command(append([]string{"exports"}, args...)...).Output()
 		if err != nil {
 			t.Fatalf("exports %q: %v", args, err)
 		}
@@ -275,14 +277,14 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 	}
 	evaluated := func(lines, name string) string {
 		t.Helper()
-		return strings.TrimSuffix(runTool(t, []string{caBundle + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c", lines+"\nprintf %s \"$"+name+"\""), "\n")
+		return strings.TrimSuffix(runTool(t, []string{"AWS_CA_BUNDLE" + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c", lines+"\nprintf %s \"$"+name+"\""), "\n")
 	}
 	ca := filepath.Join(dir, "tls", "ca.pem")
 	variables := map[string]string{"aws": "AWS_CA_BUNDLE", "go": "SSL_CERT_FILE", "node": "NODE_EXTRA_CA_CERTS", "curl": "CURL_CA_BUNDLE", "java": "", "system": ""}
 	for kind, variable := range variables {
 		lines := exports("--for", kind, "--data", dir)
-		for name, value := range p.env {
-			if got := evaluated(lines, name); name != caBundle && got != value {
+		for name, value := range p.Env {
+			if got := evaluated(lines, name); name != "AWS_CA_BUNDLE" && got != value {
 				t.Errorf("%s: %s is %q, want %q", kind, name, got, value)
 			}
 		}
@@ -308,7 +310,7 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 		return string(out), err
 	}
 	if out, err := client(exports("--data", dir)); err == nil || !strings.Contains(out, "CustomCABundle") && !strings.Contains(out, "RootCAs") {
-		t.Errorf("a program in Go with %s: %v, %s; this test has lost its cause", caBundle, err, out)
+		t.Errorf("a program in Go with %s: %v, %s; this test has lost its cause", "AWS_CA_BUNDLE", err, out)
 	}
 	if out, err := client(exports("--for", "go", "--data", dir)); err != nil || out != "1 buckets\n" {
 		t.Errorf("a program in Go: %v, %s", err, out)
@@ -316,7 +318,7 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 
 	// After its end, for whoever starts it again on the same ports; and where it never ran.
 	before := exports("--data", dir)
-	p.stop()
+	p.Stop()
 	if exports("--data", dir) != before {
 		t.Error("the exports of the last start are lost")
 	}
@@ -324,10 +326,10 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 		args   []string
 		status int
 	}{
-		"a folder that was never served from": {[]string{"--data", t.TempDir()}, statusError},
-		"an unknown kind":                     {[]string{"--for", "ruby", "--data", dir}, statusUsage},
+		"a folder that was never served from": {[]string{"--data", t.TempDir()}, command.StatusError},
+		"an unknown kind":                     {[]string{"--for", "ruby", "--data", dir}, command.StatusUsage},
 	} {
-		cmd := programCommand(append([]string{"exports"}, c.args...)...)
+		cmd := proxytest.Command(append([]string{"exports"}, c.args...)...)
 		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != c.status {
 			t.Errorf("%s: %v, %s", name, err, out)
 		}
@@ -337,19 +339,22 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 // What a configuration that embeds nothing says by itself.
 func TestExportsOfAConfiguration(t *testing.T) {
 	t.Parallel()
-	file := writeConfig(t, `
+	file := proxytest.WriteConfig(t, `
 listen: {http: "0.0.0.0:8080", https: "", admin: "127.0.0.1:0"}
 region: eu-central-1
 store: {endpoint: "http://127.0.0.1:9000"}
 kms: {service_key: "arn:aws:kms:eu-central-1:123456789012:key/k"}
-`+testIdentity)
-	got := printed(t, "exports", "--config", file)
+`+proxytest.Identity)
+	got, problems, status := proxytest.Subcommand(t, "exports", "--config", file)
+	if status != command.StatusOK || problems != "" {
+		t.Fatalf("exports: %d %s", status, problems)
+	}
 	for _, want := range []string{"export AWS_ENDPOINT_URL=http://127.0.0.1:8080\n", "export AWS_REGION=eu-central-1\n", "# the certificate"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q isn't in\n%s", want, got)
 		}
 	}
-	if strings.Contains(got, "SEALFRONT_ADMIN") || strings.Contains(got, caBundle) {
+	if strings.Contains(got, "SEALFRONT_ADMIN") || strings.Contains(got, "AWS_CA_BUNDLE") {
 		t.Errorf("it says more than it knows:\n%s", got)
 	}
 }
@@ -358,44 +363,44 @@ kms: {service_key: "arn:aws:kms:eu-central-1:123456789012:key/k"}
 func TestTheRegionOfAnEmbeddedInstallation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	start := func(args ...string) *program {
-		return startProgram(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
+	start := func(args ...string) *proxytest.Program {
+		return proxytest.Start(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
 	}
 	const said = "the region is another one"
 	p := start("--region", "eu-west-1")
-	key := p.env["SEALFRONT_KMS_KEY"]
-	if p.env["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(key, "arn:aws:kms:eu-west-1:") || strings.Contains(p.stderr.String(), said) {
-		t.Errorf("the first start: %v", p.env)
+	key := p.Env["SEALFRONT_KMS_KEY"]
+	if p.Env["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(key, "arn:aws:kms:eu-west-1:") || strings.Contains(p.Stderr.String(), said) {
+		t.Errorf("the first start: %v", p.Env)
 	}
-	makeBucket(t, p.client(t), "general")
-	p.put(demoBucket, "object", "text")
-	p.put("general", "object", "text")
-	p.stop()
+	proxytest.MakeBucket(t, p.Client(t), "general")
+	p.Put(proxytest.DemoBucket, "object", "text")
+	p.Put("general", "object", "text")
+	p.Stop()
 
 	p = start("--region", "ap-south-1")
-	if p.env["AWS_REGION"] != "ap-south-1" || p.env["SEALFRONT_KMS_KEY"] != key || !strings.Contains(p.stderr.String(), said) {
-		t.Errorf("another region: %v", p.env)
+	if p.Env["AWS_REGION"] != "ap-south-1" || p.Env["SEALFRONT_KMS_KEY"] != key || !strings.Contains(p.Stderr.String(), said) {
+		t.Errorf("another region: %v", p.Env)
 	}
-	makeBucket(t, p.client(t), "later")
-	p.put("later", "object", "text")
-	for _, bucket := range []string{demoBucket, "general", "later"} {
-		if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/object"}); a.body != "text" {
-			t.Errorf("%s: %d %s", bucket, a.StatusCode, a.body)
+	proxytest.MakeBucket(t, p.Client(t), "later")
+	p.Put("later", "object", "text")
+	for _, bucket := range []string{proxytest.DemoBucket, "general", "later"} {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/object"}); a.Text != "text" {
+			t.Errorf("%s: %d %s", bucket, a.StatusCode, a.Text)
 		}
 	}
-	for bucket, want := range map[string]string{demoBucket: "eu-west-1", "general": "eu-west-1", "later": "ap-south-1"} {
-		if got := p.do(&rawRequest{method: "HEAD", path: "/" + bucket}).Header.Get("x-amz-bucket-region"); got != want {
+	for bucket, want := range map[string]string{proxytest.DemoBucket: "eu-west-1", "general": "eu-west-1", "later": "ap-south-1"} {
+		if got := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + bucket}).Header.Get("x-amz-bucket-region"); got != want {
 			t.Errorf("%s is in %q, want %q", bucket, got, want)
 		}
 	}
-	out, err := programCommand("verify", "s3://later", "--data", dir).CombinedOutput()
+	out, err := proxytest.Command("verify", "s3://later", "--data", dir).CombinedOutput()
 	if err != nil {
 		t.Errorf("a tool beside it: %v, %s", err, out)
 	}
-	p.stop()
+	p.Stop()
 
 	p = start()
-	if p.env["AWS_REGION"] != "ap-south-1" || strings.Contains(p.stderr.String(), said) {
-		t.Errorf("without --region it is that of the last start: %v", p.env)
+	if p.Env["AWS_REGION"] != "ap-south-1" || strings.Contains(p.Stderr.String(), said) {
+		t.Errorf("without --region it is that of the last start: %v", p.Env)
 	}
 }

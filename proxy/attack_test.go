@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -22,27 +23,27 @@ import (
 func TestAttacksOnStoredParts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	random := rand.New(rand.NewPCG(3, 4))
-	parts := [][]byte{randomBytes(5 * mib), bytes.Repeat([]byte("second "), 5*mib/7+10_000), randomBytes(70_000)}
+	parts := [][]byte{proxytest.RandomBytes(5 * proxytest.MiB), bytes.Repeat([]byte("second "), 5*proxytest.MiB/7+10_000), proxytest.RandomBytes(70_000)}
 	sealedSize := func(n int) int { return n + 16*((n+65535)/65536) }
 
-	u := newUploader(t, client, bucket, "object")
+	u := proxytest.NewUploader(t, client, bucket, "object")
 	for i, part := range parts {
-		u.part(int32(i+1), part)
+		u.Part(int32(i+1), part)
 	}
-	if _, err := u.complete(1, 2, 3); err != nil {
+	if _, err := u.Complete(1, 2, 3); err != nil {
 		t.Fatal(err)
 	}
-	p.fullUpload(client, bucket, "other", parts...)
+	p.FullUpload(client, bucket, "other", parts...)
 	body := string(slices.Concat(parts...))
-	file := storedFile(dir, bucket, "object")
+	file := proxytest.StoredFile(dir, bucket, "object")
 	stored, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := os.ReadFile(storedFile(dir, bucket, "other"))
+	other, err := os.ReadFile(proxytest.StoredFile(dir, bucket, "other"))
 	if err != nil || len(other) != len(stored) {
 		t.Fatal(len(other), len(stored), err)
 	}
@@ -57,33 +58,33 @@ func TestAttacksOnStoredParts(t *testing.T) {
 		if len(more) > 0 {
 			want = body[len(parts[0])-10 : len(parts[0])+10]
 		}
-		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/object", header: more})
+		a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/object", Header: more})
 		switch {
-		case a.StatusCode/100 == 2 && !strings.HasPrefix(want, a.body):
+		case a.StatusCode/100 == 2 && !strings.HasPrefix(want, a.Text):
 			t.Errorf("%s: other bytes were released", what)
-		case a.StatusCode/100 == 2 && len(a.body) < len(want) && a.bodyErr == nil:
-			t.Errorf("%s: a clean short body of %d bytes", what, len(a.body))
-		case a.StatusCode/100 == 2 && mustFail && a.bodyErr == nil:
+		case a.StatusCode/100 == 2 && len(a.Text) < len(want) && a.Err == nil:
+			t.Errorf("%s: a clean short body of %d bytes", what, len(a.Text))
+		case a.StatusCode/100 == 2 && mustFail && a.Err == nil:
 			t.Errorf("%s: not noticed", what)
 		case a.StatusCode/100 != 2 && a.StatusCode/100 != 5 && a.StatusCode != 0: // 0: broken off before the first byte
-			t.Errorf("%s: %d %s", what, a.StatusCode, a.code())
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.Code())
 		}
 	}
 	attack := func(what string, changed []byte, mustFail bool) {
 		t.Helper()
-		write(t, file, changed)
+		proxytest.Overwrite(t, file, changed)
 		// As by a store that lies consistently: under another ETag nothing that is remembered of the object serves.
 		etag := make([]byte, 16)
 		for i := range etag {
 			etag[i] = byte(random.Uint32())
 		}
-		setAttribute(t, file, "user.etag", []byte(`"`+hex.EncodeToString(etag)+`-3"`))
+		proxytest.SetAttribute(t, file, "user.etag", []byte(`"`+hex.EncodeToString(etag)+`-3"`))
 		read(what, mustFail)
-		read(what+", a range across parts", false, field("Range", fmt.Sprintf("bytes=%d-%d", len(parts[0])-10, len(parts[0])+9)))
+		read(what+", a range across parts", false, proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", len(parts[0])-10, len(parts[0])+9)))
 	}
-	storeMetadata(t, file) // or skip
+	proxytest.StoredMetadata(t, file) // or skip
 	attack("untouched", stored, false)
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/object"}); a.body != body || a.bodyErr != nil {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/object"}); a.Text != body || a.Err != nil {
 		t.Fatal("the object can't be read under another ETag", a.StatusCode)
 	}
 
@@ -138,7 +139,7 @@ func TestAttacksOnStoredParts(t *testing.T) {
 
 	// An older version whole is the store's to bring back, an older version's bytes under the newer envelope are not.
 	attack("restored", stored, false)
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &u.key, Body: strings.NewReader("new")}); err != nil {
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &u.Key, Body: strings.NewReader("new")}); err != nil {
 		t.Fatal(err)
 	}
 	attack("the older version's bytes", stored, true)

@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/md5"
-	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,94 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
-// metric returns the sum of all series of a counter whose labels contain every one of these texts.
-func (p *program) metric(name string, labels ...string) int {
-	p.t.Helper()
-	resp, err := http.Get(p.env["SEALFRONT_ADMIN"] + "/metrics")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	sum := 0
-next:
-	for line := range strings.Lines(string(text)) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if series != name && !strings.HasPrefix(series, name+"{") {
-			continue
-		}
-		for _, l := range labels {
-			if !strings.Contains(series, l) {
-				continue next
-			}
-		}
-		n, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		sum += int(n)
-	}
-	return sum
-}
-
-// storeRequests returns how many requests to the store f costs, by operation. The program is one of startCounting.
-func (p *program) storeRequests(f func()) map[string]int {
-	p.t.Helper()
-	operations := []string{
-		"GetObject", "HeadObject", "PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "CreateMultipartUpload", "UploadPart",
-		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects",
-	}
-	before := make(map[string]int)
-	for _, o := range operations {
-		before[o] = p.metric("sealfront_store_requests_total", `operation="`+o+`"`)
-	}
-	f()
-	cost := make(map[string]int)
-	for _, o := range operations {
-		if n := p.metric("sealfront_store_requests_total", `operation="`+o+`"`) - before[o]; n != 0 {
-			cost[o] = n
-		}
-	}
-	return cost
-}
-
-func wantCost(t *testing.T, what string, got map[string]int, want map[string]int) {
-	t.Helper()
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s cost the store requests %v, want %v", what, got, want)
-	}
-}
-
-func (p *program) put(bucket, key, body string, header ...sigv4.Field) *answer {
-	p.t.Helper()
-	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: body, header: header})
-	if a.StatusCode != 200 {
-		p.t.Fatalf("PUT %s/%s: %d %s", bucket, key, a.StatusCode, a.body)
-	}
-	return a
-}
-
 // RD-4 to RD-7.
 func TestPartsAreReadByNumber(t *testing.T) {
-	p := startCounting(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	client := p.client(t)
-	u := newUploader(t, client, bucket, "multi")
-	parts := [][]byte{randomBytes(5*mib + 3), randomBytes(6 * mib), randomBytes(1000)}
+	p := proxytest.StartCounting(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	client := p.Client(t)
+	u := proxytest.NewUploader(t, client, bucket, "multi")
+	parts := [][]byte{proxytest.RandomBytes(5*proxytest.MiB + 3), proxytest.RandomBytes(6 * proxytest.MiB), proxytest.RandomBytes(1000)}
 	for i, part := range parts {
-		u.part(int32(i+1), part)
+		u.Part(int32(i+1), part)
 	}
-	if _, err := u.complete(1, 2, 3); err != nil {
+	if _, err := u.Complete(1, 2, 3); err != nil {
 		t.Fatal(err)
 	}
-	p.put(bucket, "single", "one part")
-	p.put(bucket, "empty", "")
+	p.Put(bucket, "single", "one part")
+	p.Put(bucket, "empty", "")
 	all := bytes.Join(parts, nil)
 	at := 0
 	for i, part := range parts {
@@ -120,7 +48,7 @@ func TestPartsAreReadByNumber(t *testing.T) {
 			t.Errorf("part %d: %s of %d parts, want %s of 3", i+1, aws.ToString(out.ContentRange), aws.ToInt32(out.PartsCount), want)
 		}
 		sum := crc32.ChecksumIEEE(part)
-		if aws.ToString(out.ChecksumCRC32) != base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) {
+		if aws.ToString(out.ChecksumCRC32) != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) {
 			t.Errorf("part %d: checksum %s", i+1, aws.ToString(out.ChecksumCRC32))
 		}
 		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1))})
@@ -144,34 +72,34 @@ func TestPartsAreReadByNumber(t *testing.T) {
 		{"GET", "multi", "partNumber=0", nil, 400, "InvalidArgument", "", ""},
 		{"GET", "multi", "partNumber=10001", nil, 400, "InvalidArgument", "", ""},
 		{"GET", "multi", "partNumber=one", nil, 400, "InvalidArgument", "", ""},
-		{"GET", "multi", "partNumber=1", []sigv4.Field{field("Range", "bytes=0-1")}, 400, "InvalidRequest", "", ""},
+		{"GET", "multi", "partNumber=1", []sigv4.Field{proxytest.Field("Range", "bytes=0-1")}, 400, "InvalidRequest", "", ""},
 		{"GET", "absent", "partNumber=1", nil, 404, "NoSuchKey", "", ""},
-		{"GET", "multi", "partNumber=1", []sigv4.Field{field("If-None-Match", "*")}, 304, "", "", ""},
+		{"GET", "multi", "partNumber=1", []sigv4.Field{proxytest.Field("If-None-Match", "*")}, 304, "", "", ""},
 	} {
-		a := p.do(&rawRequest{method: c.method, path: "/" + bucket + "/" + c.key, query: c.query, header: c.header})
-		if a.StatusCode != c.status || a.code() != c.code || c.body != "" && a.body != c.body || c.length != "" && a.Header.Get("Content-Length") != c.length {
-			t.Errorf("%s %s?%s %s: %d %s", c.method, c.key, c.query, c.header, a.StatusCode, a.body)
+		a := p.Do(&proxytest.Request{Method: c.method, Path: "/" + bucket + "/" + c.key, Query: c.query, Header: c.header})
+		if a.StatusCode != c.status || a.Code() != c.code || c.body != "" && a.Text != c.body || c.length != "" && a.Header.Get("Content-Length") != c.length {
+			t.Errorf("%s %s?%s %s: %d %s", c.method, c.key, c.query, c.header, a.StatusCode, a.Text)
 		}
 		if c.key == "single" && a.Header.Get("x-amz-mp-parts-count") != "" {
 			t.Error("an object of one part shows its count")
 		}
 	}
-	last := &rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "partNumber=3"}
-	wantCost(t, "a part of a known layout", p.storeRequests(func() { p.do(last) }), map[string]int{"HeadObject": 1, "GetObject": 1})
+	last := &proxytest.Request{Method: "GET", Path: "/" + bucket + "/multi", Query: "partNumber=3"}
+	proxytest.WantCost(t, "a part of a known layout", p.StoreRequests(func() { p.Do(last) }), map[string]int{"HeadObject": 1, "GetObject": 1})
 }
 
 // Section 4.7 of the behaviour reference.
 func TestAttributesTellWhatIsStored(t *testing.T) {
-	p := startCounting(t, t.TempDir())
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
-	general := makeBucket(t, client, "general")
+	p := proxytest.StartCounting(t, t.TempDir())
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	general := proxytest.MakeBucket(t, client, "general")
 	for _, bucket := range []string{bucket, general} {
-		u := newUploader(t, client, bucket, "multi")
-		for i, n := range []int{5 * mib, 5*mib + 1, 10} {
-			u.part(int32(i+1), randomBytes(n))
+		u := proxytest.NewUploader(t, client, bucket, "multi")
+		for i, n := range []int{5 * proxytest.MiB, 5*proxytest.MiB + 1, 10} {
+			u.Part(int32(i+1), proxytest.RandomBytes(n))
 		}
-		if _, err := u.complete(1, 2, 3); err != nil {
+		if _, err := u.Complete(1, 2, 3); err != nil {
 			t.Fatal(err)
 		}
 		ask := func(key string, change func(*s3.GetObjectAttributesInput)) *s3.GetObjectAttributesOutput {
@@ -191,7 +119,7 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := ask("multi", nil)
-		if `"`+aws.ToString(out.ETag)+`"` != *head.ETag || aws.ToInt64(out.ObjectSize) != 10*mib+11 || out.LastModified == nil || !out.LastModified.Equal(*head.LastModified) {
+		if `"`+aws.ToString(out.ETag)+`"` != *head.ETag || aws.ToInt64(out.ObjectSize) != 10*proxytest.MiB+11 || out.LastModified == nil || !out.LastModified.Equal(*head.LastModified) {
 			t.Errorf("%s, %d bytes of %v; HEAD says %s, %v", aws.ToString(out.ETag), aws.ToInt64(out.ObjectSize), out.LastModified, *head.ETag, head.LastModified)
 		}
 		composite := aws.ToString(head.ChecksumCRC32)
@@ -205,8 +133,8 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 		if parts == nil || aws.ToInt32(parts.TotalPartsCount) != 3 || len(parts.Parts) != 3 || aws.ToBool(parts.IsTruncated) || aws.ToString(parts.PartNumberMarker) != "0" || aws.ToString(parts.NextPartNumberMarker) != "3" || aws.ToInt32(parts.MaxParts) != 1000 {
 			t.Fatalf("parts %+v", parts)
 		}
-		for i, want := range []int64{5 * mib, 5*mib + 1, 10} {
-			if g := parts.Parts[i]; aws.ToInt32(g.PartNumber) != int32(i+1) || aws.ToInt64(g.Size) != want || aws.ToString(g.ChecksumCRC32) != aws.ToString(u.sums[int32(i+1)]) {
+		for i, want := range []int64{5 * proxytest.MiB, 5*proxytest.MiB + 1, 10} {
+			if g := parts.Parts[i]; aws.ToInt32(g.PartNumber) != int32(i+1) || aws.ToInt64(g.Size) != want || aws.ToString(g.ChecksumCRC32) != aws.ToString(u.Sums[int32(i+1)]) {
 				t.Errorf("part %+v", g)
 			}
 		}
@@ -219,7 +147,7 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 
 		for _, n := range []int{0, 10, 400_000} {
 			key := "single-" + strconv.Itoa(n)
-			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(randomBytes(n)), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
+			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(proxytest.RandomBytes(n)), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
 				t.Fatal(err)
 			}
 			out := ask(key, nil)
@@ -231,14 +159,14 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 			}
 		}
 	}
-	a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "attributes="})
-	if a.StatusCode != 400 || a.code() != "InvalidRequest" {
-		t.Errorf("no attribute named: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/multi", Query: "attributes="})
+	if a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+		t.Errorf("no attribute named: %d %s", a.StatusCode, a.Text)
 	}
-	only := &rawRequest{method: "GET", path: "/" + bucket + "/multi", query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "ObjectSize")}}
-	wantCost(t, "an attribute of HEAD", p.storeRequests(func() { a = p.do(only) }), map[string]int{"HeadObject": 1})
-	if !strings.Contains(a.body, "<ObjectSize>10485771</ObjectSize>") || strings.Contains(a.body, "ETag") {
-		t.Errorf("only the size was asked for: %s", a.body)
+	only := &proxytest.Request{Method: "GET", Path: "/" + bucket + "/multi", Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "ObjectSize")}}
+	proxytest.WantCost(t, "an attribute of HEAD", p.StoreRequests(func() { a = p.Do(only) }), map[string]int{"HeadObject": 1})
+	if !strings.Contains(a.Text, "<ObjectSize>10485771</ObjectSize>") || strings.Contains(a.Text, "ETag") {
+		t.Errorf("only the size was asked for: %s", a.Text)
 	}
 }
 
@@ -246,19 +174,19 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 // purpose buckets tell their number only, directory buckets their sizes.
 func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	directory, general := p.env["SEALFRONT_BUCKET"], makeBucket(t, client, "general")
-	parts := [][]byte{randomBytes(5 * mib), []byte("the end")}
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	directory, general := p.Env["SEALFRONT_BUCKET"], proxytest.MakeBucket(t, client, "general")
+	parts := [][]byte{proxytest.RandomBytes(5 * proxytest.MiB), []byte("the end")}
 	for _, bucket := range []string{directory, general} {
-		p.fullUpload(client, bucket, "full", parts...)
+		p.FullUpload(client, bucket, "full", parts...)
 		path, list := "/"+bucket+"/none", ""
-		id := between(p.do(&rawRequest{method: "POST", path: path, query: "uploads="}).body, "<UploadId>", "</UploadId>")
+		id := proxytest.Between(p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
 		for i, part := range parts {
-			a := p.do(&rawRequest{method: "PUT", path: path, query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), body: string(part)})
+			a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: string(part)})
 			list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, a.Header.Get("Etag"))
 		}
-		p.do(&rawRequest{method: "POST", path: path, query: "uploadId=" + id, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+		p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
 		for _, key := range []string{"full", "none"} {
 			out, err := client.GetObjectAttributes(t.Context(), &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"ObjectParts", "Checksum"}})
 			if err != nil {
@@ -272,7 +200,7 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 				t.Errorf("%s, %s: %+v", bucket, key, o)
 			}
 			for _, method := range []string{"HEAD", "GET"} {
-				a := p.do(&rawRequest{method: method, path: "/" + bucket + "/" + key, query: "partNumber=1", header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}})
+				a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/" + key, Query: "partNumber=1", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}})
 				for name := range a.Header {
 					if strings.HasPrefix(name, "X-Amz-Checksum-") {
 						t.Errorf("%s of part 1 of %s/%s shows %s: %s", method, bucket, key, name, a.Header.Get(name))
@@ -287,10 +215,10 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 }
 
 func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
-	p := startCounting(t, t.TempDir())
-	client := p.client(t)
-	directory := p.env["SEALFRONT_BUCKET"]
-	general := makeBucket(t, client, "general")
+	p := proxytest.StartCounting(t, t.TempDir())
+	client := p.Client(t)
+	directory := p.Env["SEALFRONT_BUCKET"]
+	general := proxytest.MakeBucket(t, client, "general")
 	for _, bucket := range []string{directory, general} {
 		var objects []types.ObjectIdentifier
 		for i := range 12 {
@@ -302,13 +230,13 @@ func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
 		}
 		var out *s3.DeleteObjectsOutput
 		var err error
-		cost := p.storeRequests(func() {
+		cost := p.StoreRequests(func() {
 			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: append(objects[:10:10], types.ObjectIdentifier{Key: aws.String("absent")})}})
 		})
 		if err != nil || len(out.Deleted) != 11 || len(out.Errors) != 0 {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		wantCost(t, "DeleteObjects", cost, map[string]int{"DeleteObjects": 1})
+		proxytest.WantCost(t, "DeleteObjects", cost, map[string]int{"DeleteObjects": 1})
 		list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
 		if err != nil || len(list.Contents) != 2 {
 			t.Errorf("%d objects are left, %v", len(list.Contents), err)
@@ -328,7 +256,7 @@ func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
 		if err != nil || len(out.Deleted) != 0 || len(out.Errors) != 1 || *out.Errors[0].Key != first || *out.Errors[0].Code != "PreconditionFailed" {
 			t.Errorf("%+v, %v", out, err)
 		}
-		p.mustNotExist(bucket, strings.NewReplacer(" ", "%20", "<", "%3C", "&", "%26", ">", "%3E").Replace(second))
+		p.MustNotExist(bucket, strings.NewReplacer(" ", "%20", "<", "%3C", "&", "%26", ">", "%3E").Replace(second))
 		etag(first)
 		if bucket == directory {
 			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: &first, Size: aws.Int64(5)}}}})
@@ -344,9 +272,9 @@ func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
 }
 
 func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	p.put(bucket, "key", "body")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	p.Put(bucket, "key", "body")
 	one := "<Object><Key>key</Key></Object>"
 	for name, c := range map[string]struct {
 		body, md5, code string
@@ -363,44 +291,44 @@ func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
 		"a key of white space":          {"<Delete>" + one + "<Object><Key> </Key></Object></Delete>", "", "MalformedXML"},
 		"more bytes than can be wanted": {"<Delete>" + one + "</Delete>" + strings.Repeat(" ", 2<<20), "", "MaxMessageLengthExceeded"},
 	} {
-		r := &rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: c.body}
+		r := &proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: c.body}
 		switch c.md5 {
 		case "":
-			r.header = []sigv4.Field{field("Content-MD5", md5of(c.body))}
+			r.Header = []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(c.body))}
 		case "-":
 		default:
-			r.header = []sigv4.Field{field("Content-MD5", c.md5)}
+			r.Header = []sigv4.Field{proxytest.Field("Content-MD5", c.md5)}
 		}
 		if c.body == "" {
-			r.header = append(r.header, field("Content-Length", "0"))
+			r.Header = append(r.Header, proxytest.Field("Content-Length", "0"))
 		}
-		a := p.do(r)
-		if a.code() != c.code || a.StatusCode != 400 {
-			t.Errorf("%s: %d %s, want %s", name, a.StatusCode, a.body, c.code)
+		a := p.Do(r)
+		if a.Code() != c.code || a.StatusCode != 400 {
+			t.Errorf("%s: %d %s, want %s", name, a.StatusCode, a.Text, c.code)
 		}
-		if a := p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/key"}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + bucket + "/key"}); a.StatusCode != 200 {
 			t.Fatalf("%s: the object is gone", name)
 		}
 	}
 	body := "<Delete><Object><Key>key</Key><VersionId>abc</VersionId></Object><Object><Key>../up</Key></Object></Delete>"
-	a := p.do(&rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: body, header: []sigv4.Field{field("Content-MD5", md5of(body))}})
-	if a.StatusCode != 200 || strings.Count(a.body, "<Error>") != 2 {
-		t.Errorf("a version and a key that can't be: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(body))}})
+	if a.StatusCode != 200 || strings.Count(a.Text, "<Error>") != 2 {
+		t.Errorf("a version and a key that can't be: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 func TestListingsOfVersionOnePage(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	general := makeBucket(t, client, "general")
-	for _, bucket := range []string{p.env["SEALFRONT_BUCKET"], general} {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	general := proxytest.MakeBucket(t, client, "general")
+	for _, bucket := range []string{p.Env["SEALFRONT_BUCKET"], general} {
 		var want []string
 		for i := range 7 {
 			key := fmt.Sprintf("a/%d", i)
-			p.put(bucket, key, strings.Repeat("x", i))
+			p.Put(bucket, key, strings.Repeat("x", i))
 			want = append(want, fmt.Sprint(key, " ", i))
 		}
-		p.put(bucket, "b", "")
+		p.Put(bucket, "b", "")
 		var got []string
 		marker := ""
 		for {
@@ -424,11 +352,4 @@ func TestListingsOfVersionOnePage(t *testing.T) {
 			t.Errorf("with a delimiter: %+v, %v", out, err)
 		}
 	}
-}
-
-func base64of(b ...byte) string { return base64.StdEncoding.EncodeToString(b) }
-
-func md5of(s string) string {
-	sum := md5.Sum([]byte(s))
-	return base64of(sum[:]...)
 }

@@ -6,16 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/instance"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
 )
 
-// taggedBucketDocument makes a directory bucket with a tag.
-var taggedBucketDocument = strings.Replace(directoryBucketDocument, "</CreateBucketConfiguration>", "<Tags><Tag><Key>Team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>", 1)
-
 // Who may do what: identity policies, bucket policies and their conditions, on the running program.
 func TestBucketPolicies(t *testing.T) {
-	p := startWith(t, `
+	p := proxytest.StartWith(t, `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: embedded}
 kms: {kind: embedded}
@@ -33,21 +32,21 @@ identities:
   - {effect: Allow, action: "s3express:CreateSession", resource: "*", condition: {StringEquals: {"s3express:BucketTag/Team": red}}}
 - {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
 `)
-	as := namesake
-	ok := func(r *rawRequest) *answer {
+	as := proxytest.Namesake
+	ok := func(r *proxytest.Request) *proxytest.Answer {
 		t.Helper()
-		a := p.do(r)
+		a := p.Do(r)
 		if a.StatusCode/100 != 2 {
-			t.Fatalf("%s %s?%s: %d %s", r.method, r.path, r.query, a.StatusCode, a.body)
+			t.Fatalf("%s %s?%s: %d %s", r.Method, r.Path, r.Query, a.StatusCode, a.Text)
 		}
 		return a
 	}
 	directory, plain := "policed--local-az1--x-s3", "policed"
-	ok(&rawRequest{method: "PUT", path: "/" + directory, body: taggedBucketDocument, service: "s3express"})
-	ok(&rawRequest{method: "PUT", path: "/" + plain})
-	ok(&rawRequest{method: "PUT", path: "/" + directory + "/key", body: "body"})
+	ok(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: proxytest.TaggedBucketDocument, Service: "s3express"})
+	ok(&proxytest.Request{Method: "PUT", Path: "/" + plain})
+	ok(&proxytest.Request{Method: "PUT", Path: "/" + directory + "/key", Body: "body"})
 	for _, key := range []string{"open/key", "shut/key"} {
-		ok(&rawRequest{method: "PUT", path: "/" + plain + "/" + key, body: "body"})
+		ok(&proxytest.Request{Method: "PUT", Path: "/" + plain + "/" + key, Body: "body"})
 	}
 	arn := "arn:aws:s3express:us-west-2:123456789012:bucket/" + directory
 	statement := func(effect, who, action, resource, condition string) string {
@@ -59,33 +58,33 @@ identities:
 	guest := "arn:aws:iam::123456789012:user/guest"
 	policyOf := func(bucket, document string) {
 		t.Helper()
-		ok(&rawRequest{method: "PUT", path: "/" + bucket, query: "policy=", body: document})
-		if a := ok(&rawRequest{method: "GET", path: "/" + bucket, query: "policy="}); a.body != document || a.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("the policy reads back as %s %s", a.Header.Get("Content-Type"), a.body)
+		ok(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: "policy=", Body: document})
+		if a := ok(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "policy="}); a.Text != document || a.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("the policy reads back as %s %s", a.Header.Get("Content-Type"), a.Text)
 		}
 	}
-	read := rawRequest{method: "GET", path: "/" + directory + "/key", credentials: as("guest")}
-	write := rawRequest{method: "PUT", path: "/" + directory + "/new", body: "x", credentials: as("guest")}
-	session := rawRequest{method: "GET", path: "/" + directory, query: "session=", service: "s3express", credentials: as("guest")}
-	get := func(key, who string) rawRequest {
-		return rawRequest{method: "GET", path: "/" + plain + "/" + key, credentials: as(who)}
+	read := proxytest.Request{Method: "GET", Path: "/" + directory + "/key", Credentials: as("guest")}
+	write := proxytest.Request{Method: "PUT", Path: "/" + directory + "/new", Body: "x", Credentials: as("guest")}
+	session := proxytest.Request{Method: "GET", Path: "/" + directory, Query: "session=", Service: "s3express", Credentials: as("guest")}
+	get := func(key, who string) proxytest.Request {
+		return proxytest.Request{Method: "GET", Path: "/" + plain + "/" + key, Credentials: as(who)}
 	}
-	check := func(t *testing.T, name string, r rawRequest, status int) {
+	check := func(t *testing.T, name string, r proxytest.Request, status int) {
 		t.Helper()
-		if a := p.do(&r); a.StatusCode != status || status == 403 && a.code() != "AccessDenied" {
-			t.Errorf("%s: %d %s, want %d", name, a.StatusCode, a.body, status)
+		if a := p.Do(&r); a.StatusCode != status || status == 403 && a.Code() != "AccessDenied" {
+			t.Errorf("%s: %d %s, want %d", name, a.StatusCode, a.Text, status)
 		}
 	}
 
 	check(t, "1.2 without a policy nothing is allowed", read, 403)
-	if a := p.do(&rawRequest{method: "GET", path: "/" + directory, query: "policy="}); a.StatusCode != 404 || a.code() != "NoSuchBucketPolicy" {
-		t.Errorf("no policy: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory, Query: "policy="}); a.StatusCode != 404 || a.Code() != "NoSuchBucketPolicy" {
+		t.Errorf("no policy: %d %s", a.StatusCode, a.Text)
 	}
 	policyOf(directory, document(statement("Allow", guest, "s3express:CreateSession", arn, `"StringEquals":{"s3express:SessionMode":"ReadOnly"}`)))
 	check(t, "1.2 s3express:SessionMode, reading", read, 200)
 	check(t, "1.2 s3express:SessionMode, writing", write, 403)
 	check(t, "1.2 a session", session, 200)
-	session.header = []sigv4.Field{field("X-Amz-Create-Session-Mode", "ReadWrite")}
+	session.Header = []sigv4.Field{proxytest.Field("X-Amz-Create-Session-Mode", "ReadWrite")}
 	check(t, "1.2 a ReadWrite session", session, 403)
 
 	for _, c := range []struct {
@@ -112,35 +111,35 @@ identities:
 		check(t, "1.2 "+c.name, read, c.status)
 	}
 	policyOf(directory, document(statement("Deny", "arn:aws:iam::123456789012:root", "s3express:CreateSession", arn, "")))
-	check(t, "an explicit Deny wins", rawRequest{method: "GET", path: "/" + directory + "/key"}, 403)
+	check(t, "an explicit Deny wins", proxytest.Request{Method: "GET", Path: "/" + directory + "/key"}, 403)
 	for _, method := range []string{"GET", "DELETE"} { // and shuts nobody out of the policy itself
-		ok(&rawRequest{method: method, path: "/" + directory, query: "policy="})
+		ok(&proxytest.Request{Method: method, Path: "/" + directory, Query: "policy="})
 	}
-	check(t, "without the policy again", rawRequest{method: "GET", path: "/" + directory + "/key"}, 200)
+	check(t, "without the policy again", proxytest.Request{Method: "GET", Path: "/" + directory + "/key"}, 200)
 
 	policyOf(plain, document(statement("Allow", "*", "s3:GetObject", "arn:aws:s3:::"+plain+"/open/*", ""), statement("Deny", "*", "s3:DeleteObject", "arn:aws:s3:::"+plain+"/*", "")))
 	check(t, "an object that the bucket's policy opens", get("open/key", "guest"), 200)
 	check(t, "one that it doesn't", get("shut/key", "guest"), 403)
-	check(t, "a deletion that it denies", rawRequest{method: "DELETE", path: "/" + plain + "/open/key"}, 403)
-	if a := p.do(&rawRequest{method: "POST", path: "/" + plain, query: "delete=", body: "<Delete><Object><Key>open/key</Key></Object></Delete>", header: []sigv4.Field{field("Content-Md5", "1BdJ0q8eG4r62zIrQBTfGQ==")}}); !strings.Contains(a.body, "<Code>AccessDenied</Code>") {
-		t.Errorf("a deletion among many that is denied: %s", a.body)
+	check(t, "a deletion that it denies", proxytest.Request{Method: "DELETE", Path: "/" + plain + "/open/key"}, 403)
+	if a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + plain, Query: "delete=", Body: "<Delete><Object><Key>open/key</Key></Object></Delete>", Header: []sigv4.Field{proxytest.Field("Content-Md5", "1BdJ0q8eG4r62zIrQBTfGQ==")}}); !strings.Contains(a.Text, "<Code>AccessDenied</Code>") {
+		t.Errorf("a deletion among many that is denied: %s", a.Text)
 	}
-	check(t, "a copy from what is shut", rawRequest{method: "PUT", path: "/" + plain + "/open/copy", credentials: as("guest"), header: []sigv4.Field{field("X-Amz-Copy-Source", plain+"/shut/key")}}, 403)
+	check(t, "a copy from what is shut", proxytest.Request{Method: "PUT", Path: "/" + plain + "/open/copy", Credentials: as("guest"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", plain+"/shut/key")}}, 403)
 	policyOf(plain, document(statement("Allow", "*", "s3:PutObject", "arn:aws:s3:::"+plain+"/new/*", `"Null":{"s3:if-none-match":"false"}`)))
-	check(t, "a write without the condition that the policy wants", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest")}, 403)
-	check(t, "a write with it", rawRequest{method: "PUT", path: "/" + plain + "/new/a", body: "x", credentials: as("guest"), header: []sigv4.Field{field("If-None-Match", "*")}}, 200)
+	check(t, "a write without the condition that the policy wants", proxytest.Request{Method: "PUT", Path: "/" + plain + "/new/a", Body: "x", Credentials: as("guest")}, 403)
+	check(t, "a write with it", proxytest.Request{Method: "PUT", Path: "/" + plain + "/new/a", Body: "x", Credentials: as("guest"), Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")}}, 200)
 	policyOf(plain, document(statement("Allow", "*", "s3:*Object", "arn:aws:s3:::"+plain+"/${aws:username}/*", ""),
 		statement("Allow", "*", "s3:ListBucket", "arn:aws:s3:::"+plain, `"StringLike":{"s3:prefix":"${aws:username}/*"}`)))
-	check(t, "a write to one's own home", rawRequest{method: "PUT", path: "/" + plain + "/guest/a", body: "x", credentials: as("guest")}, 200)
+	check(t, "a write to one's own home", proxytest.Request{Method: "PUT", Path: "/" + plain + "/guest/a", Body: "x", Credentials: as("guest")}, 200)
 	check(t, "a read from it", get("guest/a", "guest"), 200)
 	check(t, "a read by another one", get("guest/a", "red"), 403)
-	check(t, "a write to another one's home", rawRequest{method: "PUT", path: "/" + plain + "/red/a", body: "x", credentials: as("guest")}, 403)
-	check(t, "a list of one's own home", rawRequest{method: "GET", path: "/" + plain, query: "list-type=2&prefix=guest%2F", credentials: as("guest")}, 200)
-	check(t, "a list of another one's", rawRequest{method: "GET", path: "/" + plain, query: "list-type=2&prefix=red%2F", credentials: as("guest")}, 403)
-	if a := ok(&rawRequest{method: "GET", path: "/" + plain, query: "policyStatus="}); !strings.Contains(a.body, "<IsPublic>false</IsPublic>") {
-		t.Error(a.body)
+	check(t, "a write to another one's home", proxytest.Request{Method: "PUT", Path: "/" + plain + "/red/a", Body: "x", Credentials: as("guest")}, 403)
+	check(t, "a list of one's own home", proxytest.Request{Method: "GET", Path: "/" + plain, Query: "list-type=2&prefix=guest%2F", Credentials: as("guest")}, 200)
+	check(t, "a list of another one's", proxytest.Request{Method: "GET", Path: "/" + plain, Query: "list-type=2&prefix=red%2F", Credentials: as("guest")}, 403)
+	if a := ok(&proxytest.Request{Method: "GET", Path: "/" + plain, Query: "policyStatus="}); !strings.Contains(a.Text, "<IsPublic>false</IsPublic>") {
+		t.Error(a.Text)
 	}
-	anonymous, err := p.httpClient(t).Get(p.env["AWS_ENDPOINT_URL"] + "/" + plain + "/open/key")
+	anonymous, err := p.HTTPClient(t).Get(p.Env["AWS_ENDPOINT_URL"] + "/" + plain + "/open/key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,43 +151,43 @@ identities:
 		"one that asks for what no request has": document(statement("Deny", "*", "s3:GetObject", "arn:aws:s3:::"+plain+"/*", `"StringEquals":{"s3:ExistingObjectTag/class":"secret"}`)),
 		"empty":                                 "", "no JSON": "{", "another bucket's": document(statement("Allow", guest, "s3:GetObject", "arn:aws:s3:::other/*", "")),
 	} {
-		if a := p.do(&rawRequest{method: "PUT", path: "/" + plain, query: "policy=", body: text}); a.StatusCode != 400 || a.code() != "MalformedPolicy" {
-			t.Errorf("a policy that is %s: %d %s", name, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + plain, Query: "policy=", Body: text}); a.StatusCode != 400 || a.Code() != "MalformedPolicy" {
+			t.Errorf("a policy that is %s: %d %s", name, a.StatusCode, a.Text)
 		}
 	}
 
 	// A tag that an identity's policy asks for.
-	check(t, "1.2 s3express:BucketTag in an identity's policy", rawRequest{method: "GET", path: "/" + directory + "/key", credentials: as("red")}, 200)
-	check(t, "… on a bucket without it", rawRequest{method: "GET", path: "/" + demoBucket, query: "list-type=2", credentials: as("red")}, 403)
+	check(t, "1.2 s3express:BucketTag in an identity's policy", proxytest.Request{Method: "GET", Path: "/" + directory + "/key", Credentials: as("red")}, 200)
+	check(t, "… on a bucket without it", proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket, Query: "list-type=2", Credentials: as("red")}, 403)
 
 	// R25: a session that chose SSE-S3 doesn't lend the KMS permission that its principal lacks.
-	ok(&rawRequest{method: "PUT", path: "/" + demoBucket + "/sealed", body: "body"})
-	refused := rawRequest{method: "GET", path: "/" + demoBucket, query: "session=", service: "s3express", credentials: as("keyless")}
+	ok(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/sealed", Body: "body"})
+	refused := proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket, Query: "session=", Service: "s3express", Credentials: as("keyless")}
 	check(t, "R25 an SSE-KMS session without KMS rights", refused, 403)
-	managed := p.sessionAs(as("keyless"), demoBucket, field("X-Amz-Server-Side-Encryption", "AES256"))
-	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session without KMS rights", rawRequest{method: "GET", path: "/" + demoBucket + "/sealed", service: "s3express", credentials: managed}, 403)
-	check(t, "R25 writing in it", rawRequest{method: "PUT", path: "/" + demoBucket + "/managed", body: "x", service: "s3express", credentials: managed}, 200)
-	check(t, "R25 reading what it wrote", rawRequest{method: "GET", path: "/" + demoBucket + "/managed", service: "s3express", credentials: managed}, 200)
-	mine := p.session(demoBucket, field("X-Amz-Server-Side-Encryption", "AES256"))
-	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session with KMS rights", rawRequest{method: "GET", path: "/" + demoBucket + "/sealed", service: "s3express", credentials: mine}, 200)
+	managed := p.SessionAs(as("keyless"), proxytest.DemoBucket, proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
+	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session without KMS rights", proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket + "/sealed", Service: "s3express", Credentials: managed}, 403)
+	check(t, "R25 writing in it", proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/managed", Body: "x", Service: "s3express", Credentials: managed}, 200)
+	check(t, "R25 reading what it wrote", proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket + "/managed", Service: "s3express", Credentials: managed}, 200)
+	mine := p.Session(proxytest.DemoBucket, proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
+	check(t, "R25 reading an SSE-KMS object in an SSE-S3 session with KMS rights", proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket + "/sealed", Service: "s3express", Credentials: mine}, 200)
 }
 
 // A stored policy that can't be understood, as another version of the program may have left it, could hold a Deny: it refuses
 // everything but what replaces it.
 func TestABucketPolicyThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
-	r := newRequestBench(t)
-	r.credentials = sigv4.Credentials{AccessKeyID: r.parts.data.AccessKey, SecretAccessKey: r.parts.data.SecretKey}
+	r := newRequestBench(t, instance.Options{})
+	r.credentials = sigv4.Credentials{AccessKeyID: r.instance.Data.AccessKey, SecretAccessKey: r.instance.Data.SecretKey}
 	set := func(document string) {
 		t.Helper()
-		_, err := r.parts.state.UpdateBucket(t.Context(), demoBucket, func(b *state.Bucket) error { b.Policy = document; return nil })
+		_, err := r.instance.State.UpdateBucket(t.Context(), proxytest.DemoBucket, func(b *state.Bucket) error { b.Policy = document; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := func(method, query string, status int) {
 		t.Helper()
-		if got := r.ask(r.head(method, "/"+demoBucket, query, -1), nil); got != status {
+		if got := r.ask(r.head(method, "/"+proxytest.DemoBucket, query, -1), nil); got != status {
 			t.Errorf("%s %s: %d %s, want %d", method, query, got, r.ctx.Response.Body(), status)
 		}
 	}

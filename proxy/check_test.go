@@ -13,26 +13,29 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 )
 
 // config check tries everything that a configuration names, says of each fault what was tried and what to do, and changes nothing.
 func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 	t.Parallel()
-	ca := newTestAuthority(t)
-	ca.server(t, "good", "s3.example.com", "*.s3.example.com")
-	ca.server(t, "other", "s3.example.com", "*.s3.example.com")
+	ca := proxytest.NewAuthority(t)
+	ca.Server(t, "good", "s3.example.com", "*.s3.example.com")
+	ca.Server(t, "other", "s3.example.com", "*.s3.example.com")
 	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	ca.issueTo(t, "nameless", &x509.Certificate{ExtKeyUsage: server})
-	ca.issueTo(t, "client", &x509.Certificate{DNSNames: []string{"s3.example.com", "*.s3.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	ca.lasting(t, "past", -2*time.Hour, -time.Hour)
-	ca.lasting(t, "future", time.Hour, 1000*time.Hour)
-	ca.lasting(t, "long", -time.Hour, 1000*time.Hour)
-	endpoint, err := sharedStore()
+	ca.IssueTo(t, "nameless", &x509.Certificate{ExtKeyUsage: server})
+	ca.IssueTo(t, "client", &x509.Certificate{DNSNames: []string{"s3.example.com", "*.s3.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	ca.Lasting(t, "past", -2*time.Hour, -time.Hour)
+	ca.Lasting(t, "future", time.Hour, 1000*time.Hour)
+	ca.Lasting(t, "long", -time.Hour, 1000*time.Hour)
+	endpoint, err := proxytest.SharedStore()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kms := startLocalKMS(t)
-	key := kms.createKey(t)
+	kms := proxytest.StartLocalKMS(t)
+	key := kms.CreateKey(t)
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +61,7 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		return name
 	}
 	write("garbage.pem", "no PEM", 0o600)
-	write("loose.key", string(must(os.ReadFile(ca.path("long.key")))), 0o644)
+	write("loose.key", string(must(os.ReadFile(ca.Path("long.key")))), 0o644)
 	write("no-audit.log", "no record\n", 0o600)
 	if err := os.Mkdir(filepath.Join(dir, "damaged"), 0o700); err != nil {
 		t.Fatal(err)
@@ -67,21 +70,21 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 
 	right := map[string]string{
 		"listen":     `{https: "127.0.0.1:0", admin: "127.0.0.1:0"}`,
-		"tls":        fmt.Sprintf("{cert: %s, key: %s}", ca.path("long.crt"), ca.path("long.key")),
+		"tls":        fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("long.key")),
 		"domains":    "[s3.example.com]",
 		"store":      fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: storesecret, state_bucket: t%d-check}", endpoint, time.Now().UnixNano()),
-		"kms":        fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q}", kms.endpoint, kms.accessKey, kms.secretKey, key),
+		"kms":        fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q}", kms.Endpoint, kms.AccessKey, kms.SecretKey, key),
 		"identities": `[{name: app, access_key: AKIATEST, secret_key: testsecret}]`,
 		"log":        fmt.Sprintf("{audit: {file: %s/audit.log}}", dir),
 	}
 	pair := func(name string) string {
-		return fmt.Sprintf("{cert: %s, key: %s}", ca.path(name+".crt"), ca.path(name+".key"))
+		return fmt.Sprintf("{cert: %s, key: %s}", ca.Path(name+".crt"), ca.Path(name+".key"))
 	}
 	store := func(endpoint, secret string) string {
 		return fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: %s, state_bucket: t%d-check}", endpoint, secret, time.Now().UnixNano())
 	}
 	keys := func(endpoint, secret, key string) string {
-		return fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q, timeout: 5s}", endpoint, kms.accessKey, secret, key)
+		return fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q, timeout: 5s}", endpoint, kms.AccessKey, secret, key)
 	}
 	for _, test := range []struct {
 		name    string
@@ -90,8 +93,8 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		warning []string
 	}{
 		{name: "all is right"},
-		{"a key of another certificate", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s}", ca.path("long.crt"), ca.path("good.key"))}, []string{"tls.cert: read the pair|does not match|swap back"}, nil},
-		{"no PEM", map[string]string{"tls": fmt.Sprintf("{cert: %s/garbage.pem, key: %s}", dir, ca.path("good.key"))}, []string{"tls.cert: read the pair|garbage.pem|must be in PEM"}, nil},
+		{"a key of another certificate", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("good.key"))}, []string{"tls.cert: read the pair|does not match|swap back"}, nil},
+		{"no PEM", map[string]string{"tls": fmt.Sprintf("{cert: %s/garbage.pem, key: %s}", dir, ca.Path("good.key"))}, []string{"tls.cert: read the pair|garbage.pem|must be in PEM"}, nil},
 		{"expired", map[string]string{"tls": pair("past")}, []string{"tls.cert:|past.crt has expired|renew it"}, nil},
 		{"not yet", map[string]string{"tls": pair("future")}, []string{"tls.cert:|not valid before|clock"}, nil},
 		{"soon", map[string]string{"tls": pair("good")}, nil, []string{"tls.cert:|good.crt expires on|renew it"}},
@@ -102,12 +105,12 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		}},
 		{
 			"further pairs",
-			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.path("long.crt"), ca.path("long.key"), pair("other"), ca.path("other.crt"), ca.path("good.key"))},
+			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.Path("long.crt"), ca.Path("long.key"), pair("other"), ca.Path("other.crt"), ca.Path("good.key"))},
 			[]string{"tls.certificates[1]: read the pair|does not match"},
 			[]string{"tls.certificates[0]:|other.crt expires", "tls.certificates[0]:|same names|remove one"},
 		},
-		{"no authority of clients", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s/garbage.pem}", ca.path("long.crt"), ca.path("long.key"), dir)}, []string{"tls.client_ca: read|no certificate in PEM"}, nil},
-		{"a key that all may read", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s/loose.key}", ca.path("long.crt"), dir)}, nil, []string{"tls.key:|loose.key|chmod"}},
+		{"no authority of clients", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s/garbage.pem}", ca.Path("long.crt"), ca.Path("long.key"), dir)}, []string{"tls.client_ca: read|no certificate in PEM"}, nil},
+		{"a key that all may read", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s/loose.key}", ca.Path("long.crt"), dir)}, nil, []string{"tls.key:|loose.key|chmod"}},
 		{"an address in use", map[string]string{"listen": fmt.Sprintf(`{https: %q, admin: "127.0.0.1:0"}`, busy.Addr())}, nil, []string{"listen.https: tried to listen|something does already"}},
 		{"an address of another machine", map[string]string{"listen": `{https: "192.0.2.1:0", admin: "127.0.0.1:0"}`}, []string{"listen.https: tried to listen on 192.0.2.1:0|0.0.0.0"}, nil},
 		{"no directory for the audit log", map[string]string{"log": fmt.Sprintf("{audit: {file: %s/none/audit.log}}", dir)}, []string{"log.audit.file: make|no such file or directory|needs to write"}, nil},
@@ -117,9 +120,9 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		{"a store that is away", map[string]string{"store": store("http://"+closed, "storesecret")}, []string{"store: tried http://" + closed + "|refused|is it running"}, nil},
 		{"a store with another secret", map[string]string{"store": store(endpoint, "wrong")}, []string{"store: tried|SignatureDoesNotMatch|look at access_key"}, nil},
 		{"a KMS that is away", map[string]string{"kms": keys("http://"+closed, "kms-secret", key)}, []string{"kms.service_key: tried http://" + closed + "|kms:DescribeKey|is it running"}, nil},
-		{"a KMS with another secret", map[string]string{"kms": keys(kms.endpoint, "wrong", key)}, []string{"kms.service_key: tried|kms:DescribeKey|look at access_key"}, nil},
-		{"no such key", map[string]string{"kms": keys(kms.endpoint, "kms-secret", "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")}, []string{"kms.service_key: tried|kms:DescribeKey|NotFoundException|no such key"}, nil},
-		{"all at once", map[string]string{"tls": pair("past"), "store": store("http://"+closed, "storesecret"), "kms": keys(kms.endpoint, "wrong", key)}, []string{"tls.cert:", "store:", "kms.service_key:"}, nil},
+		{"a KMS with another secret", map[string]string{"kms": keys(kms.Endpoint, "wrong", key)}, []string{"kms.service_key: tried|kms:DescribeKey|look at access_key"}, nil},
+		{"no such key", map[string]string{"kms": keys(kms.Endpoint, "kms-secret", "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")}, []string{"kms.service_key: tried|kms:DescribeKey|NotFoundException|no such key"}, nil},
+		{"all at once", map[string]string{"tls": pair("past"), "store": store("http://"+closed, "storesecret"), "kms": keys(kms.Endpoint, "wrong", key)}, []string{"tls.cert:", "store:", "kms.service_key:"}, nil},
 		{"a data directory that is damaged", map[string]string{"kms": "{kind: embedded}", "data": dir + "/damaged"}, []string{"data: read|data.json|backup"}, nil},
 		{"a data directory that can't be made", map[string]string{"kms": "{kind: embedded}", "data": dir + "/garbage.pem/data"}, []string{"data: looked for|garbage.pem"}, nil},
 		{"a data directory that is to be made", map[string]string{"kms": "{kind: embedded}", "data": dir + "/a/b/c"}, nil, nil},
@@ -131,12 +134,12 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 			text += name + ": " + settings[name] + "\n"
 		}
 		var problems bytes.Buffer
-		err := run(t.Context(), []string{"config", "check", writeConfig(t, text)}, io.Discard, &problems)
-		want := statusOK
+		err := run(t.Context(), []string{"config", "check", proxytest.WriteConfig(t, text)}, io.Discard, &problems)
+		want := command.StatusOK
 		if len(test.faults) > 0 {
-			want = statusUsage
+			want = command.StatusUsage
 		}
-		if status := exitStatus(err, &problems); status != want {
+		if status := command.ExitStatus(err, &problems); status != want {
 			t.Errorf("%s: status %d, want %d:\n%s", test.name, status, want, &problems)
 		}
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
@@ -156,7 +159,7 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 				t.Errorf("%s: no warning says %q:\n%s", test.name, words, &problems)
 			}
 		}
-		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) || want == statusUsage && len(lines)-warnings != len(test.faults) {
+		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) || want == command.StatusUsage && len(lines)-warnings != len(test.faults) {
 			t.Errorf("%s: more is said than it should be:\n%s", test.name, &problems)
 		}
 	}

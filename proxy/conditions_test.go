@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -14,15 +15,15 @@ import (
 // of an object that there isn't. And what it costs: requests to the store.
 func TestConditionsThatStoresMisjudge(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	if a := p.do(&rawRequest{method: "PUT", path: "/general"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/general/key", body: "0123456789"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/key", Body: "0123456789"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	head := p.do(&rawRequest{method: "HEAD", path: "/general/key"})
+	head := p.Do(&proxytest.Request{Method: "HEAD", Path: "/general/key"})
 	etag, date := head.Header.Get("Etag"), head.Header.Get("Last-Modified")
 	is, err := http.ParseTime(date)
 	if err != nil {
@@ -46,14 +47,14 @@ func TestConditionsThatStoresMisjudge(t *testing.T) {
 		{"If-Range of another object", "HEAD", []string{"If-Range", `"another"`, "Range", "bytes=0-1"}, 200, "", "HEAD"},
 		{"deletion of another object", "DELETE", []string{"If-Match", `"another"`}, 412, "PreconditionFailed", "HEAD"},
 	} {
-		f.seen()
-		r := &rawRequest{method: c.method, path: "/general/key"}
+		f.Seen()
+		r := &proxytest.Request{Method: c.method, Path: "/general/key"}
 		for pair := range slices.Chunk(c.header, 2) {
-			r.header = append(r.header, field(pair[0], pair[1]))
+			r.Header = append(r.Header, proxytest.Field(pair[0], pair[1]))
 		}
-		a := p.do(r)
+		a := p.Do(r)
 		var asked []string
-		for _, r := range f.seen() {
+		for _, r := range f.Seen() {
 			if strings.HasSuffix(r.URL.Path, "/key") {
 				asked = append(asked, r.Method)
 				if r.Header.Get("If-Modified-Since")+r.Header.Get("If-Unmodified-Since") != "" {
@@ -61,48 +62,48 @@ func TestConditionsThatStoresMisjudge(t *testing.T) {
 				}
 			}
 		}
-		if a.StatusCode != c.status || a.code() != c.code || strings.Join(asked, " ") != c.asked {
-			t.Errorf("%s %s: %d %s after %v, want %d %s after %s", c.method, c.name, a.StatusCode, a.code(), asked, c.status, c.code, c.asked)
+		if a.StatusCode != c.status || a.Code() != c.code || strings.Join(asked, " ") != c.asked {
+			t.Errorf("%s %s: %d %s after %v, want %d %s after %s", c.method, c.name, a.StatusCode, a.Code(), asked, c.status, c.code, c.asked)
 		}
-		if c.status == 304 && (a.Header.Get("Etag") != etag || a.body != "") {
-			t.Errorf("%s %s: 304 with the ETag %s and the body %q", c.method, c.name, a.Header.Get("Etag"), a.body)
+		if c.status == 304 && (a.Header.Get("Etag") != etag || a.Text != "") {
+			t.Errorf("%s %s: 304 with the ETag %s and the body %q", c.method, c.name, a.Header.Get("Etag"), a.Text)
 		}
 	}
-	missing := p.do(&rawRequest{method: "DELETE", path: "/general/missing", header: []sigv4.Field{field("If-Match", etag)}})
-	if missing.StatusCode != 404 || missing.code() != "NoSuchKey" {
-		t.Errorf("deletion of what isn't there by its ETag: %d %s", missing.StatusCode, missing.code())
+	missing := p.Do(&proxytest.Request{Method: "DELETE", Path: "/general/missing", Header: []sigv4.Field{proxytest.Field("If-Match", etag)}})
+	if missing.StatusCode != 404 || missing.Code() != "NoSuchKey" {
+		t.Errorf("deletion of what isn't there by its ETag: %d %s", missing.StatusCode, missing.Code())
 	}
-	if a := p.do(&rawRequest{method: "DELETE", path: "/general/key", header: []sigv4.Field{field("If-Match", etag)}}); a.StatusCode != 204 {
-		t.Errorf("deletion by the ETag: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/general/key", Header: []sigv4.Field{proxytest.Field("If-Match", etag)}}); a.StatusCode != 204 {
+		t.Errorf("deletion by the ETag: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustNotExist("general", "key")
+	p.MustNotExist("general", "key")
 }
 
 // Row T-2: why Signature Version 2 is refused depends on the bucket's default. A bucket that there isn't looks like one of SSE-S3.
 func TestSignatureVersion2IsRefusedByTheBucketsDefault(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	if a := p.do(&rawRequest{method: "PUT", path: "/aes--local-az1--x-s3", service: "s3express", body: directoryBucketDocument}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/aes--local-az1--x-s3", Service: "s3express", Body: proxytest.DirectoryBucketDocument}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	for bucket, code := range map[string]string{
-		p.env["SEALFRONT_BUCKET"]: "InvalidArgument", "aes--local-az1--x-s3": "InvalidRequest", "none--local-az1--x-s3": "InvalidRequest", "general": "InvalidRequest",
+		p.Env["SEALFRONT_BUCKET"]: "InvalidArgument", "aes--local-az1--x-s3": "InvalidRequest", "none--local-az1--x-s3": "InvalidRequest", "general": "InvalidRequest",
 	} {
 		for name, get := range map[string]func() (*http.Response, error){
 			"header": func() (*http.Response, error) {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.env["AWS_ENDPOINT_URL"]+"/"+bucket+"/key", nil)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.Env["AWS_ENDPOINT_URL"]+"/"+bucket+"/key", nil)
 				if err != nil {
 					return nil, err
 				}
 				r.Header.Set("Authorization", "AWS AKIA:c2lnbmF0dXJl")
-				return p.httpClient(t).Do(r)
+				return p.HTTPClient(t).Do(r)
 			},
 			"query": func() (*http.Response, error) {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.env["AWS_ENDPOINT_URL"]+"/"+bucket+"/key?AWSAccessKeyId=AKIA&Expires=1&Signature=x", nil)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.Env["AWS_ENDPOINT_URL"]+"/"+bucket+"/key?AWSAccessKeyId=AKIA&Expires=1&Signature=x", nil)
 				if err != nil {
 					return nil, err
 				}
-				return p.httpClient(t).Do(r)
+				return p.HTTPClient(t).Do(r)
 			},
 		} {
 			resp, err := get()

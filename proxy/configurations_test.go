@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -20,20 +21,20 @@ import (
 func TestConfigurationsOfGeneralBuckets(t *testing.T) {
 	t.Run("minio", func(t *testing.T) {
 		t.Parallel()
-		place := startMinIO(t)
-		p := startOn(t, place, startLocalKMS(t))
-		bucket := makeBucket(t, p.client(t), "plain")
+		place := proxytest.StartMinIO(t)
+		p := proxytest.StartOn(t, place, proxytest.StartLocalKMS(t))
+		bucket := proxytest.MakeBucket(t, p.Client(t), "plain")
 		constantAnswers(t, p, bucket)
 		tags(t, p, bucket)
 		largestTags(t, p, bucket)
 		objectLock(t, p)
-		lifecycle(t, p, place.direct(), bucket)
+		lifecycle(t, p, place.Direct(), bucket)
 		storageClasses(t, p, bucket, "InvalidStorageClass")
 	})
 	t.Run("embedded", func(t *testing.T) {
 		t.Parallel()
-		p := startEmbedded(t, t.TempDir())
-		bucket := makeBucket(t, p.client(t), "plain")
+		p := proxytest.StartEmbedded(t, t.TempDir())
+		bucket := proxytest.MakeBucket(t, p.Client(t), "plain")
 		constantAnswers(t, p, bucket)
 		tags(t, p, bucket)
 		largestTags(t, p, bucket)
@@ -42,9 +43,9 @@ func TestConfigurationsOfGeneralBuckets(t *testing.T) {
 }
 
 // constantAnswers: what no bucket has, and what can't be set up.
-func constantAnswers(t *testing.T, p *program, bucket string) {
+func constantAnswers(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
-	p.put(bucket, "object", "x")
+	p.Put(bucket, "object", "x")
 	for _, c := range []struct {
 		method, key, query string
 		status             int
@@ -98,49 +99,49 @@ func constantAnswers(t *testing.T, p *program, bucket string) {
 		if c.key != "" {
 			path += "/" + c.key
 		}
-		a := p.do(&rawRequest{method: c.method, path: path, query: c.query})
-		if a.StatusCode != c.status || c.status < 300 && !strings.Contains(a.body, c.want) || c.status >= 300 && a.code() != c.want {
-			t.Errorf("%s %s?%s: %d %s, want %d %s", c.method, path, c.query, a.StatusCode, a.body, c.status, c.want)
+		a := p.Do(&proxytest.Request{Method: c.method, Path: path, Query: c.query})
+		if a.StatusCode != c.status || c.status < 300 && !strings.Contains(a.Text, c.want) || c.status >= 300 && a.Code() != c.want {
+			t.Errorf("%s %s?%s: %d %s, want %d %s", c.method, path, c.query, a.StatusCode, a.Text, c.status, c.want)
 		}
 	}
 }
 
 // absences: what the embedded store doesn't have is said not to be there, and can't be set up.
-func absences(t *testing.T, p *program, bucket string) {
+func absences(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	for query, document := range map[string]string{
 		"versioning=": `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`,
 		"lifecycle=":  `<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>`,
 	} {
-		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: query, body: document}); a.StatusCode != 501 || a.code() != "NotImplemented" {
-			t.Errorf("PUT ?%s: %d %s", query, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: query, Body: document}); a.StatusCode != 501 || a.Code() != "NotImplemented" {
+			t.Errorf("PUT ?%s: %d %s", query, a.StatusCode, a.Text)
 		}
 	}
-	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/locked", body: "x", header: []sigv4.Field{field("X-Amz-Object-Lock-Legal-Hold", "ON")}})
-	if a.StatusCode != 400 || a.code() != "InvalidRequest" {
-		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/locked", Body: "x", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Lock-Legal-Hold", "ON")}})
+	if a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustNotExist(bucket, "locked")
+	p.MustNotExist(bucket, "locked")
 	// Without versions every object has one, null.
-	a = p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "prefix=object&versions="})
-	if a.StatusCode != 200 || element(a.body, "Key") != "object" || element(a.body, "VersionId") != "null" || element(a.body, "Size") != "1" || !strings.HasPrefix(element(a.body, "ETag"), "&#34;sf-") {
-		t.Errorf("versions: %d %s", a.StatusCode, a.body)
+	a = p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "prefix=object&versions="})
+	if a.StatusCode != 200 || proxytest.Element(a.Text, "Key") != "object" || proxytest.Element(a.Text, "VersionId") != "null" || proxytest.Element(a.Text, "Size") != "1" || !strings.HasPrefix(proxytest.Element(a.Text, "ETag"), "&#34;sf-") {
+		t.Errorf("versions: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustCopy(bucket+"/object?versionId=null", bucket+"/object-copy")
+	p.MustCopy(bucket+"/object?versionId=null", bucket+"/object-copy")
 	for _, method := range []string{"GET", "HEAD", "DELETE"} {
-		if a := p.do(&rawRequest{method: method, path: "/" + bucket + "/object", query: "versionId=null"}); a.StatusCode/100 != 2 {
-			t.Errorf("%s of the version null: %d %s", method, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/object", Query: "versionId=null"}); a.StatusCode/100 != 2 {
+			t.Errorf("%s of the version null: %d %s", method, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/large", query: "versionId=01ARZ3NDEKTSV4RRFFQ69G5FAV"}); a.StatusCode/100 != 4 || strings.Contains(a.body, "NoSuchKey") {
-		t.Errorf("GET of a version that isn't there: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/large", Query: "versionId=01ARZ3NDEKTSV4RRFFQ69G5FAV"}); a.StatusCode/100 != 4 || strings.Contains(a.Text, "NoSuchKey") {
+		t.Errorf("GET of a version that isn't there: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // wantTags asserts the tags of an object, or of the bucket for the key "".
-func wantTags(t *testing.T, p *program, bucket, key, want string) {
+func wantTags(t *testing.T, p *proxytest.Program, bucket, key, want string) {
 	t.Helper()
-	client, set := p.client(t), []types.Tag(nil)
+	client, set := p.Client(t), []types.Tag(nil)
 	if key == "" {
 		out, err := client.GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: &bucket})
 		if err != nil {
@@ -173,7 +174,7 @@ func wantTags(t *testing.T, p *program, bucket, key, want string) {
 }
 
 // Ten tags of the largest size are kept, or refused as a client's error that says so, with the object and the tags as they were.
-func largestTags(t *testing.T, p *program, bucket string) {
+func largestTags(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	set, document := url.Values{}, ""
 	for i := range 10 {
@@ -181,36 +182,36 @@ func largestTags(t *testing.T, p *program, bucket string) {
 		set.Set(key, value)
 		document += "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>"
 	}
-	largest := field("X-Amz-Tagging", set.Encode())
-	for name, r := range map[string]rawRequest{
-		"PutObject":        {method: "PUT", body: "new", header: []sigv4.Field{largest, field("X-Amz-Meta-Large", strings.Repeat("m", 1000))}},
-		"PutObjectTagging": {method: "PUT", query: "tagging=", body: "<Tagging><TagSet>" + document + "</TagSet></Tagging>"},
-		"a copy":           {method: "PUT", header: []sigv4.Field{largest, field("X-Amz-Tagging-Directive", "REPLACE"), field("X-Amz-Copy-Source", bucket+"/small")}},
+	largest := proxytest.Field("X-Amz-Tagging", set.Encode())
+	for name, r := range map[string]proxytest.Request{
+		"PutObject":        {Method: "PUT", Body: "new", Header: []sigv4.Field{largest, proxytest.Field("X-Amz-Meta-Large", strings.Repeat("m", 1000))}},
+		"PutObjectTagging": {Method: "PUT", Query: "tagging=", Body: "<Tagging><TagSet>" + document + "</TagSet></Tagging>"},
+		"a copy":           {Method: "PUT", Header: []sigv4.Field{largest, proxytest.Field("X-Amz-Tagging-Directive", "REPLACE"), proxytest.Field("X-Amz-Copy-Source", bucket+"/small")}},
 	} {
-		p.put(bucket, "largest", "old", field("X-Amz-Tagging", "a=b"))
-		r.path = "/" + bucket + "/largest"
-		switch a := p.do(&r); {
+		p.Put(bucket, "largest", "old", proxytest.Field("X-Amz-Tagging", "a=b"))
+		r.Path = "/" + bucket + "/largest"
+		switch a := p.Do(&r); {
 		case a.StatusCode == 200:
 			wantTags(t, p, bucket, "largest", set.Encode())
-		case a.StatusCode != 400 || a.code() != "InvalidTag" || !strings.Contains(a.body, "no room"):
-			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+		case a.StatusCode != 400 || a.Code() != "InvalidTag" || !strings.Contains(a.Text, "no room"):
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.Text)
 		default:
 			wantTags(t, p, bucket, "largest", "a=b")
-			if a := p.do(&rawRequest{method: "GET", path: r.path}); a.body != "old" {
-				t.Errorf("%s: the object is %q, %d", name, a.body, a.StatusCode)
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: r.Path}); a.Text != "old" {
+				t.Errorf("%s: the object is %q, %d", name, a.Text, a.StatusCode)
 			}
 		}
 	}
 }
 
-func tags(t *testing.T, p *program, bucket string) {
+func tags(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
-	client, ctx := p.client(t), t.Context()
+	client, ctx := p.Client(t), t.Context()
 	const two = "class=secret+paper&size=1.5%2B2%2F3"
-	tagging := field("X-Amz-Tagging", "class=secret%20paper&size=1.5%2B2%2F3")
-	p.put(bucket, "small", "small", tagging)
-	p.put(bucket, "large", strings.Repeat("large", 100_000), tagging)
-	p.put(bucket, "empty", "", tagging)
+	tagging := proxytest.Field("X-Amz-Tagging", "class=secret%20paper&size=1.5%2B2%2F3")
+	p.Put(bucket, "small", "small", tagging)
+	p.Put(bucket, "large", strings.Repeat("large", 100_000), tagging)
+	p.Put(bucket, "empty", "", tagging)
 	for _, key := range []string{"small", "large", "empty"} {
 		wantTags(t, p, bucket, key, two)
 	}
@@ -232,23 +233,23 @@ func tags(t *testing.T, p *program, bucket string) {
 	// A copy has its source's tags unless others are given, whether the store copies, or the bytes pass, or they are sealed anew.
 	ways := map[string][]sigv4.Field{
 		"by the store":   nil,
-		"through":        {field("If-None-Match", "*")},
-		"sealed anew":    {field("X-Amz-Checksum-Algorithm", "SHA256")},
-		"other metadata": {field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b")},
+		"through":        {proxytest.Field("If-None-Match", "*")},
+		"sealed anew":    {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256")},
+		"other metadata": {proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-A", "b")},
 	}
 	for way, header := range ways {
 		for _, source := range []string{"small", "empty"} {
 			key := "copies/" + source + "/" + strings.ReplaceAll(way, " ", "-")
-			p.mustCopy(bucket+"/"+source, bucket+"/"+key, header...)
+			p.MustCopy(bucket+"/"+source, bucket+"/"+key, header...)
 			wantTags(t, p, bucket, key, two)
-			p.mustCopy(bucket+"/"+source, bucket+"/"+key+"-tagged", append(header, field("X-Amz-Tagging-Directive", "REPLACE"), field("X-Amz-Tagging", "new=tag"))...)
+			p.MustCopy(bucket+"/"+source, bucket+"/"+key+"-tagged", append(header, proxytest.Field("X-Amz-Tagging-Directive", "REPLACE"), proxytest.Field("X-Amz-Tagging", "new=tag"))...)
 			wantTags(t, p, bucket, key+"-tagged", "new=tag")
-			p.mustCopy(bucket+"/"+source, bucket+"/"+key+"-bare", append(header, field("X-Amz-Tagging-Directive", "REPLACE"))...)
+			p.MustCopy(bucket+"/"+source, bucket+"/"+key+"-bare", append(header, proxytest.Field("X-Amz-Tagging-Directive", "REPLACE"))...)
 			wantTags(t, p, bucket, key+"-bare", "")
 		}
 	}
 	// Onto itself, with other metadata.
-	p.mustCopy(bucket+"/small", bucket+"/small", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-A", "b"))
+	p.MustCopy(bucket+"/small", bucket+"/small", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-A", "b"))
 	wantTags(t, p, bucket, "small", two)
 
 	set := func(tags ...string) *types.Tagging {
@@ -270,13 +271,13 @@ func tags(t *testing.T, p *program, bucket string) {
 		t.Error(err)
 	}
 	wantTags(t, p, bucket, "", "Application=a&a=&cost=centre")
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "tagging="}); !strings.Contains(a.body, "<TagSet><Tag><Key>cost</Key>") {
-		t.Errorf("the tags of a bucket aren't in the order in which they were given: %s", a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "tagging="}); !strings.Contains(a.Text, "<TagSet><Tag><Key>cost</Key>") {
+		t.Errorf("the tags of a bucket aren't in the order in which they were given: %s", a.Text)
 	}
 	if _, err := client.DeleteBucketTagging(ctx, &s3.DeleteBucketTaggingInput{Bucket: &bucket}); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket}); code(err) != "NoSuchTagSet" {
+	if _, err := client.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket}); proxytest.Code(err) != "NoSuchTagSet" {
 		t.Error(err)
 	}
 	long := "<Tagging><TagSet><Tag><Key>a</Key><Value>" + strings.Repeat("v", 300) + "</Value></Tag></TagSet></Tagging>"
@@ -293,25 +294,25 @@ func tags(t *testing.T, p *program, bucket string) {
 		if i < 2 {
 			want = [...]string{"", "InvalidTag"}[i]
 		}
-		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/small", query: "tagging=", body: document})
-		if a.code() != want || (want == "") != (a.StatusCode == 200) {
-			t.Errorf("%s: %d %s, want %q", document[:min(len(document), 80)], a.StatusCode, a.body, want)
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/small", Query: "tagging=", Body: document})
+		if a.Code() != want || (want == "") != (a.StatusCode == 200) {
+			t.Errorf("%s: %d %s, want %q", document[:min(len(document), 80)], a.StatusCode, a.Text, want)
 		}
 	}
 	// Directory buckets have no tags, and take none along.
-	directory := p.env["SEALFRONT_BUCKET"]
+	directory := p.Env["SEALFRONT_BUCKET"]
 	if directory == "" {
-		directory = makeDirectoryBucket(t, client, p.env["SEALFRONT_KMS_KEY"])
+		directory = proxytest.MakeDirectoryBucket(t, client, p.Env["SEALFRONT_KMS_KEY"])
 	}
-	if a := p.copyOf(bucket+"/large", directory+"/large"); a.StatusCode != 501 || a.code() != "NotImplemented" {
-		t.Errorf("tags into a directory bucket: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf(bucket+"/large", directory+"/large"); a.StatusCode != 501 || a.Code() != "NotImplemented" {
+		t.Errorf("tags into a directory bucket: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustCopy(bucket+"/large", directory+"/large", field("X-Amz-Tagging-Directive", "REPLACE"))
+	p.MustCopy(bucket+"/large", directory+"/large", proxytest.Field("X-Amz-Tagging-Directive", "REPLACE"))
 }
 
-func objectLock(t *testing.T, p *program) {
+func objectLock(t *testing.T, p *proxytest.Program) {
 	t.Helper()
-	client, ctx := p.client(t), t.Context()
+	client, ctx := p.Client(t), t.Context()
 	bucket, key := "locked", aws.String("held")
 	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
@@ -336,7 +337,7 @@ func objectLock(t *testing.T, p *program) {
 		_, err := client.DeleteObject(context.WithoutCancel(ctx), &s3.DeleteObjectInput{Bucket: &bucket, Key: key, VersionId: out.VersionId, BypassGovernanceRetention: &bypass})
 		return err
 	}
-	if err := remove(true); code(err) != "AccessDenied" {
+	if err := remove(true); proxytest.Code(err) != "AccessDenied" {
 		t.Errorf("deletion under a legal hold: %v", err)
 	}
 	many, err := client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: key, VersionId: out.VersionId}}}})
@@ -352,28 +353,28 @@ func objectLock(t *testing.T, p *program) {
 	if kept, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: &bucket, Key: key}); err != nil || !aws.ToTime(kept.Retention.RetainUntilDate).Equal(until) {
 		t.Errorf("retention: %+v, %v", kept, err)
 	}
-	if err := remove(false); code(err) != "AccessDenied" {
+	if err := remove(false); proxytest.Code(err) != "AccessDenied" {
 		t.Errorf("deletion under retention: %v", err)
 	}
 	if err := remove(true); err != nil {
 		t.Errorf("deletion past governance: %v", err)
 	}
 	past := time.Now().Add(-time.Hour)
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: key, Body: strings.NewReader("x"), ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &past}); code(err) != "InvalidArgument" {
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: key, Body: strings.NewReader("x"), ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &past}); proxytest.Code(err) != "InvalidArgument" {
 		t.Errorf("a retention that has ended: %v", err)
 	}
-	if _, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: aws.String("plain"), Key: aws.String("object")}); code(err) != "InvalidRequest" {
+	if _, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: aws.String("plain"), Key: aws.String("object")}); proxytest.Code(err) != "InvalidRequest" {
 		t.Errorf("retention in a bucket without Object Lock: %v", err)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/plain/object", body: "x", header: []sigv4.Field{field("X-Amz-Object-Lock-Legal-Hold", "ON")}}); a.code() != "InvalidRequest" {
-		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/plain/object", Body: "x", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Lock-Legal-Hold", "ON")}}); a.Code() != "InvalidRequest" {
+		t.Errorf("a legal hold in a bucket without Object Lock: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // lifecycle: the store gets rules about sealed sizes, the client sees its own.
-func lifecycle(t *testing.T, p *program, direct *s3.Client, bucket string) {
+func lifecycle(t *testing.T, p *proxytest.Program, direct *s3.Client, bucket string) {
 	t.Helper()
-	client, ctx := p.client(t), t.Context()
+	client, ctx := p.Client(t), t.Context()
 	rule := types.LifecycleRule{
 		ID: aws.String("rule"), Status: types.ExpirationStatusEnabled, Expiration: &types.LifecycleExpiration{Days: aws.Int32(7)},
 		Filter: &types.LifecycleRuleFilter{And: &types.LifecycleRuleAndOperator{Prefix: aws.String("old/"), ObjectSizeGreaterThan: aws.Int64(100_000), ObjectSizeLessThan: aws.Int64(200_000)}},
@@ -400,21 +401,21 @@ func lifecycle(t *testing.T, p *program, direct *s3.Client, bucket string) {
 		t.Errorf("the store has sizes %d to %d", more, less)
 	}
 	rule.Expiration, rule.Transitions = nil, []types.Transition{{Days: aws.Int32(1), StorageClass: types.TransitionStorageClassGlacier}}
-	if err := put(rule); code(err) != "NotImplemented" {
+	if err := put(rule); proxytest.Code(err) != "NotImplemented" {
 		t.Errorf("a transition: %v", err)
 	}
 	if _, err := client.DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: &bucket}); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket}); code(err) != "NoSuchLifecycleConfiguration" {
+	if _, err := client.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &bucket}); proxytest.Code(err) != "NoSuchLifecycleConfiguration" {
 		t.Error(err)
 	}
 }
 
 // storageClasses: the store decides which there are.
-func storageClasses(t *testing.T, p *program, bucket, refusal string) {
+func storageClasses(t *testing.T, p *proxytest.Program, bucket, refusal string) {
 	t.Helper()
-	client, ctx := p.client(t), t.Context()
+	client, ctx := p.Client(t), t.Context()
 	for class, shown := range map[types.StorageClass]types.StorageClass{types.StorageClassStandard: "", types.StorageClassReducedRedundancy: types.StorageClassReducedRedundancy} {
 		key := "class/" + string(class)
 		if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x"), StorageClass: class}); err != nil {
@@ -429,17 +430,17 @@ func storageClasses(t *testing.T, p *program, bucket, refusal string) {
 			t.Errorf("%s is listed as %+v, %v", class, list.Contents, err)
 		}
 	}
-	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/class/other", body: "x", header: []sigv4.Field{field("X-Amz-Storage-Class", "STANDARD_IA")}})
-	if a.code() != refusal || element(a.body, "StorageClassRequested") != "STANDARD_IA" {
-		t.Errorf("a class that the store lacks: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/class/other", Body: "x", Header: []sigv4.Field{proxytest.Field("X-Amz-Storage-Class", "STANDARD_IA")}})
+	if a.Code() != refusal || proxytest.Element(a.Text, "StorageClassRequested") != "STANDARD_IA" {
+		t.Errorf("a class that the store lacks: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // Settings that hold whatever they say are kept, in the form that S3 takes.
 func TestSettingsThatAreShown(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	bucket := makeBucket(t, p.client(t), "shown")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := proxytest.MakeBucket(t, p.Client(t), "shown")
 	access := func(inner string) string {
 		return "<PublicAccessBlockConfiguration>" + inner + "</PublicAccessBlockConfiguration>"
 	}
@@ -461,17 +462,17 @@ func TestSettingsThatAreShown(t *testing.T) {
 		{"one that is none", "ownershipControls=", ownership("Nobody"), 400, "MalformedXML", ""},
 		{"no rule", "ownershipControls=", "<OwnershipControls/>", 400, "MalformedXML", ""},
 	} {
-		a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: c.query, body: c.document})
-		if a.StatusCode != c.status || a.code() != c.code {
-			t.Errorf("%s: %d %s, want %d %s", c.name, a.StatusCode, a.body, c.status, c.code)
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: c.query, Body: c.document})
+		if a.StatusCode != c.status || a.Code() != c.code {
+			t.Errorf("%s: %d %s, want %d %s", c.name, a.StatusCode, a.Text, c.status, c.code)
 		}
-		if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: c.query}); a.StatusCode != 200 || !strings.Contains(a.body, c.shows) {
-			t.Errorf("%s shows %d %s, want %s", c.name, a.StatusCode, a.body, c.shows)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: c.query}); a.StatusCode != 200 || !strings.Contains(a.Text, c.shows) {
+			t.Errorf("%s shows %d %s, want %s", c.name, a.StatusCode, a.Text, c.shows)
 		}
 	}
 	long := lifecycleOf("<Filter/><Expiration><Days>3</Days></Expiration>")
-	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, query: "lifecycle=", body: long, header: []sigv4.Field{field("X-Amz-Transition-Default-Minimum-Object-Size", "128K")}})
-	if a.StatusCode != 400 || a.code() != "InvalidArgument" {
-		t.Errorf("a least size that is none: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: "lifecycle=", Body: long, Header: []sigv4.Field{proxytest.Field("X-Amz-Transition-Default-Minimum-Object-Size", "128K")}})
+	if a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+		t.Errorf("a least size that is none: %d %s", a.StatusCode, a.Text)
 	}
 }

@@ -15,30 +15,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
-// testAccount is the one of embedded programs.
-const testAccount = "123456789012"
-
-// control is an unmodified client of S3 Control at this name of the endpoint. It puts the account in front of the name, which
+// controlOf is an unmodified client of S3 Control at this name of the endpoint. It puts the account in front of the name, which
 // resolvers needn't know: every connection goes to the program.
-func (p *program) control(t testing.TB, name string) *s3control.Client {
+func controlOf(p *proxytest.Program, t testing.TB, name string) *s3control.Client {
 	t.Helper()
-	_, address, _ := strings.Cut(p.env["AWS_ENDPOINT_URL"], "://")
+	_, address, _ := strings.Cut(p.Env["AWS_ENDPOINT_URL"], "://")
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := p.httpClient(t)
+	client := p.HTTPClient(t)
 	transport := client.Transport.(*http.Transport)
 	transport.TLSClientConfig.ServerName = "localhost" // the certificate has no account's names
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 	}
 	return s3control.New(s3control.Options{
-		Region: p.env["AWS_REGION"], BaseEndpoint: aws.String("https://" + net.JoinHostPort(name, port)), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"], ""),
+		Region: p.Env["AWS_REGION"], BaseEndpoint: aws.String("https://" + net.JoinHostPort(name, port)), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"], ""),
 		HTTPClient:  client,
 	})
 }
@@ -54,20 +52,20 @@ func controlTags(pairs ...string) (tags []types.Tag) {
 // which buckets have hosts of their own.
 func TestTagsByS3Control(t *testing.T) {
 	t.Parallel()
-	p := startConfigured(t, t.TempDir(), "")
+	p := proxytest.StartConfigured(t, t.TempDir(), "")
 	ctx := t.Context()
-	client := p.client(t)
-	makeBucket(t, client, "controlled")
+	client := p.Client(t)
+	proxytest.MakeBucket(t, client, "controlled")
 	directory := "controlled--local-az1--x-s3"
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + directory, body: taggedBucketDocument, service: "s3express"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: proxytest.TaggedBucketDocument, Service: "s3express"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	for _, name := range []string{"127.0.0.1", "localhost", "s3-control.localhost"} {
-		control := p.control(t, name)
-		for _, arn := range []string{"arn:aws:s3:::controlled", "arn:aws:s3express:us-west-2:" + testAccount + ":bucket/" + directory} {
+		control := controlOf(p, t, name)
+		for _, arn := range []string{"arn:aws:s3:::controlled", "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory} {
 			list := func(want string) {
 				t.Helper()
-				out, err := control.ListTagsForResource(ctx, &s3control.ListTagsForResourceInput{AccountId: aws.String(testAccount), ResourceArn: &arn})
+				out, err := control.ListTagsForResource(ctx, &s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
 				if err != nil {
 					t.Fatalf("%s at %s: %v", arn, name, err)
 				}
@@ -81,13 +79,13 @@ func TestTagsByS3Control(t *testing.T) {
 			}
 			tag := func(pairs ...string) {
 				t.Helper()
-				if _, err := control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(testAccount), ResourceArn: &arn, Tags: controlTags(pairs...)}); err != nil {
+				if _, err := control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: controlTags(pairs...)}); err != nil {
 					t.Errorf("tag %s at %s: %v", arn, name, err)
 				}
 			}
 			untag := func(keys ...string) {
 				t.Helper()
-				if _, err := control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(testAccount), ResourceArn: &arn, TagKeys: keys}); err != nil {
+				if _, err := control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, TagKeys: keys}); err != nil {
 					t.Errorf("untag %s at %s: %v", arn, name, err)
 				}
 			}
@@ -108,18 +106,18 @@ func TestTagsByS3Control(t *testing.T) {
 	}
 	// A bucket's host with the same path is an object of the bucket: S3's own requests lack the account.
 	host := "controlled.localhost"
-	if a := p.do(&rawRequest{method: "PUT", path: "/v20180820/tags/arn", host: host, body: "body"}); a.StatusCode != 200 {
-		t.Errorf("an object below the same path: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/v20180820/tags/arn", Host: host, Body: "body"}); a.StatusCode != 200 {
+		t.Errorf("an object below the same path: %d %s", a.StatusCode, a.Text)
 	}
-	mustRead(t, client, "controlled", "v20180820/tags/arn", []byte("body"))
+	proxytest.MustRead(t, client, "controlled", "v20180820/tags/arn", []byte("body"))
 }
 
 // What isn't served is MethodNotAllowed, and never an answer about a bucket of that name; every error has the document of S3
 // Control around it.
 func TestErrorsOfS3Control(t *testing.T) {
 	t.Parallel()
-	p := startConfigured(t, t.TempDir(), `  - {name: guest, access_key: AKIAGUEST, secret_key: guestsecret, policy: []}`)
-	makeBucket(t, p.client(t), "controlled")
+	p := proxytest.StartConfigured(t, t.TempDir(), `  - {name: guest, access_key: AKIAGUEST, secret_key: guestsecret, policy: []}`)
+	proxytest.MakeBucket(t, p.Client(t), "controlled")
 	const tags, mine = "/v20180820/tags/", "arn%3Aaws%3As3%3A%3A%3Acontrolled"
 	document := func(inner string) string {
 		return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + inner + "</Tags></TagResourceRequest>"
@@ -152,7 +150,7 @@ func TestErrorsOfS3Control(t *testing.T) {
 		{"a bucket that isn't there", "GET", tags + "arn%3Aaws%3As3%3A%3A%3Aabsent", "", "", "", "", 404, "NoSuchResource"},
 		{"a name that no bucket can have", "GET", tags + "arn%3Aaws%3As3%3A%3A%3AAb", "", "", "", "", 404, "NoSuchResource"},
 		{"another partition", "GET", tags + "arn%3Aaws-cn%3As3%3A%3A%3Acontrolled", "", "", "", "", 404, "NoSuchResource"},
-		{"another account's directory bucket", "POST", tags + "arn%3Aaws%3As3express%3Aus-west-2%3A210987654321%3Abucket%2F" + demoBucket, "", "", document(""), "", 404, "NoSuchResource"},
+		{"another account's directory bucket", "POST", tags + "arn%3Aaws%3As3express%3Aus-west-2%3A210987654321%3Abucket%2F" + proxytest.DemoBucket, "", "", document(""), "", 404, "NoSuchResource"},
 		{"without a permission", "GET", tags + mine, "", "", "", "guest", 403, "AccessDenied"},
 		{"tagging without a permission", "POST", tags + mine, "", "", document(one("a", "b")), "guest", 403, "AccessDenied"},
 		{"untagging without a permission", "DELETE", tags + mine, "tagKeys=a", "", "", "guest", 403, "AccessDenied"},
@@ -170,24 +168,24 @@ func TestErrorsOfS3Control(t *testing.T) {
 		{"nothing to tag", "POST", tags + mine, "", "", document(""), "", 204, ""},
 		{"nothing to untag", "DELETE", tags + mine, "", "", "", "", 204, ""},
 	} {
-		r := rawRequest{method: c.method, path: c.path, query: c.query, body: c.body}
+		r := proxytest.Request{Method: c.method, Path: c.path, Query: c.query, Body: c.body}
 		if strings.Contains(c.path, "s3express") {
-			r.service = "s3express"
+			r.Service = "s3express"
 		}
 		if c.account != "-" {
 			account := c.account
 			if account == "" {
-				account = testAccount
+				account = proxytest.Account
 			}
-			r.header = []sigv4.Field{field("X-Amz-Account-Id", account)}
+			r.Header = []sigv4.Field{proxytest.Field("X-Amz-Account-Id", account)}
 		}
 		if c.who != "" {
-			r.credentials = namesake(c.who)
+			r.Credentials = proxytest.Namesake(c.who)
 		}
-		a := p.do(&r)
-		wrapped := strings.Contains(a.body, "<ErrorResponse ") && strings.Contains(a.body, "</Error><RequestId>")
-		if a.StatusCode != c.status || element(a.body, "Code") != c.code || wrapped != (c.code != "") {
-			t.Errorf("%s: %d %s, want %d %s", c.name, a.StatusCode, a.body, c.status, c.code)
+		a := p.Do(&r)
+		wrapped := strings.Contains(a.Text, "<ErrorResponse ") && strings.Contains(a.Text, "</Error><RequestId>")
+		if a.StatusCode != c.status || proxytest.Element(a.Text, "Code") != c.code || wrapped != (c.code != "") {
+			t.Errorf("%s: %d %s, want %d %s", c.name, a.StatusCode, a.Text, c.status, c.code)
 		}
 	}
 	// Fifty in all, whatever is sent at once.
@@ -199,21 +197,21 @@ func TestErrorsOfS3Control(t *testing.T) {
 		return document(b.String())
 	}
 	for i, status := range []int{204, 204, 400} {
-		a := p.do(&rawRequest{method: "POST", path: tags + mine, body: twenty(string(rune('a' + i))), header: []sigv4.Field{field("X-Amz-Account-Id", testAccount)}})
+		a := p.Do(&proxytest.Request{Method: "POST", Path: tags + mine, Body: twenty(string(rune('a' + i))), Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)}})
 		if a.StatusCode != status {
-			t.Errorf("%d tags: %d %s, want %d", 20*(i+1), a.StatusCode, a.body, status)
+			t.Errorf("%d tags: %d %s, want %d", 20*(i+1), a.StatusCode, a.Text, status)
 		}
 	}
 	// The version of S3 Control is no name of a bucket, in a host either.
-	if a := p.do(&rawRequest{method: "PUT", path: "/", host: "v20180820.localhost"}); a.StatusCode != 400 || a.code() != "InvalidBucketName" {
-		t.Errorf("a bucket called v20180820: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/", Host: "v20180820.localhost"}); a.StatusCode != 400 || a.Code() != "InvalidBucketName" {
+		t.Errorf("a bucket called v20180820: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // Tags decide at once, and who may change them is decided by the tags that are changed.
 func TestTagsDecideWhoMayTag(t *testing.T) {
 	t.Parallel()
-	p := startConfigured(t, t.TempDir(), `  - name: red
+	p := proxytest.StartConfigured(t, t.TempDir(), `  - name: red
     access_key: AKIARED
     secret_key: redsecret
     policy:
@@ -225,30 +223,30 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
     - {effect: Allow, action: ["s3:TagResource", "s3express:TagResource"], resource: "*", condition: {StringEquals: {"aws:RequestTag/Team": [red, blue]}, "ForAllValues:StringEquals": {"aws:TagKeys": [Team, Stage]}}}
     - {effect: Allow, action: ["s3:UntagResource", "s3express:UntagResource"], resource: "*", condition: {"ForAllValues:StringEquals": {"aws:TagKeys": Stage}, "Null": {"aws:RequestTag/Stage": "true"}}}
 `)
-	makeBucket(t, p.client(t), "decided")
+	proxytest.MakeBucket(t, p.Client(t), "decided")
 	directory := "decided--local-az1--x-s3"
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + directory, body: directoryBucketDocument, service: "s3express"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: proxytest.DirectoryBucketDocument, Service: "s3express"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	call := func(who, method, arn, query, tags string, status int) {
 		t.Helper()
-		r := rawRequest{method: method, path: "/v20180820/tags/" + strings.ReplaceAll(arn, ":", "%3A"), query: query, header: []sigv4.Field{field("X-Amz-Account-Id", testAccount)}, credentials: namesake(who)}
+		r := proxytest.Request{Method: method, Path: "/v20180820/tags/" + strings.ReplaceAll(arn, ":", "%3A"), Query: query, Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)}, Credentials: proxytest.Namesake(who)}
 		if strings.Contains(arn, "s3express") {
-			r.service = "s3express"
+			r.Service = "s3express"
 		}
 		if method == "POST" {
-			r.body = "<TagResourceRequest><Tags>"
+			r.Body = "<TagResourceRequest><Tags>"
 			for pair := range strings.SplitSeq(tags, " ") {
 				key, value, _ := strings.Cut(pair, "=")
-				r.body += "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>"
+				r.Body += "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>"
 			}
-			r.body += "</Tags></TagResourceRequest>"
+			r.Body += "</Tags></TagResourceRequest>"
 		}
-		if a := p.do(&r); a.StatusCode != status {
-			t.Errorf("%s %s by %s with %q %q: %d %s, want %d", method, arn, who, tags, query, a.StatusCode, a.body, status)
+		if a := p.Do(&r); a.StatusCode != status {
+			t.Errorf("%s %s by %s with %q %q: %d %s, want %d", method, arn, who, tags, query, a.StatusCode, a.Text, status)
 		}
 	}
-	for _, arn := range []string{"arn:aws:s3:::decided", "arn:aws:s3express:us-west-2:" + testAccount + ":bucket/" + directory} {
+	for _, arn := range []string{"arn:aws:s3:::decided", "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory} {
 		call("tagger", "POST", arn, "", "Team=green", 403)
 		call("tagger", "POST", arn, "", "Team=red Cost=1", 403)
 		call("tagger", "POST", arn, "", "Team=red Stage=1", 204)
@@ -259,8 +257,8 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 	const arn = "arn:aws:s3:::decided"
 	read := func(status int) {
 		t.Helper()
-		if a := p.do(&rawRequest{method: "GET", path: "/decided", query: "list-type=2", credentials: namesake("red")}); a.StatusCode != status {
-			t.Errorf("a list by who may see what is red: %d %s, want %d", a.StatusCode, a.body, status)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/decided", Query: "list-type=2", Credentials: proxytest.Namesake("red")}); a.StatusCode != status {
+			t.Errorf("a list by who may see what is red: %d %s, want %d", a.StatusCode, a.Text, status)
 		}
 	}
 	read(200)
@@ -271,7 +269,7 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 	read(200)
 	call("red", "POST", arn, "", "Team=blue", 204)
 	call("red", "DELETE", arn, "tagKeys=Team", "", 403)
-	if got := element(p.do(&rawRequest{method: "GET", path: "/decided", query: "tagging="}).body, "Value"); got != "blue" {
+	if got := proxytest.Element(p.Do(&proxytest.Request{Method: "GET", Path: "/decided", Query: "tagging="}).Text, "Value"); got != "blue" {
 		t.Errorf("the tag is %q", got)
 	}
 }
@@ -279,9 +277,9 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 // What boto3 and the AWS CLI send: each signs for s3express where the resource is a directory bucket.
 func TestPythonTagsByS3Control(t *testing.T) {
 	t.Parallel()
-	python := programPath(t, "python3")
-	p := startConfigured(t, t.TempDir(), "")
-	makeBucket(t, p.client(t), "controlled")
+	python := proxytest.ProgramPath(t, "python3")
+	p := proxytest.StartConfigured(t, t.TempDir(), "")
+	proxytest.MakeBucket(t, p.Client(t), "controlled")
 	cmd := exec.Command(python, "-c", `
 import boto3, os
 from botocore.config import Config
@@ -306,8 +304,8 @@ except client.exceptions.ClientError as e:
     assert e.response["Error"]["Code"] == "MethodNotAllowed", e
 print(" ".join(scopes))
 `)
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+p.env["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY="+p.env["AWS_SECRET_ACCESS_KEY"],
-		"ENDPOINT="+strings.Replace(p.env["SEALFRONT_HTTP_URL"], "127.0.0.1", "localhost", 1), "BUCKET="+demoBucket, "PYTHONIOENCODING=utf-8")
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+p.Env["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY="+p.Env["AWS_SECRET_ACCESS_KEY"],
+		"ENDPOINT="+strings.Replace(p.Env["SEALFRONT_HTTP_URL"], "127.0.0.1", "localhost", 1), "BUCKET="+proxytest.DemoBucket, "PYTHONIOENCODING=utf-8")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -13,58 +13,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
-
-// copyOf sends a CopyObject.
-func (p *program) copyOf(from, to string, header ...sigv4.Field) *answer {
-	p.t.Helper()
-	return p.do(&rawRequest{method: "PUT", path: "/" + to, header: append([]sigv4.Field{field("X-Amz-Copy-Source", from)}, header...)})
-}
-
-func (p *program) mustCopy(from, to string, header ...sigv4.Field) *answer {
-	p.t.Helper()
-	a := p.copyOf(from, to, header...)
-	if a.StatusCode != 200 || !strings.Contains(a.body, "<CopyObjectResult") {
-		p.t.Fatalf("copy of %s to %s: %d %s", from, to, a.StatusCode, a.body)
-	}
-	return a
-}
-
-// kmsCalls returns how many calls of KMS f makes.
-func (p *program) kmsCalls(f func()) (generate, decrypt int) {
-	p.t.Helper()
-	count := func(call string) int { return p.metric("sealfront_kms_calls_total", `call="`+call+`"`) }
-	g, d := count("GenerateDataKey"), count("Decrypt")
-	f()
-	return count("GenerateDataKey") - g, count("Decrypt") - d
-}
-
-// bodyBytes returns how many bytes of plaintext f takes and gives.
-func (p *program) bodyBytes(f func()) int {
-	p.t.Helper()
-	before := p.metric("sealfront_body_bytes_total")
-	f()
-	return p.metric("sealfront_body_bytes_total") - before
-}
-
-func element(body, name string) string {
-	_, rest, _ := strings.Cut(body, "<"+name+">")
-	value, _, _ := strings.Cut(rest, "</"+name+">")
-	return value
-}
-
-func (p *program) headOf(bucket, key string, header ...sigv4.Field) *answer {
-	p.t.Helper()
-	return p.do(&rawRequest{method: "HEAD", path: "/" + bucket + "/" + key, header: header})
-}
 
 // R17, L5, P6: a copy under the same KMS key costs two requests to the store and two calls of KMS, and no body passes
 // that didn't come with the metadata.
 func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
-	p := startCounting(t, t.TempDir())
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartCounting(t, t.TempDir())
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for name, c := range map[string]struct {
 		size int
 		cost map[string]int
@@ -76,29 +34,29 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 		"several parts, CRC of the sum": {-2, map[string]int{"GetObject": 1, "CopyObject": 1}},
 	} {
 		key := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
-		body := randomBytes(max(c.size, 0))
-		header := []sigv4.Field{field("Content-Type", "text/x-test"), field("X-Amz-Meta-Name", "value"), field("Cache-Control", "no-store")}
+		body := proxytest.RandomBytes(max(c.size, 0))
+		header := []sigv4.Field{proxytest.Field("Content-Type", "text/x-test"), proxytest.Field("X-Amz-Meta-Name", "value"), proxytest.Field("Cache-Control", "no-store")}
 		switch c.size {
 		case -1:
-			u := newUploader(t, client, bucket, key)
-			u.part(1, randomBytes(5*mib))
-			u.part(2, randomBytes(10))
-			if _, err := u.complete(1, 2); err != nil {
+			u := proxytest.NewUploader(t, client, bucket, key)
+			u.Part(1, proxytest.RandomBytes(5*proxytest.MiB))
+			u.Part(2, proxytest.RandomBytes(10))
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Fatal(err)
 			}
-			body = append(randomBytes(5*mib), randomBytes(10)...)
+			body = append(proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10)...)
 		case -2:
-			body = append(randomBytes(5*mib), randomBytes(10)...)
-			p.fullUpload(client, bucket, key, randomBytes(5*mib), randomBytes(10))
+			body = append(proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10)...)
+			p.FullUpload(client, bucket, key, proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10))
 		default:
-			p.put(bucket, key, string(body), header...)
+			p.Put(bucket, key, string(body), header...)
 		}
-		var a *answer
+		var a *proxytest.Answer
 		var generate, decrypt int
 		var cost map[string]int
-		if n := p.bodyBytes(func() {
-			generate, decrypt = p.kmsCalls(func() {
-				cost = p.storeRequests(func() { a = p.mustCopy(bucket+"/"+key, bucket+"/copy/"+key) })
+		if n := p.BodyBytes(func() {
+			generate, decrypt = p.KMSCalls(func() {
+				cost = p.StoreRequests(func() { a = p.MustCopy(bucket+"/"+key, bucket+"/copy/"+key) })
 			})
 		}); n != 0 {
 			t.Errorf("%s: %d bytes of body passed", name, n)
@@ -106,71 +64,50 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 		if generate != 1 || decrypt != 1 {
 			t.Errorf("%s: %d calls of GenerateDataKey and %d of Decrypt, want one each", name, generate, decrypt)
 		}
-		wantCost(t, "the copy of "+name, cost, c.cost)
-		if a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") != p.env["SEALFRONT_KMS_KEY"] ||
+		proxytest.WantCost(t, "the copy of "+name, cost, c.cost)
+		if a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") != p.Env["SEALFRONT_KMS_KEY"] ||
 			a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") != "" {
 			t.Errorf("%s: %v", name, a.Header)
 		}
-		out := mustRead(t, client, bucket, "copy/"+key, body)
-		if strings.Trim(*out.ETag, `"`) != strings.Trim(strings.ReplaceAll(element(a.body, "ETag"), "&#34;", ""), `"`) || aws.ToBool(out.BucketKeyEnabled) {
-			t.Errorf("%s: ETag %s, the copy answered %s; bucket key %t", name, *out.ETag, a.body, aws.ToBool(out.BucketKeyEnabled))
+		out := proxytest.MustRead(t, client, bucket, "copy/"+key, body)
+		if strings.Trim(*out.ETag, `"`) != strings.Trim(strings.ReplaceAll(proxytest.Element(a.Text, "ETag"), "&#34;", ""), `"`) || aws.ToBool(out.BucketKeyEnabled) {
+			t.Errorf("%s: ETag %s, the copy answered %s; bucket key %t", name, *out.ETag, a.Text, aws.ToBool(out.BucketKeyEnabled))
 		}
 		if c.size >= 0 && (aws.ToString(out.ContentType) != "text/x-test" || out.Metadata["name"] != "value" || aws.ToString(out.CacheControl) != "no-store") {
 			t.Errorf("%s: metadata %s %v %s", name, aws.ToString(out.ContentType), out.Metadata, aws.ToString(out.CacheControl))
 		}
 		sum := crc32.ChecksumIEEE(body)
-		if c.size < 0 && (element(a.body, "ChecksumCRC32") != base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) || element(a.body, "ChecksumType") != "FULL_OBJECT") {
-			t.Errorf("%s: the checksums of the parts were not combined: %s", name, a.body)
+		if c.size < 0 && (proxytest.Element(a.Text, "ChecksumCRC32") != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) || proxytest.Element(a.Text, "ChecksumType") != "FULL_OBJECT") {
+			t.Errorf("%s: the checksums of the parts were not combined: %s", name, a.Text)
 		}
-	}
-}
-
-// fullUpload makes an object of two parts with a checksum over the whole.
-func (p *program) fullUpload(client *s3.Client, bucket, key string, parts ...[]byte) {
-	p.t.Helper()
-	ctx := p.t.Context()
-	created, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: types.ChecksumTypeFullObject})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	var list types.CompletedMultipartUpload
-	for i, part := range parts {
-		out, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(part)})
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		list.Parts = append(list.Parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag})
-	}
-	if _, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: created.UploadId, MultipartUpload: &list}); err != nil {
-		p.t.Fatal(err)
 	}
 }
 
 // A copy of an object of several parts is one part, whatever the way it was made.
 func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
-	u := newUploader(t, client, bucket, "multi")
-	u.part(1, randomBytes(5*mib))
-	u.part(2, randomBytes(10))
-	if _, err := u.complete(1, 2); err != nil {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	u := proxytest.NewUploader(t, client, bucket, "multi")
+	u.Part(1, proxytest.RandomBytes(5*proxytest.MiB))
+	u.Part(2, proxytest.RandomBytes(10))
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	body := append(randomBytes(5*mib), randomBytes(10)...)
+	body := append(proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10)...)
 	for key, header := range map[string][]sigv4.Field{
 		"rewrapped": nil,
-		"resealed":  {field("X-Amz-Server-Side-Encryption", "AES256")},
-		"resummed":  {field("X-Amz-Checksum-Algorithm", "SHA256")},
+		"resealed":  {proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")},
+		"resummed":  {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256")},
 	} {
-		p.mustCopy(bucket+"/multi", bucket+"/"+key, header...)
-		mustRead(t, client, bucket, key, body)
-		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key, query: "partNumber=1"})
-		if a.StatusCode != 206 || a.Header.Get("x-amz-mp-parts-count") != "" || len(a.body) != len(body) {
-			t.Errorf("%s: part 1 has %d bytes of %q parts", key, len(a.body), a.Header.Get("x-amz-mp-parts-count"))
+		p.MustCopy(bucket+"/multi", bucket+"/"+key, header...)
+		proxytest.MustRead(t, client, bucket, key, body)
+		a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key, Query: "partNumber=1"})
+		if a.StatusCode != 206 || a.Header.Get("x-amz-mp-parts-count") != "" || len(a.Text) != len(body) {
+			t.Errorf("%s: part 1 has %d bytes of %q parts", key, len(a.Text), a.Header.Get("x-amz-mp-parts-count"))
 		}
-		if a = p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key, query: "partNumber=2"}); a.StatusCode != 416 {
+		if a = p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key, Query: "partNumber=2"}); a.StatusCode != 416 {
 			t.Errorf("%s: part 2: %d", key, a.StatusCode)
 		}
 		out, err := client.GetObjectAttributes(t.Context(), &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts"}})
@@ -178,9 +115,9 @@ func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 			t.Errorf("%s: %+v %+v, %v", key, out.ObjectParts, out.Checksum, err)
 		}
 		sum := crc32.ChecksumIEEE(body)
-		want := base64of(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
+		want := proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
 		if key == "resummed" {
-			if want, _ = base64hex(hexSum(string(body))); aws.ToString(out.Checksum.ChecksumSHA256) != want {
+			if want, _ = base64hex(proxytest.HexSum(string(body))); aws.ToString(out.Checksum.ChecksumSHA256) != want {
 				t.Errorf("%s: %+v, want SHA256 %s", key, out.Checksum, want)
 			}
 		} else if aws.ToString(out.Checksum.ChecksumCRC32) != want {
@@ -192,25 +129,25 @@ func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 // Copies between all kinds of encryption and both kinds of buckets; which calls of KMS they make.
 func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 	t.Parallel()
-	p := startCounting(t, t.TempDir())
-	client := p.client(t)
-	directory := p.env["SEALFRONT_BUCKET"]
-	general, second := makeBucket(t, client, "general"), makeBucket(t, client, "second")
-	kms := []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.env["SEALFRONT_KMS_KEY"])}
-	bucketKey := append(kms[:2:2], field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))
-	managed := []sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}
-	body := string(randomBytes(300_000))
-	p.put(directory, "kms", body)
-	p.put(directory, "managed", body, managed...)
-	p.put(general, "kms", body, kms...)
-	p.put(general, "keyed", body, bucketKey...)
-	p.put(general, "managed", body)
+	p := proxytest.StartCounting(t, t.TempDir())
+	client := p.Client(t)
+	directory := p.Env["SEALFRONT_BUCKET"]
+	general, second := proxytest.MakeBucket(t, client, "general"), proxytest.MakeBucket(t, client, "second")
+	kms := []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"])}
+	bucketKey := append(kms[:2:2], proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))
+	managed := []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}
+	body := string(proxytest.RandomBytes(300_000))
+	p.Put(directory, "kms", body)
+	p.Put(directory, "managed", body, managed...)
+	p.Put(general, "kms", body, kms...)
+	p.Put(general, "keyed", body, bucketKey...)
+	p.Put(general, "managed", body)
 	// What is cached must not matter to what is counted: these warm it up.
 	for _, to := range []string{directory, general, second} {
-		p.put(to, "warm", "", managed...)
-		p.headOf(to, "warm", field("X-Amz-Checksum-Mode", "ENABLED"))
+		p.Put(to, "warm", "", managed...)
+		p.HeadOf(to, "warm", proxytest.Field("X-Amz-Checksum-Mode", "ENABLED"))
 	}
-	p.put(second, "warm", "", bucketKey...)
+	p.Put(second, "warm", "", bucketKey...)
 	for _, c := range []struct {
 		from, to          string
 		header            []sigv4.Field
@@ -230,10 +167,10 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 		{general + "/keyed", second, bucketKey, 0, 0, false},
 		{general + "/keyed", second, kms, 1, 0, false},
 	} {
-		var a *answer
+		var a *proxytest.Answer
 		var cost map[string]int
-		generate, decrypt := p.kmsCalls(func() {
-			cost = p.storeRequests(func() { a = p.mustCopy(c.from, c.to+"/copy", c.header...) })
+		generate, decrypt := p.KMSCalls(func() {
+			cost = p.StoreRequests(func() { a = p.MustCopy(c.from, c.to+"/copy", c.header...) })
 		})
 		what := fmt.Sprintf("%s to %s %s", c.from, c.to, c.header)
 		if generate != c.generate || decrypt != c.decrypt {
@@ -242,7 +179,7 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 		if (cost["PutObject"] == 1) != c.resealed || (cost["CopyObject"] == 0) != c.resealed {
 			t.Errorf("%s: cost %v", what, cost)
 		}
-		out := mustRead(t, client, c.to, "copy", []byte(body))
+		out := proxytest.MustRead(t, client, c.to, "copy", []byte(body))
 		if string(out.ServerSideEncryption) != a.Header.Get("x-amz-server-side-encryption") || aws.ToString(out.SSEKMSKeyId) != a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") {
 			t.Errorf("%s: GET says %s, the copy said %s", what, out.ServerSideEncryption, a.Header.Get("x-amz-server-side-encryption"))
 		}
@@ -253,29 +190,29 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 }
 
 func TestMetadataOfCopies(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	old := []sigv4.Field{
-		field("Content-Type", "multipart/form-data; boundary=x"), field("Content-Encoding", "gzip"), field("Content-Language", "de"),
-		field("Content-Disposition", "inline"), field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), field("Cache-Control", "private"), field("X-Amz-Meta-A", "1"), field("X-Amz-Meta-B", "2"),
+		proxytest.Field("Content-Type", "multipart/form-data; boundary=x"), proxytest.Field("Content-Encoding", "gzip"), proxytest.Field("Content-Language", "de"),
+		proxytest.Field("Content-Disposition", "inline"), proxytest.Field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), proxytest.Field("Cache-Control", "private"), proxytest.Field("X-Amz-Meta-A", "1"), proxytest.Field("X-Amz-Meta-B", "2"),
 	}
-	for _, body := range []string{"", "small", string(randomBytes(300_000))} {
-		p.put(bucket, "source", body, old...)
+	for _, body := range []string{"", "small", string(proxytest.RandomBytes(300_000))} {
+		p.Put(bucket, "source", body, old...)
 		for key, c := range map[string]struct {
 			header, want []sigv4.Field
 			absent       []string
 		}{
 			"copied":                {nil, old, nil},
-			"copied-by-name":        {[]sigv4.Field{field("X-Amz-Metadata-Directive", "COPY"), field("X-Amz-Meta-A", "ignored")}, old, nil},
-			"copied-resealed":       {[]sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}, old, nil},
-			"replaced-by-nothing":   {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE")}, []sigv4.Field{field("Content-Type", "binary/octet-stream")}, []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Expires", "Cache-Control", "X-Amz-Meta-A", "X-Amz-Meta-B"}},
-			"replaced":              {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-C", "3"), field("Content-Type", "a/b"), field("Content-Encoding", "br")}, []sigv4.Field{field("Content-Type", "a/b"), field("Content-Encoding", "br"), field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
-			"replaced-and-resealed": {[]sigv4.Field{field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-C", "3"), field("X-Amz-Server-Side-Encryption", "AES256")}, []sigv4.Field{field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
+			"copied-by-name":        {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "COPY"), proxytest.Field("X-Amz-Meta-A", "ignored")}, old, nil},
+			"copied-resealed":       {[]sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}, old, nil},
+			"replaced-by-nothing":   {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")}, []sigv4.Field{proxytest.Field("Content-Type", "binary/octet-stream")}, []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Expires", "Cache-Control", "X-Amz-Meta-A", "X-Amz-Meta-B"}},
+			"replaced":              {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "br")}, []sigv4.Field{proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "br"), proxytest.Field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
+			"replaced-and-resealed": {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}, []sigv4.Field{proxytest.Field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
 		} {
-			p.mustCopy(bucket+"/source", bucket+"/"+key, c.header...)
-			a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key})
-			if a.body != body {
-				t.Errorf("%s: %d bytes, want %d", key, len(a.body), len(body))
+			p.MustCopy(bucket+"/source", bucket+"/"+key, c.header...)
+			a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key})
+			if a.Text != body {
+				t.Errorf("%s: %d bytes, want %d", key, len(a.Text), len(body))
 			}
 			for _, f := range c.want {
 				if got := a.Header.Get(string(f.Name)); got != string(f.Value) {
@@ -294,9 +231,9 @@ func TestMetadataOfCopies(t *testing.T) {
 			}
 		}
 	}
-	a := p.copyOf(bucket+"/source", bucket+"/large", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-Large", strings.Repeat("x", 1900)))
-	if a.StatusCode != 400 || a.code() != "MetadataTooLarge" {
-		t.Errorf("too much metadata: %d %s", a.StatusCode, a.body)
+	a := p.CopyOf(bucket+"/source", bucket+"/large", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-Large", strings.Repeat("x", 1900)))
+	if a.StatusCode != 400 || a.Code() != "MetadataTooLarge" {
+		t.Errorf("too much metadata: %d %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -304,19 +241,19 @@ func TestMetadataOfCopies(t *testing.T) {
 func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startCounting(t, dir)
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
-	body := randomBytes(300_000)
-	p.put(bucket, "self", string(body), field("X-Amz-Meta-N", "0"))
-	if a := p.copyOf(bucket+"/self", bucket+"/self"); a.StatusCode != 400 || a.code() != "InvalidRequest" {
-		t.Errorf("without a change: %d %s", a.StatusCode, a.body)
+	p := proxytest.StartCounting(t, dir)
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	body := proxytest.RandomBytes(300_000)
+	p.Put(bucket, "self", string(body), proxytest.Field("X-Amz-Meta-N", "0"))
+	if a := p.CopyOf(bucket+"/self", bucket+"/self"); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+		t.Errorf("without a change: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.copyOf(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("If-None-Match", "*")); a.StatusCode != 412 {
-		t.Errorf("If-None-Match on itself: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("If-None-Match", "*")); a.StatusCode != 412 {
+		t.Errorf("If-None-Match on itself: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.copyOf(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("If-Match", `"other"`)); a.StatusCode != 412 {
-		t.Errorf("If-Match of another: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("If-Match", `"other"`)); a.StatusCode != 412 {
+		t.Errorf("If-Match of another: %d %s", a.StatusCode, a.Text)
 	}
 	stop := make(chan struct{})
 	var watch sync.WaitGroup
@@ -337,64 +274,64 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 		}
 	}()
 	for i := range 40 {
-		p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-N", fmt.Sprint(i+1)))
+		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-N", fmt.Sprint(i+1)))
 	}
 	close(stop)
 	watch.Wait()
-	if out := mustRead(t, client, bucket, "self", body); out.Metadata["n"] != "40" {
+	if out := proxytest.MustRead(t, client, bucket, "self", body); out.Metadata["n"] != "40" {
 		t.Errorf("metadata %v", out.Metadata)
 	}
 	// Another kind of encryption: a new object with a new data key replaces the old.
-	before, err := os.ReadFile(storedFile(dir, bucket, "self"))
+	before, err := os.ReadFile(proxytest.StoredFile(dir, bucket, "self"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Server-Side-Encryption", "AES256"))
-	if out := mustRead(t, client, bucket, "self", body); out.ServerSideEncryption != types.ServerSideEncryptionAes256 || out.Metadata["n"] != "40" {
+	p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
+	if out := proxytest.MustRead(t, client, bucket, "self", body); out.ServerSideEncryption != types.ServerSideEncryptionAes256 || out.Metadata["n"] != "40" {
 		t.Errorf("%s, metadata %v", out.ServerSideEncryption, out.Metadata)
 	}
-	after, err := os.ReadFile(storedFile(dir, bucket, "self"))
+	after, err := os.ReadFile(proxytest.StoredFile(dir, bucket, "self"))
 	if err != nil || bytes.Equal(before[:100], after[:100]) {
 		t.Errorf("the body was not sealed anew: %v", err)
 	}
-	cost := p.storeRequests(func() {
-		p.mustCopy(bucket+"/self", bucket+"/self", field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Server-Side-Encryption", "AES256"))
+	cost := p.StoreRequests(func() {
+		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
 	})
-	wantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"GetObject": 2, "PutObject": 1})
+	proxytest.WantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"GetObject": 2, "PutObject": 1})
 }
 
 // L5: a copy races with overwrites of its source; what it makes is always whole, and one of the versions.
 func TestACopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	version := func(i int) string { return strings.Repeat(fmt.Sprintf("version %04d ", i), 10) }
-	p.put(bucket, "source", version(0))
+	p.Put(bucket, "source", version(0))
 	var writer sync.WaitGroup
 	writer.Add(1)
 	go func() {
 		defer writer.Done()
 		for i := 1; i < 60; i++ {
-			p.put(bucket, "source", version(i))
+			p.Put(bucket, "source", version(i))
 		}
 	}()
 	copies := 0
 	for i := range 60 {
-		header := []sigv4.Field{field("X-Amz-Meta-I", fmt.Sprint(i))}
+		header := []sigv4.Field{proxytest.Field("X-Amz-Meta-I", fmt.Sprint(i))}
 		if i%3 == 1 {
-			header = append(header, field("X-Amz-Server-Side-Encryption", "AES256"))
+			header = append(header, proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
 		}
-		a := p.copyOf(bucket+"/source", bucket+"/copy", header...)
+		a := p.CopyOf(bucket+"/source", bucket+"/copy", header...)
 		if a.StatusCode == 503 {
 			continue // replaced three times: told so, and nothing written
 		}
 		if a.StatusCode != 200 {
-			t.Fatalf("copy: %d %s", a.StatusCode, a.body)
+			t.Fatalf("copy: %d %s", a.StatusCode, a.Text)
 		}
 		copies++
-		got := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/copy"})
-		if len(got.body) != 130 || strings.Count(got.body, got.body[:13]) != 10 {
-			t.Fatalf("the copy reads %d %q", got.StatusCode, got.body)
+		got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/copy"})
+		if len(got.Text) != 130 || strings.Count(got.Text, got.Text[:13]) != 10 {
+			t.Fatalf("the copy reads %d %q", got.StatusCode, got.Text)
 		}
 	}
 	writer.Wait()

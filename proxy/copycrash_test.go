@@ -10,14 +10,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // The crash points of copies, renames and appends, made like those of crash_test.go.
-
-func isCopy(r *http.Request) bool {
-	return r.Method == "PUT" && r.Header.Get("X-Amz-Copy-Source") != ""
-}
 
 // isObject tells requests for objects of a bucket of the program; the store's bucket has a prefix.
 func isObject(r *http.Request, bucket string) bool {
@@ -37,32 +34,21 @@ func isDelete(bucket string) func(*http.Request) bool {
 }
 
 // startRenamed starts the program behind f with a directory bucket.
-func startRenamed(t *testing.T, bucket string) (*storeFront, *program, func(key string) string) {
+func startRenamed(t *testing.T, bucket string) (*proxytest.StoreFront, *proxytest.Program, func(key string) string) {
 	t.Helper()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket, body: `<CreateBucketConfiguration><Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Body: `<CreateBucketConfiguration><Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	return f, p, func(key string) string {
 		t.Helper()
-		a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key})
+		a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key})
 		if a.StatusCode != 200 {
-			return a.code()
+			return a.Code()
 		}
-		return a.body
+		return a.Text
 	}
-}
-
-// first lets do run once, in front of the first request that matches.
-func (f *storeFront) first(matches func(*http.Request) bool, do func()) {
-	var done atomic.Bool
-	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
-		if matches(r) && done.CompareAndSwap(false, true) {
-			do()
-		}
-		return false
-	}, nil)
 }
 
 // Rename: a crash leaves both names, never none; the same request again with its token carries it to its end.
@@ -78,9 +64,9 @@ func TestCrashesOfRenames(t *testing.T) {
 		source         string // after the crash
 		again, noToken int
 	}{
-		"before the copy":               {func() { refuse(f, 503, isCopy) }, 503, body, 200, 200},
+		"before the copy":               {func() { refuse(f, 503, proxytest.IsCopy) }, 503, body, 200, 200},
 		"after the copy":                {func() { refuse(f, 503, isDelete(bucket)) }, 503, body, 200, 200},
-		"the copy's answer is lost":     {func() { breakAnswer(t, f, isCopy) }, 200, "NoSuchKey", 200, 404},
+		"the copy's answer is lost":     {func() { breakAnswer(t, f, proxytest.IsCopy) }, 200, "NoSuchKey", 200, 404},
 		"the deletion's answer is lost": {func() { breakDeletion(f, bucket) }, 503, "NoSuchKey", 200, 200},
 		"the token isn't kept at the end": {func() {
 			records = 0
@@ -94,18 +80,18 @@ func TestCrashesOfRenames(t *testing.T) {
 	} {
 		for _, token := range []bool{true, false} {
 			key := strings.NewReplacer(" ", "-", "'", "").Replace(fmt.Sprint(what, token))
-			p.put(bucket, key, body)
+			p.Put(bucket, key, body)
 			var header []sigv4.Field
 			if token {
-				header = []sigv4.Field{field("X-Amz-Client-Token", key)}
+				header = []sigv4.Field{proxytest.Field("X-Amz-Client-Token", key)}
 			} else if what == "the token isn't kept at the end" {
 				continue
 			}
 			c.breaks()
-			a := p.rename(bucket, key, "new-"+key, header...)
-			f.set(nil, nil)
+			a := p.Rename(bucket, key, "new-"+key, header...)
+			f.Set(nil, nil)
 			if a.StatusCode != c.status {
-				t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.body, c.status)
+				t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.Text, c.status)
 			}
 			if got := read(key); got != c.source {
 				t.Errorf("%s: the old name has %.20q", what, got)
@@ -117,8 +103,8 @@ func TestCrashesOfRenames(t *testing.T) {
 			if token {
 				want = c.again
 			}
-			if a := p.rename(bucket, key, "new-"+key, header...); a.StatusCode != want {
-				t.Errorf("%s, again with token %t: %d %s, want %d", what, token, a.StatusCode, a.body, want)
+			if a := p.Rename(bucket, key, "new-"+key, header...); a.StatusCode != want {
+				t.Errorf("%s, again with token %t: %d %s, want %d", what, token, a.StatusCode, a.Text, want)
 			}
 			if read(key) != "NoSuchKey" || read("new-"+key) != body {
 				t.Errorf("%s: in the end the names have %.20q and %.20q", what, read(key), read("new-"+key))
@@ -128,8 +114,8 @@ func TestCrashesOfRenames(t *testing.T) {
 }
 
 // breakDeletion carries a deletion out and loses its answer.
-func breakDeletion(f *storeFront, bucket string) {
-	f.set(nil, func(r *http.Response) {
+func breakDeletion(f *proxytest.StoreFront, bucket string) {
+	f.Set(nil, func(r *http.Response) {
 		if isDelete(bucket)(r.Request) {
 			panic(http.ErrAbortHandler)
 		}
@@ -140,94 +126,94 @@ func breakDeletion(f *storeFront, bucket string) {
 func TestL6AWriteBetweenCopyAndDeletionIsNotLost(t *testing.T) {
 	const bucket = "writes--usw2-az1--x-s3"
 	f, p, read := startRenamed(t, bucket)
-	for _, header := range [][]sigv4.Field{nil, {field("If-None-Match", "*")}} {
+	for _, header := range [][]sigv4.Field{nil, {proxytest.Field("If-None-Match", "*")}} {
 		name := fmt.Sprint("new", len(header))
-		p.put(bucket, "old", "first")
-		f.first(isDelete(bucket), func() { p.put(bucket, "old", "second") })
-		if a := p.rename(bucket, "old", name, header...); a.StatusCode != 200 || read("old") != "second" || read(name) != "first" {
-			t.Errorf("%d %s: old is %q, new is %q", a.StatusCode, a.body, read("old"), read(name))
+		p.Put(bucket, "old", "first")
+		f.First(isDelete(bucket), func() { p.Put(bucket, "old", "second") })
+		if a := p.Rename(bucket, "old", name, header...); a.StatusCode != 200 || read("old") != "second" || read(name) != "first" {
+			t.Errorf("%d %s: old is %q, new is %q", a.StatusCode, a.Text, read("old"), read(name))
 		}
-		p.put(bucket, "old", "first")
-		f.first(isDelete(bucket), func() {
-			if a := p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/old"}); a.StatusCode != 204 {
-				t.Error(a.StatusCode, a.body)
+		p.Put(bucket, "old", "first")
+		f.First(isDelete(bucket), func() {
+			if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/old"}); a.StatusCode != 204 {
+				t.Error(a.StatusCode, a.Text)
 			}
 		})
-		if a := p.rename(bucket, "old", name+"-deleted", header...); a.StatusCode != 200 || read("old") != "NoSuchKey" || read(name+"-deleted") != "first" {
-			t.Errorf("deleted: %d %s: old is %q, new is %q", a.StatusCode, a.body, read("old"), read(name+"-deleted"))
+		if a := p.Rename(bucket, "old", name+"-deleted", header...); a.StatusCode != 200 || read("old") != "NoSuchKey" || read(name+"-deleted") != "first" {
+			t.Errorf("deleted: %d %s: old is %q, new is %q", a.StatusCode, a.Text, read("old"), read(name+"-deleted"))
 		}
 	}
 }
 
 var starts atomic.Int64
 
-// start returns another number each time.
-func (p *program) start() int64 { return starts.Add(1) }
+// nextStart returns another number each time.
+func nextStart() int64 { return starts.Add(1) }
 
 // L5: between the look at the source and the copy the source is written again: the copy is the new version.
 func TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain(t *testing.T) {
 	c := startCrashed(t)
 	p, f := c.p, c.f
-	for _, header := range [][]sigv4.Field{nil, {field("If-None-Match", "*")}, {field("X-Amz-Checksum-Algorithm", "SHA1")}} {
+	for _, header := range [][]sigv4.Field{nil, {proxytest.Field("If-None-Match", "*")}, {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")}} {
 		for i, n := range []int{5000, 300_000} { // a smaller one is put as it was looked at
 			key := fmt.Sprintf("copy-%d-%d", len(header), i)
 			if header != nil {
 				key += string(header[0].Name)
 			}
-			first, second := string(randomBytes(n)), string(randomBytes(n+1))
-			p.put("bucket", "source", first)
+			first, second := string(proxytest.RandomBytes(n)), string(proxytest.RandomBytes(n+1))
+			p.Put("bucket", "source", first)
 			looks := 0
-			f.first(func(r *http.Request) bool {
+			f.First(func(r *http.Request) bool {
 				if isSource(r) {
 					looks++
 				}
 				// The copy itself, or the second read of the source where its bytes pass through.
-				return isCopy(r) || isSource(r) && looks == 2
-			}, func() { p.put("bucket", "source", second) })
-			a := p.copyOf("bucket/source", "bucket/"+key, header...)
-			f.set(nil, nil)
+				return proxytest.IsCopy(r) || isSource(r) && looks == 2
+			}, func() { p.Put("bucket", "source", second) })
+			a := p.CopyOf("bucket/source", "bucket/"+key, header...)
+			f.Set(nil, nil)
 			if a.StatusCode != 200 {
-				t.Fatalf("%s: %d %s", header, a.StatusCode, a.body)
+				t.Fatalf("%s: %d %s", header, a.StatusCode, a.Text)
 			}
-			mustRead(t, c.client, "bucket", key, []byte(second))
+			proxytest.MustRead(t, c.client, "bucket", key, []byte(second))
 		}
 	}
-	p.put("bucket", "source", strings.Repeat("0", 5000))
-	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
-		if isCopy(r) {
-			p.put("bucket", "source", strings.Repeat(strconv.Itoa(int(p.start())), 5000))
+	p.Put("bucket", "source", strings.Repeat("0", 5000))
+	f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if proxytest.IsCopy(r) {
+			p.Put("bucket", "source", strings.Repeat(strconv.Itoa(int(nextStart())), 5000))
 		}
 		return false
 	}, nil)
-	if a := p.copyOf("bucket/source", "bucket/never"); a.StatusCode != 503 {
-		t.Errorf("replaced three times: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf("bucket/source", "bucket/never"); a.StatusCode != 503 {
+		t.Errorf("replaced three times: %d %s", a.StatusCode, a.Text)
 	}
-	f.set(nil, nil)
-	p.mustNotExist("bucket", "never")
+	f.Set(nil, nil)
+	p.MustNotExist("bucket", "never")
 }
 
 // A store may answer 200 to a copy and tell in the body that it failed.
 func TestA200ThatCarriesAnErrorIsNoCopy(t *testing.T) {
 	c := startCrashed(t)
-	c.p.put("bucket", "source", strings.Repeat("body", 2000))
+	c.p.Put("bucket", "source", strings.Repeat("body", 2000))
 	for body, status := range map[string]int{
 		"<Error><Code>InternalError</Code></Error>": 500,
 		"<Error><Code>SlowDown</Code></Error>":      503,
 		"":                                          500,
 		"<html>":                                    500,
 	} {
-		c.f.set(func(w http.ResponseWriter, r *http.Request) bool {
-			if isCopy(r) {
+		c.f.Set(func(w http.ResponseWriter, r *http.Request) bool {
+			if proxytest.IsCopy(r) {
 				fmt.Fprint(w, body)
 			}
-			return isCopy(r)
+			return proxytest.IsCopy(r)
 		}, nil)
-		a := c.p.copyOf("bucket/source", "bucket/copy")
-		c.f.set(nil, nil)
+		a := c.p.CopyOf("bucket/source", "bucket/copy")
+		c.f.Set(nil, nil)
 		if a.StatusCode != status {
-			t.Errorf("%q: %d %s, want %d", body, a.StatusCode, a.body, status)
+			t.Errorf("%q: %d %s, want %d", body, a.StatusCode, a.Text, status)
 		}
-		c.p.mustNotExist("bucket", "copy")
+		c.p.MustNotExist("bucket", "copy")
 	}
 }
 
@@ -236,8 +222,8 @@ func TestCrashesOfAppends(t *testing.T) {
 	t.Parallel()
 	const bucket = "appends--usw2-az1--x-s3"
 	f, p, _ := startRenamed(t, bucket)
-	client := p.client(t)
-	body := randomBytes(6 * mib)
+	client := p.Client(t)
+	body := proxytest.RandomBytes(6 * proxytest.MiB)
 	isUpload := func(method, query string) func(*http.Request) bool {
 		return func(r *http.Request) bool {
 			return r.Method == method && r.URL.Query().Has(query) && isObject(r, bucket)
@@ -249,14 +235,14 @@ func TestCrashesOfAppends(t *testing.T) {
 		grown  bool
 	}{
 		"no upload": {func() { refuse(f, 503, isUpload("POST", "uploads")) }, 503, false},
-		"no copy":   {func() { refuse(f, 503, isCopy) }, 503, false},
+		"no copy":   {func() { refuse(f, 503, proxytest.IsCopy) }, 503, false},
 		"no last part": {func() {
-			refuse(f, 503, func(r *http.Request) bool { return isUpload("PUT", "partNumber")(r) && !isCopy(r) })
+			refuse(f, 503, func(r *http.Request) bool { return isUpload("PUT", "partNumber")(r) && !proxytest.IsCopy(r) })
 		}, 503, false},
 		"no Complete":                     {func() { refuse(f, 503, isComplete) }, 503, false},
 		"a Complete whose answer is lost": {func() { breakAnswer(t, f, isComplete) }, 200, true},
 		"a false 200": {func() {
-			f.set(func(w http.ResponseWriter, r *http.Request) bool {
+			f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 				if isComplete(r) {
 					fmt.Fprint(w, `<CompleteMultipartUploadResult><ETag>"x-1"</ETag></CompleteMultipartUploadResult>`)
 				}
@@ -265,21 +251,21 @@ func TestCrashesOfAppends(t *testing.T) {
 		}, 500, false},
 	} {
 		key := strings.ReplaceAll(what, " ", "-")
-		p.put(bucket, key, string(body))
-		f.seen()
+		p.Put(bucket, key, string(body))
+		f.Seen()
 		c.breaks()
-		a := p.appendTo(bucket, key, len(body), "more")
-		f.set(nil, nil)
+		a := p.AppendTo(bucket, key, len(body), "more")
+		f.Set(nil, nil)
 		if a.StatusCode != c.status {
-			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.body, c.status)
+			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.Text, c.status)
 		}
 		want := body
 		if c.grown {
 			want = append(bytes.Clone(body), "more"...)
 		}
-		mustRead(t, client, bucket, key, want)
+		proxytest.MustRead(t, client, bucket, key, want)
 		aborted := false
-		for _, r := range f.seen() {
+		for _, r := range f.Seen() {
 			aborted = aborted || r.Method == "DELETE" && r.URL.Query().Has("uploadId")
 		}
 		if aborted != (!c.grown && what != "no upload") {
@@ -287,21 +273,21 @@ func TestCrashesOfAppends(t *testing.T) {
 		}
 	}
 	// Another writer between the look and Complete: the append fails, and that one's object stays.
-	p.put(bucket, "raced", string(body))
-	f.first(isComplete, func() { p.put(bucket, "raced", "another") })
-	if a := p.appendTo(bucket, "raced", len(body), "more"); a.StatusCode != 409 || a.code() != "ConditionalRequestConflict" {
-		t.Errorf("another writer: %d %s", a.StatusCode, a.body)
+	p.Put(bucket, "raced", string(body))
+	f.First(isComplete, func() { p.Put(bucket, "raced", "another") })
+	if a := p.AppendTo(bucket, "raced", len(body), "more"); a.StatusCode != 409 || a.Code() != "ConditionalRequestConflict" {
+		t.Errorf("another writer: %d %s", a.StatusCode, a.Text)
 	}
-	mustRead(t, client, bucket, "raced", []byte("another"))
+	proxytest.MustRead(t, client, bucket, "raced", []byte("another"))
 }
 
 // A body that the store cuts off while it is copied makes no object.
 func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
 	c := startCrashed(t)
-	body := string(randomBytes(1 << 20))
-	c.p.put("bucket", "source", body)
-	for what, header := range map[string][]sigv4.Field{"sealed anew": {field("X-Amz-Checksum-Algorithm", "SHA1")}, "streamed through": {field("If-None-Match", "*")}} {
-		c.f.set(nil, func(r *http.Response) {
+	body := string(proxytest.RandomBytes(1 << 20))
+	c.p.Put("bucket", "source", body)
+	for what, header := range map[string][]sigv4.Field{"sealed anew": {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")}, "streamed through": {proxytest.Field("If-None-Match", "*")}} {
+		c.f.Set(nil, func(r *http.Response) {
 			if isSource(r.Request) && r.ContentLength > 4096 {
 				r.Body = struct {
 					io.Reader
@@ -309,13 +295,13 @@ func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
 				}{io.MultiReader(io.LimitReader(r.Body, 500_000), brokenReader{}), r.Body}
 			}
 		})
-		a := c.p.copyOf("bucket/source", "bucket/copy", header...)
-		c.f.set(nil, nil)
+		a := c.p.CopyOf("bucket/source", "bucket/copy", header...)
+		c.f.Set(nil, nil)
 		if a.StatusCode != 503 {
-			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 		}
-		c.p.mustNotExist("bucket", "copy")
-		c.p.mustCopy("bucket/source", "bucket/whole-"+strings.ReplaceAll(what, " ", "-"), header...)
+		c.p.MustNotExist("bucket", "copy")
+		c.p.MustCopy("bucket/source", "bucket/whole-"+strings.ReplaceAll(what, " ", "-"), header...)
 	}
 }
 
@@ -326,36 +312,36 @@ func TestL5OldMetadataBesideNewBytesIsNoSource(t *testing.T) {
 	const bucket = "torn--usw2-az1--x-s3"
 	f, p, read := startRenamed(t, bucket)
 	const header = "X-Amz-Meta-Sealfront"
-	for _, n := range []int{10, 300_000, 6 * mib} {
+	for _, n := range []int{10, 300_000, 6 * proxytest.MiB} {
 		old := ""
-		f.set(nil, func(r *http.Response) {
+		f.Set(nil, func(r *http.Response) {
 			if v := r.Header.Get(header); v != "" {
 				old = v
 			}
 		})
-		p.put(bucket, "source", string(randomBytes(n)))
-		p.headOf(bucket, "source")
-		body := string(append(randomBytes(n-1), 'x'))
-		p.put(bucket, "source", body)
-		f.set(nil, func(r *http.Response) {
+		p.Put(bucket, "source", string(proxytest.RandomBytes(n)))
+		p.HeadOf(bucket, "source")
+		body := string(append(proxytest.RandomBytes(n-1), 'x'))
+		p.Put(bucket, "source", body)
+		f.Set(nil, func(r *http.Response) {
 			if r.Header.Get(header) != "" && strings.HasSuffix(r.Request.URL.Path, "/source") {
 				r.Header.Set(header, old)
 			}
 		})
-		if a := p.copyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 500 {
-			t.Errorf("%d bytes, copy: %d %s", n, a.StatusCode, a.body)
+		if a := p.CopyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, copy: %d %s", n, a.StatusCode, a.Text)
 		}
-		if a := p.rename(bucket, "source", "renamed"); a.StatusCode != 500 {
-			t.Errorf("%d bytes, rename: %d %s", n, a.StatusCode, a.body)
+		if a := p.Rename(bucket, "source", "renamed"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, rename: %d %s", n, a.StatusCode, a.Text)
 		}
-		if a := p.appendTo(bucket, "source", n, "more"); a.StatusCode != 500 {
-			t.Errorf("%d bytes, append: %d %s", n, a.StatusCode, a.body)
+		if a := p.AppendTo(bucket, "source", n, "more"); a.StatusCode != 500 {
+			t.Errorf("%d bytes, append: %d %s", n, a.StatusCode, a.Text)
 		}
-		f.set(nil, nil)
+		f.Set(nil, nil)
 		if read("source") != body {
 			t.Errorf("%d bytes: the source is not what it was", n)
 		}
-		p.mustNotExist(bucket, "copy")
-		p.mustNotExist(bucket, "renamed")
+		p.MustNotExist(bucket, "copy")
+		p.MustNotExist(bucket, "renamed")
 	}
 }

@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // W13: a copy needs the right to read its source and to open it, and the right to write its destination and to seal it.
 func TestPermissionsOfCopies(t *testing.T) {
-	p := startWithIdentities(t, `
+	p := proxytest.StartWithIdentities(t, `
 - {name: nokms, access_key: AKIANOKMS, secret_key: nokmssecret, policy: [{effect: Allow, action: ["s3:*", "s3express:*"], resource: "*"}]}
 - name: writer
   access_key: AKIAWRITER
@@ -23,11 +24,11 @@ func TestPermissionsOfCopies(t *testing.T) {
   - {effect: Allow, action: ["kms:*"], resource: "*"}
   - {effect: Allow, action: "s3:*", resource: "*"}
 `)
-	as := namesake
-	bucket := demoBucket
-	for _, r := range []*rawRequest{{method: "PUT", path: "/open"}, {method: "PUT", path: "/open/own/key", body: "b"}, {method: "PUT", path: "/open/key", body: "b"}, {method: "PUT", path: "/" + bucket + "/key", body: "b"}} {
-		if a := p.do(r); a.StatusCode != 200 {
-			t.Fatal(r.path, a.StatusCode, a.body)
+	as := proxytest.Namesake
+	bucket := proxytest.DemoBucket
+	for _, r := range []*proxytest.Request{{Method: "PUT", Path: "/open"}, {Method: "PUT", Path: "/open/own/key", Body: "b"}, {Method: "PUT", Path: "/open/key", Body: "b"}, {Method: "PUT", Path: "/" + bucket + "/key", Body: "b"}} {
+		if a := p.Do(r); a.StatusCode != 200 {
+			t.Fatal(r.Path, a.StatusCode, a.Text)
 		}
 	}
 	for what, c := range map[string]struct {
@@ -45,17 +46,17 @@ func TestPermissionsOfCopies(t *testing.T) {
 		"a source with a ReadOnly session":  {"reader", bucket + "/key", "open/copied", 200},
 		"a destination with a ReadOnly one": {"reader", "open/key", bucket + "/copied", 403},
 	} {
-		a := p.do(&rawRequest{method: "PUT", path: "/" + c.to, credentials: as(c.who), header: []sigv4.Field{field("X-Amz-Copy-Source", c.from)}})
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + c.to, Credentials: as(c.who), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", c.from)}})
 		if a.StatusCode != c.status {
-			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.body, c.status)
+			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.Text, c.status)
 		}
 	}
 	body := "<Delete><Object><Key>own/copy</Key></Object><Object><Key>key</Key></Object></Delete>"
-	a := p.do(&rawRequest{method: "POST", path: "/open", query: "delete=", body: body, credentials: as("writer"), header: []sigv4.Field{field("Content-MD5", md5of(body))}})
-	if a.StatusCode != 200 || !strings.Contains(a.body, "<Deleted><Key>own/copy</Key></Deleted>") || !strings.Contains(a.body, "<Error><Key>key</Key><Code>AccessDenied</Code>") {
-		t.Errorf("many deletions, each with its own permission: %d %s", a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "POST", Path: "/open", Query: "delete=", Body: body, Credentials: as("writer"), Header: []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(body))}})
+	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>own/copy</Key></Deleted>") || !strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>") {
+		t.Errorf("many deletions, each with its own permission: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/open/key"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/open/key"}); a.StatusCode != 200 {
 		t.Errorf("what it may not delete: %d", a.StatusCode)
 	}
 }

@@ -9,42 +9,43 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // Destination conditions hold although the stores ignore them on a copy (L5, trap 23).
 func TestConditionsOnTheDestinationOfACopyHold(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, reseal := range []bool{false, true} {
 		var extra []sigv4.Field
 		if reseal {
-			extra = []sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}
+			extra = []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}
 		}
-		for _, body := range []string{"", "body", string(randomBytes(300_000))} {
-			p.put(bucket, "source", body)
-			there := p.put(bucket, "there", "there").Header.Get("ETag")
+		for _, body := range []string{"", "body", string(proxytest.RandomBytes(300_000))} {
+			p.Put(bucket, "source", body)
+			there := p.Put(bucket, "there", "there").Header.Get("ETag")
 			try := func(to string, status int, code string, header ...sigv4.Field) {
 				t.Helper()
-				a := p.copyOf(bucket+"/source", bucket+"/"+to, append(header, extra...)...)
-				if a.StatusCode != status || a.code() != code {
-					t.Errorf("%s %s, %d bytes: %d %s", to, header, len(body), a.StatusCode, a.body)
+				a := p.CopyOf(bucket+"/source", bucket+"/"+to, append(header, extra...)...)
+				if a.StatusCode != status || a.Code() != code {
+					t.Errorf("%s %s, %d bytes: %d %s", to, header, len(body), a.StatusCode, a.Text)
 				}
 			}
-			p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/new"})
-			try("there", 412, "PreconditionFailed", field("If-None-Match", "*"))
-			try("there", 412, "PreconditionFailed", field("If-Match", `"another"`))
-			try("new", 404, "NoSuchKey", field("If-Match", there))
-			try("new", 501, "NotImplemented", field("If-None-Match", `"a"`))
-			if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/there"}); a.body != "there" {
-				t.Errorf("the object that was there is now %q", a.body)
+			p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/new"})
+			try("there", 412, "PreconditionFailed", proxytest.Field("If-None-Match", "*"))
+			try("there", 412, "PreconditionFailed", proxytest.Field("If-Match", `"another"`))
+			try("new", 404, "NoSuchKey", proxytest.Field("If-Match", there))
+			try("new", 501, "NotImplemented", proxytest.Field("If-None-Match", `"a"`))
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/there"}); a.Text != "there" {
+				t.Errorf("the object that was there is now %q", a.Text)
 			}
-			p.mustNotExist(bucket, "new")
-			try("new", 200, "", field("If-None-Match", "*"))
-			try("there", 200, "", field("If-Match", there))
+			p.MustNotExist(bucket, "new")
+			try("new", 200, "", proxytest.Field("If-None-Match", "*"))
+			try("there", 200, "", proxytest.Field("If-Match", there))
 			for _, key := range []string{"new", "there"} {
-				if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key}); a.body != body {
-					t.Errorf("%s: %d bytes, want %d", key, len(a.body), len(body))
+				if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); a.Text != body {
+					t.Errorf("%s: %d bytes, want %d", key, len(a.Text), len(body))
 				}
 			}
 		}
@@ -52,10 +53,10 @@ func TestConditionsOnTheDestinationOfACopyHold(t *testing.T) {
 }
 
 func TestConditionsOnTheSourceOfACopy(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	p.put(bucket, "source", "body")
-	head := p.headOf(bucket, "source")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	p.Put(bucket, "source", "body")
+	head := p.HeadOf(bucket, "source")
 	etag, date := head.Header.Get("ETag"), head.Header.Get("Last-Modified")
 	const past, future = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2037 07:28:00 GMT"
 	name := func(s string) string { return "X-Amz-Copy-Source-" + s }
@@ -63,42 +64,42 @@ func TestConditionsOnTheSourceOfACopy(t *testing.T) {
 		header []sigv4.Field
 		status int
 	}{
-		"its ETag":                         {[]sigv4.Field{field(name("If-Match"), etag)}, 200},
-		"its ETag, bare":                   {[]sigv4.Field{field(name("If-Match"), strings.Trim(etag, `"`))}, 200},
-		"another ETag":                     {[]sigv4.Field{field(name("If-Match"), `"other"`)}, 412},
-		"the store's own ETag":             {[]sigv4.Field{field(name("If-Match"), strings.Replace(etag, "sf-", "", 1))}, 412},
-		"not another":                      {[]sigv4.Field{field(name("If-None-Match"), `"other"`)}, 200},
-		"not its own":                      {[]sigv4.Field{field(name("If-None-Match"), etag)}, 412},
-		"modified since long ago":          {[]sigv4.Field{field(name("If-Modified-Since"), past)}, 200},
-		"modified since now":               {[]sigv4.Field{field(name("If-Modified-Since"), date)}, 412},
-		"unmodified since then":            {[]sigv4.Field{field(name("If-Unmodified-Since"), date)}, 200},
-		"unmodified since long ago":        {[]sigv4.Field{field(name("If-Unmodified-Since"), past)}, 412},
-		"the ETag outweighs the date":      {[]sigv4.Field{field(name("If-Match"), etag), field(name("If-Unmodified-Since"), past)}, 200},
-		"the same ETag outweighs a date":   {[]sigv4.Field{field(name("If-None-Match"), etag), field(name("If-Modified-Since"), past)}, 412},
-		"another ETag outweighs a date":    {[]sigv4.Field{field(name("If-None-Match"), `"other"`), field(name("If-Modified-Since"), future)}, 200},
-		"a list with its ETag":             {[]sigv4.Field{field(name("If-Match"), `"other", `+etag)}, 200},
-		"a date that is none is ignored":   {[]sigv4.Field{field(name("If-Modified-Since"), "yesterday")}, 200},
-		"a range, which copies don't have": {[]sigv4.Field{field("Range", "bytes=0-1")}, 400},
+		"its ETag":                         {[]sigv4.Field{proxytest.Field(name("If-Match"), etag)}, 200},
+		"its ETag, bare":                   {[]sigv4.Field{proxytest.Field(name("If-Match"), strings.Trim(etag, `"`))}, 200},
+		"another ETag":                     {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other"`)}, 412},
+		"the store's own ETag":             {[]sigv4.Field{proxytest.Field(name("If-Match"), strings.Replace(etag, "sf-", "", 1))}, 412},
+		"not another":                      {[]sigv4.Field{proxytest.Field(name("If-None-Match"), `"other"`)}, 200},
+		"not its own":                      {[]sigv4.Field{proxytest.Field(name("If-None-Match"), etag)}, 412},
+		"modified since long ago":          {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), past)}, 200},
+		"modified since now":               {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), date)}, 412},
+		"unmodified since then":            {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), date)}, 200},
+		"unmodified since long ago":        {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), past)}, 412},
+		"the ETag outweighs the date":      {[]sigv4.Field{proxytest.Field(name("If-Match"), etag), proxytest.Field(name("If-Unmodified-Since"), past)}, 200},
+		"the same ETag outweighs a date":   {[]sigv4.Field{proxytest.Field(name("If-None-Match"), etag), proxytest.Field(name("If-Modified-Since"), past)}, 412},
+		"another ETag outweighs a date":    {[]sigv4.Field{proxytest.Field(name("If-None-Match"), `"other"`), proxytest.Field(name("If-Modified-Since"), future)}, 200},
+		"a list with its ETag":             {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other", `+etag)}, 200},
+		"a date that is none is ignored":   {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), "yesterday")}, 200},
+		"a range, which copies don't have": {[]sigv4.Field{proxytest.Field("Range", "bytes=0-1")}, 400},
 	} {
 		key := strings.NewReplacer(" ", "-", ",", "").Replace(what)
-		a := p.copyOf(bucket+"/source", bucket+"/"+key, c.header...)
+		a := p.CopyOf(bucket+"/source", bucket+"/"+key, c.header...)
 		if a.StatusCode != c.status {
-			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 		}
 		if c.status != 200 {
-			p.mustNotExist(bucket, key)
+			p.MustNotExist(bucket, key)
 		}
 	}
 }
 
 func TestSourcesThatAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
-	general := makeBucket(t, client, "general")
-	p.put(bucket, "source", "body")
-	p.put(general, "a%20b%2Bc%25", "general body")
+	p := proxytest.StartEmbedded(t, dir)
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	general := proxytest.MakeBucket(t, client, "general")
+	p.Put(bucket, "source", "body")
+	p.Put(general, "a%20b%2Bc%25", "general body")
 	for from, c := range map[string]struct {
 		status int
 		code   string
@@ -114,60 +115,60 @@ func TestSourcesThatAreRefused(t *testing.T) {
 		"/" + bucket + "/source":          {200, ""},
 		general + "/" + "a%20b%2Bc%25":    {200, ""},
 	} {
-		if a := p.copyOf(from, bucket+"/copy"); a.StatusCode != c.status || a.code() != c.code {
-			t.Errorf("%s: %d %s", from, a.StatusCode, a.body)
+		if a := p.CopyOf(from, bucket+"/copy"); a.StatusCode != c.status || a.Code() != c.code {
+			t.Errorf("%s: %d %s", from, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 {
-		t.Errorf("T-1, destination: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 {
+		t.Errorf("T-1, destination: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + general + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 || a.code() != "InvalidArgument" {
-		t.Errorf("T-1, source: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+		t.Errorf("T-1, source: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + general + "/copy", plain: true, header: []sigv4.Field{field("X-Amz-Copy-Source", general+"/a%20b%2Bc%25")}}); a.StatusCode != 200 {
-		t.Errorf("SSE-S3 over plain HTTP: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", general+"/a%20b%2Bc%25")}}); a.StatusCode != 200 {
+		t.Errorf("SSE-S3 over plain HTTP: %d %s", a.StatusCode, a.Text)
 	}
 	// A source that lies under another name, or is cut or not sealed, is not copied.
-	file := storedFile(dir, bucket, "source")
+	file := proxytest.StoredFile(dir, bucket, "source")
 	intact, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	damaged := func(what string, status int) {
 		t.Helper()
-		if a := p.copyOf(bucket+"/source", bucket+"/damaged"); a.StatusCode != status {
-			t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+		if a := p.CopyOf(bucket+"/source", bucket+"/damaged"); a.StatusCode != status {
+			t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 		}
-		p.mustNotExist(bucket, "damaged")
+		p.MustNotExist(bucket, "damaged")
 	}
-	write(t, file, intact[:len(intact)-1])
+	proxytest.Overwrite(t, file, intact[:len(intact)-1])
 	damaged("a size that no sealed object has", 500)
-	write(t, file, nil)
+	proxytest.Overwrite(t, file, nil)
 	damaged("cut to nothing", 500)
-	write(t, file, intact)
-	other := storedFile(dir, bucket, "other")
+	proxytest.Overwrite(t, file, intact)
+	other := proxytest.StoredFile(dir, bucket, "other")
 	if err := os.Rename(file, other); err != nil {
 		t.Fatal(err)
 	}
-	if a := p.copyOf(bucket+"/other", bucket+"/damaged"); a.StatusCode != 500 {
-		t.Errorf("moved to another name: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf(bucket+"/other", bucket+"/damaged"); a.StatusCode != 500 {
+		t.Errorf("moved to another name: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustNotExist(bucket, "damaged")
+	p.MustNotExist(bucket, "damaged")
 	// A flipped byte of the body is copied as it is, and no reader gets it; sealed anew it never becomes an object.
 	if err := os.Rename(other, file); err != nil {
 		t.Fatal(err)
 	}
 	flipped := bytes.Clone(intact)
 	flipped[2] ^= 1
-	write(t, file, flipped)
-	p.mustCopy(bucket+"/source", bucket+"/flipped")
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/flipped"}); a.StatusCode != 500 {
-		t.Errorf("a flipped byte: %d %q", a.StatusCode, a.body)
+	proxytest.Overwrite(t, file, flipped)
+	p.MustCopy(bucket+"/source", bucket+"/flipped")
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/flipped"}); a.StatusCode != 500 {
+		t.Errorf("a flipped byte: %d %q", a.StatusCode, a.Text)
 	}
-	if a := p.copyOf(bucket+"/source", bucket+"/resealed", field("X-Amz-Server-Side-Encryption", "AES256")); a.StatusCode != 500 {
-		t.Errorf("a flipped byte, sealed anew: %d %s", a.StatusCode, a.body)
+	if a := p.CopyOf(bucket+"/source", bucket+"/resealed", proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")); a.StatusCode != 500 {
+		t.Errorf("a flipped byte, sealed anew: %d %s", a.StatusCode, a.Text)
 	}
-	p.mustNotExist(bucket, "resealed")
+	p.MustNotExist(bucket, "resealed")
 }
 
 func base64hex(hexadecimal string) (string, error) {
@@ -179,19 +180,19 @@ func base64hex(hexadecimal string) (string, error) {
 // S1: an envelope that names a key which the bucket doesn't allow is no source, and KMS isn't asked for it.
 func TestASourceThatNamesAnotherKeyIsNotOpened(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client := p.client(t)
-	bucket := p.env["SEALFRONT_BUCKET"]
-	general := makeBucket(t, client, "general")
-	p.put(bucket, "kms", "under the bucket's key")
+	p := proxytest.StartEmbedded(t, dir)
+	client := p.Client(t)
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	general := proxytest.MakeBucket(t, client, "general")
+	p.Put(bucket, "kms", "under the bucket's key")
 	// The store names another key of the account in the envelope.
-	file := storedFile(dir, bucket, "kms")
+	file := proxytest.StoredFile(dir, bucket, "kms")
 	var metadata map[string]string
-	if err := json.Unmarshal(attributes(t, file)["user.metadata"], &metadata); err != nil {
+	if err := json.Unmarshal(proxytest.Attributes(t, file)["user.metadata"], &metadata); err != nil {
 		t.Fatal(err)
 	}
 	envelope, err := base64.RawURLEncoding.DecodeString(metadata["sealfront"])
-	key := []byte(p.env["SEALFRONT_KMS_KEY"])
+	key := []byte(p.Env["SEALFRONT_KMS_KEY"])
 	if err != nil || !bytes.Contains(envelope, key) {
 		t.Fatalf("the envelope %q doesn't name the key: %v", envelope, err)
 	}
@@ -201,21 +202,21 @@ func TestASourceThatNamesAnotherKeyIsNotOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setAttribute(t, file, "user.metadata", altered)
-	generate, decrypt := p.kmsCalls(func() {
-		for what, a := range map[string]*answer{
-			"append": p.appendTo(bucket, "kms", len("under the bucket's key"), "x"),
-			"copy":   p.copyOf(bucket+"/kms", general+"/copy"),
-			"rename": p.rename(bucket, "kms", "renamed"),
+	proxytest.SetAttribute(t, file, "user.metadata", altered)
+	generate, decrypt := p.KMSCalls(func() {
+		for what, a := range map[string]*proxytest.Answer{
+			"append": p.AppendTo(bucket, "kms", len("under the bucket's key"), "x"),
+			"copy":   p.CopyOf(bucket+"/kms", general+"/copy"),
+			"rename": p.Rename(bucket, "kms", "renamed"),
 		} {
 			if a.StatusCode != 500 && !(what == "append" && a.StatusCode == 400) { // there the keys differ at once: AP-2
-				t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
+				t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 			}
 		}
 	})
 	if generate != 0 || decrypt != 0 {
 		t.Errorf("%d calls of GenerateDataKey, %d of Decrypt, want none", generate, decrypt)
 	}
-	p.mustNotExist(general, "copy")
-	p.mustNotExist(bucket, "renamed")
+	p.MustNotExist(general, "copy")
+	p.MustNotExist(bucket, "renamed")
 }

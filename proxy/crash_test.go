@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -18,8 +20,8 @@ import (
 // answers: a proxy that dies between two of its requests leaves the store in the same states.
 
 // breakAnswer carries a request out and loses its answer.
-func breakAnswer(t *testing.T, f *storeFront, matches func(*http.Request) bool) {
-	f.set(nil, func(r *http.Response) {
+func breakAnswer(t *testing.T, f *proxytest.StoreFront, matches func(*http.Request) bool) {
+	f.Set(nil, func(r *http.Response) {
 		if matches(r.Request) {
 			_ = r.Body.Close()
 			r.Body = io.NopCloser(brokenReader{})
@@ -39,8 +41,8 @@ func isComplete(r *http.Request) bool {
 }
 
 // refuse answers matching requests with a status.
-func refuse(f *storeFront, status int, matches func(*http.Request) bool) {
-	f.set(func(w http.ResponseWriter, r *http.Request) bool {
+func refuse(f *proxytest.StoreFront, status int, matches func(*http.Request) bool) {
+	f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 		if !matches(r) {
 			return false
 		}
@@ -51,26 +53,26 @@ func refuse(f *storeFront, status int, matches func(*http.Request) bool) {
 }
 
 type crashed struct {
-	f      *storeFront
-	p      *program
+	f      *proxytest.StoreFront
+	p      *proxytest.Program
 	client *s3.Client
 	a, b   []byte
 }
 
 func startCrashed(t *testing.T) *crashed {
 	t.Helper()
-	c := &crashed{f: newStoreFront(t), a: randomBytes(5 * mib), b: []byte("the stashed end")}
-	c.p = startBehind(t, c.f, "")
-	c.client = c.p.client(t)
-	makeBucket(t, c.client, "bucket")
+	c := &crashed{f: proxytest.NewStoreFront(t), a: proxytest.RandomBytes(5 * proxytest.MiB), b: []byte("the stashed end")}
+	c.p = proxytest.StartBehind(t, c.f, "")
+	c.client = c.p.Client(t)
+	proxytest.MakeBucket(t, c.client, "bucket")
 	return c
 }
 
-func (c *crashed) upload(t *testing.T, key string) *uploader {
+func (c *crashed) upload(t *testing.T, key string) *proxytest.Uploader {
 	t.Helper()
-	u := newUploader(t, c.client, "bucket", key)
-	u.part(1, c.a)
-	u.part(2, c.b)
+	u := proxytest.NewUploader(t, c.client, "bucket", key)
+	u.Part(1, c.a)
+	u.Part(2, c.b)
 	return u
 }
 
@@ -79,16 +81,16 @@ func TestCrashAfterTheStoresComplete(t *testing.T) {
 	c := startCrashed(t)
 	u := c.upload(t, "key")
 	breakAnswer(t, c.f, isComplete)
-	done, err := u.complete(1, 2)
-	c.f.set(nil, nil)
+	done, err := u.Complete(1, 2)
+	c.f.Set(nil, nil)
 	if err != nil {
 		t.Errorf("the answer was lost, the object is there: %v", err)
 	}
-	out := mustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
+	out := proxytest.MustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
 	if done != nil && *done.ETag != *out.ETag {
 		t.Errorf("ETag %s, then %s", *done.ETag, *out.ETag)
 	}
-	if _, err := u.complete(1, 2); err != nil {
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Errorf("retry: %v", err)
 	}
 }
@@ -99,16 +101,16 @@ func TestCrashBeforeTheStoresComplete(t *testing.T) {
 	u := c.upload(t, "key")
 	refuse(c.f, 503, isComplete)
 	for range 3 {
-		if _, err := u.complete(1, 2); err == nil {
+		if _, err := u.Complete(1, 2); err == nil {
 			t.Error("completed although the store refused")
 		}
 	}
-	c.f.set(nil, nil)
-	c.p.mustNotExist("bucket", "key")
-	if _, err := u.complete(1, 2); err != nil {
+	c.f.Set(nil, nil)
+	c.p.MustNotExist("bucket", "key")
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
+	proxytest.MustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
 }
 
 // L3: the store says 200, and nothing was written.
@@ -122,25 +124,25 @@ func TestL3AFalse200IsNotBelieved(t *testing.T) {
 			}
 		}
 		u := c.upload(t, key)
-		c.f.set(func(w http.ResponseWriter, r *http.Request) bool {
+		c.f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 			if !isComplete(r) {
 				return false
 			}
 			fmt.Fprint(w, `<CompleteMultipartUploadResult><ETag>"x-1"</ETag></CompleteMultipartUploadResult>`)
 			return true
 		}, nil)
-		if _, err := u.complete(1, 2); code(err) != "InternalError" {
+		if _, err := u.Complete(1, 2); proxytest.Code(err) != "InternalError" {
 			t.Errorf("a false 200 (object there: %t): %v, want InternalError", there, err)
 		}
-		c.f.set(nil, nil)
+		c.f.Set(nil, nil)
 		if there {
-			mustRead(t, c.client, "bucket", key, []byte("old"))
+			proxytest.MustRead(t, c.client, "bucket", key, []byte("old"))
 		}
 		// Nothing was removed: the upload can still be completed.
-		if _, err := u.complete(1, 2); err != nil {
+		if _, err := u.Complete(1, 2); err != nil {
 			t.Errorf("afterwards: %v", err)
 		}
-		mustRead(t, c.client, "bucket", key, append(bytes.Clone(c.a), c.b...))
+		proxytest.MustRead(t, c.client, "bucket", key, append(bytes.Clone(c.a), c.b...))
 	}
 }
 
@@ -148,18 +150,18 @@ func TestL3AFalse200IsNotBelieved(t *testing.T) {
 func TestErrorInsideA200(t *testing.T) {
 	c := startCrashed(t)
 	u := c.upload(t, "key")
-	c.f.set(func(w http.ResponseWriter, r *http.Request) bool {
+	c.f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 		if !isComplete(r) {
 			return false
 		}
 		fmt.Fprint(w, `<Error><Code>InternalError</Code></Error>`)
 		return true
 	}, nil)
-	if _, err := u.complete(1, 2); err == nil {
+	if _, err := u.Complete(1, 2); err == nil {
 		t.Error("an error in a 200 was taken for success")
 	}
-	c.f.set(nil, nil)
-	if _, err := u.complete(1, 2); err != nil {
+	c.f.Set(nil, nil)
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Error(err)
 	}
 }
@@ -175,20 +177,20 @@ func TestCrashBeforeTheCompletionRecord(t *testing.T) {
 			c := startCrashed(t)
 			u := c.upload(t, "key")
 			refuse(c.f, 503, lost)
-			if _, err := u.complete(1, 2); err != nil {
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Errorf("the object is there: %v", err)
 			}
-			if _, err := u.complete(1, 2); err != nil {
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Errorf("retry while records can't be removed: %v", err)
 			}
-			c.f.set(nil, nil)
-			if _, err := u.complete(1, 2); err != nil {
+			c.f.Set(nil, nil)
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Errorf("retry: %v", err)
 			}
-			if _, err := u.complete(1, 2); err != nil {
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Errorf("second retry: %v", err)
 			}
-			mustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
+			proxytest.MustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
 		})
 	}
 }
@@ -196,21 +198,21 @@ func TestCrashBeforeTheCompletionRecord(t *testing.T) {
 // UploadPart, crash between the part and its record: no 200 was given; sent again, it counts.
 func TestCrashBeforeThePartRecord(t *testing.T) {
 	c := startCrashed(t)
-	u := newUploader(t, c.client, "bucket", "key")
-	u.part(1, c.a)
+	u := proxytest.NewUploader(t, c.client, "bucket", "key")
+	u.Part(1, c.a)
 	refuse(c.f, 503, func(r *http.Request) bool { return r.Method == "PUT" && strings.Contains(r.URL.Path, "/parts/") })
-	for n, body := range map[int32][]byte{1: randomBytes(5*mib + 1), 2: []byte("lost")} {
-		if _, err := c.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: aws.String("bucket"), Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(n), Body: bytes.NewReader(body)}); err == nil {
+	for n, body := range map[int32][]byte{1: proxytest.RandomBytes(5*proxytest.MiB + 1), 2: []byte("lost")} {
+		if _, err := c.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: aws.String("bucket"), Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(n), Body: bytes.NewReader(body)}); err == nil {
 			t.Errorf("part %d was accepted without a record", n)
 		}
 	}
-	c.f.set(nil, nil)
-	u.part(1, c.a)
-	u.part(2, c.b)
-	if _, err := u.complete(1, 2); err != nil {
+	c.f.Set(nil, nil)
+	u.Part(1, c.a)
+	u.Part(2, c.b)
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
+	proxytest.MustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
 }
 
 // Abort, crash before the records go: Complete fails all the same, and the key keeps its object.
@@ -221,18 +223,18 @@ func TestCrashAfterTheStoresAbort(t *testing.T) {
 	}
 	u := c.upload(t, "key")
 	refuse(c.f, 503, func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/uploads/") && r.Method != "GET" })
-	abort := &s3.AbortMultipartUploadInput{Bucket: aws.String("bucket"), Key: &u.key, UploadId: &u.id}
+	abort := &s3.AbortMultipartUploadInput{Bucket: aws.String("bucket"), Key: &u.Key, UploadId: &u.ID}
 	if _, err := c.client.AbortMultipartUpload(t.Context(), abort); err == nil {
 		t.Error("Abort succeeded although its records stayed")
 	}
-	c.f.set(nil, nil)
-	if _, err := u.complete(1, 2); code(err) != "NoSuchUpload" {
+	c.f.Set(nil, nil)
+	if _, err := u.Complete(1, 2); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("Complete: %v, want NoSuchUpload", err)
 	}
 	if _, err := c.client.AbortMultipartUpload(t.Context(), abort); err != nil {
 		t.Errorf("Abort again: %v", err)
 	}
-	mustRead(t, c.client, "bucket", "key", []byte("old"))
+	proxytest.MustRead(t, c.client, "bucket", "key", []byte("old"))
 }
 
 // Two Completes at once: one object, and no answer that isn't true.
@@ -246,7 +248,7 @@ func TestTwoCompletesAtOnce(t *testing.T) {
 		won := 0
 		for range 3 {
 			wait.Go(func() {
-				if _, err := u.complete(1, 2); err == nil {
+				if _, err := u.Complete(1, 2); err == nil {
 					mu.Lock()
 					won++
 					mu.Unlock()
@@ -257,7 +259,7 @@ func TestTwoCompletesAtOnce(t *testing.T) {
 		if won != 3 {
 			t.Errorf("%d of 3 were answered: the later ones repeat the first", won)
 		}
-		mustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
+		proxytest.MustRead(t, c.client, "bucket", "key", append(bytes.Clone(c.a), c.b...))
 	}
 }
 
@@ -268,25 +270,25 @@ func TestUploadsOfOneKeyThatEndAtOnce(t *testing.T) {
 	t.Parallel()
 	c := startCrashed(t)
 	const n = 6
-	var uploads [n]*uploader
+	var uploads [n]*proxytest.Uploader
 	bodies := make(map[string]bool)
 	for i := range uploads {
-		body := randomBytes(1000 + i)
+		body := proxytest.RandomBytes(1000 + i)
 		bodies[string(body)] = true
-		uploads[i] = newUploader(t, c.client, "bucket", "key")
-		uploads[i].part(1, body)
+		uploads[i] = proxytest.NewUploader(t, c.client, "bucket", "key")
+		uploads[i].Part(1, body)
 	}
 	var wait sync.WaitGroup
 	for _, u := range uploads {
 		wait.Go(func() {
-			if _, err := u.complete(1); err != nil {
+			if _, err := u.Complete(1); err != nil {
 				t.Errorf("Complete: %v", err)
 			}
 		})
 	}
 	wait.Wait()
-	if a := c.p.do(&rawRequest{method: "GET", path: "/bucket/key"}); a.StatusCode != 200 || !bodies[a.body] {
-		t.Errorf("what stayed is none of them: %d, %d bytes", a.StatusCode, len(a.body))
+	if a := c.p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/key"}); a.StatusCode != 200 || !bodies[a.Text] {
+		t.Errorf("what stayed is none of them: %d, %d bytes", a.StatusCode, len(a.Text))
 	}
 }
 
@@ -294,15 +296,15 @@ func TestUploadsOfOneKeyThatEndAtOnce(t *testing.T) {
 func TestCrashAfterThePut(t *testing.T) {
 	c := startCrashed(t)
 	for _, n := range []int{10, 400_000} {
-		body := string(randomBytes(n))
+		body := string(proxytest.RandomBytes(n))
 		breakAnswer(t, c.f, func(r *http.Request) bool { return r.Method == "PUT" })
-		a := c.p.do(&rawRequest{method: "PUT", path: "/bucket/key", body: body})
-		c.f.set(nil, nil)
+		a := c.p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/key", Body: body})
+		c.f.Set(nil, nil)
 		if a.StatusCode == 200 || a.StatusCode/100 == 4 {
-			t.Errorf("%d bytes, answer lost: %d %s", n, a.StatusCode, a.body)
+			t.Errorf("%d bytes, answer lost: %d %s", n, a.StatusCode, a.Text)
 		}
-		if a := c.p.do(&rawRequest{method: "GET", path: "/bucket/key"}); a.StatusCode == 200 && a.body != body {
-			t.Errorf("%d bytes: the object has %d", n, len(a.body))
+		if a := c.p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/key"}); a.StatusCode == 200 && a.Text != body {
+			t.Errorf("%d bytes: the object has %d", n, len(a.Text))
 		}
 	}
 }
@@ -310,25 +312,25 @@ func TestCrashAfterThePut(t *testing.T) {
 // W16: the object is overwritten between two requests that make one answer.
 func TestW16OverwrittenWhileItIsRead(t *testing.T) {
 	c := startCrashed(t)
-	u := newUploader(t, c.client, "bucket", "key")
-	first, second := append(randomBytes(5*mib+1), randomBytes(100)...), append(randomBytes(5*mib+3), randomBytes(77)...)
-	u.part(1, first[:5*mib+1])
-	u.part(2, first[5*mib+1:])
-	if _, err := u.complete(1, 2); err != nil {
+	u := proxytest.NewUploader(t, c.client, "bucket", "key")
+	first, second := append(proxytest.RandomBytes(5*proxytest.MiB+1), proxytest.RandomBytes(100)...), append(proxytest.RandomBytes(5*proxytest.MiB+3), proxytest.RandomBytes(77)...)
+	u.Part(1, first[:5*proxytest.MiB+1])
+	u.Part(2, first[5*proxytest.MiB+1:])
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	next := newUploader(t, c.client, "bucket", "key")
-	next.part(1, second[:5*mib+3])
-	next.part(2, second[5*mib+3:])
+	next := proxytest.NewUploader(t, c.client, "bucket", "key")
+	next.Part(1, second[:5*proxytest.MiB+3])
+	next.Part(2, second[5*proxytest.MiB+3:])
 
 	// The second version appears after the first request of the read, once.
-	other := c.p.client(t)
-	next.client = other
+	other := c.p.Client(t)
+	next.Client = other
 	var once sync.Once
-	c.f.set(nil, func(r *http.Response) {
+	c.f.Set(nil, func(r *http.Response) {
 		if r.Request.Method == "GET" && strings.HasSuffix(r.Request.URL.Path, "/key") {
 			once.Do(func() {
-				if _, err := next.complete(1, 2); err != nil {
+				if _, err := next.Complete(1, 2); err != nil {
 					t.Error(err)
 				}
 			})
@@ -344,15 +346,15 @@ func TestW16OverwrittenWhileItIsRead(t *testing.T) {
 	if err != nil || !bytes.Equal(got, first[len(first)-150:]) && !bytes.Equal(got, second[len(second)-150:]) {
 		t.Errorf("%d bytes of neither version, %v", len(got), err)
 	}
-	c.f.set(nil, nil)
-	mustRead(t, c.client, "bucket", "key", second)
+	c.f.Set(nil, nil)
+	proxytest.MustRead(t, c.client, "bucket", "key", second)
 }
 
 // A stalled store: the client gets an answer in time and the next request works.
 func TestStoreThatStalls(t *testing.T) {
 	c := startCrashed(t)
 	released := make(chan struct{})
-	c.f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+	c.f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method != "GET" {
 			return false
 		}
@@ -363,15 +365,15 @@ func TestStoreThatStalls(t *testing.T) {
 		}
 		return false
 	}, nil)
-	host, head := c.p.head(&rawRequest{method: "GET", path: "/bucket/key"})
-	conn := c.p.dial(&rawRequest{}, host)
+	host, head := c.p.Head(&proxytest.Request{Method: "GET", Path: "/bucket/key"})
+	conn := c.p.Dial(&proxytest.Request{}, host)
 	if _, err := conn.Write(head); err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.Close() // the client has given up; its goroutine must not hang on
 	close(released)
-	c.f.set(nil, nil)
-	if a := c.p.do(&rawRequest{method: "PUT", path: "/bucket/key", body: "x"}); a.StatusCode != 200 {
-		t.Errorf("afterwards: %d %s", a.StatusCode, a.body)
+	c.f.Set(nil, nil)
+	if a := c.p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/key", Body: "x"}); a.StatusCode != 200 {
+		t.Errorf("afterwards: %d %s", a.StatusCode, a.Text)
 	}
 }

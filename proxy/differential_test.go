@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // The store's own suite takes the access key for the owner's id, which is an account's number here.
@@ -34,7 +37,7 @@ func TestTheStoresOwnSuite(t *testing.T) {
 		t.Skip("the store's own suite takes minutes; SEALFRONT_E2E=require runs it")
 	}
 	t.Parallel() // it mostly waits for retentions to end
-	binary, err := filepath.Abs(programPath(t, "versitygw"))
+	binary, err := filepath.Abs(proxytest.ProgramPath(t, "versitygw"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,7 @@ func TestTheStoresOwnSuite(t *testing.T) {
 // startSuiteProgram starts the program before a store of its own, and returns where the suite reaches it.
 func startSuiteProgram(t *testing.T, binary string) string {
 	t.Helper()
-	p := startWith(t, fmt.Sprintf(`
+	p := proxytest.StartWith(t, fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 region: us-east-1
 account: %[1]q
@@ -119,14 +122,14 @@ data: %[4]s
 identities:
 - {name: app, access_key: %[1]q, secret_key: %[3]s, policy: [{effect: Allow, action: "*", resource: "*"}]}
 `, suiteAccount, startVersioned(t, binary), suiteSecret, t.TempDir()))
-	return startSuiteFront(t, p.env["SEALFRONT_HTTP_URL"])
+	return startSuiteFront(t, p.Env["SEALFRONT_HTTP_URL"])
 }
 
 // startVersioned starts versitygw with versions, of which its tests of versions want to hear.
 func startVersioned(t *testing.T, binary string) string {
 	t.Helper()
-	address := loopback(t)
-	startServer(t, address, nil, binary, "--port", address, "--access", suiteAccount, "--secret", suiteSecret, "--quiet",
+	address := proxytest.Loopback(t)
+	proxytest.StartServer(t, address, nil, binary, "--port", address, "--access", suiteAccount, "--secret", suiteSecret, "--quiet",
 		"posix", "--versioning-dir", t.TempDir(), t.TempDir())
 	return "http://" + address
 }
@@ -207,7 +210,7 @@ func runSuite(t *testing.T, binary, endpoint, what string) map[string]string {
 	if err := os.Symlink(binary, filepath.Join(dir, "versitygw")); err != nil {
 		t.Fatal(err)
 	}
-	log := &lockedBuffer{}
+	log := &proxytest.Buffer{}
 	cmd := exec.CommandContext(ctx, binary, "test", "-a", suiteAccount, "-s", suiteSecret, "-e", endpoint, what, "--vs")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	err := cmd.Run() // fails when a test fails
@@ -259,7 +262,7 @@ func readSuite(text string) map[string]string {
 		case verdict == "PASS":
 			tests[subject] = ""
 		case verdict == "FAIL":
-			tests[subject] = or(fault, "failed")
+			tests[subject] = cmp.Or(fault, "failed")
 		case tests[last] == didNotEnd && strings.HasPrefix(before, last+": "):
 			tests[last] = strings.TrimPrefix(before, last+": ")
 		}

@@ -161,7 +161,10 @@
 //
 //	     go run ./proxy                                                go run ./bench
 //	┌───────────▼──────────────────────────────────────────────────────┐     │
-//	│ proxy     main: sees every room below; no room sees it           │     │
+//	│ proxy     main: the manual, arguments, streams and signals       │     │
+//	│ command   the subcommands ─▶ check, admin, tools, instance       │     │
+//	│ instance  a proxy assembled from a configuration: sees every     │     │
+//	│           room below; no room sees it                            │     │
 //	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
 //	 config  awskms       gateway                       localstore           │
 //	   │     localkms     │  │  └──────────┬──────────┐   memstore ◀─ as the bench's store
@@ -173,6 +176,8 @@
 //	policy    crypto   sigv4, socket                crypto                 sigv4
 //
 //	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
+//	 admin: config, metrics, status; and what it shows, by functions that command gives it
+//	 check: instance, to try what a start does
 //
 // gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed. xmldoc,
 // below all of them, reads the XML of clients and stores within bounds; policy, gateway, store, memstore and tools do
@@ -184,7 +189,11 @@
 //   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
 //     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
 //   - socket is what gateway and store read from and write to.
-//   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which main gives it.
+//   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check tries
+//     what a configuration names; admin is the operator's address.
+//   - proxytest is for tests: it starts the program as a process, or many within the test's own.
+//   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which instance
+//     opens.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
 //   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
 //     store and keyring, whose calls it times, and none of them knows it.

@@ -8,10 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 func journeyOfAWSCLI(t *testing.T, j *journey) {
-	aws := programPath(t, "aws")
+	aws := proxytest.ProgramPath(t, "aws")
 	try := func(env []string, operation string, args ...string) (map[string]any, string, error) {
 		t.Helper()
 		out, errs, err := j.command(t, env, aws, append([]string{"s3api", operation, "--output", "json", "--bucket", j.bucket}, args...)...)
@@ -33,7 +35,7 @@ func journeyOfAWSCLI(t *testing.T, j *journey) {
 	}
 	sealed := func(what string, answer map[string]any) {
 		t.Helper()
-		if answer["ServerSideEncryption"] != "aws:kms" || answer["SSEKMSKeyId"] != j.p.env["SEALFRONT_KMS_KEY"] {
+		if answer["ServerSideEncryption"] != "aws:kms" || answer["SSEKMSKeyId"] != j.p.Env["SEALFRONT_KMS_KEY"] {
 			t.Errorf("%s: %v under %v", what, answer["ServerSideEncryption"], answer["SSEKMSKeyId"])
 		}
 	}
@@ -41,7 +43,7 @@ func journeyOfAWSCLI(t *testing.T, j *journey) {
 	do("create-bucket", "--create-bucket-configuration",
 		"Location={Name=usw2-az1,Type=AvailabilityZone},Bucket={DataRedundancy=SingleAvailabilityZone,Type=Directory}")
 	do("put-bucket-encryption", "--server-side-encryption-configuration",
-		`{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"`+j.p.env["SEALFRONT_KMS_KEY"]+`"}}]}`)
+		`{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"`+j.p.Env["SEALFRONT_KMS_KEY"]+`"}}]}`)
 	for _, n := range j.sizes {
 		sealed("PUT", do("put-object", "--key", key(n), "--body", j.file(n)))
 		head := do("head-object", "--key", key(n))

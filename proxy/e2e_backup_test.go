@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 // Backup tools do what they are for: back up a tree twice, check it, and bring it back, with the program restarted in
@@ -16,12 +18,12 @@ func TestBackupToolsBringBackWhatTheyTook(t *testing.T) {
 		t.Skip("backups take a while")
 	}
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	makeBucket(t, p.client(t), "backups")
+	p := proxytest.StartEmbedded(t, dir)
+	proxytest.MakeBucket(t, p.Client(t), "backups")
 	tree := matrixTree(t)
 	restart := func() {
-		p.stop()
-		p = startEmbedded(t, dir)
+		p.Stop()
+		p = proxytest.StartEmbedded(t, dir)
 	}
 	// Directory buckets refuse the Content-MD5 that restic sends, Amazon's, too.
 	t.Run("restic", func(t *testing.T) {
@@ -31,9 +33,9 @@ func TestBackupToolsBringBackWhatTheyTook(t *testing.T) {
 			t.Helper()
 			j := &job{p: p}
 			return j.run(t, []string{
-				"RESTIC_REPOSITORY=s3:" + p.env["AWS_ENDPOINT_URL"] + "/backups/restic", "RESTIC_PASSWORD=of-the-repository",
+				"RESTIC_REPOSITORY=s3:" + p.Env["AWS_ENDPOINT_URL"] + "/backups/restic", "RESTIC_PASSWORD=of-the-repository",
 				"RESTIC_CACHE_DIR=" + cache,
-			}, path, append([]string{"--cacert", p.env["AWS_CA_BUNDLE"]}, args...)...)
+			}, path, append([]string{"--cacert", p.Env["AWS_CA_BUNDLE"]}, args...)...)
 		}
 		restic("init")
 		restic("backup", tree)
@@ -84,5 +86,5 @@ func debianOrPath(t *testing.T, name string) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	return programPath(t, name)
+	return proxytest.ProgramPath(t, name)
 }

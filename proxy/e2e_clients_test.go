@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // A journey is what a client is asked to do, with one client object where it has such a thing: make a directory bucket
 // and set its encryption (REG-1 to REG-4), put, head, list and get objects of each size, delete them and the bucket,
 // and be refused with another secret.
 type journey struct {
-	p      *program
+	p      *proxytest.Program
 	bucket string
 	dir    string // files named by their size hold the bodies
 	sizes  []int
@@ -47,7 +46,7 @@ func TestUnmodifiedClients(t *testing.T) {
 		if n == large && os.Getenv("SEALFRONT_E2E") != "require" {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(n)), randomBytes(n), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(n)), proxytest.RandomBytes(n), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,7 +85,7 @@ func (j *journey) command(t *testing.T, env []string, path string, args ...strin
 		}
 	}
 	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
-	for name, value := range j.p.env {
+	for name, value := range j.p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	cmd.Env = append(cmd.Env, env...)
@@ -112,13 +111,4 @@ func (j *journey) script(t *testing.T, env []string, path, file string) {
 	if err != nil || strings.TrimSpace(out) != "ok" {
 		t.Fatalf("%s: %v\n%s\n%s", file, err, out, errs)
 	}
-}
-
-func asECDSA(t *testing.T, k crypto.PrivateKey) *ecdsa.PrivateKey {
-	t.Helper()
-	e, ok := k.(*ecdsa.PrivateKey)
-	if !ok {
-		t.Fatal(fmt.Errorf("a certificate's key is a %T", k))
-	}
-	return e
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func journeyOfGoSDK(t *testing.T, j *journey) {
-	ctx, kmsKey, client := t.Context(), j.p.env["SEALFRONT_KMS_KEY"], j.p.client(t)
+	ctx, kmsKey, client := t.Context(), j.p.Env["SEALFRONT_KMS_KEY"], j.p.Client(t)
 	must := func(what string, err error) {
 		t.Helper()
 		if err != nil {
@@ -74,8 +74,8 @@ func journeyOfGoSDK(t *testing.T, j *journey) {
 		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &j.bucket, Key: aws.String(key(n))})
 		must("DELETE", err)
 	}
-	stranger := j.p.client(t, func(o *s3.Options) {
-		o.Credentials = credentials.NewStaticCredentialsProvider(j.p.env["AWS_ACCESS_KEY_ID"], "wrong", "")
+	stranger := j.p.Client(t, func(o *s3.Options) {
+		o.Credentials = credentials.NewStaticCredentialsProvider(j.p.Env["AWS_ACCESS_KEY_ID"], "wrong", "")
 	})
 	_, err = stranger.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &j.bucket})
 	// The SDK hides a failed CreateSession's error in a text.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // makeTree writes a tree of n files of sizes around the format's edges, and returns its directory. They are a minute old:
@@ -27,7 +29,7 @@ func makeTree(t *testing.T, n int) string {
 		if i%97 == 0 {
 			size = 6<<20 + random.IntN(1000) // in parts with rclone's cut-off below
 		}
-		if err := os.WriteFile(name, randomBytes(size), 0o600); err != nil {
+		if err := os.WriteFile(name, proxytest.RandomBytes(size), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		written := time.Now().Add(-time.Minute)
@@ -69,10 +71,10 @@ func runTool(t *testing.T, env []string, path string, args ...string) string {
 	return string(out)
 }
 
-func (p *program) toolEnv() []string {
+func toolEnv(p *proxytest.Program) []string {
 	return []string{
-		"AWS_ENDPOINT_URL=" + p.env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.env["AWS_CA_BUNDLE"], "AWS_ACCESS_KEY_ID=" + p.env["AWS_ACCESS_KEY_ID"],
-		"AWS_SECRET_ACCESS_KEY=" + p.env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.env["AWS_REGION"], "AWS_DEFAULT_REGION=" + p.env["AWS_REGION"],
+		"AWS_ENDPOINT_URL=" + p.Env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.Env["AWS_CA_BUNDLE"], "AWS_ACCESS_KEY_ID=" + p.Env["AWS_ACCESS_KEY_ID"],
+		"AWS_SECRET_ACCESS_KEY=" + p.Env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.Env["AWS_REGION"], "AWS_DEFAULT_REGION=" + p.Env["AWS_REGION"],
 	}
 }
 
@@ -83,15 +85,15 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("synchronising takes a while")
 	}
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	makeBucket(t, client, "general")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	proxytest.MakeBucket(t, client, "general")
 	tree := makeTree(t, treeSize())
 	// As S3 in awscli's eyes: aws s3 sync refuses directory buckets by itself.
 	t.Run("aws s3 sync into a general purpose bucket", func(t *testing.T) {
-		aws := programPath(t, "aws")
+		aws := proxytest.ProgramPath(t, "aws")
 		sync := func() string {
-			return runTool(t, p.toolEnv(), aws, "s3", "sync", tree, "s3://general/aws", "--no-progress")
+			return runTool(t, toolEnv(p), aws, "s3", "sync", tree, "s3://general/aws", "--no-progress")
 		}
 		if first := sync(); strings.Count(first, "upload:") != treeSize() {
 			t.Errorf("the first run uploaded %d files of %d", strings.Count(first, "upload:"), treeSize())
@@ -100,18 +102,18 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 			t.Errorf("the second run transferred something:\n%s", second[:min(len(second), 2000)])
 		}
 		back := t.TempDir()
-		runTool(t, p.toolEnv(), aws, "s3", "sync", "s3://general/aws", back, "--no-progress")
+		runTool(t, toolEnv(p), aws, "s3", "sync", "s3://general/aws", back, "--no-progress")
 		runTool(t, nil, "diff", "-r", tree, back)
 	})
-	for _, bucket := range []string{"general", demoBucket} {
+	for _, bucket := range []string{"general", proxytest.DemoBucket} {
 		t.Run("rclone sync into "+bucket, func(t *testing.T) {
-			rclone := programPath(t, "rclone")
+			rclone := proxytest.ProgramPath(t, "rclone")
 			// As provider AWS rclone would compare a multipart object's ETag with MD5s of its own, which fails on Amazon, too,
 			// for buckets that are encrypted with SSE-KMS by default.
-			provider := map[bool]string{true: "AWS", false: "Other"}[bucket == demoBucket]
-			env := append(p.toolEnv(), "RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER="+provider, "RCLONE_S3_ENV_AUTH=true", "RCLONE_S3_ENDPOINT="+p.env["AWS_ENDPOINT_URL"],
-				"RCLONE_S3_REGION="+p.env["AWS_REGION"], "RCLONE_CA_CERT="+p.env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
-				fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", bucket == demoBucket), "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_STATS_LOG_LEVEL=NOTICE")
+			provider := map[bool]string{true: "AWS", false: "Other"}[bucket == proxytest.DemoBucket]
+			env := append(toolEnv(p), "RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER="+provider, "RCLONE_S3_ENV_AUTH=true", "RCLONE_S3_ENDPOINT="+p.Env["AWS_ENDPOINT_URL"],
+				"RCLONE_S3_REGION="+p.Env["AWS_REGION"], "RCLONE_CA_CERT="+p.Env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
+				fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", bucket == proxytest.DemoBucket), "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_STATS_LOG_LEVEL=NOTICE")
 			remote := ":s3:" + bucket + "/rclone"
 			sync := func() string { return runTool(t, env, rclone, "sync", tree, remote, "-v", "--stats=0") }
 			if first := sync(); strings.Count(first, "Copied (new)") != treeSize() {
@@ -129,18 +131,18 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 		})
 	}
 	t.Run("s3cmd with its MD5 check", func(t *testing.T) {
-		s3cmd := programPath(t, "s3cmd")
-		host := strings.TrimPrefix(p.env["AWS_ENDPOINT_URL"], "https://")
+		s3cmd := proxytest.ProgramPath(t, "s3cmd")
+		host := strings.TrimPrefix(p.Env["AWS_ENDPOINT_URL"], "https://")
 		args := func(more ...string) []string {
 			return append([]string{
-				"--config=/dev/null", "--access_key=" + p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + p.env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
-				"--host-bucket=" + host, "--ca-certs=" + p.env["AWS_CA_BUNDLE"], "--region=" + p.env["AWS_REGION"], "--check-md5", "--no-progress", "--multipart-chunk-size-mb=5",
+				"--config=/dev/null", "--access_key=" + p.Env["AWS_ACCESS_KEY_ID"], "--secret_key=" + p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
+				"--host-bucket=" + host, "--ca-certs=" + p.Env["AWS_CA_BUNDLE"], "--region=" + p.Env["AWS_REGION"], "--check-md5", "--no-progress", "--multipart-chunk-size-mb=5",
 			}, more...)
 		}
 		big := filepath.Join(tree, "d00", "sub0", "file 0000 ü+&.bin")
-		for _, bucket := range []string{"general", demoBucket} {
+		for _, bucket := range []string{"general", proxytest.DemoBucket} {
 			for _, source := range []string{big, filepath.Join(tree, "d02", "sub2", "file 0002 ü+&.bin")} {
-				class := map[bool]string{true: "EXPRESS_ONEZONE", false: "STANDARD"}[bucket == demoBucket] // s3cmd always names one
+				class := map[bool]string{true: "EXPRESS_ONEZONE", false: "STANDARD"}[bucket == proxytest.DemoBucket] // s3cmd always names one
 				out := runTool(t, nil, s3cmd, args("--storage-class="+class, "put", source, "s3://"+bucket+"/s3cmd/file")...)
 				if strings.Contains(out, "WARNING") || strings.Contains(out, "MD5") {
 					t.Errorf("put into %s:\n%s", bucket, out)

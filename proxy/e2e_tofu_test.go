@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -14,14 +16,14 @@ import (
 // delete marker of the first. Whoever finds the lock waits or goes.
 func TestOpenTofuKeepsItsStateUnderALock(t *testing.T) {
 	t.Parallel()
-	tofu := programPath(t, "tofu")
-	for name, start := range map[string]func(*testing.T) service{"versitygw": startVersionedVersitygw, "minio": startMinIO} {
+	tofu := proxytest.ProgramPath(t, "tofu")
+	for name, start := range map[string]func(*testing.T) proxytest.Service{"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startOn(t, start(t), startLocalKMS(t))
-			client := p.client(t)
-			bucket := makeBucket(t, client, "states")
-			enableVersions(t, client, bucket)
+			p := proxytest.StartOn(t, start(t), proxytest.StartLocalKMS(t))
+			client := p.Client(t)
+			bucket := proxytest.MakeBucket(t, client, "states")
+			proxytest.EnableVersions(t, client, bucket)
 			dir := t.TempDir()
 			config := func(input string) {
 				t.Helper()
@@ -42,7 +44,7 @@ terraform {
   }
 }
 resource "terraform_data" "a" { input = %q }
-`, bucket, p.env["SEALFRONT_HTTP_URL"], input)
+`, bucket, p.Env["SEALFRONT_HTTP_URL"], input)
 				if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -67,7 +69,7 @@ resource "terraform_data" "a" { input = %q }
 			must("apply", "-auto-approve", "-input=false", "-no-color")
 			must("plan", "-detailed-exitcode", "-input=false", "-no-color") // 2 would be a difference
 
-			p.put(bucket, "env/state.tflock", `{"ID":"1","Operation":"apply","Who":"another","Version":"1","Created":"2026-01-01T00:00:00Z","Path":"states/env/state"}`)
+			p.Put(bucket, "env/state.tflock", `{"ID":"1","Operation":"apply","Who":"another","Version":"1","Created":"2026-01-01T00:00:00Z","Path":"states/env/state"}`)
 			config("three")
 			if out, err := run("apply", "-auto-approve", "-input=false", "-no-color"); err == nil || !strings.Contains(out, "Error acquiring the state lock") {
 				t.Errorf("it went on under another's lock: %v\n%s", err, out)
@@ -78,7 +80,7 @@ resource "terraform_data" "a" { input = %q }
 			}
 			must("apply", "-auto-approve", "-input=false", "-no-color")
 			must("destroy", "-auto-approve", "-input=false", "-no-color")
-			p.mustNotExist(bucket, key)
+			p.MustNotExist(bucket, key)
 		})
 	}
 }

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"sealfront/policy"
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 )
 
 // explain runs the subcommand and returns what it printed and its exit status.
 func explain(t *testing.T, args ...string) (e policy.Explanation, stderr string, status int) {
 	t.Helper()
-	cmd := programCommand(append([]string{"explain"}, args...)...)
+	cmd := proxytest.Command(append([]string{"explain"}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -31,8 +33,8 @@ func explain(t *testing.T, args ...string) (e policy.Explanation, stderr string,
 // The subcommand, beside a running server, and the admin address name the row that the server then decides by.
 func TestExplainNamesTheRowThatDecides(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, c := range []struct {
 		name string
 		args []string
@@ -62,19 +64,19 @@ func TestExplainNamesTheRowThatDecides(t *testing.T) {
 		"an unknown principal": {"--data", dir, "--operation", "PutObject", "--bucket", bucket, "--principal", "nobody"},
 		"both places":          {"--data", dir, "--config", "x", "--operation", "PutObject", "--bucket", bucket},
 	} {
-		if _, stderr, status := explain(t, args...); status != statusUsage || stderr == "" {
+		if _, stderr, status := explain(t, args...); status != command.StatusUsage || stderr == "" {
 			t.Errorf("%s: status %d, %q", name, status, stderr)
 		}
 	}
-	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != statusError || !strings.Contains(stderr, "no data directory") {
+	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != command.StatusError || !strings.Contains(stderr, "no data directory") {
 		t.Errorf("a directory without data: status %d, %q", status, stderr)
 	}
-	p.mustNotExist(bucket, "a")
+	p.MustNotExist(bucket, "a")
 
 	v := url.Values{"operation": {"PutObject"}, "bucket": {bucket}, "header": {"x-amz-server-side-encryption: AES256"}}
 	get := func(v url.Values) (int, string) {
 		t.Helper()
-		resp, err := http.Get(p.env["SEALFRONT_ADMIN"] + "/explain?" + v.Encode())
+		resp, err := http.Get(p.Env["SEALFRONT_ADMIN"] + "/explain?" + v.Encode())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -21,23 +23,23 @@ type told struct {
 	says string
 }
 
-func toldBy(a *answer) told {
+func toldBy(a *proxytest.Answer) told {
 	switch {
-	case a.bodyErr != nil && a.StatusCode == 0:
+	case a.Err != nil && a.StatusCode == 0:
 		return told{says: "no answer"}
-	case a.bodyErr != nil:
+	case a.Err != nil:
 		return told{says: fmt.Sprint(a.StatusCode, ", broken off")}
-	case a.StatusCode/100 == 2 && a.code() == "":
+	case a.StatusCode/100 == 2 && a.Code() == "":
 		return told{ok: true, says: fmt.Sprint(a.StatusCode)}
 	}
-	return told{says: fmt.Sprint(a.StatusCode, " ", a.code())}
+	return told{says: fmt.Sprint(a.StatusCode, " ", a.Code())}
 }
 
 func toldError(err error) told {
 	if err == nil {
 		return told{ok: true, says: "200"}
 	}
-	if c := code(err); len(c) < 40 {
+	if c := proxytest.Code(err); len(c) < 40 {
 		return told{says: c}
 	}
 	return told{says: "no answer"}
@@ -48,14 +50,14 @@ type faultCase struct {
 	*faultRun
 	key      string
 	old, new string
-	upload   *uploader
+	upload   *proxytest.Uploader
 	lies     bool // the store says what isn't so: Complete may find it out, and then refuses
 }
 
 type faultRun struct {
 	t      *testing.T
-	f      *storeFront
-	p      *program
+	f      *proxytest.StoreFront
+	p      *proxytest.Program
 	client *s3.Client
 	kmsKey string            // under which updates of the encryption seal
 	kept   map[string]string // every object that must be there at the end
@@ -78,14 +80,14 @@ const absent = "\x00absent"
 
 // read returns an object's contents through the program, absent, or why it can't be read.
 func (c *faultCase) read(key string) (body, problem string) {
-	a := c.p.do(&rawRequest{method: "GET", path: "/" + faultyBucket + "/" + key})
+	a := c.p.Do(&proxytest.Request{Method: "GET", Path: "/" + faultyBucket + "/" + key})
 	switch {
-	case a.StatusCode == 404 && a.code() == "NoSuchKey":
+	case a.StatusCode == 404 && a.Code() == "NoSuchKey":
 		return absent, ""
-	case a.StatusCode != 200 || a.bodyErr != nil:
-		return "", fmt.Sprintf("%s can't be read: %d %s %v", key, a.StatusCode, a.code(), a.bodyErr)
+	case a.StatusCode != 200 || a.Err != nil:
+		return "", fmt.Sprintf("%s can't be read: %d %s %v", key, a.StatusCode, a.Code(), a.Err)
 	}
-	return a.body, ""
+	return a.Text, ""
 }
 
 // oldOrNew is the model of a write: what was acknowledged is there; what was not is there as a whole or not at all.
@@ -112,28 +114,28 @@ func oldOrNew(c *faultCase, t told) (holds, bad string) {
 }
 
 // play is one row: the fault hits the step-th request that the operation makes to the store.
-func (r *faultRun) play(op *faultOperation, fault *storeFault, step int) (told, string, bool) {
+func (r *faultRun) play(op *faultOperation, fault *proxytest.StoreFault, step int) (told, string, bool) {
 	r.t.Helper()
-	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", r.p.start()), lies: fault.lies}
+	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", nextStart()), lies: fault.Lies}
 	if op.prepare != nil {
 		op.prepare(c)
 	}
-	armed := r.f.arm(fault, step)
+	armed := r.f.Arm(fault, step)
 	t := op.do(c)
-	r.f.set(nil, nil)
-	hit, steps := armed.wasHit()
+	r.f.Set(nil, nil)
+	hit, steps := armed.WasHit()
 	if !hit {
 		return t, "", false
 	}
-	where := fmt.Sprintf("%s × %s, request %d (%s)", fault.name, op.name, step, steps[step-1].name)
+	where := fmt.Sprintf("%s × %s, request %d (%s)", fault.Name, op.name, step, steps[step-1].Name)
 	holds, bad := op.holds(c, t)
 	if bad != "" {
 		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
 	}
-	if fault.harmless && (!t.ok || t.says == "200, keys missing") {
+	if fault.Harmless && (!t.ok || t.says == "200, keys missing") {
 		r.t.Errorf("%s: the client was told %q", where, t.says)
 	}
-	if t.says == "200, keys missing" && !fault.believed {
+	if t.says == "200, keys missing" && !fault.Believed {
 		r.t.Errorf("%s: a listing lacks keys and says it is whole", where)
 	}
 	r.again(op, c, where, t, holds)
@@ -157,17 +159,17 @@ func (r *faultRun) again(op *faultOperation, c *faultCase, where string, t told,
 }
 
 // steps counts an operation's requests to the store.
-func (r *faultRun) steps(op *faultOperation) []storeStep {
+func (r *faultRun) steps(op *faultOperation) []proxytest.StoreStep {
 	r.t.Helper()
-	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", r.p.start())}
+	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", nextStart())}
 	op.prepare(c)
-	counted := r.f.arm(nil, 0)
+	counted := r.f.Arm(nil, 0)
 	t := op.do(c)
-	r.f.set(nil, nil)
+	r.f.Set(nil, nil)
 	if _, bad := op.holds(c, t); !t.ok || bad != "" {
 		r.t.Errorf("%s without a fault: %q %s", op.name, t.says, bad)
 	}
-	_, steps := counted.wasHit()
+	_, steps := counted.WasHit()
 	return steps
 }
 
@@ -176,11 +178,11 @@ func (r *faultRun) steps(op *faultOperation) []storeStep {
 // else one of them a row.
 func TestFaultsOfTheStore(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	r := &faultRun{t: t, f: f, p: startBehind(t, f, ""), kept: make(map[string]string), big: randomBytes(5 * mib)}
-	r.client = r.p.client(t)
-	if a := r.p.do(&rawRequest{method: "PUT", path: "/" + faultyBucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	f := proxytest.NewStoreFront(t)
+	r := &faultRun{t: t, f: f, p: proxytest.StartBehind(t, f, ""), kept: make(map[string]string), big: proxytest.RandomBytes(5 * proxytest.MiB)}
+	r.client = r.p.Client(t)
+	if a := r.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + faultyBucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	all := os.Getenv("SEALFRONT_FAULTS") == "all"
 	rows := make(map[string]int)
@@ -190,13 +192,13 @@ func TestFaultsOfTheStore(t *testing.T) {
 		op := &ops[n]
 		steps := r.steps(op)
 		if n == 0 {
-			goroutines = r.p.metric("go_goroutines")
+			goroutines = r.p.Metric("go_goroutines")
 		}
-		for i := range storeFaults {
-			fault := &storeFaults[i]
+		for i := range proxytest.StoreFaults {
+			fault := &proxytest.StoreFaults[i]
 			var at []int
 			for step := range steps {
-				if fault.applies == nil || fault.applies(steps[step]) {
+				if fault.Applies == nil || fault.Applies(steps[step]) {
 					at = append(at, step+1)
 				}
 			}
@@ -208,7 +210,7 @@ func TestFaultsOfTheStore(t *testing.T) {
 				if !hit { // records are cached for a while: an operation may need fewer requests than it did
 					continue
 				}
-				rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, fault.name, step, steps[step-1].name, told.says, holds)]++
+				rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, fault.Name, step, steps[step-1].Name, told.says, holds)]++
 			}
 		}
 	}
@@ -233,7 +235,7 @@ func (r *faultRun) settles(goroutines int) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		now := r.p.metric("go_goroutines")
+		now := r.p.Metric("go_goroutines")
 		if now <= goroutines+20 {
 			return
 		}

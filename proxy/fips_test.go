@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -18,8 +20,8 @@ import (
 // what the mode approves of only.
 func TestFIPSMode(t *testing.T) {
 	t.Setenv("GODEBUG", "fips140=on")
-	p := startEmbedded(t, t.TempDir())
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"] // the SDK asks for sessions
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"] // the SDK asks for sessions
 	body := bytes.Repeat([]byte("a secret "), 100_000)
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("whole"), Body: bytes.NewReader(body), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
 		t.Fatal(err)
@@ -53,21 +55,21 @@ func TestFIPSMode(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v, %s", key, len(text), err, got.ServerSideEncryption)
 		}
 	}
-	if n := p.metric("sealfront_sessions_total", `outcome="issued"`); n == 0 {
+	if n := p.Metric("sealfront_sessions_total", `outcome="issued"`); n == 0 {
 		t.Error("the SDK asked for no session")
 	}
-	if n := p.metric("sealfront_build_info", `fips="true"`); n != 1 {
+	if n := p.Metric("sealfront_build_info", `fips="true"`); n != 1 {
 		t.Error("sealfront_build_info doesn't show the mode")
 	}
-	if _, text := p.askAdmin(t, "/status"); !strings.Contains(text, `"FIPS 140-3 mode"`) || !strings.Contains(text, `"on, module `) {
+	if _, text := p.GetAdmin(t, "/status"); !strings.Contains(text, `"FIPS 140-3 mode"`) || !strings.Contains(text, `"on, module `) {
 		t.Errorf("the status doesn't show the mode: %s", text)
 	}
 	// ChaCha20 isn't approved.
-	config := p.httpClient(t).Transport.(*http.Transport).TLSClientConfig.Clone()
+	config := p.HTTPClient(t).Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.MaxVersion = tls.VersionTLS12
 	shake := func(suite uint16) error {
 		config.CipherSuites = []uint16{suite}
-		c, err := tls.Dial("tcp", strings.TrimPrefix(p.env["AWS_ENDPOINT_URL"], "https://"), config)
+		c, err := tls.Dial("tcp", strings.TrimPrefix(p.Env["AWS_ENDPOINT_URL"], "https://"), config)
 		if err == nil {
 			err = c.Close()
 		}
@@ -86,7 +88,7 @@ func TestFIPSModeOnlyIsRefused(t *testing.T) {
 	t.Setenv("GODEBUG", "fips140=only")
 	dir := t.TempDir() + "/data"
 	for _, args := range [][]string{{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, {"verify", "s3://b", "--data", dir}} {
-		out, err := programCommand(args...).CombinedOutput()
+		out, err := proxytest.Command(args...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "fips140=on") || !strings.HasPrefix(err.Error(), "exit status 2") {
 			t.Errorf("%q: %v: %s", args, err, out)
 		}
@@ -94,7 +96,7 @@ func TestFIPSModeOnlyIsRefused(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a data directory was made")
 	}
-	if out, err := programCommand("help", "verify").CombinedOutput(); err != nil {
+	if out, err := proxytest.Command("help", "verify").CombinedOutput(); err != nil {
 		t.Errorf("help: %v: %s", err, out)
 	}
 }

@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"strconv"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -15,28 +16,16 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// randomBytes are the same in every run.
-func randomBytes(n int) []byte {
-	var seed [32]byte
-	copy(seed[:], strconv.Itoa(n))
-	b := make([]byte, n)
-	_, _ = rand.NewChaCha8(seed).Read(b)
-	return b
-}
-
-// edgeSizes are around every edge of the format and of how bodies are taken in.
-var edgeSizes = []int{0, 1, 65535, 65536, 65537, 131072, 262143, 262144, 262145, 1 << 20, 5 << 20, 5<<20 + 1}
-
 func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
+	p := proxytest.StartEmbedded(t, dir)
 	ctx := t.Context()
-	bucket, key := p.env["SEALFRONT_BUCKET"], p.env["SEALFRONT_KMS_KEY"]
+	bucket, key := p.Env["SEALFRONT_BUCKET"], p.Env["SEALFRONT_KMS_KEY"]
 	check := func(client *s3.Client, n int) {
 		t.Helper()
 		name := "dir/object-" + strconv.Itoa(n)
-		body := randomBytes(n)
+		body := proxytest.RandomBytes(n)
 		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &name})
 		if err != nil {
 			t.Fatalf("HEAD of %d bytes: %v", n, err)
@@ -53,10 +42,10 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 			t.Errorf("GET of %d bytes: %d bytes, %v; sums %x and %x", n, len(read), err, sha256.Sum256(read), sha256.Sum256(body))
 		}
 	}
-	client := p.client(t)
-	for _, n := range edgeSizes {
+	client := p.Client(t)
+	for _, n := range proxytest.EdgeSizes {
 		name := "dir/object-" + strconv.Itoa(n)
-		put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(randomBytes(n))})
+		put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(proxytest.RandomBytes(n))})
 		if err != nil {
 			t.Fatalf("PUT of %d bytes: %v", n, err)
 		}
@@ -76,34 +65,34 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 			sizes[*o.Key] = *o.Size
 		}
 	}
-	for _, n := range edgeSizes {
+	for _, n := range proxytest.EdgeSizes {
 		if size, ok := sizes["dir/object-"+strconv.Itoa(n)]; !ok || size != int64(n) {
 			t.Errorf("the listing says %d (%t) for %d bytes", size, ok, n)
 		}
 	}
 
 	// A second start on the same directory finds everything.
-	before := p.env
-	if status := p.stop(); status != 0 {
+	before := p.Env
+	if status := p.Stop(); status != 0 {
 		t.Errorf("exit status %d after SIGTERM", status)
 	}
-	p = startEmbedded(t, dir)
+	p = proxytest.StartEmbedded(t, dir)
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE", "AWS_REGION", "SEALFRONT_BUCKET", "SEALFRONT_KMS_KEY"} {
-		if p.env[name] != before[name] || p.env[name] == "" {
-			t.Errorf("%s was %q and is %q after a restart", name, before[name], p.env[name])
+		if p.Env[name] != before[name] || p.Env[name] == "" {
+			t.Errorf("%s was %q and is %q after a restart", name, before[name], p.Env[name])
 		}
 	}
-	client = p.client(t)
-	for _, n := range edgeSizes {
+	client = p.Client(t)
+	for _, n := range proxytest.EdgeSizes {
 		check(client, n)
 	}
 }
 
 func TestW2RangesAreSlices(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket, name := p.env["SEALFRONT_BUCKET"], "object"
-	client := p.client(t)
-	body := randomBytes(300_000)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket, name := p.Env["SEALFRONT_BUCKET"], "object"
+	client := p.Client(t)
+	body := proxytest.RandomBytes(300_000)
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(body)}); err != nil {
 		t.Fatal(err)
 	}
@@ -140,9 +129,9 @@ func TestW2RangesAreSlices(t *testing.T) {
 }
 
 func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
+	p := proxytest.StartEmbedded(t, t.TempDir())
 	ctx := t.Context()
-	client := p.client(t)
+	client := p.Client(t)
 	bucket, key := "made--usw2-az1--x-s3", "object"
 	// The SDK asks for a session of the bucket before it exists (REG-2), and keeps it for what follows (REG-4).
 	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
@@ -153,7 +142,7 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 	}
 	if _, err := client.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
 		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.env["SEALFRONT_KMS_KEY"]),
+			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"]),
 		}}},
 	}}); err != nil {
 		t.Fatal(err)
@@ -166,7 +155,7 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 		t.Errorf("sealed as %s right after PutBucketEncryption", put.ServerSideEncryption)
 	}
 	got, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
-	if err != nil || *got.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID != p.env["SEALFRONT_KMS_KEY"] {
+	if err != nil || *got.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID != p.Env["SEALFRONT_KMS_KEY"] {
 		t.Errorf("GetBucketEncryption: %+v, %v", got, err)
 	}
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err == nil {
@@ -181,21 +170,21 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))}); err == nil {
 		t.Error("an object was put into a deleted bucket")
 	}
-	buckets, err := p.client(t, func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).ListDirectoryBuckets(ctx, &s3.ListDirectoryBucketsInput{})
-	if err != nil || len(buckets.Buckets) != 1 || *buckets.Buckets[0].Name != p.env["SEALFRONT_BUCKET"] {
+	buckets, err := p.Client(t, func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).ListDirectoryBuckets(ctx, &s3.ListDirectoryBucketsInput{})
+	if err != nil || len(buckets.Buckets) != 1 || *buckets.Buckets[0].Name != p.Env["SEALFRONT_BUCKET"] {
 		t.Errorf("ListDirectoryBuckets: %+v, %v", buckets, err)
 	}
 }
 
 func TestVirtualHostStyle(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/dir/key", body: "hello"})
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/dir/key", Body: "hello"})
 	if a.StatusCode != 200 {
-		t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+		t.Fatalf("PUT: %d %s", a.StatusCode, a.Text)
 	}
-	got := p.do(&rawRequest{method: "GET", path: "/dir/key", host: bucket + ".localhost"})
-	if got.StatusCode != 200 || got.body != "hello" {
-		t.Errorf("GET by host: %d %q", got.StatusCode, got.body)
+	got := p.Do(&proxytest.Request{Method: "GET", Path: "/dir/key", Host: bucket + ".localhost"})
+	if got.StatusCode != 200 || got.Text != "hello" {
+		t.Errorf("GET by host: %d %q", got.StatusCode, got.Text)
 	}
 }

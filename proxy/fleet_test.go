@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -27,14 +28,14 @@ import (
 type fleet struct {
 	t        *testing.T
 	prefix   string
-	dir      string   // with the certificate
-	kms      *program // its key service only
-	replicas [3]*program
+	dir      string             // with the certificate
+	kms      *proxytest.Program // its key service only
+	replicas [3]*proxytest.Program
 	balancer string
 }
 
 func (f *fleet) config(listen string) string {
-	endpoint, err := sharedStore()
+	endpoint, err := proxytest.SharedStore()
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -44,29 +45,27 @@ tls: {cert: %s/server.pem, key: %s/server.key}
 limits: {drain_timeout: 20s}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
-`, listen, f.dir, f.dir, endpoint, f.prefix, f.prefix, f.kms.env["SEALFRONT_KMS_ENDPOINT"], f.kms.env["AWS_ACCESS_KEY_ID"], f.kms.env["AWS_SECRET_ACCESS_KEY"], f.kms.env["SEALFRONT_KMS_KEY"])
+`, listen, f.dir, f.dir, endpoint, f.prefix, f.prefix, f.kms.Env["SEALFRONT_KMS_ENDPOINT"], f.kms.Env["AWS_ACCESS_KEY_ID"], f.kms.Env["AWS_SECRET_ACCESS_KEY"], f.kms.Env["SEALFRONT_KMS_KEY"])
 }
 
 // start starts a replica whose clock is ahead by this much.
-func (f *fleet) start(i int, ahead string) {
+func (f *fleet) start(i int, ahead time.Duration) {
 	f.t.Helper()
 	listen := "127.0.0.1:0"
 	if old := f.replicas[i]; old != nil {
-		listen = strings.TrimPrefix(old.env["SEALFRONT_HTTP_URL"], "http://")
+		listen = strings.TrimPrefix(old.Env["SEALFRONT_HTTP_URL"], "http://")
 	}
-	f.t.Setenv("SEALFRONT_TEST_CLOCK", ahead)
-	f.replicas[i] = startWith(f.t, f.config(listen))
-	f.t.Setenv("SEALFRONT_TEST_CLOCK", "")
+	f.replicas[i] = proxytest.StartWith(f.t, f.config(listen), proxytest.ClockAhead(ahead))
 }
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, prefix: fmt.Sprintf("f%d-", time.Now().UnixNano()), dir: t.TempDir(), kms: startEmbedded(t, t.TempDir())}
-	writeCertificates(t, f.dir)
+	f := &fleet{t: t, prefix: fmt.Sprintf("f%d-", time.Now().UnixNano()), dir: t.TempDir(), kms: proxytest.StartEmbedded(t, t.TempDir())}
+	proxytest.WriteCertificates(t, f.dir)
 	return f
 }
 
-func startFleet(t *testing.T, ahead [3]string) *fleet {
+func startFleet(t *testing.T, ahead [3]time.Duration) *fleet {
 	t.Helper()
 	f := newFleet(t)
 	for i := range f.replicas {
@@ -81,7 +80,7 @@ func (f *fleet) balance() {
 	t.Helper()
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
-		missing(t, "haproxy is not installed")
+		proxytest.Missing(t, "haproxy is not installed")
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,13 +91,13 @@ func (f *fleet) balance() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "defaults\n mode tcp\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n retries 5\n option redispatch 1\nlisten sealfront\n bind %s\n balance roundrobin\n", address)
 	for i, p := range f.replicas {
-		fmt.Fprintf(&b, " server r%d %s check inter 100ms fall 1 rise 1\n", i, strings.TrimPrefix(p.env["SEALFRONT_HTTP_URL"], "http://"))
+		fmt.Fprintf(&b, " server r%d %s check inter 100ms fall 1 rise 1\n", i, strings.TrimPrefix(p.Env["SEALFRONT_HTTP_URL"], "http://"))
 	}
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := &lockedBuffer{}
+	log := &proxytest.Buffer{}
 	cmd := exec.Command(haproxy, "-db", "-f", file)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -125,39 +124,39 @@ func (f *fleet) balance() {
 
 // Invariant 5: any replica serves any request of any session or upload. Their clocks differ by 40 s.
 func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
-	f := startFleet(t, [3]string{"20s", "-20s", "0s"})
+	f := startFleet(t, [3]time.Duration{20 * time.Second, -20 * time.Second, 0})
 	const directory = "fleet--usw2-az1--x-s3"
 	a, b, c := f.replicas[0], f.replicas[1], f.replicas[2]
-	if r := a.do(&rawRequest{plain: true, method: "PUT", path: "/" + directory, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); r.StatusCode != 200 {
-		t.Fatal(r.StatusCode, r.body)
+	if r := a.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + directory, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); r.StatusCode != 200 {
+		t.Fatal(r.StatusCode, r.Text)
 	}
 	for _, from := range f.replicas {
-		answer := from.do(&rawRequest{plain: true, method: "GET", path: "/" + directory, query: "session=", service: "s3express"})
+		answer := from.Do(&proxytest.Request{Plain: true, Method: "GET", Path: "/" + directory, Query: "session=", Service: "s3express"})
 		if answer.StatusCode != 200 {
-			t.Fatal(answer.StatusCode, answer.body)
+			t.Fatal(answer.StatusCode, answer.Text)
 		}
-		session := from.credentials()
-		session.AccessKeyID, session.SecretAccessKey, session.SessionToken = element(answer.body, "AccessKeyId"), element(answer.body, "SecretAccessKey"), element(answer.body, "SessionToken")
+		session := from.Credentials()
+		session.AccessKeyID, session.SecretAccessKey, session.SessionToken = proxytest.Element(answer.Text, "AccessKeyId"), proxytest.Element(answer.Text, "SecretAccessKey"), proxytest.Element(answer.Text, "SessionToken")
 		for _, to := range f.replicas {
-			if r := to.do(&rawRequest{plain: true, method: "PUT", path: "/" + directory + "/key", body: "body", service: "s3express", credentials: session}); r.StatusCode != 200 {
-				t.Errorf("a session of another replica: %d %s", r.StatusCode, r.body)
+			if r := to.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + directory + "/key", Body: "body", Service: "s3express", Credentials: session}); r.StatusCode != 200 {
+				t.Errorf("a session of another replica: %d %s", r.StatusCode, r.Text)
 			}
 		}
 	}
-	clients := [3]*s3.Client{a.client(t, plainEndpoint(a)), b.client(t, plainEndpoint(b)), c.client(t, plainEndpoint(c))}
-	makeBucket(t, clients[0], "general")
-	one, two, three := randomBytes(5*mib), randomBytes(5*mib+1), []byte("the end")
-	u := newUploader(t, clients[0], "general", "key")
+	clients := [3]*s3.Client{a.Client(t, plainEndpoint(a)), b.Client(t, plainEndpoint(b)), c.Client(t, plainEndpoint(c))}
+	proxytest.MakeBucket(t, clients[0], "general")
+	one, two, three := proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+1), []byte("the end")
+	u := proxytest.NewUploader(t, clients[0], "general", "key")
 	for i, part := range [][]byte{one, two, three} {
-		u.client = clients[i]
-		u.part(int32(i+1), part)
+		u.Client = clients[i]
+		u.Part(int32(i+1), part)
 	}
-	u.client = clients[1]
-	if _, err := u.complete(1, 2, 3); err != nil {
+	u.Client = clients[1]
+	if _, err := u.Complete(1, 2, 3); err != nil {
 		t.Fatal(err)
 	}
 	for _, client := range clients {
-		mustRead(t, client, "general", "key", bytes.Join([][]byte{one, two, three}, nil))
+		proxytest.MustRead(t, client, "general", "key", bytes.Join([][]byte{one, two, three}, nil))
 	}
 	if _, err := clients[2].PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: aws.String("general"), Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}}}); err != nil {
 		t.Fatal(err)
@@ -168,14 +167,14 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	}
 	f.tagsDecideEverywhere("general")
 	for i, p := range f.replicas {
-		if strings.Contains(p.stderr.String(), "clock and the store's differ") {
+		if strings.Contains(p.Stderr.String(), "clock and the store's differ") {
 			t.Errorf("replica %d warns of a skew that is tolerated", i)
 		}
 	}
-	if n := a.metric("sealfront_clock_skew_seconds"); n < 15 || n > 25 {
+	if n := a.Metric("sealfront_clock_skew_seconds"); n < 15 || n > 25 {
 		t.Errorf("a clock that is ahead by 20 s: the gauge says %d", n)
 	}
-	if n := b.metric("sealfront_clock_skew_seconds"); n > -15 || n < -25 {
+	if n := b.Metric("sealfront_clock_skew_seconds"); n > -15 || n < -25 {
 		t.Errorf("a clock that is behind by 20 s: the gauge says %d", n)
 	}
 }
@@ -186,27 +185,27 @@ func (f *fleet) tagsDecideEverywhere(bucket string) {
 	f.t.Helper()
 	one, other := f.replicas[0], f.replicas[1]
 	statement := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` + bucket + `","Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}}]}`
-	if a := one.do(&rawRequest{plain: true, method: "PUT", path: "/" + bucket, query: "policy=", body: statement}); a.StatusCode != 204 {
-		f.t.Fatal(a.StatusCode, a.body)
+	if a := one.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + bucket, Query: "policy=", Body: statement}); a.StatusCode != 204 {
+		f.t.Fatal(a.StatusCode, a.Text)
 	}
 	listed := func() int {
-		return other.do(&rawRequest{plain: true, method: "GET", path: "/" + bucket, query: "list-type=2"}).StatusCode
+		return other.Do(&proxytest.Request{Plain: true, Method: "GET", Path: "/" + bucket, Query: "list-type=2"}).StatusCode
 	}
 	tag := func(value string) {
 		f.t.Helper()
-		a := one.do(&rawRequest{
-			plain: true, method: "POST", path: "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A" + bucket, header: []sigv4.Field{field("X-Amz-Account-Id", testAccount)},
-			body: "<TagResourceRequest><Tags><Tag><Key>team</Key><Value>" + value + "</Value></Tag></Tags></TagResourceRequest>",
+		a := one.Do(&proxytest.Request{
+			Plain: true, Method: "POST", Path: "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A" + bucket, Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)},
+			Body: "<TagResourceRequest><Tags><Tag><Key>team</Key><Value>" + value + "</Value></Tag></Tags></TagResourceRequest>",
 		})
 		if a.StatusCode != 204 {
-			f.t.Fatal(a.StatusCode, a.body)
+			f.t.Fatal(a.StatusCode, a.Text)
 		}
 	}
 	if got := listed(); got != 200 {
 		f.t.Errorf("a list of what is red: %d", got)
 	}
 	tag("blue")
-	eventually(f.t, "a Deny by a tag set at another replica", func() bool { return listed() == 403 })
+	proxytest.Eventually(f.t, "a Deny by a tag set at another replica", func() bool { return listed() == 403 })
 	tag("red")
 	if got := listed(); got != 200 {
 		f.t.Errorf("a list of what has become red at another replica: %d", got)
@@ -216,38 +215,38 @@ func (f *fleet) tagsDecideEverywhere(bucket string) {
 // A clock two minutes off is told.
 func TestAClockThatIsFarOffIsTold(t *testing.T) {
 	f := newFleet(t)
-	f.start(0, "2m")
+	f.start(0, 2*time.Minute)
 	p := f.replicas[0]
-	if n := p.metric("sealfront_clock_skew_seconds"); n < 115 || n > 125 {
+	if n := p.Metric("sealfront_clock_skew_seconds"); n < 115 || n > 125 {
 		t.Errorf("the gauge says %d", n)
 	}
-	warnings := func() int { return strings.Count(p.stderr.String(), "clock and the store's differ") }
-	eventually(t, "a warning", func() bool { return warnings() > 0 })
+	warnings := func() int { return strings.Count(p.Stderr.String(), "clock and the store's differ") }
+	proxytest.Eventually(t, "a warning", func() bool { return warnings() > 0 })
 	if n := warnings(); n != 1 {
-		t.Errorf("%d warnings, want one:\n%s", n, p.stderr.String())
+		t.Errorf("%d warnings, want one:\n%s", n, p.Stderr.String())
 	}
 }
 
-func plainEndpoint(p *program) func(*s3.Options) {
-	return func(o *s3.Options) { o.BaseEndpoint = aws.String(p.env["SEALFRONT_HTTP_URL"]) }
+func plainEndpoint(p *proxytest.Program) func(*s3.Options) {
+	return func(o *s3.Options) { o.BaseEndpoint = aws.String(p.Env["SEALFRONT_HTTP_URL"]) }
 }
 
 // Replicas are restarted one after the other under load: no request of a client that retries as SDKs do fails.
 func TestRollingRestart(t *testing.T) {
-	f := startFleet(t, [3]string{"", "", ""})
+	f := startFleet(t, [3]time.Duration{})
 	f.balance()
-	client := f.replicas[0].client(t, func(o *s3.Options) {
+	client := f.replicas[0].Client(t, func(o *s3.Options) {
 		o.BaseEndpoint = aws.String(f.balancer)
 		o.RetryMaxAttempts = 5
 		o.HTTPClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	})
-	makeBucket(t, client, "general")
+	proxytest.MakeBucket(t, client, "general")
 	ctx, stop := context.WithCancel(t.Context())
 	var done atomic.Int64
 	var wait sync.WaitGroup
 	for i := range 4 {
 		wait.Go(func() {
-			body := randomBytes(300_000)
+			body := proxytest.RandomBytes(300_000)
 			for n := 0; ctx.Err() == nil; n++ {
 				key := aws.String(fmt.Sprintf("%d-%d", i, n%10))
 				body[0]++
@@ -272,10 +271,10 @@ func TestRollingRestart(t *testing.T) {
 	}
 	for i := range f.replicas {
 		before := done.Load()
-		if status := f.replicas[i].stop(); status != 0 {
+		if status := f.replicas[i].Stop(); status != 0 {
 			t.Errorf("replica %d ended with %d", i, status)
 		}
-		f.start(i, "")
+		f.start(i, 0)
 		for range 500 { // the load has gone on
 			if done.Load() > before+4 || t.Failed() {
 				break

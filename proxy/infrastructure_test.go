@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -34,7 +36,7 @@ func read[In, Out any](t *testing.T, r reading, name string, call func(context.C
 func (r reading) note(t *testing.T, name string, out any, err error) any {
 	t.Helper()
 	if err != nil {
-		r[name] = code(err)
+		r[name] = proxytest.Code(err)
 		if r[name] == "" {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -102,14 +104,14 @@ func readBucket(t *testing.T, c *s3.Client, control *s3control.Client, bucket *s
 // tags is how the provider reads tags, since 6.23.
 func (r reading) tags(t *testing.T, control *s3control.Client, arn string) {
 	t.Helper()
-	out, err := control.ListTagsForResource(t.Context(), &s3control.ListTagsForResourceInput{AccountId: aws.String(testAccount), ResourceArn: &arn})
+	out, err := control.ListTagsForResource(t.Context(), &s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
 	r.note(t, "ListTagsForResource", out, err)
 }
 
 func TestInfrastructureAsCodeReadsTheSameTwice(t *testing.T) {
 	t.Parallel()
-	p := startOn(t, startMinIO(t), startLocalKMS(t))
-	control := p.control(t, "localhost")
+	p := proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
+	control := controlOf(p, t, "localhost")
 	t.Run("aws_s3_bucket", func(t *testing.T) { manageBucket(t, p, control) })
 	t.Run("aws_s3_directory_bucket", func(t *testing.T) { manageDirectoryBucket(t, p, control) })
 	t.Run("the S3 backend with use_lockfile", func(t *testing.T) { lockState(t, p) })
@@ -117,15 +119,15 @@ func TestInfrastructureAsCodeReadsTheSameTwice(t *testing.T) {
 
 // lockState is what Terraform and OpenTofu do with a state in a versioned bucket: the lock file is made if it isn't there, and the next
 // one takes the place of a delete marker.
-func lockState(t *testing.T, p *program) {
-	ctx, c := t.Context(), p.client(t)
-	bucket, lock, state := aws.String(makeBucket(t, c, "states")), aws.String("env/state.tflock"), aws.String("env/state")
+func lockState(t *testing.T, p *proxytest.Program) {
+	ctx, c := t.Context(), p.Client(t)
+	bucket, lock, state := aws.String(proxytest.MakeBucket(t, c, "states")), aws.String("env/state.tflock"), aws.String("env/state")
 	if _, err := c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}}); err != nil {
 		t.Fatal(err)
 	}
 	take := func(who string) string {
 		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: lock, Body: strings.NewReader(who), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/json")})
-		return code(err)
+		return proxytest.Code(err)
 	}
 	for _, who := range []string{"one", "two", "three"} {
 		if got := take(who); got != "" {
@@ -134,22 +136,22 @@ func lockState(t *testing.T, p *program) {
 		if got := take("another"); got != "PreconditionFailed" {
 			t.Errorf("another one locks what %s has locked: %q", who, got)
 		}
-		mustRead(t, c, *bucket, *lock, []byte(who))
+		proxytest.MustRead(t, c, *bucket, *lock, []byte(who))
 		if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: state, Body: strings.NewReader("state of " + who)}); err != nil {
 			t.Error(err)
 		}
-		mustRead(t, c, *bucket, *state, []byte("state of "+who))
+		proxytest.MustRead(t, c, *bucket, *state, []byte("state of "+who))
 		if _, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: lock}); err != nil {
 			t.Error(err)
 		}
-		if _, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: lock}); code(err) != "NoSuchKey" {
+		if _, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: lock}); proxytest.Code(err) != "NoSuchKey" {
 			t.Errorf("the lock is still there: %v", err)
 		}
 	}
 }
 
-func manageBucket(t *testing.T, p *program, control *s3control.Client) {
-	ctx, c, bucket := t.Context(), p.client(t), aws.String("managed")
+func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client) {
+	ctx, c, bucket := t.Context(), p.Client(t), aws.String("managed")
 	arn := aws.String("arn:aws:s3:::managed")
 	must := func(what string, err error) {
 		t.Helper()
@@ -215,15 +217,15 @@ func manageBucket(t *testing.T, p *program, control *s3control.Client) {
 			"GetBucketEncryption": `"SSEAlgorithm":"AES256" … "BlockedEncryptionTypes":{"EncryptionType":["SSE-C"]} … "BucketKeyEnabled":true`, "GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"all_storage_classes_128K"`,
 			"GetPublicAccessBlock": `{"BlockPublicAcls":true,"BlockPublicPolicy":true,"IgnorePublicAcls":true,"RestrictPublicBuckets":true}`,
 		}},
-		{"varies_by_storage_class", types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: aws.String(p.env["SEALFRONT_KMS_KEY"])}, false, map[string]string{
-			"GetBucketEncryption": `"KMSMasterKeyID":"` + p.env["SEALFRONT_KMS_KEY"] + `" … "SSEAlgorithm":"aws:kms" … "BucketKeyEnabled":false`, "GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"varies_by_storage_class"`,
+		{"varies_by_storage_class", types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"])}, false, map[string]string{
+			"GetBucketEncryption": `"KMSMasterKeyID":"` + p.Env["SEALFRONT_KMS_KEY"] + `" … "SSEAlgorithm":"aws:kms" … "BucketKeyEnabled":false`, "GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"varies_by_storage_class"`,
 			"GetPublicAccessBlock": `{"BlockPublicAcls":false,"BlockPublicPolicy":true,"IgnorePublicAcls":false,"RestrictPublicBuckets":true}`,
 		}},
 	} {
 		set(s.size, s.sse, s.block)
-		_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(testAccount), ResourceArn: arn, Tags: controlTags("Stage", string(s.size))})
+		_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, Tags: controlTags("Stage", string(s.size))})
 		must("TagResource", err)
-		_, err = control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(testAccount), ResourceArn: arn, TagKeys: []string{"Name"}})
+		_, err = control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, TagKeys: []string{"Name"}})
 		must("UntagResource", err)
 		found := readBucket(t, c, control, bucket)
 		found.is(t, readBucket(t, c, control, bucket))
@@ -272,9 +274,9 @@ func manageBucket(t *testing.T, p *program, control *s3control.Client) {
 	}
 }
 
-func manageDirectoryBucket(t *testing.T, p *program, control *s3control.Client) {
-	ctx, c, bucket := t.Context(), p.client(t), aws.String("managed--usw2-az1--x-s3")
-	arn := "arn:aws:s3express:us-west-2:" + testAccount + ":bucket/" + *bucket
+func manageDirectoryBucket(t *testing.T, p *proxytest.Program, control *s3control.Client) {
+	ctx, c, bucket := t.Context(), p.Client(t), aws.String("managed--usw2-az1--x-s3")
+	arn := "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + *bucket
 	must := func(what string, err error) {
 		t.Helper()
 		if err != nil {
@@ -303,12 +305,12 @@ func manageDirectoryBucket(t *testing.T, p *program, control *s3control.Client) 
 		"HeadBucket": `"BucketArn":"` + arn + `" … "BucketLocationName":"usw2-az1","BucketLocationType":"AvailabilityZone"`, "GetBucketPolicy": "NoSuchBucketPolicy",
 		"GetBucketEncryption": `"SSEAlgorithm":"AES256"`, "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration", "ListTagsForResource": `[{"Key":"Name","Value":"managed"}]`,
 	})
-	key := p.env["SEALFRONT_KMS_KEY"]
+	key := p.Env["SEALFRONT_KMS_KEY"]
 	_, err = c.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
 		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
 	}})
 	must("PutBucketEncryption", err)
-	_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(testAccount), ResourceArn: &arn, Tags: controlTags("Name", "other", "Stage", "1")})
+	_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: controlTags("Name", "other", "Stage", "1")})
 	must("TagResource", err)
 	second := all()
 	second.is(t, all())
@@ -320,11 +322,11 @@ func manageDirectoryBucket(t *testing.T, p *program, control *s3control.Client) 
 
 func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	t.Parallel()
-	keys := startLocalKMS(t)
+	keys := proxytest.StartLocalKMS(t)
 	ctx := t.Context()
 	c := kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: &keys.endpoint, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(keys.accessKey, keys.secretKey, ""),
+		Region: "us-west-2", BaseEndpoint: &keys.Endpoint, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKey, keys.SecretKey, ""),
 	})
 	must := func(what string, err error) {
 		t.Helper()
@@ -397,7 +399,7 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 		t.Errorf("the alias is still there: %s", found)
 	}
 	_, err = c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: id})
-	if code(err) != "KMSInvalidStateException" || !strings.Contains(err.Error(), "is pending deletion") {
+	if proxytest.Code(err) != "KMSInvalidStateException" || !strings.Contains(err.Error(), "is pending deletion") {
 		t.Errorf("a second deletion, which the provider takes for done: %v", err)
 	}
 }

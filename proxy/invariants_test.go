@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -54,8 +55,8 @@ func found(t *testing.T, dir string, text []byte) (names []string) {
 func TestS4NothingPlainReachesTheStore(t *testing.T) {
 	dir, temporary := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
-	p := startEmbedded(t, dir)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	marker := "the-marker-of-the-plaintext"
 	var searched [][]byte
 	search := func(b []byte) {
@@ -68,24 +69,24 @@ func TestS4NothingPlainReachesTheStore(t *testing.T) {
 		search(sum[:])
 		simple := md5.Sum([]byte(body))
 		search(simple[:])
-		value := crcText(body)
+		value := proxytest.CRC32(body)
 		for _, header := range [][]sigv4.Field{
 			nil,
-			{field("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(sum[:]))},
-			{field("X-Amz-Checksum-Crc32", value)},
-			{field("Content-Type", "multipart/form-data; boundary=xyz")},
+			{proxytest.Field("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(sum[:]))},
+			{proxytest.Field("X-Amz-Checksum-Crc32", value)},
+			{proxytest.Field("Content-Type", "multipart/form-data; boundary=xyz")},
 		} {
-			a := p.do(&rawRequest{method: "PUT", path: fmt.Sprintf("/%s/dir/object-%d", bucket, i), hash: hexSum(body), body: body, header: header})
+			a := p.Do(&proxytest.Request{Method: "PUT", Path: fmt.Sprintf("/%s/dir/object-%d", bucket, i), Hash: proxytest.HexSum(body), Body: body, Header: header})
 			if a.StatusCode != 200 {
-				t.Fatalf("PUT of %d bytes with %s: %d %s", len(body), header, a.StatusCode, a.body)
+				t.Fatalf("PUT of %d bytes with %s: %d %s", len(body), header, a.StatusCode, a.Text)
 			}
 		}
 		searched = append(searched, []byte(value))
-		if a := p.do(&rawRequest{method: "GET", path: fmt.Sprintf("/%s/dir/object-%d", bucket, i)}); a.body != body {
-			t.Errorf("GET gave %d bytes, want %d", len(a.body), len(body))
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: fmt.Sprintf("/%s/dir/object-%d", bucket, i)}); a.Text != body {
+			t.Errorf("GET gave %d bytes, want %d", len(a.Text), len(body))
 		}
 	}
-	p.stop()
+	p.Stop()
 	for _, text := range searched {
 		for _, where := range []string{dir, temporary} {
 			for _, name := range found(t, where, text) {
@@ -94,11 +95,11 @@ func TestS4NothingPlainReachesTheStore(t *testing.T) {
 				}
 			}
 		}
-		if strings.Contains(p.stderr.String(), string(text)) {
+		if strings.Contains(p.Stderr.String(), string(text)) {
 			t.Errorf("%q is in the log", text)
 		}
 	}
-	if strings.Contains(p.stderr.String(), p.env["AWS_SECRET_ACCESS_KEY"]) {
+	if strings.Contains(p.Stderr.String(), p.Env["AWS_SECRET_ACCESS_KEY"]) {
 		t.Error("the secret key is in the log")
 	}
 	if left, _ := os.ReadDir(temporary); len(left) > 0 {
@@ -108,16 +109,16 @@ func TestS4NothingPlainReachesTheStore(t *testing.T) {
 
 // S6: a body whose type is that of a form is an object like any other.
 func TestS6FormTypedBodyIsAnObject(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	path := "/" + p.env["SEALFRONT_BUCKET"] + "/form"
-	body := string(randomBytes(17 << 20))
-	header := []sigv4.Field{field("Content-Type", "multipart/form-data; boundary=abc")}
-	if a := p.do(&rawRequest{method: "PUT", path: path, body: body, header: header}); a.StatusCode != 200 {
-		t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/form"
+	body := string(proxytest.RandomBytes(17 << 20))
+	header := []sigv4.Field{proxytest.Field("Content-Type", "multipart/form-data; boundary=abc")}
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: body, Header: header}); a.StatusCode != 200 {
+		t.Fatalf("PUT: %d %s", a.StatusCode, a.Text)
 	}
-	a := p.do(&rawRequest{method: "GET", path: path})
-	if a.body != body || a.Header.Get("Content-Type") != "multipart/form-data; boundary=abc" {
-		t.Errorf("GET gave %d bytes of type %q", len(a.body), a.Header.Get("Content-Type"))
+	a := p.Do(&proxytest.Request{Method: "GET", Path: path})
+	if a.Text != body || a.Header.Get("Content-Type") != "multipart/form-data; boundary=abc" {
+		t.Errorf("GET gave %d bytes of type %q", len(a.Text), a.Header.Get("Content-Type"))
 	}
 }
 
@@ -126,42 +127,42 @@ func TestS6FormTypedBodyIsAnObject(t *testing.T) {
 func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{0, 1, 65536, 200_000, 400_000} {
 		key := fmt.Sprintf("object-%d", n)
 		path := "/" + bucket + "/" + key
-		body := string(randomBytes(n))
-		if a := p.do(&rawRequest{method: "PUT", path: path, body: body}); a.StatusCode != 200 {
-			t.Fatalf("PUT: %d %s", a.StatusCode, a.body)
+		body := string(proxytest.RandomBytes(n))
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: body}); a.StatusCode != 200 {
+			t.Fatalf("PUT: %d %s", a.StatusCode, a.Text)
 		}
 		check := func(what string, mustFail bool) {
 			t.Helper()
-			a := p.do(&rawRequest{method: "GET", path: path})
+			a := p.Do(&proxytest.Request{Method: "GET", Path: path})
 			if a.StatusCode == 200 {
-				if !strings.HasPrefix(body, a.body) {
+				if !strings.HasPrefix(body, a.Text) {
 					t.Errorf("%s: other bytes were released", what)
 				}
-				if len(a.body) < len(body) && a.bodyErr == nil {
-					t.Errorf("%s: a clean short body of %d bytes", what, len(a.body))
+				if len(a.Text) < len(body) && a.Err == nil {
+					t.Errorf("%s: a clean short body of %d bytes", what, len(a.Text))
 				}
-				if mustFail && a.bodyErr == nil {
+				if mustFail && a.Err == nil {
 					t.Errorf("%s: not noticed", what)
 				}
 			} else if a.StatusCode/100 != 5 && a.StatusCode != 403 && a.StatusCode != 0 {
-				t.Errorf("%s: %d %s", what, a.StatusCode, a.code())
+				t.Errorf("%s: %d %s", what, a.StatusCode, a.Code())
 			}
 		}
 		intact := func(what string) {
 			t.Helper()
-			if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != 200 || a.body != body || a.bodyErr != nil {
-				t.Errorf("%d bytes, %s: %d, %d bytes, %v", n, what, a.StatusCode, len(a.body), a.bodyErr)
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != body || a.Err != nil {
+				t.Errorf("%d bytes, %s: %d, %d bytes, %v", n, what, a.StatusCode, len(a.Text), a.Err)
 			}
 		}
 		intact("untouched")
 
-		file := storedFile(dir, bucket, key)
+		file := proxytest.StoredFile(dir, bucket, key)
 		stored, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +181,7 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 			}
 			flipped := bytes.Clone(stored)
 			flipped[at] ^= 1 << random.IntN(8)
-			write(t, file, flipped)
+			proxytest.Overwrite(t, file, flipped)
 			check(fmt.Sprintf("%d bytes, byte %d of the segments flipped", n, at), true)
 		}
 		for range 10 {
@@ -190,29 +191,29 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 			at := sealed + random.IntN(len(stored)-sealed)
 			flipped := bytes.Clone(stored)
 			flipped[at] ^= 0x80
-			write(t, file, flipped)
+			proxytest.Overwrite(t, file, flipped)
 			check(fmt.Sprintf("%d bytes, byte %d of padding or trailer flipped", n, at), false)
 		}
 		for _, cut := range []int{0, 1, 16, sealed - 1, sealed, len(stored) - 1} {
 			if cut < 0 || cut >= len(stored) {
 				continue
 			}
-			write(t, file, stored[:cut])
+			proxytest.Overwrite(t, file, stored[:cut])
 			check(fmt.Sprintf("%d bytes, stored object cut to %d", n, cut), true)
 		}
-		write(t, file, append(bytes.Clone(stored), 0))
+		proxytest.Overwrite(t, file, append(bytes.Clone(stored), 0))
 		check(fmt.Sprintf("%d bytes, a byte appended", n), true)
-		write(t, file, stored)
+		proxytest.Overwrite(t, file, stored)
 
 		// The embedded store keeps all metadata in one attribute, as JSON.
-		metadata, values := storeMetadata(t, file)
+		metadata, values := proxytest.StoredMetadata(t, file)
 		envelope := values["sealfront"]
 		size := len(envelope)
 		if size < 100 {
 			t.Fatalf("no envelope in %q", metadata)
 		}
 		setEnvelope := func(text string) {
-			setAttribute(t, file, "user.metadata", bytes.Replace(metadata, []byte(envelope), []byte(text), 1))
+			proxytest.SetAttribute(t, file, "user.metadata", bytes.Replace(metadata, []byte(envelope), []byte(text), 1))
 		}
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		for range 60 {
@@ -228,69 +229,29 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 		}
 		setEnvelope(envelope + "AAAA")
 		check(fmt.Sprintf("%d bytes, envelope longer", n), true)
-		setAttribute(t, file, "user.metadata", []byte("{}"))
-		if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != http.StatusForbidden || a.code() != "InvalidObjectState" {
-			t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.code())
+		proxytest.SetAttribute(t, file, "user.metadata", []byte("{}"))
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != http.StatusForbidden || a.Code() != "InvalidObjectState" {
+			t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.Code())
 		}
-		if a := p.do(&rawRequest{method: "HEAD", path: path}); a.StatusCode != http.StatusForbidden {
+		if a := p.Do(&proxytest.Request{Method: "HEAD", Path: path}); a.StatusCode != http.StatusForbidden {
 			t.Errorf("HEAD without envelope: %d, want 403", a.StatusCode)
 		}
-		setAttribute(t, file, "user.metadata", metadata)
+		proxytest.SetAttribute(t, file, "user.metadata", metadata)
 		intact("restored")
-	}
-}
-
-func write(t *testing.T, file string, content []byte) {
-	t.Helper()
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0) // the file keeps its attributes
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func attributes(t *testing.T, file string) map[string][]byte {
-	t.Helper()
-	list := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(file, list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := make(map[string][]byte)
-	for _, name := range strings.Split(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
-		value := make([]byte, 64<<10)
-		n, err := unix.Lgetxattr(file, name, value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[name] = value[:n]
-	}
-	return found
-}
-
-func setAttribute(t *testing.T, file, name string, value []byte) {
-	t.Helper()
-	if err := unix.Lsetxattr(file, name, value, 0); err != nil {
-		t.Fatal(err)
 	}
 }
 
 // Objects and envelopes swapped between names and buckets: the place is bound.
 func TestSwappedObjectsDoNotOpen(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, key := range []string{"a", "b"} {
-		if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: "body of " + key}); a.StatusCode != 200 {
-			t.Fatal(a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: "body of " + key}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.Text)
 		}
 	}
-	a, b := storedFile(dir, bucket, "a"), storedFile(dir, bucket, "b")
+	a, b := proxytest.StoredFile(dir, bucket, "a"), proxytest.StoredFile(dir, bucket, "b")
 	third := a + ".third"
 	for _, step := range [][2]string{{a, third}, {b, a}, {third, b}} {
 		if err := os.Rename(step[0], step[1]); err != nil {
@@ -298,8 +259,8 @@ func TestSwappedObjectsDoNotOpen(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"a", "b"} {
-		if r := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + key}); r.StatusCode != 500 {
-			t.Errorf("object under another name: %d %q", r.StatusCode, r.body)
+		if r := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); r.StatusCode != 500 {
+			t.Errorf("object under another name: %d %q", r.StatusCode, r.Text)
 		}
 	}
 }
@@ -307,37 +268,37 @@ func TestSwappedObjectsDoNotOpen(t *testing.T) {
 // Invariant 3: an upload that fails a check never becomes visible, and leaves what was there.
 func TestFailedUploadLeavesNothing(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
+	p := proxytest.StartEmbedded(t, t.TempDir())
 	general := "general-bucket"
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + general}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	directory := p.env["SEALFRONT_BUCKET"]
+	directory := p.Env["SEALFRONT_BUCKET"]
 	for _, n := range []int{5, 200_000, 1 << 20} {
-		body := string(randomBytes(n))
-		value := crcText(body)
+		body := string(proxytest.RandomBytes(n))
+		value := proxytest.CRC32(body)
 		trailer := func(name, value string) string {
 			return fmt.Sprintf("%x\r\n%s\r\n0\r\n%s:%s\r\n\r\n", n, body, name, value)
 		}
-		trailing := []sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n)), field("X-Amz-Trailer", "x-amz-checksum-crc32"), field("Content-Encoding", "aws-chunked")}
+		trailing := []sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n)), proxytest.Field("X-Amz-Trailer", "x-amz-checksum-crc32"), proxytest.Field("Content-Encoding", "aws-chunked")}
 		const mode = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 		for name, c := range map[string]struct {
-			r    rawRequest
+			r    proxytest.Request
 			code string
 		}{
-			"wrong x-amz-content-sha256":       {rawRequest{body: body, hash: hexSum(body + "x")}, "XAmzContentSHA256Mismatch"},
-			"wrong checksum header":            {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", "AAAAAA==")}}, "BadDigest"},
-			"checksum header that is none":     {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", "AAAA")}}, "InvalidRequest"},
-			"two checksum headers":             {rawRequest{body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", value), field("X-Amz-Checksum-Sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")}}, "InvalidRequest"},
-			"wrong checksum trailer":           {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", "AAAAAA==")}, "BadDigest"},
-			"checksum trailer that is none":    {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", "%%%")}, "InvalidRequest"},
-			"another trailer than announced":   {rawRequest{hash: mode, header: trailing, body: trailer("x-amz-checksum-sha1", "AAAA")}, "MalformedTrailerError"},
-			"announced trailer not sent":       {rawRequest{hash: mode, header: trailing, body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, body)}, "MalformedTrailerError"},
-			"decoded length that is too small": {rawRequest{hash: mode, header: append([]sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n-1))}, trailing[1:]...), body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
-			"decoded length that is too great": {rawRequest{hash: mode, header: append([]sigv4.Field{field("X-Amz-Decoded-Content-Length", fmt.Sprint(n+1))}, trailing[1:]...), body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
-			"not framed at all":                {rawRequest{hash: mode, header: trailing, body: body}, "IncompleteBody"},
-			"wrong Content-MD5":                {rawRequest{body: body, header: []sigv4.Field{field("Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA==")}}, "BadDigest"},
-			"malformed Content-MD5":            {rawRequest{body: body, header: []sigv4.Field{field("Content-Md5", "AAAA")}}, "InvalidDigest"},
+			"wrong x-amz-content-sha256":       {proxytest.Request{Body: body, Hash: proxytest.HexSum(body + "x")}, "XAmzContentSHA256Mismatch"},
+			"wrong checksum header":            {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")}}, "BadDigest"},
+			"checksum header that is none":     {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAA")}}, "InvalidRequest"},
+			"two checksum headers":             {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", value), proxytest.Field("X-Amz-Checksum-Sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")}}, "InvalidRequest"},
+			"wrong checksum trailer":           {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", "AAAAAA==")}, "BadDigest"},
+			"checksum trailer that is none":    {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", "%%%")}, "InvalidRequest"},
+			"another trailer than announced":   {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-sha1", "AAAA")}, "MalformedTrailerError"},
+			"announced trailer not sent":       {proxytest.Request{Hash: mode, Header: trailing, Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, body)}, "MalformedTrailerError"},
+			"decoded length that is too small": {proxytest.Request{Hash: mode, Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n-1))}, trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
+			"decoded length that is too great": {proxytest.Request{Hash: mode, Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n+1))}, trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
+			"not framed at all":                {proxytest.Request{Hash: mode, Header: trailing, Body: body}, "IncompleteBody"},
+			"wrong Content-MD5":                {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA==")}}, "BadDigest"},
+			"malformed Content-MD5":            {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAA")}}, "InvalidDigest"},
 		} {
 			bucket := directory
 			if strings.Contains(name, "MD5") {
@@ -346,61 +307,61 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 			key := strings.ReplaceAll(name, " ", "-")
 			path := fmt.Sprintf("/%s/%s-%d", bucket, key, n)
 			r := c.r
-			r.method, r.path = "PUT", path
-			a := p.do(&r)
-			if a.StatusCode/100 != 4 || a.code() != c.code {
-				t.Errorf("%s, %d bytes: %d %s, want %s", name, n, a.StatusCode, a.code(), c.code)
+			r.Method, r.Path = "PUT", path
+			a := p.Do(&r)
+			if a.StatusCode/100 != 4 || a.Code() != c.code {
+				t.Errorf("%s, %d bytes: %d %s, want %s", name, n, a.StatusCode, a.Code(), c.code)
 			}
-			p.mustNotExist(bucket, fmt.Sprintf("%s-%d", key, n))
+			p.MustNotExist(bucket, fmt.Sprintf("%s-%d", key, n))
 			// An object that was there stays as it was.
-			if a := p.do(&rawRequest{method: "PUT", path: path, body: "before"}); a.StatusCode != 200 {
-				t.Fatal(a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "before"}); a.StatusCode != 200 {
+				t.Fatal(a.StatusCode, a.Text)
 			}
-			p.do(&r)
-			if a := p.do(&rawRequest{method: "GET", path: path}); a.body != "before" {
-				t.Errorf("%s, %d bytes: the object that was there is now %d bytes", name, n, len(a.body))
+			p.Do(&r)
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.Text != "before" {
+				t.Errorf("%s, %d bytes: the object that was there is now %d bytes", name, n, len(a.Text))
 			}
 		}
-		good := p.do(&rawRequest{method: "PUT", path: "/" + directory + "/good", hash: mode, header: trailing, body: trailer("x-amz-checksum-crc32", value)})
+		good := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "/good", Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", value)})
 		if good.StatusCode != 200 {
-			t.Errorf("the right body: %d %s", good.StatusCode, good.body)
+			t.Errorf("the right body: %d %s", good.StatusCode, good.Text)
 		}
-		chunked := p.do(&rawRequest{
-			method: "PUT", path: "/" + directory + "/good-chunked", hash: mode, header: trailing, chunked: true,
-			body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value)),
+		chunked := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + directory + "/good-chunked", Hash: mode, Header: trailing, Chunked: true,
+			Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value)),
 		})
 		if chunked.StatusCode != 200 {
-			t.Errorf("the right body in chunked coding: %d %s", chunked.StatusCode, chunked.body)
+			t.Errorf("the right body in chunked coding: %d %s", chunked.StatusCode, chunked.Text)
 		}
-		if a := p.do(&rawRequest{method: "GET", path: "/" + directory + "/good-chunked"}); a.body != body || a.Header.Get("Content-Encoding") != "" {
-			t.Errorf("GET after chunked coding: %d bytes, Content-Encoding %q", len(a.body), a.Header.Get("Content-Encoding"))
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "/good-chunked"}); a.Text != body || a.Header.Get("Content-Encoding") != "" {
+			t.Errorf("GET after chunked coding: %d bytes, Content-Encoding %q", len(a.Text), a.Header.Get("Content-Encoding"))
 		}
 	}
 }
 
 // S7: a client that breaks off half-way looks finished to fasthttp; nothing may be stored.
 func TestS7ClientThatBreaksOffStoresNothing(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, n := range []int{1000, 200_000, 2 << 20} {
 		for _, plain := range []bool{false} {
 			key := fmt.Sprintf("cut-%d", n)
-			r := &rawRequest{method: "PUT", path: "/" + bucket + "/" + key, declared: n, plain: plain}
-			host, head := p.head(r)
-			c := p.dial(r, host)
-			if _, err := c.Write(append(head, randomBytes(n/2)...)); err != nil {
+			r := &proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Declared: n, Plain: plain}
+			host, head := p.Head(r)
+			c := p.Dial(r, host)
+			if _, err := c.Write(append(head, proxytest.RandomBytes(n/2)...)); err != nil {
 				t.Fatal(err)
 			}
 			_ = c.Close()
-			p.mustNotExist(bucket, key)
+			p.MustNotExist(bucket, key)
 		}
 	}
 }
 
 // Invariant 7: what the operations table lacks is refused, with S3's document.
 func TestUnservedOperationsAreRefused(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, c := range []struct {
 		method, path, query string
 		status              int
@@ -419,9 +380,9 @@ func TestUnservedOperationsAreRefused(t *testing.T) {
 		{"GET", "/metrics", "list-type=2", 404},
 		{"GET", "/livez", "list-type=2", 404},
 	} {
-		a := p.do(&rawRequest{method: c.method, path: c.path, query: c.query})
-		if a.StatusCode != c.status || !strings.Contains(a.body, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {
-			t.Errorf("%s %s?%s: %d %s, want %d", c.method, c.path, c.query, a.StatusCode, a.body, c.status)
+		a := p.Do(&proxytest.Request{Method: c.method, Path: c.path, Query: c.query})
+		if a.StatusCode != c.status || !strings.Contains(a.Text, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {
+			t.Errorf("%s %s?%s: %d %s, want %d", c.method, c.path, c.query, a.StatusCode, a.Text, c.status)
 		}
 	}
 }

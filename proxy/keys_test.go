@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -72,7 +73,7 @@ var oddKeys = []struct{ key, fate string }{
 // P: every key works as it is on every store, in both kinds of buckets and by each form of address, or is refused with 400
 // before its body; none leads to another object.
 func TestOddKeys(t *testing.T) {
-	onEveryStore(t, func(t *testing.T, p *program, general, directory string) {
+	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
 		for _, bucket := range []string{general, directory} {
 			storesKeys(t, p, bucket, strings.HasSuffix(t.Name(), "minio"))
 		}
@@ -80,10 +81,10 @@ func TestOddKeys(t *testing.T) {
 	})
 }
 
-func storesKeys(t *testing.T, p *program, bucket string, minio bool) {
+func storesKeys(t *testing.T, p *proxytest.Program, bucket string, minio bool) {
 	t.Helper()
 	virtual := "."
-	if u, err := url.Parse(p.env["AWS_ENDPOINT_URL"]); err == nil {
+	if u, err := url.Parse(p.Env["AWS_ENDPOINT_URL"]); err == nil {
 		virtual = bucket + ".localhost:" + u.Port()
 	}
 	held := make(map[string]string)
@@ -92,24 +93,24 @@ func storesKeys(t *testing.T, p *program, bucket string, minio bool) {
 		if c.key == "folder/" {
 			body = "" // as consoles make them
 		}
-		r := &rawRequest{method: "PUT", path: "/" + bucket + "/" + escaped(c.key), body: body}
+		r := &proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + escaped(c.key), Body: body}
 		if i%3 == 1 {
-			r.host, r.path = virtual, "/"+escaped(c.key)
+			r.Host, r.Path = virtual, "/"+escaped(c.key)
 		}
-		a := p.do(r)
+		a := p.Do(r)
 		switch {
 		case a.StatusCode == 200 && c.fate != "refused":
 			held[c.key] = body
 		case a.StatusCode != 400 || c.fate == "":
-			t.Errorf("%s: PUT of %.60q: %d %s", bucket, c.key, a.StatusCode, a.body)
-		case a.code() != "InvalidURI" && a.code() != "KeyTooLongError":
-			t.Errorf("%s: PUT of %.60q is refused as %s", bucket, c.key, a.code())
+			t.Errorf("%s: PUT of %.60q: %d %s", bucket, c.key, a.StatusCode, a.Text)
+		case a.Code() != "InvalidURI" && a.Code() != "KeyTooLongError":
+			t.Errorf("%s: PUT of %.60q is refused as %s", bucket, c.key, a.Code())
 		}
 	}
 	// Listed before anything is read: all of them, nothing else, in one listing and page by page.
 	for _, max := range []int32{1000, 3} {
 		listed := make(map[string]int64)
-		pages := s3.NewListObjectsV2Paginator(p.client(t), &s3.ListObjectsV2Input{Bucket: &bucket, MaxKeys: &max})
+		pages := s3.NewListObjectsV2Paginator(p.Client(t), &s3.ListObjectsV2Input{Bucket: &bucket, MaxKeys: &max})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
 			if err != nil {
@@ -146,28 +147,28 @@ func storesKeys(t *testing.T, p *program, bucket string, minio bool) {
 		}
 	}
 	for key, body := range held {
-		if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 200 || a.body != body {
-			t.Errorf("%s: GET of %.60q: %d %.200s", bucket, key, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 200 || a.Text != body {
+			t.Errorf("%s: GET of %.60q: %d %.200s", bucket, key, a.StatusCode, a.Text)
 		}
-		if a := p.do(&rawRequest{method: "HEAD", host: virtual, path: "/" + escaped(key)}); a.StatusCode != 200 || int(a.ContentLength) != len(body) {
+		if a := p.Do(&proxytest.Request{Method: "HEAD", Host: virtual, Path: "/" + escaped(key)}); a.StatusCode != 200 || int(a.ContentLength) != len(body) {
 			t.Errorf("%s: HEAD of %.60q: %d, %d bytes", bucket, key, a.StatusCode, a.ContentLength)
 		}
 	}
 	// A copy names its source in a header, with an encoding of its own.
 	for _, key := range []string{"a b c", "a+b", "a%2Fb", "100%", "a?b#c", "grüße/日本語/🙂"} {
-		a := p.copyOf(bucket+"/"+escaped(key), bucket+"/the-copy")
-		if b := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/the-copy"}); a.StatusCode != 200 || b.body != held[key] {
-			t.Errorf("%s: copy of %q: %d %s; it reads %q", bucket, key, a.StatusCode, a.body, b.body)
+		a := p.CopyOf(bucket+"/"+escaped(key), bucket+"/the-copy")
+		if b := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/the-copy"}); a.StatusCode != 200 || b.Text != held[key] {
+			t.Errorf("%s: copy of %q: %d %s; it reads %q", bucket, key, a.StatusCode, a.Text, b.Text)
 		}
 	}
 	for key := range held {
-		if a := p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 204 {
-			t.Errorf("%s: DELETE of %.60q: %d %s", bucket, key, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 204 {
+			t.Errorf("%s: DELETE of %.60q: %d %s", bucket, key, a.StatusCode, a.Text)
 		}
 	}
-	p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/the-copy"})
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "list-type=2"}); strings.Contains(a.body, "<Key>") {
-		t.Errorf("%s: after all are deleted: %s", bucket, a.body)
+	p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/the-copy"})
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); strings.Contains(a.Text, "<Key>") {
+		t.Errorf("%s: after all are deleted: %s", bucket, a.Text)
 	}
 }
 
@@ -188,39 +189,41 @@ func escaped(key string) string {
 
 // doubledSlash: at an IP endpoint it is the JavaScript SDK's habit, and a key's own slash with anybody else, which these
 // stores fold.
-func doubledSlash(t *testing.T, p *program, directory, plain string) {
+func doubledSlash(t *testing.T, p *proxytest.Program, directory, plain string) {
 	t.Helper()
-	js := []sigv4.Field{field("User-Agent", "aws-sdk-js/3.1169.0 os/linux")}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + directory + "//one", header: js, body: "one"}); a.StatusCode != 200 {
-		t.Errorf("PUT by JavaScript: %d %s", a.StatusCode, a.body)
+	js := []sigv4.Field{proxytest.Field("User-Agent", "aws-sdk-js/3.1169.0 os/linux")}
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "//one", Header: js, Body: "one"}); a.StatusCode != 200 {
+		t.Errorf("PUT by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/" + directory + "/one"}); a.body != "one" {
-		t.Errorf("GET of what JavaScript put: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "/one"}); a.Text != "one" {
+		t.Errorf("GET of what JavaScript put: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/" + directory + "//", query: "list-type=2", header: js}); !strings.Contains(a.body, "<Key>one</Key>") {
-		t.Errorf("a listing by JavaScript: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "//", Query: "list-type=2", Header: js}); !strings.Contains(a.Text, "<Key>one</Key>") {
+		t.Errorf("a listing by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "DELETE", path: "/" + directory + "//one", header: js}); a.StatusCode != 204 {
-		t.Errorf("DELETE by JavaScript: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + directory + "//one", Header: js}); a.StatusCode != 204 {
+		t.Errorf("DELETE by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
-	for _, r := range []rawRequest{{path: "/" + directory + "//two"}, {path: "/" + directory + "/%2Ftwo"}, {path: "/" + plain + "//two", header: js}} {
-		r.method, r.body = "PUT", "x"
-		if a := p.do(&r); a.code() != "InvalidURI" || element(a.body, "URI") != "/two" {
-			t.Errorf("PUT %s: %d %s", r.path, a.StatusCode, a.body)
+	for _, r := range []proxytest.Request{{Path: "/" + directory + "//two"}, {Path: "/" + directory + "/%2Ftwo"}, {Path: "/" + plain + "//two", Header: js}} {
+		r.Method, r.Body = "PUT", "x"
+		if a := p.Do(&r); a.Code() != "InvalidURI" || proxytest.Element(a.Text, "URI") != "/two" {
+			t.Errorf("PUT %s: %d %s", r.Path, a.StatusCode, a.Text)
 		}
 	}
 }
 
 // User metadata and headers that are kept come back byte for byte, non-ASCII ones and encoded words too.
 func TestMetadataComesBack(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *program{
-		"embedded": func(t *testing.T) *program { return startEmbedded(t, t.TempDir()) },
-		"minio":    func(t *testing.T) *program { return startOn(t, startMinIO(t), startLocalKMS(t)) },
+	for name, start := range map[string]func(*testing.T) *proxytest.Program{
+		"embedded": func(t *testing.T) *proxytest.Program { return proxytest.StartEmbedded(t, t.TempDir()) },
+		"minio": func(t *testing.T) *proxytest.Program {
+			return proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t)
-			client, bucket := p.client(t), makeBucket(t, p.client(t), "plain")
+			client, bucket := p.Client(t), proxytest.MakeBucket(t, p.Client(t), "plain")
 			want := map[string]string{
 				"utf8": "grüße, 日本語 🙂", "word": "=?UTF-8?B?Z3LDvMOfZQ==?=", "quoted": `a "b", c; d`, "spaced": "in  between", "empty": "", "like-ours": "sealfront-bytes:YQ", "latin1": "gr\xfc\xdfe",
 			}
@@ -238,14 +241,14 @@ func TestMetadataComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			expires := "Thu, 01 Dec 2033 16:00:00 GMT"
-			p.put(bucket, "expires", "x", field("Expires", expires), field("Content-Encoding", "gzip"))
+			p.Put(bucket, "expires", "x", proxytest.Field("Expires", expires), proxytest.Field("Content-Encoding", "gzip"))
 			for _, encoding := range []string{"aws-chunked", "gzip, AWS-Chunked"} {
-				a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/framed", body: "x", header: []sigv4.Field{field("Content-Encoding", encoding)}})
-				if a.StatusCode != 400 || a.code() != "InvalidArgument" {
-					t.Errorf("Content-Encoding %s of a body that isn't framed: %d %s", encoding, a.StatusCode, a.code())
+				a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/framed", Body: "x", Header: []sigv4.Field{proxytest.Field("Content-Encoding", encoding)}})
+				if a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+					t.Errorf("Content-Encoding %s of a body that isn't framed: %d %s", encoding, a.StatusCode, a.Code())
 				}
 			}
-			p.mustNotExist(bucket, "framed")
+			p.MustNotExist(bucket, "framed")
 			check := func(key string, redirect string) {
 				t.Helper()
 				out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
@@ -268,11 +271,11 @@ func TestMetadataComesBack(t *testing.T) {
 				}
 			}
 			check("object", "/elsewhere")
-			p.mustCopy(bucket+"/object", bucket+"/copy")
+			p.MustCopy(bucket+"/object", bucket+"/copy")
 			check("copy", "") // S3 doesn't copy it
-			p.mustCopy(bucket+"/object", bucket+"/redirected", field("X-Amz-Website-Redirect-Location", "/other"))
+			p.MustCopy(bucket+"/object", bucket+"/redirected", proxytest.Field("X-Amz-Website-Redirect-Location", "/other"))
 			check("redirected", "/other")
-			if a := p.headOf(bucket, "expires"); a.Header.Get("Expires") != expires || a.Header.Get("Content-Encoding") != "gzip" {
+			if a := p.HeadOf(bucket, "expires"); a.Header.Get("Expires") != expires || a.Header.Get("Content-Encoding") != "gzip" {
 				t.Errorf("expires: %v", a.Header)
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // The program is killed at a request to the store, before the store has it or after it was carried out, and started
@@ -15,22 +17,22 @@ import (
 // request, else at one of each operation.
 func TestKilledAtARequestToTheStore(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
+	f := proxytest.NewStoreFront(t)
 	prefix := fmt.Sprintf("k%d-", time.Now().UnixNano())
 	text := fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: embedded}
 data: %s
-`, f.url, prefix, prefix, t.TempDir())
-	r := &faultRun{t: t, f: f, kept: make(map[string]string), big: randomBytes(5 * mib)}
+`, f.URL, prefix, prefix, t.TempDir())
+	r := &faultRun{t: t, f: f, kept: make(map[string]string), big: proxytest.RandomBytes(5 * proxytest.MiB)}
 	start := func() {
-		r.p = startWith(t, text, claimAgeVariable+"=2s")
-		r.client = r.p.client(t)
+		r.p = proxytest.StartWith(t, text, proxytest.ClaimAge(2*time.Second))
+		r.client = r.p.Client(t)
 	}
 	start()
-	if a := r.p.do(&rawRequest{method: "PUT", path: "/" + faultyBucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := r.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + faultyBucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	all := os.Getenv("SEALFRONT_FAULTS") == "all"
 	rows := make(map[string]int)
@@ -76,39 +78,39 @@ func (r *faultRun) kill(op *faultOperation, step int, done bool, rows map[string
 	if done {
 		when = "killed after the store did it"
 	}
-	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", r.p.start())}
+	c := &faultCase{faultRun: r, key: fmt.Sprintf("k%d", nextStart())}
 	op.prepare(c)
 	victim := r.p
 	var dead atomic.Bool
-	fault := &storeFault{lasting: true, play: func(f *storeFront, w http.ResponseWriter, q *http.Request) bool {
+	fault := &proxytest.StoreFault{Lasting: true, Play: func(f *proxytest.StoreFront, w http.ResponseWriter, q *http.Request) bool {
 		if dead.CompareAndSwap(false, true) {
 			if done {
-				f.carriedOut(q, nil)
+				f.CarriedOut(q, nil)
 			}
-			_ = victim.cmd.Process.Kill()
+			victim.Kill()
 		}
-		reset(w, nil)
+		proxytest.Reset(w, nil)
 		return true
 	}}
-	armed := r.f.arm(fault, step)
+	armed := r.f.Arm(fault, step)
 	t := op.do(c)
 	if dead.Load() {
-		victim.wait()
+		victim.Wait()
 	}
-	r.f.set(nil, nil)
-	hit, steps := armed.wasHit()
+	r.f.Set(nil, nil)
+	hit, steps := armed.WasHit()
 	if !hit {
 		return
 	}
 	start()
 	if c.upload != nil {
-		c.upload.client = r.client
+		c.upload.Client = r.client
 	}
-	where := fmt.Sprintf("%s at request %d of %s (%s)", when, step, op.name, steps[step-1].name)
+	where := fmt.Sprintf("%s at request %d of %s (%s)", when, step, op.name, steps[step-1].Name)
 	holds, bad := op.holds(c, t)
 	if bad != "" {
 		r.t.Errorf("%s: the client was told %q: %s", where, t.says, bad)
 	}
-	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, steps[step-1].name, t.says, holds)]++
+	rows[fmt.Sprintf("%s\t%s\t%d %s\t%s\t%s", op.name, when, step, steps[step-1].Name, t.says, holds)]++
 	r.again(op, c, where, t, holds)
 }

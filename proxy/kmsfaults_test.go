@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -25,7 +26,7 @@ func ke(n int, name string) kmsRow { return kmsRow{fmt.Sprintf("KE-%d", n), "KMS
 // kmsFaults has all that KMS can do instead of answering. A fault that isn't said to concern one call concerns each.
 var kmsFaults = []struct {
 	name     string
-	fault    func(key string) kmsFault
+	fault    func(key string) proxytest.KMSFault
 	describe *kmsRow // nil: that call works
 	generate *kmsRow
 	decrypt  *kmsRow
@@ -42,18 +43,18 @@ var kmsFaults = []struct {
 	{name: "KE-7 dependency timeout", fault: named("DependencyTimeoutException", 503, ""), decrypt: &ke7},
 	{name: "KE-7 key unavailable", fault: named("KeyUnavailableException", 500, ""), decrypt: &ke7},
 	{name: "KE-7 the proxy's own credentials are refused", fault: named("UnrecognizedClientException", 400, ""), decrypt: &ke7},
-	{name: "KE-7 hangs", fault: always(kmsHangs), decrypt: &ke7},
-	{name: "KE-7 resets the connection", fault: always(kmsResets), decrypt: &ke7},
-	{name: "KE-7 breaks off its answer", fault: always(kmsBreaksOff), decrypt: &ke7},
-	{name: "KE-7 answers in HTML", fault: always(kmsAnswers(502, "<html>Bad Gateway</html>")), decrypt: &ke7},
-	{name: "KE-7 answers 200 in HTML", fault: always(kmsAnswers(200, "<html>Welcome</html>")), decrypt: &ke7},
-	{name: "KE-7 answers an empty object", fault: always(kmsAnswers(200, "{}")), decrypt: &ke7},
-	{name: "KE-7 cuts its JSON", fault: always(kmsAlters(func(body []byte) []byte { return body[:len(body)/2] })), decrypt: &ke7},
-	{name: "KE-7 KE-8 gives 16 bytes", fault: always(kmsAlters(withPlaintext(make([]byte, 16)))), generate: &ke7, decrypt: &ke8, partial: true},
-	{name: "KE-7 KE-8 gives zeros", fault: always(kmsAlters(withPlaintext(make([]byte, 32)))), generate: &ke7, decrypt: &ke8, partial: true},
-	{name: "KE-8 doesn't know the blob", fault: always(onDecrypt(kmsSays("InvalidCiphertextException", 400, ""))), decrypt: &ke8, partial: true},
-	{name: "KE-8 another key's blob", fault: always(onDecrypt(kmsSays("IncorrectKeyException", 400, ""))), decrypt: &ke8, partial: true},
-	{name: "slow", fault: always(kmsIsSlow(200 * time.Millisecond)), partial: true},
+	{name: "KE-7 hangs", fault: always(proxytest.KMSHangs), decrypt: &ke7},
+	{name: "KE-7 resets the connection", fault: always(proxytest.KMSResets), decrypt: &ke7},
+	{name: "KE-7 breaks off its answer", fault: always(proxytest.KMSBreaksOff), decrypt: &ke7},
+	{name: "KE-7 answers in HTML", fault: always(proxytest.KMSAnswers(502, "<html>Bad Gateway</html>")), decrypt: &ke7},
+	{name: "KE-7 answers 200 in HTML", fault: always(proxytest.KMSAnswers(200, "<html>Welcome</html>")), decrypt: &ke7},
+	{name: "KE-7 answers an empty object", fault: always(proxytest.KMSAnswers(200, "{}")), decrypt: &ke7},
+	{name: "KE-7 cuts its JSON", fault: always(proxytest.KMSAlters(func(body []byte) []byte { return body[:len(body)/2] })), decrypt: &ke7},
+	{name: "KE-7 KE-8 gives 16 bytes", fault: always(proxytest.KMSAlters(proxytest.WithPlaintext(make([]byte, 16)))), generate: &ke7, decrypt: &ke8, partial: true},
+	{name: "KE-7 KE-8 gives zeros", fault: always(proxytest.KMSAlters(proxytest.WithPlaintext(make([]byte, 32)))), generate: &ke7, decrypt: &ke8, partial: true},
+	{name: "KE-8 doesn't know the blob", fault: always(proxytest.OnDecrypt(proxytest.KMSSays("InvalidCiphertextException", 400, ""))), decrypt: &ke8, partial: true},
+	{name: "KE-8 another key's blob", fault: always(proxytest.OnDecrypt(proxytest.KMSSays("IncorrectKeyException", 400, ""))), decrypt: &ke8, partial: true},
+	{name: "slow", fault: always(proxytest.KMSIsSlow(200 * time.Millisecond)), partial: true},
 }
 
 // keyRows: PutBucketEncryption asks about a key before it takes it, and has rows of its own for what it hears.
@@ -61,10 +62,12 @@ var keyRows = map[string]string{"KE-1": "PBE-15", "KE-2": "PBE-16", "KE-3": "PBE
 
 func row(r kmsRow) *kmsRow { return &r }
 
-func always(f kmsFault) func(string) kmsFault { return func(string) kmsFault { return f } }
+func always(f proxytest.KMSFault) func(string) proxytest.KMSFault {
+	return func(string) proxytest.KMSFault { return f }
+}
 
-func named(name string, status int, about string) func(string) kmsFault {
-	return func(key string) kmsFault { return kmsSays(name, status, key+about) }
+func named(name string, status int, about string) func(string) proxytest.KMSFault {
+	return func(key string) proxytest.KMSFault { return proxytest.KMSSays(name, status, key+about) }
 }
 
 // A kmsNeed says when an operation asks KMS.
@@ -81,80 +84,80 @@ var kmsOperations = []struct {
 	name  string
 	need  kmsNeed
 	calls string // what it asks KMS, in order: describe, generate, decrypt
-	r     func(b *outageBucket, phase string) *rawRequest
+	r     func(b *proxytest.KMSBucket, phase string) *proxytest.Request
 }{
-	{"CreateSession", whenCold, "g", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: "/" + b.name, query: "session=", service: "s3express"}
+	{"CreateSession", whenCold, "g", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"}
 	}},
-	{"PutObject", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(phase + "-put"), body: "body"}
+	{"PutObject", whenCold, "g", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(phase + "-put"), Body: "body"}
 	}},
-	{"PutObject in a session", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(phase + "-session"), body: "body", service: "s3express", credentials: b.session}
+	{"PutObject in a session", whenCold, "g", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(phase + "-session"), Body: "body", Service: "s3express", Credentials: b.Session}
 	}},
-	{"GetObject", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: b.path("object")}
+	{"GetObject", whenCold, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: b.Path("object")}
 	}},
-	{"GetObject of a range", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: b.path("object"), header: []sigv4.Field{field("Range", "bytes=1-2")}}
+	{"GetObject of a range", whenCold, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: b.Path("object"), Header: []sigv4.Field{proxytest.Field("Range", "bytes=1-2")}}
 	}},
-	{"HeadObject", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "HEAD", path: b.path("object")}
+	{"HeadObject", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "HEAD", Path: b.Path("object")}
 	}},
-	{"HeadObject with checksum", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "HEAD", path: b.path("object"), header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}}
+	{"HeadObject with checksum", whenCold, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "HEAD", Path: b.Path("object"), Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}
 	}},
-	{"PutObject at an offset", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(phase + "-append"), body: "more", header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", "4")}}
+	{"PutObject at an offset", whenCold, "d", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(phase + "-append"), Body: "more", Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", "4")}}
 	}},
-	{"GetObjectAttributes of the size", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: b.path("object"), query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "ObjectSize,ETag")}}
+	{"GetObjectAttributes of the size", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: b.Path("object"), Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "ObjectSize,ETag")}}
 	}},
-	{"GetObjectAttributes of the checksum", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: b.path("object"), query: "attributes=", header: []sigv4.Field{field("X-Amz-Object-Attributes", "Checksum")}}
+	{"GetObjectAttributes of the checksum", whenCold, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: b.Path("object"), Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "Checksum")}}
 	}},
-	{"CopyObject", each, "dg", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(phase + "-copy"), header: []sigv4.Field{field("X-Amz-Copy-Source", b.name+"/object")}}
+	{"CopyObject", each, "dg", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(phase + "-copy"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", b.Name+"/object")}}
 	}},
-	{"CreateMultipartUpload", whenCold, "g", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "POST", path: b.path(phase + "-upload"), query: "uploads="}
+	{"CreateMultipartUpload", whenCold, "g", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "POST", Path: b.Path(phase + "-upload"), Query: "uploads="}
 	}},
-	{"UploadPart", whenCold, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path("parts"), query: "partNumber=1&uploadId=" + b.parts, body: "part"}
+	{"UploadPart", whenCold, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path("parts"), Query: "partNumber=1&uploadId=" + b.Parts, Body: "part"}
 	}},
-	{"UploadPartCopy", each, "d", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path("parts"), query: "partNumber=2&uploadId=" + b.parts, header: []sigv4.Field{field("X-Amz-Copy-Source", b.name+"/object")}}
+	{"UploadPartCopy", each, "d", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path("parts"), Query: "partNumber=2&uploadId=" + b.Parts, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", b.Name+"/object")}}
 	}},
-	{"CompleteMultipartUpload", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "POST", path: b.path(phase + "-complete"), query: "uploadId=" + b.uploads[phase], body: b.lists[phase]}
+	{"CompleteMultipartUpload", whenCold, "d", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "POST", Path: b.Path(phase + "-complete"), Query: "uploadId=" + b.Uploads[phase], Body: b.Lists[phase]}
 	}},
-	{"AbortMultipartUpload", never, "", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "DELETE", path: b.path("aborted"), query: "uploadId=" + b.aborted[phase]}
+	{"AbortMultipartUpload", never, "", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "DELETE", Path: b.Path("aborted"), Query: "uploadId=" + b.Aborted[phase]}
 	}},
-	{"ListParts", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: b.path("parts"), query: "uploadId=" + b.parts}
+	{"ListParts", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: b.Path("parts"), Query: "uploadId=" + b.Parts}
 	}},
-	{"ListMultipartUploads", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: "/" + b.name, query: "uploads="}
+	{"ListMultipartUploads", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "uploads="}
 	}},
-	{"RenameObject", whenCold, "d", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(phase + "-renamed"), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", "/"+b.name+"/"+phase+"-from")}}
+	{"RenameObject", whenCold, "d", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(phase + "-renamed"), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+b.Name+"/"+phase+"-from")}}
 	}},
-	{"DeleteObject", never, "", func(b *outageBucket, phase string) *rawRequest {
-		return &rawRequest{method: "DELETE", path: b.path(phase + "-delete")}
+	{"DeleteObject", never, "", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
+		return &proxytest.Request{Method: "DELETE", Path: b.Path(phase + "-delete")}
 	}},
-	{"DeleteObjects", never, "", func(b *outageBucket, phase string) *rawRequest {
+	{"DeleteObjects", never, "", func(b *proxytest.KMSBucket, phase string) *proxytest.Request {
 		document := "<Delete><Object><Key>" + phase + "-deletes</Key></Object></Delete>"
-		return &rawRequest{method: "POST", path: "/" + b.name, query: "delete=", body: document, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", crcText(document))}}
+		return &proxytest.Request{Method: "POST", Path: "/" + b.Name, Query: "delete=", Body: document, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(document))}}
 	}},
-	{"ListObjectsV2", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: "/" + b.name, query: "list-type=2"}
+	{"ListObjectsV2", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "list-type=2"}
 	}},
-	{"HeadBucket", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "HEAD", path: "/" + b.name, service: "s3express"}
+	{"HeadBucket", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "HEAD", Path: "/" + b.Name, Service: "s3express"}
 	}},
-	{"GetBucketEncryption", never, "", func(b *outageBucket, _ string) *rawRequest {
-		return &rawRequest{method: "GET", path: "/" + b.name, query: "encryption=", service: "s3express"}
+	{"GetBucketEncryption", never, "", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {
+		return &proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "encryption=", Service: "s3express"}
 	}},
-	{"PutBucketEncryption", each, "sgd", func(b *outageBucket, _ string) *rawRequest { return b.encryption() }},
+	{"PutBucketEncryption", each, "sgd", func(b *proxytest.KMSBucket, _ string) *proxytest.Request { return b.Encryption() }},
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -22,16 +23,16 @@ import (
 // its end and no longer; when KMS is willing again, so is the program. KS-2, and the revocation within the lifetime.
 func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 	t.Parallel()
-	k := newFaultyKMS(t)
-	p := k.start(t, t.TempDir(), "bucket_key: {lifetime: 4s}")
-	key := k.newKey(t)
-	b := newKMSBucket(p, "lifetime--local-az1--x-s3", key)
-	put := &rawRequest{method: "PUT", path: b.path("object"), body: "body"}
-	get := &rawRequest{method: "GET", path: b.path("object")}
-	other := &rawRequest{method: "PUT", path: b.path("other"), body: "other"}
-	b.must(put)
-	b.must(get)
-	misses := func() int { return p.metric("sealfront_bucket_keys_total", `result="miss"`) }
+	k := proxytest.NewFaultyKMS(t)
+	p := k.Start(t, t.TempDir(), "bucket_key: {lifetime: 4s}")
+	key := k.MakeKey(t)
+	b := proxytest.NewKMSBucket(p, "lifetime--local-az1--x-s3", key)
+	put := &proxytest.Request{Method: "PUT", Path: b.Path("object"), Body: "body"}
+	get := &proxytest.Request{Method: "GET", Path: b.Path("object")}
+	other := &proxytest.Request{Method: "PUT", Path: b.Path("other"), Body: "other"}
+	b.Must(put)
+	b.Must(get)
+	misses := func() int { return p.Metric("sealfront_bucket_keys_total", `result="miss"`) }
 	// until repeats requests until something has happened. A key is refreshed by the requests of the last fifth of its
 	// lifetime, 800 ms; on a machine that stood still for half of that, steady is false.
 	steady := true
@@ -49,29 +50,29 @@ func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 	}
 
 	// The second refresh begins after the first key's end, so without the first one a request would have missed.
-	k.set(key, kmsIsSlow(200*time.Millisecond))
-	before, answered := misses(), p.metric("sealfront_kms_calls_total", `call="Decrypt"`, `outcome="ok"`)
+	k.Set(key, proxytest.KMSIsSlow(200*time.Millisecond))
+	before, answered := misses(), p.Metric("sealfront_kms_calls_total", `call="Decrypt"`, `outcome="ok"`)
 	until("two refreshes", func() bool {
-		b.must(put)
-		b.must(get)
-		return p.metric("sealfront_kms_calls_total", `call="Decrypt"`, `outcome="ok"`) >= answered+2
+		b.Must(put)
+		b.Must(get)
+		return p.Metric("sealfront_kms_calls_total", `call="Decrypt"`, `outcome="ok"`) >= answered+2
 	})
 	if n := misses() - before; n != 0 && steady {
 		t.Errorf("%d requests waited for KMS", n)
 	}
-	if n := k.count("GenerateDataKey", key); n != 2 { // PutBucketEncryption's and the bucket's
+	if n := k.Count("GenerateDataKey", key); n != 2 { // PutBucketEncryption's and the bucket's
 		t.Errorf("%d bucket keys", n)
 	}
-	k.set(key, nil)
+	k.Set(key, nil)
 
 	if _, err := k.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
 		t.Fatal(err)
 	}
 	worked := 0
-	refusals := func() int { return p.metric("sealfront_kms_calls_total", `outcome="DisabledException"`) }
+	refusals := func() int { return p.Metric("sealfront_kms_calls_total", `outcome="DisabledException"`) }
 	until("the refusal of a disabled key", func() bool {
 		refusedBefore := refusals() > 0
-		a := p.do(get)
+		a := p.Do(get)
 		if a.StatusCode == 200 && refusedBefore {
 			worked++
 		}
@@ -82,12 +83,12 @@ func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 	}
 	refuses := func(when string) {
 		t.Helper()
-		for name, r := range map[string]*rawRequest{"PUT": other, "GET": get, "CreateSession": {method: "GET", path: "/" + b.name, query: "session=", service: "s3express"}} {
-			if a := p.do(r); a.StatusCode != 400 || a.code() != "KMS.DisabledException" || !strings.Contains(a.body, key+" is disabled.") {
-				t.Errorf("%s %s: %d %s", name, when, a.StatusCode, a.body)
+		for name, r := range map[string]*proxytest.Request{"PUT": other, "GET": get, "CreateSession": {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"}} {
+			if a := p.Do(r); a.StatusCode != 400 || a.Code() != "KMS.DisabledException" || !strings.Contains(a.Text, key+" is disabled.") {
+				t.Errorf("%s %s: %d %s", name, when, a.StatusCode, a.Text)
 			}
 		}
-		p.mustNotExist(b.name, "other")
+		p.MustNotExist(b.Name, "other")
 	}
 	refuses("within the lifetime of the bucket key")
 	enable := func() {
@@ -95,65 +96,65 @@ func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 		if _, err := k.EnableKey(t.Context(), &kms.EnableKeyInput{KeyId: &key}); err != nil {
 			t.Fatal(err)
 		}
-		if a := b.must(get); a.body != "body" {
-			t.Errorf("GET after EnableKey: %q", a.body)
+		if a := b.Must(get); a.Text != "body" {
+			t.Errorf("GET after EnableKey: %q", a.Text)
 		}
-		b.must(put)
+		b.Must(put)
 	}
 	enable()
 	// The operator's word makes it immediate, and is no harm to a key that KMS allows.
 	if _, err := k.DisableKey(t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
 		t.Fatal(err)
 	}
-	p.dropKeys("?kms-key=" + url.QueryEscape(key))
+	p.DropKeys("?kms-key=" + url.QueryEscape(key))
 	refuses("after the drop")
 	enable()
-	p.dropKeys("")
-	b.must(get)
-	b.must(put)
+	p.DropKeys("")
+	b.Must(get)
+	b.Must(put)
 }
 
 // 5.5: a bucket key is fetched once for each requester when that is asked for, so that each shows in KMS's log.
 func TestBucketKeysPerRequester(t *testing.T) {
 	t.Parallel()
-	k := newFaultyKMS(t)
+	k := proxytest.NewFaultyKMS(t)
 	var all sync.WaitGroup
 	for per, want := range map[bool][2]int{true: {2, 1}, false: {1, 0}} {
 		all.Go(func() {
 			t.Run(fmt.Sprintf("per_principal %v", per), func(t *testing.T) {
-				p := startWith(t, k.config(t.TempDir(), fmt.Sprintf("bucket_key: {per_principal: %v}", per))+`
+				p := proxytest.StartWith(t, k.Config(t.TempDir(), fmt.Sprintf("bucket_key: {per_principal: %v}", per))+`
 identities:
 - {name: app, access_key: AKIATEST, secret_key: testsecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
 - {name: other, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "*", resource: "*"}]}
 `)
-				b := newKMSBucket(p, "requesters--local-az1--x-s3", k.newKey(t))
+				b := proxytest.NewKMSBucket(p, "requesters--local-az1--x-s3", k.MakeKey(t))
 				other := &sigv4.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "othersecret"}
-				generated, decrypted := k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key)
+				generated, decrypted := k.Count("GenerateDataKey", b.Key), k.Count("Decrypt", b.Key)
 				for range 3 {
 					for key, c := range map[string]*sigv4.Credentials{"mine": nil, "theirs": other} {
-						b.must(&rawRequest{method: "PUT", path: b.path(key), body: key, credentials: c})
-						if a := b.must(&rawRequest{method: "GET", path: b.path(key), credentials: c}); a.body != key {
-							t.Errorf("GET gave %q", a.body)
+						b.Must(&proxytest.Request{Method: "PUT", Path: b.Path(key), Body: key, Credentials: c})
+						if a := b.Must(&proxytest.Request{Method: "GET", Path: b.Path(key), Credentials: c}); a.Text != key {
+							t.Errorf("GET gave %q", a.Text)
 						}
 					}
 				}
-				if n := k.count("GenerateDataKey", b.key) - generated; n != want[0] {
+				if n := k.Count("GenerateDataKey", b.Key) - generated; n != want[0] {
 					t.Errorf("two identities took %d bucket keys, want %d", n, want[0])
 				}
-				if n := k.count("Decrypt", b.key) - decrypted; n != 0 {
+				if n := k.Count("Decrypt", b.Key) - decrypted; n != 0 {
 					t.Errorf("their own objects took %d calls of Decrypt", n)
 				}
 				for range 3 {
-					b.must(&rawRequest{method: "GET", path: b.path("mine"), credentials: other})
+					b.Must(&proxytest.Request{Method: "GET", Path: b.Path("mine"), Credentials: other})
 				}
-				if n := k.count("Decrypt", b.key) - decrypted; n != want[1] {
+				if n := k.Count("Decrypt", b.Key) - decrypted; n != want[1] {
 					t.Errorf("another's object took %d calls of Decrypt, want %d", n, want[1])
 				}
 				// R17: a copy asks each time, for both sides.
 				for i := range 3 {
-					before := [2]int{k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key)}
-					p.forTest(t).mustCopy(b.name+"/mine", b.name+"/copy")
-					if g, d := k.count("GenerateDataKey", b.key)-before[0], k.count("Decrypt", b.key)-before[1]; g != 1 || d != 1 {
+					before := [2]int{k.Count("GenerateDataKey", b.Key), k.Count("Decrypt", b.Key)}
+					p.ForTest(t).MustCopy(b.Name+"/mine", b.Name+"/copy")
+					if g, d := k.Count("GenerateDataKey", b.Key)-before[0], k.Count("Decrypt", b.Key)-before[1]; g != 1 || d != 1 {
 						t.Errorf("copy %d took %d GenerateDataKey and %d Decrypt", i, g, d)
 					}
 				}
@@ -183,24 +184,24 @@ func TestCallsOfEightClients(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := newFaultyKMS(t)
-	p := k.start(t, t.TempDir(), fmt.Sprintf("bucket_key: {lifetime: %s}", lifetime))
-	b := newKMSBucket(p, "clients--local-az1--x-s3", k.newKey(t))
-	before := [3]int{k.count("GenerateDataKey", b.key), k.count("Decrypt", b.key), k.count("DescribeKey", b.key)}
+	k := proxytest.NewFaultyKMS(t)
+	p := k.Start(t, t.TempDir(), fmt.Sprintf("bucket_key: {lifetime: %s}", lifetime))
+	b := proxytest.NewKMSBucket(p, "clients--local-az1--x-s3", k.MakeKey(t))
+	before := [3]int{k.Count("GenerateDataKey", b.Key), k.Count("Decrypt", b.Key), k.Count("DescribeKey", b.Key)}
 	began := time.Now()
 	var all sync.WaitGroup
 	var done atomic.Int64
 	for client := range clients {
-		c := p.client(t)
+		c := p.Client(t)
 		all.Go(func() {
 			each := objects / clients
 			for i := range each {
 				name, body := fmt.Sprintf("object-%d-%d", client, i), fmt.Sprintf("body %d of %d", i, client)
-				if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.name, Key: &name, Body: strings.NewReader(body)}); err != nil {
+				if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: &name, Body: strings.NewReader(body)}); err != nil {
 					t.Error(err)
 					return
 				}
-				out, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.name, Key: &name})
+				out, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &b.Name, Key: &name})
 				if err != nil {
 					t.Error(err)
 					return
@@ -217,7 +218,7 @@ func TestCallsOfEightClients(t *testing.T) {
 	}
 	all.Wait()
 	took := time.Since(began)
-	generate, decrypt, describe := k.count("GenerateDataKey", b.key)-before[0], k.count("Decrypt", b.key)-before[1], k.count("DescribeKey", b.key)-before[2]
+	generate, decrypt, describe := k.Count("GenerateDataKey", b.Key)-before[0], k.Count("Decrypt", b.Key)-before[1], k.Count("DescribeKey", b.Key)-before[2]
 	t.Logf("%d PUTs and %d GETs by %d clients in %.1f s, bucket keys kept for %v: %d GenerateDataKey, %d Decrypt, %d DescribeKey",
 		done.Load(), done.Load(), clients, took.Seconds(), lifetime, generate, decrypt, describe)
 	// One bucket key, and its refresh when four fifths of its lifetime are over.

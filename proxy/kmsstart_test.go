@@ -5,12 +5,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 )
 
 // startFails runs the program until it has ended by itself, and returns what it said.
 func startFails(t *testing.T, config string) string {
 	t.Helper()
-	cmd := programCommand("serve", "--config", config)
+	cmd := proxytest.Command("serve", "--config", config)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -18,7 +21,7 @@ func startFails(t *testing.T, config string) string {
 	}
 	tooLate := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
-	if !tooLate.Stop() || err == nil || cmd.ProcessState.ExitCode() != statusError {
+	if !tooLate.Stop() || err == nil || cmd.ProcessState.ExitCode() != command.StatusError {
 		t.Fatalf("it ended with %v:\n%s", err, out.String())
 	}
 	return out.String()
@@ -28,39 +31,39 @@ func startFails(t *testing.T, config string) string {
 // is made, nor at a later one.
 func TestAStartNeedsKMS(t *testing.T) {
 	t.Parallel()
-	k := newFaultyKMS(t)
+	k := proxytest.NewFaultyKMS(t)
 	dir := t.TempDir()
-	text := k.config(dir, "timeout: 1s") + testIdentity
-	config := writeConfig(t, text)
+	text := k.Config(dir, "timeout: 1s") + proxytest.Identity
+	config := proxytest.WriteConfig(t, text)
 	faults := []struct {
 		name  string
-		fault kmsFault
+		fault proxytest.KMSFault
 		says  string
 	}{
-		{"hangs", kmsHangs, "deadline exceeded"},
-		{"is disabled", kmsSays("DisabledException", 400, k.serviceKey+" is disabled."), "DisabledException"},
-		{"gives 16 bytes", kmsAlters(withPlaintext(make([]byte, 16))), "16 bytes"},
+		{"hangs", proxytest.KMSHangs, "deadline exceeded"},
+		{"is disabled", proxytest.KMSSays("DisabledException", 400, k.ServiceKey+" is disabled."), "DisabledException"},
+		{"gives 16 bytes", proxytest.KMSAlters(proxytest.WithPlaintext(make([]byte, 16))), "16 bytes"},
 	}
 	for _, f := range faults {
-		k.set(k.serviceKey, f.fault)
-		if said := startFails(t, config); !strings.Contains(said, f.says) || !strings.Contains(said, k.serviceKey) {
+		k.Set(k.ServiceKey, f.fault)
+		if said := startFails(t, config); !strings.Contains(said, f.says) || !strings.Contains(said, k.ServiceKey) {
 			t.Errorf("the first start, when KMS %s: %s", f.name, said)
 		}
 	}
-	k.set(k.serviceKey, nil)
-	p := startWith(t, text)
-	b := newKMSBucket(p, "start--local-az1--x-s3", k.newKey(t))
-	b.must(&rawRequest{method: "PUT", path: b.path("object"), body: "body"})
-	p.stop()
+	k.Set(k.ServiceKey, nil)
+	p := proxytest.StartWith(t, text)
+	b := proxytest.NewKMSBucket(p, "start--local-az1--x-s3", k.MakeKey(t))
+	b.Must(&proxytest.Request{Method: "PUT", Path: b.Path("object"), Body: "body"})
+	p.Stop()
 	for _, f := range faults {
-		k.set(k.serviceKey, f.fault)
+		k.Set(k.ServiceKey, f.fault)
 		if said := startFails(t, config); !strings.Contains(said, f.says) {
 			t.Errorf("a later start, when KMS %s: %s", f.name, said)
 		}
 	}
-	k.set(k.serviceKey, nil)
-	b.p = startWith(t, text)
-	if a := b.must(&rawRequest{method: "GET", path: b.path("object")}); a.body != "body" {
-		t.Errorf("in the end: %q", a.body)
+	k.Set(k.ServiceKey, nil)
+	b.P = proxytest.StartWith(t, text)
+	if a := b.Must(&proxytest.Request{Method: "GET", Path: b.Path("object")}); a.Text != "body" {
+		t.Errorf("in the end: %q", a.Text)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"sealfront/proxy/proxytest"
 )
 
 // A kmsTable has a row for each fault of KMS at each operation, with the bucket key in memory and without.
@@ -28,13 +30,13 @@ var kmsWrites = map[string]struct{ key, old, new string }{
 
 // add takes the rows of one fault down, of a phase in which every operation was told what it heard. A write must be there
 // when it was acknowledged, and not at all when it was refused.
-func (table *kmsTable) add(b *outageBucket, fault, phase string, heard []told) {
-	b.p.t.Helper()
+func (table *kmsTable) add(b *proxytest.KMSBucket, fault, phase string, heard []told) {
+	b.P.T.Helper()
 	sizes := make(map[string]string)
-	for _, object := range strings.Split(b.must(&rawRequest{method: "GET", path: "/" + b.name, query: "list-type=2"}).body, "<Contents>")[1:] {
-		sizes[element(object, "Key")] = element(object, "Size")
+	for _, object := range strings.Split(b.Must(&proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "list-type=2"}).Text, "<Contents>")[1:] {
+		sizes[proxytest.Element(object, "Key")] = proxytest.Element(object, "Size")
 	}
-	uploads := b.must(&rawRequest{method: "GET", path: "/" + b.name, query: "uploads="}).body
+	uploads := b.Must(&proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "uploads="}).Text
 	where := "in memory"
 	if phase == "cold" {
 		where = "not in memory"
@@ -51,14 +53,14 @@ func (table *kmsTable) add(b *outageBucket, fault, phase string, heard []told) {
 			}
 			if is != want {
 				holds = fmt.Sprintf("%q bytes", is)
-				b.p.t.Errorf("%s × %s, bucket key %s: the client was told %q, and the store holds %s, want %q", fault, o.name, where, heard[i].says, holds, want)
+				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the store holds %s, want %q", fault, o.name, where, heard[i].says, holds, want)
 			}
 			if _, from := sizes[phase+"-from"]; o.name == "RenameObject" && from == heard[i].ok {
-				b.p.t.Errorf("%s × RenameObject, bucket key %s: the client was told %q, and the old name is there: %t", fault, where, heard[i].says, from)
+				b.P.T.Errorf("%s × RenameObject, bucket key %s: the client was told %q, and the old name is there: %t", fault, where, heard[i].says, from)
 			}
 		case o.name == "CreateMultipartUpload":
 			if begun := strings.Contains(uploads, "<Key>"+phase+"-upload</Key>"); begun != heard[i].ok {
-				b.p.t.Errorf("%s × %s, bucket key %s: the client was told %q, and the upload is there: %t", fault, o.name, where, heard[i].says, begun)
+				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the upload is there: %t", fault, o.name, where, heard[i].says, begun)
 			} else if begun {
 				holds = "an upload"
 			}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -36,10 +37,10 @@ func TestLinearizable(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) service{"embedded": embeddedService}
+	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": embeddedService}
 	long, err := time.ParseDuration(os.Getenv("SEALFRONT_LINEARIZE"))
 	if err == nil {
-		stores["versitygw"], stores["minio"] = startVersitygw, startMinIO
+		stores["versitygw"], stores["minio"] = proxytest.StartVersitygw, proxytest.StartMinIO
 	} else {
 		long = 6 * time.Second
 	}
@@ -65,7 +66,7 @@ func TestLinearizable(t *testing.T) {
 // A linearGame is two replicas on one store behind a relay.
 type linearGame struct {
 	t        *testing.T
-	replicas [2]*program
+	replicas [2]*proxytest.Program
 	bucket   string
 	seed     uint64
 	// lossy: a store that deletes without conditions loses what is written to a rename's source at the last moment. That is
@@ -87,18 +88,18 @@ const (
 	linearOps     = 9 // of each client in a round
 )
 
-func newLinearGame(t *testing.T, store service, lossy bool) *linearGame {
+func newLinearGame(t *testing.T, store proxytest.Service, lossy bool) *linearGame {
 	t.Helper()
 	g := &linearGame{t: t, bucket: "linear--usw2-az1--x-s3", seed: uint64(time.Now().UnixNano()), outcomes: make(map[string]int), lossy: lossy}
 	if s, err := strconv.ParseUint(os.Getenv("SEALFRONT_SEED"), 10, 64); err == nil {
 		g.seed = s
 	}
 	g.calm.Store(true)
-	relay := g.relay(store.endpoint)
+	relay := g.relay(store.Endpoint)
 	dir := t.TempDir()
-	ca := writeCertificates(t, dir)
-	kms := startEmbedded(t, t.TempDir())
-	g.kmsKey = kms.env["SEALFRONT_KMS_KEY"]
+	ca := proxytest.WriteCertificates(t, dir)
+	kms := proxytest.StartEmbedded(t, t.TempDir())
+	g.kmsKey = kms.Env["SEALFRONT_KMS_KEY"]
 	prefix := fmt.Sprintf("l%d-", time.Now().UnixNano())
 	for i := range g.replicas {
 		g.config = fmt.Sprintf(`
@@ -106,30 +107,30 @@ listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: %q, secret_key: %q, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
-`, dir, dir, relay, store.accessKey, store.secretKey, prefix, prefix, kms.env["SEALFRONT_KMS_ENDPOINT"], kms.env["AWS_ACCESS_KEY_ID"], kms.env["AWS_SECRET_ACCESS_KEY"], kms.env["SEALFRONT_KMS_KEY"])
-		g.replicas[i] = startWith(t, g.config)
-		g.replicas[i].env["AWS_CA_BUNDLE"] = ca
+`, dir, dir, relay, store.AccessKey, store.SecretKey, prefix, prefix, kms.Env["SEALFRONT_KMS_ENDPOINT"], kms.Env["AWS_ACCESS_KEY_ID"], kms.Env["AWS_SECRET_ACCESS_KEY"], kms.Env["SEALFRONT_KMS_KEY"])
+		g.replicas[i] = proxytest.StartWith(t, g.config)
+		g.replicas[i].Env["AWS_CA_BUNDLE"] = ca
 	}
-	if a := g.do(0, &rawRequest{method: "PUT", path: "/" + g.bucket, body: strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := g.do(0, &proxytest.Request{Method: "PUT", Path: "/" + g.bucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	g.calm.Store(false)
 	return g
 }
 
-func (g *linearGame) do(replica int, r *rawRequest) *answer {
-	r.plain = true
-	return g.replicas[replica].do(r)
+func (g *linearGame) do(replica int, r *proxytest.Request) *proxytest.Answer {
+	r.Plain = true
+	return g.replicas[replica].Do(r)
 }
 
 // mustDo repeats a request that has no consequences until it succeeds.
-func (g *linearGame) mustDo(replica int, r *rawRequest) *answer {
+func (g *linearGame) mustDo(replica int, r *proxytest.Request) *proxytest.Answer {
 	for range 20 {
-		if a := g.do(replica, r); a.StatusCode == 200 && a.bodyErr == nil {
+		if a := g.do(replica, r); a.StatusCode == 200 && a.Err == nil {
 			return a
 		}
 	}
-	g.t.Errorf("%s %s failed 20 times", r.method, r.path)
+	g.t.Errorf("%s %s failed 20 times", r.Method, r.Path)
 	return g.do(replica, r)
 }
 
@@ -140,7 +141,7 @@ func (g *linearGame) relay(endpoint string) string {
 		g.t.Fatal(err)
 	}
 	forward := &httputil.ReverseProxy{
-		ErrorLog: discardLog, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, DialContext: dialAbruptly},
+		ErrorLog: proxytest.DiscardLog, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, DialContext: proxytest.DialAbruptly},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
 			if _, ok := r.Out.Header["User-Agent"]; !ok {
@@ -315,30 +316,30 @@ func (r *linearRound) begin(i int) {
 	key := i % linearKeys
 	id := int(r.steps.Add(1))
 	u := linearUpload{step: linearStep{kind: "complete", key: key, tokens: fmt.Sprintf("%d ", id), meta: fmt.Sprint("m", id), upload64: 1 << i}}
-	a := r.mustDo(i%2, &rawRequest{method: "POST", path: r.path(key), query: "uploads=", header: []sigv4.Field{field("X-Amz-Meta-M", u.step.meta)}})
-	u.id = element(a.body, "UploadId")
-	a = r.mustDo((i+1)%2, &rawRequest{method: "PUT", path: r.path(key), query: "partNumber=1&uploadId=" + url.QueryEscape(u.id), body: tokenBody(id)})
+	a := r.mustDo(i%2, &proxytest.Request{Method: "POST", Path: r.path(key), Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", u.step.meta)}})
+	u.id = proxytest.Element(a.Text, "UploadId")
+	a = r.mustDo((i+1)%2, &proxytest.Request{Method: "PUT", Path: r.path(key), Query: "partNumber=1&uploadId=" + url.QueryEscape(u.id), Body: tokenBody(id)})
 	u.etag = a.Header.Get("ETag")
 	r.uploads = append(r.uploads, u)
 }
 
 // record adds the steps of an operation that was called at this time and has just been answered.
-func (r *linearRound) record(client int, call time.Time, a *answer, out linearResult, steps ...linearStep) {
+func (r *linearRound) record(client int, call time.Time, a *proxytest.Answer, out linearResult, steps ...linearStep) {
 	out.status = a.StatusCode
-	if a.code() == "SlowDown" { // nothing was begun
+	if a.Code() == "SlowDown" { // nothing was begun
 		return
 	}
 	if took := time.Since(call); took > 3*time.Second {
 		r.t.Logf("%s took %v: %d", steps[0].kind, took, a.StatusCode)
 	}
 	end := time.Since(r.began).Nanoseconds()
-	out.unknown = out.unknown || a.StatusCode == 0 || a.StatusCode >= 500 || a.bodyErr != nil
+	out.unknown = out.unknown || a.StatusCode == 0 || a.StatusCode >= 500 || a.Err != nil
 	if out.unknown {
 		end = 1 << 62
 	}
 	r.count(fmt.Sprint(steps[0].kind, " ", a.StatusCode))
-	if a.StatusCode >= 400 && a.StatusCode < 500 && a.StatusCode != 404 && a.StatusCode != 409 && a.StatusCode != 412 && a.code() != "InvalidWriteOffset" {
-		r.t.Errorf("%s of key %d: %d %s", steps[0].kind, steps[0].key, a.StatusCode, a.body)
+	if a.StatusCode >= 400 && a.StatusCode < 500 && a.StatusCode != 404 && a.StatusCode != 409 && a.StatusCode != 412 && a.Code() != "InvalidWriteOffset" {
+		r.t.Errorf("%s of key %d: %d %s", steps[0].kind, steps[0].key, a.StatusCode, a.Text)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -351,15 +352,15 @@ func (r *linearRound) record(client int, call time.Time, a *answer, out linearRe
 func (r *linearRound) read(client int, kind string, key int) (body, etag string) {
 	call := time.Now()
 	method := map[string]string{"get": "GET", "head": "HEAD"}[kind]
-	a := r.do(client%2, &rawRequest{method: method, path: r.path(key)})
-	if a.StatusCode != 200 && a.StatusCode != 404 || a.bodyErr != nil {
+	a := r.do(client%2, &proxytest.Request{Method: method, Path: r.path(key)})
+	if a.StatusCode != 200 && a.StatusCode != 404 || a.Err != nil {
 		if a.StatusCode == 403 {
-			r.t.Errorf("GET of key %d: %d %s", key, a.StatusCode, a.body)
+			r.t.Errorf("GET of key %d: %d %s", key, a.StatusCode, a.Text)
 		}
 		r.count(fmt.Sprint(kind, " ", a.StatusCode))
 		return "", ""
 	}
-	out := linearResult{tokens: tokensOf(a.body), meta: a.Header.Get("X-Amz-Meta-M")}
+	out := linearResult{tokens: tokensOf(a.Text), meta: a.Header.Get("X-Amz-Meta-M")}
 	if kind == "head" && a.StatusCode == 200 {
 		// Only the length is known; any tokens of that length stand for it.
 		out.tokens = ""
@@ -372,7 +373,7 @@ func (r *linearRound) read(client int, kind string, key int) (body, etag string)
 		out = linearResult{}
 	}
 	r.record(client, call, a, out, linearStep{kind: kind, key: key})
-	return a.body, a.Header.Get("ETag")
+	return a.Text, a.Header.Get("ETag")
 }
 
 func (r *linearRound) play(client int, dice *rand.Rand) {
@@ -381,16 +382,16 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 	key := dice.IntN(linearKeys)
 	to := (key + 1 + dice.IntN(linearKeys-1)) % linearKeys
 	tokens, meta := fmt.Sprintf("%d ", id), fmt.Sprint("m", id)
-	marked := field("X-Amz-Meta-M", meta)
+	marked := proxytest.Field("X-Amz-Meta-M", meta)
 	step := linearStep{id: id, key: key, to: to, tokens: tokens, meta: meta}
 	named := func(kind string) linearStep { s := step; s.kind = kind; return s }
 	call := time.Now()
-	copied := func(to int) *answer {
-		header := []sigv4.Field{marked, field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Copy-Source", r.bucket+"/"+r.name(key))}
-		return r.do(replica, &rawRequest{method: "PUT", path: r.path(to), header: header})
+	copied := func(to int) *proxytest.Answer {
+		header := []sigv4.Field{marked, proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name(key))}
+		return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Header: header})
 	}
-	put := func(header ...sigv4.Field) *answer {
-		return r.do(replica, &rawRequest{method: "PUT", path: r.path(key), body: tokenBody(id), header: append(header, marked)})
+	put := func(header ...sigv4.Field) *proxytest.Answer {
+		return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(key), Body: tokenBody(id), Header: append(header, marked)})
 	}
 	switch n := dice.IntN(100); {
 	case n < 15:
@@ -404,7 +405,7 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 	case n < 34:
 		r.record(client, call, put(), linearResult{}, named("put"))
 	case n < 39:
-		a := put(field("If-None-Match", "*"))
+		a := put(proxytest.Field("If-None-Match", "*"))
 		r.record(client, call, a, linearResult{unknown: a.StatusCode == 412}, named("create"))
 	case n < 44:
 		body, etag := r.read(replica, "get", key)
@@ -412,9 +413,9 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 			return
 		}
 		call = time.Now()
-		r.record(client, call, put(field("If-Match", etag)), linearResult{tokens: tokensOf(body)}, named("replace"))
+		r.record(client, call, put(proxytest.Field("If-Match", etag)), linearResult{tokens: tokensOf(body)}, named("replace"))
 	case n < 48:
-		r.record(client, call, r.do(replica, &rawRequest{method: "DELETE", path: r.path(key)}), linearResult{}, named("delete"))
+		r.record(client, call, r.do(replica, &proxytest.Request{Method: "DELETE", Path: r.path(key)}), linearResult{}, named("delete"))
 	case n < 56:
 		r.record(client, call, copied(to), linearResult{}, named("copy reads"), named("copy writes"))
 	case n < 64:
@@ -426,13 +427,13 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 		}
 		step.offset = len(body)
 		call = time.Now()
-		a := r.do(replica, &rawRequest{method: "PUT", path: r.path(key), body: tokenBody(id), header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+		a := r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(key), Body: tokenBody(id), Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
 		r.record(client, call, a, linearResult{}, named("append"))
 	case n < 82:
 		u := r.uploads[dice.IntN(len(r.uploads))]
 		r.complete(client, replica, &u)
 	default:
-		a := r.do(replica, &rawRequest{method: "PUT", path: r.path(to), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", r.name(key))}})
+		a := r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name(key))}})
 		r.record(client, call, a, linearResult{}, named("rename reads"), named("rename writes"), named("rename deletes"))
 	}
 }
@@ -444,8 +445,8 @@ func (r *linearRound) complete(client, replica int, u *linearUpload) {
 	for i := range 2 {
 		wg.Go(func() {
 			call := time.Now()
-			a := r.do((replica+i)%2, &rawRequest{method: "POST", path: r.path(u.step.key), query: "uploadId=" + url.QueryEscape(u.id), body: document})
-			if a.StatusCode == 200 && strings.Contains(a.body, "<Error>") {
+			a := r.do((replica+i)%2, &proxytest.Request{Method: "POST", Path: r.path(u.step.key), Query: "uploadId=" + url.QueryEscape(u.id), Body: document})
+			if a.StatusCode == 200 && strings.Contains(a.Text, "<Error>") {
 				a.StatusCode = 503
 			}
 			step := u.step
@@ -459,13 +460,13 @@ func (r *linearRound) complete(client, replica int, u *linearUpload) {
 // list lists the bucket: each key is or isn't there at some moment of it.
 func (r *linearRound) list(client, replica int) {
 	call := time.Now()
-	a := r.do(replica, &rawRequest{method: "GET", path: "/" + r.bucket, query: fmt.Sprintf("list-type=2&prefix=r%d%%2F", r.number)})
-	if a.StatusCode != 200 || a.bodyErr != nil || strings.Contains(a.body, "<IsTruncated>true") {
+	a := r.do(replica, &proxytest.Request{Method: "GET", Path: "/" + r.bucket, Query: fmt.Sprintf("list-type=2&prefix=r%d%%2F", r.number)})
+	if a.StatusCode != 200 || a.Err != nil || strings.Contains(a.Text, "<IsTruncated>true") {
 		return
 	}
 	for key := range linearKeys {
 		kind := "unlisted"
-		if strings.Contains(a.body, "<Key>"+r.name(key)+"</Key>") {
+		if strings.Contains(a.Text, "<Key>"+r.name(key)+"</Key>") {
 			kind = "listed"
 		}
 		r.record(client, call, a, linearResult{}, linearStep{kind: kind, key: key})

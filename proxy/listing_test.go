@@ -6,18 +6,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 // listed sums a listing up: its keys, its prefixes, and whether it was cut off.
 func listed(body string) string {
 	var out []string
 	for _, part := range strings.Split(body, "<Contents>")[1:] {
-		out = append(out, element(part, "Key")+":"+element(part, "Size"))
+		out = append(out, proxytest.Element(part, "Key")+":"+proxytest.Element(part, "Size"))
 	}
 	for _, part := range strings.Split(body, "<CommonPrefixes>")[1:] {
-		out = append(out, element(part, "Prefix"))
+		out = append(out, proxytest.Element(part, "Prefix"))
 	}
-	if element(body, "IsTruncated") == "true" {
+	if proxytest.Element(body, "IsTruncated") == "true" {
 		out = append(out, "…")
 	}
 	return strings.Join(out, " ")
@@ -25,11 +27,11 @@ func listed(body string) string {
 
 // 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the whole.
 func TestListings(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	directory, plain := p.env["SEALFRONT_BUCKET"], makeBucket(t, p.client(t), "plain")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	directory, plain := p.Env["SEALFRONT_BUCKET"], proxytest.MakeBucket(t, p.Client(t), "plain")
 	for _, bucket := range []string{directory, plain} {
 		for i, key := range []string{"a", "b%20b%2B", "dir/1", "dir/2", "dir/sub/3", "e", "%C3%BC"} {
-			p.put(bucket, key, strings.Repeat("x", i))
+			p.Put(bucket, key, strings.Repeat("x", i))
 		}
 	}
 	for _, c := range []struct{ bucket, query, want string }{
@@ -53,16 +55,16 @@ func TestListings(t *testing.T) {
 		{plain, "encoding-type=url&list-type=2", "a:0 b+b%2B:1 dir/1:2 dir/2:3 dir/sub/3:4 e:5 %C3%BC:6"},
 		{plain, "list-type=2&max-keys=5000", "a:0 b b+:1 dir/1:2 dir/2:3 dir/sub/3:4 e:5 ü:6"},
 	} {
-		a := p.do(&rawRequest{method: "GET", path: "/" + c.bucket, query: c.query})
-		if got := listed(a.body); a.StatusCode != 200 || got != c.want {
-			t.Errorf("%s?%s: %d %q, want %q: %s", c.bucket, c.query, a.StatusCode, got, c.want, a.body)
+		a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + c.bucket, Query: c.query})
+		if got := listed(a.Text); a.StatusCode != 200 || got != c.want {
+			t.Errorf("%s?%s: %d %q, want %q: %s", c.bucket, c.query, a.StatusCode, got, c.want, a.Text)
 		}
-		if name := element(a.body, "Name"); name != c.bucket {
+		if name := proxytest.Element(a.Text, "Name"); name != c.bucket {
 			t.Errorf("%s?%s: Name is %s", c.bucket, c.query, name)
 		}
 		class := map[string]string{directory: "EXPRESS_ONEZONE", plain: "STANDARD"}[c.bucket]
-		if strings.Contains(a.body, "<Contents>") && element(a.body, "StorageClass") != class {
-			t.Errorf("%s?%s: %s", c.bucket, c.query, element(a.body, "StorageClass"))
+		if strings.Contains(a.Text, "<Contents>") && proxytest.Element(a.Text, "StorageClass") != class {
+			t.Errorf("%s?%s: %s", c.bucket, c.query, proxytest.Element(a.Text, "StorageClass"))
 		}
 	}
 	// Page by page, in either version, with and without a delimiter.
@@ -88,9 +90,9 @@ func TestListings(t *testing.T) {
 					return strings.ReplaceAll(v.Encode(), "+", "%20")
 				}
 				for token, pages := "", 0; pages < 20; pages++ {
-					a := p.do(&rawRequest{method: "GET", path: "/" + c.bucket, query: query(token)})
-					page := strings.Fields(strings.ReplaceAll(listed(a.body), "b b+", "b_b+"))
-					if token = element(a.body, c.next); token == "" {
+					a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + c.bucket, Query: query(token)})
+					page := strings.Fields(strings.ReplaceAll(listed(a.Text), "b b+", "b_b+"))
+					if token = proxytest.Element(a.Text, c.next); token == "" {
 						all = append(all, page...)
 						break
 					}
@@ -110,7 +112,7 @@ func TestListings(t *testing.T) {
 			}
 		}
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/" + plain, query: "fetch-owner=true&list-type=2&max-keys=1"}); !strings.Contains(a.body, "<Owner><ID>123456789012</ID>") {
-		t.Errorf("no owner: %s", a.body)
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + plain, Query: "fetch-owner=true&list-type=2&max-keys=1"}); !strings.Contains(a.Text, "<Owner><ID>123456789012</ID>") {
+		t.Errorf("no owner: %s", a.Text)
 	}
 }

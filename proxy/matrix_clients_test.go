@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -30,11 +32,14 @@ var matrixClients = []struct {
 }{
 	{"aws-sdk-go-v2", true, jobOfGoSDK},
 	{"minio-go", true, jobOfMinIOGo},
-	{"boto3", false, func(t *testing.T, j *job) { j.script(t, programPath(t, "python3"), "boto3_job.py") }},
-	{"@aws-sdk/client-s3", false, func(t *testing.T, j *job) { nodeModules(t); j.script(t, programPath(t, "node"), "js_job.cjs") }},
-	{"aws-cli 1", false, func(t *testing.T, j *job) { jobOfAWSCLI(t, j, programPath(t, "aws")) }},
+	{"boto3", false, func(t *testing.T, j *job) { j.script(t, proxytest.ProgramPath(t, "python3"), "boto3_job.py") }},
+	{"@aws-sdk/client-s3", false, func(t *testing.T, j *job) {
+		nodeModules(t)
+		j.script(t, proxytest.ProgramPath(t, "node"), "js_job.cjs")
+	}},
+	{"aws-cli 1", false, func(t *testing.T, j *job) { jobOfAWSCLI(t, j, proxytest.ProgramPath(t, "aws")) }},
 	{"aws-cli 2.9", false, jobOfOldAWSCLI},
-	{"rclone 1.76", false, func(t *testing.T, j *job) { jobOfRclone(t, j, programPath(t, "rclone"), j.directory) }},
+	{"rclone 1.76", false, func(t *testing.T, j *job) { jobOfRclone(t, j, proxytest.ProgramPath(t, "rclone"), j.directory) }},
 	{"rclone 1.60", false, jobOfOldRclone},
 	{"mc", false, jobOfMC},
 	{"s3cmd", false, jobOfS3cmd},
@@ -46,7 +51,7 @@ func debian(t *testing.T, name string) string {
 	t.Helper()
 	path := filepath.Join("/usr/bin", name)
 	if _, err := os.Stat(path); err != nil {
-		missing(t, "Debian's package of "+name+" isn't installed")
+		proxytest.Missing(t, "Debian's package of "+name+" isn't installed")
 	}
 	return path
 }
@@ -55,7 +60,7 @@ func debian(t *testing.T, name string) string {
 func nodeModules(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(os.Getenv("SEALFRONT_TOOLS"), "node_modules", "@aws-sdk", "client-s3")); err != nil {
-		missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
+		proxytest.Missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
 	}
 }
 
@@ -71,7 +76,7 @@ func (j *job) run(t *testing.T, env []string, path string, args ...string) strin
 		}
 	}
 	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
-	cmd.Env = append(append(cmd.Env, j.p.toolEnv()...), env...)
+	cmd.Env = append(append(cmd.Env, toolEnv(j.p)...), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -87,7 +92,7 @@ func (j *job) script(t *testing.T, path, file string) {
 	t.Helper()
 	env := []string{
 		"JOB_BUCKET=" + j.bucket, "JOB_TREE=" + j.tree, "JOB_BIG=" + matrixBig, "JOB_RANGE=" + matrixRange,
-		fmt.Sprint("JOB_FROM=", matrixFrom), fmt.Sprint("JOB_LENGTH=", matrixRangeLen), "NODE_EXTRA_CA_CERTS=" + j.p.env["AWS_CA_BUNDLE"],
+		fmt.Sprint("JOB_FROM=", matrixFrom), fmt.Sprint("JOB_LENGTH=", matrixRangeLen), "NODE_EXTRA_CA_CERTS=" + j.p.Env["AWS_CA_BUNDLE"],
 	}
 	if out := j.run(t, env, path, filepath.Join(scripts, file)); strings.TrimSpace(out) != "ok" {
 		t.Errorf("%s: %s", file, out)
@@ -123,7 +128,7 @@ func (j *job) mustBeTheTree(t *testing.T, back string) {
 // mustServe fetches a presigned URL as anybody could.
 func (j *job) mustServe(t *testing.T, presigned string) {
 	t.Helper()
-	resp, err := j.p.httpClient(t).Get(strings.TrimSpace(presigned))
+	resp, err := j.p.HTTPClient(t).Get(strings.TrimSpace(presigned))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +142,7 @@ func (j *job) mustServe(t *testing.T, presigned string) {
 // mustHaveParts sees that the client did send the big file in parts.
 func (j *job) mustHaveParts(t *testing.T, key string) {
 	t.Helper()
-	head, err := j.p.client(t).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &j.bucket, Key: &key, PartNumber: aws.Int32(1)})
+	head, err := j.p.Client(t).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &j.bucket, Key: &key, PartNumber: aws.Int32(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +153,7 @@ func (j *job) mustHaveParts(t *testing.T, key string) {
 
 func (j *job) mustBeEmpty(t *testing.T) {
 	t.Helper()
-	list, err := j.p.client(t).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &j.bucket})
+	list, err := j.p.Client(t).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &j.bucket})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +178,7 @@ func (j *job) files(t *testing.T, f func(name, file string)) {
 }
 
 func jobOfGoSDK(t *testing.T, j *job) {
-	ctx, client, bucket := t.Context(), j.p.client(t), &j.bucket
+	ctx, client, bucket := t.Context(), j.p.Client(t), &j.bucket
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -184,14 +189,14 @@ func jobOfGoSDK(t *testing.T, j *job) {
 	j.files(t, func(name, file string) {
 		objects = append(objects, types.ObjectIdentifier{Key: aws.String("tree/" + name)})
 		if name == matrixBig {
-			u := newUploader(t, client, *bucket, "tree/"+name)
+			u := proxytest.NewUploader(t, client, *bucket, "tree/"+name)
 			content := j.big(t)
 			for n := int32(1); len(content) > 0; n++ {
 				size := min(len(content), 5<<20)
-				u.part(n, content[:size])
+				u.Part(n, content[:size])
 				content = content[size:]
 			}
-			_, err := u.complete(1, 2, 3)
+			_, err := u.Complete(1, 2, 3)
 			must(err)
 			return
 		}
@@ -238,10 +243,10 @@ func jobOfGoSDK(t *testing.T, j *job) {
 
 func jobOfMinIOGo(t *testing.T, j *job) {
 	ctx := t.Context()
-	_, host, _ := strings.Cut(j.p.env["AWS_ENDPOINT_URL"], "://")
+	_, host, _ := strings.Cut(j.p.Env["AWS_ENDPOINT_URL"], "://")
 	client, err := minio.New(host, &minio.Options{
-		Creds: credentials.NewStaticV4(j.p.env["AWS_ACCESS_KEY_ID"], j.p.env["AWS_SECRET_ACCESS_KEY"], ""), Secure: true,
-		Region: "us-west-2", Transport: j.p.httpClient(t).Transport, BucketLookup: minio.BucketLookupPath, MaxRetries: 1,
+		Creds: credentials.NewStaticV4(j.p.Env["AWS_ACCESS_KEY_ID"], j.p.Env["AWS_SECRET_ACCESS_KEY"], ""), Secure: true,
+		Region: "us-west-2", Transport: j.p.HTTPClient(t).Transport, BucketLookup: minio.BucketLookupPath, MaxRetries: 1,
 	})
 	must := func(err error) {
 		t.Helper()

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 func jobOfAWSCLI(t *testing.T, j *job, aws string) {
@@ -21,7 +23,7 @@ func jobOfAWSCLI(t *testing.T, j *job, aws string) {
 	env := []string{"AWS_CONFIG_FILE=" + settings}
 	run := func(args ...string) string {
 		t.Helper()
-		return j.run(t, env, aws, append([]string{"--endpoint-url", j.p.env["AWS_ENDPOINT_URL"]}, args...)...)
+		return j.run(t, env, aws, append([]string{"--endpoint-url", j.p.Env["AWS_ENDPOINT_URL"]}, args...)...)
 	}
 	remote := "s3://" + j.bucket + "/tree/"
 	run("s3", "cp", "--recursive", "--no-progress", j.tree, remote)
@@ -63,8 +65,8 @@ func jobOfOldAWSCLI(t *testing.T, j *job) {
 		jobOfAWSCLI(t, j, debian(t, "aws"))
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), debian(t, "aws"), "--endpoint-url", j.p.env["AWS_ENDPOINT_URL"], "s3", "cp", filepath.Join(j.tree, "dir", "segment"), "s3://"+j.bucket+"/segment")
-	cmd.Env = append(os.Environ(), j.p.toolEnv()...)
+	cmd := exec.CommandContext(t.Context(), debian(t, "aws"), "--endpoint-url", j.p.Env["AWS_ENDPOINT_URL"], "s3", "cp", filepath.Join(j.tree, "dir", "segment"), "s3://"+j.bucket+"/segment")
+	cmd.Env = append(os.Environ(), toolEnv(j.p)...)
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "does not support the Content-Md5 header") {
 		t.Errorf("an upload with Content-MD5: %v %s", err, out)
@@ -91,10 +93,10 @@ func jobOfOldRclone(t *testing.T, j *job) {
 
 func (j *job) rcloneSettings(provider string, express bool) []string {
 	return []string{
-		"RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER=" + provider, "AWS_CA_BUNDLE=", "RCLONE_S3_ENDPOINT=" + j.p.env["AWS_ENDPOINT_URL"],
-		"RCLONE_S3_REGION=" + j.p.env["AWS_REGION"], "RCLONE_CA_CERT=" + j.p.env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
+		"RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER=" + provider, "AWS_CA_BUNDLE=", "RCLONE_S3_ENDPOINT=" + j.p.Env["AWS_ENDPOINT_URL"],
+		"RCLONE_S3_REGION=" + j.p.Env["AWS_REGION"], "RCLONE_CA_CERT=" + j.p.Env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
 		fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", express), "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_S3_FORCE_PATH_STYLE=true",
-		"RCLONE_S3_ACCESS_KEY_ID=" + j.p.env["AWS_ACCESS_KEY_ID"], "RCLONE_S3_SECRET_ACCESS_KEY=" + j.p.env["AWS_SECRET_ACCESS_KEY"],
+		"RCLONE_S3_ACCESS_KEY_ID=" + j.p.Env["AWS_ACCESS_KEY_ID"], "RCLONE_S3_SECRET_ACCESS_KEY=" + j.p.Env["AWS_SECRET_ACCESS_KEY"],
 	}
 }
 
@@ -117,14 +119,14 @@ func jobOfRclone(t *testing.T, j *job, rclone string, express bool) {
 }
 
 func jobOfMC(t *testing.T, j *job) {
-	mc := programPath(t, "mc")
+	mc := proxytest.ProgramPath(t, "mc")
 	config := t.TempDir()
-	env := []string{"SSL_CERT_FILE=" + j.p.env["AWS_CA_BUNDLE"], "MC_REGION=us-west-2"}
+	env := []string{"SSL_CERT_FILE=" + j.p.Env["AWS_CA_BUNDLE"], "MC_REGION=us-west-2"}
 	run := func(args ...string) string {
 		t.Helper()
 		return j.run(t, env, mc, append([]string{"--config-dir", config, "--quiet"}, args...)...)
 	}
-	run("alias", "set", "--api", "S3v4", "--path", "on", "x", j.p.env["AWS_ENDPOINT_URL"], j.p.env["AWS_ACCESS_KEY_ID"], j.p.env["AWS_SECRET_ACCESS_KEY"])
+	run("alias", "set", "--api", "S3v4", "--path", "on", "x", j.p.Env["AWS_ENDPOINT_URL"], j.p.Env["AWS_ACCESS_KEY_ID"], j.p.Env["AWS_SECRET_ACCESS_KEY"])
 	remote := "x/" + j.bucket + "/tree"
 	run("mirror", j.tree, remote)
 	back := t.TempDir()
@@ -141,14 +143,14 @@ func jobOfMC(t *testing.T, j *job) {
 }
 
 func jobOfS3cmd(t *testing.T, j *job) {
-	s3cmd := programPath(t, "s3cmd")
-	host := strings.TrimPrefix(j.p.env["AWS_ENDPOINT_URL"], "https://")
+	s3cmd := proxytest.ProgramPath(t, "s3cmd")
+	host := strings.TrimPrefix(j.p.Env["AWS_ENDPOINT_URL"], "https://")
 	class := map[bool]string{true: "EXPRESS_ONEZONE", false: "STANDARD"}[j.directory] // it always names one
 	run := func(args ...string) string {
 		t.Helper()
 		return j.run(t, nil, s3cmd, append([]string{
-			"--config=/dev/null", "--access_key=" + j.p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + j.p.env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
-			"--host-bucket=" + host, "--ca-certs=" + j.p.env["AWS_CA_BUNDLE"], "--region=us-west-2", "--no-progress", "--multipart-chunk-size-mb=5", "--storage-class=" + class,
+			"--config=/dev/null", "--access_key=" + j.p.Env["AWS_ACCESS_KEY_ID"], "--secret_key=" + j.p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
+			"--host-bucket=" + host, "--ca-certs=" + j.p.Env["AWS_CA_BUNDLE"], "--region=us-west-2", "--no-progress", "--multipart-chunk-size-mb=5", "--storage-class=" + class,
 		}, args...)...)
 	}
 	remote := "s3://" + j.bucket + "/tree/"
@@ -183,11 +185,11 @@ func jobOfS3fs(t *testing.T, j *job) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(secret, []byte(j.p.env["AWS_ACCESS_KEY_ID"]+":"+j.p.env["AWS_SECRET_ACCESS_KEY"]), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte(j.p.Env["AWS_ACCESS_KEY_ID"]+":"+j.p.Env["AWS_SECRET_ACCESS_KEY"]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"CURL_CA_BUNDLE=" + j.p.env["AWS_CA_BUNDLE"]}
-	options := "use_path_request_style,sigv4,multipart_size=5,passwd_file=" + secret + ",url=" + j.p.env["AWS_ENDPOINT_URL"] + ",endpoint=us-west-2"
+	env := []string{"CURL_CA_BUNDLE=" + j.p.Env["AWS_CA_BUNDLE"]}
+	options := "use_path_request_style,sigv4,multipart_size=5,passwd_file=" + secret + ",url=" + j.p.Env["AWS_ENDPOINT_URL"] + ",endpoint=us-west-2"
 	if j.directory {
 		options += ",storage_class=express_onezone"
 	}
@@ -202,10 +204,10 @@ func jobOfS3fs(t *testing.T, j *job) {
 		}
 	}
 	t.Cleanup(unmount)
-	if a := j.p.do(&rawRequest{method: "PUT", path: "/" + j.bucket + "/folder/"}); a.StatusCode != http.StatusOK {
+	if a := j.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + j.bucket + "/folder/"}); a.StatusCode != http.StatusOK {
 		// s3fs keeps directories as objects whose keys end in a slash.
-		if a.StatusCode != http.StatusBadRequest || a.code() != "InvalidURI" {
-			t.Errorf("a key that ends in a slash: %d %s", a.StatusCode, a.body)
+		if a.StatusCode != http.StatusBadRequest || a.Code() != "InvalidURI" {
+			t.Errorf("a key that ends in a slash: %d %s", a.StatusCode, a.Text)
 		}
 		j.mustBeEmpty(t)
 		j.cell = "400: keys that end in a slash"

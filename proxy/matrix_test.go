@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -21,35 +24,41 @@ var updateMatrix = flag.Bool("update-matrix", false, "write the table of stores 
 // service that fits.
 type matrixStore struct {
 	name      string
-	start     func(t *testing.T) *program
+	start     func(t *testing.T) *proxytest.Program
 	directory bool // made of directory buckets, so there are no others
 }
 
 var matrixStores = []matrixStore{
-	{name: "embedded", start: func(t *testing.T) *program { return startEmbedded(t, t.TempDir()) }},
-	{name: "versitygw", start: func(t *testing.T) *program { return startOn(t, startVersitygw(t), startLocalKMS(t)) }},
-	{name: "MinIO", start: func(t *testing.T) *program { return startOn(t, startMinIO(t), startLocalKMS(t)) }},
-	{name: "rclone serve s3", start: func(t *testing.T) *program { return startOn(t, startRclone(t), startLocalKMS(t)) }},
-	{name: "moto", start: func(t *testing.T) *program { s := startMoto(t); return startOn(t, s, s) }},
-	{name: "Sealfront", directory: true, start: func(t *testing.T) *program {
-		inner := startConfigured(t, t.TempDir(), "")
+	{name: "embedded", start: func(t *testing.T) *proxytest.Program { return proxytest.StartEmbedded(t, t.TempDir()) }},
+	{name: "versitygw", start: func(t *testing.T) *proxytest.Program {
+		return proxytest.StartOn(t, proxytest.StartVersitygw(t), proxytest.StartLocalKMS(t))
+	}},
+	{name: "MinIO", start: func(t *testing.T) *proxytest.Program {
+		return proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
+	}},
+	{name: "rclone serve s3", start: func(t *testing.T) *proxytest.Program {
+		return proxytest.StartOn(t, startRclone(t), proxytest.StartLocalKMS(t))
+	}},
+	{name: "moto", start: func(t *testing.T) *proxytest.Program { s := proxytest.StartMoto(t); return proxytest.StartOn(t, s, s) }},
+	{name: "Sealfront", directory: true, start: func(t *testing.T) *proxytest.Program {
+		inner := proxytest.StartConfigured(t, t.TempDir(), "")
 		return startOuter(t, inner, "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	}},
 }
 
-func startRclone(t *testing.T) service {
+func startRclone(t *testing.T) proxytest.Service {
 	t.Helper()
-	path := programPath(t, "rclone")
-	s := service{"http://" + loopback(t), "store", "store-secret"}
-	address := strings.TrimPrefix(s.endpoint, "http://")
-	startServer(t, address, []string{"RCLONE_CONFIG=/dev/null"}, path, "serve", "s3", "--addr", address, "--auth-key", s.accessKey+","+s.secretKey, t.TempDir())
+	path := proxytest.ProgramPath(t, "rclone")
+	s := proxytest.Service{Endpoint: "http://" + proxytest.Loopback(t), AccessKey: "store", SecretKey: "store-secret"}
+	address := strings.TrimPrefix(s.Endpoint, "http://")
+	proxytest.StartServer(t, address, []string{"RCLONE_CONFIG=/dev/null"}, path, "serve", "s3", "--addr", address, "--auth-key", s.AccessKey+","+s.SecretKey, t.TempDir())
 	return s
 }
 
 // A job is a client's natural work on one bucket: it uploads a tree whose largest file goes in parts, brings it back and
 // compares, reads a range, makes a presigned URL where it can, and deletes everything.
 type job struct {
-	p         *program
+	p         *proxytest.Program
 	bucket    string
 	directory bool
 	tree      string // what to upload; big is in it
@@ -75,7 +84,7 @@ func matrixTree(t *testing.T) string {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, randomBytes(n), 0o600); err != nil {
+		if err := os.WriteFile(file, proxytest.RandomBytes(n), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +130,7 @@ func TestClientsOnStores(t *testing.T) {
 								j := newJob(t, p, directory, tree, c.name)
 								c.do(t, j)
 								if !t.Failed() && !t.Skipped() {
-									cell = or(j.cell, "✓")
+									cell = cmp.Or(j.cell, "✓")
 								}
 							})
 						}
@@ -138,7 +147,7 @@ func TestClientsOnStores(t *testing.T) {
 }
 
 // newJob makes a bucket for a client.
-func newJob(t *testing.T, p *program, directory bool, tree, client string) *job {
+func newJob(t *testing.T, p *proxytest.Program, directory bool, tree, client string) *job {
 	t.Helper()
 	name := "of-" + strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -155,7 +164,7 @@ func newJob(t *testing.T, p *program, directory bool, tree, client string) *job 
 			Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
 		}
 	}
-	if _, err := p.client(t).CreateBucket(t.Context(), in); err != nil {
+	if _, err := p.Client(t).CreateBucket(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
 	return j

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -21,7 +23,7 @@ import (
 const memoryAccess, memorySecret = "AKIALOADTEST", "load test secret"
 
 // startMemory starts the program with the memory store, the embedded key service and these settings of store.memory.
-func startMemory(t *testing.T, settings string) *program {
+func startMemory(t *testing.T, settings string) *proxytest.Program {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sealfront.yaml")
@@ -36,9 +38,9 @@ identities:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := startProgram(t, "serve", "--config", file)
-	p.env["AWS_CA_BUNDLE"] = filepath.Join(dir, "data", "tls", "ca.pem")
-	p.env["AWS_ACCESS_KEY_ID"], p.env["AWS_SECRET_ACCESS_KEY"], p.env["AWS_REGION"] = memoryAccess, memorySecret, "us-west-2"
+	p := proxytest.Start(t, "serve", "--config", file)
+	p.Env["AWS_CA_BUNDLE"] = filepath.Join(dir, "data", "tls", "ca.pem")
+	p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"], p.Env["AWS_REGION"] = memoryAccess, memorySecret, "us-west-2"
 	return p
 }
 
@@ -46,7 +48,7 @@ identities:
 func TestTheMemoryStoreServesClients(t *testing.T) {
 	t.Parallel()
 	p := startMemory(t, "max_bytes: 64MiB")
-	c, ctx, bucket := p.client(t), t.Context(), aws.String(demoBucket)
+	c, ctx, bucket := p.Client(t), t.Context(), aws.String(proxytest.DemoBucket)
 	read := func(key, span string) []byte {
 		in := &s3.GetObjectInput{Bucket: bucket, Key: aws.String(key)}
 		if span != "" {
@@ -92,7 +94,7 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	if _, err := c.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: bucket, Key: aws.String("parts"), UploadId: u.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copy"), CopySource: aws.String(demoBucket + "/parts")}); err != nil {
+	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copy"), CopySource: aws.String(proxytest.DemoBucket + "/parts")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := read("copy", "bytes=5242878-"); string(got) != "ppend" {
@@ -126,8 +128,8 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("again"), Body: bytes.NewReader(part)}); err != nil {
 		t.Errorf("a store with room again: %v", err)
 	}
-	if !strings.Contains(p.stderr.String(), "nothing is missing") {
-		t.Errorf("the probe found the memory store lacking:\n%s", p.stderr.String())
+	if !strings.Contains(p.Stderr.String(), "nothing is missing") {
+		t.Errorf("the probe found the memory store lacking:\n%s", p.Stderr.String())
 	}
 }
 
@@ -140,12 +142,12 @@ func TestTheMemoryStoreMakesTrouble(t *testing.T) {
 		var all sync.WaitGroup
 		for range 16 {
 			all.Go(func() {
-				switch a := p.do(&rawRequest{method: "GET", path: "/" + demoBucket + "/k"}); a.code() {
+				switch a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + proxytest.DemoBucket + "/k"}); a.Code() {
 				case "SlowDown":
 					slow.Add(1)
 				case "NoSuchKey":
 				default:
-					t.Errorf("GET: %d %s", a.StatusCode, a.body)
+					t.Errorf("GET: %d %s", a.StatusCode, a.Text)
 				}
 			})
 		}
@@ -158,8 +160,8 @@ func TestTheMemoryStoreMakesTrouble(t *testing.T) {
 		t.Parallel()
 		p := startMemory(t, "error_rate: 1, latency: {p50: 1ms, p99: 2ms}")
 		for range 4 {
-			if a := p.do(&rawRequest{method: "PUT", path: "/" + demoBucket + "/k", body: "x"}); a.code() != "ServiceUnavailable" && a.code() != "InternalError" {
-				t.Errorf("PUT: %d %s", a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/k", Body: "x"}); a.Code() != "ServiceUnavailable" && a.Code() != "InternalError" {
+				t.Errorf("PUT: %d %s", a.StatusCode, a.Text)
 			}
 		}
 	})
@@ -169,7 +171,7 @@ func TestTheMemoryStoreMakesTrouble(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := programCommand("explain", "--config", file, "--operation", "GetObject", "--bucket", "b").CombinedOutput()
+		out, err := proxytest.Command("explain", "--config", file, "--operation", "GetObject", "--bucket", "b").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "store.kind: a memory store is part of the running server") {
 			t.Errorf("a tool on a memory store: %v\n%s", err, out)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -15,16 +16,16 @@ import (
 // Prometheus's own tool look at it.
 func TestMetricsAreThoseOfTheList(t *testing.T) {
 	t.Parallel()
-	p := startWith(t, embeddedWith(t, ""))
-	for _, r := range []*rawRequest{
-		{method: "PUT", path: demoPath + "x", body: "hello"},
-		{method: "GET", path: "/" + demoBucket, query: "session="},
-		{method: "PUT", path: demoPath + "x", body: "hello", header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, ""))
+	for _, r := range []*proxytest.Request{
+		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello"},
+		{Method: "GET", Path: "/" + proxytest.DemoBucket, Query: "session="},
+		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
 	} {
-		p.do(r)
+		p.Do(r)
 	}
-	p.metricOfDamage(t)
-	text := p.admin("/metrics")
+	damageMetric(p, t)
+	text := p.AdminText("/metrics")
 	shown := map[string]string{}
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
@@ -67,19 +68,19 @@ func TestMetricsAreThoseOfTheList(t *testing.T) {
 			t.Errorf("%s is listed, but not shown", name)
 		}
 	}
-	cmd := exec.Command(programPath(t, "promtool"), "check", "metrics")
+	cmd := exec.Command(proxytest.ProgramPath(t, "promtool"), "check", "metrics")
 	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool: %v %s", err, out)
 	}
 }
 
-// metricOfDamage makes an integrity failure, so that its series is there.
-func (p *program) metricOfDamage(t *testing.T) {
+// damageMetric makes an integrity failure, so that its series is there.
+func damageMetric(p *proxytest.Program, t *testing.T) {
 	t.Helper()
-	dir := strings.TrimSuffix(p.env["AWS_CA_BUNDLE"], "/tls/ca.pem")
-	p.do(&rawRequest{method: "PUT", path: demoPath + "damaged", body: strings.Repeat("x", 1000)})
-	file := storedFile(dir, demoBucket, "damaged")
+	dir := strings.TrimSuffix(p.Env["AWS_CA_BUNDLE"], "/tls/ca.pem")
+	p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "damaged", Body: strings.Repeat("x", 1000)})
+	file := proxytest.StoredFile(dir, proxytest.DemoBucket, "damaged")
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +89,7 @@ func (p *program) metricOfDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = f.Close()
-	if a := p.do(&rawRequest{method: "GET", path: demoPath + "damaged"}); a.StatusCode == 200 && a.bodyErr == nil {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "damaged"}); a.StatusCode == 200 && a.Err == nil {
 		t.Fatal("damage wasn't found")
 	}
 }

@@ -10,51 +10,50 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-const mib = 1 << 20
-
 func TestMultipartObjectsReadAsOne(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	general := makeBucket(t, client, "general")
-	for _, bucket := range []string{p.env["SEALFRONT_BUCKET"], general} {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	general := proxytest.MakeBucket(t, client, "general")
+	for _, bucket := range []string{p.Env["SEALFRONT_BUCKET"], general} {
 		for name, sizes := range map[string][]int{
 			"one small part":                {100},
-			"one part of the least size":    {5 * mib},
-			"last part small":               {5 * mib, 5 * mib, 1000},
-			"last part large":               {5 * mib, 6 * mib},
-			"odd sizes":                     {5*mib + 1, 5*mib + 65535, 7*mib + 3, 12345},
-			"last part of one segment":      {5 * mib, 65536},
-			"last part of 0 bytes":          {5 * mib, 0},
-			"last part just below the line": {5 * mib, 5*mib - 1},
+			"one part of the least size":    {5 * proxytest.MiB},
+			"last part small":               {5 * proxytest.MiB, 5 * proxytest.MiB, 1000},
+			"last part large":               {5 * proxytest.MiB, 6 * proxytest.MiB},
+			"odd sizes":                     {5*proxytest.MiB + 1, 5*proxytest.MiB + 65535, 7*proxytest.MiB + 3, 12345},
+			"last part of one segment":      {5 * proxytest.MiB, 65536},
+			"last part of 0 bytes":          {5 * proxytest.MiB, 0},
+			"last part just below the line": {5 * proxytest.MiB, 5*proxytest.MiB - 1},
 		} {
 			t.Run(name+" in "+bucket[:4], func(t *testing.T) {
 				key := "multipart/" + strings.ReplaceAll(name, " ", "-")
-				u := newUploader(t, client, bucket, key)
+				u := proxytest.NewUploader(t, client, bucket, key)
 				var whole []byte
 				var wait sync.WaitGroup
 				var numbers []int32
 				for i, n := range sizes {
-					body := randomBytes(n)
+					body := proxytest.RandomBytes(n)
 					whole = append(whole, body...)
 					numbers = append(numbers, int32(i+1))
-					wait.Go(func() { u.part(int32(i+1), body) })
+					wait.Go(func() { u.Part(int32(i+1), body) })
 				}
 				wait.Wait()
-				done, err := u.complete(numbers...)
+				done, err := u.Complete(numbers...)
 				if err != nil {
 					t.Fatal(err)
 				}
-				out := mustRead(t, client, bucket, key, whole)
+				out := proxytest.MustRead(t, client, bucket, key, whole)
 				if *out.ETag != *done.ETag || out.Metadata["name"] != "value" || *out.ContentLength != int64(len(whole)) {
 					t.Errorf("ETag %s, want %s; metadata %v; length %d", *out.ETag, *done.ETag, out.Metadata, *out.ContentLength)
 				}
@@ -94,14 +93,14 @@ func TestMultipartObjectsReadAsOne(t *testing.T) {
 }
 
 func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, bucket, key := p.client(t), p.env["SEALFRONT_BUCKET"], "folder/empty"
-	u := newUploader(t, client, bucket, key)
-	u.part(1, nil)
-	if _, err := u.complete(1); err != nil {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket, key := p.Client(t), p.Env["SEALFRONT_BUCKET"], "folder/empty"
+	u := proxytest.NewUploader(t, client, bucket, key)
+	u.Part(1, nil)
+	if _, err := u.Complete(1); err != nil {
 		t.Fatal(err)
 	}
-	if out := mustRead(t, client, bucket, key, nil); out.Metadata["name"] != "value" {
+	if out := proxytest.MustRead(t, client, bucket, key, nil); out.Metadata["name"] != "value" {
 		t.Errorf("metadata %v", out.Metadata)
 	}
 }
@@ -109,71 +108,71 @@ func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
 // L1: general purpose buckets may complete any ascending numbers, unless the parts have checksums that count; directory buckets only
 // consecutive ones.
 func TestL1PartNumbersWithGaps(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	general := makeBucket(t, client, "general")
-	a, b, c := randomBytes(5*mib), randomBytes(5*mib+7), randomBytes(9)
-	u := newUploader(t, client, general, "composite")
-	u.part(1, a)
-	u.part(3, b)
-	u.part(2, c)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	general := proxytest.MakeBucket(t, client, "general")
+	a, b, c := proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+7), proxytest.RandomBytes(9)
+	u := proxytest.NewUploader(t, client, general, "composite")
+	u.Part(1, a)
+	u.Part(3, b)
+	u.Part(2, c)
 	for _, numbers := range [][]int32{{1, 3}, {3}, {2, 3}} {
-		if _, err := u.complete(numbers...); code(err) != "InvalidPartOrder" {
+		if _, err := u.Complete(numbers...); proxytest.Code(err) != "InvalidPartOrder" {
 			t.Errorf("parts %v with checksums: %v", numbers, err)
 		}
 	}
-	u = newUploaderOf(t, client, general, "gaps", types.ChecksumTypeFullObject)
-	u.part(7, b)
-	u.part(1, a)
-	u.part(10000, c)
-	if _, err := u.complete(1, 7, 10000); err != nil {
+	u = proxytest.NewUploaderOf(t, client, general, "gaps", types.ChecksumTypeFullObject)
+	u.Part(7, b)
+	u.Part(1, a)
+	u.Part(10000, c)
+	if _, err := u.Complete(1, 7, 10000); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, client, general, "gaps", bytes.Join([][]byte{a, b, c}, nil))
-	u = newUploader(t, client, p.env["SEALFRONT_BUCKET"], "gaps")
-	u.part(1, a)
-	u.part(3, b)
-	if _, err := u.complete(1, 3); code(err) != "InvalidPartOrder" {
+	proxytest.MustRead(t, client, general, "gaps", bytes.Join([][]byte{a, b, c}, nil))
+	u = proxytest.NewUploader(t, client, p.Env["SEALFRONT_BUCKET"], "gaps")
+	u.Part(1, a)
+	u.Part(3, b)
+	if _, err := u.Complete(1, 3); proxytest.Code(err) != "InvalidPartOrder" {
 		t.Errorf("a gap in a directory bucket: %v", err)
 	}
-	if _, err := u.complete(1); err != nil {
+	if _, err := u.Complete(1); err != nil {
 		t.Errorf("after the refused Complete: %v", err)
 	}
 }
 
 func TestPart10000OfFullSize(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client := p.client(t)
-	general := makeBucket(t, client, "general")
-	a, b := randomBytes(5*mib), randomBytes(8*mib+1)
-	u := newUploaderOf(t, client, general, "last", types.ChecksumTypeFullObject)
-	u.part(9999, a)
-	u.part(10000, b)
-	if _, err := u.complete(9999, 10000); err != nil {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	general := proxytest.MakeBucket(t, client, "general")
+	a, b := proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(8*proxytest.MiB+1)
+	u := proxytest.NewUploaderOf(t, client, general, "last", types.ChecksumTypeFullObject)
+	u.Part(9999, a)
+	u.Part(10000, b)
+	if _, err := u.Complete(9999, 10000); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, client, general, "last", append(a, b...))
+	proxytest.MustRead(t, client, general, "last", append(a, b...))
 }
 
 // Trap 1 and W11: a part sent again with other bytes, also across the line between store and stash.
 func TestW11TheNewestAttemptOfAPartCounts(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	first := randomBytes(5 * mib)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	first := proxytest.RandomBytes(5 * proxytest.MiB)
 	for name, attempts := range map[string][][]byte{
-		"store-store": {randomBytes(5 * mib), randomBytes(5*mib + 1)},
+		"store-store": {proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB + 1)},
 		"stash-stash": {[]byte("one"), []byte("another")},
-		"stash-store": {[]byte("one"), randomBytes(5*mib + 2)},
-		"store-stash": {randomBytes(5*mib + 3), []byte("one")},
+		"stash-store": {[]byte("one"), proxytest.RandomBytes(5*proxytest.MiB + 2)},
+		"store-stash": {proxytest.RandomBytes(5*proxytest.MiB + 3), []byte("one")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := newUploader(t, client, bucket, name)
-			u.part(1, first)
-			u.part(2, attempts[0])
-			old := u.etags[2]
+			u := proxytest.NewUploader(t, client, bucket, name)
+			u.Part(1, first)
+			u.Part(2, attempts[0])
+			old := u.ETags[2]
 			accepted := func() time.Time {
-				parts, err := client.ListParts(t.Context(), &s3.ListPartsInput{Bucket: &bucket, Key: &name, UploadId: &u.id})
+				parts, err := client.ListParts(t.Context(), &s3.ListPartsInput{Bucket: &bucket, Key: &name, UploadId: &u.ID})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -181,47 +180,47 @@ func TestW11TheNewestAttemptOfAPartCounts(t *testing.T) {
 			}
 			// The store's clock has a resolution of its own: attempts within it can't be told apart.
 			for before := accepted(); !accepted().After(before); {
-				u.part(2, attempts[1])
+				u.Part(2, attempts[1])
 			}
-			fresh := u.etags[2]
+			fresh := u.ETags[2]
 			if old != fresh {
-				u.etags[2] = old
-				sum := u.sums[2]
-				u.sums[2] = nil
-				if _, err := u.complete(1, 2); code(err) != "InvalidPart" && code(err) != "InvalidRequest" {
+				u.ETags[2] = old
+				sum := u.Sums[2]
+				u.Sums[2] = nil
+				if _, err := u.Complete(1, 2); proxytest.Code(err) != "InvalidPart" && proxytest.Code(err) != "InvalidRequest" {
 					t.Errorf("Complete with the older attempt: %v, want InvalidPart", err)
 				}
-				u.sums[2] = sum
+				u.Sums[2] = sum
 			}
-			u.etags[2] = fresh
-			if _, err := u.complete(1, 2); err != nil {
+			u.ETags[2] = fresh
+			if _, err := u.Complete(1, 2); err != nil {
 				t.Fatal(err)
 			}
-			mustRead(t, client, bucket, name, append(bytes.Clone(first), attempts[1]...))
+			proxytest.MustRead(t, client, bucket, name, append(bytes.Clone(first), attempts[1]...))
 		})
 	}
 }
 
 func TestCompleteRefusals(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	u := newUploader(t, client, bucket, "key")
-	u.part(1, randomBytes(5*mib))
-	u.part(2, []byte("small"))
-	u.part(3, []byte("last"))
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	u := proxytest.NewUploader(t, client, bucket, "key")
+	u.Part(1, proxytest.RandomBytes(5*proxytest.MiB))
+	u.Part(2, []byte("small"))
+	u.Part(3, []byte("last"))
 	ctx := t.Context()
 	complete := func(change func(*s3.CompleteMultipartUploadInput)) string {
-		in := &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, MultipartUpload: u.list(1, 2)}
+		in := &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID, MultipartUpload: u.List(1, 2)}
 		change(in)
 		_, err := client.CompleteMultipartUpload(ctx, in)
-		return code(err)
+		return proxytest.Code(err)
 	}
 	for name, c := range map[string]struct {
 		change func(*s3.CompleteMultipartUploadInput)
 		want   string
 	}{
-		"a small part before the last": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(1, 2, 3) }, "EntityTooSmall"},
-		"descending":                   {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.list(2, 1) }, "InvalidPartOrder"},
+		"a small part before the last": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.List(1, 2, 3) }, "EntityTooSmall"},
+		"descending":                   {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = u.List(2, 1) }, "InvalidPartOrder"},
 		"an unknown part":              {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[1].ETag = aws.String("nothing") }, "InvalidPart"},
 		"no parts":                     {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = &types.CompletedMultipartUpload{} }, "InvalidRequest"},
 		"an unknown upload":            {func(in *s3.CompleteMultipartUploadInput) { in.UploadId = aws.String("nothing") }, "NoSuchUpload"},
@@ -240,52 +239,52 @@ func TestCompleteRefusals(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
-	p.mustNotExist(bucket, "key")
+	p.MustNotExist(bucket, "key")
 	if got := complete(func(*s3.CompleteMultipartUploadInput) {}); got != "" {
 		t.Errorf("after all refusals: %s", got)
 	}
-	mustRead(t, client, bucket, "key", append(randomBytes(5*mib), "small"...))
+	proxytest.MustRead(t, client, bucket, "key", append(proxytest.RandomBytes(5*proxytest.MiB), "small"...))
 }
 
 // W10: the same list again is answered, another is not, until the object is another.
 func TestW10ARepeatedCompleteIsAnswered(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	u := newUploader(t, client, bucket, "key")
-	u.part(1, randomBytes(5*mib))
-	u.part(2, []byte("small"))
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	u := proxytest.NewUploader(t, client, bucket, "key")
+	u.Part(1, proxytest.RandomBytes(5*proxytest.MiB))
+	u.Part(2, []byte("small"))
 	ctx := t.Context()
 	for range 3 {
-		if _, err := u.complete(1, 2); err != nil {
+		if _, err := u.Complete(1, 2); err != nil {
 			t.Errorf("the same list: %v", err)
 		}
 	}
-	if _, err := u.complete(1); code(err) != "NoSuchUpload" {
+	if _, err := u.Complete(1); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("another list: %v", err)
 	}
-	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}); err != nil {
+	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID}); err != nil {
 		t.Errorf("Abort after Complete: %v", err)
 	}
-	mustRead(t, client, bucket, "key", append(randomBytes(5*mib), "small"...))
+	proxytest.MustRead(t, client, bucket, "key", append(proxytest.RandomBytes(5*proxytest.MiB), "small"...))
 	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("new")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.complete(1, 2); code(err) != "NoSuchUpload" {
+	if _, err := u.Complete(1, 2); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("after an overwrite: %v", err)
 	}
 }
 
 func TestAbortedUploadIsGone(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, bucket, ctx := p.client(t), p.env["SEALFRONT_BUCKET"], t.Context()
-	u := newUploader(t, client, bucket, "key")
-	u.part(1, randomBytes(5*mib))
-	u.part(2, []byte("stashed"))
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket, ctx := p.Client(t), p.Env["SEALFRONT_BUCKET"], t.Context()
+	u := proxytest.NewUploader(t, client, bucket, "key")
+	u.Part(1, proxytest.RandomBytes(5*proxytest.MiB))
+	u.Part(2, []byte("stashed"))
 	uploads, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket})
-	if err != nil || len(uploads.Uploads) != 1 || *uploads.Uploads[0].UploadId != u.id || *uploads.Uploads[0].Key != "key" {
+	if err != nil || len(uploads.Uploads) != 1 || *uploads.Uploads[0].UploadId != u.ID || *uploads.Uploads[0].Key != "key" {
 		t.Errorf("ListMultipartUploads: %+v, %v", uploads, err)
 	}
-	abort := &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}
+	abort := &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID}
 	for range 2 {
 		if _, err := client.AbortMultipartUpload(ctx, abort); err != nil {
 			t.Fatal(err)
@@ -295,34 +294,34 @@ func TestAbortedUploadIsGone(t *testing.T) {
 	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("kept")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.complete(1, 2); code(err) != "NoSuchUpload" {
+	if _, err := u.Complete(1, 2); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("Complete after Abort: %v", err)
 	}
-	if _, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, PartNumber: aws.Int32(1), Body: strings.NewReader("x")}); code(err) != "NoSuchUpload" {
+	if _, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID, PartNumber: aws.Int32(1), Body: strings.NewReader("x")}); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("UploadPart after Abort: %v", err)
 	}
-	if _, err := client.ListParts(ctx, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id}); code(err) != "NoSuchUpload" {
+	if _, err := client.ListParts(ctx, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID}); proxytest.Code(err) != "NoSuchUpload" {
 		t.Errorf("ListParts after Abort: %v", err)
 	}
-	mustRead(t, client, bucket, "key", []byte("kept"))
+	proxytest.MustRead(t, client, bucket, "key", []byte("kept"))
 }
 
 func TestListPartsPages(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	u := newUploader(t, client, bucket, "key")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	u := proxytest.NewUploader(t, client, bucket, "key")
 	for n := int32(1); n <= 7; n++ {
-		u.part(n, []byte("part "+strconv.Itoa(int(n))))
+		u.Part(n, []byte("part "+strconv.Itoa(int(n))))
 	}
 	var seen []string
-	pages := s3.NewListPartsPaginator(client, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.id, MaxParts: aws.Int32(3)})
+	pages := s3.NewListPartsPaginator(client, &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("key"), UploadId: &u.ID, MaxParts: aws.Int32(3)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range page.Parts {
-			seen = append(seen, fmt.Sprint(*part.PartNumber, " ", *part.Size, " ", *part.ETag == u.etags[*part.PartNumber], " ", *part.ChecksumCRC32 == *u.sums[*part.PartNumber]))
+			seen = append(seen, fmt.Sprint(*part.PartNumber, " ", *part.Size, " ", *part.ETag == u.ETags[*part.PartNumber], " ", *part.ChecksumCRC32 == *u.Sums[*part.PartNumber]))
 		}
 	}
 	if fmt.Sprint(seen) != "[1 6 true true 2 6 true true 3 6 true true 4 6 true true 5 6 true true 6 6 true true 7 6 true true]" {
@@ -333,26 +332,26 @@ func TestListPartsPages(t *testing.T) {
 // Invariant 5: an upload goes on after its replica was killed and another one started.
 func TestUploadSurvivesAKilledReplica(t *testing.T) {
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket, a, b := p.env["SEALFRONT_BUCKET"], randomBytes(5*mib), []byte("the end")
-	u := newUploader(t, p.client(t), bucket, "key")
-	u.part(1, a)
-	_ = p.cmd.Process.Signal(syscall.SIGKILL)
-	p.wait()
-	p = startEmbedded(t, dir)
-	u.client = p.client(t)
-	u.part(2, b)
-	if _, err := u.complete(1, 2); err != nil {
+	p := proxytest.StartEmbedded(t, dir)
+	bucket, a, b := p.Env["SEALFRONT_BUCKET"], proxytest.RandomBytes(5*proxytest.MiB), []byte("the end")
+	u := proxytest.NewUploader(t, p.Client(t), bucket, "key")
+	u.Part(1, a)
+	p.Kill()
+	p.Wait()
+	p = proxytest.StartEmbedded(t, dir)
+	u.Client = p.Client(t)
+	u.Part(2, b)
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, u.client, bucket, "key", append(a, b...))
+	proxytest.MustRead(t, u.Client, bucket, "key", append(a, b...))
 }
 
 func TestChecksumsOfUploads(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client, bucket, ctx := p.client(t), p.env["SEALFRONT_BUCKET"], t.Context()
-	a, b := randomBytes(5*mib), []byte("the end")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, bucket, ctx := p.Client(t), p.Env["SEALFRONT_BUCKET"], t.Context()
+	a, b := proxytest.RandomBytes(5*proxytest.MiB), []byte("the end")
 	first, second := sha256.Sum256(a), sha256.Sum256(b)
 	composite := sha256.Sum256(append(first[:], second[:]...))
 	for name, c := range map[string]struct {
@@ -391,7 +390,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 				t.Errorf("composite SHA-256 %s", *done.ChecksumSHA256)
 			}
 			// The SDK checks full-object checksums of what it reads.
-			mustRead(t, client, bucket, name, append(bytes.Clone(a), b...))
+			proxytest.MustRead(t, client, bucket, name, append(bytes.Clone(a), b...))
 			head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &name, ChecksumMode: types.ChecksumModeEnabled})
 			if err != nil {
 				t.Fatal(err)
@@ -409,7 +408,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 		"an algorithm there isn't":   {ChecksumAlgorithm: "CRC7"},
 	} {
 		in.Bucket, in.Key = &bucket, aws.String("refused")
-		if _, err := client.CreateMultipartUpload(ctx, in); code(err) != "InvalidRequest" {
+		if _, err := client.CreateMultipartUpload(ctx, in); proxytest.Code(err) != "InvalidRequest" {
 			t.Errorf("%s: %v, want InvalidRequest", name, err)
 		}
 	}
@@ -417,14 +416,14 @@ func TestChecksumsOfUploads(t *testing.T) {
 
 // DeleteBucket is refused while uploads are in progress in a directory bucket.
 func TestBucketWithOpenUploadsStays(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client, ctx := p.client(t), t.Context()
-	bucket := p.env["SEALFRONT_BUCKET"]
-	u := newUploader(t, client, bucket, "key")
-	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); code(err) != "BucketNotEmpty" {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, ctx := p.Client(t), t.Context()
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	u := proxytest.NewUploader(t, client, bucket, "key")
+	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); proxytest.Code(err) != "BucketNotEmpty" {
 		t.Errorf("DeleteBucket with an open upload: %v", err)
 	}
-	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &u.key, UploadId: &u.id}); err != nil {
+	if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &u.Key, UploadId: &u.ID}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -14,21 +13,9 @@ import (
 	"testing"
 
 	"sealfront/crypto"
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
-
-// storeMetadata returns the user metadata that the embedded store keeps of an object: one attribute, as JSON.
-func storeMetadata(t *testing.T, file string) (attribute []byte, metadata map[string]string) {
-	t.Helper()
-	attribute = attributes(t, file)["user.metadata"]
-	if attribute == nil {
-		t.Skip("the embedded store keeps no extended attributes on the file system of temporary directories")
-	}
-	if err := json.Unmarshal(attribute, &metadata); err != nil {
-		t.Fatalf("%s: %v", attribute, err)
-	}
-	return attribute, metadata
-}
 
 // A reader that knows FORMAT.md, the store's files and a KMS, but nothing of the program, opens whatever the program has
 // stored: every way in which an object comes to be.
@@ -36,71 +23,71 @@ func TestTheNaiveReaderOpensWhatIsStored(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		missingPython(t, "python3 is not installed")
+		proxytest.MissingPython(t, "python3 is not installed")
 	}
 	if err := exec.Command(python, "-c", "import cryptography").Run(); err != nil {
-		missingPython(t, "python3 has no package cryptography")
+		proxytest.MissingPython(t, "python3 has no package cryptography")
 	}
 	reader, err := filepath.Abs("../crypto/testdata/naive_reader.py")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client := p.client(t)
-	directory, general := p.env["SEALFRONT_BUCKET"], makeBucket(t, client, "general")
-	key := p.kms("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
+	p := proxytest.StartEmbedded(t, dir)
+	client := p.Client(t)
+	directory, general := p.Env["SEALFRONT_BUCKET"], proxytest.MakeBucket(t, client, "general")
+	key := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
 	kms := []sigv4.Field{
-		field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
-		field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"department":"10","a":"ä"}`))),
+		proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
+		proxytest.Field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"department":"10","a":"ä"}`))),
 	}
-	ok := func(a *answer) {
+	ok := func(a *proxytest.Answer) {
 		t.Helper()
 		if a.StatusCode != 200 {
-			t.Fatal(a.StatusCode, a.body)
+			t.Fatal(a.StatusCode, a.Text)
 		}
 	}
 	stored := 0
 	for bucket, numbers := range map[string][]int32{directory: {1, 2}, general: {7, 9000}} {
-		for _, n := range []int{0, 1, 65535, 65536, 65537, 5*mib + 1} {
-			ok(p.do(&rawRequest{method: "PUT", path: fmt.Sprintf("/%s/put-%d", bucket, n), body: string(randomBytes(n))}))
+		for _, n := range []int{0, 1, 65535, 65536, 65537, 5*proxytest.MiB + 1} {
+			ok(p.Do(&proxytest.Request{Method: "PUT", Path: fmt.Sprintf("/%s/put-%d", bucket, n), Body: string(proxytest.RandomBytes(n))}))
 		}
-		ok(p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/folder/%C3%A4%20b%2Bc", body: "in a folder, by another name"}))
-		p.fullUpload(client, bucket, "one-part", randomBytes(100))
-		p.fullUpload(client, bucket, "parts", randomBytes(5*mib), randomBytes(5*mib+70_000), randomBytes(3))
-		u := newUploaderOf(t, client, bucket, "empty-end", "FULL_OBJECT") // whose numbers may have gaps
-		u.part(numbers[0], randomBytes(5*mib+1))
-		u.part(numbers[1], nil)
-		if _, err := u.complete(numbers...); err != nil {
+		ok(p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/folder/%C3%A4%20b%2Bc", Body: "in a folder, by another name"}))
+		p.FullUpload(client, bucket, "one-part", proxytest.RandomBytes(100))
+		p.FullUpload(client, bucket, "parts", proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+70_000), proxytest.RandomBytes(3))
+		u := proxytest.NewUploaderOf(t, client, bucket, "empty-end", "FULL_OBJECT") // whose numbers may have gaps
+		u.Part(numbers[0], proxytest.RandomBytes(5*proxytest.MiB+1))
+		u.Part(numbers[1], nil)
+		if _, err := u.Complete(numbers...); err != nil {
 			t.Fatal(err)
 		}
-		p.mustCopy("/"+bucket+"/put-65537", bucket+"/copy")
-		p.mustCopy("/"+bucket+"/parts", bucket+"/copy-of-parts")
-		p.mustCopy("/"+bucket+"/parts", bucket+"/copy-with-sum", field("X-Amz-Checksum-Algorithm", "SHA256"))
+		p.MustCopy("/"+bucket+"/put-65537", bucket+"/copy")
+		p.MustCopy("/"+bucket+"/parts", bucket+"/copy-of-parts")
+		p.MustCopy("/"+bucket+"/parts", bucket+"/copy-with-sum", proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256"))
 		stored += 13
 	}
-	p.mustCopy("/"+directory+"/parts", general+"/copy-from-directory")
-	p.mustCopy("/"+general+"/empty-end", directory+"/copy-from-general")
-	p.mustCopy("/"+general+"/parts", general+"/copy-under-another-key", kms...)
-	ok(p.do(&rawRequest{method: "PUT", path: "/" + general + "/with-context", body: string(randomBytes(100_000)), header: kms}))
-	ok(p.do(&rawRequest{method: "PUT", path: "/" + general + "/with-bucket-key", body: "x", header: append(kms, field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))}))
-	ok(p.do(&rawRequest{method: "PUT", path: "/" + directory + "/appended", body: string(randomBytes(70_000))}))
-	ok(p.appendTo(directory, "appended", 70_000, "and more"))
-	p.fullUpload(client, directory, "appended-to-parts", randomBytes(5*mib), randomBytes(100))
-	ok(p.appendTo(directory, "appended-to-parts", 5*mib+100, string(randomBytes(6*mib))))
-	ok(p.do(&rawRequest{method: "PUT", path: "/" + directory + "/before", body: "renamed"}))
-	ok(p.rename(directory, "before", "after"))
+	p.MustCopy("/"+directory+"/parts", general+"/copy-from-directory")
+	p.MustCopy("/"+general+"/empty-end", directory+"/copy-from-general")
+	p.MustCopy("/"+general+"/parts", general+"/copy-under-another-key", kms...)
+	ok(p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/with-context", Body: string(proxytest.RandomBytes(100_000)), Header: kms}))
+	ok(p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/with-bucket-key", Body: "x", Header: append(kms, proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))}))
+	ok(p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "/appended", Body: string(proxytest.RandomBytes(70_000))}))
+	ok(p.AppendTo(directory, "appended", 70_000, "and more"))
+	p.FullUpload(client, directory, "appended-to-parts", proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(100))
+	ok(p.AppendTo(directory, "appended-to-parts", 5*proxytest.MiB+100, string(proxytest.RandomBytes(6*proxytest.MiB))))
+	ok(p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "/before", Body: "renamed"}))
+	ok(p.Rename(directory, "before", "after"))
 	stored += 8
 
 	opened := 0
 	for _, bucket := range []string{directory, general} {
-		root := storedFile(dir, bucket, "")
+		root := proxytest.StoredFile(dir, bucket, "")
 		err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 			name, _ := filepath.Rel(root, file)
 			if err != nil || !d.Type().IsRegular() || strings.HasPrefix(name, ".") {
 				return err
 			}
-			_, metadata := storeMetadata(t, file)
+			_, metadata := proxytest.StoredMetadata(t, file)
 			envelope, err := crypto.ParseEnvelopeText([]byte(metadata["sealfront"]))
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -116,7 +103,7 @@ func TestTheNaiveReaderOpensWhatIsStored(t *testing.T) {
 			for _, pair := range envelope.Context {
 				context[pair.Name] = pair.Value
 			}
-			bucketKey, err := base64.StdEncoding.DecodeString(p.kms("Decrypt", map[string]any{
+			bucketKey, err := base64.StdEncoding.DecodeString(p.KMS("Decrypt", map[string]any{
 				"KeyId": envelope.KeyARN, "CiphertextBlob": envelope.Blob, "EncryptionContext": context,
 			})["Plaintext"].(string))
 			if err != nil {
@@ -129,9 +116,9 @@ func TestTheNaiveReaderOpensWhatIsStored(t *testing.T) {
 				t.Errorf("%s/%s: %v %s", bucket, name, err, &fault)
 				return nil
 			}
-			a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/" + strings.ReplaceAll(url.PathEscape(name), "%2F", "/")})
-			if a.StatusCode != 200 || a.bodyErr != nil || a.body != plain.String() {
-				t.Errorf("%s/%s: the reader gives %d bytes, the program %d (%d)", bucket, name, plain.Len(), len(a.body), a.StatusCode)
+			a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + strings.ReplaceAll(url.PathEscape(name), "%2F", "/")})
+			if a.StatusCode != 200 || a.Err != nil || a.Text != plain.String() {
+				t.Errorf("%s/%s: the reader gives %d bytes, the program %d (%d)", bucket, name, plain.Len(), len(a.Text), a.StatusCode)
 			}
 			opened++
 			return nil

@@ -20,51 +20,53 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
 	"sealfront/proxy/memstore"
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // An updating is the program over a store, behind what counts its requests.
 type updating struct {
-	*program
+	*proxytest.Program
 	t      *testing.T
-	f      *storeFront
-	keys   service
+	f      *proxytest.StoreFront
+	keys   proxytest.Service
 	client *s3.Client
 	bucket string
 	bodies atomic.Int64 // bytes of objects that crossed, in both directions
 }
 
 // updatingStores are stores that make ETags in different ways, and copy in different ways.
-var updatingStores = map[string]func(t *testing.T) service{
-	"memory": func(t *testing.T) service {
+var updatingStores = map[string]func(t *testing.T) proxytest.Service{
+	"memory": func(t *testing.T) proxytest.Service {
 		t.Helper()
 		s, err := memstore.Start(memstore.Options{AccessKey: "store", SecretKey: "store-secret", Region: "us-east-1", MaxBytes: 3 << 30})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		return service{"http://" + s.Address(), "store", "store-secret"}
+		return proxytest.Service{Endpoint: "http://" + s.Address(), AccessKey: "store", SecretKey: "store-secret"}
 	},
-	"embedded": embeddedService, "versitygw": startVersitygw, "minio": startMinIO,
+	"embedded": embeddedService, "versitygw": proxytest.StartVersitygw, "minio": proxytest.StartMinIO,
 }
 
-func newUpdating(t *testing.T, place service) *updating {
+func newUpdating(t *testing.T, place proxytest.Service) *updating {
 	t.Helper()
-	return newUpdatingBehind(t, place, newFrontOf(t, place.endpoint))
+	return newUpdatingBehind(t, place, proxytest.NewFrontOf(t, place.Endpoint))
 }
 
-func newUpdatingBehind(t *testing.T, place service, f *storeFront) *updating {
+func newUpdatingBehind(t *testing.T, place proxytest.Service, f *proxytest.StoreFront, options ...proxytest.Option) *updating {
 	t.Helper()
-	u := &updating{t: t, f: f, keys: startLocalKMS(t)}
-	u.program = startOn(t, service{u.f.url, place.accessKey, place.secretKey}, u.keys)
-	u.client = u.program.client(t)
-	u.bucket = makeBucket(t, u.client, fmt.Sprintf("updated-%d", u.program.start()))
+	u := &updating{t: t, f: f, keys: proxytest.StartLocalKMS(t)}
+	u.Program = proxytest.StartOn(t, proxytest.Service{Endpoint: u.f.URL, AccessKey: place.AccessKey, SecretKey: place.SecretKey}, u.keys, options...)
+	u.client = u.Program.Client(t)
+	u.bucket = proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", nextStart()))
 	ofObject := func(r *http.Request) bool {
 		name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		return name == u.bucket && key != ""
 	}
-	u.f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+	u.f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		if ofObject(r) && r.Method == "PUT" {
 			u.bodies.Add(r.ContentLength)
 		}
@@ -92,12 +94,12 @@ func (u *updating) update(key, version, kmsKey string, bucketKey *bool) error {
 func (u *updating) disable(key string) {
 	u.t.Helper()
 	client := kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: &u.keys.endpoint, Credentials: credentials.NewStaticCredentialsProvider(u.keys.accessKey, u.keys.secretKey, ""),
+		Region: "us-west-2", BaseEndpoint: &u.keys.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(u.keys.AccessKey, u.keys.SecretKey, ""),
 	})
 	if _, err := client.DisableKey(u.t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
 		u.t.Fatal(err)
 	}
-	u.dropKeys("")
+	u.DropKeys("")
 }
 
 // seen is what clients see of an object, its encryption and its date apart, and that apart.
@@ -135,7 +137,7 @@ func (u *updating) seen(key string, body []byte) (all, encryption string) {
 	tags := ""
 	if tagging, err := u.client.GetObjectTagging(u.t.Context(), &s3.GetObjectTaggingInput{Bucket: &u.bucket, Key: &key}); err == nil {
 		tags = fmt.Sprint(len(tagging.TagSet))
-	} else if code(err) != "NotImplemented" {
+	} else if proxytest.Code(err) != "NotImplemented" {
 		u.t.Fatal(err)
 	}
 	return string(text) + string(more) + tags, encryption
@@ -148,22 +150,22 @@ func TestUpdateObjectEncryption(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := newUpdating(t, start(t))
-			first, second := u.keys.createKey(t), u.keys.createKey(t)
-			parts := [][]byte{randomBytes(5 * mib), randomBytes(5*mib + 7), randomBytes(70_000)}
+			first, second := u.keys.CreateKey(t), u.keys.CreateKey(t)
+			parts := [][]byte{proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB + 7), proxytest.RandomBytes(70_000)}
 			bodies := map[string][]byte{
-				"empty": {}, "small": randomBytes(10), "b+ü/middle": randomBytes(300_000), "one-part": randomBytes(5 * mib),
+				"empty": {}, "small": proxytest.RandomBytes(10), "b+ü/middle": proxytest.RandomBytes(300_000), "one-part": proxytest.RandomBytes(5 * proxytest.MiB),
 				"stashed": bytes.Join([][]byte{parts[0], parts[2]}, nil), "whole": bytes.Join(parts[:2], nil), "three": bytes.Join(parts, nil),
 			}
 			for key, body := range bodies {
 				switch key {
 				case "one-part":
-					u.fullUpload(u.client, u.bucket, key, body)
+					u.FullUpload(u.client, u.bucket, key, body)
 				case "stashed":
-					u.fullUpload(u.client, u.bucket, key, parts[0], parts[2])
+					u.FullUpload(u.client, u.bucket, key, parts[0], parts[2])
 				case "whole":
-					u.fullUpload(u.client, u.bucket, key, parts[:2]...)
+					u.FullUpload(u.client, u.bucket, key, parts[:2]...)
 				case "three":
-					u.fullUpload(u.client, u.bucket, key, parts...)
+					u.FullUpload(u.client, u.bucket, key, parts...)
 				default:
 					in := &s3.PutObjectInput{
 						Bucket: &u.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
@@ -192,17 +194,17 @@ func TestUpdateObjectEncryption(t *testing.T) {
 					{second, aws.Bool(true), "aws:kms " + second + " true"},
 					{second, aws.Bool(true), "aws:kms " + second + " true"},
 				} {
-					u.f.seen()
+					u.f.Seen()
 					u.bodies.Store(0)
 					if err := u.update(key, "", step.key, step.bucketKey); err != nil {
 						t.Fatalf("%s to %s: %v", key, step.want, err)
 					}
-					crossed, requests := u.bodies.Load(), u.f.seen()
+					crossed, requests := u.bodies.Load(), u.f.Seen()
 					after, encryption := u.seen(key, body)
 					if after != before || encryption != step.want {
 						t.Errorf("%s to %s is %s:\n%s, was\n%s", key, step.want, encryption, after, before)
 					}
-					copies := name == "memory" || name != "embedded" && len(body) >= 5*mib
+					copies := name == "memory" || name != "embedded" && len(body) >= 5*proxytest.MiB
 					if copies && crossed > 4096 {
 						t.Errorf("%s to %s: %d bytes of it passed through", key, step.want, crossed)
 					}
@@ -222,10 +224,10 @@ func TestUpdateObjectEncryption(t *testing.T) {
 			for key, body := range bodies {
 				u.seen(key, body)
 			}
-			if err := u.update("small", "", first, nil); code(err) != "KMS.DisabledException" {
+			if err := u.update("small", "", first, nil); proxytest.Code(err) != "KMS.DisabledException" {
 				t.Errorf("to a disabled key: %v", err)
 			}
-			if out, errs, status := subcommand(t, "verify", "--config", u.cmd.Args[len(u.cmd.Args)-1], "s3://"+u.bucket); status != statusOK {
+			if out, errs, status := proxytest.Subcommand(t, "verify", "--config", u.ConfigFile(), "s3://"+u.bucket); status != command.StatusOK {
 				t.Errorf("verify: %d %s%s", status, out, errs)
 			}
 		})
@@ -235,56 +237,56 @@ func TestUpdateObjectEncryption(t *testing.T) {
 // What an update refuses, and what it says.
 func TestUpdatesOfTheEncryptionThatAreRefused(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	client, key := p.client(t), p.env["SEALFRONT_KMS_KEY"]
-	bucket, directory := makeBucket(t, client, "plain"), p.env["SEALFRONT_BUCKET"]
-	etag := p.put(bucket, "k", "body").Header.Get("ETag")
-	p.put(directory, "k", "body")
-	gone := p.kms("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
-	p.kms("DisableKey", map[string]any{"KeyId": gone})
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client, key := p.Client(t), p.Env["SEALFRONT_KMS_KEY"]
+	bucket, directory := proxytest.MakeBucket(t, client, "plain"), p.Env["SEALFRONT_BUCKET"]
+	etag := p.Put(bucket, "k", "body").Header.Get("ETag")
+	p.Put(directory, "k", "body")
+	gone := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
+	p.KMS("DisableKey", map[string]any{"KeyId": gone})
 	kms := func(arn string) string {
 		return "<ObjectEncryption><SSE-KMS><KMSKeyArn>" + arn + "</KMSKeyArn></SSE-KMS></ObjectEncryption>"
 	}
 	for name, c := range map[string]struct {
-		request rawRequest
+		request proxytest.Request
 		status  int
 		code    string
 	}{
-		"no document":                    {rawRequest{path: bucket + "/k"}, 400, "MalformedXML"},
-		"SSE-S3":                         {rawRequest{path: bucket + "/k", body: "<ObjectEncryption><SSE-S3/></ObjectEncryption>"}, 400, "InvalidRequest"},
-		"SSE-C":                          {rawRequest{path: bucket + "/k", body: "<ObjectEncryption><SSE-C/></ObjectEncryption>"}, 400, "InvalidRequest"},
-		"a key id":                       {rawRequest{path: bucket + "/k", body: kms("1234abcd-12ab-34cd-56ef-1234567890ab")}, 400, "InvalidRequest"},
-		"a key that isn't there":         {rawRequest{path: bucket + "/k", body: kms(key[:len(key)-12] + "000000000000")}, 400, "KMS.NotFoundException"},
-		"a disabled key":                 {rawRequest{path: bucket + "/k", body: kms(gone)}, 400, "KMS.DisabledException"},
-		"another account's key":          {rawRequest{path: bucket + "/k", body: kms(strings.Replace(key, ":123456789012:", ":210987654321:", 1))}, 403, "AccessDenied"},
-		"plain HTTP":                     {rawRequest{path: bucket + "/k", body: kms(key), plain: true}, 400, "InvalidArgument"},
-		"an object that isn't there":     {rawRequest{path: bucket + "/none", body: kms(key)}, 404, "NoSuchKey"},
-		"a version that isn't there":     {rawRequest{path: bucket + "/k", query: "&versionId=none", body: kms(key)}, 400, "InvalidArgument"},
-		"a directory bucket":             {rawRequest{path: directory + "/k", body: kms(key)}, 501, "NotImplemented"},
-		"a condition":                    {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("If-Match", etag)}}, 501, "NotImplemented"},
-		"an encryption header":           {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms")}}, 400, "InvalidArgument"},
-		"SSE-C by header":                {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")}}, 403, "AccessDenied"},
-		"a checksum that isn't the body": {rawRequest{path: bucket + "/k", body: kms(key), header: []sigv4.Field{field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")}}, 400, "BadDigest"},
+		"no document":                    {proxytest.Request{Path: bucket + "/k"}, 400, "MalformedXML"},
+		"SSE-S3":                         {proxytest.Request{Path: bucket + "/k", Body: "<ObjectEncryption><SSE-S3/></ObjectEncryption>"}, 400, "InvalidRequest"},
+		"SSE-C":                          {proxytest.Request{Path: bucket + "/k", Body: "<ObjectEncryption><SSE-C/></ObjectEncryption>"}, 400, "InvalidRequest"},
+		"a key id":                       {proxytest.Request{Path: bucket + "/k", Body: kms("1234abcd-12ab-34cd-56ef-1234567890ab")}, 400, "InvalidRequest"},
+		"a key that isn't there":         {proxytest.Request{Path: bucket + "/k", Body: kms(key[:len(key)-12] + "000000000000")}, 400, "KMS.NotFoundException"},
+		"a disabled key":                 {proxytest.Request{Path: bucket + "/k", Body: kms(gone)}, 400, "KMS.DisabledException"},
+		"another account's key":          {proxytest.Request{Path: bucket + "/k", Body: kms(strings.Replace(key, ":123456789012:", ":210987654321:", 1))}, 403, "AccessDenied"},
+		"plain HTTP":                     {proxytest.Request{Path: bucket + "/k", Body: kms(key), Plain: true}, 400, "InvalidArgument"},
+		"an object that isn't there":     {proxytest.Request{Path: bucket + "/none", Body: kms(key)}, 404, "NoSuchKey"},
+		"a version that isn't there":     {proxytest.Request{Path: bucket + "/k", Query: "&versionId=none", Body: kms(key)}, 400, "InvalidArgument"},
+		"a directory bucket":             {proxytest.Request{Path: directory + "/k", Body: kms(key)}, 501, "NotImplemented"},
+		"a condition":                    {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("If-Match", etag)}}, 501, "NotImplemented"},
+		"an encryption header":           {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")}}, 400, "InvalidArgument"},
+		"SSE-C by header":                {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")}}, 403, "AccessDenied"},
+		"a checksum that isn't the body": {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")}}, 400, "BadDigest"},
 	} {
 		r := c.request
-		r.method, r.path, r.query = "PUT", "/"+r.path, "encryption="+r.query
-		if a := p.do(&r); a.StatusCode != c.status || a.code() != c.code {
-			t.Errorf("%s: %d %s, want %d %s", name, a.StatusCode, a.body, c.status, c.code)
+		r.Method, r.Path, r.Query = "PUT", "/"+r.Path, "encryption="+r.Query
+		if a := p.Do(&r); a.StatusCode != c.status || a.Code() != c.code {
+			t.Errorf("%s: %d %s, want %d %s", name, a.StatusCode, a.Text, c.status, c.code)
 		}
 	}
-	if a := p.do(&rawRequest{method: "GET", path: "/" + bucket + "/k"}); a.body != "body" || a.Header.Get("ETag") != etag || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/k"}); a.Text != "body" || a.Header.Get("ETag") != etag || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
 		t.Errorf("afterwards the object is %v", a.Header)
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/k", query: "encryption=&versionId=null", body: kms(key)}); a.StatusCode != 200 || a.body != "" {
-		t.Errorf("the version null: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/k", Query: "encryption=&versionId=null", Body: kms(key)}); a.StatusCode != 200 || a.Text != "" {
+		t.Errorf("the version null: %d %s", a.StatusCode, a.Text)
 	}
 }
 
 // Where the store keeps versions an update makes a new one, of the current one only; what Object Lock protects stays as it is.
 func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 	t.Parallel()
-	u := newUpdating(t, startMinIO(t))
-	key, ctx := u.keys.createKey(t), t.Context()
+	u := newUpdating(t, proxytest.StartMinIO(t))
+	key, ctx := u.keys.CreateKey(t), t.Context()
 	u.bucket = "locked"
 	if _, err := u.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &u.bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
@@ -296,9 +298,9 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 		}
 		return aws.ToString(out.VersionId)
 	}
-	body := string(randomBytes(9000))
+	body := string(proxytest.RandomBytes(9000))
 	first, second := put("k", "old"), put("k", body)
-	if err := u.update("k", first, key, nil); code(err) != "NotImplemented" {
+	if err := u.update("k", first, key, nil); proxytest.Code(err) != "NotImplemented" {
 		t.Errorf("an earlier version: %v", err)
 	}
 	if err := u.update("k", second, key, nil); err != nil {
@@ -313,7 +315,7 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 		}
 	}
 	hold(types.ObjectLockLegalHoldStatusOn)
-	if err := u.update("k", "", key, aws.Bool(true)); code(err) != "AccessDenied" || !strings.Contains(err.Error(), "Object Lock") {
+	if err := u.update("k", "", key, aws.Bool(true)); proxytest.Code(err) != "AccessDenied" || !strings.Contains(err.Error(), "Object Lock") {
 		t.Errorf("under a legal hold: %v", err)
 	}
 	hold(types.ObjectLockLegalHoldStatusOff)
@@ -332,7 +334,7 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, status := subcommand(t, "rewrap", "--config", u.cmd.Args[len(u.cmd.Args)-1], "s3://locked"); status != statusOK {
+	if out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", u.ConfigFile(), "s3://locked"); status != command.StatusOK {
 		t.Fatalf("rewrap: %d %s%s", status, out, errs)
 	}
 	head, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket, Key: aws.String("k")})
@@ -352,14 +354,14 @@ func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := newUpdating(t, updatingStores[name](t))
-			first, second := u.keys.createKey(t), u.keys.createKey(t)
-			part := randomBytes(8 * mib)
+			first, second := u.keys.CreateKey(t), u.keys.CreateKey(t)
+			part := proxytest.RandomBytes(8 * proxytest.MiB)
 			parts := slices.Repeat([][]byte{part}, size/8)
-			u.fullUpload(u.client, u.bucket, "large", parts...)
+			u.FullUpload(u.client, u.bucket, "large", parts...)
 			body := bytes.Repeat(part, size/8)
 			before, _ := u.seen("large", body)
 			for _, key := range []string{first, second} {
-				u.f.seen()
+				u.f.Seen()
 				u.bodies.Store(0)
 				began := time.Now()
 				if err := u.update("large", "", key, nil); err != nil {
@@ -367,7 +369,7 @@ func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
 				}
 				crossed := u.bodies.Load()
 				// The claim's are left out: it is renewed while the copy takes its time.
-				sent := slices.DeleteFunc(u.f.seen(), func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/"+u.bucket+"/") })
+				sent := slices.DeleteFunc(u.f.Seen(), func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/"+u.bucket+"/") })
 				t.Logf("%d MiB: %d requests to the store, %d bytes of the object's, %s", size, len(sent), crossed, time.Since(began))
 				// The look at its end is all that crosses. The store is asked once a part, and for the look, Create, Complete and
 				// HEAD; or for the look and one copy.
@@ -389,33 +391,32 @@ func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
 
 // Where the ETag would change nothing is done, and nothing is left in the store.
 func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
-	t.Setenv(copyLimitVariable, strconv.Itoa(6*mib))
 	place := updatingStores["memory"](t) // its ETags are made of nothing that could be made again
-	f := newFrontOf(t, place.endpoint)
-	f.set(func(w http.ResponseWriter, r *http.Request) bool { // the probe learns that copies know no conditions
-		lacks := isCopy(r) && (r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != "")
+	f := proxytest.NewFrontOf(t, place.Endpoint)
+	f.Set(func(w http.ResponseWriter, r *http.Request) bool { // the probe learns that copies know no conditions
+		lacks := proxytest.IsCopy(r) && (r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != "")
 		if lacks {
 			_, _ = io.WriteString(w, "<CopyObjectResult/>")
 		}
 		return lacks
 	}, nil)
-	u := newUpdatingBehind(t, place, f)
-	key := u.keys.createKey(t)
-	bodies := map[string][]byte{"at hand": randomBytes(100), "through": randomBytes(300_000), "large": randomBytes(7 * mib), "parts": bytes.Join([][]byte{randomBytes(5 * mib), randomBytes(70_000), randomBytes(mib)}, nil)}
+	u := newUpdatingBehind(t, place, f, proxytest.CopyLimit(6*proxytest.MiB))
+	key := u.keys.CreateKey(t)
+	bodies := map[string][]byte{"at hand": proxytest.RandomBytes(100), "through": proxytest.RandomBytes(300_000), "large": proxytest.RandomBytes(7 * proxytest.MiB), "parts": bytes.Join([][]byte{proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(70_000), proxytest.RandomBytes(proxytest.MiB)}, nil)}
 	for _, name := range []string{"at hand", "through", "large"} {
 		if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: bytes.NewReader(bodies[name])}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	u.fullUpload(u.client, u.bucket, "parts", bodies["parts"][:5*mib], bodies["parts"][5*mib:])
+	u.FullUpload(u.client, u.bucket, "parts", bodies["parts"][:5*proxytest.MiB], bodies["parts"][5*proxytest.MiB:])
 	for name, body := range bodies {
 		before, encryption := u.seen(name, body)
-		u.f.seen()
-		if err := u.update(name, "", key, nil); code(err) != "NotImplemented" || !strings.Contains(err.Error(), "ETag") {
+		u.f.Seen()
+		if err := u.update(name, "", key, nil); proxytest.Code(err) != "NotImplemented" || !strings.Contains(err.Error(), "ETag") {
 			t.Errorf("%s: %v", name, err)
 		}
 		begun, given := 0, 0
-		for _, r := range u.f.seen() {
+		for _, r := range u.f.Seen() {
 			switch q := r.URL.Query(); {
 			case r.Method == "POST" && q.Has("uploads"):
 				begun++
@@ -440,33 +441,33 @@ func TestLargeObjectsAreWrittenBackWhileTheyAreRead(t *testing.T) {
 		t.Skip("it moves 64 MiB a few times; run without -short")
 	}
 	t.Parallel()
-	u := &updating{t: t, keys: startLocalKMS(t)}
-	place := startMinIO(t)
-	u.program = startOn(t, place, u.keys) // with nothing between that buffers
-	u.client = u.program.client(t)
-	u.bucket = makeBucket(t, u.client, "direct")
-	body := randomBytes(64 * mib)
+	u := &updating{t: t, keys: proxytest.StartLocalKMS(t)}
+	place := proxytest.StartMinIO(t)
+	u.Program = proxytest.StartOn(t, place, u.keys) // with nothing between that buffers
+	u.client = u.Program.Client(t)
+	u.bucket = proxytest.MakeBucket(t, u.client, "direct")
+	body := proxytest.RandomBytes(64 * proxytest.MiB)
 	if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: aws.String("k"), Body: bytes.NewReader(body)}); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := u.seen("k", body)
-	key := u.keys.createKey(t)
+	key := u.keys.CreateKey(t)
 	if err := u.update("k", "", key, nil); err != nil {
 		t.Fatal(err)
 	}
 	if after, encryption := u.seen("k", body); after != before || encryption != "aws:kms "+key+" false" {
 		t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
 	}
-	if a := u.do(&rawRequest{method: "PUT", path: "/" + u.bucket + "/k", header: []sigv4.Field{
-		field("X-Amz-Copy-Source", u.bucket+"/k"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-New", "value"),
-		field("X-Amz-Server-Side-Encryption", "aws:kms"), field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
+	if a := u.Do(&proxytest.Request{Method: "PUT", Path: "/" + u.bucket + "/k", Header: []sigv4.Field{
+		proxytest.Field("X-Amz-Copy-Source", u.bucket+"/k"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-New", "value"),
+		proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
 	}}); a.StatusCode != 200 {
-		t.Errorf("a copy in place: %d %s", a.StatusCode, a.body)
+		t.Errorf("a copy in place: %d %s", a.StatusCode, a.Text)
 	}
-	if out := mustRead(t, u.client, u.bucket, "k", body); out.Metadata["new"] != "value" {
+	if out := proxytest.MustRead(t, u.client, u.bucket, "k", body); out.Metadata["new"] != "value" {
 		t.Errorf("after a copy in place it has %v", out.Metadata)
 	}
-	state, err := place.direct().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("sealfront-state"), Prefix: aws.String("uploads/")})
+	state, err := place.Direct().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("sealfront-state"), Prefix: aws.String("uploads/")})
 	if err != nil || len(state.Contents) > 0 {
 		t.Errorf("in the state bucket are left %+v, %v", state, err)
 	}

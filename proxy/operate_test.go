@@ -20,6 +20,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -84,16 +85,16 @@ func attribute(s *tracepb.Span, name string) string {
 func TestTracesReachACollector(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	p := startWith(t, embeddedWith(t, "tracing: {endpoint: \""+c.URL+"/v1/traces\", headers: {X-Token: secret}}"))
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "tracing: {endpoint: \""+c.URL+"/v1/traces\", headers: {X-Token: secret}}"))
 	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	a := p.do(&rawRequest{method: "PUT", path: demoPath + "secret-name", body: "hello", header: []sigv4.Field{field("traceparent", "00-"+trace+"-"+parent+"-01")}})
+	a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "secret-name", Body: "hello", Header: []sigv4.Field{proxytest.Field("traceparent", "00-"+trace+"-"+parent+"-01")}})
 	if a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: demoPath + "none"}); a.StatusCode != 404 {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "none"}); a.StatusCode != 404 {
 		t.Fatal(a.StatusCode)
 	}
-	eventually(t, "the spans", func() bool {
+	proxytest.Eventually(t, "the spans", func() bool {
 		return c.find("PutObject", trace) != nil && c.find("store PutObject", trace) != nil && c.find("GetObject", "") != nil && c.find("KMS GenerateDataKey", "") != nil
 	})
 	request, child := c.find("PutObject", trace), c.find("store PutObject", trace)
@@ -113,25 +114,25 @@ func TestTracesReachACollector(t *testing.T) {
 			t.Errorf("a span names what it shouldn't: %s", text)
 		}
 	}
-	eventually(t, "the trace's id in the log", func() bool { return strings.Contains(p.stderr.String(), `"trace":"`+trace+`"`) })
+	proxytest.Eventually(t, "the trace's id in the log", func() bool { return strings.Contains(p.Stderr.String(), `"trace":"`+trace+`"`) })
 }
 
 func TestAuditLogOfTheProgram(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "audit.log")
-	p := startWith(t, embeddedWith(t, "log: {audit: {file: "+file+"}}"))
-	requests := []*rawRequest{
-		{method: "PUT", path: demoPath + "a%20key", body: "hello"},
-		{method: "GET", path: demoPath + "a%20key"},
-		{method: "PUT", path: demoPath + "x", body: "hello", header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
-		{method: "GET", path: demoPath + "a%20key", credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}},
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "log: {audit: {file: "+file+"}}"))
+	requests := []*proxytest.Request{
+		{Method: "PUT", Path: proxytest.DemoPath + "a%20key", Body: "hello"},
+		{Method: "GET", Path: proxytest.DemoPath + "a%20key"},
+		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
+		{Method: "GET", Path: proxytest.DemoPath + "a%20key", Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}},
 	}
 	var ids []string
 	for _, r := range requests {
-		ids = append(ids, p.do(r).Header.Get("x-amz-request-id"))
+		ids = append(ids, p.Do(r).Header.Get("x-amz-request-id"))
 	}
-	eventually(t, "the records", func() bool { return p.metric("sealfront_audit_records_total", `outcome="written"`) == len(requests) })
+	proxytest.Eventually(t, "the records", func() bool { return p.Metric("sealfront_audit_records_total", `outcome="written"`) == len(requests) })
 	records := map[string]map[string]any{}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -147,7 +148,7 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 		}
 	}
 	for i, want := range []map[string]any{
-		{"operation": "PutObject", "principal": "app", "bucket": demoBucket, "key": "a key", "decision": "permitted", "code": "OK", "encryption": "aws:kms", "in": 5., "tls": true},
+		{"operation": "PutObject", "principal": "app", "bucket": proxytest.DemoBucket, "key": "a key", "decision": "permitted", "code": "OK", "encryption": "aws:kms", "in": 5., "tls": true},
 		{"operation": "GetObject", "principal": "app", "decision": "permitted", "code": "OK", "encryption": "aws:kms", "out": 5., "status": 200.},
 		{"operation": "PutObject", "principal": "app", "decision": "refused", "row": "H-2", "status": 400.},
 		{"decision": "refused", "code": "SignatureDoesNotMatch", "status": 403., "remote": "127.0.0.1"},
@@ -168,7 +169,7 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 	}
 	verify := func(files ...string) (string, int) {
 		t.Helper()
-		cmd := programCommand(append([]string{"audit", "verify"}, files...)...)
+		cmd := proxytest.Command(append([]string{"audit", "verify"}, files...)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil && cmd.ProcessState == nil {
 			t.Fatal(err)
@@ -182,12 +183,12 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 	if err := os.Rename(file, file+".1"); err != nil {
 		t.Fatal(err)
 	}
-	p.hangUp(t)
-	eventually(t, "the next file", func() bool { _, err := os.Stat(file); return err == nil })
-	if a := p.do(requests[1]); a.StatusCode != 200 {
+	p.HangUp()
+	proxytest.Eventually(t, "the next file", func() bool { _, err := os.Stat(file); return err == nil })
+	if a := p.Do(requests[1]); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode)
 	}
-	p.stop()
+	p.Stop()
 	if out, status := verify(file+".1", file); status != 0 {
 		t.Errorf("both: %d %s", status, out)
 	}
@@ -200,57 +201,26 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 	}
 }
 
-// askAdmin asks the admin address.
-func (p *program) askAdmin(t *testing.T, path string, header ...string) (*http.Response, string) {
-	t.Helper()
-	return p.askAs(t, "GET", path, "", header...)
-}
-
-// askAs is askAdmin with another method, and under another Host than the address; "" for that.
-func (p *program) askAs(t *testing.T, method, path, host string, header ...string) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequest(method, p.env["SEALFRONT_ADMIN"]+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if host != "" {
-		r.Host = host
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(body)
-}
-
 func TestTheAdminAddressIsGuarded(t *testing.T) {
 	t.Parallel()
-	p := startWith(t, embeddedWith(t, "admin: {token: tok}"))
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {token: tok}"))
 	for path, open := range map[string]bool{"/livez": true, "/readyz": true, "/metrics": false, "/": false, "/status": false, "/debug/pprof/": false, "/explain": false} {
-		if resp, _ := p.askAdmin(t, path); (resp.StatusCode == 200) != open || !open && resp.StatusCode != 401 {
+		if resp, _ := p.GetAdmin(t, path); (resp.StatusCode == 200) != open || !open && resp.StatusCode != 401 {
 			t.Errorf("%s without the token: %d", path, resp.StatusCode)
 		}
-		if resp, _ := p.askAdmin(t, path, "Authorization", "Bearer wrong"); !open && resp.StatusCode != 401 {
+		if resp, _ := p.GetAdmin(t, path, "Authorization", "Bearer wrong"); !open && resp.StatusCode != 401 {
 			t.Errorf("%s with a wrong token: %d", path, resp.StatusCode)
 		}
-		if resp, _ := p.askAdmin(t, path, "Authorization", "Bearer tok"); resp.StatusCode == 401 {
+		if resp, _ := p.GetAdmin(t, path, "Authorization", "Bearer tok"); resp.StatusCode == 401 {
 			t.Errorf("%s with the token: %d", path, resp.StatusCode)
 		}
-		if resp, _ := p.askAdmin(t, path, "Authorization", "Basic OnRvaw=="); resp.StatusCode == 401 {
+		if resp, _ := p.GetAdmin(t, path, "Authorization", "Basic OnRvaw=="); resp.StatusCode == 401 {
 			t.Errorf("%s with the token as a password: %d", path, resp.StatusCode)
 		}
 	}
-	health := startWith(t, embeddedWith(t, "admin: {health_only: true}"))
+	health := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {health_only: true}"))
 	for path, status := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/status": 404, "/debug/pprof/": 404} {
-		if resp, _ := health.askAdmin(t, path); resp.StatusCode != status {
+		if resp, _ := health.GetAdmin(t, path); resp.StatusCode != status {
 			t.Errorf("%s with health_only: %d, want %d", path, resp.StatusCode, status)
 		}
 	}
@@ -258,29 +228,29 @@ func TestTheAdminAddressIsGuarded(t *testing.T) {
 
 func TestReadinessHasReasons(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	if resp, body := p.askAdmin(t, "/readyz"); resp.StatusCode != 200 {
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	if resp, body := p.GetAdmin(t, "/readyz"); resp.StatusCode != 200 {
 		t.Fatal(resp.StatusCode, body)
 	}
-	f.set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }, nil)
-	eventually(t, "unreadiness", func() bool {
-		resp, body := p.askAdmin(t, "/readyz")
+	f.Set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }, nil)
+	proxytest.Eventually(t, "unreadiness", func() bool {
+		resp, body := p.GetAdmin(t, "/readyz")
 		return resp.StatusCode == 503 && strings.Contains(body, "store: ")
 	})
-	f.set(nil, nil)
-	eventually(t, "readiness", func() bool { resp, _ := p.askAdmin(t, "/readyz"); return resp.StatusCode == 200 })
+	f.Set(nil, nil)
+	proxytest.Eventually(t, "readiness", func() bool { resp, _ := p.GetAdmin(t, "/readyz"); return resp.StatusCode == 200 })
 }
 
 // The page runs in a browser: what it shows came by its script, under its own policy.
 func TestTheStatusPageInABrowser(t *testing.T) {
 	t.Parallel()
-	p := startWith(t, embeddedWith(t, ""))
+	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, ""))
 	for range 3 {
-		p.do(&rawRequest{method: "PUT", path: demoPath + "x", body: "hello"})
-		p.do(&rawRequest{method: "PUT", path: demoPath + "x", body: "hello", header: []sigv4.Field{field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}})
+		p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello"})
+		p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}})
 	}
-	resp, body := p.askAdmin(t, "/")
+	resp, body := p.GetAdmin(t, "/")
 	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(body, "http://") || strings.Contains(body, "https://") {
 		// The one URL is a namespace's, which is never fetched.
 		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Count(body, "http") != strings.Count(body, "http://www.w3.org/2000/svg") {
@@ -293,22 +263,22 @@ func TestTheStatusPageInABrowser(t *testing.T) {
 		Buckets []struct{ Name, Kind, Default, Key string }
 		Facts   []struct{ Name, Value string }
 	}
-	_, text := p.askAdmin(t, "/status")
+	_, text := p.GetAdmin(t, "/status")
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatal(err)
 	}
-	if !report.Ready || report.Keys.Calls == 0 || len(report.Buckets) != 0 && report.Buckets[0].Name != demoBucket || strings.Contains(text, "testsecret") {
+	if !report.Ready || report.Keys.Calls == 0 || len(report.Buckets) != 0 && report.Buckets[0].Name != proxytest.DemoBucket || strings.Contains(text, "testsecret") {
 		t.Errorf("%s", text)
 	}
-	browser := programPath(t, "chromium")
+	browser := proxytest.ProgramPath(t, "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000",
-		"--dump-dom", p.env["SEALFRONT_ADMIN"]+"/").Output()
+		"--dump-dom", p.Env["SEALFRONT_ADMIN"]+"/").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{">ready</span>", ">H-2</code>", demoBucket, "SSE-KMS", "KMS calls saved", "reachable"} {
+	for _, want := range []string{">ready</span>", ">H-2</code>", proxytest.DemoBucket, "SSE-KMS", "KMS calls saved", "reachable"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the page doesn't show %q", want)
 		}

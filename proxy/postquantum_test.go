@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 // Clients that can agree on keys that no quantum computer finds do so, without a setting, and others as before.
 func TestTLSAgreesOnPostQuantumKeys(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	at, err := url.Parse(p.env["AWS_ENDPOINT_URL"])
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	at, err := url.Parse(p.Env["AWS_ENDPOINT_URL"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +24,7 @@ func TestTLSAgreesOnPostQuantumKeys(t *testing.T) {
 		"that alone":              {[]tls.CurveID{tls.X25519MLKEM768}, tls.X25519MLKEM768},
 		"an older client":         {[]tls.CurveID{tls.X25519, tls.CurveP256}, tls.X25519},
 	} {
-		config := p.httpClient(t).Transport.(*http.Transport).TLSClientConfig.Clone()
+		config := p.HTTPClient(t).Transport.(*http.Transport).TLSClientConfig.Clone()
 		config.CurvePreferences = c.offered
 		conn, err := tls.Dial("tcp", at.Host, config)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -21,10 +22,10 @@ func TestRaces(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) service{"embedded": embeddedService}
+	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": embeddedService}
 	times, err := strconv.Atoi(os.Getenv("SEALFRONT_RACES"))
 	if err == nil {
-		stores["versitygw"], stores["minio"] = startVersitygw, startMinIO
+		stores["versitygw"], stores["minio"] = proxytest.StartVersitygw, proxytest.StartMinIO
 	} else {
 		times = 6
 	}
@@ -64,13 +65,13 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-func embeddedService(t *testing.T) service {
+func embeddedService(t *testing.T) proxytest.Service {
 	t.Helper()
-	endpoint, err := sharedStore()
+	endpoint, err := proxytest.SharedStore()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return service{endpoint: endpoint, accessKey: "storekey", secretKey: "storesecret"}
+	return proxytest.Service{Endpoint: endpoint, AccessKey: "storekey", SecretKey: "storesecret"}
 }
 
 // A race is one of them, over keys of its own.
@@ -103,34 +104,34 @@ func (r *race) errorf(format string, args ...any) {
 
 func (r *race) path(key string) string { return "/" + r.bucket + "/" + r.name + key }
 
-func (r *race) put(key, body, meta string) *answer {
-	return r.do(rand.IntN(2), &rawRequest{method: "PUT", path: r.path(key), body: body, header: []sigv4.Field{field("X-Amz-Meta-M", meta)}})
+func (r *race) put(key, body, meta string) *proxytest.Answer {
+	return r.do(rand.IntN(2), &proxytest.Request{Method: "PUT", Path: r.path(key), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", meta)}})
 }
 
 // get returns body and metadata of a key, or the code of the refusal.
 func (r *race) get(key string) (body, meta string) {
-	a := r.do(rand.IntN(2), &rawRequest{method: "GET", path: r.path(key)})
-	if a.StatusCode != 200 || a.bodyErr != nil {
-		if a.code() != "NoSuchKey" {
-			r.errorf("GET %s: %d %s", key, a.StatusCode, a.body)
+	a := r.do(rand.IntN(2), &proxytest.Request{Method: "GET", Path: r.path(key)})
+	if a.StatusCode != 200 || a.Err != nil {
+		if a.Code() != "NoSuchKey" {
+			r.errorf("GET %s: %d %s", key, a.StatusCode, a.Text)
 		}
-		return a.code(), ""
+		return a.Code(), ""
 	}
-	return a.body, a.Header.Get("X-Amz-Meta-M")
+	return a.Text, a.Header.Get("X-Amz-Meta-M")
 }
 
-func (r *race) rename(replica int, from, to string) *answer {
-	return r.do(replica, &rawRequest{method: "PUT", path: r.path(to), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", r.name+from)}})
+func (r *race) rename(replica int, from, to string) *proxytest.Answer {
+	return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name+from)}})
 }
 
-func (r *race) copy(replica int, from, to, meta string) *answer {
-	return r.do(replica, &rawRequest{method: "PUT", path: r.path(to), header: []sigv4.Field{
-		field("X-Amz-Copy-Source", r.bucket+"/"+r.name+from), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-M", meta),
+func (r *race) copy(replica int, from, to, meta string) *proxytest.Answer {
+	return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Header: []sigv4.Field{
+		proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name+from), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", meta),
 	}})
 }
 
 // both runs two requests within a few milliseconds of one another.
-func both(first, second func() *answer) (a, b *answer) {
+func both(first, second func() *proxytest.Answer) (a, b *proxytest.Answer) {
 	var wg sync.WaitGroup
 	wg.Go(func() { time.Sleep(rand.N(12 * time.Millisecond)); a = first() })
 	wg.Go(func() { time.Sleep(rand.N(12 * time.Millisecond)); b = second() })
@@ -147,26 +148,26 @@ func sized(text string) string {
 }
 
 func (r *race) upload(body string) (id, etag string) {
-	a := r.do(0, &rawRequest{method: "POST", path: r.path("k"), query: "uploads=", header: []sigv4.Field{field("X-Amz-Meta-M", "upload")}})
-	id = element(a.body, "UploadId")
-	a = r.do(1, &rawRequest{method: "PUT", path: r.path("k"), query: "partNumber=1&uploadId=" + url.QueryEscape(id), body: body})
+	a := r.do(0, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "upload")}})
+	id = proxytest.Element(a.Text, "UploadId")
+	a = r.do(1, &proxytest.Request{Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + url.QueryEscape(id), Body: body})
 	if a.StatusCode != 200 {
-		r.errorf("UploadPart: %d %s", a.StatusCode, a.body)
+		r.errorf("UploadPart: %d %s", a.StatusCode, a.Text)
 	}
 	return id, a.Header.Get("ETag")
 }
 
-func (r *race) complete(replica int, id, etag string) *answer {
+func (r *race) complete(replica int, id, etag string) *proxytest.Answer {
 	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag + "</ETag></Part></CompleteMultipartUpload>"
-	return r.do(replica, &rawRequest{method: "POST", path: r.path("k"), query: "uploadId=" + url.QueryEscape(id), body: document})
+	return r.do(replica, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploadId=" + url.QueryEscape(id), Body: document})
 }
 
 func raceCompletes(r *race) {
 	r.put("k", "before", "before")
 	id, etag := r.upload("uploaded")
-	a, b := both(func() *answer { return r.complete(0, id, etag) }, func() *answer { return r.complete(1, id, etag) })
+	a, b := both(func() *proxytest.Answer { return r.complete(0, id, etag) }, func() *proxytest.Answer { return r.complete(1, id, etag) })
 	if a.StatusCode != 200 || b.StatusCode != 200 {
-		r.errorf("%d %s, %d %s", a.StatusCode, a.code(), b.StatusCode, b.code())
+		r.errorf("%d %s, %d %s", a.StatusCode, a.Code(), b.StatusCode, b.Code())
 	}
 	if body, meta := r.get("k"); body != "uploaded" || meta != "upload" {
 		r.errorf("the key has %q %q", body, meta)
@@ -176,9 +177,9 @@ func raceCompletes(r *race) {
 func raceRenames(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *answer { return r.rename(0, "s", "a") }, func() *answer { return r.rename(1, "s", "b") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "a") }, func() *proxytest.Answer { return r.rename(1, "s", "b") })
 	if (a.StatusCode == 200) == (b.StatusCode == 200) {
-		r.errorf("%d %s, %d %s", a.StatusCode, a.code(), b.StatusCode, b.code())
+		r.errorf("%d %s, %d %s", a.StatusCode, a.Code(), b.StatusCode, b.Code())
 	}
 	there := 0
 	for _, key := range []string{"s", "a", "b"} {
@@ -194,70 +195,70 @@ func raceRenames(r *race) {
 func raceRenameBack(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *answer { return r.rename(0, "s", "d") }, func() *answer { time.Sleep(20 * time.Millisecond); return r.rename(1, "d", "s") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") }, func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.rename(1, "d", "s") })
 	s, _ := r.get("s")
 	d, _ := r.get("d")
 	if a.StatusCode != 200 || (s == body) == (d == body) || (b.StatusCode == 200) != (s == body) {
-		r.errorf("%d %s, %d %s: the names have %.10q and %.10q", a.StatusCode, a.code(), b.StatusCode, b.code(), s, d)
+		r.errorf("%d %s, %d %s: the names have %.10q and %.10q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), s, d)
 	}
 }
 
 func raceCopyBack(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *answer { return r.rename(0, "s", "d") }, func() *answer { time.Sleep(20 * time.Millisecond); return r.copy(1, "d", "s", "copied") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") }, func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.copy(1, "d", "s", "copied") })
 	s, meta := r.get("s")
 	d, _ := r.get("d")
 	if a.StatusCode != 200 || d != body || b.StatusCode == 200 && (s != body || meta != "copied") || b.StatusCode == 404 && s != "NoSuchKey" {
-		r.errorf("%d %s, %d %s: the names have %.10q %q and %.10q", a.StatusCode, a.code(), b.StatusCode, b.code(), s, meta, d)
+		r.errorf("%d %s, %d %s: the names have %.10q %q and %.10q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), s, meta, d)
 	}
 }
 
 func raceAppend(r *race) {
 	body := sized("body")
 	r.put("k", body, "old")
-	a, b := both(func() *answer {
-		return r.do(0, &rawRequest{method: "PUT", path: r.path("k"), body: "more", header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
-	}, func() *answer { return r.copy(1, "k", "k", "new") })
+	a, b := both(func() *proxytest.Answer {
+		return r.do(0, &proxytest.Request{Method: "PUT", Path: r.path("k"), Body: "more", Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+	}, func() *proxytest.Answer { return r.copy(1, "k", "k", "new") })
 	got, meta := r.get("k")
 	if a.StatusCode != 200 && a.StatusCode != 409 || b.StatusCode != 200 || meta != "new" || (a.StatusCode == 200) != (got == body+"more") {
-		r.errorf("%d %s, %d %s: %.10q (%d), %q", a.StatusCode, a.code(), b.StatusCode, b.code(), got, len(got), meta)
+		r.errorf("%d %s, %d %s: %.10q (%d), %q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), got, len(got), meta)
 	}
 }
 
 func raceRewrap(r *race) {
 	body := sized("body")
 	r.put("k", body, "old")
-	config := writeConfig(r.t, r.config+testIdentity)
+	config := proxytest.WriteConfig(r.t, r.config+proxytest.Identity)
 	var status int
 	var out, errs string
-	_, b := both(func() *answer {
-		out, errs, status = subcommand(r.t, "rewrap", "--config", config, "s3://"+r.bucket+"/"+r.name+"k")
+	_, b := both(func() *proxytest.Answer {
+		out, errs, status = proxytest.Subcommand(r.t, "rewrap", "--config", config, "s3://"+r.bucket+"/"+r.name+"k")
 		return nil
-	}, func() *answer {
-		var last *answer
+	}, func() *proxytest.Answer {
+		var last *proxytest.Answer
 		for i := range 40 { // the tool takes its time to start
 			last = r.copy(1, "k", "k", fmt.Sprint("new", i))
 		}
 		return last
 	})
 	if got, meta := r.get("k"); status != 0 || b.StatusCode != 200 || got != body || meta != "new39" {
-		r.errorf("%d %s %s, %d %s: %.10q %q", status, out, errs, b.StatusCode, b.code(), got, meta)
+		r.errorf("%d %s %s, %d %s: %.10q %q", status, out, errs, b.StatusCode, b.Code(), got, meta)
 	}
 }
 
 func raceOverwrite(r *race) {
 	body := sized("body")
 	if rand.IntN(2) == 0 {
-		body = string(randomBytes(5*mib + 10)) // it keeps a part, and the other object is shorter than that
+		body = string(proxytest.RandomBytes(5*proxytest.MiB + 10)) // it keeps a part, and the other object is shorter than that
 	}
 	r.put("k", body, "old")
-	a, b := both(func() *answer {
-		return r.do(0, &rawRequest{method: "PUT", path: r.path("k"), body: "more", header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
-	}, func() *answer { time.Sleep(rand.N(40 * time.Millisecond)); return r.put("k", "other", "new") })
+	a, b := both(func() *proxytest.Answer {
+		return r.do(0, &proxytest.Request{Method: "PUT", Path: r.path("k"), Body: "more", Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+	}, func() *proxytest.Answer { time.Sleep(rand.N(40 * time.Millisecond)); return r.put("k", "other", "new") })
 	got, meta := r.get("k")
-	if a.StatusCode != 200 && a.StatusCode != 409 && a.code() != "InvalidWriteOffset" || b.StatusCode != 200 || got != "other" || meta != "new" {
-		r.errorf("%d %s, %d %s: %.10q %q", a.StatusCode, a.body, b.StatusCode, b.code(), got, meta)
+	if a.StatusCode != 200 && a.StatusCode != 409 && a.Code() != "InvalidWriteOffset" || b.StatusCode != 200 || got != "other" || meta != "new" {
+		r.errorf("%d %s, %d %s: %.10q %q", a.StatusCode, a.Text, b.StatusCode, b.Code(), got, meta)
 	}
 }
 
@@ -266,95 +267,97 @@ func raceCompleteDelete(r *race) {
 		r.put("k", "before", "before")
 	}
 	id, etag := r.upload("uploaded")
-	a, b := both(func() *answer { return r.complete(0, id, etag) }, func() *answer {
+	a, b := both(func() *proxytest.Answer { return r.complete(0, id, etag) }, func() *proxytest.Answer {
 		time.Sleep(rand.N(60 * time.Millisecond))
-		return r.do(1, &rawRequest{method: "DELETE", path: r.path("k")})
+		return r.do(1, &proxytest.Request{Method: "DELETE", Path: r.path("k")})
 	})
 	if got, _ := r.get("k"); a.StatusCode != 200 || b.StatusCode != 204 || got != "uploaded" && got != "NoSuchKey" {
-		r.errorf("%d %s, %d %s: %q", a.StatusCode, a.body, b.StatusCode, b.code(), got)
+		r.errorf("%d %s, %d %s: %q", a.StatusCode, a.Text, b.StatusCode, b.Code(), got)
 	}
 }
 
 func raceRenameOverwrite(r *race) {
 	body := sized("body")
 	r.put("s", body, "old")
-	a, b := both(func() *answer { return r.rename(0, "s", "d") }, func() *answer {
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") }, func() *proxytest.Answer {
 		time.Sleep(rand.N(60 * time.Millisecond))
 		return r.put("s", "second", "new")
 	})
 	s, _ := r.get("s")
 	d, _ := r.get("d")
 	if a.StatusCode != 200 || b.StatusCode != 200 || d != "second" && s != "second" || s != "second" && s != "NoSuchKey" {
-		r.errorf("%d %s, %d %s: the names have %.10q and %.10q", a.StatusCode, a.code(), b.StatusCode, b.code(), s, d)
+		r.errorf("%d %s, %d %s: the names have %.10q and %.10q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), s, d)
 	}
 }
 
 // raceParts: what ListParts shows can be completed, and so can what any attempt with the same bytes was answered.
 func raceParts(r *race) {
-	a := r.do(0, &rawRequest{method: "POST", path: r.path("k"), query: "uploads="})
-	id := url.QueryEscape(element(a.body, "UploadId"))
-	bodies := []string{string(randomBytes(5 * mib)), string(randomBytes(5*mib + 1))}
+	a := r.do(0, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploads="})
+	id := url.QueryEscape(proxytest.Element(a.Text, "UploadId"))
+	bodies := []string{string(proxytest.RandomBytes(5 * proxytest.MiB)), string(proxytest.RandomBytes(5*proxytest.MiB + 1))}
 	etags := make([]string, 4)
 	var wg sync.WaitGroup
 	for i := range etags {
 		wg.Go(func() {
-			a := r.do(i%2, &rawRequest{method: "PUT", path: r.path("k"), query: "partNumber=1&uploadId=" + id, body: bodies[i/2]})
+			a := r.do(i%2, &proxytest.Request{Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + id, Body: bodies[i/2]})
 			etags[i] = a.Header.Get("ETag")
 		})
 	}
 	wg.Wait()
-	listed := r.do(rand.IntN(2), &rawRequest{method: "GET", path: r.path("k"), query: "uploadId=" + id})
-	size, _ := strconv.Atoi(element(listed.body, "Size"))
-	shown := strings.ReplaceAll(element(listed.body, "ETag"), "&#34;", "")
-	body := bodies[size-5*mib]
+	listed := r.do(rand.IntN(2), &proxytest.Request{Method: "GET", Path: r.path("k"), Query: "uploadId=" + id})
+	size, _ := strconv.Atoi(proxytest.Element(listed.Text, "Size"))
+	shown := strings.ReplaceAll(proxytest.Element(listed.Text, "ETag"), "&#34;", "")
+	body := bodies[size-5*proxytest.MiB]
 	// One of the two attempts with these bytes was replaced by the other; its answer names the part all the same.
-	named := etags[2*(size-5*mib)+rand.IntN(2)]
+	named := etags[2*(size-5*proxytest.MiB)+rand.IntN(2)]
 	if rand.IntN(2) == 0 {
 		named = shown
 	}
-	a = r.complete(rand.IntN(2), element(a.body, "UploadId"), named)
+	a = r.complete(rand.IntN(2), proxytest.Element(a.Text, "UploadId"), named)
 	if got, _ := r.get("k"); a.StatusCode != 200 || got != body {
-		r.errorf("%v, listed %s: completed with %s: %d %s: %d bytes", etags, shown, named, a.StatusCode, a.body, len(got))
+		r.errorf("%v, listed %s: completed with %s: %d %s: %d bytes", etags, shown, named, a.StatusCode, a.Text, len(got))
 	}
 }
 
 // updated is where updates are played: general purpose buckets alone have them, and SSE-KMS wants TLS.
 const updatedBucket = "updated"
 
-func (r *race) secure(replica int, q *rawRequest) *answer { return r.replicas[replica].do(q) }
+func (r *race) secure(replica int, q *proxytest.Request) *proxytest.Answer {
+	return r.replicas[replica].Do(q)
+}
 
 func (r *race) updatedPath() string { return "/" + updatedBucket + "/" + r.name + "k" }
 
 // begun puts the object of a race of updates.
 func (r *race) begun(body string) {
-	q := &rawRequest{method: "PUT", path: r.updatedPath(), body: body, header: []sigv4.Field{field("X-Amz-Meta-M", "old")}}
+	q := &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "old")}}
 	a := r.secure(0, q)
-	if a.code() == "NoSuchBucket" {
-		r.secure(0, &rawRequest{method: "PUT", path: "/" + updatedBucket})
+	if a.Code() == "NoSuchBucket" {
+		r.secure(0, &proxytest.Request{Method: "PUT", Path: "/" + updatedBucket})
 		a = r.secure(0, q)
 	}
 	if a.StatusCode != 200 {
-		r.errorf("PUT: %d %s", a.StatusCode, a.body)
+		r.errorf("PUT: %d %s", a.StatusCode, a.Text)
 	}
 }
 
-func (r *race) update(replica int, bucketKey bool) *answer {
-	return r.secure(replica, &rawRequest{
-		method: "PUT", path: r.updatedPath(), query: "encryption=",
-		body: fmt.Sprintf("<ObjectEncryption><SSE-KMS><KMSKeyArn>%s</KMSKeyArn><BucketKeyEnabled>%t</BucketKeyEnabled></SSE-KMS></ObjectEncryption>", r.kmsKey, bucketKey),
+func (r *race) update(replica int, bucketKey bool) *proxytest.Answer {
+	return r.secure(replica, &proxytest.Request{
+		Method: "PUT", Path: r.updatedPath(), Query: "encryption=",
+		Body: fmt.Sprintf("<ObjectEncryption><SSE-KMS><KMSKeyArn>%s</KMSKeyArn><BucketKeyEnabled>%t</BucketKeyEnabled></SSE-KMS></ObjectEncryption>", r.kmsKey, bucketKey),
 	})
 }
 
 // ends compares the object with what was acknowledged.
-func (r *race) ends(body, meta string, answers ...*answer) (now *answer) {
-	now = r.secure(rand.IntN(2), &rawRequest{method: "GET", path: r.updatedPath()})
+func (r *race) ends(body, meta string, answers ...*proxytest.Answer) (now *proxytest.Answer) {
+	now = r.secure(rand.IntN(2), &proxytest.Request{Method: "GET", Path: r.updatedPath()})
 	for _, a := range answers {
 		if a.StatusCode != 200 {
-			r.errorf("%d %s", a.StatusCode, a.body)
+			r.errorf("%d %s", a.StatusCode, a.Text)
 		}
 	}
-	if now.StatusCode != 200 || now.body != body || now.Header.Get("X-Amz-Meta-M") != meta {
-		r.errorf("the object is %d %.10q (%d) %q, want %.10q (%d) %q", now.StatusCode, now.body, len(now.body), now.Header.Get("X-Amz-Meta-M"), body, len(body), meta)
+	if now.StatusCode != 200 || now.Text != body || now.Header.Get("X-Amz-Meta-M") != meta {
+		r.errorf("the object is %d %.10q (%d) %q, want %.10q (%d) %q", now.StatusCode, now.Text, len(now.Text), now.Header.Get("X-Amz-Meta-M"), body, len(body), meta)
 	}
 	return now
 }
@@ -362,8 +365,8 @@ func (r *race) ends(body, meta string, answers ...*answer) (now *answer) {
 func raceUpdateOverwrite(r *race) {
 	r.begun(sized("body"))
 	other := sized("other")
-	a, b := both(func() *answer { return r.update(0, true) }, func() *answer {
-		return r.secure(1, &rawRequest{method: "PUT", path: r.updatedPath(), body: other, header: []sigv4.Field{field("X-Amz-Meta-M", "new")}})
+	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer {
+		return r.secure(1, &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Body: other, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "new")}})
 	})
 	r.ends(other, "new", a, b)
 }
@@ -371,9 +374,9 @@ func raceUpdateOverwrite(r *race) {
 func raceUpdateCopy(r *race) {
 	body := sized("body")
 	r.begun(body)
-	a, b := both(func() *answer { return r.update(0, true) }, func() *answer {
-		return r.secure(1, &rawRequest{method: "PUT", path: r.updatedPath(), header: []sigv4.Field{
-			field("X-Amz-Copy-Source", updatedBucket+"/"+r.name+"k"), field("X-Amz-Metadata-Directive", "REPLACE"), field("X-Amz-Meta-M", "new"),
+	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer {
+		return r.secure(1, &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Header: []sigv4.Field{
+			proxytest.Field("X-Amz-Copy-Source", updatedBucket+"/"+r.name+"k"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", "new"),
 		}})
 	})
 	r.ends(body, "new", a, b)
@@ -382,7 +385,7 @@ func raceUpdateCopy(r *race) {
 func raceUpdates(r *race) {
 	body := sized("body")
 	r.begun(body)
-	a, b := both(func() *answer { return r.update(0, true) }, func() *answer { return r.update(1, false) })
+	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer { return r.update(1, false) })
 	now := r.ends(body, "old", a, b)
 	if now.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != r.kmsKey {
 		r.errorf("it is sealed under %v", now.Header)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -13,31 +14,31 @@ import (
 func TestASmallRangeAsksForTheSegmentsItTouches(t *testing.T) {
 	t.Parallel()
 	const segment = 64<<10 + 16
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	if a := p.do(&rawRequest{method: "PUT", path: "/ranges"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/ranges"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	bodies := map[string][]byte{"whole": randomBytes(8*mib + 5), "parts": randomBytes(10*mib + 7)}
-	if a := p.do(&rawRequest{method: "PUT", path: "/ranges/whole", body: string(bodies["whole"])}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	bodies := map[string][]byte{"whole": proxytest.RandomBytes(8*proxytest.MiB + 5), "parts": proxytest.RandomBytes(10*proxytest.MiB + 7)}
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/ranges/whole", Body: string(bodies["whole"])}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	u := newUploader(t, p.client(t), "ranges", "parts")
-	u.part(1, bodies["parts"][:5*mib])
-	u.part(2, bodies["parts"][5*mib:])
-	if _, err := u.complete(1, 2); err != nil {
+	u := proxytest.NewUploader(t, p.Client(t), "ranges", "parts")
+	u.Part(1, bodies["parts"][:5*proxytest.MiB])
+	u.Part(2, bodies["parts"][5*proxytest.MiB:])
+	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
 	for key, body := range bodies {
 		read := func(first int) []int64 {
 			t.Helper()
-			f.seen()
-			a := p.do(&rawRequest{method: "GET", path: "/ranges/" + key, header: []sigv4.Field{field("Range", fmt.Sprintf("bytes=%d-%d", first, first+4<<10-1))}})
-			if a.StatusCode != 206 || a.body != string(body[first:first+4<<10]) {
-				t.Fatalf("%s from %d: %d, %d bytes", key, first, a.StatusCode, len(a.body))
+			f.Seen()
+			a := p.Do(&proxytest.Request{Method: "GET", Path: "/ranges/" + key, Header: []sigv4.Field{proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", first, first+4<<10-1))}})
+			if a.StatusCode != 206 || a.Text != string(body[first:first+4<<10]) {
+				t.Fatalf("%s from %d: %d, %d bytes", key, first, a.StatusCode, len(a.Text))
 			}
 			var asked []int64
-			for _, r := range f.seen() {
+			for _, r := range f.Seen() {
 				if r.Method != "GET" || !strings.HasSuffix(r.URL.Path, "/"+key) {
 					continue // the bucket's record
 				}
@@ -50,7 +51,7 @@ func TestASmallRangeAsksForTheSegmentsItTouches(t *testing.T) {
 			return asked
 		}
 		read(0) // the layout of several parts is known from now on
-		for first, segments := range map[int]int64{0: 1, 100: 1, 64<<10 - 1: 2, 5*mib - 4<<10: 1, 5*mib - 1: 2, len(body) - 4<<10: 2, 3*mib + 123: 1} {
+		for first, segments := range map[int]int64{0: 1, 100: 1, 64<<10 - 1: 2, 5*proxytest.MiB - 4<<10: 1, 5*proxytest.MiB - 1: 2, len(body) - 4<<10: 2, 3*proxytest.MiB + 123: 1} {
 			if asked := read(first); len(asked) != 1 || asked[0] > segments*segment {
 				t.Errorf("%s from %d: the store was asked for %d bytes, want one request of at most %d", key, first, asked, segments*segment)
 			}

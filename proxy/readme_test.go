@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 // README's recipes do what README says: their blocks are run by a shell, and what is behind "# =>" must be printed, in that order.
@@ -39,16 +41,16 @@ func runRecipe(t *testing.T, recipe string) {
 		if !regexp.MustCompile(`(?m)(^|\| |until )` + name + " ").MatchString(recipe) {
 			continue
 		}
-		program := programPath(t, name)
+		program := proxytest.ProgramPath(t, name)
 		if found, err := exec.LookPath(name); err != nil || found != program {
 			path = filepath.Dir(program) + ":" + path
 		}
 		if name == "python3" && exec.Command(program, "-c", "import boto3").Run() != nil {
-			missingPython(t, "python3 has no boto3")
+			proxytest.MissingPython(t, "python3 has no boto3")
 		}
 	}
 	// All that is changed in it: addresses, and the program, which has been built already.
-	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 "+quote(must(filepath.Abs(os.Args[0]))))
+	script := strings.ReplaceAll(recipe, "go run ./proxy", "SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"'")
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9090", "127.0.0.1:9000"} {
 		script = strings.ReplaceAll(script, address, freePort(t))
 	}
@@ -59,7 +61,7 @@ func runRecipe(t *testing.T, recipe string) {
 	cmd.Env = append(os.Environ(), "PATH="+path, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that none of it is left when time is over
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	var out, problems lockedBuffer
+	var out, problems proxytest.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &problems, 10*time.Second
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out.String(), problems.String())

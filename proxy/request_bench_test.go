@@ -17,9 +17,10 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 
 	"sealfront/proxy/config"
+	"sealfront/proxy/instance"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
@@ -27,7 +28,7 @@ import (
 // A requestBench is the program's rooms without a front: requests go to the gateway as raw heads.
 type requestBench struct {
 	testing.TB
-	parts       *parts
+	instance    *instance.Instance
 	signer      *sigv4.Signer
 	credentials sigv4.Credentials
 
@@ -36,7 +37,7 @@ type requestBench struct {
 	ctx      fasthttp.RequestCtx
 }
 
-func newRequestBench(b testing.TB) *requestBench {
+func newRequestBench(b testing.TB, o instance.Options) *requestBench {
 	b.Helper()
 	dir := b.TempDir()
 	file := filepath.Join(dir, "sealfront.yaml")
@@ -49,20 +50,20 @@ func newRequestBench(b testing.TB) *requestBench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p, err := assemble(context.Background(), c, zap.NewNop())
+	p, err := instance.Open(context.Background(), c, instance.Serving, o)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = p.close() })
+	b.Cleanup(func() { _ = p.Close() })
 	r := &requestBench{
-		TB: b, parts: p, signer: sigv4.NewSigner("us-west-2", "s3express"), credentials: sigv4.Credentials{AccessKeyID: p.data.AccessKey, SecretAccessKey: p.data.SecretKey},
+		TB: b, instance: p, signer: sigv4.NewSigner("us-west-2", "s3express"), credentials: sigv4.Credentials{AccessKeyID: p.Data.AccessKey, SecretAccessKey: p.Data.SecretKey},
 		reader: bytes.NewReader(nil), buffered: bufio.NewReaderSize(nil, 16<<10),
 	}
 	client, server := net.Pipe()
 	b.Cleanup(func() { _, _ = client.Close(), server.Close() })
 	r.ctx.Init2(server, nil, false)
 
-	r.do(r.head("GET", "/"+demoBucket+"/", "session=", -1), nil)
+	r.do(r.head("GET", "/"+proxytest.DemoBucket+"/", "session=", -1), nil)
 	var created struct {
 		Credentials struct{ AccessKeyId, SecretAccessKey, SessionToken string }
 	}
@@ -125,7 +126,7 @@ func (r *requestBench) ask(head, body []byte) (status int) {
 		r.reader.Reset(body)
 		request.SetBodyStream(r.reader, len(body))
 	}
-	r.parts.gateway.Handle(&r.ctx)
+	r.instance.Gateway.Handle(&r.ctx)
 	return response.StatusCode()
 }
 
@@ -133,9 +134,9 @@ func (r *requestBench) ask(head, body []byte) (status int) {
 // the round trip to a store in memory, in the same process, is in it, and measured alone. The floors are the cryptography that the sealed format
 // and two signatures ask for, by the standard library alone.
 func BenchmarkRequest(b *testing.B) {
-	r := newRequestBench(b)
+	r := newRequestBench(b, instance.Options{})
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+demoBucket+"/some/key", "", len(body)), r.head("GET", "/"+demoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
 	measure := func(name string, f func()) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -155,7 +156,7 @@ func BenchmarkRequest(b *testing.B) {
 	})
 	sealed := make([]byte, len(body)+16+128)
 	measure("PUT to the store alone", func() {
-		answer, err := r.parts.store.Do(context.Background(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: demoBucket, Key: "other/key", Bytes: sealed})
+		answer, err := r.instance.Storage.Client.Do(context.Background(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: proxytest.DemoBucket, Key: "other/key", Bytes: sealed})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/conn"
+	"sealfront/proxy/instance"
+	"sealfront/proxy/proxytest"
 )
 
 // A replayedStore is the way to a store that gives its last answer again and again without asking, once frozen: what is
@@ -122,15 +124,13 @@ func (l oneListener) Addr() net.Addr { return &net.TCPAddr{} }
 // TLS, without a system call, and without a store's work.
 func BenchmarkOwnWork(b *testing.B) {
 	s := &replayedStore{}
-	storeDial, recordLife = s.dial, time.Hour
-	b.Cleanup(func() { storeDial, recordLife = nil, 0 })
-	r := newRequestBench(b)
-	server := conn.NewServer(r.parts.gateway, zap.NewNop(), conn.Options{})
+	r := newRequestBench(b, instance.Options{Dial: s.dial, RecordLife: time.Hour})
+	server := conn.NewServer(r.instance.Gateway, zap.NewNop(), conn.Options{})
 	clients := make(oneListener)
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+demoBucket+"/some/key", "", len(body)), r.head("GET", "/"+demoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
 	serve := func(b *testing.B, request []byte, n int) {
 		c := &repeatingClient{b: b, request: request, left: n, done: make(chan struct{})}
 		clients <- c

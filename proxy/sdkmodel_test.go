@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sealfront/proxy/proxytest"
 )
 
 // A modelOperation is what an SDK may send with an operation: names of headers in lower case, of query parameters, and the paths of
@@ -178,7 +180,7 @@ func botocoreModel(t *testing.T) map[string]*modelOperation {
 	t.Helper()
 	text, err := exec.Command("python3", "-c", pythonModel).Output()
 	if err != nil {
-		missingPython(t, "botocore, whose service model would be compared as well, is not installed")
+		proxytest.MissingPython(t, "botocore, whose service model would be compared as well, is not installed")
 	}
 	var model map[string]*modelOperation
 	if err := json.Unmarshal(text, &model); err != nil {

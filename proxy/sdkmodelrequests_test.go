@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -47,41 +48,41 @@ func lifecycleOf(rest string) string {
 }
 
 // baseRequests makes a request of each operation that is served: one that succeeds where the embedded store has what it is about.
-func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
+func (m *modelCheck) baseRequests() map[string]func() *proxytest.Request {
 	n := 0
 	fresh := func(prefix string) string { n++; return fmt.Sprint(prefix, n) }
-	seed, source := "/"+m.bucket+"/seed", field("X-Amz-Copy-Source", m.bucket+"/seed")
-	on := func(method, path, query, body string, header ...sigv4.Field) func() *rawRequest {
-		return func() *rawRequest {
-			return &rawRequest{method: method, path: path, query: query, body: body, header: header}
+	seed, source := "/"+m.bucket+"/seed", proxytest.Field("X-Amz-Copy-Source", m.bucket+"/seed")
+	on := func(method, path, query, body string, header ...sigv4.Field) func() *proxytest.Request {
+		return func() *proxytest.Request {
+			return &proxytest.Request{Method: method, Path: path, Query: query, Body: body, Header: header}
 		}
 	}
-	aboutBucket := func(method, query, body string, header ...sigv4.Field) func() *rawRequest {
+	aboutBucket := func(method, query, body string, header ...sigv4.Field) func() *proxytest.Request {
 		return on(method, "/"+m.bucket, query, body, header...)
 	}
-	aboutUpload := func(method, query, body string, header ...sigv4.Field) func() *rawRequest {
-		return func() *rawRequest {
+	aboutUpload := func(method, query, body string, header ...sigv4.Field) func() *proxytest.Request {
+		return func() *proxytest.Request {
 			path := "/" + m.bucket + "/upload"
-			id := between(m.p.do(&rawRequest{method: "POST", path: path, query: "uploads="}).body, "<UploadId>", "</UploadId>")
-			m.etag = m.p.do(&rawRequest{method: "PUT", path: path, query: "partNumber=1&uploadId=" + id, body: "hello"}).Header.Get("Etag")
-			return &rawRequest{method: method, path: path, query: strings.TrimPrefix(query+"&uploadId="+id, "&"), body: strings.Replace(body, "$ETAG", m.etag, 1), header: header}
+			id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
+			m.etag = m.p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: "partNumber=1&uploadId=" + id, Body: "hello"}).Header.Get("Etag")
+			return &proxytest.Request{Method: method, Path: path, Query: strings.TrimPrefix(query+"&uploadId="+id, "&"), Body: strings.Replace(body, "$ETAG", m.etag, 1), Header: header}
 		}
 	}
-	requests := map[string]func() *rawRequest{
+	requests := map[string]func() *proxytest.Request{
 		"AbortMultipartUpload":    aboutUpload("DELETE", "", ""),
 		"CompleteMultipartUpload": aboutUpload("POST", "", "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag></Part></CompleteMultipartUpload>"),
 		"ListParts":               aboutUpload("GET", "", ""),
 		"UploadPart":              aboutUpload("PUT", "partNumber=2", "hello"),
 		"UploadPartCopy":          aboutUpload("PUT", "partNumber=2", "", source),
 
-		"CopyObject":             on("PUT", "/"+m.bucket+"/copy", "", "", source, field("X-Amz-Metadata-Directive", "REPLACE")),
+		"CopyObject":             on("PUT", "/"+m.bucket+"/copy", "", "", source, proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")),
 		"CreateMultipartUpload":  on("POST", "/"+m.bucket+"/created", "uploads=", ""),
 		"PutObject":              on("PUT", "/"+m.bucket+"/put", "", "hello"),
 		"GetObject":              on("GET", seed, "", ""),
 		"HeadObject":             on("HEAD", seed, "", ""),
-		"GetObjectAttributes":    on("GET", "/"+m.directory+"/parts", "attributes=", "", field("X-Amz-Object-Attributes", "ObjectParts")),
+		"GetObjectAttributes":    on("GET", "/"+m.directory+"/parts", "attributes=", "", proxytest.Field("X-Amz-Object-Attributes", "ObjectParts")),
 		"GetObjectAcl":           on("GET", seed, "acl=", ""),
-		"PutObjectAcl":           on("PUT", seed, "acl=", "", field("X-Amz-Acl", "private")),
+		"PutObjectAcl":           on("PUT", seed, "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
 		"GetObjectTagging":       on("GET", seed, "tagging=", ""),
 		"PutObjectTagging":       on("PUT", seed, "tagging=", "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"),
 		"DeleteObjectTagging":    on("DELETE", seed, "tagging=", ""),
@@ -89,29 +90,29 @@ func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
 		"PutObjectRetention":     on("PUT", seed, "retention=", "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>"),
 		"GetObjectLegalHold":     on("GET", seed, "legal-hold=", ""),
 		"PutObjectLegalHold":     on("PUT", seed, "legal-hold=", "<LegalHold><Status>OFF</Status></LegalHold>"),
-		"UpdateObjectEncryption": on("PUT", seed, "encryption=", "<ObjectEncryption><SSE-KMS><KMSKeyArn>"+m.p.env["SEALFRONT_KMS_KEY"]+"</KMSKeyArn><BucketKeyEnabled>true</BucketKeyEnabled></SSE-KMS></ObjectEncryption>"),
-		"DeleteObject": func() *rawRequest {
-			m.p.put(m.bucket, "doomed", "hello")
-			return &rawRequest{method: "DELETE", path: "/" + m.bucket + "/doomed"}
+		"UpdateObjectEncryption": on("PUT", seed, "encryption=", "<ObjectEncryption><SSE-KMS><KMSKeyArn>"+m.p.Env["SEALFRONT_KMS_KEY"]+"</KMSKeyArn><BucketKeyEnabled>true</BucketKeyEnabled></SSE-KMS></ObjectEncryption>"),
+		"DeleteObject": func() *proxytest.Request {
+			m.p.Put(m.bucket, "doomed", "hello")
+			return &proxytest.Request{Method: "DELETE", Path: "/" + m.bucket + "/doomed"}
 		},
-		"DeleteObjects": func() *rawRequest {
-			etag := m.p.put(m.bucket, "doomed", "hello").Header.Get("Etag")
+		"DeleteObjects": func() *proxytest.Request {
+			etag := m.p.Put(m.bucket, "doomed", "hello").Header.Get("Etag")
 			body := "<Delete><Quiet>false</Quiet><Object><Key>doomed</Key><VersionId>null</VersionId><ETag>" + etag + "</ETag><LastModifiedTime>Mon, 01 Jan 2024 00:00:00 GMT</LastModifiedTime><Size>5</Size></Object></Delete>"
-			return &rawRequest{method: "POST", path: "/" + m.bucket, query: "delete=", body: body, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", crcText(body))}}
+			return &proxytest.Request{Method: "POST", Path: "/" + m.bucket, Query: "delete=", Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(body))}}
 		},
-		"RenameObject": func() *rawRequest {
-			m.p.put(m.directory, "before", "hello")
-			return &rawRequest{method: "PUT", path: "/" + m.directory + "/after", query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", "before")}}
+		"RenameObject": func() *proxytest.Request {
+			m.p.Put(m.directory, "before", "hello")
+			return &proxytest.Request{Method: "PUT", Path: "/" + m.directory + "/after", Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "before")}}
 		},
 
-		"CreateBucket": func() *rawRequest {
-			body := "<CreateBucketConfiguration><LocationConstraint>" + m.p.env["AWS_REGION"] + "</LocationConstraint><Tags><Tag><Key>k</Key><Value>v</Value></Tag></Tags></CreateBucketConfiguration>"
-			return &rawRequest{method: "PUT", path: "/" + fresh("made-"), body: body}
+		"CreateBucket": func() *proxytest.Request {
+			body := "<CreateBucketConfiguration><LocationConstraint>" + m.p.Env["AWS_REGION"] + "</LocationConstraint><Tags><Tag><Key>k</Key><Value>v</Value></Tag></Tags></CreateBucketConfiguration>"
+			return &proxytest.Request{Method: "PUT", Path: "/" + fresh("made-"), Body: body}
 		},
-		"DeleteBucket": func() *rawRequest {
+		"DeleteBucket": func() *proxytest.Request {
 			path := "/" + fresh("gone-")
-			m.p.do(&rawRequest{method: "PUT", path: path})
-			return &rawRequest{method: "DELETE", path: path}
+			m.p.Do(&proxytest.Request{Method: "PUT", Path: path})
+			return &proxytest.Request{Method: "DELETE", Path: path}
 		},
 		"HeadBucket":           aboutBucket("HEAD", "", ""),
 		"ListBuckets":          on("GET", "/", "x-id=ListBuckets", ""),
@@ -122,7 +123,7 @@ func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
 		"ListObjectVersions":   aboutBucket("GET", "versions=", ""),
 		"ListMultipartUploads": aboutBucket("GET", "uploads=", ""),
 
-		"PutBucketAcl":                    aboutBucket("PUT", "acl=", "", field("X-Amz-Acl", "private")),
+		"PutBucketAcl":                    aboutBucket("PUT", "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
 		"PutBucketEncryption":             aboutBucket("PUT", "encryption=", "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled><BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"),
 		"PutBucketLifecycleConfiguration": aboutBucket("PUT", "lifecycle=", lifecycleOf("<Filter><Prefix>p</Prefix></Filter><Expiration><Days>3</Days></Expiration>")),
 		"PutBucketPolicy":                 aboutBucket("PUT", "policy=", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::`+m.bucket+`/none"}]}`),
@@ -164,11 +165,11 @@ func (m *modelCheck) baseRequests() map[string]func() *rawRequest {
 // makeParts makes an object of two parts that GetObjectAttributes lists.
 func (m *modelCheck) makeParts() {
 	path := "/" + m.directory + "/parts"
-	id := between(m.p.do(&rawRequest{method: "POST", path: path, query: "uploads="}).body, "<UploadId>", "</UploadId>")
+	id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
 	list := ""
-	for i, body := range []string{strings.Repeat("x", 5*mib), "hello"} {
-		a := m.p.do(&rawRequest{method: "PUT", path: path, query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), body: body})
+	for i, body := range []string{strings.Repeat("x", 5*proxytest.MiB), "hello"} {
+		a := m.p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body})
 		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, a.Header.Get("Etag"))
 	}
-	m.p.do(&rawRequest{method: "POST", path: path, query: "uploadId=" + id, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+	m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -25,12 +26,12 @@ type modelRow struct {
 
 // A modelCheck holds testdata/model.txt to a running program.
 type modelCheck struct {
-	p         *program
+	p         *proxytest.Program
 	bucket    string
 	directory string
 	rows      map[string]*modelRow       // by kind, operation or *, and name
 	documents map[string]map[string]bool // paths of elements that the operation's own documents show
-	requests  map[string]func() *rawRequest
+	requests  map[string]func() *proxytest.Request
 	checked   map[string]bool
 	without   map[string]string // the outcome of an operation's base request
 	more      map[string][]string
@@ -39,13 +40,13 @@ type modelCheck struct {
 
 func newModelCheck(t *testing.T) *modelCheck {
 	t.Helper()
-	p := startEmbedded(t, t.TempDir())
+	p := proxytest.StartEmbedded(t, t.TempDir())
 	m := &modelCheck{
-		p: p, bucket: makeBucket(t, p.client(t), "model"), directory: p.env["SEALFRONT_BUCKET"],
+		p: p, bucket: proxytest.MakeBucket(t, p.Client(t), "model"), directory: p.Env["SEALFRONT_BUCKET"],
 		rows: make(map[string]*modelRow), documents: make(map[string]map[string]bool), checked: make(map[string]bool), without: make(map[string]string),
 	}
-	p.put(m.bucket, "seed", "hello", field("Cache-Control", "no-cache"))
-	p.put(m.directory, "seed", "hello")
+	p.Put(m.bucket, "seed", "hello", proxytest.Field("Cache-Control", "no-cache"))
+	p.Put(m.directory, "seed", "hello")
 	m.makeParts()
 	m.more = moreDocuments()
 	m.requests = m.baseRequests()
@@ -127,9 +128,9 @@ func (m *modelCheck) unserved(t *testing.T, name string, o *modelOperation) {
 	if name == "WriteGetObjectResponse" {
 		path = o.URI
 	}
-	r := &rawRequest{method: o.Method, path: path, query: query}
-	if a := m.p.do(r); a.StatusCode < 400 || o.Method != "HEAD" && a.code() == "" {
-		t.Errorf("%s %s?%s: %d %s, want a refusal", o.Method, path, query, a.StatusCode, a.body)
+	r := &proxytest.Request{Method: o.Method, Path: path, Query: query}
+	if a := m.p.Do(r); a.StatusCode < 400 || o.Method != "HEAD" && a.Code() == "" {
+		t.Errorf("%s %s?%s: %d %s, want a refusal", o.Method, path, query, a.StatusCode, a.Text)
 	}
 }
 
@@ -153,22 +154,22 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 	}
 	r := m.requests[operation]()
 	if kind == "header" {
-		r.header = append(slices.DeleteFunc(slices.Clone(r.header), func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), name) }), field(http.CanonicalHeaderKey(name), row.value))
+		r.Header = append(slices.DeleteFunc(slices.Clone(r.Header), func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), name) }), proxytest.Field(http.CanonicalHeaderKey(name), row.value))
 	} else {
 		var kept []string
-		for pair := range strings.SplitSeq(r.query, "&") {
+		for pair := range strings.SplitSeq(r.Query, "&") {
 			if before, _, _ := strings.Cut(pair, "="); before != name && pair != "" {
 				kept = append(kept, pair)
 			}
 		}
-		r.query = strings.Join(append(kept, name+"="+row.value), "&")
+		r.Query = strings.Join(append(kept, name+"="+row.value), "&")
 	}
 	with, a := m.outcome(r)
 	switch {
 	case row.fate == "served" && with == without:
 		t.Errorf("model.txt:%d: %s %s: %s changes nothing in the answer of %s: %.300s", row.line, kind, name, row.value, operation, with)
-	case row.fate == "refused" && (a.StatusCode < 400 || a.code() == "NotImplemented" && !strings.Contains(strings.ToLower(a.body), strings.ToLower(name))):
-		t.Errorf("model.txt:%d: %s %s: %s is not refused by name in %s: %d %s", row.line, kind, name, row.value, operation, a.StatusCode, a.body)
+	case row.fate == "refused" && (a.StatusCode < 400 || a.Code() == "NotImplemented" && !strings.Contains(strings.ToLower(a.Text), strings.ToLower(name))):
+		t.Errorf("model.txt:%d: %s %s: %s is not refused by name in %s: %d %s", row.line, kind, name, row.value, operation, a.StatusCode, a.Text)
 	case strings.HasPrefix(row.fate, "ignored") && with != without:
 		t.Errorf("model.txt:%d: %s %s: %s is not ignored in %s:\n%s, without it:\n%s", row.line, kind, name, row.value, operation, with, without)
 	}
@@ -178,10 +179,10 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 var changing = regexp.MustCompile(`<(RequestId|HostId|UploadId|ETag|LastModified|Initiated|CreationDate|SessionToken|SecretAccessKey|AccessKeyId|Expiration|ID|VersionId|Key)>[^<]*<`)
 
 // outcome sends a request and writes down what a client sees of it, afterwards, too.
-func (m *modelCheck) outcome(r *rawRequest) (string, *answer) {
+func (m *modelCheck) outcome(r *proxytest.Request) (string, *proxytest.Answer) {
 	var b strings.Builder
-	note := func(a *answer) {
-		fmt.Fprintf(&b, "%d %s\n", a.StatusCode, changing.ReplaceAllString(a.body, "<$1><"))
+	note := func(a *proxytest.Answer) {
+		fmt.Fprintf(&b, "%d %s\n", a.StatusCode, changing.ReplaceAllString(a.Text, "<$1><"))
 		var names []string
 		for name := range a.Header {
 			switch name {
@@ -195,14 +196,14 @@ func (m *modelCheck) outcome(r *rawRequest) (string, *answer) {
 			fmt.Fprintf(&b, "%s: %s\n", name, a.Header.Get(name))
 		}
 	}
-	a := m.p.do(r)
+	a := m.p.Do(r)
 	note(a)
-	if (r.method == "PUT" || r.method == "POST") && strings.Count(r.path, "/") == 2 {
-		if id := between(a.body, "<UploadId>", "</UploadId>"); id != "" { // what it was made with shows when it is complete
-			part := m.p.do(&rawRequest{method: "PUT", path: r.path, query: "partNumber=1&uploadId=" + id, body: "hello"})
-			m.p.do(&rawRequest{method: "POST", path: r.path, query: "uploadId=" + id, body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") + "</ETag></Part></CompleteMultipartUpload>"})
+	if (r.Method == "PUT" || r.Method == "POST") && strings.Count(r.Path, "/") == 2 {
+		if id := proxytest.Between(a.Text, "<UploadId>", "</UploadId>"); id != "" { // what it was made with shows when it is complete
+			part := m.p.Do(&proxytest.Request{Method: "PUT", Path: r.Path, Query: "partNumber=1&uploadId=" + id, Body: "hello"})
+			m.p.Do(&proxytest.Request{Method: "POST", Path: r.Path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") + "</ETag></Part></CompleteMultipartUpload>"})
 		}
-		note(m.p.do(&rawRequest{method: "HEAD", path: r.path, header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}}))
+		note(m.p.Do(&proxytest.Request{Method: "HEAD", Path: r.Path, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}))
 	}
 	return b.String(), a
 }
@@ -229,10 +230,10 @@ func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 		name := names[len(names)-1-i]
 		document = "<" + name + ">" + document + "</" + name + ">"
 	}
-	r.body = document
-	a := m.p.do(r)
+	r.Body = document
+	a := m.p.Do(r)
 	if row.fate != "refused" || a.StatusCode < 400 {
-		t.Errorf("model.txt:%d: element %s of %s: %d %s", row.line, path, operation, a.StatusCode, a.body)
+		t.Errorf("model.txt:%d: element %s of %s: %d %s", row.line, path, operation, a.StatusCode, a.Text)
 	}
 }
 
@@ -241,21 +242,21 @@ func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 func (m *modelCheck) showDocument(t *testing.T, operation string) map[string]bool {
 	t.Helper()
 	shown := make(map[string]bool)
-	for _, document := range append([]string{m.requests[operation]().body}, m.more[operation]...) {
+	for _, document := range append([]string{m.requests[operation]().Body}, m.more[operation]...) {
 		if document == "" {
 			continue
 		}
-		send := func(change func(string) string) *answer {
+		send := func(change func(string) string) *proxytest.Answer {
 			r := m.requests[operation]()
 			if slices.Contains(m.more[operation], document) {
-				r.body = strings.NewReplacer("$ETAG", m.etag, "$KEY", m.p.env["SEALFRONT_KMS_KEY"]).Replace(document)
+				r.Body = strings.NewReplacer("$ETAG", m.etag, "$KEY", m.p.Env["SEALFRONT_KMS_KEY"]).Replace(document)
 			}
-			r.body = change(r.body)
-			return m.p.do(r)
+			r.Body = change(r.Body)
+			return m.p.Do(r)
 		}
 		as := send(func(s string) string { return s })
-		if as.StatusCode >= 400 && (as.code() == "MalformedXML" || strings.Contains(as.body, "an element that is not implemented")) {
-			t.Errorf("%s: the document is not taken: %d %s\n%s", operation, as.StatusCode, as.body, document)
+		if as.StatusCode >= 400 && (as.Code() == "MalformedXML" || strings.Contains(as.Text, "an element that is not implemented")) {
+			t.Errorf("%s: the document is not taken: %d %s\n%s", operation, as.StatusCode, as.Text, document)
 		}
 		var path []string
 		d := xml.NewDecoder(strings.NewReader(document))

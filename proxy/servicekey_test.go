@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -12,71 +13,71 @@ import (
 // come back later. Nothing is stored meanwhile, and nothing lost.
 func TestWhenTheServiceKeyIsAway(t *testing.T) {
 	t.Parallel()
-	k := newFaultyKMS(t)
-	p := k.start(t, t.TempDir(), "timeout: 3s")
-	b := &outageBucket{p: p, name: "plain--local-az1--x-s3"}
-	b.must(&rawRequest{method: "PUT", path: "/" + b.name, service: "s3express", body: directoryBucketDocument})
-	put := func(key string) *rawRequest {
-		return &rawRequest{method: "PUT", path: b.path(key), body: "body"}
+	k := proxytest.NewFaultyKMS(t)
+	p := k.Start(t, t.TempDir(), "timeout: 3s")
+	b := &proxytest.KMSBucket{P: p, Name: "plain--local-az1--x-s3"}
+	b.Must(&proxytest.Request{Method: "PUT", Path: "/" + b.Name, Service: "s3express", Body: proxytest.DirectoryBucketDocument})
+	put := func(key string) *proxytest.Request {
+		return &proxytest.Request{Method: "PUT", Path: b.Path(key), Body: "body"}
 	}
-	b.must(put("object"))
-	b.must(put("from"))
-	copied := &rawRequest{method: "PUT", path: b.path("copy"), header: []sigv4.Field{field("X-Amz-Copy-Source", b.name+"/object")}}
-	renamed := &rawRequest{method: "PUT", path: b.path("renamed"), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", "/"+b.name+"/from")}}
-	get := &rawRequest{method: "GET", path: b.path("object")}
-	need := map[string]*rawRequest{
+	b.Must(put("object"))
+	b.Must(put("from"))
+	copied := &proxytest.Request{Method: "PUT", Path: b.Path("copy"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", b.Name+"/object")}}
+	renamed := &proxytest.Request{Method: "PUT", Path: b.Path("renamed"), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+b.Name+"/from")}}
+	get := &proxytest.Request{Method: "GET", Path: b.Path("object")}
+	need := map[string]*proxytest.Request{
 		"PutObject": put("other"), "GetObject": get, "CopyObject": copied, "RenameObject": renamed,
-		"CreateMultipartUpload": {method: "POST", path: b.path("upload"), query: "uploads="},
+		"CreateMultipartUpload": {Method: "POST", Path: b.Path("upload"), Query: "uploads="},
 	}
-	needless := map[string]*rawRequest{
-		"CreateSession": {method: "GET", path: "/" + b.name, query: "session=", service: "s3express"},
-		"HeadObject":    {method: "HEAD", path: b.path("object")}, "ListObjectsV2": {method: "GET", path: "/" + b.name, query: "list-type=2"},
-		"GetBucketEncryption": {method: "GET", path: "/" + b.name, query: "encryption=", service: "s3express"},
+	needless := map[string]*proxytest.Request{
+		"CreateSession": {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"},
+		"HeadObject":    {Method: "HEAD", Path: b.Path("object")}, "ListObjectsV2": {Method: "GET", Path: "/" + b.Name, Query: "list-type=2"},
+		"GetBucketEncryption": {Method: "GET", Path: "/" + b.Name, Query: "encryption=", Service: "s3express"},
 	}
 	for _, f := range []struct {
 		name  string
-		fault kmsFault
+		fault proxytest.KMSFault
 		want  kmsRow
 	}{
-		{"KE-1 is disabled", kmsSays("DisabledException", 400, k.serviceKey+" is disabled."), ke7},
-		{"KE-2 is pending deletion", kmsSays("KMSInvalidStateException", 400, k.serviceKey+" is pending deletion."), ke7},
-		{"KE-3 is gone", kmsSays("NotFoundException", 400, "Key '"+k.serviceKey+"' does not exist"), ke7},
-		{"KE-5 is forbidden", kmsSays("AccessDeniedException", 400, k.serviceKey), ke7},
-		{"KE-6 is throttled", kmsSays("ThrottlingException", 400, k.serviceKey), ke6},
-		{"KE-7 is out of reach", kmsResets, ke7},
+		{"KE-1 is disabled", proxytest.KMSSays("DisabledException", 400, k.ServiceKey+" is disabled."), ke7},
+		{"KE-2 is pending deletion", proxytest.KMSSays("KMSInvalidStateException", 400, k.ServiceKey+" is pending deletion."), ke7},
+		{"KE-3 is gone", proxytest.KMSSays("NotFoundException", 400, "Key '"+k.ServiceKey+"' does not exist"), ke7},
+		{"KE-5 is forbidden", proxytest.KMSSays("AccessDeniedException", 400, k.ServiceKey), ke7},
+		{"KE-6 is throttled", proxytest.KMSSays("ThrottlingException", 400, k.ServiceKey), ke6},
+		{"KE-7 is out of reach", proxytest.KMSResets, ke7},
 	} {
 		t.Run("the service key "+f.name, func(t *testing.T) {
-			q := p.forTest(t)
-			k.set(k.serviceKey, f.fault)
-			before := k.all(k.serviceKey)
-			b.must(copied) // SSE-S3 to SSE-S3 asks nobody while the bucket key is in memory
-			if n := k.all(k.serviceKey) - before; n != 0 {
+			q := p.ForTest(t)
+			k.Set(k.ServiceKey, f.fault)
+			before := k.All(k.ServiceKey)
+			b.Must(copied) // SSE-S3 to SSE-S3 asks nobody while the bucket key is in memory
+			if n := k.All(k.ServiceKey) - before; n != 0 {
 				t.Errorf("a warm copy made %d calls of KMS", n)
 			}
-			b.must(&rawRequest{method: "DELETE", path: b.path("copy")})
-			p.dropKeys("?kms-key=" + url.QueryEscape(k.serviceKey))
+			b.Must(&proxytest.Request{Method: "DELETE", Path: b.Path("copy")})
+			p.DropKeys("?kms-key=" + url.QueryEscape(k.ServiceKey))
 			for name, r := range needless {
-				if a := q.do(r); a.StatusCode != 200 {
-					t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+				if a := q.Do(r); a.StatusCode != 200 {
+					t.Errorf("%s: %d %s", name, a.StatusCode, a.Text)
 				}
 			}
-			names, requests := make([]string, 0, len(need)), make([]*rawRequest, 0, len(need))
+			names, requests := make([]string, 0, len(need)), make([]*proxytest.Request, 0, len(need))
 			for name, r := range need {
 				names, requests = append(names, name), append(requests, r)
 			}
-			every(t, len(names), func(i int) string { return names[i] }, func(t *testing.T, i int) {
-				q := p.forTest(t)
-				a := q.do(requests[i])
-				if a.StatusCode != f.want.status || a.code() != f.want.code || q.rowOf(a) != f.want.row || strings.Contains(a.body, "arn:aws:kms") {
-					t.Errorf("%d %s (%s), want %+v", a.StatusCode, a.body, q.rowOf(a), f.want)
+			proxytest.Every(t, len(names), func(i int) string { return names[i] }, func(t *testing.T, i int) {
+				q := p.ForTest(t)
+				a := q.Do(requests[i])
+				if a.StatusCode != f.want.status || a.Code() != f.want.code || q.RowOf(a) != f.want.row || strings.Contains(a.Text, "arn:aws:kms") {
+					t.Errorf("%d %s (%s), want %+v", a.StatusCode, a.Text, q.RowOf(a), f.want)
 				}
 			})
-			b.has("while the service key "+f.name, "object from")
-			k.set(k.serviceKey, nil)
-			if a := b.must(get); a.body != "body" {
-				t.Errorf("GET afterwards: %q", a.body)
+			b.Has("while the service key "+f.name, "object from")
+			k.Set(k.ServiceKey, nil)
+			if a := b.Must(get); a.Text != "body" {
+				t.Errorf("GET afterwards: %q", a.Text)
 			}
-			b.must(put("object"))
+			b.Must(put("object"))
 		})
 	}
 }

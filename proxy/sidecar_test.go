@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -74,7 +76,7 @@ func mount(t *testing.T, dir, generation string, files map[string]string) {
 // that are told no more than the application's container there: addresses and credentials differ, nothing else.
 func TestSidecarAsTheManifestSays(t *testing.T) {
 	t.Parallel()
-	store, err := sharedStore()
+	store, err := proxytest.SharedStore()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,16 +115,16 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	authority := newTestAuthority(t)
-	ca, err := os.ReadFile(authority.file)
+	authority := proxytest.NewAuthority(t)
+	ca, err := os.ReadFile(authority.File)
 	if err != nil {
 		t.Fatal(err)
 	}
 	certificate := func(name string) map[string]string {
-		authority.server(t, name, "localhost")
+		authority.Server(t, name, "localhost")
 		files := map[string]string{"ca.crt": string(ca)}
 		for _, end := range []string{"crt", "key"} {
-			text, err := os.ReadFile(authority.path(name + "." + end))
+			text, err := os.ReadFile(authority.Path(name + "." + end))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,14 +159,14 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 		}
 		args = append(args, arg)
 	}
-	p := startProgram(t, args...)
+	p := proxytest.Start(t, args...)
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_EC2_METADATA_DISABLED=true"}
 	told := map[string]string{}
 	for _, e := range spec.Containers[0].Env {
 		value := e.Value
 		switch {
 		case e.Name == "AWS_ENDPOINT_URL":
-			value = p.env["AWS_ENDPOINT_URL"]
+			value = p.Env["AWS_ENDPOINT_URL"]
 		case e.Name == "AWS_CA_BUNDLE":
 			value = root + value
 		case e.ValueFrom.SecretKeyRef.Key != "":
@@ -183,9 +185,9 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 		}
 	})
 	t.Run("boto3", func(t *testing.T) {
-		python := programPath(t, "python3")
+		python := proxytest.ProgramPath(t, "python3")
 		if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-			missingPython(t, "python3 has no boto3")
+			proxytest.MissingPython(t, "python3 has no boto3")
 		}
 		cmd := exec.Command(python, "-c", `
 import boto3
@@ -202,7 +204,7 @@ for bucket, more in (("sidecar-boto3", {"LocationConstraint": "us-west-2"}),
 		}
 	})
 	t.Run("aws", func(t *testing.T) {
-		path := programPath(t, "aws")
+		path := proxytest.ProgramPath(t, "aws")
 		for _, command := range []string{"s3 mb s3://sidecar-aws", "s3 cp sidecar_test.go s3://sidecar-aws/", "s3 ls s3://sidecar-aws/sidecar_test.go"} {
 			cmd := exec.Command(path, strings.Fields(command)...)
 			cmd.Env = env
@@ -217,8 +219,8 @@ for bucket, more in (("sidecar-boto3", {"LocationConstraint": "us-west-2"}),
 			t.Fatal(err)
 		}
 		mount(t, tlsMount, "2", certificate("second"))
-		eventually(t, "the renewed certificate", func() bool {
-			c, err := tls.Dial("tcp", address.Host, &tls.Config{RootCAs: authority.pool()})
+		proxytest.Eventually(t, "the renewed certificate", func() bool {
+			c, err := tls.Dial("tcp", address.Host, &tls.Config{RootCAs: authority.Pool()})
 			if err != nil {
 				return false
 			}

@@ -16,27 +16,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"sealfront/crypto/awskms"
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // startOuter starts a program whose store is another one, made of directory buckets.
-func startOuter(t *testing.T, inner *program, lines string) *program {
+func startOuter(t *testing.T, inner *proxytest.Program, lines string) *proxytest.Program {
 	t.Helper()
-	return startConfigured(t, t.TempDir(), fmt.Sprintf(`
+	return proxytest.StartConfigured(t, t.TempDir(), fmt.Sprintf(`
 zones: [usw2-az1, local-az1]
 store:
   kind: directory
   endpoint: %s
   region: us-west-2
   ca: %s
-%s`, inner.env["AWS_ENDPOINT_URL"], inner.env["AWS_CA_BUNDLE"], lines))
+%s`, inner.Env["AWS_ENDPOINT_URL"], inner.Env["AWS_CA_BUNDLE"], lines))
 }
 
 // A store of directory buckets wants sessions, refuses names to start listings from, and keeps less metadata. Each of the
 // two programs knows nothing of the other's keys.
 func TestAProgramInFrontOfAnother(t *testing.T) {
 	dir := t.TempDir()
-	inner := startConfigured(t, dir, "")
+	inner := proxytest.StartConfigured(t, dir, "")
 	for name, lines := range map[string]string{
 		"with configured credentials": "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
 		"with signed payloads":        "  sign_payload: true\n  state_bucket: other-state--usw2-az1--x-s3\n  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
@@ -48,7 +49,7 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 				t.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 			}
 			p := startOuter(t, inner, lines)
-			ctx, client := t.Context(), p.client(t)
+			ctx, client := t.Context(), p.Client(t)
 			bucket := "chain-" + strconv.Itoa(len(lines)) + "--usw2-az1--x-s3"
 			if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
 				Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
@@ -59,7 +60,7 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 			marker := []byte("the plaintext of the outer program")
 			for _, n := range []int{0, 1, 65536, 262144, 262145, 1 << 20} {
 				key := "dir/object-" + strconv.Itoa(n)
-				body := append(bytes.Clone(marker), randomBytes(n)...)[:n]
+				body := append(bytes.Clone(marker), proxytest.RandomBytes(n)...)[:n]
 				if _, err := client.PutObject(ctx, &s3.PutObjectInput{
 					Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Metadata: map[string]string{"a": strings.Repeat("b", 400)},
 					ContentEncoding: aws.String("gzip"),
@@ -80,15 +81,15 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 				t.Errorf("listing: %+v, %v", list, err)
 			}
 			// The inner program sees bytes that the outer one sealed.
-			seen := inner.do(&rawRequest{method: "GET", path: "/" + bucket + "/dir/object-65536"})
-			if seen.StatusCode != 200 || bytes.Contains([]byte(seen.body), marker) || seen.Header.Get("X-Amz-Meta-Sealfront-Outer") == "" {
+			seen := inner.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/dir/object-65536"})
+			if seen.StatusCode != 200 || bytes.Contains([]byte(seen.Text), marker) || seen.Header.Get("X-Amz-Meta-Sealfront-Outer") == "" {
 				t.Errorf("the inner program: %d, %v", seen.StatusCode, seen.Header)
 			}
-			if a := p.do(&rawRequest{method: "PUT", path: "/general-bucket", service: "s3"}); a.StatusCode != 400 || a.code() != "InvalidBucketName" {
-				t.Errorf("a general purpose bucket: %d %s", a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general-bucket", Service: "s3"}); a.StatusCode != 400 || a.Code() != "InvalidBucketName" {
+				t.Errorf("a general purpose bucket: %d %s", a.StatusCode, a.Text)
 			}
-			if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/x", body: "x", header: []sigv4.Field{field("x-amz-meta-a", strings.Repeat("a", 1200))}}); a.code() != "MetadataTooLarge" {
-				t.Errorf("more metadata than the inner program has room for: %d %s", a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/x", Body: "x", Header: []sigv4.Field{proxytest.Field("x-amz-meta-a", strings.Repeat("a", 1200))}}); a.Code() != "MetadataTooLarge" {
+				t.Errorf("more metadata than the inner program has room for: %d %s", a.StatusCode, a.Text)
 			}
 			chainedParts(t, client, bucket)
 			for _, o := range list.Contents {
@@ -99,13 +100,13 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 			if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
 				t.Error(err)
 			}
-			p.stop()
+			p.Stop()
 			if found := found(t, dir, marker); len(found) > 0 {
 				t.Errorf("plaintext is in %v", found)
 			}
 		})
 	}
-	if !strings.Contains(inner.stderr.String(), `"operation":"CreateSession"`) {
+	if !strings.Contains(inner.Stderr.String(), `"operation":"CreateSession"`) {
 		t.Error("no session was asked for")
 	}
 }
@@ -118,7 +119,7 @@ func chainedParts(t *testing.T, client *s3.Client, bucket string) {
 	if err != nil {
 		t.Fatalf("CreateMultipartUpload: %v", err)
 	}
-	body := randomBytes(5<<20 + 100)
+	body := proxytest.RandomBytes(5<<20 + 100)
 	var parts []types.CompletedPart
 	for i, piece := range [][]byte{body[:5<<20], body[5<<20:]} {
 		part, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: upload.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(piece)})

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"text/tabwriter"
+
+	"sealfront/proxy/proxytest"
 )
 
 // A row of the table that TestClientsSignatures prints.
@@ -21,7 +23,7 @@ type signatureRow struct{ client, operation, sent, result string }
 
 // signatures collects the table. Clients run at the same time.
 type signatures struct {
-	p       *program
+	p       *proxytest.Program
 	general string // a general purpose bucket, of SSE-S3 and so open to plain HTTP
 	dir     string
 
@@ -80,10 +82,10 @@ func TestClientsSignatures(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the clients take their time")
 	}
-	p := startConfigured(t, t.TempDir(), "compat: {post_object: true}")
+	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	s := &signatures{p: p, general: "general-bucket", dir: t.TempDir()}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + s.general}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + s.general}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	t.Run("clients", func(t *testing.T) {
 		for name, run := range map[string]func(*testing.T, *signatures){
@@ -138,19 +140,19 @@ func (s *signatures) lines(t *testing.T, client string, env []string, path, file
 }
 
 func signaturesOfBoto3(t *testing.T, s *signatures) {
-	python := programPath(t, "python3")
+	python := proxytest.ProgramPath(t, "python3")
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-		missingPython(t, "python3 has no boto3")
+		proxytest.MissingPython(t, "python3 has no boto3")
 	}
 	s.lines(t, "boto3", nil, python, "boto3_signatures.py")
 }
 
 func signaturesOfJS(t *testing.T, s *signatures) {
-	node, tools := programPath(t, "node"), os.Getenv("SEALFRONT_TOOLS")
+	node, tools := proxytest.ProgramPath(t, "node"), os.Getenv("SEALFRONT_TOOLS")
 	if _, err := os.Stat(filepath.Join(tools, "node_modules", "@aws-sdk", "client-s3")); tools == "" || err != nil {
-		missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
+		proxytest.Missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
 	}
-	s.lines(t, "js", []string{"NODE_EXTRA_CA_CERTS=" + s.p.env["AWS_CA_BUNDLE"]}, node, "js_signatures.cjs")
+	s.lines(t, "js", []string{"NODE_EXTRA_CA_CERTS=" + s.p.Env["AWS_CA_BUNDLE"]}, node, "js_signatures.cjs")
 }
 
 // A tool puts, gets and removes a file by its own commands.
@@ -168,7 +170,7 @@ func (s *signatures) runTool(t *testing.T, c tool) {
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 	j := &journey{p: s.p}
 	for _, n := range []int{0, 100_000, 17 << 20} {
-		body := randomBytes(n)
+		body := proxytest.RandomBytes(n)
 		if err := os.WriteFile(from, body, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -201,13 +203,13 @@ func (s *signatures) runTool(t *testing.T, c tool) {
 }
 
 func signaturesOfMC(t *testing.T, s *signatures) {
-	path := programPath(t, "mc")
-	for how, endpoint := range map[string]string{"https": s.p.env["AWS_ENDPOINT_URL"], "http": s.p.env["SEALFRONT_HTTP_URL"]} {
+	path := proxytest.ProgramPath(t, "mc")
+	for how, endpoint := range map[string]string{"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"]} {
 		config := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(config, "certs", "CAs"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		authority, err := os.ReadFile(s.p.env["AWS_CA_BUNDLE"])
+		authority, err := os.ReadFile(s.p.Env["AWS_CA_BUNDLE"])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +219,7 @@ func signaturesOfMC(t *testing.T, s *signatures) {
 		arguments := func(args ...string) []string { return append([]string{"--config-dir", config, "--quiet"}, args...) }
 		alias := func() error {
 			j := &journey{p: s.p}
-			out, errs, err := j.command(t, nil, path, arguments("alias", "set", "sealfront", endpoint, s.p.env["AWS_ACCESS_KEY_ID"], s.p.env["AWS_SECRET_ACCESS_KEY"], "--api", "S3v4", "--path", "on")...)
+			out, errs, err := j.command(t, nil, path, arguments("alias", "set", "sealfront", endpoint, s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], "--api", "S3v4", "--path", "on")...)
 			if err != nil {
 				return fmt.Errorf("alias: %w: %s %s", err, out, errs)
 			}
@@ -235,20 +237,20 @@ func signaturesOfMC(t *testing.T, s *signatures) {
 }
 
 func signaturesOfS3cmd(t *testing.T, s *signatures) {
-	path := programPath(t, "s3cmd")
+	path := proxytest.ProgramPath(t, "s3cmd")
 	for how, more := range map[string][]string{
-		"https": {"--ca-certs=" + s.p.env["AWS_CA_BUNDLE"]},
+		"https": {"--ca-certs=" + s.p.Env["AWS_CA_BUNDLE"]},
 		"http":  {"--no-ssl"},
 	} {
-		host := s.p.env["AWS_ENDPOINT_URL"]
+		host := s.p.Env["AWS_ENDPOINT_URL"]
 		if how == "http" {
-			host = s.p.env["SEALFRONT_HTTP_URL"]
+			host = s.p.Env["SEALFRONT_HTTP_URL"]
 		}
 		_, host, _ = strings.Cut(host, "://")
 		arguments := func(args ...string) []string {
 			list := append([]string{
 				"--config=" + os.DevNull, "--host=" + host, "--host-bucket=" + host, "--region=us-west-2", "--quiet", "--force",
-				"--access_key=" + s.p.env["AWS_ACCESS_KEY_ID"], "--secret_key=" + s.p.env["AWS_SECRET_ACCESS_KEY"],
+				"--access_key=" + s.p.Env["AWS_ACCESS_KEY_ID"], "--secret_key=" + s.p.Env["AWS_SECRET_ACCESS_KEY"],
 			}, more...)
 			return append(list, args...)
 		}
@@ -260,12 +262,12 @@ func signaturesOfS3cmd(t *testing.T, s *signatures) {
 }
 
 func signaturesOfRclone(t *testing.T, s *signatures) {
-	path := programPath(t, "rclone")
-	for how, endpoint := range map[string]string{"https": s.p.env["AWS_ENDPOINT_URL"], "http": s.p.env["SEALFRONT_HTTP_URL"]} {
+	path := proxytest.ProgramPath(t, "rclone")
+	for how, endpoint := range map[string]string{"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"]} {
 		env := []string{
 			"RCLONE_CONFIG=" + os.DevNull, "RCLONE_CONFIG_SF_TYPE=s3", "RCLONE_CONFIG_SF_PROVIDER=Other", "RCLONE_CONFIG_SF_ENDPOINT=" + endpoint,
-			"RCLONE_CONFIG_SF_REGION=us-west-2", "RCLONE_CONFIG_SF_ACCESS_KEY_ID=" + s.p.env["AWS_ACCESS_KEY_ID"],
-			"RCLONE_CONFIG_SF_SECRET_ACCESS_KEY=" + s.p.env["AWS_SECRET_ACCESS_KEY"], "RCLONE_CA_CERT=" + s.p.env["AWS_CA_BUNDLE"],
+			"RCLONE_CONFIG_SF_REGION=us-west-2", "RCLONE_CONFIG_SF_ACCESS_KEY_ID=" + s.p.Env["AWS_ACCESS_KEY_ID"],
+			"RCLONE_CONFIG_SF_SECRET_ACCESS_KEY=" + s.p.Env["AWS_SECRET_ACCESS_KEY"], "RCLONE_CA_CERT=" + s.p.Env["AWS_CA_BUNDLE"],
 			"RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1",
 		}
 		s.runTool(t, tool{

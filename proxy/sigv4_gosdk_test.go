@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -16,20 +18,20 @@ import (
 
 func signaturesOfGoSDK(t *testing.T, s *signatures) {
 	ctx := t.Context()
-	body := randomBytes(700_000)
-	transport := &recorder{RoundTripper: s.p.httpClient(t).Transport}
-	wire := s.p.httpClient(t)
+	body := proxytest.RandomBytes(700_000)
+	transport := &recorder{RoundTripper: s.p.HTTPClient(t).Transport}
+	wire := s.p.HTTPClient(t)
 	wire.Transport = transport
 	client := func(options ...func(*s3.Options)) *s3.Client {
-		return s.p.client(t, append([]func(*s3.Options){func(o *s3.Options) { o.HTTPClient = wire }}, options...)...)
+		return s.p.Client(t, append([]func(*s3.Options){func(o *s3.Options) { o.HTTPClient = wire }}, options...)...)
 	}
-	plain := func(o *s3.Options) { o.BaseEndpoint = aws.String(s.p.env["SEALFRONT_HTTP_URL"]) }
+	plain := func(o *s3.Options) { o.BaseEndpoint = aws.String(s.p.Env["SEALFRONT_HTTP_URL"]) }
 	required := func(o *s3.Options) { o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired }
 	longTerm := func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }
 	unsigned := func(o *s3.Options) {
 		o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 	}
-	directory := s.p.env["SEALFRONT_BUCKET"]
+	directory := s.p.Env["SEALFRONT_BUCKET"]
 	for _, way := range []struct {
 		name, bucket string
 		options      []func(*s3.Options)

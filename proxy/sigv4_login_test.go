@@ -9,30 +9,31 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 func TestFailedLoginsAreSlowedDown(t *testing.T) {
 	const burst = 10
-	p := startConfigured(t, t.TempDir(), fmt.Sprintf(`  - name: other
+	p := proxytest.StartConfigured(t, t.TempDir(), fmt.Sprintf(`  - name: other
     access_key: AKIAOTHEREXAMPLE0001
     secret_key: other-secret
     policy: [{effect: Allow, action: ["*"], resource: ["*"]}]
 limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
-	bucket := p.env["SEALFRONT_BUCKET"]
-	get := func(c *sigv4.Credentials) *answer {
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	get := func(c *sigv4.Credentials) *proxytest.Answer {
 		t.Helper()
-		return p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "list-type=2", service: "s3express", credentials: c})
+		return p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2", Service: "s3express", Credentials: c})
 	}
-	expect := func(what string, a *answer, status int, code string) {
+	expect := func(what string, a *proxytest.Answer, status int, code string) {
 		t.Helper()
-		if a.StatusCode != status || a.code() != code {
-			t.Errorf("%s: %d %s, want %d %s", what, a.StatusCode, a.body, status, code)
+		if a.StatusCode != status || a.Code() != code {
+			t.Errorf("%s: %d %s, want %d %s", what, a.StatusCode, a.Text, status, code)
 		}
 	}
-	right := p.credentials()
-	session := p.session(bucket)
-	before := p.metric("sealfront_store_requests_total")
+	right := p.Credentials()
+	session := p.Session(bucket)
+	before := p.Metric("sealfront_store_requests_total")
 	for i := range burst {
 		expect(fmt.Sprint("nobody's access key ", i), get(&sigv4.Credentials{AccessKeyID: fmt.Sprint("AKIANOBODY", i), SecretAccessKey: "x"}), 403, "InvalidAccessKeyId")
 	}
@@ -44,7 +45,7 @@ limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
 		a := get(&sigv4.Credentials{AccessKeyID: "ASIAFORGED", SecretAccessKey: "x", SessionToken: base64.RawURLEncoding.EncodeToString(token)})
 		expect("a forged token", a, 503, "SlowDown")
 	}
-	if after := p.metric("sealfront_store_requests_total"); after != before {
+	if after := p.Metric("sealfront_store_requests_total"); after != before {
 		t.Errorf("failed logins cost %d requests to the store", after-before)
 	}
 	expect("the right secret meanwhile", get(right), 200, "")
@@ -60,25 +61,25 @@ limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
 
 // Trap 8: the race detector, if it is on, halts the program.
 func TestConcurrentFailedLogins(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	client := p.httpClient(t)
-	path := "/" + p.env["SEALFRONT_BUCKET"] + "/object"
-	host := p.env["AWS_ENDPOINT_URL"][len("https://"):]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.HTTPClient(t)
+	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/object"
+	host := p.Env["AWS_ENDPOINT_URL"][len("https://"):]
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	counts := make(map[string]int)
 	for worker := range 16 {
 		group.Go(func() {
 			for i := range 40 {
-				c := &sigv4.Credentials{AccessKeyID: p.env["AWS_ACCESS_KEY_ID"], SecretAccessKey: "wrong"}
+				c := &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: "wrong"}
 				switch (worker + i) % 3 {
 				case 1:
 					c.AccessKeyID = fmt.Sprint("AKIANOBODY", worker, i)
 				case 2:
 					c.SessionToken = fmt.Sprint("token", worker, i)
 				}
-				query := p.presigned(c, "s3express", "GET", host, path, "", time.Now(), time.Minute)
-				r, err := http.NewRequest("GET", p.env["AWS_ENDPOINT_URL"]+path+"?"+query, nil)
+				query := p.Presigned(c, "s3express", "GET", host, path, "", time.Now(), time.Minute)
+				r, err := http.NewRequest("GET", p.Env["AWS_ENDPOINT_URL"]+path+"?"+query, nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -102,7 +103,7 @@ func TestConcurrentFailedLogins(t *testing.T) {
 			t.Errorf("%d requests were answered %s", counts[status], status)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: path, body: "x"}); a.StatusCode != 200 && a.StatusCode != 503 {
-		t.Errorf("after it: %d %s", a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "x"}); a.StatusCode != 200 && a.StatusCode != 503 {
+		t.Errorf("after it: %d %s", a.StatusCode, a.Text)
 	}
 }

@@ -9,13 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 	ctx := t.Context()
-	small, large := randomBytes(700_000), randomBytes(11<<20)
+	small, large := proxytest.RandomBytes(700_000), proxytest.RandomBytes(11<<20)
 	for _, way := range []struct {
 		name, bucket string
 		plain        bool
@@ -24,7 +26,7 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		put          minio.PutObjectOptions
 		unknown      bool // the length isn't told
 	}{
-		{name: "https, directory bucket", bucket: s.p.env["SEALFRONT_BUCKET"], body: small},
+		{name: "https, directory bucket", bucket: s.p.Env["SEALFRONT_BUCKET"], body: small},
 		{name: "https", bucket: s.general, body: small},
 		{name: "http", bucket: s.general, plain: true, body: small},
 		{name: "http, MD5", bucket: s.general, plain: true, body: small, put: minio.PutObjectOptions{SendContentMd5: true}},
@@ -36,14 +38,14 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		{name: "http, of unknown length", bucket: s.general, plain: true, body: large, unknown: true, put: minio.PutObjectOptions{PartSize: 5 << 20}},
 		{name: "http, unsigned", bucket: s.general, plain: true, body: small, put: minio.PutObjectOptions{DisableContentSha256: true}},
 	} {
-		transport := &recorder{RoundTripper: s.p.httpClient(t).Transport}
-		endpoint := s.p.env["AWS_ENDPOINT_URL"]
+		transport := &recorder{RoundTripper: s.p.HTTPClient(t).Transport}
+		endpoint := s.p.Env["AWS_ENDPOINT_URL"]
 		if way.plain {
-			endpoint = s.p.env["SEALFRONT_HTTP_URL"]
+			endpoint = s.p.Env["SEALFRONT_HTTP_URL"]
 		}
 		_, host, _ := strings.Cut(endpoint, "://")
 		client, err := minio.New(host, &minio.Options{
-			Creds: credentials.NewStaticV4(s.p.env["AWS_ACCESS_KEY_ID"], s.p.env["AWS_SECRET_ACCESS_KEY"], ""), Secure: !way.plain,
+			Creds: credentials.NewStaticV4(s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], ""), Secure: !way.plain,
 			Region: "us-west-2", Transport: transport, BucketLookup: minio.BucketLookupPath, TrailingHeaders: way.trailing, MaxRetries: 1,
 		})
 		if err != nil {
@@ -78,10 +80,10 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		s.add("minio-go", "put, get, remove: "+way.name, sent, err)
 	}
 
-	_, host, _ := strings.Cut(s.p.env["AWS_ENDPOINT_URL"], "://")
-	wire := s.p.httpClient(t)
+	_, host, _ := strings.Cut(s.p.Env["AWS_ENDPOINT_URL"], "://")
+	wire := s.p.HTTPClient(t)
 	client, err := minio.New(host, &minio.Options{
-		Creds:  credentials.NewStaticV4(s.p.env["AWS_ACCESS_KEY_ID"], s.p.env["AWS_SECRET_ACCESS_KEY"], ""),
+		Creds:  credentials.NewStaticV4(s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], ""),
 		Secure: true, Region: "us-west-2", Transport: wire.Transport, BucketLookup: minio.BucketLookupPath,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -20,7 +21,7 @@ const (
 
 // chunked is an upload in signed chunks.
 type chunkedUpload struct {
-	rawRequest
+	proxytest.Request
 	chunks   []string
 	trailer  string              // value of x-amz-checksum-crc32; empty: the mode without trailers
 	decoded  int                 // x-amz-decoded-content-length when it is not the length of chunks
@@ -29,32 +30,32 @@ type chunkedUpload struct {
 }
 
 // bytes returns head and body.
-func (p *program) chunkedBytes(u *chunkedUpload) (host string, head, body []byte) {
-	p.t.Helper()
-	r := u.rawRequest
-	r.method, r.time, r.hash = "PUT", time.Now(), signedChunks
+func chunkedBytes(p *proxytest.Program, u *chunkedUpload) (host string, head, body []byte) {
+	p.T.Helper()
+	r := u.Request
+	r.Method, r.Time, r.Hash = "PUT", time.Now(), signedChunks
 	decoded := len(strings.Join(u.chunks, ""))
 	if u.decoded != 0 {
 		decoded = u.decoded
 	}
-	r.header = append(r.header[:len(r.header):len(r.header)], field("X-Amz-Decoded-Content-Length", fmt.Sprint(decoded)))
+	r.Header = append(r.Header[:len(r.Header):len(r.Header)], proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(decoded)))
 	var trailer []sigv4.Field
 	if u.trailer != "" {
-		r.hash = signedTrailer
-		r.header = append(r.header, field("X-Amz-Trailer", "x-amz-checksum-crc32"))
-		trailer = append(trailer, field("x-amz-checksum-crc32", u.trailer))
+		r.Hash = signedTrailer
+		r.Header = append(r.Header, proxytest.Field("X-Amz-Trailer", "x-amz-checksum-crc32"))
+		trailer = append(trailer, proxytest.Field("x-amz-checksum-crc32", u.trailer))
 	}
-	c := r.credentials
+	c := r.Credentials
 	if c == nil {
-		c = p.credentials()
+		c = p.Credentials()
 	}
-	service := r.service
+	service := r.Service
 	if service == "" {
 		service = "s3"
 	}
 	encode := func(authorization []byte) []byte {
 		var signer sigv4.ChunkSigner
-		sigv4.NewSigner(p.env["AWS_REGION"], service).Chunks(&signer, authorization, c, r.time)
+		sigv4.NewSigner(p.Env["AWS_REGION"], service).Chunks(&signer, authorization, c, r.Time)
 		var b []byte
 		for _, chunk := range u.chunks {
 			b = append(signer.AppendHead(b, []byte(chunk)), chunk...)
@@ -65,9 +66,9 @@ func (p *program) chunkedBytes(u *chunkedUpload) (host string, head, body []byte
 		}
 		return b
 	}
-	r.chunked = u.transfer
-	r.declared = len(encode(bytes.Repeat([]byte{'0'}, 64)))
-	host, head = p.head(&r)
+	r.Chunked = u.transfer
+	r.Declared = len(encode(bytes.Repeat([]byte{'0'}, 64)))
+	host, head = p.Head(&r)
 	_, authorization, _ := bytes.Cut(head, []byte("Authorization: "))
 	authorization, _, _ = bytes.Cut(authorization, []byte("\r\n"))
 	body = encode(authorization)
@@ -77,14 +78,14 @@ func (p *program) chunkedBytes(u *chunkedUpload) (host string, head, body []byte
 	return host, head, body
 }
 
-func (p *program) upload(u *chunkedUpload) *answer {
-	p.t.Helper()
-	host, head, body := p.chunkedBytes(u)
-	c := p.dial(&u.rawRequest, host)
+func uploadChunked(p *proxytest.Program, u *chunkedUpload) *proxytest.Answer {
+	p.T.Helper()
+	host, head, body := chunkedBytes(p, u)
+	c := p.Dial(&u.Request, host)
 	if _, err := c.Write(append(head, body...)); err != nil {
-		p.t.Logf("write: %v", err)
+		p.T.Logf("write: %v", err)
 	}
-	return p.read(c, "PUT")
+	return p.Read(c, "PUT")
 }
 
 func crcOf(body string) string {
@@ -106,34 +107,34 @@ func split(body string, size int) (chunks []string) {
 
 func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	session := p.session(bucket)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	session := p.Session(bucket)
 	for _, n := range []int{0, 1, 8192, 65536, 262144, 262145, 1 << 20} {
-		body := string(randomBytes(n))
+		body := string(proxytest.RandomBytes(n))
 		for name, u := range map[string]*chunkedUpload{
 			"chunks of 8 KiB":                        {chunks: split(body, 8192)},
-			"chunks of 64 KiB with content-encoding": {chunks: split(body, 65536), rawRequest: rawRequest{header: []sigv4.Field{field("Content-Encoding", "aws-chunked")}}},
+			"chunks of 64 KiB with content-encoding": {chunks: split(body, 65536), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding", "aws-chunked")}}},
 			"one chunk":                              {chunks: split(body, 16<<20)},
 			"a trailer":                              {chunks: split(body, 65536), trailer: crcOf(body)},
-			"a trailer and content-encoding, with a codec": {chunks: split(body, 10000), trailer: crcOf(body), rawRequest: rawRequest{header: []sigv4.Field{field("Content-Encoding", "aws-chunked,gzip")}}},
+			"a trailer and content-encoding, with a codec": {chunks: split(body, 10000), trailer: crcOf(body), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding", "aws-chunked,gzip")}}},
 			"chunked transfer coding":                      {chunks: split(body, 65536), transfer: true},
 			"chunked transfer coding and a trailer":        {chunks: split(body, 65536), trailer: crcOf(body), transfer: true},
-			"a session":                                    {chunks: split(body, 65536), trailer: crcOf(body), rawRequest: rawRequest{credentials: session, service: "s3express"}},
-			"metadata":                                     {chunks: split(body, 65536), rawRequest: rawRequest{header: []sigv4.Field{field("x-amz-meta-a", "b")}}},
+			"a session":                                    {chunks: split(body, 65536), trailer: crcOf(body), Request: proxytest.Request{Credentials: session, Service: "s3express"}},
+			"metadata":                                     {chunks: split(body, 65536), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("x-amz-meta-a", "b")}}},
 		} {
-			u.path = "/" + bucket + "/" + strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
-			if a := p.upload(u); a.StatusCode != 200 {
-				t.Errorf("%d bytes, %s: %d %s", n, name, a.StatusCode, a.body)
+			u.Path = "/" + bucket + "/" + strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
+			if a := uploadChunked(p, u); a.StatusCode != 200 {
+				t.Errorf("%d bytes, %s: %d %s", n, name, a.StatusCode, a.Text)
 				continue
 			}
-			got := p.do(&rawRequest{method: "GET", path: u.path})
+			got := p.Do(&proxytest.Request{Method: "GET", Path: u.Path})
 			encoding := ""
 			if strings.Contains(name, "codec") {
 				encoding = "gzip"
 			}
-			if got.body != body || got.Header.Get("Content-Encoding") != encoding {
-				t.Errorf("%d bytes, %s: %d bytes, Content-Encoding %q", n, name, len(got.body), got.Header.Get("Content-Encoding"))
+			if got.Text != body || got.Header.Get("Content-Encoding") != encoding {
+				t.Errorf("%d bytes, %s: %d bytes, Content-Encoding %q", n, name, len(got.Text), got.Header.Get("Content-Encoding"))
 			}
 		}
 	}
@@ -141,8 +142,8 @@ func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
 
 func TestSignedChunksThatAreRefusedStoreNothing(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
 	flip := func(mark string, nth, offset int) func([]byte) []byte {
 		return func(b []byte) []byte {
 			b = bytes.Clone(b)
@@ -157,7 +158,7 @@ func TestSignedChunksThatAreRefusedStoreNothing(t *testing.T) {
 	}
 	const signature = "chunk-signature="
 	for _, n := range []int{20_000, 600_000} {
-		body := string(randomBytes(n))
+		body := string(proxytest.RandomBytes(n))
 		chunks := split(body, 8192)
 		for name, row := range map[string]struct {
 			u      *chunkedUpload
@@ -180,13 +181,13 @@ func TestSignedChunksThatAreRefusedStoreNothing(t *testing.T) {
 			"a huge size":                   {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append([]byte("7fffffffffff"), b...) }}, 400, "IncompleteBody"},
 			"a size that is no number":      {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append([]byte("zz"), b...) }}, 400, "IncompleteBody"},
 			"another chunk in front":        {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append(bytes.Clone(b[:8192+4+len(";chunk-signature=")+64+4]), b...) }}, 403, "SignatureDoesNotMatch"},
-			"a checksum header that is not": {&chunkedUpload{chunks: chunks, rawRequest: rawRequest{header: []sigv4.Field{field("X-Amz-Checksum-Crc32", "AAAAAA==")}}}, 400, "BadDigest"},
+			"a checksum header that is not": {&chunkedUpload{chunks: chunks, Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")}}}, 400, "BadDigest"},
 		} {
-			row.u.path = fmt.Sprintf("/%s/%s-%d", bucket, strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(name), n)
-			if a := p.upload(row.u); a.StatusCode != row.status || a.code() != row.code {
-				t.Errorf("%d bytes, %s: %d %s, want %d %s", n, name, a.StatusCode, a.code(), row.status, row.code)
+			row.u.Path = fmt.Sprintf("/%s/%s-%d", bucket, strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(name), n)
+			if a := uploadChunked(p, row.u); a.StatusCode != row.status || a.Code() != row.code {
+				t.Errorf("%d bytes, %s: %d %s, want %d %s", n, name, a.StatusCode, a.Code(), row.status, row.code)
 			}
-			p.mustNotExist(bucket, strings.TrimPrefix(row.u.path, "/"+bucket+"/"))
+			p.MustNotExist(bucket, strings.TrimPrefix(row.u.Path, "/"+bucket+"/"))
 		}
 	}
 }
@@ -197,24 +198,24 @@ func cutFrom(mark string) func([]byte) []byte {
 
 // A bad chunk in the midst of a body is refused before the rest of the body has come.
 func TestABadChunkIsRefusedAtOnce(t *testing.T) {
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	body := string(randomBytes(8 << 20))
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	body := string(proxytest.RandomBytes(8 << 20))
 	u := &chunkedUpload{chunks: split(body, 65536)}
-	u.path = "/" + bucket + "/object"
-	if a := p.do(&rawRequest{method: "PUT", path: u.path, body: "before"}); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	u.Path = "/" + bucket + "/object"
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: u.Path, Body: "before"}); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
-	host, head, framed := p.chunkedBytes(u)
-	c := p.dial(&u.rawRequest, host)
+	host, head, framed := chunkedBytes(p, u)
+	c := p.Dial(&u.Request, host)
 	framed[1<<20] ^= 1
 	if _, err := c.Write(append(head, framed[:1<<20+80<<10]...)); err != nil { // the bad chunk, and not much more
 		t.Fatal(err)
 	}
-	if a := p.read(c, "PUT"); a.StatusCode != http.StatusForbidden || a.code() != "SignatureDoesNotMatch" {
-		t.Errorf("%d %s, want 403 SignatureDoesNotMatch; %v", a.StatusCode, a.code(), a.bodyErr)
+	if a := p.Read(c, "PUT"); a.StatusCode != http.StatusForbidden || a.Code() != "SignatureDoesNotMatch" {
+		t.Errorf("%d %s, want 403 SignatureDoesNotMatch; %v", a.StatusCode, a.Code(), a.Err)
 	}
-	if a := p.do(&rawRequest{method: "GET", path: u.path}); a.body != "before" {
-		t.Errorf("the object that was there is now %d bytes", len(a.body))
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: u.Path}); a.Text != "before" {
+		t.Errorf("the object that was there is now %d bytes", len(a.Text))
 	}
 }

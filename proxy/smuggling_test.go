@@ -13,15 +13,16 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
 // answersOf sends bytes on one connection and returns the statuses of all answers until the program closes it or stays
 // silent.
-func (p *program) answersOf(sent []byte) (statuses []int, bodies string) {
-	p.t.Helper()
-	r := &rawRequest{plain: true}
-	c := p.dial(r, strings.TrimPrefix(p.env["SEALFRONT_HTTP_URL"], "http://"))
+func answersOf(p *proxytest.Program, sent []byte) (statuses []int, bodies string) {
+	p.T.Helper()
+	r := &proxytest.Request{Plain: true}
+	c := p.Dial(r, strings.TrimPrefix(p.Env["SEALFRONT_HTTP_URL"], "http://"))
 	go func() {
 		_, _ = c.Write(sent)
 		if half, ok := c.(*net.TCPConn); ok {
@@ -40,9 +41,9 @@ func (p *program) answersOf(sent []byte) (statuses []int, bodies string) {
 }
 
 // smuggled is a signed request that must never be carried out: it lies inside another one's body.
-func (p *program) smuggled(key string) string {
-	p.t.Helper()
-	_, head := p.head(&rawRequest{method: "PUT", path: "/plain/" + key, body: "x", plain: true})
+func smuggled(p *proxytest.Program, key string) string {
+	p.T.Helper()
+	_, head := p.Head(&proxytest.Request{Method: "PUT", Path: "/plain/" + key, Body: "x", Plain: true})
 	return string(head) + "x"
 }
 
@@ -50,9 +51,9 @@ func (p *program) smuggled(key string) string {
 // request of its own.
 func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	makeBucket(t, p.client(t), "plain")
-	_, signed := p.head(&rawRequest{method: "PUT", path: "/plain/key", plain: true, chunked: true})
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	proxytest.MakeBucket(t, p.Client(t), "plain")
+	_, signed := p.Head(&proxytest.Request{Method: "PUT", Path: "/plain/key", Plain: true, Chunked: true})
 	chunked := strings.TrimSuffix(string(signed), "Transfer-Encoding: chunked\r\n\r\n")
 	n := 0
 	for what, framing := range map[string]func(inner string) string{
@@ -116,11 +117,11 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	} {
 		n++
 		key := fmt.Sprintf("smuggled-%d", n)
-		statuses, bodies := p.answersOf([]byte(chunked + framing(p.smuggled(key))))
+		statuses, bodies := answersOf(p, []byte(chunked+framing(smuggled(p, key))))
 		if len(statuses) > 1 || len(statuses) == 1 && statuses[0] < 400 {
 			t.Errorf("%s: %v %s", what, statuses, bodies)
 		}
-		if a := p.do(&rawRequest{method: "HEAD", path: "/plain/" + key}); a.StatusCode != 404 {
+		if a := p.Do(&proxytest.Request{Method: "HEAD", Path: "/plain/" + key}); a.StatusCode != 404 {
 			t.Errorf("%s: the request inside was carried out", what)
 		}
 	}
@@ -129,33 +130,33 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 // A body that was given up is never read as the next request, and requests that follow each other are answered in turn.
 func TestPipelinedRequests(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	makeBucket(t, p.client(t), "plain")
-	wrong := &sigv4.Credentials{AccessKeyID: p.env["AWS_ACCESS_KEY_ID"], SecretAccessKey: "wrong"}
-	head := func(r *rawRequest) string {
-		r.plain = true
-		_, h := p.head(r)
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	proxytest.MakeBucket(t, p.Client(t), "plain")
+	wrong := &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: "wrong"}
+	head := func(r *proxytest.Request) string {
+		r.Plain = true
+		_, h := p.Head(r)
 		return string(h)
 	}
-	for what, first := range map[string]*rawRequest{
-		"a wrong signature": {method: "PUT", path: "/plain/key", credentials: wrong},
-		"no such bucket":    {method: "PUT", path: "/none/key"},
-		"not served":        {method: "PUT", path: "/plain/key", query: "acl="},
-		"a wrong condition": {method: "PUT", path: "/plain/key", header: []sigv4.Field{field("If-Match", `"none"`)}},
-		"a body for GET":    {method: "GET", path: "/plain/none"},
+	for what, first := range map[string]*proxytest.Request{
+		"a wrong signature": {Method: "PUT", Path: "/plain/key", Credentials: wrong},
+		"no such bucket":    {Method: "PUT", Path: "/none/key"},
+		"not served":        {Method: "PUT", Path: "/plain/key", Query: "acl="},
+		"a wrong condition": {Method: "PUT", Path: "/plain/key", Header: []sigv4.Field{proxytest.Field("If-Match", `"none"`)}},
+		"a body for GET":    {Method: "GET", Path: "/plain/none"},
 	} {
-		inner := p.smuggled("after-refusal")
-		first.declared = len(inner)
-		statuses, bodies := p.answersOf([]byte(head(first) + inner))
+		inner := smuggled(p, "after-refusal")
+		first.Declared = len(inner)
+		statuses, bodies := answersOf(p, []byte(head(first)+inner))
 		if len(statuses) != 1 || statuses[0] < 400 {
 			t.Errorf("%s: %v %s", what, statuses, bodies)
 		}
-		p.mustNotExist("plain", "after-refusal")
+		p.MustNotExist("plain", "after-refusal")
 	}
-	whole := head(&rawRequest{method: "PUT", path: "/plain/one", body: "1"}) + "1" +
-		head(&rawRequest{method: "PUT", path: "/plain/two", body: "2"}) + "2" +
-		head(&rawRequest{method: "GET", path: "/plain/one"}) + head(&rawRequest{method: "GET", path: "/plain/two"})
-	statuses, bodies := p.answersOf([]byte(whole))
+	whole := head(&proxytest.Request{Method: "PUT", Path: "/plain/one", Body: "1"}) + "1" +
+		head(&proxytest.Request{Method: "PUT", Path: "/plain/two", Body: "2"}) + "2" +
+		head(&proxytest.Request{Method: "GET", Path: "/plain/one"}) + head(&proxytest.Request{Method: "GET", Path: "/plain/two"})
+	statuses, bodies := answersOf(p, []byte(whole))
 	if fmt.Sprint(statuses) != "[200 200 200 200]" || bodies != "12" {
 		t.Errorf("four requests in a row: %v %q", statuses, bodies)
 	}
@@ -164,25 +165,25 @@ func TestPipelinedRequests(t *testing.T) {
 // What is signed is what is decided: a target that means another object than its signature covers is refused.
 func TestTheSignedTargetIsTheOneThatCounts(t *testing.T) {
 	t.Parallel()
-	p := startWith(t, fmt.Sprintf(`
+	p := proxytest.StartWith(t, fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 domains: [s3.example.com]
 store: {kind: embedded}
 kms: {kind: embedded}
 data: %s
 `, t.TempDir()))
-	client := p.client(t)
-	makeBucket(t, client, "plain")
-	makeBucket(t, client, "other")
-	p.put("plain", "key", "plain's")
-	p.put("other", "key", "other's")
+	client := p.Client(t)
+	proxytest.MakeBucket(t, client, "plain")
+	proxytest.MakeBucket(t, client, "other")
+	p.Put("plain", "key", "plain's")
+	p.Put("other", "key", "other's")
 	// The head is signed for one target and sent with another.
-	swap := func(r *rawRequest, from, to string) []byte {
-		r.plain = true
-		_, head := p.head(r)
+	swap := func(r *proxytest.Request, from, to string) []byte {
+		r.Plain = true
+		_, head := p.Head(r)
 		return bytes.Replace(head, []byte(from), []byte(to), 1)
 	}
-	get := func(path string) *rawRequest { return &rawRequest{method: "GET", path: path} }
+	get := func(path string) *proxytest.Request { return &proxytest.Request{Method: "GET", Path: path} }
 	for what, sent := range map[string][]byte{
 		"another path":              swap(get("/plain/key"), "GET /plain/key ", "GET /other/key "),
 		"dots in the path":          swap(get("/other/key"), "GET /other/key ", "GET /plain/../other/key "),
@@ -192,57 +193,57 @@ data: %s
 		"a query that wasn't":       swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key?partNumber=1 "),
 		"a fragment":                swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key#x "),
 		"another method":            swap(get("/plain/key"), "GET /plain/key ", "DELETE /plain/key "),
-		"another host":              swap(&rawRequest{method: "GET", path: "/key", host: "plain.s3.example.com"}, "Host: plain.", "Host: other."),
-		"two hosts":                 swap(&rawRequest{method: "GET", path: "/key", host: "plain.s3.example.com"}, "Host: plain.s3.example.com\r\n", "Host: plain.s3.example.com\r\nHost: other.s3.example.com\r\n"),
-		"another host's URI":        swap(&rawRequest{method: "GET", path: "/key", host: "plain.s3.example.com"}, "GET /key ", "GET http://other.s3.example.com/key "),
+		"another host":              swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "Host: plain.", "Host: other."),
+		"two hosts":                 swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "Host: plain.s3.example.com\r\n", "Host: plain.s3.example.com\r\nHost: other.s3.example.com\r\n"),
+		"another host's URI":        swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "GET /key ", "GET http://other.s3.example.com/key "),
 		"an address of metadata":    swap(get("/plain/key"), "GET /plain/key ", "GET http://169.254.169.254/latest/meta-data/ "),
 		"a method of proxies":       swap(get("/plain/key"), "GET /plain/key ", "CONNECT 169.254.169.254:80 "),
 		"a truncated escape":        swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%2 "),
 		"an escaped NUL":            swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%00 "),
 		"not UTF-8":                 swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%ff "),
-		"a header that wasn't sent": swap(&rawRequest{method: "GET", path: "/plain/key", header: []sigv4.Field{field("X-Amz-Checksum-Mode", "ENABLED")}}, "X-Amz-Checksum-Mode: ENABLED\r\n", ""),
+		"a header that wasn't sent": swap(&proxytest.Request{Method: "GET", Path: "/plain/key", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}, "X-Amz-Checksum-Mode: ENABLED\r\n", ""),
 	} {
-		statuses, bodies := p.answersOf(sent)
+		statuses, bodies := answersOf(p, sent)
 		if len(statuses) > 1 || len(statuses) == 1 && statuses[0] < 400 || strings.Contains(bodies, "'s") {
 			t.Errorf("%s: %v %s", what, statuses, bodies)
 		}
 	}
 	// An escaped slash is a slash of the key, whoever escapes it; the name stays one bucket's.
-	if a := p.do(get("/plain%2Fkey")); a.StatusCode == 200 && a.body != "plain's" {
-		t.Errorf("an escaped slash: %d %s", a.StatusCode, a.body)
+	if a := p.Do(get("/plain%2Fkey")); a.StatusCode == 200 && a.Text != "plain's" {
+		t.Errorf("an escaped slash: %d %s", a.StatusCode, a.Text)
 	}
-	mustRead(t, client, "plain", "key", []byte("plain's"))
+	proxytest.MustRead(t, client, "plain", "key", []byte("plain's"))
 }
 
 // No value of a client becomes a line of a head, neither to the store nor to another client.
 func TestValuesDoNotBecomeHeaders(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	makeBucket(t, p.client(t), "bucket")
-	p.put("bucket", "key", "body")
-	f.seen()
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	proxytest.MakeBucket(t, p.Client(t), "bucket")
+	p.Put("bucket", "key", "body")
+	f.Seen()
 	for _, evil := range []string{"a\rX-Evil: 1", "a\nX-Evil: 1", "a\x00b"} {
 		for _, name := range []string{"X-Amz-Meta-Name", "Content-Type", "X-Amz-Copy-Source", "If-Match", "Cache-Control", "Range", "X-Amz-Tagging"} {
-			if a := p.do(&rawRequest{method: "PUT", path: "/bucket/evil", body: "x", header: []sigv4.Field{field(name, evil)}}); a.StatusCode == 200 {
+			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/evil", Body: "x", Header: []sigv4.Field{proxytest.Field(name, evil)}}); a.StatusCode == 200 {
 				t.Errorf("%s: %q was taken", name, evil)
 			}
 		}
 	}
 	for _, evil := range []string{"a%0d%0aX-Evil:%201", "a%0aX-Evil:%201", "a%0dX-Evil:%201", "a%00b"} {
 		for _, name := range []string{"response-content-type", "response-content-disposition", "response-cache-control", "response-content-language", "response-expires", "response-content-encoding"} {
-			a := p.do(&rawRequest{method: "GET", path: "/bucket/key", query: name + "=" + evil})
+			a := p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/key", Query: name + "=" + evil})
 			if a.Header.Get("X-Evil") != "" || a.StatusCode == 200 && strings.ContainsAny(fmt.Sprint(a.Header), "\r\n\x00") {
 				t.Errorf("%s=%s became a header: %d %v", name, evil, a.StatusCode, a.Header)
 			}
 		}
 		// A key may hold such characters; it must come out as it went in, or be refused.
-		a := p.do(&rawRequest{method: "PUT", path: "/bucket/" + evil, body: "x"})
-		if a.StatusCode == 200 && p.do(&rawRequest{method: "GET", path: "/bucket/" + evil}).body != "x" {
+		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/" + evil, Body: "x"})
+		if a.StatusCode == 200 && p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/" + evil}).Text != "x" {
 			t.Errorf("the key %s is not what it was", evil)
 		}
 	}
-	for _, r := range f.seen() {
+	for _, r := range f.Seen() {
 		if r.Header.Get("X-Evil") != "" {
 			t.Errorf("a header was made of a value: %s %s", r.Method, r.URL)
 		}
@@ -252,10 +253,10 @@ func TestValuesDoNotBecomeHeaders(t *testing.T) {
 // A copy source is a bucket of ours and a key: it leads to no other address, whatever it looks like.
 func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 	t.Parallel()
-	f := newStoreFront(t)
-	p := startBehind(t, f, "")
-	makeBucket(t, p.client(t), "bucket")
-	front := strings.TrimPrefix(f.url, "http://")
+	f := proxytest.NewStoreFront(t)
+	p := proxytest.StartBehind(t, f, "")
+	proxytest.MakeBucket(t, p.Client(t), "bucket")
+	front := strings.TrimPrefix(f.URL, "http://")
 	caught, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -274,19 +275,19 @@ func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 	}()
 	target := caught.Addr().String()
 	for _, source := range []string{"http://" + target + "/bucket/key", "//" + target + "/key", "@" + target + "/key", "bucket@" + target + "/key", "%2F%2F" + target + "%2Fkey", "bucket/../../" + target, "file:///etc/passwd", "arn:aws:s3:us-west-2:123456789012:accesspoint/" + target + "/object/key"} {
-		if a := p.copyOf(source, "bucket/copy"); a.StatusCode < 400 {
+		if a := p.CopyOf(source, "bucket/copy"); a.StatusCode < 400 {
 			t.Errorf("copy of %s: %d", source, a.StatusCode)
 		}
 	}
 	for _, host := range []string{target, "bucket." + target, "127.0.0.1@" + target} {
-		p.do(&rawRequest{method: "GET", path: "/bucket/key", host: host})
+		p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/key", Host: host})
 	}
 	select {
 	case who := <-asked:
 		t.Errorf("the program connected to an address that a client named: %s", who)
 	default:
 	}
-	for _, r := range f.seen() {
+	for _, r := range f.Seen() {
 		if r.Host != front {
 			t.Errorf("the store was asked as %q", r.Host)
 		}
@@ -296,8 +297,8 @@ func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 // Documents that are made to cost much cost little: no entities, bounded depth, size and count.
 func TestXMLBombs(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	makeBucket(t, p.client(t), "plain")
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	proxytest.MakeBucket(t, p.Client(t), "plain")
 	entities := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>`
 	outside := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&a;</Key></Object></Delete>`
 	deep := strings.Repeat("<a>", 400_000) + strings.Repeat("</a>", 100_000)
@@ -318,13 +319,13 @@ func TestXMLBombs(t *testing.T) {
 					continue // CreateBucket needs none
 				}
 			}
-			a := p.do(&rawRequest{method: method, path: path, query: query, body: body, header: []sigv4.Field{field("Content-Md5", md5Base64(body))}})
-			if a.StatusCode < 400 || a.StatusCode >= 500 && a.StatusCode != 501 || strings.Contains(a.body, "root:") || strings.Contains(a.body, "aaaaaaaaaaaaaaaaaaaa") {
-				t.Errorf("%s, %s %s?%s: %d %.200s %v", name, method, path, query, a.StatusCode, a.body, a.bodyErr)
+			a := p.Do(&proxytest.Request{Method: method, Path: path, Query: query, Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", md5Base64(body))}})
+			if a.StatusCode < 400 || a.StatusCode >= 500 && a.StatusCode != 501 || strings.Contains(a.Text, "root:") || strings.Contains(a.Text, "aaaaaaaaaaaaaaaaaaaa") {
+				t.Errorf("%s, %s %s?%s: %d %.200s %v", name, method, path, query, a.StatusCode, a.Text, a.Err)
 			}
 		}
 	}
-	if n := p.metric("go_memstats_heap_inuse_bytes"); n > 200<<20 {
+	if n := p.Metric("go_memstats_heap_inuse_bytes"); n > 200<<20 {
 		t.Errorf("%d bytes of heap afterwards", n)
 	}
 }
@@ -332,7 +333,7 @@ func TestXMLBombs(t *testing.T) {
 // Whoever sends too much of a head is cut off. (Slow heads: TestHeadHasADeadlineOfItsOwn in package gateway.)
 func TestOversizedHeads(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
+	p := proxytest.StartEmbedded(t, t.TempDir())
 	for what, sent := range map[string]string{
 		"a long target":  "GET /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 		"a long header":  "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("a", 64<<10) + "\r\n\r\n",
@@ -340,9 +341,9 @@ func TestOversizedHeads(t *testing.T) {
 		"a long method":  strings.Repeat("G", 64<<10) + " / HTTP/1.1\r\nHost: x\r\n\r\n",
 		"a long version": "GET / HTTP/1.1" + strings.Repeat("1", 64<<10) + "\r\nHost: x\r\n\r\n",
 		"nothing":        strings.Repeat("\r\n", 64<<10),
-		"rubbish":        string(randomBytes(64 << 10)),
+		"rubbish":        string(proxytest.RandomBytes(64 << 10)),
 	} {
-		statuses, _ := p.answersOf([]byte(sent))
+		statuses, _ := answersOf(p, []byte(sent))
 		if len(statuses) > 1 || len(statuses) == 1 && (statuses[0] < 400 || statuses[0] >= 500) {
 			t.Errorf("%s: %v", what, statuses)
 		}
@@ -352,12 +353,12 @@ func TestOversizedHeads(t *testing.T) {
 // TLS below 1.2 is not spoken.
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	config := p.httpClient(t).Transport.(*http.Transport).TLSClientConfig
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	config := p.HTTPClient(t).Transport.(*http.Transport).TLSClientConfig
 	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		c := config.Clone()
 		c.MinVersion, c.MaxVersion = version, version
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(p.env["AWS_ENDPOINT_URL"], "https://"), c)
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(p.Env["AWS_ENDPOINT_URL"], "https://"), c)
 		if (err == nil) != want {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
@@ -370,16 +371,16 @@ func TestOldTLSIsRefused(t *testing.T) {
 // SE-3: no bit of a token can be changed.
 func TestNoBitOfATokenCanBeChanged(t *testing.T) {
 	t.Parallel()
-	p := startEmbedded(t, t.TempDir())
-	bucket := p.env["SEALFRONT_BUCKET"]
-	s := p.session(bucket)
-	r := func(token string) *rawRequest {
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	bucket := p.Env["SEALFRONT_BUCKET"]
+	s := p.Session(bucket)
+	r := func(token string) *proxytest.Request {
 		c := *s
 		c.SessionToken = token
-		return &rawRequest{method: "GET", path: "/" + bucket, query: "list-type=2", service: "s3express", credentials: &c, plain: true}
+		return &proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2", Service: "s3express", Credentials: &c, Plain: true}
 	}
-	if a := p.do(r(s.SessionToken)); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.body)
+	if a := p.Do(r(s.SessionToken)); a.StatusCode != 200 {
+		t.Fatal(a.StatusCode, a.Text)
 	}
 	encoding := base64.RawURLEncoding
 	raw, err := encoding.DecodeString(strings.TrimRight(s.SessionToken, "="))
@@ -391,8 +392,8 @@ func TestNoBitOfATokenCanBeChanged(t *testing.T) {
 	}
 	for i := range raw {
 		raw[i] ^= 1 << (i % 8)
-		if a := p.do(r(encoding.EncodeToString(raw))); a.StatusCode != 400 || a.code() != "InvalidToken" {
-			t.Errorf("a changed bit in byte %d of %d: %d %s", i, len(raw), a.StatusCode, a.code())
+		if a := p.Do(r(encoding.EncodeToString(raw))); a.StatusCode != 400 || a.Code() != "InvalidToken" {
+			t.Errorf("a changed bit in byte %d of %d: %d %s", i, len(raw), a.StatusCode, a.Code())
 		}
 		raw[i] ^= 1 << (i % 8)
 	}
@@ -401,20 +402,20 @@ func TestNoBitOfATokenCanBeChanged(t *testing.T) {
 // A log line is one line, whatever is in a key or a header.
 func TestLogLinesCannotBeForged(t *testing.T) {
 	t.Parallel()
-	p := startWith(t, fmt.Sprintf(`
+	p := proxytest.StartWith(t, fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: memory}
 kms: {kind: embedded}
 log: {format: json}
 data: %s
 `, t.TempDir()))
-	makeBucket(t, p.client(t), "plain")
+	proxytest.MakeBucket(t, p.Client(t), "plain")
 	for _, path := range []string{"/plain/a%0a%7B%22level%22:%22forged%22%7D", "/plain/a%0d%0aforged", "/plain/%1b%5B2Jforged", "/plain/a%22,%22forged%22:%22x", "/plain/%E2%80%A8forged"} {
-		p.do(&rawRequest{method: "GET", path: path, header: []sigv4.Field{field("User-Agent", "\x1b[2J forged"), field("X-Amz-Copy-Source", "forged")}})
+		p.Do(&proxytest.Request{Method: "GET", Path: path, Header: []sigv4.Field{proxytest.Field("User-Agent", "\x1b[2J forged"), proxytest.Field("X-Amz-Copy-Source", "forged")}})
 	}
-	p.answersOf([]byte("GET /\x1b[2J HTTP/1.1\r\nHost: \x1b[31mforged\r\nUser-Agent: \x1b]0;forged\x07\r\n\r\n"))
-	p.stop()
-	for line := range strings.Lines(p.stderr.String()) {
+	answersOf(p, []byte("GET /\x1b[2J HTTP/1.1\r\nHost: \x1b[31mforged\r\nUser-Agent: \x1b]0;forged\x07\r\n\r\n"))
+	p.Stop()
+	for line := range strings.Lines(p.Stderr.String()) {
 		if !strings.HasPrefix(line, `{"level":"`) || strings.HasPrefix(line, `{"level":"forged"`) || strings.Contains(line, `"forged":`) || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\x1b\r\x00\x07") {
 			t.Errorf("a forged line: %q", line)
 		}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"sealfront/proxy/proxytest"
 )
 
 const (
@@ -27,10 +29,10 @@ const (
 // A soak is the program under mixed load while its store and its key service fail now and then and clients hang up.
 type soak struct {
 	t      *testing.T
-	p      *program
+	p      *proxytest.Program
 	client *http.Client
-	front  *storeFront
-	kms    *faultyKMS
+	front  *proxytest.StoreFront
+	kms    *proxytest.FaultyKMS
 	config string
 	prefix string
 	pace   <-chan time.Time
@@ -82,8 +84,8 @@ func TestSoak(t *testing.T) {
 	}
 	work.Go(func() { s.watch(ctx, duration) })
 	work.Wait()
-	s.front.set(nil, nil)
-	s.kms.set("", nil)
+	s.front.Set(nil, nil)
+	s.kms.Set("", nil)
 
 	for _, w := range workers {
 		w.settleAll()
@@ -92,10 +94,10 @@ func TestSoak(t *testing.T) {
 	s.client.CloseIdleConnections()
 	s.quiet(&idle)
 	s.thirds(duration)
-	if status := s.p.stop(); status != 0 {
+	if status := s.p.Stop(); status != 0 {
 		t.Errorf("the program ended with %d", status)
 	}
-	if log := s.p.stderr.String(); strings.Contains(log, "panic") {
+	if log := s.p.Stderr.String(); strings.Contains(log, "panic") {
 		t.Error("the program's log tells of a panic")
 	}
 	s.start()
@@ -107,31 +109,31 @@ func TestSoak(t *testing.T) {
 func startSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{
-		t: t, front: newStoreFront(t), kms: newFaultyKMS(t), prefix: fmt.Sprintf("soak%d-", time.Now().UnixNano()),
+		t: t, front: proxytest.NewStoreFront(t), kms: proxytest.NewFaultyKMS(t), prefix: fmt.Sprintf("soak%d-", time.Now().UnixNano()),
 		outcomes: make(map[string]map[string]int), faults: make(map[string]int),
 	}
 	dir := t.TempDir()
-	writeCertificates(t, dir)
+	proxytest.WriteCertificates(t, dir)
 	s.config = fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 1s, bucket_key: {lifetime: 2s, seal_for: 5s}}
 data: %s
-`, dir, dir, s.front.url, s.prefix, s.prefix, s.kms.url, kmsAccessKey, kmsSecretKey, s.kms.serviceKey, dir)
+`, dir, dir, s.front.URL, s.prefix, s.prefix, s.kms.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey, s.kms.ServiceKey, dir)
 	s.start()
 	for _, name := range []string{soakDirectory, soakGeneral} {
 		body := ""
 		if name == soakDirectory {
-			body = strings.Replace(directoryBucketDocument, "local-az1", "usw2-az1", 1)
+			body = strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)
 		}
-		b := &outageBucket{p: s.p, name: name, key: s.kms.newKey(t)}
-		b.must(&rawRequest{method: "PUT", path: "/" + name, body: body})
-		r := b.encryption()
+		b := &proxytest.KMSBucket{P: s.p, Name: name, Key: s.kms.MakeKey(t)}
+		b.Must(&proxytest.Request{Method: "PUT", Path: "/" + name, Body: body})
+		r := b.Encryption()
 		if name == soakGeneral {
-			r.service = "s3"
+			r.Service = "s3"
 		}
-		b.must(r)
+		b.Must(r)
 	}
 	return s
 }
@@ -139,8 +141,8 @@ data: %s
 // start starts the program, or a fresh process on what the one before has left.
 func (s *soak) start() {
 	s.t.Helper()
-	s.p = startWith(s.t, s.config)
-	s.client = s.p.httpClient(s.t)
+	s.p = proxytest.StartWith(s.t, s.config)
+	s.client = s.p.HTTPClient(s.t)
 	s.client.Timeout = time.Minute // no request takes so long unless it is stuck
 	s.client.Transport.(*http.Transport).IdleConnTimeout = 30 * time.Second
 }
@@ -172,54 +174,54 @@ func (s *soak) beginTrouble(duration time.Duration) {
 		every, span, chance = 2*time.Second, 100*time.Millisecond, 10
 	}
 	gone := func(offset time.Duration) bool { return (time.Since(began)+offset)%every > every-span }
-	var faults []*storeFault
-	for i := range storeFaults {
-		if f := &storeFaults[i]; !f.believed && !f.lasting {
+	var faults []*proxytest.StoreFault
+	for i := range proxytest.StoreFaults {
+		if f := &proxytest.StoreFaults[i]; !f.Believed && !f.Lasting {
 			faults = append(faults, f)
 		}
 	}
-	s.front.set(func(w http.ResponseWriter, r *http.Request) bool {
-		step := storeStep{stepName(r), r.ContentLength, r.Method == "GET" && r.URL.Query().Has("list-type")}
+	s.front.Set(func(w http.ResponseWriter, r *http.Request) bool {
+		step := proxytest.StoreStep{Name: proxytest.StepName(r), Body: r.ContentLength, List: r.Method == "GET" && r.URL.Query().Has("list-type")}
 		fault := faults[rand.IntN(len(faults))]
 		switch {
 		case gone(0):
 			s.hit("store: gone", step)
-			return resetAtOnce(s.front, w, r)
-		case rand.IntN(100) >= chance || fault.applies != nil && !fault.applies(step):
+			return proxytest.ResetAtOnce(s.front, w, r)
+		case rand.IntN(100) >= chance || fault.Applies != nil && !fault.Applies(step):
 			return false
 		}
-		s.hit("store: "+fault.name, step)
-		return fault.play(s.front, w, r)
+		s.hit("store: "+fault.Name, step)
+		return fault.Play(s.front, w, r)
 	}, nil)
-	keyFaults := map[string]kmsFault{
-		"throttled": kmsSays("ThrottlingException", 400, ""), "internal error": kmsSays("KMSInternalException", 500, ""), "reset": kmsResets,
-		"breaks off": kmsBreaksOff, "HTML": kmsAnswers(502, "<html>Bad Gateway</html>"), "slow": kmsIsSlow(100 * time.Millisecond), "hangs": kmsHangs,
-		"cut JSON": kmsAlters(func(body []byte) []byte { return body[:len(body)/2] }),
+	keyFaults := map[string]proxytest.KMSFault{
+		"throttled": proxytest.KMSSays("ThrottlingException", 400, ""), "internal error": proxytest.KMSSays("KMSInternalException", 500, ""), "reset": proxytest.KMSResets,
+		"breaks off": proxytest.KMSBreaksOff, "HTML": proxytest.KMSAnswers(502, "<html>Bad Gateway</html>"), "slow": proxytest.KMSIsSlow(100 * time.Millisecond), "hangs": proxytest.KMSHangs,
+		"cut JSON": proxytest.KMSAlters(func(body []byte) []byte { return body[:len(body)/2] }),
 	}
 	var names []string
 	for name := range keyFaults {
 		names = append(names, name)
 	}
-	s.kms.set("", func(w http.ResponseWriter, r *http.Request, action string, serve http.HandlerFunc) {
+	s.kms.Set("", func(w http.ResponseWriter, r *http.Request, action string, serve http.HandlerFunc) {
 		name := names[rand.IntN(len(names))]
 		switch {
 		case gone(every / 2):
-			s.hit("kms: gone", storeStep{})
-			kmsResets(w, r, action, serve)
+			s.hit("kms: gone", proxytest.StoreStep{})
+			proxytest.KMSResets(w, r, action, serve)
 		case rand.IntN(100) >= 2*chance:
 			serve(w, r)
 		default:
-			s.hit("kms: "+name, storeStep{})
+			s.hit("kms: "+name, proxytest.StoreStep{})
 			keyFaults[name](w, r, action, serve)
 		}
 	})
 }
 
-func (s *soak) hit(fault string, step storeStep) {
+func (s *soak) hit(fault string, step proxytest.StoreStep) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[fault]++
-	switch step.name {
+	switch step.Name {
 	case "POST uploads", "POST uploadId", "DELETE uploadId":
 		s.orphans++
 	}
@@ -230,23 +232,23 @@ func (s *soak) abortUploads() {
 	s.t.Helper()
 	for _, bucket := range []string{soakDirectory, soakGeneral} {
 		for {
-			a := s.p.do(&rawRequest{method: "GET", path: "/" + bucket, query: "uploads="})
+			a := s.p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "uploads="})
 			var list struct {
 				Upload []struct {
 					Key      string
 					UploadID string `xml:"UploadId"`
 				}
 			}
-			if err := xml.Unmarshal([]byte(a.body), &list); err != nil || a.StatusCode != 200 {
-				s.t.Fatalf("ListMultipartUploads: %d %s", a.StatusCode, a.body)
+			if err := xml.Unmarshal([]byte(a.Text), &list); err != nil || a.StatusCode != 200 {
+				s.t.Fatalf("ListMultipartUploads: %d %s", a.StatusCode, a.Text)
 			}
 			if len(list.Upload) == 0 {
 				break
 			}
 			for _, u := range list.Upload {
-				a := s.p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/" + u.Key, query: "uploadId=" + url.QueryEscape(u.UploadID)})
-				if a.StatusCode != 204 && a.code() != "NoSuchUpload" {
-					s.t.Fatalf("AbortMultipartUpload: %d %s", a.StatusCode, a.body)
+				a := s.p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + u.Key, Query: "uploadId=" + url.QueryEscape(u.UploadID)})
+				if a.StatusCode != 204 && a.Code() != "NoSuchUpload" {
+					s.t.Fatalf("AbortMultipartUpload: %d %s", a.StatusCode, a.Text)
 				}
 			}
 		}
@@ -269,7 +271,7 @@ func (s *soak) verify(workers []*soakWorker) {
 		w.list(soakGeneral)
 	}
 	for _, bucket := range []string{soakDirectory, soakGeneral} {
-		if out, errs, status := subcommand(s.t, "verify", "--config", s.p.cmd.Args[len(s.p.cmd.Args)-1], "s3://"+bucket); status != 0 {
+		if out, errs, status := proxytest.Subcommand(s.t, "verify", "--config", s.p.ConfigFile(), "s3://"+bucket); status != 0 {
 			s.t.Errorf("verify: status %d\n%s%s", status, out, errs)
 		}
 	}
@@ -279,14 +281,14 @@ func (s *soak) verify(workers []*soakWorker) {
 // inStore asks the store itself.
 func (s *soak) inStore(path, query string) string {
 	s.t.Helper()
-	store := &program{t: s.t, env: map[string]string{
-		"SEALFRONT_HTTP_URL": s.front.url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "storekey", "AWS_SECRET_ACCESS_KEY": "storesecret",
+	store := &proxytest.Program{T: s.t, Env: map[string]string{
+		"SEALFRONT_HTTP_URL": s.front.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "storekey", "AWS_SECRET_ACCESS_KEY": "storesecret",
 	}}
-	a := store.do(&rawRequest{method: "GET", path: path, query: query, plain: true})
-	if a.StatusCode != 200 || a.bodyErr != nil {
-		s.t.Fatalf("%s?%s: %d %s %v", path, query, a.StatusCode, a.body, a.bodyErr)
+	a := store.Do(&proxytest.Request{Method: "GET", Path: path, Query: query, Plain: true})
+	if a.StatusCode != 200 || a.Err != nil {
+		s.t.Fatalf("%s?%s: %d %s %v", path, query, a.StatusCode, a.Text, a.Err)
 	}
-	return a.body
+	return a.Text
 }
 
 // leftovers counts what is in the store beside objects.

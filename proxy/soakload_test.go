@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -56,18 +57,18 @@ func (w *soakWorker) renew() {
 	if !w.inSession || time.Since(w.since) < 20*time.Second && w.random.IntN(50) > 0 {
 		return
 	}
-	a, t := w.ask("CreateSession", &rawRequest{method: "GET", path: "/" + soakDirectory, query: "session=", service: "s3express", credentials: w.p.credentials()})
+	a, t := w.ask("CreateSession", &proxytest.Request{Method: "GET", Path: "/" + soakDirectory, Query: "session=", Service: "s3express", Credentials: w.p.Credentials()})
 	if t.ok {
-		w.session = &sigv4.Credentials{AccessKeyID: element(a.body, "AccessKeyId"), SecretAccessKey: element(a.body, "SecretAccessKey"), SessionToken: element(a.body, "SessionToken")}
+		w.session = &sigv4.Credentials{AccessKeyID: proxytest.Element(a.Text, "AccessKeyId"), SecretAccessKey: proxytest.Element(a.Text, "SecretAccessKey"), SessionToken: proxytest.Element(a.Text, "SessionToken")}
 		w.since = time.Now()
 	}
 }
 
 func (w *soakWorker) put(o *soakObject) {
 	content := w.content(o.large && w.random.IntN(4) == 0)
-	r := &rawRequest{method: "PUT", path: o.path(), body: content}
+	r := &proxytest.Request{Method: "PUT", Path: o.path(), Body: content}
 	if o.bucket == soakGeneral && w.random.IntN(2) == 0 {
-		r.header = []sigv4.Field{field("X-Amz-Server-Side-Encryption", "AES256")}
+		r.Header = []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}
 	}
 	_, t := w.ask("PutObject", r)
 	w.wrote(o, t, content)
@@ -75,7 +76,7 @@ func (w *soakWorker) put(o *soakObject) {
 
 func (w *soakWorker) putNew(o *soakObject) {
 	content, there := w.content(false), !o.is(absent)
-	_, t := w.ask("PutObject if none", &rawRequest{method: "PUT", path: o.path(), body: content, header: []sigv4.Field{field("If-None-Match", "*")}}, "412 PreconditionFailed")
+	_, t := w.ask("PutObject if none", &proxytest.Request{Method: "PUT", Path: o.path(), Body: content, Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")}}, "412 PreconditionFailed")
 	if there {
 		if t.ok {
 			w.t.Errorf("%s: If-None-Match has overwritten it", o.path())
@@ -88,7 +89,7 @@ func (w *soakWorker) putNew(o *soakObject) {
 func (w *soakWorker) get(o *soakObject) { w.observe(o) }
 
 func (w *soakWorker) head(o *soakObject) {
-	a, t := w.ask("HeadObject", &rawRequest{method: "HEAD", path: o.path()}, "404 ")
+	a, t := w.ask("HeadObject", &proxytest.Request{Method: "HEAD", Path: o.path()}, "404 ")
 	switch {
 	case t.ok && (o.is(absent) || a.ContentLength != int64(len(o.may[0]))), t.says == "404 " && !o.is(absent):
 		w.t.Errorf("%s: HEAD: %s, length %d", o.path(), t.says, a.ContentLength)
@@ -110,14 +111,14 @@ func (w *soakWorker) span(o *soakObject) {
 }
 
 func (w *soakWorker) checkSpan(o *soakObject, span, want string) {
-	a, t := w.ask("GetObject range", &rawRequest{method: "GET", path: o.path(), header: []sigv4.Field{field("Range", span)}})
-	if t.ok && a.body != want || a.StatusCode == 206 && !strings.HasPrefix(want, a.body) {
-		w.t.Errorf("%s: GET %s of %d bytes: %s and %d bytes, which aren't the object's", o.path(), span, len(o.may[0]), t.says, len(a.body))
+	a, t := w.ask("GetObject range", &proxytest.Request{Method: "GET", Path: o.path(), Header: []sigv4.Field{proxytest.Field("Range", span)}})
+	if t.ok && a.Text != want || a.StatusCode == 206 && !strings.HasPrefix(want, a.Text) {
+		w.t.Errorf("%s: GET %s of %d bytes: %s and %d bytes, which aren't the object's", o.path(), span, len(o.may[0]), t.says, len(a.Text))
 	}
 }
 
 func (w *soakWorker) remove(o *soakObject) {
-	_, t := w.ask("DeleteObject", &rawRequest{method: "DELETE", path: o.path()})
+	_, t := w.ask("DeleteObject", &proxytest.Request{Method: "DELETE", Path: o.path()})
 	w.wrote(o, t, absent)
 }
 
@@ -131,12 +132,12 @@ func (w *soakWorker) removeMany(o *soakObject) {
 		}
 	}
 	document += "</Delete>"
-	a, t := w.ask("DeleteObjects", &rawRequest{method: "POST", path: "/" + o.bucket, query: "delete=", body: document, header: []sigv4.Field{field("X-Amz-Checksum-Crc32", crcText(document))}})
+	a, t := w.ask("DeleteObjects", &proxytest.Request{Method: "POST", Path: "/" + o.bucket, Query: "delete=", Body: document, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(document))}})
 	var result struct {
 		Deleted []struct{ Key string }
 	}
 	if t.ok {
-		_ = xml.Unmarshal([]byte(a.body), &result)
+		_ = xml.Unmarshal([]byte(a.Text), &result)
 	}
 	for _, other := range several {
 		deleted := slices.ContainsFunc(result.Deleted, func(d struct{ Key string }) bool { return d.Key == other.key })
@@ -164,10 +165,10 @@ func (w *soakWorker) copy(to *soakObject) {
 	if from == nil {
 		return
 	}
-	r := &rawRequest{method: "PUT", path: to.path(), header: []sigv4.Field{field("X-Amz-Copy-Source", from.bucket+"/"+from.key)}, credentials: w.p.credentials()}
+	r := &proxytest.Request{Method: "PUT", Path: to.path(), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from.bucket+"/"+from.key)}, Credentials: w.p.Credentials()}
 	name := "CopyObject"
 	if w.random.IntN(3) == 0 {
-		r.header = append(r.header, field("X-Amz-Checksum-Algorithm", "SHA256"))
+		r.Header = append(r.Header, proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256"))
 		name = "CopyObject sealed anew"
 	}
 	_, t := w.ask(name, r)
@@ -180,9 +181,9 @@ func (w *soakWorker) rename(to *soakObject) {
 		return
 	}
 	content := from.may[0]
-	r := &rawRequest{method: "PUT", path: to.path(), query: "renameObject=", header: []sigv4.Field{field("X-Amz-Rename-Source", "/"+from.bucket+"/"+from.key)}}
+	r := &proxytest.Request{Method: "PUT", Path: to.path(), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+from.bucket+"/"+from.key)}}
 	if w.random.IntN(2) == 0 {
-		r.header = append(r.header, field("X-Amz-Client-Token", fmt.Sprintf("%s-%d", strings.Trim(w.prefix, "/"), w.random.Uint64())))
+		r.Header = append(r.Header, proxytest.Field("X-Amz-Client-Token", fmt.Sprintf("%s-%d", strings.Trim(w.prefix, "/"), w.random.Uint64())))
 	}
 	_, t := w.ask("RenameObject", r)
 	w.wrote(to, t, content)
@@ -193,14 +194,14 @@ func (w *soakWorker) rename(to *soakObject) {
 }
 
 func (w *soakWorker) append(o *soakObject) {
-	if o.bucket != soakDirectory || o.is(absent) || len(o.may[0]) > 8*mib {
+	if o.bucket != soakDirectory || o.is(absent) || len(o.may[0]) > 8*proxytest.MiB {
 		return
 	}
 	more := w.content(false)
 	if more == "" {
 		return
 	}
-	_, t := w.ask("append", &rawRequest{method: "PUT", path: o.path(), body: more, header: []sigv4.Field{field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(o.may[0])))}},
+	_, t := w.ask("append", &proxytest.Request{Method: "PUT", Path: o.path(), Body: more, Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(o.may[0])))}},
 		"409 ConditionalRequestConflict") // where the store has told a wrong ETag
 	w.wrote(o, t, o.may[0]+more)
 }
@@ -208,14 +209,14 @@ func (w *soakWorker) append(o *soakObject) {
 // breakOffPut sends half of an object: it never becomes one.
 func (w *soakWorker) breakOffPut(o *soakObject) {
 	content := w.content(o.large && w.random.IntN(4) == 0) + "more"
-	w.hangUp("PutObject", &rawRequest{method: "PUT", path: o.path(), body: content}, len(content)/2)
+	w.hangUp("PutObject", &proxytest.Request{Method: "PUT", Path: o.path(), Body: content}, len(content)/2)
 	w.observe(o)
 }
 
 // leavePut sends a whole object and doesn't wait for the answer.
 func (w *soakWorker) leavePut(o *soakObject) {
 	content := w.content(false)
-	w.hangUp("PutObject whole", &rawRequest{method: "PUT", path: o.path(), body: content}, len(content))
+	w.hangUp("PutObject whole", &proxytest.Request{Method: "PUT", Path: o.path(), Body: content}, len(content))
 	o.may = append(o.may, content)
 	w.retire(o)
 }
@@ -226,7 +227,7 @@ func (w *soakWorker) breakOffGet(o *soakObject) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	resp, err := w.client.Do(w.request(ctx, &rawRequest{method: "GET", path: o.path()}, nil, 0))
+	resp, err := w.client.Do(w.request(ctx, &proxytest.Request{Method: "GET", Path: o.path()}, nil, 0))
 	if err != nil {
 		return
 	}
@@ -244,18 +245,18 @@ func (w *soakWorker) upload(o *soakObject) {
 	if !o.large && w.random.IntN(3) > 0 {
 		return
 	}
-	a, t := w.ask("CreateMultipartUpload", &rawRequest{method: "POST", path: o.path(), query: "uploads="})
+	a, t := w.ask("CreateMultipartUpload", &proxytest.Request{Method: "POST", Path: o.path(), Query: "uploads="})
 	if !t.ok {
 		return
 	}
-	id := url.QueryEscape(element(a.body, "UploadId"))
+	id := url.QueryEscape(proxytest.Element(a.Text, "UploadId"))
 	whole, list := "", ""
 	parts := []string{w.content(true), w.content(false)}
 	if !o.large || w.random.IntN(3) == 0 { // one part, stashed in the state bucket
 		parts = parts[1:]
 	}
 	for i, body := range parts {
-		r := &rawRequest{method: "PUT", path: o.path(), query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), body: body}
+		r := &proxytest.Request{Method: "PUT", Path: o.path(), Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body}
 		if body != "" && w.random.IntN(4) == 0 {
 			broken := *r
 			w.mu.Lock()
@@ -265,7 +266,7 @@ func (w *soakWorker) upload(o *soakObject) {
 		}
 		etag := ""
 		for range 8 {
-			r.credentials = nil
+			r.Credentials = nil
 			if a, t := w.ask("UploadPart", r); t.ok {
 				etag = a.Header.Get("ETag")
 				break
@@ -289,7 +290,7 @@ func (w *soakWorker) upload(o *soakObject) {
 		return // forgotten: the end of the soak finds it by the listing
 	}
 	for range 3 {
-		_, t := w.ask("CompleteMultipartUpload", &rawRequest{method: "POST", path: o.path(), query: "uploadId=" + id, body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"},
+		_, t := w.ask("CompleteMultipartUpload", &proxytest.Request{Method: "POST", Path: o.path(), Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"},
 			"400 InvalidPart", "404 NoSuchUpload", "200 InternalError", "200 ServiceUnavailable")
 		w.wrote(o, t, whole)
 		if t.ok || o.is(whole) || strings.HasPrefix(t.says, "4") {
@@ -301,7 +302,7 @@ func (w *soakWorker) upload(o *soakObject) {
 
 func (w *soakWorker) abort(o *soakObject, id string) {
 	for range 3 {
-		if _, t := w.ask("AbortMultipartUpload", &rawRequest{method: "DELETE", path: o.path(), query: "uploadId=" + id}, "404 NoSuchUpload"); t.ok || t.says == "404 NoSuchUpload" {
+		if _, t := w.ask("AbortMultipartUpload", &proxytest.Request{Method: "DELETE", Path: o.path(), Query: "uploadId=" + id}, "404 NoSuchUpload"); t.ok || t.says == "404 NoSuchUpload" {
 			return
 		}
 	}

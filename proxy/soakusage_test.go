@@ -24,7 +24,7 @@ func (u soakSample) String() string {
 
 func (s *soak) sample() soakSample {
 	s.t.Helper()
-	proc := fmt.Sprintf("/proc/%d/", s.p.cmd.Process.Pid)
+	proc := fmt.Sprintf("/proc/%d/", s.p.PID())
 	status, err := os.ReadFile(proc + "status")
 	if err != nil {
 		s.t.Skipf("usage can't be read here: %v", err)
@@ -36,7 +36,7 @@ func (s *soak) sample() soakSample {
 		s.t.Fatal(err)
 	}
 	return soakSample{
-		resident: resident, descriptors: len(descriptors), goroutines: s.p.metric("go_goroutines"),
+		resident: resident, descriptors: len(descriptors), goroutines: s.p.Metric("go_goroutines"),
 		processor: s.processor(proc),
 	}
 }
@@ -71,7 +71,7 @@ func (s *soak) watch(ctx context.Context, duration time.Duration) {
 		s.mu.Lock()
 		s.samples = append(s.samples, u)
 		s.mu.Unlock()
-		s.front.seen() // or the test's own memory grows
+		s.front.Seen() // or the test's own memory grows
 		if n%12 == 0 {
 			s.t.Log(u)
 		}
@@ -79,7 +79,7 @@ func (s *soak) watch(ctx context.Context, duration time.Duration) {
 			s.drop(ctx)
 		}
 		if n%20 == 0 {
-			s.p.hangUp(s.t)
+			s.p.HangUp()
 		}
 	}
 }
@@ -87,13 +87,13 @@ func (s *soak) watch(ctx context.Context, duration time.Duration) {
 // live collects the program's garbage and returns how much is left, in KiB.
 func (s *soak) live() int {
 	s.t.Helper()
-	s.p.admin("/debug/pprof/heap?gc=1")
-	return s.p.metric("go_memstats_heap_alloc_bytes") >> 10
+	s.p.AdminText("/debug/pprof/heap?gc=1")
+	return s.p.Metric("go_memstats_heap_alloc_bytes") >> 10
 }
 
 // drop has all bucket keys forgotten.
 func (s *soak) drop(ctx context.Context) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.p.env["SEALFRONT_ADMIN"]+"/keys/drop", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.p.Env["SEALFRONT_ADMIN"]+"/keys/drop", nil)
 	if err != nil {
 		s.t.Error(err)
 		return

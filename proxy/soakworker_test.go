@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
@@ -53,7 +54,7 @@ func (s *soak) worker(n int) *soakWorker {
 		w.objects = append(w.objects, w.object(bucket, i == 0 || i == 2))
 	}
 	if w.inSession {
-		w.session, w.since = s.p.session(soakDirectory), time.Now()
+		w.session, w.since = s.p.Session(soakDirectory), time.Now()
 	}
 	return w
 }
@@ -73,9 +74,9 @@ func (w *soakWorker) content(large bool) string {
 	n := w.random.IntN(3000)
 	switch k := w.random.IntN(20); {
 	case large:
-		n = 5*mib + w.random.IntN(mib)
+		n = 5*proxytest.MiB + w.random.IntN(proxytest.MiB)
 	case k < 2:
-		n = edgeSizes[w.random.IntN(9)]
+		n = proxytest.EdgeSizes[w.random.IntN(9)]
 	case k < 5:
 		n = w.random.IntN(500_000)
 	}
@@ -89,12 +90,12 @@ func (w *soakWorker) content(large bool) string {
 }
 
 // request makes a signed request for the pooled client.
-func (w *soakWorker) request(ctx context.Context, r *rawRequest, body io.Reader, length int) *http.Request {
-	if bucket, _, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), "/"); bucket == soakDirectory && w.inSession && r.credentials == nil {
-		r.credentials, r.service = w.session, "s3express"
+func (w *soakWorker) request(ctx context.Context, r *proxytest.Request, body io.Reader, length int) *http.Request {
+	if bucket, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/"); bucket == soakDirectory && w.inSession && r.Credentials == nil {
+		r.Credentials, r.Service = w.session, "s3express"
 	}
-	r.declared = length
-	host, head := w.p.head(r)
+	r.Declared = length
+	host, head := w.p.Head(r)
 	q, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
 		panic(err)
@@ -108,24 +109,24 @@ func (w *soakWorker) request(ctx context.Context, r *rawRequest, body io.Reader,
 }
 
 // send sends a request and reads the answer.
-func (w *soakWorker) send(r *rawRequest) *answer {
-	resp, err := w.client.Do(w.request(context.Background(), r, strings.NewReader(r.body), len(r.body)))
+func (w *soakWorker) send(r *proxytest.Request) *proxytest.Answer {
+	resp, err := w.client.Do(w.request(context.Background(), r, strings.NewReader(r.Body), len(r.Body)))
 	if err != nil {
 		if timeout, ok := errors.AsType[interface {
 			error
 			Timeout() bool
 		}](err); ok && timeout.Timeout() {
-			w.t.Errorf("%s %s?%s is stuck: %v", r.method, r.path, r.query, err)
+			w.t.Errorf("%s %s?%s is stuck: %v", r.Method, r.Path, r.Query, err)
 		}
-		return &answer{Response: &http.Response{Header: make(http.Header)}, bodyErr: err}
+		return &proxytest.Answer{Response: &http.Response{Header: make(http.Header)}, Err: err}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	return &answer{Response: resp, body: string(body), bodyErr: err}
+	return &proxytest.Answer{Response: resp, Text: string(body), Err: err}
 }
 
 // ask is send with its outcome noted.
-func (w *soakWorker) ask(operation string, r *rawRequest, expected ...string) (*answer, told) {
+func (w *soakWorker) ask(operation string, r *proxytest.Request, expected ...string) (*proxytest.Answer, told) {
 	a := w.send(r)
 	t := toldBy(a)
 	w.note(operation, t, expected...)
@@ -136,14 +137,14 @@ func (o *soakObject) path() string { return "/" + o.bucket + "/" + o.key }
 
 // observe reads an object once. What is there must be what may be there; known says that it is now.
 func (w *soakWorker) observe(o *soakObject) (known bool) {
-	a, t := w.ask("GetObject", &rawRequest{method: "GET", path: o.path()}, "404 NoSuchKey")
-	is := a.body
+	a, t := w.ask("GetObject", &proxytest.Request{Method: "GET", Path: o.path()}, "404 NoSuchKey")
+	is := a.Text
 	switch {
 	case t.says == "404 NoSuchKey":
 		is = absent
 	case !t.ok && a.StatusCode == 200:
-		if !slices.ContainsFunc(o.may, func(content string) bool { return strings.HasPrefix(content, a.body) }) {
-			w.t.Errorf("%s: a GET that broke off gave %d bytes that aren't the object's", o.path(), len(a.body))
+		if !slices.ContainsFunc(o.may, func(content string) bool { return strings.HasPrefix(content, a.Text) }) {
+			w.t.Errorf("%s: a GET that broke off gave %d bytes that aren't the object's", o.path(), len(a.Text))
 		}
 		return false
 	case !t.ok:
@@ -156,7 +157,7 @@ func (w *soakWorker) observe(o *soakObject) (known bool) {
 				sizes[i] = -1
 			}
 		}
-		w.t.Errorf("%s: GET: %s and %d bytes, which isn't what its client was told: sizes %d (-1: none)", o.path(), t.says, len(a.body), sizes)
+		w.t.Errorf("%s: GET: %s and %d bytes, which isn't what its client was told: sizes %d (-1: none)", o.path(), t.says, len(a.Text), sizes)
 	}
 	o.may = []string{is}
 	return true
@@ -194,16 +195,16 @@ func (w *soakWorker) wrote(o *soakObject, t told, content string) {
 }
 
 // hangUp sends the first n bytes of a body of this length and breaks off.
-func (w *soakWorker) hangUp(operation string, r *rawRequest, n int) {
+func (w *soakWorker) hangUp(operation string, r *proxytest.Request, n int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	body := io.MultiReader(strings.NewReader(r.body[:n]), endOf(cancel))
-	resp, err := w.client.Do(w.request(ctx, r, body, len(r.body)))
+	body := io.MultiReader(strings.NewReader(r.Body[:n]), endOf(cancel))
+	resp, err := w.client.Do(w.request(ctx, r, body, len(r.Body)))
 	t := told{says: "no answer"}
 	if err == nil { // it was answered before its end
 		text, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		t = toldBy(&answer{Response: resp, body: string(text)})
+		t = toldBy(&proxytest.Answer{Response: resp, Text: string(text)})
 	}
 	w.note(operation+", hung up", t, "400 IncompleteBody")
 }
@@ -233,12 +234,12 @@ func (w *soakWorker) list(bucket string) {
 		if token != "" {
 			query = "continuation-token=" + strings.ReplaceAll(url.QueryEscape(token), "+", "%20") + "&" + query
 		}
-		a, t := w.ask("ListObjectsV2", &rawRequest{method: "GET", path: "/" + bucket, query: query})
+		a, t := w.ask("ListObjectsV2", &proxytest.Request{Method: "GET", Path: "/" + bucket, Query: query})
 		if !t.ok {
 			return
 		}
 		var page soakListing
-		if err := xml.Unmarshal([]byte(a.body), &page); err != nil {
+		if err := xml.Unmarshal([]byte(a.Text), &page); err != nil {
 			w.t.Errorf("ListObjectsV2: %v", err)
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -16,7 +18,7 @@ import (
 
 // What stores answer otherwise than Amazon S3 does is mended, on each of them.
 func TestWhatStoresAnswerOtherwise(t *testing.T) {
-	onEveryStore(t, func(t *testing.T, p *program, general, directory string) {
+	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
 		for _, bucket := range []string{general, directory} {
 			deletesAnyOrNothing(t, p, bucket)
 			readsTheEndOfNothing(t, p, bucket)
@@ -30,63 +32,63 @@ func TestWhatStoresAnswerOtherwise(t *testing.T) {
 	})
 }
 
-func deletesAnyOrNothing(t *testing.T, p *program, bucket string) {
+func deletesAnyOrNothing(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	path := "/" + bucket + "/any"
 	star := fieldsOf("If-Match", "*")
-	p.put(bucket, "any", "x")
-	if a := p.do(&rawRequest{method: "DELETE", path: path, header: star}); a.StatusCode != 204 {
-		t.Errorf("%s: DELETE If-Match: *: %d %s", bucket, a.StatusCode, a.body)
+	p.Put(bucket, "any", "x")
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: path, Header: star}); a.StatusCode != 204 {
+		t.Errorf("%s: DELETE If-Match: *: %d %s", bucket, a.StatusCode, a.Text)
 	}
-	p.mustNotExist(bucket, "any")
-	if a := p.do(&rawRequest{method: "DELETE", path: path, header: star}); a.StatusCode != 404 || a.code() != "NoSuchKey" {
-		t.Errorf("%s: DELETE If-Match: * of nothing: %d %s", bucket, a.StatusCode, a.body)
+	p.MustNotExist(bucket, "any")
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: path, Header: star}); a.StatusCode != 404 || a.Code() != "NoSuchKey" {
+		t.Errorf("%s: DELETE If-Match: * of nothing: %d %s", bucket, a.StatusCode, a.Text)
 	}
-	p.put(bucket, "any", "x")
+	p.Put(bucket, "any", "x")
 	body := "<Delete><Object><Key>any</Key><ETag>*</ETag></Object><Object><Key>none</Key><ETag>*</ETag></Object></Delete>"
-	a := p.do(&rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: body, header: fieldsOf("Content-MD5", md5of(body))})
-	if a.StatusCode != 200 || !strings.Contains(a.body, "<Deleted><Key>any</Key></Deleted>") || !strings.Contains(a.body, "<Error><Key>none</Key><Code>NoSuchKey</Code>") {
-		t.Errorf("%s: DeleteObjects of *: %d %s", bucket, a.StatusCode, a.body)
+	a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: fieldsOf("Content-MD5", proxytest.MD5(body))})
+	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>any</Key></Deleted>") || !strings.Contains(a.Text, "<Error><Key>none</Key><Code>NoSuchKey</Code>") {
+		t.Errorf("%s: DeleteObjects of *: %d %s", bucket, a.StatusCode, a.Text)
 	}
 }
 
-func readsTheEndOfNothing(t *testing.T, p *program, bucket string) {
+func readsTheEndOfNothing(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
-	p.put(bucket, "empty", "")
+	p.Put(bucket, "empty", "")
 	for value, status := range map[string]int{"bytes=-13": 200, "bytes=-1": 200, "bytes=-0": 416, "bytes=0-": 416, "bytes=0-0": 416} {
 		for _, method := range []string{"GET", "HEAD"} {
-			a := p.do(&rawRequest{method: method, path: "/" + bucket + "/empty", header: fieldsOf("Range", value)})
-			if a.StatusCode != status || status == 200 && (a.body != "" || a.Header.Get("Content-Range") != "" || a.Header.Get("Content-Length") != "0") {
+			a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/empty", Header: fieldsOf("Range", value)})
+			if a.StatusCode != status || status == 200 && (a.Text != "" || a.Header.Get("Content-Range") != "" || a.Header.Get("Content-Length") != "0") {
 				t.Errorf("%s: %s %s of an empty object: %d %v", bucket, method, value, a.StatusCode, a.Header)
 			}
 		}
 	}
 }
 
-func keepsAnyExpires(t *testing.T, p *program, bucket string) {
+func keepsAnyExpires(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	for _, value := range []string{"0", "-1", "5d", "Fri, 01 Sep 2023 01:01:01 GMT", "Friday, 01-Sep-23 01:01:01 GMT", "2023-09-01T01:01:01Z"} {
-		p.put(bucket, "expires", "x", field("Expires", value))
-		p.mustCopy(bucket+"/expires", bucket+"/expires-copy")
+		p.Put(bucket, "expires", "x", proxytest.Field("Expires", value))
+		p.MustCopy(bucket+"/expires", bucket+"/expires-copy")
 		for _, key := range []string{"expires", "expires-copy"} {
-			if got := p.headOf(bucket, key).Header.Get("Expires"); got != value {
+			if got := p.HeadOf(bucket, key).Header.Get("Expires"); got != value {
 				t.Errorf("%s: Expires %q of %s came back as %q", bucket, value, key, got)
 			}
 		}
 	}
-	if a := p.headOf(bucket, "expires"); len(a.Header.Values("Expires")) != 1 || strings.Contains(fmt.Sprint(a.Header), "-expires") {
+	if a := p.HeadOf(bucket, "expires"); len(a.Header.Values("Expires")) != 1 || strings.Contains(fmt.Sprint(a.Header), "-expires") {
 		t.Errorf("%s: %v", bucket, a.Header)
 	}
 }
 
-func saysAllOfA304(t *testing.T, p *program, bucket string) {
+func saysAllOfA304(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	for _, expires := range []string{"0", "Fri, 01 Sep 2023 01:01:01 GMT"} {
-		p.put(bucket, "unmodified", "x", field("Expires", expires), field("Cache-Control", "max-age=1"))
-		whole := p.headOf(bucket, "unmodified").Header
+		p.Put(bucket, "unmodified", "x", proxytest.Field("Expires", expires), proxytest.Field("Cache-Control", "max-age=1"))
+		whole := p.HeadOf(bucket, "unmodified").Header
 		for _, method := range []string{"GET", "HEAD"} {
 			for _, condition := range [][2]string{{"If-None-Match", whole.Get("ETag")}, {"If-None-Match", "*"}, {"If-Modified-Since", whole.Get("Last-Modified")}} {
-				a := p.do(&rawRequest{method: method, path: "/" + bucket + "/unmodified", header: fieldsOf(condition[0], condition[1])})
+				a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/unmodified", Header: fieldsOf(condition[0], condition[1])})
 				if a.StatusCode != 304 {
 					t.Errorf("%s: %s %s: %d", bucket, method, condition[0], a.StatusCode)
 				}
@@ -101,9 +103,9 @@ func saysAllOfA304(t *testing.T, p *program, bucket string) {
 }
 
 // showsOpenPrefixes: row 6.5.
-func showsOpenPrefixes(t *testing.T, p *program, general, directory string) {
+func showsOpenPrefixes(t *testing.T, p *proxytest.Program, general, directory string) {
 	t.Helper()
-	client := p.client(t)
+	client := p.Client(t)
 	var uploads []*s3.CreateMultipartUploadOutput
 	for _, bucket := range []string{general, directory} {
 		for _, key := range []string{"pend/m/1", "pend/x/y", "pend/x/z", "pend/plain"} {
@@ -114,7 +116,7 @@ func showsOpenPrefixes(t *testing.T, p *program, general, directory string) {
 			uploads = append(uploads, u)
 		}
 		for _, key := range []string{"pend/a", "pend/n/1", "pend/x/1", "pend/z"} {
-			p.put(bucket, key, "x")
+			p.Put(bucket, key, "x")
 		}
 	}
 	for bucket, want := range map[string]string{general: "pend/n/ pend/x/", directory: "pend/m/ pend/n/ pend/x/"} {
@@ -148,10 +150,10 @@ func showsOpenPrefixes(t *testing.T, p *program, general, directory string) {
 	}
 }
 
-func rollsUpByAnyDelimiter(t *testing.T, p *program, bucket string) {
+func rollsUpByAnyDelimiter(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	for _, key := range []string{"dl/a-1", "dl/a-2", "dl/b-", "dl/b-1", "dl/c", "dl/d/e-f", "dl/e--f"} {
-		p.put(bucket, key, "x")
+		p.Put(bucket, key, "x")
 	}
 	for delimiter, want := range map[string]string{
 		"-": "dl/a-* dl/b-* dl/c dl/d/e-* dl/e-*", "--": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/e-f dl/e--*", "/": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/* dl/e--f",
@@ -169,16 +171,16 @@ func rollsUpByAnyDelimiter(t *testing.T, p *program, bucket string) {
 					case version != "marker":
 						query += "&list-type=2"
 					}
-					a := p.do(&rawRequest{method: "GET", path: "/" + bucket, query: query})
-					for _, part := range strings.Split(a.body, "<Contents>")[1:] {
-						all = append(all, element(part, "Key"))
+					a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: query})
+					for _, part := range strings.Split(a.Text, "<Contents>")[1:] {
+						all = append(all, proxytest.Element(part, "Key"))
 					}
-					for _, part := range strings.Split(a.body, "<CommonPrefixes>")[1:] {
-						all = append(all, element(part, "Prefix")+"*")
+					for _, part := range strings.Split(a.Text, "<CommonPrefixes>")[1:] {
+						all = append(all, proxytest.Element(part, "Prefix")+"*")
 					}
-					token, more = element(a.body, "NextContinuationToken")+element(a.body, "NextMarker"), element(a.body, "IsTruncated") == "true"
-					if strings.Contains(a.body, "minio_cache") {
-						t.Errorf("a marker of the store's own: %s", a.body)
+					token, more = proxytest.Element(a.Text, "NextContinuationToken")+proxytest.Element(a.Text, "NextMarker"), proxytest.Element(a.Text, "IsTruncated") == "true"
+					if strings.Contains(a.Text, "minio_cache") {
+						t.Errorf("a marker of the store's own: %s", a.Text)
 					}
 				}
 				slices.Sort(all)
@@ -191,10 +193,10 @@ func rollsUpByAnyDelimiter(t *testing.T, p *program, bucket string) {
 }
 
 // versioned makes a bucket with versions, "" on a store without.
-func versioned(t *testing.T, p *program, name string) string {
+func versioned(t *testing.T, p *proxytest.Program, name string) string {
 	t.Helper()
-	bucket := makeBucket(t, p.client(t), name)
-	_, err := p.client(t).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+	bucket := proxytest.MakeBucket(t, p.Client(t), name)
+	_, err := p.Client(t).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
 		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
 	})
 	if err != nil {
@@ -208,20 +210,20 @@ func versioned(t *testing.T, p *program, name string) string {
 }
 
 // locksOverDeleteMarkers: a lock file works more than once, and of many that take it one gets it.
-func locksOverDeleteMarkers(t *testing.T, p *program) {
+func locksOverDeleteMarkers(t *testing.T, p *proxytest.Program) {
 	t.Helper()
 	bucket := versioned(t, p, "locks")
 	if bucket == "" {
 		return
 	}
-	client := p.client(t)
-	p.put(bucket, "source", "lock")
+	client := p.Client(t)
+	p.Put(bucket, "source", "lock")
 	ways := map[string]func(key, body string) int{
 		"PutObject": func(key, body string) int {
-			return p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/" + key, body: body, header: fieldsOf("If-None-Match", "*")}).StatusCode
+			return p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: body, Header: fieldsOf("If-None-Match", "*")}).StatusCode
 		},
 		"CopyObject": func(key, _ string) int {
-			return p.copyOf(bucket+"/source", bucket+"/"+key, field("If-None-Match", "*")).StatusCode
+			return p.CopyOf(bucket+"/source", bucket+"/"+key, proxytest.Field("If-None-Match", "*")).StatusCode
 		},
 		"CompleteMultipartUpload": func(key, body string) int {
 			u, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
@@ -235,8 +237,8 @@ func locksOverDeleteMarkers(t *testing.T, p *program) {
 				return 0
 			}
 			list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + aws.ToString(part.ETag) + "</ETag></Part></CompleteMultipartUpload>"
-			return p.do(&rawRequest{
-				method: "POST", path: "/" + bucket + "/" + key, query: "uploadId=" + url.QueryEscape(aws.ToString(u.UploadId)), body: list, header: fieldsOf("If-None-Match", "*"),
+			return p.Do(&proxytest.Request{
+				Method: "POST", Path: "/" + bucket + "/" + key, Query: "uploadId=" + url.QueryEscape(aws.ToString(u.UploadId)), Body: list, Header: fieldsOf("If-None-Match", "*"),
 			}).StatusCode
 		},
 	}
@@ -250,8 +252,8 @@ func locksOverDeleteMarkers(t *testing.T, p *program) {
 			if status := take(key, "mine, too"); status != 412 {
 				t.Errorf("%s: lock %d taken again: %d", way, round, status)
 			}
-			if a := p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/" + key}); a.StatusCode != 204 {
-				t.Errorf("%s: unlock %d: %d %s", way, round, a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + key}); a.StatusCode != 204 {
+				t.Errorf("%s: unlock %d: %d %s", way, round, a.StatusCode, a.Text)
 			}
 		}
 	}
@@ -264,10 +266,10 @@ func locksOverDeleteMarkers(t *testing.T, p *program) {
 		if status != 200 {
 			t.Errorf("a large lock, %d: %d", round, status)
 		}
-		p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/large"})
+		p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/large"})
 	}
 	for range 5 {
-		p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/raced"})
+		p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/raced"})
 		taken := make(chan int, 8)
 		for range cap(taken) {
 			go func() { taken <- ways["PutObject"]("raced", "mine") }()
@@ -284,23 +286,23 @@ func locksOverDeleteMarkers(t *testing.T, p *program) {
 
 // listsVersionsToTheEnd: pages end, no version twice, whatever max-keys; also when what they end with is deleted
 // meanwhile.
-func listsVersionsToTheEnd(t *testing.T, p *program) {
+func listsVersionsToTheEnd(t *testing.T, p *proxytest.Program) {
 	t.Helper()
 	bucket := versioned(t, p, "versions")
 	if bucket == "" {
 		return
 	}
-	client := p.client(t)
-	p.put(bucket, "v", "1")
-	p.put(bucket, "v", "2")
-	p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/v"})
-	p.put(bucket, "v", "3")
-	p.put(bucket, "v.txt", "1")
-	p.put(bucket, "v0", "1")
-	p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/v0"})
-	p.put(bucket, "w/a", "1")
-	p.put(bucket, "w/a", "2")
-	p.put(bucket, "w/b", "1")
+	client := p.Client(t)
+	p.Put(bucket, "v", "1")
+	p.Put(bucket, "v", "2")
+	p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/v"})
+	p.Put(bucket, "v", "3")
+	p.Put(bucket, "v.txt", "1")
+	p.Put(bucket, "v0", "1")
+	p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/v0"})
+	p.Put(bucket, "w/a", "1")
+	p.Put(bucket, "w/a", "2")
+	p.Put(bucket, "w/b", "1")
 	type version struct{ key, id string }
 	list := func(size int32, delimiter string, after func([]version)) (all []version) {
 		in := &s3.ListObjectVersionsInput{Bucket: &bucket, MaxKeys: &size}
@@ -357,16 +359,16 @@ func listsVersionsToTheEnd(t *testing.T, p *program) {
 	missing := map[bool]string{true: "3f0cde35-1c7b-4a6c-a5a5-0e3c3d9bb7d2", false: "01KNTTHERE0000000000000000"}
 	for _, id := range missing {
 		body := "<Delete><Object><Key>v</Key><VersionId>" + id + "</VersionId></Object></Delete>"
-		a := p.do(&rawRequest{method: "POST", path: "/" + bucket, query: "delete=", body: body, header: fieldsOf("Content-MD5", md5of(body))})
-		if a.StatusCode != 200 || strings.Contains(a.body, "<Error>") || !strings.Contains(a.body, "<Deleted>") {
-			t.Errorf("DeleteObjects of the version %s, which isn't there: %d %s", id, a.StatusCode, a.body)
+		a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: fieldsOf("Content-MD5", proxytest.MD5(body))})
+		if a.StatusCode != 200 || strings.Contains(a.Text, "<Error>") || !strings.Contains(a.Text, "<Deleted>") {
+			t.Errorf("DeleteObjects of the version %s, which isn't there: %d %s", id, a.StatusCode, a.Text)
 		}
 	}
 	// Each page is deleted before the next one is asked for.
 	list(2, "", func(got []version) {
 		for _, v := range got {
-			if a := p.do(&rawRequest{method: "DELETE", path: "/" + bucket + "/" + v.key, query: "versionId=" + url.QueryEscape(v.id)}); a.StatusCode != 204 {
-				t.Errorf("DELETE of %v: %d %s", v, a.StatusCode, a.body)
+			if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + v.key, Query: "versionId=" + url.QueryEscape(v.id)}); a.StatusCode != 204 {
+				t.Errorf("DELETE of %v: %d %s", v, a.StatusCode, a.Text)
 			}
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
 
@@ -14,18 +16,18 @@ import (
 func TestAdoptAfterTheStateIsLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	bucket, kmsKey := p.env["SEALFRONT_BUCKET"], p.env["SEALFRONT_KMS_KEY"]
+	p := proxytest.StartEmbedded(t, dir)
+	bucket, kmsKey := p.Env["SEALFRONT_BUCKET"], p.Env["SEALFRONT_KMS_KEY"]
 	const general = "general"
-	makeBucket(t, p.client(t), general)
+	proxytest.MakeBucket(t, p.Client(t), general)
 	for _, path := range []string{"/" + general + "/a", "/" + general + "/b/c", "/" + bucket + "/a"} {
-		if a := p.do(&rawRequest{method: "PUT", path: path, body: "body of " + path}); a.StatusCode != 200 {
-			t.Fatal(a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "body of " + path}); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode, a.Text)
 		}
 	}
 	arn := "arn:aws:s3express:us-west-2:123456789012:bucket/" + bucket
 	adopt := func(args ...string) (tools.Adopted, string, int) {
-		out, errs, status := subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
+		out, errs, status := proxytest.Subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
 		var r tools.Adopted
 		if out != "" {
 			if err := json.Unmarshal([]byte(out), &r); err != nil {
@@ -34,10 +36,10 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 		}
 		return r, out + errs, status
 	}
-	if _, text, status := adopt(bucket, "--arn", arn, "--kms-key", kmsKey); status != statusError || !strings.Contains(text, "has a record") {
+	if _, text, status := adopt(bucket, "--arn", arn, "--kms-key", kmsKey); status != command.StatusError || !strings.Contains(text, "has a record") {
 		t.Errorf("a bucket with a record: status %d %s", status, text)
 	}
-	p.stop()
+	p.Stop()
 	state := filepath.Join(dir, "store", "objects", "sealfront-state")
 	if _, err := os.Stat(filepath.Join(state, "state-key")); err != nil {
 		t.Fatal("the state bucket isn't where it was thought to be:", err)
@@ -49,34 +51,34 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, text, status := adopt(bucket, "--arn", strings.Replace(arn, "us-west-2", "us-east-1", 1), "--kms-key", kmsKey); status != statusError || len(r.Left) != 1 || r.Made {
+	if r, text, status := adopt(bucket, "--arn", strings.Replace(arn, "us-west-2", "us-east-1", 1), "--kms-key", kmsKey); status != command.StatusError || len(r.Left) != 1 || r.Made {
 		t.Errorf("a wrong ARN: status %d %s", status, text)
 	}
-	if r, text, status := adopt(bucket, "--arn", arn, "--kms-key", serviceKeyOf(t, data)); status != statusError || len(r.Left) != 1 || r.Made {
+	if r, text, status := adopt(bucket, "--arn", arn, "--kms-key", serviceKeyOf(t, data)); status != command.StatusError || len(r.Left) != 1 || r.Made {
 		t.Errorf("a wrong KMS key: status %d %s", status, text)
 	}
-	if _, text, status := adopt("none", "--arn", "arn:aws:s3:::none", "--kms-key", kmsKey); status != statusError || !strings.Contains(text, "none") {
+	if _, text, status := adopt("none", "--arn", "arn:aws:s3:::none", "--kms-key", kmsKey); status != command.StatusError || !strings.Contains(text, "none") {
 		t.Errorf("no bucket in the store: status %d %s", status, text)
 	}
 	for name, args := range map[string][]string{
 		"no ARN": {bucket, "--kms-key", kmsKey}, "another's ARN": {bucket, "--arn", "arn:aws:s3:::x", "--kms-key", kmsKey}, "an alias": {bucket, "--arn", arn, "--kms-key", "alias/x"},
 	} {
-		if _, text, status := adopt(args...); status != statusUsage {
+		if _, text, status := adopt(args...); status != command.StatusUsage {
 			t.Errorf("%s: status %d %s", name, status, text)
 		}
 	}
 	for b, a := range map[string]string{bucket: arn, general: "arn:aws:s3:::" + general} {
-		if r, text, status := adopt(b, "--arn", a, "--kms-key", kmsKey); status != statusOK || !r.Made || r.Sampled == 0 {
+		if r, text, status := adopt(b, "--arn", a, "--kms-key", kmsKey); status != command.StatusOK || !r.Made || r.Sampled == 0 {
 			t.Errorf("%s: status %d %s", b, status, text)
 		}
 	}
-	p = startEmbedded(t, dir)
+	p = proxytest.StartEmbedded(t, dir)
 	for _, path := range []string{"/" + general + "/a", "/" + general + "/b/c", "/" + bucket + "/a"} {
-		if a := p.do(&rawRequest{method: "GET", path: path}); a.StatusCode != 200 || a.body != "body of "+path {
-			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != "body of "+path {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.do(&rawRequest{method: "PUT", path: "/" + bucket + "/new", body: "new"}); a.StatusCode != 200 {
-		t.Error(a.StatusCode, a.body)
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/new", Body: "new"}); a.StatusCode != 200 {
+		t.Error(a.StatusCode, a.Text)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -17,25 +18,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
 
 // clientOf is an S3 client of a store itself.
-func clientOf(s service) *s3.Client {
+func clientOf(s proxytest.Service) *s3.Client {
 	return s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &s.endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.accessKey, s.secretKey, ""),
+		Region: "us-east-1", BaseEndpoint: &s.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 		UsePathStyle: true, RetryMaxAttempts: 1, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 	})
 }
 
 // configOf is the configuration file of a running program.
-func (p *program) configOf() string { return p.cmd.Args[len(p.cmd.Args)-1] }
 
 // migrate runs the command and returns its report.
-func migrate(t *testing.T, p *program, args ...string) (r tools.Migrated, errs string, status int) {
+func migrate(t *testing.T, p *proxytest.Program, args ...string) (r tools.Migrated, errs string, status int) {
 	t.Helper()
-	out, errs, status := subcommand(t, append([]string{"migrate", "--config", p.configOf()}, args...)...)
-	if status != statusUsage {
+	out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...)
+	if status != command.StatusUsage {
 		if err := json.Unmarshal([]byte(out), &r); err != nil {
 			t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 		}
@@ -114,7 +116,7 @@ type clearBucket struct {
 
 func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
 	t.Helper()
-	b := &clearBucket{name: makeBucket(t, client, fmt.Sprintf("clear%d", time.Now().UnixNano())), bodies: map[string][]byte{}}
+	b := &clearBucket{name: proxytest.MakeBucket(t, client, fmt.Sprintf("clear%d", time.Now().UnixNano())), bodies: map[string][]byte{}}
 	put := func(in s3.PutObjectInput, body []byte) {
 		t.Helper()
 		in.Bucket, in.Body = &b.name, bytes.NewReader(body)
@@ -127,46 +129,46 @@ func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
 		Key: aws.String("described"), ContentType: aws.String("text/x-a; charset=utf-8"), CacheControl: aws.String("no-store"),
 		ContentEncoding: aws.String("gzip"), ContentDisposition: aws.String(`attachment; filename="a b"`), ContentLanguage: aws.String("de, en"),
 		Expires: aws.Time(time.Unix(2e9, 0)), Metadata: map[string]string{"name": "välue", "empty-ish": "x", "long": strings.Repeat("m", 600)}, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
-	}, randomBytes(1000))
-	put(s3.PutObjectInput{Key: aws.String("tagged"), Tagging: aws.String("a=1&b=x%20y%2Bz")}, randomBytes(10))
+	}, proxytest.RandomBytes(1000))
+	put(s3.PutObjectInput{Key: aws.String("tagged"), Tagging: aws.String("a=1&b=x%20y%2Bz")}, proxytest.RandomBytes(10))
 	put(s3.PutObjectInput{Key: aws.String("empty")}, nil)
 	put(s3.PutObjectInput{Key: aws.String("folder/"), Metadata: map[string]string{"a": "b"}}, nil)
-	put(s3.PutObjectInput{Key: aws.String("dir/a b+ü%25&=c")}, randomBytes(65536))
-	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}, randomBytes(300_000))
-	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme}, randomBytes(5*mib+1))
+	put(s3.PutObjectInput{Key: aws.String("dir/a b+ü%25&=c")}, proxytest.RandomBytes(65536))
+	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}, proxytest.RandomBytes(300_000))
+	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme}, proxytest.RandomBytes(5*proxytest.MiB+1))
 	for key, in := range map[string]s3.CreateMultipartUploadInput{
 		"parts composite": {ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite, Metadata: map[string]string{"n": "v"}, ContentType: aws.String("text/plain"), CacheControl: aws.String("no-cache")},
 		"parts full":      {ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject},
 		"parts":           {Tagging: aws.String("in=parts")},
 	} {
 		in.Bucket, in.Key = &b.name, &key
-		body := randomBytes(5*mib + 70_000)
-		upload(t, client, in, body[:5*mib], body[5*mib:])
+		body := proxytest.RandomBytes(5*proxytest.MiB + 70_000)
+		upload(t, client, in, body[:5*proxytest.MiB], body[5*proxytest.MiB:])
 		b.bodies[key] = body
 	}
-	one := randomBytes(100)
+	one := proxytest.RandomBytes(100)
 	upload(t, client, s3.CreateMultipartUploadInput{Bucket: &b.name, Key: aws.String("one part")}, one)
 	b.bodies["one part"] = one
 	return b
 }
 
 // migrateAll migrates a bucket of the store to a general purpose bucket and to a directory bucket.
-func migrateAll(t *testing.T, p *program, store *s3.Client) (source *clearBucket, general string) {
+func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) (source *clearBucket, general string) {
 	t.Helper()
-	client := p.client(t)
+	client := p.Client(t)
 	source = fillClearBucket(t, store)
 	n := int64(len(source.bodies))
-	general = makeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
+	general = proxytest.MakeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
 	resume := filepath.Join(t.TempDir(), "resume")
 	r, errs, status := migrate(t, p, "s3://"+source.name, "s3://"+general, "--resume", resume)
-	if status != statusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
+	if status != command.StatusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
 		t.Fatalf("status %d: %+v\n%s", status, r, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
 		t.Error("the resume file outlives the migration")
 	}
 	for key, body := range source.bodies {
-		mustRead(t, client, general, key, body)
+		proxytest.MustRead(t, client, general, key, body)
 		want, got := lookAt(t, store, source.name, key), lookAt(t, client, general, key)
 		if want.ChecksumType == "" { // the proxy adds one by itself
 			got.CRC64NVME, got.ChecksumType = "", ""
@@ -175,18 +177,18 @@ func migrateAll(t *testing.T, p *program, store *s3.Client) (source *clearBucket
 			t.Errorf("%s is\n%+v, was\n%+v", key, got, want)
 		}
 	}
-	if out, errs, status := subcommand(t, "verify", "--config", p.configOf(), "s3://"+general); status != statusOK {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", p.ConfigFile(), "s3://"+general); status != command.StatusOK {
 		t.Errorf("verify: status %d %s%s", status, out, errs)
 	}
 
 	// Into a directory bucket, below another prefix.
-	directory := p.directoryBucket(t, client)
+	directory := directoryBucketOf(p, t, client)
 	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/", "--drop-tags", "--concurrency", "2", "--rate", "1000")
-	if status != statusOK || r.Copied != n || r.Equal != n {
+	if status != command.StatusOK || r.Copied != n || r.Equal != n {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 	for key, body := range source.bodies {
-		mustRead(t, client, directory, "a/"+key, body)
+		proxytest.MustRead(t, client, directory, "a/"+key, body)
 	}
 	if got, want := lookAt(t, client, directory, "a/parts composite"), lookAt(t, store, source.name, "parts composite"); !reflect.DeepEqual(got, want) {
 		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
@@ -195,8 +197,8 @@ func migrateAll(t *testing.T, p *program, store *s3.Client) (source *clearBucket
 }
 
 // A migration replaces nothing, seals nothing twice, and doesn't begin where it could.
-func migrateAgain(t *testing.T, p *program, store *s3.Client, source *clearBucket, general string) {
-	client, n := p.client(t), int64(len(source.bodies))
+func migrateAgain(t *testing.T, p *proxytest.Program, store *s3.Client, source *clearBucket, general string) {
+	client, n := p.Client(t), int64(len(source.bodies))
 	// A client has replaced objects and deleted one, and the source has a new one and two that look sealed.
 	envelope := map[string]string{"sealfront": "AQ"}
 	for key, in := range map[string]*s3.PutObjectInput{
@@ -222,52 +224,57 @@ func migrateAgain(t *testing.T, p *program, store *s3.Client, source *clearBucke
 		left[strings.TrimPrefix(f.URI, "s3://"+source.name+"/")] = f.State + " " + f.Kind
 	}
 	if want := map[string]string{"sealed": "refused sealed", "sealed under another name": "refused sealed", "tagged": "differs size", "sha": "differs tags"}; !reflect.DeepEqual(left, want) ||
-		status != statusError || r.Copied != 2 || r.Present != n-1 || r.Equal != n-1 {
+		status != command.StatusError || r.Copied != 2 || r.Present != n-1 || r.Equal != n-1 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
-	mustRead(t, client, general, "tagged", []byte("a client's own"))
-	mustRead(t, client, general, "new", []byte("new"))
-	mustRead(t, client, general, "empty", nil)
+	proxytest.MustRead(t, client, general, "tagged", []byte("a client's own"))
+	proxytest.MustRead(t, client, general, "new", []byte("new"))
+	proxytest.MustRead(t, client, general, "empty", nil)
 
 	// A directory bucket has no tags.
-	r, errs, status = migrate(t, p, "s3://"+source.name+"/t", "s3://"+p.directoryBucket(t, client)+"/t")
-	if status != statusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" || r.Left[0].Kind != "tags" {
+	r, errs, status = migrate(t, p, "s3://"+source.name+"/t", "s3://"+directoryBucketOf(p, t, client)+"/t")
+	if status != command.StatusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" || r.Left[0].Kind != "tags" {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 
 	for name, args := range map[string][]string{
-		"in place":                   {"s3://" + p.storeBucket(general), "s3://" + general},
-		"out of a bucket it serves":  {"s3://" + p.storeBucket(general), "s3://" + makeBucket(t, client, "another")},
-		"out of the state bucket":    {"s3://" + p.stateBucket(), "s3://" + general},
+		"in place":                   {"s3://" + storeBucketOf(p, general), "s3://" + general},
+		"out of a bucket it serves":  {"s3://" + storeBucketOf(p, general), "s3://" + proxytest.MakeBucket(t, client, "another")},
+		"out of the state bucket":    {"s3://" + stateBucketOf(p), "s3://" + general},
 		"prefixes of two kinds":      {"s3://" + source.name + "/dir", "s3://" + general + "/a/"},
 		"one bucket":                 {"s3://" + source.name},
-		"a resume file of something": {"s3://" + source.name, "s3://" + general, "--resume", writeConfig(t, `{"walk":"verify s3://other/"}`)},
+		"a resume file of something": {"s3://" + source.name, "s3://" + general, "--resume", proxytest.WriteConfig(t, `{"walk":"verify s3://other/"}`)},
 	} {
-		if _, errs, status := migrate(t, p, args...); status != statusUsage || errs == "" {
+		if _, errs, status := migrate(t, p, args...); status != command.StatusUsage || errs == "" {
 			t.Errorf("%s: status %d, %s", name, status, errs)
 		}
 	}
 	for name, args := range map[string][]string{"from nowhere": {"s3://nowhere-at-all", "s3://" + general}, "to nowhere": {"s3://" + source.name, "s3://nowhere-at-all"}} {
-		if out, errs, status := subcommand(t, append([]string{"migrate", "--config", p.configOf()}, args...)...); status != statusError || !strings.Contains(errs, "nowhere") || out != "" {
+		if out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...); status != command.StatusError || !strings.Contains(errs, "nowhere") || out != "" {
 			t.Errorf("%s: status %d, %s%s", name, status, out, errs)
 		}
 	}
 }
 
-// setting reads one of store's settings from the program's configuration, "" if it isn't there.
-func (p *program) setting(name string) string {
-	text, _ := os.ReadFile(p.configOf())
+// settingOf reads one of store's settings from the program's configuration, "" if it isn't there.
+func settingOf(p *proxytest.Program, name string) string {
+	text, _ := os.ReadFile(p.ConfigFile())
 	_, rest, _ := strings.Cut(string(text), " "+name+": ")
 	value, _, _ := strings.Cut(rest, "\n")
 	value, _, _ = strings.Cut(value, ",")
 	return strings.Trim(value, `"}`)
 }
 
-func (p *program) storeBucket(bucket string) string { return p.setting("bucket_prefix") + bucket }
-func (p *program) stateBucket() string              { return or(p.setting("state_bucket"), "sealfront-state") }
+func storeBucketOf(p *proxytest.Program, bucket string) string {
+	return settingOf(p, "bucket_prefix") + bucket
+}
 
-// directoryBucket makes a directory bucket with SSE-KMS if the program has a key for it.
-func (p *program) directoryBucket(t *testing.T, client *s3.Client) string {
+func stateBucketOf(p *proxytest.Program) string {
+	return cmp.Or(settingOf(p, "state_bucket"), "sealfront-state")
+}
+
+// directoryBucketOf makes a directory bucket with SSE-KMS if the program has a key for it.
+func directoryBucketOf(p *proxytest.Program, t *testing.T, client *s3.Client) string {
 	t.Helper()
 	name := fmt.Sprintf("dir%d--local-az1--x-s3", time.Now().UnixNano()%1e9)
 	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{
@@ -276,7 +283,7 @@ func (p *program) directoryBucket(t *testing.T, client *s3.Client) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if key := p.env["SEALFRONT_KMS_KEY"]; key != "" {
+	if key := p.Env["SEALFRONT_KMS_KEY"]; key != "" {
 		if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &name, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
 			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
 		}}); err != nil {
@@ -297,9 +304,9 @@ func readWords(metadata map[string]string) map[string]string {
 }
 
 // envelopeAt is the envelope of a sealed object, as the store has it.
-func envelopeAt(t *testing.T, p *program, store *s3.Client, bucket string) string {
+func envelopeAt(t *testing.T, p *proxytest.Program, store *s3.Client, bucket string) string {
 	t.Helper()
-	h, err := store.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(p.storeBucket(bucket)), Key: aws.String("tagged")})
+	h, err := store.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(storeBucketOf(p, bucket)), Key: aws.String("tagged")})
 	if err != nil || h.Metadata["sealfront"] == "" {
 		t.Fatal(err)
 	}
@@ -310,20 +317,20 @@ func envelopeAt(t *testing.T, p *program, store *s3.Client, bucket string) strin
 func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	t.Run("the embedded store", func(t *testing.T) {
 		t.Parallel()
-		f := newStoreFront(t)
-		p, store := startBehind(t, f, ""), clientOf(service{f.url, "storekey", "storesecret"})
+		f := proxytest.NewStoreFront(t)
+		p, store := proxytest.StartBehind(t, f, ""), clientOf(proxytest.Service{Endpoint: f.URL, AccessKey: "storekey", SecretKey: "storesecret"})
 		source, general := migrateAll(t, p, store)
 		migrateAgain(t, p, store, source, general)
 	})
 	t.Run("versitygw", func(t *testing.T) {
 		t.Parallel()
-		s := startVersitygw(t)
-		migrateAll(t, startOn(t, s, startLocalKMS(t)), clientOf(s))
+		s := proxytest.StartVersitygw(t)
+		migrateAll(t, proxytest.StartOn(t, s, proxytest.StartLocalKMS(t)), clientOf(s))
 	})
 	t.Run("MinIO", func(t *testing.T) {
 		t.Parallel()
-		s := startMinIO(t)
-		migrateAll(t, startOn(t, s, startLocalKMS(t)), clientOf(s))
+		s := proxytest.StartMinIO(t)
+		migrateAll(t, proxytest.StartOn(t, s, proxytest.StartLocalKMS(t)), clientOf(s))
 	})
 }
 
@@ -331,11 +338,11 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 func TestMigrateFilesThatNoClientWrote(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	files := map[string][]byte{"a": []byte("a"), "below/b": randomBytes(5*mib + 7), "empty": nil}
+	p := proxytest.StartEmbedded(t, dir)
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	files := map[string][]byte{"a": []byte("a"), "below/b": proxytest.RandomBytes(5*proxytest.MiB + 7), "empty": nil}
 	for name, body := range files {
-		file := storedFile(dir, "files", name)
+		file := proxytest.StoredFile(dir, "files", name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -343,24 +350,24 @@ func TestMigrateFilesThatNoClientWrote(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, errs, status := subcommand(t, "migrate", "--data", dir, "s3://files", "s3://"+bucket)
+	out, errs, status := proxytest.Subcommand(t, "migrate", "--data", dir, "s3://files", "s3://"+bucket)
 	var r tools.Migrated
-	if err := json.Unmarshal([]byte(out), &r); err != nil || status != statusOK || r.Equal != int64(len(files)) || r.Copied != r.Equal {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK || r.Equal != int64(len(files)) || r.Copied != r.Equal {
 		t.Errorf("status %d, %v: %s%s", status, err, out, errs)
 	}
 	for name, body := range files {
-		mustRead(t, client, bucket, name, body)
+		proxytest.MustRead(t, client, bucket, name, body)
 	}
 
 	// What is too large for one PUT comes in parts.
-	cmd := programCommand("migrate", "--data", dir, "s3://files", "s3://"+bucket+"/cut/")
-	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", putLimitVariable, 5*mib))
+	cmd := proxytest.Command("migrate", "--data", dir, "s3://files", "s3://"+bucket+"/cut/")
+	proxytest.WithOptions(cmd, proxytest.PutLimit(5*proxytest.MiB))
 	text, err := cmd.Output()
 	r = tools.Migrated{}
 	if failed := json.Unmarshal(text, &r); failed != nil || err != nil || r.Reshaped != 1 || r.Equal != int64(len(files)) {
 		t.Fatalf("%v, %v: %s", err, failed, text)
 	}
-	mustRead(t, client, bucket, "cut/below/b", files["below/b"])
+	proxytest.MustRead(t, client, bucket, "cut/below/b", files["below/b"])
 	if got := lookAt(t, client, bucket, "cut/below/b"); len(got.Parts) != 1 {
 		t.Errorf("%+v", got)
 	}

@@ -14,21 +14,24 @@ import (
 	"testing"
 	"time"
 
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // startFaultyMigration starts a program behind a front of the store, and makes a bucket in the store past that front.
-func startFaultyMigration(t *testing.T) (f *storeFront, p *program, store *s3.Client, source string) {
+func startFaultyMigration(t *testing.T) (f *proxytest.StoreFront, p *proxytest.Program, store *s3.Client, source string) {
 	t.Helper()
-	f = newStoreFront(t)
-	direct, err := sharedStore()
+	f = proxytest.NewStoreFront(t)
+	direct, err := proxytest.SharedStore()
 	if err != nil {
 		t.Fatal(err)
 	}
-	store = clientOf(service{direct, "storekey", "storesecret"})
-	return f, startBehind(t, f, ""), store, makeBucket(t, store, fmt.Sprintf("source%d", time.Now().UnixNano()))
+	store = clientOf(proxytest.Service{Endpoint: direct, AccessKey: "storekey", SecretKey: "storesecret"})
+	return f, proxytest.StartBehind(t, f, ""), store, proxytest.MakeBucket(t, store, fmt.Sprintf("source%d", time.Now().UnixNano()))
 }
 
 // Whatever happens on the way, an object is there whole and as the source has it, or is left and named; what a client wrote
@@ -36,15 +39,15 @@ func startFaultyMigration(t *testing.T) (f *storeFront, p *program, store *s3.Cl
 func TestMigrateUnderFaults(t *testing.T) {
 	t.Parallel()
 	f, p, store, source := startFaultyMigration(t)
-	client := p.client(t)
-	sealed := makeBucket(t, client, "sealed")
+	client := p.Client(t)
+	sealed := proxytest.MakeBucket(t, client, "sealed")
 	put := func(key, body string, algorithm types.ChecksumAlgorithm) {
 		t.Helper()
 		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &source, Key: &key, Body: strings.NewReader(body), ChecksumAlgorithm: algorithm}); err != nil {
 			t.Error(err)
 		}
 	}
-	big := strings.Repeat("0123456789abcdef", 6*mib/16)
+	big := strings.Repeat("0123456789abcdef", 6*proxytest.MiB/16)
 	bodies := map[string]string{"altered": big, "altered once": "once", "cut": big, "deleted": big, "fine": "fine", "raced": "the source's", "replaced": big}
 	for key, body := range bodies {
 		put(key, body, types.ChecksumAlgorithmSha256)
@@ -64,8 +67,8 @@ func TestMigrateUnderFaults(t *testing.T) {
 		}
 	}
 	// Where the store shows no attributes, parts are asked for one by one, and read for their checksums.
-	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("parts untold"), ChecksumAlgorithm: types.ChecksumAlgorithmSha1, ChecksumType: types.ChecksumTypeComposite}, []byte(big[:5*mib]), []byte(big[5*mib:]))
-	f.set(func(w http.ResponseWriter, r *http.Request) bool {
+	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("parts untold"), ChecksumAlgorithm: types.ChecksumAlgorithmSha1, ChecksumType: types.ChecksumTypeComposite}, []byte(big[:5*proxytest.MiB]), []byte(big[5*proxytest.MiB:]))
+	f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 		switch key, ofSource := strings.CutPrefix(r.URL.Path, "/"+source+"/"); {
 		case ofSource && r.URL.Query().Has("attributes"):
 			w.WriteHeader(http.StatusNotImplemented)
@@ -102,7 +105,7 @@ func TestMigrateUnderFaults(t *testing.T) {
 			r.Body = struct {
 				io.Reader
 				io.Closer
-			}{io.LimitReader(r.Body, mib), r.Body}
+			}{io.LimitReader(r.Body, proxytest.MiB), r.Body}
 		case "altered", "parts altered":
 			flip()
 		case "altered once":
@@ -118,12 +121,12 @@ func TestMigrateUnderFaults(t *testing.T) {
 	}
 	if want := map[string]string{
 		"altered": "refused BadDigest", "altered once": "differs bytes", "cut": "failed ", "parts altered": "refused BadDigest", "raced": "differs size",
-	}; !reflect.DeepEqual(left, want) || status != statusError || r.Copied != 4 || r.Present != 1 || r.Equal != 3 {
+	}; !reflect.DeepEqual(left, want) || status != command.StatusError || r.Copied != 4 || r.Present != 1 || r.Equal != 3 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
-	mustRead(t, client, sealed, "replaced", []byte("the newer one"))
-	mustRead(t, client, sealed, "raced", []byte("a client's"))
-	mustRead(t, client, sealed, "fine", []byte("fine"))
+	proxytest.MustRead(t, client, sealed, "replaced", []byte("the newer one"))
+	proxytest.MustRead(t, client, sealed, "raced", []byte("a client's"))
+	proxytest.MustRead(t, client, sealed, "fine", []byte("fine"))
 	if got, want := lookAt(t, client, sealed, "parts untold"), lookAt(t, store, source, "parts untold"); !reflect.DeepEqual(got, want) || got.SHA1 == "" {
 		t.Errorf("%+v\n%+v", got, want)
 	}
@@ -166,22 +169,22 @@ func openUploads(t *testing.T, client *s3.Client, bucket string) int {
 func TestMigrateKilledAndResumed(t *testing.T) {
 	t.Parallel()
 	f, p, store, source := startFaultyMigration(t)
-	client := p.client(t)
-	sealed := makeBucket(t, client, "sealed")
+	client := p.Client(t)
+	sealed := proxytest.MakeBucket(t, client, "sealed")
 	bodies := map[string][]byte{}
 	for i := range 12 {
 		key := fmt.Sprintf("%02d", i)
-		bodies[key] = randomBytes(100 * i)
+		bodies[key] = proxytest.RandomBytes(100 * i)
 		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &source, Key: &key, Body: bytes.NewReader(bodies[key])}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	bodies["06 parts"] = randomBytes(10*mib + 5)
-	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("06 parts")}, bodies["06 parts"][:5*mib], bodies["06 parts"][5*mib:10*mib], bodies["06 parts"][10*mib:])
+	bodies["06 parts"] = proxytest.RandomBytes(10*proxytest.MiB + 5)
+	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("06 parts")}, bodies["06 parts"][:5*proxytest.MiB], bodies["06 parts"][5*proxytest.MiB:10*proxytest.MiB], bodies["06 parts"][10*proxytest.MiB:])
 
 	reached, released := make(chan struct{}), make(chan struct{})
 	var hold sync.Once
-	f.set(func(_ http.ResponseWriter, r *http.Request) bool {
+	f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "sealed/06 parts") && r.URL.Query().Get("partNumber") == "2" {
 			hold.Do(func() {
 				close(reached)
@@ -192,8 +195,8 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	}, nil)
 	resume := filepath.Join(t.TempDir(), "resume")
 	args := []string{"s3://" + source, "s3://" + sealed, "--resume", resume}
-	cmd := programCommand(append([]string{"migrate", "--config", p.configOf(), "--concurrency", "1"}, args...)...)
-	var errs lockedBuffer
+	cmd := proxytest.Command(append([]string{"migrate", "--config", p.ConfigFile(), "--concurrency", "1"}, args...)...)
+	var errs proxytest.Buffer
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -211,7 +214,7 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	done := int64(0)
 	for key, body := range bodies {
 		if _, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &sealed, Key: &key}); err == nil {
-			mustRead(t, client, sealed, key, body)
+			proxytest.MustRead(t, client, sealed, key, body)
 			done++
 		}
 	}
@@ -229,11 +232,11 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 
 	n := int64(len(bodies))
 	r, messages, status := migrate(t, p, args...)
-	if status != statusOK || r.Copied != n-done || r.Equal != n {
+	if status != command.StatusOK || r.Copied != n-done || r.Equal != n {
 		t.Errorf("status %d: %+v\n%s", status, r, messages)
 	}
 	for key, body := range bodies {
-		mustRead(t, client, sealed, key, body)
+		proxytest.MustRead(t, client, sealed, key, body)
 	}
 	if left := openUploads(t, client, sealed); left > 0 {
 		t.Errorf("%d uploads are left", left)
@@ -243,7 +246,7 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	if err := os.WriteFile(resume, fmt.Appendf(nil, `{"walk":"migrate s3://%s/ s3://%s/, comparing","after":"08","done":10}`, source, sealed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, messages, status := migrate(t, p, args...); status != statusOK || r.Copied+r.Present > 0 || r.Compared != 3 || r.Equal != 3 {
+	if r, messages, status := migrate(t, p, args...); status != command.StatusOK || r.Copied+r.Present > 0 || r.Compared != 3 || r.Equal != 3 {
 		t.Errorf("status %d: %+v\n%s", status, r, messages)
 	}
 }

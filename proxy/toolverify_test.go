@@ -19,86 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto"
+	"sealfront/proxy/command"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
-
-// subcommand runs a subcommand as a process of its own.
-func subcommand(t *testing.T, args ...string) (stdout, stderr string, status int) {
-	t.Helper()
-	cmd := programCommand(args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run()
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// damager changes objects where the embedded store keeps them.
-type damager struct {
-	t           *testing.T
-	dir, bucket string
-}
-
-func (d *damager) file(key string) string { return storedFile(d.dir, d.bucket, key) }
-
-func (d *damager) bytes(key string, change func([]byte) []byte) {
-	d.t.Helper()
-	stored, err := os.ReadFile(d.file(key))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	write(d.t, d.file(key), change(stored))
-}
-
-func (d *damager) metadata(key string, change func(map[string]string)) {
-	d.t.Helper()
-	_, metadata := storeMetadata(d.t, d.file(key))
-	change(metadata)
-	text, err := json.Marshal(metadata)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	setAttribute(d.t, d.file(key), "user.metadata", text)
-}
-
-// envelopeName finds the metadata entry that holds the envelope.
-func envelopeName(metadata map[string]string) string {
-	for name, value := range metadata {
-		if _, err := crypto.ParseEnvelopeText([]byte(value)); err == nil {
-			return name
-		}
-	}
-	return ""
-}
-
-func (d *damager) envelopeText(key string) string {
-	d.t.Helper()
-	_, metadata := storeMetadata(d.t, d.file(key))
-	return metadata[envelopeName(metadata)]
-}
-
-// envelope changes the envelope's binary form.
-func (d *damager) envelope(key string, change func([]byte)) {
-	d.t.Helper()
-	d.metadata(key, func(m map[string]string) {
-		name := envelopeName(m)
-		b, err := base64.RawURLEncoding.DecodeString(m[name])
-		if err != nil || len(b) == 0 {
-			d.t.Fatal(err)
-		}
-		change(b)
-		m[name] = base64.RawURLEncoding.EncodeToString(b)
-	})
-}
-
-func flipAt(at int) func([]byte) []byte {
-	return func(b []byte) []byte {
-		if at < 0 {
-			at += len(b)
-		}
-		b[at] ^= 0x10
-		return b
-	}
-}
 
 // scrubbed is how many objects the scrub's test has; its full size is asked for by the environment.
 func scrubbed(t *testing.T) int {
@@ -116,23 +40,23 @@ func scrubbed(t *testing.T) int {
 func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p := startEmbedded(t, dir)
-	client, bucket := p.client(t), p.env["SEALFRONT_BUCKET"]
-	d := &damager{t, dir, bucket}
+	p := proxytest.StartEmbedded(t, dir)
+	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
+	d := &proxytest.Damager{T: t, Dir: dir, Bucket: bucket}
 	const segment = crypto.SealedSegmentSize
-	body := randomBytes(3*crypto.SegmentSize - 1000) // three segments
+	body := proxytest.RandomBytes(3*crypto.SegmentSize - 1000) // three segments
 	put := func(key string, body []byte) {
 		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
 			t.Errorf("PUT %s: %v", key, err)
 		}
 	}
 	flipEnvelope := func(at int) func(string) { // from the end when negative
-		return func(key string) { d.envelope(key, func(b []byte) { flipAt(at)(b) }) }
+		return func(key string) { d.Envelope(key, func(b []byte) { proxytest.FlipAt(at)(b) }) }
 	}
-	change := func(f func([]byte) []byte) func(string) { return func(key string) { d.bytes(key, f) } }
+	change := func(f func([]byte) []byte) func(string) { return func(key string) { d.Bytes(key, f) } }
 	flipIn := func(field func(*crypto.Envelope) []byte) func(string) {
 		return func(key string) {
-			d.envelope(key, func(b []byte) {
+			d.Envelope(key, func(b []byte) {
 				e, err := crypto.ParseEnvelope(b)
 				if err != nil {
 					t.Fatal(err)
@@ -141,16 +65,16 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			})
 		}
 	}
-	partSize := int(crypto.SealedLength(5 * mib))
+	partSize := int(crypto.SealedLength(5 * proxytest.MiB))
 	damages := map[string]func(key string){
-		"segment":          change(flipAt(100)),
-		"last segment":     change(flipAt(2*segment + 5)),
-		"tag":              change(flipAt(2*segment - 1)),
-		"record":           change(flipAt(-40)),
-		"tail magic":       change(flipAt(-32)),
-		"tail size":        change(flipAt(-18)),
-		"tail salt":        change(flipAt(-1)),
-		"padding":          change(flipAt(len(body) + 3*16)),
+		"segment":          change(proxytest.FlipAt(100)),
+		"last segment":     change(proxytest.FlipAt(2*segment + 5)),
+		"tag":              change(proxytest.FlipAt(2*segment - 1)),
+		"record":           change(proxytest.FlipAt(-40)),
+		"tail magic":       change(proxytest.FlipAt(-32)),
+		"tail size":        change(proxytest.FlipAt(-18)),
+		"tail salt":        change(proxytest.FlipAt(-1)),
+		"padding":          change(proxytest.FlipAt(len(body) + 3*16)),
 		"cut by a byte":    change(func(b []byte) []byte { return b[:len(b)-1] }),
 		"cut at a segment": change(func(b []byte) []byte { return b[:2*segment] }),
 		"cut to nothing":   change(func([]byte) []byte { return nil }),
@@ -162,8 +86,8 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		"plaintext":        change(func([]byte) []byte { return body }),
 		"format":           flipEnvelope(0),
 		"suite":            flipEnvelope(1),
-		"SSE kind":         func(key string) { d.envelope(key, func(b []byte) { b[2] ^= 3 }) },
-		"flags":            func(key string) { d.envelope(key, func(b []byte) { b[3] ^= 1 }) },
+		"SSE kind":         func(key string) { d.Envelope(key, func(b []byte) { b[2] ^= 3 }) },
+		"flags":            func(key string) { d.Envelope(key, func(b []byte) { b[3] ^= 1 }) },
 		"object id":        flipEnvelope(4),
 		"wrap salt":        flipEnvelope(20),
 		"part salt":        flipEnvelope(36),
@@ -171,20 +95,20 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		"KMS key":          flipIn(func(e *crypto.Envelope) []byte { return []byte(e.KeyARN[len(e.KeyARN)-36:]) }),
 		"blob":             flipIn(func(e *crypto.Envelope) []byte { return e.Blob }),
 		"wrapped":          flipEnvelope(-1),
-		"no metadata":      func(key string) { d.metadata(key, func(m map[string]string) { delete(m, envelopeName(m)) }) },
-		"not base64":       func(key string) { d.metadata(key, func(m map[string]string) { m[envelopeName(m)] += "=" }) },
+		"no metadata":      func(key string) { d.Metadata(key, func(m map[string]string) { delete(m, proxytest.EnvelopeName(m)) }) },
+		"not base64":       func(key string) { d.Metadata(key, func(m map[string]string) { m[proxytest.EnvelopeName(m)] += "=" }) },
 		"an other's envelope": func(key string) {
-			d.metadata(key, func(m map[string]string) { m[envelopeName(m)] = d.envelopeText("other") })
+			d.Metadata(key, func(m map[string]string) { m[proxytest.EnvelopeName(m)] = d.EnvelopeText("other") })
 		},
 		"an other's bytes": change(func([]byte) []byte {
-			b, err := os.ReadFile(d.file("other"))
+			b, err := os.ReadFile(d.File("other"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			return b
 		}),
 		"renamed": func(key string) {
-			if err := os.Rename(d.file(key), d.file(key+" moved")); err != nil {
+			if err := os.Rename(d.File(key), d.File(key+" moved")); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -207,17 +131,17 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	close(keys)
 	putting.Wait()
 	put("other", body)
-	p.fullUpload(client, bucket, "whole parts", randomBytes(5*mib), randomBytes(5*mib+7), randomBytes(3))
+	p.FullUpload(client, bucket, "whole parts", proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+7), proxytest.RandomBytes(3))
 	for name := range damages {
 		if ofParts[name] {
-			p.fullUpload(client, bucket, "damaged/"+name, randomBytes(5*mib), randomBytes(5*mib), randomBytes(70_000))
+			p.FullUpload(client, bucket, "damaged/"+name, proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(70_000))
 		} else {
 			put("damaged/"+name, body)
 		}
 	}
-	storeMetadata(t, d.file("other")) // or skip
+	proxytest.StoredMetadata(t, d.File("other")) // or skip
 	began := time.Now()
-	if out, errs, status := subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != statusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != command.StatusOK || out != "" {
 		t.Fatalf("before the damage: status %d\n%s%s", status, out, errs)
 	}
 	t.Logf("%d objects were verified in %v", n, time.Since(began).Round(time.Millisecond))
@@ -231,7 +155,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		want = append(want, "s3://"+bucket+"/damaged/"+name)
 	}
 	slices.Sort(want)
-	out, errs, status := subcommand(t, "verify", "s3://"+bucket, "--data", dir, "--json", "--concurrency", "4")
+	out, errs, status := proxytest.Subcommand(t, "verify", "s3://"+bucket, "--data", dir, "--json", "--concurrency", "4")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	found := map[string]tools.Finding{}
 	for _, line := range lines[:len(lines)-1] {
@@ -247,7 +171,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			t.Errorf("%s has plaintext in its report", f.URI)
 		}
 	}
-	if got := slices.Sorted(maps.Keys(found)); status != statusError || !slices.Equal(got, want) {
+	if got := slices.Sorted(maps.Keys(found)); status != command.StatusError || !slices.Equal(got, want) {
 		t.Errorf("status %d; found\n%s\nwant\n%s\n%s", status, strings.Join(got, "\n"), strings.Join(want, "\n"), errs)
 	}
 	var sum tools.Verified
@@ -256,7 +180,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	}
 
 	// A prefix without damage, and a walk that goes on where another one was.
-	if out, errs, status := subcommand(t, "verify", "--data", dir, "s3://"+bucket+"/whole"); status != statusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket+"/whole"); status != command.StatusOK || out != "" {
 		t.Errorf("a prefix that is whole: status %d\n%s%s", status, out, errs)
 	}
 	resume := filepath.Join(t.TempDir(), "resume")
@@ -267,23 +191,23 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		}
 	}
 	write(fmt.Sprintf(`{"walk":"verify s3://%s/","after":%q,"done":10,"failed":10}`, bucket, after))
-	out, errs, status = subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket)
-	if got := strings.Count(out, "\n"); status != statusError || got != len(damages)-10 || strings.Contains(out, after+":") {
+	out, errs, status = proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket)
+	if got := strings.Count(out, "\n"); status != command.StatusError || got != len(damages)-10 || strings.Contains(out, after+":") {
 		t.Errorf("resumed: status %d, %d lines, want %d\n%s%s", status, got, len(damages)-10, out, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
 		t.Error("the resume file outlives its walk")
 	}
 	write(`{"walk":"verify s3://other/"}`)
-	if _, _, status := subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket); status != statusUsage {
+	if _, _, status := proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket); status != command.StatusUsage {
 		t.Errorf("a resume file of another walk: status %d", status)
 	}
 	for name, args := range map[string][]string{"no bucket": {"verify", "--data", dir}, "no URI": {"verify", "--data", dir, bucket}, "a wrong flag": {"verify", "--dat", dir, "s3://b"}} {
-		if _, _, status := subcommand(t, args...); status != statusUsage {
+		if _, _, status := proxytest.Subcommand(t, args...); status != command.StatusUsage {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	if _, errs, status := subcommand(t, "verify", "--data", dir, "s3://none"); status != statusError || !strings.Contains(errs, "none") {
+	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != command.StatusError || !strings.Contains(errs, "none") {
 		t.Errorf("no such bucket: status %d, %s", status, errs)
 	}
 }

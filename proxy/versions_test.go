@@ -8,55 +8,29 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
-// direct is a client of the store itself.
-func (s service) direct() *s3.Client {
-	return s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &s.endpoint, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(s.accessKey, s.secretKey, ""),
-	})
-}
-
-func startVersionedVersitygw(t *testing.T) service {
-	t.Helper()
-	path := programPath(t, "versitygw")
-	s := service{"http://" + loopback(t), "store", "store-secret"}
-	address := strings.TrimPrefix(s.endpoint, "http://")
-	startServer(t, address, nil, path, "--port", address, "--access", s.accessKey, "--secret", s.secretKey, "--quiet", "posix", "--versioning-dir", t.TempDir(), t.TempDir())
-	return s
-}
-
-func enableVersions(t *testing.T, client *s3.Client, bucket string) {
-	t.Helper()
-	if _, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Versions of objects and all that goes with them, and state that the store versions, too.
 func TestVersions(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) service{"versitygw": startVersionedVersitygw, "minio": startMinIO} {
+	for name, start := range map[string]func(*testing.T) proxytest.Service{"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			place := start(t)
-			p := startOn(t, place, startLocalKMS(t))
-			enableVersions(t, place.direct(), "sealfront-state")
-			v := &versions{t: t, p: p, client: p.client(t), bucket: "versioned", versitygw: name == "versitygw"}
-			makeBucket(t, v.client, v.bucket)
+			p := proxytest.StartOn(t, place, proxytest.StartLocalKMS(t))
+			proxytest.EnableVersions(t, place.Direct(), "sealfront-state")
+			v := &versions{t: t, p: p, client: p.Client(t), bucket: "versioned", versitygw: name == "versitygw"}
+			proxytest.MakeBucket(t, v.client, v.bucket)
 			out, err := v.client.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: &v.bucket})
 			if err != nil || out.Status != "" {
 				t.Fatalf("before: %+v, %v", out, err)
 			}
 			v.put("null", []byte("made before there were versions"))
-			enableVersions(t, v.client, v.bucket)
+			proxytest.EnableVersions(t, v.client, v.bucket)
 			if out, err = v.client.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: &v.bucket}); err != nil || out.Status != types.BucketVersioningStatusEnabled {
 				t.Fatalf("after: %+v, %v", out, err)
 			}
@@ -73,7 +47,7 @@ func TestVersions(t *testing.T) {
 // versions drives one versioned bucket.
 type versions struct {
 	t      *testing.T
-	p      *program
+	p      *proxytest.Program
 	client *s3.Client
 	bucket string
 	// versitygw finds null by GET and not by HEAD, tells of delete markers by GET and not by HEAD, and lists them once a page.
@@ -90,31 +64,31 @@ func (v *versions) put(key string, body []byte) string {
 	return aws.ToString(out.VersionId)
 }
 
-func (v *versions) get(key, version, query string, header ...string) *answer {
+func (v *versions) get(key, version, query string, header ...string) *proxytest.Answer {
 	v.t.Helper()
-	r := &rawRequest{method: "GET", path: "/" + v.bucket + "/" + key, query: query}
+	r := &proxytest.Request{Method: "GET", Path: "/" + v.bucket + "/" + key, Query: query}
 	if version != "" {
-		r.query = strings.Trim(query+"&versionId="+version, "&")
+		r.Query = strings.Trim(query+"&versionId="+version, "&")
 	}
 	for i := 0; i+1 < len(header); i += 2 {
-		r.header = append(r.header, field(header[i], header[i+1]))
+		r.Header = append(r.Header, proxytest.Field(header[i], header[i+1]))
 	}
-	return v.p.do(r)
+	return v.p.Do(r)
 }
 
 // reads asserts that a version is read whole and in a range, and by HEAD.
 func (v *versions) reads(key, version string, want []byte) {
 	v.t.Helper()
 	a := v.get(key, version, "")
-	if a.StatusCode != 200 || a.body != string(want) || version != "" && a.Header.Get("x-amz-version-id") != version {
-		v.t.Errorf("GET %s?versionId=%s: %d, %d bytes, %v", key, version, a.StatusCode, len(a.body), a.Header)
+	if a.StatusCode != 200 || a.Text != string(want) || version != "" && a.Header.Get("x-amz-version-id") != version {
+		v.t.Errorf("GET %s?versionId=%s: %d, %d bytes, %v", key, version, a.StatusCode, len(a.Text), a.Header)
 	}
 	if n := len(want); n > 10 {
 		first := n - n/3
 		for _, span := range []string{fmt.Sprintf("bytes=%d-%d", first, n-2), fmt.Sprintf("bytes=-%d", n-first)} {
 			a = v.get(key, version, "", "Range", span)
-			if a.StatusCode != 206 || !strings.HasPrefix(string(want[first:]), a.body) || len(a.body) < n-first-1 {
-				v.t.Errorf("GET %s?versionId=%s, %s: %d, %d bytes", key, version, span, a.StatusCode, len(a.body))
+			if a.StatusCode != 206 || !strings.HasPrefix(string(want[first:]), a.Text) || len(a.Text) < n-first-1 {
+				v.t.Errorf("GET %s?versionId=%s, %s: %d, %d bytes", key, version, span, a.StatusCode, len(a.Text))
 			}
 		}
 	}
@@ -129,7 +103,7 @@ func (v *versions) reads(key, version string, want []byte) {
 
 func (v *versions) readsAndDeletes() {
 	t, ctx := v.t, v.t.Context()
-	one, two := randomBytes(100_000), randomBytes(200_000)
+	one, two := proxytest.RandomBytes(100_000), proxytest.RandomBytes(200_000)
 	id1, id2 := v.put("a", one), v.put("a", two)
 	if id1 == "" || id2 == "" || id1 == id2 {
 		t.Fatalf("versions %q and %q", id1, id2)
@@ -139,8 +113,8 @@ func (v *versions) readsAndDeletes() {
 	v.reads("a", "", two)
 	if !v.versitygw {
 		v.reads("null", "null", []byte("made before there were versions"))
-	} else if a := v.get("null", "null", ""); a.body != "made before there were versions" {
-		t.Errorf("null: %d %s", a.StatusCode, a.body)
+	} else if a := v.get("null", "null", ""); a.Text != "made before there were versions" {
+		t.Errorf("null: %d %s", a.StatusCode, a.Text)
 	}
 
 	attributes, err := v.client.GetObjectAttributes(ctx, &s3.GetObjectAttributesInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &id1, ObjectAttributes: []types.ObjectAttributes{"ObjectSize", "ETag"}})
@@ -154,17 +128,17 @@ func (v *versions) readsAndDeletes() {
 	}
 	marker := *deleted.VersionId
 	for _, method := range []string{"GET", "HEAD"} {
-		a := v.p.do(&rawRequest{method: method, path: "/" + v.bucket + "/a"})
-		if a.StatusCode != 404 || a.Header.Get("x-amz-delete-marker") != "true" && (method == "GET" || !v.versitygw) || method == "HEAD" && a.body != "" || method == "GET" && a.code() != "NoSuchKey" {
-			t.Errorf("%s of a deleted object: %d %v %s", method, a.StatusCode, a.Header, a.body)
+		a := v.p.Do(&proxytest.Request{Method: method, Path: "/" + v.bucket + "/a"})
+		if a.StatusCode != 404 || a.Header.Get("x-amz-delete-marker") != "true" && (method == "GET" || !v.versitygw) || method == "HEAD" && a.Text != "" || method == "GET" && a.Code() != "NoSuchKey" {
+			t.Errorf("%s of a deleted object: %d %v %s", method, a.StatusCode, a.Header, a.Text)
 		}
-		a = v.p.do(&rawRequest{method: method, path: "/" + v.bucket + "/a", query: "versionId=" + marker})
-		if a.StatusCode != 405 || a.Header.Get("x-amz-delete-marker") != "true" || a.Header.Get("Allow") != "DELETE" || method == "GET" && a.code() != "MethodNotAllowed" {
-			t.Errorf("%s of a delete marker: %d %v %s", method, a.StatusCode, a.Header, a.body)
+		a = v.p.Do(&proxytest.Request{Method: method, Path: "/" + v.bucket + "/a", Query: "versionId=" + marker})
+		if a.StatusCode != 405 || a.Header.Get("x-amz-delete-marker") != "true" || a.Header.Get("Allow") != "DELETE" || method == "GET" && a.Code() != "MethodNotAllowed" {
+			t.Errorf("%s of a delete marker: %d %v %s", method, a.StatusCode, a.Header, a.Text)
 		}
 	}
-	if a := v.get("a", strings.Repeat("0", len(id1)), ""); a.StatusCode != 404 && a.StatusCode != 400 || a.code() == "NoSuchKey" || strings.Contains(a.body, "store") {
-		t.Errorf("a version that isn't there: %d %s", a.StatusCode, a.body)
+	if a := v.get("a", strings.Repeat("0", len(id1)), ""); a.StatusCode != 404 && a.StatusCode != 400 || a.Code() == "NoSuchKey" || strings.Contains(a.Text, "store") {
+		t.Errorf("a version that isn't there: %d %s", a.StatusCode, a.Text)
 	}
 	v.reads("a", id1, one)
 	gone, err := v.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &marker})
@@ -176,8 +150,8 @@ func (v *versions) readsAndDeletes() {
 		t.Errorf("deletion of a version: %+v, %v", gone, err)
 	}
 	v.reads("a", "", one)
-	if a := v.p.do(&rawRequest{method: "PUT", path: "/" + v.bucket + "/a", query: "versionId=" + id1, body: "x"}); a.code() != "InvalidArgument" {
-		t.Errorf("PUT of a version: %d %s", a.StatusCode, a.body)
+	if a := v.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + v.bucket + "/a", Query: "versionId=" + id1, Body: "x"}); a.Code() != "InvalidArgument" {
+		t.Errorf("PUT of a version: %d %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -185,23 +159,23 @@ func (v *versions) readsAndDeletes() {
 func (v *versions) parts() {
 	t := v.t
 	upload := func(parts ...[]byte) (string, []byte) {
-		u := newUploader(t, v.client, v.bucket, "parts")
+		u := proxytest.NewUploader(t, v.client, v.bucket, "parts")
 		var numbers []int32
 		var whole []byte
 		for i, part := range parts {
-			u.part(int32(i+1), part)
+			u.Part(int32(i+1), part)
 			numbers = append(numbers, int32(i+1))
 			whole = append(whole, part...)
 		}
-		out, err := u.complete(numbers...)
+		out, err := u.Complete(numbers...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return aws.ToString(out.VersionId), whole
 	}
 	// Parts of a length that no range maps to by arithmetic alone.
-	id1, one := upload(randomBytes(5*mib+77), randomBytes(1000))
-	id2, two := upload(randomBytes(5*mib+4099), randomBytes(2000))
+	id1, one := upload(proxytest.RandomBytes(5*proxytest.MiB+77), proxytest.RandomBytes(1000))
+	id2, two := upload(proxytest.RandomBytes(5*proxytest.MiB+4099), proxytest.RandomBytes(2000))
 	if id1 == "" || id2 == "" {
 		t.Errorf("Complete answered the versions %q and %q", id1, id2)
 	}
@@ -210,14 +184,14 @@ func (v *versions) parts() {
 		v.reads("parts", id2, two)
 		v.reads("parts", "", two)
 	}
-	if a := v.get("parts", id1, "partNumber=2"); a.StatusCode != 206 || a.body != string(one[5*mib+77:]) {
-		t.Errorf("part 2 of the older version: %d, %d bytes", a.StatusCode, len(a.body))
+	if a := v.get("parts", id1, "partNumber=2"); a.StatusCode != 206 || a.Text != string(one[5*proxytest.MiB+77:]) {
+		t.Errorf("part 2 of the older version: %d, %d bytes", a.StatusCode, len(a.Text))
 	}
 }
 
 func (v *versions) copies() {
 	t := v.t
-	one, two := randomBytes(70_000), randomBytes(80_000)
+	one, two := proxytest.RandomBytes(70_000), proxytest.RandomBytes(80_000)
 	id1, _ := v.put("source", one), v.put("source", two)
 	source := v.bucket + "/source?versionId=" + id1
 	for _, c := range []struct{ what, to, algorithm string }{
@@ -226,30 +200,30 @@ func (v *versions) copies() {
 		{"an old version brought back", "source", ""},
 		{"an old version brought back and sealed anew", "source", "SHA1"},
 	} {
-		r := &rawRequest{method: "PUT", path: "/" + v.bucket + "/" + c.to, header: []sigv4.Field{field("X-Amz-Copy-Source", source)}}
+		r := &proxytest.Request{Method: "PUT", Path: "/" + v.bucket + "/" + c.to, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", source)}}
 		if c.algorithm != "" {
-			r.header = append(r.header, field("X-Amz-Checksum-Algorithm", c.algorithm))
+			r.Header = append(r.Header, proxytest.Field("X-Amz-Checksum-Algorithm", c.algorithm))
 		}
-		a := v.p.do(r)
+		a := v.p.Do(r)
 		if a.StatusCode != 200 || a.Header.Get("x-amz-copy-source-version-id") != id1 || a.Header.Get("x-amz-version-id") == "" || a.Header.Get("x-amz-version-id") == id1 {
-			t.Errorf("%s: %d %v %s", c.what, a.StatusCode, a.Header, a.body)
+			t.Errorf("%s: %d %v %s", c.what, a.StatusCode, a.Header, a.Text)
 			continue
 		}
 		v.reads(c.to, a.Header.Get("x-amz-version-id"), one)
 		v.reads(c.to, "", one)
 	}
-	u := newUploader(t, v.client, v.bucket, "copied-part")
-	out, err := v.client.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: &v.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(1), CopySource: &source})
+	u := proxytest.NewUploader(t, v.client, v.bucket, "copied-part")
+	out, err := v.client.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: &v.bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(1), CopySource: &source})
 	if err != nil || aws.ToString(out.CopySourceVersionId) != id1 {
 		t.Fatalf("UploadPartCopy: %+v, %v", out, err)
 	}
-	u.etags[1], u.sums[1] = *out.CopyPartResult.ETag, out.CopyPartResult.ChecksumCRC32
-	if _, err := u.complete(1); err != nil {
+	u.ETags[1], u.Sums[1] = *out.CopyPartResult.ETag, out.CopyPartResult.ChecksumCRC32
+	if _, err := u.Complete(1); err != nil {
 		t.Fatal(err)
 	}
 	v.reads("copied-part", "", one)
-	if a := v.p.copyOf(v.bucket+"/source?versionId="+strings.Repeat("0", len(id1)), v.bucket+"/nothing"); a.StatusCode != 404 && a.StatusCode != 400 {
-		t.Errorf("a copy of no version: %d %s", a.StatusCode, a.body)
+	if a := v.p.CopyOf(v.bucket+"/source?versionId="+strings.Repeat("0", len(id1)), v.bucket+"/nothing"); a.StatusCode != 404 && a.StatusCode != 400 {
+		t.Errorf("a copy of no version: %d %s", a.StatusCode, a.Text)
 	}
 }
 
@@ -259,7 +233,7 @@ func (v *versions) listing() {
 	sizes := map[string]int64{}
 	for i := range 3 {
 		for _, key := range []string{"list/b", "list/a b+ü"} {
-			body := randomBytes(1000*i + 1)
+			body := proxytest.RandomBytes(1000*i + 1)
 			sizes[v.put(key, body)] = int64(len(body))
 		}
 	}
@@ -299,13 +273,13 @@ func (v *versions) listing() {
 			t.Errorf("pages of %d: %d versions, %d markers, %d latest; want %d, 1, 1", max, seen, len(markers), latest, len(sizes))
 		}
 	}
-	a := v.p.do(&rawRequest{method: "GET", path: "/" + v.bucket, query: "delimiter=%2F&encoding-type=url&prefix=li&versions="})
-	if !strings.Contains(a.body, "<CommonPrefixes><Prefix>list/</Prefix></CommonPrefixes>") || strings.Contains(a.body, "<Version>") {
-		t.Errorf("with a delimiter: %s", a.body)
+	a := v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + v.bucket, Query: "delimiter=%2F&encoding-type=url&prefix=li&versions="})
+	if !strings.Contains(a.Text, "<CommonPrefixes><Prefix>list/</Prefix></CommonPrefixes>") || strings.Contains(a.Text, "<Version>") {
+		t.Errorf("with a delimiter: %s", a.Text)
 	}
-	a = v.p.do(&rawRequest{method: "GET", path: "/" + v.bucket, query: "encoding-type=url&max-keys=1&prefix=list%2Fa&versions="})
-	if !strings.Contains(a.body, "<Key>list/a+b%2B%C3%BC</Key>") {
-		t.Errorf("encoded: %s", a.body)
+	a = v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + v.bucket, Query: "encoding-type=url&max-keys=1&prefix=list%2Fa&versions="})
+	if !strings.Contains(a.Text, "<Key>list/a+b%2B%C3%BC</Key>") {
+		t.Errorf("encoded: %s", a.Text)
 	}
 }
 
@@ -331,34 +305,34 @@ func (v *versions) manyDeletes() {
 			}
 		}
 	}
-	v.p.mustNotExist(v.bucket, "many/a")
-	v.p.mustNotExist(v.bucket, "many/b")
+	v.p.MustNotExist(v.bucket, "many/a")
+	v.p.MustNotExist(v.bucket, "many/b")
 }
 
 // state: records in a bucket that has versions are made, changed, and gone when they are deleted.
 func (v *versions) state() {
 	t, ctx := v.t, v.t.Context()
-	key := v.p.env["SEALFRONT_KMS_KEY"]
-	directory := makeDirectoryBucket(t, v.client, key)
-	u := newUploader(t, v.client, directory, "upload")
-	u.part(1, []byte("first"))
-	u.part(1, []byte("second"))
-	if _, err := u.complete(1); err != nil {
+	key := v.p.Env["SEALFRONT_KMS_KEY"]
+	directory := proxytest.MakeDirectoryBucket(t, v.client, key)
+	u := proxytest.NewUploader(t, v.client, directory, "upload")
+	u.Part(1, []byte("first"))
+	u.Part(1, []byte("second"))
+	if _, err := u.Complete(1); err != nil {
 		t.Fatal(err)
 	}
-	mustRead(t, v.client, directory, "upload", []byte("second"))
-	if a := v.p.rename(directory, "upload", "renamed", field("X-Amz-Client-Token", "token")); a.StatusCode != 200 {
-		t.Errorf("rename: %d %s", a.StatusCode, a.body)
+	proxytest.MustRead(t, v.client, directory, "upload", []byte("second"))
+	if a := v.p.Rename(directory, "upload", "renamed", proxytest.Field("X-Amz-Client-Token", "token")); a.StatusCode != 200 {
+		t.Errorf("rename: %d %s", a.StatusCode, a.Text)
 	}
 	list, err := v.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &directory})
 	if err != nil || len(list.Uploads) != 0 {
 		t.Errorf("uploads: %+v, %v", list, err)
 	}
-	gone := newUploader(t, v.client, directory, "gone")
-	if _, err := v.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &directory, Key: &gone.key, UploadId: &gone.id}); err != nil {
+	gone := proxytest.NewUploader(t, v.client, directory, "gone")
+	if _, err := v.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &directory, Key: &gone.Key, UploadId: &gone.ID}); err != nil {
 		t.Error(err)
 	}
-	if _, err := gone.complete(); err == nil {
+	if _, err := gone.Complete(); err == nil {
 		t.Error("an aborted upload was completed")
 	}
 	if _, err := v.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &directory, Key: aws.String("renamed")}); err != nil {
@@ -367,7 +341,7 @@ func (v *versions) state() {
 	if _, err := v.client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &directory}); err != nil {
 		t.Error(err)
 	}
-	if a := v.p.do(&rawRequest{method: "GET", path: "/" + directory, query: "list-type=2"}); a.code() != "NoSuchBucket" {
-		t.Errorf("a deleted bucket: %d %s", a.StatusCode, a.body)
+	if a := v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory, Query: "list-type=2"}); a.Code() != "NoSuchBucket" {
+		t.Errorf("a deleted bucket: %d %s", a.StatusCode, a.Text)
 	}
 }

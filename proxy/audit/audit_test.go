@@ -25,7 +25,10 @@ func open(t *testing.T, name string, o audit.Options) *audit.Log {
 
 func add(l *audit.Log, n int) {
 	for i := range n {
-		l.Add(audit.Record{Time: time.Unix(int64(i), 0), Request: fmt.Sprintf("R%d", i), Operation: "GetObject", Bucket: "bucket", Key: "a \"key\"\n", Status: 200, Code: "OK"}, false)
+		l.Add(audit.Record{
+			Time: time.Unix(int64(i), 0), Request: fmt.Sprintf("R%d", i), Operation: "GetObject",
+			Bucket: "bucket", Key: "a \"key\"\n", Status: 200, Code: "OK",
+		}, false)
 	}
 }
 
@@ -84,7 +87,8 @@ func TestEveryChangeIsFound(t *testing.T) {
 	join := func(lines ...string) []byte { return []byte(strings.Join(lines, "")) }
 	broken("a line removed", join(append(append([]string{}, lines[:5]...), lines[6:]...)...), 6)
 	broken("the first line removed", join(lines[1:]...), 1)
-	broken("lines reordered", join(append(append(append([]string{}, lines[:5]...), lines[6], lines[5]), lines[7:]...)...), 6)
+	broken("lines reordered", join(append(append(append([]string{}, lines[:5]...), lines[6], lines[5]),
+		lines[7:]...)...), 6)
 	broken("a line twice", join(append(append(append([]string{}, lines[:5]...), lines[4]), lines[5:]...)...), 6)
 	broken("the last lines removed", join(lines[:15]...), 15)
 	broken("the end cut off in a line", whole[:len(whole)-10], 22)
@@ -97,7 +101,8 @@ func TestEveryChangeIsFound(t *testing.T) {
 	add(l, 3)
 	closed(t, l)
 	var b *audit.Broken
-	if _, err := audit.Verify("", name); !errors.As(err, &b) || b.Line != 16 || !strings.Contains(b.Why, "lost its end") {
+	if _, err := audit.Verify("", name); !errors.As(err, &b) || b.Line != 16 ||
+		!strings.Contains(b.Why, "lost its end") {
 		t.Errorf("after a start: %v", err)
 	}
 	// Without a head nothing holds the end.
@@ -206,7 +211,8 @@ func TestAFailingFile(t *testing.T) {
 		t.Errorf("%v", counts)
 	}
 	holds(t, 12, name) // begin, 8, lost records, 1, stop
-	if text := string(read(t, name)); !strings.Contains(text, `"event":"lost records"`) || !strings.Contains(text, `"records":12`) {
+	if text := string(read(t, name)); !strings.Contains(text, `"event":"lost records"`) ||
+		!strings.Contains(text, `"records":12`) {
 		t.Error("the log doesn't say how many were lost")
 	}
 }
@@ -217,7 +223,8 @@ func TestKeysAreHashed(t *testing.T) {
 	l.Add(audit.Record{Bucket: "bucket", Key: "patient/4711", Source: "/bucket/patient/4712"}, false)
 	closed(t, l)
 	text := string(read(t, name))
-	if strings.Contains(text, "patient") || !strings.Contains(text, `"keyHash":"`+audit.HashKey("bucket", "patient/4711")+`"`) {
+	if strings.Contains(text, "patient") ||
+		!strings.Contains(text, `"keyHash":"`+audit.HashKey("bucket", "patient/4711")+`"`) {
 		t.Error(text)
 	}
 	holds(t, 3, name)

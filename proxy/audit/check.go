@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Check tells whether Open would succeed, and changes nothing: a file that is there is opened for writing and its last record
-// read; for one that isn't, a file is made beside it and removed.
+// Check reports whether Open would succeed, and changes nothing: a file that is there is opened for writing and its
+// last record read; for one that isn't, a file is made in its directory and removed.
 func Check(name string) error {
 	if _, err := readHead(name); err != nil {
 		return fmt.Errorf("read %s: %w", headFile(name), err)

@@ -43,8 +43,14 @@ func TestCheckSaysWhatOpenWould(t *testing.T) {
 			closed(t, l)
 			return name
 		}, ""},
-		"no directory": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "none", "audit.log") }, "make "},
-		"another file": {func(t *testing.T, dir string) string { return written(t, dir, "audit.log", "hello\n") }, "isn't an audit log"},
+		"no directory": {
+			func(_ *testing.T, dir string) string { return filepath.Join(dir, "none", "audit.log") },
+			"make ",
+		},
+		"another file": {
+			func(t *testing.T, dir string) string { return written(t, dir, "audit.log", "hello\n") },
+			"isn't an audit log",
+		},
 		"a long line that is no record": {func(t *testing.T, dir string) string {
 			return written(t, dir, "audit.log", `{"hash":"`+strings.Repeat("x", 64)+`",{}`+"\n")
 		}, "its hash"},
@@ -112,15 +118,35 @@ func TestWhereAChainBreaks(t *testing.T) {
 		expect string
 		want   string
 	}{
-		"an empty file":                   {[]string{written(t, dir, "empty", "")}, "", "/empty: the file is empty"},
-		"files that aren't one chain":     {[]string{filepath.Join(dir, "one"), filepath.Join(dir, "two")}, "", "/two:1: the file doesn't go on where the one before ends"},
-		"a hash that should be there":     {[]string{filepath.Join(dir, "one")}, strings.Repeat("0", 64), "/one: no record has the expected hash 000"},
-		"a line that isn't a record":      {[]string{written(t, dir, "text", "hello\n")}, "", "/text:1: it isn't a record of an audit log"},
-		"a head that can't be read":       {[]string{func() string { written(t, dir, "h.head", "["); return written(t, dir, "h", "") }()}, "", "/h.head: it can't be read"},
-		"a line without an end, no head":  {[]string{written(t, dir, "cut", "{")}, "", "/cut:1: the line is cut off"},
-		"a file that isn't there":         {[]string{filepath.Join(dir, "none")}, "", "no such file"},
-		"a directory in a file's place":   {[]string{dir}, "", "is a directory"},
-		"a directory in the head's place": {[]string{func() string { _ = os.Mkdir(filepath.Join(dir, "d.head"), 0o700); return written(t, dir, "d", "") }()}, "", "d.head: is a directory"},
+		"an empty file": {[]string{written(t, dir, "empty", "")}, "", "/empty: the file is empty"},
+		"files that aren't one chain": {
+			[]string{filepath.Join(dir, "one"), filepath.Join(dir, "two")},
+			"",
+			"/two:1: the file doesn't continue where the one before ends",
+		},
+		"a hash that should be there": {
+			[]string{filepath.Join(dir, "one")},
+			strings.Repeat("0", 64),
+			"/one: no record has the expected hash 000",
+		},
+		"a line that isn't a record": {
+			[]string{written(t, dir, "text", "hello\n")},
+			"",
+			"/text:1: it isn't a record of an audit log",
+		},
+		"a head that can't be read": {[]string{func() string {
+			written(t, dir, "h.head", "[")
+			return written(t,
+				dir, "h", "")
+		}()}, "", "/h.head: it can't be read"},
+		"a line without an end, no head": {[]string{written(t, dir, "cut", "{")}, "", "/cut:1: the line is cut off"},
+		"a file that isn't there":        {[]string{filepath.Join(dir, "none")}, "", "no such file"},
+		"a directory in a file's place":  {[]string{dir}, "", "is a directory"},
+		"a directory in the head's place": {[]string{func() string {
+			_ = os.Mkdir(filepath.Join(dir, "d.head"),
+				0o700)
+			return written(t, dir, "d", "")
+		}()}, "", "d.head: is a directory"},
 	} {
 		v, err := audit.Verify(c.expect, c.files...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -140,8 +166,10 @@ func TestRoomForRecordsIsBounded(t *testing.T) {
 			counted <- struct{}{}
 		}
 	}})
-	if !l.Reserve() || !l.Reserve() || l.Reserve() {
-		t.Error("a queue of two has room for two")
+	for i, want := range []bool{true, true, false} {
+		if l.Reserve() != want {
+			t.Errorf("a queue of two has room for two; reservation %d", i+1)
+		}
 	}
 	l.Add(audit.Record{Request: "none"}, false)
 	<-counted
@@ -155,7 +183,8 @@ func TestRoomForRecordsIsBounded(t *testing.T) {
 		t.Errorf("%v; logged: %v", counts, logs.All())
 	}
 	text := string(read(t, name))
-	if strings.Contains(text, "none") || !strings.Contains(text, `"request":"two"`) || !strings.Contains(text, `"event":"lost records"`) {
+	if strings.Contains(text, "none") || !strings.Contains(text, `"request":"two"`) ||
+		!strings.Contains(text, `"event":"lost records"`) {
 		t.Errorf("%s", text)
 	}
 	if err := l.Reopen(); err == nil {
@@ -184,7 +213,8 @@ func TestALogThatCannotBeWrittenToItsEnd(t *testing.T) {
 	if err := l.Close(); err == nil || lost != 1 {
 		t.Errorf("%v, %d lost", err, lost)
 	}
-	if logs.FilterMessageSnippet("can't be written").Len() != 1 || logs.FilterMessageSnippet("lost at the end").Len() != 1 {
+	if logs.FilterMessageSnippet("can't be written").Len() != 1 ||
+		logs.FilterMessageSnippet("lost at the end").Len() != 1 {
 		t.Errorf("logged: %v", logs.All())
 	}
 	if l.Writing() || l.Reserve() {

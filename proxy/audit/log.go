@@ -19,7 +19,7 @@ type Options struct {
 	HashKeys bool // keys of objects are written as HashKey
 	Queue    int  // records that may wait to be written; default 16,384
 	Log      *zap.Logger
-	// Count hears how many records were written or lost.
+	// Count is called with how many records were written or lost.
 	Count func(outcome string, n int)
 }
 
@@ -44,7 +44,7 @@ type Log struct {
 	size int64 // of what was written in whole
 }
 
-// Open opens or makes the file and goes on with its chain, or that of the head beside it.
+// Open opens or makes the file and continues its chain, or that of its head file.
 func Open(name string, o Options) (*Log, error) {
 	if o.Queue <= 0 {
 		o.Queue = 16384
@@ -66,8 +66,8 @@ func Open(name string, o Options) (*Log, error) {
 	return l, nil
 }
 
-// Reserve keeps room for one record, which Add then fills. It reports false when the file can't be written or too many
-// records wait: who must not go on without a record doesn't.
+// Reserve reserves room for one record, which Add then fills. It reports false when the file can't be written or too
+// many records wait: who must not go on without a record doesn't.
 func (l *Log) Reserve() bool {
 	if l.failing.Load() {
 		return false
@@ -90,7 +90,7 @@ func (l *Log) Add(r Record, reserved bool) {
 	l.queue <- &r // has room: no more than Queue are reserved or queued
 }
 
-// Reopen ends the file that is open, which may have been moved, and goes on in a file of the name.
+// Reopen ends the file that is open, which may have been moved, and continues in a file of the name.
 func (l *Log) Reopen() error {
 	answer := make(chan error, 1)
 	select {
@@ -107,7 +107,8 @@ func (l *Log) Close() error {
 	return <-l.done
 }
 
-// open opens the file and finds where its chain stands. What a crash left of a line is cut off, since it was never whole.
+// open opens the file and finds where its chain stands. What a crash left of a line is cut off, since it was never
+// whole.
 func (l *Log) open() (err error) {
 	head, err := readHead(l.name)
 	if err != nil {
@@ -143,7 +144,8 @@ func (l *Log) open() (err error) {
 		event, previous = "begin", head
 	case head != nil && head.Seq > found.Seq:
 		event, previous = "lost end", head
-		l.o.Log.Error("the audit log lacks its end: records were removed, or the machine failed", zap.String("file", l.name),
+		l.o.Log.Error("the end of the audit log is missing: records were removed, or the machine failed",
+			zap.String("file", l.name),
 			zap.Uint64("last", found.Seq), zap.Uint64("expected", head.Seq))
 	}
 	l.link = *previous
@@ -154,7 +156,10 @@ func (l *Log) open() (err error) {
 func (l *Log) event(name string, more ...zap.Field) func(seq uint64) ([]byte, error) {
 	previous := l.link.Hash
 	return func(seq uint64) ([]byte, error) {
-		return encode(seq, append([]zap.Field{timeField(time.Now()), zap.String("event", name), zap.String("previous", previous.String())}, more...)...)
+		return encode(seq, append([]zap.Field{
+			timeField(time.Now()), zap.String("event", name),
+			zap.String("previous", previous.String()),
+		}, more...)...)
 	}
 }
 

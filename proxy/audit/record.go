@@ -28,15 +28,15 @@ type Record struct {
 	Decision   string // permitted | refused
 	Encryption string // effective: AES256 | aws:kms | aws:kms:dsse
 	KMSKey     string
-	Context    string // the encryption context that was asked for beside the default pair, as JSON
+	Context    string // the requested encryption context without the default pair, as JSON
 	Code       string // S3 error code, OK for success
 	Status     int
 	In, Out    int64 // bytes of plaintext
 	Took       time.Duration
 }
 
-// HashKey is what stands for an object's key where keys are hashed: SHA-256 of bucket, a slash, and key, as hex. It finds
-// the records of a key that is known; it doesn't hide a key that can be guessed.
+// HashKey is what stands for an object's key where keys are hashed: SHA-256 of bucket, a slash, and key, as hex. It
+// finds the records of a key that is known; it doesn't hide a key that can be guessed.
 func HashKey(bucket, key string) string {
 	sum := sha256.Sum256([]byte(bucket + "/" + key))
 	return hex.EncodeToString(sum[:])
@@ -46,7 +46,8 @@ var encoderConfig = zapcore.EncoderConfig{LineEnding: "\n", SkipLineEnding: fals
 
 // encode writes the record of seq as a JSON object and a line's end.
 func encode(seq uint64, fields ...zap.Field) ([]byte, error) {
-	b, err := zapcore.NewJSONEncoder(encoderConfig).EncodeEntry(zapcore.Entry{}, append([]zap.Field{zap.Uint64("seq", seq)}, fields...))
+	b, err := zapcore.NewJSONEncoder(encoderConfig).EncodeEntry(zapcore.Entry{},
+		append([]zap.Field{zap.Uint64("seq", seq)}, fields...))
 	if err != nil {
 		return nil, err
 	}
@@ -91,5 +92,6 @@ func (r *Record) fields(hashKeys bool) []zap.Field {
 	add("kmsKey", r.KMSKey)
 	add("context", r.Context)
 	add("code", r.Code)
-	return append(f, zap.Int("status", r.Status), zap.Int64("in", r.In), zap.Int64("out", r.Out), zap.Int64("microseconds", r.Took.Microseconds()))
+	return append(f, zap.Int("status", r.Status), zap.Int64("in", r.In), zap.Int64("out", r.Out),
+		zap.Int64("microseconds", r.Took.Microseconds()))
 }

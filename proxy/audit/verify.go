@@ -30,14 +30,14 @@ type Verdict struct {
 	Records int    // in all files
 	Seq     uint64 // of the last record
 	Hash    string // likewise
-	// Open is true where nothing holds the last file's end: it has neither an event end nor a head beside it, so records
-	// may be missing there.
+	// Open is true where nothing holds the last file's end: it has neither an event end nor a head file, so
+	// records may be missing there.
 	Open bool
 }
 
-// Verify reads files of one chain, the oldest first, and returns a *Broken for the first line that doesn't hold. It reads
-// the head beside the last file, if there is one, and may run while the file is written. expect, unless empty, is a hash
-// that must occur.
+// Verify reads files of one chain, the oldest first, and returns a *Broken for the first line that doesn't hold. It
+// reads the head file of the last one, if there is one, and may run while the file is written. expect, unless empty, is
+// a hash that must occur.
 func Verify(expect string, files ...string) (*Verdict, error) {
 	v := &verifier{expect: expect, verdict: &Verdict{}}
 	for i, name := range files {
@@ -99,10 +99,13 @@ func (v *verifier) file(name string, first, last bool) error {
 		case line == 1 && first:
 			v.link = link{Seq: next.Seq - 1, Hash: next.Previous}
 		case line == 1 && next.Previous != v.link.Hash:
-			return &Broken{name, line, "the file doesn't go on where the one before ends: records are missing between them"}
+			return &Broken{
+				name, line, "the file doesn't continue where the one before ends: records are missing between them",
+			}
 		}
 		if next.Event == "lost end" {
-			return &Broken{name, line, fmt.Sprintf("when the program started, the file had lost its end: records up to %d were written", next.Seq-1)}
+			why := "when the program started, the file had lost its end: records up to %d were written"
+			return &Broken{name, line, fmt.Sprintf(why, next.Seq-1)}
 		}
 		if next.Seq != v.link.Seq+1 {
 			return &Broken{name, line, fmt.Sprintf("record %d follows record %d", next.Seq, v.link.Seq)}
@@ -119,7 +122,8 @@ func (v *verifier) file(name string, first, last bool) error {
 	case line == 0:
 		return &Broken{name, 0, "the file is empty"}
 	case !headSeen:
-		return &Broken{name, line, fmt.Sprintf("the file ends at record %d, but record %d was written: its end is missing", v.link.Seq, head.Seq)}
+		why := "the file ends at record %d, but record %d was written: its end is missing"
+		return &Broken{name, line, fmt.Sprintf(why, v.link.Seq, head.Seq)}
 	}
 	v.verdict.Open = last && head == nil && at.Event != "end"
 	return nil
@@ -127,7 +131,7 @@ func (v *verifier) file(name string, first, last bool) error {
 
 func headFile(name string) string { return name + ".head" }
 
-// readHead reads the link beside a file; nil when there is none.
+// readHead reads the head file of a file; nil when there is none.
 func readHead(name string) (*link, error) {
 	text, err := os.ReadFile(headFile(name))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,7 +14,11 @@ func (c *Config) validateAdmin(f *Faults) {
 	if a.ClientCA != "" && a.Cert == "" {
 		f.add("admin.cert", "must be set: admin.client_ca needs TLS")
 	}
-	for _, file := range []struct{ path, name string }{{"admin.cert", a.Cert}, {"admin.key", a.Key}, {"admin.client_ca", a.ClientCA}} {
+	for _, file := range []struct{ path, name string }{
+		{"admin.cert", a.Cert},
+		{"admin.key", a.Key},
+		{"admin.client_ca", a.ClientCA},
+	} {
 		if file.name == "" {
 			continue
 		}
@@ -30,6 +34,7 @@ func (c *Config) validateAdmin(f *Faults) {
 		return
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file), admin.client_ca, or admin.health_only")
+		f.add("listen.admin",
+			"isn't a loopback address: set admin.token (or token_file), admin.client_ca, or admin.health_only")
 	}
 }

@@ -35,7 +35,7 @@ type Config struct {
 	Tracing        Tracing        `yaml:"tracing"`
 	// ReloadEvery is how often the file and those it names are looked at for changes; default 5 s, 0: only at SIGHUP.
 	ReloadEvery time.Duration `yaml:"reload_every"`
-	// Data is where embedded parts keep what they make; default ./sealfront-data.
+	// Data is where embedded parts store what they make; default ./sealfront-data.
 	Data string `yaml:"data"`
 }
 
@@ -43,7 +43,7 @@ type Config struct {
 type Listen struct {
 	HTTPS string `yaml:"https"`
 	HTTP  string `yaml:"http"`
-	Admin string `yaml:"admin"` // health, metrics and profiles; keep it from strangers
+	Admin string `yaml:"admin"` // health, metrics and profiles; not for the public
 }
 
 // TLS is how clients connect.
@@ -56,7 +56,7 @@ type TLS struct {
 	Require string `yaml:"require"`
 	// TrustedProxies are networks (CIDR) whose X-Forwarded-Proto: https counts as TLS.
 	TrustedProxies []string `yaml:"trusted_proxies"`
-	// Certificates are further pairs, chosen by the name that the client asks for (SNI); Cert is for the others.
+	// Certificates are further pairs, chosen by the name that the client requests (SNI); Cert is for the others.
 	Certificates []Certificate `yaml:"certificates"`
 	// ClientCertificates says, with ClientCA, whether every client must show one: required (default) or optional, which
 	// leaves it to identities[].client_certificate.
@@ -84,11 +84,11 @@ type Store struct {
 	Addressing      string `yaml:"addressing"`   // path (default) | virtual
 	BucketNames     string `yaml:"bucket_names"` // prefix (default) | record
 	BucketPrefix    string `yaml:"bucket_prefix"`
-	// StateBucket holds the proxy's records; it is made when it is missing. Default sealfront-state; with kind directory
-	// sealfront-state--ZONE--x-s3, ZONE being the first of zones.
+	// StateBucket holds the proxy's records; it is made when it is missing. Default sealfront-state; with kind
+	// directory sealfront-state--ZONE--x-s3, ZONE being the first of zones.
 	StateBucket string `yaml:"state_bucket"`
-	// MetadataHeader carries an object's envelope. Default x-amz-meta-sealfront; with kind directory, since the store may
-	// be another Sealfront, x-amz-meta-sealfront-outer.
+	// MetadataHeader carries an object's envelope. Default x-amz-meta-sealfront; with kind directory, since the store
+	// may be another Sealfront, x-amz-meta-sealfront-outer.
 	MetadataHeader string `yaml:"metadata_header"`
 	CA             string `yaml:"ca"` // PEM file with the store's certificate authority; default the system's
 	// SingleWriter allows a store without conditional PUT. Only one replica may run then.
@@ -98,15 +98,17 @@ type Store struct {
 	Memory       Memory `yaml:"memory"`
 }
 
-// Memory is the store of kind memory, for load tests: S3 in the program's own memory, empty at each start, with the faults
-// that a client should be able to stand. They begin when the program is ready.
+// Memory is the store of kind memory, for load tests: S3 in the program's own memory, empty at each start, with the
+// faults that a client should be able to stand. They begin when the program is ready.
 type Memory struct {
 	// MaxBytes bounds the memory of stored objects and of bodies under way; default 1 GiB, at least 16 MiB. A request
 	// beyond it is answered 503 ServiceUnavailable.
-	MaxBytes  Bytes   `yaml:"max_bytes"`
-	Latency   Latency `yaml:"latency"`
-	ErrorRate float64 `yaml:"error_rate"` // 0 to 1: the share of the store's requests that fail before anything is stored
-	Throttle  int     `yaml:"throttle"`   // of the store's requests a second; those above are 503 SlowDown. 0: unlimited
+	MaxBytes Bytes   `yaml:"max_bytes"`
+	Latency  Latency `yaml:"latency"`
+	// 0 to 1: the share of the store's requests that fail before anything is stored
+	ErrorRate float64 `yaml:"error_rate"`
+	// of the store's requests a second; those above are 503 SlowDown. 0: unlimited
+	Throttle int `yaml:"throttle"`
 }
 
 // Latency is how long the memory store takes to answer: a log-normal distribution through two percentiles.
@@ -136,7 +138,8 @@ type KMS struct {
 
 // BucketKey bounds how long a bucket key is used.
 type BucketKey struct {
-	Lifetime     time.Duration `yaml:"lifetime"` // its plaintext in memory; default 300 s. A revoked KMS key stops working within it
+	// its plaintext in memory; default 300 s. A revoked KMS key stops working within it
+	Lifetime     time.Duration `yaml:"lifetime"`
 	SealFor      time.Duration `yaml:"seal_for"` // how long it seals new objects; default 1 h
 	MaxUses      int           `yaml:"max_uses"` // default 1,000,000
 	Entries      int           `yaml:"entries"`  // default 4096
@@ -145,10 +148,11 @@ type BucketKey struct {
 
 // GeneralPurpose is about general purpose buckets.
 type GeneralPurpose struct {
-	// DefaultEncryption is what a bucket without an encryption configuration has and says: AES256 (default), or aws:kms,
-	// SSE-KMS under kms.service_key with a bucket key, as PutBucketEncryption without a key sets it. With AES256, clients
-	// may take the ETag of a single upload for the MD5 of its body, which it isn't here: Libcloud and s3backer need aws:kms,
-	// under which no client does. Objects keep what they were uploaded with. SSE-KMS objects are served over TLS only.
+	// DefaultEncryption is what a bucket without an encryption configuration has and says: AES256 (default), or
+	// aws:kms, SSE-KMS under kms.service_key with a bucket key, as PutBucketEncryption without a key sets it. With
+	// AES256, clients may take the ETag of a single upload for the MD5 of its body, which it isn't here: Libcloud and
+	// s3backer need aws:kms, under which no client does. Objects keep what they were uploaded with. SSE-KMS objects are
+	// served over TLS only.
 	DefaultEncryption string `yaml:"default_encryption"`
 }
 
@@ -162,7 +166,7 @@ type Identity struct {
 	Policy        []Statement `yaml:"policy"`
 	// ClientCertificate are names of which the client certificate of every request must have one, in addition to the
 	// signature: cn:NAME, subject:NAME (RFC 2253), dns:NAME, email:NAME or uri:NAME. Needs tls.client_ca. Requests
-	// through a TLS terminator show none. Default: no certificate is asked for.
+	// through a TLS terminator show none. Default: no certificate is requested.
 	ClientCertificate List `yaml:"client_certificate"`
 	// Limits are the identity's own, in place of those of limits.
 	Limits IdentityLimits `yaml:"limits"`
@@ -175,8 +179,8 @@ type IdentityLimits struct {
 	Burst             int     `yaml:"burst"`
 }
 
-// Statement is one statement of an identity's policy, as in AWS policies. A condition key that requests have no value for here is
-// refused; OPERATING.md lists those that there are.
+// Statement is one statement of an identity's policy, as in AWS policies. A condition key that requests have no value
+// for here is refused; OPERATING.md lists those that there are.
 type Statement struct {
 	Effect    string                     `yaml:"effect"` // Allow | Deny
 	Action    List                       `yaml:"action"`
@@ -185,25 +189,26 @@ type Statement struct {
 }
 
 // Limits bound what clients can use up. 0 means no limit, unless a field says otherwise. What is beyond them gets 503
-// SlowDown, early: before its body is asked for. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
+// SlowDown, early: before its body is requested. A head may have 16 KiB, the XML of CompleteMultipartUpload 4 MiB, of
 // DeleteObjects 2 MiB, other XML 64 KiB. All of
 // them follow a reload; open connections keep their timeouts.
 type Limits struct {
 	Connections int `yaml:"connections"` // open at once; further ones are closed
 	// Requests is how many may be under way at once, of all identities. Default 0: as many as Memory has room for.
 	Requests int `yaml:"requests"`
-	// Memory is what the process may use. Default 0: GOMEMLIMIT, else nine tenths of the control group's limit, if
+	// Memory is what the process may use. Default 0: GOMEMLIMIT, otherwise nine tenths of the control group's limit, if
 	// there is one. Nine tenths of it in live objects: new requests get SlowDown until it is less. Documents in
 	// requests' bodies, four bytes for each of theirs, and short files of forms may hold an eighth of it: those beyond
 	// get SlowDown as they are read.
 	Memory Bytes `yaml:"memory"`
 	// Concurrency, RequestsPerSecond and Burst are for each identity by itself.
-	Concurrency       int           `yaml:"concurrency"` // requests under way at once
-	RequestsPerSecond float64       `yaml:"requests_per_second"`
-	Burst             int           `yaml:"burst"`            // requests that may come at once; default those of a second
-	ProgressTimeout   time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
-	// MinRate is how many bytes a second, those of TLS with them, a client must send, on average over ProgressTimeout of waiting for it, and the
-	// proxy gives up sending 64 KiB to it after ProgressTimeout; default 256.
+	Concurrency       int     `yaml:"concurrency"` // requests under way at once
+	RequestsPerSecond float64 `yaml:"requests_per_second"`
+	// requests that may come at once; default those of a second
+	Burst           int           `yaml:"burst"`
+	ProgressTimeout time.Duration `yaml:"progress_timeout"` // silence in a request; default 60 s
+	// MinRate is how many bytes a second, those of TLS with them, a client must send, on average over ProgressTimeout
+	// of waiting for it, and the proxy gives up sending 64 KiB to it after ProgressTimeout; default 256.
 	MinRate     int           `yaml:"min_rate"`
 	HeadTimeout time.Duration `yaml:"head_timeout"` // for a request's head, from its first byte; default 30 s
 	IdleTimeout time.Duration `yaml:"idle_timeout"` // between requests; default 90 s
@@ -214,9 +219,9 @@ type Limits struct {
 	FailedLogins FailedLogins  `yaml:"failed_logins"`
 }
 
-// FailedLogins bounds how often requests of one address with one access key may fail to authenticate; beyond it they are
-// answered 503 SlowDown. Unknown access keys and tokens count together, for their address. Behind trusted proxies the
-// address is that of X-Forwarded-For.
+// FailedLogins bounds how often requests of one address with one access key may fail to authenticate; beyond it they
+// are answered 503 SlowDown. Unknown access keys and tokens count together, for their address. Behind trusted proxies
+// the address is that of X-Forwarded-For.
 type FailedLogins struct {
 	Rate    float64 `yaml:"rate"`    // how many a second are forgotten; default 20. 0: no limit
 	Burst   int     `yaml:"burst"`   // how many in a row are allowed; default 500
@@ -247,29 +252,33 @@ type Strict struct {
 
 // Admin is about the admin address.
 type Admin struct {
-	// Token is needed by all requests but /livez and /readyz when it is set: Authorization: Bearer TOKEN, or as a browser's
-	// password. An address that isn't loopback needs it, or ClientCA, or HealthOnly.
+	// Token is needed by all requests but /livez and /readyz when it is set: Authorization: Bearer TOKEN, or as a
+	// browser's password. An address that isn't loopback needs it, or ClientCA, or HealthOnly.
 	Token     string `yaml:"token"`
 	TokenFile string `yaml:"token_file"`
 	Cert      string `yaml:"cert"` // PEM file; the address then speaks TLS. Read at the start only
 	Key       string `yaml:"key"`
 	ClientCA  string `yaml:"client_ca"` // PEM file; clients must then show a certificate of it
-	// Hosts are names, without a port, by which the address is called from elsewhere. IP addresses, localhost, the machine's name and
-	// names without a dot need no mention; a request under another name may be a web page's, and is refused.
+	// Hosts are names, without a port, by which the address is called from elsewhere. IP addresses, localhost, the
+	// machine's name and names without a dot need no mention; a request under another name may be a web page's, and is
+	// refused.
 	Hosts List `yaml:"hosts"`
 	// HealthOnly leaves /livez, /readyz and /metrics, without a token, and nothing else.
 	HealthOnly bool `yaml:"health_only"`
-	// ReadyNeeds are what /readyz needs to reach: store and kms (default both). While KMS is away, a replica still serves
-	// what its cached keys open; without kms here load balancers leave it in service.
+	// ReadyNeeds are what /readyz needs to reach: store and kms (default both). While KMS is away, a replica still
+	// serves what its cached keys open; without kms here load balancers leave it in service.
 	ReadyNeeds List `yaml:"ready_needs"`
 }
 
 // Tracing is about OpenTelemetry traces. They name operations, buckets and principals, but no keys of objects.
 type Tracing struct {
-	Endpoint string            `yaml:"endpoint"` // URL of an OTLP collector over HTTP, such as http://127.0.0.1:4318/v1/traces; default none: off
-	Sample   float64           `yaml:"sample"`   // share of the traces that begin here, 0 to 1; default 1. A client's traceparent decides for itself
-	Headers  map[string]string `yaml:"headers"`  // sent with each export, such as a collector's token
-	CA       string            `yaml:"ca"`       // PEM file with the collector's certificate authority; default the system's
+	// URL of an OTLP collector over HTTP, such as http://127.0.0.1:4318/v1/traces; default none: off
+	Endpoint string `yaml:"endpoint"`
+	// share of the traces that begin here, 0 to 1; default 1. A client's traceparent decides for itself
+	Sample  float64           `yaml:"sample"`
+	Headers map[string]string `yaml:"headers"` // sent with each export, such as a collector's token
+	// PEM file with the collector's certificate authority; default the system's
+	CA string `yaml:"ca"`
 }
 
 // Log is about the log on stderr.
@@ -281,10 +290,10 @@ type Log struct {
 
 // Audit is about the audit log: a record of every decision, chained so that changes show. See `sealfront audit verify`.
 type Audit struct {
-	File string `yaml:"file"` // default none. SIGHUP opens it anew, after it was moved
+	File string `yaml:"file"` // default none. SIGHUP opens it again, after it was moved
 	Keys string `yaml:"keys"` // keys of objects as they are (plain, default), or as SHA-256 of bucket/key (hash)
-	// OnFailure says what happens to requests while the file can't be written: continue (default; records are counted as
-	// lost when too many wait), or refuse with 503 ServiceUnavailable.
+	// OnFailure says what happens to requests while the file can't be written: continue (default; records are counted
+	// as lost when too many wait), or refuse with 503 ServiceUnavailable.
 	OnFailure string `yaml:"on_failure"`
 }
 
@@ -297,14 +306,18 @@ func Default() *Config {
 		TLS:     TLS{MinVersion: "1.2", Require: "kms", ClientCertificates: "required"},
 		Region:  "us-west-2",
 		Account: "123456789012",
-		Store:   Store{Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix", Memory: Memory{MaxBytes: 1 << 30}},
+		Store: Store{
+			Kind: "s3", Region: "us-east-1", Addressing: "path", BucketNames: "prefix",
+			Memory: Memory{MaxBytes: 1 << 30},
+		},
 		KMS: KMS{
 			Kind: "aws", Timeout: 30 * time.Second,
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096},
 		},
 		GeneralPurpose: GeneralPurpose{DefaultEncryption: "AES256"},
 		Limits: Limits{
-			ProgressTimeout: time.Minute, MinRate: 256, HeadTimeout: 30 * time.Second, IdleTimeout: 90 * time.Second, DrainTimeout: 30 * time.Second,
+			ProgressTimeout: time.Minute, MinRate: 256, HeadTimeout: 30 * time.Second, IdleTimeout: 90 * time.Second,
+			DrainTimeout: 30 * time.Second,
 			FailedLogins: FailedLogins{Rate: 20, Burst: 500, Entries: 16384},
 		},
 		Checksums:   Checksums{OnGet: "always"},
@@ -331,7 +344,7 @@ func (c *Config) complete() {
 	s.StateBucket, s.MetadataHeader = or(s.StateBucket, state), or(s.MetadataHeader, header)
 }
 
-// KeepsData reports whether a part of the configuration keeps data under Data.
+// KeepsData reports whether a part of the configuration stores data under Data.
 func (c *Config) KeepsData() bool { return c.Store.Kind == "embedded" || c.KMS.Kind == "embedded" }
 
 // A Fault is one thing wrong with a configuration.

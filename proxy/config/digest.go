@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Files are the files that the configuration is read from, beside its own: secrets, identities and certificates.
+// Files are the files that the configuration is read from, apart from its own: secrets, identities and certificates.
 func (c *Config) Files() []string {
 	list := []string{
 		c.IdentitiesFile, c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA, c.Store.CA, c.KMS.CA,
@@ -28,8 +28,8 @@ func (c *Config) Files() []string {
 	return files
 }
 
-// Digest is 12 hex digits that two replicas share when their settings are the same, secrets apart: it depends on no secret,
-// so it may be shown.
+// Digest is 12 hex digits that two replicas share when their settings are the same, secrets apart: it depends on no
+// secret, so it may be shown.
 func (c *Config) Digest() string {
 	bare := *c
 	bare.Store.SecretKey, bare.KMS.SecretKey, bare.Admin.Token = "", "", ""

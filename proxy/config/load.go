@@ -41,8 +41,8 @@ func load(file string) (*Config, Faults, error) {
 	return c, append(faults, c.validate()...), nil
 }
 
-// LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others are
-// passed over.
+// LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others
+// are passed over.
 func LoadOnly(file string, words ...string) (*Config, error) {
 	c, faults, err := load(file)
 	if err != nil {
@@ -173,7 +173,7 @@ func typeName(t reflect.Type) string {
 	return "string"
 }
 
-// resolve makes paths absolute and reads secrets and identities from where they are kept.
+// resolve makes paths absolute and reads secrets and identities from their files.
 func (c *Config) resolve(dir string, faults *Faults) {
 	base, err := filepath.Abs(dir)
 	if err != nil {
@@ -182,7 +182,8 @@ func (c *Config) resolve(dir string, faults *Faults) {
 	}
 	for _, p := range []*string{
 		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile,
-		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile, &c.Tracing.CA, &c.Admin.Cert, &c.Admin.Key, &c.Admin.ClientCA, &c.Log.Audit.File,
+		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile, &c.Tracing.CA, &c.Admin.Cert, &c.Admin.Key,
+		&c.Admin.ClientCA, &c.Log.Audit.File,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
@@ -200,7 +201,7 @@ func (c *Config) resolve(dir string, faults *Faults) {
 	secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "", faults)
 	if c.IdentitiesFile != "" {
 		if len(c.Identities) > 0 {
-			faults.add("identities_file", "can't be set beside identities")
+			faults.add("identities_file", "can't be set together with identities")
 		}
 		text, err := os.ReadFile(c.IdentitiesFile)
 		if err != nil {
@@ -234,7 +235,8 @@ func secret(path string, value *string, file, env string, faults *Faults) {
 	}
 	switch {
 	case set > 1:
-		faults.add(path, "is given in more than one way: set one of %s, _file and _env", path[strings.LastIndexByte(path, '.')+1:])
+		faults.add(path, "is given in more than one way: set one of %s, _file and _env",
+			path[strings.LastIndexByte(path, '.')+1:])
 	case file != "":
 		text, err := os.ReadFile(file)
 		if err != nil {

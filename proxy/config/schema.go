@@ -28,9 +28,12 @@ type schema struct{ comments map[string]string } // by Type.Field, and by Type
 
 // words are the values of settings that are one of a few.
 var words = map[string][]string{
-	"Store.Kind": {"s3", "directory", "embedded", "memory"}, "Store.Addressing": {"path", "virtual"}, "Store.BucketNames": {"prefix", "record"},
-	"KMS.Kind": {"aws", "embedded"}, "TLS.MinVersion": {"1.2", "1.3"}, "TLS.Require": {"kms", "all"}, "TLS.ClientCertificates": {"required", "optional"},
-	"Checksums.OnGet": {"always", "free"}, "GeneralPurpose.DefaultEncryption": {"AES256", "aws:kms"}, "Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
+	"Store.Kind": {"s3", "directory", "embedded", "memory"}, "Store.Addressing": {"path", "virtual"},
+	"Store.BucketNames": {"prefix", "record"},
+	"KMS.Kind":          {"aws", "embedded"}, "TLS.MinVersion": {"1.2", "1.3"}, "TLS.Require": {"kms", "all"},
+	"TLS.ClientCertificates": {"required", "optional"},
+	"Checksums.OnGet":        {"always", "free"}, "GeneralPurpose.DefaultEncryption": {"AES256", "aws:kms"},
+	"Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
 	"Audit.Keys": {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
 }
 
@@ -53,7 +56,10 @@ func (s *schema) of(t reflect.Type, value reflect.Value) map[string]any {
 	case t == reflect.TypeFor[Bytes]():
 		out["type"], out["pattern"] = []string{"integer", "string"}, `^[0-9]+ *([KMGT]iB)?$`
 	case t == reflect.TypeFor[List]():
-		out["oneOf"] = []any{map[string]any{"type": "string"}, map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}
+		out["oneOf"] = []any{
+			map[string]any{"type": "string"},
+			map[string]any{"type": "array", "items": map[string]any{"type": "string"}},
+		}
 	case t.Kind() == reflect.Struct:
 		properties := map[string]any{}
 		for i := range t.NumField() {

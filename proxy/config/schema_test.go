@@ -71,7 +71,10 @@ func TestTheSchemaFitsTheExampleAndRefusesOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits(schema, document, "", func(path string) { t.Errorf("%s of the example doesn't fit the schema", path) })
-	for _, wrong := range []string{"listen: {htps: x}", "store: {kind: s4}", "identities: {name: x}", "log: {audit: {keys: none}}", "auth: {accept_s3_scope: maybe, verbose_mismatch: true, no: 1}"} {
+	for _, wrong := range []string{
+		"listen: {htps: x}", "store: {kind: s4}", "identities: {name: x}",
+		"log: {audit: {keys: none}}", "auth: {accept_s3_scope: maybe, verbose_mismatch: true, no: 1}",
+	} {
 		var document map[string]any
 		if err := yaml.Unmarshal([]byte(wrong), &document); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,8 @@ import (
 func load(t *testing.T, lines string) (*config.Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sealfront.yaml")
-	text := "listen: {https: \"\", http: \"127.0.0.1:0\"}\nkms: {service_key: \"arn:aws:kms:us-west-2:123456789012:key/k\"}\n" +
+	text := "listen: {https: \"\", http: \"127.0.0.1:0\"}\n" +
+		"kms: {service_key: \"arn:aws:kms:us-west-2:123456789012:key/k\"}\n" +
 		"identities: [{name: app, access_key: A, secret_key: s}]\n" + lines
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -24,9 +25,15 @@ func load(t *testing.T, lines string) (*config.Config, error) {
 
 func TestNamesDependOnTheKindOfStore(t *testing.T) {
 	for name, c := range map[string]struct{ lines, bucket, header string }{
-		"s3":                        {"store: {endpoint: http://store}", "sealfront-state", "x-amz-meta-sealfront"},
-		"directory, of a zone":      {"zones: [usw2-az1, usw2-az2]\nstore: {kind: directory, endpoint: http://store}", "sealfront-state--usw2-az1--x-s3", "x-amz-meta-sealfront-outer"},
-		"directory, with names set": {"store: {kind: directory, endpoint: http://store, control_endpoint: http://control, state_bucket: mine--az--x-s3, metadata_header: x-amz-meta-sealfront}", "mine--az--x-s3", "x-amz-meta-sealfront"},
+		"s3": {"store: {endpoint: http://store}", "sealfront-state", "x-amz-meta-sealfront"},
+		"directory, of a zone": {
+			"zones: [usw2-az1, usw2-az2]\nstore: {kind: directory, endpoint: http://store}",
+			"sealfront-state--usw2-az1--x-s3", "x-amz-meta-sealfront-outer",
+		},
+		"directory, with names set": {
+			"store: {kind: directory, endpoint: http://store, control_endpoint: http://control, " +
+				"state_bucket: mine--az--x-s3, metadata_header: x-amz-meta-sealfront}", "mine--az--x-s3", "x-amz-meta-sealfront",
+		},
 	} {
 		got, err := load(t, c.lines)
 		if err != nil {
@@ -34,7 +41,8 @@ func TestNamesDependOnTheKindOfStore(t *testing.T) {
 			continue
 		}
 		if got.Store.StateBucket != c.bucket || got.Store.MetadataHeader != c.header {
-			t.Errorf("%s: state bucket %q, header %q; want %q, %q", name, got.Store.StateBucket, got.Store.MetadataHeader, c.bucket, c.header)
+			t.Errorf("%s: state bucket %q, header %q; want %q, %q", name, got.Store.StateBucket,
+				got.Store.MetadataHeader, c.bucket, c.header)
 		}
 	}
 }
@@ -65,7 +73,8 @@ func TestFaultsOfStoreAndLimits(t *testing.T) {
 }
 
 func TestFailedLoginsHaveALimitByDefault(t *testing.T) {
-	got, err := load(t, "store: {endpoint: http://store}\nlimits: {failed_logins: {burst: 7}}\ncompat: {post_object: true}")
+	got, err := load(t, "store: {endpoint: http://store}\nlimits: {failed_logins: {burst: 7}}\n"+
+		"compat: {post_object: true}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +84,21 @@ func TestFailedLoginsHaveALimitByDefault(t *testing.T) {
 }
 
 func TestTheMemoryStoreIsConfigured(t *testing.T) {
-	got, err := load(t, "store: {kind: memory, memory: {max_bytes: 2GiB, latency: {p50: 4ms, p99: 20ms}, error_rate: 0.01, throttle: 5000}}")
+	got, err := load(t, "store: {kind: memory, memory: {max_bytes: 2GiB, latency: {p50: 4ms, p99: 20ms}, "+
+		"error_rate: 0.01, throttle: 5000}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Memory{MaxBytes: 2 << 30, Latency: config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01, Throttle: 5000}
+	want := config.Memory{
+		MaxBytes: 2 << 30,
+		Latency:  config.Latency{P50: 4 * time.Millisecond, P99: 20 * time.Millisecond}, ErrorRate: 0.01,
+		Throttle: 5000,
+	}
 	if got.Store.Memory != want {
 		t.Errorf("%+v", got.Store.Memory)
 	}
-	if got, err = load(t, "store: {kind: memory}"); err != nil || got.Store.Memory != (config.Memory{MaxBytes: 1 << 30}) {
+	if got, err = load(t, "store: {kind: memory}"); err != nil ||
+		got.Store.Memory != (config.Memory{MaxBytes: 1 << 30}) {
 		t.Errorf("by default: %+v, %v", got.Store.Memory, err)
 	}
 }

@@ -45,7 +45,7 @@ func (c *Config) validate() Faults {
 		f.add("reload_every", "must not be negative")
 	}
 	if c.KeepsData() && c.Data == "" {
-		f.add("data", "must be set: an embedded part keeps its data there")
+		f.add("data", "must be set: an embedded part stores its data there")
 	}
 	return f
 }
@@ -92,7 +92,11 @@ func oneOf(f *Faults, path, value string, allowed ...string) {
 }
 
 func (c *Config) validateListen(f *Faults) {
-	for _, l := range []struct{ path, value string }{{"listen.https", c.Listen.HTTPS}, {"listen.http", c.Listen.HTTP}, {"listen.admin", c.Listen.Admin}} {
+	for _, l := range []struct{ path, value string }{
+		{"listen.https", c.Listen.HTTPS},
+		{"listen.http", c.Listen.HTTP},
+		{"listen.admin", c.Listen.Admin},
+	} {
 		if l.value == "" {
 			continue
 		}
@@ -111,7 +115,13 @@ func (c *Config) validateListen(f *Faults) {
 	case c.Listen.HTTPS != "" && c.TLS.Cert == "" && !c.KeepsData():
 		f.add("tls.cert", "must be set: listen.https needs a certificate")
 	}
-	for _, file := range []struct{ path, name string }{{"tls.cert", c.TLS.Cert}, {"tls.key", c.TLS.Key}, {"tls.client_ca", c.TLS.ClientCA}, {"store.ca", c.Store.CA}, {"kms.ca", c.KMS.CA}} {
+	for _, file := range []struct{ path, name string }{
+		{"tls.cert", c.TLS.Cert},
+		{"tls.key", c.TLS.Key},
+		{"tls.client_ca", c.TLS.ClientCA},
+		{"store.ca", c.Store.CA},
+		{"kms.ca", c.KMS.CA},
+	} {
 		if file.name == "" {
 			continue
 		}
@@ -157,11 +167,13 @@ func (c *Config) validateStore(f *Faults) {
 	name, refused := policy.ParseBucketName(s.StateBucket)
 	switch {
 	case directory && (refused != nil || name.Kind != policy.Directory):
-		f.add("store.state_bucket", "%q is not the name of a directory bucket, such as sealfront-state--usw2-az1--x-s3", s.StateBucket)
+		f.add("store.state_bucket", "%q is not the name of a directory bucket, such as sealfront-state--usw2-az1--x-s3",
+			s.StateBucket)
 	case refused != nil:
 		f.add("store.state_bucket", "%q is not a bucket name", s.StateBucket)
 	}
-	if !strings.HasPrefix(s.MetadataHeader, "x-amz-meta-") || s.MetadataHeader != strings.ToLower(s.MetadataHeader) || len(s.MetadataHeader) > 64 || len(s.MetadataHeader) < 12 {
+	if !strings.HasPrefix(s.MetadataHeader, "x-amz-meta-") || s.MetadataHeader != strings.ToLower(s.MetadataHeader) ||
+		len(s.MetadataHeader) > 64 || len(s.MetadataHeader) < 12 {
 		f.add("store.metadata_header", "%q must begin with x-amz-meta- and be in lower case", s.MetadataHeader)
 	}
 	if (s.AccessKey == "") != (s.SecretKey == "") {
@@ -248,7 +260,11 @@ func (c *Config) validateIdentities(f *Faults) {
 	for i := range c.Identities {
 		id := &c.Identities[i]
 		at := path("identities", i)
-		for _, field := range []struct{ name, value string }{{"name", id.Name}, {"access_key", id.AccessKey}, {"secret_key", id.SecretKey}} {
+		for _, field := range []struct{ name, value string }{
+			{"name", id.Name},
+			{"access_key", id.AccessKey},
+			{"secret_key", id.SecretKey},
+		} {
 			if field.value == "" {
 				f.add(at+"."+field.name, "must be set")
 			}

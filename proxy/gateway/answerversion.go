@@ -11,7 +11,7 @@ func (x *exchange) askedVersion() string {
 	if policy.KindOf(x.Bucket) != policy.General || !x.Operation.OnVersion() {
 		return ""
 	}
-	v, _ := x.query.Get("versionId")
+	v, _ := x.grant.Query.Get("versionId")
 	return v
 }
 

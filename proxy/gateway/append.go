@@ -32,7 +32,7 @@ func appendObject(x *exchange, offset int64) error {
 	if body.Size() == 0 {
 		return s3.Refuse("InvalidRequest", "The body of an append can't be empty.")
 	}
-	o, err := x.At(x.Record, x.Key).HeadWithTail()
+	o, err := x.at(x.Record, x.Key).HeadWithTail(x.context)
 	if err != nil {
 		if objects.Translate(err).Code == "NoSuchKey" {
 			return x.appendToNothing(body, offset)
@@ -42,9 +42,9 @@ func appendObject(x *exchange, offset int64) error {
 	if err := x.checkAppend(o, offset); err != nil {
 		return err
 	}
-	done, err := o.AppendTo(&x.Object, objects.Append{
+	done, err := o.AppendTo(x.context, &x.Object, objects.Append{
 		Body: body, Kind: body.check.kind, Announced: body.check.told, Keep: body.check.keep, May: x.mayAppend,
-		Encryption: x.decision.Encryption, Began: x.start, Scratch: &x.scratch.object,
+		Encryption: x.grant.Decision.Encryption, Began: x.grant.Start, Scratch: &x.scratch.object,
 	})
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func appendObject(x *exchange, offset int64) error {
 // appendToNothing makes the object: offset 0 creates it where there is none.
 func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 	switch {
-	case x.headerValue("if-match") != "":
+	case x.grant.Value("if-match") != "":
 		return s3.NoSuchKey(x.Key)
 	case offset != 0:
 		return invalidOffset(0)
@@ -68,7 +68,7 @@ func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 		x.ctx.Response.Header.Set("x-amz-object-size", strconv.FormatInt(body.Size(), 10))
 		return nil
 	}
-	if objects.Translate(err).Code == "PreconditionFailed" && x.headerValue("if-none-match") == "" {
+	if objects.Translate(err).Code == "PreconditionFailed" && x.grant.Value("if-none-match") == "" {
 		return x.Object.Interfered(err) // the condition was ours
 	}
 	return err
@@ -80,28 +80,28 @@ func invalidOffset(size int64) error {
 
 // checkAppend decides what the object's metadata tells.
 func (x *exchange) checkAppend(o *objects.Source, offset int64) error {
-	switch match := x.headerValue("if-match"); {
-	case x.headerValue("if-none-match") != "":
+	switch match := x.grant.Value("if-match"); {
+	case x.grant.Value("if-none-match") != "":
 		return s3.PreconditionFailed("If-None-Match")
 	case match != "" && !s3.ListsETag(match, o.ETag):
 		return s3.PreconditionFailed("If-Match")
 	case offset != o.Length:
 		return invalidOffset(o.Length)
 	}
-	for _, f := range x.header.Fields {
+	for _, f := range x.grant.Header.Fields {
 		if len(f.Name) > len(objects.UserMetadata) && strings.EqualFold(s3.View(f.Name[:len(objects.UserMetadata)]), objects.UserMetadata) {
 			return s3.Refuse("InvalidRequest", "Metadata can't be given when appending to an existing object.")
 		}
 	}
 	existing := o.Encryption()
-	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
-		return refused
+	if err := x.grant.Secure(existing.SSE); err != nil {
+		return err
 	}
-	decision, refused := policy.DecideAppend(x.decision, existing)
+	decision, refused := policy.DecideAppend(x.grant.Decision, existing)
 	if refused != nil {
 		return refused
 	}
-	x.decision = decision
+	x.grant.Decision = decision
 	return nil
 }
 
@@ -122,8 +122,8 @@ func (x *exchange) answerAppend(a *objects.AppendResult) error {
 // mayAppend reports whether the caller may open the object that it appends to. The decision about the append has asked
 // for its KMS key, which is the one that new bytes are sealed under.
 func (x *exchange) mayAppend(keyARN string) error {
-	if keyARN != x.decision.Encryption.KeyARN {
-		return x.mayRead(keyARN)
+	if keyARN != x.grant.Decision.Encryption.KeyARN {
+		return x.grant.MayRead(keyARN)
 	}
 	return nil
 }

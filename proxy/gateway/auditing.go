@@ -12,14 +12,6 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// Auditor takes a record of every decision.
-type Auditor interface {
-	// Reserve keeps room for a record. False: it can't be written.
-	Reserve() bool
-	// Add takes a record and doesn't wait. reserved says whether Reserve has kept room for it.
-	Add(r audit.Record, reserved bool)
-}
-
 // errNoRecord is for the log.
 var errNoRecord = errors.New("the audit log can't take its record")
 
@@ -28,7 +20,7 @@ func (x *exchange) reserveRecord() error {
 	if x.g.o.Audit == nil || !x.g.o.AuditRequired {
 		return nil
 	}
-	if x.reserved = x.g.o.Audit.Reserve(); !x.reserved {
+	if x.account.reserved = x.g.o.Audit.Reserve(); !x.account.reserved {
 		x.g.shed(ShedAudit)
 		return s3.Unavailable(errNoRecord)
 	}
@@ -38,34 +30,34 @@ func (x *exchange) reserveRecord() error {
 // audit gives the audit log its record. Strings are copied: they may be lent by the request.
 func (x *exchange) audit(code, row string, took time.Duration) {
 	a := x.g.o.Audit
-	if a == nil || x.g.o.AuditRequired && !x.reserved {
+	if a == nil || x.g.o.AuditRequired && !x.account.reserved {
 		return
 	}
 	header := &x.ctx.Response.Header
 	r := audit.Record{
-		Time: x.start, Request: x.requestID, Trace: x.traceID(), Remote: x.client().String(), TLS: x.secure(), Operation: x.Operation.String(),
+		Time: x.grant.Start, Request: x.requestID, Trace: x.traceID(), Remote: x.grant.Client().String(), TLS: x.grant.OverTLS(), Operation: x.Operation.String(),
 		Bucket: strings.Clone(x.Bucket), Key: strings.Clone(x.Key), Version: strings.Clone(x.Version),
-		Source: string(x.headerBytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
-		Status: x.ctx.Response.StatusCode(), In: x.plainIn, Out: x.plainOut, Took: took,
+		Source: string(x.grant.Bytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
+		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Took: took,
 	}
-	if x.permitted {
+	if x.account.permitted {
 		r.Decision = "permitted"
 	}
 	if r.Row == "" {
-		r.Row = x.decision.Row
+		r.Row = x.grant.Decision.Row
 	}
-	if x.identity != nil {
-		r.Principal = x.identity.Name
+	if x.grant.Identity != nil {
+		r.Principal = x.grant.Identity.Name
 	}
-	if x.session != nil {
-		sum := sha256.Sum256(x.auth.AccessKeyID)
+	if x.grant.Session != nil {
+		sum := sha256.Sum256(x.grant.Auth.AccessKeyID)
 		r.Session, r.Mode = hex.EncodeToString(sum[:8]), "ReadWrite"
-		if x.issued.ReadOnly {
+		if x.grant.ReadOnly {
 			r.Mode = "ReadOnly"
 		}
 	}
 	// What a read opened stands in the answer only.
-	e := &x.decision.Encryption
+	e := &x.grant.Decision.Encryption
 	r.Encryption, r.KMSKey = string(header.Peek("x-amz-server-side-encryption")), string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
 	if sse := e.SSE.String(); r.Encryption == "" {
 		r.Encryption, r.KMSKey = sse, strings.Clone(e.KeyARN)
@@ -75,6 +67,6 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 			r.Context = string(text)
 		}
 	}
-	a.Add(r, x.reserved)
-	x.reserved = false
+	a.Add(r, x.account.reserved)
+	x.account.reserved = false
 }

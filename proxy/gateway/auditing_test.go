@@ -5,6 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"sealfront/proxy/access"
 	"sealfront/proxy/audit"
 )
 
@@ -19,7 +20,7 @@ func (a *fullAuditor) Add(r audit.Record, _ bool) { a.records = append(a.records
 
 // Where records are required, a request without one is refused before anything else; elsewhere it goes on.
 func TestRequestsWithoutARecordAreRefused(t *testing.T) {
-	ids, err := NewIdentities(nil)
+	ids, err := access.NewIdentities(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 
 // A bug that one request comes upon leaves nothing counted as under way, and a record.
 func TestABugLeavesNothingUnderWay(t *testing.T) {
-	ids, err := NewIdentities(nil)
+	ids, err := access.NewIdentities(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestABugLeavesNothingUnderWay(t *testing.T) {
 
 // A request that isn't traced or audited allocates nothing for it.
 func BenchmarkRequest(b *testing.B) {
-	ids, err := NewIdentities(nil)
+	ids, err := access.NewIdentities(nil)
 	if err != nil {
 		b.Fatal(err)
 	}

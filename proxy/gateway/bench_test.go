@@ -39,9 +39,9 @@ func sdkPut() []sigv4.Field {
 // BenchmarkHeaders is what crossing costs the headers of a PutObject: those of the object, and looking one up. The floor
 // goes over the fields once.
 func BenchmarkHeaders(b *testing.B) {
-	x := newExchange(&Gateway{o: Options{MetadataHeader: "x-amz-meta-sealfront"}})
+	x := &exchange{g: &services{o: Options{MetadataHeader: "x-amz-meta-sealfront"}}}
 	x.g.o.Abilities.MetadataRoom = true
-	x.header.Fields = sdkPut()
+	x.grant.Header.Fields = sdkPut()
 	envelope := []byte(strings.Repeat("e", 600))
 	b.Run("to the store", func(b *testing.B) {
 		r := &store.Request{}
@@ -56,7 +56,7 @@ func BenchmarkHeaders(b *testing.B) {
 	b.Run("lookup", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, ok := x.header.Get("x-amz-trailer"); !ok {
+			if _, ok := x.grant.Header.Get("x-amz-trailer"); !ok {
 				b.Fatal("it is not there")
 			}
 		}
@@ -65,7 +65,7 @@ func BenchmarkHeaders(b *testing.B) {
 		b.ReportAllocs()
 		n := 0
 		for b.Loop() {
-			for _, f := range x.header.Fields {
+			for _, f := range x.grant.Header.Fields {
 				n += len(f.Name) + len(f.Value)
 			}
 		}

@@ -30,15 +30,15 @@ type plainBody struct {
 // ends with its handler.
 func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	b := &x.scratch.plain
-	*b = plainBody{x: x, framed: x.auth.Payload.Chunked()}
+	*b = plainBody{x: x, framed: x.grant.Auth.Payload.Chunked()}
 	switch {
-	case x.form != nil:
-		b.length = x.form.size
+	case x.body.form != nil:
+		b.length = x.body.form.size
 	case b.framed:
-		b.length = x.chunks.DecodedLength
+		b.length = x.grant.Chunks.DecodedLength
 	default:
 		n := x.ctx.Request.Header.ContentLength()
-		if n < 0 || x.headerBytes("content-length") == nil {
+		if n < 0 || x.grant.Bytes("content-length") == nil {
 			return nil, s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 		}
 		b.length = int64(n)
@@ -48,7 +48,7 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 			"ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
 	}
 	var err error
-	b.check, err = newIntegrity(x, x.chunks.Trailer, x.auth.Payload == sigv4.PayloadHash)
+	b.check, err = x.newIntegrity(x.grant.Chunks.Trailer, x.grant.Auth.Payload == sigv4.PayloadHash)
 	return b, err
 }
 
@@ -68,24 +68,40 @@ func (x *exchange) newDocument(limit int64) (*plainBody, error) {
 
 // Start begins to read. A request without a body has no stream.
 func (b *plainBody) Start() {
-	source := b.x.body
+	source := b.x.body.stream
 	if source == nil {
 		source = noBody{}
 	}
 	b.source = source
 	if b.framed {
-		b.chunks = b.x.chunkReader()
-		b.chunks.Reset(source, b.x.chunks)
+		b.chunks = b.x.body.chunkReader()
+		b.chunks.Reset(source, b.x.grant.Chunks)
 		b.source = b.chunks
 	}
 }
 
-// chunkReader is the exchange's, given back when it ends.
-func (x *exchange) chunkReader() *sigv4.ChunkReader {
-	if x.unchunk == nil {
-		x.unchunk = chunkReaders.Get().(*sigv4.ChunkReader)
+// A body is what the client sends behind the head.
+type body struct {
+	stream  io.Reader          // nil when there is none
+	unchunk *sigv4.ChunkReader // from chunkReaders; nil when the body isn't framed
+	form    *formReader        // stream is its file; nil for all but PostObject
+}
+
+// chunkReader is the body's, given back when it ends.
+func (b *body) chunkReader() *sigv4.ChunkReader {
+	if b.unchunk == nil {
+		b.unchunk = chunkReaders.Get().(*sigv4.ChunkReader)
 	}
-	return x.unchunk
+	return b.unchunk
+}
+
+// end drops what was lent.
+func (b *body) end() {
+	if b.unchunk != nil {
+		b.unchunk.Reset(noBody{}, sigv4.ChunkOptions{})
+		chunkReaders.Put(b.unchunk)
+	}
+	*b = body{}
 }
 
 var chunkReaders = sync.Pool{New: func() any { return new(sigv4.ChunkReader) }}
@@ -118,7 +134,7 @@ func (b *plainBody) Fill(p []byte) error {
 	}
 	n, err := io.ReadFull(b.source, p)
 	b.read += int64(n)
-	b.x.plainIn += int64(n)
+	b.x.account.in += int64(n)
 	if err != nil && !(n == len(p)) {
 		return bodyError(err)
 	}
@@ -133,7 +149,7 @@ func (b *plainBody) Finish() (*crypto.Checksum, error) {
 	}
 	// With framing the end holds signatures and trailers; without it fasthttp knows the length, and this
 	// read only sees that there is no more.
-	if b.framed || b.x.body != nil {
+	if b.framed || b.x.body.stream != nil {
 		n, err := b.source.Read(b.one[:])
 		for n == 0 && err == nil {
 			n, err = b.source.Read(b.one[:])
@@ -153,7 +169,7 @@ func (b *plainBody) Finish() (*crypto.Checksum, error) {
 	for _, f := range trailer {
 		trailing = string(f.Value)
 	}
-	return b.check.check(b.x, trailing)
+	return b.check.check(&b.x.grant.Auth, trailing)
 }
 
 // bodyError tells a client's error from a broken connection. fasthttp's stream ends with a plain EOF when the

@@ -18,7 +18,7 @@ import (
 
 // readDocument reads a small body and checks it like an object's.
 func (x *exchange) readDocument(limit int64) ([]byte, error) {
-	if x.headerBytes("content-length") == nil && !x.auth.Payload.Chunked() {
+	if x.grant.Bytes("content-length") == nil && !x.grant.Auth.Payload.Chunked() {
 		return nil, nil
 	}
 	body, err := x.newDocument(limit)
@@ -41,7 +41,7 @@ func createBucket(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	if g.hidden(x.Bucket) {
+	if g.access.Hidden(x.Bucket) {
 		return bucketExists(x.Bucket)
 	}
 	if name.Kind == policy.Directory && len(g.o.Zones) > 0 && !slices.Contains(g.o.Zones, name.Zone) {
@@ -58,20 +58,20 @@ func createBucket(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if x.headerValue("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.Bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
+	if x.grant.Value("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.Bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
 		return s3.Refuse("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.Bucket)
 	}
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
 		return refused
 	}
-	if refused := policy.AuthorizeTags(x.Operation, &x.request, x.caller(), &x.matter.Target, configuration.Tags); refused != nil {
-		return refused
+	if err := x.grant.MayTag(configuration.Tags); err != nil {
+		return err
 	}
-	lock := name.Kind == policy.General && strings.EqualFold(x.headerValue("x-amz-bucket-object-lock-enabled"), "true")
-	_, err = g.o.Buckets.CreateBucket(x.Context, state.Bucket{
+	lock := name.Kind == policy.General && strings.EqualFold(x.grant.Value("x-amz-bucket-object-lock-enabled"), "true")
+	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.Bucket, g.o.Region, g.o.Account),
-		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.identity.Name,
+		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.grant.Identity.Name,
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.Bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
@@ -93,7 +93,7 @@ func bucketExists(bucket string) error {
 
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
 // an earlier attempt left, while objects in it would be somebody's that were never sealed.
-func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
+func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
 	err := g.o.Store.CreateBucket(ctx, storeName, objectLock)
 	switch {
 	case err == nil && objectLock:
@@ -127,7 +127,7 @@ func (g *Gateway) makeStoreBucket(ctx context.Context, bucket, storeName string,
 }
 
 // mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the header.
-func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
+func (g *services) mustLock(ctx context.Context, storeName string) error {
 	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
 	if err != nil {
 		return err
@@ -144,14 +144,14 @@ func (g *Gateway) mustLock(ctx context.Context, storeName string) error {
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.Record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.g.o.Uploads.Uploads(x.context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
 			return objects.RecordError(err)
 		}
 	}
 	if inProgress {
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.Bucket)
 	}
-	err := x.g.o.Buckets.DeleteBucket(x.Context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
+	err := x.g.o.Buckets.DeleteBucket(x.context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {
 			return err
@@ -204,15 +204,15 @@ type blockedTypes struct{ EncryptionType string }
 // getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record anew: who asks wants
 // to know what holds now.
 func getBucketEncryption(x *exchange) error {
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.context)
 	if err != nil {
 		return err
 	}
 	if record == nil {
 		return s3.NoSuchBucket(x.Bucket)
 	}
-	facts := x.Objects.FactsOf(record)
-	rule := policy.EncryptionConfiguration(&facts, x.g.policyOptions())
+	facts := x.g.access.FactsOf(record)
+	rule := policy.EncryptionConfiguration(&facts, x.g.access.Options())
 	out := struct {
 		XMLName xml.Name `xml:"ServerSideEncryptionConfiguration"`
 		Xmlns   string   `xml:"xmlns,attr"`
@@ -238,15 +238,15 @@ func putBucketEncryption(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.context)
 	if err != nil {
 		return err
 	}
 	if record == nil {
 		return s3.NoSuchBucket(x.Bucket)
 	}
-	x.Facts = x.Objects.FactsOf(record)
-	options := x.g.policyOptions()
+	x.setRecord(record)
+	options := x.g.access.Options()
 	keyID, refused := policy.KeyToDescribe(&x.Facts, rule, options)
 	if refused != nil {
 		return refused
@@ -257,8 +257,8 @@ func putBucketEncryption(x *exchange) error {
 			return err
 		}
 	}
-	_, err = x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
-		now := x.Objects.FactsOf(b)
+	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
+		now := x.g.access.FactsOf(b)
 		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
 		if refused != nil {
 			return refused
@@ -286,28 +286,22 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
 	// What KMS knows of a key is told to those who may use it.
-	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok && !x.mayUse(arn) {
+	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok && !x.grant.MayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
-	d, err := x.g.o.Keys.Describe(x.Context, keyID)
+	d, err := x.g.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
-	facts.Denied = !x.mayUse(d.ARN)
+	facts.Denied = !x.grant.MayUse(d.ARN)
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
-	if err := x.Object.TryKey(d.ARN); err != nil {
+	if err := x.Object.TryKey(x.context, d.ARN); err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
 	return facts, nil
-}
-
-// mayUse reports whether the caller of PutBucketEncryption has its permissions on a KMS key.
-func (x *exchange) mayUse(keyARN string) bool {
-	target := x.Target(keyARN)
-	return policy.Authorize(policy.PutBucketEncryption, &x.request, x.caller(), target, policy.ReadWrite) == nil
 }
 
 func setEncryption(b *state.Bucket, after *policy.Bucket) {
@@ -328,8 +322,8 @@ func (x *exchange) updateError(err error) error {
 
 // deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
 func deleteBucketEncryption(x *exchange) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
-		now := x.Objects.FactsOf(b)
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
+		now := x.g.access.FactsOf(b)
 		after := policy.DecideDeleteBucketEncryption(&now)
 		setEncryption(b, &after)
 		return nil

@@ -14,7 +14,7 @@ import (
 
 // getBucketTagging carries out GetBucketTagging, by the record as it is now.
 func getBucketTagging(x *exchange) error {
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return err
@@ -53,19 +53,12 @@ func deleteBucketTagging(x *exchange) error {
 // change tags may depend on the tags themselves, and the record that the request was decided by may be older than a change at
 // another replica: the very tags that are replaced decide once more.
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
-		if x.control.Kind != "" && x.control.Resource != b.ARN {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
+		if x.grant.Control.Kind != "" && x.grant.Control.Resource != b.ARN {
 			return s3.NoSuchBucket(x.Bucket)
 		}
-		facts := x.Objects.FactsOf(b)
-		bucketPolicy, err := x.g.bucketPolicies.of(b, facts.Kind)
-		if err != nil {
+		if err := x.grant.MayTagAs(b, given); err != nil {
 			return err
-		}
-		target := x.matter.Target
-		target.Tags, target.BucketPolicy = policy.Tags(b.Tags), bucketPolicy
-		if refused := policy.AuthorizeTags(x.Operation, &x.request, x.caller(), &target, given); refused != nil {
-			return refused
 		}
 		tags, refused := change(policy.Tags(b.Tags))
 		if refused != nil {

@@ -82,9 +82,9 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 				t.Fatalf("%s: %v", who, err)
 			}
 			if err == nil {
-				y := x.At(x.Record, "key")
+				y := x.at(x.Record, "key")
 				y.Version = "v"
-				if _, err := y.Remove(s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
+				if _, err := y.Remove(t.Context(), s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
 					t.Fatal(err)
 				}
 				s.mu.Lock()
@@ -108,7 +108,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		}
 		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
 			got := ""
-			if err := x.permitDeletion(&d, x.At(x.Record, "key"), new(policy.Request)); err != nil {
+			if err := x.permitDeletion(&d, x.at(x.Record, "key"), new(policy.Request)); err != nil {
 				got = objects.Translate(err).Code
 			}
 			if got != want {

@@ -10,6 +10,7 @@ import (
 	"sealfront/crypto"
 	"sealfront/policy"
 	"sealfront/proxy/s3"
+	"sealfront/sigv4"
 )
 
 // An integrity check compares a body with everything that its request says about it.
@@ -44,13 +45,13 @@ func (c *integrity) hashOf(kind *s3.ChecksumKind) hash.Hash {
 
 // newIntegrity reads what the request announces about its body, section 6.1 of the behaviour reference. trailer is the
 // announced trailing checksum; hashed tells that x-amz-content-sha256 is a hash.
-func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) {
+func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error) {
 	c := &x.scratch.integrity
 	*c = integrity{trailer: trailer, hashes: c.hashes}
 	var malformed error
 	var buf s3.NameBuffer
-	for i := range x.header.Fields {
-		f := &x.header.Fields[i]
+	for i := range x.grant.Header.Fields {
+		f := &x.grant.Header.Fields[i]
 		if len(f.Name) <= len(s3.ChecksumPrefix) || f.Name[0]|0x20 != 'x' || f.Name[6]|0x20 != 'c' {
 			continue
 		}
@@ -87,7 +88,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 	if trailer != "" {
 		c.kind = s3.ChecksumByHeader(trailer)
 	}
-	if named := x.headerValue("x-amz-sdk-checksum-algorithm"); named != "" {
+	if named := x.grant.Value("x-amz-sdk-checksum-algorithm"); named != "" {
 		switch {
 		case c.kind == nil:
 			return nil, s3.Refuse("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
@@ -95,7 +96,7 @@ func newIntegrity(x *exchange, trailer string, hashed bool) (*integrity, error) 
 			return nil, s3.Refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 		}
 	}
-	if sent, ok := x.headerField("content-md5"); ok {
+	if sent, ok := x.grant.Field("content-md5"); ok {
 		sum, err := base64.StdEncoding.Strict().DecodeString(string(sent))
 		if err != nil || len(sum) != md5.Size {
 			return nil, s3.Refuse("InvalidDigest", "The Content-MD5 you specified was invalid.", "Content-MD5", string(sent))
@@ -141,11 +142,11 @@ func (c *integrity) keep(kind *s3.ChecksumKind) {
 
 // check compares everything at the body's end. trailing is the value of the announced trailer. The order is S3's:
 // x-amz-content-sha256, Content-MD5, checksum.
-func (c *integrity) check(x *exchange, trailing string) (*crypto.Checksum, error) {
+func (c *integrity) check(auth *sigv4.Authentication, trailing string) (*crypto.Checksum, error) {
 	if c.sha256 != nil {
 		var sum [sha256.Size]byte
 		c.sha256.Sum(sum[:0])
-		if err := x.auth.CheckPayload(&sum); err != nil {
+		if err := auth.CheckPayload(&sum); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sealfront/policy"
+	"sealfront/proxy/access"
 	"sealfront/proxy/objects"
 )
 
@@ -56,18 +57,18 @@ var conditionPlaces = []conditionPlace{
 		if err := x.decide(); err != nil {
 			return err
 		}
-		record, err := x.g.o.Buckets.Bucket(x.Context, "kms")
+		record, err := x.g.o.Buckets.Bucket(x.context, "kms")
 		if err != nil {
 			return err
 		}
-		return x.permitTags(&objects.Source{Object: x.At(record, "source"), Tagged: true})
+		return x.permitTags(&objects.Source{Object: x.at(record, "source"), Tagged: true})
 	}},
 	{"rename source", testRequest{method: "PUT", path: "/sealed--az1--x-s3/renamed", query: "renameObject=", header: []string{"x-amz-rename-source: source"}}, renameBucket, (*exchange).decide},
 	{"DeleteObjects entry", testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
-		y := x.At(x.Record, "source")
+		y := x.at(x.Record, "source")
 		y.Version = "v"
 		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y, new(policy.Request))
 	}},
@@ -173,7 +174,13 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(key, err)
 		}
-		g.identities.Load().byName["all"].Policy = compiled
+		ids, err := access.NewIdentities([]*access.Identity{{
+			Name: "all", AccessKeyID: "all", SecretAccessKey: "secret", ARN: "arn:aws:iam::" + testAccount + ":user/all", Policy: compiled,
+		}})
+		if err != nil {
+			t.Fatal(key, err)
+		}
+		g.Access().SetIdentities(ids)
 		r := p.request
 		r.who, r.signed = "all", now.Add(-5*time.Second)
 		r.header = append(append([]string(nil), r.header...), row.header...)

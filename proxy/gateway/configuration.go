@@ -87,7 +87,7 @@ var keptErrors = map[string]string{
 // keepConfiguration carries out the operations of keptConfigurations: one request to the store.
 func keepConfiguration(x *exchange) error {
 	k := keptConfigurations[x.Operation]
-	r := x.NewRequest(x.Operation.String(), string(x.message.Method))
+	r := x.NewRequest(x.Operation.String(), string(x.grant.Message.Method))
 	r.Query = store.AppendQuery(r.Query, k.query, "")
 	if r.Method == http.MethodPut {
 		document, err := x.readDocument(objects.MaxDocument)
@@ -114,7 +114,7 @@ func keepConfiguration(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ var fixedAnswers = map[policy.Operation]fixed{
 // constant carries out the operations of fixedAnswers.
 func constant(x *exchange) error {
 	f := fixedAnswers[x.Operation]
-	_, named := x.query.Get("id")
+	_, named := x.grant.Query.Get("id")
 	switch {
 	case f.list != "" && !named:
 		return x.answerElement(f.list, "<IsTruncated>false</IsTruncated>")
@@ -97,7 +97,7 @@ func getACL(x *exchange) error {
 // putACL carries out PutBucketAcl and PutObjectAcl. A canned ACL that says what holds anyway was let through by the
 // policy; no other is possible.
 func putACL(x *exchange) error {
-	if x.headerValue("x-amz-acl") == "" {
+	if x.grant.Value("x-amz-acl") == "" {
 		return s3.Refuse("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.Bucket)
 	}
 	document, err := x.readDocument(objects.MaxDocument)
@@ -115,7 +115,7 @@ func (x *exchange) objectExists() error {
 	if x.Key == "" {
 		return nil
 	}
-	a, _, err := x.HeadIf(objects.Unconditional)
+	a, _, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,11 @@ func controlError(e *s3.Error) *s3.Error {
 
 // listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty list.
 func listTagsForResource(x *exchange) error {
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return err
-	case record == nil, record.ARN != x.control.Resource:
+	case record == nil, record.ARN != x.grant.Control.Resource:
 		return s3.NoSuchBucket(x.Bucket)
 	}
 	out := struct {
@@ -58,7 +58,7 @@ func tagResource(x *exchange) error {
 
 // untagResource carries out UntagResource. Tags that the bucket hasn't are removed already.
 func untagResource(x *exchange) error {
-	return x.changeTags(x.request.RemovedTags(), func(old policy.Tags) (policy.Tags, *policy.Refusal) {
-		return x.request.Untag(old), nil
+	return x.changeTags(x.grant.Rules.RemovedTags(), func(old policy.Tags) (policy.Tags, *policy.Refusal) {
+		return x.grant.Rules.Untag(old), nil
 	})
 }

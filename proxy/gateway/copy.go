@@ -42,15 +42,14 @@ func copyObject(x *exchange) error {
 	if !source.SameName(&x.Object) {
 		return once()
 	}
-	return x.Claimed(func(*state.Claim) error {
-		source.Context = x.Context
+	return x.claimed(func(*state.Claim) error {
 		return once()
 	}, x.Key)
 }
 
 // copyAlgorithm reads which checksum the copy shall have; nil: that of the source.
 func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
-	name := x.headerValue("x-amz-checksum-algorithm")
+	name := x.grant.Value("x-amz-checksum-algorithm")
 	if name == "" {
 		return nil, nil
 	}
@@ -62,7 +61,7 @@ func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 }
 
 func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) error {
-	from, err := source.HeadWithTail()
+	from, err := source.HeadWithTail(x.context)
 	if err != nil {
 		return err
 	}
@@ -76,13 +75,13 @@ func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) erro
 		return err
 	}
 	c := &objects.Copy{
-		Object: &x.Object, Source: from, Encryption: x.decision.Encryption, Fresh: x.asksKMS(from), May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
-		Began: x.start, Scratch: &x.scratch.object, Describe: x.describeCopy(from),
+		Object: &x.Object, Source: from, Encryption: x.grant.Decision.Encryption, Fresh: x.asksKMS(from), May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
+		Began: x.grant.Start, Scratch: &x.scratch.object, Describe: x.describeCopy(from),
 	}
 	if err := x.checkSelfCopy(c); err != nil {
 		return err
 	}
-	done, err := c.Run(wanted)
+	done, err := c.Run(x.context, wanted)
 	if err != nil {
 		return err
 	}
@@ -110,13 +109,13 @@ func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 	if !c.Self() {
 		return nil
 	}
-	if refused := policy.DecideSelfCopy(&x.request, &x.Facts, x.decision, c.Source.Encryption()); refused != nil {
+	if refused := policy.DecideSelfCopy(&x.grant.Rules, &x.Facts, x.grant.Decision, c.Source.Encryption()); refused != nil {
 		return refused
 	}
-	if x.headerValue("if-none-match") != "" {
+	if x.grant.Value("if-none-match") != "" {
 		return s3.PreconditionFailed("If-None-Match")
 	}
-	if match := x.headerValue("if-match"); match != "" && !s3.ListsETag(match, c.Source.ETag) {
+	if match := x.grant.Value("if-match"); match != "" && !s3.ListsETag(match, c.Source.ETag) {
 		return s3.PreconditionFailed("If-Match")
 	}
 	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
@@ -129,7 +128,7 @@ func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 func (x *exchange) describeCopy(from *objects.Source) func(r *store.Request, envelope []byte) error {
 	return func(r *store.Request, envelope []byte) error {
 		x.setAttributes(r)
-		if x.headerValue("x-amz-metadata-directive") == "REPLACE" {
+		if x.grant.Value("x-amz-metadata-directive") == "REPLACE" {
 			return x.setObjectHeaders(r, envelope)
 		}
 		return from.KeepHeaders(r, envelope, x.setRedirect(r))

@@ -15,9 +15,9 @@ import (
 // condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and returns
 // a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
 func (x *exchange) condition(prefix string, o *objects.Source) error {
-	match, noneMatch := x.headerValue(prefix+"match"), x.headerValue(prefix+"none-match")
-	since, hasSince := s3.HeaderTime(x.headerValue(prefix + "modified-since"))
-	until, hasUntil := s3.HeaderTime(x.headerValue(prefix + "unmodified-since"))
+	match, noneMatch := x.grant.Value(prefix+"match"), x.grant.Value(prefix+"none-match")
+	since, hasSince := s3.HeaderTime(x.grant.Value(prefix + "modified-since"))
+	until, hasUntil := s3.HeaderTime(x.grant.Value(prefix + "unmodified-since"))
 	modified := o.Modified.Truncate(time.Second)
 	failed := ""
 	switch {
@@ -43,26 +43,23 @@ func (x *exchange) condition(prefix string, o *objects.Source) error {
 // copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
 // 6.7. What its envelope says is decided by decideSource.
 func (x *exchange) copySource() (*objects.Object, error) {
-	source, refused := x.request.CopySource()
+	source, refused := x.grant.Rules.CopySource()
 	if refused != nil {
 		return nil, refused
 	}
-	if x.g.hidden(source.Bucket) {
+	if x.g.access.Hidden(source.Bucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}
-	record, err := x.g.o.Buckets.Bucket(x.Context, source.Bucket)
+	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
 	if errors.Is(err, state.ErrNoBucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}
 	if err != nil {
 		return nil, objects.RecordError(err)
 	}
-	y := x.At(record, source.Key)
-	if y.Policy, err = x.g.bucketPolicies.of(record, y.Facts.Kind); err != nil {
-		return nil, err
-	}
+	y := x.at(record, source.Key)
 	y.Version = source.Version
-	if refused := policy.CheckSource(&x.request, &y.Facts); refused != nil {
+	if refused := policy.CheckSource(&x.grant.Rules, &y.Facts); refused != nil {
 		return nil, refused
 	}
 	if err := x.permitSource(y, ""); err != nil {
@@ -74,8 +71,8 @@ func (x *exchange) copySource() (*objects.Object, error) {
 // decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.
 func (x *exchange) decideSource(o *objects.Source) error {
 	existing := o.Encryption()
-	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
-		return refused
+	if err := x.grant.Secure(existing.SSE); err != nil {
+		return err
 	}
 	if existing.SSE == policy.SSEKMS {
 		if err := x.permitSource(o.Object, existing.KeyARN); err != nil {
@@ -85,11 +82,13 @@ func (x *exchange) decideSource(o *objects.Source) error {
 	return x.condition("x-amz-copy-source-if-", o)
 }
 
+// permitSource asks whether the caller may read a copy's source, and with keyARN use the KMS key that it is sealed under.
 func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
-	if refused := policy.AuthorizeSource(&x.request, x.caller(), y.Target(keyARN)); refused != nil {
-		return refused
+	place, err := x.place(y)
+	if err != nil {
+		return err
 	}
-	return nil
+	return x.grant.MayReadSource(&place, keyARN)
 }
 
 // asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either side

@@ -25,24 +25,22 @@ func createSession(x *exchange) error {
 }
 
 func (x *exchange) issueSession() error {
-	s := session.Session{Principal: x.identity.Name, Bucket: x.Bucket}
+	s := session.Session{Principal: x.grant.Identity.Name, Bucket: x.Bucket}
 	if x.Record != nil {
-		e := x.decision.Encryption
-		s.Incarnation, s.ReadOnly = x.Record.Incarnation, x.mode == policy.ReadOnly
+		e := x.grant.Decision.Encryption
+		s.Incarnation, s.ReadOnly = x.Record.Incarnation, x.grant.Mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			if err := x.FetchKey(e); err != nil {
+			if err := x.FetchKey(x.context, e); err != nil {
 				return err
 			}
 		}
 	}
-	c, err := session.Issue(x.Context, x.g.o.Sessions, s, x.start)
+	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.grant.Start)
 	if err != nil {
 		return s3.Unavailable(err)
 	}
-	if id, ok := session.KeyID(c.Token); ok {
-		x.g.logins.Load().see(id)
-	}
+	x.g.access.Issued(c.Token)
 	x.showEncryption()
 	return x.answerXML(&struct {
 		XMLName     xml.Name `xml:"CreateSessionResult"`

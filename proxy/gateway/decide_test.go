@@ -15,6 +15,7 @@ import (
 
 	"sealfront/crypto/keyring"
 	"sealfront/policy"
+	"sealfront/proxy/access"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
@@ -93,15 +94,15 @@ var testPolicies = map[string][]policy.Statement{
 // testGateway decides requests; it has no store.
 func testGateway(t *testing.T, change func(*Options)) *Gateway {
 	t.Helper()
-	var list []*Identity
+	var list []*access.Identity
 	for name, statements := range testPolicies {
 		p, err := policy.Compile(statements)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, &Identity{Name: name, AccessKeyID: name, SecretAccessKey: "secret", ARN: "arn:aws:iam::" + testAccount + ":user/" + name, Policy: p})
+		list = append(list, &access.Identity{Name: name, AccessKeyID: name, SecretAccessKey: "secret", ARN: "arn:aws:iam::" + testAccount + ":user/" + name, Policy: p})
 	}
-	ids, err := NewIdentities(list)
+	ids, err := access.NewIdentities(list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +206,7 @@ func (r *testRequest) fields() *formReader {
 // outcome is row and code of what a request was decided, "allow" without a code.
 func outcome(x *exchange, err error) string {
 	if err == nil {
-		return "allow " + x.decision.Row
+		return "allow " + x.grant.Decision.Row
 	}
 	e := objects.Translate(err)
 	return e.Code + " " + e.Row
@@ -289,7 +290,7 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 							if slices.Contains(h, "x-amz-server-side-encryption-aws-kms-key-id: alias/one") && s.who == "keyless" {
 								continue // Explain doesn't ask KMS which key that is
 							}
-							q := &Question{Operation: o.op.String(), Bucket: bucket, Header: h, SessionHeader: s.session, LongTerm: s.session == nil, Plain: plain, Principal: s.who, Query: fieldsOf(o.query)}
+							q := &access.Question{Operation: o.op.String(), Bucket: bucket, Header: h, SessionHeader: s.session, LongTerm: s.session == nil, Plain: plain, Principal: s.who, Query: fieldsOf(o.query)}
 							r := &testRequest{method: o.method, path: "/" + bucket, query: o.query, header: h, who: s.who, plain: plain, form: o.op == policy.PostObject}
 							if r.form {
 								if s.session != nil {
@@ -308,7 +309,7 @@ func TestExplainAndRequestsAgree(t *testing.T) {
 								r.header = q.Header
 							}
 							got := decided(t, g, r, s.session)
-							e, err := g.Explain(t.Context(), q)
+							e, err := g.Access().Explain(t.Context(), q)
 							if err != nil {
 								t.Fatal(err)
 							}
@@ -349,9 +350,9 @@ func decided(t *testing.T, g *Gateway, r *testRequest, sessionHeader []string) s
 		made := &testRequest{method: "GET", path: "/" + bucket, query: "session=", header: sessionHeader, who: r.who, plain: r.plain}
 		x := made.exchange(t, g)
 		err := x.decide()
-		s := session.Session{Principal: r.who, Bucket: bucket, ReadOnly: x.mode == policy.ReadOnly}
+		s := session.Session{Principal: r.who, Bucket: bucket, ReadOnly: x.grant.Mode == policy.ReadOnly}
 		if x.Record != nil {
-			s.Incarnation, s.KMS, s.KeyARN = x.Record.Incarnation, x.decision.Encryption.SSE == policy.SSEKMS, x.decision.Encryption.KeyARN
+			s.Incarnation, s.KMS, s.KeyARN = x.Record.Incarnation, x.grant.Decision.Encryption.SSE == policy.SSEKMS, x.grant.Decision.Encryption.KeyARN
 		}
 		refused := outcome(x, err)
 		x.finish("", nil)

@@ -11,7 +11,7 @@ import (
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
 func deleteObject(x *exchange) error {
-	told, err := x.Remove(x.headerValue("if-match"), x.headerValue("x-amz-if-match-size"), x.headerValue("x-amz-if-match-last-modified-time"), x.bypasses())
+	told, err := x.Remove(x.context, x.grant.Value("if-match"), x.grant.Value("x-amz-if-match-size"), x.grant.Value("x-amz-if-match-last-modified-time"), x.bypasses())
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func deleteObject(x *exchange) error {
 
 // bypasses reports whether the request asks for that, in a bucket that may have retentions.
 func (x *exchange) bypasses() bool {
-	return x.Facts.Kind == policy.General && strings.EqualFold(x.headerValue(objects.BypassHeader), "true")
+	return x.Facts.Kind == policy.General && strings.EqualFold(x.grant.Value(objects.BypassHeader), "true")
 }
 
 func (x *exchange) setBypass(r *store.Request) {

@@ -70,7 +70,7 @@ func deleteObjects(x *exchange) error {
 		return err
 	}
 	result := deletionResult{Xmlns: s3.Namespace}
-	y := x.At(x.Record, "")
+	y := x.at(x.Record, "")
 	batch := make([]objectVersion, 0, len(list))
 	var check policy.Request
 	for i := range list {
@@ -87,7 +87,7 @@ func deleteObjects(x *exchange) error {
 			batch = append(batch, objectVersion{d.Key, y.Version})
 			continue
 		}
-		told, err := y.Remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
+		told, err := y.Remove(x.context, d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
@@ -140,9 +140,11 @@ func (x *exchange) permitDeletion(d *deletion, y *objects.Object, check *policy.
 		return s3.InvalidArgument("versionId", d.VersionId, "Invalid version id specified")
 	}
 	if x.Facts.Kind == policy.General {
-		if refused := policy.AuthorizeEntry(&x.request, x.caller(), y.Target("")); refused != nil {
-			return refused
+		place, err := x.place(y)
+		if err != nil {
+			return err
 		}
+		return x.grant.MayDelete(&place)
 	}
 	return nil
 }
@@ -256,7 +258,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
 	x.setBypass(r)
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 func invalidRange(x *exchange, length int64) error {
 	e := s3.Refuse("InvalidRange", "The requested range is not satisfiable",
-		"ActualObjectSize", strconv.FormatInt(length, 10), "RangeRequested", x.headerValue("range"))
+		"ActualObjectSize", strconv.FormatInt(length, 10), "RangeRequested", x.grant.Value("range"))
 	e.Header = []s3.Element{{Name: "Content-Range", Value: "bytes */" + strconv.FormatInt(length, 10)}}
 	return e
 }
@@ -39,15 +39,15 @@ func getOnce(x *exchange) error {
 	r := &x.scratch.object.Request
 	x.SetRequest(r, "GetObject", "GET")
 	x.setReadConditions(r)
-	wanted, ranged := s3.ParseRange(x.headerValue("range"))
-	if x.dated() || ranged && (wanted.Suffix && !x.KnowsLayout() || x.headerValue("if-range") != "") {
+	wanted, ranged := s3.ParseRange(x.grant.Value("range"))
+	if x.dated() || ranged && (wanted.Suffix && !x.KnowsLayout() || x.grant.Value("if-range") != "") {
 		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
 		a, s, err := x.lookConditionally()
 		if err != nil {
 			return err
 		}
 		length, err := x.PlainLength(s)
-		ranged = ranged && !wanted.Whole(length) && ifRangeHolds(x.headerValue("if-range"), a)
+		ranged = ranged && !wanted.Whole(length) && ifRangeHolds(x.grant.Value("if-range"), a)
 		a.Close()
 		if err != nil {
 			return err
@@ -67,13 +67,13 @@ func getOnce(x *exchange) error {
 			return err
 		}
 	}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
-	streaming := false
+	kept := false
 	defer func() {
-		if !streaming {
+		if !kept {
 			a.Close()
 		}
 	}()
@@ -83,7 +83,7 @@ func getOnce(x *exchange) error {
 			return objects.ErrReplaced // to begin again
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
-		case f.Status == http.StatusPreconditionFailed && x.headerValue("if-match") == "":
+		case f.Status == http.StatusPreconditionFailed && x.grant.Value("if-match") == "":
 			x.ForgetLayout()
 			return objects.ErrReplaced // the condition was ours
 		}
@@ -96,12 +96,12 @@ func getOnce(x *exchange) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.Open(s, x.mayRead)
+	o, err := x.Open(x.context, s, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if !streaming {
+		if !kept {
 			o.Secrets.Wipe()
 		}
 	}()
@@ -126,7 +126,7 @@ func getOnce(x *exchange) error {
 	if o.Length == 0 {
 		return nil
 	}
-	covering, err := x.CoverRange(a, o, first, last)
+	covering, err := x.CoverRange(x.context, a, o, first, last)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func getOnce(x *exchange) error {
 		return err
 	}
 	err = x.stream(reader, o.Secrets)
-	streaming = x.streaming
+	kept = x.progress == streaming
 	return err
 }
 
@@ -153,7 +153,7 @@ func ifRangeHolds(value string, a *store.Answer) bool {
 
 // beyondEnd answers a range that the store found to begin behind the sealed object's end.
 func (x *exchange) beyondEnd() error {
-	a, s, err := x.HeadIf(objects.Unconditional)
+	a, s, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sealfront/policy"
+	"sealfront/proxy/access"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
@@ -56,7 +57,7 @@ func serveAt(t *testing.T, now func() time.Time) func() (net.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := gateway.NewIdentities([]*gateway.Identity{{Name: "app", AccessKeyID: "AKIAAPP", SecretAccessKey: "secret", Policy: everything}})
+	ids, err := access.NewIdentities([]*access.Identity{{Name: "app", AccessKeyID: "AKIAAPP", SecretAccessKey: "secret", Policy: everything}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"sealfront/policy"
+	"sealfront/proxy/access"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/sigv4"
@@ -17,48 +18,20 @@ import (
 // the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
 // the address tells, before the body; and the rest, as for a PutObject, once the fields are read and before the file is.
 
-// posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
-func (x *exchange) posts() bool {
-	return x.g.o.PostObject && x.auth.Kind == sigv4.Anonymous && string(x.message.Method) == http.MethodPost && x.Bucket != "" && x.Key == "" && x.control.Kind == "" && len(x.message.Query) == 0
-}
-
-// decidePost decides what can be before the form is read.
-func (x *exchange) decidePost() error {
-	var refused *policy.Refusal
-	if x.Operation, refused = policy.Classify(&x.request); refused != nil {
-		return refused
-	}
-	if x.Operation != policy.PostObject || !x.g.o.PostObject {
-		return x.postNotAllowed()
-	}
-	if refused = policy.DecideTLS(x.Operation, &x.request, policy.NoSSE, x.g.o.RequireTLS); refused != nil {
-		return refused
-	}
-	x.serve = postObject
-	return nil
-}
-
-// postNotAllowed answers POST to a bucket where forms are switched off, or where it isn't a form.
-func (x *exchange) postNotAllowed() error {
-	e := s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", http.MethodPost, "ResourceType", "BUCKET")
-	e.Allow = "GET, HEAD, PUT, DELETE"
-	return e
-}
-
 // postObject carries out PostObject: the fields become the request's header, the file its body.
 func postObject(x *exchange) error {
 	h := &x.ctx.Request.Header
-	if h.ContentLength() < 0 || x.headerBytes("content-length") == nil {
+	if h.ContentLength() < 0 || x.grant.Bytes("content-length") == nil {
 		return s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
-	boundary, err := sigv4.FormBoundary(x.headerBytes("content-type"))
+	boundary, err := sigv4.FormBoundary(x.grant.Bytes("content-type"))
 	if err != nil {
 		return err
 	}
-	if x.body == nil {
-		x.body = noBody{}
+	if x.body.stream == nil {
+		x.body.stream = noBody{}
 	}
-	form, err := readForm(x.body, int64(h.ContentLength()), boundary)
+	form, err := readForm(x.body.stream, int64(h.ContentLength()), boundary)
 	if err != nil {
 		return err
 	}
@@ -76,7 +49,7 @@ func postObject(x *exchange) error {
 	if err := document.CheckSize(form.size); err != nil {
 		return err
 	}
-	x.form, x.body = form, form
+	x.body.form, x.body.stream = form, form
 	if err := putObject(x); err != nil {
 		return err
 	}
@@ -86,49 +59,24 @@ func postObject(x *exchange) error {
 // formAnswer is how the form wants to be answered.
 type formAnswer struct{ status, redirect string }
 
-// decideForm takes a form through what decide does for other requests.
-// Its file is looked at afterwards.
+// decideForm takes a form through what is decided about other requests before their bodies. Its file is looked at
+// afterwards.
 func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *sigv4.PolicyDocument, err error) {
-	secure := x.request.TLS
-	if err := x.verifier().ReadForm(form.fields, &x.auth, x.services()...); err != nil {
-		return answer, nil, err
-	}
-	if x.auth.Kind != sigv4.Form {
-		return answer, nil, s3.AccessDenied()
-	}
-	if err := x.authenticate(); err != nil {
-		return answer, nil, err
-	}
-	document, err = sigv4.ParsePolicyDocument(x.auth.Policy())
-	if err != nil {
-		return answer, nil, err
-	}
-	x.nameFile(form)
-	if err := document.Check(form.fields, x.Bucket, x.start); err != nil {
-		return answer, nil, err
-	}
-	if answer, err = x.takeFields(form); err != nil {
-		return answer, nil, err
-	}
-	r := &x.request
-	r.Reset()
-	r.Method, r.Bucket, r.Key, r.Header, r.Query = s3.View(x.message.Method), x.Bucket, x.Key, &x.header, nil
-	r.TLS, r.SigningName, r.Signature = secure, s3.View(x.auth.Service), policy.SigV4
-	if refused := x.newCase().Check(); refused != nil {
-		return answer, nil, refused
-	}
-	if err := x.CheckKey(); err != nil {
-		return answer, nil, err
-	}
-	if err := x.decideBucket(); err != nil {
-		return answer, nil, err
-	}
-	return answer, document, nil
+	document, err = x.grant.CheckForm(x.context, &access.Form{
+		Fields: form.fields,
+		Name:   form.nameFile,
+		Header: func() (header []sigv4.Field, key string, err error) {
+			answer, header, key, err = takeFields(form)
+			return header, key, err
+		},
+	})
+	x.setObject()
+	return answer, document, err
 }
 
 // nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what comes
 // of it, so that a file's name can't lead out of what the policy allows.
-func (x *exchange) nameFile(form *formReader) {
+func (form *formReader) nameFile() {
 	const variable = "${filename}"
 	name := form.fileName[strings.LastIndexAny(form.fileName, `/\`)+1:]
 	for i := range form.fields {
@@ -146,16 +94,16 @@ var formHeaders = map[string]string{
 	"content-md5": "content-md5", "expires": "expires",
 }
 
-// takeFields makes the form's fields the request's header, and finds its key.
-func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
-	fields := make([]sigv4.Field, 0, len(form.fields))
+// takeFields returns the form's fields that stand for headers, as those, and its key.
+func takeFields(form *formReader) (answer formAnswer, fields []sigv4.Field, key string, err error) {
+	fields = make([]sigv4.Field, 0, len(form.fields))
 	hasKey := false
 	for i := range form.fields {
 		f := &form.fields[i]
 		name := strings.ToLower(string(f.Name))
 		switch name {
 		case "key":
-			x.Key, hasKey = string(f.Value), true
+			key, hasKey = string(f.Value), true
 		case "success_action_status":
 			answer.status = string(f.Value)
 		case "success_action_redirect", "redirect":
@@ -163,7 +111,7 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 		case "tagging":
 			tags, refused := policy.ParseBucketTagging(f.Value) // the document of PutObjectTagging
 			if refused != nil {
-				return answer, refused
+				return answer, nil, "", refused
 			}
 			fields = append(fields, sigv4.Field{Name: []byte(objects.TagsHeader), Value: []byte(objects.EncodeTags(tags))})
 		default:
@@ -175,21 +123,20 @@ func (x *exchange) takeFields(form *formReader) (answer formAnswer, err error) {
 				continue
 			}
 			if !s3.IsHeaderText(f.Value) {
-				return answer, s3.InvalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
+				return answer, nil, "", s3.InvalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
 			}
 			fields = append(fields, sigv4.Field{Name: []byte(header), Value: f.Value})
 		}
 	}
 	switch {
 	case !hasKey:
-		return answer, s3.InvalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
-	case x.Key == "":
-		return answer, s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
-	case !utf8.ValidString(x.Key) || strings.IndexByte(x.Key, 0) >= 0:
-		return answer, s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(x.Key, "\uFFFD"))
+		return answer, nil, "", s3.InvalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
+	case key == "":
+		return answer, nil, "", s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
+	case !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0:
+		return answer, nil, "", s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(key, "\uFFFD"))
 	}
-	x.header.Fields = fields
-	return answer, nil
+	return answer, fields, key, nil
 }
 
 // answerForm answers a form whose object has been stored.
@@ -225,12 +172,12 @@ func (x *exchange) answerForm(a formAnswer) error {
 // objectURL is where the object can be asked for, in the style in which the form was sent.
 func (x *exchange) objectURL() string {
 	u := url.URL{Scheme: "http", Path: "/" + x.Key}
-	for i := range x.message.Header {
-		if f := &x.message.Header[i]; strings.EqualFold(s3.View(f.Name), "host") {
+	for i := range x.grant.Message.Header {
+		if f := &x.grant.Message.Header[i]; strings.EqualFold(s3.View(f.Name), "host") {
 			u.Host = strings.TrimSpace(string(f.Value))
 		}
 	}
-	if x.request.TLS {
+	if x.grant.Rules.TLS {
 		u.Scheme = "https"
 	}
 	if !strings.HasPrefix(u.Host, x.Bucket+".") {

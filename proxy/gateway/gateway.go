@@ -2,161 +2,95 @@ package gateway
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"math/rand/v2"
-	"net/netip"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
+	"fmt"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"sealfront/policy"
+	"sealfront/proxy/access"
+	"sealfront/proxy/conn"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
-	"sealfront/proxy/session"
 	"sealfront/proxy/state"
-	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
-
-// Buckets are the bucket records.
-type Buckets interface {
-	Bucket(ctx context.Context, name string) (*state.Bucket, error)
-	FreshBucket(ctx context.Context, name string) (*state.Bucket, error)
-	CreateBucket(ctx context.Context, b state.Bucket, makeBucket func(context.Context) error) (*state.Bucket, error)
-	UpdateBucket(ctx context.Context, name string, change func(*state.Bucket) error) (*state.Bucket, error)
-	DeleteBucket(ctx context.Context, name string, remove func(context.Context, *state.Bucket) error) error
-	ListBuckets(ctx context.Context, start string, f func(*state.Bucket) bool) error
-}
-
-// Renames are the tokens of RenameObject.
-type Renames interface {
-	Rename(ctx context.Context, b *state.Bucket, principal, token string) (*state.Rename, error)
-	KeepRename(ctx context.Context, b *state.Bucket, principal, token string, r *state.Rename) error
-}
-
-// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Claims, Sessions, Region, Account and
-// ServiceKey are required.
-type Options struct {
-	Store    objects.Store
-	Keys     objects.BucketKeys
-	Buckets  Buckets
-	Uploads  objects.Uploads
-	Renames  Renames
-	Claims   objects.Claims
-	Sessions session.Keys
-
-	Region      string
-	Account     string
-	Zones       []string // allowed zone ids; empty: any
-	Domains     []string // virtual-host style: bucket.domain
-	ServiceKey  string   // ARN of the KMS key of SSE-S3, and of SSE-KMS without a key in general purpose buckets
-	DefaultKMS  bool     // general purpose buckets without a configuration have SSE-KMS, not SSE-S3
-	AllowedKeys []string // patterns of KMS keys that general purpose buckets may use
-	StateBucket string   // in the store; unknown to clients
-	StoreBucket func(bucket string) string
-	// DirectoryStore says that the store is made of directory buckets, so there can be no others.
-	DirectoryStore bool
-	Abilities      store.Abilities
-	CopyLimit      int64 // largest object, in stored bytes, that the store copies by one request; default 5 GiB
-	// MetadataHeader carries the envelope at the store; lower case, begins with "x-amz-meta-".
-	MetadataHeader string
-
-	RequireTLS       policy.Require
-	TrustedProxies   func(remote netip.Addr) bool // whose X-Forwarded-Proto counts; nil: nobody's
-	AcceptS3Scope    bool                         // service name s3 for directory buckets
-	VerboseMismatch  bool
-	StrictSessionKey bool
-	PerPrincipal     bool // bucket keys are kept apart by principal
-	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
-	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
-	ChecksumOnGet    bool // x-amz-checksum-mode costs a second store request where it must; else only free ones are shown
-
-	FailedLogins FailedLogins
-
-	Tracer Tracer // nil: requests aren't traced
-
-	Audit         Auditor // nil: decisions aren't recorded
-	AuditRequired bool    // requests are refused while their records can't be written
-
-	Log     *zap.Logger
-	Observe Observer
-	Now     func() time.Time
-}
-
-// An Observer is told what happens. Its functions may be nil.
-type Observer struct {
-	Request   func(operation, code string, took time.Duration)
-	Refusal   func(row string)
-	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
-	Integrity func(kind string)
-	Shed      func(reason string)  // a request turned away for want of room
-	Session   func(outcome string) // CreateSession: "issued" or its S3 error code
-}
 
 // A Gateway decides and carries out requests. It is safe for concurrent use.
 type Gateway struct {
-	o          Options
-	options    policy.Options
-	log        *zap.Logger
-	verifier   *sigv4.Verifier
-	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
-	identities atomic.Pointer[Identities]
-	exchanges  sync.Pool
-	admission  admission
-	objects    *objects.Objects
-
-	bucketPolicies *bucketPolicies
-	opened         *lru.Cache[string, *openedSession] // by token
-	served         [256]func(*exchange) error         // by operation
+	services
+	served [256]func(*exchange) error // by operation
 }
 
+var _ conn.Handler = (*Gateway)(nil)
+
 // New makes a Gateway that knows ids.
-func New(o Options, ids *Identities) *Gateway {
+func New(o Options, ids *access.Identities) *Gateway {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	o.Domains = slices.Clone(o.Domains)
-	for i, domain := range o.Domains {
-		o.Domains[i] = strings.TrimSuffix(domain, ".")
+	if o.MetadataHeader == "" {
+		o.MetadataHeader = "x-amz-meta-sealfront"
 	}
-	// A domain may be below another one: the longest that a host ends in counts.
-	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
-	g := &Gateway{o: o, log: o.Log, bucketPolicies: newBucketPolicies(), opened: newOpenedSessions()}
-	g.options = policy.Options{
+	g := &Gateway{services: services{o: o, log: o.Log}}
+	rules := policy.Options{
 		StrictSessionKey: o.StrictSessionKey, AllowedKeys: o.AllowedKeys, ServiceKey: o.ServiceKey,
 		DefaultKey: o.ServiceKey, DefaultKMS: o.DefaultKMS,
 	}
 	g.objects = objects.New(objects.Options{
 		Store: o.Store, Keys: o.Keys, Buckets: o.Buckets, Uploads: o.Uploads, Claims: o.Claims, StateBucket: o.StateBucket,
 		Abilities: o.Abilities, DirectoryStore: o.DirectoryStore, CopyLimit: o.CopyLimit, MetadataHeader: o.MetadataHeader,
-		ServiceKey: o.ServiceKey, PerPrincipal: o.PerPrincipal, Policy: g.options, Damaged: o.Observe.Integrity, Log: o.Log,
+		ServiceKey: o.ServiceKey, PerPrincipal: o.PerPrincipal, Policy: rules, Damaged: o.Observe.Integrity, Log: o.Log,
 	})
-	g.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch})
-	g.SetFailedLogins(o.FailedLogins)
-	g.SetIdentities(ids)
-	g.exchanges.New = func() any { return newExchange(g) }
+	g.access = access.New(access.Options{
+		Record: g.record, ResolveKey: g.resolveKey, CheckKey: g.objects.CheckKey,
+		Served:   func(op policy.Operation) bool { return g.served[op] != nil },
+		Sessions: o.Sessions, Region: o.Region, Account: o.Account, Domains: o.Domains,
+		StateBucket: o.StateBucket, StoreBucket: o.StoreBucket, Policy: rules, RequireTLS: o.RequireTLS,
+		TrustedProxies: o.TrustedProxies, AcceptS3Scope: o.AcceptS3Scope, VerboseMismatch: o.VerboseMismatch,
+		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
+	}, ids)
+	g.exchanges.New = func() any { return &exchange{g: &g.services} }
 	for op, serve := range operations {
 		g.served[op] = serve
 	}
 	return g
 }
 
-// SetIdentities replaces who may call. Sessions of identities that are gone end with it.
-func (g *Gateway) SetIdentities(ids *Identities) {
-	ids.keepShares(g.identities.Load())
-	g.identities.Store(ids)
+// record is a bucket's, nil for a bucket that doesn't exist. One that can't be read is refused, never defaulted.
+func (g *Gateway) record(ctx context.Context, bucket string, fresh bool) (*state.Bucket, error) {
+	read := g.o.Buckets.Bucket
+	if fresh {
+		read = g.o.Buckets.FreshBucket
+	}
+	record, err := read(ctx, bucket)
+	switch {
+	case errors.Is(err, state.ErrNoBucket):
+		return nil, nil
+	case err != nil:
+		return nil, objects.RecordError(err)
+	}
+	return record, nil
 }
+
+// resolveKey returns the ARN of the KMS key that an alias names now.
+func (g *Gateway) resolveKey(ctx context.Context, alias string) (string, error) {
+	d, err := g.o.Keys.Describe(ctx, alias)
+	if err != nil {
+		return "", fmt.Errorf("resolve the KMS key %s: %w", alias, err)
+	}
+	return d.ARN, nil
+}
+
+// Access is who may do what.
+func (g *Gateway) Access() *access.Checker { return g.access }
+
+// Objects are the store's.
+func (g *Gateway) Objects() *objects.Objects { return g.objects }
 
 // exchangeKey is where an exchange that ExpectHandler has begun waits for the handler.
 const exchangeKey = "sealfront exchange"
@@ -173,13 +107,13 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	}
 	x.orderly(func() {
 		if !begun {
-			if err := x.enter(); err != nil {
+			if err := g.enter(x); err != nil {
 				x.fail(err)
 				return
 			}
 		}
-		x.body = ctx.RequestBodyStream()
-		if err := x.serve(x); err != nil {
+		x.body.stream = ctx.RequestBodyStream()
+		if err := g.served[x.Operation](x); err != nil {
 			x.fail(err)
 			return
 		}
@@ -209,7 +143,7 @@ func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	g.guarded(ctx, func() {
 		x := g.begin(ctx)
 		x.orderly(func() {
-			if err := x.enter(); err != nil {
+			if err := g.enter(x); err != nil {
 				x.fail(err)
 				return
 			}
@@ -242,40 +176,52 @@ func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	g.count("", e.Code, e.Row, 0)
 }
 
-func (g *Gateway) count(operation, code, row string, took time.Duration) {
-	if g.o.Observe.Request != nil {
-		g.o.Observe.Request(operation, code, took)
+// SetLimits replaces the limits. Requests under way are not touched.
+func (g *Gateway) SetLimits(l Limits) { g.admission.limits.Store(&l) }
+
+// SetPressed says whether memory is running out. While it does, new requests are answered 503 SlowDown.
+func (g *Gateway) SetPressed(pressed bool) { g.admission.pressed.Store(pressed) }
+
+// Active is the number of requests under way.
+func (g *Gateway) Active() int64 { return g.admission.active.Load() }
+
+// Limits are those in force.
+func (g *Gateway) Limits() Limits {
+	if l := g.admission.limits.Load(); l != nil {
+		return *l
 	}
-	if row != "" && code != "" && g.o.Observe.Refusal != nil {
-		g.o.Observe.Refusal(row)
-	}
+	return Limits{}
 }
 
-// hostID is the x-amz-id-2 of this process.
-var hostID = func() string {
-	var b [24]byte
-	for i := 0; i < len(b); i += 8 {
-		binary.LittleEndian.PutUint64(b[i:], rand.Uint64())
-	}
-	return hex.EncodeToString(b[:])
-}()
+// Refused counts a connection that was closed because there are too many.
+func (g *Gateway) Refused() { g.shed(ShedConnections) }
 
-// newRequestID makes the x-amz-request-id: 16 upper-case characters, like S3's.
-func newRequestID() string {
-	const digits = "0123456789ABCDEF"
-	var id [16]byte
-	for i, v := 0, rand.Uint64(); i < len(id); i, v = i+1, v>>4 { // nothing secret: it tells requests apart
-		id[i] = digits[v&15]
-	}
-	return string(id[:])
+// begin takes an exchange for the request in ctx.
+func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
+	conn.EndHead(ctx.Conn())
+	x := g.exchanges.Get().(*exchange)
+	x.ctx, x.requestID, x.progress, x.account, x.use, x.body = ctx, newRequestID(), working, account{}, use{}, body{}
+	h := &ctx.Request.Header
+	x.grant.Read(ctx, h.Method(), h.RequestURI(), h.RawHeaders(), g.o.Now())
+	g.access.Begin(&x.grant)
+	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
+	x.Object = objects.Object{Objects: g.objects, Prepared: &x.prepared}
+	x.context = context.Background()
+	x.beginSpan()
+	x.show("x-amz-request-id", x.requestID)
+	x.show("x-amz-id-2", hostID)
+	return x
 }
 
-// UploadGone reports whether an open upload is over and did not become an object. The janitor calls it.
-func (g *Gateway) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
-	return g.objects.UploadGone(ctx, u)
-}
-
-// FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
-func (g *Gateway) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
-	return g.objects.FinishMove(ctx, bucket, m)
+// enter admits a request and decides it.
+func (g *Gateway) enter(x *exchange) error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if err := x.reserveRecord(); err != nil {
+		return err
+	}
+	err := x.decide()
+	x.account.permitted = err == nil
+	return err
 }

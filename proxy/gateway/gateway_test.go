@@ -10,7 +10,7 @@ import (
 
 // A bug that one request comes upon is answered, and the server goes on.
 func TestABugEndsOneRequestOnly(t *testing.T) {
-	g := &Gateway{log: zap.NewNop()}
+	g := &Gateway{services: services{log: zap.NewNop()}}
 	ctx := &fasthttp.RequestCtx{}
 	g.guarded(ctx, func() { panic("bug") })
 	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() || !bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {

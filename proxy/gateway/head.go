@@ -25,14 +25,14 @@ func headObject(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	first, last, partial := int64(0), length-1, false
-	if r, ok := s3.ParseRange(x.headerValue("range")); ok && !r.Whole(length) && ifRangeHolds(x.headerValue("if-range"), a) {
+	if r, ok := s3.ParseRange(x.grant.Value("range")); ok && !r.Whole(length) && ifRangeHolds(x.grant.Value("if-range"), a) {
 		if first, last, ok = r.Resolve(length); !ok {
 			return invalidRange(x, length)
 		}
 		partial = true
 	}
 	if checksumWanted(x) && !partial {
-		o, err := x.Open(s, x.mayRead)
+		o, err := x.Open(x.context, s, x.grant.MayRead)
 		if err != nil {
 			return err
 		}

@@ -27,8 +27,8 @@ func (x *exchange) setObjectHeaders(r *store.Request, envelope []byte) error {
 	used := 0
 	room := x.Objects.MaxMetadata() - (len(own) - len(objects.UserMetadata)) - len(envelope)
 	var buf s3.NameBuffer
-	for i := range x.header.Fields {
-		f := &x.header.Fields[i]
+	for i := range x.grant.Header.Fields {
+		f := &x.grant.Header.Fields[i]
 		if !maybeMetadata(f.Name) {
 			continue
 		}
@@ -98,10 +98,10 @@ func maybeMetadata(name []byte) bool {
 // checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
 // reads the object later would take the framing's absence for damage.
 func (x *exchange) checkEncoding() error {
-	if x.auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
+	if x.grant.Auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
 		return nil
 	}
-	value := s3.View(x.headerBytes("content-encoding"))
+	value := s3.View(x.grant.Bytes("content-encoding"))
 	for coding := range strings.SplitSeq(value, ",") {
 		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
 			return s3.InvalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
@@ -113,7 +113,7 @@ func (x *exchange) checkEncoding() error {
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
 // body the header is kept as it is.
 func (x *exchange) storedEncoding(value string) string {
-	if !x.auth.Payload.Chunked() {
+	if !x.grant.Auth.Payload.Chunked() {
 		return value
 	}
 	kept := ""
@@ -190,7 +190,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	x.showStorage()
 	x.showAttributes(a)
 	for _, o := range responseOverrides {
-		if v, ok := x.query.Get(o.parameter); ok {
+		if v, ok := x.grant.Query.Get(o.parameter); ok {
 			h.Set(o.header, v)
 		}
 	}
@@ -234,4 +234,4 @@ func storageClass(b *policy.Bucket) string {
 
 // showEncryption sets the encryption headers of section 2.11. No line breaks are in an ARN, which bucket records, session tokens
 // and envelopes are refused for, nor in a context, which came as a header and is base64.
-func (x *exchange) showEncryption() { x.decision.ResponseHeaders(x.show) }
+func (x *exchange) showEncryption() { x.grant.Decision.ResponseHeaders(x.show) }

@@ -23,11 +23,11 @@ type listedOwner struct {
 // listObjectsV2 carries out ListObjectsV2. The store lists; sizes come from stored sizes by arithmetic, which is
 // exact for every sealed object, so no object is asked.
 func listObjectsV2(x *exchange) error {
-	prefix, _ := x.query.Get("prefix")
-	delimiter, _ := x.query.Get("delimiter")
-	startAfter, _ := x.query.Get("start-after")
-	token, hasToken := x.query.Get("continuation-token")
-	encoding, _ := x.query.Get("encoding-type")
+	prefix, _ := x.grant.Query.Get("prefix")
+	delimiter, _ := x.grant.Query.Get("delimiter")
+	startAfter, _ := x.grant.Query.Get("start-after")
+	token, hasToken := x.grant.Query.Get("continuation-token")
+	encoding, _ := x.grant.Query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
 	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: startAfter, Max: maxKeys}
 	if hasToken {
@@ -35,9 +35,9 @@ func listObjectsV2(x *exchange) error {
 			return s3.InvalidArgument("continuation-token", token, "The continuation token provided is incorrect")
 		}
 	}
-	page, err := x.ListPage(&q)
+	page, err := x.ListPage(x.context, &q)
 	if err == nil {
-		err = x.AddOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(x.context, page, &q)
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func listObjectsV2(x *exchange) error {
 		}
 	}
 	owner := (*listedOwner)(nil)
-	if v, _ := x.query.Get("fetch-owner"); v == "true" {
+	if v, _ := x.grant.Query.Get("fetch-owner"); v == "true" {
 		owner = &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	}
 	out.KeyCount = len(page.Entries)
@@ -111,7 +111,7 @@ func resume(q *store.ListQuery, token string) bool {
 
 // count reads a max-… parameter, which CheckRequest has found to be a number; more than most is cut to it.
 func (x *exchange) count(name string, most int) int {
-	v, ok := x.query.Get(name)
+	v, ok := x.grant.Query.Get(name)
 	if !ok || v == "" {
 		return most
 	}
@@ -210,7 +210,7 @@ func listBuckets(x *exchange) error {
 	} else {
 		out.XMLName.Local = "ListAllMyBucketsResult"
 		out.Owner = &listedOwner{ID: x.g.o.Account, DisplayName: x.g.o.Account}
-		if v, ok := x.query.Get("max-buckets"); ok {
+		if v, ok := x.grant.Query.Get("max-buckets"); ok {
 			n, err := strconv.Atoi(v)
 			if err != nil || n < 1 || n > limit {
 				return s3.InvalidArgument("max-buckets", v, "Argument max-buckets must be an integer between 1 and 10000")
@@ -219,7 +219,7 @@ func listBuckets(x *exchange) error {
 		}
 	}
 	start := ""
-	if token, given := x.query.Get(tokenName); given {
+	if token, given := x.grant.Query.Get(tokenName); given {
 		var ok bool
 		if start, ok = bucketBehind(token); !ok {
 			return s3.InvalidArgument(tokenName, token, "The continuation token provided is incorrect")
@@ -227,13 +227,13 @@ func listBuckets(x *exchange) error {
 	}
 	region, inRegion := "", false
 	if !directory {
-		region, inRegion = x.query.Get("bucket-region")
+		region, inRegion = x.grant.Query.Get("bucket-region")
 	}
-	prefix, _ := x.query.Get("prefix")
+	prefix, _ := x.grant.Query.Get("prefix")
 	if !directory {
 		out.Prefix = prefix
 	}
-	err := x.g.o.Buckets.ListBuckets(x.Context, start, func(b *state.Bucket) bool {
+	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
 		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) || inRegion && b.Region != region {
 			return true
 		}

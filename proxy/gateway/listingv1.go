@@ -16,15 +16,15 @@ func listObjects(x *exchange) error {
 	if x.Facts.Kind == policy.Directory && !x.g.o.ListObjectsV1 {
 		return policy.NotImplemented(policy.ListObjects)
 	}
-	prefix, _ := x.query.Get("prefix")
-	delimiter, _ := x.query.Get("delimiter")
-	marker, _ := x.query.Get("marker")
-	encoding, _ := x.query.Get("encoding-type")
+	prefix, _ := x.grant.Query.Get("prefix")
+	delimiter, _ := x.grant.Query.Get("delimiter")
+	marker, _ := x.grant.Query.Get("marker")
+	encoding, _ := x.grant.Query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
 	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: marker, Max: maxKeys}
-	page, err := x.ListPage(&q)
+	page, err := x.ListPage(x.context, &q)
 	if err == nil {
-		err = x.AddOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(x.context, page, &q)
 	}
 	if err != nil {
 		return err

@@ -25,14 +25,14 @@ type listedVersion struct {
 // listObjectVersions carries out ListObjectVersions. The store lists; sizes are those of the plaintext, by arithmetic.
 // Markers are made of what a page ends with.
 func listObjectVersions(x *exchange) error {
-	value := func(name string) string { v, _ := x.query.Get(name); return v }
+	value := func(name string) string { v, _ := x.grant.Query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
 	if value("version-id-marker") != "" && value("key-marker") == "" {
 		return s3.InvalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
 	}
 	l := x.Lister()
 	l.Ask = x.AskVersions
-	page, err := x.Page(l, &store.ListQuery{
+	page, err := x.Page(x.context, l, &store.ListQuery{
 		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"), Version: value("version-id-marker"), Max: maxKeys,
 	})
 	if err != nil {

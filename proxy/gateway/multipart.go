@@ -26,7 +26,7 @@ func createMultipartUpload(x *exchange) error {
 		return err
 	}
 	asked := x.asked()
-	u, err := x.CreateUpload(x.decision.Encryption, kind, sumType, x.start, &asked, func(r *store.Request, envelope []byte) error {
+	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked, func(r *store.Request, envelope []byte) error {
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -50,7 +50,7 @@ func createMultipartUpload(x *exchange) error {
 // uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds
 // CRC64NVME over the whole object.
 func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, error) {
-	name, wanted := x.headerValue("x-amz-checksum-algorithm"), x.headerValue("x-amz-checksum-type")
+	name, wanted := x.grant.Value("x-amz-checksum-algorithm"), x.grant.Value("x-amz-checksum-type")
 	if name == "" {
 		if wanted != "" {
 			return nil, 0, s3.Refuse("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -86,8 +86,8 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 
 // findUpload returns the request's upload, in any state; fresh past the cache.
 func (x *exchange) findUpload(fresh bool) (*objects.Upload, error) {
-	id, _ := x.query.Get("uploadId")
-	return x.Object.FindUpload(id, fresh)
+	id, _ := x.grant.Query.Get("uploadId")
+	return x.Object.FindUpload(x.context, id, fresh)
 }
 
 // openUpload is findUpload for an upload that must still be open. The decision is that of the upload's settings.
@@ -106,30 +106,24 @@ func (x *exchange) openUpload(fresh bool) (*objects.Upload, error) {
 // write.
 func (x *exchange) decideUpload(u *objects.Upload) error {
 	existing := u.Encryption()
-	o := *x.g.policyOptions()
-	o.Existing = &existing
-	var refused *policy.Refusal
-	if x.decision, refused = policy.DecideEncryption(x.Operation, &x.request, &x.Facts, x.session, &o); refused != nil {
-		return refused
+	if err := x.grant.DecideExisting(&existing, new(policy.Options)); err != nil {
+		return err
 	}
-	if refused := policy.DecideTLS(x.Operation, &x.request, existing.SSE, x.g.o.RequireTLS); refused != nil {
-		return refused
+	if err := x.grant.Secure(existing.SSE); err != nil {
+		return err
 	}
-	if x.session != nil {
+	if x.grant.Session != nil {
 		return nil
 	}
 	key := ""
 	if x.Operation.SealsObject() && existing.SSE == policy.SSEKMS {
 		key = existing.KeyARN
 	}
-	if refused := policy.Authorize(x.Operation, &x.request, x.caller(), x.Target(key), policy.ReadWrite); refused != nil {
-		return refused
-	}
-	return nil
+	return x.grant.Permit(x.Operation, &x.grant.Place, key)
 }
 
 func (x *exchange) partNumber() (int, error) {
-	v, _ := x.query.Get("partNumber")
+	v, _ := x.grant.Query.Get("partNumber")
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > crypto.MaxParts {
 		return 0, s3.InvalidArgument("partNumber", v, "Part number must be an integer between 1 and 10000, inclusive")
@@ -165,13 +159,13 @@ func uploadPart(x *exchange) error {
 		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+", actual checksum Type: null")
 	}
 	body.check.keep(u.Kind())
-	secrets, err := x.Unwrap(u.Envelope, false, x.mayRead)
+	secrets, err := x.Unwrap(x.context, u.Envelope, false, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
 	body.Start()
-	record, err := x.StorePart(u, number, body, &secrets.DataKey)
+	record, err := x.StorePart(x.context, u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}
@@ -191,7 +185,7 @@ func abortMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err
 	}
-	return x.Claimed(func(*state.Claim) error { return x.abort() }, x.Key)
+	return x.claimed(func(*state.Claim) error { return x.abort() }, x.Key)
 }
 
 func (x *exchange) abort() error {
@@ -200,13 +194,13 @@ func (x *exchange) abort() error {
 		return err
 	}
 	if u.State == state.UploadOpen {
-		if want := x.headerValue("x-amz-if-match-initiated-time"); want != "" {
+		if want := x.grant.Value("x-amz-if-match-initiated-time"); want != "" {
 			t, err := http.ParseTime(want)
 			if err != nil || !t.Equal(u.Initiated.Truncate(time.Second)) {
 				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.Object.Abort(u); err != nil {
+		if err := x.Object.Abort(x.context, u); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func (x *exchange) setAttributes(r *store.Request) {
 		return
 	}
 	for _, name := range [...]string{objects.ClassHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
-		if v := x.headerValue(name); v != "" && v != "STANDARD" {
+		if v := x.grant.Value(name); v != "" && v != "STANDARD" {
 			r.Set(name, v)
 		}
 	}
@@ -29,7 +29,7 @@ func (x *exchange) setAttributes(r *store.Request) {
 
 // setRedirect keeps a website redirect with the object, and returns how much room for user metadata it takes.
 func (x *exchange) setRedirect(r *store.Request) int {
-	v := x.headerValue(objects.RedirectHeader)
+	v := x.grant.Value(objects.RedirectHeader)
 	if v == "" || x.Facts.Kind != policy.General {
 		return 0
 	}
@@ -70,14 +70,14 @@ func (x *exchange) shownClass(told string) string {
 // checkObjectLock refuses a retention or a legal hold for a bucket that doesn't have Object Lock: the store might ignore
 // them.
 func (x *exchange) checkObjectLock() error {
-	if x.Facts.Kind != policy.General || x.headerValue(objects.LockMode) == "" && x.headerValue(objects.LockHold) == "" {
+	if x.Facts.Kind != policy.General || x.grant.Value(objects.LockMode) == "" && x.grant.Value(objects.LockHold) == "" {
 		return nil
 	}
-	if until, err := time.Parse(time.RFC3339, x.headerValue(objects.LockUntil)); err == nil && !until.After(x.start) {
-		return s3.InvalidArgument(objects.LockUntil, x.headerValue(objects.LockUntil), "The retain until date must be in the future!")
+	if until, err := time.Parse(time.RFC3339, x.grant.Value(objects.LockUntil)); err == nil && !until.After(x.grant.Start) {
+		return s3.InvalidArgument(objects.LockUntil, x.grant.Value(objects.LockUntil), "The retain until date must be in the future!")
 	}
 	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock="}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

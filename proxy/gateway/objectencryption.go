@@ -30,22 +30,22 @@ func updateObjectEncryption(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	decision, refused := policy.DecideObjectEncryption(&x.Facts, asked, x.g.policyOptions())
+	decision, refused := policy.DecideObjectEncryption(&x.Facts, asked, x.g.access.Options())
 	if refused != nil {
 		return refused
 	}
-	if refused := policy.Authorize(x.Operation, &x.request, x.caller(), x.Target(asked.KeyARN), policy.ReadWrite); refused != nil {
-		return refused
+	if err := x.grant.Permit(x.Operation, &x.grant.Place, asked.KeyARN); err != nil {
+		return err
 	}
-	x.decision = decision
+	x.grant.Decision = decision
 	if !x.g.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
 		return policy.NotImplemented(x.Operation)
 	}
 	version := x.Version
 	defer func() { x.Version = version }() // for the audit log
-	return x.Claimed(func(*state.Claim) error {
+	return x.claimed(func(*state.Claim) error {
 		return objects.Retry(func() error {
-			x.Version, x.decision = version, decision
+			x.Version, x.grant.Decision = version, decision
 			return x.updateOnce()
 		})
 	}, x.Key)
@@ -66,14 +66,14 @@ func (x *exchange) updateOnce() error {
 			return err
 		}
 	}
-	decision, changes, refused := policy.DecideUpdate(x.decision, existing, lock, x.start)
+	decision, changes, refused := policy.DecideUpdate(x.grant.Decision, existing, lock, x.grant.Start)
 	if refused != nil {
 		return refused
 	}
-	if x.decision = decision; !changes {
+	if x.grant.Decision = decision; !changes {
 		return nil
 	}
-	done, err := from.Reencrypt(&x.Object, decision.Encryption, kept, x.maySource(from.Object), x.start)
+	done, err := from.Reencrypt(x.context, &x.Object, decision.Encryption, kept, x.maySource(from.Object), x.grant.Start)
 	if err != nil {
 		return err
 	}
@@ -86,8 +86,8 @@ func (x *exchange) updateOnce() error {
 // currentOrigin looks at the current version of the object, which must be the one that the request names, if it names one.
 func (x *exchange) currentOrigin() (*objects.Source, error) {
 	version := x.Version
-	y := x.At(x.Record, x.Key)
-	from, err := y.HeadWithTail()
+	y := x.at(x.Record, x.Key)
+	from, err := y.HeadWithTail(x.context)
 	switch {
 	case version == "":
 		return from, err
@@ -97,7 +97,7 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 	case err != nil && objects.Translate(err).Code != "NoSuchKey":
 		return nil, err
 	}
-	a, _, err := x.HeadIf(objects.Unconditional)
+	a, _, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
 	told := from.Attributes
 	if from.VersionID() != "" {
-		now, err := from.Object.Head()
+		now, err := from.Object.Head(x.context)
 		if err != nil {
 			return nil, lock, err
 		}

@@ -21,6 +21,7 @@ var operations = map[policy.Operation]func(*exchange) error{
 	policy.ListObjectsV2:           listObjectsV2,
 	policy.ListObjects:             listObjects,
 	policy.PutObject:               putObject,
+	policy.PostObject:              postObject,
 	policy.GetObject:               getObject,
 	policy.HeadObject:              headObject,
 	policy.GetObjectAttributes:     getObjectAttributes,

@@ -39,33 +39,33 @@ func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	if u == nil || !errors.As(err, &refused) || refused.Row != "UC-2" {
 		return u, err
 	}
-	record, err := x.g.freshBucket(x)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return nil, err
 	case record == nil || record.Incarnation != x.Record.Incarnation:
 		return nil, s3.NoSuchBucket(x.Bucket)
 	}
-	x.Record, x.Facts = record, x.Objects.FactsOf(record)
+	x.setRecord(record)
 	return u, x.decideUpload(u)
 }
 
 func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Object) error {
-	from, err := source.HeadWithTail()
+	from, err := source.HeadWithTail(x.context)
 	if err != nil {
 		return err
 	}
 	if err := x.decideSource(from); err != nil {
 		return err
 	}
-	first, last, whole, refused := x.request.CopyRange()
+	first, last, whole, refused := x.grant.Rules.CopyRange()
 	switch {
 	case refused != nil:
 		return refused
 	case whole:
 		first, last = 0, from.Length-1
 	case last >= from.Length:
-		return x.request.RangeBeyondSource(from.Length)
+		return x.grant.Rules.RangeBeyondSource(from.Length)
 	}
 	limit := int64(crypto.MaxPart)
 	if number == objects.LastPart {
@@ -74,32 +74,32 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	if last-first+1 > limit {
 		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
-	opened, err := from.Open(x.asksKMS(from), x.maySource(source))
+	opened, err := from.Open(x.context, x.asksKMS(from), x.maySource(source))
 	if err != nil {
 		return err
 	}
 	defer opened.Secrets.Wipe()
 	directory := x.Facts.Kind == policy.Directory || source.Facts.Kind == policy.Directory
-	secrets, err := x.Unwrap(u.Envelope, directory, x.mayRead)
+	secrets, err := x.Unwrap(x.context, u.Envelope, directory, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
 
 	kind := u.Kind()
-	known, _, err := source.ChecksumOf(opened)
+	known, _, err := source.ChecksumOf(x.context, opened)
 	if err != nil {
 		return err
 	}
 	if known != nil && (last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
 		known = nil
 	}
-	body, err := source.Read(opened, first, last, known, kind)
+	body, err := source.Read(x.context, opened, first, last, known, kind)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	record, err := x.StorePart(u, number, body, &secrets.DataKey)
+	record, err := x.StorePart(x.context, u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 		LastModified string
 		ETag         string
 		s3.ChecksumValues
-	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(x.start), ETag: s3.ClientETag([]byte(record.StoreETag))}
+	}{Xmlns: s3.Namespace, LastModified: s3.FormatTime(x.grant.Start), ETag: s3.ClientETag([]byte(record.StoreETag))}
 	if u.Algorithm != 0 {
 		out.Show(record.Checksum())
 	}

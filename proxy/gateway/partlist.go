@@ -105,7 +105,7 @@ func (x *exchange) readPartList() (parts []objects.NamedPart, hash []byte, err e
 
 // checkOrder is what can be told from the list alone: section 6.6.
 func (x *exchange) checkOrder(parts []objects.NamedPart) error {
-	id, _ := x.query.Get("uploadId")
+	id, _ := x.grant.Query.Get("uploadId")
 	if len(parts) == 0 {
 		return s3.Refuse("InvalidRequest", "You must specify at least one part")
 	}

@@ -12,7 +12,7 @@ import (
 // If-None-Match that comes after one of them: a store's 304 needn't tell the date.
 func (x *exchange) setReadConditions(r *store.Request) {
 	for _, name := range [...]string{"if-match", "if-none-match"} {
-		if v := x.headerValue(name); v != "" && (name == "if-match" || !x.dateFirst()) {
+		if v := x.grant.Value(name); v != "" && (name == "if-match" || !x.dateFirst()) {
 			r.Set(name, s3.StoreCondition(v))
 		}
 	}
@@ -20,14 +20,14 @@ func (x *exchange) setReadConditions(r *store.Request) {
 
 // dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
 func (x *exchange) dateFirst() bool {
-	_, dated := s3.HeaderTime(x.headerValue("if-unmodified-since"))
-	return dated && x.headerValue("if-match") == ""
+	_, dated := s3.HeaderTime(x.grant.Value("if-unmodified-since"))
+	return dated && x.grant.Value("if-match") == ""
 }
 
 // dated reports whether the client has a condition on the object's date that an ETag doesn't outweigh.
 func (x *exchange) dated() bool {
-	return x.headerValue("if-match") == "" && x.headerValue("if-unmodified-since") != "" ||
-		x.headerValue("if-none-match") == "" && x.headerValue("if-modified-since") != ""
+	return x.grant.Value("if-match") == "" && x.grant.Value("if-unmodified-since") != "" ||
+		x.grant.Value("if-none-match") == "" && x.grant.Value("if-modified-since") != ""
 }
 
 // checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
@@ -38,14 +38,14 @@ func (x *exchange) checkDates(a *store.Answer) error {
 		return nil
 	}
 	if x.dateFirst() {
-		if until, _ := s3.HeaderTime(x.headerValue("if-unmodified-since")); is.After(until) {
+		if until, _ := s3.HeaderTime(x.grant.Value("if-unmodified-since")); is.After(until) {
 			return s3.PreconditionFailed("If-Unmodified-Since")
 		}
-		if v := x.headerValue("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
+		if v := x.grant.Value("if-none-match"); v != "" && s3.ConditionNames(s3.StoreCondition(v), string(a.Get("Etag"))) {
 			return x.notModified(a)
 		}
 	}
-	if since, ok := s3.HeaderTime(x.headerValue("if-modified-since")); ok && x.headerValue("if-none-match") == "" && !is.After(since) {
+	if since, ok := s3.HeaderTime(x.grant.Value("if-modified-since")); ok && x.grant.Value("if-none-match") == "" && !is.After(since) {
 		return x.notModified(a)
 	}
 	return nil
@@ -68,7 +68,7 @@ func (x *exchange) notModified(a *store.Answer) error {
 		if h.stored == own {
 			value = objects.ShownValue(value)
 		}
-		if v, ok := x.query.Get(h.override); ok && h.override != "" && value != "" {
+		if v, ok := x.grant.Query.Get(h.override); ok && h.override != "" && value != "" {
 			value = v
 		}
 		if value != "" {
@@ -85,7 +85,7 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 		return x.notModified(a)
 	}
 	r := x.NewRequest("HeadObject", "HEAD")
-	now, err := x.g.o.Store.Do(x.Context, r)
+	now, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 	if f := now.Fault(r.Operation); f != nil {
 		return x.ReadFault(f, now)
 	}
-	if !s3.ConditionNames(s3.StoreCondition(x.headerValue("if-none-match")), string(now.Get("Etag"))) {
+	if !s3.ConditionNames(s3.StoreCondition(x.grant.Value("if-none-match")), string(now.Get("Etag"))) {
 		return objects.ErrReplaced
 	}
 	return x.notModified(now)
@@ -109,7 +109,7 @@ func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 
 // lookConditionally is lookAt under the client's conditions.
 func (x *exchange) lookConditionally() (*store.Answer, *objects.Sealed, error) {
-	a, s, err := x.HeadIfOr(x.setReadConditions, x.conditionalFault)
+	a, s, err := x.HeadIfOr(x.context, x.setReadConditions, x.conditionalFault)
 	if err != nil {
 		return nil, nil, err
 	}

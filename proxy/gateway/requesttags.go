@@ -9,17 +9,17 @@ import (
 
 // setTags puts the request's tags onto a request that makes an object in the store.
 func (x *exchange) setTags(r *store.Request) {
-	if v := x.headerValue(objects.TagsHeader); v != "" && x.Facts.Kind == policy.General {
+	if v := x.grant.Value(objects.TagsHeader); v != "" && x.Facts.Kind == policy.General {
 		r.Set(objects.TagsHeader, v)
 	}
 }
 
 // copiedTags reads the request's tagging directive.
 func (x *exchange) copiedTags() objects.Tags {
-	if x.headerValue(objects.TagDirective) != "REPLACE" {
+	if x.grant.Value(objects.TagDirective) != "REPLACE" {
 		return objects.Tags{}
 	}
-	return objects.Tags{Replace: true, Set: x.headerValue(objects.TagsHeader)}
+	return objects.Tags{Replace: true, Set: x.grant.Value(objects.TagsHeader)}
 }
 
 // permitTags sees whether the caller may take a source's tags along.
@@ -31,12 +31,12 @@ func (x *exchange) permitTags(from *objects.Source) error {
 	case x.Facts.Kind == policy.Directory && from.Object.Facts.Kind == policy.General:
 		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", objects.TagDirective) // section 1.6
 	}
-	source := from.Object
-	if refused := policy.Authorize(policy.GetObjectTagging, &x.request, x.caller(), source.Target(""), policy.ReadWrite); refused != nil {
-		return refused
+	source, err := x.place(from.Object)
+	if err != nil {
+		return err
 	}
-	if refused := policy.Authorize(policy.PutObjectTagging, &x.request, x.caller(), x.Target(""), policy.ReadWrite); refused != nil {
-		return refused
+	if err := x.grant.Permit(policy.GetObjectTagging, &source, ""); err != nil {
+		return err
 	}
-	return nil
+	return x.grant.Permit(policy.PutObjectTagging, &x.grant.Place, "")
 }

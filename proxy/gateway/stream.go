@@ -29,7 +29,7 @@ func (x *exchange) stream(r *objects.Reader, secrets crypto.Secrets) error {
 		r.Close()
 		return err
 	}
-	x.streaming = true
+	x.progress = streaming
 	x.ctx.Response.SetBodyStream(&download{Reader: r, x: x, secrets: secrets}, int(r.Size()))
 	return nil
 }
@@ -54,7 +54,7 @@ func (d *download) Read(p []byte) (int, error) {
 	}
 	n := copy(p, d.rest)
 	d.rest = d.rest[n:]
-	d.x.plainOut += int64(n)
+	d.x.account.out += int64(n)
 	return n, nil
 }
 
@@ -72,7 +72,7 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 		}
 		n, err := w.Write(d.rest)
 		written += int64(n)
-		d.x.plainOut += int64(n)
+		d.x.account.out += int64(n)
 		d.rest = nil
 		if err != nil {
 			d.err = unread(err)

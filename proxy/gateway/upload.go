@@ -13,7 +13,7 @@ import (
 //	body ─▶ plainBody (framing, count, checksums) ─▶ slab ─▶ Seal in place ─▶ store
 //	                                    all right? ──────────┴─▶ only then the last segment and the trailer
 func putObject(x *exchange) error {
-	if offset, appends := x.request.WriteOffset(); appends {
+	if offset, appends := x.grant.Rules.WriteOffset(); appends {
 		return appendObject(x, offset)
 	}
 	if err := x.conditionsHold(x.g.o.Abilities.ConditionalPut); err != nil {
@@ -37,14 +37,14 @@ func putObject(x *exchange) error {
 
 // putBody makes an object of the request's body. describe puts metadata and conditions onto the store's request.
 func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, envelope []byte) error) error {
-	p := x.scratch.object.NewPut(&x.Object, x.decision.Encryption, body, x.start)
+	p := x.scratch.object.NewPut(&x.Object, x.grant.Decision.Encryption, body, x.grant.Start)
 	p.Algorithm = body.check.kind.Algorithm
 	if announced := body.check.want; announced != nil {
 		// Known before the body: if it is wrong, no object comes of it.
 		p.Known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
 	body.Start()
-	a, err := p.Send(describe)
+	a, err := p.Send(x.context, describe)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 
 // conditionsHold refuses the client's conditions on what it writes where the store would ignore them.
 func (x *exchange) conditionsHold(able bool) error {
-	if !able && (x.headerValue("if-match") != "" || x.headerValue("if-none-match") != "") {
+	if !able && (x.grant.Value("if-match") != "" || x.grant.Value("if-none-match") != "") {
 		return policy.NotImplemented(x.Operation)
 	}
 	return nil
@@ -74,8 +74,8 @@ func (x *exchange) conditionsHold(able bool) error {
 
 // asked is what the request has for the object that it writes.
 func (x *exchange) asked() objects.Conditions {
-	a := objects.Conditions{NoneMatch: x.headerValue("if-none-match"), StorageClass: x.headerValue("x-amz-storage-class")}
-	if v := x.headerValue("if-match"); v != "" {
+	a := objects.Conditions{NoneMatch: x.grant.Value("if-none-match"), StorageClass: x.grant.Value("x-amz-storage-class")}
+	if v := x.grant.Value("if-match"); v != "" {
 		a.Match = s3.StoreCondition(v)
 	}
 	return a

@@ -29,17 +29,17 @@ func listParts(x *exchange) error {
 	if u.State != state.UploadOpen {
 		return objects.NoSuchUpload(u.ID)
 	}
-	all, err := x.g.o.Uploads.Parts(x.Context, u.Upload)
+	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
 	if err != nil {
 		return objects.RecordError(err)
 	}
-	parts, err := x.Attempts(u, all)
+	parts, err := x.Attempts(x.context, u, all)
 	if err != nil {
 		return err
 	}
 	numbers := make([]int, 0, len(parts))
 	marker := x.count("part-number-marker", crypto.MaxParts)
-	if _, ok := x.query.Get("part-number-marker"); !ok {
+	if _, ok := x.grant.Query.Get("part-number-marker"); !ok {
 		marker = 0
 	}
 	for n := range parts {
@@ -97,13 +97,13 @@ type listedUpload struct {
 // listMultipartUploads carries out ListMultipartUploads from the records; it costs requests for each open upload of the
 // bucket. Markers are keys, in order; in directory buckets key-marker is opaque to clients.
 func listMultipartUploads(x *exchange) error {
-	prefix, _ := x.query.Get("prefix")
-	delimiter, _ := x.query.Get("delimiter")
-	encoding, _ := x.query.Get("encoding-type")
-	keyMarker, _ := x.query.Get("key-marker")
-	idMarker, _ := x.query.Get("upload-id-marker")
+	prefix, _ := x.grant.Query.Get("prefix")
+	delimiter, _ := x.grant.Query.Get("delimiter")
+	encoding, _ := x.grant.Query.Get("encoding-type")
+	keyMarker, _ := x.grant.Query.Get("key-marker")
+	idMarker, _ := x.grant.Query.Get("upload-id-marker")
 	var uploads []*state.Upload
-	err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(u *state.Upload) bool {
+	err := x.g.o.Uploads.Uploads(x.context, x.Record, func(u *state.Upload) bool {
 		if strings.HasPrefix(u.Key, prefix) {
 			uploads = append(uploads, u)
 		}

@@ -21,7 +21,8 @@ import (
 func start(t *testing.T, dir string) (client *s3.Client, stop func()) {
 	t.Helper()
 	t.Chdir(t.TempDir()) // the store changes the working directory: it is put back at the end
-	store, err := localstore.Start(t.Context(), localstore.Options{Dir: dir, AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
+	store, err := localstore.Start(t.Context(),
+		localstore.Options{Dir: dir, AccessKey: "key", SecretKey: "secret", Region: "us-east-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +46,16 @@ func codeOf(err error) string {
 	return ""
 }
 
-// A deletion of one version and a write of the next end with the next, in whatever order they come: the deletion takes what
-// its condition was about, or nothing.
+// A deletion of one version and a write of the next end with the next, in whatever order they come: the deletion takes
+// what its condition was about, or nothing.
 func TestAConditionalDeletionTakesNoOtherVersion(t *testing.T) {
 	client, _ := start(t, t.TempDir())
 	ctx, bucket := t.Context(), aws.String("bucket")
 	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("source"), Body: strings.NewReader("new")}); err != nil {
+	if _, err := client.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: bucket, Key: aws.String("source"), Body: strings.NewReader("new")}); err != nil {
 		t.Fatal(err)
 	}
 	put := func(key *string, body string) (etag *string, err error) {
@@ -76,7 +78,8 @@ func TestAConditionalDeletionTakesNoOtherVersion(t *testing.T) {
 			if n%2 == 0 {
 				_, err = put(key, "new")
 			} else {
-				_, err = client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: key, CopySource: aws.String("bucket/source")})
+				_, err = client.CopyObject(ctx,
+					&s3.CopyObjectInput{Bucket: bucket, Key: key, CopySource: aws.String("bucket/source")})
 			}
 			if err != nil {
 				t.Error(err)
@@ -89,7 +92,8 @@ func TestAConditionalDeletionTakesNoOtherVersion(t *testing.T) {
 		} else if codeOf(err) != "PreconditionFailed" {
 			t.Fatal(err)
 		}
-		if out, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err != nil || aws.ToString(out.ETag) == *old {
+		if out, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: key}); err != nil ||
+			aws.ToString(out.ETag) == *old {
 			t.Fatalf("round %d: the new version is gone: %v", n, err)
 		}
 	}

@@ -18,11 +18,11 @@ import (
 	"github.com/versity/versitygw/s3response"
 )
 
-// The backend replaces an object by linking the new one to a name beside it, .NAME.sgwtmp.NANOSECONDS, and renaming that. A
-// process that ends in between leaves the name behind, and it looks like an object. So such names are nobody's: no object
-// can be made under one, listings don't show them, and Start removes those that are old.
+// The backend replaces an object by linking the new one to a name in the same directory, .NAME.sgwtmp.NANOSECONDS, and
+// renaming that. A process that ends in between leaves the name behind, and it looks like an object. So such names are
+// reserved: no object can be made under one, listings don't show them, and Start removes those that are old.
 
-// linkedAt tells whether a key is such a name, and when it was linked.
+// linkedAt reports whether a key is such a name, and when it was linked.
 func linkedAt(key string) (at time.Time, ok bool) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	front, digits, found := strings.Cut(name, ".sgwtmp.")
@@ -36,7 +36,7 @@ func linkedAt(key string) (at time.Time, ok bool) {
 	return time.Unix(0, n), true
 }
 
-// abandoned is the age from which nobody is going to rename a link any more.
+// abandoned is the age from which nobody is going to rename a link.
 const abandoned = time.Minute
 
 // sweep removes the names that ended processes have left below dir. Other processes may be at work there.
@@ -72,7 +72,9 @@ func withoutLinks(list []s3response.Object) []s3response.Object {
 }
 
 // CreateMultipartUpload refuses reserved keys.
-func (g *guarded) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+func (g *guardedBackend) CreateMultipartUpload(ctx context.Context,
+	in s3response.CreateMultipartUploadInput,
+) (s3response.InitiateMultipartUploadResult, error) {
 	if err := reserved(in.Key); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
@@ -80,14 +82,18 @@ func (g *guarded) CreateMultipartUpload(ctx context.Context, in s3response.Creat
 }
 
 // ListObjects leaves reserved names out.
-func (g *guarded) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3response.ListObjectsResult, error) {
+func (g *guardedBackend) ListObjects(ctx context.Context, in *s3.ListObjectsInput) (s3response.ListObjectsResult,
+	error,
+) {
 	page, err := g.Posix.ListObjects(ctx, in)
 	page.Contents = withoutLinks(page.Contents)
 	return page, err
 }
 
 // ListObjectsV2 leaves reserved names out.
-func (g *guarded) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result, error) {
+func (g *guardedBackend) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input) (s3response.ListObjectsV2Result,
+	error,
+) {
 	page, err := g.Posix.ListObjectsV2(ctx, in)
 	before := len(page.Contents)
 	page.Contents = withoutLinks(page.Contents)

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What a process that ended in the middle of a replacement has left is neither shown nor kept, and nobody can make an object
-// of such a name.
+// What a process that ended in the middle of a replacement has left is neither shown nor kept, and nobody can make an
+// object of such a name.
 func TestHalfDoneReplacementsAreNobodys(t *testing.T) {
 	dir := t.TempDir()
 	client, stop := start(t, dir)
@@ -26,7 +26,8 @@ func TestHalfDoneReplacementsAreNobodys(t *testing.T) {
 		t.Fatal(err)
 	}
 	put := func(key string) error {
-		_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader("body")})
+		_, err := client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader("body")})
 		return err
 	}
 	keys := []string{"dir/key", "dir/.key.sgwtmp.", "dir/.key.sgwtmp.1x", "key.sgwtmp.1", "dir/.key.sgwtmp.1/below"}
@@ -39,16 +40,22 @@ func TestHalfDoneReplacementsAreNobodys(t *testing.T) {
 		if code := codeOf(put(key)); code != "InvalidURI" {
 			t.Errorf("%s: %q", key, code)
 		}
-		if _, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: aws.String(key)}); codeOf(err) != "InvalidURI" {
+		if _, err := client.CreateMultipartUpload(ctx,
+			&s3.CreateMultipartUploadInput{Bucket: bucket, Key: aws.String(key)}); codeOf(err) != "InvalidURI" {
 			t.Errorf("an upload of %s: %v", key, err)
 		}
-		if _, err := client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String(key), CopySource: aws.String("bucket/dir/key")}); codeOf(err) != "InvalidURI" {
+		if _, err := client.CopyObject(ctx,
+			&s3.CopyObjectInput{
+				Bucket: bucket, Key: aws.String(key),
+				CopySource: aws.String("bucket/dir/key"),
+			}); codeOf(err) != "InvalidURI" {
 			t.Errorf("a copy to %s: %v", key, err)
 		}
 	}
 
 	left := func(age time.Duration) string {
-		path := filepath.Join(dir, "objects", "bucket", "dir", fmt.Sprintf(".key.sgwtmp.%d", time.Now().Add(-age).UnixNano()))
+		path := filepath.Join(dir, "objects", "bucket", "dir",
+			fmt.Sprintf(".key.sgwtmp.%d", time.Now().Add(-age).UnixNano()))
 		if err := os.Link(filepath.Join(dir, "objects", "bucket", "dir", "key"), path); err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,8 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	iam := auth.NewIAMServiceSingle(auth.Account{Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin})
 	listening := make(chan struct{})
 	server, err := s3api.New(newGuarded(backend), root, o.Region, iam, nil, nil, nil, nil,
-		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000), s3api.WithMpMaxParts(10_000),
+		s3api.WithQuiet(), s3api.WithKeepAlive(), s3api.WithConcurrencyLimiter(250_000, 100_000),
+		s3api.WithMpMaxParts(10_000),
 		s3api.WithOnListen(func() { close(listening) }))
 	if err != nil {
 		backend.Shutdown()
@@ -99,6 +100,13 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 		err = errors.New("no listener in time")
 	case <-ctx.Done():
 		err = ctx.Err()
+		// A front end that is stopped before it listens would begin to listen afterwards, and never end.
+		select {
+		case <-listening:
+		case failed := <-s.served:
+			s.served <- failed // for Close
+		case <-timer.C:
+		}
 	}
 	_ = s.Close()
 	return nil, fmt.Errorf("serve the embedded store on %s: %w", s.address, err)
@@ -107,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 // Close stops the front end, waits for requests under way and closes the backend.
 func (s *Store) Close() error {
 	err := s.server.ShutDown()
-	<-s.served // says no more than that its listener was closed
+	<-s.served // only says that its listener was closed
 	s.backend.Shutdown()
 	return err
 }
@@ -115,7 +123,7 @@ func (s *Store) Close() error {
 // Address is where the store listens, host:port.
 func (s *Store) Address() string { return s.address }
 
-// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't tell the port, so the
+// freeAddress finds a loopback port. The front end opens its listener by itself and doesn't report the port, so the
 // port is looked for first; should another program take it in between, Start fails and can be called again.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

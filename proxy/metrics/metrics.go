@@ -50,7 +50,7 @@ type (
 	}
 )
 
-// New makes the metrics in a registry of their own, beside those of the Go runtime and the process.
+// New makes the metrics in a registry of their own, with those of the Go runtime and the process.
 func New() *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -58,41 +58,56 @@ func New() *Metrics {
 	buckets := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
-		requests: counters("sealfront_requests_total", "Requests answered, by S3 operation and S3 error code (OK for success).", "operation", "code"),
+		requests: counters("sealfront_requests_total",
+			"Requests answered, by S3 operation and S3 error code (OK for success).", "operation", "code"),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sealfront_request_duration_seconds",
 			Help: "Time from the request's head to the end of its answer, in seconds.", Buckets: buckets,
 		}, []string{"operation"}),
-		kmsCalls:   counters("sealfront_kms_calls_total", "Calls of the key management service, by call and outcome (ok, or KMS's error name).", "call", "outcome"),
-		bucketKeys: counters("sealfront_bucket_keys_total", "Bucket keys asked for, found in memory (hit) or not (miss).", "result"),
+		kmsCalls: counters("sealfront_kms_calls_total",
+			"Calls of the key management service, by call and outcome (ok, or KMS's error name).", "call", "outcome"),
+		bucketKeys: counters("sealfront_bucket_keys_total",
+			"Bucket keys asked for, found in memory (hit) or not (miss).", "result"),
 		saved: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sealfront_kms_calls_saved_total",
 			Help: "Requests that needed a bucket key and made no KMS call of their own.",
 		}),
-		store: counters("sealfront_store_requests_total", "Requests to the store, by S3 operation and HTTP status (0: no answer).", "operation", "code"),
+		store: counters("sealfront_store_requests_total",
+			"Requests to the store, by S3 operation and HTTP status (0: no answer).", "operation", "code"),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sealfront_store_request_duration_seconds",
 			Help: "Time from sending a request to the store to the head of its answer, in seconds.", Buckets: buckets,
 		}, []string{"operation"}),
-		bytes:     counters("sealfront_body_bytes_total", "Bytes of object plaintext taken from clients (in) and given to them (out).", "direction"),
-		integrity: counters("sealfront_integrity_failures_total", "Sealed data that did not open, by what it was. Each is an alarm: the store holds altered or damaged data.", "kind"),
-		refusals:  counters("sealfront_refusals_total", "Requests refused by a row of the behaviour reference.", "row"),
+		bytes: counters("sealfront_body_bytes_total",
+			"Bytes of object plaintext taken from clients (in) and given to them (out).", "direction"),
+		integrity: counters("sealfront_integrity_failures_total",
+			"Sealed data that did not open, by what it was. Each is an alarm: the store holds altered or damaged data.",
+			"kind"),
+		refusals: counters("sealfront_refusals_total", "Requests refused by a row of the behaviour reference.", "row"),
 		shed: counters("sealfront_shed_requests_total",
-			"Requests answered 503 SlowDown, and connections closed at once, for want of room, by what there was no room in.", "reason"),
-		sessions: counters("sealfront_sessions_total", "CreateSession requests, by outcome (issued, or the S3 error code).", "outcome"),
+			"Requests answered 503 SlowDown, and connections closed at once, for want of room, by what there was no room in.",
+			"reason"),
+		sessions: counters("sealfront_sessions_total",
+			"CreateSession requests, by outcome (issued, or the S3 error code).", "outcome"),
 		kmsTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sealfront_kms_call_duration_seconds", Help: "Time of a call of the key management service with its retries, in seconds.", Buckets: buckets,
+			Name: "sealfront_kms_call_duration_seconds",
+			Help: "Time of a call of the key management service with its retries, in seconds.", Buckets: buckets,
 		}, []string{"call"}),
-		reloads: counters("sealfront_reloads_total", "Reloads of the configuration, by outcome (ok, or refused: the old one stays in force).", "outcome"),
+		reloads: counters("sealfront_reloads_total",
+			"Reloads of the configuration, by outcome (ok, or refused: the old one stays in force).", "outcome"),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sealfront_configuration_loaded_timestamp_seconds", Help: "When the configuration in force was loaded, in seconds since 1970.",
+			Name: "sealfront_configuration_loaded_timestamp_seconds",
+			Help: "When the configuration in force was loaded, in seconds since 1970.",
 		}),
-		audit: counters("sealfront_audit_records_total", "Records of the audit log, by outcome (written, or lost).", "outcome"),
+		audit: counters("sealfront_audit_records_total", "Records of the audit log, by outcome (written, or lost).",
+			"outcome"),
 	}
 	m.clockSkew = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "sealfront_clock_skew_seconds", Help: "By how much this replica's clock is ahead of the store's, to about a second.",
+		Name: "sealfront_clock_skew_seconds",
+		Help: "By how much this replica's clock is ahead of the store's, to about a second.",
 	})
-	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.saved, m.store, m.storeTime, m.bytes, m.integrity, m.refusals,
+	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.saved, m.store, m.storeTime, m.bytes,
+		m.integrity, m.refusals,
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Series that scripts read must exist before the first event.
@@ -112,12 +127,15 @@ func New() *Metrics {
 		return countAndTime{m.requests.WithLabelValues(l.operation, l.code), m.durations.WithLabelValues(l.operation)}
 	})
 	m.storeSeries = newSeries(func(l storeLabels) countAndTime {
-		return countAndTime{m.store.WithLabelValues(l.operation, strconv.Itoa(l.status)), m.storeTime.WithLabelValues(l.operation)}
+		return countAndTime{
+			m.store.WithLabelValues(l.operation, strconv.Itoa(l.status)),
+			m.storeTime.WithLabelValues(l.operation),
+		}
 	})
 	return m
 }
 
-// Gauge adds a number that is asked for when the metrics are.
+// Gauge adds a number that is read when the metrics are.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
@@ -161,7 +179,7 @@ func (m *Metrics) Request(operation, code string, took time.Duration) {
 	s.time.Observe(took.Seconds())
 }
 
-// ClockSkew keeps by how much this clock is ahead of the store's.
+// ClockSkew records by how much this clock is ahead of the store's.
 func (m *Metrics) ClockSkew(ahead time.Duration) { m.clockSkew.Set(ahead.Seconds()) }
 
 // Refusal counts a refusal by its row.

@@ -13,7 +13,8 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// counters returns every counter and gauge of the proxy's own, as name{label="value",…}, and histograms by how many they saw.
+// counters returns every counter and gauge of the proxy's own, as name{label="value",…}, and histograms by how many
+// they saw.
 func counters(t *testing.T, m *metrics.Metrics) map[string]float64 {
 	t.Helper()
 	families, err := m.Registry.Gather()
@@ -30,7 +31,8 @@ func counters(t *testing.T, m *metrics.Metrics) map[string]float64 {
 			for _, l := range metric.GetLabel() {
 				labels = append(labels, l.GetName()+"="+l.GetValue())
 			}
-			all[f.GetName()+"{"+strings.Join(labels, ",")+"}"] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue() +
+			all[f.GetName()+"{"+strings.Join(labels, ",")+"}"] = metric.GetCounter().GetValue() +
+				metric.GetGauge().GetValue() +
 				float64(metric.GetHistogram().GetSampleCount())
 		}
 	}
@@ -47,29 +49,71 @@ func TestEachEventHasItsSeries(t *testing.T) {
 			"sealfront_requests_total{code=OK,operation=PutObject}":   1,
 			"sealfront_request_duration_seconds{operation=PutObject}": 1,
 		}},
-		"a request without an operation": {func(m *metrics.Metrics) { m.Request("", "AccessDenied", time.Second) }, map[string]float64{
-			"sealfront_requests_total{code=AccessDenied,operation=unknown}": 1,
-			"sealfront_request_duration_seconds{operation=unknown}":         1,
-		}},
-		"a request to the store": {func(m *metrics.Metrics) { m.Store("GetObject", 503, time.Second) }, map[string]float64{
-			"sealfront_store_requests_total{code=503,operation=GetObject}":  1,
-			"sealfront_store_request_duration_seconds{operation=GetObject}": 1,
-		}},
-		"a call of KMS": {func(m *metrics.Metrics) { m.KMS("Decrypt", "AccessDeniedException", time.Second) }, map[string]float64{
-			"sealfront_kms_calls_total{call=Decrypt,outcome=AccessDeniedException}": 1,
-			"sealfront_kms_call_duration_seconds{call=Decrypt}":                     1,
-		}},
-		"a bucket key in memory":  {(*metrics.Metrics).BucketKeyHit, map[string]float64{"sealfront_bucket_keys_total{result=hit}": 1}},
-		"a bucket key that isn't": {(*metrics.Metrics).BucketKeyMiss, map[string]float64{"sealfront_bucket_keys_total{result=miss}": 1}},
-		"a call saved":            {(*metrics.Metrics).Saved, map[string]float64{"sealfront_kms_calls_saved_total{}": 1}},
-		"bytes from a client":     {func(m *metrics.Metrics) { m.Bytes("in", 7) }, map[string]float64{"sealfront_body_bytes_total{direction=in}": 7}},
-		"bytes to a client":       {func(m *metrics.Metrics) { m.Bytes("out", 8) }, map[string]float64{"sealfront_body_bytes_total{direction=out}": 8}},
-		"damaged data":            {func(m *metrics.Metrics) { m.Integrity("record") }, map[string]float64{"sealfront_integrity_failures_total{kind=record}": 1}},
-		"a refusal":               {func(m *metrics.Metrics) { m.Refusal("B2") }, map[string]float64{"sealfront_refusals_total{row=B2}": 1}},
-		"shed for want of memory": {func(m *metrics.Metrics) { m.Shed("memory") }, map[string]float64{"sealfront_shed_requests_total{reason=memory}": 1}},
-		"a session":               {func(m *metrics.Metrics) { m.Session("issued") }, map[string]float64{"sealfront_sessions_total{outcome=issued}": 1}},
-		"audit records":           {func(m *metrics.Metrics) { m.Audit("lost", 3) }, map[string]float64{"sealfront_audit_records_total{outcome=lost}": 3}},
-		"a clock that is ahead":   {func(m *metrics.Metrics) { m.ClockSkew(1500 * time.Millisecond) }, map[string]float64{"sealfront_clock_skew_seconds{}": 1.5}},
+		"a request without an operation": {
+			func(m *metrics.Metrics) { m.Request("", "AccessDenied", time.Second) },
+			map[string]float64{
+				"sealfront_requests_total{code=AccessDenied,operation=unknown}": 1,
+				"sealfront_request_duration_seconds{operation=unknown}":         1,
+			},
+		},
+		"a request to the store": {
+			func(m *metrics.Metrics) { m.Store("GetObject", 503, time.Second) },
+			map[string]float64{
+				"sealfront_store_requests_total{code=503,operation=GetObject}":  1,
+				"sealfront_store_request_duration_seconds{operation=GetObject}": 1,
+			},
+		},
+		"a call of KMS": {
+			func(m *metrics.Metrics) { m.KMS("Decrypt", "AccessDeniedException", time.Second) },
+			map[string]float64{
+				"sealfront_kms_calls_total{call=Decrypt,outcome=AccessDeniedException}": 1,
+				"sealfront_kms_call_duration_seconds{call=Decrypt}":                     1,
+			},
+		},
+		"a bucket key in memory": {
+			(*metrics.Metrics).BucketKeyHit,
+			map[string]float64{"sealfront_bucket_keys_total{result=hit}": 1},
+		},
+		"a bucket key that isn't": {
+			(*metrics.Metrics).BucketKeyMiss,
+			map[string]float64{"sealfront_bucket_keys_total{result=miss}": 1},
+		},
+		"a call saved": {
+			(*metrics.Metrics).Saved,
+			map[string]float64{"sealfront_kms_calls_saved_total{}": 1},
+		},
+		"bytes from a client": {
+			func(m *metrics.Metrics) { m.Bytes("in", 7) },
+			map[string]float64{"sealfront_body_bytes_total{direction=in}": 7},
+		},
+		"bytes to a client": {
+			func(m *metrics.Metrics) { m.Bytes("out", 8) },
+			map[string]float64{"sealfront_body_bytes_total{direction=out}": 8},
+		},
+		"damaged data": {
+			func(m *metrics.Metrics) { m.Integrity("record") },
+			map[string]float64{"sealfront_integrity_failures_total{kind=record}": 1},
+		},
+		"a refusal": {
+			func(m *metrics.Metrics) { m.Refusal("B2") },
+			map[string]float64{"sealfront_refusals_total{row=B2}": 1},
+		},
+		"shed for want of memory": {
+			func(m *metrics.Metrics) { m.Shed("memory") },
+			map[string]float64{"sealfront_shed_requests_total{reason=memory}": 1},
+		},
+		"a session": {
+			func(m *metrics.Metrics) { m.Session("issued") },
+			map[string]float64{"sealfront_sessions_total{outcome=issued}": 1},
+		},
+		"audit records": {
+			func(m *metrics.Metrics) { m.Audit("lost", 3) },
+			map[string]float64{"sealfront_audit_records_total{outcome=lost}": 3},
+		},
+		"a clock that is ahead": {
+			func(m *metrics.Metrics) { m.ClockSkew(1500 * time.Millisecond) },
+			map[string]float64{"sealfront_clock_skew_seconds{}": 1.5},
+		},
 	} {
 		m := metrics.New()
 		before := counters(t, m)
@@ -91,11 +135,16 @@ func TestEachEventHasItsSeries(t *testing.T) {
 // The time of loading is that of the configuration in force: a refused one doesn't change it.
 func TestReloadsAreCounted(t *testing.T) {
 	m := metrics.New()
-	for i, step := range []func(time.Time){m.Loaded, func(at time.Time) { m.Reload(true, at) }, func(at time.Time) { m.Reload(false, at) }} {
+	for i, step := range []func(time.Time){
+		m.Loaded, func(at time.Time) { m.Reload(true, at) },
+		func(at time.Time) { m.Reload(false, at) },
+	} {
 		step(time.Unix(int64(100*(i+1)), 0))
 		got := counters(t, m)
-		loaded, ok, refused := got["sealfront_configuration_loaded_timestamp_seconds{}"], got["sealfront_reloads_total{outcome=ok}"], got["sealfront_reloads_total{outcome=refused}"]
-		if want := [][3]float64{{100, 0, 0}, {200, 1, 0}, {200, 1, 1}}[i]; loaded != want[0] || ok != want[1] || refused != want[2] {
+		loaded, ok, refused := got["sealfront_configuration_loaded_timestamp_seconds{}"],
+			got["sealfront_reloads_total{outcome=ok}"], got["sealfront_reloads_total{outcome=refused}"]
+		if want := [][3]float64{{100, 0, 0}, {200, 1, 0}, {200, 1, 1}}[i]; loaded != want[0] || ok != want[1] ||
+			refused != want[2] {
 			t.Errorf("step %d: loaded at %g, %g accepted, %g refused; want %v", i, loaded, ok, refused, want)
 		}
 	}
@@ -106,8 +155,10 @@ func TestSeriesExistBeforeTheirFirstEvent(t *testing.T) {
 	got := counters(t, metrics.New())
 	for _, series := range []string{
 		"sealfront_shed_requests_total{reason=requests}", "sealfront_shed_requests_total{reason=audit}",
-		"sealfront_reloads_total{outcome=ok}", "sealfront_reloads_total{outcome=refused}", "sealfront_audit_records_total{outcome=lost}",
-		"sealfront_sessions_total{outcome=issued}", "sealfront_bucket_keys_total{result=hit}", "sealfront_body_bytes_total{direction=out}",
+		"sealfront_reloads_total{outcome=ok}", "sealfront_reloads_total{outcome=refused}",
+		"sealfront_audit_records_total{outcome=lost}",
+		"sealfront_sessions_total{outcome=issued}", "sealfront_bucket_keys_total{result=hit}",
+		"sealfront_body_bytes_total{direction=out}",
 	} {
 		if n, ok := got[series]; !ok || n != 0 {
 			t.Errorf("%s: %g, %t", series, n, ok)
@@ -175,9 +226,11 @@ func TestSnapshot(t *testing.T) {
 	for name, c := range map[string][2]float64{
 		"requests": {s.Requests, 5}, "failed": {s.Failed, 3}, "in": {s.In, 10}, "out": {s.Out, 20},
 		"calls of KMS": {s.KMSCalls, 2}, "failed calls": {s.KMSFailed, 1}, "saved": {s.Saved, 1},
-		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 5}, "failed there": {s.StoreFailed, 3},
-		"sessions": {s.Sessions, 1}, "shed": {s.Shed, 2}, "integrity": {s.Integrity, 1}, "active": {s.Active, 3},
-		"connections": {s.Connections, 4}, "refusals": {s.Refusals["B2"], 2}, "operations": {s.Operations["GetObject"], 5},
+		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 5},
+		"failed there": {s.StoreFailed, 3},
+		"sessions":     {s.Sessions, 1}, "shed": {s.Shed, 2}, "integrity": {s.Integrity, 1}, "active": {s.Active, 3},
+		"connections": {s.Connections, 4}, "refusals": {s.Refusals["B2"], 2},
+		"operations": {s.Operations["GetObject"], 5},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s: %g, want %g", name, c[0], c[1])
@@ -214,14 +267,18 @@ func TestQuantiles(t *testing.T) {
 		q      float64
 		want   float64
 	}{
-		"the median is where a bucket ends":  {one, metrics.Latency{}, .5, 1},
-		"in the middle of a bucket":          {one, metrics.Latency{}, .75, 1.5},
-		"all":                                {one, metrics.Latency{}, 1, 2},
-		"since before":                       {one, metrics.Latency{Counts: []float64{10, 10, 10, 10}}, .5, 1.5},
-		"none since before":                  {one, metrics.Latency{Counts: one.Counts}, .5, 0},
-		"above the last bound":               {open, metrics.Latency{}, .5, 4},
-		"no requests at all":                 {&metrics.Latency{}, metrics.Latency{}, .5, 0},
-		"no requests, with the bounds known": {&metrics.Latency{Bounds: one.Bounds, Counts: make([]float64, 4)}, metrics.Latency{}, .99, 0},
+		"the median is where a bucket ends": {one, metrics.Latency{}, .5, 1},
+		"in the middle of a bucket":         {one, metrics.Latency{}, .75, 1.5},
+		"all":                               {one, metrics.Latency{}, 1, 2},
+		"since before":                      {one, metrics.Latency{Counts: []float64{10, 10, 10, 10}}, .5, 1.5},
+		"none since before":                 {one, metrics.Latency{Counts: one.Counts}, .5, 0},
+		"above the last bound":              {open, metrics.Latency{}, .5, 4},
+		"no requests at all":                {&metrics.Latency{}, metrics.Latency{}, .5, 0},
+		"no requests, with the bounds known": {
+			&metrics.Latency{Bounds: one.Bounds, Counts: make([]float64, 4)},
+			metrics.Latency{},
+			.99, 0,
+		},
 	} {
 		if got := c.l.Quantile(c.q, &c.before); got != c.want {
 			t.Errorf("%s: %g, want %g", name, got, c.want)

@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// series remembers what a vector's labels lead to: Prometheus would hash them for each event. Looking one up takes no lock.
+// series remembers what a vector's labels lead to: Prometheus would hash them for each event. Looking one up takes no
+// lock.
 type series[K comparable, V any] struct {
 	find func(K) V
 

@@ -20,7 +20,8 @@ type Snapshot struct {
 	Latency                    Latency
 }
 
-// Latency is a histogram of request durations: how many took no longer than each bound, in seconds. The last bound is +Inf.
+// Latency is a histogram of request durations: how many took no longer than each bound, in seconds. The last bound is
+// +Inf.
 type Latency struct {
 	Bounds []float64
 	Counts []float64 // cumulative
@@ -118,8 +119,8 @@ func (l *Latency) add(h *dto.Histogram) {
 	l.Counts[len(l.Counts)-1] += float64(h.GetSampleCount())
 }
 
-// Quantile is the duration, in seconds, that a share q of the requests since before didn't exceed, taken as evenly spread
-// within a bucket. 0 when there were none.
+// Quantile is the duration, in seconds, that a share q of the requests since before didn't exceed, taken as evenly
+// spread within a bucket. 0 when there were none.
 func (l *Latency) Quantile(q float64, before *Latency) float64 {
 	count := func(i int) float64 {
 		if i < len(before.Counts) {

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,25 +18,25 @@ type File struct {
 
 // OpenFile opens the envelope and the trailer of x, whose stored bytes lie in f. It asks may before it calls KMS, for
 // an object under SSE-KMS. The store isn't called. The caller wipes the secrets.
-func (x *Object) OpenFile(f *File, may func(keyARN string) error) (*Opened, error) {
+func (x *Object) OpenFile(ctx context.Context, f *File, may func(keyARN string) error) (*Opened, error) {
 	envelope, err := crypto.ParseEnvelopeText([]byte(f.Envelope))
 	if err != nil {
 		return nil, x.damaged("envelope", err.Error(), fmt.Errorf("read the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 	}
 	s := &Sealed{Envelope: envelope, total: f.Size, last: f.Size - 1}
-	secrets, err := x.Unwrap(envelope, false, may)
+	secrets, err := x.Unwrap(ctx, envelope, false, may)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := secrets.CheckStored(f.Size); err != nil || f.Size == 0 {
-		return x.layOut(s, secrets, nil) // which says what is wrong
+		return x.layOut(ctx, s, secrets, nil) // which says what is wrong
 	}
 	trailer, err := x.openTrailer(s, &secrets.DataKey, crypto.EndLength(f.Size), f.end)
 	if err != nil {
 		secrets.Wipe()
 		return nil, err
 	}
-	return x.layOut(s, secrets, trailer)
+	return x.layOut(ctx, s, secrets, trailer)
 }
 
 // end reads the last n bytes.

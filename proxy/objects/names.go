@@ -8,18 +8,19 @@ import (
 	"sealfront/proxy/store"
 )
 
-// CheckKey refuses the name of an object that is to be made when the store can't hold it truly.
-func (x *Object) CheckKey() error {
-	if x.Key == "" || !x.Operation.SealsObject() && x.Operation != policy.RenameObject {
+// CheckKey refuses the name of an object that an operation is to make when the store can't hold it truly.
+func (g *Objects) CheckKey(op policy.Operation, key string) error {
+	if key == "" || !op.SealsObject() && op != policy.RenameObject {
 		return nil
 	}
-	names := &x.Objects.o.Abilities.Names
-	fault := names.Check(x.Key)
-	if fault == nil && !names.FolderKeys && strings.HasSuffix(x.Key, "/") {
+	names := &g.o.Abilities.Names
+	fault := names.Check(key)
+	if fault == nil && !names.FolderKeys && strings.HasSuffix(key, "/") {
 		fault = &store.NameFault{Why: "it can't keep an object whose key ends in a slash"}
 	}
 	if fault != nil {
-		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name truly: "+fault.Why+".", "URI", x.Key)
+		return s3.Refuse("InvalidURI",
+			"The store behind this service can't hold an object of this name truly: "+fault.Why+".", "URI", key)
 	}
 	return nil
 }

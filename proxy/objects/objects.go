@@ -93,24 +93,3 @@ func (g *Objects) Damaged(kind string) {
 }
 
 func (g *Objects) policyOptions() *policy.Options { return &g.o.Policy }
-
-// FactsOf is the policy's view of a bucket's record.
-func (g *Objects) FactsOf(b *state.Bucket) policy.Bucket {
-	f := policy.Bucket{
-		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
-		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
-		Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
-	}
-	if b.Directory {
-		f.Kind = policy.Directory
-	}
-	switch {
-	case b.DefaultKMS:
-		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
-	case !b.Directory && !b.Configured:
-		f.Default = g.o.Policy.GeneralDefault()
-	default:
-		f.Default.BucketKey = b.BucketKey
-	}
-	return f
-}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 
 	"sealfront/crypto"
@@ -14,14 +15,14 @@ import (
 // none ever had, unless the store copies it, so that whoever writes under the old one sees the change. may is called
 // before the object is opened. It returns the new envelope; ErrReplaced means that the object is another by now. The
 // caller has the key's claim.
-func (o *Source) Rewrap(e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error) (*crypto.Envelope, error) {
-	t, err := o.inPlace(o.Object, e, kept, may)
+func (o *Source) Rewrap(ctx context.Context, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error) (*crypto.Envelope, error) {
+	t, err := o.inPlace(ctx, o.Object, e, kept, may)
 	if err != nil {
 		return nil, err
 	}
 	defer t.key.Wipe()
 	t.pieces = true
-	if _, err := t.run(); err != nil {
+	if _, err := t.run(ctx); err != nil {
 		return nil, err
 	}
 	return t.envelope, nil
@@ -30,9 +31,9 @@ func (o *Source) Rewrap(e policy.Encryption, kept []sigv4.Field, may func(keyARN
 // inPlace opens the object o, which lies at x, and wraps its data key anew. What it returns replaces o by itself under
 // the new envelope, if it is still the one that was read. The caller has the key's claim, and wipes the transfer's key.
 func (o *Source) inPlace(
-	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
 ) (t *transfer, err error) {
-	opened, err := o.Open(false, may)
+	opened, err := o.Open(ctx, false, may)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (o *Source) inPlace(
 			opened.Secrets.Wipe()
 		}
 	}()
-	use, err := x.sealingKey(e)
+	use, err := x.sealingKey(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -65,35 +66,35 @@ func (x *Object) ReadFault(f *store.Fault, a *store.Answer) error {
 }
 
 // HeadIf requests an object's metadata. The answer must be closed.
-func (x *Object) HeadIf(conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
-	return x.HeadIfOr(conditions, x.ReadFault)
+func (x *Object) HeadIf(ctx context.Context, conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
+	return x.HeadIfOr(ctx, conditions, x.ReadFault)
 }
 
 // HeadIfOr is HeadIf, with fault for the store's refusal.
 func (x *Object) HeadIfOr(
-	conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+	ctx context.Context, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
 ) (*store.Answer, *Sealed, error) {
-	return x.readIfOr("HeadObject", "HEAD", conditions, fault)
+	return x.readIfOr(ctx, "HeadObject", "HEAD", conditions, fault)
 }
 
 // Get requests an object with all of its stored bytes. The answer must be closed.
-func (x *Object) Get() (*store.Answer, *Sealed, error) {
-	return x.readIfOr("GetObject", "GET", Unconditional, x.ReadFault)
+func (x *Object) Get(ctx context.Context) (*store.Answer, *Sealed, error) {
+	return x.readIfOr(ctx, "GetObject", "GET", Unconditional, x.ReadFault)
 }
 
 func (x *Object) readIfOr(
-	operation, method string, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+	ctx context.Context, operation, method string, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
 ) (*store.Answer, *Sealed, error) {
 	r := x.NewRequest(operation, method)
 	conditions(r)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
 		if x.WithoutVersions(f) {
-			return x.readIfOr(operation, method, conditions, fault)
+			return x.readIfOr(ctx, operation, method, conditions, fault)
 		}
 		return nil, nil, fault(f, a)
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,9 +11,9 @@ import (
 )
 
 // loadTrailer reads and opens the object's trailer, from the same version of the object as the envelope.
-func (x *Object) loadTrailer(o *Opened) (err error) {
+func (x *Object) loadTrailer(ctx context.Context, o *Opened) (err error) {
 	o.trailer, err = x.openTrailer(o.Sealed, &o.Secrets.DataKey, crypto.EndLength(o.total), func(n int64) ([]byte, error) {
-		return x.readEnd(o.Sealed, n)
+		return x.readEnd(ctx, o.Sealed, n)
 	})
 	return err
 }
@@ -58,11 +59,11 @@ func (x *Object) checkParts(s *Sealed, t *crypto.Trailer) error {
 }
 
 // readEnd reads the last n bytes of the object as it was when s was read.
-func (x *Object) readEnd(s *Sealed, n int64) ([]byte, error) {
+func (x *Object) readEnd(ctx context.Context, s *Sealed, n int64) ([]byte, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes="+strconv.FormatInt(max(0, s.total-n), 10)+"-"+strconv.FormatInt(s.total-1, 10))
 	r.Set("If-Match", s.ETag)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (o *Opened) KnowsChecksum() bool {
 }
 
 // ChecksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
-func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error) {
+func (x *Object) ChecksumOf(ctx context.Context, o *Opened) (c *crypto.Checksum, parts int, err error) {
 	c, parts = o.Secrets.Checksum, 1
 	if o.layout != nil {
 		parts = o.layout.Parts()
@@ -101,7 +102,7 @@ func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error
 		return o.known.checksum, parts, nil
 	}
 	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
+		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -109,9 +110,9 @@ func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error
 }
 
 // TrailerOf returns the object's trailer.
-func (x *Object) TrailerOf(o *Opened) (*crypto.Trailer, error) {
+func (x *Object) TrailerOf(ctx context.Context, o *Opened) (*crypto.Trailer, error) {
 	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
+		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
 	}

@@ -79,6 +79,9 @@ func RequestTimeout(err error) *Error {
 	return Refuse("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.").Because(err)
 }
 
+// SlowDown is 503 for what there is no room for now.
+func SlowDown() *Error { return Refuse("SlowDown", "Please reduce your request rate.") }
+
 func MalformedXML(err error) *Error {
 	return Refuse("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").Because(err)
 }

@@ -8,7 +8,11 @@ import (
 
 // BenchmarkOpen is what every request of a session costs before its signature is looked at.
 func BenchmarkOpen(b *testing.B) {
-	issued, err := session.Issue(b.Context(), newKeys(), session.Session{Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", KMS: true, KeyARN: "arn:aws:kms:r:1:key/k"}, now)
+	issued, err := session.Issue(b.Context(), newKeys(),
+		session.Session{
+			Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", KMS: true,
+			KeyARN: "arn:aws:kms:r:1:key/k",
+		}, now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,7 +6,7 @@
 //	token key, secret access key, access key id = Expand(session key, "token" | "secret" | "id" ‖ salt)
 //
 // Each token has a key of its own, derived from its salt, so the nonce is zero and no count of tokens wears a
-// key out. The secret access key is derived, not carried, so nobody but a replica can tell it from a token.
+// key out. The secret access key is derived, not carried, so nobody but a replica can derive it from a token.
 //
 // Promises: an altered, cut or foreign token is ErrMalformed (TestTokenAltered); after expiry and grace it is
 // ErrExpired (TestExpiry); a token of one key id never opens under another key (TestForeignKey).
@@ -54,7 +54,7 @@ type Session struct {
 	Bucket      string
 	Incarnation string // of the bucket; "" for a provisional session
 	ReadOnly    bool
-	KMS         bool   // SSE-KMS, else SSE-S3
+	KMS         bool   // SSE-KMS, otherwise SSE-S3
 	KeyARN      string // with KMS
 	Expires     time.Time
 }

@@ -28,8 +28,11 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
 
 func TestIssuedTokenOpensToTheSameSession(t *testing.T) {
 	for name, s := range map[string]session.Session{
-		"SSE-S3":      {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i"},
-		"SSE-KMS":     {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", KMS: true, KeyARN: "arn:aws:kms:r:1:key/k"},
+		"SSE-S3": {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i"},
+		"SSE-KMS": {
+			Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", KMS: true,
+			KeyARN: "arn:aws:kms:r:1:key/k",
+		},
 		"read only":   {Principal: "app", Bucket: "b--z--x-s3", Incarnation: "i", ReadOnly: true},
 		"provisional": {Principal: "app", Bucket: "b--z--x-s3"},
 	} {
@@ -114,10 +117,12 @@ func TestTokenAltered(t *testing.T) {
 	for i := range raw {
 		broken := append([]byte(nil), raw...)
 		broken[i] ^= 1
-		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(broken), now); !errors.Is(err, session.ErrMalformed) {
+		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(broken),
+			now); !errors.Is(err, session.ErrMalformed) {
 			t.Fatalf("byte %d changed: %v, want ErrMalformed", i, err)
 		}
-		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(raw[:i]), now); !errors.Is(err, session.ErrMalformed) {
+		if _, _, err := session.Open(t.Context(), newKeys(), base64.RawURLEncoding.EncodeToString(raw[:i]),
+			now); !errors.Is(err, session.ErrMalformed) {
 			t.Fatalf("cut to %d bytes: %v, want ErrMalformed", i, err)
 		}
 	}
@@ -138,7 +143,8 @@ func TestForeignKey(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	issued, err := session.Issue(context.Background(), newKeys(), session.Session{Principal: "app", Bucket: "b", KMS: true}, now)
+	issued, err := session.Issue(context.Background(), newKeys(),
+		session.Session{Principal: "app", Bucket: "b", KMS: true}, now)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -163,7 +169,10 @@ func TestATokenNamesItsSessionKey(t *testing.T) {
 	if id, ok := session.KeyID(issued.Token); !ok || id != firstID {
 		t.Errorf("%x (%t), want %x", id, ok, firstID)
 	}
-	for _, token := range []string{"", "x", issued.Token[:20], "A" + issued.Token[1:] + "=", string(make([]byte, 5000))} {
+	for _, token := range []string{
+		"", "x", issued.Token[:20], "A" + issued.Token[1:] + "=",
+		string(make([]byte, 5000)),
+	} {
 		if id, ok := session.KeyID(token); ok || id != [16]byte{} {
 			t.Errorf("%.40q names %x", token, id)
 		}
@@ -182,7 +191,8 @@ func (k brokenKeys) Find(context.Context, [16]byte) ([]byte, bool, error) { retu
 // Keys that can't be had are an error of ours, not of the token.
 func TestKeysThatCannotBeFound(t *testing.T) {
 	away := errors.New("the store is away")
-	if c, err := session.Issue(t.Context(), brokenKeys{away}, session.Session{}, now); !errors.Is(err, away) || c.Token != "" {
+	if c, err := session.Issue(t.Context(), brokenKeys{away}, session.Session{}, now); !errors.Is(err, away) ||
+		c.Token != "" {
 		t.Errorf("Issue: %+v, %v", c, err)
 	}
 	issued, err := session.Issue(t.Context(), newKeys(), session.Session{Principal: "app"}, now)
@@ -190,7 +200,8 @@ func TestKeysThatCannotBeFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, c, err := session.Open(t.Context(), brokenKeys{away}, issued.Token, now)
-	if !errors.Is(err, away) || errors.Is(err, session.ErrMalformed) || s != (session.Session{}) || c != (session.Credentials{}) {
+	if !errors.Is(err, away) || errors.Is(err, session.ErrMalformed) || s != (session.Session{}) ||
+		c != (session.Credentials{}) {
 		t.Errorf("Open: %+v, %v", s, err)
 	}
 	if _, _, err := session.Open(t.Context(), brokenKeys{}, issued.Token, now); !errors.Is(err, session.ErrMalformed) {
@@ -200,7 +211,10 @@ func TestKeysThatCannotBeFound(t *testing.T) {
 
 // What isn't a whole session is none.
 func TestSessionsAreReadWhole(t *testing.T) {
-	want := session.Session{Principal: "app", Bucket: "b", Incarnation: "i", KeyARN: "k", ReadOnly: true, KMS: true, Expires: now.Truncate(time.Second)}
+	want := session.Session{
+		Principal: "app", Bucket: "b", Incarnation: "i", KeyARN: "k", ReadOnly: true, KMS: true,
+		Expires: now.Truncate(time.Second),
+	}
 	b := session.Append(nil, &want)
 	if got, ok := session.Parse(b); !ok || got != want {
 		t.Errorf("%+v, %t", got, ok)

@@ -1,11 +1,11 @@
-// Package socket reads from and writes to TCP sockets without telling the scheduler.
+// Package socket reads from and writes to TCP sockets without involving the scheduler.
 //
-//	net.Conn    entersyscall ─▶ read, write ─▶ exitsyscall      sysmon takes the P of one that is away for 20 µs, looks every 20 µs
-//	socket.Conn                 read, write                     for more, and does so as long as it finds any
+//	net.Conn    entersyscall ─▶ read, write ─▶ exitsyscall    sysmon takes the P of one that is away for 20 µs, looks
+//	socket.Conn                 read, write                   every 20 µs for more, and does so as long as it finds any
 //
-// The runtime's sockets don't block, so that a call which is under way for longer has only lost its processor to another program.
-// For small requests sysmon took a twentieth of the whole program's time: bench/RESULTS.md. Waiting is the runtime's, as ever,
-// and with it deadlines and Close.
+// The runtime's sockets don't block, so that a call which is under way for longer has only lost its processor to
+// another program. For small requests sysmon took a twentieth of the whole program's time: bench/RESULTS.md. Waiting is
+// the runtime's, as ever, and with it deadlines and Close.
 package socket
 
 import (
@@ -16,8 +16,8 @@ import (
 	"syscall"
 )
 
-// Conn is a TCP connection whose Read and Write are this package's. All else is that of the connection below, but that one
-// goroutine reads at a time, and one writes.
+// Conn is a TCP connection whose Read and Write are this package's. Everything else is that of the connection below.
+// One goroutine reads at a time, and one writes.
 type Conn struct {
 	*net.TCPConn
 	raw            syscall.RawConn
@@ -76,7 +76,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 	return !errors.Is(t.err, syscall.EAGAIN)
 }
 
-// Write writes all of p, or tells how much of it.
+// Write writes all of p, or returns how much of it was written.
 func (c *Conn) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -109,7 +109,10 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 	return true
 }
 
-// failed is an error as the connection below would tell it.
+// failed is an error as the connection below would return it.
 func (c *Conn) failed(call string, err error) error {
-	return &net.OpError{Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, err)}
+	return &net.OpError{
+		Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(),
+		Err: os.NewSyscallError(call, err),
+	}
 }

@@ -11,59 +11,6 @@ import (
 	"time"
 )
 
-// A Bucket is the record of one bucket. ARN, account, region and store name are as they were when the bucket
-// was made: a later change of the configuration concerns new buckets only.
-type Bucket struct {
-	Name        string    `json:"name"`
-	Directory   bool      `json:"directory"`
-	ARN         string    `json:"arn"`
-	Account     string    `json:"account"`
-	Region      string    `json:"region"`
-	Zone        string    `json:"zone,omitempty"`
-	LocalZone   bool      `json:"localZone,omitempty"`
-	StoreName   string    `json:"storeName"`
-	Created     time.Time `json:"created"`
-	Creator     string    `json:"creator"`
-	Incarnation string    `json:"incarnation"` // random; tells this bucket from another one of its name
-
-	// The default encryption now. DefaultKey is the ARN; KeyAsGiven is how PutBucketEncryption named it, which
-	// GetBucketEncryption repeats. BoundKey is the customer managed key a directory bucket is bound to for life.
-	DefaultKMS bool   `json:"defaultKMS,omitempty"`
-	DefaultKey string `json:"defaultKey,omitempty"`
-	KeyAsGiven string `json:"keyAsGiven,omitempty"`
-	BucketKey  bool   `json:"bucketKey,omitempty"`
-	BoundKey   string `json:"boundKey,omitempty"`
-	Configured bool   `json:"encryptionConfigured,omitempty"` // by PutBucketEncryption; SSE-KMS always is
-
-	Policy string `json:"policy,omitempty"` // the bucket policy as PutBucketPolicy gave it; "" for none
-	Tags   Tags   `json:"tags,omitempty"`   // policies have conditions on them
-
-	// What is kept only to be shown again, since nothing here depends on it.
-	PublicAccess   string `json:"publicAccess,omitempty"`   // the four settings of the public access block, each 0 or 1; "" for none
-	NoOwnership    bool   `json:"noOwnership,omitempty"`    // the ownership controls were deleted
-	TransitionSize string `json:"transitionSize,omitempty"` // of the lifecycle configuration; "" for S3's default
-
-	// State is "creating" while the store's bucket is being made, "active", "deleted" while a replica may still have the bucket
-	// in its cache (the record is then a tombstone), and "free" afterwards.
-	State   string    `json:"state"`
-	Deleted time.Time `json:"deleted,omitzero"` // for people and for replicas of earlier releases; see tombstones.go
-}
-
-// The states of a bucket record.
-const (
-	creating = "creating"
-	active   = "active"
-	deleted  = "deleted"
-	free     = "free"
-)
-
-type cachedBucket struct {
-	bucket Bucket
-	read   time.Time
-}
-
-const bucketPrefix = "buckets/"
-
 // Bucket returns the bucket's record, at most Options.CacheLife old. ErrNoBucket if there is none.
 func (s *State) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	if c, ok := s.buckets.Get(name); ok && s.o.Now().Sub(c.read) < s.o.CacheLife {
@@ -72,7 +19,7 @@ func (s *State) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	return s.FreshBucket(ctx, name)
 }
 
-// FreshBucket reads the record anew. Requests for one name at the same time share a read.
+// FreshBucket reads the record from the store. Requests for one name at the same time share a read.
 func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 	v, err, _ := s.flight.Do(name, func() (any, error) {
 		// The flight is shared: it must not end with the first caller's request.
@@ -87,7 +34,7 @@ func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
 			s.buckets.Remove(name)
 			return nil, err
 		}
-		if s.changes.Load() == changes { // else it may be older than what this replica has written meanwhile
+		if s.changes.Load() == changes { // otherwise it may be older than what this replica has written meanwhile
 			s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
 		}
 		return b, nil
@@ -111,7 +58,7 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 	}
 	if b.State != active {
 		if b.State == deleted {
-			s.foundTombstone(name, etag)
+			s.noteTombstone(name, etag)
 		}
 		return nil, "", ErrNoBucket
 	}
@@ -120,7 +67,8 @@ func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string,
 
 // CreateBucket makes a bucket: its record, then by make the store's bucket, then the record active. A crash in
 // between leaves a record without effect, which the next CreateBucket takes up. ErrBucketExists comes with the
-// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache: see tombstones.go.
+// existing record. ErrAborted while a deleted bucket of that name may still be in some replica's cache: see
+// tombstones.go.
 func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(context.Context) error) (*Bucket, error) {
 	name := bucketPrefix + b.Name
 	var old Bucket
@@ -131,7 +79,7 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		return nil, err
 	case old.State == active:
 		return &old, ErrBucketExists
-	case old.State == deleted && !s.o.Alone && !s.worn(s.foundTombstone(b.Name, ifMatch)):
+	case old.State == deleted && !s.o.Alone && !s.outlived(s.noteTombstone(b.Name, ifMatch)):
 		return nil, ErrAborted
 	}
 	var id [16]byte
@@ -178,7 +126,7 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 			s.changes.Add(1)
 			if b.State != active {
 				s.buckets.Remove(name)
-				s.foundTombstone(name, etag)
+				s.noteTombstone(name, etag)
 				return b, nil
 			}
 			s.buckets.Add(name, &cachedBucket{bucket: *b, read: s.o.Now()})
@@ -191,8 +139,8 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 	return nil, fmt.Errorf("%w: the record of %q kept changing", ErrAborted, name)
 }
 
-// DeleteBucket removes the store's bucket by remove and leaves a tombstone, or with Options.Alone the free name. An error of
-// remove leaves the bucket as it was.
+// DeleteBucket removes the store's bucket by remove and leaves a tombstone, or with Options.Alone the free name. An
+// error of remove leaves the bucket as it was.
 func (s *State) DeleteBucket(ctx context.Context, name string, remove func(context.Context, *Bucket) error) error {
 	b, _, err := s.bucketRecord(ctx, name)
 	if err != nil {
@@ -219,7 +167,8 @@ func (s *State) ListBuckets(ctx context.Context, start string, f func(*Bucket) b
 	}
 	for {
 		var names []string
-		more, err := s.objects.List(ctx, bucketPrefix, after, func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
+		more, err := s.objects.List(ctx, bucketPrefix, after,
+			func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
 		if err != nil {
 			return fmt.Errorf("list the bucket records: %w", err)
 		}

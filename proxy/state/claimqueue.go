@@ -2,6 +2,8 @@ package state
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -10,13 +12,13 @@ type claims struct {
 	mu     sync.Mutex
 	queues map[string]*claimQueue
 	// freed are records that this replica has let go: it takes them again by one request, and without waiting.
-	freed map[string]freed
+	freed map[string]releasedClaim
 }
 
 // maxFreed bounds freed.
 const maxFreed = 4096
 
-type freed struct {
+type releasedClaim struct {
 	etag string
 	move *Move // left unfinished
 }
@@ -64,16 +66,25 @@ func (q *claims) left(name string) (etag string, move *Move) {
 	return f.etag, f.move
 }
 
-// keep remembers what this replica leaves of a record. What is forgotten costs a request, or the wait for its age.
-func (q *claims) keep(name string, f freed) {
+// keep remembers the record as this replica has released it. What is forgotten costs a request, or the wait for its
+// age.
+func (q *claims) keep(name string, f releasedClaim) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.freed == nil || len(q.freed) >= maxFreed {
-		q.freed = make(map[string]freed)
+		q.freed = make(map[string]releasedClaim)
 	}
 	if f.etag == "" {
 		delete(q.freed, name)
 	} else {
 		q.freed[name] = f
 	}
+}
+
+// busy is err, or ErrBusy when the caller's patience has ended.
+func busy(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), ErrBusy) {
+		return ErrBusy
+	}
+	return fmt.Errorf("claim a key: %w", err)
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	mathrand "math/rand/v2"
 	"slices"
@@ -16,48 +15,11 @@ import (
 	"time"
 )
 
-// Outcomes of claims that callers decide by.
-var (
-	// ErrBusy: another operation holds the key's claim, and went on holding it for as long as a caller waits.
-	ErrBusy = errors.New("another operation on this key is under way")
-	// ErrClaimLost is the cause with which a claim's context ends when it could not be renewed: another replica may hold it.
-	ErrClaimLost = errors.New("the claim on the key could not be renewed in time")
-)
-
-// The times of claims. All are measured by the monotonic clock of whoever measures; no two machines' clocks are compared.
-const (
-	claimAge = 12 * time.Second // unchanged for this long, a claim is taken over
-	// claimPatience is how long a caller waits: longer than claimAge, so that a crashed holder's claim is taken over.
-	claimPatience = 20 * time.Second
-
-	claimPrefix = "claims/"
-)
-
-// claimRecord is what a claim's record says. One that nobody holds stays until SweepClaims: it is taken by If-Match, and
-// needs no deletion that could be repeated late and hit another holder's.
-type claimRecord struct {
-	Holder string `json:"holder,omitempty"` // random, new for each claim; "": nobody
-	What   string `json:"what,omitempty"`   // the operation, for whoever reads records by hand
-	Beat   int    `json:"beat,omitempty"`   // grows with each renewal
-	Move   *Move  `json:"move,omitempty"`
-}
-
-// A Move is how far the holder of a key's claim has come in moving its object to another key: from before the copy is
-// made until the original is deleted. Whoever takes the claim over after a crash decides by it: with the copy in place
-// the original goes, otherwise it stays.
-type Move struct {
-	From     string `json:"from"` // key, the claimed one
-	To       string `json:"to"`
-	FromSalt []byte `json:"fromSalt"` // wrap salts of the two envelopes: unlike an ETag, none ever comes back
-	ToSalt   []byte `json:"toSalt"`
-	ETag     string `json:"etag"` // the store's, of the original
-}
-
 // A Claim is the right to change one key or two in several steps. It is held until Release, in this replica and, unless
 // Options.Alone is set, among all replicas.
 type Claim struct {
-	// Inherited are moves that earlier holders have left unfinished: the caller finishes them before it does anything of its
-	// own, and calls End for each.
+	// Inherited are moves that earlier holders have left unfinished: the caller finishes them before it does anything
+	// of its own, and calls End for each.
 	Inherited []*Move
 
 	state  *State
@@ -136,7 +98,8 @@ func (c *Claim) take(names []string, what string) error {
 }
 
 // acquire makes or takes the record of h, once whoever holds it has let it go or has gone. later are the names that are
-// taken after it: while this one is waited for, those of the same holder age as well. began is when the record was written.
+// taken after it: while this one is waited for, those of the same holder age as well. began is when the record was
+// written.
 func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began time.Time, err error) {
 	s := c.state
 	seen := c.others[h.name]
@@ -154,7 +117,8 @@ func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began tim
 		var found claimRecord
 		etag, err = s.read(ctx, h.name, &found)
 		switch {
-		case err == nil && found.Holder == h.record.Holder: // the answer was lost, or its request was repeated on the way
+		// the answer was lost, or its request was repeated on the way
+		case err == nil && found.Holder == h.record.Holder:
 			h.etag = etag
 			c.inherit(h)
 			return began, nil
@@ -168,7 +132,7 @@ func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began tim
 			h.etag, h.record.Move = etag, nil
 		case etag != seen.etag:
 			seen = other{etag, time.Now()}
-			c.look(ctx, later)
+			c.readOthers(ctx, later)
 		case time.Since(seen.since) >= s.o.ClaimAge: // its holder has gone
 			h.etag, h.record.Move = etag, found.Move
 			continue
@@ -182,11 +146,12 @@ func (c *Claim) acquire(ctx context.Context, h *hold, later []string) (began tim
 	}
 }
 
-// look notes who holds the records of names.
-func (c *Claim) look(ctx context.Context, names []string) {
+// readOthers notes who holds the records of names.
+func (c *Claim) readOthers(ctx context.Context, names []string) {
 	for _, name := range names {
 		var found claimRecord
-		if etag, err := c.state.read(ctx, name, &found); err == nil && found.Holder != "" && etag != c.others[name].etag {
+		if etag, err := c.state.read(ctx, name, &found); err == nil && found.Holder != "" &&
+			etag != c.others[name].etag {
 			if c.others == nil {
 				c.others = make(map[string]other)
 			}
@@ -205,18 +170,11 @@ func (c *Claim) inherit(h *hold) {
 // conflict reports whether a record was not the one expected. Some stores say of an absent one that it is absent.
 func conflict(err error) bool { return errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) }
 
-// busy is err, or ErrBusy when the caller's patience has ended.
-func busy(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), ErrBusy) {
-		return ErrBusy
-	}
-	return fmt.Errorf("claim a key: %w", err)
-}
-
-// Context ends when the claim is released, or can't be renewed in time. What its holder sends to the store goes with it.
+// Context ends when the claim is released, or can't be renewed in time. What its holder sends to the store goes with
+// it.
 func (c *Claim) Context() context.Context { return c.ctx }
 
-// Held returns an error when the claim may be another's by now. It asks the store.
+// Held returns an error when the claim may be another's by now. It costs a request to the store.
 func (c *Claim) Held() error {
 	if c.state.o.Alone {
 		return nil
@@ -226,8 +184,8 @@ func (c *Claim) Held() error {
 	return c.write()
 }
 
-// Begin writes down that the object at m.From is moved; the claim must hold that key. Nothing of m is kept: its strings may
-// be a request's memory.
+// Begin writes down that the object at m.From is moved; the claim must hold that key. Nothing of m is retained: its
+// strings may be a request's memory.
 func (c *Claim) Begin(b *Bucket, m *Move) error {
 	if c.state.o.Alone {
 		return nil
@@ -235,8 +193,9 @@ func (c *Claim) Begin(b *Bucket, m *Move) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holdOf(b, m.From).record.Move = &Move{
-		From: strings.Clone(m.From), To: strings.Clone(m.To), FromSalt: bytes.Clone(m.FromSalt), ToSalt: bytes.Clone(m.ToSalt),
-		ETag: strings.Clone(m.ETag),
+		From: strings.Clone(m.From), To: strings.Clone(m.To), FromSalt: bytes.Clone(m.FromSalt),
+		ToSalt: bytes.Clone(m.ToSalt),
+		ETag:   strings.Clone(m.ETag),
 	}
 	return c.write()
 }
@@ -278,7 +237,7 @@ func (c *Claim) renew() {
 	c.beat.Reset(c.state.o.ClaimAge / 4)
 }
 
-// write writes all records anew; c.mu is held. One that another replica has taken ends the claim.
+// write writes all records again; c.mu is held. One that another replica has taken ends the claim.
 func (c *Claim) write() error {
 	if err := context.Cause(c.ctx); err != nil {
 		return err
@@ -322,8 +281,9 @@ func (c *Claim) Release() {
 	for _, h := range c.holds {
 		switch {
 		case lost: // it may be another's
-		case h.record.Move != nil: // left to whoever can find out how it ended: here at once, elsewhere when it has aged
-			c.state.claims.keep(h.name, freed{h.etag, h.record.Move})
+		// left to whoever can find out how it ended: here at once, elsewhere when it has aged
+		case h.record.Move != nil:
+			c.state.claims.keep(h.name, releasedClaim{h.etag, h.record.Move})
 		default:
 			c.letGo(ctx, h)
 		}
@@ -340,7 +300,7 @@ func (c *Claim) letGo(ctx context.Context, h *hold) {
 		etag, err := c.state.write(ctx, h.name, &claimRecord{}, h.etag)
 		switch {
 		case err == nil:
-			c.state.claims.keep(h.name, freed{etag: etag})
+			c.state.claims.keep(h.name, releasedClaim{etag: etag})
 			return
 		case !conflict(err):
 			continue
@@ -355,5 +315,5 @@ func (c *Claim) letGo(ctx context.Context, h *hold) {
 			return
 		}
 	}
-	c.state.claims.keep(h.name, freed{etag: h.etag})
+	c.state.claims.keep(h.name, releasedClaim{etag: h.etag})
 }

@@ -20,7 +20,8 @@ const age = 12 * time.Second
 
 func openClaiming(t *testing.T, objects state.Objects) *state.State {
 	t.Helper()
-	s, err := state.Open(t.Context(), objects, &kms{}, state.Options{ServiceKey: "service", ClaimAge: age, ClaimPatience: 10 * age})
+	s, err := state.Open(t.Context(), objects, &kms{},
+		state.Options{ServiceKey: "service", ClaimAge: age, ClaimPatience: 10 * age})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +161,13 @@ func TestAMoveThatIsLeftComesBackAtOnceInTheSameReplica(t *testing.T) {
 func TestWhoWaitsTooLongIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		objects := newBucket()
-		s, err := state.Open(t.Context(), objects, &kms{}, state.Options{ServiceKey: "service", ClaimAge: time.Minute, ClaimPatience: time.Second})
+		s, err := state.Open(t.Context(), objects, &kms{},
+			state.Options{ServiceKey: "service", ClaimAge: time.Minute, ClaimPatience: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := state.Open(t.Context(), objects, &kms{}, state.Options{ServiceKey: "service", ClaimAge: time.Minute, ClaimPatience: time.Second})
+		other, err := state.Open(t.Context(), objects, &kms{},
+			state.Options{ServiceKey: "service", ClaimAge: time.Minute, ClaimPatience: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,7 +248,11 @@ func TestSweepRemovesClaimsThatNobodyHoldsAndFinishesMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		objects := newBucket()
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		s, err := state.Open(t.Context(), objects, &kms{}, state.Options{ServiceKey: "service", ClaimAge: age, ClaimPatience: 10 * age, Now: func() time.Time { return now }})
+		s, err := state.Open(t.Context(), objects, &kms{},
+			state.Options{
+				ServiceKey: "service", ClaimAge: age, ClaimPatience: 10 * age,
+				Now: func() time.Time { return now },
+			})
 		if err != nil {
 			t.Fatal(err)
 		}

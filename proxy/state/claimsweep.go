@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// SweepClaims removes the records of keys that nobody has claimed for a while, and has finish called for each move whose
-// holder has gone.
+// SweepClaims removes the records of keys that nobody has claimed for a while, and has finish called for each move
+// whose holder has gone.
 func (s *State) SweepClaims(ctx context.Context, finish func(ctx context.Context, bucket string, m *Move) error) error {
 	var failed error
 	err := s.each(ctx, claimPrefix, func(name, _ string, _ int64, modified time.Time) error {
@@ -30,7 +30,9 @@ func (s *State) SweepClaims(ctx context.Context, finish func(ctx context.Context
 	return nil
 }
 
-func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx context.Context, bucket string, m *Move) error) error {
+func (s *State) sweepClaim(ctx context.Context, name string,
+	finish func(ctx context.Context, bucket string, m *Move) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &Claim{state: s, ctx: ctx, cancel: cancel}
 	defer c.Release()
@@ -48,7 +50,7 @@ func (s *State) sweepClaim(ctx context.Context, name string, finish func(ctx con
 	if err := context.Cause(c.ctx); err != nil {
 		return err
 	}
-	s.claims.keep(name, freed{})
+	s.claims.keep(name, releasedClaim{})
 	c.holds = nil // the record goes, and with it what Release would write
 	return s.objects.Delete(c.ctx, name)
 }

@@ -113,7 +113,10 @@ func TestRevocationsOfAnEarlierReleaseAreHeard(t *testing.T) {
 	key := [crypto.KeySize]byte(secret)
 	for round := range 3 {
 		plain := fmt.Sprintf(`{"keys":{"K":"2026-01-01T00:0%d:00Z"}}`, 3-round) // its clock may be behind
-		b.objects["revocations"] = object{crypto.SealRecord(&key, "revocations", []byte(plain)), fmt.Sprint("old", round), b.now}
+		b.objects["revocations"] = object{
+			crypto.SealRecord(&key, "revocations", []byte(plain)),
+			fmt.Sprint("old", round), b.now,
+		}
 		if heard := r.hears(t, b); fmt.Sprint(heard) != "[K]" {
 			t.Errorf("drop %d: heard %v", round, heard)
 		}
@@ -130,12 +133,14 @@ func TestRevocationsOfAnEarlierReleaseAreHeard(t *testing.T) {
 	}
 }
 
-// A deleted bucket's name stays closed until no cache can have the bucket, whatever the clocks say, and then opens at every
-// replica: those that hear from the one that deleted it, and, if it is gone, those that have found the tombstone themselves.
+// A deleted bucket's name stays closed until no cache can have the bucket, whatever the clocks say, and then opens at
+// every replica: those that hear from the one that deleted it, and, if it is gone, those that have found the tombstone
+// themselves.
 func TestTombstonesCompareNoClocks(t *testing.T) {
 	for _, ahead := range skews {
 		b := newBucket()
-		deleter, holder, other := openReplica(t, b, ahead, false), openReplica(t, b, 0, false), openReplica(t, b, -ahead, false)
+		deleter, holder, other := openReplica(t, b, ahead, false), openReplica(t, b, 0, false),
+			openReplica(t, b, -ahead, false)
 		again := func(r *replica) error {
 			_, err := r.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, made)
 			return err
@@ -189,7 +194,8 @@ func TestEachTombstoneHasItsOwnAge(t *testing.T) {
 	for range 2 {
 		create(t, deleter.State, "bucket")
 		deleter.drop(t, "bucket")
-		if _, err := watcher.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, made); !errors.Is(err, state.ErrAborted) {
+		if _, err := watcher.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, made); !errors.Is(err,
+			state.ErrAborted) {
 			t.Errorf("%v, want ErrAborted", err)
 		}
 		b.pass(11 * time.Second)

@@ -1,4 +1,4 @@
-// Package state keeps the proxy's records in a bucket of the store. They are all the durable state there is:
+// Package state stores the proxy's records in a bucket of the store. They are all the durable state there is:
 // any replica may serve any request, because none holds anything that is not here or derived from here.
 //
 //	state-key                 the state key, wrapped by the service key with KMS context {sealfront: state}
@@ -9,7 +9,7 @@
 //	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
 //	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part,
 //	                                         or without an upload those of an object on its way back to its own key
-//	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename has come; HASH is SHA-256 of the key
+//	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename is; HASH is SHA-256 of the key
 //
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
 //
@@ -20,15 +20,16 @@
 //
 //   - Bucket records change by compare and swap; two creators make one bucket (TestOneOfTwoCreatorsWins).
 //
-//   - A cached bucket record is believed for Options.CacheLife. A deleted bucket leaves a tombstone for twice
+//   - A cached bucket record is used for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
 //
-//   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for 12 s, by
-//     the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
-//     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew it stops after
-//     8 s. Where no other replica can be, claims are in memory.
+//   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for
+//     12 s, by the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
+//     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew
+//     it stops after 8 s. Where no other replica can be, claims are in memory.
 //
-//   - A revoked KMS key is dropped by every replica with the next bucket record it reads (TestRevocationReachesOtherReplicas).
+//   - A revoked KMS key is dropped by every replica with the next bucket record it reads
+//     (TestRevocationReachesOtherReplicas).
 //
 // What is not protected: the store can delete records or bring back older versions of them.
 package state
@@ -43,21 +44,25 @@ import (
 // fs.ErrNotExist and fs.ErrExist.
 type Objects interface {
 	Get(ctx context.Context, name string) (body []byte, etag string, err error)
-	// Put: ifMatch "" means that the object must not exist, "*" that anything goes, else it is the ETag to replace.
+	// Put: ifMatch "" means that the object must not exist, "*" that anything goes; otherwise it is the ETag to
+	// replace.
 	Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error)
 	Delete(ctx context.Context, name string) error
-	List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
+	List(ctx context.Context, prefix, start string,
+		f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
 }
 
 // KMS wraps the state key.
 type KMS interface {
-	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte, err error)
+	GenerateDataKey(ctx context.Context, keyID string, encryptionContext map[string]string) (plaintext, blob []byte,
+		err error)
 	Decrypt(ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string) ([]byte, error)
 }
 
 // The outcomes callers decide by.
 var (
-	ErrRecord       = errors.New("a state record does not open: it was altered, moved, or sealed under another state key")
+	ErrRecord = errors.New(
+		"a state record does not open: it was altered, moved, or sealed under another state key")
 	ErrNoBucket     = errors.New("no such bucket")
 	ErrBucketExists = errors.New("the bucket exists")
 	ErrAborted      = errors.New("a conflicting operation on the bucket is under way")

@@ -1,7 +1,6 @@
 package state_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,12 +74,12 @@ func (f *troubled) List(
 
 // A scene is an installation in which an operation can be carried out.
 type scene struct {
-	store  *troubled
-	s      *state.State
-	b      *state.Bucket
-	open   *state.Upload
-	ended  *state.Upload
-	rename *state.Rename
+	store   *troubled
+	s       *state.State
+	b       *state.Bucket
+	open    *state.Upload
+	ended   *state.Upload
+	rename  *state.Rename
 	janitor *state.Janitor
 }
 
@@ -115,7 +114,8 @@ func openTroubled(t *testing.T, store *troubled) *state.State {
 	return s
 }
 
-// operations are those of State, each with how long ago the scene was made. after tests what the operation has achieved.
+// operations are those of State, each with how long ago the scene was made. after tests what the operation has
+// achieved.
 var operations = map[string]struct {
 	age   time.Duration
 	do    func(context.Context, *scene) error
@@ -158,11 +158,14 @@ var operations = map[string]struct {
 	"ListBuckets": {time.Minute, func(ctx context.Context, x *scene) error {
 		return x.s.ListBuckets(ctx, "", func(*state.Bucket) bool { return true })
 	}, nil},
-	"Revoke": {0, func(ctx context.Context, x *scene) error { return x.s.Revoke(ctx, "arn:key") }, func(t *testing.T, x *scene) {
-		if len(x.store.names("revocations")) != 1 {
-			t.Error("no record of a revocation")
-		}
-	}},
+	"Revoke": {
+		0, func(ctx context.Context, x *scene) error { return x.s.Revoke(ctx, "arn:key") },
+		func(t *testing.T, x *scene) {
+			if len(x.store.names("revocations")) != 1 {
+				t.Error("no record of a revocation")
+			}
+		},
+	},
 	"Current": {25 * time.Hour, func(ctx context.Context, x *scene) error {
 		_, key, err := x.s.Current(ctx)
 		if err == nil && len(key) != 32 {
@@ -174,7 +177,10 @@ var operations = map[string]struct {
 			t.Errorf("%d session keys", n)
 		}
 	}},
-	"SweepSessionKeys": {26 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) }, gone("sessions/")},
+	"SweepSessionKeys": {
+		26 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) },
+		gone("sessions/"),
+	},
 	"Rename": {0, func(ctx context.Context, x *scene) error {
 		r, err := x.s.Rename(ctx, x.b, "who", "old")
 		if err == nil && string(r.Parameters) != "p" {
@@ -189,7 +195,10 @@ var operations = map[string]struct {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}},
-	"SweepRenames": {time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepRenames(ctx) }, gone("renames/")},
+	"SweepRenames": {
+		time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepRenames(ctx) },
+		gone("renames/"),
+	},
 	"CreateUpload": {0, func(ctx context.Context, x *scene) error {
 		return x.s.CreateUpload(ctx, state.Upload{Bucket: "b", Incarnation: x.b.Incarnation, ID: "new"})
 	}, func(t *testing.T, x *scene) {
@@ -221,7 +230,8 @@ var operations = map[string]struct {
 	"EndUpload": {0, func(ctx context.Context, x *scene) error {
 		return x.s.EndUpload(ctx, x.open, state.UploadCompleted, &state.Completion{Parts: 1})
 	}, func(t *testing.T, x *scene) {
-		if u, err := x.s.FreshUpload(t.Context(), x.b, "open"); err != nil || u.State != state.UploadCompleted || u.Completion.Parts != 1 {
+		if u, err := x.s.FreshUpload(t.Context(), x.b, "open"); err != nil || u.State != state.UploadCompleted ||
+			u.Completion.Parts != 1 {
 			t.Errorf("%+v, %v", u, err)
 		}
 		if parts, err := x.s.Parts(t.Context(), x.open); err != nil || len(parts) > 0 {
@@ -230,7 +240,8 @@ var operations = map[string]struct {
 	}},
 	"Uploads": {0, func(ctx context.Context, x *scene) error {
 		var ids []string
-		err := openTroubledAgain(x).Uploads(ctx, x.b, func(u *state.Upload) bool { ids = append(ids, u.ID); return true })
+		err := openTroubledAgain(x).Uploads(ctx, x.b,
+			func(u *state.Upload) bool { ids = append(ids, u.ID); return true })
 		if err == nil && strings.Join(ids, " ") != "open" {
 			return fmt.Errorf("open uploads: %q", ids)
 		}
@@ -263,8 +274,8 @@ func gone(prefix string) func(*testing.T, *scene) {
 	}
 }
 
-// Each request to the store may fail. Then the operation fails with the store's error, says nothing else, and achieves what it
-// should when it is repeated.
+// Each request to the store may fail. Then the operation fails with the store's error, says nothing else, and achieves
+// what it should when it is repeated.
 func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 	for name, o := range operations {
 		t.Run(name, func(t *testing.T) {
@@ -298,8 +309,8 @@ func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 	}
 }
 
-// Each record that an operation writes may have been changed by another replica. Then the operation is aborted, or tried again
-// by itself, and never passes off another's record as its own.
+// Each record that an operation writes may have been changed by another replica. Then the operation is aborted, or
+// tried again by itself, and never passes off another's record as its own.
 func TestEachWriteOfAnOperationMayConflict(t *testing.T) {
 	for name, want := range map[string]error{ // after one conflict
 		"CreateBucket": state.ErrAborted, "KeepRename": state.ErrAborted,
@@ -338,164 +349,18 @@ func (a always) Put(ctx context.Context, name string, body []byte, ifMatch strin
 
 // What is tried again after a conflict is tried a bounded number of times.
 func TestRecordsThatKeepChanging(t *testing.T) {
-	for prefix, name := range map[string]string{"buckets/": "UpdateBucket", "uploads/": "EndUpload", "revocations": "Revoke"} {
+	for prefix, name := range map[string]string{
+		"buckets/": "UpdateBucket", "uploads/": "EndUpload",
+		"revocations": "Revoke",
+	} {
 		x := newScene(t)
 		var err error
-		if x.s, err = state.Open(t.Context(), always{x.store.bucket, prefix}, &kms{}, state.Options{ServiceKey: "service"}); err != nil {
+		if x.s, err = state.Open(t.Context(), always{x.store.bucket, prefix}, &kms{},
+			state.Options{ServiceKey: "service"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := operations[name].do(t.Context(), x); !errors.Is(err, state.ErrAborted) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-// brokenKMS answers as it is told.
-type brokenKMS struct {
-	kms
-	key           []byte
-	generate, dec error
-}
-
-func (k *brokenKMS) GenerateDataKey(ctx context.Context, keyID string, c map[string]string) ([]byte, []byte, error) {
-	if k.generate != nil {
-		return nil, nil, k.generate
-	}
-	return k.kms.GenerateDataKey(ctx, keyID, c)
-}
-
-func (k *brokenKMS) Decrypt(ctx context.Context, keyID string, blob []byte, c map[string]string) ([]byte, error) {
-	if k.dec != nil || k.key != nil {
-		return k.key, k.dec
-	}
-	return k.kms.Decrypt(ctx, keyID, blob, c)
-}
-
-// Without its own state key nothing is opened, and no other one is made in its place.
-func TestTheStateKeyIsOpenedOrNothingIs(t *testing.T) {
-	denied := errors.New("AccessDeniedException")
-	for name, c := range map[string]struct {
-		record string // "": there is none yet; "ours": as an earlier start wrote it
-		kms    *brokenKMS
-		want   string
-	}{
-		"KMS doesn't make one":        {"", &brokenKMS{generate: denied}, "make a state key with the service key service: AccessDeniedException"},
-		"KMS doesn't open it":         {"ours", &brokenKMS{dec: denied}, "open the state key with the service key service (it was made with service): AccessDeniedException"},
-		"KMS returns another length":  {"ours", &brokenKMS{key: []byte("short")}, "KMS returned 5 bytes"},
-		"an object of something else": {"<html>", &brokenKMS{}, "store.state_bucket"},
-		"a later format":              {`{"format":2}`, &brokenKMS{}, "store.state_bucket"},
-	} {
-		b := newBucket()
-		switch c.record {
-		case "":
-		case "ours":
-			open(t, b, nil)
-		default:
-			if _, err := b.Put(t.Context(), "state-key", []byte(c.record), ""); err != nil {
-				t.Fatal(err)
-			}
-		}
-		before := b.objects["state-key"].body
-		_, err := state.Open(t.Context(), b, c.kms, state.Options{ServiceKey: "service"})
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
-		}
-		if !bytes.Equal(b.objects["state-key"].body, before) {
-			t.Errorf("%s: the state key's object was changed", name)
-		}
-	}
-}
-
-// Whoever comes second takes the state key of who was first.
-func TestTheStateKeyOfAnotherReplicaCounts(t *testing.T) {
-	b := newBucket()
-	second := &troubled{bucket: b}
-	s := openTroubledBy(t, second, func() { create(t, open(t, b, nil), "b") })
-	if got, err := s.FreshBucket(t.Context(), "b"); err != nil || got.Name != "b" {
-		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-// overtaken is a bucket in which something happens before its first PUT.
-type overtaken struct {
-	*troubled
-	before func()
-}
-
-func (o *overtaken) Put(ctx context.Context, name string, body []byte, ifMatch string) (string, error) {
-	if f := o.before; f != nil {
-		o.before = nil
-		f()
-	}
-	return o.troubled.Put(ctx, name, body, ifMatch)
-}
-
-func openTroubledBy(t *testing.T, store *troubled, before func()) *state.State {
-	t.Helper()
-	s, err := state.Open(t.Context(), &overtaken{store, before}, &kms{}, state.Options{ServiceKey: "service", Now: store.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// The names of stashed parts don't collide, and go with their upload.
-func TestStashesGoWithTheirUpload(t *testing.T) {
-	x := newScene(t)
-	var names []string
-	for number := range 3 {
-		for salt := range 2 {
-			names = append(names, state.StashName(x.open, number+1, [crypto.SaltSize]byte{byte(salt)}))
-		}
-	}
-	for _, name := range names {
-		if _, err := x.store.Put(t.Context(), name, []byte("sealed"), ""); err != nil {
-			t.Errorf("two stashes have one name: %v", err)
-		}
-	}
-	if err := x.s.EndUpload(t.Context(), x.open, state.UploadAborted, nil); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if left := x.store.names(name); len(left) > 0 {
-			t.Errorf("left: %q", left)
-		}
-	}
-}
-
-// Uploads of an earlier bucket of the same name, and listings that were enough, end quietly.
-func TestUploadsOfAnEarlierBucketAreNotThisOnes(t *testing.T) {
-	x := newScene(t)
-	newUpload(t, x.s, x.b, "another", x.store.Now())
-	calls := 0
-	if err := x.s.Uploads(t.Context(), x.b, func(*state.Upload) bool { calls++; return false }); err != nil || calls != 1 {
-		t.Errorf("%d uploads after the first was enough, %v", calls, err)
-	}
-	later := *x.b
-	later.Incarnation = "another"
-	if err := x.s.Uploads(t.Context(), &later, func(u *state.Upload) bool { t.Errorf("%+v", u); return true }); err != nil {
-		t.Error(err)
-	}
-	for _, read := range []func(context.Context, *state.Bucket, string) (*state.Upload, error){x.s.Upload, x.s.FreshUpload} {
-		if u, err := read(t.Context(), &later, "open"); !errors.Is(err, state.ErrNoUpload) {
-			t.Errorf("%+v, %v", u, err)
-		}
-	}
-}
-
-// A session key's record of another length, and a part's name that doesn't open, are refused and reported.
-func TestRecordsThatAreNotOurs(t *testing.T) {
-	b := newBucket()
-	var damaged []string
-	s := open(t, b, &damaged)
-	c := create(t, s, "b")
-	u := newUpload(t, s, c, "u", b.Now())
-	addPart(t, s, u, 1, "e")
-	dir := strings.TrimSuffix(b.names("uploads/b/")[0], b.names("uploads/b/")[0][strings.LastIndex(b.names("uploads/b/")[0], "/parts/"):])
-	if _, err := b.Put(t.Context(), dir+"/parts/00002-forged", nil, ""); err != nil {
-		t.Fatal(err)
-	}
-	if parts, err := s.Parts(t.Context(), u); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 {
-		t.Errorf("%v, %v; reported: %q", parts, err, damaged)
 	}
 }

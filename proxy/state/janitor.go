@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What the janitor waits for before it believes that something is left over.
+// How long the janitor waits before it takes something for a leftover.
 const (
 	leftoverAge   = 24 * time.Hour // of uploads and of records without one
 	leftoverPause = time.Hour      // between the two looks at which an upload must be gone
@@ -24,12 +24,12 @@ type Janitor struct {
 	seen  map[string]time.Time // uploads found gone once, by record name
 }
 
-// NewJanitor returns a janitor. gone asks the store whether an upload is over and did not become an object.
+// NewJanitor returns a janitor. gone reports, from the store, whether an upload is over and did not become an object.
 func NewJanitor(s *State, gone func(ctx context.Context, u *Upload) (bool, error)) *Janitor {
 	return &Janitor{state: s, gone: gone, seen: make(map[string]time.Time)}
 }
 
-// Sweep looks at every upload once. It returns the first error but goes on to the other uploads.
+// Sweep inspects every upload once. It returns the first error but goes on to the other uploads.
 func (j *Janitor) Sweep(ctx context.Context) error {
 	s := j.state
 	var failed error
@@ -51,15 +51,15 @@ func (j *Janitor) Sweep(ctx context.Context) error {
 		if dir == "" {
 			return failed
 		}
-		if err := j.look(ctx, dir, modified); err != nil && failed == nil {
+		if err := j.inspect(ctx, dir, modified); err != nil && failed == nil {
 			failed = err
 		}
 		start = dir + "~"
 	}
 }
 
-// look decides about one upload. modified is the date of one of its objects.
-func (j *Janitor) look(ctx context.Context, dir string, modified time.Time) error {
+// inspect decides about one upload. modified is the date of one of its objects.
+func (j *Janitor) inspect(ctx context.Context, dir string, modified time.Time) error {
 	s := j.state
 	now := s.o.Now()
 	u, _, err := s.uploadByName(ctx, dir+"upload")

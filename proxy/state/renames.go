@@ -15,8 +15,8 @@ const RenameLife = 10 * time.Minute
 
 const renamePrefix = "renames/"
 
-// A Rename is what a client's token of RenameObject stands for. It is written before the rename begins, so that a request
-// that is repeated after a crash is recognised, and once more when it is done.
+// A Rename is what a client's token of RenameObject stands for. It is written before the rename begins, so that a
+// request that is repeated after a crash is recognised, and once more when it is done.
 type Rename struct {
 	Parameters []byte    `json:"parameters"`     // a hash of what was asked for
 	Salt       []byte    `json:"salt,omitempty"` // wrap salt of the envelope that the object has under its new name

@@ -16,16 +16,16 @@ const revocationsName = "revocations"
 // AllKeys stands for every KMS key in a revocation.
 const AllKeys = "*"
 
-// mostRevoked is how many KMS keys the record names. One more, and it names all of them instead: a replica that was away may
-// then drop too much, never too little.
+// mostRevoked is how many KMS keys the record names. One more, and it names all of them instead: a replica that was
+// away may then drop too much, never too little.
 const mostRevoked = 256
 
-// revocations names each KMS key that was revoked, with the last revocation of it: a random id, which a replica compares with the
-// one it has acted on. No clock is in it, since those of two machines differ; the record changes by If-Match, so of two
-// revocations the later one stands.
+// revocations names each KMS key that was revoked, with the last revocation of it: a random id, which a replica
+// compares with the one it has acted on. No clock is in it, since those of two machines differ; the record changes by
+// If-Match, so of two revocations the later one stands.
 //
-// Keys has the same keys with the time, for replicas of an earlier release beside this one, which know nothing else and write
-// nothing else. A key's time is part of what is compared, so that theirs are noticed.
+// Keys has the same keys with the time, for replicas of an earlier release that run at the same time, which read and
+// write nothing else. A key's time is part of what is compared, so that theirs are noticed.
 type revocations struct {
 	IDs  map[string]string    `json:"ids"`
 	Keys map[string]time.Time `json:"keys"`
@@ -59,15 +59,15 @@ func (r *revocations) add(keyARN string, now time.Time) {
 	r.IDs[keyARN], r.Keys[keyARN] = rand.Text(), now.UTC()
 }
 
-// Replicas that revoke at the same time race for the record: so often one tries, and after the first loss it waits up to this
-// long, by chance, then up to twice as long each time.
+// Replicas that revoke at the same time race for the record: so often one tries, and after the first loss it waits up
+// to this long, by chance, then up to twice as long each time.
 const (
 	revokeAttempts = 12
 	revokePause    = 2 * time.Millisecond
 )
 
-// Revoke makes every replica drop what it holds under a KMS key, or under all: this one is told at once, the others with
-// the next bucket record they read, so within Options.CacheLife of their next request.
+// Revoke makes every replica drop what it holds under a KMS key, or under all: this one at once, the others
+// with the next bucket record they read, so within Options.CacheLife of their next request.
 func (s *State) Revoke(ctx context.Context, keyARN string) error {
 	select {
 	case s.revoking <- struct{}{}:

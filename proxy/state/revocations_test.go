@@ -40,11 +40,12 @@ func manyRevocations(t *testing.T) {
 		}
 		replicas = append(replicas, s)
 	}
-	last, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now, Revoked: func(key string) {
-		mu.Lock()
-		defer mu.Unlock()
-		heard[key] = true
-	}})
+	last, err := state.Open(t.Context(), b, &kms{},
+		state.Options{ServiceKey: "service", Now: b.Now, Revoked: func(key string) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard[key] = true
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

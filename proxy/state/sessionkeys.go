@@ -11,28 +11,6 @@ import (
 	"time"
 )
 
-// A sessionKey is the secret that a replica issues sessions under. Each replica makes its own and finds those
-// of the others by id, so making one needs no agreement.
-type sessionKey struct {
-	id   [16]byte
-	key  []byte // nil: there is no key of this id
-	made time.Time
-}
-
-const (
-	sessionPrefix  = "sessions/"
-	sessionKeyLife = 24 * time.Hour // a key issues for a day; its sessions outlive it by minutes
-	maxSessionKeys = 256
-	// unknownLife is how long an id is believed not to exist. A key is written before its first token is
-	// given out, so an id that was absent is a forged one; the time only bounds what a forger costs.
-	unknownLife = time.Minute
-)
-
-type sessionRecord struct {
-	Key  []byte    `json:"key"`
-	Made time.Time `json:"made"`
-}
-
 // Current returns the key for new sessions, making one when there is none of today.
 func (s *State) Current(ctx context.Context) (id [16]byte, key []byte, err error) {
 	s.mu.Lock()
@@ -44,7 +22,8 @@ func (s *State) Current(ctx context.Context) (id [16]byte, key []byte, err error
 	k := sessionKey{key: make([]byte, 32), made: now}
 	rand.Read(k.id[:])
 	rand.Read(k.key)
-	if _, err := s.write(ctx, sessionPrefix+hex.EncodeToString(k.id[:]), sessionRecord{Key: k.key, Made: now.UTC()}, ""); err != nil {
+	if _, err := s.write(ctx, sessionPrefix+hex.EncodeToString(k.id[:]), sessionRecord{Key: k.key, Made: now.UTC()},
+		""); err != nil {
 		return id, nil, fmt.Errorf("make a session key: %w", err)
 	}
 	s.current = k

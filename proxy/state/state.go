@@ -21,16 +21,17 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
-	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name is free
-	// at once.
+	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name
+	// is free at once.
 	Alone bool
 	// ClaimAge is after which time without a change a claim is taken over, ClaimPatience how long Claim waits; defaults
 	// 12 s and 20 s. Tests make them short; replicas of one store must agree.
 	ClaimAge, ClaimPatience time.Duration
 	Now                     func() time.Time
-	// Damaged, if set, is told the name of each record that does not open.
+	// Damaged, if set, is called with the name of each record that does not open.
 	Damaged func(name string)
-	// Revoked, if set, is told each KMS key that was revoked, here or at another replica; AllKeys stands for all.
+	// Revoked, if set, is called with each KMS key that was revoked, here or at another replica; AllKeys stands for
+	// all.
 	Revoked func(keyARN string)
 }
 
@@ -105,7 +106,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 }
 
 // wrappedStateKey is the state key's object. The KMS key's name is here for whoever reads the bucket by hand;
-// it is never believed.
+// it is never used.
 type wrappedStateKey struct {
 	Format int    `json:"format"`
 	KeyARN string `json:"kmsKey"`
@@ -119,11 +120,13 @@ func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey stri
 		case err == nil:
 			var w wrappedStateKey
 			if json.Unmarshal(body, &w) != nil || w.Format != 1 {
-				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
+				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; "+
+					"was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
 			}
 			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
 			if err != nil {
-				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w", serviceKey, w.KeyARN, err)
+				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w",
+					serviceKey, w.KeyARN, err)
 			}
 			if len(key) != 32 {
 				return nil, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))
@@ -181,4 +184,34 @@ func (s *State) write(ctx context.Context, name string, v any, ifMatch string) (
 		return "", fmt.Errorf("write the record %q: %w", name, err)
 	}
 	return etag, nil
+}
+
+// each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
+func (s *State) each(ctx context.Context, prefix string,
+	f func(name, etag string, size int64, modified time.Time) error,
+) error {
+	type entry struct {
+		name, etag string
+		size       int64
+		modified   time.Time
+	}
+	start := ""
+	for {
+		var page []entry
+		more, err := s.objects.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
+			page = append(page, entry{name, etag, size, modified})
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := f(e.name, e.etag, e.size, e.modified); err != nil {
+				return err
+			}
+			start = e.name
+		}
+		if !more || len(page) == 0 {
+			return nil
+		}
+	}
 }

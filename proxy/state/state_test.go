@@ -134,11 +134,12 @@ func (k *kms) Decrypt(_ context.Context, keyID string, blob []byte, c map[string
 
 func open(t *testing.T, b *bucket, damaged *[]string) *state.State {
 	t.Helper()
-	s, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now, Damaged: func(name string) {
-		if damaged != nil {
-			*damaged = append(*damaged, name)
-		}
-	}})
+	s, err := state.Open(t.Context(), b, &kms{},
+		state.Options{ServiceKey: "service", Now: b.Now, Damaged: func(name string) {
+			if damaged != nil {
+				*damaged = append(*damaged, name)
+			}
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,8 @@ func TestAlteredRecordIsRefused(t *testing.T) {
 		altered[i] ^= 1
 		b.objects["buckets/bucket"] = object{altered, o.etag, o.modified}
 		var damaged []string
-		if _, err := open(t, b, &damaged).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 {
+		if _, err := open(t, b, &damaged).Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrRecord) ||
+			len(damaged) != 1 {
 			t.Fatalf("byte %d changed: %v, alarms %v", i, err, damaged)
 		}
 	}
@@ -215,7 +217,8 @@ func TestBucketRecordsAreCachedForALittleWhile(t *testing.T) {
 	if b.gets != gets {
 		t.Errorf("%d reads of a cached record", b.gets-gets)
 	}
-	if _, err := writer.UpdateBucket(t.Context(), "bucket", func(b *state.Bucket) error { b.BoundKey = "K"; return nil }); err != nil {
+	if _, err := writer.UpdateBucket(t.Context(), "bucket",
+		func(b *state.Bucket) error { b.BoundKey = "K"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if now, err := reader.FreshBucket(t.Context(), "bucket"); err != nil || now.BoundKey != "K" {
@@ -261,7 +264,8 @@ func TestCreationThatBrokeOffIsTakenUp(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)
 	broken := errors.New("the store is down")
-	if _, err := s.CreateBucket(t.Context(), state.Bucket{Name: "bucket"}, func(context.Context) error { return broken }); !errors.Is(err, broken) {
+	if _, err := s.CreateBucket(t.Context(), state.Bucket{Name: "bucket"},
+		func(context.Context) error { return broken }); !errors.Is(err, broken) {
 		t.Fatal(err)
 	}
 	if _, err := s.Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrNoBucket) {
@@ -276,13 +280,15 @@ func TestL8Tombstone(t *testing.T) {
 	s := open(t, b, nil)
 	first := create(t, s, "bucket")
 	kept := errors.New("not empty")
-	if err := s.DeleteBucket(t.Context(), "bucket", func(context.Context, *state.Bucket) error { return kept }); !errors.Is(err, kept) {
+	if err := s.DeleteBucket(t.Context(), "bucket",
+		func(context.Context, *state.Bucket) error { return kept }); !errors.Is(err, kept) {
 		t.Fatal(err)
 	}
 	if _, err := s.FreshBucket(t.Context(), "bucket"); err != nil {
 		t.Fatalf("after a refused deletion: %v", err)
 	}
-	if err := s.DeleteBucket(t.Context(), "bucket", func(context.Context, *state.Bucket) error { return nil }); err != nil {
+	if err := s.DeleteBucket(t.Context(), "bucket",
+		func(context.Context, *state.Bucket) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Bucket(t.Context(), "bucket"); !errors.Is(err, state.ErrNoBucket) {
@@ -307,7 +313,8 @@ func TestListBucketsCrossesPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	if err := s.ListBuckets(t.Context(), "a", func(b *state.Bucket) bool { names = append(names, b.Name); return b.Name != "f" }); err != nil {
+	if err := s.ListBuckets(t.Context(), "a",
+		func(b *state.Bucket) bool { names = append(names, b.Name); return b.Name != "f" }); err != nil {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(names) != "[b d e f]" {
@@ -356,7 +363,8 @@ func TestRevocationReachesOtherReplicas(t *testing.T) {
 	b := newBucket()
 	var heard []string
 	first := open(t, b, nil)
-	second, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now, Revoked: func(key string) { heard = append(heard, key) }})
+	second, err := state.Open(t.Context(), b, &kms{},
+		state.Options{ServiceKey: "service", Now: b.Now, Revoked: func(key string) { heard = append(heard, key) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 
 // Tags are a bucket's tags in the order in which they were given; no key occurs twice.
 //
-// In a record they are one JSON object whose members have that order. Earlier releases read and wrote the same object as a map, so
-// that replicas of both may serve a bucket at the same time; what they wrote is sorted.
+// In a record they are one JSON object whose members have that order. Earlier releases read and wrote the same object
+// as a map, so that replicas of both may serve a bucket at the same time; what they wrote is sorted.
 type Tags []struct{ Key, Value string }
 
 var errTags = errors.New("tags aren't an object of strings")

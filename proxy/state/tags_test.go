@@ -23,12 +23,14 @@ func TestTagsKeepTheirOrder(t *testing.T) {
 	if err := json.Unmarshal(text, &earlier); err != nil || len(earlier.Tags) != 3 || earlier.Tags["B"] != "ä" {
 		t.Errorf("an earlier release reads %s as %v: %v", text, earlier.Tags, err)
 	}
-	if text, _ = json.Marshal(earlier); json.Unmarshal(text, &again) != nil || len(again.Tags) != 3 || again.Tags[0].Key != "B" {
+	if text, _ = json.Marshal(earlier); json.Unmarshal(text, &again) != nil || len(again.Tags) != 3 ||
+		again.Tags[0].Key != "B" {
 		t.Errorf("%s of an earlier release is read as %v", text, again.Tags)
 	}
 	for name, text := range map[string]string{
-		"a list": `["a"]`, "a number as a value": `{"a":1}`, "an object as a value": `{"a":{}}`, "a key twice": `{"a":"1","a":"2"}`,
-		"no JSON": `{`, "a text": `"a"`,
+		"a list": `["a"]`, "a number as a value": `{"a":1}`, "an object as a value": `{"a":{}}`,
+		"a key twice": `{"a":"1","a":"2"}`,
+		"no JSON":     `{`, "a text": `"a"`,
 	} {
 		if json.Unmarshal([]byte(text), &again.Tags) == nil {
 			t.Errorf("%s is read as %v", name, again.Tags)

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,68 +11,6 @@ import (
 
 	"sealfront/crypto"
 )
-
-// ErrNoUpload means that there is no such upload: never made, or long gone.
-var ErrNoUpload = errors.New("no such upload")
-
-// An Upload is the record of a multipart upload. It never holds the data key: the envelope wraps it.
-type Upload struct {
-	Bucket      string    `json:"bucket"`
-	Incarnation string    `json:"incarnation"` // of the bucket
-	Key         string    `json:"key"`
-	ID          string    `json:"id"` // the store's, which clients use too
-	Initiated   time.Time `json:"initiated"`
-	Envelope    []byte    `json:"envelope"`         // binary form
-	Header      []Header  `json:"header,omitempty"` // what CreateMultipartUpload sent to the store, less the envelope
-	// The checksum that CreateMultipartUpload asked for, by its number in the format; 0: none asked.
-	Algorithm crypto.Algorithm    `json:"algorithm,omitempty"`
-	Type      crypto.ChecksumType `json:"type,omitempty"`
-
-	// State is "open", "completed" or "aborted". The latter two are kept for a day, so that a repeated request is
-	// answered.
-	State      string      `json:"state"`
-	Ended      time.Time   `json:"ended,omitzero"`
-	Completion *Completion `json:"completion,omitempty"`
-}
-
-// A Header is one metadata header of an object.
-type Header struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// A Completion is what CompleteMultipartUpload answered, and to which list of parts.
-type Completion struct {
-	List     []byte `json:"list"` // SHA-256 of the request's part list
-	ETag     string `json:"etag"` // the store's
-	Checksum string `json:"checksum,omitempty"`
-	Parts    int    `json:"parts"`
-}
-
-// The states of an upload.
-const (
-	UploadOpen      = "open"
-	UploadCompleted = "completed"
-	UploadAborted   = "aborted"
-)
-
-// endedUploadLife is how long the record of an upload that has ended is kept.
-const endedUploadLife = 24 * time.Hour
-
-const uploadPrefix = "uploads/"
-
-// uploadDir is the prefix of everything that belongs to one upload.
-func uploadDir(bucket, id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return uploadPrefix + bucket + "/" + hex.EncodeToString(sum[:]) + "/"
-}
-
-// cachedUpload is a record that CreateUpload wrote or Upload read.
-type cachedUpload struct {
-	upload Upload
-	etag   string
-	read   time.Time
-}
 
 // CreateUpload writes the record of a new upload.
 func (s *State) CreateUpload(ctx context.Context, u Upload) error {
@@ -90,14 +27,15 @@ func (s *State) CreateUpload(ctx context.Context, u Upload) error {
 // Upload returns an upload's record, at most Options.CacheLife old. ErrNoUpload if there is none, or when it belongs
 // to another bucket of the same name.
 func (s *State) Upload(ctx context.Context, b *Bucket, id string) (*Upload, error) {
-	if c, ok := s.uploads.Get(uploadDir(b.Name, id) + "upload"); ok && s.o.Now().Sub(c.read) < s.o.CacheLife && c.upload.Incarnation == b.Incarnation {
+	if c, ok := s.uploads.Get(uploadDir(b.Name, id) + "upload"); ok && s.o.Now().Sub(c.read) < s.o.CacheLife &&
+		c.upload.Incarnation == b.Incarnation {
 		u := c.upload
 		return &u, nil
 	}
 	return s.FreshUpload(ctx, b, id)
 }
 
-// FreshUpload reads the record anew.
+// FreshUpload reads the record from the store.
 func (s *State) FreshUpload(ctx context.Context, b *Bucket, id string) (*Upload, error) {
 	u, _, err := s.uploadRecord(ctx, b.Name, id)
 	if err != nil {
@@ -159,40 +97,16 @@ func (s *State) EndUpload(ctx context.Context, u *Upload, state string, completi
 
 func (s *State) removeParts(ctx context.Context, dir string) error {
 	for _, prefix := range []string{dir + "parts/", dir + "stash/"} {
-		err := s.each(ctx, prefix, func(name, _ string, _ int64, _ time.Time) error { return s.objects.Delete(ctx, name) })
+		err := s.each(ctx, prefix, func(name, _ string, _ int64,
+			_ time.Time,
+		) error {
+			return s.objects.Delete(ctx, name)
+		})
 		if err != nil {
 			return fmt.Errorf("remove the parts of an upload: %w", err)
 		}
 	}
 	return nil
-}
-
-// each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
-func (s *State) each(ctx context.Context, prefix string, f func(name, etag string, size int64, modified time.Time) error) error {
-	type entry struct {
-		name, etag string
-		size       int64
-		modified   time.Time
-	}
-	start := ""
-	for {
-		var page []entry
-		more, err := s.objects.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
-			page = append(page, entry{name, etag, size, modified})
-		})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := f(e.name, e.etag, e.size, e.modified); err != nil {
-				return err
-			}
-			start = e.name
-		}
-		if !more || len(page) == 0 {
-			return nil
-		}
-	}
 }
 
 // A Part is an accepted attempt at a part.
@@ -240,8 +154,8 @@ func StashName(u *Upload, number int, salt [crypto.SaltSize]byte) string {
 	return fmt.Sprintf("%sstash/%05d-%s", uploadDir(u.Bucket, u.ID), number, hex.EncodeToString(salt[:]))
 }
 
-// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload, but for those that
-// are known to have ended: what has ended stays so.
+// Uploads calls f for each open upload of a bucket until it returns false. It costs a request an upload, but for those
+// that are known to have ended: what has ended stays so.
 func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) error {
 	stop := errors.New("enough")
 	err := s.eachUpload(ctx, b.Name, func(name string) error {
@@ -265,9 +179,9 @@ func (s *State) Uploads(ctx context.Context, b *Bucket, f func(*Upload) bool) er
 	return err
 }
 
-// eachUpload calls f with the name of each upload record of a bucket. Behind each page it skips over what is left of the
-// last upload in it, so its cost is a listing for some hundred uploads, or one for an upload of many parts, not one per
-// thousand parts.
+// eachUpload calls f with the name of each upload record of a bucket. Behind each page it skips over what is left of
+// the last upload in it, so its cost is a listing for some hundred uploads, or one for an upload of many parts, not one
+// per thousand parts.
 func (s *State) eachUpload(ctx context.Context, bucket string, f func(name string) error) error {
 	prefix := uploadPrefix + bucket + "/"
 	start := ""

@@ -15,7 +15,11 @@ import (
 
 func newUpload(t *testing.T, s *state.State, b *state.Bucket, id string, now time.Time) *state.Upload {
 	t.Helper()
-	if err := s.CreateUpload(t.Context(), state.Upload{Bucket: b.Name, Incarnation: b.Incarnation, Key: "key", ID: id, Initiated: now, Envelope: []byte("envelope")}); err != nil {
+	if err := s.CreateUpload(t.Context(),
+		state.Upload{
+			Bucket: b.Name, Incarnation: b.Incarnation, Key: "key", ID: id, Initiated: now,
+			Envelope: []byte("envelope"),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	u, err := s.Upload(t.Context(), b, id)
@@ -62,7 +66,8 @@ func TestW15PartRecordsAreNames(t *testing.T) {
 	for _, name := range b.names("uploads/") {
 		if !slices.Contains(before, name) { // the other upload's record
 			part := before[0]
-			b.objects[strings.TrimSuffix(name, "upload")+"parts/"+part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
+			b.objects[strings.TrimSuffix(name, "upload")+"parts/"+
+				part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
 		}
 	}
 	if _, err := s.Parts(t.Context(), other); !errors.Is(err, state.ErrRecord) {
@@ -123,7 +128,10 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 	alive := newUpload(t, s, record, "alive", b.now)
 	addPart(t, s, alive, 1, "etag")
 	gone := true
-	j := state.NewJanitor(s, func(_ context.Context, u *state.Upload) (bool, error) { return gone && u.ID == "id", nil })
+	j := state.NewJanitor(s, func(_ context.Context, u *state.Upload) (bool, error) {
+		return gone && u.ID == "id",
+			nil
+	})
 	step := func(what string, pass time.Duration, left int) {
 		t.Helper()
 		b.pass(pass)
@@ -148,8 +156,8 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 	step("no record", 0, 0)
 }
 
-// Uploads that have ended are kept for a day: asking for the open ones costs a page of names for many of them, and no request
-// for one that is known to have ended. Pages, of three names here, end anywhere.
+// Uploads that have ended are kept for a day: asking for the open ones costs a page of names for many of them, and no
+// request for one that is known to have ended. Pages, of three names here, end anywhere.
 func TestOpenUploadsAreFoundAmongMany(t *testing.T) {
 	b := newBucket()
 	s := open(t, b, nil)
@@ -171,7 +179,8 @@ func TestOpenUploadsAreFoundAmongMany(t *testing.T) {
 	}
 	found := func(s *state.State) (ids []string) {
 		t.Helper()
-		if err := s.Uploads(t.Context(), record, func(u *state.Upload) bool { ids = append(ids, u.ID); return true }); err != nil {
+		if err := s.Uploads(t.Context(), record,
+			func(u *state.Upload) bool { ids = append(ids, u.ID); return true }); err != nil {
 			t.Fatal(err)
 		}
 		slices.Sort(ids)

@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// Every is how far samples are apart, Kept how many are kept: an hour.
+// Every is how far samples are apart, Kept how many a History holds: an hour.
 const (
 	Every = 10 * time.Second
 	Kept  = 361
@@ -78,7 +78,10 @@ type Traffic struct {
 }
 
 func between(a, b sample) Traffic {
-	t := Traffic{Seconds: b.at.Sub(a.at).Seconds(), P50: b.Latency.Quantile(.5, &a.Latency), P99: b.Latency.Quantile(.99, &a.Latency)}
+	t := Traffic{
+		Seconds: b.at.Sub(a.at).Seconds(), P50: b.Latency.Quantile(.5, &a.Latency),
+		P99: b.Latency.Quantile(.99, &a.Latency),
+	}
 	if t.Seconds > 0 {
 		t.Rate, t.Failed = (b.Requests-a.Requests)/t.Seconds, (b.Failed-a.Failed)/t.Seconds
 		t.In, t.Out = (b.In-a.In)/t.Seconds, (b.Out-a.Out)/t.Seconds
@@ -89,7 +92,8 @@ func between(a, b sample) Traffic {
 // points is how many the last hour is shown by.
 const points = 60
 
-// traffic is what passes now, in the last hour, and in the hour's pieces, the oldest first; and the counters as they stand.
+// traffic is what passes now, in the last hour, and in the hour's pieces, the oldest first; and the counters as they
+// stand.
 func (h *History) traffic() (now, hour Traffic, pieces []Traffic, current *metrics.Snapshot, err error) {
 	if current, err = h.take(); err != nil {
 		return now, hour, nil, nil, err

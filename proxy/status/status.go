@@ -91,8 +91,9 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{
-		At: time.Now(), Ready: s.Ready(), Now: now, Hour: hour, Pieces: pieces, Active: c.Active, Connections: c.Connections,
-		Operations: c.Operations, Shed: c.Shed, Integrity: c.Integrity, Health: s.Health(ctx), Facts: s.Facts(),
+		At: time.Now(), Ready: s.Ready(), Now: now, Hour: hour, Pieces: pieces, Active: c.Active,
+		Connections: c.Connections,
+		Operations:  c.Operations, Shed: c.Shed, Integrity: c.Integrity, Health: s.Health(ctx), Facts: s.Facts(),
 	}
 	k := &r.Keys
 	k.Hits, k.Misses, k.Calls, k.Failed, k.Saved = c.Hits, c.Misses, c.KMSCalls, c.KMSFailed, c.Saved
@@ -102,7 +103,11 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 	for row, n := range c.Refusals {
 		r.Refusals = append(r.Refusals, Refusal{row, s.Row(row), n})
 	}
-	slices.SortFunc(r.Refusals, func(a, b Refusal) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Row, b.Row)) })
+	slices.SortFunc(r.Refusals, func(a,
+		b Refusal,
+	) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Row, b.Row))
+	})
 	if r.Buckets, r.MoreBuckets, err = s.Buckets(ctx, shownBuckets); err != nil {
 		r.BucketsWhy = err.Error()
 	}

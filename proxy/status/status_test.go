@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,7 +72,8 @@ func TestReport(t *testing.T) {
 	if len(r.Pieces) != 31 || r.Pieces[3].Rate != 2 || r.Pieces[30].Seconds != 0 || r.Pieces[30].Rate != 0 {
 		t.Errorf("%d pieces, %+v", len(r.Pieces), r.Pieces)
 	}
-	if r.Keys.HitRate != .75 || r.Operations["GetObject"] != 600 || !r.Ready || len(r.Health) != 2 || len(r.Facts) != 1 {
+	if r.Keys.HitRate != .75 || r.Operations["GetObject"] != 600 || !r.Ready || len(r.Health) != 2 ||
+		len(r.Facts) != 1 {
 		t.Errorf("%+v", r)
 	}
 	var rows []string
@@ -134,14 +136,15 @@ func TestSamplesThatCannotBeTaken(t *testing.T) {
 // Run samples in step, until its context ends.
 func TestRunSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		taken := 0
-		h := status.NewHistory(func() (*metrics.Snapshot, error) { taken++; return &metrics.Snapshot{}, nil }, nil)
+		var taken atomic.Int32
+		h := status.NewHistory(func() (*metrics.Snapshot, error) { taken.Add(1); return &metrics.Snapshot{}, nil }, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { h.Run(ctx); close(done) }()
 		time.Sleep(5*status.Every + time.Second) // the bubble's clock, not the machine's
-		if taken != 6 {
-			t.Errorf("%d samples in five periods and at the start", taken)
+		synctest.Wait()
+		if taken.Load() != 6 {
+			t.Errorf("%d samples in five periods and at the start", taken.Load())
 		}
 		cancel()
 		<-done
@@ -153,7 +156,8 @@ func TestTheReportIsJSON(t *testing.T) {
 	w := httptest.NewRecorder()
 	sources(h).ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
 	var r status.Report
-	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 || r.Buckets[0].Name != "<b>" {
+	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 ||
+		r.Buckets[0].Name != "<b>" {
 		t.Errorf("%s, %v", w.Body, err)
 	}
 	if w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "no-store" {
@@ -179,10 +183,12 @@ func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
 		}
 		nonces[nonce] = true
 		body := html.UnescapeString(w.Body.String())
-		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 || ours != 2 {
+		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 ||
+			ours != 2 {
 			t.Errorf("%d scripts; %d elements with the nonce", scripts, ours)
 		}
-		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" ||
+			w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%v", w.Header())
 		}
 	}

@@ -2,15 +2,19 @@ package store
 
 import (
 	"bufio"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/valyala/fasthttp"
+
+	"sealfront/policy/xmldoc"
 )
 
-// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns. Its memory is its
-// connection's, but it isn't used again itself: a second Close, or a use after it, must never touch another request's answer.
+// An Answer is what the store said. It belongs to the caller until Close, and so do the slices it returns. Its memory
+// is its connection's, but it isn't used again itself: a second Close, or a use after it, must never touch another
+// request's answer.
 type Answer struct {
 	Status int
 	Length int64 // of the body; -1 when the store did not say. 0 for answers to HEAD, which have none
@@ -98,7 +102,7 @@ func (a *Answer) Bytes(limit int) ([]byte, error) {
 			err = a.response.Header.ReadTrailer(a.br)
 		}
 		a.left = 0
-		a.reuse = a.reuse && err == nil && chunked // else the body ended with the connection
+		a.reuse = a.reuse && err == nil && chunked // otherwise the body ended with the connection
 		if err != nil {
 			return nil, fmt.Errorf("read the store's answer: %w", err)
 		}
@@ -140,4 +144,35 @@ func (a *Answer) Close() {
 	a.response.Reset()
 	*a = Answer{}
 	c.release(reuse) // from now on another request may have it
+}
+
+// maxFaultBody bounds how much of an error document is read.
+const maxFaultBody = 64 << 10
+
+// Fault reads the body of an answer that is not a success and returns it as an error. It returns nil for a
+// 2xx answer, whose body it leaves alone.
+func (a *Answer) Fault(operation string) *Fault {
+	if a.Status < 300 {
+		return nil
+	}
+	return a.fault(operation)
+}
+
+// fault reads the body as an error's, once.
+func (a *Answer) fault(operation string) *Fault {
+	if a.refusal != nil {
+		a.refusal.Operation = operation
+		return a.refusal
+	}
+	f := &Fault{Operation: operation, Status: a.Status}
+	var doc struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if body, err := a.Bytes(maxFaultBody); err == nil && xmldoc.Unmarshal(body, &doc) == nil {
+		f.Code, f.Message = doc.Code, doc.Message
+	}
+	a.refusal = f
+	return f
 }

@@ -16,7 +16,8 @@ import (
 
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// saying is a store that answers every request on a connection with the same bytes, and closes it afterwards if so told.
+// saying is a store that answers every request on a connection with the same bytes, and closes it afterwards if so
+// told.
 func saying(t *testing.T, answer string, closes bool) *fakeStore {
 	t.Helper()
 	return newFakeStore(t, func(c net.Conn, br *bufio.Reader) {
@@ -89,40 +90,52 @@ func TestBodiesOfAnswers(t *testing.T) {
 		want   string
 		err    string
 	}{
-		"whole":                     {"Content-Length: 3\r\n\r\nabc", 3, "abc", ""},
-		"longer than the limit":     {"Content-Length: 4\r\n\r\nabcd", 3, "", "longer than 3"},
-		"cut off":                   {"Content-Length: 4\r\n\r\nabc", 9, "", io.ErrUnexpectedEOF.Error()},
-		"up to the end":             {"Connection: close\r\n\r\nabc", 9, "abc", ""},
-		"up to the end, too long":   {"Connection: close\r\n\r\nabcd", 3, "", "read the store's answer"},
-		"in chunks":                 {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 9, "abc", ""},
-		"in chunks, with a trailer": {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-A: b\r\n\r\n", 9, "abc", ""},
-		"in chunks, cut off":        {"Transfer-Encoding: chunked\r\n\r\n3\r\nab", 9, "", "read the store's answer"},
-		"in chunks, too long":       {"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n", 3, "", "read the store's answer"},
-		"in chunks that are none":   {"Transfer-Encoding: chunked\r\n\r\nx\r\nabc\r\n0\r\n\r\n", 9, "", "read the store's answer"},
+		"whole":                   {"Content-Length: 3\r\n\r\nabc", 3, "abc", ""},
+		"longer than the limit":   {"Content-Length: 4\r\n\r\nabcd", 3, "", "longer than 3"},
+		"cut off":                 {"Content-Length: 4\r\n\r\nabc", 9, "", io.ErrUnexpectedEOF.Error()},
+		"up to the end":           {"Connection: close\r\n\r\nabc", 9, "abc", ""},
+		"up to the end, too long": {"Connection: close\r\n\r\nabcd", 3, "", "read the store's answer"},
+		"in chunks":               {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 9, "abc", ""},
+		"in chunks, with a trailer": {
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-A: b\r\n\r\n", 9, "abc",
+			"",
+		},
+		"in chunks, cut off": {"Transfer-Encoding: chunked\r\n\r\n3\r\nab", 9, "", "read the store's answer"},
+		"in chunks, too long": {
+			"Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n", 3, "",
+			"read the store's answer",
+		},
+		"in chunks that are none": {
+			"Transfer-Encoding: chunked\r\n\r\nx\r\nabc\r\n0\r\n\r\n", 9, "",
+			"read the store's answer",
+		},
 	} {
 		a, err := saying(t, "HTTP/1.1 200 OK\r\n"+c.answer, true).client(t, nil).Do(t.Context(), request("GET"))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		body, err := a.Bytes(c.limit)
-		if string(body) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if string(body) != c.want || (err == nil) != (c.err == "") || err != nil &&
+			!strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v", name, body, err)
 		}
 		a.Close()
 		a.Close() // a second one does nothing
 	}
-	a, err := saying(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", true).client(t, nil).Do(t.Context(), request("GET"))
+	a, err := saying(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", true).client(t,
+		nil).Do(t.Context(), request("GET"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if _, err := a.Read(make([]byte, 1)); a.Length != -1 || a.ContentLength() != -1 || err == nil || errors.Is(err, io.EOF) {
+	if _, err := a.Read(make([]byte, 1)); a.Length != -1 || a.ContentLength() != -1 || err == nil ||
+		errors.Is(err, io.EOF) {
 		t.Errorf("Read of a body of unknown length: %v", err)
 	}
 }
 
-// A connection serves again when all of an answer was read, or a short rest of it could be, and never when bytes are left on
-// it that belong to no answer.
+// A connection serves again when all of an answer was read, or a short rest of it could be, and never when bytes are
+// left on it that belong to no answer.
 func TestWhichConnectionsServeAgain(t *testing.T) {
 	const long = 200 << 10
 	for name, c := range map[string]struct {
@@ -130,9 +143,12 @@ func TestWhichConnectionsServeAgain(t *testing.T) {
 		read   int // bytes of the body before Close
 		again  bool
 	}{
-		"read whole":             {"Content-Length: 4\r\n\r\nabcd", 4, true},
-		"a short rest":           {"Content-Length: 4\r\n\r\nabcd", 1, true},
-		"a long rest":            {fmt.Sprintf("Content-Length: %d\r\n\r\n%s", long, strings.Repeat("x", long)), 1, false},
+		"read whole":   {"Content-Length: 4\r\n\r\nabcd", 4, true},
+		"a short rest": {"Content-Length: 4\r\n\r\nabcd", 1, true},
+		"a long rest": {
+			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", long, strings.Repeat("x", long)), 1,
+			false,
+		},
 		"more than was said":     {"Content-Length: 4\r\n\r\nabcdHTTP/1.1 200 OK\r\n\r\n", 4, false},
 		"an unread chunked body": {"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", 0, false},
 		"asked to close":         {"Connection: close\r\nContent-Length: 4\r\n\r\nabcd", 4, false},
@@ -191,7 +207,8 @@ func TestBodiesOfTheWrongLength(t *testing.T) {
 		})
 		put := request("PUT")
 		put.Length, put.Body = length, &pieces{n: 128 << 10}
-		if _, err := f.client(t, nil).Do(t.Context(), put); err == nil || !strings.Contains(err.Error(), "internal error") {
+		if _, err := f.client(t, nil).Do(t.Context(), put); err == nil ||
+			!strings.Contains(err.Error(), "internal error") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if name == "too short" && <-whole {

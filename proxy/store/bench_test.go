@@ -18,7 +18,10 @@ func BenchmarkHead(b *testing.B) {
 	defer c.Close()
 	cred := &sigv4.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret"}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	put := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "demo--local-az1--x-s3", Key: "dir/a key", Length: 4432}
+	put := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: "demo--local-az1--x-s3", Key: "dir/a key",
+		Length: 4432,
+	}
 	put.Set("content-type", "application/octet-stream")
 	put.Set("x-amz-meta-owner", "somebody")
 	put.Set("x-amz-meta-sealfront", strings.Repeat("e", 600))

@@ -32,12 +32,12 @@ type Options struct {
 	Region      string
 	Credentials func(context.Context) (sigv4.Credentials, error)
 	VirtualHost bool // bucket.host instead of /bucket
-	// Directory says that the store is made of directory buckets: requests are signed for s3express, those about objects
-	// with sessions. ControlEndpoint, if set, is where buckets are made and removed, always path style.
+	// Directory says that the store is made of directory buckets: requests are signed for s3express, those about
+	// objects with sessions. ControlEndpoint, if set, is where buckets are made and removed, always path style.
 	Directory       bool
 	ControlEndpoint string
 	TLS             *tls.Config // for https; nil: the system's roots
-	SignPayload     bool        // bodies are signed: by hash when held in memory, else in signed chunks
+	SignPayload     bool        // bodies are signed: by hash when held in memory, otherwise in signed chunks
 	// Connections is the most open at once; default 1024. DialTimeout (default 10 s) also bounds the wait for a
 	// free one. ProgressTimeout (default 60 s) bounds each read and write. IdleTimeout (default 20 s) is
 	// how long a connection waits in the pool; it should be shorter than the store's own.
@@ -47,27 +47,27 @@ type Options struct {
 	IdleTimeout     time.Duration
 	// Dial, if set, makes the connections instead of a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Observe, if set, is told of every answer; code is 0 when there was none.
+	// Observe, if set, is called with every answer; code is 0 when there was none.
 	Observe func(operation string, code int, took time.Duration)
-	// ClockSkew, if set, is told now and then by how much this clock is ahead of the store's, to about a second.
+	// ClockSkew, if set, is called now and then with how far this clock is ahead of the store's, to about a second.
 	ClockSkew func(ahead time.Duration)
 	Now       func() time.Time // default time.Now
 }
 
 // A Client talks to one store. It is safe for concurrent use.
 type Client struct {
-	o           Options
-	signer      *sigv4.Signer
-	hc          *fasthttp.HostClient // its connection pool; requests are ours
-	address     string
-	host        string // for the Host header
-	basePath    string
-	virtualHost bool
-	directory   bool
-	tls         *tls.Config
-	control     *Client  // for regional operations; nil: this one
-	sessions    sessions // with directory
-	skewLooked  atomic.Int64
+	o            Options
+	signer       *sigv4.Signer
+	hc           *fasthttp.HostClient // its connection pool; requests are ours
+	address      string
+	host         string // for the Host header
+	basePath     string
+	virtualHost  bool
+	directory    bool
+	tls          *tls.Config
+	control      *Client  // for regional operations; nil: this one
+	sessions     sessions // with directory
+	skewObserved atomic.Int64
 
 	scratch sync.Pool // *scratch
 	bodies  sync.Pool // *signedBody
@@ -101,8 +101,9 @@ func New(o Options) (*Client, error) {
 	if err := c.setEndpoint(o.Endpoint); err != nil {
 		return nil, err
 	}
+	d := &dialer{dial: o.Dial, address: c.address, tls: c.tls, timeout: o.DialTimeout, progress: o.ProgressTimeout}
 	c.hc = &fasthttp.HostClient{
-		Addr: c.address, Dial: c.dial, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
+		Addr: c.address, Dial: d.open, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
 		MaxIdleConnDuration: o.IdleTimeout, ConnPoolStrategy: fasthttp.LIFO,
 	}
 	c.scratch.New = func() any { return new(scratch) }
@@ -126,7 +127,7 @@ func (c *Client) setEndpoint(endpoint string) error {
 	c.host, c.basePath = u.Host, strings.TrimRight(u.EscapedPath(), "/")
 	c.address = u.Host
 	if u.Port() == "" {
-		c.address = u.Hostname() + map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+		c.address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	}
 	if u.Scheme == "https" {
 		c.tls = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -141,7 +142,7 @@ func (c *Client) setEndpoint(endpoint string) error {
 	return nil
 }
 
-// Close closes the connections that wait in the pool.
+// Close closes the idle connections of the pool.
 func (c *Client) Close() {
 	c.hc.CloseIdleConnections()
 	if c.control != nil {
@@ -169,7 +170,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 		c.o.Observe(r.Operation, code, end.Sub(start))
 	}
 	if err == nil && c.o.ClockSkew != nil {
-		c.lookAtClock(a, start, end)
+		c.observeClock(a, start, end)
 	}
 	return a, err
 }
@@ -177,10 +178,11 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 // skewEvery is how often the store's clock is looked at.
 const skewEvery = time.Second
 
-// lookAtClock compares the answer's Date with this clock. Only an answer that came at once tells.
-func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
-	last := c.skewLooked.Load()
-	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery || !c.skewLooked.CompareAndSwap(last, now.UnixNano()) {
+// observeClock compares the answer's Date with this clock. Only an answer that came at once says anything.
+func (c *Client) observeClock(a *Answer, start, now time.Time) {
+	last := c.skewObserved.Load()
+	if now.Sub(start) > skewEvery || now.Sub(time.Unix(0, last)).Abs() < skewEvery ||
+		!c.skewObserved.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	if date, err := fasthttp.ParseHTTPDate(a.Get("Date")); err == nil {
@@ -188,8 +190,9 @@ func (c *Client) lookAtClock(a *Answer, start, now time.Time) {
 	}
 }
 
-// do signs the request, with a session where the store wants one. A session that the store takes no more is fetched
-// anew; the request is sent again with it if its body is still in memory, since a refused one has done nothing.
+// do signs the request, with a session where the store wants one. A session that the store no longer accepts is
+// replaced; the request is sent again with the new one if its body is still in memory, since a refused one has done
+// nothing.
 func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, error) {
 	if c.control != nil && regional(r) {
 		return c.control.do(ctx, r, now)
@@ -219,7 +222,9 @@ func (c *Client) do(ctx context.Context, r *Request, now time.Time) (*Answer, er
 }
 
 // send sends a request signed with cred.
-func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte, now time.Time) (*Answer, error) {
+func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, tokenName []byte,
+	now time.Time,
+) (*Answer, error) {
 	z := c.scratch.Get().(*scratch)
 	head := c.appendHead(z, z.head[:0], r, cred, tokenName, now)
 	defer func() {
@@ -253,8 +258,8 @@ const joined = 16 << 10
 // errNoAnswer marks failures of the connection before the answer's head was read.
 var errNoAnswer = errors.New("no answer")
 
-// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused tells whether the
-// connection had served before.
+// roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused reports
+// whether the connection had served before.
 func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
 	now := time.Now()
 	cc, err := c.acquire(!r.replayable(), now)
@@ -295,8 +300,8 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 	return a, reused, nil
 }
 
-// acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out again:
-// the socket is asked however short a time it has waited. Its release gives it back.
+// acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out
+// again: the socket is checked however short a time the connection was idle. Its release gives it back.
 func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 	for {
 		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)

@@ -105,7 +105,11 @@ func TestW8EarlyAnswerArrives(t *testing.T) {
 			client := f.client(t, nil)
 			for range 2 {
 				body := &pieces{n: 256 << 20}
-				a, err := client.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: body.n, Body: body})
+				a, err := client.Do(t.Context(),
+					&store.Request{
+						Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: body.n,
+						Body: body,
+					})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -141,7 +145,8 @@ func TestConnectionWithUnsentBodyIsNotPooled(t *testing.T) {
 	})
 	client := f.client(t, nil)
 	body := &pieces{n: 8 << 20}
-	a, err := client.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: body.n, Body: body})
+	a, err := client.Do(t.Context(),
+		&store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: body.n, Body: body})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +180,8 @@ func TestFailedSourceCutsTheBody(t *testing.T) {
 		if n == 64<<10 {
 			body.failAt = 0
 		}
-		_, err := client.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: n, Body: body})
+		_, err := client.Do(t.Context(),
+			&store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: n, Body: body})
 		if !errors.Is(err, wrong) {
 			t.Errorf("%d bytes: %v, want the source's error", n, err)
 		}
@@ -200,8 +206,11 @@ func TestSilentStoreTimesOut(t *testing.T) {
 	})
 	client := f.client(t, func(o *store.Options) { o.ProgressTimeout = 50 * time.Millisecond })
 	for name, r := range map[string]*store.Request{
-		"no body":       {Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"},
-		"streamed body": {Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 1 << 20, Body: &pieces{n: 1 << 20}},
+		"no body": {Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"},
+		"streamed body": {
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 1 << 20,
+			Body: &pieces{n: 1 << 20},
+		},
 	} {
 		if _, err := client.Do(t.Context(), r); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
@@ -229,7 +238,11 @@ func TestSlowStoreIsNotSilent(t *testing.T) {
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	})
 	client := f.client(t, func(o *store.Options) { o.ProgressTimeout = 25 * step })
-	a, err := client.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 40 << 20, Body: &pieces{n: 40 << 20}})
+	a, err := client.Do(t.Context(),
+		&store.Request{
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 40 << 20,
+			Body: &pieces{n: 40 << 20},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,9 +254,11 @@ func TestInterimAnswersAreSkipped(t *testing.T) {
 		if r, err := readHead(br); err == nil {
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
-		fmt.Fprint(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		fmt.Fprint(c, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"+
+			"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	})
-	a, err := f.client(t, nil).Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body")})
+	a, err := f.client(t, nil).Do(t.Context(),
+		&store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +273,8 @@ func TestShortBodyIsAnError(t *testing.T) {
 		_, _ = readHead(br)
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
 	})
-	a, err := f.client(t, nil).Do(t.Context(), &store.Request{Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"})
+	a, err := f.client(t, nil).Do(t.Context(),
+		&store.Request{Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +290,8 @@ func TestChunkedAnswers(t *testing.T) {
 			if _, err := readHead(br); err != nil {
 				return
 			}
-			fmt.Fprint(c, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n24\r\n<Error><Code>NoSuchKey</Code></Error\r\n1\r\n>\r\n0\r\n\r\n")
+			fmt.Fprint(c, "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"+
+				"24\r\n<Error><Code>NoSuchKey</Code></Error\r\n1\r\n>\r\n0\r\n\r\n")
 		}
 	})
 	client := f.client(t, nil)
@@ -301,7 +318,8 @@ func TestStaleConnectionIsNotUsed(t *testing.T) {
 	})
 	client := f.client(t, nil)
 	for i := range 5 {
-		a, err := client.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body")})
+		a, err := client.Do(t.Context(),
+			&store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body")})
 		if err != nil {
 			t.Fatalf("request %d: %v", i, err)
 		}
@@ -321,7 +339,10 @@ func TestOnlyNamedHeadersCross(t *testing.T) {
 		heads <- r
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	})
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "a b/ü+//..", Query: store.AppendQuery("", "x y", "1/2"), Bytes: []byte("body")}
+	r := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "a b/ü+//..",
+		Query: store.AppendQuery("", "x y", "1/2"), Bytes: []byte("body"),
+	}
 	r.Set("x-amz-meta-evil", "a\r\nX-Injected: 1")
 	a, err := f.client(t, nil).Do(t.Context(), r)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // conn is a connection to the store. It is used by one request at a time; the deadlines it sets are on
-// progress, not on the whole body: a slow store may take long, a silent one may not.
+// progress, not on the whole body: a slow store may take long, one that makes no progress may not.
 type conn struct {
 	net.Conn
 	socket   net.Conn     // below TLS, or the same
@@ -34,7 +34,7 @@ type conn struct {
 	at                time.Time // what time it is for the next write and the next read; zero: they look
 
 	// written is when the last piece of a body went out and sent that it was the last one; the watcher of an
-	// early answer reads both beside the writer.
+	// early answer reads both while the writer works.
 	written atomic.Int64
 	sent    atomic.Bool
 }
@@ -54,11 +54,11 @@ func (c *conn) writeBoth(a, b []byte) error {
 }
 
 // Close ends the connection with a reset and, over TLS, without a closing alert. A store that takes the end of a
-// connection for the end of a body would else keep half of an upload that was given up, in the place of what was
+// connection for the end of a body would otherwise keep half of an upload that was given up, in the place of what was
 // there; the same reset comes from the kernel when this process dies.
 func (c *conn) Close() error { return c.socket.Close() }
 
-// overdue reports whether the store has been silent for too long after it had the whole body.
+// overdue reports whether the store has made no progress for too long after it had the whole body.
 func (c *conn) overdue() bool {
 	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.progress
 }
@@ -95,12 +95,12 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// staleAfter is how long a pooled connection is believed without a look at its socket.
+// staleAfter is how long a pooled connection is used without a check of its socket.
 const staleAfter = time.Second
 
 // alive reports whether a pooled connection still looks open: nothing may wait to be read on it. A store
-// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without look,
-// one that was in use just now is believed to be.
+// that closed an idle connection has sent its FIN by then, and a PUT on it would fail after its body is gone. Without
+// look, one that was in use just now is taken to be open.
 func (c *conn) alive(look bool, now time.Time) bool {
 	if c.requests == 0 || c.raw == nil || !look && now.Sub(c.idle) < staleAfter {
 		return true
@@ -122,32 +122,44 @@ func (c *conn) alive(look bool, now time.Time) bool {
 // readBuffer is 16 KiB: with a larger one every byte of a body would be copied once more.
 const readBuffer = 16 << 10
 
-// dial opens a connection, with TLS if the endpoint asks for it.
-func (c *Client) dial(string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.o.DialTimeout)
+// A dialer opens connections to the store.
+type dialer struct {
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	address  string
+	tls      *tls.Config // nil: none
+	timeout  time.Duration
+	progress time.Duration // see conn
+}
+
+// open opens a connection, with TLS if the endpoint asks for it. The address of fasthttp's pool is the dialer's own.
+func (d *dialer) open(string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
-	nc, err := c.o.Dial(ctx, "tcp", c.address)
+	nc, err := d.dial(ctx, "tcp", d.address)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
+		return nil, fmt.Errorf("connect to the store at %s: %w", d.address, err)
 	}
 	below := nc
 	raw, _ := nc.(syscall.Conn)
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			_ = nc.Close()
-			return nil, fmt.Errorf("connect to the store at %s: %w", c.address, err)
+			return nil, fmt.Errorf("connect to the store at %s: %w", d.address, err)
 		}
 	}
 	if s, ok := socket.New(nc); ok {
 		nc = s
 	}
-	if c.tls != nil {
-		tc := tls.Client(nc, c.tls)
+	if d.tls != nil {
+		tc := tls.Client(nc, d.tls)
 		if err := tc.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
-			return nil, fmt.Errorf("TLS with the store at %s: %w", c.address, err)
+			return nil, fmt.Errorf("TLS with the store at %s: %w", d.address, err)
 		}
 		nc = tc
 	}
-	return &conn{Conn: nc, socket: below, raw: raw, progress: c.o.ProgressTimeout, reader: bufio.NewReaderSize(nil, readBuffer)}, nil
+	return &conn{
+		Conn: nc, socket: below, raw: raw, progress: d.progress,
+		reader: bufio.NewReaderSize(nil, readBuffer),
+	}, nil
 }

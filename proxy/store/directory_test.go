@@ -18,6 +18,12 @@ import (
 	"sealfront/sigv4"
 )
 
+// sessionDocument is CreateSession's answer: token, secret, access key and
+// expiry.
+const sessionDocument = "<CreateSessionResult><Credentials><SessionToken>%s</SessionToken>" +
+	"<SecretAccessKey>%s</SecretAccessKey><AccessKeyId>%s</AccessKeyId><Expiration>%s</Expiration>" +
+	"</Credentials></CreateSessionResult>"
+
 // directoryStore is a store that checks signatures, gives out sessions and takes what it is told.
 type directoryStore struct {
 	t        *testing.T
@@ -35,7 +41,10 @@ type directoryStore struct {
 }
 
 func newDirectoryStore(t *testing.T) (*directoryStore, *httptest.Server) {
-	d := &directoryStore{t: t, service: "s3express", now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), refused: make(map[string]bool), objects: make(map[string]string)}
+	d := &directoryStore{
+		t: t, service: "s3express", now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		refused: make(map[string]bool), objects: make(map[string]string),
+	}
 	d.verifier = sigv4.NewVerifier(sigv4.Options{Regions: []string{"us-east-1"}, Now: d.clock})
 	s := httptest.NewServer(d)
 	t.Cleanup(s.Close)
@@ -76,7 +85,10 @@ func (d *directoryStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(path), Query: []byte(query)}
 	m.Header = append(m.Header, sigv4.Field{Name: []byte("Host"), Value: []byte(r.Host)})
 	if r.ContentLength > 0 || r.Method == "PUT" {
-		m.Header = append(m.Header, sigv4.Field{Name: []byte("Content-Length"), Value: fmt.Append(nil, r.ContentLength)})
+		m.Header = append(m.Header, sigv4.Field{
+			Name:  []byte("Content-Length"),
+			Value: fmt.Append(nil, r.ContentLength),
+		})
 	}
 	for name, values := range r.Header {
 		if name != "Content-Length" {
@@ -127,8 +139,7 @@ func (d *directoryStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		token := fmt.Sprint("session ", d.sessions)
 		expires := d.now.Add(5 * time.Minute)
 		d.mu.Unlock()
-		fmt.Fprintf(w, "<CreateSessionResult><Credentials><SessionToken>%s</SessionToken><SecretAccessKey>secret of %s</SecretAccessKey><AccessKeyId>ASIA</AccessKeyId><Expiration>%s</Expiration></Credentials></CreateSessionResult>",
-			token, token, expires.Format(time.RFC3339))
+		fmt.Fprintf(w, sessionDocument, token, "secret of "+token, "ASIA", expires.Format(time.RFC3339))
 	case r.Method == "PUT":
 		var body io.Reader = r.Body
 		if a.Payload.Chunked() {
@@ -153,7 +164,10 @@ func (d *directoryStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *directoryStore) client(s *httptest.Server, change func(*store.Options)) *store.Client {
 	d.t.Helper()
-	o := store.Options{Endpoint: s.URL, Region: "us-east-1", Directory: d.service == "s3express", Credentials: credentials, Now: d.clock}
+	o := store.Options{
+		Endpoint: s.URL, Region: "us-east-1", Directory: d.service == "s3express",
+		Credentials: credentials, Now: d.clock,
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -192,7 +206,8 @@ func do(t *testing.T, c *store.Client, r *store.Request) *store.Fault {
 func TestSessionsAreUsedUntilTheyEndSoon(t *testing.T) {
 	d, s := newDirectoryStore(t)
 	c := d.client(s, nil)
-	const object, session = "GET /" + directoryBucket + "/k by session ", "GET /" + directoryBucket + "?session= by AKIA"
+	const object, session = "GET /" + directoryBucket + "/k by session ",
+		"GET /" + directoryBucket + "?session= by AKIA"
 	get(t, c)
 	get(t, c)
 	d.expect("two requests", session, object+"1", object+"1")
@@ -235,18 +250,27 @@ func TestASessionThatTheStoreTakesNoMoreIsReplaced(t *testing.T) {
 		t.Error(head)
 	}
 	d.set(func() { d.refused["session 2"] = true })
-	if f := do(t, c, &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: directoryBucket, Key: "k"}); f != nil {
+	if f := do(t, c, &store.Request{
+		Operation: "HeadObject", Method: "HEAD", Bucket: directoryBucket,
+		Key: "k",
+	}); f != nil {
 		t.Error("HEAD:", f)
 	}
 	d.set(func() { d.refused["session 3"] = true })
-	put := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: directoryBucket, Key: "k", Bytes: []byte("hello")}
+	put := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: directoryBucket, Key: "k",
+		Bytes: []byte("hello"),
+	}
 	put.Set("If-None-Match", "*")
 	if f := do(t, c, put); f != nil || d.object("/"+directoryBucket+"/k") != "hello" {
 		t.Errorf("a conditional PUT: %v", f)
 	}
 	// A streamed body is gone; the next request has a new session.
 	d.set(func() { d.refused["session 4"] = true })
-	stream := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: directoryBucket, Key: "k", Length: 10, Body: &pieces{n: 10}}
+	stream := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: directoryBucket, Key: "k", Length: 10,
+		Body: &pieces{n: 10},
+	}
 	if f := do(t, c, stream); f == nil || f.Code != "ExpiredToken" {
 		t.Errorf("a streamed PUT: %v, want ExpiredToken", f)
 	}
@@ -278,7 +302,8 @@ func TestABucketWithoutSessionIsAnsweredByTheStore(t *testing.T) {
 	if err := c.CreateBucket(t.Context(), directoryBucket, false); err != nil {
 		t.Error(err)
 	}
-	if want := "<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>"; !strings.Contains(d.object("/"+directoryBucket), want) {
+	want := "<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>"
+	if !strings.Contains(d.object("/"+directoryBucket), want) {
 		t.Errorf("CreateBucket with %q, want %s in it", d.object("/"+directoryBucket), want)
 	}
 }
@@ -289,7 +314,10 @@ func TestWhatIsSignedWithLongTermCredentials(t *testing.T) {
 	c := d.client(s, func(o *store.Options) { o.ControlEndpoint = cs.URL })
 	for _, r := range []*store.Request{
 		{Operation: "CopyObject", Method: "PUT", Bucket: directoryBucket, Key: "k"},
-		{Operation: "UploadPartCopy", Method: "PUT", Bucket: directoryBucket, Key: "k", Query: "partNumber=1&uploadId=u"},
+		{
+			Operation: "UploadPartCopy", Method: "PUT", Bucket: directoryBucket, Key: "k",
+			Query: "partNumber=1&uploadId=u",
+		},
 		{Operation: "CreateBucket", Method: "PUT", Bucket: directoryBucket},
 		{Operation: "DeleteBucket", Method: "DELETE", Bucket: directoryBucket},
 	} {
@@ -297,7 +325,8 @@ func TestWhatIsSignedWithLongTermCredentials(t *testing.T) {
 			t.Error(f)
 		}
 	}
-	d.expect("zonal", "PUT /"+directoryBucket+"/k by AKIA", "PUT /"+directoryBucket+"/k?partNumber=1&uploadId=u by AKIA")
+	d.expect("zonal", "PUT /"+directoryBucket+"/k by AKIA",
+		"PUT /"+directoryBucket+"/k?partNumber=1&uploadId=u by AKIA")
 	control.expect("regional", "PUT /"+directoryBucket+" by AKIA", "DELETE /"+directoryBucket+" by AKIA")
 }
 
@@ -306,11 +335,13 @@ func TestTokensGoByTheirOwnHeaders(t *testing.T) {
 	d, s := newDirectoryStore(t)
 	c := d.client(s, func(o *store.Options) {
 		o.Credentials = func(context.Context) (sigv4.Credentials, error) {
-			return sigv4.Credentials{AccessKeyID: "ASIASTS", SecretAccessKey: "secret", SessionToken: "token of STS"}, nil
+			return sigv4.Credentials{AccessKeyID: "ASIASTS", SecretAccessKey: "secret", SessionToken: "token of STS"},
+				nil
 		}
 	})
 	get(t, c)
-	d.expect("with credentials of STS", "GET /"+directoryBucket+"?session= by ASIASTS with token of STS", "GET /"+directoryBucket+"/k by session 1")
+	d.expect("with credentials of STS", "GET /"+directoryBucket+"?session= by ASIASTS with token of STS",
+		"GET /"+directoryBucket+"/k by session 1")
 }
 
 func TestOneRequestFetchesASessionForAll(t *testing.T) {
@@ -327,7 +358,10 @@ func TestOneRequestFetchesASessionForAll(t *testing.T) {
 	// A request that is given up doesn't wait for a session that somebody else fetches.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Do(ctx, &store.Request{Operation: "GetObject", Method: "GET", Bucket: directoryBucket, Key: "k"}); err != nil && !errors.Is(err, store.ErrUnavailable) {
+	if _, err := c.Do(ctx, &store.Request{
+		Operation: "GetObject", Method: "GET", Bucket: directoryBucket,
+		Key: "k",
+	}); err != nil && !errors.Is(err, store.ErrUnavailable) {
 		t.Error(err)
 	}
 }
@@ -337,13 +371,19 @@ func TestBodiesAreSigned(t *testing.T) {
 	d.set(func() { d.service = "s3" })
 	c := d.client(s, func(o *store.Options) { o.SignPayload = true })
 	for _, n := range []int64{0, 1, 65551, 65552, 65553, 1 << 20} {
-		if f := do(t, c, &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: n, Body: &pieces{n: n}}); f != nil {
+		if f := do(t, c, &store.Request{
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: n,
+			Body: &pieces{n: n},
+		}); f != nil {
 			t.Errorf("%d bytes streamed: %v", n, f)
 		}
 		if got := d.object("/b/k"); got != strings.Repeat("x", int(n)) {
 			t.Errorf("%d bytes streamed: %d arrived", n, len(got))
 		}
-		if f := do(t, c, &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: bytes.Repeat([]byte{'y'}, int(n))}); f != nil {
+		if f := do(t, c, &store.Request{
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k",
+			Bytes: bytes.Repeat([]byte{'y'}, int(n)),
+		}); f != nil {
 			t.Errorf("%d bytes from memory: %v", n, f)
 		}
 		if got := d.object("/b/k"); got != strings.Repeat("y", int(n)) {
@@ -352,7 +392,11 @@ func TestBodiesAreSigned(t *testing.T) {
 	}
 	d.set(func() { d.objects["/b/k"] = "before" })
 	failing := &pieces{n: 1 << 20, failAt: 500_000, err: errors.New("the source failed")}
-	if _, err := c.Do(t.Context(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 1 << 20, Body: failing}); !errors.Is(err, failing.err) {
+	if _, err := c.Do(t.Context(),
+		&store.Request{
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 1 << 20,
+			Body: failing,
+		}); !errors.Is(err, failing.err) {
 		t.Errorf("a body that fails: %v", err)
 	}
 	if d.object("/b/k") != "before" {

@@ -1,5 +1,5 @@
 // Package store is the client of the S3 store that stands behind the proxy: it addresses, signs and sends
-// requests anew, streams bodies both ways, and finds out what the store can do.
+// requests, streams bodies both ways, and finds out what the store can do.
 //
 //	Request ─▶ head, signed ─┐
 //	Body ──────▶ pieces ─────┴─▶ connection (fasthttp's pool) ─▶ store
@@ -20,12 +20,14 @@
 //
 //   - With SignPayload every body is covered by its signature, streamed ones chunk by chunk (TestBodiesAreSigned).
 //
-//   - A store of directory buckets is asked with sessions, one a bucket, replaced ahead of their end and when the store
-//     takes one no more (TestSessionsAreUsedUntilTheyEndSoon, TestASessionThatTheStoreTakesNoMoreIsReplaced); one
-//     request fetches it for all (TestOneRequestFetchesASessionForAll).
+//   - Requests to a store of directory buckets are signed with sessions, one a bucket, replaced ahead of their end and
+//     when the store takes one no more (TestSessionsAreUsedUntilTheyEndSoon,
+//     TestASessionThatTheStoreTakesNoMoreIsReplaced); one request fetches it for all
+//     (TestOneRequestFetchesASessionForAll).
 //
 //   - A Lister's pages are a bucket's names, each as it is and once, whatever the store's listings make of them
-//     (TestPagesOfAGarblingStoreAreItsNames); Names says which names a store gives back exactly (TestNamesAreHeldToTheRule).
+//     (TestPagesOfAGarblingStoreAreItsNames); Names says which names a store gives back exactly
+//     (TestNamesAreHeldToTheRule).
 //
 // Nothing is retried but requests that met a closed pooled connection and can be sent twice without harm;
 // all other failures go to the caller, whose client has a retry policy of its own.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func TestEndpoints(t *testing.T) {
 		"http://store":            "store:80",
 		"https://store":           "store:443",
 		"http://store:9000/base/": "store:9000",
-		"http://[::1]":            "::1:80", // as net.Dial is handed it
+		"http://[::1]":            "[::1]:80",
 		"ftp://store":             "",
 		"store:9000":              "",
 		"http://":                 "",
@@ -85,14 +86,18 @@ func TestBasePathAndVirtualHost(t *testing.T) {
 	if err := head(t, clientOf(t, s.URL+"/base/", nil)); err != nil || host != address || path != "/base/"+bucket+"/k" {
 		t.Errorf("path style: %q %q, %v", host, path, err)
 	}
-	if err := head(t, clientOf(t, s.URL, func(o *store.Options) { o.VirtualHost = true })); err != nil || host != bucket+"."+address || path != "/k" {
+	if err := head(t, clientOf(t, s.URL, func(o *store.Options) { o.VirtualHost = true })); err != nil ||
+		host != bucket+"."+address || path != "/k" {
 		t.Errorf("virtual host: %q %q, %v", host, path, err)
 	}
 }
 
 // Over TLS the store is known by its certificate, and by no less.
 func TestStoreBehindTLS(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "over TLS") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "over TLS")
+	}))
 	s.Config.ErrorLog = silent()
 	s.StartTLS()
 	defer s.Close()
@@ -117,7 +122,8 @@ func TestStoreBehindTLS(t *testing.T) {
 			o.TLS.ServerName = "other.invalid"
 		},
 	} {
-		if err := head(t, clientOf(t, s.URL, change)); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "TLS with the store") {
+		if err := head(t, clientOf(t, s.URL, change)); !errors.Is(err, store.ErrUnavailable) ||
+			!strings.Contains(err.Error(), "TLS with the store") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -155,10 +161,13 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 	}
 	var observed []observation
 	var skews []time.Duration
+	var mu sync.Mutex // guards what follows: the store's goroutine may outlive a request
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	took := time.Duration(0)
 	date, code := "", http.StatusNotFound
 	c := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		if now = now.Add(took); code == 0 {
 			_ = hijacked(w).Close()
 			return
@@ -170,7 +179,11 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 			observed = append(observed, observation{operation, code, took})
 		}
 		o.ClockSkew = func(ahead time.Duration) { skews = append(skews, ahead) }
-		o.Now = func() time.Time { return now }
+		o.Now = func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return now
+		}
 	})
 	for _, step := range []struct {
 		took time.Duration
@@ -184,12 +197,15 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 		{time.Second, "Fri, 02 Jan 2026 03:04:19 GMT", 200},
 		{0, "", 0},
 	} {
+		mu.Lock()
 		took, date, code = step.took, step.date, step.code
-		if err := head(t, c); (err == nil) != (code > 0) {
+		mu.Unlock()
+		if err := head(t, c); (err == nil) != (step.code > 0) {
 			t.Errorf("%+v: %v", step, err)
 		}
 	}
-	if len(observed) != 6 || observed[0] != (observation{"HeadObject", 404, 0}) || observed[2].took != 2*time.Second || observed[5].code != 0 {
+	if len(observed) != 6 || observed[0] != (observation{"HeadObject", 404, 0}) || observed[2].took != 2*time.Second ||
+		observed[5].code != 0 {
 		t.Errorf("observed %v", observed)
 	}
 	if len(skews) != 2 || skews[0] != 3*time.Second || skews[1] != -9500*time.Millisecond {

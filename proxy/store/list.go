@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// listed is one object of a listing.
-type listed struct {
+// listedObject is one object of a listing.
+type listedObject struct {
 	Key          string
 	ETag         string
 	Size         int64
@@ -19,9 +19,11 @@ type listed struct {
 }
 
 // List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
-// tells whether more follow. A store of directory buckets lists in no order and from no name on, so there all objects
+// reports whether more follow. A store of directory buckets lists in no order and from no name on, so there all objects
 // are read, put in order, and given in one go; prefix must end with a slash, as such a store demands.
-func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) (more bool, err error) {
+func (o *Objects) List(ctx context.Context, prefix, start string,
+	f func(name, etag string, size int64, modified time.Time),
+) (more bool, err error) {
 	if o.client.directory {
 		return false, o.listAll(ctx, prefix, start, f)
 	}
@@ -39,13 +41,15 @@ func (o *Objects) List(ctx context.Context, prefix, start string, f func(name, e
 	return next.truncated, nil
 }
 
-// errListing is a listing that can't be read, as one is that shows characters which XML lacks.
+// errListing is a listing that can't be read, such as one with characters that XML doesn't allow.
 var errListing = errors.New("read the store's listing")
 
 const listQuery = "encoding-type=url&list-type=2"
 
-func (o *Objects) listAll(ctx context.Context, prefix, start string, f func(name, etag string, size int64, modified time.Time)) error {
-	var all []listed
+func (o *Objects) listAll(ctx context.Context, prefix, start string,
+	f func(name, etag string, size int64, modified time.Time),
+) error {
+	var all []listedObject
 	for query := AppendQuery(listQuery, "prefix", prefix); ; {
 		page, next, err := o.listPage(ctx, query)
 		if err != nil {
@@ -60,47 +64,47 @@ func (o *Objects) listAll(ctx context.Context, prefix, start string, f func(name
 			break
 		}
 		if next.token == "" {
-			return errors.New("the store cut a listing off without a token to go on")
+			return errors.New("the store truncated a listing without a continuation token")
 		}
 		query = AppendQuery(AppendQuery(listQuery, "prefix", prefix), "continuation-token", next.token)
 	}
-	slices.SortFunc(all, func(a, b listed) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b listedObject) int { return strings.Compare(a.Key, b.Key) })
 	for _, c := range all {
 		f(c.Key, c.ETag, c.Size, c.LastModified)
 	}
 	return nil
 }
 
-// after says how a listing goes on.
-type after struct {
+// continuation says how a listing continues.
+type continuation struct {
 	truncated bool
 	token     string
 }
 
-func (o *Objects) listPage(ctx context.Context, query string) ([]listed, after, error) {
+func (o *Objects) listPage(ctx context.Context, query string) ([]listedObject, continuation, error) {
 	a, err := o.do(ctx, &Request{Operation: "ListObjectsV2", Method: "GET", Query: query})
 	if err != nil {
-		return nil, after{}, err
+		return nil, continuation{}, err
 	}
 	defer a.Close()
 	body, err := a.Bytes(maxObject)
 	if err != nil {
-		return nil, after{}, err
+		return nil, continuation{}, err
 	}
 	page, err := ParsePage(body)
 	if err != nil {
-		return nil, after{}, fmt.Errorf("%w: %w", errListing, err)
+		return nil, continuation{}, fmt.Errorf("%w: %w", errListing, err)
 	}
-	list := make([]listed, len(page.Contents))
+	list := make([]listedObject, len(page.Contents))
 	for i, o := range page.Contents {
 		modified, err := time.Parse(time.RFC3339, o.LastModified)
 		if err == nil && page.EncodingType == "url" {
 			o.Key, err = url.QueryUnescape(o.Key)
 		}
 		if err != nil {
-			return nil, after{}, fmt.Errorf("read the store's listing: %w", err)
+			return nil, continuation{}, fmt.Errorf("read the store's listing: %w", err)
 		}
-		list[i] = listed{o.Key, o.ETag, o.Size, modified}
+		list[i] = listedObject{o.Key, o.ETag, o.Size, modified}
 	}
-	return list, after{page.IsTruncated, page.NextContinuationToken}, nil
+	return list, continuation{page.IsTruncated, page.NextContinuationToken}, nil
 }

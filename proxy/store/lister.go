@@ -3,16 +3,13 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// A Lister lists a bucket of the store truly: each name as it is, each once, none left out, and to an end. What stores
-// do otherwise is mended here, and nowhere else:
+// A Lister lists a bucket of the store exactly: each name as it is, each once, none left out, and to an end. What
+// stores do differently is corrected here, and nowhere else:
 //
 //	characters shown as U+FFFD     the true name is found by its prefix, and no marker is made of another
 //	delimiters that don't roll up  names are rolled up here
@@ -21,29 +18,31 @@ import (
 //	markers with words of the      markers are made of names
 //	  store's own behind them
 //
-// A store of directory buckets lists in no order, and is believed.
+// A store of directory buckets lists in no order; its pages are taken as they are.
 type Lister struct {
 	Names      Names
 	Delimiters bool // the store rolls names up by any delimiter
 	Directory  bool // the store is one of directory buckets
-	// Ask asks the store for one page. Names are decoded; entries are in the store's order, common prefixes among them.
+	// Ask gets one page from the store. Names are decoded; entries are in the store's order, common prefixes among
+	// them.
 	Ask func(ctx context.Context, q *ListQuery) (*Listing, error)
 }
 
-// A ListQuery is what a listing asks for.
+// A ListQuery says what is to be listed.
 type ListQuery struct {
 	Prefix, Delimiter string
-	After             string // names up to and with it have been listed; where it is a common prefix, all beneath it, too
-	Version           string // of After, if that hasn't been listed with all its versions
-	Token             string // the store's own place to go on, in place of After
-	Max               int
+	// names up to and with it have been listed; where it is a common prefix, all beneath it, too
+	After   string
+	Version string // of After, if that hasn't been listed with all its versions
+	Token   string // the store's own continuation token, in place of After
+	Max     int
 }
 
 // A Listing is one page.
 type Listing struct {
 	Entries []ListEntry
 	More    bool
-	Token   string // the store's own place to go on; "": after Last, Version
+	Token   string // the store's own continuation token; "": after Last, Version
 	Last    string
 	Version string
 	Unknown []string // names, as they are shown, that could not be found out and are left out
@@ -77,11 +76,11 @@ type PageVersion struct {
 	StorageClass string
 }
 
-// Bounds of one page: requests to the store, and names asked for at a time where the proxy rolls them up.
+// Bounds of one page: requests to the store, and names requested at a time where the proxy rolls them up.
 const (
-	mostAsks    = 512
-	mostTries   = 64 // of them, for one beginning
-	mostRollUps = 32
+	maxRequests = 512
+	maxTries    = 64 // of them, for one beginning
+	maxRollUps  = 32
 	fullPage    = 1000
 )
 
@@ -99,14 +98,14 @@ func (l *Lister) List(ctx context.Context, q *ListQuery) (*Listing, error) {
 	if folded && !open {
 		return new(Listing), nil // no name begins so
 	}
-	walk := &listing{Lister: l, left: mostAsks}
+	walk := &listing{Lister: l, left: maxRequests}
 	switch {
 	case q.Token != "" && !l.Names.Garbles() && !folded:
 		return l.Ask(ctx, q)
 	case folded, q.Delimiter != "" && q.Delimiter != "/" && (!l.Delimiters || l.Names.Garbles()):
 		return walk.rollUp(ctx, q)
 	}
-	return walk.truly(ctx, q)
+	return walk.exact(ctx, q)
 }
 
 // listing is one call of List.
@@ -115,8 +114,8 @@ type listing struct {
 	left int // requests to the store
 }
 
-// ask sends one request. A marker that is a common prefix stands for all that is beneath it.
-func (l *listing) ask(ctx context.Context, q ListQuery) (*Listing, error) {
+// fetch gets one page from the store. A marker that is a common prefix stands for all that is beneath it.
+func (l *listing) fetch(ctx context.Context, q ListQuery) (*Listing, error) {
 	l.left--
 	if q.After != "" && CommonPrefix(q.After, q.Prefix, q.Delimiter) == q.After {
 		q.After, q.Version = q.After+highest, ""
@@ -149,8 +148,8 @@ func CommonPrefix(name, prefix, delimiter string) string {
 	return name[:len(prefix)+i+len(delimiter)]
 }
 
-// unsure is the index of the first character from at on that may stand for another one; -1 if there is none.
-func (l *listing) unsure(name string, at int) int {
+// ambiguousAt is the index of the first character from at on that may stand for another one; -1 if there is none.
+func (l *listing) ambiguousAt(name string, at int) int {
 	if !l.Names.Garbles() || len(name) < at {
 		return -1
 	}
@@ -160,8 +159,8 @@ func (l *listing) unsure(name string, at int) int {
 	return -1
 }
 
-// truly lists as the store lists, but with true names.
-func (l *listing) truly(ctx context.Context, q *ListQuery) (*Listing, error) {
+// exact lists as the store does, but with exact names.
+func (l *listing) exact(ctx context.Context, q *ListQuery) (*Listing, error) {
 	sub := *q
 	if l.Names.Garbles() {
 		sub.Token = ""
@@ -170,8 +169,8 @@ func (l *listing) truly(ctx context.Context, q *ListQuery) (*Listing, error) {
 		sub.Max = min(sub.Max+1, fullPage) // the first may be the marker's own
 	}
 	found := true // the marker's version, or none was named
-	for range mostTries {
-		page, err := l.ask(ctx, sub)
+	for range maxTries {
+		page, err := l.fetch(ctx, sub)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +182,7 @@ func (l *listing) truly(ctx context.Context, q *ListQuery) (*Listing, error) {
 		page.Entries = l.behind(raw, q, found)
 		page.listed = len(raw) - len(page.Entries)
 		if len(page.Entries) > 0 || !page.More {
-			return l.sure(ctx, q, page)
+			return l.resolve(ctx, q, page)
 		}
 		if len(raw) == 0 {
 			return nil, errNoProgress
@@ -200,7 +199,7 @@ func (l *listing) lostMarker(page *Listing, q *ListQuery) bool {
 		return !page.More
 	}
 	first := &page.Entries[0]
-	return q.Version == nullVersion && first.Name > q.After && l.unsure(first.Name, len(q.Prefix)) < 0
+	return q.Version == nullVersion && first.Name > q.After && l.ambiguousAt(first.Name, len(q.Prefix)) < 0
 }
 
 const nullVersion = "null"
@@ -213,13 +212,13 @@ func (l *listing) behind(entries []ListEntry, q *ListQuery, found bool) []ListEn
 	}
 	if q.Version != "" && found {
 		at := slices.IndexFunc(entries, func(e ListEntry) bool {
-			return e.Name == q.After && e.version() == q.Version && l.unsure(e.Name, len(q.Prefix)) < 0
+			return e.Name == q.After && e.version() == q.Version && l.ambiguousAt(e.Name, len(q.Prefix)) < 0
 		})
 		entries = entries[at+1:]
 	}
 	return slices.DeleteFunc(slices.Clone(entries), func(e ListEntry) bool {
 		switch {
-		case l.unsure(e.Name, len(q.Prefix)) >= 0:
+		case l.ambiguousAt(e.Name, len(q.Prefix)) >= 0:
 			return false
 		case e.Name == q.After && q.Version != "" && !e.Common:
 			return !found && !older(e.version(), q.Version)
@@ -235,9 +234,10 @@ func older(id, than string) bool {
 	return len(id) != ulid || len(than) != ulid || id < than
 }
 
-// sure returns a page of names that are sure. Names that aren't are found out by their beginnings: for each character
-// that listings don't show, what begins so is asked for, in the order of names and up to where the page has a sure one.
-func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listing, error) {
+// resolve returns a page of names that are sure. Names that aren't are found out by their beginnings: for each
+// character that listings don't show, what begins so is asked for, in the order of names and up to where the page has a
+// sure one.
+func (l *listing) resolve(ctx context.Context, q *ListQuery, page *Listing) (*Listing, error) {
 	if !l.Names.Garbles() {
 		return page.Cut(q.Max), nil
 	}
@@ -260,7 +260,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 		if !strings.HasPrefix(q.After, beginning) {
 			sub.After, sub.Version = "", ""
 		}
-		found, err := l.truly(ctx, &sub)
+		found, err := l.exact(ctx, &sub)
 		if err != nil {
 			return nil, err
 		}
@@ -282,7 +282,7 @@ func (l *listing) sure(ctx context.Context, q *ListQuery, page *Listing) (*Listi
 	}
 	more := *q
 	more.Max = fullPage
-	page, err := l.truly(ctx, &more)
+	page, err := l.exact(ctx, &more)
 	if err != nil {
 		return nil, err
 	}
@@ -300,7 +300,7 @@ func (l *listing) unknown(entries []ListEntry, q *ListQuery, until string, liste
 	lost := l.Names.lost()
 	for i := range entries {
 		name := entries[i].Name
-		at := l.unsure(name, len(q.Prefix))
+		at := l.ambiguousAt(name, len(q.Prefix))
 		if at >= 0 && (until == "" || name[:at]+string(lost[len(lost)-1]) < until) {
 			names = append(names, name)
 		}
@@ -315,14 +315,14 @@ func (l *listing) unknown(entries []ListEntry, q *ListQuery, until string, liste
 func (l *listing) split(entries []ListEntry, q *ListQuery) (sure []ListEntry, beginnings []string) {
 	lost := l.Names.lost()
 	for _, e := range entries {
-		at := l.unsure(e.Name, len(q.Prefix))
+		at := l.ambiguousAt(e.Name, len(q.Prefix))
 		if at < 0 {
 			sure = append(sure, e)
 			continue
 		}
 		for _, r := range lost {
 			beginning := e.Name[:at] + string(r)
-			if q.After < beginning || strings.HasPrefix(q.After, beginning) { // else all of them have been listed
+			if q.After < beginning || strings.HasPrefix(q.After, beginning) { // otherwise all of them have been listed
 				beginnings = append(beginnings, beginning)
 			}
 		}
@@ -353,9 +353,9 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 		sub.After, sub.Version = q.After+highest, ""
 	}
 	out, last := new(Listing), q.After
-	for range mostRollUps {
-		l.left = mostAsks
-		page, err := l.truly(ctx, &sub)
+	for range maxRollUps {
+		l.left = maxRequests
+		page, err := l.exact(ctx, &sub)
 		if err != nil {
 			return nil, err
 		}
@@ -398,74 +398,10 @@ func (l *listing) rollUp(ctx context.Context, q *ListQuery) (*Listing, error) {
 				out.Last, out.Version = c, ""
 			}
 		}
-		if l.left < mostAsks-2*mostRollUps && len(out.Entries) > 0 { // names had to be found out
+		if l.left < maxRequests-2*maxRollUps && len(out.Entries) > 0 { // names had to be found out
 			break
 		}
 	}
 	out.More = true
 	return out, nil
-}
-
-// AskPage returns a Lister's Ask that lists objects by ListObjectsV2. do sends the query to the bucket and returns the
-// answer's body.
-func AskPage(do func(context.Context, string) ([]byte, error)) func(context.Context, *ListQuery) (*Listing, error) {
-	return func(ctx context.Context, q *ListQuery) (*Listing, error) {
-		query := listQuery
-		place := [2]string{"start-after", q.After}
-		if q.Token != "" {
-			place = [2]string{"continuation-token", q.Token}
-		}
-		for _, p := range [...][2]string{{"prefix", q.Prefix}, {"delimiter", q.Delimiter}, place} {
-			if p[1] != "" {
-				query = AppendQuery(query, p[0], p[1])
-			}
-		}
-		body, err := do(ctx, AppendQuery(query, "max-keys", strconv.Itoa(q.Max)))
-		if err != nil {
-			return nil, err
-		}
-		page, err := ParsePage(body)
-		if err != nil {
-			return nil, fmt.Errorf("read the store's listing: %w", err)
-		}
-		return page.listing()
-	}
-}
-
-// listing is a page with its names decoded and in order.
-func (p *Page) listing() (*Listing, error) {
-	out := &Listing{More: p.IsTruncated, Token: p.NextContinuationToken}
-	out.Entries = make([]ListEntry, 0, len(p.Contents)+len(p.CommonPrefixes))
-	for i := range p.Contents {
-		name, err := p.decode(p.Contents[i].Key)
-		if err != nil {
-			return nil, err
-		}
-		out.Entries = append(out.Entries, ListEntry{Name: name, Object: &p.Contents[i]})
-	}
-	for i := range p.CommonPrefixes {
-		name, err := p.decode(p.CommonPrefixes[i].Prefix)
-		if err != nil {
-			return nil, err
-		}
-		out.Entries = append(out.Entries, ListEntry{Name: name, Common: true})
-	}
-	if len(p.CommonPrefixes) > 0 && len(p.Contents) > 0 {
-		slices.SortStableFunc(out.Entries, func(a, b ListEntry) int { return strings.Compare(a.Name, b.Name) })
-	}
-	if n := len(out.Entries); n > 0 {
-		out.Last = out.Entries[n-1].Name
-	}
-	return out, nil
-}
-
-func (p *Page) decode(name string) (string, error) {
-	if p.EncodingType != "url" || strings.IndexByte(name, '%') < 0 && strings.IndexByte(name, '+') < 0 {
-		return name, nil
-	}
-	plain, err := url.QueryUnescape(name)
-	if err != nil {
-		return "", fmt.Errorf("read the store's listing: %w", err)
-	}
-	return plain, nil
 }

@@ -143,7 +143,8 @@ func listAll(t *testing.T, s *garblingStore, q store.ListQuery) (all []string) {
 			return all
 		}
 		if pages > 4*len(s.names)*max(1, s.versions)+8 {
-			t.Fatalf("%+q: no end after %d pages, of %+q (%d versions, %v): %+q", []any{q.Prefix, q.Delimiter, q.After, q.Version, q.Max}, pages, s.names, s.versions, s.inclusive, all)
+			t.Fatalf("%+q: no end after %d pages, of %+q (%d versions, %v): %+q",
+				[]any{q.Prefix, q.Delimiter, q.After, q.Version, q.Max}, pages, s.names, s.versions, s.inclusive, all)
 		}
 		q.After, q.Version = page.Last, page.Version
 	}
@@ -151,7 +152,10 @@ func listAll(t *testing.T, s *garblingStore, q store.ListQuery) (all []string) {
 
 // The pages of a store that garbles names are together its names, each once and in order, whatever is asked for.
 func TestPagesOfAGarblingStoreAreItsNames(t *testing.T) {
-	alphabet := []string{"a", "b", "/", "/", "-", "\x01", "\x1f", "\t", "\uFFFD", "\uFFFE", "\uFFFF", "é", "k", "\x7f", "\U0010FFFF"}
+	alphabet := []string{
+		"a", "b", "/", "/", "-", "\x01", "\x1f", "\t", "\uFFFD", "\uFFFE", "\uFFFF", "é", "k", "\x7f",
+		"\U0010FFFF",
+	}
 	r := rand.New(rand.NewPCG(44, 2))
 	for round := range 100 {
 		s := &garblingStore{rollsUp: round%2 == 0, inclusive: round%3 == 0}
@@ -175,8 +179,12 @@ func TestPagesOfAGarblingStoreAreItsNames(t *testing.T) {
 						continue
 					}
 					want := s.want(prefix, delimiter, "")
-					if got := listAll(t, s, store.ListQuery{Prefix: prefix, Delimiter: delimiter, Max: size}); !slices.Equal(got, want) {
-						t.Fatalf("round %d, prefix %+q, delimiter %+q, pages of %d:\ngot  %+q\nwant %+q\nof   %+q", round, prefix, delimiter, size, got, want, s.names)
+					if got := listAll(t, s, store.ListQuery{
+						Prefix: prefix, Delimiter: delimiter,
+						Max: size,
+					}); !slices.Equal(got, want) {
+						t.Fatalf("round %d, prefix %+q, delimiter %+q, pages of %d:\ngot  %+q\nwant %+q\nof   %+q",
+							round, prefix, delimiter, size, got, want, s.names)
 					}
 				}
 			}

@@ -74,7 +74,8 @@ func answering(t testing.TB, status int, body string) *store.Client {
 	}, nil)
 }
 
-// front returns a client of a memory store behind a server that answers some requests by itself and alters some answers.
+// front returns a client of a memory store behind a server that answers some requests by itself and alters some
+// answers.
 func front(
 	t *testing.T, s *memstore.Store, answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response),
 ) *store.Client {

@@ -10,7 +10,7 @@ import (
 // GET, by a listing, by its markers and by a deletion. What doesn't is refused before it is stored. The zero value is
 // the most careful rule. A Names is a value: two stores hold names alike when it is equal.
 type Names struct {
-	EmptySegments bool // "a//b" and "/a" are kept as they are
+	EmptySegments bool // "a//b" and "/a" stay as they are
 	DotSegments   bool // "a/./b" and "a/../b" are
 	SpacedDots    bool // segments that are dots between blanks are: "a/.. /b"
 	Backslashes   bool // dots between backslashes are: `a\..\b`
@@ -47,7 +47,7 @@ func (s Set) With(i int) Set { return s | 1<<i }
 func (s Set) Has(i int) bool { return s>>i&1 != 0 }
 
 // oddCharacters are those that XML 1.0 has no place for, or that are easily taken for others. The last but two is what
-// stores write in place of them: where one of the others doesn't come back, nobody can tell it from those.
+// stores write in place of them: where one of the others doesn't come back, it can't be told apart from those.
 var oddCharacters = func() (odd []rune) {
 	for r := rune(1); r < ' '; r++ {
 		odd = append(odd, r)
@@ -71,7 +71,7 @@ func AllNames() Names {
 	}
 }
 
-// A NameFault says why the store can't hold a name truly.
+// A NameFault says why the store can't hold a name exactly.
 type NameFault struct {
 	Why string
 	// Absent: no object can have the name, and the store must not be asked for it, since it would take it for another
@@ -80,7 +80,7 @@ type NameFault struct {
 	Absent bool
 }
 
-// Check returns nil for a name that the store holds truly. It costs no allocation then.
+// Check returns nil for a name that the store holds exactly, without an allocation.
 func (n *Names) Check(name string) *NameFault {
 	limit := n.segment()
 	var fault *NameFault

@@ -11,10 +11,12 @@ import (
 func TestNamesAreHeldToTheRule(t *testing.T) {
 	all, none := store.AllNames(), store.Names{}
 	versitygw := all
-	versitygw.EmptySegments, versitygw.DotSegments, versitygw.Segment, versitygw.Characters, versitygw.Words = false, false, 227, 0, all.Words&^1
+	versitygw.EmptySegments, versitygw.DotSegments, versitygw.Segment, versitygw.Characters, versitygw.Words = false,
+		false, 227, 0, all.Words&^1
 	versitygw = versitygw.WithCharacters("\t\n\r\x7f")
 	minio := all
-	minio.EmptySegments, minio.DotSegments, minio.SpacedDots, minio.Backslashes, minio.Segment = false, false, false, false, 255
+	minio.EmptySegments, minio.DotSegments, minio.SpacedDots, minio.Backslashes, minio.Segment = false, false, false,
+		false, 255
 	const refused, absent = "refused", "absent"
 	for name, want := range map[string]struct{ versitygw, minio, careful string }{
 		"a/b.txt":                       {"", "", ""},
@@ -47,7 +49,10 @@ func TestNamesAreHeldToTheRule(t *testing.T) {
 		for rule, c := range map[string]struct {
 			names store.Names
 			want  string
-		}{"all": {all, ""}, "versitygw": {versitygw, want.versitygw}, "minio": {minio, want.minio}, "none": {none, want.careful}} {
+		}{
+			"all": {all, ""}, "versitygw": {versitygw, want.versitygw}, "minio": {minio, want.minio},
+			"none": {none, want.careful},
+		} {
 			fault, got := c.names.Check(name), ""
 			switch {
 			case fault != nil && fault.Absent:
@@ -64,7 +69,10 @@ func TestNamesAreHeldToTheRule(t *testing.T) {
 
 // A marker that the store is sent is one that it takes, and isn't behind the client's.
 func FuzzMarker(f *testing.F) {
-	for _, s := range []string{"..", "a/../b", "a//b", "/", "a/. /b", "x/.. ", `a\..\b`, "a/\u0085.", "a/..", "a/..b", "", "\x01", "a/.\t"} {
+	for _, s := range []string{
+		"..", "a/../b", "a//b", "/", "a/. /b", "x/.. ", `a\..\b`, "a/\u0085.", "a/..", "a/..b",
+		"", "\x01", "a/.\t",
+	} {
 		f.Add(s)
 	}
 	minio := store.AllNames()

@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this package.
+// The outcomes of Objects that callers decide by; they are io/fs's own, so that a caller needs no import of this
+// package.
 var (
 	ErrNotExist = fmt.Errorf("no such object in the store: %w", fs.ErrNotExist)
 	ErrExists   = fmt.Errorf("the object in the store is not the one expected: %w", fs.ErrExist)
@@ -97,7 +98,7 @@ func (o *Objects) Get(ctx context.Context, name string) (body []byte, etag strin
 	return body, string(a.Get("Etag")), err
 }
 
-// Put writes an object and returns its ETag. With ifMatch "" it must not exist before; with "*" it may; else its
+// Put writes an object and returns its ETag. With ifMatch "" it must not exist before; with "*" it may; otherwise its
 // ETag must be ifMatch. ErrExists when that fails.
 func (o *Objects) Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error) {
 	r := &Request{Operation: "PutObject", Method: "PUT", Key: name, Bytes: body}
@@ -158,14 +159,14 @@ func (o *Objects) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// createBucket is the request that makes a bucket, with the location stores outside us-east-1 ask for.
+// createBucket is the request that makes a bucket, with the location stores outside us-east-1 require.
 func (c *Client) createBucket(bucket string) *Request {
 	r := &Request{Operation: "CreateBucket", Method: "PUT", Bucket: bucket}
 	if zone := zoneOf(bucket); c.directory && zone != "" {
 		r.Bytes = directoryConfiguration(zone)
 	} else if c.o.Region != "us-east-1" && !c.directory {
-		r.Bytes = []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>` +
-			c.o.Region + `</LocationConstraint></CreateBucketConfiguration>`)
+		r.Bytes = []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+			`<LocationConstraint>` + c.o.Region + `</LocationConstraint></CreateBucketConfiguration>`)
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -21,7 +22,8 @@ func TestObjectsAreReadAndWrittenByCondition(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := "dir/" + name
-			if _, _, err := o.Get(t.Context(), key); !errors.Is(err, store.ErrNotExist) || !errors.Is(err, fs.ErrNotExist) {
+			if _, _, err := o.Get(t.Context(), key); !errors.Is(err, store.ErrNotExist) ||
+				!errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("GET of nothing: %v", err)
 			}
 			if _, err := o.Put(t.Context(), key, []byte("0"), `"other"`); err == nil {
@@ -32,7 +34,8 @@ func TestObjectsAreReadAndWrittenByCondition(t *testing.T) {
 				t.Fatalf("%q, %v", first, err)
 			}
 			for _, ifMatch := range []string{"", `"0123456789abcdef0123456789abcdef"`} {
-				if _, err := o.Put(t.Context(), key, []byte("2"), ifMatch); !errors.Is(err, store.ErrExists) || !errors.Is(err, fs.ErrExist) {
+				if _, err := o.Put(t.Context(), key, []byte("2"), ifMatch); !errors.Is(err, store.ErrExists) ||
+					!errors.Is(err, fs.ErrExist) {
 					t.Errorf("PUT if %q: %v", ifMatch, err)
 				}
 			}
@@ -146,7 +149,11 @@ func TestCreateMakesABucketOnce(t *testing.T) {
 	}{
 		"another replica's, S3's answer":          {[]int{404}, 409, fault("BucketAlreadyOwnedByYou"), ""},
 		"another replica's, an unexpected answer": {[]int{404, 200}, 500, fault("InternalError"), ""},
-		"a failure":     {[]int{404, 404}, 500, fault("InternalError"), "the store answered CreateBucket with 500 InternalError no"},
+		"a failure": {
+			[]int{404, 404},
+			500, fault("InternalError"),
+			"the store answered CreateBucket with 500 InternalError no",
+		},
 		"no permission": {[]int{403, 403}, 403, fault("AccessDenied"), "AccessDenied"},
 	} {
 		heads := answers.head
@@ -176,17 +183,24 @@ func TestCreateBucketSaysWhereAndWithWhat(t *testing.T) {
 		locked bool
 		want   string
 	}{
-		"us-east-1":      {nil, bucket, false, ""},
-		"another Region": {func(o *store.Options) { o.Region = "eu-west-1" }, bucket, true, "<LocationConstraint>eu-west-1</LocationConstraint>"},
+		"us-east-1": {nil, bucket, false, ""},
+		"another Region": {
+			func(o *store.Options) { o.Region = "eu-west-1" }, bucket, true,
+			"<LocationConstraint>eu-west-1</LocationConstraint>",
+		},
 		"a zone": {
 			func(o *store.Options) { o.Directory = true }, "b--usw2-az1--x-s3", false,
-			"<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy>",
+			"<Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location>" +
+				"<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy>",
 		},
 		"a Local Zone": {
 			func(o *store.Options) { o.Directory = true }, "b--usw2-lax1-az1--x-s3", false,
 			"<Type>LocalZone</Type></Location><Bucket><DataRedundancy>SingleLocalZone</DataRedundancy>",
 		},
-		"no zone in the name": {func(o *store.Options) { o.Directory, o.Region = true, "eu-west-1" }, bucket, false, ""},
+		"no zone in the name": {
+			func(o *store.Options) { o.Directory, o.Region = true, "eu-west-1" }, bucket, false,
+			"",
+		},
 	} {
 		var body, lock string
 		client := serving(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -246,7 +260,8 @@ func TestObjectsAreListedInOrder(t *testing.T) {
 	}
 	for i, want := range []string{"a/1 +%", "a/2", "a/3"} {
 		e := all[i]
-		if e.name != want || e.etag != etags[want] || e.size != int64(len(want)) || time.Since(e.modified).Abs() > time.Minute {
+		if e.name != want || e.etag != etags[want] || e.size != int64(len(want)) ||
+			time.Since(e.modified).Abs() > time.Minute {
 			t.Errorf("%+v, want %q", e, want)
 		}
 	}
@@ -257,21 +272,22 @@ func TestObjectsAreListedInOrder(t *testing.T) {
 
 // object is an entry of a listing's document.
 func object(name string) string {
-	return "<Contents><Key>" + name + "</Key><LastModified>2026-01-02T03:04:05Z</LastModified><ETag>e</ETag><Size>1</Size></Contents>"
+	return "<Contents><Key>" + name +
+		"</Key><LastModified>2026-01-02T03:04:05Z</LastModified><ETag>e</ETag><Size>1</Size></Contents>"
 }
 
 // A store of directory buckets lists in no order; what it lists is put in order, from all of its pages.
 func TestObjectsOfADirectoryBucketAreListedInOrder(t *testing.T) {
 	pages := map[string]string{
-		"":  object("d/c") + object("d/a") + "<IsTruncated>true</IsTruncated><NextContinuationToken>1</NextContinuationToken>",
+		"": object("d/c") + object("d/a") +
+			"<IsTruncated>true</IsTruncated><NextContinuationToken>1</NextContinuationToken>",
 		"1": object("d/d") + object("d/b") + "<IsTruncated>false</IsTruncated>",
 	}
 	directory := func(o *store.Options) { o.Directory = true }
 	var asked []string
 	client := serving(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery == "session=" {
-			_, _ = io.WriteString(w, "<CreateSessionResult><Credentials><SessionToken>t</SessionToken><SecretAccessKey>s</SecretAccessKey><AccessKeyId>a</AccessKeyId><Expiration>"+
-				time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+"</Expiration></Credentials></CreateSessionResult>")
+			fmt.Fprintf(w, sessionDocument, "t", "s", "a", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 			return
 		}
 		asked = append(asked, r.URL.Query().Get("prefix")+"|"+r.URL.Query().Get("start-after"))
@@ -288,7 +304,8 @@ func TestObjectsOfADirectoryBucketAreListedInOrder(t *testing.T) {
 		t.Errorf("the store was sent %q: prefix and start-after", asked)
 	}
 	pages["1"] = "<IsTruncated>true</IsTruncated>"
-	if _, _, err := list(t, client.Objects(bucket), "d/", ""); err == nil || !strings.Contains(err.Error(), "without a token") {
+	if _, _, err := list(t, client.Objects(bucket), "d/", ""); err == nil ||
+		!strings.Contains(err.Error(), "without a continuation token") {
 		t.Errorf("a page without a token: %v", err)
 	}
 	pages[""] = "<"
@@ -313,7 +330,8 @@ func TestListingsThatCannotBeRead(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, all, err)
 		}
 	}
-	if _, _, err := list(t, answering(t, http.StatusForbidden, fault("AccessDenied")).Objects(bucket), "", ""); err == nil {
+	if _, _, err := list(t, answering(t, http.StatusForbidden, fault("AccessDenied")).Objects(bucket), "",
+		""); err == nil {
 		t.Error("a refused listing is no error")
 	}
 }

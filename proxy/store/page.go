@@ -8,7 +8,8 @@ import (
 	"sealfront/policy/xmldoc"
 )
 
-// A Page is the store's answer to ListObjectsV2 or ListObjects, as far as it is used. Names are encoded as EncodingType says.
+// A Page is the store's answer to ListObjectsV2 or ListObjects, as far as it is used. Names are encoded as EncodingType
+// says.
 type Page struct {
 	IsTruncated           bool
 	NextContinuationToken string
@@ -30,8 +31,9 @@ type PageObject struct {
 // PagePrefix is a common prefix of a Page.
 type PagePrefix struct{ Prefix string }
 
-// ParsePage reads a page. It takes whatever encoding/xml takes, and means the same by it: plain documents, as stores write
-// them, are read in one pass, which costs a tenth; all others by encoding/xml. The page's strings share document's memory.
+// ParsePage reads a page. It takes whatever encoding/xml takes, and means the same by it: plain documents, as stores
+// write them, are read in one pass, which costs a tenth; all others by encoding/xml. The page's strings share
+// document's memory.
 func ParsePage(document []byte) (*Page, error) {
 	p := pageParser{text: unsafe.String(unsafe.SliceData(document), len(document))}
 	if p.parse() {
@@ -44,8 +46,8 @@ func ParsePage(document []byte) (*Page, error) {
 	return page, nil
 }
 
-// pageParser reads plain documents: elements without attributes but xmlns, ASCII text with the common entities. Its methods
-// return false for everything else, and then say nothing of the document.
+// pageParser reads plain documents: elements without attributes but xmlns, ASCII text with the common entities. Its
+// methods return false for everything else, and then nothing is known of the document.
 type pageParser struct {
 	text string
 	at   int
@@ -169,7 +171,7 @@ func (p *pageParser) space() {
 	}
 }
 
-// closes tells whether an end tag comes next.
+// closes reports whether an end tag comes next.
 func (p *pageParser) closes() bool { return strings.HasPrefix(p.text[p.at:], "</") }
 
 // close reads the end tag of name.
@@ -229,7 +231,7 @@ func (p *pageParser) value(name string) (string, bool) {
 	return unescapeText(rest[:end])
 }
 
-// plain tells whether text is ASCII without control characters, and without what ends a CDATA section.
+// plain reports whether text is ASCII without control characters, and without what ends a CDATA section.
 func plain(text string) bool {
 	for i := range len(text) {
 		if b := text[i]; b < ' ' || b >= 0x7f || b == '>' || b == '<' {

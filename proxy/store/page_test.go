@@ -12,11 +12,14 @@ import (
 
 func pageOf(objects int) []byte {
 	var b strings.Builder
-	b.WriteString(xml.Header + `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name><Prefix></Prefix><KeyCount>2</KeyCount>` +
-		`<MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>`)
+	b.WriteString(xml.Header + `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name>` +
+		`<Prefix></Prefix><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType>` +
+		`<IsTruncated>true</IsTruncated><NextContinuationToken>a&amp;b</NextContinuationToken>`)
 	for i := range objects {
-		fmt.Fprintf(&b, `<Contents><Key>dir/key-%06d</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;%032x&quot;</ETag><Size>%d</Size>`+
-			`<Owner><ID>1</ID><DisplayName>one</DisplayName></Owner><StorageClass>STANDARD</StorageClass></Contents>`, i, i, 4198+i)
+		fmt.Fprintf(&b, `<Contents><Key>dir/key-%06d</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>`+
+			`<ETag>&quot;%032x&quot;</ETag><Size>%d</Size>`+
+			`<Owner><ID>1</ID><DisplayName>one</DisplayName></Owner><StorageClass>STANDARD</StorageClass></Contents>`,
+			i, i, 4198+i)
 	}
 	b.WriteString("<CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes></ListBucketResult>")
 	return []byte(b.String())
@@ -70,7 +73,8 @@ func TestPagesAreReadAsXML(t *testing.T) {
 		checkPage(t, []byte(p))
 	}
 	page, err := store.ParsePage(pageOf(1000))
-	if err != nil || len(page.Contents) != 1000 || page.Contents[7].Key != "dir/key-000007" || page.NextContinuationToken != "a&b" {
+	if err != nil || len(page.Contents) != 1000 || page.Contents[7].Key != "dir/key-000007" ||
+		page.NextContinuationToken != "a&b" {
 		t.Errorf("%+v, %v", page, err)
 	}
 }

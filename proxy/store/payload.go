@@ -56,7 +56,9 @@ type signedBody struct {
 
 // signBody returns the request's body as it is to be sent. authorization and the other arguments are those of its head.
 // done is called when the body has been sent or given up.
-func (c *Client) signBody(r *Request, authorization []byte, cred *sigv4.Credentials, t time.Time) (body io.WriterTo, done func()) {
+func (c *Client) signBody(r *Request, authorization []byte, cred *sigv4.Credentials, t time.Time) (body io.WriterTo,
+	done func(),
+) {
 	if !c.signsChunks(r) {
 		return r.Body, func() {}
 	}

@@ -11,8 +11,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// A store may close a connection right after its answer, without a word in it. What can't go out a second time doesn't go
-// out on such a connection.
+// A store may close a connection right after its answer, without a word in it. What can't go out a second time doesn't
+// go out on such a connection.
 func TestAConnectionThatTheStoreHasJustClosedIsNotUsedAgain(t *testing.T) {
 	closed := make(chan struct{})
 	f := newFakeStore(t, func(c net.Conn, br *bufio.Reader) {
@@ -27,10 +27,19 @@ func TestAConnectionThatTheStoreHasJustClosedIsNotUsedAgain(t *testing.T) {
 	})
 	client := f.client(t, nil)
 	for name, r := range map[string]*store.Request{
-		"a streamed body":      {Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 100_000, Body: &pieces{n: 100_000}},
-		"a condition":          {Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body"), Header: []sigv4.Field{{Name: []byte("If-None-Match"), Value: []byte("*")}}},
-		"an upload to be made": {Operation: "CreateMultipartUpload", Method: "POST", Bucket: "b", Key: "k", Query: "uploads="},
-		"a GET":                {Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"},
+		"a streamed body": {
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 100_000,
+			Body: &pieces{n: 100_000},
+		},
+		"a condition": {
+			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Bytes: []byte("body"),
+			Header: []sigv4.Field{{Name: []byte("If-None-Match"), Value: []byte("*")}},
+		},
+		"an upload to be made": {
+			Operation: "CreateMultipartUpload", Method: "POST", Bucket: "b", Key: "k",
+			Query: "uploads=",
+		},
+		"a GET": {Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"},
 	} {
 		for _, r := range []*store.Request{{Operation: "HeadObject", Method: "HEAD", Bucket: "b", Key: "k"}, r} {
 			a, err := client.Do(t.Context(), r)

@@ -58,12 +58,15 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		"an If-Match on PUT that is ignored": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return ignored(r, "PUT") && !copies(r) && status(w, http.StatusOK)
 		}, want: "missing: conditional PUT"},
-		"an If-Match on PUT that is refused though it holds": {answers: func(w http.ResponseWriter, r *http.Request) bool {
+		"an If-Match on PUT that is refused though it holds": {answers: func(w http.ResponseWriter,
+			r *http.Request,
+		) bool {
 			return r.Method == "PUT" && !copies(r) && r.Header.Get("If-Match") != "" && !ignored(r, "PUT") &&
 				status(w, http.StatusBadRequest)
 		}, want: "missing: conditional PUT"},
 		"conditions on PUT that aren't implemented": {answers: func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == "PUT" && !copies(r) && r.Header.Get("If-None-Match") != "" && status(w, http.StatusNotImplemented)
+			return r.Method == "PUT" && !copies(r) && r.Header.Get("If-None-Match") != "" &&
+				status(w, http.StatusNotImplemented)
 		}, want: "missing: conditional PUT"},
 
 		"an If-Match on DELETE that is ignored": {answers: func(w http.ResponseWriter, r *http.Request) bool {
@@ -85,7 +88,9 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		"conditions on copies that fail within a 200": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return ignored(r, "PUT") && copies(r) && document(w, http.StatusOK, fault("PreconditionFailed"))
 		}, want: "nothing is missing"},
-		"conditions on copies that aren't implemented, within a 200": {answers: func(w http.ResponseWriter, r *http.Request) bool {
+		"conditions on copies that aren't implemented, within a 200": {answers: func(w http.ResponseWriter,
+			r *http.Request,
+		) bool {
 			return ignored(r, "PUT") && copies(r) && document(w, http.StatusOK, fault("NotImplemented"))
 		}, want: "missing: conditional copy"},
 		"conditions on Complete that are ignored": {answers: func(w http.ResponseWriter, r *http.Request) bool {
@@ -119,11 +124,15 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 		"a part number above 9,999 that is refused": {answers: func(w http.ResponseWriter, r *http.Request) bool {
 			return strings.Contains(r.URL.RawQuery, "partNumber=10000") && status(w, http.StatusBadRequest)
 		}, want: "missing: gaps in part numbers"},
-		"an upload that can't be completed of its last part": {answers: func(w http.ResponseWriter, r *http.Request) bool {
-			if r.Method != "POST" || !strings.HasSuffix(r.URL.Path, "/parts") || !strings.HasPrefix(r.URL.RawQuery, "uploadId=") {
+		"an upload that can't be completed of its last part": {answers: func(w http.ResponseWriter,
+			r *http.Request,
+		) bool {
+			if r.Method != "POST" || !strings.HasSuffix(r.URL.Path, "/parts") ||
+				!strings.HasPrefix(r.URL.RawQuery, "uploadId=") {
 				return false
 			}
-			return r.ContentLength > int64(len("<CompleteMultipartUpload>")) && strings.Contains(r.URL.Path, "/parts") &&
+			return r.ContentLength > int64(len("<CompleteMultipartUpload>")) &&
+				strings.Contains(r.URL.Path, "/parts") &&
 				partNumber(r) == "10000" && document(w, http.StatusOK, fault("InvalidPart"))
 		}, want: "missing: gaps in part numbers"},
 
@@ -131,7 +140,8 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 			return r.Method == "GET" && strings.HasSuffix(r.URL.Path, "/cut") && status(w, http.StatusOK)
 		}, want: "missing: refusal of cut-off bodies"},
 		"little room for metadata": {answers: func(w http.ResponseWriter, r *http.Request) bool {
-			return r.Method == "PUT" && len(r.Header.Get("X-Amz-Meta-Probe")) == 2000 && r.Header.Get("X-Amz-Tagging") == "" &&
+			return r.Method == "PUT" && len(r.Header.Get("X-Amz-Meta-Probe")) == 2000 &&
+				r.Header.Get("X-Amz-Tagging") == "" &&
 				status(w, http.StatusBadRequest)
 		}, want: "missing: 2,000 bytes of user metadata"},
 		"metadata that is cut off": {alter: func(r *http.Response) {
@@ -200,7 +210,8 @@ func TestTheProbeFindsEachFault(t *testing.T) {
 			return strings.Contains(r.URL.Path, "//") && status(w, http.StatusBadRequest)
 		}, want: "cannot store keys with empty segments"},
 		"dot segments that are refused as a failure": {answers: func(w http.ResponseWriter, r *http.Request) bool {
-			return (strings.Contains(r.URL.Path, "/./") || strings.Contains(r.URL.Path, "/..") && !strings.Contains(r.URL.Path, "/.. ")) &&
+			return (strings.Contains(r.URL.Path, "/./") || strings.Contains(r.URL.Path, "/..") &&
+				!strings.Contains(r.URL.Path, "/.. ")) &&
 				status(w, http.StatusInternalServerError)
 		}, want: "cannot store keys with dot segments"},
 		"dots that are trimmed": {
@@ -283,7 +294,10 @@ func TestAStoreThatCannotBeTried(t *testing.T) {
 	s, _ := memory(t, nil)
 	for name, c := range map[string]*store.Client{
 		"throttled": answering(t, http.StatusServiceUnavailable, fault("SlowDown")),
-		"garbled":   serving(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = hijacked(w).Write([]byte("what?\r\n\r\n")) }, nil),
+		"garbled": serving(t, func(w http.ResponseWriter, _ *http.Request) {
+			_,
+				_ = hijacked(w).Write([]byte("what?\r\n\r\n"))
+		}, nil),
 	} {
 		a, err := c.Probe(t.Context(), bucket)
 		if err == nil || !strings.Contains(err.Error(), "probe the store (conditional PUT)") {
@@ -314,7 +328,8 @@ func TestTheProbeTriesTwiceBeforeItRefusesAStore(t *testing.T) {
 				left.Store(fails)
 				a, err := front(t, s, func(w http.ResponseWriter, r *http.Request) bool {
 					value := r.Header.Get("X-Amz-Meta-Probe")
-					if r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, c.suffix) || value != "" && len(value) != 1200 ||
+					if r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, c.suffix) || value != "" &&
+						len(value) != 1200 ||
 						left.Add(-1) < 0 {
 						return false
 					}

@@ -57,7 +57,8 @@ func (p *probe) conditionalCopy(ctx context.Context) (bool, error) {
 		}
 	}
 	for _, condition := range [][2]string{{"If-None-Match", "*"}, {"If-Match", `"0123456789abcdef0123456789abcdef"`}} {
-		if ok, err := refused(p.copyTo(ctx, from, to, "2", func(r *Request) { r.Set(condition[0], condition[1]) })); !ok || err != nil {
+		if ok, err := refused(p.copyTo(ctx, from, to, "2",
+			func(r *Request) { r.Set(condition[0], condition[1]) })); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -67,16 +68,16 @@ func (p *probe) conditionalCopy(ctx context.Context) (bool, error) {
 // selfCopies is how often an object is copied onto itself while it is looked at.
 const selfCopies = 16
 
-// atomicSelfCopy: an object that is copied onto itself with new metadata has the old or the new at any time, and keeps the
-// old when the copy fails. A store that changes an object in place shows itself by a copy that fails half-way: its tag is
-// longer than any may be.
+// atomicSelfCopy: an object that is copied onto itself with new metadata has the old or the new at any time, and keeps
+// the old when the copy fails. A store that changes an object in place shows itself by a copy that fails half-way: its
+// tag is longer than any may be.
 func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 	name := p.fresh("self")
 	if _, err := p.put(ctx, name, "1", "*"); err != nil {
 		return false, err
 	}
 	if err := p.copyTo(ctx, name, name, "old", nil); err != nil {
-		return refusedToo(err)
+		return unlessRefused(err)
 	}
 	err := p.copyTo(ctx, name, name, "new", func(r *Request) {
 		r.Set("x-amz-tagging-directive", "REPLACE")
@@ -101,7 +102,7 @@ func (p *probe) atomicSelfCopy(ctx context.Context) (bool, error) {
 		select {
 		case err := <-done:
 			if err != nil {
-				return refusedToo(err)
+				return unlessRefused(err)
 			}
 			return whole, nil
 		default:
@@ -119,26 +120,26 @@ func (p *probe) etags(ofBytes *bool) func(context.Context) (bool, error) {
 		}
 		u, err := p.beginUpload(ctx, parts, 1)
 		if err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		if err := u.complete(ctx, nil); err != nil {
 			u.abort(ctx)
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		before := make(map[string]string)
 		for _, name := range []string{whole, parts} {
 			if before[name], err = p.etag(ctx, name); err != nil {
-				return false, refusedOnly(err)
+				return false, exceptRefusal(err)
 			}
 		}
 		*ofBytes = before[whole] != "" && before[whole] == before[parts]
 		for name, etag := range before {
 			if err := p.copyTo(ctx, name, name, "copied", nil); err != nil {
-				return refusedToo(err)
+				return unlessRefused(err)
 			}
 			after, err := p.etag(ctx, name)
 			if err != nil || after != etag {
-				return false, refusedOnly(err)
+				return false, exceptRefusal(err)
 			}
 		}
 		return true, nil
@@ -163,7 +164,7 @@ func (p *probe) conditionalComplete(ctx context.Context) (bool, error) {
 	for _, condition := range [][2]string{{"If-None-Match", "*"}, {"If-Match", `"0123456789abcdef0123456789abcdef"`}} {
 		u, err := p.beginUpload(ctx, name, 1)
 		if err != nil {
-			return refusedToo(err)
+			return unlessRefused(err)
 		}
 		ok, err := refused(u.complete(ctx, func(r *Request) { r.Set(condition[0], condition[1]) }))
 		u.abort(ctx)
@@ -183,7 +184,10 @@ type probeUpload struct {
 }
 
 func (p *probe) beginUpload(ctx context.Context, name string, number int) (*probeUpload, error) {
-	a, err := p.objects.do(ctx, &Request{Operation: "CreateMultipartUpload", Method: "POST", Key: name, Query: "uploads="})
+	a, err := p.objects.do(ctx, &Request{
+		Operation: "CreateMultipartUpload", Method: "POST", Key: name,
+		Query: "uploads=",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +198,10 @@ func (p *probe) beginUpload(ctx context.Context, name string, number int) (*prob
 		return nil, errors.Join(err, errors.New("CreateMultipartUpload answered no upload id"))
 	}
 	u := &probeUpload{p: p, name: name, query: AppendQuery("", "uploadId", created.UploadId), number: number}
-	a, err = p.objects.do(ctx, &Request{Operation: "UploadPart", Method: "PUT", Key: name, Query: "partNumber=" + strconv.Itoa(number) + "&" + u.query, Bytes: []byte("1")})
+	a, err = p.objects.do(ctx, &Request{
+		Operation: "UploadPart", Method: "PUT", Key: name,
+		Query: "partNumber=" + strconv.Itoa(number) + "&" + u.query, Bytes: []byte("1"),
+	})
 	if err != nil {
 		u.abort(ctx)
 		return nil, err
@@ -209,7 +216,10 @@ func (u *probeUpload) complete(ctx context.Context, change func(*Request)) error
 	list.WriteString("<CompleteMultipartUpload><Part><PartNumber>" + strconv.Itoa(u.number) + "</PartNumber><ETag>")
 	_ = xml.EscapeText(&list, []byte(u.etag))
 	list.WriteString("</ETag></Part></CompleteMultipartUpload>")
-	r := &Request{Operation: "CompleteMultipartUpload", Method: "POST", Key: u.name, Query: u.query, Bytes: []byte(list.String())}
+	r := &Request{
+		Operation: "CompleteMultipartUpload", Method: "POST", Key: u.name, Query: u.query,
+		Bytes: []byte(list.String()),
+	}
 	if change != nil {
 		change(r)
 	}
@@ -217,7 +227,8 @@ func (u *probeUpload) complete(ctx context.Context, change func(*Request)) error
 }
 
 func (u *probeUpload) abort(ctx context.Context) {
-	if a, err := u.p.objects.do(ctx, &Request{Operation: "AbortMultipartUpload", Method: "DELETE", Key: u.name, Query: u.query}); err == nil {
+	if a, err := u.p.objects.do(ctx,
+		&Request{Operation: "AbortMultipartUpload", Method: "DELETE", Key: u.name, Query: u.query}); err == nil {
 		a.Close()
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// A nasty name is one that a store may not hold truly.
+// A nasty name is one that a store may not hold exactly.
 type nastyName struct {
 	name string
 	twin string // what it would be taken for, if that is not just any other of the names
@@ -21,11 +20,8 @@ type nastyName struct {
 }
 
 // segments that are tried, in bytes: none to speak of; a file's name; one that versitygw can replace, too, for which it
-// makes a longer name beside it; a name in an encrypted directory.
+// makes a longer name in the same directory; a name in an encrypted directory.
 var segmentSizes = [...]int{900, 255, 227, leastSegment}
-
-// atWork is how many requests the probe sends at once.
-const atWork = 8
 
 var errPlainName = errors.New("the store didn't give back a plain name that it had taken")
 
@@ -47,8 +43,8 @@ func (p *probe) tryNames(ctx context.Context) (n Names, err error) {
 	return n, err
 }
 
-// names puts nasty names, reads them back, lists them, goes on from one of them, and deletes them, all in one go. What
-// didn't come back by each of these ways is what the rule refuses.
+// names puts nasty names, reads them back, lists them, continues from one of them, and deletes them, all in one go.
+// What didn't come back by each of these ways is what the rule refuses.
 func (p *probe) names(ctx context.Context) (Names, error) {
 	n := AllNames()
 	n.Segment = 0
@@ -72,7 +68,8 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	for i, w := range storeWords {
 		bad := func(n *Names) { n.Words &^= Set(0).With(i) }
 		at := "w" + strconv.Itoa(i)
-		nasty = append(nasty, &nastyName{name: at + "a/" + w.word + "/x", bad: bad}, &nastyName{name: at + "b/" + w.word, bad: bad})
+		nasty = append(nasty, &nastyName{name: at + "a/" + w.word + "/x", bad: bad},
+			&nastyName{name: at + "b/" + w.word, bad: bad})
 		if w.suffix {
 			nasty = append(nasty, &nastyName{name: at + "c/x" + w.word, bad: bad})
 		}
@@ -100,14 +97,14 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	defer p.forget(ctx, nasty)
 	// Twice: what can't be replaced isn't held.
 	for range 2 {
-		if err := atOnce(nasty, func(x *nastyName) error {
+		if err := inParallel(nasty, func(x *nastyName) error {
 			_, err := p.lenient(p.objects.Put(ctx, x.name, []byte(x.body), "*"))
 			return err
 		}); err != nil {
 			return n, err
 		}
 	}
-	if err := atOnce(nasty, func(x *nastyName) error {
+	if err := inParallel(nasty, func(x *nastyName) error {
 		body, _, err := p.objects.Get(ctx, x.name)
 		x.got = string(body)
 		x.read = err == nil && x.got == x.body
@@ -141,7 +138,7 @@ func (p *probe) names(ctx context.Context) (Names, error) {
 	if !plain.read || !plain.listed {
 		return n, errPlainName
 	}
-	if n.FolderKeys { // some stores keep such an object and none of its metadata
+	if n.FolderKeys { // some stores hold such an object and none of its metadata
 		if n.FolderKeys, err = p.keepsMetadata(ctx, p.fresh("folder/"), "", "m"); err != nil {
 			return n, err
 		}
@@ -195,7 +192,7 @@ func (x *nastyName) kept(root string, shown map[string]bool) (kept Set) {
 	}
 	if kept != AllNames().Characters {
 		for i, r := range oddCharacters {
-			if r == '\uFFFD' { // nobody can tell it from the others
+			if r == '\uFFFD' { // it can't be told apart from the others
 				kept &^= Set(0).With(i)
 			}
 		}
@@ -219,7 +216,7 @@ func (p *probe) lenient(etag string, err error) (string, error) {
 func (p *probe) shown(ctx context.Context, prefix, after string) (map[string]bool, error) {
 	shown := make(map[string]bool)
 	if p.objects.client.directory {
-		after = "" // such a store goes on from no name
+		after = "" // such a store continues from no name
 	}
 	_, err := p.objects.List(ctx, prefix, after, func(name, _ string, _ int64, _ time.Time) { shown[name] = true })
 	var f *Fault
@@ -231,7 +228,7 @@ func (p *probe) shown(ctx context.Context, prefix, after string) (map[string]boo
 
 // forget removes the names, and what they were taken for.
 func (p *probe) forget(ctx context.Context, nasty []*nastyName) {
-	_ = atOnce(nasty, func(x *nastyName) error {
+	_ = inParallel(nasty, func(x *nastyName) error {
 		_ = p.objects.Delete(ctx, x.name)
 		if x.twin != "" && !x.read {
 			_ = p.objects.Delete(ctx, x.twin)
@@ -240,18 +237,24 @@ func (p *probe) forget(ctx context.Context, nasty []*nastyName) {
 	})
 }
 
-// atOnce calls f for each of list, several at a time, and returns the first error.
-func atOnce[T any](list []T, f func(T) error) error {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, atWork)
-	errs := make([]error, len(list))
-	for i, x := range list {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = f(x)
-		})
+func (p *probe) keyBesideChild(listed *bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		u := p.fresh("u")
+		if _, err := p.put(ctx, u, "1", "*"); err != nil {
+			return false, err
+		}
+		if _, err := p.put(ctx, u+"/p", "1", "*"); err != nil {
+			return unlessRefused(err)
+		}
+		_, _, err := p.objects.Get(ctx, u)
+		if errors.Is(err, ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		shown, err := p.shown(ctx, strings.TrimSuffix(u, "u"), "")
+		*listed = shown[u] && shown[u+"/p"]
+		return true, err
 	}
-	group.Wait()
-	return errors.Join(errs...)
 }

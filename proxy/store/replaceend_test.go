@@ -30,7 +30,8 @@ func TestReplaceEnd(t *testing.T) {
 			}
 		}
 	}
-	if got, err := io.ReadAll(store.ReplaceEnd(bytes.NewReader([]byte("all")), 3, []byte("new"))); err != nil || string(got) != "new" {
+	if got, err := io.ReadAll(store.ReplaceEnd(bytes.NewReader([]byte("all")), 3, []byte("new"))); err != nil ||
+		string(got) != "new" {
 		t.Errorf("nothing but an end: %q, %v", got, err)
 	}
 }

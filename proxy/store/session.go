@@ -18,7 +18,7 @@ import (
 // for five minutes. Source: CreateSession.
 //
 //	request ─▶ session of its bucket ─┬─ fresh: sign with it
-//	                                  ├─ ends soon: one request fetches the next, the others go on with this one
+//	                                  ├─ ends soon: one request fetches the next, the others continue with this one
 //	                                  └─ ended, or none: one request fetches it, the others wait
 //
 // Operations on buckets and those that copy are signed with the long-term credentials.
@@ -41,8 +41,8 @@ type sessions struct {
 }
 
 const (
-	// renewAhead is how long before its end a session is replaced, endsAhead how long before it is used no more: a request
-	// takes its time to arrive, and clocks differ.
+	// renewAhead is how long before its end a session is replaced, endsAhead how long before it is no longer used: a
+	// request takes its time to arrive, and clocks differ.
 	renewAhead = 90 * time.Second
 	endsAhead  = 15 * time.Second
 	// renewAgain is how long a failure to renew is waited out as long as the session is good.
@@ -51,16 +51,18 @@ const (
 	maxSessionAnswer = 64 << 10
 )
 
-// longTerm tells operations that sessions are not for. Source: "CreateSession", "Authorizing Regional endpoint APIs".
+// longTerm reports whether an operation is one that sessions are not for. Source: "CreateSession", "Authorizing
+// Regional endpoint APIs".
 func longTerm(r *Request) bool {
 	switch r.Operation {
-	case "CreateSession", "CreateBucket", "DeleteBucket", "ListBuckets", "ListDirectoryBuckets", "CopyObject", "UploadPartCopy":
+	case "CreateSession", "CreateBucket", "DeleteBucket", "ListBuckets", "ListDirectoryBuckets", "CopyObject",
+		"UploadPartCopy":
 		return true
 	}
 	return r.Bucket == ""
 }
 
-// regional tells operations of the endpoint that makes and removes buckets.
+// regional reports whether an operation is one of the endpoint that makes and removes buckets.
 func regional(r *Request) bool {
 	switch r.Operation {
 	case "CreateBucket", "DeleteBucket", "ListBuckets", "ListDirectoryBuckets":
@@ -115,7 +117,7 @@ func (c *Client) session(ctx context.Context, bucket string) (s *session, refuse
 	}
 	defer func() { <-b.turn }()
 	if s = b.current.Load(); s != nil && now.Before(s.renew) {
-		return s, nil, nil // somebody else was first
+		return s, nil, nil // another request was first
 	}
 	next, refused, err := c.createSession(ctx, bucket)
 	if next != nil {
@@ -162,18 +164,23 @@ func (c *Client) createSession(ctx context.Context, bucket string) (s *session, 
 		return nil, nil, fmt.Errorf("%w: read the answer to CreateSession: %w", ErrUnavailable, err)
 	}
 	k := &doc.Credentials
-	if k.AccessKeyId == "" || k.SecretAccessKey == "" || k.SessionToken == "" || !k.Expiration.After(c.o.Now().Add(endsAhead)) {
-		return nil, nil, fmt.Errorf("%w: the answer to CreateSession holds no session that lasts: it ends at %s; do the clocks agree?", ErrUnavailable, k.Expiration)
+	if k.AccessKeyId == "" || k.SecretAccessKey == "" || k.SessionToken == "" ||
+		!k.Expiration.After(c.o.Now().Add(endsAhead)) {
+		return nil, nil, fmt.Errorf("%w: the answer to CreateSession holds no session that lasts: it ends at %s; "+
+			"do the clocks agree?", ErrUnavailable, k.Expiration)
 	}
 	s = &session{
-		credentials: sigv4.Credentials{AccessKeyID: k.AccessKeyId, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken},
-		renew:       k.Expiration.Add(-renewAhead), expires: k.Expiration,
+		credentials: sigv4.Credentials{
+			AccessKeyID: k.AccessKeyId, SecretAccessKey: k.SecretAccessKey,
+			SessionToken: k.SessionToken,
+		},
+		renew: k.Expiration.Add(-renewAhead), expires: k.Expiration,
 	}
 	return s, nil, nil
 }
 
-// sessionEnded tells from the store's answer whether it takes the session no more, because the bucket was made anew for
-// instance. An answer to HEAD doesn't say why it refuses.
+// sessionEnded reports whether the store's answer says that the session is no longer accepted, because the bucket was
+// made again for instance. An answer to HEAD doesn't say why it refuses.
 func (a *Answer) sessionEnded(r *Request) bool {
 	if a.Status != http.StatusBadRequest && a.Status != http.StatusForbidden {
 		return false
@@ -205,7 +212,8 @@ func directoryConfiguration(zone string) []byte {
 	}
 	var name strings.Builder
 	_ = xml.EscapeText(&name, []byte(zone)) // a strings.Builder never fails
-	return []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` + name.String() +
+	return []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location><Name>` +
+		name.String() +
 		`</Name><Type>` + location + `</Type></Location><Bucket><DataRedundancy>` + redundancy +
 		`</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`)
 }

@@ -96,11 +96,11 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 
 // opens tries whether an object's envelope and trailer open.
 func (p *place) opens(ctx context.Context, key string) error {
-	source, err := p.object(ctx, key).HeadWithTail()
+	source, err := p.object(key).HeadWithTail(ctx)
 	if err != nil {
 		return inWords(err)
 	}
-	opened, err := source.Open(false, operator)
+	opened, err := source.Open(ctx, false, operator)
 	if err != nil {
 		return inWords(err)
 	}

@@ -86,7 +86,7 @@ func (in *Installation) Inspect(ctx context.Context, t Target) (*Inspection, err
 }
 
 func (p *place) inspect(ctx context.Context, key string, v *Inspection) error {
-	x := p.object(ctx, key)
+	x := p.object(key)
 	if a, err := do(ctx, p.Store, x.NewRequest("HeadObject", "HEAD")); err == nil {
 		v.ETag = string(a.Get("Etag"))
 		if s, err := x.ReadSealed(a); err == nil {

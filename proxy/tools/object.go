@@ -8,9 +8,9 @@ import (
 )
 
 // object is the object at a key, for a tool that does what UpdateObjectEncryption does, or only reads.
-func (p *place) object(ctx context.Context, key string) *objects.Object {
+func (p *place) object(key string) *objects.Object {
 	return &objects.Object{
-		Objects: p.Objects, Context: ctx, Bucket: p.facts.Name, Key: key, Record: p.record, Facts: p.facts,
+		Objects: p.Objects, Bucket: p.facts.Name, Key: key, Record: p.record, Facts: p.facts,
 		Prepared: new(objects.PreparedRef),
 	}
 }
@@ -27,12 +27,12 @@ type fetched struct {
 
 // fetch requests a whole object and opens it; of an object of several parts it reads the trailer. It must be closed.
 func (p *place) fetch(ctx context.Context, key string) (*fetched, error) {
-	x := p.object(ctx, key)
-	answer, sealed, err := x.Get()
+	x := p.object(key)
+	answer, sealed, err := x.Get(ctx)
 	if err != nil {
 		return nil, inWords(err)
 	}
-	opened, err := x.Open(sealed, operator)
+	opened, err := x.Open(ctx, sealed, operator)
 	if err != nil {
 		answer.Close()
 		return nil, inWords(err)

@@ -43,7 +43,7 @@ func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 // of kind padding: the plaintext is whole then. Of what g is made of only the key service is called.
 func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error {
 	x := &objects.Object{
-		Objects: g, Context: ctx, Bucket: f.Bucket.Name, Key: f.Key, Facts: f.Bucket, Prepared: new(objects.PreparedRef),
+		Objects: g, Bucket: f.Bucket.Name, Key: f.Key, Facts: f.Bucket, Prepared: new(objects.PreparedRef),
 	}
 	bindKey(x, f.Envelope)
 	may := func(keyARN string) error {
@@ -53,7 +53,7 @@ func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error
 		return nil
 	}
 	stored := &objects.File{Envelope: f.Envelope, Bytes: f.Bytes, Size: f.Size}
-	opened, err := x.OpenFile(stored, may)
+	opened, err := x.OpenFile(ctx, stored, may)
 	if err != nil {
 		return inWords(err)
 	}

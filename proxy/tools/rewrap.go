@@ -186,7 +186,7 @@ func (p *place) mayMove(kmsKey string) error {
 	if policy.CheckKMSKey(kmsKey) != nil {
 		return fmt.Errorf("%w: --kms-key must be the ARN of a KMS key", ErrUsage)
 	}
-	if !p.object(context.Background(), "").KeyAllowed(policy.SSEKMS, kmsKey) {
+	if !p.object("").KeyAllowed(policy.SSEKMS, kmsKey) {
 		return fmt.Errorf("the bucket doesn't allow the KMS key %s: a directory bucket has its own alone, and a general "+
 			"purpose bucket those of kms.allowed_keys, or of its account", kmsKey)
 	}
@@ -198,12 +198,12 @@ func (p *place) mayMove(kmsKey string) error {
 // be read. It has the key's claim: nobody else changes the object in several steps meanwhile, and nothing brings back
 // the ETag by which it is replaced.
 func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto.Envelope, err error) {
-	x := p.object(ctx, key)
+	x := p.object(key)
 	x.Operation = policy.UpdateObjectEncryption
-	err = x.Claimed(func(*state.Claim) error {
-		source, err := x.HeadWithTail()
+	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) error {
+		source, err := x.HeadWithTail(ctx)
 		if err != nil {
-			inForce = envelopeAt(x)
+			inForce = envelopeAt(ctx, x)
 			return err
 		}
 		inForce = source.Envelope
@@ -213,7 +213,7 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 				SSE: policy.SSEKMS, KeyARN: kmsKey, BucketKey: inForce.BucketKey, Context: inForce.ContextMap(),
 			}
 		}
-		written, err := source.Rewrap(e, keptWith(source, time.Now()), operator)
+		written, err := source.Rewrap(ctx, e, keptWith(source, time.Now()), operator)
 		if err != nil {
 			return ofRewrap(err)
 		}
@@ -224,8 +224,8 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 }
 
 // envelopeAt is the envelope of an object that can't be used; nil if it has none that can be read.
-func envelopeAt(x *objects.Object) *crypto.Envelope {
-	a, s, err := x.HeadIf(objects.Unconditional)
+func envelopeAt(ctx context.Context, x *objects.Object) *crypto.Envelope {
+	a, s, err := x.HeadIf(ctx, objects.Unconditional)
 	if err != nil {
 		return nil
 	}

@@ -30,6 +30,7 @@ import (
 	"sealfront/crypto/keyring"
 	"sealfront/crypto/localkms"
 	"sealfront/policy"
+	"sealfront/proxy/access"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/localstore"
@@ -228,7 +229,7 @@ func (s *site) startProxy() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := gateway.NewIdentities([]*gateway.Identity{{
+	ids, err := access.NewIdentities([]*access.Identity{{
 		Name: "app", AccessKeyID: accessKey, SecretAccessKey: secretKey, ARN: "arn:aws:iam::" + account + ":user/app", Policy: all,
 	}})
 	if err != nil {
@@ -271,7 +272,7 @@ func (s *site) objects(change ...func(*objects.Options)) *objects.Objects {
 	o := objects.Options{
 		Store: s.store, Keys: s.newKeys(), Buckets: s.state, Uploads: s.state, Claims: s.state, StateBucket: s.stateBucket,
 		Abilities: s.abilities, CopyLimit: s.copyLimit, MetadataHeader: metadataHeader, ServiceKey: s.serviceKey,
-		Policy: policy.Options{AllowedKeys: s.allowed, ServiceKey: s.serviceKey, DefaultKey: s.serviceKey},
+		Policy: s.rules(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -279,11 +280,16 @@ func (s *site) objects(change ...func(*objects.Options)) *objects.Objects {
 	return objects.New(o)
 }
 
+func (s *site) rules() policy.Options {
+	return policy.Options{AllowedKeys: s.allowed, ServiceKey: s.serviceKey, DefaultKey: s.serviceKey}
+}
+
 // installation is what a tool works on.
 func (s *site) installation(change ...func(*objects.Options)) *tools.Installation {
-	sealed := s.objects(change...)
+	rules := s.rules()
+	factsOf := func(b *state.Bucket) policy.Bucket { return access.FactsOf(b, &rules) }
 	return &tools.Installation{
-		Objects: sealed, FactsOf: sealed.FactsOf, State: s.state, Store: s.store, StateBucket: s.stateBucket,
+		Objects: s.objects(change...), FactsOf: factsOf, State: s.state, Store: s.store, StateBucket: s.stateBucket,
 		Abilities: s.abilities, MetadataHeader: metadataHeader, ServiceKey: s.serviceKey,
 	}
 }

@@ -4,10 +4,11 @@
 //	                                                 └─▶ …
 //	KMS GenerateDataKey (client span of its own: one call serves many requests)
 //
-// A request's span has its x-amz-request-id as attribute aws.request_id, and the access and audit logs have the trace's id, so
-// that each is found from the other. Spans name operations, buckets and codes; they hold no keys of objects, no secrets, and
-// nothing of bodies. A collector that can't be reached costs spans, never requests: they wait in a bounded queue.
+// A request's span has its x-amz-request-id as attribute aws.request_id, and the access and audit logs have the trace's
+// id, so that each is found from the other. Spans name operations, buckets and codes; they hold no keys of objects, no
+// secrets, and nothing of bodies. A collector that can't be reached costs spans, never requests: they wait in a bounded
+// queue.
 //
-// Off by default. The gateway asks one interface that is nil then, so a request without tracing allocates nothing for it
-// (BenchmarkRequest in package gateway).
+// Off by default. The gateway checks one interface that is nil then, so a request without tracing allocates nothing for
+// it (BenchmarkRequest in package gateway).
 package tracing

@@ -25,7 +25,7 @@ type Options struct {
 	Sample   float64           // share of the traces begun here; a client that sends traceparent decides for its own
 	TLS      *tls.Config       // nil: the system's authorities
 	Version  string
-	Failed   func(error) // hears why spans could not be sent
+	Failed   func(error) // called with why spans could not be sent
 }
 
 // Tracing makes spans and sends them. It is safe for concurrent use.
@@ -34,7 +34,7 @@ type Tracing struct {
 	tracer   trace.Tracer
 }
 
-// New begins to send. It doesn't wait for the collector.
+// New starts sending. It doesn't wait for the collector.
 func New(ctx context.Context, o Options) (*Tracing, error) {
 	options := []otlptracehttp.Option{otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithHeaders(o.Headers)}
 	if o.TLS != nil {
@@ -50,7 +50,8 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(2*time.Second)),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Sample))),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sealfront"), attribute.String("service.version", o.Version))),
+		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sealfront"),
+			attribute.String("service.version", o.Version))),
 	)
 	return &Tracing{provider, provider.Tracer("sealfront")}, nil
 }
@@ -61,7 +62,9 @@ func (t *Tracing) Close(ctx context.Context) error { return t.provider.Shutdown(
 var _ gateway.Tracer = (*Tracing)(nil)
 
 // Start begins the span of a request.
-func (t *Tracing) Start(ctx context.Context, traceparent, requestID string, at time.Time) (context.Context, gateway.Span) {
+func (t *Tracing) Start(ctx context.Context, traceparent, requestID string, at time.Time) (context.Context,
+	gateway.Span,
+) {
 	if traceparent != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 	}
@@ -82,8 +85,10 @@ func (s span) End(e gateway.SpanEnd) {
 			s.SetName(e.Operation)
 		}
 		s.SetAttributes(
-			attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", "S3"), attribute.String("rpc.method", e.Operation),
-			attribute.String("aws.s3.bucket", e.Bucket), attribute.String("sealfront.code", e.Code), attribute.String("sealfront.row", e.Row),
+			attribute.String("rpc.system", "aws-api"), attribute.String("rpc.service", "S3"),
+			attribute.String("rpc.method", e.Operation),
+			attribute.String("aws.s3.bucket", e.Bucket), attribute.String("sealfront.code", e.Code),
+			attribute.String("sealfront.row", e.Row),
 			attribute.String("sealfront.principal", e.Principal), attribute.Int("http.response.status_code", e.Status),
 			attribute.Int64("sealfront.bytes_in", e.In), attribute.Int64("sealfront.bytes_out", e.Out),
 		)

@@ -47,7 +47,8 @@ func newCollector(t *testing.T, secure bool) *collector {
 		defer c.mu.Unlock()
 		c.token = r.Header.Get("X-Token")
 		for _, resource := range in.ResourceSpans {
-			c.service = value(resource.Resource.Attributes, "service.name") + " " + value(resource.Resource.Attributes, "service.version")
+			c.service = value(resource.Resource.Attributes, "service.name") + " " + value(resource.Resource.Attributes,
+				"service.version")
 			for _, scope := range resource.ScopeSpans {
 				c.spans = append(c.spans, scope.Spans...)
 			}
@@ -97,7 +98,10 @@ func value(list []*commonpb.KeyValue, name string) string {
 
 func begin(t *testing.T, c *collector, change func(*tracing.Options)) *tracing.Tracing {
 	t.Helper()
-	o := tracing.Options{Endpoint: c.URL + "/v1/traces", Headers: map[string]string{"X-Token": "token"}, Sample: 1, Version: "1.2"}
+	o := tracing.Options{
+		Endpoint: c.URL + "/v1/traces", Headers: map[string]string{"X-Token": "token"}, Sample: 1,
+		Version: "1.2",
+	}
 	if change != nil {
 		change(&o)
 	}
@@ -146,16 +150,21 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 	if err := tr.Store(fakeStore{errAway}).CreateBucket(ctx, "new", true); !errors.Is(err, errAway) {
 		t.Errorf("%v", err)
 	}
-	span.End(gateway.SpanEnd{Operation: "GetObject", Bucket: "b", Principal: "app", Code: "SlowDown", Row: "A1", Status: 503, In: 3, Out: 4})
+	span.End(gateway.SpanEnd{
+		Operation: "GetObject", Bucket: "b", Principal: "app", Code: "SlowDown", Row: "A1",
+		Status: 503, In: 3, Out: 4,
+	})
 	closed(t, tr)
 
 	request := c.span(t, "GetObject")
-	if hex.EncodeToString(request.ParentSpanId) != "b7ad6b7169203331" || request.Kind != tracepb.Span_SPAN_KIND_SERVER ||
+	if hex.EncodeToString(request.ParentSpanId) != "b7ad6b7169203331" ||
+		request.Kind != tracepb.Span_SPAN_KIND_SERVER ||
 		request.StartTimeUnixNano != uint64(at.UnixNano()) || request.Status.Code != tracepb.Status_STATUS_CODE_ERROR {
 		t.Errorf("%+v", request)
 	}
 	for name, want := range map[string]string{
-		"aws.request_id": "R1", "aws.s3.bucket": "b", "sealfront.principal": "app", "sealfront.code": "SlowDown", "sealfront.row": "A1",
+		"aws.request_id": "R1", "aws.s3.bucket": "b", "sealfront.principal": "app", "sealfront.code": "SlowDown",
+		"sealfront.row":             "A1",
 		"http.response.status_code": time.Duration(503).String(), "sealfront.bytes_in": time.Duration(3).String(),
 		"sealfront.bytes_out": time.Duration(4).String(), "rpc.method": "GetObject",
 	} {
@@ -165,7 +174,8 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 	}
 	sent := c.span(t, "store GetObject")
 	if !slices.Equal(sent.ParentSpanId, request.SpanId) || sent.Kind != tracepb.Span_SPAN_KIND_CLIENT ||
-		value(sent.Attributes, "http.response.status_code") != time.Duration(206).String() || value(sent.Attributes, "aws.s3.bucket") != "b" {
+		value(sent.Attributes, "http.response.status_code") != time.Duration(206).String() ||
+		value(sent.Attributes, "aws.s3.bucket") != "b" {
 		t.Errorf("%+v", sent)
 	}
 	failed := c.span(t, "store CreateBucket")
@@ -203,12 +213,19 @@ func TestCallsOfKMSAreTraced(t *testing.T) {
 		c := newCollector(t, true)
 		roots := x509.NewCertPool()
 		roots.AddCert(c.Certificate())
-		tr := begin(t, c, func(o *tracing.Options) { o.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12} })
+		tr := begin(t, c, func(o *tracing.Options) {
+			o.TLS = &tls.Config{
+				RootCAs:    roots,
+				MinVersion: tls.VersionTLS12,
+			}
+		})
 		k := tr.KMS(fakeKMS{err})
-		if plain, blob, got := k.GenerateDataKey(t.Context(), "key", nil); string(plain) != "plain" || string(blob) != "blob" || !errors.Is(got, err) {
+		if plain, blob, got := k.GenerateDataKey(t.Context(), "key", nil); string(plain) != "plain" ||
+			string(blob) != "blob" || !errors.Is(got, err) {
 			t.Errorf("GenerateDataKey: %q, %q, %v", plain, blob, got)
 		}
-		if plain, got := k.Decrypt(t.Context(), "key", []byte("blob"), nil); string(plain) != "plain" || !errors.Is(got, err) {
+		if plain, got := k.Decrypt(t.Context(), "key", []byte("blob"), nil); string(plain) != "plain" ||
+			!errors.Is(got, err) {
 			t.Errorf("Decrypt: %q, %v", plain, got)
 		}
 		if arn, state, manager, spec, usage, got := k.DescribeKey(t.Context(), "key"); arn+state+manager+spec+usage !=
@@ -218,7 +235,8 @@ func TestCallsOfKMSAreTraced(t *testing.T) {
 		closed(t, tr)
 		for _, call := range []string{"GenerateDataKey", "Decrypt", "DescribeKey"} {
 			s := c.span(t, "KMS "+call)
-			if value(s.Attributes, "aws.kms.key_id") != "key" || (s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR) != (err != nil) {
+			if value(s.Attributes, "aws.kms.key_id") != "key" ||
+				(s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR) != (err != nil) {
 				t.Errorf("%v", s)
 			}
 			if strings.Contains(s.String(), "plain") || strings.Contains(s.String(), "blob") {
@@ -233,7 +251,8 @@ func TestSampling(t *testing.T) {
 	c := newCollector(t, false)
 	tr := begin(t, c, func(o *tracing.Options) { o.Sample = 0 })
 	for name, parent := range map[string]string{
-		"sent": traceparent, "begun here": "", "not sampled by the client": strings.TrimSuffix(traceparent, "1") + "0", "garbled": "00-x",
+		"sent": traceparent, "begun here": "", "not sampled by the client": strings.TrimSuffix(traceparent, "1") + "0",
+		"garbled": "00-x",
 	} {
 		_, span := tr.Start(t.Context(), parent, name, time.Now())
 		if len(span.TraceID()) != 32 {
@@ -242,17 +261,23 @@ func TestSampling(t *testing.T) {
 		span.End(gateway.SpanEnd{Status: 200})
 	}
 	closed(t, tr)
-	if s := c.span(t, "S3 request"); value(s.Attributes, "aws.request_id") != "sent" || s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR {
+	if s := c.span(t, "S3 request"); value(s.Attributes, "aws.request_id") != "sent" ||
+		s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR {
 		t.Errorf("%v", s)
 	}
 }
 
 // A collector that refuses costs spans: that they could not be sent is reported, and nothing waits for it.
 func TestACollectorThatRefuses(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request,
+	) {
+		w.WriteHeader(http.StatusForbidden)
+	}))
 	defer s.Close()
 	failed := make(chan error, 8)
-	tr, err := tracing.New(t.Context(), tracing.Options{Endpoint: s.URL, Sample: 1, Failed: func(err error) { failed <- err }})
+	tr, err := tracing.New(t.Context(),
+		tracing.Options{Endpoint: s.URL, Sample: 1, Failed: func(err error) { failed <- err }})
 	if err != nil {
 		t.Fatal(err)
 	}

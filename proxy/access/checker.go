@@ -1,0 +1,68 @@
+package access
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/proxy/state"
+	"sealfront/sigv4"
+)
+
+// Options are what a Checker is made from. Record, Served, CheckKey, ResolveKey, StoreBucket, Sessions, Region, Account
+// and Now are required.
+type Options struct {
+	// Record returns a bucket's record, nil for a bucket that doesn't exist; fresh reads it past the cache.
+	Record func(ctx context.Context, bucket string, fresh bool) (*state.Bucket, error)
+	// Served reports whether an operation is carried out; what isn't is 501 NotImplemented.
+	Served func(op policy.Operation) bool
+	// CheckKey refuses the name of an object that is to be made and that the store can't hold truly.
+	CheckKey func(op policy.Operation, key string) error
+	// ResolveKey returns the ARN of the KMS key that an alias names now.
+	ResolveKey func(ctx context.Context, alias string) (keyARN string, err error)
+
+	Sessions    session.Keys
+	Region      string
+	Account     string
+	Domains     []string // virtual-host style: bucket.domain
+	StateBucket string   // in the store; unknown to clients
+	StoreBucket func(bucket string) string
+
+	Policy          policy.Options
+	RequireTLS      policy.Require
+	TrustedProxies  func(remote netip.Addr) bool // whose X-Forwarded-… counts; nil: nobody's
+	AcceptS3Scope   bool                         // service name s3 for directory buckets
+	VerboseMismatch bool                         // SignatureDoesNotMatch shows the canonical request
+	PostObject      bool                         // form POST is carried out; otherwise it is 405 MethodNotAllowed
+	FailedLogins    FailedLogins
+
+	Shed func(reason string) // counts a request that is turned away; may be nil
+	Now  func() time.Time
+}
+
+// A Checker decides who may do what. It is safe for concurrent use.
+type Checker struct {
+	o          Options
+	verifier   *sigv4.Verifier
+	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
+	identities atomic.Pointer[Identities]
+	policies   *bucketPolicies
+	opened     *lru.Cache[string, *openedSession] // by token
+}
+
+// Options are what every decision is made with. They are shared: whoever changes them copies them.
+func (c *Checker) Options() *policy.Options { return &c.o.Policy }
+
+// Hidden reports whether a bucket's name leads to the state bucket.
+func (c *Checker) Hidden(bucket string) bool { return c.o.StoreBucket(bucket) == c.o.StateBucket }
+
+func (c *Checker) shed(reason string) {
+	if c.o.Shed != nil {
+		c.o.Shed(reason)
+	}
+}

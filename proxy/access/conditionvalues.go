@@ -1,0 +1,58 @@
+package access
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/sigv4"
+)
+
+// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange
+// for a request, and an object is none, so that there is one answer for all that the request reads, writes and deletes.
+type conditionValues Grant
+
+// Value returns the value of a condition key in lower case.
+func (v *conditionValues) Value(key string) (string, bool) {
+	x := (*Grant)(v)
+	switch key {
+	case "aws:sourceip":
+		return x.Client().String(), true
+	case "aws:currenttime":
+		return x.Start.UTC().Format(time.RFC3339), true
+	case "aws:epochtime":
+		return fmt.Sprint(x.Start.Unix()), true
+	case "aws:useragent":
+		agent, _ := x.received("user-agent")
+		return agent, agent != ""
+	case "aws:referer":
+		referer, _ := x.received("referer")
+		return referer, referer != ""
+	case "aws:username":
+		return x.Identity.Name, true
+	case "aws:principaltype":
+		return "User", true
+	case "aws:requestedregion":
+		return x.c.o.Region, true
+	case "s3:signatureversion", "s3express:signatureversion":
+		return signatureVersion, true
+	case "s3:authtype", "s3express:authtype":
+		return authTypes[x.Auth.Kind], true
+	case "s3:signatureage", "s3express:signatureage": // in milliseconds
+		return strconv.FormatInt(max(0, x.Start.Sub(x.Auth.Time).Milliseconds()), 10), true
+	case "s3:tlsversion", "s3express:tlsversion": // unknown where TLS ends in front of us
+		if state := x.Peer.TLSConnectionState(); state != nil {
+			return strings.TrimPrefix(tls.VersionName(state.Version), "TLS "), true
+		}
+		return "", false
+	}
+	return "", false
+}
+
+const signatureVersion = "AWS4-HMAC-SHA256"
+
+var authTypes = map[sigv4.Kind]string{
+	sigv4.Header: "REST-HEADER", sigv4.Presigned: "REST-QUERY-STRING", sigv4.Form: "POST",
+}

@@ -1,0 +1,165 @@
+package access
+
+import (
+	"context"
+
+	"sealfront/policy"
+	"sealfront/proxy/session"
+	"sealfront/proxy/state"
+	"sealfront/sigv4"
+)
+
+// A Grant is what was granted to a request: who sent it, which operation it is, about what, and how what it writes is
+// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to one
+// goroutine at a time.
+type Grant struct {
+	Request
+	granted
+
+	c *Checker
+}
+
+// granted is the part of a Grant that a new request starts without.
+type granted struct {
+	Place     // that the request names
+	Operation policy.Operation
+
+	Identity *Identity       // nil as long as nobody is known to have sent the request
+	Session  *policy.Session // nil with long-term keys
+	ReadOnly bool            // of the session
+	Decision policy.Decision
+	Mode     policy.Mode // of the session to be made, for CreateSession
+	Chunks   sigv4.ChunkOptions
+
+	caller       policy.Caller // the identity, as policies see it
+	matter       policy.Case
+	issued       session.Session
+	sessionFacts policy.Session // behind Session
+	charged      *share         // in which the request is counted
+}
+
+// Begin makes x the grant of a request that nothing is granted to yet. The caller reads the request into it first.
+func (c *Checker) Begin(x *Grant) { x.c, x.granted = c, granted{} }
+
+// Release gives back what the request used of its identity's share. It may be called more than once.
+func (x *Grant) Release() {
+	if x.charged != nil {
+		x.charged.active.Add(-1)
+		x.charged = nil
+	}
+}
+
+// SessionName names the request's session for logs: a hash of its access key id would do as well. "" without one.
+func (x *Grant) SessionKey() []byte {
+	if x.Session == nil {
+		return nil
+	}
+	return x.Auth.AccessKeyID
+}
+
+// Caller is who sent the request, as policies see it.
+func (x *Grant) Caller() *policy.Caller { return &x.caller }
+
+// Target is the request's bucket or object as policies see it, and the KMS key that it is or gets sealed under.
+func (x *Grant) Target(keyARN string) *policy.Target {
+	return x.target(keyARN, x.c.o.Policy.ServiceKey)
+}
+
+// Permit asks for an operation's permission on a place, and on the KMS key that it is or gets sealed under.
+func (x *Grant) Permit(op policy.Operation, p *Place, keyARN string) error {
+	target := p.target(keyARN, x.c.o.Policy.ServiceKey)
+	if refused := policy.Authorize(op, &x.Rules, &x.caller, target, policy.ReadWrite); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// MayRead asks whether the caller may use the KMS key that the request's object is sealed under. A session's principal
+// was asked for the session's own key when the session was made; any other is asked for now, otherwise a session that
+// chose SSE-S3 would read what its principal has no key permission for.
+func (x *Grant) MayRead(keyARN string) error {
+	var refused *policy.Refusal
+	switch {
+	case x.Session == nil:
+		refused = policy.Authorize(x.Operation, &x.Rules, &x.caller, x.Target(keyARN), policy.ReadWrite)
+	case x.Session.Encryption.SSE != policy.SSEKMS || x.Session.Encryption.KeyARN != keyARN:
+		refused = policy.AuthorizeKey(x.Operation, &x.Rules, &x.caller, x.Target(keyARN))
+	}
+	if refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// MayReadSource asks whether the caller may read another object, such as the source of a copy, and use the KMS key that
+// it is sealed under; keyARN "" asks for the object alone.
+func (x *Grant) MayReadSource(p *Place, keyARN string) error {
+	target := p.target(keyARN, x.c.o.Policy.ServiceKey)
+	if refused := policy.AuthorizeSource(&x.Rules, &x.caller, target); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// MayDelete asks for the permission that an entry of DeleteObjects needs.
+func (x *Grant) MayDelete(p *Place) error {
+	if refused := policy.AuthorizeEntry(&x.Rules, &x.caller, p.target("", x.c.o.Policy.ServiceKey)); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// MayUse reports whether the caller of PutBucketEncryption has its permissions on a KMS key.
+func (x *Grant) MayUse(keyARN string) bool {
+	return policy.Authorize(policy.PutBucketEncryption, &x.Rules, &x.caller, x.Target(keyARN), policy.ReadWrite) == nil
+}
+
+// MayTag asks for the permissions on tags that the request's document adds or removes.
+func (x *Grant) MayTag(tags policy.Tags) error {
+	if refused := policy.AuthorizeTags(x.Operation, &x.Rules, &x.caller, &x.matter.Target, tags); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// MayTagAs is MayTag by a record of the bucket that is newer than the one that the request was decided by.
+func (x *Grant) MayTagAs(b *state.Bucket, tags policy.Tags) error {
+	bucketPolicy, err := x.c.policies.of(b, x.c.FactsOf(b).Kind)
+	if err != nil {
+		return err
+	}
+	target := x.matter.Target
+	target.Tags, target.BucketPolicy = policy.Tags(b.Tags), bucketPolicy
+	if refused := policy.AuthorizeTags(x.Operation, &x.Rules, &x.caller, &target, tags); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// Secure decides whether what is sealed so may pass over the request's connection.
+func (x *Grant) Secure(sse policy.SSE) error {
+	if refused := policy.DecideTLS(x.Operation, &x.Rules, sse, x.c.o.RequireTLS); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it adds.
+// options is the caller's memory.
+func (x *Grant) DecideExisting(e *policy.Encryption, options *policy.Options) error {
+	*options = x.c.o.Policy
+	options.Existing = e
+	var refused *policy.Refusal
+	if x.Decision, refused = policy.DecideEncryption(x.Operation, &x.Rules, &x.Facts, x.Session, options); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// FreshRecord reads the bucket's record past the cache; nil if there is none.
+func (x *Grant) FreshRecord(ctx context.Context) (*state.Bucket, error) {
+	return x.c.o.Record(ctx, x.Bucket, true)
+}
+
+// SetRecord makes another record of the same bucket the one that the request is about.
+func (x *Grant) SetRecord(record *state.Bucket) { x.Record, x.Facts = record, x.c.FactsOf(record) }

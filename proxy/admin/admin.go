@@ -1,0 +1,126 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/metrics"
+	"sealfront/proxy/status"
+)
+
+// Options are what the admin address shows and does. All functions are called by several goroutines at once.
+type Options struct {
+	Config  *config.Config // what the program started with
+	Metrics *metrics.Metrics
+	Checks  []Check // of what the program needs
+
+	// Explain decides about a question as GET /explain asks it. It returns a BadQuestion for one that can't be understood.
+	Explain func(ctx context.Context, q url.Values) (any, error)
+	// Held are the bucket keys in this replica's memory, and Drop forgets those of a KMS key, or all with "": here, and at
+	// every replica. Where its error says that the others could not be reached, they are forgotten here all the same.
+	Held func() []HeldKey
+	Drop func(ctx context.Context, keyARN string) error
+
+	// Row says what a row of the behaviour reference is about.
+	Row       func(row string) string
+	Buckets   func(ctx context.Context, limit int) (list []status.Bucket, more bool, err error)
+	Situation func() Situation
+}
+
+// A Server answers at the admin address.
+type Server struct {
+	http    *http.Server
+	ready   atomic.Bool
+	history *status.History
+}
+
+// New serves a proxy to the operator.
+//
+//	GET  /livez            200 while the process runs
+//	GET  /readyz           200 while requests are accepted and what they need can be reached; else 503 and why
+//	GET  /metrics          Prometheus
+//	GET  /                 a page for people; GET /status is the same as JSON
+//	GET  /debug/pprof/     Go profiles
+//	GET  /explain?…        which rule decides about a request
+//	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
+//	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
+//
+// All but /livez, /readyz and /metrics take no requests of strangers' web pages: see origins. With admin.token all but
+// /livez and /readyz need it; with admin.health_only there is no more than these and /metrics.
+func New(o Options) *Server {
+	c := o.Config
+	s := &Server{history: status.NewHistory(o.Metrics.Snapshot, nil)}
+	health := &health{needs: c.Admin.ReadyNeeds, checks: o.Checks}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		why := []string{"draining, or not started yet"}
+		if s.ready.Load() {
+			why = health.missing(r.Context())
+		}
+		if len(why) > 0 {
+			http.Error(w, "not ready: "+strings.Join(why, "; "), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	origins := newOrigins(c)
+	guarded := func(pattern string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
+	}
+	prometheus := promhttp.HandlerFor(o.Metrics.Registry, promhttp.HandlerOpts{})
+	if c.Admin.HealthOnly {
+		mux.Handle("GET /metrics", prometheus)
+	} else {
+		mux.HandleFunc("GET /metrics", withToken(c.Admin.Token, prometheus.ServeHTTP))
+		guarded("GET /debug/pprof/", pprof.Index)
+		guarded("GET /debug/pprof/cmdline", pprof.Cmdline)
+		guarded("GET /debug/pprof/profile", pprof.Profile)
+		guarded("GET /debug/pprof/symbol", pprof.Symbol)
+		guarded("GET /debug/pprof/trace", pprof.Trace)
+		guarded("GET /explain", o.explain)
+		guarded("GET /keys", o.showKeys)
+		guarded("POST /keys/drop", o.dropKeys)
+		sources := &status.Sources{
+			History: s.history, Health: health.report, Row: o.Row, Ready: s.ready.Load, Buckets: o.Buckets, Facts: o.facts,
+		}
+		guarded("GET /status", sources.ServeJSON)
+		guarded("GET /{$}", sources.ServePage)
+	}
+	s.http = &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	return s
+}
+
+// Serve answers on ln until Close.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the admin address: %w", err)
+	}
+	return nil
+}
+
+// SetReady has /readyz answer 200 where what the program needs can be reached, or 503.
+func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
+
+// Record keeps the history of metrics that the status page shows, until ctx ends.
+func (s *Server) Record(ctx context.Context) { s.history.Run(ctx) }
+
+// Close ends the address; requests under way have a second.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.http.Shutdown(ctx)
+}

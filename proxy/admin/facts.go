@@ -1,0 +1,90 @@
+package admin
+
+import (
+	"crypto/fips140"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/status"
+)
+
+// A Situation is what the status page says of the program itself.
+type Situation struct {
+	Version   string
+	Since     time.Time      // of the start
+	Config    *config.Config // in force
+	Reload    Reload
+	Abilities fmt.Stringer // of the store
+	TLS       *tls.Config  // in force towards clients; nil: none
+	Requests  int          // that may be under way at once; 0: no limit
+	Memory    int64        // bytes that the process may use; 0: no limit is known
+	MemoryBy  string       // who says so
+	Audit     *bool        // whether the audit log can be written; nil: no audit log
+}
+
+// A Reload is how the last attempt to reload the configuration ended.
+type Reload struct {
+	At     time.Time
+	Err    error
+	Waits  []string  // settings that have changed and wait for the next start
+	Loaded time.Time // when the configuration in force was loaded
+}
+
+// facts are the lines at the top of the status page.
+func (o *Options) facts() []status.Fact {
+	s, started := o.Situation(), o.Config
+	clock := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+	facts := []status.Fact{
+		{Name: "version", Value: s.Version + ", " + runtime.Version()},
+		{Name: "running since", Value: clock(s.Since)},
+		{Name: "configuration", Value: s.Config.Digest() + ", loaded " + clock(s.Reload.Loaded)},
+	}
+	add := func(bad bool, name, format string, args ...any) {
+		facts = append(facts, status.Fact{Name: name, Value: fmt.Sprintf(format, args...), Bad: bad})
+	}
+	if o := s.Reload; o.Err != nil {
+		add(true, "last reload", "refused at %s: %s", clock(o.At), strings.ReplaceAll(o.Err.Error(), "\n", "; "))
+	} else if len(o.Waits) > 0 {
+		add(true, "waits for the next start", "%s", strings.Join(o.Waits, ", "))
+	}
+	add(false, "region, account", "%s, %s", started.Region, started.Account)
+	add(false, "store", "%s; %s", strings.TrimSpace(started.Store.Kind+" "+started.Store.Endpoint), s.Abilities)
+	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
+	add(false, "FIPS 140-3 mode", "%s",
+		map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
+	if t := s.TLS; t != nil {
+		for _, pair := range t.Certificates {
+			leaf := pair.Leaf
+			if leaf == nil {
+				leaf, _ = x509.ParseCertificate(pair.Certificate[0])
+			}
+			if leaf != nil {
+				add(time.Until(leaf.NotAfter) < 7*24*time.Hour, "certificate", "%s, valid until %s",
+					strings.Join(leaf.DNSNames, " "), clock(leaf.NotAfter))
+			}
+		}
+	}
+	atOnce := "not bounded"
+	if n := s.Requests; n > 0 {
+		atOnce = strconv.Itoa(n)
+	}
+	add(false, "requests at once", "%s", atOnce)
+	if s.Memory > 0 {
+		add(false, "memory", "%d MiB (%s)", s.Memory>>20, s.MemoryBy)
+	} else {
+		add(false, "memory", "no limit is known")
+	}
+	if s.Audit != nil {
+		can := map[bool]string{true: "written", false: "can't be written"}[*s.Audit]
+		add(!*s.Audit, "audit log", "%s, %s", started.Log.Audit.File, can)
+	} else {
+		add(false, "audit log", "none")
+	}
+	return facts
+}

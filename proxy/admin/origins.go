@@ -1,0 +1,81 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"sealfront/proxy/config"
+)
+
+// A browser sends requests of any web page to any address that its user can reach, loopback included. Two things keep a
+// page from the admin address:
+//   - A request that isn't a read must not come from another origin: http.CrossOriginProtection looks at Sec-Fetch-Site
+//     and Origin.
+//   - Its Host must be one that no stranger can point elsewhere (DNS rebinding makes the page and the address one
+//     origin): an IP address, a name of this machine, one without a dot, or one of the configuration's.
+//
+// Reads that show more than health and numbers need such a Host, too, unless a token keeps the page out: a browser
+// doesn't have it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only
+// what is open to any Host.
+type origins struct {
+	names  []string // lower case, without the root's dot
+	token  bool
+	across *http.CrossOriginProtection
+}
+
+func newOrigins(c *config.Config) *origins {
+	o := &origins{token: c.Admin.Token != "", across: http.NewCrossOriginProtection()}
+	for _, name := range c.Admin.Hosts {
+		o.names = append(o.names, hostName(name))
+	}
+	if host, _, err := net.SplitHostPort(c.Listen.Admin); err == nil && host != "" {
+		o.names = append(o.names, hostName(host))
+	}
+	if name, err := os.Hostname(); err == nil {
+		o.names = append(o.names, hostName(name))
+	}
+	return o
+}
+
+// hostName is a Host header's name as it is compared, without the port.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// allows reports whether a Host header can't be a stranger's.
+func (o *origins) allows(host string) bool {
+	name := hostName(host)
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return true
+	}
+	return name == "" || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") ||
+		slices.Contains(o.names, name)
+}
+
+// guard lets only requests through to h that no web page of a stranger can have sent.
+func (o *origins) guard(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if !(reads && o.token) && !o.allows(r.Host) {
+			http.Error(w,
+				fmt.Sprintf("the admin address is not known as %q: call it by an IP address, or list the name in admin.hosts",
+					hostName(r.Host)), http.StatusForbidden)
+			return
+		}
+		// A link to the page may be followed from anywhere; what else a page loads from here would only cost.
+		loads := r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
+		if err := o.across.Check(r); err != nil || loads {
+			http.Error(w, "not from another site", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	}
+}

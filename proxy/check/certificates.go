@@ -1,0 +1,120 @@
+package check
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"sealfront/proxy/instance"
+)
+
+// expiryWarning is how long before a certificate's end there is a warning: renewals usually come at a third of its
+// life.
+const expiryWarning = 14 * 24 * time.Hour
+
+// certificates parses every certificate with its key, and looks at their times and names.
+func (k *checkup) certificates() {
+	t := &k.c.TLS
+	var served []*x509.Certificate
+	pair := func(path, cert, key string) {
+		leaf := k.pair(path, cert, key)
+		if leaf == nil {
+			return
+		}
+		for _, other := range served {
+			if slices.Equal(other.DNSNames, leaf.DNSNames) && len(leaf.DNSNames) > 0 {
+				k.warn(path, "%s has the same names as a pair before it, %s, and is never chosen: remove one", cert,
+					strings.Join(leaf.DNSNames, ", "))
+			}
+		}
+		served = append(served, leaf)
+	}
+	if k.c.Listen.HTTPS != "" {
+		if t.Cert != "" {
+			pair("tls.cert", t.Cert, t.Key)
+		}
+		for i, c := range t.Certificates {
+			pair(fmt.Sprintf("tls.certificates[%d]", i), c.Cert, c.Key)
+		}
+		if len(served) > 0 {
+			k.names(served)
+		}
+	}
+	if k.c.Admin.Cert != "" {
+		k.pair("admin.cert", k.c.Admin.Cert, k.c.Admin.Key)
+	}
+	for _, ca := range []struct{ path, file string }{
+		{"tls.client_ca", t.ClientCA}, {"admin.client_ca", k.c.Admin.ClientCA},
+	} {
+		if ca.file == "" {
+			continue
+		}
+		if _, err := instance.ReadPool(ca.file); err != nil {
+			k.fault(ca.path, "read the certificate authority of clients: %v; it must be a file of certificates in PEM", err)
+		}
+	}
+}
+
+// pair looks at one certificate with its key and returns it, or nil.
+func (k *checkup) pair(path, cert, key string) *x509.Certificate {
+	for _, file := range []string{cert, key} {
+		if _, err := os.ReadFile(file); err != nil {
+			k.fault(path, "%v; the program's user must be able to read it", err)
+			return nil
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		what := "both must be in PEM, the certificate first in its file and the key not encrypted"
+		if strings.Contains(err.Error(), "does not match") {
+			what = "the key belongs to another certificate: renew both, or swap back the one that wasn't renewed"
+		}
+		k.fault(path, "read the pair %s and %s: %v; %s", cert, key, err, what)
+		return nil
+	}
+	leaf := pair.Leaf
+	now := k.now
+	switch left := leaf.NotAfter.Sub(now); {
+	case left <= 0:
+		k.fault(path, "%s has expired, on %s, and clients refuse it: renew it", cert, day(leaf.NotAfter))
+	case now.Before(leaf.NotBefore):
+		k.fault(path, "%s is not valid before %s: look at this machine's clock, or wait", cert, day(leaf.NotBefore))
+	case left < expiryWarning:
+		k.warn(path, "%s expires on %s: renew it; a file that was replaced is taken by itself", cert, day(leaf.NotAfter))
+	}
+	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&
+		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
+		k.fault(path, "%s is not made for servers (extended key usage), and clients refuse it", cert)
+	}
+	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
+		k.fault(path, "%s has no subject alternative names, and clients refuse it whatever its common name", cert)
+	}
+	if len(pair.Certificate) == 1 && leaf.Issuer.String() != leaf.Subject.String() && len(leaf.IssuingCertificateURL) > 0 {
+		k.warn(path,
+			"%s holds no intermediate certificate: clients that don't know its issuer, %s, refuse it; append the chain", cert,
+			leaf.Issuer)
+	}
+	return leaf
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// names looks whether clients find a certificate for each name by which they call: a domain, for path style, and a
+// bucket in front of it.
+func (k *checkup) names(served []*x509.Certificate) {
+	for i, domain := range k.c.Domains {
+		for _, call := range []struct{ host, style string }{
+			{domain, "path style"}, {"bucket." + domain, "virtual-host style"},
+		} {
+			if !slices.ContainsFunc(served, func(c *x509.Certificate) bool { return c.VerifyHostname(call.host) == nil }) {
+				k.warn(fmt.Sprintf("domains[%d]", i),
+					"no certificate is for %s: clients of %s refuse the connection; get one for %s and *.%s", call.host, call.style,
+					domain, domain)
+			}
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"sealfront/proxy/audit"
+	"sealfront/proxy/config"
+)
+
+// Run tries all that c names. Faults are its error, a config.Faults; warnings, and what the store can do, are lines on
+// stderr.
+func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
+	k := &checkup{c: c, now: time.Now()}
+	k.listeners()
+	k.certificates()
+	k.secretFiles()
+	if c.Log.Audit.File != "" {
+		if err := audit.Check(c.Log.Audit.File); err != nil {
+			k.fault("log.audit.file",
+				"%v: the program's user needs to write there; with log.audit.on_failure: refuse no request is answered without",
+				err)
+		}
+	}
+	if c.KeepsData() {
+		k.dataDirectory()
+	}
+	k.collector(ctx)
+	abilities := k.storeAndKMS(ctx)
+	for _, w := range k.warnings {
+		fmt.Fprintln(stderr, "warning:", w)
+	}
+	if len(k.faults) > 0 {
+		return k.faults
+	}
+	if abilities == "" {
+		_, err := fmt.Fprintln(stderr, "configuration OK; the embedded store and key service are made at the start")
+		return err
+	}
+	_, err := fmt.Fprintln(stderr, "configuration OK; the store:", abilities)
+	return err
+}

@@ -1,0 +1,80 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"sealfront/crypto/keyring"
+	"sealfront/policy"
+	"sealfront/proxy/access"
+	"sealfront/proxy/admin"
+	"sealfront/proxy/gateway"
+	"sealfront/proxy/instance"
+	"sealfront/proxy/state"
+)
+
+// adminOptions have the admin address show and do what concerns p.
+func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic.Pointer[tls.Config]) admin.Options {
+	since := time.Now()
+	return admin.Options{
+		Config: p.Config, Metrics: p.Metrics,
+		Checks: []admin.Check{{Name: "store", Ask: p.Storage.Reach}, {Name: "kms", Ask: p.KMS.Reach}},
+		Explain: func(ctx context.Context, q url.Values) (any, error) {
+			return explain(ctx, p.Gateway, q)
+		},
+		Held: func() []admin.HeldKey { return heldKeys(p.Keys) },
+		Drop: func(ctx context.Context, keyARN string) error {
+			keyARN = cmp.Or(keyARN, state.AllKeys)
+			err := p.State.Revoke(ctx, keyARN)
+			if err != nil {
+				// This replica has nothing to wait for; the others learn of it when the call is repeated.
+				p.DropKey(keyARN)
+			}
+			return err
+		},
+		Row: policy.Why, Buckets: p.Buckets,
+		Situation: func() admin.Situation {
+			m, last := p.Memory(), r.Last()
+			s := admin.Situation{
+				Version: version(), Since: since, Config: r.Current(),
+				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
+				Abilities: p.Storage.Abilities, TLS: encryption.Load(), Requests: p.Gateway.Limits().Requests,
+				Memory: m.Limit, MemoryBy: m.Source,
+			}
+			if p.Audit != nil {
+				writing := p.Audit.Writing()
+				s.Audit = &writing
+			}
+			return s
+		},
+	}
+}
+
+// explain decides about a request that the parameters of GET /explain describe.
+func explain(ctx context.Context, g *gateway.Gateway, v url.Values) (any, error) {
+	e, err := g.Access().Explain(ctx, &access.Question{
+		Operation: v.Get("operation"), Bucket: v.Get("bucket"), Key: v.Get("key"), Header: v["header"], Query: v["query"],
+		SessionHeader: v["session-header"], LongTerm: v.Has("long-term"), Plain: v.Has("http"), Principal: v.Get("principal"),
+		Source: v.Get("source-ip"),
+	})
+	if errors.Is(err, access.ErrQuestion) {
+		err = admin.NewBadQuestion(err)
+	}
+	return e, err
+}
+
+func heldKeys(k *keyring.Keyring) []admin.HeldKey {
+	list := []admin.HeldKey{}
+	for _, h := range k.Held() {
+		list = append(list, admin.HeldKey{
+			Bucket: h.BucketARN, KMSKey: h.KeyARN, Uses: h.Uses,
+			Age: h.Age.Round(time.Millisecond).Seconds(), Expires: h.Expires.Round(time.Millisecond).Seconds(),
+		})
+	}
+	return list
+}

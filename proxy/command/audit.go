@@ -1,0 +1,54 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sealfront/proxy/audit"
+)
+
+func auditCommand() command {
+	return command{
+		name: "audit verify", summary: "verify that an audit log is whole",
+		synopsis: []string{"sealfront audit verify [--expect HASH] FILE…"},
+		description: []string{
+			"Verifies the chain of an audit log (log.audit.file), the oldest file first, and names the first line that was " +
+				"changed, removed or moved, or a missing end: FILE:LINE: why.",
+			"Who may write all of the files can make another chain: note the hash that the program logs every hour elsewhere, " +
+				"and ask for it by --expect.",
+		},
+		operands: [2]int{1, -1},
+		examples: []example{
+			{"A log that was rotated twice", "sealfront audit verify audit.log.2 audit.log.1 audit.log"},
+			{
+				"With a hash that was noted elsewhere",
+				"sealfront audit verify --expect 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b audit.log",
+			},
+		},
+		failure: "the log isn't whole, or can't be read",
+		files:   []entry{{"FILE.head", "beside the last file: how far the log had come when it was last written"}},
+		prepare: prepareAuditVerify,
+	}
+}
+
+func prepareAuditVerify(v *invocation) action {
+	expect := v.String("expect", "", "`HASH` that must occur, noted elsewhere before")
+	return func(_ context.Context, files []string) error {
+		found, err := audit.Verify(*expect, files...)
+		var broken *audit.Broken
+		switch {
+		case errors.As(err, &broken):
+			fmt.Fprintln(v.stdout, broken)
+			return fmt.Errorf("the audit log is broken after %d records", found.Records)
+		case err != nil:
+			return err
+		case found.Open:
+			return fmt.Errorf("%d records hold, but nothing holds the end: the file has neither an event end nor a %s.head "+
+				"beside it; name the files after it, too",
+				found.Records, files[len(files)-1])
+		}
+		_, err = fmt.Fprintf(v.stdout, "%d records hold; the last is %d, %s\n", found.Records, found.Seq, found.Hash)
+		return err
+	}
+}

@@ -1,0 +1,40 @@
+package command
+
+import (
+	"context"
+
+	"sealfront/proxy/check"
+	"sealfront/proxy/config"
+)
+
+func checkCommand() command {
+	return command{
+		name: "config check", summary: "say all that is wrong with a configuration",
+		synopsis: []string{"sealfront config check FILE"},
+		description: []string{
+			"Reads FILE and tries what it names: certificates and keys, the data directory, the audit log's file, the store " +
+				"with the probe of a start, and the key service with its service key. It changes nothing but objects below " +
+				"probe- in the state bucket, which is made when it is missing.",
+			"Every fault is a line on stderr: the setting's path, a colon, what was tried and why it won't do. What deserves " +
+				"a look but doesn't keep the program from starting is a line that begins with 'warning:'.",
+		},
+		operands: [2]int{1, 1},
+		examples: []example{
+			{"Before an upgrade, by the new program", "sealfront config check /etc/sealfront/sealfront.yaml"},
+		},
+		failure:     "the check itself failed",
+		files:       []entry{configFile},
+		environment: []entry{awsChain},
+		seals:       true, prepare: prepareConfigCheck,
+	}
+}
+
+func prepareConfigCheck(v *invocation) action {
+	return func(ctx context.Context, operands []string) error {
+		c, err := config.Load(operands[0])
+		if err != nil {
+			return configError(err)
+		}
+		return check.Run(ctx, c, v.stderr)
+	}
+}

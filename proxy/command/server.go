@@ -1,0 +1,165 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sealfront/proxy/admin"
+	"sealfront/proxy/config"
+	"sealfront/proxy/conn"
+	"sealfront/proxy/instance"
+)
+
+// serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready". file
+// is the configuration's, "" for one of flags.
+func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (err error) {
+	log, level, err := instance.NewLogger(c.Log, v.stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	p, err := instance.Open(ctx, c, instance.Serving, v.instanceOptions(log))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+
+	front, err := newFront(p, level)
+	if err != nil {
+		return err
+	}
+	reloads := instance.NewReloader(file, p, front)
+	exposeGauges(p, front.Server)
+	adminAddress := admin.New(adminOptions(p, reloads, front.Encryption))
+	adminEncryption, err := admin.TLS(c, instance.ReadPool)
+	if err != nil {
+		return err
+	}
+	// What runs in the background ends before the rooms do.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer func() {
+		stop()
+		running.Wait()
+	}()
+	running.Go(func() { p.WatchMemory(background) })
+	running.Go(func() { adminAddress.Record(background) })
+	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
+
+	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}
+	err = errors.Join(
+		l.listen("https", c.Listen.HTTPS, func(ln net.Listener) error {
+			return front.Server.Serve(ln,
+				front.Encryption.Load)
+		}),
+		l.listen("http", c.Listen.HTTP, func(ln net.Listener) error { return front.Server.Serve(ln, nil) }),
+		l.listen("admin", c.Listen.Admin, func(ln net.Listener) error {
+			if adminEncryption != nil {
+				ln = tls.NewListener(ln, adminEncryption)
+			}
+			return adminAddress.Serve(ln)
+		}))
+	if err == nil {
+		adminAddress.SetReady(true)
+		err = export(v.stdout, p, file, l.open)
+	}
+	if err == nil {
+		log.Info("ready", zap.Stringer("abilities", p.Storage.Abilities))
+		err = waitForEnd(ctx, l.served, v.options.HangUps, reloads.Reload)
+	}
+
+	adminAddress.SetReady(false)
+	limits := &reloads.Current().Limits
+	if delay := limits.DrainDelay; delay > 0 && ctx.Err() != nil {
+		log.Info("no longer ready; requests are still accepted", zap.Duration("for", delay))
+		time.Sleep(delay)
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloads.Current().Limits.DrainTimeout)
+	defer cancel()
+	log.Info("draining")
+	if e := front.Server.Shutdown(drain); e != nil {
+		log.Warn("requests were cut off at the end of the drain time", zap.Error(e))
+	}
+	l.close()
+	adminAddress.Close()
+	return err
+}
+
+// newFront is what clients are listened to by.
+func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, error) {
+	f := instance.Front{Encryption: new(atomic.Pointer[tls.Config]), Level: level}
+	if p.Config.Listen.HTTPS != "" {
+		t, err := instance.ServerTLS(p.Config, p.Authority)
+		if err != nil {
+			return f, err
+		}
+		f.Encryption.Store(t)
+	}
+	f.Server = conn.NewServer(p.Gateway, p.Log, instance.ServerOptions(p.Config))
+	return f, nil
+}
+
+// listeners are the addresses that are listened on, by their names in the configuration's section listen.
+type listeners struct {
+	open   map[string]net.Listener
+	served chan error // how the first of them ended
+}
+
+// listen begins to serve an address by run; "" is none.
+func (l *listeners) listen(name, address string, run func(net.Listener) error) error {
+	if address == "" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen.%s: %w", name, err)
+	}
+	l.open[name] = ln
+	go func() { l.served <- run(ln) }()
+	return nil
+}
+
+func (l *listeners) close() {
+	for _, ln := range l.open {
+		_ = ln.Close()
+	}
+}
+
+// waitForEnd waits for the context's end or a listener's, and reloads when hangUps reports one.
+func waitForEnd(
+	ctx context.Context, served <-chan error, hangUps func() (<-chan os.Signal, func()), reload func(),
+) error {
+	if hangUps == nil {
+		hangUps = signalled
+	}
+	hangUp, stop := hangUps()
+	defer stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			return err
+		case <-hangUp:
+			reload()
+		}
+	}
+}
+
+// signalled reports SIGHUP.
+func signalled() (hangUps <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
+}

@@ -1,0 +1,65 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sealfront/proxy/instance"
+	"sealfront/proxy/tools"
+)
+
+func verifyCommand() command {
+	return command{
+		name: "verify", summary: "read every object and check each stored byte",
+		synopsis: []string{
+			"sealfront verify s3://BUCKET[/PREFIX] [--concurrency N] [--rate N] [--resume FILE] [--json] [" + toolWhere + "]",
+		},
+		description: []string{
+			"Checks envelope, length, segments, padding and trailer of every object, and writes a line an object that isn't " +
+				"whole to stdout: URI: reason. How many were checked is on stderr.",
+			toolConnects,
+		},
+		operands: [2]int{1, 1},
+		examples: []example{
+			{"A whole bucket", "sealfront verify s3://reports --config sealfront.yaml"},
+			{
+				"Out of the clients' way, and where it stopped at a second run",
+				"sealfront verify s3://reports/2026/ --rate 50 --concurrency 2 --resume verify.state --config sealfront.yaml",
+			},
+		},
+		failure:     "an object isn't whole or could not be checked",
+		files:       []entry{configFile, embeddedData, resumeFile},
+		environment: []entry{awsChain},
+		seals:       true, prepare: prepareVerify,
+	}
+}
+
+func prepareVerify(v *invocation) action {
+	v.at.register(v.FlagSet)
+	o := v.walkFlags()
+	return func(ctx context.Context, operands []string) error {
+		t, err := parseTarget(operands[0])
+		if err != nil {
+			return err
+		}
+		return v.with(ctx, instance.Reading, func(_ *instance.Instance, in *tools.Installation) error {
+			found, err := in.Verify(ctx, t, *o)
+			if found != nil {
+				if o.JSON {
+					err = errors.Join(err, tools.WriteLine(v.stdout, found))
+				} else {
+					fmt.Fprintf(v.stderr, "%d objects checked, %d damaged, %d could not be checked, %d deleted meanwhile\n",
+						found.Checked, found.Damaged, found.Unchecked, found.Gone)
+					for _, u := range found.Uploads {
+						fmt.Fprintf(v.stderr, "not checked, an upload in progress: %s, begun %s\n", u.URI, u.Initiated)
+					}
+					for _, note := range found.Notes {
+						fmt.Fprintln(v.stderr, "note:", note)
+					}
+				}
+			}
+			return err
+		})
+	}
+}

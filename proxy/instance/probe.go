@@ -1,0 +1,45 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/store"
+)
+
+// Probe finds out what the store can do, and refuses one on which a promise can't be kept.
+func (s *Storage) Probe(ctx context.Context, c *config.Config) (err error) {
+	if err := s.Client.Objects(c.Store.StateBucket).Create(ctx); err != nil {
+		return fmt.Errorf("open the state bucket %q in the store: %w", c.Store.StateBucket, err)
+	}
+	if s.Abilities, err = s.Client.Probe(ctx, c.Store.StateBucket); err != nil {
+		return err
+	}
+	a := &s.Abilities
+	switch {
+	case !a.CutOffRefused && !c.Store.SignPayload:
+		return errors.New("the store keeps uploads that were cut off: an upload that fails a check would become visible, " +
+			"so it can't be used. " +
+			"Set store.sign_payload: true, so that the store sees that a body isn't whole, or use another store")
+	case !a.CutOffRefused:
+		return errors.New("the store keeps uploads that were cut off, signed ones, too: an upload that fails a check would " +
+			"become visible, so it can't be used")
+	case !a.SomeMetadata:
+		return errors.New("the store doesn't keep 1,200 bytes of user metadata: an object's envelope would be lost, so it " +
+			"can't be used")
+	case !a.ConditionalPut && !c.Store.SingleWriter:
+		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a " +
+			"single replica and set store.single_writer: true, or use another store")
+	case !a.Names.Distinct:
+		return errors.New("the store takes names that differ in case or in Unicode's normal form only for one: objects " +
+			"would replace each other, so it can't be used")
+	}
+	if *a != store.AllAbilities() {
+		s.log.Info("the store was probed", zap.Stringer("it", *a))
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package instance
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"sealfront/proxy/config"
+	"sealfront/proxy/conn"
+)
+
+// A Front is what a reload changes outside the proxy's rooms: how clients are listened to, and the log.
+type Front struct {
+	Server     *conn.Server
+	Encryption *atomic.Pointer[tls.Config] // holds nil without TLS
+	Level      zap.AtomicLevel
+}
+
+// A Reloader puts a changed configuration into force while requests go on: identities, certificates, limits and the
+// log's level, all or nothing. What else has changed is named in the log and waits for the next start.
+type Reloader struct {
+	file     string // "" without a configuration file
+	instance *Instance
+	front    Front
+	log      *zap.Logger
+
+	current atomic.Pointer[config.Config]
+	outcome atomic.Pointer[Reload]
+
+	mu    sync.Mutex // one reload at a time
+	tried [sha256.Size]byte
+}
+
+// A Reload is how an attempt to reload ended.
+type Reload struct {
+	At     time.Time
+	Err    error
+	Waits  []string  // settings that have changed and wait for the next start
+	Loaded time.Time // when the configuration in force was loaded
+}
+
+// NewReloader reloads file, which i was opened with; "" when there is none.
+func NewReloader(file string, i *Instance, front Front) *Reloader {
+	r := &Reloader{file: file, instance: i, front: front, log: i.Log}
+	r.current.Store(i.Config)
+	now := time.Now()
+	r.outcome.Store(&Reload{At: now, Loaded: now})
+	i.Metrics.Loaded(now)
+	r.tried = fingerprint(r.watched())
+	return r
+}
+
+// Reload takes what can change from the configuration file as it is now. A file with faults changes nothing.
+func (r *Reloader) Reload() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.instance.Audit != nil {
+		if err := r.instance.Audit.Reopen(); err != nil {
+			r.log.Error("the audit log was not reopened", zap.Error(err))
+		}
+	}
+	if r.file == "" {
+		r.log.Info("nothing to reload: there is no configuration file")
+		return
+	}
+	r.tried = fingerprint(r.watched())
+	now := time.Now()
+	waits, err := r.load()
+	// What is said of the change is said at the more talkative of the two levels.
+	level, _ := zapcore.ParseLevel(r.current.Load().Log.Level) // checked by load
+	r.front.Level.SetLevel(min(level, r.front.Level.Level()))
+	defer r.front.Level.SetLevel(level)
+	r.instance.Metrics.Reload(err == nil, now)
+	o := &Reload{At: now, Err: err, Waits: waits, Loaded: now}
+	if err != nil {
+		before := r.outcome.Load()
+		o.Loaded, o.Waits = before.Loaded, before.Waits
+	}
+	r.outcome.Store(o)
+	switch {
+	case err != nil:
+		r.log.Error("the configuration was not reloaded, and the one before stays in force", zap.Error(err))
+	case len(waits) > 0:
+		r.log.Warn("reloaded; some changes take effect at the next start", zap.Strings("settings", waits))
+	default:
+		r.log.Info("reloaded identities, certificates, limits and log level")
+	}
+}
+
+// load checks everything before it changes anything.
+func (r *Reloader) load() (waits []string, err error) {
+	c, err := config.Load(r.file)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := zapcore.ParseLevel(c.Log.Level); err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	ids, err := identities(c, r.instance.Data)
+	if err != nil {
+		return nil, fmt.Errorf("identities: %w", err)
+	}
+	var encryption *tls.Config
+	if c.Listen.HTTPS != "" && r.front.Encryption.Load() != nil {
+		if encryption, err = ServerTLS(c, r.instance.Authority); err != nil {
+			return nil, err
+		}
+	}
+	if encryption != nil {
+		r.front.Encryption.Store(encryption)
+	}
+	r.instance.Gateway.Access().SetIdentities(ids)
+	r.instance.limit(c)
+	r.front.Server.SetOptions(ServerOptions(c))
+	r.current.Store(c)
+	return changes(r.instance.Config, c), nil
+}
+
+// ServerOptions are how clients are listened to.
+func ServerOptions(c *config.Config) conn.Options {
+	rate := c.Limits.MinRate
+	if rate == 0 {
+		rate = -1 // no limit
+	}
+	return conn.Options{
+		Connections: c.Limits.Connections,
+		Timeouts: conn.Timeouts{
+			Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate,
+		},
+	}
+}
+
+// Current is the configuration in force.
+func (r *Reloader) Current() *config.Config { return r.current.Load() }
+
+// Last is how the last attempt ended; the start counts as one.
+func (r *Reloader) Last() Reload { return *r.outcome.Load() }
+
+// watched are the files that the configuration in force was read from.
+func (r *Reloader) watched() []string {
+	if r.file == "" {
+		return nil
+	}
+	return append([]string{r.file}, r.current.Load().Files()...)
+}
+
+// Watch reloads when a file's content has changed, looking every so often, until ctx ends. It compares contents, since
+// the files may be links that are swapped, or be written twice within a second; and it waits until a content was there
+// twice, since a file that is being written may begin with what is a configuration, too.
+func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
+	if r.file == "" || every <= 0 {
+		return
+	}
+	var seen [sha256.Size]byte
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := fingerprint(r.watched())
+		r.mu.Lock()
+		changed := now != r.tried
+		r.mu.Unlock()
+		if changed && now == seen {
+			r.Reload()
+		}
+		seen = now
+	}
+}
+
+func fingerprint(files []string) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		fmt.Fprintf(h, "%q %d %t\n", name, len(text), err == nil)
+		h.Write(text)
+	}
+	h.Sum(sum[:0])
+	return sum
+}

@@ -1,0 +1,52 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sealfront/proxy/gateway"
+	"sealfront/proxy/state"
+)
+
+// freeNamesEvery is how often names of deleted buckets are looked at.
+const freeNamesEvery = 5 * time.Second
+
+// startSweeps removes leftovers of the state bucket now and every hour, and frees the names of deleted buckets, until
+// stop.
+func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *zap.Logger) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	janitor := state.NewJanitor(s, g.Objects().UploadGone)
+	go func() {
+		defer close(done)
+		ticker, names := time.NewTicker(time.Hour), time.NewTicker(freeNamesEvery)
+		defer ticker.Stop()
+		defer names.Stop()
+		for due := true; ; {
+			if !due {
+				if err := s.FreeNames(ctx); err != nil && ctx.Err() == nil {
+					log.Warn("the name of a deleted bucket could not be freed; the next attempt is soon", zap.Error(err))
+				}
+			} else if err := errors.Join(s.SweepSessionKeys(ctx), s.SweepRenames(ctx), s.SweepClaims(ctx, g.Objects().FinishMove),
+				janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
+				log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				due = true
+			case <-names.C:
+				due = false
+			}
+		}
+	}()
+	return func() error {
+		cancel()
+		<-done
+		return nil
+	}
+}

@@ -1,0 +1,131 @@
+package proxytest
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// First lets do run once, in front of the first request that matches.
+func (f *StoreFront) First(matches func(*http.Request) bool, do func()) {
+	var done atomic.Bool
+	f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
+		if matches(r) && done.CompareAndSwap(false, true) {
+			do()
+		}
+		return false
+	}, nil)
+}
+
+// A StoreFront stands between the program and the store and sees what crosses.
+type StoreFront struct {
+	*http.Server
+	URL     string
+	Forward http.Handler // to the store
+
+	mu       sync.Mutex
+	requests []*http.Request
+	answers  func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+	Alter    func(*http.Response)
+}
+
+// DiscardLog is the log of servers whose clients break off on purpose.
+var DiscardLog = log.New(io.Discard, "", 0)
+
+// DialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it,
+// too, with a reset, or the embedded store keeps half of a body. The program's probe refuses to start behind a front
+// end that doesn't.
+func DialAbruptly(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err == nil {
+		err = c.(*net.TCPConn).SetLinger(0)
+	}
+	return c, err
+}
+
+// NewStoreFront stands before the shared store.
+func NewStoreFront(t testing.TB) *StoreFront {
+	t.Helper()
+	endpoint, err := SharedStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewFrontOf(t, endpoint)
+}
+
+// NewFrontOf is newStoreFront before any store.
+func NewFrontOf(t testing.TB, endpoint string) *StoreFront {
+	t.Helper()
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &StoreFront{}
+	proxy := &httputil.ReverseProxy{
+		ErrorLog: DiscardLog, Transport: &http.Transport{DisableCompression: true, DialContext: DialAbruptly},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
+			r.Out.Host = r.In.Host // it is signed
+			for name := range r.Out.Header {
+				if strings.HasPrefix(name, "X-Forwarded") {
+					r.Out.Header.Del(name)
+				}
+			}
+			if _, ok := r.Out.Header["User-Agent"]; !ok {
+				r.Out.Header["User-Agent"] = nil
+			}
+		},
+		ModifyResponse: func(r *http.Response) error {
+			f.mu.Lock()
+			alter := f.Alter
+			f.mu.Unlock()
+			if alter != nil {
+				alter(r)
+			}
+			return nil
+		},
+	}
+	f.Forward = proxy
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.URL = "http://" + ln.Addr().String()
+	f.Server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.requests = append(f.requests, r.Clone(context.Background()))
+		answers := f.answers
+		f.mu.Unlock()
+		if answers == nil || !answers(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	})}
+	go func() { _ = f.Serve(ln) }()
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// Seen returns and forgets what has crossed.
+func (f *StoreFront) Seen() []*http.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.requests
+	f.requests = nil
+	return r
+}
+
+// Set has answers answer requests instead of the store, where it returns true, and alter change what the store
+// answers; either may be nil.
+func (f *StoreFront) Set(answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answers, f.Alter = answers, alter
+}

@@ -1,0 +1,66 @@
+package proxytest
+
+import (
+	"time"
+
+	"sealfront/proxy/instance"
+)
+
+// Hooks are what tests change of the program that no configuration can.
+type Hooks struct {
+	Ahead      time.Duration // how far the program's clock is ahead of this machine's
+	RecordLife time.Duration // how long a record of a bucket or an upload is used once it is read; 0: as ever
+	ClaimAge   time.Duration // after which a claim is another replica's to take; 0: as ever
+	CopyLimit  int64         // bytes that the store copies by one request; 0: as ever
+	PutLimit   int64         // bytes that a migration writes by one request; 0: as ever
+}
+
+// options are the hooks as the program takes them.
+func (h *Hooks) options() instance.Options {
+	o := instance.Options{RecordLife: h.RecordLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit}
+	if ahead := h.Ahead; ahead != 0 {
+		o.Now = func() time.Time { return time.Now().Add(ahead) }
+	}
+	return o
+}
+
+// An Option changes how a test's program is started.
+type Option func(*Setup)
+
+// A Setup is what the options of a start add up to.
+type Setup struct {
+	mode  Mode
+	hooks Hooks
+	env   []string
+}
+
+func setupOf(options []Option) *Setup {
+	s := &Setup{mode: mode}
+	for _, o := range options {
+		o(s)
+	}
+	return s
+}
+
+// As starts the program in this mode, whatever the package's is.
+func As(m Mode) Option { return func(s *Setup) { s.mode = m } }
+
+// ClockAhead turns the program's clock; a negative time is in the past.
+func ClockAhead(by time.Duration) Option { return func(s *Setup) { s.hooks.Ahead = by } }
+
+// RecordLife sets how long the program uses a record of a bucket or an upload that it has read.
+func RecordLife(life time.Duration) Option { return func(s *Setup) { s.hooks.RecordLife = life } }
+
+// ClaimAge sets when the claim of a replica that is gone may be taken by another.
+func ClaimAge(age time.Duration) Option { return func(s *Setup) { s.hooks.ClaimAge = age } }
+
+// CopyLimit sets how many bytes the store copies by one request.
+func CopyLimit(n int64) Option { return func(s *Setup) { s.hooks.CopyLimit = n } }
+
+// PutLimit sets how many bytes a migration writes by one request.
+func PutLimit(n int64) Option { return func(s *Setup) { s.hooks.PutLimit = n } }
+
+// Environment sets NAME=VALUE pairs for a program that is a process.
+func Environment(pairs ...string) Option {
+	return func(s *Setup) { s.env = append(s.env, pairs...) }
+}
