@@ -14,7 +14,7 @@
 //   - Rewrap replaces each object in one conditional step under its claim: it has the old envelope or the new one, over
 //     the same bytes (TestRewrapOnEachKindOfStore).
 //   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step
-//     (TestMigrateReplacesNothing; TestMigrateUnderFaults in package main).
+//     (TestMigrateReplacesNothing, TestMigrateUnderFaults; killed: TestMigrateKilledAndResumed in package main).
 //   - Walks keep as many objects in memory as they have workers, and a page of names.
 //
 // # Decisions

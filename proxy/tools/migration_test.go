@@ -182,6 +182,9 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 		t.Errorf("cut: %+v, %v", r, err)
 	}
 	mustRead(t, s.client, general, "cut", bodies["large"])
+	if got := viewOf(t, s.client, general, "cut"); len(got.Parts) != 1 {
+		t.Errorf("cut: %+v", got)
+	}
 }
 
 // A migration replaces nothing, seals nothing twice, and leaves what a sealed bucket can't hold as it is.
