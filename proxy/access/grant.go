@@ -49,14 +49,6 @@ func (x *Grant) Release() {
 	}
 }
 
-// SessionName names the request's session for logs: a hash of its access key id would do as well. "" without one.
-func (x *Grant) SessionKey() []byte {
-	if x.Session == nil {
-		return nil
-	}
-	return x.Auth.AccessKeyID
-}
-
 // Caller is who sent the request, as policies see it.
 func (x *Grant) Caller() *policy.Caller { return &x.caller }
 

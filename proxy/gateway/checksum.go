@@ -52,7 +52,7 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 	var buf s3.NameBuffer
 	for i := range x.grant.Header.Fields {
 		f := &x.grant.Header.Fields[i]
-		if len(f.Name) <= len(s3.ChecksumPrefix) || f.Name[0]|0x20 != 'x' || f.Name[6]|0x20 != 'c' {
+		if !maybeChecksum(f.Name) {
 			continue
 		}
 		name := s3.LowerName(f.Name, &buf)

@@ -11,7 +11,6 @@ import (
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
@@ -81,35 +80,6 @@ func isDate(value string) bool {
 	return err == nil && t.Format(http.TimeFormat) == value
 }
 
-// maybeMetadata rules out, by a look at two letters, most of the headers that say nothing about the object.
-func maybeMetadata(name []byte) bool {
-	if len(name) < len("expires") {
-		return false
-	}
-	switch name[0] | 0x20 {
-	case 'c', 'e':
-		return true
-	case 'x':
-		return name[6]|0x20 == 'm'
-	}
-	return false
-}
-
-// checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
-// reads the object later would take the framing's absence for damage.
-func (x *exchange) checkEncoding() error {
-	if x.grant.Auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
-		return nil
-	}
-	value := s3.View(x.grant.Bytes("content-encoding"))
-	for coding := range strings.SplitSeq(value, ",") {
-		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
-			return s3.InvalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
-		}
-	}
-	return nil
-}
-
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
 // body the header is kept as it is.
 func (x *exchange) storedEncoding(value string) string {
@@ -152,7 +122,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	formTyped := false
 	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {
-		if !maybeMetadata(name) && (len(name) == 0 || name[0]|0x20 != 'l') {
+		if !maybeShown(name) {
 			return true
 		}
 		lower := s3.LowerName(name, &buf)

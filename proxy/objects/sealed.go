@@ -106,4 +106,5 @@ func (x *Object) readIfOr(
 	return a, s, nil
 }
 
+// Unconditional is HeadIf's argument for none.
 func Unconditional(*store.Request) {}

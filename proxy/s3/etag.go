@@ -10,6 +10,7 @@ const EtagPrefix = "sf-"
 // ClientETag returns the client's form, quoted, of the store's ETag.
 func ClientETag(stored []byte) string { return string(AppendClientETag(nil, stored)) }
 
+// AppendClientETag appends what ClientETag returns.
 func AppendClientETag(dst, stored []byte) []byte {
 	dst = append(append(dst, '"'), EtagPrefix...)
 	return append(append(dst, Unquote(View(stored))...), '"')
@@ -47,6 +48,7 @@ func ConditionNames(list, etag string) bool {
 	return false
 }
 
+// Unquote returns an ETag without its quotes, if it has any.
 func Unquote(etag string) string {
 	etag = strings.TrimSpace(etag)
 	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {

@@ -105,6 +105,7 @@ func LowerName(name []byte, buf *NameBuffer) string {
 // Query are the decoded query parameters, in order.
 type Query struct{ Parameters []Parameter }
 
+// A Parameter is one of a query, decoded.
 type Parameter struct{ Name, Value string }
 
 // maxParameters bounds what is looked at; S3 knows fewer than a hundred.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"io"
+	"strings"
 	"unsafe"
 
 	"sealfront/sigv4"
@@ -66,7 +67,7 @@ func (r *Request) replayable() bool {
 		return true
 	}
 	for _, f := range r.Header {
-		if len(f.Name) > 3 && (f.Name[0]|0x20) == 'i' && (f.Name[1]|0x20) == 'f' && f.Name[2] == '-' {
+		if len(f.Name) > len("if-") && strings.EqualFold(string(f.Name[:len("if-")]), "if-") {
 			return false
 		}
 	}
