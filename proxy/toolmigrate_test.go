@@ -32,7 +32,7 @@ func clientOf(s proxytest.Service) *s3.Client {
 }
 
 // migrate runs the command and returns its report.
-func migrate(t *testing.T, p *proxytest.Program, args ...string) (r tools.Migrated, errs string, status int) {
+func migrate(t *testing.T, p *proxytest.Program, args ...string) (r tools.MigrationReport, errs string, status int) {
 	t.Helper()
 	out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...)
 	if status != command.StatusUsage {

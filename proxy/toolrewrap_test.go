@@ -87,7 +87,7 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 		}
 	}
 	out, messages, status := proxytest.Subcommand(t, args...)
-	var r tools.Rewrapped
+	var r tools.RewrapReport
 	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != command.StatusOK || r.Rewrapped != int64(n-len(behind)) || renewed() != n {
 		t.Errorf("status %d, %v: %s%s; %d renewed", status, failed, out, messages, renewed())
 	}
@@ -123,7 +123,7 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 	out, messages, status = proxytest.Subcommand(t, args...)
 	close(stop)
 	<-stopped
-	r = tools.Rewrapped{}
+	r = tools.RewrapReport{}
 	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK && len(r.Left) == 0 {
 		t.Errorf("status %d, %v: %s%s", status, err, out, messages)
 	}
@@ -165,7 +165,7 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	}
 	p.FullUpload(client, bucket, "parts", whole[:5*proxytest.MiB], whole[5*proxytest.MiB:])
 	out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", config, "s3://"+bucket)
-	var r tools.Rewrapped
+	var r tools.RewrapReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || status != command.StatusOK || r.Rewrapped != 4 {
 		t.Fatalf("status %d, %v: %s%s", status, err, out, errs)
 	}
@@ -173,7 +173,7 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	cmd := proxytest.Command("rewrap", "--config", config, "s3://"+bucket+"/parts")
 	proxytest.WithOptions(cmd, proxytest.CopyLimit(6*proxytest.MiB))
 	text, err := cmd.Output()
-	r = tools.Rewrapped{}
+	r = tools.RewrapReport{}
 	if failed := json.Unmarshal(text, &r); failed != nil || err != nil || r.Rewrapped != 1 {
 		t.Fatalf("%v, %v: %s", err, failed, text)
 	}
@@ -197,7 +197,7 @@ func TestRewrapCommand(t *testing.T) {
 	fresh := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
 	p.Put(bucket, "x/managed", "1")
 	p.Put(bucket, "y/damaged", "2")
-	run := func(want int, args ...string) (r tools.Rewrapped) {
+	run := func(want int, args ...string) (r tools.RewrapReport) {
 		t.Helper()
 		out, errs, status := proxytest.Subcommand(t, append([]string{"rewrap", "--data", dir}, args...)...)
 		if err := json.Unmarshal([]byte(out), &r); status != want || want == command.StatusOK && err != nil {

@@ -113,8 +113,8 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(found)); status != command.StatusError || !slices.Equal(got, want) {
 		t.Errorf("status %d; found\n%s\nwant\n%s\n%s", status, strings.Join(got, "\n"), strings.Join(want, "\n"), errs)
 	}
-	var sum tools.Verified
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil || !reflect.DeepEqual(sum, tools.Verified{Checked: int64(n), Damaged: int64(len(damages))}) {
+	var sum tools.VerifyReport
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil || !reflect.DeepEqual(sum, tools.VerifyReport{Checked: int64(n), Damaged: int64(len(damages))}) {
 		t.Errorf("%+v, %v: %s", sum, err, lines[len(lines)-1])
 	}
 

@@ -17,27 +17,27 @@ type Adoption struct {
 	ARN       string // as the bucket had it when it was made: envelopes are bound to it
 	KMSKey    string // ARN: the key a directory bucket is bound to, and the bucket's default
 	StoreName string // of the store's bucket
-	Account   string // of a general purpose bucket, whose ARN doesn't tell
+	Account   string // of a general purpose bucket, whose ARN doesn't have it
 	Region    string
 	Sample    int // objects to try
 }
 
-// Adopted is Adopt's report.
-type Adopted struct {
+// AdoptionReport is Adopt's report.
+type AdoptionReport struct {
 	Bucket  string    `json:"bucket"`
 	ARN     string    `json:"arn"`
 	KMSKey  string    `json:"kmsKey"`
 	Sampled int       `json:"sampled"`
 	Left    []Finding `json:"left"` // of the sample, what doesn't open
 	Made    bool      `json:"made"` // the record was written
-	// Uploads that were in progress have lost their records, too; Notes say so, and what else was not looked at.
+	// Uploads that were in progress have lost their records, too; Notes say so, and what other things were not looked at.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record,
 // when the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it;
 // ErrFound then.
-func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error) {
+func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport, error) {
 	record, err := a.record()
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 		return nil, err
 	}
 	p := &place{in, in.FactsOf(record), record}
-	r := &Adopted{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
+	r := &AdoptionReport{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
 	objects := in.list(a.StoreName)
 	page, err := objects.page(ctx, "", "", listedAtOnce)
 	if err != nil {
@@ -64,7 +64,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	keys := page.entries
 	step := max(1, len(keys)/max(1, a.Sample))
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
-		err := objects.there(ctx, keys[i].key, func() error {
+		err := objects.whileListed(ctx, keys[i].key, func() error {
 			return again(func() error { return p.opens(ctx, keys[i].key) })
 		})
 		if errors.Is(err, errGone) {
@@ -108,7 +108,7 @@ func (p *place) opens(ctx context.Context, key string) error {
 	return nil
 }
 
-// record is what the ARN, the name and the key tell. A policy, tags and another default encryption are lost.
+// record is made of the ARN, the name and the key. A policy, tags and another default encryption are lost.
 func (a *Adoption) record() (*state.Bucket, error) {
 	facts, err := FactsOfARN(a.ARN, a.Account, a.KMSKey)
 	if err != nil {

@@ -161,14 +161,14 @@ func (s *clientObject) cameInParts() bool {
 
 func (s *clientObject) isComposite() bool { return s.checksum != nil && s.checksum.composite }
 
-// A shownPart is a part of an object as a store tells it.
+// A shownPart is a part of an object as a store shows it.
 type shownPart struct {
 	size     int64
 	checksum string // of the object's algorithm, base64; "" when it isn't shown
 }
 
-// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't tell them all. An
-// answer to HEAD tells their number, if there are any; in the attributes some stores show one part of objects that have
+// parts are those of an object that was uploaded in parts, nil if it wasn't or the store doesn't show them all. An
+// answer to HEAD has their number, if there are any; in the attributes some stores show one part of objects that have
 // none.
 func (b *clientBucket) parts(ctx context.Context, s *clientObject) ([]shownPart, error) {
 	if s.length == 0 || !s.mayHaveParts() {
@@ -215,7 +215,8 @@ func notSupported(err error) bool {
 	return ok && (f.Status < http.StatusInternalServerError || f.Status == http.StatusNotImplemented)
 }
 
-// listedParts asks by GetObjectAttributes, a thousand at a time. Amazon S3 tells them of objects with checksums only.
+// listedParts requests them by GetObjectAttributes, a thousand at a time. Amazon S3 shows those of objects with
+// checksums only.
 func (b *clientBucket) listedParts(ctx context.Context, s *clientObject) (parts []shownPart, err error) {
 	for marker := 0; ; {
 		r := b.request("GetObjectAttributes", "GET", s.key)
@@ -260,7 +261,7 @@ func (b *clientBucket) listedParts(ctx context.Context, s *clientObject) (parts 
 	}
 }
 
-// numberedPart asks for a part by its number. count is 0 for an object without parts.
+// numberedPart requests a part by its number. count is 0 for an object without parts.
 func (b *clientBucket) numberedPart(
 	ctx context.Context, s *clientObject, number int,
 ) (part shownPart, count int, err error) {

@@ -15,7 +15,7 @@ import (
 	"sealfront/crypto"
 )
 
-// compare reads an object of the source and its sealed copy and tells how they differ. errGone: the source has none;
+// compare reads an object of the source and its sealed copy and reports how they differ. errGone: the source has none;
 // errMissing: the sealed bucket has none.
 func (g *migration) compare(ctx context.Context, e entry) error {
 	s, how, err := g.find(ctx, e)

@@ -8,7 +8,7 @@
 //   - Which KMS key may open an envelope is decided by package objects, as for a client, before KMS is called
 //     (TestVerifyFindsExactlyWhatIsDamaged).
 //   - No plaintext is written before its segment's tag has been checked, and none at all by any tool but Open
-//     (TestOpenReleasesATruePrefix). Migrate sends what it reads in the clear to a proxy, and nowhere else.
+//     (TestOpenReleasesATruePrefix). Migrate sends what it reads in the clear to its proxy alone.
 //   - Damage of an object differs from a store or key service that didn't answer: a Damage is the object's own
 //     (TestOutagesAreNoDamage).
 //   - Rewrap replaces each object in one conditional step under its claim: it has the old envelope or the new one, over

@@ -8,7 +8,7 @@ import (
 	"sealfront/crypto"
 )
 
-// Inspection is what Inspect tells of an object. It holds no key. The checksum is one of the plaintext: it is for who
+// Inspection is what Inspect reports of an object. It holds no key. The checksum is one of the plaintext: it is for who
 // may read the object.
 type Inspection struct {
 	URI      string        `json:"uri"`

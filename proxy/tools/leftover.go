@@ -24,7 +24,8 @@ func differsf(kind, format string, args ...any) error {
 	return &leftover{"differs", kind, fmt.Sprintf(format, args...)}
 }
 
-// ofProxy tells the proxy's refusal of a request, which is final, from its failures and the source's.
+// ofProxy makes the proxy's refusal of a request, which is final, a leftover; its failures and the source's are
+// returned as they are.
 func ofProxy(err error) error {
 	f, ok := asFault(err)
 	if !ok {

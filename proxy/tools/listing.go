@@ -24,7 +24,7 @@ func (in *Installation) list(bucket string) *bucketList {
 	l := &bucketList{objects: in.Store.Objects(bucket)}
 	l.names.Names, l.names.Delimiters = in.Abilities.Names, in.Abilities.Delimiters
 	if in.Abilities == (store.Abilities{}) {
-		// The store wasn't probed: any name may be there, and none is believed that may stand for another one.
+		// The store wasn't probed: any name may be there, and none that may stand for another one is taken for an object's.
 		l.names.Names = store.AllNames()
 		l.names.Names.Characters = 0
 	}
@@ -90,9 +90,9 @@ var errListed = errors.New("the store lists it, and says that it isn't there")
 // errUnknown means that a listed name is not the object's own.
 var errUnknown = errors.New("the store lists it by a name that isn't its own, and its own can't be found out")
 
-// gone asks again about an object that was listed and is gone: errGone if the store doesn't list it any more, errListed
-// if it does.
-func (l *bucketList) gone(ctx context.Context, key string) error {
+// checkGone looks whether an object that was listed and is gone is listed still: errGone if the store doesn't list it
+// any more, errListed if it does.
+func (l *bucketList) checkGone(ctx context.Context, key string) error {
 	p, err := l.page(ctx, key, "", 1)
 	switch {
 	case err != nil:
@@ -103,15 +103,15 @@ func (l *bucketList) gone(ctx context.Context, key string) error {
 	return errGone
 }
 
-// there runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been made
-// again: f runs once more.
-func (l *bucketList) there(ctx context.Context, key string, f func() error) error {
+// whileListed runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been
+// made again: f runs once more.
+func (l *bucketList) whileListed(ctx context.Context, key string, f func() error) error {
 	err := f()
 	for range 2 {
 		if !errors.Is(err, errGone) {
 			return err
 		}
-		if err = l.gone(ctx, key); !errors.Is(err, errListed) {
+		if err = l.checkGone(ctx, key); !errors.Is(err, errListed) {
 			return err
 		}
 		err = f()
@@ -177,7 +177,7 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	return notes, err
 }
 
-// storeUploads says that uploads of the store's own clients are in progress. Some stores tell only those of one key.
+// storeUploads says that uploads of the store's own clients are in progress. Some stores list only those of one key.
 func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes []string, err error) {
 	var page struct {
 		IsTruncated bool

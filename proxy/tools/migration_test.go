@@ -35,13 +35,13 @@ func (s *site) migration(from, to tools.Target) *tools.Migration {
 	}
 }
 
-func (s *site) migrate(from, to string, o tools.WalkOptions) (*tools.Migrated, error) {
+func (s *site) migrate(from, to string, o tools.WalkOptions) (*tools.MigrationReport, error) {
 	s.t.Helper()
 	return s.installation().Migrate(s.t.Context(), s.migration(tools.Target{Bucket: from}, tools.Target{Bucket: to}), o)
 }
 
 // left is what a migration has left, by key.
-func left(r *tools.Migrated, bucket string) map[string]string {
+func left(r *tools.MigrationReport, bucket string) map[string]string {
 	all := map[string]string{}
 	for _, f := range r.Left {
 		all[strings.TrimPrefix(f.URI, uri(bucket, ""))] = f.State + " " + f.Kind
@@ -317,8 +317,8 @@ func (s *site) openUploads(bucket string) int {
 	return len(out.Uploads)
 }
 
-// Whatever happens on the way, an object is there whole and as the source has it, or is left and named; what a client wrote
-// stays.
+// Whatever happens on the way, an object is there whole and as the source has it, or is left and named; what a client
+// wrote stays.
 func TestMigrateUnderFaults(t *testing.T) {
 	t.Parallel()
 	s := newLocalSite(t, "migratefaults")

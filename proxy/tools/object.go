@@ -18,15 +18,15 @@ func (p *place) object(key string) *objects.Object {
 // operator may open whatever the bucket allows: KMS has the last word.
 func operator(string) error { return nil }
 
-// fetched is an opened object with the store's answer, whose body has not been read.
-type fetched struct {
+// wholeObject is an opened object with the store's answer, whose body has not been read.
+type wholeObject struct {
 	x *objects.Object
 	*objects.Opened
 	answer *store.Answer
 }
 
 // fetch requests a whole object and opens it; of an object of several parts it reads the trailer. It must be closed.
-func (p *place) fetch(ctx context.Context, key string) (*fetched, error) {
+func (p *place) fetch(ctx context.Context, key string) (*wholeObject, error) {
 	x := p.object(key)
 	answer, sealed, err := x.Get(ctx)
 	if err != nil {
@@ -37,15 +37,15 @@ func (p *place) fetch(ctx context.Context, key string) (*fetched, error) {
 		answer.Close()
 		return nil, inWords(err)
 	}
-	return &fetched{x, opened, answer}, nil
+	return &wholeObject{x, opened, answer}, nil
 }
 
 // read checks every stored byte.
-func (f *fetched) read() error {
+func (f *wholeObject) read() error {
 	return inWords(f.x.ReadWhole(f.Opened, f.answer, nil))
 }
 
-func (f *fetched) close() {
+func (f *wholeObject) close() {
 	f.Secrets.Wipe()
 	f.answer.Close()
 }

@@ -11,7 +11,7 @@ import (
 	"sealfront/proxy/objects"
 )
 
-// File is a stored object outside of its store: its sealed bytes, and what the store kept beside them.
+// File is a stored object outside of its store: its sealed bytes, and the envelope that the store kept with them.
 type File struct {
 	Bucket   policy.Bucket // see FactsOfARN
 	Key      string
@@ -20,7 +20,7 @@ type File struct {
 	Size     int64
 }
 
-// FactsOfARN is what a bucket's ARN alone tells of a bucket. Without its record nothing binds it to a KMS key, so any
+// FactsOfARN is what is known of a bucket by its ARN alone. Without its record nothing binds it to a KMS key, so any
 // key of account is allowed, or those of kms.allowed_keys; kmsKey, if not empty, is the only one besides the service
 // key.
 func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {

@@ -16,8 +16,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// Rewrapped is Rewrap's report.
-type Rewrapped struct {
+// RewrapReport is Rewrap's report.
+type RewrapReport struct {
 	Objects   int64 `json:"objects"`   // looked at
 	Rewrapped int64 `json:"rewrapped"` // have a new envelope now
 	Gone      int64 `json:"gone"`      // deleted meanwhile, and not listed any more
@@ -31,7 +31,7 @@ type Rewrapped struct {
 	// Depends says what the objects that were looked at depend on now, those that failed as they were found: a KMS key may
 	// be disabled when nothing under this prefix, and no other, depends on it.
 	Depends []*Dependency `json:"depends"`
-	// Uploads in progress keep the bucket keys they began with; Notes say what else was not looked at.
+	// Uploads in progress keep the bucket keys they began with; Notes say what other things were not looked at.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
 }
@@ -49,7 +49,7 @@ type Dependency struct {
 }
 
 // count adds an object to what depends on its KMS key.
-func (r *Rewrapped) count(e *crypto.Envelope) {
+func (r *RewrapReport) count(e *crypto.Envelope) {
 	if e == nil {
 		return // nobody knows
 	}
@@ -92,7 +92,7 @@ type RewrapOptions struct {
 // Every object is replaced in one conditional step, so a tool that is killed leaves each with the old envelope or the
 // new one, and a client's write that comes between wins. The installation's keyring must be new: its first bucket key
 // of each KMS key is. It returns ErrFound when objects are left.
-func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (*Rewrapped, error) {
+func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (*RewrapReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 		return nil, err
 	}
 	before := w.now.Failed
-	r := &Rewrapped{Left: []Finding{}, Keys: map[string]int64{}, Depends: []*Dependency{}}
+	r := &RewrapReport{Left: []Finding{}, Keys: map[string]int64{}, Depends: []*Dependency{}}
 	left := func(key string, err error) {
 		if len(r.Left) == maxLeft {
 			r.More++
@@ -124,7 +124,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 	objects := in.list(p.record.StoreName)
 	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
 		var now *crypto.Envelope
-		err := objects.there(ctx, e.key, func() error {
+		err := objects.whileListed(ctx, e.key, func() error {
 			return again(func() (err error) {
 				now, err = p.rewrap(ctx, e.key, o.KMSKey)
 				return err
@@ -195,8 +195,8 @@ func (p *place) mayMove(kmsKey string) error {
 
 // rewrap gives one object a new envelope, under kmsKey or with "" under the KMS key that it has. It returns the
 // envelope that is in force afterwards: with an error that of the object as it was found, nil if there is none that can
-// be read. It has the key's claim: nobody else changes the object in several steps meanwhile, and nothing brings back
-// the ETag by which it is replaced.
+// be read. It has the key's claim: no other operation changes the object in several steps meanwhile, and nothing brings
+// back the ETag by which it is replaced.
 func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto.Envelope, err error) {
 	x := p.object(key)
 	x.Operation = policy.UpdateObjectEncryption
@@ -246,9 +246,9 @@ func ofRewrap(err error) error {
 	return err
 }
 
-// keptWith is what the store keeps with an object beside its metadata, for the version that takes its place: storage
-// class, redirect, and the Object Lock that protects it. A retention that is over can't be set again, and protects
-// nothing.
+// keptWith is what the store keeps with an object in addition to its metadata, for the version that takes its place:
+// storage class, redirect, and the Object Lock that protects it. A retention that is over can't be set again, and
+// protects nothing.
 func keptWith(o *objects.Source, now time.Time) (kept []sigv4.Field) {
 	over := true
 	for _, f := range o.Attributes {

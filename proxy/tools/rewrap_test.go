@@ -24,7 +24,7 @@ import (
 	"sealfront/proxy/tools"
 )
 
-func (s *site) rewrap(bucket, prefix string, o tools.RewrapOptions) (*tools.Rewrapped, error) {
+func (s *site) rewrap(bucket, prefix string, o tools.RewrapOptions) (*tools.RewrapReport, error) {
 	s.t.Helper()
 	o.Out = io.Discard
 	return s.installation().Rewrap(s.t.Context(), tools.Target{Bucket: bucket, Key: prefix}, o)
@@ -76,8 +76,8 @@ func shown(t *testing.T, c *s3.Client, bucket, key string, body []byte) string {
 	return fmt.Sprint(fields, tags)
 }
 
-// After a rewrap no object depends on an older bucket key, and everything that clients see but date and ETag is as it was,
-// whatever way the store's abilities leave.
+// After a rewrap no object depends on an older bucket key, and everything that clients see but date and ETag is as it
+// was, whatever way the store's abilities leave.
 func TestRewrapOnEachKindOfStore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -241,8 +241,8 @@ func TestRewrapLeavesWhatIsDamaged(t *testing.T) {
 	}
 }
 
-// Under another KMS key nothing depends on the old one, which the report shows; what can't be moved is named, and where it
-// is.
+// Under another KMS key nothing depends on the old one, which the report shows; what can't be moved is named, and where
+// it is.
 func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -15,7 +15,7 @@ type shape struct {
 // cutSize is that of parts that the migration chooses, at least: whole segments, so that ranges map by arithmetic.
 const cutSize = 64 << 20
 
-// shapeOf decides how an object is written, from the parts that the source tells of it, or refuses it. limit is the
+// shapeOf decides how an object is written, from the parts that the source shows of it, or refuses it. limit is the
 // most bytes of one PutObject.
 func shapeOf(s *clientObject, parts []shownPart, limit int64) (*shape, error) {
 	switch {

@@ -52,8 +52,8 @@ const (
 	metadataHeader = "x-amz-meta-sealfront"
 )
 
-// A site is an installation in one process: a store, a key service, a proxy between a client and them, and what its tools
-// work on. A front between all and the store sees what crosses.
+// A site is an installation in one process: a store, a key service, a proxy between a client and them, and what its
+// tools work on. A front between all and the store sees what crosses.
 type site struct {
 	t      *testing.T
 	front  *front

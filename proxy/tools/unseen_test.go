@@ -130,8 +130,8 @@ func TestWalksEndWhereNobodyCanBeTold(t *testing.T) {
 	}
 }
 
-// The Object Lock that protects an object goes with the version that takes its place; a retention that is over can't be set
-// again.
+// The Object Lock that protects an object goes with the version that takes its place; a retention that is over can't be
+// set again.
 func TestRewrapKeepsWhatProtectsAnObject(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -158,8 +158,8 @@ func TestRewrapKeepsWhatProtectsAnObject(t *testing.T) {
 	}
 }
 
-// A composite checksum of any algorithm that S3 has is migrated where the store doesn't show the parts' own: they are made
-// of the parts' bytes.
+// A composite checksum of any algorithm that S3 has is migrated where the store doesn't show the parts' own: they are
+// made of the parts' bytes.
 func TestMigrateCompositeChecksumsOfPartsThatAreNotShown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -16,13 +16,13 @@ type Finding struct {
 	Reason string `json:"reason"`
 }
 
-// Verified is the end of Verify's report.
-type Verified struct {
+// VerifyReport is the end of Verify's report.
+type VerifyReport struct {
 	Checked   int64 `json:"checked"`
 	Damaged   int64 `json:"damaged"`
 	Unchecked int64 `json:"unchecked"`
 	Gone      int64 `json:"gone"` // deleted meanwhile
-	// What no listing shows, and what else was not looked at.
+	// What no listing shows, and what other things were not looked at.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
 }
@@ -34,7 +34,7 @@ var ErrFound = errors.New("not all objects are whole")
 // padding, trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that
 // is replaced or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out,
 // is one.
-func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*Verified, error) {
+func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*VerifyReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 		return nil, err
 	}
 	before := w.now.Failed // by the walk that this one resumes
-	var v Verified
+	var v VerifyReport
 	say := func(f Finding) error {
 		if err := w.print(f.URI+": "+f.Reason, f); err != nil {
 			return fmt.Errorf("write the report: %w", err)
@@ -60,7 +60,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 	}
 	objects := in.list(p.record.StoreName)
 	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
-		err := objects.there(ctx, e.key, func() error { return p.check(ctx, e.key) })
+		err := objects.whileListed(ctx, e.key, func() error { return p.check(ctx, e.key) })
 		switch {
 		case errors.Is(err, errGone):
 			w.mu.Lock()

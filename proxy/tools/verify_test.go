@@ -151,7 +151,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			s.put(bucket, "damaged/"+d.name, body)
 		}
 	}
-	verify := func(prefix string, o tools.WalkOptions) (*tools.Verified, []string, error) {
+	verify := func(prefix string, o tools.WalkOptions) (*tools.VerifyReport, []string, error) {
 		t.Helper()
 		var out bytes.Buffer
 		o.Out = &out
@@ -159,7 +159,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		return v, lines(&out), err
 	}
 	n := int64(20 + 3 + len(all))
-	if v, out, err := verify("", tools.WalkOptions{}); err != nil || len(out) > 0 || !reflect.DeepEqual(v, &tools.Verified{Checked: n}) {
+	if v, out, err := verify("", tools.WalkOptions{}); err != nil || len(out) > 0 || !reflect.DeepEqual(v, &tools.VerifyReport{Checked: n}) {
 		t.Fatalf("before the damage: %+v, %v\n%s", v, err, strings.Join(out, "\n"))
 	}
 
@@ -186,7 +186,7 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			t.Errorf("%s has plaintext in its report", f.URI)
 		}
 	}
-	if !errors.Is(err, tools.ErrFound) || !maps.Equal(got, want) || !reflect.DeepEqual(v, &tools.Verified{Checked: n + 1, Damaged: int64(len(want))}) {
+	if !errors.Is(err, tools.ErrFound) || !maps.Equal(got, want) || !reflect.DeepEqual(v, &tools.VerifyReport{Checked: n + 1, Damaged: int64(len(want))}) {
 		for uri := range want {
 			if got[uri] != want[uri] {
 				t.Errorf("%s: %q, want %q", uri, got[uri], want[uri])

@@ -177,7 +177,7 @@ func (w *walk) feed(
 	}
 }
 
-// finish notes an object that is done and moves the position to where no object before it is under way.
+// finish notes an object that is done and moves the position to where no object before it is being worked on.
 func (w *walk) finish(t *task, failed bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
