@@ -28,7 +28,10 @@ func TestOpenFile(t *testing.T) {
 	datas["parts"] = bytes.Join(parts, nil)
 	file := func(key string) (*objects.Object, *objects.File) {
 		body, header := i.front.stored(t, things+"-s", key)
-		return i.object(t, key), &objects.File{Envelope: header.Get("X-Amz-Meta-Sealfront"), Bytes: bytes.NewReader(body), Size: int64(len(body))}
+		return i.object(t, key), &objects.File{
+			Envelope: header.Get("X-Amz-Meta-Sealfront"), Bytes: bytes.NewReader(body),
+			Size: int64(len(body)),
+		}
 	}
 	for key, data := range datas {
 		x, f := file(key)

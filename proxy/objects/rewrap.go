@@ -15,7 +15,9 @@ import (
 // none ever had, unless the store copies it, so that whoever writes under the old one sees the change. may is called
 // before the object is opened. It returns the new envelope; ErrReplaced means that the object is another by now. The
 // caller has the key's claim.
-func (o *Source) Rewrap(ctx context.Context, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error) (*crypto.Envelope, error) {
+func (o *Source) Rewrap(
+	ctx context.Context, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+) (*crypto.Envelope, error) {
 	t, err := o.inPlace(ctx, o.Object, e, kept, may)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,9 @@ import (
 )
 
 // rewrap gives the object at a key another envelope, under its claim.
-func rewrap(ctx context.Context, x *objects.Object, e policy.Encryption, kept ...sigv4.Field) (inForce *crypto.Envelope, err error) {
+func rewrap(
+	ctx context.Context, x *objects.Object, e policy.Encryption, kept ...sigv4.Field,
+) (inForce *crypto.Envelope, err error) {
 	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) error {
 		from, err := x.HeadWithTail(ctx)
 		if err != nil {
@@ -42,9 +44,13 @@ func TestRewrapReplacesTheEnvelopeAlone(t *testing.T) {
 		{"empty", 0, nil, []string{"PutObject"}},
 		{"small", small, nil, []string{"PutObject"}},
 		{"copied by the store", large, nil, []string{"CopyObject"}},
-		{"through", large, lessAble(func(a *store.Abilities) { a.ConditionalCopy, a.AtomicSelfCopy = false, false }), []string{"PutObject"}},
 		{
-			"in a piece, where reading holds up writing", large, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
+			"through", large, lessAble(func(a *store.Abilities) { a.ConditionalCopy, a.AtomicSelfCopy = false, false }),
+			[]string{"PutObject"},
+		},
+		{
+			"in a piece, where reading holds up writing", large,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
 			[]string{"CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"},
 		},
 		{
@@ -64,7 +70,8 @@ func TestRewrapReplacesTheEnvelopeAlone(t *testing.T) {
 			}
 			i.front.set(nil)
 			e := policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true, Context: map[string]string{"p": "q"}}
-			inForce, err := rewrap(t.Context(), x, e, sigv4.Field{Name: []byte("x-amz-meta-sealfront-redirect"), Value: []byte("/r")})
+			inForce, err := rewrap(t.Context(), x, e,
+				sigv4.Field{Name: []byte("x-amz-meta-sealfront-redirect"), Value: []byte("/r")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,12 +80,16 @@ func TestRewrapReplacesTheEnvelopeAlone(t *testing.T) {
 				t.Errorf("by %q, want %q", ways, c.ways)
 			}
 			now, err := x.Head(t.Context())
-			if err != nil || !bytes.Equal(now.Envelope.Append(nil), inForce.Append(nil)) || inForce.KeyARN != otherKey || inForce.ContextMap()["p"] != "q" ||
+			if err != nil || !bytes.Equal(now.Envelope.Append(nil), inForce.Append(nil)) || inForce.KeyARN != otherKey ||
+				inForce.ContextMap()["p"] != "q" ||
 				inForce.ObjectID != before.Envelope.ObjectID || bytes.Equal(inForce.Blob, before.Envelope.Blob) {
 				t.Errorf("%+v, %v", inForce, err)
 			}
 			_, header := i.front.stored(t, things+"-s", "k")
-			for name, want := range map[string]string{"x-amz-meta-a": "b", "content-type": "text/x", "x-amz-meta-sealfront-redirect": "/r"} {
+			for name, want := range map[string]string{
+				"x-amz-meta-a": "b", "content-type": "text/x",
+				"x-amz-meta-sealfront-redirect": "/r",
+			} {
 				if got := header.Get(name); got != want {
 					t.Errorf("%s is %q", name, got)
 				}
@@ -100,7 +111,8 @@ func TestRewrapThatFailsChangesNothing(t *testing.T) {
 	i.put(t, "other", random(2, 100))
 	wantAsItWas := func(what string) {
 		t.Helper()
-		if now, h := i.front.stored(t, things+"-s", "k"); !bytes.Equal(now, was) || h.Get("X-Amz-Meta-Sealfront") != header.Get("X-Amz-Meta-Sealfront") {
+		if now, h := i.front.stored(t, things+"-s", "k"); !bytes.Equal(now, was) ||
+			h.Get("X-Amz-Meta-Sealfront") != header.Get("X-Amz-Meta-Sealfront") {
 			t.Errorf("%s: the object has changed", what)
 		}
 	}

@@ -48,12 +48,16 @@ func TestReadWholeGivesThePlaintext(t *testing.T) {
 	t.Parallel()
 	i := install(t, nil)
 	x := i.object(t, "k")
-	for _, n := range []int{0, 1, crypto.SegmentSize - 1, crypto.SegmentSize, crypto.SegmentSize + 1, 5*crypto.SegmentSize + 7} {
+	for _, n := range []int{
+		0, 1, crypto.SegmentSize - 1, crypto.SegmentSize, crypto.SegmentSize + 1,
+		5*crypto.SegmentSize + 7,
+	} {
 		data := random(1, n)
 		i.put(t, "k", data)
 		got, opened, err := readWhole(t.Context(), x)
 		stored, _ := i.front.stored(t, things+"-s", "k")
-		if err != nil || !bytes.Equal(got, data) || opened.Stored() != int64(len(stored)) || (opened.Trailer() == nil) != (n == 0) || (opened.Layout() == nil) != (n == 0) {
+		if err != nil || !bytes.Equal(got, data) || opened.Stored() != int64(len(stored)) ||
+			(opened.Trailer() == nil) != (n == 0) || (opened.Layout() == nil) != (n == 0) {
 			t.Errorf("%d bytes: %d, %v, %+v", n, len(got), err, opened)
 		}
 	}
@@ -110,7 +114,8 @@ func TestReadWholeFindsEachDamage(t *testing.T) {
 		i.damages()
 		got, _, err := readWhole(t.Context(), i.object(t, key))
 		d, ok := errors.AsType[*objects.Damage](err)
-		if !ok || d.Kind != c.kind || !strings.HasPrefix(d.Reason, c.reason) || !bytes.Equal(got, whole[:c.given]) || i.damages() != c.kind {
+		if !ok || d.Kind != c.kind || !strings.HasPrefix(d.Reason, c.reason) || !bytes.Equal(got, whole[:c.given]) ||
+			i.damages() != c.kind {
 			t.Errorf("byte %d: %v, %d bytes", c.at, err, len(got))
 		}
 		wantCode(t, c.kind, err, "InternalError")
@@ -160,9 +165,13 @@ func TestATrailerIsThatOfTheEnvelopesPart(t *testing.T) {
 	}
 	defer use.Release()
 	key, id, salt := crypto.NewObject()
-	e := crypto.Envelope{ObjectID: id, SSE: crypto.SSES3, KeyARN: serviceKey, Blob: use.Blob(), BucketKey: true, PartSalt: salt}
+	e := crypto.Envelope{
+		ObjectID: id, SSE: crypto.SSES3, KeyARN: serviceKey, Blob: use.Blob(), BucketKey: true,
+		PartSalt: salt,
+	}
 	data := []byte("plaintext")
-	if err := e.Wrap(crypto.Place{BucketARN: x.Facts.ARN, Key: "k"}, use, crypto.Secrets{DataKey: key, HasLength: true, Length: int64(len(data))}); err != nil {
+	if err := e.Wrap(crypto.Place{BucketARN: x.Facts.ARN, Key: "k"}, use,
+		crypto.Secrets{DataKey: key, HasLength: true, Length: int64(len(data))}); err != nil {
 		t.Fatal(err)
 	}
 	other := crypto.NewSalt()
@@ -176,14 +185,16 @@ func TestATrailerIsThatOfTheEnvelopesPart(t *testing.T) {
 	}
 	i.front.raw(t, things+"-s", "k", stored, "x-amz-meta-sealfront", string(e.AppendText(nil)))
 	got, _, err := readWhole(t.Context(), x)
-	if d, ok := errors.AsType[*objects.Damage](err); !ok || d.Kind != "trailer" || !strings.Contains(d.Reason, "another part") || !bytes.Equal(got, data) {
+	if d, ok := errors.AsType[*objects.Damage](err); !ok || d.Kind != "trailer" ||
+		!strings.Contains(d.Reason, "another part") || !bytes.Equal(got, data) {
 		t.Errorf("read whole: %v", err)
 	}
 	from, err := x.HeadWithTail(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := from.Open(t.Context(), false, anyone); err == nil || !strings.Contains(errors.Unwrap(err).Error(), "another part") {
+	if _, err := from.Open(t.Context(), false, anyone); err == nil ||
+		!strings.Contains(errors.Unwrap(err).Error(), "another part") {
 		t.Errorf("a copy: %v", err)
 	}
 }
@@ -215,7 +226,8 @@ func TestKeyAllowed(t *testing.T) {
 	called := i.kms.called
 	called()
 	_, _, err := readWhole(t.Context(), x)
-	if d, ok := errors.AsType[*objects.Damage](err); !ok || d.Kind != "key" || !strings.Contains(d.Reason, customKey) || len(called()) > 0 {
+	if d, ok := errors.AsType[*objects.Damage](err); !ok || d.Kind != "key" || !strings.Contains(d.Reason, customKey) ||
+		len(called()) > 0 {
 		t.Error(err)
 	}
 }

@@ -39,9 +39,13 @@ func TestAdopt(t *testing.T) {
 	}
 	arn := "arn:aws:s3express:us-west-2:" + account + ":bucket/" + bucket
 	adoption := func(name, arn string) *tools.Adoption {
-		return &tools.Adoption{Bucket: name, ARN: arn, KMSKey: kmsKey, StoreName: name, Account: account, Region: region, Sample: 16}
+		return &tools.Adoption{
+			Bucket: name, ARN: arn, KMSKey: kmsKey, StoreName: name, Account: account, Region: region,
+			Sample: 16,
+		}
 	}
-	if _, err := s.installation().Adopt(t.Context(), adoption(bucket, arn)); err == nil || !strings.Contains(err.Error(), "has a record") {
+	if _, err := s.installation().Adopt(t.Context(), adoption(bucket, arn)); err == nil ||
+		!strings.Contains(err.Error(), "has a record") {
 		t.Errorf("a bucket with a record: %v", err)
 	}
 	s.loseState()
@@ -52,7 +56,8 @@ func TestAdopt(t *testing.T) {
 		change(a)
 		r, err := in.Adopt(t.Context(), a)
 		switch {
-		case left && (!errors.Is(err, tools.ErrFound) || len(r.Left) != len(bodies) || r.Made || r.Left[0].State != "damaged"):
+		case left && (!errors.Is(err, tools.ErrFound) || len(r.Left) != len(bodies) || r.Made ||
+			r.Left[0].State != "damaged"):
 			t.Errorf("%s: %+v, %v", name, r, err)
 		case !left && (err == nil || r != nil):
 			t.Errorf("%s: %+v, %v", name, r, err)
@@ -62,8 +67,9 @@ func TestAdopt(t *testing.T) {
 	wrong("a wrong KMS key", true, func(a *tools.Adoption) { a.KMSKey = s.serviceKey })
 	wrong("no bucket in the store", false, func(a *tools.Adoption) { a.StoreName = "none" })
 	for name, change := range map[string]func(*tools.Adoption){
-		"no ARN": func(a *tools.Adoption) { a.ARN = "" }, "another's ARN": func(a *tools.Adoption) { a.ARN = "arn:aws:s3:::x" },
-		"an alias": func(a *tools.Adoption) { a.KMSKey = "alias/x" },
+		"no ARN":        func(a *tools.Adoption) { a.ARN = "" },
+		"another's ARN": func(a *tools.Adoption) { a.ARN = "arn:aws:s3:::x" },
+		"an alias":      func(a *tools.Adoption) { a.KMSKey = "alias/x" },
 		"a directory bucket without a zone": func(a *tools.Adoption) {
 			a.Bucket, a.ARN = "x", "arn:aws:s3express:us-west-2:"+account+":bucket/x"
 		},
@@ -86,7 +92,8 @@ func TestAdopt(t *testing.T) {
 
 	for name, arn := range map[string]string{bucket: arn, general: "arn:aws:s3:::" + general} {
 		r, err := in.Adopt(t.Context(), adoption(name, arn))
-		if err != nil || !r.Made || r.Sampled != len(bodies) || r.Bucket != name || r.ARN != arn || r.KMSKey != kmsKey || len(r.Left) > 0 {
+		if err != nil || !r.Made || r.Sampled != len(bodies) || r.Bucket != name || r.ARN != arn || r.KMSKey != kmsKey ||
+			len(r.Left) > 0 {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 		for key := range maps.Keys(bodies) {

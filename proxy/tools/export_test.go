@@ -3,7 +3,9 @@ package tools
 import "sealfront/crypto"
 
 // Shape is how a source object of this size, ETag and checksum, with parts of these sizes, is written.
-func Shape(length int64, etag string, checksum string, composite bool, sizes ...int64) (parts []int64, kept bool, err error) {
+func Shape(
+	length int64, etag string, checksum string, composite bool, sizes ...int64,
+) (parts []int64, kept bool, err error) {
 	s := &clientObject{etag: etag, length: length}
 	if checksum != "" {
 		s.checksum = &shownChecksum{algorithm: checksum, composite: composite}

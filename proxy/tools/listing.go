@@ -156,8 +156,8 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
 	switch {
 	case err != nil:
-		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u"+
-			" (%v): if it doesn't, such objects were not seen", err))
+		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object "+
+			"u (%v): if it doesn't, such objects were not seen", err))
 	case !listed:
 		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: "+
 			"such objects were not seen")

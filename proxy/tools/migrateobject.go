@@ -138,8 +138,8 @@ func (g *migration) header(ctx context.Context, s *clientObject) ([]sigv4.Field,
 		return nil, err
 	}
 	if g.to.directory {
-		return nil, refusedf("tags", "it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it "+
-			"without them", len(tags))
+		return nil, refusedf("tags",
+			"it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it without them", len(tags))
 	}
 	return append(header, field("x-amz-tagging", tags.Encode())), nil
 }

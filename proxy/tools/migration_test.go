@@ -60,15 +60,21 @@ type view struct {
 
 func viewOf(t *testing.T, c *s3.Client, bucket, key string) view {
 	t.Helper()
-	h, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+	h, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{
+		Bucket: &bucket, Key: &key,
+		ChecksumMode: types.ChecksumModeEnabled,
+	})
 	if err != nil {
 		t.Fatalf("HEAD %s/%s: %v", bucket, key, err)
 	}
 	str := aws.ToString
 	v := view{
-		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl), Disposition: str(h.ContentDisposition),
-		Encoding: str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString), Metadata: h.Metadata, Tags: map[string]string{},
-		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME), SHA1: str(h.ChecksumSHA1),
+		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl),
+		Disposition: str(h.ContentDisposition),
+		Encoding:    str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString),
+		Metadata: h.Metadata, Tags: map[string]string{},
+		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME),
+		SHA1:   str(h.ChecksumSHA1),
 		SHA256: str(h.ChecksumSHA256), ChecksumType: string(h.ChecksumType),
 	}
 	for name, value := range v.Metadata { // a general purpose bucket answers what isn't ASCII as RFC 2047 has it
@@ -103,8 +109,10 @@ func (s *site) fill(bucket string) map[string][]byte {
 		bodies[key] = body
 	}
 	with("described", random(1000), s3.PutObjectInput{
-		ContentType: aws.String("text/x-a; charset=utf-8"), CacheControl: aws.String("no-store"), ContentEncoding: aws.String("gzip"),
-		ContentDisposition: aws.String(`attachment; filename="a b"`), ContentLanguage: aws.String("de, en"), Expires: aws.Time(time.Unix(2e9, 0)),
+		ContentType: aws.String("text/x-a; charset=utf-8"), CacheControl: aws.String("no-store"),
+		ContentEncoding:    aws.String("gzip"),
+		ContentDisposition: aws.String(`attachment; filename="a b"`), ContentLanguage: aws.String("de, en"),
+		Expires:           aws.Time(time.Unix(2e9, 0)),
 		Metadata:          map[string]string{"name": "välue", "long": strings.Repeat("m", 600)},
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
 	})
@@ -141,7 +149,8 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	general := s.bucket("migrateall-sealed")
 	resume := filepath.Join(t.TempDir(), "resume")
 	r, err := s.migrate(source, general, tools.WalkOptions{Resume: resume, Progress: io.Discard})
-	if err != nil || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
+	if err != nil || r.Copied != n || r.Compared != n || r.Equal != n ||
+		r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if _, err := os.Stat(resume); err == nil {
@@ -178,7 +187,8 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	// What one PUT can't hold comes in parts.
 	m = s.migration(tools.Target{Bucket: source, Key: "large"}, tools.Target{Bucket: general, Key: "cut"})
 	m.PutLimit = 5 * mib
-	if r, err := s.installation().Migrate(t.Context(), m, tools.WalkOptions{}); err != nil || r.Copied != 1 || r.Reshaped != 1 || r.Equal != 1 {
+	if r, err := s.installation().Migrate(t.Context(), m, tools.WalkOptions{}); err != nil || r.Copied != 1 ||
+		r.Reshaped != 1 || r.Equal != 1 {
 		t.Errorf("cut: %+v, %v", r, err)
 	}
 	mustRead(t, s.client, general, "cut", bodies["large"])
@@ -200,13 +210,15 @@ func TestMigrateReplacesNothing(t *testing.T) {
 	ones := map[string]s3.PutObjectInput{
 		"new": {}, "equal": {}, "sealed": {Metadata: map[string]string{envelope: "AQ"}},
 		"sealed under another name": {Metadata: map[string]string{"other": s.stored(general, "own").metadata[envelope]}},
-		"size":                      {}, "bytes": {}, "metadata": {Metadata: map[string]string{"a": "b"}}, "type": {ContentType: aws.String("text/plain")},
+		"size":                      {}, "bytes": {}, "metadata": {Metadata: map[string]string{"a": "b"}},
+		"type": {ContentType: aws.String("text/plain")},
 		"tags": {Tagging: aws.String("a=1")}, "checksum": {ChecksumAlgorithm: types.ChecksumAlgorithmSha256},
 	}
 	for key, in := range ones {
 		put(t, s.raw, source, key, []byte("of the source"), in)
 	}
-	upload(t, s.raw, source, "parts", s3.CreateMultipartUploadInput{ContentType: aws.String("application/octet-stream")}, whole[:5*mib], whole[5*mib:])
+	upload(t, s.raw, source, "parts", s3.CreateMultipartUploadInput{ContentType: aws.String("application/octet-stream")},
+		whole[:5*mib], whole[5*mib:])
 	for _, key := range []string{"equal", "metadata", "type", "tags", "checksum"} {
 		s.put(general, key, []byte("of the source"))
 	}
@@ -216,10 +228,13 @@ func TestMigrateReplacesNothing(t *testing.T) {
 	n := int64(len(ones) + 1)
 	r, err := s.migrate(source, general, tools.WalkOptions{})
 	want := map[string]string{
-		"sealed": "refused sealed", "sealed under another name": "refused sealed", "size": "differs size", "bytes": "differs checksum",
-		"metadata": "differs metadata", "type": "differs metadata", "tags": "differs tags", "checksum": "differs checksum", "parts": "differs parts",
+		"sealed": "refused sealed", "sealed under another name": "refused sealed", "size": "differs size",
+		"bytes":    "differs checksum",
+		"metadata": "differs metadata", "type": "differs metadata", "tags": "differs tags", "checksum": "differs checksum",
+		"parts": "differs parts",
 	}
-	if got := left(r, source); !errors.Is(err, tools.ErrLeft) || !maps.Equal(got, want) || r.Copied != 1 || r.Equal != 2 || r.Compared != n || r.Present != n-3 {
+	if got := left(r, source); !errors.Is(err, tools.ErrLeft) || !maps.Equal(got, want) || r.Copied != 1 || r.Equal != 2 ||
+		r.Compared != n || r.Present != n-3 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, f := range r.Left {
@@ -234,13 +249,16 @@ func TestMigrateReplacesNothing(t *testing.T) {
 	// A directory bucket has no tags.
 	m := s.migration(tools.Target{Bucket: source, Key: "ta"}, tools.Target{Bucket: directory, Key: "ta"})
 	r, err = s.installation().Migrate(t.Context(), m, tools.WalkOptions{})
-	if !errors.Is(err, tools.ErrLeft) || r.Copied != 0 || !maps.Equal(left(r, source), map[string]string{"tags": "refused tags"}) {
+	if !errors.Is(err, tools.ErrLeft) || r.Copied != 0 ||
+		!maps.Equal(left(r, source), map[string]string{"tags": "refused tags"}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	// The proxy has the last word.
-	document := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` +
+	document := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject",` +
+		`"Resource":"arn:aws:s3:::` +
 		general + `/denied/*"}]}`
-	if _, err := s.client.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &general, Policy: &document}); err != nil {
+	if _, err := s.client.PutBucketPolicy(t.Context(),
+		&s3.PutBucketPolicyInput{Bucket: &general, Policy: &document}); err != nil {
 		t.Fatal(err)
 	}
 	s.startProxy() // which has no record in its memory
@@ -263,26 +281,40 @@ func TestMigrateRefusals(t *testing.T) {
 		resume   string
 		usage    bool
 	}{
-		"in place":                   {from: tools.Target{Bucket: general}, to: tools.Target{Bucket: general}, usage: true},
-		"out of a bucket it serves":  {from: tools.Target{Bucket: general}, to: tools.Target{Bucket: s.bucket("another")}, usage: true},
-		"out of the state bucket":    {from: tools.Target{Bucket: s.stateBucket}, to: tools.Target{Bucket: general}, usage: true},
-		"prefixes of two kinds":      {from: tools.Target{Bucket: "clear", Key: "dir"}, to: tools.Target{Bucket: general, Key: "a/"}, usage: true},
-		"a resume file of something": {from: tools.Target{Bucket: "clear"}, to: tools.Target{Bucket: general}, resume: `{"walk":"verify s3://other/"}`, usage: true},
-		"from nowhere":               {from: tools.Target{Bucket: "nowhere"}, to: tools.Target{Bucket: general}},
-		"to nowhere":                 {from: tools.Target{Bucket: "clear"}, to: tools.Target{Bucket: "nowhere"}},
+		"in place": {from: tools.Target{Bucket: general}, to: tools.Target{Bucket: general}, usage: true},
+		"out of a bucket it serves": {
+			from: tools.Target{Bucket: general}, to: tools.Target{Bucket: s.bucket("another")},
+			usage: true,
+		},
+		"out of the state bucket": {
+			from: tools.Target{Bucket: s.stateBucket}, to: tools.Target{Bucket: general},
+			usage: true,
+		},
+		"prefixes of two kinds": {
+			from: tools.Target{Bucket: "clear", Key: "dir"},
+			to:   tools.Target{Bucket: general, Key: "a/"}, usage: true,
+		},
+		"a resume file of something": {
+			from: tools.Target{Bucket: "clear"}, to: tools.Target{Bucket: general},
+			resume: `{"walk":"verify s3://other/"}`, usage: true,
+		},
+		"from nowhere": {from: tools.Target{Bucket: "nowhere"}, to: tools.Target{Bucket: general}},
+		"to nowhere":   {from: tools.Target{Bucket: "clear"}, to: tools.Target{Bucket: "nowhere"}},
 	} {
 		var o tools.WalkOptions
 		if c.resume != "" {
 			o.Resume = writeFile(t, c.resume)
 		}
 		r, err := s.installation().Migrate(t.Context(), s.migration(c.from, c.to), o)
-		if err == nil || r != nil || errors.Is(err, tools.ErrUsage) != c.usage || !c.usage && !strings.Contains(err.Error(), "nowhere") {
+		if err == nil || r != nil || errors.Is(err, tools.ErrUsage) != c.usage ||
+			!c.usage && !strings.Contains(err.Error(), "nowhere") {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
 	}
 	in := s.installation()
 	in.Abilities.ConditionalPut = false
-	if _, err := in.Migrate(t.Context(), s.migration(tools.Target{Bucket: "clear"}, tools.Target{Bucket: general}), tools.WalkOptions{}); err == nil {
+	if _, err := in.Migrate(t.Context(), s.migration(tools.Target{Bucket: "clear"}, tools.Target{Bucket: general}),
+		tools.WalkOptions{}); err == nil {
 		t.Error("a store without conditional PUT")
 	}
 }
@@ -328,12 +360,16 @@ func TestMigrateUnderFaults(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 6*mib/16)
 	sha := s3.PutObjectInput{ChecksumAlgorithm: types.ChecksumAlgorithmSha256}
 	for key, body := range map[string][]byte{
-		"altered": big, "altered once": []byte("once"), "cut": big, "deleted": big, "fine": []byte("fine"), "raced": []byte("the source's"),
+		"altered": big, "altered once": []byte("once"), "cut": big, "deleted": big, "fine": []byte("fine"),
+		"raced":    []byte("the source's"),
 		"replaced": big, "fails": []byte("x"),
 	} {
 		put(t, s.raw, source, key, body, sha)
 	}
-	composite := s3.CreateMultipartUploadInput{ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: types.ChecksumTypeComposite}
+	composite := s3.CreateMultipartUploadInput{
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+		ChecksumType:      types.ChecksumTypeComposite,
+	}
 	upload(t, s.raw, source, "parts altered", composite, big, []byte("x"))
 	// Where the store shows no attributes, parts are requested one by one, and read for their checksums.
 	composite.ChecksumAlgorithm = types.ChecksumAlgorithmSha1
@@ -387,15 +423,18 @@ func TestMigrateUnderFaults(t *testing.T) {
 	r, err := s.migrate(source, sealed, tools.WalkOptions{})
 	s.front.set(nil, nil)
 	if want := map[string]string{
-		"altered": "refused BadDigest", "altered once": "differs bytes", "cut": "failed ", "parts altered": "refused BadDigest", "raced": "differs size",
+		"altered": "refused BadDigest", "altered once": "differs bytes", "cut": "failed ",
+		"parts altered": "refused BadDigest", "raced": "differs size",
 		"fails": "failed ",
-	}; !errors.Is(err, tools.ErrLeft) || !maps.Equal(left(r, source), want) || r.Copied != 4 || r.Present != 1 || r.Equal != 3 {
+	}; !errors.Is(err, tools.ErrLeft) || !maps.Equal(left(r, source), want) || r.Copied != 4 || r.Present != 1 ||
+		r.Equal != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	mustRead(t, s.client, sealed, "replaced", []byte("the newer one"))
 	mustRead(t, s.client, sealed, "raced", []byte("a client's"))
 	mustRead(t, s.client, sealed, "fine", []byte("fine"))
-	if got, want := viewOf(t, s.client, sealed, "parts not shown"), viewOf(t, s.raw, source, "parts not shown"); !reflect.DeepEqual(got, want) || got.SHA1 == "" {
+	if got, want := viewOf(t, s.client, sealed, "parts not shown"),
+		viewOf(t, s.raw, source, "parts not shown"); !reflect.DeepEqual(got, want) || got.SHA1 == "" {
 		t.Errorf("%+v\n%+v", got, want)
 	}
 	for _, key := range []string{"altered", "cut", "deleted", "parts altered", "fails"} {
@@ -424,7 +463,8 @@ func TestMigrateInterruptedAndResumed(t *testing.T) {
 	}
 	whole := random(10*mib + 5)
 	bodies["04 parts"] = whole
-	upload(t, s.raw, source, "04 parts", s3.CreateMultipartUploadInput{}, whole[:5*mib], whole[5*mib:10*mib], whole[10*mib:])
+	upload(t, s.raw, source, "04 parts", s3.CreateMultipartUploadInput{}, whole[:5*mib], whole[5*mib:10*mib],
+		whole[10*mib:])
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -439,7 +479,8 @@ func TestMigrateInterruptedAndResumed(t *testing.T) {
 	}, nil)
 	resume := filepath.Join(t.TempDir(), "resume")
 	m := s.migration(tools.Target{Bucket: source}, tools.Target{Bucket: sealed})
-	if r, err := s.installation().Migrate(ctx, m, tools.WalkOptions{Concurrency: 1, Resume: resume}); !errors.Is(err, context.Canceled) || r.Copied != 5 {
+	if r, err := s.installation().Migrate(ctx, m, tools.WalkOptions{Concurrency: 1, Resume: resume}); !errors.Is(err,
+		context.Canceled) || r.Copied != 5 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	s.front.set(nil, nil)
@@ -485,7 +526,8 @@ func TestMigrateInterruptedAndResumed(t *testing.T) {
 	if err := os.WriteFile(resume, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := s.migrate(source, sealed, tools.WalkOptions{Resume: resume}); err != nil || r.Copied+r.Present > 0 || r.Compared != 2 || r.Equal != 2 {
+	if r, err := s.migrate(source, sealed, tools.WalkOptions{Resume: resume}); err != nil || r.Copied+r.Present > 0 ||
+		r.Compared != 2 || r.Equal != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

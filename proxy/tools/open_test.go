@@ -32,7 +32,10 @@ func (s *site) openFile(o opening, change ...func(*objects.Options)) (string, er
 
 func (s *site) openIn(facts policy.Bucket, o opening, change ...func(*objects.Options)) (string, error) {
 	var out bytes.Buffer
-	f := &tools.File{Bucket: facts, Key: o.key, Envelope: o.envelope, Bytes: bytes.NewReader(o.file), Size: int64(len(o.file))}
+	f := &tools.File{
+		Bucket: facts, Key: o.key, Envelope: o.envelope, Bytes: bytes.NewReader(o.file),
+		Size: int64(len(o.file)),
+	}
 	storeless := func(o *objects.Options) { o.Store, o.Buckets, o.Uploads, o.Claims = nil, nil, nil, nil }
 	err := tools.Open(s.t.Context(), s.objects(append(change, storeless)...), f, &out)
 	return out.String(), err
@@ -75,7 +78,8 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	// By the bucket's record, which binds it to its key.
 	facts, err := s.installation().Facts(t.Context(), bucket)
 	o := s.stored(bucket, "one")
-	if out, failed := s.openIn(facts, opening{key: "one", envelope: o.metadata[envelope], file: o.body}); err != nil || failed != nil || out != string(body) {
+	if out, failed := s.openIn(facts, opening{key: "one", envelope: o.metadata[envelope], file: o.body}); err != nil ||
+		failed != nil || out != string(body) {
 		t.Errorf("by the record: %v, %v", err, failed)
 	}
 	if _, err := s.installation().Facts(t.Context(), "none"); err == nil {
@@ -104,22 +108,50 @@ func TestOpenReleasesATruePrefix(t *testing.T) {
 		kind     string // of the damage
 		change   []func(*objects.Options)
 	}{
-		{"a flipped byte in the second segment", opening{"one", record, "", one, changed(segment + 9)}, crypto.SegmentSize, "segment", nil},
+		{
+			"a flipped byte in the second segment",
+			opening{"one", record, "", one, changed(segment + 9)},
+			crypto.SegmentSize,
+			"segment", nil,
+		},
 		{"a flipped byte in the first", opening{"one", record, "", one, changed(9)}, 0, "segment", nil},
 		{"a flipped byte in the trailer", opening{"one", record, "", one, changed(-40)}, 0, "trailer", nil},
-		{"a flipped byte in the padding", opening{"one", record, "", one, changed(len(body) + 48)}, len(body), "padding", nil},
+		{
+			"a flipped byte in the padding",
+			opening{"one", record, "", one, changed(len(body) + 48)},
+			len(body), "padding",
+			nil,
+		},
 		{"a cut file", opening{"one", record, "", one, o.body[:len(o.body)-1]}, 0, "length", nil},
 		{"an empty file", opening{"one", record, "", one, nil}, 0, "length", nil},
 		{"another object's envelope", opening{"one", record, "", parts, o.body}, 0, "envelope", nil},
 		{"no envelope", opening{"one", record, "", "", o.body}, 0, "not-sealed", nil},
 		{"what is no envelope", opening{"one", record, "", "x", o.body}, 0, "envelope", nil},
 		{"another key", opening{"two", record, "", one, o.body}, 0, "envelope", nil},
-		{"another bucket", opening{"one", strings.Replace(record, "local-az1", "local-az2", 1), "", one, o.body}, 0, "envelope", nil},
+		{
+			"another bucket",
+			opening{"one", strings.Replace(record, "local-az1", "local-az2", 1), "", one, o.body},
+			0,
+			"envelope", nil,
+		},
 		{"another KMS key", opening{"one", record, s.serviceKey, one, o.body}, 0, "key", nil},
-		{"another KMS key of a general purpose bucket", opening{"one", "arn:aws:s3:::b", s.serviceKey, one, o.body}, 0, "key", nil},
-		{"a KMS key that isn't allowed", opening{"one", record, "", one, o.body}, 0, "key", []func(*objects.Options){foreign}},
+		{
+			"another KMS key of a general purpose bucket",
+			opening{"one", "arn:aws:s3:::b", s.serviceKey, one, o.body},
+			0, "key",
+			nil,
+		},
+		{
+			"a KMS key that isn't allowed",
+			opening{"one", record, "", one, o.body},
+			0, "key",
+			[]func(*objects.Options){foreign},
+		},
 		{"plaintext", opening{"one", record, "", one, body}, 0, "length", nil},
-		{"the segment of an empty last part", opening{"parts", record, "", parts, flipAt(int(crypto.SealedLength(5*mib)) + 3)(bytes.Clone(ofParts.body))}, 5 * mib, "segment", nil},
+		{"the segment of an empty last part", opening{
+			"parts", record, "", parts,
+			flipAt(int(crypto.SealedLength(5*mib)) + 3)(bytes.Clone(ofParts.body)),
+		}, 5 * mib, "segment", nil},
 	} {
 		out, err := s.openFile(c.opening, c.change...)
 		d, ok := errors.AsType[*tools.Damage](err)
@@ -155,8 +187,12 @@ func TestOpenTellsFailuresFromDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &tools.File{Bucket: facts, Key: "one", Envelope: o.metadata[envelope], Bytes: bytes.NewReader(o.body), Size: int64(len(o.body))}
-	if err := tools.Open(t.Context(), s.objects(), f, brokenPipe{}); err == nil || err.Error() != "write the plaintext: broken pipe" {
+	f := &tools.File{
+		Bucket: facts, Key: "one", Envelope: o.metadata[envelope], Bytes: bytes.NewReader(o.body),
+		Size: int64(len(o.body)),
+	}
+	if err := tools.Open(t.Context(), s.objects(), f, brokenPipe{}); err == nil ||
+		err.Error() != "write the plaintext: broken pipe" {
 		t.Error(err)
 	}
 	f.Bytes = brokenPipe{}
@@ -172,7 +208,10 @@ func TestInspect(t *testing.T) {
 	s := newSite(t)
 	bucket, kmsKey := s.directoryBucket("inspected")
 	whole := random(5*mib + 100_000)
-	upload(t, s.client, bucket, "parts", s3.CreateMultipartUploadInput{ChecksumAlgorithm: "CRC32", ChecksumType: "FULL_OBJECT"}, whole[:5*mib], whole[5*mib:])
+	upload(t, s.client, bucket, "parts", s3.CreateMultipartUploadInput{
+		ChecksumAlgorithm: "CRC32",
+		ChecksumType:      "FULL_OBJECT",
+	}, whole[:5*mib], whole[5*mib:])
 	s.put(bucket, "one", whole[:100])
 	s.put(bucket, "large", whole[:300_000])
 	s.put(bucket, "empty", nil)
@@ -190,12 +229,15 @@ func TestInspect(t *testing.T) {
 	parts := []tools.PartView{
 		{0, 5 * mib, 0, n, 80, "CRC32"}, {5 * mib, 100_000, n, crypto.SealedLength(100_000), 2, "CRC32"},
 	}
-	if !v.Envelope.Multipart || v.Envelope.KMSKey != kmsKey || v.Envelope.SSE != "aws:kms" || !slices.Equal(v.Parts, parts) ||
+	if !v.Envelope.Multipart || v.Envelope.KMSKey != kmsKey || v.Envelope.SSE != "aws:kms" ||
+		!slices.Equal(v.Parts, parts) ||
 		v.Sizes.Plain != int64(len(whole)) || v.Sizes.Stored != crypto.StoredLength(int64(len(whole))) || v.Checksum == nil ||
-		v.Checksum.Algorithm != "CRC32" || v.Checksum.From != "trailer" || v.ETag == "" || !strings.Contains(v.Opens, kmsKey) || v.Sizes.Trailer == 0 {
+		v.Checksum.Algorithm != "CRC32" || v.Checksum.From != "trailer" || v.ETag == "" ||
+		!strings.Contains(v.Opens, kmsKey) || v.Sizes.Trailer == 0 {
 		t.Errorf("%+v %+v %+v %+v", v, v.Envelope, v.Sizes, v.Parts)
 	}
-	if v := inspect("one"); v.Envelope.Multipart || len(v.Parts) != 1 || v.Checksum.From != "envelope" || len(v.Envelope.ObjectID) != 32 {
+	if v := inspect("one"); v.Envelope.Multipart || len(v.Parts) != 1 || v.Checksum.From != "envelope" ||
+		len(v.Envelope.ObjectID) != 32 {
 		t.Errorf("%+v", v)
 	}
 	if v := inspect("large"); v.Checksum.From != "trailer" || v.Checksum.Algorithm != "CRC64NVME" {
@@ -209,7 +251,8 @@ func TestInspect(t *testing.T) {
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]tools.Target{
-		"s3://b": {Bucket: "b"}, "s3://b/": {Bucket: "b"}, "s3://b/k": {Bucket: "b", Key: "k"}, "s3://b//k%20/": {Bucket: "b", Key: "/k%20/"},
+		"s3://b": {Bucket: "b"}, "s3://b/": {Bucket: "b"}, "s3://b/k": {Bucket: "b", Key: "k"},
+		"s3://b//k%20/": {Bucket: "b", Key: "/k%20/"},
 	} {
 		if got, err := tools.ParseTarget(text); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", text, got, err)

@@ -102,14 +102,16 @@ func TestRewrapOnEachKindOfStore(t *testing.T) {
 			directory, kmsKey := s.directoryBucket("directory")
 			general := s.bucket("general")
 			bodies := map[string][]byte{
-				"a": random(10), "dir/b": random(5000), "ü+c": random(200_000), "large": random(300_000), "empty": {}, "own": random(11),
+				"a": random(10), "dir/b": random(5000), "ü+c": random(200_000), "large": random(300_000), "empty": {},
+				"own": random(11),
 			}
 			whole := random(12*mib + 70_000)
 			for _, b := range []string{directory, general} {
 				for key, body := range bodies {
 					in := s3.PutObjectInput{
-						ContentType: aws.String("text/x-" + b[:4]), CacheControl: aws.String("no-store"), ContentEncoding: aws.String("gzip"),
-						Metadata: map[string]string{"name": "välue"},
+						ContentType: aws.String("text/x-" + b[:4]), CacheControl: aws.String("no-store"),
+						ContentEncoding: aws.String("gzip"),
+						Metadata:        map[string]string{"name": "välue"},
 					}
 					if b == general {
 						in.WebsiteRedirectLocation = aws.String("/elsewhere")
@@ -148,13 +150,15 @@ func TestRewrapOnEachKindOfStore(t *testing.T) {
 				r, err := s.rewrap(b, "", tools.RewrapOptions{})
 				s.front.set(nil, nil)
 				n := int64(len(bodies))
-				if err != nil || r.Rewrapped != n || r.Objects != n || len(r.Left)+len(r.Notes)+len(r.Uploads) > 0 || r.Gone+r.More > 0 {
+				if err != nil || r.Rewrapped != n || r.Objects != n || len(r.Left)+len(r.Notes)+len(r.Uploads) > 0 ||
+					r.Gone+r.More > 0 {
 					t.Fatalf("%+v, %v", r, err)
 				}
 				if got := slices.Sorted(maps.Keys(ways)); !slices.Equal(got, c.ways) {
 					t.Errorf("objects were made by %q, want %q", got, c.ways)
 				}
-				if b == directory && (r.Keys[kmsKey] != n || len(r.Other) > 0) || b == general && !slices.Equal(r.Other, []string{kmsKey}) {
+				if b == directory && (r.Keys[kmsKey] != n || len(r.Other) > 0) ||
+					b == general && !slices.Equal(r.Other, []string{kmsKey}) {
 					t.Errorf("%s: keys %v, other %v", b, r.Keys, r.Other)
 				}
 				for key, body := range bodies {
@@ -185,7 +189,10 @@ func TestRewrapKeepsTags(t *testing.T) {
 	bodies := map[string][]byte{"small": random(10), "large": random(300_000)}
 	before := map[string]string{}
 	for key, body := range bodies {
-		put(t, s.client, bucket, key, body, s3.PutObjectInput{Tagging: aws.String("a=1&b=x%20y%2Bz"), ContentType: aws.String("a/b")})
+		put(t, s.client, bucket, key, body, s3.PutObjectInput{
+			Tagging:     aws.String("a=1&b=x%20y%2Bz"),
+			ContentType: aws.String("a/b"),
+		})
 		before[key] = shown(t, s.client, bucket, key, body)
 	}
 	if r, err := s.rewrap(bucket, "", tools.RewrapOptions{}); err != nil || r.Rewrapped != 2 {
@@ -250,11 +257,14 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	directory, _ := s.directoryBucket("fixed")
 	old, fresh := s.newKey(), s.newKey()
 	s.put(bucket, "x/managed", []byte("1"))
-	put(t, s.client, bucket, "x/keyed", []byte("2"), s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &old, BucketKeyEnabled: aws.Bool(true)})
+	put(t, s.client, bucket, "x/keyed", []byte("2"),
+		s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &old, BucketKeyEnabled: aws.Bool(true)})
 	put(t, s.client, bucket, "x/own", []byte("3"), s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &old})
-	put(t, s.client, bucket, "y/other", []byte("4"), s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &old, BucketKeyEnabled: aws.Bool(true)})
+	put(t, s.client, bucket, "y/other", []byte("4"),
+		s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &old, BucketKeyEnabled: aws.Bool(true)})
 	r, err := s.rewrap(bucket, "x/", tools.RewrapOptions{KMSKey: fresh})
-	if err != nil || len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 3 || r.Depends[0].OwnBlobs != 1 || len(r.Depends[0].Blobs) != 1 || r.Keys[fresh] != 3 {
+	if err != nil || len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 3 ||
+		r.Depends[0].OwnBlobs != 1 || len(r.Depends[0].Blobs) != 1 || r.Keys[fresh] != 3 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for digest, n := range r.Depends[0].Blobs {
@@ -278,11 +288,13 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	for _, d := range r.Depends {
 		depends[d.KMSKey] = d.Objects
 	}
-	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || !strings.HasSuffix(r.Left[0].URI, "/y/other") || r.Left[0].State != "unchecked" ||
+	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || !strings.HasSuffix(r.Left[0].URI, "/y/other") ||
+		r.Left[0].State != "unchecked" ||
 		!strings.Contains(r.Left[0].Reason, "DisabledException") || depends[old] != 1 || depends[fresh] != 3 {
 		t.Errorf("%+v, %v, %v", r.Left, depends, err)
 	}
-	if _, err := s.rewrap(directory, "", tools.RewrapOptions{KMSKey: fresh}); err == nil || !strings.Contains(err.Error(), "doesn't allow") {
+	if _, err := s.rewrap(directory, "", tools.RewrapOptions{KMSKey: fresh}); err == nil ||
+		!strings.Contains(err.Error(), "doesn't allow") {
 		t.Errorf("a directory bucket, which has its own: %v", err)
 	}
 	if _, err := s.rewrap(bucket, "", tools.RewrapOptions{KMSKey: "alias/mine"}); !errors.Is(err, tools.ErrUsage) {
@@ -291,7 +303,8 @@ func TestRewrapUnderAnotherKMSKey(t *testing.T) {
 	if _, err := s.rewrap("none", "", tools.RewrapOptions{}); err == nil {
 		t.Error("there is no such bucket")
 	}
-	if _, err := s.rewrap(bucket, "", tools.RewrapOptions{WalkOptions: tools.WalkOptions{Resume: writeFile(t, "{")}}); !errors.Is(err, tools.ErrUsage) {
+	if _, err := s.rewrap(bucket, "", tools.RewrapOptions{WalkOptions: tools.WalkOptions{Resume: writeFile(t,
+		"{")}}); !errors.Is(err, tools.ErrUsage) {
 		t.Errorf("a resume file that is none: %v", err)
 	}
 }
@@ -304,7 +317,8 @@ func TestRewrapHoldsToTheAllowedKeys(t *testing.T) {
 	put(t, s.client, bucket, "k", []byte("1"), s3.PutObjectInput{ServerSideEncryption: "aws:kms", SSEKMSKeyId: &key})
 	s.allowed = []string{s.newKey()}
 	r, err := s.rewrap(bucket, "", tools.RewrapOptions{})
-	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || r.Left[0].Kind != "key" || !strings.Contains(r.Left[0].Reason, key) {
+	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || r.Left[0].Kind != "key" ||
+		!strings.Contains(r.Left[0].Reason, key) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := s.rewrap(bucket, "", tools.RewrapOptions{KMSKey: key}); err == nil {
@@ -331,7 +345,10 @@ func TestRewrapInterruptedAndResumed(t *testing.T) {
 		}
 		return false
 	}, nil)
-	o := tools.RewrapOptions{WalkOptions: tools.WalkOptions{Concurrency: 1, Rate: 1e6, Resume: filepath.Join(t.TempDir(), "resume"), Progress: io.Discard, Out: io.Discard}}
+	o := tools.RewrapOptions{WalkOptions: tools.WalkOptions{
+		Concurrency: 1, Rate: 1e6,
+		Resume: filepath.Join(t.TempDir(), "resume"), Progress: io.Discard, Out: io.Discard,
+	}}
 	if _, err := s.installation().Rewrap(ctx, tools.Target{Bucket: bucket}, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -341,7 +358,8 @@ func TestRewrapInterruptedAndResumed(t *testing.T) {
 		Done  int64
 	}
 	text, err := os.ReadFile(o.Resume)
-	if err := errors.Join(err, json.Unmarshal(text, &position)); err != nil || position.After != key(4) || position.Done != 5 {
+	if err := errors.Join(err, json.Unmarshal(text, &position)); err != nil || position.After != key(4) ||
+		position.Done != 5 {
 		t.Fatalf("the resume file is %s: %v", text, err)
 	}
 	behind := map[string]string{}
@@ -401,7 +419,8 @@ func TestRewrapRaced(t *testing.T) {
 			s.front.set(func(_ http.ResponseWriter, r *http.Request) bool {
 				mu.Lock()
 				defer mu.Unlock()
-				if final := r.Method == "PUT" && r.Header.Get("If-Match") != "" || r.Method == "POST" && r.URL.Query().Has("uploadId"); !final {
+				if final := r.Method == "PUT" && r.Header.Get("If-Match") != "" ||
+					r.Method == "POST" && r.URL.Query().Has("uploadId"); !final {
 					return false
 				}
 				switch key := strings.TrimPrefix(r.URL.Path, "/"+bucket+"/"); {
@@ -417,7 +436,8 @@ func TestRewrapRaced(t *testing.T) {
 			}, nil)
 			r, err := s.rewrap(bucket, "", tools.RewrapOptions{})
 			s.front.set(nil, nil)
-			if !errors.Is(err, tools.ErrFound) || r.Rewrapped != 1 || r.Gone != 1 || len(r.Left) != 1 || r.Left[0].URI != uri(bucket, "replaced again and again") ||
+			if !errors.Is(err, tools.ErrFound) || r.Rewrapped != 1 || r.Gone != 1 || len(r.Left) != 1 ||
+				r.Left[0].URI != uri(bucket, "replaced again and again") ||
 				!strings.Contains(r.Left[0].Reason, "kept being replaced") {
 				t.Errorf("%+v, %v", r, err)
 			}
@@ -440,7 +460,8 @@ func TestRewrapOfWhatTheStoreCantReplace(t *testing.T) {
 	s.put(bucket, "k", random(200_000))
 	was := s.stored(bucket, "k")
 	r, err := s.rewrap(bucket, "", tools.RewrapOptions{})
-	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || !strings.Contains(r.Left[0].Reason, "larger than one copy") || !reflect.DeepEqual(s.stored(bucket, "k"), was) {
+	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 ||
+		!strings.Contains(r.Left[0].Reason, "larger than one copy") || !reflect.DeepEqual(s.stored(bucket, "k"), was) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

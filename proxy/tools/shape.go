@@ -26,13 +26,13 @@ func shapeOf(s *clientObject, parts []shownPart, limit int64) (*shape, error) {
 	case parts != nil && legalParts(parts):
 		return &shape{parts: parts, kept: true}, nil
 	case s.isComposite():
-		return nil, refusedf("checksum", "its checksum is one of its parts' checksums, and its parts are not known or can't be "+
-			"those of a sealed object")
+		return nil, refusedf("checksum",
+			"its checksum is one of its parts' checksums, and its parts are not known or can't be those of a sealed object")
 	case s.length <= limit:
 		return &shape{}, nil
 	case s.checksum != nil && !strings.HasPrefix(s.checksum.algorithm, "CRC"):
-		return nil, refusedf("checksum", "it is too large for one PutObject, and %s can't be combined of the checksums of parts",
-			s.checksum.algorithm)
+		return nil, refusedf("checksum",
+			"it is too large for one PutObject, and %s can't be combined of the checksums of parts", s.checksum.algorithm)
 	}
 	size := max(cutSize, (s.length/crypto.MaxParts/crypto.SegmentSize+1)*crypto.SegmentSize)
 	cut := &shape{}

@@ -186,7 +186,8 @@ func (s *site) startKMS() {
 		t.Fatal(err)
 	}
 	s.sdk = kms.New(kms.Options{
-		Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		Region: region, BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
 	s.serviceKey = s.newKey()
 }
@@ -210,7 +211,8 @@ func (s *site) newKey() string {
 func (s *site) openState() {
 	s.t.Helper()
 	var err error
-	s.state, err = state.Open(s.t.Context(), s.store.Objects(s.stateBucket), s.kms, state.Options{ServiceKey: s.serviceKey, Alone: true})
+	s.state, err = state.Open(s.t.Context(), s.store.Objects(s.stateBucket), s.kms,
+		state.Options{ServiceKey: s.serviceKey, Alone: true})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -230,14 +232,16 @@ func (s *site) startProxy() {
 		t.Fatal(err)
 	}
 	ids, err := access.NewIdentities([]*access.Identity{{
-		Name: "app", AccessKeyID: accessKey, SecretAccessKey: secretKey, ARN: "arn:aws:iam::" + account + ":user/app", Policy: all,
+		Name: "app", AccessKeyID: accessKey, SecretAccessKey: secretKey, ARN: "arn:aws:iam::" + account + ":user/app",
+		Policy: all,
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := gateway.New(gateway.Options{
-		Store: s.store, Keys: s.newKeys(), Buckets: s.state, Uploads: s.state, Renames: s.state, Claims: s.state, Sessions: s.state,
-		Region: region, Account: account, ServiceKey: s.serviceKey, AllowedKeys: s.allowed, StateBucket: s.stateBucket,
+		Store: s.store, Keys: s.newKeys(), Buckets: s.state, Uploads: s.state, Renames: s.state, Claims: s.state,
+		Sessions: s.state,
+		Region:   region, Account: account, ServiceKey: s.serviceKey, AllowedKeys: s.allowed, StateBucket: s.stateBucket,
 		StoreBucket: func(bucket string) string { return bucket }, Abilities: s.abilities, CopyLimit: s.copyLimit,
 		MetadataHeader: metadataHeader, AcceptS3Scope: true, ChecksumOnGet: true,
 	}, ids)
@@ -296,7 +300,8 @@ func (s *site) installation(change ...func(*objects.Options)) *tools.Installatio
 
 func newS3(endpoint, region string, transport http.RoundTripper) *s3.Client {
 	return s3.New(s3.Options{
-		Region: region, BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		Region: region, BaseEndpoint: &endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 		UsePathStyle: true, RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: transport},
 		RequestChecksumCalculation:  aws.RequestChecksumCalculationWhenRequired,
 		DisableS3ExpressSessionAuth: aws.Bool(true),
@@ -344,13 +349,16 @@ func newFront(t *testing.T, endpoint string) *front {
 	}
 	f := &front{}
 	// What breaks off before the front breaks off behind it, too, with a reset.
-	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err == nil {
-			err = c.(*net.TCPConn).SetLinger(0)
-		}
-		return c, err
-	}}
+	transport := &http.Transport{
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err == nil {
+				err = c.(*net.TCPConn).SetLinger(0)
+			}
+			return c, err
+		},
+	}
 	forward := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
@@ -413,7 +421,10 @@ func (s *site) directoryBucket(prefix string) (name, kmsKey string) {
 	_, err := s.client.CreateBucket(s.t.Context(), &s3.CreateBucketInput{
 		Bucket: &name,
 		CreateBucketConfiguration: &types.CreateBucketConfiguration{
-			Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				Type:           types.BucketTypeDirectory,
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+			},
 			Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("local-az1")},
 		},
 	})

@@ -30,13 +30,15 @@ func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 	bucket := s.bucket("unseen-general")
 	s.put(bucket, "k", []byte("x"))
 	key := "dir/big"
-	created, err := s.client.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+	created, err := s.client.CreateMultipartUpload(t.Context(),
+		&awss3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		t.Fatal(err)
 	}
 	makeBucket(t, s.raw, "unseen-clear")
 	inTheClear := "unseen-clear"
-	if _, err := s.raw.CreateMultipartUpload(t.Context(), &awss3.CreateMultipartUploadInput{Bucket: &inTheClear, Key: &key}); err != nil {
+	if _, err := s.raw.CreateMultipartUpload(t.Context(),
+		&awss3.CreateMultipartUploadInput{Bucket: &inTheClear, Key: &key}); err != nil {
 		t.Fatal(err)
 	}
 	s.front.set(func(w http.ResponseWriter, r *http.Request) bool {
@@ -46,12 +48,15 @@ func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 		}
 		return false
 	}, nil)
-	v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket, Key: ""}, tools.WalkOptions{Out: io.Discard})
-	if err != nil || len(v.Uploads) != 1 || v.Uploads[0].UploadID != *created.UploadId || v.Uploads[0].URI != uri(bucket, key) || v.Uploads[0].Initiated == "" ||
+	v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket, Key: ""},
+		tools.WalkOptions{Out: io.Discard})
+	if err != nil || len(v.Uploads) != 1 || v.Uploads[0].UploadID != *created.UploadId ||
+		v.Uploads[0].URI != uri(bucket, key) || v.Uploads[0].Initiated == "" ||
 		!slices.ContainsFunc(v.Notes, func(note string) bool { return strings.Contains(note, "the bucket has versions") }) {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket, Key: "k"}, tools.WalkOptions{Out: io.Discard}); err != nil || len(v.Uploads) != 0 {
+	if v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket, Key: "k"},
+		tools.WalkOptions{Out: io.Discard}); err != nil || len(v.Uploads) != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	r, err := s.rewrap(bucket, "", tools.RewrapOptions{})
@@ -59,7 +64,8 @@ func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	m, err := s.migrate("unseen-clear", bucket, tools.WalkOptions{})
-	if err != nil || !slices.ContainsFunc(m.Notes, func(note string) bool { return strings.Contains(note, "1 uploads are in progress") }) {
+	if err != nil || !slices.ContainsFunc(m.Notes,
+		func(note string) bool { return strings.Contains(note, "1 uploads are in progress") }) {
 		t.Errorf("%+v, %v", m, err)
 	}
 }
@@ -90,19 +96,22 @@ func TestNamesThatTheStoreGarbles(t *testing.T) {
 	in.Abilities = store.Abilities{ConditionalPut: true} // it wasn't probed
 	var out bytes.Buffer
 	v, err := in.Verify(t.Context(), tools.Target{Bucket: bucket}, tools.WalkOptions{Out: &out, Progress: io.Discard})
-	if !errors.Is(err, tools.ErrFound) || v.Unchecked != 1 || v.Checked != 2 || !strings.Contains(out.String(), "a name that isn't its own") {
+	if !errors.Is(err, tools.ErrFound) || v.Unchecked != 1 || v.Checked != 2 ||
+		!strings.Contains(out.String(), "a name that isn't its own") {
 		t.Errorf("%+v, %v: %s", v, err, &out)
 	}
 	r, err := in.Rewrap(t.Context(), tools.Target{Bucket: bucket}, tools.RewrapOptions{})
 	if !errors.Is(err, tools.ErrFound) || r.Rewrapped != 2 || len(r.Left) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	m, err := in.Migrate(t.Context(), s.migration(tools.Target{Bucket: "clear"}, tools.Target{Bucket: bucket}), tools.WalkOptions{})
+	m, err := in.Migrate(t.Context(), s.migration(tools.Target{Bucket: "clear"}, tools.Target{Bucket: bucket}),
+		tools.WalkOptions{})
 	if !errors.Is(err, tools.ErrLeft) || m.Copied != 0 || len(m.Left) != 1 {
 		t.Errorf("%+v, %v", m, err)
 	}
 	a := &tools.Adoption{
-		Bucket: "lost", ARN: "arn:aws:s3:::lost", KMSKey: s.serviceKey, StoreName: "clear", Account: account, Region: region, Sample: 1,
+		Bucket: "lost", ARN: "arn:aws:s3:::lost", KMSKey: s.serviceKey, StoreName: "clear", Account: account, Region: region,
+		Sample: 1,
 	}
 	if r, err := in.Adopt(t.Context(), a); !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 || r.Made {
 		t.Errorf("%+v, %v", r, err)
@@ -121,11 +130,13 @@ func TestWalksEndWhereNobodyCanBeTold(t *testing.T) {
 		t.Error(err)
 	}
 	o := tools.WalkOptions{Out: io.Discard, Resume: filepath.Join(t.TempDir(), "none", "resume")}
-	if _, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, o); err == nil || !strings.Contains(err.Error(), "write the resume file") {
+	if _, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, o); err == nil ||
+		!strings.Contains(err.Error(), "write the resume file") {
 		t.Error(err)
 	}
 	o.Resume = t.TempDir()
-	if _, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, o); err == nil || !strings.Contains(err.Error(), "read the resume file") {
+	if _, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, o); err == nil ||
+		!strings.Contains(err.Error(), "read the resume file") {
 		t.Error(err)
 	}
 }
@@ -152,7 +163,8 @@ func TestRewrapKeepsWhatProtectsAnObject(t *testing.T) {
 	}
 	for until, want := range map[string]int{"2026-01-01T00:00:01Z": 5, "2026-01-01T00:00:00Z": 3, "tomorrow": 3, "": 3} {
 		kept := tools.KeptWith(lock(until), now)
-		if len(kept) != want || string(kept[0].Value) != "GLACIER" || slices.ContainsFunc(kept, func(f sigv4.Field) bool { return string(f.Name) == objects.LockMode }) != (want == 5) {
+		if len(kept) != want || string(kept[0].Value) != "GLACIER" ||
+			slices.ContainsFunc(kept, func(f sigv4.Field) bool { return string(f.Name) == objects.LockMode }) != (want == 5) {
 			t.Errorf("until %q: %s", until, kept)
 		}
 	}
@@ -202,12 +214,14 @@ func TestMigrateCompositeChecksumsOfPartsThatAreNotShown(t *testing.T) {
 		r.Header.Set("x-amz-checksum-type", "COMPOSITE")
 	})
 	m, err := s.migrate("clear", bucket, tools.WalkOptions{})
-	if !errors.Is(err, tools.ErrLeft) || len(m.Left) != 1 || !strings.HasSuffix(m.Left[0].URI, "CRC64NVME") || m.Left[0].State != "refused" || m.Equal != int64(len(kinds)-1) {
+	if !errors.Is(err, tools.ErrLeft) || len(m.Left) != 1 || !strings.HasSuffix(m.Left[0].URI, "CRC64NVME") ||
+		m.Left[0].State != "refused" || m.Equal != int64(len(kinds)-1) {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	for _, kind := range kinds {
 		if kind.Composite {
-			out, err := s.client.HeadObject(t.Context(), &awss3.HeadObjectInput{Bucket: &bucket, Key: &kind.Name, ChecksumMode: types.ChecksumModeEnabled})
+			out, err := s.client.HeadObject(t.Context(),
+				&awss3.HeadObjectInput{Bucket: &bucket, Key: &kind.Name, ChecksumMode: types.ChecksumModeEnabled})
 			if err != nil || out.ChecksumType != types.ChecksumTypeComposite {
 				t.Errorf("%s: %+v, %v", kind.Name, out, err)
 			}

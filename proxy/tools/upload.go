@@ -62,7 +62,8 @@ func (u *upload) accept(etag, element, checksum string) {
 // complete makes the object, if the conditions in header hold; errReplaced if they don't.
 func (u *upload) complete(ctx context.Context, header ...sigv4.Field) error {
 	r := u.request("CompleteMultipartUpload", "POST", store.AppendQuery("", "uploadId", u.id))
-	r.Bytes = []byte(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">` + u.list.String() + "</CompleteMultipartUpload>")
+	r.Bytes = []byte(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">` + u.list.String() +
+		"</CompleteMultipartUpload>")
 	r.Header = header
 	r.Set("Content-Type", "application/xml")
 	err := send(ctx, u.client, r, nil)

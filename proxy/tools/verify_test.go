@@ -119,7 +119,10 @@ func damages(body []byte, partSize int, other *stored) []damage {
 		flipEnvelope("wrapped", "envelope", -1),
 		{name: "no metadata", kind: "not-sealed", change: func(_ *testing.T, o *stored) { delete(o.metadata, envelope) }},
 		{name: "not base64", kind: "envelope", change: func(_ *testing.T, o *stored) { o.metadata[envelope] += "=" }},
-		{name: "an other's envelope", kind: "envelope", change: func(_ *testing.T, o *stored) { o.metadata = other.metadata }},
+		{
+			name: "an other's envelope", kind: "envelope",
+			change: func(_ *testing.T, o *stored) { o.metadata = other.metadata },
+		},
 		ofBytes("an other's bytes", "segment", func([]byte) []byte { return other.body }),
 	}
 }
@@ -146,7 +149,8 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	all := damages(body, int(crypto.SealedLength(5*mib)), s.stored(bucket, "other"))
 	for _, d := range all {
 		if d.inParts {
-			upload(t, s.client, bucket, "damaged/"+d.name, s3.CreateMultipartUploadInput{}, random(5*mib), random(5*mib), random(70_001))
+			upload(t, s.client, bucket, "damaged/"+d.name, s3.CreateMultipartUploadInput{}, random(5*mib), random(5*mib),
+				random(70_001))
 		} else {
 			s.put(bucket, "damaged/"+d.name, body)
 		}
@@ -159,7 +163,8 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 		return v, lines(&out), err
 	}
 	n := int64(20 + 3 + len(all))
-	if v, out, err := verify("", tools.WalkOptions{}); err != nil || len(out) > 0 || !reflect.DeepEqual(v, &tools.VerifyReport{Checked: n}) {
+	if v, out, err := verify("", tools.WalkOptions{}); err != nil || len(out) > 0 ||
+		!reflect.DeepEqual(v, &tools.VerifyReport{Checked: n}) {
 		t.Fatalf("before the damage: %+v, %v\n%s", v, err, strings.Join(out, "\n"))
 	}
 
@@ -186,7 +191,8 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 			t.Errorf("%s has plaintext in its report", f.URI)
 		}
 	}
-	if !errors.Is(err, tools.ErrFound) || !maps.Equal(got, want) || !reflect.DeepEqual(v, &tools.VerifyReport{Checked: n + 1, Damaged: int64(len(want))}) {
+	if !errors.Is(err, tools.ErrFound) || !maps.Equal(got, want) ||
+		!reflect.DeepEqual(v, &tools.VerifyReport{Checked: n + 1, Damaged: int64(len(want))}) {
 		for uri := range want {
 			if got[uri] != want[uri] {
 				t.Errorf("%s: %q, want %q", uri, got[uri], want[uri])
@@ -199,7 +205,8 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	for _, d := range all {
 		target := tools.Target{Bucket: bucket, Key: "damaged/" + d.name}
 		v, err := in.Inspect(t.Context(), target)
-		if !errors.Is(err, tools.ErrFound) || v.Verifies || v.Damage == nil || v.Damage.Kind != d.kind || v.URI != target.URI() || v.ETag == "" {
+		if !errors.Is(err, tools.ErrFound) || v.Verifies || v.Damage == nil || v.Damage.Kind != d.kind ||
+			v.URI != target.URI() || v.ETag == "" {
 			t.Errorf("inspect %s: %v, %+v", d.name, err, v)
 			continue
 		}
@@ -217,24 +224,28 @@ func TestVerifyFindsExactlyWhatIsDamaged(t *testing.T) {
 	after := strings.TrimPrefix(keys[9], uri(bucket, ""))
 	resume := writeFile(t, fmt.Sprintf(`{"walk":"verify s3://%s/","after":%q,"done":10,"failed":10}`, bucket, after))
 	v, out, err = verify("", tools.WalkOptions{Resume: resume})
-	if !errors.Is(err, tools.ErrFound) || len(out) != len(want)-10 || v.Checked != n+1 || slices.ContainsFunc(out, func(line string) bool { return strings.HasPrefix(line, keys[9]+":") }) {
+	if !errors.Is(err, tools.ErrFound) || len(out) != len(want)-10 || v.Checked != n+1 ||
+		slices.ContainsFunc(out, func(line string) bool { return strings.HasPrefix(line, keys[9]+":") }) {
 		t.Errorf("resumed: %v, %d lines, want %d\n%s", err, len(out), len(want)-10, strings.Join(out, "\n"))
 	}
 	if _, err := os.Stat(resume); err == nil {
 		t.Error("the resume file outlives its walk")
 	}
 	for name, text := range map[string]string{"another walk's": `{"walk":"verify s3://other/"}`, "no JSON": "{"} {
-		if v, _, err := verify("", tools.WalkOptions{Resume: writeFile(t, text)}); !errors.Is(err, tools.ErrUsage) || v != nil {
+		if v, _, err := verify("", tools.WalkOptions{Resume: writeFile(t, text)}); !errors.Is(err, tools.ErrUsage) ||
+			v != nil {
 			t.Errorf("a resume file that is %s: %v", name, err)
 		}
 	}
-	if _, err := in.Verify(t.Context(), tools.Target{Bucket: "none"}, tools.WalkOptions{}); err == nil || !strings.Contains(err.Error(), "none") {
+	if _, err := in.Verify(t.Context(), tools.Target{Bucket: "none"}, tools.WalkOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "none") {
 		t.Errorf("no such bucket: %v", err)
 	}
 	if _, err := in.Inspect(t.Context(), tools.Target{Bucket: "none", Key: "k"}); err == nil {
 		t.Error("no such bucket")
 	}
-	if _, err := in.Inspect(t.Context(), tools.Target{Bucket: bucket, Key: "none"}); err == nil || errors.Is(err, tools.ErrFound) {
+	if _, err := in.Inspect(t.Context(), tools.Target{Bucket: bucket, Key: "none"}); err == nil ||
+		errors.Is(err, tools.ErrFound) {
 		t.Errorf("no such object: %v", err)
 	}
 }
@@ -313,14 +324,16 @@ func TestOutagesAreNoDamage(t *testing.T) {
 		var out bytes.Buffer
 		v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, tools.WalkOptions{Out: &out})
 		s.front.set(nil, nil)
-		if v.Damaged != 0 || v.Unchecked != c.unchecked || v.Gone != c.gone || errors.Is(err, tools.ErrFound) != (c.unchecked > 0) || !strings.Contains(out.String(), c.reason) {
+		if v.Damaged != 0 || v.Unchecked != c.unchecked || v.Gone != c.gone ||
+			errors.Is(err, tools.ErrFound) != (c.unchecked > 0) || !strings.Contains(out.String(), c.reason) {
 			t.Errorf("%s: %+v, %v: %s", name, v, err, &out)
 		}
 	}
 	s.disable(key)
 	var out bytes.Buffer
 	v, err := s.installation().Verify(t.Context(), tools.Target{Bucket: bucket}, tools.WalkOptions{Out: &out})
-	if v.Damaged != 0 || v.Unchecked != 1 || !errors.Is(err, tools.ErrFound) || !strings.Contains(out.String(), "DisabledException") {
+	if v.Damaged != 0 || v.Unchecked != 1 || !errors.Is(err, tools.ErrFound) ||
+		!strings.Contains(out.String(), "DisabledException") {
 		t.Errorf("a disabled key: %+v, %v: %s", v, err, &out)
 	}
 }
