@@ -195,8 +195,11 @@ func (c *Checker) PlaceOf(record *state.Bucket, key, version string) (Place, err
 	return p, err
 }
 
+// FactsOf is FactsOf with the checker's options.
+func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket { return FactsOf(b, &c.o.Policy) }
+
 // FactsOf is a bucket's record as rules see it.
-func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket {
+func FactsOf(b *state.Bucket, o *policy.Options) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
 		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
@@ -209,7 +212,7 @@ func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket {
 	case b.DefaultKMS:
 		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
 	case !b.Directory && !b.Configured:
-		f.Default = c.o.Policy.GeneralDefault()
+		f.Default = o.GeneralDefault()
 	default:
 		f.Default.BucketKey = b.BucketKey
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -20,10 +19,10 @@ import (
 	"sealfront/sigv4"
 )
 
-// An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes stay as they
-// are, with their trailer. A client's ETag is the store's, in listings as in answers, so the store must give the new object the ETag
-// of the old one. Stores differ in what they make ETags of; which ETag it will be is known before the object is replaced, or
-// nothing is:
+// An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes
+// stay as they are, with their trailer. A client's ETag is the store's, in listings as in answers, so the store must
+// give the new object the ETag of the old one. Stores differ in what they make ETags of; which ETag it will be is known
+// before the object is replaced, or nothing is:
 //
 //	the store copies onto itself, in one step,        store-side CopyObject    found out by the probe
 //	under conditions, and the ETag stays
@@ -34,9 +33,9 @@ import (
 //	it is the bytes' MD5                              GET and PUT              the last byte is held back until they have it
 //	else                                              501 NotImplemented
 //
-// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't tell apart two
-// envelopes over the same bytes, which copies onto itself, rewrap and this operation write: all of them have the key's claim, and what is
-// replaced was looked at, with its wrap salt, under that.
+// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't
+// tell apart two envelopes over the same bytes, which copies onto itself, rewrap and this operation write: all of them
+// have the key's claim, and what is replaced was looked at, with its wrap salt, under that.
 
 // errETagChanges is for the log.
 var errETagChanges = errors.New("the store would give the object another ETag")
@@ -102,8 +101,8 @@ func (t *transfer) etagChanges() error {
 	return e.Because(errETagChanges)
 }
 
-// md5ETag reads a store's ETag that is an MD5 in hexadecimal, or one of the MD5s of a number of parts, with their number behind a
-// dash. sum is "" for any other.
+// md5ETag reads a store's ETag that is an MD5 in hexadecimal, or one of the MD5s of a number of parts, with their
+// number behind a dash. sum is "" for any other.
 func md5ETag(etag string) (sum string, parts int) {
 	sum, count, multipart := strings.Cut(s3.Unquote(etag), "-")
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != md5.Size || strings.ToLower(sum) != sum {
@@ -139,8 +138,8 @@ func copyChecked(w io.Writer, r io.Reader, length int64, sum string, memory []by
 	return written + int64(n), err
 }
 
-// bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that the object's
-// comes out the same: it is made of them.
+// bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that
+// the object's comes out the same: it is made of them.
 func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Written, error) {
 	ends := t.storeParts(parts)
 	if ends == nil {
@@ -174,8 +173,9 @@ func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Wri
 	return t.completeParts(ctx, u)
 }
 
-// storeParts are where the store's parts of the object end, if it has so many. Each part of the object was one of the store's, and
-// the end another; or the last part, too small to be one, came with the end. What was copied in pieces has those.
+// storeParts are where the store's parts of the object end, if it has so many. Each part of the object was one of the
+// store's, and the end another; or the last part, too small to be one, came with the end. What was copied in pieces has
+// those.
 func (t *transfer) storeParts(count int) (ends []int64) {
 	layout := t.trailer.Layout()
 	switch n := layout.Parts(); count {
@@ -199,41 +199,14 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 // Reencrypt seals the data key of the object o, which lies at x, anew: as e says, in one conditional step of the store.
 // kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
 // another by now. The caller has the key's claim.
-func (o *Source) Reencrypt(ctx context.Context,
-	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
+func (o *Source) Reencrypt(
+	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
 ) (*Written, error) {
-	opened, err := o.Open(ctx, false, may)
+	t, err := o.inPlace(ctx, x, e, kept, may)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Secrets.Wipe()
-	use, err := x.sealingKey(ctx, e)
-	if err != nil {
-		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(o.Envelope.ObjectID, e, use, e.KeyARN)
-	envelope.PartSalt, envelope.Multipart, envelope.Copied = o.Envelope.PartSalt, o.Envelope.Multipart, o.Envelope.Copied
-	if err := envelope.Wrap(x.place(), use, opened.Secrets); err != nil {
-		return nil, fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := store.Request{Header: kept}
-	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
-		return nil, err
-	}
-	t := &transfer{
-		from: o, to: x, start: start, header: r.Header, envelope: &envelope, key: opened.Secrets.DataKey, trailer: opened.trailer,
-		match: o.ETag, held: true, keepETag: true,
-	}
+	defer t.key.Wipe()
+	t.start, t.keepETag = start, true
 	return t.run(ctx)
-}
-
-// redirectRoom is how much of the room for user metadata a kept redirect takes.
-func (x *Object) redirectRoom(kept []sigv4.Field) int {
-	for _, f := range kept {
-		if string(f.Name) == x.Objects.o.MetadataHeader+RedirectSuffix {
-			return len(f.Name) - len(UserMetadata) + len(f.Value)
-		}
-	}
-	return 0
 }

@@ -13,14 +13,14 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's bytes
-// are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data key is
-// the caller's and stays whole as long.
+// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's
+// bytes are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data
+// key is the caller's and stays whole as long.
 type Reader struct {
 	x       *Object
 	length  int64
-	left    int64         // that hasn't been handed on
-	answer  *store.Answer // nil when there is nothing to read
+	left    int64 // that hasn't been handed on
+	body    Body  // nil when there is nothing to read
 	opener  *crypto.SpanOpener
 	slab    *crypto.Slab
 	skip    int64  // stored bytes in front of the span
@@ -34,8 +34,14 @@ type Reader struct {
 
 var _ Plaintext = (*Reader)(nil)
 
-// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
-// sum, or when that is nil the checksum of kind over what was read.
+// A Body is stored bytes on their way here, such as an answer of the store.
+type Body interface {
+	io.Reader
+	Close()
+}
+
+// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will
+// return sum, or when that is nil the checksum of kind over what was read.
 func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
 	if last < first {
 		r := &Reader{x: x}
@@ -72,11 +78,16 @@ func (x *Object) NewReader(a *store.Answer, o *Opened, first, last int64) (*Read
 	case skipped > 0 && a.Status == http.StatusOK:
 		return nil, s3.Internal(errors.New("the store ignored the range"))
 	}
+	return x.newReader(a, o, first, last, skipped), nil
+}
+
+// newReader is NewReader for a body that holds the segments behind skip bytes.
+func (x *Object) newReader(body Body, o *Opened, first, last, skip int64) *Reader {
 	length := last - first + 1
 	return &Reader{
-		x: x, length: length, left: length, answer: a, opener: o.Secrets.DataKey.OpenSpan(o.layout, first, last),
-		slab: crypto.GetSlab(), skip: skipped,
-	}, nil
+		x: x, length: length, left: length, body: body, opener: o.Secrets.DataKey.OpenSpan(o.layout, first, last),
+		slab: crypto.GetSlab(), skip: skip,
+	}
 }
 
 func (r *Reader) setChecksum(sum *crypto.Checksum, kind *s3.ChecksumKind) {
@@ -90,9 +101,9 @@ func (r *Reader) Close() {
 	if r.slab == nil {
 		return
 	}
-	r.answer.Close()
+	r.body.Close()
 	crypto.PutSlab(r.slab, r.touched)
-	r.answer, r.slab, r.rest = nil, nil, nil
+	r.body, r.slab, r.rest = nil, nil, nil
 }
 
 // Size is how many bytes there are to read.
@@ -141,13 +152,10 @@ func (r *Reader) Advance() error {
 		return io.EOF
 	}
 	x, memory := r.x, r.slab.Body()
-	failed := func(err error) error {
-		return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.Bucket, x.Key, err))
-	}
 	for r.skip > 0 {
 		n := min(r.skip, int64(len(memory)))
-		if _, err := io.ReadFull(r.answer, memory[:n]); err != nil {
-			return failed(err)
+		if _, err := io.ReadFull(r.body, memory[:n]); err != nil {
+			return x.readFailed(err)
 		}
 		r.skip -= n
 	}
@@ -155,13 +163,12 @@ func (r *Reader) Advance() error {
 	if size == 0 {
 		return io.EOF
 	}
-	if _, err := io.ReadFull(r.answer, memory[:size]); err != nil {
-		return failed(err)
+	if _, err := io.ReadFull(r.body, memory[:size]); err != nil {
+		return x.readFailed(err)
 	}
 	plain, err := r.opener.Open(memory[:size])
 	if err != nil {
-		x.Objects.Damaged("segment")
-		return fmt.Errorf("open %s/%s: %w", x.Bucket, x.Key, err)
+		return x.badSegment(err)
 	}
 	r.touched = max(r.touched, size-crypto.TagSize)
 	r.rest = plain
@@ -174,4 +181,14 @@ func (r *Reader) Finish() (*crypto.Checksum, error) {
 		return r.sum, nil
 	}
 	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: r.kind.Algorithm, Value: r.hash.Sum(nil)}, nil
+}
+
+// readFailed is a body that ended before its time.
+func (x *Object) readFailed(err error) error {
+	return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.Bucket, x.Key, err))
+}
+
+// badSegment is a segment that doesn't open.
+func (x *Object) badSegment(err error) *Damage {
+	return x.damaged("segment", "a segment does not open", fmt.Errorf("open %s/%s: %w", x.Bucket, x.Key, err))
 }

@@ -118,8 +118,7 @@ func (r *Rename) rewrap(ctx context.Context, t *transfer) error {
 	defer use.Release()
 	secrets, err := o.Envelope.Unwrap(r.Source.place(), use)
 	if err != nil {
-		r.Object.Objects.Damaged("envelope")
-		return fmt.Errorf("open the envelope of %s/%s: %w", r.Source.Bucket, r.Source.Key, err)
+		return r.Source.badEnvelope(err)
 	}
 	t.key = secrets.DataKey
 	if t.trailer, err = o.openEnd(ctx, &secrets); err != nil {

@@ -3,14 +3,16 @@ package tools
 import "sealfront/crypto"
 
 // Shape is how a source object of this size, ETag and checksum, with parts of these sizes, is written.
-func Shape(length int64, etag string, checksum string, composite bool, sizes ...int64) (parts []int64, kept bool, err error) {
-	s := &seen{etag: etag, length: length}
+func Shape(
+	length int64, etag string, checksum string, composite bool, sizes ...int64,
+) (parts []int64, kept bool, err error) {
+	s := &clientObject{etag: etag, length: length}
 	if checksum != "" {
-		s.checksum = &toldChecksum{algorithm: checksum, composite: composite}
+		s.checksum = &shownChecksum{algorithm: checksum, composite: composite}
 	}
-	var told []toldPart
+	var told []shownPart
 	for _, size := range sizes {
-		told = append(told, toldPart{size: size})
+		told = append(told, shownPart{size: size})
 	}
 	how, err := shapeOf(s, told, crypto.MaxObjectPut)
 	if err != nil {
@@ -21,3 +23,6 @@ func Shape(length int64, etag string, checksum string, composite bool, sizes ...
 	}
 	return parts, how.kept, nil
 }
+
+// KeptWith is what an object keeps besides its metadata when it is rewrapped.
+var KeptWith = keptWith

@@ -9,10 +9,8 @@ import (
 	"sealfront/proxy/tools"
 )
 
-const mib = 1 << 20
-
-// An object keeps its parts where a sealed object can have such parts, and gets others only where nothing that a client can
-// see depends on them.
+// An object keeps its parts where a sealed object can have such parts, and gets others only where nothing that a client
+// can see depends on them.
 func TestShapeOfMigratedObjects(t *testing.T) {
 	t.Parallel()
 	const plain, dashed = `"0123456789abcdef0123456789abcdef"`, `"0123456789abcdef0123456789abcdef-3"`
@@ -30,15 +28,33 @@ func TestShapeOfMigratedObjects(t *testing.T) {
 	}{
 		{name: "an object of one PUT", length: 100, etag: plain, kept: true},
 		{name: "the largest PUT", length: crypto.MaxObjectPut, etag: plain, checksum: "SHA256", kept: true},
-		{name: "parts", length: 11 * mib, etag: dashed, told: []int64{5 * mib, 6 * mib}, want: []int64{5 * mib, 6 * mib}, kept: true},
+		{
+			name: "parts", length: 11 * mib, etag: dashed, told: []int64{5 * mib, 6 * mib}, want: []int64{5 * mib, 6 * mib},
+			kept: true,
+		},
 		{name: "one part", length: 1, etag: dashed, told: []int64{1}, want: []int64{1}, kept: true},
-		{name: "an empty last part", length: 5 * mib, etag: dashed, told: []int64{5 * mib, 0}, want: []int64{5 * mib, 0}, kept: true},
-		{name: "as many parts as there can be", length: 5 * mib * crypto.MaxParts, etag: dashed, told: many, want: many, kept: true},
+		{
+			name: "an empty last part", length: 5 * mib, etag: dashed, told: []int64{5 * mib, 0}, want: []int64{5 * mib, 0},
+			kept: true,
+		},
+		{
+			name: "as many parts as there can be", length: 5 * mib * crypto.MaxParts, etag: dashed, told: many, want: many,
+			kept: true,
+		},
 		{name: "parts that the store doesn't tell", length: 11 * mib, etag: dashed, checksum: "CRC64NVME"},
 		{name: "parts below 5 MiB", length: 3 * mib, etag: dashed, told: []int64{mib, 2 * mib}},
-		{name: "the same with a checksum of their checksums", length: 3 * mib, etag: dashed, checksum: "SHA256", composite: true, told: []int64{mib, 2 * mib}, refused: "parts"},
-		{name: "a checksum of checksums of nobody knows what", length: 11 * mib, etag: plain, checksum: "CRC32", composite: true, refused: "parts"},
-		{name: "a hash over what one PUT can't hold", length: crypto.MaxObjectPut + 1, etag: plain, checksum: "SHA256", refused: "too large"},
+		{
+			name: "the same with a checksum of their checksums", length: 3 * mib, etag: dashed, checksum: "SHA256",
+			composite: true, told: []int64{mib, 2 * mib}, refused: "parts",
+		},
+		{
+			name: "a checksum of checksums of nobody knows what", length: 11 * mib, etag: plain, checksum: "CRC32",
+			composite: true, refused: "parts",
+		},
+		{
+			name: "a hash over what one PUT can't hold", length: crypto.MaxObjectPut + 1, etag: plain, checksum: "SHA256",
+			refused: "too large",
+		},
 		{name: "a checksum that the format doesn't have", length: 1, etag: plain, checksum: "CRC128", refused: "CRC128"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,7 +93,8 @@ func TestWhatOnePutCantHoldIsCut(t *testing.T) {
 		total := int64(0)
 		for i, size := range parts {
 			total += size
-			if last := i == len(parts)-1; size <= 0 || !last && (size < crypto.MinPartSize || size%crypto.SegmentSize != 0) || size > crypto.MaxPart10000 {
+			if last := i == len(parts)-1; size <= 0 || !last && (size < crypto.MinPartSize || size%crypto.SegmentSize != 0) ||
+				size > crypto.MaxPart10000 {
 				t.Fatalf("%d bytes: part %d of %d has %d", c.length, i+1, len(parts), size)
 			}
 		}
