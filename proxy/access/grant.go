@@ -14,8 +14,8 @@ import (
 )
 
 // A Grant is what was granted to a request: who sent it, which operation it is, about what, and how what it writes is
-// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to one
-// goroutine at a time.
+// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to
+// one goroutine at a time.
 type Grant struct {
 	Request
 	granted
@@ -140,8 +140,8 @@ func (x *Grant) Secure(sse policy.SSE) error {
 	return nil
 }
 
-// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it adds.
-// options is the caller's memory.
+// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it
+// adds. options is the caller's memory.
 func (x *Grant) DecideExisting(e *policy.Encryption, options *policy.Options) error {
 	*options = x.c.o.Policy
 	options.Existing = e
@@ -169,8 +169,8 @@ type Place struct {
 	BucketPolicy *policy.BucketPolicy // the record's, compiled; nil: the bucket has none
 }
 
-// setTarget makes t the place as policies see it. keyARN is the KMS key that it is or gets sealed under, managed the one
-// of SSE-S3.
+// setTarget makes t the place as policies see it. keyARN is the KMS key that it is or gets sealed under, managed the
+// one of SSE-S3.
 func (p *Place) setTarget(t *policy.Target, keyARN, managed string) {
 	*t = policy.Target{
 		Kind: p.Facts.Kind, BucketARN: p.Facts.ARN, Account: p.Facts.Account, Key: p.Key, Version: p.Version,

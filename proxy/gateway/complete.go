@@ -21,13 +21,13 @@ const maxCompleteDocument = 4 << 20
 // ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
 // answer may be lost. Only an object that carries the upload's object id is a success (L3).
 //
-// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are sent
-// for one upload, whatever became of the first one's claim, the second finds another object there. An upload of one part
-// that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that has forgotten the
-// upload and makes it anew, without its metadata, for a part that comes late (versitygw).
+// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are
+// sent for one upload, whatever became of the first one's claim, the second finds another object there. An upload of
+// one part that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that
+// has forgotten the upload and makes it anew, without its metadata, for a part that comes late (versitygw).
 //
-// Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if there is
-// one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
+// Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if
+// there is one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
 func completeMultipartUpload(x *exchange) error {
 	parts, list, err := x.readPartList()
 	if err != nil {

@@ -162,7 +162,8 @@ func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	e := s3.Refuse("InvalidRequest", "The request could not be read.").Because(err)
 	var small *fasthttp.ErrSmallBuffer
 	if errors.As(err, &small) {
-		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").Because(err)
+		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.",
+			"MaxSizeAllowed", "16384").Because(err)
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -12,8 +12,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange until
-// Close.
+// A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange
+// until Close.
 type download struct {
 	x       *exchange
 	reader  objects.Reader

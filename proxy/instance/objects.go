@@ -7,12 +7,13 @@ import (
 	"sealfront/proxy/state"
 )
 
-// Objects are the sealed objects of the instance's store, for tools: nobody's but the operator's permission is needed. An
-// instance that was opened for Keys has no store: nothing but files can be opened by them.
+// Objects are the sealed objects of the instance's store, for tools: nobody's but the operator's permission is needed.
+// An instance that was opened for Keys has no store: nothing but files can be opened by them.
 func (i *Instance) Objects() *objects.Objects {
 	c := i.Config
 	o := objects.Options{
-		Keys: i.Keys, MetadataHeader: c.Store.MetadataHeader, ServiceKey: i.KMS.ServiceKey, Policy: i.policyOptions(), Log: i.Log,
+		Keys: i.Keys, MetadataHeader: c.Store.MetadataHeader, ServiceKey: i.KMS.ServiceKey, Policy: i.policyOptions(),
+		Log: i.Log,
 	}
 	if i.Storage != nil {
 		o.Store, o.Buckets, o.Uploads, o.Claims = i.Storage.Client, i.State, i.State, i.State

@@ -20,7 +20,8 @@ func (x *Object) WriteFault(f *store.Fault, a *Conditions) error {
 	return e
 }
 
-// Conditions is what a client's request has for the object that it writes: conditions, and what the store may refuse it for.
+// Conditions is what a client's request has for the object that it writes: conditions, and what the store may refuse it
+// for.
 type Conditions struct {
 	Match        string // If-Match, in the store's form; "" for none
 	NoneMatch    string // If-None-Match; "" for none

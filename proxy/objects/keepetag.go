@@ -46,7 +46,8 @@ func (t *transfer) keeping(ctx context.Context) (*Written, error) {
 	done, err := t.keep(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {
 		// The object is there, under its new envelope: all that is left is to say so.
-		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.Bucket),
+		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give",
+			zap.String("bucket", t.to.Bucket),
 			zap.String("key", t.to.Key), zap.String("was", t.from.ETag), zap.String("is", done.ETag))
 	}
 	return done, err
@@ -96,8 +97,9 @@ func (t *transfer) stream(ctx context.Context) (*Written, error) {
 }
 
 func (t *transfer) etagChanges() error {
-	e := s3.Refuse("NotImplemented", "The store behind this service would give the object another ETag, which "+t.to.Operation.String()+
-		" promises to keep. Copy the object onto itself with the encryption it is to have.", "Key", t.to.Key)
+	e := s3.Refuse("NotImplemented",
+		"The store behind this service would give the object another ETag, which "+t.to.Operation.String()+
+			" promises to keep. Copy the object onto itself with the encryption it is to have.", "Key", t.to.Key)
 	return e.Because(errETagChanges)
 }
 

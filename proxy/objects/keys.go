@@ -33,7 +33,8 @@ func (x *Object) preparedRef(e policy.Encryption) *keyring.Prepared {
 	if x.Objects.o.PerPrincipal {
 		principal = x.Principal
 	}
-	if key := x.keyOf(e); p.ref == nil || p.kind != x.Facts.Kind || p.bucketARN != x.Facts.ARN || p.keyARN != key || p.principal != principal {
+	if key := x.keyOf(e); p.ref == nil || p.kind != x.Facts.Kind || p.bucketARN != x.Facts.ARN || p.keyARN != key ||
+		p.principal != principal {
 		ref := x.keyRef(e)
 		ref.BucketARN, ref.KeyARN = strings.Clone(ref.BucketARN), strings.Clone(key)
 		*p = PreparedRef{x.Facts.Kind, ref.BucketARN, ref.KeyARN, principal, keyring.Prepare(ref)}
@@ -102,8 +103,10 @@ func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
 	if x.KeyAllowed(encryptionOf(e).SSE, e.KeyARN) {
 		return nil
 	}
-	what := fmt.Sprintf("names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", e.KeyARN)
-	return s3.Internal(x.damaged("key", "its envelope "+what, fmt.Errorf("the envelope of %s/%s %s", x.Bucket, x.Key, what)))
+	what := fmt.Sprintf("names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was "+
+		"narrowed", e.KeyARN)
+	return s3.Internal(x.damaged("key", "its envelope "+what,
+		fmt.Errorf("the envelope of %s/%s %s", x.Bucket, x.Key, what)))
 }
 
 // KeyAllowed reports whether the bucket's objects may be sealed, and opened, under this KMS key. It is called before
@@ -114,7 +117,9 @@ func (x *Object) KeyAllowed(sse policy.SSE, keyARN string) bool {
 
 // Unwrap opens an envelope at the object's place. It asks may before it calls KMS, where that depends on the caller:
 // objects under SSE-S3 open for whoever may read them. fresh calls KMS past the cache.
-func (x *Object) Unwrap(ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error) (crypto.Secrets, error) {
+func (x *Object) Unwrap(
+	ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error,
+) (crypto.Secrets, error) {
 	if err := x.checkKeyAllowed(e); err != nil {
 		return crypto.Secrets{}, err
 	}
@@ -143,7 +148,8 @@ func (x *Object) unlock(ctx context.Context, e *crypto.Envelope, fresh bool) (cr
 // badEnvelope is an envelope that doesn't open under its bucket key.
 func (x *Object) badEnvelope(err error) error {
 	return x.damaged("envelope",
-		fmt.Sprintf("its envelope does not open here: it was altered, or is that of another object, name or bucket (%v)", err),
+		fmt.Sprintf("its envelope does not open here: it was altered, or is that of another object, name or bucket (%v)",
+			err),
 		fmt.Errorf("open the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 }
 

@@ -25,16 +25,18 @@ func (g *Objects) CheckKey(op policy.Operation, key string) error {
 	return nil
 }
 
-// Absent reports whether no object can have the key, and the store must not be asked for it: it would take it for another one, or
-// for something of its own.
+// Absent reports whether no object can have the key, and the store must not be asked for it: it would take it for
+// another one, or for something of its own.
 func (x *Object) Absent() bool {
 	fault := x.Objects.o.Abilities.Names.Check(x.Key)
 	return fault != nil && fault.Absent
 }
 
-// CheckRequested answers what is asked of an object that can't be there. Deletions of it succeed, and uploads have records.
+// CheckRequested answers what is asked of an object that can't be there. Deletions of it succeed, and uploads have
+// records.
 func (x *Object) CheckRequested() error {
-	if x.Operation.OnObject() && x.Operation != policy.DeleteObject && x.Operation != policy.AbortMultipartUpload && x.Operation != policy.ListParts {
+	if x.Operation.OnObject() && x.Operation != policy.DeleteObject && x.Operation != policy.AbortMultipartUpload &&
+		x.Operation != policy.ListParts {
 		return x.CheckPresent()
 	}
 	return nil

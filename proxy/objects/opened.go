@@ -36,7 +36,9 @@ func (x *Object) Open(ctx context.Context, s *Sealed, may func(keyARN string) er
 
 // layOut finds where an object's plaintext lies: by its trailer, which is nil as long as it hasn't been opened. It owns
 // the secrets, also when it fails.
-func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets, trailer *crypto.Trailer) (o *Opened, err error) {
+func (x *Object) layOut(
+	ctx context.Context, s *Sealed, secrets crypto.Secrets, trailer *crypto.Trailer,
+) (o *Opened, err error) {
 	o = &Opened{Sealed: s, Secrets: secrets, trailer: trailer}
 	defer func() {
 		if err != nil {
@@ -68,14 +70,18 @@ func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets, 
 // object at the same time, as transfer managers send them, share a load.
 func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, error) {
 	name := x.layoutName()
-	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID && k.total == o.total {
+	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID &&
+		k.total == o.total {
 		return k, nil
 	}
 	v, err, _ := x.Objects.loads.Do(name+"\n"+o.ETag+"\n"+string(o.Envelope.ObjectID[:]), func() (any, error) {
 		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
-		k := &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(), checksum: o.trailer.Checksum}
+		k := &knownLayout{
+			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(),
+			checksum: o.trailer.Checksum,
+		}
 		x.Objects.layouts.put(name, k)
 		return k, nil
 	})

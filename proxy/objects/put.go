@@ -53,7 +53,9 @@ func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope
 		r.Bytes = sealed
 	} else {
 		r.Length = crypto.StoredLength(length)
-		r.Body = &sealWriter{body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end}
+		r.Body = &sealWriter{
+			body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end,
+		}
 		p.secrets.Checksum = p.Known
 	}
 	envelope, err := p.envelope.AppendWrapped(p.scratch.envelope[:0], x.place(), use, p.secrets)

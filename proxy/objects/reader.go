@@ -42,7 +42,9 @@ type Body interface {
 
 // Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will
 // return sum, or when that is nil the checksum of kind over what was read.
-func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
+func (x *Object) Read(
+	ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind,
+) (*Reader, error) {
 	if last < first {
 		r := &Reader{x: x}
 		r.setChecksum(sum, kind)

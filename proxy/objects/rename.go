@@ -62,7 +62,9 @@ func (r *Rename) Once(ctx context.Context) error {
 	if err := r.Begin(t.envelope); err != nil {
 		return err
 	}
-	move := &state.Move{From: r.Source.Key, To: x.Key, FromSalt: o.Envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.ETag}
+	move := &state.Move{
+		From: r.Source.Key, To: x.Key, FromSalt: o.Envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.ETag,
+	}
 	if err := r.Claim.Begin(x.Record, move); err != nil {
 		r.Claim.End(x.Record, r.Source.Key)
 		return err

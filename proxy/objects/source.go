@@ -60,7 +60,9 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 		e := x.VersionFault(f, a)
 		e.Header = nil // they would be taken for the copy's
 		if e.Code == "MethodNotAllowed" {
-			return nil, s3.Refuse("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
+			return nil,
+				s3.Refuse("InvalidRequest",
+					"The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
 		}
 		return nil, e
 	}
@@ -72,7 +74,9 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	case r.Header == nil && s.total > 0:
 		return nil, ErrReplaced
 	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= tailSize || a.Length != s.last-s.first+1):
-		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, tailSize))
+		return nil,
+			s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last,
+				s.total, tailSize))
 	}
 	end, err := a.Bytes(tailSize)
 	if err != nil {
@@ -111,10 +115,12 @@ func (x *Object) newSource(a *store.Answer, s *Sealed) (*Source, error) {
 	own := x.Objects.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
-		if lower == ClassHeader && string(value) != "STANDARD" || lower == LockMode || lower == LockUntil || lower == LockHold || lower == own+RedirectSuffix {
+		if lower == ClassHeader && string(value) != "STANDARD" || lower == LockMode || lower == LockUntil ||
+			lower == LockHold || lower == own+RedirectSuffix {
 			o.Attributes = append(o.Attributes, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
-		if lower == "content-type" || IsStored(lower) || strings.HasPrefix(lower, UserMetadata) && lower != own && lower != own+RedirectSuffix {
+		if lower == "content-type" || IsStored(lower) ||
+			strings.HasPrefix(lower, UserMetadata) && lower != own && lower != own+RedirectSuffix {
 			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
 		return true

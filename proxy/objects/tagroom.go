@@ -11,8 +11,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A taggingStore refuses what makes an object with more tags and metadata than the probe has seen the store hold. Some stores
-// find that out once they have replaced the object, and answer 500.
+// A taggingStore refuses what makes an object with more tags and metadata than the probe has seen the store hold. Some
+// stores find that out once they have replaced the object, and answer 500.
 type taggingStore struct {
 	Store
 	room int // store.Abilities.TagRoom
@@ -47,14 +47,15 @@ func (s *taggingStore) Do(ctx context.Context, r *store.Request) (*store.Answer,
 
 // NoRoomForTags is 400, as what is wrong with tags is.
 func NoRoomForTags(err error) *s3.Error {
-	return s3.Refuse("InvalidTag", "The store behind this service has no room for tags of this size beside the object's metadata.").Because(err)
+	return s3.Refuse("InvalidTag",
+		"The store behind this service has no room for tags of this size beside the object's metadata.").Because(err)
 }
 
 // fewTags is what every store holds, in bytes of a Tagging document.
 const fewTags = 1024
 
-// OutOfTagRoom reports whether the store's 500 for PutObjectTagging is about the size of the tags: what the object has as metadata isn't
-// known here. The tags there were stay.
+// OutOfTagRoom reports whether the store's 500 for PutObjectTagging is about the size of the tags: what the object has
+// as metadata isn't known here. The tags there were stay.
 func (g *Objects) OutOfTagRoom(f *store.Fault, document int) bool {
 	return g.o.Abilities.TagRoom != math.MaxInt && document > fewTags &&
 		(f.Status == http.StatusInternalServerError || f.Status == http.StatusInsufficientStorage)

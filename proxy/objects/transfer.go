@@ -55,7 +55,8 @@ type transfer struct {
 	match, noneMatch string
 	tags             Tags
 
-	sum string // MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+	// MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+	sum string
 }
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
@@ -250,7 +251,10 @@ func (t *transfer) sourceFault(f *store.Fault) error {
 // storeCopy has the store copy the bytes.
 func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 	x := t.to
-	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key, Header: append([]sigv4.Field(nil), t.header...)}
+	r := &store.Request{
+		Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
+		Header: append([]sigv4.Field(nil), t.header...),
+	}
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
 	t.tags.direct(r)

@@ -50,8 +50,8 @@ func (x *Object) versionNamed(id string) []s3.Element {
 	return []s3.Element{{Name: versionHeaders[0], Value: id}}
 }
 
-// WithoutVersions reports whether the store refused the version null because it has none at all: null is then the object
-// itself, which the exchange is about from now on.
+// WithoutVersions reports whether the store refused the version null because it has none at all: null is then the
+// object itself, which the exchange is about from now on.
 func (x *Object) WithoutVersions(f *store.Fault) bool {
 	if x.Version != "null" || f.Status != 400 || f.Code != "InvalidArgument" && f.Code != "" {
 		return false
@@ -60,13 +60,14 @@ func (x *Object) WithoutVersions(f *store.Fault) bool {
 	return true
 }
 
-// VersionFault completes the refusal of a request about an object by what the store tells of versions: that there is none
-// of this name, or that it is a delete marker, which can't be read.
+// VersionFault completes the refusal of a request about an object by what the store tells of versions: that there is
+// none of this name, or that it is a delete marker, which can't be read.
 func (x *Object) VersionFault(f *store.Fault, a *store.Answer) *s3.Error {
 	var e *s3.Error
 	switch told := x.VersionOf(a); {
 	case x.Version != "" && f.Status == 405:
-		e = s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.Method, "ResourceType", "DeleteMarker")
+		e = s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.Method,
+			"ResourceType", "DeleteMarker")
 		e.Allow = "DELETE"
 		e.Header = told
 		if v := a.Get("Last-Modified"); len(v) > 0 {
