@@ -1,8 +1,8 @@
 // Sealfront is a transparent encrypting reverse proxy for S3.
 //
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives whatever S3-compatible store stands
-// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or
-// a key.
+// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte
+// or a key.
 //
 //	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
 //	                              │
@@ -25,14 +25,14 @@
 //
 //	sealfront serve --config FILE
 //
-// Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package config
-// describes every setting; deploy/ has examples.
+// Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package
+// config describes every setting; deploy/ has examples.
 //
 //	sealfront exports [--for aws|go|node|java|curl|system]
 //
-// Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority, and
-// AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server that runs from
-// there or for the last one that did.
+// Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority,
+// and AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server
+// that runs from there or for the last one that did.
 //
 //	sealfront config check FILE
 //
@@ -50,39 +50,43 @@
 //
 //	sealfront version
 //
-// Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was built
-// from a changed or unknown tree.
+// Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was
+// built from a changed or unknown tree.
 //
-//	sealfront explain --operation NAME --bucket BUCKET [--key KEY] [--header 'NAME: VALUE']… [--session-header 'NAME: VALUE']…
+//	sealfront explain --operation NAME --bucket BUCKET [--key KEY] [--header 'NAME: VALUE']…
+//	                  [--session-header 'NAME: VALUE']…
 //
 // Which rule decides about a request, and why, in JSON; no request is sent.
 //
-// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and may run
-// beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that go over many objects take
-// --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they have come.
+// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and
+// may run beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that
+// go over many objects take --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they
+// have come.
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
-// An object's envelope (no secrets; a digest names its bucket key blob), layout, sizes, what opens it and whether it verifies, in JSON.
+// An object's envelope (no secrets; a digest names its bucket key blob), layout, sizes, what opens it and whether it
+// verifies, in JSON.
 //
 //	sealfront verify s3://BUCKET[/PREFIX] [--json]
 //
-// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that isn't
-// whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that every key was
-// seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
+// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that
+// isn't whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that
+// every key was seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
-// Wrap every data key anew under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS. ETags and dates
-// change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket key, and names what still
-// depends on older ones.
+// Wrap every data key again, under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS.
+// ETags and dates change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket
+// key, and names what still depends on older ones.
 //
 //	sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags]
 //
-// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with metadata, content headers,
-// tags, storage class, part sizes and checksums, and then compare all of it byte for byte. The source is only read; nothing in the
-// sealed bucket is replaced; an object is there whole or not at all. The second PREFIX takes the place of the first. The report, in JSON,
-// names what is left and why. Exit status 1 when something is (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
+// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with
+// metadata, content headers, tags, storage class, part sizes and checksums, and then compare all of it byte for byte.
+// The source is only read; nothing in the sealed bucket is replaced; an object is there whole or not at all. The second
+// PREFIX takes the place of the first. The report, in JSON, names what is left and why. Exit status 1 when something is
+// (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
 //
 //	sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
 //
@@ -91,7 +95,8 @@
 //
 //	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
 //
-// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never replaced.
+// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never
+// replaced.
 //
 //	sealfront keys [drop [--kms-key ARN]] [--admin URL]
 //
@@ -103,7 +108,8 @@
 //
 // # Output
 //
-// When the program accepts requests it writes lines to stdout that a shell can evaluate, then "# ready". Logs go to stderr.
+// When the program accepts requests it writes lines to stdout that a shell can evaluate, then "# ready". Logs go to
+// stderr.
 //
 //	export AWS_ENDPOINT_URL=https://127.0.0.1:8443
 //	export AWS_CA_BUNDLE=…            these, down to SEALFRONT_KMS_ENDPOINT, without --config only
@@ -121,36 +127,37 @@
 //
 // # Signals
 //
-// SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests under way have
-// limits.drain_timeout to end; their answers are the last of their connections, and silent connections are closed 0.1 s later
-// (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from FILE again, and the audit
-// log is opened anew; a file with faults changes nothing, and the log names what else has changed in it and waits for the next
-// start. The same happens by itself, within reload_every, when FILE or one that it names changes (TestReloadUnderLoad).
+// SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests in flight have
+// limits.drain_timeout to end; their answers are the last of their connections, and idle connections are closed 0.1 s
+// later (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from
+// FILE again, and the audit log is reopened; a file with faults changes nothing, and the log names what else has
+// changed in it and waits for the next start. The same happens by itself, within reload_every, when FILE or one that it
+// names changes (TestReloadUnderLoad).
 //
 // # Admin address
 //
 //	GET  /livez              200 while the process runs
-//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; else 503 and why
+//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; otherwise 503 and why
 //	GET  /metrics            Prometheus; names and labels are in package metrics
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
 //	GET  /keys               bucket keys in this replica's memory, never their bytes
-//	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the store, in every
-//	                         replica
+//	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the
+//	                         store, in every replica
 //
-// With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password; an
-// address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of strangers are
-// refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all but /livez, /readyz and
-// /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
+// With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password;
+// an address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of
+// strangers are refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all
+// but /livez, /readyz and /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
 //
 // # Files of the data directory
 //
 //	lock             held by the program that serves from here
 //	data.json        credentials and key names, mode 0600
 //	exports          what the last start exported, mode 0600, for the command exports
-//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who may enter the
-//	                 data directory: chmod 711 lets all users of the machine, what else is there stays closed
+//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who
+//	                 may enter the data directory: chmod 711 lets all users of the machine, what else is there stays closed
 //	store/objects/   the embedded store: a directory a bucket, a file an object, sealed
 //	store/meta/      object metadata, where the file system has no extended attributes
 //	kms/             the embedded key service; its keys lie under a root key file of mode 0600
@@ -202,8 +209,8 @@
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
-//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on
-//     gateway, objects, store and keyring, whose calls it times, and none of them knows it.
+//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands
+//     on gateway, objects, store and keyring, whose calls it times, and none of them knows it.
 //
 // # A reader's path
 //
@@ -237,16 +244,17 @@
 // objects imports store. Interfaces belong to the caller, so objects.Store is objects'; but its methods speak of
 // store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of its
 // own would be the same types again, with adapters that copy every header. gateway speaks them, too, where what the
-// store keeps for a bucket passes by a grammar. State, which needs only small objects by name, has its own interface and
-// doesn't import store.
+// store keeps for a bucket passes by a grammar. State, which needs only small objects by name, has its own interface
+// and doesn't import store.
 //
 // A Grant, not an Object, is what permissions are asked for with: an object has neither headers nor a sender, so nobody
 // can make a request up to ask about another one. Who opens an object hands over what it may be opened for (may), and
 // can't leave it out.
 //
-// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that run, and not with
-// package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and how it is sealed, is decided in
-// one place. The road not taken, sealing in package tools, would have saved a hop and doubled those rules.
+// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
+// run, and not with package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and
+// how it is sealed, is decided in one place. The road not taken, sealing in package tools, would have saved a hop and
+// doubled those rules.
 //
 // Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as

@@ -1,7 +1,8 @@
 // Package access decides who may do what: it reads a request's signature, finds its identity or session, slows down
 // failed logins, and takes the request through the rules of package policy. A Request becomes a Grant, or is refused.
 //
-//	Request ─▶ locate ─▶ sigv4 ─▶ session, identity, certificate, share ─▶ policy.Case ─▶ bucket's record ─▶ policy.Decide ─▶ Grant
+//	Request ─▶ locate ─▶ sigv4 ─▶ session, identity, certificate, share ─▶ policy.Case
+//	    ─▶ bucket's record ─▶ policy.Decide ─▶ Grant
 //
 // There is one Request for all that it reads, writes and deletes, and permissions are asked for with a Grant alone: its
 // conditions get their values from the Request, and a Place adds what is its own. Nothing can be asked for with a

@@ -14,8 +14,8 @@ const maxCompleteDocument = 4 << 20
 
 // completeMultipartUpload carries out CompleteMultipartUpload, under the key's claim.
 //
-//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part ─▶ store's Complete If-Match
-//	                                                                                └─▶ HEAD: is it our object? ─▶ 200
+//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part
+//	    ─▶ the store's Complete If-Match ─▶ HEAD: is it our object? ─▶ 200
 //
 // Until the store's Complete nothing is visible and nothing is lost; after it the object is whole and needs nothing of
 // ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
@@ -61,7 +61,8 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	c.Size, c.ChecksumType, c.Announced = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type"), x.grant.Value(u.Kind().Header)
+	c.Size, c.ChecksumType = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type")
+	c.Announced = x.grant.Value(u.Kind().Header)
 	if err := c.Run(x.context, parts, x.grant.MayRead); err != nil {
 		return err
 	}

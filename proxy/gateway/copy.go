@@ -14,8 +14,7 @@ import (
 
 // copyObject carries out CopyObject.
 //
-//	source ─▶ metadata and end ─▶ envelope ─▶ KMS key ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the store copies the bytes
-//	                                                   └─ it changes, or another checksum is asked for: opened and sealed anew
+//	source ─▶ metadata and end ─▶ may it be read? ─▶ objects.Copy ─▶ answer
 //
 // With a directory bucket on either side KMS is asked each time, for the source and for the destination, and no bucket
 // key is used (R17); SSE-S3 to SSE-S3 needs no call. What is damaged in the source's body shows when the copy is read,

@@ -190,7 +190,8 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 	}
 	// What a read opened stands in the answer only.
 	e := &x.grant.Decision.Encryption
-	r.Encryption, r.KMSKey = string(header.Peek("x-amz-server-side-encryption")), string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
+	r.Encryption = string(header.Peek("x-amz-server-side-encryption"))
+	r.KMSKey = string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
 	if sse := e.SSE.String(); r.Encryption == "" {
 		r.Encryption, r.KMSKey = sse, strings.Clone(e.KeyARN)
 	}

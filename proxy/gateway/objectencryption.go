@@ -12,8 +12,8 @@ import (
 // or with or without a bucket key. No segment is opened, and what clients see of the object stays: ETag, checksums,
 // metadata, tags. The store dates what it writes, so Last-Modified is that of the update.
 //
-//	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end ─▶ Object Lock, permission on the old key
-//	    ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (keepetag.go)
+//	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end
+//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (keepetag.go)
 //
 // In one conditional step of the store: whoever is killed leaves the old envelope or the new one, and a write that
 // comes between wins.

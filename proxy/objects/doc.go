@@ -3,7 +3,7 @@
 // may be done, and hands over what depends on who asks as arguments (may, Conditions).
 //
 //	put     plaintext ─▶ segments sealed in place ─▶ store              (the last segment waits until all is right)
-//	read    store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader            (a byte is handed on only after its tag was checked)
+//	read    store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader    (a byte is handed on only after its tag was checked)
 //	copy    store ─▶ envelope wrapped anew ─▶ the store copies, or the sealed bytes pass through
 //
 // Promises, each with the test that fails when it is broken; those of the running program stand in package main:

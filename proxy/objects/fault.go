@@ -17,7 +17,8 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" ||
 		f.Code == "DirectoryObjectContainsData":
 		return s3.Refuse("InvalidURI",
-			"The store behind this service can't hold an object beside another one whose name is a directory of its name.").Because(f)
+			"The store behind this service can't hold an object besides another one whose name is a "+
+				"directory of its name.").Because(f)
 	case f.Code == "NoSuchBucket":
 		return s3.NoSuchBucket(bucket).Because(f)
 	case f.Code == "InvalidTag":

@@ -29,8 +29,8 @@ import (
 //	an empty object                                   PUT                      all have one ETag
 //	the ETag says nothing of parts, and is made       GET and PUT              found out by the probe
 //	of the bytes
-//	it is an MD5 of parts' MD5s                       UploadPartCopy …         the parts' ETags are, before Complete If-Match
-//	it is the bytes' MD5                              GET and PUT              the last byte is held back until they have it
+//	it is an MD5 of parts' MD5s                       UploadPartCopy …         the parts' ETags, before Complete
+//	it is the bytes' MD5                              GET and PUT              the last byte waits until they have it
 //	else                                              501 NotImplemented
 //
 // An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't
@@ -202,7 +202,8 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 // kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
 // another by now. The caller has the key's claim.
 func (o *Source) Reencrypt(
-	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
+	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	start time.Time,
 ) (*Written, error) {
 	t, err := o.inPlace(ctx, x, e, kept, may)
 	if err != nil {

@@ -83,7 +83,8 @@ func (x *Object) Get(ctx context.Context) (*store.Answer, *Sealed, error) {
 }
 
 func (x *Object) readIfOr(
-	ctx context.Context, operation, method string, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+	ctx context.Context, operation, method string, conditions func(*store.Request),
+	fault func(*store.Fault, *store.Answer) error,
 ) (*store.Answer, *Sealed, error) {
 	r := x.NewRequest(operation, method)
 	conditions(r)

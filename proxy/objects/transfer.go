@@ -25,7 +25,7 @@ import (
 //	conditions on the destination that the store      GET and PUT              the bytes stream through
 //	ignores on a copy (L5); onto itself where
 //	that isn't atomic (L4)                                                     by way of another key: staging.go
-//	above the limit of one copy; onto itself, by      UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	above the limit of one copy; onto itself, by      UploadPartCopy …         claim, Create, copies, Complete, HEAD
 //	Rewrap, instead of by way of another key
 //	else                                              store-side CopyObject    claim, one request
 //	the ETag must stay                                keepetag.go
