@@ -69,7 +69,7 @@ func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 		return nil
 	}
 	if objects.Translate(err).Code == "PreconditionFailed" && x.grant.Value("if-none-match") == "" {
-		return x.Object.Interfered(err) // the condition was ours
+		return x.Object.Conflict(err) // the condition was ours
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // metadata, tags. The store dates what it writes, so Last-Modified is that of the update.
 //
 //	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end
-//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (keepetag.go)
+//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (sameetag.go)
 //
 // In one conditional step of the store: whoever is killed leaves the old envelope or the new one, and a write that
 // comes between wins.
@@ -22,7 +22,7 @@ import (
 // one, which is told, and the earlier keeps its key. A version that isn't the current one would become that, so it is
 // refused.
 //
-// Requests to the store: the claim, a look at the object, and what keepetag.go says; a HEAD for Object Lock where there
+// Requests to the store: the claim, a look at the object, and what sameetag.go says; a HEAD for Object Lock where there
 // are versions.
 func updateObjectEncryption(x *exchange) error {
 	document, err := x.readDocument(objects.MaxDocument)

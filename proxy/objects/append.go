@@ -19,7 +19,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// AppendResult is what became of an append.
+// AppendResult is the outcome of an append.
 type AppendResult struct {
 	ETag     string           // the store's
 	Length   int64            // of the object's plaintext
@@ -35,8 +35,8 @@ type AppendResult struct {
 //	what is appended ─────────────────┴─▶ sealed again as one part ─▶ trailer ┘
 //
 // So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
-// since the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes
-// the grown body (S9). An object without such parts is sealed anew in one PUT with If-Match.
+// since the parts are sealed under it; object id, envelope and trailer are new, so that an earlier copy's envelope
+// never opens the grown body (S9). An object without such parts is sealed again as a whole in one PUT with If-Match.
 func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResult, error) {
 	opened, err := o.Open(ctx, false, a.May)
 	if err != nil {
@@ -52,21 +52,21 @@ func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResu
 		return nil, err
 	}
 	var done *AppendResult
-	if a.kept == 0 {
+	if a.unchanged == 0 {
 		done, err = a.putWhole(ctx)
 	} else {
 		done, err = a.putParts(ctx)
 	}
-	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
+	// Stores fail in different ways when an object is replaced while it is read and copied. The client gets one error.
 	if err != nil && Translate(err).Code == "InternalError" &&
-		errors.Is(a.from.Object.stands(ctx, a.from.Sealed), ErrReplaced) {
-		return nil, x.Interfered(err)
+		errors.Is(a.from.Object.checkUnchanged(ctx, a.from.Sealed), ErrReplaced) {
+		return nil, x.Conflict(err)
 	}
 	return done, err
 }
 
-// Interfered answers that another writer was faster.
-func (x *Object) Interfered(err error) error {
+// Conflict is 409: another writer was faster.
+func (x *Object) Conflict(err error) error {
 	return s3.Refuse("ConditionalRequestConflict",
 		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key",
 		x.Key).Because(err)
@@ -75,16 +75,16 @@ func (x *Object) Interfered(err error) error {
 // An AppendBody is what is appended.
 type AppendBody interface {
 	Plaintext
-	Start() // begins to read it
+	Start() // begins the read
 }
 
-// An Append is an append. Its fields up to the empty line are the caller's.
+// An Append is one append operation. The caller sets the fields up to the empty line.
 type Append struct {
 	Body       AppendBody
-	Kind       *s3.ChecksumKind          // of the body's checksum; then of the object's
+	Kind       *s3.ChecksumKind          // of the body's checksum; after decideChecksum, of the object's
 	Announced  bool                      // the client has named it
 	May        func(keyARN string) error // whether the client may open the object under its KMS key
-	Keep       func(*s3.ChecksumKind)    // has the body's finish return the checksum of another kind
+	Keep       func(*s3.ChecksumKind)    // makes the body's Finish return a checksum of this kind
 	Encryption policy.Encryption         // of the object
 	Began      time.Time                 // of the request
 	Scratch    *Scratch
@@ -95,16 +95,16 @@ type Append struct {
 
 	claim *state.Claim // from commit on
 
-	old *crypto.Checksum // the object's, before; nil if it has none
+	old *crypto.Checksum // of the object before the append; nil if it has none
 	sum *crypto.Checksum // of what the client sent
 
-	parts  []crypto.Part // that stay as they are
-	kept   int64         // their plaintext
-	stored int64         // their stored size
-	last   crypto.Part   // the one that is made: what was read back, and the body
-	tail   *Reader       // of what is read back; nil when nothing is
-	done   int64         // bytes of it that have been read
-	hash   hash.Hash     // over the last part
+	parts     []crypto.Part // that stay unchanged
+	unchanged int64         // their plaintext
+	stored    int64         // their stored size
+	last      crypto.Part   // the new one: what is read back, then the body
+	tail      *Reader       // of what is read back; nil when nothing is
+	done      int64         // bytes of it that have been read
+	hash      hash.Hash     // over the last part
 }
 
 // decideChecksum: the object keeps its algorithm. CRCs of the full object are combined; a SHA becomes one over the
@@ -142,7 +142,7 @@ func (a *Append) split() error {
 				part.SetChecksum(a.old.Algorithm, a.old.Value)
 			}
 			a.parts = append(a.parts, part)
-			a.kept += placed.Length
+			a.unchanged += placed.Length
 			a.stored += placed.SealedLength
 		}
 	}
@@ -150,15 +150,15 @@ func (a *Append) split() error {
 		return s3.Refuse("TooManyParts",
 			"You have attempted to add more parts than the maximum of 10,000 that an object may have.")
 	}
-	a.last = crypto.Part{Length: a.Length - a.kept + a.Body.Size(), Salt: crypto.NewSalt()}
+	a.last = crypto.Part{Length: a.Length - a.unchanged + a.Body.Size(), Salt: crypto.NewSalt()}
 	limit := int64(crypto.MaxPart10000) // it shares the store's part with the object's end
-	if a.kept == 0 {
+	if a.unchanged == 0 {
 		limit = crypto.MaxObjectPut
 	}
 	if a.last.Length > limit {
 		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
 			"ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed",
-			strconv.FormatInt(limit-(a.Length-a.kept), 10))
+			strconv.FormatInt(limit-(a.Length-a.unchanged), 10))
 	}
 	return nil
 }
@@ -166,14 +166,14 @@ func (a *Append) split() error {
 // readBack begins to read what is sealed again.
 func (a *Append) readBack(ctx context.Context) error {
 	a.hash = a.Kind.Make()
-	if a.kept == a.Length {
+	if a.unchanged == a.Length {
 		a.Body.Start()
 		return nil
 	}
 	var err error
-	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err,
+	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.unchanged, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err,
 		ErrReplaced) {
-		return a.x.Interfered(err)
+		return a.x.Conflict(err)
 	}
 	a.Body.Start()
 	return err
@@ -221,7 +221,7 @@ func (a *Append) Finish() (*crypto.Checksum, error) {
 }
 
 // total is the object's length after the append.
-func (a *Append) total() int64 { return a.kept + a.last.Length }
+func (a *Append) total() int64 { return a.unchanged + a.last.Length }
 
 // commit takes the claim before the request that makes the object, and sees that what was read still stands. The
 // context that it returns ends with the claim.
@@ -231,12 +231,12 @@ func (a *Append) commit(ctx context.Context) (context.Context, error) {
 	if a.claim, err = x.Objects.o.Claims.Claim(ctx, x.Record, "PutObject", x.Key); err != nil {
 		return nil, claimError(err)
 	}
-	if err := x.Objects.inherit(a.claim, x.Record); err != nil {
+	if err := x.Objects.finishMoves(a.claim, x.Record); err != nil {
 		return nil, err
 	}
 	ctx = a.claim.Context()
-	if err := x.stands(ctx, a.from.Sealed); errors.Is(err, ErrReplaced) {
-		return nil, x.Interfered(err)
+	if err := x.checkUnchanged(ctx, a.from.Sealed); errors.Is(err, ErrReplaced) {
+		return nil, x.Conflict(err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -293,7 +293,7 @@ func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 
 func (a *Append) fault(f *store.Fault) error {
 	if f.Status == http.StatusPreconditionFailed || f.Status == http.StatusNotFound {
-		return a.x.Interfered(f)
+		return a.x.Conflict(f)
 	}
 	return StoreError(f, a.x.Bucket, a.x.Key)
 }
@@ -325,7 +325,7 @@ func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 	defer u.abandon(ctx)
 	if err := u.copyRange(ctx, a.from, 0, a.stored-1); err != nil {
 		if errors.Is(err, ErrReplaced) {
-			return nil, x.Interfered(err)
+			return nil, x.Conflict(err)
 		}
 		return nil, err
 	}
@@ -354,12 +354,12 @@ func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 	if err != nil {
 		if e := Translate(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" ||
 			e.Code == "ConditionalRequestConflict" {
-			return nil, x.Interfered(err)
+			return nil, x.Conflict(err)
 		}
 		return nil, err
 	}
 	x.Objects.layouts.put(x.layoutName(),
-		&knownLayout{
+		&cachedLayout{
 			etag: etag, objectID: envelope.ObjectID, total: crypto.StoredLength(a.total()), layout: trailer.Layout(),
 			checksum: sum,
 		})

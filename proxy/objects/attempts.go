@@ -15,13 +15,13 @@ import (
 // attempts are the accepted attempts at one part of an upload.
 type attempts struct {
 	all []state.Part
-	// stands are those of them that are the part: one, or more where the store's clock can't tell apart a stashed attempt
-	// from another. Any may be completed then, and the first is shown.
+	// Current are those that are the part: one, or several where the store's clock can't distinguish a stashed attempt
+	// from another. Any of several may be completed, and the first is shown.
 	Current []state.Part
 }
 
-// named returns the attempt that stands and that the client means by an ETag. An acknowledged attempt with the bytes of
-// one that stands, by length and checksum, is that part too: a request that was repeated has several answers.
+// named returns the current attempt that the client means by an ETag. An acknowledged attempt with the bytes of a
+// current one, by length and checksum, is that part too: a repeated request has several answers.
 func (a *attempts) named(etag string) (*state.Part, bool) {
 	is := func(p *state.Part) bool { return s3.Unquote(s3.ClientETag([]byte(p.StoreETag))) == etag }
 	for i := range a.Current {
@@ -43,8 +43,8 @@ func (a *attempts) named(etag string) (*state.Part, bool) {
 	return nil, false
 }
 
-// Attempts finds which attempts stand. Of a number with several the store is asked which one it has: dates tie, and say
-// when a request ended, not when its part was replaced.
+// Attempts finds the current attempts. For a number with several it reads from the store which one it holds: dates tie,
+// and they say when a request ended, not when its part was replaced.
 func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map[int]*attempts, error) {
 	parts := make(map[int]*attempts, len(all))
 	for _, p := range all {
@@ -63,41 +63,41 @@ func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map
 		}
 	}
 	slices.Sort(unclear)
-	known, err := x.storedParts(ctx, u.ID, unclear)
+	stored, err := x.storedParts(ctx, u.ID, unclear)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range parts {
 		if len(a.all) > 1 {
-			a.decide(known)
+			a.decide(stored)
 		}
 	}
 	return parts, nil
 }
 
-// decide sets stands of a number that has several attempts.
-func (a *attempts) decide(known map[int]storedPart) {
-	var stands []state.Part
+// decide sets Current for a number that has several attempts.
+func (a *attempts) decide(stored map[int]storedPart) {
+	var current []state.Part
 	for i := range a.all {
 		p := &a.all[i]
 		accepted := p.Accepted
 		if !p.Stashed {
-			at, there := known[p.Number]
+			at, there := stored[p.Number]
 			if !there || s3.Unquote(at.ETag) != s3.Unquote(p.StoreETag) {
 				continue // replaced in the store
 			}
 			accepted = at.LastModified
 		}
-		p.Accepted = accepted.Truncate(time.Second) // the least that all of a store's dates have
+		p.Accepted = accepted.Truncate(time.Second) // the resolution that all of a store's dates have
 		switch {
-		case len(stands) == 0 || p.Accepted.After(stands[0].Accepted):
-			stands = []state.Part{*p}
-		case p.Accepted.Equal(stands[0].Accepted):
-			stands = append(stands, *p)
+		case len(current) == 0 || p.Accepted.After(current[0].Accepted):
+			current = []state.Part{*p}
+		case p.Accepted.Equal(current[0].Accepted):
+			current = append(current, *p)
 		}
 	}
-	if len(stands) > 0 {
-		a.Current = stands
+	if len(current) > 0 {
+		a.Current = current
 	}
 }
 
@@ -108,10 +108,10 @@ type storedPart struct {
 	LastModified time.Time
 }
 
-// storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the
-// answer.
+// storedParts reads parts of the store's upload, by ascending number. A part that the store doesn't have is missing
+// from the result.
 func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map[int]storedPart, error) {
-	known := make(map[int]storedPart, len(numbers))
+	stored := make(map[int]storedPart, len(numbers))
 	for len(numbers) > 0 {
 		count := min(1000, numbers[len(numbers)-1]-numbers[0]+1)
 		r := &store.Request{
@@ -127,7 +127,7 @@ func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map
 		if f != nil {
 			a.Close()
 			if f.Code == "NoSuchUpload" {
-				return known, nil // whoever goes on will hear it
+				return stored, nil // the next request for the upload reports it
 			}
 			return nil, StoreError(f, x.Bucket, x.Key)
 		}
@@ -148,7 +148,7 @@ func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map
 			last = page.Part[len(page.Part)-1].PartNumber
 		}
 		for _, p := range page.Part {
-			known[p.PartNumber] = p
+			stored[p.PartNumber] = p
 		}
 		before := len(numbers)
 		numbers = slices.DeleteFunc(numbers, func(n int) bool { return n <= last })
@@ -156,5 +156,5 @@ func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map
 			break // a page without progress
 		}
 	}
-	return known, nil
+	return stored, nil
 }

@@ -101,9 +101,9 @@ func kmsError(name string, err error) *s3.Error {
 // kmsRefusal repeats KMS's own message, which names the key and its state and nothing else.
 func kmsRefusal(row, code string, err error) *s3.Error {
 	message := "The KMS key can't be used."
-	var told interface{ ErrorMessage() string }
-	if errors.As(err, &told) && told.ErrorMessage() != "" {
-		message = told.ErrorMessage()
+	var described interface{ ErrorMessage() string }
+	if errors.As(err, &described) && described.ErrorMessage() != "" {
+		message = described.ErrorMessage()
 	}
 	e := s3.Refuse(code, message).Because(err)
 	e.Row = row

@@ -14,8 +14,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// Claimed runs f while the claims of these keys of x's bucket are held. The context that f
-// gets ends with them.
+// Claimed runs f while it holds the claims of these keys of x's bucket. f's context ends with them.
 func (x *Object) Claimed(
 	ctx context.Context, f func(ctx context.Context, c *state.Claim) error, keys ...string,
 ) error {
@@ -24,7 +23,7 @@ func (x *Object) Claimed(
 		return claimError(err)
 	}
 	defer c.Release()
-	if err := x.Objects.inherit(c, x.Record); err != nil {
+	if err := x.Objects.finishMoves(c, x.Record); err != nil {
 		return err
 	}
 	return f(c.Context(), c)
@@ -35,15 +34,15 @@ func claimError(err error) error {
 	return Translate(err).Because(err)
 }
 
-// inherit finishes the moves that earlier holders have left. Those that were carried out stay in c.Inherited.
-func (g *Objects) inherit(c *state.Claim, b *state.Bucket) error {
+// finishMoves finishes the moves that earlier holders left unfinished. Those that were carried out stay in c.Inherited.
+func (g *Objects) finishMoves(c *state.Claim, b *state.Bucket) error {
 	var done []*state.Move
 	for _, m := range c.Inherited {
 		moved, err := g.finishMove(c.Context(), b, m)
 		if err != nil {
 			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
 		}
-		g.o.Log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From),
+		g.o.Log.Warn("finished an interrupted rename", zap.String("bucket", b.Name), zap.String("from", m.From),
 			zap.String("to", m.To), zap.Bool("moved", moved))
 		if moved {
 			done = append(done, m)
@@ -54,7 +53,7 @@ func (g *Objects) inherit(c *state.Claim, b *state.Bucket) error {
 	return nil
 }
 
-// FinishMove ends a rename whose replica has gone. The sweep of claims calls it.
+// FinishMove finishes a rename whose replica is gone. The sweep of claims calls it.
 func (g *Objects) FinishMove(ctx context.Context, bucket string, m *state.Move) error {
 	b, err := g.o.Buckets.FreshBucket(ctx, bucket)
 	if errors.Is(err, state.ErrNoBucket) {
@@ -66,8 +65,8 @@ func (g *Objects) FinishMove(ctx context.Context, bucket string, m *state.Move) 
 	return err
 }
 
-// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are.
-// moved tells that the copy is in place and the original isn't any more.
+// finishMove deletes the original if the copy is in place; otherwise both names stay as they are. moved reports that
+// the copy is in place and the original is gone.
 func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) (moved bool, err error) {
 	to, err := g.Head(ctx, b.StoreName, m.To)
 	if err != nil || to.WrapSalt() != string(m.ToSalt) {
@@ -109,7 +108,7 @@ func (s *entry) WrapSalt() string {
 	return string(s.envelope.WrapSalt[:])
 }
 
-// Head asks the store for what is at a key, whatever it is. That there is nothing is no error.
+// Head reads what the store holds at a key. An absent object is no error.
 func (g *Objects) Head(ctx context.Context, bucket, key string) (entry, error) {
 	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key}
 	a, err := g.o.Store.Do(ctx, r)
@@ -130,9 +129,9 @@ func (g *Objects) Head(ctx context.Context, bucket, key string) (entry, error) {
 	return seen, nil
 }
 
-// stands returns errReplaced when the object isn't the one any more that was read: by its ETag, and by the salt of its
-// envelope, which never comes back.
-func (x *Object) stands(ctx context.Context, s *Sealed) error {
+// checkUnchanged returns ErrReplaced when the object is no longer the one that was read: by its ETag, and by the salt
+// of its envelope, which never repeats.
+func (x *Object) checkUnchanged(ctx context.Context, s *Sealed) error {
 	now, err := x.Objects.Head(ctx, x.Record.StoreName, x.Key)
 	switch {
 	case err != nil:
@@ -143,7 +142,7 @@ func (x *Object) stands(ctx context.Context, s *Sealed) error {
 	return nil
 }
 
-// storeFailed translates what head returns.
+// storeFailed translates Head's error.
 func (x *Object) storeFailed(err error) error {
 	var f *store.Fault
 	if errors.As(err, &f) {

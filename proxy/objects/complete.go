@@ -15,18 +15,18 @@ import (
 	"sealfront/proxy/state"
 )
 
-// A Completion is a CompleteMultipartUpload on its way. Its fields up to the empty line are the caller's.
+// A Completion is a CompleteMultipartUpload in progress. The caller sets the fields up to the empty line.
 type Completion struct {
 	Object     *Object
 	Upload     *Upload
-	List       []byte // by which a repeated request is recognised
+	List       []byte // identifies a repeated request
 	Conditions Conditions
 	// What the client says of the object, "" for nothing: its length, and its checksum's type and value.
 	Size, ChecksumType, Announced string
 
 	ETag     string       // the store's, of the object that was made
-	Checksum string       // the object's, as S3 shows it; "" if it isn't known any more
-	Version  []s3.Element // what the store says of its version
+	Checksum string       // the object's, as S3 shows it; "" if it is no longer known
+	Version  []s3.Element // its version's headers from the store
 
 	parts   []state.Part // those of the list, in its order
 	before  entry        // what the key held when it was claimed, or when it was last looked at
@@ -43,7 +43,7 @@ func (c *Completion) Run(ctx context.Context, parts []NamedPart, may func(keyARN
 	if c.before, err = x.Objects.Head(ctx, x.Record.StoreName, x.Key); err != nil {
 		return x.storeFailed(err)
 	}
-	if c.ours(&c.before) { // an earlier Complete has got through; its records may be gone
+	if c.ours(&c.before) { // an earlier Complete succeeded; its records may be gone
 		if matched == nil {
 			matched = c.sum()
 		} else {
@@ -59,7 +59,7 @@ func (c *Completion) Run(ctx context.Context, parts []NamedPart, may func(keyARN
 		return matched
 	}
 	able := x.Objects.o.Abilities.ConditionalComplete
-	if c.alone() {
+	if c.allStashed() {
 		able = x.Objects.o.Abilities.ConditionalPut
 	}
 	if !able && c.Conditions.conditional() {
@@ -171,7 +171,7 @@ func (c *Completion) checkPart(p *NamedPart, found *state.Part) error {
 		return nil
 	}
 	if c.Upload.Algorithm == 0 && p.Kind != kind {
-		return nil // nobody asked for that one to be kept: it was checked when the part came
+		return nil // that checksum isn't recorded: it was checked when the part was uploaded
 	}
 	if p.Kind != kind || p.Checksum != base64.StdEncoding.EncodeToString(found.Sum[:found.Algorithm.Size()]) {
 		return s3.Refuse("BadDigest",
@@ -184,7 +184,7 @@ func (c *Completion) checkPart(p *NamedPart, found *state.Part) error {
 // sum makes the object's checksum from those of its parts and compares it with what the request says.
 func (c *Completion) sum() error {
 	kind := c.Upload.Kind()
-	if wanted := c.ChecksumType; wanted != "" && !strings.EqualFold(wanted, s3.ChecksumType(c.Upload.Type)) {
+	if sumType := c.ChecksumType; sumType != "" && !strings.EqualFold(sumType, s3.ChecksumType(c.Upload.Type)) {
 		return s3.Refuse("InvalidRequest",
 			"The upload was created using the "+s3.ChecksumType(c.Upload.Type)+
 				" checksum mode. The complete request must use the same checksum mode.")
@@ -214,13 +214,13 @@ func (c *Completion) sum() error {
 	return nil
 }
 
-// ours reports whether the upload's object is what was seen.
+// ours reports whether seen is the upload's object.
 func (c *Completion) ours(seen *entry) bool {
 	return seen.envelope != nil && seen.envelope.ObjectID == c.Upload.Envelope.ObjectID
 }
 
-// alone reports whether the store has none of the parts.
-func (c *Completion) alone() bool {
+// allStashed reports whether the store has none of the parts.
+func (c *Completion) allStashed() bool {
 	for i := range c.parts {
 		if !c.parts[i].Stashed {
 			return false
@@ -232,7 +232,7 @@ func (c *Completion) alone() bool {
 // finish removes the records. What can't be removed now is left to the janitor: the object is there.
 func (c *Completion) finish(ctx context.Context, etag string) {
 	if c.trailer.Length > 0 {
-		c.Object.Objects.layouts.put(c.Object.layoutName(), &knownLayout{
+		c.Object.Objects.layouts.put(c.Object.layoutName(), &cachedLayout{
 			etag: etag, objectID: c.Upload.Envelope.ObjectID, total: crypto.StoredLength(c.trailer.Length),
 			layout: c.trailer.Layout(), checksum: c.trailer.Checksum,
 		})

@@ -18,12 +18,12 @@ import (
 	"sealfront/proxy/store"
 )
 
-// completeAttempts is how often a Complete is begun anew because the key or the store's last part changed meanwhile.
+// completeAttempts is how often a Complete starts again because the key or the store's last part changed meanwhile.
 const completeAttempts = 5
 
 // assemble makes the object. It returns the store's ETag of it.
 func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (string, error) {
-	if c.alone() {
+	if c.allStashed() {
 		return c.put(ctx, secrets)
 	}
 	tail := ""
@@ -36,29 +36,29 @@ func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (str
 		if err == nil {
 			claimed, err = c.completeStore(ctx, tail)
 		}
-		// The outcome counts, not the answer: it may be lost, or untrue.
+		// What the key holds counts, not the store's answer: an answer may be lost, or wrong.
 		seen, failed := c.look(ctx)
 		if failed != nil {
 			return "", errors.Join(err, failed)
 		}
 		if c.ours(&seen) {
 			if err != nil {
-				c.abort(ctx) // a part that came late may have made the upload anew
+				c.abort(ctx) // a late part may have created the upload again
 			}
 			return seen.etag, nil
 		}
 		var e *s3.Error
 		switch {
 		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) &&
-			!c.tailStands(ctx, tail):
-			// The upload is over, and the object isn't there any more: another one has come meanwhile, or a deletion.
+			!c.tailUnchanged(ctx, tail):
+			// The upload is over, and its object is gone: it was replaced or deleted meanwhile.
 			return claimed, nil
 		case err == nil:
 			return "", s3.Internal(errors.New("the store answered 200 to CompleteMultipartUpload, and the object is not there"))
 		case !errors.As(err, &e):
 			return "", err
 		case e.Code == "InvalidPart" && tail != "":
-			if c.tailStands(ctx, tail) {
+			if c.tailUnchanged(ctx, tail) {
 				return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
 			}
 			tail = ""
@@ -67,7 +67,7 @@ func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (str
 		}
 		last = err
 	}
-	return "", c.interfered(last)
+	return "", c.conflict(last)
 }
 
 // mayRepeat reports whether the store refused a condition that was ours, and takes what was seen for the next one.
@@ -86,7 +86,7 @@ func (c *Completion) mayRepeat(e *s3.Error, seen *entry) bool {
 		// A markerStore that couldn't send the body twice: now it looks first.
 		return nothing && e.Code == "ConditionalRequestConflict" && c.Conditions.NoneMatch != ""
 	}
-	// There still is nothing, and yet the condition failed: some stores take a delete marker for an object.
+	// There is still no object, and yet the condition failed: some stores take a delete marker for an object.
 	c.unbound = nothing && e.Code != "ConditionalRequestConflict"
 	c.before = *seen
 	return true
@@ -97,8 +97,8 @@ func (c *Completion) conditional() bool {
 	return c.Conditions.conditional()
 }
 
-// setConditions puts the client's conditions to the store, or else the one that only what was seen under the claim
-// meets.
+// setConditions puts the client's conditions onto the store's request; without any, it puts the one that only what was
+// seen under the claim meets.
 func (c *Completion) setConditions(r *store.Request, able bool) {
 	switch {
 	case c.conditional():
@@ -111,16 +111,15 @@ func (c *Completion) setConditions(r *store.Request, able bool) {
 	}
 }
 
-// interfered answers that the key or the upload kept changing.
-func (c *Completion) interfered(err error) error {
+// conflict is the error for a key or an upload that changed on every attempt.
+func (c *Completion) conflict(err error) error {
 	return s3.Refuse("OperationAborted",
 		"A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId",
 		c.Upload.ID).Because(
 		fmt.Errorf("complete %s/%s: %w", c.Object.Bucket, c.Object.Key, err))
 }
 
-// put makes the object of an upload whose parts the store doesn't have, in one request, and gives the store's upload
-// up.
+// put makes the object of an upload whose parts the store doesn't have, in one request, and aborts the store's upload.
 func (c *Completion) put(ctx context.Context, secrets *crypto.Secrets) (string, error) {
 	x := c.Object
 	var last error
@@ -155,7 +154,7 @@ func (c *Completion) put(ctx context.Context, secrets *crypto.Secrets) (string, 
 		}
 		last = err
 	}
-	return "", c.interfered(last)
+	return "", c.conflict(last)
 }
 
 func (c *Completion) sendPut(ctx context.Context, r *store.Request) (string, error) {
@@ -203,7 +202,7 @@ func (c *Completion) content(
 	return e.AppendText(nil), func() {}, nil
 }
 
-// abort gives the store's upload up, whose object is there.
+// abort aborts the store's upload once the object exists.
 func (c *Completion) abort(ctx context.Context) {
 	if err := c.Object.abortStore(ctx, c.Upload.ID); err != nil {
 		c.Object.Objects.o.Log.Warn("the store's upload could not be aborted; the bucket's lifecycle may", zap.Error(err))
@@ -279,10 +278,10 @@ func (c *Completion) putTail(ctx context.Context, key *crypto.DataKey) (string, 
 	return string(a.Get("Etag")), nil
 }
 
-// tailStands reports whether the store's last part is still the one with this ETag.
-func (c *Completion) tailStands(ctx context.Context, tail string) bool {
-	known, err := c.Object.storedParts(ctx, c.Upload.ID, []int{c.tailNumber()})
-	return err == nil && s3.Unquote(known[c.tailNumber()].ETag) == s3.Unquote(tail)
+// tailUnchanged reports whether the store's last part still has this ETag.
+func (c *Completion) tailUnchanged(ctx context.Context, tail string) bool {
+	stored, err := c.Object.storedParts(ctx, c.Upload.ID, []int{c.tailNumber()})
+	return err == nil && s3.Unquote(stored[c.tailNumber()].ETag) == s3.Unquote(tail)
 }
 
 // tailBody is what the store's last part holds.
@@ -372,7 +371,7 @@ func (c *Completion) storeFault(f *store.Fault) error {
 	return c.Object.WriteFault(f, &c.Conditions)
 }
 
-// look asks the store what is at the upload's key.
+// look reads what the store holds at the upload's key.
 func (c *Completion) look(ctx context.Context) (entry, error) {
 	a, s, err := c.Object.HeadIf(ctx, Unconditional)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A Copy is a copy of an object. Its fields up to the empty line are the caller's.
+// A Copy is one copy operation. The caller sets the fields up to the empty line.
 type Copy struct {
 	Object     *Object // the destination
 	Source     *Source
 	Encryption policy.Encryption         // of the copy
-	Fresh      bool                      // KMS is called for the source's data key, whatever is cached
+	Fresh      bool                      // calls KMS for the source's data key even if it is cached
 	May        func(keyARN string) error // whether the client may open the source under its KMS key
 	Conditions Conditions
 	Tags       Tags
@@ -34,13 +34,12 @@ type Copy struct {
 	compute *s3.ChecksumKind // computed when the body passes through; nil: sum stays
 }
 
-// Run makes the copy, with a checksum of the kind wanted, nil for that of the source. errReplaced means that the source
-// is another by now. The caller has seen to permissions, and holds the key's claim where the copy lies in the source's
-// place.
+// Run makes the copy with a checksum of this kind; nil keeps the source's. ErrReplaced means that the source was
+// replaced meanwhile. The caller has checked permissions, and holds the key's claim where the copy replaces its source.
 //
 //	source ─▶ envelope ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the sealed bytes are transferred
-//	                                └─ it changes, or another checksum is wanted: opened and sealed anew
-func (c *Copy) Run(ctx context.Context, wanted *s3.ChecksumKind) (done *Written, err error) {
+//	                                └─ it changes, or the checksum's kind does: opened and sealed again
+func (c *Copy) Run(ctx context.Context, kind *s3.ChecksumKind) (done *Written, err error) {
 	x := c.Object
 	if c.Opened, err = c.Source.Open(ctx, c.Fresh, c.May); err != nil {
 		return nil, err
@@ -49,13 +48,13 @@ func (c *Copy) Run(ctx context.Context, wanted *s3.ChecksumKind) (done *Written,
 	if c.Parts = 1; c.layout != nil {
 		c.Parts = c.layout.Parts()
 	}
-	if err := c.decideChecksum(ctx, wanted); err != nil {
+	if err := c.decideChecksum(ctx, kind); err != nil {
 		return nil, err
 	}
 	switch {
 	case c.compute == nil && c.sameKey():
 		return c.rewrap(ctx)
-	// it has the claim, or needs none (transfer.run)
+	// the caller has the claim, or transfer.run needs none
 	case c.Source.Object.SameName(x) || x.Objects.o.Abilities.ConditionalDelete:
 		return c.reseal(ctx)
 	}
@@ -79,7 +78,7 @@ func (c *Copy) sameKey() bool {
 
 // decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined
 // into that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
-func (c *Copy) decideChecksum(ctx context.Context, wanted *s3.ChecksumKind) error {
+func (c *Copy) decideChecksum(ctx context.Context, kind *s3.ChecksumKind) error {
 	x := c.Source.Object
 	sum, _, err := x.ChecksumOf(ctx, c.Opened)
 	if err != nil {
@@ -95,8 +94,8 @@ func (c *Copy) decideChecksum(ctx context.Context, wanted *s3.ChecksumKind) erro
 	}
 	c.Checksum = sum
 	switch {
-	case wanted != nil && (sum == nil || sum.Algorithm != wanted.Algorithm || sum.Type != crypto.FullObject):
-		c.compute = wanted
+	case kind != nil && (sum == nil || sum.Algorithm != kind.Algorithm || sum.Type != crypto.FullObject):
+		c.compute = kind
 	case sum == nil && c.Length > 0:
 		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
 	}
@@ -154,22 +153,22 @@ func (c *Copy) reseal(ctx context.Context) (*Written, error) {
 	if c.compute == nil && c.Checksum != nil && c.Checksum.Type == crypto.Composite {
 		c.compute = s3.ChecksumOf(c.Checksum.Algorithm)
 	}
-	known := c.Checksum
+	sum := c.Checksum
 	switch {
 	case c.compute != nil:
-		known = nil
-	case known == nil:
+		sum = nil
+	case sum == nil:
 		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
 	}
-	body, err := c.Source.Object.Read(ctx, c.Opened, 0, c.Length-1, known, c.compute)
+	body, err := c.Source.Object.Read(ctx, c.Opened, 0, c.Length-1, sum, c.compute)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
 	p := c.Scratch.NewPut(x, c.Encryption, body, c.Began)
-	p.Known, p.copied = known, true
-	if p.Algorithm = crypto.CRC64NVME; known != nil {
-		p.Algorithm = known.Algorithm
+	p.Known, p.copied = sum, true
+	if p.Algorithm = crypto.CRC64NVME; sum != nil {
+		p.Algorithm = sum.Algorithm
 	} else if c.compute != nil {
 		p.Algorithm = c.compute.Algorithm
 	}

@@ -13,10 +13,11 @@ import (
 )
 
 // Remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
-// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any
-// object is asked for. told is what the store tells of versions; bypass deletes in spite of a retention in governance
-// mode.
-func (x *Object) Remove(ctx context.Context, match, size, modified string, bypass bool) (told []s3.Element, err error) {
+// metadata, and the store then deletes that object only. An absent object is no error, unless match is an ETag or *.
+// version has the store's headers about the version; bypass deletes in spite of a retention in governance mode.
+func (x *Object) Remove(
+	ctx context.Context, match, size, modified string, bypass bool,
+) (version []s3.Element, err error) {
 	conditional := size != "" || modified != "" || match != "" && strings.TrimSpace(match) != "*"
 	switch {
 	case x.Absent() && match != "":
@@ -35,7 +36,7 @@ func (x *Object) Remove(ctx context.Context, match, size, modified string, bypas
 	if match != "" {
 		r.Set("If-Match", "*")
 	}
-	told, err = x.sendRemoval(ctx, r, bypass)
+	version, err = x.sendRemoval(ctx, r, bypass)
 	// so some stores say that there is nothing
 	if match != "" && err != nil && Translate(err).Code == "PreconditionFailed" {
 		err = s3.NoSuchKey(x.Key)
@@ -43,13 +44,13 @@ func (x *Object) Remove(ctx context.Context, match, size, modified string, bypas
 	if match == "" && err != nil && Translate(err).Code == "NoSuchKey" {
 		return nil, nil
 	}
-	return told, err
+	return version, err
 }
 
 // removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
 func (x *Object) removeIf(
 	ctx context.Context, match, size, modified string, bypass bool,
-) (told []s3.Element, err error) {
+) (version []s3.Element, err error) {
 	r := x.NewRequest("DeleteObject", "DELETE")
 	if match != "" && strings.TrimSpace(match) != "*" {
 		r.Set("If-Match", s3.StoreCondition(match))
@@ -61,16 +62,16 @@ func (x *Object) removeIf(
 	if gone || err != nil {
 		return nil, err
 	}
-	told, err = x.sendRemoval(ctx, r, bypass)
+	version, err = x.sendRemoval(ctx, r, bypass)
 	if match == "" && err != nil && Translate(err).Code == "NoSuchKey" {
 		return nil, nil
 	}
-	return told, err
+	return version, err
 }
 
 // removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it.
 // Where the store holds conditions, of two such deletions of one object one succeeds.
-func (x *Object) removeAny(ctx context.Context, bypass bool) (told []s3.Element, err error) {
+func (x *Object) removeAny(ctx context.Context, bypass bool) (version []s3.Element, err error) {
 	for range GetAttempts {
 		h := x.NewRequest("HeadObject", "HEAD")
 		a, err := x.Objects.o.Store.Do(ctx, h)
@@ -78,7 +79,7 @@ func (x *Object) removeAny(ctx context.Context, bypass bool) (told []s3.Element,
 			return nil, err
 		}
 		f := a.Fault(h.Operation)
-		if f != nil && f.Status != http.StatusMethodNotAllowed { // a delete marker that is named is something, too
+		if f != nil && f.Status != http.StatusMethodNotAllowed { // 405: the named version is a delete marker, which counts
 			defer a.Close()
 			return nil, x.ReadFault(f, a)
 		}
@@ -88,16 +89,16 @@ func (x *Object) removeAny(ctx context.Context, bypass bool) (told []s3.Element,
 		if f == nil && x.Objects.o.Abilities.ConditionalDelete && x.Version == "" {
 			r.Set("If-Match", etag)
 		}
-		told, err = x.sendRemoval(ctx, r, bypass)
+		version, err = x.sendRemoval(ctx, r, bypass)
 		if err == nil || Translate(err).Code != "PreconditionFailed" && Translate(err).Code != "NoSuchKey" {
-			return told, err
+			return version, err
 		}
 	}
 	return nil, conflict(x.Key)
 }
 
-// sendRemoval has the store delete. told is what it tells of versions.
-func (x *Object) sendRemoval(ctx context.Context, r *store.Request, bypass bool) (told []s3.Element, err error) {
+// sendRemoval has the store delete. version has the store's headers about the version.
+func (x *Object) sendRemoval(ctx context.Context, r *store.Request, bypass bool) (version []s3.Element, err error) {
 	if bypass {
 		r.Set(BypassHeader, "true")
 	}
@@ -120,7 +121,7 @@ func (x *Object) sendRemoval(ctx context.Context, r *store.Request, bypass bool)
 	return nil, x.VersionFault(f, a)
 }
 
-// BypassHeader asks to delete in spite of a retention in governance mode.
+// BypassHeader requests a deletion in spite of a retention in governance mode.
 const BypassHeader = "x-amz-bypass-governance-retention"
 
 // Locked reports whether the store refused to delete or change a version because Object Lock protects it. Stores differ
@@ -137,7 +138,7 @@ func LockedError(f *store.Fault) error {
 }
 
 // checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at.
-// gone tells that there is no object, which satisfies size and date.
+// gone reports that there is no object, which satisfies size and date.
 func (x *Object) checkDeletion(ctx context.Context, r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.HeadIf(ctx, func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {

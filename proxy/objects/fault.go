@@ -45,10 +45,10 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 	case f.Status == 503 || f.Status == 502 || f.Status == 504:
 		return s3.Unavailable(f)
 	case f.Status == 400 && f.Code == "KeyTooLongError", f.Status == 400 && f.Code == "InvalidArgument" && key != "":
-		// What the client could have sent right was checked before; the store has narrower names than S3.
+		// The client's own mistakes were refused earlier; the store allows fewer names than S3.
 		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
-		// HEAD tells no code
+		// HEAD returns no code
 		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName",
 		f.Status == 400 && f.Operation == "HeadObject" && longSegment(key):
 		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)

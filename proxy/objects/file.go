@@ -16,7 +16,7 @@ type File struct {
 	Size     int64
 }
 
-// OpenFile opens the envelope and the trailer of x, whose stored bytes lie in f. It asks may before it calls KMS, for
+// OpenFile opens the envelope and the trailer of x, whose stored bytes lie in f. It calls may before KMS, for
 // an object under SSE-KMS. The store isn't called. The caller wipes the secrets.
 func (x *Object) OpenFile(ctx context.Context, f *File, may func(keyARN string) error) (*Opened, error) {
 	envelope, err := crypto.ParseEnvelopeText([]byte(f.Envelope))
@@ -29,7 +29,7 @@ func (x *Object) OpenFile(ctx context.Context, f *File, may func(keyARN string) 
 		return nil, err
 	}
 	if _, err := secrets.CheckStored(f.Size); err != nil || f.Size == 0 {
-		return x.layOut(ctx, s, secrets, nil) // which says what is wrong
+		return x.layOut(ctx, s, secrets, nil) // it reports what is wrong
 	}
 	trailer, err := x.openTrailer(s, &secrets.DataKey, crypto.EndLength(f.Size), f.end)
 	if err != nil {

@@ -62,7 +62,7 @@ func (x *Object) sealingKey(ctx context.Context, e policy.Encryption) (*keyring.
 	return use, ofServiceKey(e, err)
 }
 
-// openingKey returns the bucket key of an envelope whose key is allowed; fresh asks KMS past the cache.
+// openingKey returns the bucket key of an envelope whose key is allowed; fresh calls KMS past the cache.
 func (x *Object) openingKey(ctx context.Context, e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
 	encryption := encryptionOf(e)
 	var use *keyring.Use
@@ -115,8 +115,8 @@ func (x *Object) KeyAllowed(sse policy.SSE, keyARN string) bool {
 	return policy.KeyAllowed(&x.Facts, sse, keyARN, x.Objects.policyOptions())
 }
 
-// Unwrap opens an envelope at the object's place. It asks may before it calls KMS, where that depends on the caller:
-// objects under SSE-S3 open for whoever may read them. fresh calls KMS past the cache.
+// Unwrap opens an envelope at the object's place. It calls may before KMS, for an object under SSE-KMS: those under
+// SSE-S3 open for any caller that may read them. fresh calls KMS past the cache.
 func (x *Object) Unwrap(
 	ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error,
 ) (crypto.Secrets, error) {
@@ -131,7 +131,7 @@ func (x *Object) Unwrap(
 	return x.unlock(ctx, e, fresh && e.SSE == crypto.SSEKMS)
 }
 
-// unlock opens an envelope whose key is allowed, for a caller that may; fresh asks KMS past the cache.
+// unlock opens an envelope whose key is allowed, for a caller that may; fresh calls KMS past the cache.
 func (x *Object) unlock(ctx context.Context, e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
 	use, err := x.openingKey(ctx, e, fresh)
 	if err != nil {
@@ -148,7 +148,7 @@ func (x *Object) unlock(ctx context.Context, e *crypto.Envelope, fresh bool) (cr
 // badEnvelope is an envelope that doesn't open under its bucket key.
 func (x *Object) badEnvelope(err error) error {
 	return x.damaged("envelope",
-		fmt.Sprintf("its envelope does not open here: it was altered, or is that of another object, name or bucket (%v)",
+		fmt.Sprintf("its envelope does not open here: it was altered, or belongs to another object, name or bucket (%v)",
 			err),
 		fmt.Errorf("open the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 }

@@ -8,9 +8,9 @@ import (
 	"sealfront/crypto"
 )
 
-// A knownLayout is what a multipart object's trailer says, as far as reads need it. It counts for one version of the
-// object: ETags may repeat and are chosen by the store, so the object id must match, too (S10).
-type knownLayout struct {
+// A cachedLayout has what reads need of a multipart object's trailer. It is valid for one version of the object: ETags
+// may repeat and are chosen by the store, so the object id must match, too (S10).
+type cachedLayout struct {
 	etag     string // the store's, quoted
 	objectID [crypto.SaltSize]byte
 	total    int64 // stored size
@@ -18,49 +18,49 @@ type knownLayout struct {
 	checksum *crypto.Checksum
 }
 
-// layouts caches known layouts of multipart objects, so that a range of one costs a single request to the store. It is
+// layouts caches layouts of multipart objects, so that a range of one costs a single request to the store. It is
 // bounded in bytes. The writer of an object fills it, and every reader.
 type layouts struct {
-	mu     sync.Mutex
-	known  *simplelru.LRU[string, *knownLayout]
-	bytes  int
-	budget int
+	mu      sync.Mutex
+	entries *simplelru.LRU[string, *cachedLayout]
+	bytes   int
+	budget  int
 }
 
 // layoutBudget is the memory for layouts: those of 200 objects of 10,000 parts, or of 50,000 of 40.
 const layoutBudget = 64 << 20
 
-// layoutOverhead is what an entry takes beside its layout and its name.
+// layoutOverhead is what an entry takes in addition to its layout and its name, in bytes.
 const layoutOverhead = 320
 
 func newLayouts() *layouts {
 	l := &layouts{budget: layoutBudget}
-	known, err := simplelru.NewLRU(1<<20, func(name string, k *knownLayout) { l.bytes -= k.size(name) })
+	entries, err := simplelru.NewLRU(1<<20, func(name string, k *cachedLayout) { l.bytes -= k.size(name) })
 	if err != nil {
 		panic("gateway: internal error: " + err.Error())
 	}
-	l.known = known
+	l.entries = entries
 	return l
 }
 
-func (k *knownLayout) size(name string) int { return layoutOverhead + len(name) + k.layout.Size() }
+func (k *cachedLayout) size(name string) int { return layoutOverhead + len(name) + k.layout.Size() }
 
-// get returns what is known of an object, nil if nothing is.
-func (l *layouts) get(name string) *knownLayout {
+// get returns an object's entry, nil if there is none.
+func (l *layouts) get(name string) *cachedLayout {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k, _ := l.known.Get(name)
+	k, _ := l.entries.Get(name)
 	return k
 }
 
-func (l *layouts) put(name string, k *knownLayout) {
+func (l *layouts) put(name string, k *cachedLayout) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known.Remove(name)
-	l.known.Add(name, k)
+	l.entries.Remove(name)
+	l.entries.Add(name, k)
 	l.bytes += k.size(name)
 	for l.bytes > l.budget {
-		if _, _, ok := l.known.RemoveOldest(); !ok {
+		if _, _, ok := l.entries.RemoveOldest(); !ok {
 			return
 		}
 	}
@@ -69,5 +69,5 @@ func (l *layouts) put(name string, k *knownLayout) {
 func (l *layouts) drop(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known.Remove(name)
+	l.entries.Remove(name)
 }

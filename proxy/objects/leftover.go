@@ -9,8 +9,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// UploadGone asks the store whether an open upload is over and did not become an object: its part listing says
-// NoSuchUpload, and the object at its key, if any, doesn't carry its object id. The janitor asks it.
+// UploadGone reports whether the store's side of an open upload is over and did not become an object: its part listing
+// returns NoSuchUpload, and the object at its key, if any, doesn't carry its object id. The janitor calls it.
 func (g *Objects) UploadGone(ctx context.Context, u *state.Upload) (bool, error) {
 	b, err := g.o.Buckets.FreshBucket(ctx, u.Bucket)
 	if errors.Is(err, state.ErrNoBucket) || err == nil && b.Incarnation != u.Incarnation {

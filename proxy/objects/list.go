@@ -24,7 +24,7 @@ func (x *Object) Lister() *store.Lister {
 	return &store.Lister{Names: a.Names, Delimiters: a.Delimiters, Directory: x.Objects.o.DirectoryStore}
 }
 
-// ListPage asks the store for a page of objects.
+// ListPage requests a page of objects from the store.
 func (x *Object) ListPage(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	l := x.Lister()
 	l.Ask = store.AskPage(func(ctx context.Context, query string) ([]byte, error) {
@@ -41,22 +41,22 @@ func (x *Object) Page(ctx context.Context, l *store.Lister, q *store.ListQuery) 
 		return nil, x.listingError(err)
 	}
 	if len(page.Unknown) > 0 {
-		x.Objects.o.Log.Warn("the store lists names that can't be found out; they are left out of a listing",
+		x.Objects.o.Log.Warn("the store lists names that can't be decoded; they are left out of a listing",
 			zap.String("bucket", x.Bucket), zap.Strings("shown", page.Unknown[:min(len(page.Unknown), 10)]))
 	}
 	return page, nil
 }
 
-// listingError keeps answers for the client, and makes all else the store's fault.
+// listingError passes S3 errors on to the client, and makes any other error the store's fault.
 func (x *Object) listingError(err error) error {
-	var told *s3.Error
-	if errors.As(err, &told) || errors.Is(err, store.ErrUnavailable) {
+	var refusal *s3.Error
+	if errors.As(err, &refusal) || errors.Is(err, store.ErrUnavailable) {
 		return err
 	}
 	return s3.Internal(err)
 }
 
-// listStore asks the store for a page of something else.
+// listStore requests a page of another kind of listing from the store.
 func (x *Object) listStore(ctx context.Context, operation, query string, page any) error {
 	body, err := x.listing(ctx, operation, query)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/store"
 )
 
-// AskVersions asks the store for one page of versions.
+// AskVersions requests one page of versions from the store.
 func (x *Object) AskVersions(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	query := "encoding-type=url"
 	for _, p := range [...]s3.Parameter{

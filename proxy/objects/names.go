@@ -25,15 +25,14 @@ func (g *Objects) CheckKey(op policy.Operation, key string) error {
 	return nil
 }
 
-// Absent reports whether no object can have the key, and the store must not be asked for it: it would take it for
+// Absent reports whether no object can have the key, and the store must get no request for it: it would take it for
 // another one, or for something of its own.
 func (x *Object) Absent() bool {
 	fault := x.Objects.o.Abilities.Names.Check(x.Key)
 	return fault != nil && fault.Absent
 }
 
-// CheckRequested answers what is asked of an object that can't be there. Deletions of it succeed, and uploads have
-// records.
+// CheckRequested refuses a request about an object that can't exist. Deletions of it succeed, and uploads have records.
 func (x *Object) CheckRequested() error {
 	if x.Operation.OnObject() && x.Operation != policy.DeleteObject && x.Operation != policy.AbortMultipartUpload &&
 		x.Operation != policy.ListParts {
@@ -42,7 +41,7 @@ func (x *Object) CheckRequested() error {
 	return nil
 }
 
-// CheckPresent is checkAbsent for an object that another one is made from.
+// CheckPresent is CheckRequested for an object that another one is made from.
 func (x *Object) CheckPresent() error {
 	if x.Absent() {
 		return s3.NoSuchKey(x.Key)
@@ -53,14 +52,14 @@ func (x *Object) CheckPresent() error {
 // Versions are the store's: it keeps them, names them and lists them, and the proxy passes the names on. Objects of
 // directory buckets have none, whatever the store does with its bucket.
 
-// NewRequest is a request to the store about the exchange's object, in the version that is asked for.
+// NewRequest returns a request to the store about x, in the requested version.
 func (x *Object) NewRequest(operation, method string) *store.Request {
 	r := new(store.Request)
 	x.SetRequest(r, operation, method)
 	return r
 }
 
-// SetRequest makes r a request as about returns one.
+// SetRequest makes r a request as NewRequest returns one.
 func (x *Object) SetRequest(r *store.Request, operation, method string) {
 	*r = store.Request{Operation: operation, Method: method, Bucket: x.Record.StoreName, Key: x.Key}
 	if x.Version != "" {
@@ -68,22 +67,22 @@ func (x *Object) SetRequest(r *store.Request, operation, method string) {
 	}
 }
 
-// versionHeaders tell of versions, in the store's answers and in ours.
+// versionHeaders are about versions, in the store's answers and in ours.
 var versionHeaders = [...]string{"x-amz-version-id", "x-amz-delete-marker"}
 
-// VersionOf is what an answer of the store tells of versions: the id first, if there is one.
-func (x *Object) VersionOf(a *store.Answer) (told []s3.Element) {
+// VersionOf returns an answer's headers about the version: the id first, if there is one.
+func (x *Object) VersionOf(a *store.Answer) (version []s3.Element) {
 	if x.Facts.Kind != policy.General {
 		return nil
 	}
 	for _, name := range versionHeaders {
 		if v := a.Get(name); len(v) > 0 {
-			told = append(told, s3.Element{Name: name, Value: string(v)})
+			version = append(version, s3.Element{Name: name, Value: string(v)})
 		} else if name == versionHeaders[0] && x.Version != "" {
-			told = append(told, s3.Element{Name: name, Value: x.Version}) // some stores leave out null
+			version = append(version, s3.Element{Name: name, Value: x.Version}) // some stores leave out null
 		}
 	}
-	return told
+	return version
 }
 
 // versionNamed is versionOf for an answer whose version alone is known.
@@ -95,7 +94,7 @@ func (x *Object) versionNamed(id string) []s3.Element {
 }
 
 // WithoutVersions reports whether the store refused the version null because it has none at all: null is then the
-// object itself, which the exchange is about from now on.
+// object itself, which x is from now on.
 func (x *Object) WithoutVersions(f *store.Fault) bool {
 	if x.Version != "null" || f.Status != 400 || f.Code != "InvalidArgument" && f.Code != "" {
 		return false
@@ -104,16 +103,16 @@ func (x *Object) WithoutVersions(f *store.Fault) bool {
 	return true
 }
 
-// VersionFault completes the refusal of a request about an object by what the store tells of versions: that there is
-// none of this name, or that it is a delete marker, which can't be read.
+// VersionFault completes the refusal of a request about an object by the store's headers about the version: that there
+// is none of this name, or that it is a delete marker, which can't be read.
 func (x *Object) VersionFault(f *store.Fault, a *store.Answer) *s3.Error {
 	var e *s3.Error
-	switch told := x.VersionOf(a); {
+	switch version := x.VersionOf(a); {
 	case x.Version != "" && f.Status == 405:
 		e = s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.", "Method", x.Method,
 			"ResourceType", "DeleteMarker")
 		e.Allow = "DELETE"
-		e.Header = told
+		e.Header = version
 		if v := a.Get("Last-Modified"); len(v) > 0 {
 			e.Header = append(e.Header, s3.Element{Name: "Last-Modified", Value: string(v)})
 		}
@@ -124,7 +123,7 @@ func (x *Object) VersionFault(f *store.Fault, a *store.Answer) *s3.Error {
 	default:
 		e = StoreError(f, x.Bucket, x.Key)
 		if e.Code == "NoSuchKey" {
-			e.Header = told
+			e.Header = version
 		}
 	}
 	return e.Because(f)

@@ -6,22 +6,21 @@ import (
 )
 
 // An Object is one object in the store, or with key "" its bucket: whatever reads, opens, copies or deletes it needs no
-// more. A request's own object is part of its exchange; at makes those of others, such as the source of a copy.
-//
-// It has neither the request's headers nor who sent it, so that no permission can be asked for with it: those are asked
-// for by the exchange, whose request is the only one there is. Every condition of a policy that is about the caller
-// comes from there, and an object adds what is its own, by target.
+// more. A request's own object is part of its exchange; at makes those of others, such as the source of a copy. It has
+// neither the request's headers nor its sender, so no permission can be requested with it: only the exchange does that,
+// with the one request there is. Every condition of a policy that is about the caller gets its value from that request,
+// and an object adds its own values as a Place.
 type Object struct {
 	Objects *Objects
 
 	Bucket, Key string
-	Version     string        // that is asked for, "" for the current one; always "" in directory buckets
+	Version     string        // requested; "" for the current one, and always in directory buckets
 	Record      *state.Bucket // nil where there is none
 	Facts       policy.Bucket
 
 	Operation policy.Operation // that is carried out, for the texts of errors and what keys it may have
 	Method    string           // of the request, likewise
-	Principal string           // whose bucket keys are used, where they are kept apart by principal
+	Principal string           // whose bucket keys are used, where they are separate by principal
 	Prepared  *PreparedRef     // never nil
 }
 

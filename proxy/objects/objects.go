@@ -49,11 +49,11 @@ type Uploads interface {
 // DeleteObject and reads don't.
 //
 // A claim makes races rare. What makes them harmless is the condition of the last step: If-Match with the ETag of what
-// was seen under the claim. An ETag says enough, since nothing brings one back meanwhile: bytes that pass through the
-// proxy get an end of their own (transfer.go), and store-side copies, which repeat the ETag, take the claim of where
-// they go. An update of the encryption repeats it whatever the way (keepetag.go): it has the claim, and what it
-// replaces was looked at under that. Empty objects are the exception, since they all have one ETag: what is done to one
-// is bound to its envelope's wrap salt right before it is done, and not in the same step.
+// was seen under the claim. An ETag is enough, since none repeats meanwhile: bytes that pass through the proxy get an
+// end of their own (transfer.go), and store-side copies, which repeat the ETag, take the destination's claim. An update
+// of the encryption always repeats it (sameetag.go): it has the claim, and read what it replaces under that. Empty
+// objects are the exception, since they all have one ETag: their envelope's wrap salt is compared right before the
+// change, and not in the same step.
 type Claims interface {
 	Claim(ctx context.Context, b *state.Bucket, what string, keys ...string) (*state.Claim, error)
 }
@@ -72,10 +72,10 @@ type Options struct {
 	CopyLimit      int64  // largest object, in stored bytes, that the store copies by one request; default 5 GiB
 	MetadataHeader string // carries the envelope; lower case, begins with "x-amz-meta-"; default x-amz-meta-sealfront
 	ServiceKey     string // ARN of the KMS key of SSE-S3
-	PerPrincipal   bool   // bucket keys are kept apart by principal
+	PerPrincipal   bool   // each principal has its own bucket keys
 	Policy         policy.Options
 
-	Damaged func(kind string) // counts what can't be what was stored: envelope, trailer, segment, length, key, blob, stash
+	Damaged func(kind string) // counts damage of a kind: envelope, trailer, segment, length, key, blob, stash
 	Log     *zap.Logger
 }
 
@@ -86,7 +86,7 @@ type Objects struct {
 	loads   singleflight.Group // of trailers
 }
 
-// Damaged counts what can't be what was stored.
+// Damaged counts a damage of this kind.
 func (g *Objects) Damaged(kind string) {
 	if g.o.Damaged != nil {
 		g.o.Damaged(kind)

@@ -14,14 +14,14 @@ type Opened struct {
 	Secrets crypto.Secrets
 	Length  int64
 	layout  *crypto.Layout  // nil for an empty object
-	trailer *crypto.Trailer // nil as long as nothing needed it
-	known   *knownLayout    // of an object of several parts
+	trailer *crypto.Trailer // nil until it is needed
+	cached  *cachedLayout   // of an object of several parts
 }
 
 // Layout is where the object's plaintext lies; nil for an empty object.
 func (o *Opened) Layout() *crypto.Layout { return o.layout }
 
-// Trailer is the object's trailer; nil for an empty object, and as long as nothing needed it.
+// Trailer is the object's trailer; nil for an empty object, and until it is needed.
 func (o *Opened) Trailer() *crypto.Trailer { return o.trailer }
 
 // Open opens an object's envelope, as unwrap does, and finds its layout; for an object of several parts that takes its
@@ -34,7 +34,7 @@ func (x *Object) Open(ctx context.Context, s *Sealed, may func(keyARN string) er
 	return x.layOut(ctx, s, secrets, nil)
 }
 
-// layOut finds where an object's plaintext lies: by its trailer, which is nil as long as it hasn't been opened. It owns
+// layOut finds where an object's plaintext lies: by its trailer, which is nil until it is opened. It owns
 // the secrets, also when it fails.
 func (x *Object) layOut(
 	ctx context.Context, s *Sealed, secrets crypto.Secrets, trailer *crypto.Trailer,
@@ -58,17 +58,17 @@ func (x *Object) layOut(
 	case trailer != nil:
 		o.layout = trailer.Layout()
 	default:
-		if o.known, err = x.knownLayout(ctx, o); err != nil {
+		if o.cached, err = x.findLayout(ctx, o); err != nil {
 			return nil, err
 		}
-		o.layout = o.known.layout
+		o.layout = o.cached.layout
 	}
 	return o, nil
 }
 
-// knownLayout finds the layout of an object of several parts: in the cache, else in its trailer. Requests for one
-// object at the same time, as transfer managers send them, share a load.
-func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, error) {
+// findLayout finds the layout of an object of several parts: in the cache, otherwise in its trailer. Simultaneous
+// requests for one object, as transfer managers send them, share a load.
+func (x *Object) findLayout(ctx context.Context, o *Opened) (*cachedLayout, error) {
 	name := x.layoutName()
 	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID &&
 		k.total == o.total {
@@ -78,7 +78,7 @@ func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, erro
 		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
-		k := &knownLayout{
+		k := &cachedLayout{
 			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(),
 			checksum: o.trailer.Checksum,
 		}
@@ -88,7 +88,7 @@ func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, erro
 	if err != nil {
 		return nil, err
 	}
-	k := v.(*knownLayout)
+	k := v.(*cachedLayout)
 	if k.total != o.total {
 		return nil, ErrReplaced
 	}
@@ -113,8 +113,8 @@ func (x *Object) CoverRange(ctx context.Context, a *store.Answer, o *Opened, fir
 	return again, err
 }
 
-// ReadSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
-// from, and notes in o which bytes came. The answer must be closed.
+// ReadSpan requests from the store the segments that hold the plaintext bytes first to last, of the version that o was
+// read from, and records in o which bytes it got. The answer must be closed.
 func (x *Object) ReadSpan(ctx context.Context, o *Opened, first, last int64) (*store.Answer, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // checksum is then known in time for the envelope, so that reads need no trailer.
 const WholeLimit = 256 << 10
 
-// Send seals the body as the request's decision says and puts the object: taken in whole when it is small, else as a
-// stream. The answer is the caller's to look at and to close.
+// Send seals the body as the request's decision says and puts the object: read into memory when it is small, otherwise
+// as a stream. The caller reads and closes the answer.
 func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
 	x, length := p.object, p.body.Size()
 	use, err := x.sealingKey(ctx, p.encryption)
@@ -37,7 +37,7 @@ func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope
 	r := &p.scratch.Request
 	*r = store.Request{Operation: "PutObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key}
 	if length <= WholeLimit {
-		// What is wrong with the metadata is told before the body is read, so with an envelope of the size to come.
+		// Metadata is refused before the body is read, so this envelope only has the size of the final one.
 		longest := crypto.SHA256
 		if p.Algorithm.Size() > longest.Size() {
 			longest = p.Algorithm
@@ -47,7 +47,7 @@ func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope
 			return nil, err
 		}
 		buffer, sealed, err := p.sealWhole()
-		defer putWhole(buffer)
+		defer putWholeBody(buffer)
 		if err != nil {
 			return nil, err
 		}
@@ -81,20 +81,20 @@ func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope
 	return x.Objects.o.Store.Do(ctx, r)
 }
 
-// room stands for an envelope whose value isn't known yet. Nothing writes to it.
+// room has the size of an envelope that isn't known yet. It is read only.
 var room [crypto.MaxEnvelopeText]byte
 
-// Scratch is memory that puts one after the other use. The zero value is ready.
+// Scratch is memory that successive puts reuse. The zero value is ready.
 type Scratch struct {
 	put      put
 	Request  store.Request // that puts or gets the object
 	envelope []byte        // its text form
 }
 
-// Used reports whether there is something to forget.
+// Used reports whether Forget has something to drop.
 func (s *Scratch) Used() bool { return s.Request.Method != "" }
 
-// Forget drops what a request has left. The envelope's memory stays.
+// Forget drops what the last request left. The envelope's memory stays.
 func (s *Scratch) Forget() { s.put, s.Request = put{}, store.Request{} }
 
 // NewPut begins to put x, sealed as e says, with body. It is the scratch's, until the next one.
@@ -110,22 +110,22 @@ type put struct {
 	scratch    *Scratch
 	start      time.Time // of the request
 	body       Plaintext
-	Known      *crypto.Checksum // of the body, where it is known before the body
+	Known      *crypto.Checksum // of the body, where it is known before the body is read
 	copied     bool             // the object is a copy
 	Algorithm  crypto.Algorithm // of the checksum that finish returns
-	// commit is called before the object is sent, under the context that it returns; nil: nothing is to be done.
-	commit   func(ctx context.Context) (context.Context, error)
-	inParts  bool // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
-	made     *Written
-	envelope crypto.Envelope
-	secrets  crypto.Secrets
-	Checksum *crypto.Checksum
-	told     crypto.Trailer // what trailer returns
-	part     [1]crypto.Part
+	// commit, unless nil, is called before the object is sent, under the context that it returns.
+	commit       func(ctx context.Context) (context.Context, error)
+	inParts      bool // sendInParts sends a streamed body and sets made; Send returns no answer then
+	made         *Written
+	envelope     crypto.Envelope
+	secrets      crypto.Secrets
+	Checksum     *crypto.Checksum
+	trailerValue crypto.Trailer // the memory of trailer's result
+	part         [1]crypto.Part
 }
 
-// whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.
-type whole struct {
+// wholeBody is the memory of a body that isn't streamed: its sealed segments and the trailer behind them.
+type wholeBody struct {
 	memory  []byte
 	touched int // how much of it held plaintext
 }
@@ -133,19 +133,19 @@ type whole struct {
 const wholeSize = WholeLimit + WholeLimit/crypto.SegmentSize*crypto.TagSize + 2048
 
 var (
-	wholes = sync.Pool{New: func() any { return &whole{memory: make([]byte, wholeSize)} }}
-	smalls = sync.Pool{New: func() any { return &whole{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
+	wholes = sync.Pool{New: func() any { return &wholeBody{memory: make([]byte, wholeSize)} }}
+	smalls = sync.Pool{New: func() any { return &wholeBody{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
 )
 
-func getWhole(length int64) *whole {
+func getWholeBody(length int64) *wholeBody {
 	if length <= crypto.SegmentSize {
-		return smalls.Get().(*whole)
+		return smalls.Get().(*wholeBody)
 	}
-	return wholes.Get().(*whole)
+	return wholes.Get().(*wholeBody)
 }
 
 // putWhole wipes what may still be plaintext and gives the memory back.
-func putWhole(w *whole) {
+func putWholeBody(w *wholeBody) {
 	clear(w.memory[:w.touched])
 	w.touched = 0
 	if len(w.memory) == wholeSize {
@@ -156,9 +156,9 @@ func putWhole(w *whole) {
 }
 
 // sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
-func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
+func (p *put) sealWhole() (w *wholeBody, sealed []byte, err error) {
 	length := p.body.Size()
-	w = getWhole(length)
+	w = getWholeBody(length)
 	// Each segment is read to where it will lie with the tags of those before it.
 	for done, at := int64(0), 0; done < length; {
 		n := int(min(length-done, crypto.SegmentSize))
@@ -194,8 +194,8 @@ func (p *put) sealWhole() (w *whole, sealed []byte, err error) {
 // trailer describes the object's one part.
 func (p *put) trailer() *crypto.Trailer {
 	p.part[0] = crypto.Part{Length: p.body.Size(), Salt: p.envelope.PartSalt}
-	p.told = crypto.Trailer{Length: p.body.Size(), Checksum: p.Checksum, Parts: p.part[:]}
-	return &p.told
+	p.trailerValue = crypto.Trailer{Length: p.body.Size(), Checksum: p.Checksum, Parts: p.part[:]}
+	return &p.trailerValue
 }
 
 // appendEnd appends padding, trailer and tail.
@@ -219,7 +219,7 @@ func (p *put) end() (io.Reader, error) {
 type sealWriter struct {
 	body     Plaintext
 	sealer   *crypto.Sealer
-	finished func(*crypto.Checksum)    // told the checksum when the body was found right
+	finished func(*crypto.Checksum)    // gets the checksum once the body has been checked
 	end      func() (io.Reader, error) // what follows the last segment; nil: nothing
 }
 
@@ -309,8 +309,7 @@ func (x *Object) WriteFault(f *store.Fault, a *Conditions) error {
 	return e
 }
 
-// Conditions is what a client's request has for the object that it writes: conditions, and what the store may refuse it
-// for.
+// Conditions has a client's conditions on the object that it writes, and what else the store may refuse the write for.
 type Conditions struct {
 	Match        string // If-Match, in the store's form; "" for none
 	NoneMatch    string // If-None-Match; "" for none
@@ -319,7 +318,7 @@ type Conditions struct {
 
 func (a *Conditions) conditional() bool { return a.Match != "" || a.NoneMatch != "" }
 
-// Set puts the conditions to the store.
+// Set puts the conditions onto the store's request.
 func (a *Conditions) Set(r *store.Request) {
 	if a.Match != "" {
 		r.Set("If-Match", a.Match)

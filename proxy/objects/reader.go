@@ -15,7 +15,7 @@ import (
 
 // A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's
 // bytes are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data
-// key is the caller's and stays whole as long.
+// key is the caller's and must stay valid until then.
 type Reader struct {
 	x       *Object
 	length  int64
@@ -27,7 +27,7 @@ type Reader struct {
 	rest    []byte // opened, not handed on yet
 	touched int    // the most plaintext that the slab has held
 
-	sum  *crypto.Checksum // what finish returns, where it is known
+	sum  *crypto.Checksum // Finish's result, where it is known
 	kind *s3.ChecksumKind // otherwise it is computed, if there is one
 	hash hash.Hash
 }

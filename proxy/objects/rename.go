@@ -13,10 +13,10 @@ import (
 	"sealfront/sigv4"
 )
 
-// A Rename moves an object to another name of its bucket, under the claims of both. A sealed object opens only under
-// its own name, so the store's own rename could not do it (L6).
+// A Rename moves an object to another name in its bucket, under the claims of both names. A sealed object opens only
+// under its own name, so the store's own rename could not do it (L6).
 //
-//	metadata and end ─▶ envelope ─▶ wrapped anew for the new name, under the bucket key it has
+//	metadata and end ─▶ envelope ─▶ wrapped for the new name, under its existing bucket key
 //	    ─▶ the move written down ─▶ store-side copy ─▶ DELETE If-Match
 //
 // A crash leaves both names, never none, and the next operation that claims the old one, or the sweep of claims,
@@ -27,15 +27,15 @@ type Rename struct {
 	Claim      *state.Claim
 	Conditions Conditions
 	Began      time.Time // of the request
-	// decide sees to the conditions on both names. It returns those that bind the write to what lies at the new one.
+	// decide checks the conditions on both names. It returns those that bind the write to what lies at the new one.
 	Decide func(o *Source) (match, noneMatch string, err error)
 	// begin is called before anything is renamed, with the envelope that the object will have.
 	Begin func(e *crypto.Envelope) error
-	// happened reports whether an earlier attempt has got through, where there is nothing at the old name.
+	// happened reports whether an earlier attempt succeeded, where there is no object at the old name.
 	Happened func() bool
 }
 
-// Once renames the object. errReplaced means that it is another by now.
+// Once renames the object. ErrReplaced means that it was replaced meanwhile.
 func (r *Rename) Once(ctx context.Context) error {
 	x := r.Object
 	o, err := r.Source.HeadWithTail(ctx)
@@ -74,7 +74,7 @@ func (r *Rename) Once(ctx context.Context) error {
 		switch {
 		case failed == nil && there.WrapSalt() == string(move.ToSalt): // the answer was lost
 		case errors.Is(err, store.ErrUnavailable):
-			return err // it may still come: the move stays written down
+			return err // the copy may still appear: the move's record stays
 		default:
 			r.Claim.End(x.Record, r.Source.Key)
 			return err
@@ -90,8 +90,8 @@ func (r *Rename) Once(ctx context.Context) error {
 // deleteAttempts is how often the deletion of a rename's source is sent when its outcome is unknown.
 const deleteAttempts = 3
 
-// deleteSource deletes the object that has been copied. When it isn't at the old name any more, somebody has written or
-// deleted there since: then the rename came before that.
+// deleteSource deletes the object that has been copied. When it is no longer at the old name, another request has
+// written or deleted there since, and the rename came before that.
 func (r *Rename) deleteSource(ctx context.Context, o *Source) (err error) {
 	for range deleteAttempts {
 		err = r.Source.removeVersion(ctx, o.Sealed)
@@ -107,7 +107,8 @@ func (r *Rename) deleteSource(ctx context.Context, o *Source) (err error) {
 	return err
 }
 
-// rewrap wraps the data key for the new name, under the bucket key that it has, so that a rename asks KMS for no other.
+// rewrap wraps the data key for the new name, under its existing bucket key, so that a rename doesn't call KMS for
+// another.
 func (r *Rename) rewrap(ctx context.Context, t *transfer) error {
 	o := t.from
 	if err := r.Source.checkKeyAllowed(o.Envelope); err != nil {
@@ -134,8 +135,8 @@ func (r *Rename) rewrap(ctx context.Context, t *transfer) error {
 	return nil
 }
 
-// removeVersion deletes the object if it still is the one that was read; errReplaced if it isn't, or if there is
-// none. An ETag is enough for the store to tell, but for empty objects: all of them have one.
+// removeVersion deletes the object if it still is the one that was read; otherwise, or if there is none, it returns
+// ErrReplaced. The store distinguishes objects by ETag, except empty ones: they all have the same.
 func (x *Object) removeVersion(ctx context.Context, s *Sealed) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key}
 	conditional := x.Objects.o.Abilities.ConditionalDelete
@@ -143,7 +144,7 @@ func (x *Object) removeVersion(ctx context.Context, s *Sealed) error {
 		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(s.ETag)}}
 	}
 	if !conditional || s.total == 0 {
-		if err := x.stands(ctx, s); err != nil {
+		if err := x.checkUnchanged(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ var ErrReplaced = s3.Unavailable(errors.New("the object was replaced while it wa
 // GetAttempts is how often a read starts again when the object is overwritten under it.
 const GetAttempts = 3
 
-// Retry does something that reads an object once more when the object was replaced meanwhile.
+// Retry runs do, which reads an object, again when the object was replaced meanwhile.
 func Retry(do func() error) (err error) {
 	for range GetAttempts {
 		if err = do(); !errors.Is(err, ErrReplaced) {

@@ -10,15 +10,15 @@ import (
 	"sealfront/sigv4"
 )
 
-// Rewrap seals the data key of an object anew, as e says, where the object lies, in one conditional step of the store.
-// No segment is opened. Metadata and tags stay, and kept is what it keeps beside them; the object gets an ETag that
-// none ever had, unless the store copies it, so that whoever writes under the old one sees the change. may is called
-// before the object is opened. It returns the new envelope; ErrReplaced means that the object is another by now. The
-// caller has the key's claim.
+// Rewrap seals the data key of an object again, as e says, where the object lies, in one conditional step of the store.
+// No segment is opened. Metadata and tags stay; attributes are headers that the object has as well. The object gets an
+// ETag that none ever had, unless the store copies it, so that a write conditional on the old one fails. may is called
+// before the object is opened. Rewrap returns the new envelope; ErrReplaced means that the object was replaced
+// meanwhile. The caller has the key's claim.
 func (o *Source) Rewrap(
-	ctx context.Context, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	ctx context.Context, e policy.Encryption, attributes []sigv4.Field, may func(keyARN string) error,
 ) (*crypto.Envelope, error) {
-	t, err := o.inPlace(ctx, o.Object, e, kept, may)
+	t, err := o.inPlace(ctx, o.Object, e, attributes, may)
 	if err != nil {
 		return nil, err
 	}
@@ -30,10 +30,11 @@ func (o *Source) Rewrap(
 	return t.envelope, nil
 }
 
-// inPlace opens the object o, which lies at x, and wraps its data key anew. What it returns replaces o by itself under
-// the new envelope, if it is still the one that was read. The caller has the key's claim, and wipes the transfer's key.
+// inPlace opens the object o, which lies at x, and wraps its data key again. The transfer that it returns replaces o by
+// itself under the new envelope, if it is still the one that was read. The caller has the key's claim, and wipes the
+// transfer's key.
 func (o *Source) inPlace(
-	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	ctx context.Context, x *Object, e policy.Encryption, attributes []sigv4.Field, may func(keyARN string) error,
 ) (t *transfer, err error) {
 	opened, err := o.Open(ctx, false, may)
 	if err != nil {
@@ -54,8 +55,8 @@ func (o *Source) inPlace(
 	if err := envelope.Wrap(x.place(), use, opened.Secrets); err != nil {
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
-	r := store.Request{Header: kept}
-	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
+	r := store.Request{Header: attributes}
+	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(attributes)); err != nil {
 		return nil, err
 	}
 	return &transfer{
@@ -64,9 +65,9 @@ func (o *Source) inPlace(
 	}, nil
 }
 
-// redirectRoom is how much of the room for user metadata a kept redirect takes.
-func (x *Object) redirectRoom(kept []sigv4.Field) int {
-	for _, f := range kept {
+// redirectRoom is how much of the room for user metadata a redirect among these headers takes.
+func (x *Object) redirectRoom(attributes []sigv4.Field) int {
+	for _, f := range attributes {
 		if string(f.Name) == x.Objects.o.MetadataHeader+RedirectSuffix {
 			return len(f.Name) - len(UserMetadata) + len(f.Value)
 		}

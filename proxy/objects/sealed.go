@@ -48,7 +48,7 @@ func (x *Object) ReadSealed(a *store.Answer) (*Sealed, error) {
 	return s, nil
 }
 
-// PlainLength is the object's length by arithmetic on the store's word.
+// PlainLength is the object's length, computed from the stored size that the store reports.
 func (x *Object) PlainLength(s *Sealed) (int64, error) {
 	length, ok := crypto.PlainLength(s.total)
 	if !ok || length == 0 && s.Envelope.Multipart {

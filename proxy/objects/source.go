@@ -15,28 +15,27 @@ import (
 	"sealfront/sigv4"
 )
 
-// An Source is the object that a copy, a rename or an append starts from, as one answer of the store shows it.
+// A Source is the object that a copy, a rename or an append starts from, as one answer of the store shows it.
 type Source struct {
 	Object *Object
 	*Sealed
-	Length   int64         // of its plaintext, on the store's word until it is opened
+	Length   int64         // of its plaintext, as the store reports it until it is opened
 	Modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
-	Version  []s3.Element  // what a copy of it tells of its version
-	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see
-	// objectattributes.go.
+	Version  []s3.Element  // its version's headers, for the answer to a copy
+	// Attributes are further headers that the store has for it and that copies don't take over.
 	Attributes []sigv4.Field
 	Tagged     bool   // it has tags
-	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
+	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was requested
 }
 
 // tailSize is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
 const tailSize = 4096
 
-// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do.
-// A store may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the
-// old envelope would then be made the new bytes', and the check of the ETag would agree. What comes with the end is
-// checked against it, by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
+// HeadWithTail reads the metadata and the end of the object at x in one request. HEAD would not do: a store may answer
+// with an object's old metadata and the ETag of one that has just replaced it. The old envelope would then be used for
+// the new bytes, and the check of the ETag would succeed. Metadata that comes with the end is checked against it, by
+// openEnd. The store must only guarantee that the ETag is not newer than the body of the same answer.
 func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))
@@ -75,7 +74,7 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 		return nil, ErrReplaced
 	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= tailSize || a.Length != s.last-s.first+1):
 		return nil,
-			s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last,
+			s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were requested", s.first, s.last,
 				s.total, tailSize))
 	}
 	end, err := a.Bytes(tailSize)
@@ -89,7 +88,7 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	return o, err
 }
 
-// Head asks the store for the metadata of the object that x is at, for whoever doesn't open it.
+// Head reads the metadata of the object at x, for callers that don't open it.
 func (x *Object) Head(ctx context.Context) (*Source, error) {
 	a, s, err := x.HeadIf(ctx, Unconditional)
 	if err != nil {
@@ -128,8 +127,8 @@ func (x *Object) newSource(a *store.Answer, s *Sealed) (*Source, error) {
 	return o, nil
 }
 
-// Open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It asks may
-// before it calls KMS, for an object under SSE-KMS. The caller wipes the secrets.
+// Open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It calls may before
+// KMS, for an object under SSE-KMS. The caller wipes the secrets.
 func (o *Source) Open(ctx context.Context, fresh bool, may func(keyARN string) error) (*Opened, error) {
 	if err := o.Object.checkKeyAllowed(o.Envelope); err != nil {
 		return nil, err
@@ -149,7 +148,7 @@ func (o *Source) Open(ctx context.Context, fresh bool, may func(keyARN string) e
 		return nil, err
 	}
 	if o.Envelope.Multipart && trailer != nil {
-		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{
+		o.Object.Objects.layouts.put(o.Object.layoutName(), &cachedLayout{
 			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum,
 		})
 	}
@@ -168,14 +167,14 @@ func (o *Source) openEnd(ctx context.Context, secrets *crypto.Secrets) (*crypto.
 	}
 	return x.openTrailer(o.Sealed, &secrets.DataKey, int64(len(o.end)), func(n int64) ([]byte, error) {
 		if n == int64(len(o.end)) {
-			return bytes.Clone(o.end), nil // it may have to be stored as it is
+			return bytes.Clone(o.end), nil // it may be stored unchanged
 		}
 		return x.readEnd(ctx, o.Sealed, n)
 	})
 }
 
-// KeepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.
-// used is how much of the room for user metadata is taken.
+// KeepHeaders copies the object's own metadata onto a request that makes another object of it, with that one's
+// envelope. used is how much of the room for user metadata is taken.
 func (o *Source) KeepHeaders(r *store.Request, envelope []byte, used int) error {
 	own := o.Object.Objects.o.MetadataHeader
 	for _, f := range o.header {

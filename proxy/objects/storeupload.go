@@ -20,15 +20,15 @@ import (
 )
 
 // A storeUpload is a multipart upload of the store by which one request of a client makes an object of bytes that are
-// in the store already. No client knows of it and it has no record: after a crash its parts are left to the store's
-// lifecycle.
+// in the store already. No client knows its id and it has no record: after a crash the store's lifecycle removes its
+// parts.
 type storeUpload struct {
 	x     *Object // to be
 	id    string
 	etags []string // of the parts
 	done  bool
 
-	version []s3.Element // what the store tells of the object's version, once it is done
+	version []s3.Element // the store's headers about the object's version, once it is complete
 }
 
 func (x *Object) beginStoreUpload(ctx context.Context, header []sigv4.Field) (*storeUpload, error) {
@@ -75,7 +75,7 @@ func (u *storeUpload) copyPart(ctx context.Context, from *Source, span crypto.Sp
 		return ErrReplaced
 	}
 	// Stores look at the range before they look at the condition.
-	if err := from.Object.stands(ctx, from.Sealed); err != nil {
+	if err := from.Object.checkUnchanged(ctx, from.Sealed); err != nil {
 		return err
 	}
 	return StoreError(f, u.x.Bucket, u.x.Key)
@@ -97,8 +97,8 @@ func (u *storeUpload) putPart(ctx context.Context, length int64, body io.WriterT
 	return nil
 }
 
-// complete makes the object under the given conditions and returns the store's ETag of it. Not the store's answer
-// counts but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
+// complete makes the object under the given conditions and returns the store's ETag of it. The object that exists
+// afterwards counts, not the store's answer (L3): it must have the object id and the last wrap's envelope.
 func (u *storeUpload) complete(
 	ctx context.Context, conditions []sigv4.Field, envelope *crypto.Envelope,
 ) (string, error) {
@@ -155,7 +155,7 @@ func (u *storeUpload) send(ctx context.Context, r *store.Request) error {
 	return nil
 }
 
-// abandon gives an upload up that was not completed.
+// abandon aborts an upload that was not completed.
 func (u *storeUpload) abandon(ctx context.Context) {
 	if u.done {
 		return

@@ -28,7 +28,7 @@ func (t *Tags) direct(r *store.Request) {
 	}
 }
 
-// send puts them onto a request that makes an object of bytes. The store is asked for the source's if it has some.
+// send puts them onto a request that makes an object of bytes. It reads the source's tags from the store if it has any.
 func (t *Tags) send(ctx context.Context, r *store.Request, from *Source) error {
 	set := t.Set
 	if !t.Replace && from.Tagged {

@@ -39,7 +39,7 @@ func (x *Object) openTrailer(
 			}
 			return t, nil
 		case need <= want:
-			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
+			return nil, x.damage("trailer", "its trailer requests %d bytes twice", need)
 		}
 		want = need
 	}
@@ -74,7 +74,7 @@ func (x *Object) readEnd(ctx context.Context, s *Sealed, n int64) ([]byte, error
 		}
 		return nil, StoreError(f, x.Bucket, x.Key)
 	}
-	// The ETag that s has may be newer than its metadata: some stores put them together one by one.
+	// The ETag that s has may be newer than its metadata: some stores read them in separate steps.
 	if now, err := x.ReadSealed(a); err != nil || now.Envelope.ObjectID != s.Envelope.ObjectID {
 		return nil, ErrReplaced
 	}
@@ -86,7 +86,7 @@ func (x *Object) readEnd(ctx context.Context, s *Sealed, n int64) ([]byte, error
 
 // KnowsChecksum reports whether checksumOf needs no request to the store.
 func (o *Opened) KnowsChecksum() bool {
-	return o.Secrets.Checksum != nil || o.Length == 0 || o.known != nil || o.trailer != nil
+	return o.Secrets.Checksum != nil || o.Length == 0 || o.cached != nil || o.trailer != nil
 }
 
 // ChecksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
@@ -98,8 +98,8 @@ func (x *Object) ChecksumOf(ctx context.Context, o *Opened) (c *crypto.Checksum,
 	switch {
 	case c != nil || o.Length == 0:
 		return c, parts, nil
-	case o.known != nil:
-		return o.known.checksum, parts, nil
+	case o.cached != nil:
+		return o.cached.checksum, parts, nil
 	}
 	if o.trailer == nil {
 		if err := x.loadTrailer(ctx, o); err != nil {

@@ -27,8 +27,8 @@ import (
 //	that isn't atomic (L4)                                                     by way of another key: staging.go
 //	above the limit of one copy; onto itself, by      UploadPartCopy …         claim, Create, copies, Complete, HEAD
 //	Rewrap, instead of by way of another key
-//	else                                              store-side CopyObject    claim, one request
-//	the ETag must stay                                keepetag.go
+//	otherwise                                         store-side CopyObject    claim, one request
+//	the ETag must stay                                sameetag.go
 //
 // Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old
 // envelope (L5).
@@ -48,14 +48,14 @@ type transfer struct {
 	given    Conditions      // of the destination, by the client's request
 	start    time.Time       // of the request
 	held     bool            // the caller has the destination's claim
-	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
+	sameETag bool            // it replaces an object whose ETag must stay
 	pieces   bool            // where the bytes would be staged, the store copies them by UploadPartCopy instead, if it can
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
 	tags             Tags
 
-	// MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+	// MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through must have it. "" for none
 	sum string
 }
 
@@ -65,46 +65,47 @@ func (t *transfer) inPlace() bool { return t.from.Object.SameName(t.to) }
 
 func (t *transfer) self() bool { return t.inPlace() && t.from.Object.Version == "" }
 
-// run carries the transfer out. errReplaced means that the source is another by now. Its faults are those of a write to
-// the destination.
+// run carries the transfer out. ErrReplaced means that the source was replaced meanwhile. Its other errors are those of
+// a write to the destination.
 func (t *transfer) run(ctx context.Context) (*Written, error) {
 	abilities := &t.to.Objects.o.Abilities
 	if t.self() && t.match == "" {
-		t.match = t.from.ETag // whatever the way, only this version may be replaced
+		t.match = t.from.ETag // only this version may be replaced, by any method
 	}
-	if t.keepETag {
-		return t.keeping(ctx)
+	if t.sameETag {
+		return t.replaceSameETag(ctx)
 	}
 	conditional := t.match != "" || t.noneMatch != ""
-	// Only a condition keeps a rename from deleting what is put to its old name while it is at work.
+	// Without conditional deletions, only the claim prevents a concurrent rename from deleting what is put to its old
+	// name.
 	claims := !abilities.ConditionalDelete
-	way := t.storeCopy
+	method := t.storeCopy
 	switch {
 	case t.from.total == 0:
-		way = func(ctx context.Context) (*Written, error) { return t.put(ctx, nil) }
+		method = func(ctx context.Context) (*Written, error) { return t.put(ctx, nil) }
 	case t.from.total == int64(len(t.from.end)):
-		way = t.whole
+		method = t.putStored
 	case t.from.total > t.to.Objects.o.CopyLimit, t.pieces && t.staging() && abilities.ConditionalComplete:
-		way, claims = t.byParts, true
+		method, claims = t.byParts, true
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
-		way = t.through
+		method = t.passThrough
 	default:
 		claims = true // it repeats an ETag
 	}
 	if t.held || !claims {
-		return way(ctx)
+		return method(ctx)
 	}
 	var done *Written
 	err := t.to.Claimed(ctx, func(ctx context.Context, _ *state.Claim) (err error) {
-		done, err = way(ctx)
+		done, err = method(ctx)
 		return err
 	}, t.to.Key)
 	return done, err
 }
 
-// freshEnd seals the object's end anew: its size stays. It is nil, which replaces nothing, where the ETag must stay.
+// freshEnd seals the object's end again: its size stays. It is nil, which replaces nothing, where the ETag must stay.
 func (t *transfer) freshEnd() ([]byte, error) {
-	if t.keepETag {
+	if t.sameETag {
 		return nil, nil
 	}
 	end, err := t.key.AppendTrailer(nil, &t.envelope.ObjectID, t.trailer)
@@ -114,14 +115,14 @@ func (t *transfer) freshEnd() ([]byte, error) {
 	return end, nil
 }
 
-// whole puts an object whose stored bytes are all at hand.
-func (t *transfer) whole(ctx context.Context) (*Written, error) {
+// putStored puts an object whose stored bytes are all in memory.
+func (t *transfer) putStored(ctx context.Context) (*Written, error) {
 	end, err := t.freshEnd()
 	if err != nil {
 		return nil, err
 	}
-	kept := t.from.end[:len(t.from.end)-len(end)]
-	return t.put(ctx, &store.Request{Bytes: append(kept[:len(kept):len(kept)], end...)})
+	unchanged := t.from.end[:len(t.from.end)-len(end)]
+	return t.put(ctx, &store.Request{Bytes: append(unchanged[:len(unchanged):len(unchanged)], end...)})
 }
 
 func (t *transfer) setConditions(r *store.Request) {
@@ -161,7 +162,7 @@ func (t *transfer) put(ctx context.Context, r *store.Request) (*Written, error) 
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		if done := t.landed(ctx, f); done != nil {
+		if done := t.findWritten(ctx, f); done != nil {
 			return done, nil
 		}
 		return nil, t.fault(f)
@@ -169,8 +170,8 @@ func (t *transfer) put(ctx context.Context, r *store.Request) (*Written, error) 
 	return &Written{ETag: string(a.Get("Etag")), Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}, nil
 }
 
-// landed looks whether a write whose condition failed is there all the same: it was sent twice on its way.
-func (t *transfer) landed(ctx context.Context, f *store.Fault) *Written {
+// findWritten returns the object of a write whose condition failed but that was stored: it was sent twice on its way.
+func (t *transfer) findWritten(ctx context.Context, f *store.Fault) *Written {
 	if f.Status != http.StatusPreconditionFailed {
 		return nil
 	}
@@ -185,8 +186,8 @@ func (t *transfer) landed(ctx context.Context, f *store.Fault) *Written {
 	return &Written{ETag: s.ETag, Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}
 }
 
-// through streams the sealed bytes from the store to the store, and seals their end anew.
-func (t *transfer) through(ctx context.Context) (*Written, error) {
+// passThrough streams the sealed bytes from the store to the store, and seals their end again.
+func (t *transfer) passThrough(ctx context.Context) (*Written, error) {
 	x := t.from.Object
 	end, err := t.freshEnd()
 	if err != nil {
@@ -272,7 +273,7 @@ func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 	case t.match == "" && t.noneMatch == "":
 		return nil, ErrReplaced
 	}
-	// The source's condition or the destination's: the source can be asked.
+	// The source's condition or the destination's: the source can be read to find out.
 	now, err := t.from.Object.Head(ctx)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// LastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
+// LastPart is the number of the store's part that is always the proxy's: the stashed last part, if any, padding,
+// trailer and tail.
 const LastPart = crypto.MaxParts
 
 // NoSuchUpload is 404 for an upload that doesn't exist or is over.
@@ -32,7 +33,7 @@ type Upload struct {
 	Envelope *crypto.Envelope
 }
 
-// Kind is the checksum that parts are kept with.
+// Kind is the checksum that parts are recorded with.
 func (u *Upload) Kind() *s3.ChecksumKind {
 	if u.Algorithm == 0 {
 		return s3.ChecksumOf(crypto.CRC64NVME)
@@ -92,10 +93,10 @@ func (x *Object) abortStore(ctx context.Context, id string) error {
 	return nil
 }
 
-// CreateUpload begins a multipart upload whose object is sealed as e says. kind is the checksum that its parts are kept
-// with, nil for the one that the proxy adds. describe puts the object's metadata onto the store's request.
+// CreateUpload begins a multipart upload whose object is sealed as e says. kind is the checksum that its parts are
+// recorded with, nil for the one that the proxy adds. describe puts the object's metadata onto the store's request.
 func (x *Object) CreateUpload(ctx context.Context,
-	e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType, now time.Time, asked *Conditions,
+	e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType, now time.Time, conditions *Conditions,
 	describe func(r *store.Request, envelope []byte) error,
 ) (*state.Upload, error) {
 	use, err := x.sealingKey(ctx, e)
@@ -114,7 +115,7 @@ func (x *Object) CreateUpload(ctx context.Context,
 	if err := describe(&r, envelope.AppendText(nil)); err != nil {
 		return nil, err
 	}
-	id, err := x.beginUpload(ctx, r.Header, func(f *store.Fault) error { return x.WriteFault(f, asked) })
+	id, err := x.beginUpload(ctx, r.Header, func(f *store.Fault) error { return x.WriteFault(f, conditions) })
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func (x *Object) CreateUpload(ctx context.Context,
 		}
 	}
 	if err := x.Objects.o.Uploads.CreateUpload(ctx, u); err != nil {
-		// The client never hears of the upload.
+		// The client never learns the upload's id.
 		if aborted := x.abortStore(ctx, id); aborted != nil {
 			x.Objects.o.Log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it",
 				zap.String("upload", id), zap.Error(aborted))

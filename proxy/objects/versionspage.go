@@ -19,8 +19,8 @@ type storeVersions struct {
 	CommonPrefixes      []struct{ Prefix string }
 	Entries             []storeVersion `xml:",any"`
 
-	// What would else be taken for an entry. The store's key marker isn't used: it may be made of a name that isn't
-	// shown truly, or hold more than a name.
+	// Otherwise this would be taken for an entry. The store's key marker isn't used: it may be made of a name that isn't
+	// shown exactly, or hold more than a name.
 	Name, Prefix, Delimiter, KeyMarker, VersionIdMarker, MaxKeys, NextKeyMarker struct{}
 }
 

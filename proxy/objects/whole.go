@@ -36,7 +36,7 @@ func (x *Object) ReadWhole(o *Opened, body Body, plaintext func([]byte) error) e
 			return o.locate(err, o.Length-r.left)
 		}
 	}
-	return x.readEndOfWhole(o, body)
+	return x.readRemainder(o, body)
 }
 
 // locate says of a damaged segment where it is. at is the place of its first byte in the plaintext.
@@ -59,9 +59,9 @@ func (o *Opened) badSegment(d *Damage, part int, index, stored int64) error {
 	return &Damage{Kind: d.Kind, Reason: reason, err: d.err}
 }
 
-// readEndOfWhole checks what follows the last byte of plaintext: the segment of a last part without bytes, padding and
+// readRemainder checks what follows the last byte of plaintext: the segment of a last part without bytes, padding and
 // trailer.
-func (x *Object) readEndOfWhole(o *Opened, body io.Reader) error {
+func (x *Object) readRemainder(o *Opened, body io.Reader) error {
 	i := o.layout.Parts() - 1
 	last := o.layout.Part(i)
 	at := last.Stored + last.SealedLength
@@ -94,7 +94,7 @@ func (x *Object) readEndOfWhole(o *Opened, body io.Reader) error {
 	o.trailer = t
 	padding := rest[:int64(len(rest))-t.SealedLength()]
 	if i := bytes.IndexFunc(padding, func(r rune) bool { return r != 0 }); i >= 0 {
-		return x.damage("padding", "stored byte %d is padding and not zero; no reader looks at it", at+int64(i))
+		return x.damage("padding", "stored byte %d is padding and not zero; no reader uses it", at+int64(i))
 	}
 	return nil
 }

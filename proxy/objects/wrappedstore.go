@@ -71,8 +71,8 @@ func (m *markerStore) Do(ctx context.Context, r *store.Request) (*store.Answer, 
 	return m.overwritten(a, r)
 }
 
-// overwritten is the answer to a write over a marker. Where there is nothing, and no marker either, the client begins
-// anew.
+// overwritten is the answer to a write over a marker. Where there is neither an object nor a marker, the client starts
+// again.
 func (m *markerStore) overwritten(a *store.Answer, r *store.Request) (*store.Answer, error) {
 	if a.Status != http.StatusNotFound {
 		return a, nil
@@ -205,7 +205,7 @@ func (s *taggingStore) Do(ctx context.Context, r *store.Request) (*store.Answer,
 // NoRoomForTags is 400, as what is wrong with tags is.
 func NoRoomForTags(err error) *s3.Error {
 	return s3.Refuse("InvalidTag",
-		"The store behind this service has no room for tags of this size beside the object's metadata.").Because(err)
+		"The store behind this service has no room for tags of this size in addition to the object's metadata.").Because(err)
 }
 
 // fewTags is what every store holds, in bytes of a Tagging document.

@@ -8,15 +8,15 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Written is what became of it.
+// Written is the outcome of a write.
 type Written struct {
 	ETag     string // the store's
 	Modified time.Time
-	Version  []s3.Element // what the store tells of its version
+	Version  []s3.Element // its version's headers from the store
 }
 
-// storeTime is when the store answered, by its own clock, like every date that it tells later: it doesn't say when the
-// object that it has just taken was modified.
+// storeTime is when the store answered, by its own clock, like every date that it reports later: its answer to a write
+// doesn't say when the object was modified.
 func storeTime(a *store.Answer, otherwise time.Time) time.Time {
 	if date, err := http.ParseTime(string(a.Get("Date"))); err == nil {
 		return date

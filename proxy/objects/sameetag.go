@@ -21,8 +21,8 @@ import (
 
 // An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes
 // stay as they are, with their trailer. A client's ETag is the store's, in listings as in answers, so the store must
-// give the new object the ETag of the old one. Stores differ in what they make ETags of; which ETag it will be is known
-// before the object is replaced, or nothing is:
+// give the new object the ETag of the old one. Stores differ in what they make ETags of. The object is replaced only
+// where its ETag is known beforehand:
 //
 //	the store copies onto itself, in one step,        store-side CopyObject    found out by the probe
 //	under conditions, and the ETag stays
@@ -31,34 +31,36 @@ import (
 //	of the bytes
 //	it is an MD5 of parts' MD5s                       UploadPartCopy …         the parts' ETags, before Complete
 //	it is the bytes' MD5                              GET and PUT              the last byte waits until they have it
-//	else                                              501 NotImplemented
+//	otherwise                                         501 NotImplemented
 //
-// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't
-// tell apart two envelopes over the same bytes, which copies onto itself, rewrap and this operation write: all of them
-// have the key's claim, and what is replaced was looked at, with its wrap salt, under that.
+// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. If-Match
+// doesn't distinguish two envelopes over the same bytes, which copies onto itself, Rewrap and this operation write: all
+// of them have the key's claim, and read what they replace, with its wrap salt, under that claim.
 
 // errETagChanges is for the log.
 var errETagChanges = errors.New("the store would give the object another ETag")
 
 const md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 
-func (t *transfer) keeping(ctx context.Context) (*Written, error) {
-	done, err := t.keep(ctx)
+// replaceSameETag replaces the object, and logs if its ETag changed all the same.
+func (t *transfer) replaceSameETag(ctx context.Context) (*Written, error) {
+	done, err := t.sendSameETag(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {
-		// The object is there, under its new envelope: all that is left is to say so.
-		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give",
+		// The object is replaced already: all that is left is to log it.
+		t.to.Objects.o.Log.Warn("the store gave an object a different ETag than its probe predicted",
 			zap.String("bucket", t.to.Bucket),
 			zap.String("key", t.to.Key), zap.String("was", t.from.ETag), zap.String("is", done.ETag))
 	}
 	return done, err
 }
 
-func (t *transfer) keep(ctx context.Context) (*Written, error) {
+// sendSameETag replaces the object by the first method of the table that keeps its ETag on this store.
+func (t *transfer) sendSameETag(ctx context.Context) (*Written, error) {
 	a := &t.to.Objects.o.Abilities
 	large := t.from.total > t.to.Objects.o.CopyLimit
 	sum, parts := md5ETag(t.from.ETag)
 	if t.from.total == 0 { // on most stores the condition lets any empty object through
-		if err := t.from.Object.stands(ctx, t.from.Sealed); err != nil {
+		if err := t.from.Object.checkUnchanged(ctx, t.from.Sealed); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +86,7 @@ func (t *transfer) keep(ctx context.Context) (*Written, error) {
 // stream writes the object's sealed bytes, which may be at hand.
 func (t *transfer) stream(ctx context.Context) (*Written, error) {
 	if t.from.total > int64(len(t.from.end)) {
-		done, err := t.through(ctx)
+		done, err := t.passThrough(ctx)
 		if errors.Is(err, errETagChanges) {
 			err = t.etagChanges()
 		}
@@ -93,7 +95,7 @@ func (t *transfer) stream(ctx context.Context) (*Written, error) {
 	if is := md5.Sum(t.from.end); t.sum != "" && hex.EncodeToString(is[:]) != t.sum {
 		return nil, t.etagChanges()
 	}
-	return t.whole(ctx)
+	return t.putStored(ctx)
 }
 
 func (t *transfer) etagChanges() error {
@@ -198,18 +200,18 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 	return append(ends, t.from.total)
 }
 
-// Reencrypt seals the data key of the object o, which lies at x, anew: as e says, in one conditional step of the store.
-// kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
-// another by now. The caller has the key's claim.
+// Reencrypt seals the data key of the object o, which lies at x, again: as e says, in one conditional step of the
+// store. attributes are headers that the object has as well as its metadata. may is called before the object is opened.
+// ErrReplaced means that the object was replaced meanwhile. The caller has the key's claim.
 func (o *Source) Reencrypt(
-	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	ctx context.Context, x *Object, e policy.Encryption, attributes []sigv4.Field, may func(keyARN string) error,
 	start time.Time,
 ) (*Written, error) {
-	t, err := o.inPlace(ctx, x, e, kept, may)
+	t, err := o.inPlace(ctx, x, e, attributes, may)
 	if err != nil {
 		return nil, err
 	}
 	defer t.key.Wipe()
-	t.start, t.keepETag = start, true
+	t.start, t.sameETag = start, true
 	return t.run(ctx)
 }
