@@ -13,7 +13,7 @@ import (
 	"sealfront/proxy/store"
 )
 
-// fail answers with an error, or breaks the connection when a part of the answer is out already.
+// fail answers with an error, or closes the connection when part of the answer has been sent.
 func (x *exchange) fail(err error) {
 	e := objects.Translate(err)
 	resp := &x.ctx.Response
@@ -21,12 +21,12 @@ func (x *exchange) fail(err error) {
 		e = controlError(e)
 	}
 	resp.ResetBody()
-	keepRequestHeaders(resp, x.requestID)
+	resetHeaders(resp, x.requestID)
 	writeError(resp, e, x.requestID, hostID, x.isHead(), x.grant.Control.Kind != "")
 	if x.namesRegion(e) {
 		resp.Header.Set("x-amz-bucket-region", x.g.o.Region)
 	}
-	// A head that readers can read in several ways is the last one of its connection.
+	// A request head that can be parsed in several ways is the last one on its connection.
 	if x.unreadBody() || e.Code == "MissingContentLength" || x.grant.Ambiguous {
 		resp.Header.SetConnectionClose()
 	}
@@ -44,8 +44,8 @@ func (x *exchange) namesRegion(e *s3.Error) bool {
 		slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
 }
 
-// keepRequestHeaders drops what a handler had set before it failed.
-func keepRequestHeaders(resp *fasthttp.Response, requestID string) {
+// resetHeaders drops the headers that a handler set before it failed, except those of the request.
+func resetHeaders(resp *fasthttp.Response, requestID string) {
 	resp.Header.Reset()
 	resp.Header.DisableNormalizing()
 	resp.Header.SetNoDefaultContentType(true)
@@ -53,7 +53,7 @@ func keepRequestHeaders(resp *fasthttp.Response, requestID string) {
 	resp.Header.Set("x-amz-id-2", hostID)
 }
 
-// unreadBody reports whether the client may still be sending a body that nobody will read.
+// unreadBody reports whether the client may still be sending a body that won't be read.
 func (x *exchange) unreadBody() bool {
 	h := &x.ctx.Request.Header
 	return h.ContentLength() > 0 || h.ContentLength() == -1
@@ -68,7 +68,7 @@ func (x *exchange) succeed() {
 	}
 }
 
-// showVersion tells which version of the object the store's answer is about.
+// showVersion sets the headers that say which version of the object the store's answer is about.
 func (x *exchange) showVersion(a *store.Answer) {
 	for _, e := range x.VersionOf(a) {
 		x.ctx.Response.Header.Set(e.Name, e.Value)
@@ -88,7 +88,7 @@ var hostID = func() string {
 func newRequestID() string {
 	const digits = "0123456789ABCDEF"
 	var id [16]byte
-	for i, v := 0, rand.Uint64(); i < len(id); i, v = i+1, v>>4 { // nothing secret: it tells requests apart
+	for i, v := 0, rand.Uint64(); i < len(id); i, v = i+1, v>>4 { // not a secret: it identifies a request
 		id[i] = digits[v&15]
 	}
 	return string(id[:])

@@ -18,9 +18,9 @@ import (
 //	what the client sends ────────────┴─▶ sealed again as one part ─▶ trailer ┘
 //
 // So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
-// since the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes
-// the grown body (S9). An object without such parts is sealed anew in one PUT with If-Match. Readers see the object
-// before or after, and a writer in between makes the append fail: 409.
+// since the parts are sealed under it; object id, envelope and trailer are new, so that an earlier copy's envelope
+// never opens the grown body (S9). An object without such parts is sealed again as a whole in one PUT with If-Match.
+// Readers see the object before or after, and a writer in between makes the append fail: 409.
 //
 // Requests to the store: a look at the object, its last part if that is small, and PUT; or CreateMultipartUpload, a
 // copy for each 5 GiB, UploadPart, Complete, HEAD.
@@ -43,7 +43,7 @@ func appendObject(x *exchange, offset int64) error {
 		return err
 	}
 	done, err := o.AppendTo(x.context, &x.Object, objects.Append{
-		Body: body, Kind: body.check.kind, Announced: body.check.told, Keep: body.check.keep, May: x.mayAppend,
+		Body: body, Kind: body.check.kind, Announced: body.check.announced, Keep: body.check.returnChecksum, May: x.mayAppend,
 		Encryption: x.grant.Decision.Encryption, Began: x.grant.Start, Scratch: &x.scratch.object,
 	})
 	if err != nil {
@@ -80,7 +80,7 @@ func invalidOffset(size int64) error {
 		strconv.FormatInt(size, 10))
 }
 
-// checkAppend decides what the object's metadata tells.
+// checkAppend decides what depends on the object's metadata.
 func (x *exchange) checkAppend(o *objects.Source, offset int64) error {
 	switch match := x.grant.Value("if-match"); {
 	case x.grant.Value("if-none-match") != "":
@@ -122,8 +122,8 @@ func (x *exchange) answerAppend(a *objects.AppendResult) error {
 	return nil
 }
 
-// mayAppend reports whether the caller may open the object that it appends to. The decision about the append has asked
-// for its KMS key, which is the one that new bytes are sealed under.
+// mayAppend reports whether the caller may open the object that it appends to. The decision about the append covered
+// the KMS key that new bytes are sealed under.
 func (x *exchange) mayAppend(keyARN string) error {
 	if keyARN != x.grant.Decision.Encryption.KeyARN {
 		return x.grant.MayRead(keyARN)

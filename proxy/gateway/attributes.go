@@ -32,15 +32,15 @@ type attributesPage struct {
 	Part                 []attributesPart
 }
 
-// getObjectAttributes carries out GetObjectAttributes: section 4.7 of the behaviour reference. One request to the
-// store; checksum and parts of an object whose envelope doesn't hold them another one, for its trailer. KMS is asked
-// for those two attributes only.
+// getObjectAttributes carries out GetObjectAttributes: section 4.7 of the behaviour reference. It sends one request to
+// the store, and a second one, for the trailer, where checksum or parts aren't in the envelope. It calls KMS for those
+// two attributes only.
 func getObjectAttributes(x *exchange) error {
 	return objects.Retry(func() error { return attributesOnce(x) })
 }
 
 func attributesOnce(x *exchange) error {
-	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
+	resetHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
 	a, s, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
@@ -53,11 +53,11 @@ func attributesOnce(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	var asked []string
+	var requested []string
 	for name := range strings.SplitSeq(x.grant.Value("x-amz-object-attributes"), ",") {
-		asked = append(asked, strings.TrimSpace(name))
+		requested = append(requested, strings.TrimSpace(name))
 	}
-	wants := func(name string) bool { return slices.Contains(asked, name) }
+	wants := func(name string) bool { return slices.Contains(requested, name) }
 	out := struct {
 		XMLName      xml.Name             `xml:"GetObjectAttributesResponse"`
 		Xmlns        string               `xml:"xmlns,attr"`
@@ -71,7 +71,7 @@ func attributesOnce(x *exchange) error {
 		out.ETag = s3.Unquote(s3.ClientETag(a.Get("Etag")))
 	}
 	if wants("StorageClass") {
-		out.StorageClass = x.shownClass(s3.View(a.Get("x-amz-storage-class")))
+		out.StorageClass = x.clientStorageClass(s3.View(a.Get("x-amz-storage-class")))
 	}
 	if wants("ObjectSize") {
 		out.ObjectSize = &length
@@ -121,12 +121,12 @@ func (x *exchange) attributesParts(o *objects.Opened) (*attributesParts, error) 
 		return nil, err
 	}
 	parts := t.Parts
-	told := &attributesParts{PartsCount: len(parts)}
+	result := &attributesParts{PartsCount: len(parts)}
 	if c := t.Checksum; x.Facts.Kind == policy.General && (c == nil || c.Type != crypto.Composite) {
-		return told, nil // their checksums are ours, made to be combined: the client has given none that count
+		return result, nil // their checksums were added by the proxy, to be combined; the client gave none
 	}
 	page := &attributesPage{PartNumberMarker: marker, MaxParts: most}
-	told.attributesPage = page
+	result.attributesPage = page
 	for i := marker; i < len(parts) && len(page.Part) < most; i++ {
 		p := attributesPart{PartNumber: i + 1, Size: parts[i].Length}
 		p.Show(parts[i].Checksum())
@@ -134,5 +134,5 @@ func (x *exchange) attributesParts(o *objects.Opened) (*attributesParts, error) 
 		page.NextPartNumberMarker = i + 1
 	}
 	page.IsTruncated = marker+len(page.Part) < len(parts)
-	return told, nil
+	return result, nil
 }

@@ -55,8 +55,8 @@ func TestABugLeavesNothingUnderWay(t *testing.T) {
 	g := New(Options{Region: "us-west-2", Audit: a}, ids)
 	var ctx fasthttp.RequestCtx
 	x := g.begin(&ctx)
-	g.guarded(&ctx, func() {
-		x.orderly(func() {
+	g.withRecover(&ctx, func() {
+		x.withCleanup(func() {
 			if err := x.admit(); err != nil {
 				t.Error(err)
 			}

@@ -19,17 +19,17 @@ import (
 )
 
 // A plainBody reads the body that a client sends: framing removed, counted, and compared at its end with
-// everything that the request says about it. Nothing of an upload may become visible before finish has said yes.
+// everything that the request says about it. Nothing of an upload may become visible before Finish has succeeded.
 type plainBody struct {
-	x      *exchange
-	source io.Reader
-	chunks *sigv4.ChunkReader // nil unless framed
-	framed bool
-	length int64 // as declared
-	read   int64
-	check  *integrity
-	one    [1]byte // behind the end
-	held   bool    // it is a document, which is charged as it is read
+	x        *exchange
+	source   io.Reader
+	chunks   *sigv4.ChunkReader // nil unless framed
+	framed   bool
+	length   int64 // as declared
+	read     int64
+	check    *integrity
+	one      [1]byte // one byte past the end
+	document bool    // it is a document, whose memory is charged as it is read
 }
 
 // newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request,
@@ -70,7 +70,7 @@ func (x *exchange) newDocument(limit int64) (*plainBody, error) {
 		}
 		return nil, err
 	}
-	b.held = true
+	b.document = true
 	return b, nil
 }
 
@@ -88,7 +88,7 @@ func (b *plainBody) Start() {
 	}
 }
 
-// A body is what the client sends behind the head.
+// A body is what the client sends after the request head.
 type body struct {
 	stream  io.Reader          // nil when there is none
 	unchunk *sigv4.ChunkReader // from chunkReaders; nil when the body isn't framed
@@ -103,7 +103,7 @@ func (b *body) chunkReader() *sigv4.ChunkReader {
 	return b.unchunk
 }
 
-// end drops what was lent.
+// end drops borrowed memory.
 func (b *body) end() {
 	if b.unchunk != nil {
 		b.unchunk.Reset(noBody{}, sigv4.ChunkOptions{})
@@ -135,8 +135,8 @@ func (b *plainBody) Read(p []byte) (int, error) {
 
 // Fill reads exactly the next len(p) bytes of plaintext.
 func (b *plainBody) Fill(p []byte) error {
-	if b.held {
-		if err := b.x.hold(int64(len(p)) * documentCost); err != nil {
+	if b.document {
+		if err := b.x.chargeMemory(int64(len(p)) * documentCost); err != nil {
 			return err
 		}
 	}
@@ -180,8 +180,8 @@ func (b *plainBody) Finish() (*crypto.Checksum, error) {
 	return b.check.check(&b.x.grant.Auth, trailing)
 }
 
-// bodyError tells a client's error from a broken connection. fasthttp's stream ends with a plain EOF when the
-// client breaks off (S7): so does a body that is too short.
+// bodyError distinguishes a client's error from a broken connection. fasthttp's stream ends with a plain EOF when the
+// client disconnects (S7), as it does for a body that is too short.
 func bodyError(err error) error {
 	var signature *sigv4.Error
 	var refused *s3.Error // of a form
@@ -197,13 +197,13 @@ func bodyError(err error) error {
 
 // An integrity check compares a body with everything that its request says about it.
 type integrity struct {
-	kind    *s3.ChecksumKind // the checksum that the request announces, else CRC64NVME
-	told    bool             // the request announced one
-	want    []byte           // its announced value, nil when nothing was announced or it comes in the trailer
-	trailer string           // name of the trailer that announces it, or ""
-	hash    hash.Hash
+	kind      *s3.ChecksumKind // the checksum that the request announces, otherwise CRC64NVME
+	announced bool             // the request announced one
+	want      []byte           // its announced value, nil when nothing was announced or it comes in the trailer
+	trailer   string           // name of the trailer that announces it, or ""
+	hash      hash.Hash
 
-	own     *s3.ChecksumKind // the checksum to keep when it isn't kind: that of the upload a part belongs to
+	own     *s3.ChecksumKind // the checksum that check returns when it isn't kind: that of the upload a part belongs to
 	ownHash hash.Hash
 
 	sha256  hash.Hash // of x-amz-content-sha256; nil when it isn't one, the same hash as above where possible
@@ -226,7 +226,7 @@ func (c *integrity) hashOf(kind *s3.ChecksumKind) hash.Hash {
 }
 
 // newIntegrity reads what the request announces about its body, section 6.1 of the behaviour reference. trailer is the
-// announced trailing checksum; hashed tells that x-amz-content-sha256 is a hash.
+// announced trailing checksum; hashed reports that x-amz-content-sha256 is a hash.
 func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error) {
 	c := &x.scratch.integrity
 	*c = integrity{trailer: trailer, hashes: c.hashes}
@@ -290,7 +290,7 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 		}
 		c.wantMD5 = sum
 	}
-	if c.told = c.kind != nil; !c.told {
+	if c.announced = c.kind != nil; !c.announced {
 		c.kind = s3.ChecksumOf(crypto.CRC64NVME) // U-28: S3 adds one by itself
 	}
 	c.hash = c.hashOf(c.kind)
@@ -320,8 +320,8 @@ func (c *integrity) Write(p []byte) {
 	}
 }
 
-// keep asks for the checksum of this kind to be returned by check, whatever the client announced.
-func (c *integrity) keep(kind *s3.ChecksumKind) {
+// returnChecksum makes check return a checksum of this kind, whatever the client announced.
+func (c *integrity) returnChecksum(kind *s3.ChecksumKind) {
 	if kind != c.kind {
 		c.own, c.ownHash = kind, c.hashOf(kind)
 	}

@@ -101,8 +101,8 @@ func bucketExists(bucket string) error {
 			"select a different name and try again.", "BucketName", bucket)
 }
 
-// makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
-// an earlier attempt left, while objects in it would be somebody's that were never sealed.
+// makeStoreBucket makes the store's bucket. An existing one is used only when it is empty: an earlier attempt has left
+// it then. Objects in it would be unsealed objects of some other owner.
 func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string, objectLock bool) error {
 	err := g.o.Store.CreateBucket(ctx, storeName, objectLock)
 	switch {
@@ -118,7 +118,7 @@ func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string
 	}
 	defer a.Close()
 	if a.Fault("ListObjectsV2") != nil {
-		return bucketExists(bucket) // somebody else's
+		return bucketExists(bucket) // another owner's
 	}
 	body, err := a.Bytes(objects.MaxListing)
 	if err != nil {
@@ -137,7 +137,7 @@ func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string
 	return nil
 }
 
-// mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the
+// mustLock refuses a store's bucket that was created with Object Lock and doesn't have it: a store may ignore the
 // header.
 func (g *services) mustLock(ctx context.Context, storeName string) error {
 	a, err := g.o.Store.Do(ctx,
@@ -153,9 +153,9 @@ func (g *services) mustLock(ctx context.Context, storeName string) error {
 	return nil
 }
 
-// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the records whether uploads are
-// in progress: they keep a directory bucket, while they end with one of general purpose, whose records the janitor
-// removes.
+// deleteBucket carries out DeleteBucket. The store decides whether its bucket is empty, the records whether uploads are
+// in progress. Uploads prevent the deletion of a directory bucket. They end with a general purpose bucket, and the
+// janitor removes their records.
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.Record.Directory {
@@ -218,8 +218,8 @@ type encryptionRule struct {
 
 type blockedTypes struct{ EncryptionType string }
 
-// getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record anew: who asks wants
-// to know what holds now.
+// getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record past the cache: the
+// answer must be current.
 func getBucketEncryption(x *exchange) error {
 	record, err := x.grant.FreshRecord(x.context)
 	if err != nil {
@@ -286,7 +286,7 @@ func putBucketEncryption(x *exchange) error {
 	return x.updateError(err)
 }
 
-// tryKey asks KMS about a key and, when it looks right, makes it wrap and unwrap once.
+// tryKey describes a key at KMS and, when it is usable, wraps and unwraps with it once.
 func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	named := keyID
 	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok {
@@ -302,7 +302,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 		}
 		return &policy.KeyFacts{ARN: named, Error: coded.ErrorCode(), Message: coded.ErrorMessage()}, nil
 	}
-	// What KMS knows of a key is told to those who may use it.
+	// Only those who may use a key learn what KMS reports about it.
 	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok && !x.grant.MayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
@@ -314,7 +314,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	facts.Denied = !x.grant.MayUse(d.ARN)
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" ||
 		d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
-		return facts, nil // the decision refuses it; KMS needn't be asked
+		return facts, nil // the decision refuses it without a call of KMS
 	}
 	if err := x.Object.TryKey(x.context, d.ARN); err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))

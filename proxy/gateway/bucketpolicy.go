@@ -9,11 +9,11 @@ import (
 	"sealfront/proxy/state"
 )
 
-// maxBucketPolicy bounds the body of PutBucketPolicy, in bytes; S3's own limit is 20 KiB and is policy's to refuse.
+// maxBucketPolicy bounds the body of PutBucketPolicy, in bytes; S3's own limit of 20 KiB is checked by package policy.
 const maxBucketPolicy = 64 << 10
 
-// putBucketPolicy carries out PutBucketPolicy. The policy is kept as it was given; it counts within the time that
-// records are cached.
+// putBucketPolicy carries out PutBucketPolicy. The policy is stored as it was given; it takes effect within the time
+// that records are cached.
 func putBucketPolicy(x *exchange) error {
 	document, err := x.readDocument(maxBucketPolicy)
 	if err != nil {

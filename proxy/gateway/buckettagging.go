@@ -31,7 +31,7 @@ func getBucketTagging(x *exchange) error {
 	return x.answerXML(&out)
 }
 
-// putBucketTagging carries out PutBucketTagging: the tags there were are replaced.
+// putBucketTagging carries out PutBucketTagging: it replaces the existing tags.
 func putBucketTagging(x *exchange) error {
 	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
@@ -51,7 +51,7 @@ func deleteBucketTagging(x *exchange) error {
 
 // changeTags gives the bucket the tags that change makes of those it has. given are those of the request's document.
 // Who may change tags may depend on the tags themselves, and the record that the request was decided by may be older
-// than a change at another replica: the very tags that are replaced decide once more.
+// than a change at another replica. So the request is decided again by the tags that it replaces.
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		if x.grant.Control.Kind != "" && x.grant.Control.Resource != b.ARN {

@@ -17,14 +17,14 @@ const maxCompleteDocument = 4 << 20
 //	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part
 //	    ─▶ the store's Complete If-Match ─▶ HEAD: is it our object? ─▶ 200
 //
-// Until the store's Complete nothing is visible and nothing is lost; after it the object is whole and needs nothing of
-// ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
+// Until the store's Complete nothing is visible and nothing is lost; after it the object is complete and depends on no
+// record. The store's answer to Complete isn't trusted: some stores answer 200 for an upload that was aborted, and the
 // answer may be lost. Only an object that carries the upload's object id is a success (L3).
 //
-// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are
-// sent for one upload, whatever became of the first one's claim, the second finds another object there. An upload of
-// one part that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that
-// has forgotten the upload and makes it anew, without its metadata, for a part that comes late (versitygw).
+// The store's Complete carries the client's condition, otherwise one that only what was seen under the claim meets: if
+// two are sent for one upload, even after the first one's claim was lost, the second one's condition fails. An upload
+// of one part that the store doesn't have is put instead: a store that has forgotten the upload may create it again,
+// without its metadata, for a late part (versitygw), and the object's end alone would then be a complete upload.
 //
 // Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if
 // there is one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
@@ -47,7 +47,7 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	}
 	c := x.newCompletion(u, list)
 	switch u.State {
-	case state.UploadCompleted: // a repeated Complete gets the same answer again, while the object is unchanged
+	case state.UploadCompleted: // a repeated Complete gets the same answer while the object is unchanged
 		if err := c.Repeated(x.context); err != nil {
 			return err
 		}
@@ -69,9 +69,9 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	return x.answerComplete(c)
 }
 
-// newCompletion is the completion of an upload as the request wants it.
+// newCompletion is the completion of an upload as the request describes it.
 func (x *exchange) newCompletion(u *objects.Upload, list []byte) *objects.Completion {
-	return &objects.Completion{Object: &x.Object, Upload: u, List: list, Conditions: x.asked()}
+	return &objects.Completion{Object: &x.Object, Upload: u, List: list, Conditions: x.writeConditions()}
 }
 
 func (x *exchange) answerComplete(c *objects.Completion) error {

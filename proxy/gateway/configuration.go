@@ -18,16 +18,17 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A storeConfiguration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
-// documents are put together anew in both directions.
+// A storeConfiguration is a configuration of a bucket or an object that the store holds and acts on, so the store sees
+// its content. Its documents are rebuilt in both directions.
 type storeConfiguration struct {
 	grammar s3.Grammar
 	query   string // the flag that selects it
 	status  int    // of a success; 200 for reads
-	// What a read is answered when the store has none, or doesn't know it: an error code, or the empty document.
+	// The answer to a read when the store has no configuration or doesn't support it: an error code, or the empty
+	// document.
 	absent  string
-	inspect func(x *exchange, document []byte) ([]byte, error) // looks at a client's document; may be nil
-	show    func(document []byte) []byte                       // looks at the store's; may be nil
+	inspect func(x *exchange, document []byte) ([]byte, error) // checks and changes a client's document; may be nil
+	show    func(document []byte) []byte                       // changes the store's document; may be nil
 }
 
 var (
@@ -83,7 +84,8 @@ var storeConfigurations = map[policy.Operation]storeConfiguration{
 	policy.DeleteBucketLifecycle:           {query: "lifecycle", status: 204},
 }
 
-// storeErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
+// storeErrors are the store's refusals that concern the client, with their messages. objects.StoreError translates any
+// other.
 var storeErrors = map[string]string{
 	"BadRequest":             "Object tags cannot be greater than 10",
 	"InvalidTag":             objects.InvalidTagText,
@@ -170,12 +172,12 @@ func (x *exchange) answerDocument(document []byte) error {
 	return nil
 }
 
-// configurationFault translates the store's refusal. A store that doesn't know the configuration has none: a read says
-// so, a write is 501.
+// configurationFault translates the store's refusal. A store that doesn't support the configuration has none: a read
+// reports that, a write returns 501.
 func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *store.Answer) error {
 	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.Version == "" ||
 		f.Code == "NotImplemented"
-	text, told := storeErrors[f.Code]
+	text, listed := storeErrors[f.Code]
 	reads := k.status == 0
 	switch {
 	case unknown && reads && k.absent != "":
@@ -188,7 +190,7 @@ func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *
 	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.Operation.OnObject():
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	case f.Code == "InvalidArgument" && x.Version != "":
-	case told:
+	case listed:
 		return s3.Refuse(f.Code, text, x.named()...).Because(f)
 	case objects.Locked(f) && x.Operation.OnObject():
 		return objects.LockedError(f)
@@ -207,7 +209,7 @@ func (x *exchange) named() []string {
 	return []string{"Key", x.Key}
 }
 
-// checkVersioning refuses a status that isn't one; stores differ in what they make of it.
+// checkVersioning refuses an unknown status, which stores would treat differently.
 func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 	var configuration struct{ Status string }
 	if err := xmldoc.Unmarshal(document, &configuration); err != nil {
@@ -224,7 +226,7 @@ func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 }
 
 // Sizes in a lifecycle's filters are of plaintext for the client and of sealed objects for the store. Stored sizes grow
-// with those of the plaintext, so a rule is about the same objects on both sides.
+// with those of the plaintext, so a rule covers the same objects on both sides.
 func storedSizes(_ *exchange, document []byte) ([]byte, error) {
 	failed := false
 	document = mapSizes(document, func(n int64) int64 {
@@ -235,7 +237,7 @@ func storedSizes(_ *exchange, document []byte) ([]byte, error) {
 		return crypto.StoredLength(n)
 	}, &failed)
 	if failed {
-		return nil, s3.MalformedXML(errors.New("a size that is none"))
+		return nil, s3.MalformedXML(errors.New("a size that isn't a number of bytes"))
 	}
 	return document, nil
 }

@@ -9,11 +9,11 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// A fixed answer is that of an operation about something that no bucket has here, since nothing behind the proxy could
-// act on it without seeing plaintext, or leading clients past the proxy. What would set it up is 501.
+// A fixedAnswer is that of an operation that reads a configuration no bucket has here, since the store could only act
+// on it with plaintext, or by leading clients past the proxy. The operation that would set it returns 501.
 type fixed struct {
 	code, message string // an error
-	document      string // else an empty document's root, or
+	document      string // otherwise an empty document's root, or
 	list          string // that of a list, when no id is named, and
 	inner         string // what is in it; neither: 204
 }
@@ -75,7 +75,7 @@ func (x *exchange) answerElement(root, inner string) error {
 	return x.answerDocument([]byte("<" + root + ` xmlns="` + s3.Namespace + `">` + inner + "</" + root + ">"))
 }
 
-// getBucketLocation carries out GetBucketLocation. The location of us-east-1 is told by nothing.
+// getBucketLocation carries out GetBucketLocation. The location of us-east-1 is an empty element.
 func getBucketLocation(x *exchange) error {
 	if x.Record.Region == "us-east-1" {
 		return x.answerElement("LocationConstraint", "")
@@ -90,7 +90,7 @@ type grantee struct {
 	DisplayName string
 }
 
-// getACL carries out GetBucketAcl and GetObjectAcl: ACLs are off, and the owner may do everything.
+// getACL carries out GetBucketAcl and GetObjectAcl: ACLs are disabled, and the owner has full control.
 func getACL(x *exchange) error {
 	if err := x.objectExists(); err != nil {
 		return err
@@ -109,8 +109,8 @@ func getACL(x *exchange) error {
 	})
 }
 
-// putACL carries out PutBucketAcl and PutObjectAcl. A canned ACL that says what holds anyway was let through by the
-// policy; no other is possible.
+// putACL carries out PutBucketAcl and PutObjectAcl. Package policy has accepted a canned ACL that has no effect; no
+// other is possible.
 func putACL(x *exchange) error {
 	if x.grant.Value("x-amz-acl") == "" {
 		return s3.Refuse("AccessControlListNotSupported", "The bucket does not allow ACLs", "BucketName", x.Bucket)
@@ -125,7 +125,7 @@ func putACL(x *exchange) error {
 	return x.objectExists()
 }
 
-// objectExists asks the store for the object, where the request is about one.
+// objectExists sends a HEAD for the object, where the request is about one.
 func (x *exchange) objectExists() error {
 	if x.Key == "" {
 		return nil

@@ -8,12 +8,12 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// S3 Control is another service than S3, with a namespace, a document of errors and texts of its own. Its calls come to
-// the same listener; those about the tags of buckets are served.
+// S3 Control is a service of its own, with a namespace, an error document and messages that differ from S3's. Its
+// requests come to the same listener; those about the tags of buckets are served.
 
 const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 
-// controlError says in the words of S3 Control what was found in those of S3.
+// controlError translates an error of S3 into one of S3 Control.
 func controlError(e *s3.Error) *s3.Error {
 	if e.Code != "NoSuchBucket" {
 		return e
@@ -57,7 +57,7 @@ func tagResource(x *exchange) error {
 	return x.changeTags(tags, func(old policy.Tags) (policy.Tags, *policy.Refusal) { return old.With(tags) })
 }
 
-// untagResource carries out UntagResource. Tags that the bucket hasn't are removed already.
+// untagResource carries out UntagResource. Tags that the bucket doesn't have are ignored.
 func untagResource(x *exchange) error {
 	return x.changeTags(x.grant.Rules.RemovedTags(), func(old policy.Tags) (policy.Tags, *policy.Refusal) {
 		return x.grant.Rules.Untag(old), nil

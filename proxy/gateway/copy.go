@@ -16,15 +16,15 @@ import (
 //
 //	source ─▶ metadata and end ─▶ may it be read? ─▶ objects.Copy ─▶ answer
 //
-// With a directory bucket on either side KMS is asked each time, for the source and for the destination, and no bucket
-// key is used (R17); SSE-S3 to SSE-S3 needs no call. What is damaged in the source's body shows when the copy is read,
-// as in the source: a body that the store copies is not opened.
+// With a directory bucket on either side KMS is called each time, for the source and for the destination, and no bucket
+// key is used (R17); SSE-S3 to SSE-S3 needs no call. A body that the store copies isn't opened, so damage in it is
+// found only when the copy is read.
 //
 // Requests to the store: a look at the source, the destination's claim, and the copy. Where the bytes pass through
 // (transfer.go says when) GET and PUT instead of the two. A copy of an object onto itself has its key's claim from the
 // beginning.
 func copyObject(x *exchange) error {
-	asked, err := x.copyAlgorithm()
+	kind, err := x.copyAlgorithm()
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	once := func() error { return objects.Retry(func() error { return copyOnce(x, source, asked) }) }
+	once := func() error { return objects.Retry(func() error { return copyOnce(x, source, kind) }) }
 	if !source.SameName(&x.Object) {
 		return once()
 	}
@@ -47,7 +47,7 @@ func copyObject(x *exchange) error {
 	}, x.Key)
 }
 
-// copyAlgorithm reads which checksum the copy shall have; nil: that of the source.
+// copyAlgorithm reads the kind of checksum that the copy gets; nil: that of the source.
 func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 	name := x.grant.Value("x-amz-checksum-algorithm")
 	if name == "" {
@@ -60,7 +60,7 @@ func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 	return kind, nil
 }
 
-func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) error {
+func copyOnce(x *exchange, source *objects.Object, kind *s3.ChecksumKind) error {
 	from, err := source.HeadWithTail(x.context)
 	if err != nil {
 		return err
@@ -76,14 +76,14 @@ func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) erro
 		return err
 	}
 	c := &objects.Copy{
-		Object: &x.Object, Source: from, Encryption: x.grant.Decision.Encryption, Fresh: x.asksKMS(from),
-		May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
+		Object: &x.Object, Source: from, Encryption: x.grant.Decision.Encryption, Fresh: x.callsKMS(from),
+		May: x.maySource(source), Conditions: x.writeConditions(), Tags: x.copiedTags(),
 		Began: x.grant.Start, Scratch: &x.scratch.object, Describe: x.describeCopy(from),
 	}
 	if err := x.checkSelfCopy(c); err != nil {
 		return err
 	}
-	done, err := c.Run(x.context, wanted)
+	done, err := c.Run(x.context, kind)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,8 @@ func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) erro
 }
 
 // checkSelfCopy refuses a copy of an object onto itself that changes nothing (row CP-10), one whose conditions on the
-// destination, which is the source, fail, and any on a store that can't be told which version to replace.
+// destination, which is the source, fail, and any on a store without conditional PUT, which can't be limited to
+// replacing one version.
 func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 	if !c.Self() {
 		return nil
@@ -121,7 +122,7 @@ func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 	if match := x.grant.Value("if-match"); match != "" && !s3.ListsETag(match, c.Source.ETag) {
 		return s3.PreconditionFailed("If-Match")
 	}
-	if !x.g.o.Abilities.ConditionalPut { // what was written meanwhile would be lost
+	if !x.g.o.Abilities.ConditionalPut { // a concurrent write would be lost
 		return policy.NotImplemented(policy.CopyObject)
 	}
 	return nil

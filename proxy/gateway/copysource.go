@@ -13,7 +13,8 @@ import (
 )
 
 // condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and
-// returns a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
+// returns a 412 for the first that fails. An ETag condition that holds takes precedence over one on the date: section
+// 6.2.
 func (x *exchange) condition(prefix string, o *objects.Source) error {
 	match, noneMatch := x.grant.Value(prefix+"match"), x.grant.Value(prefix+"none-match")
 	since, hasSince := s3.HeaderTime(x.grant.Value(prefix + "modified-since"))
@@ -40,8 +41,8 @@ func (x *exchange) condition(prefix string, o *objects.Source) error {
 	return s3.PreconditionFailed(name)
 }
 
-// copySource finds the object that CopyObject or UploadPartCopy reads, and sees whether the caller may read it: section
-// 6.7. What its envelope says is decided by decideSource.
+// copySource finds the object that CopyObject or UploadPartCopy reads, and checks whether the caller may read it:
+// section 6.7. decideSource decides what depends on its envelope.
 func (x *exchange) copySource() (*objects.Object, error) {
 	source, refused := x.grant.Rules.CopySource()
 	if refused != nil {
@@ -68,7 +69,8 @@ func (x *exchange) copySource() (*objects.Object, error) {
 	return y, y.CheckPresent()
 }
 
-// decideSource decides what the source's envelope and metadata tell: conditions, TLS, the permission on its KMS key.
+// decideSource decides what depends on the source's envelope and metadata: conditions, TLS, the permission on its KMS
+// key.
 func (x *exchange) decideSource(o *objects.Source) error {
 	existing := o.Encryption()
 	if err := x.grant.Secure(existing.SSE); err != nil {
@@ -82,7 +84,7 @@ func (x *exchange) decideSource(o *objects.Source) error {
 	return x.condition("x-amz-copy-source-if-", o)
 }
 
-// permitSource asks whether the caller may read a copy's source, and with keyARN use the KMS key that it is sealed
+// permitSource checks whether the caller may read a copy's source, and with keyARN use the KMS key that it is sealed
 // under.
 func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
 	place, err := x.place(y)
@@ -92,9 +94,9 @@ func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
 	return x.grant.MayReadSource(&place, keyARN)
 }
 
-// asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either
+// callsKMS reports whether a copy calls KMS for the source's data key past the cache: a directory bucket is on either
 // side (R17). SSE-S3 objects need no such call.
-func (x *exchange) asksKMS(o *objects.Source) bool {
+func (x *exchange) callsKMS(o *objects.Source) bool {
 	return o.Envelope.SSE == crypto.SSEKMS && (x.Facts.Kind == policy.Directory || o.Object.Facts.Kind == policy.Directory)
 }
 

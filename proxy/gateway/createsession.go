@@ -9,9 +9,9 @@ import (
 	"sealfront/proxy/session"
 )
 
-// createSession carries out CreateSession. A session of an SSE-KMS bucket fetches the bucket key or finds it, so that
-// errors of KMS show up here first (U-13). For a bucket that doesn't exist yet there is a provisional session: SDKs ask
-// for one before they send CreateBucket to a custom endpoint (REG-2).
+// createSession carries out CreateSession. For an SSE-KMS bucket it fetches the bucket key unless it is cached, so that
+// errors of KMS are reported here first (U-13). For a bucket that doesn't exist yet it returns a provisional session:
+// SDKs request one before they send CreateBucket to a custom endpoint (REG-2).
 func createSession(x *exchange) error {
 	err := x.issueSession()
 	if observe := x.g.o.Observe.Session; observe != nil {

@@ -21,7 +21,7 @@ const (
 	maxDeleteDocument = 2 << 20
 )
 
-// A deletion is one object that is to go, and under which conditions; "" for none.
+// A deletion is one object to delete, and its conditions; "" for none.
 type deletion struct {
 	Key                          string
 	VersionId                    string
@@ -87,12 +87,12 @@ func deleteObjects(x *exchange) error {
 			batch = append(batch, objectVersion{d.Key, y.Version})
 			continue
 		}
-		told, err := y.Remove(x.context, d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
+		headers, err := y.Remove(x.context, d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.Version, told))
+		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.Version, headers))
 	}
 	if len(batch) > 0 {
 		if err := x.deleteBatch(batch, &result); err != nil {
@@ -105,14 +105,14 @@ func deleteObjects(x *exchange) error {
 	return x.answerXML(&result)
 }
 
-// deletedAs tells what became of a key. A version that is gone may have been a delete marker; without one a marker was
-// made.
-func deletedAs(key, version string, told []s3.Element) deletedEntry {
+// deletedAs is the answer's entry for a deleted key. A deleted version may have been a delete marker; a deletion
+// without a version may have made one.
+func deletedAs(key, version string, headers []s3.Element) deletedEntry {
 	d := deletedEntry{Key: key, VersionId: version}
-	for _, e := range told {
+	for _, e := range headers {
 		d.DeleteMarker = d.DeleteMarker || e.Name == "x-amz-delete-marker" && e.Value == "true"
 	}
-	for _, e := range told {
+	for _, e := range headers {
 		if e.Name == "x-amz-version-id" && d.DeleteMarker {
 			d.DeleteMarkerVersionId = e.Value
 		}
@@ -158,9 +158,9 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 	}
 	body.Start()
 	list, quiet, err = parseDeletions(body, x.Facts.Kind == policy.Directory)
-	var told *s3.Error
-	if errors.As(err, &told) && told.Code != "MalformedXML" {
-		return nil, false, err // the body itself was wrong
+	var refusal *s3.Error
+	if errors.As(err, &refusal) && refusal.Code != "MalformedXML" {
+		return nil, false, err // the body itself was refused
 	}
 	if err == nil {
 		_, err = body.Finish()
@@ -173,8 +173,8 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, err error) {
 	d := xmldoc.NewDecoder(r)
 	malformed := func(err error) ([]deletion, bool, error) {
-		var told *s3.Error
-		if errors.As(err, &told) {
+		var refusal *s3.Error
+		if errors.As(err, &refusal) {
 			return nil, false, err
 		}
 		return nil, false, s3.MalformedXML(err)
@@ -223,7 +223,7 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 				return nil, false, err
 			}
 			if one.Key == "" || directory && strings.TrimSpace(one.Key) == "" {
-				return malformed(errors.New("a key of nothing"))
+				return malformed(errors.New("an empty key"))
 			}
 			list = append(list, one)
 		default:
@@ -236,12 +236,12 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 	return list, quiet, nil
 }
 
-// deleteBatch has the store delete keys, and puts what came of it into result.
+// deleteBatch has the store delete keys, and adds the outcome to result.
 func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) error {
 	var b strings.Builder
 	b.WriteString(`<Delete xmlns="` + s3.Namespace + `">`)
 	if x.Facts.Kind == policy.Directory {
-		b.WriteString("<Quiet>true</Quiet>") // else the store tells what became of versions
+		b.WriteString("<Quiet>true</Quiet>") // otherwise the store reports what became of versions
 	}
 	for _, o := range batch {
 		b.WriteString("<Object><Key>")
@@ -283,8 +283,8 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		f := &store.Fault{Operation: r.Operation, Status: 500, Code: e.Code, Message: e.Message}
 		switch e.Code {
 		case "NoSuchKey", "NoSuchVersion":
-			continue // gone is gone
-		case "InvalidArgument": // some stores say so of an id that none of their versions can have
+			continue // an absent object counts as deleted
+		case "InvalidArgument": // some stores return it for an id that none of their versions can have
 			if e.VersionId != "" {
 				continue
 			}
@@ -300,17 +300,17 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		}
 		result.fail(e.Key, e.VersionId, err)
 	}
-	told := make(map[objectVersion]deletedEntry, len(stored.Deleted))
+	reported := make(map[objectVersion]deletedEntry, len(stored.Deleted))
 	if x.Facts.Kind == policy.General {
 		for _, d := range stored.Deleted {
-			told[objectVersion{d.Key, d.VersionId}] = d
+			reported[objectVersion{d.Key, d.VersionId}] = d
 		}
 	}
 	for _, o := range batch {
 		if failed[o] {
 			continue
 		}
-		d := told[o]
+		d := reported[o]
 		d.Key, d.VersionId = o.key, o.version
 		result.Deleted = append(result.Deleted, d)
 	}

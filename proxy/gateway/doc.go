@@ -1,4 +1,4 @@
-// Package gateway has S3's operations, a file each: an operation reads the request, asks access whether it may be done,
+// Package gateway has S3's operations, a file each: an operation reads the request, gets its permission from access,
 // calls objects, and writes the answer. An exchange is the state of one request: the request with what was granted to
 // it, the object that it names, its body, its answer.
 //
@@ -14,8 +14,8 @@
 //   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing,
 //     TestSignedChunksThatAreRefusedStoreNothing, TestFormsThatAreRefusedStoreNothing); a bad chunk in its midst is
 //     refused at once (TestABadChunkIsRefusedAtOnce).
-//   - Failed logins cost no request to the store beyond a few, and are slowed down by address and access key without
-//     shutting anybody else out (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
+//   - Failed logins cost few requests to the store, and are throttled by address and access key without locking out
+//     other clients (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
 //   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions
 //     on copies, with copies of an object onto itself, and between two of our requests
 //     (TestConditionsOnTheDestinationOfACopyHold, TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope,
@@ -29,23 +29,22 @@
 //   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or
 //     nothing (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
 //   - Copies with a directory bucket on either side call KMS each time, and use no bucket key
-//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames call it for nothing that is in memory.
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames don't call it for a key that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
 //     are the store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that
 //     nothing of a client's reaches the store, and nothing of the store's a client, that isn't named there
-//     (TestConfigurationsOfGeneralBuckets, FuzzGrammar). Its errors come in our words
-//     (TestTheStoresErrorsAreTranslated).
+//     (TestConfigurationsOfGeneralBuckets, FuzzGrammar). Its errors are translated (TestTheStoresErrorsAreTranslated).
 //   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe).
-//     Listings show each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than
-//     Amazon S3 is mended or refused (TestWhatStoresAnswerOtherwise).
+//     Listings show each name as it is, and end (TestNamesThatTheStoreGarbles). Where a store's answers differ from
+//     Amazon S3's, they are corrected or refused (TestWhatStoresAnswerOtherwise).
 //   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no
 //     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
-//     (TestExplainAndRequestsAgree), and nobody without a permission learns a fact about a bucket
+//     (TestExplainAndRequestsAgree), and no caller without a permission learns a fact about a bucket
 //     (TestPermissionsComeBeforeFacts).
 //   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
-//   - What isn't in the table of operations is refused (TestUnservedOperationsAreRefused); there is no way around it.
-//     So is every header, parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
+//   - An operation that isn't in the table of operations is refused (TestUnservedOperationsAreRefused), as is every
+//     header, parameter and element that requests what isn't implemented (TestEverythingThatSDKsSendHasARow).
 //   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes
 //     (TestTenChecksumAlgorithms).
 //   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice),
@@ -56,21 +55,21 @@
 // GetObject with a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256
 // KiB whose checksum came as a trailer two, as with HeadObject; DeleteObject with a condition two. And, the look at an
 // object that a copy starts from being a GetObject of its last 4 KiB (twice for an empty object on some stores, once
-// more for a trailer of over 160 parts), and a claim two requests to take and to let go, or none where no other replica
-// can be:
+// more for a trailer of over 160 parts), and a claim two requests, one to take and one to release it, or none where
+// there can be no other replica:
 //
 //	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber
 //	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
 //	CopyObject of tags        one more for the source's tags where the store doesn't copy
-//	Object Lock on an upload  one more, which sees that the bucket has it
-//	DELETE If-Match: *        HEAD, DELETE where the store doesn't know it             TestWhatStoresAnswerOtherwise
+//	Object Lock on an upload  one more, which checks that the bucket has it
+//	DELETE If-Match: *        HEAD, DELETE where the store doesn't support it             TestWhatStoresAnswerOtherwise
 //	304                       one more where the store's has no headers              TestWhatStoresAnswerOtherwise
 //	a directory bucket's listing by a delimiter  those of its uploads' records         TestWhatStoresAnswerOtherwise
 //	DeleteObjects             one, and for each key with conditions DeleteObject's
 //	                          TestManyObjectsAreDeletedInOneRequest
 //	CopyObject, same key      look, claim, copy                                      TestACopyUnderTheSameKeyMovesNoBody
 //	… of at most 4 KiB stored look, PUT                                              TestACopyUnderTheSameKeyMovesNoBody
-//	CopyObject, sealed anew   look, GET, PUT
+//	CopyObject, sealed again  look, GET, PUT
 //	                          TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
 //	… or streamed through     look, GET, PUT
 //	                          TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope

@@ -23,7 +23,7 @@ func invalidRange(x *exchange, length int64) error {
 //	store ─▶ envelope ─▶ bucket key ─▶ data key ─▶ Open in place, a segment at a time ─▶ client
 //	                                    a byte leaves only after its segment's tag has been checked
 func getObject(x *exchange) error {
-	if x.partAsked() {
+	if x.namesPart() {
 		return getPart(x)
 	}
 	var err error
@@ -39,31 +39,31 @@ func getOnce(x *exchange) error {
 	r := &x.scratch.object.Request
 	x.SetRequest(r, "GetObject", "GET")
 	x.setReadConditions(r)
-	wanted, ranged := s3.ParseRange(x.grant.Value("range"))
-	if x.dated() || ranged && (wanted.Suffix && !x.KnowsLayout() || x.grant.Value("if-range") != "") {
-		// Where the end is, or whether the range or a date counts, only the object's metadata tells.
-		a, s, err := x.lookConditionally()
+	requested, ranged := s3.ParseRange(x.grant.Value("range"))
+	if x.dated() || ranged && (requested.Suffix && !x.KnowsLayout() || x.grant.Value("if-range") != "") {
+		// The object's length, and whether the range or a date condition applies, are known from its metadata only.
+		a, s, err := x.headConditionally()
 		if err != nil {
 			return err
 		}
 		length, err := x.PlainLength(s)
-		ranged = ranged && !wanted.Whole(length) && ifRangeHolds(x.grant.Value("if-range"), a)
+		ranged = ranged && !requested.Whole(length) && ifRangeHolds(x.grant.Value("if-range"), a)
 		a.Close()
 		if err != nil {
 			return err
 		}
 		if ranged {
-			first, last, ok := wanted.Resolve(length)
+			first, last, ok := requested.Resolve(length)
 			if !ok {
 				return invalidRange(x, length)
 			}
-			wanted = s3.Range{First: first, Last: last}
+			requested = s3.Range{First: first, Last: last}
 		}
 		r.Header = nil
 		r.Set("If-Match", s.ETag)
 	}
 	if ranged {
-		if err := x.SetRange(r, wanted); err != nil {
+		if err := x.SetRange(r, requested); err != nil {
 			return err
 		}
 	}
@@ -71,16 +71,16 @@ func getOnce(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	kept := false
+	transferred := false
 	defer func() {
-		if !kept {
+		if !transferred {
 			a.Close()
 		}
 	}()
 	if f := a.Fault(r.Operation); f != nil {
 		switch {
 		case x.WithoutVersions(f):
-			return objects.ErrReplaced // to begin again
+			return objects.ErrReplaced // the caller starts again
 		case f.Status == http.StatusRequestedRangeNotSatisfiable:
 			return x.beyondEnd()
 		case f.Status == http.StatusPreconditionFailed && x.grant.Value("if-match") == "":
@@ -101,14 +101,14 @@ func getOnce(x *exchange) error {
 		return err
 	}
 	defer func() {
-		if !kept {
+		if !transferred {
 			o.Secrets.Wipe()
 		}
 	}()
 	first, last := int64(0), o.Length-1
-	if ranged = ranged && !wanted.Whole(o.Length); ranged {
+	if ranged = ranged && !requested.Whole(o.Length); ranged {
 		var ok bool
-		if first, last, ok = wanted.Resolve(o.Length); !ok {
+		if first, last, ok = requested.Resolve(o.Length); !ok {
 			return invalidRange(x, o.Length)
 		}
 	}
@@ -132,7 +132,7 @@ func getOnce(x *exchange) error {
 	}
 	a = covering
 	err = x.stream(a, o, first, last)
-	kept = x.progress == streaming
+	transferred = x.progress == streaming
 	return err
 }
 
@@ -147,7 +147,7 @@ func ifRangeHolds(value string, a *store.Answer) bool {
 	return value == string(a.Get("Last-Modified"))
 }
 
-// beyondEnd answers a range that the store found to begin behind the sealed object's end.
+// beyondEnd answers a range that begins beyond the sealed object's end, as the store found.
 func (x *exchange) beyondEnd() error {
 	a, s, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {

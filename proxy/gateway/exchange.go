@@ -13,15 +13,15 @@ import (
 )
 
 // An exchange is the state of one request: the request with what was granted to it, the object that it names, its body
-// and its answer. It comes from a pool and goes back when the answer's body is out.
+// and its answer. It comes from a pool and returns to it when the answer's body has been sent.
 //
 // What is reused: the memory of grant, scratch and prepared. They hold slices that fasthttp lends until the handler
-// returns, or until the answer's body stream is closed. begin sets everything else anew. Nothing of an exchange
+// returns, or until the answer's body stream is closed. begin resets everything else. Nothing of an exchange
 // outlives finish.
 type exchange struct {
 	g         *services
 	ctx       *fasthttp.RequestCtx // the answer is written to its response
-	context   context.Context      // of what is done for the request; that of a claim while it is held
+	context   context.Context      // of the work for the request; the claim's context while one is held
 	requestID string
 
 	grant          access.Grant
@@ -35,7 +35,7 @@ type exchange struct {
 	use      use
 }
 
-// progress is how far the answer has come.
+// progress is how much of the answer has been sent.
 type progress uint8
 
 const (
@@ -44,22 +44,22 @@ const (
 	done
 )
 
-// account is what the log, the audit log and the metrics get to know of a request.
+// account is what the log, the audit log and the metrics record of a request.
 type account struct {
 	in, out   int64 // plaintext
 	span      Span  // nil when requests aren't traced
-	permitted bool  // the request was
+	permitted bool  // the request has its permission
 	reserved  bool  // there is room for its record in the audit log
 }
 
-// use is what a request uses of what bounds all of them.
+// use is a request's share of what is limited for all requests together.
 type use struct {
 	admitted bool  // counted among the requests in flight
-	held     int64 // charged for its document
+	charged  int64 // charged for its document
 }
 
-// requestScratch is what a request that puts or gets an object works with, while its handler runs: memory that is used
-// again.
+// requestScratch is memory that requests which put or get an object reuse; it belongs to a request while its handler
+// runs.
 type requestScratch struct {
 	plain     plainBody
 	integrity integrity
@@ -68,7 +68,7 @@ type requestScratch struct {
 	options   policy.Options    // of the decision about it
 }
 
-// forget drops what a request has left. Hashes and the envelope's memory stay.
+// forget drops what the last request left. Hashes and the envelope's memory stay.
 func (t *requestScratch) forget() {
 	if t.plain.x == nil && !t.object.Used() {
 		return
@@ -89,7 +89,7 @@ func (x *exchange) decide() error {
 	return x.CheckRequested()
 }
 
-// setObject makes the object the one that the request was found to name.
+// setObject sets x's object to the one that the request names.
 func (x *exchange) setObject() {
 	g, o := &x.grant, &x.Object
 	o.Bucket, o.Key, o.Version, o.Record, o.Facts = g.Bucket, g.Key, g.Version, g.Record, g.Facts
@@ -99,7 +99,7 @@ func (x *exchange) setObject() {
 	}
 }
 
-// setRecord makes a newer record of the same bucket the one that the request is about.
+// setRecord replaces the request's bucket record by a newer one of the same bucket.
 func (x *exchange) setRecord(record *state.Bucket) {
 	x.grant.SetRecord(record)
 	x.Record, x.Facts = record, x.grant.Facts

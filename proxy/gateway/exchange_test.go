@@ -14,7 +14,7 @@ func TestNothingOfARequestIsLeftInItsMemory(t *testing.T) {
 	x := new(exchange)
 	used := &x.scratch
 	used.plain = plainBody{x: x, length: 3, read: 3}
-	used.integrity.trailer, used.integrity.want, used.integrity.told = "x-amz-checksum-crc32", []byte{1}, true
+	used.integrity.trailer, used.integrity.want, used.integrity.announced = "x-amz-checksum-crc32", []byte{1}, true
 	kind := s3.ChecksumOf(crypto.CRC32)
 	used.integrity.hash = used.integrity.hashOf(kind)
 	used.integrity.hash.Write([]byte("plaintext"))

@@ -71,7 +71,7 @@ func (x *exchange) finish(code string, err error) {
 		}
 		entry.Write(fields...)
 	}
-	x.leave()
+	x.release()
 	x.grant.Forget()
 	x.body.end()
 	x.scratch.forget()
@@ -95,11 +95,11 @@ func appendAbout(fields []zap.Field, e *s3.Error) []zap.Field {
 	return fields
 }
 
-// errLeft is a client that asked whether its body is wanted, and left.
+// errLeft is a client that sent Expect: 100-continue and disconnected.
 var errLeft = errors.New("the client left before it sent its body")
 
-// Close ends an exchange that ExpectHandler began and no handler took up: the HTTP server closes what it was given to
-// keep.
+// Close ends an exchange that ExpectHandler began and no handler took up: the HTTP server closes the values that it
+// holds for a request.
 func (x *exchange) Close() error {
 	if x.progress != done {
 		e := s3.IncompleteBody(errLeft)
@@ -108,14 +108,14 @@ func (x *exchange) Close() error {
 	return nil
 }
 
-// orderly runs f. Where f ends by a bug, its request is no longer counted as under way, and has its record: the
-// exchange itself isn't used again.
-func (x *exchange) orderly(f func()) {
+// withCleanup runs f. When f panics, the request is no longer counted as in flight, and gets its audit record; the
+// exchange itself isn't reused.
+func (x *exchange) withCleanup(f func()) {
 	ended := false
 	defer func() {
 		if !ended {
 			x.audit("InternalError", "", x.g.o.Now().Sub(x.grant.Start))
-			x.leave()
+			x.release()
 		}
 	}()
 	f()
@@ -146,7 +146,7 @@ func (g *services) damaged(kind string) {
 // errNoRecord is for the log.
 var errNoRecord = errors.New("the audit log can't take its record")
 
-// reserveRecord refuses the request where nothing may happen that isn't recorded, and it can't be.
+// reserveRecord refuses the request where every decision must be recorded and this one can't be.
 func (x *exchange) reserveRecord() error {
 	if x.g.o.Audit == nil || !x.g.o.AuditRequired {
 		return nil
@@ -188,7 +188,7 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 			r.Mode = "ReadOnly"
 		}
 	}
-	// What a read opened stands in the answer only.
+	// The key that a read used is in the answer only.
 	e := &x.grant.Decision.Encryption
 	r.Encryption = string(header.Peek("x-amz-server-side-encryption"))
 	r.KMSKey = string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
@@ -233,8 +233,8 @@ func (x *exchange) traceID() string {
 	return x.account.span.TraceID()
 }
 
-// admit counts the request among those under way, or turns it away. It costs nothing but reading the head: what is
-// turned away here has no slab, no signature checked and no body asked for.
+// admit counts the request as in flight, or refuses it. A refusal costs only reading the head: no slab is taken, no
+// signature checked and no body requested.
 func (x *exchange) admit() error {
 	a := &x.g.admission
 	active := a.active.Add(1)
@@ -248,30 +248,31 @@ func (x *exchange) admit() error {
 	return nil
 }
 
-// leave gives back what admit, charge and hold took.
-func (x *exchange) leave() {
+// release returns what admit, access's charge and chargeMemory took.
+func (x *exchange) release() {
 	if x.use.admitted {
 		x.g.admission.active.Add(-1)
 	}
-	if x.use.held > 0 {
-		x.g.admission.held.Add(-x.use.held)
+	if x.use.charged > 0 {
+		x.g.admission.charged.Add(-x.use.charged)
 	}
 	x.grant.Release()
 	x.use = use{}
 }
 
-// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the
+// chargeMemory charges n bytes of memory before they are allocated, or refuses the request. The charge ends with the
 // request.
-func (x *exchange) hold(n int64) error {
+func (x *exchange) chargeMemory(n int64) error {
 	a := &x.g.admission
-	x.use.held += n
-	if held, limit := a.held.Add(n), a.limits.Load(); limit != nil && limit.Documents > 0 && held > limit.Documents {
+	x.use.charged += n
+	all, limit := a.charged.Add(n), a.limits.Load()
+	if limit != nil && limit.Documents > 0 && all > limit.Documents {
 		return x.slowDown(ShedMemory)
 	}
 	return nil
 }
 
-// slowDown is the refusal of a request that there is no room for.
+// slowDown is 503 SlowDown for a request that a limit refuses.
 func (x *exchange) slowDown(reason string) error {
 	x.g.shed(reason)
 	return s3.SlowDown()

@@ -15,9 +15,8 @@ import (
 )
 
 // A form POST is an upload by a browser. What another request has in its header and signs, it has in fields in front of
-// the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
-// the address tells, before the body; and the rest, as for a PutObject, once the fields are read and before the file
-// is.
+// the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: by the
+// address alone, before the body; and as a PutObject, once the fields are read and before the file is.
 
 // postObject carries out PostObject: the fields become the request's header, the file its body.
 func postObject(x *exchange) error {
@@ -41,7 +40,7 @@ func postObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := x.hold(form.wholeSize()); err != nil {
+	if err := x.chargeMemory(form.wholeSize()); err != nil {
 		return err
 	}
 	if err := form.findFile(); err != nil {
@@ -57,11 +56,10 @@ func postObject(x *exchange) error {
 	return x.answerForm(answer)
 }
 
-// formAnswer is how the form wants to be answered.
+// formAnswer is the answer that the form requests.
 type formAnswer struct{ status, redirect string }
 
-// decideForm takes a form through what is decided about other requests before their bodies. Its file is looked at
-// afterwards.
+// decideForm decides what is decided about other requests before their bodies. The file is read afterwards.
 func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *sigv4.PolicyDocument, err error) {
 	document, err = x.grant.CheckForm(x.context, &access.Form{
 		Fields: form.fields,
@@ -75,8 +73,8 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 	return answer, document, err
 }
 
-// nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what
-// comes of it, so that a file's name can't lead out of what the policy allows.
+// nameFile puts the file's name, without its path, where fields have the variable. The policy is checked against the
+// result, so that a file's name can't exceed what the policy allows.
 func (form *formReader) nameFile() {
 	const variable = "${filename}"
 	name := form.fileName[strings.LastIndexAny(form.fileName, `/\`)+1:]
@@ -88,7 +86,7 @@ func (form *formReader) nameFile() {
 	}
 }
 
-// formHeaders are the fields, beside x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
+// formHeaders are the fields, in addition to x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
 var formHeaders = map[string]string{
 	"acl": "x-amz-acl", "cache-control": "cache-control", "content-type": "content-type",
 	"content-disposition": "content-disposition", "content-encoding": "content-encoding",
@@ -175,7 +173,7 @@ func (x *exchange) answerForm(a formAnswer) error {
 	return nil
 }
 
-// objectURL is where the object can be asked for, in the style in which the form was sent.
+// objectURL is the object's URL, in the style in which the form was sent.
 func (x *exchange) objectURL() string {
 	u := url.URL{Scheme: "http", Path: "/" + x.Key}
 	for i := range x.grant.Message.Header {

@@ -132,7 +132,7 @@ func (f *formReader) readPartHeader() (name string, err error) {
 			return name, nil
 		}
 		key, value, colon := strings.Cut(string(line), ":")
-		if !colon || !isToken(key) || !s3.IsHeaderText(line) { // folded lines are none of today's
+		if !colon || !isToken(key) || !s3.IsHeaderText(line) { // folded lines are obsolete
 			return "", malformedForm("a line of a part's header can't be read")
 		}
 		if !strings.EqualFold(key, "Content-Disposition") {
@@ -147,7 +147,7 @@ func (f *formReader) readPartHeader() (name string, err error) {
 	}
 }
 
-// isToken tells whether s can be a header's name. Source: RFC 9110, 5.6.2.
+// isToken reports whether s can be a header's name. Source: RFC 9110, 5.6.2.
 func isToken(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -159,7 +159,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// until returns what stands in front of the next separator and moves behind it, reading as much as that takes.
+// until returns what precedes the next separator and moves past it, reading as much as needed.
 func (f *formReader) until(separator []byte) ([]byte, error) {
 	for from := f.at; ; {
 		if i := bytes.Index(f.head[from:], separator); i >= 0 {
@@ -181,7 +181,7 @@ func (f *formReader) until(separator []byte) ([]byte, error) {
 	}
 }
 
-// broken tells a form that ends too early from a connection that did.
+// broken distinguishes a form that ends too early from a broken connection.
 func (f *formReader) broken(err error) error {
 	if (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && f.came >= f.length {
 		return malformedForm("it ends too early")
@@ -221,7 +221,7 @@ func (f *formReader) findFile() error {
 	}
 	i := bytes.Index(f.whole, f.delimiter)
 	if i < 0 {
-		return malformedForm("it lacks its closing boundary")
+		return malformedForm("its closing boundary is missing")
 	}
 	if err := f.checkBehind(f.whole[i+len(f.delimiter):]); err != nil {
 		return err
@@ -255,7 +255,7 @@ func (f *formReader) checkBehind(rest []byte) error {
 	return nil
 }
 
-// isClosing tells whether what follows the delimiter ends the form.
+// isClosing reports whether what follows the delimiter ends the form.
 func isClosing(end []byte) bool {
 	end, dashes := bytes.CutPrefix(end, closingDashes)
 	return dashes && (len(end) == 0 || bytes.Equal(end, lineBreak))
@@ -295,14 +295,14 @@ func (f *formReader) delimited(p []byte) bool {
 	if bytes.Contains(p, f.delimiter) {
 		return true
 	}
-	keep := len(f.delimiter) - 1
-	f.tail = append(f.tail, p[:min(len(p), keep)]...)
+	overlap := len(f.delimiter) - 1
+	f.tail = append(f.tail, p[:min(len(p), overlap)]...)
 	if bytes.Contains(f.tail, f.delimiter) {
 		return true
 	}
-	if len(p) >= keep {
-		f.tail = append(f.tail[:0], p[len(p)-keep:]...)
-	} else if drop := len(f.tail) - keep; drop > 0 {
+	if len(p) >= overlap {
+		f.tail = append(f.tail[:0], p[len(p)-overlap:]...)
+	} else if drop := len(f.tail) - overlap; drop > 0 {
 		f.tail = f.tail[:copy(f.tail, f.tail[drop:])]
 	}
 	return false

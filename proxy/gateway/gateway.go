@@ -25,7 +25,7 @@ type Gateway struct {
 
 var _ conn.Handler = (*Gateway)(nil)
 
-// New makes a Gateway that knows ids.
+// New makes a Gateway for the identities ids.
 func New(o Options, ids *access.Identities) *Gateway {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -96,16 +96,16 @@ func (g *Gateway) Objects() *objects.Objects { return g.objects }
 const exchangeKey = "sealfront exchange"
 
 // Handle answers one request.
-func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) { g.guarded(ctx, func() { g.handle(ctx) }) }
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) { g.withRecover(ctx, func() { g.handle(ctx) }) }
 
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	x, begun := ctx.UserValue(exchangeKey).(*exchange)
 	if begun {
-		ctx.RemoveUserValue(exchangeKey) // from now on it ends with the request
+		ctx.RemoveUserValue(exchangeKey) // from here on its lifetime is the request's
 	} else {
 		x = g.begin(ctx)
 	}
-	x.orderly(func() {
+	x.withCleanup(func() {
 		if !begun {
 			if err := g.enter(x); err != nil {
 				x.fail(err)
@@ -121,12 +121,11 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	})
 }
 
-// guarded runs f, which answers ctx: a bug that one request comes upon must not end all others. Its connection is not
-// used again.
-func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
+// withRecover runs f, which answers ctx. A panic in one request must not end the others; its connection isn't reused.
+func (g *Gateway) withRecover(ctx *fasthttp.RequestCtx, f func()) {
 	defer func() {
 		if bug := recover(); bug != nil {
-			g.log.Error("a request came upon a bug", zap.Any("panic", bug), zap.Stack("stack"))
+			g.log.Error("a request hit a bug", zap.Any("panic", bug), zap.Stack("stack"))
 			ctx.Response.Reset()
 			writeError(&ctx.Response, s3.Internal(nil), newRequestID(), hostID, ctx.IsHead(), false)
 			ctx.Response.Header.SetConnectionClose()
@@ -137,12 +136,12 @@ func (g *Gateway) guarded(ctx *fasthttp.RequestCtx, f func()) {
 }
 
 // Expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
-// asked for. fasthttp sends a refusal's status with the response as it stands here.
+// requested. fasthttp sends a refusal's status with the response as it stands here.
 func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	decided := false
-	g.guarded(ctx, func() {
+	g.withRecover(ctx, func() {
 		x := g.begin(ctx)
-		x.orderly(func() {
+		x.withCleanup(func() {
 			if err := g.enter(x); err != nil {
 				x.fail(err)
 				return
@@ -157,7 +156,7 @@ func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	return fasthttp.StatusContinue
 }
 
-// Unreadable answers what isn't a request.
+// Unreadable answers input that can't be parsed as a request.
 func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	e := s3.Refuse("InvalidRequest", "The request could not be read.").Because(err)
 	var small *fasthttp.ErrSmallBuffer
@@ -170,20 +169,20 @@ func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 		e = s3.RequestTimeout(err)
 	}
 	id := newRequestID()
-	keepRequestHeaders(&ctx.Response, id)
+	resetHeaders(&ctx.Response, id)
 	ctx.Response.ResetBody()
 	writeError(&ctx.Response, e, id, hostID, false, false)
 	ctx.Response.Header.SetConnectionClose()
 	g.count("", e.Code, e.Row, 0)
 }
 
-// SetLimits replaces the limits. Requests under way are not touched.
+// SetLimits replaces the limits. Requests in flight are not affected.
 func (g *Gateway) SetLimits(l Limits) { g.admission.limits.Store(&l) }
 
 // SetPressed says whether memory is running out. While it does, new requests are answered 503 SlowDown.
 func (g *Gateway) SetPressed(pressed bool) { g.admission.pressed.Store(pressed) }
 
-// Active is the number of requests under way.
+// Active is the number of requests in flight.
 func (g *Gateway) Active() int64 { return g.admission.active.Load() }
 
 // Limits are those in force.

@@ -12,7 +12,7 @@ import (
 func TestABugEndsOneRequestOnly(t *testing.T) {
 	g := &Gateway{services: services{log: zap.NewNop()}}
 	ctx := &fasthttp.RequestCtx{}
-	g.guarded(ctx, func() { panic("bug") })
+	g.withRecover(ctx, func() { panic("bug") })
 	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() || !bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {
 		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
 	}

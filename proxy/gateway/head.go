@@ -8,10 +8,10 @@ import (
 
 // headObject carries out HeadObject: one request to the store, and KMS only for a checksum.
 func headObject(x *exchange) error {
-	if x.partAsked() {
+	if x.namesPart() {
 		return headPart(x)
 	}
-	a, s, err := x.lookConditionally()
+	a, s, err := x.headConditionally()
 	if err != nil {
 		return err
 	}

@@ -81,18 +81,18 @@ func isDate(value string) bool {
 }
 
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
-// body the header is kept as it is.
+// body the header stays as it is.
 func (x *exchange) storedEncoding(value string) string {
 	if !x.grant.Auth.Payload.Chunked() {
 		return value
 	}
-	kept := ""
+	codings := ""
 	for _, coding := range strings.Split(value, ",") {
 		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "aws-chunked") {
-			kept = joinList(kept, coding)
+			codings = joinList(codings, coding)
 		}
 	}
-	return kept
+	return codings
 }
 
 func joinList(list, next string) string {
@@ -202,8 +202,8 @@ func storageClass(b *policy.Bucket) string {
 	return "EXPRESS_ONEZONE"
 }
 
-// showEncryption sets the encryption headers of section 2.11. No line breaks are in an ARN, which bucket records,
-// session tokens and envelopes are refused for, nor in a context, which came as a header and is base64.
+// showEncryption sets the encryption headers of section 2.11. ARNs have no line breaks, since bucket records, session
+// tokens and envelopes with one are refused; nor has a context, which came as a header and is base64.
 func (x *exchange) showEncryption() { x.grant.Decision.ResponseHeaders(x.show) }
 
 // setTags puts the request's tags onto a request that makes an object in the store.
@@ -221,7 +221,7 @@ func (x *exchange) copiedTags() objects.Tags {
 	return objects.Tags{Replace: true, Set: x.grant.Value(objects.TagsHeader)}
 }
 
-// permitTags sees whether the caller may take a source's tags along.
+// permitTags checks whether the caller may copy a source's tags.
 func (x *exchange) permitTags(from *objects.Source) error {
 	tags := x.copiedTags()
 	switch {
@@ -242,12 +242,12 @@ func (x *exchange) permitTags(from *objects.Source) error {
 	return x.grant.Permit(policy.PutObjectTagging, &x.grant.Place, "")
 }
 
-// What general purpose buckets keep with an object that is neither its bytes nor its metadata: storage class, website
+// Attributes of objects in general purpose buckets that are neither bytes nor metadata: storage class, website
 // redirect, tags, and the retention and legal hold of Object Lock. All but the redirect are the store's, which acts on
-// them; it sees the tags. A copy has those that its request names; tags have a directive of their own.
+// them and so sees the tags. A copy has those that its request names; tags have a directive of their own.
 
 // setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD
-// is what an object has without the header, which not every store knows.
+// is the class without the header, which not every store supports.
 func (x *exchange) setAttributes(r *store.Request) {
 	if x.Facts.Kind != policy.General {
 		return
@@ -259,7 +259,7 @@ func (x *exchange) setAttributes(r *store.Request) {
 	}
 }
 
-// setRedirect keeps a website redirect with the object, and returns how much room for user metadata it takes.
+// setRedirect stores a website redirect with the object, and returns how much room for user metadata it takes.
 func (x *exchange) setRedirect(r *store.Request) int {
 	v := x.grant.Value(objects.RedirectHeader)
 	if v == "" || x.Facts.Kind != policy.General {
@@ -270,13 +270,13 @@ func (x *exchange) setRedirect(r *store.Request) int {
 	return len(name) - len(objects.UserMetadata) + len(v)
 }
 
-// showAttributes shows the client what the store tells of them.
+// showAttributes shows the client the attributes in the store's answer.
 func (x *exchange) showAttributes(a *store.Answer) {
 	if x.Facts.Kind != policy.General {
 		return
 	}
 	h := &x.ctx.Response.Header
-	if class := x.shownClass(s3.View(a.Get(objects.ClassHeader))); class != "STANDARD" {
+	if class := x.clientStorageClass(s3.View(a.Get(objects.ClassHeader))); class != "STANDARD" {
 		h.Set(objects.ClassHeader, class)
 	}
 	for _, name := range [...]string{objects.TagCountHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
@@ -287,14 +287,13 @@ func (x *exchange) showAttributes(a *store.Answer) {
 	x.showVersion(a)
 }
 
-// shownClass is the storage class that clients see of one that the store tells. A name that S3 doesn't have is the
-// store's own business.
-func (x *exchange) shownClass(told string) string {
+// clientStorageClass is the storage class that clients see for the store's. A name that S3 doesn't have is not shown.
+func (x *exchange) clientStorageClass(stored string) string {
 	if x.Facts.Kind == policy.General {
-		switch told {
+		switch stored {
 		case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
 			"DEEP_ARCHIVE":
-			return told
+			return stored
 		}
 	}
 	return storageClass(&x.Facts)

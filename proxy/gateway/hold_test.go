@@ -13,26 +13,26 @@ func TestDocumentsAreChargedToMemory(t *testing.T) {
 	g.SetLimits(Limits{Documents: 100})
 	request := &testRequest{method: "POST", path: "/kms", query: "delete=", who: "all"}
 	first, second := request.exchange(t, g), request.exchange(t, g)
-	if err := first.hold(60); err != nil {
+	if err := first.chargeMemory(60); err != nil {
 		t.Error(err)
 	}
-	if err := second.hold(40); err != nil {
+	if err := second.chargeMemory(40); err != nil {
 		t.Error(err)
 	}
-	if err := second.hold(1); err == nil || objects.Translate(err).Code != "SlowDown" || shed != ShedMemory {
+	if err := second.chargeMemory(1); err == nil || objects.Translate(err).Code != "SlowDown" || shed != ShedMemory {
 		t.Errorf("beyond the limit: %v, shed %q", err, shed)
 	}
 	second.finish("SlowDown", nil)
-	if err := first.hold(40); err != nil {
+	if err := first.chargeMemory(40); err != nil {
 		t.Errorf("what another one has given back: %v", err)
 	}
 	first.finish("", nil)
-	if held := g.admission.held.Load(); held != 0 {
+	if held := g.admission.charged.Load(); held != 0 {
 		t.Errorf("%d bytes are still held", held)
 	}
 	g.SetLimits(Limits{})
 	last := request.exchange(t, g)
-	if err := last.hold(1 << 40); err != nil {
+	if err := last.chargeMemory(1 << 40); err != nil {
 		t.Errorf("without a limit: %v", err)
 	}
 	last.finish("", nil)

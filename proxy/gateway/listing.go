@@ -21,7 +21,7 @@ type listedOwner struct {
 }
 
 // listObjectsV2 carries out ListObjectsV2. The store lists; sizes come from stored sizes by arithmetic, which is
-// exact for every sealed object, so no object is asked.
+// exact for every sealed object, so no object is read.
 func listObjectsV2(x *exchange) error {
 	prefix, _ := x.grant.Query.Get("prefix")
 	delimiter, _ := x.grant.Query.Get("delimiter")
@@ -93,7 +93,7 @@ func tokenOf(page *store.Listing) string {
 	return ""
 }
 
-// resume makes q go on where a token says.
+// resume makes q continue where a token says.
 func resume(q *store.ListQuery, token string) bool {
 	raw, stores := strings.CutPrefix(token, tokenPrefix)
 	raw, names := strings.CutPrefix(raw, namePrefix)
@@ -148,7 +148,7 @@ func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwn
 			text("<Owner><ID>", owner.ID, "</ID>")
 			text("<DisplayName>", owner.DisplayName, "</DisplayName></Owner>")
 		}
-		text("<StorageClass>", x.shownClass(c.StorageClass), "</StorageClass></Contents>")
+		text("<StorageClass>", x.clientStorageClass(c.StorageClass), "</StorageClass></Contents>")
 	}
 	for i := range page.Entries {
 		if e := &page.Entries[i]; e.Common {
@@ -178,7 +178,7 @@ type listedBucket struct {
 	BucketArn    string `xml:",omitempty"`
 }
 
-// tokenMark tells a token of ours from whatever else a client may take for one: names of buckets look like many things.
+// tokenMark distinguishes a token of ours from other text that a client may send as one.
 const tokenMark = "buckets after "
 
 // bucketToken is the continuation token behind a bucket's name.

@@ -25,8 +25,8 @@ func createMultipartUpload(x *exchange) error {
 	if err := x.checkObjectLock(); err != nil {
 		return err
 	}
-	asked := x.asked()
-	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked,
+	conditions := x.writeConditions()
+	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &conditions,
 		func(r *store.Request, envelope []byte) error {
 			x.setTags(r)
 			x.setAttributes(r)
@@ -48,12 +48,12 @@ func createMultipartUpload(x *exchange) error {
 	}{Xmlns: s3.Namespace, Bucket: x.Bucket, Key: x.Key, UploadId: u.ID})
 }
 
-// uploadChecksum reads the checksum that an upload asks for: section 6.1. No algorithm is nil: the proxy then adds
+// uploadChecksum reads the checksum that an upload requests: section 6.1. No algorithm is nil: the proxy then adds
 // CRC64NVME over the whole object.
 func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, error) {
-	name, wanted := x.grant.Value("x-amz-checksum-algorithm"), x.grant.Value("x-amz-checksum-type")
+	name, typeName := x.grant.Value("x-amz-checksum-algorithm"), x.grant.Value("x-amz-checksum-type")
 	if name == "" {
-		if wanted != "" {
+		if typeName != "" {
 			return nil, 0,
 				s3.Refuse("InvalidRequest",
 					"The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -66,9 +66,9 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 	}
 	mismatch := func() error {
 		return s3.Refuse("InvalidRequest",
-			"The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.Name)+" checksum algorithm.")
+			"The "+typeName+" checksum type cannot be used with the "+strings.ToLower(kind.Name)+" checksum algorithm.")
 	}
-	switch strings.ToUpper(wanted) {
+	switch strings.ToUpper(typeName) {
 	case "":
 		if kind.Composite {
 			return kind, crypto.Composite, nil
@@ -106,8 +106,8 @@ func (x *exchange) openUpload(fresh bool) (*objects.Upload, error) {
 	return u, x.decideUpload(u)
 }
 
-// decideUpload decides what adds to an upload by the upload's own settings (UP-3), with TLS and permissions as for any
-// write.
+// decideUpload decides a request that adds to an upload by the upload's own settings (UP-3), with TLS and permissions
+// as for any write.
 func (x *exchange) decideUpload(u *objects.Upload) error {
 	existing := u.Encryption()
 	if err := x.grant.DecideExisting(&existing, new(policy.Options)); err != nil {
@@ -155,17 +155,17 @@ func uploadPart(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if body.check.told && u.Algorithm != 0 && body.check.kind.Algorithm != u.Algorithm {
+	if body.check.announced && u.Algorithm != 0 && body.check.kind.Algorithm != u.Algorithm {
 		return s3.Refuse("InvalidRequest",
 			"Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
 				", actual checksum Type: "+strings.ToLower(body.check.kind.Name))
 	}
-	if !body.check.told && u.Algorithm != 0 && u.Type == crypto.Composite {
+	if !body.check.announced && u.Algorithm != 0 && u.Type == crypto.Composite {
 		return s3.Refuse("InvalidRequest",
 			"Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
 				", actual checksum Type: null")
 	}
-	body.check.keep(u.Kind())
+	body.check.returnChecksum(u.Kind())
 	secrets, err := x.Unwrap(x.context, u.Envelope, false, x.grant.MayRead)
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func uploadPart(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	h.Set("ETag", s3.ClientETag([]byte(record.StoreETag)))
-	if c := record.Checksum(); c != nil && (u.Algorithm != 0 || body.check.told && body.check.own == nil) {
+	if c := record.Checksum(); c != nil && (u.Algorithm != 0 || body.check.announced && body.check.own == nil) {
 		h.Set(s3.ChecksumOf(c.Algorithm).Header, s3.ChecksumText(c))
 	}
 	x.showEncryption()
@@ -187,7 +187,7 @@ func uploadPart(x *exchange) error {
 
 // abortMultipartUpload carries out AbortMultipartUpload. Afterwards nothing of the upload can be completed: the store's
 // upload is gone. Repeated, and after a Complete, it answers 204 as S3 does. It has the key's claim, so that no
-// Complete of the upload is at work meanwhile.
+// Complete of the upload runs meanwhile.
 func abortMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err

@@ -8,19 +8,20 @@ import (
 	"sealfront/sigv4"
 )
 
-// updateObjectEncryption carries out UpdateObjectEncryption: an object's data key is sealed anew, under another KMS key
+// updateObjectEncryption carries out UpdateObjectEncryption: it seals an object's data key again, under another KMS key
 // or with or without a bucket key. No segment is opened, and what clients see of the object stays: ETag, checksums,
 // metadata, tags. The store dates what it writes, so Last-Modified is that of the update.
 //
 //	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end
-//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (sameetag.go)
+//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped under the new one
+//	    ─▶ the same sealed bytes, under the new envelope (sameetag.go)
 //
-// In one conditional step of the store: whoever is killed leaves the old envelope or the new one, and a write that
-// comes between wins.
+// It takes one conditional step of the store: a crash leaves the old envelope or the new one, and a write in between
+// wins.
 //
-// Versions are the store's, which never changes one but the version null: where it keeps others the update makes a new
-// one, which is told, and the earlier keeps its key. A version that isn't the current one would become that, so it is
-// refused.
+// Versions are the store's, which never changes one but the version null: where it has others the update makes a new
+// one, which the answer names, and the earlier one keeps its key. The update of a version that isn't the current one
+// would make it current, so it is refused.
 //
 // Requests to the store: the claim, a look at the object, and what sameetag.go says; a HEAD for Object Lock where there
 // are versions.
@@ -29,19 +30,19 @@ func updateObjectEncryption(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	asked, refused := policy.ParseObjectEncryption(document)
+	requested, refused := policy.ParseObjectEncryption(document)
 	if refused != nil {
 		return refused
 	}
-	decision, refused := policy.DecideObjectEncryption(&x.Facts, asked, x.g.access.Options())
+	decision, refused := policy.DecideObjectEncryption(&x.Facts, requested, x.g.access.Options())
 	if refused != nil {
 		return refused
 	}
-	if err := x.grant.Permit(x.Operation, &x.grant.Place, asked.KeyARN); err != nil {
+	if err := x.grant.Permit(x.Operation, &x.grant.Place, requested.KeyARN); err != nil {
 		return err
 	}
 	x.grant.Decision = decision
-	if !x.g.o.Abilities.ConditionalPut { // what is written meanwhile would be lost
+	if !x.g.o.Abilities.ConditionalPut { // a concurrent write would be lost
 		return policy.NotImplemented(x.Operation)
 	}
 	version := x.Version
@@ -55,11 +56,11 @@ func updateObjectEncryption(x *exchange) error {
 }
 
 func (x *exchange) updateOnce() error {
-	from, err := x.currentOrigin()
+	from, err := x.headCurrent()
 	if err != nil {
 		return err
 	}
-	kept, lock, err := x.keptWith(from)
+	copied, lock, err := x.attributesToCopy(from)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (x *exchange) updateOnce() error {
 	if x.grant.Decision = decision; !changes {
 		return nil
 	}
-	done, err := from.Reencrypt(x.context, &x.Object, decision.Encryption, kept, x.maySource(from.Object), x.grant.Start)
+	done, err := from.Reencrypt(x.context, &x.Object, decision.Encryption, copied, x.maySource(from.Object), x.grant.Start)
 	if err != nil {
 		return err
 	}
@@ -86,9 +87,8 @@ func (x *exchange) updateOnce() error {
 	return nil
 }
 
-// currentOrigin looks at the current version of the object, which must be the one that the request names, if it names
-// one.
-func (x *exchange) currentOrigin() (*objects.Source, error) {
+// headCurrent reads the current version of the object, which must be the one that the request names, if it names one.
+func (x *exchange) headCurrent() (*objects.Source, error) {
 	version := x.Version
 	y := x.at(x.Record, x.Key)
 	from, err := y.HeadWithTail(x.context)
@@ -96,7 +96,7 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 	case version == "":
 		return from, err
 	case err == nil && from.VersionID() == version, err == nil && version == "null" && from.VersionID() == "":
-		x.Version = "" // the current one, of which the store is asked from here on
+		x.Version = "" // from here on requests to the store are about the current one
 		return from, nil
 	case err != nil && objects.Translate(err).Code != "NoSuchKey":
 		return nil, err
@@ -112,11 +112,11 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 				"service would make it the current one.", "QueryParameter", "versionId")
 }
 
-// keptWith is what general purpose buckets keep with an object beside its metadata, for the object that takes its
-// place: storage class, redirect, and of Object Lock what doesn't protect it, such as a legal hold that is off. Where
-// the store has versions it is asked by HEAD, which is where stores tell of Object Lock.
-func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
-	told := from.Attributes
+// attributesToCopy are the attributes of an object in a general purpose bucket that the object replacing it gets:
+// storage class, redirect, and of Object Lock what doesn't protect it, such as a legal hold that is off. Where the
+// store has versions it sends a HEAD, whose answer has Object Lock's headers.
+func (x *exchange) attributesToCopy(from *objects.Source) (copied []sigv4.Field, lock policy.ObjectLock, err error) {
+	existing := from.Attributes
 	if from.VersionID() != "" {
 		now, err := from.Object.Head(x.context)
 		if err != nil {
@@ -125,9 +125,9 @@ func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock poli
 		if now.ETag != from.ETag || now.Envelope.WrapSalt != from.Envelope.WrapSalt {
 			return nil, lock, objects.ErrReplaced
 		}
-		told = now.Attributes
+		existing = now.Attributes
 	}
-	for _, f := range told {
+	for _, f := range existing {
 		switch value := string(f.Value); string(f.Name) {
 		case objects.LockMode:
 			lock.Mode = value
@@ -135,10 +135,10 @@ func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock poli
 			lock.Until = value
 		case objects.LockHold:
 			lock.Hold = value
-			kept = append(kept, f)
+			copied = append(copied, f)
 		default:
-			kept = append(kept, f)
+			copied = append(copied, f)
 		}
 	}
-	return kept, lock, nil
+	return copied, lock, nil
 }

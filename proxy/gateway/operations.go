@@ -12,15 +12,15 @@ type operation struct {
 type needs string
 
 const (
-	records  needs = "records"                // state's alone, and the store's bucket where it makes or removes one
-	sealed   needs = "sealed objects"         // sealed objects, and records of uploads
-	listings needs = "listings"               // of the store
-	kept     needs = "what the store keeps"   // a configuration that the store acts on, or 501 and an absent answer
-	nothing  needs = "nothing but the bucket" // the answer is always the same
+	records    needs = "records"                // state's alone, and the store's bucket where it makes or removes one
+	sealed     needs = "sealed objects"         // sealed objects, and records of uploads
+	listings   needs = "listings"               // of the store
+	configured needs = "what the store keeps"   // a configuration that the store acts on, or 501 and an absent answer
+	nothing    needs = "nothing but the bucket" // the answer is always the same
 )
 
-// operations has a row an operation that is carried out. What policy recognises and isn't here is answered 501
-// NotImplemented. testdata/operations.txt shows it with what policy says of each, and README.md lists it.
+// operations has a row an operation that is carried out. An operation that policy recognises and that isn't here
+// returns 501 NotImplemented. testdata/operations.txt shows it with what policy says of each, and README.md lists it.
 var operations = map[policy.Operation]operation{
 	policy.ListBuckets:             {listBuckets, records},
 	policy.ListDirectoryBuckets:    {listBuckets, records},
@@ -56,31 +56,31 @@ var operations = map[policy.Operation]operation{
 	policy.ListMultipartUploads:    {listMultipartUploads, records},
 	policy.ListObjectVersions:      {listObjectVersions, listings},
 
-	// What the store keeps, and acts on.
-	policy.GetBucketVersioning:             {passConfiguration, kept},
-	policy.PutBucketVersioning:             {passConfiguration, kept},
+	// Configurations that the store holds and acts on.
+	policy.GetBucketVersioning:             {passConfiguration, configured},
+	policy.PutBucketVersioning:             {passConfiguration, configured},
 	policy.GetBucketTagging:                {getBucketTagging, records},
 	policy.PutBucketTagging:                {putBucketTagging, records},
 	policy.DeleteBucketTagging:             {deleteBucketTagging, records},
-	policy.GetObjectTagging:                {passConfiguration, kept},
-	policy.PutObjectTagging:                {passConfiguration, kept},
-	policy.DeleteObjectTagging:             {passConfiguration, kept},
-	policy.GetObjectLockConfiguration:      {passConfiguration, kept},
-	policy.PutObjectLockConfiguration:      {passConfiguration, kept},
-	policy.GetObjectRetention:              {passConfiguration, kept},
-	policy.PutObjectRetention:              {passConfiguration, kept},
-	policy.GetObjectLegalHold:              {passConfiguration, kept},
-	policy.PutObjectLegalHold:              {passConfiguration, kept},
-	policy.GetBucketLifecycleConfiguration: {passConfiguration, kept},
-	policy.PutBucketLifecycleConfiguration: {passConfiguration, kept},
-	policy.DeleteBucketLifecycle:           {passConfiguration, kept},
+	policy.GetObjectTagging:                {passConfiguration, configured},
+	policy.PutObjectTagging:                {passConfiguration, configured},
+	policy.DeleteObjectTagging:             {passConfiguration, configured},
+	policy.GetObjectLockConfiguration:      {passConfiguration, configured},
+	policy.PutObjectLockConfiguration:      {passConfiguration, configured},
+	policy.GetObjectRetention:              {passConfiguration, configured},
+	policy.PutObjectRetention:              {passConfiguration, configured},
+	policy.GetObjectLegalHold:              {passConfiguration, configured},
+	policy.PutObjectLegalHold:              {passConfiguration, configured},
+	policy.GetBucketLifecycleConfiguration: {passConfiguration, configured},
+	policy.PutBucketLifecycleConfiguration: {passConfiguration, configured},
+	policy.DeleteBucketLifecycle:           {passConfiguration, configured},
 
 	// S3 Control.
 	policy.ListTagsForResource: {listTagsForResource, records},
 	policy.TagResource:         {tagResource, records},
 	policy.UntagResource:       {untagResource, records},
 
-	// What is kept to be shown.
+	// Settings that are recorded to be shown.
 	policy.GetPublicAccessBlock:          {getPublicAccessBlock, records},
 	policy.PutPublicAccessBlock:          {putPublicAccessBlock, records},
 	policy.DeletePublicAccessBlock:       {deletePublicAccessBlock, records},
@@ -88,7 +88,7 @@ var operations = map[policy.Operation]operation{
 	policy.PutBucketOwnershipControls:    {putOwnershipControls, records},
 	policy.DeleteBucketOwnershipControls: {deleteOwnershipControls, records},
 
-	// What there is none of, so that the answer is always the same.
+	// Configurations that no bucket has, so the answer is always the same.
 	policy.GetBucketLocation:                        {getBucketLocation, records},
 	policy.GetBucketAcl:                             {getACL, nothing},
 	policy.PutBucketAcl:                             {putACL, nothing},

@@ -59,13 +59,13 @@ type Options struct {
 	MetadataHeader string
 
 	RequireTLS       policy.Require
-	TrustedProxies   func(remote netip.Addr) bool // whose X-Forwarded-Proto counts; nil: nobody's
+	TrustedProxies   func(remote netip.Addr) bool // whose X-Forwarded-Proto counts; nil: none is trusted
 	AcceptS3Scope    bool                         // service name s3 for directory buckets
 	VerboseMismatch  bool
 	StrictSessionKey bool
-	PerPrincipal     bool // bucket keys are kept apart by principal
-	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
-	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
+	PerPrincipal     bool // each principal has its own bucket keys
+	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; otherwise it returns 501
+	PostObject       bool // form POST is carried out; otherwise it returns 405 MethodNotAllowed
 	// x-amz-checksum-mode costs a second store request where it must; otherwise only free ones are shown
 	ChecksumOnGet bool
 
@@ -81,12 +81,12 @@ type Options struct {
 	Now     func() time.Time
 }
 
-// An Observer is told what happens. Its functions may be nil.
+// An Observer gets events. Its functions may be nil.
 type Observer struct {
 	Request   func(operation, code string, took time.Duration)
 	Refusal   func(row string)
 	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
 	Integrity func(kind string)
-	Shed      func(reason string)  // a request turned away for want of room
+	Shed      func(reason string)  // a request that was refused because of a limit
 	Session   func(outcome string) // CreateSession: "issued" or its S3 error code
 }

@@ -12,7 +12,7 @@ import (
 
 // uploadPartCopy carries out UploadPartCopy: rows UC-1 to UC-4. The source's range is opened and sealed as a part of
 // the upload, streamed; a store could not copy it, since the upload has a data key of its own. With a directory bucket
-// on either side KMS is asked for the source's data key and for the upload's, past the cache.
+// on either side KMS is called for the source's data key and for the upload's, past the cache.
 //
 // Requests to the store: a look at the source, its range, the part and its record.
 func uploadPartCopy(x *exchange) error {
@@ -32,7 +32,7 @@ func uploadPartCopy(x *exchange) error {
 }
 
 // openUploadForCopy is openUpload. That an upload's settings differ from the bucket's default (UC-2) may rest on a
-// cached record of the bucket: it is read anew before the copy is refused for it.
+// cached record of the bucket: it is read past the cache before the copy is refused for it.
 func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	u, err := x.openUpload(false)
 	var refused *policy.Refusal
@@ -75,7 +75,7 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 		return s3.Refuse("InvalidRequest",
 			"The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
-	opened, err := from.Open(x.context, x.asksKMS(from), x.maySource(source))
+	opened, err := from.Open(x.context, x.callsKMS(from), x.maySource(source))
 	if err != nil {
 		return err
 	}
@@ -88,15 +88,15 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	defer secrets.Wipe()
 
 	kind := u.Kind()
-	known, _, err := source.ChecksumOf(x.context, opened)
+	sum, _, err := source.ChecksumOf(x.context, opened)
 	if err != nil {
 		return err
 	}
-	if known != nil &&
-		(last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
-		known = nil
+	if sum != nil &&
+		(last-first+1 != from.Length || sum.Algorithm != kind.Algorithm || sum.Type != crypto.FullObject) {
+		sum = nil
 	}
-	body, err := source.Read(x.context, opened, first, last, known, kind)
+	body, err := source.Read(x.context, opened, first, last, sum, kind)
 	if err != nil {
 		return err
 	}

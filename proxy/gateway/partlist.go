@@ -27,14 +27,14 @@ var (
 	}}
 )
 
-// readPartList reads the request's body as a stream, and the hash by which a repeated request is recognised.
+// readPartList reads the request's body as a stream, and the hash that identifies a repeated request.
 func (x *exchange) readPartList() (parts []objects.NamedPart, hash []byte, err error) {
 	body, err := x.newDocument(maxCompleteDocument)
 	if err != nil {
 		return nil, nil, err
 	}
 	// x-amz-checksum-* headers of this operation are about the object, not about this document.
-	body.check.want, body.check.told = nil, false
+	body.check.want, body.check.announced = nil, false
 	body.Start()
 	d := xmldoc.NewDecoder(body)
 	malformed := func(err error) error {
@@ -106,7 +106,7 @@ func (x *exchange) readPartList() (parts []objects.NamedPart, hash []byte, err e
 	return parts, h.Sum(nil), x.checkOrder(parts)
 }
 
-// checkOrder is what can be told from the list alone: section 6.6.
+// checkOrder checks what the list alone shows: section 6.6.
 func (x *exchange) checkOrder(parts []objects.NamedPart) error {
 	id, _ := x.grant.Query.Get("uploadId")
 	if len(parts) == 0 {

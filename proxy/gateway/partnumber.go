@@ -9,8 +9,8 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// partAsked reports whether a read asks for a part by its number.
-func (x *exchange) partAsked() bool {
+// namesPart reports whether a read names a part by its number.
+func (x *exchange) namesPart() bool {
 	_, ok := x.grant.Query.Get("partNumber")
 	return ok
 }
@@ -40,7 +40,7 @@ func (x *exchange) showPart(o *objects.Opened, w *objects.Part) error {
 // headPart carries out HeadObject with partNumber.
 func headPart(x *exchange) error {
 	return objects.Retry(func() error {
-		return x.lookAtPart(func(o *objects.Opened, w *objects.Part) error {
+		return x.withPart(func(o *objects.Opened, w *objects.Part) error {
 			x.ctx.Response.Header.SetContentLength(int(w.Last - w.First + 1))
 			x.ctx.Response.SkipBody = true
 			return nil
@@ -48,11 +48,11 @@ func headPart(x *exchange) error {
 	})
 }
 
-// getPart carries out GetObject with partNumber. Where a part lies only the object's trailer tells, so the object is
-// looked at first: two requests to the store with a known layout, three without.
+// getPart carries out GetObject with partNumber. Only the object's trailer says where a part lies, so the object's
+// metadata is read first: two requests to the store with a known layout, three without.
 func getPart(x *exchange) error {
 	return objects.Retry(func() error {
-		return x.lookAtPart(func(o *objects.Opened, w *objects.Part) error {
+		return x.withPart(func(o *objects.Opened, w *objects.Part) error {
 			if w.Last < w.First {
 				return nil
 			}
@@ -61,11 +61,11 @@ func getPart(x *exchange) error {
 	})
 }
 
-// lookAtPart finds the part that is asked for, sets the answer's headers, and calls then. The
-// secrets are wiped afterwards unless a body streams.
-func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) error) error {
-	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
-	a, s, err := x.lookConditionally()
+// withPart finds the requested part, sets the answer's headers, and calls then. The secrets are wiped afterwards unless
+// a body streams.
+func (x *exchange) withPart(then func(o *objects.Opened, w *objects.Part) error) error {
+	resetHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
+	a, s, err := x.headConditionally()
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) erro
 	return then(o, w)
 }
 
-// streamPart answers with the part's bytes, of the very version of the object that was looked at.
+// streamPart answers with the part's bytes, of the version of the object whose metadata was read.
 func (x *exchange) streamPart(o *objects.Opened, w *objects.Part) error {
 	a, err := x.ReadSpan(x.context, o, w.First, w.Last)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// setReadConditions puts the client's conditions on ETags to the store. Those on dates are checkDates', and so is an
-// If-None-Match that comes after one of them: a store's 304 needn't tell the date.
+// setReadConditions puts the client's conditions on ETags onto the store's request. Those on dates are checkDates', and
+// so is an If-None-Match that comes after one of them: a store's 304 may be without the date.
 func (x *exchange) setReadConditions(r *store.Request) {
 	for _, name := range [...]string{"if-match", "if-none-match"} {
 		if v := x.grant.Value(name); v != "" && (name == "if-match" || !x.dateFirst()) {
@@ -18,24 +18,24 @@ func (x *exchange) setReadConditions(r *store.Request) {
 	}
 }
 
-// dateFirst tells whether If-Unmodified-Since decides before If-None-Match does. Source: RFC 9110, 13.2.2.
+// dateFirst reports whether If-Unmodified-Since is evaluated before If-None-Match. Source: RFC 9110, 13.2.2.
 func (x *exchange) dateFirst() bool {
 	_, dated := s3.HeaderTime(x.grant.Value("if-unmodified-since"))
 	return dated && x.grant.Value("if-match") == ""
 }
 
-// dated reports whether the client has a condition on the object's date that an ETag doesn't outweigh.
+// dated reports whether the client has a condition on the object's date that no condition on the ETag overrides.
 func (x *exchange) dated() bool {
 	return x.grant.Value("if-match") == "" && x.grant.Value("if-unmodified-since") != "" ||
 		x.grant.Value("if-none-match") == "" && x.grant.Value("if-modified-since") != ""
 }
 
-// checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
-// compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its
-// own date.
+// checkDates evaluates the client's conditions on dates against the object in a. The store isn't trusted with them:
+// some compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than
+// its own date.
 func (x *exchange) checkDates(a *store.Answer) error {
-	is, known := s3.HeaderTime(string(a.Get("Last-Modified")))
-	if !known || !x.dated() {
+	is, ok := s3.HeaderTime(string(a.Get("Last-Modified")))
+	if !ok || !x.dated() {
 		return nil
 	}
 	if x.dateFirst() {
@@ -81,10 +81,11 @@ func (x *exchange) notModified(a *store.Answer) error {
 	return e
 }
 
-// storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for
-// that.
+// storeNotModified answers a request to which the store answered 304. It requests the metadata from a store whose 304
+// is without the headers of a 200.
 func (x *exchange) storeNotModified(a *store.Answer) error {
-	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
+	// Without AnyExpires the object's Expires may be in metadata, which a 304 doesn't show.
+	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires {
 		return x.notModified(a)
 	}
 	r := x.NewRequest("HeadObject", "HEAD")
@@ -102,7 +103,7 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 	return x.notModified(now)
 }
 
-// conditionalFault is readFault for a read under the client's conditions.
+// conditionalFault is ReadFault for a read under the client's conditions.
 func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 	if f.Status == http.StatusNotModified {
 		return x.storeNotModified(a)
@@ -110,8 +111,8 @@ func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 	return x.ReadFault(f, a)
 }
 
-// lookConditionally is lookAt under the client's conditions.
-func (x *exchange) lookConditionally() (*store.Answer, *objects.Sealed, error) {
+// headConditionally is HeadIf under the client's conditions.
+func (x *exchange) headConditionally() (*store.Answer, *objects.Sealed, error) {
 	a, s, err := x.HeadIfOr(x.context, x.setReadConditions, x.conditionalFault)
 	if err != nil {
 		return nil, nil, err

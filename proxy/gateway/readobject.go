@@ -27,7 +27,7 @@ func checksumWanted(x *exchange) bool {
 	return strings.EqualFold(x.grant.Value("x-amz-checksum-mode"), "ENABLED")
 }
 
-// decideRead shows how the object is sealed, and refuses to read an SSE-KMS object in the clear.
+// decideRead sets the headers that say how the object is sealed, and refuses to read an SSE-KMS object without TLS.
 func (x *exchange) decideRead(s *objects.Sealed) error {
 	existing := &x.scratch.existing
 	*existing = s.Encryption()

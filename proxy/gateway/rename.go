@@ -15,12 +15,12 @@ import (
 // renameObject carries out RenameObject: section 6.4 and row RN-1. A sealed object opens only under its own name, so
 // the store's own rename could not do it (L6).
 //
-//	claims of both names ─▶ metadata and end ─▶ envelope ─▶ wrapped anew for the new name, under the bucket key it has
+//	claims of both names ─▶ metadata and end ─▶ envelope ─▶ wrapped for the new name, under its existing bucket key
 //	    ─▶ the move written down ─▶ store-side copy ─▶ DELETE If-Match
 //
-// Of two renames of one source one succeeds, and an acknowledged one has moved what was there: whoever writes to a name
-// in several steps has its claim. A writer in one step may come between copy and deletion; the old name then has the
-// new object, as if it had been written after the rename. A crash leaves both names, never none, and the next operation
+// Of two renames of one source one succeeds, and an acknowledged one has moved what was there: every write to a name in
+// several steps has its claim. A writer in one step may come between copy and deletion; the old name then has the new
+// object, as if it had been written after the rename. A crash leaves both names, never none, and the next operation
 // that claims the old one, or the sweep of claims, finishes the move. The encryption, its flags and the checksums stay;
 // dates and ETag are those of the store's copy. On a store whose DELETE knows no conditions the source is looked at
 // once more right before it is deleted: what is written between those two requests is lost.
@@ -52,7 +52,7 @@ func renameObject(x *exchange) error {
 			}
 		}
 		m := &objects.Rename{
-			Object: &x.Object, Source: source, Claim: c, Conditions: x.asked(), Began: x.grant.Start, Begin: r.begin,
+			Object: &x.Object, Source: source, Claim: c, Conditions: x.writeConditions(), Began: x.grant.Start, Begin: r.begin,
 			Happened: r.happened,
 			Decide: func(o *objects.Source) (match, noneMatch string, err error) {
 				if err := x.condition("x-amz-rename-source-if-", o); err != nil {
@@ -69,7 +69,7 @@ func renameObject(x *exchange) error {
 	}, key, x.Key)
 }
 
-// A renameToken is the client's token of a RenameObject, by which a repeated request is recognised.
+// A renameToken is the client's token of a RenameObject, which identifies a repeated request.
 type renameToken struct {
 	x      *exchange       // at the new name
 	source *objects.Object // at the old one
@@ -77,7 +77,7 @@ type renameToken struct {
 	record *state.Rename // of the token; nil without one
 }
 
-// renameHeaders are what a token is remembered with, beside the two names.
+// renameHeaders are recorded with a token, in addition to the two names.
 var renameHeaders = [...]string{
 	"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "x-amz-rename-source-if-match",
 	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since",
@@ -93,7 +93,7 @@ func (r *renameToken) parameters() []byte {
 	return h.Sum(nil)
 }
 
-// recall looks the client's token up. done tells that the rename has been carried out.
+// recall looks up the client's token. done reports that the rename has been carried out.
 func (r *renameToken) recall() (done bool, err error) {
 	x := r.x
 	if r.record, err = x.g.o.Renames.Rename(x.context, x.Record, x.grant.Identity.Name, r.token); err != nil {
@@ -117,7 +117,7 @@ func (r *renameToken) begin(e *crypto.Envelope) error {
 	return x.g.o.Renames.KeepRename(x.context, x.Record, x.grant.Identity.Name, r.token, r.record)
 }
 
-// remember notes that the rename is done. It is: should this fail, a repeated request finds the object by its envelope.
+// remember records that the rename is done. If this fails, a repeated request finds the object by its envelope.
 func (r *renameToken) remember() {
 	if r.record == nil {
 		return
@@ -129,7 +129,7 @@ func (r *renameToken) remember() {
 	}
 }
 
-// happened reports whether an earlier attempt with this token has got through: the old name is gone, and under the new
+// happened reports whether an earlier attempt with this token succeeded: the old name is gone, and under the new
 // one lies the object that was to move.
 func (r *renameToken) happened() bool {
 	if r.record == nil || r.record.Salt == nil {
@@ -141,7 +141,7 @@ func (r *renameToken) happened() bool {
 }
 
 // boundDestination evaluates the conditions on the destination and returns the one that binds the write to what was
-// looked at, in the store's form; none when the client gave none. Any that fails is 412.
+// read, in the store's form; none when the client gave none. Any that fails is 412.
 func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 	given := false
 	for _, name := range renameHeaders[:4] {

@@ -33,7 +33,7 @@ func writeError(resp *fasthttp.Response, e *s3.Error, requestID, hostID string, 
 	b.WriteString("<Error>")
 	field := func(name, value string) {
 		b.WriteString("<" + name + ">")
-		_ = xml.EscapeText(&b, []byte(value)) // a character that XML lacks is lost: the code must be read
+		_ = xml.EscapeText(&b, []byte(value)) // a character that XML can't have is dropped: the code must stay readable
 		b.WriteString("</" + name + ">")
 	}
 	field("Code", e.Code)

@@ -14,9 +14,9 @@ import (
 	"sealfront/proxy/state"
 )
 
-// Settings of a bucket that hold here whatever they say: nobody has access without credentials, ACLs are off, and
-// objects stay in their storage class. Tools that manage buckets set them, and read them until they are what was set;
-// so they are kept, and shown again.
+// Settings of a bucket that have no effect here: every request needs credentials, ACLs are disabled, and objects stay
+// in their storage class. Tools that manage buckets set them, and read them until they are what was set; so they are
+// recorded, and shown.
 
 // publicAccess are the elements of a public access block, in the order of state.Bucket.PublicAccess.
 var publicAccess = [...]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}
@@ -26,7 +26,7 @@ var (
 	ownershipControls = s3.Grammar{Root: "OwnershipControls", Paths: []string{"Rule/ObjectOwnership"}}
 )
 
-// setting reads the bucket's record anew: who has changed a setting at another replica reads it here.
+// setting reads the bucket's record past the cache: a change at another replica must be visible here.
 func (x *exchange) setting() (*state.Bucket, error) {
 	record, err := x.grant.FreshRecord(x.context)
 	if err == nil && record == nil {
@@ -98,7 +98,7 @@ func deletePublicAccessBlock(x *exchange) error {
 	return x.changeSetting(http.StatusNoContent, func(b *state.Bucket) { b.PublicAccess = "" })
 }
 
-// getOwnershipControls: ACLs are off, as in every bucket that Amazon S3 makes now.
+// getOwnershipControls: ACLs are disabled, as in every bucket that Amazon S3 creates now.
 func getOwnershipControls(x *exchange) error {
 	record, err := x.setting()
 	switch {
@@ -123,7 +123,7 @@ func putOwnershipControls(x *exchange) error {
 	}
 	switch ownership := strings.TrimSpace(document.Rule[0].ObjectOwnership[0]); ownership {
 	case "BucketOwnerEnforced":
-	case "BucketOwnerPreferred", "ObjectWriter": // ACLs would count
+	case "BucketOwnerPreferred", "ObjectWriter": // ACLs would take effect
 		return s3.Refuse("NotImplemented", "The document has a value that is not implemented", "ObjectOwnership", ownership)
 	default:
 		return s3.MalformedXML(fmt.Errorf("the ownership %q", ownership))
@@ -131,7 +131,7 @@ func putOwnershipControls(x *exchange) error {
 	return x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.NoOwnership = false })
 }
 
-// deleteOwnershipControls changes what is shown alone: ACLs stay off.
+// deleteOwnershipControls changes only what is shown: ACLs stay disabled.
 func deleteOwnershipControls(x *exchange) error {
 	return x.changeSetting(http.StatusNoContent, func(b *state.Bucket) { b.NoOwnership = true })
 }
@@ -172,7 +172,7 @@ func (x *exchange) transitionSize() (string, error) {
 	}
 }
 
-// recordTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
+// recordTransitionSize records it with a lifecycle that the store has accepted, and shows it in the answer.
 func (x *exchange) recordTransitionSize(size string) error {
 	if x.Facts.Kind != policy.General {
 		return nil

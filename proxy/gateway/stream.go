@@ -24,8 +24,8 @@ type download struct {
 }
 
 // stream answers with the plaintext bytes first to last of an opened object, from a store's answer that must hold their
-// segments. The first segment is opened before anything is said: what fails there is answered, not broken off. Where
-// stream succeeds, the store's answer and the secrets are the download's.
+// segments. The first segment is opened before the status is sent, so a failure there gets an error answer. When stream
+// succeeds, the download owns the store's answer and the secrets.
 func (x *exchange) stream(a *store.Answer, o *objects.Opened, first, last int64) error {
 	d := &download{x: x, secrets: o.Secrets}
 	if err := x.SetReader(&d.reader, a, o, first, last); err != nil {
@@ -47,7 +47,7 @@ func (d *download) fetch() error {
 	}
 	d.rest, d.err = d.reader.Next()
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
-		// The status is out: all that can be done is that the client doesn't take the body for complete.
+		// The status has been sent: the client must at least not take the body for complete.
 		d.x.breakOff()
 	}
 	return d.err
@@ -87,7 +87,7 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// unread is a client that didn't take what it wanted: no failure of ours.
+// unread is the error for a client that disconnected before it had read its answer.
 func unread(err error) *s3.Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return s3.RequestTimeout(err)
@@ -116,7 +116,7 @@ func (d *download) Close() error {
 	return nil
 }
 
-// breakOff makes sure that what the client has so far doesn't look complete.
+// breakOff closes the connection in a way that shows the client that the body is incomplete.
 func (x *exchange) breakOff() {
 	x.ctx.Response.Header.SetConnectionClose()
 	conn.Abort(x.ctx.Conn())

@@ -27,8 +27,8 @@ func putObject(x *exchange) error {
 		return err
 	}
 	return x.putBody(body, func(r *store.Request, envelope []byte) error {
-		asked := x.asked()
-		asked.Set(r)
+		conditions := x.writeConditions()
+		conditions.Set(r)
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -40,7 +40,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	p := x.scratch.object.NewPut(&x.Object, x.grant.Decision.Encryption, body, x.grant.Start)
 	p.Algorithm = body.check.kind.Algorithm
 	if announced := body.check.want; announced != nil {
-		// Known before the body: if it is wrong, no object comes of it.
+		// The announced value is used before the body is read: if it is wrong, no object is made.
 		p.Known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
 	body.Start()
@@ -50,8 +50,8 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	}
 	defer a.Close()
 	if f := a.Fault("PutObject"); f != nil {
-		asked := x.asked()
-		return x.Object.WriteFault(f, &asked)
+		conditions := x.writeConditions()
+		return x.Object.WriteFault(f, &conditions)
 	}
 	x.showETag(a.Get("Etag"))
 	x.showChecksumValue(p.Checksum)
@@ -72,8 +72,8 @@ func (x *exchange) conditionsHold(able bool) error {
 	return nil
 }
 
-// asked is what the request has for the object that it writes.
-func (x *exchange) asked() objects.Conditions {
+// writeConditions are the request's conditions on the object that it writes.
+func (x *exchange) writeConditions() objects.Conditions {
 	a := objects.Conditions{NoneMatch: x.grant.Value("if-none-match"), StorageClass: x.grant.Value("x-amz-storage-class")}
 	if v := x.grant.Value("if-match"); v != "" {
 		a.Match = s3.StoreCondition(v)
