@@ -73,8 +73,8 @@ func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error 
 	return nil
 }
 
-// openToken opens the session token. A token under a session key that this replica hasn't seen costs a look into the
-// store, so such ones count as failed logins of their address until one opens.
+// openToken opens the session token. A token under a session key that this replica hasn't seen costs a request to the
+// store, so such tokens count as failed logins of their address until one opens.
 func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credentials, error) {
 	if o, ok := x.c.opened.Get(s3.View(x.Auth.SessionToken)); ok {
 		if x.Start.After(o.session.Expires.Add(session.Grace)) {
@@ -91,7 +91,7 @@ func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credent
 	switch {
 	case err == nil:
 		x.c.logins.Load().see(keyID)
-		x.c.opened.Add(token, &openedSession{issued, credentials})
+		x.c.opened.Add(token, &cachedSession{issued, credentials})
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)
 		err = invalidToken(x.Auth.SessionToken)
@@ -101,8 +101,8 @@ func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credent
 	return issued, credentials, err
 }
 
-// verify checks the signature with an identity's secret, or that of its session. id is nil for an access key that
-// nobody has: it is refused without any cryptography.
+// verify checks the signature with an identity's secret, or that of its session. id is nil for an unknown access key:
+// it is refused without any cryptography.
 func (x *Grant) verify(id *Identity, sessionSecret string) error {
 	if !x.mayLogIn(id) {
 		return x.tooManyFailures()
@@ -151,8 +151,8 @@ func (x *Grant) tooManyFailures() *s3.Error {
 // errCertificate is for the log.
 var errCertificate = errors.New("the request came without the client certificate that its identity needs")
 
-// checkCertificate holds an identity's requests to its client certificate, in addition to their signature: a stolen
-// secret alone is of no use then. Who asks through a trusted proxy shows no certificate here and is refused.
+// checkCertificate checks the client certificate that an identity requires in addition to the signature: a stolen
+// secret alone is of no use then. A request through a trusted proxy has no client certificate and is refused.
 func (x *Grant) checkCertificate(id *Identity) error {
 	if len(id.Certificates) == 0 {
 		return nil
@@ -185,8 +185,8 @@ func certificateNames(c *x509.Certificate) []string {
 	return names
 }
 
-// charge counts a request whose signature is right as its identity's, or turns it away: nobody uses up what is another
-// one's.
+// charge counts a request with a valid signature against its identity's share, or refuses it: no identity can use
+// another's share.
 func (x *Grant) charge(id *Identity) error {
 	s := id.share
 	if id.RequestsPerSecond > 0 {
@@ -206,13 +206,13 @@ func (x *Grant) charge(id *Identity) error {
 	return nil
 }
 
-// slowDown is the refusal of a caller that has used up its share.
+// slowDown is 503 SlowDown for a caller that has used up its share.
 func (x *Grant) slowDown(reason string) error {
 	x.c.shed(reason)
 	return s3.SlowDown()
 }
 
-// mayLogIn reports whether the request's address may try the identity's secret, or with nil any that nobody has.
+// mayLogIn reports whether the request's address may try the identity's secret, or with nil any unknown one.
 func (x *Grant) mayLogIn(id *Identity) bool {
 	l := x.c.logins.Load()
 	return l == nil || !l.failures.Load() || l.may(x.loginPair(id))
@@ -243,18 +243,18 @@ func (x *Grant) source() netip.Addr {
 	return address
 }
 
-// An openedSession is what a session token says. Opening it again would say the same: nothing but the time can end it,
-// its principal and its bucket are looked at for each request anyway.
-type openedSession struct {
+// A cachedSession is the content of a session token. It stays valid: only time can end it, and its principal and its
+// bucket are checked for each request anyway.
+type cachedSession struct {
 	session     session.Session
 	credentials session.Credentials
 }
 
-// openedSessions is how many of them are kept, some 1 KiB each.
+// openedSessions is how many of them are cached, about 1 KiB each.
 const openedSessions = 8192
 
-func newOpenedSessions() *lru.Cache[string, *openedSession] {
-	opened, err := lru.New[string, *openedSession](openedSessions)
+func newOpenedSessions() *lru.Cache[string, *cachedSession] {
+	opened, err := lru.New[string, *cachedSession](openedSessions)
 	if err != nil {
 		panic("gateway: internal error: " + err.Error())
 	}

@@ -16,9 +16,10 @@ import (
 	"sealfront/sigv4"
 )
 
-// Check takes a request through everything that comes before its body: where it points, who signed it, which operation
-// it is, whether it is permitted, and how it is sealed. The order of refusals is that of section 7.3 of the behaviour
-// reference. A form has its operation afterwards and is granted nothing: see CheckForm.
+// Check decides everything that comes before a request's body: its bucket and key, who signed it, its operation,
+// whether that is permitted, and how the object is sealed. The order of refusals is that of section 7.3 of the
+// behaviour reference. A form is granted nothing yet: its operation is known only once its fields are read, see
+// CheckForm.
 func (x *Grant) Check(ctx context.Context) error {
 	if x.Ambiguous {
 		return s3.Refuse("InvalidRequest", "The request could not be read.")
@@ -71,7 +72,7 @@ func (x *Grant) Check(ctx context.Context) error {
 	if refused = x.newCase().Check(); refused != nil {
 		return refused
 	}
-	x.Version = x.wantedVersion()
+	x.Version = x.requestedVersion()
 	if err := x.c.o.CheckKey(x.Operation, x.Key); err != nil {
 		return err
 	}
@@ -90,9 +91,8 @@ func (x *Grant) newCase() *policy.Case {
 	return &x.matter
 }
 
-// wantedVersion is the version that the request names. That of an object in a directory bucket is null, and the current
-// one.
-func (x *Grant) wantedVersion() string {
+// requestedVersion is the version that the request names. In a directory bucket it can only be null, the current one.
+func (x *Grant) requestedVersion() string {
 	if policy.KindOf(x.Bucket) != policy.General || !x.Operation.OnVersion() {
 		return ""
 	}
@@ -100,8 +100,8 @@ func (x *Grant) wantedVersion() string {
 	return v
 }
 
-// checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it
-// isn't: what reads the object later would take the framing's absence for damage.
+// checkEncoding refuses a body that is framed according to Content-Encoding but not according to x-amz-content-sha256:
+// readers of the object would take the absence of framing for damage.
 func (x *Grant) checkEncoding() error {
 	if x.Auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
 		return nil
@@ -215,15 +215,15 @@ func (x *Grant) decideWith(ctx context.Context, record *state.Bucket) error {
 	return x.rule(ctx)
 }
 
-// rule decides the request's case. What a read opens is known later: its KMS permission is asked for then.
+// rule decides the request's case. The key that a read uses is known later: its KMS permission is checked then.
 func (x *Grant) rule(ctx context.Context) error {
 	ruling, refused := policy.Decide(&x.matter)
 	if refused != nil {
 		return refused
 	}
 	if alias := ruling.Decision.ResolveKey; alias != "" {
-		// General purpose buckets may name their key by an alias: KMS says which key that is now, and the object's
-		// envelope names the key.
+		// General purpose buckets may name their key by an alias: KMS resolves it to a key now, and the object's envelope
+		// names the key.
 		keyARN, err := x.c.o.ResolveKey(ctx, alias)
 		if err != nil {
 			return err
@@ -271,8 +271,8 @@ func (x *Grant) locate() error {
 		return s3.Refuse("InvalidBucketName", "The specified bucket is not valid.", "BucketName", "")
 	}
 	x.Bucket, x.Key = bucket, key
-	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. What
-	// other clients call "/key" stays that.
+	// The JavaScript SDK doubles the slash for IP endpoints; the signature covers the path as it came. Other clients' keys
+	// may begin with a slash.
 	if strings.HasPrefix(key, "/") && policy.KindOf(bucket) == policy.Directory {
 		if key == "/" || bytes.HasPrefix(x.Bytes("user-agent"), []byte("aws-sdk-js/")) {
 			x.Key = key[1:]

@@ -19,9 +19,9 @@ import (
 type Options struct {
 	// Record returns a bucket's record, nil for a bucket that doesn't exist; fresh reads it past the cache.
 	Record func(ctx context.Context, bucket string, fresh bool) (*state.Bucket, error)
-	// Served reports whether an operation is carried out; what isn't is 501 NotImplemented.
+	// Served reports whether an operation is carried out; any other returns 501 NotImplemented.
 	Served func(op policy.Operation) bool
-	// CheckKey refuses the name of an object that is to be made and that the store can't hold truly.
+	// CheckKey refuses the name of an object that is to be made and that the store can't hold under exactly that name.
 	CheckKey func(op policy.Operation, key string) error
 	// ResolveKey returns the ARN of the KMS key that an alias names now.
 	ResolveKey func(ctx context.Context, alias string) (keyARN string, err error)
@@ -35,13 +35,13 @@ type Options struct {
 
 	Policy          policy.Options
 	RequireTLS      policy.Require
-	TrustedProxies  func(remote netip.Addr) bool // whose X-Forwarded-… counts; nil: nobody's
+	TrustedProxies  func(remote netip.Addr) bool // whose X-Forwarded-… counts; nil: none is trusted
 	AcceptS3Scope   bool                         // service name s3 for directory buckets
 	VerboseMismatch bool                         // SignatureDoesNotMatch shows the canonical request
-	PostObject      bool                         // form POST is carried out; otherwise it is 405 MethodNotAllowed
+	PostObject      bool                         // form POST is carried out; otherwise it returns 405 MethodNotAllowed
 	FailedLogins    FailedLogins
 
-	Shed func(reason string) // counts a request that is turned away; may be nil
+	Shed func(reason string) // counts a request that is refused; may be nil
 	Now  func() time.Time
 }
 
@@ -52,7 +52,7 @@ type Checker struct {
 	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
 	policies   *bucketPolicies
-	opened     *lru.Cache[string, *openedSession] // by token
+	opened     *lru.Cache[string, *cachedSession] // by token
 }
 
 func (c *Checker) shed(reason string) {
@@ -61,7 +61,7 @@ func (c *Checker) shed(reason string) {
 	}
 }
 
-// The reasons for which a caller is turned away with 503 SlowDown, as Options.Shed gets them.
+// The reasons for which a caller gets 503 SlowDown, as Options.Shed gets them.
 const (
 	ShedConcurrency = "concurrency" // as many of the identity's as Identity.Concurrency are in flight
 	ShedRate        = "rate"        // the identity's requests come faster than Identity.RequestsPerSecond

@@ -10,8 +10,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// conditionValues answers the condition keys of policies that are about who asks and from where. There is one exchange
-// for a request, and an object is none, so that there is one answer for all that the request reads, writes and deletes.
+// conditionValues has the values of the condition keys that are about the caller and where it calls from. They come
+// from the one Request, so they are the same for all that the request reads, writes and deletes.
 type conditionValues Grant
 
 // Value returns the value of a condition key in lower case.

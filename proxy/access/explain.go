@@ -13,7 +13,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// A Question is what Explain is asked. Operation and Bucket are required.
+// A Question describes the request that Explain decides. Operation and Bucket are required.
 type Question struct {
 	Operation string // an API name, such as PutObject
 	Bucket    string
@@ -25,15 +25,15 @@ type Question struct {
 	SessionHeader []string
 	LongTerm      bool   // signed with a long-term key instead
 	Plain         bool   // over HTTP
-	Principal     string // name of the identity whose permissions are asked for; "": they are taken for granted
+	Principal     string // name of the identity whose permissions are checked; "": all are assumed
 	Source        string // address that the request comes from, for conditions on it; "": none is known
 }
 
 // ErrQuestion is a question that can't be understood.
 var ErrQuestion = errors.New("access: the question can't be understood")
 
-// Explain tells which row of the rules decides about a request and why. Nothing is stored or opened, and KMS isn't
-// asked. The bucket's record is read anew.
+// Explain reports which row of the rules decides about a request and why. It stores and opens nothing, and doesn't call
+// KMS. It reads the bucket's record past the cache.
 func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation, error) {
 	none := policy.Explanation{}
 	op, ok := policy.ParseOperation(q.Operation)
@@ -76,7 +76,7 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		if id == nil {
 			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
 		}
-		values := c.supposed(id, header, q)
+		values := c.explainValues(id, header, q)
 		question.Caller = &policy.Caller{Principal: id.ARN, Account: c.o.Account, Policy: id.Policy, Values: values}
 	}
 	if name.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
@@ -106,7 +106,7 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	return policy.Explain(op, r, &question), nil
 }
 
-// notServed is the explanation of an operation that is switched off, or that the store behind can't carry out.
+// notServed is the explanation of an operation that is disabled, or that the store can't carry out.
 func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Explanation {
 	refused := policy.NotImplemented(op)
 	return policy.Explanation{
@@ -115,9 +115,9 @@ func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Expl
 	}
 }
 
-// supposed are the values of the condition keys that are about who asks and from where: those of a request that is
-// signed and sent now. What a question doesn't say has no value.
-func (c *Checker) supposed(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
+// explainValues are the values of the condition keys that are about the caller and where it calls from: those of a request
+// that is signed and sent now. What the question leaves out has no value.
+func (c *Checker) explainValues(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
 	now := c.o.Now().UTC()
 	v := policy.MapValues{
 		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10),

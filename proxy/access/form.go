@@ -10,10 +10,10 @@ import (
 )
 
 // A form POST is an upload by a browser. What another request has in its header and signs, it has in fields in front of
-// the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
-// the address says, before the body; and the rest, as for a PutObject, once the fields are read and before the file is.
+// the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: by the
+// address alone, before the body; and as a PutObject, once the fields are read and before the file is.
 
-// checkPost decides what can be before the form is read.
+// checkPost decides what can be decided before the form is read.
 func (x *Grant) checkPost() error {
 	var refused *policy.Refusal
 	if x.Operation, refused = policy.Classify(&x.Rules); refused != nil {
@@ -25,7 +25,7 @@ func (x *Grant) checkPost() error {
 	return x.Secure(policy.NoSSE)
 }
 
-// postNotAllowed answers POST to a bucket where forms are switched off, or where it isn't a form.
+// postNotAllowed answers POST to a bucket where forms are disabled, or where it isn't a form.
 func postNotAllowed() error {
 	e := s3.Refuse("MethodNotAllowed", "The specified method is not allowed against this resource.",
 		"Method", http.MethodPost, "ResourceType", "BUCKET")
@@ -36,14 +36,14 @@ func postNotAllowed() error {
 // A Form is what CheckForm needs of one.
 type Form struct {
 	Fields []sigv4.Field
-	// Name puts the file's name where fields have a variable for it. The policy is held against what comes of it.
+	// Name puts the file's name where fields have a variable for it. The policy is checked against the result.
 	Name func()
 	// Header returns the fields that stand for headers, as those, and the object's key.
 	Header func() (header []sigv4.Field, key string, err error)
 }
 
-// CheckForm takes a form through what Check does for other requests. Its file is looked at afterwards, by the policy
-// document that is returned.
+// CheckForm does for a form what Check does for other requests. The caller checks its file against the policy document
+// that CheckForm returns.
 func (x *Grant) CheckForm(ctx context.Context, form *Form) (*sigv4.PolicyDocument, error) {
 	secure := x.Rules.TLS
 	if err := x.c.verifier.ReadForm(form.Fields, &x.Auth, x.services()...); err != nil {

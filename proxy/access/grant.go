@@ -13,22 +13,22 @@ import (
 	"sealfront/sigv4"
 )
 
-// A Grant is what was granted to a request: who sent it, which operation it is, about what, and how what it writes is
-// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to
+// A Grant is what was granted to a request: its caller, its operation, its bucket and key, and how the object that it
+// writes is sealed. Only Check and CheckForm grant anything. Begin reuses a Grant for a later request; it belongs to
 // one goroutine at a time.
 type Grant struct {
 	Request
-	granted
+	grantState
 
 	c *Checker
 }
 
-// granted is the part of a Grant that a new request starts without.
-type granted struct {
+// grantState is the part of a Grant that a new request starts without.
+type grantState struct {
 	Place     // that the request names
 	Operation policy.Operation
 
-	Identity *Identity       // nil as long as nobody is known to have sent the request
+	Identity *Identity       // nil until the sender is known
 	Session  *policy.Session // nil with long-term keys
 	ReadOnly bool            // of the session
 	Decision policy.Decision
@@ -39,13 +39,13 @@ type granted struct {
 	matter       policy.Case
 	issued       session.Session
 	sessionFacts policy.Session // behind Session
-	charged      *share         // in which the request is counted
+	charged      *share         // that the request counts against
 }
 
 // Begin makes x the grant of a request that nothing is granted to yet. The caller reads the request into it first.
-func (c *Checker) Begin(x *Grant) { x.c, x.granted = c, granted{} }
+func (c *Checker) Begin(x *Grant) { x.c, x.grantState = c, grantState{} }
 
-// Release gives back what the request used of its identity's share. It may be called more than once.
+// Release returns what the request took of its identity's share. It may be called more than once.
 func (x *Grant) Release() {
 	if x.charged != nil {
 		x.charged.active.Add(-1)
@@ -61,7 +61,7 @@ func (x *Grant) Target(keyARN string) *policy.Target {
 	return x.target(keyARN, x.c.o.Policy.ServiceKey)
 }
 
-// Permit asks for an operation's permission on a place, and on the KMS key that it is or gets sealed under.
+// Permit checks an operation's permission on a place, and on the KMS key that it is or gets sealed under.
 func (x *Grant) Permit(op policy.Operation, p *Place, keyARN string) error {
 	target := p.target(keyARN, x.c.o.Policy.ServiceKey)
 	if refused := policy.Authorize(op, &x.Rules, &x.caller, target, policy.ReadWrite); refused != nil {
@@ -70,9 +70,9 @@ func (x *Grant) Permit(op policy.Operation, p *Place, keyARN string) error {
 	return nil
 }
 
-// MayRead asks whether the caller may use the KMS key that the request's object is sealed under. A session's principal
-// was asked for the session's own key when the session was made; any other is asked for now, otherwise a session that
-// chose SSE-S3 would read what its principal has no key permission for.
+// MayRead checks whether the caller may use the KMS key that the request's object is sealed under. The principal's
+// permission on the session's own key was checked when the session was created. Any other key is checked now, otherwise
+// a session that chose SSE-S3 would read what its principal has no key permission for.
 func (x *Grant) MayRead(keyARN string) error {
 	var refused *policy.Refusal
 	switch {
@@ -87,8 +87,8 @@ func (x *Grant) MayRead(keyARN string) error {
 	return nil
 }
 
-// MayReadSource asks whether the caller may read another object, such as the source of a copy, and use the KMS key that
-// it is sealed under; keyARN "" asks for the object alone.
+// MayReadSource checks whether the caller may read another object, such as the source of a copy, and use the KMS key
+// that it is sealed under; keyARN "" checks the object alone.
 func (x *Grant) MayReadSource(p *Place, keyARN string) error {
 	target := p.target(keyARN, x.c.o.Policy.ServiceKey)
 	if refused := policy.AuthorizeSource(&x.Rules, &x.caller, target); refused != nil {
@@ -97,7 +97,7 @@ func (x *Grant) MayReadSource(p *Place, keyARN string) error {
 	return nil
 }
 
-// MayDelete asks for the permission that an entry of DeleteObjects needs.
+// MayDelete checks the permission that an entry of DeleteObjects needs.
 func (x *Grant) MayDelete(p *Place) error {
 	if refused := policy.AuthorizeEntry(&x.Rules, &x.caller, p.target("", x.c.o.Policy.ServiceKey)); refused != nil {
 		return refused
@@ -110,7 +110,7 @@ func (x *Grant) MayUse(keyARN string) bool {
 	return policy.Authorize(policy.PutBucketEncryption, &x.Rules, &x.caller, x.Target(keyARN), policy.ReadWrite) == nil
 }
 
-// MayTag asks for the permissions on tags that the request's document adds or removes.
+// MayTag checks the permissions on tags that the request's document adds or removes.
 func (x *Grant) MayTag(tags policy.Tags) error {
 	if refused := policy.AuthorizeTags(x.Operation, &x.Rules, &x.caller, &x.matter.Target, tags); refused != nil {
 		return refused
@@ -132,7 +132,7 @@ func (x *Grant) MayTagAs(b *state.Bucket, tags policy.Tags) error {
 	return nil
 }
 
-// Secure decides whether what is sealed so may pass over the request's connection.
+// Secure decides whether an object with this encryption may pass over the request's connection.
 func (x *Grant) Secure(sse policy.SSE) error {
 	if refused := policy.DecideTLS(x.Operation, &x.Rules, sse, x.c.o.RequireTLS); refused != nil {
 		return refused
@@ -140,8 +140,8 @@ func (x *Grant) Secure(sse policy.SSE) error {
 	return nil
 }
 
-// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it
-// adds. options is the caller's memory.
+// DecideExisting decides a request about an object that exists, sealed as e says: the headers that show e, or the
+// settings of what it adds. options is the caller's memory.
 func (x *Grant) DecideExisting(e *policy.Encryption, options *policy.Options) error {
 	*options = x.c.o.Policy
 	options.Existing = e
@@ -157,13 +157,13 @@ func (x *Grant) FreshRecord(ctx context.Context) (*state.Bucket, error) {
 	return x.c.o.Record(ctx, x.Bucket, true)
 }
 
-// SetRecord makes another record of the same bucket the one that the request is about.
+// SetRecord replaces the request's bucket record by another one of the same bucket.
 func (x *Grant) SetRecord(record *state.Bucket) { x.Record, x.Facts = record, x.c.FactsOf(record) }
 
 // A Place is an object, or with Key "" its bucket, as permissions see it.
 type Place struct {
 	Key          string
-	Version      string               // that is asked for; "" for the current one, and always in directory buckets
+	Version      string               // requested; "" for the current one, and always in directory buckets
 	Record       *state.Bucket        // nil where there is none
 	Facts        policy.Bucket        // the record's, as rules see it
 	BucketPolicy *policy.BucketPolicy // the record's, compiled; nil: the bucket has none
@@ -219,7 +219,7 @@ func FactsOf(b *state.Bucket, o *policy.Options) policy.Bucket {
 	return f
 }
 
-// bucketPolicies keeps the bucket policies that records hold, compiled.
+// bucketPolicies caches compiled bucket policies.
 type bucketPolicies struct {
 	compiled *lru.Cache[string, *policy.BucketPolicy]
 }
@@ -232,15 +232,15 @@ func newBucketPolicies() *bucketPolicies {
 	return &bucketPolicies{compiled}
 }
 
-// of returns the policy of a bucket, nil if it has none. One that doesn't compile, say since a newer version of this
-// program has accepted it, is refused with whatever it was asked for: it could hold a Deny.
+// of returns the policy of a bucket, nil if it has none. One that doesn't compile, such as one accepted by a newer
+// version of this program, is an error, since it could hold a Deny.
 func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPolicy, error) {
 	if b.Policy == "" {
 		return nil, nil
 	}
 	name := b.ARN + "\n" + b.Policy
-	if known, ok := p.compiled.Get(name); ok {
-		return known, nil
+	if cached, ok := p.compiled.Get(name); ok {
+		return cached, nil
 	}
 	compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
 	if refused != nil {
@@ -250,11 +250,11 @@ func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPo
 	return compiled, nil
 }
 
-// aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
-// understood is replaced or removed by who may.
+// aboutBucketPolicy reports whether an operation is about the bucket's policy, which doesn't decide about it: even a
+// policy that doesn't compile can be replaced or removed with the permission.
 func aboutBucketPolicy(op policy.Operation) bool {
 	return op == policy.PutBucketPolicy || op == policy.GetBucketPolicy || op == policy.DeleteBucketPolicy
 }
 
-// Options are what every decision is made with. They are shared: whoever changes them copies them.
+// Options are what every decision is made with. They are shared: copy them before a change.
 func (c *Checker) Options() *policy.Options { return &c.o.Policy }

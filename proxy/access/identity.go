@@ -15,10 +15,10 @@ type Identity struct {
 	Policy          *policy.Permitter
 
 	// Certificates are names, such as cn:app or uri:spiffe://example.com/app, of which the client certificate of every
-	// request must have one; empty: no certificate is asked for. See certificateNames.
+	// request must have one; empty: no certificate is required. See certificateNames.
 	Certificates []string
 
-	// What the identity may use up; 0: no limit. Burst is how many requests may come at once, default a second's.
+	// What the identity may use; 0: no limit. Burst is how many requests may come at once, default a second's.
 	Concurrency       int
 	RequestsPerSecond float64
 	Burst             int
@@ -26,7 +26,7 @@ type Identity struct {
 	share *share
 }
 
-// Identities are who may call. They don't change; the Gateway swaps the whole.
+// Identities are the principals that may call. They don't change; SetIdentities replaces all of them.
 type Identities struct{ byAccessKey, byName map[string]*Identity }
 
 // NewIdentities indexes list. Names and access key ids must be unique.

@@ -10,24 +10,24 @@ import (
 )
 
 // FailedLogins bounds how often a source address may fail to authenticate with an access key. Beyond it, requests of
-// that address with that access key, good ones too, are answered 503 SlowDown before their signature is looked at.
-// Access keys and tokens that nobody has count together, one for an address. Others with the same access key are not
-// affected, so nobody can lock an owner out from elsewhere.
+// that address with that access key, valid ones too, are answered 503 SlowDown before their signature is checked.
+// Unknown access keys and tokens of an address count together. Other addresses with the same access key are not
+// affected, so an owner can't be locked out from elsewhere.
 type FailedLogins struct {
 	Rate    float64 // how many a second are forgotten; 0: failures aren't counted
 	Burst   int     // how many in a row; default 500
 	Entries int     // pairs of address and access key that are remembered, the latest; default 16,384
 }
 
-// logins holds a token bucket for each address and access key that lately failed; while nobody has
-// failed it costs a look at a flag. Its memory is bounded: access keys are those of identities, and the longest silent
-// pair is dropped. It is safe for concurrent use. A nil *logins counts nothing.
+// logins holds a token bucket for each address and access key that failed recently; without failures a check reads one
+// flag. Its memory is bounded: access keys are those of identities, and the pair idle for longest is dropped. It is
+// safe for concurrent use. A nil *logins counts nothing.
 type logins struct {
 	o           FailedLogins
 	rate, burst float64
 	now         func() time.Time
 
-	failures atomic.Bool // somebody has failed
+	failures atomic.Bool // there has been a failure
 
 	mu       sync.RWMutex
 	buckets  *simplelru.LRU[loginPair, tokenBucket]
@@ -40,13 +40,13 @@ type loginPair struct {
 	accessKey string
 }
 
-// tokenBucket has this many failures left at that time.
+// A tokenBucket is how many failures are left at a time.
 type tokenBucket struct {
 	left float64
 	at   time.Time
 }
 
-// seenSessionKeys bounds how many ids of session keys are remembered: replicas make one a day each.
+// seenSessionKeys bounds how many ids of session keys are remembered: each replica makes one a day.
 const seenSessionKeys = 1024
 
 func (o FailedLogins) withDefaults() FailedLogins {
@@ -70,20 +70,20 @@ func newLogins(o FailedLogins, now func() time.Time) *logins {
 	return l
 }
 
-// keep takes over what another has counted.
-func (l *logins) keep(before *logins) {
-	if l == nil || before == nil {
+// inheritCounts takes over the counts of the logins that l replaces.
+func (l *logins) inheritCounts(replaced *logins) {
+	if l == nil || replaced == nil {
 		return
 	}
-	before.mu.RLock()
-	defer before.mu.RUnlock()
-	for _, p := range before.buckets.Keys() { // the oldest first
-		b, _ := before.buckets.Peek(p)
-		b = before.refilled(b, l.now())
+	replaced.mu.RLock()
+	defer replaced.mu.RUnlock()
+	for _, p := range replaced.buckets.Keys() { // the oldest first
+		b, _ := replaced.buckets.Peek(p)
+		b = replaced.refilled(b, l.now())
 		l.failures.Store(true)
-		l.buckets.Add(p, tokenBucket{left: l.burst * b.left / before.burst, at: b.at})
+		l.buckets.Add(p, tokenBucket{left: l.burst * b.left / replaced.burst, at: b.at})
 	}
-	for _, id := range before.sessions.Keys() {
+	for _, id := range replaced.sessions.Keys() {
 		l.sessions.Add(id, struct{}{})
 	}
 }
@@ -129,7 +129,7 @@ func (l *logins) seen(id [16]byte) bool {
 	return l.sessions.Contains(id)
 }
 
-// see takes note that a token has opened under the session key.
+// see records that a token has opened under the session key.
 func (l *logins) see(id [16]byte) {
 	if l == nil || l.seen(id) {
 		return

@@ -8,7 +8,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// New makes a Checker that knows ids.
+// New makes a Checker for the identities ids.
 func New(o Options, ids *Identities) *Checker {
 	o.Domains = slices.Clone(o.Domains)
 	for i, domain := range o.Domains {
@@ -25,26 +25,26 @@ func New(o Options, ids *Identities) *Checker {
 	return c
 }
 
-// SetFailedLogins replaces the limits of failed logins; what was counted stays counted. Calls of it must not overlap.
+// SetFailedLogins replaces the limits of failed logins; existing counts stay. Calls of it must not overlap.
 func (c *Checker) SetFailedLogins(o FailedLogins) {
 	before := c.logins.Load()
 	if o = o.withDefaults(); before != nil && before.o == o {
 		return
 	}
 	l := newLogins(o, c.o.Now)
-	l.keep(before)
+	l.inheritCounts(before)
 	c.logins.Store(l)
 }
 
-// Issued notes that a session token of this replica's is out, so that it costs nobody a failed login.
+// Issued records that this replica has issued a session token, so that its first use doesn't count as a failed login.
 func (c *Checker) Issued(token string) {
 	if id, ok := session.KeyID(token); ok {
 		c.logins.Load().see(id)
 	}
 }
 
-// SetIdentities replaces who may call. Sessions of identities that are gone end with it.
+// SetIdentities replaces the principals that may call. Sessions of removed identities end.
 func (c *Checker) SetIdentities(ids *Identities) {
-	ids.keepShares(c.identities.Load())
+	ids.inheritShares(c.identities.Load())
 	c.identities.Store(ids)
 }

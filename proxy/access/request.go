@@ -22,7 +22,7 @@ type Peer interface {
 
 // A Request is one request as it was received. There is one for all that it reads, writes and deletes: every condition
 // of a policy that is about the caller gets its value from here. It is read once and not changed afterwards, but for a
-// form, whose fields take the header's place. Its slices are lent until the request ends.
+// form, whose fields take the header's place. Its slices are borrowed until the request ends.
 type Request struct {
 	Peer    Peer
 	Start   time.Time
@@ -34,7 +34,7 @@ type Request struct {
 	Bucket  string
 	Control policy.Control // of a call of S3 Control; Bucket is then the one that it is about
 
-	// Ambiguous: what stands in front of this server may have read another head than it did. See s3.AppendLines.
+	// Ambiguous: a proxy in front of this server may have read a different head. See s3.AppendLines.
 	Ambiguous bool
 }
 
@@ -50,7 +50,7 @@ func (r *Request) Read(peer Peer, method, uri, lines []byte, start time.Time) {
 	r.Query.Parse(m.Query)
 }
 
-// Forget drops what was lent. The memory of r's own stays for the next request.
+// Forget drops borrowed memory. r's own memory stays for the next request.
 func (r *Request) Forget() {
 	clear(r.Message.Header)
 	clear(r.Header.Fields)
@@ -70,7 +70,7 @@ func (r *Request) Bytes(name string) []byte {
 	return value
 }
 
-// Field is Bytes that tells an empty header from none.
+// Field is Bytes that distinguishes an empty header from an absent one.
 func (r *Request) Field(name string) (value []byte, ok bool) {
 	for i := range r.Header.Fields {
 		f := &r.Header.Fields[i]
@@ -100,8 +100,8 @@ func (r *Request) remote() netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// lastForwarded is the last address in X-Forwarded-For, which may come in several lines; what is in front of it may be
-// the client's invention.
+// lastForwarded is the last address in X-Forwarded-For, which may come in several lines; the client may have invented
+// those before it.
 func (r *Request) lastForwarded() string {
 	list := ""
 	for i := range r.Message.Header {

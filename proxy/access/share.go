@@ -32,11 +32,11 @@ func (s *share) take(rate, burst float64, now time.Time) bool {
 	return true
 }
 
-// keepShares gives identities that stay what they use at the moment.
-func (ids *Identities) keepShares(before *Identities) {
+// inheritShares gives identities that stay the shares that they use at the moment.
+func (ids *Identities) inheritShares(replaced *Identities) {
 	for name, id := range ids.byName {
-		if before != nil && before.byName[name] != nil {
-			id.share = before.byName[name].share
+		if replaced != nil && replaced.byName[name] != nil {
+			id.share = replaced.byName[name].share
 		}
 	}
 }

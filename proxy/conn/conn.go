@@ -14,12 +14,12 @@ import (
 )
 
 // rawConn is a client's TCP connection below TLS. It
-//   - puts a deadline on each read and write, so that progress counts and not the length of a body;
+//   - sets a deadline for each read and write, so that progress counts and not the length of a body;
 //   - reads ahead in large pieces, since crypto/tls reads a record header of 5 bytes at a time;
 //   - gathers the TLS records of one Write into one system call, since crypto/tls sends each alone;
-//   - holds memory for neither while it waits: idle connections are many;
-//   - ends soon when the server drains, but not a request that has begun;
-//   - closes gently: what was sent must arrive although the client is still sending.
+//   - holds no memory for either while it is idle, since there are many idle connections;
+//   - ends soon when the server drains, but not during a request;
+//   - closes gently: what was sent must arrive even if the client is still sending.
 //
 // Reads belong to the connection's goroutine. Writes come from it, too, but crypto/tls also writes from
 // others (a close alert, the answer to a key update), so everything about writing is under mu.
@@ -28,10 +28,10 @@ type rawConn struct {
 	timeouts Timeouts
 
 	buffer    []byte           // read ahead, not delivered yet; part of memory
-	memory    *[readAhead]byte // from readMemory; nil when nothing is read ahead
+	memory    *[readAhead]byte // from readMemory; nil when there is nothing read ahead
 	ready     syscall.RawConn  // of the socket; nil when it has none
 	readReady func(fd uintptr) bool
-	into      []byte // where readReady reads to; nil: ahead
+	into      []byte // where readSocket reads to; nil: ahead
 	got       int    // what it read, or its error
 	gotErr    error
 	idleUntil atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
@@ -39,22 +39,23 @@ type rawConn struct {
 	pace      pace         // belongs to the reader
 	writeSet  atomic.Int64 // when the deadline for writes was set, as UnixNano
 	closing   atomic.Bool
-	// a write failed: what the client has is cut off, and what the kernel holds for it is of no use
+	// a write failed: the client's answer is incomplete, and the kernel's buffered rest is useless
 	unsent      atomic.Bool
 	gentleClose sync.Once
-	all         *connections // it is one of; nil: of none
-	parking     *parking     // nil: it isn't parked
-	answered    atomic.Bool  // a request has been: only between requests it may park
+	all         *connections // that it belongs to; nil: none
+	parking     *parking     // nil: it is never parked
+	answered    atomic.Bool  // there has been a request: it may park only between requests
 	state       atomic.Int32
 
-	idleMu    sync.Mutex  // a deadline that is set while the connection is idle
-	idle      atomic.Bool // nothing of the next request has come yet
-	readUntil int64       // the deadline that is set for reads, as UnixNano; the reader's, under silence while it is idle
+	idleMu sync.Mutex  // a deadline that is set while the connection is idle
+	idle   atomic.Bool // no byte of the next request has arrived yet
+	// the deadline that is set for reads, as UnixNano; belongs to the reader; under idleMu while it is idle
+	readUntil int64
 
 	mu     sync.Mutex
 	corked bool
-	gather *gathered // from gatherMemory; nil when nothing is gathered
-	failed error     // of an earlier flush; crypto/tls has counted those records already
+	gather *recordBatch // from gatherMemory; nil when nothing is gathered
+	failed error        // of an earlier flush; crypto/tls has counted those records already
 }
 
 // Timeouts bound how long a client may be idle. Zero values mean the defaults.
@@ -64,7 +65,7 @@ type Timeouts struct {
 	TLS      time.Duration // the handshake; default 10 s
 	Head     time.Duration // a request's head; default 30 s
 	Park     time.Duration // between requests, until a connection gives its memory back; default 3 s
-	// MinRate is how many bytes a second, those of TLS with them, a client must send on average, over Progress of waiting
+	// MinRate is how many bytes a second, TLS overhead included, a client must send on average, over Progress of waiting
 	// for it; default 256, -1: none.
 	MinRate int
 }
@@ -102,9 +103,10 @@ func newRawConn(nc net.Conn, timeouts Timeouts) *rawConn {
 
 const (
 	readAhead = 64 << 10
-	// wholeRequest is from which size on what crypto/tls has room for, there is room for a small request.
+	// wholeRequest is the size of a read buffer of crypto/tls from which a small request fits into it.
 	wholeRequest = 2 << 10
-	// gatherLimit is where gathered records are flushed: a sealed segment with its record headers, and some.
+	// gatherLimit is the size at which gathered records are flushed: a bit more than a sealed segment with its record
+	// headers.
 	gatherLimit = 80 << 10
 )
 
@@ -130,11 +132,11 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		c.pace.add(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 		return n, err
 	}
-	// The first of a request is as a rule all of it, and crypto/tls has room for what it had room for before.
-	whole := until != 0 && len(p) >= wholeRequest && c.ready != nil
+	// The first read of a request usually gets all of it, and crypto/tls has room for as much as it had before.
+	complete := until != 0 && len(p) >= wholeRequest && c.ready != nil
 	var n int
 	var err error
-	if whole {
+	if complete {
 		n, err = c.readInto(p)
 	} else {
 		n, err = c.fill()
@@ -143,21 +145,21 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		c.pace.add(n, time.Since(began), c.timeouts.Progress, c.timeouts.MinRate)
 	}
 	switch {
-	case n > 0 && whole:
+	case n > 0 && complete:
 		c.markActive()
 		return n, nil
 	case n > 0:
 		c.markActive()
 		return c.take(p), nil
 	case c.drained(err):
-		return 0, net.ErrClosed // no answer to a request that never was
+		return 0, net.ErrClosed // there was no request to answer
 	case until != 0:
 		c.noteIdleTimeout(err)
 	}
 	return 0, err
 }
 
-// SetReadDeadline is how fasthttp says that it waits for the next request (a time) or reads one (zero).
+// SetReadDeadline is how fasthttp signals that it waits for the next request (a time) or reads one (zero).
 func (c *rawConn) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
 		c.markActive() // what it waited for may have been read ahead
@@ -177,18 +179,18 @@ func (c *rawConn) SetReadDeadline(t time.Time) error {
 	c.idleMu.Lock()
 	defer c.idleMu.Unlock()
 	c.readUntil = t.UnixNano()
-	return c.Conn.SetReadDeadline(t) // a read under way must end
+	return c.Conn.SetReadDeadline(t) // a read in progress must end
 }
 
-// beginHead says that a request's head is expected: it must arrive in whole within the head's time, however
-// steadily its bytes trickle in.
+// beginHead begins the wait for a request's head: all of it must arrive within the head's time, however steadily its
+// bytes trickle in.
 func (c *rawConn) beginHead() {
 	c.idleUntil.Store(0)
 	c.pace.begin(c.timeouts.Progress)
 	c.headUntil.Store(time.Now().Add(c.timeouts.Head).UnixNano())
 }
 
-// endHead says that it is there: from now on progress counts.
+// endHead ends that wait: from now on progress counts.
 func (c *rawConn) endHead() {
 	c.pace.begin(c.timeouts.Progress)
 	c.headUntil.Store(0)
@@ -216,7 +218,7 @@ func (c *rawConn) Write(p []byte) (int, error) {
 	}
 	for rest := p; len(rest) > 0; {
 		if c.gather == nil {
-			c.gather = gatherMemory.Get().(*gathered)
+			c.gather = gatherMemory.Get().(*recordBatch)
 		}
 		g := c.gather
 		n := copy(g.memory[g.length:], rest)
@@ -230,13 +232,13 @@ func (c *rawConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// gathered are TLS records on their way.
-type gathered struct {
+// A recordBatch has TLS records that haven't been written yet.
+type recordBatch struct {
 	length int
 	memory [gatherLimit]byte
 }
 
-var gatherMemory = sync.Pool{New: func() any { return new(gathered) }}
+var gatherMemory = sync.Pool{New: func() any { return new(recordBatch) }}
 
 func (c *rawConn) write(p []byte) (int, error) {
 	// A deadline that was set a moment ago stays: a write may take an eighth longer than progress may.
@@ -276,7 +278,7 @@ func (c *rawConn) uncork() error {
 	return c.flush()
 }
 
-// Bounds of the gentle close: how long and how much of what the client still sends is read and dropped.
+// Bounds of the gentle close: for how long, and how many bytes that the client still sends, are read and dropped.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 16 << 20
@@ -321,7 +323,7 @@ func (c *rawConn) abort() {
 
 type onlyReader struct{ io.Reader }
 
-// belowTLS is a rawConn as the TLS connection above it sees it: what that closes is closed.
+// belowTLS is a rawConn as the TLS connection above it sees it: its Close ends the connection, and never parks it.
 type belowTLS struct{ *rawConn }
 
 func (s belowTLS) Close() error { return s.end() }
@@ -382,14 +384,14 @@ func rawOf(c net.Conn) *rawConn {
 	return nil
 }
 
-// EndHead says that the head of the request that c reads is there: from now on its body's progress counts.
+// EndHead notes that the head of the request on c has been read: from now on its body's progress counts.
 func EndHead(c net.Conn) {
 	if raw := rawOf(c); raw != nil {
 		raw.endHead()
 	}
 }
 
-// Abort closes c with a reset, so that its client can't take the part of an answer that it has for all of it.
+// Abort closes c with a reset, so that its client can't take a partial answer for a complete one.
 func Abort(c net.Conn) {
 	if raw := rawOf(c); raw != nil {
 		raw.abort()

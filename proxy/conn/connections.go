@@ -22,10 +22,10 @@ import (
 //	request in flight ─answer says Connection: close─▶ closed
 //	idle ─▶ drainGrace, in which a request is still taken up ─▶ closed
 //
-// A connection under load is seldom idle for that long, so that its client learns of the end by an answer. A
-// connection that has had no request yet was opened for one, and gets newGrace of it.
+// A connection under load is seldom idle for that long, so its client usually sees the end in an answer. A connection
+// without a request so far was opened for one, and gets newGrace times as long.
 //
-// The zero value has none.
+// The zero value has no connections.
 type connections struct {
 	drainedAt atomic.Int64  // as UnixNano; 0: not yet
 	grace     time.Duration // 0: drainGrace
@@ -43,8 +43,8 @@ const (
 
 func (s *connections) draining() bool { return s.drainedAt.Load() != 0 }
 
-// listen adds a listener whose connections will be added, and says whether there may be another.
-func (s *connections) listen(ln net.Listener) bool {
+// addListener adds a listener whose connections will be added. It returns false when the server drains.
+func (s *connections) addListener(ln net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining() {
@@ -57,8 +57,8 @@ func (s *connections) listen(ln net.Listener) bool {
 	return true
 }
 
-// listened removes a listener from which nothing more will be accepted.
-func (s *connections) listened(ln net.Listener) {
+// removeListener removes a listener from which nothing more will be accepted.
+func (s *connections) removeListener(ln net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, ln)
@@ -122,7 +122,7 @@ func (s *connections) drain() <-chan struct{} {
 	return s.none
 }
 
-// closing is h with the answer being the connection's last one since the server drains.
+// closing is h whose answer is the connection's last one when the server drains.
 func (s *connections) closing(h fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		h(ctx)
@@ -132,7 +132,7 @@ func (s *connections) closing(h fasthttp.RequestHandler) fasthttp.RequestHandler
 	}
 }
 
-// drainDeadline is when a idle connection ends since the server drains; 0: it doesn't drain.
+// drainDeadline is when an idle connection ends because the server drains; 0: it doesn't drain.
 func (c *rawConn) drainDeadline() int64 {
 	if c.all == nil {
 		return 0
@@ -150,8 +150,8 @@ func (c *rawConn) drainDeadline() int64 {
 
 // setReadDeadline sets the deadline of the next read, as UnixNano.
 //
-// While the connection is idle, drain may want to shorten the deadline of a read under way, but never that of a
-// request whose beginning has just been read: so both hold the lock, and heard takes it before the next read begins.
+// While the connection is idle, drain may shorten the deadline of a read in progress, but never that of a request whose
+// beginning has just been read: so both hold idleMu, and markActive takes it before the next read begins.
 func (c *rawConn) setReadDeadline(until int64) error {
 	if !c.idle.Load() {
 		c.readUntil = until
@@ -162,7 +162,7 @@ func (c *rawConn) setReadDeadline(until int64) error {
 	if drain := c.drainDeadline(); drain != 0 {
 		until = min(until, drain)
 	} else if early := until - c.readUntil; 0 <= early && early < int64(min(c.timeouts.Park, c.timeouts.Idle)/8) {
-		return nil // that of a request just before does, too: an idle connection ends an eighth earlier at most
+		return nil // the earlier deadline stays: an idle connection ends an eighth earlier at most
 	}
 	c.readUntil = until
 	return c.Conn.SetReadDeadline(time.Unix(0, until))
@@ -187,7 +187,7 @@ func (c *rawConn) markActive() {
 	}
 }
 
-// drained says whether a read of a idle connection ended since the server drains.
+// drained reports whether a read of an idle connection ended because the server drains.
 func (c *rawConn) drained(err error) bool {
 	return c.idle.Load() && c.all != nil && c.all.draining() && errors.Is(err, os.ErrDeadlineExceeded)
 }

@@ -1,6 +1,6 @@
 // Package conn has the connections of clients: it accepts them, bounds how long they may be idle or slow, reads ahead,
-// gathers writes, parks those that wait for their next request, and drains them at the end. It knows HTTP only as
-// fasthttp's server speaks it, and what requests are about not at all.
+// gathers writes, parks those that wait for their next request, and drains them at the end. It leaves HTTP to
+// fasthttp's server, and doesn't interpret requests.
 //
 //	accept ─▶ head (a deadline for all of it) ─▶ request (a deadline for progress) ─▶ idle ─▶ parked ─▶ head …
 //

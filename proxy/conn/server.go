@@ -65,22 +65,22 @@ func NewServer(h Handler, log *zap.Logger, o Options) *Server {
 		DisableHeaderNamesNormalizing: true,
 		NoDefaultContentType:          true,
 		SecureErrorLogMessage:         true,
-		LazyRequestTime:               true, // nobody asks for it
+		LazyRequestTime:               true, // it isn't used
 
 		// 16 KiB on both sides: larger buffers would copy every byte of a body once more.
 		ReadBufferSize:  headLimit,
 		WriteBufferSize: headLimit,
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
-		// Nor has IdleTimeout its own say, since it can't be changed while the server runs: rawConn takes the smaller one.
+		// IdleTimeout can't be changed while the server runs, so rawConn uses the smaller of it and Timeouts.Idle.
 		IdleTimeout: 24 * time.Hour,
 	}
 	s.parking = newParking(s.http.ServeConn)
 	return s
 }
 
-// mostConnections is what the HTTP server itself bounds them by. Its own refusal would shake hands with each while the
-// others wait to be accepted, so boundedListener comes before it.
+// mostConnections is the HTTP server's own limit. Its refusal would do a TLS handshake with each while the others wait
+// to be accepted, so boundedListener refuses connections before it.
 const mostConnections = 1 << 20
 
 // SetOptions replaces the options. Connections that are open keep their timeouts.
@@ -90,10 +90,10 @@ func (s *Server) SetOptions(o Options) {
 	s.most.Store(int64(o.Connections))
 }
 
-// Connections is the number of open connections, those that are parked and those that are being closed with them.
+// Connections is the number of open connections, including those that are parked or being closed.
 func (s *Server) Connections() int64 { return s.connections.count() }
 
-// A boundedListener closes connections beyond the limit as soon as they are there.
+// A boundedListener closes connections beyond the limit as soon as they are accepted.
 type boundedListener struct {
 	net.Listener
 	server *Server
@@ -116,10 +116,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 
 // Serve accepts connections from ln until Shutdown is called. With config nil it speaks plain HTTP.
 func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
-	if !s.connections.listen(ln) {
+	if !s.connections.addListener(ln) {
 		return ln.Close()
 	}
-	defer s.connections.listened(ln)
+	defer s.connections.removeListener(ln)
 	err := s.http.Serve(&listener{
 		Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking,
 		tls: config,

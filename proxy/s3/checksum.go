@@ -121,7 +121,7 @@ func DecodeChecksum(kind *ChecksumKind, value string) ([]byte, error) {
 	return sum, err
 }
 
-// ShownChecksum is an object's checksum as S3 shows it: of how many parts a composite one is made stands behind a dash.
+// ShownChecksum is an object's checksum as S3 shows it: that of a composite one ends in a dash and its number of parts.
 func ShownChecksum(c *crypto.Checksum, parts int) string {
 	if c.Type == crypto.Composite {
 		return ChecksumText(c) + "-" + strconv.Itoa(parts)

@@ -18,7 +18,7 @@ type ChecksumValues struct {
 	ChecksumXXHASH128 string `xml:",omitempty"`
 }
 
-// Of is where the value of an algorithm stands.
+// Of returns the field for the value of an algorithm.
 func (v *ChecksumValues) Of(a crypto.Algorithm) *string {
 	return [...]*string{
 		crypto.CRC32: &v.ChecksumCRC32, crypto.CRC32C: &v.ChecksumCRC32C, crypto.CRC64NVME: &v.ChecksumCRC64NVME,

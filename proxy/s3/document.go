@@ -12,42 +12,42 @@ import (
 	"sealfront/policy/xmldoc"
 )
 
-// A Grammar says which elements a document may have: the root's name, and the paths below it. A path that is no other
-// one's beginning may have text. The documents that pass between client and store are taken apart and put together by
-// it, so nothing passes that isn't named here.
+// A Grammar says which elements a document may have: the root's name, and the paths below it. A path that isn't the
+// beginning of another may have text. Documents that pass between client and store are parsed and rebuilt by it, so
+// only what it names passes.
 type Grammar struct {
 	Root  string
 	Alias string   // what some stores call the root
 	Paths []string // joined by slashes
-	Lacks []string // elements that S3 has there and this service doesn't
+	Lacks []string // elements that S3 has there and this service doesn't support
 }
 
-// errForeign is an element or a text that the grammar lacks, errLacking one of its lacks.
+// errForeign is an element or a text that isn't in the grammar, ErrLacking one of Grammar.Lacks.
 var (
 	errForeign = errors.New("an element that has no place there")
 	ErrLacking = errors.New("an element that isn't supported")
 )
 
 // Has reports whether a document may have an element at this path, and whether that one has text.
-func (g *Grammar) Has(path string) (known, leaf bool) {
+func (g *Grammar) Has(path string) (inGrammar, leaf bool) {
 	for _, p := range g.Paths {
 		if p == path {
 			return true, true
 		}
-		known = known || strings.HasPrefix(p, path+"/")
+		inGrammar = inGrammar || strings.HasPrefix(p, path+"/")
 	}
-	return known, false
+	return inGrammar, false
 }
 
-// A Stranger is an element that a document has and its grammar lacks, found by a field with the tag ",any".
+// A Stranger is an element of a document that isn't in its grammar, found by a field with the tag ",any".
 type Stranger struct{ XMLName xml.Name }
 
-// Refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps
-// must not pass unread. nil: it may.
+// Refuse says why a client's document may not have the element at a path below the root: an element that isn't acted on
+// must not be ignored. nil: it may have it.
 func (g *Grammar) Refuse(path ...string) error {
-	known, _ := g.Has(strings.Join(path, "/"))
+	inGrammar, _ := g.Has(strings.Join(path, "/"))
 	switch {
-	case known:
+	case inGrammar:
 		return nil
 	case slices.Contains(g.Lacks, path[len(path)-1]):
 		return Refuse("NotImplemented", "The document has an element that is not implemented", "Element",
@@ -56,7 +56,7 @@ func (g *Grammar) Refuse(path ...string) error {
 	return MalformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
 }
 
-// RefuseStrangers is refuse for all of an element's.
+// RefuseStrangers is Refuse for all strangers of an element.
 func (g *Grammar) RefuseStrangers(strangers []Stranger, path ...string) error {
 	for _, s := range strangers {
 		if err := g.Refuse(append(path, s.XMLName.Local)...); err != nil {
@@ -66,8 +66,8 @@ func (g *Grammar) RefuseStrangers(strangers []Stranger, path ...string) error {
 	return nil
 }
 
-// Rewrite puts a document together anew from what the grammar has. strict refuses everything else, in a client's
-// document; else it is left out, in a store's.
+// Rewrite rebuilds a document from the elements that are in the grammar. strict refuses all others, in a client's
+// document; otherwise they are left out, in a store's.
 func (g *Grammar) Rewrite(document []byte, strict bool) ([]byte, error) {
 	d := xmldoc.NewDecoder(bytes.NewReader(document))
 	var out strings.Builder
@@ -92,8 +92,8 @@ func (g *Grammar) Rewrite(document []byte, strict bool) ([]byte, error) {
 				continue
 			}
 			path = append(path, t.Name.Local)
-			known, text := g.Has(strings.Join(path, "/"))
-			if ended || !known {
+			inGrammar, text := g.Has(strings.Join(path, "/"))
+			if ended || !inGrammar {
 				switch {
 				case strict && slices.Contains(g.Lacks, t.Name.Local):
 					return nil, ErrLacking

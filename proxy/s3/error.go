@@ -7,7 +7,7 @@ import (
 	"sealfront/policy"
 )
 
-// An Error is an answer in S3's words. Leaves return errors of their own, which a bridge translates.
+// An Error is an answer in S3's words. Leaf packages return errors of their own, which package objects translates.
 type Error struct {
 	Code     string
 	Message  string
@@ -37,23 +37,23 @@ func Refuse(code, message string, elements ...string) *Error {
 	return e
 }
 
-// Because adds what the log should know.
+// Because adds the cause, for the log.
 func (e *Error) Because(err error) *Error {
 	e.Cause = err
 	return e
 }
 
-// Internal is 500 for a fault of ours or of the store's; err is for the log.
+// Internal is 500 for a fault of the proxy or of the store; err is for the log.
 func Internal(err error) *Error {
 	return Refuse("InternalError", "We encountered an internal error. Please try again.").Because(err)
 }
 
-// Unavailable is 503 for what may pass by itself; err is for the log.
+// Unavailable is 503 for a temporary fault; err is for the log.
 func Unavailable(err error) *Error {
 	return Refuse("ServiceUnavailable", "Service is unable to handle request.").Because(err)
 }
 
-// NoSuchBucket is 404 for a bucket that doesn't exist, or that the caller may not know of.
+// NoSuchBucket is 404 for a bucket that doesn't exist, or whose existence the caller must not learn.
 func NoSuchBucket(bucket string) *Error {
 	return Refuse("NoSuchBucket", "The specified bucket does not exist", "BucketName", bucket)
 }
@@ -63,7 +63,7 @@ func NoSuchKey(key string) *Error {
 	return Refuse("NoSuchKey", "The specified key does not exist.", "Key", key)
 }
 
-// AccessDenied is 403 without a reason: none is given to whoever has no permission.
+// AccessDenied is 403 without a reason: a caller without permission gets none.
 func AccessDenied() *Error { return Refuse("AccessDenied", "Access Denied") }
 
 // PreconditionFailed is 412; condition is the header that didn't hold.
@@ -83,7 +83,7 @@ func IncompleteBody(err error) *Error {
 		"You did not provide the number of bytes specified by the Content-Length HTTP header").Because(err)
 }
 
-// ClientLeft is a client that didn't wait for all of its answer. It is for logs and metrics: nobody reads it any more.
+// ClientLeft is for a client that disconnected before the end of its answer. It is for logs and metrics only.
 func ClientLeft(err error) *Error {
 	return Refuse("ClientLeft", "The client left before it had the answer.").Because(err)
 }
@@ -95,10 +95,10 @@ func RequestTimeout(err error) *Error {
 			"will be closed.").Because(err)
 }
 
-// SlowDown is 503 for what there is no room for now.
+// SlowDown is 503 for a request beyond a limit.
 func SlowDown() *Error { return Refuse("SlowDown", "Please reduce your request rate.") }
 
-// MalformedXML is 400 for a document that isn't what the operation takes; err is for the log.
+// MalformedXML is 400 for a document that isn't the one the operation takes; err is for the log.
 func MalformedXML(err error) *Error {
 	return Refuse("MalformedXML",
 		"The XML you provided was not well-formed or did not validate against our published schema").Because(err)
@@ -156,7 +156,7 @@ func Status(code string) int {
 	return http.StatusBadRequest
 }
 
-// ErrorIn is the answer that err tells, nil for none.
+// ErrorIn returns the Error in err's chain, nil for none.
 func ErrorIn(err error) *Error {
 	if err == nil {
 		return nil

@@ -9,9 +9,9 @@ import (
 )
 
 // AppendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of
-// raw: it would scan them once more, and slower. ambiguous: what stands in front of this server may have read other
-// lines, or another end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and appendLines
-// stops there. It is
+// raw: it would scan them once more, and slower. ambiguous: a proxy in front of this server may have read other lines,
+// or another end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and AppendLines stops
+// there. It is
 //   - a line that goes on in the next one (section 5.2), or that a bare line feed ends (section 2.2);
 //   - a Transfer-Encoding other than chunked alone (section 6.1): fasthttp ignores identity, which HTTP/1.1 no longer
 //     has;
@@ -50,7 +50,7 @@ func AppendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous b
 	}
 }
 
-// misframes reports whether a header says of the body's end what only some readers understand.
+// misframes reports whether a header describes the body's end in a way that only some servers understand.
 func misframes(name, value []byte) bool {
 	switch len(name) {
 	case len("content-length"):
@@ -87,7 +87,7 @@ func (h *Header) All(yield func(name, value string) bool) {
 	}
 }
 
-// NameBuffer is the caller's memory for lowerName.
+// NameBuffer is the caller's memory for LowerName.
 type NameBuffer [64]byte
 
 // LowerName returns a header's name in lower case. It lives in buf until the next call; only long names are memory of
@@ -111,10 +111,10 @@ type Query struct{ Parameters []Parameter }
 // A Parameter is one of a query, decoded.
 type Parameter struct{ Name, Value string }
 
-// maxParameters bounds what is looked at; S3 knows fewer than a hundred.
+// maxParameters bounds how many are read; S3 has fewer than a hundred.
 const maxParameters = 256
 
-// Parse reads a raw query. What can't be decoded is kept as it is: the signature check refuses bad escapes.
+// Parse reads a raw query. What can't be decoded stays as it is: the signature check refuses bad escapes.
 func (q *Query) Parse(raw []byte) {
 	clear(q.Parameters)
 	q.Parameters = q.Parameters[:0]
@@ -205,9 +205,9 @@ func hexValue(b byte) int {
 	return -1
 }
 
-// An ETag that clients see is the store's in a form that no tool takes for an MD5: it contains a dash and is
+// An ETag that clients see is the store's in a form that tools don't take for an MD5: it contains a dash and is
 // neither 32 hexadecimal digits nor hex-digits, the form of a multipart object's. The mapping is reversible, so
-// that conditions and part lists can be put to the store.
+// that conditions and part lists can be sent to the store.
 const EtagPrefix = "sf-"
 
 // ClientETag returns the client's form, quoted, of the store's ETag.
@@ -219,8 +219,8 @@ func AppendClientETag(dst, stored []byte) []byte {
 	return append(append(dst, Unquote(View(stored))...), '"')
 }
 
-// StoreETag returns the store's form, quoted, of an ETag that a client sent, quoted or bare. What isn't one of ours
-// becomes a value that no object has.
+// StoreETag returns the store's form, quoted, of an ETag that a client sent, quoted or bare. Any other value becomes
+// one that no object has.
 func StoreETag(sent string) string {
 	value := Unquote(strings.TrimPrefix(strings.TrimSpace(sent), "W/"))
 	if stored, ok := strings.CutPrefix(value, EtagPrefix); ok && stored != "" {
@@ -241,7 +241,7 @@ func StoreCondition(list string) string {
 	return strings.Join(mapped, ", ")
 }
 
-// ConditionNames tells whether a list of ETags, the store's, or * names one.
+// ConditionNames reports whether a list of the store's ETags, or *, names one.
 func ConditionNames(list, etag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		if one = strings.TrimSpace(one); one == "*" ||

@@ -54,8 +54,8 @@ func (r Range) Resolve(length int64) (first, last int64, ok bool) {
 	return r.First, min(r.Last, length-1), r.First < length
 }
 
-// Whole reports whether the answer to the range is the whole object: the last bytes of an empty one are all it has,
-// without a 206.
+// Whole reports whether the answer to the range is the whole object: a suffix of an empty object is all of it, and not
+// a 206.
 func (r Range) Whole(length int64) bool { return r.Suffix && r.Last > 0 && length == 0 }
 
 // ContentRange is a Content-Range header.

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// General purpose buckets answer metadata that isn't ASCII as words of RFC 2047, and take such words for what they say.
-// Directory buckets do neither. Source: S3 User Guide, "Working with object metadata".
+// General purpose buckets return metadata that isn't ASCII as words of RFC 2047, and decode such words. Directory
+// buckets do neither. Source: S3 User Guide, "Working with object metadata".
 
 // EncodedWords is a value as an answer has it.
 func EncodedWords(value string) string {
@@ -21,8 +21,7 @@ func EncodedWords(value string) string {
 	return strings.ReplaceAll(mime.BEncoding.Encode(charset, value), "=?"+charset+"?b?", "=?"+charset+"?B?")
 }
 
-// DecodedWords is what a client's value says. What can't be read, or would be another header than the client's, stays
-// as it is.
+// DecodedWords decodes a client's value. A value that can't be decoded, or that wouldn't be a header's, stays as it is.
 func DecodedWords(value string) string {
 	if !strings.Contains(value, "=?") {
 		return value
@@ -44,7 +43,7 @@ func IsASCII(s string) bool {
 	return true
 }
 
-// IsHeaderText tells whether a field's value can be a header's.
+// IsHeaderText reports whether a field's value can be a header's.
 func IsHeaderText(value []byte) bool {
 	for _, b := range value {
 		if b < ' ' && b != '\t' || b == 0x7f {

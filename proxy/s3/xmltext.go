@@ -12,8 +12,8 @@ import (
 
 const Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// WriteText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it:
-// parsers refuse it then, and nobody takes it for another name.
+// WriteText writes text into a document. A character that XML can't have is written as a reference, as S3 does: parsers
+// refuse it then, rather than reading another name.
 func WriteText(b *bytes.Buffer, value string) {
 	if needsNoEscape(value) {
 		b.WriteString(value)
@@ -33,10 +33,10 @@ func WriteText(b *bytes.Buffer, value string) {
 // Name is a name in a document that encoding/xml writes.
 type Name string
 
-// ShownName is a name in a listing's document, in the encoding that its client wants; "" for none.
+// ShownName is a name in a listing's document, in the encoding that its client requested; "" for none.
 func ShownName(name, encoding string) Name { return Name(EncodeName(name, encoding)) }
 
-// MarshalXML writes the name as writeText does.
+// MarshalXML writes the name as WriteText does.
 func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	var b bytes.Buffer
 	WriteText(&b, string(n))
@@ -45,7 +45,7 @@ func (n Name) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	}{b.Bytes()}, start)
 }
 
-// needsNoEscape tells whether XML takes text as it is.
+// needsNoEscape reports whether text needs no escaping in XML.
 func needsNoEscape(text string) bool {
 	for i := range len(text) {
 		if b := text[i]; b < ' ' || b >= 0x7f || b == '&' || b == '<' || b == '>' || b == '"' || b == '\'' {
