@@ -1,8 +1,7 @@
 // Sealfront is a transparent encrypting reverse proxy for S3.
 //
-// An application keeps its S3 client and points it at Sealfront; Sealfront gives whatever S3-compatible store stands
-// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte
-// or a key.
+// An application keeps its S3 client and points it at Sealfront; Sealfront gives any S3-compatible store behind it the
+// encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or a key.
 //
 //	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
 //	                              │
@@ -12,8 +11,8 @@
 //
 //	sealfront [serve] [--data DIR] [--region REGION] [--listen ADDR] [--http ADDR] [--admin ADDR]
 //
-// Serve with a store and a key service of its own, for development and tests. Everything is kept below DIR; a second
-// start finds all objects, buckets, keys and credentials of the first. Without a subcommand, serve is meant.
+// Serve with a store and a key service of its own, for development and tests. All data is below DIR; a second start
+// finds all objects, buckets, keys and credentials of the first. Without a subcommand the program runs serve.
 //
 //	--data DIR      default ./sealfront-data; made with mode 0700
 //	--region REGION default that of the last start from DIR, at first us-west-2; another one is for new buckets and keys
@@ -31,12 +30,13 @@
 //	sealfront exports [--for aws|go|node|java|curl|system]
 //
 // Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority,
-// and AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server
-// that runs from there or for the last one that did.
+// and AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, for the server that
+// runs from there or the last one that did.
 //
 //	sealfront config check FILE
 //
-// Read FILE, try the store and the key service it names, and say all that is wrong, a line a fault: listen.https: why.
+// Read FILE, try the store and the key service it names, and report everything that is wrong, a line a fault:
+// listen.https: why.
 //
 //	sealfront config schema
 //
@@ -46,7 +46,7 @@
 //	sealfront audit verify [--expect HASH] FILE…
 //
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
-// removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere before, must occur in it.
+// removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere earlier, must occur in it.
 //
 //	sealfront version
 //
@@ -58,10 +58,10 @@
 //
 // Which rule decides about a request, and why, in JSON; no request is sent.
 //
-// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and
-// may run beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that
-// go over many objects take --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they
-// have come.
+// Tools work on sealed objects. They take --config FILE or --data DIR, call store and key service themselves, and may
+// run while servers are running. Flags may come before or after arguments; --help shows a command's page. Those that
+// process many objects take --concurrency N, --rate N (objects a second), and --resume FILE, which records their
+// progress.
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
@@ -70,23 +70,23 @@
 //
 //	sealfront verify s3://BUCKET[/PREFIX] [--json]
 //
-// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that
-// isn't whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that
-// every key was seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
+// Read every object and check each stored byte: envelope, length, segments, padding, trailer. It writes a line for each
+// object that is incomplete or damaged: URI: reason. Exit status 1 when there is one. Status 0 of this and the
+// following commands means that every key was seen; what no listing shows is reported (TestNamesThatTheStoreGarbles).
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
 // Wrap every data key again, under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS.
-// ETags and dates change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket
+// Only ETags and dates change. The report, in JSON, says how many objects depend on which KMS key and bucket
 // key, and names what still depends on older ones.
 //
 //	sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags]
 //
-// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with
-// metadata, content headers, tags, storage class, part sizes and checksums, and then compare all of it byte for byte.
-// The source is only read; nothing in the sealed bucket is replaced; an object is there whole or not at all. The second
-// PREFIX takes the place of the first. The report, in JSON, names what is left and why. Exit status 1 when something is
-// (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
+// Copy the plaintext objects of a bucket of the store that the proxy doesn't serve into a sealed bucket, with metadata,
+// content headers, tags, storage class, part sizes and checksums, and then compare all of it byte for byte. The source
+// is only read; nothing in the sealed bucket is replaced; an object is copied completely or not at all. The second
+// PREFIX replaces the first. The report, in JSON, names the objects that were not copied and why. Exit status 1 when
+// there is one (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
 //
 //	sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
 //
@@ -95,7 +95,7 @@
 //
 //	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
 //
-// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never
+// Make the lost record of a bucket again, once a sample of its objects has opened. An existing record is never
 // replaced.
 //
 //	sealfront keys [drop [--kms-key ARN]] [--admin URL]
@@ -104,7 +104,7 @@
 //
 //	sealfront help [COMMAND]
 //
-// This, or the page of a command: synopsis, options, examples, exit status, files, environment.
+// This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.
 //
 // # Output
 //
@@ -123,15 +123,15 @@
 //	export SEALFRONT_ADMIN=http://127.0.0.1:9090
 //	export SEALFRONT_HTTP_URL=http://127.0.0.1:…    with --http or listen.http
 //
-// Exit status: 0 ended as asked, 1 failure, 2 usage or configuration.
+// Exit status: 0 success, 1 failure, 2 usage or configuration.
 //
 // # Signals
 //
 // SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests in flight have
 // limits.drain_timeout to end; their answers are the last of their connections, and idle connections are closed 0.1 s
 // later (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from
-// FILE again, and the audit log is reopened; a file with faults changes nothing, and the log names what else has
-// changed in it and waits for the next start. The same happens by itself, within reload_every, when FILE or one that it
+// FILE again, and the audit log is reopened; a file with faults changes nothing, and other changed settings are logged
+// and take effect at the next start. The same happens automatically, within reload_every, when FILE or one that it
 // names changes (TestReloadUnderLoad).
 //
 // # Admin address
@@ -147,17 +147,18 @@
 //	                         store, in every replica
 //
 // With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password;
-// an address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of
-// strangers are refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all
-// but /livez, /readyz and /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
+// an address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Requests
+// from foreign web pages are refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and
+// Origin, and all but /livez, /readyz and /metrics by a Host that is neither an address nor a name of this machine nor
+// in admin.hosts.
 //
 // # Files of the data directory
 //
 //	lock             held by the program that serves from here
 //	data.json        credentials and key names, mode 0600
 //	exports          what the last start exported, mode 0600, for the command exports
-//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who
-//	                 may enter the data directory: chmod 711 lets all users of the machine, what else is there stays closed
+//	tls/             certificate authority and its key; clients trust tls/ca.pem, readable by every user that
+//	                 may enter the data directory: chmod 711 lets all users of the machine, and other files stay private
 //	store/objects/   the embedded store: a directory a bucket, a file an object, sealed
 //	store/meta/      object metadata, where the file system has no extended attributes
 //	kms/             the embedded key service; its keys lie under a root key file of mode 0600
@@ -193,24 +194,24 @@
 // xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
 // memstore and tools do so by it alone.
 //
-//   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
-//     another, nor HTTP, the SDK or the log.
-//   - s3 has S3's words on the wire: errors, entity tags, ranges, fields, checksums, grammars of documents. It is pure.
+//   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They import neither
+//     one another, nor HTTP, the SDK or the log.
+//   - s3 has S3's wire format: errors, entity tags, ranges, fields, checksums, grammars of documents. It is pure.
 //   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
 //     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
-//     asks access, calls objects, and writes the answer.
-//   - keyring keeps bucket keys; awskms calls KMS for them; localkms is a KMS for development, spoken to over the wire.
-//   - session makes session tokens; state keeps records, sealed, in the store; store is the client of the store;
-//     localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
+//     gets its permission from access, calls objects, and writes the answer.
+//   - keyring caches bucket keys; awskms calls KMS for them; localkms is a KMS for development, called over the wire.
+//   - session makes session tokens; state has records, sealed, in the store; store is the client of the store;
+//     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
 //     tries what a configuration names; admin is the operator's address.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens.
-//   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
-//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands
-//     on gateway, objects, store and keyring, whose calls it times, and none of them knows it.
+//   - config has an operator's settings, metrics the metrics, and status the page that shows them.
+//   - audit writes the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it imports
+//     gateway, objects, store and keyring, whose calls it times, and none of them imports it.
 //
 // # A reader's path
 //
@@ -218,10 +219,10 @@
 //
 //	conn/conn.go, connections.go    the client's connection, its deadlines, and where it waits between requests
 //	gateway/gateway.go              begin: an exchange from the pool; enter: admitted, decided; then the operation
-//	access/request.go, check.go     the head is read once; where it points; the order of refusals
+//	access/request.go, check.go     the head is read once; bucket and key; the order of refusals
 //	sigv4/verify.go                 the signature; authentication.go is what it consists of
-//	access/authenticate.go          whose it is: identity or session, certificate, share
-//	policy/classify.go, check.go    which operation; what no record is needed for
+//	access/authenticate.go          the caller: identity or session, certificate, share
+//	policy/classify.go, check.go    the operation; checks that need no record
 //	state/buckets.go                the bucket's record, from the cache or the store
 //	policy/decide.go                how the object is sealed, and whether the caller may; access/grant.go holds it
 //	gateway/upload.go, headers.go   putObject: conditions, metadata, the answer
@@ -237,26 +238,26 @@
 //	objects/sealed.go               the answer's envelope and sizes; access/grant.go decides about what it says
 //	objects/opened.go, layouts.go   may it be opened? the bucket key; where the plaintext lies
 //	objects/reader.go               a segment at a time: read, checked, opened in place, handed on
-//	gateway/stream.go               to the client; a failure in its midst breaks the connection
+//	gateway/stream.go               to the client; a failure in mid-body breaks the connection
 //
 // # Decisions
 //
-// objects imports store. Interfaces belong to the caller, so objects.Store is objects'; but its methods speak of
+// objects imports store. Interfaces belong to the caller, so objects.Store is objects'; but its methods use
 // store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of its
-// own would be the same types again, with adapters that copy every header. gateway speaks them, too, where what the
-// store keeps for a bucket passes by a grammar. State, which needs only small objects by name, has its own interface
-// and doesn't import store.
+// own would be the same types again, with adapters that copy every header. gateway uses them, too, where a
+// configuration that the store holds for a bucket passes by a grammar. State, which needs only small objects by name,
+// has its own interface and doesn't import store.
 //
-// A Grant, not an Object, is what permissions are asked for with: an object has neither headers nor a sender, so nobody
-// can make a request up to ask about another one. Who opens an object hands over what it may be opened for (may), and
-// can't leave it out.
+// A Grant, not an Object, checks permissions: an object has neither headers nor a sender, so no code can make up a
+// request to check another object. A caller that opens an object passes the check of its KMS key (may), and can't leave
+// it out.
 //
 // migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
-// run, and not with package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and
-// how it is sealed, is decided in one place. The road not taken, sealing in package tools, would have saved a hop and
-// doubled those rules.
+// run, and not with package crypto as the other tools do: which keys, metadata, parts and checksums an object may have,
+// and how it is sealed, is decided in one place. The alternative, sealing in package tools, would have saved a hop and
+// duplicated those rules.
 //
-// Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
-// credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as
-// libraries, would have been faster and would have tested less.
+// Stand-ins are called over the wire: the embedded store and key service listen on loopback ports with random
+// credentials, so that the quick start runs the code that production runs. The alternative, calling them as libraries,
+// would have been faster and would have tested less.
 package main

@@ -18,7 +18,7 @@ import (
 	"sealfront/proxy/state"
 )
 
-// adminOptions have the admin address show and do what concerns p.
+// adminOptions connect the admin address to p.
 func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic.Pointer[tls.Config]) admin.Options {
 	since := time.Now()
 	return admin.Options{
@@ -32,7 +32,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic
 			keyARN = cmp.Or(keyARN, state.AllKeys)
 			err := p.State.Revoke(ctx, keyARN)
 			if err != nil {
-				// This replica has nothing to wait for; the others learn of it when the call is repeated.
+				// This replica is done; the others may learn of it by a repeated call.
 				p.DropKey(keyARN)
 			}
 			return err

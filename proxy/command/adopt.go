@@ -17,7 +17,7 @@ func adoptCommand() command {
 		},
 		description: []string{
 			"Makes the record of a bucket whose objects are in the store, once a sample of them has opened; if one doesn't, " +
-				"it writes nothing. A record that is there is never replaced. Bucket policy, tags and a former default are to be " +
+				"it writes nothing. An existing record is never replaced. Bucket policy, tags and a former default must be " +
 				"set again.",
 			toolConnects,
 		},
@@ -38,7 +38,7 @@ func adoptCommand() command {
 func prepareAdopt(v *invocation) action {
 	v.at.register(v.FlagSet)
 	var a tools.Adoption
-	v.StringVar(&a.ARN, "arn", "", "the bucket's `ARN` as it was when the bucket was made")
+	v.StringVar(&a.ARN, "arn", "", "the bucket's original `ARN`")
 	v.StringVar(&a.KMSKey, "kms-key", "",
 		"`ARN` of the KMS key: a directory bucket's own, a general purpose bucket's default")
 	v.StringVar(&a.StoreName, "store-bucket", "", "`NAME` of the store's bucket; default store.bucket_prefix and BUCKET")

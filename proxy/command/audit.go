@@ -10,13 +10,13 @@ import (
 
 func auditCommand() command {
 	return command{
-		name: "audit verify", summary: "verify that an audit log is whole",
+		name: "audit verify", summary: "verify that an audit log is complete and unchanged",
 		synopsis: []string{"sealfront audit verify [--expect HASH] FILE…"},
 		description: []string{
 			"Verifies the chain of an audit log (log.audit.file), the oldest file first, and names the first line that was " +
 				"changed, removed or moved, or a missing end: FILE:LINE: why.",
-			"Who may write all of the files can make another chain: note the hash that the program logs every hour elsewhere, " +
-				"and ask for it by --expect.",
+			"Anyone who can write all of the files can make another chain: note the hash that the program logs every " +
+				"hour elsewhere, and require it by --expect.",
 		},
 		operands: [2]int{1, -1},
 		examples: []example{
@@ -26,14 +26,14 @@ func auditCommand() command {
 				"sealfront audit verify --expect 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b audit.log",
 			},
 		},
-		failure: "the log isn't whole, or can't be read",
-		files:   []entry{{"FILE.head", "beside the last file: how far the log had come when it was last written"}},
+		failure: "the log is incomplete or changed, or can't be read",
+		files:   []entry{{"FILE.head", "next to the last file: the log's end when it was last written"}},
 		prepare: prepareAuditVerify,
 	}
 }
 
 func prepareAuditVerify(v *invocation) action {
-	expect := v.String("expect", "", "`HASH` that must occur, noted elsewhere before")
+	expect := v.String("expect", "", "`HASH` that must occur, noted elsewhere earlier")
 	return func(_ context.Context, files []string) error {
 		found, err := audit.Verify(*expect, files...)
 		var broken *audit.Broken
@@ -44,8 +44,8 @@ func prepareAuditVerify(v *invocation) action {
 		case err != nil:
 			return err
 		case found.Open:
-			return fmt.Errorf("%d records hold, but nothing holds the end: the file has neither an event end nor a %s.head "+
-				"beside it; name the files after it, too",
+			return fmt.Errorf("%d records hold, but the end can't be verified: the file has neither an event end nor a %s.head "+
+				"next to it; name the later files, too",
 				found.Records, files[len(files)-1])
 		}
 		_, err = fmt.Fprintf(v.stdout, "%d records hold; the last is %d, %s\n", found.Records, found.Seq, found.Hash)

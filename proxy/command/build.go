@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// A build is what the program knows of how it was made. Go writes it down: nothing has to be set by whoever builds.
+// A build describes how the program was built. Go records it: a build needs no flags for it.
 type build struct {
 	Version  string // of the module: a tag, or one made of the revision's date and hash; or development
 	Revision string // of the source; empty when it isn't known

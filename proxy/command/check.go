@@ -9,14 +9,14 @@ import (
 
 func checkCommand() command {
 	return command{
-		name: "config check", summary: "say all that is wrong with a configuration",
+		name: "config check", summary: "report everything that is wrong with a configuration",
 		synopsis: []string{"sealfront config check FILE"},
 		description: []string{
 			"Reads FILE and tries what it names: certificates and keys, the data directory, the audit log's file, the store " +
 				"with the probe of a start, and the key service with its service key. It changes nothing but objects below " +
 				"probe- in the state bucket, which is made when it is missing.",
-			"Every fault is a line on stderr: the setting's path, a colon, what was tried and why it won't do. What deserves " +
-				"a look but doesn't keep the program from starting is a line that begins with 'warning:'.",
+			"Every fault is a line on stderr: the setting's path, a colon, what was tried and why it failed. What deserves " +
+				"attention but doesn't prevent a start is a line that begins with 'warning:'.",
 		},
 		operands: [2]int{1, 1},
 		examples: []example{

@@ -22,7 +22,7 @@ type command struct {
 	prepare func(*invocation) action
 }
 
-// An example is a command line that works as it stands, but for names.
+// An example is a command line that works as it is, apart from names.
 type example struct{ what, line string }
 
 // An entry of a list in a page.

@@ -2,6 +2,6 @@
 //
 //	Run ─▶ find ─▶ command ─▶ invocation (flags) ─▶ action ─▶ instance.Open, and tools, admin or check
 //
-// Nothing of it depends on the process it runs in: arguments, streams and SIGHUP are given to [Run], and its context
-// ends it. So tests run many at once within one process.
+// It doesn't depend on its process: [Run] gets arguments, streams and SIGHUP, and its context ends it. So tests run
+// many at once within one process.
 package command

@@ -2,8 +2,8 @@ package command
 
 // What pages share.
 const (
-	toolConnects = "It talks to store and key service itself, with the credentials of the configuration, and may run " +
-		"beside running replicas."
+	toolConnects = "It calls store and key service itself, with the credentials of the configuration, and may run " +
+		"while replicas are running."
 	toolWhere = "--config FILE | --data DIR"
 )
 
@@ -15,8 +15,8 @@ var (
 	}
 	embeddedData = entry{
 		"./sealfront-data",
-		"what embedded parts keep: data.json with the credentials, tls/ca.pem for clients to trust, the store and the key " +
-			"service",
+		"the data of embedded parts: data.json with the credentials, tls/ca.pem for clients to trust, the store and the " +
+			"key service",
 	}
 	resumeFile = entry{
 		"--resume FILE",

@@ -54,12 +54,12 @@ func prepareExplain(v *invocation) action {
 	v.Var((*fieldList)(&q.Header), "header", "`'NAME: VALUE'` of a request header; may be repeated")
 	v.Var((*fieldList)(&q.Query), "query", "`'NAME=VALUE'` of a query parameter; may be repeated")
 	v.Var((*fieldList)(&q.SessionHeader), "session-header",
-		"`'NAME: VALUE'` of a header of the CreateSession before; may be repeated")
+		"`'NAME: VALUE'` of a header of the session's CreateSession; may be repeated")
 	v.BoolVar(&q.LongTerm, "long-term", false, "signed with a long-term key, not with a session")
 	v.BoolVar(&q.Plain, "http", false, "over HTTP, not over TLS")
 	v.StringVar(&q.Principal, "principal", "",
-		"`NAME` of the identity whose permissions are asked for; none: they are taken for granted")
-	v.StringVar(&q.Source, "source-ip", "", "`ADDRESS` that the request comes from, for policies; none: they see none")
+		"`NAME` of the identity whose permissions are checked; default: all are assumed")
+	v.StringVar(&q.Source, "source-ip", "", "`ADDRESS` that the request comes from, for policies; default: unknown")
 	return func(ctx context.Context, _ []string) (err error) {
 		if q.Operation == "" || q.Bucket == "" {
 			return usagef("explain needs --operation and --bucket")

@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/config"
 )
 
-// An exported variable is one that clients read, with the value that leads them here.
+// An exported variable is one that clients read, with the value that makes them use this server.
 type exported struct{ name, value string }
 
 const (
@@ -28,7 +28,7 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-// quote makes a value one word of a POSIX shell.
+// quote quotes a value as one word of a POSIX shell.
 func quote(value string) string {
 	plain := value != "" &&
 		strings.Trim(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == ""

@@ -21,16 +21,16 @@ func exportsCommand() command {
 		synopsis: []string{"sealfront exports [--for KIND] [" + toolWhere + "]"},
 		description: []string{
 			"Writes endpoint, Region and, with an installation of its own store and key service, credentials and names to " +
-				"stdout, as 'serve' does when it is ready: those of the server that runs from the data directory, or ran from it " +
-				"last. With a configuration that embeds nothing, what the configuration says.",
-			"KIND says how the client comes to trust the program's own certificate authority. aws (default): AWS_CA_BUNDLE, " +
-				"for the AWS CLI and SDKs as they come. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of " +
+				"stdout, as 'serve' does when it is ready: those of the server that runs from the data directory, or ran " +
+				"from it last. With a configuration that embeds nothing, the values of the configuration.",
+			"KIND selects how the client learns to trust the program's own certificate authority. aws (default): " +
+				"AWS_CA_BUNDLE, for the AWS CLI and SDKs. go: SSL_CERT_FILE, since programs in Go that bring an HTTP client of " +
 				"their own end at the start where AWS_CA_BUNDLE is set. node: NODE_EXTRA_CA_CERTS. curl: CURL_CA_BUNDLE. java " +
 				"and system: the commands to run once, as comments.",
 		},
 		examples: []example{
 			{
-				"For the AWS CLI, beside a server that runs; to be evaluated: eval \"$(…)\"",
+				"For the AWS CLI, while a server runs; to be evaluated: eval \"$(…)\"",
 				"sealfront exports --data ./sealfront-data",
 			},
 			{"For rclone, litestream, docker-registry and others in Go", "sealfront exports --for go --data ./sealfront-data"},
@@ -56,7 +56,7 @@ func prepareExports(v *invocation) action {
 		}
 		list, err := lastExports(c)
 		if errors.Is(err, fs.ErrNotExist) && v.at.file == "" {
-			return fmt.Errorf("%s was never served from by this release: start sealfront serve with it", c.Data)
+			return fmt.Errorf("this release never served from %s: start sealfront serve with it", c.Data)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			list, err = configuredExports(c), nil
@@ -96,7 +96,7 @@ func lastExports(c *config.Config) ([]exported, error) {
 	return list, nil
 }
 
-// configuredExports are what a configuration says by itself: not the ports that the system chose.
+// configuredExports are those that the configuration determines: not the ports that the system chose.
 func configuredExports(c *config.Config) []exported {
 	var list []exported
 	add := func(name, scheme, address string) bool {
@@ -117,7 +117,7 @@ func configuredExports(c *config.Config) []exported {
 
 var clientKinds = []string{"aws", "go", "node", "java", "curl", "system"}
 
-// exportsFor are the lines for one kind of client, which differ in how it comes to trust the authority in the file ca.
+// exportsFor are the lines for one kind of client, which differ in how it trusts the authority in the file ca.
 // Programs in Go that bring an HTTP client of their own end at the start when they find AWS_CA_BUNDLE, so it is for the
 // others only.
 func exportsFor(kind string, list []exported, ca string) []string {
@@ -129,7 +129,7 @@ func exportsFor(kind string, list []exported, ca string) []string {
 	}
 	if ca == "" {
 		return append(lines,
-			"# the certificate is another authority's: "+kind+" clients trust it by themselves or are told by whoever made it")
+			"# the certificate is another authority's: "+kind+" clients trust it already, or follow its issuer's instructions")
 	}
 	set := func(name string) { lines = append(lines, exported{name, ca}.shell()) }
 	quoted := quote(ca)

@@ -20,7 +20,7 @@ func helpCommand() command {
 	}
 }
 
-// manual is the program's package comment as far as it concerns who runs the program.
+// manual is the part of the program's package comment that is for operators.
 func manual(source string) string {
 	text, _, _ := strings.Cut(source, "\n// # The house\n")
 	var b strings.Builder

@@ -36,7 +36,8 @@ func (w *where) load() (*config.Config, error) {
 	return c, nil
 }
 
-// embeddedConfig is config.Embedded for the region that is named, or that the data directory was served for last.
+// embeddedConfig is config.Embedded for the region that is named, or the one that the data directory was last served
+// for.
 func embeddedConfig(data, region, https, http, admin string) (*config.Config, error) {
 	c, err := config.Embedded(data, region, https, http, admin)
 	if err != nil || region != "" {
@@ -63,7 +64,7 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// loadKMS is load for a tool that needs the key service only: faults of all other settings are passed over.
+// loadKMS is load for a tool that needs the key service only: faults of all other settings are ignored.
 func (w *where) loadKMS() (*config.Config, error) {
 	if w.file == "" || w.data != "" {
 		return w.load()
@@ -73,7 +74,7 @@ func (w *where) loadKMS() (*config.Config, error) {
 		return nil, configError(err)
 	}
 	if c.KMS.Kind == "embedded" && c.Data == "" {
-		return nil, usagef("data: must be set: the embedded key service keeps its keys there")
+		return nil, usagef("data: must be set: the embedded key service has its keys there")
 	}
 	return c, nil
 }

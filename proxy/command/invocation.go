@@ -20,11 +20,11 @@ type Options struct {
 	Manual string
 	// Instance are options of every proxy that a command opens.
 	Instance instance.Options
-	// HangUps begins to report that serve is to read its configuration again, until stop; default SIGHUP.
+	// HangUps starts to report that serve must read its configuration again, until stop; default SIGHUP.
 	HangUps func() (hangUps <-chan os.Signal, stop func())
 }
 
-// An invocation is a command with its flags, about to be carried out.
+// An invocation is a command with its flags.
 type invocation struct {
 	*flag.FlagSet
 	command        *command
@@ -37,7 +37,7 @@ type invocation struct {
 func newInvocation(c *command, stdout, stderr io.Writer, o Options) *invocation {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	v := &invocation{FlagSet: flags, command: c, stdout: stdout, stderr: stderr, options: o}
-	v.SetOutput(io.Discard) // Run says what is wrong, and shows the page
+	v.SetOutput(io.Discard) // Run reports the error, or shows the page
 	return v
 }
 

@@ -20,7 +20,7 @@ func keysCommand() command {
 			"sealfront keys drop [--kms-key ARN] [--admin ADDRESS] [" + toolWhere + "]",
 		},
 		description: []string{
-			"Asks the replica behind the admin address and writes its answer, in JSON, to stdout: bucket keys by bucket and " +
+			"Calls the replica at the admin address and writes its answer, in JSON, to stdout: bucket keys by bucket and " +
 				"KMS key, their age and uses, never their bytes. drop makes all replicas forget them, so that a key which was " +
 				"disabled in KMS stops working at once.",
 		},
@@ -92,7 +92,7 @@ func (v *invocation) requestKeys(ctx context.Context, admin string, drop bool, k
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("ask the replica: %w", err)
+		return fmt.Errorf("call the replica: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode/100 != 2 {

@@ -10,17 +10,17 @@ import (
 
 func migrateCommand() command {
 	return command{
-		name: "migrate", summary: "seal what lies in the clear in a bucket of the store",
+		name: "migrate", summary: "seal the plaintext objects of a bucket of the store",
 		synopsis: []string{
 			"sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags] [--concurrency N] [--rate N] " +
 				"[--resume FILE] [" + toolWhere + "]",
 		},
 		description: []string{
-			"Copies what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with " +
+			"Copies the plaintext objects of a bucket of the store that the proxy doesn't serve into a sealed bucket, with " +
 				"metadata, content headers, tags, storage class, part sizes and checksums, and then compares all of it, byte for " +
-				"byte. The source is only read, and nothing in the sealed bucket is replaced: a run that was broken off can be " +
-				"begun again. The second PREFIX takes the place of the first.",
-			"The report, in JSON on stdout, names what was done and which objects are left, and why. " + toolConnects,
+				"byte. The source is only read, and nothing in the sealed bucket is replaced: an interrupted run can be " +
+				"started again. The second PREFIX replaces the first.",
+			"The report, in JSON on stdout, says what was done, and which objects were not copied and why. " + toolConnects,
 		},
 		operands: [2]int{2, 2},
 		examples: []example{
@@ -33,7 +33,7 @@ func migrateCommand() command {
 				"sealfront migrate s3://old-reports/2026/ s3://reports/archive/2026/ --rate 50 --config sealfront.yaml",
 			},
 		},
-		failure:     "objects are left, or the command failed",
+		failure:     "objects were not copied, or the command failed",
 		files:       []entry{configFile, embeddedData, resumeFile},
 		environment: []entry{awsChain},
 		seals:       true, prepare: prepareMigrate,

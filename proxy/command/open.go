@@ -20,8 +20,8 @@ func openCommand() command {
 		},
 		description: []string{
 			"Writes what RAWFILE, an object's bytes as the store had them, holds to stdout. With --arn the key service alone " +
-				"is needed, and of the configuration only kms, region, account and data are read: for the day on which neither " +
-				"proxy nor store are left.",
+				"is needed, and of the configuration only kms, region, account and data are read: for the case that neither " +
+				"proxy nor store exists any more.",
 		},
 		operands: [2]int{1, 1},
 		examples: []example{
@@ -31,14 +31,14 @@ func openCommand() command {
 					"--envelope AQEB… raw.bin --config sealfront.yaml",
 			},
 		},
-		failure:     "the file isn't whole: what was written is a true prefix. Or the command failed",
+		failure:     "the file is incomplete or damaged, and what was written is a correct prefix; or the command failed",
 		files:       []entry{configFile, embeddedData},
 		environment: []entry{awsChain},
 		seals:       true, prepare: prepareOpen,
 	}
 }
 
-// An opening is what `open` is to open.
+// An opening has the arguments of `open`.
 type opening struct{ bucket, key, envelope, arn, kmsKey string }
 
 func prepareOpen(v *invocation) action {
@@ -80,7 +80,7 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 		err := tools.Open(ctx, sealed, raw, v.stdout)
 		var d *tools.Damage
 		if errors.As(err, &d) && d.Kind == "padding" {
-			fmt.Fprintf(v.stderr, "sealfront: the plaintext is whole; but in %s %v\n", name, err)
+			fmt.Fprintf(v.stderr, "sealfront: the plaintext is complete; but in %s %v\n", name, err)
 			return nil
 		}
 		if err != nil {
@@ -110,6 +110,6 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // the outcome is known
+	defer func() { _ = p.Close() }() // the outcome is determined
 	return write(p.Objects())
 }

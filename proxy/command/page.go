@@ -44,14 +44,14 @@ func (v *invocation) page() string {
 			b.WriteByte('\n')
 		}
 		b.text(e.what, 4)
-		b.WriteString("        " + e.line + "\n") // not wrapped: it is there to be copied
+		b.WriteString("        " + e.line + "\n") // not wrapped, so that it can be copied
 	}
 	b.section("EXIT STATUS")
 	failure := c.failure
 	if failure == "" {
-		failure = "the command failed; stderr says at what"
+		failure = "the command failed; the reason is on stderr"
 	}
-	for i, meaning := range []string{"done as asked", failure, "the command line or the configuration is wrong"} {
+	for i, meaning := range []string{"success", failure, "the command line or the configuration is wrong"} {
 		b.text(fmt.Sprintf("%d"+unbroken+unbroken+"%s", i, meaning), 4)
 	}
 	for _, list := range []struct {
@@ -66,7 +66,7 @@ func (v *invocation) page() string {
 	return b.String()
 }
 
-// sections are a page in the making.
+// sections builds a page.
 type sections struct{ strings.Builder }
 
 func (s *sections) section(title string) {
@@ -84,7 +84,7 @@ const unbroken = "\u00a0"
 
 var bracketed = regexp.MustCompile(`\[[^\]]*\]`)
 
-// text writes a paragraph this far in.
+// text writes a paragraph with this indent.
 func (s *sections) text(paragraph string, indent int) {
 	margin := strings.Repeat(" ", indent)
 	line, width := "", 0

@@ -47,7 +47,7 @@ func prepareRewrap(v *invocation) action {
 	v.at.register(v.FlagSet)
 	o := v.walkFlags()
 	var kmsKey string
-	v.StringVar(&kmsKey, "kms-key", "", "`ARN` of the KMS key that all objects are to be under; default each object's own")
+	v.StringVar(&kmsKey, "kms-key", "", "`ARN` of the KMS key for all objects; default each object's own")
 	return func(ctx context.Context, operands []string) error {
 		t, err := parseTarget(operands[0])
 		if err != nil {

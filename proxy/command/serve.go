@@ -8,7 +8,7 @@ import (
 
 func serveCommand() command {
 	return command{
-		name: "serve", summary: "serve S3 and seal what passes",
+		name: "serve", summary: "serve S3 and seal all objects",
 		synopsis: []string{
 			"sealfront [serve] --config FILE",
 			"sealfront [serve] [--data DIR] [--region REGION] [--listen ADDRESS] [--http ADDRESS] [--admin ADDRESS]",
@@ -19,8 +19,8 @@ func serveCommand() command {
 				"certificate authority, and the directory bucket demo--local-az1--x-s3. A second start finds all of them again.",
 			"When requests are accepted it writes lines to stdout that a shell can evaluate, then '# ready'; logs go to " +
 				"stderr. SIGHUP, and a change of FILE or of the files it names, reload identities, certificates, limits and the " +
-				"log's level; what else has changed is named in the log and waits for the next start. SIGTERM drains: " +
-				"/readyz answers 503, after limits.drain_delay no connection is accepted, and requests under way have " +
+				"log's level; other changed settings are logged and take effect at the next start. SIGTERM drains: " +
+				"/readyz answers 503, after limits.drain_delay no connection is accepted, and requests in flight have " +
 				"limits.drain_timeout to end.",
 		},
 		examples: []example{
@@ -30,7 +30,7 @@ func serveCommand() command {
 			},
 			{"In production", "sealfront serve --config /etc/sealfront/sealfront.yaml"},
 		},
-		failure:     "store or key service can't be reached or used, or an address can't be listened on: may be tried again",
+		failure:     "store or key service can't be reached or used, or an address can't be listened on: a retry may succeed",
 		files:       []entry{configFile, embeddedData},
 		environment: []entry{awsChain, memoryLimits, collection, godebugFIPS},
 		seals:       true, prepare: prepareServe,

@@ -32,7 +32,7 @@ func exports(p *instance.Instance, file string, listeners map[string]net.Listene
 		add("AWS_ACCESS_KEY_ID", p.Data.AccessKey)
 		add("AWS_SECRET_ACCESS_KEY", p.Data.SecretKey)
 		add("AWS_REGION", c.Region)
-		add("AWS_DEFAULT_REGION", c.Region) // what boto3 and the AWS CLI of version 1 read
+		add("AWS_DEFAULT_REGION", c.Region) // read by boto3 and the AWS CLI of version 1
 		add("SEALFRONT_BUCKET", instance.DemoBucket)
 		add("SEALFRONT_KMS_KEY", p.Data.BucketKMSKey)
 		add("SEALFRONT_KMS_ENDPOINT", p.KMS.Endpoint)
@@ -42,7 +42,7 @@ func exports(p *instance.Instance, file string, listeners map[string]net.Listene
 	return list
 }
 
-// export writes the lines that a shell can evaluate, and "# ready". A data directory keeps them for the command
+// export writes the lines that a shell can evaluate, and "# ready". In a data directory they are stored for the command
 // exports.
 func export(w io.Writer, p *instance.Instance, file string, listeners map[string]net.Listener) error {
 	var b strings.Builder
@@ -51,7 +51,7 @@ func export(w io.Writer, p *instance.Instance, file string, listeners map[string
 	}
 	if p.Data != nil {
 		if err := p.Data.WriteFile(exportsFile, []byte(b.String())); err != nil {
-			return fmt.Errorf("keep the exports: %w", err)
+			return fmt.Errorf("store the exports: %w", err)
 		}
 	}
 	_, err := io.WriteString(w, b.String()+"# ready\n")

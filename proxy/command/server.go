@@ -46,7 +46,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	if err != nil {
 		return err
 	}
-	// What runs in the background ends before the rooms do.
+	// Background work ends before the rooms are closed.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer func() {
@@ -96,7 +96,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	return err
 }
 
-// newFront is what clients are listened to by.
+// newFront makes the server for clients.
 func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, error) {
 	f := instance.Front{Encryption: new(atomic.Pointer[tls.Config]), Level: level}
 	if p.Config.Listen.HTTPS != "" {
@@ -110,13 +110,13 @@ func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, erro
 	return f, nil
 }
 
-// listeners are the addresses that are listened on, by their names in the configuration's section listen.
+// listeners are the listeners by their names in the configuration's section listen.
 type listeners struct {
 	open   map[string]net.Listener
-	served chan error // how the first of them ended
+	served chan error // gets the error of the first that ends
 }
 
-// listen begins to serve an address by run; "" is none.
+// listen starts to serve an address by run; "" is none.
 func (l *listeners) listen(name, address string, run func(net.Listener) error) error {
 	if address == "" {
 		return nil

@@ -11,12 +11,12 @@ import (
 
 // The exit statuses.
 const (
-	StatusOK    = 0 // ended as asked
+	StatusOK    = 0 // success
 	StatusError = 1 // failed
 	StatusUsage = 2 // the command line or the configuration is wrong
 )
 
-// ExitStatus says on stderr what went wrong, if anything, and chooses the exit status.
+// ExitStatus reports an error on stderr, and chooses the exit status.
 func ExitStatus(err error, stderr io.Writer) int {
 	var usage usageError
 	var faults config.Faults

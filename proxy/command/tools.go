@@ -14,8 +14,8 @@ func (v *invocation) walkFlags() *tools.WalkOptions {
 	o := &v.walk
 	o.Out = v.stdout
 	v.IntVar(&o.Concurrency, "concurrency", 8, "`N` objects at the same time")
-	v.Float64Var(&o.Rate, "rate", 0, "`N` objects begun a second at most; default as fast as it goes")
-	v.StringVar(&o.Resume, "resume", "", "`FILE` that keeps how far the tool has come; a second run with it goes on there")
+	v.Float64Var(&o.Rate, "rate", 0, "`N` objects begun a second at most; default no limit")
+	v.StringVar(&o.Resume, "resume", "", "`FILE` that records the tool's progress; a second run with it continues there")
 	v.BoolVar(&o.JSON, "json", false, "report in JSON, a document a line")
 	if file, ok := v.stderr.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
@@ -37,7 +37,7 @@ func (v *invocation) with(
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // what the tool did is done, whatever the embedded store says at its end
+	defer func() { _ = p.Close() }() // the tool's work is done, even if the embedded store fails to close
 	return toolError(tool(p, &tools.Installation{
 		Objects: p.Objects(), FactsOf: p.FactsOf, State: p.State, Store: p.Storage.Client,
 		StateBucket: c.Store.StateBucket, Abilities: p.Storage.Abilities, MetadataHeader: c.Store.MetadataHeader,

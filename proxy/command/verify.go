@@ -16,19 +16,19 @@ func verifyCommand() command {
 			"sealfront verify s3://BUCKET[/PREFIX] [--concurrency N] [--rate N] [--resume FILE] [--json] [" + toolWhere + "]",
 		},
 		description: []string{
-			"Checks envelope, length, segments, padding and trailer of every object, and writes a line an object that isn't " +
-				"whole to stdout: URI: reason. How many were checked is on stderr.",
+			"Checks envelope, length, segments, padding and trailer of every object, and writes a line for each object that " +
+				"is incomplete or damaged to stdout: URI: reason. How many were checked is on stderr.",
 			toolConnects,
 		},
 		operands: [2]int{1, 1},
 		examples: []example{
 			{"A whole bucket", "sealfront verify s3://reports --config sealfront.yaml"},
 			{
-				"Out of the clients' way, and where it stopped at a second run",
+				"With low load, and resumable",
 				"sealfront verify s3://reports/2026/ --rate 50 --concurrency 2 --resume verify.state --config sealfront.yaml",
 			},
 		},
-		failure:     "an object isn't whole or could not be checked",
+		failure:     "an object is incomplete or damaged, or could not be checked",
 		files:       []entry{configFile, embeddedData, resumeFile},
 		environment: []entry{awsChain},
 		seals:       true, prepare: prepareVerify,

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// An Authority is the certificate authority of an embedded program: made once, kept under the data directory.
+// An Authority is the certificate authority of an embedded program: made once and stored in the data directory.
 type Authority struct {
 	File        string // PEM of its certificate, for AWS_CA_BUNDLE
 	certificate *x509.Certificate
@@ -45,10 +45,10 @@ func openAuthority(d *Data) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the certificate authority in %s: %w", d.Join("tls"), err)
 	}
-	// Programs of other users have to read the authority's certificate; its key is the owner's. Earlier releases kept
-	// both.
+	// Programs of other users have to read the authority's certificate; its key is the owner's. Earlier releases made both
+	// private.
 	if err := errors.Join(setMode(d.Join("tls"), 0o755), setMode(file, 0o644), setMode(keyFile, 0o600)); err != nil {
-		return nil, fmt.Errorf("let others read the certificate of the authority: %w", err)
+		return nil, fmt.Errorf("make the certificate of the authority readable: %w", err)
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
@@ -73,7 +73,7 @@ func makeAuthority(file, keyFile string) error {
 	return writePair(file, keyFile, a.key, a.certificate.Raw)
 }
 
-// newAuthority makes one that no file holds.
+// newAuthority makes an authority in memory only.
 func newAuthority() (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -112,12 +112,12 @@ func writePair(file, keyFile string, key *ecdsa.PrivateKey, chain ...[]byte) err
 	return replaceFile(file, text)
 }
 
-// localNames are the names of every certificate that the program makes. Go takes *.localhost; OpenSSL, GnuTLS and Node
-// take no wildcard right below a top-level name, so there is s3.localhost for buckets in names of hosts.
+// localNames are the names of every certificate that the program makes. Go accepts *.localhost; OpenSSL, GnuTLS and
+// Node accept no wildcard right below a top-level name, so virtual-host style uses s3.localhost.
 var localNames = []string{"localhost", "*.localhost", "s3.localhost", "*.s3.localhost"}
 
 // issue makes a server certificate for localhost, s3.localhost, their subdomains, the loopback addresses, each of
-// domains with its subdomains, and host where it is another one. It is made at each start: clients trust the
+// domains with its subdomains, and host, if it differs. It is made at each start: clients trust the
 // authority.
 func (a *Authority) issue(host string, domains ...string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/config"
 )
 
-// reloadable are the settings that a reload puts into force, with what is below them.
+// reloadable are the settings that a reload applies, with all settings below them.
 var reloadable = []string{
 	"identities", "identities_file", "tls.cert", "tls.key", "tls.certificates", "tls.client_ca", "tls.client_certificates",
 	"tls.min_version",

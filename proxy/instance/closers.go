@@ -2,7 +2,7 @@ package instance
 
 import "errors"
 
-// closers end what was opened, the last first.
+// closers close what was opened, in reverse order.
 type closers []func() error
 
 func (c *closers) add(f func() error) { *c = append(*c, f) }

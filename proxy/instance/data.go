@@ -12,12 +12,12 @@ import (
 	"syscall"
 )
 
-// Data is the directory of the embedded parts. What is made there at the first start is found at the next.
+// Data is the directory of the embedded parts. Its contents persist between starts.
 //
 //	lock          held by the program that serves from here
 //	data.json     credentials and key names (0600)
 //	exports       what the last start exported (0600)
-//	tls/          certificate authority: ca.pem, which everybody may read, and its key (0600)
+//	tls/          certificate authority: ca.pem, readable by all, and its key (0600)
 //	store/        the embedded store
 //	kms/          the embedded key service
 type Data struct {
@@ -34,7 +34,7 @@ type dataFile struct {
 	StoreSecretKey string `json:"storeSecretKey"`
 	ServiceKey     string `json:"serviceKey,omitempty"` // ARN, made by the embedded key service
 	BucketKMSKey   string `json:"bucketKmsKey,omitempty"`
-	// Regions are those that it was served for, the last one at the end. Buckets and keys keep theirs in their ARNs.
+	// Regions are those that it was served for, the last one at the end. ARNs of buckets and keys hold their own region.
 	Regions []string `json:"regions,omitempty"`
 }
 
@@ -66,17 +66,18 @@ func openData(path string) (*Data, error) {
 	return d, nil
 }
 
-// ShareData opens the directory of a program that may be running: store and key service keep their data in files, which
+// ShareData opens the directory of a program that may be running: store and key service have their data in files, which
 // several processes may use.
 func ShareData(path string) (*Data, error) {
 	d := &Data{path: path}
 	if err := d.read(); err != nil {
-		return nil, fmt.Errorf("%w: %s is no data directory of sealfront, or was never served from", err, path)
+		return nil, fmt.Errorf("%w: %s is no data directory of sealfront, or nothing was ever served from it", err, path)
 	}
 	return d, nil
 }
 
-// regions are Regions, also where an earlier release noted none: keys are as old as the directory.
+// regions are Regions, or, where an earlier release recorded none, those of the keys, which are as old as the
+// directory.
 func (d *dataFile) regions() []string {
 	if fields := strings.Split(d.ServiceKey, ":"); len(d.Regions) == 0 && len(fields) > 3 {
 		return []string{fields[3]}
@@ -88,7 +89,7 @@ func (d *dataFile) earlierRegions(now string) []string {
 	return slices.DeleteFunc(slices.Clone(d.regions()), func(r string) bool { return r == now })
 }
 
-// noteRegion writes down which region is served, and returns the one at the last start if that was another one.
+// noteRegion records which region is served, and returns the one at the last start if that differs.
 func (d *Data) noteRegion(region string) (earlier string, err error) {
 	if regions := d.regions(); len(regions) > 0 {
 		earlier = regions[len(regions)-1]
@@ -103,7 +104,7 @@ func (d *Data) noteRegion(region string) (earlier string, err error) {
 // LastRegion is the region for which a data directory was served last; "" when it never was.
 func LastRegion(path string) string {
 	d := &Data{path: path}
-	if d.read() != nil { // whoever opens it says what is wrong
+	if d.read() != nil { // opening it reports the error
 		return ""
 	}
 	regions := d.regions()

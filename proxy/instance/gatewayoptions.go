@@ -8,7 +8,7 @@ import (
 	"sealfront/proxy/gateway"
 )
 
-// gatewayOptions is how the configuration has the gateway work.
+// gatewayOptions are the gateway's options by the configuration.
 func (i *Instance) gatewayOptions() gateway.Options {
 	c, m := i.Config, i.Metrics
 	o := gateway.Options{

@@ -19,9 +19,8 @@ import (
 )
 
 // OpenInnerProxy serves a proxy of the tool's own, on a loopback port under TLS, to one client with random credentials,
-// which may do everything that the bucket's own policy doesn't deny. What a tool writes through it goes the way of
-// every other request: there is no second code that decides, seals and describes objects. bucket is what the client is
-// for.
+// which may do everything that the bucket's own policy doesn't deny. What a tool writes through it is an ordinary
+// request: there is no second code that decides, seals and describes objects. bucket is the client's bucket.
 func (i *Instance) OpenInnerProxy(bucket string) (*store.Client, error) {
 	c := i.Config
 	accessKey, secretKey := newCredentials()
@@ -71,7 +70,7 @@ func (i *Instance) OpenInnerProxy(bucket string) (*store.Client, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
-			i.Log.Debug("the tool's own proxy had requests under way", zap.Error(err))
+			i.Log.Debug("the tool's own proxy had requests in flight", zap.Error(err))
 		}
 		return errors.Join(ln.Close(), <-served)
 	})

@@ -48,7 +48,7 @@ func Open(ctx context.Context, c *config.Config, need Need, o Options) (*Instanc
 	return i, nil
 }
 
-// Close takes the proxy apart. Requests must have ended.
+// Close closes the proxy. Requests must have ended.
 func (i *Instance) Close() error { return i.closers.close() }
 
 func (i *Instance) open(ctx context.Context, need Need) error {
@@ -104,7 +104,7 @@ func (i *Instance) openData(need Need) (err error) {
 		return fmt.Errorf("note the region: %w", err)
 	}
 	if earlier != "" {
-		i.Log.Warn("the region is another one than at the last start; buckets and keys keep the one in their ARNs",
+		i.Log.Warn("the region differs from that of the last start; buckets and keys keep the one in their ARNs",
 			zap.String("earlier", earlier), zap.String("now", c.Region))
 	}
 	i.Authority, err = openAuthority(i.Data)
@@ -127,7 +127,7 @@ func (i *Instance) openStorage(ctx context.Context) (err error) {
 	return nil
 }
 
-// prepareStorage makes and probes what need has to be there before the state is opened.
+// prepareStorage makes and probes what need requires before the state is opened.
 func (i *Instance) prepareStorage(ctx context.Context, need Need) error {
 	switch need {
 	case Serving:
@@ -147,7 +147,7 @@ func (i *Instance) openKeys(kms keyring.KMS) {
 	})
 }
 
-// join makes what stands on the key service and the store: keyring, state and gateway.
+// join makes what depends on the key service and the store: keyring, state and gateway.
 func (i *Instance) join(ctx context.Context, need Need) (err error) {
 	c := i.Config
 	i.Storage.openRecords(c)
@@ -211,7 +211,7 @@ func (i *Instance) openAudit() (err error) {
 	return nil
 }
 
-// openTracing begins to send traces.
+// openTracing starts to send traces.
 func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 	t, err := openTracing(ctx, i.Config, &i.options)
 	if err != nil {
@@ -228,7 +228,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 	return t, nil
 }
 
-// begin starts what a server does by itself.
+// begin starts a server's background work.
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
@@ -250,7 +250,7 @@ func (i *Instance) DropKey(keyARN string) {
 	}
 }
 
-// limit puts the limits of all requests together into force.
+// limit applies the limits of all requests together.
 func (i *Instance) limit(c *config.Config) {
 	m := memoryLimit(c, cgroupLimit(), i.options.Shared)
 	i.memory.Store(&m)
@@ -261,7 +261,7 @@ func (i *Instance) limit(c *config.Config) {
 // Memory is how much memory the process may use.
 func (i *Instance) Memory() Memory { return *i.memory.Load() }
 
-// WatchMemory paces the collector, and has the gateway refuse requests when memory runs out, until ctx ends.
+// WatchMemory paces the collector, and makes the gateway refuse requests when memory runs out, until ctx ends.
 func (i *Instance) WatchMemory(ctx context.Context) {
 	if !i.options.Shared {
 		watchMemory(ctx, func() int64 { return i.memory.Load().Limit }, i.Gateway.SetPressed)

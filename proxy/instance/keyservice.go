@@ -15,7 +15,7 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// A KeyService is the KMS that the proxy calls, embedded or not: both are spoken to over the wire.
+// A KeyService is the KMS that the proxy calls, embedded or not: both are called over the wire.
 type KeyService struct {
 	Client     *awskms.Client
 	ServiceKey string // ARN, or what the configuration calls it
@@ -23,7 +23,7 @@ type KeyService struct {
 	closers    closers
 }
 
-// OpenKeyService makes the client of the key service and starts the embedded one, which keeps its keys in d.
+// OpenKeyService makes the client of the key service and starts the embedded one, whose keys are in d.
 func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyService, err error) {
 	k := &KeyService{ServiceKey: c.KMS.ServiceKey}
 	o := awskms.Options{
@@ -58,7 +58,7 @@ func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyServi
 // Close ends the embedded key service.
 func (k *KeyService) Close() error { return k.closers.close() }
 
-// Reach describes the service key: an error says that the key service can't be reached, or doesn't allow it.
+// Reach describes the service key: an error means that the key service can't be reached, or doesn't allow it.
 func (k *KeyService) Reach(ctx context.Context) error {
 	_, _, _, _, _, err := k.Client.DescribeKey(ctx, k.ServiceKey)
 	return err

@@ -15,7 +15,7 @@ import (
 	"sealfront/proxy/gateway"
 )
 
-// Memory is how much memory the process may use, and who says so.
+// Memory is how much memory the process may use, and where the limit comes from.
 type Memory struct {
 	Limit  int64  // bytes; 0: no limit is known
 	Source string // limits.memory | GOMEMLIMIT | control group
@@ -47,15 +47,15 @@ func memoryLimit(c *config.Config, group int64, shared bool) Memory {
 var runtimeLimit = debug.SetMemoryLimit(-1)
 
 // What a process needs in addition to its requests, and a request at most with its connection: buffers of both sides,
-// slabs of an upload (a small body is taken in whole), and a goroutine's stack.
+// slabs of an upload (a small body isn't streamed), and a goroutine's stack.
 const (
 	baseMemory    = 48 << 20
 	requestMemory = 640 << 10
 	fewestAtOnce  = 16
-	documentShare = 8 // what documents may hold is one part in so many
+	documentShare = 8 // documents may hold this fraction of it
 )
 
-// requests is how many may be under way at once so that memory suffices; 0: no limit.
+// requests is how many may be in flight at once so that memory suffices; 0: no limit.
 func (m Memory) requests() int {
 	if m.Limit <= 0 {
 		return 0

@@ -7,8 +7,8 @@ import (
 	"sealfront/proxy/state"
 )
 
-// Objects are the sealed objects of the instance's store, for tools: nobody's but the operator's permission is needed.
-// An instance that was opened for Keys has no store: nothing but files can be opened by them.
+// Objects are the sealed objects of the instance's store, for tools: only the operator's permission is needed. An
+// instance that was opened for Keys has no store: it can open files only.
 func (i *Instance) Objects() *objects.Objects {
 	c := i.Config
 	o := objects.Options{

@@ -10,25 +10,24 @@ import (
 	"sealfront/proxy/localstore"
 )
 
-// A Need is how much of a proxy is made.
+// A Need is how much of a proxy is opened.
 type Need int
 
 const (
-	// Serving makes everything. It locks the data directory, makes what is missing in it and in the store, and probes
+	// Serving opens everything. It locks the data directory, creates what is missing in it and in the store, and probes
 	// the store.
 	Serving Need = iota
-	// Reading is for a tool that works beside running servers: it makes nothing that isn't there, and leaves probing and
-	// sweeping to them.
+	// Reading is for a tool that works while servers run: it creates nothing, and leaves probing and sweeping to them.
 	Reading
-	// Writing is Reading for a tool that writes to the store, whose abilities it has to know.
+	// Writing is Reading for a tool that writes to the store, whose abilities it must know.
 	Writing
-	// Restoring is Reading where the state bucket may be lost: it is made again if it isn't there.
+	// Restoring is Reading where the state bucket may be lost: it is created again if it is missing.
 	Restoring
 	// Keys is the key service and the keyring alone.
 	Keys
 )
 
-// Options are what no configuration sets. Zero values are what the program runs with; the others are for tests.
+// Options are what no configuration sets. The program uses the zero values; others are for tests.
 type Options struct {
 	Log     *zap.Logger // default: none
 	Version string      // of the program, for traces

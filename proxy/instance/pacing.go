@@ -8,7 +8,7 @@ import (
 // pacing is that of the garbage collector of a program whose heap is small: by itself it would run for every few
 // mebibytes that requests of some kilobytes leave behind, dozens of times a second, and while it marks, every request
 // pays for write barriers. So a collection comes after collectAfter at the earliest, and with a larger heap when it has
-// doubled, as ever.
+// doubled, as by default.
 type pacing struct {
 	percent int  // in force
 	given   bool // GOGC is set: it decides
@@ -24,7 +24,7 @@ func newPacing() *pacing {
 	return &pacing{percent: leastGrowth, given: os.Getenv("GOGC") != ""}
 }
 
-// pace adjusts to what the last collection has found alive, in bytes. Each change stops the world for some
+// pace adjusts to the live heap after the last collection, in bytes. Each change stops the world for some
 // microseconds, so there is none for a small difference.
 func (p *pacing) pace(live uint64) {
 	if want := growth(live); !p.given && (want > p.percent/4*5 || want < p.percent/5*4) {
@@ -33,7 +33,7 @@ func (p *pacing) pace(live uint64) {
 	}
 }
 
-// growth is by how many percent a heap of which so much is live may grow.
+// growth is by how many percent a heap with so many live bytes may grow.
 func growth(live uint64) int {
 	return int(min(mostGrowth, max(leastGrowth, collectAfter*100/max(1, live))))
 }

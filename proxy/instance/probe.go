@@ -11,7 +11,7 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Probe finds out what the store can do, and refuses one on which a promise can't be kept.
+// Probe finds out what the store can do, and refuses a store that can't fulfil a promise.
 func (s *Storage) Probe(ctx context.Context, c *config.Config) (err error) {
 	if err := s.Client.Objects(c.Store.StateBucket).Create(ctx); err != nil {
 		return fmt.Errorf("open the state bucket %q in the store: %w", c.Store.StateBucket, err)
@@ -22,14 +22,14 @@ func (s *Storage) Probe(ctx context.Context, c *config.Config) (err error) {
 	a := &s.Abilities
 	switch {
 	case !a.CutOffRefused && !c.Store.SignPayload:
-		return errors.New("the store keeps uploads that were cut off: an upload that fails a check would become visible, " +
+		return errors.New("the store stores uploads that were cut off: an upload that fails a check would become visible, " +
 			"so it can't be used. " +
-			"Set store.sign_payload: true, so that the store sees that a body isn't whole, or use another store")
+			"Set store.sign_payload: true, so that the store detects an incomplete body, or use another store")
 	case !a.CutOffRefused:
-		return errors.New("the store keeps uploads that were cut off, signed ones, too: an upload that fails a check would " +
-			"become visible, so it can't be used")
+		return errors.New("the store stores uploads that were cut off, even signed ones: an upload that fails a check " +
+			"would become visible, so it can't be used")
 	case !a.SomeMetadata:
-		return errors.New("the store doesn't keep 1,200 bytes of user metadata: an object's envelope would be lost, so it " +
+		return errors.New("the store doesn't store 1,200 bytes of user metadata: an object's envelope would be lost, so it " +
 			"can't be used")
 	case !a.ConditionalPut && !c.Store.SingleWriter:
 		return errors.New("the store has no conditional PUT: two replicas could overwrite each other's records. Run a " +

@@ -17,15 +17,15 @@ import (
 	"sealfront/proxy/conn"
 )
 
-// A Front is what a reload changes outside the proxy's rooms: how clients are listened to, and the log.
+// A Front is what a reload changes outside the proxy's rooms: the listeners' options, and the log.
 type Front struct {
 	Server     *conn.Server
 	Encryption *atomic.Pointer[tls.Config] // holds nil without TLS
 	Level      zap.AtomicLevel
 }
 
-// A Reloader puts a changed configuration into force while requests go on: identities, certificates, limits and the
-// log's level, all or nothing. What else has changed is named in the log and waits for the next start.
+// A Reloader applies a changed configuration while requests are served: identities, certificates, limits and the log's
+// level, all or nothing. It logs the names of other changed settings, which take effect at the next start.
 type Reloader struct {
 	file     string // "" without a configuration file
 	instance *Instance
@@ -39,15 +39,15 @@ type Reloader struct {
 	tried [sha256.Size]byte
 }
 
-// A Reload is how an attempt to reload ended.
+// A Reload is the outcome of an attempt to reload.
 type Reload struct {
 	At     time.Time
 	Err    error
-	Waits  []string  // settings that have changed and wait for the next start
+	Waits  []string  // changed settings that take effect at the next start
 	Loaded time.Time // when the configuration in force was loaded
 }
 
-// NewReloader reloads file, which i was opened with; "" when there is none.
+// NewReloader returns a Reloader of file, which i was opened with; "" when there is none.
 func NewReloader(file string, i *Instance, front Front) *Reloader {
 	r := &Reloader{file: file, instance: i, front: front, log: i.Log}
 	r.current.Store(i.Config)
@@ -58,7 +58,7 @@ func NewReloader(file string, i *Instance, front Front) *Reloader {
 	return r
 }
 
-// Reload takes what can change from the configuration file as it is now. A file with faults changes nothing.
+// Reload applies the reloadable settings of the current configuration file. A file with faults changes nothing.
 func (r *Reloader) Reload() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +74,7 @@ func (r *Reloader) Reload() {
 	r.tried = fingerprint(r.watched())
 	now := time.Now()
 	waits, err := r.load()
-	// What is said of the change is said at the more talkative of the two levels.
+	// The change is logged at the more verbose of the two levels.
 	level, _ := zapcore.ParseLevel(r.current.Load().Log.Level) // checked by load
 	r.front.Level.SetLevel(min(level, r.front.Level.Level()))
 	defer r.front.Level.SetLevel(level)
@@ -87,7 +87,7 @@ func (r *Reloader) Reload() {
 	r.outcome.Store(o)
 	switch {
 	case err != nil:
-		r.log.Error("the configuration was not reloaded, and the one before stays in force", zap.Error(err))
+		r.log.Error("the configuration was not reloaded; the earlier one stays in force", zap.Error(err))
 	case len(waits) > 0:
 		r.log.Warn("reloaded; some changes take effect at the next start", zap.Strings("settings", waits))
 	default:
@@ -124,7 +124,7 @@ func (r *Reloader) load() (waits []string, err error) {
 	return changes(r.instance.Config, c), nil
 }
 
-// ServerOptions are how clients are listened to.
+// ServerOptions are the options of the server for clients.
 func ServerOptions(c *config.Config) conn.Options {
 	rate := c.Limits.MinRate
 	if rate == 0 {
@@ -141,7 +141,7 @@ func ServerOptions(c *config.Config) conn.Options {
 // Current is the configuration in force.
 func (r *Reloader) Current() *config.Config { return r.current.Load() }
 
-// Last is how the last attempt ended; the start counts as one.
+// Last is the outcome of the last attempt; the start counts as one.
 func (r *Reloader) Last() Reload { return *r.outcome.Load() }
 
 // watched are the files that the configuration in force was read from.
@@ -152,9 +152,9 @@ func (r *Reloader) watched() []string {
 	return append([]string{r.file}, r.current.Load().Files()...)
 }
 
-// Watch reloads when a file's content has changed, looking every so often, until ctx ends. It compares contents, since
-// the files may be links that are swapped, or be written twice within a second; and it waits until a content was there
-// twice, since a file that is being written may begin with what is a configuration, too.
+// Watch reloads when a file's content has changed, reading the files at this interval, until ctx ends. It compares
+// contents, since the files may be links that are swapped, or be written twice within a second. It waits until it has
+// read the same content twice, since the beginning of a file that is being written may be a valid configuration.
 func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 	if r.file == "" || every <= 0 {
 		return

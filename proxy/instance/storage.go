@@ -15,18 +15,18 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Storage is the store that stands behind the proxy.
+// Storage is the store behind the proxy.
 type Storage struct {
 	Client    *store.Client
 	Abilities store.Abilities // once probed
-	Records   *store.Objects  // of the state bucket; nil before it was opened
+	Records   *store.Objects  // of the state bucket; nil until it is opened
 
 	log     *zap.Logger
 	memory  *memstore.Store // with store.kind memory
 	closers closers
 }
 
-// OpenStorage makes the client of the store and starts the embedded one, which keeps its objects in d.
+// OpenStorage makes the client of the store and starts the embedded one, whose objects are in d.
 func OpenStorage(
 	ctx context.Context, c *config.Config, d *Data, m *metrics.Metrics, options Options,
 ) (_ *Storage, err error) {
@@ -106,7 +106,7 @@ func (s *Storage) openRecords(c *config.Config) {
 	}
 }
 
-// Reach looks for an object in the state bucket: an error says that the store can't be reached.
+// Reach reads an object of the state bucket: an error means that the store can't be reached.
 func (s *Storage) Reach(ctx context.Context) error {
 	_, _, err := s.Records.Get(ctx, "probe-health") // its absence is an answer, too
 	if errors.Is(err, fs.ErrNotExist) {
@@ -115,12 +115,12 @@ func (s *Storage) Reach(ctx context.Context) error {
 	return err
 }
 
-// beginTrouble gives the memory store the faults that were configured; the program's own start has been spared them.
+// beginTrouble gives the memory store the faults that were configured; they begin after the program's own start.
 func (s *Storage) beginTrouble(m *config.Memory, log *zap.Logger) {
 	if s.memory == nil {
 		return
 	}
 	t := memstore.Trouble{P50: m.Latency.P50, P99: m.Latency.P99, ErrorRate: m.ErrorRate, Throttle: m.Throttle}
 	s.memory.Trouble(t)
-	log.Warn("the store is this program's memory: nothing is kept when it ends", zap.Any("trouble", t))
+	log.Warn("the store is this program's memory: its content is lost when the program ends", zap.Any("trouble", t))
 }

@@ -11,7 +11,7 @@ import (
 	"sealfront/proxy/state"
 )
 
-// freeNamesEvery is how often names of deleted buckets are looked at.
+// freeNamesEvery is how often names of deleted buckets are checked.
 const freeNamesEvery = 5 * time.Second
 
 // startSweeps removes leftovers of the state bucket now and every hour, and frees the names of deleted buckets, until

@@ -28,7 +28,7 @@ func ServerTLS(c *config.Config, a *Authority) (*tls.Config, error) {
 	if err != nil {
 		return nil, config.Faults{{Path: "tls.cert", Why: err.Error()}}
 	}
-	t.Certificates = []tls.Certificate{certificate} // the first is for clients that ask for no name, or another one
+	t.Certificates = []tls.Certificate{certificate} // the first is for clients that send no server name, or an unknown one
 	for i, pair := range c.TLS.Certificates {
 		if certificate, err = tls.LoadX509KeyPair(pair.Cert, pair.Key); err != nil {
 			return nil, config.Faults{{Path: fmt.Sprintf("tls.certificates[%d]", i), Why: err.Error()}}

@@ -5,11 +5,12 @@ import (
 	"sealfront/proxy/state"
 )
 
-// An Object is one object in the store, or with key "" its bucket: whatever reads, opens, copies or deletes it needs no
-// more. A request's own object is part of its exchange; at makes those of others, such as the source of a copy. It has
-// neither the request's headers nor its sender, so no permission can be requested with it: only the exchange does that,
-// with the one request there is. Every condition of a policy that is about the caller gets its value from that request,
-// and an object adds its own values as a Place.
+// An Object is one object in the store, or with key "" its bucket: it has all that reading, opening, copying and
+// deleting need. A request's own object is part of its exchange; At makes those of others, such as the source of a copy.
+//
+// It has neither the request's headers nor its sender, so it can't check a permission: only the request's Grant does.
+// Every condition of a policy that is about the caller gets its value from that request, and an object adds its own
+// values as a Place.
 type Object struct {
 	Objects *Objects
 
