@@ -135,7 +135,7 @@ func (r *faultRun) play(op *faultOperation, fault *proxytest.StoreFault, step in
 	if fault.Harmless && (!t.ok || t.says == "200, keys missing") {
 		r.t.Errorf("%s: the client was told %q", where, t.says)
 	}
-	if t.says == "200, keys missing" && !fault.Believed {
+	if t.says == "200, keys missing" && !fault.Undetectable {
 		r.t.Errorf("%s: a listing lacks keys and says it is whole", where)
 	}
 	r.again(op, c, where, t, holds)

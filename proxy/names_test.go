@@ -272,7 +272,7 @@ data: %s
 		}
 		return false
 	}, nil)
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != command.StatusError || !strings.Contains(out, "/p/k03: could not be checked: the store lists it, and says that it isn't there") {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != command.StatusError || !strings.Contains(out, "/p/k03: could not be checked: the store lists it, and answers that it doesn't exist") {
 		t.Errorf("verify of what isn't there: status %d: %s %s", status, out, errs)
 	}
 	rewrapped = tools.RewrapReport{}

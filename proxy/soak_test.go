@@ -176,7 +176,7 @@ func (s *soak) beginTrouble(duration time.Duration) {
 	gone := func(offset time.Duration) bool { return (time.Since(began)+offset)%every > every-span }
 	var faults []*proxytest.StoreFault
 	for i := range proxytest.StoreFaults {
-		if f := &proxytest.StoreFaults[i]; !f.Believed && !f.Lasting {
+		if f := &proxytest.StoreFaults[i]; !f.Undetectable && !f.Lasting {
 			faults = append(faults, f)
 		}
 	}

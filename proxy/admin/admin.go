@@ -25,10 +25,11 @@ type Options struct {
 	Metrics *metrics.Metrics
 	Checks  []Check // of what the program needs
 
-	// Explain decides about a question as GET /explain asks it. It returns a BadQuestion for one that can't be understood.
+	// Explain decides about the request that the parameters of GET /explain describe. It returns a BadQuestion for
+	// parameters that can't be understood.
 	Explain func(ctx context.Context, q url.Values) (any, error)
 	// Held are the bucket keys in this replica's memory, and Drop forgets those of a KMS key, or all with "": here, and at
-	// every replica. Where its error says that the others could not be reached, they are forgotten here all the same.
+	// every replica. If its error says that the others could not be reached, they are forgotten here nevertheless.
 	Held func() []HeldKey
 	Drop func(ctx context.Context, keyARN string) error
 
@@ -48,7 +49,7 @@ type Server struct {
 // New serves a proxy to the operator.
 //
 //	GET  /livez            200 while the process runs
-//	GET  /readyz           200 while requests are accepted and what they need can be reached; else 503 and why
+//	GET  /readyz           200 while requests are accepted and what they need can be reached; otherwise 503 and why
 //	GET  /metrics          Prometheus
 //	GET  /                 a page for people; GET /status is the same as JSON
 //	GET  /debug/pprof/     Go profiles
@@ -56,8 +57,8 @@ type Server struct {
 //	GET  /keys             bucket keys in this replica's memory, in JSON, without their bytes
 //	POST /keys/drop        forget cached bucket keys, at every replica, all or those of ?kms-key=ARN
 //
-// All but /livez, /readyz and /metrics take no requests of strangers' web pages: see origins. With admin.token all but
-// /livez and /readyz need it; with admin.health_only there is no more than these and /metrics.
+// All but /livez, /readyz and /metrics refuse requests from foreign web pages: see origins. With admin.token all but
+// /livez and /readyz need it; with admin.health_only only these and /metrics are served.
 func New(o Options) *Server {
 	c := o.Config
 	s := &Server{history: status.NewHistory(o.Metrics.Snapshot, nil)}
@@ -76,7 +77,7 @@ func New(o Options) *Server {
 		fmt.Fprintln(w, "ok")
 	})
 	origins := newOrigins(c)
-	guarded := func(pattern string, h http.HandlerFunc) {
+	handle := func(pattern string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
 	}
 	prometheus := promhttp.HandlerFor(o.Metrics.Registry, promhttp.HandlerOpts{})
@@ -84,19 +85,19 @@ func New(o Options) *Server {
 		mux.Handle("GET /metrics", prometheus)
 	} else {
 		mux.HandleFunc("GET /metrics", withToken(c.Admin.Token, prometheus.ServeHTTP))
-		guarded("GET /debug/pprof/", pprof.Index)
-		guarded("GET /debug/pprof/cmdline", pprof.Cmdline)
-		guarded("GET /debug/pprof/profile", pprof.Profile)
-		guarded("GET /debug/pprof/symbol", pprof.Symbol)
-		guarded("GET /debug/pprof/trace", pprof.Trace)
-		guarded("GET /explain", o.explain)
-		guarded("GET /keys", o.showKeys)
-		guarded("POST /keys/drop", o.dropKeys)
+		handle("GET /debug/pprof/", pprof.Index)
+		handle("GET /debug/pprof/cmdline", pprof.Cmdline)
+		handle("GET /debug/pprof/profile", pprof.Profile)
+		handle("GET /debug/pprof/symbol", pprof.Symbol)
+		handle("GET /debug/pprof/trace", pprof.Trace)
+		handle("GET /explain", o.explain)
+		handle("GET /keys", o.showKeys)
+		handle("POST /keys/drop", o.dropKeys)
 		sources := &status.Sources{
 			History: s.history, Health: health.report, Row: o.Row, Ready: s.ready.Load, Buckets: o.Buckets, Facts: o.facts,
 		}
-		guarded("GET /status", sources.ServeJSON)
-		guarded("GET /{$}", sources.ServePage)
+		handle("GET /status", sources.ServeJSON)
+		handle("GET /{$}", sources.ServePage)
 	}
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -112,13 +113,13 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// SetReady has /readyz answer 200 where what the program needs can be reached, or 503.
+// SetReady makes /readyz answer 200 while what the program needs can be reached, or 503.
 func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
 
-// Record keeps the history of metrics that the status page shows, until ctx ends.
+// Record records the history of metrics that the status page shows, until ctx ends.
 func (s *Server) Record(ctx context.Context) { s.history.Run(ctx) }
 
-// Close ends the address; requests under way have a second.
+// Close stops the server; requests in flight have a second to end.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"sealfront/proxy/status"
 )
 
-// A Situation is what the status page says of the program itself.
+// A Situation is what the status page shows about the program itself.
 type Situation struct {
 	Version   string
 	Since     time.Time      // of the start
@@ -22,17 +22,17 @@ type Situation struct {
 	Reload    Reload
 	Abilities fmt.Stringer // of the store
 	TLS       *tls.Config  // in force towards clients; nil: none
-	Requests  int          // that may be under way at once; 0: no limit
+	Requests  int          // that may be in flight at once; 0: no limit
 	Memory    int64        // bytes that the process may use; 0: no limit is known
-	MemoryBy  string       // who says so
+	MemoryBy  string       // where the limit comes from
 	Audit     *bool        // whether the audit log can be written; nil: no audit log
 }
 
-// A Reload is how the last attempt to reload the configuration ended.
+// A Reload is the outcome of the last attempt to reload the configuration.
 type Reload struct {
 	At     time.Time
 	Err    error
-	Waits  []string  // settings that have changed and wait for the next start
+	Waits  []string  // changed settings that take effect at the next start
 	Loaded time.Time // when the configuration in force was loaded
 }
 

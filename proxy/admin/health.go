@@ -12,9 +12,9 @@ import (
 
 // health checks whether store and KMS can be reached, at most every few seconds, however many requests there are.
 type health struct {
-	needs  []string // names of checks without which the program isn't ready
-	checks []Check
-	asking sync.Mutex // one at a time, so that a slow answer isn't waited for by many calls of KMS
+	needs    []string // names of checks without which the program isn't ready
+	checks   []Check
+	checking sync.Mutex // one check at a time, so that many calls of KMS don't wait for one slow answer
 
 	mu   sync.Mutex
 	at   time.Time
@@ -32,10 +32,10 @@ const (
 	healthTimeout = 4 * time.Second
 )
 
-// report is what was found lately.
+// report returns the latest outcomes.
 func (h *health) report(ctx context.Context) []status.Check {
-	h.asking.Lock()
-	defer h.asking.Unlock()
+	h.checking.Lock()
+	defer h.checking.Unlock()
 	h.mu.Lock()
 	last, at := h.last, h.at
 	h.mu.Unlock()
@@ -66,7 +66,7 @@ func (h *health) report(ctx context.Context) []status.Check {
 	return found
 }
 
-// missing says what is needed and can't be reached.
+// missing reports what is needed and can't be reached.
 func (h *health) missing(ctx context.Context) (why []string) {
 	for _, c := range h.report(ctx) {
 		if c.Why != "" && slices.Contains(h.needs, c.Name) {

@@ -27,7 +27,7 @@ func (o *Options) dropKeys(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// writeJSON writes a document of two-space indents. An operator who has gone away gets none of it.
+// writeJSON writes a document of two-space indents. Errors are ignored: the operator has disconnected.
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)

@@ -12,16 +12,16 @@ import (
 	"sealfront/proxy/config"
 )
 
-// A browser sends requests of any web page to any address that its user can reach, loopback included. Two things keep a
-// page from the admin address:
-//   - A request that isn't a read must not come from another origin: http.CrossOriginProtection looks at Sec-Fetch-Site
+// A browser sends requests of any web page to any address that its user can reach, loopback included. Two checks
+// protect the admin address from a page:
+//   - A request that isn't a read must not come from another origin: http.CrossOriginProtection checks Sec-Fetch-Site
 //     and Origin.
-//   - Its Host must be one that no stranger can point elsewhere (DNS rebinding makes the page and the address one
+//   - Its Host must be one whose address an attacker can't change (DNS rebinding makes the page and the address one
 //     origin): an IP address, a name of this machine, one without a dot, or one of the configuration's.
 //
-// Reads that show more than health and numbers need such a Host, too, unless a token keeps the page out: a browser
-// doesn't have it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only
-// what is open to any Host.
+// Reads that show more than health and numbers need such a Host, too, unless a token is required: a browser doesn't
+// have it for another name. Programs send neither Sec-Fetch-Site nor Origin; kubelet and Prometheus read only what is
+// open to any Host.
 type origins struct {
 	names  []string // lower case, without the root's dot
 	token  bool
@@ -42,7 +42,7 @@ func newOrigins(c *config.Config) *origins {
 	return o
 }
 
-// hostName is a Host header's name as it is compared, without the port.
+// hostName is a Host header's name in the form that is compared, without the port.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -50,7 +50,7 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// allows reports whether a Host header can't be a stranger's.
+// allows reports whether a Host header can't be an attacker's.
 func (o *origins) allows(host string) bool {
 	name := hostName(host)
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
@@ -60,7 +60,7 @@ func (o *origins) allows(host string) bool {
 		slices.Contains(o.names, name)
 }
 
-// guard lets only requests through to h that no web page of a stranger can have sent.
+// guard passes only requests to h that no foreign web page can have sent.
 func (o *origins) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -70,7 +70,7 @@ func (o *origins) guard(h http.HandlerFunc) http.HandlerFunc {
 					hostName(r.Host)), http.StatusForbidden)
 			return
 		}
-		// A link to the page may be followed from anywhere; what else a page loads from here would only cost.
+		// A link to the page may be followed from anywhere; other loads by a foreign page have no use.
 		loads := r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 		if err := o.across.Check(r); err != nil || loads {
 			http.Error(w, "not from another site", http.StatusForbidden)

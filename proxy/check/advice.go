@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// advice says what to do about an error of store or key service, if its kind is known.
+// advice returns what to do about an error of store or key service, "" for an unknown kind.
 func advice(err error) string {
 	var unknown *net.DNSError
 	var authority x509.UnknownAuthorityError
@@ -17,26 +17,26 @@ func advice(err error) string {
 	text := err.Error()
 	switch {
 	case errors.As(err, &unknown):
-		return "; the endpoint's name isn't known here: look at it, and at DNS"
+		return "; the endpoint's name can't be resolved: check the name, and DNS"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "; nothing listens there: is it running, and is the port right?"
 	case errors.As(err, &authority), strings.Contains(text, "certificate signed by unknown authority"):
-		return "; its certificate is by an authority that isn't known: name its file by ca"
+		return "; its certificate is by an unknown authority: set ca to the authority's file"
 	case errors.As(err, &name):
 		return "; its certificate is for another name: use that in the endpoint"
 	case strings.Contains(text, "SignatureDoesNotMatch"), strings.Contains(text, "InvalidAccessKeyId"),
 		strings.Contains(text, "InvalidSignatureException"),
 		strings.Contains(text, "UnrecognizedClientException"), strings.Contains(text, "InvalidClientTokenId"):
-		return "; the credentials are not those it knows: look at access_key and the secret, and at region"
+		return "; it doesn't accept the credentials: check access_key and the secret, and region"
 	case strings.Contains(text, "AccessDenied"):
-		return "; the credentials are right but not allowed to: give them the permissions of OPERATING.md, \"Before the " +
+		return "; the credentials are valid but have no permission: give them the permissions of OPERATING.md, \"Before the " +
 			"first start\""
 	case strings.Contains(text, "RequestTimeTooSkewed"):
-		return "; this machine's clock is wrong, or its own is"
+		return "; this machine's clock or the service's is wrong"
 	case strings.Contains(text, "NotFoundException"):
-		return "; there is no such key: look at the ARN's Region and account"
+		return "; there is no such key: check the ARN's Region and account"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "; it doesn't answer: look at firewalls"
+		return "; it doesn't answer: check firewalls"
 	}
 	return ""
 }

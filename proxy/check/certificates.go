@@ -16,7 +16,7 @@ import (
 // life.
 const expiryWarning = 14 * 24 * time.Hour
 
-// certificates parses every certificate with its key, and looks at their times and names.
+// certificates parses every certificate with its key, and checks their times and names.
 func (k *checkup) certificates() {
 	t := &k.c.TLS
 	var served []*x509.Certificate
@@ -27,7 +27,7 @@ func (k *checkup) certificates() {
 		}
 		for _, other := range served {
 			if slices.Equal(other.DNSNames, leaf.DNSNames) && len(leaf.DNSNames) > 0 {
-				k.warn(path, "%s has the same names as a pair before it, %s, and is never chosen: remove one", cert,
+				k.warn(path, "%s has the same names as an earlier pair, %s, and is never chosen: remove one", cert,
 					strings.Join(leaf.DNSNames, ", "))
 			}
 		}
@@ -59,7 +59,7 @@ func (k *checkup) certificates() {
 	}
 }
 
-// pair looks at one certificate with its key and returns it, or nil.
+// pair checks one certificate with its key and returns it, or nil.
 func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 	for _, file := range []string{cert, key} {
 		if _, err := os.ReadFile(file); err != nil {
@@ -82,9 +82,9 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 	case left <= 0:
 		k.fault(path, "%s has expired, on %s, and clients refuse it: renew it", cert, day(leaf.NotAfter))
 	case now.Before(leaf.NotBefore):
-		k.fault(path, "%s is not valid before %s: look at this machine's clock, or wait", cert, day(leaf.NotBefore))
+		k.fault(path, "%s is not valid before %s: check this machine's clock, or wait", cert, day(leaf.NotBefore))
 	case left < expiryWarning:
-		k.warn(path, "%s expires on %s: renew it; a file that was replaced is taken by itself", cert, day(leaf.NotAfter))
+		k.warn(path, "%s expires on %s: renew it; a replaced file is loaded automatically", cert, day(leaf.NotAfter))
 	}
 	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&
 		!slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
@@ -103,8 +103,8 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// names looks whether clients find a certificate for each name by which they call: a domain, for path style, and a
-// bucket in front of it.
+// names checks that there is a certificate for each name that clients use: a domain, for path style, and a bucket in
+// front of it.
 func (k *checkup) names(served []*x509.Certificate) {
 	for i, domain := range k.c.Domains {
 		for _, call := range []struct{ host, style string }{

@@ -10,7 +10,7 @@ import (
 	"sealfront/proxy/config"
 )
 
-// Run tries all that c names. Faults are its error, a config.Faults; warnings, and what the store can do, are lines on
+// Run tries everything that c names. Its error is a config.Faults; warnings, and the store's abilities, are lines on
 // stderr.
 func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	k := &checkup{c: c, now: time.Now()}

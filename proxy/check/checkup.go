@@ -7,9 +7,9 @@ import (
 	"sealfront/proxy/config"
 )
 
-// A checkup tries what a configuration names and changes nothing but what the store's probe puts and removes. Each
-// finding says what was tried, how it went and what to do. A fault would keep the program from starting, or its clients
-// from being served; a warning would not, or not yet.
+// A checkup tries what a configuration names; it changes nothing, except that the store's probe puts objects and
+// removes them. Each finding says what was tried, the outcome and what to do. A fault would prevent a start or make
+// requests fail; a warning would not, or not yet.
 type checkup struct {
 	c        *config.Config
 	now      time.Time

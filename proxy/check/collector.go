@@ -13,7 +13,7 @@ import (
 // How long the collector has to take a connection.
 const collectorPatience = 3 * time.Second
 
-// collector connects to the collector of traces. Without it requests are served all the same.
+// collector connects to the collector of traces. Requests are served without it, too.
 func (k *checkup) collector(ctx context.Context) {
 	t := &k.c.Tracing
 	if t.Endpoint == "" {

@@ -9,12 +9,12 @@ import (
 	"sealfront/proxy/instance"
 )
 
-// dataDirectory looks whether embedded parts can keep their data.
+// dataDirectory checks that embedded parts can store their data.
 func (k *checkup) dataDirectory() {
 	dir := k.c.Data
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		// It is made at the start, in the nearest directory that is there.
+		// A start makes it, in the nearest existing directory.
 		above := filepath.Dir(dir)
 		for {
 			if info, err = os.Stat(above); !errors.Is(err, fs.ErrNotExist) || above == filepath.Dir(above) {

@@ -1,6 +1,5 @@
-// Package check tries everything that a configuration names before a start does, and says what to do about each
-// failure.
+// Package check tries everything that a configuration names, before a start, and reports what to do about each failure.
 //
-// A fault would keep the program from starting, or its clients from being served; a warning would not, or not yet. It
-// changes nothing but what the store's probe puts below probe- in the state bucket and removes.
+// A fault would prevent a start or make requests fail; a warning would not, or not yet. A check changes nothing, except
+// that the store's probe puts objects below probe- in the state bucket and removes them.
 package check

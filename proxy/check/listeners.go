@@ -20,10 +20,10 @@ func (k *checkup) listeners() {
 			_ = ln.Close()
 		case errors.Is(err, syscall.EADDRINUSE):
 			k.warn(l.path,
-				"tried to listen on %s, and something does already: right if that is the program that this configuration is for",
+				"tried to listen on %s, and another program does already: no fault if that is this configuration's own",
 				l.address)
 		case errors.Is(err, syscall.EADDRNOTAVAIL):
-			k.fault(l.path, "tried to listen on %s: this machine doesn't have the address; 0.0.0.0 stands for all it has",
+			k.fault(l.path, "tried to listen on %s: this machine doesn't have the address; use 0.0.0.0 for all of its addresses",
 				l.address)
 		case errors.Is(err, syscall.EACCES):
 			k.fault(l.path, "tried to listen on %s: %v; choose a port from 1024 on, or give the program CAP_NET_BIND_SERVICE",

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// secretFiles looks at who may read what nobody else should.
+// secretFiles checks that only the program's user can read secret files.
 func (k *checkup) secretFiles() {
 	c := k.c
 	files := []struct{ path, name string }{

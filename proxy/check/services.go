@@ -12,7 +12,7 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// storeAndKMS tries those that aren't embedded, and returns what the store can do.
+// storeAndKMS tries those that aren't embedded, and returns the store's abilities.
 func (k *checkup) storeAndKMS(ctx context.Context) (abilities string) {
 	c := k.c
 	if c.Store.Kind == "s3" || c.Store.Kind == "directory" {

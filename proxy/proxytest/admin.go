@@ -48,7 +48,7 @@ next:
 	return sum
 }
 
-// StoreRequests returns how many requests to the store f costs, by operation. The program is one of startCounting.
+// StoreRequests returns how many requests to the store f costs, by operation. The program is one of [StartCounting].
 func (p *Program) StoreRequests(f func()) map[string]int {
 	p.T.Helper()
 	operations := []string{
@@ -191,7 +191,7 @@ func (p *Program) GetAdmin(t testing.TB, path string, header ...string) (*http.R
 	return p.DoAdmin(t, "GET", path, "", header...)
 }
 
-// DoAdmin is askAdmin with another method, and under another Host than the address; "" for that.
+// DoAdmin is GetAdmin with another method, and with this Host; "" for the address.
 func (p *Program) DoAdmin(t testing.TB, method, path, host string, header ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequest(method, p.Env["SEALFRONT_ADMIN"]+path, nil)

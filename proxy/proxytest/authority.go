@@ -127,7 +127,7 @@ func (a *Authority) issueAs(t testing.TB, name, file, keyFile string, template *
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The key comes first: whoever watches the certificate finds its key there.
+	// The key comes first: a program that watches the certificate needs its key.
 	writeKey(t, keyFile, key)
 	writePEM(t, file, "CERTIFICATE", der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}

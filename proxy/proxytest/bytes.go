@@ -27,7 +27,7 @@ func RandomBytes(n int) []byte {
 	return b
 }
 
-// EdgeSizes are around every edge of the format and of how bodies are taken in.
+// EdgeSizes are around every edge of the format and of the sizes at which bodies are read differently.
 var EdgeSizes = []int{0, 1, 65535, 65536, 65537, 131072, 262143, 262144, 262145, 1 << 20, 5 << 20, 5<<20 + 1}
 
 // CRC32 is a body's CRC32 as S3 writes it.

@@ -12,7 +12,7 @@ import (
 )
 
 // StartWithIdentities starts the program with embedded parts, an identity app that may do everything, and these others.
-// The secret of AKIANAME is namesecret: see namesake.
+// The secret of AKIANAME is namesecret: see [Namesake].
 func StartWithIdentities(t testing.TB, others string) *Program {
 	t.Helper()
 	return StartWith(t, `
@@ -34,7 +34,7 @@ const DemoBucket = instance.DemoBucket
 // DemoPath is its path.
 const DemoPath = "/" + DemoBucket + "/"
 
-// EmbeddedWith is a configuration with embedded parts, two identities, and more.
+// EmbeddedWith is a configuration with embedded parts, two identities, and the lines in more.
 func EmbeddedWith(t testing.TB, more string) string {
 	t.Helper()
 	return `
@@ -47,8 +47,8 @@ identities:
 data: ` + t.TempDir() + "\n" + more
 }
 
-// StartConfigured starts the program with embedded parts under dir and further lines of configuration, and fills its
-// environment with what an operator would hand to clients.
+// StartConfigured starts the program with embedded parts under dir and further lines of configuration, and sets the
+// environment that an operator would give to clients.
 func StartConfigured(t testing.TB, dir, lines string, options ...Option) *Program {
 	t.Helper()
 	file := filepath.Join(dir, "sealfront.yaml")
@@ -123,7 +123,7 @@ data: %s
 %s`, f.URL, prefix, prefix, t.TempDir(), more), options...)
 }
 
-// Rewrite replaces a file's content in one step, as whoever changes a configuration does.
+// Rewrite replaces a file's content in one step, as an operator does who changes a configuration.
 func Rewrite(t testing.TB, file, text string) {
 	t.Helper()
 	err := os.WriteFile(file+".new", []byte(text), 0o600)

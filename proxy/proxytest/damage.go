@@ -56,7 +56,7 @@ func SetAttribute(t testing.TB, file, name string, value []byte) {
 	}
 }
 
-// StoredMetadata returns the user metadata that the embedded store keeps of an object: one attribute, as JSON.
+// StoredMetadata returns the user metadata that the embedded store has for an object: one attribute, as JSON.
 func StoredMetadata(t testing.TB, file string) (attribute []byte, metadata map[string]string) {
 	t.Helper()
 	attribute = Attributes(t, file)["user.metadata"]
@@ -69,7 +69,7 @@ func StoredMetadata(t testing.TB, file string) (attribute []byte, metadata map[s
 	return attribute, metadata
 }
 
-// StoredFile is where the embedded store keeps an object.
+// StoredFile is the embedded store's file of an object.
 func StoredFile(dir, bucket, key string) string {
 	return filepath.Join(dir, "store", "objects", bucket, key)
 }
@@ -84,13 +84,13 @@ func (d *Damager) Blob(key string) string {
 	return string(e.Blob)
 }
 
-// Damager changes objects where the embedded store keeps them.
+// Damager changes objects in the embedded store's files.
 type Damager struct {
 	T           testing.TB
 	Dir, Bucket string
 }
 
-// File is where an object lies.
+// File is the file of an object.
 func (d *Damager) File(key string) string { return StoredFile(d.Dir, d.Bucket, key) }
 
 // Bytes changes an object's stored bytes.

@@ -40,9 +40,9 @@ type StoreFront struct {
 // DiscardLog is the log of servers whose clients break off on purpose.
 var DiscardLog = log.New(io.Discard, "", 0)
 
-// DialAbruptly is for what stands between the program and a store: what breaks off before it must break off behind it,
-// too, with a reset, or the embedded store keeps half of a body. The program's probe refuses to start behind a front
-// end that doesn't.
+// DialAbruptly is for proxies between the program and a store: a connection that breaks on one side must break on the
+// other, too, with a reset, or the embedded store stores half of a body. The program's probe refuses to start behind a
+// front end that doesn't.
 func DialAbruptly(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err == nil {
@@ -61,7 +61,7 @@ func NewStoreFront(t testing.TB) *StoreFront {
 	return NewFrontOf(t, endpoint)
 }
 
-// NewFrontOf is newStoreFront before any store.
+// NewFrontOf is NewStoreFront in front of any store.
 func NewFrontOf(t testing.TB, endpoint string) *StoreFront {
 	t.Helper()
 	target, err := url.Parse(endpoint)
@@ -122,8 +122,8 @@ func (f *StoreFront) Seen() []*http.Request {
 	return r
 }
 
-// Set has answers answer requests instead of the store, where it returns true, and alter change what the store
-// answers; either may be nil.
+// Set sets answers, which answers a request instead of the store by returning true, and alter, which changes the
+// store's answer; either may be nil.
 func (f *StoreFront) Set(answers func(http.ResponseWriter, *http.Request) bool, alter func(*http.Response)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 
 // A FaultyKMS is a key service of the test's own that fails as the test wants, for each KMS key by itself.
 type FaultyKMS struct {
-	*kms.Client // its operator, who is spared the faults
+	*kms.Client // its operator, to whom the faults don't apply
 	URL         string
 	ServiceKey  string
 	service     *localkms.Service
@@ -69,7 +69,7 @@ func (k *FaultyKMS) MakeKey(t testing.TB) string {
 	return arn
 }
 
-// Set has every request about a KMS key, by its ARN, or about all with "", meet a fault from now on; nil ends it.
+// Set makes every request about a KMS key, by its ARN, or about all with "", hit a fault from now on; nil ends it.
 func (k *FaultyKMS) Set(key string, fault KMSFault) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,7 +83,7 @@ func (k *FaultyKMS) Count(action, key string) int {
 	return k.calls[action+" "+key]
 }
 
-// All is count for every action.
+// All is Count for every action.
 func (k *FaultyKMS) All(key string) int {
 	return k.Count("GenerateDataKey", key) + k.Count("Decrypt", key) + k.Count("DescribeKey", key)
 }

@@ -7,7 +7,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// An KMSBucket is an SSE-KMS directory bucket with a KMS key, objects and uploads of its own.
+// A KMSBucket is an SSE-KMS directory bucket with a KMS key, objects and uploads of its own.
 type KMSBucket struct {
 	P         *Program
 	Name, Key string
@@ -94,7 +94,7 @@ func (b *KMSBucket) keys() string {
 	}
 }
 
-// Has compares the keys with those wanted, in whatever order directory buckets list them.
+// Has compares the keys with those in want, in any order.
 func (b *KMSBucket) Has(when, want string) {
 	b.P.T.Helper()
 	got := strings.Fields(b.keys())

@@ -15,7 +15,7 @@ import (
 	"sealfront/proxy/command"
 )
 
-// What makes a test binary the program, or the shared store.
+// Environment variables that make a test binary the program, or the shared store.
 const (
 	programVariable = "SEALFRONT_TEST_PROGRAM"
 	hooksVariable   = "SEALFRONT_TEST_HOOKS" // JSON of Hooks
@@ -26,12 +26,12 @@ const (
 type Mode int
 
 const (
-	// InProcess has Start and its like start the program within the test's process, where coverage sees it. Embedded
-	// stores are in memory.
+	// InProcess makes Start and the functions like it start the program within the test's process, where coverage sees it.
+	// Embedded stores are in memory.
 	InProcess Mode = iota
 	// OverFiles is InProcess whose embedded stores are those of the program, over files, each a process of its own.
 	OverFiles
-	// Processes has them start the program as a process: the test binary, started again.
+	// Processes makes them start the program as a process: the test binary, started again.
 	Processes
 )
 

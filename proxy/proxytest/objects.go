@@ -17,7 +17,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// Between returns what stands in text between the first before and the next after.
+// Between returns what is in text between the first before and the next after.
 func Between(text, before, after string) string {
 	_, rest, _ := strings.Cut(text, before)
 	found, _, ok := strings.Cut(rest, after)

@@ -9,10 +9,10 @@ import (
 // Hooks are what tests change of the program that no configuration can.
 type Hooks struct {
 	Ahead      time.Duration // how far the program's clock is ahead of this machine's
-	RecordLife time.Duration // how long a record of a bucket or an upload is used once it is read; 0: as ever
-	ClaimAge   time.Duration // after which a claim is another replica's to take; 0: as ever
-	CopyLimit  int64         // bytes that the store copies by one request; 0: as ever
-	PutLimit   int64         // bytes that a migration writes by one request; 0: as ever
+	RecordLife time.Duration // how long a record of a bucket or an upload is cached; 0: the default
+	ClaimAge   time.Duration // after which another replica may take a claim; 0: the default
+	CopyLimit  int64         // bytes that the store copies by one request; 0: the default
+	PutLimit   int64         // bytes that a migration writes by one request; 0: the default
 }
 
 // options are the hooks as the program takes them.
@@ -27,7 +27,7 @@ func (h *Hooks) options() instance.Options {
 // An Option changes how a test's program is started.
 type Option func(*Setup)
 
-// A Setup is what the options of a start add up to.
+// A Setup is the sum of the options of a start.
 type Setup struct {
 	mode  Mode
 	hooks Hooks

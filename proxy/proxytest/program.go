@@ -73,8 +73,8 @@ func StartEmbedded(t testing.TB, dir string, options ...Option) *Program {
 		"127.0.0.1:0")
 }
 
-// StartCounting is startEmbedded of a program that reads no record of a bucket or an upload again because 5 seconds are
-// over: tests that count requests to the store would otherwise, on a slow machine, count those.
+// StartCounting is StartEmbedded of a program whose cached records of buckets and uploads don't expire: on a slow
+// machine, tests that count requests to the store would otherwise count repeated reads of them.
 func StartCounting(t testing.TB, dir string, options ...Option) *Program {
 	t.Helper()
 	return StartEmbedded(t, dir, append(options, RecordLife(time.Hour))...)
@@ -166,7 +166,7 @@ func (p *Program) Stop() int {
 // Terminate begins to end the program as an operator would: SIGTERM.
 func (p *Program) Terminate() { p.signal(syscall.SIGTERM) }
 
-// HangUp has the program read its configuration again: SIGHUP.
+// HangUp makes the program read its configuration again: SIGHUP.
 func (p *Program) HangUp() { p.signal(syscall.SIGHUP) }
 
 // Kill ends the program at once, in the middle of whatever it does: SIGKILL. It has to be a process.

@@ -148,7 +148,7 @@ func (p *Program) Do(r *Request) *Answer {
 	return p.Read(c, r.Method)
 }
 
-// Read reads an answer from a connection and closes it. An answer that never came has an Err and no status.
+// Read reads an answer from a connection and closes it. Without an answer there is an Err and no status.
 func (p *Program) Read(c net.Conn, method string) *Answer {
 	p.T.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
@@ -170,7 +170,7 @@ func (p *Program) MustNotExist(bucket, key string) {
 	}
 }
 
-// DoBy sends an unsigned request for what stands behind the endpoint, as a browser sends a presigned one.
+// DoBy sends an unsigned request for a target at the endpoint, as a browser sends a presigned one.
 func (p *Program) DoBy(client *http.Client, method, target, body string, header ...sigv4.Field) *Answer {
 	p.T.Helper()
 	r, err := http.NewRequest(method, p.Env["AWS_ENDPOINT_URL"], strings.NewReader(body))

@@ -153,7 +153,7 @@ func (s *Service) CreateKey(t testing.TB) string {
 	return aws.ToString(out.KeyMetadata.Arn)
 }
 
-// StartOn starts the program with a configuration file, and adds to its environment what an operator would hand to
+// StartOn starts the program with a configuration file, and adds to its environment what an operator would give to
 // clients: credentials, the certificate authority, a KMS key.
 func StartOn(t testing.TB, store, keys Service, options ...Option) *Program {
 	t.Helper()

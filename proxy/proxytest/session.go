@@ -7,7 +7,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// Namesake are the credentials of an identity of startWithIdentities.
+// Namesake are the credentials of an identity of [StartWithIdentities].
 func Namesake(name string) *sigv4.Credentials {
 	return &sigv4.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: name + "secret"}
 }
@@ -21,7 +21,7 @@ func (p *Program) Session(bucket string, header ...sigv4.Field) *sigv4.Credentia
 	return p.SessionAs(nil, bucket, header...)
 }
 
-// SessionAs is session for a principal; nil: the program's first.
+// SessionAs is Session for a principal; nil: the program's first.
 func (p *Program) SessionAs(c *sigv4.Credentials, bucket string, header ...sigv4.Field) *sigv4.Credentials {
 	p.T.Helper()
 	a := p.Do(&Request{

@@ -14,21 +14,21 @@ import (
 	"time"
 )
 
-// A StoreFault is something that goes wrong with one request of the program to its store, on the way there, in the
-// store, or on the way back.
+// A StoreFault is a fault of one request of the program to its store: on the way there, in the store, or on the way
+// back.
 type StoreFault struct {
 	Name string
-	// Play does it; false: the request goes on as if nothing were.
+	// Play injects it; false: the request continues without a fault.
 	Play func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool
-	// Applies reports for which requests it has a meaning; nil: all.
+	// Applies reports which requests it can be injected into; nil: all.
 	Applies func(s StoreStep) bool
 	// Lasting faults hit every request from there on, as if the store were gone.
 	Lasting bool
 	// Harmless faults must not be noticed by the client.
 	Harmless bool
-	// Believed faults can't be detected: what a listing says is the store's word.
-	Believed bool
-	// Lies are answers that aren't true.
+	// Undetectable faults are in listings, which can't be verified.
+	Undetectable bool
+	// Lies are false answers.
 	Lies bool
 }
 
@@ -57,7 +57,7 @@ func Reset(w http.ResponseWriter, said []byte) {
 	_ = c.Close()
 }
 
-// CarriedOut has the store carry a request out and returns its answer, written out with a body of this length.
+// CarriedOut makes the store carry out a request and returns its answer, written out with a body of this length.
 func (f *StoreFront) CarriedOut(r *http.Request, alter func(a *http.Response, body []byte) []byte) (head, body []byte) {
 	rec := httptest.NewRecorder()
 	f.Forward.ServeHTTP(rec, r)
@@ -158,7 +158,7 @@ var StoreFaults = []StoreFault{
 		return true
 	}},
 	{
-		Name: "done, a truncated 200 that says it is whole",
+		Name: "done, a truncated 200 that claims to be complete",
 		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
 			head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
 				if r.Method == "HEAD" || len(body) == 0 {
@@ -182,7 +182,7 @@ var StoreFaults = []StoreFault{
 		return true
 	}},
 	{
-		Name: "a stale listing", Believed: true, Applies: isList,
+		Name: "a stale listing", Undetectable: true, Applies: isList,
 		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
 			head, body := f.CarriedOut(r, func(a *http.Response, body []byte) []byte {
 				from := bytes.LastIndex(body, []byte("<Contents>"))
@@ -200,7 +200,7 @@ var StoreFaults = []StoreFault{
 	{Name: "the store is gone from here on", Lasting: true, Play: ResetAtOnce},
 }
 
-// Played is a fault under way: it hits the request of this number, counted from when it was armed.
+// Played is an armed fault: it hits the request of this number, counted from when it was armed.
 type Played struct {
 	mu    sync.Mutex
 	count int

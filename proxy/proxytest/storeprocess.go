@@ -45,7 +45,7 @@ func startStoreProcess(o *localstore.Options) (*storeProcess, error) {
 // Address is where the store listens, host:port.
 func (s *storeProcess) Address() string { return s.address }
 
-// Close ends the store. What it has answered is in its files.
+// Close ends the store. All that it has acknowledged is in its files.
 func (s *storeProcess) Close() error {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// enough is, of programs whose old versions, such as Debian's, don't know directory buckets or AWS_CA_BUNDLE, how to
-// ask for the version, and for each major version the minor one that will do.
+// enough has, for programs whose old versions, such as Debian's, don't support directory buckets or AWS_CA_BUNDLE, the
+// arguments that print the version, and for each major version the lowest minor one that suffices.
 var enough = map[string]struct {
 	arg   string
 	minor map[int]int
@@ -71,8 +71,8 @@ func Missing(t testing.TB, what string) {
 	t.Skip(what + "; .ci/run installs it")
 }
 
-// MissingPython is missing for Python's clients, which .ci/run takes where the machine has them: it says so when
-// neither the machine nor an installation has any.
+// MissingPython is Missing for Python's clients, which .ci/run uses where the machine has them, and otherwise installs
+// if it can.
 func MissingPython(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("SEALFRONT_E2E_PYTHON") == "absent" {

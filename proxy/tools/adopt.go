@@ -14,7 +14,7 @@ import (
 // Adoption says which bucket's record is made again.
 type Adoption struct {
 	Bucket    string
-	ARN       string // as the bucket had it when it was made: envelopes are bound to it
+	ARN       string // the bucket's original one: envelopes are bound to it
 	KMSKey    string // ARN: the key a directory bucket is bound to, and the bucket's default
 	StoreName string // of the store's bucket
 	Account   string // of a general purpose bucket, whose ARN doesn't have it
@@ -30,12 +30,12 @@ type AdoptionReport struct {
 	Sampled int       `json:"sampled"`
 	Left    []Finding `json:"left"` // of the sample, what doesn't open
 	Made    bool      `json:"made"` // the record was written
-	// Uploads that were in progress have lost their records, too; Notes say so, and what other things were not looked at.
+	// Uploads that were in progress have lost their records, too; Notes say so, and what else was not checked.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record,
-// when the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it;
+// when the store's bucket isn't there, or when one object of the sample doesn't open under the new record; it returns
 // ErrFound then.
 func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport, error) {
 	record, err := a.record()
@@ -94,7 +94,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport
 	return r, nil
 }
 
-// opens tries whether an object's envelope and trailer open.
+// opens checks that an object's envelope and trailer open.
 func (p *place) opens(ctx context.Context, key string) error {
 	source, err := p.object(key).HeadWithTail(ctx)
 	if err != nil {
@@ -148,7 +148,7 @@ func (in *Installation) hasBucket(ctx context.Context, name string) error {
 	}
 	defer answer.Close()
 	if f := answer.Fault(r.Operation); f != nil {
-		return fmt.Errorf("look for the bucket %q in the store: %w", name, f)
+		return fmt.Errorf("look up the bucket %q in the store: %w", name, f)
 	}
 	return nil
 }

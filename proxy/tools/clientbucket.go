@@ -28,13 +28,13 @@ type clientBucket struct {
 
 // clientObject is an object as its clients see it. It must be closed.
 type clientObject struct {
-	key, etag string // files that came into the store by another way may have no ETag
+	key, etag string // files that were not put into the store by S3 may have no ETag
 	modified  string
 	length    int64
-	header    map[string]string // what is kept with it, by lower-case name; without its tags
+	header    map[string]string // its stored headers, by lower-case name; without its tags
 	tagged    bool
 	checksum  *shownChecksum
-	answer    *store.Answer // the body, if it was asked for
+	answer    *store.Answer // the body, if it was requested
 }
 
 func (s *clientObject) close() {
@@ -59,8 +59,8 @@ func (c *shownChecksum) kind() string {
 	return s3.ChecksumType(crypto.FullObject)
 }
 
-// known reports whether a sealed object can have it.
-func (c *shownChecksum) known() bool { return s3.ChecksumByName(c.algorithm) != nil }
+// isSupported reports whether a sealed object can have it.
+func (c *shownChecksum) isSupported() bool { return s3.ChecksumByName(c.algorithm) != nil }
 
 func (b *clientBucket) request(operation, method, key string) *store.Request {
 	return &store.Request{Operation: operation, Method: method, Bucket: b.bucket, Key: key}
@@ -95,7 +95,7 @@ func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 	sum := func(name, value string) {
 		if kind, ok := strings.CutPrefix(name, s3.ChecksumPrefix); ok && kind != "type" {
 			c := &shownChecksum{algorithm: strings.ToUpper(kind), value: value, composite: strings.Contains(value, "-")}
-			if s.checksum == nil || c.known() {
+			if s.checksum == nil || c.isSupported() {
 				s.checksum = c
 			}
 		}
@@ -103,7 +103,7 @@ func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 	a.Header(func(name, value []byte) bool {
 		lower, text := strings.ToLower(string(name)), string(value)
 		switch {
-		case isKept(lower), isLock(lower), lower == "x-amz-website-redirect-location", lower == "x-amz-missing-meta":
+		case isStored(lower), isLock(lower), lower == "x-amz-website-redirect-location", lower == "x-amz-missing-meta":
 			s.header[lower] = text
 		case lower == "x-amz-tagging-count":
 			s.tagged = text != "" && text != "0"
@@ -115,13 +115,13 @@ func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 	if s.checksum != nil && string(a.Get("x-amz-checksum-type")) == "COMPOSITE" {
 		s.checksum.composite = true
 	}
-	if s.header["content-type"] == "" { // what S3 makes of none
+	if s.header["content-type"] == "" { // S3's default
 		s.header["content-type"] = "binary/octet-stream"
 	}
 	if class := s.header["x-amz-storage-class"]; class == "STANDARD" || b.directory {
-		delete(s.header, "x-amz-storage-class") // a directory bucket's objects have its own
+		delete(s.header, "x-amz-storage-class") // a directory bucket's objects have the bucket's
 	}
-	// A retention that has ended binds nobody and can't be given to another object.
+	// A retention that has ended has no effect and can't be given to another object.
 	if until, err := time.Parse(time.RFC3339, s.header[objects.LockUntil]); err == nil && !until.After(time.Now()) {
 		delete(s.header, objects.LockUntil)
 		delete(s.header, objects.LockMode)
@@ -133,7 +133,7 @@ func (b *clientBucket) readHeader(s *clientObject, a *store.Answer) {
 
 func isLock(name string) bool { return strings.HasPrefix(name, "x-amz-object-lock-") }
 
-// names of what is kept with it, in order.
+// names are those of its stored headers, in order.
 func (s *clientObject) names() []string { return slices.Sorted(maps.Keys(s.header)) }
 
 func (b *clientBucket) tags(ctx context.Context, s *clientObject) (url.Values, error) {
@@ -143,8 +143,8 @@ func (b *clientBucket) tags(ctx context.Context, s *clientObject) (url.Values, e
 	return tagsOf(ctx, b.client, b.bucket, s.key)
 }
 
-// mayHaveParts reports whether it is worth asking for an object's parts: it isn't for a small one whose ETag is that of
-// one PutObject.
+// mayHaveParts reports whether an object's parts must be requested: not for a small one whose ETag is that of one
+// PutObject.
 func (s *clientObject) mayHaveParts() bool {
 	bare := strings.Trim(s.etag, `"`)
 	_, err := hex.DecodeString(bare)
@@ -277,8 +277,8 @@ func (b *clientBucket) numberedPart(
 	return shownPart{size: a.ContentLength()}, count, nil
 }
 
-// isKept reports by its lower-case name whether a store keeps a header with an object and takes it back.
-func isKept(name string) bool {
+// isStored reports by its lower-case name whether a store stores a header with an object, and accepts it.
+func isStored(name string) bool {
 	switch name {
 	case "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
 		"x-amz-storage-class":

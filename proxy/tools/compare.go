@@ -43,7 +43,7 @@ func (g *migration) compare(ctx context.Context, e entry) error {
 	if c := s.checksum; c != nil && s.length > 0 && (t.checksum == nil || *t.checksum != *c) {
 		return differsf("checksum", "its checksum, of %s, isn't that of the object in the sealed bucket", c.algorithm)
 	}
-	if how.kept && s.length > 0 {
+	if how.unchanged && s.length > 0 {
 		parts, err := g.to.parts(ctx, t)
 		if err != nil {
 			return ofProxy(err)

@@ -9,7 +9,7 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// A Damage is something about a stored object that no sealed object has. Nothing in it is secret.
+// A Damage is a property of a stored object that no sealed object has. It holds no secrets.
 type Damage struct {
 	Kind   string `json:"kind"` // not-sealed, envelope, key, length, segment, trailer or padding
 	Reason string `json:"reason"`
@@ -22,8 +22,8 @@ func damagef(kind, format string, args ...any) error {
 	return &Damage{kind, fmt.Sprintf(format, args...)}
 }
 
-// inWords translates an error of package objects, which has S3's words for clients, into an operator's: a Damage,
-// errGone, errReplaced, or what the store or the key service said.
+// inWords translates an error of package objects, which is S3's for clients, into an operator's: a Damage, errGone,
+// errReplaced, or the error of the store or the key service.
 func inWords(err error) error {
 	switch {
 	case err == nil:
@@ -46,7 +46,7 @@ func inWords(err error) error {
 	return causeOf(err)
 }
 
-// causeOf is what the store or the key service said, behind S3's words for it.
+// causeOf is the error of the store or the key service that S3's error wraps.
 func causeOf(err error) error {
 	for {
 		e, ok := errors.AsType[*s3.Error](err)

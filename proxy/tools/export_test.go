@@ -21,8 +21,8 @@ func Shape(
 	for _, part := range how.parts {
 		parts = append(parts, part.size)
 	}
-	return parts, how.kept, nil
+	return parts, how.unchanged, nil
 }
 
 // KeptWith is what an object keeps besides its metadata when it is rewrapped.
-var KeptWith = keptWith
+var KeptWith = attributesToCopy

@@ -8,8 +8,8 @@ import (
 	"sealfront/crypto"
 )
 
-// Inspection is what Inspect reports of an object. It holds no key. The checksum is one of the plaintext: it is for who
-// may read the object.
+// Inspection is Inspect's report of an object. It holds no secret key. The checksum is of the plaintext: show it only
+// to those who may read the object.
 type Inspection struct {
 	URI      string        `json:"uri"`
 	ETag     string        `json:"storeETag,omitempty"`
@@ -56,7 +56,7 @@ type PartView struct {
 	Checksum     string `json:"checksum,omitempty"` // its algorithm
 }
 
-// ChecksumView says which checksum the object has, and its value: who may open the object may see it.
+// ChecksumView says which checksum the object has, and its value: show it only to those who may read the object.
 type ChecksumView struct {
 	Algorithm string `json:"algorithm"`
 	Type      string `json:"type"`
@@ -64,8 +64,7 @@ type ChecksumView struct {
 	From      string `json:"sealedIn"` // envelope or trailer
 }
 
-// Inspect looks at one object and reads all of it. An object that isn't whole is described as far as it goes, with
-// ErrFound.
+// Inspect reads all of one object. A damaged object is described as far as possible, with ErrFound.
 func (in *Installation) Inspect(ctx context.Context, t Target) (*Inspection, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Installation is what a tool works on.
+// An Installation is the store, records and keys that a tool works on.
 type Installation struct {
 	Objects *objects.Objects
 	FactsOf func(*state.Bucket) policy.Bucket // the policy's view of a bucket's record
@@ -21,18 +21,18 @@ type Installation struct {
 	Store   *store.Client
 
 	StateBucket    string          // of the store
-	Abilities      store.Abilities // of the store, for what writes to it
+	Abilities      store.Abilities // of the store, for tools that write to it
 	MetadataHeader string          // carries the envelope
 	ServiceKey     string          // ARN of the KMS key of SSE-S3
 }
 
-// ErrUsage is wrapped by faults of what a tool was asked.
+// ErrUsage is wrapped by errors in a tool's arguments.
 var ErrUsage = errors.New("usage")
 
-// Target is what s3://BUCKET[/REST] names.
+// A Target is the bucket, and the key or prefix, of s3://BUCKET[/REST].
 type Target struct{ Bucket, Key string }
 
-// ParseTarget reads s3://BUCKET[/KEY]. The key is taken as it stands, without unescaping.
+// ParseTarget reads s3://BUCKET[/KEY]. The key is used as it is, without unescaping.
 func ParseTarget(uri string) (Target, error) {
 	rest, ok := strings.CutPrefix(uri, "s3://")
 	bucket, key, _ := strings.Cut(rest, "/")
@@ -75,7 +75,7 @@ var (
 	errReplaced = errors.New("the object kept being replaced while it was read")
 )
 
-// attempts bounds how often an object that changes under the tool is begun anew.
+// attempts bounds how often the work on an object that changes meanwhile starts again.
 const attempts = 5
 
 func again(f func() error) error {
@@ -88,7 +88,7 @@ func again(f func() error) error {
 	return err
 }
 
-// Facts is what of a bucket's record decides about opening its objects.
+// Facts are the parts of a bucket's record that decide about opening its objects.
 func (in *Installation) Facts(ctx context.Context, bucket string) (policy.Bucket, error) {
 	p, err := in.place(ctx, bucket)
 	if err != nil {

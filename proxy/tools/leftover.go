@@ -6,9 +6,9 @@ import (
 	"net/http"
 )
 
-// A leftover is why an object of the source isn't in the sealed bucket as it is in the source. The source has it still.
+// A leftover is why an object of the source wasn't copied to the sealed bucket unchanged. The source still has it.
 type leftover struct {
-	state  string // refused: a sealed bucket can't hold it as it is; differs: another one has its place
+	state  string // refused: a sealed bucket can't hold it unchanged; differs: a different object has its key
 	kind   string // sealed, metadata, tags, checksum, size, bytes, parts, or S3's code for the proxy's refusal
 	reason string
 }
@@ -34,7 +34,7 @@ func ofProxy(err error) error {
 	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusNotImplemented {
 		return fmt.Errorf("the proxy answered %s with %d %s: %s", f.Operation, f.Status, f.Code, f.Message)
 	}
-	if f.Code == "" { // an answer to HEAD has no words
+	if f.Code == "" { // an answer to HEAD has no error document
 		text := http.StatusText(f.Status)
 		return refusedf(text, "the proxy answered %s with %d %s", f.Operation, f.Status, text)
 	}

@@ -11,10 +11,10 @@ import (
 	"sealfront/proxy/store"
 )
 
-// What a tool says of a bucket is true of all that is in it: names are listed as they are, what was listed is there,
-// and what no listing shows is said.
+// A tool's report on a bucket covers all that is in it: names are exact, listed objects exist, and the report names
+// what no listing shows.
 
-// bucketList lists a bucket of the store truly.
+// bucketList lists a bucket of the store by exact names.
 type bucketList struct {
 	objects *store.Objects
 	names   store.Lister
@@ -24,7 +24,7 @@ func (in *Installation) list(bucket string) *bucketList {
 	l := &bucketList{objects: in.Store.Objects(bucket)}
 	l.names.Names, l.names.Delimiters = in.Abilities.Names, in.Abilities.Delimiters
 	if in.Abilities == (store.Abilities{}) {
-		// The store wasn't probed: any name may be there, and none that may stand for another one is taken for an object's.
+		// The store wasn't probed: it may hold any name, and a name that may stand for another isn't taken for an object's.
 		l.names.Names = store.AllNames()
 		l.names.Names.Characters = 0
 	}
@@ -51,7 +51,7 @@ const maxPage = 16 << 20
 // A page is a part of a bucket's list.
 type page struct {
 	entries []entry
-	unknown []string // names that the store shows and that can't be found out
+	unknown []string // names in the store's listing that can't be decoded
 	more    bool
 	last    string // where the next page begins
 }
@@ -84,19 +84,19 @@ func (l *bucketList) page(ctx context.Context, prefix, after string, most int) (
 	return p, nil
 }
 
-// errListed means that an object isn't there that the store lists.
-var errListed = errors.New("the store lists it, and says that it isn't there")
+// errListed means that the store lists an object that doesn't exist.
+var errListed = errors.New("the store lists it, and answers that it doesn't exist")
 
 // errUnknown means that a listed name is not the object's own.
 var errUnknown = errors.New("the store lists it by a name that isn't its own, and its own can't be found out")
 
-// checkGone looks whether an object that was listed and is gone is listed still: errGone if the store doesn't list it
-// any more, errListed if it does.
+// checkGone checks whether an object that was listed and is gone is still listed: errListed if it is, otherwise
+// errGone.
 func (l *bucketList) checkGone(ctx context.Context, key string) error {
 	p, err := l.page(ctx, key, "", 1)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look whether it is still listed: %w", err)
+		return fmt.Errorf("check whether it is still listed: %w", err)
 	case len(p.entries) > 0 && p.entries[0].key == key:
 		return errListed
 	}
@@ -104,7 +104,7 @@ func (l *bucketList) checkGone(ctx context.Context, key string) error {
 }
 
 // whileListed runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been
-// made again: f runs once more.
+// created again: f runs once more.
 func (l *bucketList) whileListed(ctx context.Context, key string, f func() error) error {
 	err := f()
 	for range 2 {
@@ -122,7 +122,7 @@ func (l *bucketList) whileListed(ctx context.Context, key string, f func() error
 	return err
 }
 
-// An OpenUpload is an upload in progress. No listing shows what it has.
+// An OpenUpload is an upload in progress. No listing shows its parts.
 type OpenUpload struct {
 	URI       string `json:"uri"`
 	UploadID  string `json:"uploadId"`
@@ -143,7 +143,7 @@ func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUplo
 	return open, nil
 }
 
-// unseen is what lies in the bucket, or may, and its listing doesn't show.
+// unseen is what the bucket holds, or may hold, and its listing doesn't show.
 func (p *place) unseen(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
 	if open, err = p.openUploads(ctx, prefix); err == nil {
 		notes, err = p.unlisted(ctx, p.record.StoreName)
@@ -151,15 +151,15 @@ func (p *place) unseen(ctx context.Context, prefix string) (open []OpenUpload, n
 	return open, notes, err
 }
 
-// unlisted says what may lie in a bucket of the store, and no listing of its objects shows.
+// unlisted reports what a bucket of the store may hold that no listing of its objects shows.
 func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []string, err error) {
 	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
 	switch {
 	case err != nil:
-		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object "+
+		notes = append(notes, fmt.Sprintf("it is unknown whether the store lists an object u/p as well as an object "+
 			"u (%v): if it doesn't, such objects were not seen", err))
 	case !listed:
-		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: "+
+		notes = append(notes, "the store can hold an object u/p as well as an object u, and doesn't list u/p: "+
 			"such objects were not seen")
 	}
 	var versioning struct{ Status string }
@@ -172,12 +172,12 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 		err = nil
 	}
 	if err == nil && versioning.Status != "" {
-		notes = append(notes, "the bucket has versions: only the newest of each key was looked at")
+		notes = append(notes, "the bucket has versions: only the newest of each key was read")
 	}
 	return notes, err
 }
 
-// storeUploads says that uploads of the store's own clients are in progress. Some stores list only those of one key.
+// storeUploads reports uploads of the store's own clients that are in progress. Some stores list only those of one key.
 func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes []string, err error) {
 	var page struct {
 		IsTruncated bool
@@ -195,6 +195,6 @@ func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes 
 	if page.IsTruncated {
 		more = " and more"
 	}
-	return []string{fmt.Sprintf("%d uploads%s are in progress in the store's bucket %s: what they have is no object yet",
+	return []string{fmt.Sprintf("%d uploads%s are in progress in the store's bucket %s: they are no objects yet",
 		len(page.Upload), more, bucket)}, nil
 }

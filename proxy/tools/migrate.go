@@ -10,15 +10,15 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Migration says what is migrated.
+// A Migration says what is migrated.
 type Migration struct {
 	From Target // a bucket of the store, and the beginning of the keys in it
-	To   Target // a sealed bucket, and what takes the place of that beginning
-	// Proxy speaks to a proxy of this installation, as a client that may do everything: what is written goes through the
-	// proxy's own rules, and is read back as clients will read it.
+	To   Target // a sealed bucket, and the prefix that replaces that beginning
+	// Proxy is a client of a proxy of this installation that may do everything: writes pass the proxy's own rules, and
+	// objects are read back as clients will read them.
 	Proxy       *store.Client
 	StateBucket string
-	PutLimit    int64 // the most plaintext bytes of one PutObject; 0: what fits the store's
+	PutLimit    int64 // the most plaintext bytes of one PutObject; 0: as much as fits the store's limit
 	DropTags    bool  // where the sealed bucket can't hold tags, objects are migrated without them
 }
 
@@ -26,10 +26,10 @@ type Migration struct {
 type MigrationReport struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
-	Copied  int64  `json:"copied"`  // objects that were sealed by this run
+	Copied  int64  `json:"copied"`  // objects that this run sealed
 	Bytes   int64  `json:"bytes"`   // of their plaintext
-	Present int64  `json:"present"` // were there before
-	// Objects whose parts the store didn't show, or a sealed object can't have: they have others now.
+	Present int64  `json:"present"` // existed before this run
+	// Objects that got different parts, since the store didn't show theirs, or a sealed object can't have them.
 	Reshaped int64 `json:"reshaped"`
 	// The final comparison: Equal objects have the same bytes, metadata, tags, parts and checksum on both sides.
 	Compared int64     `json:"compared"`
@@ -40,7 +40,7 @@ type MigrationReport struct {
 	Notes    []string  `json:"notes,omitempty"` // what no listing of the source shows
 }
 
-// ErrLeft means that not all objects of the source are in the sealed bucket as they are in the source.
+// ErrLeft means that not all objects of the source were copied unchanged.
 var ErrLeft = errors.New("not all objects were migrated")
 
 // A migration is one in progress.
@@ -53,11 +53,11 @@ type migration struct {
 	r              *MigrationReport
 }
 
-// Migrate copies what lies in the clear in a bucket of the store into a sealed bucket, and then compares the two. The
-// source is only read. Each object appears in one conditional step, whole and checked, or not at all: what is in the
-// sealed bucket already is never replaced, so a migration may be killed and begun again, with or without a resume file.
-// It goes over the source twice: what couldn't be copied at first, or came later, has a second chance before it is
-// compared. It returns ErrLeft when objects are left.
+// Migrate copies the plaintext objects of a bucket of the store into a sealed bucket, and then compares the two. The
+// source is only read. Each object appears in one conditional step, complete and checked, or not at all. Existing
+// objects in the sealed bucket are never replaced, so a migration may be killed and started again, with or without a
+// resume file. It walks the source twice: an object that couldn't be copied at first, or was added later, is copied
+// before it is compared. It returns ErrLeft when objects were not copied.
 //
 //	source ─▶ GET, If-Match ─▶ proxy: checks, seals ─▶ PUT, If-None-Match: *          then  source ─┐
 //	                                                  or parts of the same sizes            proxy ──┴▶ byte for byte
@@ -84,7 +84,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	g.w, err = newWalk(name, o)
 	if err == nil {
 		g.w.title = "copying: "
-		if err := g.giveUpUploads(ctx); err != nil {
+		if err := g.abortUploads(ctx); err != nil {
 			return g.r, err
 		}
 		if err := g.w.run(ctx, objects, m.From.Key, g.first, func(string) error { return nil }); err != nil {
@@ -93,18 +93,21 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	}
 	comparing, compareErr := newWalk(name+", comparing", o)
 	if err != nil && compareErr != nil {
-		return nil, err // a resume file of neither
+		return nil, err // a resume file of neither walk
 	}
 	if compareErr != nil {
 		return g.r, compareErr
 	}
 	g.w, before = comparing, comparing.now.Failed
 	g.w.title = "comparing: "
-	if err := g.giveUpUploads(ctx); err != nil {
+	if err := g.abortUploads(ctx); err != nil {
 		return g.r, err
 	}
 	g.objects = objects
-	err = g.w.run(ctx, objects, m.From.Key, g.second, func(shown string) error { g.leave(shown, errUnknown); return nil })
+	err = g.w.run(ctx, objects, m.From.Key, g.second, func(shown string) error {
+		g.reportLeft(shown, errUnknown)
+		return nil
+	})
 	if err == nil {
 		g.r.Notes, err = in.storeUploads(ctx, m.From.Bucket)
 	}
@@ -119,17 +122,17 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	return g.r, err
 }
 
-// checkMigration refuses what can be seen to be wrong before anything is read.
+// checkMigration refuses errors that are evident before anything is read.
 func (in *Installation) checkMigration(ctx context.Context, m *Migration) error {
 	folder := func(prefix string) bool { return prefix == "" || strings.HasSuffix(prefix, "/") }
 	switch {
 	case m.From.Bucket == m.StateBucket:
 		return fmt.Errorf("%w: %s is the state bucket", ErrUsage, m.From.Bucket)
 	case folder(m.From.Key) != folder(m.To.Key):
-		return fmt.Errorf("%w: the prefix %q takes the place of %q: end both in a slash, or neither",
+		return fmt.Errorf("%w: the prefix %q replaces %q: end both in a slash, or neither",
 			ErrUsage, m.To.Key, m.From.Key)
 	case !in.Abilities.ConditionalPut:
-		return errors.New("the store has no conditional PUT: a client's write that comes between would be lost, " +
+		return errors.New("the store has no conditional PUT: a concurrent write of a client would be lost, " +
 			"so nothing is migrated")
 	}
 	served := ""
@@ -139,7 +142,7 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 		}
 		return served == ""
 	}); err != nil {
-		return fmt.Errorf("look at the buckets that the proxy serves: %w", err)
+		return fmt.Errorf("list the buckets that the proxy serves: %w", err)
 	}
 	if served != "" {
 		return fmt.Errorf("%w: the store's bucket %s is served by the proxy, as %s: what is in it is sealed",
@@ -153,8 +156,8 @@ func (g *migration) target(key string) string {
 	return g.To.Key + strings.TrimPrefix(key, g.From.Key)
 }
 
-// giveUpUploads aborts what the migration that this one resumes had in progress when it was killed.
-func (g *migration) giveUpUploads(ctx context.Context) error {
+// abortUploads aborts uploads that the resumed migration had in progress when it was killed.
+func (g *migration) abortUploads(ctx context.Context) error {
 	for id, key := range g.w.now.Uploads {
 		(&upload{client: g.to.client, bucket: g.to.bucket, key: key, id: id}).abandon(ctx)
 		if err := g.w.uploadEnded(id); err != nil {
@@ -164,7 +167,7 @@ func (g *migration) giveUpUploads(ctx context.Context) error {
 	return nil
 }
 
-// first copies an object. What fails is tried again by second, which reports why.
+// first copies an object. second tries a failed one again, and reports why it fails.
 func (g *migration) first(ctx context.Context, e entry) (failed bool, err error) {
 	err = again(func() error { return g.copy(ctx, e) })
 	if ctx.Err() != nil {
@@ -177,7 +180,7 @@ func (g *migration) first(ctx context.Context, e entry) (failed bool, err error)
 	return err != nil && !errors.Is(err, errGone), nil
 }
 
-// second compares an object, and copies it before where it is missing.
+// second compares an object, after copying it if it is missing.
 func (g *migration) second(ctx context.Context, e entry) (failed bool, err error) {
 	err = g.objects.whileListed(ctx, e.key, func() error {
 		return again(func() error {
@@ -199,7 +202,7 @@ func (g *migration) second(ctx context.Context, e entry) (failed bool, err error
 		return false, nil
 	}
 	if err != nil {
-		g.leave(e.key, err)
+		g.reportLeft(e.key, err)
 	}
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
@@ -210,8 +213,8 @@ func (g *migration) second(ctx context.Context, e entry) (failed bool, err error
 	return err != nil, nil
 }
 
-// leave names an object of the source that isn't in the sealed bucket as it is in the source.
-func (g *migration) leave(key string, err error) {
+// reportLeft reports an object of the source that wasn't copied unchanged.
+func (g *migration) reportLeft(key string, err error) {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
 	if len(g.r.Left) == maxLeft {

@@ -15,13 +15,13 @@ import (
 	"sealfront/sigv4"
 )
 
-// Outcomes of looking at the sealed bucket.
+// Outcomes of a look-up in the sealed bucket.
 var (
 	errPresent = errors.New("an object has this name already")
 	errMissing = errors.New("no object has this name")
 )
 
-// find looks at an object of the source and decides how it is written. Of a small one the body comes along.
+// find reads an object's metadata in the source, with a small one's body, and decides how it is written.
 func (g *migration) find(ctx context.Context, e entry) (s *clientObject, how *shape, err error) {
 	found, err := g.from.read(ctx, e.key, "", e.size < crypto.MinPartSize)
 	if err != nil {
@@ -32,7 +32,7 @@ func (g *migration) find(ctx context.Context, e entry) (s *clientObject, how *sh
 			found.close()
 		}
 	}()
-	if err := g.inTheClear(found); err != nil {
+	if err := g.checkPlaintext(found); err != nil {
 		return nil, nil, err
 	}
 	parts, err := g.from.parts(ctx, found)
@@ -43,10 +43,10 @@ func (g *migration) find(ctx context.Context, e entry) (s *clientObject, how *sh
 	return found, how, err
 }
 
-// inTheClear refuses what looks sealed: it would be sealed twice, and its envelope belongs to another place.
-func (g *migration) inTheClear(s *clientObject) error {
+// isPlaintext refuses an object that looks sealed: it would be sealed twice, and its envelope belongs to another place.
+func (g *migration) checkPlaintext(s *clientObject) error {
 	if _, ok := s.header["x-amz-missing-meta"]; ok {
-		return refusedf("metadata", "it has metadata that the store can't tell")
+		return refusedf("metadata", "it has metadata that the store can't return")
 	}
 	for name, value := range s.header {
 		if !strings.HasPrefix(name, "x-amz-meta-") {
@@ -63,7 +63,7 @@ func (g *migration) inTheClear(s *clientObject) error {
 	return nil
 }
 
-// body begins to read an object of the source, of the version that was seen.
+// body begins to read an object of the source, in the version whose metadata was read.
 func (g *migration) body(ctx context.Context, s *clientObject) error {
 	if s.answer != nil {
 		return nil
@@ -81,7 +81,7 @@ func (g *migration) body(ctx context.Context, s *clientObject) error {
 	return nil
 }
 
-// copy makes the sealed object of one in the source, unless something has its name: errPresent then.
+// copy makes the sealed object of one in the source, unless there is an object of its name: errPresent then.
 func (g *migration) copy(ctx context.Context, e entry) error {
 	there, err := g.to.read(ctx, g.target(e.key), "", false)
 	switch {
@@ -118,13 +118,13 @@ func (g *migration) copy(ctx context.Context, e entry) error {
 	defer g.w.mu.Unlock()
 	g.r.Copied++
 	g.r.Bytes += s.length
-	if !how.kept {
+	if !how.unchanged {
 		g.r.Reshaped++
 	}
 	return nil
 }
 
-// header is all that a source object's copy gets but its bytes and its checksum.
+// header has all that a source object's copy gets except its bytes and its checksum.
 func (g *migration) header(ctx context.Context, s *clientObject) ([]sigv4.Field, error) {
 	var header []sigv4.Field
 	for _, name := range s.names() {
@@ -231,7 +231,7 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *clientObject, par
 	return nil
 }
 
-// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the
+// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy needs it before the
 // part.
 func (g *migration) sumPart(ctx context.Context, s *clientObject, first, size int64) (string, error) {
 	kind := s3.ChecksumByName(s.checksum.algorithm)

@@ -15,7 +15,7 @@ func (p *place) object(key string) *objects.Object {
 	}
 }
 
-// operator may open whatever the bucket allows: KMS has the last word.
+// operator may open any object that the bucket allows: KMS decides.
 func operator(string) error { return nil }
 
 // wholeObject is an opened object with the store's answer, whose body has not been read.

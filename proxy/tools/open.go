@@ -11,7 +11,7 @@ import (
 	"sealfront/proxy/objects"
 )
 
-// File is a stored object outside of its store: its sealed bytes, and the envelope that the store kept with them.
+// File is a stored object outside of its store: its sealed bytes, and the envelope that the store had with them.
 type File struct {
 	Bucket   policy.Bucket // see FactsOfARN
 	Key      string
@@ -20,7 +20,7 @@ type File struct {
 	Size     int64
 }
 
-// FactsOfARN is what is known of a bucket by its ARN alone. Without its record nothing binds it to a KMS key, so any
+// FactsOfARN are a bucket's facts by its ARN alone. Without its record nothing binds it to a KMS key, so any
 // key of account is allowed, or those of kms.allowed_keys; kmsKey, if not empty, is the only one besides the service
 // key.
 func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
@@ -39,8 +39,8 @@ func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 }
 
 // Open writes the file's plaintext to out: nothing before envelope, size and trailer have been checked, then each
-// segment as soon as its tag has been. After an error what was written is a true prefix, unless the error is a Damage
-// of kind padding: the plaintext is whole then. Of what g is made of only the key service is called.
+// segment as soon as its tag has been. After an error the bytes written are a correct prefix, unless the error is a
+// Damage of kind padding: the plaintext is complete then. Open calls only the key service of g, and not the store.
 func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error {
 	x := &objects.Object{
 		Objects: g, Bucket: f.Bucket.Name, Key: f.Key, Facts: f.Bucket, Prepared: new(objects.PreparedRef),

@@ -15,7 +15,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// maxDocument bounds the answers that are read whole.
+// maxDocument bounds answers that are read into memory.
 const maxDocument = 1 << 20
 
 func field(name, value string) sigv4.Field {

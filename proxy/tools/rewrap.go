@@ -18,25 +18,25 @@ import (
 
 // RewrapReport is Rewrap's report.
 type RewrapReport struct {
-	Objects   int64 `json:"objects"`   // looked at
+	Objects   int64 `json:"objects"`   // read
 	Rewrapped int64 `json:"rewrapped"` // have a new envelope now
-	Gone      int64 `json:"gone"`      // deleted meanwhile, and not listed any more
+	Gone      int64 `json:"gone"`      // deleted meanwhile, and no longer listed
 	// What still depends on older bucket key blobs: objects that failed, by name, with the reason.
 	Left []Finding `json:"left"`
 	More int64     `json:"more,omitempty"` // of them, beyond the first thousand
-	// Keys counts the objects that were rewrapped by the KMS key they are under; an object keeps its KMS key. Other are
-	// the keys among them that aren't the bucket's default.
+	// Keys counts the objects that were rewrapped by the KMS key they are under; an object stays under its KMS key. Other
+	// are the keys among them that aren't the bucket's default.
 	Keys  map[string]int64 `json:"keys"`
 	Other []string         `json:"otherKeys,omitempty"`
-	// Depends says what the objects that were looked at depend on now, those that failed as they were found: a KMS key may
-	// be disabled when nothing under this prefix, and no other, depends on it.
+	// Depends says what the objects depend on now, including those that failed: a KMS key may be disabled when no object
+	// under this or any other prefix depends on it.
 	Depends []*Dependency `json:"depends"`
-	// Uploads in progress keep the bucket keys they began with; Notes say what other things were not looked at.
+	// Uploads in progress stay under the bucket keys they began with; Notes say what else was not checked.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
 }
 
-// A Dependency is a KMS key, and what of it objects depend on.
+// A Dependency is a KMS key, and the bucket keys under it that objects depend on.
 type Dependency struct {
 	KMSKey  string `json:"kmsKey"`
 	Objects int64  `json:"objects"`
@@ -51,7 +51,7 @@ type Dependency struct {
 // count adds an object to what depends on its KMS key.
 func (r *RewrapReport) count(e *crypto.Envelope) {
 	if e == nil {
-		return // nobody knows
+		return // unknown
 	}
 	i := slices.IndexFunc(r.Depends, func(d *Dependency) bool { return d.KMSKey == e.KeyARN })
 	if i < 0 {
@@ -78,27 +78,27 @@ func blobDigest(blob []byte) string {
 
 const maxLeft = 1000
 
-// RewrapOptions say how Rewrap goes about it.
+// RewrapOptions are the options of Rewrap.
 type RewrapOptions struct {
 	WalkOptions
-	// KMSKey is the ARN of the KMS key that all objects are to be under, as SSE-KMS; "": each stays under its own. Whether
-	// a bucket key stands between them stays as it is; SSE-S3 objects have one.
+	// KMSKey is the ARN of the KMS key that all objects get, as SSE-KMS; "": each stays under its own. An object has a
+	// bucket key if it had one; SSE-S3 objects have one.
 	KMSKey string
 }
 
-// Rewrap wraps the data key of each object below the target anew, under a bucket key that is fresh from the object's
+// Rewrap wraps the data key of each object below the target again, under a bucket key that is fresh from the object's
 // KMS key, so that after a rotation of the KMS key's material no object depends on the older; or under another KMS key.
 // Data, metadata, content headers, storage class and tags stay; date and ETag become those of the store's new version.
 // Every object is replaced in one conditional step, so a tool that is killed leaves each with the old envelope or the
-// new one, and a client's write that comes between wins. The installation's keyring must be new: its first bucket key
-// of each KMS key is. It returns ErrFound when objects are left.
+// new one, and a concurrent write of a client wins. The installation's keyring must be new, so that its first bucket
+// key of each KMS key is. It returns ErrFound when objects failed.
 func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (*RewrapReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
 		return nil, err
 	}
 	if !in.Abilities.ConditionalPut {
-		return nil, errors.New("the store has no conditional PUT: a write that comes between would be lost, " +
+		return nil, errors.New("the store has no conditional PUT: a concurrent write would be lost, " +
 			"so nothing is rewrapped")
 	}
 	name := "rewrap s3://" + t.Bucket + "/" + t.Key
@@ -194,9 +194,9 @@ func (p *place) mayMove(kmsKey string) error {
 }
 
 // rewrap gives one object a new envelope, under kmsKey or with "" under the KMS key that it has. It returns the
-// envelope that is in force afterwards: with an error that of the object as it was found, nil if there is none that can
-// be read. It has the key's claim: no other operation changes the object in several steps meanwhile, and nothing brings
-// back the ETag by which it is replaced.
+// envelope that is in force afterwards: with an error the existing one, nil if there is none that can be read. It has
+// the key's claim: no other operation changes the object in several steps meanwhile, and the ETag by which it is
+// replaced doesn't repeat.
 func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto.Envelope, err error) {
 	x := p.object(key)
 	x.Operation = policy.UpdateObjectEncryption
@@ -213,7 +213,7 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 				SSE: policy.SSEKMS, KeyARN: kmsKey, BucketKey: inForce.BucketKey, Context: inForce.ContextMap(),
 			}
 		}
-		written, err := source.Rewrap(ctx, e, keptWith(source, time.Now()), operator)
+		written, err := source.Rewrap(ctx, e, attributesToCopy(source, time.Now()), operator)
 		if err != nil {
 			return ofRewrap(err)
 		}
@@ -223,7 +223,7 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 	return inForce, inWords(err)
 }
 
-// envelopeAt is the envelope of an object that can't be used; nil if it has none that can be read.
+// envelopeAt is the envelope of an object that can't be opened; nil if it has none that can be read.
 func envelopeAt(ctx context.Context, x *objects.Object) *crypto.Envelope {
 	a, s, err := x.HeadIf(ctx, objects.Unconditional)
 	if err != nil {
@@ -237,7 +237,7 @@ func envelopeAt(ctx context.Context, x *objects.Object) *crypto.Envelope {
 func ofRewrap(err error) error {
 	if _, ok := errors.AsType[*policy.Refusal](err); ok {
 		return errors.New("it is larger than one copy of the store may be, and the store has no conditional " +
-			"CompleteMultipartUpload: write it anew")
+			"CompleteMultipartUpload: write it again")
 	}
 	switch objects.Translate(err).Code {
 	case "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "NoSuchUpload":
@@ -246,10 +246,10 @@ func ofRewrap(err error) error {
 	return err
 }
 
-// keptWith is what the store keeps with an object in addition to its metadata, for the version that takes its place:
+// attributesToCopy are the attributes of an object, in addition to its metadata, that the version replacing it gets:
 // storage class, redirect, and the Object Lock that protects it. A retention that is over can't be set again, and
 // protects nothing.
-func keptWith(o *objects.Source, now time.Time) (kept []sigv4.Field) {
+func attributesToCopy(o *objects.Source, now time.Time) (copied []sigv4.Field) {
 	over := true
 	for _, f := range o.Attributes {
 		if string(f.Name) == objects.LockUntil {
@@ -261,7 +261,7 @@ func keptWith(o *objects.Source, now time.Time) (kept []sigv4.Field) {
 		if name := string(f.Name); over && (name == objects.LockMode || name == objects.LockUntil) {
 			continue
 		}
-		kept = append(kept, f)
+		copied = append(copied, f)
 	}
-	return kept
+	return copied
 }

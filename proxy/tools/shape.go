@@ -8,31 +8,32 @@ import (
 
 // A shape is how a source object is written.
 type shape struct {
-	parts []shownPart // nil: by one PutObject
-	kept  bool        // they are the source's
+	parts     []shownPart // nil: by one PutObject
+	unchanged bool        // the parts are the source's
 }
 
-// cutSize is that of parts that the migration chooses, at least: whole segments, so that ranges map by arithmetic.
+// cutSize is the least size of parts that the migration chooses: a multiple of a segment, so that ranges map by
+// arithmetic.
 const cutSize = 64 << 20
 
 // shapeOf decides how an object is written, from the parts that the source shows of it, or refuses it. limit is the
 // most bytes of one PutObject.
 func shapeOf(s *clientObject, parts []shownPart, limit int64) (*shape, error) {
 	switch {
-	case s.checksum != nil && !s.checksum.known():
+	case s.checksum != nil && !s.checksum.isSupported():
 		return nil, refusedf("checksum", "it has a checksum by %s, which sealed objects can't have", s.checksum.algorithm)
 	case parts == nil && !s.cameInParts() && s.length <= limit:
-		return &shape{kept: true}, nil
+		return &shape{unchanged: true}, nil
 	case parts != nil && legalParts(parts):
-		return &shape{parts: parts, kept: true}, nil
+		return &shape{parts: parts, unchanged: true}, nil
 	case s.isComposite():
 		return nil, refusedf("checksum",
-			"its checksum is one of its parts' checksums, and its parts are not known or can't be those of a sealed object")
+			"its checksum is one of its parts' checksums, and its parts are unknown or can't be those of a sealed object")
 	case s.length <= limit:
 		return &shape{}, nil
 	case s.checksum != nil && !strings.HasPrefix(s.checksum.algorithm, "CRC"):
 		return nil, refusedf("checksum",
-			"it is too large for one PutObject, and %s can't be combined of the checksums of parts", s.checksum.algorithm)
+			"it is too large for one PutObject, and %s can't be combined from the checksums of parts", s.checksum.algorithm)
 	}
 	size := max(cutSize, (s.length/crypto.MaxParts/crypto.SegmentSize+1)*crypto.SegmentSize)
 	cut := &shape{}

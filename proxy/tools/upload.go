@@ -71,7 +71,7 @@ func (u *upload) complete(ctx context.Context, header ...sigv4.Field) error {
 	return err
 }
 
-// abandon gives up an upload that was not completed. What can't be aborted is left to the bucket's lifecycle.
+// abandon aborts an upload that was not completed. If that fails, the bucket's lifecycle removes it.
 func (u *upload) abandon(ctx context.Context) {
 	if !u.done {
 		r := u.request("AbortMultipartUpload", "DELETE", store.AppendQuery("", "uploadId", u.id))

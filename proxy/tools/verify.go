@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// Finding is an object of which a tool has something to say.
+// A Finding is an object that a tool reports.
 type Finding struct {
 	URI string `json:"uri"`
-	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket
-	// can't hold it as it is; differs: another object has its place; and failed.
+	// State is damaged, or unchecked: store or key service failed while it was read. Migrate's are refused: a sealed
+	// bucket can't hold it unchanged; differs: a different object has its key; and failed.
 	State  string `json:"state"`
 	Kind   string `json:"kind,omitempty"`
 	Reason string `json:"reason"`
@@ -22,7 +22,7 @@ type VerifyReport struct {
 	Damaged   int64 `json:"damaged"`
 	Unchecked int64 `json:"unchecked"`
 	Gone      int64 `json:"gone"` // deleted meanwhile
-	// What no listing shows, and what other things were not looked at.
+	// What no listing shows, and what else was not checked.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
 }
@@ -31,9 +31,9 @@ type VerifyReport struct {
 var ErrFound = errors.New("not all objects are whole")
 
 // Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag,
-// padding, trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that
-// is replaced or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out,
-// is one.
+// padding, trailer. It writes a line for each damaged object, and returns ErrFound when there is one. An object that is
+// replaced or deleted meanwhile is no finding; one that is listed and doesn't exist, or whose name can't be decoded, is
+// one.
 func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*VerifyReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {

@@ -308,7 +308,7 @@ func TestOutagesAreNoDamage(t *testing.T) {
 					w.WriteHeader(http.StatusNotFound)
 				}
 				return r.URL.Path == path+"c"
-			}, unchecked: 1, reason: "the store lists it, and says that it isn't there",
+			}, unchecked: 1, reason: "the store lists it, and answers that it doesn't exist",
 		},
 		"deleted meanwhile": {
 			before: func(w http.ResponseWriter, r *http.Request) bool {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// WalkOptions say how a tool goes over a bucket.
+// WalkOptions are the options of a tool's walk over a bucket.
 type WalkOptions struct {
 	Concurrency int       // objects at the same time; default 8
-	Rate        float64   // objects begun a second at most; 0: as fast as it goes
-	Resume      string    // file that keeps how far the walk has come; "": none
+	Rate        float64   // objects begun a second at most; 0: no limit
+	Resume      string    // file that records the walk's progress; "": none
 	JSON        bool      // reports in JSON, a document a line
 	Out         io.Writer // the report
 	Progress    io.Writer // a terminal; nil: none
@@ -24,7 +24,7 @@ type WalkOptions struct {
 
 // position is the resume file: all objects up to and with After are done.
 type position struct {
-	Walk   string `json:"walk"` // what is walked over, so that one file isn't taken for another's
+	Walk   string `json:"walk"` // the tool and its target, so that a file isn't used for another walk
 	After  string `json:"after"`
 	Done   int64  `json:"done"`
 	Failed int64  `json:"failed"`
@@ -38,13 +38,13 @@ type entry struct {
 	size      int64
 }
 
-// walk calls work for each object of the store's bucket that begins with prefix, several at a time, and writes down how
-// far all are done. work's error ends the walk; what is wrong with an object isn't one. It returns the position at the
-// end.
+// walk calls work for each object of the store's bucket that begins with prefix, several at a time, and records the
+// position up to which all are done. work's error ends the walk; a faulty object is no error. It returns the position
+// at the end.
 type walk struct {
 	o     WalkOptions
 	name  string
-	title string // of what is done, before the progress
+	title string // printed before the progress
 	now   position
 
 	mu      sync.Mutex
@@ -84,9 +84,9 @@ func newWalk(name string, o WalkOptions) (*walk, error) {
 	return w, nil
 }
 
-// run goes over the objects. work reports whether the object failed; its error means that going on has no sense. An
-// object that was listed and is gone is work's errGone only when it isn't listed any more. unknown gets the names that
-// the store shows and that can't be found out.
+// run goes over the objects. work reports whether the object failed; its error ends the walk. For an object that was
+// listed and is gone, work returns errGone only when it is no longer listed. unknown gets the listed names that can't
+// be decoded.
 func (w *walk) run(
 	ctx context.Context, objects *bucketList, prefix string,
 	work func(context.Context, entry) (failed bool, err error), unknown func(shown string) error,
@@ -177,7 +177,7 @@ func (w *walk) feed(
 	}
 }
 
-// finish notes an object that is done and moves the position to where no object before it is being worked on.
+// finish records an object as done and moves the position to before the first object that isn't.
 func (w *walk) finish(t *task, failed bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -202,7 +202,7 @@ func (w *walk) finish(t *task, failed bool) error {
 	return nil
 }
 
-// uploadBegan notes an upload before it gets its first part.
+// uploadBegan records an upload before it gets its first part.
 func (w *walk) uploadBegan(id, key string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
