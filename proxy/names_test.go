@@ -309,7 +309,7 @@ data: %s
 			file := proxytest.WriteConfig(t, config+proxytest.Identity)
 			_, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket)
 			if status != command.StatusOK || !strings.Contains(errs, "an upload in progress: s3://"+bucket+"/big") || !strings.Contains(errs, "the bucket has versions") ||
-				strings.Contains(errs, "an object u/p beside an object u") != beside {
+				strings.Contains(errs, "an object u/p as well as an object u") != beside {
 				t.Errorf("verify: status %d: %s", status, errs)
 			}
 			var rewrapped tools.RewrapReport

@@ -38,7 +38,7 @@ type Form struct {
 	Fields []sigv4.Field
 	// Name puts the file's name where fields have a variable for it. The policy is checked against the result.
 	Name func()
-	// Header returns the fields that stand for headers, as those, and the object's key.
+	// Header returns the fields that represent headers, as header fields, and the object's key.
 	Header func() (header []sigv4.Field, key string, err error)
 }
 

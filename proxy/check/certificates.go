@@ -91,7 +91,7 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 		k.fault(path, "%s is not made for servers (extended key usage), and clients refuse it", cert)
 	}
 	if len(leaf.DNSNames)+len(leaf.IPAddresses) == 0 {
-		k.fault(path, "%s has no subject alternative names, and clients refuse it whatever its common name", cert)
+		k.fault(path, "%s has no subject alternative names, and clients refuse it: they ignore its common name", cert)
 	}
 	if len(pair.Certificate) == 1 && leaf.Issuer.String() != leaf.Subject.String() && len(leaf.IssuingCertificateURL) > 0 {
 		k.warn(path,

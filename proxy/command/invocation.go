@@ -48,7 +48,7 @@ func (v *invocation) instanceOptions(log *zap.Logger) instance.Options {
 	return o
 }
 
-// parse reads flags, which may stand before, between and behind the arguments, and returns these.
+// parse reads flags, which may come before, between and after the arguments, and returns the arguments.
 func (v *invocation) parse(args []string) (operands []string, err error) {
 	for {
 		if err := v.Parse(args); err != nil {

@@ -22,8 +22,8 @@ import (
 // never opens the grown body (S9). An object without such parts is sealed again as a whole in one PUT with If-Match.
 // Readers see the object before or after, and a writer in between makes the append fail: 409.
 //
-// Requests to the store: a look at the object, its last part if that is small, and PUT; or CreateMultipartUpload, a
-// copy for each 5 GiB, UploadPart, Complete, HEAD.
+// Requests to the store: GET of the object's metadata and end, of its last part if that is small, and PUT; or
+// CreateMultipartUpload, a copy for each 5 GiB, UploadPart, Complete, HEAD.
 func appendObject(x *exchange, offset int64) error {
 	body, err := x.newBody(crypto.MaxObjectPut)
 	if err != nil {

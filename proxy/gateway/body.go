@@ -291,7 +291,7 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 		c.wantMD5 = sum
 	}
 	if c.announced = c.kind != nil; !c.announced {
-		c.kind = s3.ChecksumOf(crypto.CRC64NVME) // U-28: S3 adds one by itself
+		c.kind = s3.ChecksumOf(crypto.CRC64NVME) // U-28: S3 adds one, too
 	}
 	c.hash = c.hashOf(c.kind)
 	if c.wantMD5 != nil {

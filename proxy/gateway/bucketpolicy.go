@@ -69,7 +69,7 @@ func getBucketPolicy(x *exchange) error {
 }
 
 // getBucketPolicyStatus carries out GetBucketPolicyStatus. Nothing is public: anonymous requests have no access,
-// whatever a policy says.
+// even if a policy grants it.
 func getBucketPolicyStatus(x *exchange) error {
 	if _, err := x.currentPolicy(); err != nil {
 		return err

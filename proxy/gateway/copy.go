@@ -20,9 +20,9 @@ import (
 // key is used (R17); SSE-S3 to SSE-S3 needs no call. A body that the store copies isn't opened, so damage in it is
 // found only when the copy is read.
 //
-// Requests to the store: a look at the source, the destination's claim, and the copy. Where the bytes pass through
-// (transfer.go says when) GET and PUT instead of the two. A copy of an object onto itself has its key's claim from the
-// beginning.
+// Requests to the store: GET of the source's metadata and end, the destination's claim, and the copy. Where the bytes
+// pass through (transfer.go says when) GET and PUT instead of the two. A copy of an object onto itself has its key's
+// claim from the beginning.
 func copyObject(x *exchange) error {
 	kind, err := x.copyAlgorithm()
 	if err != nil {

@@ -16,18 +16,18 @@
 //     refused at once (TestABadChunkIsRefusedAtOnce).
 //   - Failed logins cost few requests to the store, and are throttled by address and access key without locking out
 //     other clients (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
-//   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions
-//     on copies, with copies of an object onto itself, and between two of our requests
+//   - A copy, a rename and an append are the old or the new object at any time, however a store treats conditions on
+//     copies, with copies of an object onto itself, and between two of our requests
 //     (TestConditionsOnTheDestinationOfACopyHold, TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope,
 //     TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain, TestOfManyAppendsAtOneOffsetOneGetsThrough,
 //     TestCrashesOfAppends). A rename leaves both names or the new one, never none (TestCrashesOfRenames,
 //     TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store deletes it is only
 //     as safe as the store's conditional deletion.
-//   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently
-//     the store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim
+//   - A 200 stays true, even with concurrent requests for the same key at any replica, and with answers of the store
+//     that are late, repeated or missing (TestLinearizable, TestRaces). What takes several steps has the key's claim
 //     (objects/claims.go).
-//   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or
-//     nothing (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
+//   - An update of an object's encryption changes only its envelope and its date; or it changes nothing
+//     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
 //   - Copies with a directory bucket on either side call KMS each time, and use no bucket key
 //     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames don't call it for a key that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
@@ -41,7 +41,7 @@
 //     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
 //     (TestExplainAndRequestsAgree), and no caller without a permission learns a fact about a bucket
 //     (TestPermissionsComeBeforeFacts).
-//   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
+//   - A document's cost is bounded, even if it nests elements, and it is read after its permission is checked
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
 //   - An operation that isn't in the table of operations is refused (TestUnservedOperationsAreRefused), as is every
 //     header, parameter and element that requests what isn't implemented (TestEverythingThatSDKsSendHasARow).

@@ -16,8 +16,8 @@ import (
 // and its answer. It comes from a pool and returns to it when the answer's body has been sent.
 //
 // What is reused: the memory of grant, scratch and prepared. They hold slices that fasthttp lends until the handler
-// returns, or until the answer's body stream is closed. begin resets everything else. Nothing of an exchange
-// outlives finish.
+// returns, or until the answer's body stream is closed. begin resets everything else. No part of an exchange outlives
+// finish.
 type exchange struct {
 	g         *services
 	ctx       *fasthttp.RequestCtx // the answer is written to its response

@@ -86,7 +86,7 @@ func (form *formReader) nameFile() {
 	}
 }
 
-// formHeaders are the fields, in addition to x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
+// formHeaders are the fields, in addition to x-amz-*, that represent headers. Source: POST, "HTML Form Fields".
 var formHeaders = map[string]string{
 	"acl": "x-amz-acl", "cache-control": "cache-control", "content-type": "content-type",
 	"content-disposition": "content-disposition", "content-encoding": "content-encoding",
@@ -94,7 +94,7 @@ var formHeaders = map[string]string{
 	"content-md5":      "content-md5", "expires": "expires",
 }
 
-// takeFields returns the form's fields that stand for headers, as those, and its key.
+// takeFields returns the form's fields that represent headers, as header fields, and its key.
 func takeFields(form *formReader) (answer formAnswer, fields []sigv4.Field, key string, err error) {
 	fields = make([]sigv4.Field, 0, len(form.fields))
 	hasKey := false

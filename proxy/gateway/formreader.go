@@ -41,7 +41,7 @@ type formReader struct {
 	ended  error
 }
 
-// formHeadLimit bounds what stands in front of the file, in bytes. Source: POST, "must not exceed 20 KB".
+// formHeadLimit bounds what precedes the file, in bytes. Source: POST, "must not exceed 20 KB".
 const formHeadLimit = 20 << 10
 
 // formWhole is the size up to which a file and what follows it are taken in whole.
@@ -64,7 +64,7 @@ func errBehind() *s3.Error {
 			"precede it.")
 }
 
-// readForm reads what stands in front of the file. length is that of the whole body. findFile comes before Read.
+// readForm reads what precedes the file. length is that of the whole body. findFile comes before Read.
 func readForm(source io.Reader, length int64, boundary string) (*formReader, error) {
 	f := &formReader{
 		source: source, length: length, delimiter: []byte("\r\n--" + boundary), head: make([]byte, 0, formHeadLimit),
@@ -113,7 +113,7 @@ func (f *formReader) readFields() error {
 		if line = bytes.TrimRight(line, " \t"); bytes.HasPrefix(line, closingDashes) {
 			return s3.InvalidArgument("file", "0", "POST requires exactly one file upload per request.")
 		} else if len(line) > 0 {
-			return malformedForm("a line that begins with the boundary goes on")
+			return malformedForm("a line that begins with the boundary is longer than it")
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (g *Gateway) withRecover(ctx *fasthttp.RequestCtx, f func()) {
 }
 
 // Expect answers Expect: 100-continue once the request has been decided: a body that would be refused is never
-// requested. fasthttp sends a refusal's status with the response as it stands here.
+// requested. fasthttp sends a refusal's status with the response as it is here.
 func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	decided := false
 	g.withRecover(ctx, func() {

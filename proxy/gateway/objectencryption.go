@@ -23,8 +23,8 @@ import (
 // one, which the answer names, and the earlier one keeps its key. The update of a version that isn't the current one
 // would make it current, so it is refused.
 //
-// Requests to the store: the claim, a look at the object, and what sameetag.go says; a HEAD for Object Lock where there
-// are versions.
+// Requests to the store: the claim, GET of the object's metadata and end, and those in sameetag.go; a HEAD for Object
+// Lock where there are versions.
 func updateObjectEncryption(x *exchange) error {
 	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {

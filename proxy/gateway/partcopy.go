@@ -14,7 +14,7 @@ import (
 // the upload, streamed; a store could not copy it, since the upload has a data key of its own. With a directory bucket
 // on either side KMS is called for the source's data key and for the upload's, past the cache.
 //
-// Requests to the store: a look at the source, its range, the part and its record.
+// Requests to the store: GET of the source's metadata and end, its range, the part and its record.
 func uploadPartCopy(x *exchange) error {
 	number, err := x.partNumber()
 	if err != nil {

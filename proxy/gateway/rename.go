@@ -22,12 +22,12 @@ import (
 // several steps has its claim. A writer in one step may come between copy and deletion; the old name then has the new
 // object, as if it had been written after the rename. A crash leaves both names, never none, and the next operation
 // that claims the old one, or the sweep of claims, finishes the move. The encryption, its flags and the checksums stay;
-// dates and ETag are those of the store's copy. On a store whose DELETE knows no conditions the source is looked at
-// once more right before it is deleted: what is written between those two requests is lost.
+// dates and ETag are those of the store's copy. On a store without conditional DELETE the source is read again right
+// before it is deleted: what is written between those two requests is lost.
 //
-// Requests to the store: two claims, a look at the object, the move's record, copy, DELETE; with a client token three
-// more, for its record. With a condition on the destination that is looked at, too, and where the store ignores
-// conditions on a copy the sealed bytes stream through: GET and PUT.
+// Requests to the store: two claims, GET of the object's metadata and end, the move's record, copy, DELETE; with a
+// client token three more, for its record. With a condition on the destination its metadata is read, too, and where the
+// store ignores conditions on a copy the sealed bytes stream through: GET and PUT.
 func renameObject(x *exchange) error {
 	key, refused := x.grant.Rules.RenameSource()
 	if refused != nil {

@@ -17,7 +17,7 @@ type Span interface {
 	End(e SpanEnd)
 }
 
-// A SpanEnd is what came of a request. It has no object's key.
+// A SpanEnd is the outcome of a request. It doesn't contain the object's key.
 type SpanEnd struct {
 	Operation, Bucket, Principal, Code, Row string
 	Status                                  int

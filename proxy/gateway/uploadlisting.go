@@ -127,7 +127,7 @@ func listMultipartUploads(x *exchange) error {
 		}
 		return c
 	})
-	// Where the page goes on among the uploads of one key; an upload that has ended since left only its id.
+	// Where the page continues among the uploads of one key; an upload that has ended since left only its id.
 	at := slices.IndexFunc(uploads, func(u *state.Upload) bool { return u.Key == keyMarker && u.ID == idMarker })
 	limit := x.count("max-uploads", 1000)
 	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}

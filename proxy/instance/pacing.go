@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// pacing is that of the garbage collector of a program whose heap is small: by itself it would run for every few
+// pacing is that of the garbage collector of a program whose heap is small: by default it would run for every few
 // mebibytes that requests of some kilobytes leave behind, dozens of times a second, and while it marks, every request
 // pays for write barriers. So a collection comes after collectAfter at the earliest, and with a larger heap when it has
 // doubled, as by default.

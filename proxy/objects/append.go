@@ -223,7 +223,7 @@ func (a *Append) Finish() (*crypto.Checksum, error) {
 // total is the object's length after the append.
 func (a *Append) total() int64 { return a.unchanged + a.last.Length }
 
-// commit takes the claim before the request that makes the object, and sees that what was read still stands. The
+// commit takes the claim before the request that makes the object, and checks that what was read is unchanged. The
 // context that it returns ends with the claim.
 func (a *Append) commit(ctx context.Context) (context.Context, error) {
 	x := a.x
@@ -254,7 +254,7 @@ func (a *Append) condition() []sigv4.Field {
 	return []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(a.from.ETag)}}
 }
 
-// putWhole seals an object that has no part to keep anew, with all that it has.
+// putWhole seals an object none of whose parts can stay, again as a whole.
 func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 	x := a.x
 	if !x.Objects.o.Abilities.ConditionalPut {

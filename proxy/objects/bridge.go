@@ -50,7 +50,7 @@ func Translate(err error) *s3.Error {
 			"A conflicting conditional operation is currently in progress against this resource. Please try again.").Because(err)
 	case errors.Is(err, state.ErrBusy):
 		return s3.Refuse("SlowDown",
-			"Please reduce your request rate: another operation on this key is under way.").Because(err)
+			"Please reduce your request rate: another operation on this key is in progress.").Because(err)
 	case errors.Is(err, keyring.ErrUnavailable):
 		e := s3.Unavailable(err)
 		e.Row = "KE-7"

@@ -29,12 +29,12 @@ type Completion struct {
 	Version  []s3.Element // its version's headers from the store
 
 	parts   []state.Part // those of the list, in its order
-	before  entry        // what the key held when it was claimed, or when it was last looked at
+	before  entry        // what the key held when it was claimed, or when it was last read
 	unbound bool         // the store's condition can't be relied on here
 	trailer crypto.Trailer
 }
 
-// Run makes the upload's object of these parts, under the key's claim, and removes its records. may is asked before
+// Run makes the upload's object of these parts, under the key's claim, and removes its records. may is called before
 // its envelope is opened.
 func (c *Completion) Run(ctx context.Context, parts []NamedPart, may func(keyARN string) error) error {
 	x := c.Object

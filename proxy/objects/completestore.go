@@ -191,7 +191,7 @@ func (c *Completion) content(
 	}
 	defer use.Release()
 	e.Multipart = false
-	// An object of one part has the checksum of its bytes, whatever the upload's type was.
+	// An object of one part has the checksum of its bytes, even if the upload's type was another.
 	kind := c.Upload.Kind()
 	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.Algorithm, Value: kind.Make().Sum(nil)}
 	if err := e.Wrap(x.place(), use,

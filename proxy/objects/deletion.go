@@ -47,7 +47,7 @@ func (x *Object) Remove(
 	return version, err
 }
 
-// removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
+// removeIf deletes the object under the client's conditions. Stores ignore the ETag if there is no object.
 func (x *Object) removeIf(
 	ctx context.Context, match, size, modified string, bypass bool,
 ) (version []s3.Element, err error) {
@@ -69,7 +69,7 @@ func (x *Object) removeIf(
 	return version, err
 }
 
-// removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it.
+// removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or ignores it.
 // Where the store holds conditions, of two such deletions of one object one succeeds.
 func (x *Object) removeAny(ctx context.Context, bypass bool) (version []s3.Element, err error) {
 	for range GetAttempts {
@@ -137,7 +137,7 @@ func LockedError(f *store.Fault) error {
 	return s3.Refuse("AccessDenied", "Access Denied because object protected by object lock.").Because(f)
 }
 
-// checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at.
+// checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version that it read.
 // gone reports that there is no object, which satisfies size and date.
 func (x *Object) checkDeletion(ctx context.Context, r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.HeadIf(ctx, func(h *store.Request) { h.Header = append(h.Header, r.Header...) })

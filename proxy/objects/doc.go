@@ -9,7 +9,7 @@
 // Promises, each with the test that fails when it is broken; those of the running program stand in package main:
 //   - No envelope is opened under a KMS key that its bucket doesn't allow, nor before may has been called
 //     (TestAnAlteredEnvelopeChoosesNoKey).
-//   - An object is the old or the new one at any time, whatever a store does with conditions on copies, with copies of
+//   - An object is the old or the new one at any time, however a store treats conditions on copies, with copies of
 //     an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
 //     TestCrashesOfRenames, TestCrashesOfAppends).
 //   - What takes several steps has the key's claim, and its last step a condition that only what was seen under the

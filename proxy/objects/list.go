@@ -18,7 +18,7 @@ func (e listingError) Error() string { return string(e) }
 
 const ErrNoToken = listingError("the store cut a listing off without a token to go on")
 
-// Lister lists the bucket truly.
+// Lister lists the bucket by exact names.
 func (x *Object) Lister() *store.Lister {
 	a := &x.Objects.o.Abilities
 	return &store.Lister{Names: a.Names, Delimiters: a.Delimiters, Directory: x.Objects.o.DirectoryStore}

@@ -8,7 +8,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// CheckKey refuses the name of an object that an operation is to make when the store can't hold it truly.
+// CheckKey refuses the name of an object that an operation is to make when the store can't hold it under exactly that
+// name.
 func (g *Objects) CheckKey(op policy.Operation, key string) error {
 	if key == "" || !op.SealsObject() && op != policy.RenameObject {
 		return nil
@@ -50,7 +51,7 @@ func (x *Object) CheckPresent() error {
 }
 
 // Versions are the store's: it keeps them, names them and lists them, and the proxy passes the names on. Objects of
-// directory buckets have none, whatever the store does with its bucket.
+// directory buckets have none, even if the store's bucket has.
 
 // NewRequest returns a request to the store about x, in the requested version.
 func (x *Object) NewRequest(operation, method string) *store.Request {

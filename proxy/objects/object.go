@@ -6,7 +6,8 @@ import (
 )
 
 // An Object is one object in the store, or with key "" its bucket: it has all that reading, opening, copying and
-// deleting need. A request's own object is part of its exchange; At makes those of others, such as the source of a copy.
+// deleting need. A request's own object is part of its exchange; At makes those of others, such as the source of a
+// copy.
 //
 // It has neither the request's headers nor its sender, so it can't check a permission: only the request's Grant does.
 // Every condition of a policy that is about the caller gets its value from that request, and an object adds its own
@@ -25,7 +26,7 @@ type Object struct {
 	Prepared  *PreparedRef     // never nil
 }
 
-// SameName reports whether two objects have one name in the store, whatever their versions.
+// SameName reports whether two objects have one name in the store; their versions may differ.
 func (x *Object) SameName(y *Object) bool {
 	return x.Record.StoreName == y.Record.StoreName && x.Key == y.Key
 }

@@ -16,7 +16,7 @@ type Part struct {
 }
 
 // Part finds a part by its number, with its checksum if that is wanted: rows RD-4 and RD-5. Numbers count the object's
-// parts from 1, whatever numbers they were uploaded with. A copy shows no parts: it is one.
+// parts from 1, and not the numbers that they were uploaded with. A copy shows no parts: it is one.
 func (x *Object) Part(ctx context.Context, o *Opened, number int, checksum bool) (*Part, error) {
 	count := 1
 	shown := o.ShowsParts()

@@ -42,7 +42,7 @@ var errETagChanges = errors.New("the store would give the object another ETag")
 
 const md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 
-// replaceSameETag replaces the object, and logs if its ETag changed all the same.
+// replaceSameETag replaces the object, and logs if its ETag changed nevertheless.
 func (t *transfer) replaceSameETag(ctx context.Context) (*Written, error) {
 	done, err := t.sendSameETag(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {

@@ -190,7 +190,7 @@ func (o *Source) KeepHeaders(r *store.Request, envelope []byte, used int) error 
 	return nil
 }
 
-// VersionID is the store's name for the version that was looked at, "" without versions.
+// VersionID is the store's name for the version that was read, "" without versions.
 func (o *Source) VersionID() string {
 	if len(o.Version) == 0 {
 		return ""

@@ -22,7 +22,7 @@ func (t *transfer) staging() bool {
 		t.from.total <= t.to.Objects.o.CopyLimit
 }
 
-// stage has the store copy the sealed bytes, of the version that was looked at, to where parts without an upload lie:
+// stage has the store copy the sealed bytes, of the version that was read, to where parts without an upload lie:
 // should this replica be killed, the janitor removes them from there. It returns the request that reads them; done
 // removes them.
 func (t *transfer) stage(ctx context.Context) (read *store.Request, done func(), err error) {

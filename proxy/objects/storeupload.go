@@ -74,7 +74,7 @@ func (u *storeUpload) copyPart(ctx context.Context, from *Source, span crypto.Sp
 	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusNotFound && f.Code != "NoSuchUpload":
 		return ErrReplaced
 	}
-	// Stores look at the range before they look at the condition.
+	// Stores check the range before the condition.
 	if err := from.Object.checkUnchanged(ctx, from.Sealed); err != nil {
 		return err
 	}

@@ -30,13 +30,13 @@ import (
 //	otherwise                                         store-side CopyObject    claim, one request
 //	the ETag must stay                                sameetag.go
 //
-// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old
+// Each method is bound to the version of the source that was read: otherwise new bytes would lie under an old
 // envelope (L5).
 //
 // Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side
 // copy has the ETag of its source, and the destination may have had it before: it is made under the destination's
-// claim, as everything is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every
-// copy is.
+// claim, as everything is that is bound to an ETag in two steps. On a store without conditional deletion, every copy
+// is.
 type transfer struct {
 	from   *Source
 	to     *Object       // the destination
@@ -134,7 +134,7 @@ func (t *transfer) setConditions(r *store.Request) {
 	}
 }
 
-// setSource names the source, in the version that was looked at.
+// setSource names the source, in the version that was read.
 func (t *transfer) setSource(r *store.Request) { setCopySource(r, t.from) }
 
 // fault translates the store's refusal to write.

@@ -22,7 +22,7 @@ import (
 //
 //	PUT, Complete, copy, If-None-Match: * ─▶ 412 ─▶ HEAD ─▶ 404 ─▶ versions ─▶ the same under If-Match
 //
-// A body that streams can't be sent twice: it is answered 409, which SDKs repeat, and from then on the key is looked at
+// A body that streams can't be sent twice: it is answered 409, which SDKs repeat, and from then on the key is checked
 // first.
 type markerStore struct {
 	Store

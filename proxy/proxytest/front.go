@@ -51,7 +51,7 @@ func DialAbruptly(ctx context.Context, network, address string) (net.Conn, error
 	return c, err
 }
 
-// NewStoreFront stands before the shared store.
+// NewStoreFront returns a front of the shared store.
 func NewStoreFront(t testing.TB) *StoreFront {
 	t.Helper()
 	endpoint, err := SharedStore()

@@ -42,7 +42,7 @@ func setupOf(options []Option) *Setup {
 	return s
 }
 
-// As starts the program in this mode, whatever the package's is.
+// As starts the program in this mode instead of the package's.
 func As(m Mode) Option { return func(s *Setup) { s.mode = m } }
 
 // ClockAhead turns the program's clock; a negative time is in the past.

@@ -86,7 +86,7 @@ func Start(t testing.TB, args ...string) *Program {
 	return startCommand(t, nil, args...)
 }
 
-// StartProcess is Start of a program that is a process, whatever the package's mode: one that can be killed, or has an
+// StartProcess is Start of a program that is a process, in any mode of the package: one that can be killed, or has an
 // environment of its own.
 func StartProcess(t testing.TB, args ...string) *Program {
 	t.Helper()
@@ -169,7 +169,7 @@ func (p *Program) Terminate() { p.signal(syscall.SIGTERM) }
 // HangUp makes the program read its configuration again: SIGHUP.
 func (p *Program) HangUp() { p.signal(syscall.SIGHUP) }
 
-// Kill ends the program at once, in the middle of whatever it does: SIGKILL. It has to be a process.
+// Kill ends the program at once, in the middle of its work: SIGKILL. It has to be a process.
 func (p *Program) Kill() { p.signal(syscall.SIGKILL) }
 
 func (p *Program) signal(s syscall.Signal) {
