@@ -115,8 +115,8 @@ func notServed(op policy.Operation, bucket string, kind policy.Kind) policy.Expl
 	}
 }
 
-// explainValues are the values of the condition keys that are about the caller and where it calls from: those of a request
-// that is signed and sent now. What the question leaves out has no value.
+// explainValues are the values of the condition keys that are about the caller and where it calls from: those of a
+// request that is signed and sent now. What the question leaves out has no value.
 func (c *Checker) explainValues(id *Identity, header policy.MapFields, q *Question) policy.MapValues {
 	now := c.o.Now().UTC()
 	v := policy.MapValues{

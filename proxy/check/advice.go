@@ -29,8 +29,8 @@ func advice(err error) string {
 		strings.Contains(text, "UnrecognizedClientException"), strings.Contains(text, "InvalidClientTokenId"):
 		return "; it doesn't accept the credentials: check access_key and the secret, and region"
 	case strings.Contains(text, "AccessDenied"):
-		return "; the credentials are valid but have no permission: give them the permissions of OPERATING.md, \"Before the " +
-			"first start\""
+		return "; the credentials are valid but have no permission: give them the permissions of OPERATING.md, \"Before " +
+			"the first start\""
 	case strings.Contains(text, "RequestTimeTooSkewed"):
 		return "; this machine's clock or the service's is wrong"
 	case strings.Contains(text, "NotFoundException"):

@@ -77,7 +77,8 @@ func listObjectVersions(x *exchange) error {
 		if !e.Version.Marker {
 			v.XMLName.Local = "Version"
 			size := objects.ListedSize(e.Version.Size)
-			v.Size, v.ETag, v.StorageClass = &size, s3.ClientETag([]byte(e.Version.ETag)), x.clientStorageClass(e.Version.StorageClass)
+			v.Size, v.ETag = &size, s3.ClientETag([]byte(e.Version.ETag))
+			v.StorageClass = x.clientStorageClass(e.Version.StorageClass)
 		}
 		out.Entries = append(out.Entries, v)
 	}
