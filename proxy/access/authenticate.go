@@ -84,13 +84,13 @@ func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credent
 	}
 	token := string(x.Auth.SessionToken)
 	keyID, ok := session.KeyID(token)
-	if !(ok && x.c.logins.Load().seen(keyID)) && !x.mayLogIn(nil) {
+	if !(ok && x.c.logins.Load().knowsSessionKey(keyID)) && !x.mayLogIn(nil) {
 		return session.Session{}, session.Credentials{}, x.tooManyFailures()
 	}
 	issued, credentials, err := session.Open(ctx, x.c.o.Sessions, token, x.Start)
 	switch {
 	case err == nil:
-		x.c.logins.Load().see(keyID)
+		x.c.logins.Load().recordSessionKey(keyID)
 		x.c.opened.Add(token, &cachedSession{issued, credentials})
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)
@@ -215,13 +215,13 @@ func (x *Grant) slowDown(reason string) error {
 // mayLogIn reports whether the request's address may try the identity's secret, or with nil any unknown one.
 func (x *Grant) mayLogIn(id *Identity) bool {
 	l := x.c.logins.Load()
-	return l == nil || !l.failures.Load() || l.may(x.loginPair(id))
+	return l == nil || !l.failures.Load() || l.allows(x.loginPair(id))
 }
 
 // loginFailed counts a failed login of the request's address.
 func (x *Grant) loginFailed(id *Identity) {
 	if l := x.c.logins.Load(); l != nil {
-		l.failed(x.loginPair(id))
+		l.countFailure(x.loginPair(id))
 	}
 }
 

@@ -96,16 +96,16 @@ func (l *logins) refilled(b tokenBucket, now time.Time) tokenBucket {
 	return b
 }
 
-// may reports whether the pair has a failure left.
-func (l *logins) may(p loginPair) bool {
+// allows reports whether the pair has a failure left.
+func (l *logins) allows(p loginPair) bool {
 	l.mu.RLock()
 	b, ok := l.buckets.Peek(p)
 	l.mu.RUnlock()
 	return !ok || l.refilled(b, l.now()).left >= 1
 }
 
-// failed counts a failure.
-func (l *logins) failed(p loginPair) {
+// countFailure counts a failure.
+func (l *logins) countFailure(p loginPair) {
 	now := l.now()
 	l.failures.Store(true)
 	l.mu.Lock()
@@ -119,8 +119,8 @@ func (l *logins) failed(p loginPair) {
 	l.buckets.Add(p, b)
 }
 
-// seen reports whether a token has opened under the session key.
-func (l *logins) seen(id [16]byte) bool {
+// knowsSessionKey reports whether a token has opened under the session key.
+func (l *logins) knowsSessionKey(id [16]byte) bool {
 	if l == nil {
 		return true
 	}
@@ -129,9 +129,9 @@ func (l *logins) seen(id [16]byte) bool {
 	return l.sessions.Contains(id)
 }
 
-// see records that a token has opened under the session key.
-func (l *logins) see(id [16]byte) {
-	if l == nil || l.seen(id) {
+// recordSessionKey records that a token has opened under the session key.
+func (l *logins) recordSessionKey(id [16]byte) {
+	if l == nil || l.knowsSessionKey(id) {
 		return
 	}
 	l.mu.Lock()

@@ -13,32 +13,32 @@ func TestFailedLoginsAreCountedByAddressAndAccessKey(t *testing.T) {
 	pair := func(address, accessKey string) loginPair { return loginPair{netip.MustParseAddr(address), accessKey} }
 	here, there, other := pair("192.0.2.1", "A"), pair("192.0.2.2", "A"), pair("192.0.2.1", "B")
 	for i := range 5 {
-		if !l.may(here) {
+		if !l.allows(here) {
 			t.Fatalf("refused after %d failures of 5", i)
 		}
-		l.failed(here)
+		l.countFailure(here)
 	}
-	if l.may(here) {
+	if l.allows(here) {
 		t.Error("allowed after 5 failures of 5")
 	}
-	if !l.may(there) || !l.may(other) {
+	if !l.allows(there) || !l.allows(other) {
 		t.Error("another address or access key is refused as well")
 	}
 	now = now.Add(499 * time.Millisecond)
-	if l.may(here) {
+	if l.allows(here) {
 		t.Error("allowed before half a second at 2 a second")
 	}
 	now = now.Add(time.Millisecond)
-	if !l.may(here) {
+	if !l.allows(here) {
 		t.Error("refused after half a second at 2 a second")
 	}
-	l.failed(here)
+	l.countFailure(here)
 	now = now.Add(-time.Hour) // a clock that was set back neither fills nor empties
-	if l.may(here) {
+	if l.allows(here) {
 		t.Error("allowed by a clock that was set back")
 	}
 	for _, address := range []string{"192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"} {
-		l.failed(pair(address, ""))
+		l.countFailure(pair(address, ""))
 	}
 	if n := l.buckets.Len(); n != 3 {
 		t.Errorf("%d pairs are remembered, want 3", n)
@@ -59,12 +59,12 @@ func TestConcurrentFailedLogins(t *testing.T) {
 		group.Go(func() {
 			for n := range 500 {
 				p := loginPair{netip.AddrFrom4([4]byte{10, 0, 0, byte(n % 32)}), string(rune('a' + i%4))}
-				if l.may(p) {
-					l.failed(p)
+				if l.allows(p) {
+					l.countFailure(p)
 				}
 				id := [16]byte{byte(n)}
-				if !l.seen(id) {
-					l.see(id)
+				if !l.knowsSessionKey(id) {
+					l.recordSessionKey(id)
 				}
 			}
 		})

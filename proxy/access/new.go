@@ -39,7 +39,7 @@ func (c *Checker) SetFailedLogins(o FailedLogins) {
 // Issued records that this replica has issued a session token, so that its first use doesn't count as a failed login.
 func (c *Checker) Issued(token string) {
 	if id, ok := session.KeyID(token); ok {
-		c.logins.Load().see(id)
+		c.logins.Load().recordSessionKey(id)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"sealfront/proxy/config"
 )
 
-// An exported variable is one that clients read, with the value that makes them use this server.
-type exported struct{ name, value string }
+// An exportedVariable is an environment variable that clients read, with the value that makes them use this server.
+type exportedVariable struct{ name, value string }
 
 const (
 	caBundle    = "AWS_CA_BUNDLE"
@@ -17,7 +17,7 @@ const (
 )
 
 // shell is the line that sets it.
-func (e exported) shell() string { return "export " + e.name + "=" + quote(e.value) }
+func (e exportedVariable) shell() string { return "export " + e.name + "=" + quote(e.value) }
 
 // reachable is an address that a client on this machine can use.
 func reachable(a net.Addr) string {

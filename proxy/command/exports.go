@@ -64,8 +64,8 @@ func prepareExports(v *invocation) action {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(list, func(e exported) bool { return e.name == "AWS_REGION" }) {
-			list = append(list, exported{"AWS_REGION", c.Region}, exported{"AWS_DEFAULT_REGION", c.Region})
+		if !slices.ContainsFunc(list, func(e exportedVariable) bool { return e.name == "AWS_REGION" }) {
+			list = append(list, exportedVariable{"AWS_REGION", c.Region}, exportedVariable{"AWS_DEFAULT_REGION", c.Region})
 		}
 		ca := ""
 		if c.KeepsData() && c.TLS.Cert == "" {
@@ -77,7 +77,7 @@ func prepareExports(v *invocation) action {
 }
 
 // lastExports are those of the server that runs from the data directory, or ran from it last.
-func lastExports(c *config.Config) ([]exported, error) {
+func lastExports(c *config.Config) ([]exportedVariable, error) {
 	if !c.KeepsData() {
 		return nil, fs.ErrNotExist
 	}
@@ -85,26 +85,26 @@ func lastExports(c *config.Config) ([]exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []exported
+	var list []exportedVariable
 	for line := range strings.Lines(string(text)) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "export "), "=")
 		if !ok {
 			return nil, fmt.Errorf("%s has a line that sealfront didn't write: %s", exportsFile, line)
 		}
-		list = append(list, exported{name, unquote(value)})
+		list = append(list, exportedVariable{name, unquote(value)})
 	}
 	return list, nil
 }
 
 // configuredExports are those that the configuration determines: not the ports that the system chose.
-func configuredExports(c *config.Config) []exported {
-	var list []exported
+func configuredExports(c *config.Config) []exportedVariable {
+	var list []exportedVariable
 	add := func(name, scheme, address string) bool {
 		a, err := net.ResolveTCPAddr("tcp", address)
 		if address == "" || err != nil || a.Port == 0 {
 			return false
 		}
-		list = append(list, exported{name, scheme + "://" + reachable(a)})
+		list = append(list, exportedVariable{name, scheme + "://" + reachable(a)})
 		return true
 	}
 	if !add("AWS_ENDPOINT_URL", "https", c.Listen.HTTPS) {
@@ -120,7 +120,7 @@ var clientKinds = []string{"aws", "go", "node", "java", "curl", "system"}
 // exportsFor are the lines for one kind of client, which differ in how it trusts the authority in the file ca.
 // Programs in Go that bring an HTTP client of their own end at the start when they find AWS_CA_BUNDLE, so it is for the
 // others only.
-func exportsFor(kind string, list []exported, ca string) []string {
+func exportsFor(kind string, list []exportedVariable, ca string) []string {
 	var lines []string
 	for _, e := range list {
 		if e.name != caBundle {
@@ -131,7 +131,7 @@ func exportsFor(kind string, list []exported, ca string) []string {
 		return append(lines,
 			"# the certificate is another authority's: "+kind+" clients trust it already, or follow its issuer's instructions")
 	}
-	set := func(name string) { lines = append(lines, exported{name, ca}.shell()) }
+	set := func(name string) { lines = append(lines, exportedVariable{name, ca}.shell()) }
 	quoted := quote(ca)
 	switch kind {
 	case "aws":

@@ -11,16 +11,16 @@ import (
 	"sealfront/proxy/instance"
 )
 
-// where are the flags by which a tool finds the installation it works on.
-type where struct{ file, data string }
+// installationFlags are the flags by which a tool finds the installation it works on.
+type installationFlags struct{ file, data string }
 
-func (w *where) register(flags *flag.FlagSet) {
+func (w *installationFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&w.file, "config", "", "configuration `FILE` of the installation")
 	flags.StringVar(&w.data, "data", "",
 		"`DIR` of an installation with embedded store and key service; default, without --config, ./sealfront-data")
 }
 
-func (w *where) load() (*config.Config, error) {
+func (w *installationFlags) load() (*config.Config, error) {
 	if w.file != "" && w.data != "" {
 		return nil, usagef("--config excludes --data")
 	}
@@ -65,7 +65,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // loadKMS is load for a tool that needs the key service only: faults of all other settings are ignored.
-func (w *where) loadKMS() (*config.Config, error) {
+func (w *installationFlags) loadKMS() (*config.Config, error) {
 	if w.file == "" || w.data != "" {
 		return w.load()
 	}

@@ -28,7 +28,7 @@ type Options struct {
 type invocation struct {
 	*flag.FlagSet
 	command        *command
-	at             where
+	at             installationFlags
 	walk           tools.WalkOptions
 	stdout, stderr io.Writer
 	options        Options

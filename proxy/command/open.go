@@ -38,12 +38,12 @@ func openCommand() command {
 	}
 }
 
-// An opening has the arguments of `open`.
-type opening struct{ bucket, key, envelope, arn, kmsKey string }
+// openArguments are the arguments of `open`.
+type openArguments struct{ bucket, key, envelope, arn, kmsKey string }
 
 func prepareOpen(v *invocation) action {
 	v.at.register(v.FlagSet)
-	var o opening
+	var o openArguments
 	v.StringVar(&o.bucket, "bucket", "", "`BUCKET` the object was in")
 	v.StringVar(&o.key, "key", "", "`KEY` of the object")
 	v.StringVar(&o.envelope, "envelope", "", "`VALUE` of the object's metadata header x-amz-meta-sealfront")
@@ -65,7 +65,7 @@ func prepareOpen(v *invocation) action {
 }
 
 // open writes the plaintext of a sealed file.
-func (v *invocation) open(ctx context.Context, o *opening, name string) error {
+func (v *invocation) open(ctx context.Context, o *openArguments, name string) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err

@@ -11,12 +11,12 @@ import (
 )
 
 // exports are the variables of this start, in the order in which they are printed.
-func exports(p *instance.Instance, file string, listeners map[string]net.Listener) []exported {
+func exports(p *instance.Instance, file string, listeners map[string]net.Listener) []exportedVariable {
 	c := p.Config
-	var list []exported
+	var list []exportedVariable
 	add := func(name, value string) {
 		if value != "" {
-			list = append(list, exported{name, value})
+			list = append(list, exportedVariable{name, value})
 		}
 	}
 	url := func(name, scheme string) string {

@@ -141,7 +141,7 @@ func waitForEnd(
 	ctx context.Context, served <-chan error, hangUps func() (<-chan os.Signal, func()), reload func(),
 ) error {
 	if hangUps == nil {
-		hangUps = signalled
+		hangUps = notifyHangUps
 	}
 	hangUp, stop := hangUps()
 	defer stop()
@@ -157,8 +157,8 @@ func waitForEnd(
 	}
 }
 
-// signalled reports SIGHUP.
-func signalled() (hangUps <-chan os.Signal, stop func()) {
+// notifyHangUps reports SIGHUP.
+func notifyHangUps() (hangUps <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	return c, func() { signal.Stop(c) }

@@ -181,7 +181,7 @@ func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *
 	reads := k.status == 0
 	switch {
 	case unknown && reads && k.absent != "":
-		return s3.Refuse(k.absent, storeErrors[k.absent], x.named()...).Because(f)
+		return s3.Refuse(k.absent, storeErrors[k.absent], x.errorElements()...).Because(f)
 	case unknown && reads:
 		return x.answerDocument([]byte("<" + k.grammar.Root + ` xmlns="` + s3.Namespace + `"></` + k.grammar.Root + ">"))
 	case unknown:
@@ -191,7 +191,7 @@ func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	case f.Code == "InvalidArgument" && x.Version != "":
 	case listed:
-		return s3.Refuse(f.Code, text, x.named()...).Because(f)
+		return s3.Refuse(f.Code, text, x.errorElements()...).Because(f)
 	case objects.Locked(f) && x.Operation.OnObject():
 		return objects.LockedError(f)
 	}
@@ -201,8 +201,8 @@ func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *
 	return x.VersionFault(f, a)
 }
 
-// named are the elements of an error about the bucket or the object.
-func (x *exchange) named() []string {
+// errorElements are the elements of an error about the bucket or the object.
+func (x *exchange) errorElements() []string {
 	if x.Key == "" {
 		return []string{"BucketName", x.Bucket}
 	}

@@ -92,7 +92,7 @@ func deleteObjects(x *exchange) error {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
-		result.Deleted = append(result.Deleted, deletedAs(d.Key, y.Version, headers))
+		result.Deleted = append(result.Deleted, newDeletedEntry(d.Key, y.Version, headers))
 	}
 	if len(batch) > 0 {
 		if err := x.deleteBatch(batch, &result); err != nil {
@@ -105,9 +105,9 @@ func deleteObjects(x *exchange) error {
 	return x.answerXML(&result)
 }
 
-// deletedAs is the answer's entry for a deleted key. A deleted version may have been a delete marker; a deletion
+// newDeletedEntry is the answer's entry for a deleted key. A deleted version may have been a delete marker; a deletion
 // without a version may have made one.
-func deletedAs(key, version string, headers []s3.Element) deletedEntry {
+func newDeletedEntry(key, version string, headers []s3.Element) deletedEntry {
 	d := deletedEntry{Key: key, VersionId: version}
 	for _, e := range headers {
 		d.DeleteMarker = d.DeleteMarker || e.Name == "x-amz-delete-marker" && e.Value == "true"

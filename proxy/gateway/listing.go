@@ -72,7 +72,7 @@ func listObjectsV2(x *exchange) error {
 		owner = &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	}
 	out.KeyCount = len(page.Entries)
-	out.Listed = x.listed(page, encoding, owner)
+	out.Listed = x.listingXML(page, encoding, owner)
 	return x.answerXML(&out)
 }
 
@@ -124,9 +124,9 @@ func (x *exchange) count(name string, most int) int {
 	return n
 }
 
-// listed turns a page into the client's Contents and CommonPrefixes: names encoded, plaintext
+// listingXML turns a page into the client's Contents and CommonPrefixes: names encoded, plaintext
 // sizes, mapped ETags. It is written without encoding/xml's Marshal, which would cost most of a listing's time.
-func (x *exchange) listed(page *store.Listing, encoding string, owner *listedOwner) []byte {
+func (x *exchange) listingXML(page *store.Listing, encoding string, owner *listedOwner) []byte {
 	b := bytes.NewBuffer(make([]byte, 0, 320*len(page.Entries)+64))
 	text := func(open, value, end string) {
 		b.WriteString(open)
@@ -186,8 +186,8 @@ func bucketToken(name string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(tokenMark + name))
 }
 
-// bucketBehind is its inverse.
-func bucketBehind(token string) (name string, ok bool) {
+// bucketAfter is its inverse.
+func bucketAfter(token string) (name string, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	name, ok = strings.CutPrefix(string(text), tokenMark)
 	return name, ok && err == nil && name != ""
@@ -223,7 +223,7 @@ func listBuckets(x *exchange) error {
 	start := ""
 	if token, given := x.grant.Query.Get(tokenName); given {
 		var ok bool
-		if start, ok = bucketBehind(token); !ok {
+		if start, ok = bucketAfter(token); !ok {
 			return s3.InvalidArgument(tokenName, token, "The continuation token provided is incorrect")
 		}
 	}

@@ -47,7 +47,7 @@ func listObjects(x *exchange) error {
 		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxKeys: maxKeys, IsTruncated: page.More,
 	}
 	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
-	out.Listed = x.listed(page, encoding, owner)
+	out.Listed = x.listingXML(page, encoding, owner)
 	if page.More {
 		if page.Last == "" {
 			return s3.Internal(objects.ErrNoToken)

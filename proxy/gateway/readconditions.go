@@ -24,8 +24,9 @@ func (x *exchange) dateFirst() bool {
 	return dated && x.grant.Value("if-match") == ""
 }
 
-// dated reports whether the client has a condition on the object's date that no condition on the ETag overrides.
-func (x *exchange) dated() bool {
+// hasDateCondition reports whether the client has a condition on the object's date that no condition on the ETag
+// overrides.
+func (x *exchange) hasDateCondition() bool {
 	return x.grant.Value("if-match") == "" && x.grant.Value("if-unmodified-since") != "" ||
 		x.grant.Value("if-none-match") == "" && x.grant.Value("if-modified-since") != ""
 }
@@ -35,7 +36,7 @@ func (x *exchange) dated() bool {
 // its own date.
 func (x *exchange) checkDates(a *store.Answer) error {
 	is, ok := s3.HeaderTime(string(a.Get("Last-Modified")))
-	if !ok || !x.dated() {
+	if !ok || !x.hasDateCondition() {
 		return nil
 	}
 	if x.dateFirst() {

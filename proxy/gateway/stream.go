@@ -81,14 +81,14 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 		d.x.account.out += int64(n)
 		d.rest = nil
 		if err != nil {
-			d.err = unread(err)
+			d.err = clientLeft(err)
 			return written, err
 		}
 	}
 }
 
-// unread is the error for a client that disconnected before it had read its answer.
-func unread(err error) *s3.Error {
+// clientLeft is the error for a client that disconnected before it had read its answer.
+func clientLeft(err error) *s3.Error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return s3.RequestTimeout(err)
 	}

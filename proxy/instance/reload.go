@@ -54,7 +54,7 @@ func NewReloader(file string, i *Instance, front Front) *Reloader {
 	now := time.Now()
 	r.outcome.Store(&Reload{At: now, Loaded: now})
 	i.Metrics.Loaded(now)
-	r.tried = fingerprint(r.watched())
+	r.tried = fingerprint(r.watchedFiles())
 	return r
 }
 
@@ -71,7 +71,7 @@ func (r *Reloader) Reload() {
 		r.log.Info("nothing to reload: there is no configuration file")
 		return
 	}
-	r.tried = fingerprint(r.watched())
+	r.tried = fingerprint(r.watchedFiles())
 	now := time.Now()
 	waits, err := r.load()
 	// The change is logged at the more verbose of the two levels.
@@ -144,8 +144,8 @@ func (r *Reloader) Current() *config.Config { return r.current.Load() }
 // Last is the outcome of the last attempt; the start counts as one.
 func (r *Reloader) Last() Reload { return *r.outcome.Load() }
 
-// watched are the files that the configuration in force was read from.
-func (r *Reloader) watched() []string {
+// watchedFiles are the files that the configuration in force was read from.
+func (r *Reloader) watchedFiles() []string {
 	if r.file == "" {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (r *Reloader) Watch(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		now := fingerprint(r.watched())
+		now := fingerprint(r.watchedFiles())
 		r.mu.Lock()
 		changed := now != r.tried
 		r.mu.Unlock()

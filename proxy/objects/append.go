@@ -279,7 +279,7 @@ func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 		return a.outcome(string(answer.Get("Etag")), p.Checksum), nil
 	}
 	if f.Status == http.StatusPreconditionFailed { // unless it was sent twice on its way
-		sent, err := p.sent()
+		sent, err := p.sentEnvelope()
 		if err != nil {
 			return nil, err
 		}

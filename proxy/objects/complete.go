@@ -43,7 +43,7 @@ func (c *Completion) Run(ctx context.Context, parts []NamedPart, may func(keyARN
 	if c.before, err = x.Objects.Head(ctx, x.Record.StoreName, x.Key); err != nil {
 		return x.storeFailed(err)
 	}
-	if c.ours(&c.before) { // an earlier Complete succeeded; its records may be gone
+	if c.isOurs(&c.before) { // an earlier Complete succeeded; its records may be gone
 		if matched == nil {
 			matched = c.sum()
 		} else {
@@ -91,7 +91,7 @@ func (c *Completion) Repeated(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case !c.ours(&seen):
+	case !c.isOurs(&seen):
 		return NoSuchUpload(u.ID)
 	}
 	c.ETag, c.Checksum = seen.etag, u.Completion.Checksum
@@ -214,8 +214,8 @@ func (c *Completion) sum() error {
 	return nil
 }
 
-// ours reports whether seen is the upload's object.
-func (c *Completion) ours(seen *entry) bool {
+// isOurs reports whether seen is the upload's object.
+func (c *Completion) isOurs(seen *entry) bool {
 	return seen.envelope != nil && seen.envelope.ObjectID == c.Upload.Envelope.ObjectID
 }
 

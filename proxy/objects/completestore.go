@@ -41,7 +41,7 @@ func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (str
 		if failed != nil {
 			return "", errors.Join(err, failed)
 		}
-		if c.ours(&seen) {
+		if c.isOurs(&seen) {
 			if err != nil {
 				c.abort(ctx) // a late part may have created the upload again
 			}
@@ -144,7 +144,7 @@ func (c *Completion) put(ctx context.Context, secrets *crypto.Secrets) (string, 
 		if failed != nil {
 			return "", errors.Join(err, failed)
 		}
-		if c.ours(&seen) {
+		if c.isOurs(&seen) {
 			c.abort(ctx)
 			return seen.etag, nil
 		}
@@ -382,7 +382,7 @@ func (c *Completion) look(ctx context.Context) (entry, error) {
 	}
 	defer a.Close()
 	seen := entry{etag: s.ETag, envelope: s.Envelope}
-	if c.ours(&seen) {
+	if c.isOurs(&seen) {
 		c.Version = c.Object.VersionOf(a)
 	}
 	return seen, nil

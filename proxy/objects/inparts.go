@@ -37,7 +37,7 @@ func (p *put) sendInParts(ctx context.Context, r *store.Request) (*Written, erro
 	if err := u.putPart(ctx, r.Length, r.Body); err != nil {
 		return nil, err
 	}
-	sent, err := p.sent()
+	sent, err := p.sentEnvelope()
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (p *put) sendInParts(ctx context.Context, r *store.Request) (*Written, erro
 	return &Written{ETag: etag, Modified: p.start, Version: u.version}, nil
 }
 
-// sent is the envelope as the store was given it; its wrap salt identifies the object.
-func (p *put) sent() (*crypto.Envelope, error) {
+// sentEnvelope is the envelope as the store was given it; its wrap salt identifies the object.
+func (p *put) sentEnvelope() (*crypto.Envelope, error) {
 	e, err := crypto.ParseEnvelopeText(p.scratch.envelope)
 	if err != nil {
 		return nil, fmt.Errorf("read the envelope that was sent: %w", err)

@@ -48,7 +48,7 @@ func (m *markerStore) Do(ctx context.Context, r *store.Request) (*store.Answer, 
 		return nil, err
 	}
 	if over {
-		return m.overwritten(a, r)
+		return m.answerOverMarker(a, r)
 	}
 	if a.Status != http.StatusPreconditionFailed {
 		return a, nil
@@ -68,12 +68,12 @@ func (m *markerStore) Do(ctx context.Context, r *store.Request) (*store.Answer, 
 	if a, err = m.Store.Do(ctx, r); err != nil {
 		return nil, err
 	}
-	return m.overwritten(a, r)
+	return m.answerOverMarker(a, r)
 }
 
-// overwritten is the answer to a write over a marker. Where there is neither an object nor a marker, the client starts
-// again.
-func (m *markerStore) overwritten(a *store.Answer, r *store.Request) (*store.Answer, error) {
+// answerOverMarker is the answer to a write over a marker. Where there is neither an object nor a marker, the client
+// starts again.
+func (m *markerStore) answerOverMarker(a *store.Answer, r *store.Request) (*store.Answer, error) {
 	if a.Status != http.StatusNotFound {
 		return a, nil
 	}

@@ -21,7 +21,7 @@ type goroutine struct {
 	status  chan int
 }
 
-func startGoroutine(t testing.TB, args []string, s *Setup, stderr io.Writer) (running, io.Reader, error) {
+func startGoroutine(t testing.TB, args []string, s *Setup, stderr io.Writer) (runner, io.Reader, error) {
 	if len(s.env) > 0 {
 		return nil, nil, errors.New("the environment is the process's: start the program by StartProcess")
 	}

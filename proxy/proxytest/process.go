@@ -38,7 +38,7 @@ func WithOptions(cmd *exec.Cmd, options ...Option) *exec.Cmd {
 // process is the program as a process.
 type process struct{ *exec.Cmd }
 
-func startProcess(args []string, options []Option, stderr io.Writer) (running, io.Reader, error) {
+func startProcess(args []string, options []Option, stderr io.Writer) (runner, io.Reader, error) {
 	cmd := WithOptions(Command(args...), options...)
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()

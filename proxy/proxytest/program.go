@@ -21,12 +21,12 @@ type Program struct {
 	Args   []string
 	Ended  chan struct{} // closed once it has ended
 
-	running running
+	running runner
 	status  *int // its exit status, once it has ended
 }
 
-// running is a program that was started.
-type running interface {
+// A runner is a program that was started.
+type runner interface {
 	signal(syscall.Signal) error
 	pid() int
 	wait() (status int) // called once

@@ -65,7 +65,7 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport
 	step := max(1, len(keys)/max(1, a.Sample))
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
 		err := objects.whileListed(ctx, keys[i].key, func() error {
-			return again(func() error { return p.opens(ctx, keys[i].key) })
+			return retry(func() error { return p.opens(ctx, keys[i].key) })
 		})
 		if errors.Is(err, errGone) {
 			continue
@@ -98,11 +98,11 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport
 func (p *place) opens(ctx context.Context, key string) error {
 	source, err := p.object(key).HeadWithTail(ctx)
 	if err != nil {
-		return inWords(err)
+		return operatorError(err)
 	}
 	opened, err := source.Open(ctx, false, operator)
 	if err != nil {
-		return inWords(err)
+		return operatorError(err)
 	}
 	opened.Secrets.Wipe()
 	return nil

@@ -22,9 +22,9 @@ func damagef(kind, format string, args ...any) error {
 	return &Damage{kind, fmt.Sprintf(format, args...)}
 }
 
-// inWords translates an error of package objects, which is S3's for clients, into an operator's: a Damage, errGone,
-// errReplaced, or the error of the store or the key service.
-func inWords(err error) error {
+// operatorError translates an error of package objects, which is S3's for clients, into an operator's: a Damage,
+// errGone, errReplaced, or the error of the store or the key service.
+func operatorError(err error) error {
 	switch {
 	case err == nil:
 		return nil

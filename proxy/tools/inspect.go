@@ -71,7 +71,7 @@ func (in *Installation) Inspect(ctx context.Context, t Target) (*Inspection, err
 		return nil, err
 	}
 	var v *Inspection
-	err = again(func() error {
+	err = retry(func() error {
 		v = &Inspection{URI: t.URI()}
 		return p.inspect(ctx, t.Key, v)
 	})

@@ -78,7 +78,7 @@ var (
 // attempts bounds how often the work on an object that changes meanwhile starts again.
 const attempts = 5
 
-func again(f func() error) error {
+func retry(f func() error) error {
 	var err error
 	for range attempts {
 		if err = f(); !errors.Is(err, errReplaced) {

@@ -87,7 +87,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		if err := g.abortUploads(ctx); err != nil {
 			return g.r, err
 		}
-		if err := g.w.run(ctx, objects, m.From.Key, g.first, func(string) error { return nil }); err != nil {
+		if err := g.w.run(ctx, objects, m.From.Key, g.copyFirst, func(string) error { return nil }); err != nil {
 			return g.r, err
 		}
 	}
@@ -104,7 +104,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		return g.r, err
 	}
 	g.objects = objects
-	err = g.w.run(ctx, objects, m.From.Key, g.second, func(shown string) error {
+	err = g.w.run(ctx, objects, m.From.Key, g.compareSecond, func(shown string) error {
 		g.reportLeft(shown, errUnknown)
 		return nil
 	})
@@ -167,9 +167,9 @@ func (g *migration) abortUploads(ctx context.Context) error {
 	return nil
 }
 
-// first copies an object. second tries a failed one again, and reports why it fails.
-func (g *migration) first(ctx context.Context, e entry) (failed bool, err error) {
-	err = again(func() error { return g.copy(ctx, e) })
+// copyFirst copies an object. compareSecond tries a failed one again, and reports why it fails.
+func (g *migration) copyFirst(ctx context.Context, e entry) (failed bool, err error) {
+	err = retry(func() error { return g.copy(ctx, e) })
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -180,10 +180,10 @@ func (g *migration) first(ctx context.Context, e entry) (failed bool, err error)
 	return err != nil && !errors.Is(err, errGone), nil
 }
 
-// second compares an object, after copying it if it is missing.
-func (g *migration) second(ctx context.Context, e entry) (failed bool, err error) {
+// compareSecond compares an object, after copying it if it is missing.
+func (g *migration) compareSecond(ctx context.Context, e entry) (failed bool, err error) {
 	err = g.objects.whileListed(ctx, e.key, func() error {
-		return again(func() error {
+		return retry(func() error {
 			err := g.compare(ctx, e)
 			if !errors.Is(err, errMissing) {
 				return err

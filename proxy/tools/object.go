@@ -30,19 +30,19 @@ func (p *place) fetch(ctx context.Context, key string) (*wholeObject, error) {
 	x := p.object(key)
 	answer, sealed, err := x.Get(ctx)
 	if err != nil {
-		return nil, inWords(err)
+		return nil, operatorError(err)
 	}
 	opened, err := x.Open(ctx, sealed, operator)
 	if err != nil {
 		answer.Close()
-		return nil, inWords(err)
+		return nil, operatorError(err)
 	}
 	return &wholeObject{x, opened, answer}, nil
 }
 
 // read checks every stored byte.
 func (f *wholeObject) read() error {
-	return inWords(f.x.ReadWhole(f.Opened, f.answer, nil))
+	return operatorError(f.x.ReadWhole(f.Opened, f.answer, nil))
 }
 
 func (f *wholeObject) close() {
@@ -52,7 +52,7 @@ func (f *wholeObject) close() {
 
 // check reads an object and checks every stored byte of it.
 func (p *place) check(ctx context.Context, key string) error {
-	return again(func() error {
+	return retry(func() error {
 		f, err := p.fetch(ctx, key)
 		if err != nil {
 			return err

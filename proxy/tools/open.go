@@ -55,10 +55,10 @@ func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error
 	stored := &objects.File{Envelope: f.Envelope, Bytes: f.Bytes, Size: f.Size}
 	opened, err := x.OpenFile(ctx, stored, may)
 	if err != nil {
-		return inWords(err)
+		return operatorError(err)
 	}
 	defer opened.Secrets.Wipe()
-	return inWords(x.ReadWhole(opened, stored.Body(), func(plaintext []byte) error {
+	return operatorError(x.ReadWhole(opened, stored.Body(), func(plaintext []byte) error {
 		if _, err := out.Write(plaintext); err != nil {
 			return fmt.Errorf("write the plaintext: %w", err)
 		}

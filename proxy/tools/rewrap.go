@@ -125,7 +125,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
 		var now *crypto.Envelope
 		err := objects.whileListed(ctx, e.key, func() error {
-			return again(func() (err error) {
+			return retry(func() (err error) {
 				now, err = p.rewrap(ctx, e.key, o.KMSKey)
 				return err
 			})
@@ -220,7 +220,7 @@ func (p *place) rewrap(ctx context.Context, key, kmsKey string) (inForce *crypto
 		inForce = written
 		return nil
 	}, key)
-	return inForce, inWords(err)
+	return inForce, operatorError(err)
 }
 
 // envelopeAt is the envelope of an object that can't be opened; nil if it has none that can be read.
