@@ -50,7 +50,7 @@ func createBucket(x *exchange) error {
 	if g.o.DirectoryStore && name.Kind != policy.Directory {
 		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.Bucket)
 	}
-	storeName := g.o.StoreBucket(x.Bucket)
+	storeName := g.o.BucketPrefix + x.Bucket
 	if len(storeName) > 63 {
 		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.Bucket)
 	}

@@ -50,7 +50,7 @@ func New(o Options, ids *access.Identities) *Gateway {
 		Record: g.record, ResolveKey: g.resolveKey, CheckKey: g.objects.CheckKey,
 		Served:   func(op policy.Operation) bool { return g.served[op] != nil },
 		Sessions: o.Sessions, Region: o.Region, Account: o.Account, Domains: o.Domains,
-		StateBucket: o.StateBucket, StoreBucket: o.StoreBucket, Policy: rules, RequireTLS: o.RequireTLS,
+		StateBucket: o.StateBucket, BucketPrefix: o.BucketPrefix, Policy: rules, RequireTLS: o.RequireTLS,
 		TrustedProxies: o.TrustedProxies, AcceptS3Scope: o.AcceptS3Scope, VerboseMismatch: o.VerboseMismatch,
 		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
 	}, ids)

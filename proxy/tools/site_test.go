@@ -242,7 +242,7 @@ func (s *site) startProxy() {
 		Store: s.store, Keys: s.newKeys(), Buckets: s.state, Uploads: s.state, Renames: s.state, Claims: s.state,
 		Sessions: s.state,
 		Region:   region, Account: account, ServiceKey: s.serviceKey, AllowedKeys: s.allowed, StateBucket: s.stateBucket,
-		StoreBucket: func(bucket string) string { return bucket }, Abilities: s.abilities, CopyLimit: s.copyLimit,
+		Abilities: s.abilities, CopyLimit: s.copyLimit,
 		MetadataHeader: metadataHeader, AcceptS3Scope: true, ChecksumOnGet: true,
 	}, ids)
 	server := conn.NewServer(g, zap.NewNop(), conn.Options{})
