@@ -341,3 +341,6 @@ func wantCode(t testing.TB, what string, err error, code string) {
 
 // alone is a state that no other replica works on.
 var alone = state.Options{Alone: true}
+
+// plainStore is a memory store as it is.
+var plainStore = memstore.Options{}
