@@ -175,7 +175,7 @@
 //	   ▼        ▼            ▼                        ▼                      ▼
 //	policy    crypto   sigv4, socket                crypto                 sigv4
 //
-//	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
+//	 tools: objects, as gateway; s3, state, store, crypto, policy, sigv4
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //
@@ -192,8 +192,8 @@
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check tries
 //     what a configuration names; admin is the operator's address.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
-//   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which instance
-//     opens.
+//   - tools are the subcommands that work on sealed objects without a client, by package objects; migrate has a proxy of
+//     its own, which instance opens.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
 //   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
 //     store and keyring, whose calls it times, and none of them knows it.
@@ -205,9 +205,10 @@
 // own would be the same types again, with adapters that copy every header. State, which needs only small objects by
 // name, has its own interface and doesn't import store.
 //
-// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that run, and not with
-// package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and how it is sealed, is decided in
-// one place. The road not taken, sealing in package tools, would have saved a hop and doubled those rules.
+// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
+// run, and not by package objects as its sisters do: what S3 makes of an object's headers, and what a client is shown of
+// them, is decided in one place, package gateway. The road not taken, calling package objects, would have saved a hop and
+// doubled those rules; see package tools.
 //
 // Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as
