@@ -471,7 +471,7 @@ func TestRewrapOfWhatTheStoreCantReplace(t *testing.T) {
 // otherwise.
 func TestRewrapEndsAnInterruptedRename(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, func(s *site) { s.shared = true })
 	bucket := s.bucket("renamed")
 	record, err := s.state.FreshBucket(t.Context(), bucket)
 	if err != nil {
