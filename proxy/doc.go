@@ -157,53 +157,92 @@
 //
 // # The house
 //
-// Arrows only go down; .golangci.yml has a list for every package.
+// Arrows only go down; .golangci.yml has a list for every room, and TestTheHouse counts files that need each other.
 //
 //	     go run ./proxy                                                go run ./bench
-//	┌───────────▼──────────────────────────────────────────────────────┐     │
-//	│ proxy     main: the manual, arguments, streams and signals       │     │
-//	│ command   the subcommands ─▶ check, admin, tools, instance       │     │
-//	│ instance  a proxy assembled from a configuration: sees every     │     │
-//	│           room below; no room sees it                            │     │
-//	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
-//	 config  awskms       gateway                       localstore           │
-//	   │     localkms     │  │  └──────────┬──────────┐   memstore ◀─ as the bench's store
-//	   │        │         │  │             │          │   metrics ◀── status │
-//	   │     keyring ◀────┘  │          session     state                    │
-//	   │        │            ▼                        │                      │
-//	   │        │          store                      │                      │
-//	   ▼        ▼            ▼                        ▼                      ▼
-//	policy    crypto   sigv4, socket                crypto                 sigv4
+//	┌───────────▼───────────────────────────────────────────────────────┐    │
+//	│ proxy     main: the manual, arguments, streams and signals        │    │
+//	│ command   the subcommands ─▶ check, admin, tools, instance        │    │
+//	│ instance  a proxy assembled from a configuration: sees every      │    │
+//	│           room below; no room sees it                             │    │
+//	└──┬─────────┬──────────────────────┬──────────────────┬────────────┘    │
+//	   │         │                   gateway ─▶ conn   localstore            │
+//	 config   awskms                 │     │     │     memstore ◀─ as the bench's store
+//	   │      localkms            access   │     │     metrics ◀── status    │
+//	   │         │               │  │  │   ▼     │                           │
+//	   │         │               │  │  └─ objects│ ◀── tools                 │
+//	   │         │               │  ▼     │ │ │  ▼                           │
+//	   │         │               │ session│ │ │ audit                        │
+//	   │      keyring ◀──────────┼────────┘ │ └──▶ state                     │
+//	   │         │               ▼          ▼       │                        │
+//	   │         │              s3        store     │                        │
+//	   ▼         ▼               ▼          ▼       ▼                        ▼
+//	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
-//	 tools: objects, as gateway; s3, state, store, crypto, policy, sigv4
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
+//	 conn and store: socket
 //
-// gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed. xmldoc,
-// below all of them, reads the XML of clients and stores within bounds; policy, gateway, store, memstore and tools do
-// so by it alone.
+// xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
+// memstore and tools do so by it alone.
 //
 //   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
 //     another, nor HTTP, the SDK or the log.
-//   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
-//   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
-//     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
-//   - socket is what gateway and store read from and write to.
-//   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check tries
-//     what a configuration names; admin is the operator's address.
+//   - s3 has S3's words on the wire: errors, entity tags, ranges, fields, checksums, grammars of documents. It is pure.
+//   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
+//     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
+//     asks access, calls objects, and writes the answer.
+//   - keyring keeps bucket keys; awskms calls KMS for them; localkms is a KMS for development, spoken to over the wire.
+//   - session makes session tokens; state keeps records, sealed, in the store; store is the client of the store;
+//     localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
+//   - socket is what conn and store read from and write to.
+//   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
+//     tries what a configuration names; admin is the operator's address.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
-//   - tools are the subcommands that work on sealed objects without a client, by package objects; migrate has a proxy of
+//   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
-//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
-//     store and keyring, whose calls it times, and none of them knows it.
+//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on
+//     gateway, objects, store and keyring, whose calls it times, and none of them knows it.
+//
+// # A reader's path
+//
+// PutObject, file by file:
+//
+//	conn/conn.go, connections.go    the client's connection, its deadlines, and where it waits between requests
+//	gateway/gateway.go              begin: an exchange from the pool; enter: admitted, decided; then the operation
+//	access/request.go, check.go     the head is read once; where it points; the order of refusals
+//	sigv4/verify.go                 the signature; authentication.go is what it consists of
+//	access/authenticate.go          whose it is: identity or session, certificate, share
+//	policy/classify.go, check.go    which operation; what no record is needed for
+//	state/buckets.go                the bucket's record, from the cache or the store
+//	policy/decide.go                how the object is sealed, and whether the caller may; access/grant.go holds it
+//	gateway/upload.go, headers.go   putObject: conditions, metadata, the answer
+//	gateway/body.go                 the body: framing removed (sigv4/chunk.go), counted, hashed, compared
+//	objects/put.go, keys.go         the bucket key (keyring/keyring.go), the envelope, segments sealed in place
+//	crypto/segment.go, envelope.go, trailer.go   what is stored
+//	store/client.go, request.go     the signed request to the store (sigv4/sign.go), its answer
+//	gateway/answer.go, finish.go    headers, the log's line, the audit record; the exchange goes back
+//
+// GetObject differs from access/grant.go on:
+//
+//	gateway/download.go             conditions, ranges, one request to the store
+//	objects/sealed.go               the answer's envelope and sizes; access/grant.go decides about what it says
+//	objects/opened.go, layouts.go   may it be opened? the bucket key; where the plaintext lies
+//	objects/reader.go               a segment at a time: read, checked, opened in place, handed on
+//	gateway/stream.go               to the client; a failure in its midst breaks the connection
 //
 // # Decisions
 //
-// gateway imports store. Interfaces belong to the caller, so gateway.Store is gateway's; but its methods speak of
-// store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of gateway's
-// own would be the same types again, with adapters that copy every header. State, which needs only small objects by
-// name, has its own interface and doesn't import store.
+// objects imports store. Interfaces belong to the caller, so objects.Store is objects'; but its methods speak of
+// store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of its
+// own would be the same types again, with adapters that copy every header. gateway speaks them, too, where what the
+// store keeps for a bucket passes by a grammar. State, which needs only small objects by name, has its own interface and
+// doesn't import store.
+//
+// A Grant, not an Object, is what permissions are asked for with: an object has neither headers nor a sender, so nobody
+// can make a request up to ask about another one. Who opens an object hands over what it may be opened for (may), and
+// can't leave it out.
 //
 // migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
 // run, and not by package objects as its sisters do: what S3 makes of an object's headers, and what a client is shown of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -296,3 +297,12 @@ func (x *Grant) hostBucket() (string, bool) {
 	}
 	return "", false
 }
+
+// posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
+func (x *Grant) posts() bool {
+	return x.c.o.PostObject && x.Auth.Kind == sigv4.Anonymous && string(x.Message.Method) == http.MethodPost &&
+		x.Bucket != "" && x.Key == "" && x.Control.Kind == "" && len(x.Message.Query) == 0
+}
+
+// Hidden reports whether a bucket's name leads to the state bucket.
+func (c *Checker) Hidden(bucket string) bool { return c.o.BucketPrefix+bucket == c.o.StateBucket }

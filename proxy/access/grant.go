@@ -255,3 +255,6 @@ func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPo
 func aboutBucketPolicy(op policy.Operation) bool {
 	return op == policy.PutBucketPolicy || op == policy.GetBucketPolicy || op == policy.DeleteBucketPolicy
 }
+
+// Options are what every decision is made with. They are shared: whoever changes them copies them.
+func (c *Checker) Options() *policy.Options { return &c.o.Policy }

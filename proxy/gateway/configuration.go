@@ -18,9 +18,9 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A kept configuration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
+// A storeConfiguration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
 // documents are put together anew in both directions.
-type kept struct {
+type storeConfiguration struct {
 	grammar s3.Grammar
 	query   string // the flag that selects it
 	status  int    // of a success; 200 for reads
@@ -49,8 +49,8 @@ var (
 	}}
 )
 
-// keptConfigurations has a row an operation.
-var keptConfigurations = map[policy.Operation]kept{
+// storeConfigurations has a row an operation.
+var storeConfigurations = map[policy.Operation]storeConfiguration{
 	policy.GetBucketVersioning: {grammar: versioning, query: "versioning"},
 	policy.PutBucketVersioning: {grammar: versioning, query: "versioning", status: 200, inspect: checkVersioning},
 
@@ -70,8 +70,8 @@ var keptConfigurations = map[policy.Operation]kept{
 	policy.DeleteBucketLifecycle:           {query: "lifecycle", status: 204},
 }
 
-// keptErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
-var keptErrors = map[string]string{
+// storeErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
+var storeErrors = map[string]string{
 	"BadRequest":                           "Object tags cannot be greater than 10",
 	"InvalidTag":                           objects.InvalidTagText,
 	"InvalidArgument":                      "The store behind this service refuses a value of the document.",
@@ -84,9 +84,9 @@ var keptErrors = map[string]string{
 	"ObjectLockConfigurationNotFoundError": "Object Lock configuration does not exist for this bucket",
 }
 
-// keepConfiguration carries out the operations of keptConfigurations: one request to the store.
-func keepConfiguration(x *exchange) error {
-	k := keptConfigurations[x.Operation]
+// passConfiguration carries out the operations of storeConfigurations: one request to the store.
+func passConfiguration(x *exchange) error {
+	k := storeConfigurations[x.Operation]
 	r := x.NewRequest(x.Operation.String(), string(x.grant.Message.Method))
 	r.Query = store.AppendQuery(r.Query, k.query, "")
 	if r.Method == http.MethodPut {
@@ -123,10 +123,10 @@ func keepConfiguration(x *exchange) error {
 		if x.Operation == policy.PutObjectTagging && x.Objects.OutOfTagRoom(f, len(r.Bytes)) {
 			return objects.NoRoomForTags(f)
 		}
-		return x.keptFault(&k, f, a)
+		return x.configurationFault(&k, f, a)
 	}
 	x.showVersion(a)
-	if err := x.keepTransitionSize(size); err != nil {
+	if err := x.recordTransitionSize(size); err != nil {
 		return err
 	}
 	if k.status != 0 {
@@ -155,15 +155,15 @@ func (x *exchange) answerDocument(document []byte) error {
 	return nil
 }
 
-// keptFault translates the store's refusal. A store that doesn't know the configuration has none: a read says so, a write is
+// configurationFault translates the store's refusal. A store that doesn't know the configuration has none: a read says so, a write is
 // 501.
-func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
+func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *store.Answer) error {
 	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.Version == "" || f.Code == "NotImplemented"
-	text, told := keptErrors[f.Code]
+	text, told := storeErrors[f.Code]
 	reads := k.status == 0
 	switch {
 	case unknown && reads && k.absent != "":
-		return s3.Refuse(k.absent, keptErrors[k.absent], x.named()...).Because(f)
+		return s3.Refuse(k.absent, storeErrors[k.absent], x.named()...).Because(f)
 	case unknown && reads:
 		return x.answerDocument([]byte("<" + k.grammar.Root + ` xmlns="` + s3.Namespace + `"></` + k.grammar.Root + ">"))
 	case unknown:

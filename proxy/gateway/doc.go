@@ -1,9 +1,10 @@
-// Package gateway is the request pipeline: it decides every request by a rule of package policy or refuses it, seals
-// what goes to the store and opens what comes back.
+// Package gateway has S3's operations, a file each: an operation reads the request, asks access whether it may be done,
+// calls objects, and writes the answer. An exchange is the state of one request: the request with what was granted to it,
+// the object that it names, its body, its answer.
 //
-//	client ─▶ fasthttp ─▶ exchange ─▶ target ─▶ sigv4, session ─▶ policy ─▶ state ─▶ policy ─▶ operation
-//	PUT  body ─▶ framing, count, checksums ─▶ Sealer ─▶ store     (last segment held back until all is right)
-//	GET  store ─▶ envelope ─▶ bucket key ─▶ Opener ─▶ client       (a byte leaves only after its tag was checked)
+//	client ─▶ conn ─▶ exchange ─▶ access (a Grant) ─▶ operation ─▶ objects ─▶ store
+//	PUT  body ─▶ framing, count, checksums ─▶ segments sealed in place ─▶ store  (the last one held back until all is right)
+//	GET  store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader ─▶ client              (a byte leaves only after its tag was checked)
 //
 // Promises, each with the test that fails when it is broken; tests of the running program stand in package main:
 //   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file (TestS4NothingPlainReachesTheStore,
@@ -22,15 +23,15 @@
 //     (TestCrashesOfRenames, TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store
 //     deletes it is only as safe as the store's conditional deletion.
 //   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently the
-//     store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim (claims.go).
+//     store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim (objects/claims.go).
 //   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or nothing
 //     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
-//   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
-//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
+//   - Copies with a directory bucket on either side call KMS each time, and use no bucket key
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames call it for nothing that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules are the
 //     store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that nothing of a
 //     client's reaches the store, and nothing of the store's a client, that isn't named there (TestConfigurationsOfGeneralBuckets,
-//     FuzzGrammar). Its errors are told in our words (TestTheStoresErrorsAreTranslated).
+//     FuzzGrammar). Its errors come in our words (TestTheStoresErrorsAreTranslated).
 //   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe). Listings show
 //     each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than Amazon S3 is mended or refused
 //     (TestWhatStoresAnswerOtherwise).
@@ -40,7 +41,7 @@
 //     (TestPermissionsComeBeforeFacts).
 //   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
-//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
+//   - What isn't in the table of operations is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
 //     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
 //   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
 //   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice), and tags by S3

@@ -55,8 +55,8 @@ func New(o Options, ids *access.Identities) *Gateway {
 		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
 	}, ids)
 	g.exchanges.New = func() any { return &exchange{g: &g.services} }
-	for op, serve := range operations {
-		g.served[op] = serve
+	for op, o := range operations {
+		g.served[op] = o.serve
 	}
 	return g
 }

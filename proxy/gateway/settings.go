@@ -166,8 +166,8 @@ func (x *exchange) transitionSize() (string, error) {
 	}
 }
 
-// keepTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
-func (x *exchange) keepTransitionSize(size string) error {
+// recordTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
+func (x *exchange) recordTransitionSize(size string) error {
 	if x.Facts.Kind != policy.General {
 		return nil
 	}

@@ -62,29 +62,37 @@ func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *cr
 }
 
 // NewReader reads the plaintext bytes first to last, of which there are some, from an answer that must hold their
-// segments. It is the reader's from then on, but not where newReader fails.
+// segments. It is the reader's from then on, but not where NewReader fails.
 func (x *Object) NewReader(a *store.Answer, o *Opened, first, last int64) (*Reader, error) {
+	r := new(Reader)
+	return r, x.SetReader(r, a, o, first, last)
+}
+
+// SetReader is NewReader in r, which is the caller's memory.
+func (x *Object) SetReader(r *Reader, a *store.Answer, o *Opened, first, last int64) error {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	got := crypto.Span{First: o.first, Last: o.last}
 	skipped := span.First - o.first
 	switch {
 	case !got.Covers(span):
-		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
+		return s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed",
+			o.first, o.last, span.First, span.Last))
 	case a.Length != got.Length():
-		return nil, s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
+		return s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
 	case skipped > 0 && a.Status == http.StatusOK:
-		return nil, s3.Internal(errors.New("the store ignored the range"))
+		return s3.Internal(errors.New("the store ignored the range"))
 	}
-	return x.newReader(a, o, first, last, skipped), nil
+	r.begin(x, a, o, first, last, skipped)
+	return nil
 }
 
-// newReader is NewReader for a body that holds the segments behind skip bytes.
-func (x *Object) newReader(body Body, o *Opened, first, last, skip int64) *Reader {
+// begin makes r read from a body that holds the segments behind skip bytes.
+func (r *Reader) begin(x *Object, body Body, o *Opened, first, last, skip int64) {
 	length := last - first + 1
-	return &Reader{
+	*r = Reader{
 		x: x, length: length, left: length, body: body, opener: o.Secrets.DataKey.OpenSpan(o.layout, first, last),
 		slab: crypto.GetSlab(), skip: skip,
 	}

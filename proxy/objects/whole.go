@@ -21,7 +21,8 @@ func (x *Object) ReadWhole(o *Opened, body Body, plaintext func([]byte) error) e
 		body.Close()
 		return nil
 	}
-	r := x.newReader(body, o, 0, o.Length-1, 0)
+	r := new(Reader)
+	r.begin(x, body, o, 0, o.Length-1, 0)
 	defer r.Close()
 	for {
 		segment, err := r.Next()
