@@ -467,8 +467,8 @@ func TestRewrapOfWhatTheStoreCantReplace(t *testing.T) {
 	}
 }
 
-// A rename that was interrupted is ended before its object is rewrapped: the source goes if the copy is in place, and stays
-// otherwise.
+// A rename that was interrupted is ended before its object is rewrapped: the source goes if the copy is in place, and
+// stays otherwise.
 func TestRewrapEndsAnInterruptedRename(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(s *site) { s.shared = true })
