@@ -5,6 +5,7 @@
 //	put     plaintext ─▶ segments sealed in place ─▶ store              (the last segment waits until all is right)
 //	read    store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader    (a byte is handed on only after its tag was checked)
 //	copy    store ─▶ envelope wrapped anew ─▶ the store copies, or the sealed bytes pass through
+//	check   store, or a file ─▶ envelope ─▶ bucket key ─▶ every stored byte: segments, padding, trailer
 //
 // Promises, each with the test that fails when it is broken; those of the running program stand in package main:
 //   - No envelope is opened under a KMS key that its bucket doesn't allow, nor before may has been asked
@@ -16,5 +17,7 @@
 //     claim meets (TestLinearizable, TestRaces).
 //   - The store's answer is not believed where the object itself can be looked at: after a Complete, after a copy that
 //     may have been sent twice (TestFaultsOfTheStore).
+//   - What is wrong with an object is a Damage, and a store or key service that doesn't answer is none
+//     (TestReadWholeFindsEachDamage).
 //   - Errors are S3's, made from those of store, state and key service in one place (bridge.go).
 package objects

@@ -50,7 +50,7 @@ func TestEachFaultOfEachRequestLeavesTheOldOrTheNewObject(t *testing.T) {
 			for f, fault := range faults {
 				for n := 0; ; n++ {
 					key := fmt.Sprintf("%d-%d", f, n)
-					i.put(t, key, op.old)
+					op.prepare(t, i, key)
 					meet, met := nth(n, fault.turn)
 					i.front.set(meet)
 					err := op.run(t.Context(), t, i, key)
@@ -104,7 +104,7 @@ func TestWhatAnotherClientDoesBetweenTwoRequestsIsNotLost(t *testing.T) {
 				}
 				for n := 0; ; n++ {
 					key := fmt.Sprint("key ", n)
-					i.put(t, key, op.old)
+					op.prepare(t, i, key)
 					meet, met := nth(n, before(func() {
 						if deletes {
 							i.front.remove(t, things+"-s", key)

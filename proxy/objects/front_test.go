@@ -275,6 +275,13 @@ func edit(change func(a *answer)) turn {
 	}
 }
 
+// edit is the turn with its answer changed.
+func (t turn) edit(change func(a *answer)) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		return f.edited(ctx, r, func(ctx context.Context, r *store.Request) (*store.Answer, error) { return t(ctx, f, r) }, change)
+	}
+}
+
 // edited has a request answered and changes the answer.
 func (f *front) edited(ctx context.Context, r *store.Request,
 	do func(context.Context, *store.Request) (*store.Answer, error), change func(a *answer),

@@ -26,9 +26,10 @@ type operation struct {
 	name    string
 	store   memstore.Options
 	change  func(o *objects.Options)
-	source  []byte // lies at "source" all the time
-	old     []byte // at the key before
-	now     []byte // at the key afterwards
+	source  []byte   // lies at "source" all the time
+	old     []byte   // at the key before
+	parts   [][]byte // that old is uploaded in; nil: it is put
+	now     []byte   // at the key afterwards
 	deletes bool
 	bound   bool // it replaces nothing but what it has read
 	run     func(ctx context.Context, t testing.TB, i *installation, key string) error
@@ -88,7 +89,7 @@ func allOperations() []operation {
 		{name: "a small object is appended to", old: small, now: slices.Concat(small, added), bound: true, run: appending},
 		{name: "an object with a part that stays is appended to", old: part, now: slices.Concat(part, added), bound: true, run: appending},
 		{
-			name: "an object with a part that stays and another is appended to", old: slices.Concat(part, small),
+			name: "an object with a part that stays and another is appended to", old: slices.Concat(part, small), parts: [][]byte{part, small},
 			now: slices.Concat(part, small, added), bound: true, run: appending,
 		},
 		{name: "an object gets another key", old: large, now: large, bound: true, run: reencrypting},
@@ -102,7 +103,8 @@ func allOperations() []operation {
 			store: memstore.Options{MD5: true}, change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag = false }),
 		},
 		{
-			name: "an object of parts gets another key on a store with MD5s", old: slices.Concat(part, added), now: slices.Concat(part, added), bound: true,
+			name: "an object of parts gets another key on a store with MD5s", old: slices.Concat(part, added), parts: [][]byte{part, added},
+			now: slices.Concat(part, added), bound: true,
 			run: reencrypting, store: memstore.Options{MD5: true}, change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag = false }),
 		},
 		{name: "an upload of a small part is completed", old: older, now: small, run: uploading(small)},
@@ -120,6 +122,24 @@ func allOperations() []operation {
 				return err
 			},
 		},
+	}
+}
+
+// prepare puts what an operation starts from.
+func (op *operation) prepare(t testing.TB, i *installation, key string) {
+	t.Helper()
+	if op.parts != nil {
+		i.upload(t, key, op.parts...)
+	} else {
+		i.put(t, key, op.old)
+	}
+}
+
+// upload makes an object of parts.
+func (i *installation) upload(t testing.TB, key string, parts ...[]byte) {
+	t.Helper()
+	if err := uploading(parts...)(t.Context(), t, i, key); err != nil {
+		t.Fatal(err)
 	}
 }
 
