@@ -252,9 +252,9 @@
 // can't leave it out.
 //
 // migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
-// run, and not by package objects as its sisters do: what S3 makes of an object's headers, and what a client is shown of
-// them, is decided in one place, package gateway. The road not taken, calling package objects, would have saved a hop and
-// doubled those rules; see package tools.
+// run, and not by package objects as its sisters do: what S3 makes of an object's headers, and what a client is shown
+// of them, is decided in one place, package gateway. The road not taken, calling package objects, would have saved a
+// hop and doubled those rules; see package tools.
 //
 // Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as
