@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sealfront/crypto"
-	"sealfront/policy"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
@@ -108,7 +107,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		}
 		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
 			got := ""
-			if err := x.permitDeletion(&d, x.at(x.Record, "key"), new(policy.Request)); err != nil {
+			if err := x.permitDeletion(&d, x.at(x.Record, "key")); err != nil {
 				got = objects.Translate(err).Code
 			}
 			if got != want {

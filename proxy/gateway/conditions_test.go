@@ -70,7 +70,7 @@ var conditionPlaces = []conditionPlace{
 		}
 		y := x.at(x.Record, "source")
 		y.Version = "v"
-		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y, new(policy.Request))
+		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y)
 	}},
 }
 
