@@ -65,14 +65,6 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-func embeddedService(t *testing.T) proxytest.Service {
-	t.Helper()
-	endpoint, err := proxytest.SharedStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return proxytest.Service{Endpoint: endpoint, AccessKey: "storekey", SecretKey: "storesecret"}
-}
 
 // A race is one of them, over keys of its own.
 type race struct {
