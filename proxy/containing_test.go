@@ -2,23 +2,13 @@ package main
 
 import (
 	"bytes"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"sealfront/proxy/proxytest"
-	"sealfront/sigv4"
 )
 
 // found returns the files below dir that contain text, and the extended attributes that do.
@@ -51,4 +41,3 @@ func found(t *testing.T, dir string, text []byte) (names []string) {
 	}
 	return names
 }
-

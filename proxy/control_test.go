@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -11,15 +8,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
-	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
-
-
 
 // Both kinds of buckets, under every name that an SDK gives the endpoint: the account in front of an address, and of a domain below
 // which buckets have hosts of their own.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
 
 	"sealfront/proxy/proxytest"
-	"sealfront/sigv4"
 )
 
 // controlOf is an unmodified client of S3 Control at this name of the endpoint. It puts the account in front of the name, which
@@ -47,4 +43,3 @@ func controlTags(pairs ...string) (tags []types.Tag) {
 	}
 	return tags
 }
-

@@ -7,20 +7,15 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
-
 
 func TestS4NothingPlainReachesTheStore(t *testing.T) {
 	dir, temporary := t.TempDir(), t.TempDir()

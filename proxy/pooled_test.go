@@ -4,23 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
-	"testing"
 	"time"
 
-	"sealfront/proxy/command"
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
@@ -79,4 +72,3 @@ func sendOnce(p *proxytest.Program, client *http.Client, r *proxytest.Request, b
 	text, err := io.ReadAll(resp.Body)
 	return string(text), resp.StatusCode, false, err
 }
-

@@ -65,7 +65,6 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-
 // A race is one of them, over keys of its own.
 type race struct {
 	*linearGame

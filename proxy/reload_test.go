@@ -5,18 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -87,8 +83,6 @@ func (l *load) end(t *testing.T) {
 
 // errNotTaken is a request on a connection that couldn't be made: one for the next replica.
 var errNotTaken = errors.New("no connection")
-
-
 
 const reloadIdentity = "- {name: %s, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: \"*\", resource: \"*\"}]}\n"
 

@@ -1,18 +1,9 @@
 package main
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"net/url"
-	"os"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"sealfront/proxy/proxytest"
-	"sealfront/sigv4"
 )
 
 func embeddedService(t *testing.T) proxytest.Service {
@@ -23,4 +14,3 @@ func embeddedService(t *testing.T) proxytest.Service {
 	}
 	return proxytest.Service{Endpoint: endpoint, AccessKey: "storekey", SecretKey: "storesecret"}
 }
-
