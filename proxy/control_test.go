@@ -27,7 +27,7 @@ func TestTagsByS3Control(t *testing.T) {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	for _, name := range []string{"127.0.0.1", "localhost", "s3-control.localhost"} {
-		control := controlOf(p, t, name)
+		control := p.ControlClient(t, name)
 		for _, arn := range []string{"arn:aws:s3:::controlled", "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory} {
 			list := func(want string) {
 				t.Helper()
@@ -45,7 +45,7 @@ func TestTagsByS3Control(t *testing.T) {
 			}
 			tag := func(pairs ...string) {
 				t.Helper()
-				if _, err := control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: controlTags(pairs...)}); err != nil {
+				if _, err := control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: proxytest.ControlTags(pairs...)}); err != nil {
 					t.Errorf("tag %s at %s: %v", arn, name, err)
 				}
 			}

@@ -54,7 +54,7 @@ func TestS4NothingPlainReachesTheStore(t *testing.T) {
 	p.Stop()
 	for _, text := range searched {
 		for _, where := range []string{dir, temporary} {
-			for _, name := range found(t, where, text) {
+			for _, name := range proxytest.FilesContaining(t, where, text) {
 				if !strings.HasSuffix(name, "data.json") {
 					t.Errorf("%q is in %s", text, name)
 				}

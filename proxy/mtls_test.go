@@ -38,7 +38,7 @@ func TestCertificatesOfBothSides(t *testing.T) {
 	get := func(c *sigv4.Credentials, t *tls.Config) (string, int, error) {
 		t.RootCAs = ca.Pool()
 		transport := &http.Transport{TLSClientConfig: t, DisableKeepAlives: true}
-		return sendPooled(p, &http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
+		return p.SendPooled(&http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
 	}
 	for name, c := range map[string]struct {
 		credentials *sigv4.Credentials

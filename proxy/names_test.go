@@ -26,12 +26,6 @@ import (
 	"sealfront/sigv4"
 )
 
-// startVersionedStore is startVersitygw with versions.
-func startVersionedStore(t *testing.T) proxytest.Service {
-	t.Helper()
-	return proxytest.Service{Endpoint: startVersioned(t, proxytest.ProgramPath(t, "versitygw")), AccessKey: suiteAccount, SecretKey: suiteSecret}
-}
-
 // onEveryStore runs f on the embedded store, on versitygw with versions, and on MinIO, with a general purpose bucket
 // and a directory bucket.
 func onEveryStore(t *testing.T, f func(t *testing.T, p *proxytest.Program, general, directory string)) {
@@ -39,7 +33,7 @@ func onEveryStore(t *testing.T, f func(t *testing.T, p *proxytest.Program, gener
 	for name, start := range map[string]func(*testing.T) *proxytest.Program{
 		"embedded": func(t *testing.T) *proxytest.Program { return proxytest.StartEmbedded(t, t.TempDir()) },
 		"versitygw": func(t *testing.T) *proxytest.Program {
-			return proxytest.StartOn(t, startVersionedStore(t), proxytest.StartLocalKMS(t))
+			return proxytest.StartOn(t, proxytest.StartVersioningVersitygw(t), proxytest.StartLocalKMS(t))
 		},
 		"minio": func(t *testing.T) *proxytest.Program {
 			return proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
@@ -288,7 +282,7 @@ func fieldsOf(name, value string) []sigv4.Field { return []sigv4.Field{proxytest
 // What no listing shows is said: MinIO's u/p beside u, uploads in progress, older versions. Migrate leaves nothing out
 // that the store lists by another name.
 func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) proxytest.Service{"minio": proxytest.StartMinIO, "versitygw": startVersionedStore} {
+	for name, start := range map[string]func(*testing.T) proxytest.Service{"minio": proxytest.StartMinIO, "versitygw": proxytest.StartVersioningVersitygw} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stored := start(t)

@@ -48,8 +48,11 @@ var updatingStores = map[string]func(t *testing.T) proxytest.Service{
 		t.Cleanup(func() { _ = s.Close() })
 		return proxytest.Service{Endpoint: "http://" + s.Address(), AccessKey: "store", SecretKey: "store-secret"}
 	},
-	"embedded": embeddedService, "versitygw": proxytest.StartVersitygw, "minio": proxytest.StartMinIO,
+	"embedded": proxytest.SharedService, "versitygw": proxytest.StartVersitygw, "minio": proxytest.StartMinIO,
 }
+
+// updatings counts buckets: what stores share has names of its own.
+var updatings atomic.Int64
 
 func newUpdating(t *testing.T, place proxytest.Service) *updating {
 	t.Helper()
@@ -61,7 +64,7 @@ func newUpdatingBehind(t *testing.T, place proxytest.Service, f *proxytest.Store
 	u := &updating{t: t, f: f, keys: proxytest.StartLocalKMS(t)}
 	u.Program = proxytest.StartOn(t, proxytest.Service{Endpoint: u.f.URL, AccessKey: place.AccessKey, SecretKey: place.SecretKey}, u.keys, options...)
 	u.client = u.Program.Client(t)
-	u.bucket = proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", nextStart()))
+	u.bucket = proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", updatings.Add(1)))
 	ofObject := func(r *http.Request) bool {
 		name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		return name == u.bucket && key != ""

@@ -22,7 +22,7 @@ func TestRaces(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": embeddedService}
+	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": proxytest.SharedService}
 	times, err := strconv.Atoi(os.Getenv("SEALFRONT_RACES"))
 	if err == nil {
 		stores["versitygw"], stores["minio"] = proxytest.StartVersitygw, proxytest.StartMinIO

@@ -50,7 +50,7 @@ func startLoad(p *proxytest.Program, client *http.Client, clients int, credentia
 				body := strings.Repeat("x", 1+(n*7919)%300_000)
 				key := fmt.Sprintf("load/%d", i)
 				for _, method := range []string{"PUT", "GET"} {
-					got, status, err := sendPooled(p, client, &proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
+					got, status, err := p.SendPooled(client, &proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
 					switch {
 					case err != nil && gone != nil && gone(err):
 						return
@@ -80,9 +80,6 @@ func (l *load) end(t *testing.T) {
 		t.Errorf("%d of %d requests failed", len(l.failures), l.done.Load())
 	}
 }
-
-// errNotTaken is a request on a connection that couldn't be made: one for the next replica.
-var errNotTaken = errors.New("no connection")
 
 const reloadIdentity = "- {name: %s, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: \"*\", resource: \"*\"}]}\n"
 
@@ -124,7 +121,7 @@ data: ` + filepath.Join(dir, "data") + "\n"
 	second := &sigv4.Credentials{AccessKeyID: "AKIASECOND", SecretAccessKey: "second"}
 	status := func(c *sigv4.Credentials) int {
 		t.Helper()
-		_, status, err := sendPooled(p, &http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
+		_, status, err := p.SendPooled(&http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +184,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	var ending atomic.Bool
 	l := startLoad(p, client, 6, func() *sigv4.Credentials {
 		return &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.Env["AWS_SECRET_ACCESS_KEY"]}
-	}, func(err error) bool { return ending.Load() && errors.Is(err, errNotTaken) })
+	}, func(err error) bool { return ending.Load() && errors.Is(err, proxytest.ErrNotTaken) })
 	proxytest.Eventually(t, "the load", func() bool { return l.done.Load() > 50 })
 	// One that is in the middle of its body when the signal comes is answered, too.
 	host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "late", Declared: 5})

@@ -1,4 +1,4 @@
-package main
+package proxytest
 
 import (
 	"bytes"
@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// found returns the files below dir that contain text, and the extended attributes that do.
-func found(t *testing.T, dir string, text []byte) (names []string) {
+// FilesContaining returns the names of the files below dir that contain text, and those of the extended attributes that
+// do.
+func FilesContaining(t *testing.T, dir string, text []byte) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -1,4 +1,4 @@
-package main
+package proxytest
 
 import (
 	"context"
@@ -14,31 +14,36 @@ import (
 	"syscall"
 	"time"
 
-	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
-// sendPooled sends a signed request by an HTTP client with pooled connections, and again what met a connection that the
+// ErrNotTaken is a request on a connection that couldn't be made: one for the next replica.
+var ErrNotTaken = errors.New("no connection")
+
+// SendPooled sends a signed request by an HTTP client with pooled connections, and again what met a connection that the
 // server had closed.
-func sendPooled(p *proxytest.Program, client *http.Client, r *proxytest.Request, body string) (string, int, error) {
+func (p *Program) SendPooled(client *http.Client, r *Request, body string) (text string, status int, err error) {
 	for {
-		got, status, closed, err := sendOnce(p, client, r, body)
+		text, status, closed, err := p.SendOnce(client, r, body)
 		if !closed {
-			return got, status, err
+			return text, status, err
 		}
 	}
 }
 
-// sendOnce is send without the repetition of a body that met a closed connection. net/http repeats an idempotent request
-// whose answer is the connection's end, but not one where writing its body told so first, as SDKs do; closed is such a one.
-func sendOnce(p *proxytest.Program, client *http.Client, r *proxytest.Request, body string) (got string, status int, closed bool, err error) {
+// SendOnce is SendPooled without the repetition of a request that met a closed connection. net/http repeats an
+// idempotent request whose answer is the connection's end, but not one where writing its body failed first, as SDKs
+// do; closed reports such a one.
+func (p *Program) SendOnce(client *http.Client, r *Request, body string) (
+	text string, status int, closed bool, err error,
+) {
 	u, err := url.Parse(p.Env["AWS_ENDPOINT_URL"])
 	if err != nil {
 		return "", 0, false, err
 	}
 	now := time.Now()
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(r.Path)}
-	m.Header = append(m.Header, proxytest.Field("Host", u.Host), proxytest.Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")), proxytest.Field("X-Amz-Content-Sha256", sigv4.UnsignedPayload))
+	m.Header = append(m.Header, Field("Host", u.Host), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")), Field("X-Amz-Content-Sha256", sigv4.UnsignedPayload))
 	authorization := sigv4.NewSigner(p.Env["AWS_REGION"], "s3").AppendAuthorization(nil, m, r.Credentials, now)
 	if r.Method != "PUT" {
 		body = ""
@@ -62,13 +67,13 @@ func sendOnce(p *proxytest.Program, client *http.Client, r *proxytest.Request, b
 	}))
 	resp, err := client.Do(request)
 	if err != nil && !shaken.Load() {
-		err = errors.Join(errNotTaken, err)
+		err = errors.Join(ErrNotTaken, err)
 	}
 	if err != nil {
 		ended := errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-		return "", 0, ended && reused.Load() && !errors.Is(err, errNotTaken), err
+		return "", 0, ended && reused.Load() && !errors.Is(err, ErrNotTaken), err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	return string(text), resp.StatusCode, false, err
+	content, err := io.ReadAll(resp.Body)
+	return string(content), resp.StatusCode, false, err
 }

@@ -1,4 +1,4 @@
-package main
+package proxytest
 
 import (
 	"context"
@@ -11,13 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
 	"github.com/aws/aws-sdk-go-v2/service/s3control/types"
-
-	"sealfront/proxy/proxytest"
 )
 
-// controlOf is an unmodified client of S3 Control at this name of the endpoint. It puts the account in front of the name, which
-// resolvers needn't know: every connection goes to the program.
-func controlOf(p *proxytest.Program, t testing.TB, name string) *s3control.Client {
+// ControlClient is an unmodified client of S3 Control at this name of the endpoint. It puts the account in front of the
+// name, which resolvers needn't know: every connection goes to the program.
+func (p *Program) ControlClient(t testing.TB, name string) *s3control.Client {
 	t.Helper()
 	_, address, _ := strings.Cut(p.Env["AWS_ENDPOINT_URL"], "://")
 	_, port, err := net.SplitHostPort(address)
@@ -37,7 +35,8 @@ func controlOf(p *proxytest.Program, t testing.TB, name string) *s3control.Clien
 	})
 }
 
-func controlTags(pairs ...string) (tags []types.Tag) {
+// ControlTags are tags as S3 Control has them, of names and values by turns.
+func ControlTags(pairs ...string) (tags []types.Tag) {
 	for i := 0; i < len(pairs); i += 2 {
 		tags = append(tags, types.Tag{Key: &pairs[i], Value: &pairs[i+1]})
 	}
