@@ -35,10 +35,10 @@ func moreDocuments() map[string][]string {
 
 // partChecksums are lists of one part, "hello", with a checksum of each algorithm.
 func partChecksums() (documents []string) {
-	for i := range algorithms {
-		g := &algorithms[i]
+	for i := range proxytest.Algorithms {
+		g := &proxytest.Algorithms[i]
 		documents = append(documents, fmt.Sprintf("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag><Checksum%s>%s</Checksum%s></Part></CompleteMultipartUpload>",
-			g.name, g.of([]byte("hello")), g.name))
+			g.Name, g.Of([]byte("hello")), g.Name))
 	}
 	return documents
 }

@@ -29,9 +29,11 @@ func (p *Program) ControlClient(t testing.TB, name string) *s3control.Client {
 		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 	}
 	return s3control.New(s3control.Options{
-		Region: p.Env["AWS_REGION"], BaseEndpoint: aws.String("https://" + net.JoinHostPort(name, port)), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"], ""),
-		HTTPClient:  client,
+		Region: p.Env["AWS_REGION"], BaseEndpoint: aws.String("https://" + net.JoinHostPort(name, port)),
+		RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(p.Env["AWS_ACCESS_KEY_ID"],
+			p.Env["AWS_SECRET_ACCESS_KEY"], ""),
+		HTTPClient: client,
 	})
 }
 

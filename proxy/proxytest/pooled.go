@@ -43,7 +43,8 @@ func (p *Program) SendOnce(client *http.Client, r *Request, body string) (
 	}
 	now := time.Now()
 	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(r.Path)}
-	m.Header = append(m.Header, Field("Host", u.Host), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")), Field("X-Amz-Content-Sha256", sigv4.UnsignedPayload))
+	m.Header = append(m.Header, Field("Host", u.Host), Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")),
+		Field("X-Amz-Content-Sha256", sigv4.UnsignedPayload))
 	authorization := sigv4.NewSigner(p.Env["AWS_REGION"], "s3").AppendAuthorization(nil, m, r.Credentials, now)
 	if r.Method != "PUT" {
 		body = ""
