@@ -87,12 +87,17 @@ func newModelCheck(t *testing.T) *modelCheck {
 	return m
 }
 
-// hasTest reports whether there is such a test here.
+// hasTest reports whether there is such a test in this package or in package main.
 func hasTest(t *testing.T, name string) bool {
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ofMain, err := filepath.Glob("../*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, ofMain...)
 	return slices.ContainsFunc(files, func(file string) bool {
 		text, err := os.ReadFile(file)
 		return err == nil && strings.Contains(string(text), "\nfunc "+name+"(")

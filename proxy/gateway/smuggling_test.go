@@ -297,7 +297,7 @@ func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 // Documents that are made to cost much cost little: no entities, bounded depth, size and count.
 func TestXMLBombs(t *testing.T) {
 	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
+	p := proxytest.StartEmbedded(t, t.TempDir(), proxytest.As(proxytest.Processes)) // its heap is measured
 	proxytest.MakeBucket(t, p.Client(t), "plain")
 	entities := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>`
 	outside := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&a;</Key></Object></Delete>`
