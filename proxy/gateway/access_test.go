@@ -13,6 +13,7 @@ import (
 // A bucket policy on the client's address holds for all that a request reads, also behind a proxy that is trusted to
 // name it.
 func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "tls: {trusted_proxies: [127.0.0.0/8]}")
 	ok := func(r *proxytest.Request) *proxytest.Answer {
 		t.Helper()
@@ -60,6 +61,7 @@ func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 // A default encryption that was set by hand: it is read back as it was given, and a copy of an object onto itself
 // brings the object under it.
 func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	put := func(path, query, body string, header ...sigv4.Field) *proxytest.Answer {
 		return p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: body, Header: header})
@@ -103,6 +105,7 @@ func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
 
 // Without a bucket key the default encryption context names the object, with one the bucket.
 func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/context"}); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode, a.Text)
@@ -139,6 +142,7 @@ func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
 // Metadata beyond ASCII is answered in words of RFC 2047 in general purpose buckets, and byte for byte in directory
 // buckets.
 func TestMetadataBeyondASCII(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/words"}); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode, a.Text)
@@ -163,6 +167,7 @@ func TestMetadataBeyondASCII(t *testing.T) {
 
 // What a bucket policy can't mean is refused, with the nearest word that it can.
 func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/meant"}); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode, a.Text)
@@ -192,6 +197,7 @@ func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
 
 // Conditions on tags that a request sets are decided once its document is read.
 func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartWithIdentities(t, `
 - name: tagger
   access_key: AKIATAGGER

@@ -145,6 +145,7 @@ func base64hexed(body string) string {
 }
 
 func TestAppendsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -249,6 +250,7 @@ func TestOfManyAppendsAtOneOffsetOneGetsThrough(t *testing.T) {
 
 // S9: a copy that was made before an append never takes the grown body.
 func TestACopyDoesNotTakeWhatIsAppendedToItsSource(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client := p.Client(t)
@@ -273,6 +275,7 @@ func TestACopyDoesNotTakeWhatIsAppendedToItsSource(t *testing.T) {
 
 // A client that breaks off, and a checksum that is wrong at the end, leave the object as it was and no upload behind.
 func TestAnAppendThatBreaksOffLeavesTheObject(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client := p.Client(t)
@@ -298,6 +301,7 @@ func TestAnAppendThatBreaksOffLeavesTheObject(t *testing.T) {
 
 // What each append costs in requests to the store, whatever the object's size (gateway's package comment).
 func TestWhatAnAppendCosts(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	for name, c := range map[string]struct {

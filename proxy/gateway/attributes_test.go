@@ -19,6 +19,7 @@ import (
 
 // RD-4 to RD-7.
 func TestPartsAreReadByNumber(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	client := p.Client(t)
@@ -90,6 +91,7 @@ func TestPartsAreReadByNumber(t *testing.T) {
 
 // Section 4.7 of the behaviour reference.
 func TestAttributesTellWhatIsStored(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -215,6 +217,7 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 }
 
 func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	client := p.Client(t)
 	directory := p.Env["SEALFRONT_BUCKET"]
@@ -272,6 +275,7 @@ func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
 }
 
 func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	p.Put(bucket, "key", "body")
@@ -318,6 +322,7 @@ func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
 }
 
 func TestListingsOfVersionOnePage(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	general := proxytest.MakeBucket(t, client, "general")

@@ -12,6 +12,7 @@ import (
 
 // Who may do what: identity policies, bucket policies and their conditions, on the running program.
 func TestBucketPolicies(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartWith(t, `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: embedded}

@@ -20,6 +20,7 @@ import (
 // R17, L5, P6: a copy under the same KMS key costs two requests to the store and two calls of KMS, and no body passes
 // that didn't come with the metadata.
 func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -190,6 +191,7 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 }
 
 func TestMetadataOfCopies(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	old := []sigv4.Field{

@@ -10,6 +10,7 @@ import (
 
 // W13: a copy needs the right to read its source and to open it, and the right to write its destination and to seal it.
 func TestPermissionsOfCopies(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartWithIdentities(t, `
 - {name: nokms, access_key: AKIANOKMS, secret_key: nokmssecret, policy: [{effect: Allow, action: ["s3:*", "s3express:*"], resource: "*"}]}
 - name: writer

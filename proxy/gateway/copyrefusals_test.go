@@ -15,6 +15,7 @@ import (
 
 // Destination conditions hold although the stores ignore them on a copy (L5, trap 23).
 func TestConditionsOnTheDestinationOfACopyHold(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, reseal := range []bool{false, true} {
@@ -53,6 +54,7 @@ func TestConditionsOnTheDestinationOfACopyHold(t *testing.T) {
 }
 
 func TestConditionsOnTheSourceOfACopy(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	p.Put(bucket, "source", "body")
@@ -93,6 +95,7 @@ func TestConditionsOnTheSourceOfACopy(t *testing.T) {
 }
 
 func TestSourcesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client := p.Client(t)
@@ -179,6 +182,7 @@ func base64hex(hexadecimal string) (string, error) {
 
 // S1: an envelope that names a key which the bucket doesn't allow is no source, and KMS isn't asked for it.
 func TestASourceThatNamesAnotherKeyIsNotOpened(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client := p.Client(t)

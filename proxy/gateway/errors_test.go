@@ -153,6 +153,7 @@ func TestErrorsAsTheReferenceHasThem(t *testing.T) {
 // What the store says in its errors, about itself and about its buckets, is not passed on; nor are its own troubles with
 // the proxy taken for the client's.
 func TestTheStoresErrorsAreTranslated(t *testing.T) {
+	t.Parallel()
 	f := proxytest.NewStoreFront(t)
 	p := proxytest.StartBehind(t, f, "")
 	bucket := proxytest.MakeBucket(t, p.Client(t), "plain")

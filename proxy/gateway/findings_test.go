@@ -20,6 +20,7 @@ import (
 
 // L2: a part beside the completed ones is not overwritten by the object's end.
 func TestL2APartThatIsNotCompletedIsNotLost(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")
@@ -41,6 +42,7 @@ func TestL2APartThatIsNotCompletedIsNotLost(t *testing.T) {
 
 // L7: account and region are written into a bucket's record when it is made; later changes concern new buckets.
 func TestL7ConfigurationMayChangeUnderABucket(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	configured := func(more string) *proxytest.Program {
 		return proxytest.StartWith(t, `
@@ -67,6 +69,7 @@ data: `+dir+"\n")
 
 // L9: no name leads to another bucket or to the state bucket, whatever prefix the store's buckets have.
 func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
+	t.Parallel()
 	f := proxytest.NewStoreFront(t)
 	p := proxytest.StartBehind(t, f, "")
 	prefix := ""
@@ -115,6 +118,7 @@ func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
 
 // L13: general purpose buckets: another key, additional context pairs, no bucket key; the envelope remembers them.
 func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	proxytest.MakeBucket(t, p.Client(t), "general")
 	key := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
@@ -161,6 +165,7 @@ func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
 
 // W1: an empty object is its envelope alone, so folder markers work; cut to nothing, an object is damaged.
 func TestW1EmptyObjects(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -191,6 +196,7 @@ func TestW1EmptyObjects(t *testing.T) {
 
 // W3 and trap 16: no tool takes our ETags for an MD5, and they are the same wherever they show.
 func TestW3ETagsAreNoMD5AndTheSameEverywhere(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	put := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/key", Body: "body"})
@@ -229,6 +235,7 @@ func TestW3ETagsAreNoMD5AndTheSameEverywhere(t *testing.T) {
 
 // W4: user metadata may hold what the envelope leaves of 2 KB; more is refused before the body.
 func TestW4MetadataRoom(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/key"
 	put := func(n, declared int) *proxytest.Answer {
@@ -269,6 +276,7 @@ func TestW4MetadataRoom(t *testing.T) {
 
 // W6: what was not sealed is listed and can be deleted, and is never served.
 func TestW6ForeignObjectsAreNotServed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -291,6 +299,7 @@ func TestW6ForeignObjectsAreNotServed(t *testing.T) {
 
 // W12: a zonal request with a session makes one request to the store, its own, when the bucket's record is cached.
 func TestW12ASessionCostsNoLookUp(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	s := p.Session(bucket)
@@ -311,6 +320,7 @@ func TestW12ASessionCostsNoLookUp(t *testing.T) {
 
 // W14: what a bucket's record keeps shows.
 func TestW14BucketsKeepZoneAndDate(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	a := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + p.Env["SEALFRONT_BUCKET"]})
 	if a.Header.Get("X-Amz-Bucket-Location-Name") != "local-az1" || a.Header.Get("X-Amz-Bucket-Location-Type") != "AvailabilityZone" ||
@@ -325,6 +335,7 @@ func TestW14BucketsKeepZoneAndDate(t *testing.T) {
 
 // W18: a Complete of 10,000 parts with SHA-256 is taken in; 4 MiB is the end.
 func TestW18LargeCompleteDocuments(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")

@@ -43,6 +43,7 @@ func TestFormsUploadFiles(t *testing.T) {
 }
 
 func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	ask := func(name, value string) *proxytest.Answer {
@@ -75,6 +76,7 @@ func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
 }
 
 func TestFormFieldsAreTheObjectsHeader(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	a := (&proxytest.Form{P: p, File: "hello", Fields: [][2]string{
@@ -106,6 +108,7 @@ func TestFormFieldsAreTheObjectsHeader(t *testing.T) {
 }
 
 func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	large := string(proxytest.RandomBytes(2 << 20))
@@ -185,6 +188,7 @@ func alterField(name string) func(field, value string) string {
 }
 
 func TestAFormThatIsCutOffStoresNothing(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, n := range []int{100, 1 << 20} {
@@ -203,6 +207,7 @@ func TestAFormThatIsCutOffStoresNothing(t *testing.T) {
 }
 
 func TestFormsAreOffByDefault(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	if a := (&proxytest.Form{P: p, File: "x"}).Post(); a.StatusCode != 405 || a.Code() != "MethodNotAllowed" {
 		t.Errorf("%d %s, want 405 MethodNotAllowed", a.StatusCode, a.Text)

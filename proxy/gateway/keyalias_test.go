@@ -14,6 +14,7 @@ import (
 
 // General purpose buckets take a KMS key by its alias; what is stored and shown is the key's ARN.
 func TestAnAliasNamesTheKeyOfAGeneralPurposeObject(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	general := proxytest.MakeBucket(t, client, "general")

@@ -73,6 +73,7 @@ var oddKeys = []struct{ key, fate string }{
 // P: every key works as it is on every store, in both kinds of buckets and by each form of address, or is refused with 400
 // before its body; none leads to another object.
 func TestOddKeys(t *testing.T) {
+	t.Parallel()
 	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
 		for _, bucket := range []string{general, directory} {
 			storesKeys(t, p, bucket, strings.HasSuffix(t.Name(), "minio"))

@@ -13,6 +13,7 @@ import (
 
 // What a disabled key stops, and what it doesn't: rows KS-2, DL-1, U-13, and "HEAD: no KMS call".
 func TestDisabledKey(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket, key := p.Env["SEALFRONT_BUCKET"], p.Env["SEALFRONT_KMS_KEY"]
 	path := "/" + bucket + "/object"
@@ -60,6 +61,7 @@ func TestDisabledKey(t *testing.T) {
 
 // One KMS call serves many objects; the next life time's first request makes the next.
 func TestBucketKeysSaveCalls(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	before := p.Metric("sealfront_kms_calls_total")
@@ -82,6 +84,7 @@ func TestBucketKeysSaveCalls(t *testing.T) {
 
 // S1: the store must not choose the key that data is opened or sealed under.
 func TestS1KeysNamedByTheStoreAreNotBelieved(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	mine := p.Env["SEALFRONT_BUCKET"]
@@ -146,6 +149,7 @@ func refusesToStart(t *testing.T, dir, why string) {
 
 // T-1: contents of SSE-KMS objects need TLS, in both directions; SSE-S3 does not.
 func TestT1KMSNeedsTLS(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/object"

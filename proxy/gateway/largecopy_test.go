@@ -14,6 +14,7 @@ import (
 // W5: what is larger than a store copies by one request is copied in pieces, whose borders have nothing to do with the
 // object's parts.
 func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir(), proxytest.CopyLimit(12*proxytest.MiB))
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -57,6 +58,7 @@ func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
 
 // Section 6.7: a source above 5 GB isn't copied by one CopyObject, nor a part above that; the stored size alone tells.
 func TestSourcesAboveTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	bucket := p.Env["SEALFRONT_BUCKET"]

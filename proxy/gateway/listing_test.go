@@ -27,6 +27,7 @@ func listed(body string) string {
 
 // 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the whole.
 func TestListings(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	directory, plain := p.Env["SEALFRONT_BUCKET"], proxytest.MakeBucket(t, p.Client(t), "plain")
 	for _, bucket := range []string{directory, plain} {

@@ -93,6 +93,7 @@ func TestMultipartObjectsReadAsOne(t *testing.T) {
 }
 
 func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket, key := p.Client(t), p.Env["SEALFRONT_BUCKET"], "folder/empty"
 	u := proxytest.NewUploader(t, client, bucket, key)
@@ -108,6 +109,7 @@ func TestUploadThatCompletesToNothingIsAnEmptyObject(t *testing.T) {
 // L1: general purpose buckets may complete any ascending numbers, unless the parts have checksums that count; directory buckets only
 // consecutive ones.
 func TestL1PartNumbersWithGaps(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	general := proxytest.MakeBucket(t, client, "general")
@@ -141,6 +143,7 @@ func TestL1PartNumbersWithGaps(t *testing.T) {
 }
 
 func TestPart10000OfFullSize(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	general := proxytest.MakeBucket(t, client, "general")
@@ -202,6 +205,7 @@ func TestW11TheNewestAttemptOfAPartCounts(t *testing.T) {
 }
 
 func TestCompleteRefusals(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")
@@ -248,6 +252,7 @@ func TestCompleteRefusals(t *testing.T) {
 
 // W10: the same list again is answered, another is not, until the object is another.
 func TestW10ARepeatedCompleteIsAnswered(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")
@@ -275,6 +280,7 @@ func TestW10ARepeatedCompleteIsAnswered(t *testing.T) {
 }
 
 func TestAbortedUploadIsGone(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket, ctx := p.Client(t), p.Env["SEALFRONT_BUCKET"], t.Context()
 	u := proxytest.NewUploader(t, client, bucket, "key")
@@ -307,6 +313,7 @@ func TestAbortedUploadIsGone(t *testing.T) {
 }
 
 func TestListPartsPages(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")
@@ -398,6 +405,7 @@ func TestChecksumsOfUploads(t *testing.T) {
 
 // DeleteBucket is refused while uploads are in progress in a directory bucket.
 func TestBucketWithOpenUploadsStays(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, ctx := p.Client(t), t.Context()
 	bucket := p.Env["SEALFRONT_BUCKET"]

@@ -53,6 +53,7 @@ func onEveryStore(t *testing.T, f func(t *testing.T, p *proxytest.Program, gener
 
 // What no store here can hold is refused by whatever would make it, before its body, and is not there.
 func TestNamesThatCannotBe(t *testing.T) {
+	t.Parallel()
 	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
 		p.Put(general, "source", "body")
 		p.Put(directory, "source", "body")

@@ -394,6 +394,7 @@ func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
 
 // Where the ETag would change nothing is done, and nothing is left in the store.
 func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
+	t.Parallel()
 	place := updatingStores["memory"](t) // its ETags are made of nothing that could be made again
 	f := proxytest.NewFrontOf(t, place.Endpoint)
 	f.Set(func(w http.ResponseWriter, r *http.Request) bool { // the probe learns that copies know no conditions

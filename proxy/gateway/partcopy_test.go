@@ -90,6 +90,7 @@ func TestPartsAreCopiedFromRanges(t *testing.T) {
 
 // Rows UC-2 to UC-4, and what section 6.6 says of sources and ranges.
 func TestPartCopiesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]

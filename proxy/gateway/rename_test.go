@@ -16,6 +16,7 @@ import (
 
 // L6, RN-1: what is renamed opens under its new name with all that it had; KMS isn't asked.
 func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
@@ -139,6 +140,7 @@ func TestConditionsOnARename(t *testing.T) {
 }
 
 func TestRenamesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client := p.Client(t)
@@ -180,6 +182,7 @@ func TestRenamesThatAreRefused(t *testing.T) {
 
 // Section 6.4: a repeated request is recognised by its token, also after a crash between any two steps.
 func TestARepeatedRenameIsRecognised(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartCounting(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	token := func(s string) sigv4.Field { return proxytest.Field("X-Amz-Client-Token", s) }

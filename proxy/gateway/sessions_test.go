@@ -10,6 +10,7 @@ import (
 
 // Section 3.3: what fails, and how. SE-1, expiry, is in package gateway's tests, which have a clock.
 func TestSessionsThatFail(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	long := &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.Env["AWS_SECRET_ACCESS_KEY"]}
@@ -61,6 +62,7 @@ func TestSessionsThatFail(t *testing.T) {
 
 // Trap 14: a session of one bucket on another, and on the next bucket of its name.
 func TestSessionsBelongToOneBucket(t *testing.T) {
+	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	create := func(bucket string) {
 		t.Helper()
@@ -105,6 +107,7 @@ func TestSessionsBelongToOneBucket(t *testing.T) {
 
 // What an identity's policy doesn't grant is denied, whatever the client signs with.
 func TestW13Permissions(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartWith(t, `
 listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}

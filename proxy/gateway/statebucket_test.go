@@ -20,6 +20,7 @@ import (
 
 // L14: a store without conditional PUT is refused, unless the operator says that there is a single writer.
 func TestL14AStoreWithoutConditionalPutIsRefused(t *testing.T) {
+	t.Parallel()
 	f := proxytest.NewStoreFront(t)
 	f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		return false
@@ -67,6 +68,7 @@ data: %s
 // Ceph 16 takes an If-None-Match on PUT and refuses every If-Match, also one that holds. A single writer's records are
 // written without the store's conditions, and its conditions still hold.
 func TestSingleWriterOnAStoreThatRefusesIfMatch(t *testing.T) {
+	t.Parallel()
 	f := proxytest.NewStoreFront(t)
 	f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != "PUT" || r.Header.Get("If-Match") == "" {
@@ -133,6 +135,7 @@ data: %s
 // Of replicas that start at once one makes the state bucket, and the store may answer another with any fault. It starts
 // when the bucket is there, and doesn't when it isn't.
 func TestStateBucketMadeByAnotherReplica(t *testing.T) {
+	t.Parallel()
 	f := proxytest.NewStoreFront(t)
 	const text = `
 listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}

@@ -18,6 +18,7 @@ import (
 
 // What stores answer otherwise than Amazon S3 does is mended, on each of them.
 func TestWhatStoresAnswerOtherwise(t *testing.T) {
+	t.Parallel()
 	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
 		for _, bucket := range []string{general, directory} {
 			deletesAnyOrNothing(t, p, bucket)
