@@ -1,4 +1,4 @@
-package gateway
+package s3_test
 
 import (
 	"bytes"
@@ -9,6 +9,21 @@ import (
 	"testing"
 
 	"sealfront/proxy/s3"
+)
+
+// Two grammars: a flat one, and one whose elements are in others. Both are shaped as those of the gateway are.
+var (
+	retention = s3.Grammar{
+		Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold"},
+		Paths: []string{"Mode", "RetainUntilDate"},
+	}
+	lifecycle = s3.Grammar{
+		Root: "LifecycleConfiguration", Lacks: []string{"Transition"},
+		Paths: []string{
+			"Rule/ID", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/And/Prefix", "Rule/Filter/And/Tag/Key",
+			"Rule/Filter/And/Tag/Value", "Rule/Expiration/Days",
+		},
+	}
 )
 
 func TestDocumentsPassByTheirGrammar(t *testing.T) {
@@ -49,7 +64,8 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 func FuzzGrammar(f *testing.F) {
 	for _, seed := range []string{
 		`<LifecycleConfiguration><Rule><ID>a</ID><Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter></Rule></LifecycleConfiguration>`,
-		`<LifecycleConfiguration><Rule>t<X><ID/></X></Rule></LifecycleConfiguration>`, `<a><b/></a>`, `<LifecycleConfiguration/><x/>`,
+		`<LifecycleConfiguration><Rule>t<X><ID/></X></Rule></LifecycleConfiguration>`, `<a><b/></a>`,
+		`<LifecycleConfiguration/><x/>`,
 	} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)
@@ -87,4 +103,61 @@ func FuzzGrammar(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a client's document may not have is refused by its name, by the first of the strangers.
+func TestElementsThatAGrammarLacksAreRefused(t *testing.T) {
+	stranger := func(name string) s3.Stranger { return s3.Stranger{XMLName: xml.Name{Local: name}} }
+	for name, c := range map[string]struct {
+		below     []string
+		strangers []s3.Stranger
+		want      string
+		cause     error
+	}{
+		"none":                           {nil, nil, "", nil},
+		"one that the grammar has":       {[]string{"Rule"}, []s3.Stranger{stranger("ID")}, "", nil},
+		"one that the grammar has below": {nil, []s3.Stranger{stranger("Rule")}, "", nil},
+		"one that S3 has and nobody supports": {
+			[]string{"Rule"},
+			[]s3.Stranger{stranger("ID"), stranger("Transition")},
+			"NotImplemented", s3.ErrLacking,
+		},
+		"one that nobody has": {
+			[]string{"Rule"},
+			[]s3.Stranger{stranger("Nothing"), stranger("Transition")},
+			"MalformedXML", nil,
+		},
+		"one that has its place elsewhere": {nil, []s3.Stranger{stranger("ID")}, "MalformedXML", nil},
+	} {
+		err := lifecycle.RefuseStrangers(c.strangers, c.below...)
+		e := s3.ErrorIn(err)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if e == nil || e.Code != c.want || c.cause != nil && !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+	refused := s3.ErrorIn(lifecycle.Refuse("Rule", "Transition"))
+	if want := (s3.Element{Name: "Element", Value: "Transition"}); len(refused.Elements) != 1 ||
+		refused.Elements[0] != want ||
+		!strings.Contains(refused.Message, "Transition") {
+		t.Errorf("the refusal doesn't name the element: %+v", refused)
+	}
+}
+
+// Only the end of a path has text.
+func TestAGrammarTellsLeavesFromOtherElements(t *testing.T) {
+	for path, want := range map[string][2]bool{
+		"Rule": {true, false}, "Rule/Filter": {true, false}, "Rule/ID": {true, true},
+		"Rule/Filter/And/Tag/Key": {true, true},
+		"ID":                      {}, "Rule/I": {}, "Rule/ID/More": {}, "": {},
+	} {
+		if known, leaf := lifecycle.Has(path); known != want[0] || leaf != want[1] {
+			t.Errorf("%q: known %t, a leaf %t, want %v", path, known, leaf, want)
+		}
+	}
 }
