@@ -33,7 +33,10 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 		want     string // "" for a refusal
 	}{
 		{`<Retention><Mode>GOVERNANCE</Mode></Retention>`, true, `<Mode>GOVERNANCE</Mode>`},
-		{"<?xml version=\"1.0\"?>\n<r:Retention xmlns:r=\"x\" a=\"b\">\n <Mode c=\"d\">G&amp;&lt;</Mode>\n</r:Retention>", true, `<Mode>G&amp;&lt;</Mode>`},
+		{
+			"<?xml version=\"1.0\"?>\n<r:Retention xmlns:r=\"x\" a=\"b\">\n <Mode c=\"d\">G&amp;&lt;</Mode>\n</r:Retention>", true,
+			`<Mode>G&amp;&lt;</Mode>`,
+		},
 		{`<Retention><Mode>G</Mode><Bucket>inner</Bucket></Retention>`, true, ``},
 		{`<Retention><Mode>G</Mode><Bucket><Mode>inner</Mode></Bucket>inner</Retention>`, false, `<Mode>G</Mode>`},
 		{`<Retention>inner<Mode>G</Mode></Retention>`, true, ``},
@@ -55,7 +58,8 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 			t.Errorf("%s: %s, %v", c.document, got, err)
 		}
 	}
-	if _, err := lifecycle.Rewrite([]byte(`<LifecycleConfiguration><Rule><Transition/></Rule></LifecycleConfiguration>`), true); !errors.Is(err, s3.ErrLacking) {
+	transition := []byte(`<LifecycleConfiguration><Rule><Transition/></Rule></LifecycleConfiguration>`)
+	if _, err := lifecycle.Rewrite(transition, true); !errors.Is(err, s3.ErrLacking) {
 		t.Errorf("a transition: %v", err)
 	}
 }
@@ -63,7 +67,8 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 // What comes out is well-formed, has nothing that the grammar lacks, and goes through again unchanged.
 func FuzzGrammar(f *testing.F) {
 	for _, seed := range []string{
-		`<LifecycleConfiguration><Rule><ID>a</ID><Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter></Rule></LifecycleConfiguration>`,
+		`<LifecycleConfiguration><Rule><ID>a</ID><Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And>` +
+			`</Filter></Rule></LifecycleConfiguration>`,
 		`<LifecycleConfiguration><Rule>t<X><ID/></X></Rule></LifecycleConfiguration>`, `<a><b/></a>`,
 		`<LifecycleConfiguration/><x/>`,
 	} {

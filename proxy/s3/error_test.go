@@ -54,7 +54,7 @@ func TestErrorsHaveTheirCodesStatusesAndElements(t *testing.T) {
 		"a code with a later addition": {s3.Refuse("NotModified", "m").Because(cause), "NotModified", 304, nil, cause},
 	} {
 		if c.err.Code != c.code || s3.Status(c.err.Code) != c.status || !slices.Equal(c.err.Elements, c.elements) ||
-			c.err.Cause != c.cause {
+			!errors.Is(c.err.Cause, c.cause) {
 			t.Errorf("%s: %+v with status %d, want %s, %d, %v, %v", name, c.err, s3.Status(c.err.Code), c.code,
 				c.status, c.elements, c.cause)
 		}
