@@ -3,6 +3,7 @@ package crypto
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -261,4 +262,132 @@ func appendLength(dst []byte, n int64) []byte {
 
 func parseLength(b []byte) int64 {
 	return int64(b[0])<<32 | int64(binary.BigEndian.Uint32(b[1:]))
+}
+
+// Algorithm names a checksum. The numbers are part of the format; 0 is none.
+type Algorithm uint8
+
+// The algorithms of S3. Releases before the last five refuse an object that has one of them.
+const (
+	CRC32     Algorithm = 1
+	CRC32C    Algorithm = 2
+	CRC64NVME Algorithm = 3
+	SHA1      Algorithm = 4
+	SHA256    Algorithm = 5
+	SHA512    Algorithm = 6
+	MD5       Algorithm = 7
+	XXHASH64  Algorithm = 8
+	XXHASH3   Algorithm = 9
+	XXHASH128 Algorithm = 10
+)
+
+// checksumSizes has the size of each algorithm's value in bytes.
+var checksumSizes = [...]int{0, 4, 4, 8, 20, 32, 64, 16, 8, 8, 16}
+
+const maxChecksum = 64
+
+// unknownAlgorithm is the error for an algorithm's number in a record that opened: a later release wrote it.
+func unknownAlgorithm(a Algorithm) error {
+	return fmt.Errorf("%w: checksum algorithm %d", ErrVersion, a)
+}
+
+// Size returns the size of the algorithm's value in bytes, 0 for none and for numbers that the format doesn't know.
+func (a Algorithm) Size() int {
+	if int(a) >= len(checksumSizes) {
+		return 0
+	}
+	return checksumSizes[a]
+}
+
+// ChecksumType says what a checksum was computed over. The numbers are part of the format.
+type ChecksumType uint8
+
+// FullObject: over all bytes of the object. Composite: over the concatenated checksums of its parts, whose count is
+// that of the trailer.
+const (
+	FullObject ChecksumType = 1
+	Composite  ChecksumType = 2
+)
+
+// Checksum is a checksum of plaintext, in binary. Outside of sealed records it must not reach the store: it confirms
+// guesses from truth.
+type Checksum struct {
+	Type      ChecksumType
+	Algorithm Algorithm
+	Value     []byte // Algorithm.Size() bytes
+}
+
+func (c *Checksum) legal() bool {
+	return (c.Type == FullObject || c.Type == Composite) &&
+		c.Algorithm.Size() > 0 && len(c.Value) == c.Algorithm.Size()
+}
+
+// appendChecksum writes type ‖ algorithm ‖ value, or two zero bytes for none.
+func appendChecksum(dst []byte, c *Checksum) []byte {
+	if c == nil {
+		return append(dst, 0, 0)
+	}
+	return append(append(dst, byte(c.Type), byte(c.Algorithm)), c.Value...)
+}
+
+// parseChecksum is its inverse: it takes the checksum from the front of b and returns what follows. The value is
+// copied.
+func parseChecksum(b []byte) (c *Checksum, rest []byte, err error) {
+	if len(b) < 2 {
+		return nil, nil, ErrFormat
+	}
+	if b[0] == 0 && b[1] == 0 {
+		return nil, b[2:], nil
+	}
+	if int(b[1]) >= len(checksumSizes) {
+		return nil, nil, unknownAlgorithm(Algorithm(b[1]))
+	}
+	size := Algorithm(b[1]).Size()
+	if len(b) < 2+size {
+		return nil, nil, ErrFormat
+	}
+	parsed := &struct {
+		Checksum
+		value [maxChecksum]byte
+	}{Checksum: Checksum{Type: ChecksumType(b[0]), Algorithm: Algorithm(b[1])}}
+	parsed.Value = append(parsed.value[:0:size], b[2:2+size]...)
+	c = &parsed.Checksum
+	if !c.legal() {
+		return nil, nil, ErrFormat
+	}
+	return c, b[2+size:], nil
+}
+
+// End is what follows an object's last part, as a stream: padding, sealed record and tail. It belongs to one goroutine.
+type End struct {
+	padding int64
+	trailer []byte
+}
+
+// NewEnd seals the trailer and returns the object's end, of Padding + SealedLength bytes. Its memory doesn't grow with
+// the padding. It returns Check's error for an illegal trailer; an object of 0 bytes has no end.
+func (k *DataKey) NewEnd(objectID *[SaltSize]byte, t *Trailer) (*End, error) {
+	trailer, err := k.AppendTrailer(nil, objectID, t)
+	if err != nil {
+		return nil, err
+	}
+	return &End{t.Padding(), trailer}, nil
+}
+
+// Len returns the number of bytes that haven't been read.
+func (e *End) Len() int64 { return e.padding + int64(len(e.trailer)) }
+
+// Read implements io.Reader. Its only error is io.EOF.
+func (e *End) Read(p []byte) (n int, err error) {
+	if len(p) > 0 && e.Len() == 0 {
+		return 0, io.EOF
+	}
+	if e.padding > 0 {
+		n = int(min(e.padding, int64(len(p))))
+		clear(p[:n])
+		e.padding -= int64(n)
+	}
+	copied := copy(p[n:], e.trailer)
+	e.trailer = e.trailer[copied:]
+	return n + copied, nil
 }

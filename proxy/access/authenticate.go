@@ -2,8 +2,13 @@ package access
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"net/netip"
+	"slices"
 	"strings"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealfront/policy"
 	"sealfront/proxy/s3"
@@ -138,4 +143,116 @@ func expiredToken(token []byte) *s3.Error {
 func (x *Grant) tooManyFailures() *s3.Error {
 	x.c.shed(ShedLogins)
 	return s3.Refuse("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
+}
+
+// errCertificate is for the log.
+var errCertificate = errors.New("the request came without the client certificate that its identity needs")
+
+// checkCertificate holds an identity's requests to its client certificate, in addition to their signature: a stolen secret
+// alone is of no use then. Who asks through a trusted proxy shows no certificate here and is refused.
+func (x *Grant) checkCertificate(id *Identity) error {
+	if len(id.Certificates) == 0 {
+		return nil
+	}
+	if state := x.Peer.TLSConnectionState(); state != nil && len(state.VerifiedChains) > 0 {
+		for _, name := range certificateNames(state.PeerCertificates[0]) {
+			if slices.Contains(id.Certificates, name) {
+				return nil
+			}
+		}
+	}
+	e := s3.AccessDenied()
+	e.Cause = errCertificate
+	return e
+}
+
+// certificateNames are the names in a certificate as Identity.Certificates has them: the subject's common name, the whole
+// subject as RFC 2253 writes it, and the alternative names.
+func certificateNames(c *x509.Certificate) []string {
+	names := []string{"cn:" + c.Subject.CommonName, "subject:" + c.Subject.String()}
+	for _, n := range c.DNSNames {
+		names = append(names, "dns:"+n)
+	}
+	for _, n := range c.EmailAddresses {
+		names = append(names, "email:"+n)
+	}
+	for _, n := range c.URIs {
+		names = append(names, "uri:"+n.String())
+	}
+	return names
+}
+
+// charge counts a request whose signature is right as its identity's, or turns it away: nobody uses up what is another one's.
+func (x *Grant) charge(id *Identity) error {
+	s := id.share
+	if id.RequestsPerSecond > 0 {
+		burst := float64(id.Burst)
+		if burst <= 0 {
+			burst = max(1, id.RequestsPerSecond)
+		}
+		if !s.take(id.RequestsPerSecond, burst, x.Start) {
+			return x.slowDown(ShedRate)
+		}
+	}
+	active := s.active.Add(1)
+	x.charged = s
+	if id.Concurrency > 0 && active > int64(id.Concurrency) {
+		return x.slowDown(ShedConcurrency)
+	}
+	return nil
+}
+
+// slowDown is the refusal of a caller that has used up its share.
+func (x *Grant) slowDown(reason string) error {
+	x.c.shed(reason)
+	return s3.SlowDown()
+}
+
+// mayLogIn reports whether the request's address may try the identity's secret, or with nil any that nobody has.
+func (x *Grant) mayLogIn(id *Identity) bool {
+	l := x.c.logins.Load()
+	return l == nil || !l.failures.Load() || l.may(x.loginPair(id))
+}
+
+// loginFailed counts a failed login of the request's address.
+func (x *Grant) loginFailed(id *Identity) {
+	if l := x.c.logins.Load(); l != nil {
+		l.failed(x.loginPair(id))
+	}
+}
+
+func (x *Grant) loginPair(id *Identity) loginPair {
+	p := loginPair{address: x.source()}
+	if id != nil {
+		p.accessKey = id.AccessKeyID
+	}
+	return p
+}
+
+// source is the network that the request comes from, as failed logins are counted.
+func (x *Grant) source() netip.Addr {
+	address := x.Client()
+	if address.Is6() {
+		network, _ := address.Prefix(64) // 64 fits every IPv6 address
+		address = network.Addr()
+	}
+	return address
+}
+
+// An openedSession is what a session token says. Opening it again would say the same: nothing but the time can end it,
+// its principal and its bucket are looked at for each request anyway.
+type openedSession struct {
+	session     session.Session
+	credentials session.Credentials
+}
+
+// openedSessions is how many of them are kept, some 1 KiB each.
+const openedSessions = 8192
+
+func newOpenedSessions() *lru.Cache[string, *openedSession] {
+	opened, err := lru.New[string, *openedSession](openedSessions)
+	if err != nil {
+		panic("gateway: internal error: " + err.Error())
+	}
+	return opened
 }

@@ -14,7 +14,7 @@ import (
 	"sealfront/sigv4"
 )
 
-// Options are what a Checker is made from. Record, Served, CheckKey, ResolveKey, StoreBucket, Sessions, Region, Account
+// Options are what a Checker is made from. Record, Served, CheckKey, ResolveKey, Sessions, Region, Account
 // and Now are required.
 type Options struct {
 	// Record returns a bucket's record, nil for a bucket that doesn't exist; fresh reads it past the cache.
@@ -26,12 +26,12 @@ type Options struct {
 	// ResolveKey returns the ARN of the KMS key that an alias names now.
 	ResolveKey func(ctx context.Context, alias string) (keyARN string, err error)
 
-	Sessions    session.Keys
-	Region      string
-	Account     string
-	Domains     []string // virtual-host style: bucket.domain
-	StateBucket string   // in the store; unknown to clients
-	StoreBucket func(bucket string) string
+	Sessions     session.Keys
+	Region       string
+	Account      string
+	Domains      []string // virtual-host style: bucket.domain
+	StateBucket  string   // in the store; unknown to clients
+	BucketPrefix string   // of the names that buckets have in the store
 
 	Policy          policy.Options
 	RequireTLS      policy.Require
@@ -59,10 +59,17 @@ type Checker struct {
 func (c *Checker) Options() *policy.Options { return &c.o.Policy }
 
 // Hidden reports whether a bucket's name leads to the state bucket.
-func (c *Checker) Hidden(bucket string) bool { return c.o.StoreBucket(bucket) == c.o.StateBucket }
+func (c *Checker) Hidden(bucket string) bool { return c.o.BucketPrefix+bucket == c.o.StateBucket }
 
 func (c *Checker) shed(reason string) {
 	if c.o.Shed != nil {
 		c.o.Shed(reason)
 	}
 }
+
+// The reasons for which a caller is turned away with 503 SlowDown, as Options.Shed gets them.
+const (
+	ShedConcurrency = "concurrency" // as many of the identity's as Identity.Concurrency are in flight
+	ShedRate        = "rate"        // the identity's requests come faster than Identity.RequestsPerSecond
+	ShedLogins      = "logins"      // too many failed logins
+)

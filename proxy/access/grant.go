@@ -2,8 +2,12 @@ package access
 
 import (
 	"context"
+	"fmt"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"sealfront/policy"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
 	"sealfront/sigv4"
@@ -47,14 +51,6 @@ func (x *Grant) Release() {
 		x.charged.active.Add(-1)
 		x.charged = nil
 	}
-}
-
-// SessionName names the request's session for logs: a hash of its access key id would do as well. "" without one.
-func (x *Grant) SessionKey() []byte {
-	if x.Session == nil {
-		return nil
-	}
-	return x.Auth.AccessKeyID
 }
 
 // Caller is who sent the request, as policies see it.
@@ -163,3 +159,96 @@ func (x *Grant) FreshRecord(ctx context.Context) (*state.Bucket, error) {
 
 // SetRecord makes another record of the same bucket the one that the request is about.
 func (x *Grant) SetRecord(record *state.Bucket) { x.Record, x.Facts = record, x.c.FactsOf(record) }
+
+// A Place is an object, or with Key "" its bucket, as permissions see it.
+type Place struct {
+	Key          string
+	Version      string               // that is asked for; "" for the current one, and always in directory buckets
+	Record       *state.Bucket        // nil where there is none
+	Facts        policy.Bucket        // the record's, as rules see it
+	BucketPolicy *policy.BucketPolicy // the record's, compiled; nil: the bucket has none
+}
+
+// setTarget makes t the place as policies see it. keyARN is the KMS key that it is or gets sealed under, managed the one
+// of SSE-S3.
+func (p *Place) setTarget(t *policy.Target, keyARN, managed string) {
+	*t = policy.Target{
+		Kind: p.Facts.Kind, BucketARN: p.Facts.ARN, Account: p.Facts.Account, Key: p.Key, Version: p.Version,
+		KeyARN: keyARN, ManagedKey: managed, BucketPolicy: p.BucketPolicy,
+	}
+	if p.Record != nil {
+		t.Tags = policy.Tags(p.Record.Tags)
+	}
+}
+
+func (p *Place) target(keyARN, managed string) *policy.Target {
+	t := new(policy.Target)
+	p.setTarget(t, keyARN, managed)
+	return t
+}
+
+// PlaceOf is a key of a bucket. A policy that can't be compiled is an error: it could hold a Deny.
+func (c *Checker) PlaceOf(record *state.Bucket, key, version string) (Place, error) {
+	p := Place{Key: key, Version: version, Record: record, Facts: c.FactsOf(record)}
+	var err error
+	p.BucketPolicy, err = c.policies.of(record, p.Facts.Kind)
+	return p, err
+}
+
+// FactsOf is a bucket's record as rules see it.
+func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket {
+	f := policy.Bucket{
+		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
+		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
+		Configured: b.Configured || b.DefaultKMS, LocalZone: b.LocalZone, Creator: b.Creator,
+	}
+	if b.Directory {
+		f.Kind = policy.Directory
+	}
+	switch {
+	case b.DefaultKMS:
+		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
+	case !b.Directory && !b.Configured:
+		f.Default = c.o.Policy.GeneralDefault()
+	default:
+		f.Default.BucketKey = b.BucketKey
+	}
+	return f
+}
+
+// bucketPolicies keeps the bucket policies that records hold, compiled.
+type bucketPolicies struct {
+	compiled *lru.Cache[string, *policy.BucketPolicy]
+}
+
+func newBucketPolicies() *bucketPolicies {
+	compiled, err := lru.New[string, *policy.BucketPolicy](1024)
+	if err != nil {
+		panic("gateway: internal error: " + err.Error())
+	}
+	return &bucketPolicies{compiled}
+}
+
+// of returns the policy of a bucket, nil if it has none. One that doesn't compile, say since a newer version of this
+// program has accepted it, is refused with whatever it was asked for: it could hold a Deny.
+func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPolicy, error) {
+	if b.Policy == "" {
+		return nil, nil
+	}
+	name := b.ARN + "\n" + b.Policy
+	if known, ok := p.compiled.Get(name); ok {
+		return known, nil
+	}
+	compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
+	if refused != nil {
+		return nil, s3.Internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
+	}
+	p.compiled.Add(name, compiled)
+	return compiled, nil
+}
+
+// aboutBucketPolicy says that an operation is about the bucket's policy, which has no say in it: also one that can't be
+// understood is replaced or removed by who may.
+func aboutBucketPolicy(op policy.Operation) bool {
+	return op == policy.PutBucketPolicy || op == policy.GetBucketPolicy || op == policy.DeleteBucketPolicy
+}

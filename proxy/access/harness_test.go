@@ -125,7 +125,6 @@ func newRoom(t testing.TB, change func(o *access.Options)) *room {
 		CheckKey:   checkKey,
 		ResolveKey: resolveKey,
 		Sessions:   &r.keys, Region: testRegion, Account: testAccount, StateBucket: "state",
-		StoreBucket:   func(bucket string) string { return bucket },
 		AcceptS3Scope: true, Now: func() time.Time { return r.now },
 		Shed: func(reason string) { r.shed = append(r.shed, reason) },
 	}

@@ -1,12 +1,16 @@
 package gateway
 
 import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/valyala/fasthttp"
 
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
 )
 
 // fail answers with an error, or breaks the connection when a part of the answer is out already.
@@ -61,4 +65,30 @@ func (x *exchange) succeed() {
 	if x.progress != streaming {
 		x.finish("", nil)
 	}
+}
+
+// showVersion tells which version of the object the store's answer is about.
+func (x *exchange) showVersion(a *store.Answer) {
+	for _, e := range x.VersionOf(a) {
+		x.ctx.Response.Header.Set(e.Name, e.Value)
+	}
+}
+
+// hostID is the x-amz-id-2 of this process.
+var hostID = func() string {
+	var b [24]byte
+	for i := 0; i < len(b); i += 8 {
+		binary.LittleEndian.PutUint64(b[i:], rand.Uint64())
+	}
+	return hex.EncodeToString(b[:])
+}()
+
+// newRequestID makes the x-amz-request-id: 16 upper-case characters, like S3's.
+func newRequestID() string {
+	const digits = "0123456789ABCDEF"
+	var id [16]byte
+	for i, v := 0, rand.Uint64(); i < len(id); i, v = i+1, v>>4 { // nothing secret: it tells requests apart
+		id[i] = digits[v&15]
+	}
+	return string(id[:])
 }

@@ -32,7 +32,7 @@ func appendObject(x *exchange, offset int64) error {
 	if body.Size() == 0 {
 		return s3.Refuse("InvalidRequest", "The body of an append can't be empty.")
 	}
-	o, err := x.at(x.Record, x.Key).HeadWithTail()
+	o, err := x.at(x.Record, x.Key).HeadWithTail(x.context)
 	if err != nil {
 		if objects.Translate(err).Code == "NoSuchKey" {
 			return x.appendToNothing(body, offset)
@@ -42,7 +42,7 @@ func appendObject(x *exchange, offset int64) error {
 	if err := x.checkAppend(o, offset); err != nil {
 		return err
 	}
-	done, err := o.AppendTo(&x.Object, objects.Append{
+	done, err := o.AppendTo(x.context, &x.Object, objects.Append{
 		Body: body, Kind: body.check.kind, Announced: body.check.told, Keep: body.check.keep, May: x.mayAppend,
 		Encryption: x.grant.Decision.Encryption, Began: x.grant.Start, Scratch: &x.scratch.object,
 	})

@@ -41,7 +41,7 @@ func getObjectAttributes(x *exchange) error {
 
 func attributesOnce(x *exchange) error {
 	keepRequestHeaders(&x.ctx.Response, x.requestID) // an earlier attempt may have set others
-	a, s, err := x.HeadIf(objects.Unconditional)
+	a, s, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
 	}
@@ -77,13 +77,13 @@ func attributesOnce(x *exchange) error {
 		out.ObjectSize = &length
 	}
 	if wants("Checksum") || wants("ObjectParts") {
-		o, err := x.Open(s, x.grant.MayRead)
+		o, err := x.Open(x.context, s, x.grant.MayRead)
 		if err != nil {
 			return err
 		}
 		defer o.Secrets.Wipe()
 		if wants("Checksum") {
-			c, parts, err := x.ChecksumOf(o)
+			c, parts, err := x.ChecksumOf(x.context, o)
 			if err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (x *exchange) attributesParts(o *objects.Opened) (*attributesParts, error) 
 	if v, err := strconv.Atoi(x.grant.Value("x-amz-part-number-marker")); err == nil && v >= 0 {
 		marker = v
 	}
-	t, err := x.TrailerOf(o)
+	t, err := x.TrailerOf(x.context, o)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,6 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 		shed := ""
 		g := New(Options{
 			Region: "us-west-2", Audit: a, AuditRequired: c.required, Observe: Observer{Shed: func(reason string) { shed = reason }},
-			StoreBucket: func(b string) string { return b },
 		}, ids)
 		var ctx fasthttp.RequestCtx
 		ctx.Request.SetRequestURI("/bucket--az1--x-s3/key")
@@ -53,7 +52,7 @@ func TestABugLeavesNothingUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &fullAuditor{}
-	g := New(Options{Region: "us-west-2", Audit: a, StoreBucket: func(b string) string { return b }}, ids)
+	g := New(Options{Region: "us-west-2", Audit: a}, ids)
 	var ctx fasthttp.RequestCtx
 	x := g.begin(&ctx)
 	g.guarded(&ctx, func() {
@@ -75,7 +74,7 @@ func BenchmarkRequest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := New(Options{Region: "us-west-2", StoreBucket: func(b string) string { return b }}, ids)
+	g := New(Options{Region: "us-west-2"}, ids)
 	var ctx fasthttp.RequestCtx
 	ctx.Request.SetRequestURI("/bucket--az1--x-s3/key")
 	x := g.begin(&ctx)

@@ -50,7 +50,7 @@ func createBucket(x *exchange) error {
 	if g.o.DirectoryStore && name.Kind != policy.Directory {
 		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.Bucket)
 	}
-	storeName := g.o.StoreBucket(x.Bucket)
+	storeName := g.o.BucketPrefix + x.Bucket
 	if len(storeName) > 63 {
 		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.Bucket)
 	}
@@ -69,7 +69,7 @@ func createBucket(x *exchange) error {
 		return err
 	}
 	lock := name.Kind == policy.General && strings.EqualFold(x.grant.Value("x-amz-bucket-object-lock-enabled"), "true")
-	_, err = g.o.Buckets.CreateBucket(x.Context, state.Bucket{
+	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.Bucket, g.o.Region, g.o.Account),
 		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.grant.Identity.Name,
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.Bucket, storeName, lock) })
@@ -144,14 +144,14 @@ func (g *services) mustLock(ctx context.Context, storeName string) error {
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.Record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.g.o.Uploads.Uploads(x.context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
 			return objects.RecordError(err)
 		}
 	}
 	if inProgress {
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.Bucket)
 	}
-	err := x.g.o.Buckets.DeleteBucket(x.Context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
+	err := x.g.o.Buckets.DeleteBucket(x.context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
 		if err != nil {
 			return err
@@ -204,7 +204,7 @@ type blockedTypes struct{ EncryptionType string }
 // getBucketEncryption carries out GetBucketEncryption: rows GBE-1 and GBE-2. It reads the record anew: who asks wants
 // to know what holds now.
 func getBucketEncryption(x *exchange) error {
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func putBucketEncryption(x *exchange) error {
 	if refused != nil {
 		return refused
 	}
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func putBucketEncryption(x *exchange) error {
 			return err
 		}
 	}
-	_, err = x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+	_, err = x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		now := x.g.access.FactsOf(b)
 		after, _, refused := policy.DecideBucketEncryption(&now, rule, facts, options)
 		if refused != nil {
@@ -289,7 +289,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if arn, ok := policy.KeyARN(&x.Facts, keyID); ok && !x.grant.MayUse(arn) {
 		return &policy.KeyFacts{ARN: arn, Denied: true}, nil
 	}
-	d, err := x.g.o.Keys.Describe(x.Context, keyID)
+	d, err := x.g.o.Keys.Describe(x.context, keyID)
 	if err != nil {
 		return failed(fmt.Errorf("describe the KMS key %s: %w", keyID, err))
 	}
@@ -298,7 +298,7 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
-	if err := x.Object.TryKey(d.ARN); err != nil {
+	if err := x.Object.TryKey(x.context, d.ARN); err != nil {
 		return failed(fmt.Errorf("try the KMS key %s: %w", keyID, err))
 	}
 	return facts, nil
@@ -322,7 +322,7 @@ func (x *exchange) updateError(err error) error {
 
 // deleteBucketEncryption carries out DeleteBucketEncryption: row DBE-1.
 func deleteBucketEncryption(x *exchange) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		now := x.g.access.FactsOf(b)
 		after := policy.DecideDeleteBucketEncryption(&now)
 		setEncryption(b, &after)

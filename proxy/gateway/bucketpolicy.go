@@ -29,7 +29,7 @@ func putBucketPolicy(x *exchange) error {
 func deleteBucketPolicy(x *exchange) error { return x.setBucketPolicy("") }
 
 func (x *exchange) setBucketPolicy(document string) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		if b.Incarnation != x.Record.Incarnation {
 			return s3.NoSuchBucket(x.Bucket) // the policy names another bucket's ARN, or was meant for it
 		}
@@ -45,7 +45,7 @@ func (x *exchange) setBucketPolicy(document string) error {
 
 // currentPolicy is the bucket's policy as it is now.
 func (x *exchange) currentPolicy() (string, error) {
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return "", err

@@ -14,7 +14,7 @@ import (
 
 // getBucketTagging carries out GetBucketTagging, by the record as it is now.
 func getBucketTagging(x *exchange) error {
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return err
@@ -53,7 +53,7 @@ func deleteBucketTagging(x *exchange) error {
 // change tags may depend on the tags themselves, and the record that the request was decided by may be older than a change at
 // another replica: the very tags that are replaced decide once more.
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		if x.grant.Control.Kind != "" && x.grant.Control.Resource != b.ARN {
 			return s3.NoSuchBucket(x.Bucket)
 		}

@@ -84,7 +84,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 			if err == nil {
 				y := x.at(x.Record, "key")
 				y.Version = "v"
-				if _, err := y.Remove(s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
+				if _, err := y.Remove(t.Context(), s3.ClientETag([]byte(`"e"`)), "0", "", x.bypasses()); err != nil {
 					t.Fatal(err)
 				}
 				s.mu.Lock()

@@ -36,7 +36,7 @@ func completeMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err
 	}
-	return x.Claimed(func(*state.Claim) error { return x.complete(parts, list) }, x.Key)
+	return x.claimed(func(*state.Claim) error { return x.complete(parts, list) }, x.Key)
 }
 
 // complete is completeMultipartUpload under the claim.
@@ -48,7 +48,7 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	c := x.newCompletion(u, list)
 	switch u.State {
 	case state.UploadCompleted: // a repeated Complete gets the same answer again, while the object is unchanged
-		if err := c.Repeated(); err != nil {
+		if err := c.Repeated(x.context); err != nil {
 			return err
 		}
 		if err := x.decideUpload(u); err != nil {
@@ -62,7 +62,7 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 		return err
 	}
 	c.Size, c.ChecksumType, c.Announced = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type"), x.grant.Value(u.Kind().Header)
-	if err := c.Run(parts, x.grant.MayRead); err != nil {
+	if err := c.Run(x.context, parts, x.grant.MayRead); err != nil {
 		return err
 	}
 	return x.answerComplete(c)

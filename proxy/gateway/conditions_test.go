@@ -57,7 +57,7 @@ var conditionPlaces = []conditionPlace{
 		if err := x.decide(); err != nil {
 			return err
 		}
-		record, err := x.g.o.Buckets.Bucket(x.Context, "kms")
+		record, err := x.g.o.Buckets.Bucket(x.context, "kms")
 		if err != nil {
 			return err
 		}

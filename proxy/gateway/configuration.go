@@ -114,7 +114,7 @@ func keepConfiguration(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

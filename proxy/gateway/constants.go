@@ -115,7 +115,7 @@ func (x *exchange) objectExists() error {
 	if x.Key == "" {
 		return nil
 	}
-	a, _, err := x.HeadIf(objects.Unconditional)
+	a, _, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func controlError(e *s3.Error) *s3.Error {
 
 // listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty list.
 func listTagsForResource(x *exchange) error {
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return err

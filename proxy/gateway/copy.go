@@ -42,8 +42,7 @@ func copyObject(x *exchange) error {
 	if !source.SameName(&x.Object) {
 		return once()
 	}
-	return x.Claimed(func(*state.Claim) error {
-		source.Context = x.Context
+	return x.claimed(func(*state.Claim) error {
 		return once()
 	}, x.Key)
 }
@@ -62,7 +61,7 @@ func (x *exchange) copyAlgorithm() (*s3.ChecksumKind, error) {
 }
 
 func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) error {
-	from, err := source.HeadWithTail()
+	from, err := source.HeadWithTail(x.context)
 	if err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) erro
 	if err := x.checkSelfCopy(c); err != nil {
 		return err
 	}
-	done, err := c.Run(wanted)
+	done, err := c.Run(x.context, wanted)
 	if err != nil {
 		return err
 	}

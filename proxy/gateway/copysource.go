@@ -50,7 +50,7 @@ func (x *exchange) copySource() (*objects.Object, error) {
 	if x.g.access.Hidden(source.Bucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}
-	record, err := x.g.o.Buckets.Bucket(x.Context, source.Bucket)
+	record, err := x.g.o.Buckets.Bucket(x.context, source.Bucket)
 	if errors.Is(err, state.ErrNoBucket) {
 		return nil, s3.NoSuchBucket(source.Bucket)
 	}

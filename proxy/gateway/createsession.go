@@ -31,12 +31,12 @@ func (x *exchange) issueSession() error {
 		s.Incarnation, s.ReadOnly = x.Record.Incarnation, x.grant.Mode == policy.ReadOnly
 		if s.KMS = e.SSE == policy.SSEKMS; s.KMS {
 			s.KeyARN = e.KeyARN
-			if err := x.FetchKey(e); err != nil {
+			if err := x.FetchKey(x.context, e); err != nil {
 				return err
 			}
 		}
 	}
-	c, err := session.Issue(x.Context, x.g.o.Sessions, s, x.grant.Start)
+	c, err := session.Issue(x.context, x.g.o.Sessions, s, x.grant.Start)
 	if err != nil {
 		return s3.Unavailable(err)
 	}

@@ -87,7 +87,7 @@ func deleteObjects(x *exchange) error {
 			batch = append(batch, objectVersion{d.Key, y.Version})
 			continue
 		}
-		told, err := y.Remove(d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
+		told, err := y.Remove(x.context, d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
 		if err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
@@ -258,7 +258,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")
 	x.setBypass(r)
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}

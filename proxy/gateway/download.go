@@ -67,7 +67,7 @@ func getOnce(x *exchange) error {
 			return err
 		}
 	}
-	a, err := x.g.o.Store.Do(x.Context, r)
+	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func getOnce(x *exchange) error {
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.Open(s, x.grant.MayRead)
+	o, err := x.Open(x.context, s, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func getOnce(x *exchange) error {
 	if o.Length == 0 {
 		return nil
 	}
-	covering, err := x.CoverRange(a, o, first, last)
+	covering, err := x.CoverRange(x.context, a, o, first, last)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func ifRangeHolds(value string, a *store.Answer) bool {
 
 // beyondEnd answers a range that the store found to begin behind the sealed object's end.
 func (x *exchange) beyondEnd() error {
-	a, s, err := x.HeadIf(objects.Unconditional)
+	a, s, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return err
 	}

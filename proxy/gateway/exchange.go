@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+
 	"github.com/valyala/fasthttp"
 
 	"sealfront/policy"
@@ -19,6 +21,7 @@ import (
 type exchange struct {
 	g         *services
 	ctx       *fasthttp.RequestCtx // the answer is written to its response
+	context   context.Context      // of what is done for the request; that of a claim while it is held
 	requestID string
 
 	grant          access.Grant
@@ -78,7 +81,7 @@ func (t *requestScratch) forget() {
 
 // decide decides everything that comes before the request's body.
 func (x *exchange) decide() error {
-	err := x.grant.Check(x.Context)
+	err := x.grant.Check(x.context)
 	x.setObject()
 	if err != nil {
 		return err
@@ -110,4 +113,15 @@ func (x *exchange) at(record *state.Bucket, key string) *objects.Object {
 // place is an object as permissions see it.
 func (x *exchange) place(y *objects.Object) (access.Place, error) {
 	return x.g.access.PlaceOf(y.Record, y.Key, y.Version)
+}
+
+// claimed runs f while the request holds the claims of these keys of its bucket; what f sends to the store ends with
+// them.
+func (x *exchange) claimed(f func(c *state.Claim) error, keys ...string) error {
+	return x.Object.Claimed(x.context, func(ctx context.Context, c *state.Claim) error {
+		before := x.context
+		x.context = ctx
+		defer func() { x.context = before }()
+		return f(c)
+	}, keys...)
 }

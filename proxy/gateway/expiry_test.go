@@ -62,7 +62,7 @@ func serveAt(t *testing.T, now func() time.Time) func() (net.Conn, error) {
 		t.Fatal(err)
 	}
 	g := gateway.New(gateway.Options{
-		Sessions: oneKey{}, Region: "us-west-2", Account: "123456789012", StateBucket: "state", StoreBucket: func(b string) string { return b }, Now: now,
+		Sessions: oneKey{}, Region: "us-west-2", Account: "123456789012", StateBucket: "state", Now: now,
 		Buckets: &oneBucket{record: state.Bucket{Name: expiryBucket, Directory: true, Incarnation: "i", Zone: "az1", Region: "us-west-2", ARN: "arn:bucket"}},
 	}, ids)
 	ln := fasthttputil.NewInmemoryListener()

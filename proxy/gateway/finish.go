@@ -1,11 +1,16 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
+	"sealfront/proxy/audit"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 )
@@ -70,7 +75,7 @@ func (x *exchange) finish(code string, err error) {
 	x.grant.Forget()
 	x.body.end()
 	x.scratch.forget()
-	x.Object, x.account, x.ctx = objects.Object{}, account{}, nil
+	x.Object, x.account, x.ctx, x.context = objects.Object{}, account{}, nil, nil
 	g.exchanges.Put(x)
 }
 
@@ -114,4 +119,157 @@ func (x *exchange) orderly(f func()) {
 	}()
 	f()
 	ended = true
+}
+
+func (g *services) count(operation, code, row string, took time.Duration) {
+	if g.o.Observe.Request != nil {
+		g.o.Observe.Request(operation, code, took)
+	}
+	if row != "" && code != "" && g.o.Observe.Refusal != nil {
+		g.o.Observe.Refusal(row)
+	}
+}
+
+func (g *services) shed(reason string) {
+	if g.o.Observe.Shed != nil {
+		g.o.Observe.Shed(reason)
+	}
+}
+
+func (g *services) damaged(kind string) {
+	if g.o.Observe.Integrity != nil {
+		g.o.Observe.Integrity(kind)
+	}
+}
+
+// errNoRecord is for the log.
+var errNoRecord = errors.New("the audit log can't take its record")
+
+// reserveRecord refuses the request where nothing may happen that isn't recorded, and it can't be.
+func (x *exchange) reserveRecord() error {
+	if x.g.o.Audit == nil || !x.g.o.AuditRequired {
+		return nil
+	}
+	if x.account.reserved = x.g.o.Audit.Reserve(); !x.account.reserved {
+		x.g.shed(ShedAudit)
+		return s3.Unavailable(errNoRecord)
+	}
+	return nil
+}
+
+// audit gives the audit log its record. Strings are copied: they may be lent by the request.
+func (x *exchange) audit(code, row string, took time.Duration) {
+	a := x.g.o.Audit
+	if a == nil || x.g.o.AuditRequired && !x.account.reserved {
+		return
+	}
+	header := &x.ctx.Response.Header
+	r := audit.Record{
+		Time: x.grant.Start, Request: x.requestID, Trace: x.traceID(), Remote: x.grant.Client().String(), TLS: x.grant.OverTLS(), Operation: x.Operation.String(),
+		Bucket: strings.Clone(x.Bucket), Key: strings.Clone(x.Key), Version: strings.Clone(x.Version),
+		Source: string(x.grant.Bytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
+		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Took: took,
+	}
+	if x.account.permitted {
+		r.Decision = "permitted"
+	}
+	if r.Row == "" {
+		r.Row = x.grant.Decision.Row
+	}
+	if x.grant.Identity != nil {
+		r.Principal = x.grant.Identity.Name
+	}
+	if x.grant.Session != nil {
+		sum := sha256.Sum256(x.grant.Auth.AccessKeyID)
+		r.Session, r.Mode = hex.EncodeToString(sum[:8]), "ReadWrite"
+		if x.grant.ReadOnly {
+			r.Mode = "ReadOnly"
+		}
+	}
+	// What a read opened stands in the answer only.
+	e := &x.grant.Decision.Encryption
+	r.Encryption, r.KMSKey = string(header.Peek("x-amz-server-side-encryption")), string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
+	if sse := e.SSE.String(); r.Encryption == "" {
+		r.Encryption, r.KMSKey = sse, strings.Clone(e.KeyARN)
+	}
+	if len(e.Context) > 0 {
+		if text, err := json.Marshal(e.Context); err == nil {
+			r.Context = string(text)
+		}
+	}
+	a.Add(r, x.account.reserved)
+	x.account.reserved = false
+}
+
+// beginSpan begins the request's span, where requests are traced.
+func (x *exchange) beginSpan() {
+	if t := x.g.o.Tracer; t != nil {
+		x.context, x.account.span = t.Start(x.context, string(x.grant.Bytes("traceparent")), x.requestID, x.grant.Start)
+	}
+}
+
+func (x *exchange) endSpan(code, row string) {
+	if x.account.span == nil {
+		return
+	}
+	e := SpanEnd{
+		Operation: x.Operation.String(), Bucket: string([]byte(x.Bucket)), Code: code, Row: row,
+		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out,
+	}
+	if x.grant.Identity != nil {
+		e.Principal = x.grant.Identity.Name
+	}
+	x.account.span.End(e)
+}
+
+// traceID is that of the request's trace; "" when it isn't traced.
+func (x *exchange) traceID() string {
+	if x.account.span == nil {
+		return ""
+	}
+	return x.account.span.TraceID()
+}
+
+// admit counts the request among those under way, or turns it away. It costs nothing but reading the head: what is turned
+// away here has no slab, no signature checked and no body asked for.
+func (x *exchange) admit() error {
+	a := &x.g.admission
+	active := a.active.Add(1)
+	x.use.admitted = true
+	if limit := a.limits.Load(); limit != nil && limit.Requests > 0 && active > int64(limit.Requests) {
+		return x.slowDown(ShedRequests)
+	}
+	if a.pressed.Load() {
+		return x.slowDown(ShedMemory)
+	}
+	return nil
+}
+
+// leave gives back what admit, charge and hold took.
+func (x *exchange) leave() {
+	if x.use.admitted {
+		x.g.admission.active.Add(-1)
+	}
+	if x.use.held > 0 {
+		x.g.admission.held.Add(-x.use.held)
+	}
+	x.grant.Release()
+	x.use = use{}
+}
+
+// hold charges n bytes of memory that are about to be held, or turns the request away. They are given back with the
+// request.
+func (x *exchange) hold(n int64) error {
+	a := &x.g.admission
+	x.use.held += n
+	if held, limit := a.held.Add(n), a.limits.Load(); limit != nil && limit.Documents > 0 && held > limit.Documents {
+		return x.slowDown(ShedMemory)
+	}
+	return nil
+}
+
+// slowDown is the refusal of a request that there is no room for.
+func (x *exchange) slowDown(reason string) error {
+	x.g.shed(reason)
+	return s3.SlowDown()
 }

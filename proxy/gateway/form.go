@@ -62,7 +62,7 @@ type formAnswer struct{ status, redirect string }
 // decideForm takes a form through what is decided about other requests before their bodies. Its file is looked at
 // afterwards.
 func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *sigv4.PolicyDocument, err error) {
-	document, err = x.grant.CheckForm(x.Context, &access.Form{
+	document, err = x.grant.CheckForm(x.context, &access.Form{
 		Fields: form.fields,
 		Name:   form.nameFile,
 		Header: func() (header []sigv4.Field, key string, err error) {

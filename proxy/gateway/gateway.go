@@ -50,7 +50,7 @@ func New(o Options, ids *access.Identities) *Gateway {
 		Record: g.record, ResolveKey: g.resolveKey, CheckKey: g.objects.CheckKey,
 		Served:   func(op policy.Operation) bool { return g.served[op] != nil },
 		Sessions: o.Sessions, Region: o.Region, Account: o.Account, Domains: o.Domains,
-		StateBucket: o.StateBucket, StoreBucket: o.StoreBucket, Policy: rules, RequireTLS: o.RequireTLS,
+		StateBucket: o.StateBucket, BucketPrefix: o.BucketPrefix, Policy: rules, RequireTLS: o.RequireTLS,
 		TrustedProxies: o.TrustedProxies, AcceptS3Scope: o.AcceptS3Scope, VerboseMismatch: o.VerboseMismatch,
 		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
 	}, ids)
@@ -205,7 +205,8 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.grant.Read(ctx, h.Method(), h.RequestURI(), h.RawHeaders(), g.o.Now())
 	g.access.Begin(&x.grant)
 	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
-	x.Object = objects.Object{Objects: g.objects, Context: context.Background(), Prepared: &x.prepared}
+	x.Object = objects.Object{Objects: g.objects, Prepared: &x.prepared}
+	x.context = context.Background()
 	x.beginSpan()
 	x.show("x-amz-request-id", x.requestID)
 	x.show("x-amz-id-2", hostID)

@@ -32,7 +32,7 @@ func headObject(x *exchange) error {
 		partial = true
 	}
 	if checksumWanted(x) && !partial {
-		o, err := x.Open(s, x.grant.MayRead)
+		o, err := x.Open(x.context, s, x.grant.MayRead)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
-	"sealfront/sigv4"
 )
 
 // Headers cross in both directions by these lists and in no other way: a client's checksums describe plaintext and
@@ -81,35 +80,6 @@ func isDate(value string) bool {
 	return err == nil && t.Format(http.TimeFormat) == value
 }
 
-// maybeMetadata rules out, by a look at two letters, most of the headers that say nothing about the object.
-func maybeMetadata(name []byte) bool {
-	if len(name) < len("expires") {
-		return false
-	}
-	switch name[0] | 0x20 {
-	case 'c', 'e':
-		return true
-	case 'x':
-		return name[6]|0x20 == 'm'
-	}
-	return false
-}
-
-// checkEncoding refuses a body of which Content-Encoding says that it is framed while x-amz-content-sha256 says that it isn't: what
-// reads the object later would take the framing's absence for damage.
-func (x *exchange) checkEncoding() error {
-	if x.grant.Auth.Payload != sigv4.PayloadUnsigned || x.Operation != policy.PutObject && x.Operation != policy.UploadPart {
-		return nil
-	}
-	value := s3.View(x.grant.Bytes("content-encoding"))
-	for coding := range strings.SplitSeq(value, ",") {
-		if strings.EqualFold(strings.TrimSpace(coding), "aws-chunked") {
-			return s3.InvalidArgument("Content-Encoding", value, "aws-chunked needs an x-amz-content-sha256 of a body in chunks")
-		}
-	}
-	return nil
-}
-
 // storedEncoding is Content-Encoding without aws-chunked where that names the framing of this request; with a plain
 // body the header is kept as it is.
 func (x *exchange) storedEncoding(value string) string {
@@ -152,7 +122,7 @@ func (x *exchange) showObjectHeaders(a *store.Answer) {
 	formTyped := false
 	var buf s3.NameBuffer
 	a.Header(func(name, value []byte) bool {
-		if !maybeMetadata(name) && (len(name) == 0 || name[0]|0x20 != 'l') {
+		if !maybeShown(name) {
 			return true
 		}
 		lower := s3.LowerName(name, &buf)
@@ -235,3 +205,119 @@ func storageClass(b *policy.Bucket) string {
 // showEncryption sets the encryption headers of section 2.11. No line breaks are in an ARN, which bucket records, session tokens
 // and envelopes are refused for, nor in a context, which came as a header and is base64.
 func (x *exchange) showEncryption() { x.grant.Decision.ResponseHeaders(x.show) }
+
+// setTags puts the request's tags onto a request that makes an object in the store.
+func (x *exchange) setTags(r *store.Request) {
+	if v := x.grant.Value(objects.TagsHeader); v != "" && x.Facts.Kind == policy.General {
+		r.Set(objects.TagsHeader, v)
+	}
+}
+
+// copiedTags reads the request's tagging directive.
+func (x *exchange) copiedTags() objects.Tags {
+	if x.grant.Value(objects.TagDirective) != "REPLACE" {
+		return objects.Tags{}
+	}
+	return objects.Tags{Replace: true, Set: x.grant.Value(objects.TagsHeader)}
+}
+
+// permitTags sees whether the caller may take a source's tags along.
+func (x *exchange) permitTags(from *objects.Source) error {
+	tags := x.copiedTags()
+	switch {
+	case tags.Replace || !from.Tagged:
+		return nil
+	case x.Facts.Kind == policy.Directory && from.Object.Facts.Kind == policy.General:
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", objects.TagDirective) // section 1.6
+	}
+	source, err := x.place(from.Object)
+	if err != nil {
+		return err
+	}
+	if err := x.grant.Permit(policy.GetObjectTagging, &source, ""); err != nil {
+		return err
+	}
+	return x.grant.Permit(policy.PutObjectTagging, &x.grant.Place, "")
+}
+
+// What general purpose buckets keep with an object that is neither its bytes nor its metadata: storage class, website
+// redirect, tags, and the retention and legal hold of Object Lock. All but the redirect are the store's, which acts on
+// them; it sees the tags. A copy has those that its request names; tags have a directive of their own.
+
+// setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD is
+// what an object has without the header, which not every store knows.
+func (x *exchange) setAttributes(r *store.Request) {
+	if x.Facts.Kind != policy.General {
+		return
+	}
+	for _, name := range [...]string{objects.ClassHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
+		if v := x.grant.Value(name); v != "" && v != "STANDARD" {
+			r.Set(name, v)
+		}
+	}
+}
+
+// setRedirect keeps a website redirect with the object, and returns how much room for user metadata it takes.
+func (x *exchange) setRedirect(r *store.Request) int {
+	v := x.grant.Value(objects.RedirectHeader)
+	if v == "" || x.Facts.Kind != policy.General {
+		return 0
+	}
+	name := x.g.o.MetadataHeader + objects.RedirectSuffix
+	r.Set(name, v)
+	return len(name) - len(objects.UserMetadata) + len(v)
+}
+
+// showAttributes shows the client what the store tells of them.
+func (x *exchange) showAttributes(a *store.Answer) {
+	if x.Facts.Kind != policy.General {
+		return
+	}
+	h := &x.ctx.Response.Header
+	if class := x.shownClass(s3.View(a.Get(objects.ClassHeader))); class != "STANDARD" {
+		h.Set(objects.ClassHeader, class)
+	}
+	for _, name := range [...]string{objects.TagCountHeader, objects.LockMode, objects.LockUntil, objects.LockHold} {
+		if v := a.Get(name); len(v) > 0 {
+			h.SetBytesV(name, v)
+		}
+	}
+	x.showVersion(a)
+}
+
+// shownClass is the storage class that clients see of one that the store tells. A name that S3 doesn't have is the
+// store's own business.
+func (x *exchange) shownClass(told string) string {
+	if x.Facts.Kind == policy.General {
+		switch told {
+		case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE":
+			return told
+		}
+	}
+	return storageClass(&x.Facts)
+}
+
+// checkObjectLock refuses a retention or a legal hold for a bucket that doesn't have Object Lock: the store might ignore
+// them.
+func (x *exchange) checkObjectLock() error {
+	if x.Facts.Kind != policy.General || x.grant.Value(objects.LockMode) == "" && x.grant.Value(objects.LockHold) == "" {
+		return nil
+	}
+	if until, err := time.Parse(time.RFC3339, x.grant.Value(objects.LockUntil)); err == nil && !until.After(x.grant.Start) {
+		return s3.InvalidArgument(objects.LockUntil, x.grant.Value(objects.LockUntil), "The retain until date must be in the future!")
+	}
+	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock="}
+	a, err := x.g.o.Store.Do(x.context, r)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	f := a.Fault(r.Operation)
+	switch {
+	case f == nil:
+		return nil
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket", f.Status == http.StatusNotImplemented, f.Status == http.StatusMethodNotAllowed:
+		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
+	}
+	return objects.StoreError(f, x.Bucket, "")
+}

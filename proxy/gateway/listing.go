@@ -35,9 +35,9 @@ func listObjectsV2(x *exchange) error {
 			return s3.InvalidArgument("continuation-token", token, "The continuation token provided is incorrect")
 		}
 	}
-	page, err := x.ListPage(&q)
+	page, err := x.ListPage(x.context, &q)
 	if err == nil {
-		err = x.AddOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(x.context, page, &q)
 	}
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func listBuckets(x *exchange) error {
 	if !directory {
 		out.Prefix = prefix
 	}
-	err := x.g.o.Buckets.ListBuckets(x.Context, start, func(b *state.Bucket) bool {
+	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
 		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) || inRegion && b.Region != region {
 			return true
 		}

@@ -22,9 +22,9 @@ func listObjects(x *exchange) error {
 	encoding, _ := x.grant.Query.Get("encoding-type")
 	maxKeys := x.count("max-keys", 1000)
 	q := store.ListQuery{Prefix: prefix, Delimiter: delimiter, After: marker, Max: maxKeys}
-	page, err := x.ListPage(&q)
+	page, err := x.ListPage(x.context, &q)
 	if err == nil {
-		err = x.AddOpenPrefixes(page, &q)
+		err = x.AddOpenPrefixes(x.context, page, &q)
 	}
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func listObjectVersions(x *exchange) error {
 	}
 	l := x.Lister()
 	l.Ask = x.AskVersions
-	page, err := x.Page(l, &store.ListQuery{
+	page, err := x.Page(x.context, l, &store.ListQuery{
 		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"), Version: value("version-id-marker"), Max: maxKeys,
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ func createMultipartUpload(x *exchange) error {
 		return err
 	}
 	asked := x.asked()
-	u, err := x.CreateUpload(x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked, func(r *store.Request, envelope []byte) error {
+	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked, func(r *store.Request, envelope []byte) error {
 		x.setTags(r)
 		x.setAttributes(r)
 		return x.setObjectHeaders(r, envelope)
@@ -87,7 +87,7 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 // findUpload returns the request's upload, in any state; fresh past the cache.
 func (x *exchange) findUpload(fresh bool) (*objects.Upload, error) {
 	id, _ := x.grant.Query.Get("uploadId")
-	return x.Object.FindUpload(id, fresh)
+	return x.Object.FindUpload(x.context, id, fresh)
 }
 
 // openUpload is findUpload for an upload that must still be open. The decision is that of the upload's settings.
@@ -159,13 +159,13 @@ func uploadPart(x *exchange) error {
 		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+", actual checksum Type: null")
 	}
 	body.check.keep(u.Kind())
-	secrets, err := x.Unwrap(u.Envelope, false, x.grant.MayRead)
+	secrets, err := x.Unwrap(x.context, u.Envelope, false, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
 	body.Start()
-	record, err := x.StorePart(u, number, body, &secrets.DataKey)
+	record, err := x.StorePart(x.context, u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func abortMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err
 	}
-	return x.Claimed(func(*state.Claim) error { return x.abort() }, x.Key)
+	return x.claimed(func(*state.Claim) error { return x.abort() }, x.Key)
 }
 
 func (x *exchange) abort() error {
@@ -200,7 +200,7 @@ func (x *exchange) abort() error {
 				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.Object.Abort(u); err != nil {
+		if err := x.Object.Abort(x.context, u); err != nil {
 			return err
 		}
 	}

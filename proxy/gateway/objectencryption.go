@@ -43,7 +43,7 @@ func updateObjectEncryption(x *exchange) error {
 	}
 	version := x.Version
 	defer func() { x.Version = version }() // for the audit log
-	return x.Claimed(func(*state.Claim) error {
+	return x.claimed(func(*state.Claim) error {
 		return objects.Retry(func() error {
 			x.Version, x.grant.Decision = version, decision
 			return x.updateOnce()
@@ -73,7 +73,7 @@ func (x *exchange) updateOnce() error {
 	if x.grant.Decision = decision; !changes {
 		return nil
 	}
-	done, err := from.Reencrypt(&x.Object, decision.Encryption, kept, x.maySource(from.Object), x.grant.Start)
+	done, err := from.Reencrypt(x.context, &x.Object, decision.Encryption, kept, x.maySource(from.Object), x.grant.Start)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (x *exchange) updateOnce() error {
 func (x *exchange) currentOrigin() (*objects.Source, error) {
 	version := x.Version
 	y := x.at(x.Record, x.Key)
-	from, err := y.HeadWithTail()
+	from, err := y.HeadWithTail(x.context)
 	switch {
 	case version == "":
 		return from, err
@@ -97,7 +97,7 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 	case err != nil && objects.Translate(err).Code != "NoSuchKey":
 		return nil, err
 	}
-	a, _, err := x.HeadIf(objects.Unconditional)
+	a, _, err := x.HeadIf(x.context, objects.Unconditional)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
 	told := from.Attributes
 	if from.VersionID() != "" {
-		now, err := from.Object.Head()
+		now, err := from.Object.Head(x.context)
 		if err != nil {
 			return nil, lock, err
 		}

@@ -42,15 +42,15 @@ type Options struct {
 	Claims   objects.Claims
 	Sessions session.Keys
 
-	Region      string
-	Account     string
-	Zones       []string // allowed zone ids; empty: any
-	Domains     []string // virtual-host style: bucket.domain
-	ServiceKey  string   // ARN of the KMS key of SSE-S3, and of SSE-KMS without a key in general purpose buckets
-	DefaultKMS  bool     // general purpose buckets without a configuration have SSE-KMS, not SSE-S3
-	AllowedKeys []string // patterns of KMS keys that general purpose buckets may use
-	StateBucket string   // in the store; unknown to clients
-	StoreBucket func(bucket string) string
+	Region       string
+	Account      string
+	Zones        []string // allowed zone ids; empty: any
+	Domains      []string // virtual-host style: bucket.domain
+	ServiceKey   string   // ARN of the KMS key of SSE-S3, and of SSE-KMS without a key in general purpose buckets
+	DefaultKMS   bool     // general purpose buckets without a configuration have SSE-KMS, not SSE-S3
+	AllowedKeys  []string // patterns of KMS keys that general purpose buckets may use
+	StateBucket  string   // in the store; unknown to clients
+	BucketPrefix string   // of the names that buckets have in the store
 	// DirectoryStore says that the store is made of directory buckets, so there can be no others.
 	DirectoryStore bool
 	Abilities      store.Abilities

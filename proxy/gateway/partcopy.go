@@ -39,7 +39,7 @@ func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	if u == nil || !errors.As(err, &refused) || refused.Row != "UC-2" {
 		return u, err
 	}
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	switch {
 	case err != nil:
 		return nil, err
@@ -51,7 +51,7 @@ func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 }
 
 func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Object) error {
-	from, err := source.HeadWithTail()
+	from, err := source.HeadWithTail(x.context)
 	if err != nil {
 		return err
 	}
@@ -74,32 +74,32 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	if last-first+1 > limit {
 		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
-	opened, err := from.Open(x.asksKMS(from), x.maySource(source))
+	opened, err := from.Open(x.context, x.asksKMS(from), x.maySource(source))
 	if err != nil {
 		return err
 	}
 	defer opened.Secrets.Wipe()
 	directory := x.Facts.Kind == policy.Directory || source.Facts.Kind == policy.Directory
-	secrets, err := x.Unwrap(u.Envelope, directory, x.grant.MayRead)
+	secrets, err := x.Unwrap(x.context, u.Envelope, directory, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
 
 	kind := u.Kind()
-	known, _, err := source.ChecksumOf(opened)
+	known, _, err := source.ChecksumOf(x.context, opened)
 	if err != nil {
 		return err
 	}
 	if known != nil && (last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
 		known = nil
 	}
-	body, err := source.Read(opened, first, last, known, kind)
+	body, err := source.Read(x.context, opened, first, last, known, kind)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	record, err := x.StorePart(u, number, body, &secrets.DataKey)
+	record, err := x.StorePart(x.context, u, number, body, &secrets.DataKey)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) erro
 	if err := x.decideRead(s); err != nil {
 		return err
 	}
-	o, err := x.Open(s, x.grant.MayRead)
+	o, err := x.Open(x.context, s, x.grant.MayRead)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) erro
 	if err != nil {
 		return err
 	}
-	w, err := x.Part(o, number, checksumWanted(x))
+	w, err := x.Part(x.context, o, number, checksumWanted(x))
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (x *exchange) lookAtPart(then func(o *objects.Opened, w *objects.Part) erro
 
 // streamPart answers with the part's bytes, of the very version of the object that was looked at.
 func (x *exchange) streamPart(o *objects.Opened, w *objects.Part) error {
-	a, err := x.ReadSpan(o, w.First, w.Last)
+	a, err := x.ReadSpan(x.context, o, w.First, w.Last)
 	if err != nil {
 		return err
 	}

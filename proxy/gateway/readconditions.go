@@ -85,7 +85,7 @@ func (x *exchange) storeNotModified(a *store.Answer) error {
 		return x.notModified(a)
 	}
 	r := x.NewRequest("HeadObject", "HEAD")
-	now, err := x.g.o.Store.Do(x.Context, r)
+	now, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (x *exchange) conditionalFault(f *store.Fault, a *store.Answer) error {
 
 // lookConditionally is lookAt under the client's conditions.
 func (x *exchange) lookConditionally() (*store.Answer, *objects.Sealed, error) {
-	a, s, err := x.HeadIfOr(x.setReadConditions, x.conditionalFault)
+	a, s, err := x.HeadIfOr(x.context, x.setReadConditions, x.conditionalFault)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,7 +13,7 @@ func (x *exchange) showChecksum(o *objects.Opened) error {
 	if x.Operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.KnowsChecksum() {
 		return nil
 	}
-	c, parts, err := x.ChecksumOf(o)
+	c, parts, err := x.ChecksumOf(x.context, o)
 	if err != nil || c == nil {
 		return err
 	}

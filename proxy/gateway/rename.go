@@ -36,7 +36,7 @@ func renameObject(x *exchange) error {
 	if err := x.at(x.Record, key).CheckPresent(); err != nil {
 		return err
 	}
-	return x.Claimed(func(c *state.Claim) error {
+	return x.claimed(func(c *state.Claim) error {
 		source := x.at(x.Record, key)
 		r := &renameToken{x: x, source: source, token: x.grant.Value("x-amz-client-token")}
 		if r.token != "" {
@@ -60,7 +60,7 @@ func renameObject(x *exchange) error {
 				return x.boundDestination()
 			},
 		}
-		if err := objects.Retry(m.Once); err != nil {
+		if err := objects.Retry(func() error { return m.Once(x.context) }); err != nil {
 			return err
 		}
 		r.remember()
@@ -94,7 +94,7 @@ func (r *renameToken) parameters() []byte {
 // recall looks the client's token up. done tells that the rename has been carried out.
 func (r *renameToken) recall() (done bool, err error) {
 	x := r.x
-	if r.record, err = x.g.o.Renames.Rename(x.Context, x.Record, x.grant.Identity.Name, r.token); err != nil {
+	if r.record, err = x.g.o.Renames.Rename(x.context, x.Record, x.grant.Identity.Name, r.token); err != nil {
 		return false, objects.RecordError(err)
 	}
 	if r.record.Parameters != nil && string(r.record.Parameters) != string(r.parameters()) {
@@ -110,7 +110,7 @@ func (r *renameToken) begin(e *crypto.Envelope) error {
 	}
 	x := r.x
 	r.record.Parameters, r.record.Salt = r.parameters(), e.WrapSalt[:]
-	return x.g.o.Renames.KeepRename(x.Context, x.Record, x.grant.Identity.Name, r.token, r.record)
+	return x.g.o.Renames.KeepRename(x.context, x.Record, x.grant.Identity.Name, r.token, r.record)
 }
 
 // remember notes that the rename is done. It is: should this fail, a repeated request finds the object by its envelope.
@@ -120,7 +120,7 @@ func (r *renameToken) remember() {
 	}
 	x := r.x
 	r.record.Parameters, r.record.Done = r.parameters(), true
-	if err := x.g.o.Renames.KeepRename(x.Context, x.Record, x.grant.Identity.Name, r.token, r.record); err != nil {
+	if err := x.g.o.Renames.KeepRename(x.context, x.Record, x.grant.Identity.Name, r.token, r.record); err != nil {
 		x.g.log.Warn("the token of a rename could not be written", zap.String("bucket", x.Bucket), zap.Error(err))
 	}
 }
@@ -132,7 +132,7 @@ func (r *renameToken) happened() bool {
 		return false
 	}
 	x := r.x
-	there, err := x.Objects.Head(x.Context, x.Record.StoreName, x.Key)
+	there, err := x.Objects.Head(x.context, x.Record.StoreName, x.Key)
 	return err == nil && there.WrapSalt() == string(r.record.Salt)
 }
 
@@ -146,7 +146,7 @@ func (x *exchange) boundDestination() (match, noneMatch string, err error) {
 	if !given {
 		return "", "", nil
 	}
-	o, err := x.at(x.Record, x.Key).Head()
+	o, err := x.at(x.Record, x.Key).Head(x.context)
 	switch {
 	case err != nil && objects.Translate(err).Code == "NoSuchKey":
 		if x.grant.Value("if-match") != "" {

@@ -27,7 +27,7 @@ var (
 
 // setting reads the bucket's record anew: who has changed a setting at another replica reads it here.
 func (x *exchange) setting() (*state.Bucket, error) {
-	record, err := x.grant.FreshRecord(x.Context)
+	record, err := x.grant.FreshRecord(x.context)
 	if err == nil && record == nil {
 		err = s3.NoSuchBucket(x.Bucket)
 	}
@@ -35,7 +35,7 @@ func (x *exchange) setting() (*state.Bucket, error) {
 }
 
 func (x *exchange) changeSetting(status int, change func(*state.Bucket)) error {
-	_, err := x.g.o.Buckets.UpdateBucket(x.Context, x.Bucket, func(b *state.Bucket) error {
+	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		change(b)
 		return nil
 	})

@@ -14,8 +14,8 @@ import (
 // A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange until
 // Close.
 type download struct {
-	*objects.Reader
 	x       *exchange
+	reader  *objects.Reader
 	secrets crypto.Secrets
 	rest    []byte // read, not delivered yet
 	err     error
@@ -30,7 +30,7 @@ func (x *exchange) stream(r *objects.Reader, secrets crypto.Secrets) error {
 		return err
 	}
 	x.progress = streaming
-	x.ctx.Response.SetBodyStream(&download{Reader: r, x: x, secrets: secrets}, int(r.Size()))
+	x.ctx.Response.SetBodyStream(&download{x: x, reader: r, secrets: secrets}, int(r.Size()))
 	return nil
 }
 
@@ -39,7 +39,7 @@ func (d *download) fetch() error {
 	if len(d.rest) > 0 || d.err != nil {
 		return d.err
 	}
-	d.rest, d.err = d.Next()
+	d.rest, d.err = d.reader.Next()
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
 		// The status is out: all that can be done is that the client doesn't take the body for complete.
 		d.x.breakOff()
@@ -95,8 +95,8 @@ func (d *download) Close() error {
 		return nil
 	}
 	d.closed = true
-	delivered := len(d.rest) == 0 && d.Done()
-	d.Close()
+	delivered := len(d.rest) == 0 && d.reader.Done()
+	d.reader.Close()
 	d.secrets.Wipe()
 	switch {
 	case errors.Is(d.err, io.EOF), d.err == nil && delivered:

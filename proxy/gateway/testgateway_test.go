@@ -104,8 +104,7 @@ func testGateway(t *testing.T, change func(*Options)) *Gateway {
 		t.Fatal(err)
 	}
 	o := Options{
-		Region: "us-west-2", Account: testAccount, StateBucket: "state",
-		StoreBucket: func(b string) string { return b }, AcceptS3Scope: true, ListObjectsV1: true,
+		Region: "us-west-2", Account: testAccount, StateBucket: "state", AcceptS3Scope: true, ListObjectsV1: true,
 		Buckets: &knownBuckets{records: testBuckets()}, Sessions: sessionKey{}, Keys: aliasKeys{},
 		TrustedProxies: func(netip.Addr) bool { return true },
 	}

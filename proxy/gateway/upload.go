@@ -44,7 +44,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 		p.Known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
 	body.Start()
-	a, err := p.Send(describe)
+	a, err := p.Send(x.context, describe)
 	if err != nil {
 		return err
 	}

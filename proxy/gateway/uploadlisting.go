@@ -29,11 +29,11 @@ func listParts(x *exchange) error {
 	if u.State != state.UploadOpen {
 		return objects.NoSuchUpload(u.ID)
 	}
-	all, err := x.g.o.Uploads.Parts(x.Context, u.Upload)
+	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
 	if err != nil {
 		return objects.RecordError(err)
 	}
-	parts, err := x.Attempts(u, all)
+	parts, err := x.Attempts(x.context, u, all)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func listMultipartUploads(x *exchange) error {
 	keyMarker, _ := x.grant.Query.Get("key-marker")
 	idMarker, _ := x.grant.Query.Get("upload-id-marker")
 	var uploads []*state.Upload
-	err := x.g.o.Uploads.Uploads(x.Context, x.Record, func(u *state.Upload) bool {
+	err := x.g.o.Uploads.Uploads(x.context, x.Record, func(u *state.Upload) bool {
 		if strings.HasPrefix(u.Key, prefix) {
 			uploads = append(uploads, u)
 		}

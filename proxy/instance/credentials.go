@@ -9,6 +9,7 @@ import (
 
 	"sealfront/crypto/awskms"
 	"sealfront/proxy/config"
+	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
@@ -18,7 +19,7 @@ type credentials = func(context.Context) (sigv4.Credentials, error)
 // storeCredentials are those of the configuration, or of the SDK's chain.
 func storeCredentials(ctx context.Context, c *config.Config) (credentials, error) {
 	if c.Store.AccessKey != "" {
-		return staticCredentials(c.Store.AccessKey, c.Store.SecretKey), nil
+		return store.Static(c.Store.AccessKey, c.Store.SecretKey), nil
 	}
 	chain, err := awskms.Credentials(ctx, c.Store.Region)
 	if err != nil {
@@ -28,11 +29,6 @@ func storeCredentials(ctx context.Context, c *config.Config) (credentials, error
 		id, secret, token, err := chain(ctx)
 		return sigv4.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, err
 	}, nil
-}
-
-func staticCredentials(accessKey, secretKey string) credentials {
-	c := sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
-	return func(context.Context) (sigv4.Credentials, error) { return c, nil }
 }
 
 // newCredentials makes a random access key id and secret in AWS's form. The secret never begins with a

@@ -17,7 +17,7 @@ func (i *Instance) gatewayOptions() gateway.Options {
 		Region:   c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains,
 		ServiceKey: i.KMS.ServiceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms",
 		AllowedKeys: c.KMS.AllowedKeys,
-		StateBucket: c.Store.StateBucket, StoreBucket: func(bucket string) string { return c.Store.BucketPrefix + bucket },
+		StateBucket: c.Store.StateBucket, BucketPrefix: c.Store.BucketPrefix,
 		DirectoryStore: c.Store.Kind == "directory", Abilities: i.Storage.Abilities, CopyLimit: i.options.CopyLimit,
 		MetadataHeader: c.Store.MetadataHeader,
 		AcceptS3Scope:  *c.Auth.AcceptS3Scope, VerboseMismatch: c.Auth.VerboseMismatch,

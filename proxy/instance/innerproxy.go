@@ -61,7 +61,7 @@ func (i *Instance) OpenInnerProxy(bucket string) (*store.Client, error) {
 	roots.AddCert(authority.certificate)
 	client, err := store.New(store.Options{
 		Endpoint: "https://" + ln.Addr().String(), Region: c.Region, Directory: policy.KindOf(bucket) == policy.Directory,
-		Credentials: staticCredentials(accessKey, secretKey), TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
+		Credentials: store.Static(accessKey, secretKey), TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
 		Now: i.options.Now,
 	})
 	i.closers.add(func() error {

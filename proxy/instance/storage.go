@@ -95,7 +95,7 @@ func (s *Storage) serve(
 		return "", nil, err
 	}
 	s.closers.add(started.Close)
-	return "http://" + started.Address(), staticCredentials(accessKey, secretKey), nil
+	return "http://" + started.Address(), store.Static(accessKey, secretKey), nil
 }
 
 // openRecords opens the state bucket for records.

@@ -37,15 +37,15 @@ type AppendResult struct {
 // So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
 // since the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes
 // the grown body (S9). An object without such parts is sealed anew in one PUT with If-Match.
-func (o *Source) AppendTo(x *Object, a Append) (*AppendResult, error) {
-	opened, err := o.Open(false, a.May)
+func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResult, error) {
+	opened, err := o.Open(ctx, false, a.May)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Secrets.Wipe()
 	a.x, a.from, a.Opened = x, o, opened
 	defer a.release()
-	if err := a.decideChecksum(); err != nil {
+	if err := a.decideChecksum(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.split(); err != nil {
@@ -53,12 +53,12 @@ func (o *Source) AppendTo(x *Object, a Append) (*AppendResult, error) {
 	}
 	var done *AppendResult
 	if a.kept == 0 {
-		done, err = a.putWhole()
+		done, err = a.putWhole(ctx)
 	} else {
-		done, err = a.putParts()
+		done, err = a.putParts(ctx)
 	}
 	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
-	if err != nil && Translate(err).Code == "InternalError" && errors.Is(a.from.Object.stands(a.from.Sealed), ErrReplaced) {
+	if err != nil && Translate(err).Code == "InternalError" && errors.Is(a.from.Object.stands(ctx, a.from.Sealed), ErrReplaced) {
 		return nil, x.Interfered(err)
 	}
 	return done, err
@@ -90,8 +90,7 @@ type Append struct {
 	from *Source
 	*Opened
 
-	claim   *state.Claim    // from commit on
-	outside context.Context // the request's, without the claim
+	claim *state.Claim // from commit on
 
 	old *crypto.Checksum // the object's, before; nil if it has none
 	sum *crypto.Checksum // of what the client sent
@@ -106,8 +105,8 @@ type Append struct {
 }
 
 // decideChecksum: the object keeps its algorithm. CRCs of the full object are combined; a SHA becomes one over the parts.
-func (a *Append) decideChecksum() error {
-	old, _, err := a.from.Object.ChecksumOf(a.Opened)
+func (a *Append) decideChecksum(ctx context.Context) error {
+	old, _, err := a.from.Object.ChecksumOf(ctx, a.Opened)
 	if err != nil {
 		return err
 	}
@@ -159,14 +158,14 @@ func (a *Append) split() error {
 }
 
 // readBack begins to read what is sealed again.
-func (a *Append) readBack() error {
+func (a *Append) readBack(ctx context.Context) error {
 	a.hash = a.Kind.Make()
 	if a.kept == a.Length {
 		a.Body.Start()
 		return nil
 	}
 	var err error
-	if a.tail, err = a.from.Object.Read(a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err, ErrReplaced) {
+	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err, ErrReplaced) {
 		return a.x.Interfered(err)
 	}
 	a.Body.Start()
@@ -217,31 +216,29 @@ func (a *Append) Finish() (*crypto.Checksum, error) {
 // total is the object's length after the append.
 func (a *Append) total() int64 { return a.kept + a.last.Length }
 
-// commit takes the claim before the request that makes the object, and sees that what was read still stands.
-func (a *Append) commit() (err error) {
+// commit takes the claim before the request that makes the object, and sees that what was read still stands. The
+// context that it returns ends with the claim.
+func (a *Append) commit(ctx context.Context) (context.Context, error) {
 	x := a.x
-	if a.claim, err = x.Objects.o.Claims.Claim(x.Context, x.Record, "PutObject", x.Key); err != nil {
-		return claimError(err)
+	var err error
+	if a.claim, err = x.Objects.o.Claims.Claim(ctx, x.Record, "PutObject", x.Key); err != nil {
+		return nil, claimError(err)
 	}
 	if err := x.Objects.inherit(a.claim, x.Record); err != nil {
-		return err
+		return nil, err
 	}
-	a.outside, x.Context = x.Context, a.claim.Context()
-	if err := x.stands(a.from.Sealed); errors.Is(err, ErrReplaced) {
-		return x.Interfered(err)
+	ctx = a.claim.Context()
+	if err := x.stands(ctx, a.from.Sealed); errors.Is(err, ErrReplaced) {
+		return nil, x.Interfered(err)
 	} else if err != nil {
-		return err
+		return nil, err
 	}
-	return nil
+	return ctx, nil
 }
 
 func (a *Append) release() {
-	if a.claim == nil {
-		return
-	}
-	a.claim.Release()
-	if a.outside != nil {
-		a.x.Context = a.outside
+	if a.claim != nil {
+		a.claim.Release()
 	}
 }
 
@@ -251,18 +248,18 @@ func (a *Append) condition() []sigv4.Field {
 }
 
 // putWhole seals an object that has no part to keep anew, with all that it has.
-func (a *Append) putWhole() (*AppendResult, error) {
+func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 	x := a.x
 	if !x.Objects.o.Abilities.ConditionalPut {
 		return nil, policy.NotImplemented(policy.PutObject)
 	}
-	if err := a.readBack(); err != nil {
+	if err := a.readBack(ctx); err != nil {
 		return nil, err
 	}
 	defer a.close()
 	p := a.Scratch.NewPut(x, a.Encryption, a, a.Began)
 	p.Algorithm, p.copied, p.commit = a.Kind.Algorithm, a.Envelope.Copied, a.commit
-	answer, err := p.Send(func(r *store.Request, envelope []byte) error {
+	answer, err := p.Send(ctx, func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
 		return a.from.KeepHeaders(r, envelope, 0)
 	})
@@ -279,7 +276,7 @@ func (a *Append) putWhole() (*AppendResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		if there, err := x.Objects.Head(x.Context, x.Record.StoreName, x.Key); err == nil && there.WrapSalt() == string(sent.WrapSalt[:]) {
+		if there, err := x.Objects.Head(ctx, x.Record.StoreName, x.Key); err == nil && there.WrapSalt() == string(sent.WrapSalt[:]) {
 			return a.outcome(there.etag, p.Checksum), nil
 		}
 	}
@@ -294,12 +291,12 @@ func (a *Append) fault(f *store.Fault) error {
 }
 
 // putParts makes the object of the stored parts that stay, and the last one sealed again.
-func (a *Append) putParts() (*AppendResult, error) {
+func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 	x := a.x
 	if !x.Objects.o.Abilities.ConditionalComplete {
 		return nil, policy.NotImplemented(policy.PutObject)
 	}
-	use, err := x.sealingKey(a.Encryption)
+	use, err := x.sealingKey(ctx, a.Encryption)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -313,18 +310,18 @@ func (a *Append) putParts() (*AppendResult, error) {
 	if err := a.from.KeepHeaders(&r, envelope.AppendText(nil), 0); err != nil {
 		return nil, err
 	}
-	u, err := x.beginStoreUpload(r.Header)
+	u, err := x.beginStoreUpload(ctx, r.Header)
 	if err != nil {
 		return nil, err
 	}
-	defer u.abandon()
-	if err := u.copyRange(a.from, 0, a.stored-1); err != nil {
+	defer u.abandon(ctx)
+	if err := u.copyRange(ctx, a.from, 0, a.stored-1); err != nil {
 		if errors.Is(err, ErrReplaced) {
 			return nil, x.Interfered(err)
 		}
 		return nil, err
 	}
-	if err := a.readBack(); err != nil {
+	if err := a.readBack(ctx); err != nil {
 		return nil, err
 	}
 	defer a.close()
@@ -339,13 +336,13 @@ func (a *Append) putParts() (*AppendResult, error) {
 			return a.Secrets.DataKey.NewEnd(&envelope.ObjectID, trailer)
 		},
 	}
-	if err := u.putPart(crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
+	if err := u.putPart(ctx, crypto.StoredLength(a.total())-a.stored, sealed); err != nil {
 		return nil, err
 	}
-	if err := a.commit(); err != nil {
+	if ctx, err = a.commit(ctx); err != nil {
 		return nil, err
 	}
-	etag, err := u.complete(a.condition(), &envelope)
+	etag, err := u.complete(ctx, a.condition(), &envelope)
 	if err != nil {
 		if e := Translate(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" || e.Code == "ConditionalRequestConflict" {
 			return nil, x.Interfered(err)

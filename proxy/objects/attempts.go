@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -43,7 +44,7 @@ func (a *attempts) named(etag string) (*state.Part, bool) {
 
 // Attempts finds which attempts stand. Of a number with several the store is asked which one it has: dates tie, and say
 // when a request ended, not when its part was replaced.
-func (x *Object) Attempts(u *Upload, all []state.Part) (map[int]*attempts, error) {
+func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map[int]*attempts, error) {
 	parts := make(map[int]*attempts, len(all))
 	for _, p := range all {
 		a := parts[p.Number]
@@ -61,7 +62,7 @@ func (x *Object) Attempts(u *Upload, all []state.Part) (map[int]*attempts, error
 		}
 	}
 	slices.Sort(unclear)
-	known, err := x.storedParts(u.ID, unclear)
+	known, err := x.storedParts(ctx, u.ID, unclear)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ type storedPart struct {
 }
 
 // storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the answer.
-func (x *Object) storedParts(id string, numbers []int) (map[int]storedPart, error) {
+func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map[int]storedPart, error) {
 	known := make(map[int]storedPart, len(numbers))
 	for len(numbers) > 0 {
 		count := min(1000, numbers[len(numbers)-1]-numbers[0]+1)
@@ -115,7 +116,7 @@ func (x *Object) storedParts(id string, numbers []int) (map[int]storedPart, erro
 			Operation: "ListParts", Method: "GET", Bucket: x.Record.StoreName, Key: x.Key,
 			Query: store.AppendQuery("max-parts="+strconv.Itoa(count)+"&part-number-marker="+strconv.Itoa(numbers[0]-1), "uploadId", id),
 		}
-		a, err := x.Objects.o.Store.Do(x.Context, r)
+		a, err := x.Objects.o.Store.Do(ctx, r)
 		if err != nil {
 			return nil, err
 		}

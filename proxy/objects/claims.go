@@ -14,20 +14,20 @@ import (
 	"sealfront/sigv4"
 )
 
-// Claimed runs f while the request holds the claims of these keys of its bucket; what f sends to the store ends with them.
-func (x *Object) Claimed(f func(c *state.Claim) error, keys ...string) error {
-	c, err := x.Objects.o.Claims.Claim(x.Context, x.Record, x.Operation.String(), keys...)
+// Claimed runs f while the claims of these keys of x's bucket are held. The context that f
+// gets ends with them.
+func (x *Object) Claimed(
+	ctx context.Context, f func(ctx context.Context, c *state.Claim) error, keys ...string,
+) error {
+	c, err := x.Objects.o.Claims.Claim(ctx, x.Record, x.Operation.String(), keys...)
 	if err != nil {
 		return claimError(err)
 	}
 	defer c.Release()
-	before := x.Context
-	x.Context = c.Context()
-	defer func() { x.Context = before }()
 	if err := x.Objects.inherit(c, x.Record); err != nil {
 		return err
 	}
-	return f(c)
+	return f(c.Context(), c)
 }
 
 // claimError is 503 SlowDown for a key that another operation holds, which every SDK repeats.
@@ -130,8 +130,8 @@ func (g *Objects) Head(ctx context.Context, bucket, key string) (entry, error) {
 
 // stands returns errReplaced when the object isn't the one any more that was read: by its ETag, and by the salt of its
 // envelope, which never comes back.
-func (x *Object) stands(s *Sealed) error {
-	now, err := x.Objects.Head(x.Context, x.Record.StoreName, x.Key)
+func (x *Object) stands(ctx context.Context, s *Sealed) error {
+	now, err := x.Objects.Head(ctx, x.Record.StoreName, x.Key)
 	switch {
 	case err != nil:
 		return x.storeFailed(err)

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -35,11 +36,11 @@ type Completion struct {
 
 // Run makes the upload's object of these parts, under the key's claim, and removes its records. may is asked before
 // its envelope is opened.
-func (c *Completion) Run(parts []NamedPart, may func(keyARN string) error) error {
+func (c *Completion) Run(ctx context.Context, parts []NamedPart, may func(keyARN string) error) error {
 	x := c.Object
-	matched := c.match(parts)
+	matched := c.match(ctx, parts)
 	var err error
-	if c.before, err = x.Objects.Head(x.Context, x.Record.StoreName, x.Key); err != nil {
+	if c.before, err = x.Objects.Head(ctx, x.Record.StoreName, x.Key); err != nil {
 		return x.storeFailed(err)
 	}
 	if c.ours(&c.before) { // an earlier Complete has got through; its records may be gone
@@ -51,7 +52,7 @@ func (c *Completion) Run(parts []NamedPart, may func(keyARN string) error) error
 		if matched != nil {
 			return matched
 		}
-		c.finish(c.before.etag)
+		c.finish(ctx, c.before.etag)
 		return nil
 	}
 	if matched != nil {
@@ -67,26 +68,26 @@ func (c *Completion) Run(parts []NamedPart, may func(keyARN string) error) error
 	if err := c.sum(); err != nil {
 		return err
 	}
-	secrets, err := x.Unwrap(c.Upload.Envelope, false, may)
+	secrets, err := x.Unwrap(ctx, c.Upload.Envelope, false, may)
 	if err != nil {
 		return err
 	}
 	defer secrets.Wipe()
-	etag, err := c.assemble(&secrets)
+	etag, err := c.assemble(ctx, &secrets)
 	if err != nil {
 		return err
 	}
-	c.finish(etag)
+	c.finish(ctx, etag)
 	return nil
 }
 
 // Repeated finds the object of an upload that has been completed with the same list, while it is unchanged.
-func (c *Completion) Repeated() error {
+func (c *Completion) Repeated(ctx context.Context) error {
 	u := c.Upload
 	if u.Completion == nil || string(u.Completion.List) != string(c.List) {
 		return NoSuchUpload(u.ID)
 	}
-	seen, err := c.look()
+	seen, err := c.look(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -98,15 +99,15 @@ func (c *Completion) Repeated() error {
 }
 
 // match finds the record of each named part.
-func (c *Completion) match(named []NamedPart) error {
-	all, err := c.Object.Objects.o.Uploads.Parts(c.Object.Context, c.Upload.Upload)
+func (c *Completion) match(ctx context.Context, named []NamedPart) error {
+	all, err := c.Object.Objects.o.Uploads.Parts(ctx, c.Upload.Upload)
 	if err != nil {
 		return RecordError(err)
 	}
 	if err := c.checkNumbers(named); err != nil {
 		return err
 	}
-	accepted, err := c.Object.Attempts(c.Upload, all)
+	accepted, err := c.Object.Attempts(ctx, c.Upload, all)
 	if err != nil {
 		return err
 	}
@@ -215,7 +216,7 @@ func (c *Completion) alone() bool {
 }
 
 // finish removes the records. What can't be removed now is left to the janitor: the object is there.
-func (c *Completion) finish(etag string) {
+func (c *Completion) finish(ctx context.Context, etag string) {
 	if c.trailer.Length > 0 {
 		c.Object.Objects.layouts.put(c.Object.layoutName(), &knownLayout{
 			etag: etag, objectID: c.Upload.Envelope.ObjectID, total: crypto.StoredLength(c.trailer.Length),
@@ -227,7 +228,7 @@ func (c *Completion) finish(etag string) {
 		checksum = s3.ShownChecksum(c.trailer.Checksum, len(c.parts))
 	}
 	done := &state.Completion{List: c.List, ETag: etag, Checksum: checksum, Parts: len(c.parts)}
-	if err := c.Object.Objects.o.Uploads.EndUpload(c.Object.Context, c.Upload.Upload, state.UploadCompleted, done); err != nil {
+	if err := c.Object.Objects.o.Uploads.EndUpload(ctx, c.Upload.Upload, state.UploadCompleted, done); err != nil {
 		c.Object.Objects.o.Log.Warn("the records of a completed upload could not be removed; the janitor will", zap.Error(err))
 	}
 	c.ETag, c.Checksum = etag, checksum

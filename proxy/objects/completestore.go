@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -21,34 +22,34 @@ import (
 const completeAttempts = 5
 
 // assemble makes the object. It returns the store's ETag of it.
-func (c *Completion) assemble(secrets *crypto.Secrets) (string, error) {
+func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (string, error) {
 	if c.alone() {
-		return c.put(secrets)
+		return c.put(ctx, secrets)
 	}
 	tail := ""
 	var last error
 	for range completeAttempts {
 		claimed, err := "", error(nil)
 		if tail == "" {
-			tail, err = c.putTail(&secrets.DataKey)
+			tail, err = c.putTail(ctx, &secrets.DataKey)
 		}
 		if err == nil {
-			claimed, err = c.completeStore(tail)
+			claimed, err = c.completeStore(ctx, tail)
 		}
 		// The outcome counts, not the answer: it may be lost, or untrue.
-		seen, failed := c.look()
+		seen, failed := c.look(ctx)
 		if failed != nil {
 			return "", errors.Join(err, failed)
 		}
 		if c.ours(&seen) {
 			if err != nil {
-				c.abort() // a part that came late may have made the upload anew
+				c.abort(ctx) // a part that came late may have made the upload anew
 			}
 			return seen.etag, nil
 		}
 		var e *s3.Error
 		switch {
-		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) && !c.tailStands(tail):
+		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) && !c.tailStands(ctx, tail):
 			// The upload is over, and the object isn't there any more: another one has come meanwhile, or a deletion.
 			return claimed, nil
 		case err == nil:
@@ -56,7 +57,7 @@ func (c *Completion) assemble(secrets *crypto.Secrets) (string, error) {
 		case !errors.As(err, &e):
 			return "", err
 		case e.Code == "InvalidPart" && tail != "":
-			if c.tailStands(tail) {
+			if c.tailStands(ctx, tail) {
 				return "", err // it isn't the end that has changed: a part whose new attempt failed after the store had taken it
 			}
 			tail = ""
@@ -115,7 +116,7 @@ func (c *Completion) interfered(err error) error {
 }
 
 // put makes the object of an upload whose parts the store doesn't have, in one request, and gives the store's upload up.
-func (c *Completion) put(secrets *crypto.Secrets) (string, error) {
+func (c *Completion) put(ctx context.Context, secrets *crypto.Secrets) (string, error) {
 	x := c.Object
 	var last error
 	for range completeAttempts {
@@ -123,24 +124,24 @@ func (c *Completion) put(secrets *crypto.Secrets) (string, error) {
 		for _, h := range c.Upload.Header {
 			r.Set(h.Name, h.Value)
 		}
-		envelope, done, err := c.content(r, secrets)
+		envelope, done, err := c.content(ctx, r, secrets)
 		if err != nil {
 			return "", err
 		}
 		r.SetBytes(x.Objects.o.MetadataHeader, envelope)
 		c.setConditions(r, x.Objects.o.Abilities.ConditionalPut)
-		etag, err := c.sendPut(r)
+		etag, err := c.sendPut(ctx, r)
 		done()
 		if err == nil {
-			c.abort()
+			c.abort(ctx)
 			return etag, nil
 		}
-		seen, failed := c.look()
+		seen, failed := c.look(ctx)
 		if failed != nil {
 			return "", errors.Join(err, failed)
 		}
 		if c.ours(&seen) {
-			c.abort()
+			c.abort(ctx)
 			return seen.etag, nil
 		}
 		var e *s3.Error
@@ -152,8 +153,8 @@ func (c *Completion) put(secrets *crypto.Secrets) (string, error) {
 	return "", c.interfered(last)
 }
 
-func (c *Completion) sendPut(r *store.Request) (string, error) {
-	a, err := c.Object.Objects.o.Store.Do(c.Object.Context, r)
+func (c *Completion) sendPut(ctx context.Context, r *store.Request) (string, error) {
+	a, err := c.Object.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -166,10 +167,10 @@ func (c *Completion) sendPut(r *store.Request) (string, error) {
 }
 
 // content puts the object's body onto a request and returns its envelope. An object without bytes is its envelope alone.
-func (c *Completion) content(r *store.Request, secrets *crypto.Secrets) (envelope []byte, done func(), err error) {
+func (c *Completion) content(ctx context.Context, r *store.Request, secrets *crypto.Secrets) (envelope []byte, done func(), err error) {
 	x := c.Object
 	if c.trailer.Length > 0 {
-		body, length, err := c.tail(&secrets.DataKey)
+		body, length, err := c.tail(ctx, &secrets.DataKey)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,7 +178,7 @@ func (c *Completion) content(r *store.Request, secrets *crypto.Secrets) (envelop
 		return c.Upload.Envelope.AppendText(nil), body.close, nil
 	}
 	e := *c.Upload.Envelope
-	use, err := x.openingKey(&e, false)
+	use, err := x.openingKey(ctx, &e, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -194,8 +195,8 @@ func (c *Completion) content(r *store.Request, secrets *crypto.Secrets) (envelop
 }
 
 // abort gives the store's upload up, whose object is there.
-func (c *Completion) abort() {
-	if err := c.Object.abortStore(c.Upload.ID); err != nil {
+func (c *Completion) abort(ctx context.Context) {
+	if err := c.Object.abortStore(ctx, c.Upload.ID); err != nil {
 		c.Object.Objects.o.Log.Warn("the store's upload could not be aborted; the bucket's lifecycle may", zap.Error(err))
 	}
 }
@@ -213,7 +214,7 @@ func (c *Completion) tailNumber() int {
 }
 
 // tail is the object's end behind its last part, where that is stashed, and its length.
-func (c *Completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
+func (c *Completion) tail(ctx context.Context, key *crypto.DataKey) (*tailBody, int64, error) {
 	x := c.Object
 	end, err := key.NewEnd(&c.Upload.Envelope.ObjectID, &c.trailer)
 	if err != nil {
@@ -226,7 +227,7 @@ func (c *Completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
 		return body, length, nil
 	}
 	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.Objects.o.StateBucket, Key: state.StashName(c.Upload.Upload, last.Number, last.Salt)}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -243,9 +244,9 @@ func (c *Completion) tail(key *crypto.DataKey) (*tailBody, int64, error) {
 }
 
 // putTail writes [stashed last part ‖] padding ‖ trailer ‖ tail and returns the store's ETag of it.
-func (c *Completion) putTail(key *crypto.DataKey) (string, error) {
+func (c *Completion) putTail(ctx context.Context, key *crypto.DataKey) (string, error) {
 	x := c.Object
-	body, length, err := c.tail(key)
+	body, length, err := c.tail(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -254,7 +255,7 @@ func (c *Completion) putTail(key *crypto.DataKey) (string, error) {
 		Operation: "UploadPart", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
 		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.Upload.ID), Length: length, Body: body,
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -266,8 +267,8 @@ func (c *Completion) putTail(key *crypto.DataKey) (string, error) {
 }
 
 // tailStands reports whether the store's last part is still the one with this ETag.
-func (c *Completion) tailStands(tail string) bool {
-	known, err := c.Object.storedParts(c.Upload.ID, []int{c.tailNumber()})
+func (c *Completion) tailStands(ctx context.Context, tail string) bool {
+	known, err := c.Object.storedParts(ctx, c.Upload.ID, []int{c.tailNumber()})
 	return err == nil && s3.Unquote(known[c.tailNumber()].ETag) == s3.Unquote(tail)
 }
 
@@ -297,7 +298,7 @@ func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
 }
 
 // completeStore sends the store's Complete and returns the ETag that it claims the object has. A 200 may carry an error.
-func (c *Completion) completeStore(tail string) (etag string, err error) {
+func (c *Completion) completeStore(ctx context.Context, tail string) (etag string, err error) {
 	x := c.Object
 	var b strings.Builder
 	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">`)
@@ -319,7 +320,7 @@ func (c *Completion) completeStore(tail string) (etag string, err error) {
 	}
 	r.Set("Content-Type", "application/xml")
 	c.setConditions(r, x.Objects.o.Abilities.ConditionalComplete)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return "", err
 	}
@@ -356,11 +357,11 @@ func (c *Completion) storeFault(f *store.Fault) error {
 }
 
 // look asks the store what is at the upload's key.
-func (c *Completion) look() (entry, error) {
-	a, s, err := c.Object.HeadIf(Unconditional)
+func (c *Completion) look(ctx context.Context) (entry, error) {
+	a, s, err := c.Object.HeadIf(ctx, Unconditional)
 	if err != nil {
 		if code := Translate(err).Code; code == "NoSuchKey" || code == "InvalidObjectState" {
-			return c.Object.Objects.Head(c.Object.Context, c.Object.Record.StoreName, c.Object.Key)
+			return c.Object.Objects.Head(ctx, c.Object.Record.StoreName, c.Object.Key)
 		}
 		return entry{}, err
 	}

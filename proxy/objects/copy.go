@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -39,26 +40,26 @@ type Copy struct {
 //
 //	source ─▶ envelope ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the sealed bytes are transferred
 //	                                └─ it changes, or another checksum is wanted: opened and sealed anew
-func (c *Copy) Run(wanted *s3.ChecksumKind) (done *Written, err error) {
+func (c *Copy) Run(ctx context.Context, wanted *s3.ChecksumKind) (done *Written, err error) {
 	x := c.Object
-	if c.Opened, err = c.Source.Open(c.Fresh, c.May); err != nil {
+	if c.Opened, err = c.Source.Open(ctx, c.Fresh, c.May); err != nil {
 		return nil, err
 	}
 	defer c.Secrets.Wipe()
 	if c.Parts = 1; c.layout != nil {
 		c.Parts = c.layout.Parts()
 	}
-	if err := c.decideChecksum(wanted); err != nil {
+	if err := c.decideChecksum(ctx, wanted); err != nil {
 		return nil, err
 	}
 	switch {
 	case c.compute == nil && c.sameKey():
-		return c.rewrap()
+		return c.rewrap(ctx)
 	case c.Source.Object.SameName(x) || x.Objects.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
-		return c.reseal()
+		return c.reseal(ctx)
 	}
-	err = x.Claimed(func(*state.Claim) (err error) {
-		done, err = c.reseal()
+	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) (err error) {
+		done, err = c.reseal(ctx)
 		return err
 	}, x.Key)
 	return done, err
@@ -77,15 +78,15 @@ func (c *Copy) sameKey() bool {
 
 // decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined into
 // that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
-func (c *Copy) decideChecksum(wanted *s3.ChecksumKind) error {
+func (c *Copy) decideChecksum(ctx context.Context, wanted *s3.ChecksumKind) error {
 	x := c.Source.Object
-	sum, _, err := x.ChecksumOf(c.Opened)
+	sum, _, err := x.ChecksumOf(ctx, c.Opened)
 	if err != nil {
 		return err
 	}
 	if sum != nil && sum.Type == crypto.Composite && s3.ChecksumOf(sum.Algorithm).Full {
 		if c.trailer == nil {
-			if err := x.loadTrailer(c.Opened); err != nil {
+			if err := x.loadTrailer(ctx, c.Opened); err != nil {
 				return err
 			}
 		}
@@ -119,9 +120,9 @@ func combineParts(algorithm crypto.Algorithm, parts []crypto.Part) *crypto.Check
 }
 
 // rewrap wraps the data key for the copy's place and has the sealed bytes transferred.
-func (c *Copy) rewrap() (*Written, error) {
+func (c *Copy) rewrap(ctx context.Context) (*Written, error) {
 	x := c.Object
-	use, err := x.sealingKey(c.Encryption)
+	use, err := x.sealingKey(ctx, c.Encryption)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -142,11 +143,11 @@ func (c *Copy) rewrap() (*Written, error) {
 	}
 	t.held = t.inPlace()
 	t.match, t.noneMatch = c.Conditions.Match, c.Conditions.NoneMatch
-	return t.run()
+	return t.run(ctx)
 }
 
 // reseal opens the body and seals it under a new data key, as one part.
-func (c *Copy) reseal() (*Written, error) {
+func (c *Copy) reseal(ctx context.Context) (*Written, error) {
 	x := c.Object
 	if c.compute == nil && c.Checksum != nil && c.Checksum.Type == crypto.Composite {
 		c.compute = s3.ChecksumOf(c.Checksum.Algorithm)
@@ -158,7 +159,7 @@ func (c *Copy) reseal() (*Written, error) {
 	case known == nil:
 		c.compute = s3.ChecksumOf(crypto.CRC64NVME)
 	}
-	body, err := c.Source.Object.Read(c.Opened, 0, c.Length-1, known, c.compute)
+	body, err := c.Source.Object.Read(ctx, c.Opened, 0, c.Length-1, known, c.compute)
 	if err != nil {
 		return nil, err
 	}
@@ -171,12 +172,12 @@ func (c *Copy) reseal() (*Written, error) {
 		p.Algorithm = c.compute.Algorithm
 	}
 	var tagged store.Request
-	if err := c.Tags.send(&tagged, c.Source); err != nil {
+	if err := c.Tags.send(ctx, &tagged, c.Source); err != nil {
 		return nil, err
 	}
 	ours := c.Self() && c.Conditions.Match == ""
 	p.inParts = x.Objects.readsHoldWrites() && x.Objects.o.Abilities.ConditionalComplete && c.Source.Object.SameName(x)
-	a, err := p.Send(func(r *store.Request, envelope []byte) error {
+	a, err := p.Send(ctx, func(r *store.Request, envelope []byte) error {
 		if ours {
 			r.Set("If-Match", c.Source.ETag)
 		} else {

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -35,8 +36,8 @@ type copyResult struct {
 }
 
 // doCopy sends a CopyObject or UploadPartCopy. A 200 may carry an error.
-func doCopy(x *Object, r *store.Request) (*copyResult, *store.Fault, error) {
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+func doCopy(ctx context.Context, x *Object, r *store.Request) (*copyResult, *store.Fault, error) {
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // Remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
 // metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any object is asked for.
 // told is what the store tells of versions; bypass deletes in spite of a retention in governance mode.
-func (x *Object) Remove(match, size, modified string, bypass bool) (told []s3.Element, err error) {
+func (x *Object) Remove(ctx context.Context, match, size, modified string, bypass bool) (told []s3.Element, err error) {
 	conditional := size != "" || modified != "" || match != "" && strings.TrimSpace(match) != "*"
 	switch {
 	case x.Absent() && match != "":
@@ -25,15 +26,15 @@ func (x *Object) Remove(match, size, modified string, bypass bool) (told []s3.El
 		// Never ignored: a delete that should not have happened can't be taken back.
 		return nil, policy.NotImplemented(policy.DeleteObject)
 	case conditional:
-		return x.removeIf(match, size, modified, bypass)
+		return x.removeIf(ctx, match, size, modified, bypass)
 	case match != "" && !x.Objects.o.Abilities.DeleteIfAny:
-		return x.removeAny(bypass)
+		return x.removeAny(ctx, bypass)
 	}
 	r := x.NewRequest("DeleteObject", "DELETE")
 	if match != "" {
 		r.Set("If-Match", "*")
 	}
-	told, err = x.sendRemoval(r, bypass)
+	told, err = x.sendRemoval(ctx, r, bypass)
 	if match != "" && err != nil && Translate(err).Code == "PreconditionFailed" { // so some stores say that there is nothing
 		err = s3.NoSuchKey(x.Key)
 	}
@@ -44,19 +45,19 @@ func (x *Object) Remove(match, size, modified string, bypass bool) (told []s3.El
 }
 
 // removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
-func (x *Object) removeIf(match, size, modified string, bypass bool) (told []s3.Element, err error) {
+func (x *Object) removeIf(ctx context.Context, match, size, modified string, bypass bool) (told []s3.Element, err error) {
 	r := x.NewRequest("DeleteObject", "DELETE")
 	if match != "" && strings.TrimSpace(match) != "*" {
 		r.Set("If-Match", s3.StoreCondition(match))
 	}
-	gone, err := x.checkDeletion(r, size, modified)
+	gone, err := x.checkDeletion(ctx, r, size, modified)
 	if gone && match != "" {
 		return nil, s3.NoSuchKey(x.Key)
 	}
 	if gone || err != nil {
 		return nil, err
 	}
-	told, err = x.sendRemoval(r, bypass)
+	told, err = x.sendRemoval(ctx, r, bypass)
 	if match == "" && err != nil && Translate(err).Code == "NoSuchKey" {
 		return nil, nil
 	}
@@ -65,10 +66,10 @@ func (x *Object) removeIf(match, size, modified string, bypass bool) (told []s3.
 
 // removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it. Where the store
 // holds conditions, of two such deletions of one object one succeeds.
-func (x *Object) removeAny(bypass bool) (told []s3.Element, err error) {
+func (x *Object) removeAny(ctx context.Context, bypass bool) (told []s3.Element, err error) {
 	for range GetAttempts {
 		h := x.NewRequest("HeadObject", "HEAD")
-		a, err := x.Objects.o.Store.Do(x.Context, h)
+		a, err := x.Objects.o.Store.Do(ctx, h)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +84,7 @@ func (x *Object) removeAny(bypass bool) (told []s3.Element, err error) {
 		if f == nil && x.Objects.o.Abilities.ConditionalDelete && x.Version == "" {
 			r.Set("If-Match", etag)
 		}
-		told, err = x.sendRemoval(r, bypass)
+		told, err = x.sendRemoval(ctx, r, bypass)
 		if err == nil || Translate(err).Code != "PreconditionFailed" && Translate(err).Code != "NoSuchKey" {
 			return told, err
 		}
@@ -92,11 +93,11 @@ func (x *Object) removeAny(bypass bool) (told []s3.Element, err error) {
 }
 
 // sendRemoval has the store delete. told is what it tells of versions.
-func (x *Object) sendRemoval(r *store.Request, bypass bool) (told []s3.Element, err error) {
+func (x *Object) sendRemoval(ctx context.Context, r *store.Request, bypass bool) (told []s3.Element, err error) {
 	if bypass {
 		r.Set(BypassHeader, "true")
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +126,15 @@ func Locked(f *store.Fault) bool {
 	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked" || deletes && f.Code == "InvalidRequest"
 }
 
+// LockedError is 403 for a version that Object Lock protects.
 func LockedError(f *store.Fault) error {
 	return s3.Refuse("AccessDenied", "Access Denied because object protected by object lock.").Because(f)
 }
 
 // checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone
 // tells that there is no object, which satisfies size and date.
-func (x *Object) checkDeletion(r *store.Request, size, modified string) (gone bool, err error) {
-	a, s, err := x.HeadIf(func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
+func (x *Object) checkDeletion(ctx context.Context, r *store.Request, size, modified string) (gone bool, err error) {
+	a, s, err := x.HeadIf(ctx, func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {
 		if Translate(err).Code == "NoSuchKey" && len(r.Header) == 0 {
 			return true, nil

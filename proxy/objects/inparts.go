@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ func (g *Objects) readsHoldWrites() bool {
 
 // sendInParts makes the object of r's body by an upload of one part, which waits for nobody: the conditions are those of Complete, and
 // by then the body has been read to its end.
-func (p *put) sendInParts(r *store.Request) (*Written, error) {
+func (p *put) sendInParts(ctx context.Context, r *store.Request) (*Written, error) {
 	var header, conditions []sigv4.Field
 	for _, f := range r.Header {
 		if name := s3.View(f.Name); strings.EqualFold(name, "If-Match") || strings.EqualFold(name, "If-None-Match") {
@@ -28,19 +29,19 @@ func (p *put) sendInParts(r *store.Request) (*Written, error) {
 			header = append(header, f)
 		}
 	}
-	u, err := p.object.beginStoreUpload(header)
+	u, err := p.object.beginStoreUpload(ctx, header)
 	if err != nil {
 		return nil, err
 	}
-	defer u.abandon()
-	if err := u.putPart(r.Length, r.Body); err != nil {
+	defer u.abandon(ctx)
+	if err := u.putPart(ctx, r.Length, r.Body); err != nil {
 		return nil, err
 	}
 	sent, err := p.sent()
 	if err != nil {
 		return nil, err
 	}
-	etag, err := u.complete(conditions, sent)
+	etag, err := u.complete(ctx, conditions, sent)
 	if err != nil {
 		return nil, err
 	}

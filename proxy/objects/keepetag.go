@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
@@ -42,8 +43,8 @@ var errETagChanges = errors.New("the store would give the object another ETag")
 
 const md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 
-func (t *transfer) keeping() (*Written, error) {
-	done, err := t.keep()
+func (t *transfer) keeping(ctx context.Context) (*Written, error) {
+	done, err := t.keep(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {
 		// The object is there, under its new envelope: all that is left is to say so.
 		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.Bucket),
@@ -52,38 +53,38 @@ func (t *transfer) keeping() (*Written, error) {
 	return done, err
 }
 
-func (t *transfer) keep() (*Written, error) {
+func (t *transfer) keep(ctx context.Context) (*Written, error) {
 	a := &t.to.Objects.o.Abilities
 	large := t.from.total > t.to.Objects.o.CopyLimit
 	sum, parts := md5ETag(t.from.ETag)
 	if t.from.total == 0 { // on most stores the condition lets any empty object through
-		if err := t.from.Object.stands(t.from.Sealed); err != nil {
+		if err := t.from.Object.stands(ctx, t.from.Sealed); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case a.ConditionalCopy && a.AtomicSelfCopy && a.CopyKeepsETag && !large:
-		return t.storeCopy()
+		return t.storeCopy(ctx)
 	case t.from.total == 0 && (a.ETagOfBytes || sum == md5OfNothing):
-		return t.put(nil)
+		return t.put(ctx, nil)
 	case t.from.total == 0:
 	case a.ETagOfBytes && large:
-		return t.byParts()
+		return t.byParts(ctx)
 	case a.ETagOfBytes:
-		return t.stream()
+		return t.stream(ctx)
 	case parts > 0 && a.ConditionalComplete:
-		return t.bySameParts(sum, parts)
+		return t.bySameParts(ctx, sum, parts)
 	case parts == 0 && sum != "" && !large:
 		t.sum = sum
-		return t.stream()
+		return t.stream(ctx)
 	}
 	return nil, t.etagChanges()
 }
 
 // stream writes the object's sealed bytes, which may be at hand.
-func (t *transfer) stream() (*Written, error) {
+func (t *transfer) stream(ctx context.Context) (*Written, error) {
 	if t.from.total > int64(len(t.from.end)) {
-		done, err := t.through()
+		done, err := t.through(ctx)
 		if errors.Is(err, errETagChanges) {
 			err = t.etagChanges()
 		}
@@ -92,7 +93,7 @@ func (t *transfer) stream() (*Written, error) {
 	if is := md5.Sum(t.from.end); t.sum != "" && hex.EncodeToString(is[:]) != t.sum {
 		return nil, t.etagChanges()
 	}
-	return t.whole()
+	return t.whole(ctx)
 }
 
 func (t *transfer) etagChanges() error {
@@ -140,24 +141,24 @@ func copyChecked(w io.Writer, r io.Reader, length int64, sum string, memory []by
 
 // bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that the object's
 // comes out the same: it is made of them.
-func (t *transfer) bySameParts(sum string, parts int) (*Written, error) {
+func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Written, error) {
 	ends := t.storeParts(parts)
 	if ends == nil {
 		return nil, t.etagChanges()
 	}
 	r := &store.Request{Header: t.header}
-	if err := t.tags.send(r, t.from); err != nil {
+	if err := t.tags.send(ctx, r, t.from); err != nil {
 		return nil, err
 	}
-	u, err := t.to.beginStoreUpload(r.Header)
+	u, err := t.to.beginStoreUpload(ctx, r.Header)
 	if err != nil {
 		return nil, err
 	}
-	defer u.abandon()
+	defer u.abandon(ctx)
 	h := md5.New()
 	first := int64(0)
 	for _, end := range ends {
-		if err := u.copyPart(t.from, crypto.Span{First: first, Last: end - 1}); err != nil {
+		if err := u.copyPart(ctx, t.from, crypto.Span{First: first, Last: end - 1}); err != nil {
 			return nil, err
 		}
 		first = end
@@ -170,7 +171,7 @@ func (t *transfer) bySameParts(sum string, parts int) (*Written, error) {
 	if hex.EncodeToString(h.Sum(nil)) != sum {
 		return nil, t.etagChanges()
 	}
-	return t.completeParts(u)
+	return t.completeParts(ctx, u)
 }
 
 // storeParts are where the store's parts of the object end, if it has so many. Each part of the object was one of the store's, and
@@ -198,15 +199,15 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 // Reencrypt seals the data key of the object o, which lies at x, anew: as e says, in one conditional step of the store.
 // kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
 // another by now. The caller has the key's claim.
-func (o *Source) Reencrypt(
+func (o *Source) Reencrypt(ctx context.Context,
 	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
 ) (*Written, error) {
-	opened, err := o.Open(false, may)
+	opened, err := o.Open(ctx, false, may)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Secrets.Wipe()
-	use, err := x.sealingKey(e)
+	use, err := x.sealingKey(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -224,7 +225,7 @@ func (o *Source) Reencrypt(
 		from: o, to: x, start: start, header: r.Header, envelope: &envelope, key: opened.Secrets.DataKey, trailer: opened.trailer,
 		match: o.ETag, held: true, keepETag: true,
 	}
-	return t.run()
+	return t.run(ctx)
 }
 
 // redirectRoom is how much of the room for user metadata a kept redirect takes.

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -49,26 +50,26 @@ func (x *Object) keyOf(e policy.Encryption) string {
 }
 
 // sealingKey returns the bucket key for a new object.
-func (x *Object) sealingKey(e policy.Encryption) (*keyring.Use, error) {
+func (x *Object) sealingKey(ctx context.Context, e policy.Encryption) (*keyring.Use, error) {
 	var use *keyring.Use
 	var err error
 	if e.SSE == policy.SSEKMS && !e.BucketKey {
-		use, err = x.Objects.o.Keys.SealFresh(x.Context, x.keyRef(e))
+		use, err = x.Objects.o.Keys.SealFresh(ctx, x.keyRef(e))
 	} else {
-		use, err = x.Objects.o.Keys.SealPrepared(x.Context, x.preparedRef(e))
+		use, err = x.Objects.o.Keys.SealPrepared(ctx, x.preparedRef(e))
 	}
 	return use, ofServiceKey(e, err)
 }
 
 // openingKey returns the bucket key of an envelope whose key is allowed; fresh asks KMS past the cache.
-func (x *Object) openingKey(e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
+func (x *Object) openingKey(ctx context.Context, e *crypto.Envelope, fresh bool) (*keyring.Use, error) {
 	encryption := encryptionOf(e)
 	var use *keyring.Use
 	var err error
 	if fresh {
-		use, err = x.Objects.o.Keys.OpenFresh(x.Context, x.keyRef(encryption), e.Blob)
+		use, err = x.Objects.o.Keys.OpenFresh(ctx, x.keyRef(encryption), e.Blob)
 	} else {
-		use, err = x.Objects.o.Keys.OpenPrepared(x.Context, x.preparedRef(encryption), e.Blob)
+		use, err = x.Objects.o.Keys.OpenPrepared(ctx, x.preparedRef(encryption), e.Blob)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket key of %s/%s: %w", x.Bucket, x.Key, ofServiceKey(encryption, err))
@@ -107,7 +108,7 @@ func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
 
 // Unwrap opens an envelope at the object's place. It asks may before it calls KMS, where that depends on the caller:
 // objects under SSE-S3 open for whoever may read them. fresh calls KMS past the cache.
-func (x *Object) Unwrap(e *crypto.Envelope, fresh bool, may func(keyARN string) error) (crypto.Secrets, error) {
+func (x *Object) Unwrap(ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error) (crypto.Secrets, error) {
 	if err := x.checkKeyAllowed(e); err != nil {
 		return crypto.Secrets{}, err
 	}
@@ -116,12 +117,12 @@ func (x *Object) Unwrap(e *crypto.Envelope, fresh bool, may func(keyARN string) 
 			return crypto.Secrets{}, err
 		}
 	}
-	return x.unlock(e, fresh && e.SSE == crypto.SSEKMS)
+	return x.unlock(ctx, e, fresh && e.SSE == crypto.SSEKMS)
 }
 
 // unlock opens an envelope whose key is allowed, for a caller that may; fresh asks KMS past the cache.
-func (x *Object) unlock(e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
-	use, err := x.openingKey(e, fresh)
+func (x *Object) unlock(ctx context.Context, e *crypto.Envelope, fresh bool) (crypto.Secrets, error) {
+	use, err := x.openingKey(ctx, e, fresh)
 	if err != nil {
 		return crypto.Secrets{}, err
 	}
@@ -147,8 +148,8 @@ func newEnvelope(objectID [crypto.SaltSize]byte, e policy.Encryption, use *keyri
 }
 
 // FetchKey has the bucket key for objects sealed as e says in memory.
-func (x *Object) FetchKey(e policy.Encryption) error {
-	use, err := x.Objects.o.Keys.SealPrepared(x.Context, x.preparedRef(e))
+func (x *Object) FetchKey(ctx context.Context, e policy.Encryption) error {
+	use, err := x.Objects.o.Keys.SealPrepared(ctx, x.preparedRef(e))
 	if err != nil {
 		return fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -157,14 +158,14 @@ func (x *Object) FetchKey(e policy.Encryption) error {
 }
 
 // TryKey seals and opens a data key under a KMS key, past the cache.
-func (x *Object) TryKey(keyARN string) error {
+func (x *Object) TryKey(ctx context.Context, keyARN string) error {
 	ref := x.keyRef(policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyARN})
-	use, err := x.Objects.o.Keys.SealFresh(x.Context, ref)
+	use, err := x.Objects.o.Keys.SealFresh(ctx, ref)
 	if err != nil {
 		return err
 	}
 	defer use.Release()
-	again, err := x.Objects.o.Keys.OpenFresh(x.Context, ref, use.Blob())
+	again, err := x.Objects.o.Keys.OpenFresh(ctx, ref, use.Blob())
 	if err != nil {
 		return err
 	}

@@ -25,15 +25,15 @@ func (x *Object) Lister() *store.Lister {
 }
 
 // ListPage asks the store for a page of objects.
-func (x *Object) ListPage(q *store.ListQuery) (*store.Listing, error) {
+func (x *Object) ListPage(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	l := x.Lister()
-	l.Ask = store.AskPage(func(_ context.Context, query string) ([]byte, error) { return x.listing("ListObjectsV2", query) })
-	return x.Page(l, q)
+	l.Ask = store.AskPage(func(ctx context.Context, query string) ([]byte, error) { return x.listing(ctx, "ListObjectsV2", query) })
+	return x.Page(ctx, l, q)
 }
 
 // Page is a page of l. What had to be left out of it is logged: no client can see it.
-func (x *Object) Page(l *store.Lister, q *store.ListQuery) (*store.Listing, error) {
-	page, err := l.List(x.Context, q)
+func (x *Object) Page(ctx context.Context, l *store.Lister, q *store.ListQuery) (*store.Listing, error) {
+	page, err := l.List(ctx, q)
 	if err != nil {
 		return nil, x.listingError(err)
 	}
@@ -53,8 +53,8 @@ func (x *Object) listingError(err error) error {
 }
 
 // listStore asks the store for a page of something else.
-func (x *Object) listStore(operation, query string, page any) error {
-	body, err := x.listing(operation, query)
+func (x *Object) listStore(ctx context.Context, operation, query string, page any) error {
+	body, err := x.listing(ctx, operation, query)
 	if err != nil {
 		return err
 	}
@@ -65,8 +65,8 @@ func (x *Object) listStore(operation, query string, page any) error {
 }
 
 // listing is the store's answer to a listing.
-func (x *Object) listing(operation, query string) ([]byte, error) {
-	a, err := x.Objects.o.Store.Do(x.Context, &store.Request{Operation: operation, Method: "GET", Bucket: x.Record.StoreName, Query: query})
+func (x *Object) listing(ctx context.Context, operation, query string) ([]byte, error) {
+	a, err := x.Objects.o.Store.Do(ctx, &store.Request{Operation: operation, Method: "GET", Bucket: x.Record.StoreName, Query: query})
 	if err != nil {
 		return nil, err
 	}

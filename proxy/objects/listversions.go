@@ -9,7 +9,7 @@ import (
 )
 
 // AskVersions asks the store for one page of versions.
-func (x *Object) AskVersions(_ context.Context, q *store.ListQuery) (*store.Listing, error) {
+func (x *Object) AskVersions(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	query := "encoding-type=url"
 	for _, p := range [...]s3.Parameter{
 		{Name: "prefix", Value: q.Prefix},
@@ -23,7 +23,7 @@ func (x *Object) AskVersions(_ context.Context, q *store.ListQuery) (*store.List
 	}
 	query = store.AppendQuery(store.AppendQuery(query, "max-keys", strconv.Itoa(q.Max)), "versions", "")
 	var page storeVersions
-	if err := x.listStore("ListObjectVersions", query, &page); err != nil {
+	if err := x.listStore(ctx, "ListObjectVersions", query, &page); err != nil {
 		return nil, err
 	}
 	return page.listing()

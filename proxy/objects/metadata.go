@@ -46,6 +46,7 @@ func (g *Objects) MaxMetadata() int {
 // words, some don't take them; so they are kept as base64, and come back byte for byte.
 const BytesMark = "sealfront-bytes:"
 
+// StoredValue is a value of user metadata as the store gets it.
 func StoredValue(value string) string {
 	if !s3.IsASCII(value) || strings.HasPrefix(value, BytesMark) {
 		return BytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
@@ -67,11 +68,13 @@ func ShownValue(stored string) string {
 	return string(value)
 }
 
+// MetadataTooLarge is 400 for user metadata of used bytes where there is room for so many.
 func MetadataTooLarge(room, used int) error {
 	return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 }
 
+// IsStored reports whether the header with this lower-case name is kept with an object as it is.
 func IsStored(name string) bool {
 	for _, s := range storedHeaders {
 		if s == name {

@@ -1,8 +1,6 @@
 package objects
 
 import (
-	"context"
-
 	"sealfront/policy"
 	"sealfront/proxy/state"
 )
@@ -15,7 +13,6 @@ import (
 // comes from there, and an object adds what is its own, by target.
 type Object struct {
 	Objects *Objects
-	Context context.Context
 
 	Bucket, Key string
 	Version     string        // that is asked for, "" for the current one; always "" in directory buckets
@@ -37,7 +34,7 @@ func (x *Object) SameName(y *Object) bool {
 // It lives no longer than x.
 func (x *Object) At(record *state.Bucket, facts policy.Bucket, key string) *Object {
 	return &Object{
-		Objects: x.Objects, Context: x.Context, Bucket: record.Name, Key: key, Record: record, Facts: facts,
+		Objects: x.Objects, Bucket: record.Name, Key: key, Record: record, Facts: facts,
 		Operation: x.Operation, Method: x.Method, Principal: x.Principal, Prepared: new(PreparedRef),
 	}
 }

@@ -86,6 +86,7 @@ type Objects struct {
 	loads   singleflight.Group // of trailers
 }
 
+// Damaged counts what can't be what was stored.
 func (g *Objects) Damaged(kind string) {
 	if g.o.Damaged != nil {
 		g.o.Damaged(kind)

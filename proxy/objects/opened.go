@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"net/http"
 
 	"sealfront/crypto"
@@ -19,16 +20,16 @@ type Opened struct {
 
 // Open opens an object's envelope, as unwrap does, and finds its layout; for an object of several parts that takes its
 // trailer. The caller wipes the secrets.
-func (x *Object) Open(s *Sealed, may func(keyARN string) error) (*Opened, error) {
-	secrets, err := x.Unwrap(s.Envelope, false, may)
+func (x *Object) Open(ctx context.Context, s *Sealed, may func(keyARN string) error) (*Opened, error) {
+	secrets, err := x.Unwrap(ctx, s.Envelope, false, may)
 	if err != nil {
 		return nil, err
 	}
-	return x.layOut(s, secrets)
+	return x.layOut(ctx, s, secrets)
 }
 
 // layOut finds where an object's plaintext lies. It owns the secrets, also when it fails.
-func (x *Object) layOut(s *Sealed, secrets crypto.Secrets) (o *Opened, err error) {
+func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets) (o *Opened, err error) {
 	o = &Opened{Sealed: s, Secrets: secrets}
 	defer func() {
 		if err != nil {
@@ -46,7 +47,7 @@ func (x *Object) layOut(s *Sealed, secrets crypto.Secrets) (o *Opened, err error
 	case !s.Envelope.Multipart:
 		o.layout = crypto.SinglePart(o.Length, s.Envelope.PartSalt)
 	default:
-		if o.known, err = x.knownLayout(o); err != nil {
+		if o.known, err = x.knownLayout(ctx, o); err != nil {
 			return nil, err
 		}
 		o.layout = o.known.layout
@@ -56,13 +57,13 @@ func (x *Object) layOut(s *Sealed, secrets crypto.Secrets) (o *Opened, err error
 
 // knownLayout finds the layout of an object of several parts: in the cache, else in its trailer. Requests for one
 // object at the same time, as transfer managers send them, share a load.
-func (x *Object) knownLayout(o *Opened) (*knownLayout, error) {
+func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, error) {
 	name := x.layoutName()
 	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID && k.total == o.total {
 		return k, nil
 	}
 	v, err, _ := x.Objects.loads.Do(name+"\n"+o.ETag+"\n"+string(o.Envelope.ObjectID[:]), func() (any, error) {
-		if err := x.loadTrailer(o); err != nil {
+		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
 		k := &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(), checksum: o.trailer.Checksum}
@@ -82,7 +83,7 @@ func (x *Object) knownLayout(o *Opened) (*knownLayout, error) {
 // CoverRange returns an answer that holds the segments of a range: the one there is, or, when an object's parts are not
 // multiples of a segment and the first guess was wrong, another one for the same version of the object. The first is
 // closed then, and on an error it is not.
-func (x *Object) CoverRange(a *store.Answer, o *Opened, first, last int64) (*store.Answer, error) {
+func (x *Object) CoverRange(ctx context.Context, a *store.Answer, o *Opened, first, last int64) (*store.Answer, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
 		return nil, err
@@ -90,7 +91,7 @@ func (x *Object) CoverRange(a *store.Answer, o *Opened, first, last int64) (*sto
 	if (crypto.Span{First: o.first, Last: o.last}).Covers(span) {
 		return a, nil
 	}
-	again, err := x.ReadSpan(o, first, last)
+	again, err := x.ReadSpan(ctx, o, first, last)
 	if err == nil {
 		a.Close()
 	}
@@ -99,7 +100,7 @@ func (x *Object) CoverRange(a *store.Answer, o *Opened, first, last int64) (*sto
 
 // ReadSpan asks the store for the segments that hold the plaintext bytes first to last, of the version that o was read
 // from, and notes in o which bytes came. The answer must be closed.
-func (x *Object) ReadSpan(o *Opened, first, last int64) (*store.Answer, error) {
+func (x *Object) ReadSpan(ctx context.Context, o *Opened, first, last int64) (*store.Answer, error) {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (x *Object) ReadSpan(o *Opened, first, last int64) (*store.Answer, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", spanRange(span))
 	r.Set("If-Match", o.ETag)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -11,14 +12,14 @@ import (
 
 // AddOpenPrefixes adds to a directory bucket's page the common prefixes that exist through uploads in progress alone.
 // Source: row 6.5 of the behaviour reference. They are those between where the page begins and where it ends.
-func (x *Object) AddOpenPrefixes(page *store.Listing, q *store.ListQuery) error {
+func (x *Object) AddOpenPrefixes(ctx context.Context, page *store.Listing, q *store.ListQuery) error {
 	if x.Facts.Kind != policy.Directory || q.Delimiter == "" || q.Max == 0 || q.Token != "" || x.Objects.o.DirectoryStore {
 		return nil // a store of directory buckets does so itself
 	}
 	// What was added has a place among names only: from now on pages go on from those.
 	page.Token = ""
 	var add []string
-	err := x.Objects.o.Uploads.Uploads(x.Context, x.Record, func(u *state.Upload) bool {
+	err := x.Objects.o.Uploads.Uploads(ctx, x.Record, func(u *state.Upload) bool {
 		if prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter); prefix > q.After && !(page.More && prefix > page.Last) {
 			add = append(add, prefix)
 		}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"strconv"
 
 	"sealfront/crypto"
@@ -16,7 +17,7 @@ type Part struct {
 
 // Part finds a part by its number, with its checksum if that is wanted: rows RD-4 and RD-5. Numbers count the object's
 // parts from 1, whatever numbers they were uploaded with. A copy shows no parts: it is one.
-func (x *Object) Part(o *Opened, number int, checksum bool) (*Part, error) {
+func (x *Object) Part(ctx context.Context, o *Opened, number int, checksum bool) (*Part, error) {
 	count := 1
 	shown := o.ShowsParts()
 	if shown {
@@ -32,7 +33,7 @@ func (x *Object) Part(o *Opened, number int, checksum bool) (*Part, error) {
 	placed := o.layout.Part(number - 1)
 	p := &Part{First: placed.Plain, Last: placed.Plain + placed.Length - 1, Count: count}
 	if checksum {
-		t, err := x.TrailerOf(o)
+		t, err := x.TrailerOf(ctx, o)
 		if err != nil {
 			return nil, err
 		}

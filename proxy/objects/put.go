@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -17,9 +18,9 @@ const WholeLimit = 256 << 10
 
 // Send seals the body as the request's decision says and puts the object: taken in whole when it is small, else as a
 // stream. The answer is the caller's to look at and to close.
-func (p *put) Send(describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
+func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
 	x, length := p.object, p.body.Size()
-	use, err := x.sealingKey(p.encryption)
+	use, err := x.sealingKey(ctx, p.encryption)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -61,7 +62,7 @@ func (p *put) Send(describe func(r *store.Request, envelope []byte) error) (*sto
 	}
 	p.scratch.envelope = envelope
 	if p.commit != nil {
-		if err := p.commit(); err != nil {
+		if ctx, err = p.commit(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -71,10 +72,10 @@ func (p *put) Send(describe func(r *store.Request, envelope []byte) error) (*sto
 		return nil, err
 	}
 	if p.inParts && r.Body != nil {
-		p.made, err = p.sendInParts(r)
+		p.made, err = p.sendInParts(ctx, r)
 		return nil, err
 	}
-	return x.Objects.o.Store.Do(x.Context, r)
+	return x.Objects.o.Store.Do(ctx, r)
 }
 
 // room stands for an envelope whose value isn't known yet. Nothing writes to it.
@@ -109,14 +110,15 @@ type put struct {
 	Known      *crypto.Checksum // of the body, where it is known before the body
 	copied     bool             // the object is a copy
 	Algorithm  crypto.Algorithm // of the checksum that finish returns
-	commit     func() error     // called before the object is sent; nil: nothing is to be done
-	inParts    bool             // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
-	made       *Written
-	envelope   crypto.Envelope
-	secrets    crypto.Secrets
-	Checksum   *crypto.Checksum
-	told       crypto.Trailer // what trailer returns
-	part       [1]crypto.Part
+	// commit is called before the object is sent, under the context that it returns; nil: nothing is to be done.
+	commit   func(ctx context.Context) (context.Context, error)
+	inParts  bool // a body that streams goes by sendInParts, and what comes of it is made, not send's answer
+	made     *Written
+	envelope crypto.Envelope
+	secrets  crypto.Secrets
+	Checksum *crypto.Checksum
+	told     crypto.Trailer // what trailer returns
+	part     [1]crypto.Part
 }
 
 // whole is the memory of a body that is taken in whole: its sealed segments and the trailer behind them.

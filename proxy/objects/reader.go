@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash"
@@ -35,13 +36,13 @@ var _ Plaintext = (*Reader)(nil)
 
 // Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
 // sum, or when that is nil the checksum of kind over what was read.
-func (x *Object) Read(o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
+func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
 	if last < first {
 		r := &Reader{x: x}
 		r.setChecksum(sum, kind)
 		return r, nil
 	}
-	a, err := x.ReadSpan(o, first, last)
+	a, err := x.ReadSpan(ctx, o, first, last)
 	if err != nil {
 		return nil, err
 	}

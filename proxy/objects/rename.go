@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,9 +36,9 @@ type Rename struct {
 }
 
 // Once renames the object. errReplaced means that it is another by now.
-func (r *Rename) Once() error {
+func (r *Rename) Once(ctx context.Context) error {
 	x := r.Object
-	o, err := r.Source.HeadWithTail()
+	o, err := r.Source.HeadWithTail(ctx)
 	if err != nil {
 		if Translate(err).Code == "NoSuchKey" && r.Happened() {
 			return nil
@@ -50,7 +51,7 @@ func (r *Rename) Once() error {
 	}
 	t := &transfer{from: o, to: x, match: match, noneMatch: noneMatch, given: r.Conditions, start: r.Began, held: true}
 	defer t.key.Wipe()
-	if err := r.rewrap(t); err != nil {
+	if err := r.rewrap(ctx, t); err != nil {
 		return err
 	}
 	var h store.Request
@@ -66,8 +67,8 @@ func (r *Rename) Once() error {
 		r.Claim.End(x.Record, r.Source.Key)
 		return err
 	}
-	if _, err := t.run(); err != nil {
-		there, failed := x.Objects.Head(x.Context, x.Record.StoreName, x.Key)
+	if _, err := t.run(ctx); err != nil {
+		there, failed := x.Objects.Head(ctx, x.Record.StoreName, x.Key)
 		switch {
 		case failed == nil && there.WrapSalt() == string(move.ToSalt): // the answer was lost
 		case errors.Is(err, store.ErrUnavailable):
@@ -77,7 +78,7 @@ func (r *Rename) Once() error {
 			return err
 		}
 	}
-	if err := r.deleteSource(o); err != nil {
+	if err := r.deleteSource(ctx, o); err != nil {
 		return err
 	}
 	r.Claim.End(x.Record, r.Source.Key)
@@ -89,15 +90,15 @@ const deleteAttempts = 3
 
 // deleteSource deletes the object that has been copied. When it isn't at the old name any more, somebody has written or
 // deleted there since: then the rename came before that.
-func (r *Rename) deleteSource(o *Source) (err error) {
+func (r *Rename) deleteSource(ctx context.Context, o *Source) (err error) {
 	for range deleteAttempts {
-		err = r.Source.removeVersion(o.Sealed)
+		err = r.Source.removeVersion(ctx, o.Sealed)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, ErrReplaced):
 			return r.Claim.Held() // otherwise it may have been another rename
-		case r.Object.Context.Err() != nil:
+		case ctx.Err() != nil:
 			return err
 		}
 	}
@@ -105,12 +106,12 @@ func (r *Rename) deleteSource(o *Source) (err error) {
 }
 
 // rewrap wraps the data key for the new name, under the bucket key that it has, so that a rename asks KMS for no other.
-func (r *Rename) rewrap(t *transfer) error {
+func (r *Rename) rewrap(ctx context.Context, t *transfer) error {
 	o := t.from
 	if err := r.Source.checkKeyAllowed(o.Envelope); err != nil {
 		return err
 	}
-	use, err := r.Source.openingKey(o.Envelope, false)
+	use, err := r.Source.openingKey(ctx, o.Envelope, false)
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (r *Rename) rewrap(t *transfer) error {
 		return fmt.Errorf("open the envelope of %s/%s: %w", r.Source.Bucket, r.Source.Key, err)
 	}
 	t.key = secrets.DataKey
-	if t.trailer, err = o.openEnd(&secrets); err != nil {
+	if t.trailer, err = o.openEnd(ctx, &secrets); err != nil {
 		return err
 	}
 	envelope := *o.Envelope
@@ -134,18 +135,18 @@ func (r *Rename) rewrap(t *transfer) error {
 
 // removeVersion deletes the object if it still is the one that was read; errReplaced if it isn't, or if there is
 // none. An ETag is enough for the store to tell, but for empty objects: all of them have one.
-func (x *Object) removeVersion(s *Sealed) error {
+func (x *Object) removeVersion(ctx context.Context, s *Sealed) error {
 	r := &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key}
 	conditional := x.Objects.o.Abilities.ConditionalDelete
 	if conditional {
 		r.Header = []sigv4.Field{{Name: []byte("If-Match"), Value: []byte(s.ETag)}}
 	}
 	if !conditional || s.total == 0 {
-		if err := x.stands(s); err != nil {
+		if err := x.stands(ctx, s); err != nil {
 			return err
 		}
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return err
 	}

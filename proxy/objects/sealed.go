@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,22 +70,22 @@ func (x *Object) ReadFault(f *store.Fault, a *store.Answer) error {
 }
 
 // HeadIf asks the store for an object's metadata. The answer must be closed.
-func (x *Object) HeadIf(conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
-	return x.HeadIfOr(conditions, x.ReadFault)
+func (x *Object) HeadIf(ctx context.Context, conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
+	return x.HeadIfOr(ctx, conditions, x.ReadFault)
 }
 
 // HeadIfOr is lookAt, with fault for the store's refusal.
-func (x *Object) HeadIfOr(conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *Sealed, error) {
+func (x *Object) HeadIfOr(ctx context.Context, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *Sealed, error) {
 	r := x.NewRequest("HeadObject", "HEAD")
 	conditions(r)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
 		if x.WithoutVersions(f) {
-			return x.HeadIfOr(conditions, fault)
+			return x.HeadIfOr(ctx, conditions, fault)
 		}
 		return nil, nil, fault(f, a)
 	}
@@ -96,4 +97,5 @@ func (x *Object) HeadIfOr(conditions func(*store.Request), fault func(*store.Fau
 	return a, s, nil
 }
 
+// Unconditional is HeadIf's argument for none.
 func Unconditional(*store.Request) {}

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -35,10 +36,10 @@ const tailSize = 4096
 // may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
 // would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
 // by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
-func (x *Object) HeadWithTail() (*Source, error) {
+func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -46,14 +47,14 @@ func (x *Object) HeadWithTail() (*Source, error) {
 		// An empty object: stores differ in what its end is, some answer "bytes 0--1/0".
 		a.Close()
 		r.Header = nil
-		if a, err = x.Objects.o.Store.Do(x.Context, r); err != nil {
+		if a, err = x.Objects.o.Store.Do(ctx, r); err != nil {
 			return nil, err
 		}
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
 		if x.WithoutVersions(f) {
-			return x.HeadWithTail()
+			return x.HeadWithTail(ctx)
 		}
 		e := x.VersionFault(f, a)
 		e.Header = nil // they would be taken for the copy's
@@ -84,8 +85,8 @@ func (x *Object) HeadWithTail() (*Source, error) {
 }
 
 // Head asks the store for the metadata of the object that x is at, for whoever doesn't open it.
-func (x *Object) Head() (*Source, error) {
-	a, s, err := x.HeadIf(Unconditional)
+func (x *Object) Head(ctx context.Context) (*Source, error) {
+	a, s, err := x.HeadIf(ctx, Unconditional)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (x *Object) newSource(a *store.Answer, s *Sealed) (*Source, error) {
 
 // Open opens the envelope and the trailer and finds the layout; fresh calls KMS past the cache. It asks may
 // before it calls KMS, for an object under SSE-KMS. The caller wipes the secrets.
-func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error) {
+func (o *Source) Open(ctx context.Context, fresh bool, may func(keyARN string) error) (*Opened, error) {
 	if err := o.Object.checkKeyAllowed(o.Envelope); err != nil {
 		return nil, err
 	}
@@ -131,11 +132,11 @@ func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error
 			return nil, err
 		}
 	}
-	secrets, err := o.Object.unlock(o.Envelope, fresh)
+	secrets, err := o.Object.unlock(ctx, o.Envelope, fresh)
 	if err != nil {
 		return nil, err
 	}
-	trailer, err := o.openEnd(&secrets)
+	trailer, err := o.openEnd(ctx, &secrets)
 	if err != nil {
 		secrets.Wipe()
 		return nil, err
@@ -143,7 +144,7 @@ func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error
 	if o.Envelope.Multipart && trailer != nil {
 		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
 	}
-	opened, err := o.Object.layOut(o.Sealed, secrets)
+	opened, err := o.Object.layOut(ctx, o.Sealed, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func (o *Source) Open(fresh bool, may func(keyARN string) error) (*Opened, error
 }
 
 // openEnd opens the object's trailer, and by that shows that envelope and body belong together; nil for an empty object.
-func (o *Source) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
+func (o *Source) openEnd(ctx context.Context, secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	x := o.Object
 	length, err := secrets.CheckStored(o.total)
 	if err != nil {
@@ -174,7 +175,7 @@ func (o *Source) openEnd(secrets *crypto.Secrets) (*crypto.Trailer, error) {
 		if need <= int64(len(end)) {
 			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
 		}
-		if end, err = x.readEnd(o.Sealed, need); err != nil {
+		if end, err = x.readEnd(ctx, o.Sealed, need); err != nil {
 			return nil, err
 		}
 	}

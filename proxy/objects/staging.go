@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
@@ -22,7 +23,7 @@ func (t *transfer) staging() bool {
 
 // stage has the store copy the sealed bytes, of the version that was looked at, to where parts without an upload lie: should this
 // replica be killed, the janitor removes them from there. It returns the request that reads them; done removes them.
-func (t *transfer) stage() (read *store.Request, done func(), err error) {
+func (t *transfer) stage(ctx context.Context) (read *store.Request, done func(), err error) {
 	x := t.to
 	var random [16]byte
 	rand.Read(random[:])
@@ -32,7 +33,7 @@ func (t *transfer) stage() (read *store.Request, done func(), err error) {
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
 	r.Set(TagDirective, "REPLACE")
-	_, f, err := doCopy(x, r)
+	_, f, err := doCopy(ctx, x, r)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -40,7 +41,7 @@ func (t *transfer) stage() (read *store.Request, done func(), err error) {
 		return nil, nil, t.sourceFault(f)
 	}
 	done = func() {
-		a, err := x.Objects.o.Store.Do(x.Context, &store.Request{Operation: "DeleteObject", Method: http.MethodDelete, Bucket: x.Objects.o.StateBucket, Key: name})
+		a, err := x.Objects.o.Store.Do(ctx, &store.Request{Operation: "DeleteObject", Method: http.MethodDelete, Bucket: x.Objects.o.StateBucket, Key: name})
 		if err != nil {
 			x.Objects.o.Log.Warn("staged bytes could not be removed; the janitor will", zap.String("name", name), zap.Error(err))
 			return

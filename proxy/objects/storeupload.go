@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ type storeUpload struct {
 	version []s3.Element // what the store tells of the object's version, once it is done
 }
 
-func (x *Object) beginStoreUpload(header []sigv4.Field) (*storeUpload, error) {
-	id, err := x.beginUpload(header, func(f *store.Fault) error { return StoreError(f, x.Bucket, x.Key) })
+func (x *Object) beginStoreUpload(ctx context.Context, header []sigv4.Field) (*storeUpload, error) {
+	id, err := x.beginUpload(ctx, header, func(f *store.Fault) error { return StoreError(f, x.Bucket, x.Key) })
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +49,10 @@ func (u *storeUpload) next(operation string) *store.Request {
 
 // copyRange copies the stored bytes first to last of an object into parts as large as the store takes them. Where the
 // store's parts end doesn't matter: only the trailer says where those of the object do.
-func (u *storeUpload) copyRange(from *Source, first, last int64) error {
+func (u *storeUpload) copyRange(ctx context.Context, from *Source, first, last int64) error {
 	_, each := evenPieces(last-first+1, u.x.Objects.o.CopyLimit)
 	for ; first <= last; first += each {
-		if err := u.copyPart(from, crypto.Span{First: first, Last: min(last, first+each-1)}); err != nil {
+		if err := u.copyPart(ctx, from, crypto.Span{First: first, Last: min(last, first+each-1)}); err != nil {
 			return err
 		}
 	}
@@ -59,11 +60,11 @@ func (u *storeUpload) copyRange(from *Source, first, last int64) error {
 }
 
 // copyPart copies stored bytes of an object into the next part.
-func (u *storeUpload) copyPart(from *Source, span crypto.Span) error {
+func (u *storeUpload) copyPart(ctx context.Context, from *Source, span crypto.Span) error {
 	r := u.next("UploadPartCopy")
 	setCopySource(r, from)
 	r.Set("x-amz-copy-source-range", spanRange(span))
-	result, f, err := doCopy(u.x, r)
+	result, f, err := doCopy(ctx, u.x, r)
 	switch {
 	case err != nil:
 		return err
@@ -74,17 +75,17 @@ func (u *storeUpload) copyPart(from *Source, span crypto.Span) error {
 		return ErrReplaced
 	}
 	// Stores look at the range before they look at the condition.
-	if err := from.Object.stands(from.Sealed); err != nil {
+	if err := from.Object.stands(ctx, from.Sealed); err != nil {
 		return err
 	}
 	return StoreError(f, u.x.Bucket, u.x.Key)
 }
 
 // putPart writes the next part.
-func (u *storeUpload) putPart(length int64, body io.WriterTo) error {
+func (u *storeUpload) putPart(ctx context.Context, length int64, body io.WriterTo) error {
 	r := u.next("UploadPart")
 	r.Length, r.Body = length, body
-	a, err := u.x.Objects.o.Store.Do(u.x.Context, r)
+	a, err := u.x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (u *storeUpload) putPart(length int64, body io.WriterTo) error {
 
 // complete makes the object under the given conditions and returns the store's ETag of it. Not the store's answer counts
 // but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
-func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelope) (string, error) {
+func (u *storeUpload) complete(ctx context.Context, conditions []sigv4.Field, envelope *crypto.Envelope) (string, error) {
 	var b strings.Builder
 	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">`)
 	for i, etag := range u.etags {
@@ -113,8 +114,8 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 		Query: store.AppendQuery("", "uploadId", u.id), Bytes: []byte(b.String()), Header: conditions,
 	}
 	r.Set("Content-Type", "application/xml")
-	refused := u.send(r)
-	a, s, err := x.HeadIf(Unconditional)
+	refused := u.send(ctx, r)
+	a, s, err := x.HeadIf(ctx, Unconditional)
 	if err == nil {
 		defer a.Close()
 		if s.Envelope.WrapSalt == envelope.WrapSalt && s.Envelope.ObjectID == envelope.ObjectID {
@@ -133,8 +134,8 @@ func (u *storeUpload) complete(conditions []sigv4.Field, envelope *crypto.Envelo
 }
 
 // send sends the Complete.
-func (u *storeUpload) send(r *store.Request) error {
-	a, err := u.x.Objects.o.Store.Do(u.x.Context, r)
+func (u *storeUpload) send(ctx context.Context, r *store.Request) error {
+	a, err := u.x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -153,12 +154,12 @@ func (u *storeUpload) send(r *store.Request) error {
 }
 
 // abandon gives an upload up that was not completed.
-func (u *storeUpload) abandon() {
+func (u *storeUpload) abandon(ctx context.Context) {
 	if u.done {
 		return
 	}
 	x := u.x
-	a, err := x.Objects.o.Store.Do(x.Context, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", u.id)})
+	a, err := x.Objects.o.Store.Do(ctx, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", u.id)})
 	if err != nil {
 		x.Objects.o.Log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.Bucket), zap.String("key", x.Key), zap.Error(err))
 		return
@@ -167,11 +168,11 @@ func (u *storeUpload) abandon() {
 }
 
 // beginUpload begins an upload of the store and returns its id. fault translates the store's refusal.
-func (x *Object) beginUpload(header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
+func (x *Object) beginUpload(ctx context.Context, header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
 	r := &store.Request{
 		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=", Header: header,
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return "", err
 	}

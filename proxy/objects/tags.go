@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"net/url"
 
 	"sealfront/policy"
@@ -28,11 +29,11 @@ func (t *Tags) direct(r *store.Request) {
 }
 
 // send puts them onto a request that makes an object of bytes. The store is asked for the source's if it has some.
-func (t *Tags) send(r *store.Request, from *Source) error {
+func (t *Tags) send(ctx context.Context, r *store.Request, from *Source) error {
 	set := t.Set
 	if !t.Replace && from.Tagged {
 		var err error
-		if set, err = from.tags(); err != nil {
+		if set, err = from.tags(ctx); err != nil {
 			return err
 		}
 	}
@@ -43,11 +44,11 @@ func (t *Tags) send(r *store.Request, from *Source) error {
 }
 
 // tags reads the object's tags, query-encoded.
-func (o *Source) tags() (string, error) {
+func (o *Source) tags(ctx context.Context) (string, error) {
 	x := o.Object
 	r := x.NewRequest("GetObjectTagging", "GET")
 	r.Query = store.AppendQuery(r.Query, "tagging", "")
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -10,10 +11,10 @@ import (
 )
 
 // loadTrailer reads and opens the object's trailer, from the same version of the object as the envelope.
-func (x *Object) loadTrailer(o *Opened) error {
+func (x *Object) loadTrailer(ctx context.Context, o *Opened) error {
 	want := crypto.EndLength(o.total)
 	for {
-		end, err := x.readEnd(o.Sealed, want)
+		end, err := x.readEnd(ctx, o.Sealed, want)
 		if err != nil {
 			return err
 		}
@@ -34,11 +35,11 @@ func (x *Object) loadTrailer(o *Opened) error {
 }
 
 // readEnd reads the last n bytes of the object as it was when s was read.
-func (x *Object) readEnd(s *Sealed, n int64) ([]byte, error) {
+func (x *Object) readEnd(ctx context.Context, s *Sealed, n int64) ([]byte, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes="+strconv.FormatInt(max(0, s.total-n), 10)+"-"+strconv.FormatInt(s.total-1, 10))
 	r.Set("If-Match", s.ETag)
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (o *Opened) KnowsChecksum() bool {
 }
 
 // ChecksumOf returns an object's checksum, nil if it has none, and the number of parts that a composite one is made of.
-func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error) {
+func (x *Object) ChecksumOf(ctx context.Context, o *Opened) (c *crypto.Checksum, parts int, err error) {
 	c, parts = o.Secrets.Checksum, 1
 	if o.layout != nil {
 		parts = o.layout.Parts()
@@ -77,7 +78,7 @@ func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error
 		return o.known.checksum, parts, nil
 	}
 	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
+		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -85,9 +86,9 @@ func (x *Object) ChecksumOf(o *Opened) (c *crypto.Checksum, parts int, err error
 }
 
 // TrailerOf returns the object's trailer.
-func (x *Object) TrailerOf(o *Opened) (*crypto.Trailer, error) {
+func (x *Object) TrailerOf(ctx context.Context, o *Opened) (*crypto.Trailer, error) {
 	if o.trailer == nil {
-		if err := x.loadTrailer(o); err != nil {
+		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,13 +61,13 @@ func (t *transfer) self() bool { return t.inPlace() && t.from.Object.Version == 
 
 // run carries the transfer out. errReplaced means that the source is another by now. Its faults are those of a write to
 // the destination.
-func (t *transfer) run() (*Written, error) {
+func (t *transfer) run(ctx context.Context) (*Written, error) {
 	abilities := &t.to.Objects.o.Abilities
 	if t.self() && t.match == "" {
 		t.match = t.from.ETag // whatever the way, only this version may be replaced
 	}
 	if t.keepETag {
-		return t.keeping()
+		return t.keeping(ctx)
 	}
 	conditional := t.match != "" || t.noneMatch != ""
 	// Only a condition keeps a rename from deleting what is put to its old name while it is at work.
@@ -74,7 +75,7 @@ func (t *transfer) run() (*Written, error) {
 	way := t.storeCopy
 	switch {
 	case t.from.total == 0:
-		way = func() (*Written, error) { return t.put(nil) }
+		way = func(ctx context.Context) (*Written, error) { return t.put(ctx, nil) }
 	case t.from.total == int64(len(t.from.end)):
 		way = t.whole
 	case t.from.total > t.to.Objects.o.CopyLimit:
@@ -85,11 +86,11 @@ func (t *transfer) run() (*Written, error) {
 		claims = true // it repeats an ETag
 	}
 	if t.held || !claims {
-		return way()
+		return way(ctx)
 	}
 	var done *Written
-	err := t.to.Claimed(func(*state.Claim) (err error) {
-		done, err = way()
+	err := t.to.Claimed(ctx, func(ctx context.Context, _ *state.Claim) (err error) {
+		done, err = way(ctx)
 		return err
 	}, t.to.Key)
 	return done, err
@@ -108,13 +109,13 @@ func (t *transfer) freshEnd() ([]byte, error) {
 }
 
 // whole puts an object whose stored bytes are all at hand.
-func (t *transfer) whole() (*Written, error) {
+func (t *transfer) whole(ctx context.Context) (*Written, error) {
 	end, err := t.freshEnd()
 	if err != nil {
 		return nil, err
 	}
 	kept := t.from.end[:len(t.from.end)-len(end)]
-	return t.put(&store.Request{Bytes: append(kept[:len(kept):len(kept)], end...)})
+	return t.put(ctx, &store.Request{Bytes: append(kept[:len(kept):len(kept)], end...)})
 }
 
 func (t *transfer) setConditions(r *store.Request) {
@@ -138,23 +139,23 @@ func (t *transfer) fault(f *store.Fault) error {
 }
 
 // put makes the object with the body of r, nil for none.
-func (t *transfer) put(r *store.Request) (*Written, error) {
+func (t *transfer) put(ctx context.Context, r *store.Request) (*Written, error) {
 	if r == nil {
 		r = &store.Request{Bytes: []byte{}}
 	}
 	r.Operation, r.Method, r.Bucket, r.Key = "PutObject", "PUT", t.to.Record.StoreName, t.to.Key
 	r.Header = append([]sigv4.Field(nil), t.header...)
-	if err := t.tags.send(r, t.from); err != nil {
+	if err := t.tags.send(ctx, r, t.from); err != nil {
 		return nil, err
 	}
 	t.setConditions(r)
-	a, err := t.to.Objects.o.Store.Do(t.to.Context, r)
+	a, err := t.to.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
-		if done := t.landed(f); done != nil {
+		if done := t.landed(ctx, f); done != nil {
 			return done, nil
 		}
 		return nil, t.fault(f)
@@ -163,11 +164,11 @@ func (t *transfer) put(r *store.Request) (*Written, error) {
 }
 
 // landed looks whether a write whose condition failed is there all the same: it was sent twice on its way.
-func (t *transfer) landed(f *store.Fault) *Written {
+func (t *transfer) landed(ctx context.Context, f *store.Fault) *Written {
 	if f.Status != http.StatusPreconditionFailed {
 		return nil
 	}
-	a, s, err := t.to.HeadIf(Unconditional)
+	a, s, err := t.to.HeadIf(ctx, Unconditional)
 	if err != nil {
 		return nil
 	}
@@ -179,7 +180,7 @@ func (t *transfer) landed(f *store.Fault) *Written {
 }
 
 // through streams the sealed bytes from the store to the store, and seals their end anew.
-func (t *transfer) through() (*Written, error) {
+func (t *transfer) through(ctx context.Context) (*Written, error) {
 	x := t.from.Object
 	end, err := t.freshEnd()
 	if err != nil {
@@ -189,12 +190,12 @@ func (t *transfer) through() (*Written, error) {
 	r.Set("If-Match", t.from.ETag)
 	if t.staging() {
 		var done func()
-		if r, done, err = t.stage(); err != nil {
+		if r, done, err = t.stage(ctx); err != nil {
 			return nil, err
 		}
 		defer done()
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func (t *transfer) through() (*Written, error) {
 	if a.Length != t.from.total {
 		return nil, ErrReplaced
 	}
-	return t.put(&store.Request{Body: &sealedBytes{x: x, answer: a, end: end, sum: t.sum}, Length: t.from.total})
+	return t.put(ctx, &store.Request{Body: &sealedBytes{x: x, answer: a, end: end, sum: t.sum}, Length: t.from.total})
 }
 
 // sealedBytes are the body of an answer on its way back to the store, with another end.
@@ -242,14 +243,14 @@ func (t *transfer) sourceFault(f *store.Fault) error {
 }
 
 // storeCopy has the store copy the bytes.
-func (t *transfer) storeCopy() (*Written, error) {
+func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 	x := t.to
 	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key, Header: append([]sigv4.Field(nil), t.header...)}
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
 	t.tags.direct(r)
 	t.setConditions(r)
-	result, f, err := doCopy(x, r)
+	result, f, err := doCopy(ctx, x, r)
 	switch {
 	case err != nil:
 		return nil, err
@@ -263,7 +264,7 @@ func (t *transfer) storeCopy() (*Written, error) {
 		return nil, ErrReplaced
 	}
 	// The source's condition or the destination's: the source can be asked.
-	now, err := t.from.Object.Head()
+	now, err := t.from.Object.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -274,30 +275,30 @@ func (t *transfer) storeCopy() (*Written, error) {
 }
 
 // byParts has the store copy an object that is too large for one copy.
-func (t *transfer) byParts() (*Written, error) {
+func (t *transfer) byParts(ctx context.Context) (*Written, error) {
 	if (t.match != "" || t.noneMatch != "") && !t.to.Objects.o.Abilities.ConditionalComplete {
 		return nil, policy.NotImplemented(t.to.Operation)
 	}
 	r := &store.Request{Header: append([]sigv4.Field(nil), t.header...)}
-	if err := t.tags.send(r, t.from); err != nil {
+	if err := t.tags.send(ctx, r, t.from); err != nil {
 		return nil, err
 	}
-	u, err := t.to.beginStoreUpload(r.Header)
+	u, err := t.to.beginStoreUpload(ctx, r.Header)
 	if err != nil {
 		return nil, err
 	}
-	defer u.abandon()
-	if err := u.copyRange(t.from, 0, t.from.total-1); err != nil {
+	defer u.abandon(ctx)
+	if err := u.copyRange(ctx, t.from, 0, t.from.total-1); err != nil {
 		return nil, err
 	}
-	return t.completeParts(u)
+	return t.completeParts(ctx, u)
 }
 
 // completeParts makes the object of an upload's parts, under the transfer's conditions.
-func (t *transfer) completeParts(u *storeUpload) (*Written, error) {
+func (t *transfer) completeParts(ctx context.Context, u *storeUpload) (*Written, error) {
 	r := &store.Request{}
 	t.setConditions(r)
-	etag, err := u.complete(r.Header, t.envelope)
+	etag, err := u.complete(ctx, r.Header, t.envelope)
 	var e *s3.Error
 	switch {
 	case err == nil:

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 // LastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
 const LastPart = crypto.MaxParts
 
+// NoSuchUpload is 404 for an upload that doesn't exist or is over.
 func NoSuchUpload(id string) *s3.Error {
 	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
 }
@@ -37,7 +39,7 @@ func (u *Upload) Kind() *s3.ChecksumKind {
 }
 
 // StorePart seals a part's plaintext, stores it, and writes its record.
-func (x *Object) StorePart(u *Upload, number int, body Plaintext, key *crypto.DataKey) (*crypto.PartRecord, error) {
+func (x *Object) StorePart(ctx context.Context, u *Upload, number int, body Plaintext, key *crypto.DataKey) (*crypto.PartRecord, error) {
 	record := &crypto.PartRecord{Number: number, Stashed: number == LastPart || body.Size() < crypto.MinPartSize}
 	record.Length, record.Salt = body.Size(), crypto.NewSalt()
 	r := &store.Request{
@@ -51,7 +53,7 @@ func (x *Object) StorePart(u *Upload, number int, body Plaintext, key *crypto.Da
 	if record.Stashed {
 		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.Objects.o.StateBucket, state.StashName(u.Upload, number, record.Salt), ""
 	}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +65,15 @@ func (x *Object) StorePart(u *Upload, number int, body Plaintext, key *crypto.Da
 		return nil, StoreError(f, x.Bucket, x.Key)
 	}
 	record.StoreETag = s3.Unquote(string(a.Get("Etag")))
-	if err := x.Objects.o.Uploads.AddPart(x.Context, u.Upload, record); err != nil {
+	if err := x.Objects.o.Uploads.AddPart(ctx, u.Upload, record); err != nil {
 		return nil, s3.Unavailable(err)
 	}
 	return record, nil
 }
 
-func (x *Object) abortStore(id string) error {
+func (x *Object) abortStore(ctx context.Context, id string) error {
 	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", id)}
-	a, err := x.Objects.o.Store.Do(x.Context, r)
+	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -84,11 +86,11 @@ func (x *Object) abortStore(id string) error {
 
 // CreateUpload begins a multipart upload whose object is sealed as e says. kind is the checksum that its parts are kept
 // with, nil for the one that the proxy adds. describe puts the object's metadata onto the store's request.
-func (x *Object) CreateUpload(
+func (x *Object) CreateUpload(ctx context.Context,
 	e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType, now time.Time, asked *Conditions,
 	describe func(r *store.Request, envelope []byte) error,
 ) (*state.Upload, error) {
-	use, err := x.sealingKey(e)
+	use, err := x.sealingKey(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
 	}
@@ -104,7 +106,7 @@ func (x *Object) CreateUpload(
 	if err := describe(&r, envelope.AppendText(nil)); err != nil {
 		return nil, err
 	}
-	id, err := x.beginUpload(r.Header, func(f *store.Fault) error { return x.WriteFault(f, asked) })
+	id, err := x.beginUpload(ctx, r.Header, func(f *store.Fault) error { return x.WriteFault(f, asked) })
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +122,9 @@ func (x *Object) CreateUpload(
 			u.Header = append(u.Header, state.Header{Name: string(f.Name), Value: string(f.Value)})
 		}
 	}
-	if err := x.Objects.o.Uploads.CreateUpload(x.Context, u); err != nil {
+	if err := x.Objects.o.Uploads.CreateUpload(ctx, u); err != nil {
 		// The client never hears of the upload.
-		if aborted := x.abortStore(id); aborted != nil {
+		if aborted := x.abortStore(ctx, id); aborted != nil {
 			x.Objects.o.Log.Warn("a store's upload that has no record could not be aborted: the bucket's lifecycle ends it",
 				zap.String("upload", id), zap.Error(aborted))
 		}
@@ -132,12 +134,12 @@ func (x *Object) CreateUpload(
 }
 
 // FindUpload returns one of the object's uploads by its id, in any state; fresh past the cache.
-func (x *Object) FindUpload(id string, fresh bool) (*Upload, error) {
+func (x *Object) FindUpload(ctx context.Context, id string, fresh bool) (*Upload, error) {
 	find := x.Objects.o.Uploads.Upload
 	if fresh {
 		find = x.Objects.o.Uploads.FreshUpload
 	}
-	record, err := find(x.Context, x.Record, id)
+	record, err := find(ctx, x.Record, id)
 	switch {
 	case errors.Is(err, state.ErrNoUpload):
 		return nil, NoSuchUpload(id)
@@ -157,11 +159,11 @@ func (x *Object) FindUpload(id string, fresh bool) (*Upload, error) {
 func (u *Upload) Encryption() policy.Encryption { return encryptionOf(u.Envelope) }
 
 // Abort ends an open upload: the store's first, so that nothing of it can be completed, then its records.
-func (x *Object) Abort(u *Upload) error {
-	if err := x.abortStore(u.ID); err != nil {
+func (x *Object) Abort(ctx context.Context, u *Upload) error {
+	if err := x.abortStore(ctx, u.ID); err != nil {
 		return err
 	}
-	if err := x.Objects.o.Uploads.EndUpload(x.Context, u.Upload, state.UploadAborted, nil); err != nil {
+	if err := x.Objects.o.Uploads.EndUpload(ctx, u.Upload, state.UploadAborted, nil); err != nil {
 		return s3.Unavailable(err)
 	}
 	return nil

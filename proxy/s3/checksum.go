@@ -31,6 +31,7 @@ type ChecksumKind struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// ChecksumKinds has a row a checksum algorithm, in the order of their numbers.
 var ChecksumKinds = [...]ChecksumKind{
 	{crypto.CRC32, "CRC32", "x-amz-checksum-crc32", true, true, func() hash.Hash { return crc32.NewIEEE() }},
 	{crypto.CRC32C, "CRC32C", "x-amz-checksum-crc32c", true, true, func() hash.Hash { return crc32.New(castagnoli) }},
@@ -50,6 +51,7 @@ func UnsupportedAlgorithm() error {
 		strings.Join(policy.ChecksumAlgorithms[:], ", ")+"]")
 }
 
+// ChecksumOf returns the kind of an algorithm, nil if there is none.
 func ChecksumOf(a crypto.Algorithm) *ChecksumKind {
 	for i := range ChecksumKinds {
 		if ChecksumKinds[i].Algorithm == a {
@@ -59,6 +61,7 @@ func ChecksumOf(a crypto.Algorithm) *ChecksumKind {
 	return nil
 }
 
+// ChecksumByHeader returns the kind whose value a header carries, by its lower-case name; nil if there is none.
 func ChecksumByHeader(name string) *ChecksumKind {
 	for i := range ChecksumKinds {
 		if ChecksumKinds[i].Header == name {
@@ -68,6 +71,7 @@ func ChecksumByHeader(name string) *ChecksumKind {
 	return nil
 }
 
+// ChecksumByName returns the kind by S3's name of it, in upper case; nil if there is none.
 func ChecksumByName(name string) *ChecksumKind {
 	for i := range ChecksumKinds {
 		if ChecksumKinds[i].Name == name {
@@ -77,7 +81,7 @@ func ChecksumByName(name string) *ChecksumKind {
 	return nil
 }
 
-// text is the value as S3 shows it.
+// ChecksumText is the value as S3 shows it.
 func ChecksumText(c *crypto.Checksum) string { return base64.StdEncoding.EncodeToString(c.Value) }
 
 // ChecksumType names a checksum's type as S3 does.
@@ -106,6 +110,7 @@ func IsPartCount(text string) bool {
 	return err == nil && n >= 1 && n <= crypto.MaxParts
 }
 
+// DecodeChecksum reads a checksum's value in base64. It fails for one that isn't of the kind's length.
 func DecodeChecksum(kind *ChecksumKind, value string) ([]byte, error) {
 	sum, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(value))
 	if err == nil && len(sum) != kind.Algorithm.Size() {

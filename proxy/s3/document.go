@@ -28,6 +28,7 @@ var (
 	ErrLacking = errors.New("an element that isn't supported")
 )
 
+// Has reports whether a document may have an element at this path, and whether that one has text.
 func (g *Grammar) Has(path string) (known, leaf bool) {
 	for _, p := range g.Paths {
 		if p == path {

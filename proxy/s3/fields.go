@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"strings"
+	"unsafe"
 
 	"sealfront/sigv4"
 )
@@ -105,6 +106,7 @@ func LowerName(name []byte, buf *NameBuffer) string {
 // Query are the decoded query parameters, in order.
 type Query struct{ Parameters []Parameter }
 
+// A Parameter is one of a query, decoded.
 type Parameter struct{ Name, Value string }
 
 // maxParameters bounds what is looked at; S3 knows fewer than a hundred.
@@ -152,4 +154,106 @@ func (q *Query) All(yield func(name, value string) bool) {
 			return
 		}
 	}
+}
+
+// View views bytes as a string. The bytes must not change while the string is in use.
+func View(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return unsafe.String(&b[0], len(b))
+}
+
+// ViewBytes is the bytes of s. They must not be written to.
+func ViewBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// Unescape decodes percent escapes; a plus sign is a plus sign. The result never shares b's memory.
+func Unescape(b []byte) (string, bool) {
+	if bytes.IndexByte(b, '%') < 0 {
+		return string(b), true
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] != '%' {
+			out = append(out, b[i])
+			continue
+		}
+		if i+2 >= len(b) {
+			return "", false
+		}
+		hi, lo := hexValue(b[i+1]), hexValue(b[i+2])
+		if hi < 0 || lo < 0 {
+			return "", false
+		}
+		out = append(out, byte(hi<<4|lo))
+		i += 2
+	}
+	return string(out), true
+}
+
+func hexValue(b byte) int {
+	switch {
+	case b >= '0' && b <= '9':
+		return int(b - '0')
+	case b >= 'a' && b <= 'f':
+		return int(b-'a') + 10
+	case b >= 'A' && b <= 'F':
+		return int(b-'A') + 10
+	}
+	return -1
+}
+
+// An ETag that clients see is the store's in a form that no tool takes for an MD5: it contains a dash and is
+// neither 32 hexadecimal digits nor hex-digits, the form of a multipart object's. The mapping is reversible, so
+// that conditions and part lists can be put to the store.
+const EtagPrefix = "sf-"
+
+// ClientETag returns the client's form, quoted, of the store's ETag.
+func ClientETag(stored []byte) string { return string(AppendClientETag(nil, stored)) }
+
+// AppendClientETag appends what ClientETag returns.
+func AppendClientETag(dst, stored []byte) []byte {
+	dst = append(append(dst, '"'), EtagPrefix...)
+	return append(append(dst, Unquote(View(stored))...), '"')
+}
+
+// StoreETag returns the store's form, quoted, of an ETag that a client sent, quoted or bare. What isn't one of ours
+// becomes a value that no object has.
+func StoreETag(sent string) string {
+	value := Unquote(strings.TrimPrefix(strings.TrimSpace(sent), "W/"))
+	if stored, ok := strings.CutPrefix(value, EtagPrefix); ok && stored != "" {
+		return `"` + stored + `"`
+	}
+	return `"not-of-this-store"`
+}
+
+// StoreCondition maps the ETags of an If-Match or If-None-Match list.
+func StoreCondition(list string) string {
+	if strings.TrimSpace(list) == "*" {
+		return "*"
+	}
+	var mapped []string
+	for _, one := range strings.Split(list, ",") {
+		mapped = append(mapped, StoreETag(one))
+	}
+	return strings.Join(mapped, ", ")
+}
+
+// ConditionNames tells whether a list of ETags, the store's, or * names one.
+func ConditionNames(list, etag string) bool {
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one == "*" || Unquote(strings.TrimPrefix(one, "W/")) == Unquote(strings.TrimPrefix(etag, "W/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unquote returns an ETag without its quotes, if it has any.
+func Unquote(etag string) string {
+	etag = strings.TrimSpace(etag)
+	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+		return etag[1 : len(etag)-1]
+	}
+	return etag
 }

@@ -34,6 +34,7 @@ func DecodedWords(value string) string {
 	return text
 }
 
+// IsASCII reports whether s has ASCII characters only.
 func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {

@@ -33,6 +33,7 @@ func WriteText(b *bytes.Buffer, value string) {
 // Name is a name in a document that encoding/xml writes.
 type Name string
 
+// ShownName is a name in a listing's document, in the encoding that its client wants; "" for none.
 func ShownName(name, encoding string) Name { return Name(EncodeName(name, encoding)) }
 
 // MarshalXML writes the name as writeText does.
