@@ -23,18 +23,48 @@ func TestWhoSignsARequestIsKnownByIt(t *testing.T) {
 		r    *request
 		code string
 	}{
-		"an identity":                              {get("/plain/key"), ""},
-		"an identity, by a presigned URL":          {&request{method: "GET", path: "/plain/key", who: "all", presigned: true}, ""},
-		"another secret":                           {&request{method: "GET", path: "/plain/key", who: "all", secret: "wrong"}, "SignatureDoesNotMatch"},
-		"an access key that nobody has":            {&request{method: "GET", path: "/plain/key", who: "stranger"}, "InvalidAccessKeyId"},
-		"nobody":                                   {&request{method: "GET", path: "/plain/key"}, "AccessDenied"},
-		"an identity, a quarter of an hour late":   {&request{method: "GET", path: "/plain/key", who: "all", signed: testStart.Add(-16 * time.Minute)}, "RequestTimeTooSkewed"},
-		"a token of STS's, which nobody has here":  {&request{method: "GET", path: "/plain/key", who: "all", header: []string{"X-Amz-Security-Token: t"}}, "InvalidToken"},
-		"another service's scope":                  {&request{method: "GET", path: "/plain/key", who: "all", service: "s3express"}, "AuthorizationHeaderMalformed"},
-		"s3express for a directory bucket":         {&request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all", service: "s3express"}, ""},
-		"s3 for a directory bucket":                {&request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all"}, ""},
-		"s3express for the list of buckets":        {&request{method: "GET", path: "/", who: "all", service: "s3express"}, ""},
-		"a header that is signed twice is hoisted": {&request{method: "GET", path: "/plain/key", who: "all", presigned: true, query: "x-amz-acl=private&x-amz-acl=private"}, ""},
+		"an identity": {get("/plain/key"), ""},
+		"an identity, by a presigned URL": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			presigned: true,
+		}, ""},
+		"another secret": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			secret: "wrong",
+		}, "SignatureDoesNotMatch"},
+		"an access key that nobody has": {
+			&request{method: "GET", path: "/plain/key", who: "stranger"},
+			"InvalidAccessKeyId",
+		},
+		"nobody": {&request{method: "GET", path: "/plain/key"}, "AccessDenied"},
+		"an identity, a quarter of an hour late": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			signed: testStart.Add(-16 * time.Minute),
+		}, "RequestTimeTooSkewed"},
+		"a token of STS's, which nobody has here": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			header: []string{"X-Amz-Security-Token: t"},
+		}, "InvalidToken"},
+		"another service's scope": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			service: "s3express",
+		}, "AuthorizationHeaderMalformed"},
+		"s3express for a directory bucket": {&request{
+			method: "GET", path: "/never--az1--x-s3",
+			query: "session=", who: "all", service: "s3express",
+		}, ""},
+		"s3 for a directory bucket": {&request{
+			method: "GET", path: "/never--az1--x-s3",
+			query: "session=", who: "all",
+		}, ""},
+		"s3express for the list of buckets": {&request{
+			method: "GET", path: "/", who: "all",
+			service: "s3express",
+		}, ""},
+		"a header that is signed twice is hoisted": {&request{
+			method: "GET", path: "/plain/key", who: "all",
+			presigned: true, query: "x-amz-acl=private&x-amz-acl=private",
+		}, ""},
 	} {
 		x := g.want(name, c.r, c.code)
 		if known := x.Identity != nil && x.Identity.Name == "all"; known != (c.code == "" || c.code == "InvalidToken") {
@@ -42,8 +72,11 @@ func TestWhoSignsARequestIsKnownByIt(t *testing.T) {
 		}
 	}
 	strict := newRoom(t, func(o *access.Options) { o.AcceptS3Scope = false })
-	strict.want("s3 for a directory bucket, where that isn't accepted", &request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all"}, "AuthorizationHeaderMalformed")
-	strict.want("s3express, where s3 isn't accepted", &request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all", service: "s3express"}, "")
+	strict.want("s3 for a directory bucket, where that isn't accepted",
+		&request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all"},
+		"AuthorizationHeaderMalformed")
+	strict.want("s3express, where s3 isn't accepted",
+		&request{method: "GET", path: "/never--az1--x-s3", query: "session=", who: "all", service: "s3express"}, "")
 }
 
 // A head that can be read in two ways is refused before anything else is looked at.
@@ -94,7 +127,10 @@ func TestSessionsAreJudgedInOrder(t *testing.T) {
 		"another bucket and a wrong secret": {func(r *request, c *session.Credentials) {
 			r.path, c.SecretAccessKey = "/bound--az1--x-s3/key", "wrong"
 		}, "AccessDenied", "SE-4"},
-		"a wrong secret": {func(_ *request, c *session.Credentials) { c.SecretAccessKey = "wrong" }, "SignatureDoesNotMatch", ""},
+		"a wrong secret": {
+			func(_ *request, c *session.Credentials) { c.SecretAccessKey = "wrong" },
+			"SignatureDoesNotMatch", "",
+		},
 	} {
 		r := as(c.change)
 		x, err := g.check(r)
@@ -117,7 +153,8 @@ func TestSessionsAreJudgedInOrder(t *testing.T) {
 	g.want("past the grace", &request{method: "GET", path: r.path, session: &wrong}, "ExpiredToken")
 	fresh := newRoom(t, nil)
 	fresh.now = g.now
-	fresh.want("past the grace, at a replica that hasn't seen it", &request{method: "GET", path: r.path, session: r.session}, "ExpiredToken")
+	fresh.want("past the grace, at a replica that hasn't seen it",
+		&request{method: "GET", path: r.path, session: r.session}, "ExpiredToken")
 }
 
 // A session is its principal's, and of the bucket that there was.
@@ -129,9 +166,11 @@ func TestASessionEndsWithItsIdentityAndItsBucket(t *testing.T) {
 		s.Bucket = bucket
 		return &request{method: "GET", path: "/" + bucket + "/key", session: g.newSession(s)}
 	}
-	g.want("a bucket that was made again", issue(session.Session{Principal: "all", Incarnation: "earlier"}), "ExpiredToken")
-	g.want("a provisional session", issue(session.Session{Principal: "all"}), "AccessDenied")
-	g.want("an identity that is gone", issue(session.Session{Principal: "gone", Incarnation: "i"}), "InvalidAccessKeyId")
+	g.want("a bucket that was made again", issue(session.Session{Principal: "all", Incarnation: "earlier"}),
+		"ExpiredToken")
+	g.want("a provisional session", issue(session.Session{Principal: "all"}), "NoSuchBucket")
+	g.want("an identity that is gone", issue(session.Session{Principal: "gone", Incarnation: "i"}),
+		"InvalidAccessKeyId")
 	r := issue(session.Session{Principal: "all", Incarnation: "i"})
 	g.want("as long as its identity is there", r, "")
 	g.SetIdentities(newIdentities(t, newIdentity(t, "other", allow("*", "*"))))
@@ -151,14 +190,16 @@ func TestASessionHasItsModeAndItsEncryption(t *testing.T) {
 		if s.KMS {
 			want = policy.Encryption{SSE: policy.SSEKMS, KeyARN: keyOne, BucketKey: true}
 		}
-		if x.ReadOnly != s.ReadOnly || (x.Session.Mode == policy.ReadOnly) != s.ReadOnly || !reflect.DeepEqual(x.Session.Encryption, want) {
+		if x.ReadOnly != s.ReadOnly || (x.Session.Mode == policy.ReadOnly) != s.ReadOnly ||
+			!reflect.DeepEqual(x.Session.Encryption, want) {
 			t.Errorf("%s: read only %t, %+v", name, x.ReadOnly, x.Session)
 		}
 		code := ""
 		if s.ReadOnly {
 			code = "AccessDenied"
 		}
-		g.want(name+", writing", &request{method: "DELETE", path: "/" + bucket + "/key", session: g.newSession(s)}, code)
+		g.want(name+", writing", &request{method: "DELETE", path: "/" + bucket + "/key", session: g.newSession(s)},
+			code)
 	}
 }
 
@@ -172,7 +213,8 @@ func TestSessionKeysThatAreAwayAreNoRefusal(t *testing.T) {
 	}
 	g.keys.broken = errors.New("away")
 	x, err := g.check(r)
-	if e := s3.ErrorIn(err); e == nil || e.Code != "ServiceUnavailable" || !errors.Is(err, g.keys.broken) || x.Identity != nil {
+	if e := s3.ErrorIn(err); e == nil || e.Code != "ServiceUnavailable" || !errors.Is(err, g.keys.broken) ||
+		x.Identity != nil {
 		t.Errorf("%v", err)
 	}
 	g.keys.broken = nil
@@ -187,9 +229,12 @@ func failures(o *access.Options) { o.FailedLogins = access.FailedLogins{Rate: 0.
 func TestFailedLoginsSlowDownTheirAddressAndAccessKey(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]request{
-		"a wrong secret":          {secret: "wrong", who: "all"},
-		"an unknown access key":   {who: "stranger"},
-		"a token that is garbage": {session: &session.Credentials{AccessKeyID: "A", SecretAccessKey: "s", Token: "garbage"}},
+		"a wrong secret":        {secret: "wrong", who: "all"},
+		"an unknown access key": {who: "stranger"},
+		"a token that is garbage": {session: &session.Credentials{
+			AccessKeyID: "A", SecretAccessKey: "s",
+			Token: "garbage",
+		}},
 	} {
 		g := newRoom(t, failures)
 		attempt := func(from string, r request) *request {
@@ -240,7 +285,8 @@ func TestANetworkOfIPv6CountsAsOneAddress(t *testing.T) {
 	g.want("another network", attempt("2001:db8:0:1::1", ""), "")
 }
 
-// What was counted stays counted, as a share of the limit, and a token that a replica issued itself costs nobody a login.
+// What was counted stays counted, as a share of the limit, and a token that a replica issued itself costs nobody a
+// login.
 func TestLimitsOfFailedLoginsAreReplacedAsTheyAre(t *testing.T) {
 	t.Parallel()
 	g := newRoom(t, failures)
@@ -313,7 +359,10 @@ func TestSignatureVersion2IsRefusedByTheBucketsDefault(t *testing.T) {
 		t.Errorf("after too many: %v with %d records read", err, g.reads-reads)
 	}
 	fresh := newRoom(t, nil)
-	_, err = fresh.check(&request{method: "GET", path: "/sealed--az1--x-s3/key", query: "AWSAccessKeyId=A&Signature=s&Expires=1"})
+	_, err = fresh.check(&request{
+		method: "GET", path: "/sealed--az1--x-s3/key",
+		query: "AWSAccessKeyId=A&Signature=s&Expires=1",
+	})
 	if refused, ok := errors.AsType[*policy.Refusal](err); !ok || refused.Row != "T-2" {
 		t.Errorf("in the query: %v", err)
 	}

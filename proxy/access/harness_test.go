@@ -66,6 +66,12 @@ var testPolicies = map[string][]policy.Statement{
 	"nobody":  nil,
 }
 
+// denial is a bucket policy that denies one action to everybody.
+func denial(action, resource string) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":%q,"Resource":%q}}`,
+		action, resource)
+}
+
 func allow(action, resource string) policy.Statement {
 	return policy.Statement{Effect: "Allow", Action: []string{action}, Resource: []string{resource}}
 }
@@ -139,18 +145,18 @@ func newRoom(t testing.TB, change func(o *access.Options)) *room {
 	return r
 }
 
-func (r *room) record(_ context.Context, bucket string, fresh bool) (*state.Bucket, error) {
-	if r.broken != nil {
-		return nil, r.broken
+func (g *room) record(_ context.Context, bucket string, fresh bool) (*state.Bucket, error) {
+	if g.broken != nil {
+		return nil, g.broken
 	}
-	r.reads++
+	g.reads++
 	if fresh {
-		r.freshReads++
-		if b, ok := r.fresh[bucket]; ok {
+		g.freshReads++
+		if b, ok := g.fresh[bucket]; ok {
 			return b, nil
 		}
 	}
-	return r.records[bucket], nil
+	return g.records[bucket], nil
 }
 
 // checkKey refuses one name, as a store does that would take it for another one.

@@ -21,16 +21,23 @@ func TestIdentitiesHaveNamesAndAccessKeysOfTheirOwn(t *testing.T) {
 		list []*access.Identity
 		want string // in the error; "" for none
 	}{
-		"nobody":                      {nil, ""},
-		"two":                         {[]*access.Identity{id("a", "A", "s"), id("b", "B", "s")}, ""},
-		"one without a name":          {[]*access.Identity{id("a", "A", "s"), id("", "B", "s")}, "identities[1]"},
-		"one without an access key":   {[]*access.Identity{id("a", "", "s")}, "identities[0]"},
-		"one without a secret":        {[]*access.Identity{id("a", "A", "")}, "identities[0]"},
-		"two with the one access key": {[]*access.Identity{id("a", "A", "s"), id("b", "A", "s")}, "identities[1]: the access key A"},
-		"two with the one name":       {[]*access.Identity{id("a", "A", "s"), id("a", "B", "s")}, `identities[1]: the name "a"`},
+		"nobody":                    {nil, ""},
+		"two":                       {[]*access.Identity{id("a", "A", "s"), id("b", "B", "s")}, ""},
+		"one without a name":        {[]*access.Identity{id("a", "A", "s"), id("", "B", "s")}, "identities[1]"},
+		"one without an access key": {[]*access.Identity{id("a", "", "s")}, "identities[0]"},
+		"one without a secret":      {[]*access.Identity{id("a", "A", "")}, "identities[0]"},
+		"two with the one access key": {
+			[]*access.Identity{id("a", "A", "s"), id("b", "A", "s")},
+			"identities[1]: the access key A",
+		},
+		"two with the one name": {
+			[]*access.Identity{id("a", "A", "s"), id("a", "B", "s")},
+			`identities[1]: the name "a"`,
+		},
 	} {
 		ids, err := access.NewIdentities(c.list)
-		if c.want == "" && (err != nil || ids == nil) || c.want != "" && (ids != nil || err == nil || !strings.Contains(err.Error(), c.want)) {
+		if c.want == "" && (err != nil || ids == nil) || c.want != "" &&
+			(ids != nil || err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, %v", name, ids, err)
 		}
 	}
@@ -83,7 +90,8 @@ func TestOnlyRequestsWithTheRightSignatureCount(t *testing.T) {
 	t.Parallel()
 	g := only(t, func(id *access.Identity) { id.RequestsPerSecond, id.Burst, id.Concurrency = 1, 1, 1 })
 	for range 3 {
-		g.want("a wrong secret", &request{method: "GET", path: "/plain/key", who: "all", secret: "wrong"}, "SignatureDoesNotMatch")
+		g.want("a wrong secret", &request{method: "GET", path: "/plain/key", who: "all", secret: "wrong"},
+			"SignatureDoesNotMatch")
 	}
 	g.want("the right one", get("/plain/key"), "")
 }
@@ -130,7 +138,8 @@ func TestAnIdentityMayNeedACertificate(t *testing.T) {
 	}
 	subject := pkix.Name{CommonName: "app", Organization: []string{"Example"}}
 	certificate := &x509.Certificate{
-		Subject: subject, DNSNames: []string{"app.example.com"}, EmailAddresses: []string{"app@example.com"}, URIs: []*url.URL{spiffe},
+		Subject: subject, DNSNames: []string{"app.example.com"}, EmailAddresses: []string{"app@example.com"},
+		URIs: []*url.URL{spiffe},
 	}
 	shows := func(verified bool) *peer {
 		p := peerAt("192.0.2.1")
@@ -194,7 +203,10 @@ func TestTLSIsKnownHereOrAtATrustedProxy(t *testing.T) {
 		}
 	}
 	untrusting := newRoom(t, nil)
-	r := &request{method: "GET", path: "/plain/key", who: "all", plain: true, from: peerAt("10.0.0.1"), unsigned: []string{"X-Forwarded-Proto: https"}}
+	r := &request{
+		method: "GET", path: "/plain/key", who: "all", plain: true, from: peerAt("10.0.0.1"),
+		unsigned: []string{"X-Forwarded-Proto: https"},
+	}
 	if untrusting.read(r).OverTLS() {
 		t.Error("a proxy is trusted that nobody has named")
 	}
