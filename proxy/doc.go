@@ -1,8 +1,8 @@
 // Sealfront is a transparent encrypting reverse proxy for S3.
 //
 // An application keeps its S3 client and points it at Sealfront; Sealfront gives whatever S3-compatible store stands
-// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte or
-// a key.
+// behind it the encryption behaviour of Amazon S3 directory buckets with SSE-KMS. The store never sees a plaintext byte
+// or a key.
 //
 //	S3 client ──TLS, SigV4──▶ sealfront ──SigV4, sealed objects──▶ any S3 store
 //	                              │
@@ -25,14 +25,14 @@
 //
 //	sealfront serve --config FILE
 //
-// Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package config
-// describes every setting; deploy/ has examples.
+// Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package
+// config describes every setting; deploy/ has examples.
 //
 //	sealfront exports [--for aws|go|node|java|curl|system]
 //
-// Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority, and
-// AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server that runs from
-// there or for the last one that did.
+// Write what serve exports, for one kind of client: they differ in the variable that names the certificate authority,
+// and AWS_CA_BUNDLE makes some programs in Go end at their start. With --data DIR or --config FILE, beside a server
+// that runs from there or for the last one that did.
 //
 //	sealfront config check FILE
 //
@@ -50,39 +50,43 @@
 //
 //	sealfront version
 //
-// Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was built
-// from a changed or unknown tree.
+// Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was
+// built from a changed or unknown tree.
 //
-//	sealfront explain --operation NAME --bucket BUCKET [--key KEY] [--header 'NAME: VALUE']… [--session-header 'NAME: VALUE']…
+//	sealfront explain --operation NAME --bucket BUCKET [--key KEY] [--header 'NAME: VALUE']…
+//	                  [--session-header 'NAME: VALUE']…
 //
 // Which rule decides about a request, and why, in JSON; no request is sent.
 //
-// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and may run
-// beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that go over many objects take
-// --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they have come.
+// Tools work on sealed objects. They take --config FILE or --data DIR, talk to store and key service themselves, and
+// may run beside running servers. Flags may stand before or behind arguments; --help shows a command's page. Those that
+// go over many objects take --concurrency N, --rate N (objects a second), and --resume FILE, which keeps how far they
+// have come.
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
-// An object's envelope (no secrets; a digest names its bucket key blob), layout, sizes, what opens it and whether it verifies, in JSON.
+// An object's envelope (no secrets; a digest names its bucket key blob), layout, sizes, what opens it and whether it
+// verifies, in JSON.
 //
 //	sealfront verify s3://BUCKET[/PREFIX] [--json]
 //
-// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that isn't
-// whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that every key was
-// seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
+// Read every object and check each stored byte: envelope, length, segments, padding, trailer. A line an object that
+// isn't whole: URI: reason. Exit status 1 when there is one. Status 0 of this and the following commands means that
+// every key was seen; what no listing shows is said (TestNamesThatTheStoreGarbles).
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //
-// Wrap every data key anew under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS. ETags and dates
-// change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket key, and names what still
-// depends on older ones.
+// Wrap every data key again, under a fresh bucket key of the object's KMS key, or of the one that is named, as SSE-KMS.
+// ETags and dates change, nothing else. The report, in JSON, says how many objects depend on which KMS key and bucket
+// key, and names what still depends on older ones.
 //
 //	sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags]
 //
-// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with metadata, content headers,
-// tags, storage class, part sizes and checksums, and then compare all of it byte for byte. The source is only read; nothing in the
-// sealed bucket is replaced; an object is there whole or not at all. The second PREFIX takes the place of the first. The report, in JSON,
-// names what is left and why. Exit status 1 when something is (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
+// Copy what lies in the clear in a bucket of the store that the proxy doesn't serve into a sealed bucket, with
+// metadata, content headers, tags, storage class, part sizes and checksums, and then compare all of it byte for byte.
+// The source is only read; nothing in the sealed bucket is replaced; an object is there whole or not at all. The second
+// PREFIX takes the place of the first. The report, in JSON, names what is left and why. Exit status 1 when something is
+// (TestMigrateUnderFaults, TestMigrateKilledAndResumed).
 //
 //	sealfront open --bucket BUCKET --key KEY --envelope VALUE RAWFILE [--arn ARN [--kms-key ARN]]
 //
@@ -91,7 +95,8 @@
 //
 //	sealfront adopt BUCKET --arn ARN --kms-key ARN [--store-bucket NAME] [--sample N]
 //
-// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never replaced.
+// Make the lost record of a bucket again, once a sample of its objects has opened. A record that is there is never
+// replaced.
 //
 //	sealfront keys [drop [--kms-key ARN]] [--admin URL]
 //
@@ -103,7 +108,8 @@
 //
 // # Output
 //
-// When the program accepts requests it writes lines to stdout that a shell can evaluate, then "# ready". Logs go to stderr.
+// When the program accepts requests it writes lines to stdout that a shell can evaluate, then "# ready". Logs go to
+// stderr.
 //
 //	export AWS_ENDPOINT_URL=https://127.0.0.1:8443
 //	export AWS_CA_BUNDLE=…            these, down to SEALFRONT_KMS_ENDPOINT, without --config only
@@ -121,93 +127,134 @@
 //
 // # Signals
 //
-// SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests under way have
-// limits.drain_timeout to end; their answers are the last of their connections, and silent connections are closed 0.1 s later
-// (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from FILE again, and the audit
-// log is opened anew; a file with faults changes nothing, and the log names what else has changed in it and waits for the next
-// start. The same happens by itself, within reload_every, when FILE or one that it names changes (TestReloadUnderLoad).
+// SIGTERM and SIGINT: /readyz answers 503; after limits.drain_delay no new connections, and requests in flight have
+// limits.drain_timeout to end; their answers are the last of their connections, and idle connections are closed 0.1 s
+// later (TestDrain, TestSIGTERMUnderLoad). SIGHUP: identities, certificates, limits and the log's level are read from
+// FILE again, and the audit log is reopened; a file with faults changes nothing, and the log names what else has
+// changed in it and waits for the next start. The same happens by itself, within reload_every, when FILE or one that it
+// names changes (TestReloadUnderLoad).
 //
 // # Admin address
 //
 //	GET  /livez              200 while the process runs
-//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; else 503 and why
+//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; otherwise 503 and why
 //	GET  /metrics            Prometheus; names and labels are in package metrics
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON
 //	GET  /explain?…          which rule decides about a request, as the command explain
 //	GET  /keys               bucket keys in this replica's memory, never their bytes
-//	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the store, in every
-//	                         replica
+//	POST /keys/drop          forget bucket keys, all or those of ?kms-key=ARN, here and, through a record in the
+//	                         store, in every replica
 //
-// With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password; an
-// address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of strangers are
-// refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all but /livez, /readyz and
-// /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
+// With admin.token all but /livez and /readyz need Authorization: Bearer TOKEN, or the token as a browser's password;
+// an address that isn't loopback needs it, or client certificates (admin.client_ca), or admin.health_only. Web pages of
+// strangers are refused (TestNoWebPageReachesTheAdminAddress): POST /keys/drop by Sec-Fetch-Site and Origin, and all
+// but /livez, /readyz and /metrics by a Host that is neither an address nor a name of this machine nor in admin.hosts.
 //
 // # Files of the data directory
 //
 //	lock             held by the program that serves from here
 //	data.json        credentials and key names, mode 0600
 //	exports          what the last start exported, mode 0600, for the command exports
-//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who may enter the
-//	                 data directory: chmod 711 lets all users of the machine, what else is there stays closed
+//	tls/             certificate authority and its key; clients trust tls/ca.pem, which everybody may read who
+//	                 may enter the data directory: chmod 711 lets all users of the machine, what else is there stays closed
 //	store/objects/   the embedded store: a directory a bucket, a file an object, sealed
 //	store/meta/      object metadata, where the file system has no extended attributes
 //	kms/             the embedded key service; its keys lie under a root key file of mode 0600
 //
 // # The house
 //
-// Arrows only go down; .golangci.yml has a list for every package.
+// Arrows only go down; .golangci.yml has a list for every room, and TestTheHouse counts files that need each other.
 //
 //	     go run ./proxy                                                go run ./bench
-//	┌───────────▼──────────────────────────────────────────────────────┐     │
-//	│ proxy     main: the manual, arguments, streams and signals       │     │
-//	│ command   the subcommands ─▶ check, admin, tools, instance       │     │
-//	│ instance  a proxy assembled from a configuration: sees every     │     │
-//	│           room below; no room sees it                            │     │
-//	└──┬────────┬────────────┬──────────────────────────────┬──────────┘     │
-//	 config  awskms       gateway                       localstore           │
-//	   │     localkms     │  │  └──────────┬──────────┐   memstore ◀─ as the bench's store
-//	   │        │         │  │             │          │   metrics ◀── status │
-//	   │     keyring ◀────┘  │          session     state                    │
-//	   │        │            ▼                        │                      │
-//	   │        │          store                      │                      │
-//	   ▼        ▼            ▼                        ▼                      ▼
-//	policy    crypto   sigv4, socket                crypto                 sigv4
+//	┌───────────▼───────────────────────────────────────────────────────┐    │
+//	│ proxy     main: the manual, arguments, streams and signals        │    │
+//	│ command   the subcommands ─▶ check, admin, tools, instance        │    │
+//	│ instance  a proxy assembled from a configuration: sees every      │    │
+//	│           room below; no room sees it                             │    │
+//	└──┬─────────┬──────────────────────┬──────────────────┬────────────┘    │
+//	   │         │                   gateway ─▶ conn   localstore            │
+//	 config   awskms                 │     │     │     memstore ◀─ as the bench's store
+//	   │      localkms            access   │     │     metrics ◀── status    │
+//	   │         │               │  │  │   ▼     │                           │
+//	   │         │               │  │  └─ objects│ ◀── tools                 │
+//	   │         │               │  ▼     │ │ │  ▼                           │
+//	   │         │               │ session│ │ │ audit                        │
+//	   │      keyring ◀──────────┼────────┘ │ └──▶ state                     │
+//	   │         │               ▼          ▼       │                        │
+//	   │         │              s3        store     │                        │
+//	   ▼         ▼               ▼          ▼       ▼                        ▼
+//	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
-//	 tools, beside gateway: keyring, state, store, crypto, policy, sigv4
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
+//	 conn and store: socket
 //
-// gateway also imports policy, crypto and sigv4, and localkms imports sigv4, to verify what clients signed. xmldoc,
-// below all of them, reads the XML of clients and stores within bounds; policy, gateway, store, memstore and tools do
-// so by it alone.
+// xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
+// memstore and tools do so by it alone.
 //
 //   - sigv4 verifies and signs requests; policy decides about them; crypto seals and opens objects. They don't know one
 //     another, nor HTTP, the SDK or the log.
-//   - keyring keeps bucket keys; awskms asks KMS for them; localkms is a KMS for development, spoken to over the wire.
-//   - gateway is the request pipeline; session makes session tokens; state keeps records, sealed, in the store; store is the
-//     client of the store; localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
-//   - socket is what gateway and store read from and write to.
-//   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check tries
-//     what a configuration names; admin is the operator's address.
+//   - s3 has S3's words on the wire: errors, entity tags, ranges, fields, checksums, grammars of documents. It is pure.
+//   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
+//     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
+//     asks access, calls objects, and writes the answer.
+//   - keyring keeps bucket keys; awskms calls KMS for them; localkms is a KMS for development, spoken to over the wire.
+//   - session makes session tokens; state keeps records, sealed, in the store; store is the client of the store;
+//     localstore is an embedded store and memstore one for load tests, both spoken to over the wire.
+//   - socket is what conn and store read from and write to.
+//   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
+//     tries what a configuration names; admin is the operator's address.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
-//   - tools are the subcommands that work on sealed objects without the proxy; migrate has one of its own, which instance
-//     opens.
+//   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
+//     its own, which instance opens.
 //   - config is what an operator may set; metrics is what an operator may watch, and status the page that shows it.
-//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands on gateway,
-//     store and keyring, whose calls it times, and none of them knows it.
+//   - audit keeps the chained log of decisions, which gateway gives it; tracing sends OpenTelemetry traces: it stands
+//     on gateway, objects, store and keyring, whose calls it times, and none of them knows it.
+//
+// # A reader's path
+//
+// PutObject, file by file:
+//
+//	conn/conn.go, connections.go    the client's connection, its deadlines, and where it waits between requests
+//	gateway/gateway.go              begin: an exchange from the pool; enter: admitted, decided; then the operation
+//	access/request.go, check.go     the head is read once; where it points; the order of refusals
+//	sigv4/verify.go                 the signature; authentication.go is what it consists of
+//	access/authenticate.go          whose it is: identity or session, certificate, share
+//	policy/classify.go, check.go    which operation; what no record is needed for
+//	state/buckets.go                the bucket's record, from the cache or the store
+//	policy/decide.go                how the object is sealed, and whether the caller may; access/grant.go holds it
+//	gateway/upload.go, headers.go   putObject: conditions, metadata, the answer
+//	gateway/body.go                 the body: framing removed (sigv4/chunk.go), counted, hashed, compared
+//	objects/put.go, keys.go         the bucket key (keyring/keyring.go), the envelope, segments sealed in place
+//	crypto/segment.go, envelope.go, trailer.go   what is stored
+//	store/client.go, request.go     the signed request to the store (sigv4/sign.go), its answer
+//	gateway/answer.go, finish.go    headers, the log's line, the audit record; the exchange goes back
+//
+// GetObject differs from access/grant.go on:
+//
+//	gateway/download.go             conditions, ranges, one request to the store
+//	objects/sealed.go               the answer's envelope and sizes; access/grant.go decides about what it says
+//	objects/opened.go, layouts.go   may it be opened? the bucket key; where the plaintext lies
+//	objects/reader.go               a segment at a time: read, checked, opened in place, handed on
+//	gateway/stream.go               to the client; a failure in its midst breaks the connection
 //
 // # Decisions
 //
-// gateway imports store. Interfaces belong to the caller, so gateway.Store is gateway's; but its methods speak of
-// store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of gateway's
-// own would be the same types again, with adapters that copy every header. State, which needs only small objects by
-// name, has its own interface and doesn't import store.
+// objects imports store. Interfaces belong to the caller, so objects.Store is objects'; but its methods speak of
+// store.Request and store.Answer, which are the vocabulary of a request to the store, streams included. Types of its
+// own would be the same types again, with adapters that copy every header. gateway speaks them, too, where what the
+// store keeps for a bucket passes by a grammar. State, which needs only small objects by name, has its own interface
+// and doesn't import store.
 //
-// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that run, and not with
-// package crypto as its sisters do: which keys, metadata, parts and checksums an object may have, and how it is sealed, is decided in
-// one place. The road not taken, sealing in package tools, would have saved a hop and doubled those rules.
+// A Grant, not an Object, is what permissions are asked for with: an object has neither headers nor a sender, so nobody
+// can make a request up to ask about another one. Who opens an object hands over what it may be opened for (may), and
+// can't leave it out.
+//
+// migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
+// run, and not by package objects as its sisters do: what S3 makes of an object's headers, and what a client is shown of
+// them, is decided in one place, package gateway. The road not taken, calling package objects, would have saved a hop and
+// doubled those rules; see package tools.
 //
 // Stand-ins are spoken to over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The roads not taken, calling them as

@@ -26,9 +26,9 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 		}
 	}
 	arn := "arn:aws:s3express:us-west-2:123456789012:bucket/" + bucket
-	adopt := func(args ...string) (tools.Adopted, string, int) {
+	adopt := func(args ...string) (tools.AdoptionReport, string, int) {
 		out, errs, status := proxytest.Subcommand(t, append([]string{"adopt", "--data", dir}, args...)...)
-		var r tools.Adopted
+		var r tools.AdoptionReport
 		if out != "" {
 			if err := json.Unmarshal([]byte(out), &r); err != nil {
 				t.Fatal(err, out)

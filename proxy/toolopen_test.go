@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"sealfront/crypto"
@@ -17,7 +16,7 @@ import (
 )
 
 // What is needed to get an object back is its stored bytes, its envelope, the bucket's ARN and the key service: neither
-// proxy nor store. A wrong file gives nothing but a true prefix.
+// proxy nor store. A wrong file gives nothing but a true prefix; package tools tests each fault of a file.
 func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -89,7 +88,7 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, parts := d.EnvelopeText("one"), d.EnvelopeText("parts")
+	one := d.EnvelopeText("one")
 	const segment = crypto.SealedSegmentSize
 	for _, c := range []struct {
 		name               string
@@ -100,15 +99,8 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		more               []string
 	}{
 		{"a flipped byte in the second segment", "one", record, one, proxytest.FlipAt(segment + 9)(bytes.Clone(stored)), crypto.SegmentSize, command.StatusError, nil},
-		{"a flipped byte in the first", "one", record, one, proxytest.FlipAt(9)(bytes.Clone(stored)), 0, command.StatusError, nil},
-		{"a flipped byte in the trailer", "one", record, one, proxytest.FlipAt(-40)(bytes.Clone(stored)), 0, command.StatusError, nil},
 		{"a flipped byte in the padding", "one", record, one, proxytest.FlipAt(len(body) + 48)(bytes.Clone(stored)), len(body), command.StatusOK, nil},
-		{"a cut file", "one", record, one, stored[:len(stored)-1], 0, command.StatusError, nil},
-		{"another object's envelope", "one", record, parts, stored, 0, command.StatusError, nil},
-		{"another key", "two", record, one, stored, 0, command.StatusError, nil},
-		{"another bucket", "one", strings.Replace(record, "local-az1", "local-az2", 1), one, stored, 0, command.StatusError, nil},
 		{"another KMS key", "one", record, one, stored, 0, command.StatusError, []string{"--kms-key", serviceKeyOf(t, data)}},
-		{"plaintext", "one", record, one, body, 0, command.StatusError, nil},
 		{"no ARN of a bucket", "one", "arn:aws:kms:::x", one, stored, 0, command.StatusUsage, nil},
 	} {
 		file := filepath.Join(t.TempDir(), "raw")

@@ -1,5 +1,6 @@
-// Manifests reads Kubernetes manifests from stdin and refuses what Kubernetes would: unknown kinds, unknown or doubled fields,
-// and values of the wrong type. It is a module of its own, so that the types of Kubernetes stay out of the program's.
+// Manifests reads Kubernetes manifests from stdin and refuses what Kubernetes would: unknown kinds, unknown or doubled
+// fields, and values of the wrong type. It is a module of its own, so that the types of Kubernetes stay out of the
+// program's.
 package main
 
 import (

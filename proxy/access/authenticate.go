@@ -133,23 +133,26 @@ func (x *Grant) verify(id *Identity, sessionSecret string) error {
 }
 
 func invalidToken(token []byte) *s3.Error {
-	return s3.Refuse("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+	return s3.Refuse("InvalidToken", "The provided token is malformed or otherwise invalid.", "Token-0",
+		strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
 func expiredToken(token []byte) *s3.Error {
-	return s3.Refuse("ExpiredToken", "The provided token has expired.", "Token-0", strings.ToValidUTF8(string(token), "\uFFFD"))
+	return s3.Refuse("ExpiredToken", "The provided token has expired.", "Token-0",
+		strings.ToValidUTF8(string(token), "\uFFFD"))
 }
 
 func (x *Grant) tooManyFailures() *s3.Error {
 	x.c.shed(ShedLogins)
-	return s3.Refuse("SlowDown", "Please reduce your request rate: too many requests with these credentials failed to authenticate.")
+	return s3.Refuse("SlowDown",
+		"Please reduce your request rate: too many requests with these credentials failed to authenticate.")
 }
 
 // errCertificate is for the log.
 var errCertificate = errors.New("the request came without the client certificate that its identity needs")
 
-// checkCertificate holds an identity's requests to its client certificate, in addition to their signature: a stolen secret
-// alone is of no use then. Who asks through a trusted proxy shows no certificate here and is refused.
+// checkCertificate holds an identity's requests to its client certificate, in addition to their signature: a stolen
+// secret alone is of no use then. Who asks through a trusted proxy shows no certificate here and is refused.
 func (x *Grant) checkCertificate(id *Identity) error {
 	if len(id.Certificates) == 0 {
 		return nil
@@ -166,8 +169,8 @@ func (x *Grant) checkCertificate(id *Identity) error {
 	return e
 }
 
-// certificateNames are the names in a certificate as Identity.Certificates has them: the subject's common name, the whole
-// subject as RFC 2253 writes it, and the alternative names.
+// certificateNames are the names in a certificate as Identity.Certificates has them: the subject's common name, the
+// whole subject as RFC 2253 writes it, and the alternative names.
 func certificateNames(c *x509.Certificate) []string {
 	names := []string{"cn:" + c.Subject.CommonName, "subject:" + c.Subject.String()}
 	for _, n := range c.DNSNames {
@@ -182,7 +185,8 @@ func certificateNames(c *x509.Certificate) []string {
 	return names
 }
 
-// charge counts a request whose signature is right as its identity's, or turns it away: nobody uses up what is another one's.
+// charge counts a request whose signature is right as its identity's, or turns it away: nobody uses up what is another
+// one's.
 func (x *Grant) charge(id *Identity) error {
 	s := id.share
 	if id.RequestsPerSecond > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -239,16 +240,19 @@ func (x *Grant) rule(ctx context.Context) error {
 const accountHeader = "x-amz-account-id"
 
 // locate finds bucket and key in Host and path. A Host below one of our domains is virtual-host style; any
-// other, an address above all, is path style. Calls of S3 Control are known by their path; below one of our domains, where SDKs
-// put the account in front of the endpoint's name and the same path may be an object's, by their header, too.
+// other, an address above all, is path style. Calls of S3 Control are known by their path; below one of our domains,
+// where SDKs put the account in front of the endpoint's name and the same path may be an object's, by their header,
+// too.
 func (x *Grant) locate() error {
 	path := x.Message.Path
 	if len(path) == 0 || path[0] != '/' {
-		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI",
+			strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
 	decoded, ok := s3.Unescape(path[1:])
 	if !ok || !utf8.ValidString(decoded) || strings.IndexByte(decoded, 0) >= 0 {
-		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI",
+			strings.ToValidUTF8(string(path), "\uFFFD"))
 	}
 	bucket, ofHost := x.hostBucket()
 	if x.Control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.Bytes(accountHeader) != nil) {
@@ -277,8 +281,8 @@ func (x *Grant) locate() error {
 	return nil
 }
 
-// hostBucket returns the bucket in a virtual-host style Host. Names of hosts have no case and may end in the root's dot (RFC
-// 9110 section 4.2.3, RFC 1034 section 3.1); the signature covers the header as it came.
+// hostBucket returns the bucket in a virtual-host style Host. Names of hosts have no case and may end in the root's dot
+// (RFC 9110 section 4.2.3, RFC 1034 section 3.1); the signature covers the header as it came.
 func (x *Grant) hostBucket() (string, bool) {
 	host := s3.View(x.Bytes("host"))
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -296,3 +300,12 @@ func (x *Grant) hostBucket() (string, bool) {
 	}
 	return "", false
 }
+
+// posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
+func (x *Grant) posts() bool {
+	return x.c.o.PostObject && x.Auth.Kind == sigv4.Anonymous && string(x.Message.Method) == http.MethodPost &&
+		x.Bucket != "" && x.Key == "" && x.Control.Kind == "" && len(x.Message.Query) == 0
+}
+
+// Hidden reports whether a bucket's name leads to the state bucket.
+func (c *Checker) Hidden(bucket string) bool { return c.o.BucketPrefix+bucket == c.o.StateBucket }

@@ -55,12 +55,6 @@ type Checker struct {
 	opened     *lru.Cache[string, *openedSession] // by token
 }
 
-// Options are what every decision is made with. They are shared: whoever changes them copies them.
-func (c *Checker) Options() *policy.Options { return &c.o.Policy }
-
-// Hidden reports whether a bucket's name leads to the state bucket.
-func (c *Checker) Hidden(bucket string) bool { return c.o.BucketPrefix+bucket == c.o.StateBucket }
-
 func (c *Checker) shed(reason string) {
 	if c.o.Shed != nil {
 		c.o.Shed(reason)

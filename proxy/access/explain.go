@@ -20,7 +20,8 @@ type Question struct {
 	Key       string   // default, for operations on objects: "key"
 	Header    []string // "Name: value"
 	Query     []string // "name=value"
-	// SessionHeader are headers of the CreateSession whose session signs the request, as SDKs have it for directory buckets.
+	// SessionHeader are headers of the CreateSession whose session signs the request, as SDKs have it for directory
+	// buckets.
 	SessionHeader []string
 	LongTerm      bool   // signed with a long-term key instead
 	Plain         bool   // over HTTP
@@ -31,8 +32,8 @@ type Question struct {
 // ErrQuestion is a question that can't be understood.
 var ErrQuestion = errors.New("access: the question can't be understood")
 
-// Explain tells which row of the rules decides about a request and why. Nothing is stored or opened, and KMS isn't asked.
-// The bucket's record is read anew.
+// Explain tells which row of the rules decides about a request and why. Nothing is stored or opened, and KMS isn't
+// asked. The bucket's record is read anew.
 func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation, error) {
 	none := policy.Explanation{}
 	op, ok := policy.ParseOperation(q.Operation)

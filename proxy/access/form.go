@@ -13,12 +13,6 @@ import (
 // the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
 // the address says, before the body; and the rest, as for a PutObject, once the fields are read and before the file is.
 
-// posts reports whether the request is a POST to a bucket, by a form that isn't one or without a signature.
-func (x *Grant) posts() bool {
-	return x.c.o.PostObject && x.Auth.Kind == sigv4.Anonymous && string(x.Message.Method) == http.MethodPost &&
-		x.Bucket != "" && x.Key == "" && x.Control.Kind == "" && len(x.Message.Query) == 0
-}
-
 // checkPost decides what can be before the form is read.
 func (x *Grant) checkPost() error {
 	var refused *policy.Refusal

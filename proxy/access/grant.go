@@ -14,8 +14,8 @@ import (
 )
 
 // A Grant is what was granted to a request: who sent it, which operation it is, about what, and how what it writes is
-// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to one
-// goroutine at a time.
+// sealed. Only Check and CheckForm grant anything. A Grant is used again for later requests, by Begin; it belongs to
+// one goroutine at a time.
 type Grant struct {
 	Request
 	granted
@@ -140,8 +140,8 @@ func (x *Grant) Secure(sse policy.SSE) error {
 	return nil
 }
 
-// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it adds.
-// options is the caller's memory.
+// DecideExisting decides a request about an object that exists, sealed as e says: what it shows of that, or what it
+// adds. options is the caller's memory.
 func (x *Grant) DecideExisting(e *policy.Encryption, options *policy.Options) error {
 	*options = x.c.o.Policy
 	options.Existing = e
@@ -169,8 +169,8 @@ type Place struct {
 	BucketPolicy *policy.BucketPolicy // the record's, compiled; nil: the bucket has none
 }
 
-// setTarget makes t the place as policies see it. keyARN is the KMS key that it is or gets sealed under, managed the one
-// of SSE-S3.
+// setTarget makes t the place as policies see it. keyARN is the KMS key that it is or gets sealed under, managed the
+// one of SSE-S3.
 func (p *Place) setTarget(t *policy.Target, keyARN, managed string) {
 	*t = policy.Target{
 		Kind: p.Facts.Kind, BucketARN: p.Facts.ARN, Account: p.Facts.Account, Key: p.Key, Version: p.Version,
@@ -195,8 +195,11 @@ func (c *Checker) PlaceOf(record *state.Bucket, key, version string) (Place, err
 	return p, err
 }
 
+// FactsOf is FactsOf with the checker's options.
+func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket { return FactsOf(b, &c.o.Policy) }
+
 // FactsOf is a bucket's record as rules see it.
-func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket {
+func FactsOf(b *state.Bucket, o *policy.Options) policy.Bucket {
 	f := policy.Bucket{
 		Name: b.Name, ARN: b.ARN, Account: b.Account, Region: b.Region, Kind: policy.General,
 		Default: policy.Encryption{SSE: policy.SSES3}, KeyAsGiven: b.KeyAsGiven, BoundKey: b.BoundKey,
@@ -209,7 +212,7 @@ func (c *Checker) FactsOf(b *state.Bucket) policy.Bucket {
 	case b.DefaultKMS:
 		f.Default = policy.Encryption{SSE: policy.SSEKMS, KeyARN: b.DefaultKey, BucketKey: b.BucketKey}
 	case !b.Directory && !b.Configured:
-		f.Default = c.o.Policy.GeneralDefault()
+		f.Default = o.GeneralDefault()
 	default:
 		f.Default.BucketKey = b.BucketKey
 	}
@@ -252,3 +255,6 @@ func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPo
 func aboutBucketPolicy(op policy.Operation) bool {
 	return op == policy.PutBucketPolicy || op == policy.GetBucketPolicy || op == policy.DeleteBucketPolicy
 }
+
+// Options are what every decision is made with. They are shared: whoever changes them copies them.
+func (c *Checker) Options() *policy.Options { return &c.o.Policy }

@@ -20,8 +20,8 @@ type FailedLogins struct {
 }
 
 // logins holds a token bucket for each address and access key that lately failed; while nobody has
-// failed it costs a look at a flag. Its memory is bounded: access keys are those of identities, and the longest silent pair is dropped.
-// It is safe for concurrent use. A nil *logins counts nothing.
+// failed it costs a look at a flag. Its memory is bounded: access keys are those of identities, and the longest silent
+// pair is dropped. It is safe for concurrent use. A nil *logins counts nothing.
 type logins struct {
 	o           FailedLogins
 	rate, burst float64

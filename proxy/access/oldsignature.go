@@ -10,9 +10,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// oldSignature takes the error of a request that couldn't be read as signed. One signed with Signature Version 2 is refused
-// as its bucket's default wants it, row T-2. Nobody is known to have sent it, so it counts as a failed login of its address,
-// and an address with too many of them gets no look at the bucket's record any more.
+// oldSignature takes the error of a request that couldn't be read as signed. One signed with Signature Version 2 is
+// refused as its bucket's default wants it, row T-2. Nobody is known to have sent it, so it counts as a failed login of
+// its address, and an address with too many of them gets no look at the bucket's record any more.
 func (x *Grant) oldSignature(ctx context.Context, err error) error {
 	refused, ok := errors.AsType[*sigv4.Error](err)
 	if !ok || refused.Code != "InvalidRequest" || !x.signedByV2() || policy.KindOf(x.Bucket) != policy.Directory ||

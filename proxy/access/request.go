@@ -20,9 +20,9 @@ type Peer interface {
 	TLSConnectionState() *tls.ConnectionState // nil without TLS
 }
 
-// A Request is one request as it was received. There is one for all that it reads, writes and deletes: every condition of
-// a policy that is about the caller gets its value from here. It is read once and not changed afterwards, but for a form,
-// whose fields take the header's place. Its slices are lent until the request ends.
+// A Request is one request as it was received. There is one for all that it reads, writes and deletes: every condition
+// of a policy that is about the caller gets its value from here. It is read once and not changed afterwards, but for a
+// form, whose fields take the header's place. Its slices are lent until the request ends.
 type Request struct {
 	Peer    Peer
 	Start   time.Time

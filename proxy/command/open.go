@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"sealfront/proxy/instance"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/tools"
 )
 
@@ -75,8 +76,8 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 		return err
 	}
 	raw := &tools.File{Key: o.key, Envelope: o.envelope, Bytes: file, Size: info.Size()}
-	write := func(locks tools.Locks) error {
-		err := locks.Open(ctx, raw, v.stdout)
+	write := func(sealed *objects.Objects) error {
+		err := tools.Open(ctx, sealed, raw, v.stdout)
 		var d *tools.Damage
 		if errors.As(err, &d) && d.Kind == "padding" {
 			fmt.Fprintf(v.stderr, "sealfront: the plaintext is whole; but in %s %v\n", name, err)
@@ -92,7 +93,7 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 			if raw.Bucket, err = in.Facts(ctx, o.bucket); err != nil {
 				return err
 			}
-			return write(in.Locks)
+			return write(in.Objects)
 		})
 	}
 	c, err := v.at.loadKMS()
@@ -110,5 +111,5 @@ func (v *invocation) open(ctx context.Context, o *opening, name string) error {
 		return err
 	}
 	defer func() { _ = p.Close() }() // the outcome is known
-	return write(locksOf(p))
+	return write(p.Objects())
 }

@@ -39,14 +39,10 @@ func (v *invocation) with(
 	}
 	defer func() { _ = p.Close() }() // what the tool did is done, whatever the embedded store says at its end
 	return toolError(tool(p, &tools.Installation{
-		Locks: locksOf(p), Store: p.Storage.Client, State: p.State, MetadataHeader: c.Store.MetadataHeader,
-		StateBucket: c.Store.StateBucket, Abilities: p.Storage.Abilities, CopyLimit: v.options.Instance.CopyLimit,
+		Objects: p.Objects(), FactsOf: p.FactsOf, State: p.State, Store: p.Storage.Client,
+		StateBucket: c.Store.StateBucket, Abilities: p.Storage.Abilities, MetadataHeader: c.Store.MetadataHeader,
+		ServiceKey: p.KMS.ServiceKey,
 	}))
-}
-
-// locksOf are what a tool opens objects by.
-func locksOf(p *instance.Instance) tools.Locks {
-	return tools.Locks{Keys: p.Keys, ServiceKey: p.KMS.ServiceKey, AllowedKeys: p.Config.KMS.AllowedKeys}
 }
 
 // toolError gives a tool's error its exit status.

@@ -27,19 +27,20 @@ type rawConn struct {
 	net.Conn
 	timeouts Timeouts
 
-	buffer      []byte           // read ahead, not delivered yet; part of memory
-	memory      *[readAhead]byte // from readMemory; nil when nothing is read ahead
-	ready       syscall.RawConn  // of the socket; nil when it has none
-	readReady   func(fd uintptr) bool
-	into        []byte // where readReady reads to; nil: ahead
-	got         int    // what it read, or its error
-	gotErr      error
-	idleUntil   atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
-	headUntil   atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
-	pace        pace         // belongs to the reader
-	writeSet    atomic.Int64 // when the deadline for writes was set, as UnixNano
-	closing     atomic.Bool
-	unsent      atomic.Bool // a write failed: what the client has is cut off, and what the kernel holds for it is of no use
+	buffer    []byte           // read ahead, not delivered yet; part of memory
+	memory    *[readAhead]byte // from readMemory; nil when nothing is read ahead
+	ready     syscall.RawConn  // of the socket; nil when it has none
+	readReady func(fd uintptr) bool
+	into      []byte // where readReady reads to; nil: ahead
+	got       int    // what it read, or its error
+	gotErr    error
+	idleUntil atomic.Int64 // deadline for the next read set from outside, as UnixNano; 0: progress deadline
+	headUntil atomic.Int64 // deadline for the whole of a request's head; 0: none is being read
+	pace      pace         // belongs to the reader
+	writeSet  atomic.Int64 // when the deadline for writes was set, as UnixNano
+	closing   atomic.Bool
+	// a write failed: what the client has is cut off, and what the kernel holds for it is of no use
+	unsent      atomic.Bool
 	gentleClose sync.Once
 	all         *connections // it is one of; nil: of none
 	parking     *parking     // nil: it isn't parked
@@ -63,7 +64,8 @@ type Timeouts struct {
 	TLS      time.Duration // the handshake; default 10 s
 	Head     time.Duration // a request's head; default 30 s
 	Park     time.Duration // between requests, until a connection gives its memory back; default 3 s
-	// MinRate is how many bytes a second, those of TLS with them, a client must send on average, over Progress of waiting for it; default 256, -1: none.
+	// MinRate is how many bytes a second, those of TLS with them, a client must send on average, over Progress of waiting
+	// for it; default 256, -1: none.
 	MinRate int
 }
 
@@ -422,9 +424,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &tlsConn{Conn: tls.Server(belowTLS{raw}, l.tls()), raw: raw}, nil
 }
 
-// A pace is how fast a client must send within a request. Every `floor` bytes must come within `patience` of waiting for
-// them; the time in which the proxy doesn't read, because the store is slow, isn't the client's. A deadline on each read alone
-// would let a client live for years by a byte a minute. It belongs to the connection's reader.
+// A pace is how fast a client must send within a request. Every `floor` bytes must come within `patience` of waiting
+// for them; the time in which the proxy doesn't read, because the store is slow, isn't the client's. A deadline on each
+// read alone would let a client live for years by a byte a minute. It belongs to the connection's reader.
 type pace struct {
 	left  time.Duration // of patience for the bytes that are missing
 	bytes int           // that came since patience was full

@@ -211,8 +211,8 @@ func newParking(serve func(net.Conn) error) *parking {
 	return &parking{serve: serve, relief: relief{after: 512, every: 5 * time.Second, free: debug.FreeOSMemory}}
 }
 
-// A relief gives the memory back that connections held until they were parked. The collector by itself would let the heap
-// double first, which after a rush of connections can be minutes: all that time their buffers would stay resident.
+// A relief gives the memory back that connections held until they were parked. The collector by itself would let the
+// heap double first, which after a rush of connections can be minutes: all that time their buffers would stay resident.
 // It costs a collection, so it comes for many connections at once, and not often.
 type relief struct {
 	after int           // connections parked

@@ -79,8 +79,8 @@ func NewServer(h Handler, log *zap.Logger, o Options) *Server {
 	return s
 }
 
-// mostConnections is what the HTTP server itself bounds them by. Its own refusal would shake hands with each while the others
-// wait to be accepted, so boundedListener comes before it.
+// mostConnections is what the HTTP server itself bounds them by. Its own refusal would shake hands with each while the
+// others wait to be accepted, so boundedListener comes before it.
 const mostConnections = 1 << 20
 
 // SetOptions replaces the options. Connections that are open keep their timeouts.
@@ -120,7 +120,10 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 		return ln.Close()
 	}
 	defer s.connections.listened(ln)
-	err := s.http.Serve(&listener{Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking, tls: config})
+	err := s.http.Serve(&listener{
+		Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking,
+		tls: config,
+	})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	}
@@ -130,8 +133,8 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 // Shutdown closes the listeners and waits, at most until ctx ends, until no connection is left. Requests in flight, and
 // those that come within drainGrace on connections that are open, are answered, each as the last of its connection.
 //
-// The HTTP server's own shutdown isn't used: it closes idle connections while a request is in flight (the keep-alive race),
-// and one after the other, each of which may linger.
+// The HTTP server's own shutdown isn't used: it closes idle connections while a request is in flight (the keep-alive
+// race), and one after the other, each of which may linger.
 func (s *Server) Shutdown(ctx context.Context) error {
 	select {
 	case <-s.connections.drain():

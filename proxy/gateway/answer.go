@@ -33,14 +33,15 @@ func (x *exchange) fail(err error) {
 	x.finish(e.Code, e)
 }
 
-// namesRegion reports whether an error says where the bucket is. Clients of another region go on from there: the SDKs follow
-// x-amz-bucket-region, above all on a HEAD, whose answer has no document that names it. S3 sends it with errors of HeadBucket,
-// and with those about the region. It is the same for every name, so it doesn't say which buckets exist.
+// namesRegion reports whether an error says where the bucket is. Clients of another region go on from there: the SDKs
+// follow x-amz-bucket-region, above all on a HEAD, whose answer has no document that names it. S3 sends it with errors
+// of HeadBucket, and with those about the region. It is the same for every name, so it doesn't say which buckets exist.
 func (x *exchange) namesRegion(e *s3.Error) bool {
 	if x.Bucket == "" || e.Code == "NoSuchBucket" {
 		return false
 	}
-	return x.isHead() && x.Key == "" || slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
+	return x.isHead() && x.Key == "" ||
+		slices.ContainsFunc(e.Elements, func(e s3.Element) bool { return e.Name == "Region" })
 }
 
 // keepRequestHeaders drops what a handler had set before it failed.

@@ -17,10 +17,10 @@ import (
 //	a last part below that ─▶ opened ─┐                                      ├─▶ Complete with If-Match
 //	what the client sends ────────────┴─▶ sealed again as one part ─▶ trailer ┘
 //
-// So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays, since
-// the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes the
-// grown body (S9). An object without such parts is sealed anew in one PUT with If-Match. Readers see the object before
-// or after, and a writer in between makes the append fail: 409.
+// So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
+// since the parts are sealed under it; object id, envelope and trailer are new, so that a copy made before never takes
+// the grown body (S9). An object without such parts is sealed anew in one PUT with If-Match. Readers see the object
+// before or after, and a writer in between makes the append fail: 409.
 //
 // Requests to the store: a look at the object, its last part if that is small, and PUT; or CreateMultipartUpload, a
 // copy for each 5 GiB, UploadPart, Complete, HEAD.
@@ -75,7 +75,9 @@ func (x *exchange) appendToNothing(body *plainBody, offset int64) error {
 }
 
 func invalidOffset(size int64) error {
-	return s3.Refuse("InvalidWriteOffset", "The write offset value that you specified does not match the current object size.", "CurrentObjectSize", strconv.FormatInt(size, 10))
+	return s3.Refuse("InvalidWriteOffset",
+		"The write offset value that you specified does not match the current object size.", "CurrentObjectSize",
+		strconv.FormatInt(size, 10))
 }
 
 // checkAppend decides what the object's metadata tells.
@@ -89,7 +91,8 @@ func (x *exchange) checkAppend(o *objects.Source, offset int64) error {
 		return invalidOffset(o.Length)
 	}
 	for _, f := range x.grant.Header.Fields {
-		if len(f.Name) > len(objects.UserMetadata) && strings.EqualFold(s3.View(f.Name[:len(objects.UserMetadata)]), objects.UserMetadata) {
+		if len(f.Name) > len(objects.UserMetadata) &&
+			strings.EqualFold(s3.View(f.Name[:len(objects.UserMetadata)]), objects.UserMetadata) {
 			return s3.Refuse("InvalidRequest", "Metadata can't be given when appending to an existing object.")
 		}
 	}

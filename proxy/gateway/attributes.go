@@ -32,9 +32,9 @@ type attributesPage struct {
 	Part                 []attributesPart
 }
 
-// getObjectAttributes carries out GetObjectAttributes: section 4.7 of the behaviour reference. One request to the store;
-// checksum and parts of an object whose envelope doesn't hold them another one, for its trailer. KMS is asked for those
-// two attributes only.
+// getObjectAttributes carries out GetObjectAttributes: section 4.7 of the behaviour reference. One request to the
+// store; checksum and parts of an object whose envelope doesn't hold them another one, for its trailer. KMS is asked
+// for those two attributes only.
 func getObjectAttributes(x *exchange) error {
 	return objects.Retry(func() error { return attributesOnce(x) })
 }
@@ -106,8 +106,8 @@ func attributesOnce(x *exchange) error {
 	return x.answerXML(&out)
 }
 
-// attributesParts lists a page of the object's parts, numbered from 1 without gaps. General purpose buckets list only parts that
-// have checksums, those of a composite one.
+// attributesParts lists a page of the object's parts, numbered from 1 without gaps. General purpose buckets list only
+// parts that have checksums, those of a composite one.
 func (x *exchange) attributesParts(o *objects.Opened) (*attributesParts, error) {
 	most, marker := 1000, 0
 	if v, err := strconv.Atoi(x.grant.Value("x-amz-max-parts")); err == nil && v >= 0 {

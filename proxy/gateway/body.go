@@ -32,8 +32,8 @@ type plainBody struct {
 	held   bool    // it is a document, which is charged as it is read
 }
 
-// newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request, and it
-// ends with its handler.
+// newBody prepares to read the request's body, whose plaintext may have at most limit bytes. There is one a request,
+// and it ends with its handler.
 func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	b := &x.scratch.plain
 	*b = plainBody{x: x, framed: x.grant.Auth.Payload.Chunked()}
@@ -64,7 +64,9 @@ func (x *exchange) newDocument(limit int64) (*plainBody, error) {
 	if err != nil {
 		var e *s3.Error
 		if errors.As(err, &e) && e.Code == "EntityTooLarge" {
-			return nil, s3.Refuse("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes", strconv.FormatInt(limit, 10))
+			return nil,
+				s3.Refuse("MaxMessageLengthExceeded", "Your request was too big.", "MaxMessageLengthBytes",
+					strconv.FormatInt(limit, 10))
 		}
 		return nil, err
 	}
@@ -236,7 +238,8 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 			continue
 		}
 		name := s3.LowerName(f.Name, &buf)
-		if !strings.HasPrefix(name, s3.ChecksumPrefix) || name == "x-amz-checksum-mode" || name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
+		if !strings.HasPrefix(name, s3.ChecksumPrefix) || name == "x-amz-checksum-mode" ||
+			name == "x-amz-checksum-algorithm" || name == "x-amz-checksum-type" {
 			continue
 		}
 		kind := s3.ChecksumByHeader(name)
@@ -246,7 +249,8 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 		case trailer != "":
 			return nil, s3.Refuse("InvalidRequest", "Expecting a single x-amz-checksum- header")
 		case c.kind != nil:
-			return nil, s3.Refuse("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+			return nil,
+				s3.Refuse("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
 		c.kind = kind
 		value := s3.View(f.Value)
@@ -271,7 +275,10 @@ func (x *exchange) newIntegrity(trailer string, hashed bool) (*integrity, error)
 	if named := x.grant.Value("x-amz-sdk-checksum-algorithm"); named != "" {
 		switch {
 		case c.kind == nil:
-			return nil, s3.Refuse("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
+			return nil,
+				s3.Refuse("InvalidRequest",
+					"x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were "+
+						"found.")
 		case !strings.EqualFold(named, c.kind.Name):
 			return nil, s3.Refuse("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
 		}
@@ -333,7 +340,8 @@ func (c *integrity) check(auth *sigv4.Authentication, trailing string) (*crypto.
 	if c.md5 != nil {
 		if sum := c.md5.Sum(c.sum[:0]); string(sum) != string(c.wantMD5) {
 			return nil, s3.Refuse("BadDigest", "The Content-MD5 you specified did not match what we received.",
-				"ExpectedDigest", base64.StdEncoding.EncodeToString(c.wantMD5), "CalculatedDigest", base64.StdEncoding.EncodeToString(sum))
+				"ExpectedDigest", base64.StdEncoding.EncodeToString(c.wantMD5), "CalculatedDigest",
+				base64.StdEncoding.EncodeToString(sum))
 		}
 	}
 	want := c.want

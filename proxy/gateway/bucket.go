@@ -48,18 +48,24 @@ func createBucket(x *exchange) error {
 		return s3.Refuse("InvalidBucketName", "The zone in the bucket name is not served here.", "BucketName", x.Bucket)
 	}
 	if g.o.DirectoryStore && name.Kind != policy.Directory {
-		return s3.Refuse("InvalidBucketName", "The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.", "BucketName", x.Bucket)
+		return s3.Refuse("InvalidBucketName",
+			"The store behind this service has directory buckets only: the name must have the form base-name--zone-id--x-s3.",
+			"BucketName", x.Bucket)
 	}
 	storeName := g.o.BucketPrefix + x.Bucket
 	if len(storeName) > 63 {
-		return s3.Refuse("InvalidBucketName", "With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.Bucket)
+		return s3.Refuse("InvalidBucketName",
+			"With the prefix that the store's buckets have, the name is longer than 63 characters.", "BucketName", x.Bucket)
 	}
 	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
 		return err
 	}
-	if x.grant.Value("x-amz-bucket-namespace") == "account-regional" && !strings.HasSuffix(x.Bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
-		return s3.Refuse("InvalidBucketName", "The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.", "BucketName", x.Bucket)
+	if x.grant.Value("x-amz-bucket-namespace") == "account-regional" &&
+		!strings.HasSuffix(x.Bucket, "-"+g.o.Account+"-"+g.o.Region+"-an") {
+		return s3.Refuse("InvalidBucketName",
+			"The name of a bucket in your account regional namespace must end in -"+g.o.Account+"-"+g.o.Region+"-an.",
+			"BucketName", x.Bucket)
 	}
 	configuration, refused := policy.ParseCreateBucketConfiguration(document, name, g.o.Region)
 	if refused != nil {
@@ -71,11 +77,13 @@ func createBucket(x *exchange) error {
 	lock := name.Kind == policy.General && strings.EqualFold(x.grant.Value("x-amz-bucket-object-lock-enabled"), "true")
 	_, err = g.o.Buckets.CreateBucket(x.context, state.Bucket{
 		Name: x.Bucket, Directory: name.Kind == policy.Directory, ARN: policy.BucketARN(x.Bucket, g.o.Region, g.o.Account),
-		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone, Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.grant.Identity.Name,
+		Account: g.o.Account, Region: g.o.Region, Zone: name.Zone, LocalZone: configuration.LocalZone,
+		Tags: state.Tags(configuration.Tags), StoreName: storeName, Creator: x.grant.Identity.Name,
 	}, func(ctx context.Context) error { return g.makeStoreBucket(ctx, x.Bucket, storeName, lock) })
 	switch {
 	case errors.Is(err, state.ErrBucketExists):
-		return s3.Refuse("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.Bucket)
+		return s3.Refuse("BucketAlreadyOwnedByYou",
+			"Your previous request to create the named bucket succeeded and you already own it.", "BucketName", x.Bucket)
 	case err != nil:
 		return err
 	}
@@ -88,7 +96,9 @@ func createBucket(x *exchange) error {
 }
 
 func bucketExists(bucket string) error {
-	return s3.Refuse("BucketAlreadyExists", "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "BucketName", bucket)
+	return s3.Refuse("BucketAlreadyExists",
+		"The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please "+
+			"select a different name and try again.", "BucketName", bucket)
 }
 
 // makeStoreBucket makes the store's bucket. One that is there already is taken only when it is empty: it is then what
@@ -101,7 +111,8 @@ func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string
 	case !errors.Is(err, store.ErrExists):
 		return err
 	}
-	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
+	a, err := g.o.Store.Do(ctx,
+		&store.Request{Operation: "ListObjectsV2", Method: "GET", Bucket: storeName, Query: "list-type=2&max-keys=1"})
 	if err != nil {
 		return err
 	}
@@ -126,30 +137,36 @@ func (g *services) makeStoreBucket(ctx context.Context, bucket, storeName string
 	return nil
 }
 
-// mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the header.
+// mustLock refuses to go on with a store's bucket that was to have Object Lock and doesn't: a store may ignore the
+// header.
 func (g *services) mustLock(ctx context.Context, storeName string) error {
-	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
+	a, err := g.o.Store.Do(ctx,
+		&store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: storeName, Query: "object-lock="})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	if f := a.Fault("GetObjectLockConfiguration"); f != nil {
-		return s3.Refuse("NotImplemented", "The store behind this service has no Object Lock", "Header", "x-amz-bucket-object-lock-enabled").Because(f)
+		return s3.Refuse("NotImplemented", "The store behind this service has no Object Lock", "Header",
+			"x-amz-bucket-object-lock-enabled").Because(f)
 	}
 	return nil
 }
 
-// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the records whether uploads are in
-// progress: they keep a directory bucket, while they end with one of general purpose, whose records the janitor removes.
+// deleteBucket carries out DeleteBucket. The store knows whether its bucket is empty, the records whether uploads are
+// in progress: they keep a directory bucket, while they end with one of general purpose, whose records the janitor
+// removes.
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.Record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.context, x.Record, func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.g.o.Uploads.Uploads(x.context, x.Record,
+			func(*state.Upload) bool { inProgress = true; return false }); err != nil {
 			return objects.RecordError(err)
 		}
 	}
 	if inProgress {
-		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName", x.Bucket)
+		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete has multipart uploads in progress", "BucketName",
+			x.Bucket)
 	}
 	err := x.g.o.Buckets.DeleteBucket(x.context, x.Bucket, func(ctx context.Context, b *state.Bucket) error {
 		a, err := x.g.o.Store.Do(ctx, &store.Request{Operation: "DeleteBucket", Method: "DELETE", Bucket: b.StoreName})
@@ -295,7 +312,8 @@ func (x *exchange) tryKey(keyID string) (*policy.KeyFacts, error) {
 	}
 	facts := &policy.KeyFacts{ARN: d.ARN, State: d.State, Manager: d.Manager, Spec: d.Spec, Usage: d.Usage}
 	facts.Denied = !x.grant.MayUse(d.ARN)
-	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" || d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
+	if facts.Denied || d.Manager == "AWS" || d.State != "" && d.State != "Enabled" ||
+		d.Usage != "" && d.Usage != "ENCRYPT_DECRYPT" || d.Spec != "" && d.Spec != "SYMMETRIC_DEFAULT" {
 		return facts, nil // the decision refuses it; KMS needn't be asked
 	}
 	if err := x.Object.TryKey(x.context, d.ARN); err != nil {

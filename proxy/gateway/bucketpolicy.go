@@ -68,8 +68,8 @@ func getBucketPolicy(x *exchange) error {
 	return nil
 }
 
-// getBucketPolicyStatus carries out GetBucketPolicyStatus. Nothing is public: anonymous requests have no access, whatever
-// a policy says.
+// getBucketPolicyStatus carries out GetBucketPolicyStatus. Nothing is public: anonymous requests have no access,
+// whatever a policy says.
 func getBucketPolicyStatus(x *exchange) error {
 	if _, err := x.currentPolicy(); err != nil {
 		return err

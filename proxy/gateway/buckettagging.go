@@ -49,9 +49,9 @@ func deleteBucketTagging(x *exchange) error {
 	return x.changeTags(nil, func(policy.Tags) (policy.Tags, *policy.Refusal) { return nil, nil })
 }
 
-// changeTags gives the bucket the tags that change makes of those it has. given are those of the request's document. Who may
-// change tags may depend on the tags themselves, and the record that the request was decided by may be older than a change at
-// another replica: the very tags that are replaced decide once more.
+// changeTags gives the bucket the tags that change makes of those it has. given are those of the request's document.
+// Who may change tags may depend on the tags themselves, and the record that the request was decided by may be older
+// than a change at another replica: the very tags that are replaced decide once more.
 func (x *exchange) changeTags(given policy.Tags, change func(policy.Tags) (policy.Tags, *policy.Refusal)) error {
 	_, err := x.g.o.Buckets.UpdateBucket(x.context, x.Bucket, func(b *state.Bucket) error {
 		if x.grant.Control.Kind != "" && x.grant.Control.Resource != b.ARN {

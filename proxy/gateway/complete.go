@@ -14,20 +14,20 @@ const maxCompleteDocument = 4 << 20
 
 // completeMultipartUpload carries out CompleteMultipartUpload, under the key's claim.
 //
-//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part ─▶ store's Complete If-Match
-//	                                                                                └─▶ HEAD: is it our object? ─▶ 200
+//	list ─▶ matched with the part records ─▶ checksums combined ─▶ trailer ─▶ the store's last part
+//	    ─▶ the store's Complete If-Match ─▶ HEAD: is it our object? ─▶ 200
 //
 // Until the store's Complete nothing is visible and nothing is lost; after it the object is whole and needs nothing of
 // ours. What the store says to its Complete is not believed: some answer 200 for an upload that was aborted, and the
 // answer may be lost. Only an object that carries the upload's object id is a success (L3).
 //
-// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are sent
-// for one upload, whatever became of the first one's claim, the second finds another object there. An upload of one part
-// that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that has forgotten the
-// upload and makes it anew, without its metadata, for a part that comes late (versitygw).
+// The store's Complete carries the client's condition, or else that of what was seen under the claim: of two that are
+// sent for one upload, whatever became of the first one's claim, the second finds another object there. An upload of
+// one part that the store doesn't have is put instead: the object's end alone would be a whole upload to a store that
+// has forgotten the upload and makes it anew, without its metadata, for a part that comes late (versitygw).
 //
-// Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if there is
-// one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
+// Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if
+// there is one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
 func completeMultipartUpload(x *exchange) error {
 	parts, list, err := x.readPartList()
 	if err != nil {
@@ -61,7 +61,8 @@ func (x *exchange) complete(parts []objects.NamedPart, list []byte) error {
 	if err := x.decideUpload(u); err != nil {
 		return err
 	}
-	c.Size, c.ChecksumType, c.Announced = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type"), x.grant.Value(u.Kind().Header)
+	c.Size, c.ChecksumType = x.grant.Value("x-amz-mp-object-size"), x.grant.Value("x-amz-checksum-type")
+	c.Announced = x.grant.Value(u.Kind().Header)
 	if err := c.Run(x.context, parts, x.grant.MayRead); err != nil {
 		return err
 	}

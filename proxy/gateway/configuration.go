@@ -18,9 +18,9 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A kept configuration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
+// A storeConfiguration is one that the store keeps for a bucket or an object and acts on: it sees what it says. Its
 // documents are put together anew in both directions.
-type kept struct {
+type storeConfiguration struct {
 	grammar s3.Grammar
 	query   string // the flag that selects it
 	status  int    // of a success; 200 for reads
@@ -36,21 +36,30 @@ var (
 	objectLock = s3.Grammar{Root: "ObjectLockConfiguration", Lacks: []string{"DefaultEventHold"}, Paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
-	retention = s3.Grammar{Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold", "EventHoldDuration"}, Paths: []string{"Mode", "RetainUntilDate"}}
-	legalHold = s3.Grammar{Root: "LegalHold", Alias: "ObjectLockLegalHold", Lacks: []string{"EventHold"}, Paths: []string{"Status"}}
+	retention = s3.Grammar{
+		Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold", "EventHoldDuration"},
+		Paths: []string{"Mode", "RetainUntilDate"},
+	}
+	legalHold = s3.Grammar{
+		Root: "LegalHold", Alias: "ObjectLockLegalHold", Lacks: []string{"EventHold"}, Paths: []string{"Status"},
+	}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
-	lifecycle = s3.Grammar{Root: "LifecycleConfiguration", Lacks: []string{"Transition", "NoncurrentVersionTransition"}, Paths: []string{
-		"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
-		"Rule/Filter/ObjectSizeGreaterThan", "Rule/Filter/ObjectSizeLessThan", "Rule/Filter/And/Prefix", "Rule/Filter/And/Tag/Key",
-		"Rule/Filter/And/Tag/Value", "Rule/Filter/And/ObjectSizeGreaterThan", "Rule/Filter/And/ObjectSizeLessThan",
-		"Rule/Expiration/Days", "Rule/Expiration/Date", "Rule/Expiration/ExpiredObjectDeleteMarker",
-		"Rule/NoncurrentVersionExpiration/NoncurrentDays", "Rule/NoncurrentVersionExpiration/NewerNoncurrentVersions",
-		"Rule/AbortIncompleteMultipartUpload/DaysAfterInitiation",
-	}}
+	lifecycle = s3.Grammar{
+		Root: "LifecycleConfiguration", Lacks: []string{"Transition", "NoncurrentVersionTransition"},
+		Paths: []string{
+			"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
+			"Rule/Filter/ObjectSizeGreaterThan", "Rule/Filter/ObjectSizeLessThan", "Rule/Filter/And/Prefix",
+			"Rule/Filter/And/Tag/Key",
+			"Rule/Filter/And/Tag/Value", "Rule/Filter/And/ObjectSizeGreaterThan", "Rule/Filter/And/ObjectSizeLessThan",
+			"Rule/Expiration/Days", "Rule/Expiration/Date", "Rule/Expiration/ExpiredObjectDeleteMarker",
+			"Rule/NoncurrentVersionExpiration/NoncurrentDays", "Rule/NoncurrentVersionExpiration/NewerNoncurrentVersions",
+			"Rule/AbortIncompleteMultipartUpload/DaysAfterInitiation",
+		},
+	}
 )
 
-// keptConfigurations has a row an operation.
-var keptConfigurations = map[policy.Operation]kept{
+// storeConfigurations has a row an operation.
+var storeConfigurations = map[policy.Operation]storeConfiguration{
 	policy.GetBucketVersioning: {grammar: versioning, query: "versioning"},
 	policy.PutBucketVersioning: {grammar: versioning, query: "versioning", status: 200, inspect: checkVersioning},
 
@@ -58,35 +67,40 @@ var keptConfigurations = map[policy.Operation]kept{
 	policy.PutObjectTagging:    {grammar: tagSet, query: "tagging", status: 200},
 	policy.DeleteObjectTagging: {query: "tagging", status: 204},
 
-	policy.GetObjectLockConfiguration: {grammar: objectLock, query: "object-lock", absent: "ObjectLockConfigurationNotFoundError"},
+	policy.GetObjectLockConfiguration: {
+		grammar: objectLock, query: "object-lock", absent: "ObjectLockConfigurationNotFoundError",
+	},
 	policy.PutObjectLockConfiguration: {grammar: objectLock, query: "object-lock", status: 200},
 	policy.GetObjectRetention:         {grammar: retention, query: "retention", absent: "NoSuchObjectLockConfiguration"},
 	policy.PutObjectRetention:         {grammar: retention, query: "retention", status: 200},
 	policy.GetObjectLegalHold:         {grammar: legalHold, query: "legal-hold", absent: "NoSuchObjectLockConfiguration"},
 	policy.PutObjectLegalHold:         {grammar: legalHold, query: "legal-hold", status: 200},
 
-	policy.GetBucketLifecycleConfiguration: {grammar: lifecycle, query: "lifecycle", absent: "NoSuchLifecycleConfiguration", show: plainSizes},
+	policy.GetBucketLifecycleConfiguration: {
+		grammar: lifecycle, query: "lifecycle", absent: "NoSuchLifecycleConfiguration", show: plainSizes,
+	},
 	policy.PutBucketLifecycleConfiguration: {grammar: lifecycle, query: "lifecycle", status: 200, inspect: storedSizes},
 	policy.DeleteBucketLifecycle:           {query: "lifecycle", status: 204},
 }
 
-// keptErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
-var keptErrors = map[string]string{
-	"BadRequest":                           "Object tags cannot be greater than 10",
-	"InvalidTag":                           objects.InvalidTagText,
-	"InvalidArgument":                      "The store behind this service refuses a value of the document.",
-	"InvalidRequest":                       "The store behind this service refuses the request.",
-	"InvalidBucketState":                   "The request is not valid with the current state of the bucket.",
-	"InvalidRetentionPeriod":               "The retention period is not valid.",
-	"MalformedXML":                         "The XML you provided was not well-formed or did not validate against our published schema",
+// storeErrors are the store's refusals that are the client's business, in our words. What isn't here is storeError's.
+var storeErrors = map[string]string{
+	"BadRequest":             "Object tags cannot be greater than 10",
+	"InvalidTag":             objects.InvalidTagText,
+	"InvalidArgument":        "The store behind this service refuses a value of the document.",
+	"InvalidRequest":         "The store behind this service refuses the request.",
+	"InvalidBucketState":     "The request is not valid with the current state of the bucket.",
+	"InvalidRetentionPeriod": "The retention period is not valid.",
+	"MalformedXML": "The XML you provided was not well-formed or did not validate against our " +
+		"published schema",
 	"NoSuchLifecycleConfiguration":         "The lifecycle configuration does not exist",
 	"NoSuchObjectLockConfiguration":        "The specified object does not have a ObjectLock configuration",
 	"ObjectLockConfigurationNotFoundError": "Object Lock configuration does not exist for this bucket",
 }
 
-// keepConfiguration carries out the operations of keptConfigurations: one request to the store.
-func keepConfiguration(x *exchange) error {
-	k := keptConfigurations[x.Operation]
+// passConfiguration carries out the operations of storeConfigurations: one request to the store.
+func passConfiguration(x *exchange) error {
+	k := storeConfigurations[x.Operation]
 	r := x.NewRequest(x.Operation.String(), string(x.grant.Message.Method))
 	r.Query = store.AppendQuery(r.Query, k.query, "")
 	if r.Method == http.MethodPut {
@@ -96,7 +110,8 @@ func keepConfiguration(x *exchange) error {
 		}
 		if r.Bytes, err = k.grammar.Rewrite(document, true); err != nil {
 			if errors.Is(err, s3.ErrLacking) {
-				return s3.Refuse("NotImplemented", "The document has an element that is not implemented", "QueryParameter", k.query).Because(err)
+				return s3.Refuse("NotImplemented", "The document has an element that is not implemented", "QueryParameter",
+					k.query).Because(err)
 			}
 			return s3.MalformedXML(err)
 		}
@@ -123,10 +138,10 @@ func keepConfiguration(x *exchange) error {
 		if x.Operation == policy.PutObjectTagging && x.Objects.OutOfTagRoom(f, len(r.Bytes)) {
 			return objects.NoRoomForTags(f)
 		}
-		return x.keptFault(&k, f, a)
+		return x.configurationFault(&k, f, a)
 	}
 	x.showVersion(a)
-	if err := x.keepTransitionSize(size); err != nil {
+	if err := x.recordTransitionSize(size); err != nil {
 		return err
 	}
 	if k.status != 0 {
@@ -155,19 +170,21 @@ func (x *exchange) answerDocument(document []byte) error {
 	return nil
 }
 
-// keptFault translates the store's refusal. A store that doesn't know the configuration has none: a read says so, a write is
-// 501.
-func (x *exchange) keptFault(k *kept, f *store.Fault, a *store.Answer) error {
-	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.Version == "" || f.Code == "NotImplemented"
-	text, told := keptErrors[f.Code]
+// configurationFault translates the store's refusal. A store that doesn't know the configuration has none: a read says
+// so, a write is 501.
+func (x *exchange) configurationFault(k *storeConfiguration, f *store.Fault, a *store.Answer) error {
+	unknown := f.Status == http.StatusNotImplemented || f.Status == http.StatusMethodNotAllowed && x.Version == "" ||
+		f.Code == "NotImplemented"
+	text, told := storeErrors[f.Code]
 	reads := k.status == 0
 	switch {
 	case unknown && reads && k.absent != "":
-		return s3.Refuse(k.absent, keptErrors[k.absent], x.named()...).Because(f)
+		return s3.Refuse(k.absent, storeErrors[k.absent], x.named()...).Because(f)
 	case unknown && reads:
 		return x.answerDocument([]byte("<" + k.grammar.Root + ` xmlns="` + s3.Namespace + `"></` + k.grammar.Root + ">"))
 	case unknown:
-		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "QueryParameter", k.query).Because(f)
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented",
+			"QueryParameter", k.query).Because(f)
 	case reads && k.absent != "" && f.Code == "InvalidRequest" && x.Operation.OnObject():
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	case f.Code == "InvalidArgument" && x.Version != "":
@@ -206,8 +223,8 @@ func checkVersioning(_ *exchange, document []byte) ([]byte, error) {
 	return nil, s3.Refuse("IllegalVersioningConfigurationException", "The Versioning element must be specified")
 }
 
-// Sizes in a lifecycle's filters are of plaintext for the client and of sealed objects for the store. Stored sizes grow with
-// those of the plaintext, so a rule is about the same objects on both sides.
+// Sizes in a lifecycle's filters are of plaintext for the client and of sealed objects for the store. Stored sizes grow
+// with those of the plaintext, so a rule is about the same objects on both sides.
 func storedSizes(_ *exchange, document []byte) ([]byte, error) {
 	failed := false
 	document = mapSizes(document, func(n int64) int64 {

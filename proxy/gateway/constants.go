@@ -9,8 +9,8 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// A fixed answer is that of an operation about something that no bucket has here, since nothing behind the proxy could act
-// on it without seeing plaintext, or leading clients past the proxy. What would set it up is 501.
+// A fixed answer is that of an operation about something that no bucket has here, since nothing behind the proxy could
+// act on it without seeing plaintext, or leading clients past the proxy. What would set it up is 501.
 type fixed struct {
 	code, message string // an error
 	document      string // else an empty document's root, or
@@ -22,23 +22,37 @@ const noSuchConfiguration = "The specified configuration does not exist."
 
 // fixedAnswers has a row an operation.
 var fixedAnswers = map[policy.Operation]fixed{
-	policy.GetBucketCors:           {code: "NoSuchCORSConfiguration", message: "The CORS configuration does not exist"},
-	policy.DeleteBucketCors:        {},
-	policy.GetBucketWebsite:        {code: "NoSuchWebsiteConfiguration", message: "The specified bucket does not have a website configuration"},
-	policy.DeleteBucketWebsite:     {},
-	policy.GetBucketReplication:    {code: "ReplicationConfigurationNotFoundError", message: "The replication configuration was not found"},
+	policy.GetBucketCors:    {code: "NoSuchCORSConfiguration", message: "The CORS configuration does not exist"},
+	policy.DeleteBucketCors: {},
+	policy.GetBucketWebsite: {
+		code: "NoSuchWebsiteConfiguration", message: "The specified bucket does not have a website configuration",
+	},
+	policy.DeleteBucketWebsite: {},
+	policy.GetBucketReplication: {
+		code: "ReplicationConfigurationNotFoundError", message: "The replication configuration was not found",
+	},
 	policy.DeleteBucketReplication: {},
 
 	policy.GetBucketLogging:                   {document: "BucketLoggingStatus"},
 	policy.GetBucketNotificationConfiguration: {document: "NotificationConfiguration"},
 	policy.GetBucketAccelerateConfiguration:   {document: "AccelerateConfiguration"},
 	policy.GetBucketAbac:                      {document: "AbacStatus", inner: "<Status>Disabled</Status>"},
-	policy.GetBucketRequestPayment:            {document: "RequestPaymentConfiguration", inner: "<Payer>BucketOwner</Payer>"},
+	policy.GetBucketRequestPayment: {
+		document: "RequestPaymentConfiguration", inner: "<Payer>BucketOwner</Payer>",
+	},
 
-	policy.GetBucketAnalyticsConfiguration:          {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListBucketAnalyticsConfigurationsResult"},
-	policy.GetBucketInventoryConfiguration:          {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListInventoryConfigurationsResult"},
-	policy.GetBucketMetricsConfiguration:            {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListMetricsConfigurationsResult"},
-	policy.GetBucketIntelligentTieringConfiguration: {code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListBucketIntelligentTieringConfigurationsOutput"},
+	policy.GetBucketAnalyticsConfiguration: {
+		code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListBucketAnalyticsConfigurationsResult",
+	},
+	policy.GetBucketInventoryConfiguration: {
+		code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListInventoryConfigurationsResult",
+	},
+	policy.GetBucketMetricsConfiguration: {
+		code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListMetricsConfigurationsResult",
+	},
+	policy.GetBucketIntelligentTieringConfiguration: {
+		code: "NoSuchConfiguration", message: noSuchConfiguration, list: "ListBucketIntelligentTieringConfigurationsOutput",
+	},
 }
 
 // constant carries out the operations of fixedAnswers.
@@ -90,7 +104,8 @@ func getACL(x *exchange) error {
 		Permission string  `xml:"AccessControlList>Grant>Permission"`
 	}{
 		Xmlns: s3.Namespace, Owner: listedOwner{account, account},
-		Grantee: grantee{"http://www.w3.org/2001/XMLSchema-instance", "CanonicalUser", account, account}, Permission: "FULL_CONTROL",
+		Grantee:    grantee{"http://www.w3.org/2001/XMLSchema-instance", "CanonicalUser", account, account},
+		Permission: "FULL_CONTROL",
 	})
 }
 

@@ -8,8 +8,8 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// S3 Control is another service than S3, with a namespace, a document of errors and texts of its own. Its calls come to the same
-// listener; those about the tags of buckets are served.
+// S3 Control is another service than S3, with a namespace, a document of errors and texts of its own. Its calls come to
+// the same listener; those about the tags of buckets are served.
 
 const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 
@@ -23,7 +23,8 @@ func controlError(e *s3.Error) *s3.Error {
 	return other
 }
 
-// listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty list.
+// listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty
+// list.
 func listTagsForResource(x *exchange) error {
 	record, err := x.grant.FreshRecord(x.context)
 	switch {

@@ -14,15 +14,15 @@ import (
 
 // copyObject carries out CopyObject.
 //
-//	source ─▶ metadata and end ─▶ envelope ─▶ KMS key ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the store copies the bytes
-//	                                                   └─ it changes, or another checksum is asked for: opened and sealed anew
+//	source ─▶ metadata and end ─▶ may it be read? ─▶ objects.Copy ─▶ answer
 //
 // With a directory bucket on either side KMS is asked each time, for the source and for the destination, and no bucket
 // key is used (R17); SSE-S3 to SSE-S3 needs no call. What is damaged in the source's body shows when the copy is read,
 // as in the source: a body that the store copies is not opened.
 //
-// Requests to the store: a look at the source, the destination's claim, and the copy. Where the bytes pass through (transfer.go
-// says when) GET and PUT instead of the two. A copy of an object onto itself has its key's claim from the beginning.
+// Requests to the store: a look at the source, the destination's claim, and the copy. Where the bytes pass through
+// (transfer.go says when) GET and PUT instead of the two. A copy of an object onto itself has its key's claim from the
+// beginning.
 func copyObject(x *exchange) error {
 	asked, err := x.copyAlgorithm()
 	if err != nil {
@@ -69,13 +69,15 @@ func copyOnce(x *exchange, source *objects.Object, wanted *s3.ChecksumKind) erro
 		return err
 	}
 	if from.Length > crypto.MaxObjectPut {
-		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+		return s3.Refuse("InvalidRequest",
+			"The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	if err := x.permitTags(from); err != nil {
 		return err
 	}
 	c := &objects.Copy{
-		Object: &x.Object, Source: from, Encryption: x.grant.Decision.Encryption, Fresh: x.asksKMS(from), May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
+		Object: &x.Object, Source: from, Encryption: x.grant.Decision.Encryption, Fresh: x.asksKMS(from),
+		May: x.maySource(source), Conditions: x.asked(), Tags: x.copiedTags(),
 		Began: x.grant.Start, Scratch: &x.scratch.object, Describe: x.describeCopy(from),
 	}
 	if err := x.checkSelfCopy(c); err != nil {
@@ -109,7 +111,8 @@ func (x *exchange) checkSelfCopy(c *objects.Copy) error {
 	if !c.Self() {
 		return nil
 	}
-	if refused := policy.DecideSelfCopy(&x.grant.Rules, &x.Facts, x.grant.Decision, c.Source.Encryption()); refused != nil {
+	if refused := policy.DecideSelfCopy(&x.grant.Rules, &x.Facts, x.grant.Decision,
+		c.Source.Encryption()); refused != nil {
 		return refused
 	}
 	if x.grant.Value("if-none-match") != "" {

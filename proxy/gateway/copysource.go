@@ -12,8 +12,8 @@ import (
 	"sealfront/proxy/state"
 )
 
-// condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and returns
-// a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
+// condition evaluates the four conditions whose header names begin with prefix, such as x-amz-copy-source-if-, and
+// returns a 412 for the first that fails. An ETag condition that holds outweighs its date: section 6.2.
 func (x *exchange) condition(prefix string, o *objects.Source) error {
 	match, noneMatch := x.grant.Value(prefix+"match"), x.grant.Value(prefix+"none-match")
 	since, hasSince := s3.HeaderTime(x.grant.Value(prefix + "modified-since"))
@@ -82,7 +82,8 @@ func (x *exchange) decideSource(o *objects.Source) error {
 	return x.condition("x-amz-copy-source-if-", o)
 }
 
-// permitSource asks whether the caller may read a copy's source, and with keyARN use the KMS key that it is sealed under.
+// permitSource asks whether the caller may read a copy's source, and with keyARN use the KMS key that it is sealed
+// under.
 func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
 	place, err := x.place(y)
 	if err != nil {
@@ -91,8 +92,8 @@ func (x *exchange) permitSource(y *objects.Object, keyARN string) error {
 	return x.grant.MayReadSource(&place, keyARN)
 }
 
-// asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either side
-// (R17). SSE-S3 objects need no such call.
+// asksKMS reports whether a copy asks KMS for the source's data key past the cache: a directory bucket is on either
+// side (R17). SSE-S3 objects need no such call.
 func (x *exchange) asksKMS(o *objects.Source) bool {
 	return o.Envelope.SSE == crypto.SSEKMS && (x.Facts.Kind == policy.Directory || o.Object.Facts.Kind == policy.Directory)
 }

@@ -11,7 +11,8 @@ import (
 
 // deleteObject carries out DeleteObject. No KMS is involved, so objects can be removed when their key is gone.
 func deleteObject(x *exchange) error {
-	told, err := x.Remove(x.context, x.grant.Value("if-match"), x.grant.Value("x-amz-if-match-size"), x.grant.Value("x-amz-if-match-last-modified-time"), x.bypasses())
+	told, err := x.Remove(x.context, x.grant.Value("if-match"), x.grant.Value("x-amz-if-match-size"),
+		x.grant.Value("x-amz-if-match-last-modified-time"), x.bypasses())
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,8 @@ func deleteObjects(x *exchange) error {
 	return x.answerXML(&result)
 }
 
-// deletedAs tells what became of a key. A version that is gone may have been a delete marker; without one a marker was made.
+// deletedAs tells what became of a key. A version that is gone may have been a delete marker; without one a marker was
+// made.
 func deletedAs(key, version string, told []s3.Element) deletedEntry {
 	d := deletedEntry{Key: key, VersionId: version}
 	for _, e := range told {
@@ -167,7 +168,8 @@ func (x *exchange) readDeletions() (list []deletion, quiet bool, err error) {
 	return list, quiet, err
 }
 
-// parseDeletions reads a Delete document to its end. In directory buckets a key needs a character that isn't white space.
+// parseDeletions reads a Delete document to its end. In directory buckets a key needs a character that isn't white
+// space.
 func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, err error) {
 	d := xmldoc.NewDecoder(r)
 	malformed := func(err error) ([]deletion, bool, error) {
@@ -253,7 +255,9 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		b.WriteString("</Object>")
 	}
 	b.WriteString("</Delete>")
-	r := &store.Request{Operation: "DeleteObjects", Method: "POST", Bucket: x.Record.StoreName, Query: "delete=", Bytes: []byte(b.String())}
+	r := &store.Request{
+		Operation: "DeleteObjects", Method: "POST", Bucket: x.Record.StoreName, Query: "delete=", Bytes: []byte(b.String()),
+	}
 	sum := md5.Sum(r.Bytes)
 	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
 	r.Set("Content-Type", "application/xml")

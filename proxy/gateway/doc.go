@@ -1,57 +1,63 @@
-// Package gateway is the request pipeline: it decides every request by a rule of package policy or refuses it, seals
-// what goes to the store and opens what comes back.
+// Package gateway has S3's operations, a file each: an operation reads the request, asks access whether it may be done,
+// calls objects, and writes the answer. An exchange is the state of one request: the request with what was granted to
+// it, the object that it names, its body, its answer.
 //
-//	client ─▶ fasthttp ─▶ exchange ─▶ target ─▶ sigv4, session ─▶ policy ─▶ state ─▶ policy ─▶ operation
-//	PUT  body ─▶ framing, count, checksums ─▶ Sealer ─▶ store     (last segment held back until all is right)
-//	GET  store ─▶ envelope ─▶ bucket key ─▶ Opener ─▶ client       (a byte leaves only after its tag was checked)
+//	client ─▶ conn ─▶ exchange ─▶ access (a Grant) ─▶ operation ─▶ objects ─▶ store
+//	PUT  body ─▶ framing, count, checksums ─▶ segments sealed in place ─▶ store  (the last one waits until all is right)
+//	GET  store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader ─▶ client   (a byte leaves only after its tag was checked)
 //
 // Promises, each with the test that fails when it is broken; tests of the running program stand in package main:
-//   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file (TestS4NothingPlainReachesTheStore,
-//     TestS6FormTypedBodyIsAnObject).
+//   - No plaintext, no checksum of it and no key reaches the store, a log or a temporary file
+//     (TestS4NothingPlainReachesTheStore, TestS6FormTypedBodyIsAnObject).
 //   - No byte is released before its segment's tag has been checked, and a failure in mid-body breaks the connection
 //     (TestFlippedByteNeverReadsAsOtherBytes, TestAttacksOnStoredParts).
 //   - An upload that fails a check at its end never becomes visible (TestFailedUploadLeavesNothing,
-//     TestSignedChunksThatAreRefusedStoreNothing, TestFormsThatAreRefusedStoreNothing); a bad chunk in its midst is refused
-//     at once (TestABadChunkIsRefusedAtOnce).
+//     TestSignedChunksThatAreRefusedStoreNothing, TestFormsThatAreRefusedStoreNothing); a bad chunk in its midst is
+//     refused at once (TestABadChunkIsRefusedAtOnce).
 //   - Failed logins cost no request to the store beyond a few, and are slowed down by address and access key without
 //     shutting anybody else out (TestFailedLoginsAreSlowedDown, TestConcurrentFailedLogins).
-//   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions on
-//     copies, with copies of an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
-//     TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope, TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain,
-//     TestOfManyAppendsAtOneOffsetOneGetsThrough, TestCrashesOfAppends). A rename leaves both names or the new one, never none
-//     (TestCrashesOfRenames, TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store
-//     deletes it is only as safe as the store's conditional deletion.
-//   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently the
-//     store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim (claims.go).
-//   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or nothing
-//     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
-//   - Copies with a directory bucket on either side ask KMS each time, and use no bucket key
-//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames ask for nothing that is in memory.
-//   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules are the
-//     store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that nothing of a
-//     client's reaches the store, and nothing of the store's a client, that isn't named there (TestConfigurationsOfGeneralBuckets,
-//     FuzzGrammar in package s3). Its errors are told in our words (TestTheStoresErrorsAreTranslated).
-//   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe). Listings show
-//     each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than Amazon S3 is mended or refused
-//     (TestWhatStoresAnswerOtherwise).
+//   - A copy, a rename and an append are the old or the new object at any time, whatever a store does with conditions
+//     on copies, with copies of an object onto itself, and between two of our requests
+//     (TestConditionsOnTheDestinationOfACopyHold, TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope,
+//     TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain, TestOfManyAppendsAtOneOffsetOneGetsThrough,
+//     TestCrashesOfAppends). A rename leaves both names or the new one, never none (TestCrashesOfRenames,
+//     TestL6AWriteBetweenCopyAndDeletionIsNotLost); what is written to the old name while the store deletes it is only
+//     as safe as the store's conditional deletion.
+//   - A 200 stays true, whatever other requests do for the same key at any replica, and however late, often or silently
+//     the store answers (TestLinearizable, TestRaces). What takes several steps has the key's claim
+//     (objects/claims.go).
+//   - An update of an object's encryption changes its envelope and its date, and nothing else that clients see; or
+//     nothing (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
+//   - Copies with a directory bucket on either side call KMS each time, and use no bucket key
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames call it for nothing that is in memory.
+//   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
+//     are the store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that
+//     nothing of a client's reaches the store, and nothing of the store's a client, that isn't named there
+//     (TestConfigurationsOfGeneralBuckets, FuzzGrammar in package s3). Its errors come in our words
+//     (TestTheStoresErrorsAreTranslated).
+//   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe).
+//     Listings show each name as it is, and end (TestNamesThatTheStoreGarbles). What stores answer otherwise than
+//     Amazon S3 is mended or refused (TestWhatStoresAnswerOtherwise).
 //   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no
 //     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function,
 //     and nobody without a permission learns a fact about a bucket (TestExplainAndRequestsAgree and
 //     TestPermissionsComeBeforeFacts in package access).
 //   - A document costs what its reader's bounds allow, whatever it nests, and is read after its permission
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
-//   - What the operations table lacks is refused (TestUnservedOperationsAreRefused); there is no way around it. So is every header,
-//     parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
-//   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes (TestTenChecksumAlgorithms).
-//   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice), and tags by S3
-//     Control as by S3's own operations (TestTagsByS3Control). Who may change tags is decided by the tags that are changed
-//     (TestTagsDecideWhoMayTag).
+//   - What isn't in the table of operations is refused (TestUnservedOperationsAreRefused); there is no way around it.
+//     So is every header, parameter and element that promises what isn't done (TestEverythingThatSDKsSendHasARow).
+//   - Ten checksum algorithms, by header, trailer, part and form, in copies, appends and attributes
+//     (TestTenChecksumAlgorithms).
+//   - What tools that manage buckets set, they read again, twice the same (TestInfrastructureAsCodeReadsTheSameTwice),
+//     and tags by S3 Control as by S3's own operations (TestTagsByS3Control). Who may change tags is decided by the
+//     tags that are changed (TestTagsDecideWhoMayTag).
 //
-// Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one; GetObject with
-// a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256 KiB whose checksum
-// came as a trailer two, as with HeadObject; DeleteObject with a condition two. And, the look at an object that a copy starts from being
-// a GetObject of its last 4 KiB (twice for an empty object on some stores, once more for a trailer of over 160 parts), and
-// a claim two requests to take and to let go, or none where no other replica can be:
+// Store requests an operation: PutObject, GetObject, HeadObject, DeleteObject, ListObjects, ListObjectsV2 one;
+// GetObject with a suffix range, If-Range or a condition on dates two; with x-amz-checksum-mode of an object over 256
+// KiB whose checksum came as a trailer two, as with HeadObject; DeleteObject with a condition two. And, the look at an
+// object that a copy starts from being a GetObject of its last 4 KiB (twice for an empty object on some stores, once
+// more for a trailer of over 160 parts), and a claim two requests to take and to let go, or none where no other replica
+// can be:
 //
 //	GetObject, partNumber     HEAD, GET; another GET for an unknown layout           TestPartsAreReadByNumber
 //	GetObjectAttributes       HEAD; a GET for checksum or parts outside the envelope  TestAttributesTellWhatIsStored
@@ -60,16 +66,22 @@
 //	DELETE If-Match: *        HEAD, DELETE where the store doesn't know it             TestWhatStoresAnswerOtherwise
 //	304                       one more where the store's has no headers              TestWhatStoresAnswerOtherwise
 //	a directory bucket's listing by a delimiter  those of its uploads' records         TestWhatStoresAnswerOtherwise
-//	DeleteObjects             one, and for each key with conditions DeleteObject's    TestManyObjectsAreDeletedInOneRequest
+//	DeleteObjects             one, and for each key with conditions DeleteObject's
+//	                          TestManyObjectsAreDeletedInOneRequest
 //	CopyObject, same key      look, claim, copy                                      TestACopyUnderTheSameKeyMovesNoBody
 //	… of at most 4 KiB stored look, PUT                                              TestACopyUnderTheSameKeyMovesNoBody
-//	CopyObject, sealed anew   look, GET, PUT                                         TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
-//	… or streamed through     look, GET, PUT                                         TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
-//	… or over 5 GiB           look, claim, Create, a copy for 5 GiB, Complete, HEAD  TestWhatIsTooLargeForOneCopyIsCopiedInPieces
+//	CopyObject, sealed anew   look, GET, PUT
+//	                          TestCopiesBetweenBucketsAskKMSAsTheReferenceSays
+//	… or streamed through     look, GET, PUT
+//	                          TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope
+//	… or over 5 GiB           look, claim, Create, a copy for 5 GiB, Complete, HEAD
+//	                          TestWhatIsTooLargeForOneCopyIsCopiedInPieces
 //	UpdateObjectEncryption    claim, look, copy; or one for each part, Create,       TestUpdateOfALargeObjectMovesNoBody
 //	                          Complete, HEAD; or GET and PUT, on some stores of    TestUpdateObjectEncryption
-//	                          a copy that is made and removed again                TestLargeObjectsAreWrittenBackWhileTheyAreRead
-//	RenameObject              two claims, look, record, copy, DELETE; 3 more with a  TestARenamedObjectOpensUnderItsNewName
+//	                          a copy that is made and removed again
+//	                          TestLargeObjectsAreWrittenBackWhileTheyAreRead
+//	RenameObject              two claims, look, record, copy, DELETE; 3 more with a
+//	                          TestARenamedObjectOpensUnderItsNewName
 //	                          client token, HEAD for an empty object
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges
 //	append, no part ≥ 5 MiB   look, GET, claim, HEAD, PUT                            TestWhatAnAppendCosts

@@ -131,11 +131,7 @@ func getOnce(x *exchange) error {
 		return err
 	}
 	a = covering
-	reader, err := x.NewReader(a, o, first, last)
-	if err != nil {
-		return err
-	}
-	err = x.stream(reader, o.Secrets)
+	err = x.stream(a, o, first, last)
 	kept = x.progress == streaming
 	return err
 }

@@ -16,8 +16,8 @@ import (
 // and its answer. It comes from a pool and goes back when the answer's body is out.
 //
 // What is reused: the memory of grant, scratch and prepared. They hold slices that fasthttp lends until the handler
-// returns, or until the answer's body stream is closed. begin sets everything else anew. Nothing of an exchange outlives
-// finish.
+// returns, or until the answer's body stream is closed. begin sets everything else anew. Nothing of an exchange
+// outlives finish.
 type exchange struct {
 	g         *services
 	ctx       *fasthttp.RequestCtx // the answer is written to its response

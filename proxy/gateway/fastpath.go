@@ -2,9 +2,9 @@ package gateway
 
 import "sealfront/proxy/s3"
 
-// This file is faster than it is plain: it rules out, by a look at two letters, most of the headers that a caller has no
-// use for, and the caller compares the rest by their names. It must let through every name that the plain reading takes:
-// FuzzHeadersAreNotRuledOut compares the two.
+// This file is faster than it is plain: it rules out, by a look at two letters, most of the headers that a caller has
+// no use for, and the caller compares the rest by their names. It must let through every name that the plain reading
+// takes: FuzzHeadersAreNotRuledOut compares the two.
 
 // maybeMetadata reports whether a header of a request may say something about the object that it makes.
 func maybeMetadata(name []byte) bool {

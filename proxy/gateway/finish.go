@@ -98,7 +98,8 @@ func appendAbout(fields []zap.Field, e *s3.Error) []zap.Field {
 // errLeft is a client that asked whether its body is wanted, and left.
 var errLeft = errors.New("the client left before it sent its body")
 
-// Close ends an exchange that ExpectHandler began and no handler took up: the HTTP server closes what it was given to keep.
+// Close ends an exchange that ExpectHandler began and no handler took up: the HTTP server closes what it was given to
+// keep.
 func (x *exchange) Close() error {
 	if x.progress != done {
 		e := s3.IncompleteBody(errLeft)
@@ -107,8 +108,8 @@ func (x *exchange) Close() error {
 	return nil
 }
 
-// orderly runs f. Where f ends by a bug, its request is no longer counted as under way, and has its record: the exchange
-// itself isn't used again.
+// orderly runs f. Where f ends by a bug, its request is no longer counted as under way, and has its record: the
+// exchange itself isn't used again.
 func (x *exchange) orderly(f func()) {
 	ended := false
 	defer func() {
@@ -165,7 +166,8 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 	}
 	header := &x.ctx.Response.Header
 	r := audit.Record{
-		Time: x.grant.Start, Request: x.requestID, Trace: x.traceID(), Remote: x.grant.Client().String(), TLS: x.grant.OverTLS(), Operation: x.Operation.String(),
+		Time: x.grant.Start, Request: x.requestID, Trace: x.traceID(), Remote: x.grant.Client().String(),
+		TLS: x.grant.OverTLS(), Operation: x.Operation.String(),
 		Bucket: strings.Clone(x.Bucket), Key: strings.Clone(x.Key), Version: strings.Clone(x.Version),
 		Source: string(x.grant.Bytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
 		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Took: took,
@@ -188,7 +190,8 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 	}
 	// What a read opened stands in the answer only.
 	e := &x.grant.Decision.Encryption
-	r.Encryption, r.KMSKey = string(header.Peek("x-amz-server-side-encryption")), string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
+	r.Encryption = string(header.Peek("x-amz-server-side-encryption"))
+	r.KMSKey = string(header.Peek("x-amz-server-side-encryption-aws-kms-key-id"))
 	if sse := e.SSE.String(); r.Encryption == "" {
 		r.Encryption, r.KMSKey = sse, strings.Clone(e.KeyARN)
 	}
@@ -230,8 +233,8 @@ func (x *exchange) traceID() string {
 	return x.account.span.TraceID()
 }
 
-// admit counts the request among those under way, or turns it away. It costs nothing but reading the head: what is turned
-// away here has no slab, no signature checked and no body asked for.
+// admit counts the request among those under way, or turns it away. It costs nothing but reading the head: what is
+// turned away here has no slab, no signature checked and no body asked for.
 func (x *exchange) admit() error {
 	a := &x.g.admission
 	active := a.active.Add(1)

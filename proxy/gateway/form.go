@@ -16,7 +16,8 @@ import (
 
 // A form POST is an upload by a browser. What another request has in its header and signs, it has in fields in front of
 // the file, and a policy, which is what is signed, says which fields it may have. So it is decided in two steps: what
-// the address tells, before the body; and the rest, as for a PutObject, once the fields are read and before the file is.
+// the address tells, before the body; and the rest, as for a PutObject, once the fields are read and before the file
+// is.
 
 // postObject carries out PostObject: the fields become the request's header, the file its body.
 func postObject(x *exchange) error {
@@ -74,8 +75,8 @@ func (x *exchange) decideForm(form *formReader) (answer formAnswer, document *si
 	return answer, document, err
 }
 
-// nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what comes
-// of it, so that a file's name can't lead out of what the policy allows.
+// nameFile puts the file's name, without its path, where fields have the variable. The policy is held against what
+// comes of it, so that a file's name can't lead out of what the policy allows.
 func (form *formReader) nameFile() {
 	const variable = "${filename}"
 	name := form.fileName[strings.LastIndexAny(form.fileName, `/\`)+1:]
@@ -90,8 +91,9 @@ func (form *formReader) nameFile() {
 // formHeaders are the fields, beside x-amz-*, that stand for headers. Source: POST, "HTML Form Fields".
 var formHeaders = map[string]string{
 	"acl": "x-amz-acl", "cache-control": "cache-control", "content-type": "content-type",
-	"content-disposition": "content-disposition", "content-encoding": "content-encoding", "content-language": "content-language",
-	"content-md5": "content-md5", "expires": "expires",
+	"content-disposition": "content-disposition", "content-encoding": "content-encoding",
+	"content-language": "content-language",
+	"content-md5":      "content-md5", "expires": "expires",
 }
 
 // takeFields returns the form's fields that stand for headers, as those, and its key.
@@ -123,18 +125,22 @@ func takeFields(form *formReader) (answer formAnswer, fields []sigv4.Field, key 
 				continue
 			}
 			if !s3.IsHeaderText(f.Value) {
-				return answer, nil, "", s3.InvalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
+				return answer, nil, "",
+					s3.InvalidArgument(name, strings.ToValidUTF8(string(f.Value), "\uFFFD"), "The field can't stand for a header.")
 			}
 			fields = append(fields, sigv4.Field{Name: []byte(header), Value: f.Value})
 		}
 	}
 	switch {
 	case !hasKey:
-		return answer, nil, "", s3.InvalidArgument("key", "", "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
+		return answer, nil, "",
+			s3.InvalidArgument("key", "",
+				"Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields.")
 	case key == "":
 		return answer, nil, "", s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
 	case !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0:
-		return answer, nil, "", s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(key, "\uFFFD"))
+		return answer, nil, "",
+			s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(key, "\uFFFD"))
 	}
 	return answer, fields, key, nil
 }

@@ -53,18 +53,22 @@ var (
 )
 
 func malformedForm(why string) *s3.Error {
-	return s3.Refuse("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.").Because(errors.New(why))
+	return s3.Refuse("MalformedPOSTRequest",
+		"The body of your POST request is not well-formed multipart/form-data.").Because(errors.New(why))
 }
 
 // errBehind refuses a field behind a file that is too long to be taken in whole.
 func errBehind() *s3.Error {
 	return s3.Refuse("MalformedPOSTRequest",
-		"The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must precede it.")
+		"The body of your POST request is not well-formed multipart/form-data: with a file of this size, all fields must "+
+			"precede it.")
 }
 
 // readForm reads what stands in front of the file. length is that of the whole body. findFile comes before Read.
 func readForm(source io.Reader, length int64, boundary string) (*formReader, error) {
-	f := &formReader{source: source, length: length, delimiter: []byte("\r\n--" + boundary), head: make([]byte, 0, formHeadLimit)}
+	f := &formReader{
+		source: source, length: length, delimiter: []byte("\r\n--" + boundary), head: make([]byte, 0, formHeadLimit),
+	}
 	if err := f.readFields(); err != nil {
 		f.wipe()
 		return nil, err
@@ -165,7 +169,8 @@ func (f *formReader) until(separator []byte) ([]byte, error) {
 		}
 		from = max(f.at, len(f.head)-len(separator)+1)
 		if len(f.head) == cap(f.head) {
-			return nil, s3.Refuse("MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large.")
+			return nil,
+				s3.Refuse("MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large.")
 		}
 		n, err := f.source.Read(f.head[len(f.head):cap(f.head)])
 		f.head = f.head[:len(f.head)+n]

@@ -55,8 +55,8 @@ func New(o Options, ids *access.Identities) *Gateway {
 		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
 	}, ids)
 	g.exchanges.New = func() any { return &exchange{g: &g.services} }
-	for op, serve := range operations {
-		g.served[op] = serve
+	for op, o := range operations {
+		g.served[op] = o.serve
 	}
 	return g
 }
@@ -162,7 +162,8 @@ func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	e := s3.Refuse("InvalidRequest", "The request could not be read.").Because(err)
 	var small *fasthttp.ErrSmallBuffer
 	if errors.As(err, &small) {
-		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.", "MaxSizeAllowed", "16384").Because(err)
+		e = s3.Refuse("RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.",
+			"MaxSizeAllowed", "16384").Because(err)
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -25,7 +25,8 @@ func headObject(x *exchange) error {
 	}
 	h := &x.ctx.Response.Header
 	first, last, partial := int64(0), length-1, false
-	if r, ok := s3.ParseRange(x.grant.Value("range")); ok && !r.Whole(length) && ifRangeHolds(x.grant.Value("if-range"), a) {
+	if r, ok := s3.ParseRange(x.grant.Value("range")); ok && !r.Whole(length) &&
+		ifRangeHolds(x.grant.Value("if-range"), a) {
 		if first, last, ok = r.Resolve(length); !ok {
 			return invalidRange(x, length)
 		}

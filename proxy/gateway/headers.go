@@ -202,8 +202,8 @@ func storageClass(b *policy.Bucket) string {
 	return "EXPRESS_ONEZONE"
 }
 
-// showEncryption sets the encryption headers of section 2.11. No line breaks are in an ARN, which bucket records, session tokens
-// and envelopes are refused for, nor in a context, which came as a header and is base64.
+// showEncryption sets the encryption headers of section 2.11. No line breaks are in an ARN, which bucket records,
+// session tokens and envelopes are refused for, nor in a context, which came as a header and is base64.
 func (x *exchange) showEncryption() { x.grant.Decision.ResponseHeaders(x.show) }
 
 // setTags puts the request's tags onto a request that makes an object in the store.
@@ -228,7 +228,9 @@ func (x *exchange) permitTags(from *objects.Source) error {
 	case tags.Replace || !from.Tagged:
 		return nil
 	case x.Facts.Kind == policy.Directory && from.Object.Facts.Kind == policy.General:
-		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header", objects.TagDirective) // section 1.6
+		// section 1.6
+		return s3.Refuse("NotImplemented", "A header you provided implies functionality that is not implemented", "Header",
+			objects.TagDirective)
 	}
 	source, err := x.place(from.Object)
 	if err != nil {
@@ -244,8 +246,8 @@ func (x *exchange) permitTags(from *objects.Source) error {
 // redirect, tags, and the retention and legal hold of Object Lock. All but the redirect are the store's, which acts on
 // them; it sees the tags. A copy has those that its request names; tags have a directive of their own.
 
-// setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD is
-// what an object has without the header, which not every store knows.
+// setAttributes puts storage class, retention and legal hold onto a request that makes an object in the store. STANDARD
+// is what an object has without the header, which not every store knows.
 func (x *exchange) setAttributes(r *store.Request) {
 	if x.Facts.Kind != policy.General {
 		return
@@ -290,23 +292,28 @@ func (x *exchange) showAttributes(a *store.Answer) {
 func (x *exchange) shownClass(told string) string {
 	if x.Facts.Kind == policy.General {
 		switch told {
-		case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE":
+		case "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER",
+			"DEEP_ARCHIVE":
 			return told
 		}
 	}
 	return storageClass(&x.Facts)
 }
 
-// checkObjectLock refuses a retention or a legal hold for a bucket that doesn't have Object Lock: the store might ignore
-// them.
+// checkObjectLock refuses a retention or a legal hold for a bucket that doesn't have Object Lock: the store might
+// ignore them.
 func (x *exchange) checkObjectLock() error {
 	if x.Facts.Kind != policy.General || x.grant.Value(objects.LockMode) == "" && x.grant.Value(objects.LockHold) == "" {
 		return nil
 	}
-	if until, err := time.Parse(time.RFC3339, x.grant.Value(objects.LockUntil)); err == nil && !until.After(x.grant.Start) {
-		return s3.InvalidArgument(objects.LockUntil, x.grant.Value(objects.LockUntil), "The retain until date must be in the future!")
+	if until, err := time.Parse(time.RFC3339, x.grant.Value(objects.LockUntil)); err == nil &&
+		!until.After(x.grant.Start) {
+		return s3.InvalidArgument(objects.LockUntil, x.grant.Value(objects.LockUntil),
+			"The retain until date must be in the future!")
 	}
-	r := &store.Request{Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock="}
+	r := &store.Request{
+		Operation: "GetObjectLockConfiguration", Method: "GET", Bucket: x.Record.StoreName, Query: "object-lock=",
+	}
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
 		return err
@@ -316,7 +323,8 @@ func (x *exchange) checkObjectLock() error {
 	switch {
 	case f == nil:
 		return nil
-	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket", f.Status == http.StatusNotImplemented, f.Status == http.StatusMethodNotAllowed:
+	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket", f.Status == http.StatusNotImplemented,
+		f.Status == http.StatusMethodNotAllowed:
 		return s3.Refuse("InvalidRequest", "Bucket is missing Object Lock Configuration").Because(f)
 	}
 	return objects.StoreError(f, x.Bucket, "")

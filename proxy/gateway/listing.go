@@ -57,8 +57,10 @@ func listObjectsV2(x *exchange) error {
 		IsTruncated           bool
 		Listed                []byte `xml:",innerxml"`
 	}{
-		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(prefix, encoding), Delimiter: s3.ShownName(delimiter, encoding),
-		StartAfter: s3.ShownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys, IsTruncated: page.More,
+		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(prefix, encoding),
+		Delimiter:  s3.ShownName(delimiter, encoding),
+		StartAfter: s3.ShownName(startAfter, encoding), EncodingType: encoding, ContinuationToken: token, MaxKeys: maxKeys,
+		IsTruncated: page.More,
 	}
 	if page.More {
 		if out.NextContinuationToken = tokenOf(page); out.NextContinuationToken == "" {
@@ -74,8 +76,8 @@ func listObjectsV2(x *exchange) error {
 	return x.answerXML(&out)
 }
 
-// A continuation token is the store's own, wrapped, so that a client's own text never reaches the store as one; or the name that a
-// page ended with.
+// A continuation token is the store's own, wrapped, so that a client's own text never reaches the store as one; or the
+// name that a page ended with.
 const (
 	tokenPrefix = "1."
 	namePrefix  = "2."
@@ -243,7 +245,9 @@ func listBuckets(x *exchange) error {
 			}
 			return false
 		}
-		entry := listedBucket{Name: b.Name, CreationDate: b.Created.UTC().Format("2006-01-02T15:04:05.000Z"), BucketRegion: b.Region}
+		entry := listedBucket{
+			Name: b.Name, CreationDate: b.Created.UTC().Format("2006-01-02T15:04:05.000Z"), BucketRegion: b.Region,
+		}
 		if directory {
 			entry.BucketArn = b.ARN
 		}

@@ -10,8 +10,9 @@ import (
 )
 
 // listObjects carries out ListObjects, version 1 of the listing: in general purpose buckets, and in directory buckets,
-// which don't have it, where Options.ListObjectsV1 says so. The store is asked by version 2: NextMarker is the name that a page
-// ends with, and stores' own may hold more than names (MinIO's "[minio_cache:…]"). Sizes are exact as in version 2.
+// which don't have it, where Options.ListObjectsV1 says so. The store is asked by version 2: NextMarker is the name
+// that a page ends with, and stores' own may hold more than names (MinIO's "[minio_cache:…]"). Sizes are exact as in
+// version 2.
 func listObjects(x *exchange) error {
 	if x.Facts.Kind == policy.Directory && !x.g.o.ListObjectsV1 {
 		return policy.NotImplemented(policy.ListObjects)

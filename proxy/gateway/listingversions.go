@@ -28,12 +28,14 @@ func listObjectVersions(x *exchange) error {
 	value := func(name string) string { v, _ := x.grant.Query.Get(name); return v }
 	encoding, maxKeys := value("encoding-type"), x.count("max-keys", 1000)
 	if value("version-id-marker") != "" && value("key-marker") == "" {
-		return s3.InvalidArgument("version-id-marker", value("version-id-marker"), "A version-id marker cannot be specified without a key marker.")
+		return s3.InvalidArgument("version-id-marker", value("version-id-marker"),
+			"A version-id marker cannot be specified without a key marker.")
 	}
 	l := x.Lister()
 	l.Ask = x.AskVersions
 	page, err := x.Page(x.context, l, &store.ListQuery{
-		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"), Version: value("version-id-marker"), Max: maxKeys,
+		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"),
+		Version: value("version-id-marker"), Max: maxKeys,
 	})
 	if err != nil {
 		return err
@@ -54,9 +56,11 @@ func listObjectVersions(x *exchange) error {
 		Entries             []listedVersion
 		CommonPrefixes      []listedPrefix
 	}{
-		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(value("prefix"), encoding), Delimiter: s3.ShownName(value("delimiter"), encoding),
-		KeyMarker: s3.ShownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"), EncodingType: encoding,
-		MaxKeys: maxKeys, IsTruncated: page.More,
+		Xmlns: s3.Namespace, Name: x.Bucket, Prefix: s3.ShownName(value("prefix"), encoding),
+		Delimiter: s3.ShownName(value("delimiter"), encoding),
+		KeyMarker: s3.ShownName(value("key-marker"), encoding), VersionIdMarker: value("version-id-marker"),
+		EncodingType: encoding,
+		MaxKeys:      maxKeys, IsTruncated: page.More,
 	}
 	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	for i := range page.Entries {

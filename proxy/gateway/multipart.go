@@ -26,11 +26,12 @@ func createMultipartUpload(x *exchange) error {
 		return err
 	}
 	asked := x.asked()
-	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked, func(r *store.Request, envelope []byte) error {
-		x.setTags(r)
-		x.setAttributes(r)
-		return x.setObjectHeaders(r, envelope)
-	})
+	u, err := x.CreateUpload(x.context, x.grant.Decision.Encryption, kind, sumType, x.grant.Start, &asked,
+		func(r *store.Request, envelope []byte) error {
+			x.setTags(r)
+			x.setAttributes(r)
+			return x.setObjectHeaders(r, envelope)
+		})
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,9 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 	name, wanted := x.grant.Value("x-amz-checksum-algorithm"), x.grant.Value("x-amz-checksum-type")
 	if name == "" {
 		if wanted != "" {
-			return nil, 0, s3.Refuse("InvalidRequest", "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+			return nil, 0,
+				s3.Refuse("InvalidRequest",
+					"The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
 		}
 		return nil, crypto.FullObject, nil
 	}
@@ -62,7 +65,8 @@ func (x *exchange) uploadChecksum() (*s3.ChecksumKind, crypto.ChecksumType, erro
 		return nil, 0, s3.UnsupportedAlgorithm()
 	}
 	mismatch := func() error {
-		return s3.Refuse("InvalidRequest", "The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.Name)+" checksum algorithm.")
+		return s3.Refuse("InvalidRequest",
+			"The "+wanted+" checksum type cannot be used with the "+strings.ToLower(kind.Name)+" checksum algorithm.")
 	}
 	switch strings.ToUpper(wanted) {
 	case "":
@@ -152,11 +156,14 @@ func uploadPart(x *exchange) error {
 		return err
 	}
 	if body.check.told && u.Algorithm != 0 && body.check.kind.Algorithm != u.Algorithm {
-		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
-			", actual checksum Type: "+strings.ToLower(body.check.kind.Name))
+		return s3.Refuse("InvalidRequest",
+			"Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
+				", actual checksum Type: "+strings.ToLower(body.check.kind.Name))
 	}
 	if !body.check.told && u.Algorithm != 0 && u.Type == crypto.Composite {
-		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+", actual checksum Type: null")
+		return s3.Refuse("InvalidRequest",
+			"Checksum Type mismatch occurred, expected checksum Type: "+strings.ToLower(u.Kind().Name)+
+				", actual checksum Type: null")
 	}
 	body.check.keep(u.Kind())
 	secrets, err := x.Unwrap(x.context, u.Envelope, false, x.grant.MayRead)
@@ -179,8 +186,8 @@ func uploadPart(x *exchange) error {
 }
 
 // abortMultipartUpload carries out AbortMultipartUpload. Afterwards nothing of the upload can be completed: the store's
-// upload is gone. Repeated, and after a Complete, it answers 204 as S3 does. It has the key's claim, so that no Complete
-// of the upload is at work meanwhile.
+// upload is gone. Repeated, and after a Complete, it answers 204 as S3 does. It has the key's claim, so that no
+// Complete of the upload is at work meanwhile.
 func abortMultipartUpload(x *exchange) error {
 	if _, err := x.findUpload(false); err != nil {
 		return err

@@ -246,7 +246,7 @@ data: %s
 	}
 
 	file := proxytest.WriteConfig(t, config+proxytest.Identity)
-	var rewrapped tools.Rewrapped
+	var rewrapped tools.RewrapReport
 	out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
 	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusOK || rewrapped.Rewrapped != int64(len(keys)) || rewrapped.Gone != 0 {
 		t.Errorf("rewrap: status %d, %s %s", status, out, errs)
@@ -270,7 +270,7 @@ data: %s
 	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", file, "s3://"+bucket); status != command.StatusError || !strings.Contains(out, "/p/k03: could not be checked: the store lists it, and says that it isn't there") {
 		t.Errorf("verify of what isn't there: status %d: %s %s", status, out, errs)
 	}
-	rewrapped = tools.Rewrapped{}
+	rewrapped = tools.RewrapReport{}
 	out, _, status = proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
 	if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusError || rewrapped.Gone != 0 || len(rewrapped.Left) != 1 {
 		t.Errorf("rewrap of what isn't there: status %d, %s", status, out)
@@ -307,7 +307,7 @@ data: %s
 				strings.Contains(errs, "an object u/p beside an object u") != beside {
 				t.Errorf("verify: status %d: %s", status, errs)
 			}
-			var rewrapped tools.Rewrapped
+			var rewrapped tools.RewrapReport
 			out, _, status := proxytest.Subcommand(t, "rewrap", "--config", file, "s3://"+bucket)
 			if err := json.Unmarshal([]byte(out), &rewrapped); err != nil || status != command.StatusOK || len(rewrapped.Uploads) != 1 || rewrapped.Uploads[0].UploadID != aws.ToString(upload.UploadId) || len(rewrapped.Notes) == 0 {
 				t.Errorf("rewrap: status %d: %s", status, out)
@@ -324,7 +324,7 @@ data: %s
 					t.Fatal(err)
 				}
 			}
-			var migrated tools.Migrated
+			var migrated tools.MigrationReport
 			out, errs, status = proxytest.Subcommand(t, "migrate", "--config", file, "s3://clear", "s3://"+bucket)
 			err = json.Unmarshal([]byte(out), &migrated)
 			switch {

@@ -8,19 +8,22 @@ import (
 	"sealfront/sigv4"
 )
 
-// updateObjectEncryption carries out UpdateObjectEncryption: an object's data key is sealed anew, under another KMS key or with
-// or without a bucket key. No segment is opened, and what clients see of the object stays: ETag, checksums, metadata, tags. The
-// store dates what it writes, so Last-Modified is that of the update.
+// updateObjectEncryption carries out UpdateObjectEncryption: an object's data key is sealed anew, under another KMS key
+// or with or without a bucket key. No segment is opened, and what clients see of the object stays: ETag, checksums,
+// metadata, tags. The store dates what it writes, so Last-Modified is that of the update.
 //
-//	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end ─▶ Object Lock, permission on the old key
-//	    ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (keepetag.go)
+//	permission ─▶ document ─▶ permission on the new key ─▶ the key's claim ─▶ metadata and end
+//	    ─▶ Object Lock, permission on the old key ─▶ data key, wrapped anew under the new one ─▶ the same sealed bytes, under the new envelope (keepetag.go)
 //
-// In one conditional step of the store: whoever is killed leaves the old envelope or the new one, and a write that comes between wins.
+// In one conditional step of the store: whoever is killed leaves the old envelope or the new one, and a write that
+// comes between wins.
 //
-// Versions are the store's, which never changes one but the version null: where it keeps others the update makes a new one, which is
-// told, and the earlier keeps its key. A version that isn't the current one would become that, so it is refused.
+// Versions are the store's, which never changes one but the version null: where it keeps others the update makes a new
+// one, which is told, and the earlier keeps its key. A version that isn't the current one would become that, so it is
+// refused.
 //
-// Requests to the store: the claim, a look at the object, and what keepetag.go says; a HEAD for Object Lock where there are versions.
+// Requests to the store: the claim, a look at the object, and what keepetag.go says; a HEAD for Object Lock where there
+// are versions.
 func updateObjectEncryption(x *exchange) error {
 	document, err := x.readDocument(objects.MaxDocument)
 	if err != nil {
@@ -83,7 +86,8 @@ func (x *exchange) updateOnce() error {
 	return nil
 }
 
-// currentOrigin looks at the current version of the object, which must be the one that the request names, if it names one.
+// currentOrigin looks at the current version of the object, which must be the one that the request names, if it names
+// one.
 func (x *exchange) currentOrigin() (*objects.Source, error) {
 	version := x.Version
 	y := x.at(x.Record, x.Key)
@@ -102,13 +106,15 @@ func (x *exchange) currentOrigin() (*objects.Source, error) {
 		return nil, err
 	}
 	a.Close()
-	return nil, s3.Refuse("NotImplemented", "The encryption of a version that isn't the current one can't be changed: the store behind this "+
-		"service would make it the current one.", "QueryParameter", "versionId")
+	return nil,
+		s3.Refuse("NotImplemented",
+			"The encryption of a version that isn't the current one can't be changed: the store behind this "+
+				"service would make it the current one.", "QueryParameter", "versionId")
 }
 
-// keptWith is what general purpose buckets keep with an object beside its metadata, for the object that takes its place: storage class,
-// redirect, and of Object Lock what doesn't protect it, such as a legal hold that is off. Where the store has versions it is asked by
-// HEAD, which is where stores tell of Object Lock.
+// keptWith is what general purpose buckets keep with an object beside its metadata, for the object that takes its
+// place: storage class, redirect, and of Object Lock what doesn't protect it, such as a legal hold that is off. Where
+// the store has versions it is asked by HEAD, which is where stores tell of Object Lock.
 func (x *exchange) keptWith(from *objects.Source) (kept []sigv4.Field, lock policy.ObjectLock, err error) {
 	told := from.Attributes
 	if from.VersionID() != "" {

@@ -31,8 +31,8 @@ type Renames interface {
 	KeepRename(ctx context.Context, b *state.Bucket, principal, token string, r *state.Rename) error
 }
 
-// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Claims, Sessions, Region, Account and
-// ServiceKey are required.
+// Options are what a Gateway is made from. Store, Keys, Buckets, Uploads, Renames, Claims, Sessions, Region, Account
+// and ServiceKey are required.
 type Options struct {
 	Store    objects.Store
 	Keys     objects.BucketKeys
@@ -66,7 +66,8 @@ type Options struct {
 	PerPrincipal     bool // bucket keys are kept apart by principal
 	ListObjectsV1    bool // ListObjects of version 1 works in directory buckets, too; else it is 501
 	PostObject       bool // form POST is carried out; else it is 405 MethodNotAllowed
-	ChecksumOnGet    bool // x-amz-checksum-mode costs a second store request where it must; otherwise only free ones are shown
+	// x-amz-checksum-mode costs a second store request where it must; otherwise only free ones are shown
+	ChecksumOnGet bool
 
 	FailedLogins access.FailedLogins
 

@@ -10,9 +10,9 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// uploadPartCopy carries out UploadPartCopy: rows UC-1 to UC-4. The source's range is opened and sealed as a part of the
-// upload, streamed; a store could not copy it, since the upload has a data key of its own. With a directory bucket on
-// either side KMS is asked for the source's data key and for the upload's, past the cache.
+// uploadPartCopy carries out UploadPartCopy: rows UC-1 to UC-4. The source's range is opened and sealed as a part of
+// the upload, streamed; a store could not copy it, since the upload has a data key of its own. With a directory bucket
+// on either side KMS is asked for the source's data key and for the upload's, past the cache.
 //
 // Requests to the store: a look at the source, its range, the part and its record.
 func uploadPartCopy(x *exchange) error {
@@ -31,8 +31,8 @@ func uploadPartCopy(x *exchange) error {
 	return objects.Retry(func() error { return x.copyPart(u, number, source) })
 }
 
-// openUploadForCopy is openUpload. That an upload's settings differ from the bucket's default (UC-2) may rest on a cached
-// record of the bucket: it is read anew before the copy is refused for it.
+// openUploadForCopy is openUpload. That an upload's settings differ from the bucket's default (UC-2) may rest on a
+// cached record of the bucket: it is read anew before the copy is refused for it.
 func (x *exchange) openUploadForCopy() (*objects.Upload, error) {
 	u, err := x.openUpload(false)
 	var refused *policy.Refusal
@@ -72,7 +72,8 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 		limit = crypto.MaxPart10000
 	}
 	if last-first+1 > limit {
-		return s3.Refuse("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+		return s3.Refuse("InvalidRequest",
+			"The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	opened, err := from.Open(x.context, x.asksKMS(from), x.maySource(source))
 	if err != nil {
@@ -91,7 +92,8 @@ func (x *exchange) copyPart(u *objects.Upload, number int, source *objects.Objec
 	if err != nil {
 		return err
 	}
-	if known != nil && (last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
+	if known != nil &&
+		(last-first+1 != from.Length || known.Algorithm != kind.Algorithm || known.Type != crypto.FullObject) {
 		known = nil
 	}
 	body, err := source.Read(x.context, opened, first, last, known, kind)

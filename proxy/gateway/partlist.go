@@ -17,7 +17,10 @@ import (
 
 // partList is the document of CompleteMultipartUpload, deletionList that of DeleteObjects.
 var (
-	partList = s3.Grammar{Root: "CompleteMultipartUpload", Paths: append([]string{"Part/PartNumber", "Part/ETag"}, s3.ChecksumPaths("Part/")...)}
+	partList = s3.Grammar{
+		Root:  "CompleteMultipartUpload",
+		Paths: append([]string{"Part/PartNumber", "Part/ETag"}, s3.ChecksumPaths("Part/")...),
+	}
 
 	deletionList = s3.Grammar{Root: "Delete", Paths: []string{
 		"Quiet", "Object/Key", "Object/VersionId", "Object/ETag", "Object/LastModifiedTime", "Object/Size",
@@ -113,9 +116,11 @@ func (x *exchange) checkOrder(parts []objects.NamedPart) error {
 	for i, p := range parts {
 		switch {
 		case p.Number < 1 || p.Number > crypto.MaxParts:
-			return s3.InvalidArgument("partNumber", strconv.Itoa(p.Number), "Part number must be an integer between 1 and 10000, inclusive")
+			return s3.InvalidArgument("partNumber", strconv.Itoa(p.Number),
+				"Part number must be an integer between 1 and 10000, inclusive")
 		case i > 0 && p.Number <= parts[i-1].Number:
-			return s3.Refuse("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
+			return s3.Refuse("InvalidPartOrder",
+				"The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
 		case consecutive && p.Number != i+1:
 			return s3.Refuse("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
 		}

@@ -104,10 +104,9 @@ func (x *exchange) streamPart(o *objects.Opened, w *objects.Part) error {
 	if err != nil {
 		return err
 	}
-	reader, err := x.NewReader(a, o, w.First, w.Last)
-	if err != nil {
+	if err := x.stream(a, o, w.First, w.Last); err != nil {
 		a.Close()
 		return err
 	}
-	return x.stream(reader, o.Secrets)
+	return nil
 }

@@ -31,7 +31,8 @@ func (x *exchange) dated() bool {
 }
 
 // checkDates evaluates the client's conditions on dates against the object in a. Stores can't be trusted with it: some
-// compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its own date.
+// compare their clock's fractions of a second, which Last-Modified doesn't show, so that an object is newer than its
+// own date.
 func (x *exchange) checkDates(a *store.Answer) error {
 	is, known := s3.HeaderTime(string(a.Get("Last-Modified")))
 	if !known || !x.dated() {
@@ -45,7 +46,8 @@ func (x *exchange) checkDates(a *store.Answer) error {
 			return x.notModified(a)
 		}
 	}
-	if since, ok := s3.HeaderTime(x.grant.Value("if-modified-since")); ok && x.grant.Value("if-none-match") == "" && !is.After(since) {
+	if since, ok := s3.HeaderTime(x.grant.Value("if-modified-since")); ok && x.grant.Value("if-none-match") == "" &&
+		!is.After(since) {
 		return x.notModified(a)
 	}
 	return nil
@@ -79,7 +81,8 @@ func (x *exchange) notModified(a *store.Answer) error {
 	return e
 }
 
-// storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for that.
+// storeNotModified answers what the store answered 304 to. One that doesn't say what 200 would have said is asked for
+// that.
 func (x *exchange) storeNotModified(a *store.Answer) error {
 	if x.g.o.Abilities.NotModified && x.g.o.Abilities.AnyExpires { // else Expires may be kept where 304 doesn't show it
 		return x.notModified(a)

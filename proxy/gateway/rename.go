@@ -12,22 +12,22 @@ import (
 	"sealfront/proxy/state"
 )
 
-// renameObject carries out RenameObject: section 6.4 and row RN-1. A sealed object opens only under its own name, so the
-// store's own rename could not do it (L6).
+// renameObject carries out RenameObject: section 6.4 and row RN-1. A sealed object opens only under its own name, so
+// the store's own rename could not do it (L6).
 //
 //	claims of both names ─▶ metadata and end ─▶ envelope ─▶ wrapped anew for the new name, under the bucket key it has
 //	    ─▶ the move written down ─▶ store-side copy ─▶ DELETE If-Match
 //
 // Of two renames of one source one succeeds, and an acknowledged one has moved what was there: whoever writes to a name
-// in several steps has its claim. A writer in one step may come between copy and deletion; the old name then has the new object,
-// as if it had been written after the rename. A crash leaves both names, never none, and the next operation that claims the
-// old one, or the sweep of claims, finishes the move. The encryption, its flags and the checksums stay; dates and ETag are those of
-// the store's copy. On a store whose DELETE knows no conditions the source is looked at once more right before it is deleted:
-// what is written between those two requests is lost.
+// in several steps has its claim. A writer in one step may come between copy and deletion; the old name then has the
+// new object, as if it had been written after the rename. A crash leaves both names, never none, and the next operation
+// that claims the old one, or the sweep of claims, finishes the move. The encryption, its flags and the checksums stay;
+// dates and ETag are those of the store's copy. On a store whose DELETE knows no conditions the source is looked at
+// once more right before it is deleted: what is written between those two requests is lost.
 //
-// Requests to the store: two claims, a look at the object, the move's record, copy, DELETE; with a client token three more,
-// for its record. With a condition on the destination that is looked at, too, and where the store ignores conditions on a copy
-// the sealed bytes stream through: GET and PUT.
+// Requests to the store: two claims, a look at the object, the move's record, copy, DELETE; with a client token three
+// more, for its record. With a condition on the destination that is looked at, too, and where the store ignores
+// conditions on a copy the sealed bytes stream through: GET and PUT.
 func renameObject(x *exchange) error {
 	key, refused := x.grant.Rules.RenameSource()
 	if refused != nil {
@@ -52,7 +52,8 @@ func renameObject(x *exchange) error {
 			}
 		}
 		m := &objects.Rename{
-			Object: &x.Object, Source: source, Claim: c, Conditions: x.asked(), Began: x.grant.Start, Begin: r.begin, Happened: r.happened,
+			Object: &x.Object, Source: source, Claim: c, Conditions: x.asked(), Began: x.grant.Start, Begin: r.begin,
+			Happened: r.happened,
 			Decide: func(o *objects.Source) (match, noneMatch string, err error) {
 				if err := x.condition("x-amz-rename-source-if-", o); err != nil {
 					return "", "", err
@@ -79,7 +80,8 @@ type renameToken struct {
 // renameHeaders are what a token is remembered with, beside the two names.
 var renameHeaders = [...]string{
 	"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "x-amz-rename-source-if-match",
-	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since", "x-amz-rename-source-if-unmodified-since",
+	"x-amz-rename-source-if-none-match", "x-amz-rename-source-if-modified-since",
+	"x-amz-rename-source-if-unmodified-since",
 }
 
 func (r *renameToken) parameters() []byte {
@@ -98,7 +100,9 @@ func (r *renameToken) recall() (done bool, err error) {
 		return false, objects.RecordError(err)
 	}
 	if r.record.Parameters != nil && string(r.record.Parameters) != string(r.parameters()) {
-		return false, s3.Refuse("IdempotencyParameterMismatch", "The parameters of this request differ from those of an earlier one with the same client token.")
+		return false,
+			s3.Refuse("IdempotencyParameterMismatch",
+				"The parameters of this request differ from those of an earlier one with the same client token.")
 	}
 	return r.record.Done, nil
 }
@@ -125,8 +129,8 @@ func (r *renameToken) remember() {
 	}
 }
 
-// happened reports whether an earlier attempt with this token has got through: the old name is gone, and under the new one
-// lies the object that was to move.
+// happened reports whether an earlier attempt with this token has got through: the old name is gone, and under the new
+// one lies the object that was to move.
 func (r *renameToken) happened() bool {
 	if r.record == nil || r.record.Salt == nil {
 		return false

@@ -10,8 +10,8 @@ import (
 	"sealfront/proxy/s3"
 )
 
-// writeError answers with e. HEAD and 304 have no body. The documents of S3 Control have one more element around them, without
-// which SDKs don't find the code.
+// writeError answers with e. HEAD and 304 have no body. The documents of S3 Control have one more element around them,
+// without which SDKs don't find the code.
 func writeError(resp *fasthttp.Response, e *s3.Error, requestID, hostID string, head, control bool) {
 	code := s3.Status(e.Code)
 	resp.SetStatusCode(code)

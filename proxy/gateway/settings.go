@@ -14,8 +14,9 @@ import (
 	"sealfront/proxy/state"
 )
 
-// Settings of a bucket that hold here whatever they say: nobody has access without credentials, ACLs are off, and objects stay in their
-// storage class. Tools that manage buckets set them, and read them until they are what was set; so they are kept, and shown again.
+// Settings of a bucket that hold here whatever they say: nobody has access without credentials, ACLs are off, and
+// objects stay in their storage class. Tools that manage buckets set them, and read them until they are what was set;
+// so they are kept, and shown again.
 
 // publicAccess are the elements of a public access block, in the order of state.Bucket.PublicAccess.
 var publicAccess = [...]string{"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}
@@ -52,7 +53,8 @@ func getPublicAccessBlock(x *exchange) error {
 	case err != nil:
 		return err
 	case len(record.PublicAccess) != len(publicAccess):
-		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found", "BucketName", x.Bucket)
+		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found",
+			"BucketName", x.Bucket)
 	}
 	var inner strings.Builder
 	for i, name := range publicAccess {
@@ -69,7 +71,9 @@ func putPublicAccessBlock(x *exchange) error {
 		return err
 	}
 	settings, given := "", false
-	for _, value := range [...]*string{document.BlockPublicAcls, document.IgnorePublicAcls, document.BlockPublicPolicy, document.RestrictPublicBuckets} {
+	for _, value := range [...]*string{
+		document.BlockPublicAcls, document.IgnorePublicAcls, document.BlockPublicPolicy, document.RestrictPublicBuckets,
+	} {
 		set := false
 		if value != nil {
 			var err error
@@ -101,7 +105,8 @@ func getOwnershipControls(x *exchange) error {
 	case err != nil:
 		return err
 	case record.NoOwnership:
-		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName", x.Bucket)
+		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName",
+			x.Bucket)
 	}
 	return x.answerElement(ownershipControls.Root, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>")
 }
@@ -151,7 +156,8 @@ const (
 	usualTransitionSize  = "all_storage_classes_128K"
 )
 
-// transitionSize is the smallest object that a lifecycle moves, by the request's header: one of two words. No rule moves any here.
+// transitionSize is the smallest object that a lifecycle moves, by the request's header: one of two words. No rule
+// moves any here.
 func (x *exchange) transitionSize() (string, error) {
 	if x.Operation != policy.PutBucketLifecycleConfiguration || x.Facts.Kind != policy.General {
 		return "", nil
@@ -166,8 +172,8 @@ func (x *exchange) transitionSize() (string, error) {
 	}
 }
 
-// keepTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
-func (x *exchange) keepTransitionSize(size string) error {
+// recordTransitionSize keeps it with a lifecycle that the store has accepted, and shows it with what there is.
+func (x *exchange) recordTransitionSize(size string) error {
 	if x.Facts.Kind != policy.General {
 		return nil
 	}

@@ -9,28 +9,34 @@ import (
 	"sealfront/proxy/conn"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
+	"sealfront/proxy/store"
 )
 
-// A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange until
-// Close.
+// A download is an object's plaintext on its way to the client. It owns its reader, the data key, and the exchange
+// until Close.
 type download struct {
 	x       *exchange
-	reader  *objects.Reader
+	reader  objects.Reader
 	secrets crypto.Secrets
 	rest    []byte // read, not delivered yet
 	err     error
 	closed  bool
 }
 
-// stream answers with the plaintext that r reads, length bytes. The first segment is opened before anything is said:
-// what fails there is answered, not broken off. Otherwise reader and secrets are the answer's.
-func (x *exchange) stream(r *objects.Reader, secrets crypto.Secrets) error {
-	if err := r.Advance(); err != nil {
-		r.Close()
+// stream answers with the plaintext bytes first to last of an opened object, from a store's answer that must hold their
+// segments. The first segment is opened before anything is said: what fails there is answered, not broken off. Where
+// stream succeeds, the store's answer and the secrets are the download's.
+func (x *exchange) stream(a *store.Answer, o *objects.Opened, first, last int64) error {
+	d := &download{x: x, secrets: o.Secrets}
+	if err := x.SetReader(&d.reader, a, o, first, last); err != nil {
+		return err
+	}
+	if err := d.reader.Advance(); err != nil {
+		d.reader.Close()
 		return err
 	}
 	x.progress = streaming
-	x.ctx.Response.SetBodyStream(&download{x: x, reader: r, secrets: secrets}, int(r.Size()))
+	x.ctx.Response.SetBodyStream(d, int(d.reader.Size()))
 	return nil
 }
 

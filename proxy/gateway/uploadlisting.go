@@ -66,7 +66,8 @@ func listParts(x *exchange) error {
 		ChecksumType         string `xml:",omitempty"`
 		Part                 []listedPart
 	}{
-		Xmlns: s3.Namespace, Bucket: x.Bucket, Key: s3.Name(x.Key), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.Facts),
+		Xmlns: s3.Namespace, Bucket: x.Bucket, Key: s3.Name(x.Key), UploadId: u.ID, Initiator: owner, Owner: owner,
+		StorageClass:     storageClass(&x.Facts),
 		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
 	}
 	if u.Algorithm != 0 {
@@ -74,7 +75,10 @@ func listParts(x *exchange) error {
 	}
 	for _, n := range numbers[:min(len(numbers), limit)] {
 		p := &parts[n].Current[0]
-		entry := listedPart{PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"), ETag: s3.ClientETag([]byte(p.StoreETag)), Size: p.Length}
+		entry := listedPart{
+			PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"),
+			ETag: s3.ClientETag([]byte(p.StoreETag)), Size: p.Length,
+		}
 		if u.Algorithm != 0 {
 			entry.Show(p.Checksum())
 		}
@@ -143,7 +147,8 @@ func listMultipartUploads(x *exchange) error {
 		Upload             []listedUpload
 		CommonPrefixes     []listedPrefix
 	}{
-		Xmlns: s3.Namespace, Bucket: x.Bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker, Prefix: s3.ShownName(prefix, encoding),
+		Xmlns: s3.Namespace, Bucket: x.Bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker,
+		Prefix:    s3.ShownName(prefix, encoding),
 		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
 	}
 	marker := func(u *state.Upload) string {
@@ -190,8 +195,9 @@ func listMultipartUploads(x *exchange) error {
 			continue
 		}
 		entry := listedUpload{
-			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner, StorageClass: storageClass(&x.Facts),
-			Initiated: u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
+			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner,
+			StorageClass: storageClass(&x.Facts),
+			Initiated:    u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}
 		if u.Algorithm != 0 {
 			entry.ChecksumAlgorithm, entry.ChecksumType = s3.ChecksumOf(u.Algorithm).Name, s3.ChecksumType(u.Type)

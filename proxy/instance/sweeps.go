@@ -30,7 +30,8 @@ func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *z
 				if err := s.FreeNames(ctx); err != nil && ctx.Err() == nil {
 					log.Warn("the name of a deleted bucket could not be freed; the next attempt is soon", zap.Error(err))
 				}
-			} else if err := errors.Join(s.SweepSessionKeys(ctx), s.SweepRenames(ctx), s.SweepClaims(ctx, g.Objects().FinishMove),
+			} else if err := errors.Join(s.SweepSessionKeys(ctx), s.SweepRenames(ctx),
+				s.SweepClaims(ctx, g.Objects().FinishMove),
 				janitor.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				log.Warn("leftovers in the state bucket could not be removed; the next sweep tries again", zap.Error(err))
 			}

@@ -12,6 +12,6 @@
 // request's signature has been found right and before anything else, so a request that is refused has done nothing.
 //
 // What it does not do: keep anything when it ends; versions, tags, ACLs, encryption of its own, other accounts, TLS;
-// verify or keep the checksums of x-amz-checksum-*. ETags are unique for every body and no MD5. It trusts its client to
-// go on sending: it has no deadlines.
+// verify or keep the checksums of x-amz-checksum-*. ETags are unique for every body and, unless Options.MD5 is set, no
+// MD5. It trusts its client to go on sending: it has no deadlines.
 package memstore

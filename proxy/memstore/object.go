@@ -27,7 +27,7 @@ func (x *exchange) putObject() error {
 	if err != nil {
 		return err
 	}
-	etag := `"` + x.store.unique() + `"`
+	etag := x.store.etagOf(content)
 	o, err := x.newObject(content, etag, header)
 	if err != nil {
 		content.release()

@@ -22,6 +22,7 @@ type Options struct {
 	// headers; default 1 GiB. What would go beyond is answered 507 before its body is read.
 	MaxBytes int64
 	Address  string           // where to listen; default a free loopback port
+	MD5      bool             // ETags are S3's own: MD5s of bytes, or of the MD5s of parts
 	Now      func() time.Time // default time.Now
 }
 

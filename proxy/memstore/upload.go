@@ -2,7 +2,6 @@ package memstore
 
 import (
 	"encoding/xml"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -71,7 +70,7 @@ func (x *exchange) uploadPart() error {
 		return err
 	}
 	b.mu.Unlock() // while the body comes in
-	p := &part{etag: `"` + x.store.unique() + `"`, modified: x.now}
+	p := &part{modified: x.now}
 	copies := x.carries("x-amz-copy-source")
 	if copies {
 		p.body, err = x.sourceRange()
@@ -81,6 +80,7 @@ func (x *exchange) uploadPart() error {
 	if err != nil {
 		return err
 	}
+	p.etag = x.store.etagOf(p.body)
 	b, u, err := x.upload()
 	if err != nil {
 		p.body.release()
@@ -149,7 +149,7 @@ func (x *exchange) completeUpload() error {
 			return refuse("InvalidPartOrder")
 		}
 	}
-	bodies := make([]*body, 0, len(list.Part))
+	bodies, etags := make([]*body, 0, len(list.Part)), make([]string, 0, len(list.Part))
 	for i, named := range list.Part {
 		p := u.parts[named.PartNumber]
 		if p == nil || strings.Trim(named.ETag, `"`) != strings.Trim(p.etag, `"`) {
@@ -158,13 +158,13 @@ func (x *exchange) completeUpload() error {
 		if p.body.size < minPart && i < len(list.Part)-1 {
 			return refuse("EntityTooSmall")
 		}
-		bodies = append(bodies, p.body)
+		bodies, etags = append(bodies, p.body), append(etags, p.etag)
 	}
 	for _, p := range bodies {
 		p.retain()
 	}
 	whole := join(bodies)
-	o, err := x.newObject(whole, fmt.Sprintf(`"%s-%d"`, x.store.unique(), len(bodies)), u.header)
+	o, err := x.newObject(whole, x.store.etagOfParts(etags), u.header)
 	if err != nil {
 		whole.release()
 		return err

@@ -58,7 +58,8 @@ func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResu
 		done, err = a.putParts(ctx)
 	}
 	// Whatever a store makes of an object that is replaced while it is read and copied, to the client it is that.
-	if err != nil && Translate(err).Code == "InternalError" && errors.Is(a.from.Object.stands(ctx, a.from.Sealed), ErrReplaced) {
+	if err != nil && Translate(err).Code == "InternalError" &&
+		errors.Is(a.from.Object.stands(ctx, a.from.Sealed), ErrReplaced) {
 		return nil, x.Interfered(err)
 	}
 	return done, err
@@ -66,7 +67,9 @@ func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResu
 
 // Interfered answers that another writer was faster.
 func (x *Object) Interfered(err error) error {
-	return s3.Refuse("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", x.Key).Because(err)
+	return s3.Refuse("ConditionalRequestConflict",
+		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key",
+		x.Key).Because(err)
 }
 
 // An AppendBody is what is appended.
@@ -104,7 +107,8 @@ type Append struct {
 	hash   hash.Hash     // over the last part
 }
 
-// decideChecksum: the object keeps its algorithm. CRCs of the full object are combined; a SHA becomes one over the parts.
+// decideChecksum: the object keeps its algorithm. CRCs of the full object are combined; a SHA becomes one over the
+// parts.
 func (a *Append) decideChecksum(ctx context.Context) error {
 	old, _, err := a.from.Object.ChecksumOf(ctx, a.Opened)
 	if err != nil {
@@ -143,7 +147,8 @@ func (a *Append) split() error {
 		}
 	}
 	if len(a.parts)+1 > crypto.MaxParts {
-		return s3.Refuse("TooManyParts", "You have attempted to add more parts than the maximum of 10,000 that an object may have.")
+		return s3.Refuse("TooManyParts",
+			"You have attempted to add more parts than the maximum of 10,000 that an object may have.")
 	}
 	a.last = crypto.Part{Length: a.Length - a.kept + a.Body.Size(), Salt: crypto.NewSalt()}
 	limit := int64(crypto.MaxPart10000) // it shares the store's part with the object's end
@@ -152,7 +157,8 @@ func (a *Append) split() error {
 	}
 	if a.last.Length > limit {
 		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
-			"ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed", strconv.FormatInt(limit-(a.Length-a.kept), 10))
+			"ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed",
+			strconv.FormatInt(limit-(a.Length-a.kept), 10))
 	}
 	return nil
 }
@@ -165,7 +171,8 @@ func (a *Append) readBack(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err, ErrReplaced) {
+	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.kept, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err,
+		ErrReplaced) {
 		return a.x.Interfered(err)
 	}
 	a.Body.Start()
@@ -276,7 +283,8 @@ func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		if there, err := x.Objects.Head(ctx, x.Record.StoreName, x.Key); err == nil && there.WrapSalt() == string(sent.WrapSalt[:]) {
+		if there, err := x.Objects.Head(ctx, x.Record.StoreName, x.Key); err == nil &&
+			there.WrapSalt() == string(sent.WrapSalt[:]) {
 			return a.outcome(there.etag, p.Checksum), nil
 		}
 	}
@@ -344,12 +352,17 @@ func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 	}
 	etag, err := u.complete(ctx, a.condition(), &envelope)
 	if err != nil {
-		if e := Translate(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" || e.Code == "ConditionalRequestConflict" {
+		if e := Translate(err); e.Code == "PreconditionFailed" || e.Code == "NoSuchKey" ||
+			e.Code == "ConditionalRequestConflict" {
 			return nil, x.Interfered(err)
 		}
 		return nil, err
 	}
-	x.Objects.layouts.put(x.layoutName(), &knownLayout{etag: etag, objectID: envelope.ObjectID, total: crypto.StoredLength(a.total()), layout: trailer.Layout(), checksum: sum})
+	x.Objects.layouts.put(x.layoutName(),
+		&knownLayout{
+			etag: etag, objectID: envelope.ObjectID, total: crypto.StoredLength(a.total()), layout: trailer.Layout(),
+			checksum: sum,
+		})
 	return a.outcome(etag, sum), nil
 }
 
@@ -357,7 +370,10 @@ func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 func (a *Append) objectChecksum() *crypto.Checksum {
 	switch {
 	case a.old != nil && a.old.Type == crypto.FullObject && a.Kind.Full:
-		return &crypto.Checksum{Type: crypto.FullObject, Algorithm: a.Kind.Algorithm, Value: s3.CombineCRC(a.Kind.Algorithm, a.old.Value, a.sum.Value, a.Body.Size())}
+		return &crypto.Checksum{
+			Type: crypto.FullObject, Algorithm: a.Kind.Algorithm,
+			Value: s3.CombineCRC(a.Kind.Algorithm, a.old.Value, a.sum.Value, a.Body.Size()),
+		}
 	case a.Kind.Full:
 		return combineParts(a.Kind.Algorithm, append(a.parts, a.last))
 	}

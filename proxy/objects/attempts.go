@@ -15,13 +15,13 @@ import (
 // attempts are the accepted attempts at one part of an upload.
 type attempts struct {
 	all []state.Part
-	// stands are those of them that are the part: one, or more where the store's clock can't tell apart a stashed attempt from
-	// another. Any may be completed then, and the first is shown.
+	// stands are those of them that are the part: one, or more where the store's clock can't tell apart a stashed attempt
+	// from another. Any may be completed then, and the first is shown.
 	Current []state.Part
 }
 
-// named returns the attempt that stands and that the client means by an ETag. An acknowledged attempt with the bytes of one
-// that stands, by length and checksum, is that part too: a request that was repeated has several answers.
+// named returns the attempt that stands and that the client means by an ETag. An acknowledged attempt with the bytes of
+// one that stands, by length and checksum, is that part too: a request that was repeated has several answers.
 func (a *attempts) named(etag string) (*state.Part, bool) {
 	is := func(p *state.Part) bool { return s3.Unquote(s3.ClientETag([]byte(p.StoreETag))) == etag }
 	for i := range a.Current {
@@ -34,7 +34,8 @@ func (a *attempts) named(etag string) (*state.Part, bool) {
 			continue
 		}
 		for j := range a.Current {
-			if a.all[i].Length == a.Current[j].Length && a.all[i].Algorithm == a.Current[j].Algorithm && a.all[i].Sum == a.Current[j].Sum {
+			if a.all[i].Length == a.Current[j].Length && a.all[i].Algorithm == a.Current[j].Algorithm &&
+				a.all[i].Sum == a.Current[j].Sum {
 				return &a.Current[j], true
 			}
 		}
@@ -107,14 +108,16 @@ type storedPart struct {
 	LastModified time.Time
 }
 
-// storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the answer.
+// storedParts asks the store for parts of its upload, by ascending number; one it doesn't have is missing in the
+// answer.
 func (x *Object) storedParts(ctx context.Context, id string, numbers []int) (map[int]storedPart, error) {
 	known := make(map[int]storedPart, len(numbers))
 	for len(numbers) > 0 {
 		count := min(1000, numbers[len(numbers)-1]-numbers[0]+1)
 		r := &store.Request{
 			Operation: "ListParts", Method: "GET", Bucket: x.Record.StoreName, Key: x.Key,
-			Query: store.AppendQuery("max-parts="+strconv.Itoa(count)+"&part-number-marker="+strconv.Itoa(numbers[0]-1), "uploadId", id),
+			Query: store.AppendQuery("max-parts="+strconv.Itoa(count)+"&part-number-marker="+strconv.Itoa(numbers[0]-1),
+				"uploadId", id),
 		}
 		a, err := x.Objects.o.Store.Do(ctx, r)
 		if err != nil {

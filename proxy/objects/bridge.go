@@ -46,9 +46,11 @@ func Translate(err error) *s3.Error {
 	case errors.As(err, &coded) && coded.S3Code() == "MetadataTooLarge":
 		return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").Because(err)
 	case errors.Is(err, state.ErrAborted):
-		return s3.Refuse("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.").Because(err)
+		return s3.Refuse("OperationAborted",
+			"A conflicting conditional operation is currently in progress against this resource. Please try again.").Because(err)
 	case errors.Is(err, state.ErrBusy):
-		return s3.Refuse("SlowDown", "Please reduce your request rate: another operation on this key is under way.").Because(err)
+		return s3.Refuse("SlowDown",
+			"Please reduce your request rate: another operation on this key is under way.").Because(err)
 	case errors.Is(err, keyring.ErrUnavailable):
 		e := s3.Unavailable(err)
 		e.Row = "KE-7"
@@ -63,8 +65,8 @@ func Translate(err error) *s3.Error {
 	return s3.Internal(err)
 }
 
-// RowForeignBlob: KMS doesn't open what an envelope has as its bucket key. That is no fault of the client's: the store's
-// data are altered, or another installation's.
+// RowForeignBlob: KMS doesn't open what an envelope has as its bucket key. That is no fault of the client's: the
+// store's data are altered, or another installation's.
 const RowForeignBlob = "KE-8"
 
 // kmsError translates KMS's error names: rows KE-1 to KE-8.

@@ -43,7 +43,8 @@ func (g *Objects) inherit(c *state.Claim, b *state.Bucket) error {
 		if err != nil {
 			return fmt.Errorf("finish the interrupted rename of %q to %q: %w", m.From, m.To, err)
 		}
-		g.o.Log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From), zap.String("to", m.To), zap.Bool("moved", moved))
+		g.o.Log.Warn("a rename that was interrupted has been ended", zap.String("bucket", b.Name), zap.String("from", m.From),
+			zap.String("to", m.To), zap.Bool("moved", moved))
 		if moved {
 			done = append(done, m)
 		}
@@ -65,8 +66,8 @@ func (g *Objects) FinishMove(ctx context.Context, bucket string, m *state.Move) 
 	return err
 }
 
-// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are. moved
-// tells that the copy is in place and the original isn't any more.
+// finishMove deletes the original if the copy is in place, and nothing otherwise: then both names stay as they are.
+// moved tells that the copy is in place and the original isn't any more.
 func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move) (moved bool, err error) {
 	to, err := g.Head(ctx, b.StoreName, m.To)
 	if err != nil || to.WrapSalt() != string(m.ToSalt) {
@@ -88,7 +89,8 @@ func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move
 		return false, err
 	}
 	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil && f.Status != http.StatusNotFound && f.Status != http.StatusPreconditionFailed {
+	if f := a.Fault(r.Operation); f != nil && f.Status != http.StatusNotFound &&
+		f.Status != http.StatusPreconditionFailed {
 		return false, f
 	}
 	return true, nil

@@ -118,13 +118,16 @@ func (c *Completion) match(ctx context.Context, named []NamedPart) error {
 			part, ok = a.named(p.ETag)
 		}
 		if !ok {
-			return s3.Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+			return s3.Refuse("InvalidPart",
+				"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "+
+					"entity tag may not match the part's entity tag.",
 				"UploadId", c.Upload.ID, "PartNumber", strconv.Itoa(p.Number), "ETag", p.ETag)
 		}
 		found := *part
 		if i < len(named)-1 && found.Length < crypto.MinPartSize {
 			return s3.Refuse("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size",
-				"ETag", p.ETag, "MinSizeAllowed", strconv.Itoa(crypto.MinPartSize), "PartNumber", strconv.Itoa(p.Number), "ProposedSize", strconv.FormatInt(found.Length, 10))
+				"ETag", p.ETag, "MinSizeAllowed", strconv.Itoa(crypto.MinPartSize), "PartNumber", strconv.Itoa(p.Number),
+				"ProposedSize", strconv.FormatInt(found.Length, 10))
 		}
 		if err := c.checkPart(&p, &found); err != nil {
 			return err
@@ -134,7 +137,9 @@ func (c *Completion) match(ctx context.Context, named []NamedPart) error {
 		c.trailer.Length += found.Length
 	}
 	if want := c.Size; want != "" && want != strconv.FormatInt(c.trailer.Length, 10) {
-		return s3.Refuse("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want, c.trailer.Length))
+		return s3.Refuse("InvalidRequest",
+			fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %s does not match what was computed: %d", want,
+				c.trailer.Length))
 	}
 	return nil
 }
@@ -146,7 +151,8 @@ func (c *Completion) checkNumbers(named []NamedPart) error {
 	}
 	for i, p := range named {
 		if p.Number != i+1 && p.Checksum != "" {
-			return s3.Refuse("InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.Upload.ID)
+			return s3.Refuse("InvalidPartOrder",
+				"The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.Upload.ID)
 		}
 	}
 	return nil
@@ -157,8 +163,10 @@ func (c *Completion) checkPart(p *NamedPart, found *state.Part) error {
 	kind := c.Upload.Kind()
 	if p.Checksum == "" {
 		if c.Upload.Algorithm != 0 && c.Upload.Type == crypto.Composite {
-			return s3.Refuse("InvalidRequest", fmt.Sprintf("The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
-				strings.ToLower(kind.Name), p.Number))
+			return s3.Refuse("InvalidRequest",
+				fmt.Sprintf("The upload was created using a %s checksum. The complete request must include the checksum for each "+
+					"part. It was missing for part %d in the request.",
+					strings.ToLower(kind.Name), p.Number))
 		}
 		return nil
 	}
@@ -166,7 +174,9 @@ func (c *Completion) checkPart(p *NamedPart, found *state.Part) error {
 		return nil // nobody asked for that one to be kept: it was checked when the part came
 	}
 	if p.Kind != kind || p.Checksum != base64.StdEncoding.EncodeToString(found.Sum[:found.Algorithm.Size()]) {
-		return s3.Refuse("BadDigest", fmt.Sprintf("The %s you specified for part %d did not match what we received.", strings.ToLower(p.Kind.Name), p.Number))
+		return s3.Refuse("BadDigest",
+			fmt.Sprintf("The %s you specified for part %d did not match what we received.", strings.ToLower(p.Kind.Name),
+				p.Number))
 	}
 	return nil
 }
@@ -175,7 +185,9 @@ func (c *Completion) checkPart(p *NamedPart, found *state.Part) error {
 func (c *Completion) sum() error {
 	kind := c.Upload.Kind()
 	if wanted := c.ChecksumType; wanted != "" && !strings.EqualFold(wanted, s3.ChecksumType(c.Upload.Type)) {
-		return s3.Refuse("InvalidRequest", "The upload was created using the "+s3.ChecksumType(c.Upload.Type)+" checksum mode. The complete request must use the same checksum mode.")
+		return s3.Refuse("InvalidRequest",
+			"The upload was created using the "+s3.ChecksumType(c.Upload.Type)+
+				" checksum mode. The complete request must use the same checksum mode.")
 	}
 	sum := &crypto.Checksum{Type: c.Upload.Type, Algorithm: kind.Algorithm}
 	if c.Upload.Type == crypto.Composite {
@@ -193,8 +205,10 @@ func (c *Completion) sum() error {
 	c.trailer.Checksum = sum
 	if sent := c.Announced; sent != "" {
 		value, count, composite := strings.Cut(sent, "-")
-		if value != base64.StdEncoding.EncodeToString(sum.Value) || composite && (sum.Type != crypto.Composite || count != strconv.Itoa(len(c.parts))) {
-			return s3.Refuse("BadDigest", "The "+strings.ToLower(kind.Name)+" you specified did not match the calculated checksum.")
+		if value != base64.StdEncoding.EncodeToString(sum.Value) ||
+			composite && (sum.Type != crypto.Composite || count != strconv.Itoa(len(c.parts))) {
+			return s3.Refuse("BadDigest",
+				"The "+strings.ToLower(kind.Name)+" you specified did not match the calculated checksum.")
 		}
 	}
 	return nil
@@ -229,7 +243,8 @@ func (c *Completion) finish(ctx context.Context, etag string) {
 	}
 	done := &state.Completion{List: c.List, ETag: etag, Checksum: checksum, Parts: len(c.parts)}
 	if err := c.Object.Objects.o.Uploads.EndUpload(ctx, c.Upload.Upload, state.UploadCompleted, done); err != nil {
-		c.Object.Objects.o.Log.Warn("the records of a completed upload could not be removed; the janitor will", zap.Error(err))
+		c.Object.Objects.o.Log.Warn("the records of a completed upload could not be removed; the janitor will",
+			zap.Error(err))
 	}
 	c.ETag, c.Checksum = etag, checksum
 }

@@ -49,7 +49,8 @@ func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (str
 		}
 		var e *s3.Error
 		switch {
-		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) && !c.tailStands(ctx, tail):
+		case err == nil && claimed != "" && claimed != c.before.etag && (seen.etag == "" || seen.etag != c.before.etag) &&
+			!c.tailStands(ctx, tail):
 			// The upload is over, and the object isn't there any more: another one has come meanwhile, or a deletion.
 			return claimed, nil
 		case err == nil:
@@ -96,7 +97,8 @@ func (c *Completion) conditional() bool {
 	return c.Conditions.conditional()
 }
 
-// setConditions puts the client's conditions to the store, or else the one that only what was seen under the claim meets.
+// setConditions puts the client's conditions to the store, or else the one that only what was seen under the claim
+// meets.
 func (c *Completion) setConditions(r *store.Request, able bool) {
 	switch {
 	case c.conditional():
@@ -111,11 +113,14 @@ func (c *Completion) setConditions(r *store.Request, able bool) {
 
 // interfered answers that the key or the upload kept changing.
 func (c *Completion) interfered(err error) error {
-	return s3.Refuse("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId", c.Upload.ID).Because(
+	return s3.Refuse("OperationAborted",
+		"A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId",
+		c.Upload.ID).Because(
 		fmt.Errorf("complete %s/%s: %w", c.Object.Bucket, c.Object.Key, err))
 }
 
-// put makes the object of an upload whose parts the store doesn't have, in one request, and gives the store's upload up.
+// put makes the object of an upload whose parts the store doesn't have, in one request, and gives the store's upload
+// up.
 func (c *Completion) put(ctx context.Context, secrets *crypto.Secrets) (string, error) {
 	x := c.Object
 	var last error
@@ -166,8 +171,11 @@ func (c *Completion) sendPut(ctx context.Context, r *store.Request) (string, err
 	return string(a.Get("Etag")), nil
 }
 
-// content puts the object's body onto a request and returns its envelope. An object without bytes is its envelope alone.
-func (c *Completion) content(ctx context.Context, r *store.Request, secrets *crypto.Secrets) (envelope []byte, done func(), err error) {
+// content puts the object's body onto a request and returns its envelope. An object without bytes is its envelope
+// alone.
+func (c *Completion) content(
+	ctx context.Context, r *store.Request, secrets *crypto.Secrets,
+) (envelope []byte, done func(), err error) {
 	x := c.Object
 	if c.trailer.Length > 0 {
 		body, length, err := c.tail(ctx, &secrets.DataKey)
@@ -187,7 +195,8 @@ func (c *Completion) content(ctx context.Context, r *store.Request, secrets *cry
 	// An object of one part has the checksum of its bytes, whatever the upload's type was.
 	kind := c.Upload.Kind()
 	full := &crypto.Checksum{Type: crypto.FullObject, Algorithm: kind.Algorithm, Value: kind.Make().Sum(nil)}
-	if err := e.Wrap(x.place(), use, crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
+	if err := e.Wrap(x.place(), use,
+		crypto.Secrets{DataKey: secrets.DataKey, HasLength: true, Checksum: full}); err != nil {
 		return nil, nil, fmt.Errorf("seal the envelope: %w", err)
 	}
 	r.Bytes = []byte{}
@@ -226,7 +235,10 @@ func (c *Completion) tail(ctx context.Context, key *crypto.DataKey) (*tailBody, 
 	if !last.Stashed {
 		return body, length, nil
 	}
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: x.Objects.o.StateBucket, Key: state.StashName(c.Upload.Upload, last.Number, last.Salt)}
+	r := &store.Request{
+		Operation: "GetObject", Method: "GET", Bucket: x.Objects.o.StateBucket,
+		Key: state.StashName(c.Upload.Upload, last.Number, last.Salt),
+	}
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return nil, 0, err
@@ -253,7 +265,8 @@ func (c *Completion) putTail(ctx context.Context, key *crypto.DataKey) (string, 
 	defer body.close()
 	r := &store.Request{
 		Operation: "UploadPart", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
-		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.Upload.ID), Length: length, Body: body,
+		Query: store.AppendQuery("partNumber="+strconv.Itoa(c.tailNumber()), "uploadId", c.Upload.ID), Length: length,
+		Body: body,
 	}
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
@@ -297,7 +310,8 @@ func (t *tailBody) WriteTo(w io.Writer) (written int64, err error) {
 	return written + n, err
 }
 
-// completeStore sends the store's Complete and returns the ETag that it claims the object has. A 200 may carry an error.
+// completeStore sends the store's Complete and returns the ETag that it claims the object has. A 200 may carry an
+// error.
 func (c *Completion) completeStore(ctx context.Context, tail string) (etag string, err error) {
 	x := c.Object
 	var b strings.Builder
@@ -350,7 +364,9 @@ func (c *Completion) storeFault(f *store.Fault) error {
 	case f.Code == "NoSuchUpload":
 		return NoSuchUpload(c.Upload.ID).Because(f)
 	case f.Code == "InvalidPart", f.Code == "InvalidPartOrder":
-		return s3.Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+		return s3.Refuse("InvalidPart",
+			"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "+
+				"entity tag may not match the part's entity tag.",
 			"UploadId", c.Upload.ID).Because(f)
 	}
 	return c.Object.WriteFault(f, &c.Conditions)

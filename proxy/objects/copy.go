@@ -55,7 +55,8 @@ func (c *Copy) Run(ctx context.Context, wanted *s3.ChecksumKind) (done *Written,
 	switch {
 	case c.compute == nil && c.sameKey():
 		return c.rewrap(ctx)
-	case c.Source.Object.SameName(x) || x.Objects.o.Abilities.ConditionalDelete: // it has the claim, or needs none (transfer.run)
+	// it has the claim, or needs none (transfer.run)
+	case c.Source.Object.SameName(x) || x.Objects.o.Abilities.ConditionalDelete:
 		return c.reseal(ctx)
 	}
 	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) (err error) {
@@ -76,8 +77,8 @@ func (c *Copy) sameKey() bool {
 	return c.Source.Encryption().SSE == e.SSE && c.Envelope.KeyARN == c.Object.keyOf(e)
 }
 
-// decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined into
-// that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
+// decideChecksum decides which checksum the copy has. A copy is one part: the CRCs of an upload's parts are combined
+// into that of the object. The SHA of such checksums can't be; it stays as it is when the body isn't opened.
 func (c *Copy) decideChecksum(ctx context.Context, wanted *s3.ChecksumKind) error {
 	x := c.Source.Object
 	sum, _, err := x.ChecksumOf(ctx, c.Opened)
@@ -138,7 +139,8 @@ func (c *Copy) rewrap(ctx context.Context) (*Written, error) {
 		return nil, err
 	}
 	t := &transfer{
-		from: c.Source, to: x, header: r.Header, envelope: &envelope, key: c.Secrets.DataKey, trailer: c.trailer, tags: c.Tags,
+		from: c.Source, to: x, header: r.Header, envelope: &envelope, key: c.Secrets.DataKey, trailer: c.trailer,
+		tags:  c.Tags,
 		given: c.Conditions, start: c.Began,
 	}
 	t.held = t.inPlace()

@@ -54,7 +54,9 @@ func doCopy(ctx context.Context, x *Object, r *store.Request) (*copyResult, *sto
 		return nil, nil, s3.Internal(fmt.Errorf("the store answered %s without a result: %w", r.Operation, err))
 	}
 	if result.XMLName.Local == "Error" {
-		f := &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: result.Code, Message: result.Message}
+		f := &store.Fault{
+			Operation: r.Operation, Status: http.StatusInternalServerError, Code: result.Code, Message: result.Message,
+		}
 		if f.Code == "PreconditionFailed" {
 			f.Status = http.StatusPreconditionFailed
 		}
@@ -83,15 +85,17 @@ func faultIn(body []byte, operation string) *store.Fault {
 	if xmldoc.Unmarshal(body, &failed) != nil {
 		return nil
 	}
-	f := &store.Fault{Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
+	f := &store.Fault{
+		Operation: operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message,
+	}
 	if f.Code == "PreconditionFailed" {
 		f.Status = http.StatusPreconditionFailed
 	}
 	return f
 }
 
-// evenPieces says into how many pieces of at most limit bytes size is cut, and of which size all but the last are: all of one, so that
-// none is too small.
+// evenPieces says into how many pieces of at most limit bytes size is cut, and of which size all but the last are: all
+// of one, so that none is too small.
 func evenPieces(size, limit int64) (count, each int64) {
 	count = (size + limit - 1) / limit
 	return count, (size + count - 1) / count

@@ -13,8 +13,9 @@ import (
 )
 
 // Remove deletes the object if the conditions hold, "" for none. Those on size or date are checked on the object's
-// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any object is asked for.
-// told is what the store tells of versions; bypass deletes in spite of a retention in governance mode.
+// metadata, and the store then deletes that object only. That there is no object is no error, unless an ETag or any
+// object is asked for. told is what the store tells of versions; bypass deletes in spite of a retention in governance
+// mode.
 func (x *Object) Remove(ctx context.Context, match, size, modified string, bypass bool) (told []s3.Element, err error) {
 	conditional := size != "" || modified != "" || match != "" && strings.TrimSpace(match) != "*"
 	switch {
@@ -35,7 +36,8 @@ func (x *Object) Remove(ctx context.Context, match, size, modified string, bypas
 		r.Set("If-Match", "*")
 	}
 	told, err = x.sendRemoval(ctx, r, bypass)
-	if match != "" && err != nil && Translate(err).Code == "PreconditionFailed" { // so some stores say that there is nothing
+	// so some stores say that there is nothing
+	if match != "" && err != nil && Translate(err).Code == "PreconditionFailed" {
 		err = s3.NoSuchKey(x.Key)
 	}
 	if match == "" && err != nil && Translate(err).Code == "NoSuchKey" {
@@ -45,7 +47,9 @@ func (x *Object) Remove(ctx context.Context, match, size, modified string, bypas
 }
 
 // removeIf deletes the object under the client's conditions. Stores that find nothing don't look at an ETag.
-func (x *Object) removeIf(ctx context.Context, match, size, modified string, bypass bool) (told []s3.Element, err error) {
+func (x *Object) removeIf(
+	ctx context.Context, match, size, modified string, bypass bool,
+) (told []s3.Element, err error) {
 	r := x.NewRequest("DeleteObject", "DELETE")
 	if match != "" && strings.TrimSpace(match) != "*" {
 		r.Set("If-Match", s3.StoreCondition(match))
@@ -64,8 +68,8 @@ func (x *Object) removeIf(ctx context.Context, match, size, modified string, byp
 	return told, err
 }
 
-// removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it. Where the store
-// holds conditions, of two such deletions of one object one succeeds.
+// removeAny deletes whatever object there is, for a store that takes If-Match: * for an ETag or doesn't look at it.
+// Where the store holds conditions, of two such deletions of one object one succeeds.
 func (x *Object) removeAny(ctx context.Context, bypass bool) (told []s3.Element, err error) {
 	for range GetAttempts {
 		h := x.NewRequest("HeadObject", "HEAD")
@@ -123,7 +127,8 @@ const BypassHeader = "x-amz-bypass-governance-retention"
 // in how they say so.
 func Locked(f *store.Fault) bool {
 	deletes := f.Operation == "DeleteObject" || f.Operation == "DeleteObjects"
-	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked" || deletes && f.Code == "InvalidRequest"
+	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked" ||
+		deletes && f.Code == "InvalidRequest"
 }
 
 // LockedError is 403 for a version that Object Lock protects.
@@ -131,8 +136,8 @@ func LockedError(f *store.Fault) error {
 	return s3.Refuse("AccessDenied", "Access Denied because object protected by object lock.").Because(f)
 }
 
-// checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at. gone
-// tells that there is no object, which satisfies size and date.
+// checkDeletion compares ETag, size and date with the object's, and binds the deletion to the version it looked at.
+// gone tells that there is no object, which satisfies size and date.
 func (x *Object) checkDeletion(ctx context.Context, r *store.Request, size, modified string) (gone bool, err error) {
 	a, s, err := x.HeadIf(ctx, func(h *store.Request) { h.Header = append(h.Header, r.Header...) })
 	if err != nil {

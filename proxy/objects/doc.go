@@ -1,20 +1,23 @@
-// Package objects has the sealed objects of a store: it puts, reads, copies, appends to, renames, re-encrypts, deletes and
-// lists them, and assembles uploads. It knows no client and no HTTP server: whoever calls it has decided that it may be
-// done, and hands over what depends on who asks as arguments (may, Conditions).
+// Package objects has the sealed objects of a store: it puts, reads, copies, appends to, renames, re-encrypts, deletes
+// and lists them, and assembles uploads. It knows no client and no HTTP server: whoever calls it has decided that it
+// may be done, and hands over what depends on who asks as arguments (may, Conditions).
 //
 //	put     plaintext ─▶ segments sealed in place ─▶ store              (the last segment waits until all is right)
-//	read    store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader            (a byte is handed on only after its tag was checked)
+//	read    store ─▶ envelope ─▶ may? ─▶ bucket key ─▶ Reader    (a byte is handed on only after its tag was checked)
 //	copy    store ─▶ envelope wrapped anew ─▶ the store copies, or the sealed bytes pass through
+//	check   store, or a file ─▶ envelope ─▶ bucket key ─▶ every stored byte: segments, padding, trailer
 //
 // Promises, each with the test that fails when it is broken; those of the running program stand in package main:
 //   - No envelope is opened under a KMS key that its bucket doesn't allow, nor before may has been asked
 //     (TestAnAlteredEnvelopeChoosesNoKey).
-//   - An object is the old or the new one at any time, whatever a store does with conditions on copies, with copies of an
-//     object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
+//   - An object is the old or the new one at any time, whatever a store does with conditions on copies, with copies of
+//     an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
 //     TestCrashesOfRenames, TestCrashesOfAppends).
-//   - What takes several steps has the key's claim, and its last step a condition that only what was seen under the claim
-//     meets (TestLinearizable, TestRaces).
+//   - What takes several steps has the key's claim, and its last step a condition that only what was seen under the
+//     claim meets (TestLinearizable, TestRaces).
 //   - The store's answer is not believed where the object itself can be looked at: after a Complete, after a copy that
 //     may have been sent twice (TestFaultsOfTheStore).
+//   - What is wrong with an object is a Damage, and a store or key service that doesn't answer is none
+//     (TestReadWholeFindsEachDamage).
 //   - Errors are S3's, made from those of store, state and key service in one place (bridge.go).
 package objects

@@ -14,8 +14,11 @@ import (
 // authentication failures are the proxy's fault.
 func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 	switch {
-	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" || f.Code == "DirectoryObjectContainsData":
-		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object beside another one whose name is a directory of its name.").Because(f)
+	case f.Code == "ObjectParentIsFile" || f.Code == "ExistingObjectIsDirectory" ||
+		f.Code == "DirectoryObjectContainsData":
+		return s3.Refuse("InvalidURI",
+			"The store behind this service can't hold an object besides another one whose name is a "+
+				"directory of its name.").Because(f)
 	case f.Code == "NoSuchBucket":
 		return s3.NoSuchBucket(bucket).Because(f)
 	case f.Code == "InvalidTag":
@@ -26,13 +29,17 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 		}
 		return s3.NoSuchKey(key).Because(f)
 	case f.Code == "NoSuchUpload":
-		return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").Because(f)
+		return s3.Refuse("NoSuchUpload",
+			"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "+
+				"completed.").Because(f)
 	case f.Status == 412:
 		return s3.Refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").Because(f)
 	case f.Status == 409 && f.Code == "BucketNotEmpty":
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete is not empty", "BucketName", bucket).Because(f)
 	case f.Status == 409:
-		return s3.Refuse("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key).Because(f)
+		return s3.Refuse("ConditionalRequestConflict",
+			"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key",
+			key).Because(f)
 	case f.Status == 429 || f.Code == "SlowDown":
 		return s3.Refuse("SlowDown", "Please reduce your request rate.").Because(f)
 	case f.Status == 503 || f.Status == 502 || f.Status == 504:
@@ -41,10 +48,13 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 		// What the client could have sent right was checked before; the store has narrower names than S3.
 		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)
 	case f.Code == "InvalidURI" && key != "", // another proxy of this kind is the store
-		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName", f.Status == 400 && f.Operation == "HeadObject" && longSegment(key): // HEAD tells no code
+		// HEAD tells no code
+		f.Code == "XMinioInvalidObjectName", f.Code == "XMinioInvalidResourceName",
+		f.Status == 400 && f.Operation == "HeadObject" && longSegment(key):
 		return s3.Refuse("InvalidURI", "The store behind this service can't hold an object of this name.").Because(f)
 	case f.Code == "RequestHeaderSectionTooLarge" || f.Status == http.StatusRequestHeaderFieldsTooLarge:
-		return s3.Refuse("MetadataTooLarge", "The store behind this service takes no request with metadata and tags of this size.").Because(f)
+		return s3.Refuse("MetadataTooLarge",
+			"The store behind this service takes no request with metadata and tags of this size.").Because(f)
 	case f.Code == "EntityTooLarge":
 		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").Because(f)
 	case f.Code == "MetadataTooLarge":
@@ -67,7 +77,8 @@ func longSegment(key string) bool {
 	return false
 }
 
-const InvalidTagText = "The tag provided was not a valid tag. This error can occur if the tag did not pass input validation."
+const InvalidTagText = "The tag provided was not a valid tag. This error can occur if the tag did not pass input " +
+	"validation."
 
 // RecordError is a bucket record that can't be read: refused, never defaulted.
 func RecordError(err error) error {

@@ -11,15 +11,15 @@ import (
 	"sealfront/sigv4"
 )
 
-// readsHoldWrites reports whether the store makes a conditional PUT wait, before it reads a byte of it, until nobody reads the
-// object any more (MinIO): who writes an object from itself in such a PUT would wait for the store, and the store for him. Stores that were
-// seen to do so copy an object onto itself in one step, without looking at conditions.
+// readsHoldWrites reports whether the store makes a conditional PUT wait, before it reads a byte of it, until nobody
+// reads the object any more (MinIO): who writes an object from itself in such a PUT would wait for the store, and the
+// store for him. Stores that were seen to do so copy an object onto itself in one step, without looking at conditions.
 func (g *Objects) readsHoldWrites() bool {
 	return g.o.Abilities.AtomicSelfCopy && !g.o.Abilities.ConditionalCopy
 }
 
-// sendInParts makes the object of r's body by an upload of one part, which waits for nobody: the conditions are those of Complete, and
-// by then the body has been read to its end.
+// sendInParts makes the object of r's body by an upload of one part, which waits for nobody: the conditions are those
+// of Complete, and by then the body has been read to its end.
 func (p *put) sendInParts(ctx context.Context, r *store.Request) (*Written, error) {
 	var header, conditions []sigv4.Field
 	for _, f := range r.Header {

@@ -5,7 +5,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -20,23 +19,23 @@ import (
 	"sealfront/sigv4"
 )
 
-// An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes stay as they
-// are, with their trailer. A client's ETag is the store's, in listings as in answers, so the store must give the new object the ETag
-// of the old one. Stores differ in what they make ETags of; which ETag it will be is known before the object is replaced, or
-// nothing is:
+// An object that gets another envelope by UpdateObjectEncryption keeps the ETag that clients know, so its sealed bytes
+// stay as they are, with their trailer. A client's ETag is the store's, in listings as in answers, so the store must
+// give the new object the ETag of the old one. Stores differ in what they make ETags of; which ETag it will be is known
+// before the object is replaced, or nothing is:
 //
 //	the store copies onto itself, in one step,        store-side CopyObject    found out by the probe
 //	under conditions, and the ETag stays
 //	an empty object                                   PUT                      all have one ETag
 //	the ETag says nothing of parts, and is made       GET and PUT              found out by the probe
 //	of the bytes
-//	it is an MD5 of parts' MD5s                       UploadPartCopy …         the parts' ETags are, before Complete If-Match
-//	it is the bytes' MD5                              GET and PUT              the last byte is held back until they have it
+//	it is an MD5 of parts' MD5s                       UploadPartCopy …         the parts' ETags, before Complete
+//	it is the bytes' MD5                              GET and PUT              the last byte waits until they have it
 //	else                                              501 NotImplemented
 //
-// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't tell apart two
-// envelopes over the same bytes, which copies onto itself, rewrap and this operation write: all of them have the key's claim, and what is
-// replaced was looked at, with its wrap salt, under that.
+// An object of at most 4 KiB stored is at hand, and needs no GET. All are bound to the ETag by If-Match. That doesn't
+// tell apart two envelopes over the same bytes, which copies onto itself, rewrap and this operation write: all of them
+// have the key's claim, and what is replaced was looked at, with its wrap salt, under that.
 
 // errETagChanges is for the log.
 var errETagChanges = errors.New("the store would give the object another ETag")
@@ -47,7 +46,8 @@ func (t *transfer) keeping(ctx context.Context) (*Written, error) {
 	done, err := t.keep(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {
 		// The object is there, under its new envelope: all that is left is to say so.
-		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give", zap.String("bucket", t.to.Bucket),
+		t.to.Objects.o.Log.Warn("the store has given an object another ETag than it was seen to give",
+			zap.String("bucket", t.to.Bucket),
 			zap.String("key", t.to.Key), zap.String("was", t.from.ETag), zap.String("is", done.ETag))
 	}
 	return done, err
@@ -97,13 +97,14 @@ func (t *transfer) stream(ctx context.Context) (*Written, error) {
 }
 
 func (t *transfer) etagChanges() error {
-	e := s3.Refuse("NotImplemented", "The store behind this service would give the object another ETag, which "+t.to.Operation.String()+
-		" promises to keep. Copy the object onto itself with the encryption it is to have.", "Key", t.to.Key)
+	e := s3.Refuse("NotImplemented",
+		"The store behind this service would give the object another ETag, which "+t.to.Operation.String()+
+			" promises to keep. Copy the object onto itself with the encryption it is to have.", "Key", t.to.Key)
 	return e.Because(errETagChanges)
 }
 
-// md5ETag reads a store's ETag that is an MD5 in hexadecimal, or one of the MD5s of a number of parts, with their number behind a
-// dash. sum is "" for any other.
+// md5ETag reads a store's ETag that is an MD5 in hexadecimal, or one of the MD5s of a number of parts, with their
+// number behind a dash. sum is "" for any other.
 func md5ETag(etag string) (sum string, parts int) {
 	sum, count, multipart := strings.Cut(s3.Unquote(etag), "-")
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != md5.Size || strings.ToLower(sum) != sum {
@@ -139,8 +140,8 @@ func copyChecked(w io.Writer, r io.Reader, length int64, sum string, memory []by
 	return written + int64(n), err
 }
 
-// bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that the object's
-// comes out the same: it is made of them.
+// bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that
+// the object's comes out the same: it is made of them.
 func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Written, error) {
 	ends := t.storeParts(parts)
 	if ends == nil {
@@ -174,8 +175,9 @@ func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Wri
 	return t.completeParts(ctx, u)
 }
 
-// storeParts are where the store's parts of the object end, if it has so many. Each part of the object was one of the store's, and
-// the end another; or the last part, too small to be one, came with the end. What was copied in pieces has those.
+// storeParts are where the store's parts of the object end, if it has so many. Each part of the object was one of the
+// store's, and the end another; or the last part, too small to be one, came with the end. What was copied in pieces has
+// those.
 func (t *transfer) storeParts(count int) (ends []int64) {
 	layout := t.trailer.Layout()
 	switch n := layout.Parts(); count {
@@ -199,41 +201,15 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 // Reencrypt seals the data key of the object o, which lies at x, anew: as e says, in one conditional step of the store.
 // kept is what it keeps beside its metadata. may is asked before the object is opened. errReplaced means that it is
 // another by now. The caller has the key's claim.
-func (o *Source) Reencrypt(ctx context.Context,
-	x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error, start time.Time,
+func (o *Source) Reencrypt(
+	ctx context.Context, x *Object, e policy.Encryption, kept []sigv4.Field, may func(keyARN string) error,
+	start time.Time,
 ) (*Written, error) {
-	opened, err := o.Open(ctx, false, may)
+	t, err := o.inPlace(ctx, x, e, kept, may)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Secrets.Wipe()
-	use, err := x.sealingKey(ctx, e)
-	if err != nil {
-		return nil, fmt.Errorf("get a bucket key for %s: %w", x.Bucket, err)
-	}
-	defer use.Release()
-	envelope := newEnvelope(o.Envelope.ObjectID, e, use, e.KeyARN)
-	envelope.PartSalt, envelope.Multipart, envelope.Copied = o.Envelope.PartSalt, o.Envelope.Multipart, o.Envelope.Copied
-	if err := envelope.Wrap(x.place(), use, opened.Secrets); err != nil {
-		return nil, fmt.Errorf("seal the envelope: %w", err)
-	}
-	r := store.Request{Header: kept}
-	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(kept)); err != nil {
-		return nil, err
-	}
-	t := &transfer{
-		from: o, to: x, start: start, header: r.Header, envelope: &envelope, key: opened.Secrets.DataKey, trailer: opened.trailer,
-		match: o.ETag, held: true, keepETag: true,
-	}
+	defer t.key.Wipe()
+	t.start, t.keepETag = start, true
 	return t.run(ctx)
-}
-
-// redirectRoom is how much of the room for user metadata a kept redirect takes.
-func (x *Object) redirectRoom(kept []sigv4.Field) int {
-	for _, f := range kept {
-		if string(f.Name) == x.Objects.o.MetadataHeader+RedirectSuffix {
-			return len(f.Name) - len(UserMetadata) + len(f.Value)
-		}
-	}
-	return 0
 }

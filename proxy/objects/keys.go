@@ -33,7 +33,8 @@ func (x *Object) preparedRef(e policy.Encryption) *keyring.Prepared {
 	if x.Objects.o.PerPrincipal {
 		principal = x.Principal
 	}
-	if key := x.keyOf(e); p.ref == nil || p.kind != x.Facts.Kind || p.bucketARN != x.Facts.ARN || p.keyARN != key || p.principal != principal {
+	if key := x.keyOf(e); p.ref == nil || p.kind != x.Facts.Kind || p.bucketARN != x.Facts.ARN || p.keyARN != key ||
+		p.principal != principal {
 		ref := x.keyRef(e)
 		ref.BucketARN, ref.KeyARN = strings.Clone(ref.BucketARN), strings.Clone(key)
 		*p = PreparedRef{x.Facts.Kind, ref.BucketARN, ref.KeyARN, principal, keyring.Prepare(ref)}
@@ -77,8 +78,8 @@ func (x *Object) openingKey(ctx context.Context, e *crypto.Envelope, fresh bool)
 	return use, nil
 }
 
-// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3 neither
-// knows it nor can do anything about it.
+// ofServiceKey hides what KMS says of the service key from clients: it is the proxy's own, and a client of SSE-S3
+// neither knows it nor can do anything about it.
 func ofServiceKey(e policy.Encryption, err error) error {
 	if err == nil || e.SSE == policy.SSEKMS || s3.Status(Translate(err).Code) >= http.StatusInternalServerError {
 		return err
@@ -96,19 +97,29 @@ func encryptionOf(e *crypto.Envelope) policy.Encryption {
 	return policy.Encryption{SSE: policy.SSEKMS, KeyARN: e.KeyARN, BucketKey: e.BucketKey, Context: e.ContextMap()}
 }
 
-// checkKeyAllowed refuses an envelope whose KMS key the bucket doesn't allow, before KMS is called: the store can alter what lies
-// in it, and would otherwise choose the key that data is opened under (S1).
+// checkKeyAllowed refuses an envelope whose KMS key the bucket doesn't allow, before KMS is called: the store can alter
+// what lies in it, and would otherwise choose the key that data is opened under (S1).
 func (x *Object) checkKeyAllowed(e *crypto.Envelope) error {
-	if policy.KeyAllowed(&x.Facts, encryptionOf(e).SSE, e.KeyARN, x.Objects.policyOptions()) {
+	if x.KeyAllowed(encryptionOf(e).SSE, e.KeyARN) {
 		return nil
 	}
-	x.Objects.Damaged("key")
-	return s3.Internal(fmt.Errorf("the envelope of %s/%s names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was narrowed", x.Bucket, x.Key, e.KeyARN))
+	what := fmt.Sprintf("names the KMS key %s, which the bucket doesn't allow: it was altered, or kms.allowed_keys was "+
+		"narrowed", e.KeyARN)
+	return s3.Internal(x.damaged("key", "its envelope "+what,
+		fmt.Errorf("the envelope of %s/%s %s", x.Bucket, x.Key, what)))
+}
+
+// KeyAllowed reports whether the bucket's objects may be sealed, and opened, under this KMS key. It is called before
+// KMS is.
+func (x *Object) KeyAllowed(sse policy.SSE, keyARN string) bool {
+	return policy.KeyAllowed(&x.Facts, sse, keyARN, x.Objects.policyOptions())
 }
 
 // Unwrap opens an envelope at the object's place. It asks may before it calls KMS, where that depends on the caller:
 // objects under SSE-S3 open for whoever may read them. fresh calls KMS past the cache.
-func (x *Object) Unwrap(ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error) (crypto.Secrets, error) {
+func (x *Object) Unwrap(
+	ctx context.Context, e *crypto.Envelope, fresh bool, may func(keyARN string) error,
+) (crypto.Secrets, error) {
 	if err := x.checkKeyAllowed(e); err != nil {
 		return crypto.Secrets{}, err
 	}
@@ -129,10 +140,17 @@ func (x *Object) unlock(ctx context.Context, e *crypto.Envelope, fresh bool) (cr
 	defer use.Release()
 	secrets, err := e.Unwrap(x.place(), use)
 	if err != nil {
-		x.Objects.Damaged("envelope")
-		return crypto.Secrets{}, fmt.Errorf("open the envelope of %s/%s: %w", x.Bucket, x.Key, err)
+		return crypto.Secrets{}, x.badEnvelope(err)
 	}
 	return secrets, nil
+}
+
+// badEnvelope is an envelope that doesn't open under its bucket key.
+func (x *Object) badEnvelope(err error) error {
+	return x.damaged("envelope",
+		fmt.Sprintf("its envelope does not open here: it was altered, or is that of another object, name or bucket (%v)",
+			err),
+		fmt.Errorf("open the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 }
 
 // newEnvelope fills in what an envelope says of an object sealed as e says under the bucket key use.

@@ -14,8 +14,9 @@ func (x *Object) KnowsLayout() bool { return x.Objects.layouts.get(x.layoutName(
 // ForgetLayout drops what is known: the object is another one by now.
 func (x *Object) ForgetLayout() { x.Objects.layouts.drop(x.layoutName()) }
 
-// SetRange puts onto a request that reads the object which stored bytes hold a range of its plaintext: by its layout, if
-// that is known and the request is bound to no version yet, and otherwise as if all parts were multiples of a segment.
+// SetRange puts onto a request that reads the object which stored bytes hold a range of its plaintext: by its layout,
+// if that is known and the request is bound to no version yet, and otherwise as if all parts were multiples of a
+// segment.
 func (x *Object) SetRange(r *store.Request, wanted s3.Range) error {
 	if known := x.Objects.layouts.get(x.layoutName()); known != nil && len(r.Header) == 0 {
 		if first, last, ok := wanted.Resolve(known.layout.Length()); ok {

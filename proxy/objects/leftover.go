@@ -19,7 +19,11 @@ func (g *Objects) UploadGone(ctx context.Context, u *state.Upload) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	a, err := g.o.Store.Do(ctx, &store.Request{Operation: "ListParts", Method: "GET", Bucket: b.StoreName, Key: u.Key, Query: store.AppendQuery("max-parts=1", "uploadId", u.ID)})
+	a, err := g.o.Store.Do(ctx,
+		&store.Request{
+			Operation: "ListParts", Method: "GET", Bucket: b.StoreName, Key: u.Key,
+			Query: store.AppendQuery("max-parts=1", "uploadId", u.ID),
+		})
 	if err != nil {
 		return false, err
 	}

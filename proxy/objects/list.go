@@ -27,7 +27,10 @@ func (x *Object) Lister() *store.Lister {
 // ListPage asks the store for a page of objects.
 func (x *Object) ListPage(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	l := x.Lister()
-	l.Ask = store.AskPage(func(ctx context.Context, query string) ([]byte, error) { return x.listing(ctx, "ListObjectsV2", query) })
+	l.Ask = store.AskPage(func(ctx context.Context, query string) ([]byte, error) {
+		return x.listing(ctx, "ListObjectsV2",
+			query)
+	})
 	return x.Page(ctx, l, q)
 }
 
@@ -38,7 +41,8 @@ func (x *Object) Page(ctx context.Context, l *store.Lister, q *store.ListQuery) 
 		return nil, x.listingError(err)
 	}
 	if len(page.Unknown) > 0 {
-		x.Objects.o.Log.Warn("the store lists names that can't be found out; they are left out of a listing", zap.String("bucket", x.Bucket), zap.Strings("shown", page.Unknown[:min(len(page.Unknown), 10)]))
+		x.Objects.o.Log.Warn("the store lists names that can't be found out; they are left out of a listing",
+			zap.String("bucket", x.Bucket), zap.Strings("shown", page.Unknown[:min(len(page.Unknown), 10)]))
 	}
 	return page, nil
 }
@@ -66,7 +70,8 @@ func (x *Object) listStore(ctx context.Context, operation, query string, page an
 
 // listing is the store's answer to a listing.
 func (x *Object) listing(ctx context.Context, operation, query string) ([]byte, error) {
-	a, err := x.Objects.o.Store.Do(ctx, &store.Request{Operation: operation, Method: "GET", Bucket: x.Record.StoreName, Query: query})
+	a, err := x.Objects.o.Store.Do(ctx,
+		&store.Request{Operation: operation, Method: "GET", Bucket: x.Record.StoreName, Query: query})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +86,8 @@ func (x *Object) listing(ctx context.Context, operation, query string) ([]byte, 
 	return body, nil
 }
 
-// ListedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it is.
+// ListedSize is the plaintext length of an object of this stored size. That of one that was not sealed here stays as it
+// is.
 func ListedSize(stored int64) int64 {
 	if plain, ok := crypto.PlainLength(stored); ok {
 		return plain

@@ -17,8 +17,8 @@ const UserMetadata = "x-amz-meta-"
 
 // The proxy's own metadata: the envelope under Options.MetadataHeader, and beside it, with these suffixes, the
 // object's Content-Encoding and, for form-typed objects, its Content-Type: a store may take such a body for a form
-// and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store might
-// act, and an Expires that is no date where the store drops such.
+// and parse it, as the proxy's own HTTP server would (S6). So is x-amz-website-redirect-location, on which a store
+// might act, and an Expires that is no date where the store drops such.
 const (
 	EncodingSuffix = "-encoding"
 	TypeSuffix     = "-type"
@@ -26,11 +26,13 @@ const (
 	ExpiresSuffix  = "-expires"
 )
 
-// Reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not: a
-// proxy in front of this one has its own.
+// Reserved reports whether metadata of this lower-case name is the proxy's own. Names that only begin like it are not:
+// a proxy in front of this one has its own.
 func (g *Objects) Reserved(name string) bool {
 	suffix, ok := strings.CutPrefix(name, g.o.MetadataHeader)
-	return ok && (suffix == "" || suffix == EncodingSuffix || suffix == TypeSuffix || suffix == RedirectSuffix || suffix == ExpiresSuffix)
+	return ok &&
+		(suffix == "" || suffix == EncodingSuffix || suffix == TypeSuffix || suffix == RedirectSuffix ||
+			suffix == ExpiresSuffix)
 }
 
 // MaxMetadata is the limit of user metadata at the store, names and values, in bytes: S3's own, or less where the probe
@@ -42,8 +44,8 @@ func (g *Objects) MaxMetadata() int {
 	return 1248
 }
 
-// BytesMark begins the value of user metadata that isn't ASCII, in the store. Some stores hand such values back as RFC 2047
-// words, some don't take them; so they are kept as base64, and come back byte for byte.
+// BytesMark begins the value of user metadata that isn't ASCII, in the store. Some stores hand such values back as RFC
+// 2047 words, some don't take them; so they are kept as base64, and come back byte for byte.
 const BytesMark = "sealfront-bytes:"
 
 // StoredValue is a value of user metadata as the store gets it.

@@ -30,8 +30,8 @@ func (x *Object) SameName(y *Object) bool {
 	return x.Record.StoreName == y.Record.StoreName && x.Key == y.Key
 }
 
-// At returns another object of the same store, for the same caller and operation; facts are those of its bucket's record.
-// It lives no longer than x.
+// At returns another object of the same store, for the same caller and operation; facts are those of its bucket's
+// record. It lives no longer than x.
 func (x *Object) At(record *state.Bucket, facts policy.Bucket, key string) *Object {
 	return &Object{
 		Objects: x.Objects, Bucket: record.Name, Key: key, Record: record, Facts: facts,

@@ -18,6 +18,12 @@ type Opened struct {
 	known   *knownLayout    // of an object of several parts
 }
 
+// Layout is where the object's plaintext lies; nil for an empty object.
+func (o *Opened) Layout() *crypto.Layout { return o.layout }
+
+// Trailer is the object's trailer; nil for an empty object, and as long as nothing needed it.
+func (o *Opened) Trailer() *crypto.Trailer { return o.trailer }
+
 // Open opens an object's envelope, as unwrap does, and finds its layout; for an object of several parts that takes its
 // trailer. The caller wipes the secrets.
 func (x *Object) Open(ctx context.Context, s *Sealed, may func(keyARN string) error) (*Opened, error) {
@@ -25,12 +31,15 @@ func (x *Object) Open(ctx context.Context, s *Sealed, may func(keyARN string) er
 	if err != nil {
 		return nil, err
 	}
-	return x.layOut(ctx, s, secrets)
+	return x.layOut(ctx, s, secrets, nil)
 }
 
-// layOut finds where an object's plaintext lies. It owns the secrets, also when it fails.
-func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets) (o *Opened, err error) {
-	o = &Opened{Sealed: s, Secrets: secrets}
+// layOut finds where an object's plaintext lies: by its trailer, which is nil as long as it hasn't been opened. It owns
+// the secrets, also when it fails.
+func (x *Object) layOut(
+	ctx context.Context, s *Sealed, secrets crypto.Secrets, trailer *crypto.Trailer,
+) (o *Opened, err error) {
+	o = &Opened{Sealed: s, Secrets: secrets, trailer: trailer}
 	defer func() {
 		if err != nil {
 			secrets.Wipe()
@@ -46,6 +55,8 @@ func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets) 
 	case o.Length == 0:
 	case !s.Envelope.Multipart:
 		o.layout = crypto.SinglePart(o.Length, s.Envelope.PartSalt)
+	case trailer != nil:
+		o.layout = trailer.Layout()
 	default:
 		if o.known, err = x.knownLayout(ctx, o); err != nil {
 			return nil, err
@@ -59,14 +70,18 @@ func (x *Object) layOut(ctx context.Context, s *Sealed, secrets crypto.Secrets) 
 // object at the same time, as transfer managers send them, share a load.
 func (x *Object) knownLayout(ctx context.Context, o *Opened) (*knownLayout, error) {
 	name := x.layoutName()
-	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID && k.total == o.total {
+	if k := x.Objects.layouts.get(name); k != nil && k.etag == o.ETag && k.objectID == o.Envelope.ObjectID &&
+		k.total == o.total {
 		return k, nil
 	}
 	v, err, _ := x.Objects.loads.Do(name+"\n"+o.ETag+"\n"+string(o.Envelope.ObjectID[:]), func() (any, error) {
 		if err := x.loadTrailer(ctx, o); err != nil {
 			return nil, err
 		}
-		k := &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(), checksum: o.trailer.Checksum}
+		k := &knownLayout{
+			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: o.trailer.Layout(),
+			checksum: o.trailer.Checksum,
+		}
 		x.Objects.layouts.put(name, k)
 		return k, nil
 	})

@@ -20,7 +20,8 @@ func (x *Object) AddOpenPrefixes(ctx context.Context, page *store.Listing, q *st
 	page.Token = ""
 	var add []string
 	err := x.Objects.o.Uploads.Uploads(ctx, x.Record, func(u *state.Upload) bool {
-		if prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter); prefix > q.After && !(page.More && prefix > page.Last) {
+		if prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter); prefix > q.After &&
+			!(page.More && prefix > page.Last) {
 			add = append(add, prefix)
 		}
 		return true

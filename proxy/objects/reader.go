@@ -13,14 +13,14 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's bytes
-// are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data key is
-// the caller's and stays whole as long.
+// A Reader reads plaintext of a stored object: for a client, or for another object that is made of it. A segment's
+// bytes are handed on only after its tag has been checked. It owns the store's answer and a slab until Close; the data
+// key is the caller's and stays whole as long.
 type Reader struct {
 	x       *Object
 	length  int64
-	left    int64         // that hasn't been handed on
-	answer  *store.Answer // nil when there is nothing to read
+	left    int64 // that hasn't been handed on
+	body    Body  // nil when there is nothing to read
 	opener  *crypto.SpanOpener
 	slab    *crypto.Slab
 	skip    int64  // stored bytes in front of the span
@@ -34,9 +34,17 @@ type Reader struct {
 
 var _ Plaintext = (*Reader)(nil)
 
-// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will return
-// sum, or when that is nil the checksum of kind over what was read.
-func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind) (*Reader, error) {
+// A Body is stored bytes on their way here, such as an answer of the store.
+type Body interface {
+	io.Reader
+	Close()
+}
+
+// Read begins to read the plaintext bytes first to last of an opened object; last is first-1 for none. finish will
+// return sum, or when that is nil the checksum of kind over what was read.
+func (x *Object) Read(
+	ctx context.Context, o *Opened, first, last int64, sum *crypto.Checksum, kind *s3.ChecksumKind,
+) (*Reader, error) {
 	if last < first {
 		r := &Reader{x: x}
 		r.setChecksum(sum, kind)
@@ -56,27 +64,40 @@ func (x *Object) Read(ctx context.Context, o *Opened, first, last int64, sum *cr
 }
 
 // NewReader reads the plaintext bytes first to last, of which there are some, from an answer that must hold their
-// segments. It is the reader's from then on, but not where newReader fails.
+// segments. It is the reader's from then on, but not where NewReader fails.
 func (x *Object) NewReader(a *store.Answer, o *Opened, first, last int64) (*Reader, error) {
+	r := new(Reader)
+	return r, x.SetReader(r, a, o, first, last)
+}
+
+// SetReader is NewReader in r, which is the caller's memory.
+func (x *Object) SetReader(r *Reader, a *store.Answer, o *Opened, first, last int64) error {
 	span, err := o.layout.Span(first, last)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	got := crypto.Span{First: o.first, Last: o.last}
 	skipped := span.First - o.first
 	switch {
 	case !got.Covers(span):
-		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed", o.first, o.last, span.First, span.Last))
+		return s3.Internal(fmt.Errorf("the store answered bytes %d-%d where %d-%d were needed",
+			o.first, o.last, span.First, span.Last))
 	case a.Length != got.Length():
-		return nil, s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
+		return s3.Internal(fmt.Errorf("the store announced %d bytes for the range %d-%d", a.Length, o.first, o.last))
 	case skipped > 0 && a.Status == http.StatusOK:
-		return nil, s3.Internal(errors.New("the store ignored the range"))
+		return s3.Internal(errors.New("the store ignored the range"))
 	}
+	r.begin(x, a, o, first, last, skipped)
+	return nil
+}
+
+// begin makes r read from a body that holds the segments behind skip bytes.
+func (r *Reader) begin(x *Object, body Body, o *Opened, first, last, skip int64) {
 	length := last - first + 1
-	return &Reader{
-		x: x, length: length, left: length, answer: a, opener: o.Secrets.DataKey.OpenSpan(o.layout, first, last),
-		slab: crypto.GetSlab(), skip: skipped,
-	}, nil
+	*r = Reader{
+		x: x, length: length, left: length, body: body, opener: o.Secrets.DataKey.OpenSpan(o.layout, first, last),
+		slab: crypto.GetSlab(), skip: skip,
+	}
 }
 
 func (r *Reader) setChecksum(sum *crypto.Checksum, kind *s3.ChecksumKind) {
@@ -90,9 +111,9 @@ func (r *Reader) Close() {
 	if r.slab == nil {
 		return
 	}
-	r.answer.Close()
+	r.body.Close()
 	crypto.PutSlab(r.slab, r.touched)
-	r.answer, r.slab, r.rest = nil, nil, nil
+	r.body, r.slab, r.rest = nil, nil, nil
 }
 
 // Size is how many bytes there are to read.
@@ -141,13 +162,10 @@ func (r *Reader) Advance() error {
 		return io.EOF
 	}
 	x, memory := r.x, r.slab.Body()
-	failed := func(err error) error {
-		return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.Bucket, x.Key, err))
-	}
 	for r.skip > 0 {
 		n := min(r.skip, int64(len(memory)))
-		if _, err := io.ReadFull(r.answer, memory[:n]); err != nil {
-			return failed(err)
+		if _, err := io.ReadFull(r.body, memory[:n]); err != nil {
+			return x.readFailed(err)
 		}
 		r.skip -= n
 	}
@@ -155,13 +173,12 @@ func (r *Reader) Advance() error {
 	if size == 0 {
 		return io.EOF
 	}
-	if _, err := io.ReadFull(r.answer, memory[:size]); err != nil {
-		return failed(err)
+	if _, err := io.ReadFull(r.body, memory[:size]); err != nil {
+		return x.readFailed(err)
 	}
 	plain, err := r.opener.Open(memory[:size])
 	if err != nil {
-		x.Objects.Damaged("segment")
-		return fmt.Errorf("open %s/%s: %w", x.Bucket, x.Key, err)
+		return x.badSegment(err)
 	}
 	r.touched = max(r.touched, size-crypto.TagSize)
 	r.rest = plain
@@ -174,4 +191,14 @@ func (r *Reader) Finish() (*crypto.Checksum, error) {
 		return r.sum, nil
 	}
 	return &crypto.Checksum{Type: crypto.FullObject, Algorithm: r.kind.Algorithm, Value: r.hash.Sum(nil)}, nil
+}
+
+// readFailed is a body that ended before its time.
+func (x *Object) readFailed(err error) error {
+	return s3.Unavailable(fmt.Errorf("read %s/%s from the store: %w", x.Bucket, x.Key, err))
+}
+
+// badSegment is a segment that doesn't open.
+func (x *Object) badSegment(err error) *Damage {
+	return x.damaged("segment", "a segment does not open", fmt.Errorf("open %s/%s: %w", x.Bucket, x.Key, err))
 }

@@ -62,7 +62,9 @@ func (r *Rename) Once(ctx context.Context) error {
 	if err := r.Begin(t.envelope); err != nil {
 		return err
 	}
-	move := &state.Move{From: r.Source.Key, To: x.Key, FromSalt: o.Envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.ETag}
+	move := &state.Move{
+		From: r.Source.Key, To: x.Key, FromSalt: o.Envelope.WrapSalt[:], ToSalt: t.envelope.WrapSalt[:], ETag: o.ETag,
+	}
 	if err := r.Claim.Begin(x.Record, move); err != nil {
 		r.Claim.End(x.Record, r.Source.Key)
 		return err
@@ -118,8 +120,7 @@ func (r *Rename) rewrap(ctx context.Context, t *transfer) error {
 	defer use.Release()
 	secrets, err := o.Envelope.Unwrap(r.Source.place(), use)
 	if err != nil {
-		r.Object.Objects.Damaged("envelope")
-		return fmt.Errorf("open the envelope of %s/%s: %w", r.Source.Bucket, r.Source.Key, err)
+		return r.Source.badEnvelope(err)
 	}
 	t.key = secrets.DataKey
 	if t.trailer, err = o.openEnd(ctx, &secrets); err != nil {

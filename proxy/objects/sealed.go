@@ -21,6 +21,9 @@ type Sealed struct {
 	last     int64  // of its last; first-1 when the answer has no body
 }
 
+// Stored is the object's size in the store, in bytes.
+func (s *Sealed) Stored() int64 { return s.total }
+
 // Encryption is how the object is sealed.
 func (s *Sealed) Encryption() policy.Encryption { return encryptionOf(s.Envelope) }
 
@@ -28,8 +31,7 @@ func (s *Sealed) Encryption() policy.Encryption { return encryptionOf(s.Envelope
 func (x *Object) ReadSealed(a *store.Answer) (*Sealed, error) {
 	envelope, err := crypto.ParseEnvelopeText(a.Get(x.Objects.o.MetadataHeader))
 	if err != nil {
-		x.Objects.Damaged("envelope")
-		return nil, fmt.Errorf("read the envelope of %s/%s: %w", x.Bucket, x.Key, err)
+		return nil, x.damaged("envelope", err.Error(), fmt.Errorf("read the envelope of %s/%s: %w", x.Bucket, x.Key, err))
 	}
 	s := &Sealed{Envelope: envelope, ETag: string(a.Get("Etag"))}
 	if a.Status == http.StatusPartialContent {
@@ -44,12 +46,6 @@ func (x *Object) ReadSealed(a *store.Answer) (*Sealed, error) {
 	}
 	s.last = s.total - 1
 	return s, nil
-}
-
-// damage is an object that can't be what the proxy stored: an alarm, and InternalError for the client.
-func (x *Object) damage(kind string, format string, args ...any) error {
-	x.Objects.Damaged(kind)
-	return s3.Internal(fmt.Errorf("%s/%s is damaged: %s", x.Bucket, x.Key, fmt.Sprintf(format, args...)))
 }
 
 // PlainLength is the object's length by arithmetic on the store's word.
@@ -69,14 +65,28 @@ func (x *Object) ReadFault(f *store.Fault, a *store.Answer) error {
 	return x.VersionFault(f, a)
 }
 
-// HeadIf asks the store for an object's metadata. The answer must be closed.
+// HeadIf requests an object's metadata. The answer must be closed.
 func (x *Object) HeadIf(ctx context.Context, conditions func(*store.Request)) (*store.Answer, *Sealed, error) {
 	return x.HeadIfOr(ctx, conditions, x.ReadFault)
 }
 
-// HeadIfOr is lookAt, with fault for the store's refusal.
-func (x *Object) HeadIfOr(ctx context.Context, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error) (*store.Answer, *Sealed, error) {
-	r := x.NewRequest("HeadObject", "HEAD")
+// HeadIfOr is HeadIf, with fault for the store's refusal.
+func (x *Object) HeadIfOr(
+	ctx context.Context, conditions func(*store.Request), fault func(*store.Fault, *store.Answer) error,
+) (*store.Answer, *Sealed, error) {
+	return x.readIfOr(ctx, "HeadObject", "HEAD", conditions, fault)
+}
+
+// Get requests an object with all of its stored bytes. The answer must be closed.
+func (x *Object) Get(ctx context.Context) (*store.Answer, *Sealed, error) {
+	return x.readIfOr(ctx, "GetObject", "GET", Unconditional, x.ReadFault)
+}
+
+func (x *Object) readIfOr(
+	ctx context.Context, operation, method string, conditions func(*store.Request),
+	fault func(*store.Fault, *store.Answer) error,
+) (*store.Answer, *Sealed, error) {
+	r := x.NewRequest(operation, method)
 	conditions(r)
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
@@ -85,7 +95,7 @@ func (x *Object) HeadIfOr(ctx context.Context, conditions func(*store.Request), 
 	if f := a.Fault(r.Operation); f != nil {
 		defer a.Close()
 		if x.WithoutVersions(f) {
-			return x.HeadIfOr(ctx, conditions, fault)
+			return x.readIfOr(ctx, operation, method, conditions, fault)
 		}
 		return nil, nil, fault(f, a)
 	}

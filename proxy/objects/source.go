@@ -23,7 +23,8 @@ type Source struct {
 	Modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
 	Version  []s3.Element  // what a copy of it tells of its version
-	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see objectattributes.go.
+	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see
+	// objectattributes.go.
 	Attributes []sigv4.Field
 	Tagged     bool   // it has tags
 	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
@@ -32,10 +33,10 @@ type Source struct {
 // tailSize is how much of an object's end comes with its metadata: the trailers of up to 160 parts.
 const tailSize = 4096
 
-// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do. A store
-// may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the old envelope
-// would then be made the new bytes', and the check of the ETag would agree. What comes with the end is checked against it,
-// by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
+// HeadWithTail asks the store for the object that x is at: its metadata and its end, in one request. HEAD would not do.
+// A store may put its answer together of an object's old metadata and the ETag of one that has just replaced it: the
+// old envelope would then be made the new bytes', and the check of the ETag would agree. What comes with the end is
+// checked against it, by openEnd. What is left to the store is that the ETag is not newer than the body it comes with.
 func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))
@@ -59,7 +60,9 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 		e := x.VersionFault(f, a)
 		e.Header = nil // they would be taken for the copy's
 		if e.Code == "MethodNotAllowed" {
-			return nil, s3.Refuse("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
+			return nil,
+				s3.Refuse("InvalidRequest",
+					"The source of a copy request may not specifically refer to a delete marker by version id.").Because(f)
 		}
 		return nil, e
 	}
@@ -71,7 +74,9 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	case r.Header == nil && s.total > 0:
 		return nil, ErrReplaced
 	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= tailSize || a.Length != s.last-s.first+1):
-		return nil, s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last, s.total, tailSize))
+		return nil,
+			s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were asked for", s.first, s.last,
+				s.total, tailSize))
 	}
 	end, err := a.Bytes(tailSize)
 	if err != nil {
@@ -110,10 +115,12 @@ func (x *Object) newSource(a *store.Answer, s *Sealed) (*Source, error) {
 	own := x.Objects.o.MetadataHeader
 	a.Header(func(name, value []byte) bool {
 		lower := strings.ToLower(string(name))
-		if lower == ClassHeader && string(value) != "STANDARD" || lower == LockMode || lower == LockUntil || lower == LockHold || lower == own+RedirectSuffix {
+		if lower == ClassHeader && string(value) != "STANDARD" || lower == LockMode || lower == LockUntil ||
+			lower == LockHold || lower == own+RedirectSuffix {
 			o.Attributes = append(o.Attributes, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
-		if lower == "content-type" || IsStored(lower) || strings.HasPrefix(lower, UserMetadata) && lower != own && lower != own+RedirectSuffix {
+		if lower == "content-type" || IsStored(lower) ||
+			strings.HasPrefix(lower, UserMetadata) && lower != own && lower != own+RedirectSuffix {
 			o.header = append(o.header, sigv4.Field{Name: []byte(lower), Value: append([]byte(nil), value...)})
 		}
 		return true
@@ -142,17 +149,14 @@ func (o *Source) Open(ctx context.Context, fresh bool, may func(keyARN string) e
 		return nil, err
 	}
 	if o.Envelope.Multipart && trailer != nil {
-		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum})
+		o.Object.Objects.layouts.put(o.Object.layoutName(), &knownLayout{
+			etag: o.ETag, objectID: o.Envelope.ObjectID, total: o.total, layout: trailer.Layout(), checksum: trailer.Checksum,
+		})
 	}
-	opened, err := o.Object.layOut(ctx, o.Sealed, secrets)
-	if err != nil {
-		return nil, err
-	}
-	opened.trailer = trailer
-	return opened, nil
+	return o.Object.layOut(ctx, o.Sealed, secrets, trailer)
 }
 
-// openEnd opens the object's trailer, and by that shows that envelope and body belong together; nil for an empty object.
+// openEnd opens the object's trailer; nil for an empty object.
 func (o *Source) openEnd(ctx context.Context, secrets *crypto.Secrets) (*crypto.Trailer, error) {
 	x := o.Object
 	length, err := secrets.CheckStored(o.total)
@@ -162,23 +166,12 @@ func (o *Source) openEnd(ctx context.Context, secrets *crypto.Secrets) (*crypto.
 	if length == 0 {
 		return nil, nil
 	}
-	end := bytes.Clone(o.end) // it is opened in place, and may have to be stored as it is
-	for {
-		t, need, err := secrets.DataKey.OpenTrailer(&o.Envelope.ObjectID, o.total, end)
-		if err != nil {
-			x.Objects.Damaged("trailer")
-			return nil, fmt.Errorf("open the trailer of %s/%s: %w", x.Bucket, x.Key, err)
+	return x.openTrailer(o.Sealed, &secrets.DataKey, int64(len(o.end)), func(n int64) ([]byte, error) {
+		if n == int64(len(o.end)) {
+			return bytes.Clone(o.end), nil // it may have to be stored as it is
 		}
-		if t != nil {
-			return t, nil
-		}
-		if need <= int64(len(end)) {
-			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
-		}
-		if end, err = x.readEnd(ctx, o.Sealed, need); err != nil {
-			return nil, err
-		}
-	}
+		return x.readEnd(ctx, o.Sealed, n)
+	})
 }
 
 // KeepHeaders puts the object's own metadata onto a request that makes another object of it, with that one's envelope.

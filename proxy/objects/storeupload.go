@@ -97,9 +97,11 @@ func (u *storeUpload) putPart(ctx context.Context, length int64, body io.WriterT
 	return nil
 }
 
-// complete makes the object under the given conditions and returns the store's ETag of it. Not the store's answer counts
-// but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
-func (u *storeUpload) complete(ctx context.Context, conditions []sigv4.Field, envelope *crypto.Envelope) (string, error) {
+// complete makes the object under the given conditions and returns the store's ETag of it. Not the store's answer
+// counts but the object that is there afterwards (L3): it must have the object id and the last wrap's envelope.
+func (u *storeUpload) complete(
+	ctx context.Context, conditions []sigv4.Field, envelope *crypto.Envelope,
+) (string, error) {
 	var b strings.Builder
 	b.WriteString(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">`)
 	for i, etag := range u.etags {
@@ -159,18 +161,26 @@ func (u *storeUpload) abandon(ctx context.Context) {
 		return
 	}
 	x := u.x
-	a, err := x.Objects.o.Store.Do(ctx, &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", u.id)})
+	a, err := x.Objects.o.Store.Do(ctx,
+		&store.Request{
+			Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key,
+			Query: store.AppendQuery("", "uploadId", u.id),
+		})
 	if err != nil {
-		x.Objects.o.Log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.Bucket), zap.String("key", x.Key), zap.Error(err))
+		x.Objects.o.Log.Warn("an upload of the store could not be aborted; its lifecycle may", zap.String("bucket", x.Bucket),
+			zap.String("key", x.Key), zap.Error(err))
 		return
 	}
 	a.Close()
 }
 
 // beginUpload begins an upload of the store and returns its id. fault translates the store's refusal.
-func (x *Object) beginUpload(ctx context.Context, header []sigv4.Field, fault func(*store.Fault) error) (id string, err error) {
+func (x *Object) beginUpload(
+	ctx context.Context, header []sigv4.Field, fault func(*store.Fault) error,
+) (id string, err error) {
 	r := &store.Request{
-		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=", Header: header,
+		Operation: "CreateMultipartUpload", Method: "POST", Bucket: x.Record.StoreName, Key: x.Key, Query: "uploads=",
+		Header: header,
 	}
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {

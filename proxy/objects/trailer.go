@@ -11,27 +11,51 @@ import (
 )
 
 // loadTrailer reads and opens the object's trailer, from the same version of the object as the envelope.
-func (x *Object) loadTrailer(ctx context.Context, o *Opened) error {
-	want := crypto.EndLength(o.total)
+func (x *Object) loadTrailer(ctx context.Context, o *Opened) (err error) {
+	o.trailer, err = x.openTrailer(o.Sealed, &o.Secrets.DataKey, crypto.EndLength(o.total), func(n int64) ([]byte, error) {
+		return x.readEnd(ctx, o.Sealed, n)
+	})
+	return err
+}
+
+// openTrailer opens the trailer of an object that isn't empty, and by that shows that envelope and body belong
+// together. end returns the last n stored bytes, which are opened in place; it is called with want first, and with more
+// if the trailer is longer.
+func (x *Object) openTrailer(
+	s *Sealed, key *crypto.DataKey, want int64, end func(n int64) ([]byte, error),
+) (*crypto.Trailer, error) {
 	for {
-		end, err := x.readEnd(ctx, o.Sealed, want)
+		b, err := end(want)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t, need, err := o.Secrets.DataKey.OpenTrailer(&o.Envelope.ObjectID, o.total, end)
-		if err != nil {
-			x.Objects.Damaged("trailer")
-			return fmt.Errorf("open the trailer of %s/%s: %w", x.Bucket, x.Key, err)
-		}
-		if t != nil {
-			o.trailer = t
-			return nil
-		}
-		if need <= want {
-			return x.damage("trailer", "its trailer asks for %d bytes twice", need)
+		t, need, err := key.OpenTrailer(&s.Envelope.ObjectID, s.total, b)
+		switch {
+		case err != nil:
+			return nil, x.badTrailer(err)
+		case t != nil:
+			if err := x.checkParts(s, t); err != nil {
+				return nil, err
+			}
+			return t, nil
+		case need <= want:
+			return nil, x.damage("trailer", "its trailer asks for %d bytes twice", need)
 		}
 		want = need
 	}
+}
+
+// badTrailer is a trailer that doesn't open.
+func (x *Object) badTrailer(err error) error {
+	return x.damaged("trailer", err.Error(), fmt.Errorf("open the trailer of %s/%s: %w", x.Bucket, x.Key, err))
+}
+
+// checkParts refuses a trailer of another part than the one that the envelope of an object of one part names.
+func (x *Object) checkParts(s *Sealed, t *crypto.Trailer) error {
+	if !s.Envelope.Multipart && (len(t.Parts) != 1 || t.Parts[0].Salt != s.Envelope.PartSalt) {
+		return x.damage("trailer", "its trailer is that of another part than its envelope names")
+	}
+	return nil
 }
 
 // readEnd reads the last n bytes of the object as it was when s was read.

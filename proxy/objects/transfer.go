@@ -16,23 +16,27 @@ import (
 	"sealfront/sigv4"
 )
 
-// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No segment
-// is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass through.
+// A transfer makes another object of an object's sealed bytes, under an envelope that was made for the new place. No
+// segment is opened on the way. The store copies the bytes itself where that is safe and worth it; otherwise they pass
+// through.
 //
 //	no body at all                                    PUT                      one request, all conditions
 //	the bytes came with the metadata (4 KiB)          PUT                      one request, all conditions
 //	conditions on the destination that the store      GET and PUT              the bytes stream through
 //	ignores on a copy (L5); onto itself where
 //	that isn't atomic (L4)                                                     by way of another key: staging.go
-//	above the limit of one copy                       UploadPartCopy …         claim, Create, a copy for 5 GiB, Complete, HEAD
+//	above the limit of one copy; onto itself, by      UploadPartCopy …         claim, Create, copies, Complete, HEAD
+//	Rewrap, instead of by way of another key
 //	else                                              store-side CopyObject    claim, one request
 //	the ETag must stay                                keepetag.go
 //
-// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old envelope (L5).
+// Each way is bound to the version of the source that was looked at: otherwise new bytes would lie under an old
+// envelope (L5).
 //
-// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side copy
-// has the ETag of its source, and the destination may have had it before: it is made under the destination's claim, as everything
-// is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every copy is.
+// Bytes that pass through get a trailer with a fresh salt, so their ETag is one that no object ever had. A store-side
+// copy has the ETag of its source, and the destination may have had it before: it is made under the destination's
+// claim, as everything is that is bound to an ETag in two steps. Where the store deletes whatever the condition, every
+// copy is.
 type transfer struct {
 	from   *Source
 	to     *Object       // the destination
@@ -45,12 +49,14 @@ type transfer struct {
 	start    time.Time       // of the request
 	held     bool            // the caller has the destination's claim
 	keepETag bool            // it replaces an object of which clients are promised that the ETag stays
+	pieces   bool            // where the bytes would be staged, the store copies them by UploadPartCopy instead, if it can
 
 	// conditions on the destination, in the store's form; "" for none.
 	match, noneMatch string
 	tags             Tags
 
-	sum string // MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+	// MD5 of the sealed bytes as their ETag says, in hexadecimal: what streams through is held to it. "" for none
+	sum string
 }
 
 // inPlace reports whether the copy lies where the source does, self whether it replaces the source: a version that was
@@ -78,7 +84,7 @@ func (t *transfer) run(ctx context.Context) (*Written, error) {
 		way = func(ctx context.Context) (*Written, error) { return t.put(ctx, nil) }
 	case t.from.total == int64(len(t.from.end)):
 		way = t.whole
-	case t.from.total > t.to.Objects.o.CopyLimit:
+	case t.from.total > t.to.Objects.o.CopyLimit, t.pieces && t.staging() && abilities.ConditionalComplete:
 		way, claims = t.byParts, true
 	case conditional && !abilities.ConditionalCopy, t.inPlace() && !abilities.AtomicSelfCopy:
 		way = t.through
@@ -245,7 +251,10 @@ func (t *transfer) sourceFault(f *store.Fault) error {
 // storeCopy has the store copy the bytes.
 func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 	x := t.to
-	r := &store.Request{Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key, Header: append([]sigv4.Field(nil), t.header...)}
+	r := &store.Request{
+		Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
+		Header: append([]sigv4.Field(nil), t.header...),
+	}
 	t.setSource(r)
 	r.Set("x-amz-metadata-directive", "REPLACE")
 	t.tags.direct(r)

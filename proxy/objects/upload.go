@@ -21,7 +21,9 @@ const LastPart = crypto.MaxParts
 
 // NoSuchUpload is 404 for an upload that doesn't exist or is over.
 func NoSuchUpload(id string) *s3.Error {
-	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
+	return s3.Refuse("NoSuchUpload",
+		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "+
+			"completed.", "UploadId", id)
 }
 
 // An Upload is a multipart upload as a request found it.
@@ -39,7 +41,9 @@ func (u *Upload) Kind() *s3.ChecksumKind {
 }
 
 // StorePart seals a part's plaintext, stores it, and writes its record.
-func (x *Object) StorePart(ctx context.Context, u *Upload, number int, body Plaintext, key *crypto.DataKey) (*crypto.PartRecord, error) {
+func (x *Object) StorePart(
+	ctx context.Context, u *Upload, number int, body Plaintext, key *crypto.DataKey,
+) (*crypto.PartRecord, error) {
 	record := &crypto.PartRecord{Number: number, Stashed: number == LastPart || body.Size() < crypto.MinPartSize}
 	record.Length, record.Salt = body.Size(), crypto.NewSalt()
 	r := &store.Request{
@@ -51,7 +55,8 @@ func (x *Object) StorePart(ctx context.Context, u *Upload, number int, body Plai
 		}},
 	}
 	if record.Stashed {
-		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.Objects.o.StateBucket, state.StashName(u.Upload, number, record.Salt), ""
+		r.Operation, r.Bucket, r.Key, r.Query = "PutObject", x.Objects.o.StateBucket, state.StashName(u.Upload, number,
+			record.Salt), ""
 	}
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
@@ -72,7 +77,10 @@ func (x *Object) StorePart(ctx context.Context, u *Upload, number int, body Plai
 }
 
 func (x *Object) abortStore(ctx context.Context, id string) error {
-	r := &store.Request{Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key, Query: store.AppendQuery("", "uploadId", id)}
+	r := &store.Request{
+		Operation: "AbortMultipartUpload", Method: "DELETE", Bucket: x.Record.StoreName, Key: x.Key,
+		Query: store.AppendQuery("", "uploadId", id),
+	}
 	a, err := x.Objects.o.Store.Do(ctx, r)
 	if err != nil {
 		return err
@@ -111,8 +119,9 @@ func (x *Object) CreateUpload(ctx context.Context,
 		return nil, err
 	}
 	u := state.Upload{
-		Bucket: x.Bucket, Incarnation: x.Record.Incarnation, Key: x.Key, ID: id, Initiated: now.UTC().Truncate(time.Millisecond),
-		Envelope: envelope.Append(nil), Type: sumType,
+		Bucket: x.Bucket, Incarnation: x.Record.Incarnation, Key: x.Key, ID: id,
+		Initiated: now.UTC().Truncate(time.Millisecond),
+		Envelope:  envelope.Append(nil), Type: sumType,
 	}
 	if kind != nil {
 		u.Algorithm = kind.Algorithm

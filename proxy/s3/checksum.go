@@ -19,7 +19,8 @@ import (
 	"sealfront/policy"
 )
 
-// A ChecksumKind is one of S3's checksum algorithms. Only CRCs can be combined, so of an upload in parts the others are composite.
+// A ChecksumKind is one of S3's checksum algorithms. Only CRCs can be combined, so of an upload in parts the others are
+// composite.
 type ChecksumKind struct {
 	Algorithm crypto.Algorithm
 	Name      string // as in x-amz-checksum-algorithm
@@ -47,8 +48,9 @@ var ChecksumKinds = [...]ChecksumKind{
 
 // UnsupportedAlgorithm refuses x-amz-checksum-algorithm.
 func UnsupportedAlgorithm() error {
-	return Refuse("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: ["+
-		strings.Join(policy.ChecksumAlgorithms[:], ", ")+"]")
+	return Refuse("InvalidRequest",
+		"Checksum algorithm provided is unsupported. Please try again with any of the valid types: ["+
+			strings.Join(policy.ChecksumAlgorithms[:], ", ")+"]")
 }
 
 // ChecksumOf returns the kind of an algorithm, nil if there is none.

@@ -22,7 +22,8 @@ type ChecksumValues struct {
 func (v *ChecksumValues) Of(a crypto.Algorithm) *string {
 	return [...]*string{
 		crypto.CRC32: &v.ChecksumCRC32, crypto.CRC32C: &v.ChecksumCRC32C, crypto.CRC64NVME: &v.ChecksumCRC64NVME,
-		crypto.SHA1: &v.ChecksumSHA1, crypto.SHA256: &v.ChecksumSHA256, crypto.SHA512: &v.ChecksumSHA512, crypto.MD5: &v.ChecksumMD5,
+		crypto.SHA1: &v.ChecksumSHA1, crypto.SHA256: &v.ChecksumSHA256, crypto.SHA512: &v.ChecksumSHA512,
+		crypto.MD5:      &v.ChecksumMD5,
 		crypto.XXHASH64: &v.ChecksumXXHASH64, crypto.XXHASH3: &v.ChecksumXXHASH3, crypto.XXHASH128: &v.ChecksumXXHASH128,
 	}[a]
 }
@@ -57,5 +58,6 @@ func (e *ChecksumElements) Set(c *crypto.Checksum, parts int) {
 	e.ChecksumType = ChecksumType(c.Type)
 }
 
-// DropCount leaves the number of parts out of a composite checksum, as GetObjectAttributes of general purpose buckets does.
+// DropCount leaves the number of parts out of a composite checksum, as GetObjectAttributes of general purpose buckets
+// does.
 func (e *ChecksumElements) DropCount(c *crypto.Checksum) { *e.Of(c.Algorithm) = ChecksumText(c) }

@@ -1,6 +1,6 @@
-// Package s3 has S3's words on the wire, and nothing else: errors with their statuses, entity tags, ranges, the fields of
-// heads and queries, checksums, and the grammars of documents. It is pure: it sends nothing, stores nothing, and keeps
-// no state.
+// Package s3 has S3's words on the wire, and nothing else: errors with their statuses, entity tags, ranges, the fields
+// of heads and queries, checksums, and the grammars of documents. It is pure: it sends nothing, stores nothing, and
+// keeps no state.
 //
 //	bytes of a request ─▶ Header, Query, Range, Grammar ─▶ who decides ─▶ Error, ETag, Checksum… ─▶ bytes of an answer
 //

@@ -42,15 +42,16 @@ func (g *Grammar) Has(path string) (known, leaf bool) {
 // A Stranger is an element that a document has and its grammar lacks, found by a field with the tag ",any".
 type Stranger struct{ XMLName xml.Name }
 
-// Refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps must not
-// pass unread. nil: it may.
+// Refuse says why a client's document may not have the element at a path below the root: a promise that nobody keeps
+// must not pass unread. nil: it may.
 func (g *Grammar) Refuse(path ...string) error {
 	known, _ := g.Has(strings.Join(path, "/"))
 	switch {
 	case known:
 		return nil
 	case slices.Contains(g.Lacks, path[len(path)-1]):
-		return Refuse("NotImplemented", "The document has an element that is not implemented", "Element", path[len(path)-1]).Because(ErrLacking)
+		return Refuse("NotImplemented", "The document has an element that is not implemented", "Element",
+			path[len(path)-1]).Because(ErrLacking)
 	}
 	return MalformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
 }

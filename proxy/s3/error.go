@@ -24,7 +24,8 @@ type Element struct{ Name, Value string }
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Refuse returns the error with this code and message. elements are names and values of further elements of its document.
+// Refuse returns the error with this code and message. elements are names and values of further elements of its
+// document.
 func Refuse(code, message string, elements ...string) *Error {
 	e := &Error{Code: code, Message: message}
 	for i := 0; i+1 < len(elements); i += 2 {
@@ -67,7 +68,8 @@ func AccessDenied() *Error { return Refuse("AccessDenied", "Access Denied") }
 
 // PreconditionFailed is 412; condition is the header that didn't hold.
 func PreconditionFailed(condition string) *Error {
-	return Refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", "Condition", condition)
+	return Refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", "Condition",
+		condition)
 }
 
 // InvalidArgument is 400 for a header or parameter with a value that it can't have.
@@ -77,7 +79,8 @@ func InvalidArgument(name, value, message string) *Error {
 
 // IncompleteBody is 400 for a body that isn't as long as its head says; err is for the log.
 func IncompleteBody(err error) *Error {
-	return Refuse("IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header").Because(err)
+	return Refuse("IncompleteBody",
+		"You did not provide the number of bytes specified by the Content-Length HTTP header").Because(err)
 }
 
 // ClientLeft is a client that didn't wait for all of its answer. It is for logs and metrics: nobody reads it any more.
@@ -87,7 +90,9 @@ func ClientLeft(err error) *Error {
 
 // RequestTimeout is 400 for a client that sends or reads too slowly; err is for the log.
 func RequestTimeout(err error) *Error {
-	return Refuse("RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed.").Because(err)
+	return Refuse("RequestTimeout",
+		"Your socket connection to the server was not read from or written to within the timeout period. Idle connections "+
+			"will be closed.").Because(err)
 }
 
 // SlowDown is 503 for what there is no room for now.
@@ -95,7 +100,8 @@ func SlowDown() *Error { return Refuse("SlowDown", "Please reduce your request r
 
 // MalformedXML is 400 for a document that isn't what the operation takes; err is for the log.
 func MalformedXML(err error) *Error {
-	return Refuse("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema").Because(err)
+	return Refuse("MalformedXML",
+		"The XML you provided was not well-formed or did not validate against our published schema").Because(err)
 }
 
 // statuses maps S3's codes. Source: behaviour reference 7.2. What isn't here is 400.

@@ -8,11 +8,13 @@ import (
 	"sealfront/sigv4"
 )
 
-// AppendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of raw: it
-// would scan them once more, and slower. ambiguous: what stands in front of this server may have read other lines, or another
-// end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and appendLines stops there. It is
+// AppendLines appends the lines of a head that fasthttp has read and found well-formed, in their order, as slices of
+// raw: it would scan them once more, and slower. ambiguous: what stands in front of this server may have read other
+// lines, or another end of the body, than fasthttp did. RFC 9112 lets a server refuse such a head, and appendLines
+// stops there. It is
 //   - a line that goes on in the next one (section 5.2), or that a bare line feed ends (section 2.2);
-//   - a Transfer-Encoding other than chunked alone (section 6.1): fasthttp ignores identity, which HTTP/1.1 no longer has;
+//   - a Transfer-Encoding other than chunked alone (section 6.1): fasthttp ignores identity, which HTTP/1.1 no longer
+//     has;
 //   - an empty Content-Length (section 8.6 of RFC 9110).
 func AppendLines(fields []sigv4.Field, raw []byte) (_ []sigv4.Field, ambiguous bool) {
 	for {
@@ -242,7 +244,8 @@ func StoreCondition(list string) string {
 // ConditionNames tells whether a list of ETags, the store's, or * names one.
 func ConditionNames(list, etag string) bool {
 	for one := range strings.SplitSeq(list, ",") {
-		if one = strings.TrimSpace(one); one == "*" || Unquote(strings.TrimPrefix(one, "W/")) == Unquote(strings.TrimPrefix(etag, "W/")) {
+		if one = strings.TrimSpace(one); one == "*" ||
+			Unquote(strings.TrimPrefix(one, "W/")) == Unquote(strings.TrimPrefix(etag, "W/")) {
 			return true
 		}
 	}

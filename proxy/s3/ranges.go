@@ -54,12 +54,14 @@ func (r Range) Resolve(length int64) (first, last int64, ok bool) {
 	return r.First, min(r.Last, length-1), r.First < length
 }
 
-// Whole reports whether the answer to the range is the whole object: the last bytes of an empty one are all it has, without a 206.
+// Whole reports whether the answer to the range is the whole object: the last bytes of an empty one are all it has,
+// without a 206.
 func (r Range) Whole(length int64) bool { return r.Suffix && r.Last > 0 && length == 0 }
 
 // ContentRange is a Content-Range header.
 func ContentRange(first, last, length int64) string {
-	return "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(length, 10)
+	return "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(length,
+		10)
 }
 
 // ParseContentRange reads "bytes first-last/total".

@@ -12,8 +12,8 @@ import (
 
 const Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// WriteText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it: parsers
-// refuse it then, and nobody takes it for another name.
+// WriteText writes text into a document. What XML has no place for is a reference to the character, as S3 writes it:
+// parsers refuse it then, and nobody takes it for another name.
 func WriteText(b *bytes.Buffer, value string) {
 	if needsNoEscape(value) {
 		b.WriteString(value)

@@ -17,26 +17,27 @@ type Adoption struct {
 	ARN       string // as the bucket had it when it was made: envelopes are bound to it
 	KMSKey    string // ARN: the key a directory bucket is bound to, and the bucket's default
 	StoreName string // of the store's bucket
-	Account   string // of a general purpose bucket, whose ARN doesn't tell
+	Account   string // of a general purpose bucket, whose ARN doesn't have it
 	Region    string
 	Sample    int // objects to try
 }
 
-// Adopted is Adopt's report.
-type Adopted struct {
+// AdoptionReport is Adopt's report.
+type AdoptionReport struct {
 	Bucket  string    `json:"bucket"`
 	ARN     string    `json:"arn"`
 	KMSKey  string    `json:"kmsKey"`
 	Sampled int       `json:"sampled"`
 	Left    []Finding `json:"left"` // of the sample, what doesn't open
 	Made    bool      `json:"made"` // the record was written
-	// Uploads that were in progress have lost their records, too; Notes say so, and what else was not looked at.
+	// Uploads that were in progress have lost their records, too; Notes say so, and what other things were not looked at.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record, when
-// the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it; ErrFound then.
-func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error) {
+// Adopt makes the lost record of a bucket whose objects are in the store. It writes nothing when there is a record,
+// when the store's bucket isn't there, or when one object of the sample doesn't open as the record would have it;
+// ErrFound then.
+func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*AdoptionReport, error) {
 	record, err := a.record()
 	if err != nil {
 		return nil, err
@@ -50,8 +51,8 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	if err := in.hasBucket(ctx, a.StoreName); err != nil {
 		return nil, err
 	}
-	p := &place{in, factsOf(record), a.StoreName, record}
-	r := &Adopted{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
+	p := &place{in, in.FactsOf(record), record}
+	r := &AdoptionReport{Bucket: a.Bucket, ARN: a.ARN, KMSKey: a.KMSKey, Left: []Finding{}}
 	objects := in.list(a.StoreName)
 	page, err := objects.page(ctx, "", "", listedAtOnce)
 	if err != nil {
@@ -63,14 +64,8 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	keys := page.entries
 	step := max(1, len(keys)/max(1, a.Sample))
 	for i := 0; i < len(keys) && r.Sampled < a.Sample; i += step {
-		err := objects.there(ctx, keys[i].key, func() error {
-			return again(func() error {
-				s, _, err := p.source(ctx, keys[i].key)
-				if err == nil {
-					s.wipe()
-				}
-				return err
-			})
+		err := objects.whileListed(ctx, keys[i].key, func() error {
+			return again(func() error { return p.opens(ctx, keys[i].key) })
 		})
 		if errors.Is(err, errGone) {
 			continue
@@ -99,7 +94,21 @@ func (in *Installation) Adopt(ctx context.Context, a *Adoption) (*Adopted, error
 	return r, nil
 }
 
-// record is what the ARN, the name and the key tell. A policy, tags and another default encryption are lost.
+// opens tries whether an object's envelope and trailer open.
+func (p *place) opens(ctx context.Context, key string) error {
+	source, err := p.object(key).HeadWithTail(ctx)
+	if err != nil {
+		return inWords(err)
+	}
+	opened, err := source.Open(ctx, false, operator)
+	if err != nil {
+		return inWords(err)
+	}
+	opened.Secrets.Wipe()
+	return nil
+}
+
+// record is made of the ARN, the name and the key. A policy, tags and another default encryption are lost.
 func (a *Adoption) record() (*state.Bucket, error) {
 	facts, err := FactsOfARN(a.ARN, a.Account, a.KMSKey)
 	if err != nil {
@@ -108,12 +117,14 @@ func (a *Adoption) record() (*state.Bucket, error) {
 	if facts.Name != a.Bucket {
 		return nil, fmt.Errorf("%w: %s is not the ARN of %q", ErrUsage, a.ARN, a.Bucket)
 	}
-	if fields := strings.Split(a.KMSKey, ":"); len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
+	fields := strings.Split(a.KMSKey, ":")
+	if len(fields) != 6 || fields[2] != "kms" || !strings.HasPrefix(fields[5], "key/") {
 		return nil, fmt.Errorf("%w: %q is not the ARN of a KMS key", ErrUsage, a.KMSKey)
 	}
 	b := &state.Bucket{
-		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region, StoreName: a.StoreName,
-		Creator: "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
+		Name: a.Bucket, Directory: facts.Kind == policy.Directory, ARN: a.ARN, Account: facts.Account, Region: facts.Region,
+		StoreName: a.StoreName,
+		Creator:   "adopt", DefaultKMS: true, DefaultKey: a.KMSKey, KeyAsGiven: a.KMSKey, BucketKey: true,
 	}
 	if !b.Directory {
 		b.Region = a.Region

@@ -15,7 +15,7 @@ import (
 	"sealfront/crypto"
 )
 
-// compare reads an object of the source and its sealed copy and tells how they differ. errGone: the source has none;
+// compare reads an object of the source and its sealed copy and reports how they differ. errGone: the source has none;
 // errMissing: the sealed bucket has none.
 func (g *migration) compare(ctx context.Context, e entry) error {
 	s, how, err := g.find(ctx, e)
@@ -23,7 +23,7 @@ func (g *migration) compare(ctx context.Context, e entry) error {
 		return err
 	}
 	defer s.close()
-	t, err := g.to.look(ctx, g.target(e.key), "", true)
+	t, err := g.to.read(ctx, g.target(e.key), "", true)
 	switch {
 	case errors.Is(err, errGone):
 		return errMissing
@@ -48,8 +48,9 @@ func (g *migration) compare(ctx context.Context, e entry) error {
 		if err != nil {
 			return ofProxy(err)
 		}
-		if !slices.EqualFunc(parts, how.parts, func(a, b toldPart) bool { return a.size == b.size }) {
-			return differsf("parts", "it was uploaded in %d parts, and the object in the sealed bucket in %d, or others", len(how.parts), len(parts))
+		if !slices.EqualFunc(parts, how.parts, func(a, b shownPart) bool { return a.size == b.size }) {
+			return differsf("parts", "it was uploaded in %d parts, and the object in the sealed bucket in %d, or others",
+				len(how.parts), len(parts))
 		}
 	}
 	if err := g.body(ctx, s); err != nil {
@@ -58,16 +59,17 @@ func (g *migration) compare(ctx context.Context, e entry) error {
 	return compareBytes(s, t)
 }
 
-func compareHeader(s, t *seen) error {
+func compareHeader(s, t *clientObject) error {
 	names := map[string]bool{}
-	for _, side := range []*seen{s, t} {
+	for _, side := range []*clientObject{s, t} {
 		for name := range side.header {
 			names[name] = true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if s.header[name] != t.header[name] && meaning(name, s.header[name]) != meaning(name, t.header[name]) {
-			return differsf("metadata", "its %s is %q, and that of the object in the sealed bucket %q", name, s.header[name], t.header[name])
+			return differsf("metadata", "its %s is %q, and that of the object in the sealed bucket %q",
+				name, s.header[name], t.header[name])
 		}
 	}
 	return nil
@@ -91,7 +93,7 @@ func meaning(name, value string) string {
 	return value
 }
 
-func (g *migration) compareTags(ctx context.Context, s, t *seen) error {
+func (g *migration) compareTags(ctx context.Context, s, t *clientObject) error {
 	if g.withoutTags() || !s.tagged && !t.tagged {
 		return nil
 	}
@@ -110,7 +112,7 @@ func (g *migration) compareTags(ctx context.Context, s, t *seen) error {
 }
 
 // compareBytes reads both bodies at once.
-func compareBytes(s, t *seen) error {
+func compareBytes(s, t *clientObject) error {
 	slab := make([]byte, min(2*max(1, s.length), 2*crypto.SegmentSize))
 	defer clear(slab)
 	a, b := slab[:len(slab)/2], slab[len(slab)/2:]

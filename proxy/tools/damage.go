@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"sealfront/crypto"
+	"sealfront/proxy/objects"
+	"sealfront/proxy/s3"
 )
 
 // A Damage is something about a stored object that no sealed object has. Nothing in it is secret.
@@ -20,27 +22,48 @@ func damagef(kind, format string, args ...any) error {
 	return &Damage{kind, fmt.Sprintf(format, args...)}
 }
 
-// ofFormat makes an error of package crypto a Damage; others are returned as they are.
-func ofFormat(kind string, err error) error {
-	var e *crypto.Error
-	if !errors.As(err, &e) {
-		return err
+// inWords translates an error of package objects, which has S3's words for clients, into an operator's: a Damage,
+// errGone, errReplaced, or what the store or the key service said.
+func inWords(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, objects.ErrReplaced):
+		return errReplaced
 	}
-	if errors.Is(err, crypto.ErrNotSealed) {
-		return &Damage{"not-sealed", "it has no envelope: its bytes were not sealed, or its metadata was removed"}
+	if d, ok := errors.AsType[*objects.Damage](err); ok {
+		if errors.Is(d, crypto.ErrNotSealed) {
+			return &Damage{"not-sealed", "it has no envelope: its bytes were not sealed, or its metadata was removed"}
+		}
+		return &Damage{d.Kind, d.Reason}
 	}
-	return &Damage{kind, err.Error()}
+	switch e := objects.Translate(err); {
+	case e.Row == objects.RowForeignBlob:
+		return damagef("envelope", "KMS does not open the bucket key in its envelope: %v", codeOf(err))
+	case e.Code == "NoSuchKey":
+		return errGone
+	}
+	return causeOf(err)
 }
 
-// kmsDamage are KMS's answers that blame what was asked about and not the asking: a blob that was altered, or belongs to
-// another key or context.
-var kmsDamage = map[string]bool{"InvalidCiphertextException": true, "IncorrectKeyException": true}
+// causeOf is what the store or the key service said, behind S3's words for it.
+func causeOf(err error) error {
+	for {
+		e, ok := errors.AsType[*s3.Error](err)
+		if !ok || e.Cause == nil {
+			return err
+		}
+		err = e.Cause
+	}
+}
 
-// ofKMS makes KMS's refusal of a blob a Damage; others are returned as they are.
-func ofKMS(err error) error {
-	var coded interface{ ErrorCode() string }
-	if errors.As(err, &coded) && kmsDamage[coded.ErrorCode()] {
-		return damagef("envelope", "KMS does not open the bucket key in its envelope: %s", coded.ErrorCode())
+// codeOf is KMS's name for an error, or the error.
+func codeOf(err error) any {
+	if coded, ok := errors.AsType[interface {
+		error
+		ErrorCode() string
+	}](err); ok {
+		return coded.ErrorCode()
 	}
 	return err
 }

@@ -1,13 +1,30 @@
-// Package tools works on sealed objects without the proxy: the subcommands of the program that an operator runs beside
-// running servers, or when none can run. A tool talks to the store and the key service itself; Migrate writes through a proxy.
+// Package tools works on sealed objects without a client: the subcommands of the program that an operator runs beside
+// running servers, or when none can run. A tool calls the store and the key service itself, by package objects.
 //
-//	s3://B/KEY ─▶ state: bucket record ─▶ store: envelope, bytes ─▶ keyring ─▶ crypto: segments, trailer, padding ─▶ report
+//	s3://B/KEY ─▶ state: bucket record ─▶ objects: envelope, KMS key allowed?, bucket key, segments, trailer ─▶ report
+//	Migrate: store ─▶ proxy: checks, seals ─▶ store, and both again ─▶ compare ─▶ report
 //
 // What a tool promises:
-//   - The KMS key that an envelope names is believed as the gateway believes it: before KMS is asked.
-//   - No plaintext is written before its segment's tag has been checked, and none at all by any tool but Open. Migrate hands what it reads in the
-//     clear to a proxy, and nowhere else.
-//   - Damage of an object is told apart from a store or key service that didn't answer: a Damage is the object's own.
-//   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step (TestMigrateUnderFaults).
+//   - Which KMS key may open an envelope is decided by package objects, as for a client, before KMS is called
+//     (TestVerifyFindsExactlyWhatIsDamaged).
+//   - No plaintext is written before its segment's tag has been checked, and none at all by any tool but Open
+//     (TestOpenReleasesATruePrefix). Migrate sends what it reads in the clear to its proxy alone.
+//   - Damage of an object differs from a store or key service that didn't answer: a Damage is the object's own
+//     (TestOutagesAreNoDamage).
+//   - Rewrap replaces each object in one conditional step under its claim: it has the old envelope or the new one, over
+//     the same bytes (TestRewrapOnEachKindOfStore).
+//   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step
+//     (TestMigrateReplacesNothing, TestMigrateUnderFaults; killed: TestMigrateKilledAndResumed in package main).
 //   - Walks keep as many objects in memory as they have workers, and a page of names.
+//
+// # Decisions
+//
+// Migrate writes through a proxy that the program starts for it, not by package objects. An object of the source is
+// described by headers, which are a client's matter: what S3 makes of them (which are kept, in what spelling and under
+// which name of ours, how large they may be, which tags, classes and retentions are refused, and by which error), what
+// the bucket's policy and its rules of encryption say of them, and which checksum is compared with the body before
+// anything is visible. All of that is package gateway's, and objects gets its outcome as arguments. The comparison at
+// the end needs the way back, too: it promises that clients see what they saw, and what they see is what the gateway
+// answers. By objects alone, both ways would stand here a second time, and could agree with each other and not with the
+// gateway.
 package tools

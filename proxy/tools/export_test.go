@@ -3,16 +3,18 @@ package tools
 import "sealfront/crypto"
 
 // Shape is how a source object of this size, ETag and checksum, with parts of these sizes, is written.
-func Shape(length int64, etag string, checksum string, composite bool, sizes ...int64) (parts []int64, kept bool, err error) {
-	s := &seen{etag: etag, length: length}
+func Shape(
+	length int64, etag string, checksum string, composite bool, sizes ...int64,
+) (parts []int64, kept bool, err error) {
+	s := &clientObject{etag: etag, length: length}
 	if checksum != "" {
-		s.checksum = &toldChecksum{algorithm: checksum, composite: composite}
+		s.checksum = &shownChecksum{algorithm: checksum, composite: composite}
 	}
-	var told []toldPart
+	var shown []shownPart
 	for _, size := range sizes {
-		told = append(told, toldPart{size: size})
+		shown = append(shown, shownPart{size: size})
 	}
-	how, err := shapeOf(s, told, crypto.MaxObjectPut)
+	how, err := shapeOf(s, shown, crypto.MaxObjectPut)
 	if err != nil {
 		return nil, false, err
 	}
@@ -21,3 +23,6 @@ func Shape(length int64, etag string, checksum string, composite bool, sizes ...
 	}
 	return parts, how.kept, nil
 }
+
+// KeptWith is what an object keeps besides its metadata when it is rewrapped.
+var KeptWith = keptWith

@@ -8,8 +8,8 @@ import (
 	"sealfront/crypto"
 )
 
-// Inspection is what Inspect tells of an object. It holds no key. The checksum is one of the plaintext: it is for who may read
-// the object.
+// Inspection is what Inspect reports of an object. It holds no key. The checksum is one of the plaintext: it is for who
+// may read the object.
 type Inspection struct {
 	URI      string        `json:"uri"`
 	ETag     string        `json:"storeETag,omitempty"`
@@ -33,7 +33,8 @@ type EnvelopeView struct {
 	Multipart bool              `json:"multipart"`
 	Bytes     int               `json:"bytes"`
 	BlobBytes int               `json:"blobBytes"`
-	// BlobDigest names the bucket key blob: the beginning of its SHA-256. Objects with one digest depend on one bucket key.
+	// BlobDigest names the bucket key blob: the beginning of its SHA-256. Objects with one digest depend on one bucket
+	// key.
 	BlobDigest string `json:"blobDigest"`
 }
 
@@ -85,12 +86,12 @@ func (in *Installation) Inspect(ctx context.Context, t Target) (*Inspection, err
 }
 
 func (p *place) inspect(ctx context.Context, key string, v *Inspection) error {
-	a, err := p.get(ctx, key, 1, "")
-	if err == nil {
+	x := p.object(key)
+	if a, err := do(ctx, p.Store, x.NewRequest("HeadObject", "HEAD")); err == nil {
 		v.ETag = string(a.Get("Etag"))
-		if e, err := crypto.ParseEnvelopeText(a.Get(p.MetadataHeader)); err == nil {
-			v.Envelope = viewEnvelope(e, len(a.Get(p.MetadataHeader)))
-			v.Opens = "KMS Decrypt with " + e.KeyARN + " and the context of " + p.facts.ARN
+		if s, err := x.ReadSealed(a); err == nil {
+			v.Envelope = viewEnvelope(s.Envelope, len(a.Get(p.MetadataHeader)))
+			v.Opens = "KMS Decrypt with " + s.Envelope.KeyARN + " and the context of " + p.facts.ARN
 		}
 		a.Close()
 	}
@@ -99,20 +100,23 @@ func (p *place) inspect(ctx context.Context, key string, v *Inspection) error {
 		return err
 	}
 	defer f.close()
-	v.ETag, v.Envelope = f.etag, viewEnvelope(f.envelope, len(f.text))
-	v.Sizes = &Sizes{Stored: f.total, Plain: f.length}
-	v.showChecksum(f.secrets.Checksum, "envelope")
-	err = f.read(f.answer, nil)
-	if t := f.trailer; t != nil {
+	v.ETag, v.Envelope = f.ETag, viewEnvelope(f.Envelope, len(f.answer.Get(p.MetadataHeader)))
+	v.Sizes = &Sizes{Stored: f.Stored(), Plain: f.Length}
+	v.showChecksum(f.Secrets.Checksum, "envelope")
+	err = f.read()
+	if t := f.Trailer(); t != nil {
 		v.Sizes.Padding, v.Sizes.Trailer = t.Padding(), t.SealedLength()
 		v.showChecksum(t.Checksum, "trailer")
 	}
-	if f.layout != nil {
-		for i := range f.layout.Parts() {
-			part := f.layout.Part(i)
-			view := PartView{part.Plain, part.Length, part.Stored, part.SealedLength, (part.SealedLength - part.Length) / crypto.TagSize, ""}
-			if f.trailer != nil {
-				view.Checksum = f.trailer.Parts[i].Algorithm.String()
+	if layout := f.Layout(); layout != nil {
+		for i := range layout.Parts() {
+			part := layout.Part(i)
+			view := PartView{
+				Offset: part.Plain, Length: part.Length, StoredOffset: part.Stored, StoredLength: part.SealedLength,
+				Segments: (part.SealedLength - part.Length) / crypto.TagSize,
+			}
+			if t := f.Trailer(); t != nil {
+				view.Checksum = t.Parts[i].Algorithm.String()
 			}
 			v.Parts = append(v.Parts, view)
 		}

@@ -7,21 +7,23 @@ import (
 	"strconv"
 	"strings"
 
-	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
 
 // Installation is what a tool works on.
 type Installation struct {
-	Locks
-	Store          *store.Client
-	State          *state.State
-	MetadataHeader string
+	Objects *objects.Objects
+	FactsOf func(*state.Bucket) policy.Bucket // the policy's view of a bucket's record
+	State   *state.State
+	Store   *store.Client
+
 	StateBucket    string          // of the store
 	Abilities      store.Abilities // of the store, for what writes to it
-	CopyLimit      int64           // the most bytes that one store-side copy takes; 0: 5 GiB
+	MetadataHeader string          // carries the envelope
+	ServiceKey     string          // ARN of the KMS key of SSE-S3
 }
 
 // ErrUsage is wrapped by faults of what a tool was asked.
@@ -52,9 +54,8 @@ func (t Target) URI() string {
 // place is a bucket of the installation.
 type place struct {
 	*Installation
-	facts     policy.Bucket
-	storeName string
-	record    *state.Bucket
+	facts  policy.Bucket
+	record *state.Bucket
 }
 
 func (in *Installation) place(ctx context.Context, bucket string) (*place, error) {
@@ -65,10 +66,10 @@ func (in *Installation) place(ctx context.Context, bucket string) (*place, error
 	if err != nil {
 		return nil, err
 	}
-	return &place{in, factsOf(record), record.StoreName, record}, nil
+	return &place{in, in.FactsOf(record), record}, nil
 }
 
-// Outcomes of asking the store for one object.
+// Outcomes of a request for one object.
 var (
 	errGone     = errors.New("the object is gone")
 	errReplaced = errors.New("the object kept being replaced while it was read")
@@ -85,98 +86,6 @@ func again(f func() error) error {
 		}
 	}
 	return err
-}
-
-// get asks for an object, or with n ≥ 0 for its last n bytes, and with etag for that version of it.
-func (p *place) get(ctx context.Context, key string, n int64, etag string) (*store.Answer, error) {
-	r := &store.Request{Operation: "GetObject", Method: "GET", Bucket: p.storeName, Key: key}
-	if n >= 0 {
-		r.Set("Range", "bytes=-"+strconv.FormatInt(n, 10))
-	}
-	ifMatch(r, etag)
-	a, err := ask(ctx, p.Store, r)
-	if etag != "" && errors.Is(err, errGone) {
-		err = errReplaced
-	}
-	return a, err
-}
-
-// end reads the last n bytes of the version with this ETag and envelope.
-func (p *place) end(ctx context.Context, key, etag string, envelope []byte) func(n int64) ([]byte, error) {
-	return func(n int64) ([]byte, error) {
-		a, err := p.get(ctx, key, n, etag)
-		if err != nil {
-			return nil, err
-		}
-		defer a.Close()
-		// Some stores put an answer together of one version's metadata and another's bytes.
-		if string(a.Get(p.MetadataHeader)) != string(envelope) {
-			return nil, errReplaced
-		}
-		return a.Bytes(int(n))
-	}
-}
-
-// fetched is an object with the store's answer, whose body has not been read.
-type fetched struct {
-	*object
-	answer *store.Answer
-	etag   string
-	text   []byte // the envelope as the store has it
-}
-
-func (f *fetched) close() {
-	f.wipe()
-	f.answer.Close()
-}
-
-// fetch asks for a whole object and opens it; of an object of several parts it reads the trailer. It must be closed.
-func (p *place) fetch(ctx context.Context, key string) (f *fetched, err error) {
-	a, err := p.get(ctx, key, -1, "")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			a.Close()
-		}
-	}()
-	text := append([]byte(nil), a.Get(p.MetadataHeader)...)
-	e, err := crypto.ParseEnvelopeText(text)
-	if err != nil {
-		return nil, ofFormat("envelope", err)
-	}
-	if a.Length < 0 {
-		return nil, errors.New("the store answered without Content-Length")
-	}
-	secrets, err := p.unlock(ctx, &p.facts, key, e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := newObject(e, secrets, a.Length)
-	if err != nil {
-		return nil, err
-	}
-	f = &fetched{object: o, answer: a, etag: string(a.Get("Etag")), text: text}
-	if e.Multipart {
-		if err := o.readTrailer(p.end(ctx, key, f.etag, text)); err != nil {
-			o.wipe()
-			return nil, err
-		}
-	}
-	return f, nil
-}
-
-// check reads an object and checks every stored byte of it.
-func (p *place) check(ctx context.Context, key string) error {
-	return again(func() error {
-		f, err := p.fetch(ctx, key)
-		if err != nil {
-			return err
-		}
-		defer f.close()
-		return f.read(f.answer, nil)
-	})
 }
 
 // Facts is what of a bucket's record decides about opening its objects.

@@ -22,14 +22,14 @@ type Migration struct {
 	DropTags    bool  // where the sealed bucket can't hold tags, objects are migrated without them
 }
 
-// Migrated is Migrate's report.
-type Migrated struct {
+// MigrationReport is Migrate's report.
+type MigrationReport struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Copied  int64  `json:"copied"`  // objects that were sealed by this run
 	Bytes   int64  `json:"bytes"`   // of their plaintext
 	Present int64  `json:"present"` // were there before
-	// Objects whose parts the store didn't tell, or a sealed object can't have: they have others now.
+	// Objects whose parts the store didn't show, or a sealed object can't have: they have others now.
 	Reshaped int64 `json:"reshaped"`
 	// The final comparison: Equal objects have the same bytes, metadata, tags, parts and checksum on both sides.
 	Compared int64     `json:"compared"`
@@ -43,25 +43,25 @@ type Migrated struct {
 // ErrLeft means that not all objects of the source are in the sealed bucket as they are in the source.
 var ErrLeft = errors.New("not all objects were migrated")
 
-// A migration is one under way.
+// A migration is one in progress.
 type migration struct {
 	*Migration
 	metadataHeader string
-	from, to       *side
+	from, to       *clientBucket
 	objects        *bucketList // of the source
 	w              *walk
-	r              *Migrated
+	r              *MigrationReport
 }
 
-// Migrate copies what lies in the clear in a bucket of the store into a sealed bucket, and then compares the two. The source
-// is only read. Each object appears in one conditional step, whole and checked, or not at all: what is in the sealed bucket already is never
-// replaced, so a migration may be killed and begun again, with or without a resume file. It goes over the source twice: what
-// couldn't be copied at first, or came later, has a second chance before it is compared. It returns ErrLeft when objects are
-// left.
+// Migrate copies what lies in the clear in a bucket of the store into a sealed bucket, and then compares the two. The
+// source is only read. Each object appears in one conditional step, whole and checked, or not at all: what is in the
+// sealed bucket already is never replaced, so a migration may be killed and begun again, with or without a resume file.
+// It goes over the source twice: what couldn't be copied at first, or came later, has a second chance before it is
+// compared. It returns ErrLeft when objects are left.
 //
 //	source ─▶ GET, If-Match ─▶ proxy: checks, seals ─▶ PUT, If-None-Match: *          then  source ─┐
 //	                                                  or parts of the same sizes            proxy ──┴▶ byte for byte
-func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions) (*Migrated, error) {
+func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions) (*MigrationReport, error) {
 	if err := in.checkMigration(ctx, m); err != nil {
 		return nil, err
 	}
@@ -74,9 +74,9 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 	}
 	g := &migration{
 		Migration: m, metadataHeader: in.MetadataHeader,
-		from: &side{client: in.Store, bucket: m.From.Bucket, directory: p.record.Directory},
-		to:   &side{client: m.Proxy, bucket: m.To.Bucket, directory: p.record.Directory},
-		r:    &Migrated{From: m.From.URI(), To: m.To.URI(), Left: []Finding{}},
+		from: &clientBucket{client: in.Store, bucket: m.From.Bucket, directory: p.record.Directory},
+		to:   &clientBucket{client: m.Proxy, bucket: m.To.Bucket, directory: p.record.Directory},
+		r:    &MigrationReport{From: m.From.URI(), To: m.To.URI(), Left: []Finding{}},
 	}
 	name := "migrate " + g.r.From + " " + g.r.To
 	objects := in.list(m.From.Bucket)
@@ -126,9 +126,11 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 	case m.From.Bucket == m.StateBucket:
 		return fmt.Errorf("%w: %s is the state bucket", ErrUsage, m.From.Bucket)
 	case folder(m.From.Key) != folder(m.To.Key):
-		return fmt.Errorf("%w: the prefix %q takes the place of %q: end both in a slash, or neither", ErrUsage, m.To.Key, m.From.Key)
+		return fmt.Errorf("%w: the prefix %q takes the place of %q: end both in a slash, or neither",
+			ErrUsage, m.To.Key, m.From.Key)
 	case !in.Abilities.ConditionalPut:
-		return errors.New("the store has no conditional PUT: a client's write that comes between would be lost, so nothing is migrated")
+		return errors.New("the store has no conditional PUT: a client's write that comes between would be lost, " +
+			"so nothing is migrated")
 	}
 	served := ""
 	if err := in.State.ListBuckets(ctx, "", func(b *state.Bucket) bool {
@@ -140,7 +142,8 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 		return fmt.Errorf("look at the buckets that the proxy serves: %w", err)
 	}
 	if served != "" {
-		return fmt.Errorf("%w: the store's bucket %s is served by the proxy, as %s: what is in it is sealed", ErrUsage, m.From.Bucket, served)
+		return fmt.Errorf("%w: the store's bucket %s is served by the proxy, as %s: what is in it is sealed",
+			ErrUsage, m.From.Bucket, served)
 	}
 	return nil
 }
@@ -150,7 +153,7 @@ func (g *migration) target(key string) string {
 	return g.To.Key + strings.TrimPrefix(key, g.From.Key)
 }
 
-// giveUpUploads aborts what the migration that this one resumes had under way when it was killed.
+// giveUpUploads aborts what the migration that this one resumes had in progress when it was killed.
 func (g *migration) giveUpUploads(ctx context.Context) error {
 	for id, key := range g.w.now.Uploads {
 		(&upload{client: g.to.client, bucket: g.to.bucket, key: key, id: id}).abandon(ctx)
@@ -161,7 +164,7 @@ func (g *migration) giveUpUploads(ctx context.Context) error {
 	return nil
 }
 
-// first copies an object. What fails is tried again by second, which tells why.
+// first copies an object. What fails is tried again by second, which reports why.
 func (g *migration) first(ctx context.Context, e entry) (failed bool, err error) {
 	err = again(func() error { return g.copy(ctx, e) })
 	if ctx.Err() != nil {
@@ -176,7 +179,7 @@ func (g *migration) first(ctx context.Context, e entry) (failed bool, err error)
 
 // second compares an object, and copies it before where it is missing.
 func (g *migration) second(ctx context.Context, e entry) (failed bool, err error) {
-	err = g.objects.there(ctx, e.key, func() error {
+	err = g.objects.whileListed(ctx, e.key, func() error {
 		return again(func() error {
 			err := g.compare(ctx, e)
 			if !errors.Is(err, errMissing) {

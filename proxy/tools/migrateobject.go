@@ -3,23 +3,15 @@ package tools
 import (
 	"cmp"
 	"context"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
 	"strconv"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-	"github.com/zeebo/xxh3"
-
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/sigv4"
 )
 
@@ -30,8 +22,8 @@ var (
 )
 
 // find looks at an object of the source and decides how it is written. Of a small one the body comes along.
-func (g *migration) find(ctx context.Context, e entry) (s *seen, how *shape, err error) {
-	found, err := g.from.look(ctx, e.key, "", e.size < crypto.MinPartSize)
+func (g *migration) find(ctx context.Context, e entry) (s *clientObject, how *shape, err error) {
+	found, err := g.from.read(ctx, e.key, "", e.size < crypto.MinPartSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,16 +35,16 @@ func (g *migration) find(ctx context.Context, e entry) (s *seen, how *shape, err
 	if err := g.inTheClear(found); err != nil {
 		return nil, nil, err
 	}
-	told, err := g.from.parts(ctx, found)
+	parts, err := g.from.parts(ctx, found)
 	if err != nil {
 		return nil, nil, err
 	}
-	how, err = shapeOf(found, told, cmp.Or(g.PutLimit, crypto.MaxObjectPut))
+	how, err = shapeOf(found, parts, cmp.Or(g.PutLimit, crypto.MaxObjectPut))
 	return found, how, err
 }
 
 // inTheClear refuses what looks sealed: it would be sealed twice, and its envelope belongs to another place.
-func (g *migration) inTheClear(s *seen) error {
+func (g *migration) inTheClear(s *clientObject) error {
 	if _, ok := s.header["x-amz-missing-meta"]; ok {
 		return refusedf("metadata", "it has metadata that the store can't tell")
 	}
@@ -72,11 +64,11 @@ func (g *migration) inTheClear(s *seen) error {
 }
 
 // body begins to read an object of the source, of the version that was seen.
-func (g *migration) body(ctx context.Context, s *seen) error {
+func (g *migration) body(ctx context.Context, s *clientObject) error {
 	if s.answer != nil {
 		return nil
 	}
-	now, err := g.from.look(ctx, s.key, s.etag, true)
+	now, err := g.from.read(ctx, s.key, s.etag, true)
 	if errors.Is(err, errGone) {
 		err = errReplaced
 	}
@@ -91,7 +83,7 @@ func (g *migration) body(ctx context.Context, s *seen) error {
 
 // copy makes the sealed object of one in the source, unless something has its name: errPresent then.
 func (g *migration) copy(ctx context.Context, e entry) error {
-	there, err := g.to.look(ctx, g.target(e.key), "", false)
+	there, err := g.to.read(ctx, g.target(e.key), "", false)
 	switch {
 	case err == nil:
 		there.close()
@@ -133,7 +125,7 @@ func (g *migration) copy(ctx context.Context, e entry) error {
 }
 
 // header is all that a source object's copy gets but its bytes and its checksum.
-func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) {
+func (g *migration) header(ctx context.Context, s *clientObject) ([]sigv4.Field, error) {
 	var header []sigv4.Field
 	for _, name := range s.names() {
 		header = append(header, field(name, s.header[name]))
@@ -146,7 +138,8 @@ func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) 
 		return nil, err
 	}
 	if g.to.directory {
-		return nil, refusedf("tags", "it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it without them", len(tags))
+		return nil, refusedf("tags",
+			"it has %d tags, and a directory bucket's objects can't have any; --drop-tags migrates it without them", len(tags))
 	}
 	return append(header, field("x-amz-tagging", tags.Encode())), nil
 }
@@ -154,7 +147,7 @@ func (g *migration) header(ctx context.Context, s *seen) ([]sigv4.Field, error) 
 func (g *migration) withoutTags() bool { return g.DropTags && g.to.directory }
 
 // put makes an object by one request. The proxy compares the checksum before anything is visible.
-func (g *migration) put(ctx context.Context, s *seen, header []sigv4.Field) error {
+func (g *migration) put(ctx context.Context, s *clientObject, header []sigv4.Field) error {
 	r := g.to.request("PutObject", "PUT", g.target(s.key))
 	r.Header = append(header, field("If-None-Match", "*"))
 	if c := s.checksum; c != nil {
@@ -163,13 +156,16 @@ func (g *migration) put(ctx context.Context, s *seen, header []sigv4.Field) erro
 	if s.length == 0 {
 		r.Bytes = []byte{}
 	} else {
-		r.Body, r.Length = through{s.answer, s.length}, s.length
+		r.Body, r.Length = stream{s.answer, s.length}, s.length
 	}
 	return send(ctx, g.to.client, r, nil)
 }
 
-// putParts makes an object of parts of these sizes. The proxy compares the parts' checksums, combined, with the source's.
-func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, header []sigv4.Field) (err error) {
+// putParts makes an object of parts of these sizes. The proxy compares the parts' checksums, combined, with the
+// source's.
+func (g *migration) putParts(
+	ctx context.Context, s *clientObject, parts []shownPart, header []sigv4.Field,
+) (err error) {
 	element := ""
 	if c := s.checksum; c != nil {
 		header = append(header, field("x-amz-checksum-algorithm", c.algorithm), field("x-amz-checksum-type", c.kind()))
@@ -197,7 +193,9 @@ func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, hea
 			return err
 		}
 	}
-	conditions := []sigv4.Field{field("If-None-Match", "*"), field("x-amz-mp-object-size", strconv.FormatInt(s.length, 10))}
+	conditions := []sigv4.Field{
+		field("If-None-Match", "*"), field("x-amz-mp-object-size", strconv.FormatInt(s.length, 10)),
+	}
 	if c := s.checksum; c != nil {
 		conditions = append(conditions, field(c.header(), c.value), field("x-amz-checksum-type", c.kind()))
 	}
@@ -205,7 +203,7 @@ func (g *migration) putParts(ctx context.Context, s *seen, parts []toldPart, hea
 }
 
 // putPart makes the next part of the next bytes of the source.
-func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPart, element string) error {
+func (g *migration) putPart(ctx context.Context, u *upload, s *clientObject, part shownPart, element string) error {
 	r := u.next("UploadPart")
 	if part.checksum != "" {
 		r.Set(s.checksum.header(), part.checksum)
@@ -213,7 +211,7 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPa
 	if part.size == 0 {
 		r.Bytes = []byte{}
 	} else {
-		r.Body, r.Length = through{s.answer, part.size}, part.size
+		r.Body, r.Length = stream{s.answer, part.size}, part.size
 	}
 	a, err := u.client.Do(ctx, r)
 	if err != nil {
@@ -233,17 +231,20 @@ func (g *migration) putPart(ctx context.Context, u *upload, s *seen, part toldPa
 	return nil
 }
 
-// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the part.
-func (g *migration) sumPart(ctx context.Context, s *seen, first, size int64) (string, error) {
-	h := compositeHash(s.checksum.algorithm)
-	if h == nil {
-		return "", refusedf("checksum", "it has a checksum by %s of its parts' checksums, which S3 doesn't have", s.checksum.algorithm)
+// sumPart reads a part of the source for its checksum, which a composite one is made of: the proxy wants it before the
+// part.
+func (g *migration) sumPart(ctx context.Context, s *clientObject, first, size int64) (string, error) {
+	kind := s3.ChecksumByName(s.checksum.algorithm)
+	if kind == nil || !kind.Composite {
+		return "", refusedf("checksum", "it has a checksum by %s of its parts' checksums, which S3 doesn't have",
+			s.checksum.algorithm)
 	}
+	h := kind.Make()
 	if size > 0 {
 		r := g.from.request("GetObject", "GET", s.key)
 		r.Set("Range", fmt.Sprintf("bytes=%d-%d", first, first+size-1))
 		ifMatch(r, s.etag)
-		a, err := ask(ctx, g.from.client, r)
+		a, err := do(ctx, g.from.client, r)
 		if err != nil {
 			return "", err
 		}
@@ -253,29 +254,4 @@ func (g *migration) sumPart(ctx context.Context, s *seen, first, size int64) (st
 		}
 	}
 	return base64.StdEncoding.EncodeToString(h.Sum(nil)), nil
-}
-
-// compositeHash is the hash of an algorithm that a composite checksum can have.
-func compositeHash(algorithm string) hash.Hash {
-	switch algorithm {
-	case "CRC32":
-		return crc32.NewIEEE()
-	case "CRC32C":
-		return crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	case "SHA1":
-		return sha1.New()
-	case "SHA256":
-		return sha256.New()
-	case "SHA512":
-		return sha512.New()
-	case "MD5":
-		return md5.New()
-	case "XXHASH64":
-		return xxhash.New()
-	case "XXHASH3":
-		return xxh3.New()
-	case "XXHASH128":
-		return xxh3.New128()
-	}
-	return nil
 }

@@ -8,9 +8,10 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/policy"
+	"sealfront/proxy/objects"
 )
 
-// File is a stored object outside of its store: its sealed bytes, and what the store kept beside them.
+// File is a stored object outside of its store: its sealed bytes, and the envelope that the store kept with them.
 type File struct {
 	Bucket   policy.Bucket // see FactsOfARN
 	Key      string
@@ -19,14 +20,17 @@ type File struct {
 	Size     int64
 }
 
-// FactsOfARN is what a bucket's ARN alone tells of a bucket. Without its record nothing binds it to a KMS key, so any
-// key of account is believed, or what the locks allow; kmsKey, if not empty, is the only one beside the service key.
+// FactsOfARN is what is known of a bucket by its ARN alone. Without its record nothing binds it to a KMS key, so any
+// key of account is allowed, or those of kms.allowed_keys; kmsKey, if not empty, is the only one besides the service
+// key.
 func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 	fields := strings.SplitN(arn, ":", 6)
 	if len(fields) != 6 || fields[0] != "arn" || fields[2] != "s3" && fields[2] != "s3express" || fields[5] == "" {
 		return policy.Bucket{}, fmt.Errorf("%w: %q is not the ARN of a bucket", ErrUsage, arn)
 	}
-	b := policy.Bucket{ARN: arn, Kind: policy.General, Name: strings.TrimPrefix(fields[5], "bucket/"), Region: fields[3], Account: account}
+	b := policy.Bucket{
+		ARN: arn, Kind: policy.General, Name: strings.TrimPrefix(fields[5], "bucket/"), Region: fields[3], Account: account,
+	}
 	if fields[2] == "s3express" {
 		b.Kind, b.Account = policy.Directory, fields[4]
 	}
@@ -34,55 +38,44 @@ func FactsOfARN(arn, account, kmsKey string) (policy.Bucket, error) {
 	return b, nil
 }
 
-// unlockFile opens the envelope of a file. Where no record and no flag binds a directory bucket to a key, its key is
-// believed by the account, as a general purpose bucket's is.
-func (l *Locks) unlockFile(ctx context.Context, f *File, e *crypto.Envelope) (crypto.Secrets, error) {
-	bucket := f.Bucket
-	if bucket.Kind == policy.Directory && bucket.BoundKey == "" && e.SSE == crypto.SSEKMS {
-		general := bucket
-		general.Kind = policy.General
-		if err := l.believe(&general, e); err != nil {
-			return crypto.Secrets{}, err
-		}
-		bucket.BoundKey = e.KeyARN
-	}
-	if bucket.Kind == policy.General && bucket.BoundKey != "" && e.SSE == crypto.SSEKMS && e.KeyARN != bucket.BoundKey {
-		return crypto.Secrets{}, damagef("key", "its envelope names the KMS key %s, not %s", e.KeyARN, bucket.BoundKey)
-	}
-	return l.unlock(ctx, &bucket, f.Key, e)
-}
-
 // Open writes the file's plaintext to out: nothing before envelope, size and trailer have been checked, then each
-// segment as soon as its tag has been. After an error what was written is a true prefix, unless the error is a Damage of kind
-// padding: the plaintext is whole then. Only the key service is asked.
-func (l *Locks) Open(ctx context.Context, f *File, out io.Writer) error {
-	e, err := crypto.ParseEnvelopeText([]byte(f.Envelope))
-	if err != nil {
-		return ofFormat("envelope", err)
+// segment as soon as its tag has been. After an error what was written is a true prefix, unless the error is a Damage
+// of kind padding: the plaintext is whole then. Of what g is made of only the key service is called.
+func Open(ctx context.Context, g *objects.Objects, f *File, out io.Writer) error {
+	x := &objects.Object{
+		Objects: g, Bucket: f.Bucket.Name, Key: f.Key, Facts: f.Bucket, Prepared: new(objects.PreparedRef),
 	}
-	secrets, err := l.unlockFile(ctx, f, e)
-	if err != nil {
-		return err
-	}
-	o, err := newObject(e, secrets, f.Size)
-	if err != nil {
-		return err
-	}
-	defer o.wipe()
-	if err := o.readTrailer(func(n int64) ([]byte, error) {
-		end := make([]byte, min(n, f.Size))
-		_, err := f.Bytes.ReadAt(end, f.Size-int64(len(end)))
-		if err == io.EOF {
-			err = nil
+	bindKey(x, f.Envelope)
+	may := func(keyARN string) error {
+		if bound := f.Bucket.BoundKey; f.Bucket.Kind == policy.General && bound != "" && keyARN != bound {
+			return damagef("key", "its envelope names the KMS key %s, not %s", keyARN, bound)
 		}
-		return end, err
-	}); err != nil {
-		return err
+		return nil
 	}
-	return o.read(io.NewSectionReader(f.Bytes, 0, f.Size), func(plaintext []byte) error {
+	stored := &objects.File{Envelope: f.Envelope, Bytes: f.Bytes, Size: f.Size}
+	opened, err := x.OpenFile(ctx, stored, may)
+	if err != nil {
+		return inWords(err)
+	}
+	defer opened.Secrets.Wipe()
+	return inWords(x.ReadWhole(opened, stored.Body(), func(plaintext []byte) error {
 		if _, err := out.Write(plaintext); err != nil {
 			return fmt.Errorf("write the plaintext: %w", err)
 		}
 		return nil
-	})
+	}))
+}
+
+// bindKey binds a directory bucket that no record and no flag binds to a KMS key to the one that the envelope names, if
+// a general purpose bucket of its account could have it.
+func bindKey(x *objects.Object, envelope string) {
+	e, err := crypto.ParseEnvelopeText([]byte(envelope))
+	if err != nil || e.SSE != crypto.SSEKMS || x.Facts.Kind != policy.Directory || x.Facts.BoundKey != "" {
+		return
+	}
+	general := *x
+	general.Facts.Kind = policy.General
+	if general.KeyAllowed(policy.SSEKMS, e.KeyARN) {
+		x.Facts.BoundKey = e.KeyARN
+	}
 }

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 
+	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
 )
 
-// An upload is a multipart upload by which a tool makes one object, of parts numbered from 1 on.
+// An upload is a multipart upload by which a migration makes one object, as a client of the proxy, of parts numbered
+// from 1 on.
 type upload struct {
 	client          *store.Client
 	bucket, key, id string
@@ -45,7 +47,7 @@ func (u *upload) next(operation string) *store.Request {
 	return u.request(operation, "PUT", store.AppendQuery("partNumber="+strconv.Itoa(u.parts+1), "uploadId", u.id))
 }
 
-// accept takes a part into the list of Complete, with the checksum that it has by this element of XML, if not "".
+// accept adds a part to the list of Complete, with the checksum that it has by this element of XML, unless "".
 func (u *upload) accept(etag, element, checksum string) {
 	u.parts++
 	fmt.Fprintf(&u.list, "<Part><PartNumber>%d</PartNumber><ETag>", u.parts)
@@ -60,7 +62,8 @@ func (u *upload) accept(etag, element, checksum string) {
 // complete makes the object, if the conditions in header hold; errReplaced if they don't.
 func (u *upload) complete(ctx context.Context, header ...sigv4.Field) error {
 	r := u.request("CompleteMultipartUpload", "POST", store.AppendQuery("", "uploadId", u.id))
-	r.Bytes = []byte(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` + u.list.String() + "</CompleteMultipartUpload>")
+	r.Bytes = []byte(`<CompleteMultipartUpload xmlns="` + s3.Namespace + `">` + u.list.String() +
+		"</CompleteMultipartUpload>")
 	r.Header = header
 	r.Set("Content-Type", "application/xml")
 	err := send(ctx, u.client, r, nil)
@@ -71,6 +74,7 @@ func (u *upload) complete(ctx context.Context, header ...sigv4.Field) error {
 // abandon gives up an upload that was not completed. What can't be aborted is left to the bucket's lifecycle.
 func (u *upload) abandon(ctx context.Context) {
 	if !u.done {
-		_ = send(context.WithoutCancel(ctx), u.client, u.request("AbortMultipartUpload", "DELETE", store.AppendQuery("", "uploadId", u.id)), nil)
+		r := u.request("AbortMultipartUpload", "DELETE", store.AppendQuery("", "uploadId", u.id))
+		_ = send(context.WithoutCancel(ctx), u.client, r, nil)
 	}
 }

@@ -9,20 +9,20 @@ import (
 // Finding is an object of which a tool has something to say.
 type Finding struct {
 	URI string `json:"uri"`
-	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket can't hold
-	// it as it is; differs: another object has its place; and failed.
+	// State is damaged, or unchecked: store or key service didn't let it be read. Migrate's are refused: a sealed bucket
+	// can't hold it as it is; differs: another object has its place; and failed.
 	State  string `json:"state"`
 	Kind   string `json:"kind,omitempty"`
 	Reason string `json:"reason"`
 }
 
-// Verified is the end of Verify's report.
-type Verified struct {
+// VerifyReport is the end of Verify's report.
+type VerifyReport struct {
 	Checked   int64 `json:"checked"`
 	Damaged   int64 `json:"damaged"`
 	Unchecked int64 `json:"unchecked"`
 	Gone      int64 `json:"gone"` // deleted meanwhile
-	// What no listing shows, and what else was not looked at.
+	// What no listing shows, and what other things were not looked at.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
 }
@@ -30,10 +30,11 @@ type Verified struct {
 // ErrFound means that objects are damaged or could not be checked.
 var ErrFound = errors.New("not all objects are whole")
 
-// Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag, padding,
-// trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that is replaced
-// or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out, is one.
-func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*Verified, error) {
+// Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag,
+// padding, trailer. It writes a line an object that isn't whole, and returns ErrFound when there is one. An object that
+// is replaced or deleted meanwhile is no finding; one that is listed and isn't there, or whose name can't be found out,
+// is one.
+func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*VerifyReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 		return nil, err
 	}
 	before := w.now.Failed // by the walk that this one resumes
-	var v Verified
+	var v VerifyReport
 	say := func(f Finding) error {
 		if err := w.print(f.URI+": "+f.Reason, f); err != nil {
 			return fmt.Errorf("write the report: %w", err)
@@ -57,9 +58,9 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 		}
 		return nil
 	}
-	objects := in.list(p.storeName)
+	objects := in.list(p.record.StoreName)
 	err = w.run(ctx, objects, t.Key, func(ctx context.Context, e entry) (bool, error) {
-		err := objects.there(ctx, e.key, func() error { return p.check(ctx, e.key) })
+		err := objects.whileListed(ctx, e.key, func() error { return p.check(ctx, e.key) })
 		switch {
 		case errors.Is(err, errGone):
 			w.mu.Lock()
@@ -75,7 +76,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 	}, func(shown string) error { return say(finding(Target{t.Bucket, shown}, errUnknown)) })
 	v.Checked = w.now.Done
 	if err == nil {
-		v.Uploads, v.Notes, err = p.beside(ctx, t.Key)
+		v.Uploads, v.Notes, err = p.unseen(ctx, t.Key)
 	}
 	if err == nil && before+v.Damaged+v.Unchecked > 0 {
 		err = ErrFound

@@ -39,7 +39,8 @@ type entry struct {
 }
 
 // walk calls work for each object of the store's bucket that begins with prefix, several at a time, and writes down how
-// far all are done. work's error ends the walk; what is wrong with an object isn't one. It returns the position at the end.
+// far all are done. work's error ends the walk; what is wrong with an object isn't one. It returns the position at the
+// end.
 type walk struct {
 	o     WalkOptions
 	name  string
@@ -77,15 +78,19 @@ func newWalk(name string, o WalkOptions) (*walk, error) {
 		return nil, fmt.Errorf("read the resume file: %w", err)
 	}
 	if err := json.Unmarshal(text, &w.now); err != nil || w.now.Walk != name {
-		return nil, fmt.Errorf("%w: the resume file %s is not of this walk (%s), but of %q", ErrUsage, o.Resume, name, w.now.Walk)
+		return nil, fmt.Errorf("%w: the resume file %s is not of this walk (%s), but of %q",
+			ErrUsage, o.Resume, name, w.now.Walk)
 	}
 	return w, nil
 }
 
-// run goes over the objects. work reports whether the object failed; its error means that going on has no sense. An object that was
-// listed and is gone is work's errGone only when it isn't listed any more. unknown is told of names that the store shows and that
-// can't be found out.
-func (w *walk) run(ctx context.Context, objects *bucketList, prefix string, work func(context.Context, entry) (failed bool, err error), unknown func(shown string) error) error {
+// run goes over the objects. work reports whether the object failed; its error means that going on has no sense. An
+// object that was listed and is gone is work's errGone only when it isn't listed any more. unknown gets the names that
+// the store shows and that can't be found out.
+func (w *walk) run(
+	ctx context.Context, objects *bucketList, prefix string,
+	work func(context.Context, entry) (failed bool, err error), unknown func(shown string) error,
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	tasks := make(chan *task)
@@ -128,7 +133,9 @@ func (w *walk) run(ctx context.Context, objects *bucketList, prefix string, work
 	return nil
 }
 
-func (w *walk) feed(ctx context.Context, objects *bucketList, prefix string, tasks chan<- *task, unknown func(string) error) error {
+func (w *walk) feed(
+	ctx context.Context, objects *bucketList, prefix string, tasks chan<- *task, unknown func(string) error,
+) error {
 	began := time.Now()
 	for start := w.now.After; ; {
 		page, err := objects.page(ctx, prefix, start, listedAtOnce)
@@ -170,7 +177,7 @@ func (w *walk) feed(ctx context.Context, objects *bucketList, prefix string, tas
 	}
 }
 
-// finish notes an object that is done and moves the position to where no object before it is under way.
+// finish notes an object that is done and moves the position to where no object before it is being worked on.
 func (w *walk) finish(t *task, failed bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -209,8 +216,8 @@ func (w *walk) uploadBegan(id, key string) error {
 	return w.save()
 }
 
-// uploadEnded forgets one that was completed or aborted. The resume file may name it for a while: aborting it again does no
-// harm.
+// uploadEnded forgets one that was completed or aborted. The resume file may name it for a while: aborting it again
+// does no harm.
 func (w *walk) uploadEnded(id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -24,7 +24,7 @@ func (in *Installation) list(bucket string) *bucketList {
 	l := &bucketList{objects: in.Store.Objects(bucket)}
 	l.names.Names, l.names.Delimiters = in.Abilities.Names, in.Abilities.Delimiters
 	if in.Abilities == (store.Abilities{}) {
-		// The store wasn't probed: any name may be there, and none is believed that may stand for another one.
+		// The store wasn't probed: any name may be there, and none that may stand for another one is taken for an object's.
 		l.names.Names = store.AllNames()
 		l.names.Names.Characters = 0
 	}
@@ -90,9 +90,9 @@ var errListed = errors.New("the store lists it, and says that it isn't there")
 // errUnknown means that a listed name is not the object's own.
 var errUnknown = errors.New("the store lists it by a name that isn't its own, and its own can't be found out")
 
-// gone asks again about an object that was listed and is gone: errGone if the store doesn't list it any more, errListed
-// if it does.
-func (l *bucketList) gone(ctx context.Context, key string) error {
+// checkGone looks whether an object that was listed and is gone is listed still: errGone if the store doesn't list it
+// any more, errListed if it does.
+func (l *bucketList) checkGone(ctx context.Context, key string) error {
 	p, err := l.page(ctx, key, "", 1)
 	switch {
 	case err != nil:
@@ -103,15 +103,15 @@ func (l *bucketList) gone(ctx context.Context, key string) error {
 	return errGone
 }
 
-// there runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been made
-// again: f runs once more.
-func (l *bucketList) there(ctx context.Context, key string, f func() error) error {
+// whileListed runs f, which is about an object of the bucket. When the object is gone, but listed, it may have been
+// made again: f runs once more.
+func (l *bucketList) whileListed(ctx context.Context, key string, f func() error) error {
 	err := f()
 	for range 2 {
 		if !errors.Is(err, errGone) {
 			return err
 		}
-		if err = l.gone(ctx, key); !errors.Is(err, errListed) {
+		if err = l.checkGone(ctx, key); !errors.Is(err, errListed) {
 			return err
 		}
 		err = f()
@@ -143,10 +143,10 @@ func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUplo
 	return open, nil
 }
 
-// beside is what lies in the bucket, or may, beside what its listing shows.
-func (p *place) beside(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
+// unseen is what lies in the bucket, or may, and its listing doesn't show.
+func (p *place) unseen(ctx context.Context, prefix string) (open []OpenUpload, notes []string, err error) {
 	if open, err = p.openUploads(ctx, prefix); err == nil {
-		notes, err = p.unlisted(ctx, p.storeName)
+		notes, err = p.unlisted(ctx, p.record.StoreName)
 	}
 	return open, notes, err
 }
@@ -156,10 +156,11 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	listed, err := in.Store.ListsChildren(ctx, in.StateBucket)
 	switch {
 	case err != nil:
-		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object u "+
-			"(%v): if it doesn't, such objects were not seen", err))
+		notes = append(notes, fmt.Sprintf("it could not be found out whether the store lists an object u/p beside an object "+
+			"u (%v): if it doesn't, such objects were not seen", err))
 	case !listed:
-		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: such objects were not seen")
+		notes = append(notes, "the store holds an object u/p beside an object u and doesn't list it: "+
+			"such objects were not seen")
 	}
 	var versioning struct{ Status string }
 	r := &store.Request{Operation: "GetBucketVersioning", Method: "GET", Bucket: bucket, Query: "versioning="}
@@ -176,13 +177,14 @@ func (in *Installation) unlisted(ctx context.Context, bucket string) (notes []st
 	return notes, err
 }
 
-// storeUploads says that uploads of the store's own clients are in progress. Some stores tell only those of one key.
+// storeUploads says that uploads of the store's own clients are in progress. Some stores list only those of one key.
 func (in *Installation) storeUploads(ctx context.Context, bucket string) (notes []string, err error) {
 	var page struct {
 		IsTruncated bool
 		Upload      []struct{ Key string }
 	}
-	err = send(ctx, in.Store, &store.Request{Operation: "ListMultipartUploads", Method: "GET", Bucket: bucket, Query: "uploads="}, &page)
+	r := &store.Request{Operation: "ListMultipartUploads", Method: "GET", Bucket: bucket, Query: "uploads="}
+	err = send(ctx, in.Store, r, &page)
 	if f, ok := asFault(err); ok && f.Status < 500 || ok && f.Status == 501 {
 		return nil, nil
 	}

@@ -22,16 +22,16 @@ func field(name, value string) sigv4.Field {
 	return sigv4.Field{Name: []byte(name), Value: []byte(value)}
 }
 
-// ifMatch asks for the version with this ETag, unless "".
+// ifMatch makes a request one for the version with this ETag, unless "".
 func ifMatch(r *store.Request, etag string) {
 	if etag != "" {
 		r.Set("If-Match", etag)
 	}
 }
 
-// ask sends a request about an object and returns the answer to one that succeeded: errGone if there is no such object,
+// do sends a request about an object and returns the answer to one that succeeded: errGone if there is no such object,
 // errReplaced if a condition failed.
-func ask(ctx context.Context, client *store.Client, r *store.Request) (*store.Answer, error) {
+func do(ctx context.Context, client *store.Client, r *store.Request) (*store.Answer, error) {
 	a, err := client.Do(ctx, r)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,9 @@ func send(ctx context.Context, client *store.Client, r *store.Request, document 
 		if failed.Code == "PreconditionFailed" {
 			return errReplaced
 		}
-		return &store.Fault{Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message}
+		return &store.Fault{
+			Operation: r.Operation, Status: http.StatusInternalServerError, Code: failed.Code, Message: failed.Message,
+		}
 	}
 	if document == nil {
 		return nil
@@ -84,10 +86,11 @@ func send(ctx context.Context, client *store.Client, r *store.Request, document 
 	return xmldoc.Unmarshal(body, document)
 }
 
-// replaced tells a refused condition from other faults.
+// replaced makes a condition that failed errReplaced; other faults are returned as they are.
 func replaced(f *store.Fault) error {
 	switch {
-	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusConflict, f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
+	case f.Status == http.StatusPreconditionFailed, f.Status == http.StatusConflict,
+		f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
 		return errReplaced
 	}
 	return f
@@ -116,14 +119,14 @@ func tagsOf(ctx context.Context, client *store.Client, bucket, key string) (url.
 	return tags, nil
 }
 
-// through streams length bytes of one store's answer into a request.
-type through struct {
+// stream is a request's body of length bytes of an answer.
+type stream struct {
 	from   io.Reader
 	length int64
 }
 
 // WriteTo implements io.WriterTo. A body that ends early is an error, so that nothing is stored.
-func (t through) WriteTo(w io.Writer) (int64, error) {
+func (t stream) WriteTo(w io.Writer) (int64, error) {
 	slab := make([]byte, min(max(1, t.length), crypto.SealedSegmentSize))
 	defer clear(slab) // it may be plaintext
 	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(t.from, t.length), slab)

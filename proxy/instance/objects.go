@@ -1,0 +1,38 @@
+package instance
+
+import (
+	"sealfront/policy"
+	"sealfront/proxy/access"
+	"sealfront/proxy/objects"
+	"sealfront/proxy/state"
+)
+
+// Objects are the sealed objects of the instance's store, for tools: nobody's but the operator's permission is needed.
+// An instance that was opened for Keys has no store: nothing but files can be opened by them.
+func (i *Instance) Objects() *objects.Objects {
+	c := i.Config
+	o := objects.Options{
+		Keys: i.Keys, MetadataHeader: c.Store.MetadataHeader, ServiceKey: i.KMS.ServiceKey, Policy: i.policyOptions(),
+		Log: i.Log,
+	}
+	if i.Storage != nil {
+		o.Store, o.Buckets, o.Uploads, o.Claims = i.Storage.Client, i.State, i.State, i.State
+		o.StateBucket, o.Abilities, o.CopyLimit = c.Store.StateBucket, i.Storage.Abilities, i.options.CopyLimit
+		o.DirectoryStore = c.Store.Kind == "directory"
+	}
+	return objects.New(o)
+}
+
+// FactsOf is a bucket's record as rules see it.
+func (i *Instance) FactsOf(b *state.Bucket) policy.Bucket {
+	o := i.policyOptions()
+	return access.FactsOf(b, &o)
+}
+
+func (i *Instance) policyOptions() policy.Options {
+	c, serviceKey := i.Config, i.KMS.ServiceKey
+	return policy.Options{
+		AllowedKeys: c.KMS.AllowedKeys, ServiceKey: serviceKey, DefaultKey: serviceKey,
+		DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms",
+	}
+}

@@ -1,0 +1,481 @@
+package objects_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"sealfront/policy"
+	"sealfront/proxy/memstore"
+	"sealfront/proxy/objects"
+	"sealfront/proxy/store"
+	"sealfront/sigv4"
+)
+
+// A front stands between the objects and a memory store. It passes requests on, counts them, keeps the tags that the
+// memory store doesn't know, and does to a request what the test wants done.
+//
+//	objects ─▶ front ─▶ turn? ─┬─▶ memory store
+//	                           └─▶ written: a server that answers what a test wrote, since only a client makes answers
+type front struct {
+	memory, written *store.Client
+
+	mu       sync.Mutex
+	requests []string                    // operations, in their order
+	meet     func(r *store.Request) turn // what is done to a request; nil, or a nil turn: it is passed on
+	tags     map[string]string           // of objects, query-encoded, by bucket and key
+	answers  map[string]*answer          // that are about to be fetched from written
+	seen     func(r *store.Request)      // called with each request
+}
+
+// A turn answers a request in the store's place.
+type turn func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error)
+
+// An answer is what a test makes the store say.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	length int64 // that is announced: -1 for none
+}
+
+const (
+	accessKey = "AKIDOBJECTS"
+	secretKey = "a secret"
+	region    = "us-east-1"
+)
+
+func newFront(t testing.TB, o memstore.Options) *front {
+	t.Helper()
+	o.AccessKey, o.SecretKey, o.Region = accessKey, secretKey, region
+	memory, err := memstore.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{tags: make(map[string]string), answers: make(map[string]*answer)}
+	server := httptest.NewServer(f)
+	f.memory, f.written = newClient(t, "http://"+memory.Address()), newClient(t, server.URL)
+	t.Cleanup(func() {
+		f.memory.Close()
+		f.written.Close()
+		server.Close()
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func newClient(t testing.TB, endpoint string) *store.Client {
+	t.Helper()
+	c, err := store.New(store.Options{
+		Endpoint: endpoint, Region: region,
+		Credentials: func(context.Context) (sigv4.Credentials, error) {
+			return sigv4.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// CreateBucket makes a bucket in the memory store.
+func (f *front) CreateBucket(ctx context.Context, name string, objectLock bool) error {
+	return f.memory.CreateBucket(ctx, name, objectLock)
+}
+
+// Do is the store's, for the objects.
+func (f *front) Do(ctx context.Context, r *store.Request) (*store.Answer, error) {
+	f.mu.Lock()
+	f.requests = append(f.requests, r.Operation)
+	meet, seen := f.meet, f.seen
+	f.mu.Unlock()
+	if seen != nil {
+		seen(r)
+	}
+	if meet != nil {
+		if do := meet(r); do != nil {
+			return do(ctx, f, r)
+		}
+	}
+	return f.pass(ctx, r)
+}
+
+// set has every request from now on met by this function, and begins a new list of requests.
+func (f *front) set(meet func(r *store.Request) turn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.meet, f.requests = meet, nil
+}
+
+// sent are the operations of the requests since set.
+func (f *front) sent() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+func (f *front) watch(seen func(r *store.Request)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = seen
+}
+
+// nth meets the request with this number, counted from 0, and no other. met reports whether there was one.
+func nth(n int, do turn) (meet func(*store.Request) turn, met func() bool) {
+	var mu sync.Mutex
+	count := 0
+	return func(*store.Request) turn {
+			mu.Lock()
+			defer mu.Unlock()
+			count++
+			if count-1 == n {
+				return do
+			}
+			return nil
+		}, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return count > n
+		}
+}
+
+// on meets each request of an operation.
+func on(operation string, do turn) func(*store.Request) turn {
+	return func(r *store.Request) turn {
+		if r.Operation == operation {
+			return do
+		}
+		return nil
+	}
+}
+
+// once meets the first request of an operation, after skipping some of them.
+func once(operation string, skip int, do turn) func(*store.Request) turn {
+	var mu sync.Mutex
+	return func(r *store.Request) turn {
+		if r.Operation != operation {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		skip--
+		if skip == -1 {
+			return do
+		}
+		return nil
+	}
+}
+
+// first meets a request by the first of several that meets it.
+func first(meets ...func(*store.Request) turn) func(*store.Request) turn {
+	return func(r *store.Request) turn {
+		for _, meet := range meets {
+			if do := meet(r); do != nil {
+				return do
+			}
+		}
+		return nil
+	}
+}
+
+// refuse answers a request without carrying it out.
+func refuse(status int, code string) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		a := &answer{status: status, header: make(http.Header)}
+		if code != "" && r.Method != http.MethodHead {
+			a.body = []byte("<Error><Code>" + code + "</Code><Message>because the test says so</Message></Error>")
+		}
+		a.length = int64(len(a.body))
+		return f.give(ctx, r, a)
+	}
+}
+
+// write answers a request with this document without carrying it out.
+func write(document string) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		return f.give(ctx, r, &answer{status: 200, header: make(http.Header), body: []byte(document), length: int64(len(document))})
+	}
+}
+
+// lose carries a request out and loses its answer.
+func lose(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+	a, err := f.pass(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	a.Close()
+	return nil, fmt.Errorf("%w: the test lost the answer to %s", store.ErrUnavailable, r.Operation)
+}
+
+// drop loses a request.
+func drop(_ context.Context, _ *front, r *store.Request) (*store.Answer, error) {
+	return nil, fmt.Errorf("%w: the test lost %s", store.ErrUnavailable, r.Operation)
+}
+
+// repeat carries a request out twice, as a client's repeated one is on its way, and returns the second answer.
+func repeat(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+	if r.Body != nil {
+		var memory bytes.Buffer
+		if _, err := r.Body.WriteTo(&memory); err != nil {
+			return nil, err
+		}
+		r.Bytes, r.Body = memory.Bytes(), nil
+	}
+	a, err := f.pass(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	a.Close()
+	return f.pass(ctx, r)
+}
+
+// before does something, then passes the request on.
+func before(do func()) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		do()
+		return f.pass(ctx, r)
+	}
+}
+
+// after passes the request on, then does something before its answer is seen.
+func after(do func()) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		a, err := f.pass(ctx, r)
+		do()
+		return a, err
+	}
+}
+
+// without drops headers of a request: the store doesn't look at them.
+func without(names ...string) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		r.Header = slices.DeleteFunc(slices.Clone(r.Header), func(h sigv4.Field) bool {
+			return slices.Contains(names, string(h.Name))
+		})
+		return f.pass(ctx, r)
+	}
+}
+
+// edit passes a request on and changes its answer.
+func edit(change func(a *answer)) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		return f.edited(ctx, r, f.pass, change)
+	}
+}
+
+// edit is the turn with its answer changed.
+func (t turn) edit(change func(a *answer)) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		return f.edited(ctx, r, func(ctx context.Context, r *store.Request) (*store.Answer, error) { return t(ctx, f, r) }, change)
+	}
+}
+
+// edited has a request answered and changes the answer.
+func (f *front) edited(ctx context.Context, r *store.Request,
+	do func(context.Context, *store.Request) (*store.Answer, error), change func(a *answer),
+) (*store.Answer, error) {
+	is, err := do(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	a := &answer{status: is.Status, header: make(http.Header), length: is.ContentLength()}
+	is.Header(func(name, value []byte) bool {
+		a.header.Add(string(name), string(value))
+		return true
+	})
+	a.body, err = is.Bytes(64 << 20)
+	is.Close()
+	if err != nil {
+		return nil, err
+	}
+	change(a)
+	return f.give(ctx, r, a)
+}
+
+// setHeader gives an answer's header another value; "" removes it.
+func setHeader(name, value string) func(*answer) {
+	return func(a *answer) {
+		if a.header.Del(name); value != "" {
+			a.header.Set(name, value)
+		}
+	}
+}
+
+// cut ends an answer's body early.
+func cut(n int) func(*answer) {
+	return func(a *answer) { a.body = a.body[:max(0, len(a.body)-n)] }
+}
+
+// flip changes a bit of an answer's body; an offset below 0 counts from its end.
+func flip(at int) func(*answer) {
+	return func(a *answer) {
+		if at < 0 {
+			at += len(a.body)
+		}
+		a.body[at] ^= 1
+	}
+}
+
+// give has the client of the written answers fetch one.
+func (f *front) give(ctx context.Context, r *store.Request, a *answer) (*store.Answer, error) {
+	f.mu.Lock()
+	name := strconv.Itoa(len(f.answers))
+	f.answers[name] = a
+	f.mu.Unlock()
+	return f.written.Do(ctx, &store.Request{Operation: r.Operation, Method: r.Method, Bucket: "answers", Key: name})
+}
+
+// ServeHTTP writes the answer that a request names.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	a := f.answers[strings.TrimPrefix(r.URL.Path, "/answers/")]
+	f.mu.Unlock()
+	for name, values := range a.header {
+		if name != "Content-Length" && name != "Connection" {
+			w.Header()[name] = values
+		}
+	}
+	if a.length >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(a.length, 10))
+	} else if r.Method != http.MethodHead {
+		w.Header().Set("Trailer", "None") // makes it chunked
+	}
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.body) // who cuts a body off means it
+	}
+}
+
+// pass has the memory store answer, and does what it doesn't know about tags.
+func (f *front) pass(ctx context.Context, r *store.Request) (*store.Answer, error) {
+	name, set, directive := r.Bucket+"/"+r.Key, "", ""
+	sent := *r
+	sent.Header = nil
+	for _, h := range r.Header {
+		switch string(h.Name) {
+		case objects.TagsHeader:
+			set = string(h.Value)
+		case objects.TagDirective:
+			directive = string(h.Value)
+		default:
+			sent.Header = append(sent.Header, h)
+		}
+	}
+	switch r.Operation {
+	case "GetObjectTagging":
+		return write(f.tagging(name))(ctx, f, r)
+	case "PutObject", "CopyObject", "CreateMultipartUpload":
+		a, err := f.memory.Do(ctx, &sent)
+		if err == nil && a.Status < 300 {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if directive == "COPY" {
+				set = f.tags[copiedName(r)]
+			}
+			if set == "" {
+				delete(f.tags, name)
+			} else {
+				f.tags[name] = set
+			}
+		}
+		return a, err
+	case "GetObject", "HeadObject":
+		f.mu.Lock()
+		tags := f.tags[name]
+		f.mu.Unlock()
+		if tags != "" {
+			return f.edited(ctx, &sent, f.memory.Do, setHeader(objects.TagCountHeader, strconv.Itoa(1+strings.Count(tags, "&"))))
+		}
+	}
+	return f.memory.Do(ctx, &sent)
+}
+
+// tagging is the document of an object's tags.
+func (f *front) tagging(name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var doc struct {
+		XMLName xml.Name `xml:"Tagging"`
+		TagSet  struct{ Tag policy.Tags }
+	}
+	for pair := range strings.SplitSeq(f.tags[name], "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		key, _ = url.QueryUnescape(key)
+		value, _ = url.QueryUnescape(value)
+		doc.TagSet.Tag = append(doc.TagSet.Tag, policy.Tag{Key: key, Value: value})
+	}
+	b, _ := xml.Marshal(&doc)
+	return string(b)
+}
+
+func copiedName(r *store.Request) string {
+	for _, h := range r.Header {
+		if string(h.Name) == "x-amz-copy-source" {
+			name, _ := url.PathUnescape(strings.TrimPrefix(string(h.Value), "/"))
+			return name
+		}
+	}
+	return ""
+}
+
+// raw puts an object into the memory store as it is.
+func (f *front) raw(t testing.TB, bucket, key string, body []byte, header ...string) {
+	t.Helper()
+	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: bucket, Key: key, Bytes: append([]byte{}, body...)}
+	for i := 0; i < len(header); i += 2 {
+		r.Set(header[i], header[i+1])
+	}
+	f.must(t, r)
+}
+
+// stored is what the memory store has: nil and "" for nothing.
+func (f *front) stored(t testing.TB, bucket, key string) (body []byte, header http.Header) {
+	t.Helper()
+	a, err := f.memory.Do(t.Context(), &store.Request{Operation: "GetObject", Method: "GET", Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if a.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	header = make(http.Header)
+	a.Header(func(name, value []byte) bool {
+		header.Set(string(name), string(value))
+		return true
+	})
+	body = make([]byte, a.Length)
+	if _, err := io.ReadFull(a, body); err != nil {
+		t.Fatal(err)
+	}
+	return body, header
+}
+
+func (f *front) remove(t testing.TB, bucket, key string) {
+	t.Helper()
+	f.must(t, &store.Request{Operation: "DeleteObject", Method: "DELETE", Bucket: bucket, Key: key})
+}
+
+func (f *front) must(t testing.TB, r *store.Request) {
+	t.Helper()
+	a, err := f.memory.Do(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if fault := a.Fault(r.Operation); fault != nil {
+		t.Fatal(fault)
+	}
+}
