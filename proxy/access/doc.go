@@ -10,9 +10,12 @@
 //
 // Promises, each with the test that fails when it is broken:
 //   - Failed logins cost no request to the store beyond a few, and are slowed down by address and access key without
-//     shutting anybody else out (TestFailedLoginsAreCountedByAddressAndAccessKey, TestFailedLoginsAreSlowedDown).
-//   - Every condition has the same value wherever a permission is asked for (TestConditionsAreTheSameEverywhere).
+//     shutting anybody else out (TestFailedLoginsAreCountedByAddressAndAccessKey,
+//     TestFailedLoginsSlowDownTheirAddressAndAccessKey).
+//   - Every condition has the same value wherever a permission is asked for (TestConditionKeysHaveTheRequestsValues, and
+//     TestEveryConditionSeesTheSameRequest in package gateway).
 //   - What a request is decided is what is explained about it (TestExplainAndRequestsAgree).
 //   - A refusal that rests on a cached record is checked against the record as it is now
+//     (TestARefusalIsCheckedAgainstTheRecordAsItIsNow), and nobody without a permission learns a fact about a bucket
 //     (TestPermissionsComeBeforeFacts).
 package access

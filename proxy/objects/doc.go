@@ -7,9 +7,10 @@
 //	copy    store ─▶ envelope wrapped anew ─▶ the store copies, or the sealed bytes pass through
 //	check   store, or a file ─▶ envelope ─▶ bucket key ─▶ every stored byte: segments, padding, trailer
 //
-// Promises, each with the test that fails when it is broken; those of the running program stand in package main:
+// Promises, each with the test that fails when it is broken; those of the running program stand in packages
+// gateway and main:
 //   - No envelope is opened under a KMS key that its bucket doesn't allow, nor before may has been asked
-//     (TestAnAlteredEnvelopeChoosesNoKey).
+//     (TestAForeignKeyIsNeverCalled, TestWhoMayNotUseAKeyDoesNotReachKMS).
 //   - An object is the old or the new one at any time, whatever a store does with conditions on copies, with copies of
 //     an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
 //     TestCrashesOfRenames, TestCrashesOfAppends).
