@@ -24,7 +24,7 @@ type Source struct {
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
 	Version  []s3.Element  // what a copy of it tells of its version
 	// attributes are what else the store keeps with it, as its headers, which copies don't take over: see
-	// objectattributes.go.
+	// metadata.go.
 	Attributes []sigv4.Field
 	Tagged     bool   // it has tags
 	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was asked for
