@@ -25,7 +25,8 @@ func listed(body string) string {
 	return strings.Join(out, " ")
 }
 
-// 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the whole.
+// 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the
+// whole.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
@@ -113,7 +114,10 @@ func TestListings(t *testing.T) {
 			}
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + plain, Query: "fetch-owner=true&list-type=2&max-keys=1"}); !strings.Contains(a.Text, "<Owner><ID>123456789012</ID>") {
+	if a := p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + plain,
+		Query: "fetch-owner=true&list-type=2&max-keys=1",
+	}); !strings.Contains(a.Text, "<Owner><ID>123456789012</ID>") {
 		t.Errorf("no owner: %s", a.Text)
 	}
 }
