@@ -25,7 +25,10 @@ func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 	}
 	ok(&proxytest.Request{Method: "PUT", Path: "/guarded"})
 	ok(&proxytest.Request{Method: "PUT", Path: "/open"})
-	ok(&proxytest.Request{Method: "PUT", Path: "/guarded/key", Body: "body", Header: []sigv4.Field{proxytest.Field("X-Amz-Tagging", "a=b")}})
+	ok(&proxytest.Request{
+		Method: "PUT", Path: "/guarded/key", Body: "body",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Tagging", "a=b")},
+	})
 	created := ok(&proxytest.Request{Method: "POST", Path: "/open/parts", Query: "uploads="})
 	_, rest, _ := strings.Cut(created.Text, "<UploadId>")
 	upload, _, _ := strings.Cut(rest, "</UploadId>")
@@ -41,13 +44,21 @@ func TestASourceIsReadFromWhereItsRequestComes(t *testing.T) {
 		}
 		source := proxytest.Field("X-Amz-Copy-Source", "guarded/key")
 		for name, a := range map[string]*proxytest.Answer{
-			"GET":                 from(&proxytest.Request{Method: "GET", Path: "/guarded/key"}),
-			"copy source":         from(&proxytest.Request{Method: "PUT", Path: "/open/copy"}, source),
-			"part-copy source":    from(&proxytest.Request{Method: "PUT", Path: "/open/parts", Query: "partNumber=1&uploadId=" + upload}, source),
-			"tags of a source":    from(&proxytest.Request{Method: "PUT", Path: "/open/tagged"}, source, proxytest.Field("X-Amz-Tagging-Directive", "COPY")),
-			"DeleteObjects entry": from(&proxytest.Request{Method: "POST", Path: "/guarded", Query: "delete=", Body: document}, proxytest.Field("Content-MD5", proxytest.MD5(document))),
+			"GET":         from(&proxytest.Request{Method: "GET", Path: "/guarded/key"}),
+			"copy source": from(&proxytest.Request{Method: "PUT", Path: "/open/copy"}, source),
+			"part-copy source": from(&proxytest.Request{
+				Method: "PUT", Path: "/open/parts",
+				Query: "partNumber=1&uploadId=" + upload,
+			}, source),
+			"tags of a source": from(&proxytest.Request{Method: "PUT", Path: "/open/tagged"}, source,
+				proxytest.Field("X-Amz-Tagging-Directive", "COPY")),
+			"DeleteObjects entry": from(&proxytest.Request{
+				Method: "POST", Path: "/guarded", Query: "delete=",
+				Body: document,
+			}, proxytest.Field("Content-MD5", proxytest.MD5(document))),
 		} {
-			denied := a.StatusCode == http.StatusForbidden && a.Code() == "AccessDenied" || strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>")
+			denied := a.StatusCode == http.StatusForbidden && a.Code() == "AccessDenied" ||
+				strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>")
 			if denied == allowed || allowed && a.StatusCode != http.StatusOK {
 				t.Errorf("%s from %s: %d %s", name, address, a.StatusCode, a.Text)
 			}
@@ -79,23 +90,34 @@ func TestEncryptionSetByHandInAGeneralPurposeBucket(t *testing.T) {
 	key := p.Env["SEALFRONT_KMS_KEY"]
 	id := key[strings.LastIndexByte(key, '/')+1:]
 	for _, c := range []struct{ rule, shown, sse string }{
-		{"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>" + id + "</KMSMasterKeyID>", "<KMSMasterKeyID>" + id + "</KMSMasterKeyID>", "aws:kms"},
+		{
+			"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>" + id + "</KMSMasterKeyID>",
+			"<KMSMasterKeyID>" + id + "</KMSMasterKeyID>", "aws:kms",
+		},
 		{"<SSEAlgorithm>AES256</SSEAlgorithm>", "<SSEAlgorithm>AES256</SSEAlgorithm>", "AES256"},
 	} {
-		document := "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>" + c.rule + "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+		document := "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>" + c.rule +
+			"</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
 		if a := put("/byhand", "encryption=", document); a.StatusCode != http.StatusOK {
 			t.Fatal(a.StatusCode, a.Text)
 		}
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/byhand", Query: "encryption="}); !strings.Contains(a.Text, c.shown) {
+		if a := p.Do(&proxytest.Request{
+			Method: "GET", Path: "/byhand",
+			Query: "encryption=",
+		}); !strings.Contains(a.Text, c.shown) {
 			t.Errorf("read back: %s, want %s", a.Text, c.shown)
 		}
 		for range 2 {
-			if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusOK || a.Header.Get("X-Amz-Server-Side-Encryption") != c.sse {
+			if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusOK ||
+				a.Header.Get("X-Amz-Server-Side-Encryption") != c.sse {
 				t.Errorf("a copy onto itself: %d %s, %v", a.StatusCode, a.Text, a.Header)
 			}
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/byhand", Query: "encryption="}); a.StatusCode != http.StatusNoContent {
+	if a := p.Do(&proxytest.Request{
+		Method: "DELETE", Path: "/byhand",
+		Query: "encryption=",
+	}); a.StatusCode != http.StatusNoContent {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	if a := put("/byhand/key", "", "", source); a.StatusCode != http.StatusBadRequest {
@@ -121,8 +143,10 @@ func TestTheContextNamesTheObjectOrTheBucket(t *testing.T) {
 		{"arn:aws:s3:::context/key", "true", 400},
 	} {
 		header := []sigv4.Field{
-			proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"]),
-			proxytest.Field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"aws:s3:arn":"`+c.arn+`"}`))),
+			proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"),
+			proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"]),
+			proxytest.Field("X-Amz-Server-Side-Encryption-Context",
+				base64.StdEncoding.EncodeToString([]byte(`{"aws:s3:arn":"`+c.arn+`"}`))),
 		}
 		if c.bucketKey != "" {
 			header = append(header, proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", c.bucketKey))
@@ -154,12 +178,17 @@ func TestMetadataBeyondASCII(t *testing.T) {
 		{proxytest.DemoBucket, "é漢", "é漢"},
 		{proxytest.DemoBucket, "=?UTF-8?B?YWJj?=", "=?UTF-8?B?YWJj?="},
 	} {
-		if a := p.Put(c.bucket, "key", "body", proxytest.Field("X-Amz-Meta-Word", c.sent)); a.StatusCode != http.StatusOK {
+		if a := p.Put(c.bucket, "key", "body",
+			proxytest.Field("X-Amz-Meta-Word", c.sent)); a.StatusCode != http.StatusOK {
 			t.Fatal(a.StatusCode, a.Text)
 		}
 		for _, method := range []string{"GET", "HEAD"} {
-			if a := p.Do(&proxytest.Request{Method: method, Path: "/" + c.bucket + "/key"}); a.Header.Get("X-Amz-Meta-Word") != c.want {
-				t.Errorf("%q in %s is answered %q to %s, want %q", c.sent, c.bucket, a.Header.Get("X-Amz-Meta-Word"), method, c.want)
+			if a := p.Do(&proxytest.Request{
+				Method: method,
+				Path:   "/" + c.bucket + "/key",
+			}); a.Header.Get("X-Amz-Meta-Word") != c.want {
+				t.Errorf("%q in %s is answered %q to %s, want %q", c.sent, c.bucket, a.Header.Get("X-Amz-Meta-Word"),
+					method, c.want)
 			}
 		}
 	}
@@ -190,7 +219,10 @@ func TestPoliciesThatMeanNothingAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, want %q", text, a.StatusCode, a.Text, want)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/meant", Query: "policy=", Body: statement(`"Effect":"Deny","Action":"s3:Delete*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"red","s3:object-lock-mode":"GOVERNANCE"}}`)}); a.StatusCode != http.StatusNoContent {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/meant", Query: "policy=",
+		Body: statement(`"Effect":"Deny","Action":"s3:Delete*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"red","s3:object-lock-mode":"GOVERNANCE"}}`),
+	}); a.StatusCode != http.StatusNoContent {
 		t.Errorf("one that means something: %d %s", a.StatusCode, a.Text)
 	}
 }
@@ -218,9 +250,13 @@ func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
 		return "<Tagging><TagSet>" + text + "</TagSet></Tagging>"
 	}
 	for document, status := range map[string]int{
-		tags("Team", "red"): 204, tags("Team", "blue"): 403, tags("Other", "red"): 403, tags("Team", "red", "costs", "1"): 403, tags("Team", "red", "Stage", "1"): 204,
+		tags("Team", "red"): 204, tags("Team", "blue"): 403, tags("Other", "red"): 403,
+		tags("Team", "red", "costs", "1"): 403, tags("Team", "red", "Stage", "1"): 204,
 	} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/tagged", Query: "tagging=", Body: document, Credentials: who}); a.StatusCode != status {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/tagged", Query: "tagging=", Body: document,
+			Credentials: who,
+		}); a.StatusCode != status {
 			t.Errorf("%s: %d %s, want %d", document, a.StatusCode, a.Text, status)
 		}
 	}
@@ -228,8 +264,15 @@ func TestPoliciesAskForTheTagsOfARequest(t *testing.T) {
 	for _, c := range []struct {
 		document string
 		status   int
-	}{{proxytest.DirectoryBucketDocument, 403}, {strings.Replace(proxytest.TaggedBucketDocument, "red", "blue", 1), 403}, {proxytest.TaggedBucketDocument, 200}} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: bucket, Body: c.document, Credentials: who, Service: "s3express"}); a.StatusCode != c.status {
+	}{
+		{proxytest.DirectoryBucketDocument, 403},
+		{strings.Replace(proxytest.TaggedBucketDocument, "red", "blue", 1), 403},
+		{proxytest.TaggedBucketDocument, 200},
+	} {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: bucket, Body: c.document, Credentials: who,
+			Service: "s3express",
+		}); a.StatusCode != c.status {
 			t.Errorf("CreateBucket with %s: %d %s, want %d", c.document, a.StatusCode, a.Text, c.status)
 		}
 	}

@@ -13,19 +13,29 @@ func TestHostsAreComparedAsNames(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	proxytest.MakeBucket(t, p.Client(t), "plain")
 	p.Put("plain", "key", "body")
-	for _, host := range []string{"plain.localhost", "plain.localhost.", "PLAIN.LocalHost", "Plain.localhost.:8443", "plain.LOCALHOST:443"} {
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/key", Host: host}); a.StatusCode != 200 || a.Text != "body" {
+	for _, host := range []string{
+		"plain.localhost", "plain.localhost.", "PLAIN.LocalHost", "Plain.localhost.:8443",
+		"plain.LOCALHOST:443",
+	} {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/key", Host: host}); a.StatusCode != 200 ||
+			a.Text != "body" {
 			t.Errorf("Host %s: %d %s", host, a.StatusCode, a.Text)
 		}
 	}
-	for _, host := range []string{"localhost", "localhost.", "LOCALHOST.:1", "127.0.0.1", "plain.localhost.example.com", "plainlocalhost", ".localhost", "[::1]:1"} {
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/plain/key", Host: host}); a.StatusCode != 200 || a.Text != "body" {
+	for _, host := range []string{
+		"localhost", "localhost.", "LOCALHOST.:1", "127.0.0.1", "plain.localhost.example.com",
+		"plainlocalhost", ".localhost", "[::1]:1",
+	} {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/plain/key", Host: host}); a.StatusCode != 200 ||
+			a.Text != "body" {
 			t.Errorf("Host %s, path style: %d %s", host, a.StatusCode, a.Text)
 		}
 	}
 	// The signature covers the header as it was sent.
 	_, head := p.Head(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.localhost", Plain: true})
-	if statuses, bodies := answersOf(p, []byte(strings.Replace(string(head), "plain.localhost", "PLAIN.localhost", 1))); len(statuses) != 1 || statuses[0] != 403 {
+	if statuses, bodies := answersOf(p,
+		[]byte(strings.Replace(string(head), "plain.localhost", "PLAIN.localhost", 1))); len(statuses) != 1 ||
+		statuses[0] != 403 {
 		t.Errorf("another spelling than the signed one: %v %s", statuses, bodies)
 	}
 }
@@ -44,10 +54,28 @@ func TestErrorsAboutTheRegionNameIt(t *testing.T) {
 		status  int
 		named   bool
 	}{
-		{"HeadBucket of another region", proxytest.Request{Method: "HEAD", Path: "/plain", Region: "eu-west-1"}, 400, true},
-		{"HeadObject of another region", proxytest.Request{Method: "HEAD", Path: "/plain/key", Region: "eu-west-1"}, 400, true},
-		{"GetObject of another region", proxytest.Request{Method: "GET", Path: "/plain/key", Region: "eu-west-1"}, 400, true},
-		{"a bucket that doesn't exist, of another region", proxytest.Request{Method: "HEAD", Path: "/none", Region: "eu-west-1"}, 400, true},
+		{
+			"HeadBucket of another region",
+			proxytest.Request{Method: "HEAD", Path: "/plain", Region: "eu-west-1"},
+			400,
+			true,
+		},
+		{
+			"HeadObject of another region",
+			proxytest.Request{Method: "HEAD", Path: "/plain/key", Region: "eu-west-1"},
+			400, true,
+		},
+		{
+			"GetObject of another region",
+			proxytest.Request{Method: "GET", Path: "/plain/key", Region: "eu-west-1"},
+			400,
+			true,
+		},
+		{
+			"a bucket that doesn't exist, of another region",
+			proxytest.Request{Method: "HEAD", Path: "/none", Region: "eu-west-1"},
+			400, true,
+		},
 		{"HeadBucket, refused", proxytest.Request{Method: "HEAD", Path: "/plain", Credentials: &wrong}, 403, true},
 		{"HeadBucket of none", proxytest.Request{Method: "HEAD", Path: "/none"}, 404, false},
 		{"GetObject, refused", proxytest.Request{Method: "GET", Path: "/plain/key", Credentials: &wrong}, 403, false},

@@ -36,8 +36,14 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 	}
 
 	t.Run("ranges with spaces are none", func(t *testing.T) {
-		for value, status := range map[string]int{"bytes= -1": 200, "bytes=0 -1": 200, "bytes= 0-1": 200, "bytes=0-1 ": 206, "bytes=-1": 206} {
-			a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/object", Header: []sigv4.Field{proxytest.Field("Range", value)}})
+		for value, status := range map[string]int{
+			"bytes= -1": 200, "bytes=0 -1": 200, "bytes= 0-1": 200,
+			"bytes=0-1 ": 206, "bytes=-1": 206,
+		} {
+			a := p.Do(&proxytest.Request{
+				Method: "GET", Path: "/" + bucket + "/object",
+				Header: []sigv4.Field{proxytest.Field("Range", value)},
+			})
 			if a.StatusCode != status || status == 200 && a.Text != body {
 				t.Errorf("%q: %d %q, want %d", value, a.StatusCode, a.Text, status)
 			}
@@ -50,13 +56,41 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 			status int
 			code   string
 		}{
-			"an empty Content-MD5":              {put("refused", proxytest.Field("Content-MD5", "")), 400, "InvalidDigest"},
-			"a redirect to another scheme":      {put("refused", proxytest.Field("x-amz-website-redirect-location", "ftp://example.com")), 400, "InvalidRedirectLocation"},
-			"a tag without a name":              {put("refused", proxytest.Field("x-amz-tagging", "=value")), 400, "InvalidArgument"},
-			"a sign that tags don't have":       {put("refused", proxytest.Field("x-amz-tagging", "na%23me=value")), 400, "InvalidTag"},
-			"a sign that tags' values lack":     {put("refused", proxytest.Field("x-amz-tagging", "name=a%3Fb")), 400, "InvalidTag"},
-			"a state of versioning there isn't": {p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: "versioning=", Body: "<VersioningConfiguration><Status>On</Status></VersioningConfiguration>"}), 400, "MalformedXML"},
-			"no state of versioning":            {p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Query: "versioning=", Body: "<VersioningConfiguration></VersioningConfiguration>"}), 400, "IllegalVersioningConfigurationException"},
+			"an empty Content-MD5": {
+				put("refused", proxytest.Field("Content-MD5", "")), 400,
+				"InvalidDigest",
+			},
+			"a redirect to another scheme": {
+				put("refused",
+					proxytest.Field("x-amz-website-redirect-location", "ftp://example.com")), 400,
+				"InvalidRedirectLocation",
+			},
+			"a tag without a name": {
+				put("refused", proxytest.Field("x-amz-tagging", "=value")), 400,
+				"InvalidArgument",
+			},
+			"a sign that tags don't have": {
+				put("refused", proxytest.Field("x-amz-tagging", "na%23me=value")),
+				400, "InvalidTag",
+			},
+			"a sign that tags' values lack": {
+				put("refused", proxytest.Field("x-amz-tagging", "name=a%3Fb")), 400,
+				"InvalidTag",
+			},
+			"a state of versioning there isn't": {
+				p.Do(&proxytest.Request{
+					Method: "PUT", Path: "/" + bucket,
+					Query: "versioning=", Body: "<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
+				}),
+				400, "MalformedXML",
+			},
+			"no state of versioning": {
+				p.Do(&proxytest.Request{
+					Method: "PUT", Path: "/" + bucket,
+					Query: "versioning=", Body: "<VersioningConfiguration></VersioningConfiguration>",
+				}), 400,
+				"IllegalVersioningConfigurationException",
+			},
 		} {
 			if c.a.StatusCode != c.status || c.a.Code() != c.code {
 				t.Errorf("%s: %d %s, want %d %s", name, c.a.StatusCode, c.a.Text, c.status, c.code)
@@ -68,7 +102,10 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 	t.Run("parts without a field", func(t *testing.T) {
 		u := proxytest.NewUploader(t, client, bucket, "parts")
 		u.Part(1, []byte(body))
-		for name, part := range map[string]string{"no number": "<ETag>" + u.ETags[1] + "</ETag>", "no ETag": "<PartNumber>1</PartNumber>"} {
+		for name, part := range map[string]string{
+			"no number": "<ETag>" + u.ETags[1] + "</ETag>",
+			"no ETag":   "<PartNumber>1</PartNumber>",
+		} {
 			a := p.Do(&proxytest.Request{
 				Method: "POST", Path: "/" + bucket + "/parts", Query: "uploadId=" + u.ID,
 				Body: "<CompleteMultipartUpload><Part>" + part + "</Part></CompleteMultipartUpload>",
@@ -79,17 +116,23 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		}
 		a := p.Do(&proxytest.Request{
 			Method: "POST", Path: "/" + bucket + "/parts", Query: "uploadId=" + u.ID,
-			Body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.ETags[1] + "</ETag><ChecksumCRC32>" + *u.Sums[1] + "</ChecksumCRC32></Part></CompleteMultipartUpload>",
+			Body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.ETags[1] +
+				"</ETag><ChecksumCRC32>" + *u.Sums[1] + "</ChecksumCRC32></Part></CompleteMultipartUpload>",
 		})
-		if want := "<Location>" + p.Env["AWS_ENDPOINT_URL"] + "/" + bucket + "/parts</Location>"; a.StatusCode != 200 || !strings.Contains(a.Text, want) {
+		if want := "<Location>" + p.Env["AWS_ENDPOINT_URL"] + "/" + bucket + "/parts</Location>"; a.StatusCode != 200 ||
+			!strings.Contains(a.Text, want) {
 			t.Errorf("%d %s, want %s in it", a.StatusCode, a.Text, want)
 		}
 	})
 
 	t.Run("composite checksums need those of all parts", func(t *testing.T) {
 		u := proxytest.NewUploader(t, client, bucket, "composite") // with CRC32
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/composite", Query: "partNumber=1&uploadId=" + u.ID, Body: body})
-		if a.StatusCode != 400 || a.Code() != "InvalidRequest" || !strings.Contains(a.Text, "actual checksum Type: null") {
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/composite",
+			Query: "partNumber=1&uploadId=" + u.ID, Body: body,
+		})
+		if a.StatusCode != 400 || a.Code() != "InvalidRequest" ||
+			!strings.Contains(a.Text, "actual checksum Type: null") {
 			t.Errorf("a part without one: %d %s, want InvalidRequest", a.StatusCode, a.Text)
 		}
 	})
@@ -102,10 +145,18 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(raw)))
-		for _, c := range []struct{ sent, code string }{{sum + "-2", "BadDigest"}, {"AAAAAA==-1", "BadDigest"}, {"-1", "InvalidRequest"}, {sum + "-1", ""}} {
+		for _, c := range []struct{ sent, code string }{
+			{sum + "-2", "BadDigest"},
+			{"AAAAAA==-1", "BadDigest"},
+			{"-1", "InvalidRequest"},
+			{sum + "-1", ""},
+		} {
 			out, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 				Bucket: &bucket, Key: &u.Key, UploadId: &u.ID, ChecksumCRC32: aws.String(c.sent),
-				MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: aws.String(u.ETags[1]), ChecksumCRC32: u.Sums[1]}}},
+				MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{
+					PartNumber: aws.Int32(1),
+					ETag:       aws.String(u.ETags[1]), ChecksumCRC32: u.Sums[1],
+				}}},
 			})
 			if proxytest.Code(err) != c.code || err == nil && aws.ToString(out.ChecksumCRC32) != c.sent {
 				t.Errorf("%s: %v, want %q", c.sent, err, c.code)
@@ -116,9 +167,13 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 	t.Run("If-Unmodified-Since comes before If-None-Match", func(t *testing.T) {
 		head := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + bucket + "/object"})
 		for _, method := range []string{"GET", "HEAD"} {
-			for since, status := range map[string]int{"Mon, 02 Jan 2006 15:04:05 GMT": 412, head.Header.Get("Last-Modified"): 304} {
+			for since, status := range map[string]int{
+				"Mon, 02 Jan 2006 15:04:05 GMT":  412,
+				head.Header.Get("Last-Modified"): 304,
+			} {
 				a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/object", Header: []sigv4.Field{
-					proxytest.Field("If-None-Match", head.Header.Get("ETag")), proxytest.Field("If-Unmodified-Since", since),
+					proxytest.Field("If-None-Match", head.Header.Get("ETag")),
+					proxytest.Field("If-Unmodified-Since", since),
 				}})
 				if a.StatusCode != status {
 					t.Errorf("%s, If-Unmodified-Since %s: %d, want %d", method, since, a.StatusCode, status)
@@ -132,16 +187,22 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		there.Env = maps.Clone(p.Env)
 		there.Env["SEALFRONT_BUCKET"] = bucket
 		for document, status := range map[string]int{
-			"<Tagging><TagSet><Tag><Key>a b</Key><Value>c+d</Value></Tag></TagSet></Tagging>": 204, "a=b": 400, "<Tagging/>": 400,
+			"<Tagging><TagSet><Tag><Key>a b</Key><Value>c+d</Value></Tag></TagSet></Tagging>": 204, "a=b": 400,
+			"<Tagging/>": 400,
 		} {
 			key := fmt.Sprintf("dir/form-%d", status)
-			form := &proxytest.Form{P: &there, Service: "s3", Key: key, File: "x", Fields: [][2]string{{"tagging", document}}}
+			form := &proxytest.Form{
+				P: &there, Service: "s3", Key: key, File: "x",
+				Fields: [][2]string{{"tagging", document}},
+			}
 			if a := form.Post(); a.StatusCode != status || status == 400 && a.Code() != "MalformedXML" {
 				t.Errorf("%s: %d %s, want %d", document, a.StatusCode, a.Text, status)
 			}
 		}
-		out, err := client.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &bucket, Key: aws.String("dir/form-204")})
-		if err != nil || len(out.TagSet) != 1 || aws.ToString(out.TagSet[0].Key) != "a b" || aws.ToString(out.TagSet[0].Value) != "c+d" {
+		out, err := client.GetObjectTagging(ctx,
+			&s3.GetObjectTaggingInput{Bucket: &bucket, Key: aws.String("dir/form-204")})
+		if err != nil || len(out.TagSet) != 1 || aws.ToString(out.TagSet[0].Key) != "a b" ||
+			aws.ToString(out.TagSet[0].Value) != "c+d" {
 			t.Errorf("tags %+v, %v", out, err)
 		}
 		p.MustNotExist(bucket, "dir/form-400")
@@ -149,30 +210,45 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 
 	t.Run("buckets by prefix, page by page", func(t *testing.T) {
 		proxytest.MakeBucket(t, client, "agreement-b")
-		out, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), MaxBuckets: aws.Int32(1)})
+		out, err := client.ListBuckets(ctx,
+			&s3.ListBucketsInput{Prefix: aws.String("agreement"), MaxBuckets: aws.Int32(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if aws.ToString(out.Prefix) != "agreement" || len(out.Buckets) != 1 || aws.ToString(out.Buckets[0].Name) != bucket || out.ContinuationToken == nil {
+		if aws.ToString(out.Prefix) != "agreement" || len(out.Buckets) != 1 ||
+			aws.ToString(out.Buckets[0].Name) != bucket || out.ContinuationToken == nil {
 			t.Errorf("%+v", out)
 		}
-		next, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), ContinuationToken: out.ContinuationToken})
-		if err != nil || len(next.Buckets) != 1 || aws.ToString(next.Buckets[0].Name) != "agreement-b" || next.ContinuationToken != nil {
+		next, err := client.ListBuckets(ctx,
+			&s3.ListBucketsInput{Prefix: aws.String("agreement"), ContinuationToken: out.ContinuationToken})
+		if err != nil || len(next.Buckets) != 1 || aws.ToString(next.Buckets[0].Name) != "agreement-b" ||
+			next.ContinuationToken != nil {
 			t.Errorf("the next page: %+v, %v", next, err)
 		}
-		for _, token := range []string{"", "agreement", "agreement-b", "AAAA", aws.ToString(out.ContinuationToken) + "!", "YnVja2V0cyBhZnRlciA"} {
-			if a := p.Do(&proxytest.Request{Method: "GET", Path: "/", Query: "continuation-token=" + url.QueryEscape(token)}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+		for _, token := range []string{
+			"", "agreement", "agreement-b", "AAAA",
+			aws.ToString(out.ContinuationToken) + "!", "YnVja2V0cyBhZnRlciA",
+		} {
+			if a := p.Do(&proxytest.Request{
+				Method: "GET", Path: "/",
+				Query: "continuation-token=" + url.QueryEscape(token),
+			}); a.StatusCode != 400 ||
+				a.Code() != "InvalidArgument" {
 				t.Errorf("continuation-token=%s: %d %s, want InvalidArgument", token, a.StatusCode, a.Text)
 			}
 		}
 		for region, most := range map[string]int{p.Env["AWS_REGION"]: 2, "eu-west-1": 0} {
-			in, err := client.ListBuckets(ctx, &s3.ListBucketsInput{Prefix: aws.String("agreement"), BucketRegion: &region})
+			in, err := client.ListBuckets(ctx,
+				&s3.ListBucketsInput{Prefix: aws.String("agreement"), BucketRegion: &region})
 			if err != nil || len(in.Buckets) != most {
 				t.Errorf("buckets in %s: %+v, %v", region, in.Buckets, err)
 			}
 		}
 		for _, most := range []string{"0", "-3", "10001", "many"} {
-			if a := p.Do(&proxytest.Request{Method: "GET", Path: "/", Query: "max-buckets=" + most}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+			if a := p.Do(&proxytest.Request{
+				Method: "GET", Path: "/",
+				Query: "max-buckets=" + most,
+			}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
 				t.Errorf("max-buckets=%s: %d %s, want InvalidArgument", most, a.StatusCode, a.Text)
 			}
 		}
@@ -183,7 +259,10 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 			proxytest.NewUploader(t, client, bucket, key)
 		}
 		var pages []string
-		in := &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: aws.String("list/"), Delimiter: aws.String("/"), MaxUploads: aws.Int32(1)}
+		in := &s3.ListMultipartUploadsInput{
+			Bucket: &bucket, Prefix: aws.String("list/"), Delimiter: aws.String("/"),
+			MaxUploads: aws.Int32(1),
+		}
 		for {
 			out, err := client.ListMultipartUploads(ctx, in)
 			if err != nil {
@@ -225,10 +304,15 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 		// A page goes on behind an upload that has ended in between, without repeating the ones before.
 		slices.Sort(want)
 		gone := want[1]
-		if _, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("same/key"), UploadId: &gone}); err != nil {
+		if _, err := client.AbortMultipartUpload(ctx,
+			&s3.AbortMultipartUploadInput{Bucket: &bucket, Key: aws.String("same/key"), UploadId: &gone}); err != nil {
 			t.Fatal(err)
 		}
-		out, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &bucket, Prefix: aws.String("same/"), KeyMarker: aws.String("same/key"), UploadIdMarker: &gone})
+		out, err := client.ListMultipartUploads(ctx,
+			&s3.ListMultipartUploadsInput{
+				Bucket: &bucket, Prefix: aws.String("same/"),
+				KeyMarker: aws.String("same/key"), UploadIdMarker: &gone,
+			})
 		if err != nil || len(out.Uploads) != 2 {
 			t.Errorf("behind an upload that has ended: %+v, %v", out, err)
 		}
@@ -244,24 +328,29 @@ func TestGeneralPurposeBucketsAnswerAsTheirClientsExpect(t *testing.T) {
 
 	t.Run("retention and legal hold can be read", func(t *testing.T) {
 		locked := "agreement-locked"
-		if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &locked, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+		if _, err := client.CreateBucket(ctx,
+			&s3.CreateBucketInput{Bucket: &locked, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
 			t.Fatal(err)
 		}
 		until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 		if _, err := client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &locked, Key: aws.String("key"), Body: strings.NewReader(body), ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn,
-			ObjectLockMode: types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &until,
+			Bucket: &locked, Key: aws.String("key"), Body: strings.NewReader(body),
+			ObjectLockLegalHoldStatus: types.ObjectLockLegalHoldStatusOn,
+			ObjectLockMode:            types.ObjectLockModeGovernance, ObjectLockRetainUntilDate: &until,
 		}); err != nil {
 			t.Fatal(err)
 		}
-		retention, err := client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: &locked, Key: aws.String("key")})
+		retention, err := client.GetObjectRetention(ctx,
+			&s3.GetObjectRetentionInput{Bucket: &locked, Key: aws.String("key")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := retention.Retention; r == nil || r.Mode != types.ObjectLockRetentionModeGovernance || !aws.ToTime(r.RetainUntilDate).Equal(until) {
+		if r := retention.Retention; r == nil || r.Mode != types.ObjectLockRetentionModeGovernance ||
+			!aws.ToTime(r.RetainUntilDate).Equal(until) {
 			t.Errorf("retention %+v, want GOVERNANCE until %s", r, until)
 		}
-		hold, err := client.GetObjectLegalHold(ctx, &s3.GetObjectLegalHoldInput{Bucket: &locked, Key: aws.String("key")})
+		hold, err := client.GetObjectLegalHold(ctx,
+			&s3.GetObjectLegalHoldInput{Bucket: &locked, Key: aws.String("key")})
 		if err != nil {
 			t.Fatal(err)
 		}

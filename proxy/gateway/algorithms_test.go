@@ -19,17 +19,23 @@ func putTrailing(p *proxytest.Program, path, name, value string, body []byte) *p
 	}
 	return p.Do(&proxytest.Request{
 		Method: "PUT", Path: path, Hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-		Header: []sigv4.Field{proxytest.Field("X-Amz-Trailer", name), proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(len(body))), proxytest.Field("Content-Encoding", "aws-chunked")},
-		Body:   fmt.Sprintf("%s0\r\n%s:%s\r\n\r\n", chunk, name, value),
+		Header: []sigv4.Field{
+			proxytest.Field("X-Amz-Trailer", name),
+			proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(len(body))),
+			proxytest.Field("Content-Encoding", "aws-chunked"),
+		},
+		Body: fmt.Sprintf("%s0\r\n%s:%s\r\n\r\n", chunk, name, value),
 	})
 }
 
-// Every algorithm by every way: in a header, in a trailer, of parts and of what they make, in copies, appends, forms and documents.
+// Every algorithm by every way: in a header, in a trailer, of parts and of what they make, in copies, appends, forms
+// and documents.
 func TestTenChecksumAlgorithms(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	proxytest.MakeBucket(t, p.Client(t), "plain")
-	hello, large := []byte("hello"), bytes.Repeat([]byte("large "), 100_000) // the checksum of the latter comes too late for the envelope
+	// the checksum of the latter comes too late for the envelope
+	hello, large := []byte("hello"), bytes.Repeat([]byte("large "), 100_000)
 	first, last := bytes.Repeat([]byte("part one "), 600_000), []byte("the end")
 	p.Put("plain", "seed", "hello", proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32("hello")))
 	p.Put(p.Env["SEALFRONT_BUCKET"], "seed", "hello", proxytest.Field("X-Amz-Checksum-Md5", proxytest.MD5("hello")))
@@ -45,7 +51,10 @@ func TestTenChecksumAlgorithms(t *testing.T) {
 				for name, body := range map[string][]byte{"hello": hello, "large": large, "empty": nil} {
 					key := g.Name + "-" + name
 					put := func(value string) *proxytest.Answer {
-						return p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: string(body), Header: []sigv4.Field{proxytest.Field(g.Header(), value)}})
+						return p.Do(&proxytest.Request{
+							Method: "PUT", Path: "/" + bucket + "/" + key,
+							Body: string(body), Header: []sigv4.Field{proxytest.Field(g.Header(), value)},
+						})
 					}
 					wrong := g.Wrong()
 					if a := put(wrong); a.StatusCode != 400 || a.Code() != "BadDigest" {
@@ -62,14 +71,17 @@ func TestTenChecksumAlgorithms(t *testing.T) {
 					}
 					g.Shows(t, p, bucket, key, g.Of(body), "FULL_OBJECT")
 					key += "-trailer"
-					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), wrong, body); a.StatusCode != 400 || a.Code() != "BadDigest" {
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), wrong,
+						body); a.StatusCode != 400 || a.Code() != "BadDigest" {
 						t.Errorf("%s, a wrong one behind: %d %s", name, a.StatusCode, a.Text)
 					}
-					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), "AAA=", body); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), "AAA=",
+						body); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
 						t.Errorf("%s, a short one behind: %d %s", name, a.StatusCode, a.Text)
 					}
 					p.MustNotExist(bucket, key)
-					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), g.Of(body), body); a.StatusCode != 200 {
+					if a := putTrailing(p, "/"+bucket+"/"+key, strings.ToLower(g.Header()), g.Of(body),
+						body); a.StatusCode != 200 {
 						t.Fatalf("%s, behind: %d %s", name, a.StatusCode, a.Text)
 					}
 					g.Shows(t, p, bucket, key, g.Of(body), "FULL_OBJECT")
@@ -87,23 +99,37 @@ func checksumsOfAnUpload(t *testing.T, g *proxytest.Algorithm, p *proxytest.Prog
 	t.Helper()
 	path := "/" + bucket + "/" + g.Name + "-upload"
 	value, kind := g.Uploaded(parts...)
-	created := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Algorithm", g.Name), proxytest.Field("X-Amz-Checksum-Type", kind)}})
+	created := p.Do(&proxytest.Request{
+		Method: "POST", Path: path, Query: "uploads=",
+		Header: []sigv4.Field{
+			proxytest.Field("X-Amz-Checksum-Algorithm", g.Name),
+			proxytest.Field("X-Amz-Checksum-Type", kind),
+		},
+	})
 	id := proxytest.Between(created.Text, "<UploadId>", "</UploadId>")
-	if id == "" || created.Header.Get("X-Amz-Checksum-Algorithm") != g.Name || created.Header.Get("X-Amz-Checksum-Type") != kind {
+	if id == "" || created.Header.Get("X-Amz-Checksum-Algorithm") != g.Name ||
+		created.Header.Get("X-Amz-Checksum-Type") != kind {
 		t.Fatalf("CreateMultipartUpload: %d %s %v", created.StatusCode, created.Text, created.Header)
 	}
 	list := ""
 	for i, part := range parts {
 		query := fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id)
-		wrong := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: string(part), Header: []sigv4.Field{proxytest.Field(g.Header(), g.Wrong())}})
+		wrong := p.Do(&proxytest.Request{
+			Method: "PUT", Path: path, Query: query, Body: string(part),
+			Header: []sigv4.Field{proxytest.Field(g.Header(), g.Wrong())},
+		})
 		if wrong.StatusCode != 400 || wrong.Code() != "BadDigest" {
 			t.Errorf("part %d with a wrong checksum: %d %s", i+1, wrong.StatusCode, wrong.Code())
 		}
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: query, Body: string(part), Header: []sigv4.Field{proxytest.Field(g.Header(), g.Of(part))}})
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: path, Query: query, Body: string(part),
+			Header: []sigv4.Field{proxytest.Field(g.Header(), g.Of(part))},
+		})
 		if a.StatusCode != 200 || a.Header.Get(g.Header()) != g.Of(part) {
 			t.Fatalf("part %d: %d %s %v", i+1, a.StatusCode, a.Text, a.Header)
 		}
-		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag><Checksum%s>%s</Checksum%s></Part>", i+1, a.Header.Get("Etag"), g.Name, g.Of(part), g.Name)
+		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag><Checksum%s>%s</Checksum%s></Part>", i+1,
+			a.Header.Get("Etag"), g.Name, g.Of(part), g.Name)
 	}
 	listed := p.Do(&proxytest.Request{Method: "GET", Path: path, Query: "uploadId=" + id})
 	for i, part := range parts {
@@ -111,23 +137,35 @@ func checksumsOfAnUpload(t *testing.T, g *proxytest.Algorithm, p *proxytest.Prog
 			t.Errorf("ListParts doesn't show the checksum of part %d: %s", i+1, listed.Text)
 		}
 	}
-	wrong := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + strings.Replace(list, g.Of(parts[0]), g.Of(parts[1]), 1) + "</CompleteMultipartUpload>"})
+	wrong := p.Do(&proxytest.Request{
+		Method: "POST", Path: path, Query: "uploadId=" + id,
+		Body: "<CompleteMultipartUpload>" + strings.Replace(list, g.Of(parts[0]), g.Of(parts[1]), 1) +
+			"</CompleteMultipartUpload>",
+	})
 	if wrong.StatusCode != 400 {
 		t.Errorf("Complete with another part's checksum: %d %s", wrong.StatusCode, wrong.Text)
 	}
-	done := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
-	if done.StatusCode != 200 || !strings.Contains(done.Text, fmt.Sprintf("<Checksum%s>%s</Checksum%s><ChecksumType>%s</ChecksumType>", g.Name, value, g.Name, kind)) {
+	done := p.Do(&proxytest.Request{
+		Method: "POST", Path: path, Query: "uploadId=" + id,
+		Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>",
+	})
+	if done.StatusCode != 200 || !strings.Contains(done.Text,
+		fmt.Sprintf("<Checksum%s>%s</Checksum%s><ChecksumType>%s</ChecksumType>", g.Name, value, g.Name, kind)) {
 		t.Fatalf("Complete: %d %s, want %s", done.StatusCode, done.Text, value)
 	}
 	g.Shows(t, p, bucket, g.Name+"-upload", value, kind)
-	told := p.Do(&proxytest.Request{Method: "GET", Path: path, Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "Checksum,ObjectParts")}})
+	told := p.Do(&proxytest.Request{
+		Method: "GET", Path: path, Query: "attributes=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "Checksum,ObjectParts")},
+	})
 	without, _, _ := strings.Cut(value, "-")
 	if told.StatusCode != 200 || !strings.Contains(told.Text, fmt.Sprintf("<Checksum%s>%s", g.Name, without)) {
 		t.Errorf("GetObjectAttributes: %d %s", told.StatusCode, told.Text)
 	}
 	if kind == "COMPOSITE" {
 		for i, part := range parts {
-			if !strings.Contains(told.Text, fmt.Sprintf("<Size>%d</Size><Checksum%s>%s<", len(part), g.Name, g.Of(part))) {
+			if !strings.Contains(told.Text,
+				fmt.Sprintf("<Size>%d</Size><Checksum%s>%s<", len(part), g.Name, g.Of(part))) {
 				t.Errorf("GetObjectAttributes doesn't show part %d's: %s", i+1, told.Text)
 			}
 		}
@@ -145,9 +183,17 @@ func checksumsOfCopies(t *testing.T, g *proxytest.Algorithm, p *proxytest.Progra
 	p.MustCopy(bucket+"/seed", bucket+"/"+g.Name+"-anew", proxytest.Field("X-Amz-Checksum-Algorithm", g.Name))
 	g.Shows(t, p, bucket, g.Name+"-anew", g.Of([]byte("hello")), "FULL_OBJECT")
 	path := "/" + bucket + "/" + g.Name + "-parts"
-	created := p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Algorithm", g.Name)}})
-	a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: "partNumber=1&uploadId=" + proxytest.Between(created.Text, "<UploadId>", "</UploadId>"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from)}})
-	if want := fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.Name, g.Of(parts...), g.Name); a.StatusCode != 200 || !strings.Contains(a.Text, want) {
+	created := p.Do(&proxytest.Request{
+		Method: "POST", Path: path, Query: "uploads=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Algorithm", g.Name)},
+	})
+	a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: path,
+		Query:  "partNumber=1&uploadId=" + proxytest.Between(created.Text, "<UploadId>", "</UploadId>"),
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from)},
+	})
+	if want := fmt.Sprintf("<Checksum%s>%s</Checksum%s>", g.Name, g.Of(parts...), g.Name); a.StatusCode != 200 ||
+		!strings.Contains(a.Text, want) {
 		t.Errorf("UploadPartCopy: %d %s, want %s", a.StatusCode, a.Text, want)
 	}
 }
@@ -158,7 +204,8 @@ func checksumsElsewhere(t *testing.T, g *proxytest.Algorithm, p *proxytest.Progr
 	hello, more := []byte("hello"), []byte(" again")
 	if strings.HasSuffix(bucket, "--x-s3") {
 		key := g.Name + "-hello"
-		if a := p.AppendTo(bucket, key, len(hello), string(more), proxytest.Field(g.Header(), g.Of(more))); a.StatusCode != 200 {
+		if a := p.AppendTo(bucket, key, len(hello), string(more),
+			proxytest.Field(g.Header(), g.Of(more))); a.StatusCode != 200 {
 			t.Fatalf("append: %d %s", a.StatusCode, a.Text)
 		}
 		a := p.HeadOf(bucket, key, proxytest.Field("X-Amz-Checksum-Mode", "ENABLED"))
@@ -166,7 +213,10 @@ func checksumsElsewhere(t *testing.T, g *proxytest.Algorithm, p *proxytest.Progr
 			t.Errorf("an appended object's: %q, want %q", a.Header.Get(g.Header()), whole)
 		}
 		for value, status := range map[string]int{g.Of(hello): 204, g.Wrong(): 400} {
-			form := &proxytest.Form{P: p, Key: "dir/" + g.Name, File: string(hello), Fields: [][2]string{{g.Header(), value}}}
+			form := &proxytest.Form{
+				P: p, Key: "dir/" + g.Name, File: string(hello),
+				Fields: [][2]string{{g.Header(), value}},
+			}
 			if a := form.Post(); a.StatusCode != status {
 				t.Errorf("a form with %q: %d %s, want %d", value, a.StatusCode, a.Text, status)
 			}
@@ -174,7 +224,10 @@ func checksumsElsewhere(t *testing.T, g *proxytest.Algorithm, p *proxytest.Progr
 	}
 	document := "<Delete><Object><Key>" + g.Name + "-large</Key></Object></Delete>"
 	for value, status := range map[string]int{g.Wrong(): 400, g.Of([]byte(document)): 200} {
-		if a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: document, Header: []sigv4.Field{proxytest.Field(g.Header(), value)}}); a.StatusCode != status {
+		if a := p.Do(&proxytest.Request{
+			Method: "POST", Path: "/" + bucket, Query: "delete=", Body: document,
+			Header: []sigv4.Field{proxytest.Field(g.Header(), value)},
+		}); a.StatusCode != status {
 			t.Errorf("DeleteObjects with %q: %d %s, want %d", value, a.StatusCode, a.Text, status)
 		}
 	}

@@ -45,17 +45,23 @@ func TestL12AppendedPiecesReadAsOne(t *testing.T) {
 					piece[0] = byte(i)
 				}
 				if i == 0 {
-					p.Put(bucket, key, string(piece), proxytest.Field("X-Amz-Meta-Name", "value"), proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "gzip"))
-				} else if a := p.AppendTo(bucket, key, len(want), string(piece)); a.StatusCode != 200 || a.Header.Get("X-Amz-Object-Size") != strconv.Itoa(len(want)+n) {
-					t.Fatalf("append of %d at %d: %d %s, size %s", n, len(want), a.StatusCode, a.Text, a.Header.Get("X-Amz-Object-Size"))
+					p.Put(bucket, key, string(piece), proxytest.Field("X-Amz-Meta-Name", "value"),
+						proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "gzip"))
+				} else if a := p.AppendTo(bucket, key, len(want), string(piece)); a.StatusCode != 200 ||
+					a.Header.Get("X-Amz-Object-Size") != strconv.Itoa(len(want)+n) {
+					t.Fatalf("append of %d at %d: %d %s, size %s", n, len(want), a.StatusCode, a.Text,
+						a.Header.Get("X-Amz-Object-Size"))
 				}
 				want = append(want, piece...)
 			}
 			out := proxytest.MustRead(t, client, bucket, key, want)
-			if out.Metadata["name"] != "value" || aws.ToString(out.ContentType) != "a/b" || aws.ToString(out.ContentEncoding) != "gzip" {
-				t.Errorf("metadata %v, type %s, encoding %s", out.Metadata, aws.ToString(out.ContentType), aws.ToString(out.ContentEncoding))
+			if out.Metadata["name"] != "value" || aws.ToString(out.ContentType) != "a/b" ||
+				aws.ToString(out.ContentEncoding) != "gzip" {
+				t.Errorf("metadata %v, type %s, encoding %s", out.Metadata, aws.ToString(out.ContentType),
+					aws.ToString(out.ContentEncoding))
 			}
-			list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("appended/")})
+			list, err := client.ListObjectsV2(t.Context(),
+				&s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("appended/")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +71,10 @@ func TestL12AppendedPiecesReadAsOne(t *testing.T) {
 				}
 			}
 			for _, at := range []int{0, len(want) / 3, len(want) - 1} {
-				a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key, Header: []sigv4.Field{proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", at, at+70_000))}})
+				a := p.Do(&proxytest.Request{
+					Method: "GET", Path: "/" + bucket + "/" + key,
+					Header: []sigv4.Field{proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", at, at+70_000))},
+				})
 				if a.Text != string(want[at:min(len(want), at+70_001)]) {
 					t.Errorf("range at %d: %d bytes", at, len(a.Text))
 				}
@@ -88,13 +97,17 @@ func TestChecksumsOfAppendedObjects(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client := p.Client(t)
 	bucket := p.Env["SEALFRONT_BUCKET"]
-	first, second, third := proxytest.RandomBytes(6*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+1), proxytest.RandomBytes(1000)
+	first, second, third := proxytest.RandomBytes(6*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+1),
+		proxytest.RandomBytes(1000)
 	all := bytes.Join([][]byte{first, second, third}, nil)
 	for _, algorithm := range types.ChecksumAlgorithm("").Values()[:5] {
 		key := "sum-" + string(algorithm)
 		size := int64(0)
 		for _, piece := range [][]byte{first, second, third} {
-			in := &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(piece), ChecksumAlgorithm: algorithm}
+			in := &s3.PutObjectInput{
+				Bucket: &bucket, Key: &key, Body: bytes.NewReader(piece),
+				ChecksumAlgorithm: algorithm,
+			}
 			if size > 0 {
 				in.WriteOffsetBytes = aws.Int64(size)
 			}
@@ -108,14 +121,16 @@ func TestChecksumsOfAppendedObjects(t *testing.T) {
 			}
 		}
 		proxytest.MustRead(t, client, bucket, key, all)
-		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+		head, err := client.HeadObject(t.Context(),
+			&s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
 		if err != nil {
 			t.Fatal(err)
 		}
 		switch algorithm {
 		case types.ChecksumAlgorithmCrc32:
 			sum := crc32.ChecksumIEEE(all)
-			if aws.ToString(head.ChecksumCRC32) != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) || head.ChecksumType != types.ChecksumTypeFullObject {
+			if aws.ToString(head.ChecksumCRC32) != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8),
+				byte(sum)) || head.ChecksumType != types.ChecksumTypeFullObject {
 				t.Errorf("%s: %s %s", algorithm, aws.ToString(head.ChecksumCRC32), head.ChecksumType)
 			}
 		case types.ChecksumAlgorithmSha256:
@@ -124,12 +139,14 @@ func TestChecksumsOfAppendedObjects(t *testing.T) {
 				sum := sha256.Sum256(part)
 				h.Write(sum[:])
 			}
-			if aws.ToString(head.ChecksumSHA256) != proxytest.Base64(h.Sum(nil)...)+"-3" || head.ChecksumType != types.ChecksumTypeComposite {
+			if aws.ToString(head.ChecksumSHA256) != proxytest.Base64(h.Sum(nil)...)+"-3" ||
+				head.ChecksumType != types.ChecksumTypeComposite {
 				t.Errorf("%s: %s %s", algorithm, aws.ToString(head.ChecksumSHA256), head.ChecksumType)
 			}
 		}
 	}
-	other := p.AppendTo(bucket, "sum-CRC32", len(all), "more", proxytest.Field("X-Amz-Checksum-Sha256", base64hexed("more")))
+	other := p.AppendTo(bucket, "sum-CRC32", len(all), "more",
+		proxytest.Field("X-Amz-Checksum-Sha256", base64hexed("more")))
 	if other.StatusCode != 400 || other.Code() != "InvalidRequest" {
 		t.Errorf("another algorithm than the object's: %d %s", other.StatusCode, other.Text)
 	}
@@ -163,27 +180,57 @@ func TestAppendsThatAreRefused(t *testing.T) {
 			status      int
 			code        string
 		}{
-			"an offset that is too small":    {bucket, "there", at - 1, "x", nil, 400, "InvalidWriteOffset"},
-			"an offset that is too great":    {bucket, "there", at + 1, "x", nil, 400, "InvalidWriteOffset"},
-			"offset 0 of what isn't empty":   {bucket, "there", 0, "x", nil, 400, "InvalidWriteOffset"},
-			"an offset of what isn't there":  {bucket, "absent", 5, "x", nil, 400, "InvalidWriteOffset"},
-			"nothing":                        {bucket, "there", at, "", nil, 400, "InvalidRequest"},
-			"metadata":                       {bucket, "there", at, "x", []sigv4.Field{proxytest.Field("X-Amz-Meta-A", "b")}, 400, "InvalidRequest"},
-			"AP-2: another kind of key":      {bucket, "there", at, "x", []sigv4.Field{managed}, 400, "EncryptionTypeMismatch"},
-			"a general purpose bucket":       {general, "there", 5, "x", nil, 501, "NotImplemented"},
-			"If-Match of another":            {bucket, "there", at, "x", []sigv4.Field{proxytest.Field("If-Match", `"other"`)}, 412, "PreconditionFailed"},
-			"If-None-Match of what is there": {bucket, "there", at, "x", []sigv4.Field{proxytest.Field("If-None-Match", "*")}, 412, "PreconditionFailed"},
-			"If-Match of what isn't there":   {bucket, "absent", 0, "x", []sigv4.Field{proxytest.Field("If-Match", tag)}, 404, "NoSuchKey"},
-			"a wrong checksum":               {bucket, "there", at, "x", []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")}, 400, "BadDigest"},
-			"a wrong checksum of many bytes": {bucket, "there", at, string(proxytest.RandomBytes(proxytest.MiB)), []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")}, 400, "BadDigest"},
-			"a negative offset":              {bucket, "there", -1, "x", nil, 400, "InvalidArgument"},
+			"an offset that is too small":   {bucket, "there", at - 1, "x", nil, 400, "InvalidWriteOffset"},
+			"an offset that is too great":   {bucket, "there", at + 1, "x", nil, 400, "InvalidWriteOffset"},
+			"offset 0 of what isn't empty":  {bucket, "there", 0, "x", nil, 400, "InvalidWriteOffset"},
+			"an offset of what isn't there": {bucket, "absent", 5, "x", nil, 400, "InvalidWriteOffset"},
+			"nothing":                       {bucket, "there", at, "", nil, 400, "InvalidRequest"},
+			"metadata": {
+				bucket, "there", at, "x",
+				[]sigv4.Field{proxytest.Field("X-Amz-Meta-A", "b")},
+				400, "InvalidRequest",
+			},
+			"AP-2: another kind of key": {
+				bucket, "there", at, "x",
+				[]sigv4.Field{managed},
+				400,
+				"EncryptionTypeMismatch",
+			},
+			"a general purpose bucket": {general, "there", 5, "x", nil, 501, "NotImplemented"},
+			"If-Match of another": {
+				bucket, "there", at, "x",
+				[]sigv4.Field{proxytest.Field("If-Match", `"other"`)},
+				412, "PreconditionFailed",
+			},
+			"If-None-Match of what is there": {
+				bucket, "there", at, "x",
+				[]sigv4.Field{proxytest.Field("If-None-Match", "*")},
+				412, "PreconditionFailed",
+			},
+			"If-Match of what isn't there": {
+				bucket, "absent", 0, "x",
+				[]sigv4.Field{proxytest.Field("If-Match", tag)},
+				404, "NoSuchKey",
+			},
+			"a wrong checksum": {
+				bucket, "there", at, "x",
+				[]sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")},
+				400, "BadDigest",
+			},
+			"a wrong checksum of many bytes": {
+				bucket, "there", at, string(proxytest.RandomBytes(proxytest.MiB)),
+				[]sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc64nvme", "AAAAAAAAAAA=")},
+				400, "BadDigest",
+			},
+			"a negative offset": {bucket, "there", -1, "x", nil, 400, "InvalidArgument"},
 		} {
 			a := p.AppendTo(c.bucket, c.key, c.offset, c.body, c.header...)
 			if a.StatusCode != c.status || a.Code() != c.code {
 				t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 			}
 		}
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/there"}); a.Text != body || a.Header.Get("ETag") != tag {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/there"}); a.Text != body ||
+			a.Header.Get("ETag") != tag {
 			t.Errorf("after refusals the object has %d bytes, %s", len(a.Text), a.Header.Get("ETag"))
 		}
 		p.MustNotExist(bucket, "absent")
@@ -199,7 +246,8 @@ func TestAppendsThatAreRefused(t *testing.T) {
 	if a := p.AppendTo(bucket, "managed", 7, "x"); a.StatusCode != 400 || a.Code() != "EncryptionTypeMismatch" {
 		t.Errorf("AP-3: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.AppendTo(bucket, "managed", 7, "x", managed); a.StatusCode != 200 || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
+	if a := p.AppendTo(bucket, "managed", 7, "x", managed); a.StatusCode != 200 ||
+		a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
 		t.Errorf("AP-1: %d %s", a.StatusCode, a.Text)
 	}
 }
@@ -283,7 +331,10 @@ func TestAnAppendThatBreaksOffLeavesTheObject(t *testing.T) {
 	body := proxytest.RandomBytes(6 * proxytest.MiB)
 	p.Put(bucket, "object", string(body))
 	for _, n := range []int{1000, 2 << 20} {
-		r := &proxytest.Request{Method: "PUT", Path: "/" + bucket + "/object", Declared: n, Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}}
+		r := &proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/object", Declared: n,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))},
+		}
 		host, head := p.Head(r)
 		c := p.Dial(r, host)
 		if _, err := c.Write(append(head, proxytest.RandomBytes(n/2)...)); err != nil {
@@ -308,10 +359,25 @@ func TestWhatAnAppendCosts(t *testing.T) {
 		before, appended int
 		cost             map[string]int
 	}{
-		"onto a small object":               {1000, 10, map[string]int{"GetObject": 2, "HeadObject": 1, "PutObject": 1}},
-		"onto an empty object":              {0, 10, map[string]int{"GetObject": 1, "HeadObject": 1, "PutObject": 1}},
-		"onto a large part":                 {6 * proxytest.MiB, 10, map[string]int{"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1, "CompleteMultipartUpload": 1, "HeadObject": 2}},
-		"onto a large and then a small one": {-6 * proxytest.MiB, 10, map[string]int{"GetObject": 2, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1, "CompleteMultipartUpload": 1, "HeadObject": 2}},
+		"onto a small object": {
+			1000, 10,
+			map[string]int{"GetObject": 2, "HeadObject": 1, "PutObject": 1},
+		},
+		"onto an empty object": {0, 10, map[string]int{"GetObject": 1, "HeadObject": 1, "PutObject": 1}},
+		"onto a large part": {
+			6 * proxytest.MiB, 10,
+			map[string]int{
+				"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1,
+				"CompleteMultipartUpload": 1, "HeadObject": 2,
+			},
+		},
+		"onto a large and then a small one": {
+			-6 * proxytest.MiB, 10,
+			map[string]int{
+				"GetObject": 2, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1,
+				"CompleteMultipartUpload": 1, "HeadObject": 2,
+			},
+		},
 	} {
 		key := strings.ReplaceAll(name, " ", "-")
 		size := max(c.before, -c.before)

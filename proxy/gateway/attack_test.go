@@ -18,15 +18,18 @@ import (
 )
 
 // Traps 2, 3, 9 and 11, on the store's disk: an object of several parts is changed at each of its boundaries and at
-// random. What a reader gets of it is a true prefix that breaks off, or an error; where it is another object's or an older
-// version's, too.
+// random. What a reader gets of it is a true prefix that breaks off, or an error; where it is another object's or an
+// older version's, too.
 func TestAttacksOnStoredParts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	random := rand.New(rand.NewPCG(3, 4))
-	parts := [][]byte{proxytest.RandomBytes(5 * proxytest.MiB), bytes.Repeat([]byte("second "), 5*proxytest.MiB/7+10_000), proxytest.RandomBytes(70_000)}
+	parts := [][]byte{
+		proxytest.RandomBytes(5 * proxytest.MiB),
+		bytes.Repeat([]byte("second "), 5*proxytest.MiB/7+10_000), proxytest.RandomBytes(70_000),
+	}
 	sealedSize := func(n int) int { return n + 16*((n+65535)/65536) }
 
 	u := proxytest.NewUploader(t, client, bucket, "object")
@@ -80,7 +83,8 @@ func TestAttacksOnStoredParts(t *testing.T) {
 		}
 		proxytest.SetAttribute(t, file, "user.etag", []byte(`"`+hex.EncodeToString(etag)+`-3"`))
 		read(what, mustFail)
-		read(what+", a range across parts", false, proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", len(parts[0])-10, len(parts[0])+9)))
+		read(what+", a range across parts", false,
+			proxytest.Field("Range", fmt.Sprintf("bytes=%d-%d", len(parts[0])-10, len(parts[0])+9)))
 	}
 	proxytest.StoredMetadata(t, file) // or skip
 	attack("untouched", stored, false)
@@ -113,7 +117,10 @@ func TestAttacksOnStoredParts(t *testing.T) {
 		attack(fmt.Sprintf("byte %d of the sealed record", at-trailer), flip(at), true)
 		attack("padding", flip(end+random.IntN(trailer-end)), false)
 	}
-	for _, cut := range []int{1, 16, starts[1] - 1, starts[1], starts[2], end - 1, end, trailer, len(stored) - 32, len(stored) - 1} {
+	for _, cut := range []int{
+		1, 16, starts[1] - 1, starts[1], starts[2], end - 1, end, trailer, len(stored) - 32,
+		len(stored) - 1,
+	} {
 		attack(fmt.Sprintf("cut to %d", cut), stored[:cut], true)
 	}
 	// The length is right again, the bytes are not.
@@ -135,11 +142,13 @@ func TestAttacksOnStoredParts(t *testing.T) {
 		copy(changed[places[1]:], stored[places[0]:places[0]+segment])
 		attack(what, changed, true)
 	}
-	attack("parts in another order", slices.Concat(stored[starts[1]:starts[2]], stored[:starts[1]], stored[starts[2]:]), true)
+	attack("parts in another order", slices.Concat(stored[starts[1]:starts[2]], stored[:starts[1]], stored[starts[2]:]),
+		true)
 
 	// An older version whole is the store's to bring back, an older version's bytes under the newer envelope are not.
 	attack("restored", stored, false)
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &u.Key, Body: strings.NewReader("new")}); err != nil {
+	if _, err := client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: &bucket, Key: &u.Key, Body: strings.NewReader("new")}); err != nil {
 		t.Fatal(err)
 	}
 	attack("the older version's bytes", stored, true)

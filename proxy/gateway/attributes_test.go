@@ -24,7 +24,10 @@ func TestPartsAreReadByNumber(t *testing.T) {
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	client := p.Client(t)
 	u := proxytest.NewUploader(t, client, bucket, "multi")
-	parts := [][]byte{proxytest.RandomBytes(5*proxytest.MiB + 3), proxytest.RandomBytes(6 * proxytest.MiB), proxytest.RandomBytes(1000)}
+	parts := [][]byte{
+		proxytest.RandomBytes(5*proxytest.MiB + 3), proxytest.RandomBytes(6 * proxytest.MiB),
+		proxytest.RandomBytes(1000),
+	}
 	for i, part := range parts {
 		u.Part(int32(i+1), part)
 	}
@@ -36,7 +39,11 @@ func TestPartsAreReadByNumber(t *testing.T) {
 	all := bytes.Join(parts, nil)
 	at := 0
 	for i, part := range parts {
-		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1)), ChecksumMode: types.ChecksumModeEnabled})
+		out, err := client.GetObject(t.Context(),
+			&s3.GetObjectInput{
+				Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1)),
+				ChecksumMode: types.ChecksumModeEnabled,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,13 +53,15 @@ func TestPartsAreReadByNumber(t *testing.T) {
 		}
 		want := fmt.Sprintf("bytes %d-%d/%d", at, at+len(part)-1, len(all))
 		if aws.ToString(out.ContentRange) != want || aws.ToInt32(out.PartsCount) != 3 {
-			t.Errorf("part %d: %s of %d parts, want %s of 3", i+1, aws.ToString(out.ContentRange), aws.ToInt32(out.PartsCount), want)
+			t.Errorf("part %d: %s of %d parts, want %s of 3", i+1, aws.ToString(out.ContentRange),
+				aws.ToInt32(out.PartsCount), want)
 		}
 		sum := crc32.ChecksumIEEE(part)
 		if aws.ToString(out.ChecksumCRC32) != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) {
 			t.Errorf("part %d: checksum %s", i+1, aws.ToString(out.ChecksumCRC32))
 		}
-		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1))})
+		head, err := client.HeadObject(t.Context(),
+			&s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), PartNumber: aws.Int32(int32(i + 1))})
 		if err != nil || aws.ToInt64(head.ContentLength) != int64(len(part)) || aws.ToInt32(head.PartsCount) != 3 {
 			t.Errorf("HEAD of part %d: %v", i+1, err)
 		}
@@ -73,12 +82,21 @@ func TestPartsAreReadByNumber(t *testing.T) {
 		{"GET", "multi", "partNumber=0", nil, 400, "InvalidArgument", "", ""},
 		{"GET", "multi", "partNumber=10001", nil, 400, "InvalidArgument", "", ""},
 		{"GET", "multi", "partNumber=one", nil, 400, "InvalidArgument", "", ""},
-		{"GET", "multi", "partNumber=1", []sigv4.Field{proxytest.Field("Range", "bytes=0-1")}, 400, "InvalidRequest", "", ""},
+		{
+			"GET", "multi", "partNumber=1",
+			[]sigv4.Field{proxytest.Field("Range", "bytes=0-1")},
+			400, "InvalidRequest",
+			"", "",
+		},
 		{"GET", "absent", "partNumber=1", nil, 404, "NoSuchKey", "", ""},
 		{"GET", "multi", "partNumber=1", []sigv4.Field{proxytest.Field("If-None-Match", "*")}, 304, "", "", ""},
 	} {
-		a := p.Do(&proxytest.Request{Method: c.method, Path: "/" + bucket + "/" + c.key, Query: c.query, Header: c.header})
-		if a.StatusCode != c.status || a.Code() != c.code || c.body != "" && a.Text != c.body || c.length != "" && a.Header.Get("Content-Length") != c.length {
+		a := p.Do(&proxytest.Request{
+			Method: c.method, Path: "/" + bucket + "/" + c.key, Query: c.query,
+			Header: c.header,
+		})
+		if a.StatusCode != c.status || a.Code() != c.code || c.body != "" && a.Text != c.body || c.length != "" &&
+			a.Header.Get("Content-Length") != c.length {
 			t.Errorf("%s %s?%s %s: %d %s", c.method, c.key, c.query, c.header, a.StatusCode, a.Text)
 		}
 		if c.key == "single" && a.Header.Get("x-amz-mp-parts-count") != "" {
@@ -86,7 +104,8 @@ func TestPartsAreReadByNumber(t *testing.T) {
 		}
 	}
 	last := &proxytest.Request{Method: "GET", Path: "/" + bucket + "/multi", Query: "partNumber=3"}
-	proxytest.WantCost(t, "a part of a known layout", p.StoreRequests(func() { p.Do(last) }), map[string]int{"HeadObject": 1, "GetObject": 1})
+	proxytest.WantCost(t, "a part of a known layout", p.StoreRequests(func() { p.Do(last) }),
+		map[string]int{"HeadObject": 1, "GetObject": 1})
 }
 
 // Section 4.7 of the behaviour reference.
@@ -106,7 +125,13 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 		}
 		ask := func(key string, change func(*s3.GetObjectAttributesInput)) *s3.GetObjectAttributesOutput {
 			t.Helper()
-			in := &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}}
+			in := &s3.GetObjectAttributesInput{
+				Bucket: &bucket, Key: &key,
+				ObjectAttributes: []types.ObjectAttributes{
+					"ETag", "Checksum", "ObjectParts", "StorageClass",
+					"ObjectSize",
+				},
+			}
 			if change != nil {
 				change(in)
 			}
@@ -116,47 +141,63 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 			}
 			return out
 		}
-		head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), ChecksumMode: types.ChecksumModeEnabled})
+		head, err := client.HeadObject(t.Context(),
+			&s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("multi"), ChecksumMode: types.ChecksumModeEnabled})
 		if err != nil {
 			t.Fatal(err)
 		}
 		out := ask("multi", nil)
-		if `"`+aws.ToString(out.ETag)+`"` != *head.ETag || aws.ToInt64(out.ObjectSize) != 10*proxytest.MiB+11 || out.LastModified == nil || !out.LastModified.Equal(*head.LastModified) {
-			t.Errorf("%s, %d bytes of %v; HEAD says %s, %v", aws.ToString(out.ETag), aws.ToInt64(out.ObjectSize), out.LastModified, *head.ETag, head.LastModified)
+		if `"`+aws.ToString(out.ETag)+`"` != *head.ETag || aws.ToInt64(out.ObjectSize) != 10*proxytest.MiB+11 ||
+			out.LastModified == nil || !out.LastModified.Equal(*head.LastModified) {
+			t.Errorf("%s, %d bytes of %v; HEAD says %s, %v", aws.ToString(out.ETag), aws.ToInt64(out.ObjectSize),
+				out.LastModified, *head.ETag, head.LastModified)
 		}
 		composite := aws.ToString(head.ChecksumCRC32)
 		if bucket == general {
-			composite = strings.TrimSuffix(composite, "-3") // general purpose buckets say it without the number of parts
+			// general purpose buckets say it without the number of parts
+			composite = strings.TrimSuffix(composite, "-3")
 		}
-		if out.Checksum == nil || aws.ToString(out.Checksum.ChecksumCRC32) != composite || out.Checksum.ChecksumType != head.ChecksumType || !strings.HasSuffix(*head.ChecksumCRC32, "-3") {
+		if out.Checksum == nil || aws.ToString(out.Checksum.ChecksumCRC32) != composite ||
+			out.Checksum.ChecksumType != head.ChecksumType || !strings.HasSuffix(*head.ChecksumCRC32, "-3") {
 			t.Errorf("checksum %+v, HEAD says %v", out.Checksum, aws.ToString(head.ChecksumCRC32))
 		}
 		parts := out.ObjectParts
-		if parts == nil || aws.ToInt32(parts.TotalPartsCount) != 3 || len(parts.Parts) != 3 || aws.ToBool(parts.IsTruncated) || aws.ToString(parts.PartNumberMarker) != "0" || aws.ToString(parts.NextPartNumberMarker) != "3" || aws.ToInt32(parts.MaxParts) != 1000 {
+		if parts == nil || aws.ToInt32(parts.TotalPartsCount) != 3 || len(parts.Parts) != 3 ||
+			aws.ToBool(parts.IsTruncated) || aws.ToString(parts.PartNumberMarker) != "0" ||
+			aws.ToString(parts.NextPartNumberMarker) != "3" || aws.ToInt32(parts.MaxParts) != 1000 {
 			t.Fatalf("parts %+v", parts)
 		}
 		for i, want := range []int64{5 * proxytest.MiB, 5*proxytest.MiB + 1, 10} {
-			if g := parts.Parts[i]; aws.ToInt32(g.PartNumber) != int32(i+1) || aws.ToInt64(g.Size) != want || aws.ToString(g.ChecksumCRC32) != aws.ToString(u.Sums[int32(i+1)]) {
+			if g := parts.Parts[i]; aws.ToInt32(g.PartNumber) != int32(i+1) || aws.ToInt64(g.Size) != want ||
+				aws.ToString(g.ChecksumCRC32) != aws.ToString(u.Sums[int32(i+1)]) {
 				t.Errorf("part %+v", g)
 			}
 		}
 		page := ask("multi", func(in *s3.GetObjectAttributesInput) {
 			in.MaxParts, in.PartNumberMarker = aws.Int32(1), aws.String("1")
 		}).ObjectParts
-		if len(page.Parts) != 1 || *page.Parts[0].PartNumber != 2 || !*page.IsTruncated || *page.NextPartNumberMarker != "2" || *page.PartNumberMarker != "1" {
+		if len(page.Parts) != 1 || *page.Parts[0].PartNumber != 2 || !*page.IsTruncated ||
+			*page.NextPartNumberMarker != "2" || *page.PartNumberMarker != "1" {
 			t.Errorf("a page of one part: %+v", page)
 		}
 
 		for _, n := range []int{0, 10, 400_000} {
 			key := "single-" + strconv.Itoa(n)
-			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(proxytest.RandomBytes(n)), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
+			if _, err := client.PutObject(t.Context(),
+				&s3.PutObjectInput{
+					Bucket: &bucket, Key: &key, Body: bytes.NewReader(proxytest.RandomBytes(n)),
+					ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+				}); err != nil {
 				t.Fatal(err)
 			}
 			out := ask(key, nil)
-			if out.ObjectParts != nil || aws.ToInt64(out.ObjectSize) != int64(n) || out.Checksum == nil || len(aws.ToString(out.Checksum.ChecksumSHA256)) != 44 || out.Checksum.ChecksumType != types.ChecksumTypeFullObject {
+			if out.ObjectParts != nil || aws.ToInt64(out.ObjectSize) != int64(n) || out.Checksum == nil ||
+				len(aws.ToString(out.Checksum.ChecksumSHA256)) != 44 ||
+				out.Checksum.ChecksumType != types.ChecksumTypeFullObject {
 				t.Errorf("%d bytes: %+v %+v", n, out.ObjectParts, out.Checksum)
 			}
-			if class := out.StorageClass; bucket == general && class != "STANDARD" || bucket != general && class != "EXPRESS_ONEZONE" {
+			if class := out.StorageClass; bucket == general && class != "STANDARD" || bucket != general &&
+				class != "EXPRESS_ONEZONE" {
 				t.Errorf("storage class %s", class)
 			}
 		}
@@ -165,15 +206,19 @@ func TestAttributesTellWhatIsStored(t *testing.T) {
 	if a.StatusCode != 400 || a.Code() != "InvalidRequest" {
 		t.Errorf("no attribute named: %d %s", a.StatusCode, a.Text)
 	}
-	only := &proxytest.Request{Method: "GET", Path: "/" + bucket + "/multi", Query: "attributes=", Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "ObjectSize")}}
-	proxytest.WantCost(t, "an attribute of HEAD", p.StoreRequests(func() { a = p.Do(only) }), map[string]int{"HeadObject": 1})
+	only := &proxytest.Request{
+		Method: "GET", Path: "/" + bucket + "/multi", Query: "attributes=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Object-Attributes", "ObjectSize")},
+	}
+	proxytest.WantCost(t, "an attribute of HEAD", p.StoreRequests(func() { a = p.Do(only) }),
+		map[string]int{"HeadObject": 1})
 	if !strings.Contains(a.Text, "<ObjectSize>10485771</ObjectSize>") || strings.Contains(a.Text, "ETag") {
 		t.Errorf("only the size was asked for: %s", a.Text)
 	}
 }
 
-// An upload that asked for no checksum has one of the full object, which S3 adds. Its parts have none that a client sees: general
-// purpose buckets tell their number only, directory buckets their sizes.
+// An upload that asked for no checksum has one of the full object, which S3 adds. Its parts have none that a client
+// sees: general purpose buckets tell their number only, directory buckets their sizes.
 func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
@@ -183,14 +228,25 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 	for _, bucket := range []string{directory, general} {
 		p.FullUpload(client, bucket, "full", parts...)
 		path, list := "/"+bucket+"/none", ""
-		id := proxytest.Between(p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
+		id := proxytest.Between(p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text,
+			"<UploadId>", "</UploadId>")
 		for i, part := range parts {
-			a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: string(part)})
+			a := p.Do(&proxytest.Request{
+				Method: "PUT", Path: path,
+				Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: string(part),
+			})
 			list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, a.Header.Get("Etag"))
 		}
-		p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+		p.Do(&proxytest.Request{
+			Method: "POST", Path: path, Query: "uploadId=" + id,
+			Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>",
+		})
 		for _, key := range []string{"full", "none"} {
-			out, err := client.GetObjectAttributes(t.Context(), &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"ObjectParts", "Checksum"}})
+			out, err := client.GetObjectAttributes(t.Context(),
+				&s3.GetObjectAttributesInput{
+					Bucket: &bucket, Key: &key,
+					ObjectAttributes: []types.ObjectAttributes{"ObjectParts", "Checksum"},
+				})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,11 +254,15 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 			if bucket == directory {
 				listed = len(parts)
 			}
-			if o := out.ObjectParts; o == nil || aws.ToInt32(o.TotalPartsCount) != 2 || len(o.Parts) != listed || (o.MaxParts == nil) != (listed == 0) {
+			if o := out.ObjectParts; o == nil || aws.ToInt32(o.TotalPartsCount) != 2 || len(o.Parts) != listed ||
+				(o.MaxParts == nil) != (listed == 0) {
 				t.Errorf("%s, %s: %+v", bucket, key, o)
 			}
 			for _, method := range []string{"HEAD", "GET"} {
-				a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/" + key, Query: "partNumber=1", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}})
+				a := p.Do(&proxytest.Request{
+					Method: method, Path: "/" + bucket + "/" + key, Query: "partNumber=1",
+					Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")},
+				})
 				for name := range a.Header {
 					if strings.HasPrefix(name, "X-Amz-Checksum-") {
 						t.Errorf("%s of part 1 of %s/%s shows %s: %s", method, bucket, key, name, a.Header.Get(name))
@@ -212,149 +272,6 @@ func TestPartsOfAFullObjectChecksumHaveNone(t *testing.T) {
 					t.Errorf("%s of part 1 of %s/%s: %d", method, bucket, key, a.StatusCode)
 				}
 			}
-		}
-	}
-}
-
-func TestManyObjectsAreDeletedInOneRequest(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartCounting(t, t.TempDir())
-	client := p.Client(t)
-	directory := p.Env["SEALFRONT_BUCKET"]
-	general := proxytest.MakeBucket(t, client, "general")
-	for _, bucket := range []string{directory, general} {
-		var objects []types.ObjectIdentifier
-		for i := range 12 {
-			key := fmt.Sprintf("dir/%d <&>", i)
-			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("body")}); err != nil {
-				t.Fatal(err)
-			}
-			objects = append(objects, types.ObjectIdentifier{Key: &key})
-		}
-		var out *s3.DeleteObjectsOutput
-		var err error
-		cost := p.StoreRequests(func() {
-			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: append(objects[:10:10], types.ObjectIdentifier{Key: aws.String("absent")})}})
-		})
-		if err != nil || len(out.Deleted) != 11 || len(out.Errors) != 0 {
-			t.Fatalf("%+v, %v", out, err)
-		}
-		proxytest.WantCost(t, "DeleteObjects", cost, map[string]int{"DeleteObjects": 1})
-		list, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
-		if err != nil || len(list.Contents) != 2 {
-			t.Errorf("%d objects are left, %v", len(list.Contents), err)
-		}
-		// Conditions are looked at one by one; what fails is told and stays.
-		first, second := *objects[10].Key, *objects[11].Key
-		etag := func(key string) *string {
-			head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return head.ETag
-		}
-		out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Quiet: aws.Bool(true), Objects: []types.ObjectIdentifier{
-			{Key: &first, ETag: aws.String(`"another"`)}, {Key: &second, ETag: etag(second)},
-		}}})
-		if err != nil || len(out.Deleted) != 0 || len(out.Errors) != 1 || *out.Errors[0].Key != first || *out.Errors[0].Code != "PreconditionFailed" {
-			t.Errorf("%+v, %v", out, err)
-		}
-		p.MustNotExist(bucket, strings.NewReplacer(" ", "%20", "<", "%3C", "&", "%26", ">", "%3E").Replace(second))
-		etag(first)
-		if bucket == directory {
-			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: &first, Size: aws.Int64(5)}}}})
-			if err != nil || len(out.Errors) != 1 {
-				t.Errorf("%+v, %v", out, err)
-			}
-			out, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: &first, Size: aws.Int64(4)}}}})
-			if err != nil || len(out.Deleted) != 1 {
-				t.Errorf("%+v, %v", out, err)
-			}
-		}
-	}
-}
-
-func TestADeleteDocumentThatIsWrongDeletesNothing(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
-	bucket := p.Env["SEALFRONT_BUCKET"]
-	p.Put(bucket, "key", "body")
-	one := "<Object><Key>key</Key></Object>"
-	for name, c := range map[string]struct {
-		body, md5, code string
-	}{
-		"a wrong digest":                {"<Delete>" + one + "</Delete>", "AAAAAAAAAAAAAAAAAAAAAA==", "BadDigest"},
-		"no digest":                     {"<Delete>" + one + "</Delete>", "-", "InvalidRequest"},
-		"1,001 keys":                    {"<Delete>" + strings.Repeat(one, 1001) + "</Delete>", "", "MalformedXML"},
-		"no keys":                       {"<Delete></Delete>", "", "MalformedXML"},
-		"nothing":                       {"", "", "MalformedXML"},
-		"another document":              {"<Create>" + one + "</Create>", "", "MalformedXML"},
-		"an end that is missing":        {"<Delete>" + one, "", "MalformedXML"},
-		"a second document":             {"<Delete>" + one + "</Delete><Delete>" + one + "</Delete>", "", "MalformedXML"},
-		"an element that isn't known":   {"<Delete>" + one + "<Other/></Delete>", "", "MalformedXML"},
-		"a key of white space":          {"<Delete>" + one + "<Object><Key> </Key></Object></Delete>", "", "MalformedXML"},
-		"more bytes than can be wanted": {"<Delete>" + one + "</Delete>" + strings.Repeat(" ", 2<<20), "", "MaxMessageLengthExceeded"},
-	} {
-		r := &proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: c.body}
-		switch c.md5 {
-		case "":
-			r.Header = []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(c.body))}
-		case "-":
-		default:
-			r.Header = []sigv4.Field{proxytest.Field("Content-MD5", c.md5)}
-		}
-		if c.body == "" {
-			r.Header = append(r.Header, proxytest.Field("Content-Length", "0"))
-		}
-		a := p.Do(r)
-		if a.Code() != c.code || a.StatusCode != 400 {
-			t.Errorf("%s: %d %s, want %s", name, a.StatusCode, a.Text, c.code)
-		}
-		if a := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + bucket + "/key"}); a.StatusCode != 200 {
-			t.Fatalf("%s: the object is gone", name)
-		}
-	}
-	body := "<Delete><Object><Key>key</Key><VersionId>abc</VersionId></Object><Object><Key>../up</Key></Object></Delete>"
-	a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(body))}})
-	if a.StatusCode != 200 || strings.Count(a.Text, "<Error>") != 2 {
-		t.Errorf("a version and a key that can't be: %d %s", a.StatusCode, a.Text)
-	}
-}
-
-func TestListingsOfVersionOnePage(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
-	client := p.Client(t)
-	general := proxytest.MakeBucket(t, client, "general")
-	for _, bucket := range []string{p.Env["SEALFRONT_BUCKET"], general} {
-		var want []string
-		for i := range 7 {
-			key := fmt.Sprintf("a/%d", i)
-			p.Put(bucket, key, strings.Repeat("x", i))
-			want = append(want, fmt.Sprint(key, " ", i))
-		}
-		p.Put(bucket, "b", "")
-		var got []string
-		marker := ""
-		for {
-			out, err := client.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: &bucket, Prefix: aws.String("a/"), MaxKeys: aws.Int32(2), Marker: &marker})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, o := range out.Contents {
-				got = append(got, fmt.Sprint(*o.Key, " ", *o.Size))
-			}
-			if !aws.ToBool(out.IsTruncated) {
-				break
-			}
-			marker = aws.ToString(out.NextMarker)
-		}
-		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Errorf("listed %q", got)
-		}
-		out, err := client.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: &bucket, Delimiter: aws.String("/")})
-		if err != nil || len(out.CommonPrefixes) != 1 || len(out.Contents) != 1 {
-			t.Errorf("with a delimiter: %+v, %v", out, err)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// Both kinds of buckets, under every name that an SDK gives the endpoint: the account in front of an address, and of a domain below
-// which buckets have hosts of their own.
+// Both kinds of buckets, under every name that an SDK gives the endpoint: the account in front of an address, and of a
+// domain below which buckets have hosts of their own.
 func TestTagsByS3Control(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartConfigured(t, t.TempDir(), "")
@@ -23,15 +23,22 @@ func TestTagsByS3Control(t *testing.T) {
 	client := p.Client(t)
 	proxytest.MakeBucket(t, client, "controlled")
 	directory := "controlled--local-az1--x-s3"
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: proxytest.TaggedBucketDocument, Service: "s3express"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + directory, Body: proxytest.TaggedBucketDocument,
+		Service: "s3express",
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	for _, name := range []string{"127.0.0.1", "localhost", "s3-control.localhost"} {
 		control := p.ControlClient(t, name)
-		for _, arn := range []string{"arn:aws:s3:::controlled", "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory} {
+		for _, arn := range []string{
+			"arn:aws:s3:::controlled",
+			"arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory,
+		} {
 			list := func(want string) {
 				t.Helper()
-				out, err := control.ListTagsForResource(ctx, &s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
+				out, err := control.ListTagsForResource(ctx,
+					&s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
 				if err != nil {
 					t.Fatalf("%s at %s: %v", arn, name, err)
 				}
@@ -45,13 +52,21 @@ func TestTagsByS3Control(t *testing.T) {
 			}
 			tag := func(pairs ...string) {
 				t.Helper()
-				if _, err := control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: proxytest.ControlTags(pairs...)}); err != nil {
+				if _, err := control.TagResource(ctx,
+					&s3control.TagResourceInput{
+						AccountId: aws.String(proxytest.Account), ResourceArn: &arn,
+						Tags: proxytest.ControlTags(pairs...),
+					}); err != nil {
 					t.Errorf("tag %s at %s: %v", arn, name, err)
 				}
 			}
 			untag := func(keys ...string) {
 				t.Helper()
-				if _, err := control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, TagKeys: keys}); err != nil {
+				if _, err := control.UntagResource(ctx,
+					&s3control.UntagResourceInput{
+						AccountId: aws.String(proxytest.Account), ResourceArn: &arn,
+						TagKeys: keys,
+					}); err != nil {
 					t.Errorf("untag %s at %s: %v", arn, name, err)
 				}
 			}
@@ -72,21 +87,26 @@ func TestTagsByS3Control(t *testing.T) {
 	}
 	// A bucket's host with the same path is an object of the bucket: S3's own requests lack the account.
 	host := "controlled.localhost"
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/v20180820/tags/arn", Host: host, Body: "body"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/v20180820/tags/arn", Host: host,
+		Body: "body",
+	}); a.StatusCode != 200 {
 		t.Errorf("an object below the same path: %d %s", a.StatusCode, a.Text)
 	}
 	proxytest.MustRead(t, client, "controlled", "v20180820/tags/arn", []byte("body"))
 }
 
-// What isn't served is MethodNotAllowed, and never an answer about a bucket of that name; every error has the document of S3
-// Control around it.
+// What isn't served is MethodNotAllowed, and never an answer about a bucket of that name; every error has the document
+// of S3 Control around it.
 func TestErrorsOfS3Control(t *testing.T) {
 	t.Parallel()
-	p := proxytest.StartConfigured(t, t.TempDir(), `  - {name: guest, access_key: AKIAGUEST, secret_key: guestsecret, policy: []}`)
+	p := proxytest.StartConfigured(t, t.TempDir(),
+		`  - {name: guest, access_key: AKIAGUEST, secret_key: guestsecret, policy: []}`)
 	proxytest.MakeBucket(t, p.Client(t), "controlled")
 	const tags, mine = "/v20180820/tags/", "arn%3Aaws%3As3%3A%3A%3Acontrolled"
 	document := func(inner string) string {
-		return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + inner + "</Tags></TagResourceRequest>"
+		return `<TagResourceRequest xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"><Tags>` + inner +
+			"</Tags></TagResourceRequest>"
 	}
 	one := func(key, value string) string { return "<Tag><Key>" + key + "</Key><Value>" + value + "</Value></Tag>" }
 	var many strings.Builder
@@ -101,36 +121,76 @@ func TestErrorsOfS3Control(t *testing.T) {
 		status              int
 		code                string
 	}{
-		{"another call of S3 Control", "GET", "/v20180820/configuration/publicAccessBlock", "", "", "", "", 405, "MethodNotAllowed"},
-		{"a list of access points", "GET", "/v20180820/accesspoint", "bucket=controlled", "", "", "", 405, "MethodNotAllowed"},
+		{
+			"another call of S3 Control", "GET", "/v20180820/configuration/publicAccessBlock", "", "", "", "", 405,
+			"MethodNotAllowed",
+		},
+		{
+			"a list of access points", "GET", "/v20180820/accesspoint", "bucket=controlled", "", "", "", 405,
+			"MethodNotAllowed",
+		},
 		{"no call", "GET", "/v20180820/", "", "", "", "", 405, "MethodNotAllowed"},
 		{"nothing behind the version", "PUT", "/v20180820", "", "-", "", "", 405, "MethodNotAllowed"},
 		{"an object in a bucket of that name", "PUT", "/v20180820/key", "", "-", "", "", 405, "MethodNotAllowed"},
 		{"another method", "PUT", tags + mine, "", "", "", "", 405, "MethodNotAllowed"},
-		{"another kind of resource", "GET", tags + "arn%3Aaws%3As3%3Aus-west-2%3A123456789012%3Aaccesspoint%2Fa", "", "", "", "", 405, "MethodNotAllowed"},
+		{
+			"another kind of resource", "GET", tags + "arn%3Aaws%3As3%3Aus-west-2%3A123456789012%3Aaccesspoint%2Fa", "",
+			"", "", "", 405, "MethodNotAllowed",
+		},
 		{"no ARN", "GET", tags + "controlled", "", "", "", "", 400, "InvalidArgument"},
 		{"no resource", "GET", tags, "", "", "", "", 400, "InvalidArgument"},
 		{"no account", "GET", tags + mine, "", "-", "", "", 400, "InvalidRequest"},
 		{"an account that is none", "GET", tags + mine, "", "me", "", "", 400, "InvalidRequest"},
 		{"another account", "GET", tags + mine, "", "210987654321", "", "", 403, "AccessDenied"},
-		{"a bucket that isn't there", "GET", tags + "arn%3Aaws%3As3%3A%3A%3Aabsent", "", "", "", "", 404, "NoSuchResource"},
-		{"a name that no bucket can have", "GET", tags + "arn%3Aaws%3As3%3A%3A%3AAb", "", "", "", "", 404, "NoSuchResource"},
-		{"another partition", "GET", tags + "arn%3Aaws-cn%3As3%3A%3A%3Acontrolled", "", "", "", "", 404, "NoSuchResource"},
-		{"another account's directory bucket", "POST", tags + "arn%3Aaws%3As3express%3Aus-west-2%3A210987654321%3Abucket%2F" + proxytest.DemoBucket, "", "", document(""), "", 404, "NoSuchResource"},
+		{
+			"a bucket that isn't there", "GET", tags + "arn%3Aaws%3As3%3A%3A%3Aabsent", "", "", "", "", 404,
+			"NoSuchResource",
+		},
+		{
+			"a name that no bucket can have", "GET", tags + "arn%3Aaws%3As3%3A%3A%3AAb", "", "", "", "", 404,
+			"NoSuchResource",
+		},
+		{
+			"another partition", "GET", tags + "arn%3Aaws-cn%3As3%3A%3A%3Acontrolled", "", "", "", "", 404,
+			"NoSuchResource",
+		},
+		{
+			"another account's directory bucket", "POST",
+			tags + "arn%3Aaws%3As3express%3Aus-west-2%3A210987654321%3Abucket%2F" + proxytest.DemoBucket, "", "",
+			document(""), "", 404, "NoSuchResource",
+		},
 		{"without a permission", "GET", tags + mine, "", "", "", "guest", 403, "AccessDenied"},
-		{"tagging without a permission", "POST", tags + mine, "", "", document(one("a", "b")), "guest", 403, "AccessDenied"},
+		{
+			"tagging without a permission", "POST", tags + mine, "", "", document(one("a", "b")), "guest", 403,
+			"AccessDenied",
+		},
 		{"untagging without a permission", "DELETE", tags + mine, "tagKeys=a", "", "", "guest", 403, "AccessDenied"},
 		{"no document", "POST", tags + mine, "", "", "", "", 400, "MalformedXML"},
-		{"S3's document", "POST", tags + mine, "", "", "<Tagging><TagSet>" + one("a", "b") + "</TagSet></Tagging>", "", 400, "MalformedXML"},
-		{"a tag without a value", "POST", tags + mine, "", "", document("<Tag><Key>a</Key></Tag>"), "", 400, "MalformedXML"},
-		{"a tag without a key", "POST", tags + mine, "", "", document("<Tag><Value>a</Value></Tag>"), "", 400, "MalformedXML"},
+		{
+			"S3's document", "POST", tags + mine, "", "", "<Tagging><TagSet>" + one("a", "b") + "</TagSet></Tagging>", "",
+			400, "MalformedXML",
+		},
+		{
+			"a tag without a value", "POST", tags + mine, "", "", document("<Tag><Key>a</Key></Tag>"), "", 400,
+			"MalformedXML",
+		},
+		{
+			"a tag without a key", "POST", tags + mine, "", "", document("<Tag><Value>a</Value></Tag>"), "", 400,
+			"MalformedXML",
+		},
 		{"one of AWS's own", "POST", tags + mine, "", "", document(one("aws:a", "b")), "", 400, "InvalidTag"},
 		{"one twice", "POST", tags + mine, "", "", document(one("a", "b") + one("a", "c")), "", 400, "InvalidTag"},
 		{"a sign that tags lack", "POST", tags + mine, "", "", document(one("a", "b?")), "", 400, "InvalidTag"},
-		{"a long key", "POST", tags + mine, "", "", document(one(strings.Repeat("ä", 129), "b")), "", 400, "InvalidTag"},
+		{
+			"a long key", "POST", tags + mine, "", "", document(one(strings.Repeat("ä", 129), "b")), "", 400,
+			"InvalidTag",
+		},
 		{"more than fifty", "POST", tags + mine, "", "", document(many.String()), "", 400, "BadRequest"},
 		{"untagging one of AWS's own", "DELETE", tags + mine, "tagKeys=aws%3Aa", "", "", "", 400, "InvalidTag"},
-		{"untagging more than fifty", "DELETE", tags + mine, strings.Repeat("tagKeys=a&", 50) + "tagKeys=b", "", "", "", 400, "BadRequest"},
+		{
+			"untagging more than fifty", "DELETE", tags + mine, strings.Repeat("tagKeys=a&", 50) + "tagKeys=b", "", "", "",
+			400, "BadRequest",
+		},
 		{"nothing to tag", "POST", tags + mine, "", "", document(""), "", 204, ""},
 		{"nothing to untag", "DELETE", tags + mine, "", "", "", "", 204, ""},
 	} {
@@ -163,13 +223,17 @@ func TestErrorsOfS3Control(t *testing.T) {
 		return document(b.String())
 	}
 	for i, status := range []int{204, 204, 400} {
-		a := p.Do(&proxytest.Request{Method: "POST", Path: tags + mine, Body: twenty(string(rune('a' + i))), Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)}})
+		a := p.Do(&proxytest.Request{
+			Method: "POST", Path: tags + mine, Body: twenty(string(rune('a' + i))),
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)},
+		})
 		if a.StatusCode != status {
 			t.Errorf("%d tags: %d %s, want %d", 20*(i+1), a.StatusCode, a.Text, status)
 		}
 	}
 	// The version of S3 Control is no name of a bucket, in a host either.
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/", Host: "v20180820.localhost"}); a.StatusCode != 400 || a.Code() != "InvalidBucketName" {
+	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/", Host: "v20180820.localhost"}); a.StatusCode != 400 ||
+		a.Code() != "InvalidBucketName" {
 		t.Errorf("a bucket called v20180820: %d %s", a.StatusCode, a.Text)
 	}
 }
@@ -191,12 +255,19 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 `)
 	proxytest.MakeBucket(t, p.Client(t), "decided")
 	directory := "decided--local-az1--x-s3"
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: proxytest.DirectoryBucketDocument, Service: "s3express"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + directory, Body: proxytest.DirectoryBucketDocument,
+		Service: "s3express",
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	call := func(who, method, arn, query, tags string, status int) {
 		t.Helper()
-		r := proxytest.Request{Method: method, Path: "/v20180820/tags/" + strings.ReplaceAll(arn, ":", "%3A"), Query: query, Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)}, Credentials: proxytest.Namesake(who)}
+		r := proxytest.Request{
+			Method: method, Path: "/v20180820/tags/" + strings.ReplaceAll(arn, ":", "%3A"),
+			Query: query, Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)},
+			Credentials: proxytest.Namesake(who),
+		}
 		if strings.Contains(arn, "s3express") {
 			r.Service = "s3express"
 		}
@@ -209,10 +280,14 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 			r.Body += "</Tags></TagResourceRequest>"
 		}
 		if a := p.Do(&r); a.StatusCode != status {
-			t.Errorf("%s %s by %s with %q %q: %d %s, want %d", method, arn, who, tags, query, a.StatusCode, a.Text, status)
+			t.Errorf("%s %s by %s with %q %q: %d %s, want %d", method, arn, who, tags, query, a.StatusCode, a.Text,
+				status)
 		}
 	}
-	for _, arn := range []string{"arn:aws:s3:::decided", "arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory} {
+	for _, arn := range []string{
+		"arn:aws:s3:::decided",
+		"arn:aws:s3express:us-west-2:" + proxytest.Account + ":bucket/" + directory,
+	} {
 		call("tagger", "POST", arn, "", "Team=green", 403)
 		call("tagger", "POST", arn, "", "Team=red Cost=1", 403)
 		call("tagger", "POST", arn, "", "Team=red Stage=1", 204)
@@ -223,7 +298,10 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 	const arn = "arn:aws:s3:::decided"
 	read := func(status int) {
 		t.Helper()
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/decided", Query: "list-type=2", Credentials: proxytest.Namesake("red")}); a.StatusCode != status {
+		if a := p.Do(&proxytest.Request{
+			Method: "GET", Path: "/decided", Query: "list-type=2",
+			Credentials: proxytest.Namesake("red"),
+		}); a.StatusCode != status {
 			t.Errorf("a list by who may see what is red: %d %s, want %d", a.StatusCode, a.Text, status)
 		}
 	}
@@ -235,7 +313,8 @@ func TestTagsDecideWhoMayTag(t *testing.T) {
 	read(200)
 	call("red", "POST", arn, "", "Team=blue", 204)
 	call("red", "DELETE", arn, "tagKeys=Team", "", 403)
-	if got := proxytest.Element(p.Do(&proxytest.Request{Method: "GET", Path: "/decided", Query: "tagging="}).Text, "Value"); got != "blue" {
+	if got := proxytest.Element(p.Do(&proxytest.Request{Method: "GET", Path: "/decided", Query: "tagging="}).Text,
+		"Value"); got != "blue" {
 		t.Errorf("the tag is %q", got)
 	}
 }
@@ -270,14 +349,17 @@ except client.exceptions.ClientError as e:
     assert e.response["Error"]["Code"] == "MethodNotAllowed", e
 print(" ".join(scopes))
 `)
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+p.Env["AWS_ACCESS_KEY_ID"], "AWS_SECRET_ACCESS_KEY="+p.Env["AWS_SECRET_ACCESS_KEY"],
-		"ENDPOINT="+strings.Replace(p.Env["SEALFRONT_HTTP_URL"], "127.0.0.1", "localhost", 1), "BUCKET="+proxytest.DemoBucket, "PYTHONIOENCODING=utf-8")
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+p.Env["AWS_ACCESS_KEY_ID"],
+		"AWS_SECRET_ACCESS_KEY="+p.Env["AWS_SECRET_ACCESS_KEY"],
+		"ENDPOINT="+strings.Replace(p.Env["SEALFRONT_HTTP_URL"], "127.0.0.1", "localhost", 1),
+		"BUCKET="+proxytest.DemoBucket, "PYTHONIOENCODING=utf-8")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	scopes := strings.Fields(string(out))
-	if want := slices.Concat(slices.Repeat([]string{"s3"}, 4), slices.Repeat([]string{"s3express"}, 4), []string{"s3"}); !slices.Equal(scopes, want) {
+	if want := slices.Concat(slices.Repeat([]string{"s3"}, 4), slices.Repeat([]string{"s3express"}, 4),
+		[]string{"s3"}); !slices.Equal(scopes, want) {
 		t.Errorf("boto3 signed for %q", scopes)
 	}
 }

@@ -36,7 +36,10 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 	} {
 		key := strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
 		body := proxytest.RandomBytes(max(c.size, 0))
-		header := []sigv4.Field{proxytest.Field("Content-Type", "text/x-test"), proxytest.Field("X-Amz-Meta-Name", "value"), proxytest.Field("Cache-Control", "no-store")}
+		header := []sigv4.Field{
+			proxytest.Field("Content-Type", "text/x-test"),
+			proxytest.Field("X-Amz-Meta-Name", "value"), proxytest.Field("Cache-Control", "no-store"),
+		}
 		switch c.size {
 		case -1:
 			u := proxytest.NewUploader(t, client, bucket, key)
@@ -66,19 +69,25 @@ func TestACopyUnderTheSameKeyMovesNoBody(t *testing.T) {
 			t.Errorf("%s: %d calls of GenerateDataKey and %d of Decrypt, want one each", name, generate, decrypt)
 		}
 		proxytest.WantCost(t, "the copy of "+name, cost, c.cost)
-		if a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") != p.Env["SEALFRONT_KMS_KEY"] ||
+		if a.Header.Get("x-amz-server-side-encryption") != "aws:kms" ||
+			a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") != p.Env["SEALFRONT_KMS_KEY"] ||
 			a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") != "" {
 			t.Errorf("%s: %v", name, a.Header)
 		}
 		out := proxytest.MustRead(t, client, bucket, "copy/"+key, body)
-		if strings.Trim(*out.ETag, `"`) != strings.Trim(strings.ReplaceAll(proxytest.Element(a.Text, "ETag"), "&#34;", ""), `"`) || aws.ToBool(out.BucketKeyEnabled) {
-			t.Errorf("%s: ETag %s, the copy answered %s; bucket key %t", name, *out.ETag, a.Text, aws.ToBool(out.BucketKeyEnabled))
+		if strings.Trim(*out.ETag, `"`) != strings.Trim(strings.ReplaceAll(proxytest.Element(a.Text, "ETag"), "&#34;",
+			""), `"`) || aws.ToBool(out.BucketKeyEnabled) {
+			t.Errorf("%s: ETag %s, the copy answered %s; bucket key %t", name, *out.ETag, a.Text,
+				aws.ToBool(out.BucketKeyEnabled))
 		}
-		if c.size >= 0 && (aws.ToString(out.ContentType) != "text/x-test" || out.Metadata["name"] != "value" || aws.ToString(out.CacheControl) != "no-store") {
-			t.Errorf("%s: metadata %s %v %s", name, aws.ToString(out.ContentType), out.Metadata, aws.ToString(out.CacheControl))
+		if c.size >= 0 && (aws.ToString(out.ContentType) != "text/x-test" || out.Metadata["name"] != "value" ||
+			aws.ToString(out.CacheControl) != "no-store") {
+			t.Errorf("%s: metadata %s %v %s", name, aws.ToString(out.ContentType), out.Metadata,
+				aws.ToString(out.CacheControl))
 		}
 		sum := crc32.ChecksumIEEE(body)
-		if c.size < 0 && (proxytest.Element(a.Text, "ChecksumCRC32") != proxytest.Base64(byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)) || proxytest.Element(a.Text, "ChecksumType") != "FULL_OBJECT") {
+		if c.size < 0 && (proxytest.Element(a.Text, "ChecksumCRC32") != proxytest.Base64(byte(sum>>24), byte(sum>>16),
+			byte(sum>>8), byte(sum)) || proxytest.Element(a.Text, "ChecksumType") != "FULL_OBJECT") {
 			t.Errorf("%s: the checksums of the parts were not combined: %s", name, a.Text)
 		}
 	}
@@ -108,10 +117,17 @@ func TestW7ACopyOfSeveralPartsShowsOne(t *testing.T) {
 		if a.StatusCode != 206 || a.Header.Get("x-amz-mp-parts-count") != "" || len(a.Text) != len(body) {
 			t.Errorf("%s: part 1 has %d bytes of %q parts", key, len(a.Text), a.Header.Get("x-amz-mp-parts-count"))
 		}
-		if a = p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key, Query: "partNumber=2"}); a.StatusCode != 416 {
+		if a = p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + bucket + "/" + key,
+			Query: "partNumber=2",
+		}); a.StatusCode != 416 {
 			t.Errorf("%s: part 2: %d", key, a.StatusCode)
 		}
-		out, err := client.GetObjectAttributes(t.Context(), &s3.GetObjectAttributesInput{Bucket: &bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts"}})
+		out, err := client.GetObjectAttributes(t.Context(),
+			&s3.GetObjectAttributesInput{
+				Bucket: &bucket, Key: &key,
+				ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts"},
+			})
 		if err != nil || out.ObjectParts != nil || out.Checksum.ChecksumType != types.ChecksumTypeFullObject {
 			t.Errorf("%s: %+v %+v, %v", key, out.ObjectParts, out.Checksum, err)
 		}
@@ -134,7 +150,10 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 	client := p.Client(t)
 	directory := p.Env["SEALFRONT_BUCKET"]
 	general, second := proxytest.MakeBucket(t, client, "general"), proxytest.MakeBucket(t, client, "second")
-	kms := []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"])}
+	kms := []sigv4.Field{
+		proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"),
+		proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"]),
+	}
 	bucketKey := append(kms[:2:2], proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true"))
 	managed := []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}
 	body := string(proxytest.RandomBytes(300_000))
@@ -175,16 +194,20 @@ func TestCopiesBetweenBucketsAskKMSAsTheReferenceSays(t *testing.T) {
 		})
 		what := fmt.Sprintf("%s to %s %s", c.from, c.to, c.header)
 		if generate != c.generate || decrypt != c.decrypt {
-			t.Errorf("%s: %d calls of GenerateDataKey, %d of Decrypt; want %d and %d", what, generate, decrypt, c.generate, c.decrypt)
+			t.Errorf("%s: %d calls of GenerateDataKey, %d of Decrypt; want %d and %d", what, generate, decrypt,
+				c.generate, c.decrypt)
 		}
 		if (cost["PutObject"] == 1) != c.resealed || (cost["CopyObject"] == 0) != c.resealed {
 			t.Errorf("%s: cost %v", what, cost)
 		}
 		out := proxytest.MustRead(t, client, c.to, "copy", []byte(body))
-		if string(out.ServerSideEncryption) != a.Header.Get("x-amz-server-side-encryption") || aws.ToString(out.SSEKMSKeyId) != a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") {
-			t.Errorf("%s: GET says %s, the copy said %s", what, out.ServerSideEncryption, a.Header.Get("x-amz-server-side-encryption"))
+		if string(out.ServerSideEncryption) != a.Header.Get("x-amz-server-side-encryption") ||
+			aws.ToString(out.SSEKMSKeyId) != a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id") {
+			t.Errorf("%s: GET says %s, the copy said %s", what, out.ServerSideEncryption,
+				a.Header.Get("x-amz-server-side-encryption"))
 		}
-		if want := len(c.header) == 3 && c.from == general+"/keyed"; aws.ToBool(out.BucketKeyEnabled) != want || (a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") == "true") != want {
+		if want := len(c.header) == 3 && c.from == general+"/keyed"; aws.ToBool(out.BucketKeyEnabled) != want ||
+			(a.Header.Get("x-amz-server-side-encryption-bucket-key-enabled") == "true") != want {
 			t.Errorf("%s: bucket key %t, want %t", what, aws.ToBool(out.BucketKeyEnabled), want)
 		}
 	}
@@ -195,8 +218,11 @@ func TestMetadataOfCopies(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	old := []sigv4.Field{
-		proxytest.Field("Content-Type", "multipart/form-data; boundary=x"), proxytest.Field("Content-Encoding", "gzip"), proxytest.Field("Content-Language", "de"),
-		proxytest.Field("Content-Disposition", "inline"), proxytest.Field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"), proxytest.Field("Cache-Control", "private"), proxytest.Field("X-Amz-Meta-A", "1"), proxytest.Field("X-Amz-Meta-B", "2"),
+		proxytest.Field("Content-Type", "multipart/form-data; boundary=x"), proxytest.Field("Content-Encoding", "gzip"),
+		proxytest.Field("Content-Language", "de"),
+		proxytest.Field("Content-Disposition", "inline"), proxytest.Field("Expires", "Wed, 21 Oct 2037 07:28:00 GMT"),
+		proxytest.Field("Cache-Control", "private"), proxytest.Field("X-Amz-Meta-A", "1"),
+		proxytest.Field("X-Amz-Meta-B", "2"),
 	}
 	for _, body := range []string{"", "small", string(proxytest.RandomBytes(300_000))} {
 		p.Put(bucket, "source", body, old...)
@@ -204,12 +230,44 @@ func TestMetadataOfCopies(t *testing.T) {
 			header, want []sigv4.Field
 			absent       []string
 		}{
-			"copied":                {nil, old, nil},
-			"copied-by-name":        {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "COPY"), proxytest.Field("X-Amz-Meta-A", "ignored")}, old, nil},
-			"copied-resealed":       {[]sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}, old, nil},
-			"replaced-by-nothing":   {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")}, []sigv4.Field{proxytest.Field("Content-Type", "binary/octet-stream")}, []string{"Content-Encoding", "Content-Language", "Content-Disposition", "Expires", "Cache-Control", "X-Amz-Meta-A", "X-Amz-Meta-B"}},
-			"replaced":              {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "br")}, []sigv4.Field{proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "br"), proxytest.Field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
-			"replaced-and-resealed": {[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}, []sigv4.Field{proxytest.Field("X-Amz-Meta-C", "3")}, []string{"X-Amz-Meta-A", "Expires"}},
+			"copied": {nil, old, nil},
+			"copied-by-name": {[]sigv4.Field{
+				proxytest.Field("X-Amz-Metadata-Directive", "COPY"),
+				proxytest.Field("X-Amz-Meta-A", "ignored"),
+			}, old, nil},
+			"copied-resealed": {
+				[]sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")},
+				old,
+				nil,
+			},
+			"replaced-by-nothing": {
+				[]sigv4.Field{proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")},
+				[]sigv4.Field{proxytest.Field("Content-Type", "binary/octet-stream")},
+				[]string{
+					"Content-Encoding", "Content-Language", "Content-Disposition", "Expires", "Cache-Control",
+					"X-Amz-Meta-A", "X-Amz-Meta-B",
+				},
+			},
+			"replaced": {
+				[]sigv4.Field{
+					proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+					proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("Content-Type", "a/b"),
+					proxytest.Field("Content-Encoding", "br"),
+				},
+				[]sigv4.Field{
+					proxytest.Field("Content-Type", "a/b"), proxytest.Field("Content-Encoding", "br"),
+					proxytest.Field("X-Amz-Meta-C", "3"),
+				},
+				[]string{"X-Amz-Meta-A", "Expires"},
+			},
+			"replaced-and-resealed": {
+				[]sigv4.Field{
+					proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+					proxytest.Field("X-Amz-Meta-C", "3"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"),
+				},
+				[]sigv4.Field{proxytest.Field("X-Amz-Meta-C", "3")},
+				[]string{"X-Amz-Meta-A", "Expires"},
+			},
 		} {
 			p.MustCopy(bucket+"/source", bucket+"/"+key, c.header...)
 			a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key})
@@ -233,7 +291,8 @@ func TestMetadataOfCopies(t *testing.T) {
 			}
 		}
 	}
-	a := p.CopyOf(bucket+"/source", bucket+"/large", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-Large", strings.Repeat("x", 1900)))
+	a := p.CopyOf(bucket+"/source", bucket+"/large", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+		proxytest.Field("X-Amz-Meta-Large", strings.Repeat("x", 1900)))
 	if a.StatusCode != 400 || a.Code() != "MetadataTooLarge" {
 		t.Errorf("too much metadata: %d %s", a.StatusCode, a.Text)
 	}
@@ -251,10 +310,12 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 	if a := p.CopyOf(bucket+"/self", bucket+"/self"); a.StatusCode != 400 || a.Code() != "InvalidRequest" {
 		t.Errorf("without a change: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("If-None-Match", "*")); a.StatusCode != 412 {
+	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+		proxytest.Field("If-None-Match", "*")); a.StatusCode != 412 {
 		t.Errorf("If-None-Match on itself: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("If-Match", `"other"`)); a.StatusCode != 412 {
+	if a := p.CopyOf(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+		proxytest.Field("If-Match", `"other"`)); a.StatusCode != 412 {
 		t.Errorf("If-Match of another: %d %s", a.StatusCode, a.Text)
 	}
 	stop := make(chan struct{})
@@ -276,7 +337,8 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 		}
 	}()
 	for i := range 40 {
-		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-N", fmt.Sprint(i+1)))
+		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+			proxytest.Field("X-Amz-Meta-N", fmt.Sprint(i+1)))
 	}
 	close(stop)
 	watch.Wait()
@@ -289,7 +351,8 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
-	if out := proxytest.MustRead(t, client, bucket, "self", body); out.ServerSideEncryption != types.ServerSideEncryptionAes256 || out.Metadata["n"] != "40" {
+	if out := proxytest.MustRead(t, client, bucket, "self",
+		body); out.ServerSideEncryption != types.ServerSideEncryptionAes256 || out.Metadata["n"] != "40" {
 		t.Errorf("%s, metadata %v", out.ServerSideEncryption, out.Metadata)
 	}
 	after, err := os.ReadFile(proxytest.StoredFile(dir, bucket, "self"))
@@ -297,9 +360,11 @@ func TestL4ACopyOntoItselfIsNeverSeenWithoutItsEnvelope(t *testing.T) {
 		t.Errorf("the body was not sealed anew: %v", err)
 	}
 	cost := p.StoreRequests(func() {
-		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
+		p.MustCopy(bucket+"/self", bucket+"/self", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+			proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"))
 	})
-	proxytest.WantCost(t, "a copy onto itself where that isn't atomic", cost, map[string]int{"GetObject": 2, "PutObject": 1})
+	proxytest.WantCost(t, "a copy onto itself where that isn't atomic", cost,
+		map[string]int{"GetObject": 2, "PutObject": 1})
 }
 
 // L5: a copy races with overwrites of its source; what it makes is always whole, and one of the versions.

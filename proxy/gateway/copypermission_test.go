@@ -27,7 +27,12 @@ func TestPermissionsOfCopies(t *testing.T) {
 `)
 	as := proxytest.Namesake
 	bucket := proxytest.DemoBucket
-	for _, r := range []*proxytest.Request{{Method: "PUT", Path: "/open"}, {Method: "PUT", Path: "/open/own/key", Body: "b"}, {Method: "PUT", Path: "/open/key", Body: "b"}, {Method: "PUT", Path: "/" + bucket + "/key", Body: "b"}} {
+	for _, r := range []*proxytest.Request{
+		{Method: "PUT", Path: "/open"},
+		{Method: "PUT", Path: "/open/own/key", Body: "b"},
+		{Method: "PUT", Path: "/open/key", Body: "b"},
+		{Method: "PUT", Path: "/" + bucket + "/key", Body: "b"},
+	} {
 		if a := p.Do(r); a.StatusCode != 200 {
 			t.Fatal(r.Path, a.StatusCode, a.Text)
 		}
@@ -47,14 +52,21 @@ func TestPermissionsOfCopies(t *testing.T) {
 		"a source with a ReadOnly session":  {"reader", bucket + "/key", "open/copied", 200},
 		"a destination with a ReadOnly one": {"reader", "open/key", bucket + "/copied", 403},
 	} {
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + c.to, Credentials: as(c.who), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", c.from)}})
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + c.to, Credentials: as(c.who),
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", c.from)},
+		})
 		if a.StatusCode != c.status {
 			t.Errorf("%s: %d %s, want %d", what, a.StatusCode, a.Text, c.status)
 		}
 	}
 	body := "<Delete><Object><Key>own/copy</Key></Object><Object><Key>key</Key></Object></Delete>"
-	a := p.Do(&proxytest.Request{Method: "POST", Path: "/open", Query: "delete=", Body: body, Credentials: as("writer"), Header: []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(body))}})
-	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>own/copy</Key></Deleted>") || !strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>") {
+	a := p.Do(&proxytest.Request{
+		Method: "POST", Path: "/open", Query: "delete=", Body: body, Credentials: as("writer"),
+		Header: []sigv4.Field{proxytest.Field("Content-MD5", proxytest.MD5(body))},
+	})
+	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>own/copy</Key></Deleted>") ||
+		!strings.Contains(a.Text, "<Error><Key>key</Key><Code>AccessDenied</Code>") {
 		t.Errorf("many deletions, each with its own permission: %d %s", a.StatusCode, a.Text)
 	}
 	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/open/key"}); a.StatusCode != 200 {

@@ -66,21 +66,37 @@ func TestConditionsOnTheSourceOfACopy(t *testing.T) {
 		header []sigv4.Field
 		status int
 	}{
-		"its ETag":                         {[]sigv4.Field{proxytest.Field(name("If-Match"), etag)}, 200},
-		"its ETag, bare":                   {[]sigv4.Field{proxytest.Field(name("If-Match"), strings.Trim(etag, `"`))}, 200},
-		"another ETag":                     {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other"`)}, 412},
-		"the store's own ETag":             {[]sigv4.Field{proxytest.Field(name("If-Match"), strings.Replace(etag, "sf-", "", 1))}, 412},
-		"not another":                      {[]sigv4.Field{proxytest.Field(name("If-None-Match"), `"other"`)}, 200},
-		"not its own":                      {[]sigv4.Field{proxytest.Field(name("If-None-Match"), etag)}, 412},
-		"modified since long ago":          {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), past)}, 200},
-		"modified since now":               {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), date)}, 412},
-		"unmodified since then":            {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), date)}, 200},
-		"unmodified since long ago":        {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), past)}, 412},
-		"the ETag outweighs the date":      {[]sigv4.Field{proxytest.Field(name("If-Match"), etag), proxytest.Field(name("If-Unmodified-Since"), past)}, 200},
-		"the same ETag outweighs a date":   {[]sigv4.Field{proxytest.Field(name("If-None-Match"), etag), proxytest.Field(name("If-Modified-Since"), past)}, 412},
-		"another ETag outweighs a date":    {[]sigv4.Field{proxytest.Field(name("If-None-Match"), `"other"`), proxytest.Field(name("If-Modified-Since"), future)}, 200},
-		"a list with its ETag":             {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other", `+etag)}, 200},
-		"a date that is none is ignored":   {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), "yesterday")}, 200},
+		"its ETag": {[]sigv4.Field{proxytest.Field(name("If-Match"), etag)}, 200},
+		"its ETag, bare": {
+			[]sigv4.Field{proxytest.Field(name("If-Match"), strings.Trim(etag, `"`))},
+			200,
+		},
+		"another ETag": {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other"`)}, 412},
+		"the store's own ETag": {[]sigv4.Field{proxytest.Field(name("If-Match"),
+			strings.Replace(etag, "sf-", "", 1))}, 412},
+		"not another":               {[]sigv4.Field{proxytest.Field(name("If-None-Match"), `"other"`)}, 200},
+		"not its own":               {[]sigv4.Field{proxytest.Field(name("If-None-Match"), etag)}, 412},
+		"modified since long ago":   {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), past)}, 200},
+		"modified since now":        {[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), date)}, 412},
+		"unmodified since then":     {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), date)}, 200},
+		"unmodified since long ago": {[]sigv4.Field{proxytest.Field(name("If-Unmodified-Since"), past)}, 412},
+		"the ETag outweighs the date": {[]sigv4.Field{
+			proxytest.Field(name("If-Match"), etag),
+			proxytest.Field(name("If-Unmodified-Since"), past),
+		}, 200},
+		"the same ETag outweighs a date": {[]sigv4.Field{
+			proxytest.Field(name("If-None-Match"), etag),
+			proxytest.Field(name("If-Modified-Since"), past),
+		}, 412},
+		"another ETag outweighs a date": {[]sigv4.Field{
+			proxytest.Field(name("If-None-Match"), `"other"`),
+			proxytest.Field(name("If-Modified-Since"), future),
+		}, 200},
+		"a list with its ETag": {[]sigv4.Field{proxytest.Field(name("If-Match"), `"other", `+etag)}, 200},
+		"a date that is none is ignored": {
+			[]sigv4.Field{proxytest.Field(name("If-Modified-Since"), "yesterday")},
+			200,
+		},
 		"a range, which copies don't have": {[]sigv4.Field{proxytest.Field("Range", "bytes=0-1")}, 400},
 	} {
 		key := strings.NewReplacer(" ", "-", ",", "").Replace(what)
@@ -122,13 +138,23 @@ func TestSourcesThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", from, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + bucket + "/copy", Plain: true,
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")},
+	}); a.StatusCode != 400 {
 		t.Errorf("T-1, destination: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")}}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + general + "/copy", Plain: true,
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")},
+	}); a.StatusCode != 400 ||
+		a.Code() != "InvalidArgument" {
 		t.Errorf("T-1, source: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + general + "/copy", Plain: true, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", general+"/a%20b%2Bc%25")}}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + general + "/copy", Plain: true,
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", general+"/a%20b%2Bc%25")},
+	}); a.StatusCode != 200 {
 		t.Errorf("SSE-S3 over plain HTTP: %d %s", a.StatusCode, a.Text)
 	}
 	// A source that lies under another name, or is cut or not sealed, is not copied.
@@ -168,7 +194,8 @@ func TestSourcesThatAreRefused(t *testing.T) {
 	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/flipped"}); a.StatusCode != 500 {
 		t.Errorf("a flipped byte: %d %q", a.StatusCode, a.Text)
 	}
-	if a := p.CopyOf(bucket+"/source", bucket+"/resealed", proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")); a.StatusCode != 500 {
+	if a := p.CopyOf(bucket+"/source", bucket+"/resealed",
+		proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")); a.StatusCode != 500 {
 		t.Errorf("a flipped byte, sealed anew: %d %s", a.StatusCode, a.Text)
 	}
 	p.MustNotExist(bucket, "resealed")
@@ -213,7 +240,8 @@ func TestASourceThatNamesAnotherKeyIsNotOpened(t *testing.T) {
 			"copy":   p.CopyOf(bucket+"/kms", general+"/copy"),
 			"rename": p.Rename(bucket, "kms", "renamed"),
 		} {
-			if a.StatusCode != 500 && !(what == "append" && a.StatusCode == 400) { // there the keys differ at once: AP-2
+			// there the keys differ at once: AP-2
+			if a.StatusCode != 500 && !(what == "append" && a.StatusCode == 400) {
 				t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 			}
 		}

@@ -24,7 +24,8 @@ func TestL2APartThatIsNotCompletedIsNotLost(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, client, bucket, "key")
-	a, b, c := proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+1), proxytest.RandomBytes(5*proxytest.MiB+2)
+	a, b, c := proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB+1),
+		proxytest.RandomBytes(5*proxytest.MiB+2)
 	u.Part(1, a)
 	u.Part(2, b)
 	u.Part(3, c)
@@ -54,7 +55,10 @@ data: `+dir+"\n")
 	}
 	p := configured("")
 	for _, path := range []string{"/" + proxytest.DemoBucket + "/key", "/general", "/general/key"} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: map[bool]string{true: "body"}[strings.HasSuffix(path, "key")]}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: path,
+			Body: map[bool]string{true: "body"}[strings.HasSuffix(path, "key")],
+		}); a.StatusCode != 200 {
 			t.Fatal(path, a.StatusCode, a.Text)
 		}
 	}
@@ -91,7 +95,10 @@ func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
 		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Body: body}); a.StatusCode != 200 {
 			t.Fatal(bucket, a.StatusCode, a.Text)
 		}
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/key", Body: bucket}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/key",
+			Body: bucket,
+		}); a.StatusCode != 200 {
 			t.Fatal(bucket, a.StatusCode, a.Text)
 		}
 	}
@@ -105,7 +112,10 @@ func TestL9BucketNamesLeadToOneBucketEach(t *testing.T) {
 		{Method: "GET", Path: "/state/state-key"},
 		{Method: "GET", Path: "/state", Query: "list-type=2"},
 		{Method: "PUT", Path: "/state/x", Body: "x"},
-		{Method: "PUT", Path: "/xxx/copy", Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", "state/state-key")}},
+		{
+			Method: "PUT", Path: "/xxx/copy",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", "state/state-key")},
+		},
 	} {
 		if a := p.Do(r); a.StatusCode != 404 || a.Code() != "NoSuchBucket" {
 			t.Errorf("%s %s: %d %s", r.Method, r.Path, a.StatusCode, a.Code())
@@ -123,9 +133,13 @@ func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
 	proxytest.MakeBucket(t, p.Client(t), "general")
 	key := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
 	kms := func(more ...sigv4.Field) []sigv4.Field {
-		return append([]sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key)}, more...)
+		return append([]sigv4.Field{
+			proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"),
+			proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
+		}, more...)
 	}
-	context := proxytest.Field("X-Amz-Server-Side-Encryption-Context", base64.StdEncoding.EncodeToString([]byte(`{"department":"10"}`)))
+	context := proxytest.Field("X-Amz-Server-Side-Encryption-Context",
+		base64.StdEncoding.EncodeToString([]byte(`{"department":"10"}`)))
 	for name, c := range map[string]struct {
 		header    []sigv4.Field
 		bucketKey string
@@ -133,22 +147,33 @@ func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
 		"plain":      {kms(), ""},
 		"context":    {kms(context), ""},
 		"bucket-key": {kms(proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true")), "true"},
-		"both":       {kms(context, proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true")), "true"},
+		"both": {
+			kms(context, proxytest.Field("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true")),
+			"true",
+		},
 	} {
 		path := "/general/" + name
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: name, Header: c.header}); a.StatusCode != 200 || a.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != key {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: path, Body: name,
+			Header: c.header,
+		}); a.StatusCode != 200 ||
+			a.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != key {
 			t.Fatalf("%s: %d %s", name, a.StatusCode, a.Text)
 		}
 		p.DropKeys("")
 		a := p.Do(&proxytest.Request{Method: "GET", Path: path})
-		if a.Text != name || a.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled") != c.bucketKey || a.Header.Get("X-Amz-Server-Side-Encryption") != "aws:kms" {
+		if a.Text != name || a.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled") != c.bucketKey ||
+			a.Header.Get("X-Amz-Server-Side-Encryption") != "aws:kms" {
 			t.Errorf("%s: %d %q %v", name, a.StatusCode, a.Text, a.Header)
 		}
 	}
 	// Objects without a bucket key call KMS each time they are written.
 	before := p.Metric("sealfront_kms_calls_total", `call="GenerateDataKey"`)
 	for range 3 {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/each", Body: "x", Header: kms()}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/general/each", Body: "x",
+			Header: kms(),
+		}); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode)
 		}
 	}
@@ -157,7 +182,8 @@ func TestL13TheEnvelopeRemembersContextAndBucketKey(t *testing.T) {
 	}
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/foreign", Body: "x", Header: []sigv4.Field{
 		proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"),
-		proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "arn:aws:kms:us-west-2:999999999999:key/00000000-0000-0000-0000-000000000000"),
+		proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+			"arn:aws:kms:us-west-2:999999999999:key/00000000-0000-0000-0000-000000000000"),
 	}}); a.StatusCode/100 != 4 {
 		t.Errorf("a key of another account: %d", a.StatusCode)
 	}
@@ -173,10 +199,15 @@ func TestW1EmptyObjects(t *testing.T) {
 		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key}); a.StatusCode != 200 {
 			t.Errorf("PUT %s: %d %s", key, a.StatusCode, a.Text)
 		}
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); a.StatusCode != 200 || a.Text != "" || a.Header.Get("X-Amz-Server-Side-Encryption") != "aws:kms" {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); a.StatusCode != 200 ||
+			a.Text != "" || a.Header.Get("X-Amz-Server-Side-Encryption") != "aws:kms" {
 			t.Errorf("GET %s: %d %v", key, a.StatusCode, a.Header)
 		}
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key, Header: []sigv4.Field{proxytest.Field("Range", "bytes=0-0")}}); a.StatusCode != 416 || a.Header.Get("Content-Range") != "bytes */0" {
+		if a := p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + bucket + "/" + key,
+			Header: []sigv4.Field{proxytest.Field("Range", "bytes=0-0")},
+		}); a.StatusCode != 416 ||
+			a.Header.Get("Content-Range") != "bytes */0" {
 			t.Errorf("a range of %s: %d %v", key, a.StatusCode, a.Header)
 		}
 	}
@@ -212,7 +243,8 @@ func TestW3ETagsAreNoMD5AndTheSameEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if head.Header.Get("Etag") != etag || get.Header.Get("Etag") != etag || *list.Contents[0].ETag != etag {
-		t.Errorf("PUT %s, HEAD %s, GET %s, list %s", etag, head.Header.Get("Etag"), get.Header.Get("Etag"), *list.Contents[0].ETag)
+		t.Errorf("PUT %s, HEAD %s, GET %s, list %s", etag, head.Header.Get("Etag"), get.Header.Get("Etag"),
+			*list.Contents[0].ETag)
 	}
 	for _, c := range []struct {
 		header, value string
@@ -227,7 +259,10 @@ func TestW3ETagsAreNoMD5AndTheSameEverywhere(t *testing.T) {
 		{"If-None-Match", `"other"`, 200},
 		{"If-Match", `"sf-"`, 412},
 	} {
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/key", Header: []sigv4.Field{proxytest.Field(c.header, c.value)}}); a.StatusCode != c.status {
+		if a := p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + bucket + "/key",
+			Header: []sigv4.Field{proxytest.Field(c.header, c.value)},
+		}); a.StatusCode != c.status {
 			t.Errorf("%s: %s: %d, want %d", c.header, c.value, a.StatusCode, c.status)
 		}
 	}
@@ -239,7 +274,10 @@ func TestW4MetadataRoom(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/key"
 	put := func(n, declared int) *proxytest.Answer {
-		r := &proxytest.Request{Method: "PUT", Path: path, Declared: declared, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-Big", strings.Repeat("m", n))}}
+		r := &proxytest.Request{
+			Method: "PUT", Path: path, Declared: declared,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-Big", strings.Repeat("m", n))},
+		}
 		host, head := p.Head(r)
 		c := p.Dial(r, host)
 		body := declared
@@ -263,12 +301,16 @@ func TestW4MetadataRoom(t *testing.T) {
 		t.Errorf("room for %d bytes of user metadata", room)
 	}
 	for _, declared := range []int{10, 100_000, 1 << 20} {
-		if a := put(2001, declared); a.StatusCode != 400 || a.Code() != "MetadataTooLarge" || !strings.Contains(a.Text, "<MaxSizeAllowed>") {
+		if a := put(2001, declared); a.StatusCode != 400 || a.Code() != "MetadataTooLarge" ||
+			!strings.Contains(a.Text, "<MaxSizeAllowed>") {
 			t.Errorf("too much metadata, body of %d bytes: %d %s", declared, a.StatusCode, a.Text)
 		}
 	}
 	for _, name := range []string{"X-Amz-Meta-Sealfront", "X-Amz-Meta-Sealfront-Encoding"} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "x", Header: []sigv4.Field{proxytest.Field(name, "mine")}}); a.StatusCode != 400 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: path, Body: "x",
+			Header: []sigv4.Field{proxytest.Field(name, "mine")},
+		}); a.StatusCode != 400 {
 			t.Errorf("a client set %s: %d", name, a.StatusCode)
 		}
 	}
@@ -280,16 +322,19 @@ func TestW6ForeignObjectsAreNotServed(t *testing.T) {
 	dir := t.TempDir()
 	p := proxytest.StartEmbedded(t, dir)
 	bucket := p.Env["SEALFRONT_BUCKET"]
-	if err := os.WriteFile(filepath.Join(dir, "store", "objects", bucket, "foreign"), []byte("plain text"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "store", "objects", bucket, "foreign"), []byte("plain text"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "HEAD"} {
 		a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/foreign"})
-		if a.StatusCode != 403 || method == "GET" && a.Code() != "InvalidObjectState" || strings.Contains(a.Text, "plain text") {
+		if a.StatusCode != 403 || method == "GET" && a.Code() != "InvalidObjectState" ||
+			strings.Contains(a.Text, "plain text") {
 			t.Errorf("%s: %d %s", method, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); !strings.Contains(a.Text, "<Key>foreign</Key>") {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); !strings.Contains(a.Text,
+		"<Key>foreign</Key>") {
 		t.Errorf("not listed: %s", a.Text)
 	}
 	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/foreign"}); a.StatusCode != 204 {
@@ -304,7 +349,10 @@ func TestW12ASessionCostsNoLookUp(t *testing.T) {
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	s := p.Session(bucket)
 	put := func() {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/key", Body: "x", Service: "s3express", Credentials: s}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/key", Body: "x", Service: "s3express",
+			Credentials: s,
+		}); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode)
 		}
 	}
@@ -323,8 +371,10 @@ func TestW14BucketsKeepZoneAndDate(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	a := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + p.Env["SEALFRONT_BUCKET"]})
-	if a.Header.Get("X-Amz-Bucket-Location-Name") != "local-az1" || a.Header.Get("X-Amz-Bucket-Location-Type") != "AvailabilityZone" ||
-		a.Header.Get("X-Amz-Bucket-Region") != "us-west-2" || !strings.HasSuffix(a.Header.Get("X-Amz-Bucket-Arn"), ":bucket/"+proxytest.DemoBucket) {
+	if a.Header.Get("X-Amz-Bucket-Location-Name") != "local-az1" ||
+		a.Header.Get("X-Amz-Bucket-Location-Type") != "AvailabilityZone" ||
+		a.Header.Get("X-Amz-Bucket-Region") != "us-west-2" ||
+		!strings.HasSuffix(a.Header.Get("X-Amz-Bucket-Arn"), ":bucket/"+proxytest.DemoBucket) {
 		t.Errorf("%v", a.Header)
 	}
 	list := p.Do(&proxytest.Request{Method: "GET", Path: "/", Query: "x-id=ListDirectoryBuckets", Service: "s3express"})
@@ -361,7 +411,10 @@ func TestW18LargeCompleteDocuments(t *testing.T) {
 	if a := complete(document(1, 4<<20)); a.StatusCode != 400 || a.Code() != "MaxMessageLengthExceeded" {
 		t.Errorf("a document above 4 MiB: %d %s", a.StatusCode, a.Code())
 	}
-	for _, body := range []string{"<", "<CompleteMultipartUpload><Part>", "<Other/>", "<CompleteMultipartUpload><Part><PartNumber>x</PartNumber></Part></CompleteMultipartUpload>"} {
+	for _, body := range []string{
+		"<", "<CompleteMultipartUpload><Part>", "<Other/>",
+		"<CompleteMultipartUpload><Part><PartNumber>x</PartNumber></Part></CompleteMultipartUpload>",
+	} {
 		if a := complete(body); a.StatusCode != 400 {
 			t.Errorf("%q: %d", body, a.StatusCode)
 		}

@@ -30,8 +30,10 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 		if err != nil {
 			t.Fatalf("HEAD of %d bytes: %v", n, err)
 		}
-		if *head.ContentLength != int64(n) || head.ServerSideEncryption != types.ServerSideEncryptionAwsKms || aws.ToString(head.SSEKMSKeyId) != key || !aws.ToBool(head.BucketKeyEnabled) {
-			t.Errorf("HEAD of %d bytes: length %d, %s under %s", n, *head.ContentLength, head.ServerSideEncryption, aws.ToString(head.SSEKMSKeyId))
+		if *head.ContentLength != int64(n) || head.ServerSideEncryption != types.ServerSideEncryptionAwsKms ||
+			aws.ToString(head.SSEKMSKeyId) != key || !aws.ToBool(head.BucketKeyEnabled) {
+			t.Errorf("HEAD of %d bytes: length %d, %s under %s", n, *head.ContentLength, head.ServerSideEncryption,
+				aws.ToString(head.SSEKMSKeyId))
 		}
 		got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &name})
 		if err != nil {
@@ -39,18 +41,22 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 		}
 		read, err := io.ReadAll(got.Body)
 		if err != nil || !bytes.Equal(read, body) {
-			t.Errorf("GET of %d bytes: %d bytes, %v; sums %x and %x", n, len(read), err, sha256.Sum256(read), sha256.Sum256(body))
+			t.Errorf("GET of %d bytes: %d bytes, %v; sums %x and %x", n, len(read), err, sha256.Sum256(read),
+				sha256.Sum256(body))
 		}
 	}
 	client := p.Client(t)
 	for _, n := range proxytest.EdgeSizes {
 		name := "dir/object-" + strconv.Itoa(n)
-		put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(proxytest.RandomBytes(n))})
+		put, err := client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(proxytest.RandomBytes(n))})
 		if err != nil {
 			t.Fatalf("PUT of %d bytes: %v", n, err)
 		}
-		if put.ServerSideEncryption != types.ServerSideEncryptionAwsKms || aws.ToString(put.SSEKMSKeyId) != key || aws.ToString(put.ChecksumCRC32) == "" {
-			t.Errorf("PUT of %d bytes: %s under %s, checksum %q", n, put.ServerSideEncryption, aws.ToString(put.SSEKMSKeyId), aws.ToString(put.ChecksumCRC32))
+		if put.ServerSideEncryption != types.ServerSideEncryptionAwsKms || aws.ToString(put.SSEKMSKeyId) != key ||
+			aws.ToString(put.ChecksumCRC32) == "" {
+			t.Errorf("PUT of %d bytes: %s under %s, checksum %q", n, put.ServerSideEncryption,
+				aws.ToString(put.SSEKMSKeyId), aws.ToString(put.ChecksumCRC32))
 		}
 		check(client, n)
 	}
@@ -77,7 +83,10 @@ func TestObjectsOfEverySizeComeBackThroughASession(t *testing.T) {
 		t.Errorf("exit status %d after SIGTERM", status)
 	}
 	p = proxytest.StartEmbedded(t, dir)
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE", "AWS_REGION", "SEALFRONT_BUCKET", "SEALFRONT_KMS_KEY"} {
+	for _, name := range []string{
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE", "AWS_REGION",
+		"SEALFRONT_BUCKET", "SEALFRONT_KMS_KEY",
+	} {
 		if p.Env[name] != before[name] || p.Env[name] == "" {
 			t.Errorf("%s was %q and is %q after a restart", name, before[name], p.Env[name])
 		}
@@ -93,12 +102,15 @@ func TestW2RangesAreSlices(t *testing.T) {
 	bucket, name := p.Env["SEALFRONT_BUCKET"], "object"
 	client := p.Client(t)
 	body := proxytest.RandomBytes(300_000)
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(body)}); err != nil {
+	if _, err := client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(body)}); err != nil {
 		t.Fatal(err)
 	}
 	for value, want := range map[string][]byte{
-		"bytes=0-0": body[:1], "bytes=65535-65536": body[65535:65537], "bytes=65536-": body[65536:], "bytes=131072-131072": body[131072:131073],
-		"bytes=-1": body[299_999:], "bytes=-400000": body, "bytes=299999-": body[299_999:], "bytes=10-999999999": body[10:], "bytes=0-": body,
+		"bytes=0-0": body[:1], "bytes=65535-65536": body[65535:65537], "bytes=65536-": body[65536:],
+		"bytes=131072-131072": body[131072:131073],
+		"bytes=-1":            body[299_999:], "bytes=-400000": body, "bytes=299999-": body[299_999:],
+		"bytes=10-999999999": body[10:], "bytes=0-": body,
 	} {
 		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &name, Range: &value})
 		if err != nil {
@@ -134,20 +146,29 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 	client := p.Client(t)
 	bucket, key := "made--usw2-az1--x-s3", "object"
 	// The SDK asks for a session of the bucket before it exists (REG-2), and keeps it for what follows (REG-4).
-	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
-		Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
-	}}); err != nil {
+	if _, err := client.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+				Type:           types.BucketTypeDirectory,
+			},
+		}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: &bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
-		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
-			SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"]),
-		}}},
-	}}); err != nil {
+	if _, err := client.PutBucketEncryption(ctx,
+		&s3.PutBucketEncryptionInput{
+			Bucket: &bucket,
+			ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+				Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+					SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"]),
+				}}},
+			},
+		}); err != nil {
 		t.Fatal(err)
 	}
-	put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))})
+	put, err := client.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +188,8 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
 		t.Error(err)
 	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))}); err == nil {
+	if _, err := client.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))}); err == nil {
 		t.Error("an object was put into a deleted bucket")
 	}
 	buckets, err := p.Client(t, func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).ListDirectoryBuckets(ctx, &s3.ListDirectoryBucketsInput{})

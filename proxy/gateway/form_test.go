@@ -17,10 +17,14 @@ func TestFormsUploadFiles(t *testing.T) {
 	t.Setenv("TMPDIR", temporary)
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	path := "/" + p.Env["SEALFRONT_BUCKET"] + "/dir/object"
-	for _, n := range []int{0, 1, 100, 20_000, 65536, 256<<10 - 1, 256 << 10, 256<<10 + 1, 256<<10 + 60, 1 << 20, 5<<20 + 1} {
+	for _, n := range []int{
+		0, 1, 100, 20_000, 65536, 256<<10 - 1, 256 << 10, 256<<10 + 1, 256<<10 + 60, 1 << 20,
+		5<<20 + 1,
+	} {
 		file := string(proxytest.RandomBytes(n))
 		a := (&proxytest.Form{P: p, File: file}).Post()
-		if a.StatusCode != http.StatusNoContent || a.Header.Get("ETag") == "" || !strings.HasSuffix(a.Header.Get("Location"), path) {
+		if a.StatusCode != http.StatusNoContent || a.Header.Get("ETag") == "" ||
+			!strings.HasSuffix(a.Header.Get("Location"), path) {
 			t.Fatalf("POST of %d bytes: %d %s, %v", n, a.StatusCode, a.Text, a.Header)
 		}
 		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.Text != file {
@@ -29,7 +33,11 @@ func TestFormsUploadFiles(t *testing.T) {
 	}
 	for _, n := range []int{5, 300_000} { // a button behind the file, as in Amazon's own sample form, means nothing
 		file := string(proxytest.RandomBytes(n))
-		a := (&proxytest.Form{P: p, File: file, Break: "\r\n--" + proxytest.FormBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3"}).Post()
+		a := (&proxytest.Form{
+			P: p, File: file,
+			Break: "\r\n--" + proxytest.FormBoundary +
+				"\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3",
+		}).Post()
 		if a.StatusCode != http.StatusNoContent {
 			t.Fatalf("a field behind %d bytes: %d %s", n, a.StatusCode, a.Text)
 		}
@@ -47,7 +55,10 @@ func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
 	p := proxytest.StartConfigured(t, t.TempDir(), "compat: {post_object: true}")
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	ask := func(name, value string) *proxytest.Answer {
-		return (&proxytest.Form{P: p, File: "hello", FileName: `C:\Users\me\file name.txt`, Key: "dir/${filename}", Fields: [][2]string{{name, value}}}).Post()
+		return (&proxytest.Form{
+			P: p, File: "hello", FileName: `C:\Users\me\file name.txt`, Key: "dir/${filename}",
+			Fields: [][2]string{{name, value}},
+		}).Post()
 	}
 	for status, want := range map[string]int{"200": 200, "201": 201, "204": 204, "404": 204, "": 204} {
 		a := ask("success_action_status", status)
@@ -55,7 +66,10 @@ func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
 			t.Errorf("success_action_status %q: %d %s, want %d", status, a.StatusCode, a.Text, want)
 		}
 		if want == 201 {
-			for _, part := range []string{"<PostResponse>", "<Bucket>" + bucket + "</Bucket>", "<Key>dir/file name.txt</Key>", "<ETag>", "/" + bucket + "/dir/file%20name.txt</Location>"} {
+			for _, part := range []string{
+				"<PostResponse>", "<Bucket>" + bucket + "</Bucket>",
+				"<Key>dir/file name.txt</Key>", "<ETag>", "/" + bucket + "/dir/file%20name.txt</Location>",
+			} {
 				if !strings.Contains(a.Text, part) {
 					t.Errorf("201 without %s: %s", part, a.Text)
 				}
@@ -63,7 +77,9 @@ func TestFormsAreAnsweredAsTheyAsk(t *testing.T) {
 		}
 	}
 	a := ask("success_action_redirect", "https://example.com/done?a=b")
-	if location := a.Header.Get("Location"); a.StatusCode != 303 || !strings.HasPrefix(location, "https://example.com/done?a=b&bucket="+bucket+"&key=dir%2Ffile+name.txt&etag=%22") {
+	if location := a.Header.Get("Location"); a.StatusCode != 303 ||
+		!strings.HasPrefix(location, "https://example.com/done?a=b&bucket="+bucket+
+			"&key=dir%2Ffile+name.txt&etag=%22") {
 		t.Errorf("redirect: %d to %s", a.StatusCode, location)
 	}
 	if a := ask("success_action_redirect", "not a URL"); a.StatusCode != 204 {
@@ -93,7 +109,10 @@ func TestFormFieldsAreTheObjectsHeader(t *testing.T) {
 		t.Errorf("not sealed as the bucket's default says: %v", a.Header)
 	}
 	got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/dir/object"})
-	for name, want := range map[string]string{"Content-Type": "text/html", "Cache-Control": "no-cache", "X-Amz-Meta-Tag": "some value", "Content-Disposition": "attachment"} {
+	for name, want := range map[string]string{
+		"Content-Type": "text/html", "Cache-Control": "no-cache",
+		"X-Amz-Meta-Tag": "some value", "Content-Disposition": "attachment",
+	} {
 		if is := got.Header.Get(name); is != want {
 			t.Errorf("%s is %q, want %q", name, is, want)
 		}
@@ -120,31 +139,78 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 		status int
 		code   string
 	}{
-		"another secret":                           {&proxytest.Form{Credentials: wrong}, 403, "SignatureDoesNotMatch"},
-		"an access key that nobody has":            {&proxytest.Form{Credentials: unknown}, 403, "InvalidAccessKeyId"},
-		"a policy that has expired":                {&proxytest.Form{Expires: -time.Second}, 403, "AccessDenied"},
-		"a key outside the policy":                 {&proxytest.Form{Key: "other/object"}, 403, "AccessDenied"},
-		"a field that the policy doesn't name":     {&proxytest.Form{Loose: [][2]string{{"x-amz-meta-a", "b"}}}, 403, "AccessDenied"},
-		"a false condition":                        {&proxytest.Form{Conditions: []string{`["eq", "$Content-Type", "image/png"]`}}, 403, "AccessDenied"},
-		"a policy for another bucket":              {&proxytest.Form{Conditions: []string{`{"bucket": "another"}`}}, 403, "AccessDenied"},
-		"another region's service":                 {&proxytest.Form{Service: "sqs"}, 400, "InvalidArgument"},
-		"a file above the policy's range":          {&proxytest.Form{Conditions: []string{`["content-length-range", 1, 10]`}, File: large}, 400, "EntityTooLarge"},
-		"a file below the policy's range":          {&proxytest.Form{Conditions: []string{`["content-length-range", 10, 100]`}, File: "x"}, 400, "EntityTooSmall"},
-		"a wrong checksum":                         {&proxytest.Form{Fields: [][2]string{{"x-amz-checksum-crc32", "AAAAAA=="}}, File: "x"}, 400, "BadDigest"},
-		"a wrong checksum of a large file":         {&proxytest.Form{Fields: [][2]string{{"x-amz-checksum-crc32", "AAAAAA=="}}, File: large}, 400, "BadDigest"},
-		"an encryption that the bucket refuses":    {&proxytest.Form{Fields: [][2]string{{"x-amz-server-side-encryption", "aws:kms:dsse"}}}, 400, "InvalidArgument"},
-		"a field that can't stand for a header":    {&proxytest.Form{Fields: [][2]string{{"x-amz-meta-a", "b\u0001"}}}, 400, "InvalidArgument"},
-		"fields of more than 20 KB":                {&proxytest.Form{Fields: [][2]string{{"x-ignore-a", strings.Repeat("x", 20<<10)}}}, 400, "MaxPostPreDataLengthExceeded"},
-		"no file":                                  {&proxytest.Form{NoFile: true}, 400, "InvalidArgument"},
-		"a second file after the file":             {&proxytest.Form{File: "x", Break: "\r\n--" + proxytest.FormBoundary + "\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nUpload"}, 400, "InvalidArgument"},
-		"a field after a large file":               {&proxytest.Form{File: large, Break: "\r\n--" + proxytest.FormBoundary + "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload"}, 400, "MalformedPOSTRequest"},
-		"bytes after the closing boundary":         {&proxytest.Form{File: "x", Closing: "\r\n--" + proxytest.FormBoundary + "--\r\nmore"}, 400, "MalformedPOSTRequest"},
-		"bytes after a large file's closing":       {&proxytest.Form{File: large, Closing: "\r\n--" + proxytest.FormBoundary + "--\r\nmore"}, 400, "MalformedPOSTRequest"},
-		"no closing boundary":                      {&proxytest.Form{File: "x", Closing: "\r\n"}, 400, "MalformedPOSTRequest"},
-		"no closing boundary after a large file":   {&proxytest.Form{File: large, Closing: "\r\n"}, 400, "MalformedPOSTRequest"},
-		"a policy with another byte":               {&proxytest.Form{Alter: alterField("policy")}, 403, "SignatureDoesNotMatch"},
-		"a signature with another byte":            {&proxytest.Form{Alter: alterField("x-amz-signature")}, 403, "SignatureDoesNotMatch"},
-		"a large file without its last line break": {&proxytest.Form{File: large, Closing: "\r\n--" + proxytest.FormBoundary + "--"}, 400, "MalformedPOSTRequest"},
+		"another secret":                {&proxytest.Form{Credentials: wrong}, 403, "SignatureDoesNotMatch"},
+		"an access key that nobody has": {&proxytest.Form{Credentials: unknown}, 403, "InvalidAccessKeyId"},
+		"a policy that has expired":     {&proxytest.Form{Expires: -time.Second}, 403, "AccessDenied"},
+		"a key outside the policy":      {&proxytest.Form{Key: "other/object"}, 403, "AccessDenied"},
+		"a field that the policy doesn't name": {
+			&proxytest.Form{Loose: [][2]string{{"x-amz-meta-a", "b"}}}, 403,
+			"AccessDenied",
+		},
+		"a false condition": {&proxytest.Form{Conditions: []string{`["eq", "$Content-Type", "image/png"]`}}, 403, "AccessDenied"},
+		"a policy for another bucket": {
+			&proxytest.Form{Conditions: []string{`{"bucket": "another"}`}},
+			403, "AccessDenied",
+		},
+		"another region's service":        {&proxytest.Form{Service: "sqs"}, 400, "InvalidArgument"},
+		"a file above the policy's range": {&proxytest.Form{Conditions: []string{`["content-length-range", 1, 10]`}, File: large}, 400, "EntityTooLarge"},
+		"a file below the policy's range": {&proxytest.Form{Conditions: []string{`["content-length-range", 10, 100]`}, File: "x"}, 400, "EntityTooSmall"},
+		"a wrong checksum": {&proxytest.Form{Fields: [][2]string{{
+			"x-amz-checksum-crc32",
+			"AAAAAA==",
+		}}, File: "x"}, 400, "BadDigest"},
+		"a wrong checksum of a large file": {&proxytest.Form{Fields: [][2]string{{
+			"x-amz-checksum-crc32",
+			"AAAAAA==",
+		}}, File: large}, 400, "BadDigest"},
+		"an encryption that the bucket refuses": {&proxytest.Form{Fields: [][2]string{{"x-amz-server-side-encryption", "aws:kms:dsse"}}}, 400, "InvalidArgument"},
+		"a field that can't stand for a header": {
+			&proxytest.Form{Fields: [][2]string{{"x-amz-meta-a", "b\u0001"}}},
+			400, "InvalidArgument",
+		},
+		"fields of more than 20 KB": {&proxytest.Form{Fields: [][2]string{{
+			"x-ignore-a",
+			strings.Repeat("x", 20<<10),
+		}}}, 400, "MaxPostPreDataLengthExceeded"},
+		"no file": {&proxytest.Form{NoFile: true}, 400, "InvalidArgument"},
+		"a second file after the file": {&proxytest.Form{
+			File: "x",
+			Break: "\r\n--" + proxytest.FormBoundary +
+				"\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nUpload",
+		}, 400, "InvalidArgument"},
+		"a field after a large file": {&proxytest.Form{
+			File: large,
+			Break: "\r\n--" + proxytest.FormBoundary +
+				"\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload",
+		}, 400, "MalformedPOSTRequest"},
+		"bytes after the closing boundary": {&proxytest.Form{
+			File:    "x",
+			Closing: "\r\n--" + proxytest.FormBoundary + "--\r\nmore",
+		}, 400, "MalformedPOSTRequest"},
+		"bytes after a large file's closing": {&proxytest.Form{
+			File:    large,
+			Closing: "\r\n--" + proxytest.FormBoundary + "--\r\nmore",
+		}, 400, "MalformedPOSTRequest"},
+		"no closing boundary": {
+			&proxytest.Form{File: "x", Closing: "\r\n"}, 400,
+			"MalformedPOSTRequest",
+		},
+		"no closing boundary after a large file": {
+			&proxytest.Form{File: large, Closing: "\r\n"}, 400,
+			"MalformedPOSTRequest",
+		},
+		"a policy with another byte": {
+			&proxytest.Form{Alter: alterField("policy")}, 403,
+			"SignatureDoesNotMatch",
+		},
+		"a signature with another byte": {
+			&proxytest.Form{Alter: alterField("x-amz-signature")}, 403,
+			"SignatureDoesNotMatch",
+		},
+		"a large file without its last line break": {&proxytest.Form{
+			File:    large,
+			Closing: "\r\n--" + proxytest.FormBoundary + "--",
+		}, 400, "MalformedPOSTRequest"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -165,14 +231,20 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 	if a.StatusCode != 412 {
 		t.Errorf("a signed POST that is no form: %d %s, want 412", a.StatusCode, a.Code())
 	}
-	a = p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Body: "x", Header: []sigv4.Field{proxytest.Field("Content-Type", "multipart/form-data; boundary=x")}})
+	a = p.Do(&proxytest.Request{
+		Method: "POST", Path: "/" + bucket, Body: "x",
+		Header: []sigv4.Field{proxytest.Field("Content-Type", "multipart/form-data; boundary=x")},
+	})
 	if a.StatusCode != 400 || a.Code() != "InvalidArgument" {
 		t.Errorf("a form with an Authorization header: %d %s, want 400 InvalidArgument", a.StatusCode, a.Code())
 	}
 	if a := p.DoBy(p.HTTPClient(t), "POST", "/"+bucket, "x"); a.StatusCode != 412 {
 		t.Errorf("an unsigned POST that is no form: %d %s, want 412", a.StatusCode, a.Code())
 	}
-	if a := (&proxytest.Form{P: p, File: "x", Closing: "\r\n--" + proxytest.FormBoundary + "--"}).Post(); a.StatusCode != 204 {
+	if a := (&proxytest.Form{
+		P: p, File: "x",
+		Closing: "\r\n--" + proxytest.FormBoundary + "--",
+	}).Post(); a.StatusCode != 204 {
 		t.Errorf("a small file without the last line break: %d %s, want 204", a.StatusCode, a.Text)
 	}
 }

@@ -22,23 +22,34 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	const directory = "bucket--az1--x-s3"
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory, Body: "<CreateBucketConfiguration><Location><Name>az1</Name><Type>AvailabilityZone</Type></Location>" +
-		"<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + directory,
+		Body: "<CreateBucketConfiguration><Location><Name>az1</Name><Type>AvailabilityZone</Type></Location>" +
+			"<Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>",
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	p.Put(directory, "key", "the body")
 	f.Seen()
 	body := "the body"
 	header := []sigv4.Field{
-		proxytest.Field("Content-Type", "text/plain"), proxytest.Field("Cache-Control", "no-store"), proxytest.Field("X-Amz-Meta-User", "mine"), proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(body)),
-		proxytest.Field("X-Amz-Sdk-Checksum-Algorithm", "CRC32"), proxytest.Field("Content-Encoding", "gzip"), proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"),
-		proxytest.Field("X-Custom", "custom"), proxytest.Field("Referer", "http://example.com"), proxytest.Field("Cookie", "a=b"), proxytest.Field("X-Forwarded-For", "10.0.0.1"), proxytest.Field("X-Amz-Storage-Class", "STANDARD"),
+		proxytest.Field("Content-Type", "text/plain"), proxytest.Field("Cache-Control", "no-store"),
+		proxytest.Field("X-Amz-Meta-User", "mine"), proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(body)),
+		proxytest.Field("X-Amz-Sdk-Checksum-Algorithm", "CRC32"), proxytest.Field("Content-Encoding", "gzip"),
+		proxytest.Field("X-Amz-Server-Side-Encryption", "AES256"),
+		proxytest.Field("X-Custom", "custom"), proxytest.Field("Referer", "http://example.com"),
+		proxytest.Field("Cookie", "a=b"), proxytest.Field("X-Forwarded-For", "10.0.0.1"),
+		proxytest.Field("X-Amz-Storage-Class", "STANDARD"),
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/key", Hash: proxytest.HexSum(body), Body: body, Header: header}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/bucket/key", Hash: proxytest.HexSum(body), Body: body,
+		Header: header,
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	allowed := map[string]bool{
-		"Authorization": true, "Content-Length": true, "X-Amz-Date": true, "X-Amz-Content-Sha256": true, "Content-Type": true, "Cache-Control": true,
+		"Authorization": true, "Content-Length": true, "X-Amz-Date": true, "X-Amz-Content-Sha256": true,
+		"Content-Type": true, "Cache-Control": true,
 		"X-Amz-Meta-User": true, "X-Amz-Meta-Sealfront": true, "X-Amz-Meta-Sealfront-Encoding": true,
 	}
 	crossed := f.Seen()
@@ -55,9 +66,12 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 	}
 	f.Set(nil, func(r *http.Response) {
 		for name, value := range map[string]string{
-			"X-Amz-Checksum-Crc64nvme": "AAAA", "X-Amz-Checksum-Type": "FULL_OBJECT", "X-Amz-Server-Side-Encryption": "aws:kms",
-			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "arn:store", "X-Amz-Expiration": "soon", "X-Amz-Version-Id": "1", "Server": "store", "Set-Cookie": "a=b",
-			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store", "X-Amz-Replication-Status": "COMPLETED", "X-Amz-Tagging-Count": "1", "X-Amz-Restore": "x",
+			"X-Amz-Checksum-Crc64nvme": "AAAA", "X-Amz-Checksum-Type": "FULL_OBJECT",
+			"X-Amz-Server-Side-Encryption":                "aws:kms",
+			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "arn:store", "X-Amz-Expiration": "soon",
+			"X-Amz-Version-Id": "1", "Server": "store", "Set-Cookie": "a=b",
+			"X-Amz-Request-Id": "store", "X-Amz-Id-2": "store", "X-Amz-Replication-Status": "COMPLETED",
+			"X-Amz-Tagging-Count": "1", "X-Amz-Restore": "x",
 			"X-Amz-Meta-Sealfront-Redirect": "/a", "Location": "http://store/bucket", "X-Amz-Bucket-Region": "inner",
 		} {
 			r.Header.Set(name, value)
@@ -70,12 +84,14 @@ func TestS12HeadersCrossByAllowList(t *testing.T) {
 		}
 		for name, values := range a.Header {
 			switch name {
-			case "Content-Type", "Content-Length", "Content-Encoding", "Cache-Control", "Date", "Etag", "Accept-Ranges", "Last-Modified", "X-Amz-Meta-User", "X-Amz-Server-Side-Encryption":
+			case "Content-Type", "Content-Length", "Content-Encoding", "Cache-Control", "Date", "Etag", "Accept-Ranges",
+				"Last-Modified", "X-Amz-Meta-User", "X-Amz-Server-Side-Encryption":
 			case "Server", "X-Amz-Request-Id", "X-Amz-Id-2":
 				if strings.Contains(strings.Join(values, ""), "store") {
 					t.Errorf("%s: the store's %s: %s", method, name, values)
 				}
-			case "X-Amz-Version-Id", "X-Amz-Tagging-Count", "X-Amz-Website-Redirect-Location": // of general purpose buckets
+			// of general purpose buckets
+			case "X-Amz-Version-Id", "X-Amz-Tagging-Count", "X-Amz-Website-Redirect-Location":
 			default:
 				t.Errorf("%s: %s: %s reached the client", method, name, values)
 			}
@@ -103,7 +119,10 @@ func TestW8TheStoresEarlyAnswerReachesTheClient(t *testing.T) {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	p.Put("bucket", "key", "what fails the condition")
-	for status, want := range map[int]string{412: "PreconditionFailed", 503: "ServiceUnavailable", 403: "InternalError", 404: "NoSuchBucket"} {
+	for status, want := range map[int]string{
+		412: "PreconditionFailed", 503: "ServiceUnavailable", 403: "InternalError",
+		404: "NoSuchBucket",
+	} {
 		f.Set(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method != "PUT" {
 				return false
@@ -112,7 +131,8 @@ func TestW8TheStoresEarlyAnswerReachesTheClient(t *testing.T) {
 			if err != nil {
 				return false
 			}
-			body := "<Error><Code>" + map[bool]string{true: "NoSuchBucket", false: "Other"}[status == 404] + "</Code></Error>"
+			body := "<Error><Code>" + map[bool]string{true: "NoSuchBucket", false: "Other"}[status == 404] +
+				"</Code></Error>"
 			fmt.Fprintf(c, "HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 			go func() { // neither reads on nor closes until the other side does
 				_, _ = c.Read(make([]byte, 1))
@@ -120,9 +140,14 @@ func TestW8TheStoresEarlyAnswerReachesTheClient(t *testing.T) {
 			}()
 			return true
 		}, nil)
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/key", Body: string(proxytest.RandomBytes(20 * proxytest.MiB)), Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")}})
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/bucket/key",
+			Body:   string(proxytest.RandomBytes(20 * proxytest.MiB)),
+			Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")},
+		})
 		if a.Code() != want {
-			t.Errorf("the store's early %d: the client got %d %q (%v), want %s", status, a.StatusCode, a.Text, a.Err, want)
+			t.Errorf("the store's early %d: the client got %d %q (%v), want %s", status, a.StatusCode, a.Text, a.Err,
+				want)
 		}
 	}
 	f.Set(nil, nil)
@@ -139,7 +164,10 @@ func TestStoreThatBreaksOffBreaksTheAnswer(t *testing.T) {
 	f := proxytest.NewStoreFront(t)
 	p := proxytest.StartBehind(t, f, "")
 	body := string(proxytest.RandomBytes(3 * proxytest.MiB))
-	for _, r := range []*proxytest.Request{{Method: "PUT", Path: "/bucket"}, {Method: "PUT", Path: "/bucket/key", Body: body}} {
+	for _, r := range []*proxytest.Request{
+		{Method: "PUT", Path: "/bucket"},
+		{Method: "PUT", Path: "/bucket/key", Body: body},
+	} {
 		if a := p.Do(r); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode, a.Text)
 		}
@@ -180,7 +208,8 @@ func TestW9OurEarlyRefusalReachesTheClient(t *testing.T) {
 			a := p.Read(c, "PUT")
 			<-sent
 			if a.StatusCode != 403 || a.Code() != "SignatureDoesNotMatch" {
-				t.Errorf("refused with %d bytes on their way (plain %t): %d %q, %v", n, plain, a.StatusCode, a.Text, a.Err)
+				t.Errorf("refused with %d bytes on their way (plain %t): %d %q, %v", n, plain, a.StatusCode, a.Text,
+					a.Err)
 			}
 		}
 	}
@@ -212,8 +241,11 @@ func TestExpectContinue(t *testing.T) {
 	}
 	wrong := &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: "wrong"}
 	for name, r := range map[string]*proxytest.Request{
-		"a wrong secret":        {Method: "PUT", Path: path, Declared: 5, Header: expect, Credentials: wrong},
-		"too large a body":      {Method: "PUT", Path: "/" + p.Env["SEALFRONT_BUCKET"] + "/missing//../key", Declared: 5, Header: expect},
+		"a wrong secret": {Method: "PUT", Path: path, Declared: 5, Header: expect, Credentials: wrong},
+		"too large a body": {
+			Method: "PUT", Path: "/" + p.Env["SEALFRONT_BUCKET"] + "/missing//../key",
+			Declared: 5, Header: expect,
+		},
 		"an unserved operation": {Method: "PUT", Path: path, Query: "acl=", Declared: 5, Header: expect},
 	} {
 		host, head := p.Head(r)
@@ -246,7 +278,8 @@ data: `+dir+"\n")
 		if _, err := c.Write(append(head, sent...)); err != nil {
 			t.Fatal(err)
 		}
-		if a := p.Read(c, "PUT"); a.StatusCode != 400 || a.Code() != "RequestTimeout" || a.Header.Get("x-amz-request-id") == "" {
+		if a := p.Read(c, "PUT"); a.StatusCode != 400 || a.Code() != "RequestTimeout" ||
+			a.Header.Get("x-amz-request-id") == "" {
 			t.Errorf("a stalled upload, %q: %d %v %s", sent, a.StatusCode, a.Err, a.Text)
 		}
 		p.MustNotExist("demo--local-az1--x-s3", "stalled")
@@ -299,7 +332,10 @@ func TestL10KeysThatTheStoreFoldsAreRefused(t *testing.T) {
 		t.Fatal(a.StatusCode)
 	}
 	for _, key := range []string{"a//b", "x/../a/b", "a/./b", "%2Fa/b", "..", "a/b/.."} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: "other"}); a.StatusCode != 400 || a.Code() != "InvalidURI" {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/" + key,
+			Body: "other",
+		}); a.StatusCode != 400 || a.Code() != "InvalidURI" {
 			t.Errorf("PUT %s: %d %s", key, a.StatusCode, a.Code())
 		}
 	}
@@ -307,7 +343,10 @@ func TestL10KeysThatTheStoreFoldsAreRefused(t *testing.T) {
 		t.Errorf("the object is now %q", a.Text)
 	}
 	// What can't lie beside another object is refused, too, and nothing is lost.
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/a/b/c", Body: "other"}); a.StatusCode != 400 || a.Code() != "InvalidURI" {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + bucket + "/a/b/c",
+		Body: "other",
+	}); a.StatusCode != 400 || a.Code() != "InvalidURI" {
 		t.Errorf("PUT a/b/c beside a/b: %d %s", a.StatusCode, a.Code())
 	}
 	for _, key := range []string{"folder/", "a.b", "...", "a/..b/c", "%E2%82%AC/%20x+y%25"} {

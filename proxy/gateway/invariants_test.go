@@ -41,13 +41,19 @@ func TestS4NothingPlainReachesTheStore(t *testing.T) {
 			{proxytest.Field("X-Amz-Checksum-Crc32", value)},
 			{proxytest.Field("Content-Type", "multipart/form-data; boundary=xyz")},
 		} {
-			a := p.Do(&proxytest.Request{Method: "PUT", Path: fmt.Sprintf("/%s/dir/object-%d", bucket, i), Hash: proxytest.HexSum(body), Body: body, Header: header})
+			a := p.Do(&proxytest.Request{
+				Method: "PUT", Path: fmt.Sprintf("/%s/dir/object-%d", bucket, i),
+				Hash: proxytest.HexSum(body), Body: body, Header: header,
+			})
 			if a.StatusCode != 200 {
 				t.Fatalf("PUT of %d bytes with %s: %d %s", len(body), header, a.StatusCode, a.Text)
 			}
 		}
 		searched = append(searched, []byte(value))
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: fmt.Sprintf("/%s/dir/object-%d", bucket, i)}); a.Text != body {
+		if a := p.Do(&proxytest.Request{
+			Method: "GET",
+			Path:   fmt.Sprintf("/%s/dir/object-%d", bucket, i),
+		}); a.Text != body {
 			t.Errorf("GET gave %d bytes, want %d", len(a.Text), len(body))
 		}
 	}
@@ -121,7 +127,8 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 		}
 		intact := func(what string) {
 			t.Helper()
-			if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != body || a.Err != nil {
+			if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != 200 || a.Text != body ||
+				a.Err != nil {
 				t.Errorf("%d bytes, %s: %d, %d bytes, %v", n, what, a.StatusCode, len(a.Text), a.Err)
 			}
 		}
@@ -195,7 +202,8 @@ func TestFlippedByteNeverReadsAsOtherBytes(t *testing.T) {
 		setEnvelope(envelope + "AAAA")
 		check(fmt.Sprintf("%d bytes, envelope longer", n), true)
 		proxytest.SetAttribute(t, file, "user.metadata", []byte("{}"))
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != http.StatusForbidden || a.Code() != "InvalidObjectState" {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: path}); a.StatusCode != http.StatusForbidden ||
+			a.Code() != "InvalidObjectState" {
 			t.Errorf("without envelope: %d %s, want 403 InvalidObjectState", a.StatusCode, a.Code())
 		}
 		if a := p.Do(&proxytest.Request{Method: "HEAD", Path: path}); a.StatusCode != http.StatusForbidden {
@@ -212,7 +220,10 @@ func TestSwappedObjectsDoNotOpen(t *testing.T) {
 	p := proxytest.StartEmbedded(t, dir)
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	for _, key := range []string{"a", "b"} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: "body of " + key}); a.StatusCode != 200 {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + bucket + "/" + key,
+			Body: "body of " + key,
+		}); a.StatusCode != 200 {
 			t.Fatal(a.StatusCode, a.Text)
 		}
 	}
@@ -245,25 +256,73 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 		trailer := func(name, value string) string {
 			return fmt.Sprintf("%x\r\n%s\r\n0\r\n%s:%s\r\n\r\n", n, body, name, value)
 		}
-		trailing := []sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n)), proxytest.Field("X-Amz-Trailer", "x-amz-checksum-crc32"), proxytest.Field("Content-Encoding", "aws-chunked")}
+		trailing := []sigv4.Field{
+			proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n)),
+			proxytest.Field("X-Amz-Trailer", "x-amz-checksum-crc32"),
+			proxytest.Field("Content-Encoding", "aws-chunked"),
+		}
 		const mode = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 		for name, c := range map[string]struct {
 			r    proxytest.Request
 			code string
 		}{
-			"wrong x-amz-content-sha256":       {proxytest.Request{Body: body, Hash: proxytest.HexSum(body + "x")}, "XAmzContentSHA256Mismatch"},
-			"wrong checksum header":            {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")}}, "BadDigest"},
-			"checksum header that is none":     {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAA")}}, "InvalidRequest"},
-			"two checksum headers":             {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", value), proxytest.Field("X-Amz-Checksum-Sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")}}, "InvalidRequest"},
-			"wrong checksum trailer":           {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", "AAAAAA==")}, "BadDigest"},
-			"checksum trailer that is none":    {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", "%%%")}, "InvalidRequest"},
-			"another trailer than announced":   {proxytest.Request{Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-sha1", "AAAA")}, "MalformedTrailerError"},
-			"announced trailer not sent":       {proxytest.Request{Hash: mode, Header: trailing, Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, body)}, "MalformedTrailerError"},
-			"decoded length that is too small": {proxytest.Request{Hash: mode, Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n-1))}, trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
-			"decoded length that is too great": {proxytest.Request{Hash: mode, Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n+1))}, trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value)}, "IncompleteBody"},
-			"not framed at all":                {proxytest.Request{Hash: mode, Header: trailing, Body: body}, "IncompleteBody"},
-			"wrong Content-MD5":                {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA==")}}, "BadDigest"},
-			"malformed Content-MD5":            {proxytest.Request{Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAA")}}, "InvalidDigest"},
+			"wrong x-amz-content-sha256": {
+				proxytest.Request{Body: body, Hash: proxytest.HexSum(body + "x")},
+				"XAmzContentSHA256Mismatch",
+			},
+			"wrong checksum header": {proxytest.Request{
+				Body:   body,
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")},
+			}, "BadDigest"},
+			"checksum header that is none": {proxytest.Request{
+				Body:   body,
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAA")},
+			}, "InvalidRequest"},
+			"two checksum headers": {proxytest.Request{
+				Body: body,
+				Header: []sigv4.Field{
+					proxytest.Field("X-Amz-Checksum-Crc32", value),
+					proxytest.Field("X-Amz-Checksum-Sha1", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+				},
+			}, "InvalidRequest"},
+			"wrong checksum trailer": {proxytest.Request{
+				Hash: mode, Header: trailing,
+				Body: trailer("x-amz-checksum-crc32", "AAAAAA=="),
+			}, "BadDigest"},
+			"checksum trailer that is none": {proxytest.Request{
+				Hash: mode, Header: trailing,
+				Body: trailer("x-amz-checksum-crc32", "%%%"),
+			}, "InvalidRequest"},
+			"another trailer than announced": {proxytest.Request{
+				Hash: mode, Header: trailing,
+				Body: trailer("x-amz-checksum-sha1", "AAAA"),
+			}, "MalformedTrailerError"},
+			"announced trailer not sent": {proxytest.Request{
+				Hash: mode, Header: trailing,
+				Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, body),
+			}, "MalformedTrailerError"},
+			"decoded length that is too small": {proxytest.Request{
+				Hash: mode,
+				Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n-1))},
+					trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value),
+			}, "IncompleteBody"},
+			"decoded length that is too great": {proxytest.Request{
+				Hash: mode,
+				Header: append([]sigv4.Field{proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(n+1))},
+					trailing[1:]...), Body: trailer("x-amz-checksum-crc32", value),
+			}, "IncompleteBody"},
+			"not framed at all": {
+				proxytest.Request{Hash: mode, Header: trailing, Body: body},
+				"IncompleteBody",
+			},
+			"wrong Content-MD5": {proxytest.Request{
+				Body:   body,
+				Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAAAAAAAAAAAAAAAAAAAA==")},
+			}, "BadDigest"},
+			"malformed Content-MD5": {proxytest.Request{
+				Body:   body,
+				Header: []sigv4.Field{proxytest.Field("Content-Md5", "AAAA")},
+			}, "InvalidDigest"},
 		} {
 			bucket := directory
 			if strings.Contains(name, "MD5") {
@@ -287,19 +346,25 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 				t.Errorf("%s, %d bytes: the object that was there is now %d bytes", name, n, len(a.Text))
 			}
 		}
-		good := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "/good", Hash: mode, Header: trailing, Body: trailer("x-amz-checksum-crc32", value)})
+		good := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + directory + "/good", Hash: mode, Header: trailing,
+			Body: trailer("x-amz-checksum-crc32", value),
+		})
 		if good.StatusCode != 200 {
 			t.Errorf("the right body: %d %s", good.StatusCode, good.Text)
 		}
 		chunked := p.Do(&proxytest.Request{
 			Method: "PUT", Path: "/" + directory + "/good-chunked", Hash: mode, Header: trailing, Chunked: true,
-			Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)), trailer("x-amz-checksum-crc32", value)),
+			Body: fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(trailer("x-amz-checksum-crc32", value)),
+				trailer("x-amz-checksum-crc32", value)),
 		})
 		if chunked.StatusCode != 200 {
 			t.Errorf("the right body in chunked coding: %d %s", chunked.StatusCode, chunked.Text)
 		}
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "/good-chunked"}); a.Text != body || a.Header.Get("Content-Encoding") != "" {
-			t.Errorf("GET after chunked coding: %d bytes, Content-Encoding %q", len(a.Text), a.Header.Get("Content-Encoding"))
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "/good-chunked"}); a.Text != body ||
+			a.Header.Get("Content-Encoding") != "" {
+			t.Errorf("GET after chunked coding: %d bytes, Content-Encoding %q", len(a.Text),
+				a.Header.Get("Content-Encoding"))
 		}
 	}
 }
@@ -346,7 +411,8 @@ func TestUnservedOperationsAreRefused(t *testing.T) {
 		{"GET", "/livez", "list-type=2", 404},
 	} {
 		a := p.Do(&proxytest.Request{Method: c.method, Path: c.path, Query: c.query})
-		if a.StatusCode != c.status || !strings.Contains(a.Text, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {
+		if a.StatusCode != c.status ||
+			!strings.Contains(a.Text, "<RequestId>"+a.Header.Get("x-amz-request-id")+"</RequestId>") {
 			t.Errorf("%s %s?%s: %d %s, want %d", c.method, c.path, c.query, a.StatusCode, a.Text, c.status)
 		}
 	}

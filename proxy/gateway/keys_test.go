@@ -15,10 +15,10 @@ import (
 	"sealfront/sigv4"
 )
 
-// oddKeys and what becomes of them: README.md's table. refused is what every store has: names that climb above the root.
-// folded keys work on a store that keeps segments as they are and are refused with 400 on one that folds them; beside ones
-// need a store that holds an object beside another one below its name, those below a slash one that holds bytes in a folder,
-// and the long name one without a limit of segments.
+// oddKeys and what becomes of them: README.md's table. refused is what every store has: names that climb above the
+// root. folded keys work on a store that keeps segments as they are and are refused with 400 on one that folds them;
+// beside ones need a store that holds an object beside another one below its name, those below a slash one that holds
+// bytes in a folder, and the long name one without a limit of segments.
 var oddKeys = []struct{ key, fate string }{
 	{"plain.txt", ""},
 	{"a b c", ""},
@@ -70,8 +70,8 @@ var oddKeys = []struct{ key, fate string }{
 	{"plain.txt/child", "beside"},
 }
 
-// P: every key works as it is on every store, in both kinds of buckets and by each form of address, or is refused with 400
-// before its body; none leads to another object.
+// P: every key works as it is on every store, in both kinds of buckets and by each form of address, or is refused with
+// 400 before its body; none leads to another object.
 func TestOddKeys(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, p *proxytest.Program, general, directory string) {
@@ -141,34 +141,43 @@ func storesKeys(t *testing.T, p *proxytest.Program, bucket string, minio bool) {
 			}
 		}
 		sort.Strings(wrong)
-		// XML has no place for a line break that is not one of its own making, or for control characters; clients ask for
-		// encoding-type=url then.
+		// XML has no place for a line break that is not one of its own making, or for control characters; clients ask
+		// for encoding-type=url then.
 		if len(wrong) > 0 {
 			t.Errorf("%s: pages of %d: wrongly listed: %.300q", bucket, max, wrong)
 		}
 	}
 	for key, body := range held {
-		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 200 || a.Text != body {
+		if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 200 ||
+			a.Text != body {
 			t.Errorf("%s: GET of %.60q: %d %.200s", bucket, key, a.StatusCode, a.Text)
 		}
-		if a := p.Do(&proxytest.Request{Method: "HEAD", Host: virtual, Path: "/" + escaped(key)}); a.StatusCode != 200 || int(a.ContentLength) != len(body) {
+		if a := p.Do(&proxytest.Request{
+			Method: "HEAD", Host: virtual,
+			Path: "/" + escaped(key),
+		}); a.StatusCode != 200 || int(a.ContentLength) != len(body) {
 			t.Errorf("%s: HEAD of %.60q: %d, %d bytes", bucket, key, a.StatusCode, a.ContentLength)
 		}
 	}
 	// A copy names its source in a header, with an encoding of its own.
 	for _, key := range []string{"a b c", "a+b", "a%2Fb", "100%", "a?b#c", "grüße/日本語/🙂"} {
 		a := p.CopyOf(bucket+"/"+escaped(key), bucket+"/the-copy")
-		if b := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/the-copy"}); a.StatusCode != 200 || b.Text != held[key] {
+		if b := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/the-copy"}); a.StatusCode != 200 ||
+			b.Text != held[key] {
 			t.Errorf("%s: copy of %q: %d %s; it reads %q", bucket, key, a.StatusCode, a.Text, b.Text)
 		}
 	}
 	for key := range held {
-		if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + escaped(key)}); a.StatusCode != 204 {
+		if a := p.Do(&proxytest.Request{
+			Method: "DELETE",
+			Path:   "/" + bucket + "/" + escaped(key),
+		}); a.StatusCode != 204 {
 			t.Errorf("%s: DELETE of %.60q: %d %s", bucket, key, a.StatusCode, a.Text)
 		}
 	}
 	p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/the-copy"})
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); strings.Contains(a.Text, "<Key>") {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); strings.Contains(a.Text,
+		"<Key>") {
 		t.Errorf("%s: after all are deleted: %s", bucket, a.Text)
 	}
 }
@@ -188,24 +197,37 @@ func escaped(key string) string {
 	return b.String()
 }
 
-// doubledSlash: at an IP endpoint it is the JavaScript SDK's habit, and a key's own slash with anybody else, which these
-// stores fold.
+// doubledSlash: at an IP endpoint it is the JavaScript SDK's habit, and a key's own slash with anybody else, which
+// these stores fold.
 func doubledSlash(t *testing.T, p *proxytest.Program, directory, plain string) {
 	t.Helper()
 	js := []sigv4.Field{proxytest.Field("User-Agent", "aws-sdk-js/3.1169.0 os/linux")}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + directory + "//one", Header: js, Body: "one"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + directory + "//one", Header: js,
+		Body: "one",
+	}); a.StatusCode != 200 {
 		t.Errorf("PUT by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
 	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "/one"}); a.Text != "one" {
 		t.Errorf("GET of what JavaScript put: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory + "//", Query: "list-type=2", Header: js}); !strings.Contains(a.Text, "<Key>one</Key>") {
+	if a := p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + directory + "//", Query: "list-type=2",
+		Header: js,
+	}); !strings.Contains(a.Text, "<Key>one</Key>") {
 		t.Errorf("a listing by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + directory + "//one", Header: js}); a.StatusCode != 204 {
+	if a := p.Do(&proxytest.Request{
+		Method: "DELETE", Path: "/" + directory + "//one",
+		Header: js,
+	}); a.StatusCode != 204 {
 		t.Errorf("DELETE by JavaScript: %d %s", a.StatusCode, a.Text)
 	}
-	for _, r := range []proxytest.Request{{Path: "/" + directory + "//two"}, {Path: "/" + directory + "/%2Ftwo"}, {Path: "/" + plain + "//two", Header: js}} {
+	for _, r := range []proxytest.Request{
+		{Path: "/" + directory + "//two"},
+		{Path: "/" + directory + "/%2Ftwo"},
+		{Path: "/" + plain + "//two", Header: js},
+	} {
 		r.Method, r.Body = "PUT", "x"
 		if a := p.Do(&r); a.Code() != "InvalidURI" || proxytest.Element(a.Text, "URI") != "/two" {
 			t.Errorf("PUT %s: %d %s", r.Path, a.StatusCode, a.Text)
@@ -226,25 +248,33 @@ func TestMetadataComesBack(t *testing.T) {
 			p := start(t)
 			client, bucket := p.Client(t), proxytest.MakeBucket(t, p.Client(t), "plain")
 			want := map[string]string{
-				"utf8": "grüße, 日本語 🙂", "word": "=?UTF-8?B?Z3LDvMOfZQ==?=", "quoted": `a "b", c; d`, "spaced": "in  between", "empty": "", "like-ours": "sealfront-bytes:YQ", "latin1": "gr\xfc\xdfe",
+				"utf8": "grüße, 日本語 🙂", "word": "=?UTF-8?B?Z3LDvMOfZQ==?=", "quoted": `a "b", c; d`,
+				"spaced": "in  between", "empty": "", "like-ours": "sealfront-bytes:YQ", "latin1": "gr\xfc\xdfe",
 			}
 			metadata := make(map[string]string)
 			for k, v := range want {
 				metadata[k] = v
 			}
-			want["utf8"], want["latin1"] = "=?UTF-8?B?Z3LDvMOfZSwg5pel5pys6KqeIPCfmYI=?=", "=?ISO-8859-1?B?Z3L832U=?=" // as RFC 2047 writes what isn't ASCII
+			// as RFC 2047 writes what isn't ASCII
+			want["utf8"], want["latin1"] = "=?UTF-8?B?Z3LDvMOfZSwg5pel5pys6KqeIPCfmYI=?=", "=?ISO-8859-1?B?Z3L832U=?="
 			key := "object"
 			if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{
-				Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("x")), Metadata: metadata, ContentEncoding: aws.String("gzip, br"),
-				CacheControl: aws.String("max-age=1"), ContentDisposition: aws.String(`attachment; filename="ü.txt"`), ContentLanguage: aws.String("de, en"),
+				Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("x")), Metadata: metadata,
+				ContentEncoding: aws.String("gzip, br"),
+				CacheControl:    aws.String("max-age=1"), ContentDisposition: aws.String(`attachment; filename="ü.txt"`),
+				ContentLanguage:         aws.String("de, en"),
 				WebsiteRedirectLocation: aws.String("/elsewhere"), ContentType: aws.String("text/plain; charset=utf-8"),
 			}); err != nil {
 				t.Fatal(err)
 			}
 			expires := "Thu, 01 Dec 2033 16:00:00 GMT"
-			p.Put(bucket, "expires", "x", proxytest.Field("Expires", expires), proxytest.Field("Content-Encoding", "gzip"))
+			p.Put(bucket, "expires", "x", proxytest.Field("Expires", expires),
+				proxytest.Field("Content-Encoding", "gzip"))
 			for _, encoding := range []string{"aws-chunked", "gzip, AWS-Chunked"} {
-				a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/framed", Body: "x", Header: []sigv4.Field{proxytest.Field("Content-Encoding", encoding)}})
+				a := p.Do(&proxytest.Request{
+					Method: "PUT", Path: "/" + bucket + "/framed", Body: "x",
+					Header: []sigv4.Field{proxytest.Field("Content-Encoding", encoding)},
+				})
 				if a.StatusCode != 400 || a.Code() != "InvalidArgument" {
 					t.Errorf("Content-Encoding %s of a body that isn't framed: %d %s", encoding, a.StatusCode, a.Code())
 				}
@@ -266,17 +296,22 @@ func TestMetadataComesBack(t *testing.T) {
 				if len(out.Metadata) > len(want) {
 					t.Errorf("%s: metadata %v", key, out.Metadata)
 				}
-				if aws.ToString(out.ContentEncoding) != "gzip, br" || aws.ToString(out.CacheControl) != "max-age=1" || aws.ToString(out.ContentDisposition) != `attachment; filename="ü.txt"` ||
-					aws.ToString(out.ContentLanguage) != "de, en" || aws.ToString(out.WebsiteRedirectLocation) != redirect || aws.ToString(out.ContentType) != "text/plain; charset=utf-8" {
+				if aws.ToString(out.ContentEncoding) != "gzip, br" || aws.ToString(out.CacheControl) != "max-age=1" ||
+					aws.ToString(out.ContentDisposition) != `attachment; filename="ü.txt"` ||
+					aws.ToString(out.ContentLanguage) != "de, en" ||
+					aws.ToString(out.WebsiteRedirectLocation) != redirect ||
+					aws.ToString(out.ContentType) != "text/plain; charset=utf-8" {
 					t.Errorf("%s: %+v", key, out)
 				}
 			}
 			check("object", "/elsewhere")
 			p.MustCopy(bucket+"/object", bucket+"/copy")
 			check("copy", "") // S3 doesn't copy it
-			p.MustCopy(bucket+"/object", bucket+"/redirected", proxytest.Field("X-Amz-Website-Redirect-Location", "/other"))
+			p.MustCopy(bucket+"/object", bucket+"/redirected",
+				proxytest.Field("X-Amz-Website-Redirect-Location", "/other"))
 			check("redirected", "/other")
-			if a := p.HeadOf(bucket, "expires"); a.Header.Get("Expires") != expires || a.Header.Get("Content-Encoding") != "gzip" {
+			if a := p.HeadOf(bucket, "expires"); a.Header.Get("Expires") != expires ||
+				a.Header.Get("Content-Encoding") != "gzip" {
 				t.Errorf("expires: %v", a.Header)
 			}
 		})

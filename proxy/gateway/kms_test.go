@@ -31,15 +31,22 @@ func TestDisabledKey(t *testing.T) {
 	p.DropKeys("?kms-key=" + url.QueryEscape(key))
 	for name, a := range map[string]*proxytest.Answer{
 		"GET": p.Do(&proxytest.Request{Method: "GET", Path: path}), "PUT": put("other"),
-		"HEAD with checksum": p.Do(&proxytest.Request{Method: "GET", Path: path, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}),
-		"CreateSession":      p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "session=", Service: "s3express"}),
+		"HEAD with checksum": p.Do(&proxytest.Request{
+			Method: "GET", Path: path,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")},
+		}),
+		"CreateSession": p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + bucket, Query: "session=",
+			Service: "s3express",
+		}),
 	} {
 		if a.StatusCode != 400 || a.Code() != "KMS.DisabledException" || !strings.Contains(a.Text, key) {
 			t.Errorf("%s: %d %s, want KMS.DisabledException about the key", name, a.StatusCode, a.Text)
 		}
 	}
 	p.MustNotExist(bucket, "other")
-	if a := p.Do(&proxytest.Request{Method: "HEAD", Path: path}); a.StatusCode != 200 || a.Header.Get("Content-Length") != "4" {
+	if a := p.Do(&proxytest.Request{Method: "HEAD", Path: path}); a.StatusCode != 200 ||
+		a.Header.Get("Content-Length") != "4" {
 		t.Errorf("HEAD needs no KMS: %d", a.StatusCode)
 	}
 	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2"}); a.StatusCode != 200 {
@@ -91,8 +98,14 @@ func TestS1KeysNamedByTheStoreAreNotBelieved(t *testing.T) {
 	theirs := p.KMS("CreateKey", map[string]any{})["KeyMetadata"].(map[string]any)["Arn"].(string)
 	other := "other--local-az1--x-s3"
 	for _, r := range []*proxytest.Request{
-		{Method: "PUT", Path: "/" + other, Service: "s3express", Body: `<CreateBucketConfiguration><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><Type>Directory</Type></Bucket></CreateBucketConfiguration>`},
-		{Method: "PUT", Path: "/" + other, Query: "encryption=", Service: "s3express", Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + theirs + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`},
+		{
+			Method: "PUT", Path: "/" + other, Service: "s3express",
+			Body: `<CreateBucketConfiguration><Location><Name>local-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><Type>Directory</Type></Bucket></CreateBucketConfiguration>`,
+		},
+		{
+			Method: "PUT", Path: "/" + other, Query: "encryption=", Service: "s3express",
+			Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + theirs + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`,
+		},
 		{Method: "PUT", Path: "/" + other + "/object", Body: "forged"},
 		{Method: "PUT", Path: "/" + mine + "/object", Body: "genuine"},
 	} {
@@ -120,8 +133,15 @@ func TestS1KeysNamedByTheStoreAreNotBelieved(t *testing.T) {
 		t.Error("no alarm")
 	}
 	// The key of a directory bucket stays for life.
-	for name, input := range map[string]string{"PBE-4": theirs, "PBE-13": "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000", "PBE-7": "alias/aws/s3"} {
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + mine, Query: "encryption=", Service: "s3express", Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + input + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`})
+	for name, input := range map[string]string{
+		"PBE-4":  theirs,
+		"PBE-13": "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000",
+		"PBE-7":  "alias/aws/s3",
+	} {
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + mine, Query: "encryption=", Service: "s3express",
+			Body: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>` + input + `</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`,
+		})
 		if a.StatusCode != 400 {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.Text)
 		}
@@ -156,9 +176,14 @@ func TestT1KMSNeedsTLS(t *testing.T) {
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: path, Body: "body"}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode)
 	}
-	for _, r := range []*proxytest.Request{{Method: "GET", Path: path}, {Method: "PUT", Path: path + "2", Body: "body"}, {Method: "POST", Path: path, Query: "uploads="}} {
+	for _, r := range []*proxytest.Request{
+		{Method: "GET", Path: path},
+		{Method: "PUT", Path: path + "2", Body: "body"},
+		{Method: "POST", Path: path, Query: "uploads="},
+	} {
 		r.Plain = true
-		if a := p.Do(r); a.StatusCode != 400 || a.Code() != "InvalidArgument" || !strings.Contains(a.Text, "must be made over a secure connection") {
+		if a := p.Do(r); a.StatusCode != 400 || a.Code() != "InvalidArgument" ||
+			!strings.Contains(a.Text, "must be made over a secure connection") {
 			t.Errorf("%s over HTTP: %d %s", r.Method, a.StatusCode, a.Text)
 		}
 	}
@@ -167,13 +192,20 @@ func TestT1KMSNeedsTLS(t *testing.T) {
 	}
 	p.MustNotExist(p.Env["SEALFRONT_BUCKET"], "object2")
 	proxytest.MakeBucket(t, client, "general")
-	for _, r := range []*proxytest.Request{{Method: "PUT", Path: "/general/object", Body: "body"}, {Method: "GET", Path: "/general/object"}} {
+	for _, r := range []*proxytest.Request{
+		{Method: "PUT", Path: "/general/object", Body: "body"},
+		{Method: "GET", Path: "/general/object"},
+	} {
 		r.Plain = true
 		if a := p.Do(r); a.StatusCode != 200 {
 			t.Errorf("%s of an SSE-S3 object over HTTP: %d %s", r.Method, a.StatusCode, a.Text)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: path, Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")}}); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+	if a := p.Do(&proxytest.Request{
+		Method: "GET", Path: path,
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")},
+	}); a.StatusCode != 400 ||
+		a.Code() != "InvalidArgument" {
 		t.Errorf("G-1: %d %s", a.StatusCode, a.Text)
 	}
 }

@@ -28,10 +28,17 @@ func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	there := p.Put(bucket, "there", "there").Header.Get("ETag")
-	inPieces := map[string]int{"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 2, "CompleteMultipartUpload": 1, "HeadObject": 1}
-	proxytest.WantCost(t, "a copy in pieces", p.StoreRequests(func() { p.MustCopy(bucket+"/multi", bucket+"/copy") }), inPieces)
+	inPieces := map[string]int{
+		"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 2,
+		"CompleteMultipartUpload": 1, "HeadObject": 1,
+	}
+	proxytest.WantCost(t, "a copy in pieces", p.StoreRequests(func() { p.MustCopy(bucket+"/multi", bucket+"/copy") }),
+		inPieces)
 	proxytest.MustRead(t, client, bucket, "copy", body)
-	for what, header := range map[string]sigv4.Field{"must not be there": proxytest.Field("If-None-Match", "*"), "must be another": proxytest.Field("If-Match", `"other"`)} {
+	for what, header := range map[string]sigv4.Field{
+		"must not be there": proxytest.Field("If-None-Match", "*"),
+		"must be another":   proxytest.Field("If-Match", `"other"`),
+	} {
 		if a := p.CopyOf(bucket+"/multi", bucket+"/there", header); a.StatusCode != 412 {
 			t.Errorf("copy, %s: %d %s", what, a.StatusCode, a.Text)
 		}
@@ -42,7 +49,8 @@ func TestWhatIsTooLargeForOneCopyIsCopiedInPieces(t *testing.T) {
 	proxytest.MustRead(t, client, bucket, "there", []byte("there"))
 	p.MustCopy(bucket+"/multi", bucket+"/there", proxytest.Field("If-Match", there))
 	proxytest.MustRead(t, client, bucket, "there", body)
-	p.MustCopy(bucket+"/multi", bucket+"/multi", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-New", "value"))
+	p.MustCopy(bucket+"/multi", bucket+"/multi", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+		proxytest.Field("X-Amz-Meta-New", "value"))
 	if out := proxytest.MustRead(t, client, bucket, "multi", body); out.Metadata["new"] != "value" {
 		t.Errorf("metadata %v", out.Metadata)
 	}
@@ -64,14 +72,20 @@ func TestSourcesAboveTheLimitAreRefused(t *testing.T) {
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	u := proxytest.NewUploader(t, p.Client(t), bucket, "target")
 	p.Put(bucket, "source", "body")
-	if err := os.Truncate(proxytest.StoredFile(dir, bucket, "source"), crypto.StoredLength(crypto.MaxPart+1)); err != nil { // a hole
+	// a hole
+	if err := os.Truncate(proxytest.StoredFile(dir, bucket, "source"),
+		crypto.StoredLength(crypto.MaxPart+1)); err != nil {
 		t.Fatal(err)
 	}
 	const text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
-	if a := p.CopyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 400 || a.Code() != "InvalidRequest" || !strings.Contains(a.Text, text) {
+	if a := p.CopyOf(bucket+"/source", bucket+"/copy"); a.StatusCode != 400 || a.Code() != "InvalidRequest" ||
+		!strings.Contains(a.Text, text) {
 		t.Errorf("copy: %d %s", a.StatusCode, a.Text)
 	}
-	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/target", Query: "partNumber=1&uploadId=" + u.ID, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")}})
+	a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + bucket + "/target", Query: "partNumber=1&uploadId=" + u.ID,
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", bucket+"/source")},
+	})
 	if a.StatusCode != 400 || a.Code() != "InvalidRequest" || !strings.Contains(a.Text, text) {
 		t.Errorf("copy of a part: %d %s", a.StatusCode, a.Text)
 	}

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"sealfront/proxy/proxytest"
 )
 
@@ -25,7 +28,8 @@ func listed(body string) string {
 	return strings.Join(out, " ")
 }
 
-// 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the whole.
+// 6.5 and version 1: what a listing may be asked for, in both kinds of buckets, and that pages put together are the
+// whole.
 func TestListings(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
@@ -113,7 +117,49 @@ func TestListings(t *testing.T) {
 			}
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + plain, Query: "fetch-owner=true&list-type=2&max-keys=1"}); !strings.Contains(a.Text, "<Owner><ID>123456789012</ID>") {
+	if a := p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + plain,
+		Query: "fetch-owner=true&list-type=2&max-keys=1",
+	}); !strings.Contains(a.Text, "<Owner><ID>123456789012</ID>") {
 		t.Errorf("no owner: %s", a.Text)
+	}
+}
+
+func TestListingsOfVersionOnePage(t *testing.T) {
+	t.Parallel()
+	p := proxytest.StartEmbedded(t, t.TempDir())
+	client := p.Client(t)
+	general := proxytest.MakeBucket(t, client, "general")
+	for _, bucket := range []string{p.Env["SEALFRONT_BUCKET"], general} {
+		var want []string
+		for i := range 7 {
+			key := fmt.Sprintf("a/%d", i)
+			p.Put(bucket, key, strings.Repeat("x", i))
+			want = append(want, fmt.Sprint(key, " ", i))
+		}
+		p.Put(bucket, "b", "")
+		var got []string
+		marker := ""
+		for {
+			out, err := client.ListObjects(t.Context(),
+				&s3.ListObjectsInput{Bucket: &bucket, Prefix: aws.String("a/"), MaxKeys: aws.Int32(2), Marker: &marker})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range out.Contents {
+				got = append(got, fmt.Sprint(*o.Key, " ", *o.Size))
+			}
+			if !aws.ToBool(out.IsTruncated) {
+				break
+			}
+			marker = aws.ToString(out.NextMarker)
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("listed %q", got)
+		}
+		out, err := client.ListObjects(t.Context(), &s3.ListObjectsInput{Bucket: &bucket, Delimiter: aws.String("/")})
+		if err != nil || len(out.CommonPrefixes) != 1 || len(out.Contents) != 1 {
+			t.Errorf("with a delimiter: %+v, %v", out, err)
+		}
 	}
 }

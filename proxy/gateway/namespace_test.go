@@ -25,18 +25,29 @@ func TestAccountRegionalNamesHaveTheirForm(t *testing.T) {
 		{"two", "global", 200, ""},
 		{"three", "mine", 400, "InvalidArgument"},
 	} {
-		a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + c.name, Header: []sigv4.Field{proxytest.Field("X-Amz-Bucket-Namespace", c.namespace)}})
+		a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: "/" + c.name,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Bucket-Namespace", c.namespace)},
+		})
 		if a.StatusCode != c.status || a.Code() != c.code {
 			t.Errorf("%s in %s: %d %s", c.name, c.namespace, a.StatusCode, a.Text)
 		}
-		if made := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + c.name}).StatusCode == 200; made != (c.status == 200) {
+		if made := p.Do(&proxytest.Request{
+			Method: "HEAD",
+			Path:   "/" + c.name,
+		}).StatusCode == 200; made != (c.status == 200) {
 			t.Errorf("%s in %s: made is %v", c.name, c.namespace, made)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/two", Query: "abac="}); a.StatusCode != 200 || !strings.Contains(a.Text, "<AbacStatus ") || proxytest.Element(a.Text, "Status") != "Disabled" {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/two", Query: "abac="}); a.StatusCode != 200 ||
+		!strings.Contains(a.Text, "<AbacStatus ") || proxytest.Element(a.Text, "Status") != "Disabled" {
 		t.Errorf("GetBucketAbac: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/two", Query: "abac=", Body: "<AbacStatus><Status>Enabled</Status></AbacStatus>"}); a.StatusCode != 501 || a.Code() != "NotImplemented" {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/two", Query: "abac=",
+		Body: "<AbacStatus><Status>Enabled</Status></AbacStatus>",
+	}); a.StatusCode != 501 ||
+		a.Code() != "NotImplemented" {
 		t.Errorf("PutBucketAbac: %d %s", a.StatusCode, a.Text)
 	}
 }

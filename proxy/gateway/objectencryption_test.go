@@ -2,162 +2,38 @@ package gateway_test
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"sealfront/proxy/command"
-	"sealfront/proxy/memstore"
 	"sealfront/proxy/proxytest"
 	"sealfront/sigv4"
 )
 
-// An updating is the program over a store, behind what counts its requests.
-type updating struct {
-	*proxytest.Program
-	t      *testing.T
-	f      *proxytest.StoreFront
-	keys   proxytest.Service
-	client *s3.Client
-	bucket string
-	bodies atomic.Int64 // bytes of objects that crossed, in both directions
-}
-
-// updatingStores are stores that make ETags in different ways, and copy in different ways.
-var updatingStores = map[string]func(t *testing.T) proxytest.Service{
-	"memory": func(t *testing.T) proxytest.Service {
-		t.Helper()
-		s, err := memstore.Start(memstore.Options{AccessKey: "store", SecretKey: "store-secret", Region: "us-east-1", MaxBytes: 3 << 30})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		return proxytest.Service{Endpoint: "http://" + s.Address(), AccessKey: "store", SecretKey: "store-secret"}
-	},
-	"embedded": proxytest.SharedService, "versitygw": proxytest.StartVersitygw, "minio": proxytest.StartMinIO,
-}
-
-// updatings counts buckets: what stores share has names of its own.
-var updatings atomic.Int64
-
-func newUpdating(t *testing.T, place proxytest.Service) *updating {
-	t.Helper()
-	return newUpdatingBehind(t, place, proxytest.NewFrontOf(t, place.Endpoint))
-}
-
-func newUpdatingBehind(t *testing.T, place proxytest.Service, f *proxytest.StoreFront, options ...proxytest.Option) *updating {
-	t.Helper()
-	u := &updating{t: t, f: f, keys: proxytest.StartLocalKMS(t)}
-	u.Program = proxytest.StartOn(t, proxytest.Service{Endpoint: u.f.URL, AccessKey: place.AccessKey, SecretKey: place.SecretKey}, u.keys, options...)
-	u.client = u.Program.Client(t)
-	u.bucket = proxytest.MakeBucket(t, u.client, fmt.Sprintf("updated-%d", updatings.Add(1)))
-	ofObject := func(r *http.Request) bool {
-		name, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		return name == u.bucket && key != ""
-	}
-	u.f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
-		if ofObject(r) && r.Method == "PUT" {
-			u.bodies.Add(r.ContentLength)
-		}
-		return false
-	}, func(a *http.Response) {
-		if ofObject(a.Request) && a.Request.Method == "GET" {
-			u.bodies.Add(a.ContentLength)
-		}
-	})
-	return u
-}
-
-func (u *updating) update(key, version, kmsKey string, bucketKey *bool) error {
-	in := &s3.UpdateObjectEncryptionInput{Bucket: &u.bucket, Key: &key, ObjectEncryption: &types.ObjectEncryptionMemberSSEKMS{
-		Value: types.SSEKMSEncryption{KMSKeyArn: &kmsKey, BucketKeyEnabled: bucketKey},
-	}}
-	if version != "" {
-		in.VersionId = &version
-	}
-	_, err := u.client.UpdateObjectEncryption(u.t.Context(), in)
-	return err
-}
-
-// disable disables a KMS key and has the program forget its bucket keys.
-func (u *updating) disable(key string) {
-	u.t.Helper()
-	client := kms.New(kms.Options{
-		Region: "us-west-2", BaseEndpoint: &u.keys.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(u.keys.AccessKey, u.keys.SecretKey, ""),
-	})
-	if _, err := client.DisableKey(u.t.Context(), &kms.DisableKeyInput{KeyId: &key}); err != nil {
-		u.t.Fatal(err)
-	}
-	u.DropKeys("")
-}
-
-// seen is what clients see of an object, its encryption and its date apart, and that apart.
-func (u *updating) seen(key string, body []byte) (all, encryption string) {
-	u.t.Helper()
-	out, err := u.client.GetObject(u.t.Context(), &s3.GetObjectInput{Bucket: &u.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
-	if err != nil {
-		u.t.Fatalf("GET %s: %v", key, err)
-	}
-	if got, err := io.ReadAll(out.Body); err != nil || !bytes.Equal(got, body) {
-		u.t.Fatalf("GET %s: %d bytes, %v, want %d", key, len(got), err, len(body))
-	}
-	encryption = fmt.Sprintf("%s %s %t", out.ServerSideEncryption, aws.ToString(out.SSEKMSKeyId), aws.ToBool(out.BucketKeyEnabled))
-	out.Body, out.LastModified, out.ServerSideEncryption, out.SSEKMSKeyId, out.BucketKeyEnabled = nil, nil, "", nil, nil
-	out.ResultMetadata = (&s3.GetObjectOutput{}).ResultMetadata
-	text, err := json.Marshal(out)
-	if err != nil {
-		u.t.Fatal(err)
-	}
-	list, err := u.client.ListObjectsV2(u.t.Context(), &s3.ListObjectsV2Input{Bucket: &u.bucket, Prefix: &key})
-	if err != nil || len(list.Contents) != 1 || aws.ToString(list.Contents[0].ETag) != aws.ToString(out.ETag) {
-		u.t.Errorf("%s is listed %+v, %v, and answers %s", key, list.Contents, err, aws.ToString(out.ETag))
-	}
-	attributes, err := u.client.GetObjectAttributes(u.t.Context(), &s3.GetObjectAttributesInput{
-		Bucket: &u.bucket, Key: &key, ObjectAttributes: []types.ObjectAttributes{"Checksum", "ObjectParts", "StorageClass", "ObjectSize", "ETag"},
-	})
-	if err != nil {
-		u.t.Fatal(err)
-	}
-	attributes.LastModified, attributes.ResultMetadata = nil, out.ResultMetadata
-	more, err := json.Marshal(attributes)
-	if err != nil {
-		u.t.Fatal(err)
-	}
-	tags := ""
-	if tagging, err := u.client.GetObjectTagging(u.t.Context(), &s3.GetObjectTaggingInput{Bucket: &u.bucket, Key: &key}); err == nil {
-		tags = fmt.Sprint(len(tagging.TagSet))
-	} else if proxytest.Code(err) != "NotImplemented" {
-		u.t.Fatal(err)
-	}
-	return string(text) + string(more) + tags, encryption
-}
-
-// UpdateObjectEncryption changes the key that an object is sealed under, and nothing else that clients see but its date, whatever
-// the store makes of copies and ETags.
+// UpdateObjectEncryption changes the key that an object is sealed under, and nothing else that clients see but its
+// date, whatever the store makes of copies and ETags.
 func TestUpdateObjectEncryption(t *testing.T) {
 	for name, start := range updatingStores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := newUpdating(t, start(t))
 			first, second := u.keys.CreateKey(t), u.keys.CreateKey(t)
-			parts := [][]byte{proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB + 7), proxytest.RandomBytes(70_000)}
+			parts := [][]byte{
+				proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(5*proxytest.MiB + 7),
+				proxytest.RandomBytes(70_000),
+			}
 			bodies := map[string][]byte{
-				"empty": {}, "small": proxytest.RandomBytes(10), "b+ü/middle": proxytest.RandomBytes(300_000), "one-part": proxytest.RandomBytes(5 * proxytest.MiB),
-				"stashed": bytes.Join([][]byte{parts[0], parts[2]}, nil), "whole": bytes.Join(parts[:2], nil), "three": bytes.Join(parts, nil),
+				"empty": {}, "small": proxytest.RandomBytes(10), "b+ü/middle": proxytest.RandomBytes(300_000),
+				"one-part": proxytest.RandomBytes(5 * proxytest.MiB),
+				"stashed":  bytes.Join([][]byte{parts[0], parts[2]}, nil), "whole": bytes.Join(parts[:2], nil),
+				"three": bytes.Join(parts, nil),
 			}
 			for key, body := range bodies {
 				switch key {
@@ -171,8 +47,10 @@ func TestUpdateObjectEncryption(t *testing.T) {
 					u.FullUpload(u.client, u.bucket, key, parts...)
 				default:
 					in := &s3.PutObjectInput{
-						Bucket: &u.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
-						Metadata: map[string]string{"name": "välue"}, WebsiteRedirectLocation: aws.String("/elsewhere"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+						Bucket: &u.bucket, Key: &key, Body: bytes.NewReader(body),
+						ContentType: aws.String("text/plain"), CacheControl: aws.String("no-store"),
+						Metadata: map[string]string{"name": "välue"}, WebsiteRedirectLocation: aws.String("/elsewhere"),
+						ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 					}
 					if name != "memory" {
 						in.Tagging = aws.String("a=1&b=2")
@@ -230,7 +108,8 @@ func TestUpdateObjectEncryption(t *testing.T) {
 			if err := u.update("small", "", first, nil); proxytest.Code(err) != "KMS.DisabledException" {
 				t.Errorf("to a disabled key: %v", err)
 			}
-			if out, errs, status := proxytest.Subcommand(t, "verify", "--config", u.ConfigFile(), "s3://"+u.bucket); status != command.StatusOK {
+			if out, errs, status := proxytest.Subcommand(t, "verify", "--config", u.ConfigFile(),
+				"s3://"+u.bucket); status != command.StatusOK {
 				t.Errorf("verify: %d %s%s", status, out, errs)
 			}
 		})
@@ -255,21 +134,67 @@ func TestUpdatesOfTheEncryptionThatAreRefused(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"no document":                    {proxytest.Request{Path: bucket + "/k"}, 400, "MalformedXML"},
-		"SSE-S3":                         {proxytest.Request{Path: bucket + "/k", Body: "<ObjectEncryption><SSE-S3/></ObjectEncryption>"}, 400, "InvalidRequest"},
-		"SSE-C":                          {proxytest.Request{Path: bucket + "/k", Body: "<ObjectEncryption><SSE-C/></ObjectEncryption>"}, 400, "InvalidRequest"},
-		"a key id":                       {proxytest.Request{Path: bucket + "/k", Body: kms("1234abcd-12ab-34cd-56ef-1234567890ab")}, 400, "InvalidRequest"},
-		"a key that isn't there":         {proxytest.Request{Path: bucket + "/k", Body: kms(key[:len(key)-12] + "000000000000")}, 400, "KMS.NotFoundException"},
-		"a disabled key":                 {proxytest.Request{Path: bucket + "/k", Body: kms(gone)}, 400, "KMS.DisabledException"},
-		"another account's key":          {proxytest.Request{Path: bucket + "/k", Body: kms(strings.Replace(key, ":123456789012:", ":210987654321:", 1))}, 403, "AccessDenied"},
-		"plain HTTP":                     {proxytest.Request{Path: bucket + "/k", Body: kms(key), Plain: true}, 400, "InvalidArgument"},
-		"an object that isn't there":     {proxytest.Request{Path: bucket + "/none", Body: kms(key)}, 404, "NoSuchKey"},
-		"a version that isn't there":     {proxytest.Request{Path: bucket + "/k", Query: "&versionId=none", Body: kms(key)}, 400, "InvalidArgument"},
-		"a directory bucket":             {proxytest.Request{Path: directory + "/k", Body: kms(key)}, 501, "NotImplemented"},
-		"a condition":                    {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("If-Match", etag)}}, 501, "NotImplemented"},
-		"an encryption header":           {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")}}, 400, "InvalidArgument"},
-		"SSE-C by header":                {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")}}, 403, "AccessDenied"},
-		"a checksum that isn't the body": {proxytest.Request{Path: bucket + "/k", Body: kms(key), Header: []sigv4.Field{proxytest.Field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")}}, 400, "BadDigest"},
+		"no document": {proxytest.Request{Path: bucket + "/k"}, 400, "MalformedXML"},
+		"SSE-S3": {proxytest.Request{
+			Path: bucket + "/k",
+			Body: "<ObjectEncryption><SSE-S3/></ObjectEncryption>",
+		}, 400, "InvalidRequest"},
+		"SSE-C": {proxytest.Request{
+			Path: bucket + "/k",
+			Body: "<ObjectEncryption><SSE-C/></ObjectEncryption>",
+		}, 400, "InvalidRequest"},
+		"a key id": {proxytest.Request{
+			Path: bucket + "/k",
+			Body: kms("1234abcd-12ab-34cd-56ef-1234567890ab"),
+		}, 400, "InvalidRequest"},
+		"a key that isn't there": {proxytest.Request{
+			Path: bucket + "/k",
+			Body: kms(key[:len(key)-12] + "000000000000"),
+		}, 400, "KMS.NotFoundException"},
+		"a disabled key": {
+			proxytest.Request{Path: bucket + "/k", Body: kms(gone)},
+			400,
+			"KMS.DisabledException",
+		},
+		"another account's key": {proxytest.Request{
+			Path: bucket + "/k",
+			Body: kms(strings.Replace(key, ":123456789012:", ":210987654321:", 1)),
+		}, 403, "AccessDenied"},
+		"plain HTTP": {
+			proxytest.Request{Path: bucket + "/k", Body: kms(key), Plain: true},
+			400,
+			"InvalidArgument",
+		},
+		"an object that isn't there": {proxytest.Request{Path: bucket + "/none", Body: kms(key)}, 404, "NoSuchKey"},
+		"a version that isn't there": {proxytest.Request{
+			Path: bucket + "/k", Query: "&versionId=none",
+			Body: kms(key),
+		}, 400, "InvalidArgument"},
+		"a directory bucket": {
+			proxytest.Request{Path: directory + "/k", Body: kms(key)},
+			501,
+			"NotImplemented",
+		},
+		"a condition": {proxytest.Request{
+			Path: bucket + "/k", Body: kms(key),
+			Header: []sigv4.Field{proxytest.Field("If-Match", etag)},
+		}, 501, "NotImplemented"},
+		"an encryption header": {proxytest.Request{
+			Path: bucket + "/k", Body: kms(key),
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")},
+		}, 400, "InvalidArgument"},
+		"SSE-C by header": {
+			proxytest.Request{
+				Path: bucket + "/k", Body: kms(key),
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")},
+			},
+			403,
+			"AccessDenied",
+		},
+		"a checksum that isn't the body": {proxytest.Request{
+			Path: bucket + "/k", Body: kms(key),
+			Header: []sigv4.Field{proxytest.Field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")},
+		}, 400, "BadDigest"},
 	} {
 		r := c.request
 		r.Method, r.Path, r.Query = "PUT", "/"+r.Path, "encryption="+r.Query
@@ -277,25 +202,32 @@ func TestUpdatesOfTheEncryptionThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", name, a.StatusCode, a.Text, c.status, c.code)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/k"}); a.Text != "body" || a.Header.Get("ETag") != etag || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/k"}); a.Text != "body" ||
+		a.Header.Get("ETag") != etag || a.Header.Get("X-Amz-Server-Side-Encryption") != "AES256" {
 		t.Errorf("afterwards the object is %v", a.Header)
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/k", Query: "encryption=&versionId=null", Body: kms(key)}); a.StatusCode != 200 || a.Text != "" {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + bucket + "/k", Query: "encryption=&versionId=null",
+		Body: kms(key),
+	}); a.StatusCode != 200 || a.Text != "" {
 		t.Errorf("the version null: %d %s", a.StatusCode, a.Text)
 	}
 }
 
-// Where the store keeps versions an update makes a new one, of the current one only; what Object Lock protects stays as it is.
+// Where the store keeps versions an update makes a new one, of the current one only; what Object Lock protects stays as
+// it is.
 func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 	t.Parallel()
 	u := newUpdating(t, proxytest.StartMinIO(t))
 	key, ctx := u.keys.CreateKey(t), t.Context()
 	u.bucket = "locked"
-	if _, err := u.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &u.bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
+	if _, err := u.client.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: &u.bucket, ObjectLockEnabledForBucket: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 	put := func(name, body string) string {
-		out, err := u.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: strings.NewReader(body)})
+		out, err := u.client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,12 +245,17 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 		t.Errorf("it is %s", encryption)
 	}
 	hold := func(status types.ObjectLockLegalHoldStatus) {
-		if _, err := u.client.PutObjectLegalHold(ctx, &s3.PutObjectLegalHoldInput{Bucket: &u.bucket, Key: aws.String("k"), LegalHold: &types.ObjectLockLegalHold{Status: status}}); err != nil {
+		if _, err := u.client.PutObjectLegalHold(ctx,
+			&s3.PutObjectLegalHoldInput{
+				Bucket: &u.bucket, Key: aws.String("k"),
+				LegalHold: &types.ObjectLockLegalHold{Status: status},
+			}); err != nil {
 			t.Error(err)
 		}
 	}
 	hold(types.ObjectLockLegalHoldStatusOn)
-	if err := u.update("k", "", key, aws.Bool(true)); proxytest.Code(err) != "AccessDenied" || !strings.Contains(err.Error(), "Object Lock") {
+	if err := u.update("k", "", key, aws.Bool(true)); proxytest.Code(err) != "AccessDenied" ||
+		!strings.Contains(err.Error(), "Object Lock") {
 		t.Errorf("under a legal hold: %v", err)
 	}
 	hold(types.ObjectLockLegalHoldStatusOff)
@@ -333,62 +270,23 @@ func TestUpdatesOfTheEncryptionAndVersions(t *testing.T) {
 	hold(types.ObjectLockLegalHoldStatusOn)
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	if _, err := u.client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
-		Bucket: &u.bucket, Key: aws.String("k"), Retention: &types.ObjectLockRetention{Mode: types.ObjectLockRetentionModeGovernance, RetainUntilDate: &until},
+		Bucket: &u.bucket, Key: aws.String("k"),
+		Retention: &types.ObjectLockRetention{
+			Mode:            types.ObjectLockRetentionModeGovernance,
+			RetainUntilDate: &until,
+		},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", u.ConfigFile(), "s3://locked"); status != command.StatusOK {
+	if out, errs, status := proxytest.Subcommand(t, "rewrap", "--config", u.ConfigFile(),
+		"s3://locked"); status != command.StatusOK {
 		t.Fatalf("rewrap: %d %s%s", status, out, errs)
 	}
 	head, err := u.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.bucket, Key: aws.String("k")})
-	if err != nil || head.ObjectLockLegalHoldStatus != types.ObjectLockLegalHoldStatusOn || head.ObjectLockMode != types.ObjectLockModeGovernance || !aws.ToTime(head.ObjectLockRetainUntilDate).Equal(until) {
+	if err != nil || head.ObjectLockLegalHoldStatus != types.ObjectLockLegalHoldStatusOn ||
+		head.ObjectLockMode != types.ObjectLockModeGovernance ||
+		!aws.ToTime(head.ObjectLockRetainUntilDate).Equal(until) {
 		t.Errorf("after rewrap: %+v, %v", head, err)
-	}
-}
-
-// The sealed bytes of a large object stay where they are, on each store that copies by itself. SEALFRONT_LARGE=1024 plays it with
-// 1 GiB.
-func TestUpdateOfALargeObjectMovesNoBody(t *testing.T) {
-	size := 40
-	if n, err := strconv.Atoi(os.Getenv("SEALFRONT_LARGE")); err == nil {
-		size = n
-	}
-	for _, name := range []string{"memory", "minio", "versitygw"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			u := newUpdating(t, updatingStores[name](t))
-			first, second := u.keys.CreateKey(t), u.keys.CreateKey(t)
-			part := proxytest.RandomBytes(8 * proxytest.MiB)
-			parts := slices.Repeat([][]byte{part}, size/8)
-			u.FullUpload(u.client, u.bucket, "large", parts...)
-			body := bytes.Repeat(part, size/8)
-			before, _ := u.seen("large", body)
-			for _, key := range []string{first, second} {
-				u.f.Seen()
-				u.bodies.Store(0)
-				began := time.Now()
-				if err := u.update("large", "", key, nil); err != nil {
-					t.Fatal(err)
-				}
-				crossed := u.bodies.Load()
-				// The claim's are left out: it is renewed while the copy takes its time.
-				sent := slices.DeleteFunc(u.f.Seen(), func(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, "/"+u.bucket+"/") })
-				t.Logf("%d MiB: %d requests to the store, %d bytes of the object's, %s", size, len(sent), crossed, time.Since(began))
-				// The look at its end is all that crosses. The store is asked once a part, and for the look, Create, Complete and
-				// HEAD; or for the look and one copy.
-				want := len(parts) + 1 + 4
-				if name == "memory" {
-					want = 2
-				}
-				if crossed > 4096 || len(sent) != want {
-					t.Errorf("%d bytes crossed, and %d requests, want %d", crossed, len(sent), want)
-				}
-			}
-			u.disable(first)
-			if after, encryption := u.seen("large", body); after != before || encryption != "aws:kms "+second+" false" {
-				t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
-			}
-		})
 	}
 }
 
@@ -406,9 +304,17 @@ func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
 	}, nil)
 	u := newUpdatingBehind(t, place, f, proxytest.CopyLimit(6*proxytest.MiB))
 	key := u.keys.CreateKey(t)
-	bodies := map[string][]byte{"at hand": proxytest.RandomBytes(100), "through": proxytest.RandomBytes(300_000), "large": proxytest.RandomBytes(7 * proxytest.MiB), "parts": bytes.Join([][]byte{proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(70_000), proxytest.RandomBytes(proxytest.MiB)}, nil)}
+	bodies := map[string][]byte{
+		"at hand": proxytest.RandomBytes(100), "through": proxytest.RandomBytes(300_000),
+		"large": proxytest.RandomBytes(7 * proxytest.MiB),
+		"parts": bytes.Join([][]byte{
+			proxytest.RandomBytes(5 * proxytest.MiB), proxytest.RandomBytes(70_000),
+			proxytest.RandomBytes(proxytest.MiB),
+		}, nil),
+	}
 	for _, name := range []string{"at hand", "through", "large"} {
-		if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: bytes.NewReader(bodies[name])}); err != nil {
+		if _, err := u.client.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: &u.bucket, Key: &name, Body: bytes.NewReader(bodies[name])}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -416,7 +322,8 @@ func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
 	for name, body := range bodies {
 		before, encryption := u.seen(name, body)
 		u.f.Seen()
-		if err := u.update(name, "", key, nil); proxytest.Code(err) != "NotImplemented" || !strings.Contains(err.Error(), "ETag") {
+		if err := u.update(name, "", key, nil); proxytest.Code(err) != "NotImplemented" ||
+			!strings.Contains(err.Error(), "ETag") {
 			t.Errorf("%s: %v", name, err)
 		}
 		begun, given := 0, 0
@@ -436,43 +343,5 @@ func TestAnUpdateThatWouldChangeTheETagIsRefused(t *testing.T) {
 		if after, is := u.seen(name, body); after != before || is != encryption {
 			t.Errorf("%s is %s\n%s, was\n%s", name, is, after, before)
 		}
-	}
-}
-
-// A store that lets nobody write what is being read, until all of it is read, isn't waited for by what is written.
-func TestLargeObjectsAreWrittenBackWhileTheyAreRead(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it moves 64 MiB a few times; run without -short")
-	}
-	t.Parallel()
-	u := &updating{t: t, keys: proxytest.StartLocalKMS(t)}
-	place := proxytest.StartMinIO(t)
-	u.Program = proxytest.StartOn(t, place, u.keys) // with nothing between that buffers
-	u.client = u.Program.Client(t)
-	u.bucket = proxytest.MakeBucket(t, u.client, "direct")
-	body := proxytest.RandomBytes(64 * proxytest.MiB)
-	if _, err := u.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &u.bucket, Key: aws.String("k"), Body: bytes.NewReader(body)}); err != nil {
-		t.Fatal(err)
-	}
-	before, _ := u.seen("k", body)
-	key := u.keys.CreateKey(t)
-	if err := u.update("k", "", key, nil); err != nil {
-		t.Fatal(err)
-	}
-	if after, encryption := u.seen("k", body); after != before || encryption != "aws:kms "+key+" false" {
-		t.Errorf("it is %s\n%s, was\n%s", encryption, after, before)
-	}
-	if a := u.Do(&proxytest.Request{Method: "PUT", Path: "/" + u.bucket + "/k", Header: []sigv4.Field{
-		proxytest.Field("X-Amz-Copy-Source", u.bucket+"/k"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-New", "value"),
-		proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", key),
-	}}); a.StatusCode != 200 {
-		t.Errorf("a copy in place: %d %s", a.StatusCode, a.Text)
-	}
-	if out := proxytest.MustRead(t, u.client, u.bucket, "k", body); out.Metadata["new"] != "value" {
-		t.Errorf("after a copy in place it has %v", out.Metadata)
-	}
-	state, err := place.Direct().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("sealfront-state"), Prefix: aws.String("uploads/")})
-	if err != nil || len(state.Contents) > 0 {
-		t.Errorf("in the state bucket are left %+v, %v", state, err)
 	}
 }

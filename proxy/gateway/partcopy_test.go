@@ -36,8 +36,13 @@ func TestPartsAreCopiedFromRanges(t *testing.T) {
 			u := proxytest.NewUploader(t, client, to, "target")
 			var want []byte
 			generate, decrypt := p.KMSCalls(func() {
-				for i, span := range [][2]int{{0, len(body) - 1}, {5*proxytest.MiB - 1, 10*proxytest.MiB - 1}, {1000, 6*proxytest.MiB + 999}} {
-					if err := u.CopyPart(int32(i+1), from+"/multi", fmt.Sprintf("bytes=%d-%d", span[0], span[1])); err != nil {
+				for i, span := range [][2]int{
+					{0, len(body) - 1},
+					{5*proxytest.MiB - 1, 10*proxytest.MiB - 1},
+					{1000, 6*proxytest.MiB + 999},
+				} {
+					if err := u.CopyPart(int32(i+1), from+"/multi",
+						fmt.Sprintf("bytes=%d-%d", span[0], span[1])); err != nil {
 						t.Fatal(err)
 					}
 					want = append(want, body[span[0]:span[1]+1]...)
@@ -52,7 +57,8 @@ func TestPartsAreCopiedFromRanges(t *testing.T) {
 				wantDecrypt += 3
 			}
 			if generate != 0 || decrypt != wantDecrypt {
-				t.Errorf("%s to %s: %d calls of GenerateDataKey, %d of Decrypt; want 0 and %d", from, to, generate, decrypt, wantDecrypt)
+				t.Errorf("%s to %s: %d calls of GenerateDataKey, %d of Decrypt; want 0 and %d", from, to, generate,
+					decrypt, wantDecrypt)
 			}
 			u.Part(4, proxytest.RandomBytes(5*proxytest.MiB))
 			want = append(want, proxytest.RandomBytes(5*proxytest.MiB)...)
@@ -96,7 +102,10 @@ func TestPartCopiesThatAreRefused(t *testing.T) {
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	p.Put(bucket, "source", "0123456789")
 	u := proxytest.NewUploader(t, client, bucket, "target")
-	override := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket + "/override", Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")}})
+	override := p.Do(&proxytest.Request{
+		Method: "POST", Path: "/" + bucket + "/override", Query: "uploads=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "AES256")},
+	})
 	other := proxytest.Element(override.Text, "UploadId")
 	for what, c := range map[string]struct {
 		key, id, source, number string
@@ -105,15 +114,35 @@ func TestPartCopiesThatAreRefused(t *testing.T) {
 		code                    string
 	}{
 		"UC-2: another kind than the default": {"override", other, bucket + "/source", "1", nil, 400, "InvalidRequest"},
-		"UC-3: an encryption header":          {"target", u.ID, bucket + "/source", "1", []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")}, 400, "InvalidArgument"},
-		"UC-4: a customer key":                {"target", u.ID, bucket + "/source", "1", []sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm", "AES256")}, 501, "NotImplemented"},
-		"a range beyond the end":              {"target", u.ID, bucket + "/source", "1", []sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Range", "bytes=5-10")}, 400, "InvalidArgument"},
-		"a range that is none":                {"target", u.ID, bucket + "/source", "1", []sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Range", "bytes=5-")}, 400, "InvalidArgument"},
-		"a source that isn't there":           {"target", u.ID, bucket + "/absent", "1", nil, 404, "NoSuchKey"},
-		"a bucket that isn't there":           {"target", u.ID, "absent/source", "1", nil, 404, "NoSuchBucket"},
-		"an upload that isn't there":          {"target", "absent", bucket + "/source", "1", nil, 404, "NoSuchUpload"},
-		"part 0":                              {"target", u.ID, bucket + "/source", "0", nil, 400, "InvalidArgument"},
-		"a condition that fails":              {"target", u.ID, bucket + "/source", "1", []sigv4.Field{proxytest.Field("X-Amz-Copy-Source-If-Match", `"x"`)}, 412, "PreconditionFailed"},
+		"UC-3: an encryption header": {
+			"target", u.ID, bucket + "/source", "1",
+			[]sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")},
+			400, "InvalidArgument",
+		},
+		"UC-4: a customer key": {
+			"target", u.ID, bucket + "/source", "1",
+			[]sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm", "AES256")},
+			501, "NotImplemented",
+		},
+		"a range beyond the end": {
+			"target", u.ID, bucket + "/source", "1",
+			[]sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Range", "bytes=5-10")},
+			400, "InvalidArgument",
+		},
+		"a range that is none": {
+			"target", u.ID, bucket + "/source", "1",
+			[]sigv4.Field{proxytest.Field("X-Amz-Copy-Source-Range", "bytes=5-")},
+			400, "InvalidArgument",
+		},
+		"a source that isn't there":  {"target", u.ID, bucket + "/absent", "1", nil, 404, "NoSuchKey"},
+		"a bucket that isn't there":  {"target", u.ID, "absent/source", "1", nil, 404, "NoSuchBucket"},
+		"an upload that isn't there": {"target", "absent", bucket + "/source", "1", nil, 404, "NoSuchUpload"},
+		"part 0":                     {"target", u.ID, bucket + "/source", "0", nil, 400, "InvalidArgument"},
+		"a condition that fails": {
+			"target", u.ID, bucket + "/source", "1",
+			[]sigv4.Field{proxytest.Field("X-Amz-Copy-Source-If-Match", `"x"`)},
+			412, "PreconditionFailed",
+		},
 	} {
 		a := p.Do(&proxytest.Request{
 			Method: "PUT", Path: "/" + bucket + "/" + c.key, Query: "partNumber=" + c.number + "&uploadId=" + c.id,
@@ -123,7 +152,8 @@ func TestPartCopiesThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 		}
 	}
-	list, err := client.ListParts(t.Context(), &s3.ListPartsInput{Bucket: &bucket, Key: aws.String("target"), UploadId: &u.ID})
+	list, err := client.ListParts(t.Context(),
+		&s3.ListPartsInput{Bucket: &bucket, Key: aws.String("target"), UploadId: &u.ID})
 	if err != nil || len(list.Parts) != 0 {
 		t.Errorf("parts after refusals: %v, %v", list.Parts, err)
 	}
@@ -145,11 +175,16 @@ func TestAPartCopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
 		}
 	}()
 	for i := range 20 {
-		created, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("target")})
+		created, err := client.CreateMultipartUpload(t.Context(),
+			&s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("target")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := client.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: &bucket, Key: aws.String("target"), UploadId: created.UploadId, PartNumber: aws.Int32(1), CopySource: aws.String(bucket + "/source")})
+		out, err := client.UploadPartCopy(t.Context(),
+			&s3.UploadPartCopyInput{
+				Bucket: &bucket, Key: aws.String("target"), UploadId: created.UploadId,
+				PartNumber: aws.Int32(1), CopySource: aws.String(bucket + "/source"),
+			})
 		if proxytest.Code(err) == "ServiceUnavailable" {
 			continue
 		}
@@ -158,7 +193,10 @@ func TestAPartCopyThatRacesWithOverwritesIsOneOfTheVersions(t *testing.T) {
 		}
 		if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{
 			Bucket: &bucket, Key: aws.String("target"), UploadId: created.UploadId,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: out.CopyPartResult.ETag}}},
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{
+				PartNumber: aws.Int32(1),
+				ETag:       out.CopyPartResult.ETag,
+			}}},
 		}); err != nil {
 			t.Fatal(err)
 		}

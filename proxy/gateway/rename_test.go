@@ -26,9 +26,13 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 	if _, err := u.Complete(1, 2); err != nil {
 		t.Fatal(err)
 	}
-	bodies := map[string][]byte{"empty": nil, "small": []byte("body"), "large": proxytest.RandomBytes(1 << 20), "multi": append(proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10)...), "copied": []byte("body")}
+	bodies := map[string][]byte{
+		"empty": nil, "small": []byte("body"), "large": proxytest.RandomBytes(1 << 20),
+		"multi": append(proxytest.RandomBytes(5*proxytest.MiB), proxytest.RandomBytes(10)...), "copied": []byte("body"),
+	}
 	for _, key := range []string{"empty", "small", "large"} {
-		p.Put(bucket, key, string(bodies[key]), proxytest.Field("X-Amz-Meta-Name", "value"), proxytest.Field("Content-Type", "a/b"))
+		p.Put(bucket, key, string(bodies[key]), proxytest.Field("X-Amz-Meta-Name", "value"),
+			proxytest.Field("Content-Type", "a/b"))
 	}
 	p.MustCopy(bucket+"/small", bucket+"/copied")
 	ask := proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")
@@ -58,8 +62,10 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 		proxytest.MustRead(t, client, bucket, to, body)
 		after := p.HeadOf(bucket, to, ask)
 		for _, name := range []string{
-			"Content-Type", "X-Amz-Meta-Name", "X-Amz-Server-Side-Encryption", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
-			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type",
+			"Content-Type", "X-Amz-Meta-Name", "X-Amz-Server-Side-Encryption",
+			"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+			"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "X-Amz-Checksum-Crc32", "X-Amz-Checksum-Crc64nvme",
+			"X-Amz-Checksum-Type",
 		} {
 			if before.Header.Get(name) != after.Header.Get(name) {
 				t.Errorf("%s: %s was %q and is %q", key, name, before.Header.Get(name), after.Header.Get(name))
@@ -71,7 +77,8 @@ func TestARenamedObjectOpensUnderItsNewName(t *testing.T) {
 		}
 	}
 	key, to := "dir/renamed-small", "through/the sdk"
-	if _, err := client.RenameObject(t.Context(), &s3.RenameObjectInput{Bucket: &bucket, Key: &to, RenameSource: aws.String(key)}); err != nil {
+	if _, err := client.RenameObject(t.Context(),
+		&s3.RenameObjectInput{Bucket: &bucket, Key: &to, RenameSource: aws.String(key)}); err != nil {
 		t.Fatal(err)
 	}
 	proxytest.MustRead(t, client, bucket, to, []byte("body"))
@@ -88,28 +95,73 @@ func TestConditionsOnARename(t *testing.T) {
 		header func(sourceTag, thereTag string) []sigv4.Field
 		status int
 	}{
-		"no condition, new name":          {"new", nil, 200},
-		"no condition, overwriting":       {"there", nil, 200},
-		"must not be there, and isn't":    {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", "*")} }, 200},
-		"must not be there, and is":       {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", "*")} }, 412},
-		"must be this, and is":            {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", d)} }, 200},
-		"must be this, and is another":    {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", s)} }, 412},
-		"must be this, and isn't there":   {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", d)} }, 412},
-		"unmodified since long ago":       {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Unmodified-Since", past)} }, 412},
-		"unmodified since the future":     {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Unmodified-Since", future)} }, 200},
-		"modified since long ago":         {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", past)} }, 200},
-		"modified since the future":       {"there", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", future)} }, 412},
-		"dates of what isn't there":       {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", past)} }, 200},
-		"source must be this, and is":     {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-Match"), s)} }, 200},
-		"source must be this, and isn't":  {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-Match"), d)} }, 412},
-		"source must not be this, and is": {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-None-Match"), s)} }, 412},
+		"no condition, new name":    {"new", nil, 200},
+		"no condition, overwriting": {"there", nil, 200},
+		"must not be there, and isn't": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", "*")} }, 200,
+		},
+		"must not be there, and is": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", "*")} }, 412,
+		},
+		"must be this, and is": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", d)} }, 200,
+		},
+		"must be this, and is another": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", s)} }, 412,
+		},
+		"must be this, and isn't there": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Match", d)} }, 412,
+		},
+		"unmodified since long ago": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Unmodified-Since", past)} },
+			412,
+		},
+		"unmodified since the future": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Unmodified-Since", future)} },
+			200,
+		},
+		"modified since long ago": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", past)} }, 200,
+		},
+		"modified since the future": {
+			"there",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", future)} },
+			412,
+		},
+		"dates of what isn't there": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-Modified-Since", past)} }, 200,
+		},
+		"source must be this, and is": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-Match"), s)} }, 200,
+		},
+		"source must be this, and isn't": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-Match"), d)} }, 412,
+		},
+		"source must not be this, and is": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field(source("If-None-Match"), s)} }, 412,
+		},
 		"source unmodified since long ago": {"new", func(s, d string) []sigv4.Field {
 			return []sigv4.Field{proxytest.Field(source("If-Unmodified-Since"), past)}
 		}, 412},
 		"source modified since the future": {"new", func(s, d string) []sigv4.Field {
 			return []sigv4.Field{proxytest.Field(source("If-Modified-Since"), future)}
 		}, 412},
-		"If-None-Match with something else": {"new", func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", d)} }, 501},
+		"If-None-Match with something else": {
+			"new",
+			func(s, d string) []sigv4.Field { return []sigv4.Field{proxytest.Field("If-None-Match", d)} }, 501,
+		},
 	} {
 		for _, body := range []string{"", "source", string(proxytest.RandomBytes(300_000))} {
 			p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/new"})
@@ -152,11 +204,14 @@ func TestRenamesThatAreRefused(t *testing.T) {
 		status           int
 		code             string
 	}{
-		"a source that isn't there":              {bucket, "absent", "new", 404, "NoSuchKey"},
-		"onto itself":                            {bucket, "source", "source", 400, "InvalidRequest"},
-		"a source that ends in a slash":          {bucket, "source/", "new", 400, "InvalidRequest"},
-		"a name that ends in a slash":            {bucket, "source", "new/", 400, "InvalidRequest"},
-		"a source in another bucket":             {bucket, "other--local-az1--x-s3/source", "new", 400, "InvalidRequest"},
+		"a source that isn't there":     {bucket, "absent", "new", 404, "NoSuchKey"},
+		"onto itself":                   {bucket, "source", "source", 400, "InvalidRequest"},
+		"a source that ends in a slash": {bucket, "source/", "new", 400, "InvalidRequest"},
+		"a name that ends in a slash":   {bucket, "source", "new/", 400, "InvalidRequest"},
+		"a source in another bucket": {
+			bucket, "other--local-az1--x-s3/source", "new", 400,
+			"InvalidRequest",
+		},
 		"a general purpose bucket":               {general, "source", "new", 501, "NotImplemented"},
 		"a name that the store would fold":       {bucket, "source", "a//b", 400, "InvalidURI"},
 		"a source that it would have fold":       {bucket, "a/./b", "new", 404, "NoSuchKey"},
@@ -195,14 +250,17 @@ func TestARepeatedRenameIsRecognised(t *testing.T) {
 			t.Fatal(a.StatusCode, a.Text)
 		}
 	})
-	proxytest.WantCost(t, "a rename with a token", cost, map[string]int{"GetObject": 2, "DeleteObject": 1, "PutObject": 3})
+	proxytest.WantCost(t, "a rename with a token", cost,
+		map[string]int{"GetObject": 2, "DeleteObject": 1, "PutObject": 3})
 	// The same again: without effect, whatever is there now.
 	if a := p.Rename(bucket, "a", "b", token("one")); a.StatusCode != 200 || read("b") != "first" {
 		t.Errorf("repeated: %d %s, b is %q", a.StatusCode, a.Text, read("b"))
 	}
 	p.Put(bucket, "a", "second")
-	if a := p.Rename(bucket, "a", "b", token("one")); a.StatusCode != 200 || read("a") != "second" || read("b") != "first" {
-		t.Errorf("repeated after the old name was written again: %d %s, a is %q, b is %q", a.StatusCode, a.Text, read("a"), read("b"))
+	if a := p.Rename(bucket, "a", "b", token("one")); a.StatusCode != 200 || read("a") != "second" ||
+		read("b") != "first" {
+		t.Errorf("repeated after the old name was written again: %d %s, a is %q, b is %q", a.StatusCode, a.Text,
+			read("a"), read("b"))
 	}
 	for what, c := range map[string]struct {
 		from, to string
@@ -212,14 +270,16 @@ func TestARepeatedRenameIsRecognised(t *testing.T) {
 		"another source":      {"b", "a", nil},
 		"another condition":   {"a", "b", []sigv4.Field{proxytest.Field("If-None-Match", "*")}},
 	} {
-		if a := p.Rename(bucket, c.from, c.to, append(c.header, token("one"))...); a.StatusCode != 400 || a.Code() != "IdempotencyParameterMismatch" {
+		if a := p.Rename(bucket, c.from, c.to, append(c.header, token("one"))...); a.StatusCode != 400 ||
+			a.Code() != "IdempotencyParameterMismatch" {
 			t.Errorf("%s: %d %s", what, a.StatusCode, a.Text)
 		}
 	}
 	if a := p.Rename(bucket, "a", "b", token("two")); a.StatusCode != 200 || read("b") != "second" {
 		t.Errorf("another token: %d %s, b is %q", a.StatusCode, a.Text, read("b"))
 	}
-	if a := p.Rename(bucket, "b", "c", token(strings.Repeat("x", 65))); a.StatusCode != 400 || a.Code() != "InvalidArgument" {
+	if a := p.Rename(bucket, "b", "c", token(strings.Repeat("x", 65))); a.StatusCode != 400 ||
+		a.Code() != "InvalidArgument" {
 		t.Errorf("a token of 65 characters: %d %s", a.StatusCode, a.Text)
 	}
 }

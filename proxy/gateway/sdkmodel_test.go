@@ -16,21 +16,23 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// A modelOperation is what an SDK may send with an operation: names of headers in lower case, of query parameters, and the paths of
-// its document's elements, from the root on.
+// A modelOperation is what an SDK may send with an operation: names of headers in lower case, of query parameters, and
+// the paths of its document's elements, from the root on.
 type modelOperation struct {
 	Method, URI                string
 	Headers, Queries, Elements []string
 }
 
-// goModel reads the operations that the Go SDK serializes out of its source: whatever a request can hold is written there.
+// goModel reads the operations that the Go SDK serializes out of its source: whatever a request can hold is written
+// there.
 func goModel(t *testing.T) map[string]*modelOperation {
 	t.Helper()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2/service/s3").Output()
 	if err != nil {
 		t.Fatalf("find the SDK's source: %v", err)
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "serializers.go"), nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "serializers.go"),
+		nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +93,11 @@ func goModel(t *testing.T) map[string]*modelOperation {
 	return model
 }
 
-// elementsOf follows the functions that write elements, in the order in which the source names them. flat: f writes a list whose
-// members have the name that the path ends in.
-func elementsOf(functions map[string]*ast.FuncDecl, f *ast.FuncDecl, path string, flat bool, above []string) (paths []string) {
+// elementsOf follows the functions that write elements, in the order in which the source names them. flat: f writes a
+// list whose members have the name that the path ends in.
+func elementsOf(functions map[string]*ast.FuncDecl, f *ast.FuncDecl, path string, flat bool,
+	above []string,
+) (paths []string) {
 	if slices.Contains(above, f.Name.Name) {
 		return nil // a document in itself: once is enough
 	}
@@ -116,7 +120,8 @@ func elementsOf(functions map[string]*ast.FuncDecl, f *ast.FuncDecl, path string
 				flattens = to == "FlattenedElement"
 			case strings.HasPrefix(to, "awsRestxml_serializeDocument"):
 				paths = append(paths, elementsOf(functions, functions[to], at(), flattens, above)...)
-			case slices.Contains([]string{"String", "Boolean", "Integer", "Long", "Float", "Double", "Write"}, to) && path != "":
+			case slices.Contains([]string{"String", "Boolean", "Integer", "Long", "Float", "Double", "Write"}, to) &&
+				path != "":
 				if x, ok := n.Fun.(*ast.SelectorExpr).X.(*ast.Ident); ok && (x.Name == "el" || x.Name == "am") {
 					paths = append(paths, at())
 				}
@@ -189,8 +194,8 @@ func botocoreModel(t *testing.T) map[string]*modelOperation {
 	return model
 }
 
-// Whatever the newest SDKs can send has a row in testdata/model.txt: it is served, refused, or ignored for a reason; and no row says
-// what the program doesn't do: each is sent.
+// Whatever the newest SDKs can send has a row in testdata/model.txt: it is served, refused, or ignored for a reason;
+// and no row says what the program doesn't do: each is sent.
 func TestEverythingThatSDKsSendHasARow(t *testing.T) {
 	t.Parallel()
 	m := newModelCheck(t)

@@ -8,8 +8,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// moreDocuments show the elements that an operation's base request hasn't. The test binary is the program, too, so nothing is made
-// before a test needs it.
+// moreDocuments show the elements that an operation's base request hasn't. The test binary is the program, too, so
+// nothing is made before a test needs it.
 func moreDocuments() map[string][]string {
 	return map[string][]string{
 		"CreateBucket": {
@@ -44,10 +44,12 @@ func partChecksums() (documents []string) {
 }
 
 func lifecycleOf(rest string) string {
-	return "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status>" + rest + "</Rule></LifecycleConfiguration>"
+	return "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status>" + rest +
+		"</Rule></LifecycleConfiguration>"
 }
 
-// baseRequests makes a request of each operation that is served: one that succeeds where the embedded store has what it is about.
+// baseRequests makes a request of each operation that is served: one that succeeds where the embedded store has what it
+// is about.
 func (m *modelCheck) baseRequests() map[string]func() *proxytest.Request {
 	n := 0
 	fresh := func(prefix string) string { n++; return fmt.Sprint(prefix, n) }
@@ -63,50 +65,72 @@ func (m *modelCheck) baseRequests() map[string]func() *proxytest.Request {
 	aboutUpload := func(method, query, body string, header ...sigv4.Field) func() *proxytest.Request {
 		return func() *proxytest.Request {
 			path := "/" + m.bucket + "/upload"
-			id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
-			m.etag = m.p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: "partNumber=1&uploadId=" + id, Body: "hello"}).Header.Get("Etag")
-			return &proxytest.Request{Method: method, Path: path, Query: strings.TrimPrefix(query+"&uploadId="+id, "&"), Body: strings.Replace(body, "$ETAG", m.etag, 1), Header: header}
+			id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text,
+				"<UploadId>", "</UploadId>")
+			m.etag = m.p.Do(&proxytest.Request{
+				Method: "PUT", Path: path, Query: "partNumber=1&uploadId=" + id,
+				Body: "hello",
+			}).Header.Get("Etag")
+			return &proxytest.Request{
+				Method: method, Path: path, Query: strings.TrimPrefix(query+"&uploadId="+id, "&"),
+				Body: strings.Replace(body, "$ETAG", m.etag, 1), Header: header,
+			}
 		}
 	}
 	requests := map[string]func() *proxytest.Request{
-		"AbortMultipartUpload":    aboutUpload("DELETE", "", ""),
-		"CompleteMultipartUpload": aboutUpload("POST", "", "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag></Part></CompleteMultipartUpload>"),
-		"ListParts":               aboutUpload("GET", "", ""),
-		"UploadPart":              aboutUpload("PUT", "partNumber=2", "hello"),
-		"UploadPartCopy":          aboutUpload("PUT", "partNumber=2", "", source),
+		"AbortMultipartUpload": aboutUpload("DELETE", "", ""),
+		"CompleteMultipartUpload": aboutUpload("POST", "",
+			"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag></Part></CompleteMultipartUpload>"),
+		"ListParts":      aboutUpload("GET", "", ""),
+		"UploadPart":     aboutUpload("PUT", "partNumber=2", "hello"),
+		"UploadPartCopy": aboutUpload("PUT", "partNumber=2", "", source),
 
-		"CopyObject":             on("PUT", "/"+m.bucket+"/copy", "", "", source, proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")),
-		"CreateMultipartUpload":  on("POST", "/"+m.bucket+"/created", "uploads=", ""),
-		"PutObject":              on("PUT", "/"+m.bucket+"/put", "", "hello"),
-		"GetObject":              on("GET", seed, "", ""),
-		"HeadObject":             on("HEAD", seed, "", ""),
-		"GetObjectAttributes":    on("GET", "/"+m.directory+"/parts", "attributes=", "", proxytest.Field("X-Amz-Object-Attributes", "ObjectParts")),
-		"GetObjectAcl":           on("GET", seed, "acl=", ""),
-		"PutObjectAcl":           on("PUT", seed, "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
-		"GetObjectTagging":       on("GET", seed, "tagging=", ""),
-		"PutObjectTagging":       on("PUT", seed, "tagging=", "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"),
-		"DeleteObjectTagging":    on("DELETE", seed, "tagging=", ""),
-		"GetObjectRetention":     on("GET", seed, "retention=", ""),
-		"PutObjectRetention":     on("PUT", seed, "retention=", "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>"),
-		"GetObjectLegalHold":     on("GET", seed, "legal-hold=", ""),
-		"PutObjectLegalHold":     on("PUT", seed, "legal-hold=", "<LegalHold><Status>OFF</Status></LegalHold>"),
-		"UpdateObjectEncryption": on("PUT", seed, "encryption=", "<ObjectEncryption><SSE-KMS><KMSKeyArn>"+m.p.Env["SEALFRONT_KMS_KEY"]+"</KMSKeyArn><BucketKeyEnabled>true</BucketKeyEnabled></SSE-KMS></ObjectEncryption>"),
+		"CopyObject": on("PUT", "/"+m.bucket+"/copy", "", "", source,
+			proxytest.Field("X-Amz-Metadata-Directive", "REPLACE")),
+		"CreateMultipartUpload": on("POST", "/"+m.bucket+"/created", "uploads=", ""),
+		"PutObject":             on("PUT", "/"+m.bucket+"/put", "", "hello"),
+		"GetObject":             on("GET", seed, "", ""),
+		"HeadObject":            on("HEAD", seed, "", ""),
+		"GetObjectAttributes": on("GET", "/"+m.directory+"/parts", "attributes=", "",
+			proxytest.Field("X-Amz-Object-Attributes", "ObjectParts")),
+		"GetObjectAcl":     on("GET", seed, "acl=", ""),
+		"PutObjectAcl":     on("PUT", seed, "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
+		"GetObjectTagging": on("GET", seed, "tagging=", ""),
+		"PutObjectTagging": on("PUT", seed, "tagging=",
+			"<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"),
+		"DeleteObjectTagging": on("DELETE", seed, "tagging=", ""),
+		"GetObjectRetention":  on("GET", seed, "retention=", ""),
+		"PutObjectRetention": on("PUT", seed, "retention=",
+			"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>"),
+		"GetObjectLegalHold": on("GET", seed, "legal-hold=", ""),
+		"PutObjectLegalHold": on("PUT", seed, "legal-hold=", "<LegalHold><Status>OFF</Status></LegalHold>"),
+		"UpdateObjectEncryption": on("PUT", seed, "encryption=",
+			"<ObjectEncryption><SSE-KMS><KMSKeyArn>"+m.p.Env["SEALFRONT_KMS_KEY"]+
+				"</KMSKeyArn><BucketKeyEnabled>true</BucketKeyEnabled></SSE-KMS></ObjectEncryption>"),
 		"DeleteObject": func() *proxytest.Request {
 			m.p.Put(m.bucket, "doomed", "hello")
 			return &proxytest.Request{Method: "DELETE", Path: "/" + m.bucket + "/doomed"}
 		},
 		"DeleteObjects": func() *proxytest.Request {
 			etag := m.p.Put(m.bucket, "doomed", "hello").Header.Get("Etag")
-			body := "<Delete><Quiet>false</Quiet><Object><Key>doomed</Key><VersionId>null</VersionId><ETag>" + etag + "</ETag><LastModifiedTime>Mon, 01 Jan 2024 00:00:00 GMT</LastModifiedTime><Size>5</Size></Object></Delete>"
-			return &proxytest.Request{Method: "POST", Path: "/" + m.bucket, Query: "delete=", Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(body))}}
+			body := "<Delete><Quiet>false</Quiet><Object><Key>doomed</Key><VersionId>null</VersionId><ETag>" + etag +
+				"</ETag><LastModifiedTime>Mon, 01 Jan 2024 00:00:00 GMT</LastModifiedTime><Size>5</Size></Object></Delete>"
+			return &proxytest.Request{
+				Method: "POST", Path: "/" + m.bucket, Query: "delete=", Body: body,
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(body))},
+			}
 		},
 		"RenameObject": func() *proxytest.Request {
 			m.p.Put(m.directory, "before", "hello")
-			return &proxytest.Request{Method: "PUT", Path: "/" + m.directory + "/after", Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "before")}}
+			return &proxytest.Request{
+				Method: "PUT", Path: "/" + m.directory + "/after", Query: "renameObject=",
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "before")},
+			}
 		},
 
 		"CreateBucket": func() *proxytest.Request {
-			body := "<CreateBucketConfiguration><LocationConstraint>" + m.p.Env["AWS_REGION"] + "</LocationConstraint><Tags><Tag><Key>k</Key><Value>v</Value></Tag></Tags></CreateBucketConfiguration>"
+			body := "<CreateBucketConfiguration><LocationConstraint>" + m.p.Env["AWS_REGION"] +
+				"</LocationConstraint><Tags><Tag><Key>k</Key><Value>v</Value></Tag></Tags></CreateBucketConfiguration>"
 			return &proxytest.Request{Method: "PUT", Path: "/" + fresh("made-"), Body: body}
 		},
 		"DeleteBucket": func() *proxytest.Request {
@@ -123,33 +147,50 @@ func (m *modelCheck) baseRequests() map[string]func() *proxytest.Request {
 		"ListObjectVersions":   aboutBucket("GET", "versions=", ""),
 		"ListMultipartUploads": aboutBucket("GET", "uploads=", ""),
 
-		"PutBucketAcl":                    aboutBucket("PUT", "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
-		"PutBucketEncryption":             aboutBucket("PUT", "encryption=", "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled><BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"),
-		"PutBucketLifecycleConfiguration": aboutBucket("PUT", "lifecycle=", lifecycleOf("<Filter><Prefix>p</Prefix></Filter><Expiration><Days>3</Days></Expiration>")),
-		"PutBucketPolicy":                 aboutBucket("PUT", "policy=", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::`+m.bucket+`/none"}]}`),
-		"PutBucketTagging":                aboutBucket("PUT", "tagging=", "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"),
-		"PutBucketVersioning":             aboutBucket("PUT", "versioning=", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
-		"PutObjectLockConfiguration":      aboutBucket("PUT", "object-lock=", "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"),
-		"DeleteBucketLifecycle":           aboutBucket("DELETE", "lifecycle=", ""),
-		"PutPublicAccessBlock":            aboutBucket("PUT", "publicAccessBlock=", "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"),
-		"PutBucketOwnershipControls":      aboutBucket("PUT", "ownershipControls=", "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
-		"DeleteBucketOwnershipControls":   aboutBucket("DELETE", "ownershipControls=", ""),
+		"PutBucketAcl": aboutBucket("PUT", "acl=", "", proxytest.Field("X-Amz-Acl", "private")),
+		"PutBucketEncryption": aboutBucket("PUT", "encryption=",
+			"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled><BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>"),
+		"PutBucketLifecycleConfiguration": aboutBucket("PUT", "lifecycle=",
+			lifecycleOf("<Filter><Prefix>p</Prefix></Filter><Expiration><Days>3</Days></Expiration>")),
+		"PutBucketPolicy": aboutBucket("PUT", "policy=",
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::`+m.bucket+`/none"}]}`),
+		"PutBucketTagging": aboutBucket("PUT", "tagging=",
+			"<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"),
+		"PutBucketVersioning": aboutBucket("PUT", "versioning=",
+			"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+		"PutObjectLockConfiguration": aboutBucket("PUT", "object-lock=",
+			"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"),
+		"DeleteBucketLifecycle": aboutBucket("DELETE", "lifecycle=", ""),
+		"PutPublicAccessBlock": aboutBucket("PUT", "publicAccessBlock=",
+			"<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"),
+		"PutBucketOwnershipControls": aboutBucket("PUT", "ownershipControls=",
+			"<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
+		"DeleteBucketOwnershipControls": aboutBucket("DELETE", "ownershipControls=", ""),
 	}
 	for old, now := range map[string]string{
-		"GetBucketNotification": "GetBucketNotificationConfiguration", "GetBucketLifecycle": "GetBucketLifecycleConfiguration", "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+		"GetBucketNotification": "GetBucketNotificationConfiguration",
+		"GetBucketLifecycle":    "GetBucketLifecycleConfiguration",
+		"PutBucketLifecycle":    "PutBucketLifecycleConfiguration",
 	} { // botocore has the old names, too
 		defer func() { requests[old] = requests[now]; m.more[old] = m.more[now] }()
 	}
 	for query, names := range map[string]string{
 		"abac": "GetBucketAbac", "accelerate": "GetBucketAccelerateConfiguration", "acl": "GetBucketAcl",
-		"analytics": "GetBucketAnalyticsConfiguration ListBucketAnalyticsConfigurations", "cors": "GetBucketCors DeleteBucketCors",
-		"encryption": "GetBucketEncryption DeleteBucketEncryption", "intelligent-tiering": "GetBucketIntelligentTieringConfiguration ListBucketIntelligentTieringConfigurations",
-		"inventory": "GetBucketInventoryConfiguration ListBucketInventoryConfigurations", "lifecycle": "GetBucketLifecycleConfiguration", "location": "GetBucketLocation",
-		"logging": "GetBucketLogging", "metrics": "GetBucketMetricsConfiguration ListBucketMetricsConfigurations", "notification": "GetBucketNotificationConfiguration",
-		"object-lock": "GetObjectLockConfiguration", "ownershipControls": "GetBucketOwnershipControls", "policy": "GetBucketPolicy DeleteBucketPolicy",
-		"policyStatus": "GetBucketPolicyStatus", "publicAccessBlock": "GetPublicAccessBlock DeletePublicAccessBlock", "replication": "GetBucketReplication DeleteBucketReplication",
-		"requestPayment": "GetBucketRequestPayment", "tagging": "GetBucketTagging DeleteBucketTagging", "versioning": "GetBucketVersioning",
-		"website": "GetBucketWebsite DeleteBucketWebsite",
+		"analytics":           "GetBucketAnalyticsConfiguration ListBucketAnalyticsConfigurations",
+		"cors":                "GetBucketCors DeleteBucketCors",
+		"encryption":          "GetBucketEncryption DeleteBucketEncryption",
+		"intelligent-tiering": "GetBucketIntelligentTieringConfiguration ListBucketIntelligentTieringConfigurations",
+		"inventory":           "GetBucketInventoryConfiguration ListBucketInventoryConfigurations",
+		"lifecycle":           "GetBucketLifecycleConfiguration", "location": "GetBucketLocation",
+		"logging": "GetBucketLogging", "metrics": "GetBucketMetricsConfiguration ListBucketMetricsConfigurations",
+		"notification": "GetBucketNotificationConfiguration",
+		"object-lock":  "GetObjectLockConfiguration", "ownershipControls": "GetBucketOwnershipControls",
+		"policy":       "GetBucketPolicy DeleteBucketPolicy",
+		"policyStatus": "GetBucketPolicyStatus", "publicAccessBlock": "GetPublicAccessBlock DeletePublicAccessBlock",
+		"replication":    "GetBucketReplication DeleteBucketReplication",
+		"requestPayment": "GetBucketRequestPayment", "tagging": "GetBucketTagging DeleteBucketTagging",
+		"versioning": "GetBucketVersioning",
+		"website":    "GetBucketWebsite DeleteBucketWebsite",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			method := "GET"
@@ -165,11 +206,18 @@ func (m *modelCheck) baseRequests() map[string]func() *proxytest.Request {
 // makeParts makes an object of two parts that GetObjectAttributes lists.
 func (m *modelCheck) makeParts() {
 	path := "/" + m.directory + "/parts"
-	id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text, "<UploadId>", "</UploadId>")
+	id := proxytest.Between(m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploads="}).Text,
+		"<UploadId>", "</UploadId>")
 	list := ""
 	for i, body := range []string{strings.Repeat("x", 5*proxytest.MiB), "hello"} {
-		a := m.p.Do(&proxytest.Request{Method: "PUT", Path: path, Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body})
+		a := m.p.Do(&proxytest.Request{
+			Method: "PUT", Path: path,
+			Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body,
+		})
 		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, a.Header.Get("Etag"))
 	}
-	m.p.Do(&proxytest.Request{Method: "POST", Path: path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"})
+	m.p.Do(&proxytest.Request{
+		Method: "POST", Path: path, Query: "uploadId=" + id,
+		Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>",
+	})
 }

@@ -43,7 +43,8 @@ func newModelCheck(t *testing.T) *modelCheck {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	m := &modelCheck{
 		p: p, bucket: proxytest.MakeBucket(t, p.Client(t), "model"), directory: p.Env["SEALFRONT_BUCKET"],
-		rows: make(map[string]*modelRow), documents: make(map[string]map[string]bool), checked: make(map[string]bool), without: make(map[string]string),
+		rows: make(map[string]*modelRow), documents: make(map[string]map[string]bool), checked: make(map[string]bool),
+		without: make(map[string]string),
 	}
 	p.Put(m.bucket, "seed", "hello", proxytest.Field("Cache-Control", "no-cache"))
 	p.Put(m.directory, "seed", "hello")
@@ -144,7 +145,8 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 	t.Helper()
 	row := m.row(kind, operation, name)
 	if row == nil {
-		t.Errorf("%s %s of %s has no row in testdata/model.txt: serve it, refuse it, or say why it may be ignored", kind, name, operation)
+		t.Errorf("%s %s of %s has no row in testdata/model.txt: serve it, refuse it, or say why it may be ignored",
+			kind, name, operation)
 		return
 	}
 	key := kind + " " + operation + " " + name
@@ -159,7 +161,9 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 	}
 	r := m.requests[operation]()
 	if kind == "header" {
-		r.Header = append(slices.DeleteFunc(slices.Clone(r.Header), func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), name) }), proxytest.Field(http.CanonicalHeaderKey(name), row.value))
+		r.Header = append(slices.DeleteFunc(slices.Clone(r.Header),
+			func(f sigv4.Field) bool { return strings.EqualFold(string(f.Name), name) }),
+			proxytest.Field(http.CanonicalHeaderKey(name), row.value))
 	} else {
 		var kept []string
 		for pair := range strings.SplitSeq(r.Query, "&") {
@@ -172,11 +176,15 @@ func (m *modelCheck) check(t *testing.T, kind, operation, name string) {
 	with, a := m.outcome(r)
 	switch {
 	case row.fate == "served" && with == without:
-		t.Errorf("model.txt:%d: %s %s: %s changes nothing in the answer of %s: %.300s", row.line, kind, name, row.value, operation, with)
-	case row.fate == "refused" && (a.StatusCode < 400 || a.Code() == "NotImplemented" && !strings.Contains(strings.ToLower(a.Text), strings.ToLower(name))):
-		t.Errorf("model.txt:%d: %s %s: %s is not refused by name in %s: %d %s", row.line, kind, name, row.value, operation, a.StatusCode, a.Text)
+		t.Errorf("model.txt:%d: %s %s: %s changes nothing in the answer of %s: %.300s", row.line, kind, name, row.value,
+			operation, with)
+	case row.fate == "refused" && (a.StatusCode < 400 || a.Code() == "NotImplemented" &&
+		!strings.Contains(strings.ToLower(a.Text), strings.ToLower(name))):
+		t.Errorf("model.txt:%d: %s %s: %s is not refused by name in %s: %d %s", row.line, kind, name, row.value,
+			operation, a.StatusCode, a.Text)
 	case strings.HasPrefix(row.fate, "ignored") && with != without:
-		t.Errorf("model.txt:%d: %s %s: %s is not ignored in %s:\n%s, without it:\n%s", row.line, kind, name, row.value, operation, with, without)
+		t.Errorf("model.txt:%d: %s %s: %s is not ignored in %s:\n%s, without it:\n%s", row.line, kind, name, row.value,
+			operation, with, without)
 	}
 }
 
@@ -204,16 +212,28 @@ func (m *modelCheck) outcome(r *proxytest.Request) (string, *proxytest.Answer) {
 	a := m.p.Do(r)
 	note(a)
 	if (r.Method == "PUT" || r.Method == "POST") && strings.Count(r.Path, "/") == 2 {
-		if id := proxytest.Between(a.Text, "<UploadId>", "</UploadId>"); id != "" { // what it was made with shows when it is complete
-			part := m.p.Do(&proxytest.Request{Method: "PUT", Path: r.Path, Query: "partNumber=1&uploadId=" + id, Body: "hello"})
-			m.p.Do(&proxytest.Request{Method: "POST", Path: r.Path, Query: "uploadId=" + id, Body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") + "</ETag></Part></CompleteMultipartUpload>"})
+		// what it was made with shows when it is complete
+		if id := proxytest.Between(a.Text, "<UploadId>", "</UploadId>"); id != "" {
+			part := m.p.Do(&proxytest.Request{
+				Method: "PUT", Path: r.Path, Query: "partNumber=1&uploadId=" + id,
+				Body: "hello",
+			})
+			m.p.Do(&proxytest.Request{
+				Method: "POST", Path: r.Path, Query: "uploadId=" + id,
+				Body: "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") +
+					"</ETag></Part></CompleteMultipartUpload>",
+			})
 		}
-		note(m.p.Do(&proxytest.Request{Method: "HEAD", Path: r.Path, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}))
+		note(m.p.Do(&proxytest.Request{
+			Method: "HEAD", Path: r.Path,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")},
+		}))
 	}
 	return b.String(), a
 }
 
-// checkElement: an element is in a document of ours that is taken, or has a row; there each that is misspelt is refused.
+// checkElement: an element is in a document of ours that is taken, or has a row; there each that is misspelt is
+// refused.
 func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 	t.Helper()
 	shown := m.documents[operation]
@@ -226,7 +246,8 @@ func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 	}
 	row := m.row("element", operation, path)
 	if row == nil {
-		t.Errorf("element %s of %s is in no document that is taken, and has no row in testdata/model.txt", path, operation)
+		t.Errorf("element %s of %s is in no document that is taken, and has no row in testdata/model.txt", path,
+			operation)
 		return
 	}
 	r := m.requests[operation]()
@@ -242,8 +263,8 @@ func (m *modelCheck) checkElement(t *testing.T, operation, path string) {
 	}
 }
 
-// showDocument sends the operation's own document, which must be taken, and once for each of its elements one in which this element
-// is misspelt, which must not be. It returns the paths of the elements.
+// showDocument sends the operation's own document, which must be taken, and once for each of its elements one in which
+// this element is misspelt, which must not be. It returns the paths of the elements.
 func (m *modelCheck) showDocument(t *testing.T, operation string) map[string]bool {
 	t.Helper()
 	shown := make(map[string]bool)
@@ -260,7 +281,8 @@ func (m *modelCheck) showDocument(t *testing.T, operation string) map[string]boo
 			return m.p.Do(r)
 		}
 		as := send(func(s string) string { return s })
-		if as.StatusCode >= 400 && (as.Code() == "MalformedXML" || strings.Contains(as.Text, "an element that is not implemented")) {
+		if as.StatusCode >= 400 && (as.Code() == "MalformedXML" ||
+			strings.Contains(as.Text, "an element that is not implemented")) {
 			t.Errorf("%s: the document is not taken: %d %s\n%s", operation, as.StatusCode, as.Text, document)
 		}
 		var path []string
@@ -277,7 +299,8 @@ func (m *modelCheck) showDocument(t *testing.T, operation string) map[string]boo
 					shown[at] = true
 					name := token.Name.Local
 					a := send(func(s string) string {
-						return strings.NewReplacer("<"+name+">", "<"+name+"Misspelt>", "</"+name+">", "</"+name+"Misspelt>").Replace(s)
+						return strings.NewReplacer("<"+name+">", "<"+name+"Misspelt>", "</"+name+">",
+							"</"+name+"Misspelt>").Replace(s)
 					})
 					if a.StatusCode < 400 {
 						t.Errorf("%s: the misspelt element %s passes unread: %d", operation, at, a.StatusCode)

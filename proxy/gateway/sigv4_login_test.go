@@ -23,7 +23,10 @@ limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
 	bucket := p.Env["SEALFRONT_BUCKET"]
 	get := func(c *sigv4.Credentials) *proxytest.Answer {
 		t.Helper()
-		return p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2", Service: "s3express", Credentials: c})
+		return p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + bucket, Query: "list-type=2", Service: "s3express",
+			Credentials: c,
+		})
 	}
 	expect := func(what string, a *proxytest.Answer, status int, code string) {
 		t.Helper()
@@ -35,14 +38,20 @@ limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
 	session := p.Session(bucket)
 	before := p.Metric("sealfront_store_requests_total")
 	for i := range burst {
-		expect(fmt.Sprint("nobody's access key ", i), get(&sigv4.Credentials{AccessKeyID: fmt.Sprint("AKIANOBODY", i), SecretAccessKey: "x"}), 403, "InvalidAccessKeyId")
+		expect(fmt.Sprint("nobody's access key ", i),
+			get(&sigv4.Credentials{AccessKeyID: fmt.Sprint("AKIANOBODY", i), SecretAccessKey: "x"}), 403,
+			"InvalidAccessKeyId")
 	}
-	expect("nobody's access keys, too many", get(&sigv4.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "x"}), 503, "SlowDown")
+	expect("nobody's access keys, too many", get(&sigv4.Credentials{AccessKeyID: "AKIANOBODY", SecretAccessKey: "x"}),
+		503, "SlowDown")
 	for i := range 100 {
 		// A token like ours, of a session key that nobody has, is looked for in the store unless too much has failed.
 		token := make([]byte, 100)
 		token[0], token[1] = 1, byte(i)
-		a := get(&sigv4.Credentials{AccessKeyID: "ASIAFORGED", SecretAccessKey: "x", SessionToken: base64.RawURLEncoding.EncodeToString(token)})
+		a := get(&sigv4.Credentials{
+			AccessKeyID: "ASIAFORGED", SecretAccessKey: "x",
+			SessionToken: base64.RawURLEncoding.EncodeToString(token),
+		})
 		expect("a forged token", a, 503, "SlowDown")
 	}
 	if after := p.Metric("sealfront_store_requests_total"); after != before {
@@ -52,11 +61,17 @@ limits: {failed_logins: {rate: 0.0001, burst: %d}}`, burst))
 	expect("a session meanwhile", get(session), 200, "")
 
 	for i := range burst {
-		expect(fmt.Sprint("a wrong secret ", i), get(&sigv4.Credentials{AccessKeyID: right.AccessKeyID, SecretAccessKey: "wrong"}), 403, "SignatureDoesNotMatch")
+		expect(fmt.Sprint("a wrong secret ", i),
+			get(&sigv4.Credentials{AccessKeyID: right.AccessKeyID, SecretAccessKey: "wrong"}), 403,
+			"SignatureDoesNotMatch")
 	}
-	expect("a wrong secret, too often", get(&sigv4.Credentials{AccessKeyID: right.AccessKeyID, SecretAccessKey: "wrong"}), 503, "SlowDown")
+	expect("a wrong secret, too often",
+		get(&sigv4.Credentials{AccessKeyID: right.AccessKeyID, SecretAccessKey: "wrong"}), 503, "SlowDown")
 	expect("the right secret after that", get(right), 503, "SlowDown")
-	expect("another identity", get(&sigv4.Credentials{AccessKeyID: "AKIAOTHEREXAMPLE0001", SecretAccessKey: "other-secret"}), 200, "")
+	expect("another identity", get(&sigv4.Credentials{
+		AccessKeyID:     "AKIAOTHEREXAMPLE0001",
+		SecretAccessKey: "other-secret",
+	}), 200, "")
 }
 
 // Trap 8: the race detector, if it is on, halts the program.

@@ -38,7 +38,8 @@ func chunkedBytes(p *proxytest.Program, u *chunkedUpload) (host string, head, bo
 	if u.decoded != 0 {
 		decoded = u.decoded
 	}
-	r.Header = append(r.Header[:len(r.Header):len(r.Header)], proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(decoded)))
+	r.Header = append(r.Header[:len(r.Header):len(r.Header)],
+		proxytest.Field("X-Amz-Decoded-Content-Length", fmt.Sprint(decoded)))
 	var trailer []sigv4.Field
 	if u.trailer != "" {
 		r.Hash = signedTrailer
@@ -113,15 +114,31 @@ func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
 	for _, n := range []int{0, 1, 8192, 65536, 262144, 262145, 1 << 20} {
 		body := string(proxytest.RandomBytes(n))
 		for name, u := range map[string]*chunkedUpload{
-			"chunks of 8 KiB":                        {chunks: split(body, 8192)},
-			"chunks of 64 KiB with content-encoding": {chunks: split(body, 65536), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding", "aws-chunked")}}},
-			"one chunk":                              {chunks: split(body, 16<<20)},
-			"a trailer":                              {chunks: split(body, 65536), trailer: crcOf(body)},
-			"a trailer and content-encoding, with a codec": {chunks: split(body, 10000), trailer: crcOf(body), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding", "aws-chunked,gzip")}}},
-			"chunked transfer coding":                      {chunks: split(body, 65536), transfer: true},
-			"chunked transfer coding and a trailer":        {chunks: split(body, 65536), trailer: crcOf(body), transfer: true},
-			"a session":                                    {chunks: split(body, 65536), trailer: crcOf(body), Request: proxytest.Request{Credentials: session, Service: "s3express"}},
-			"metadata":                                     {chunks: split(body, 65536), Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("x-amz-meta-a", "b")}}},
+			"chunks of 8 KiB": {chunks: split(body, 8192)},
+			"chunks of 64 KiB with content-encoding": {
+				chunks:  split(body, 65536),
+				Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding", "aws-chunked")}},
+			},
+			"one chunk": {chunks: split(body, 16<<20)},
+			"a trailer": {chunks: split(body, 65536), trailer: crcOf(body)},
+			"a trailer and content-encoding, with a codec": {
+				chunks: split(body, 10000), trailer: crcOf(body),
+				Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("Content-Encoding",
+					"aws-chunked,gzip")}},
+			},
+			"chunked transfer coding": {chunks: split(body, 65536), transfer: true},
+			"chunked transfer coding and a trailer": {
+				chunks: split(body, 65536), trailer: crcOf(body),
+				transfer: true,
+			},
+			"a session": {
+				chunks: split(body, 65536), trailer: crcOf(body),
+				Request: proxytest.Request{Credentials: session, Service: "s3express"},
+			},
+			"metadata": {
+				chunks:  split(body, 65536),
+				Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("x-amz-meta-a", "b")}},
+			},
 		} {
 			u.Path = "/" + bucket + "/" + strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")
 			if a := uploadChunked(p, u); a.StatusCode != 200 {
@@ -134,7 +151,8 @@ func TestSignedChunksAreTakenInEveryForm(t *testing.T) {
 				encoding = "gzip"
 			}
 			if got.Text != body || got.Header.Get("Content-Encoding") != encoding {
-				t.Errorf("%d bytes, %s: %d bytes, Content-Encoding %q", n, name, len(got.Text), got.Header.Get("Content-Encoding"))
+				t.Errorf("%d bytes, %s: %d bytes, Content-Encoding %q", n, name, len(got.Text),
+					got.Header.Get("Content-Encoding"))
 			}
 		}
 	}
@@ -165,25 +183,71 @@ func TestSignedChunksThatAreRefusedStoreNothing(t *testing.T) {
 			status int
 			code   string
 		}{
-			"first chunk's signature":       {&chunkedUpload{chunks: chunks, alter: flip(signature, 1, 5)}, 403, "SignatureDoesNotMatch"},
-			"second chunk's signature":      {&chunkedUpload{chunks: chunks, alter: flip(signature, 2, 63)}, 403, "SignatureDoesNotMatch"},
-			"last chunk's signature":        {&chunkedUpload{chunks: chunks, alter: flip("\r\n0;"+signature, 1, 0)}, 403, "SignatureDoesNotMatch"},
-			"a chunk's data":                {&chunkedUpload{chunks: chunks, alter: flip(signature, 2, 64+2+100)}, 403, "SignatureDoesNotMatch"},
-			"trailer's signature":           {&chunkedUpload{chunks: chunks, trailer: crcOf(body), alter: flip("x-amz-trailer-signature:", 1, 0)}, 403, "SignatureDoesNotMatch"},
-			"trailer's value":               {&chunkedUpload{chunks: chunks, trailer: "AAAAAA=="}, 400, "BadDigest"},
-			"trailer's value, not signed":   {&chunkedUpload{chunks: chunks, trailer: crcOf(body), alter: flip("crc32:", 1, 0)}, 403, "SignatureDoesNotMatch"},
-			"no trailer signature":          {&chunkedUpload{chunks: chunks, trailer: crcOf(body), alter: cutFrom("x-amz-trailer-signature")}, 400, "IncompleteBody"},
-			"no last chunk":                 {&chunkedUpload{chunks: chunks, alter: cutFrom("\r\n0;chunk")}, 400, "IncompleteBody"},
-			"small chunks in the midst":     {&chunkedUpload{chunks: split(body, 8191)}, 403, "InvalidChunkSizeError"},
-			"a decoded length too small":    {&chunkedUpload{chunks: chunks, decoded: n - 1}, 400, "IncompleteBody"},
-			"a decoded length too great":    {&chunkedUpload{chunks: chunks, decoded: n + 1}, 400, "IncompleteBody"},
-			"a negative size":               {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append([]byte("-"), b...) }}, 400, "IncompleteBody"},
-			"a huge size":                   {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append([]byte("7fffffffffff"), b...) }}, 400, "IncompleteBody"},
-			"a size that is no number":      {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append([]byte("zz"), b...) }}, 400, "IncompleteBody"},
-			"another chunk in front":        {&chunkedUpload{chunks: chunks, alter: func(b []byte) []byte { return append(bytes.Clone(b[:8192+4+len(";chunk-signature=")+64+4]), b...) }}, 403, "SignatureDoesNotMatch"},
-			"a checksum header that is not": {&chunkedUpload{chunks: chunks, Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")}}}, 400, "BadDigest"},
+			"first chunk's signature": {
+				&chunkedUpload{chunks: chunks, alter: flip(signature, 1, 5)}, 403,
+				"SignatureDoesNotMatch",
+			},
+			"second chunk's signature": {
+				&chunkedUpload{chunks: chunks, alter: flip(signature, 2, 63)}, 403,
+				"SignatureDoesNotMatch",
+			},
+			"last chunk's signature": {
+				&chunkedUpload{chunks: chunks, alter: flip("\r\n0;"+signature, 1, 0)},
+				403, "SignatureDoesNotMatch",
+			},
+			"a chunk's data": {
+				&chunkedUpload{chunks: chunks, alter: flip(signature, 2, 64+2+100)}, 403,
+				"SignatureDoesNotMatch",
+			},
+			"trailer's signature": {&chunkedUpload{
+				chunks: chunks, trailer: crcOf(body),
+				alter: flip("x-amz-trailer-signature:", 1, 0),
+			}, 403, "SignatureDoesNotMatch"},
+			"trailer's value": {&chunkedUpload{chunks: chunks, trailer: "AAAAAA=="}, 400, "BadDigest"},
+			"trailer's value, not signed": {&chunkedUpload{
+				chunks: chunks, trailer: crcOf(body),
+				alter: flip("crc32:", 1, 0),
+			}, 403, "SignatureDoesNotMatch"},
+			"no trailer signature": {&chunkedUpload{
+				chunks: chunks, trailer: crcOf(body),
+				alter: cutFrom("x-amz-trailer-signature"),
+			}, 400, "IncompleteBody"},
+			"no last chunk": {
+				&chunkedUpload{chunks: chunks, alter: cutFrom("\r\n0;chunk")}, 400,
+				"IncompleteBody",
+			},
+			"small chunks in the midst":  {&chunkedUpload{chunks: split(body, 8191)}, 403, "InvalidChunkSizeError"},
+			"a decoded length too small": {&chunkedUpload{chunks: chunks, decoded: n - 1}, 400, "IncompleteBody"},
+			"a decoded length too great": {&chunkedUpload{chunks: chunks, decoded: n + 1}, 400, "IncompleteBody"},
+			"a negative size": {&chunkedUpload{
+				chunks: chunks,
+				alter:  func(b []byte) []byte { return append([]byte("-"), b...) },
+			}, 400, "IncompleteBody"},
+			"a huge size": {&chunkedUpload{
+				chunks: chunks,
+				alter:  func(b []byte) []byte { return append([]byte("7fffffffffff"), b...) },
+			}, 400, "IncompleteBody"},
+			"a size that is no number": {&chunkedUpload{
+				chunks: chunks,
+				alter:  func(b []byte) []byte { return append([]byte("zz"), b...) },
+			}, 400, "IncompleteBody"},
+			"another chunk in front": {&chunkedUpload{
+				chunks: chunks,
+				alter: func(b []byte) []byte {
+					return append(bytes.Clone(b[:8192+4+len(";chunk-signature=")+64+4]),
+						b...)
+				},
+			}, 403, "SignatureDoesNotMatch"},
+			"a checksum header that is not": {
+				&chunkedUpload{
+					chunks:  chunks,
+					Request: proxytest.Request{Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", "AAAAAA==")}},
+				},
+				400, "BadDigest",
+			},
 		} {
-			row.u.Path = fmt.Sprintf("/%s/%s-%d", bucket, strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(name), n)
+			row.u.Path = fmt.Sprintf("/%s/%s-%d", bucket, strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(name),
+				n)
 			if a := uploadChunked(p, row.u); a.StatusCode != row.status || a.Code() != row.code {
 				t.Errorf("%d bytes, %s: %d %s, want %d %s", n, name, a.StatusCode, a.Code(), row.status, row.code)
 			}

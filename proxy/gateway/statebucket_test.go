@@ -25,7 +25,8 @@ func TestL14AStoreWithoutConditionalPutIsRefused(t *testing.T) {
 	f.Set(func(_ http.ResponseWriter, r *http.Request) bool {
 		return false
 	}, func(r *http.Response) {
-		if r.StatusCode == http.StatusPreconditionFailed && r.Request.Method == "PUT" { // as if the condition had been ignored
+		// as if the condition had been ignored
+		if r.StatusCode == http.StatusPreconditionFailed && r.Request.Method == "PUT" {
 			r.StatusCode = http.StatusOK
 			r.Body = io.NopCloser(strings.NewReader(""))
 			r.ContentLength = 0
@@ -39,7 +40,8 @@ store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, b
 kms: {kind: embedded}
 data: %s
 `, f.URL, dir)
-	out, err := proxytest.Command("serve", "--config", proxytest.WriteConfig(t, strings.Replace(text, "SINGLE", "false", 1)+proxytest.Identity)).CombinedOutput()
+	out, err := proxytest.Command("serve", "--config",
+		proxytest.WriteConfig(t, strings.Replace(text, "SINGLE", "false", 1)+proxytest.Identity)).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "single_writer") {
 		t.Errorf("a store without conditional PUT: %v\n%s", err, out)
 	}
@@ -58,7 +60,8 @@ data: %s
 		"with ETag":  {proxytest.Field("If-Match", `"sf-x"`)},
 		"CopyObject": {proxytest.Field("If-None-Match", "*"), proxytest.Field("X-Amz-Copy-Source", "general/source")},
 	} {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/key", Header: header}); a.StatusCode != 501 || a.Code() != "NotImplemented" {
+		if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/key", Header: header}); a.StatusCode != 501 ||
+			a.Code() != "NotImplemented" {
 			t.Errorf("%s with a condition: %d %s, want 501 NotImplemented", name, a.StatusCode, a.Code())
 		}
 	}
@@ -101,7 +104,8 @@ data: %s
 	var made atomic.Int32
 	for range 8 { // of those that make one bucket at once, one succeeds
 		answers.Go(func() {
-			if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("contested")}); err == nil {
+			if _, err := client.CreateBucket(t.Context(),
+				&s3.CreateBucketInput{Bucket: aws.String("contested")}); err == nil {
 				made.Add(1)
 			}
 		})
@@ -110,16 +114,19 @@ data: %s
 	if n := made.Load(); n != 1 {
 		t.Errorf("%d of 8 made the same bucket, want 1", n)
 	}
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("body")}); err != nil {
+	if _, err := client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("body")}); err != nil {
 		t.Fatal(err)
 	}
 	// Without a condition it could replace a newer object.
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/records/key", Header: []sigv4.Field{
-		proxytest.Field("X-Amz-Copy-Source", "records/key"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-A", "b"),
+		proxytest.Field("X-Amz-Copy-Source", "records/key"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+		proxytest.Field("X-Amz-Meta-A", "b"),
 	}}); a.StatusCode != 501 || a.Code() != "NotImplemented" {
 		t.Errorf("a copy onto itself: %d %s, want 501 NotImplemented", a.StatusCode, a.Code())
 	}
-	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("key")}); err != nil {
+	if _, err := client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("key")}); err != nil {
 		t.Error(err)
 	}
 	if _, err := client.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &bucket}); err != nil {
@@ -161,7 +168,8 @@ data: %s
 	dir := t.TempDir()
 	config := fmt.Sprintf(text, f.URL, "raced-state", dir)
 	f.Set(fails(false), nil)
-	out, err := proxytest.Command("serve", "--config", proxytest.WriteConfig(t, config+proxytest.Identity)).CombinedOutput()
+	out, err := proxytest.Command("serve", "--config",
+		proxytest.WriteConfig(t, config+proxytest.Identity)).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "CreateBucket with 500 InternalError") || refused.Load() == 0 {
 		t.Fatalf("a state bucket that can't be made: %v\n%s", err, out)
 	}

@@ -42,13 +42,18 @@ func deletesAnyOrNothing(t *testing.T, p *proxytest.Program, bucket string) {
 		t.Errorf("%s: DELETE If-Match: *: %d %s", bucket, a.StatusCode, a.Text)
 	}
 	p.MustNotExist(bucket, "any")
-	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: path, Header: star}); a.StatusCode != 404 || a.Code() != "NoSuchKey" {
+	if a := p.Do(&proxytest.Request{Method: "DELETE", Path: path, Header: star}); a.StatusCode != 404 ||
+		a.Code() != "NoSuchKey" {
 		t.Errorf("%s: DELETE If-Match: * of nothing: %d %s", bucket, a.StatusCode, a.Text)
 	}
 	p.Put(bucket, "any", "x")
 	body := "<Delete><Object><Key>any</Key><ETag>*</ETag></Object><Object><Key>none</Key><ETag>*</ETag></Object></Delete>"
-	a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: fieldsOf("Content-MD5", proxytest.MD5(body))})
-	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>any</Key></Deleted>") || !strings.Contains(a.Text, "<Error><Key>none</Key><Code>NoSuchKey</Code>") {
+	a := p.Do(&proxytest.Request{
+		Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body,
+		Header: fieldsOf("Content-MD5", proxytest.MD5(body)),
+	})
+	if a.StatusCode != 200 || !strings.Contains(a.Text, "<Deleted><Key>any</Key></Deleted>") ||
+		!strings.Contains(a.Text, "<Error><Key>none</Key><Code>NoSuchKey</Code>") {
 		t.Errorf("%s: DeleteObjects of *: %d %s", bucket, a.StatusCode, a.Text)
 	}
 }
@@ -56,10 +61,17 @@ func deletesAnyOrNothing(t *testing.T, p *proxytest.Program, bucket string) {
 func readsTheEndOfNothing(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	p.Put(bucket, "empty", "")
-	for value, status := range map[string]int{"bytes=-13": 200, "bytes=-1": 200, "bytes=-0": 416, "bytes=0-": 416, "bytes=0-0": 416} {
+	for value, status := range map[string]int{
+		"bytes=-13": 200, "bytes=-1": 200, "bytes=-0": 416, "bytes=0-": 416,
+		"bytes=0-0": 416,
+	} {
 		for _, method := range []string{"GET", "HEAD"} {
-			a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/empty", Header: fieldsOf("Range", value)})
-			if a.StatusCode != status || status == 200 && (a.Text != "" || a.Header.Get("Content-Range") != "" || a.Header.Get("Content-Length") != "0") {
+			a := p.Do(&proxytest.Request{
+				Method: method, Path: "/" + bucket + "/empty",
+				Header: fieldsOf("Range", value),
+			})
+			if a.StatusCode != status || status == 200 &&
+				(a.Text != "" || a.Header.Get("Content-Range") != "" || a.Header.Get("Content-Length") != "0") {
 				t.Errorf("%s: %s %s of an empty object: %d %v", bucket, method, value, a.StatusCode, a.Header)
 			}
 		}
@@ -68,7 +80,10 @@ func readsTheEndOfNothing(t *testing.T, p *proxytest.Program, bucket string) {
 
 func keepsAnyExpires(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
-	for _, value := range []string{"0", "-1", "5d", "Fri, 01 Sep 2023 01:01:01 GMT", "Friday, 01-Sep-23 01:01:01 GMT", "2023-09-01T01:01:01Z"} {
+	for _, value := range []string{
+		"0", "-1", "5d", "Fri, 01 Sep 2023 01:01:01 GMT", "Friday, 01-Sep-23 01:01:01 GMT",
+		"2023-09-01T01:01:01Z",
+	} {
 		p.Put(bucket, "expires", "x", proxytest.Field("Expires", value))
 		p.MustCopy(bucket+"/expires", bucket+"/expires-copy")
 		for _, key := range []string{"expires", "expires-copy"} {
@@ -77,7 +92,8 @@ func keepsAnyExpires(t *testing.T, p *proxytest.Program, bucket string) {
 			}
 		}
 	}
-	if a := p.HeadOf(bucket, "expires"); len(a.Header.Values("Expires")) != 1 || strings.Contains(fmt.Sprint(a.Header), "-expires") {
+	if a := p.HeadOf(bucket, "expires"); len(a.Header.Values("Expires")) != 1 ||
+		strings.Contains(fmt.Sprint(a.Header), "-expires") {
 		t.Errorf("%s: %v", bucket, a.Header)
 	}
 }
@@ -85,17 +101,26 @@ func keepsAnyExpires(t *testing.T, p *proxytest.Program, bucket string) {
 func saysAllOfA304(t *testing.T, p *proxytest.Program, bucket string) {
 	t.Helper()
 	for _, expires := range []string{"0", "Fri, 01 Sep 2023 01:01:01 GMT"} {
-		p.Put(bucket, "unmodified", "x", proxytest.Field("Expires", expires), proxytest.Field("Cache-Control", "max-age=1"))
+		p.Put(bucket, "unmodified", "x", proxytest.Field("Expires", expires),
+			proxytest.Field("Cache-Control", "max-age=1"))
 		whole := p.HeadOf(bucket, "unmodified").Header
 		for _, method := range []string{"GET", "HEAD"} {
-			for _, condition := range [][2]string{{"If-None-Match", whole.Get("ETag")}, {"If-None-Match", "*"}, {"If-Modified-Since", whole.Get("Last-Modified")}} {
-				a := p.Do(&proxytest.Request{Method: method, Path: "/" + bucket + "/unmodified", Header: fieldsOf(condition[0], condition[1])})
+			for _, condition := range [][2]string{
+				{"If-None-Match", whole.Get("ETag")},
+				{"If-None-Match", "*"},
+				{"If-Modified-Since", whole.Get("Last-Modified")},
+			} {
+				a := p.Do(&proxytest.Request{
+					Method: method, Path: "/" + bucket + "/unmodified",
+					Header: fieldsOf(condition[0], condition[1]),
+				})
 				if a.StatusCode != 304 {
 					t.Errorf("%s: %s %s: %d", bucket, method, condition[0], a.StatusCode)
 				}
 				for _, name := range []string{"ETag", "Last-Modified", "Cache-Control", "Expires", "Vary"} {
 					if a.Header.Get(name) != whole.Get(name) {
-						t.Errorf("%s: 304 to %s %s says %s %q, and 200 %q", bucket, method, condition[0], name, a.Header.Get(name), whole.Get(name))
+						t.Errorf("%s: 304 to %s %s says %s %q, and 200 %q", bucket, method, condition[0], name,
+							a.Header.Get(name), whole.Get(name))
 					}
 				}
 			}
@@ -110,7 +135,8 @@ func showsOpenPrefixes(t *testing.T, p *proxytest.Program, general, directory st
 	var uploads []*s3.CreateMultipartUploadOutput
 	for _, bucket := range []string{general, directory} {
 		for _, key := range []string{"pend/m/1", "pend/x/y", "pend/x/z", "pend/plain"} {
-			u, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+			u, err := client.CreateMultipartUpload(t.Context(),
+				&s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +149,11 @@ func showsOpenPrefixes(t *testing.T, p *proxytest.Program, general, directory st
 	for bucket, want := range map[string]string{general: "pend/n/ pend/x/", directory: "pend/m/ pend/n/ pend/x/"} {
 		for size := int32(1); size < 8; size++ {
 			var prefixes, keys []string
-			pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("pend/"), Delimiter: aws.String("/"), MaxKeys: &size})
+			pages := s3.NewListObjectsV2Paginator(client,
+				&s3.ListObjectsV2Input{
+					Bucket: &bucket, Prefix: aws.String("pend/"), Delimiter: aws.String("/"),
+					MaxKeys: &size,
+				})
 			for pages.HasMorePages() {
 				page, err := pages.NextPage(t.Context())
 				if err != nil {
@@ -145,7 +175,8 @@ func showsOpenPrefixes(t *testing.T, p *proxytest.Program, general, directory st
 		}
 	}
 	for _, u := range uploads {
-		if _, err := client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: u.Bucket, Key: u.Key, UploadId: u.UploadId}); err != nil {
+		if _, err := client.AbortMultipartUpload(t.Context(),
+			&s3.AbortMultipartUploadInput{Bucket: u.Bucket, Key: u.Key, UploadId: u.UploadId}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -157,7 +188,8 @@ func rollsUpByAnyDelimiter(t *testing.T, p *proxytest.Program, bucket string) {
 		p.Put(bucket, key, "x")
 	}
 	for delimiter, want := range map[string]string{
-		"-": "dl/a-* dl/b-* dl/c dl/d/e-* dl/e-*", "--": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/e-f dl/e--*", "/": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/* dl/e--f",
+		"-": "dl/a-* dl/b-* dl/c dl/d/e-* dl/e-*", "--": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/e-f dl/e--*",
+		"/":  "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/* dl/e--f",
 		"a-": "dl/a-* dl/b- dl/b-1 dl/c dl/d/e-f dl/e--f", "é": "dl/a-1 dl/a-2 dl/b- dl/b-1 dl/c dl/d/e-f dl/e--f",
 	} {
 		for size := 1; size <= 8; size++ {
@@ -179,7 +211,8 @@ func rollsUpByAnyDelimiter(t *testing.T, p *proxytest.Program, bucket string) {
 					for _, part := range strings.Split(a.Text, "<CommonPrefixes>")[1:] {
 						all = append(all, proxytest.Element(part, "Prefix")+"*")
 					}
-					token, more = proxytest.Element(a.Text, "NextContinuationToken")+proxytest.Element(a.Text, "NextMarker"), proxytest.Element(a.Text, "IsTruncated") == "true"
+					token, more = proxytest.Element(a.Text, "NextContinuationToken")+proxytest.Element(a.Text,
+						"NextMarker"), proxytest.Element(a.Text, "IsTruncated") == "true"
 					if strings.Contains(a.Text, "minio_cache") {
 						t.Errorf("a marker of the store's own: %s", a.Text)
 					}
@@ -221,25 +254,36 @@ func locksOverDeleteMarkers(t *testing.T, p *proxytest.Program) {
 	p.Put(bucket, "source", "lock")
 	ways := map[string]func(key, body string) int{
 		"PutObject": func(key, body string) int {
-			return p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket + "/" + key, Body: body, Header: fieldsOf("If-None-Match", "*")}).StatusCode
+			return p.Do(&proxytest.Request{
+				Method: "PUT", Path: "/" + bucket + "/" + key, Body: body,
+				Header: fieldsOf("If-None-Match", "*"),
+			}).StatusCode
 		},
 		"CopyObject": func(key, _ string) int {
 			return p.CopyOf(bucket+"/source", bucket+"/"+key, proxytest.Field("If-None-Match", "*")).StatusCode
 		},
 		"CompleteMultipartUpload": func(key, body string) int {
-			u, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+			u, err := client.CreateMultipartUpload(t.Context(),
+				&s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
 			if err != nil {
 				t.Error(err)
 				return 0
 			}
-			part, err := client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: &bucket, Key: &key, UploadId: u.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader(body)})
+			part, err := client.UploadPart(t.Context(),
+				&s3.UploadPartInput{
+					Bucket: &bucket, Key: &key, UploadId: u.UploadId, PartNumber: aws.Int32(1),
+					Body: strings.NewReader(body),
+				})
 			if err != nil {
 				t.Error(err)
 				return 0
 			}
-			list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + aws.ToString(part.ETag) + "</ETag></Part></CompleteMultipartUpload>"
+			list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + aws.ToString(part.ETag) +
+				"</ETag></Part></CompleteMultipartUpload>"
 			return p.Do(&proxytest.Request{
-				Method: "POST", Path: "/" + bucket + "/" + key, Query: "uploadId=" + url.QueryEscape(aws.ToString(u.UploadId)), Body: list, Header: fieldsOf("If-None-Match", "*"),
+				Method: "POST", Path: "/" + bucket + "/" + key,
+				Query: "uploadId=" + url.QueryEscape(aws.ToString(u.UploadId)), Body: list,
+				Header: fieldsOf("If-None-Match", "*"),
 			}).StatusCode
 		},
 	}
@@ -360,7 +404,10 @@ func listsVersionsToTheEnd(t *testing.T, p *proxytest.Program) {
 	missing := map[bool]string{true: "3f0cde35-1c7b-4a6c-a5a5-0e3c3d9bb7d2", false: "01KNTTHERE0000000000000000"}
 	for _, id := range missing {
 		body := "<Delete><Object><Key>v</Key><VersionId>" + id + "</VersionId></Object></Delete>"
-		a := p.Do(&proxytest.Request{Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body, Header: fieldsOf("Content-MD5", proxytest.MD5(body))})
+		a := p.Do(&proxytest.Request{
+			Method: "POST", Path: "/" + bucket, Query: "delete=", Body: body,
+			Header: fieldsOf("Content-MD5", proxytest.MD5(body)),
+		})
 		if a.StatusCode != 200 || strings.Contains(a.Text, "<Error>") || !strings.Contains(a.Text, "<Deleted>") {
 			t.Errorf("DeleteObjects of the version %s, which isn't there: %d %s", id, a.StatusCode, a.Text)
 		}
@@ -368,7 +415,10 @@ func listsVersionsToTheEnd(t *testing.T, p *proxytest.Program) {
 	// Each page is deleted before the next one is asked for.
 	list(2, "", func(got []version) {
 		for _, v := range got {
-			if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + v.key, Query: "versionId=" + url.QueryEscape(v.id)}); a.StatusCode != 204 {
+			if a := p.Do(&proxytest.Request{
+				Method: "DELETE", Path: "/" + bucket + "/" + v.key,
+				Query: "versionId=" + url.QueryEscape(v.id),
+			}); a.StatusCode != 204 {
 				t.Errorf("DELETE of %v: %d %s", v, a.StatusCode, a.Text)
 			}
 		}

@@ -31,7 +31,9 @@ func TestVersions(t *testing.T) {
 			}
 			v.put("null", []byte("made before there were versions"))
 			proxytest.EnableVersions(t, v.client, v.bucket)
-			if out, err = v.client.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: &v.bucket}); err != nil || out.Status != types.BucketVersioningStatusEnabled {
+			if out, err = v.client.GetBucketVersioning(t.Context(),
+				&s3.GetBucketVersioningInput{Bucket: &v.bucket}); err != nil ||
+				out.Status != types.BucketVersioningStatusEnabled {
 				t.Fatalf("after: %+v, %v", out, err)
 			}
 			v.readsAndDeletes()
@@ -50,14 +52,16 @@ type versions struct {
 	p      *proxytest.Program
 	client *s3.Client
 	bucket string
-	// versitygw finds null by GET and not by HEAD, tells of delete markers by GET and not by HEAD, and lists them once a page.
+	// versitygw finds null by GET and not by HEAD, tells of delete markers by GET and not by HEAD, and lists them once
+	// a page.
 	versitygw bool
 }
 
 // put makes a version and returns its id.
 func (v *versions) put(key string, body []byte) string {
 	v.t.Helper()
-	out, err := v.client.PutObject(v.t.Context(), &s3.PutObjectInput{Bucket: &v.bucket, Key: &key, Body: bytes.NewReader(body)})
+	out, err := v.client.PutObject(v.t.Context(),
+		&s3.PutObjectInput{Bucket: &v.bucket, Key: &key, Body: bytes.NewReader(body)})
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -92,11 +96,13 @@ func (v *versions) reads(key, version string, want []byte) {
 			}
 		}
 	}
-	head, err := v.client.HeadObject(v.t.Context(), &s3.HeadObjectInput{Bucket: &v.bucket, Key: &key, VersionId: &version})
+	head, err := v.client.HeadObject(v.t.Context(),
+		&s3.HeadObjectInput{Bucket: &v.bucket, Key: &key, VersionId: &version})
 	if version == "" {
 		head, err = v.client.HeadObject(v.t.Context(), &s3.HeadObjectInput{Bucket: &v.bucket, Key: &key})
 	}
-	if err != nil || aws.ToInt64(head.ContentLength) != int64(len(want)) || version != "" && aws.ToString(head.VersionId) != version {
+	if err != nil || aws.ToInt64(head.ContentLength) != int64(len(want)) || version != "" &&
+		aws.ToString(head.VersionId) != version {
 		v.t.Errorf("HEAD %s?versionId=%s: %+v, %v", key, version, head, err)
 	}
 }
@@ -117,8 +123,13 @@ func (v *versions) readsAndDeletes() {
 		t.Errorf("null: %d %s", a.StatusCode, a.Text)
 	}
 
-	attributes, err := v.client.GetObjectAttributes(ctx, &s3.GetObjectAttributesInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &id1, ObjectAttributes: []types.ObjectAttributes{"ObjectSize", "ETag"}})
-	if err != nil || aws.ToInt64(attributes.ObjectSize) != int64(len(one)) || aws.ToString(attributes.VersionId) != id1 {
+	attributes, err := v.client.GetObjectAttributes(ctx,
+		&s3.GetObjectAttributesInput{
+			Bucket: &v.bucket, Key: aws.String("a"), VersionId: &id1,
+			ObjectAttributes: []types.ObjectAttributes{"ObjectSize", "ETag"},
+		})
+	if err != nil || aws.ToInt64(attributes.ObjectSize) != int64(len(one)) ||
+		aws.ToString(attributes.VersionId) != id1 {
 		t.Errorf("attributes: %+v, %v", attributes, err)
 	}
 
@@ -129,28 +140,37 @@ func (v *versions) readsAndDeletes() {
 	marker := *deleted.VersionId
 	for _, method := range []string{"GET", "HEAD"} {
 		a := v.p.Do(&proxytest.Request{Method: method, Path: "/" + v.bucket + "/a"})
-		if a.StatusCode != 404 || a.Header.Get("x-amz-delete-marker") != "true" && (method == "GET" || !v.versitygw) || method == "HEAD" && a.Text != "" || method == "GET" && a.Code() != "NoSuchKey" {
+		if a.StatusCode != 404 || a.Header.Get("x-amz-delete-marker") != "true" && (method == "GET" || !v.versitygw) ||
+			method == "HEAD" && a.Text != "" || method == "GET" && a.Code() != "NoSuchKey" {
 			t.Errorf("%s of a deleted object: %d %v %s", method, a.StatusCode, a.Header, a.Text)
 		}
 		a = v.p.Do(&proxytest.Request{Method: method, Path: "/" + v.bucket + "/a", Query: "versionId=" + marker})
-		if a.StatusCode != 405 || a.Header.Get("x-amz-delete-marker") != "true" || a.Header.Get("Allow") != "DELETE" || method == "GET" && a.Code() != "MethodNotAllowed" {
+		if a.StatusCode != 405 || a.Header.Get("x-amz-delete-marker") != "true" || a.Header.Get("Allow") != "DELETE" ||
+			method == "GET" && a.Code() != "MethodNotAllowed" {
 			t.Errorf("%s of a delete marker: %d %v %s", method, a.StatusCode, a.Header, a.Text)
 		}
 	}
-	if a := v.get("a", strings.Repeat("0", len(id1)), ""); a.StatusCode != 404 && a.StatusCode != 400 || a.Code() == "NoSuchKey" || strings.Contains(a.Text, "store") {
+	if a := v.get("a", strings.Repeat("0", len(id1)), ""); a.StatusCode != 404 && a.StatusCode != 400 ||
+		a.Code() == "NoSuchKey" || strings.Contains(a.Text, "store") {
 		t.Errorf("a version that isn't there: %d %s", a.StatusCode, a.Text)
 	}
 	v.reads("a", id1, one)
-	gone, err := v.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &marker})
+	gone, err := v.client.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &marker})
 	if err != nil || aws.ToString(gone.VersionId) != marker || !aws.ToBool(gone.DeleteMarker) {
 		t.Errorf("deletion of the marker: %+v, %v", gone, err)
 	}
 	v.reads("a", "", two)
-	if gone, err = v.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &id2}); err != nil || aws.ToString(gone.VersionId) != id2 {
+	if gone, err = v.client.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: &v.bucket, Key: aws.String("a"), VersionId: &id2}); err != nil ||
+		aws.ToString(gone.VersionId) != id2 {
 		t.Errorf("deletion of a version: %+v, %v", gone, err)
 	}
 	v.reads("a", "", one)
-	if a := v.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + v.bucket + "/a", Query: "versionId=" + id1, Body: "x"}); a.Code() != "InvalidArgument" {
+	if a := v.p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + v.bucket + "/a", Query: "versionId=" + id1,
+		Body: "x",
+	}); a.Code() != "InvalidArgument" {
 		t.Errorf("PUT of a version: %d %s", a.StatusCode, a.Text)
 	}
 }
@@ -200,12 +220,16 @@ func (v *versions) copies() {
 		{"an old version brought back", "source", ""},
 		{"an old version brought back and sealed anew", "source", "SHA1"},
 	} {
-		r := &proxytest.Request{Method: "PUT", Path: "/" + v.bucket + "/" + c.to, Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", source)}}
+		r := &proxytest.Request{
+			Method: "PUT", Path: "/" + v.bucket + "/" + c.to,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", source)},
+		}
 		if c.algorithm != "" {
 			r.Header = append(r.Header, proxytest.Field("X-Amz-Checksum-Algorithm", c.algorithm))
 		}
 		a := v.p.Do(r)
-		if a.StatusCode != 200 || a.Header.Get("x-amz-copy-source-version-id") != id1 || a.Header.Get("x-amz-version-id") == "" || a.Header.Get("x-amz-version-id") == id1 {
+		if a.StatusCode != 200 || a.Header.Get("x-amz-copy-source-version-id") != id1 ||
+			a.Header.Get("x-amz-version-id") == "" || a.Header.Get("x-amz-version-id") == id1 {
 			t.Errorf("%s: %d %v %s", c.what, a.StatusCode, a.Header, a.Text)
 			continue
 		}
@@ -213,7 +237,11 @@ func (v *versions) copies() {
 		v.reads(c.to, "", one)
 	}
 	u := proxytest.NewUploader(t, v.client, v.bucket, "copied-part")
-	out, err := v.client.UploadPartCopy(t.Context(), &s3.UploadPartCopyInput{Bucket: &v.bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(1), CopySource: &source})
+	out, err := v.client.UploadPartCopy(t.Context(),
+		&s3.UploadPartCopyInput{
+			Bucket: &v.bucket, Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(1),
+			CopySource: &source,
+		})
 	if err != nil || aws.ToString(out.CopySourceVersionId) != id1 {
 		t.Fatalf("UploadPartCopy: %+v, %v", out, err)
 	}
@@ -222,7 +250,8 @@ func (v *versions) copies() {
 		t.Fatal(err)
 	}
 	v.reads("copied-part", "", one)
-	if a := v.p.CopyOf(v.bucket+"/source?versionId="+strings.Repeat("0", len(id1)), v.bucket+"/nothing"); a.StatusCode != 404 && a.StatusCode != 400 {
+	if a := v.p.CopyOf(v.bucket+"/source?versionId="+strings.Repeat("0", len(id1)),
+		v.bucket+"/nothing"); a.StatusCode != 404 && a.StatusCode != 400 {
 		t.Errorf("a copy of no version: %d %s", a.StatusCode, a.Text)
 	}
 }
@@ -243,7 +272,8 @@ func (v *versions) listing() {
 	}
 	for _, max := range []int32{1000, 2} {
 		seen, latest, markers := 0, 0, map[string]bool{}
-		pages := s3.NewListObjectVersionsPaginator(v.client, &s3.ListObjectVersionsInput{Bucket: &v.bucket, Prefix: aws.String("list/"), MaxKeys: &max})
+		pages := s3.NewListObjectVersionsPaginator(v.client,
+			&s3.ListObjectVersionsInput{Bucket: &v.bucket, Prefix: aws.String("list/"), MaxKeys: &max})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
@@ -251,8 +281,10 @@ func (v *versions) listing() {
 			}
 			for _, o := range page.Versions {
 				size, known := sizes[aws.ToString(o.VersionId)]
-				if !known || size != aws.ToInt64(o.Size) || !strings.HasPrefix(aws.ToString(o.ETag), `"sf-`) || !strings.HasPrefix(aws.ToString(o.Key), "list/") {
-					t.Errorf("listed %s %s with %d bytes, want %d (%t); ETag %s", aws.ToString(o.Key), aws.ToString(o.VersionId), aws.ToInt64(o.Size), size, known, aws.ToString(o.ETag))
+				if !known || size != aws.ToInt64(o.Size) || !strings.HasPrefix(aws.ToString(o.ETag), `"sf-`) ||
+					!strings.HasPrefix(aws.ToString(o.Key), "list/") {
+					t.Errorf("listed %s %s with %d bytes, want %d (%t); ETag %s", aws.ToString(o.Key),
+						aws.ToString(o.VersionId), aws.ToInt64(o.Size), size, known, aws.ToString(o.ETag))
 				}
 				seen++
 				if aws.ToBool(o.IsLatest) {
@@ -260,7 +292,8 @@ func (v *versions) listing() {
 				}
 			}
 			for _, m := range page.DeleteMarkers {
-				if aws.ToString(m.VersionId) != *deleted.VersionId || !aws.ToBool(m.IsLatest) || aws.ToString(m.Key) != "list/b" {
+				if aws.ToString(m.VersionId) != *deleted.VersionId || !aws.ToBool(m.IsLatest) ||
+					aws.ToString(m.Key) != "list/b" {
 					t.Errorf("delete marker %+v", m)
 				}
 				if markers[*m.VersionId] && !v.versitygw {
@@ -270,14 +303,22 @@ func (v *versions) listing() {
 			}
 		}
 		if seen != len(sizes) || len(markers) != 1 || latest != 1 {
-			t.Errorf("pages of %d: %d versions, %d markers, %d latest; want %d, 1, 1", max, seen, len(markers), latest, len(sizes))
+			t.Errorf("pages of %d: %d versions, %d markers, %d latest; want %d, 1, 1", max, seen, len(markers), latest,
+				len(sizes))
 		}
 	}
-	a := v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + v.bucket, Query: "delimiter=%2F&encoding-type=url&prefix=li&versions="})
-	if !strings.Contains(a.Text, "<CommonPrefixes><Prefix>list/</Prefix></CommonPrefixes>") || strings.Contains(a.Text, "<Version>") {
+	a := v.p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + v.bucket,
+		Query: "delimiter=%2F&encoding-type=url&prefix=li&versions=",
+	})
+	if !strings.Contains(a.Text, "<CommonPrefixes><Prefix>list/</Prefix></CommonPrefixes>") ||
+		strings.Contains(a.Text, "<Version>") {
 		t.Errorf("with a delimiter: %s", a.Text)
 	}
-	a = v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + v.bucket, Query: "encoding-type=url&max-keys=1&prefix=list%2Fa&versions="})
+	a = v.p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + v.bucket,
+		Query: "encoding-type=url&max-keys=1&prefix=list%2Fa&versions=",
+	})
 	if !strings.Contains(a.Text, "<Key>list/a+b%2B%C3%BC</Key>") {
 		t.Errorf("encoded: %s", a.Text)
 	}
@@ -287,9 +328,10 @@ func (v *versions) manyDeletes() {
 	t, ctx := v.t, v.t.Context()
 	id := v.put("many/a", []byte("1"))
 	v.put("many/b", []byte("2"))
-	out, err := v.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &v.bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{
-		{Key: aws.String("many/a"), VersionId: &id}, {Key: aws.String("many/b")},
-	}}})
+	out, err := v.client.DeleteObjects(ctx,
+		&s3.DeleteObjectsInput{Bucket: &v.bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{
+			{Key: aws.String("many/a"), VersionId: &id}, {Key: aws.String("many/b")},
+		}}})
 	if err != nil || len(out.Errors) != 0 || len(out.Deleted) != 2 {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -321,7 +363,8 @@ func (v *versions) state() {
 		t.Fatal(err)
 	}
 	proxytest.MustRead(t, v.client, directory, "upload", []byte("second"))
-	if a := v.p.Rename(directory, "upload", "renamed", proxytest.Field("X-Amz-Client-Token", "token")); a.StatusCode != 200 {
+	if a := v.p.Rename(directory, "upload", "renamed",
+		proxytest.Field("X-Amz-Client-Token", "token")); a.StatusCode != 200 {
 		t.Errorf("rename: %d %s", a.StatusCode, a.Text)
 	}
 	list, err := v.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &directory})
@@ -329,19 +372,24 @@ func (v *versions) state() {
 		t.Errorf("uploads: %+v, %v", list, err)
 	}
 	gone := proxytest.NewUploader(t, v.client, directory, "gone")
-	if _, err := v.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &directory, Key: &gone.Key, UploadId: &gone.ID}); err != nil {
+	if _, err := v.client.AbortMultipartUpload(context.WithoutCancel(ctx),
+		&s3.AbortMultipartUploadInput{Bucket: &directory, Key: &gone.Key, UploadId: &gone.ID}); err != nil {
 		t.Error(err)
 	}
 	if _, err := gone.Complete(); err == nil {
 		t.Error("an aborted upload was completed")
 	}
-	if _, err := v.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &directory, Key: aws.String("renamed")}); err != nil {
+	if _, err := v.client.DeleteObject(ctx,
+		&s3.DeleteObjectInput{Bucket: &directory, Key: aws.String("renamed")}); err != nil {
 		t.Error(err)
 	}
 	if _, err := v.client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &directory}); err != nil {
 		t.Error(err)
 	}
-	if a := v.p.Do(&proxytest.Request{Method: "GET", Path: "/" + directory, Query: "list-type=2"}); a.Code() != "NoSuchBucket" {
+	if a := v.p.Do(&proxytest.Request{
+		Method: "GET", Path: "/" + directory,
+		Query: "list-type=2",
+	}); a.Code() != "NoSuchBucket" {
 		t.Errorf("a deleted bucket: %d %s", a.StatusCode, a.Text)
 	}
 }
