@@ -23,16 +23,15 @@ const (
 
 // An operation is a way to make an object, for tests that disturb each of its requests.
 type operation struct {
-	name    string
-	store   memstore.Options
-	change  func(o *objects.Options)
-	source  []byte   // lies at "source" all the time
-	old     []byte   // at the key before
-	parts   [][]byte // that old is uploaded in; nil: it is put
-	now     []byte   // at the key afterwards
-	deletes bool
-	bound   bool // it replaces nothing but what it has read
-	run     func(ctx context.Context, t testing.TB, i *installation, key string) error
+	name   string
+	store  memstore.Options
+	change func(o *objects.Options)
+	source []byte   // lies at "source" all the time
+	old    []byte   // at the key before
+	parts  [][]byte // that old is uploaded in; nil: it is put
+	now    []byte   // at the key afterwards
+	bound  bool     // it replaces nothing but what it has read
+	run    func(ctx context.Context, t testing.TB, i *installation, key string) error
 }
 
 func lessAble(change func(a *store.Abilities)) func(o *objects.Options) {
@@ -116,7 +115,7 @@ func allOperations() []operation {
 			change: lessAble(func(a *store.Abilities) { a.PartGaps = false }),
 		},
 		{
-			name: "an object is deleted", old: small, deletes: true,
+			name: "an object is deleted", old: small,
 			run: func(ctx context.Context, t testing.TB, i *installation, key string) error {
 				_, err := i.in(t, things, policy.DeleteObject, key).Remove(ctx, "", "", "", false)
 				return err
