@@ -234,6 +234,7 @@ func TestWhatAStoreSaysToComplete(t *testing.T) {
 		{"a delete marker that can't be written over", big, func(*installation) func(r *store.Request) turn {
 			return once("CompleteMultipartUpload", 0, refuse(501, "NotImplemented"))
 		}, ""},
+		{"what isn't a delete marker can't be written over", big, always("CompleteMultipartUpload", refuse(501, "NotImplemented")), "NotImplemented"},
 		{"another refusal", big, always("CompleteMultipartUpload", refuse(400, "MalformedXML")), "InternalError"},
 		{"the object can't be looked at afterwards", big, func(*installation) func(r *store.Request) turn {
 			return once("HeadObject", 1, drop)
@@ -255,7 +256,7 @@ func TestWhatAStoreSaysToComplete(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, nil)
 			x := i.in(t, things, policy.CompleteMultipartUpload, "key")
-			if !strings.Contains(c.name, "marker") {
+			if !strings.Contains(c.name, "a delete marker that can't") {
 				i.put(t, "key", older)
 			}
 			u, list, err := storeParts(t.Context(), x, sseKMS, nil, crypto.FullObject, c.parts)

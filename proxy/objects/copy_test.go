@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -366,4 +367,79 @@ func TestMetadataStaysWithCopies(t *testing.T) {
 	wantCode(t, "another key without room", err, "MetadataTooLarge")
 	err = rename(t.Context(), narrow.in(t, things, policy.RenameObject, "new"), "source", nil)
 	wantCode(t, "a rename without room", err, "MetadataTooLarge")
+}
+
+// A version that isn't the current one is copied as it is, and replaces what is there.
+func TestAnEarlierVersionIsCopied(t *testing.T) {
+	i := install(t, nil)
+	i.put(t, "key", large)
+	i.front.set(func(r *store.Request) turn { r.Query = ""; return nil })
+	var source string
+	i.front.watch(func(r *store.Request) {
+		for _, h := range r.Header {
+			if string(h.Name) == "x-amz-copy-source" {
+				source = string(h.Value)
+				h.Value, _, _ = bytes.Cut(h.Value, []byte("?"))
+			}
+		}
+	})
+	from := i.object(t, "key")
+	from.Version = "v 1"
+	_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "copy"), from, sseKMS, nil)
+	if want := "/things-s/key?versionId=v%201"; source != want {
+		t.Errorf("the store was asked for %s, want %s: %v", source, want, err)
+	}
+}
+
+// Sealed bytes that pass through are cut off with their source: nothing comes of them.
+func TestASourceThatIsCutOffIsNoCopy(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(a *store.Abilities)
+		code   string
+	}{
+		"through the proxy":       {func(a *store.Abilities) { a.AtomicSelfCopy = false }, "ServiceUnavailable"},
+		"by way of another place": {func(a *store.Abilities) { a.ConditionalCopy = false }, "ServiceUnavailable"},
+	} {
+		i := install(t, lessAble(c.change))
+		i.put(t, "key", large)
+		i.front.set(once("GetObject", 1, edit(cut(10))))
+		wantCode(t, name, copyingSelf(sseKMS)(t.Context(), t, i, "key"), c.code)
+		i.front.set(nil)
+		i.wantRead(t, name, i.object(t, "key"), large)
+	}
+}
+
+// The date of a copy is the store's, or the request's where the store tells none.
+func TestTheDateOfACopy(t *testing.T) {
+	i := install(t, nil)
+	i.put(t, "source", small)
+	for _, told := range []bool{true, false} {
+		i.front.set(on("PutObject", edit(func(a *answer) {
+			a.header.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
+			if !told {
+				a.header.Set("Date", "today")
+			}
+		})))
+		var c *objects.Copy
+		_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, func(k *objects.Copy) { c = k })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); told && !done.Modified.Equal(want) || !told && !done.Modified.Equal(c.Began) {
+			t.Errorf("told %v: %s", told, done.Modified)
+		}
+	}
+	i.front.set(nil)
+}
+
+// A piece of an object that was replaced by a shorter one is told from a range that can't be.
+func TestAPieceOfAShorterObject(t *testing.T) {
+	i := install(t, func(o *objects.Options) { o.CopyLimit = 200 * kib })
+	i.put(t, "source", large)
+	i.front.set(on("UploadPartCopy", before(func() { i.front.set(nil); i.put(t, "source", small) }).edit(func(a *answer) { a.status = 416 })))
+	x := i.in(t, things, policy.CopyObject, "key")
+	if _, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, nil); err != nil {
+		t.Fatal(err)
+	}
+	i.wantRead(t, "the copy", x, small)
 }

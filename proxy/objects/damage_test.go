@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -319,6 +321,119 @@ func TestFaultsOfATrailersRequests(t *testing.T) {
 			i.damages()
 		})
 	}
+}
+
+// A store that answers with more than it was asked for is read from where the range begins, and one that answers with
+// less, or with something else, isn't read at all.
+func TestAnswersWithOtherBytesThanWereAskedFor(t *testing.T) {
+	const segment = crypto.SealedSegmentSize
+	i := install(t, nil)
+	i.put(t, "key", large)
+	x := i.object(t, "key")
+	stored, _ := i.front.stored(t, things+"-s", "key")
+	give := func(from, to, total int) func(*answer) {
+		return func(a *answer) {
+			a.body, a.length = stored[from:to+1], int64(to-from+1)
+			a.header.Set("Content-Range", s3.ContentRange(int64(from), int64(to), int64(total)))
+		}
+	}
+	first, last := crypto.SegmentSize+5, 2*crypto.SegmentSize+5 // in the second and third segment
+	for _, c := range []struct {
+		name   string
+		change func(*answer)
+		meets  []func(*answer)
+		code   string
+	}{
+		{"as asked", give(segment, 3*segment-1, len(stored)), nil, ""},
+		{"more in front and behind", give(10, len(stored)-1, len(stored)), nil, ""},
+		{"too little", give(segment, 2*segment, len(stored)), nil, "InternalError"},
+		{"another place", give(0, 2*segment-1, len(stored)), nil, "InternalError"},
+		{"of an object of another size", give(segment, 3*segment-1, len(stored)+1), nil, "ServiceUnavailable"},
+		{"cut off in front", give(10, len(stored)-1, len(stored)), []func(*answer){cut(len(stored) - 100)}, "ServiceUnavailable"},
+		{
+			"the whole, as if it were a range", give(0, len(stored)-1, len(stored)),
+			[]func(*answer){func(a *answer) { a.status = http.StatusOK }}, "InternalError",
+		},
+	} {
+		_, opened := i.open(t, x)
+		i.front.set(on("GetObject", edit(func(a *answer) {
+			c.change(a)
+			for _, change := range c.meets {
+				change(a)
+			}
+		})))
+		got, err := readOpened(t.Context(), x, opened, int64(first), int64(last))
+		i.front.set(nil)
+		if c.code != "" {
+			wantCode(t, c.name, err, c.code)
+		} else if err != nil || string(got) != string(large[first:last+1]) {
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+		}
+	}
+	// Who asks a reader for more than it has is told so.
+	_, opened := i.open(t, x)
+	r, err := x.Read(t.Context(), opened, 0, 9, nil, s3.ChecksumOf(crypto.CRC64NVME))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	wantCode(t, "eleven bytes of ten", r.Fill(make([]byte, 11)), "InternalError")
+	if sum, err := r.Finish(); err != nil || sum.Algorithm != crypto.CRC64NVME {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	for _, span := range [][2]int64{{0, opened.Length}, {-1, 5}} {
+		if _, err := x.Read(t.Context(), opened, span[0], span[1], nil, s3.ChecksumOf(crypto.CRC64NVME)); err == nil {
+			t.Errorf("bytes %d to %d: no error", span[0], span[1])
+		}
+	}
+}
+
+// Requests for a layout at one time share a load; who has seen another size hears that the object was replaced.
+func TestALayoutOfAnotherSizeIsAnotherObjects(t *testing.T) {
+	i := install(t, nil)
+	i.upload(t, "key", part, small)
+	x := i.object(t, "key")
+	looks := func(change func(*answer)) *objects.Sealed {
+		i.front.set(on("HeadObject", edit(change)))
+		defer i.front.set(nil)
+		a, s, err := x.HeadIf(t.Context(), objects.Unconditional)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		return s
+	}
+	right, wrong := looks(func(*answer) {}), looks(func(a *answer) { a.length++ })
+	x.ForgetLayout()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	i.front.set(on("GetObject", before(func() {
+		once.Do(func() { close(entered) })
+		<-leave
+	})))
+	done := make(chan error, 1)
+	go func() {
+		opened, err := x.Open(t.Context(), right, anyone)
+		if err == nil {
+			opened.Secrets.Wipe()
+		}
+		done <- err
+	}()
+	<-entered
+	shared := make(chan error, 1)
+	go func() {
+		_, err := x.Open(t.Context(), wrong, anyone)
+		shared <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // so that it joins; otherwise it loads for itself and fails as well
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := <-shared; err == nil {
+		t.Error("a layout of another size was taken")
+	}
+	i.front.set(nil)
 }
 
 // Trailers of objects with so many parts that they don't come with the metadata are read by one more request.

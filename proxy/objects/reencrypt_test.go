@@ -52,6 +52,11 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 		{"larger than a copy, of bytes", md5, noCopy, 200 * kib, put(large), nil, "NotImplemented", false},
 		{"of as many parts as it can't have", md5, noCopy, 0, put(large), edited("GetObject", `"0123456789abcdef0123456789abcdef-9"`), "NotImplemented", false},
 		{"small, of other bytes", md5, noCopy, 0, put(small), edited("GetObject", `"0123456789abcdef0123456789abcdef"`), "NotImplemented", false},
+		{"large, of other bytes", md5, noCopy, 0, put(large), first(
+			on("GetObject", without("If-Match").edit(setHeader("Etag", `"0123456789abcdef0123456789abcdef"`))), on("PutObject", without("If-Match")),
+		), "NotImplemented", false},
+		{"large, and cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(100))), "ServiceUnavailable", false},
+		{"large, and all but cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(1))), "InternalError", false},
 		{"of parts with other MD5s", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, func(r *store.Request) turn {
 			if r.Operation == "UploadPartCopy" {
 				return write("<CopyPartResult><ETag>0123456789abcdef0123456789abcdef</ETag></CopyPartResult>")

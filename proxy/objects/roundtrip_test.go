@@ -222,6 +222,9 @@ func TestUploadsReadLikeTheirParts(t *testing.T) {
 					}
 					i.wantParts(t, x, c.parts)
 					i.wantRanges(t, "completed", x, whole)
+					if !warm {
+						i.wantFirstGuesses(t, x, whole)
+					}
 				}
 				copied := i.in(t, things, policy.CopyObject, "copy")
 				if _, _, err := copyTo(t.Context(), copied, x, sseKMS, nil); err != nil {
@@ -290,6 +293,33 @@ func (i *installation) wantParts(t *testing.T, x *objects.Object, parts [][]byte
 	}
 	_, err = x.Part(t.Context(), opened, number+1, false)
 	wantCode(t, "a part that isn't there", err, "InvalidPartNumber")
+}
+
+// wantFirstGuesses reads ranges of an object whose layout isn't known: what lies elsewhere than in an object of one part
+// takes another request.
+func (i *installation) wantFirstGuesses(t *testing.T, x *objects.Object, data []byte) {
+	t.Helper()
+	for _, r := range ranges(len(data)) {
+		x.ForgetLayout()
+		got, err := download(t.Context(), i, x, fmt.Sprintf("bytes=%d-%d", r[0], r[1]))
+		if err != nil || !bytes.Equal(got, data[r[0]:r[1]+1]) {
+			t.Errorf("first guess, bytes %d to %d: %d bytes, %v", r[0], r[1], len(got), err)
+		}
+	}
+	if len(data) <= crypto.MinPartSize {
+		return
+	}
+	for name, turn := range map[string]turn{"lost": drop, "replaced": refuse(412, ""), "failed": refuse(500, ""), "another's": edit(setHeader(envelopeHeader, ""))} {
+		x.ForgetLayout()
+		i.front.set(once("GetObject", 2, turn)) // behind the first guess and the trailer
+		n := len(data)
+		got, err := download(t.Context(), i, x, fmt.Sprintf("bytes=%d-%d", n-1, n-1))
+		sent := i.front.sent()
+		i.front.set(nil)
+		if len(sent) > 2 && err == nil || err != nil && len(got) > 0 {
+			t.Errorf("second guess %s: %d bytes, %v after %v", name, len(got), err, sent)
+		}
+	}
 }
 
 // A composite checksum is one over those of the parts, and each part shows its own.

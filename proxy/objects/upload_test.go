@@ -331,3 +331,29 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 		t.Errorf("%v, %v after %v", known, err, sent)
 	}
 }
+
+// The metadata of an upload is its object's, whichever way it is made.
+func TestMetadataOfAnUploadIsItsObjects(t *testing.T) {
+	i := install(t, nil)
+	for _, data := range [][]byte{small, part} {
+		x := i.in(t, things, policy.CompleteMultipartUpload, "key")
+		created, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{}, describe("x-amz-meta-a", "b", "content-type", "text/plain"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := x.FindUpload(t.Context(), created.ID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, err := storePart(t.Context(), x, u, 1, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := completeParts(t.Context(), x, u.ID, []objects.NamedPart{*named}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, header := i.front.stored(t, things+"-s", "key"); header.Get("X-Amz-Meta-A") != "b" || header.Get("Content-Type") != "text/plain" {
+			t.Errorf("%d bytes: %v", len(data), header)
+		}
+	}
+}
