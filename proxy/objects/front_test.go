@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,11 +70,22 @@ func newFront(t testing.TB, o memstore.Options) *front {
 		f.memory.Close()
 		f.written.Close()
 		server.Close()
-		if err := memory.Close(); err != nil {
-			t.Error(err)
-		}
+		closing.Go(func() { // it takes its time to see that nobody is connected any more
+			if err := memory.Close(); err != nil {
+				panic(err)
+			}
+		})
 	})
 	return f
+}
+
+// closing are the memory stores that are being stopped.
+var closing sync.WaitGroup
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closing.Wait()
+	os.Exit(code)
 }
 
 func newClient(t testing.TB, endpoint string) *store.Client {
@@ -461,6 +473,17 @@ func (f *front) stored(t testing.TB, bucket, key string) (body []byte, header ht
 		t.Fatal(err)
 	}
 	return body, header
+}
+
+// holds reports whether the memory store has an object.
+func (f *front) holds(t testing.TB, bucket, key string) bool {
+	t.Helper()
+	a, err := f.memory.Do(t.Context(), &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	return a.Status == http.StatusOK
 }
 
 func (f *front) remove(t testing.TB, bucket, key string) {

@@ -90,7 +90,7 @@ func download(ctx context.Context, i *installation, x *objects.Object, asked str
 func ranges(n int) (list [][2]int) {
 	for _, first := range []int{0, 1, crypto.SegmentSize - 1, crypto.SegmentSize, n / 2, n - 1} {
 		for _, last := range []int{0, crypto.SegmentSize - 1, crypto.SegmentSize, n/2 + 100, n - 1} {
-			if 0 <= first && first <= last && last < n {
+			if 0 <= first && first <= last && last < n && last-first < mib { // larger ones cost more than they show
 				list = append(list, [2]int{first, last})
 			}
 		}
