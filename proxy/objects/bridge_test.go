@@ -26,8 +26,14 @@ func TestEveryErrorIsTranslated(t *testing.T) {
 		code, row string
 	}{
 		{"one of S3's own", s3.NoSuchKey("key"), "NoSuchKey", ""},
-		{"a policy's refusal", &policy.Refusal{Code: "InvalidArgument", Row: "X-1", Elements: []policy.Element{{Name: "a", Value: "b"}}}, "InvalidArgument", "X-1"},
-		{"a signature's", &sigv4.Error{Code: "SignatureDoesNotMatch", Elements: []sigv4.Element{{Name: "a", Value: "b"}}}, "SignatureDoesNotMatch", ""},
+		{"a policy's refusal", &policy.Refusal{
+			Code: "InvalidArgument", Row: "X-1",
+			Elements: []policy.Element{{Name: "a", Value: "b"}},
+		}, "InvalidArgument", "X-1"},
+		{"a signature's", &sigv4.Error{
+			Code:     "SignatureDoesNotMatch",
+			Elements: []sigv4.Element{{Name: "a", Value: "b"}},
+		}, "SignatureDoesNotMatch", ""},
 		{"a disabled key", kms("DisabledException"), "KMS.DisabledException", "KE-1"},
 		{"a key of another state", kms("KMSInvalidStateException"), "KMS.KMSInvalidStateException", "KE-2"},
 		{"no key", kms("NotFoundException"), "KMS.NotFoundException", "KE-3"},
@@ -57,7 +63,10 @@ func TestEveryErrorIsTranslated(t *testing.T) {
 	if e := objects.Translate(kmsError{"DisabledException", ""}); e.Message == "" {
 		t.Error("KMS said nothing, and so does the error")
 	}
-	for _, err := range []error{&policy.Refusal{Elements: []policy.Element{{Name: "a", Value: "b"}}}, &sigv4.Error{Elements: []sigv4.Element{{Name: "a", Value: "b"}}}} {
+	for _, err := range []error{
+		&policy.Refusal{Elements: []policy.Element{{Name: "a", Value: "b"}}},
+		&sigv4.Error{Elements: []sigv4.Element{{Name: "a", Value: "b"}}},
+	} {
 		if e := objects.Translate(err); len(e.Elements) != 1 || e.Elements[0] != (s3.Element{Name: "a", Value: "b"}) {
 			t.Errorf("elements %v", e.Elements)
 		}
@@ -123,7 +132,10 @@ func TestClientsHearNothingOfTheServiceKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.keys.DropAll()
-	for code, want := range map[string]string{"DisabledException": "ServiceUnavailable", "AccessDeniedException": "ServiceUnavailable", "ThrottlingException": "SlowDown"} {
+	for code, want := range map[string]string{
+		"DisabledException":     "ServiceUnavailable",
+		"AccessDeniedException": "ServiceUnavailable", "ThrottlingException": "SlowDown",
+	} {
 		i.kms.setFail(serviceKey, kmsError{code, "the key arn:aws:kms:service is disabled"})
 		_, err := putTo(t.Context(), x, sseS3, &body{data: small}, objects.Conditions{})
 		wantCode(t, "sealed, "+code, err, want)
@@ -151,14 +163,21 @@ func TestBucketKeysAreKeptApart(t *testing.T) {
 		}
 	}
 	own := policy.Encryption{SSE: policy.SSEKMS, KeyARN: customKey}
-	context := policy.Encryption{SSE: policy.SSEKMS, KeyARN: customKey, BucketKey: true, Context: map[string]string{"a": "b"}}
+	context := policy.Encryption{
+		SSE: policy.SSEKMS, KeyARN: customKey, BucketKey: true,
+		Context: map[string]string{"a": "b"},
+	}
 	for _, c := range []struct {
 		name, principal string
 		e               policy.Encryption
 		calls           int // of KMS, to make a key
 	}{
-		{"alice", "alice", sseKMS, 1}, {"alice again", "alice", sseKMS, 0}, {"bob", "bob", sseKMS, 1}, {"with a context", "bob", context, 1},
-		{"without a bucket key", "alice", own, 2}, {"under the service key", "alice", sseS3, 1},
+		{"alice", "alice", sseKMS, 1},
+		{"alice again", "alice", sseKMS, 0},
+		{"bob", "bob", sseKMS, 1},
+		{"with a context", "bob", context, 1},
+		{"without a bucket key", "alice", own, 2},
+		{"under the service key", "alice", sseS3, 1},
 	} {
 		i.kms.called()
 		put(c.principal, c.e)
@@ -174,7 +193,9 @@ func TestBucketKeysAreKeptApart(t *testing.T) {
 	}
 	x := i.object(t, "key")
 	i.kms.called()
-	if err := x.FetchKey(t.Context(), policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true}); err != nil || len(i.kms.called()) != 1 {
+	if err := x.FetchKey(t.Context(),
+		policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true}); err != nil ||
+		len(i.kms.called()) != 1 {
 		t.Errorf("fetch: %v", err)
 	}
 	if err := x.TryKey(t.Context(), otherKey); err != nil {
@@ -186,5 +207,6 @@ func TestBucketKeysAreKeptApart(t *testing.T) {
 	i.keys.DropAll()
 	i.kms.setFail(otherKey, kmsError{"DisabledException", "it is disabled"})
 	wantCode(t, "try", x.TryKey(t.Context(), otherKey), "KMS.DisabledException")
-	wantCode(t, "fetch", x.FetchKey(t.Context(), policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true}), "KMS.DisabledException")
+	wantCode(t, "fetch", x.FetchKey(t.Context(),
+		policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true}), "KMS.DisabledException")
 }

@@ -24,7 +24,8 @@ func TestWhatACompleteSaysIsCompared(t *testing.T) {
 		for _, data := range sizes {
 			h.Write(sumOf(sha, data).Value)
 		}
-		return s3.ShownChecksum(&crypto.Checksum{Type: crypto.Composite, Algorithm: crypto.SHA256, Value: h.Sum(nil)}, 2)
+		return s3.ShownChecksum(&crypto.Checksum{Type: crypto.Composite, Algorithm: crypto.SHA256, Value: h.Sum(nil)},
+			2)
 	}()
 	for _, c := range []struct {
 		name    string
@@ -35,7 +36,8 @@ func TestWhatACompleteSaysIsCompared(t *testing.T) {
 		code    string
 	}{
 		{"all is right", crc, crypto.FullObject, nil, func(c *objects.Completion) {
-			c.Size, c.ChecksumType, c.Announced = fmt.Sprint(len(whole)), "FULL_OBJECT", s3.ChecksumText(sumOf(crc, whole))
+			c.Size, c.ChecksumType, c.Announced = fmt.Sprint(len(whole)), "FULL_OBJECT",
+				s3.ChecksumText(sumOf(crc, whole))
 		}, ""},
 		{"all is right, over the parts", sha, crypto.Composite, nil, func(c *objects.Completion) {
 			c.ChecksumType, c.Announced = "composite", composite
@@ -43,10 +45,19 @@ func TestWhatACompleteSaysIsCompared(t *testing.T) {
 		{"the checksum without its count", sha, crypto.Composite, nil, func(c *objects.Completion) {
 			c.Announced, _, _ = strings.Cut(composite, "-")
 		}, ""},
-		{"another count", sha, crypto.Composite, nil, func(c *objects.Completion) { c.Announced = strings.Replace(composite, "-2", "-3", 1) }, "BadDigest"},
+		{
+			"another count", sha, crypto.Composite, nil,
+			func(c *objects.Completion) { c.Announced = strings.Replace(composite, "-2", "-3", 1) }, "BadDigest",
+		},
 		{"another size", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.Size = "7" }, "InvalidRequest"},
-		{"another type", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.ChecksumType = "COMPOSITE" }, "InvalidRequest"},
-		{"another checksum", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.Announced = "AAAAAA==" }, "BadDigest"},
+		{
+			"another type", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.ChecksumType = "COMPOSITE" },
+			"InvalidRequest",
+		},
+		{
+			"another checksum", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.Announced = "AAAAAA==" },
+			"BadDigest",
+		},
 		{"another checksum of a part", crc, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart {
 			l[0].Checksum = "AAAAAA=="
 			return l
@@ -55,27 +66,42 @@ func TestWhatACompleteSaysIsCompared(t *testing.T) {
 			l[0].Kind = sha
 			return l
 		}, nil, "BadDigest"},
-		{"a part's checksum of a kind that nobody asked for", nil, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart {
-			l[0].Checksum, l[0].Kind = "AAAAAA==", crc
-			return l
-		}, nil, ""},
+		{
+			"a part's checksum of a kind that nobody asked for", nil, crypto.FullObject,
+			func(l []objects.NamedPart) []objects.NamedPart {
+				l[0].Checksum, l[0].Kind = "AAAAAA==", crc
+				return l
+			}, nil, "",
+		},
 		{"a part without its checksum", sha, crypto.Composite, func(l []objects.NamedPart) []objects.NamedPart {
 			l[0].Checksum = ""
 			return l
 		}, nil, "InvalidRequest"},
-		{"a part without its checksum, which may be left out", crc, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart {
-			l[0].Checksum = ""
-			return l
-		}, nil, ""},
-		{"a gap where checksums count", sha, crypto.Composite, func(l []objects.NamedPart) []objects.NamedPart { return l[1:] }, nil, "InvalidPartOrder"},
+		{
+			"a part without its checksum, which may be left out", crc, crypto.FullObject,
+			func(l []objects.NamedPart) []objects.NamedPart {
+				l[0].Checksum = ""
+				return l
+			}, nil, "",
+		},
+		{
+			"a gap where checksums count", sha, crypto.Composite,
+			func(l []objects.NamedPart) []objects.NamedPart { return l[1:] }, nil, "InvalidPartOrder",
+		},
 		{"a part that isn't there", crc, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart {
 			return []objects.NamedPart{l[0], {Number: 3, ETag: "sf-x"}}
 		}, nil, "InvalidPart"},
-		{"another ETag", crc, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart { l[0].ETag = "sf-x"; return l }, nil, "InvalidPart"},
+		{
+			"another ETag", crc, crypto.FullObject,
+			func(l []objects.NamedPart) []objects.NamedPart { l[0].ETag = "sf-x"; return l }, nil, "InvalidPart",
+		},
 		{"a small part that isn't the last", crc, crypto.FullObject, func(l []objects.NamedPart) []objects.NamedPart {
 			return append(l, objects.NamedPart{Number: 3, ETag: l[1].ETag})
 		}, nil, "EntityTooSmall"},
-		{"a condition that fails", crc, crypto.FullObject, nil, func(c *objects.Completion) { c.Conditions.Match = `"x"` }, "NoSuchKey"},
+		{
+			"a condition that fails", crc, crypto.FullObject, nil,
+			func(c *objects.Completion) { c.Conditions.Match = `"x"` }, "NoSuchKey",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, nil)
@@ -179,7 +205,8 @@ func TestConditionsOfAComplete(t *testing.T) {
 			{objects.Conditions{Match: header.Get("Etag")}, ""},
 		} {
 			x := i.in(t, things, policy.CompleteMultipartUpload, "key")
-			_, err := upload(t.Context(), x, sseKMS, nil, crypto.FullObject, parts, func(k *objects.Completion) { k.Conditions = c.given })
+			_, err := upload(t.Context(), x, sseKMS, nil, crypto.FullObject, parts,
+				func(k *objects.Completion) { k.Conditions = c.given })
 			if c.code == "" {
 				if err != nil {
 					t.Error(err)
@@ -191,7 +218,8 @@ func TestConditionsOfAComplete(t *testing.T) {
 		}
 		i = install(t, lessAble(func(a *store.Abilities) { a.ConditionalComplete, a.ConditionalPut = false, false }))
 		x := i.in(t, things, policy.CompleteMultipartUpload, "key")
-		_, err := upload(t.Context(), x, sseKMS, nil, crypto.FullObject, parts, func(k *objects.Completion) { k.Conditions.NoneMatch = "*" })
+		_, err := upload(t.Context(), x, sseKMS, nil, crypto.FullObject, parts,
+			func(k *objects.Completion) { k.Conditions.NoneMatch = "*" })
 		wantCode(t, "on a store without conditions", err, "NotImplemented")
 		i.front.watch(func(r *store.Request) {
 			for _, h := range r.Header {
@@ -215,42 +243,84 @@ func TestWhatAStoreSaysToComplete(t *testing.T) {
 		meet  func(i *installation) func(r *store.Request) turn
 		code  string // "" for success
 	}{
-		{"200 for nothing", big, always("CompleteMultipartUpload", write("<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")), "InternalError"},
-		{"200 that claims nothing", big, always("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")), "InternalError"},
-		{"200 with an error", big, always("CompleteMultipartUpload", write("<Error><Code>InternalError</Code></Error>")), "InternalError"},
-		{"200 that ends early", big, always("CompleteMultipartUpload", edit(func(a *answer) { a.body = a.body[:9] })), ""},
-		{"an answer that is too long", big, always("CompleteMultipartUpload", edit(func(a *answer) { a.length = 1 << 20 })), ""},
+		{"200 for nothing", big, always("CompleteMultipartUpload",
+			write("<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")), "InternalError"},
+		{
+			"200 that claims nothing", big, always("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")),
+			"InternalError",
+		},
+		{"200 with an error", big, always("CompleteMultipartUpload",
+			write("<Error><Code>InternalError</Code></Error>")), "InternalError"},
+		{
+			"200 that ends early", big, always("CompleteMultipartUpload", edit(func(a *answer) { a.body = a.body[:9] })),
+			"",
+		},
+		{
+			"an answer that is too long", big,
+			always("CompleteMultipartUpload", edit(func(a *answer) { a.length = 1 << 20 })), "",
+		},
 		{"an error for what is done, and the upload stays", big, func(*installation) func(r *store.Request) turn {
 			return first(on("CompleteMultipartUpload", lose), on("AbortMultipartUpload", drop))
 		}, ""},
-		{"the part is gone, and the end stands", big, always("CompleteMultipartUpload", refuse(400, "InvalidPart")), "InvalidPart"},
+		{
+			"the part is gone, and the end stands", big, always("CompleteMultipartUpload", refuse(400, "InvalidPart")),
+			"InvalidPart",
+		},
 		{"the end was replaced once", big, func(*installation) func(r *store.Request) turn {
-			return first(once("CompleteMultipartUpload", 0, refuse(400, "InvalidPart")), once("ListParts", 0, write("<ListPartsResult/>")))
+			return first(once("CompleteMultipartUpload", 0, refuse(400, "InvalidPart")),
+				once("ListParts", 0, write("<ListPartsResult/>")))
 		}, ""},
-		{"the key changes all the time", big, always("CompleteMultipartUpload", refuse(412, "PreconditionFailed")), "OperationAborted"},
+		{
+			"the key changes all the time", big, always("CompleteMultipartUpload", refuse(412, "PreconditionFailed")),
+			"OperationAborted",
+		},
 		{"the key changes once", big, func(*installation) func(r *store.Request) turn {
 			return once("CompleteMultipartUpload", 0, refuse(409, ""))
 		}, ""},
 		{"a delete marker that can't be written over", big, func(*installation) func(r *store.Request) turn {
 			return once("CompleteMultipartUpload", 0, refuse(501, "NotImplemented"))
 		}, ""},
-		{"what isn't a delete marker can't be written over", big, always("CompleteMultipartUpload", refuse(501, "NotImplemented")), "NotImplemented"},
+		{
+			"what isn't a delete marker can't be written over", big,
+			always("CompleteMultipartUpload", refuse(501, "NotImplemented")), "NotImplemented",
+		},
 		{"another refusal", big, always("CompleteMultipartUpload", refuse(400, "MalformedXML")), "InternalError"},
 		{"the object can't be looked at afterwards", big, func(*installation) func(r *store.Request) turn {
 			return once("HeadObject", 1, drop)
 		}, "ServiceUnavailable"},
 		{"the stash is gone", big, always("GetObject", refuse(404, "NoSuchKey")), "InternalError"},
 		{"the stash is lost", big, always("GetObject", drop), "ServiceUnavailable"},
-		{"the stash has another length", big, always("GetObject", edit(func(a *answer) { a.body, a.length = a.body[:9], 9 })), "InternalError"},
+		{
+			"the stash has another length", big,
+			always("GetObject", edit(func(a *answer) { a.body, a.length = a.body[:9], 9 })), "InternalError",
+		},
 		{"the stash is cut off", big, always("GetObject", edit(cut(9))), "InternalError"},
-		{"of a stashed part alone: the key changes all the time", [][]byte{small}, always("PutObject", refuse(412, "")), "OperationAborted"},
-		{"of a stashed part alone: the key changes once", [][]byte{small}, func(*installation) func(r *store.Request) turn { return once("PutObject", 0, refuse(412, "")) }, ""},
+		{
+			"of a stashed part alone: the key changes all the time",
+			[][]byte{small},
+			always("PutObject", refuse(412, "")),
+			"OperationAborted",
+		},
+		{
+			"of a stashed part alone: the key changes once",
+			[][]byte{small},
+			func(*installation) func(r *store.Request) turn { return once("PutObject", 0, refuse(412, "")) }, "",
+		},
 		{"of a stashed part alone: the answer is lost", [][]byte{small}, always("PutObject", lose), ""},
-		{"of a stashed part alone: the store refuses", [][]byte{small}, always("PutObject", refuse(400, "EntityTooLarge")), "EntityTooLarge"},
+		{
+			"of a stashed part alone: the store refuses",
+			[][]byte{small},
+			always("PutObject", refuse(400, "EntityTooLarge")), "EntityTooLarge",
+		},
 		{"of a stashed part alone: all is lost", [][]byte{small}, func(*installation) func(r *store.Request) turn {
 			return first(on("PutObject", drop), once("HeadObject", 1, drop))
 		}, "ServiceUnavailable"},
-		{"of a stashed part alone: the stash is cut off", [][]byte{small}, always("GetObject", edit(cut(9))), "InternalError"},
+		{
+			"of a stashed part alone: the stash is cut off",
+			[][]byte{small},
+			always("GetObject", edit(cut(9))),
+			"InternalError",
+		},
 		{"of no bytes", [][]byte{{}}, always("PutObject", lose), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -324,7 +394,8 @@ func TestAnUploadWithoutBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	from, opened := i.open(t, x)
-	if from.Envelope.Multipart || opened.Length != 0 || string(opened.Secrets.Checksum.Value) != string(sumOf(kind, nil).Value) {
+	if from.Envelope.Multipart || opened.Length != 0 ||
+		string(opened.Secrets.Checksum.Value) != string(sumOf(kind, nil).Value) {
 		t.Errorf("%+v", opened.Secrets.Checksum)
 	}
 	stored, header := i.front.stored(t, things+"-s", "key")

@@ -46,15 +46,26 @@ func TestConditionsOnACopysDestinationHoldWhateverTheWay(t *testing.T) {
 				code      string
 				condition string
 			}{
-				{"the ETag is another", "key", objects.Conditions{Match: `"another"`}, "PreconditionFailed", "If-Match"},
+				{
+					"the ETag is another", "key",
+					objects.Conditions{Match: `"another"`},
+					"PreconditionFailed",
+					"If-Match",
+				},
 				{"there is nothing of that ETag", "none", objects.Conditions{Match: etag}, "NoSuchKey", ""},
-				{"there is an object", "key", objects.Conditions{NoneMatch: "*"}, "PreconditionFailed", "If-None-Match"},
+				{
+					"there is an object", "key",
+					objects.Conditions{NoneMatch: "*"},
+					"PreconditionFailed",
+					"If-None-Match",
+				},
 				{"there is none", "new", objects.Conditions{NoneMatch: "*"}, "", ""},
 				{"the ETag is this", "key", objects.Conditions{Match: etag}, "", ""},
 			} {
 				before, _ := i.front.stored(t, things+"-s", c.key)
 				x := i.in(t, things, policy.CopyObject, c.key)
-				_, _, err := copyTo(t.Context(), x, i.object(t, "source"), way.e, func(k *objects.Copy) { k.Conditions = c.given })
+				_, _, err := copyTo(t.Context(), x, i.object(t, "source"), way.e,
+					func(k *objects.Copy) { k.Conditions = c.given })
 				if c.code == "" {
 					if err != nil {
 						t.Errorf("%s: %v", c.name, err)
@@ -62,10 +73,13 @@ func TestConditionsOnACopysDestinationHoldWhateverTheWay(t *testing.T) {
 					i.wantRead(t, c.name, x, way.source)
 					continue
 				}
-				if code := objects.Translate(err).Code; err == nil || code != c.code && !(c.code == "NoSuchKey" && code == "ServiceUnavailable") {
+				if code := objects.Translate(err).Code; err == nil || code != c.code &&
+					!(c.code == "NoSuchKey" && code == "ServiceUnavailable") {
 					t.Errorf("%s: %v, want %s", c.name, err, c.code)
 				}
-				if c.condition != "" && way.name != "in pieces" && !slices.Contains(objects.Translate(err).Elements, s3.Element{Name: "Condition", Value: c.condition}) {
+				if c.condition != "" && way.name != "in pieces" &&
+					!slices.Contains(objects.Translate(err).Elements,
+						s3.Element{Name: "Condition", Value: c.condition}) {
 					t.Errorf("%s: %+v names no %s", c.name, objects.Translate(err).Elements, c.condition)
 				}
 				if after, _ := i.front.stored(t, things+"-s", c.key); !bytes.Equal(before, after) {
@@ -81,7 +95,8 @@ func TestCopiesInPiecesNeedConditionsOnComplete(t *testing.T) {
 	i := install(t, func(o *objects.Options) { o.CopyLimit, o.Abilities.ConditionalComplete = 100*kib, false })
 	i.put(t, "source", large)
 	x := i.in(t, things, policy.CopyObject, "key")
-	_, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, func(k *objects.Copy) { k.Conditions.NoneMatch = "*" })
+	_, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS,
+		func(k *objects.Copy) { k.Conditions.NoneMatch = "*" })
 	wantCode(t, "a copy", err, "NotImplemented")
 }
 
@@ -93,7 +108,10 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 		code string
 	}{
 		{"an error", write("<Error><Code>InternalError</Code></Error>"), "InternalError"},
-		{"a condition on the source that failed", write("<Error><Code>PreconditionFailed</Code></Error>"), "ServiceUnavailable"},
+		{
+			"a condition on the source that failed", write("<Error><Code>PreconditionFailed</Code></Error>"),
+			"ServiceUnavailable",
+		},
 		{"no XML", write("what?"), "InternalError"},
 		{"half a document", edit(func(a *answer) { a.body, a.length = a.body[:50], 50 }), "InternalError"},
 		{"a body that ends early", edit(func(a *answer) { a.body = a.body[:1] }), "ServiceUnavailable"},
@@ -105,7 +123,8 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 			i.put(t, "source", large)
 			i.put(t, "key", older)
 			i.front.set(on("CopyObject", c.turn))
-			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, nil)
+			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+				nil)
 			i.front.set(nil)
 			wantCode(t, "a copy", err, c.code)
 			if c.name == "half a document" || c.name == "a body that ends early" {
@@ -129,7 +148,8 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 			i := install(t, func(o *objects.Options) { o.CopyLimit = 200 * kib })
 			i.put(t, "source", large)
 			i.front.set(on("UploadPartCopy", c.turn))
-			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, nil)
+			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+				nil)
 			sent := i.front.sent()
 			i.front.set(nil)
 			wantCode(t, "a copy", err, c.code)
@@ -148,10 +168,23 @@ func TestAnswersToTheStoresUploads(t *testing.T) {
 		code string // "" for success
 	}{
 		{"no upload id", on("CreateMultipartUpload", write("<InitiateMultipartUploadResult/>")), "InternalError"},
-		{"an upload id that is cut off", on("CreateMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })), "ServiceUnavailable"},
-		{"an error in the 200 to Complete", on("CompleteMultipartUpload", write("<Error><Code>InternalError</Code></Error>")), "InternalError"},
-		{"a condition in the 200 to Complete", on("CompleteMultipartUpload", write("<Error><Code>PreconditionFailed</Code></Error>")), "PreconditionFailed"},
-		{"a 200 for nothing", on("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")), "InternalError"},
+		{
+			"an upload id that is cut off", on("CreateMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })),
+			"ServiceUnavailable",
+		},
+		{
+			"an error in the 200 to Complete",
+			on("CompleteMultipartUpload", write("<Error><Code>InternalError</Code></Error>")), "InternalError",
+		},
+		{
+			"a condition in the 200 to Complete",
+			on("CompleteMultipartUpload", write("<Error><Code>PreconditionFailed</Code></Error>")),
+			"PreconditionFailed",
+		},
+		{
+			"a 200 for nothing", on("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")),
+			"InternalError",
+		},
 		{"a 200 that ends early", on("CompleteMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })), ""},
 		{"an error for what was done", on("CompleteMultipartUpload", edit(func(a *answer) { a.status = 500 })), ""},
 		{
@@ -189,7 +222,8 @@ func TestChecksumsOfCopies(t *testing.T) {
 	i := install(t, nil)
 	for name, data := range map[string][]byte{"small": small, "large": large, "empty": {}} {
 		for _, bare := range []bool{false, true} {
-			if _, err := putTo(t.Context(), i.object(t, name), sseKMS, &body{data: data, bare: bare}, objects.Conditions{}); err != nil {
+			if _, err := putTo(t.Context(), i.object(t, name), sseKMS, &body{data: data, bare: bare},
+				objects.Conditions{}); err != nil {
 				t.Fatal(err)
 			}
 			for _, wanted := range []crypto.Algorithm{0, crypto.CRC64NVME, crypto.SHA256} {
@@ -199,7 +233,8 @@ func TestChecksumsOfCopies(t *testing.T) {
 						t.Fatal(err)
 					}
 					c := &objects.Copy{
-						Object: i.in(t, things, policy.CopyObject, "copy"), Source: from, Encryption: e, May: anyone, Scratch: new(objects.Scratch),
+						Object: i.in(t, things, policy.CopyObject, "copy"), Source: from, Encryption: e, May: anyone,
+						Scratch:  new(objects.Scratch),
 						Describe: describe(),
 					}
 					var kind *s3.ChecksumKind
@@ -218,11 +253,13 @@ func TestChecksumsOfCopies(t *testing.T) {
 					if kind == nil {
 						kind = s3.ChecksumOf(crypto.CRC64NVME)
 					}
-					if c.Checksum == nil || c.Checksum.Algorithm != kind.Algorithm || !bytes.Equal(c.Checksum.Value, sumOf(kind, data).Value) {
+					if c.Checksum == nil || c.Checksum.Algorithm != kind.Algorithm ||
+						!bytes.Equal(c.Checksum.Value, sumOf(kind, data).Value) {
 						t.Errorf("%s, bare %v, wanted %d, %s: %+v", name, bare, wanted, e.SSE, c.Checksum)
 					}
 					_, opened := i.open(t, i.object(t, "copy"))
-					if sum, _, err := i.object(t, "copy").ChecksumOf(t.Context(), opened); err != nil || !bytes.Equal(sum.Value, c.Checksum.Value) {
+					if sum, _, err := i.object(t, "copy").ChecksumOf(t.Context(), opened); err != nil ||
+						!bytes.Equal(sum.Value, c.Checksum.Value) {
 						t.Errorf("%s: the copy has %+v, %v", name, sum, err)
 					}
 				}
@@ -240,11 +277,17 @@ func TestASourceThatIsReplacedIsCopiedAnew(t *testing.T) {
 		e         policy.Encryption
 		change    func(o *objects.Options)
 	}{
-		"by the store":        {"CopyObject", large, sseKMS, nil},
-		"through the proxy":   {"GetObject", large, sseKMS, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false })},
-		"under another key":   {"GetObject", large, sseS3, nil},
-		"a piece of it":       {"UploadPartCopy", large, sseKMS, func(o *objects.Options) { o.CopyLimit = 200 * kib }},
-		"with another length": {"GetObject", large, sseKMS, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false })},
+		"by the store": {"CopyObject", large, sseKMS, nil},
+		"through the proxy": {
+			"GetObject", large, sseKMS,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
+		},
+		"under another key": {"GetObject", large, sseS3, nil},
+		"a piece of it":     {"UploadPartCopy", large, sseKMS, func(o *objects.Options) { o.CopyLimit = 200 * kib }},
+		"with another length": {
+			"GetObject", large, sseKMS,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := install(t, c.change)
@@ -330,9 +373,11 @@ func TestWhatCantBeDescribedWritesNothing(t *testing.T) {
 	} {
 		wantCode(t, name, got.err, got.code)
 	}
-	_, err := x.CreateUpload(t.Context(), tooLong, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{}, describe())
+	_, err := x.CreateUpload(t.Context(), tooLong, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{},
+		describe())
 	wantCode(t, "an upload with too much context", err, "MetadataTooLarge")
-	_, err = x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{}, refused)
+	_, err = x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{},
+		refused)
 	wantCode(t, "an upload", err, "MetadataTooLarge")
 	_, err = reencrypt(t.Context(), x, tooLong)
 	wantCode(t, "a reencryption with too much context", err, "MetadataTooLarge")
@@ -345,21 +390,27 @@ func TestMetadataStaysWithCopies(t *testing.T) {
 	value := strings.Repeat("v", 1200)
 	i.put(t, "source", large, "content-type", "text/plain", "cache-control", "no-store", "x-amz-meta-mine", value)
 	for _, e := range []policy.Encryption{sseKMS, sseS3} {
-		if _, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), e, nil); err != nil {
+		if _, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), e,
+			nil); err != nil {
 			t.Fatal(err)
 		}
 		_, header := i.front.stored(t, things+"-s", "key")
-		if header.Get("Content-Type") != "text/plain" || header.Get("Cache-Control") != "no-store" || header.Get("X-Amz-Meta-Mine") != value {
+		if header.Get("Content-Type") != "text/plain" || header.Get("Cache-Control") != "no-store" ||
+			header.Get("X-Amz-Meta-Mine") != value {
 			t.Errorf("%s: the copy has %v", e.SSE, header)
 		}
 	}
 	o := i.o
 	o.Abilities.MetadataRoom = false
-	narrow := &installation{Objects: objects.New(o), front: i.front, state: i.state, kms: i.kms, keys: i.keys, logs: i.logs}
+	narrow := &installation{
+		Objects: objects.New(o), front: i.front, state: i.state, kms: i.kms, keys: i.keys,
+		logs: i.logs,
+	}
 	if narrow.MaxMetadata() >= i.MaxMetadata() {
 		t.Error("a store with less room has no less")
 	}
-	_, _, err := copyTo(t.Context(), narrow.in(t, things, policy.CopyObject, "key"), narrow.object(t, "source"), sseKMS, nil)
+	_, _, err := copyTo(t.Context(), narrow.in(t, things, policy.CopyObject, "key"), narrow.object(t, "source"), sseKMS,
+		nil)
 	wantCode(t, "a copy without room", err, "MetadataTooLarge")
 	_, err = appendTo(t.Context(), narrow.object(t, "source"), &body{data: added}, sseKMS)
 	wantCode(t, "an append without room", err, "MetadataTooLarge")
@@ -421,11 +472,13 @@ func TestTheDateOfACopy(t *testing.T) {
 			}
 		})))
 		var c *objects.Copy
-		_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, func(k *objects.Copy) { c = k })
+		_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+			func(k *objects.Copy) { c = k })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); told && !done.Modified.Equal(want) || !told && !done.Modified.Equal(c.Began) {
+		if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); told && !done.Modified.Equal(want) || !told &&
+			!done.Modified.Equal(c.Began) {
 			t.Errorf("told %v: %s", told, done.Modified)
 		}
 	}
@@ -436,7 +489,8 @@ func TestTheDateOfACopy(t *testing.T) {
 func TestAPieceOfAShorterObject(t *testing.T) {
 	i := install(t, func(o *objects.Options) { o.CopyLimit = 200 * kib })
 	i.put(t, "source", large)
-	i.front.set(on("UploadPartCopy", before(func() { i.front.set(nil); i.put(t, "source", small) }).edit(func(a *answer) { a.status = 416 })))
+	i.front.set(on("UploadPartCopy",
+		before(func() { i.front.set(nil); i.put(t, "source", small) }).edit(func(a *answer) { a.status = 416 })))
 	x := i.in(t, things, policy.CopyObject, "key")
 	if _, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, nil); err != nil {
 		t.Fatal(err)

@@ -58,23 +58,56 @@ func TestWhatTheStoreAltersIsFoundDamaged(t *testing.T) {
 		{"a bit of the trailer", small, flipped(-60), "trailer", "InternalError"},
 		{"a bit of the tail", small, flipped(-1), "trailer", "InternalError"},
 		{"the tail says that the trailer is longer", small, flipped(-17), "trailer", "InternalError"},
-		{"a byte is missing", small, func(b []byte, _ *crypto.Envelope) []byte { return b[1:] }, "length", "InternalError"},
-		{"a byte is added", large, func(b []byte, _ *crypto.Envelope) []byte { return append(b, 0) }, "length", "InternalError"},
-		{"a size that no object has", small, func([]byte, *crypto.Envelope) []byte { return []byte("x") }, "length", "InternalError"},
-		{"no bytes any more", small, func([]byte, *crypto.Envelope) []byte { return []byte{} }, "length", "InternalError"},
+		{
+			"a byte is missing", small, func(b []byte, _ *crypto.Envelope) []byte { return b[1:] }, "length",
+			"InternalError",
+		},
+		{
+			"a byte is added", large, func(b []byte, _ *crypto.Envelope) []byte { return append(b, 0) }, "length",
+			"InternalError",
+		},
+		{
+			"a size that no object has", small, func([]byte, *crypto.Envelope) []byte { return []byte("x") }, "length",
+			"InternalError",
+		},
+		{
+			"no bytes any more", small, func([]byte, *crypto.Envelope) []byte { return []byte{} }, "length",
+			"InternalError",
+		},
 		{
 			"two segments are swapped", large, func(b []byte, _ *crypto.Envelope) []byte {
 				const n = crypto.SealedSegmentSize
 				return slices.Concat(b[n:2*n], b[:n], b[2*n:])
 			}, "segment", "InternalError",
 		},
-		{"the wrapped key", small, func(b []byte, e *crypto.Envelope) []byte { e.Wrapped[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the commitment", small, func(b []byte, e *crypto.Envelope) []byte { e.Commitment[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the flag for copies", small, func(b []byte, e *crypto.Envelope) []byte { e.Copied = true; return b }, "envelope", "InternalError"},
-		{"the object's id", small, func(b []byte, e *crypto.Envelope) []byte { e.ObjectID[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the blob", small, func(b []byte, e *crypto.Envelope) []byte { e.Blob = []byte(customKey + "#77"); return b }, "", "InternalError"},
-		{"the key", small, func(b []byte, e *crypto.Envelope) []byte { e.KeyARN = foreignKey; return b }, "key", "InternalError"},
-		{"the kind of encryption", small, func(b []byte, e *crypto.Envelope) []byte { e.SSE = crypto.SSES3; return b }, "key", "InternalError"},
+		{
+			"the wrapped key", small, func(b []byte, e *crypto.Envelope) []byte { e.Wrapped[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the commitment", small, func(b []byte, e *crypto.Envelope) []byte { e.Commitment[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the flag for copies", small, func(b []byte, e *crypto.Envelope) []byte { e.Copied = true; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the object's id", small, func(b []byte, e *crypto.Envelope) []byte { e.ObjectID[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the blob", small, func(b []byte, e *crypto.Envelope) []byte { e.Blob = []byte(customKey + "#77"); return b },
+			"", "InternalError",
+		},
+		{
+			"the key", small, func(b []byte, e *crypto.Envelope) []byte { e.KeyARN = foreignKey; return b }, "key",
+			"InternalError",
+		},
+		{
+			"the kind of encryption", small, func(b []byte, e *crypto.Envelope) []byte { e.SSE = crypto.SSES3; return b },
+			"key", "InternalError",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, nil)
@@ -145,7 +178,10 @@ func TestAForeignKeyIsNeverCalled(t *testing.T) {
 		"by its source":  func() error { _, err := from.Open(t.Context(), false, never); return err },
 		"by its head":    func() error { _, err := x.Open(t.Context(), from.Sealed, never); return err },
 		"past the cache": func() error { _, err := x.Unwrap(t.Context(), from.Envelope, true, never); return err },
-		"for a rename":   func() error { return rename(t.Context(), i.in(t, things, policy.RenameObject, "new"), "key", nil) },
+		"for a rename": func() error {
+			return rename(t.Context(), i.in(t, things, policy.RenameObject, "new"), "key",
+				nil)
+		},
 		"for another key": func() error {
 			_, err := from.Reencrypt(t.Context(), x, sseKMS, nil, never, from.Modified)
 			return err
@@ -211,10 +247,22 @@ func TestWrongAnswersToReadsAreErrors(t *testing.T) {
 		code   string
 		damage string
 	}{
-		{"a Content-Range that is none", func(*installation) turn { return edit(setHeader("Content-Range", "bytes x")) }, "InternalError", ""},
-		{"another Content-Range", func(*installation) turn { return edit(setHeader("Content-Range", "bytes 0-4095/307792")) }, "InternalError", ""},
-		{"no envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "")) }, "InvalidObjectState", "envelope"},
-		{"a garbled envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "AAAA")) }, "InvalidObjectState", "envelope"},
+		{
+			"a Content-Range that is none",
+			func(*installation) turn { return edit(setHeader("Content-Range", "bytes x")) }, "InternalError", "",
+		},
+		{"another Content-Range", func(*installation) turn {
+			return edit(setHeader("Content-Range",
+				"bytes 0-4095/307792"))
+		}, "InternalError", ""},
+		{
+			"no envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "")) }, "InvalidObjectState",
+			"envelope",
+		},
+		{
+			"a garbled envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "AAAA")) },
+			"InvalidObjectState", "envelope",
+		},
 		{"the range is ignored", func(*installation) turn { return without("Range") }, "InternalError", ""},
 		{"the body is cut off", func(*installation) turn { return edit(cut(10)) }, "ServiceUnavailable", ""},
 		{
@@ -349,10 +397,15 @@ func TestAnswersWithOtherBytesThanWereAskedFor(t *testing.T) {
 		{"too little", give(segment, 2*segment, len(stored)), nil, "InternalError"},
 		{"another place", give(0, 2*segment-1, len(stored)), nil, "InternalError"},
 		{"of an object of another size", give(segment, 3*segment-1, len(stored)+1), nil, "ServiceUnavailable"},
-		{"cut off in front", give(10, len(stored)-1, len(stored)), []func(*answer){cut(len(stored) - 100)}, "ServiceUnavailable"},
+		{
+			"cut off in front", give(10, len(stored)-1, len(stored)),
+			[]func(*answer){cut(len(stored) - 100)},
+			"ServiceUnavailable",
+		},
 		{
 			"the whole, as if it were a range", give(0, len(stored)-1, len(stored)),
-			[]func(*answer){func(a *answer) { a.status = http.StatusOK }}, "InternalError",
+			[]func(*answer){func(a *answer) { a.status = http.StatusOK }},
+			"InternalError",
 		},
 	} {
 		_, opened := i.open(t, x)
@@ -475,7 +528,9 @@ func TestLongTrailersAreReadByOneMoreRequest(t *testing.T) {
 
 // sealManyParts makes an object whose trailer names many parts, of which a turn answers the end, and no byte is ever
 // stored.
-func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *objects.Object, virtual turn, length int64) {
+func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *objects.Object, virtual turn,
+	length int64,
+) {
 	t.Helper()
 	x = i.in(t, things, policy.CompleteMultipartUpload, key)
 	u, _, err := storeParts(t.Context(), x, sseKMS, nil, crypto.FullObject, nil)
@@ -502,7 +557,13 @@ func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *ob
 		wanted, _ := s3.ParseRange(string(r.Header[0].Value))
 		from, to, _ := wanted.Resolve(total)
 		n := to - from + 1
-		header := http.Header{envelopeHeaderName: {envelope}, "Etag": {`"virtual"`}, "Content-Range": {s3.ContentRange(from, to, total)}}
-		return f.give(ctx, r, &answer{status: http.StatusPartialContent, header: header, body: end[int64(len(end))-n:], length: n})
+		header := http.Header{
+			envelopeHeaderName: {envelope}, "Etag": {`"virtual"`},
+			"Content-Range": {s3.ContentRange(from, to, total)},
+		}
+		return f.give(ctx, r, &answer{
+			status: http.StatusPartialContent, header: header, body: end[int64(len(end))-n:],
+			length: n,
+		})
 	}, trailer.Length
 }

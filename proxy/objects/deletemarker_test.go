@@ -12,8 +12,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// A markedStore takes a delete marker for an object: If-None-Match: * fails while one is a key's newest version, and the
-// version below it is what If-Match is compared with.
+// A markedStore takes a delete marker for an object: If-None-Match: * fails while one is a key's newest version, and
+// the version below it is what If-Match is compared with.
 type markedStore struct {
 	versions string // the entries of the list of versions
 	etag     string // of the version below the marker
@@ -50,15 +50,17 @@ func (m *markedStore) meet(r *store.Request) turn {
 }
 
 func marker(key string, latest bool) string {
-	return fmt.Sprintf("<DeleteMarker><Key>%s</Key><VersionId>m</VersionId><IsLatest>%v</IsLatest></DeleteMarker>", key, latest)
+	return fmt.Sprintf("<DeleteMarker><Key>%s</Key><VersionId>m</VersionId><IsLatest>%v</IsLatest></DeleteMarker>", key,
+		latest)
 }
 
 func version(key, etag string, size int) string {
-	return fmt.Sprintf("<Version><Key>%s</Key><VersionId>v</VersionId><IsLatest>false</IsLatest><ETag>%s</ETag><Size>%d</Size></Version>", key, etag, size)
+	return fmt.Sprintf("<Version><Key>%s</Key><VersionId>v</VersionId><IsLatest>false</IsLatest>"+
+		"<ETag>%s</ETag><Size>%d</Size></Version>", key, etag, size)
 }
 
-// Over a delete marker an object is made that shall be none's successor, by the condition that the store compares with the
-// version below.
+// Over a delete marker an object is made that shall be none's successor, by the condition that the store compares with
+// the version below.
 func TestNewObjectsAreWrittenOverDeleteMarkers(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -69,41 +71,71 @@ func TestNewObjectsAreWrittenOverDeleteMarkers(t *testing.T) {
 		codes    []string                    // of one attempt after the other; "" for success
 	}{
 		{"a small object", small, marker("key", true) + version("key", "e1", 9), nil, nil, []string{""}},
-		{"a large object, which streams", large, marker("key", true) + version("key", "e1", 9), nil, nil, []string{"ConditionalRequestConflict", ""}},
-		{"among others", small, version("a", "e9", 9) + marker("key", true) + marker("key", false) + version("key", "e1", 9), nil, nil, []string{""}},
+		{
+			"a large object, which streams", large, marker("key", true) + version("key", "e1", 9), nil, nil,
+			[]string{"ConditionalRequestConflict", ""},
+		},
+		{"among others", small, version("a", "e9", 9) + marker("key", true) + marker("key", false) + version("key",
+			"e1", 9), nil, nil, []string{""}},
 		{"an object is there", small, version("key", "e1", 9), nil, nil, []string{"PreconditionFailed"}},
 		{"nothing is there", small, "", nil, nil, []string{"PreconditionFailed"}},
 		{"no version is below", small, marker("key", true), nil, nil, []string{"NotImplemented"}},
-		{"an empty version is below", small, marker("key", true) + version("key", "e1", 0), nil, nil, []string{"NotImplemented"}},
-		{"the store knows no If-Match", small, marker("key", true) + version("key", "e1", 9), func(a *store.Abilities) { a.ConditionalPut = false }, nil, []string{"NotImplemented"}},
-		{"the version below is another by now", small, marker("key", true) + version("key", "e2", 9), nil, nil, []string{"PreconditionFailed"}},
+		{
+			"an empty version is below", small, marker("key", true) + version("key", "e1", 0), nil, nil,
+			[]string{"NotImplemented"},
+		},
+		{
+			"the store knows no If-Match", small, marker("key", true) + version("key", "e1", 9),
+			func(a *store.Abilities) { a.ConditionalPut = false }, nil,
+			[]string{"NotImplemented"},
+		},
+		{
+			"the version below is another by now", small, marker("key", true) + version("key", "e2", 9), nil, nil,
+			[]string{"PreconditionFailed"},
+		},
 		{"the store is lost", small, "", nil, on("PutObject", drop), []string{"ServiceUnavailable"}},
 		{"the look is lost", small, "", nil, on("HeadObject", drop), []string{"ServiceUnavailable"}},
-		{"the look says that there is something", small, "", nil, on("HeadObject", refuse(500, "")), []string{"PreconditionFailed"}},
+		{
+			"the look says that there is something", small, "", nil, on("HeadObject", refuse(500, "")),
+			[]string{"PreconditionFailed"},
+		},
 		{"the list is lost", small, "", nil, on("ListObjectVersions", drop), []string{"ServiceUnavailable"}},
-		{"the store lists no versions", small, "", nil, on("ListObjectVersions", refuse(501, "NotImplemented")), []string{"PreconditionFailed"}},
-		{"the list is cut off", small, "", nil, on("ListObjectVersions", write("<ListVersionsResult/>").edit(cut(9))), []string{"ServiceUnavailable"}},
+		{
+			"the store lists no versions", small, "", nil, on("ListObjectVersions", refuse(501, "NotImplemented")),
+			[]string{"PreconditionFailed"},
+		},
+		{
+			"the list is cut off", small, "", nil, on("ListObjectVersions", write("<ListVersionsResult/>").edit(cut(9))),
+			[]string{"ServiceUnavailable"},
+		},
 		{"the list is none", small, "", nil, on("ListObjectVersions", write("what?")), []string{"InternalError"}},
 		{"the list has a name that can't be", small, marker("%zz", true), nil, nil, []string{"InternalError"}},
 		{
-			"the second request is lost", small, marker("key", true) + version("key", "e1", 9), nil, once("PutObject", 1, drop),
+			"the second request is lost", small, marker("key", true) + version("key", "e1", 9), nil,
+			once("PutObject", 1, drop),
 			[]string{"ServiceUnavailable"},
 		},
 		{
-			"nothing is there any more", small, marker("key", true) + version("key", "e1", 9), nil, once("PutObject", 1, refuse(404, "NoSuchKey")),
+			"nothing is there any more", small, marker("key", true) + version("key", "e1", 9), nil,
+			once("PutObject", 1, refuse(404, "NoSuchKey")),
 			[]string{"ConditionalRequestConflict", ""},
 		},
 		{
-			"the bucket is gone", small, marker("key", true) + version("key", "e1", 9), nil, once("PutObject", 1, refuse(404, "NoSuchBucket")),
+			"the bucket is gone", small, marker("key", true) + version("key", "e1", 9), nil,
+			once("PutObject", 1, refuse(404, "NoSuchBucket")),
 			[]string{"NoSuchBucket"},
 		},
 		{
-			"a stream, once the store is known, and the list is lost", large, marker("key", true) + version("key", "e1", 9), nil,
-			once("ListObjectVersions", 1, drop), []string{"ConditionalRequestConflict", "ServiceUnavailable"},
+			"a stream, once the store is known, and the list is lost", large,
+			marker("key", true) + version("key", "e1", 9), nil,
+			once("ListObjectVersions", 1, drop),
+			[]string{"ConditionalRequestConflict", "ServiceUnavailable"},
 		},
 		{
-			"a stream, once the store is known, and it is lost", large, marker("key", true) + version("key", "e1", 9), nil,
-			once("PutObject", 1, drop), []string{"ConditionalRequestConflict", "ServiceUnavailable"},
+			"a stream, once the store is known, and it is lost", large, marker("key", true) + version("key", "e1", 9),
+			nil,
+			once("PutObject", 1, drop),
+			[]string{"ConditionalRequestConflict", "ServiceUnavailable"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

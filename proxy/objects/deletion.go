@@ -126,6 +126,7 @@ func Locked(f *store.Fault) bool {
 	return f.Status == http.StatusForbidden && f.Code == "AccessDenied" || f.Code == "ObjectLocked" || deletes && f.Code == "InvalidRequest"
 }
 
+// LockedError is 403 AccessDenied, as S3 answers for what Object Lock protects.
 func LockedError(f *store.Fault) error {
 	return s3.Refuse("AccessDenied", "Access Denied because object protected by object lock.").Because(f)
 }

@@ -46,7 +46,10 @@ func TestDeletionsHappenWhenTheirConditionsHold(t *testing.T) {
 		{"the date is none", all, "key", "", "", "yesterday", "PreconditionFailed"},
 		{"all are these", all, "key", "ETAG", "1000", "DATE", ""},
 		{"a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b", "", "", "", ""},
-		{"any object of a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b", "*", "", "", "NoSuchKey"},
+		{
+			"any object of a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b", "*",
+			"", "", "NoSuchKey",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, lessAble(c.able))
@@ -58,7 +61,8 @@ func TestDeletionsHappenWhenTheirConditionsHold(t *testing.T) {
 			if c.modified == "DATE" {
 				c.modified = header.Get("Last-Modified")
 			}
-			_, err := i.in(t, things, policy.DeleteObject, c.key).Remove(t.Context(), c.match, c.size, c.modified, false)
+			_, err := i.in(t, things, policy.DeleteObject, c.key).Remove(t.Context(), c.match, c.size, c.modified,
+				false)
 			want := small
 			switch {
 			case c.code != "":
@@ -83,7 +87,10 @@ func TestWhatAStoreSaysToADeletion(t *testing.T) {
 		code              string
 	}{
 		{"it is lost", "", "", nil, "", on("DeleteObject", drop), "ServiceUnavailable"},
-		{"any object is lost", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "", on("HeadObject", drop), "ServiceUnavailable"},
+		{
+			"any object is lost", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "", on("HeadObject", drop),
+			"ServiceUnavailable",
+		},
 		{
 			"any object's deletion is lost", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "",
 			on("DeleteObject", drop), "ServiceUnavailable",
@@ -92,15 +99,33 @@ func TestWhatAStoreSaysToADeletion(t *testing.T) {
 			"any object is always another", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "",
 			on("DeleteObject", refuse(412, "")), "ConditionalRequestConflict",
 		},
-		{"any object, and the store says that a condition failed", "*", "", nil, "", on("DeleteObject", refuse(412, "")), "NoSuchKey"},
-		{"nothing, under a condition on its size", "", "1000", nil, "", on("DeleteObject", refuse(404, "NoSuchKey")), ""},
-		{"another object, under a condition on its size", "", "1000", nil, "", on("DeleteObject", refuse(412, "")), "PreconditionFailed"},
+		{
+			"any object, and the store says that a condition failed", "*", "", nil, "",
+			on("DeleteObject", refuse(412, "")), "NoSuchKey",
+		},
+		{
+			"nothing, under a condition on its size", "", "1000", nil, "", on("DeleteObject", refuse(404, "NoSuchKey")),
+			"",
+		},
+		{
+			"another object, under a condition on its size", "", "1000", nil, "", on("DeleteObject", refuse(412, "")),
+			"PreconditionFailed",
+		},
 		{"the object can't be looked at", "", "1000", nil, "", on("HeadObject", refuse(503, "")), "ServiceUnavailable"},
-		{"a size that no object has", "", "1000", nil, "", on("HeadObject", edit(func(a *answer) { a.length = 1 })), "InternalError"},
+		{
+			"a size that no object has", "", "1000", nil, "", on("HeadObject", edit(func(a *answer) { a.length = 1 })),
+			"InternalError",
+		},
 		{"no bucket", "", "", nil, "", on("DeleteObject", refuse(404, "NoSuchBucket")), "NoSuchBucket"},
 		{"a locked version", "", "", nil, "v1", on("DeleteObject", refuse(403, "AccessDenied")), "AccessDenied"},
-		{"a locked version, in other words", "", "", nil, "v1", on("DeleteObject", refuse(400, "InvalidRequest")), "AccessDenied"},
-		{"a locked version, in its own words", "", "", nil, "v1", on("DeleteObject", refuse(400, "ObjectLocked")), "AccessDenied"},
+		{
+			"a locked version, in other words", "", "", nil, "v1", on("DeleteObject", refuse(400, "InvalidRequest")),
+			"AccessDenied",
+		},
+		{
+			"a locked version, in its own words", "", "", nil, "v1", on("DeleteObject", refuse(400, "ObjectLocked")),
+			"AccessDenied",
+		},
 		{"no version", "", "", nil, "v1", on("DeleteObject", refuse(400, "InvalidArgument")), "InvalidArgument"},
 		{"access denied", "", "", nil, "", on("DeleteObject", refuse(403, "AccessDenied")), "InternalError"},
 	} {
@@ -133,13 +158,20 @@ func TestDeletionsTellOfVersions(t *testing.T) {
 	i := install(t, nil)
 	i.put(t, "key", small)
 	i.front.set(on("DeleteObject", func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
-		if !slices.ContainsFunc(r.Header, func(h sigv4.Field) bool { return string(h.Name) == objects.BypassHeader && string(h.Value) == "true" }) {
+		if !slices.ContainsFunc(r.Header,
+			func(h sigv4.Field) bool { return string(h.Name) == objects.BypassHeader && string(h.Value) == "true" }) {
 			t.Errorf("the store was asked with %v", r.Header)
 		}
-		return f.give(ctx, r, &answer{status: http.StatusNoContent, header: http.Header{"X-Amz-Version-Id": {"v2"}, "X-Amz-Delete-Marker": {"true"}}})
+		return f.give(ctx, r, &answer{
+			status: http.StatusNoContent,
+			header: http.Header{"X-Amz-Version-Id": {"v2"}, "X-Amz-Delete-Marker": {"true"}},
+		})
 	}))
 	told, err := i.in(t, things, policy.DeleteObject, "key").Remove(t.Context(), "", "", "", true)
-	if want := []s3.Element{{Name: "x-amz-version-id", Value: "v2"}, {Name: "x-amz-delete-marker", Value: "true"}}; err != nil || !slices.Equal(told, want) {
+	if want := []s3.Element{
+		{Name: "x-amz-version-id", Value: "v2"},
+		{Name: "x-amz-delete-marker", Value: "true"},
+	}; err != nil || !slices.Equal(told, want) {
 		t.Errorf("%v, %v", told, err)
 	}
 }
@@ -149,9 +181,10 @@ func TestAnyVersionMayBeADeleteMarker(t *testing.T) {
 	i := install(t, lessAble(func(a *store.Abilities) { a.DeleteIfAny = false }))
 	x := i.in(t, things, policy.DeleteObject, "key")
 	x.Version = "v1"
-	i.front.set(first(on("HeadObject", refuse(405, "")), on("DeleteObject", func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
-		return f.give(ctx, r, &answer{status: http.StatusNoContent})
-	})))
+	i.front.set(first(on("HeadObject", refuse(405, "")),
+		on("DeleteObject", func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+			return f.give(ctx, r, &answer{status: http.StatusNoContent})
+		})))
 	if _, err := x.Remove(t.Context(), "*", "", "", false); err != nil {
 		t.Error(err)
 	}

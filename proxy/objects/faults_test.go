@@ -16,30 +16,45 @@ var faults = []struct {
 	codes []string // InternalError also stands for what can only be read, such as a stashed part
 	gone  bool     // it says that there is nothing to delete, or another object, which isn't so
 }{
-	{"the store is overloaded", refuse(503, "SlowDown"), []string{"SlowDown", "ServiceUnavailable", "InternalError"}, false},
+	{
+		"the store is overloaded", refuse(503, "SlowDown"),
+		[]string{"SlowDown", "ServiceUnavailable", "InternalError"},
+		false,
+	},
 	{"the store fails", refuse(500, "InternalError"), []string{"InternalError", "ConditionalRequestConflict"}, false},
 	{"the store is away", refuse(503, ""), []string{"ServiceUnavailable", "InternalError"}, false},
 	{
 		"a condition fails", refuse(412, "PreconditionFailed"),
-		[]string{"PreconditionFailed", "ConditionalRequestConflict", "InternalError"}, true,
+		[]string{"PreconditionFailed", "ConditionalRequestConflict", "InternalError"},
+		true,
 	},
-	{"there is nothing", refuse(404, "NoSuchKey"), []string{"NoSuchKey", "ConditionalRequestConflict", "InternalError"}, true},
+	{
+		"there is nothing", refuse(404, "NoSuchKey"),
+		[]string{"NoSuchKey", "ConditionalRequestConflict", "InternalError"},
+		true,
+	},
 	{
 		"another operation is at work", refuse(409, "ConditionalRequestConflict"),
-		[]string{"ConditionalRequestConflict", "InternalError"}, false,
+		[]string{"ConditionalRequestConflict", "InternalError"},
+		false,
 	},
 	{
 		"the upload is gone", refuse(404, "NoSuchUpload"),
-		[]string{"NoSuchUpload", "NoSuchKey", "ConditionalRequestConflict", "InternalError"}, true,
+		[]string{"NoSuchUpload", "NoSuchKey", "ConditionalRequestConflict", "InternalError"},
+		true,
 	},
-	{"a part is gone", refuse(400, "InvalidPart"), []string{"InvalidPart", "ConditionalRequestConflict", "InternalError"}, false},
+	{
+		"a part is gone", refuse(400, "InvalidPart"),
+		[]string{"InvalidPart", "ConditionalRequestConflict", "InternalError"},
+		false,
+	},
 	{"the request is lost", drop, []string{"ServiceUnavailable"}, false},
 	{"the answer is lost", lose, []string{"ServiceUnavailable"}, false},
 	{"the request is repeated", repeat, nil, false},
 }
 
-// Whatever becomes of any request of an operation, it succeeds or ends in an error of S3's, and the object is the old or
-// the new one, in whole.
+// Whatever becomes of any request of an operation, it succeeds or ends in an error of S3's, and the object is the old
+// or the new one, in whole.
 func TestEachFaultOfEachRequestLeavesTheOldOrTheNewObject(t *testing.T) {
 	for _, op := range allOperations() {
 		t.Run(op.name, func(t *testing.T) {
@@ -91,8 +106,8 @@ func (i *installation) wantOldOrNew(t *testing.T, what string, op *operation, ke
 
 func same(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }
 
-// What another client does between any two requests of an operation is not lost when the operation replaces only what it
-// has read.
+// What another client does between any two requests of an operation is not lost when the operation replaces only what
+// it has read.
 func TestWhatAnotherClientDoesBetweenTwoRequestsIsNotLost(t *testing.T) {
 	between := random(9, 4000)
 	for _, op := range allOperations() {
@@ -135,7 +150,8 @@ func TestWhatAnotherClientDoesBetweenTwoRequestsIsNotLost(t *testing.T) {
 						t.Errorf("%s: %v", what, failed)
 					case op.bound && !same(got, there) && !madeOfIt:
 						t.Errorf("%s: what was done meanwhile is lost", what)
-					case !slices.ContainsFunc([][]byte{there, op.now}, func(b []byte) bool { return same(got, b) }) && !madeOfIt:
+					case !slices.ContainsFunc([][]byte{there, op.now}, func(b []byte) bool { return same(got, b) }) &&
+						!madeOfIt:
 						t.Errorf("%s: neither the new object nor the one that came between", what)
 					}
 				}

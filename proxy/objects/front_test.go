@@ -27,7 +27,7 @@ import (
 // memory store doesn't know, and does to a request what the test wants done.
 //
 //	objects ─▶ front ─▶ turn? ─┬─▶ memory store
-//	                           └─▶ written: a server that answers what a test wrote, since only a client makes answers
+//	                           └─▶ written: a server that answers what a test wrote, since only clients make them
 type front struct {
 	memory, written *store.Client
 
@@ -217,7 +217,10 @@ func refuse(status int, code string) turn {
 // write answers a request with this document without carrying it out.
 func write(document string) turn {
 	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
-		return f.give(ctx, r, &answer{status: 200, header: make(http.Header), body: []byte(document), length: int64(len(document))})
+		return f.give(ctx, r, &answer{
+			status: 200, header: make(http.Header), body: []byte(document),
+			length: int64(len(document)),
+		})
 	}
 }
 
@@ -290,7 +293,11 @@ func edit(change func(a *answer)) turn {
 // edit is the turn with its answer changed.
 func (t turn) edit(change func(a *answer)) turn {
 	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
-		return f.edited(ctx, r, func(ctx context.Context, r *store.Request) (*store.Answer, error) { return t(ctx, f, r) }, change)
+		return f.edited(ctx, r, func(ctx context.Context, r *store.Request) (*store.Answer,
+			error,
+		) {
+			return t(ctx, f, r)
+		}, change)
 	}
 }
 
@@ -408,7 +415,8 @@ func (f *front) pass(ctx context.Context, r *store.Request) (*store.Answer, erro
 		tags := f.tags[name]
 		f.mu.Unlock()
 		if tags != "" {
-			return f.edited(ctx, &sent, f.memory.Do, setHeader(objects.TagCountHeader, strconv.Itoa(1+strings.Count(tags, "&"))))
+			return f.edited(ctx, &sent, f.memory.Do,
+				setHeader(objects.TagCountHeader, strconv.Itoa(1+strings.Count(tags, "&"))))
 		}
 	}
 	return f.memory.Do(ctx, &sent)
@@ -445,7 +453,10 @@ func copiedName(r *store.Request) string {
 // raw puts an object into the memory store as it is.
 func (f *front) raw(t testing.TB, bucket, key string, body []byte, header ...string) {
 	t.Helper()
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: bucket, Key: key, Bytes: append([]byte{}, body...)}
+	r := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: bucket, Key: key,
+		Bytes: append([]byte{}, body...),
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Set(header[i], header[i+1])
 	}
@@ -478,7 +489,8 @@ func (f *front) stored(t testing.TB, bucket, key string) (body []byte, header ht
 // holds reports whether the memory store has an object.
 func (f *front) holds(t testing.TB, bucket, key string) bool {
 	t.Helper()
-	a, err := f.memory.Do(t.Context(), &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key})
+	a, err := f.memory.Do(t.Context(),
+		&store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}

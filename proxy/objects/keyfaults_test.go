@@ -150,7 +150,11 @@ func TestEachFaultOfKMSAndOfTheRecordsLeavesTheOldOrTheNewObject(t *testing.T) {
 				codes []string
 			}{
 				{"KMS is throttled", keys, kmsError{"ThrottlingException", ""}, []string{"SlowDown"}},
-				{"the key is disabled", keys, kmsError{"DisabledException", ""}, []string{"KMS.DisabledException", "ServiceUnavailable"}},
+				{
+					"the key is disabled", keys,
+					kmsError{"DisabledException", ""},
+					[]string{"KMS.DisabledException", "ServiceUnavailable"},
+				},
 				{"a record can't be had", records, state.ErrRecord, []string{"InternalError", "ServiceUnavailable"}},
 				{"another operation is at work", records, state.ErrBusy, []string{"SlowDown", "ServiceUnavailable"}},
 			} {

@@ -46,6 +46,7 @@ func (g *Objects) MaxMetadata() int {
 // words, some don't take them; so they are kept as base64, and come back byte for byte.
 const BytesMark = "sealfront-bytes:"
 
+// StoredValue is the value of user metadata as the store is given it: ASCII.
 func StoredValue(value string) string {
 	if !s3.IsASCII(value) || strings.HasPrefix(value, BytesMark) {
 		return BytesMark + base64.RawURLEncoding.EncodeToString([]byte(value))
@@ -67,11 +68,13 @@ func ShownValue(stored string) string {
 	return string(value)
 }
 
+// MetadataTooLarge is 400: of room bytes of user metadata, used are needed.
 func MetadataTooLarge(room, used int) error {
 	return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
 		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 }
 
+// IsStored reports whether a lower-case name is that of system metadata that the store keeps.
 func IsStored(name string) bool {
 	for _, s := range storedHeaders {
 		if s == name {

@@ -29,14 +29,19 @@ func TestMetadataValuesComeBack(t *testing.T) {
 func TestReservedMetadata(t *testing.T) {
 	i := install(t, nil)
 	for name, want := range map[string]bool{
-		"x-amz-meta-sealfront": true, "x-amz-meta-sealfront-encoding": true, "x-amz-meta-sealfront-type": true, "x-amz-meta-sealfront-redirect": true,
-		"x-amz-meta-sealfront-expires": true, "x-amz-meta-sealfront2": false, "x-amz-meta-sealfront-other": false, "x-amz-meta-a": false,
+		"x-amz-meta-sealfront": true, "x-amz-meta-sealfront-encoding": true, "x-amz-meta-sealfront-type": true,
+		"x-amz-meta-sealfront-redirect": true,
+		"x-amz-meta-sealfront-expires":  true, "x-amz-meta-sealfront2": false, "x-amz-meta-sealfront-other": false,
+		"x-amz-meta-a": false,
 	} {
 		if i.Reserved(name) != want {
 			t.Errorf("%s: reserved %v", name, !want)
 		}
 	}
-	for name, want := range map[string]bool{"cache-control": true, "expires": true, "content-encoding": false, "x-amz-meta-a": false} {
+	for name, want := range map[string]bool{
+		"cache-control": true, "expires": true, "content-encoding": false,
+		"x-amz-meta-a": false,
+	} {
 		if objects.IsStored(name) != want {
 			t.Errorf("%s: stored %v", name, !want)
 		}
@@ -45,7 +50,10 @@ func TestReservedMetadata(t *testing.T) {
 
 // Names that the store can't hold are refused to who makes an object, and are nothing to who reads one.
 func TestNamesTheStoreCantHold(t *testing.T) {
-	i := install(t, lessAble(func(a *store.Abilities) { a.Names.DotSegments, a.Names.FolderKeys, a.Names.Segment = false, false, 100 }))
+	i := install(t, lessAble(func(a *store.Abilities) {
+		a.Names.DotSegments, a.Names.FolderKeys,
+			a.Names.Segment = false, false, 100
+	}))
 	for _, c := range []struct {
 		op   policy.Operation
 		key  string
@@ -70,7 +78,8 @@ func TestNamesTheStoreCantHold(t *testing.T) {
 			err  error
 			code string
 		}{"made": {made, c.made}, "read": {read, c.read}} {
-			if got.code == "" && got.err != nil || got.code != "" && (got.err == nil || objects.Translate(got.err).Code != got.code) {
+			if got.code == "" && got.err != nil || got.code != "" &&
+				(got.err == nil || objects.Translate(got.err).Code != got.code) {
 				t.Errorf("%s %q, %s: %v, want %q", c.op, c.key, name, got.err, got.code)
 			}
 		}
@@ -89,7 +98,8 @@ func TestDefaults(t *testing.T) {
 	plain.Damaged("key") // which nobody counts
 	x := i.object(t, "key")
 	y := x.At(x.Record, x.Facts, "other")
-	if !x.SameName(x.At(x.Record, x.Facts, "key")) || x.SameName(y) || y.Operation != x.Operation || y.Principal != x.Principal {
+	if !x.SameName(x.At(x.Record, x.Facts, "key")) || x.SameName(y) || y.Operation != x.Operation ||
+		y.Principal != x.Principal {
 		t.Errorf("%+v", y)
 	}
 	if got := slices.Compact([]string{x.Bucket, y.Bucket}); len(got) != 1 {

@@ -86,6 +86,7 @@ type Objects struct {
 	loads   singleflight.Group // of trailers
 }
 
+// Damaged counts one thing that can't be what was stored; kind is one of Options.Damaged.
 func (g *Objects) Damaged(kind string) {
 	if g.o.Damaged != nil {
 		g.o.Damaged(kind)

@@ -36,11 +36,18 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 		{"empty, of bytes", md5, noCopy, 0, put([]byte{}), nil, "", false},
 		{"empty, of something else", memstore.Options{}, noCopy, 0, put([]byte{}), nil, "NotImplemented", false},
 		{"of something else", memstore.Options{}, noCopy, 0, put(small), nil, "NotImplemented", false},
-		{"of parts", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, nil, "", false},
-		{"of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part) }, nil, "", false},
-		{"small, of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", small) }, nil, "", false},
 		{
-			"of parts on a store without conditions on Complete", md5, func(a *store.Abilities) { noCopy(a); a.ConditionalComplete = false }, 0,
+			"of parts", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, nil, "",
+			false,
+		},
+		{"of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part) }, nil, "", false},
+		{
+			"small, of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", small) }, nil, "",
+			false,
+		},
+		{
+			"of parts on a store without conditions on Complete", md5,
+			func(a *store.Abilities) { noCopy(a); a.ConditionalComplete = false }, 0,
 			func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, nil, "NotImplemented", false,
 		},
 		{"copied in pieces", md5, noCopy, 5*mib + 512*kib, func(t *testing.T, i *installation) {
@@ -50,31 +57,56 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 			}
 		}, nil, "", false},
 		{"larger than a copy, of bytes", md5, noCopy, 200 * kib, put(large), nil, "NotImplemented", false},
-		{"of as many parts as it can't have", md5, noCopy, 0, put(large), edited("GetObject", `"0123456789abcdef0123456789abcdef-9"`), "NotImplemented", false},
-		{"small, of other bytes", md5, noCopy, 0, put(small), edited("GetObject", `"0123456789abcdef0123456789abcdef"`), "NotImplemented", false},
+		{
+			"of as many parts as it can't have", md5, noCopy, 0, put(large),
+			edited("GetObject", `"0123456789abcdef0123456789abcdef-9"`), "NotImplemented", false,
+		},
+		{
+			"small, of other bytes", md5, noCopy, 0, put(small), edited("GetObject", `"0123456789abcdef0123456789abcdef"`),
+			"NotImplemented", false,
+		},
 		{"large, of other bytes", md5, noCopy, 0, put(large), first(
-			on("GetObject", without("If-Match").edit(setHeader("Etag", `"0123456789abcdef0123456789abcdef"`))), on("PutObject", without("If-Match")),
+			on("GetObject", without("If-Match").edit(setHeader("Etag", `"0123456789abcdef0123456789abcdef"`))),
+			on("PutObject", without("If-Match")),
 		), "NotImplemented", false},
-		{"large, and cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(100))), "ServiceUnavailable", false},
-		{"large, and all but cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(1))), "InternalError", false},
-		{"of parts with other MD5s", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, func(r *store.Request) turn {
-			if r.Operation == "UploadPartCopy" {
-				return write("<CopyPartResult><ETag>0123456789abcdef0123456789abcdef</ETag></CopyPartResult>")
-			}
-			return nil
-		}, "NotImplemented", false},
-		{"of parts with ETags of another kind", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, func(r *store.Request) turn {
-			if r.Operation == "UploadPartCopy" {
-				return write("<CopyPartResult><ETag>x</ETag></CopyPartResult>")
-			}
-			return nil
-		}, "NotImplemented", false},
+		{
+			"large, and cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(100))), "ServiceUnavailable",
+			false,
+		},
+		{
+			"large, and all but cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(1))), "InternalError",
+			false,
+		},
+		{
+			"of parts with other MD5s", md5, noCopy, 0,
+			func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, func(r *store.Request) turn {
+				if r.Operation == "UploadPartCopy" {
+					return write("<CopyPartResult><ETag>0123456789abcdef0123456789abcdef</ETag></CopyPartResult>")
+				}
+				return nil
+			}, "NotImplemented", false,
+		},
+		{
+			"of parts with ETags of another kind", md5, noCopy, 0,
+			func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, func(r *store.Request) turn {
+				if r.Operation == "UploadPartCopy" {
+					return write("<CopyPartResult><ETag>x</ETag></CopyPartResult>")
+				}
+				return nil
+			}, "NotImplemented", false,
+		},
 		{"by what a store of ETags of bytes should do", memstore.Options{}, bytesCount, 0, put(large), nil, "", true},
-		{"by what a store of ETags of bytes should do, in pieces", memstore.Options{}, bytesCount, 6 * mib, put(long), nil, "", true},
+		{
+			"by what a store of ETags of bytes should do, in pieces",
+			memstore.Options{},
+			bytesCount, 6 * mib, put(long),
+			nil, "", true,
+		},
 		{"by a copy in pieces", md5, func(a *store.Abilities) { bytesCount(a) }, 6 * mib, put(long), nil, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			i := installOver(t, c.store, alone, func(o *objects.Options) { c.able(&o.Abilities); o.CopyLimit = c.limit })
+			i := installOver(t, c.store, alone,
+				func(o *objects.Options) { c.able(&o.Abilities); o.CopyLimit = c.limit })
 			c.prepare(t, i)
 			x := i.in(t, things, policy.UpdateObjectEncryption, "key")
 			before, header := i.front.stored(t, things+"-s", "key")
@@ -104,7 +136,8 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 			if from.Envelope.KeyARN != otherKey || opened.Length != int64(len(old)) {
 				t.Errorf("the key is %s", from.Envelope.KeyARN)
 			}
-			if (header.Get("Etag") != now.Get("Etag")) != c.changes || s3.Unquote(done.ETag) != s3.Unquote(now.Get("Etag")) {
+			if (header.Get("Etag") != now.Get("Etag")) != c.changes ||
+				s3.Unquote(done.ETag) != s3.Unquote(now.Get("Etag")) {
 				t.Errorf("ETag %s, was %s, told %s", now.Get("Etag"), header.Get("Etag"), done.ETag)
 			}
 			if i.logged("the store has given an object another ETag") != c.changes {

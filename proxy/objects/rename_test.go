@@ -22,8 +22,8 @@ func wholeRename(a, b, data []byte) bool {
 	return same(a, data) && b == nil || same(b, data) && (a == nil || same(a, data))
 }
 
-// Whatever becomes of any request of a rename, the object lies at the old name, the new one, or both, in whole; after an
-// answer without an error at the new one alone. Whoever claims the old name next finishes what was begun.
+// Whatever becomes of any request of a rename, the object lies at the old name, the new one, or both, in whole; after
+// an answer without an error at the new one alone. Whoever claims the old name next finishes what was begun.
 func TestEachFaultOfARenameLeavesTheObjectUnderOneOfItsNames(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -33,14 +33,18 @@ func TestEachFaultOfARenameLeavesTheObjectUnderOneOfItsNames(t *testing.T) {
 		{"a large object", large, nil},
 		{"a small object", small, nil},
 		{"an empty object", []byte{}, nil},
-		{"on a store whose deletions know no conditions", large, lessAble(func(a *store.Abilities) { a.ConditionalDelete = false })},
+		{
+			"on a store whose deletions know no conditions", large,
+			lessAble(func(a *store.Abilities) { a.ConditionalDelete = false }),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			i := installOver(t, memstore.Options{}, replicated, c.change)
 			for f, fault := range faults {
 				for n := 0; ; n++ {
-					from, to := i.object(t, fmt.Sprintf("from-%d-%d", f, n)), i.in(t, things, policy.RenameObject, fmt.Sprintf("to-%d-%d", f, n))
+					from, to := i.object(t, fmt.Sprintf("from-%d-%d", f, n)),
+						i.in(t, things, policy.RenameObject, fmt.Sprintf("to-%d-%d", f, n))
 					i.put(t, from.Key, c.data)
 					meet, met := nth(n, fault.turn)
 					i.front.set(meet)
@@ -51,7 +55,8 @@ func TestEachFaultOfARenameLeavesTheObjectUnderOneOfItsNames(t *testing.T) {
 					if err != nil && !slices.Contains(fault.codes, objects.Translate(err).Code) {
 						t.Errorf("%s: want one of %v", what, fault.codes)
 					}
-					if err := from.Claimed(t.Context(), func(context.Context, *state.Claim) error { return nil }, from.Key); err != nil {
+					if err := from.Claimed(t.Context(), func(context.Context, *state.Claim) error { return nil },
+						from.Key); err != nil {
 						t.Errorf("%s: the next claim: %v", what, err)
 					}
 					i.wantRenamed(t, what+", and claimed again", from, to, c.data, err == nil && !fault.gone)
@@ -116,7 +121,10 @@ func TestRenamesAskTheirCaller(t *testing.T) {
 		code           string
 	}{
 		{"the source's condition fails", "from", "to", func(r *objects.Rename) {
-			r.Decide = func(*objects.Source) (string, string, error) { return "", "", s3.PreconditionFailed("If-Match") }
+			r.Decide = func(*objects.Source) (string, string, error) {
+				return "", "",
+					s3.PreconditionFailed("If-Match")
+			}
 		}, "PreconditionFailed"},
 		{"the destination is there", "from", "there", func(r *objects.Rename) {
 			r.Decide = func(*objects.Source) (string, string, error) { return "", "*", nil }
@@ -125,7 +133,10 @@ func TestRenamesAskTheirCaller(t *testing.T) {
 			r.Begin = func(*crypto.Envelope) error { return refused }
 		}, "AccessDenied"},
 		{"there is nothing", "none", "to", nil, "NoSuchKey"},
-		{"an earlier attempt got through", "none", "to", func(r *objects.Rename) { r.Happened = func() bool { return true } }, ""},
+		{
+			"an earlier attempt got through", "none", "to",
+			func(r *objects.Rename) { r.Happened = func() bool { return true } }, "",
+		},
 		{"the destination is the one that was seen", "from", "there", func(r *objects.Rename) {
 			r.Decide = func(*objects.Source) (string, string, error) { return header.Get("Etag"), "", nil }
 		}, ""},
@@ -153,7 +164,8 @@ func TestRenamesKeepTheBucketKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	after, _ := i.open(t, x)
-	if string(before.Envelope.Blob) != string(after.Envelope.Blob) || before.Envelope.WrapSalt == after.Envelope.WrapSalt {
+	if string(before.Envelope.Blob) != string(after.Envelope.Blob) ||
+		before.Envelope.WrapSalt == after.Envelope.WrapSalt {
 		t.Error("another bucket key, or the same salt")
 	}
 	if calls := i.kms.called(); len(calls) > 0 {
@@ -165,13 +177,15 @@ func TestRenamesKeepTheBucketKey(t *testing.T) {
 	wantCode(t, "under a disabled key", err, "KMS.DisabledException")
 	i.kms.setFail(customKey, nil)
 	i.alter(t, "to", func(b []byte, e *crypto.Envelope) []byte { e.Wrapped[0] ^= 1; return b })
-	wantCode(t, "of an altered envelope", rename(t.Context(), i.in(t, things, policy.RenameObject, "again"), "to", nil), "InternalError")
+	wantCode(t, "of an altered envelope", rename(t.Context(), i.in(t, things, policy.RenameObject, "again"), "to", nil),
+		"InternalError")
 	if got := i.damages(); got != "envelope" {
 		t.Errorf("counted %q", got)
 	}
 }
 
-// A move that an earlier replica has begun ends at the one name where its object can only be, and takes nothing else away.
+// A move that an earlier replica has begun ends at the one name where its object can only be, and takes nothing else
+// away.
 func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -183,16 +197,32 @@ func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 	}{
 		{"the copy is in place", nil, nil, nil, nil, small, false},
 		{
-			"the copy is in place, on a store without conditions", lessAble(func(a *store.Abilities) { a.ConditionalDelete = false }), nil, nil, nil, small, false,
+			"the copy is in place, on a store without conditions",
+			lessAble(func(a *store.Abilities) { a.ConditionalDelete = false }), nil, nil, nil, small, false,
 		},
-		{"the copy isn't there", nil, func(_ *installation, m *state.Move) { m.To = "nowhere" }, nil, small, small, false},
-		{"another object lies at the new name", nil, func(_ *installation, m *state.Move) { m.ToSalt = []byte("another") }, nil, small, small, false},
-		{"another object lies at the old name", nil, func(_ *installation, m *state.Move) { m.FromSalt = []byte("another") }, nil, small, small, false},
+		{
+			"the copy isn't there", nil, func(_ *installation, m *state.Move) { m.To = "nowhere" }, nil, small, small,
+			false,
+		},
+		{
+			"another object lies at the new name", nil,
+			func(_ *installation, m *state.Move) { m.ToSalt = []byte("another") }, nil, small, small, false,
+		},
+		{
+			"another object lies at the old name", nil,
+			func(_ *installation, m *state.Move) { m.FromSalt = []byte("another") }, nil, small, small, false,
+		},
 		{"the new name can't be looked at", nil, nil, once("HeadObject", 0, drop), small, small, true},
-		{"the new name can't be looked at, says the store", nil, nil, once("HeadObject", 0, refuse(500, "")), small, small, true},
+		{
+			"the new name can't be looked at, says the store", nil, nil, once("HeadObject", 0, refuse(500, "")), small,
+			small, true,
+		},
 		{"the old name can't be looked at", nil, nil, once("HeadObject", 1, drop), small, small, true},
 		{"the old name can't be deleted", nil, nil, on("DeleteObject", drop), small, small, true},
-		{"the old name may not be deleted", nil, nil, on("DeleteObject", refuse(403, "AccessDenied")), small, small, true},
+		{
+			"the old name may not be deleted", nil, nil, on("DeleteObject", refuse(403, "AccessDenied")), small, small,
+			true,
+		},
 		{"the old name is replaced meanwhile", nil, nil, on("DeleteObject", refuse(412, "")), small, small, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -243,7 +273,12 @@ func TestTheNextClaimEndsAMove(t *testing.T) {
 	wantCode(t, "a claim that can't end it", err, "ServiceUnavailable")
 	i.front.set(nil)
 	var inherited int
-	err = x.Claimed(t.Context(), func(_ context.Context, c *state.Claim) error { inherited = len(c.Inherited); return nil }, "from")
+	err = x.Claimed(t.Context(), func(_ context.Context,
+		c *state.Claim,
+	) error {
+		inherited = len(c.Inherited)
+		return nil
+	}, "from")
 	if err != nil || inherited != 1 || !i.logged("a rename that was interrupted has been ended") {
 		t.Errorf("%v, %d moves inherited", err, inherited)
 	}

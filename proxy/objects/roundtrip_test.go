@@ -21,7 +21,8 @@ import (
 
 // edges are sizes around every edge: of a segment, of what is taken in whole, of a part that may stay.
 var edges = []int{
-	0, 1, crypto.SegmentSize - 1, crypto.SegmentSize, crypto.SegmentSize + 1, 2 * crypto.SegmentSize, objects.WholeLimit, objects.WholeLimit + 1,
+	0, 1, crypto.SegmentSize - 1, crypto.SegmentSize, crypto.SegmentSize + 1, 2 * crypto.SegmentSize,
+	objects.WholeLimit, objects.WholeLimit + 1,
 	crypto.MinPartSize - 1, crypto.MinPartSize, crypto.MinPartSize + 1,
 }
 
@@ -205,7 +206,8 @@ func TestUploadsReadLikeTheirParts(t *testing.T) {
 				i := install(t, lessAble(func(a *store.Abilities) { a.PartGaps = gaps }))
 				x := i.in(t, things, policy.CompleteMultipartUpload, "key")
 				whole := bytes.Join(c.parts, nil)
-				done, err := upload(t.Context(), x, sseKMS, s3.ChecksumOf(crypto.CRC32), crypto.FullObject, c.parts, nil)
+				done, err := upload(t.Context(), x, sseKMS, s3.ChecksumOf(crypto.CRC32), crypto.FullObject, c.parts,
+					nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -295,8 +297,8 @@ func (i *installation) wantParts(t *testing.T, x *objects.Object, parts [][]byte
 	wantCode(t, "a part that isn't there", err, "InvalidPartNumber")
 }
 
-// wantFirstGuesses reads ranges of an object whose layout isn't known: what lies elsewhere than in an object of one part
-// takes another request.
+// wantFirstGuesses reads ranges of an object whose layout isn't known: what lies elsewhere than in an object of one
+// part takes another request.
 func (i *installation) wantFirstGuesses(t *testing.T, x *objects.Object, data []byte) {
 	t.Helper()
 	for _, r := range ranges(len(data)) {
@@ -309,7 +311,10 @@ func (i *installation) wantFirstGuesses(t *testing.T, x *objects.Object, data []
 	if len(data) <= crypto.MinPartSize {
 		return
 	}
-	for name, turn := range map[string]turn{"lost": drop, "replaced": refuse(412, ""), "failed": refuse(500, ""), "another's": edit(setHeader(envelopeHeader, ""))} {
+	for name, turn := range map[string]turn{
+		"lost": drop, "replaced": refuse(412, ""), "failed": refuse(500, ""),
+		"another's": edit(setHeader(envelopeHeader, "")),
+	} {
 		x.ForgetLayout()
 		i.front.set(once("GetObject", 2, turn)) // behind the first guess and the trailer
 		n := len(data)
@@ -403,7 +408,8 @@ func TestCopiesHaveTheCombinedCRC(t *testing.T) {
 		t.Errorf("copied: %+v, %v", c.Checksum, err)
 	}
 	done, err := appendTo(t.Context(), i.object(t, "key"), &body{data: added}, sseKMS)
-	if want := sumOf(kind, append(bytes.Clone(whole), added...)); err != nil || !bytes.Equal(done.Checksum.Value, want.Value) {
+	if want := sumOf(kind, append(bytes.Clone(whole), added...)); err != nil ||
+		!bytes.Equal(done.Checksum.Value, want.Value) {
 		t.Errorf("appended: %+v, %v", done.Checksum, err)
 	}
 }

@@ -97,4 +97,5 @@ func (x *Object) HeadIfOr(ctx context.Context, conditions func(*store.Request), 
 	return a, s, nil
 }
 
+// Unconditional leaves a request of HeadIf as it is.
 func Unconditional(*store.Request) {}

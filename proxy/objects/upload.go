@@ -19,6 +19,7 @@ import (
 // LastPart is the store's part that is always ours: the stashed last part, if any, padding, trailer and tail.
 const LastPart = crypto.MaxParts
 
+// NoSuchUpload is 404.
 func NoSuchUpload(id string) *s3.Error {
 	return s3.Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.", "UploadId", id)
 }

@@ -36,7 +36,8 @@ func TestAnUploadWithoutARecordIsNone(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{}, describe())
+		_, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{},
+			describe())
 		wantCode(t, "create", err, "ServiceUnavailable")
 		if sent := i.front.sent(); sent[len(sent)-1] != "AbortMultipartUpload" {
 			t.Errorf("the store's upload is left: %v", sent)
@@ -47,7 +48,8 @@ func TestAnUploadWithoutARecordIsNone(t *testing.T) {
 	}
 	i.records.set(nil)
 	i.front.set(on("CreateMultipartUpload", refuse(400, "InvalidStorageClass")))
-	_, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{StorageClass: "x"}, describe())
+	_, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(),
+		&objects.Conditions{StorageClass: "x"}, describe())
 	wantCode(t, "a class that the store doesn't have", err, "InvalidStorageClass")
 }
 
@@ -56,7 +58,8 @@ func TestUploadsAreFoundAtTheirOwnKey(t *testing.T) {
 	i := install(t, nil)
 	x := i.in(t, things, policy.CreateMultipartUpload, "key")
 	kind := s3.ChecksumOf(crypto.SHA256)
-	u, err := x.CreateUpload(t.Context(), sseKMS, kind, crypto.Composite, time.Now(), &objects.Conditions{}, describe("x-amz-meta-a", "b"))
+	u, err := x.CreateUpload(t.Context(), sseKMS, kind, crypto.Composite, time.Now(), &objects.Conditions{},
+		describe("x-amz-meta-a", "b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +141,10 @@ func TestFaultsOfAPart(t *testing.T) {
 		fail func(op, name string) error
 		code string
 	}{
-		{"the store's upload is gone", &body{data: part}, on("UploadPart", refuse(404, "NoSuchUpload")), nil, "NoSuchUpload"},
+		{
+			"the store's upload is gone", &body{data: part}, on("UploadPart", refuse(404, "NoSuchUpload")), nil,
+			"NoSuchUpload",
+		},
 		{"the store is away", &body{data: part}, on("UploadPart", refuse(503, "")), nil, "ServiceUnavailable"},
 		{"the request is lost", &body{data: small}, on("PutObject", drop), nil, "ServiceUnavailable"},
 		{"the body is wrong", &body{data: small, fail: s3.Refuse("BadDigest", "")}, nil, nil, "BadDigest"},
@@ -252,7 +258,8 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 	u := begin(nil)
 	early := attempt(u, 1, part)
 	late := attempt(u, 1, other)
-	if _, err := completeParts(t.Context(), x, u.ID, []objects.NamedPart{early}, nil); objects.Translate(err).Code != "InvalidPart" {
+	if _, err := completeParts(t.Context(), x, u.ID, []objects.NamedPart{early},
+		nil); objects.Translate(err).Code != "InvalidPart" {
 		t.Errorf("an attempt that was replaced: %v", err)
 	}
 	if _, err := completeParts(t.Context(), x, u.ID, []objects.NamedPart{late}, nil); err != nil {
@@ -287,7 +294,10 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 		{"the store fails", refuse(500, ""), "InternalError"},
 		{"no document", write("what?"), "InternalError"},
 		{"half a document", edit(cut(9)), "ServiceUnavailable"},
-		{"a page without progress", write("<ListPartsResult><IsTruncated>true</IsTruncated><Part><PartNumber>0</PartNumber></Part></ListPartsResult>"), ""},
+		{
+			"a page without progress", write("<ListPartsResult><IsTruncated>true</IsTruncated>" +
+				"<Part><PartNumber>0</PartNumber></Part></ListPartsResult>"), "",
+		},
 		{"no such upload", refuse(404, "NoSuchUpload"), ""},
 	} {
 		u = begin(nil)
@@ -327,7 +337,8 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 		return nil
 	})
 	known, err := x.Attempts(t.Context(), u, all)
-	if sent := i.front.sent(); err != nil || len(sent) != 2 || len(known[1].Current) != 1 || len(known[2].Current) != 1 {
+	if sent := i.front.sent(); err != nil || len(sent) != 2 || len(known[1].Current) != 1 ||
+		len(known[2].Current) != 1 {
 		t.Errorf("%v, %v after %v", known, err, sent)
 	}
 }
@@ -337,7 +348,8 @@ func TestMetadataOfAnUploadIsItsObjects(t *testing.T) {
 	i := install(t, nil)
 	for _, data := range [][]byte{small, part} {
 		x := i.in(t, things, policy.CompleteMultipartUpload, "key")
-		created, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{}, describe("x-amz-meta-a", "b", "content-type", "text/plain"))
+		created, err := x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, time.Now(), &objects.Conditions{},
+			describe("x-amz-meta-a", "b", "content-type", "text/plain"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -352,7 +364,8 @@ func TestMetadataOfAnUploadIsItsObjects(t *testing.T) {
 		if _, err := completeParts(t.Context(), x, u.ID, []objects.NamedPart{*named}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, header := i.front.stored(t, things+"-s", "key"); header.Get("X-Amz-Meta-A") != "b" || header.Get("Content-Type") != "text/plain" {
+		if _, header := i.front.stored(t, things+"-s", "key"); header.Get("X-Amz-Meta-A") != "b" ||
+			header.Get("Content-Type") != "text/plain" {
 			t.Errorf("%d bytes: %v", len(data), header)
 		}
 	}
