@@ -27,17 +27,35 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 		meet   func(r *store.Request) turn
 		code   string
 	}{
-		{"a store without conditional PUT", lessAble(func(a *store.Abilities) { a.ConditionalPut = false }), small, &body{data: added}, nil, "NotImplemented"},
-		{"a store without conditional Complete", lessAble(func(a *store.Abilities) { a.ConditionalComplete = false }), part, &body{data: added}, nil, "NotImplemented"},
-		{"another checksum than the object's", nil, small, &body{data: added, kind: s3.ChecksumOf(crypto.SHA1)}, nil, "InvalidRequest"},
+		{
+			"a store without conditional PUT", lessAble(func(a *store.Abilities) { a.ConditionalPut = false }), small,
+			&body{data: added}, nil, "NotImplemented",
+		},
+		{
+			"a store without conditional Complete", lessAble(func(a *store.Abilities) { a.ConditionalComplete = false }),
+			part, &body{data: added}, nil, "NotImplemented",
+		},
+		{
+			"another checksum than the object's", nil, small, &body{data: added, kind: s3.ChecksumOf(crypto.SHA1)}, nil,
+			"InvalidRequest",
+		},
 		{"a body that is found wrong", nil, small, &body{data: added, fail: wrong}, nil, "BadDigest"},
 		{"a body that breaks off", nil, small, &body{data: added, size: 5000, short: broken}, nil, "InternalError"},
 		{"a body that is found wrong behind a part", nil, part, &body{data: added, fail: wrong}, nil, "BadDigest"},
-		{"a large body that breaks off", nil, small, &body{data: added, size: 400_000, short: broken}, nil, "InternalError"},
+		{
+			"a large body that breaks off", nil, small, &body{data: added, size: 400_000, short: broken}, nil,
+			"InternalError",
+		},
 		{"more than an object may have", nil, small, &body{size: crypto.MaxObjectPut}, nil, "EntityTooLarge"},
 		{"more than the last part may have", nil, part, &body{size: crypto.MaxPart}, nil, "EntityTooLarge"},
-		{"the object is replaced while it is read", nil, small, &body{data: added}, once("GetObject", 1, refuse(412, "")), "ConditionalRequestConflict"},
-		{"the object is damaged while it is read", nil, small, &body{data: added}, once("GetObject", 1, edit(flip(0))), "InternalError"},
+		{
+			"the object is replaced while it is read", nil, small, &body{data: added},
+			once("GetObject", 1, refuse(412, "")), "ConditionalRequestConflict",
+		},
+		{
+			"the object is damaged while it is read", nil, small, &body{data: added}, once("GetObject", 1, edit(flip(0))),
+			"InternalError",
+		},
 		{
 			"what is read back is cut off", nil, nil, &body{data: added},
 			once("GetObject", 1, edit(cut(10))), "ServiceUnavailable",
@@ -46,9 +64,18 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 			"what is read back is gone", nil, nil, &body{data: added},
 			once("GetObject", 1, refuse(404, "NoSuchKey")), "ConditionalRequestConflict",
 		},
-		{"a part is replaced", nil, part, &body{data: added}, on("UploadPartCopy", refuse(412, "")), "ConditionalRequestConflict"},
-		{"the store finds another object", nil, small, &body{data: added}, on("PutObject", refuse(412, "")), "ConditionalRequestConflict"},
-		{"the store finds none", nil, part, &body{data: added}, on("CompleteMultipartUpload", refuse(404, "NoSuchKey")), "ConditionalRequestConflict"},
+		{
+			"a part is replaced", nil, part, &body{data: added}, on("UploadPartCopy", refuse(412, "")),
+			"ConditionalRequestConflict",
+		},
+		{
+			"the store finds another object", nil, small, &body{data: added}, on("PutObject", refuse(412, "")),
+			"ConditionalRequestConflict",
+		},
+		{
+			"the store finds none", nil, part, &body{data: added}, on("CompleteMultipartUpload", refuse(404, "NoSuchKey")),
+			"ConditionalRequestConflict",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, c.change)
@@ -78,7 +105,8 @@ func TestAnObjectOfAllPartsDoesNotGrow(t *testing.T) {
 	}
 	b := &body{data: added}
 	_, err = from.AppendTo(t.Context(), x, objects.Append{
-		Body: b, Kind: s3.ChecksumOf(crypto.CRC64NVME), May: anyone, Keep: b.keep, Encryption: sseKMS, Scratch: new(objects.Scratch),
+		Body: b, Kind: s3.ChecksumOf(crypto.CRC64NVME), May: anyone, Keep: b.keep, Encryption: sseKMS,
+		Scratch: new(objects.Scratch),
 	})
 	wantCode(t, "append", err, "TooManyParts")
 	if b.started {
@@ -110,7 +138,10 @@ func TestChecksumsOfGrownObjects(t *testing.T) {
 			"a SHA of a small object", &body{data: small, kind: sha}, sha,
 			sumOf(sha, slices.Concat(small, added)),
 		},
-		{"a SHA of a part that stays", &body{data: part, kind: sha}, sha, &crypto.Checksum{Type: crypto.Composite, Value: over(sha, part, added)}},
+		{
+			"a SHA of a part that stays", &body{data: part, kind: sha}, sha,
+			&crypto.Checksum{Type: crypto.Composite, Value: over(sha, part, added)},
+		},
 		{"none, of a part that stays", &body{data: part, bare: true}, sha, nil},
 		{"none, and a CRC, of a part that stays", &body{data: part, bare: true}, crc, nil},
 		{"none, of a small object", &body{data: small, bare: true}, crc, sumOf(crc, slices.Concat(small, added))},
@@ -123,7 +154,9 @@ func TestChecksumsOfGrownObjects(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if c.want == nil && done.Checksum != nil || c.want != nil && (done.Checksum == nil || done.Checksum.Type != c.want.Type || !bytes.Equal(done.Checksum.Value, c.want.Value)) {
+		if c.want == nil && done.Checksum != nil || c.want != nil &&
+			(done.Checksum == nil || done.Checksum.Type != c.want.Type ||
+				!bytes.Equal(done.Checksum.Value, c.want.Value)) {
 			t.Errorf("%s: %+v, want %+v", c.name, done.Checksum, c.want)
 		}
 		i.wantRead(t, c.name, i.object(t, "key"), slices.Concat(c.old.data, added))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -45,15 +46,26 @@ func TestConditionsOnACopysDestinationHoldWhateverTheWay(t *testing.T) {
 				code      string
 				condition string
 			}{
-				{"the ETag is another", "key", objects.Conditions{Match: `"another"`}, "PreconditionFailed", "If-Match"},
+				{
+					"the ETag is another", "key",
+					objects.Conditions{Match: `"another"`},
+					"PreconditionFailed",
+					"If-Match",
+				},
 				{"there is nothing of that ETag", "none", objects.Conditions{Match: etag}, "NoSuchKey", ""},
-				{"there is an object", "key", objects.Conditions{NoneMatch: "*"}, "PreconditionFailed", "If-None-Match"},
+				{
+					"there is an object", "key",
+					objects.Conditions{NoneMatch: "*"},
+					"PreconditionFailed",
+					"If-None-Match",
+				},
 				{"there is none", "new", objects.Conditions{NoneMatch: "*"}, "", ""},
 				{"the ETag is this", "key", objects.Conditions{Match: etag}, "", ""},
 			} {
 				before, _ := i.front.stored(t, things+"-s", c.key)
 				x := i.in(t, things, policy.CopyObject, c.key)
-				_, _, err := copyTo(t.Context(), x, i.object(t, "source"), way.e, func(k *objects.Copy) { k.Conditions = c.given })
+				_, _, err := copyTo(t.Context(), x, i.object(t, "source"), way.e,
+					func(k *objects.Copy) { k.Conditions = c.given })
 				if c.code == "" {
 					if err != nil {
 						t.Errorf("%s: %v", c.name, err)
@@ -61,10 +73,13 @@ func TestConditionsOnACopysDestinationHoldWhateverTheWay(t *testing.T) {
 					i.wantRead(t, c.name, x, way.source)
 					continue
 				}
-				if code := objects.Translate(err).Code; err == nil || code != c.code && !(c.code == "NoSuchKey" && code == "ServiceUnavailable") {
+				if code := objects.Translate(err).Code; err == nil || code != c.code &&
+					!(c.code == "NoSuchKey" && code == "ServiceUnavailable") {
 					t.Errorf("%s: %v, want %s", c.name, err, c.code)
 				}
-				if c.condition != "" && way.name != "in pieces" && !slices.Contains(objects.Translate(err).Elements, s3.Element{Name: "Condition", Value: c.condition}) {
+				if c.condition != "" && way.name != "in pieces" &&
+					!slices.Contains(objects.Translate(err).Elements,
+						s3.Element{Name: "Condition", Value: c.condition}) {
 					t.Errorf("%s: %+v names no %s", c.name, objects.Translate(err).Elements, c.condition)
 				}
 				if after, _ := i.front.stored(t, things+"-s", c.key); !bytes.Equal(before, after) {
@@ -80,7 +95,8 @@ func TestCopiesInPiecesNeedConditionsOnComplete(t *testing.T) {
 	i := install(t, func(o *objects.Options) { o.CopyLimit, o.Abilities.ConditionalComplete = 100*kib, false })
 	i.put(t, "source", large)
 	x := i.in(t, things, policy.CopyObject, "key")
-	_, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, func(k *objects.Copy) { k.Conditions.NoneMatch = "*" })
+	_, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS,
+		func(k *objects.Copy) { k.Conditions.NoneMatch = "*" })
 	wantCode(t, "a copy", err, "NotImplemented")
 }
 
@@ -92,7 +108,10 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 		code string
 	}{
 		{"an error", write("<Error><Code>InternalError</Code></Error>"), "InternalError"},
-		{"a condition on the source that failed", write("<Error><Code>PreconditionFailed</Code></Error>"), "ServiceUnavailable"},
+		{
+			"a condition on the source that failed", write("<Error><Code>PreconditionFailed</Code></Error>"),
+			"ServiceUnavailable",
+		},
 		{"no XML", write("what?"), "InternalError"},
 		{"half a document", edit(func(a *answer) { a.body, a.length = a.body[:50], 50 }), "InternalError"},
 		{"a body that ends early", edit(func(a *answer) { a.body = a.body[:1] }), "ServiceUnavailable"},
@@ -104,7 +123,8 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 			i.put(t, "source", large)
 			i.put(t, "key", older)
 			i.front.set(on("CopyObject", c.turn))
-			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, nil)
+			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+				nil)
 			i.front.set(nil)
 			wantCode(t, "a copy", err, c.code)
 			if c.name == "half a document" || c.name == "a body that ends early" {
@@ -128,7 +148,8 @@ func TestAnswersToCopiesThatSayNothingGood(t *testing.T) {
 			i := install(t, func(o *objects.Options) { o.CopyLimit = 200 * kib })
 			i.put(t, "source", large)
 			i.front.set(on("UploadPartCopy", c.turn))
-			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS, nil)
+			_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+				nil)
 			sent := i.front.sent()
 			i.front.set(nil)
 			wantCode(t, "a copy", err, c.code)
@@ -147,10 +168,23 @@ func TestAnswersToTheStoresUploads(t *testing.T) {
 		code string // "" for success
 	}{
 		{"no upload id", on("CreateMultipartUpload", write("<InitiateMultipartUploadResult/>")), "InternalError"},
-		{"an upload id that is cut off", on("CreateMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })), "ServiceUnavailable"},
-		{"an error in the 200 to Complete", on("CompleteMultipartUpload", write("<Error><Code>InternalError</Code></Error>")), "InternalError"},
-		{"a condition in the 200 to Complete", on("CompleteMultipartUpload", write("<Error><Code>PreconditionFailed</Code></Error>")), "PreconditionFailed"},
-		{"a 200 for nothing", on("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")), "InternalError"},
+		{
+			"an upload id that is cut off", on("CreateMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })),
+			"ServiceUnavailable",
+		},
+		{
+			"an error in the 200 to Complete",
+			on("CompleteMultipartUpload", write("<Error><Code>InternalError</Code></Error>")), "InternalError",
+		},
+		{
+			"a condition in the 200 to Complete",
+			on("CompleteMultipartUpload", write("<Error><Code>PreconditionFailed</Code></Error>")),
+			"PreconditionFailed",
+		},
+		{
+			"a 200 for nothing", on("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")),
+			"InternalError",
+		},
 		{"a 200 that ends early", on("CompleteMultipartUpload", edit(func(a *answer) { a.body = a.body[:20] })), ""},
 		{"an error for what was done", on("CompleteMultipartUpload", edit(func(a *answer) { a.status = 500 })), ""},
 		{
@@ -188,7 +222,8 @@ func TestChecksumsOfCopies(t *testing.T) {
 	i := install(t, nil)
 	for name, data := range map[string][]byte{"small": small, "large": large, "empty": {}} {
 		for _, bare := range []bool{false, true} {
-			if _, err := putTo(t.Context(), i.object(t, name), sseKMS, &body{data: data, bare: bare}, objects.Conditions{}); err != nil {
+			if _, err := putTo(t.Context(), i.object(t, name), sseKMS, &body{data: data, bare: bare},
+				objects.Conditions{}); err != nil {
 				t.Fatal(err)
 			}
 			for _, wanted := range []crypto.Algorithm{0, crypto.CRC64NVME, crypto.SHA256} {
@@ -198,7 +233,8 @@ func TestChecksumsOfCopies(t *testing.T) {
 						t.Fatal(err)
 					}
 					c := &objects.Copy{
-						Object: i.in(t, things, policy.CopyObject, "copy"), Source: from, Encryption: e, May: anyone, Scratch: new(objects.Scratch),
+						Object: i.in(t, things, policy.CopyObject, "copy"), Source: from, Encryption: e, May: anyone,
+						Scratch:  new(objects.Scratch),
 						Describe: describe(),
 					}
 					var kind *s3.ChecksumKind
@@ -217,11 +253,13 @@ func TestChecksumsOfCopies(t *testing.T) {
 					if kind == nil {
 						kind = s3.ChecksumOf(crypto.CRC64NVME)
 					}
-					if c.Checksum == nil || c.Checksum.Algorithm != kind.Algorithm || !bytes.Equal(c.Checksum.Value, sumOf(kind, data).Value) {
+					if c.Checksum == nil || c.Checksum.Algorithm != kind.Algorithm ||
+						!bytes.Equal(c.Checksum.Value, sumOf(kind, data).Value) {
 						t.Errorf("%s, bare %v, wanted %d, %s: %+v", name, bare, wanted, e.SSE, c.Checksum)
 					}
 					_, opened := i.open(t, i.object(t, "copy"))
-					if sum, _, err := i.object(t, "copy").ChecksumOf(t.Context(), opened); err != nil || !bytes.Equal(sum.Value, c.Checksum.Value) {
+					if sum, _, err := i.object(t, "copy").ChecksumOf(t.Context(), opened); err != nil ||
+						!bytes.Equal(sum.Value, c.Checksum.Value) {
 						t.Errorf("%s: the copy has %+v, %v", name, sum, err)
 					}
 				}
@@ -239,11 +277,17 @@ func TestASourceThatIsReplacedIsCopiedAnew(t *testing.T) {
 		e         policy.Encryption
 		change    func(o *objects.Options)
 	}{
-		"by the store":        {"CopyObject", large, sseKMS, nil},
-		"through the proxy":   {"GetObject", large, sseKMS, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false })},
-		"under another key":   {"GetObject", large, sseS3, nil},
-		"a piece of it":       {"UploadPartCopy", large, sseKMS, func(o *objects.Options) { o.CopyLimit = 200 * kib }},
-		"with another length": {"GetObject", large, sseKMS, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false })},
+		"by the store": {"CopyObject", large, sseKMS, nil},
+		"through the proxy": {
+			"GetObject", large, sseKMS,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
+		},
+		"under another key": {"GetObject", large, sseS3, nil},
+		"a piece of it":     {"UploadPartCopy", large, sseKMS, func(o *objects.Options) { o.CopyLimit = 200 * kib }},
+		"with another length": {
+			"GetObject", large, sseKMS,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := install(t, c.change)
@@ -329,9 +373,11 @@ func TestWhatCantBeDescribedWritesNothing(t *testing.T) {
 	} {
 		wantCode(t, name, got.err, got.code)
 	}
-	_, err := x.CreateUpload(t.Context(), tooLong, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{}, describe())
+	_, err := x.CreateUpload(t.Context(), tooLong, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{},
+		describe())
 	wantCode(t, "an upload with too much context", err, "MetadataTooLarge")
-	_, err = x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{}, refused)
+	_, err = x.CreateUpload(t.Context(), sseKMS, nil, crypto.FullObject, x.Record.Created, &objects.Conditions{},
+		refused)
 	wantCode(t, "an upload", err, "MetadataTooLarge")
 	_, err = reencrypt(t.Context(), x, tooLong)
 	wantCode(t, "a reencryption with too much context", err, "MetadataTooLarge")
@@ -344,21 +390,27 @@ func TestMetadataStaysWithCopies(t *testing.T) {
 	value := strings.Repeat("v", 1200)
 	i.put(t, "source", large, "content-type", "text/plain", "cache-control", "no-store", "x-amz-meta-mine", value)
 	for _, e := range []policy.Encryption{sseKMS, sseS3} {
-		if _, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), e, nil); err != nil {
+		if _, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), e,
+			nil); err != nil {
 			t.Fatal(err)
 		}
 		_, header := i.front.stored(t, things+"-s", "key")
-		if header.Get("Content-Type") != "text/plain" || header.Get("Cache-Control") != "no-store" || header.Get("X-Amz-Meta-Mine") != value {
+		if header.Get("Content-Type") != "text/plain" || header.Get("Cache-Control") != "no-store" ||
+			header.Get("X-Amz-Meta-Mine") != value {
 			t.Errorf("%s: the copy has %v", e.SSE, header)
 		}
 	}
 	o := i.o
 	o.Abilities.MetadataRoom = false
-	narrow := &installation{Objects: objects.New(o), front: i.front, state: i.state, kms: i.kms, keys: i.keys, logs: i.logs}
+	narrow := &installation{
+		Objects: objects.New(o), front: i.front, state: i.state, kms: i.kms, keys: i.keys,
+		logs: i.logs,
+	}
 	if narrow.MaxMetadata() >= i.MaxMetadata() {
 		t.Error("a store with less room has no less")
 	}
-	_, _, err := copyTo(t.Context(), narrow.in(t, things, policy.CopyObject, "key"), narrow.object(t, "source"), sseKMS, nil)
+	_, _, err := copyTo(t.Context(), narrow.in(t, things, policy.CopyObject, "key"), narrow.object(t, "source"), sseKMS,
+		nil)
 	wantCode(t, "a copy without room", err, "MetadataTooLarge")
 	_, err = appendTo(t.Context(), narrow.object(t, "source"), &body{data: added}, sseKMS)
 	wantCode(t, "an append without room", err, "MetadataTooLarge")
@@ -366,4 +418,82 @@ func TestMetadataStaysWithCopies(t *testing.T) {
 	wantCode(t, "another key without room", err, "MetadataTooLarge")
 	err = rename(t.Context(), narrow.in(t, things, policy.RenameObject, "new"), "source", nil)
 	wantCode(t, "a rename without room", err, "MetadataTooLarge")
+}
+
+// A version that isn't the current one is copied as it is, and replaces what is there.
+func TestAnEarlierVersionIsCopied(t *testing.T) {
+	i := install(t, nil)
+	i.put(t, "key", large)
+	i.front.set(func(r *store.Request) turn { r.Query = ""; return nil })
+	var source string
+	i.front.watch(func(r *store.Request) {
+		for _, h := range r.Header {
+			if string(h.Name) == "x-amz-copy-source" {
+				source = string(h.Value)
+				h.Value, _, _ = bytes.Cut(h.Value, []byte("?"))
+			}
+		}
+	})
+	from := i.object(t, "key")
+	from.Version = "v 1"
+	_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "copy"), from, sseKMS, nil)
+	if want := "/things-s/key?versionId=v%201"; source != want {
+		t.Errorf("the store was asked for %s, want %s: %v", source, want, err)
+	}
+}
+
+// Sealed bytes that pass through are cut off with their source: nothing comes of them.
+func TestASourceThatIsCutOffIsNoCopy(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(a *store.Abilities)
+		code   string
+	}{
+		"through the proxy":       {func(a *store.Abilities) { a.AtomicSelfCopy = false }, "ServiceUnavailable"},
+		"by way of another place": {func(a *store.Abilities) { a.ConditionalCopy = false }, "ServiceUnavailable"},
+	} {
+		i := install(t, lessAble(c.change))
+		i.put(t, "key", large)
+		i.front.set(once("GetObject", 1, edit(cut(10))))
+		wantCode(t, name, copyingSelf(sseKMS)(t.Context(), t, i, "key"), c.code)
+		i.front.set(nil)
+		i.wantRead(t, name, i.object(t, "key"), large)
+	}
+}
+
+// The date of a copy is the store's, or the request's where the store tells none.
+func TestTheDateOfACopy(t *testing.T) {
+	i := install(t, nil)
+	i.put(t, "source", small)
+	for _, told := range []bool{true, false} {
+		i.front.set(on("PutObject", edit(func(a *answer) {
+			a.header.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
+			if !told {
+				a.header.Set("Date", "today")
+			}
+		})))
+		var c *objects.Copy
+		_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "key"), i.object(t, "source"), sseKMS,
+			func(k *objects.Copy) { c = k })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := time.Date(2006, 1, 2, 15, 4, 5, 0, time.UTC); told && !done.Modified.Equal(want) || !told &&
+			!done.Modified.Equal(c.Began) {
+			t.Errorf("told %v: %s", told, done.Modified)
+		}
+	}
+	i.front.set(nil)
+}
+
+// A piece of an object that was replaced by a shorter one is told from a range that can't be.
+func TestAPieceOfAShorterObject(t *testing.T) {
+	i := install(t, func(o *objects.Options) { o.CopyLimit = 200 * kib })
+	i.put(t, "source", large)
+	i.front.set(on("UploadPartCopy",
+		before(func() { i.front.set(nil); i.put(t, "source", small) }).edit(func(a *answer) { a.status = 416 })))
+	x := i.in(t, things, policy.CopyObject, "key")
+	if _, _, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, nil); err != nil {
+		t.Fatal(err)
+	}
+	i.wantRead(t, "the copy", x, small)
 }

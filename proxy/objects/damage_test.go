@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/policy"
@@ -56,23 +58,56 @@ func TestWhatTheStoreAltersIsFoundDamaged(t *testing.T) {
 		{"a bit of the trailer", small, flipped(-60), "trailer", "InternalError"},
 		{"a bit of the tail", small, flipped(-1), "trailer", "InternalError"},
 		{"the tail says that the trailer is longer", small, flipped(-17), "trailer", "InternalError"},
-		{"a byte is missing", small, func(b []byte, _ *crypto.Envelope) []byte { return b[1:] }, "length", "InternalError"},
-		{"a byte is added", large, func(b []byte, _ *crypto.Envelope) []byte { return append(b, 0) }, "length", "InternalError"},
-		{"a size that no object has", small, func([]byte, *crypto.Envelope) []byte { return []byte("x") }, "length", "InternalError"},
-		{"no bytes any more", small, func([]byte, *crypto.Envelope) []byte { return []byte{} }, "length", "InternalError"},
+		{
+			"a byte is missing", small, func(b []byte, _ *crypto.Envelope) []byte { return b[1:] }, "length",
+			"InternalError",
+		},
+		{
+			"a byte is added", large, func(b []byte, _ *crypto.Envelope) []byte { return append(b, 0) }, "length",
+			"InternalError",
+		},
+		{
+			"a size that no object has", small, func([]byte, *crypto.Envelope) []byte { return []byte("x") }, "length",
+			"InternalError",
+		},
+		{
+			"no bytes any more", small, func([]byte, *crypto.Envelope) []byte { return []byte{} }, "length",
+			"InternalError",
+		},
 		{
 			"two segments are swapped", large, func(b []byte, _ *crypto.Envelope) []byte {
 				const n = crypto.SealedSegmentSize
 				return slices.Concat(b[n:2*n], b[:n], b[2*n:])
 			}, "segment", "InternalError",
 		},
-		{"the wrapped key", small, func(b []byte, e *crypto.Envelope) []byte { e.Wrapped[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the commitment", small, func(b []byte, e *crypto.Envelope) []byte { e.Commitment[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the flag for copies", small, func(b []byte, e *crypto.Envelope) []byte { e.Copied = true; return b }, "envelope", "InternalError"},
-		{"the object's id", small, func(b []byte, e *crypto.Envelope) []byte { e.ObjectID[0] ^= 1; return b }, "envelope", "InternalError"},
-		{"the blob", small, func(b []byte, e *crypto.Envelope) []byte { e.Blob = []byte(customKey + "#77"); return b }, "", "InternalError"},
-		{"the key", small, func(b []byte, e *crypto.Envelope) []byte { e.KeyARN = foreignKey; return b }, "key", "InternalError"},
-		{"the kind of encryption", small, func(b []byte, e *crypto.Envelope) []byte { e.SSE = crypto.SSES3; return b }, "key", "InternalError"},
+		{
+			"the wrapped key", small, func(b []byte, e *crypto.Envelope) []byte { e.Wrapped[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the commitment", small, func(b []byte, e *crypto.Envelope) []byte { e.Commitment[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the flag for copies", small, func(b []byte, e *crypto.Envelope) []byte { e.Copied = true; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the object's id", small, func(b []byte, e *crypto.Envelope) []byte { e.ObjectID[0] ^= 1; return b },
+			"envelope", "InternalError",
+		},
+		{
+			"the blob", small, func(b []byte, e *crypto.Envelope) []byte { e.Blob = []byte(customKey + "#77"); return b },
+			"", "InternalError",
+		},
+		{
+			"the key", small, func(b []byte, e *crypto.Envelope) []byte { e.KeyARN = foreignKey; return b }, "key",
+			"InternalError",
+		},
+		{
+			"the kind of encryption", small, func(b []byte, e *crypto.Envelope) []byte { e.SSE = crypto.SSES3; return b },
+			"key", "InternalError",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, nil)
@@ -143,7 +178,10 @@ func TestAForeignKeyIsNeverCalled(t *testing.T) {
 		"by its source":  func() error { _, err := from.Open(t.Context(), false, never); return err },
 		"by its head":    func() error { _, err := x.Open(t.Context(), from.Sealed, never); return err },
 		"past the cache": func() error { _, err := x.Unwrap(t.Context(), from.Envelope, true, never); return err },
-		"for a rename":   func() error { return rename(t.Context(), i.in(t, things, policy.RenameObject, "new"), "key", nil) },
+		"for a rename": func() error {
+			return rename(t.Context(), i.in(t, things, policy.RenameObject, "new"), "key",
+				nil)
+		},
 		"for another key": func() error {
 			_, err := from.Reencrypt(t.Context(), x, sseKMS, nil, never, from.Modified)
 			return err
@@ -209,10 +247,22 @@ func TestWrongAnswersToReadsAreErrors(t *testing.T) {
 		code   string
 		damage string
 	}{
-		{"a Content-Range that is none", func(*installation) turn { return edit(setHeader("Content-Range", "bytes x")) }, "InternalError", ""},
-		{"another Content-Range", func(*installation) turn { return edit(setHeader("Content-Range", "bytes 0-4095/307792")) }, "InternalError", ""},
-		{"no envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "")) }, "InvalidObjectState", "envelope"},
-		{"a garbled envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "AAAA")) }, "InvalidObjectState", "envelope"},
+		{
+			"a Content-Range that is none",
+			func(*installation) turn { return edit(setHeader("Content-Range", "bytes x")) }, "InternalError", "",
+		},
+		{"another Content-Range", func(*installation) turn {
+			return edit(setHeader("Content-Range",
+				"bytes 0-4095/307792"))
+		}, "InternalError", ""},
+		{
+			"no envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "")) }, "InvalidObjectState",
+			"envelope",
+		},
+		{
+			"a garbled envelope", func(*installation) turn { return edit(setHeader(envelopeHeader, "AAAA")) },
+			"InvalidObjectState", "envelope",
+		},
 		{"the range is ignored", func(*installation) turn { return without("Range") }, "InternalError", ""},
 		{"the body is cut off", func(*installation) turn { return edit(cut(10)) }, "ServiceUnavailable", ""},
 		{
@@ -321,6 +371,124 @@ func TestFaultsOfATrailersRequests(t *testing.T) {
 	}
 }
 
+// A store that answers with more than it was asked for is read from where the range begins, and one that answers with
+// less, or with something else, isn't read at all.
+func TestAnswersWithOtherBytesThanWereAskedFor(t *testing.T) {
+	const segment = crypto.SealedSegmentSize
+	i := install(t, nil)
+	i.put(t, "key", large)
+	x := i.object(t, "key")
+	stored, _ := i.front.stored(t, things+"-s", "key")
+	give := func(from, to, total int) func(*answer) {
+		return func(a *answer) {
+			a.body, a.length = stored[from:to+1], int64(to-from+1)
+			a.header.Set("Content-Range", s3.ContentRange(int64(from), int64(to), int64(total)))
+		}
+	}
+	first, last := crypto.SegmentSize+5, 2*crypto.SegmentSize+5 // in the second and third segment
+	for _, c := range []struct {
+		name   string
+		change func(*answer)
+		meets  []func(*answer)
+		code   string
+	}{
+		{"as asked", give(segment, 3*segment-1, len(stored)), nil, ""},
+		{"more in front and behind", give(10, len(stored)-1, len(stored)), nil, ""},
+		{"too little", give(segment, 2*segment, len(stored)), nil, "InternalError"},
+		{"another place", give(0, 2*segment-1, len(stored)), nil, "InternalError"},
+		{"of an object of another size", give(segment, 3*segment-1, len(stored)+1), nil, "ServiceUnavailable"},
+		{
+			"cut off in front", give(10, len(stored)-1, len(stored)),
+			[]func(*answer){cut(len(stored) - 100)},
+			"ServiceUnavailable",
+		},
+		{
+			"the whole, as if it were a range", give(0, len(stored)-1, len(stored)),
+			[]func(*answer){func(a *answer) { a.status = http.StatusOK }},
+			"InternalError",
+		},
+	} {
+		_, opened := i.open(t, x)
+		i.front.set(on("GetObject", edit(func(a *answer) {
+			c.change(a)
+			for _, change := range c.meets {
+				change(a)
+			}
+		})))
+		got, err := readOpened(t.Context(), x, opened, int64(first), int64(last))
+		i.front.set(nil)
+		if c.code != "" {
+			wantCode(t, c.name, err, c.code)
+		} else if err != nil || string(got) != string(large[first:last+1]) {
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+		}
+	}
+	// Who asks a reader for more than it has is told so.
+	_, opened := i.open(t, x)
+	r, err := x.Read(t.Context(), opened, 0, 9, nil, s3.ChecksumOf(crypto.CRC64NVME))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	wantCode(t, "eleven bytes of ten", r.Fill(make([]byte, 11)), "InternalError")
+	if sum, err := r.Finish(); err != nil || sum.Algorithm != crypto.CRC64NVME {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	for _, span := range [][2]int64{{0, opened.Length}, {-1, 5}} {
+		if _, err := x.Read(t.Context(), opened, span[0], span[1], nil, s3.ChecksumOf(crypto.CRC64NVME)); err == nil {
+			t.Errorf("bytes %d to %d: no error", span[0], span[1])
+		}
+	}
+}
+
+// Requests for a layout at one time share a load; who has seen another size hears that the object was replaced.
+func TestALayoutOfAnotherSizeIsAnotherObjects(t *testing.T) {
+	i := install(t, nil)
+	i.upload(t, "key", part, small)
+	x := i.object(t, "key")
+	looks := func(change func(*answer)) *objects.Sealed {
+		i.front.set(on("HeadObject", edit(change)))
+		defer i.front.set(nil)
+		a, s, err := x.HeadIf(t.Context(), objects.Unconditional)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		return s
+	}
+	right, wrong := looks(func(*answer) {}), looks(func(a *answer) { a.length++ })
+	x.ForgetLayout()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	i.front.set(on("GetObject", before(func() {
+		once.Do(func() { close(entered) })
+		<-leave
+	})))
+	done := make(chan error, 1)
+	go func() {
+		opened, err := x.Open(t.Context(), right, anyone)
+		if err == nil {
+			opened.Secrets.Wipe()
+		}
+		done <- err
+	}()
+	<-entered
+	shared := make(chan error, 1)
+	go func() {
+		_, err := x.Open(t.Context(), wrong, anyone)
+		shared <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // so that it joins; otherwise it loads for itself and fails as well
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := <-shared; err == nil {
+		t.Error("a layout of another size was taken")
+	}
+	i.front.set(nil)
+}
+
 // Trailers of objects with so many parts that they don't come with the metadata are read by one more request.
 func TestLongTrailersAreReadByOneMoreRequest(t *testing.T) {
 	i := installOver(t, memstore.Options{}, alone, nil)
@@ -360,7 +528,9 @@ func TestLongTrailersAreReadByOneMoreRequest(t *testing.T) {
 
 // sealManyParts makes an object whose trailer names many parts, of which a turn answers the end, and no byte is ever
 // stored.
-func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *objects.Object, virtual turn, length int64) {
+func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *objects.Object, virtual turn,
+	length int64,
+) {
 	t.Helper()
 	x = i.in(t, things, policy.CompleteMultipartUpload, key)
 	u, _, err := storeParts(t.Context(), x, sseKMS, nil, crypto.FullObject, nil)
@@ -387,7 +557,13 @@ func (i *installation) sealManyParts(t testing.TB, key string, parts int) (x *ob
 		wanted, _ := s3.ParseRange(string(r.Header[0].Value))
 		from, to, _ := wanted.Resolve(total)
 		n := to - from + 1
-		header := http.Header{envelopeHeaderName: {envelope}, "Etag": {`"virtual"`}, "Content-Range": {s3.ContentRange(from, to, total)}}
-		return f.give(ctx, r, &answer{status: http.StatusPartialContent, header: header, body: end[int64(len(end))-n:], length: n})
+		header := http.Header{
+			envelopeHeaderName: {envelope}, "Etag": {`"virtual"`},
+			"Content-Range": {s3.ContentRange(from, to, total)},
+		}
+		return f.give(ctx, r, &answer{
+			status: http.StatusPartialContent, header: header, body: end[int64(len(end))-n:],
+			length: n,
+		})
 	}, trailer.Length
 }

@@ -112,7 +112,8 @@ func (i *installation) damages() string {
 
 // logged reports whether a message with this text was logged.
 func (i *installation) logged(text string) bool {
-	return slices.ContainsFunc(i.logs.All(), func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, text) })
+	return slices.ContainsFunc(i.logs.All(),
+		func(e observer.LoggedEntry) bool { return strings.Contains(e.Message, text) })
 }
 
 // in returns an object of a bucket, as a request of this operation means it.
@@ -266,7 +267,9 @@ func describe(header ...string) func(r *store.Request, envelope []byte) error {
 }
 
 // putTo puts an object.
-func putTo(ctx context.Context, x *objects.Object, e policy.Encryption, b *body, c objects.Conditions, header ...string) (string, error) {
+func putTo(ctx context.Context, x *objects.Object, e policy.Encryption, b *body, c objects.Conditions,
+	header ...string,
+) (string, error) {
 	var s objects.Scratch
 	p := s.NewPut(x, e, b, time.Now())
 	p.Algorithm = crypto.CRC64NVME
@@ -289,7 +292,8 @@ func putTo(ctx context.Context, x *objects.Object, e policy.Encryption, b *body,
 
 func (i *installation) put(t testing.TB, key string, data []byte, header ...string) {
 	t.Helper()
-	if _, err := putTo(t.Context(), i.object(t, key), sseKMS, &body{data: data}, objects.Conditions{}, header...); err != nil {
+	if _, err := putTo(t.Context(), i.object(t, key), sseKMS, &body{data: data}, objects.Conditions{},
+		header...); err != nil {
 		t.Fatal(err)
 	}
 }

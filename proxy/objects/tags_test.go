@@ -68,11 +68,12 @@ func TestCopiesHaveTheTagsThatTheyShall(t *testing.T) {
 				{"half a document", edit(cut(9)), "ServiceUnavailable"},
 			} {
 				i.front.set(on("GetObjectTagging", c.turn))
-				_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "other"), i.object(t, "source"), way.e, func(k *objects.Copy) {
-					if way.match {
-						k.Conditions.NoneMatch = "*"
-					}
-				})
+				_, _, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "other"), i.object(t, "source"),
+					way.e, func(k *objects.Copy) {
+						if way.match {
+							k.Conditions.NoneMatch = "*"
+						}
+					})
 				asked := slices.Contains(i.front.sent(), "GetObjectTagging")
 				i.front.set(nil)
 				if !asked {
@@ -109,6 +110,7 @@ func TestTagsTheStoreHasNoRoomFor(t *testing.T) {
 	if install(t, nil).OutOfTagRoom(&store.Fault{Status: 500}, 2000) {
 		t.Error("a store that holds all tags is out of room")
 	}
-	_, err := putTo(t.Context(), i.object(t, "key"), sseKMS, &body{data: small}, objects.Conditions{}, objects.TagsHeader, "a=%zz")
+	_, err := putTo(t.Context(), i.object(t, "key"), sseKMS, &body{data: small}, objects.Conditions{},
+		objects.TagsHeader, "a=%zz")
 	wantCode(t, "tags that aren't encoded", err, "InternalError")
 }

@@ -25,7 +25,8 @@ func TestRefusalsOfVersions(t *testing.T) {
 	i := install(t, nil)
 	var marker turn = func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
 		return f.give(ctx, r, &answer{status: 405, header: http.Header{
-			"X-Amz-Delete-Marker": {"true"}, "X-Amz-Version-Id": {"v1"}, "Last-Modified": {"Mon, 02 Jan 2006 15:04:05 GMT"},
+			"X-Amz-Delete-Marker": {"true"}, "X-Amz-Version-Id": {"v1"},
+			"Last-Modified": {"Mon, 02 Jan 2006 15:04:05 GMT"},
 		}})
 	}
 	for _, c := range []struct {
@@ -70,7 +71,8 @@ func TestVersionsAreToldAsTheStoreNamesThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if from.VersionID() != "v7" || !slices.Equal(from.Version, []s3.Element{{Name: "x-amz-copy-source-version-id", Value: "v7"}}) {
+	if from.VersionID() != "v7" ||
+		!slices.Equal(from.Version, []s3.Element{{Name: "x-amz-copy-source-version-id", Value: "v7"}}) {
 		t.Errorf("the source's version: %v", from.Version)
 	}
 	for name, c := range map[string]func() (*objects.Written, error){
@@ -155,7 +157,8 @@ func TestAttributesOfASource(t *testing.T) {
 	redirect := slices.Index(names, "x-amz-meta-sealfront-redirect")
 	kept := from.Attributes[redirect : redirect+1]
 	slices.Sort(names)
-	if want := []string{"x-amz-meta-sealfront-redirect", objects.LockMode, objects.ClassHeader}; !slices.Equal(names, want) {
+	if want := []string{"x-amz-meta-sealfront-redirect", objects.LockMode, objects.ClassHeader}; !slices.Equal(names,
+		want) {
 		t.Errorf("attributes %v, want %v", names, want)
 	}
 	if !from.Modified.IsZero() {
