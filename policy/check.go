@@ -79,6 +79,24 @@ func CheckRequest(op Operation, r *Request) *Refusal {
 	return nil
 }
 
+// An Entry is a key in the document of DeleteObjects, with its conditions; "" for none.
+type Entry struct{ Key, ETag, Size, LastModified string }
+
+// CheckEntry is CheckRequest for a key of DeleteObjects: it is checked as a DeleteObject with the same conditions would
+// be.
+func CheckEntry(bucket string, e *Entry) *Refusal {
+	d := digest{kind: KindOf(bucket)}
+	for id, value := range map[headerID]string{
+		hIfMatch: e.ETag, hIfMatchSize: e.Size, hIfMatchModified: e.LastModified,
+	} {
+		if value != "" {
+			d.present |= 1 << id
+			d.headers[id] = value
+		}
+	}
+	return firstRefusal(checkKey(e.Key), checkUnknownHeaders(DeleteObject, d.kind, &d), checkDeleteConditions(&d))
+}
+
 // CheckBucket decides what needs the bucket's record as well as the request: the expected owner, the
 // storage class of its zone, appends in Local Zones. It comes after authorization.
 func CheckBucket(op Operation, r *Request, b *Bucket) *Refusal {

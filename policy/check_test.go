@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -178,5 +179,39 @@ func TestCreateBucketNamesTheZoneOfTheBucket(t *testing.T) {
 				t.Errorf("got %q, %+v, want %q", got, configuration, c.want)
 			}
 		})
+	}
+}
+
+// An entry of DeleteObjects is refused as a DeleteObject with the same conditions is.
+func TestEntriesAreCheckedAsDeletionsAre(t *testing.T) {
+	for _, bucket := range []string{"general", "directory--az1--x-s3"} {
+		for _, e := range []policy.Entry{
+			{Key: "key"},
+			{Key: ""},
+			{Key: strings.Repeat("k", 1025)},
+			{Key: "../key"},
+			{Key: "key", ETag: `"e"`},
+			{Key: "key", ETag: "*"},
+			{Key: "key", Size: "3"},
+			{Key: "key", Size: "-3"},
+			{Key: "key", Size: "three"},
+			{Key: "key", LastModified: "Fri, 01 Jan 2027 00:00:00 GMT"},
+			{Key: "key", LastModified: "yesterday"},
+			{Key: "key", ETag: `"e"`, Size: "3", LastModified: "Fri, 01 Jan 2027 00:00:00 GMT"},
+		} {
+			header := policy.MapFields{}
+			for name, value := range map[string]string{
+				"if-match": e.ETag, "x-amz-if-match-size": e.Size, "x-amz-if-match-last-modified-time": e.LastModified,
+			} {
+				if value != "" {
+					header[name] = []string{value}
+				}
+			}
+			want := policy.CheckRequest(policy.DeleteObject, &policy.Request{Method: "DELETE", Bucket: bucket, Key: e.Key, Header: header})
+			got := policy.CheckEntry(bucket, &e)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %+v: %v, want %v", bucket, e, got, want)
+			}
+		}
 	}
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // A header, parameter or document that asks for something which isn't done must be refused: whoever sends it relies on
 // it. S3 gets new ones, so what this package doesn't know is not the same as what is harmless. The families below
-// promise something by their names. testdata/model.txt in package main has what the SDKs send today, each with what
+// promise something by their names. testdata/model.txt of package gateway has what the SDKs send today, each with what
 // becomes of it.
 
 const (

@@ -35,9 +35,9 @@ func TestChecksumsOfSDKs(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	proxytest.MakeBucket(t, p.Client(t), "sums")
-	names := make([]string, len(algorithms))
-	for i := range algorithms {
-		names[i] = algorithms[i].name
+	names := make([]string, len(proxytest.Algorithms))
+	for i := range proxytest.Algorithms {
+		names[i] = proxytest.Algorithms[i].Name
 	}
 	j := &journey{p: p}
 	env := []string{"SUMS_BUCKET=sums", "SUMS_ALGORITHMS=" + strings.Join(names, " ")}
@@ -84,12 +84,12 @@ func checkChecksums(t *testing.T, sdk, report string) {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\t%s\n", sdk, strings.Join(checksumWays, "\t"))
 	worked := 0
-	for i := range algorithms {
-		g, name := &algorithms[i], algorithms[i].name
+	for i := range proxytest.Algorithms {
+		g, name := &proxytest.Algorithms[i], proxytest.Algorithms[i].Name
 		fmt.Fprint(w, name)
 		for _, way := range checksumWays {
 			got, ok := outcome[name+" "+way]
-			absent := way == "full" && !g.full || way == "composite" && name == "CRC64NVME"
+			absent := way == "full" && !g.Full || way == "composite" && name == "CRC64NVME"
 			switch {
 			case !ok:
 				t.Errorf("%s %s: no outcome", name, way)

@@ -253,9 +253,9 @@
 // it out.
 //
 // migrate writes through a proxy of its own, on a loopback port under TLS with a certificate and credentials of that
-// run, and not with package crypto as the other tools do: which keys, metadata, parts and checksums an object may have,
-// and how it is sealed, is decided in one place. The alternative, sealing in package tools, would have saved a hop and
-// duplicated those rules.
+// run, and not by package objects as the other tools do: how S3 treats an object's headers, and which of them a client
+// is shown, is decided in one place, package gateway. The alternative, calling package objects, would have saved a hop
+// and duplicated those rules; see package tools.
 //
 // Stand-ins are called over the wire: the embedded store and key service listen on loopback ports with random
 // credentials, so that the quick start runs the code that production runs. The alternative, calling them as libraries,

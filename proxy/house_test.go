@@ -249,3 +249,42 @@ func (r *room) structs() map[string]*writtenStruct {
 }
 
 func (r *room) String() string { return fmt.Sprintf("%s (%d files)", r.path, len(r.files)) }
+
+// TestTheReadersPathExists: doc.go leads a reader from file to file.
+func TestTheReadersPathExists(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, path, _ := strings.Cut(string(text), "# A reader's path")
+	path, _, found := strings.Cut(path, "# Decisions")
+	if !found {
+		t.Fatal("doc.go has no reader's path")
+	}
+	files, room := 0, ""
+	for _, word := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(" \t\n,()", r) }) {
+		name, ok := strings.CutSuffix(strings.TrimSuffix(word, ";"), ".go")
+		if !ok {
+			continue
+		}
+		if dir, file, inRoom := strings.Cut(name, "/"); inRoom {
+			room = dir
+			if sub, last, deeper := strings.Cut(file, "/"); deeper {
+				room, file = dir+"/"+sub, last
+			}
+			name = file
+		}
+		files++
+		if _, err := os.Stat(filepath.Join(room, name+".go")); err == nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("..", room, name+".go")); err != nil {
+			if _, err := os.Stat(filepath.Join("../crypto", room, name+".go")); err != nil {
+				t.Errorf("doc.go names %s/%s.go, which isn't there", room, name)
+			}
+		}
+	}
+	if files < 30 {
+		t.Errorf("the reader's path has %d files", files)
+	}
+}

@@ -111,7 +111,7 @@ func (r reading) tags(t *testing.T, control *s3control.Client, arn string) {
 func TestInfrastructureAsCodeReadsTheSameTwice(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
-	control := controlOf(p, t, "localhost")
+	control := p.ControlClient(t, "localhost")
 	t.Run("aws_s3_bucket", func(t *testing.T) { manageBucket(t, p, control) })
 	t.Run("aws_s3_directory_bucket", func(t *testing.T) { manageDirectoryBucket(t, p, control) })
 	t.Run("the S3 backend with use_lockfile", func(t *testing.T) { lockState(t, p) })
@@ -223,7 +223,7 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 		}},
 	} {
 		set(s.size, s.sse, s.block)
-		_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, Tags: controlTags("Stage", string(s.size))})
+		_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, Tags: proxytest.ControlTags("Stage", string(s.size))})
 		must("TagResource", err)
 		_, err = control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, TagKeys: []string{"Name"}})
 		must("UntagResource", err)
@@ -310,7 +310,7 @@ func manageDirectoryBucket(t *testing.T, p *proxytest.Program, control *s3contro
 		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
 	}})
 	must("PutBucketEncryption", err)
-	_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: controlTags("Name", "other", "Stage", "1")})
+	_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: proxytest.ControlTags("Name", "other", "Stage", "1")})
 	must("TagResource", err)
 	second := all()
 	second.is(t, all())

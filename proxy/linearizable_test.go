@@ -37,7 +37,7 @@ func TestLinearizable(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": embeddedService}
+	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": proxytest.SharedService}
 	long, err := time.ParseDuration(os.Getenv("SEALFRONT_LINEARIZE"))
 	if err == nil {
 		stores["versitygw"], stores["minio"] = proxytest.StartVersitygw, proxytest.StartMinIO

@@ -22,7 +22,7 @@ func TestRaces(t *testing.T) {
 		t.Skip("it starts programs and plays for a while; run without -short")
 	}
 	t.Parallel()
-	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": embeddedService}
+	stores := map[string]func(t *testing.T) proxytest.Service{"embedded": proxytest.SharedService}
 	times, err := strconv.Atoi(os.Getenv("SEALFRONT_RACES"))
 	if err == nil {
 		stores["versitygw"], stores["minio"] = proxytest.StartVersitygw, proxytest.StartMinIO
@@ -63,15 +63,6 @@ func TestRaces(t *testing.T) {
 			}
 		})
 	}
-}
-
-func embeddedService(t *testing.T) proxytest.Service {
-	t.Helper()
-	endpoint, err := proxytest.SharedStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return proxytest.Service{Endpoint: endpoint, AccessKey: "storekey", SecretKey: "storesecret"}
 }
 
 // A race is one of them, over keys of its own.

@@ -5,18 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +50,7 @@ func startLoad(p *proxytest.Program, client *http.Client, clients int, credentia
 				body := strings.Repeat("x", 1+(n*7919)%300_000)
 				key := fmt.Sprintf("load/%d", i)
 				for _, method := range []string{"PUT", "GET"} {
-					got, status, err := sendPooled(p, client, &proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
+					got, status, err := p.SendPooled(client, &proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
 					switch {
 					case err != nil && gone != nil && gone(err):
 						return
@@ -83,64 +79,6 @@ func (l *load) end(t *testing.T) {
 	if len(l.failures) > 0 || l.done.Load() == 0 {
 		t.Errorf("%d of %d requests failed", len(l.failures), l.done.Load())
 	}
-}
-
-// errNotTaken is a request on a connection that couldn't be made: one for the next replica.
-var errNotTaken = errors.New("no connection")
-
-// sendPooled sends a signed request by an HTTP client with pooled connections, and again what met a connection that the
-// server had closed.
-func sendPooled(p *proxytest.Program, client *http.Client, r *proxytest.Request, body string) (string, int, error) {
-	for {
-		got, status, closed, err := sendOnce(p, client, r, body)
-		if !closed {
-			return got, status, err
-		}
-	}
-}
-
-// sendOnce is send without the repetition of a body that met a closed connection. net/http repeats an idempotent request
-// whose answer is the connection's end, but not one where writing its body told so first, as SDKs do; closed is such a one.
-func sendOnce(p *proxytest.Program, client *http.Client, r *proxytest.Request, body string) (got string, status int, closed bool, err error) {
-	u, err := url.Parse(p.Env["AWS_ENDPOINT_URL"])
-	if err != nil {
-		return "", 0, false, err
-	}
-	now := time.Now()
-	m := &sigv4.Message{Method: []byte(r.Method), Path: []byte(r.Path)}
-	m.Header = append(m.Header, proxytest.Field("Host", u.Host), proxytest.Field("X-Amz-Date", now.UTC().Format("20060102T150405Z")), proxytest.Field("X-Amz-Content-Sha256", sigv4.UnsignedPayload))
-	authorization := sigv4.NewSigner(p.Env["AWS_REGION"], "s3").AppendAuthorization(nil, m, r.Credentials, now)
-	if r.Method != "PUT" {
-		body = ""
-	}
-	request, err := http.NewRequest(r.Method, p.Env["AWS_ENDPOINT_URL"]+r.Path, strings.NewReader(body))
-	if err != nil {
-		return "", 0, false, err
-	}
-	for _, f := range m.Header[1:] {
-		request.Header.Set(string(f.Name), string(f.Value))
-	}
-	request.Header.Set("Authorization", string(authorization))
-	request.Header["X-Idempotency-Key"] = nil // a PUT of an object is idempotent, and the client may send it again
-	var shaken, reused atomic.Bool
-	shaken.Store(true) // of a connection that was used before
-	request = request.WithContext(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
-		GetConn:          func(string) { shaken.Store(true) },
-		GotConn:          func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
-		ConnectStart:     func(string, string) { shaken.Store(false) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { shaken.Store(err == nil) },
-	}))
-	resp, err := client.Do(request)
-	if err != nil && !shaken.Load() {
-		err = errors.Join(errNotTaken, err)
-	}
-	if err != nil {
-		ended := errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-		return "", 0, ended && reused.Load() && !errors.Is(err, errNotTaken), err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	return string(text), resp.StatusCode, false, err
 }
 
 const reloadIdentity = "- {name: %s, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: \"*\", resource: \"*\"}]}\n"
@@ -183,7 +121,7 @@ data: ` + filepath.Join(dir, "data") + "\n"
 	second := &sigv4.Credentials{AccessKeyID: "AKIASECOND", SecretAccessKey: "second"}
 	status := func(c *sigv4.Credentials) int {
 		t.Helper()
-		_, status, err := sendPooled(p, &http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
+		_, status, err := p.SendPooled(&http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +184,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	var ending atomic.Bool
 	l := startLoad(p, client, 6, func() *sigv4.Credentials {
 		return &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.Env["AWS_SECRET_ACCESS_KEY"]}
-	}, func(err error) bool { return ending.Load() && errors.Is(err, errNotTaken) })
+	}, func(err error) bool { return ending.Load() && errors.Is(err, proxytest.ErrNotTaken) })
 	proxytest.Eventually(t, "the load", func() bool { return l.done.Load() > 50 })
 	// One that is in the middle of its body when the signal comes is answered, too.
 	host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "late", Declared: 5})

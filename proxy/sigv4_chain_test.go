@@ -101,7 +101,7 @@ func TestAProgramInFrontOfAnother(t *testing.T) {
 				t.Error(err)
 			}
 			p.Stop()
-			if found := found(t, dir, marker); len(found) > 0 {
+			if found := proxytest.FilesContaining(t, dir, marker); len(found) > 0 {
 				t.Errorf("plaintext is in %v", found)
 			}
 		})

@@ -246,13 +246,11 @@ const accountHeader = "x-amz-account-id"
 func (x *Grant) locate() error {
 	path := x.Message.Path
 	if len(path) == 0 || path[0] != '/' {
-		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI",
-			strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.InvalidURI(string(path))
 	}
 	decoded, ok := s3.Unescape(path[1:])
 	if !ok || !utf8.ValidString(decoded) || strings.IndexByte(decoded, 0) >= 0 {
-		return s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI",
-			strings.ToValidUTF8(string(path), "\uFFFD"))
+		return s3.InvalidURI(string(path))
 	}
 	bucket, ofHost := x.hostBucket()
 	if x.Control, ok = policy.ParseControl(decoded); ok && (!ofHost || x.Bytes(accountHeader) != nil) {

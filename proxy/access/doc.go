@@ -9,9 +9,12 @@
 //
 // Promises, each with the test that fails when it is broken:
 //   - Failed logins cost few requests to the store, and are throttled by address and access key without locking out
-//     other clients (TestFailedLoginsAreCountedByAddressAndAccessKey, TestFailedLoginsAreSlowedDown).
-//   - Every condition has the same value wherever a permission is checked (TestConditionsAreTheSameEverywhere).
+//     other clients (TestFailedLoginsAreCountedByAddressAndAccessKey,
+//     TestFailedLoginsSlowDownTheirAddressAndAccessKey).
+//   - Every condition has the same value wherever a permission is checked (TestConditionKeysHaveTheRequestsValues, and
+//     TestEveryConditionSeesTheSameRequest in package gateway).
 //   - Explain reports the decision that the request gets (TestExplainAndRequestsAgree).
 //   - A refusal that rests on a cached record is checked against the record as it is now
+//     (TestARefusalIsCheckedAgainstTheRecordAsItIsNow), and nobody without a permission learns a fact about a bucket
 //     (TestPermissionsComeBeforeFacts).
 package access

@@ -58,9 +58,12 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		}
 	}
 	question := policy.Question{Options: c.o.Policy, Require: c.o.RequireTLS}
+	if c.Hidden(q.Bucket) {
+		return none, fmt.Errorf("%w: there is no bucket %q", ErrQuestion, q.Bucket)
+	}
 	record, err := c.o.Record(ctx, q.Bucket, true)
-	if err != nil || c.Hidden(q.Bucket) {
-		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, errors.Join(err))
+	if err != nil {
+		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, err)
 	}
 	question.Target.BucketARN = policy.BucketARN(q.Bucket, c.o.Region, c.o.Account)
 	if record != nil {

@@ -53,8 +53,12 @@ func (x *Grant) Release() {
 	}
 }
 
-// Caller is who sent the request, as policies see it.
-func (x *Grant) Caller() *policy.Caller { return &x.caller }
+// Forget drops the grant and borrowed memory. x's own memory stays for the next request.
+func (x *Grant) Forget() {
+	x.Release()
+	x.grantState = grantState{}
+	x.Request.Forget()
+}
 
 // Target is the request's bucket or object as policies see it, and the KMS key that it is or gets sealed under.
 func (x *Grant) Target(keyARN string) *policy.Target {

@@ -31,13 +31,16 @@ func TestRequestsWithoutARecordAreRefused(t *testing.T) {
 		a := &fullAuditor{full: c.full}
 		shed := ""
 		g := New(Options{
-			Region: "us-west-2", Audit: a, AuditRequired: c.required, Observe: Observer{Shed: func(reason string) { shed = reason }},
+			Region: "us-west-2", Audit: a, AuditRequired: c.required,
+			Observe: Observer{Shed: func(reason string) { shed = reason }},
 		}, ids)
 		var ctx fasthttp.RequestCtx
 		ctx.Request.SetRequestURI("/bucket--az1--x-s3/key")
 		g.Handle(&ctx)
-		if ctx.Response.StatusCode() != c.status || len(a.records) != c.records || (shed == ShedAudit) != (c.status == 503) {
-			t.Errorf("%+v: %d %s, %d records, shed %q", c, ctx.Response.StatusCode(), ctx.Response.Body(), len(a.records), shed)
+		if ctx.Response.StatusCode() != c.status || len(a.records) != c.records ||
+			(shed == ShedAudit) != (c.status == 503) {
+			t.Errorf("%+v: %d %s, %d records, shed %q", c, ctx.Response.StatusCode(), ctx.Response.Body(),
+				len(a.records), shed)
 		}
 		if g.Active() != 0 {
 			t.Errorf("%d requests are still under way", g.Active())
@@ -63,7 +66,8 @@ func TestABugLeavesNothingUnderWay(t *testing.T) {
 			panic("bug")
 		})
 	})
-	if g.Active() != 0 || len(a.records) != 1 || a.records[0].Code != "InternalError" || ctx.Response.StatusCode() != 500 {
+	if g.Active() != 0 || len(a.records) != 1 || a.records[0].Code != "InternalError" ||
+		ctx.Response.StatusCode() != 500 {
 		t.Errorf("%d under way, %+v, %d", g.Active(), a.records, ctx.Response.StatusCode())
 	}
 }

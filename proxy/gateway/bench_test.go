@@ -36,8 +36,8 @@ func sdkPut() []sigv4.Field {
 	return list
 }
 
-// BenchmarkHeaders is what crossing costs the headers of a PutObject: those of the object, and looking one up. The floor
-// goes over the fields once.
+// BenchmarkHeaders is what crossing costs the headers of a PutObject: those of the object, and looking one up. The
+// floor goes over the fields once.
 func BenchmarkHeaders(b *testing.B) {
 	x := &exchange{g: &services{o: Options{MetadataHeader: "x-amz-meta-sealfront"}}}
 	x.g.o.Abilities.MetadataRoom = true

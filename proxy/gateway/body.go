@@ -45,13 +45,12 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 	default:
 		n := x.ctx.Request.Header.ContentLength()
 		if n < 0 || x.grant.Bytes("content-length") == nil {
-			return nil, s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
+			return nil, s3.MissingContentLength()
 		}
 		b.length = int64(n)
 	}
 	if b.length > limit {
-		return nil, s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
-			"ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
+		return nil, s3.EntityTooLarge("ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
 	}
 	var err error
 	b.check, err = x.newIntegrity(x.grant.Chunks.Trailer, x.grant.Auth.Payload == sigv4.PayloadHash)

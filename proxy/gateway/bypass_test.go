@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"sealfront/crypto"
-	"sealfront/policy"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
@@ -27,7 +26,10 @@ type answeringStore struct {
 func newAnsweringStore(t *testing.T) *answeringStore {
 	t.Helper()
 	s := &answeringStore{asked: make(map[string]map[string]string)}
-	envelope := crypto.Envelope{ObjectID: crypto.NewSalt(), SSE: crypto.SSES3, KeyARN: keyOne, Blob: []byte("blob"), Wrapped: make([]byte, 57)}
+	envelope := crypto.Envelope{
+		ObjectID: crypto.NewSalt(), SSE: crypto.SSES3, KeyARN: keyOne, Blob: []byte("blob"),
+		Wrapped: make([]byte, 57),
+	}
 	ln := fasthttputil.NewInmemoryListener()
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		s.mu.Lock()
@@ -72,7 +74,10 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 	g := testGateway(t, func(o *Options) { o.Store, o.Abilities.ConditionalDelete = s, true })
 	for who, want := range map[string]string{"all": "true", "reader": ""} {
 		for _, header := range []string{"true", "TRUE", ""} {
-			r := &testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: who}
+			r := &testRequest{
+				method: "POST", path: "/kms", query: "delete=",
+				header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: who,
+			}
 			if header != "" {
 				r.header = append(r.header, objects.BypassHeader+": "+header)
 			}
@@ -98,7 +103,10 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 	}
 	// Who may only delete may not delete in spite of a retention, entry by entry.
 	for header, want := range map[string]string{"": "", objects.BypassHeader + ": true": "AccessDenied"} {
-		r := &testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: "deleter"}
+		r := &testRequest{
+			method: "POST", path: "/kms", query: "delete=",
+			header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}, who: "deleter",
+		}
 		if header != "" {
 			r.header = append(r.header, header)
 		}
@@ -108,7 +116,7 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 		}
 		for _, d := range []deletion{{Key: "key"}, {Key: "key", ETag: "e"}} {
 			got := ""
-			if err := x.permitDeletion(&d, x.at(x.Record, "key"), new(policy.Request)); err != nil {
+			if err := x.permitDeletion(&d, x.at(x.Record, "key")); err != nil {
 				got = objects.Translate(err).Code
 			}
 			if got != want {

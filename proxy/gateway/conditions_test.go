@@ -26,24 +26,38 @@ const (
 
 var conditionPlaces = []conditionPlace{
 	{"GET", testRequest{method: "GET", path: "/kms/source"}, objectSource, (*exchange).decide},
-	{"GET of a version", testRequest{method: "GET", path: "/kms/source", query: "versionId=v"}, objectSource, (*exchange).decide},
+	{
+		"GET of a version",
+		testRequest{method: "GET", path: "/kms/source", query: "versionId=v"},
+		objectSource,
+		(*exchange).decide,
+	},
 	{"HEAD", testRequest{method: "HEAD", path: "/kms/source"}, objectSource, (*exchange).decide},
 	{"PutObject", testRequest{method: "PUT", path: "/kms/source"}, objectSource, (*exchange).decide},
-	{"copy source", testRequest{method: "PUT", path: "/plain/copy", header: []string{"x-amz-copy-source: kms/source?versionId=v"}}, objectSource, func(x *exchange) error {
+	{"copy source", testRequest{
+		method: "PUT", path: "/plain/copy",
+		header: []string{"x-amz-copy-source: kms/source?versionId=v"},
+	}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
 		_, err := x.copySource()
 		return err
 	}},
-	{"part-copy source", testRequest{method: "PUT", path: "/plain/copy", query: "partNumber=1&uploadId=u", header: []string{"x-amz-copy-source: kms/source"}}, objectSource, func(x *exchange) error {
+	{"part-copy source", testRequest{
+		method: "PUT", path: "/plain/copy", query: "partNumber=1&uploadId=u",
+		header: []string{"x-amz-copy-source: kms/source"},
+	}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
 		_, err := x.copySource()
 		return err
 	}},
-	{"the key of a source", testRequest{method: "PUT", path: "/plain/copy", header: []string{"x-amz-copy-source: kms/source"}}, keyTwo, func(x *exchange) error {
+	{"the key of a source", testRequest{
+		method: "PUT", path: "/plain/copy",
+		header: []string{"x-amz-copy-source: kms/source"},
+	}, keyTwo, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
@@ -53,7 +67,10 @@ var conditionPlaces = []conditionPlace{
 		}
 		return x.permitSource(source, keyTwo)
 	}},
-	{"tags of a source", testRequest{method: "PUT", path: "/plain/copy", header: []string{"x-amz-copy-source: kms/source"}}, objectSource, func(x *exchange) error {
+	{"tags of a source", testRequest{
+		method: "PUT", path: "/plain/copy",
+		header: []string{"x-amz-copy-source: kms/source"},
+	}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
@@ -63,14 +80,20 @@ var conditionPlaces = []conditionPlace{
 		}
 		return x.permitTags(&objects.Source{Object: x.at(record, "source"), Tagged: true})
 	}},
-	{"rename source", testRequest{method: "PUT", path: "/sealed--az1--x-s3/renamed", query: "renameObject=", header: []string{"x-amz-rename-source: source"}}, renameBucket, (*exchange).decide},
-	{"DeleteObjects entry", testRequest{method: "POST", path: "/kms", query: "delete=", header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="}}, objectSource, func(x *exchange) error {
+	{"rename source", testRequest{
+		method: "PUT", path: "/sealed--az1--x-s3/renamed", query: "renameObject=",
+		header: []string{"x-amz-rename-source: source"},
+	}, renameBucket, (*exchange).decide},
+	{"DeleteObjects entry", testRequest{
+		method: "POST", path: "/kms", query: "delete=",
+		header: []string{"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg=="},
+	}, objectSource, func(x *exchange) error {
 		if err := x.decide(); err != nil {
 			return err
 		}
 		y := x.at(x.Record, "source")
 		y.Version = "v"
-		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y, new(policy.Request))
+		return x.permitDeletion(&deletion{Key: "source", VersionId: "v", ETag: "e"}, y)
 	}},
 }
 
@@ -109,22 +132,37 @@ func conditionRows(now time.Time) map[string]conditionRow {
 		"aws:UserAgent":        {header: []string{"User-Agent: agent/1"}, value: "agent/1"},
 		"aws:username":         {value: "all"},
 
-		"s3:delimiter":                       {query: "delimiter=%2F", value: "/"},
-		"s3:max-keys":                        {query: "max-keys=7", value: "7"},
-		"s3:prefix":                          {query: "prefix=a", value: "a"},
-		"s3:if-match":                        {header: []string{`if-match: "e"`}, value: `"e"`},
-		"s3:if-none-match":                   {header: []string{"if-none-match: *"}, value: "*"},
-		"s3:object-lock-mode":                {header: []string{"x-amz-object-lock-mode: GOVERNANCE", "x-amz-object-lock-retain-until-date: 2030-01-01T00:00:00Z"}, value: "GOVERNANCE"},
-		"s3:VersionId":                       {value: "v", at: except("", "GET", "HEAD", "PutObject", "part-copy source", "tags of a source", "the key of a source", "rename source")},
-		"s3:x-amz-acl":                       {header: []string{"x-amz-acl: private"}, value: "private"},
-		"s3:x-amz-bucket-namespace":          {header: []string{"x-amz-bucket-namespace: global"}, refused: true}, // but for CreateBucket
-		"s3:x-amz-metadata-directive":        {header: []string{"x-amz-metadata-directive: COPY"}, value: "COPY"},
-		"s3:x-amz-object-ownership":          {header: []string{"x-amz-object-ownership: BucketOwnerEnforced"}, value: "BucketOwnerEnforced"},
-		"s3:x-amz-storage-class":             {header: []string{"x-amz-storage-class: ONEZONE_IA"}, value: "ONEZONE_IA"},
+		"s3:delimiter":     {query: "delimiter=%2F", value: "/"},
+		"s3:max-keys":      {query: "max-keys=7", value: "7"},
+		"s3:prefix":        {query: "prefix=a", value: "a"},
+		"s3:if-match":      {header: []string{`if-match: "e"`}, value: `"e"`},
+		"s3:if-none-match": {header: []string{"if-none-match: *"}, value: "*"},
+		"s3:object-lock-mode": {header: []string{
+			"x-amz-object-lock-mode: GOVERNANCE",
+			"x-amz-object-lock-retain-until-date: 2030-01-01T00:00:00Z",
+		}, value: "GOVERNANCE"},
+		"s3:VersionId": {
+			value: "v",
+			at: except("", "GET", "HEAD", "PutObject", "part-copy source", "tags of a source", "the key of a source",
+				"rename source"),
+		},
+		"s3:x-amz-acl": {header: []string{"x-amz-acl: private"}, value: "private"},
+		// but for CreateBucket
+		"s3:x-amz-bucket-namespace":   {header: []string{"x-amz-bucket-namespace: global"}, refused: true},
+		"s3:x-amz-metadata-directive": {header: []string{"x-amz-metadata-directive: COPY"}, value: "COPY"},
+		"s3:x-amz-object-ownership": {
+			header: []string{"x-amz-object-ownership: BucketOwnerEnforced"},
+			value:  "BucketOwnerEnforced",
+		},
+		"s3:x-amz-storage-class": {
+			header: []string{"x-amz-storage-class: ONEZONE_IA"},
+			value:  "ONEZONE_IA",
+		},
 		"s3:x-amz-website-redirect-location": {header: []string{"x-amz-website-redirect-location: /a"}, value: "/a"},
 		"s3:x-amz-copy-source": {
 			value: "kms/source", at: map[string]string{
-				"GET": "", "GET of a version": "", "HEAD": "", "PutObject": "", "rename source": "", "DeleteObjects entry": "", "copy source": "kms/source?versionId=v",
+				"GET": "", "GET of a version": "", "HEAD": "", "PutObject": "", "rename source": "",
+				"DeleteObjects entry": "", "copy source": "kms/source?versionId=v",
 			},
 		},
 		"s3express:LocationName": {at: map[string]string{"rename source": "az1"}},
@@ -160,13 +198,18 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 	rows := conditionRows(now)
 	// permitted reports whether the place is permitted under this condition, or that the client's request isn't one
 	// there.
-	permitted := func(p *conditionPlace, row *conditionRow, operator, key, value string) (allowed bool, refused string) {
+	permitted := func(p *conditionPlace, row *conditionRow, operator, key, value string) (allowed bool,
+		refused string,
+	) {
 		allow := func(resource string) policy.Statement {
 			return policy.Statement{Effect: "Allow", Action: []string{"*"}, Resource: []string{resource}}
 		}
 		asked := allow(p.resource)
 		asked.Condition = map[string]map[string][]string{operator: {key: {value}}}
-		statements := []policy.Statement{asked, allow("arn:aws:s3:::plain/copy"), allow("arn:aws:s3:::kms/other"), allow(keyOne)}
+		statements := []policy.Statement{
+			asked, allow("arn:aws:s3:::plain/copy"), allow("arn:aws:s3:::kms/other"),
+			allow(keyOne),
+		}
 		if p.resource != objectSource {
 			statements = append(statements, allow(objectSource))
 		}
@@ -175,7 +218,8 @@ func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 			t.Fatal(key, err)
 		}
 		ids, err := access.NewIdentities([]*access.Identity{{
-			Name: "all", AccessKeyID: "all", SecretAccessKey: "secret", ARN: "arn:aws:iam::" + testAccount + ":user/all", Policy: compiled,
+			Name: "all", AccessKeyID: "all", SecretAccessKey: "secret",
+			ARN: "arn:aws:iam::" + testAccount + ":user/all", Policy: compiled,
 		}})
 		if err != nil {
 			t.Fatal(key, err)

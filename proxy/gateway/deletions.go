@@ -72,14 +72,13 @@ func deleteObjects(x *exchange) error {
 	result := deletionResult{Xmlns: s3.Namespace}
 	y := x.at(x.Record, "")
 	batch := make([]objectVersion, 0, len(list))
-	var check policy.Request
 	for i := range list {
 		d := &list[i]
 		y.Key, y.Version = d.Key, ""
 		if x.Facts.Kind == policy.General {
 			y.Version = d.VersionId
 		}
-		if err := x.permitDeletion(d, y, &check); err != nil {
+		if err := x.permitDeletion(d, y); err != nil {
 			result.fail(d.Key, d.VersionId, err)
 			continue
 		}
@@ -120,21 +119,10 @@ func newDeletedEntry(key, version string, headers []s3.Element) deletedEntry {
 	return d
 }
 
-// permitDeletion checks one key as DeleteObject would be checked. check is reused.
-func (x *exchange) permitDeletion(d *deletion, y *objects.Object, check *policy.Request) error {
-	fields := policy.MapFields{}
-	for _, c := range [...]s3.Parameter{
-		{Name: "if-match", Value: d.ETag},
-		{Name: "x-amz-if-match-size", Value: d.Size},
-		{Name: "x-amz-if-match-last-modified-time", Value: d.LastModifiedTime},
-	} {
-		if c.Value != "" {
-			fields[c.Name] = []string{c.Value}
-		}
-	}
-	check.Reset()
-	check.Method, check.Bucket, check.Key, check.Header = "DELETE", x.Bucket, d.Key, fields
-	if refused := policy.CheckRequest(policy.DeleteObject, check); refused != nil {
+// permitDeletion checks one key as DeleteObject would be checked.
+func (x *exchange) permitDeletion(d *deletion, y *objects.Object) error {
+	e := policy.Entry{Key: d.Key, ETag: d.ETag, Size: d.Size, LastModified: d.LastModifiedTime}
+	if refused := policy.CheckEntry(x.Bucket, &e); refused != nil {
 		return refused
 	}
 	if d.VersionId != "" && !policy.ValidVersion(x.Facts.Kind, d.VersionId) {

@@ -33,14 +33,15 @@
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
 //     are the store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that
 //     nothing of a client's reaches the store, and nothing of the store's a client, that isn't named there
-//     (TestConfigurationsOfGeneralBuckets, FuzzGrammar). Its errors are translated (TestTheStoresErrorsAreTranslated).
+//     (TestConfigurationsOfGeneralBuckets, FuzzGrammar in package s3). Its errors are translated
+//     (TestTheStoresErrorsAreTranslated).
 //   - Keys work as they are or are refused, and none leads to another object (TestOddKeys, TestNamesThatCannotBe).
 //     Listings show each name as it is, and end (TestNamesThatTheStoreGarbles). Where a store's answers differ from
 //     Amazon S3's, they are corrected or refused (TestWhatStoresAnswerOtherwise).
 //   - Every condition of a policy has one value for all that a request reads, writes and deletes: objects have no
-//     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function
-//     (TestExplainAndRequestsAgree), and no caller without a permission learns a fact about a bucket
-//     (TestPermissionsComeBeforeFacts).
+//     request of their own (TestEveryConditionSeesTheSameRequest). Explain and requests are decided by one function,
+//     and no caller without a permission learns a fact about a bucket (TestExplainAndRequestsAgree and
+//     TestPermissionsComeBeforeFacts in package access).
 //   - A document's cost is bounded, even if it nests elements, and it is read after its permission is checked
 //     (TestNestedDocumentsCostNothing, TestPermissionComesBeforeTheDocument).
 //   - An operation that isn't in the table of operations is refused (TestUnservedOperationsAreRefused), as is every

@@ -53,17 +53,26 @@ const expiryBucket = "bucket--az1--x-s3"
 // serveAt runs a gateway whose clock stands at now, and returns how to reach it.
 func serveAt(t *testing.T, now func() time.Time) func() (net.Conn, error) {
 	t.Helper()
-	everything, err := policy.Compile([]policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}})
+	everything, err := policy.Compile([]policy.Statement{{
+		Effect: "Allow", Action: []string{"*"},
+		Resource: []string{"*"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := access.NewIdentities([]*access.Identity{{Name: "app", AccessKeyID: "AKIAAPP", SecretAccessKey: "secret", Policy: everything}})
+	ids, err := access.NewIdentities([]*access.Identity{{
+		Name: "app", AccessKeyID: "AKIAAPP", SecretAccessKey: "secret",
+		Policy: everything,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := gateway.New(gateway.Options{
 		Sessions: oneKey{}, Region: "us-west-2", Account: "123456789012", StateBucket: "state", Now: now,
-		Buckets: &oneBucket{record: state.Bucket{Name: expiryBucket, Directory: true, Incarnation: "i", Zone: "az1", Region: "us-west-2", ARN: "arn:bucket"}},
+		Buckets: &oneBucket{record: state.Bucket{
+			Name: expiryBucket, Directory: true, Incarnation: "i", Zone: "az1",
+			Region: "us-west-2", ARN: "arn:bucket",
+		}},
 	}, ids)
 	ln := fasthttputil.NewInmemoryListener()
 	server := &fasthttp.Server{Handler: g.Handle, StreamRequestBody: true, DisableHeaderNamesNormalizing: true}
@@ -79,13 +88,18 @@ func serveAt(t *testing.T, now func() time.Time) func() (net.Conn, error) {
 }
 
 // head asks for the bucket's head with these credentials, signed at now.
-func head(t *testing.T, dial func() (net.Conn, error), c *sigv4.Credentials, signed time.Time) (status int, code string) {
+func head(t *testing.T, dial func() (net.Conn, error), c *sigv4.Credentials, signed time.Time) (status int,
+	code string,
+) {
 	t.Helper()
-	m := &sigv4.Message{Method: []byte("GET"), Path: []byte("/" + expiryBucket), Query: []byte("encryption="), Header: []sigv4.Field{
-		{Name: []byte("Host"), Value: []byte("127.0.0.1")},
-		{Name: []byte("X-Amz-Date"), Value: sigv4.AppendTimestamp(nil, signed)},
-		{Name: []byte("X-Amz-Content-Sha256"), Value: []byte(sigv4.UnsignedPayload)},
-	}}
+	m := &sigv4.Message{
+		Method: []byte("GET"), Path: []byte("/" + expiryBucket), Query: []byte("encryption="),
+		Header: []sigv4.Field{
+			{Name: []byte("Host"), Value: []byte("127.0.0.1")},
+			{Name: []byte("X-Amz-Date"), Value: sigv4.AppendTimestamp(nil, signed)},
+			{Name: []byte("X-Amz-Content-Sha256"), Value: []byte(sigv4.UnsignedPayload)},
+		},
+	}
 	if c.SessionToken != "" {
 		m.Header = append(m.Header, sigv4.Field{Name: []byte("X-Amz-S3session-Token"), Value: []byte(c.SessionToken)})
 	}
@@ -94,7 +108,8 @@ func head(t *testing.T, dial func() (net.Conn, error), c *sigv4.Credentials, sig
 	for _, f := range m.Header {
 		fmt.Fprintf(&b, "%s: %s\r\n", f.Name, f.Value)
 	}
-	fmt.Fprintf(&b, "Authorization: %s\r\n\r\n", sigv4.NewSigner("us-west-2", "s3express").AppendAuthorization(nil, m, c, signed))
+	fmt.Fprintf(&b, "Authorization: %s\r\n\r\n",
+		sigv4.NewSigner("us-west-2", "s3express").AppendAuthorization(nil, m, c, signed))
 	conn, err := dial()
 	if err != nil {
 		t.Fatal(err)
@@ -115,11 +130,15 @@ func head(t *testing.T, dial func() (net.Conn, error), c *sigv4.Credentials, sig
 // SE-1: a session ends after five minutes and the grace for clocks that differ.
 func TestSE1SessionsEnd(t *testing.T) {
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	issued, err := session.Issue(t.Context(), oneKey{}, session.Session{Principal: "app", Bucket: expiryBucket, Incarnation: "i"}, made)
+	issued, err := session.Issue(t.Context(), oneKey{},
+		session.Session{Principal: "app", Bucket: expiryBucket, Incarnation: "i"}, made)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &sigv4.Credentials{AccessKeyID: issued.AccessKeyID, SecretAccessKey: issued.SecretAccessKey, SessionToken: issued.Token}
+	c := &sigv4.Credentials{
+		AccessKeyID: issued.AccessKeyID, SecretAccessKey: issued.SecretAccessKey,
+		SessionToken: issued.Token,
+	}
 	now := made
 	dial := serveAt(t, func() time.Time { return now })
 	for name, x := range map[string]struct {
@@ -153,7 +172,10 @@ func TestRequestsReplayedLaterAreRefused(t *testing.T) {
 	now := signed
 	dial := serveAt(t, func() time.Time { return now })
 	c := &sigv4.Credentials{AccessKeyID: "AKIAAPP", SecretAccessKey: "secret"}
-	for after, want := range map[time.Duration]int{0: 200, 14 * time.Minute: 200, -14 * time.Minute: 200, 16 * time.Minute: 403, -16 * time.Minute: 403} {
+	for after, want := range map[time.Duration]int{
+		0: 200, 14 * time.Minute: 200, -14 * time.Minute: 200,
+		16 * time.Minute: 403, -16 * time.Minute: 403,
+	} {
 		now = signed.Add(after)
 		if status, code := head(t, dial, c, signed); status != want || want == 403 && code != "RequestTimeTooSkewed" {
 			t.Errorf("%s after signing: %d %s, want %d", after, status, code, want)

@@ -17,7 +17,8 @@ func describes(name string) bool {
 // FuzzHeadersAreNotRuledOut holds the look at two letters against whole names.
 func FuzzHeadersAreNotRuledOut(f *testing.F) {
 	for _, name := range []string{
-		"", "c", "Content-Type", "CONTENT-ENCODING", "expires", "Cache-Control", "content-disposition", "Content-Language",
+		"", "c", "Content-Type", "CONTENT-ENCODING", "expires", "Cache-Control", "content-disposition",
+		"Content-Language",
 		"x-amz-meta-", "X-Amz-Meta-Name", "x-amz-metb", "last-modified", "Last-Modified", "x-amz-checksum-crc32",
 		"X-AMZ-CHECKSUM-SHA256", "x-amz-checksum-", "host", "x-amz-", "date",
 	} {
@@ -32,7 +33,8 @@ func FuzzHeadersAreNotRuledOut(f *testing.F) {
 		if (describes(lower) || lower == "last-modified") && !maybeShown([]byte(name)) {
 			t.Errorf("%q is ruled out of the answer", name)
 		}
-		if strings.HasPrefix(lower, s3.ChecksumPrefix) && len(lower) > len(s3.ChecksumPrefix) && !maybeChecksum([]byte(name)) {
+		if strings.HasPrefix(lower, s3.ChecksumPrefix) && len(lower) > len(s3.ChecksumPrefix) &&
+			!maybeChecksum([]byte(name)) {
 			t.Errorf("%q is ruled out of checksums", name)
 		}
 	})

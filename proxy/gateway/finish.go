@@ -114,6 +114,7 @@ func (x *exchange) withCleanup(f func()) {
 	ended := false
 	defer func() {
 		if !ended {
+			x.setObject()
 			x.audit("InternalError", "", x.g.o.Now().Sub(x.grant.Start))
 			x.release()
 		}

@@ -22,7 +22,7 @@ import (
 func postObject(x *exchange) error {
 	h := &x.ctx.Request.Header
 	if h.ContentLength() < 0 || x.grant.Bytes("content-length") == nil {
-		return s3.Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
+		return s3.MissingContentLength()
 	}
 	boundary, err := sigv4.FormBoundary(x.grant.Bytes("content-type"))
 	if err != nil {
@@ -138,7 +138,7 @@ func takeFields(form *formReader) (answer formAnswer, fields []sigv4.Field, key 
 		return answer, nil, "", s3.InvalidArgument("key", "", "User key must have a length greater than 0.")
 	case !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0:
 		return answer, nil, "",
-			s3.Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(key, "\uFFFD"))
+			s3.InvalidURI(key)
 	}
 	return answer, fields, key, nil
 }

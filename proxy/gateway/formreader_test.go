@@ -65,8 +65,16 @@ type pieces struct {
 func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), p.n)]) }
 
 func TestFormsComeOutAsTheyWentIn(t *testing.T) {
-	fields := [][2]string{{"key", "a/b"}, {"empty", ""}, {"x-amz-meta-a", "line\r\nline"}, {"quoted \"name\"", "--dashes--"}}
-	for _, n := range []int{0, 1, formWhole - 21, formWhole - 15, formWhole - 14, formWhole - 1, formWhole, formWhole + 1, objects.WholeLimit, objects.WholeLimit + 1, 1 << 20} {
+	fields := [][2]string{
+		{"key", "a/b"},
+		{"empty", ""},
+		{"x-amz-meta-a", "line\r\nline"},
+		{"quoted \"name\"", "--dashes--"},
+	}
+	for _, n := range []int{
+		0, 1, formWhole - 21, formWhole - 15, formWhole - 14, formWhole - 1, formWhole,
+		formWhole + 1, objects.WholeLimit, objects.WholeLimit + 1, 1 << 20,
+	} {
 		file := bytes.Repeat([]byte("\r\n--bounda\r\r\n-"), n/14+1)[:n]
 		body := writeForm(t, "boundary", fields, file)
 		for how, r := range readers(body) {
@@ -105,21 +113,23 @@ func TestFormsThatAreMalformed(t *testing.T) {
 	const field = "Content-Disposition: form-data; name=\"submit\"\r\n\r\nUpload\r\n--B"
 	large := strings.Repeat("x", 2*formWhole)
 	for name, body := range map[string]string{
-		"empty":                                 "",
-		"without boundary":                      "hello",
-		"of another boundary":                   "--B2\r\n" + part + "x\r\n--B2--\r\n",
-		"with a preamble":                       "preamble\r\n--B\r\n" + part + "x\r\n--B--\r\n",
-		"of line feeds":                         strings.ReplaceAll("--B\r\n"+part+"x\r\n--B--\r\n", "\r\n", "\n"),
-		"closed at once":                        "--B--\r\n",
-		"with a part without name":              "--B\r\nContent-Type: text/plain\r\n\r\nx\r\n--B--\r\n",
-		"with a part of another disposition":    "--B\r\nContent-Disposition: attachment; name=\"file\"\r\n\r\nx\r\n--B--\r\n",
-		"with a part of two dispositions":       "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n" + part + "x\r\n--B--\r\n",
-		"with the delimiter going on":           "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--BB\r\n" + part + "x\r\n--B--\r\n",
-		"with an epilogue":                      "--B\r\n" + part + "x\r\n--B--\r\nepilogue",
-		"with a line break too many":            "--B\r\n" + part + "x\r\n--B--\r\n\r\n",
-		"with two files":                        "--B\r\n" + part + "x\r\n--B\r\n" + part + "y\r\n--B--\r\n",
-		"with two large files":                  "--B\r\n" + part + large + "\r\n--B\r\n" + part + "y\r\n--B--\r\n",
-		"with a field without end behind it":    "--B\r\n" + part + "x\r\n--B\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload",
+		"empty":                              "",
+		"without boundary":                   "hello",
+		"of another boundary":                "--B2\r\n" + part + "x\r\n--B2--\r\n",
+		"with a preamble":                    "preamble\r\n--B\r\n" + part + "x\r\n--B--\r\n",
+		"of line feeds":                      strings.ReplaceAll("--B\r\n"+part+"x\r\n--B--\r\n", "\r\n", "\n"),
+		"closed at once":                     "--B--\r\n",
+		"with a part without name":           "--B\r\nContent-Type: text/plain\r\n\r\nx\r\n--B--\r\n",
+		"with a part of another disposition": "--B\r\nContent-Disposition: attachment; name=\"file\"\r\n\r\nx\r\n--B--\r\n",
+		"with a part of two dispositions": "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n" + part +
+			"x\r\n--B--\r\n",
+		"with the delimiter going on": "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--BB\r\n" + part + "x\r\n--B--\r\n",
+		"with an epilogue":            "--B\r\n" + part + "x\r\n--B--\r\nepilogue",
+		"with a line break too many":  "--B\r\n" + part + "x\r\n--B--\r\n\r\n",
+		"with two files":              "--B\r\n" + part + "x\r\n--B\r\n" + part + "y\r\n--B--\r\n",
+		"with two large files":        "--B\r\n" + part + large + "\r\n--B\r\n" + part + "y\r\n--B--\r\n",
+		"with a field without end behind it": "--B\r\n" + part +
+			"x\r\n--B\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload",
 		"with a field without name behind it":   "--B\r\n" + part + "x\r\n--B\r\n\r\nUpload\r\n--B--",
 		"with an epilogue behind a field":       "--B\r\n" + part + "x\r\n--B\r\n" + field + "--\r\nepilogue",
 		"with a large file and a field":         "--B\r\n" + part + large + "\r\n--B\r\n" + field + "--\r\n",
@@ -133,7 +143,8 @@ func TestFormsThatAreMalformed(t *testing.T) {
 				_, err = io.Copy(io.Discard, f)
 			}
 			var refused *s3.Error
-			if !errors.As(err, &refused) || refused.Code != "MalformedPOSTRequest" && refused.Code != "InvalidArgument" {
+			if !errors.As(err, &refused) || refused.Code != "MalformedPOSTRequest" &&
+				refused.Code != "InvalidArgument" {
 				t.Errorf("a form %s, read %s: %v", name, how, err)
 			}
 		}

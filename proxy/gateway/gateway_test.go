@@ -13,7 +13,8 @@ func TestABugEndsOneRequestOnly(t *testing.T) {
 	g := &Gateway{services: services{log: zap.NewNop()}}
 	ctx := &fasthttp.RequestCtx{}
 	g.withRecover(ctx, func() { panic("bug") })
-	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() || !bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {
+	if ctx.Response.StatusCode() != 500 || !ctx.Response.ConnectionClose() ||
+		!bytes.Contains(ctx.Response.Body(), []byte("<Code>InternalError</Code>")) {
 		t.Errorf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
 	}
 	if status := g.Expect(&fasthttp.RequestCtx{}); status != 500 { // this Gateway has no options

@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/operations.txt")
 
-// TestOperationsInOneTable holds together what is said of each operation: policy's row, the gateway's function, and what
-// that needs. Those without a function are answered 501.
+// TestOperationsInOneTable holds together what is said of each operation: policy's row, the gateway's function, and
+// what that needs. Those without a function are answered 501.
 func TestOperationsInOneTable(t *testing.T) {
 	const golden = "testdata/operations.txt"
 	var b strings.Builder

@@ -119,8 +119,7 @@ func (x *exchange) checkOrder(parts []objects.NamedPart) error {
 			return s3.InvalidArgument("partNumber", strconv.Itoa(p.Number),
 				"Part number must be an integer between 1 and 10000, inclusive")
 		case i > 0 && p.Number <= parts[i-1].Number:
-			return s3.Refuse("InvalidPartOrder",
-				"The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", id)
+			return s3.InvalidPartOrder("UploadId", id)
 		case consecutive && p.Number != i+1:
 			return s3.Refuse("InvalidPartOrder", "Invalid Part Order", "UploadId", id)
 		}

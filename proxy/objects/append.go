@@ -67,9 +67,7 @@ func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResu
 
 // Conflict is 409: another writer was faster.
 func (x *Object) Conflict(err error) error {
-	return s3.Refuse("ConditionalRequestConflict",
-		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key",
-		x.Key).Because(err)
+	return s3.ConditionalRequestConflict(x.Key).Because(err)
 }
 
 // An AppendBody is what is appended.
@@ -156,8 +154,7 @@ func (a *Append) split() error {
 		limit = crypto.MaxObjectPut
 	}
 	if a.last.Length > limit {
-		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
-			"ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed",
+		return s3.EntityTooLarge("ProposedSize", strconv.FormatInt(a.Body.Size(), 10), "MaxSizeAllowed",
 			strconv.FormatInt(limit-(a.Length-a.unchanged), 10))
 	}
 	return nil

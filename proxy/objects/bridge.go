@@ -44,10 +44,9 @@ func Translate(err error) *s3.Error {
 	case errors.As(err, &coded) && coded.S3Code() == "InvalidObjectState":
 		return s3.Refuse("InvalidObjectState", "The object was not sealed by this service and is not served.").Because(err)
 	case errors.As(err, &coded) && coded.S3Code() == "MetadataTooLarge":
-		return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").Because(err)
+		return s3.MetadataTooLarge().Because(err)
 	case errors.Is(err, state.ErrAborted):
-		return s3.Refuse("OperationAborted",
-			"A conflicting conditional operation is currently in progress against this resource. Please try again.").Because(err)
+		return s3.OperationAborted().Because(err)
 	case errors.Is(err, state.ErrBusy):
 		return s3.Refuse("SlowDown",
 			"Please reduce your request rate: another operation on this key is in progress.").Because(err)

@@ -118,10 +118,7 @@ func (c *Completion) match(ctx context.Context, named []NamedPart) error {
 			part, ok = a.named(p.ETag)
 		}
 		if !ok {
-			return s3.Refuse("InvalidPart",
-				"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "+
-					"entity tag may not match the part's entity tag.",
-				"UploadId", c.Upload.ID, "PartNumber", strconv.Itoa(p.Number), "ETag", p.ETag)
+			return s3.InvalidPart("UploadId", c.Upload.ID, "PartNumber", strconv.Itoa(p.Number), "ETag", p.ETag)
 		}
 		found := *part
 		if i < len(named)-1 && found.Length < crypto.MinPartSize {
@@ -151,8 +148,7 @@ func (c *Completion) checkNumbers(named []NamedPart) error {
 	}
 	for i, p := range named {
 		if p.Number != i+1 && p.Checksum != "" {
-			return s3.Refuse("InvalidPartOrder",
-				"The list of parts was not in ascending order. Parts must be ordered by part number.", "UploadId", c.Upload.ID)
+			return s3.InvalidPartOrder("UploadId", c.Upload.ID)
 		}
 	}
 	return nil

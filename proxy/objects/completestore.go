@@ -113,9 +113,7 @@ func (c *Completion) setConditions(r *store.Request, able bool) {
 
 // conflict is the error for a key or an upload that changed on every attempt.
 func (c *Completion) conflict(err error) error {
-	return s3.Refuse("OperationAborted",
-		"A conflicting conditional operation is currently in progress against this resource. Please try again.", "UploadId",
-		c.Upload.ID).Because(
+	return s3.OperationAborted("UploadId", c.Upload.ID).Because(
 		fmt.Errorf("complete %s/%s: %w", c.Object.Bucket, c.Object.Key, err))
 }
 
@@ -363,10 +361,7 @@ func (c *Completion) storeFault(f *store.Fault) error {
 	case f.Code == "NoSuchUpload":
 		return NoSuchUpload(c.Upload.ID).Because(f)
 	case f.Code == "InvalidPart", f.Code == "InvalidPartOrder":
-		return s3.Refuse("InvalidPart",
-			"One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "+
-				"entity tag may not match the part's entity tag.",
-			"UploadId", c.Upload.ID).Because(f)
+		return s3.InvalidPart("UploadId", c.Upload.ID).Because(f)
 	}
 	return c.Object.WriteFault(f, &c.Conditions)
 }

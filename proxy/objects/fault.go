@@ -29,17 +29,13 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 		}
 		return s3.NoSuchKey(key).Because(f)
 	case f.Code == "NoSuchUpload":
-		return s3.Refuse("NoSuchUpload",
-			"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "+
-				"completed.").Because(f)
+		return s3.NoSuchUpload().Because(f)
 	case f.Status == 412:
 		return s3.Refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold").Because(f)
 	case f.Status == 409 && f.Code == "BucketNotEmpty":
 		return s3.Refuse("BucketNotEmpty", "The bucket you tried to delete is not empty", "BucketName", bucket).Because(f)
 	case f.Status == 409:
-		return s3.Refuse("ConditionalRequestConflict",
-			"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key",
-			key).Because(f)
+		return s3.ConditionalRequestConflict(key).Because(f)
 	case f.Status == 429 || f.Code == "SlowDown":
 		return s3.Refuse("SlowDown", "Please reduce your request rate.").Because(f)
 	case f.Status == 503 || f.Status == 502 || f.Status == 504:
@@ -56,9 +52,9 @@ func StoreError(f *store.Fault, bucket, key string) *s3.Error {
 		return s3.Refuse("MetadataTooLarge",
 			"The store behind this service takes no request with metadata and tags of this size.").Because(f)
 	case f.Code == "EntityTooLarge":
-		return s3.Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size").Because(f)
+		return s3.EntityTooLarge().Because(f)
 	case f.Code == "MetadataTooLarge":
-		return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").Because(f)
+		return s3.MetadataTooLarge().Because(f)
 	case f.Status == 507 || f.Code == "XMinioStorageFull" || f.Code == "QuotaExceeded":
 		return s3.Unavailable(f)
 	case f.Status == 501:

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ import (
 // memory store doesn't know, and does to a request what the test wants done.
 //
 //	objects ─▶ front ─▶ turn? ─┬─▶ memory store
-//	                           └─▶ written: a server that answers what a test wrote, since only a client makes answers
+//	                           └─▶ written: a server that answers what a test wrote, since only clients make them
 type front struct {
 	memory, written *store.Client
 
@@ -69,11 +70,22 @@ func newFront(t testing.TB, o memstore.Options) *front {
 		f.memory.Close()
 		f.written.Close()
 		server.Close()
-		if err := memory.Close(); err != nil {
-			t.Error(err)
-		}
+		closing.Go(func() { // it takes its time to see that nobody is connected any more
+			if err := memory.Close(); err != nil {
+				panic(err)
+			}
+		})
 	})
 	return f
+}
+
+// closing are the memory stores that are being stopped.
+var closing sync.WaitGroup
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closing.Wait()
+	os.Exit(code)
 }
 
 func newClient(t testing.TB, endpoint string) *store.Client {
@@ -205,7 +217,10 @@ func refuse(status int, code string) turn {
 // write answers a request with this document without carrying it out.
 func write(document string) turn {
 	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
-		return f.give(ctx, r, &answer{status: 200, header: make(http.Header), body: []byte(document), length: int64(len(document))})
+		return f.give(ctx, r, &answer{
+			status: 200, header: make(http.Header), body: []byte(document),
+			length: int64(len(document)),
+		})
 	}
 }
 
@@ -272,6 +287,17 @@ func without(names ...string) turn {
 func edit(change func(a *answer)) turn {
 	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
 		return f.edited(ctx, r, f.pass, change)
+	}
+}
+
+// edit is the turn with its answer changed.
+func (t turn) edit(change func(a *answer)) turn {
+	return func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		return f.edited(ctx, r, func(ctx context.Context, r *store.Request) (*store.Answer,
+			error,
+		) {
+			return t(ctx, f, r)
+		}, change)
 	}
 }
 
@@ -389,7 +415,8 @@ func (f *front) pass(ctx context.Context, r *store.Request) (*store.Answer, erro
 		tags := f.tags[name]
 		f.mu.Unlock()
 		if tags != "" {
-			return f.edited(ctx, &sent, f.memory.Do, setHeader(objects.TagCountHeader, strconv.Itoa(1+strings.Count(tags, "&"))))
+			return f.edited(ctx, &sent, f.memory.Do,
+				setHeader(objects.TagCountHeader, strconv.Itoa(1+strings.Count(tags, "&"))))
 		}
 	}
 	return f.memory.Do(ctx, &sent)
@@ -426,7 +453,10 @@ func copiedName(r *store.Request) string {
 // raw puts an object into the memory store as it is.
 func (f *front) raw(t testing.TB, bucket, key string, body []byte, header ...string) {
 	t.Helper()
-	r := &store.Request{Operation: "PutObject", Method: "PUT", Bucket: bucket, Key: key, Bytes: append([]byte{}, body...)}
+	r := &store.Request{
+		Operation: "PutObject", Method: "PUT", Bucket: bucket, Key: key,
+		Bytes: append([]byte{}, body...),
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Set(header[i], header[i+1])
 	}
@@ -454,6 +484,18 @@ func (f *front) stored(t testing.TB, bucket, key string) (body []byte, header ht
 		t.Fatal(err)
 	}
 	return body, header
+}
+
+// holds reports whether the memory store has an object.
+func (f *front) holds(t testing.TB, bucket, key string) bool {
+	t.Helper()
+	a, err := f.memory.Do(t.Context(),
+		&store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	return a.Status == http.StatusOK
 }
 
 func (f *front) remove(t testing.TB, bucket, key string) {

@@ -72,8 +72,7 @@ func ShownValue(stored string) string {
 
 // MetadataTooLarge is 400 for user metadata of used bytes where there is room for so many.
 func MetadataTooLarge(room, used int) error {
-	return s3.Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size",
-		"MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
+	return s3.MetadataTooLarge("MaxSizeAllowed", strconv.Itoa(room), "Size", strconv.Itoa(used))
 }
 
 // IsStored reports whether the header with this lower-case name is kept with an object as it is.

@@ -23,15 +23,15 @@ const (
 
 // An operation is a way to make an object, for tests that disturb each of its requests.
 type operation struct {
-	name    string
-	store   memstore.Options
-	change  func(o *objects.Options)
-	source  []byte // lies at "source" all the time
-	old     []byte // at the key before
-	now     []byte // at the key afterwards
-	deletes bool
-	bound   bool // it replaces nothing but what it has read
-	run     func(ctx context.Context, t testing.TB, i *installation, key string) error
+	name   string
+	store  memstore.Options
+	change func(o *objects.Options)
+	source []byte   // lies at "source" all the time
+	old    []byte   // at the key before
+	parts  [][]byte // that old is uploaded in; nil: it is put
+	now    []byte   // at the key afterwards
+	bound  bool     // it replaces nothing but what it has read
+	run    func(ctx context.Context, t testing.TB, i *installation, key string) error
 }
 
 func lessAble(change func(a *store.Abilities)) func(o *objects.Options) {
@@ -58,23 +58,35 @@ func allOperations() []operation {
 		{name: "an empty object is copied", source: []byte{}, old: older, now: []byte{}, run: copying(sseKMS)},
 		{name: "a large object is copied by the store", source: large, old: older, now: large, run: copying(sseKMS)},
 		{
-			name: "a large object is copied by a store whose deletions know no conditions", source: large, old: older, now: large,
+			name: "a large object is copied by a store whose deletions know no conditions", source: large, old: older,
+			now:    large,
 			change: lessAble(func(a *store.Abilities) { a.ConditionalDelete = false }), run: copying(sseKMS),
 		},
-		{name: "a small object is copied under another key", source: small, old: older, now: small, run: copying(sseS3)},
 		{
-			name: "a large object is copied under another key", source: large, old: older, now: large, run: copying(sseS3),
+			name: "a small object is copied under another key", source: small, old: older, now: small,
+			run: copying(sseS3),
+		},
+		{
+			name: "a large object is copied under another key", source: large, old: older, now: large,
+			run:    copying(sseS3),
 			change: lessAble(func(a *store.Abilities) { a.ConditionalDelete = false }),
 		},
 		{
 			name: "an object is copied in pieces", source: long, old: older, now: long, run: copying(sseKMS),
 			change: func(o *objects.Options) { o.CopyLimit = 6 * mib },
 		},
-		{name: "an object is copied onto itself by the store", old: large, now: large, bound: true, run: copyingSelf(sseKMS)},
-		{name: "a small object is copied onto itself", old: small, now: small, bound: true, run: copyingSelf(sseKMS)},
-		{name: "an object is copied onto itself under another key", old: large, now: large, bound: true, run: copyingSelf(sseS3)},
 		{
-			name: "an object is copied onto itself through the proxy", old: large, now: large, bound: true, run: copyingSelf(sseKMS),
+			name: "an object is copied onto itself by the store", old: large, now: large, bound: true,
+			run: copyingSelf(sseKMS),
+		},
+		{name: "a small object is copied onto itself", old: small, now: small, bound: true, run: copyingSelf(sseKMS)},
+		{
+			name: "an object is copied onto itself under another key", old: large, now: large, bound: true,
+			run: copyingSelf(sseS3),
+		},
+		{
+			name: "an object is copied onto itself through the proxy", old: large, now: large, bound: true,
+			run:    copyingSelf(sseKMS),
 			change: noAtomicCopy,
 		},
 		{
@@ -82,44 +94,96 @@ func allOperations() []operation {
 			run: copyingSelf(sseKMS), change: noConditionalCopy,
 		},
 		{
-			name: "an object is copied onto itself in one part", old: large, now: large, bound: true, run: copyingSelf(sseS3),
+			name: "an object is copied onto itself in one part", old: large, now: large, bound: true,
+			run:    copyingSelf(sseS3),
 			change: noConditionalCopy,
 		},
-		{name: "a small object is appended to", old: small, now: slices.Concat(small, added), bound: true, run: appending},
-		{name: "an object with a part that stays is appended to", old: part, now: slices.Concat(part, added), bound: true, run: appending},
+		{
+			name: "a small object is appended to", old: small, now: slices.Concat(small, added), bound: true,
+			run: appending,
+		},
+		{
+			name: "an object with a part that stays is appended to", old: part, now: slices.Concat(part, added),
+			bound: true, run: appending,
+		},
 		{
 			name: "an object with a part that stays and another is appended to", old: slices.Concat(part, small),
-			now: slices.Concat(part, small, added), bound: true, run: appending,
+			parts: [][]byte{part, small},
+			now:   slices.Concat(part, small, added), bound: true, run: appending,
 		},
 		{name: "an object gets another key", old: large, now: large, bound: true, run: reencrypting},
-		{name: "an empty object gets another key", old: []byte{}, now: []byte{}, bound: true, run: reencrypting, change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag, a.ETagOfBytes = false, true })},
 		{
-			name: "an object gets another key on a store with ETags of bytes", old: large, now: large, bound: true, run: reencrypting,
+			name: "an empty object gets another key", old: []byte{}, now: []byte{}, bound: true, run: reencrypting,
 			change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag, a.ETagOfBytes = false, true }),
 		},
 		{
-			name: "an object gets another key on a store with MD5s", old: large, now: large, bound: true, run: reencrypting,
+			name: "an object gets another key on a store with ETags of bytes", old: large, now: large, bound: true,
+			run:    reencrypting,
+			change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag, a.ETagOfBytes = false, true }),
+		},
+		{
+			name: "an object gets another key on a store with MD5s", old: large, now: large, bound: true,
+			run:   reencrypting,
 			store: memstore.Options{MD5: true}, change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag = false }),
 		},
 		{
-			name: "an object of parts gets another key on a store with MD5s", old: slices.Concat(part, added), now: slices.Concat(part, added), bound: true,
-			run: reencrypting, store: memstore.Options{MD5: true}, change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag = false }),
+			name: "an object of parts gets another key on a store with MD5s", old: slices.Concat(part, added),
+			parts: [][]byte{part, added},
+			now:   slices.Concat(part, added), bound: true,
+			run: reencrypting, store: memstore.Options{MD5: true},
+			change: lessAble(func(a *store.Abilities) { a.CopyKeepsETag = false }),
 		},
 		{name: "an upload of a small part is completed", old: older, now: small, run: uploading(small)},
 		{name: "an upload of an empty part is completed", old: older, now: []byte{}, run: uploading([]byte{})},
 		{name: "an upload of a large part is completed", old: older, now: part, run: uploading(part)},
-		{name: "an upload of two parts is completed", old: older, now: slices.Concat(part, small), run: uploading(part, small)},
 		{
-			name: "an upload is completed on a store without gaps", old: older, now: slices.Concat(part, small), run: uploading(part, small),
+			name: "an upload of two parts is completed", old: older, now: slices.Concat(part, small),
+			run: uploading(part, small),
+		},
+		{
+			name: "an upload is completed on a store without gaps", old: older, now: slices.Concat(part, small),
+			run:    uploading(part, small),
 			change: lessAble(func(a *store.Abilities) { a.PartGaps = false }),
 		},
 		{
-			name: "an object is deleted", old: small, deletes: true,
+			name: "an object is deleted", old: small,
 			run: func(ctx context.Context, t testing.TB, i *installation, key string) error {
 				_, err := i.in(t, things, policy.DeleteObject, key).Remove(ctx, "", "", "", false)
 				return err
 			},
 		},
+	}
+}
+
+// prepare puts what an operation starts from.
+func (op *operation) prepare(t testing.TB, i *installation, key string) {
+	t.Helper()
+	put := func(key string) {
+		if op.parts != nil {
+			i.upload(t, key, op.parts...)
+		} else {
+			i.put(t, key, op.old)
+		}
+	}
+	if len(op.old) < mib {
+		put(key)
+		return
+	}
+	// A large one is copied by the store, which costs nothing, from one that is sealed once.
+	if !i.front.holds(t, things+"-s", "prepared") {
+		put("prepared")
+	}
+	x := i.in(t, things, policy.CopyObject, key)
+	if _, _, err := copyTo(t.Context(), x, x.At(x.Record, x.Facts, "prepared"), sseKMS, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// upload makes an object of parts.
+func (i *installation) upload(t testing.TB, key string, parts ...[]byte) {
+	t.Helper()
+	if err := uploading(parts...)(t.Context(), t, i, key); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -131,7 +195,9 @@ func putting(data []byte) func(context.Context, testing.TB, *installation, strin
 }
 
 // copyTo makes a copy of an object.
-func copyTo(ctx context.Context, to, from *objects.Object, e policy.Encryption, change func(c *objects.Copy)) (*objects.Copy, *objects.Written, error) {
+func copyTo(ctx context.Context, to, from *objects.Object, e policy.Encryption,
+	change func(c *objects.Copy),
+) (*objects.Copy, *objects.Written, error) {
 	var c *objects.Copy
 	var done *objects.Written
 	err := objects.Retry(func() error {
@@ -181,7 +247,8 @@ func appendTo(ctx context.Context, x *objects.Object, b *body, e policy.Encrypti
 		kind = s3.ChecksumOf(crypto.CRC64NVME)
 	}
 	return from.AppendTo(ctx, x, objects.Append{
-		Body: b, Kind: kind, Announced: b.kind != nil, May: anyone, Keep: b.keep, Encryption: e, Began: time.Now(), Scratch: new(objects.Scratch),
+		Body: b, Kind: kind, Announced: b.kind != nil, May: anyone, Keep: b.keep, Encryption: e, Began: time.Now(),
+		Scratch: new(objects.Scratch),
 	})
 }
 
@@ -206,12 +273,14 @@ func reencrypt(ctx context.Context, x *objects.Object, e policy.Encryption) (don
 }
 
 func reencrypting(ctx context.Context, t testing.TB, i *installation, key string) error {
-	_, err := reencrypt(ctx, i.in(t, things, policy.UpdateObjectEncryption, key), policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true})
+	_, err := reencrypt(ctx, i.in(t, things, policy.UpdateObjectEncryption, key),
+		policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true})
 	return err
 }
 
 // upload makes an object of parts, whose numbers are those of the slice from 1 on, an absent part for nil.
-func upload(ctx context.Context, x *objects.Object, e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType,
+func upload(ctx context.Context, x *objects.Object, e policy.Encryption, kind *s3.ChecksumKind,
+	sumType crypto.ChecksumType,
 	parts [][]byte, change func(c *objects.Completion),
 ) (*objects.Completion, error) {
 	u, list, err := storeParts(ctx, x, e, kind, sumType, parts)
@@ -222,7 +291,8 @@ func upload(ctx context.Context, x *objects.Object, e policy.Encryption, kind *s
 }
 
 // storeParts creates an upload and stores its parts. The upload is returned when a part failed, too.
-func storeParts(ctx context.Context, x *objects.Object, e policy.Encryption, kind *s3.ChecksumKind, sumType crypto.ChecksumType, parts [][]byte) (
+func storeParts(ctx context.Context, x *objects.Object, e policy.Encryption, kind *s3.ChecksumKind,
+	sumType crypto.ChecksumType, parts [][]byte) (
 	*objects.Upload, []objects.NamedPart, error,
 ) {
 	created, err := x.CreateUpload(ctx, e, kind, sumType, time.Now(), &objects.Conditions{}, describe())
@@ -251,7 +321,9 @@ func storeParts(ctx context.Context, x *objects.Object, e policy.Encryption, kin
 }
 
 // storePart stores one part.
-func storePart(ctx context.Context, x *objects.Object, u *objects.Upload, number int, data []byte) (*objects.NamedPart, error) {
+func storePart(ctx context.Context, x *objects.Object, u *objects.Upload, number int, data []byte) (*objects.NamedPart,
+	error,
+) {
 	secrets, err := x.Unwrap(ctx, u.Envelope, false, anyone)
 	if err != nil {
 		return nil, err
@@ -265,7 +337,8 @@ func storePart(ctx context.Context, x *objects.Object, u *objects.Upload, number
 }
 
 // completeParts completes an upload, as the gateway does.
-func completeParts(ctx context.Context, x *objects.Object, id string, list []objects.NamedPart, change func(c *objects.Completion)) (
+func completeParts(ctx context.Context, x *objects.Object, id string, list []objects.NamedPart,
+	change func(c *objects.Completion)) (
 	c *objects.Completion, err error,
 ) {
 	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) error {

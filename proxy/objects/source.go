@@ -23,7 +23,7 @@ type Source struct {
 	Modified time.Time     // zero when the store doesn't say
 	header   []sigv4.Field // its metadata in the store, names in lower case, without the envelope
 	Version  []s3.Element  // its version's headers, for the answer to a copy
-	// Attributes are further headers that the store has for it and that copies don't take over.
+	// Attributes are further headers that the store has for it and that copies don't take over: see metadata.go.
 	Attributes []sigv4.Field
 	Tagged     bool   // it has tags
 	end        []byte // its last stored bytes, which hold most objects' trailers; nil when only metadata was requested

@@ -22,9 +22,7 @@ const LastPart = crypto.MaxParts
 
 // NoSuchUpload is 404 for an upload that doesn't exist or is over.
 func NoSuchUpload(id string) *s3.Error {
-	return s3.Refuse("NoSuchUpload",
-		"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "+
-			"completed.", "UploadId", id)
+	return s3.NoSuchUpload("UploadId", id)
 }
 
 // An Upload is a multipart upload as a request found it.

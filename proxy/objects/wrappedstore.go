@@ -85,8 +85,7 @@ func (m *markerStore) answerOverMarker(a *store.Answer, r *store.Request) (*stor
 }
 
 func conflict(key string) *s3.Error {
-	return s3.Refuse("ConditionalRequestConflict",
-		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key)
+	return s3.ConditionalRequestConflict(key)
 }
 
 // newObjectCondition is the index of the header by which a request makes an object only where there is none; -1 if it

@@ -120,7 +120,8 @@ func (p *Program) KMS(action string, input map[string]any) map[string]any {
 		r.Header.Set(string(f.Name), string(f.Value))
 	}
 	c := &sigv4.Credentials{AccessKeyID: p.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: p.Env["AWS_SECRET_ACCESS_KEY"]}
-	r.Header.Set("Authorization", string(sigv4.NewSigner(p.Env["AWS_REGION"], "kms").AppendAuthorization(nil, m, c, now)))
+	r.Header.Set("Authorization", string(sigv4.NewSigner(p.Env["AWS_REGION"], "kms").AppendAuthorization(nil, m, c,
+		now)))
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		p.T.Fatal(err)

@@ -58,7 +58,8 @@ func makeAuthority(t testing.TB) (*x509.Certificate, *ecdsa.PrivateKey) {
 	template := &x509.Certificate{
 		SerialNumber: serialNumber(), Subject: pkix.Name{CommonName: "authority of a test"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true,
+		MaxPathLenZero: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -149,8 +150,9 @@ func (a *Authority) Server(t testing.TB, name string, hosts ...string) {
 func (a *Authority) Lasting(t testing.TB, name string, from, until time.Duration) {
 	t.Helper()
 	a.IssueTo(t, name, &x509.Certificate{
-		DNSNames: []string{"s3.example.com", "*.s3.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(until),
+		DNSNames:    []string{"s3.example.com", "*.s3.example.com"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		NotBefore:   time.Now().Add(from), NotAfter: time.Now().Add(until),
 	})
 }
 

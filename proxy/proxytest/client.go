@@ -38,7 +38,8 @@ func (p *Program) Client(t testing.TB, options ...func(*s3.Options)) *s3.Client 
 	return s3.New(s3.Options{}, append([]func(*s3.Options){func(o *s3.Options) {
 		o.Region = p.Env["AWS_REGION"]
 		o.BaseEndpoint = aws.String(p.Env["AWS_ENDPOINT_URL"])
-		o.Credentials = credentials.NewStaticCredentialsProvider(p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"],
+		o.Credentials = credentials.NewStaticCredentialsProvider(p.Env["AWS_ACCESS_KEY_ID"],
+			p.Env["AWS_SECRET_ACCESS_KEY"],
 			"")
 		o.HTTPClient = p.HTTPClient(t)
 		o.UsePathStyle = true

@@ -103,7 +103,8 @@ func StartWith(t testing.TB, text string, options ...Option) *Program {
 		text += Identity
 	}
 	p := startCommand(t, options, "serve", "--config", WriteConfig(t, text))
-	p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"], p.Env["AWS_REGION"] = "AKIATEST", "testsecret", "us-west-2"
+	p.Env["AWS_ACCESS_KEY_ID"], p.Env["AWS_SECRET_ACCESS_KEY"], p.Env["AWS_REGION"] = "AKIATEST", "testsecret",
+		"us-west-2"
 	if _, rest, ok := strings.Cut(text, "data: "); ok {
 		dir, _, _ := strings.Cut(rest, "\n")
 		p.Env["AWS_CA_BUNDLE"] = filepath.Join(dir, "tls", "ca.pem")

@@ -69,7 +69,8 @@ func (f *Form) Body() []byte {
 			conditions = append(conditions, fmt.Sprintf("{%q: %s}", field[0], value))
 		}
 	}
-	document := fmt.Sprintf(`{"expiration": %q, "conditions": [%s]}`, now.Add(expires).Format("2006-01-02T15:04:05.000Z"),
+	document := fmt.Sprintf(`{"expiration": %q, "conditions": [%s]}`,
+		now.Add(expires).Format("2006-01-02T15:04:05.000Z"),
 		strings.Join(conditions, ", "))
 	policy := base64.StdEncoding.EncodeToString([]byte(document))
 	fields = append(fields, f.Loose...)
@@ -80,7 +81,8 @@ func (f *Form) Body() []byte {
 		if f.Alter != nil {
 			field[1] = f.Alter(field[0], field[1])
 		}
-		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", FormBoundary, field[0], field[1])
+		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q\r\n\r\n%s\r\n", FormBoundary, field[0],
+			field[1])
 	}
 	if !f.NoFile {
 		fmt.Fprintf(&b,

@@ -72,7 +72,8 @@ func NewFilledKMSBucket(p *Program, name, key string) *KMSBucket {
 		b.Aborted[phase] = upload("aborted")
 		b.Uploads[phase] = upload(phase + "-complete")
 		etag := b.Must(&Request{
-			Method: "PUT", Path: b.Path(phase + "-complete"), Query: "partNumber=1&uploadId=" + b.Uploads[phase], Body: "part",
+			Method: "PUT", Path: b.Path(phase + "-complete"), Query: "partNumber=1&uploadId=" + b.Uploads[phase],
+			Body: "part",
 		}).Header.Get("ETag")
 		b.Lists[phase] = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
 			"</ETag></Part></CompleteMultipartUpload>"

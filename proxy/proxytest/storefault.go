@@ -148,15 +148,18 @@ var StoreFaults = []StoreFault{
 		Reset(w, head[:len(head)/2])
 		return true
 	}},
-	{Name: "done, the answer's body is cut off", Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
-		head, body := f.CarriedOut(r, nil)
-		if r.Method == "HEAD" || len(body) == 0 { // nothing to cut
-			Reset(w, append(head, body...))
+	{
+		Name: "done, the answer's body is cut off",
+		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {
+			head, body := f.CarriedOut(r, nil)
+			if r.Method == "HEAD" || len(body) == 0 { // nothing to cut
+				Reset(w, append(head, body...))
+				return true
+			}
+			Reset(w, append(head, body[:len(body)/2]...))
 			return true
-		}
-		Reset(w, append(head, body[:len(body)/2]...))
-		return true
-	}},
+		},
+	},
 	{
 		Name: "done, a truncated 200 that claims to be complete",
 		Play: func(f *StoreFront, w http.ResponseWriter, r *http.Request) bool {

@@ -6,6 +6,6 @@
 //
 // Promises, each with the test that fails when it is broken:
 //   - A head that servers parse in different ways is detected (TestLinesAreThoseThatTheServerRead).
-//   - A document passes with the elements of its grammar and no others (FuzzGrammar, in gateway).
+//   - A document passes with the elements of its grammar and no others (TestDocumentsPassByTheirGrammar, FuzzGrammar).
 //   - CRCs of two byte strings combine to that of both (TestCombinedChecksumIsThatOfTheWhole).
 package s3

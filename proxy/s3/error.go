@@ -3,6 +3,7 @@ package s3
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"sealfront/policy"
 )
@@ -102,6 +103,57 @@ func SlowDown() *Error { return Refuse("SlowDown", "Please reduce your request r
 func MalformedXML(err error) *Error {
 	return Refuse("MalformedXML",
 		"The XML you provided was not well-formed or did not validate against our published schema").Because(err)
+}
+
+// InvalidURI is 400 for a path or a key that can't be one.
+func InvalidURI(uri string) *Error {
+	return Refuse("InvalidURI", "Couldn't parse the specified URI.", "URI", strings.ToValidUTF8(uri, "\uFFFD"))
+}
+
+// MissingContentLength is 411 for a body of unknown length.
+func MissingContentLength() *Error {
+	return Refuse("MissingContentLength", "You must provide the Content-Length HTTP header.")
+}
+
+// EntityTooLarge is 400 for a body that is too long; elements may say by how much.
+func EntityTooLarge(elements ...string) *Error {
+	return Refuse("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", elements...)
+}
+
+// MetadataTooLarge is 400 for user metadata that there is no room for; elements may say how much there is.
+func MetadataTooLarge(elements ...string) *Error {
+	return Refuse("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size", elements...)
+}
+
+// ConditionalRequestConflict is 409 for a key that another request has changed meanwhile.
+func ConditionalRequestConflict(key string) *Error {
+	return Refuse("ConditionalRequestConflict",
+		"The conditional request cannot succeed due to a conflicting operation against this resource.", "Key", key)
+}
+
+// OperationAborted is 409 for what another operation is changing; elements may name it.
+func OperationAborted(elements ...string) *Error {
+	return Refuse("OperationAborted",
+		"A conflicting conditional operation is currently in progress against this resource. Please try again.", elements...)
+}
+
+// NoSuchUpload is 404 for an upload that doesn't exist or is over; elements may name it.
+func NoSuchUpload(elements ...string) *Error {
+	return Refuse("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may "+
+		"have been aborted or completed.", elements...)
+}
+
+// InvalidPart is 400 for a part that an upload doesn't have; elements name both.
+func InvalidPart(elements ...string) *Error {
+	return Refuse("InvalidPart", "One or more of the specified parts could not be found.  The part may not have been "+
+		"uploaded, or the specified entity tag may not match the part's entity tag.", elements...)
+}
+
+// InvalidPartOrder is 400 for a list of parts that isn't in order; elements name the upload.
+func InvalidPartOrder(elements ...string) *Error {
+	return Refuse("InvalidPartOrder",
+		"The list of parts was not in ascending order. Parts must be ordered by part number.",
+		elements...)
 }
 
 // statuses maps S3's codes. Source: behaviour reference 7.2. What isn't here is 400.

@@ -10,11 +10,11 @@ func Shape(
 	if checksum != "" {
 		s.checksum = &shownChecksum{algorithm: checksum, composite: composite}
 	}
-	var told []shownPart
+	var shown []shownPart
 	for _, size := range sizes {
-		told = append(told, shownPart{size: size})
+		shown = append(shown, shownPart{size: size})
 	}
-	how, err := shapeOf(s, told, crypto.MaxObjectPut)
+	how, err := shapeOf(s, shown, crypto.MaxObjectPut)
 	if err != nil {
 		return nil, false, err
 	}

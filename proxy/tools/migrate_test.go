@@ -21,7 +21,7 @@ func TestShapeOfMigratedObjects(t *testing.T) {
 		etag      string
 		checksum  string
 		composite bool
-		told      []int64
+		sizes     []int64
 		want      []int64
 		kept      bool
 		refused   string
@@ -29,23 +29,23 @@ func TestShapeOfMigratedObjects(t *testing.T) {
 		{name: "an object of one PUT", length: 100, etag: plain, kept: true},
 		{name: "the largest PUT", length: crypto.MaxObjectPut, etag: plain, checksum: "SHA256", kept: true},
 		{
-			name: "parts", length: 11 * mib, etag: dashed, told: []int64{5 * mib, 6 * mib}, want: []int64{5 * mib, 6 * mib},
+			name: "parts", length: 11 * mib, etag: dashed, sizes: []int64{5 * mib, 6 * mib}, want: []int64{5 * mib, 6 * mib},
 			kept: true,
 		},
-		{name: "one part", length: 1, etag: dashed, told: []int64{1}, want: []int64{1}, kept: true},
+		{name: "one part", length: 1, etag: dashed, sizes: []int64{1}, want: []int64{1}, kept: true},
 		{
-			name: "an empty last part", length: 5 * mib, etag: dashed, told: []int64{5 * mib, 0}, want: []int64{5 * mib, 0},
+			name: "an empty last part", length: 5 * mib, etag: dashed, sizes: []int64{5 * mib, 0}, want: []int64{5 * mib, 0},
 			kept: true,
 		},
 		{
-			name: "as many parts as there can be", length: 5 * mib * crypto.MaxParts, etag: dashed, told: many, want: many,
+			name: "as many parts as there can be", length: 5 * mib * crypto.MaxParts, etag: dashed, sizes: many, want: many,
 			kept: true,
 		},
 		{name: "parts that the store doesn't tell", length: 11 * mib, etag: dashed, checksum: "CRC64NVME"},
-		{name: "parts below 5 MiB", length: 3 * mib, etag: dashed, told: []int64{mib, 2 * mib}},
+		{name: "parts below 5 MiB", length: 3 * mib, etag: dashed, sizes: []int64{mib, 2 * mib}},
 		{
 			name: "the same with a checksum of their checksums", length: 3 * mib, etag: dashed, checksum: "SHA256",
-			composite: true, told: []int64{mib, 2 * mib}, refused: "parts",
+			composite: true, sizes: []int64{mib, 2 * mib}, refused: "parts",
 		},
 		{
 			name: "a checksum of checksums of nobody knows what", length: 11 * mib, etag: plain, checksum: "CRC32",
@@ -59,7 +59,7 @@ func TestShapeOfMigratedObjects(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, kept, err := tools.Shape(c.length, c.etag, c.checksum, c.composite, c.told...)
+			got, kept, err := tools.Shape(c.length, c.etag, c.checksum, c.composite, c.sizes...)
 			if c.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), c.refused) {
 					t.Fatalf("%v, %v", got, err)
@@ -78,15 +78,15 @@ func TestWhatOnePutCantHoldIsCut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		length int64
-		told   []int64
+		sizes  []int64
 	}{
 		{length: crypto.MaxObjectPut + 1},
-		{length: 5 << 30, told: []int64{5 << 30}}, // S3's largest part doesn't fit when it is sealed
+		{length: 5 << 30, sizes: []int64{5 << 30}}, // S3's largest part doesn't fit when it is sealed
 		{length: 640 << 30},
 		{length: 5 << 40},
 		{length: 5<<40 + 12345},
 	} {
-		parts, kept, err := tools.Shape(c.length, "", "CRC64NVME", false, c.told...)
+		parts, kept, err := tools.Shape(c.length, "", "CRC64NVME", false, c.sizes...)
 		if err != nil || kept || len(parts) == 0 || len(parts) > crypto.MaxParts {
 			t.Fatalf("%d bytes: %d parts, kept %v, %v", c.length, len(parts), kept, err)
 		}

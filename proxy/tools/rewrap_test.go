@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto"
+	"sealfront/proxy/state"
 	"sealfront/proxy/tools"
 )
 
@@ -463,5 +464,46 @@ func TestRewrapOfWhatTheStoreCantReplace(t *testing.T) {
 	if !errors.Is(err, tools.ErrFound) || len(r.Left) != 1 ||
 		!strings.Contains(r.Left[0].Reason, "larger than one copy") || !reflect.DeepEqual(s.stored(bucket, "k"), was) {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A rename that was interrupted is ended before its object is rewrapped: the source goes if the copy is in place, and
+// stays otherwise.
+func TestRewrapEndsAnInterruptedRename(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(s *site) { s.shared = true })
+	bucket := s.bucket("renamed")
+	record, err := s.state.FreshBucket(t.Context(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"copied", "copy", "not copied"} {
+		s.put(bucket, key, random(100))
+	}
+	for _, m := range []state.Move{{From: "copied", To: "copy"}, {From: "not copied", To: "nothing"}} {
+		claim, err := s.state.Claim(t.Context(), record, "RenameObject", m.From)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := s.sealedUnder(bucket, m.From)
+		m.FromSalt, m.ToSalt = from.WrapSalt[:], []byte("a salt of nothing")
+		if m.To == "copy" {
+			to := s.sealedUnder(bucket, m.To)
+			m.ToSalt = to.WrapSalt[:]
+		}
+		if err := claim.Begin(record, &m); err != nil {
+			t.Fatal(err)
+		}
+		claim.Release()
+	}
+	r, err := s.rewrap(bucket, "", tools.RewrapOptions{})
+	if err != nil || r.Rewrapped != 2 || r.Gone != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !gone(t, s.client, bucket, "copied") {
+		t.Error("the source is there beside its copy")
+	}
+	for _, key := range []string{"copy", "not copied"} {
+		mustRead(t, s.client, bucket, key, random(100))
 	}
 }

@@ -69,6 +69,7 @@ type site struct {
 	abilities   store.Abilities
 	copyLimit   int64
 	allowed     []string // patterns of KMS keys
+	shared      bool     // other replicas may work on the state
 	state       *state.State
 
 	client   *s3.Client // of the proxy
@@ -212,7 +213,7 @@ func (s *site) openState() {
 	s.t.Helper()
 	var err error
 	s.state, err = state.Open(s.t.Context(), s.store.Objects(s.stateBucket), s.kms,
-		state.Options{ServiceKey: s.serviceKey, Alone: true})
+		state.Options{ServiceKey: s.serviceKey, Alone: !s.shared})
 	if err != nil {
 		s.t.Fatal(err)
 	}
