@@ -15,6 +15,6 @@
 //     TestEveryConditionSeesTheSameRequest in package gateway).
 //   - Explain reports the decision that the request gets (TestExplainAndRequestsAgree).
 //   - A refusal that rests on a cached record is checked against the record as it is now
-//     (TestARefusalIsCheckedAgainstTheRecordAsItIsNow), and nobody without a permission learns a fact about a bucket
+//     (TestARefusalIsCheckedAgainstTheRecordAsItIsNow), and no caller without a permission learns a fact about a bucket
 //     (TestPermissionsComeBeforeFacts).
 package access

@@ -159,7 +159,7 @@ func (x *exchange) reserveRecord() error {
 	return nil
 }
 
-// audit gives the audit log its record. Strings are copied: they may be lent by the request.
+// audit gives the audit log its record. Strings are copied: the request may own their memory.
 func (x *exchange) audit(code, row string, took time.Duration) {
 	a := x.g.o.Audit
 	if a == nil || x.g.o.AuditRequired && !x.account.reserved {

@@ -97,7 +97,7 @@ func kmsError(name string, err error) *s3.Error {
 	return e
 }
 
-// kmsRefusal repeats KMS's own message, which names the key and its state and nothing else.
+// kmsRefusal repeats KMS's own message, which contains only the key and its state.
 func kmsRefusal(row, code string, err error) *s3.Error {
 	message := "The KMS key can't be used."
 	var described interface{ ErrorMessage() string }

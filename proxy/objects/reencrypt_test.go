@@ -140,7 +140,7 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 				s3.Unquote(done.ETag) != s3.Unquote(now.Get("Etag")) {
 				t.Errorf("ETag %s, was %s, told %s", now.Get("Etag"), header.Get("Etag"), done.ETag)
 			}
-			if i.logged("the store has given an object another ETag") != c.changes {
+			if i.logged("the store gave an object a different ETag") != c.changes {
 				t.Error("the log doesn't say what happened to the ETag")
 			}
 		})

@@ -279,7 +279,7 @@ func TestTheNextClaimEndsAMove(t *testing.T) {
 		inherited = len(c.Inherited)
 		return nil
 	}, "from")
-	if err != nil || inherited != 1 || !i.logged("a rename that was interrupted has been ended") {
+	if err != nil || inherited != 1 || !i.logged("finished an interrupted rename") {
 		t.Errorf("%v, %d moves inherited", err, inherited)
 	}
 	i.wantRead(t, "the old name", i.object(t, "from"), nil)
