@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"sealfront/policy"
 	"sealfront/proxy/memstore"
 	"sealfront/proxy/objects"
+	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
 
@@ -26,9 +28,11 @@ func TestReadsAreBoundToWhatWasLookedAt(t *testing.T) {
 	i := install(t, nil)
 	i.upload(t, "key", part, small)
 	x := i.object(t, "key")
+	x.ForgetLayout()
+	i.front.set(nil)
 	from, opened := i.open(t, x)
-	if !x.KnowsLayout() {
-		t.Error("the layout was read, and isn't known")
+	if sent := i.front.sent(); !x.KnowsLayout() || len(sent) != 1 {
+		t.Errorf("the layout came with the metadata, and %v were sent", sent)
 	}
 	x.ForgetLayout()
 	reads := 0
@@ -120,15 +124,58 @@ func TestEmptyObjectsAreToldApart(t *testing.T) {
 	}
 }
 
+// Copies that repeat an ETag, and all on a store whose deletions know no conditions, wait for the claim of where they
+// go.
+func TestCopiesThatMustWaitForTheClaimOfTheirDestination(t *testing.T) {
+	long := random(6, 10*mib+300)
+	unconditional := lessAble(func(a *store.Abilities) { a.ConditionalDelete = false })
+	for _, c := range []struct {
+		name   string
+		source []byte
+		e      policy.Encryption
+		change func(o *objects.Options)
+		waits  bool
+	}{
+		{"by the store", large, sseKMS, nil, true},
+		{"with its metadata", small, sseKMS, nil, false},
+		{"without bytes", []byte{}, sseKMS, nil, false},
+		{"sealed anew", large, sseS3, nil, false},
+		{"in pieces", long, sseKMS, func(o *objects.Options) { o.CopyLimit = 6 * mib }, true},
+		{"by a store whose deletions know no conditions", large, sseKMS, unconditional, true},
+		{"with its metadata, where deletions know no conditions", small, sseKMS, unconditional, true},
+		{"sealed anew, where deletions know no conditions", large, sseS3, unconditional, true},
+	} {
+		i := installOver(t, plainStore, state.Options{Alone: true, ClaimPatience: 30 * time.Millisecond}, c.change)
+		i.put(t, "source", c.source)
+		x := i.in(t, things, policy.CopyObject, "key")
+		claim, err := i.state.Claim(t.Context(), x.Record, "test", "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = copyTo(t.Context(), x, i.object(t, "source"), c.e, nil)
+		if c.waits {
+			wantCode(t, c.name, err, "SlowDown")
+		} else if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		claim.Release()
+		if _, _, err = copyTo(t.Context(), x, i.object(t, "source"), c.e, nil); err != nil {
+			t.Errorf("%s, once the claim is free: %v", c.name, err)
+		}
+	}
+}
+
 // Bytes that pass through get an ETag that no object had: their end is sealed anew.
 func TestBytesThatPassThroughGetAnETagOfTheirOwn(t *testing.T) {
 	for _, data := range [][]byte{small, large} {
-		i := installOver(t, memstore.Options{MD5: true}, alone, lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }))
+		i := installOver(t, memstore.Options{MD5: true}, alone,
+			lessAble(func(a *store.Abilities) { a.ConditionalCopy = false }))
 		i.put(t, "source", data)
 		seen := []string{}
 		for range 3 {
 			x := i.in(t, things, policy.CopyObject, "key")
-			_, done, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS, func(c *objects.Copy) { c.Conditions.NoneMatch = "*" })
+			_, done, err := copyTo(t.Context(), x, i.object(t, "source"), sseKMS,
+				func(c *objects.Copy) { c.Conditions.NoneMatch = "*" })
 			if err != nil {
 				t.Fatal(err)
 			}

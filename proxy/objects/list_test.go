@@ -94,7 +94,8 @@ func TestUnknownNamesAreLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(listed.Entries) != 0 || len(listed.Unknown) != 1 || !i.logged("the store lists names that can't be found out") {
+	if len(listed.Entries) != 0 || len(listed.Unknown) != 1 ||
+		!i.logged("the store lists names that can't be found out") {
 		t.Errorf("listed %v, unknown %v", names(listed), listed.Unknown)
 	}
 }
