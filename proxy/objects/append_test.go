@@ -32,7 +32,8 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 			&body{data: added}, nil, "NotImplemented",
 		},
 		{
-			"a store without conditional Complete", lessAble(func(a *store.Abilities) { a.ConditionalComplete = false }),
+			"a store without conditional Complete",
+			lessAble(func(a *store.Abilities) { a.ConditionalComplete = false }),
 			part, &body{data: added}, nil, "NotImplemented",
 		},
 		{
@@ -53,7 +54,8 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 			once("GetObject", 1, refuse(412, "")), "ConditionalRequestConflict",
 		},
 		{
-			"the object is damaged while it is read", nil, small, &body{data: added}, once("GetObject", 1, edit(flip(0))),
+			"the object is damaged while it is read", nil, small, &body{data: added},
+			once("GetObject", 1, edit(flip(0))),
 			"InternalError",
 		},
 		{
@@ -73,7 +75,8 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 			"ConditionalRequestConflict",
 		},
 		{
-			"the store finds none", nil, part, &body{data: added}, on("CompleteMultipartUpload", refuse(404, "NoSuchKey")),
+			"the store finds none", nil, part, &body{data: added},
+			on("CompleteMultipartUpload", refuse(404, "NoSuchKey")),
 			"ConditionalRequestConflict",
 		},
 	} {

@@ -246,13 +246,15 @@ func TestWhatAStoreSaysToComplete(t *testing.T) {
 		{"200 for nothing", big, always("CompleteMultipartUpload",
 			write("<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")), "InternalError"},
 		{
-			"200 that claims nothing", big, always("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")),
+			"200 that claims nothing", big,
+			always("CompleteMultipartUpload", write("<CompleteMultipartUploadResult/>")),
 			"InternalError",
 		},
 		{"200 with an error", big, always("CompleteMultipartUpload",
 			write("<Error><Code>InternalError</Code></Error>")), "InternalError"},
 		{
-			"200 that ends early", big, always("CompleteMultipartUpload", edit(func(a *answer) { a.body = a.body[:9] })),
+			"200 that ends early", big, always("CompleteMultipartUpload",
+				edit(func(a *answer) { a.body = a.body[:9] })),
 			"",
 		},
 		{

@@ -105,7 +105,8 @@ func TestNewObjectsAreWrittenOverDeleteMarkers(t *testing.T) {
 			[]string{"PreconditionFailed"},
 		},
 		{
-			"the list is cut off", small, "", nil, on("ListObjectVersions", write("<ListVersionsResult/>").edit(cut(9))),
+			"the list is cut off", small, "", nil,
+			on("ListObjectVersions", write("<ListVersionsResult/>").edit(cut(9))),
 			[]string{"ServiceUnavailable"},
 		},
 		{"the list is none", small, "", nil, on("ListObjectVersions", write("what?")), []string{"InternalError"}},

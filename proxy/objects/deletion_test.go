@@ -47,7 +47,8 @@ func TestDeletionsHappenWhenTheirConditionsHold(t *testing.T) {
 		{"all are these", all, "key", "ETAG", "1000", "DATE", ""},
 		{"a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b", "", "", "", ""},
 		{
-			"any object of a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b", "*",
+			"any object of a name that can't be", func(a *store.Abilities) { a.Names.DotSegments = false }, "a/../b",
+			"*",
 			"", "", "NoSuchKey",
 		},
 	} {
@@ -88,7 +89,8 @@ func TestWhatAStoreSaysToADeletion(t *testing.T) {
 	}{
 		{"it is lost", "", "", nil, "", on("DeleteObject", drop), "ServiceUnavailable"},
 		{
-			"any object is lost", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "", on("HeadObject", drop),
+			"any object is lost", "*", "", func(a *store.Abilities) { a.DeleteIfAny = false }, "",
+			on("HeadObject", drop),
 			"ServiceUnavailable",
 		},
 		{

@@ -11,14 +11,17 @@
 // gateway and main:
 //   - No envelope is opened under a KMS key that its bucket doesn't allow, nor before may has been called
 //     (TestAForeignKeyIsNeverCalled, TestWhoMayNotUseAKeyDoesNotReachKMS).
-//   - An object is the old or the new one at any time, however a store treats conditions on copies, with copies of
-//     an object onto itself, and between two of our requests (TestConditionsOnTheDestinationOfACopyHold,
-//     TestCrashesOfRenames, TestCrashesOfAppends).
+//   - An object is the old or the new one at any time, whatever becomes of any request, however a store treats
+//     conditions on copies, with copies of an object onto itself, and between two of our requests
+//     (TestEachFaultOfEachRequestLeavesTheOldOrTheNewObject, TestEachFaultOfARenameLeavesTheObjectUnderOneOfItsNames,
+//     TestConditionsOnACopysDestinationHoldWhateverTheWay, TestCrashesOfRenames, TestCrashesOfAppends).
 //   - What takes several steps has the key's claim, and its last step a condition that only what was seen under the
-//     claim meets (TestLinearizable, TestRaces).
+//     claim meets (TestWhatAnotherClientDoesBetweenTwoRequestsIsNotLost, TestACompleteIsBoundToWhatWasThere,
+//     TestEmptyObjectsAreToldApart, TestLinearizable, TestRaces).
 //   - The store's answer isn't trusted where the object itself can be read: after a Complete, after a copy that
-//     may have been sent twice (TestFaultsOfTheStore).
+//     may have been sent twice (TestWhatAStoreSaysToComplete, TestAnswersToTheStoresUploads, TestFaultsOfTheStore).
 //   - A fault of an object is a Damage, and a store or key service that doesn't answer is none
 //     (TestReadWholeFindsEachDamage).
-//   - Errors are S3's, made from those of store, state and key service in one place (bridge.go).
+//   - Errors are S3's, made from those of store, state and key service in one place (bridge.go; TestEveryErrorIsTranslated,
+//     TestEveryFaultOfTheStoreIsTranslated).
 package objects

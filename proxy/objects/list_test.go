@@ -80,7 +80,7 @@ func TestFaultsOfListings(t *testing.T) {
 	}
 }
 
-// What the store lists under names that can't be found out is left out, and logged.
+// What the store lists under names that can't be decoded is left out, and logged.
 func TestUnknownNamesAreLogged(t *testing.T) {
 	i := install(t, lessAble(func(a *store.Abilities) { a.Names = store.Names{} }))
 	x := i.in(t, things, policy.ListObjectsV2, "")
@@ -94,7 +94,8 @@ func TestUnknownNamesAreLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(listed.Entries) != 0 || len(listed.Unknown) != 1 || !i.logged("the store lists names that can't be decoded") {
+	if len(listed.Entries) != 0 || len(listed.Unknown) != 1 ||
+		!i.logged("the store lists names that can't be decoded") {
 		t.Errorf("listed %v, unknown %v", names(listed), listed.Unknown)
 	}
 }

@@ -37,12 +37,14 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 		{"empty, of something else", memstore.Options{}, noCopy, 0, put([]byte{}), nil, "NotImplemented", false},
 		{"of something else", memstore.Options{}, noCopy, 0, put(small), nil, "NotImplemented", false},
 		{
-			"of parts", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, nil, "",
+			"of parts", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part, small) }, nil,
+			"",
 			false,
 		},
 		{"of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", part) }, nil, "", false},
 		{
-			"small, of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", small) }, nil, "",
+			"small, of a part", md5, noCopy, 0, func(t *testing.T, i *installation) { i.upload(t, "key", small) }, nil,
+			"",
 			false,
 		},
 		{
@@ -62,7 +64,8 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 			edited("GetObject", `"0123456789abcdef0123456789abcdef-9"`), "NotImplemented", false,
 		},
 		{
-			"small, of other bytes", md5, noCopy, 0, put(small), edited("GetObject", `"0123456789abcdef0123456789abcdef"`),
+			"small, of other bytes", md5, noCopy, 0, put(small),
+			edited("GetObject", `"0123456789abcdef0123456789abcdef"`),
 			"NotImplemented", false,
 		},
 		{"large, of other bytes", md5, noCopy, 0, put(large), first(
@@ -70,11 +73,13 @@ func TestAnotherKeyKeepsTheETag(t *testing.T) {
 			on("PutObject", without("If-Match")),
 		), "NotImplemented", false},
 		{
-			"large, and cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(100))), "ServiceUnavailable",
+			"large, and cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(100))),
+			"ServiceUnavailable",
 			false,
 		},
 		{
-			"large, and all but cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(1))), "InternalError",
+			"large, and all but cut off", md5, noCopy, 0, put(large), once("GetObject", 1, edit(cut(1))),
+			"InternalError",
 			false,
 		},
 		{

@@ -54,7 +54,10 @@ func TestRewrapReplacesTheEnvelopeAlone(t *testing.T) {
 			[]string{"CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"},
 		},
 		{
-			"staged", large, lessAble(func(a *store.Abilities) { a.ConditionalCopy, a.ConditionalComplete = false, false }),
+			"staged", large, lessAble(func(a *store.Abilities) {
+				a.ConditionalCopy, a.ConditionalComplete = false,
+					false
+			}),
 			[]string{"CopyObject", "PutObject", "DeleteObject"},
 		},
 	} {
@@ -69,18 +72,23 @@ func TestRewrapReplacesTheEnvelopeAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			i.front.set(nil)
-			e := policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true, Context: map[string]string{"p": "q"}}
+			e := policy.Encryption{
+				SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true,
+				Context: map[string]string{"p": "q"},
+			}
 			inForce, err := rewrap(t.Context(), x, e,
 				sigv4.Field{Name: []byte("x-amz-meta-sealfront-redirect"), Value: []byte("/r")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			ways := slices.DeleteFunc(i.front.sent(), func(op string) bool { return op == "GetObject" || op == "HeadObject" })
+			ways := slices.DeleteFunc(i.front.sent(),
+				func(op string) bool { return op == "GetObject" || op == "HeadObject" })
 			if !slices.Equal(ways, c.ways) {
 				t.Errorf("by %q, want %q", ways, c.ways)
 			}
 			now, err := x.Head(t.Context())
-			if err != nil || !bytes.Equal(now.Envelope.Append(nil), inForce.Append(nil)) || inForce.KeyARN != otherKey ||
+			if err != nil || !bytes.Equal(now.Envelope.Append(nil), inForce.Append(nil)) ||
+				inForce.KeyARN != otherKey ||
 				inForce.ContextMap()["p"] != "q" ||
 				inForce.ObjectID != before.Envelope.ObjectID || bytes.Equal(inForce.Blob, before.Envelope.Blob) {
 				t.Errorf("%+v, %v", inForce, err)
@@ -131,7 +139,8 @@ func TestRewrapThatFailsChangesNothing(t *testing.T) {
 	// A client's write that comes between wins.
 	newer := random(3, 50)
 	i.front.set(once("PutObject", 0, before(func() {
-		if _, err := putTo(t.Context(), i.object(t, "k"), sseKMS, &body{data: newer}, objects.Conditions{}); err != nil {
+		if _, err := putTo(t.Context(), i.object(t, "k"), sseKMS, &body{data: newer},
+			objects.Conditions{}); err != nil {
 			t.Error(err)
 		}
 	})))

@@ -327,6 +327,20 @@ func (i *installation) wantFirstGuesses(t *testing.T, x *objects.Object, data []
 	}
 }
 
+// An object that was put is one part, whatever it is asked for.
+func TestAnObjectThatWasPutIsOnePart(t *testing.T) {
+	i := install(t, nil)
+	i.put(t, "key", small)
+	x := i.object(t, "key")
+	_, opened := i.open(t, x)
+	p, err := x.Part(t.Context(), opened, 1, true)
+	if err != nil || p.First != 0 || p.Last != int64(len(small))-1 || p.Count != 0 || p.Checksum != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	_, err = x.Part(t.Context(), opened, 2, true)
+	wantCode(t, "another part", err, "InvalidPartNumber")
+}
+
 // A composite checksum is one over those of the parts, and each part shows its own.
 func TestCompositeChecksumsAreOverThoseOfTheParts(t *testing.T) {
 	i := install(t, nil)

@@ -15,8 +15,14 @@ func TestNothingOfAPutIsLeftInItsMemory(t *testing.T) {
 	used.Request = store.Request{Method: "PUT", Key: "key"}
 	used.Request.Set("name", "value")
 	used.envelope = []byte("its memory")
+	if !used.Used() {
+		t.Error("a scratch that was used says that it wasn't")
+	}
 	used.Forget()
 	used.envelope = nil
+	if used.Used() {
+		t.Error("a scratch that has forgotten says that it was used")
+	}
 	if !reflect.DeepEqual(used, Scratch{}) {
 		t.Errorf("left: %+v", used)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sealfront/policy"
+	"sealfront/proxy/memstore"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/store"
 )
@@ -113,4 +114,60 @@ func TestTagsTheStoreHasNoRoomFor(t *testing.T) {
 	_, err := putTo(t.Context(), i.object(t, "key"), sseKMS, &body{data: small}, objects.Conditions{},
 		objects.TagsHeader, "a=%zz")
 	wantCode(t, "tags that aren't encoded", err, "InternalError")
+}
+
+// An object that gets another key keeps its tags, whatever way that takes.
+func TestTagsStayUnderAnotherKey(t *testing.T) {
+	const set = "a=1&b=2"
+	md5 := memstore.Options{MD5: true}
+	noCopy := func(a *store.Abilities) { a.CopyKeepsETag = false }
+	put := func(data []byte) func(t *testing.T, i *installation) {
+		return func(t *testing.T, i *installation) { i.put(t, "key", data, objects.TagsHeader, set) }
+	}
+	for _, c := range []struct {
+		name    string
+		able    func(a *store.Abilities)
+		prepare func(t *testing.T, i *installation)
+	}{
+		{"by a copy", func(*store.Abilities) {}, put(large)},
+		{"small", noCopy, put(small)},
+		{"large", noCopy, put(large)},
+		{"empty", noCopy, put([]byte{})},
+		{"of parts", noCopy, func(t *testing.T, i *installation) {
+			i.upload(t, "key", part, small)
+			i.front.tags[things+"-s/key"] = set // an upload's are its Create's, which the front doesn't follow
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := installOver(t, md5, alone, lessAble(c.able))
+			c.prepare(t, i)
+			for _, lost := range []bool{true, false} {
+				var asked, tagged string
+				i.front.watch(func(r *store.Request) {
+					switch r.Operation {
+					case "GetObjectTagging":
+						asked = r.Key
+					case "PutObject", "CreateMultipartUpload":
+						tagged = headerOf(r, objects.TagsHeader)
+					case "CopyObject":
+						tagged = map[string]string{"COPY": set}[headerOf(r, objects.TagDirective)]
+					}
+				})
+				if lost {
+					i.front.set(on("GetObjectTagging", drop))
+				}
+				_, err := reencrypt(t.Context(), i.in(t, things, policy.UpdateObjectEncryption, "key"),
+					policy.Encryption{SSE: policy.SSEKMS, KeyARN: otherKey, BucketKey: true})
+				i.front.set(nil)
+				switch {
+				case lost && asked != "":
+					wantCode(t, "without the tags", err, "ServiceUnavailable")
+				case err != nil:
+					t.Error(err)
+				case tagged != set:
+					t.Errorf("the new object has the tags %q", tagged)
+				}
+			}
+		})
+	}
 }

@@ -95,7 +95,10 @@ func TestReadWholeFindsEachDamage(t *testing.T) {
 		given  int // bytes of plaintext
 	}{
 		{9, false, "segment", "segment 0 of part 1, at stored byte 0,", 0},
-		{segment + 1, false, "segment", fmt.Sprintf("segment 1 of part 1, at stored byte %d,", segment), crypto.SegmentSize},
+		{
+			segment + 1, false, "segment", fmt.Sprintf("segment 1 of part 1, at stored byte %d,", segment),
+			crypto.SegmentSize,
+		},
 		{2*segment + 116, false, "padding", fmt.Sprintf("stored byte %d is padding", 2*segment+116), len(data)},
 		{-40, false, "trailer", "", len(data)},
 		{last, true, "segment", fmt.Sprintf("segment 0 of part 2, at stored byte %d,", last), crypto.MinPartSize},
