@@ -135,6 +135,6 @@ func (x *exchange) describeCopy(from *objects.Source) func(r *store.Request, env
 		if x.grant.Value("x-amz-metadata-directive") == "REPLACE" {
 			return x.setObjectHeaders(r, envelope)
 		}
-		return from.KeepHeaders(r, envelope, x.setRedirect(r))
+		return from.CopyMetadata(r, envelope, x.setRedirect(r))
 	}
 }

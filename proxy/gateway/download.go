@@ -40,7 +40,7 @@ func getOnce(x *exchange) error {
 	x.SetRequest(r, "GetObject", "GET")
 	x.setReadConditions(r)
 	requested, ranged := s3.ParseRange(x.grant.Value("range"))
-	if x.hasDateCondition() || ranged && (requested.Suffix && !x.KnowsLayout() || x.grant.Value("if-range") != "") {
+	if x.hasDateCondition() || ranged && (requested.Suffix && !x.HasLayout() || x.grant.Value("if-range") != "") {
 		// The object's length, and whether the range or a date condition applies, are known from its metadata only.
 		a, s, err := x.headConditionally()
 		if err != nil {

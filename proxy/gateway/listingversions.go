@@ -32,7 +32,7 @@ func listObjectVersions(x *exchange) error {
 			"A version-id marker cannot be specified without a key marker.")
 	}
 	l := x.Lister()
-	l.Ask = x.AskVersions
+	l.Ask = x.ListVersionsPage
 	page, err := x.Page(x.context, l, &store.ListQuery{
 		Prefix: value("prefix"), Delimiter: value("delimiter"), After: value("key-marker"),
 		Version: value("version-id-marker"), Max: maxKeys,

@@ -10,7 +10,7 @@ import (
 
 // showChecksum shows the object's checksum: from the envelope, otherwise from the trailer.
 func (x *exchange) showChecksum(o *objects.Opened) error {
-	if x.Operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.KnowsChecksum() {
+	if x.Operation == policy.GetObject && !x.g.o.ChecksumOnGet && !o.HasChecksum() {
 		return nil
 	}
 	c, parts, err := x.ChecksumOf(x.context, o)

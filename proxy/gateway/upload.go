@@ -41,7 +41,7 @@ func (x *exchange) putBody(body *plainBody, describe func(r *store.Request, enve
 	p.Algorithm = body.check.kind.Algorithm
 	if announced := body.check.want; announced != nil {
 		// The announced value is used before the body is read: if it is wrong, no object is made.
-		p.Known = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
+		p.Precomputed = &crypto.Checksum{Type: crypto.FullObject, Algorithm: body.check.kind.Algorithm, Value: announced}
 	}
 	body.Start()
 	a, err := p.Send(x.context, describe)

@@ -78,14 +78,14 @@ type AppendBody interface {
 
 // An Append is one append operation. The caller sets the fields up to the empty line.
 type Append struct {
-	Body       AppendBody
-	Kind       *s3.ChecksumKind          // of the body's checksum; after decideChecksum, of the object's
-	Announced  bool                      // the client has named it
-	May        func(keyARN string) error // whether the client may open the object under its KMS key
-	Keep       func(*s3.ChecksumKind)    // makes the body's Finish return a checksum of this kind
-	Encryption policy.Encryption         // of the object
-	Began      time.Time                 // of the request
-	Scratch    *Scratch
+	Body           AppendBody
+	Kind           *s3.ChecksumKind          // of the body's checksum; after decideChecksum, of the object's
+	Announced      bool                      // the client has named it
+	May            func(keyARN string) error // whether the client may open the object under its KMS key
+	ReturnChecksum func(*s3.ChecksumKind)    // makes the body's Finish return a checksum of this kind
+	Encryption     policy.Encryption         // of the object
+	Began          time.Time                 // of the request
+	Scratch        *Scratch
 
 	x    *Object
 	from *Source
@@ -121,7 +121,7 @@ func (a *Append) decideChecksum(ctx context.Context) error {
 		return s3.Refuse("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: "+
 			strings.ToLower(a.Kind.Name)+", actual checksum Type: "+strings.ToLower(given.Name))
 	}
-	a.Keep(a.Kind)
+	a.ReturnChecksum(a.Kind)
 	return nil
 }
 
@@ -265,7 +265,7 @@ func (a *Append) putWhole(ctx context.Context) (*AppendResult, error) {
 	p.Algorithm, p.copied, p.commit = a.Kind.Algorithm, a.Envelope.Copied, a.commit
 	answer, err := p.Send(ctx, func(r *store.Request, envelope []byte) error {
 		r.Header = append(r.Header, a.condition()...)
-		return a.from.KeepHeaders(r, envelope, 0)
+		return a.from.CopyMetadata(r, envelope, 0)
 	})
 	if err != nil {
 		return nil, err
@@ -312,7 +312,7 @@ func (a *Append) putParts(ctx context.Context) (*AppendResult, error) {
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
 	var r store.Request
-	if err := a.from.KeepHeaders(&r, envelope.AppendText(nil), 0); err != nil {
+	if err := a.from.CopyMetadata(&r, envelope.AppendText(nil), 0); err != nil {
 		return nil, err
 	}
 	u, err := x.beginStoreUpload(ctx, r.Header)

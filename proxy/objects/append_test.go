@@ -108,7 +108,7 @@ func TestAnObjectOfAllPartsDoesNotGrow(t *testing.T) {
 	}
 	b := &body{data: added}
 	_, err = from.AppendTo(t.Context(), x, objects.Append{
-		Body: b, Kind: s3.ChecksumOf(crypto.CRC64NVME), May: anyone, Keep: b.keep, Encryption: sseKMS,
+		Body: b, Kind: s3.ChecksumOf(crypto.CRC64NVME), May: anyone, ReturnChecksum: b.keep, Encryption: sseKMS,
 		Scratch: new(objects.Scratch),
 	})
 	wantCode(t, "append", err, "TooManyParts")

@@ -31,7 +31,7 @@ func TestReadsAreBoundToWhatWasLookedAt(t *testing.T) {
 	x.ForgetLayout()
 	i.front.set(nil)
 	from, opened := i.open(t, x)
-	if sent := i.front.sent(); !x.KnowsLayout() || len(sent) != 1 {
+	if sent := i.front.sent(); !x.HasLayout() || len(sent) != 1 {
 		t.Errorf("the layout came with the metadata, and %v were sent", sent)
 	}
 	x.ForgetLayout()

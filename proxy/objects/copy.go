@@ -39,7 +39,7 @@ type Copy struct {
 //
 //	source ─▶ envelope ─▶ data key ─┬─ the KMS key stays: wrapped for the new place, the sealed bytes are transferred
 //	                                └─ it changes, or the checksum's kind does: opened and sealed again
-func (c *Copy) Run(ctx context.Context, kind *s3.ChecksumKind) (done *Written, err error) {
+func (c *Copy) Run(ctx context.Context, kind *s3.ChecksumKind) (done *WriteResult, err error) {
 	x := c.Object
 	if c.Opened, err = c.Source.Open(ctx, c.Fresh, c.May); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func combineParts(algorithm crypto.Algorithm, parts []crypto.Part) *crypto.Check
 }
 
 // rewrap wraps the data key for the copy's place and has the sealed bytes transferred.
-func (c *Copy) rewrap(ctx context.Context) (*Written, error) {
+func (c *Copy) rewrap(ctx context.Context) (*WriteResult, error) {
 	x := c.Object
 	use, err := x.sealingKey(ctx, c.Encryption)
 	if err != nil {
@@ -148,7 +148,7 @@ func (c *Copy) rewrap(ctx context.Context) (*Written, error) {
 }
 
 // reseal opens the body and seals it under a new data key, as one part.
-func (c *Copy) reseal(ctx context.Context) (*Written, error) {
+func (c *Copy) reseal(ctx context.Context) (*WriteResult, error) {
 	x := c.Object
 	if c.compute == nil && c.Checksum != nil && c.Checksum.Type == crypto.Composite {
 		c.compute = s3.ChecksumOf(c.Checksum.Algorithm)
@@ -166,7 +166,7 @@ func (c *Copy) reseal(ctx context.Context) (*Written, error) {
 	}
 	defer body.Close()
 	p := c.Scratch.NewPut(x, c.Encryption, body, c.Began)
-	p.Known, p.copied = sum, true
+	p.Precomputed, p.copied = sum, true
 	if p.Algorithm = crypto.CRC64NVME; sum != nil {
 		p.Algorithm = sum.Algorithm
 	} else if c.compute != nil {
@@ -204,5 +204,5 @@ func (c *Copy) reseal(ctx context.Context) (*Written, error) {
 		return nil, x.WriteFault(f, &c.Conditions)
 	}
 	c.Checksum = p.Checksum
-	return &Written{ETag: string(a.Get("Etag")), Modified: storeTime(a, c.Began), Version: x.VersionOf(a)}, nil
+	return &WriteResult{ETag: string(a.Get("Etag")), Modified: storeTime(a, c.Began), Version: x.VersionOf(a)}, nil
 }

@@ -8,8 +8,8 @@ import (
 // layoutName is the cache's key: bucket ARN, version and object key. The first two have no line breaks.
 func (x *Object) layoutName() string { return x.Facts.ARN + "\n" + x.Version + "\n" + x.Key }
 
-// KnowsLayout reports whether the object is known to have several parts, and where they lie.
-func (x *Object) KnowsLayout() bool { return x.Objects.layouts.get(x.layoutName()) != nil }
+// HasLayout reports whether the object is known to have several parts, and where they lie.
+func (x *Object) HasLayout() bool { return x.Objects.layouts.get(x.layoutName()) != nil }
 
 // ForgetLayout drops the cached layout: the object was replaced meanwhile.
 func (x *Object) ForgetLayout() { x.Objects.layouts.drop(x.layoutName()) }

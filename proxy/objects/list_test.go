@@ -70,7 +70,7 @@ func TestFaultsOfListings(t *testing.T) {
 		i.front.set(func(*store.Request) turn { return c.turn })
 		_, err := x.ListPage(t.Context(), &store.ListQuery{Max: 10})
 		wantCode(t, c.name, err, c.code)
-		_, err = x.AskVersions(t.Context(), &store.ListQuery{Max: 10})
+		_, err = x.ListVersionsPage(t.Context(), &store.ListQuery{Max: 10})
 		wantCode(t, "versions, "+c.name, err, c.code)
 	}
 	lister := x.Lister()
@@ -148,7 +148,7 @@ func TestVersionsAreListedNewestFirst(t *testing.T) {
 	} {
 		i.front.set(on("ListObjectVersions",
 			write("<ListVersionsResult><EncodingType>url</EncodingType>"+c.page+"</ListVersionsResult>")))
-		page, err := x.AskVersions(t.Context(),
+		page, err := x.ListVersionsPage(t.Context(),
 			&store.ListQuery{Prefix: "p", Delimiter: "/", After: "a", Version: "v", Max: 10})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -172,18 +172,18 @@ func TestVersionsAreListedNewestFirst(t *testing.T) {
 	} {
 		i.front.set(on("ListObjectVersions",
 			write("<ListVersionsResult><EncodingType>url</EncodingType>"+page+"</ListVersionsResult>")))
-		_, err := x.AskVersions(t.Context(), &store.ListQuery{Max: 10})
+		_, err := x.ListVersionsPage(t.Context(), &store.ListQuery{Max: 10})
 		wantCode(t, name, err, "InternalError")
 	}
 	i.front.set(on("ListObjectVersions",
 		write("<ListVersionsResult>"+entry("Version", "%zz", "1", true, early)+"</ListVersionsResult>")))
-	if page, err := x.AskVersions(t.Context(), &store.ListQuery{Max: 10}); err != nil || page.Entries[0].Name != "%zz" {
+	if page, err := x.ListVersionsPage(t.Context(), &store.ListQuery{Max: 10}); err != nil || page.Entries[0].Name != "%zz" {
 		t.Errorf("names as they are: %v", err)
 	}
 	var query string
 	i.front.watch(func(r *store.Request) { query = r.Query })
 	i.front.set(on("ListObjectVersions", write("<ListVersionsResult/>")))
-	if _, err := x.AskVersions(t.Context(),
+	if _, err := x.ListVersionsPage(t.Context(),
 		&store.ListQuery{Prefix: "p&", Delimiter: "/", After: "a", Version: "v", Max: 7}); err != nil {
 		t.Error(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// AskVersions requests one page of versions from the store.
-func (x *Object) AskVersions(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
+// ListVersionsPage requests one page of versions from the store.
+func (x *Object) ListVersionsPage(ctx context.Context, q *store.ListQuery) (*store.Listing, error) {
 	query := "encoding-type=url"
 	for _, p := range [...]s3.Parameter{
 		{Name: "prefix", Value: q.Prefix},

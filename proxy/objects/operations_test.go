@@ -197,9 +197,9 @@ func putting(data []byte) func(context.Context, testing.TB, *installation, strin
 // copyTo makes a copy of an object.
 func copyTo(ctx context.Context, to, from *objects.Object, e policy.Encryption,
 	change func(c *objects.Copy),
-) (*objects.Copy, *objects.Written, error) {
+) (*objects.Copy, *objects.WriteResult, error) {
 	var c *objects.Copy
-	var done *objects.Written
+	var done *objects.WriteResult
 	err := objects.Retry(func() error {
 		source, err := from.HeadWithTail(ctx)
 		if err != nil {
@@ -207,7 +207,7 @@ func copyTo(ctx context.Context, to, from *objects.Object, e policy.Encryption,
 		}
 		c = &objects.Copy{
 			Object: to, Source: source, Encryption: e, May: anyone, Began: time.Now(), Scratch: new(objects.Scratch),
-			Describe: func(r *store.Request, envelope []byte) error { return source.KeepHeaders(r, envelope, 0) },
+			Describe: func(r *store.Request, envelope []byte) error { return source.CopyMetadata(r, envelope, 0) },
 		}
 		if change != nil {
 			change(c)
@@ -247,7 +247,7 @@ func appendTo(ctx context.Context, x *objects.Object, b *body, e policy.Encrypti
 		kind = s3.ChecksumOf(crypto.CRC64NVME)
 	}
 	return from.AppendTo(ctx, x, objects.Append{
-		Body: b, Kind: kind, Announced: b.kind != nil, May: anyone, Keep: b.keep, Encryption: e, Began: time.Now(),
+		Body: b, Kind: kind, Announced: b.kind != nil, May: anyone, ReturnChecksum: b.keep, Encryption: e, Began: time.Now(),
 		Scratch: new(objects.Scratch),
 	})
 }
@@ -258,7 +258,7 @@ func appending(ctx context.Context, t testing.TB, i *installation, key string) e
 }
 
 // reencrypt seals an object's data key under another KMS key.
-func reencrypt(ctx context.Context, x *objects.Object, e policy.Encryption) (done *objects.Written, err error) {
+func reencrypt(ctx context.Context, x *objects.Object, e policy.Encryption) (done *objects.WriteResult, err error) {
 	err = x.Claimed(ctx, func(ctx context.Context, _ *state.Claim) error {
 		return objects.Retry(func() error {
 			from, err := x.At(x.Record, x.Facts, x.Key).HeadWithTail(ctx)

@@ -57,7 +57,7 @@ func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope
 		r.Body = &sealWriter{
 			body: p.body, sealer: p.secrets.DataKey.NewSealer(&p.envelope.PartSalt), finished: p.finish, end: p.end,
 		}
-		p.secrets.Checksum = p.Known
+		p.secrets.Checksum = p.Precomputed
 	}
 	envelope, err := p.envelope.AppendWrapped(p.scratch.envelope[:0], x.place(), use, p.secrets)
 	if err != nil {
@@ -105,18 +105,18 @@ func (s *Scratch) NewPut(x *Object, e policy.Encryption, body Plaintext, start t
 
 // put is an object on its way to the store.
 type put struct {
-	object     *Object
-	encryption policy.Encryption
-	scratch    *Scratch
-	start      time.Time // of the request
-	body       Plaintext
-	Known      *crypto.Checksum // of the body, where it is known before the body is read
-	copied     bool             // the object is a copy
-	Algorithm  crypto.Algorithm // of the checksum that finish returns
+	object      *Object
+	encryption  policy.Encryption
+	scratch     *Scratch
+	start       time.Time // of the request
+	body        Plaintext
+	Precomputed *crypto.Checksum // of the body, where it is known before the body is read
+	copied      bool             // the object is a copy
+	Algorithm   crypto.Algorithm // of the checksum that finish returns
 	// commit, unless nil, is called before the object is sent, under the context that it returns.
 	commit       func(ctx context.Context) (context.Context, error)
 	inParts      bool // sendInParts sends a streamed body and sets made; Send returns no answer then
-	made         *Written
+	made         *WriteResult
 	envelope     crypto.Envelope
 	secrets      crypto.Secrets
 	Checksum     *crypto.Checksum

@@ -55,7 +55,7 @@ func (r *Rename) Once(ctx context.Context) error {
 		return err
 	}
 	var h store.Request
-	if err := o.KeepHeaders(&h, t.envelope.AppendText(nil), 0); err != nil {
+	if err := o.CopyMetadata(&h, t.envelope.AppendText(nil), 0); err != nil {
 		return err
 	}
 	t.header = h.Header

@@ -56,7 +56,7 @@ func (o *Source) inPlace(
 		return nil, fmt.Errorf("seal the envelope: %w", err)
 	}
 	r := store.Request{Header: attributes}
-	if err := o.KeepHeaders(&r, envelope.AppendText(nil), x.redirectRoom(attributes)); err != nil {
+	if err := o.CopyMetadata(&r, envelope.AppendText(nil), x.redirectRoom(attributes)); err != nil {
 		return nil, err
 	}
 	return &transfer{

@@ -41,7 +41,7 @@ func download(ctx context.Context, i *installation, x *objects.Object, asked str
 	}
 	defer func() { a.Close() }()
 	if f := a.Fault(r.Operation); f != nil {
-		if f.Status == http.StatusPreconditionFailed && x.KnowsLayout() { // that of an earlier object
+		if f.Status == http.StatusPreconditionFailed && x.HasLayout() { // that of an earlier object
 			x.ForgetLayout()
 			return download(ctx, i, x, asked)
 		}
@@ -219,7 +219,7 @@ func TestUploadsReadLikeTheirParts(t *testing.T) {
 					if !warm {
 						x.ForgetLayout()
 					}
-					if x.KnowsLayout() != warm {
+					if x.HasLayout() != warm {
 						t.Error("the layout's being known:", !warm)
 					}
 					i.wantParts(t, x, c.parts)
@@ -368,7 +368,7 @@ func TestCompositeChecksumsAreOverThoseOfTheParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !opened.KnowsChecksum() {
+	if !opened.HasChecksum() {
 		t.Error("the writer's layout has no checksum")
 	}
 	for n, data := range parts {

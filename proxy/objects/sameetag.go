@@ -43,7 +43,7 @@ var errETagChanges = errors.New("the store would give the object another ETag")
 const md5OfNothing = "d41d8cd98f00b204e9800998ecf8427e"
 
 // replaceSameETag replaces the object, and logs if its ETag changed nevertheless.
-func (t *transfer) replaceSameETag(ctx context.Context) (*Written, error) {
+func (t *transfer) replaceSameETag(ctx context.Context) (*WriteResult, error) {
 	done, err := t.sendSameETag(ctx)
 	if err == nil && s3.Unquote(done.ETag) != s3.Unquote(t.from.ETag) {
 		// The object is replaced already: all that is left is to log it.
@@ -55,7 +55,7 @@ func (t *transfer) replaceSameETag(ctx context.Context) (*Written, error) {
 }
 
 // sendSameETag replaces the object by the first method of the table that keeps its ETag on this store.
-func (t *transfer) sendSameETag(ctx context.Context) (*Written, error) {
+func (t *transfer) sendSameETag(ctx context.Context) (*WriteResult, error) {
 	a := &t.to.Objects.o.Abilities
 	large := t.from.total > t.to.Objects.o.CopyLimit
 	sum, parts := md5ETag(t.from.ETag)
@@ -84,7 +84,7 @@ func (t *transfer) sendSameETag(ctx context.Context) (*Written, error) {
 }
 
 // stream writes the object's sealed bytes, which may be at hand.
-func (t *transfer) stream(ctx context.Context) (*Written, error) {
+func (t *transfer) stream(ctx context.Context) (*WriteResult, error) {
 	if t.from.total > int64(len(t.from.end)) {
 		done, err := t.passThrough(ctx)
 		if errors.Is(err, errETagChanges) {
@@ -144,7 +144,7 @@ func copyChecked(w io.Writer, r io.Reader, length int64, sum string, memory []by
 
 // bySameParts has the store make the object of the parts that it was made of, whose ETags are the parts' MD5s, so that
 // the object's comes out the same: it is made of them.
-func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*Written, error) {
+func (t *transfer) bySameParts(ctx context.Context, sum string, parts int) (*WriteResult, error) {
 	ends := t.storeParts(parts)
 	if ends == nil {
 		return nil, t.etagChanges()
@@ -206,7 +206,7 @@ func (t *transfer) storeParts(count int) (ends []int64) {
 func (o *Source) Reencrypt(
 	ctx context.Context, x *Object, e policy.Encryption, attributes []sigv4.Field, may func(keyARN string) error,
 	start time.Time,
-) (*Written, error) {
+) (*WriteResult, error) {
 	t, err := o.inPlace(ctx, x, e, attributes, may)
 	if err != nil {
 		return nil, err

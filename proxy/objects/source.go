@@ -173,9 +173,9 @@ func (o *Source) openEnd(ctx context.Context, secrets *crypto.Secrets) (*crypto.
 	})
 }
 
-// KeepHeaders copies the object's own metadata onto a request that makes another object of it, with that one's
+// CopyMetadata copies the object's own metadata onto a request that makes another object of it, with that one's
 // envelope. used is how much of the room for user metadata is taken.
-func (o *Source) KeepHeaders(r *store.Request, envelope []byte, used int) error {
+func (o *Source) CopyMetadata(r *store.Request, envelope []byte, used int) error {
 	own := o.Object.Objects.o.MetadataHeader
 	for _, f := range o.header {
 		r.Header = append(r.Header, f)

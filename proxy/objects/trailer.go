@@ -84,8 +84,8 @@ func (x *Object) readEnd(ctx context.Context, s *Sealed, n int64) ([]byte, error
 	return a.Bytes(int(n))
 }
 
-// KnowsChecksum reports whether checksumOf needs no request to the store.
-func (o *Opened) KnowsChecksum() bool {
+// HasChecksum reports whether checksumOf needs no request to the store.
+func (o *Opened) HasChecksum() bool {
 	return o.Secrets.Checksum != nil || o.Length == 0 || o.cached != nil || o.trailer != nil
 }
 

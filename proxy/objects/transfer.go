@@ -67,7 +67,7 @@ func (t *transfer) self() bool { return t.inPlace() && t.from.Object.Version == 
 
 // run carries the transfer out. ErrReplaced means that the source was replaced meanwhile. Its other errors are those of
 // a write to the destination.
-func (t *transfer) run(ctx context.Context) (*Written, error) {
+func (t *transfer) run(ctx context.Context) (*WriteResult, error) {
 	abilities := &t.to.Objects.o.Abilities
 	if t.self() && t.match == "" {
 		t.match = t.from.ETag // only this version may be replaced, by any method
@@ -82,7 +82,7 @@ func (t *transfer) run(ctx context.Context) (*Written, error) {
 	method := t.storeCopy
 	switch {
 	case t.from.total == 0:
-		method = func(ctx context.Context) (*Written, error) { return t.put(ctx, nil) }
+		method = func(ctx context.Context) (*WriteResult, error) { return t.put(ctx, nil) }
 	case t.from.total == int64(len(t.from.end)):
 		method = t.putStored
 	case t.from.total > t.to.Objects.o.CopyLimit, t.pieces && t.staging() && abilities.ConditionalComplete:
@@ -95,7 +95,7 @@ func (t *transfer) run(ctx context.Context) (*Written, error) {
 	if t.held || !claims {
 		return method(ctx)
 	}
-	var done *Written
+	var done *WriteResult
 	err := t.to.Claimed(ctx, func(ctx context.Context, _ *state.Claim) (err error) {
 		done, err = method(ctx)
 		return err
@@ -116,7 +116,7 @@ func (t *transfer) freshEnd() ([]byte, error) {
 }
 
 // putStored puts an object whose stored bytes are all in memory.
-func (t *transfer) putStored(ctx context.Context) (*Written, error) {
+func (t *transfer) putStored(ctx context.Context) (*WriteResult, error) {
 	end, err := t.freshEnd()
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (t *transfer) fault(f *store.Fault) error {
 }
 
 // put makes the object with the body of r, nil for none.
-func (t *transfer) put(ctx context.Context, r *store.Request) (*Written, error) {
+func (t *transfer) put(ctx context.Context, r *store.Request) (*WriteResult, error) {
 	if r == nil {
 		r = &store.Request{Bytes: []byte{}}
 	}
@@ -167,11 +167,11 @@ func (t *transfer) put(ctx context.Context, r *store.Request) (*Written, error) 
 		}
 		return nil, t.fault(f)
 	}
-	return &Written{ETag: string(a.Get("Etag")), Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}, nil
+	return &WriteResult{ETag: string(a.Get("Etag")), Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}, nil
 }
 
 // findWritten returns the object of a write whose condition failed but that was stored: it was sent twice on its way.
-func (t *transfer) findWritten(ctx context.Context, f *store.Fault) *Written {
+func (t *transfer) findWritten(ctx context.Context, f *store.Fault) *WriteResult {
 	if f.Status != http.StatusPreconditionFailed {
 		return nil
 	}
@@ -183,11 +183,11 @@ func (t *transfer) findWritten(ctx context.Context, f *store.Fault) *Written {
 	if s.Envelope.WrapSalt != t.envelope.WrapSalt {
 		return nil
 	}
-	return &Written{ETag: s.ETag, Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}
+	return &WriteResult{ETag: s.ETag, Modified: storeTime(a, t.start), Version: t.to.VersionOf(a)}
 }
 
 // passThrough streams the sealed bytes from the store to the store, and seals their end again.
-func (t *transfer) passThrough(ctx context.Context) (*Written, error) {
+func (t *transfer) passThrough(ctx context.Context) (*WriteResult, error) {
 	x := t.from.Object
 	end, err := t.freshEnd()
 	if err != nil {
@@ -250,7 +250,7 @@ func (t *transfer) sourceFault(f *store.Fault) error {
 }
 
 // storeCopy has the store copy the bytes.
-func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
+func (t *transfer) storeCopy(ctx context.Context) (*WriteResult, error) {
 	x := t.to
 	r := &store.Request{
 		Operation: "CopyObject", Method: "PUT", Bucket: x.Record.StoreName, Key: x.Key,
@@ -265,7 +265,7 @@ func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 	case err != nil:
 		return nil, err
 	case f == nil:
-		return &Written{ETag: result.ETag, Modified: result.LastModified, Version: t.to.versionNamed(result.version)}, nil
+		return &WriteResult{ETag: result.ETag, Modified: result.LastModified, Version: t.to.versionNamed(result.version)}, nil
 	case f.Status == http.StatusNotFound && f.Code != "NoSuchBucket":
 		return nil, ErrReplaced
 	case f.Status != http.StatusPreconditionFailed:
@@ -285,7 +285,7 @@ func (t *transfer) storeCopy(ctx context.Context) (*Written, error) {
 }
 
 // byParts has the store copy an object that is too large for one copy.
-func (t *transfer) byParts(ctx context.Context) (*Written, error) {
+func (t *transfer) byParts(ctx context.Context) (*WriteResult, error) {
 	if (t.match != "" || t.noneMatch != "") && !t.to.Objects.o.Abilities.ConditionalComplete {
 		return nil, policy.NotImplemented(t.to.Operation)
 	}
@@ -305,7 +305,7 @@ func (t *transfer) byParts(ctx context.Context) (*Written, error) {
 }
 
 // completeParts makes the object of an upload's parts, under the transfer's conditions.
-func (t *transfer) completeParts(ctx context.Context, u *storeUpload) (*Written, error) {
+func (t *transfer) completeParts(ctx context.Context, u *storeUpload) (*WriteResult, error) {
 	r := &store.Request{}
 	t.setConditions(r)
 	etag, err := u.complete(ctx, r.Header, t.envelope)
@@ -317,5 +317,5 @@ func (t *transfer) completeParts(ctx context.Context, u *storeUpload) (*Written,
 	default:
 		return nil, err
 	}
-	return &Written{ETag: etag, Modified: t.start, Version: u.version}, nil
+	return &WriteResult{ETag: etag, Modified: t.start, Version: u.version}, nil
 }

@@ -75,12 +75,12 @@ func TestVersionsAreToldAsTheStoreNamesThem(t *testing.T) {
 		!slices.Equal(from.Version, []s3.Element{{Name: "x-amz-copy-source-version-id", Value: "v7"}}) {
 		t.Errorf("the source's version: %v", from.Version)
 	}
-	for name, c := range map[string]func() (*objects.Written, error){
-		"a copy": func() (*objects.Written, error) {
+	for name, c := range map[string]func() (*objects.WriteResult, error){
+		"a copy": func() (*objects.WriteResult, error) {
 			_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "copy"), x, sseKMS, nil)
 			return done, err
 		},
-		"a copy sealed anew": func() (*objects.Written, error) {
+		"a copy sealed anew": func() (*objects.WriteResult, error) {
 			_, done, err := copyTo(t.Context(), i.in(t, things, policy.CopyObject, "copy"), x, sseS3, nil)
 			return done, err
 		},

@@ -8,8 +8,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// Written is the outcome of a write.
-type Written struct {
+// WriteResult is the outcome of a write.
+type WriteResult struct {
 	ETag     string // the store's
 	Modified time.Time
 	Version  []s3.Element // its version's headers from the store
