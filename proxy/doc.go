@@ -225,16 +225,16 @@
 //	policy/classify.go, check.go    the operation; checks that need no record
 //	state/buckets.go                the bucket's record, from the cache or the store
 //	policy/decide.go                how the object is sealed, and whether the caller may; access/grant.go holds it
-//	gateway/upload.go, headers.go   putObject: conditions, metadata, the answer
+//	gateway/putobject.go, headers.go  putObject: conditions, metadata, the answer
 //	gateway/body.go                 the body: framing removed (sigv4/chunk.go), counted, hashed, compared
 //	objects/put.go, keys.go         the bucket key (keyring/keyring.go), the envelope, segments sealed in place
 //	crypto/segment.go, envelope.go, trailer.go   what is stored
 //	store/client.go, request.go     the signed request to the store (sigv4/sign.go), its answer
-//	gateway/answer.go, finish.go    headers, the log's line, the audit record; the exchange goes back
+//	gateway/answer.go               headers, the log's line, the audit record; the exchange goes back
 //
 // GetObject differs from access/grant.go on:
 //
-//	gateway/download.go             conditions, ranges, one request to the store
+//	gateway/getobject.go            conditions, ranges, one request to the store
 //	objects/sealed.go               the answer's envelope and sizes; access/grant.go decides about what it says
 //	objects/opened.go, layouts.go   may it be opened? the bucket key; where the plaintext lies
 //	objects/reader.go               a segment at a time: read, checked, opened in place, handed on

@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/md5"
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -162,14 +161,6 @@ func passConfiguration(x *exchange) error {
 		document = k.show(document)
 	}
 	return x.answerDocument(document)
-}
-
-func (x *exchange) answerDocument(document []byte) error {
-	resp := &x.ctx.Response
-	resp.Header.SetContentType("application/xml")
-	resp.SetBodyString(xml.Header)
-	resp.AppendBody(document)
-	return nil
 }
 
 // configurationFault translates the store's refusal. A store that doesn't support the configuration has none: a read

@@ -11,18 +11,6 @@ import (
 // S3 Control is a service of its own, with a namespace, an error document and messages that differ from S3's. Its
 // requests come to the same listener; those about the tags of buckets are served.
 
-const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
-
-// controlError translates an error of S3 into one of S3 Control.
-func controlError(e *s3.Error) *s3.Error {
-	if e.Code != "NoSuchBucket" {
-		return e
-	}
-	other := s3.Refuse("NoSuchResource", "The specified resource doesn't exist.").Because(e.Cause)
-	other.Row = e.Row
-	return other
-}
-
 // listTagsForResource carries out ListTagsForResource, by the record as it is now. A bucket without tags has an empty
 // list.
 func listTagsForResource(x *exchange) error {

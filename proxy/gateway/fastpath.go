@@ -1,6 +1,8 @@
 package gateway
 
-import "sealfront/proxy/s3"
+import (
+	"sealfront/proxy/s3"
+)
 
 // This file trades simplicity for speed: it rules out, by two letters, most of the headers that a caller doesn't use,
 // and the caller compares the rest by their names. It must pass every name that the simple implementation uses:

@@ -1,6 +1,8 @@
 package gateway
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+)
 
 // Limits bound what all clients together can use. SetLimits replaces all of them at once; 0 means no limit.
 type Limits struct {

@@ -1,6 +1,8 @@
 package gateway
 
-import "sealfront/policy"
+import (
+	"sealfront/policy"
+)
 
 // An operation is how one of S3's is carried out.
 type operation struct {

@@ -54,3 +54,15 @@ func writeError(resp *fasthttp.Response, e *s3.Error, requestID, hostID string, 
 	resp.Header.SetContentType("application/xml")
 	resp.SetBodyString(b.String())
 }
+
+const controlNamespace = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+
+// controlError translates an error of S3 into one of S3 Control.
+func controlError(e *s3.Error) *s3.Error {
+	if e.Code != "NoSuchBucket" {
+		return e
+	}
+	other := s3.Refuse("NoSuchResource", "The specified resource doesn't exist.").Because(e.Cause)
+	other.Row = e.Row
+	return other
+}

@@ -1,13 +1,6 @@
 package gateway
 
 import (
-	"errors"
-	"fmt"
-	"net/http"
-	"strconv"
-	"strings"
-
-	"sealfront/policy"
 	"sealfront/policy/xmldoc"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
@@ -47,95 +40,6 @@ func (x *exchange) changeSetting(status int, change func(*state.Bucket)) error {
 	return nil
 }
 
-func getPublicAccessBlock(x *exchange) error {
-	record, err := x.setting()
-	switch {
-	case err != nil:
-		return err
-	case len(record.PublicAccess) != len(publicAccess):
-		return s3.Refuse("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found",
-			"BucketName", x.Bucket)
-	}
-	var inner strings.Builder
-	for i, name := range publicAccess {
-		inner.WriteString("<" + name + ">" + strconv.FormatBool(record.PublicAccess[i] == '1') + "</" + name + ">")
-	}
-	return x.answerElement(publicAccessBlock.Root, inner.String())
-}
-
-func putPublicAccessBlock(x *exchange) error {
-	var document struct {
-		BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets *string
-	}
-	if err := x.readSetting(&publicAccessBlock, &document); err != nil {
-		return err
-	}
-	settings, given := "", false
-	for _, value := range [...]*string{
-		document.BlockPublicAcls, document.IgnorePublicAcls, document.BlockPublicPolicy, document.RestrictPublicBuckets,
-	} {
-		set := false
-		if value != nil {
-			var err error
-			if set, err = strconv.ParseBool(strings.ToLower(strings.TrimSpace(*value))); err != nil {
-				return s3.MalformedXML(err)
-			}
-			given = true
-		}
-		if set {
-			settings += "1"
-		} else {
-			settings += "0"
-		}
-	}
-	if !given {
-		return s3.Refuse("InvalidRequest", "Must specify at least one configuration.")
-	}
-	return x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.PublicAccess = settings })
-}
-
-func deletePublicAccessBlock(x *exchange) error {
-	return x.changeSetting(http.StatusNoContent, func(b *state.Bucket) { b.PublicAccess = "" })
-}
-
-// getOwnershipControls: ACLs are disabled, as in every bucket that Amazon S3 creates now.
-func getOwnershipControls(x *exchange) error {
-	record, err := x.setting()
-	switch {
-	case err != nil:
-		return err
-	case record.NoOwnership:
-		return s3.Refuse("OwnershipControlsNotFoundError", "The bucket ownership controls were not found", "BucketName",
-			x.Bucket)
-	}
-	return x.answerElement(ownershipControls.Root, "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>")
-}
-
-func putOwnershipControls(x *exchange) error {
-	var document struct {
-		Rule []struct{ ObjectOwnership []string }
-	}
-	if err := x.readSetting(&ownershipControls, &document); err != nil {
-		return err
-	}
-	if len(document.Rule) != 1 || len(document.Rule[0].ObjectOwnership) != 1 {
-		return s3.MalformedXML(errors.New("not one rule with one ownership"))
-	}
-	switch ownership := strings.TrimSpace(document.Rule[0].ObjectOwnership[0]); ownership {
-	case "BucketOwnerEnforced":
-	case "BucketOwnerPreferred", "ObjectWriter": // ACLs would take effect
-		return s3.Refuse("NotImplemented", "The document has a value that is not implemented", "ObjectOwnership", ownership)
-	default:
-		return s3.MalformedXML(fmt.Errorf("the ownership %q", ownership))
-	}
-	return x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.NoOwnership = false })
-}
-
-// deleteOwnershipControls changes only what is shown: ACLs stay disabled.
-func deleteOwnershipControls(x *exchange) error {
-	return x.changeSetting(http.StatusNoContent, func(b *state.Bucket) { b.NoOwnership = true })
-}
-
 // readSetting reads a client's document by its grammar.
 func (x *exchange) readSetting(g *s3.Grammar, into any) error {
 	document, err := x.readDocument(objects.MaxDocument)
@@ -148,61 +52,5 @@ func (x *exchange) readSetting(g *s3.Grammar, into any) error {
 	if err := xmldoc.Unmarshal(document, into); err != nil {
 		return s3.MalformedXML(err)
 	}
-	return nil
-}
-
-const (
-	transitionSizeHeader = "x-amz-transition-default-minimum-object-size"
-	usualTransitionSize  = "all_storage_classes_128K"
-)
-
-// transitionSize is the smallest object that a lifecycle moves, by the request's header: one of two words. No rule
-// moves any here.
-func (x *exchange) transitionSize() (string, error) {
-	if x.Operation != policy.PutBucketLifecycleConfiguration || x.Facts.Kind != policy.General {
-		return "", nil
-	}
-	switch size := x.grant.Value(transitionSizeHeader); size {
-	case "", usualTransitionSize:
-		return "", nil
-	case "varies_by_storage_class":
-		return size, nil
-	default:
-		return "", s3.InvalidArgument(transitionSizeHeader, size, "Invalid TransitionDefaultMinimumObjectSize found: "+size)
-	}
-}
-
-// recordTransitionSize records it with a lifecycle that the store has accepted, and shows it in the answer.
-func (x *exchange) recordTransitionSize(size string) error {
-	if x.Facts.Kind != policy.General {
-		return nil
-	}
-	switch x.Operation {
-	case policy.GetBucketLifecycleConfiguration:
-		record, err := x.setting()
-		if err != nil {
-			return err
-		}
-		size = record.TransitionSize
-	case policy.PutBucketLifecycleConfiguration, policy.DeleteBucketLifecycle:
-		record, err := x.setting()
-		if err != nil {
-			return err
-		}
-		if record.TransitionSize != size {
-			if err := x.changeSetting(http.StatusOK, func(b *state.Bucket) { b.TransitionSize = size }); err != nil {
-				return err
-			}
-		}
-		if x.Operation == policy.DeleteBucketLifecycle {
-			return nil
-		}
-	default:
-		return nil
-	}
-	if size == "" {
-		size = usualTransitionSize
-	}
-	x.show(transitionSizeHeader, size)
 	return nil
 }
