@@ -88,3 +88,31 @@ func TestWhoMayNotUseAKeyDoesNotReachKMS(t *testing.T) {
 		t.Errorf("under the service key: %v, asked for %v", err, asked)
 	}
 }
+
+// A fresh opening calls KMS past the cache, for a client's key; the service key's is the proxy's own affair.
+func TestAFreshOpeningCallsKMS(t *testing.T) {
+	i := install(t, nil)
+	x := i.object(t, "key")
+	for _, c := range []struct {
+		e     policy.Encryption
+		fresh bool
+		calls int
+	}{{sseKMS, false, 0}, {sseKMS, true, 1}, {sseS3, false, 0}, {sseS3, true, 0}} {
+		if _, err := putTo(t.Context(), x, c.e, &body{data: small}, objects.Conditions{}); err != nil {
+			t.Fatal(err)
+		}
+		from, err := x.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.kms.called()
+		secrets, err := x.Unwrap(t.Context(), from.Envelope, c.fresh, anyone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets.Wipe()
+		if calls := i.kms.called(); len(calls) != c.calls {
+			t.Errorf("%s, fresh %v: %v", c.e.SSE, c.fresh, calls)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/memstore"
 	"sealfront/proxy/objects"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 )
@@ -54,6 +55,37 @@ func TestReadsAreBoundToWhatWasLookedAt(t *testing.T) {
 	again.Secrets.Wipe()
 	if reads != 2 {
 		t.Errorf("%d reads", reads)
+	}
+}
+
+// A range whose place is known is read under the ETag that it is known of; one that is guessed isn't.
+func TestARangeWhosePlaceIsKnownIsBound(t *testing.T) {
+	i := install(t, nil)
+	i.upload(t, "key", part, small)
+	x := i.object(t, "key")
+	_, header := i.front.stored(t, things+"-s", "key")
+	wanted, _ := s3.ParseRange("bytes=0-9")
+	for _, known := range []bool{true, false} {
+		if !known {
+			x.ForgetLayout()
+		}
+		r := x.NewRequest("GetObject", "GET")
+		if err := x.SetRange(r, wanted); err != nil {
+			t.Fatal(err)
+		}
+		if got := headerOf(r, "If-Match"); (got == header.Get("Etag")) != known ||
+			headerOf(r, "Range") != "bytes=0-65551" {
+			t.Errorf("known %v: range %s under If-Match %q", known, headerOf(r, "Range"), got)
+		}
+	}
+	if _, err := download(t.Context(), i, x, "bytes=0-9"); err != nil {
+		t.Fatal(err)
+	}
+	// A request that has a condition already, and a range that isn't there, are left to the store.
+	r := x.NewRequest("GetObject", "GET")
+	r.Set("If-Match", "theirs")
+	if err := x.SetRange(r, wanted); err != nil || len(r.Header) != 2 || headerOf(r, "If-Match") != "theirs" {
+		t.Errorf("%v, %v", r.Header, err)
 	}
 }
 

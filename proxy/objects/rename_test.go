@@ -301,6 +301,30 @@ func TestTheNextClaimEndsAMove(t *testing.T) {
 	i.wantRead(t, "the old name", i.object(t, "from"), slices.Concat(older, added))
 }
 
+// A copy whose outcome is unknown may still come: the move stays written down, and the next claim ends it.
+func TestAMoveWhoseCopyComesLateIsEnded(t *testing.T) {
+	i := installOver(t, memstore.Options{}, replicated, nil)
+	i.put(t, "from", large)
+	x := i.in(t, things, policy.RenameObject, "to")
+	var late *store.Request
+	i.front.set(on("CopyObject", func(ctx context.Context, f *front, r *store.Request) (*store.Answer, error) {
+		late = r
+		return drop(ctx, f, r)
+	}))
+	wantCode(t, "a rename whose copy is lost", rename(t.Context(), x, "from", nil), "ServiceUnavailable")
+	i.front.set(nil)
+	a, err := i.front.pass(t.Context(), late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	if err := x.Claimed(t.Context(), func(context.Context, *state.Claim) error { return nil }, "from"); err != nil {
+		t.Error(err)
+	}
+	i.wantRead(t, "the old name", i.object(t, "from"), nil)
+	i.wantRead(t, "the new name", x, large)
+}
+
 // A move that can't be written down isn't begun.
 func TestAMoveThatCantBeWrittenDownIsNotBegun(t *testing.T) {
 	i := installOver(t, memstore.Options{}, replicated, nil)
