@@ -75,12 +75,15 @@ func at(v any, path ...any) any {
 func TestChart(t *testing.T) {
 	for values, kinds := range map[string][]string{
 		"gateway.yaml": {
-			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront", "HorizontalPodAutoscaler test-sealfront",
-			"NetworkPolicy test-sealfront", "PodDisruptionBudget test-sealfront", "Service test-sealfront", "Service test-sealfront-metrics",
+			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront",
+			"HorizontalPodAutoscaler test-sealfront",
+			"NetworkPolicy test-sealfront", "PodDisruptionBudget test-sealfront", "Service test-sealfront",
+			"Service test-sealfront-metrics",
 			"ServiceAccount test-sealfront", "ServiceMonitor test-sealfront",
 		},
 		"sidecar.yaml": {
-			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront", "NetworkPolicy test-sealfront",
+			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront",
+			"NetworkPolicy test-sealfront",
 			"PodMonitor test-sealfront", "ServiceAccount test-sealfront",
 		},
 	} {
@@ -102,7 +105,8 @@ func TestChart(t *testing.T) {
 				for _, e := range at(pod, "containers", 0, "env").([]any) {
 					told[at(e, "name")] = at(e, "value")
 				}
-				if told["AWS_ENDPOINT_URL"] != "https://127.0.0.1:8443" || told["AWS_CA_BUNDLE"] != "/etc/sealfront-ca/ca.crt" || told["AWS_REGION"] != "us-west-2" {
+				if told["AWS_ENDPOINT_URL"] != "https://127.0.0.1:8443" || told["AWS_CA_BUNDLE"] != "/etc/sealfront-ca/ca.crt" ||
+					told["AWS_REGION"] != "us-west-2" {
 					t.Errorf("the application is told %v", told)
 				}
 			}
@@ -134,7 +138,8 @@ func holdPod(t *testing.T, pod, container any) {
 			t.Errorf("securityContext %v is %v", want.path, got)
 		}
 	}
-	if at(pod, "automountServiceAccountToken") != false || at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" {
+	if at(pod, "automountServiceAccountToken") != false ||
+		at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" {
 		t.Error("the pod has a token of the cluster, or no seccomp profile")
 	}
 	ports := map[any]bool{}
@@ -188,7 +193,8 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if drain := c.Limits.DrainDelay + c.Limits.DrainTimeout; drain.Seconds() >= float64(at(pod, "terminationGracePeriodSeconds").(int)) {
+	if drain := c.Limits.DrainDelay +
+		c.Limits.DrainTimeout; drain.Seconds() >= float64(at(pod, "terminationGracePeriodSeconds").(int)) {
 		t.Errorf("draining takes up to %v, longer than the pod's grace", drain)
 	}
 }

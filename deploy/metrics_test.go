@@ -14,8 +14,8 @@ import (
 	"sealfront/proxy/metrics"
 )
 
-// shownMetrics are the metrics that /metrics shows, with their labels: those of OPERATING.md's list, which package proxy's
-// TestMetricsAreThoseOfTheList holds against the running program, and those of the Go runtime and the process.
+// shownMetrics are the metrics that /metrics shows, with their labels: those of OPERATING.md's list, which package
+// proxy's TestMetricsAreThoseOfTheList holds against the running program, and those of the Go runtime and the process.
 func shownMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	manual, err := os.ReadFile("OPERATING.md")

@@ -32,7 +32,8 @@ func served(t *testing.T) map[string]bool {
 		return true
 	})
 	// A form is known by its fields, not by its head, so it has its own way in.
-	if form, err := os.ReadFile("../proxy/gateway/form.go"); err == nil && strings.Contains(string(form), "\nfunc postObject(") {
+	if form, err := os.ReadFile("../proxy/gateway/form.go"); err == nil &&
+		strings.Contains(string(form), "\nfunc postObject(") {
 		names["PostObject"] = true
 	}
 	return names
@@ -56,7 +57,8 @@ func TestREADMEListsTheOperations(t *testing.T) {
 	sort.Strings(yes)
 	sort.Strings(no)
 	want := begin + wrap("Served: "+strings.Join(yes, ", ")+".") + "\n" +
-		wrap("Recognised, and answered 501 NotImplemented or as the bucket's kind wants it: "+strings.Join(no, ", ")+".") + end
+		wrap("Recognised, and answered 501 NotImplemented or as the bucket's kind wants it: "+strings.Join(no, ", ")+".") +
+		end
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -207,7 +207,8 @@ func TestEntriesAreCheckedAsDeletionsAre(t *testing.T) {
 					header[name] = []string{value}
 				}
 			}
-			want := policy.CheckRequest(policy.DeleteObject, &policy.Request{Method: "DELETE", Bucket: bucket, Key: e.Key, Header: header})
+			want := policy.CheckRequest(policy.DeleteObject,
+				&policy.Request{Method: "DELETE", Bucket: bucket, Key: e.Key, Header: header})
 			got := policy.CheckEntry(bucket, &e)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s, %+v: %v, want %v", bucket, e, got, want)

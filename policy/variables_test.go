@@ -149,7 +149,8 @@ func TestHomesByABucketPolicy(t *testing.T) {
 		"home/${aws:username}/x": false,
 	} {
 		target := policy.Target{Kind: policy.General, BucketARN: arn, Key: key, BucketPolicy: p}
-		if refusal := policy.Authorize(policy.GetObject, request(policy.GetObject, "plain", ""), who, &target, 0); (refusal == nil) != allowed {
+		if refusal := policy.Authorize(policy.GetObject, request(policy.GetObject, "plain", ""), who, &target,
+			0); (refusal == nil) != allowed {
 			t.Errorf("%s: %v", key, refusal)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// A browser sends what any page asks it to, to any address: the page gets nothing done and sees nothing, with a token and without.
+// A browser sends what any page asks it to, to any address: the page gets nothing done and sees nothing, with a token
+// and without.
 func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 	t.Parallel()
 	open := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {hosts: [Admin.Example.com]}"))
@@ -39,14 +40,35 @@ func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 		{"a name that ends like a configured one", "evil-admin.example.com", nil, false, false},
 		{"a name that ends like localhost", "evil.notlocalhost.org", nil, false, false},
 		{"an address within a name", "127.0.0.1.example.org" + port, nil, false, false},
-		{"the page itself", "localhost" + port, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost" + port}, true, true},
-		{"a page of another site", "", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://example.org"}, false, false},
+		{
+			"the page itself", "localhost" + port,
+			[]string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost" + port},
+			true, true,
+		},
+		{
+			"a page of another site", "",
+			[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://example.org"},
+			false,
+			false,
+		},
 		{"a link on another site", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, false, true},
-		{"a page of another port", "localhost" + port, []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:1"}, false, true},
+		{
+			"a page of another port", "localhost" + port,
+			[]string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:1"},
+			false, true,
+		},
 		{"an old browser, another origin", "", []string{"Origin", "https://example.org"}, false, true},
 		{"a page without an origin", "", []string{"Origin", "null"}, false, true},
-		{"a rebound name, one origin", "rebound.example.org" + port, []string{"Origin", "http://rebound.example.org" + port}, false, false},
-		{"a rebound name, one origin, a new browser", "rebound.example.org" + port, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://rebound.example.org" + port}, false, false},
+		{
+			"a rebound name, one origin", "rebound.example.org" + port,
+			[]string{"Origin", "http://rebound.example.org" + port},
+			false, false,
+		},
+		{
+			"a rebound name, one origin, a new browser", "rebound.example.org" + port,
+			[]string{"Sec-Fetch-Site", "same-origin", "Origin", "http://rebound.example.org" + port},
+			false, false,
+		},
 	} {
 		check := func(what string, p *proxytest.Program, method, path string, header []string, done bool) {
 			t.Helper()
@@ -65,7 +87,8 @@ func TestNoWebPageReachesTheAdminAddress(t *testing.T) {
 			check(path, open, "GET", path, nil, true)
 		}
 	}
-	if resp, _ := withToken.DoAdmin(t, "GET", "/status", "any.example.org", "Authorization", "Bearer tok"); resp.StatusCode != 200 {
+	if resp, _ := withToken.DoAdmin(t, "GET", "/status", "any.example.org", "Authorization",
+		"Bearer tok"); resp.StatusCode != 200 {
 		t.Errorf("a read with the token under another name: %d", resp.StatusCode)
 	}
 }

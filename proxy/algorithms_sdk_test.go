@@ -26,8 +26,8 @@ import (
 // checksumWays are how an SDK is asked for a checksum.
 var checksumWays = []string{"header", "trailer", "composite", "full", "copy", "append"}
 
-// TestChecksumsOfSDKs has each SDK use each algorithm by each way. What an SDK can't make itself it lacks; what it can must
-// work, and be refused only where no such checksum exists.
+// TestChecksumsOfSDKs has each SDK use each algorithm by each way. What an SDK can't make itself it lacks; what it can
+// must work, and be refused only where no such checksum exists.
 func TestChecksumsOfSDKs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the SDKs take some seconds")
@@ -120,7 +120,8 @@ func checksumsOfGo(t *testing.T, p *proxytest.Program, names []string) string {
 	plain := p.Client(t, func(o *s3.Options) { o.BaseEndpoint = aws.String(p.Env["SEALFRONT_HTTP_URL"]) })
 	sums, directory := aws.String("sums"), aws.String(p.Env["SEALFRONT_BUCKET"])
 	read := func(bucket, key *string, body []byte) error {
-		out, err := encrypted.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: key, ChecksumMode: types.ChecksumModeEnabled})
+		out, err := encrypted.GetObject(ctx,
+			&s3.GetObjectInput{Bucket: bucket, Key: key, ChecksumMode: types.ChecksumModeEnabled})
 		if err != nil {
 			return err
 		}
@@ -134,7 +135,8 @@ func checksumsOfGo(t *testing.T, p *proxytest.Program, names []string) string {
 	for _, name := range names {
 		algorithm, key := types.ChecksumAlgorithm(name), aws.String("go"+name)
 		put := func(s3client *s3.Client, body io.Reader) error {
-			_, err := s3client.PutObject(ctx, &s3.PutObjectInput{Bucket: sums, Key: key, Body: body, ContentLength: aws.Int64(5), ChecksumAlgorithm: algorithm})
+			_, err := s3client.PutObject(ctx,
+				&s3.PutObjectInput{Bucket: sums, Key: key, Body: body, ContentLength: aws.Int64(5), ChecksumAlgorithm: algorithm})
 			return errors.Join(err, readUnless(err, func() error { return read(sums, key, []byte("hello")) }))
 		}
 		for _, way := range checksumWays {
@@ -149,9 +151,11 @@ func checksumsOfGo(t *testing.T, p *proxytest.Program, names []string) string {
 			case "full":
 				err = partsOfGo(ctx, encrypted, sums, key, algorithm, types.ChecksumTypeFullObject, read)
 			case "copy":
-				_, err = encrypted.PutObject(ctx, &s3.PutObjectInput{Bucket: sums, Key: aws.String("seed"), Body: strings.NewReader("hello")})
+				_, err = encrypted.PutObject(ctx,
+					&s3.PutObjectInput{Bucket: sums, Key: aws.String("seed"), Body: strings.NewReader("hello")})
 				if err == nil {
-					_, err = encrypted.CopyObject(ctx, &s3.CopyObjectInput{Bucket: sums, Key: key, CopySource: aws.String("sums/seed"), ChecksumAlgorithm: algorithm})
+					_, err = encrypted.CopyObject(ctx,
+						&s3.CopyObjectInput{Bucket: sums, Key: key, CopySource: aws.String("sums/seed"), ChecksumAlgorithm: algorithm})
 				}
 			case "append":
 				for i, body := range []string{"hello", " more"} {
@@ -191,8 +195,12 @@ func readUnless(err error, read func() error) error {
 }
 
 // partsOfGo makes an object of two parts with checksums of this type.
-func partsOfGo(ctx context.Context, c *s3.Client, bucket, key *string, algorithm types.ChecksumAlgorithm, kind types.ChecksumType, read func(bucket, key *string, body []byte) error) error {
-	made, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, ChecksumAlgorithm: algorithm, ChecksumType: kind})
+func partsOfGo(
+	ctx context.Context, c *s3.Client, bucket, key *string, algorithm types.ChecksumAlgorithm, kind types.ChecksumType,
+	read func(bucket, key *string, body []byte) error,
+) error {
+	made, err := c.CreateMultipartUpload(ctx,
+		&s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, ChecksumAlgorithm: algorithm, ChecksumType: kind})
 	if err != nil {
 		return err
 	}
@@ -200,7 +208,8 @@ func partsOfGo(ctx context.Context, c *s3.Client, bucket, key *string, algorithm
 	var done []types.CompletedPart
 	for i, body := range bodies {
 		part, err := c.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: bucket, Key: key, UploadId: made.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(body), ChecksumAlgorithm: algorithm,
+			Bucket: bucket, Key: key, UploadId: made.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(body),
+			ChecksumAlgorithm: algorithm,
 		})
 		if err != nil {
 			return err

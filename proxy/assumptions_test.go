@@ -35,8 +35,8 @@ func mustWrite(t *testing.T, file string, text []byte) {
 	}
 }
 
-// Programs take the ETag of an AES256 object for its MD5, as S3's reference lets them, and that of an aws:kms object for what
-// it is. So s3backer reads with If-Match.
+// Programs take the ETag of an AES256 object for its MD5, as S3's reference lets them, and that of an aws:kms object
+// for what it is. So s3backer reads with If-Match.
 func TestClientsThatTakeETagsForMD5s(t *testing.T) {
 	t.Parallel()
 	curl := proxytest.ProgramPath(t, "curl")
@@ -84,7 +84,8 @@ func TestLibcloud(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scripts, "apache_libcloud.py"), "AKIATEST", "testsecret", p.Env["AWS_CA_BUNDLE"], u.Port(), "general")
+	cmd := exec.CommandContext(t.Context(), python, filepath.Join(scripts, "apache_libcloud.py"), "AKIATEST", "testsecret",
+		p.Env["AWS_CA_BUNDLE"], u.Port(), "general")
 	cmd.Dir = t.TempDir()
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "done") {
 		t.Errorf("%v: %s", err, out)
@@ -119,8 +120,10 @@ func TestBucketsWithoutAConfigurationCanHaveSSEKMS(t *testing.T) {
 			t.Fatal(err)
 		}
 		rule := out.ServerSideEncryptionConfiguration.Rules[0]
-		if d := rule.ApplyServerSideEncryptionByDefault; string(d.SSEAlgorithm) != want || d.KMSMasterKeyID != nil || aws.ToBool(rule.BucketKeyEnabled) != bucketKey {
-			t.Errorf("GetBucketEncryption of %s: %s, %q, %t", bucket, d.SSEAlgorithm, aws.ToString(d.KMSMasterKeyID), aws.ToBool(rule.BucketKeyEnabled))
+		if d := rule.ApplyServerSideEncryptionByDefault; string(d.SSEAlgorithm) != want || d.KMSMasterKeyID != nil ||
+			aws.ToBool(rule.BucketKeyEnabled) != bucketKey {
+			t.Errorf("GetBucketEncryption of %s: %s, %q, %t", bucket, d.SSEAlgorithm, aws.ToString(d.KMSMasterKeyID),
+				aws.ToBool(rule.BucketKeyEnabled))
 		}
 	}
 	configure(types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256})
@@ -138,40 +141,56 @@ func TestBucketsWithoutAConfigurationCanHaveSSEKMS(t *testing.T) {
 	} {
 		bucket, key, _ := strings.Cut(name, "/")
 		head := p.HeadOf(bucket, key)
-		if got := head.Header.Get("x-amz-server-side-encryption"); got != want || (want == "aws:kms") != strings.HasPrefix(head.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), "arn:aws:kms:") {
+		if got := head.Header.Get("x-amz-server-side-encryption"); got != want ||
+			(want == "aws:kms") != strings.HasPrefix(head.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"),
+				"arn:aws:kms:") {
 			t.Errorf("%s: %q under %q, want %s", name, got, head.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), want)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/plain", Body: "x", Plain: true}); a.StatusCode/100 != 4 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/general/plain", Body: "x", Plain: true,
+	}); a.StatusCode/100 != 4 {
 		t.Errorf("SSE-KMS over plain HTTP: %d", a.StatusCode)
 	}
 	// Without a key, as with Amazon's managed one; and back to what holds without a configuration.
 	configure(types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAwsKms})
 	says("configured", "aws:kms", false)
 	configure(types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256})
-	if _, err := client.DeleteBucketEncryption(ctx, &s3.DeleteBucketEncryptionInput{Bucket: aws.String("configured")}); err != nil {
+	if _, err := client.DeleteBucketEncryption(ctx,
+		&s3.DeleteBucketEncryptionInput{Bucket: aws.String("configured")}); err != nil {
 		t.Fatal(err)
 	}
 	says("configured", "aws:kms", true)
 }
 
-// fog-aws, aws-sdk-ruby and `aws s3 cp --sse aws:kms` name no key: on Amazon S3 that is the managed one, on which nobody needs a
-// permission of his own.
+// fog-aws, aws-sdk-ruby and `aws s3 cp --sse aws:kms` name no key: on Amazon S3 that is the managed one, on which
+// nobody needs a permission of his own.
 func TestSSEKMSWithoutAKeyInGeneralPurposeBuckets(t *testing.T) {
 	t.Parallel()
-	p := proxytest.StartWithIdentities(t, `- {name: writer, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "s3:*", resource: "*"}]}
+	p := proxytest.StartWithIdentities(t,
+		`- {name: writer, access_key: AKIAOTHER, secret_key: othersecret, policy: [{effect: Allow, action: "s3:*", resource: "*"}]}
 `)
 	proxytest.MakeBucket(t, p.Client(t), "general")
 	kms := proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms")
-	a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/raw", Body: "text", Header: []sigv4.Field{kms}, Credentials: proxytest.OtherCredentials})
-	if a.StatusCode != 200 || a.Header.Get("x-amz-server-side-encryption") != "aws:kms" || !strings.HasPrefix(a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), "arn:aws:kms:") {
+	a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/general/raw", Body: "text", Header: []sigv4.Field{kms},
+		Credentials: proxytest.OtherCredentials,
+	})
+	if a.StatusCode != 200 || a.Header.Get("x-amz-server-side-encryption") != "aws:kms" ||
+		!strings.HasPrefix(a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"), "arn:aws:kms:") {
 		t.Fatalf("PUT: %d %v %s", a.StatusCode, a.Header, a.Text)
 	}
-	key := proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"))
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/general/named", Body: "text", Header: []sigv4.Field{kms, key}, Credentials: proxytest.OtherCredentials}); a.StatusCode != 200 {
+	key := proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+		a.Header.Get("x-amz-server-side-encryption-aws-kms-key-id"))
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/general/named", Body: "text", Header: []sigv4.Field{kms, key},
+		Credentials: proxytest.OtherCredentials,
+	}); a.StatusCode != 200 {
 		t.Errorf("PUT with the same key by name: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/general/raw", Credentials: proxytest.OtherCredentials}); a.StatusCode != 200 || a.Text != "text" {
+	if a := p.Do(&proxytest.Request{
+		Method: "GET", Path: "/general/raw", Credentials: proxytest.OtherCredentials,
+	}); a.StatusCode != 200 || a.Text != "text" {
 		t.Errorf("GET: %d %s", a.StatusCode, a.Text)
 	}
 	t.Run("aws s3 cp", func(t *testing.T) {
@@ -197,12 +216,16 @@ func TestTheMadeCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := proxytest.StartWith(t, strings.Replace(proxytest.EmbeddedWith(t, "domains: [s3.localhost, S3.example.com, 127.0.0.9]\n"), "data: ", "data: "+dir+"\n# ", 1))
+	p := proxytest.StartWith(t,
+		strings.Replace(proxytest.EmbeddedWith(t, "domains: [s3.localhost, S3.example.com, 127.0.0.9]\n"), "data: ",
+			"data: "+dir+"\n# ", 1))
 	ca := p.Env["AWS_CA_BUNDLE"]
 	if after, err := os.ReadFile(ca); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("the authority is another one: %v", err)
 	}
-	for name, want := range map[string]os.FileMode{"tls": 0o755, "tls/ca.pem": 0o644, "tls/ca.key": 0o600, "data.json": 0o600, "exports": 0o600} {
+	for name, want := range map[string]os.FileMode{
+		"tls": 0o755, "tls/ca.pem": 0o644, "tls/ca.key": 0o600, "data.json": 0o600, "exports": 0o600,
+	} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode().Perm(), err, want)
 		}
@@ -217,9 +240,11 @@ func TestTheMadeCertificate(t *testing.T) {
 	t.Run("openssl", func(t *testing.T) {
 		openssl := proxytest.ProgramPath(t, "openssl")
 		for _, name := range names {
-			runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_hostname", name, "-verify_return_error")
+			runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_hostname", name,
+				"-verify_return_error")
 		}
-		runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_ip", "127.0.0.9", "-verify_return_error")
+		runTool(t, nil, openssl, "s_client", "-connect", u.Host, "-CAfile", ca, "-verify_ip", "127.0.0.9",
+			"-verify_return_error")
 	})
 	t.Run("curl", func(t *testing.T) {
 		curl := proxytest.ProgramPath(t, "curl")
@@ -228,7 +253,8 @@ func TestTheMadeCertificate(t *testing.T) {
 			if name == "localhost" { // no domain of the configuration's
 				continue
 			}
-			got := runTool(t, []string{"CURL_CA_BUNDLE=" + ca}, curl, "-sS", "--resolve", name+":"+u.Port()+":127.0.0.1", "--aws-sigv4", "aws:amz:us-west-2:s3",
+			got := runTool(t, []string{"CURL_CA_BUNDLE=" + ca}, curl, "-sS", "--resolve", name+":"+u.Port()+":127.0.0.1",
+				"--aws-sigv4", "aws:amz:us-west-2:s3",
 				"-u", "AKIATEST:testsecret", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "https://"+name+":"+u.Port()+path)
 			if got != "text" {
 				t.Errorf("%s answers %q", name, got)
@@ -239,15 +265,16 @@ func TestTheMadeCertificate(t *testing.T) {
 		node := proxytest.ProgramPath(t, "node")
 		const ask = `require("https").get({host: "127.0.0.1", port: process.argv[1], servername: process.argv[2], headers: {host: process.argv[2]}}, r => { console.log(r.statusCode); process.exit() })`
 		for _, name := range names {
-			if got := runTool(t, []string{"NODE_EXTRA_CA_CERTS=" + ca}, node, "-e", ask, u.Port(), name); !strings.Contains(got, "403") {
+			if got := runTool(t, []string{"NODE_EXTRA_CA_CERTS=" + ca}, node, "-e", ask, u.Port(), name); !strings.Contains(got,
+				"403") {
 				t.Errorf("%s: %s", name, got)
 			}
 		}
 	})
 }
 
-// goClientVariable makes the test binary a client as docker-registry, litestream and rclone are: the SDK with an HTTP client of
-// the program's own.
+// goClientVariable makes the test binary a client as docker-registry, litestream and rclone are: the SDK with an HTTP
+// client of the program's own.
 const goClientVariable = "SEALFRONT_TEST_CLIENT"
 
 func goClient(ctx context.Context) error {
@@ -277,10 +304,15 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 	}
 	evaluated := func(lines, name string) string {
 		t.Helper()
-		return strings.TrimSuffix(runTool(t, []string{"AWS_CA_BUNDLE" + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c", lines+"\nprintf %s \"$"+name+"\""), "\n")
+		return strings.TrimSuffix(runTool(t,
+			[]string{"AWS_CA_BUNDLE" + "=", "SSL_CERT_FILE=", "NODE_EXTRA_CA_CERTS=", "CURL_CA_BUNDLE="}, "sh", "-c",
+			lines+"\nprintf %s \"$"+name+"\""), "\n")
 	}
 	ca := filepath.Join(dir, "tls", "ca.pem")
-	variables := map[string]string{"aws": "AWS_CA_BUNDLE", "go": "SSL_CERT_FILE", "node": "NODE_EXTRA_CA_CERTS", "curl": "CURL_CA_BUNDLE", "java": "", "system": ""}
+	variables := map[string]string{
+		"aws": "AWS_CA_BUNDLE", "go": "SSL_CERT_FILE", "node": "NODE_EXTRA_CA_CERTS", "curl": "CURL_CA_BUNDLE", "java": "",
+		"system": "",
+	}
 	for kind, variable := range variables {
 		lines := exports("--for", kind, "--data", dir)
 		for name, value := range p.Env {
@@ -309,7 +341,8 @@ func TestExportsForEveryKindOfClient(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	if out, err := client(exports("--data", dir)); err == nil || !strings.Contains(out, "CustomCABundle") && !strings.Contains(out, "RootCAs") {
+	if out, err := client(exports("--data", dir)); err == nil ||
+		!strings.Contains(out, "CustomCABundle") && !strings.Contains(out, "RootCAs") {
 		t.Errorf("a program in Go with %s: %v, %s; this test has lost its cause", "AWS_CA_BUNDLE", err, out)
 	}
 	if out, err := client(exports("--for", "go", "--data", dir)); err != nil || out != "1 buckets\n" {
@@ -349,7 +382,9 @@ kms: {service_key: "arn:aws:kms:eu-central-1:123456789012:key/k"}
 	if status != command.StatusOK || problems != "" {
 		t.Fatalf("exports: %d %s", status, problems)
 	}
-	for _, want := range []string{"export AWS_ENDPOINT_URL=http://127.0.0.1:8080\n", "export AWS_REGION=eu-central-1\n", "# the certificate"} {
+	for _, want := range []string{
+		"export AWS_ENDPOINT_URL=http://127.0.0.1:8080\n", "export AWS_REGION=eu-central-1\n", "# the certificate",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q isn't in\n%s", want, got)
 		}
@@ -364,12 +399,14 @@ func TestTheRegionOfAnEmbeddedInstallation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start := func(args ...string) *proxytest.Program {
-		return proxytest.Start(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
+		return proxytest.Start(t,
+			append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
 	}
 	const said = "the region is another one"
 	p := start("--region", "eu-west-1")
 	key := p.Env["SEALFRONT_KMS_KEY"]
-	if p.Env["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(key, "arn:aws:kms:eu-west-1:") || strings.Contains(p.Stderr.String(), said) {
+	if p.Env["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(key, "arn:aws:kms:eu-west-1:") ||
+		strings.Contains(p.Stderr.String(), said) {
 		t.Errorf("the first start: %v", p.Env)
 	}
 	proxytest.MakeBucket(t, p.Client(t), "general")
@@ -378,7 +415,8 @@ func TestTheRegionOfAnEmbeddedInstallation(t *testing.T) {
 	p.Stop()
 
 	p = start("--region", "ap-south-1")
-	if p.Env["AWS_REGION"] != "ap-south-1" || p.Env["SEALFRONT_KMS_KEY"] != key || !strings.Contains(p.Stderr.String(), said) {
+	if p.Env["AWS_REGION"] != "ap-south-1" || p.Env["SEALFRONT_KMS_KEY"] != key ||
+		!strings.Contains(p.Stderr.String(), said) {
 		t.Errorf("another region: %v", p.Env)
 	}
 	proxytest.MakeBucket(t, p.Client(t), "later")
@@ -388,8 +426,12 @@ func TestTheRegionOfAnEmbeddedInstallation(t *testing.T) {
 			t.Errorf("%s: %d %s", bucket, a.StatusCode, a.Text)
 		}
 	}
-	for bucket, want := range map[string]string{proxytest.DemoBucket: "eu-west-1", "general": "eu-west-1", "later": "ap-south-1"} {
-		if got := p.Do(&proxytest.Request{Method: "HEAD", Path: "/" + bucket}).Header.Get("x-amz-bucket-region"); got != want {
+	for bucket, want := range map[string]string{
+		proxytest.DemoBucket: "eu-west-1", "general": "eu-west-1", "later": "ap-south-1",
+	} {
+		if got := p.Do(&proxytest.Request{
+			Method: "HEAD", Path: "/" + bucket,
+		}).Header.Get("x-amz-bucket-region"); got != want {
 			t.Errorf("%s is in %q, want %q", bucket, got, want)
 		}
 	}

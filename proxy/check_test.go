@@ -18,7 +18,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// config check tries everything that a configuration names, says of each fault what was tried and what to do, and changes nothing.
+// config check tries everything that a configuration names, says of each fault what was tried and what to do, and
+// changes nothing.
 func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 	t.Parallel()
 	ca := proxytest.NewAuthority(t)
@@ -26,7 +27,11 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 	ca.Server(t, "other", "s3.example.com", "*.s3.example.com")
 	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	ca.IssueTo(t, "nameless", &x509.Certificate{ExtKeyUsage: server})
-	ca.IssueTo(t, "client", &x509.Certificate{DNSNames: []string{"s3.example.com", "*.s3.example.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	ca.IssueTo(t, "client",
+		&x509.Certificate{
+			DNSNames:    []string{"s3.example.com", "*.s3.example.com"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		})
 	ca.Lasting(t, "past", -2*time.Hour, -time.Hour)
 	ca.Lasting(t, "future", time.Hour, 1000*time.Hour)
 	ca.Lasting(t, "long", -time.Hour, 1000*time.Hour)
@@ -69,11 +74,13 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 	write("damaged/data.json", "{", 0o600)
 
 	right := map[string]string{
-		"listen":     `{https: "127.0.0.1:0", admin: "127.0.0.1:0"}`,
-		"tls":        fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("long.key")),
-		"domains":    "[s3.example.com]",
-		"store":      fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: storesecret, state_bucket: t%d-check}", endpoint, time.Now().UnixNano()),
-		"kms":        fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q}", kms.Endpoint, kms.AccessKey, kms.SecretKey, key),
+		"listen":  `{https: "127.0.0.1:0", admin: "127.0.0.1:0"}`,
+		"tls":     fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("long.key")),
+		"domains": "[s3.example.com]",
+		"store": fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: storesecret, state_bucket: t%d-check}",
+			endpoint, time.Now().UnixNano()),
+		"kms": fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q}", kms.Endpoint,
+			kms.AccessKey, kms.SecretKey, key),
 		"identities": `[{name: app, access_key: AKIATEST, secret_key: testsecret}]`,
 		"log":        fmt.Sprintf("{audit: {file: %s/audit.log}}", dir),
 	}
@@ -81,10 +88,12 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		return fmt.Sprintf("{cert: %s, key: %s}", ca.Path(name+".crt"), ca.Path(name+".key"))
 	}
 	store := func(endpoint, secret string) string {
-		return fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: %s, state_bucket: t%d-check}", endpoint, secret, time.Now().UnixNano())
+		return fmt.Sprintf("{endpoint: %q, access_key: storekey, secret_key: %s, state_bucket: t%d-check}", endpoint, secret,
+			time.Now().UnixNano())
 	}
 	keys := func(endpoint, secret, key string) string {
-		return fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q, timeout: 5s}", endpoint, kms.AccessKey, secret, key)
+		return fmt.Sprintf("{endpoint: %q, access_key: %s, secret_key: %s, service_key: %q, timeout: 5s}", endpoint,
+			kms.AccessKey, secret, key)
 	}
 	for _, test := range []struct {
 		name    string
@@ -93,39 +102,155 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		warning []string
 	}{
 		{name: "all is right"},
-		{"a key of another certificate", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("good.key"))}, []string{"tls.cert: read the pair|does not match|swap back"}, nil},
-		{"no PEM", map[string]string{"tls": fmt.Sprintf("{cert: %s/garbage.pem, key: %s}", dir, ca.Path("good.key"))}, []string{"tls.cert: read the pair|garbage.pem|must be in PEM"}, nil},
+		{
+			"a key of another certificate",
+			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s}", ca.Path("long.crt"), ca.Path("good.key"))},
+			[]string{"tls.cert: read the pair|does not match|swap back"},
+			nil,
+		},
+		{
+			"no PEM",
+			map[string]string{"tls": fmt.Sprintf("{cert: %s/garbage.pem, key: %s}", dir, ca.Path("good.key"))},
+			[]string{"tls.cert: read the pair|garbage.pem|must be in PEM"},
+			nil,
+		},
 		{"expired", map[string]string{"tls": pair("past")}, []string{"tls.cert:|past.crt has expired|renew it"}, nil},
 		{"not yet", map[string]string{"tls": pair("future")}, []string{"tls.cert:|not valid before|clock"}, nil},
 		{"soon", map[string]string{"tls": pair("good")}, nil, []string{"tls.cert:|good.crt expires on|renew it"}},
-		{"no names", map[string]string{"tls": pair("nameless"), "domains": "[]"}, []string{"tls.cert:|no subject alternative names"}, []string{"tls.cert:|expires"}},
-		{"for clients", map[string]string{"tls": pair("client")}, []string{"tls.cert:|not made for servers"}, []string{"tls.cert:|expires"}},
+		{
+			"no names",
+			map[string]string{"tls": pair("nameless"), "domains": "[]"},
+			[]string{"tls.cert:|no subject alternative names"},
+			[]string{"tls.cert:|expires"},
+		},
+		{
+			"for clients",
+			map[string]string{"tls": pair("client")},
+			[]string{"tls.cert:|not made for servers"},
+			[]string{"tls.cert:|expires"},
+		},
 		{"a name that isn't covered", map[string]string{"domains": "[s3.example.com, store.example.org]"}, nil, []string{
-			"domains[1]: no certificate is for store.example.org|path style", "domains[1]: no certificate is for bucket.store.example.org|*.store.example.org",
+			"domains[1]: no certificate is for store.example.org|path style",
+			"domains[1]: no certificate is for bucket.store.example.org|*.store.example.org",
 		}},
 		{
 			"further pairs",
-			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.Path("long.crt"), ca.Path("long.key"), pair("other"), ca.Path("other.crt"), ca.Path("good.key"))},
+			map[string]string{
+				"tls": fmt.Sprintf("{cert: %s, key: %s, certificates: [%s, {cert: %s, key: %s}]}", ca.Path("long.crt"),
+					ca.Path("long.key"), pair("other"), ca.Path("other.crt"), ca.Path("good.key")),
+			},
 			[]string{"tls.certificates[1]: read the pair|does not match"},
 			[]string{"tls.certificates[0]:|other.crt expires", "tls.certificates[0]:|same names|remove one"},
 		},
-		{"no authority of clients", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s/garbage.pem}", ca.Path("long.crt"), ca.Path("long.key"), dir)}, []string{"tls.client_ca: read|no certificate in PEM"}, nil},
-		{"a key that all may read", map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s/loose.key}", ca.Path("long.crt"), dir)}, nil, []string{"tls.key:|loose.key|chmod"}},
-		{"an address in use", map[string]string{"listen": fmt.Sprintf(`{https: %q, admin: "127.0.0.1:0"}`, busy.Addr())}, nil, []string{"listen.https: tried to listen|another program does already"}},
-		{"an address of another machine", map[string]string{"listen": `{https: "192.0.2.1:0", admin: "127.0.0.1:0"}`}, []string{"listen.https: tried to listen on 192.0.2.1:0|0.0.0.0"}, nil},
-		{"no directory for the audit log", map[string]string{"log": fmt.Sprintf("{audit: {file: %s/none/audit.log}}", dir)}, []string{"log.audit.file: make|no such file or directory|needs to write"}, nil},
-		{"no audit log", map[string]string{"log": fmt.Sprintf("{audit: {file: %s/no-audit.log}}", dir)}, []string{"log.audit.file: read the last record|isn't an audit log"}, nil},
-		{"a collector that is away", map[string]string{"tracing": fmt.Sprintf("{endpoint: %q}", "http://"+closed+"/v1/traces")}, nil, []string{"tracing.endpoint: tried to connect to " + closed + "|refused|requests are not"}},
-		{"a collector without a name", map[string]string{"tracing": `{endpoint: "http://collector.invalid:4318/v1/traces"}`}, nil, []string{"tracing.endpoint: tried to connect to collector.invalid"}},
-		{"a store that is away", map[string]string{"store": store("http://"+closed, "storesecret")}, []string{"store: tried http://" + closed + "|refused|is it running"}, nil},
-		{"a store with another secret", map[string]string{"store": store(endpoint, "wrong")}, []string{"store: tried|SignatureDoesNotMatch|check access_key"}, nil},
-		{"a KMS that is away", map[string]string{"kms": keys("http://"+closed, "kms-secret", key)}, []string{"kms.service_key: tried http://" + closed + "|kms:DescribeKey|is it running"}, nil},
-		{"a KMS with another secret", map[string]string{"kms": keys(kms.Endpoint, "wrong", key)}, []string{"kms.service_key: tried|kms:DescribeKey|check access_key"}, nil},
-		{"no such key", map[string]string{"kms": keys(kms.Endpoint, "kms-secret", "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")}, []string{"kms.service_key: tried|kms:DescribeKey|NotFoundException|no such key"}, nil},
-		{"all at once", map[string]string{"tls": pair("past"), "store": store("http://"+closed, "storesecret"), "kms": keys(kms.Endpoint, "wrong", key)}, []string{"tls.cert:", "store:", "kms.service_key:"}, nil},
-		{"a data directory that is damaged", map[string]string{"kms": "{kind: embedded}", "data": dir + "/damaged"}, []string{"data: read|data.json|backup"}, nil},
-		{"a data directory that can't be made", map[string]string{"kms": "{kind: embedded}", "data": dir + "/garbage.pem/data"}, []string{"data: looked for|garbage.pem"}, nil},
-		{"a data directory that is to be made", map[string]string{"kms": "{kind: embedded}", "data": dir + "/a/b/c"}, nil, nil},
+		{
+			"no authority of clients",
+			map[string]string{
+				"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s/garbage.pem}", ca.Path("long.crt"), ca.Path("long.key"), dir),
+			},
+			[]string{"tls.client_ca: read|no certificate in PEM"},
+			nil,
+		},
+		{
+			"a key that all may read",
+			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s/loose.key}", ca.Path("long.crt"), dir)},
+			nil,
+			[]string{"tls.key:|loose.key|chmod"},
+		},
+		{
+			"an address in use",
+			map[string]string{"listen": fmt.Sprintf(`{https: %q, admin: "127.0.0.1:0"}`, busy.Addr())},
+			nil,
+			[]string{"listen.https: tried to listen|another program does already"},
+		},
+		{
+			"an address of another machine",
+			map[string]string{"listen": `{https: "192.0.2.1:0", admin: "127.0.0.1:0"}`},
+			[]string{"listen.https: tried to listen on 192.0.2.1:0|0.0.0.0"},
+			nil,
+		},
+		{
+			"no directory for the audit log",
+			map[string]string{"log": fmt.Sprintf("{audit: {file: %s/none/audit.log}}", dir)},
+			[]string{"log.audit.file: make|no such file or directory|needs to write"},
+			nil,
+		},
+		{
+			"no audit log",
+			map[string]string{"log": fmt.Sprintf("{audit: {file: %s/no-audit.log}}", dir)},
+			[]string{"log.audit.file: read the last record|isn't an audit log"},
+			nil,
+		},
+		{
+			"a collector that is away",
+			map[string]string{"tracing": fmt.Sprintf("{endpoint: %q}", "http://"+closed+"/v1/traces")},
+			nil,
+			[]string{"tracing.endpoint: tried to connect to " + closed + "|refused|requests are not"},
+		},
+		{
+			"a collector without a name",
+			map[string]string{"tracing": `{endpoint: "http://collector.invalid:4318/v1/traces"}`},
+			nil,
+			[]string{"tracing.endpoint: tried to connect to collector.invalid"},
+		},
+		{
+			"a store that is away",
+			map[string]string{"store": store("http://"+closed, "storesecret")},
+			[]string{"store: tried http://" + closed + "|refused|is it running"},
+			nil,
+		},
+		{
+			"a store with another secret",
+			map[string]string{"store": store(endpoint, "wrong")},
+			[]string{"store: tried|SignatureDoesNotMatch|check access_key"},
+			nil,
+		},
+		{
+			"a KMS that is away",
+			map[string]string{"kms": keys("http://"+closed, "kms-secret", key)},
+			[]string{"kms.service_key: tried http://" + closed + "|kms:DescribeKey|is it running"},
+			nil,
+		},
+		{
+			"a KMS with another secret",
+			map[string]string{"kms": keys(kms.Endpoint, "wrong", key)},
+			[]string{"kms.service_key: tried|kms:DescribeKey|check access_key"},
+			nil,
+		},
+		{
+			"no such key",
+			map[string]string{
+				"kms": keys(kms.Endpoint, "kms-secret",
+					"arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+			},
+			[]string{"kms.service_key: tried|kms:DescribeKey|NotFoundException|no such key"},
+			nil,
+		},
+		{
+			"all at once",
+			map[string]string{
+				"tls": pair("past"), "store": store("http://"+closed, "storesecret"), "kms": keys(kms.Endpoint, "wrong", key),
+			},
+			[]string{"tls.cert:", "store:", "kms.service_key:"},
+			nil,
+		},
+		{
+			"a data directory that is damaged",
+			map[string]string{"kms": "{kind: embedded}", "data": dir + "/damaged"},
+			[]string{"data: read|data.json|backup"},
+			nil,
+		},
+		{
+			"a data directory that can't be made",
+			map[string]string{"kms": "{kind: embedded}", "data": dir + "/garbage.pem/data"},
+			[]string{"data: looked for|garbage.pem"},
+			nil,
+		},
+		{
+			"a data directory that is to be made",
+			map[string]string{"kms": "{kind: embedded}", "data": dir + "/a/b/c"},
+			nil,
+			nil,
+		},
 	} {
 		text := ""
 		settings := maps.Clone(right)
@@ -159,7 +284,8 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 				t.Errorf("%s: no warning says %q:\n%s", test.name, words, &problems)
 			}
 		}
-		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) || want == command.StatusUsage && len(lines)-warnings != len(test.faults) {
+		if warnings := strings.Count(problems.String(), "warning: "); warnings != len(test.warning) ||
+			want == command.StatusUsage && len(lines)-warnings != len(test.faults) {
 			t.Errorf("%s: more is said than it should be:\n%s", test.name, &problems)
 		}
 	}

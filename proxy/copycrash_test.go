@@ -38,7 +38,10 @@ func startRenamed(t *testing.T, bucket string) (*proxytest.StoreFront, *proxytes
 	t.Helper()
 	f := proxytest.NewStoreFront(t)
 	p := proxytest.StartBehind(t, f, "")
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + bucket, Body: `<CreateBucketConfiguration><Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + bucket,
+		Body: `<CreateBucketConfiguration><Location><Name>usw2-az1</Name><Type>AvailabilityZone</Type></Location><Bucket><DataRedundancy>SingleAvailabilityZone</DataRedundancy><Type>Directory</Type></Bucket></CreateBucketConfiguration>`,
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	return f, p, func(key string) string {
@@ -130,7 +133,8 @@ func TestL6AWriteBetweenCopyAndDeletionIsNotLost(t *testing.T) {
 		name := fmt.Sprint("new", len(header))
 		p.Put(bucket, "old", "first")
 		f.First(isDelete(bucket), func() { p.Put(bucket, "old", "second") })
-		if a := p.Rename(bucket, "old", name, header...); a.StatusCode != 200 || read("old") != "second" || read(name) != "first" {
+		if a := p.Rename(bucket, "old", name, header...); a.StatusCode != 200 || read("old") != "second" ||
+			read(name) != "first" {
 			t.Errorf("%d %s: old is %q, new is %q", a.StatusCode, a.Text, read("old"), read(name))
 		}
 		p.Put(bucket, "old", "first")
@@ -139,7 +143,8 @@ func TestL6AWriteBetweenCopyAndDeletionIsNotLost(t *testing.T) {
 				t.Error(a.StatusCode, a.Text)
 			}
 		})
-		if a := p.Rename(bucket, "old", name+"-deleted", header...); a.StatusCode != 200 || read("old") != "NoSuchKey" || read(name+"-deleted") != "first" {
+		if a := p.Rename(bucket, "old", name+"-deleted", header...); a.StatusCode != 200 || read("old") != "NoSuchKey" ||
+			read(name+"-deleted") != "first" {
 			t.Errorf("deleted: %d %s: old is %q, new is %q", a.StatusCode, a.Text, read("old"), read(name+"-deleted"))
 		}
 	}
@@ -154,7 +159,9 @@ func nextStart() int64 { return starts.Add(1) }
 func TestL5AWriteBetweenLookAndCopyMakesTheCopyBeginAgain(t *testing.T) {
 	c := startCrashed(t)
 	p, f := c.p, c.f
-	for _, header := range [][]sigv4.Field{nil, {proxytest.Field("If-None-Match", "*")}, {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")}} {
+	for _, header := range [][]sigv4.Field{
+		nil, {proxytest.Field("If-None-Match", "*")}, {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")},
+	} {
 		for i, n := range []int{5000, 300_000} { // a smaller one is put as it was looked at
 			key := fmt.Sprintf("copy-%d-%d", len(header), i)
 			if header != nil {
@@ -275,7 +282,8 @@ func TestCrashesOfAppends(t *testing.T) {
 	// Another writer between the look and Complete: the append fails, and that one's object stays.
 	p.Put(bucket, "raced", string(body))
 	f.First(isComplete, func() { p.Put(bucket, "raced", "another") })
-	if a := p.AppendTo(bucket, "raced", len(body), "more"); a.StatusCode != 409 || a.Code() != "ConditionalRequestConflict" {
+	if a := p.AppendTo(bucket, "raced", len(body), "more"); a.StatusCode != 409 ||
+		a.Code() != "ConditionalRequestConflict" {
 		t.Errorf("another writer: %d %s", a.StatusCode, a.Text)
 	}
 	proxytest.MustRead(t, client, bucket, "raced", []byte("another"))
@@ -286,7 +294,10 @@ func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
 	c := startCrashed(t)
 	body := string(proxytest.RandomBytes(1 << 20))
 	c.p.Put("bucket", "source", body)
-	for what, header := range map[string][]sigv4.Field{"sealed anew": {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")}, "streamed through": {proxytest.Field("If-None-Match", "*")}} {
+	for what, header := range map[string][]sigv4.Field{
+		"sealed anew":      {proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1")},
+		"streamed through": {proxytest.Field("If-None-Match", "*")},
+	} {
 		c.f.Set(nil, func(r *http.Response) {
 			if isSource(r.Request) && r.ContentLength > 4096 {
 				r.Body = struct {
@@ -306,8 +317,8 @@ func TestASourceThatBreaksOffMakesNoCopy(t *testing.T) {
 }
 
 // L5: a store may put its answer together of an old object's metadata and the bytes and ETag of the one that has just
-// replaced it. The old envelope must not be wrapped around the new bytes: such a copy would open for nobody, and a rename
-// would then delete the only object that does.
+// replaced it. The old envelope must not be wrapped around the new bytes: such a copy would open for nobody, and a
+// rename would then delete the only object that does.
 func TestL5OldMetadataBesideNewBytesIsNoSource(t *testing.T) {
 	const bucket = "torn--usw2-az1--x-s3"
 	f, p, read := startRenamed(t, bucket)

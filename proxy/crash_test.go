@@ -95,7 +95,8 @@ func TestCrashAfterTheStoresComplete(t *testing.T) {
 	}
 }
 
-// Complete, crash before the store's Complete, with the tail written: the upload is open, and a retry replaces the tail.
+// Complete, crash before the store's Complete, with the tail written: the upload is open, and a retry replaces the
+// tail.
 func TestCrashBeforeTheStoresComplete(t *testing.T) {
 	c := startCrashed(t)
 	u := c.upload(t, "key")
@@ -119,7 +120,8 @@ func TestL3AFalse200IsNotBelieved(t *testing.T) {
 	for _, there := range []bool{false, true} {
 		key := fmt.Sprintf("key-%t", there)
 		if there {
-			if _, err := c.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: &key, Body: strings.NewReader("old")}); err != nil {
+			if _, err := c.client.PutObject(t.Context(),
+				&s3.PutObjectInput{Bucket: aws.String("bucket"), Key: &key, Body: strings.NewReader("old")}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -170,8 +172,11 @@ func TestErrorInsideA200(t *testing.T) {
 func TestCrashBeforeTheCompletionRecord(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]func(*http.Request) bool{
-		"no part record was removed":  func(r *http.Request) bool { return r.Method == "DELETE" },
-		"the record was not replaced": func(r *http.Request) bool { return r.Method == "PUT" && strings.HasSuffix(r.URL.Path, "/upload") },
+		"no part record was removed": func(r *http.Request) bool { return r.Method == "DELETE" },
+		"the record was not replaced": func(r *http.Request) bool {
+			return r.Method == "PUT" &&
+				strings.HasSuffix(r.URL.Path, "/upload")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := startCrashed(t)
@@ -202,7 +207,10 @@ func TestCrashBeforeThePartRecord(t *testing.T) {
 	u.Part(1, c.a)
 	refuse(c.f, 503, func(r *http.Request) bool { return r.Method == "PUT" && strings.Contains(r.URL.Path, "/parts/") })
 	for n, body := range map[int32][]byte{1: proxytest.RandomBytes(5*proxytest.MiB + 1), 2: []byte("lost")} {
-		if _, err := c.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: aws.String("bucket"), Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(n), Body: bytes.NewReader(body)}); err == nil {
+		if _, err := c.client.UploadPart(t.Context(),
+			&s3.UploadPartInput{
+				Bucket: aws.String("bucket"), Key: &u.Key, UploadId: &u.ID, PartNumber: aws.Int32(n), Body: bytes.NewReader(body),
+			}); err == nil {
 			t.Errorf("part %d was accepted without a record", n)
 		}
 	}
@@ -218,7 +226,10 @@ func TestCrashBeforeThePartRecord(t *testing.T) {
 // Abort, crash before the records go: Complete fails all the same, and the key keeps its object.
 func TestCrashAfterTheStoresAbort(t *testing.T) {
 	c := startCrashed(t)
-	if _, err := c.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key"), Body: strings.NewReader("old")}); err != nil {
+	if _, err := c.client.PutObject(t.Context(),
+		&s3.PutObjectInput{
+			Bucket: aws.String("bucket"), Key: aws.String("key"), Body: strings.NewReader("old"),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	u := c.upload(t, "key")
@@ -264,8 +275,8 @@ func TestTwoCompletesAtOnce(t *testing.T) {
 }
 
 // Uploads of one key that end at the same time: each was the object for a moment, so each Complete succeeds, and what
-// stays is one of them. A Complete that finds another's object can't tell it from a store that made nothing of an aborted
-// upload by that alone.
+// stays is one of them. A Complete that finds another's object can't tell it from a store that made nothing of an
+// aborted upload by that alone.
 func TestUploadsOfOneKeyThatEndAtOnce(t *testing.T) {
 	t.Parallel()
 	c := startCrashed(t)
@@ -313,7 +324,8 @@ func TestCrashAfterThePut(t *testing.T) {
 func TestW16OverwrittenWhileItIsRead(t *testing.T) {
 	c := startCrashed(t)
 	u := proxytest.NewUploader(t, c.client, "bucket", "key")
-	first, second := append(proxytest.RandomBytes(5*proxytest.MiB+1), proxytest.RandomBytes(100)...), append(proxytest.RandomBytes(5*proxytest.MiB+3), proxytest.RandomBytes(77)...)
+	first, second := append(proxytest.RandomBytes(5*proxytest.MiB+1),
+		proxytest.RandomBytes(100)...), append(proxytest.RandomBytes(5*proxytest.MiB+3), proxytest.RandomBytes(77)...)
 	u.Part(1, first[:5*proxytest.MiB+1])
 	u.Part(2, first[5*proxytest.MiB+1:])
 	if _, err := u.Complete(1, 2); err != nil {
@@ -338,7 +350,8 @@ func TestW16OverwrittenWhileItIsRead(t *testing.T) {
 	})
 	// A suffix range and an odd part: both need more than one request.
 	value := "bytes=-150"
-	out, err := c.client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key"), Range: &value})
+	out, err := c.client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key"), Range: &value})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ const suiteAccount, suiteSecret = "123456789012", "suite-secret"
 // broke off or went wrong on both sides isn't taken for a good one.
 const suiteTests, suitePasses = 700, 650
 
-// TestTheStoresOwnSuite runs the tests that versitygw brings along, of S3 as its users expect it, against versitygw alone
-// and against versitygw behind the program. What passes alone has to pass behind the program, but for the differences
-// that testdata/differences.txt explains.
+// TestTheStoresOwnSuite runs the tests that versitygw brings along, of S3 as its users expect it, against versitygw
+// alone and against versitygw behind the program. What passes alone has to pass behind the program, but for the
+// differences that testdata/differences.txt explains.
 func TestTheStoresOwnSuite(t *testing.T) {
 	if os.Getenv("SEALFRONT_E2E") != "require" {
 		t.Skip("the store's own suite takes minutes; SEALFRONT_E2E=require runs it")
@@ -97,7 +97,8 @@ func TestTheStoresOwnSuite(t *testing.T) {
 	}
 	for _, e := range explanations {
 		if len(e.used) == 0 && !e.idle && !differsNow(t, binary, e, runs[1]) {
-			faults = append(faults, fmt.Sprintf("testdata/differences.txt, line %d: %s explains no difference", e.line, e.pattern))
+			faults = append(faults,
+				fmt.Sprintf("testdata/differences.txt, line %d: %s explains no difference", e.line, e.pattern))
 		}
 	}
 	t.Log("\n" + differencesTable(len(runs[0]), alone, both, wording, explanations))
@@ -129,14 +130,15 @@ identities:
 func startVersioned(t *testing.T, binary string) string {
 	t.Helper()
 	address := proxytest.Loopback(t)
-	proxytest.StartServer(t, address, nil, binary, "--port", address, "--access", suiteAccount, "--secret", suiteSecret, "--quiet",
+	proxytest.StartServer(t, address, nil, binary, "--port", address, "--access", suiteAccount, "--secret", suiteSecret,
+		"--quiet",
 		"posix", "--versioning-dir", t.TempDir(), t.TempDir())
 	return "http://" + address
 }
 
 // startSuiteFront passes connections on, byte by byte but for what the suite can't do without: it looks into
-// x-amz-object-size of every PutObject's answer, which Amazon S3 has for appends only, and for a checksum algorithm of every object
-// that is listed, and breaks off where it is missing.
+// x-amz-object-size of every PutObject's answer, which Amazon S3 has for appends only, and for a checksum algorithm of
+// every object that is listed, and breaks off where it is missing.
 func startSuiteFront(t *testing.T, endpoint string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -226,8 +228,8 @@ func runSuite(t *testing.T, binary, endpoint, what string) map[string]string {
 	return tests
 }
 
-// runOnce runs one test against a store and a program of its own: the suite numbers buckets from 1 in each run, and what a
-// failed test leaves behind would be in the way.
+// runOnce runs one test against a store and a program of its own: the suite numbers buckets from 1 in each run, and
+// what a failed test leaves behind would be in the way.
 func runOnce(t *testing.T, binary, name string) (fault string) {
 	t.Helper()
 	t.Run("again/"+name, func(t *testing.T) {
@@ -275,8 +277,11 @@ func readSuite(text string) map[string]string {
 
 func TestWhatTheSuitePrintsIsRead(t *testing.T) {
 	t.Parallel()
-	got := readSuite("RUN  A\nPASS A\nRUN  B\nFAIL B: expected: 1\nmore\nRUN  C\nC: failed to delete the bucket: 409RUN  D\nFAIL D\nRUN  E\npanic: E\n")
-	want := map[string]string{"A": "", "B": "expected: 1", "C": "failed to delete the bucket: 409", "D": "failed", "E": didNotEnd}
+	got := readSuite("RUN  A\nPASS A\nRUN  B\nFAIL B: expected: 1\nmore\nRUN  C\nC: failed to delete the bucket: 409RUN " +
+		" D\nFAIL D\nRUN  E\npanic: E\n")
+	want := map[string]string{
+		"A": "", "B": "expected: 1", "C": "failed to delete the bucket: 409", "D": "failed", "E": didNotEnd,
+	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -329,7 +334,9 @@ func explanationOf(list []*explanation, name string) *explanation {
 
 func differencesTable(tests, alone, both, wording int, explanations []*explanation) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%5d tests\n%5d pass against the store alone\n%5d of them pass through the program\n%5d differ in the wording of a message only\n",
+	fmt.Fprintf(&b,
+		"%5d tests\n%5d pass against the store alone\n%5d of them pass through the program\n%5d differ in the wording of a "+
+			"message only\n",
 		tests, alone, both, wording)
 	reasons := map[string]int{}
 	var order []string

@@ -16,7 +16,8 @@ func journeyOfAWSCLI(t *testing.T, j *journey) {
 	aws := proxytest.ProgramPath(t, "aws")
 	try := func(env []string, operation string, args ...string) (map[string]any, string, error) {
 		t.Helper()
-		out, errs, err := j.command(t, env, aws, append([]string{"s3api", operation, "--output", "json", "--bucket", j.bucket}, args...)...)
+		out, errs, err := j.command(t, env, aws,
+			append([]string{"s3api", operation, "--output", "json", "--bucket", j.bucket}, args...)...)
 		answer := map[string]any{}
 		if strings.TrimSpace(out) != "" {
 			if err := json.Unmarshal([]byte(out), &answer); err != nil {
@@ -43,7 +44,8 @@ func journeyOfAWSCLI(t *testing.T, j *journey) {
 	do("create-bucket", "--create-bucket-configuration",
 		"Location={Name=usw2-az1,Type=AvailabilityZone},Bucket={DataRedundancy=SingleAvailabilityZone,Type=Directory}")
 	do("put-bucket-encryption", "--server-side-encryption-configuration",
-		`{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"`+j.p.Env["SEALFRONT_KMS_KEY"]+`"}}]}`)
+		`{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms","KMSMasterKeyID":"`+
+			j.p.Env["SEALFRONT_KMS_KEY"]+`"}}]}`)
 	for _, n := range j.sizes {
 		sealed("PUT", do("put-object", "--key", key(n), "--body", j.file(n)))
 		head := do("head-object", "--key", key(n))

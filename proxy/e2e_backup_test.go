@@ -70,7 +70,8 @@ func TestBackupToolsBringBackWhatTheyTook(t *testing.T) {
 		}
 		rclone("sync", "--backup-dir", ":s3:backups/rclone/before", tree, remote) // moves by server-side copies
 		rclone("check", tree, remote)
-		if out := rclone("lsf", "-R", ":s3:backups/rclone/before"); !strings.Contains(out, "dir/segment\n") || strings.Count(out, "\n") != 2 {
+		if out := rclone("lsf", "-R", ":s3:backups/rclone/before"); !strings.Contains(out, "dir/segment\n") ||
+			strings.Count(out, "\n") != 2 {
 			t.Errorf("what was replaced: %s", out)
 		}
 		back := t.TempDir()

@@ -84,7 +84,8 @@ func (j *journey) command(t *testing.T, env []string, path string, args ...strin
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
-	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
+	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
 	for name, value := range j.p.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -95,8 +96,8 @@ func (j *journey) command(t *testing.T, env []string, path string, args ...strin
 	return out.String(), errs.String(), err
 }
 
-// scripts are the clients' own programs. The path is absolute from the start: the embedded store, where a test runs it in
-// this process, changes the working directory.
+// scripts are the clients' own programs. The path is absolute from the start: the embedded store, where a test runs it
+// in this process, changes the working directory.
 var scripts, _ = filepath.Abs(filepath.Join("testdata", "e2e"))
 
 // script runs a client that makes the whole journey by itself and says "ok" at its end.

@@ -14,8 +14,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// Copies, renames and appends on every store: what a store lacks (conditions on copies, on deletions, atomic copies of an
-// object onto itself) must not show (L4, L5, L6, trap 23).
+// Copies, renames and appends on every store: what a store lacks (conditions on copies, on deletions, atomic copies of
+// an object onto itself) must not show (L4, L5, L6, trap 23).
 func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 	t.Parallel()
 	for _, in := range installations {
@@ -37,15 +37,20 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 					there := p.Put(bucket, "there", "there").Header.Get("ETag")
 					p.Put(bucket, "dir/source", content, proxytest.Field("X-Amz-Meta-Name", "value"))
 					// Conditions on the destination.
-					for what, header := range map[string]sigv4.Field{"If-None-Match": proxytest.Field("If-None-Match", "*"), "If-Match": proxytest.Field("If-Match", `"other"`)} {
-						if a := p.CopyOf(bucket+"/dir/source", bucket+"/there", header); a.StatusCode != 412 || read(bucket, "there") != "there" {
+					for what, header := range map[string]sigv4.Field{
+						"If-None-Match": proxytest.Field("If-None-Match", "*"), "If-Match": proxytest.Field("If-Match", `"other"`),
+					} {
+						if a := p.CopyOf(bucket+"/dir/source", bucket+"/there", header); a.StatusCode != 412 ||
+							read(bucket, "there") != "there" {
 							t.Errorf("%s: %d %s, the destination has %d bytes", what, a.StatusCode, a.Text, len(read(bucket, "there")))
 						}
 					}
 					p.MustCopy(bucket+"/dir/source", bucket+"/there", proxytest.Field("If-Match", there))
-					p.MustCopy(bucket+"/dir/source", bucket+"/dir/source", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-Name", "other"))
+					p.MustCopy(bucket+"/dir/source", bucket+"/dir/source", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+						proxytest.Field("X-Amz-Meta-Name", "other"))
 					for _, key := range []string{"there", "dir/source"} {
-						if got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); got.Text != content || got.Header.Get("X-Amz-Meta-Name") != map[bool]string{true: "value", false: "other"}[key == "there"] {
+						if got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/" + key}); got.Text != content ||
+							got.Header.Get("X-Amz-Meta-Name") != map[bool]string{true: "value", false: "other"}[key == "there"] {
 							t.Errorf("%s: %d bytes, %q", key, len(got.Text), got.Header.Get("X-Amz-Meta-Name"))
 						}
 					}
@@ -58,7 +63,9 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 				}
 				etag := p.HeadOf(bucket, "there").Header.Get("ETag")
 				status := 412
-				if a := p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/there", Header: []sigv4.Field{proxytest.Field("If-Match", `"other"`)}}); a.StatusCode != status && a.StatusCode != 501 || p.HeadOf(bucket, "there").Header.Get("ETag") != etag {
+				if a := p.Do(&proxytest.Request{
+					Method: "DELETE", Path: "/" + bucket + "/there", Header: []sigv4.Field{proxytest.Field("If-Match", `"other"`)},
+				}); a.StatusCode != status && a.StatusCode != 501 || p.HeadOf(bucket, "there").Header.Get("ETag") != etag {
 					t.Errorf("a deletion under a condition: %d %s", a.StatusCode, a.Text)
 				}
 			}
@@ -67,14 +74,18 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 				p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + directory + "/new"})
 				p.Put(directory, "old", content)
 				p.Put(directory, "taken", "taken")
-				if a := p.Rename(directory, "old", "taken", proxytest.Field("If-None-Match", "*")); a.StatusCode != 412 || read(directory, "taken") != "taken" || read(directory, "old") != content {
+				if a := p.Rename(directory, "old", "taken", proxytest.Field("If-None-Match", "*")); a.StatusCode != 412 ||
+					read(directory, "taken") != "taken" || read(directory, "old") != content {
 					t.Errorf("rename onto what is there: %d %s", a.StatusCode, a.Text)
 				}
-				if a := p.Rename(directory, "old", "new", proxytest.Field("If-None-Match", "*")); a.StatusCode != 200 || read(directory, "new") != content {
+				if a := p.Rename(directory, "old", "new", proxytest.Field("If-None-Match", "*")); a.StatusCode != 200 ||
+					read(directory, "new") != content {
 					t.Errorf("rename: %d %s", a.StatusCode, a.Text)
 				}
 				p.MustNotExist(directory, "old")
-				if a := p.Rename(directory, "new", "taken", proxytest.Field("X-Amz-Client-Token", fmt.Sprint(len(content)))); a.StatusCode != 200 || read(directory, "taken") != content {
+				if a := p.Rename(directory, "new", "taken",
+					proxytest.Field("X-Amz-Client-Token", fmt.Sprint(len(content)))); a.StatusCode != 200 ||
+					read(directory, "taken") != content {
 					t.Errorf("rename: %d %s", a.StatusCode, a.Text)
 				}
 			}
@@ -83,15 +94,23 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 			large := string(proxytest.RandomBytes(3*proxytest.MiB + 1))
 			p.Put(general, "in-place", large, proxytest.Field("X-Amz-Meta-Name", "value"))
 			for _, header := range [][]sigv4.Field{
-				{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"), proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"])},
-				{proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-Name", "value")},
+				{
+					proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms"),
+					proxytest.Field("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", p.Env["SEALFRONT_KMS_KEY"]),
+				},
+				{
+					proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+					proxytest.Field("X-Amz-Meta-Name", "value"),
+				},
 			} {
 				p.MustCopy(general+"/in-place", general+"/in-place", header...)
-				if got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + general + "/in-place"}); got.Text != large || got.Header.Get("X-Amz-Meta-Name") != "value" {
+				if got := p.Do(&proxytest.Request{Method: "GET", Path: "/" + general + "/in-place"}); got.Text != large ||
+					got.Header.Get("X-Amz-Meta-Name") != "value" {
 					t.Errorf("in place: %d bytes, %q", len(got.Text), got.Header.Get("X-Amz-Meta-Name"))
 				}
 			}
-			wrong := p.CopyOf(general+"/in-place", general+"/in-place", proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1"), proxytest.Field("If-Match", `"other"`),
+			wrong := p.CopyOf(general+"/in-place", general+"/in-place", proxytest.Field("X-Amz-Checksum-Algorithm", "SHA1"),
+				proxytest.Field("If-Match", `"other"`),
 				proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"))
 			if wrong.StatusCode != 412 || read(general, "in-place") != large {
 				t.Errorf("in place under a condition that fails: %d %s", wrong.StatusCode, wrong.Text)
@@ -108,7 +127,8 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 			proxytest.MustRead(t, client, directory, "appended", want)
 			stale := p.HeadOf(directory, "appended").Header.Get("ETag")
 			p.Put(directory, "appended", string(want)+"x")
-			if a := p.AppendTo(directory, "appended", len(want)+1, "y", proxytest.Field("If-Match", stale)); a.StatusCode != 412 {
+			if a := p.AppendTo(directory, "appended", len(want)+1, "y",
+				proxytest.Field("If-Match", stale)); a.StatusCode != 412 {
 				t.Errorf("append under a condition: %d %s", a.StatusCode, a.Text)
 			}
 
@@ -135,7 +155,8 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 			for _, key := range []string{"taken", "appended", "dir/assembled", "absent"} {
 				keys = append(keys, types.ObjectIdentifier{Key: aws.String(key)})
 			}
-			out, err := client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &directory, Delete: &types.Delete{Objects: keys}})
+			out, err := client.DeleteObjects(t.Context(),
+				&s3.DeleteObjectsInput{Bucket: &directory, Delete: &types.Delete{Objects: keys}})
 			if err != nil || len(out.Deleted) != 4 {
 				t.Errorf("DeleteObjects: %+v, %v", out, err)
 			}
@@ -147,17 +168,22 @@ func TestCopiesRenamesAndAppendsOnEveryStore(t *testing.T) {
 	}
 }
 
-// The store is another one of these programs, made of directory buckets: its copies are signed as such, and hold conditions.
+// The store is another one of these programs, made of directory buckets: its copies are signed as such, and hold
+// conditions.
 func TestCopiesInFrontOfAStoreOfDirectoryBuckets(t *testing.T) {
 	t.Parallel()
 	inner := proxytest.StartConfigured(t, t.TempDir(), "")
-	p := startOuter(t, inner, "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
+	p := startOuter(t, inner,
+		"  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	client := p.Client(t)
 	bucket := "copies--usw2-az1--x-s3"
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
-		Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
-	}}); err != nil {
+	if _, err := client.CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory,
+			},
+		}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{0, 100, 300_000} {
@@ -169,9 +195,11 @@ func TestCopiesInFrontOfAStoreOfDirectoryBuckets(t *testing.T) {
 		}
 		p.MustCopy(bucket+"/source", bucket+"/there", proxytest.Field("If-Match", there))
 		proxytest.MustRead(t, client, bucket, "there", body)
-		p.MustCopy(bucket+"/source", bucket+"/source", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-A", "b"))
+		p.MustCopy(bucket+"/source", bucket+"/source", proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+			proxytest.Field("X-Amz-Meta-A", "b"))
 		proxytest.MustRead(t, client, bucket, "source", body)
-		if a := p.Rename(bucket, "source", "renamed", proxytest.Field("X-Amz-Client-Token", fmt.Sprint(n))); a.StatusCode != 200 {
+		if a := p.Rename(bucket, "source", "renamed",
+			proxytest.Field("X-Amz-Client-Token", fmt.Sprint(n))); a.StatusCode != 200 {
 			t.Errorf("%d bytes: %d %s", n, a.StatusCode, a.Text)
 		}
 		p.MustNotExist(bucket, "source")
@@ -194,7 +222,13 @@ func TestCopiesInFrontOfAStoreOfDirectoryBuckets(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxytest.MustRead(t, client, bucket, "assembled", want[1:5300001])
-	out, err := client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("assembled")}, {Key: aws.String("appended")}}}})
+	out, err := client.DeleteObjects(t.Context(),
+		&s3.DeleteObjectsInput{
+			Bucket: &bucket,
+			Delete: &types.Delete{
+				Objects: []types.ObjectIdentifier{{Key: aws.String("assembled")}, {Key: aws.String("appended")}},
+			},
+		})
 	if err != nil || len(out.Deleted) != 2 {
 		t.Errorf("DeleteObjects: %+v, %v", out, err)
 	}

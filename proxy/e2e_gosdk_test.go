@@ -28,22 +28,28 @@ func journeyOfGoSDK(t *testing.T, j *journey) {
 		}
 	}
 
-	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &j.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
-		Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
-	}})
+	_, err := client.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: &j.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
+			Bucket: &types.BucketInfo{
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory,
+			},
+		}})
 	must("CreateBucket", err)
 	_, err = client.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{
 		Bucket: &j.bucket,
 		ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{{
-			ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &kmsKey},
+			ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+				SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &kmsKey,
+			},
 		}}},
 	})
 	must("PutBucketEncryption", err)
 	for _, n := range j.sizes {
 		body, err := os.ReadFile(j.file(n))
 		must("the file", err)
-		put, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &j.bucket, Key: aws.String(key(n)), Body: bytes.NewReader(body)})
+		put, err := client.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: &j.bucket, Key: aws.String(key(n)), Body: bytes.NewReader(body)})
 		must("PUT", err)
 		sealed("PUT", put.ServerSideEncryption, put.SSEKMSKeyId)
 		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &j.bucket, Key: aws.String(key(n))})
@@ -79,7 +85,8 @@ func journeyOfGoSDK(t *testing.T, j *journey) {
 	})
 	_, err = stranger.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &j.bucket})
 	// The SDK hides a failed CreateSession's error in a text.
-	if err == nil || !strings.Contains(err.Error(), "StatusCode: 403") || !strings.Contains(err.Error(), "SignatureDoesNotMatch") {
+	if err == nil || !strings.Contains(err.Error(), "StatusCode: 403") ||
+		!strings.Contains(err.Error(), "SignatureDoesNotMatch") {
 		t.Errorf("with a wrong secret: %v", err)
 	}
 	_, err = client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &j.bucket})

@@ -13,8 +13,9 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// makeTree writes a tree of n files of sizes around the format's edges, and returns its directory. They are a minute old:
-// S3 tells dates in whole seconds, so what is uploaded in the second in which it was written looks newer than its object.
+// makeTree writes a tree of n files of sizes around the format's edges, and returns its directory. They are a minute
+// old: S3 tells dates in whole seconds, so what is uploaded in the second in which it was written looks newer than its
+// object.
 func makeTree(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,8 +74,10 @@ func runTool(t *testing.T, env []string, path string, args ...string) string {
 
 func toolEnv(p *proxytest.Program) []string {
 	return []string{
-		"AWS_ENDPOINT_URL=" + p.Env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.Env["AWS_CA_BUNDLE"], "AWS_ACCESS_KEY_ID=" + p.Env["AWS_ACCESS_KEY_ID"],
-		"AWS_SECRET_ACCESS_KEY=" + p.Env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.Env["AWS_REGION"], "AWS_DEFAULT_REGION=" + p.Env["AWS_REGION"],
+		"AWS_ENDPOINT_URL=" + p.Env["AWS_ENDPOINT_URL"], "AWS_CA_BUNDLE=" + p.Env["AWS_CA_BUNDLE"],
+		"AWS_ACCESS_KEY_ID=" + p.Env["AWS_ACCESS_KEY_ID"],
+		"AWS_SECRET_ACCESS_KEY=" + p.Env["AWS_SECRET_ACCESS_KEY"], "AWS_REGION=" + p.Env["AWS_REGION"],
+		"AWS_DEFAULT_REGION=" + p.Env["AWS_REGION"],
 	}
 }
 
@@ -111,21 +114,27 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 			// As provider AWS rclone would compare a multipart object's ETag with MD5s of its own, which fails on Amazon, too,
 			// for buckets that are encrypted with SSE-KMS by default.
 			provider := map[bool]string{true: "AWS", false: "Other"}[bucket == proxytest.DemoBucket]
-			env := append(toolEnv(p), "RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER="+provider, "RCLONE_S3_ENV_AUTH=true", "RCLONE_S3_ENDPOINT="+p.Env["AWS_ENDPOINT_URL"],
-				"RCLONE_S3_REGION="+p.Env["AWS_REGION"], "RCLONE_CA_CERT="+p.Env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
-				fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", bucket == proxytest.DemoBucket), "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_STATS_LOG_LEVEL=NOTICE")
+			env := append(toolEnv(p), "RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER="+provider, "RCLONE_S3_ENV_AUTH=true",
+				"RCLONE_S3_ENDPOINT="+p.Env["AWS_ENDPOINT_URL"],
+				"RCLONE_S3_REGION="+p.Env["AWS_REGION"], "RCLONE_CA_CERT="+p.Env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M",
+				"RCLONE_S3_CHUNK_SIZE=5M",
+				fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", bucket == proxytest.DemoBucket), "RCLONE_S3_NO_CHECK_BUCKET=true",
+				"RCLONE_STATS_LOG_LEVEL=NOTICE")
 			remote := ":s3:" + bucket + "/rclone"
 			sync := func() string { return runTool(t, env, rclone, "sync", tree, remote, "-v", "--stats=0") }
 			if first := sync(); strings.Count(first, "Copied (new)") != treeSize() {
-				t.Errorf("the first run copied %d files of %d:\n%s", strings.Count(first, "Copied (new)"), treeSize(), unlike(first, "Copied (new)"))
+				t.Errorf("the first run copied %d files of %d:\n%s", strings.Count(first, "Copied (new)"), treeSize(),
+					unlike(first, "Copied (new)"))
 			}
-			if second := sync(); strings.Contains(second, ": Copied") || strings.Contains(second, "Updated modification") || strings.Contains(second, "Deleted") {
+			if second := sync(); strings.Contains(second, ": Copied") || strings.Contains(second, "Updated modification") ||
+				strings.Contains(second, "Deleted") {
 				t.Errorf("the second run transferred something:\n%s", second[:min(len(second), 2000)])
 			}
 			if out := runTool(t, env, rclone, "check", tree, remote); !strings.Contains(out, "0 differences found") {
 				t.Errorf("rclone check:\n%s", out)
 			}
-			if out := runTool(t, env, rclone, "check", "--download", tree, remote); !strings.Contains(out, "0 differences found") {
+			if out := runTool(t, env, rclone, "check", "--download", tree, remote); !strings.Contains(out,
+				"0 differences found") {
 				t.Errorf("rclone check --download:\n%s", out)
 			}
 		})
@@ -135,20 +144,24 @@ func TestSynchronisingTwiceTransfersNothing(t *testing.T) {
 		host := strings.TrimPrefix(p.Env["AWS_ENDPOINT_URL"], "https://")
 		args := func(more ...string) []string {
 			return append([]string{
-				"--config=/dev/null", "--access_key=" + p.Env["AWS_ACCESS_KEY_ID"], "--secret_key=" + p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
-				"--host-bucket=" + host, "--ca-certs=" + p.Env["AWS_CA_BUNDLE"], "--region=" + p.Env["AWS_REGION"], "--check-md5", "--no-progress", "--multipart-chunk-size-mb=5",
+				"--config=/dev/null", "--access_key=" + p.Env["AWS_ACCESS_KEY_ID"],
+				"--secret_key=" + p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
+				"--host-bucket=" + host, "--ca-certs=" + p.Env["AWS_CA_BUNDLE"], "--region=" + p.Env["AWS_REGION"], "--check-md5",
+				"--no-progress", "--multipart-chunk-size-mb=5",
 			}, more...)
 		}
 		big := filepath.Join(tree, "d00", "sub0", "file 0000 ü+&.bin")
 		for _, bucket := range []string{"general", proxytest.DemoBucket} {
 			for _, source := range []string{big, filepath.Join(tree, "d02", "sub2", "file 0002 ü+&.bin")} {
-				class := map[bool]string{true: "EXPRESS_ONEZONE", false: "STANDARD"}[bucket == proxytest.DemoBucket] // s3cmd always names one
+				// s3cmd always names one
+				class := map[bool]string{true: "EXPRESS_ONEZONE", false: "STANDARD"}[bucket == proxytest.DemoBucket]
 				out := runTool(t, nil, s3cmd, args("--storage-class="+class, "put", source, "s3://"+bucket+"/s3cmd/file")...)
 				if strings.Contains(out, "WARNING") || strings.Contains(out, "MD5") {
 					t.Errorf("put into %s:\n%s", bucket, out)
 				}
 				back := filepath.Join(t.TempDir(), "back")
-				if out := runTool(t, nil, s3cmd, args("get", "s3://"+bucket+"/s3cmd/file", back)...); strings.Contains(out, "WARNING") {
+				if out := runTool(t, nil, s3cmd, args("get", "s3://"+bucket+"/s3cmd/file", back)...); strings.Contains(out,
+					"WARNING") {
 					t.Errorf("get from %s:\n%s", bucket, out)
 				}
 				runTool(t, nil, "cmp", source, back)

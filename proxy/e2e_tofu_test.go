@@ -12,12 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// OpenTofu keeps its state in a versioned bucket and locks it by a file that it makes where there is none: a second time, too, over the
-// delete marker of the first. Whoever finds the lock waits or goes.
+// OpenTofu keeps its state in a versioned bucket and locks it by a file that it makes where there is none: a second
+// time, too, over the delete marker of the first. Whoever finds the lock waits or goes.
 func TestOpenTofuKeepsItsStateUnderALock(t *testing.T) {
 	t.Parallel()
 	tofu := proxytest.ProgramPath(t, "tofu")
-	for name, start := range map[string]func(*testing.T) proxytest.Service{"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO} {
+	for name, start := range map[string]func(*testing.T) proxytest.Service{
+		"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := proxytest.StartOn(t, start(t), proxytest.StartLocalKMS(t))
@@ -52,7 +54,10 @@ resource "terraform_data" "a" { input = %q }
 			j := &journey{p: p}
 			run := func(args ...string) (string, error) {
 				t.Helper()
-				env := []string{"TF_CLI_CONFIG_FILE=/dev/null", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_DATA_DIR=" + filepath.Join(dir, ".terraform"), "AWS_CA_BUNDLE="}
+				env := []string{
+					"TF_CLI_CONFIG_FILE=/dev/null", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
+					"TF_DATA_DIR=" + filepath.Join(dir, ".terraform"), "AWS_CA_BUNDLE=",
+				}
 				out, errs, err := j.command(t, env, tofu, append([]string{"-chdir=" + dir}, args...)...)
 				return out + errs, err
 			}
@@ -69,9 +74,11 @@ resource "terraform_data" "a" { input = %q }
 			must("apply", "-auto-approve", "-input=false", "-no-color")
 			must("plan", "-detailed-exitcode", "-input=false", "-no-color") // 2 would be a difference
 
-			p.Put(bucket, "env/state.tflock", `{"ID":"1","Operation":"apply","Who":"another","Version":"1","Created":"2026-01-01T00:00:00Z","Path":"states/env/state"}`)
+			p.Put(bucket, "env/state.tflock",
+				`{"ID":"1","Operation":"apply","Who":"another","Version":"1","Created":"2026-01-01T00:00:00Z","Path":"states/env/state"}`)
 			config("three")
-			if out, err := run("apply", "-auto-approve", "-input=false", "-no-color"); err == nil || !strings.Contains(out, "Error acquiring the state lock") {
+			if out, err := run("apply", "-auto-approve", "-input=false", "-no-color"); err == nil ||
+				!strings.Contains(out, "Error acquiring the state lock") {
 				t.Errorf("it went on under another's lock: %v\n%s", err, out)
 			}
 			key := "env/state.tflock"

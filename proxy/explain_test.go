@@ -41,16 +41,43 @@ func TestExplainNamesTheRowThatDecides(t *testing.T) {
 		want string // decision, row, code
 	}{
 		{"a write in a session", []string{"--operation", "PutObject", "--key", "a"}, "allow PUT-1"},
-		{"headers that contradict the session", []string{"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256"}, "refuse PUT-2 InvalidRequest"},
-		{"the same with a long-term key", []string{"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256", "--long-term"}, "allow PUT-2"},
-		{"a session that says so, too", []string{"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256", "--session-header", "X-Amz-Server-Side-Encryption: AES256"}, "allow PUT-2"},
+		{
+			"headers that contradict the session",
+			[]string{"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256"},
+			"refuse PUT-2 InvalidRequest",
+		},
+		{
+			"the same with a long-term key",
+			[]string{"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256", "--long-term"},
+			"allow PUT-2",
+		},
+		{
+			"a session that says so, too",
+			[]string{
+				"--operation", "PutObject", "--header", "x-amz-server-side-encryption: AES256", "--session-header",
+				"X-Amz-Server-Side-Encryption: AES256",
+			},
+			"allow PUT-2",
+		},
 		{"over HTTP", []string{"--operation", "CreateMultipartUpload", "--http"}, "refuse T-1 InvalidArgument"},
-		{"an encryption header on a read", []string{"--operation", "GetObject", "--header", "x-amz-server-side-encryption: aws:kms"}, "refuse G-1 InvalidArgument"},
+		{
+			"an encryption header on a read",
+			[]string{"--operation", "GetObject", "--header", "x-amz-server-side-encryption: aws:kms"},
+			"refuse G-1 InvalidArgument",
+		},
 		{"a part", []string{"--operation", "UploadPart"}, "allow UP-1"},
-		{"a listing with a prefix that isn't one", []string{"--operation", "ListObjectsV2", "--query", "prefix=abc"}, "refuse 6.5 InvalidRequest"},
+		{
+			"a listing with a prefix that isn't one",
+			[]string{"--operation", "ListObjectsV2", "--query", "prefix=abc"},
+			"refuse 6.5 InvalidRequest",
+		},
 		{"with permissions", []string{"--operation", "PutObject", "--principal", "local"}, "allow PUT-1"},
 		{"no such bucket", []string{"--operation", "PutObject", "--bucket", "none"}, "refuse 1.1 NoSuchBucket"},
-		{"a bucket that is to be made", []string{"--operation", "CreateBucket", "--bucket", "none", "--principal", "local"}, "allow 2.11"},
+		{
+			"a bucket that is to be made",
+			[]string{"--operation", "CreateBucket", "--bucket", "none", "--principal", "local"},
+			"allow 2.11",
+		},
 	} {
 		e, stderr, status := explain(t, append([]string{"--data", dir, "--bucket", bucket}, c.args...)...)
 		if got := strings.TrimSpace(e.Decision + " " + e.Row + " " + e.Code); status != 0 || got != c.want || e.Why == "" {
@@ -68,7 +95,8 @@ func TestExplainNamesTheRowThatDecides(t *testing.T) {
 			t.Errorf("%s: status %d, %q", name, status, stderr)
 		}
 	}
-	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket", bucket); status != command.StatusError || !strings.Contains(stderr, "no data directory") {
+	if _, stderr, status := explain(t, "--data", t.TempDir(), "--operation", "PutObject", "--bucket",
+		bucket); status != command.StatusError || !strings.Contains(stderr, "no data directory") {
 		t.Errorf("a directory without data: status %d, %q", status, stderr)
 	}
 	p.MustNotExist(bucket, "a")

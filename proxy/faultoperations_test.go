@@ -19,7 +19,9 @@ func putOf(n int, old bool, header ...sigv4.Field) (prepare func(*faultCase), do
 				c.p.Put(faultyBucket, c.key, c.old)
 			}
 		}, func(c *faultCase) told {
-			return toldBy(c.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + faultyBucket + "/" + c.key, Body: c.new, Header: header}))
+			return toldBy(c.p.Do(&proxytest.Request{
+				Method: "PUT", Path: "/" + faultyBucket + "/" + c.key, Body: c.new, Header: header,
+			}))
 		}
 }
 
@@ -60,7 +62,10 @@ func getOf(n int, span string, from, to int) (prepare func(*faultCase), do func(
 		}
 }
 
-func operation(name string, prepare func(*faultCase), do func(*faultCase) told, holds func(*faultCase, told) (string, string), done ...string) faultOperation {
+func operation(
+	name string, prepare func(*faultCase), do func(*faultCase) told, holds func(*faultCase, told) (string, string),
+	done ...string,
+) faultOperation {
 	return faultOperation{name: name, prepare: prepare, do: do, holds: holds, done: done}
 }
 
@@ -75,12 +80,14 @@ func faultOperations() []faultOperation {
 	}
 	pair("PutObject small", oldOrNew)(putOf(1000, true))
 	pair("PutObject large", oldOrNew)(putOf(700_000, true))
-	pair("PutObject if none", oldOrNew, "412 PreconditionFailed")(putOf(1000, false, proxytest.Field("If-None-Match", "*")))
+	pair("PutObject if none", oldOrNew,
+		"412 PreconditionFailed")(putOf(1000, false, proxytest.Field("If-None-Match", "*")))
 	pair("GetObject small", reads)(getOf(1000, "", 0, 0))
 	pair("GetObject large", reads)(getOf(700_000, "", 0, 0))
 	pair("GetObject range", reads)(getOf(700_000, "bytes=70000-299999", 70_000, 300_000))
 	pair("GetObject suffix", reads)(getOf(700_000, "bytes=-100", 699_900, 700_000))
-	pair("GetObject multipart range", reads)(getOf(5*proxytest.MiB+7, "bytes=5242870-5242885", 5*proxytest.MiB-10, 5*proxytest.MiB+6))
+	pair("GetObject multipart range",
+		reads)(getOf(5*proxytest.MiB+7, "bytes=5242870-5242885", 5*proxytest.MiB-10, 5*proxytest.MiB+6))
 	add("DeleteObject", func(c *faultCase) {
 		c.old, c.new = string(proxytest.RandomBytes(1000)), absent
 		c.p.Put(faultyBucket, c.key, c.old)
@@ -93,7 +100,8 @@ func faultOperations() []faultOperation {
 		c.p.Put(faultyBucket, c.key+"/2", "x")
 	}, func(c *faultCase) told {
 		a := c.p.Do(&proxytest.Request{Method: "GET", Path: "/" + faultyBucket, Query: "list-type=2&prefix=" + c.key + "%2F"})
-		if t := toldBy(a); !t.ok || strings.Contains(a.Text, "<Key>"+c.key+"/1</Key>") && strings.Contains(a.Text, "<Key>"+c.key+"/2</Key>") {
+		if t := toldBy(a); !t.ok ||
+			strings.Contains(a.Text, "<Key>"+c.key+"/1</Key>") && strings.Contains(a.Text, "<Key>"+c.key+"/2</Key>") {
 			return t
 		}
 		return told{ok: true, says: "200, keys missing"}
@@ -127,7 +135,8 @@ func addCopies(add addOperation) {
 		return oldOrNew(c, t)
 	}
 	add("CopyObject by the store", source(300_000), copied(), sourceStays)
-	add("CopyObject sealed anew", source(300_000), copied(proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256")), sourceStays)
+	add("CopyObject sealed anew", source(300_000), copied(proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256")),
+		sourceStays)
 	add("RenameObject", func(c *faultCase) {
 		c.old, c.new = absent, string(proxytest.RandomBytes(300_000))
 		c.p.Put(faultyBucket, c.key+"-source", c.new)
@@ -176,7 +185,8 @@ func (r *faultRun) updatedKey() string {
 			r.t.Fatal(a.StatusCode, a.Text)
 		}
 		r.p.Put(updatedBucket, "first", "x")
-		out, errs, status := proxytest.Subcommand(r.t, "inspect", "--config", r.p.ConfigFile(), "s3://"+updatedBucket+"/first")
+		out, errs, status := proxytest.Subcommand(r.t, "inspect", "--config", r.p.ConfigFile(),
+			"s3://"+updatedBucket+"/first")
 		if r.kmsKey = proxytest.Between(out, `"kmsKey": "`, `"`); r.kmsKey == "" {
 			r.t.Fatal(status, out, errs)
 		}
@@ -184,7 +194,8 @@ func (r *faultRun) updatedKey() string {
 	return r.kmsKey
 }
 
-// An update of the encryption leaves the old envelope or the new one, over the same bytes: the object reads at any time.
+// An update of the encryption leaves the old envelope or the new one, over the same bytes: the object reads at any
+// time.
 func addUpdates(add addOperation) {
 	for _, size := range []int{1000, 300_000} {
 		name, n := "UpdateObjectEncryption", size
@@ -236,7 +247,10 @@ func addUploads(add addOperation) {
 				c.upload = proxytest.NewUploader(c.t, c.client, faultyBucket, c.key)
 				c.upload.Part(number, first)
 			}, func(c *faultCase) told {
-				out, err := c.client.UploadPart(c.t.Context(), &s3.UploadPartInput{Bucket: &c.upload.Bucket, Key: &c.key, UploadId: &c.upload.ID, PartNumber: &number, Body: bytes.NewReader(second)})
+				out, err := c.client.UploadPart(c.t.Context(),
+					&s3.UploadPartInput{
+						Bucket: &c.upload.Bucket, Key: &c.key, UploadId: &c.upload.ID, PartNumber: &number, Body: bytes.NewReader(second),
+					})
 				if err == nil {
 					c.upload.ETags[number], c.upload.Sums[number] = *out.ETag, out.ChecksumCRC32
 				}
@@ -272,7 +286,8 @@ func addUploads(add addOperation) {
 	prepare, do := again(1, []byte("first"), []byte("second"))
 	add("UploadPart small", prepare, do, parts(1, []byte("first")), "NoSuchUpload")
 	prepare, do = again(1, big, append([]byte("x"), big...))
-	add("UploadPart large", prepare, do, parts(1, big), "NoSuchUpload", "no answer") // an early refusal of 5 MiB may be cut short
+	// an early refusal of 5 MiB may be cut short
+	add("UploadPart large", prepare, do, parts(1, big), "NoSuchUpload", "no answer")
 	add("CompleteMultipartUpload", func(c *faultCase) {
 		begun(c)
 		c.upload.Part(2, []byte("the stashed end"))
@@ -284,7 +299,8 @@ func addUploads(add addOperation) {
 		begun(c)
 		c.new = c.old
 	}, func(c *faultCase) told {
-		_, err := c.client.AbortMultipartUpload(c.t.Context(), &s3.AbortMultipartUploadInput{Bucket: &c.upload.Bucket, Key: &c.key, UploadId: &c.upload.ID})
+		_, err := c.client.AbortMultipartUpload(c.t.Context(),
+			&s3.AbortMultipartUploadInput{Bucket: &c.upload.Bucket, Key: &c.key, UploadId: &c.upload.ID})
 		return toldError(err)
 	}, func(c *faultCase, t told) (string, string) {
 		holds, bad := oldOrNew(c, t)
@@ -315,7 +331,9 @@ func addBuckets(add addOperation) {
 		return "other", fmt.Sprintf("PUT into it: %d %s", a.StatusCode, a.Code())
 	}, "409 BucketAlreadyOwnedByYou")
 	add("CreateSession", nothing, func(c *faultCase) told {
-		return toldBy(c.p.Do(&proxytest.Request{Method: "GET", Path: "/" + faultyBucket, Query: "session=", Service: "s3express"}))
+		return toldBy(c.p.Do(&proxytest.Request{
+			Method: "GET", Path: "/" + faultyBucket, Query: "session=", Service: "s3express",
+		}))
 	}, func(*faultCase, told) (string, string) { return "no state", "" })
 	rules := func(c *faultCase, sid string) string {
 		return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":%q,"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/guest"},"Action":"s3express:CreateSession","Resource":"arn:aws:s3express:us-west-2:123456789012:bucket/%s"}]}`, sid, name(c))

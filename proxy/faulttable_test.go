@@ -179,9 +179,15 @@ func (r *faultRun) steps(op *faultOperation) []proxytest.StoreStep {
 func TestFaultsOfTheStore(t *testing.T) {
 	t.Parallel()
 	f := proxytest.NewStoreFront(t)
-	r := &faultRun{t: t, f: f, p: proxytest.StartBehind(t, f, ""), kept: make(map[string]string), big: proxytest.RandomBytes(5 * proxytest.MiB)}
+	r := &faultRun{
+		t: t, f: f, p: proxytest.StartBehind(t, f, ""), kept: make(map[string]string),
+		big: proxytest.RandomBytes(5 * proxytest.MiB),
+	}
 	r.client = r.p.Client(t)
-	if a := r.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + faultyBucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+	if a := r.p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + faultyBucket,
+		Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1),
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	all := os.Getenv("SEALFRONT_FAULTS") == "all"

@@ -16,17 +16,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// In the FIPS 140-3 mode the program does all it does else: sessions, uploads whole and in parts, downloads, over TLS, with
-// what the mode approves of only.
+// In the FIPS 140-3 mode the program does all it does else: sessions, uploads whole and in parts, downloads, over TLS,
+// with what the mode approves of only.
 func TestFIPSMode(t *testing.T) {
 	t.Setenv("GODEBUG", "fips140=on")
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	client, bucket := p.Client(t), p.Env["SEALFRONT_BUCKET"] // the SDK asks for sessions
 	body := bytes.Repeat([]byte("a secret "), 100_000)
-	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("whole"), Body: bytes.NewReader(body), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}); err != nil {
+	if _, err := client.PutObject(t.Context(),
+		&s3.PutObjectInput{
+			Bucket: &bucket, Key: aws.String("whole"), Body: bytes.NewReader(body),
+			ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+		}); err != nil {
 		t.Fatal(err)
 	}
-	created, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("parts")})
+	created, err := client.CreateMultipartUpload(t.Context(),
+		&s3.CreateMultipartUploadInput{Bucket: &bucket, Key: aws.String("parts")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,14 +39,19 @@ func TestFIPSMode(t *testing.T) {
 	large := bytes.Repeat(body, 6)
 	for i, part := range [][]byte{large, body} {
 		number := aws.Int32(int32(i + 1))
-		up, err := client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId, PartNumber: number, Body: bytes.NewReader(part)})
+		up, err := client.UploadPart(t.Context(),
+			&s3.UploadPartInput{
+				Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId, PartNumber: number,
+				Body: bytes.NewReader(part),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
 		parts = append(parts, types.CompletedPart{PartNumber: number, ETag: up.ETag, ChecksumCRC32: up.ChecksumCRC32})
 	}
 	if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{
-		Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+		Bucket: &bucket, Key: aws.String("parts"), UploadId: created.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +71,8 @@ func TestFIPSMode(t *testing.T) {
 	if n := p.Metric("sealfront_build_info", `fips="true"`); n != 1 {
 		t.Error("sealfront_build_info doesn't show the mode")
 	}
-	if _, text := p.GetAdmin(t, "/status"); !strings.Contains(text, `"FIPS 140-3 mode"`) || !strings.Contains(text, `"on, module `) {
+	if _, text := p.GetAdmin(t, "/status"); !strings.Contains(text, `"FIPS 140-3 mode"`) ||
+		!strings.Contains(text, `"on, module `) {
 		t.Errorf("the status doesn't show the mode: %s", text)
 	}
 	// ChaCha20 isn't approved.
@@ -83,11 +94,14 @@ func TestFIPSMode(t *testing.T) {
 	}
 }
 
-// The mode that refuses nonces which are counters refuses what seals a segment: the program says so at once, and touches nothing.
+// The mode that refuses nonces which are counters refuses what seals a segment: the program says so at once, and
+// touches nothing.
 func TestFIPSModeOnlyIsRefused(t *testing.T) {
 	t.Setenv("GODEBUG", "fips140=only")
 	dir := t.TempDir() + "/data"
-	for _, args := range [][]string{{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, {"verify", "s3://b", "--data", dir}} {
+	for _, args := range [][]string{
+		{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, {"verify", "s3://b", "--data", dir},
+	} {
 		out, err := proxytest.Command(args...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "fips140=on") || !strings.HasPrefix(err.Error(), "exit status 2") {
 			t.Errorf("%q: %v: %s", args, err, out)

@@ -45,7 +45,8 @@ tls: {cert: %s/server.pem, key: %s/server.key}
 limits: {drain_timeout: 20s}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
-`, listen, f.dir, f.dir, endpoint, f.prefix, f.prefix, f.kms.Env["SEALFRONT_KMS_ENDPOINT"], f.kms.Env["AWS_ACCESS_KEY_ID"], f.kms.Env["AWS_SECRET_ACCESS_KEY"], f.kms.Env["SEALFRONT_KMS_KEY"])
+`, listen, f.dir, f.dir, endpoint, f.prefix, f.prefix, f.kms.Env["SEALFRONT_KMS_ENDPOINT"],
+		f.kms.Env["AWS_ACCESS_KEY_ID"], f.kms.Env["AWS_SECRET_ACCESS_KEY"], f.kms.Env["SEALFRONT_KMS_KEY"])
 }
 
 // start starts a replica whose clock is ahead by this much.
@@ -60,7 +61,10 @@ func (f *fleet) start(i int, ahead time.Duration) {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, prefix: fmt.Sprintf("f%d-", time.Now().UnixNano()), dir: t.TempDir(), kms: proxytest.StartEmbedded(t, t.TempDir())}
+	f := &fleet{
+		t: t, prefix: fmt.Sprintf("f%d-", time.Now().UnixNano()), dir: t.TempDir(),
+		kms: proxytest.StartEmbedded(t, t.TempDir()),
+	}
 	proxytest.WriteCertificates(t, f.dir)
 	return f
 }
@@ -89,9 +93,12 @@ func (f *fleet) balance() {
 	address := ln.Addr().String()
 	_ = ln.Close()
 	var b strings.Builder
-	fmt.Fprintf(&b, "defaults\n mode tcp\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n retries 5\n option redispatch 1\nlisten sealfront\n bind %s\n balance roundrobin\n", address)
+	fmt.Fprintf(&b,
+		"defaults\n mode tcp\n timeout connect 2s\n timeout client 60s\n timeout server 60s\n retries 5\n option "+
+			"redispatch 1\nlisten sealfront\n bind %s\n balance roundrobin\n", address)
 	for i, p := range f.replicas {
-		fmt.Fprintf(&b, " server r%d %s check inter 100ms fall 1 rise 1\n", i, strings.TrimPrefix(p.Env["SEALFRONT_HTTP_URL"], "http://"))
+		fmt.Fprintf(&b, " server r%d %s check inter 100ms fall 1 rise 1\n", i,
+			strings.TrimPrefix(p.Env["SEALFRONT_HTTP_URL"], "http://"))
 	}
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
@@ -127,18 +134,27 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	f := startFleet(t, [3]time.Duration{20 * time.Second, -20 * time.Second, 0})
 	const directory = "fleet--usw2-az1--x-s3"
 	a, b, c := f.replicas[0], f.replicas[1], f.replicas[2]
-	if r := a.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + directory, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); r.StatusCode != 200 {
+	if r := a.Do(&proxytest.Request{
+		Plain: true, Method: "PUT", Path: "/" + directory,
+		Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1),
+	}); r.StatusCode != 200 {
 		t.Fatal(r.StatusCode, r.Text)
 	}
 	for _, from := range f.replicas {
-		answer := from.Do(&proxytest.Request{Plain: true, Method: "GET", Path: "/" + directory, Query: "session=", Service: "s3express"})
+		answer := from.Do(&proxytest.Request{
+			Plain: true, Method: "GET", Path: "/" + directory, Query: "session=", Service: "s3express",
+		})
 		if answer.StatusCode != 200 {
 			t.Fatal(answer.StatusCode, answer.Text)
 		}
 		session := from.Credentials()
-		session.AccessKeyID, session.SecretAccessKey, session.SessionToken = proxytest.Element(answer.Text, "AccessKeyId"), proxytest.Element(answer.Text, "SecretAccessKey"), proxytest.Element(answer.Text, "SessionToken")
+		session.AccessKeyID, session.SecretAccessKey, session.SessionToken = proxytest.Element(answer.Text,
+			"AccessKeyId"), proxytest.Element(answer.Text, "SecretAccessKey"), proxytest.Element(answer.Text, "SessionToken")
 		for _, to := range f.replicas {
-			if r := to.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + directory + "/key", Body: "body", Service: "s3express", Credentials: session}); r.StatusCode != 200 {
+			if r := to.Do(&proxytest.Request{
+				Plain: true, Method: "PUT", Path: "/" + directory + "/key", Body: "body", Service: "s3express",
+				Credentials: session,
+			}); r.StatusCode != 200 {
 				t.Errorf("a session of another replica: %d %s", r.StatusCode, r.Text)
 			}
 		}
@@ -158,7 +174,11 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	for _, client := range clients {
 		proxytest.MustRead(t, client, "general", "key", bytes.Join([][]byte{one, two, three}, nil))
 	}
-	if _, err := clients[2].PutBucketTagging(t.Context(), &s3.PutBucketTaggingInput{Bucket: aws.String("general"), Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}}}); err != nil {
+	if _, err := clients[2].PutBucketTagging(t.Context(),
+		&s3.PutBucketTaggingInput{
+			Bucket:  aws.String("general"),
+			Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("red")}}},
+		}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := clients[1].GetBucketTagging(t.Context(), &s3.GetBucketTaggingInput{Bucket: aws.String("general")})
@@ -179,13 +199,16 @@ func TestReplicasShareEverythingWithClocksThatDiffer(t *testing.T) {
 	}
 }
 
-// tagsDecideEverywhere tags a bucket at one replica and asks at another. What a tag permits holds there at once, since no refusal
-// rests on a cached record; what it forbids holds when the record's cache life is over.
+// tagsDecideEverywhere tags a bucket at one replica and asks at another. What a tag permits holds there at once, since
+// no refusal rests on a cached record; what it forbids holds when the record's cache life is over.
 func (f *fleet) tagsDecideEverywhere(bucket string) {
 	f.t.Helper()
 	one, other := f.replicas[0], f.replicas[1]
-	statement := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` + bucket + `","Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}}]}`
-	if a := one.Do(&proxytest.Request{Plain: true, Method: "PUT", Path: "/" + bucket, Query: "policy=", Body: statement}); a.StatusCode != 204 {
+	statement := `{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::` +
+		bucket + `","Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}}]}`
+	if a := one.Do(&proxytest.Request{
+		Plain: true, Method: "PUT", Path: "/" + bucket, Query: "policy=", Body: statement,
+	}); a.StatusCode != 204 {
 		f.t.Fatal(a.StatusCode, a.Text)
 	}
 	listed := func() int {
@@ -194,8 +217,10 @@ func (f *fleet) tagsDecideEverywhere(bucket string) {
 	tag := func(value string) {
 		f.t.Helper()
 		a := one.Do(&proxytest.Request{
-			Plain: true, Method: "POST", Path: "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A" + bucket, Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)},
-			Body: "<TagResourceRequest><Tags><Tag><Key>team</Key><Value>" + value + "</Value></Tag></Tags></TagResourceRequest>",
+			Plain: true, Method: "POST", Path: "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3A" + bucket,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Account-Id", proxytest.Account)},
+			Body: "<TagResourceRequest><Tags><Tag><Key>team</Key><Value>" + value +
+				"</Value></Tag></Tags></TagResourceRequest>",
 		})
 		if a.StatusCode != 204 {
 			f.t.Fatal(a.StatusCode, a.Text)
@@ -250,7 +275,8 @@ func TestRollingRestart(t *testing.T) {
 			for n := 0; ctx.Err() == nil; n++ {
 				key := aws.String(fmt.Sprintf("%d-%d", i, n%10))
 				body[0]++
-				if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("general"), Key: key, Body: bytes.NewReader(body)}); err != nil {
+				if _, err := client.PutObject(t.Context(),
+					&s3.PutObjectInput{Bucket: aws.String("general"), Key: key, Body: bytes.NewReader(body)}); err != nil {
 					t.Errorf("PUT: %v", err)
 					return
 				}

@@ -57,7 +57,8 @@ type room struct {
 // rooms loads all packages of this module.
 func rooms(t *testing.T) []*room {
 	t.Helper()
-	list := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles,Module,Imports", "sealfront/...")
+	list := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles,Module,Imports",
+		"sealfront/...")
 	list.Stderr = os.Stderr
 	output, err := list.Output()
 	if err != nil {

@@ -19,15 +19,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
 )
 
-// The calls that tools which manage infrastructure make, in their order: the Terraform provider's (6.23 and later) resources
-// aws_s3_bucket with those beside it, aws_s3_directory_bucket, aws_kms_key and aws_kms_alias, CDK's custom resources, and Crossplane's
-// observation of a bucket. What such a tool reads twice must be the same, and what it has set, else it finds a difference for ever.
+// The calls that tools which manage infrastructure make, in their order: the Terraform provider's (6.23 and later)
+// resources aws_s3_bucket with those beside it, aws_s3_directory_bucket, aws_kms_key and aws_kms_alias, CDK's custom
+// resources, and Crossplane's observation of a bucket. What such a tool reads twice must be the same, and what it has
+// set, else it finds a difference for ever.
 
 // A reading is what a list of reads found: an answer as JSON, or an error's code, by the name of the call.
 type reading map[string]string
 
 // read runs one call of a list.
-func read[In, Out any](t *testing.T, r reading, name string, call func(context.Context, *In, ...func(*s3.Options)) (*Out, error), in *In) *Out {
+func read[In, Out any](
+	t *testing.T, r reading, name string, call func(context.Context, *In, ...func(*s3.Options)) (*Out, error), in *In,
+) *Out {
 	t.Helper()
 	out, err := call(t.Context(), in)
 	return r.note(t, name, out, err).(*Out)
@@ -82,18 +85,23 @@ func readBucket(t *testing.T, c *s3.Client, control *s3control.Client, bucket *s
 	read(t, r, "GetBucketCors", c.GetBucketCors, &s3.GetBucketCorsInput{Bucket: bucket})
 	read(t, r, "GetBucketWebsite", c.GetBucketWebsite, &s3.GetBucketWebsiteInput{Bucket: bucket})
 	read(t, r, "GetBucketVersioning", c.GetBucketVersioning, &s3.GetBucketVersioningInput{Bucket: bucket})
-	read(t, r, "GetBucketAccelerateConfiguration", c.GetBucketAccelerateConfiguration, &s3.GetBucketAccelerateConfigurationInput{Bucket: bucket})
+	read(t, r, "GetBucketAccelerateConfiguration", c.GetBucketAccelerateConfiguration,
+		&s3.GetBucketAccelerateConfigurationInput{Bucket: bucket})
 	read(t, r, "GetBucketRequestPayment", c.GetBucketRequestPayment, &s3.GetBucketRequestPaymentInput{Bucket: bucket})
 	read(t, r, "GetBucketLogging", c.GetBucketLogging, &s3.GetBucketLoggingInput{Bucket: bucket})
-	read(t, r, "GetBucketLifecycleConfiguration", c.GetBucketLifecycleConfiguration, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
+	read(t, r, "GetBucketLifecycleConfiguration", c.GetBucketLifecycleConfiguration,
+		&s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
 	read(t, r, "GetBucketReplication", c.GetBucketReplication, &s3.GetBucketReplicationInput{Bucket: bucket})
 	read(t, r, "GetBucketEncryption", c.GetBucketEncryption, &s3.GetBucketEncryptionInput{Bucket: bucket})
-	read(t, r, "GetObjectLockConfiguration", c.GetObjectLockConfiguration, &s3.GetObjectLockConfigurationInput{Bucket: bucket})
+	read(t, r, "GetObjectLockConfiguration", c.GetObjectLockConfiguration,
+		&s3.GetObjectLockConfigurationInput{Bucket: bucket})
 	read(t, r, "GetBucketLocation", c.GetBucketLocation, &s3.GetBucketLocationInput{Bucket: bucket})
 	read(t, r, "GetBucketTagging", c.GetBucketTagging, &s3.GetBucketTaggingInput{Bucket: bucket})
 	read(t, r, "GetPublicAccessBlock", c.GetPublicAccessBlock, &s3.GetPublicAccessBlockInput{Bucket: bucket})
-	read(t, r, "GetBucketOwnershipControls", c.GetBucketOwnershipControls, &s3.GetBucketOwnershipControlsInput{Bucket: bucket})
-	read(t, r, "GetBucketNotificationConfiguration", c.GetBucketNotificationConfiguration, &s3.GetBucketNotificationConfigurationInput{Bucket: bucket})
+	read(t, r, "GetBucketOwnershipControls", c.GetBucketOwnershipControls,
+		&s3.GetBucketOwnershipControlsInput{Bucket: bucket})
+	read(t, r, "GetBucketNotificationConfiguration", c.GetBucketNotificationConfiguration,
+		&s3.GetBucketNotificationConfigurationInput{Bucket: bucket})
 	read(t, r, "GetBucketAbac", c.GetBucketAbac, &s3.GetBucketAbacInput{Bucket: bucket})
 	read(t, r, "GetBucketPolicyStatus", c.GetBucketPolicyStatus, &s3.GetBucketPolicyStatusInput{Bucket: bucket})
 	read(t, r, "ListObjectVersions", c.ListObjectVersions, &s3.ListObjectVersionsInput{Bucket: bucket})
@@ -104,7 +112,8 @@ func readBucket(t *testing.T, c *s3.Client, control *s3control.Client, bucket *s
 // tags is how the provider reads tags, since 6.23.
 func (r reading) tags(t *testing.T, control *s3control.Client, arn string) {
 	t.Helper()
-	out, err := control.ListTagsForResource(t.Context(), &s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
+	out, err := control.ListTagsForResource(t.Context(),
+		&s3control.ListTagsForResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn})
 	r.note(t, "ListTagsForResource", out, err)
 }
 
@@ -117,16 +126,24 @@ func TestInfrastructureAsCodeReadsTheSameTwice(t *testing.T) {
 	t.Run("the S3 backend with use_lockfile", func(t *testing.T) { lockState(t, p) })
 }
 
-// lockState is what Terraform and OpenTofu do with a state in a versioned bucket: the lock file is made if it isn't there, and the next
-// one takes the place of a delete marker.
+// lockState is what Terraform and OpenTofu do with a state in a versioned bucket: the lock file is made if it isn't
+// there, and the next one takes the place of a delete marker.
 func lockState(t *testing.T, p *proxytest.Program) {
 	ctx, c := t.Context(), p.Client(t)
-	bucket, lock, state := aws.String(proxytest.MakeBucket(t, c, "states")), aws.String("env/state.tflock"), aws.String("env/state")
-	if _, err := c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}}); err != nil {
+	bucket, lock, state := aws.String(proxytest.MakeBucket(t, c,
+		"states")), aws.String("env/state.tflock"), aws.String("env/state")
+	if _, err := c.PutBucketVersioning(ctx,
+		&s3.PutBucketVersioningInput{
+			Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"},
+		}); err != nil {
 		t.Fatal(err)
 	}
 	take := func(who string) string {
-		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: lock, Body: strings.NewReader(who), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/json")})
+		_, err := c.PutObject(ctx,
+			&s3.PutObjectInput{
+				Bucket: bucket, Key: lock, Body: strings.NewReader(who), IfNoneMatch: aws.String("*"),
+				ContentType: aws.String("application/json"),
+			})
 		return proxytest.Code(err)
 	}
 	for _, who := range []string{"one", "two", "three"} {
@@ -137,7 +154,8 @@ func lockState(t *testing.T, p *proxytest.Program) {
 			t.Errorf("another one locks what %s has locked: %q", who, got)
 		}
 		proxytest.MustRead(t, c, *bucket, *lock, []byte(who))
-		if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: state, Body: strings.NewReader("state of " + who)}); err != nil {
+		if _, err := c.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: bucket, Key: state, Body: strings.NewReader("state of " + who)}); err != nil {
 			t.Error(err)
 		}
 		proxytest.MustRead(t, c, *bucket, *state, []byte("state of "+who))
@@ -159,52 +177,98 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, ObjectLockEnabledForBucket: aws.Bool(true), CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		LocationConstraint: "us-west-2", Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("managed")}, {Key: aws.String("aws-cdk:auto-delete-objects"), Value: aws.String("true")}},
-	}})
+	_, err := c.CreateBucket(ctx,
+		&s3.CreateBucketInput{
+			Bucket: bucket, ObjectLockEnabledForBucket: aws.Bool(true),
+			CreateBucketConfiguration: &types.CreateBucketConfiguration{
+				LocationConstraint: "us-west-2",
+				Tags: []types.Tag{
+					{Key: aws.String("Name"), Value: aws.String("managed")},
+					{Key: aws.String("aws-cdk:auto-delete-objects"), Value: aws.String("true")},
+				},
+			},
+		})
 	must("CreateBucket", err)
 	first := readBucket(t, c, control, bucket)
 	first.is(t, readBucket(t, c, control, bucket))
 	first.says(t, map[string]string{
-		"HeadBucket": `"BucketRegion":"us-west-2"`, "GetBucketPolicy": "NoSuchBucketPolicy", "GetBucketAcl": `"Permission":"FULL_CONTROL"`, "GetBucketCors": "NoSuchCORSConfiguration",
-		"GetBucketWebsite": "NoSuchWebsiteConfiguration", "GetBucketVersioning": `"Status":"Enabled"`, "GetBucketAccelerateConfiguration": `"Status":""`,
-		"GetBucketRequestPayment": `"Payer":"BucketOwner"`, "GetBucketLogging": `"LoggingEnabled":null`, "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
-		"GetBucketReplication": "ReplicationConfigurationNotFoundError", "GetBucketEncryption": `"SSEAlgorithm":"AES256"`, "GetObjectLockConfiguration": `"ObjectLockEnabled":"Enabled"`,
-		"GetBucketLocation": `"LocationConstraint":"us-west-2"`, "GetBucketTagging": `"Key":"Name","Value":"managed" … "Key":"aws-cdk:auto-delete-objects"`,
-		"GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration", "GetBucketOwnershipControls": `"ObjectOwnership":"BucketOwnerEnforced"`,
-		"GetBucketAbac": `"Status":"Disabled"`, "GetBucketPolicyStatus": "NoSuchBucketPolicy", "ListTagsForResource": `"Key":"Name","Value":"managed" … "Key":"aws-cdk:auto-delete-objects"`,
+		"HeadBucket": `"BucketRegion":"us-west-2"`, "GetBucketPolicy": "NoSuchBucketPolicy",
+		"GetBucketAcl": `"Permission":"FULL_CONTROL"`, "GetBucketCors": "NoSuchCORSConfiguration",
+		"GetBucketWebsite": "NoSuchWebsiteConfiguration", "GetBucketVersioning": `"Status":"Enabled"`,
+		"GetBucketAccelerateConfiguration": `"Status":""`,
+		"GetBucketRequestPayment":          `"Payer":"BucketOwner"`, "GetBucketLogging": `"LoggingEnabled":null`,
+		"GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+		"GetBucketReplication":            "ReplicationConfigurationNotFoundError",
+		"GetBucketEncryption":             `"SSEAlgorithm":"AES256"`,
+		"GetObjectLockConfiguration":      `"ObjectLockEnabled":"Enabled"`,
+		"GetBucketLocation":               `"LocationConstraint":"us-west-2"`,
+		"GetBucketTagging":                `"Key":"Name","Value":"managed" … "Key":"aws-cdk:auto-delete-objects"`,
+		"GetPublicAccessBlock":            "NoSuchPublicAccessBlockConfiguration",
+		"GetBucketOwnershipControls":      `"ObjectOwnership":"BucketOwnerEnforced"`,
+		"GetBucketAbac":                   `"Status":"Disabled"`, "GetBucketPolicyStatus": "NoSuchBucketPolicy",
+		"ListTagsForResource": `"Key":"Name","Value":"managed" … "Key":"aws-cdk:auto-delete-objects"`,
 	})
 
 	// The resources beside it.
 	document := `{"Statement":[{"Action":"s3:*","Condition":{"Bool":{"aws:SecureTransport":"false"}},"Effect":"Deny","Principal":{"AWS":"*"},"Resource":["arn:aws:s3:::managed","arn:aws:s3:::managed/*"]}],"Version":"2012-10-17"}`
 	rules := []types.LifecycleRule{{
-		ID: aws.String("old"), Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{Prefix: aws.String("logs/")},
-		Expiration: &types.LifecycleExpiration{Days: aws.Int32(30)}, NoncurrentVersionExpiration: &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(7)},
+		ID: aws.String("old"), Status: types.ExpirationStatusEnabled,
+		Filter:                      &types.LifecycleRuleFilter{Prefix: aws.String("logs/")},
+		Expiration:                  &types.LifecycleExpiration{Days: aws.Int32(30)},
+		NoncurrentVersionExpiration: &types.NoncurrentVersionExpiration{NoncurrentDays: aws.Int32(7)},
 	}}
 	set := func(size types.TransitionDefaultMinimumObjectSize, sse types.ServerSideEncryptionByDefault, block bool) {
 		t.Helper()
-		_, err := c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"}})
+		_, err := c.PutBucketVersioning(ctx,
+			&s3.PutBucketVersioningInput{
+				Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: "Enabled"},
+			})
 		must("PutBucketVersioning", err)
-		_, err = c.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
-			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &sse, BucketKeyEnabled: &block, BlockedEncryptionTypes: &types.BlockedEncryptionTypes{EncryptionType: []types.EncryptionType{"SSE-C"}}}},
-		}})
+		_, err = c.PutBucketEncryption(ctx,
+			&s3.PutBucketEncryptionInput{
+				Bucket: bucket,
+				ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+					Rules: []types.ServerSideEncryptionRule{
+						{
+							ApplyServerSideEncryptionByDefault: &sse, BucketKeyEnabled: &block,
+							BlockedEncryptionTypes: &types.BlockedEncryptionTypes{EncryptionType: []types.EncryptionType{"SSE-C"}},
+						},
+					},
+				},
+			})
 		must("PutBucketEncryption", err)
 		_, err = c.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: bucket, Policy: &document})
 		must("PutBucketPolicy", err)
-		put, err := c.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: bucket, TransitionDefaultMinimumObjectSize: size, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules}})
+		put, err := c.PutBucketLifecycleConfiguration(ctx,
+			&s3.PutBucketLifecycleConfigurationInput{
+				Bucket: bucket, TransitionDefaultMinimumObjectSize: size,
+				LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
+			})
 		must("PutBucketLifecycleConfiguration", err)
 		if put.TransitionDefaultMinimumObjectSize != size {
 			t.Errorf("the lifecycle's least size is answered as %q, want %q", put.TransitionDefaultMinimumObjectSize, size)
 		}
-		_, err = c.PutObjectLockConfiguration(ctx, &s3.PutObjectLockConfigurationInput{Bucket: bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{
-			ObjectLockEnabled: "Enabled", Rule: &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: "GOVERNANCE", Days: aws.Int32(1)}},
-		}})
+		_, err = c.PutObjectLockConfiguration(ctx,
+			&s3.PutObjectLockConfigurationInput{Bucket: bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{
+				ObjectLockEnabled: "Enabled",
+				Rule: &types.ObjectLockRule{
+					DefaultRetention: &types.DefaultRetention{Mode: "GOVERNANCE", Days: aws.Int32(1)},
+				},
+			}})
 		must("PutObjectLockConfiguration", err)
-		_, err = c.PutBucketOwnershipControls(ctx, &s3.PutBucketOwnershipControlsInput{Bucket: bucket, OwnershipControls: &types.OwnershipControls{Rules: []types.OwnershipControlsRule{{ObjectOwnership: "BucketOwnerEnforced"}}}})
+		_, err = c.PutBucketOwnershipControls(ctx,
+			&s3.PutBucketOwnershipControlsInput{
+				Bucket: bucket,
+				OwnershipControls: &types.OwnershipControls{
+					Rules: []types.OwnershipControlsRule{{ObjectOwnership: "BucketOwnerEnforced"}},
+				},
+			})
 		must("PutBucketOwnershipControls", err)
-		_, err = c.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{Bucket: bucket, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-			BlockPublicAcls: &block, BlockPublicPolicy: aws.Bool(true), IgnorePublicAcls: &block, RestrictPublicBuckets: aws.Bool(true),
-		}})
+		_, err = c.PutPublicAccessBlock(ctx,
+			&s3.PutPublicAccessBlockInput{Bucket: bucket, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
+				BlockPublicAcls: &block, BlockPublicPolicy: aws.Bool(true), IgnorePublicAcls: &block,
+				RestrictPublicBuckets: aws.Bool(true),
+			}})
 		must("PutPublicAccessBlock", err)
 	}
 	for _, s := range []struct {
@@ -217,15 +281,26 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 			"GetBucketEncryption": `"SSEAlgorithm":"AES256" … "BlockedEncryptionTypes":{"EncryptionType":["SSE-C"]} … "BucketKeyEnabled":true`, "GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"all_storage_classes_128K"`,
 			"GetPublicAccessBlock": `{"BlockPublicAcls":true,"BlockPublicPolicy":true,"IgnorePublicAcls":true,"RestrictPublicBuckets":true}`,
 		}},
-		{"varies_by_storage_class", types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"])}, false, map[string]string{
-			"GetBucketEncryption": `"KMSMasterKeyID":"` + p.Env["SEALFRONT_KMS_KEY"] + `" … "SSEAlgorithm":"aws:kms" … "BucketKeyEnabled":false`, "GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"varies_by_storage_class"`,
-			"GetPublicAccessBlock": `{"BlockPublicAcls":false,"BlockPublicPolicy":true,"IgnorePublicAcls":false,"RestrictPublicBuckets":true}`,
-		}},
+		{
+			"varies_by_storage_class",
+			types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: aws.String(p.Env["SEALFRONT_KMS_KEY"])},
+			false,
+			map[string]string{
+				"GetBucketEncryption": `"KMSMasterKeyID":"` + p.Env["SEALFRONT_KMS_KEY"] +
+					`" … "SSEAlgorithm":"aws:kms" … "BucketKeyEnabled":false`,
+				"GetBucketLifecycleConfiguration": `"TransitionDefaultMinimumObjectSize":"varies_by_storage_class"`,
+				"GetPublicAccessBlock":            `{"BlockPublicAcls":false,"BlockPublicPolicy":true,"IgnorePublicAcls":false,"RestrictPublicBuckets":true}`,
+			},
+		},
 	} {
 		set(s.size, s.sse, s.block)
-		_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, Tags: proxytest.ControlTags("Stage", string(s.size))})
+		_, err = control.TagResource(ctx,
+			&s3control.TagResourceInput{
+				AccountId: aws.String(proxytest.Account), ResourceArn: arn, Tags: proxytest.ControlTags("Stage", string(s.size)),
+			})
 		must("TagResource", err)
-		_, err = control.UntagResource(ctx, &s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, TagKeys: []string{"Name"}})
+		_, err = control.UntagResource(ctx,
+			&s3control.UntagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: arn, TagKeys: []string{"Name"}})
 		must("UntagResource", err)
 		found := readBucket(t, c, control, bucket)
 		found.is(t, readBucket(t, c, control, bucket))
@@ -233,10 +308,13 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 		text, _ := json.Marshal(document)
 		ruled, _ := json.Marshal(rules)
 		found.says(t, map[string]string{
-			"GetBucketPolicy": string(text), "GetBucketVersioning": `"Status":"Enabled"`, "GetBucketLifecycleConfiguration": string(ruled),
-			"GetObjectLockConfiguration": `"Days":1 … "Mode":"GOVERNANCE"`, "GetBucketPolicyStatus": `"IsPublic":false`,
-			"ListTagsForResource": `[{"Key":"aws-cdk:auto-delete-objects","Value":"true"},{"Key":"Stage","Value":"` + string(s.size) + `"}]`,
-			"GetBucketTagging":    `[{"Key":"aws-cdk:auto-delete-objects","Value":"true"},{"Key":"Stage","Value":"` + string(s.size) + `"}]`,
+			"GetBucketPolicy": string(text), "GetBucketVersioning": `"Status":"Enabled"`,
+			"GetBucketLifecycleConfiguration": string(ruled),
+			"GetObjectLockConfiguration":      `"Days":1 … "Mode":"GOVERNANCE"`, "GetBucketPolicyStatus": `"IsPublic":false`,
+			"ListTagsForResource": `[{"Key":"aws-cdk:auto-delete-objects","Value":"true"},{"Key":"Stage","Value":"` +
+				string(s.size) + `"}]`,
+			"GetBucketTagging": `[{"Key":"aws-cdk:auto-delete-objects","Value":"true"},{"Key":"Stage","Value":"` +
+				string(s.size) + `"}]`,
 		})
 	}
 
@@ -245,7 +323,10 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 	must("DeletePublicAccessBlock", err)
 	_, err = c.DeleteBucketOwnershipControls(ctx, &s3.DeleteBucketOwnershipControlsInput{Bucket: bucket})
 	must("DeleteBucketOwnershipControls", err)
-	_, err = c.PutObjectLockConfiguration(ctx, &s3.PutObjectLockConfigurationInput{Bucket: bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{ObjectLockEnabled: "Enabled"}})
+	_, err = c.PutObjectLockConfiguration(ctx,
+		&s3.PutObjectLockConfigurationInput{
+			Bucket: bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{ObjectLockEnabled: "Enabled"},
+		})
 	must("PutObjectLockConfiguration", err)
 	_, err = c.DeleteBucketLifecycle(ctx, &s3.DeleteBucketLifecycleInput{Bucket: bucket})
 	must("DeleteBucketLifecycle", err)
@@ -254,8 +335,10 @@ func manageBucket(t *testing.T, p *proxytest.Program, control *s3control.Client)
 	_, err = c.DeleteBucketEncryption(ctx, &s3.DeleteBucketEncryptionInput{Bucket: bucket})
 	must("DeleteBucketEncryption", err)
 	readBucket(t, c, control, bucket).says(t, map[string]string{
-		"GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration", "GetBucketOwnershipControls": "OwnershipControlsNotFoundError", "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
-		"GetBucketPolicy": "NoSuchBucketPolicy", "GetBucketEncryption": `"SSEAlgorithm":"AES256"`,
+		"GetPublicAccessBlock":            "NoSuchPublicAccessBlockConfiguration",
+		"GetBucketOwnershipControls":      "OwnershipControlsNotFoundError",
+		"GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+		"GetBucketPolicy":                 "NoSuchBucketPolicy", "GetBucketEncryption": `"SSEAlgorithm":"AES256"`,
 	})
 	_, err = c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket})
 	must("DeleteBucket", err)
@@ -283,11 +366,12 @@ func manageDirectoryBucket(t *testing.T, p *proxytest.Program, control *s3contro
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Bucket:   &types.BucketInfo{DataRedundancy: "SingleAvailabilityZone", Type: "Directory"},
-		Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: "AvailabilityZone"},
-		Tags:     []types.Tag{{Key: aws.String("Name"), Value: aws.String("managed")}},
-	}})
+	_, err := c.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Bucket:   &types.BucketInfo{DataRedundancy: "SingleAvailabilityZone", Type: "Directory"},
+			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: "AvailabilityZone"},
+			Tags:     []types.Tag{{Key: aws.String("Name"), Value: aws.String("managed")}},
+		}})
 	must("CreateBucket", err)
 	all := func() reading {
 		t.Helper()
@@ -295,29 +379,55 @@ func manageDirectoryBucket(t *testing.T, p *proxytest.Program, control *s3contro
 		read(t, r, "HeadBucket", c.HeadBucket, &s3.HeadBucketInput{Bucket: bucket})
 		read(t, r, "GetBucketPolicy", c.GetBucketPolicy, &s3.GetBucketPolicyInput{Bucket: bucket})
 		read(t, r, "GetBucketEncryption", c.GetBucketEncryption, &s3.GetBucketEncryptionInput{Bucket: bucket})
-		read(t, r, "GetBucketLifecycleConfiguration", c.GetBucketLifecycleConfiguration, &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
+		read(t, r, "GetBucketLifecycleConfiguration", c.GetBucketLifecycleConfiguration,
+			&s3.GetBucketLifecycleConfigurationInput{Bucket: bucket})
 		r.tags(t, control, arn)
 		return r
 	}
 	first := all()
 	first.is(t, all())
 	first.says(t, map[string]string{
-		"HeadBucket": `"BucketArn":"` + arn + `" … "BucketLocationName":"usw2-az1","BucketLocationType":"AvailabilityZone"`, "GetBucketPolicy": "NoSuchBucketPolicy",
-		"GetBucketEncryption": `"SSEAlgorithm":"AES256"`, "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration", "ListTagsForResource": `[{"Key":"Name","Value":"managed"}]`,
+		"HeadBucket": `"BucketArn":"` + arn +
+			`" … "BucketLocationName":"usw2-az1","BucketLocationType":"AvailabilityZone"`,
+		"GetBucketPolicy":     "NoSuchBucketPolicy",
+		"GetBucketEncryption": `"SSEAlgorithm":"AES256"`, "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+		"ListTagsForResource": `[{"Key":"Name","Value":"managed"}]`,
 	})
 	key := p.Env["SEALFRONT_KMS_KEY"]
-	_, err = c.PutBucketEncryption(ctx, &s3.PutBucketEncryptionInput{Bucket: bucket, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
-		Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: "aws:kms", KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
-	}})
+	_, err = c.PutBucketEncryption(ctx,
+		&s3.PutBucketEncryptionInput{
+			Bucket: bucket,
+			ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+				Rules: []types.ServerSideEncryptionRule{
+					{
+						ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+							SSEAlgorithm: "aws:kms", KMSMasterKeyID: &key,
+						},
+						BucketKeyEnabled: aws.Bool(true),
+					},
+				},
+			},
+		})
 	must("PutBucketEncryption", err)
-	_, err = control.TagResource(ctx, &s3control.TagResourceInput{AccountId: aws.String(proxytest.Account), ResourceArn: &arn, Tags: proxytest.ControlTags("Name", "other", "Stage", "1")})
+	_, err = control.TagResource(ctx,
+		&s3control.TagResourceInput{
+			AccountId: aws.String(proxytest.Account), ResourceArn: &arn,
+			Tags: proxytest.ControlTags("Name", "other", "Stage", "1"),
+		})
 	must("TagResource", err)
 	second := all()
 	second.is(t, all())
-	second.says(t, map[string]string{"GetBucketEncryption": `"KMSMasterKeyID":"` + key + `" … "BucketKeyEnabled":true`, "ListTagsForResource": `[{"Key":"Name","Value":"other"},{"Key":"Stage","Value":"1"}]`})
+	second.says(t,
+		map[string]string{
+			"GetBucketEncryption": `"KMSMasterKeyID":"` + key + `" … "BucketKeyEnabled":true`,
+			"ListTagsForResource": `[{"Key":"Name","Value":"other"},{"Key":"Stage","Value":"1"}]`,
+		})
 	_, err = c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket})
 	must("DeleteBucket", err)
-	all().says(t, map[string]string{"HeadBucket": "NotFound", "GetBucketPolicy": "NoSuchBucket", "ListTagsForResource": "NoSuchResource"})
+	all().says(t,
+		map[string]string{
+			"HeadBucket": "NotFound", "GetBucketPolicy": "NoSuchBucket", "ListTagsForResource": "NoSuchResource",
+		})
 }
 
 func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
@@ -336,8 +446,9 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	}
 	policy := `{"Id":"managed","Statement":[{"Action":"kms:*","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Resource":"*","Sid":"all"}],"Version":"2012-10-17"}`
 	made, err := c.CreateKey(ctx, &kms.CreateKeyInput{
-		Description: aws.String("managed"), KeySpec: "SYMMETRIC_DEFAULT", KeyUsage: "ENCRYPT_DECRYPT", Policy: &policy, MultiRegion: aws.Bool(false),
-		Tags: []kmstypes.Tag{{TagKey: aws.String("Name"), TagValue: aws.String("managed")}},
+		Description: aws.String("managed"), KeySpec: "SYMMETRIC_DEFAULT", KeyUsage: "ENCRYPT_DECRYPT", Policy: &policy,
+		MultiRegion: aws.Bool(false),
+		Tags:        []kmstypes.Tag{{TagKey: aws.String("Name"), TagValue: aws.String("managed")}},
 	})
 	must("CreateKey", err)
 	id := made.KeyMetadata.KeyId
@@ -368,8 +479,9 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	first.is(t, all())
 	first.says(t, map[string]string{
 		"DescribeKey":  `"Description":"managed" … "Enabled":true … "KeyManager":"CUSTOMER" … "KeySpec":"SYMMETRIC_DEFAULT" … "KeyUsage":"ENCRYPT_DECRYPT" … "MultiRegion":false`,
-		"GetKeyPolicy": quoted(policy), "GetKeyRotationStatus": `"KeyRotationEnabled":true … "RotationPeriodInDays":180`, "ListResourceTags": `{"TagKey":"Name","TagValue":"managed"}`,
-		"ListAliases": `"AliasName":"alias/managed" … "TargetKeyId":"` + *id + `"`,
+		"GetKeyPolicy": quoted(policy), "GetKeyRotationStatus": `"KeyRotationEnabled":true … "RotationPeriodInDays":180`,
+		"ListResourceTags": `{"TagKey":"Name","TagValue":"managed"}`,
+		"ListAliases":      `"AliasName":"alias/managed" … "TargetKeyId":"` + *id + `"`,
 	})
 	changed := strings.Replace(policy, "managed", "changed", 1)
 	_, err = c.UpdateKeyDescription(ctx, &kms.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("changed")})
@@ -378,7 +490,8 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	must("PutKeyPolicy", err)
 	_, err = c.DisableKeyRotation(ctx, &kms.DisableKeyRotationInput{KeyId: id})
 	must("DisableKeyRotation", err)
-	_, err = c.TagResource(ctx, &kms.TagResourceInput{KeyId: id, Tags: []kmstypes.Tag{{TagKey: aws.String("Stage"), TagValue: aws.String("1")}}})
+	_, err = c.TagResource(ctx,
+		&kms.TagResourceInput{KeyId: id, Tags: []kmstypes.Tag{{TagKey: aws.String("Stage"), TagValue: aws.String("1")}}})
 	must("TagResource", err)
 	_, err = c.UntagResource(ctx, &kms.UntagResourceInput{KeyId: id, TagKeys: []string{"Name"}})
 	must("UntagResource", err)
@@ -387,8 +500,9 @@ func TestInfrastructureAsCodeReadsKeysTheSameTwice(t *testing.T) {
 	second := all()
 	second.is(t, all())
 	second.says(t, map[string]string{
-		"DescribeKey": `"Description":"changed" … "Enabled":false … "KeyState":"Disabled"`, "GetKeyPolicy": quoted(changed), "GetKeyRotationStatus": `"KeyRotationEnabled":false`,
-		"ListResourceTags": `[{"TagKey":"Stage","TagValue":"1"}]`,
+		"DescribeKey": `"Description":"changed" … "Enabled":false … "KeyState":"Disabled"`, "GetKeyPolicy": quoted(changed),
+		"GetKeyRotationStatus": `"KeyRotationEnabled":false`,
+		"ListResourceTags":     `[{"TagKey":"Stage","TagValue":"1"}]`,
 	})
 	_, err = c.DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: alias})
 	must("DeleteAlias", err)

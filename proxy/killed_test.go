@@ -31,7 +31,10 @@ data: %s
 		r.client = r.p.Client(t)
 	}
 	start()
-	if a := r.p.Do(&proxytest.Request{Method: "PUT", Path: "/" + faultyBucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+	if a := r.p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + faultyBucket,
+		Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1),
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	all := os.Getenv("SEALFRONT_FAULTS") == "all"
@@ -39,8 +42,10 @@ data: %s
 	n := 0
 	for _, op := range faultOperations() {
 		switch op.name {
-		case "PutObject large", "CopyObject by the store", "CopyObject sealed anew", "RenameObject", "append to a large object", "CompleteMultipartUpload", "UploadPart large", "CreateBucket", "UpdateObjectEncryption":
-		case "PutObject small", "append to a small object", "CreateMultipartUpload", "UploadPart small", "AbortMultipartUpload", "DeleteObject", "PutBucketPolicy (record)", "UpdateObjectEncryption small":
+		case "PutObject large", "CopyObject by the store", "CopyObject sealed anew", "RenameObject",
+			"append to a large object", "CompleteMultipartUpload", "UploadPart large", "CreateBucket", "UpdateObjectEncryption":
+		case "PutObject small", "append to a small object", "CreateMultipartUpload", "UploadPart small",
+			"AbortMultipartUpload", "DeleteObject", "PutBucketPolicy (record)", "UpdateObjectEncryption small":
 			if !all {
 				continue
 			}
@@ -82,16 +87,19 @@ func (r *faultRun) kill(op *faultOperation, step int, done bool, rows map[string
 	op.prepare(c)
 	victim := r.p
 	var dead atomic.Bool
-	fault := &proxytest.StoreFault{Lasting: true, Play: func(f *proxytest.StoreFront, w http.ResponseWriter, q *http.Request) bool {
-		if dead.CompareAndSwap(false, true) {
-			if done {
-				f.CarriedOut(q, nil)
+	fault := &proxytest.StoreFault{
+		Lasting: true,
+		Play: func(f *proxytest.StoreFront, w http.ResponseWriter, q *http.Request) bool {
+			if dead.CompareAndSwap(false, true) {
+				if done {
+					f.CarriedOut(q, nil)
+				}
+				victim.Kill()
 			}
-			victim.Kill()
-		}
-		proxytest.Reset(w, nil)
-		return true
-	}}
+			proxytest.Reset(w, nil)
+			return true
+		},
+	}
 	armed := r.f.Arm(fault, step)
 	t := op.do(c)
 	if dead.Load() {

@@ -19,8 +19,9 @@ import (
 	"sealfront/sigv4"
 )
 
-// A bucket key in use is fetched again before its end, so that no request waits for KMS; when that fails, it works until
-// its end and no longer; when KMS is willing again, so is the program. KS-2, and the revocation within the lifetime.
+// A bucket key in use is fetched again before its end, so that no request waits for KMS; when that fails, it works
+// until its end and no longer; when KMS is willing again, so is the program. KS-2, and the revocation within the
+// lifetime.
 func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)
@@ -83,8 +84,12 @@ func TestABucketKeyIsRefreshedAheadAndEndsInTime(t *testing.T) {
 	}
 	refuses := func(when string) {
 		t.Helper()
-		for name, r := range map[string]*proxytest.Request{"PUT": other, "GET": get, "CreateSession": {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"}} {
-			if a := p.Do(r); a.StatusCode != 400 || a.Code() != "KMS.DisabledException" || !strings.Contains(a.Text, key+" is disabled.") {
+		for name, r := range map[string]*proxytest.Request{
+			"PUT": other, "GET": get,
+			"CreateSession": {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"},
+		} {
+			if a := p.Do(r); a.StatusCode != 400 || a.Code() != "KMS.DisabledException" ||
+				!strings.Contains(a.Text, key+" is disabled.") {
 				t.Errorf("%s %s: %d %s", name, when, a.StatusCode, a.Text)
 			}
 		}
@@ -197,7 +202,8 @@ func TestCallsOfEightClients(t *testing.T) {
 			each := objects / clients
 			for i := range each {
 				name, body := fmt.Sprintf("object-%d-%d", client, i), fmt.Sprintf("body %d of %d", i, client)
-				if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: &name, Body: strings.NewReader(body)}); err != nil {
+				if _, err := c.PutObject(t.Context(),
+					&s3.PutObjectInput{Bucket: &b.Name, Key: &name, Body: strings.NewReader(body)}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -218,8 +224,10 @@ func TestCallsOfEightClients(t *testing.T) {
 	}
 	all.Wait()
 	took := time.Since(began)
-	generate, decrypt, describe := k.Count("GenerateDataKey", b.Key)-before[0], k.Count("Decrypt", b.Key)-before[1], k.Count("DescribeKey", b.Key)-before[2]
-	t.Logf("%d PUTs and %d GETs by %d clients in %.1f s, bucket keys kept for %v: %d GenerateDataKey, %d Decrypt, %d DescribeKey",
+	generate, decrypt, describe := k.Count("GenerateDataKey", b.Key)-before[0], k.Count("Decrypt",
+		b.Key)-before[1], k.Count("DescribeKey", b.Key)-before[2]
+	t.Logf("%d PUTs and %d GETs by %d clients in %.1f s, bucket keys kept for %v: %d GenerateDataKey, %d Decrypt, %d "+
+		"DescribeKey",
 		done.Load(), done.Load(), clients, took.Seconds(), lifetime, generate, decrypt, describe)
 	// One bucket key, and its refresh when four fifths of its lifetime are over.
 	if most := int(took/(lifetime*4/5)) + 1; generate != 1 || decrypt > most || describe != 0 {

@@ -29,7 +29,9 @@ func TestTheManualSaysWhatAnOutageStops(t *testing.T) {
 		t.Errorf("the table has %d lines, want %d", lines, want)
 	}
 	for _, o := range kmsOperations {
-		says := map[kmsNeed]string{never: "never | works", whenCold: "when cold | works while warm", each: "each time | fails"}[o.need]
+		says := map[kmsNeed]string{
+			never: "never | works", whenCold: "when cold | works while warm", each: "each time | fails",
+		}[o.need]
 		if line := "\n| " + o.name + " | " + says; !strings.Contains(section, line) {
 			t.Errorf("the table lacks %q", line)
 		}

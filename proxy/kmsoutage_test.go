@@ -44,40 +44,41 @@ func TestWhenKMSIsAway(t *testing.T) {
 					asked++
 				}
 			}
-			proxytest.Every(t, len(kmsOperations), func(i int) string { return name + " " + kmsOperations[i].name }, func(t *testing.T, i int) {
-				o, q := kmsOperations[i], p.ForTest(t)
-				if need == never && o.need == never {
-					return // done already
-				}
-				r := o.r(b, phase)
-				var want *kmsRow
-				if need != never && o.need >= need {
-					want = expected(o.calls)
-				}
-				a := q.Do(r)
-				heard[i] = toldBy(a)
-				switch {
-				case a.Err != nil:
-					t.Errorf("no answer: %v", a.Err)
-				case want == nil && a.StatusCode/100 != 2:
-					t.Errorf("%d %s, want success", a.StatusCode, a.Text)
-				case want == nil && o.name == "GetObject" && a.Text != "body":
-					t.Errorf("GET gave %q", a.Text)
-				case want != nil && (a.StatusCode != want.status || r.Method != "HEAD" && a.Code() != want.code):
-					t.Errorf("%d %s, want %d %s", a.StatusCode, a.Text, want.status, want.code)
-				case want != nil:
-					wanted := want.row
-					if ofKey := keyRows[wanted]; o.name == "PutBucketEncryption" && ofKey != "" {
-						wanted = ofKey
+			proxytest.Every(t, len(kmsOperations), func(i int) string { return name + " " + kmsOperations[i].name },
+				func(t *testing.T, i int) {
+					o, q := kmsOperations[i], p.ForTest(t)
+					if need == never && o.need == never {
+						return // done already
 					}
-					if row := q.RowOf(a); row != wanted {
-						t.Errorf("refused by %q, want %s", row, wanted)
+					r := o.r(b, phase)
+					var want *kmsRow
+					if need != never && o.need >= need {
+						want = expected(o.calls)
 					}
-					if want.status == http.StatusBadRequest && r.Method != "HEAD" && !strings.Contains(a.Text, b.Key) {
-						t.Errorf("%s doesn't name the KMS key", a.Text)
+					a := q.Do(r)
+					heard[i] = toldBy(a)
+					switch {
+					case a.Err != nil:
+						t.Errorf("no answer: %v", a.Err)
+					case want == nil && a.StatusCode/100 != 2:
+						t.Errorf("%d %s, want success", a.StatusCode, a.Text)
+					case want == nil && o.name == "GetObject" && a.Text != "body":
+						t.Errorf("GET gave %q", a.Text)
+					case want != nil && (a.StatusCode != want.status || r.Method != "HEAD" && a.Code() != want.code):
+						t.Errorf("%d %s, want %d %s", a.StatusCode, a.Text, want.status, want.code)
+					case want != nil:
+						wanted := want.row
+						if ofKey := keyRows[wanted]; o.name == "PutBucketEncryption" && ofKey != "" {
+							wanted = ofKey
+						}
+						if row := q.RowOf(a); row != wanted {
+							t.Errorf("refused by %q, want %s", row, wanted)
+						}
+						if want.status == http.StatusBadRequest && r.Method != "HEAD" && !strings.Contains(a.Text, b.Key) {
+							t.Errorf("%s doesn't name the KMS key", a.Text)
+						}
 					}
-				}
-			})
+				})
 			if need != never {
 				table.add(b, f.name, phase, heard)
 			}
@@ -98,7 +99,9 @@ func TestWhenKMSIsAway(t *testing.T) {
 		b.P.DropKeys("?kms-key=" + url.QueryEscape(b.Key))
 		phase("cold", "cold", whenCold)
 		after = strings.ReplaceAll(after, " cold-delete cold-deletes", "")
-		for made, calls := range map[string]string{"cold-put": "g", "cold-session": "g", "cold-copy": "dg", "cold-complete": "d"} {
+		for made, calls := range map[string]string{
+			"cold-put": "g", "cold-session": "g", "cold-copy": "dg", "cold-complete": "d",
+		} {
 			if expected(calls) == nil {
 				after += " " + made
 			}
@@ -117,8 +120,13 @@ func TestWhenKMSIsAway(t *testing.T) {
 			return
 		}
 		phase("again", "cold", never)
-		b.Has("in the end", "object cold-append warm-append cold-put cold-session cold-copy cold-complete cold-renamed warm-put warm-session warm-complete warm-renamed")
-		for key, body := range map[string]string{"object": "body", "cold-complete": "part", "warm-complete": "part", "cold-renamed": "body", "cold-copy": "body", "cold-put": "body", "warm-append": "bodymore", "cold-append": "bodymore"} {
+		b.Has("in the end",
+			"object cold-append warm-append cold-put cold-session cold-copy cold-complete cold-renamed warm-put warm-session "+
+				"warm-complete warm-renamed")
+		for key, body := range map[string]string{
+			"object": "body", "cold-complete": "part", "warm-complete": "part", "cold-renamed": "body", "cold-copy": "body",
+			"cold-put": "body", "warm-append": "bodymore", "cold-append": "bodymore",
+		} {
 			if a := b.Must(&proxytest.Request{Method: "GET", Path: b.Path(key)}); a.Text != body {
 				t.Errorf("%s in the end: %q", key, a.Text)
 			}
@@ -129,7 +137,8 @@ func TestWhenKMSIsAway(t *testing.T) {
 	if p.Metric("sealfront_integrity_failures_total", `kind="blob"`) == 0 {
 		t.Error("KE-8 is no alarm")
 	}
-	if p.Metric("sealfront_refusals_total", `row="KE-7"`) == 0 || p.Metric("sealfront_kms_calls_total", `outcome="unreachable"`) == 0 {
+	if p.Metric("sealfront_refusals_total", `row="KE-7"`) == 0 ||
+		p.Metric("sealfront_kms_calls_total", `outcome="unreachable"`) == 0 {
 		t.Error("KE-7 isn't counted")
 	}
 }
@@ -146,8 +155,10 @@ func errorsAreKnownByName(t *testing.T, p *proxytest.Program, k *proxytest.Fault
 		"DisabledException": ke(1, "DisabledException"), "KMSInvalidStateException": ke(2, "KMSInvalidStateException"),
 		"NotFoundException": ke(3, "NotFoundException"), "InvalidArnException": ke(3, "NotFoundException"),
 		"InvalidKeyUsageException": ke(4, "InvalidKeyUsageException"), "AccessDeniedException": ke5,
-		"ThrottlingException": ke6, "LimitExceededException": ke6, "KMSInternalException": ke7, "DependencyTimeoutException": ke7,
-		"KeyUnavailableException": ke7, "AnExceptionOfTheFuture": ke7, "com.amazonaws.kms#DisabledException": ke(1, "DisabledException"),
+		"ThrottlingException": ke6, "LimitExceededException": ke6, "KMSInternalException": ke7,
+		"DependencyTimeoutException": ke7,
+		"KeyUnavailableException":    ke7, "AnExceptionOfTheFuture": ke7,
+		"com.amazonaws.kms#DisabledException": ke(1, "DisabledException"),
 	} {
 		for _, status := range []int{400, 403, 500} {
 			all = append(all, known{name, status, want})

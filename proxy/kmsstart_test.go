@@ -27,8 +27,8 @@ func startFails(t *testing.T, config string) string {
 	return out.String()
 }
 
-// The program doesn't start without KMS, says why, and has harmed nothing: neither at the first start, when the state key
-// is made, nor at a later one.
+// The program doesn't start without KMS, says why, and has harmed nothing: neither at the first start, when the state
+// key is made, nor at a later one.
 func TestAStartNeedsKMS(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)

@@ -28,12 +28,14 @@ var kmsWrites = map[string]struct{ key, old, new string }{
 	"DeleteObjects":           {"-deletes", "4", ""},
 }
 
-// add takes the rows of one fault down, of a phase in which every operation was told what it heard. A write must be there
-// when it was acknowledged, and not at all when it was refused.
+// add takes the rows of one fault down, of a phase in which every operation was told what it heard. A write must be
+// there when it was acknowledged, and not at all when it was refused.
 func (table *kmsTable) add(b *proxytest.KMSBucket, fault, phase string, heard []told) {
 	b.P.T.Helper()
 	sizes := make(map[string]string)
-	for _, object := range strings.Split(b.Must(&proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "list-type=2"}).Text, "<Contents>")[1:] {
+	for _, object := range strings.Split(b.Must(&proxytest.Request{
+		Method: "GET", Path: "/" + b.Name, Query: "list-type=2",
+	}).Text, "<Contents>")[1:] {
 		sizes[proxytest.Element(object, "Key")] = proxytest.Element(object, "Size")
 	}
 	uploads := b.Must(&proxytest.Request{Method: "GET", Path: "/" + b.Name, Query: "uploads="}).Text
@@ -53,14 +55,17 @@ func (table *kmsTable) add(b *proxytest.KMSBucket, fault, phase string, heard []
 			}
 			if is != want {
 				holds = fmt.Sprintf("%q bytes", is)
-				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the store holds %s, want %q", fault, o.name, where, heard[i].says, holds, want)
+				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the store holds %s, want %q", fault, o.name,
+					where, heard[i].says, holds, want)
 			}
 			if _, from := sizes[phase+"-from"]; o.name == "RenameObject" && from == heard[i].ok {
-				b.P.T.Errorf("%s × RenameObject, bucket key %s: the client was told %q, and the old name is there: %t", fault, where, heard[i].says, from)
+				b.P.T.Errorf("%s × RenameObject, bucket key %s: the client was told %q, and the old name is there: %t", fault,
+					where, heard[i].says, from)
 			}
 		case o.name == "CreateMultipartUpload":
 			if begun := strings.Contains(uploads, "<Key>"+phase+"-upload</Key>"); begun != heard[i].ok {
-				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the upload is there: %t", fault, o.name, where, heard[i].says, begun)
+				b.P.T.Errorf("%s × %s, bucket key %s: the client was told %q, and the upload is there: %t", fault, o.name, where,
+					heard[i].says, begun)
 			} else if begun {
 				holds = "an upload"
 			}

@@ -33,15 +33,22 @@ func TestAnIdentityHasItsShareAndNoMore(t *testing.T) {
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {concurrency: 2}"))
 	held := []net.Conn{hold(p, "a", nil), hold(p, "b", nil)}
 	proxytest.Eventually(t, "two uploads under way", func() bool { return p.Metric("sealfront_active_requests") == 2 })
-	a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello", Header: []sigv4.Field{proxytest.Field("Expect", "100-continue")}})
+	a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello",
+		Header: []sigv4.Field{proxytest.Field("Expect", "100-continue")},
+	})
 	if a.StatusCode != 503 || a.Code() != "SlowDown" {
 		t.Errorf("the third at once: %d %s", a.StatusCode, a.Text)
 	}
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello", Credentials: proxytest.OtherCredentials}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: proxytest.DemoPath + "c", Body: "hello", Credentials: proxytest.OtherCredentials,
+	}); a.StatusCode != 200 {
 		t.Errorf("another identity's: %d %s", a.StatusCode, a.Text)
 	}
 	wrong := &sigv4.Credentials{AccessKeyID: "AKIAOTHER", SecretAccessKey: "wrong"}
-	if a := p.Do(&proxytest.Request{Method: "HEAD", Path: proxytest.DemoPath + "c", Credentials: wrong}); a.StatusCode != 403 {
+	if a := p.Do(&proxytest.Request{
+		Method: "HEAD", Path: proxytest.DemoPath + "c", Credentials: wrong,
+	}); a.StatusCode != 403 {
 		t.Errorf("a wrong secret: %d", a.StatusCode)
 	}
 	for _, c := range held {
@@ -62,7 +69,8 @@ func TestAnIdentityHasItsShareAndNoMore(t *testing.T) {
 
 func TestAnIdentitysRateIsBounded(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(proxytest.EmbeddedWith(t, "limits: {requests_per_second: 0.001, burst: 3}"), "secret_key: othersecret,", "secret_key: othersecret, limits: {requests_per_second: 1000},", 1)
+	text := strings.Replace(proxytest.EmbeddedWith(t, "limits: {requests_per_second: 0.001, burst: 3}"),
+		"secret_key: othersecret,", "secret_key: othersecret, limits: {requests_per_second: 1000},", 1)
 	p := proxytest.StartWith(t, text)
 	codes := ""
 	for range 5 {
@@ -74,7 +82,9 @@ func TestAnIdentitysRateIsBounded(t *testing.T) {
 	for range 5 {
 		// Its own rate is another, but the burst of limits holds for it.
 		proxytest.Eventually(t, "another identity's request", func() bool {
-			return p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: proxytest.OtherCredentials}).StatusCode == 404
+			return p.Do(&proxytest.Request{
+				Method: "GET", Path: proxytest.DemoPath + "x", Credentials: proxytest.OtherCredentials,
+			}).StatusCode == 404
 		})
 	}
 }
@@ -85,7 +95,9 @@ func TestRequestsAtOnceAreBounded(t *testing.T) {
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {requests: 2}"))
 	expect := []sigv4.Field{proxytest.Field("Expect", "100-continue")}
 	for range 5 { // clients that ask, and leave
-		host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "left", Declared: 5, Header: expect})
+		host, head := p.Head(&proxytest.Request{
+			Method: "PUT", Path: proxytest.DemoPath + "left", Declared: 5, Header: expect,
+		})
 		c := p.Dial(&proxytest.Request{}, host)
 		if _, err := c.Write(head); err != nil {
 			t.Fatal(err)
@@ -94,7 +106,8 @@ func TestRequestsAtOnceAreBounded(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 		_ = c.Close()
-		proxytest.Eventually(t, "the end of a request that was left", func() bool { return p.Metric("sealfront_active_requests") == 0 })
+		proxytest.Eventually(t, "the end of a request that was left",
+			func() bool { return p.Metric("sealfront_active_requests") == 0 })
 	}
 	hold(p, "a", nil)
 	hold(p, "b", proxytest.OtherCredentials)
@@ -125,7 +138,9 @@ func TestMemoryBoundsRequests(t *testing.T) {
 	}
 	proxytest.Eventually(t, "uploads under way", func() bool { return p.Metric("sealfront_active_requests") == limit })
 	for range 20 {
-		if a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "more", Body: "hello"}); a.StatusCode != 503 || a.Code() != "SlowDown" {
+		if a := p.Do(&proxytest.Request{
+			Method: "PUT", Path: proxytest.DemoPath + "more", Body: "hello",
+		}); a.StatusCode != 503 || a.Code() != "SlowDown" {
 			t.Fatalf("one too many: %d %s", a.StatusCode, a.Text)
 		}
 	}
@@ -133,7 +148,8 @@ func TestMemoryBoundsRequests(t *testing.T) {
 
 func TestTricklingClientsAreCutOff(t *testing.T) {
 	t.Parallel()
-	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {progress_timeout: 500ms, min_rate: 5000, head_timeout: 500ms}"))
+	p := proxytest.StartWith(t,
+		proxytest.EmbeddedWith(t, "limits: {progress_timeout: 500ms, min_rate: 5000, head_timeout: 500ms}"))
 	for name, prefix := range map[string]int{"a head": 0, "a body": 1} {
 		t.Run(name, func(t *testing.T) {
 			host, head := p.Head(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "trickle", Declared: 10_000})
@@ -157,13 +173,15 @@ func TestTricklingClientsAreCutOff(t *testing.T) {
 	p.MustNotExist(proxytest.DemoBucket, "trickle")
 }
 
-// Who doesn't read what it asked for is cut off with a reset: the kernel must not go on holding megabytes for it. Neither that
-// nor a client that leaves is an error of the server's.
+// Who doesn't read what it asked for is cut off with a reset: the kernel must not go on holding megabytes for it.
+// Neither that nor a client that leaves is an error of the server's.
 func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "limits: {progress_timeout: 500ms}"))
 	const size = 24 << 20 // more than the kernel's buffers hold
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "large", Body: strings.Repeat("x", size)}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: proxytest.DemoPath + "large", Body: strings.Repeat("x", size),
+	}); a.StatusCode != 200 {
 		t.Fatalf("PUT: %d %s", a.StatusCode, a.Text)
 	}
 	ask := func() (*net.TCPConn, net.Conn) {
@@ -200,7 +218,8 @@ func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	_ = socket.SetLinger(0)
 	_ = socket.Close()
 	proxytest.Eventually(t, "the end of the request", func() bool { return ended("ClientLeft") == 1 })
-	if n := ended("InternalError") + ended("IncompleteBody"); n > 0 || strings.Contains(p.Stderr.String(), `"level":"error"`) {
+	if n := ended("InternalError") + ended("IncompleteBody"); n > 0 ||
+		strings.Contains(p.Stderr.String(), `"level":"error"`) {
 		t.Errorf("%d internal errors, or the log speaks of one", n)
 	}
 }

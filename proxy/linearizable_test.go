@@ -24,12 +24,13 @@ import (
 	"sealfront/sigv4"
 )
 
-// Invariant 8, a 200 stays true: what clients of two replicas see of a few keys is what they would see if each operation
-// happened at one moment between its request and its answer, however the store's relay delays, repeats and loses.
+// Invariant 8, a 200 stays true: what clients of two replicas see of a few keys is what they would see if each
+// operation happened at one moment between its request and its answer, however the store's relay delays, repeats and
+// loses.
 //
-// An operation that moves an object between two keys has several moments: a copy reads and then writes; a rename reads, writes,
-// and deletes what it has read, and no other operation in several steps comes between. An operation whose outcome the client wasn't told has
-// happened at some time after its request, or not.
+// An operation that moves an object between two keys has several moments: a copy reads and then writes; a rename reads,
+// writes, and deletes what it has read, and no other operation in several steps comes between. An operation whose
+// outcome the client wasn't told has happened at some time after its request, or not.
 //
 // The test lasts some seconds. SEALFRONT_LINEARIZE=10m has it go on for that long, over every store that is there.
 func TestLinearizable(t *testing.T) {
@@ -69,8 +70,8 @@ type linearGame struct {
 	replicas [2]*proxytest.Program
 	bucket   string
 	seed     uint64
-	// lossy: a store that deletes without conditions loses what is written to a rename's source at the last moment. That is
-	// documented, and not played.
+	// lossy: a store that deletes without conditions loses what is written to a rename's source at the last moment. That
+	// is documented, and not played.
 	lossy bool
 	calm  atomic.Bool // the relay lets everything through
 	tidy  atomic.Bool // it only delays
@@ -90,7 +91,10 @@ const (
 
 func newLinearGame(t *testing.T, store proxytest.Service, lossy bool) *linearGame {
 	t.Helper()
-	g := &linearGame{t: t, bucket: "linear--usw2-az1--x-s3", seed: uint64(time.Now().UnixNano()), outcomes: make(map[string]int), lossy: lossy}
+	g := &linearGame{
+		t: t, bucket: "linear--usw2-az1--x-s3", seed: uint64(time.Now().UnixNano()), outcomes: make(map[string]int),
+		lossy: lossy,
+	}
 	if s, err := strconv.ParseUint(os.Getenv("SEALFRONT_SEED"), 10, 64); err == nil {
 		g.seed = s
 	}
@@ -107,11 +111,16 @@ listen: {https: "127.0.0.1:0", http: "127.0.0.1:0", admin: "127.0.0.1:0"}
 tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: %q, secret_key: %q, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %q, secret_key: %q, service_key: %q}
-`, dir, dir, relay, store.AccessKey, store.SecretKey, prefix, prefix, kms.Env["SEALFRONT_KMS_ENDPOINT"], kms.Env["AWS_ACCESS_KEY_ID"], kms.Env["AWS_SECRET_ACCESS_KEY"], kms.Env["SEALFRONT_KMS_KEY"])
+`, dir, dir, relay, store.AccessKey, store.SecretKey, prefix, prefix, kms.Env["SEALFRONT_KMS_ENDPOINT"],
+			kms.Env["AWS_ACCESS_KEY_ID"], kms.Env["AWS_SECRET_ACCESS_KEY"], kms.Env["SEALFRONT_KMS_KEY"])
 		g.replicas[i] = proxytest.StartWith(t, g.config)
 		g.replicas[i].Env["AWS_CA_BUNDLE"] = ca
 	}
-	if a := g.do(0, &proxytest.Request{Method: "PUT", Path: "/" + g.bucket, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)}); a.StatusCode != 200 {
+	if a := g.do(0,
+		&proxytest.Request{
+			Method: "PUT", Path: "/" + g.bucket,
+			Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1),
+		}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	g.calm.Store(false)
@@ -134,14 +143,16 @@ func (g *linearGame) mustDo(replica int, r *proxytest.Request) *proxytest.Answer
 	return g.do(replica, r)
 }
 
-// relay starts the relay. It keeps the store's promises otherwise: no request is carried out that its client has given up.
+// relay starts the relay. It keeps the store's promises otherwise: no request is carried out that its client has given
+// up.
 func (g *linearGame) relay(endpoint string) string {
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	forward := &httputil.ReverseProxy{
-		ErrorLog: proxytest.DiscardLog, Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, DialContext: proxytest.DialAbruptly},
+		ErrorLog:  proxytest.DiscardLog,
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, DialContext: proxytest.DialAbruptly},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
 			if _, ok := r.Out.Header["User-Agent"]; !ok {
@@ -176,7 +187,8 @@ func (g *linearGame) relay(endpoint string) string {
 			pause(25 * time.Millisecond)
 		}
 		rec := send()
-		// What a client's own condition has let through once isn't let through twice: there the second answer would be untrue.
+		// What a client's own condition has let through once isn't let through twice: there the second answer would be
+		// untrue.
 		conditional := r.Method != "DELETE" && (r.Header.Get("If-None-Match") != "" || r.Header.Get("If-Match") != "")
 		if !g.tidy.Load() && rand.IntN(12) == 0 && (!conditional || strings.Contains(r.URL.Path, "state/claims/")) {
 			pause(10 * time.Millisecond)
@@ -294,7 +306,8 @@ func (g *linearGame) round(number int) {
 	var b strings.Builder
 	model := linearModel()
 	for _, o := range r.history {
-		fmt.Fprintf(&b, "%d %8.1f–%8.1f ms %s\n", o.ClientId, float64(o.Call)/1e6, float64(o.Return)/1e6, model.DescribeOperation(o.Input, o.Output))
+		fmt.Fprintf(&b, "%d %8.1f–%8.1f ms %s\n", o.ClientId, float64(o.Call)/1e6, float64(o.Return)/1e6,
+			model.DescribeOperation(o.Input, o.Output))
 	}
 	g.t.Errorf("round %d isn't linearizable (seed %d):\n%s", number, g.seed, b.String())
 }
@@ -315,10 +328,21 @@ func (r *linearRound) name(key int) string { return fmt.Sprintf("r%d/k%d", r.num
 func (r *linearRound) begin(i int) {
 	key := i % linearKeys
 	id := int(r.steps.Add(1))
-	u := linearUpload{step: linearStep{kind: "complete", key: key, tokens: fmt.Sprintf("%d ", id), meta: fmt.Sprint("m", id), upload64: 1 << i}}
-	a := r.mustDo(i%2, &proxytest.Request{Method: "POST", Path: r.path(key), Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", u.step.meta)}})
+	u := linearUpload{
+		step: linearStep{
+			kind: "complete", key: key, tokens: fmt.Sprintf("%d ", id), meta: fmt.Sprint("m", id), upload64: 1 << i,
+		},
+	}
+	a := r.mustDo(i%2,
+		&proxytest.Request{
+			Method: "POST", Path: r.path(key), Query: "uploads=",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", u.step.meta)},
+		})
 	u.id = proxytest.Element(a.Text, "UploadId")
-	a = r.mustDo((i+1)%2, &proxytest.Request{Method: "PUT", Path: r.path(key), Query: "partNumber=1&uploadId=" + url.QueryEscape(u.id), Body: tokenBody(id)})
+	a = r.mustDo((i+1)%2,
+		&proxytest.Request{
+			Method: "PUT", Path: r.path(key), Query: "partNumber=1&uploadId=" + url.QueryEscape(u.id), Body: tokenBody(id),
+		})
 	u.etag = a.Header.Get("ETag")
 	r.uploads = append(r.uploads, u)
 }
@@ -338,13 +362,17 @@ func (r *linearRound) record(client int, call time.Time, a *proxytest.Answer, ou
 		end = 1 << 62
 	}
 	r.count(fmt.Sprint(steps[0].kind, " ", a.StatusCode))
-	if a.StatusCode >= 400 && a.StatusCode < 500 && a.StatusCode != 404 && a.StatusCode != 409 && a.StatusCode != 412 && a.Code() != "InvalidWriteOffset" {
+	if a.StatusCode >= 400 && a.StatusCode < 500 && a.StatusCode != 404 && a.StatusCode != 409 && a.StatusCode != 412 &&
+		a.Code() != "InvalidWriteOffset" {
 		r.t.Errorf("%s of key %d: %d %s", steps[0].kind, steps[0].key, a.StatusCode, a.Text)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range steps {
-		r.history = append(r.history, porcupine.Operation{ClientId: client, Input: &steps[i], Call: call.Sub(r.began).Nanoseconds(), Output: &out, Return: end})
+		r.history = append(r.history,
+			porcupine.Operation{
+				ClientId: client, Input: &steps[i], Call: call.Sub(r.began).Nanoseconds(), Output: &out, Return: end,
+			})
 	}
 }
 
@@ -387,11 +415,15 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 	named := func(kind string) linearStep { s := step; s.kind = kind; return s }
 	call := time.Now()
 	copied := func(to int) *proxytest.Answer {
-		header := []sigv4.Field{marked, proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name(key))}
+		header := []sigv4.Field{
+			marked, proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"),
+			proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name(key)),
+		}
 		return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Header: header})
 	}
 	put := func(header ...sigv4.Field) *proxytest.Answer {
-		return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(key), Body: tokenBody(id), Header: append(header, marked)})
+		return r.do(replica,
+			&proxytest.Request{Method: "PUT", Path: r.path(key), Body: tokenBody(id), Header: append(header, marked)})
 	}
 	switch n := dice.IntN(100); {
 	case n < 15:
@@ -415,7 +447,8 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 		call = time.Now()
 		r.record(client, call, put(proxytest.Field("If-Match", etag)), linearResult{tokens: tokensOf(body)}, named("replace"))
 	case n < 48:
-		r.record(client, call, r.do(replica, &proxytest.Request{Method: "DELETE", Path: r.path(key)}), linearResult{}, named("delete"))
+		r.record(client, call, r.do(replica, &proxytest.Request{Method: "DELETE", Path: r.path(key)}), linearResult{},
+			named("delete"))
 	case n < 56:
 		r.record(client, call, copied(to), linearResult{}, named("copy reads"), named("copy writes"))
 	case n < 64:
@@ -427,25 +460,37 @@ func (r *linearRound) play(client int, dice *rand.Rand) {
 		}
 		step.offset = len(body)
 		call = time.Now()
-		a := r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(key), Body: tokenBody(id), Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+		a := r.do(replica,
+			&proxytest.Request{
+				Method: "PUT", Path: r.path(key), Body: tokenBody(id),
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))},
+			})
 		r.record(client, call, a, linearResult{}, named("append"))
 	case n < 82:
 		u := r.uploads[dice.IntN(len(r.uploads))]
 		r.complete(client, replica, &u)
 	default:
-		a := r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name(key))}})
+		a := r.do(replica,
+			&proxytest.Request{
+				Method: "PUT", Path: r.path(to), Query: "renameObject=",
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name(key))},
+			})
 		r.record(client, call, a, linearResult{}, named("rename reads"), named("rename writes"), named("rename deletes"))
 	}
 }
 
 // complete sends the same Complete to both replicas.
 func (r *linearRound) complete(client, replica int, u *linearUpload) {
-	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.etag + "</ETag></Part></CompleteMultipartUpload>"
+	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + u.etag +
+		"</ETag></Part></CompleteMultipartUpload>"
 	var wg sync.WaitGroup
 	for i := range 2 {
 		wg.Go(func() {
 			call := time.Now()
-			a := r.do((replica+i)%2, &proxytest.Request{Method: "POST", Path: r.path(u.step.key), Query: "uploadId=" + url.QueryEscape(u.id), Body: document})
+			a := r.do((replica+i)%2,
+				&proxytest.Request{
+					Method: "POST", Path: r.path(u.step.key), Query: "uploadId=" + url.QueryEscape(u.id), Body: document,
+				})
 			if a.StatusCode == 200 && strings.Contains(a.Text, "<Error>") {
 				a.StatusCode = 503
 			}
@@ -460,7 +505,8 @@ func (r *linearRound) complete(client, replica int, u *linearUpload) {
 // list lists the bucket: each key is or isn't there at some moment of it.
 func (r *linearRound) list(client, replica int) {
 	call := time.Now()
-	a := r.do(replica, &proxytest.Request{Method: "GET", Path: "/" + r.bucket, Query: fmt.Sprintf("list-type=2&prefix=r%d%%2F", r.number)})
+	a := r.do(replica,
+		&proxytest.Request{Method: "GET", Path: "/" + r.bucket, Query: fmt.Sprintf("list-type=2&prefix=r%d%%2F", r.number)})
 	if a.StatusCode != 200 || a.Err != nil || strings.Contains(a.Text, "<IsTruncated>true") {
 		return
 	}

@@ -227,6 +227,7 @@ var linearModel = (&porcupine.NondeterministicModel{
 	Hash:  func(s any) uint64 { return maphash.Comparable(linearSeed, s.(linearState)) },
 	DescribeOperation: func(input, output any) string {
 		in, out := input.(*linearStep), output.(*linearResult)
-		return fmt.Sprintf("%s k%d→k%d %s%s: %d %s%s %t", in.kind, in.key, in.to, in.tokens, in.meta, out.status, out.tokens, out.meta, out.unknown)
+		return fmt.Sprintf("%s k%d→k%d %s%s: %d %s%s %t", in.kind, in.key, in.to, in.tokens, in.meta, out.status, out.tokens,
+			out.meta, out.unknown)
 	},
 }).ToModel

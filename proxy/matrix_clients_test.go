@@ -39,7 +39,10 @@ var matrixClients = []struct {
 	}},
 	{"aws-cli 1", false, func(t *testing.T, j *job) { jobOfAWSCLI(t, j, proxytest.ProgramPath(t, "aws")) }},
 	{"aws-cli 2.9", false, jobOfOldAWSCLI},
-	{"rclone 1.76", false, func(t *testing.T, j *job) { jobOfRclone(t, j, proxytest.ProgramPath(t, "rclone"), j.directory) }},
+	{"rclone 1.76", false, func(t *testing.T, j *job) {
+		jobOfRclone(t, j, proxytest.ProgramPath(t, "rclone"),
+			j.directory)
+	}},
 	{"rclone 1.60", false, jobOfOldRclone},
 	{"mc", false, jobOfMC},
 	{"s3cmd", false, jobOfS3cmd},
@@ -59,7 +62,8 @@ func debian(t *testing.T, name string) string {
 // nodeModules skips the test where there are none.
 func nodeModules(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(os.Getenv("SEALFRONT_TOOLS"), "node_modules", "@aws-sdk", "client-s3")); err != nil {
+	if _, err := os.Stat(filepath.Join(os.Getenv("SEALFRONT_TOOLS"), "node_modules", "@aws-sdk",
+		"client-s3")); err != nil {
 		proxytest.Missing(t, "@aws-sdk/client-s3 is not in $SEALFRONT_TOOLS/node_modules")
 	}
 }
@@ -75,12 +79,14 @@ func (j *job) run(t *testing.T, env []string, path string, args ...string) strin
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
-	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
+	cmd.Env = append(cmd.Env, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
 	cmd.Env = append(append(cmd.Env, toolEnv(j.p)...), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v\n%s\n%s", filepath.Base(path), strings.Join(args, " "), err, tail(out.String()), tail(errs.String()))
+		t.Fatalf("%s %s: %v\n%s\n%s", filepath.Base(path), strings.Join(args, " "), err, tail(out.String()),
+			tail(errs.String()))
 	}
 	return out.String()
 }
@@ -92,7 +98,8 @@ func (j *job) script(t *testing.T, path, file string) {
 	t.Helper()
 	env := []string{
 		"JOB_BUCKET=" + j.bucket, "JOB_TREE=" + j.tree, "JOB_BIG=" + matrixBig, "JOB_RANGE=" + matrixRange,
-		fmt.Sprint("JOB_FROM=", matrixFrom), fmt.Sprint("JOB_LENGTH=", matrixRangeLen), "NODE_EXTRA_CA_CERTS=" + j.p.Env["AWS_CA_BUNDLE"],
+		fmt.Sprint("JOB_FROM=", matrixFrom), fmt.Sprint("JOB_LENGTH=", matrixRangeLen),
+		"NODE_EXTRA_CA_CERTS=" + j.p.Env["AWS_CA_BUNDLE"],
 	}
 	if out := j.run(t, env, path, filepath.Join(scripts, file)); strings.TrimSpace(out) != "ok" {
 		t.Errorf("%s: %s", file, out)
@@ -142,7 +149,8 @@ func (j *job) mustServe(t *testing.T, presigned string) {
 // mustHaveParts sees that the client did send the big file in parts.
 func (j *job) mustHaveParts(t *testing.T, key string) {
 	t.Helper()
-	head, err := j.p.Client(t).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &j.bucket, Key: &key, PartNumber: aws.Int32(1)})
+	head, err := j.p.Client(t).HeadObject(t.Context(),
+		&s3.HeadObjectInput{Bucket: &j.bucket, Key: &key, PartNumber: aws.Int32(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,15 +233,18 @@ func jobOfGoSDK(t *testing.T, j *job) {
 	}
 	j.mustBeTheTree(t, back)
 	j.mustHaveParts(t, "tree/"+matrixBig)
-	got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("tree/" + matrixBig), Range: aws.String(matrixRange)})
+	got, err := client.GetObject(ctx,
+		&s3.GetObjectInput{Bucket: bucket, Key: aws.String("tree/" + matrixBig), Range: aws.String(matrixRange)})
 	must(err)
 	part, err := io.ReadAll(got.Body)
 	must(err)
 	j.mustBeTheRange(t, part)
-	presigned, err := s3.NewPresignClient(client).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("tree/" + matrixBig)})
+	presigned, err := s3.NewPresignClient(client).PresignGetObject(ctx,
+		&s3.GetObjectInput{Bucket: bucket, Key: aws.String("tree/" + matrixBig)})
 	must(err)
 	j.mustServe(t, presigned.URL)
-	deleted, err := client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: objects}})
+	deleted, err := client.DeleteObjects(ctx,
+		&s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: objects}})
 	must(err)
 	if len(deleted.Errors) > 0 || len(deleted.Deleted) != len(objects) {
 		t.Errorf("DeleteObjects: %+v", deleted.Errors)
@@ -264,7 +275,8 @@ func jobOfMinIOGo(t *testing.T, j *job) {
 	for o := range client.ListObjects(ctx, j.bucket, minio.ListObjectsOptions{Prefix: "tree/", Recursive: true}) {
 		must(o.Err)
 		objects = append(objects, o)
-		must(client.FGetObject(ctx, j.bucket, o.Key, filepath.Join(back, strings.TrimPrefix(o.Key, "tree/")), minio.GetObjectOptions{}))
+		must(client.FGetObject(ctx, j.bucket, o.Key, filepath.Join(back, strings.TrimPrefix(o.Key, "tree/")),
+			minio.GetObjectOptions{}))
 	}
 	j.mustBeTheTree(t, back)
 	j.mustHaveParts(t, "tree/"+matrixBig)

@@ -17,7 +17,8 @@ import (
 func jobOfAWSCLI(t *testing.T, j *job, aws string) {
 	// Older ones don't read AWS_ENDPOINT_URL, and version 1 signs URLs with Signature Version 2 unless told otherwise.
 	settings := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(settings, []byte("[default]\ns3 =\n  signature_version = s3v4\n  addressing_style = path\n"), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte("[default]\ns3 =\n  signature_version = s3v4\n  addressing_style = path\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := []string{"AWS_CONFIG_FILE=" + settings}
@@ -51,21 +52,23 @@ func jobOfAWSCLI(t *testing.T, j *job, aws string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out := run("s3api", "delete-objects", "--output", "json", "--bucket", j.bucket, "--delete", string(document)); strings.Contains(out, `"Errors"`) {
+	if out := run("s3api", "delete-objects", "--output", "json", "--bucket", j.bucket, "--delete",
+		string(document)); strings.Contains(out, `"Errors"`) {
 		t.Errorf("delete-objects: %s", out)
 	}
 	run("s3", "rm", "--recursive", remote) // the one that is left
 	j.mustBeEmpty(t)
 }
 
-// jobOfOldAWSCLI is for the AWS CLI of before directory buckets. It sends Content-MD5 with every upload, which directory
-// buckets refuse, Amazon's own, too: what is to be seen there is that refusal.
+// jobOfOldAWSCLI is for the AWS CLI of before directory buckets. It sends Content-MD5 with every upload, which
+// directory buckets refuse, Amazon's own, too: what is to be seen there is that refusal.
 func jobOfOldAWSCLI(t *testing.T, j *job) {
 	if !j.directory {
 		jobOfAWSCLI(t, j, debian(t, "aws"))
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), debian(t, "aws"), "--endpoint-url", j.p.Env["AWS_ENDPOINT_URL"], "s3", "cp", filepath.Join(j.tree, "dir", "segment"), "s3://"+j.bucket+"/segment")
+	cmd := exec.CommandContext(t.Context(), debian(t, "aws"), "--endpoint-url", j.p.Env["AWS_ENDPOINT_URL"], "s3", "cp",
+		filepath.Join(j.tree, "dir", "segment"), "s3://"+j.bucket+"/segment")
 	cmd.Env = append(os.Environ(), toolEnv(j.p)...)
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "does not support the Content-Md5 header") {
@@ -75,13 +78,15 @@ func jobOfOldAWSCLI(t *testing.T, j *job) {
 	j.cell = "501: sends Content-MD5"
 }
 
-// jobOfOldRclone is for the rclone of before directory buckets, which sends x-amz-acl and Content-MD5 with every upload.
+// jobOfOldRclone is for the rclone of before directory buckets, which sends x-amz-acl and Content-MD5 with every
+// upload.
 func jobOfOldRclone(t *testing.T, j *job) {
 	if !j.directory {
 		jobOfRclone(t, j, debian(t, "rclone"), false)
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), debian(t, "rclone"), "copy", "--retries=1", "--low-level-retries=1", filepath.Join(j.tree, "dir", "segment"), ":s3:"+j.bucket+"/dir")
+	cmd := exec.CommandContext(t.Context(), debian(t, "rclone"), "copy", "--retries=1", "--low-level-retries=1",
+		filepath.Join(j.tree, "dir", "segment"), ":s3:"+j.bucket+"/dir")
 	cmd.Env = append(os.Environ(), j.rcloneSettings("Other", false)...)
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "NotImplemented") {
@@ -93,10 +98,14 @@ func jobOfOldRclone(t *testing.T, j *job) {
 
 func (j *job) rcloneSettings(provider string, express bool) []string {
 	return []string{
-		"RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER=" + provider, "AWS_CA_BUNDLE=", "RCLONE_S3_ENDPOINT=" + j.p.Env["AWS_ENDPOINT_URL"],
-		"RCLONE_S3_REGION=" + j.p.Env["AWS_REGION"], "RCLONE_CA_CERT=" + j.p.Env["AWS_CA_BUNDLE"], "RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
-		fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", express), "RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_S3_FORCE_PATH_STYLE=true",
-		"RCLONE_S3_ACCESS_KEY_ID=" + j.p.Env["AWS_ACCESS_KEY_ID"], "RCLONE_S3_SECRET_ACCESS_KEY=" + j.p.Env["AWS_SECRET_ACCESS_KEY"],
+		"RCLONE_CONFIG=/dev/null", "RCLONE_S3_PROVIDER=" + provider, "AWS_CA_BUNDLE=",
+		"RCLONE_S3_ENDPOINT=" + j.p.Env["AWS_ENDPOINT_URL"],
+		"RCLONE_S3_REGION=" + j.p.Env["AWS_REGION"], "RCLONE_CA_CERT=" + j.p.Env["AWS_CA_BUNDLE"],
+		"RCLONE_S3_UPLOAD_CUTOFF=5M", "RCLONE_S3_CHUNK_SIZE=5M",
+		fmt.Sprint("RCLONE_S3_DIRECTORY_BUCKET=", express), "RCLONE_S3_NO_CHECK_BUCKET=true",
+		"RCLONE_S3_FORCE_PATH_STYLE=true",
+		"RCLONE_S3_ACCESS_KEY_ID=" + j.p.Env["AWS_ACCESS_KEY_ID"],
+		"RCLONE_S3_SECRET_ACCESS_KEY=" + j.p.Env["AWS_SECRET_ACCESS_KEY"],
 	}
 }
 
@@ -112,7 +121,8 @@ func jobOfRclone(t *testing.T, j *job, rclone string, express bool) {
 	back := t.TempDir()
 	run("copy", remote, back)
 	j.mustBeTheTree(t, back)
-	j.mustBeTheRange(t, []byte(run("cat", "--offset", fmt.Sprint(matrixFrom), "--count", fmt.Sprint(matrixRangeLen), remote+"/"+matrixBig)))
+	j.mustBeTheRange(t,
+		[]byte(run("cat", "--offset", fmt.Sprint(matrixFrom), "--count", fmt.Sprint(matrixRangeLen), remote+"/"+matrixBig)))
 	j.mustServe(t, run("link", remote+"/"+matrixBig))
 	run("delete", remote)
 	j.mustBeEmpty(t)
@@ -126,7 +136,8 @@ func jobOfMC(t *testing.T, j *job) {
 		t.Helper()
 		return j.run(t, env, mc, append([]string{"--config-dir", config, "--quiet"}, args...)...)
 	}
-	run("alias", "set", "--api", "S3v4", "--path", "on", "x", j.p.Env["AWS_ENDPOINT_URL"], j.p.Env["AWS_ACCESS_KEY_ID"], j.p.Env["AWS_SECRET_ACCESS_KEY"])
+	run("alias", "set", "--api", "S3v4", "--path", "on", "x", j.p.Env["AWS_ENDPOINT_URL"], j.p.Env["AWS_ACCESS_KEY_ID"],
+		j.p.Env["AWS_SECRET_ACCESS_KEY"])
 	remote := "x/" + j.bucket + "/tree"
 	run("mirror", j.tree, remote)
 	back := t.TempDir()
@@ -149,8 +160,10 @@ func jobOfS3cmd(t *testing.T, j *job) {
 	run := func(args ...string) string {
 		t.Helper()
 		return j.run(t, nil, s3cmd, append([]string{
-			"--config=/dev/null", "--access_key=" + j.p.Env["AWS_ACCESS_KEY_ID"], "--secret_key=" + j.p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
-			"--host-bucket=" + host, "--ca-certs=" + j.p.Env["AWS_CA_BUNDLE"], "--region=us-west-2", "--no-progress", "--multipart-chunk-size-mb=5", "--storage-class=" + class,
+			"--config=/dev/null", "--access_key=" + j.p.Env["AWS_ACCESS_KEY_ID"],
+			"--secret_key=" + j.p.Env["AWS_SECRET_ACCESS_KEY"], "--host=" + host,
+			"--host-bucket=" + host, "--ca-certs=" + j.p.Env["AWS_CA_BUNDLE"], "--region=us-west-2", "--no-progress",
+			"--multipart-chunk-size-mb=5", "--storage-class=" + class,
 		}, args...)...)
 	}
 	remote := "s3://" + j.bucket + "/tree/"
@@ -185,11 +198,13 @@ func jobOfS3fs(t *testing.T, j *job) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(secret, []byte(j.p.Env["AWS_ACCESS_KEY_ID"]+":"+j.p.Env["AWS_SECRET_ACCESS_KEY"]), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte(j.p.Env["AWS_ACCESS_KEY_ID"]+":"+j.p.Env["AWS_SECRET_ACCESS_KEY"]),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	env := []string{"CURL_CA_BUNDLE=" + j.p.Env["AWS_CA_BUNDLE"]}
-	options := "use_path_request_style,sigv4,multipart_size=5,passwd_file=" + secret + ",url=" + j.p.Env["AWS_ENDPOINT_URL"] + ",endpoint=us-west-2"
+	options := "use_path_request_style,sigv4,multipart_size=5,passwd_file=" + secret + ",url=" +
+		j.p.Env["AWS_ENDPOINT_URL"] + ",endpoint=us-west-2"
 	if j.directory {
 		options += ",storage_class=express_onezone"
 	}

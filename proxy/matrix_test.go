@@ -39,10 +39,15 @@ var matrixStores = []matrixStore{
 	{name: "rclone serve s3", start: func(t *testing.T) *proxytest.Program {
 		return proxytest.StartOn(t, startRclone(t), proxytest.StartLocalKMS(t))
 	}},
-	{name: "moto", start: func(t *testing.T) *proxytest.Program { s := proxytest.StartMoto(t); return proxytest.StartOn(t, s, s) }},
+	{name: "moto", start: func(t *testing.T) *proxytest.Program {
+		s := proxytest.StartMoto(t)
+		return proxytest.StartOn(t,
+			s, s)
+	}},
 	{name: "Sealfront", directory: true, start: func(t *testing.T) *proxytest.Program {
 		inner := proxytest.StartConfigured(t, t.TempDir(), "")
-		return startOuter(t, inner, "  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
+		return startOuter(t, inner,
+			"  access_key: AKIAIOSFODNN7EXAMPLE\n  secret_key: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
 	}},
 }
 
@@ -51,12 +56,13 @@ func startRclone(t *testing.T) proxytest.Service {
 	path := proxytest.ProgramPath(t, "rclone")
 	s := proxytest.Service{Endpoint: "http://" + proxytest.Loopback(t), AccessKey: "store", SecretKey: "store-secret"}
 	address := strings.TrimPrefix(s.Endpoint, "http://")
-	proxytest.StartServer(t, address, []string{"RCLONE_CONFIG=/dev/null"}, path, "serve", "s3", "--addr", address, "--auth-key", s.AccessKey+","+s.SecretKey, t.TempDir())
+	proxytest.StartServer(t, address, []string{"RCLONE_CONFIG=/dev/null"}, path, "serve", "s3", "--addr", address,
+		"--auth-key", s.AccessKey+","+s.SecretKey, t.TempDir())
 	return s
 }
 
-// A job is a client's natural work on one bucket: it uploads a tree whose largest file goes in parts, brings it back and
-// compares, reads a range, makes a presigned URL where it can, and deletes everything.
+// A job is a client's natural work on one bucket: it uploads a tree whose largest file goes in parts, brings it back
+// and compares, reads a range, makes a presigned URL where it can, and deletes everything.
 type job struct {
 	p         *proxytest.Program
 	bucket    string
@@ -78,7 +84,8 @@ func matrixTree(t *testing.T) string {
 	t.Helper()
 	tree := t.TempDir()
 	for name, n := range map[string]int{
-		"empty": 0, "one byte": 1, "dir/segment": 65536, "dir/sub/more": 65537, "dir/sub/ümläut & ampersand+plus.txt": 300, "dir/a=b;c": 262145, matrixBig: matrixBigSize,
+		"empty": 0, "one byte": 1, "dir/segment": 65536, "dir/sub/more": 65537, "dir/sub/ümläut & ampersand+plus.txt": 300,
+		"dir/a=b;c": 262145, matrixBig: matrixBigSize,
 	} {
 		file := filepath.Join(tree, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -91,8 +98,8 @@ func matrixTree(t *testing.T) string {
 	return tree
 }
 
-// TestClientsOnStores lets every client do its natural job on every store, in both kinds of buckets, and prints the table
-// that README.md keeps. Without SEALFRONT_E2E=require it makes do with the embedded store and the clients in Go.
+// TestClientsOnStores lets every client do its natural job on every store, in both kinds of buckets, and prints the
+// table that README.md keeps. Without SEALFRONT_E2E=require it makes do with the embedded store and the clients in Go.
 func TestClientsOnStores(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the clients take minutes")
@@ -142,7 +149,9 @@ func TestClientsOnStores(t *testing.T) {
 	table := matrixTable(cells)
 	t.Log("\n" + table)
 	if *updateMatrix {
-		replaceBetween(t, filepath.Join("..", "README.md"), "<!-- matrix: made by SEALFRONT_E2E=require go test ./proxy -run TestClientsOnStores -update-matrix -->\n", "<!-- /matrix -->", table)
+		replaceBetween(t, filepath.Join("..", "README.md"),
+			"<!-- matrix: made by SEALFRONT_E2E=require go test ./proxy -run TestClientsOnStores -update-matrix -->\n",
+			"<!-- /matrix -->", table)
 	}
 }
 
@@ -161,7 +170,9 @@ func newJob(t *testing.T, p *proxytest.Program, directory bool, tree, client str
 		j.bucket += "--usw2-az1--x-s3"
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{
 			Location: &types.LocationInfo{Name: aws.String("usw2-az1"), Type: types.LocationTypeAvailabilityZone},
-			Bucket:   &types.BucketInfo{DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory},
+			Bucket: &types.BucketInfo{
+				DataRedundancy: types.DataRedundancySingleAvailabilityZone, Type: types.BucketTypeDirectory,
+			},
 		}
 	}
 	if _, err := p.Client(t).CreateBucket(t.Context(), in); err != nil {
@@ -206,7 +217,8 @@ func replaceBetween(t *testing.T, file, start, end, text string) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has no place between %q and %q", file, start, end)
 	}
-	if err := os.WriteFile(file, bytes.Join([][]byte{before, []byte(start), []byte(text), []byte(end), after}, nil), 0o644); err != nil {
+	if err := os.WriteFile(file, bytes.Join([][]byte{before, []byte(start), []byte(text), []byte(end), after}, nil),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -33,7 +33,8 @@ kms: {kind: embedded}
 data: data
 log: {format: console}
 identities:
-  - {name: load, access_key: ` + memoryAccess + `, secret_key: "` + memorySecret + `", policy: [{effect: Allow, action: ["*"], resource: ["*"]}]}
+  - {name: load, access_key: ` + memoryAccess + `, secret_key: "` + memorySecret +
+		`", policy: [{effect: Allow, action: ["*"], resource: ["*"]}]}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -68,7 +69,8 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	}
 	for _, n := range []int{0, 1, 4 << 10, 64<<10 + 1, 3<<20 + 5} {
 		body, key := bytes.Repeat([]byte("plain text "), n/11+1)[:n], fmt.Sprint("sizes/", n)
-		if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
+		if _, err := c.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(read(key, ""), body) {
@@ -85,22 +87,37 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	}
 	var parts []types.CompletedPart
 	for i, body := range [][]byte{part, []byte("end")} {
-		out, err := c.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: aws.String("parts"), UploadId: u.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(body)})
+		out, err := c.UploadPart(ctx,
+			&s3.UploadPartInput{
+				Bucket: bucket, Key: aws.String("parts"), UploadId: u.UploadId, PartNumber: aws.Int32(int32(i + 1)),
+				Body: bytes.NewReader(body),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts = append(parts, types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32})
+		parts = append(parts,
+			types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32})
 	}
-	if _, err := c.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: bucket, Key: aws.String("parts"), UploadId: u.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}}); err != nil {
+	if _, err := c.CompleteMultipartUpload(ctx,
+		&s3.CompleteMultipartUploadInput{
+			Bucket: bucket, Key: aws.String("parts"), UploadId: u.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+		}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copy"), CopySource: aws.String(proxytest.DemoBucket + "/parts")}); err != nil {
+	if _, err := c.CopyObject(ctx,
+		&s3.CopyObjectInput{
+			Bucket: bucket, Key: aws.String("copy"), CopySource: aws.String(proxytest.DemoBucket + "/parts"),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	if got := read("copy", "bytes=5242878-"); string(got) != "ppend" {
 		t.Errorf("the copy's end is %q", got)
 	}
-	_, err = c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("copy"), Body: strings.NewReader("x"), IfNoneMatch: aws.String("*")})
+	_, err = c.PutObject(ctx,
+		&s3.PutObjectInput{
+			Bucket: bucket, Key: aws.String("copy"), Body: strings.NewReader("x"), IfNoneMatch: aws.String("*"),
+		})
 	wantStatus(t, "a conditional PUT", err, http.StatusPreconditionFailed)
 	list, err := c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: bucket})
 	if err != nil || len(list.Contents) != 7 {
@@ -113,7 +130,10 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	}
 	// What the store has no room for is 503, and an object is lost by it neither here nor there.
 	for i := range 12 {
-		_, err = c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String(fmt.Sprint("fill/", i)), Body: bytes.NewReader(bytes.Repeat(part, 2))})
+		_, err = c.PutObject(ctx,
+			&s3.PutObjectInput{
+				Bucket: bucket, Key: aws.String(fmt.Sprint("fill/", i)), Body: bytes.NewReader(bytes.Repeat(part, 2)),
+			})
 		if err != nil {
 			break
 		}
@@ -125,7 +145,8 @@ func TestTheMemoryStoreServesClients(t *testing.T) {
 	if _, err := c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("fill/0")}); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("again"), Body: bytes.NewReader(part)}); err != nil {
+	if _, err := c.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: bucket, Key: aws.String("again"), Body: bytes.NewReader(part)}); err != nil {
 		t.Errorf("a store with room again: %v", err)
 	}
 	if !strings.Contains(p.Stderr.String(), "nothing is missing") {
@@ -160,7 +181,9 @@ func TestTheMemoryStoreMakesTrouble(t *testing.T) {
 		t.Parallel()
 		p := startMemory(t, "error_rate: 1, latency: {p50: 1ms, p99: 2ms}")
 		for range 4 {
-			if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/k", Body: "x"}); a.Code() != "ServiceUnavailable" && a.Code() != "InternalError" {
+			if a := p.Do(&proxytest.Request{
+				Method: "PUT", Path: "/" + proxytest.DemoBucket + "/k", Body: "x",
+			}); a.Code() != "ServiceUnavailable" && a.Code() != "InternalError" {
 				t.Errorf("PUT: %d %s", a.StatusCode, a.Text)
 			}
 		}
@@ -171,7 +194,8 @@ func TestTheMemoryStoreMakesTrouble(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := proxytest.Command("explain", "--config", file, "--operation", "GetObject", "--bucket", "b").CombinedOutput()
+		out, err := proxytest.Command("explain", "--config", file, "--operation", "GetObject", "--bucket",
+			"b").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "store.kind: a memory store is part of the running server") {
 			t.Errorf("a tool on a memory store: %v\n%s", err, out)
 		}

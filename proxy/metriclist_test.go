@@ -20,7 +20,10 @@ func TestMetricsAreThoseOfTheList(t *testing.T) {
 	for _, r := range []*proxytest.Request{
 		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello"},
 		{Method: "GET", Path: "/" + proxytest.DemoBucket, Query: "session="},
-		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
+		{
+			Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")},
+		},
 	} {
 		p.Do(r)
 	}
@@ -89,7 +92,8 @@ func damageMetric(p *proxytest.Program, t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = f.Close()
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "damaged"}); a.StatusCode == 200 && a.Err == nil {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "damaged"}); a.StatusCode == 200 &&
+		a.Err == nil {
 		t.Fatal("damage wasn't found")
 	}
 }

@@ -61,7 +61,10 @@ func TestNestedDocumentsCostNothing(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if status, code := sendWhole(p, &proxytest.Request{Method: "POST", Path: "/nested/key", Query: "uploadId=u", Body: document}); status != http.StatusBadRequest || code != "MalformedXML" {
+				if status, code := sendWhole(p,
+					&proxytest.Request{
+						Method: "POST", Path: "/nested/key", Query: "uploadId=u", Body: document,
+					}); status != http.StatusBadRequest || code != "MalformedXML" {
 					t.Errorf("%.40s…: %d %s", document, status, code)
 				}
 			})
@@ -92,7 +95,9 @@ func TestPermissionComesBeforeTheDocument(t *testing.T) {
 	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/deletes"}); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode, a.Text)
 	}
-	for who, want := range map[string]string{"nobody": "403 AccessDenied", "other": "403 AccessDenied", "some": "400 MalformedXML", "test": "400 MalformedXML"} {
+	for who, want := range map[string]string{
+		"nobody": "403 AccessDenied", "other": "403 AccessDenied", "some": "400 MalformedXML", "test": "400 MalformedXML",
+	} {
 		status, code := sendWhole(p, &proxytest.Request{
 			Method: "POST", Path: "/deletes", Query: "delete=", Body: "<Delete>" + strings.Repeat("<a>", 600_000),
 			Header:      []sigv4.Field{proxytest.Field("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")},

@@ -45,7 +45,8 @@ func newCollector(t *testing.T) *collector {
 		}
 		text, err := io.ReadAll(body)
 		var request coltrace.ExportTraceServiceRequest
-		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("X-Token") != "secret" || proto.Unmarshal(text, &request) != nil {
+		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("X-Token") != "secret" ||
+			proto.Unmarshal(text, &request) != nil {
 			t.Errorf("%s %v %v", r.URL, r.Header, err)
 			return
 		}
@@ -85,9 +86,13 @@ func attribute(s *tracepb.Span, name string) string {
 func TestTracesReachACollector(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "tracing: {endpoint: \""+c.URL+"/v1/traces\", headers: {X-Token: secret}}"))
+	p := proxytest.StartWith(t,
+		proxytest.EmbeddedWith(t, "tracing: {endpoint: \""+c.URL+"/v1/traces\", headers: {X-Token: secret}}"))
 	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	a := p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "secret-name", Body: "hello", Header: []sigv4.Field{proxytest.Field("traceparent", "00-"+trace+"-"+parent+"-01")}})
+	a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: proxytest.DemoPath + "secret-name", Body: "hello",
+		Header: []sigv4.Field{proxytest.Field("traceparent", "00-"+trace+"-"+parent+"-01")},
+	})
 	if a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
@@ -95,16 +100,19 @@ func TestTracesReachACollector(t *testing.T) {
 		t.Fatal(a.StatusCode)
 	}
 	proxytest.Eventually(t, "the spans", func() bool {
-		return c.find("PutObject", trace) != nil && c.find("store PutObject", trace) != nil && c.find("GetObject", "") != nil && c.find("KMS GenerateDataKey", "") != nil
+		return c.find("PutObject", trace) != nil && c.find("store PutObject", trace) != nil &&
+			c.find("GetObject", "") != nil && c.find("KMS GenerateDataKey", "") != nil
 	})
 	request, child := c.find("PutObject", trace), c.find("store PutObject", trace)
 	if fmt.Sprintf("%x", request.ParentSpanId) != parent || string(child.ParentSpanId) != string(request.SpanId) {
 		t.Errorf("parents: %x of the request, %x of the store's", request.ParentSpanId, child.ParentSpanId)
 	}
-	if id := attribute(request, "aws.request_id"); id != a.Header.Get("x-amz-request-id") || attribute(request, "sealfront.code") != "OK" || attribute(request, "sealfront.principal") != "app" {
+	if id := attribute(request, "aws.request_id"); id != a.Header.Get("x-amz-request-id") ||
+		attribute(request, "sealfront.code") != "OK" || attribute(request, "sealfront.principal") != "app" {
 		t.Errorf("%v", request.Attributes)
 	}
-	if got := c.find("GetObject", ""); attribute(got, "sealfront.code") != "NoSuchKey" || fmt.Sprintf("%x", got.TraceId) == trace {
+	if got := c.find("GetObject", ""); attribute(got, "sealfront.code") != "NoSuchKey" ||
+		fmt.Sprintf("%x", got.TraceId) == trace {
 		t.Errorf("%v", got)
 	}
 	c.mu.Lock()
@@ -114,7 +122,10 @@ func TestTracesReachACollector(t *testing.T) {
 			t.Errorf("a span names what it shouldn't: %s", text)
 		}
 	}
-	proxytest.Eventually(t, "the trace's id in the log", func() bool { return strings.Contains(p.Stderr.String(), `"trace":"`+trace+`"`) })
+	proxytest.Eventually(t, "the trace's id in the log", func() bool {
+		return strings.Contains(p.Stderr.String(),
+			`"trace":"`+trace+`"`)
+	})
 }
 
 func TestAuditLogOfTheProgram(t *testing.T) {
@@ -125,14 +136,21 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 	requests := []*proxytest.Request{
 		{Method: "PUT", Path: proxytest.DemoPath + "a%20key", Body: "hello"},
 		{Method: "GET", Path: proxytest.DemoPath + "a%20key"},
-		{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}},
-		{Method: "GET", Path: proxytest.DemoPath + "a%20key", Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}},
+		{
+			Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")},
+		},
+		{
+			Method: "GET", Path: proxytest.DemoPath + "a%20key",
+			Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"},
+		},
 	}
 	var ids []string
 	for _, r := range requests {
 		ids = append(ids, p.Do(r).Header.Get("x-amz-request-id"))
 	}
-	proxytest.Eventually(t, "the records", func() bool { return p.Metric("sealfront_audit_records_total", `outcome="written"`) == len(requests) })
+	proxytest.Eventually(t, "the records",
+		func() bool { return p.Metric("sealfront_audit_records_total", `outcome="written"`) == len(requests) })
 	records := map[string]map[string]any{}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -148,8 +166,14 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 		}
 	}
 	for i, want := range []map[string]any{
-		{"operation": "PutObject", "principal": "app", "bucket": proxytest.DemoBucket, "key": "a key", "decision": "permitted", "code": "OK", "encryption": "aws:kms", "in": 5., "tls": true},
-		{"operation": "GetObject", "principal": "app", "decision": "permitted", "code": "OK", "encryption": "aws:kms", "out": 5., "status": 200.},
+		{
+			"operation": "PutObject", "principal": "app", "bucket": proxytest.DemoBucket, "key": "a key",
+			"decision": "permitted", "code": "OK", "encryption": "aws:kms", "in": 5., "tls": true,
+		},
+		{
+			"operation": "GetObject", "principal": "app", "decision": "permitted", "code": "OK", "encryption": "aws:kms",
+			"out": 5., "status": 200.,
+		},
 		{"operation": "PutObject", "principal": "app", "decision": "refused", "row": "H-2", "status": 400.},
 		{"decision": "refused", "code": "SignatureDoesNotMatch", "status": 403., "remote": "127.0.0.1"},
 	} {
@@ -204,7 +228,10 @@ func TestAuditLogOfTheProgram(t *testing.T) {
 func TestTheAdminAddressIsGuarded(t *testing.T) {
 	t.Parallel()
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {token: tok}"))
-	for path, open := range map[string]bool{"/livez": true, "/readyz": true, "/metrics": false, "/": false, "/status": false, "/debug/pprof/": false, "/explain": false} {
+	for path, open := range map[string]bool{
+		"/livez": true, "/readyz": true, "/metrics": false, "/": false, "/status": false, "/debug/pprof/": false,
+		"/explain": false,
+	} {
 		if resp, _ := p.GetAdmin(t, path); (resp.StatusCode == 200) != open || !open && resp.StatusCode != 401 {
 			t.Errorf("%s without the token: %d", path, resp.StatusCode)
 		}
@@ -219,7 +246,9 @@ func TestTheAdminAddressIsGuarded(t *testing.T) {
 		}
 	}
 	health := proxytest.StartWith(t, proxytest.EmbeddedWith(t, "admin: {health_only: true}"))
-	for path, status := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/status": 404, "/debug/pprof/": 404} {
+	for path, status := range map[string]int{
+		"/livez": 200, "/readyz": 200, "/metrics": 200, "/": 404, "/status": 404, "/debug/pprof/": 404,
+	} {
 		if resp, _ := health.GetAdmin(t, path); resp.StatusCode != status {
 			t.Errorf("%s with health_only: %d, want %d", path, resp.StatusCode, status)
 		}
@@ -239,7 +268,11 @@ func TestReadinessHasReasons(t *testing.T) {
 		return resp.StatusCode == 503 && strings.Contains(body, "store: ")
 	})
 	f.Set(nil, nil)
-	proxytest.Eventually(t, "readiness", func() bool { resp, _ := p.GetAdmin(t, "/readyz"); return resp.StatusCode == 200 })
+	proxytest.Eventually(t, "readiness", func() bool {
+		resp, _ := p.GetAdmin(t,
+			"/readyz")
+		return resp.StatusCode == 200
+	})
 }
 
 // The page runs in a browser: what it shows came by its script, under its own policy.
@@ -248,12 +281,17 @@ func TestTheStatusPageInABrowser(t *testing.T) {
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t, ""))
 	for range 3 {
 		p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello"})
-		p.Do(&proxytest.Request{Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello", Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")}})
+		p.Do(&proxytest.Request{
+			Method: "PUT", Path: proxytest.DemoPath + "x", Body: "hello",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Server-Side-Encryption", "aws:kms:dsse")},
+		})
 	}
 	resp, body := p.GetAdmin(t, "/")
-	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(body, "http://") || strings.Contains(body, "https://") {
+	if policy := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") ||
+		strings.Contains(body, "http://") || strings.Contains(body, "https://") {
 		// The one URL is a namespace's, which is never fetched.
-		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Count(body, "http") != strings.Count(body, "http://www.w3.org/2000/svg") {
+		if !strings.HasPrefix(policy, "default-src 'none'") ||
+			strings.Count(body, "http") != strings.Count(body, "http://www.w3.org/2000/svg") {
 			t.Errorf("the page asks for what isn't its own: %s", policy)
 		}
 	}
@@ -267,18 +305,22 @@ func TestTheStatusPageInABrowser(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatal(err)
 	}
-	if !report.Ready || report.Keys.Calls == 0 || len(report.Buckets) != 0 && report.Buckets[0].Name != proxytest.DemoBucket || strings.Contains(text, "testsecret") {
+	if !report.Ready || report.Keys.Calls == 0 ||
+		len(report.Buckets) != 0 && report.Buckets[0].Name != proxytest.DemoBucket || strings.Contains(text, "testsecret") {
 		t.Errorf("%s", text)
 	}
 	browser := proxytest.ProgramPath(t, "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000",
+	out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu",
+		"--user-data-dir="+t.TempDir(), "--virtual-time-budget=3000",
 		"--dump-dom", p.Env["SEALFRONT_ADMIN"]+"/").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{">ready</span>", ">H-2</code>", proxytest.DemoBucket, "SSE-KMS", "KMS calls saved", "reachable"} {
+	for _, want := range []string{
+		">ready</span>", ">H-2</code>", proxytest.DemoBucket, "SSE-KMS", "KMS calls saved", "reachable",
+	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the page doesn't show %q", want)
 		}

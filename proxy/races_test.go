@@ -15,8 +15,8 @@ import (
 	"sealfront/sigv4"
 )
 
-// Two requests for one key at two replicas, each a race that was lost once. SEALFRONT_RACES=300 plays each that often, over
-// every store that is there; otherwise it is played a few times over the embedded one.
+// Two requests for one key at two replicas, each a race that was lost once. SEALFRONT_RACES=300 plays each that often,
+// over every store that is there; otherwise it is played a few times over the embedded one.
 func TestRaces(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts programs and plays for a while; run without -short")
@@ -76,7 +76,10 @@ type race struct {
 func play(t *testing.T, g *linearGame, times int, do func(*race)) {
 	lost := 0
 	for i := range times {
-		r := &race{linearGame: g, t: t, name: fmt.Sprintf("%s/%d-", strings.ReplaceAll(t.Name()[strings.LastIndex(t.Name(), "/")+1:], "_", "-"), i)}
+		r := &race{
+			linearGame: g, t: t,
+			name: fmt.Sprintf("%s/%d-", strings.ReplaceAll(t.Name()[strings.LastIndex(t.Name(), "/")+1:], "_", "-"), i),
+		}
 		do(r)
 		if r.lost {
 			lost++
@@ -96,7 +99,10 @@ func (r *race) errorf(format string, args ...any) {
 func (r *race) path(key string) string { return "/" + r.bucket + "/" + r.name + key }
 
 func (r *race) put(key, body, meta string) *proxytest.Answer {
-	return r.do(rand.IntN(2), &proxytest.Request{Method: "PUT", Path: r.path(key), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", meta)}})
+	return r.do(rand.IntN(2),
+		&proxytest.Request{
+			Method: "PUT", Path: r.path(key), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", meta)},
+		})
 }
 
 // get returns body and metadata of a key, or the code of the refusal.
@@ -112,12 +118,17 @@ func (r *race) get(key string) (body, meta string) {
 }
 
 func (r *race) rename(replica int, from, to string) *proxytest.Answer {
-	return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name+from)}})
+	return r.do(replica,
+		&proxytest.Request{
+			Method: "PUT", Path: r.path(to), Query: "renameObject=",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", r.name+from)},
+		})
 }
 
 func (r *race) copy(replica int, from, to, meta string) *proxytest.Answer {
 	return r.do(replica, &proxytest.Request{Method: "PUT", Path: r.path(to), Header: []sigv4.Field{
-		proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name+from), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", meta),
+		proxytest.Field("X-Amz-Copy-Source", r.bucket+"/"+r.name+from),
+		proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", meta),
 	}})
 }
 
@@ -139,9 +150,16 @@ func sized(text string) string {
 }
 
 func (r *race) upload(body string) (id, etag string) {
-	a := r.do(0, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploads=", Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "upload")}})
+	a := r.do(0,
+		&proxytest.Request{
+			Method: "POST", Path: r.path("k"), Query: "uploads=",
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "upload")},
+		})
 	id = proxytest.Element(a.Text, "UploadId")
-	a = r.do(1, &proxytest.Request{Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + url.QueryEscape(id), Body: body})
+	a = r.do(1,
+		&proxytest.Request{
+			Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + url.QueryEscape(id), Body: body,
+		})
 	if a.StatusCode != 200 {
 		r.errorf("UploadPart: %d %s", a.StatusCode, a.Text)
 	}
@@ -149,14 +167,17 @@ func (r *race) upload(body string) (id, etag string) {
 }
 
 func (r *race) complete(replica int, id, etag string) *proxytest.Answer {
-	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag + "</ETag></Part></CompleteMultipartUpload>"
-	return r.do(replica, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploadId=" + url.QueryEscape(id), Body: document})
+	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
+		"</ETag></Part></CompleteMultipartUpload>"
+	return r.do(replica,
+		&proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploadId=" + url.QueryEscape(id), Body: document})
 }
 
 func raceCompletes(r *race) {
 	r.put("k", "before", "before")
 	id, etag := r.upload("uploaded")
-	a, b := both(func() *proxytest.Answer { return r.complete(0, id, etag) }, func() *proxytest.Answer { return r.complete(1, id, etag) })
+	a, b := both(func() *proxytest.Answer { return r.complete(0, id, etag) },
+		func() *proxytest.Answer { return r.complete(1, id, etag) })
 	if a.StatusCode != 200 || b.StatusCode != 200 {
 		r.errorf("%d %s, %d %s", a.StatusCode, a.Code(), b.StatusCode, b.Code())
 	}
@@ -168,7 +189,10 @@ func raceCompletes(r *race) {
 func raceRenames(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "a") }, func() *proxytest.Answer { return r.rename(1, "s", "b") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "a") }, func() *proxytest.Answer {
+		return r.rename(1,
+			"s", "b")
+	})
 	if (a.StatusCode == 200) == (b.StatusCode == 200) {
 		r.errorf("%d %s, %d %s", a.StatusCode, a.Code(), b.StatusCode, b.Code())
 	}
@@ -186,7 +210,8 @@ func raceRenames(r *race) {
 func raceRenameBack(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") }, func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.rename(1, "d", "s") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") },
+		func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.rename(1, "d", "s") })
 	s, _ := r.get("s")
 	d, _ := r.get("d")
 	if a.StatusCode != 200 || (s == body) == (d == body) || (b.StatusCode == 200) != (s == body) {
@@ -197,11 +222,14 @@ func raceRenameBack(r *race) {
 func raceCopyBack(r *race) {
 	body := sized("body")
 	r.put("s", body, "m")
-	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") }, func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.copy(1, "d", "s", "copied") })
+	a, b := both(func() *proxytest.Answer { return r.rename(0, "s", "d") },
+		func() *proxytest.Answer { time.Sleep(20 * time.Millisecond); return r.copy(1, "d", "s", "copied") })
 	s, meta := r.get("s")
 	d, _ := r.get("d")
-	if a.StatusCode != 200 || d != body || b.StatusCode == 200 && (s != body || meta != "copied") || b.StatusCode == 404 && s != "NoSuchKey" {
-		r.errorf("%d %s, %d %s: the names have %.10q %q and %.10q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), s, meta, d)
+	if a.StatusCode != 200 || d != body || b.StatusCode == 200 && (s != body || meta != "copied") ||
+		b.StatusCode == 404 && s != "NoSuchKey" {
+		r.errorf("%d %s, %d %s: the names have %.10q %q and %.10q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), s, meta,
+			d)
 	}
 }
 
@@ -209,10 +237,15 @@ func raceAppend(r *race) {
 	body := sized("body")
 	r.put("k", body, "old")
 	a, b := both(func() *proxytest.Answer {
-		return r.do(0, &proxytest.Request{Method: "PUT", Path: r.path("k"), Body: "more", Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+		return r.do(0,
+			&proxytest.Request{
+				Method: "PUT", Path: r.path("k"), Body: "more",
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))},
+			})
 	}, func() *proxytest.Answer { return r.copy(1, "k", "k", "new") })
 	got, meta := r.get("k")
-	if a.StatusCode != 200 && a.StatusCode != 409 || b.StatusCode != 200 || meta != "new" || (a.StatusCode == 200) != (got == body+"more") {
+	if a.StatusCode != 200 && a.StatusCode != 409 || b.StatusCode != 200 || meta != "new" ||
+		(a.StatusCode == 200) != (got == body+"more") {
 		r.errorf("%d %s, %d %s: %.10q (%d), %q", a.StatusCode, a.Code(), b.StatusCode, b.Code(), got, len(got), meta)
 	}
 }
@@ -241,14 +274,20 @@ func raceRewrap(r *race) {
 func raceOverwrite(r *race) {
 	body := sized("body")
 	if rand.IntN(2) == 0 {
-		body = string(proxytest.RandomBytes(5*proxytest.MiB + 10)) // it keeps a part, and the other object is shorter than that
+		// it keeps a part, and the other object is shorter than that
+		body = string(proxytest.RandomBytes(5*proxytest.MiB + 10))
 	}
 	r.put("k", body, "old")
 	a, b := both(func() *proxytest.Answer {
-		return r.do(0, &proxytest.Request{Method: "PUT", Path: r.path("k"), Body: "more", Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))}})
+		return r.do(0,
+			&proxytest.Request{
+				Method: "PUT", Path: r.path("k"), Body: "more",
+				Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(body)))},
+			})
 	}, func() *proxytest.Answer { time.Sleep(rand.N(40 * time.Millisecond)); return r.put("k", "other", "new") })
 	got, meta := r.get("k")
-	if a.StatusCode != 200 && a.StatusCode != 409 && a.Code() != "InvalidWriteOffset" || b.StatusCode != 200 || got != "other" || meta != "new" {
+	if a.StatusCode != 200 && a.StatusCode != 409 && a.Code() != "InvalidWriteOffset" || b.StatusCode != 200 ||
+		got != "other" || meta != "new" {
 		r.errorf("%d %s, %d %s: %.10q %q", a.StatusCode, a.Text, b.StatusCode, b.Code(), got, meta)
 	}
 }
@@ -285,12 +324,15 @@ func raceRenameOverwrite(r *race) {
 func raceParts(r *race) {
 	a := r.do(0, &proxytest.Request{Method: "POST", Path: r.path("k"), Query: "uploads="})
 	id := url.QueryEscape(proxytest.Element(a.Text, "UploadId"))
-	bodies := []string{string(proxytest.RandomBytes(5 * proxytest.MiB)), string(proxytest.RandomBytes(5*proxytest.MiB + 1))}
+	bodies := []string{
+		string(proxytest.RandomBytes(5 * proxytest.MiB)), string(proxytest.RandomBytes(5*proxytest.MiB + 1)),
+	}
 	etags := make([]string, 4)
 	var wg sync.WaitGroup
 	for i := range etags {
 		wg.Go(func() {
-			a := r.do(i%2, &proxytest.Request{Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + id, Body: bodies[i/2]})
+			a := r.do(i%2,
+				&proxytest.Request{Method: "PUT", Path: r.path("k"), Query: "partNumber=1&uploadId=" + id, Body: bodies[i/2]})
 			etags[i] = a.Header.Get("ETag")
 		})
 	}
@@ -321,7 +363,9 @@ func (r *race) updatedPath() string { return "/" + updatedBucket + "/" + r.name 
 
 // begun puts the object of a race of updates.
 func (r *race) begun(body string) {
-	q := &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "old")}}
+	q := &proxytest.Request{
+		Method: "PUT", Path: r.updatedPath(), Body: body, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "old")},
+	}
 	a := r.secure(0, q)
 	if a.Code() == "NoSuchBucket" {
 		r.secure(0, &proxytest.Request{Method: "PUT", Path: "/" + updatedBucket})
@@ -348,7 +392,8 @@ func (r *race) ends(body, meta string, answers ...*proxytest.Answer) (now *proxy
 		}
 	}
 	if now.StatusCode != 200 || now.Text != body || now.Header.Get("X-Amz-Meta-M") != meta {
-		r.errorf("the object is %d %.10q (%d) %q, want %.10q (%d) %q", now.StatusCode, now.Text, len(now.Text), now.Header.Get("X-Amz-Meta-M"), body, len(body), meta)
+		r.errorf("the object is %d %.10q (%d) %q, want %.10q (%d) %q", now.StatusCode, now.Text, len(now.Text),
+			now.Header.Get("X-Amz-Meta-M"), body, len(body), meta)
 	}
 	return now
 }
@@ -357,7 +402,10 @@ func raceUpdateOverwrite(r *race) {
 	r.begun(sized("body"))
 	other := sized("other")
 	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer {
-		return r.secure(1, &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Body: other, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "new")}})
+		return r.secure(1,
+			&proxytest.Request{
+				Method: "PUT", Path: r.updatedPath(), Body: other, Header: []sigv4.Field{proxytest.Field("X-Amz-Meta-M", "new")},
+			})
 	})
 	r.ends(other, "new", a, b)
 }
@@ -367,7 +415,8 @@ func raceUpdateCopy(r *race) {
 	r.begun(body)
 	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer {
 		return r.secure(1, &proxytest.Request{Method: "PUT", Path: r.updatedPath(), Header: []sigv4.Field{
-			proxytest.Field("X-Amz-Copy-Source", updatedBucket+"/"+r.name+"k"), proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", "new"),
+			proxytest.Field("X-Amz-Copy-Source", updatedBucket+"/"+r.name+"k"),
+			proxytest.Field("X-Amz-Metadata-Directive", "REPLACE"), proxytest.Field("X-Amz-Meta-M", "new"),
 		}})
 	})
 	r.ends(body, "new", a, b)
@@ -376,7 +425,10 @@ func raceUpdateCopy(r *race) {
 func raceUpdates(r *race) {
 	body := sized("body")
 	r.begun(body)
-	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer { return r.update(1, false) })
+	a, b := both(func() *proxytest.Answer { return r.update(0, true) }, func() *proxytest.Answer {
+		return r.update(1,
+			false)
+	})
 	now := r.ends(body, "old", a, b)
 	if now.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != r.kmsKey {
 		r.errorf("it is sealed under %v", now.Header)

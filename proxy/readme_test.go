@@ -15,7 +15,8 @@ import (
 	"sealfront/proxy/proxytest"
 )
 
-// README's recipes do what README says: their blocks are run by a shell, and what is behind "# =>" must be printed, in that order.
+// README's recipes do what README says: their blocks are run by a shell, and what is behind "# =>" must be printed, in
+// that order.
 func TestRecipesOfREADME(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../README.md")
@@ -58,7 +59,8 @@ func runRecipe(t *testing.T, recipe string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euc", "set -o pipefail; trap 'kill $(jobs -p) && wait' EXIT\n"+script)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+path, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true")
+	cmd.Env = append(os.Environ(), "PATH="+path, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+		"AWS_EC2_METADATA_DISABLED=true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that none of it is left when time is over
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var out, problems proxytest.Buffer

@@ -37,7 +37,9 @@ func (l *load) fail(format string, args ...any) {
 }
 
 // startLoad runs clients against p. gone says which errors of a request mean that nobody took it up.
-func startLoad(p *proxytest.Program, client *http.Client, clients int, credentials func() *sigv4.Credentials, gone func(error) bool) *load {
+func startLoad(
+	p *proxytest.Program, client *http.Client, clients int, credentials func() *sigv4.Credentials, gone func(error) bool,
+) *load {
 	l := &load{stop: make(chan struct{})}
 	for i := range clients {
 		l.wait.Go(func() {
@@ -50,7 +52,8 @@ func startLoad(p *proxytest.Program, client *http.Client, clients int, credentia
 				body := strings.Repeat("x", 1+(n*7919)%300_000)
 				key := fmt.Sprintf("load/%d", i)
 				for _, method := range []string{"PUT", "GET"} {
-					got, status, err := p.SendPooled(client, &proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
+					got, status, err := p.SendPooled(client,
+						&proxytest.Request{Method: method, Path: proxytest.DemoPath + key, Credentials: credentials()}, body)
 					switch {
 					case err != nil && gone != nil && gone(err):
 						return
@@ -81,7 +84,8 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
-const reloadIdentity = "- {name: %s, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: \"*\", resource: \"*\"}]}\n"
+const reloadIdentity = "- {name: %s, access_key: %s, secret_key: %s, policy: [{effect: Allow, action: \"*\", " +
+	"resource: \"*\"}]}\n"
 
 // Certificates, identities and limits change under load, by SIGHUP and by themselves, and no request fails.
 func TestReloadUnderLoad(t *testing.T) {
@@ -121,7 +125,8 @@ data: ` + filepath.Join(dir, "data") + "\n"
 	second := &sigv4.Credentials{AccessKeyID: "AKIASECOND", SecretAccessKey: "second"}
 	status := func(c *sigv4.Credentials) int {
 		t.Helper()
-		_, status, err := p.SendPooled(&http.Client{Transport: transport}, &proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
+		_, status, err := p.SendPooled(&http.Client{Transport: transport},
+			&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "x", Credentials: c}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,14 +166,16 @@ data: ` + filepath.Join(dir, "data") + "\n"
 	proxytest.Eventually(t, "the second certificate", func() bool { return serial() != first })
 
 	// Limits and the log's level.
-	write(file, strings.Replace(text, "data:", "limits: {requests: 1000}\nlog: {level: error}\nregion: eu-west-1\ndata:", 1))
+	write(file,
+		strings.Replace(text, "data:", "limits: {requests: 1000}\nlog: {level: error}\nregion: eu-west-1\ndata:", 1))
 	proxytest.Eventually(t, "the limit", func() bool { return p.Metric("sealfront_active_requests_limit") == 1000 })
 	proxytest.Eventually(t, "the log's word that the region waits for the next start", func() bool {
 		return strings.Contains(p.Stderr.String(), `"settings":["region"]`)
 	})
 	done := l.done.Load()
 	proxytest.Eventually(t, "requests after all that", func() bool { return l.done.Load() > done+20 })
-	proxytest.Eventually(t, "more of them, without a word at log level error", func() bool { // what was said before takes its time in the pipe
+	// what was said before takes its time in the pipe
+	proxytest.Eventually(t, "more of them, without a word at log level error", func() bool {
 		length, done := len(p.Stderr.String()), l.done.Load()
 		proxytest.Eventually(t, "more requests", func() bool { return l.done.Load() > done+20 })
 		return !strings.Contains(p.Stderr.String()[length:], `"level":"info"`)

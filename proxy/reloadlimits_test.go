@@ -19,7 +19,10 @@ func TestLimitsOfMemoryAndLoginsAreReloaded(t *testing.T) {
 	dir, _, _ := strings.Cut(text[strings.Index(text, "data: ")+6:], "\n")
 	p.Env["AWS_CA_BUNDLE"] = dir + "/tls/ca.pem"
 	wrong := func() string {
-		a := p.Do(&proxytest.Request{Method: "HEAD", Path: proxytest.DemoPath + "x", Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"}})
+		a := p.Do(&proxytest.Request{
+			Method: "HEAD", Path: proxytest.DemoPath + "x",
+			Credentials: &sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "wrong"},
+		})
 		return map[int]string{403: "refused", 503: "slowed down"}[a.StatusCode]
 	}
 	expect := func(when string, want ...string) {
@@ -41,7 +44,8 @@ func TestLimitsOfMemoryAndLoginsAreReloaded(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.HangUp()
-		proxytest.Eventually(t, "the reload", func() bool { return p.Metric("sealfront_reloads_total", `outcome="ok"`) > before })
+		proxytest.Eventually(t, "the reload",
+			func() bool { return p.Metric("sealfront_reloads_total", `outcome="ok"`) > before })
 	}
 	requests := func(memory int) int { return (memory - 48<<20) / (640 << 10) } // a base, and what a request needs at most
 	first := limits()

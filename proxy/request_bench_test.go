@@ -41,7 +41,8 @@ func newRequestBench(b testing.TB, o instance.Options) *requestBench {
 	b.Helper()
 	dir := b.TempDir()
 	file := filepath.Join(dir, "sealfront.yaml")
-	text := "listen: {http: \"127.0.0.1:0\", admin: \"\"}\nregion: us-west-2\nstore: {kind: memory}\nkms: {kind: embedded}\n" +
+	text := "listen: {http: \"127.0.0.1:0\", admin: \"\"}\nregion: us-west-2\nstore: {kind: memory}\nkms: {kind: " +
+		"embedded}\n" +
 		"tls: {trusted_proxies: [\"0.0.0.0/0\"]}\ndata: " + filepath.Join(dir, "data") + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
@@ -56,8 +57,9 @@ func newRequestBench(b testing.TB, o instance.Options) *requestBench {
 	}
 	b.Cleanup(func() { _ = p.Close() })
 	r := &requestBench{
-		TB: b, instance: p, signer: sigv4.NewSigner("us-west-2", "s3express"), credentials: sigv4.Credentials{AccessKeyID: p.Data.AccessKey, SecretAccessKey: p.Data.SecretKey},
-		reader: bytes.NewReader(nil), buffered: bufio.NewReaderSize(nil, 16<<10),
+		TB: b, instance: p, signer: sigv4.NewSigner("us-west-2", "s3express"),
+		credentials: sigv4.Credentials{AccessKeyID: p.Data.AccessKey, SecretAccessKey: p.Data.SecretKey},
+		reader:      bytes.NewReader(nil), buffered: bufio.NewReaderSize(nil, 16<<10),
 	}
 	client, server := net.Pipe()
 	b.Cleanup(func() { _, _ = client.Close(), server.Close() })
@@ -71,7 +73,9 @@ func newRequestBench(b testing.TB, o instance.Options) *requestBench {
 		b.Fatalf("%v: %s", err, r.ctx.Response.Body())
 	}
 	s := created.Credentials
-	r.credentials = sigv4.Credentials{AccessKeyID: s.AccessKeyId, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken}
+	r.credentials = sigv4.Credentials{
+		AccessKeyID: s.AccessKeyId, SecretAccessKey: s.SecretAccessKey, SessionToken: s.SessionToken,
+	}
 	return r
 }
 
@@ -130,13 +134,14 @@ func (r *requestBench) ask(head, body []byte) (status int) {
 	return response.StatusCode()
 }
 
-// BenchmarkRequest is what a request of 4 KiB costs from the bytes of its head to its answer, by a client that has a session;
-// the round trip to a store in memory, in the same process, is in it, and measured alone. The floors are the cryptography that the sealed format
-// and two signatures ask for, by the standard library alone.
+// BenchmarkRequest is what a request of 4 KiB costs from the bytes of its head to its answer, by a client that has a
+// session; the round trip to a store in memory, in the same process, is in it, and measured alone. The floors are the
+// cryptography that the sealed format and two signatures ask for, by the standard library alone.
 func BenchmarkRequest(b *testing.B) {
 	r := newRequestBench(b, instance.Options{})
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET",
+		"/"+proxytest.DemoBucket+"/some/key", "", -1)
 	measure := func(name string, f func()) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -156,13 +161,15 @@ func BenchmarkRequest(b *testing.B) {
 	})
 	sealed := make([]byte, len(body)+16+128)
 	measure("PUT to the store alone", func() {
-		answer, err := r.instance.Storage.Client.Do(context.Background(), &store.Request{Operation: "PutObject", Method: "PUT", Bucket: proxytest.DemoBucket, Key: "other/key", Bytes: sealed})
+		answer, err := r.instance.Storage.Client.Do(context.Background(),
+			&store.Request{Operation: "PutObject", Method: "PUT", Bucket: proxytest.DemoBucket, Key: "other/key", Bytes: sealed})
 		if err != nil {
 			b.Fatal(err)
 		}
 		answer.Close()
 	})
-	// HKDF for the wrap key (two HMACs), commitment, part key and, where it is written, the trailer's; a cipher for each key.
+	// HKDF for the wrap key (two HMACs), commitment, part key and, where it is written, the trailer's; a cipher for each
+	// key.
 	measure("PUT floor", func() { cryptography(body, 5, 3) })
 	measure("GET floor", func() { cryptography(body, 4, 2) })
 }
@@ -173,8 +180,8 @@ var (
 	floorSlab  = make([]byte, 4<<10+16)
 )
 
-// cryptography verifies and makes a signature, derives keys by so many HMACs, sets up so many ciphers, and seals the body
-// with one and a record with each other.
+// cryptography verifies and makes a signature, derives keys by so many HMACs, sets up so many ciphers, and seals the
+// body with one and a record with each other.
 func cryptography(body []byte, derivations, ciphers int) {
 	var key [32]byte
 	for range 2 {

@@ -120,8 +120,8 @@ func (l oneListener) Accept() (net.Conn, error) {
 func (l oneListener) Close() error   { return nil }
 func (l oneListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// BenchmarkOwnWork is what the program itself does for a request of 4 KiB, front end and store's client included: without
-// TLS, without a system call, and without a store's work.
+// BenchmarkOwnWork is what the program itself does for a request of 4 KiB, front end and store's client included:
+// without TLS, without a system call, and without a store's work.
 func BenchmarkOwnWork(b *testing.B) {
 	s := &replayedStore{}
 	r := newRequestBench(b, instance.Options{Dial: s.dial, RecordLife: time.Hour})
@@ -130,7 +130,8 @@ func BenchmarkOwnWork(b *testing.B) {
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })
 	body := make([]byte, 4<<10)
-	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET", "/"+proxytest.DemoBucket+"/some/key", "", -1)
+	put, get := r.head("PUT", "/"+proxytest.DemoBucket+"/some/key", "", len(body)), r.head("GET",
+		"/"+proxytest.DemoBucket+"/some/key", "", -1)
 	serve := func(b *testing.B, request []byte, n int) {
 		c := &repeatingClient{b: b, request: request, left: n, done: make(chan struct{})}
 		clients <- c

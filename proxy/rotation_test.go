@@ -34,18 +34,25 @@ const rotatedDirectory, rotatedGeneral = "rotated--usw2-az1--x-s3", "rotated"
 
 // rotated are objects of before the rotations, by path.
 var rotated = map[string]string{
-	"/" + rotatedDirectory + "/old": "of the directory bucket", "/" + rotatedGeneral + "/old": "of the bucket's first KMS key", "/" + rotatedGeneral + "/s3": "of the service key",
+	"/" + rotatedDirectory + "/old": "of the directory bucket",
+	"/" + rotatedGeneral + "/old":   "of the bucket's first KMS key", "/" + rotatedGeneral + "/s3": "of the service key",
 }
 
-// Whatever changes about keys, by whichever replica, no request fails at any of them, and what was sealed before opens at each:
-// a bucket's KMS key, the material of KMS keys and of the service key, bucket keys that end or are dropped, session keys.
+// Whatever changes about keys, by whichever replica, no request fails at any of them, and what was sealed before opens
+// at each: a bucket's KMS key, the material of KMS keys and of the service key, bucket keys that end or are dropped,
+// session keys.
 func TestRotationAcrossAFleet(t *testing.T) {
 	t.Parallel()
 	r := startRotation(t)
 	a, b := r.k.MakeKey(t), r.k.MakeKey(t)
 	first := r.replicas[0]
-	directory, general := &proxytest.KMSBucket{P: first, Name: rotatedDirectory, Key: a}, &proxytest.KMSBucket{P: first, Name: rotatedGeneral, Key: a}
-	directory.Must(&proxytest.Request{Method: "PUT", Path: "/" + rotatedDirectory, Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1)})
+	directory, general := &proxytest.KMSBucket{P: first, Name: rotatedDirectory, Key: a}, &proxytest.KMSBucket{
+		P: first, Name: rotatedGeneral, Key: a,
+	}
+	directory.Must(&proxytest.Request{
+		Method: "PUT", Path: "/" + rotatedDirectory,
+		Body: strings.Replace(proxytest.DirectoryBucketDocument, "local-az1", "usw2-az1", 1),
+	})
 	directory.Must(directory.Encryption())
 	general.Must(&proxytest.Request{Method: "PUT", Path: "/" + rotatedGeneral})
 	bind := func(p *proxytest.Program, key string) {
@@ -99,7 +106,8 @@ func TestRotationAcrossAFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.until("each replica has made a bucket key under the new material", func() bool { return r.k.Count("GenerateDataKey", a) >= before+2*len(r.replicas) })
+	r.until("each replica has made a bucket key under the new material",
+		func() bool { return r.k.Count("GenerateDataKey", a) >= before+2*len(r.replicas) })
 	r.progress("after the KMS keys have new material")
 
 	r.replicas[2].DropKeys("")
@@ -129,8 +137,12 @@ func TestRotationAcrossAFleet(t *testing.T) {
 	}
 	for i, p := range r.replicas {
 		proxytest.MustRead(t, p.Client(t), rotatedGeneral, "upload", bytes.Join([][]byte{one, two}, nil))
-		for path, want := range map[string]string{"/" + rotatedGeneral + "/old": a, "/" + rotatedGeneral + "/new": b, "/" + rotatedDirectory + "/old": a} {
-			if key := p.Do(&proxytest.Request{Method: "HEAD", Path: path}).Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"); key != want {
+		for path, want := range map[string]string{
+			"/" + rotatedGeneral + "/old": a, "/" + rotatedGeneral + "/new": b, "/" + rotatedDirectory + "/old": a,
+		} {
+			if key := p.Do(&proxytest.Request{
+				Method: "HEAD", Path: path,
+			}).Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"); key != want {
 				t.Errorf("replica %d: %s is said to be under %s, want %s", i, path, key, want)
 			}
 		}

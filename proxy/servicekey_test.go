@@ -9,29 +9,37 @@ import (
 	"sealfront/sigv4"
 )
 
-// SSE-S3 objects are sealed under the service key, which clients don't know: whatever is wrong with it, they are told to
-// come back later. Nothing is stored meanwhile, and nothing lost.
+// SSE-S3 objects are sealed under the service key, which clients don't know: whatever is wrong with it, they are told
+// to come back later. Nothing is stored meanwhile, and nothing lost.
 func TestWhenTheServiceKeyIsAway(t *testing.T) {
 	t.Parallel()
 	k := proxytest.NewFaultyKMS(t)
 	p := k.Start(t, t.TempDir(), "timeout: 3s")
 	b := &proxytest.KMSBucket{P: p, Name: "plain--local-az1--x-s3"}
-	b.Must(&proxytest.Request{Method: "PUT", Path: "/" + b.Name, Service: "s3express", Body: proxytest.DirectoryBucketDocument})
+	b.Must(&proxytest.Request{
+		Method: "PUT", Path: "/" + b.Name, Service: "s3express", Body: proxytest.DirectoryBucketDocument,
+	})
 	put := func(key string) *proxytest.Request {
 		return &proxytest.Request{Method: "PUT", Path: b.Path(key), Body: "body"}
 	}
 	b.Must(put("object"))
 	b.Must(put("from"))
-	copied := &proxytest.Request{Method: "PUT", Path: b.Path("copy"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", b.Name+"/object")}}
-	renamed := &proxytest.Request{Method: "PUT", Path: b.Path("renamed"), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+b.Name+"/from")}}
+	copied := &proxytest.Request{
+		Method: "PUT", Path: b.Path("copy"), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", b.Name+"/object")},
+	}
+	renamed := &proxytest.Request{
+		Method: "PUT", Path: b.Path("renamed"), Query: "renameObject=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+b.Name+"/from")},
+	}
 	get := &proxytest.Request{Method: "GET", Path: b.Path("object")}
 	need := map[string]*proxytest.Request{
 		"PutObject": put("other"), "GetObject": get, "CopyObject": copied, "RenameObject": renamed,
 		"CreateMultipartUpload": {Method: "POST", Path: b.Path("upload"), Query: "uploads="},
 	}
 	needless := map[string]*proxytest.Request{
-		"CreateSession": {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"},
-		"HeadObject":    {Method: "HEAD", Path: b.Path("object")}, "ListObjectsV2": {Method: "GET", Path: "/" + b.Name, Query: "list-type=2"},
+		"CreateSession":       {Method: "GET", Path: "/" + b.Name, Query: "session=", Service: "s3express"},
+		"HeadObject":          {Method: "HEAD", Path: b.Path("object")},
+		"ListObjectsV2":       {Method: "GET", Path: "/" + b.Name, Query: "list-type=2"},
 		"GetBucketEncryption": {Method: "GET", Path: "/" + b.Name, Query: "encryption=", Service: "s3express"},
 	}
 	for _, f := range []struct {
@@ -40,7 +48,10 @@ func TestWhenTheServiceKeyIsAway(t *testing.T) {
 		want  kmsRow
 	}{
 		{"KE-1 is disabled", proxytest.KMSSays("DisabledException", 400, k.ServiceKey+" is disabled."), ke7},
-		{"KE-2 is pending deletion", proxytest.KMSSays("KMSInvalidStateException", 400, k.ServiceKey+" is pending deletion."), ke7},
+		{
+			"KE-2 is pending deletion", proxytest.KMSSays("KMSInvalidStateException", 400, k.ServiceKey+" is pending deletion."),
+			ke7,
+		},
 		{"KE-3 is gone", proxytest.KMSSays("NotFoundException", 400, "Key '"+k.ServiceKey+"' does not exist"), ke7},
 		{"KE-5 is forbidden", proxytest.KMSSays("AccessDeniedException", 400, k.ServiceKey), ke7},
 		{"KE-6 is throttled", proxytest.KMSSays("ThrottlingException", 400, k.ServiceKey), ke6},
@@ -68,7 +79,8 @@ func TestWhenTheServiceKeyIsAway(t *testing.T) {
 			proxytest.Every(t, len(names), func(i int) string { return names[i] }, func(t *testing.T, i int) {
 				q := p.ForTest(t)
 				a := q.Do(requests[i])
-				if a.StatusCode != f.want.status || a.Code() != f.want.code || q.RowOf(a) != f.want.row || strings.Contains(a.Text, "arn:aws:kms") {
+				if a.StatusCode != f.want.status || a.Code() != f.want.code || q.RowOf(a) != f.want.row ||
+					strings.Contains(a.Text, "arn:aws:kms") {
 					t.Errorf("%d %s (%s), want %+v", a.StatusCode, a.Text, q.RowOf(a), f.want)
 				}
 			})

@@ -67,13 +67,15 @@ func mount(t *testing.T, dir, generation string, files map[string]string) {
 		}
 	}
 	next := filepath.Join(dir, "..data_tmp")
-	if err := errors.Join(append(faults, os.Symlink(".."+generation, next), os.Rename(next, filepath.Join(dir, "..data")))...); err != nil {
+	if err := errors.Join(append(faults, os.Symlink(".."+generation, next),
+		os.Rename(next, filepath.Join(dir, "..data")))...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestSidecarAsTheManifestSays starts the program with the arguments and files of the sidecar's manifest and lets clients work
-// that are told no more than the application's container there: addresses and credentials differ, nothing else.
+// TestSidecarAsTheManifestSays starts the program with the arguments and files of the sidecar's manifest and lets
+// clients work that are told no more than the application's container there: addresses and credentials differ, nothing
+// else.
 func TestSidecarAsTheManifestSays(t *testing.T) {
 	t.Parallel()
 	store, err := proxytest.SharedStore()
@@ -179,7 +181,8 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 	t.Run("Go", func(t *testing.T) {
 		// The SDK's own reading of AWS_CA_BUNDLE and AWS_ENDPOINT_URL, in a process of its own.
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestSidecarGoClient$", "-test.v")
-		cmd.Env = append(env, "SEALFRONT_TEST_SIDECAR="+told["AWS_ENDPOINT_URL"]+" "+told["AWS_CA_BUNDLE"]) // TestMain unsets both
+		// TestMain unsets both
+		cmd.Env = append(env, "SEALFRONT_TEST_SIDECAR="+told["AWS_ENDPOINT_URL"]+" "+told["AWS_CA_BUNDLE"])
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -205,7 +208,9 @@ for bucket, more in (("sidecar-boto3", {"LocationConstraint": "us-west-2"}),
 	})
 	t.Run("aws", func(t *testing.T) {
 		path := proxytest.ProgramPath(t, "aws")
-		for _, command := range []string{"s3 mb s3://sidecar-aws", "s3 cp sidecar_test.go s3://sidecar-aws/", "s3 ls s3://sidecar-aws/sidecar_test.go"} {
+		for _, command := range []string{
+			"s3 mb s3://sidecar-aws", "s3 cp sidecar_test.go s3://sidecar-aws/", "s3 ls s3://sidecar-aws/sidecar_test.go",
+		} {
 			cmd := exec.Command(path, strings.Fields(command)...)
 			cmd.Env = env
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -245,13 +250,17 @@ func TestSidecarGoClient(t *testing.T) {
 	}
 	client := s3.NewFromConfig(c)
 	bucket := aws.String("go--usw2-az1--x-s3")
-	if _, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("usw2-az1")},
-		Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
-	}}); err != nil {
+	if _, err := client.CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("usw2-az1")},
+			Bucket: &types.BucketInfo{
+				Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+			},
+		}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("k"), Body: strings.NewReader("hello")}); err != nil {
+	if _, err := client.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: bucket, Key: aws.String("k"), Body: strings.NewReader("hello")}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("k")})

@@ -75,8 +75,8 @@ func (r *recorder) sent() string {
 	return seen
 }
 
-// TestClientsSignatures lets every client sign in every way it has, and prints a table: client, operation, how the body was
-// signed, result.
+// TestClientsSignatures lets every client sign in every way it has, and prints a table: client, operation, how the body
+// was signed, result.
 func TestClientsSignatures(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -204,7 +204,9 @@ func (s *signatures) runTool(t *testing.T, c tool) {
 
 func signaturesOfMC(t *testing.T, s *signatures) {
 	path := proxytest.ProgramPath(t, "mc")
-	for how, endpoint := range map[string]string{"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"]} {
+	for how, endpoint := range map[string]string{
+		"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"],
+	} {
 		config := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(config, "certs", "CAs"), 0o700); err != nil {
 			t.Fatal(err)
@@ -219,7 +221,9 @@ func signaturesOfMC(t *testing.T, s *signatures) {
 		arguments := func(args ...string) []string { return append([]string{"--config-dir", config, "--quiet"}, args...) }
 		alias := func() error {
 			j := &journey{p: s.p}
-			out, errs, err := j.command(t, nil, path, arguments("alias", "set", "sealfront", endpoint, s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], "--api", "S3v4", "--path", "on")...)
+			out, errs, err := j.command(t, nil, path,
+				arguments("alias", "set", "sealfront", endpoint, s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"],
+					"--api", "S3v4", "--path", "on")...)
 			if err != nil {
 				return fmt.Errorf("alias: %w: %s %s", err, out, errs)
 			}
@@ -263,16 +267,21 @@ func signaturesOfS3cmd(t *testing.T, s *signatures) {
 
 func signaturesOfRclone(t *testing.T, s *signatures) {
 	path := proxytest.ProgramPath(t, "rclone")
-	for how, endpoint := range map[string]string{"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"]} {
+	for how, endpoint := range map[string]string{
+		"https": s.p.Env["AWS_ENDPOINT_URL"], "http": s.p.Env["SEALFRONT_HTTP_URL"],
+	} {
 		env := []string{
-			"RCLONE_CONFIG=" + os.DevNull, "RCLONE_CONFIG_SF_TYPE=s3", "RCLONE_CONFIG_SF_PROVIDER=Other", "RCLONE_CONFIG_SF_ENDPOINT=" + endpoint,
+			"RCLONE_CONFIG=" + os.DevNull, "RCLONE_CONFIG_SF_TYPE=s3", "RCLONE_CONFIG_SF_PROVIDER=Other",
+			"RCLONE_CONFIG_SF_ENDPOINT=" + endpoint,
 			"RCLONE_CONFIG_SF_REGION=us-west-2", "RCLONE_CONFIG_SF_ACCESS_KEY_ID=" + s.p.Env["AWS_ACCESS_KEY_ID"],
-			"RCLONE_CONFIG_SF_SECRET_ACCESS_KEY=" + s.p.Env["AWS_SECRET_ACCESS_KEY"], "RCLONE_CA_CERT=" + s.p.Env["AWS_CA_BUNDLE"],
+			"RCLONE_CONFIG_SF_SECRET_ACCESS_KEY=" + s.p.Env["AWS_SECRET_ACCESS_KEY"],
+			"RCLONE_CA_CERT=" + s.p.Env["AWS_CA_BUNDLE"],
 			"RCLONE_S3_NO_CHECK_BUCKET=true", "RCLONE_RETRIES=1",
 		}
 		s.runTool(t, tool{
 			client: "rclone", how: how, path: path, env: env, object: "sf:" + s.general + "/dir/rclone-" + how,
-			put: []string{"copyto", "FROM", "OBJECT"}, get: []string{"copyto", "OBJECT", "TO"}, remove: []string{"deletefile", "OBJECT"},
+			put: []string{"copyto", "FROM", "OBJECT"}, get: []string{"copyto", "OBJECT", "TO"},
+			remove: []string{"deletefile", "OBJECT"},
 		})
 	}
 }

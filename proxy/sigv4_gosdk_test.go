@@ -49,7 +49,10 @@ func signaturesOfGoSDK(t *testing.T, s *signatures) {
 		{name: "CRC64NVME", bucket: directory, algorithm: types.ChecksumAlgorithmCrc64nvme},
 		{name: "SHA1", bucket: directory, algorithm: types.ChecksumAlgorithmSha1},
 		{name: "SHA256", bucket: directory, algorithm: types.ChecksumAlgorithmSha256},
-		{name: "SHA256, http", bucket: s.general, algorithm: types.ChecksumAlgorithmSha256, options: []func(*s3.Options){plain}},
+		{
+			name: "SHA256, http", bucket: s.general, algorithm: types.ChecksumAlgorithmSha256,
+			options: []func(*s3.Options){plain},
+		},
 		{name: "a stream that can't be read twice", bucket: directory, stream: true},
 	} {
 		c, key := client(way.options...), "dir/gosdk "+way.name
@@ -58,8 +61,9 @@ func signaturesOfGoSDK(t *testing.T, s *signatures) {
 			source = io.MultiReader(source)
 		}
 		_, err := c.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &way.bucket, Key: &key, Body: source, ContentLength: aws.Int64(int64(len(body))), ChecksumAlgorithm: way.algorithm,
-			ContentEncoding: aws.String("identity"),
+			Bucket: &way.bucket, Key: &key, Body: source, ContentLength: aws.Int64(int64(len(body))),
+			ChecksumAlgorithm: way.algorithm,
+			ContentEncoding:   aws.String("identity"),
 		})
 		sent := transport.sent()
 		if err == nil {
@@ -68,7 +72,9 @@ func signaturesOfGoSDK(t *testing.T, s *signatures) {
 		s.add("gosdk", "PUT, GET, DELETE: "+way.name, sent, err)
 	}
 
-	for name, options := range map[string][]func(*s3.Options){"a session": {required}, "long-term key": {required, longTerm}} {
+	for name, options := range map[string][]func(*s3.Options){
+		"a session": {required}, "long-term key": {required, longTerm},
+	} {
 		presign, key := s3.NewPresignClient(client(options...)), "dir/gosdk presigned: a+b"
 		operation := func(what string, status int, want []byte, sign func() (*v4.PresignedHTTPRequest, error)) {
 			r, err := sign()
@@ -86,10 +92,12 @@ func signaturesOfGoSDK(t *testing.T, s *signatures) {
 			s.add("gosdk", "presigned "+what+", "+name, "", err)
 		}
 		operation("PUT", 200, nil, func() (*v4.PresignedHTTPRequest, error) {
-			return presign.PresignPutObject(ctx, &s3.PutObjectInput{Bucket: &directory, Key: &key, Metadata: map[string]string{"name": "value"}})
+			return presign.PresignPutObject(ctx,
+				&s3.PutObjectInput{Bucket: &directory, Key: &key, Metadata: map[string]string{"name": "value"}})
 		})
 		operation("GET", 200, body, func() (*v4.PresignedHTTPRequest, error) {
-			return presign.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &directory, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+			return presign.PresignGetObject(ctx,
+				&s3.GetObjectInput{Bucket: &directory, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
 		})
 		operation("HEAD", 200, nil, func() (*v4.PresignedHTTPRequest, error) {
 			return presign.PresignHeadObject(ctx, &s3.HeadObjectInput{Bucket: &directory, Key: &key})

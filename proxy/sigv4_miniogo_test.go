@@ -30,13 +30,33 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		{name: "https", bucket: s.general, body: small},
 		{name: "http", bucket: s.general, plain: true, body: small},
 		{name: "http, MD5", bucket: s.general, plain: true, body: small, put: minio.PutObjectOptions{SendContentMd5: true}},
-		{name: "http, trailing CRC32C", bucket: s.general, plain: true, trailing: true, body: small, put: minio.PutObjectOptions{Checksum: minio.ChecksumCRC32C}},
-		{name: "https, trailing SHA256", bucket: s.general, trailing: true, body: small, put: minio.PutObjectOptions{Checksum: minio.ChecksumSHA256}},
-		{name: "http, trailing CRC64NVME", bucket: s.general, plain: true, trailing: true, body: small, put: minio.PutObjectOptions{Checksum: minio.ChecksumCRC64NVME}},
-		{name: "https, parts", bucket: s.general, trailing: true, body: large, put: minio.PutObjectOptions{PartSize: 5 << 20}},
-		{name: "http, parts", bucket: s.general, plain: true, trailing: true, body: large, put: minio.PutObjectOptions{PartSize: 5 << 20}},
-		{name: "http, of unknown length", bucket: s.general, plain: true, body: large, unknown: true, put: minio.PutObjectOptions{PartSize: 5 << 20}},
-		{name: "http, unsigned", bucket: s.general, plain: true, body: small, put: minio.PutObjectOptions{DisableContentSha256: true}},
+		{
+			name: "http, trailing CRC32C", bucket: s.general, plain: true, trailing: true, body: small,
+			put: minio.PutObjectOptions{Checksum: minio.ChecksumCRC32C},
+		},
+		{
+			name: "https, trailing SHA256", bucket: s.general, trailing: true, body: small,
+			put: minio.PutObjectOptions{Checksum: minio.ChecksumSHA256},
+		},
+		{
+			name: "http, trailing CRC64NVME", bucket: s.general, plain: true, trailing: true, body: small,
+			put: minio.PutObjectOptions{Checksum: minio.ChecksumCRC64NVME},
+		},
+		{
+			name: "https, parts", bucket: s.general, trailing: true, body: large, put: minio.PutObjectOptions{PartSize: 5 << 20},
+		},
+		{
+			name: "http, parts", bucket: s.general, plain: true, trailing: true, body: large,
+			put: minio.PutObjectOptions{PartSize: 5 << 20},
+		},
+		{
+			name: "http, of unknown length", bucket: s.general, plain: true, body: large, unknown: true,
+			put: minio.PutObjectOptions{PartSize: 5 << 20},
+		},
+		{
+			name: "http, unsigned", bucket: s.general, plain: true, body: small,
+			put: minio.PutObjectOptions{DisableContentSha256: true},
+		},
 	} {
 		transport := &recorder{RoundTripper: s.p.HTTPClient(t).Transport}
 		endpoint := s.p.Env["AWS_ENDPOINT_URL"]
@@ -45,8 +65,10 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		}
 		_, host, _ := strings.Cut(endpoint, "://")
 		client, err := minio.New(host, &minio.Options{
-			Creds: credentials.NewStaticV4(s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], ""), Secure: !way.plain,
-			Region: "us-west-2", Transport: transport, BucketLookup: minio.BucketLookupPath, TrailingHeaders: way.trailing, MaxRetries: 1,
+			Creds:  credentials.NewStaticV4(s.p.Env["AWS_ACCESS_KEY_ID"], s.p.Env["AWS_SECRET_ACCESS_KEY"], ""),
+			Secure: !way.plain,
+			Region: "us-west-2", Transport: transport, BucketLookup: minio.BucketLookupPath, TrailingHeaders: way.trailing,
+			MaxRetries: 1,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +93,8 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 					return err
 				}
 				got, err := io.ReadAll(object)
-				if err != nil || !bytes.Equal(got, way.body) || info.Size != int64(len(way.body)) || info.Metadata.Get("Content-Encoding") != "" {
+				if err != nil || !bytes.Equal(got, way.body) || info.Size != int64(len(way.body)) ||
+					info.Metadata.Get("Content-Encoding") != "" {
 					return fmt.Errorf("%d bytes of %d, %v, %w", len(got), info.Size, info.Metadata, err)
 				}
 				return client.RemoveObject(ctx, way.bucket, key, minio.RemoveObjectOptions{})
@@ -97,11 +120,18 @@ func signaturesOfMinIOGo(t *testing.T, s *signatures) {
 		want   []byte
 		sign   func() (*url.URL, error)
 	}{
-		{"PUT", 200, small, nil, func() (*url.URL, error) { return client.PresignedPutObject(ctx, s.general, key, time.Minute) }},
-		{"GET", 200, nil, small, func() (*url.URL, error) {
-			return client.PresignedGetObject(ctx, s.general, key, time.Minute, url.Values{"response-content-type": {"text/html"}})
+		{"PUT", 200, small, nil, func() (*url.URL, error) {
+			return client.PresignedPutObject(ctx, s.general, key,
+				time.Minute)
 		}},
-		{"HEAD", 200, nil, nil, func() (*url.URL, error) { return client.PresignedHeadObject(ctx, s.general, key, time.Minute, nil) }},
+		{"GET", 200, nil, small, func() (*url.URL, error) {
+			return client.PresignedGetObject(ctx, s.general, key, time.Minute,
+				url.Values{"response-content-type": {"text/html"}})
+		}},
+		{"HEAD", 200, nil, nil, func() (*url.URL, error) {
+			return client.PresignedHeadObject(ctx, s.general, key, time.Minute,
+				nil)
+		}},
 	} {
 		u, err := o.sign()
 		if err == nil {

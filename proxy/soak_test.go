@@ -109,7 +109,8 @@ func TestSoak(t *testing.T) {
 func startSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{
-		t: t, front: proxytest.NewStoreFront(t), kms: proxytest.NewFaultyKMS(t), prefix: fmt.Sprintf("soak%d-", time.Now().UnixNano()),
+		t: t, front: proxytest.NewStoreFront(t), kms: proxytest.NewFaultyKMS(t),
+		prefix:   fmt.Sprintf("soak%d-", time.Now().UnixNano()),
 		outcomes: make(map[string]map[string]int), faults: make(map[string]int),
 	}
 	dir := t.TempDir()
@@ -120,7 +121,8 @@ tls: {cert: %s/server.pem, key: %s/server.key}
 store: {kind: s3, endpoint: %q, access_key: storekey, secret_key: storesecret, bucket_prefix: %s, state_bucket: %sstate}
 kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, timeout: 1s, bucket_key: {lifetime: 2s, seal_for: 5s}}
 data: %s
-`, dir, dir, s.front.URL, s.prefix, s.prefix, s.kms.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey, s.kms.ServiceKey, dir)
+`, dir, dir, s.front.URL, s.prefix, s.prefix, s.kms.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey,
+		s.kms.ServiceKey, dir)
 	s.start()
 	for _, name := range []string{soakDirectory, soakGeneral} {
 		body := ""
@@ -166,7 +168,8 @@ func (s *soak) note(operation string, t told, expected ...string) {
 	s.t.Errorf("%s: the client was told %q", operation, t.says)
 }
 
-// beginTrouble lets store and key service fail from now on: single requests by chance, and all of them for short whiles.
+// beginTrouble lets store and key service fail from now on: single requests by chance, and all of them for short
+// whiles.
 func (s *soak) beginTrouble(duration time.Duration) {
 	began := time.Now()
 	every, span, chance := 20*time.Second, 500*time.Millisecond, 3
@@ -181,7 +184,8 @@ func (s *soak) beginTrouble(duration time.Duration) {
 		}
 	}
 	s.front.Set(func(w http.ResponseWriter, r *http.Request) bool {
-		step := proxytest.StoreStep{Name: proxytest.StepName(r), Body: r.ContentLength, List: r.Method == "GET" && r.URL.Query().Has("list-type")}
+		step := proxytest.StoreStep{Name: proxytest.StepName(r), Body: r.ContentLength, List: r.Method == "GET" &&
+			r.URL.Query().Has("list-type")}
 		fault := faults[rand.IntN(len(faults))]
 		switch {
 		case gone(0):
@@ -194,8 +198,10 @@ func (s *soak) beginTrouble(duration time.Duration) {
 		return fault.Play(s.front, w, r)
 	}, nil)
 	keyFaults := map[string]proxytest.KMSFault{
-		"throttled": proxytest.KMSSays("ThrottlingException", 400, ""), "internal error": proxytest.KMSSays("KMSInternalException", 500, ""), "reset": proxytest.KMSResets,
-		"breaks off": proxytest.KMSBreaksOff, "HTML": proxytest.KMSAnswers(502, "<html>Bad Gateway</html>"), "slow": proxytest.KMSIsSlow(100 * time.Millisecond), "hangs": proxytest.KMSHangs,
+		"throttled":      proxytest.KMSSays("ThrottlingException", 400, ""),
+		"internal error": proxytest.KMSSays("KMSInternalException", 500, ""), "reset": proxytest.KMSResets,
+		"breaks off": proxytest.KMSBreaksOff, "HTML": proxytest.KMSAnswers(502, "<html>Bad Gateway</html>"),
+		"slow": proxytest.KMSIsSlow(100 * time.Millisecond), "hangs": proxytest.KMSHangs,
 		"cut JSON": proxytest.KMSAlters(func(body []byte) []byte { return body[:len(body)/2] }),
 	}
 	var names []string
@@ -246,7 +252,9 @@ func (s *soak) abortUploads() {
 				break
 			}
 			for _, u := range list.Upload {
-				a := s.p.Do(&proxytest.Request{Method: "DELETE", Path: "/" + bucket + "/" + u.Key, Query: "uploadId=" + url.QueryEscape(u.UploadID)})
+				a := s.p.Do(&proxytest.Request{
+					Method: "DELETE", Path: "/" + bucket + "/" + u.Key, Query: "uploadId=" + url.QueryEscape(u.UploadID),
+				})
 				if a.StatusCode != 204 && a.Code() != "NoSuchUpload" {
 					s.t.Fatalf("AbortMultipartUpload: %d %s", a.StatusCode, a.Text)
 				}
@@ -255,7 +263,8 @@ func (s *soak) abortUploads() {
 	}
 }
 
-// verify reads every object through the program, compares the listings with the model, and lets the tool look at every tag.
+// verify reads every object through the program, compares the listings with the model, and lets the tool look at every
+// tag.
 func (s *soak) verify(workers []*soakWorker) {
 	s.t.Helper()
 	objects := 0
@@ -271,7 +280,8 @@ func (s *soak) verify(workers []*soakWorker) {
 		w.list(soakGeneral)
 	}
 	for _, bucket := range []string{soakDirectory, soakGeneral} {
-		if out, errs, status := proxytest.Subcommand(s.t, "verify", "--config", s.p.ConfigFile(), "s3://"+bucket); status != 0 {
+		if out, errs, status := proxytest.Subcommand(s.t, "verify", "--config", s.p.ConfigFile(),
+			"s3://"+bucket); status != 0 {
 			s.t.Errorf("verify: status %d\n%s%s", status, out, errs)
 		}
 	}
@@ -282,7 +292,8 @@ func (s *soak) verify(workers []*soakWorker) {
 func (s *soak) inStore(path, query string) string {
 	s.t.Helper()
 	store := &proxytest.Program{T: s.t, Env: map[string]string{
-		"SEALFRONT_HTTP_URL": s.front.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "storekey", "AWS_SECRET_ACCESS_KEY": "storesecret",
+		"SEALFRONT_HTTP_URL": s.front.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "storekey",
+		"AWS_SECRET_ACCESS_KEY": "storesecret",
 	}}
 	a := store.Do(&proxytest.Request{Method: "GET", Path: path, Query: query, Plain: true})
 	if a.StatusCode != 200 || a.Err != nil {
@@ -320,7 +331,8 @@ func (s *soak) leftovers() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.t.Logf("uploads open in the store: %d (%d requests about uploads were hit by faults); records: %v", open, s.orphans, records)
+	s.t.Logf("uploads open in the store: %d (%d requests about uploads were hit by faults); records: %v", open, s.orphans,
+		records)
 	if open > s.orphans {
 		s.t.Errorf("%d uploads are open in the store, and only %d may be", open, s.orphans)
 	}
@@ -334,7 +346,9 @@ func (s *soak) leftovers() {
 	for _, n := range s.outcomes["RenameObject"] {
 		renames += n
 	}
-	for kind, most := range map[string]int{"uploads upload": begun, "renames": renames, "sessions": 3, "buckets": 2, "revocations": 1, "state-key": 1} {
+	for kind, most := range map[string]int{
+		"uploads upload": begun, "renames": renames, "sessions": 3, "buckets": 2, "revocations": 1, "state-key": 1,
+	} {
 		if records[kind] > most {
 			s.t.Errorf("%d records of %s, and only %d may be", records[kind], kind, most)
 		}

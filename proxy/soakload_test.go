@@ -57,9 +57,15 @@ func (w *soakWorker) renew() {
 	if !w.inSession || time.Since(w.since) < 20*time.Second && w.random.IntN(50) > 0 {
 		return
 	}
-	a, t := w.ask("CreateSession", &proxytest.Request{Method: "GET", Path: "/" + soakDirectory, Query: "session=", Service: "s3express", Credentials: w.p.Credentials()})
+	a, t := w.ask("CreateSession",
+		&proxytest.Request{
+			Method: "GET", Path: "/" + soakDirectory, Query: "session=", Service: "s3express", Credentials: w.p.Credentials(),
+		})
 	if t.ok {
-		w.session = &sigv4.Credentials{AccessKeyID: proxytest.Element(a.Text, "AccessKeyId"), SecretAccessKey: proxytest.Element(a.Text, "SecretAccessKey"), SessionToken: proxytest.Element(a.Text, "SessionToken")}
+		w.session = &sigv4.Credentials{
+			AccessKeyID: proxytest.Element(a.Text, "AccessKeyId"), SecretAccessKey: proxytest.Element(a.Text, "SecretAccessKey"),
+			SessionToken: proxytest.Element(a.Text, "SessionToken"),
+		}
 		w.since = time.Now()
 	}
 }
@@ -76,7 +82,10 @@ func (w *soakWorker) put(o *soakObject) {
 
 func (w *soakWorker) putNew(o *soakObject) {
 	content, there := w.content(false), !o.is(absent)
-	_, t := w.ask("PutObject if none", &proxytest.Request{Method: "PUT", Path: o.path(), Body: content, Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")}}, "412 PreconditionFailed")
+	_, t := w.ask("PutObject if none",
+		&proxytest.Request{
+			Method: "PUT", Path: o.path(), Body: content, Header: []sigv4.Field{proxytest.Field("If-None-Match", "*")},
+		}, "412 PreconditionFailed")
 	if there {
 		if t.ok {
 			w.t.Errorf("%s: If-None-Match has overwritten it", o.path())
@@ -111,9 +120,11 @@ func (w *soakWorker) span(o *soakObject) {
 }
 
 func (w *soakWorker) checkSpan(o *soakObject, span, want string) {
-	a, t := w.ask("GetObject range", &proxytest.Request{Method: "GET", Path: o.path(), Header: []sigv4.Field{proxytest.Field("Range", span)}})
+	a, t := w.ask("GetObject range",
+		&proxytest.Request{Method: "GET", Path: o.path(), Header: []sigv4.Field{proxytest.Field("Range", span)}})
 	if t.ok && a.Text != want || a.StatusCode == 206 && !strings.HasPrefix(want, a.Text) {
-		w.t.Errorf("%s: GET %s of %d bytes: %s and %d bytes, which aren't the object's", o.path(), span, len(o.may[0]), t.says, len(a.Text))
+		w.t.Errorf("%s: GET %s of %d bytes: %s and %d bytes, which aren't the object's", o.path(), span, len(o.may[0]),
+			t.says, len(a.Text))
 	}
 }
 
@@ -132,7 +143,11 @@ func (w *soakWorker) removeMany(o *soakObject) {
 		}
 	}
 	document += "</Delete>"
-	a, t := w.ask("DeleteObjects", &proxytest.Request{Method: "POST", Path: "/" + o.bucket, Query: "delete=", Body: document, Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(document))}})
+	a, t := w.ask("DeleteObjects",
+		&proxytest.Request{
+			Method: "POST", Path: "/" + o.bucket, Query: "delete=", Body: document,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Checksum-Crc32", proxytest.CRC32(document))},
+		})
 	var result struct {
 		Deleted []struct{ Key string }
 	}
@@ -165,7 +180,10 @@ func (w *soakWorker) copy(to *soakObject) {
 	if from == nil {
 		return
 	}
-	r := &proxytest.Request{Method: "PUT", Path: to.path(), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from.bucket+"/"+from.key)}, Credentials: w.p.Credentials()}
+	r := &proxytest.Request{
+		Method: "PUT", Path: to.path(), Header: []sigv4.Field{proxytest.Field("X-Amz-Copy-Source", from.bucket+"/"+from.key)},
+		Credentials: w.p.Credentials(),
+	}
 	name := "CopyObject"
 	if w.random.IntN(3) == 0 {
 		r.Header = append(r.Header, proxytest.Field("X-Amz-Checksum-Algorithm", "SHA256"))
@@ -181,9 +199,13 @@ func (w *soakWorker) rename(to *soakObject) {
 		return
 	}
 	content := from.may[0]
-	r := &proxytest.Request{Method: "PUT", Path: to.path(), Query: "renameObject=", Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+from.bucket+"/"+from.key)}}
+	r := &proxytest.Request{
+		Method: "PUT", Path: to.path(), Query: "renameObject=",
+		Header: []sigv4.Field{proxytest.Field("X-Amz-Rename-Source", "/"+from.bucket+"/"+from.key)},
+	}
 	if w.random.IntN(2) == 0 {
-		r.Header = append(r.Header, proxytest.Field("X-Amz-Client-Token", fmt.Sprintf("%s-%d", strings.Trim(w.prefix, "/"), w.random.Uint64())))
+		r.Header = append(r.Header,
+			proxytest.Field("X-Amz-Client-Token", fmt.Sprintf("%s-%d", strings.Trim(w.prefix, "/"), w.random.Uint64())))
 	}
 	_, t := w.ask("RenameObject", r)
 	w.wrote(to, t, content)
@@ -201,7 +223,11 @@ func (w *soakWorker) append(o *soakObject) {
 	if more == "" {
 		return
 	}
-	_, t := w.ask("append", &proxytest.Request{Method: "PUT", Path: o.path(), Body: more, Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(o.may[0])))}},
+	_, t := w.ask("append",
+		&proxytest.Request{
+			Method: "PUT", Path: o.path(), Body: more,
+			Header: []sigv4.Field{proxytest.Field("X-Amz-Write-Offset-Bytes", strconv.Itoa(len(o.may[0])))},
+		},
 		"409 ConditionalRequestConflict") // where the store has told a wrong ETag
 	w.wrote(o, t, o.may[0]+more)
 }
@@ -256,7 +282,9 @@ func (w *soakWorker) upload(o *soakObject) {
 		parts = parts[1:]
 	}
 	for i, body := range parts {
-		r := &proxytest.Request{Method: "PUT", Path: o.path(), Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body}
+		r := &proxytest.Request{
+			Method: "PUT", Path: o.path(), Query: fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id), Body: body,
+		}
 		if body != "" && w.random.IntN(4) == 0 {
 			broken := *r
 			w.mu.Lock()
@@ -280,7 +308,8 @@ func (w *soakWorker) upload(o *soakObject) {
 			return
 		}
 		whole += body
-		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, strings.ReplaceAll(etag, `"`, "&quot;"))
+		list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1,
+			strings.ReplaceAll(etag, `"`, "&quot;"))
 	}
 	switch w.random.IntN(6) {
 	case 0:
@@ -290,7 +319,11 @@ func (w *soakWorker) upload(o *soakObject) {
 		return // forgotten: the end of the soak finds it by the listing
 	}
 	for range 3 {
-		_, t := w.ask("CompleteMultipartUpload", &proxytest.Request{Method: "POST", Path: o.path(), Query: "uploadId=" + id, Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>"},
+		_, t := w.ask("CompleteMultipartUpload",
+			&proxytest.Request{
+				Method: "POST", Path: o.path(), Query: "uploadId=" + id,
+				Body: "<CompleteMultipartUpload>" + list + "</CompleteMultipartUpload>",
+			},
 			"400 InvalidPart", "404 NoSuchUpload", "200 InternalError", "200 ServiceUnavailable")
 		w.wrote(o, t, whole)
 		if t.ok || o.is(whole) || strings.HasPrefix(t.says, "4") {
@@ -302,7 +335,9 @@ func (w *soakWorker) upload(o *soakObject) {
 
 func (w *soakWorker) abort(o *soakObject, id string) {
 	for range 3 {
-		if _, t := w.ask("AbortMultipartUpload", &proxytest.Request{Method: "DELETE", Path: o.path(), Query: "uploadId=" + id}, "404 NoSuchUpload"); t.ok || t.says == "404 NoSuchUpload" {
+		if _, t := w.ask("AbortMultipartUpload",
+			&proxytest.Request{Method: "DELETE", Path: o.path(), Query: "uploadId=" + id}, "404 NoSuchUpload"); t.ok ||
+			t.says == "404 NoSuchUpload" {
 			return
 		}
 	}

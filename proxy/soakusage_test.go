@@ -19,7 +19,8 @@ type soakSample struct {
 }
 
 func (u soakSample) String() string {
-	return fmt.Sprintf("%5.0f s: %d KiB resident, %d goroutines, %d descriptors, %.1f s of processor time", u.at.Seconds(), u.resident, u.goroutines, u.descriptors, u.processor.Seconds())
+	return fmt.Sprintf("%5.0f s: %d KiB resident, %d goroutines, %d descriptors, %.1f s of processor time", u.at.Seconds(),
+		u.resident, u.goroutines, u.descriptors, u.processor.Seconds())
 }
 
 func (s *soak) sample() soakSample {
@@ -152,7 +153,8 @@ func (s *soak) thirds(duration time.Duration) {
 			descriptors[i] = max(descriptors[i], u.descriptors)
 		}
 	}
-	s.t.Logf("by thirds: resident on average %d KiB, most goroutines %d, most descriptors %d", mean, goroutines, descriptors)
+	s.t.Logf("by thirds: resident on average %d KiB, most goroutines %d, most descriptors %d", mean, goroutines,
+		descriptors)
 	if duration < 5*time.Minute { // memory is still finding its level
 		return
 	}

@@ -45,7 +45,9 @@ type soakWorker struct {
 
 func (s *soak) worker(n int) *soakWorker {
 	s.t.Helper()
-	w := &soakWorker{soak: s, prefix: fmt.Sprintf("w%d/", n), random: rand.New(rand.NewPCG(uint64(n), 9)), inSession: n%2 == 0}
+	w := &soakWorker{
+		soak: s, prefix: fmt.Sprintf("w%d/", n), random: rand.New(rand.NewPCG(uint64(n), 9)), inSession: n%2 == 0,
+	}
 	for i := range 16 {
 		bucket := soakDirectory
 		if i%3 == 2 {
@@ -91,7 +93,8 @@ func (w *soakWorker) content(large bool) string {
 
 // request makes a signed request for the pooled client.
 func (w *soakWorker) request(ctx context.Context, r *proxytest.Request, body io.Reader, length int) *http.Request {
-	if bucket, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/"); bucket == soakDirectory && w.inSession && r.Credentials == nil {
+	if bucket, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/"); bucket == soakDirectory && w.inSession &&
+		r.Credentials == nil {
 		r.Credentials, r.Service = w.session, "s3express"
 	}
 	r.Declared = length
@@ -157,7 +160,8 @@ func (w *soakWorker) observe(o *soakObject) (known bool) {
 				sizes[i] = -1
 			}
 		}
-		w.t.Errorf("%s: GET: %s and %d bytes, which isn't what its client was told: sizes %d (-1: none)", o.path(), t.says, len(a.Text), sizes)
+		w.t.Errorf("%s: GET: %s and %d bytes, which isn't what its client was told: sizes %d (-1: none)", o.path(), t.says,
+			len(a.Text), sizes)
 	}
 	o.may = []string{is}
 	return true

@@ -9,15 +9,16 @@ import (
 	"sealfront/sigv4"
 )
 
-// A stored policy that can't be understood, as another version of the program may have left it, could hold a Deny: it refuses
-// everything but what replaces it.
+// A stored policy that can't be understood, as another version of the program may have left it, could hold a Deny: it
+// refuses everything but what replaces it.
 func TestABucketPolicyThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()
 	r := newRequestBench(t, instance.Options{})
 	r.credentials = sigv4.Credentials{AccessKeyID: r.instance.Data.AccessKey, SecretAccessKey: r.instance.Data.SecretKey}
 	set := func(document string) {
 		t.Helper()
-		_, err := r.instance.State.UpdateBucket(t.Context(), proxytest.DemoBucket, func(b *state.Bucket) error { b.Policy = document; return nil })
+		_, err := r.instance.State.UpdateBucket(t.Context(), proxytest.DemoBucket,
+			func(b *state.Bucket) error { b.Policy = document; return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,8 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 		}
 		return r, out + errs, status
 	}
-	if _, text, status := adopt(bucket, "--arn", arn, "--kms-key", kmsKey); status != command.StatusError || !strings.Contains(text, "has a record") {
+	if _, text, status := adopt(bucket, "--arn", arn, "--kms-key", kmsKey); status != command.StatusError ||
+		!strings.Contains(text, "has a record") {
 		t.Errorf("a bucket with a record: status %d %s", status, text)
 	}
 	p.Stop()
@@ -51,24 +52,29 @@ func TestAdoptAfterTheStateIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, text, status := adopt(bucket, "--arn", strings.Replace(arn, "us-west-2", "us-east-1", 1), "--kms-key", kmsKey); status != command.StatusError || len(r.Left) != 1 || r.Made {
+	if r, text, status := adopt(bucket, "--arn", strings.Replace(arn, "us-west-2", "us-east-1", 1), "--kms-key",
+		kmsKey); status != command.StatusError || len(r.Left) != 1 || r.Made {
 		t.Errorf("a wrong ARN: status %d %s", status, text)
 	}
-	if r, text, status := adopt(bucket, "--arn", arn, "--kms-key", serviceKeyOf(t, data)); status != command.StatusError || len(r.Left) != 1 || r.Made {
+	if r, text, status := adopt(bucket, "--arn", arn, "--kms-key", serviceKeyOf(t, data)); status != command.StatusError ||
+		len(r.Left) != 1 || r.Made {
 		t.Errorf("a wrong KMS key: status %d %s", status, text)
 	}
-	if _, text, status := adopt("none", "--arn", "arn:aws:s3:::none", "--kms-key", kmsKey); status != command.StatusError || !strings.Contains(text, "none") {
+	if _, text, status := adopt("none", "--arn", "arn:aws:s3:::none", "--kms-key",
+		kmsKey); status != command.StatusError || !strings.Contains(text, "none") {
 		t.Errorf("no bucket in the store: status %d %s", status, text)
 	}
 	for name, args := range map[string][]string{
-		"no ARN": {bucket, "--kms-key", kmsKey}, "another's ARN": {bucket, "--arn", "arn:aws:s3:::x", "--kms-key", kmsKey}, "an alias": {bucket, "--arn", arn, "--kms-key", "alias/x"},
+		"no ARN": {bucket, "--kms-key", kmsKey}, "another's ARN": {bucket, "--arn", "arn:aws:s3:::x", "--kms-key", kmsKey},
+		"an alias": {bucket, "--arn", arn, "--kms-key", "alias/x"},
 	} {
 		if _, text, status := adopt(args...); status != command.StatusUsage {
 			t.Errorf("%s: status %d %s", name, status, text)
 		}
 	}
 	for b, a := range map[string]string{bucket: arn, general: "arn:aws:s3:::" + general} {
-		if r, text, status := adopt(b, "--arn", a, "--kms-key", kmsKey); status != command.StatusOK || !r.Made || r.Sampled == 0 {
+		if r, text, status := adopt(b, "--arn", a, "--kms-key", kmsKey); status != command.StatusOK || !r.Made ||
+			r.Sampled == 0 {
 			t.Errorf("%s: status %d %s", b, status, text)
 		}
 	}

@@ -21,7 +21,9 @@ kms: {kind: embedded}
 admin: {token: secret}
 data: `+dir+"\n")
 	config := p.ConfigFile()
-	if a := p.Do(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/key", Body: "body"}); a.StatusCode != 200 {
+	if a := p.Do(&proxytest.Request{
+		Method: "PUT", Path: "/" + proxytest.DemoBucket + "/key", Body: "body",
+	}); a.StatusCode != 200 {
 		t.Fatal(a.StatusCode, a.Text)
 	}
 	held := func() (list []admin.HeldKey) {
@@ -33,12 +35,15 @@ data: `+dir+"\n")
 		return list
 	}
 	list := held()
-	if len(list) != 1 || list[0].Bucket != "arn:aws:s3express:us-west-2:123456789012:bucket/"+proxytest.DemoBucket || list[0].KMSKey == "" || list[0].Uses < 1 || list[0].Expires <= 0 {
+	if len(list) != 1 || list[0].Bucket != "arn:aws:s3express:us-west-2:123456789012:bucket/"+proxytest.DemoBucket ||
+		list[0].KMSKey == "" || list[0].Uses < 1 || list[0].Expires <= 0 {
 		t.Fatalf("%+v", list)
 	}
 	drop := func(args ...string) {
 		t.Helper()
-		if _, errs, status := proxytest.Subcommand(t, append([]string{"keys", "drop", "--config", config, "--admin", p.Env["SEALFRONT_ADMIN"]}, args...)...); status != command.StatusOK {
+		if _, errs, status := proxytest.Subcommand(t,
+			append([]string{"keys", "drop", "--config", config, "--admin", p.Env["SEALFRONT_ADMIN"]},
+				args...)...); status != command.StatusOK {
 			t.Errorf("status %d: %s", status, errs)
 		}
 	}
@@ -59,7 +64,8 @@ data: `+dir+"\n")
 	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config); status != command.StatusUsage {
 		t.Errorf("a port that the configuration doesn't tell: status %d", status)
 	}
-	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config, "--kms-key", "x"); status != command.StatusUsage {
+	if _, _, status := proxytest.Subcommand(t, "keys", "--config", config, "--kms-key",
+		"x"); status != command.StatusUsage {
 		t.Errorf("a key without drop: status %d", status)
 	}
 }

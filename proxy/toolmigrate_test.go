@@ -26,7 +26,8 @@ import (
 // clientOf is an S3 client of a store itself.
 func clientOf(s proxytest.Service) *s3.Client {
 	return s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &s.Endpoint, Credentials: credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
+		Region: "us-east-1", BaseEndpoint: &s.Endpoint,
+		Credentials:  credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 		UsePathStyle: true, RetryMaxAttempts: 1, RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 	})
 }
@@ -53,7 +54,11 @@ func upload(t *testing.T, client *s3.Client, in s3.CreateMultipartUploadInput, p
 	var list types.CompletedMultipartUpload
 	for i, part := range parts {
 		number := aws.Int32(int32(i + 1))
-		out, err := client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, PartNumber: number, Body: bytes.NewReader(part), ChecksumAlgorithm: in.ChecksumAlgorithm})
+		out, err := client.UploadPart(t.Context(),
+			&s3.UploadPartInput{
+				Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, PartNumber: number, Body: bytes.NewReader(part),
+				ChecksumAlgorithm: in.ChecksumAlgorithm,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +67,10 @@ func upload(t *testing.T, client *s3.Client, in s3.CreateMultipartUploadInput, p
 			ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256,
 		})
 	}
-	if _, err := client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, MultipartUpload: &list, ChecksumType: in.ChecksumType}); err != nil {
+	if _, err := client.CompleteMultipartUpload(t.Context(),
+		&s3.CompleteMultipartUploadInput{
+			Bucket: in.Bucket, Key: in.Key, UploadId: created.UploadId, MultipartUpload: &list, ChecksumType: in.ChecksumType,
+		}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -78,18 +86,23 @@ type shown struct {
 
 func lookAt(t *testing.T, client *s3.Client, bucket, key string) shown {
 	t.Helper()
-	h, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
+	h, err := client.HeadObject(t.Context(),
+		&s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
 	if err != nil {
 		t.Fatalf("HEAD %s/%s: %v", bucket, key, err)
 	}
 	str := aws.ToString
 	s := shown{
-		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl), Disposition: str(h.ContentDisposition),
-		Encoding: str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString), Metadata: readWords(h.Metadata), Tags: map[string]string{},
-		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME), SHA1: str(h.ChecksumSHA1), SHA256: str(h.ChecksumSHA256),
+		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl),
+		Disposition: str(h.ContentDisposition),
+		Encoding:    str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString),
+		Metadata: readWords(h.Metadata), Tags: map[string]string{},
+		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME),
+		SHA1: str(h.ChecksumSHA1), SHA256: str(h.ChecksumSHA256),
 		ChecksumType: string(h.ChecksumType),
 	}
-	if tags, err := client.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}); err == nil {
+	if tags, err := client.GetObjectTagging(t.Context(),
+		&s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}); err == nil {
 		for _, tag := range tags.TagSet {
 			s.Tags[*tag.Key] = *tag.Value
 		}
@@ -114,7 +127,9 @@ type clearBucket struct {
 
 func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
 	t.Helper()
-	b := &clearBucket{name: proxytest.MakeBucket(t, client, fmt.Sprintf("clear%d", time.Now().UnixNano())), bodies: map[string][]byte{}}
+	b := &clearBucket{
+		name: proxytest.MakeBucket(t, client, fmt.Sprintf("clear%d", time.Now().UnixNano())), bodies: map[string][]byte{},
+	}
 	put := func(in s3.PutObjectInput, body []byte) {
 		t.Helper()
 		in.Bucket, in.Body = &b.name, bytes.NewReader(body)
@@ -124,20 +139,29 @@ func fillClearBucket(t *testing.T, client *s3.Client) *clearBucket {
 		b.bodies[*in.Key] = body
 	}
 	put(s3.PutObjectInput{
-		Key: aws.String("described"), ContentType: aws.String("text/x-a; charset=utf-8"), CacheControl: aws.String("no-store"),
-		ContentEncoding: aws.String("gzip"), ContentDisposition: aws.String(`attachment; filename="a b"`), ContentLanguage: aws.String("de, en"),
-		Expires: aws.Time(time.Unix(2e9, 0)), Metadata: map[string]string{"name": "välue", "empty-ish": "x", "long": strings.Repeat("m", 600)}, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+		Key: aws.String("described"), ContentType: aws.String("text/x-a; charset=utf-8"),
+		CacheControl:    aws.String("no-store"),
+		ContentEncoding: aws.String("gzip"), ContentDisposition: aws.String(`attachment; filename="a b"`),
+		ContentLanguage:   aws.String("de, en"),
+		Expires:           aws.Time(time.Unix(2e9, 0)),
+		Metadata:          map[string]string{"name": "välue", "empty-ish": "x", "long": strings.Repeat("m", 600)},
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
 	}, proxytest.RandomBytes(1000))
 	put(s3.PutObjectInput{Key: aws.String("tagged"), Tagging: aws.String("a=1&b=x%20y%2Bz")}, proxytest.RandomBytes(10))
 	put(s3.PutObjectInput{Key: aws.String("empty")}, nil)
 	put(s3.PutObjectInput{Key: aws.String("folder/"), Metadata: map[string]string{"a": "b"}}, nil)
 	put(s3.PutObjectInput{Key: aws.String("dir/a b+ü%25&=c")}, proxytest.RandomBytes(65536))
-	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256}, proxytest.RandomBytes(300_000))
-	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme}, proxytest.RandomBytes(5*proxytest.MiB+1))
+	put(s3.PutObjectInput{Key: aws.String("sha"), ChecksumAlgorithm: types.ChecksumAlgorithmSha256},
+		proxytest.RandomBytes(300_000))
+	put(s3.PutObjectInput{Key: aws.String("large"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme},
+		proxytest.RandomBytes(5*proxytest.MiB+1))
 	for key, in := range map[string]s3.CreateMultipartUploadInput{
-		"parts composite": {ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite, Metadata: map[string]string{"n": "v"}, ContentType: aws.String("text/plain"), CacheControl: aws.String("no-cache")},
-		"parts full":      {ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject},
-		"parts":           {Tagging: aws.String("in=parts")},
+		"parts composite": {
+			ChecksumAlgorithm: types.ChecksumAlgorithmSha256, ChecksumType: types.ChecksumTypeComposite,
+			Metadata: map[string]string{"n": "v"}, ContentType: aws.String("text/plain"), CacheControl: aws.String("no-cache"),
+		},
+		"parts full": {ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject},
+		"parts":      {Tagging: aws.String("in=parts")},
 	} {
 		in.Bucket, in.Key = &b.name, &key
 		body := proxytest.RandomBytes(5*proxytest.MiB + 70_000)
@@ -159,7 +183,8 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) {
 	general := proxytest.MakeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
 	resume := filepath.Join(t.TempDir(), "resume")
 	r, errs, status := migrate(t, p, "s3://"+source.name, "s3://"+general, "--resume", resume)
-	if status != command.StatusOK || r.Copied != n || r.Compared != n || r.Equal != n || r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
+	if status != command.StatusOK || r.Copied != n || r.Compared != n || r.Equal != n ||
+		r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
 		t.Fatalf("status %d: %+v\n%s", status, r, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
@@ -175,39 +200,48 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) {
 			t.Errorf("%s is\n%+v, was\n%+v", key, got, want)
 		}
 	}
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", p.ConfigFile(), "s3://"+general); status != command.StatusOK {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", p.ConfigFile(),
+		"s3://"+general); status != command.StatusOK {
 		t.Errorf("verify: status %d %s%s", status, out, errs)
 	}
 
 	// Into a directory bucket, below another prefix.
 	directory := directoryBucketOf(p, t, client)
-	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/", "--drop-tags", "--concurrency", "2", "--rate", "1000")
+	r, errs, status = migrate(t, p, "s3://"+source.name+"/", "s3://"+directory+"/a/", "--drop-tags", "--concurrency", "2",
+		"--rate", "1000")
 	if status != command.StatusOK || r.Copied != n || r.Equal != n {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 	for key, body := range source.bodies {
 		proxytest.MustRead(t, client, directory, "a/"+key, body)
 	}
-	if got, want := lookAt(t, client, directory, "a/parts composite"), lookAt(t, store, source.name, "parts composite"); !reflect.DeepEqual(got, want) {
+	if got, want := lookAt(t, client, directory, "a/parts composite"), lookAt(t, store, source.name,
+		"parts composite"); !reflect.DeepEqual(got, want) {
 		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
 	}
 }
 
-// The command prints what it did, tells by its status whether something is left, and doesn't begin where it could do harm.
+// The command prints what it did, tells by its status whether something is left, and doesn't begin where it could do
+// harm.
 func TestMigrateCommand(t *testing.T) {
 	t.Parallel()
 	f := proxytest.NewStoreFront(t)
-	p, store := proxytest.StartBehind(t, f, ""), clientOf(proxytest.Service{Endpoint: f.URL, AccessKey: "storekey", SecretKey: "storesecret"})
+	p, store := proxytest.StartBehind(t, f,
+		""), clientOf(proxytest.Service{Endpoint: f.URL, AccessKey: "storekey", SecretKey: "storesecret"})
 	client := p.Client(t)
 	source := proxytest.MakeBucket(t, store, fmt.Sprintf("clear%d", time.Now().UnixNano()))
 	general := proxytest.MakeBucket(t, client, fmt.Sprintf("general%d", time.Now().UnixNano()))
 	for _, key := range []string{"a", "tagged"} {
-		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &source, Key: &key, Body: strings.NewReader(key), Tagging: aws.String("a=1")}); err != nil {
+		if _, err := store.PutObject(t.Context(),
+			&s3.PutObjectInput{
+				Bucket: &source, Key: &key, Body: strings.NewReader(key), Tagging: aws.String("a=1"),
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	resume := filepath.Join(t.TempDir(), "resume")
-	r, errs, status := migrate(t, p, "s3://"+source, "s3://"+general, "--resume", resume, "--concurrency", "2", "--rate", "1000")
+	r, errs, status := migrate(t, p, "s3://"+source, "s3://"+general, "--resume", resume, "--concurrency", "2", "--rate",
+		"1000")
 	if status != command.StatusOK || r.Copied != 2 || r.Equal != 2 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
@@ -219,25 +253,33 @@ func TestMigrateCommand(t *testing.T) {
 	// A directory bucket has no tags.
 	directory := directoryBucketOf(p, t, client)
 	r, errs, status = migrate(t, p, "s3://"+source+"/t", "s3://"+directory+"/t")
-	if status != command.StatusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" || r.Left[0].Kind != "tags" {
+	if status != command.StatusError || r.Copied != 0 || len(r.Left) != 1 || r.Left[0].State != "refused" ||
+		r.Left[0].Kind != "tags" {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
-	if r, errs, status = migrate(t, p, "s3://"+source+"/t", "s3://"+directory+"/t", "--drop-tags"); status != command.StatusOK || r.Copied != 1 {
+	if r, errs, status = migrate(t, p, "s3://"+source+"/t", "s3://"+directory+"/t",
+		"--drop-tags"); status != command.StatusOK || r.Copied != 1 {
 		t.Errorf("status %d: %+v\n%s", status, r, errs)
 	}
 
 	for name, args := range map[string][]string{
-		"in place":                   {"s3://" + storeBucketOf(p, general), "s3://" + general},
-		"out of the state bucket":    {"s3://" + stateBucketOf(p), "s3://" + general},
-		"one bucket":                 {"s3://" + source},
-		"a resume file of something": {"s3://" + source, "s3://" + general, "--resume", proxytest.WriteConfig(t, `{"walk":"verify s3://other/"}`)},
+		"in place":                {"s3://" + storeBucketOf(p, general), "s3://" + general},
+		"out of the state bucket": {"s3://" + stateBucketOf(p), "s3://" + general},
+		"one bucket":              {"s3://" + source},
+		"a resume file of something": {
+			"s3://" + source, "s3://" + general, "--resume", proxytest.WriteConfig(t, `{"walk":"verify s3://other/"}`),
+		},
 	} {
 		if _, errs, status := migrate(t, p, args...); status != command.StatusUsage || errs == "" {
 			t.Errorf("%s: status %d, %s", name, status, errs)
 		}
 	}
-	for name, args := range map[string][]string{"from nowhere": {"s3://nowhere-at-all", "s3://" + general}, "to nowhere": {"s3://" + source, "s3://nowhere-at-all"}} {
-		if out, errs, status := proxytest.Subcommand(t, append([]string{"migrate", "--config", p.ConfigFile()}, args...)...); status != command.StatusError || !strings.Contains(errs, "nowhere") || out != "" {
+	for name, args := range map[string][]string{
+		"from nowhere": {"s3://nowhere-at-all", "s3://" + general}, "to nowhere": {"s3://" + source, "s3://nowhere-at-all"},
+	} {
+		if out, errs, status := proxytest.Subcommand(t,
+			append([]string{"migrate", "--config", p.ConfigFile()}, args...)...); status != command.StatusError ||
+			!strings.Contains(errs, "nowhere") || out != "" {
 			t.Errorf("%s: status %d, %s%s", name, status, out, errs)
 		}
 	}
@@ -264,16 +306,30 @@ func stateBucketOf(p *proxytest.Program) string {
 func directoryBucketOf(p *proxytest.Program, t *testing.T, client *s3.Client) string {
 	t.Helper()
 	name := fmt.Sprintf("dir%d--local-az1--x-s3", time.Now().UnixNano()%1e9)
-	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{
-		Bucket: &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone}, Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("local-az1")},
-	}})
+	_, err := client.CreateBucket(t.Context(),
+		&s3.CreateBucketInput{Bucket: &name, CreateBucketConfiguration: &types.CreateBucketConfiguration{
+			Bucket: &types.BucketInfo{
+				Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone,
+			}, Location: &types.LocationInfo{Type: types.LocationTypeAvailabilityZone, Name: aws.String("local-az1")},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if key := p.Env["SEALFRONT_KMS_KEY"]; key != "" {
-		if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{Bucket: &name, ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
-			Rules: []types.ServerSideEncryptionRule{{ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key}, BucketKeyEnabled: aws.Bool(true)}},
-		}}); err != nil {
+		if _, err := client.PutBucketEncryption(t.Context(),
+			&s3.PutBucketEncryptionInput{
+				Bucket: &name,
+				ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{
+					Rules: []types.ServerSideEncryptionRule{
+						{
+							ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+								SSEAlgorithm: types.ServerSideEncryptionAwsKms, KMSMasterKeyID: &key,
+							},
+							BucketKeyEnabled: aws.Bool(true),
+						},
+					},
+				},
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -290,8 +346,8 @@ func readWords(metadata map[string]string) map[string]string {
 	return metadata
 }
 
-// What lies in the clear in a store becomes a sealed bucket that clients can't tell from it; package tools tests the embedded
-// store.
+// What lies in the clear in a store becomes a sealed bucket that clients can't tell from it; package tools tests the
+// embedded store.
 func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	t.Run("versitygw", func(t *testing.T) {
 		t.Parallel()

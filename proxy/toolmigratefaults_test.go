@@ -20,7 +20,9 @@ import (
 )
 
 // startFaultyMigration starts a program behind a front of the store, and makes a bucket in the store past that front.
-func startFaultyMigration(t *testing.T) (f *proxytest.StoreFront, p *proxytest.Program, store *s3.Client, source string) {
+func startFaultyMigration(
+	t *testing.T,
+) (f *proxytest.StoreFront, p *proxytest.Program, store *s3.Client, source string) {
 	t.Helper()
 	f = proxytest.NewStoreFront(t)
 	direct, err := proxytest.SharedStore()
@@ -28,7 +30,8 @@ func startFaultyMigration(t *testing.T) (f *proxytest.StoreFront, p *proxytest.P
 		t.Fatal(err)
 	}
 	store = clientOf(proxytest.Service{Endpoint: direct, AccessKey: "storekey", SecretKey: "storesecret"})
-	return f, proxytest.StartBehind(t, f, ""), store, proxytest.MakeBucket(t, store, fmt.Sprintf("source%d", time.Now().UnixNano()))
+	return f, proxytest.StartBehind(t, f, ""), store,
+		proxytest.MakeBucket(t, store, fmt.Sprintf("source%d", time.Now().UnixNano()))
 }
 
 func openUploads(t *testing.T, client *s3.Client, bucket string) int {
@@ -40,8 +43,8 @@ func openUploads(t *testing.T, client *s3.Client, bucket string) int {
 	return len(out.Uploads)
 }
 
-// Killed in the middle, a migration leaves whole objects and no others; the next run goes on, and gives up the upload that
-// was under way.
+// Killed in the middle, a migration leaves whole objects and no others; the next run goes on, and gives up the upload
+// that was under way.
 func TestMigrateKilledAndResumed(t *testing.T) {
 	t.Parallel()
 	f, p, store, source := startFaultyMigration(t)
@@ -51,12 +54,15 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	for i := range 12 {
 		key := fmt.Sprintf("%02d", i)
 		bodies[key] = proxytest.RandomBytes(100 * i)
-		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &source, Key: &key, Body: bytes.NewReader(bodies[key])}); err != nil {
+		if _, err := store.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: &source, Key: &key, Body: bytes.NewReader(bodies[key])}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	bodies["06 parts"] = proxytest.RandomBytes(10*proxytest.MiB + 5)
-	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("06 parts")}, bodies["06 parts"][:5*proxytest.MiB], bodies["06 parts"][5*proxytest.MiB:10*proxytest.MiB], bodies["06 parts"][10*proxytest.MiB:])
+	upload(t, store, s3.CreateMultipartUploadInput{Bucket: &source, Key: aws.String("06 parts")},
+		bodies["06 parts"][:5*proxytest.MiB], bodies["06 parts"][5*proxytest.MiB:10*proxytest.MiB],
+		bodies["06 parts"][10*proxytest.MiB:])
 
 	reached, released := make(chan struct{}), make(chan struct{})
 	var hold sync.Once
@@ -94,12 +100,14 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 			done++
 		}
 	}
-	if _, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &sealed, Key: aws.String("06 parts")}); err == nil || done == 0 {
+	if _, err := client.HeadObject(t.Context(),
+		&s3.HeadObjectInput{Bucket: &sealed, Key: aws.String("06 parts")}); err == nil || done == 0 {
 		t.Errorf("%d objects are there; the one under way: %v", done, err)
 	}
 	var position struct{ Uploads map[string]string }
 	text, err := os.ReadFile(resume)
-	if err := json.Unmarshal(text, &position); err != nil || len(position.Uploads) != 1 || openUploads(t, client, sealed) != 1 {
+	if err := json.Unmarshal(text, &position); err != nil || len(position.Uploads) != 1 ||
+		openUploads(t, client, sealed) != 1 {
 		t.Errorf("the resume file is %s, %v", text, err)
 	}
 	if err != nil {
@@ -119,10 +127,13 @@ func TestMigrateKilledAndResumed(t *testing.T) {
 	}
 
 	// One that was comparing goes on there.
-	if err := os.WriteFile(resume, fmt.Appendf(nil, `{"walk":"migrate s3://%s/ s3://%s/, comparing","after":"08","done":10}`, source, sealed), 0o600); err != nil {
+	if err := os.WriteFile(resume,
+		fmt.Appendf(nil, `{"walk":"migrate s3://%s/ s3://%s/, comparing","after":"08","done":10}`, source, sealed),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r, messages, status := migrate(t, p, args...); status != command.StatusOK || r.Copied+r.Present > 0 || r.Compared != 3 || r.Equal != 3 {
+	if r, messages, status := migrate(t, p, args...); status != command.StatusOK || r.Copied+r.Present > 0 ||
+		r.Compared != 3 || r.Equal != 3 {
 		t.Errorf("status %d: %+v\n%s", status, r, messages)
 	}
 }

@@ -54,7 +54,9 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := proxytest.WriteConfig(t, "kms: {kind: embedded}\ndata: "+machine+"\n")
-	external := proxytest.WriteConfig(t, `kms: {endpoint: "`+p.Env["SEALFRONT_KMS_ENDPOINT"]+`", region: us-west-2, service_key: "`+serviceKeyOf(t, data)+`", access_key: `+p.Env["AWS_ACCESS_KEY_ID"]+`, secret_key: "`+p.Env["AWS_SECRET_ACCESS_KEY"]+"\"}\n")
+	external := proxytest.WriteConfig(t,
+		`kms: {endpoint: "`+p.Env["SEALFRONT_KMS_ENDPOINT"]+`", region: us-west-2, service_key: "`+serviceKeyOf(t, data)+
+			`", access_key: `+p.Env["AWS_ACCESS_KEY_ID"]+`, secret_key: "`+p.Env["AWS_SECRET_ACCESS_KEY"]+"\"}\n")
 
 	open := func(bucket, key, arn, file, envelope string, where ...string) (string, string, int) {
 		args := append([]string{"open", "--bucket", bucket, "--key", key, "--envelope", envelope, file}, where...)
@@ -75,7 +77,10 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		{"with a key service elsewhere", bucket, "parts", record, whole, []string{"--config", external}},
 		{"an empty object", bucket, "empty", record, nil, []string{"--config", config}},
 		{"a general purpose bucket", "general", "one", "arn:aws:s3:::general", body, []string{"--config", config}},
-		{"a key that is named", bucket, "one", record, body, []string{"--config", config, "--kms-key", p.Env["SEALFRONT_KMS_KEY"]}},
+		{
+			"a key that is named", bucket, "one", record, body,
+			[]string{"--config", config, "--kms-key", p.Env["SEALFRONT_KMS_KEY"]},
+		},
 	} {
 		x := in(c.bucket)
 		out, errs, status := open(c.bucket, c.key, c.arn, x.File(c.key), x.EnvelopeText(c.key), c.where...)
@@ -98,8 +103,14 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		status             int
 		more               []string
 	}{
-		{"a flipped byte in the second segment", "one", record, one, proxytest.FlipAt(segment + 9)(bytes.Clone(stored)), crypto.SegmentSize, command.StatusError, nil},
-		{"a flipped byte in the padding", "one", record, one, proxytest.FlipAt(len(body) + 48)(bytes.Clone(stored)), len(body), command.StatusOK, nil},
+		{
+			"a flipped byte in the second segment", "one", record, one, proxytest.FlipAt(segment + 9)(bytes.Clone(stored)),
+			crypto.SegmentSize, command.StatusError, nil,
+		},
+		{
+			"a flipped byte in the padding", "one", record, one, proxytest.FlipAt(len(body) + 48)(bytes.Clone(stored)),
+			len(body), command.StatusOK, nil,
+		},
 		{"another KMS key", "one", record, one, stored, 0, command.StatusError, []string{"--kms-key", serviceKeyOf(t, data)}},
 		{"no ARN of a bucket", "one", "arn:aws:kms:::x", one, stored, 0, command.StatusUsage, nil},
 	} {
@@ -107,7 +118,8 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 		if err := os.WriteFile(file, c.file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		args := append([]string{"open", "--config", config, "--key", c.key, "--arn", c.arn, "--envelope", c.envelope, file}, c.more...)
+		args := append([]string{"open", "--config", config, "--key", c.key, "--arn", c.arn, "--envelope", c.envelope, file},
+			c.more...)
 		out, errs, status := proxytest.Subcommand(t, args...)
 		if status != c.status || out != string(body[:c.released]) || errs == "" {
 			t.Errorf("%s: status %d, %d bytes, want %d and %d; %q", c.name, status, len(out), c.status, c.released, errs)
@@ -119,21 +131,26 @@ func TestOpenNeedsTheKeyServiceAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || status != command.StatusOK {
 		t.Fatalf("inspect: status %d, %v %s", status, err, errs)
 	}
-	if !v.Verifies || !v.Envelope.Multipart || v.Envelope.KMSKey != p.Env["SEALFRONT_KMS_KEY"] || len(v.Parts) != 2 || v.Parts[1].Length != 100_000 ||
-		v.Parts[1].Offset != 5*proxytest.MiB || v.Parts[1].Segments != 2 || v.Sizes.Plain != int64(len(whole)) || v.Sizes.Stored != crypto.StoredLength(int64(len(whole))) || v.Checksum == nil {
+	if !v.Verifies || !v.Envelope.Multipart || v.Envelope.KMSKey != p.Env["SEALFRONT_KMS_KEY"] || len(v.Parts) != 2 ||
+		v.Parts[1].Length != 100_000 ||
+		v.Parts[1].Offset != 5*proxytest.MiB || v.Parts[1].Segments != 2 || v.Sizes.Plain != int64(len(whole)) ||
+		v.Sizes.Stored != crypto.StoredLength(int64(len(whole))) || v.Checksum == nil {
 		t.Errorf("inspect: %s", out)
 	}
 	d.Bytes("parts", proxytest.FlipAt(-40))
 	out, _, status = proxytest.Subcommand(t, "inspect", "--data", dir, "s3://"+bucket+"/parts")
 	v = tools.Inspection{}
-	if err := json.Unmarshal([]byte(out), &v); err != nil || status != command.StatusError || v.Verifies || v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != command.StatusError || v.Verifies ||
+		v.Damage == nil || v.Damage.Kind != "trailer" || v.Envelope == nil {
 		t.Errorf("inspect of a damaged object: status %d %s", status, out)
 	}
 
 	// Proxy and store are gone: what is left are the files, what the store kept beside them, and the key service.
 	type kept struct{ bucket, key, arn, file, envelope string }
 	var objects []kept
-	for _, o := range []kept{{bucket, "one", record, "", one}, {"general", "one", "arn:aws:s3:::general", "", in("general").EnvelopeText("one")}} {
+	for _, o := range []kept{
+		{bucket, "one", record, "", one}, {"general", "one", "arn:aws:s3:::general", "", in("general").EnvelopeText("one")},
+	} {
 		stored, err := os.ReadFile(in(o.bucket).File(o.key))
 		if err != nil {
 			t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"sealfront/proxy/tools"
 )
 
-// Killed in the middle a rewrap leaves every object readable, a second run goes on where it was, and a client's writes are
-// never lost.
+// Killed in the middle a rewrap leaves every object readable, a second run goes on where it was, and a client's writes
+// are never lost.
 func TestRewrapKilledAndRaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -30,7 +30,8 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 	key := func(i int) string { return fmt.Sprintf("%03d", i) }
 	put := func(i int, body string) {
 		t.Helper()
-		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String(key(i)), Body: strings.NewReader(body)}); err != nil {
+		if _, err := client.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: &bucket, Key: aws.String(key(i)), Body: strings.NewReader(body)}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -88,7 +89,8 @@ func TestRewrapKilledAndRaced(t *testing.T) {
 	}
 	out, messages, status := proxytest.Subcommand(t, args...)
 	var r tools.RewrapReport
-	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != command.StatusOK || r.Rewrapped != int64(n-len(behind)) || renewed() != n {
+	if failed := json.Unmarshal([]byte(out), &r); failed != nil || err != nil || status != command.StatusOK ||
+		r.Rewrapped != int64(n-len(behind)) || renewed() != n {
 		t.Errorf("status %d, %v: %s%s; %d renewed", status, failed, out, messages, renewed())
 	}
 	for key, envelope := range behind {
@@ -158,8 +160,14 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	bucket := proxytest.MakeBucket(t, client, "general")
 	config := p.ConfigFile()
 	whole := append(proxytest.RandomBytes(10*proxytest.MiB), proxytest.RandomBytes(70_000)...)
-	for key, body := range map[string][]byte{"a": proxytest.RandomBytes(100), "b+ü/c": proxytest.RandomBytes(200_000), "empty": nil} {
-		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Tagging: aws.String("a=1"), Metadata: map[string]string{"name": "value"}, ContentType: aws.String("text/plain")}); err != nil {
+	for key, body := range map[string][]byte{
+		"a": proxytest.RandomBytes(100), "b+ü/c": proxytest.RandomBytes(200_000), "empty": nil,
+	} {
+		if _, err := client.PutObject(t.Context(),
+			&s3.PutObjectInput{
+				Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), Tagging: aws.String("a=1"),
+				Metadata: map[string]string{"name": "value"}, ContentType: aws.String("text/plain"),
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,15 +187,19 @@ func TestRewrapByTheStoresOwnCopy(t *testing.T) {
 	}
 	proxytest.MustRead(t, client, bucket, "parts", whole)
 	proxytest.MustRead(t, client, bucket, "empty", nil)
-	if got := proxytest.MustRead(t, client, bucket, "b+ü/c", proxytest.RandomBytes(200_000)); got.Metadata["name"] != "value" || *got.ContentType != "text/plain" || aws.ToInt32(got.TagCount) != 1 {
+	if got := proxytest.MustRead(t, client, bucket, "b+ü/c",
+		proxytest.RandomBytes(200_000)); got.Metadata["name"] != "value" || *got.ContentType != "text/plain" ||
+		aws.ToInt32(got.TagCount) != 1 {
 		t.Errorf("%v %s %d", got.Metadata, *got.ContentType, aws.ToInt32(got.TagCount))
 	}
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", config, "s3://"+bucket); status != command.StatusOK {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--config", config,
+		"s3://"+bucket); status != command.StatusOK {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
 }
 
-// The command moves objects to another KMS key, prints what depends on which, and tells by its status whether some are left.
+// The command moves objects to another KMS key, prints what depends on which, and tells by its status whether some are
+// left.
 func TestRewrapCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -206,7 +218,8 @@ func TestRewrapCommand(t *testing.T) {
 		return r
 	}
 	r := run(command.StatusOK, "s3://"+bucket+"/x/", "--kms-key", fresh)
-	if len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 1 || len(r.Depends[0].Blobs) != 1 || r.Keys[fresh] != 1 {
+	if len(r.Depends) != 1 || r.Depends[0].KMSKey != fresh || r.Depends[0].Objects != 1 || len(r.Depends[0].Blobs) != 1 ||
+		r.Keys[fresh] != 1 {
 		t.Errorf("%+v", r.Depends)
 	}
 	for digest := range r.Depends[0].Blobs {
@@ -215,13 +228,15 @@ func TestRewrapCommand(t *testing.T) {
 			t.Errorf("the blob %s; inspect: %s%s", digest, out, errs)
 		}
 	}
-	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/x/managed"}); a.Text != "1" || a.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != fresh {
+	if a := p.Do(&proxytest.Request{Method: "GET", Path: "/" + bucket + "/x/managed"}); a.Text != "1" ||
+		a.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id") != fresh {
 		t.Errorf("%q %v", a.Text, a.Header)
 	}
 	d := &proxytest.Damager{T: t, Dir: dir, Bucket: bucket}
 	proxytest.StoredMetadata(t, d.File("y/damaged")) // or skip
 	d.Bytes("y/damaged", proxytest.FlipAt(-40))
-	if r := run(command.StatusError, "s3://"+bucket); len(r.Left) != 1 || r.Left[0].URI != "s3://"+bucket+"/y/damaged" || r.Rewrapped != 1 {
+	if r := run(command.StatusError, "s3://"+bucket); len(r.Left) != 1 || r.Left[0].URI != "s3://"+bucket+"/y/damaged" ||
+		r.Rewrapped != 1 {
 		t.Errorf("%+v", r)
 	}
 	run(command.StatusError, "s3://"+directory, "--kms-key", fresh) // it has its own

@@ -45,7 +45,8 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 	d := &proxytest.Damager{T: t, Dir: dir, Bucket: bucket}
 	body := proxytest.RandomBytes(3*crypto.SegmentSize - 1000) // three segments
 	put := func(key string, body []byte) {
-		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+		if _, err := client.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
 			t.Errorf("PUT %s: %v", key, err)
 		}
 	}
@@ -80,7 +81,8 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 	}
 	proxytest.StoredMetadata(t, d.File("damaged/segment")) // or skip
 	began := time.Now()
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != command.StatusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket); status != command.StatusOK ||
+		out != "" {
 		t.Fatalf("before the damage: status %d\n%s%s", status, out, errs)
 	}
 	t.Logf("%d objects were verified in %v", n, time.Since(began).Round(time.Millisecond))
@@ -114,12 +116,14 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 		t.Errorf("status %d; found\n%s\nwant\n%s\n%s", status, strings.Join(got, "\n"), strings.Join(want, "\n"), errs)
 	}
 	var sum tools.VerifyReport
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil || !reflect.DeepEqual(sum, tools.VerifyReport{Checked: int64(n), Damaged: int64(len(damages))}) {
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil ||
+		!reflect.DeepEqual(sum, tools.VerifyReport{Checked: int64(n), Damaged: int64(len(damages))}) {
 		t.Errorf("%+v, %v: %s", sum, err, lines[len(lines)-1])
 	}
 
 	// A prefix without damage, and a walk that goes on where another one was.
-	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://"+bucket+"/whole"); status != command.StatusOK || out != "" {
+	if out, errs, status := proxytest.Subcommand(t, "verify", "--data", dir,
+		"s3://"+bucket+"/whole"); status != command.StatusOK || out != "" {
 		t.Errorf("a prefix that is whole: status %d\n%s%s", status, out, errs)
 	}
 	resume := filepath.Join(t.TempDir(), "resume")
@@ -131,22 +135,28 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 	}
 	write(fmt.Sprintf(`{"walk":"verify s3://%s/","after":%q,"done":1,"failed":1}`, bucket, after))
 	out, errs, status = proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket)
-	if got := strings.Count(out, "\n"); status != command.StatusError || got != len(damages)-1 || strings.Contains(out, after+":") {
+	if got := strings.Count(out, "\n"); status != command.StatusError || got != len(damages)-1 ||
+		strings.Contains(out, after+":") {
 		t.Errorf("resumed: status %d, %d lines, want %d\n%s%s", status, got, len(damages)-1, out, errs)
 	}
 	if _, err := os.Stat(resume); err == nil {
 		t.Error("the resume file outlives its walk")
 	}
 	write(`{"walk":"verify s3://other/"}`)
-	if _, _, status := proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume, "s3://"+bucket); status != command.StatusUsage {
+	if _, _, status := proxytest.Subcommand(t, "verify", "--data", dir, "--resume", resume,
+		"s3://"+bucket); status != command.StatusUsage {
 		t.Errorf("a resume file of another walk: status %d", status)
 	}
-	for name, args := range map[string][]string{"no bucket": {"verify", "--data", dir}, "no URI": {"verify", "--data", dir, bucket}, "a wrong flag": {"verify", "--dat", dir, "s3://b"}} {
+	for name, args := range map[string][]string{
+		"no bucket": {"verify", "--data", dir}, "no URI": {"verify", "--data", dir, bucket},
+		"a wrong flag": {"verify", "--dat", dir, "s3://b"},
+	} {
 		if _, _, status := proxytest.Subcommand(t, args...); status != command.StatusUsage {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != command.StatusError || !strings.Contains(errs, "none") {
+	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != command.StatusError ||
+		!strings.Contains(errs, "none") {
 		t.Errorf("no such bucket: status %d, %s", status, errs)
 	}
 }

@@ -158,7 +158,8 @@ func TestKeyPolicies(t *testing.T) {
 		answer["PolicyName"] != "default" {
 		t.Errorf("GetKeyPolicy: %v", answer)
 	}
-	if _, _, answer := call(t, url, "ListKeyPolicies", `{"KeyId":"`+id+`"}`); answer["PolicyNames"].([]any)[0] != "default" {
+	if _, _, answer := call(t, url, "ListKeyPolicies",
+		`{"KeyId":"`+id+`"}`); answer["PolicyNames"].([]any)[0] != "default" {
 		t.Errorf("ListKeyPolicies: %v", answer)
 	}
 	for body, want := range map[string]string{

@@ -151,7 +151,9 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 	}
 	a := serve(t, o)
 	a.want("GET", "/", 200, "<html")
-	for _, words := range []string{"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "can't be written", "all it can"} {
+	for _, words := range []string{
+		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "can't be written", "all it can",
+	} {
 		a.want("GET", "/status", 200, words)
 	}
 	o.Config.Admin.HealthOnly = true

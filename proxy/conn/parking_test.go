@@ -61,7 +61,9 @@ func testCertificate(t *testing.T) *tls.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +108,8 @@ func mustAnswer(t *testing.T, c net.Conn) {
 
 const plainRequest = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// A connection that was parked serves its next request, again and again, also when the request begins while it is parked
-// and goes on later.
+// A connection that was parked serves its next request, again and again, also when the request begins while it is
+// parked and goes on later.
 func TestParkedConnectionsServeTheirNextRequest(t *testing.T) {
 	for name, config := range map[string]*tls.Config{"TLS": testCertificate(t), "plain": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -178,7 +180,8 @@ func (h *halfWriter) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// Parked connections end with their idle time, and with the server, also those that it ends while they are being parked.
+// Parked connections end with their idle time, and with the server, also those that it ends while they are being
+// parked.
 func TestParkedConnectionsEnd(t *testing.T) {
 	mustEnd := func(c net.Conn) {
 		t.Helper()

@@ -43,7 +43,8 @@ func appendObject(x *exchange, offset int64) error {
 		return err
 	}
 	done, err := o.AppendTo(x.context, &x.Object, objects.Append{
-		Body: body, Kind: body.check.kind, Announced: body.check.announced, ReturnChecksum: body.check.returnChecksum, May: x.mayAppend,
+		Body: body, Kind: body.check.kind, Announced: body.check.announced, ReturnChecksum: body.check.returnChecksum,
+		May:        x.mayAppend,
 		Encryption: x.grant.Decision.Encryption, Began: x.grant.Start, Scratch: &x.scratch.object,
 	})
 	if err != nil {

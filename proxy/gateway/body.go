@@ -50,7 +50,8 @@ func (x *exchange) newBody(limit int64) (*plainBody, error) {
 		b.length = int64(n)
 	}
 	if b.length > limit {
-		return nil, s3.EntityTooLarge("ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
+		return nil,
+			s3.EntityTooLarge("ProposedSize", strconv.FormatInt(b.length, 10), "MaxSizeAllowed", strconv.FormatInt(limit, 10))
 	}
 	var err error
 	b.check, err = x.newIntegrity(x.grant.Chunks.Trailer, x.grant.Auth.Payload == sigv4.PayloadHash)

@@ -33,7 +33,10 @@ func newAnsweringStore(t *testing.T) *answeringStore {
 	ln := fasthttputil.NewInmemoryListener()
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		s.mu.Lock()
-		s.asked[string(ctx.Method())] = map[string]string{objects.BypassHeader: string(ctx.Request.Header.Peek(objects.BypassHeader)), "If-Match": string(ctx.Request.Header.Peek("If-Match"))}
+		s.asked[string(ctx.Method())] = map[string]string{
+			objects.BypassHeader: string(ctx.Request.Header.Peek(objects.BypassHeader)),
+			"If-Match":           string(ctx.Request.Header.Peek("If-Match")),
+		}
 		s.mu.Unlock()
 		ctx.Response.Header.Set("ETag", `"e"`)
 		if ctx.IsDelete() {
@@ -93,7 +96,8 @@ func TestEntriesWithConditionsBypassRetentions(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.mu.Lock()
-				if asked := s.asked["DELETE"]; asked[objects.BypassHeader] != map[bool]string{true: want}[header != ""] || asked["If-Match"] != `"e"` {
+				if asked := s.asked["DELETE"]; asked[objects.BypassHeader] != map[bool]string{true: want}[header != ""] ||
+					asked["If-Match"] != `"e"` {
 					t.Errorf("%s with %q: the store was asked with %v", who, header, asked)
 				}
 				s.mu.Unlock()

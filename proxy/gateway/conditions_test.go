@@ -171,7 +171,9 @@ func conditionRows(now time.Time) map[string]conditionRow {
 	for _, key := range []string{"full-control", "read", "read-acp", "write", "write-acp"} {
 		rows["s3:x-amz-grant-"+key] = conditionRow{header: []string{"x-amz-grant-" + key + ": id=1"}, refused: true}
 	}
-	rows["s3:x-amz-server-side-encryption-customer-algorithm"] = conditionRow{header: []string{"x-amz-server-side-encryption-customer-algorithm: AES256"}, refused: true}
+	rows["s3:x-amz-server-side-encryption-customer-algorithm"] = conditionRow{
+		header: []string{"x-amz-server-side-encryption-customer-algorithm: AES256"}, refused: true,
+	}
 	for _, key := range []string{"aws:ResourceTag/", "s3:BucketTag/", "s3express:BucketTag/"} {
 		rows[key] = conditionRow{value: "red"}
 	}
@@ -183,9 +185,13 @@ func conditionRows(now time.Time) map[string]conditionRow {
 		rows[service+"signatureversion"] = conditionRow{value: "AWS4-HMAC-SHA256"}
 		rows[service+"TlsVersion"] = conditionRow{} // TLS ends in front of this gateway
 		rows[service+"x-amz-content-sha256"] = conditionRow{value: "UNSIGNED-PAYLOAD"}
-		rows[service+"x-amz-server-side-encryption"] = conditionRow{header: []string{"x-amz-server-side-encryption: AES256"}, value: "AES256"}
+		rows[service+"x-amz-server-side-encryption"] = conditionRow{
+			header: []string{"x-amz-server-side-encryption: AES256"}, value: "AES256",
+		}
 		// The key of what the place is about: reads don't know it yet, and deletions never do.
-		rows[service+"x-amz-server-side-encryption-aws-kms-key-id"] = conditionRow{at: map[string]string{"PutObject": keyOne, "the key of a source": keyTwo}}
+		rows[service+"x-amz-server-side-encryption-aws-kms-key-id"] = conditionRow{
+			at: map[string]string{"PutObject": keyOne, "the key of a source": keyTwo},
+		}
 	}
 	return rows
 }

@@ -372,7 +372,10 @@ func TestTheStoresErrorsAreTranslated(t *testing.T) {
 			w.Header().Set("X-Amz-Bucket-Region", "inner-region")
 			w.Header().Set("X-Amz-Request-Id", "INNERMOSTID")
 			w.WriteHeader(c.status)
-			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>about %s</Message><BucketName>%s</BucketName><Resource>/%s</Resource><RequestId>INNERMOSTID</RequestId></Error>", c.told, inner, inner, inner)
+			fmt.Fprintf(w,
+				"<Error><Code>%s</Code><Message>about "+
+					"%s</Message><BucketName>%s</BucketName><Resource>/%s</Resource><RequestId>INNERMOSTID</RequestId></Error>",
+				c.told, inner, inner, inner)
 			return true
 		}, nil)
 		for _, r := range []proxytest.Request{

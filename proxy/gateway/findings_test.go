@@ -393,7 +393,8 @@ func TestW18LargeCompleteDocuments(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("<CompleteMultipartUpload>")
 		for n := 1; n <= parts; n++ {
-			fmt.Fprintf(&b, "<Part><PartNumber>%d</PartNumber><ETag>&quot;sf-CRC64NVME-AAAAAAAAAAA=&quot;</ETag><ChecksumSHA256>%s</ChecksumSHA256></Part>", n, strings.Repeat("A", 43)+"=")
+			fmt.Fprintf(&b,
+				"<Part><PartNumber>%d</PartNumber><ETag>&quot;sf-CRC64NVME-AAAAAAAAAAA=&quot;</ETag><ChecksumSHA256>%s</ChecksumSHA256></Part>", n, strings.Repeat("A", 43)+"=")
 		}
 		b.WriteString(strings.Repeat(" ", padding) + "</CompleteMultipartUpload>")
 		return b.String()

@@ -176,7 +176,8 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 		t.Errorf("sealed as %s right after PutBucketEncryption", put.ServerSideEncryption)
 	}
 	got, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
-	if err != nil || *got.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID != p.Env["SEALFRONT_KMS_KEY"] {
+	if err != nil ||
+		*got.ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID != p.Env["SEALFRONT_KMS_KEY"] {
 		t.Errorf("GetBucketEncryption: %+v, %v", got, err)
 	}
 	if _, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket}); err == nil {
@@ -192,7 +193,9 @@ func TestANewDirectoryBucketIsUsableAtOnce(t *testing.T) {
 		&s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader([]byte("hello"))}); err == nil {
 		t.Error("an object was put into a deleted bucket")
 	}
-	buckets, err := p.Client(t, func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).ListDirectoryBuckets(ctx, &s3.ListDirectoryBucketsInput{})
+	buckets, err := p.Client(t,
+		func(o *s3.Options) { o.DisableS3ExpressSessionAuth = aws.Bool(true) }).ListDirectoryBuckets(ctx,
+		&s3.ListDirectoryBucketsInput{})
 	if err != nil || len(buckets.Buckets) != 1 || *buckets.Buckets[0].Name != p.Env["SEALFRONT_BUCKET"] {
 		t.Errorf("ListDirectoryBuckets: %+v, %v", buckets, err)
 	}

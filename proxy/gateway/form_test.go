@@ -147,14 +147,20 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 			&proxytest.Form{Loose: [][2]string{{"x-amz-meta-a", "b"}}}, 403,
 			"AccessDenied",
 		},
-		"a false condition": {&proxytest.Form{Conditions: []string{`["eq", "$Content-Type", "image/png"]`}}, 403, "AccessDenied"},
+		"a false condition": {
+			&proxytest.Form{Conditions: []string{`["eq", "$Content-Type", "image/png"]`}}, 403, "AccessDenied",
+		},
 		"a policy for another bucket": {
 			&proxytest.Form{Conditions: []string{`{"bucket": "another"}`}},
 			403, "AccessDenied",
 		},
-		"another region's service":        {&proxytest.Form{Service: "sqs"}, 400, "InvalidArgument"},
-		"a file above the policy's range": {&proxytest.Form{Conditions: []string{`["content-length-range", 1, 10]`}, File: large}, 400, "EntityTooLarge"},
-		"a file below the policy's range": {&proxytest.Form{Conditions: []string{`["content-length-range", 10, 100]`}, File: "x"}, 400, "EntityTooSmall"},
+		"another region's service": {&proxytest.Form{Service: "sqs"}, 400, "InvalidArgument"},
+		"a file above the policy's range": {
+			&proxytest.Form{Conditions: []string{`["content-length-range", 1, 10]`}, File: large}, 400, "EntityTooLarge",
+		},
+		"a file below the policy's range": {
+			&proxytest.Form{Conditions: []string{`["content-length-range", 10, 100]`}, File: "x"}, 400, "EntityTooSmall",
+		},
 		"a wrong checksum": {&proxytest.Form{Fields: [][2]string{{
 			"x-amz-checksum-crc32",
 			"AAAAAA==",
@@ -163,7 +169,9 @@ func TestFormsThatAreRefusedStoreNothing(t *testing.T) {
 			"x-amz-checksum-crc32",
 			"AAAAAA==",
 		}}, File: large}, 400, "BadDigest"},
-		"an encryption that the bucket refuses": {&proxytest.Form{Fields: [][2]string{{"x-amz-server-side-encryption", "aws:kms:dsse"}}}, 400, "InvalidArgument"},
+		"an encryption that the bucket refuses": {
+			&proxytest.Form{Fields: [][2]string{{"x-amz-server-side-encryption", "aws:kms:dsse"}}}, 400, "InvalidArgument",
+		},
 		"a field that can't stand for a header": {
 			&proxytest.Form{Fields: [][2]string{{"x-amz-meta-a", "b\u0001"}}},
 			400, "InvalidArgument",
@@ -267,7 +275,9 @@ func TestAFormThatIsCutOffStoresNothing(t *testing.T) {
 		body := (&proxytest.Form{P: p, File: string(proxytest.RandomBytes(n))}).Body()
 		for _, cut := range []int{10, 500, len(body) - n, len(body) - 1, len(body) - 20} {
 			c := p.Dial(&proxytest.Request{Plain: true}, strings.TrimPrefix(p.Env["SEALFRONT_HTTP_URL"], "http://"))
-			fmt.Fprintf(c, "POST /%s HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=%s\r\nContent-Length: %d\r\n\r\n", bucket, proxytest.FormBoundary, len(body))
+			fmt.Fprintf(c,
+				"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=%s\r\nContent-Length: %d\r\n\r\n",
+				bucket, proxytest.FormBoundary, len(body))
 			_, _ = c.Write(body[:cut])
 			_ = c.(interface{ CloseWrite() error }).CloseWrite()
 			if a := p.Read(c, "POST"); a.StatusCode/100 == 2 {

@@ -123,11 +123,12 @@ func TestFormsThatAreMalformed(t *testing.T) {
 		"with a part of another disposition": "--B\r\nContent-Disposition: attachment; name=\"file\"\r\n\r\nx\r\n--B--\r\n",
 		"with a part of two dispositions": "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n" + part +
 			"x\r\n--B--\r\n",
-		"with the delimiter going on": "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--BB\r\n" + part + "x\r\n--B--\r\n",
-		"with an epilogue":            "--B\r\n" + part + "x\r\n--B--\r\nepilogue",
-		"with a line break too many":  "--B\r\n" + part + "x\r\n--B--\r\n\r\n",
-		"with two files":              "--B\r\n" + part + "x\r\n--B\r\n" + part + "y\r\n--B--\r\n",
-		"with two large files":        "--B\r\n" + part + large + "\r\n--B\r\n" + part + "y\r\n--B--\r\n",
+		"with the delimiter going on": "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--BB\r\n" + part +
+			"x\r\n--B--\r\n",
+		"with an epilogue":           "--B\r\n" + part + "x\r\n--B--\r\nepilogue",
+		"with a line break too many": "--B\r\n" + part + "x\r\n--B--\r\n\r\n",
+		"with two files":             "--B\r\n" + part + "x\r\n--B\r\n" + part + "y\r\n--B--\r\n",
+		"with two large files":       "--B\r\n" + part + large + "\r\n--B\r\n" + part + "y\r\n--B--\r\n",
 		"with a field without end behind it": "--B\r\n" + part +
 			"x\r\n--B\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload",
 		"with a field without name behind it":   "--B\r\n" + part + "x\r\n--B\r\n\r\nUpload\r\n--B--",
@@ -153,12 +154,15 @@ func TestFormsThatAreMalformed(t *testing.T) {
 
 // What stands behind the file, as in Amazon's own sample form, is ignored.
 func TestFieldsBehindTheFileAreIgnored(t *testing.T) {
-	const form = "--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nhello"
+	const form = "--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n--B\r\nContent-Disposition: " +
+		"form-data; name=\"file\"; filename=\"x\"\r\n\r\nhello"
 	for name, behind := range map[string]string{
 		"nothing": "--\r\n", "nothing, without a line break": "--",
-		"a button":              "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3\r\n--B--\r\n",
-		"a button and a key":    "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\n\r\n--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nother\r\n--B--",
-		"blanks and the button": " \t\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload\r\n--B--\r\n",
+		"a button": "\r\nContent-Disposition: form-data; name=\"submit\"\r\n\r\nUpload to Amazon S3\r\n--B--\r\n",
+		"a button and a key": "\r\nContent-Disposition: form-data; " +
+			"name=\"submit\"\r\n\r\n\r\n--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nother\r\n--B--",
+		"blanks and the button": " \t\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; " +
+			"name=\"submit\"\r\n\r\nUpload\r\n--B--\r\n",
 	} {
 		body := form + "\r\n--B" + behind
 		for how, r := range readers([]byte(body)) {
@@ -180,7 +184,8 @@ func TestFieldsBehindTheFileAreIgnored(t *testing.T) {
 func FuzzForm(f *testing.F) {
 	f.Add(writeForm(f, "B", [][2]string{{"key", "a"}}, []byte("hello")))
 	f.Add(writeForm(f, "B", nil, nil))
-	f.Add([]byte("\r\n--B \r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--B\t\r\nContent-Disposition: form-data; name=File\r\n\r\n\r\n--B--"))
+	f.Add([]byte("\r\n--B \r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n--B\t\r\nContent-Disposition: " +
+		"form-data; name=File\r\n\r\n\r\n--B--"))
 	f.Add([]byte("--B\r\nContent-Disposition: form-data; name=file\r\n\":\r\n\r\n\r\n--B--"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		read := func(r io.Reader) (string, error) {

@@ -37,7 +37,8 @@ func TestCertificatesOfBothSides(t *testing.T) {
 		&x509.Certificate{Subject: pkix.Name{CommonName: "app-client"}, ExtKeyUsage: clientUse})
 	config := func(mode string) string {
 		text := proxytest.EmbeddedWith(t,
-			fmt.Sprintf("tls: {cert: %s, key: %s, certificates: [{cert: %s, key: %s}], client_ca: %s, client_certificates: %s, min_version: \"1.3\"}",
+			fmt.Sprintf("tls: {cert: %s, key: %s, certificates: [{cert: %s, key: %s}], client_ca: %s, client_certificates: "+
+				"%s, min_version: \"1.3\"}",
 				ca.Path("first.crt"), ca.Path("first.key"), ca.Path("second.crt"), ca.Path("second.key"), ca.File, mode))
 		return strings.Replace(text, "secret_key: testsecret,",
 			"secret_key: testsecret, client_certificate: [\"uri:spiffe://example.com/app\", \"cn:app-client\"],", 1)

@@ -242,9 +242,17 @@ func TestCompleteRefusals(t *testing.T) {
 			in.MultipartUpload = u.List(2,
 				1)
 		}, "InvalidPartOrder"},
-		"an unknown part":   {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[1].ETag = aws.String("nothing") }, "InvalidPart"},
-		"no parts":          {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = &types.CompletedMultipartUpload{} }, "InvalidRequest"},
-		"an unknown upload": {func(in *s3.CompleteMultipartUploadInput) { in.UploadId = aws.String("nothing") }, "NoSuchUpload"},
+		"an unknown part": {
+			func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[1].ETag = aws.String("nothing") },
+			"InvalidPart",
+		},
+		"no parts": {
+			func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload = &types.CompletedMultipartUpload{} },
+			"InvalidRequest",
+		},
+		"an unknown upload": {
+			func(in *s3.CompleteMultipartUploadInput) { in.UploadId = aws.String("nothing") }, "NoSuchUpload",
+		},
 		"another key's upload": {
 			func(in *s3.CompleteMultipartUploadInput) { in.Key = aws.String("other") },
 			"NoSuchUpload",
@@ -256,10 +264,18 @@ func TestCompleteRefusals(t *testing.T) {
 		"a wrong part checksum": {func(in *s3.CompleteMultipartUploadInput) {
 			in.MultipartUpload.Parts[0].ChecksumCRC32 = aws.String("AAAAAA==")
 		}, "BadDigest"},
-		"a missing part checksum": {func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[0].ChecksumCRC32 = nil }, "InvalidRequest"},
-		"a wrong object checksum": {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==") }, "BadDigest"},
-		"a checksum of no parts":  {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==-no") }, "InvalidRequest"},
-		"another checksum type":   {func(in *s3.CompleteMultipartUploadInput) { in.ChecksumType = types.ChecksumTypeFullObject }, "InvalidRequest"},
+		"a missing part checksum": {
+			func(in *s3.CompleteMultipartUploadInput) { in.MultipartUpload.Parts[0].ChecksumCRC32 = nil }, "InvalidRequest",
+		},
+		"a wrong object checksum": {
+			func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==") }, "BadDigest",
+		},
+		"a checksum of no parts": {
+			func(in *s3.CompleteMultipartUploadInput) { in.ChecksumCRC32 = aws.String("AAAAAA==-no") }, "InvalidRequest",
+		},
+		"another checksum type": {
+			func(in *s3.CompleteMultipartUploadInput) { in.ChecksumType = types.ChecksumTypeFullObject }, "InvalidRequest",
+		},
 		"a condition that fails": {
 			func(in *s3.CompleteMultipartUploadInput) { in.IfMatch = aws.String("sf-nothing") },
 			"NoSuchKey",
@@ -371,7 +387,8 @@ func TestListPartsPages(t *testing.T) {
 				*part.ETag == u.ETags[*part.PartNumber], " ", *part.ChecksumCRC32 == *u.Sums[*part.PartNumber]))
 		}
 	}
-	if fmt.Sprint(seen) != "[1 6 true true 2 6 true true 3 6 true true 4 6 true true 5 6 true true 6 6 true true 7 6 true true]" {
+	if fmt.Sprint(seen) != "[1 6 true true 2 6 true true 3 6 true true 4 6 true true 5 6 true true 6 6 true true 7 6 "+
+		"true true]" {
 		t.Errorf("seen %v", seen)
 	}
 }

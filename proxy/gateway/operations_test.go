@@ -62,7 +62,8 @@ func TestOperationsInOneTable(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s isn't what the tables say (%v); go test ./proxy/gateway -run TestOperationsInOneTable -update writes:\n%s", golden, err, b.String())
+		t.Fatalf("%s isn't what the tables say (%v); go test ./proxy/gateway -run TestOperationsInOneTable -update "+
+			"writes:\n%s", golden, err, b.String())
 	}
 	if err := os.MkdirAll("testdata", 0o755); err != nil {
 		t.Fatal(err)

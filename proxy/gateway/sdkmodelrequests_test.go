@@ -37,8 +37,9 @@ func moreDocuments() map[string][]string {
 func partChecksums() (documents []string) {
 	for i := range proxytest.Algorithms {
 		g := &proxytest.Algorithms[i]
-		documents = append(documents, fmt.Sprintf("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag><Checksum%s>%s</Checksum%s></Part></CompleteMultipartUpload>",
-			g.Name, g.Of([]byte("hello")), g.Name))
+		documents = append(documents,
+			fmt.Sprintf("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>$ETAG</ETag><Checksum%s>%s</Checksum%s></Part></CompleteMultipartUpload>",
+				g.Name, g.Of([]byte("hello")), g.Name))
 	}
 	return documents
 }

@@ -32,11 +32,20 @@ func TestSessionsThatFail(t *testing.T) {
 		status int
 		code   string
 	}{
-		"a session":                  {put(s), 200, ""},
-		"SE-3 altered token":         {put(changed(func(c *sigv4.Credentials) { c.SessionToken = altered(c.SessionToken, 40) })), 400, "InvalidToken"},
-		"SE-3 cut token":             {put(changed(func(c *sigv4.Credentials) { c.SessionToken = c.SessionToken[:100] })), 400, "InvalidToken"},
-		"SE-3 no token of ours":      {put(changed(func(c *sigv4.Credentials) { c.SessionToken = "AQoEXAMPLE" })), 400, "InvalidToken"},
-		"SE-5 another access key id": {put(changed(func(c *sigv4.Credentials) { c.AccessKeyID = "ASIAANOTHERACCESSKEY" })), 400, "InvalidToken"},
+		"a session": {put(s), 200, ""},
+		"SE-3 altered token": {put(changed(func(c *sigv4.Credentials) {
+			c.SessionToken = altered(c.SessionToken,
+				40)
+		})), 400, "InvalidToken"},
+		"SE-3 cut token": {
+			put(changed(func(c *sigv4.Credentials) { c.SessionToken = c.SessionToken[:100] })), 400, "InvalidToken",
+		},
+		"SE-3 no token of ours": {
+			put(changed(func(c *sigv4.Credentials) { c.SessionToken = "AQoEXAMPLE" })), 400, "InvalidToken",
+		},
+		"SE-5 another access key id": {
+			put(changed(func(c *sigv4.Credentials) { c.AccessKeyID = "ASIAANOTHERACCESSKEY" })), 400, "InvalidToken",
+		},
 		"SE-6 session key without a token": {
 			put(changed(func(c *sigv4.Credentials) { c.SessionToken = "" })), 403,
 			"InvalidAccessKeyId",

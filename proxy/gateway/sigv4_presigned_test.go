@@ -42,7 +42,8 @@ func TestPresignedRequests(t *testing.T) {
 			}
 
 			// What clients move from the header into the query counts as if it were in the header.
-			a := ask("PUT", "X-Amz-Meta-Hoisted=in+the%20query&x-amz-meta-Other=2&X-Amz-Checksum-Crc32=NhCmhg%3D%3D&x-amz-server-side-encryption=AES256", "hello")
+			a := ask("PUT",
+				"X-Amz-Meta-Hoisted=in+the%20query&x-amz-meta-Other=2&X-Amz-Checksum-Crc32=NhCmhg%3D%3D&x-amz-server-side-encryption=AES256", "hello")
 			if c.credentials.SessionToken != "" {
 				if a.StatusCode != 400 {
 					t.Errorf("PUT with an encryption that isn't the session's, in the query: %d %s", a.StatusCode,

@@ -82,9 +82,12 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 		"a length beyond 64 bits": func(inner string) string {
 			return "Content-Length: 18446744073709551616\r\n\r\n" + inner
 		},
-		"an unknown coding":      func(inner string) string { return "Transfer-Encoding: xchunked\r\n\r\n" + inner },
-		"chunked, then identity": func(inner string) string { return "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + inner },
-		"gzip, chunked":          func(inner string) string { return "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + inner },
+		"an unknown coding": func(inner string) string { return "Transfer-Encoding: xchunked\r\n\r\n" + inner },
+		"chunked, then identity": func(inner string) string {
+			return "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" +
+				inner
+		},
+		"gzip, chunked": func(inner string) string { return "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + inner },
 		"two codings": func(inner string) string {
 			return "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner
 		},
@@ -105,7 +108,10 @@ func TestAmbiguousRequestsAreRefused(t *testing.T) {
 				inner
 		},
 		"a bare CR in a header": func(inner string) string { return "X-Cr: a\rContent-Length: 0\r\n\r\n" + inner },
-		"a coding after a tab":  func(inner string) string { return "Transfer-Encoding:\x0bchunked\r\nContent-Length: 0\r\n\r\n" + inner },
+		"a coding after a tab": func(inner string) string {
+			return "Transfer-Encoding:\x0bchunked\r\nContent-Length: " +
+				"0\r\n\r\n" + inner
+		},
 		"identity, which is no coding": func(inner string) string {
 			return fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: identity\r\n\r\n%s", len(inner), inner)
 		},

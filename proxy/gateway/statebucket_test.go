@@ -94,7 +94,9 @@ data: %s
 		if _, err := client.PutBucketEncryption(t.Context(), &s3.PutBucketEncryptionInput{
 			Bucket: &bucket,
 			ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{{
-				ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256},
+				ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{
+					SSEAlgorithm: types.ServerSideEncryptionAes256,
+				},
 			}}},
 		}); err != nil {
 			t.Fatal(err)

@@ -17,7 +17,9 @@ import (
 
 // Versions of objects and all that goes with them, and state that the store versions, too.
 func TestVersions(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) proxytest.Service{"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO} {
+	for name, start := range map[string]func(*testing.T) proxytest.Service{
+		"versitygw": proxytest.StartVersioningVersitygw, "minio": proxytest.StartMinIO,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			place := start(t)

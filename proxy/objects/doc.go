@@ -22,6 +22,6 @@
 //     may have been sent twice (TestWhatAStoreSaysToComplete, TestAnswersToTheStoresUploads, TestFaultsOfTheStore).
 //   - A fault of an object is a Damage, and a store or key service that doesn't answer is none
 //     (TestReadWholeFindsEachDamage).
-//   - Errors are S3's, made from those of store, state and key service in one place (bridge.go; TestEveryErrorIsTranslated,
-//     TestEveryFaultOfTheStoreIsTranslated).
+//   - Errors are S3's, made from those of store, state and key service in one place (bridge.go;
+//     TestEveryErrorIsTranslated, TestEveryFaultOfTheStoreIsTranslated).
 package objects

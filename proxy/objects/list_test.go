@@ -177,7 +177,8 @@ func TestVersionsAreListedNewestFirst(t *testing.T) {
 	}
 	i.front.set(on("ListObjectVersions",
 		write("<ListVersionsResult>"+entry("Version", "%zz", "1", true, early)+"</ListVersionsResult>")))
-	if page, err := x.ListVersionsPage(t.Context(), &store.ListQuery{Max: 10}); err != nil || page.Entries[0].Name != "%zz" {
+	if page, err := x.ListVersionsPage(t.Context(), &store.ListQuery{Max: 10}); err != nil ||
+		page.Entries[0].Name != "%zz" {
 		t.Errorf("names as they are: %v", err)
 	}
 	var query string

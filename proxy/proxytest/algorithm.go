@@ -35,7 +35,10 @@ var Algorithms = []Algorithm{
 	{"CRC64NVME", true, func() hash.Hash { return crc64nvme.New() }, "3377857006524257"},
 	{"SHA1", false, sha1.New, "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d"},
 	{"SHA256", false, sha256.New, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
-	{"SHA512", false, sha512.New, "9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043"},
+	{
+		"SHA512", false, sha512.New,
+		"9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043",
+	},
 	{"MD5", false, md5.New, "5d41402abc4b2a76b9719d911017c592"},
 	{"XXHASH64", false, func() hash.Hash { return xxhash.New() }, "26c7827d889f6da3"},
 	{"XXHASH3", false, func() hash.Hash { return xxh3.New() }, "9555e8555c62dcfd"},

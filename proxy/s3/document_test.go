@@ -34,7 +34,8 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 	}{
 		{`<Retention><Mode>GOVERNANCE</Mode></Retention>`, true, `<Mode>GOVERNANCE</Mode>`},
 		{
-			"<?xml version=\"1.0\"?>\n<r:Retention xmlns:r=\"x\" a=\"b\">\n <Mode c=\"d\">G&amp;&lt;</Mode>\n</r:Retention>", true,
+			"<?xml version=\"1.0\"?>\n<r:Retention xmlns:r=\"x\" a=\"b\">\n <Mode c=\"d\">G&amp;&lt;</Mode>\n</r:Retention>",
+			true,
 			`<Mode>G&amp;&lt;</Mode>`,
 		},
 		{`<Retention><Mode>G</Mode><Bucket>inner</Bucket></Retention>`, true, ``},
