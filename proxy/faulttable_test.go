@@ -136,7 +136,7 @@ func (r *faultRun) play(op *faultOperation, fault *proxytest.StoreFault, step in
 		r.t.Errorf("%s: the client was told %q", where, t.says)
 	}
 	if t.says == "200, keys missing" && !fault.Undetectable {
-		r.t.Errorf("%s: a listing lacks keys and says it is whole", where)
+		r.t.Errorf("%s: a listing omits keys and says it is complete", where)
 	}
 	r.again(op, c, where, t, holds)
 	return t, holds, true

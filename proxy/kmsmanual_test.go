@@ -33,7 +33,7 @@ func TestTheManualSaysWhatAnOutageStops(t *testing.T) {
 			never: "never | works", whenCold: "when cold | works while warm", each: "each time | fails",
 		}[o.need]
 		if line := "\n| " + o.name + " | " + says; !strings.Contains(section, line) {
-			t.Errorf("the table lacks %q", line)
+			t.Errorf("the table has no line %q", line)
 		}
 	}
 	var tests strings.Builder

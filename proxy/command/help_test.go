@@ -86,7 +86,7 @@ func TestEveryCommandHasAPage(t *testing.T) {
 		c.prepare(v)
 		v.VisitAll(func(f *flag.Flag) {
 			if !strings.Contains(page, "\n    --"+f.Name) {
-				t.Errorf("%s: OPTIONS lacks --%s", c.name, f.Name)
+				t.Errorf("%s: OPTIONS has no --%s", c.name, f.Name)
 			}
 			if _, what := flag.UnquoteUsage(f); what == "" {
 				t.Errorf("%s: nothing is said of --%s", c.name, f.Name)

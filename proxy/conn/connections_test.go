@@ -65,7 +65,7 @@ func TestDrain(t *testing.T) {
 			return s, address, func() net.Conn { return dial(t, address, encrypted) }
 		}
 		name := map[bool]string{false: "plain", true: "TLS"}[encrypted]
-		t.Run("silent, and their clients don't care/"+name, func(t *testing.T) {
+		t.Run("idle, and their clients don't care/"+name, func(t *testing.T) {
 			t.Parallel()
 			s, _, dial := start(t)
 			for range 20 {
@@ -111,13 +111,13 @@ func TestDrain(t *testing.T) {
 			eventually(t, "their beginnings", func() bool {
 				s.connections.mu.Lock()
 				defer s.connections.mu.Unlock()
-				heard := 0
+				active := 0
 				for c := range s.connections.open {
 					if c.headUntil.Load() != 0 && !c.idle.Load() {
-						heard++
+						active++
 					}
 				}
-				return heard == 2
+				return active == 2
 			})
 			none := s.connections.drain()
 			select {
@@ -184,7 +184,7 @@ func TestDrainUnderLoad(t *testing.T) {
 						return
 					}
 					if n%2 == 1 {
-						time.Sleep(time.Duration(i) * drainGrace / 6) // some are silent for too long
+						time.Sleep(time.Duration(i) * drainGrace / 6) // some are idle for too long
 					}
 				}
 			})

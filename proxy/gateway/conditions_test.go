@@ -197,7 +197,7 @@ func conditionRows(now time.Time) map[string]conditionRow {
 }
 
 // Every condition key has the same value wherever a request asks for a permission, or the right one of what is asked
-// for there. A key that policies may ask for and this table lacks fails.
+// for there. A key that policies may ask for and that is not in this table fails.
 func TestEveryConditionSeesTheSameRequest(t *testing.T) {
 	now := time.Unix(1_798_000_000, 0)
 	g := testGateway(t, func(o *Options) { o.Now = func() time.Time { return now } })

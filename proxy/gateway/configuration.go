@@ -32,20 +32,20 @@ type storeConfiguration struct {
 
 var (
 	tagSet     = s3.Grammar{Root: "Tagging", Paths: []string{"TagSet/Tag/Key", "TagSet/Tag/Value"}}
-	versioning = s3.Grammar{Root: "VersioningConfiguration", Paths: []string{"Status"}, Lacks: []string{"MfaDelete"}}
-	objectLock = s3.Grammar{Root: "ObjectLockConfiguration", Lacks: []string{"DefaultEventHold"}, Paths: []string{
+	versioning = s3.Grammar{Root: "VersioningConfiguration", Paths: []string{"Status"}, Unsupported: []string{"MfaDelete"}}
+	objectLock = s3.Grammar{Root: "ObjectLockConfiguration", Unsupported: []string{"DefaultEventHold"}, Paths: []string{
 		"ObjectLockEnabled", "Rule/DefaultRetention/Mode", "Rule/DefaultRetention/Days", "Rule/DefaultRetention/Years",
 	}}
 	retention = s3.Grammar{
-		Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold", "EventHoldDuration"},
+		Root: "Retention", Alias: "ObjectLockRetention", Unsupported: []string{"EventHold", "EventHoldDuration"},
 		Paths: []string{"Mode", "RetainUntilDate"},
 	}
 	legalHold = s3.Grammar{
-		Root: "LegalHold", Alias: "ObjectLockLegalHold", Lacks: []string{"EventHold"}, Paths: []string{"Status"},
+		Root: "LegalHold", Alias: "ObjectLockLegalHold", Unsupported: []string{"EventHold"}, Paths: []string{"Status"},
 	}
 	// No transitions: an object in an archive can't be read, and there is no RestoreObject.
 	lifecycle = s3.Grammar{
-		Root: "LifecycleConfiguration", Lacks: []string{"Transition", "NoncurrentVersionTransition"},
+		Root: "LifecycleConfiguration", Unsupported: []string{"Transition", "NoncurrentVersionTransition"},
 		Paths: []string{
 			"Rule/ID", "Rule/Status", "Rule/Prefix", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/Tag/Value",
 			"Rule/Filter/ObjectSizeGreaterThan", "Rule/Filter/ObjectSizeLessThan", "Rule/Filter/And/Prefix",
@@ -110,7 +110,7 @@ func passConfiguration(x *exchange) error {
 			return err
 		}
 		if r.Bytes, err = k.grammar.Rewrite(document, true); err != nil {
-			if errors.Is(err, s3.ErrLacking) {
+			if errors.Is(err, s3.ErrUnsupported) {
 				return s3.Refuse("NotImplemented", "The document has an element that is not implemented", "QueryParameter",
 					k.query).Because(err)
 			}

@@ -178,7 +178,7 @@ func storageClasses(t *testing.T, p *proxytest.Program, bucket, refusal string) 
 		Header: []sigv4.Field{proxytest.Field("X-Amz-Storage-Class", "STANDARD_IA")},
 	})
 	if a.Code() != refusal || proxytest.Element(a.Text, "StorageClassRequested") != "STANDARD_IA" {
-		t.Errorf("a class that the store lacks: %d %s", a.StatusCode, a.Text)
+		t.Errorf("a class that the store does not have: %d %s", a.StatusCode, a.Text)
 	}
 }
 

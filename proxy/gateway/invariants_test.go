@@ -388,7 +388,7 @@ func TestS7ClientThatBreaksOffStoresNothing(t *testing.T) {
 	}
 }
 
-// Invariant 7: what the operations table lacks is refused, with S3's document.
+// Invariant 7: what isn't in the table of operations is refused, with S3's document.
 func TestUnservedOperationsAreRefused(t *testing.T) {
 	p := proxytest.StartEmbedded(t, t.TempDir())
 	bucket := p.Env["SEALFRONT_BUCKET"]

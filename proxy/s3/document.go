@@ -16,16 +16,16 @@ import (
 // beginning of another may have text. Documents that pass between client and store are parsed and rebuilt by it, so
 // only what it names passes.
 type Grammar struct {
-	Root  string
-	Alias string   // what some stores call the root
-	Paths []string // joined by slashes
-	Lacks []string // elements that S3 has there and this service doesn't support
+	Root        string
+	Alias       string   // what some stores call the root
+	Paths       []string // joined by slashes
+	Unsupported []string // elements that S3 has there and this service doesn't support
 }
 
 // errForeign is an element or a text that isn't in the grammar, ErrLacking one of Grammar.Lacks.
 var (
-	errForeign = errors.New("an element that has no place there")
-	ErrLacking = errors.New("an element that isn't supported")
+	errForeign     = errors.New("an element that has no place there")
+	ErrUnsupported = errors.New("an element that isn't supported")
 )
 
 // Has reports whether a document may have an element at this path, and whether that one has text.
@@ -49,9 +49,9 @@ func (g *Grammar) Refuse(path ...string) error {
 	switch {
 	case inGrammar:
 		return nil
-	case slices.Contains(g.Lacks, path[len(path)-1]):
+	case slices.Contains(g.Unsupported, path[len(path)-1]):
 		return Refuse("NotImplemented", "The document has an element that is not implemented", "Element",
-			path[len(path)-1]).Because(ErrLacking)
+			path[len(path)-1]).Because(ErrUnsupported)
 	}
 	return MalformedXML(fmt.Errorf("%s: %w", strings.Join(path, "/"), errForeign))
 }
@@ -95,8 +95,8 @@ func (g *Grammar) Rewrite(document []byte, strict bool) ([]byte, error) {
 			inGrammar, text := g.Has(strings.Join(path, "/"))
 			if ended || !inGrammar {
 				switch {
-				case strict && slices.Contains(g.Lacks, t.Name.Local):
-					return nil, ErrLacking
+				case strict && slices.Contains(g.Unsupported, t.Name.Local):
+					return nil, ErrUnsupported
 				case strict:
 					return nil, errForeign
 				}

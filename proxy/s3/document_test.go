@@ -14,11 +14,11 @@ import (
 // Two grammars: a flat one, and one whose elements are in others. Both are shaped as those of the gateway are.
 var (
 	retention = s3.Grammar{
-		Root: "Retention", Alias: "ObjectLockRetention", Lacks: []string{"EventHold"},
+		Root: "Retention", Alias: "ObjectLockRetention", Unsupported: []string{"EventHold"},
 		Paths: []string{"Mode", "RetainUntilDate"},
 	}
 	lifecycle = s3.Grammar{
-		Root: "LifecycleConfiguration", Lacks: []string{"Transition"},
+		Root: "LifecycleConfiguration", Unsupported: []string{"Transition"},
 		Paths: []string{
 			"Rule/ID", "Rule/Filter/Prefix", "Rule/Filter/Tag/Key", "Rule/Filter/And/Prefix", "Rule/Filter/And/Tag/Key",
 			"Rule/Filter/And/Tag/Value", "Rule/Expiration/Days",
@@ -60,7 +60,7 @@ func TestDocumentsPassByTheirGrammar(t *testing.T) {
 		}
 	}
 	transition := []byte(`<LifecycleConfiguration><Rule><Transition/></Rule></LifecycleConfiguration>`)
-	if _, err := lifecycle.Rewrite(transition, true); !errors.Is(err, s3.ErrLacking) {
+	if _, err := lifecycle.Rewrite(transition, true); !errors.Is(err, s3.ErrUnsupported) {
 		t.Errorf("a transition: %v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestElementsThatAGrammarLacksAreRefused(t *testing.T) {
 		"one that S3 has and nobody supports": {
 			[]string{"Rule"},
 			[]s3.Stranger{stranger("ID"), stranger("Transition")},
-			"NotImplemented", s3.ErrLacking,
+			"NotImplemented", s3.ErrUnsupported,
 		},
 		"one that nobody has": {
 			[]string{"Rule"},
