@@ -13,13 +13,8 @@ import (
 
 // appendObject carries out PutObject with x-amz-write-offset-bytes: section 6.3 and rows AP-1 to AP-3.
 //
-//	stored parts of at least 5 MiB ──────────── UploadPartCopy, as they are ─┐
-//	a last part below that ─▶ opened ─┐                                      ├─▶ Complete with If-Match
-//	what the client sends ────────────┴─▶ sealed again as one part ─▶ trailer ┘
+//	object ─▶ its offset, conditions and key are checked ─▶ objects.AppendTo ─▶ answer
 //
-// So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
-// since the parts are sealed under it; object id, envelope and trailer are new, so that an earlier copy's envelope
-// never opens the grown body (S9). An object without such parts is sealed again as a whole in one PUT with If-Match.
 // Readers see the object before or after, and a writer in between makes the append fail: 409.
 //
 // Requests to the store: GET of the object's metadata and end, of its last part if that is small, and PUT; or
