@@ -12,8 +12,8 @@ import (
 	"sealfront/proxy/store"
 )
 
-// attempts are the accepted attempts at one part of an upload.
-type attempts struct {
+// PartAttempts are the accepted attempts at one part of an upload.
+type PartAttempts struct {
 	all []state.Part
 	// Current are those that are the part: one, or several where the store's clock can't distinguish a stashed attempt
 	// from another. Any of several may be completed, and the first is shown.
@@ -22,7 +22,7 @@ type attempts struct {
 
 // named returns the current attempt that the client means by an ETag. An acknowledged attempt with the bytes of a
 // current one, by length and checksum, is that part too: a repeated request has several answers.
-func (a *attempts) named(etag string) (*state.Part, bool) {
+func (a *PartAttempts) named(etag string) (*state.Part, bool) {
 	is := func(p *state.Part) bool { return s3.Unquote(s3.ClientETag([]byte(p.StoreETag))) == etag }
 	for i := range a.Current {
 		if is(&a.Current[i]) {
@@ -45,12 +45,12 @@ func (a *attempts) named(etag string) (*state.Part, bool) {
 
 // Attempts finds the current attempts. For a number with several it reads from the store which one it holds: dates tie,
 // and they say when a request ended, not when its part was replaced.
-func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map[int]*attempts, error) {
-	parts := make(map[int]*attempts, len(all))
+func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map[int]*PartAttempts, error) {
+	parts := make(map[int]*PartAttempts, len(all))
 	for _, p := range all {
 		a := parts[p.Number]
 		if a == nil {
-			a = &attempts{}
+			a = &PartAttempts{}
 			parts[p.Number] = a
 		}
 		a.all = append(a.all, p)
@@ -76,7 +76,7 @@ func (x *Object) Attempts(ctx context.Context, u *Upload, all []state.Part) (map
 }
 
 // decide sets Current for a number that has several attempts.
-func (a *attempts) decide(stored map[int]storedPart) {
+func (a *PartAttempts) decide(stored map[int]storedPart) {
 	var current []state.Part
 	for i := range a.all {
 		p := &a.all[i]

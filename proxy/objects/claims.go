@@ -95,13 +95,13 @@ func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move
 	return true, nil
 }
 
-// entry is what the store shows at a key.
-type entry struct {
+// Entry is what the store shows at a key.
+type Entry struct {
 	etag     string           // the store's; "" when there is no object
 	envelope *crypto.Envelope // nil when there is none, or when it isn't sealed
 }
 
-func (s *entry) WrapSalt() string {
+func (s *Entry) WrapSalt() string {
 	if s.envelope == nil {
 		return ""
 	}
@@ -109,20 +109,20 @@ func (s *entry) WrapSalt() string {
 }
 
 // Head reads what the store holds at a key. An absent object is no error.
-func (g *Objects) Head(ctx context.Context, bucket, key string) (entry, error) {
+func (g *Objects) Head(ctx context.Context, bucket, key string) (Entry, error) {
 	r := &store.Request{Operation: "HeadObject", Method: "HEAD", Bucket: bucket, Key: key}
 	a, err := g.o.Store.Do(ctx, r)
 	if err != nil {
-		return entry{}, err
+		return Entry{}, err
 	}
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
 		if f.Status == http.StatusNotFound && f.Code != "NoSuchBucket" {
-			return entry{}, nil
+			return Entry{}, nil
 		}
-		return entry{}, f
+		return Entry{}, f
 	}
-	seen := entry{etag: string(a.Get("Etag"))}
+	seen := Entry{etag: string(a.Get("Etag"))}
 	if e, err := crypto.ParseEnvelopeText(a.Get(g.o.MetadataHeader)); err == nil {
 		seen.envelope = e
 	}

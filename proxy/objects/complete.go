@@ -29,7 +29,7 @@ type Completion struct {
 	Version  []s3.Element // its version's headers from the store
 
 	parts   []state.Part // those of the list, in its order
-	before  entry        // what the key held when it was claimed, or when it was last read
+	before  Entry        // what the key held when it was claimed, or when it was last read
 	unbound bool         // the store's condition can't be relied on here
 	trailer crypto.Trailer
 }
@@ -211,7 +211,7 @@ func (c *Completion) sum() error {
 }
 
 // isOurs reports whether seen is the upload's object.
-func (c *Completion) isOurs(seen *entry) bool {
+func (c *Completion) isOurs(seen *Entry) bool {
 	return seen.envelope != nil && seen.envelope.ObjectID == c.Upload.Envelope.ObjectID
 }
 

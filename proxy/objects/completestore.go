@@ -71,7 +71,7 @@ func (c *Completion) assemble(ctx context.Context, secrets *crypto.Secrets) (str
 }
 
 // mayRepeat reports whether the store refused a condition that was ours, and takes what was seen for the next one.
-func (c *Completion) mayRepeat(e *s3.Error, seen *entry) bool {
+func (c *Completion) mayRepeat(e *s3.Error, seen *Entry) bool {
 	nothing := seen.etag == "" && c.before.etag == ""
 	switch e.Code {
 	case "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey":
@@ -367,16 +367,16 @@ func (c *Completion) storeFault(f *store.Fault) error {
 }
 
 // look reads what the store holds at the upload's key.
-func (c *Completion) look(ctx context.Context) (entry, error) {
+func (c *Completion) look(ctx context.Context) (Entry, error) {
 	a, s, err := c.Object.HeadIf(ctx, Unconditional)
 	if err != nil {
 		if code := Translate(err).Code; code == "NoSuchKey" || code == "InvalidObjectState" {
 			return c.Object.Objects.Head(ctx, c.Object.Record.StoreName, c.Object.Key)
 		}
-		return entry{}, err
+		return Entry{}, err
 	}
 	defer a.Close()
-	seen := entry{etag: s.ETag, envelope: s.Envelope}
+	seen := Entry{etag: s.ETag, envelope: s.Envelope}
 	if c.isOurs(&seen) {
 		c.Version = c.Object.VersionOf(a)
 	}

@@ -20,7 +20,7 @@ func (g *Objects) readsHoldWrites() bool {
 
 // sendInParts makes the object of r's body by an upload of one part, which waits for no reader: the conditions are
 // those of Complete, and by then the body has been read to its end.
-func (p *put) sendInParts(ctx context.Context, r *store.Request) (*WriteResult, error) {
+func (p *Put) sendInParts(ctx context.Context, r *store.Request) (*WriteResult, error) {
 	var header, conditions []sigv4.Field
 	for _, f := range r.Header {
 		if name := s3.View(f.Name); strings.EqualFold(name, "If-Match") || strings.EqualFold(name, "If-None-Match") {
@@ -49,7 +49,7 @@ func (p *put) sendInParts(ctx context.Context, r *store.Request) (*WriteResult, 
 }
 
 // sentEnvelope is the envelope as the store was given it; its wrap salt identifies the object.
-func (p *put) sentEnvelope() (*crypto.Envelope, error) {
+func (p *Put) sentEnvelope() (*crypto.Envelope, error) {
 	e, err := crypto.ParseEnvelopeText(p.scratch.envelope)
 	if err != nil {
 		return nil, fmt.Errorf("read the envelope that was sent: %w", err)

@@ -19,7 +19,7 @@ const WholeLimit = 256 << 10
 
 // Send seals the body as the request's decision says and puts the object: read into memory when it is small, otherwise
 // as a stream. The caller reads and closes the answer.
-func (p *put) Send(ctx context.Context, describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
+func (p *Put) Send(ctx context.Context, describe func(r *store.Request, envelope []byte) error) (*store.Answer, error) {
 	x, length := p.object, p.body.Size()
 	use, err := x.sealingKey(ctx, p.encryption)
 	if err != nil {
@@ -86,7 +86,7 @@ var room [crypto.MaxEnvelopeText]byte
 
 // Scratch is memory that successive puts reuse. The zero value is ready.
 type Scratch struct {
-	put      put
+	put      Put
 	Request  store.Request // that puts or gets the object
 	envelope []byte        // its text form
 }
@@ -95,16 +95,16 @@ type Scratch struct {
 func (s *Scratch) Used() bool { return s.Request.Method != "" }
 
 // Forget drops what the last request left. The envelope's memory stays.
-func (s *Scratch) Forget() { s.put, s.Request = put{}, store.Request{} }
+func (s *Scratch) Forget() { s.put, s.Request = Put{}, store.Request{} }
 
 // NewPut begins to put x, sealed as e says, with body. It is the scratch's, until the next one.
-func (s *Scratch) NewPut(x *Object, e policy.Encryption, body Plaintext, start time.Time) *put {
-	s.put = put{object: x, encryption: e, scratch: s, start: start, body: body}
+func (s *Scratch) NewPut(x *Object, e policy.Encryption, body Plaintext, start time.Time) *Put {
+	s.put = Put{object: x, encryption: e, scratch: s, start: start, body: body}
 	return &s.put
 }
 
-// put is an object on its way to the store.
-type put struct {
+// Put is an object on its way to the store.
+type Put struct {
 	object      *Object
 	encryption  policy.Encryption
 	scratch     *Scratch
@@ -156,7 +156,7 @@ func putWholeBody(w *wholeBody) {
 }
 
 // sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.
-func (p *put) sealWhole() (w *wholeBody, sealed []byte, err error) {
+func (p *Put) sealWhole() (w *wholeBody, sealed []byte, err error) {
 	length := p.body.Size()
 	w = getWholeBody(length)
 	// Each segment is read to where it will lie with the tags of those before it.
@@ -192,24 +192,24 @@ func (p *put) sealWhole() (w *wholeBody, sealed []byte, err error) {
 }
 
 // trailer describes the object's one part.
-func (p *put) trailer() *crypto.Trailer {
+func (p *Put) trailer() *crypto.Trailer {
 	p.part[0] = crypto.Part{Length: p.body.Size(), Salt: p.envelope.PartSalt}
 	p.trailerValue = crypto.Trailer{Length: p.body.Size(), Checksum: p.Checksum, Parts: p.part[:]}
 	return &p.trailerValue
 }
 
 // appendEnd appends padding, trailer and tail.
-func (p *put) appendEnd(dst []byte) ([]byte, error) {
+func (p *Put) appendEnd(dst []byte) ([]byte, error) {
 	t := p.trailer()
 	dst = append(dst, make([]byte, t.Padding())...)
 	return p.secrets.DataKey.AppendTrailer(dst, &p.envelope.ObjectID, t)
 }
 
 // finish takes the checksum of a streamed body that has been found right.
-func (p *put) finish(c *crypto.Checksum) { p.Checksum = c }
+func (p *Put) finish(c *crypto.Checksum) { p.Checksum = c }
 
 // end is what follows the last segment of a streamed body.
-func (p *put) end() (io.Reader, error) {
+func (p *Put) end() (io.Reader, error) {
 	return p.secrets.DataKey.NewEnd(&p.envelope.ObjectID, p.trailer())
 }
 

@@ -11,7 +11,7 @@ import (
 // A later request must not see what an earlier one worked with.
 func TestNothingOfAPutIsLeftInItsMemory(t *testing.T) {
 	var used Scratch
-	used.put = put{object: new(Object), copied: true, secrets: crypto.Secrets{Length: 3}}
+	used.put = Put{object: new(Object), copied: true, secrets: crypto.Secrets{Length: 3}}
 	used.Request = store.Request{Method: "PUT", Key: "key"}
 	used.Request.Set("name", "value")
 	used.envelope = []byte("its memory")
