@@ -402,7 +402,7 @@ func TestTheRegionOfAnEmbeddedInstallation(t *testing.T) {
 		return proxytest.Start(t,
 			append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)...)
 	}
-	const said = "the region is another one"
+	const said = "the region differs from that of the last start"
 	p := start("--region", "eu-west-1")
 	key := p.Env["SEALFRONT_KMS_KEY"]
 	if p.Env["AWS_REGION"] != "eu-west-1" || !strings.HasPrefix(key, "arn:aws:kms:eu-west-1:") ||
