@@ -217,11 +217,12 @@ func holdDownloads(ctx context.Context, s *survey, t *target, n int) (*hold, err
 }
 
 // rush has n clients send one request after the other for a while, and cuts off what is in flight then. Nothing is held
-// after it.
+// after it. A scrape sees one moment: a while in which none saw n requests in flight is drawn out, up to 20 times.
 func rush(one func(*worker, context.Context) error) func(context.Context, *survey, *target, int) (*hold, error) {
 	return func(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
-		within, stop := context.WithTimeout(ctx, s.duration)
+		within, stop := context.WithTimeout(ctx, 20*s.duration)
 		defer stop()
+		start := time.Now()
 		var all sync.WaitGroup
 		var crossed atomic.Int64
 		failed := make(chan error, n)
@@ -240,13 +241,14 @@ func rush(one func(*worker, context.Context) error) func(context.Context, *surve
 		}
 		h := &hold{release: func(context.Context) error { return nil }, close: func() {}}
 		most := 0
-		for within.Err() == nil && len(failed) == 0 {
+		for within.Err() == nil && len(failed) == 0 && (most < n || time.Since(start) < s.duration) {
 			if m, ok := t.scrape(ctx); ok {
 				h.highest.heap, h.highest.runtime = max(h.highest.heap, m.heap), max(h.highest.runtime, m.runtime)
 				most = max(most, int(m.active))
 			}
-			wait(within, 100*time.Millisecond)
+			wait(within, min(100*time.Millisecond, s.duration))
 		}
+		elapsed := time.Since(start)
 		stop()
 		all.Wait()
 		h.highest.resident = float64(watch().peak)
@@ -256,7 +258,7 @@ func rush(one func(*worker, context.Context) error) func(context.Context, *surve
 		if most < n {
 			return nil, fmt.Errorf("at most %d of %d requests were in flight at once", most, n)
 		}
-		s.progress.say("%d at full speed: %.2f GiB/s", n, float64(crossed.Load())/(1<<30)/s.duration.Seconds())
+		s.progress.say("%d at full speed: %.2f GiB/s", n, float64(crossed.Load())/(1<<30)/elapsed.Seconds())
 		return h, ctx.Err()
 	}
 }
