@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -88,12 +89,21 @@ func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move
 		return false, err
 	}
 	defer a.Close()
-	if f := a.Fault(r.Operation); f != nil && f.Status != http.StatusNotFound &&
-		f.Status != http.StatusPreconditionFailed {
+	switch f := a.Fault(r.Operation); {
+	case f == nil, f.Status == http.StatusNotFound:
+		return true, nil
+	case f.Status != http.StatusPreconditionFailed:
 		return false, f
+	default: // replaced, unless the store has shown a wrong ETag
+		if from, err = g.Head(ctx, b.StoreName, m.From); err == nil && from.WrapSalt() == string(m.FromSalt) {
+			err = s3.Internal(errSourceKept)
+		}
+		return err == nil, err
 	}
-	return true, nil
 }
+
+// errSourceKept is a store's refusal to delete the source of a rename, though it shows the object that was copied there.
+var errSourceKept = errors.New("the store refuses to delete the source of a rename")
 
 // Entry is what the store shows at a key.
 type Entry struct {
@@ -101,6 +111,7 @@ type Entry struct {
 	envelope *crypto.Envelope // nil when there is none, or when it isn't sealed
 }
 
+// WrapSalt returns the salt of the object's envelope, which no two writes share; "" when there is no envelope.
 func (s *Entry) WrapSalt() string {
 	if s.envelope == nil {
 		return ""

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sealfront/crypto"
+	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
 	"sealfront/proxy/store"
 	"sealfront/sigv4"
@@ -87,20 +88,29 @@ func (r *Rename) Once(ctx context.Context) error {
 	return nil
 }
 
-// deleteAttempts is how often the deletion of a rename's source is sent when its outcome is unknown.
+// deleteAttempts is how often the deletion of a rename's source is sent when its outcome is unknown, or when the store
+// refuses it while the object still is the one that was read.
 const deleteAttempts = 3
 
 // deleteSource deletes the object that has been copied. When it is no longer at the old name, another request has
-// written or deleted there since, and the rename came before that.
+// written or deleted there since, and the rename came before that. Its salt says whether it is: the store may have
+// shown a wrong ETag.
 func (r *Rename) deleteSource(ctx context.Context, o *Source) (err error) {
+	s := *o.Sealed
 	for range deleteAttempts {
-		err = r.Source.removeVersion(ctx, o.Sealed)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, ErrReplaced):
-			return r.Claim.Held() // otherwise it may have been another rename
-		case ctx.Err() != nil:
+		err = r.Source.removeVersion(ctx, &s)
+		if errors.Is(err, ErrReplaced) {
+			now, failed := r.Source.Objects.Head(ctx, r.Source.Record.StoreName, r.Source.Key)
+			switch {
+			case failed != nil:
+				err = r.Source.storeFailed(failed)
+			case now.WrapSalt() != string(s.Envelope.WrapSalt[:]):
+				return r.Claim.Held() // otherwise it may have been another rename
+			default:
+				s.ETag, err = now.etag, s3.Internal(errSourceKept)
+			}
+		}
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -223,7 +223,7 @@ func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 			"the old name may not be deleted", nil, nil, on("DeleteObject", refuse(403, "AccessDenied")), small, small,
 			true,
 		},
-		{"the old name is replaced meanwhile", nil, nil, on("DeleteObject", refuse(412, "")), small, small, false},
+		{"a deletion is refused, and nothing was replaced", nil, nil, on("DeleteObject", refuse(412, "")), small, small, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, c.change)
@@ -257,6 +257,48 @@ func TestMovesThatWereInterruptedAreEnded(t *testing.T) {
 	i.records.set(func(string, string) error { return errRecords })
 	if err := i.FinishMove(t.Context(), "unknown", &state.Move{}); err == nil {
 		t.Error("of a bucket whose record can't be read: no error")
+	}
+}
+
+// A store that has shown a wrong ETag refuses to delete the source, which still is the object that was read. A rename
+// that left it there would not be one, so it is deleted by the ETag that the store shows now, or the client hears of it.
+func TestARenameWhoseDeletionIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		meet func(*store.Request) turn
+		code string
+		from []byte
+	}{
+		{"once", once("DeleteObject", 0, refuse(412, "PreconditionFailed")), "", nil},
+		{"twice", first(once("DeleteObject", 0, refuse(412, "")), once("DeleteObject", 0, refuse(412, ""))), "", nil},
+		{"always", on("DeleteObject", refuse(412, "PreconditionFailed")), "InternalError", small},
+		{
+			"once, and then it can't be looked at",
+			first(once("DeleteObject", 0, refuse(412, "")), on("HeadObject", drop)), "", nil,
+		},
+		{
+			"always, and it can't be looked at",
+			first(on("DeleteObject", refuse(412, "")), on("HeadObject", drop)), "ServiceUnavailable", small,
+		},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			i := install(t, nil)
+			i.put(t, "from", small)
+			i.front.set(c.meet)
+			err := rename(t.Context(), i.in(t, things, policy.RenameObject, "to"), "from", nil)
+			i.front.set(nil)
+			if c.code != "" {
+				wantCode(t, "the rename", err, c.code)
+			} else if err != nil {
+				t.Errorf("the rename: %v", err)
+			}
+			i.wantRead(t, "the new name", i.object(t, "to"), small)
+			if c.from != nil {
+				i.wantRead(t, "the old name", i.object(t, "from"), c.from)
+			} else if seen, err := i.Head(t.Context(), things+"-s", "from"); err != nil || seen.WrapSalt() != "" {
+				t.Errorf("the old name: salt %q, %v; the rename has left its source", seen.WrapSalt(), err)
+			}
+		})
 	}
 }
 
