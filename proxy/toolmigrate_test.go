@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -73,50 +72,6 @@ func upload(t *testing.T, client *s3.Client, in s3.CreateMultipartUploadInput, p
 		}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// shown is all that a client sees of an object but its ETag, its date and what tells of encryption.
-type shown struct {
-	Length                                                int64
-	Type, Cache, Disposition, Encoding, Language, Expires string
-	Metadata, Tags                                        map[string]string
-	CRC32, CRC32C, CRC64NVME, SHA1, SHA256, ChecksumType  string
-	Parts                                                 []int64
-}
-
-func lookAt(t *testing.T, client *s3.Client, bucket, key string) shown {
-	t.Helper()
-	h, err := client.HeadObject(t.Context(),
-		&s3.HeadObjectInput{Bucket: &bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled})
-	if err != nil {
-		t.Fatalf("HEAD %s/%s: %v", bucket, key, err)
-	}
-	str := aws.ToString
-	s := shown{
-		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl),
-		Disposition: str(h.ContentDisposition),
-		Encoding:    str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString),
-		Metadata: readWords(h.Metadata), Tags: map[string]string{},
-		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME),
-		SHA1: str(h.ChecksumSHA1), SHA256: str(h.ChecksumSHA256),
-		ChecksumType: string(h.ChecksumType),
-	}
-	if tags, err := client.GetObjectTagging(t.Context(),
-		&s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}); err == nil {
-		for _, tag := range tags.TagSet {
-			s.Tags[*tag.Key] = *tag.Value
-		}
-	}
-	for number, count := int32(1), int32(1); number <= count && s.Length > 0; number++ {
-		part, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, PartNumber: &number})
-		if err != nil {
-			t.Fatalf("HEAD %s/%s part %d: %v", bucket, key, number, err)
-		}
-		if count = aws.ToInt32(part.PartsCount); count > 0 {
-			s.Parts = append(s.Parts, aws.ToInt64(part.ContentLength))
-		}
-	}
-	return s
 }
 
 // A clearBucket is a bucket of a store, filled by clients that know nothing of the proxy.
@@ -192,7 +147,7 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) {
 	}
 	for key, body := range source.bodies {
 		proxytest.MustRead(t, client, general, key, body)
-		want, got := lookAt(t, store, source.name, key), lookAt(t, client, general, key)
+		want, got := proxytest.ViewOf(t, store, source.name, key), proxytest.ViewOf(t, client, general, key)
 		if want.ChecksumType == "" { // the proxy adds one by itself
 			got.CRC64NVME, got.ChecksumType = "", ""
 		}
@@ -215,7 +170,7 @@ func migrateAll(t *testing.T, p *proxytest.Program, store *s3.Client) {
 	for key, body := range source.bodies {
 		proxytest.MustRead(t, client, directory, "a/"+key, body)
 	}
-	if got, want := lookAt(t, client, directory, "a/parts composite"), lookAt(t, store, source.name,
+	if got, want := proxytest.ViewOf(t, client, directory, "a/parts composite"), proxytest.ViewOf(t, store, source.name,
 		"parts composite"); !reflect.DeepEqual(got, want) {
 		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
 	}
@@ -334,16 +289,6 @@ func directoryBucketOf(p *proxytest.Program, t *testing.T, client *s3.Client) st
 		}
 	}
 	return name
-}
-
-// readWords reads metadata that is written as RFC 2047 has it, as a general purpose bucket answers what isn't ASCII.
-func readWords(metadata map[string]string) map[string]string {
-	for name, value := range metadata {
-		if text, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
-			metadata[name] = text
-		}
-	}
-	return metadata
 }
 
 // What lies in the clear in a store becomes a sealed bucket that clients can't tell from it; package tools tests the

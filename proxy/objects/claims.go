@@ -102,7 +102,7 @@ func (g *Objects) finishMove(ctx context.Context, b *state.Bucket, m *state.Move
 	}
 }
 
-// errSourceKept is a store's refusal to delete the source of a rename, though it shows the object that was copied there.
+// errSourceKept is a store's refusal to delete the source of a rename, which still is the object that was copied.
 var errSourceKept = errors.New("the store refuses to delete the source of a rename")
 
 // Entry is what the store shows at a key.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"sealfront/policy"
+	"sealfront/proxy/proxytest"
 	"sealfront/proxy/tools"
 )
 
@@ -47,56 +47,6 @@ func left(r *tools.MigrationReport, bucket string) map[string]string {
 		all[strings.TrimPrefix(f.URI, uri(bucket, ""))] = f.State + " " + f.Kind
 	}
 	return all
-}
-
-// A view is all that a client sees of an object but its ETag, its date and what is said of its encryption.
-type view struct {
-	Length                                                int64
-	Type, Cache, Disposition, Encoding, Language, Expires string
-	Metadata, Tags                                        map[string]string
-	CRC32, CRC32C, CRC64NVME, SHA1, SHA256, ChecksumType  string
-	Parts                                                 []int64
-}
-
-func viewOf(t *testing.T, c *s3.Client, bucket, key string) view {
-	t.Helper()
-	h, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{
-		Bucket: &bucket, Key: &key,
-		ChecksumMode: types.ChecksumModeEnabled,
-	})
-	if err != nil {
-		t.Fatalf("HEAD %s/%s: %v", bucket, key, err)
-	}
-	str := aws.ToString
-	v := view{
-		Length: aws.ToInt64(h.ContentLength), Type: str(h.ContentType), Cache: str(h.CacheControl),
-		Disposition: str(h.ContentDisposition),
-		Encoding:    str(h.ContentEncoding), Language: str(h.ContentLanguage), Expires: str(h.ExpiresString),
-		Metadata: h.Metadata, Tags: map[string]string{},
-		CRC32: str(h.ChecksumCRC32), CRC32C: str(h.ChecksumCRC32C), CRC64NVME: str(h.ChecksumCRC64NVME),
-		SHA1:   str(h.ChecksumSHA1),
-		SHA256: str(h.ChecksumSHA256), ChecksumType: string(h.ChecksumType),
-	}
-	for name, value := range v.Metadata { // a general purpose bucket answers what isn't ASCII as RFC 2047 has it
-		if text, err := new(mime.WordDecoder).DecodeHeader(value); err == nil {
-			v.Metadata[name] = text
-		}
-	}
-	if tagging, err := c.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &bucket, Key: &key}); err == nil {
-		for _, tag := range tagging.TagSet {
-			v.Tags[*tag.Key] = *tag.Value
-		}
-	}
-	for number, count := int32(1), int32(1); number <= count && v.Length > 0; number++ {
-		part, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &bucket, Key: &key, PartNumber: &number})
-		if err != nil {
-			t.Fatalf("HEAD %s/%s part %d: %v", bucket, key, number, err)
-		}
-		if count = aws.ToInt32(part.PartsCount); count > 0 {
-			v.Parts = append(v.Parts, aws.ToInt64(part.ContentLength))
-		}
-	}
-	return v
 }
 
 // fill makes a bucket of the store and fills it, as clients do that know nothing of the proxy.
@@ -158,7 +108,7 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	}
 	for key, body := range bodies {
 		mustRead(t, s.client, general, key, body)
-		want, got := viewOf(t, s.raw, source, key), viewOf(t, s.client, general, key)
+		want, got := proxytest.ViewOf(t, s.raw, source, key), proxytest.ViewOf(t, s.client, general, key)
 		if want.ChecksumType == "" { // the proxy adds one by itself
 			got.CRC64NVME, got.ChecksumType = "", ""
 		}
@@ -179,7 +129,7 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	for key, body := range bodies {
 		mustRead(t, s.client, directory, "a/"+key, body)
 	}
-	got, want := viewOf(t, s.client, directory, "a/parts composite"), viewOf(t, s.raw, source, "parts composite")
+	got, want := proxytest.ViewOf(t, s.client, directory, "a/parts composite"), proxytest.ViewOf(t, s.raw, source, "parts composite")
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("in a directory bucket\n%+v, was\n%+v", got, want)
 	}
@@ -192,7 +142,7 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 		t.Errorf("cut: %+v, %v", r, err)
 	}
 	mustRead(t, s.client, general, "cut", bodies["large"])
-	if got := viewOf(t, s.client, general, "cut"); len(got.Parts) != 1 {
+	if got := proxytest.ViewOf(t, s.client, general, "cut"); len(got.Parts) != 1 {
 		t.Errorf("cut: %+v", got)
 	}
 }
@@ -433,8 +383,8 @@ func TestMigrateUnderFaults(t *testing.T) {
 	mustRead(t, s.client, sealed, "replaced", []byte("the newer one"))
 	mustRead(t, s.client, sealed, "raced", []byte("a client's"))
 	mustRead(t, s.client, sealed, "fine", []byte("fine"))
-	if got, want := viewOf(t, s.client, sealed, "parts not shown"),
-		viewOf(t, s.raw, source, "parts not shown"); !reflect.DeepEqual(got, want) || got.SHA1 == "" {
+	if got, want := proxytest.ViewOf(t, s.client, sealed, "parts not shown"),
+		proxytest.ViewOf(t, s.raw, source, "parts not shown"); !reflect.DeepEqual(got, want) || got.SHA1 == "" {
 		t.Errorf("%+v\n%+v", got, want)
 	}
 	for _, key := range []string{"altered", "cut", "deleted", "parts altered", "fails"} {
