@@ -19,6 +19,7 @@ const (
 	labelPart    = "sealfront/1 part"
 	labelTrailer = "sealfront/1 trailer"
 	labelRecord  = "sealfront/1 record"
+	labelName    = "sealfront/1 name"
 )
 
 // NewSalt returns 16 fresh random bytes: a part salt for an attempt at a part, or an object id.
