@@ -17,8 +17,8 @@ import (
 func deleteBucket(x *exchange) error {
 	inProgress := false
 	if x.Record.Directory {
-		if err := x.g.o.Uploads.Uploads(x.context, x.Record,
-			func(*state.Upload) bool { inProgress = true; return false }); err != nil {
+		if err := x.g.o.Uploads.OpenUploads(x.context, x.Record, "", "",
+			func(*state.OpenUpload) (string, bool) { inProgress = true; return "", false }); err != nil {
 			return objects.RecordError(err)
 		}
 	}

@@ -76,8 +76,8 @@ func listBuckets(x *exchange) error {
 	if !directory {
 		out.Prefix = prefix
 	}
-	err := x.g.o.Buckets.ListBuckets(x.context, start, func(b *state.Bucket) bool {
-		if b.Directory != directory || !strings.HasPrefix(b.Name, prefix) || inRegion && b.Region != region {
+	err := x.g.o.Buckets.ListBuckets(x.context, prefix, start, func(b *state.ListedBucket) bool {
+		if b.Directory != directory || inRegion && b.Region != region {
 			return true
 		}
 		if len(out.Buckets.Bucket) == limit {

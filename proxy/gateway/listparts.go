@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/xml"
+	"maps"
 	"slices"
 
 	"sealfront/crypto"
@@ -18,7 +19,7 @@ type listedPart struct {
 	s3.ChecksumValues
 }
 
-// listParts carries out ListParts from the records.
+// listParts carries out ListParts from the records: a listing for a thousand attempts behind the marker.
 func listParts(x *exchange) error {
 	u, err := x.findUpload(true)
 	if err != nil {
@@ -27,26 +28,20 @@ func listParts(x *exchange) error {
 	if u.State != state.UploadOpen {
 		return objects.NoSuchUpload(u.ID)
 	}
-	all, err := x.g.o.Uploads.Parts(x.context, u.Upload)
-	if err != nil {
-		return objects.RecordError(err)
-	}
-	parts, err := x.Attempts(x.context, u, all)
-	if err != nil {
-		return err
-	}
-	numbers := make([]int, 0, len(parts))
 	marker := x.count("part-number-marker", crypto.MaxParts)
 	if _, ok := x.grant.Query.Get("part-number-marker"); !ok {
 		marker = 0
 	}
-	for n := range parts {
-		if n > marker {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
 	limit := x.count("max-parts", 1000)
+	attempts, more, err := x.g.o.Uploads.Parts(x.context, u.Upload, marker, limit)
+	if err != nil {
+		return objects.RecordError(err)
+	}
+	parts, err := x.Attempts(x.context, u, attempts)
+	if err != nil {
+		return err
+	}
+	numbers := slices.Sorted(maps.Keys(parts))
 	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
 	out := struct {
 		XMLName              xml.Name `xml:"ListPartsResult"`
@@ -66,12 +61,12 @@ func listParts(x *exchange) error {
 	}{
 		Xmlns: s3.Namespace, Bucket: x.Bucket, Key: s3.Name(x.Key), UploadId: u.ID, Initiator: owner, Owner: owner,
 		StorageClass:     storageClass(&x.Facts),
-		PartNumberMarker: marker, MaxParts: limit, IsTruncated: len(numbers) > limit,
+		PartNumberMarker: marker, MaxParts: limit, IsTruncated: more,
 	}
 	if u.Algorithm != 0 {
 		out.ChecksumAlgorithm, out.ChecksumType = u.Kind().Name, s3.ChecksumType(u.Type)
 	}
-	for _, n := range numbers[:min(len(numbers), limit)] {
+	for _, n := range numbers {
 		p := &parts[n].Current[0]
 		entry := listedPart{
 			PartNumber: n, LastModified: p.Accepted.UTC().Format("2006-01-02T15:04:05.000Z"),

@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"encoding/xml"
-	"slices"
 	"strings"
 
 	"sealfront/policy"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
+	"sealfront/proxy/store"
 )
 
 type listedUpload struct {
@@ -21,118 +21,145 @@ type listedUpload struct {
 	ChecksumType      string `xml:",omitempty"`
 }
 
-// listMultipartUploads carries out ListMultipartUploads from the records; it costs requests for each open upload of the
-// bucket. Markers are keys, in order; in directory buckets key-marker is opaque to clients.
+// uploadsDocument is the answer to ListMultipartUploads.
+type uploadsDocument struct {
+	XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
+	Xmlns              string   `xml:"xmlns,attr"`
+	Bucket             string
+	KeyMarker          s3.Name
+	UploadIdMarker     string  `xml:",omitempty"`
+	NextKeyMarker      s3.Name `xml:",omitempty"`
+	NextUploadIdMarker string  `xml:",omitempty"`
+	Prefix             s3.Name
+	Delimiter          s3.Name `xml:",omitempty"`
+	EncodingType       string  `xml:",omitempty"`
+	MaxUploads         int
+	IsTruncated        bool
+	Upload             []listedUpload
+	CommonPrefixes     []listedPrefix
+}
+
+// uploadsPage is a page of ListMultipartUploads in the making.
+type uploadsPage struct {
+	x                   *exchange
+	prefix, delimiter   string
+	keyMarker, idMarker string // where the page before ended; an id only where that was an upload
+	limit, count        int
+
+	// The uploads of the marker's key, collected until it is known where among them the page before ended.
+	markers []*state.OpenUpload
+
+	last   string // key or common prefix of the last entry
+	lastID string // "" of a common prefix
+	out    uploadsDocument
+}
+
+// listMultipartUploads carries out ListMultipartUploads: a listing for a thousand uploads, or one for each common
+// prefix. Markers are keys and ids; in directory buckets one marker that is opaque to clients has both.
 func listMultipartUploads(x *exchange) error {
-	prefix, _ := x.grant.Query.Get("prefix")
-	delimiter, _ := x.grant.Query.Get("delimiter")
-	encoding, _ := x.grant.Query.Get("encoding-type")
-	keyMarker, _ := x.grant.Query.Get("key-marker")
-	idMarker, _ := x.grant.Query.Get("upload-id-marker")
-	var uploads []*state.Upload
-	err := x.g.o.Uploads.Uploads(x.context, x.Record, func(u *state.Upload) bool {
-		if strings.HasPrefix(u.Key, prefix) {
-			uploads = append(uploads, u)
+	text := func(name string) string {
+		v, _ := x.grant.Query.Get(name)
+		return v
+	}
+	p := &uploadsPage{
+		x: x, prefix: text("prefix"), delimiter: text("delimiter"), keyMarker: text("key-marker"),
+		idMarker: text("upload-id-marker"), limit: x.count("max-uploads", 1000),
+	}
+	encoding := text("encoding-type")
+	p.out = uploadsDocument{
+		Xmlns: s3.Namespace, Bucket: x.Bucket, KeyMarker: s3.ShownName(p.keyMarker, encoding), UploadIdMarker: p.idMarker,
+		Prefix:    s3.ShownName(p.prefix, encoding),
+		Delimiter: s3.ShownName(p.delimiter, encoding), EncodingType: encoding, MaxUploads: p.limit,
+	}
+	directory := x.Facts.Kind == policy.Directory
+	if directory {
+		p.idMarker = ""
+		if at := strings.LastIndexByte(p.keyMarker, '\n'); at >= 0 {
+			p.keyMarker, p.idMarker = p.keyMarker[:at], p.keyMarker[at+1:]
 		}
-		return true
-	})
+	}
+	err := x.g.o.Uploads.OpenUploads(x.context, x.Record, p.prefix, p.keyMarker, p.visit)
 	if err != nil {
 		return objects.RecordError(err)
 	}
-	directory := x.Facts.Kind == policy.Directory
-	slices.SortFunc(uploads, func(a, b *state.Upload) int {
-		c := strings.Compare(a.Key, b.Key)
-		if c == 0 && !directory {
-			c = a.Initiated.Compare(b.Initiated)
-		}
-		if c == 0 {
-			c = strings.Compare(a.ID, b.ID)
-		}
-		return c
-	})
-	// Where the page continues among the uploads of one key; an upload that has ended since left only its id.
-	at := slices.IndexFunc(uploads, func(u *state.Upload) bool { return u.Key == keyMarker && u.ID == idMarker })
-	limit := x.count("max-uploads", 1000)
-	owner := &listedOwner{ID: x.Facts.Account, DisplayName: x.Facts.Account}
-	out := struct {
-		XMLName            xml.Name `xml:"ListMultipartUploadsResult"`
-		Xmlns              string   `xml:"xmlns,attr"`
-		Bucket             string
-		KeyMarker          s3.Name
-		UploadIdMarker     string  `xml:",omitempty"`
-		NextKeyMarker      s3.Name `xml:",omitempty"`
-		NextUploadIdMarker string  `xml:",omitempty"`
-		Prefix             s3.Name
-		Delimiter          s3.Name `xml:",omitempty"`
-		EncodingType       string  `xml:",omitempty"`
-		MaxUploads         int
-		IsTruncated        bool
-		Upload             []listedUpload
-		CommonPrefixes     []listedPrefix
-	}{
-		Xmlns: s3.Namespace, Bucket: x.Bucket, KeyMarker: s3.ShownName(keyMarker, encoding), UploadIdMarker: idMarker,
-		Prefix:    s3.ShownName(prefix, encoding),
-		Delimiter: s3.ShownName(delimiter, encoding), EncodingType: encoding, MaxUploads: limit,
-	}
-	marker := func(u *state.Upload) string {
-		if directory { // one opaque marker: key and id
-			return u.Key + "\n" + u.ID
-		}
-		return u.Key
-	}
-	next := ""
-	folded := ""
-	count := 0
-	for i, u := range uploads {
-		follows := idMarker != "" && (at >= 0 && i > at || at < 0 && u.ID > idMarker) // of the uploads of the marker's key
+	p.behindMarker()
+	if p.out.IsTruncated {
+		next := p.last
 		switch {
-		case directory && keyMarker != "" && marker(u) <= keyMarker,
-			!directory && keyMarker != "" && (u.Key < keyMarker || u.Key == keyMarker && !follows):
-			continue
+		case !directory:
+			p.out.NextUploadIdMarker = p.lastID
+		case p.lastID != "":
+			next += "\n" + p.lastID
 		}
-		common := ""
-		if delimiter != "" {
-			if i := strings.Index(u.Key[len(prefix):], delimiter); i >= 0 {
-				common = u.Key[:len(prefix)+i+len(delimiter)]
+		p.out.NextKeyMarker = s3.ShownName(next, encoding)
+	}
+	return x.answerXML(&p.out)
+}
+
+// visit takes the next upload, in the order of keys and dates. It returns what is to be passed over, and whether to go
+// on.
+func (p *uploadsPage) visit(u *state.OpenUpload) (past string, more bool) {
+	common := store.CommonPrefix(u.Key, p.prefix, p.delimiter)
+	switch {
+	case common != "" && common == p.keyMarker: // answered on an earlier page
+		return common, true
+	case p.keyMarker != "" && u.Key == p.keyMarker:
+		if p.idMarker != "" {
+			kept := *u
+			p.markers = append(p.markers, &kept)
+		}
+		return "", true
+	}
+	return common, p.behindMarker() && p.add(u, common)
+}
+
+// behindMarker adds the uploads of the marker's key that follow the marker; of a marker that has ended since, only its
+// id is known.
+func (p *uploadsPage) behindMarker() bool {
+	markers := p.markers
+	p.markers = nil
+	at := -1
+	for i, u := range markers {
+		if u.ID == p.idMarker {
+			at = i
+		}
+	}
+	for i, u := range markers {
+		if at >= 0 && i > at || at < 0 && u.ID > p.idMarker {
+			if !p.add(u, store.CommonPrefix(u.Key, p.prefix, p.delimiter)) {
+				return false
 			}
 		}
-		switch {
-		case !directory && common != "" && (common == folded || common == keyMarker): // answered, here or on an earlier page
-			continue
-		case common != "" && common == folded:
-			next, out.NextUploadIdMarker = marker(u), u.ID
-			continue
-		}
-		if count == limit {
-			out.IsTruncated = true
-			break
-		}
-		count++
-		folded = common
-		next, out.NextUploadIdMarker = marker(u), u.ID
-		if common != "" {
-			if !directory {
-				next, out.NextUploadIdMarker = common, ""
-			}
-			out.CommonPrefixes = append(out.CommonPrefixes, listedPrefix{s3.ShownName(common, encoding)})
-			continue
-		}
-		entry := listedUpload{
-			Key: s3.ShownName(u.Key, encoding), UploadId: u.ID, Initiator: owner, Owner: owner,
-			StorageClass: storageClass(&x.Facts),
-			Initiated:    u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
-		}
-		if u.Algorithm != 0 {
-			entry.ChecksumAlgorithm, entry.ChecksumType = s3.ChecksumOf(u.Algorithm).Name, s3.ChecksumType(u.Type)
-		}
-		out.Upload = append(out.Upload, entry)
 	}
-	if !out.IsTruncated {
-		next, out.NextUploadIdMarker = "", ""
+	return true
+}
+
+// add puts an upload onto the page, or the common prefix that it is rolled up into. It returns false once the page is
+// full.
+func (p *uploadsPage) add(u *state.OpenUpload, common string) bool {
+	if common != "" && common == p.last && p.lastID == "" {
+		return true
 	}
-	if directory {
-		out.NextUploadIdMarker = ""
+	if p.count == p.limit {
+		p.out.IsTruncated = true
+		return false
 	}
-	out.NextKeyMarker = s3.ShownName(next, encoding)
-	return x.answerXML(&out)
+	p.count++
+	if common != "" {
+		p.last, p.lastID = common, ""
+		p.out.CommonPrefixes = append(p.out.CommonPrefixes, listedPrefix{s3.ShownName(common, p.out.EncodingType)})
+		return true
+	}
+	p.last, p.lastID = u.Key, u.ID
+	owner := &listedOwner{ID: p.x.Facts.Account, DisplayName: p.x.Facts.Account}
+	entry := listedUpload{
+		Key: s3.ShownName(u.Key, p.out.EncodingType), UploadId: u.ID, Initiator: owner, Owner: owner,
+		StorageClass: storageClass(&p.x.Facts),
+		Initiated:    u.Initiated.UTC().Format("2006-01-02T15:04:05.000Z"),
+	}
+	if u.Algorithm != 0 {
+		entry.ChecksumAlgorithm, entry.ChecksumType = s3.ChecksumOf(u.Algorithm).Name, s3.ChecksumType(u.Type)
+	}
+	p.out.Upload = append(p.out.Upload, entry)
+	return true
 }

@@ -22,7 +22,7 @@ type Buckets interface {
 	CreateBucket(ctx context.Context, b state.Bucket, makeBucket func(context.Context) error) (*state.Bucket, error)
 	UpdateBucket(ctx context.Context, name string, change func(*state.Bucket) error) (*state.Bucket, error)
 	DeleteBucket(ctx context.Context, name string, remove func(context.Context, *state.Bucket) error) error
-	ListBuckets(ctx context.Context, start string, f func(*state.Bucket) bool) error
+	ListBuckets(ctx context.Context, prefix, start string, f func(*state.ListedBucket) bool) error
 }
 
 // Renames are the tokens of RenameObject.

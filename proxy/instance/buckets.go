@@ -16,7 +16,7 @@ const listTimeout = 4 * time.Second
 func (i *Instance) Buckets(ctx context.Context, limit int) (list []status.Bucket, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	err = i.State.ListBuckets(ctx, "", func(b *state.Bucket) bool {
+	err = i.State.Buckets(ctx, func(b *state.Bucket) bool {
 		if more = len(list) == limit; !more {
 			list = append(list, shownBucket(b, i.Config, i.KMS.ServiceKey))
 		}

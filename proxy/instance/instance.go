@@ -189,10 +189,11 @@ func (i *Instance) openState(ctx context.Context) (*state.State, error) {
 	return state.Open(ctx, i.Storage.Records, i.KMS.Client, state.Options{
 		CacheLife: i.options.RecordLife,
 		ClaimAge:  i.options.ClaimAge, ClaimPatience: 3 * i.options.ClaimAge,
-		Alone:      c.Store.SingleWriter || c.Store.Kind == "embedded" || c.Store.Kind == "memory",
-		ServiceKey: i.KMS.ServiceKey,
-		Now:        i.options.Now,
-		Revoked:    i.DropKey,
+		ConditionalDelete: i.Storage.Abilities.ConditionalDelete,
+		Alone:             c.Store.SingleWriter || c.Store.Kind == "embedded" || c.Store.Kind == "memory",
+		ServiceKey:        i.KMS.ServiceKey,
+		Now:               i.options.Now,
+		Revoked:           i.DropKey,
 		Damaged: func(name string) {
 			i.Metrics.Integrity("record")
 			i.Log.Error("a state record does not open: it was altered, or the state bucket belongs to another installation",

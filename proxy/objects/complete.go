@@ -100,7 +100,7 @@ func (c *Completion) Repeated(ctx context.Context) error {
 
 // match finds the record of each named part.
 func (c *Completion) match(ctx context.Context, named []NamedPart) error {
-	all, err := c.Object.Objects.o.Uploads.Parts(ctx, c.Upload.Upload)
+	all, _, err := c.Object.Objects.o.Uploads.Parts(ctx, c.Upload.Upload, 0, crypto.MaxParts)
 	if err != nil {
 		return RecordError(err)
 	}
@@ -225,7 +225,7 @@ func (c *Completion) allStashed() bool {
 	return true
 }
 
-// finish removes the records. What can't be removed now is left to the janitor: the object is there.
+// finish marks the upload as ended. What can't be written now is left to the janitor: the object is there.
 func (c *Completion) finish(ctx context.Context, etag string) {
 	if c.trailer.Length > 0 {
 		c.Object.Objects.layouts.put(c.Object.layoutName(), &cachedLayout{
@@ -239,7 +239,7 @@ func (c *Completion) finish(ctx context.Context, etag string) {
 	}
 	done := &state.Completion{List: c.List, ETag: etag, Checksum: checksum, Parts: len(c.parts)}
 	if err := c.Object.Objects.o.Uploads.EndUpload(ctx, c.Upload.Upload, state.UploadCompleted, done); err != nil {
-		c.Object.Objects.o.Log.Warn("the records of a completed upload could not be removed; the janitor will",
+		c.Object.Objects.o.Log.Warn("a completed upload could not be marked as ended; the janitor will",
 			zap.Error(err))
 	}
 	c.ETag, c.Checksum = etag, checksum

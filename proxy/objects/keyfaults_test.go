@@ -112,11 +112,13 @@ func (s failingState) AddPart(ctx context.Context, u *state.Upload, r *crypto.Pa
 	return s.State.AddPart(ctx, u, r)
 }
 
-func (s failingState) Parts(ctx context.Context, u *state.Upload) ([]state.Part, error) {
+func (s failingState) Parts(
+	ctx context.Context, u *state.Upload, after, most int,
+) (parts []state.Part, more bool, err error) {
 	if err := s.countdown.failed(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return s.State.Parts(ctx, u)
+	return s.State.Parts(ctx, u, after, most)
 }
 
 func (s failingState) EndUpload(ctx context.Context, u *state.Upload, as string, completion *state.Completion) error {

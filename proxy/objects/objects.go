@@ -39,9 +39,10 @@ type Uploads interface {
 	Upload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
 	FreshUpload(ctx context.Context, b *state.Bucket, id string) (*state.Upload, error)
 	AddPart(ctx context.Context, u *state.Upload, r *crypto.PartRecord) error
-	Parts(ctx context.Context, u *state.Upload) ([]state.Part, error)
+	Parts(ctx context.Context, u *state.Upload, after, most int) (parts []state.Part, more bool, err error)
 	EndUpload(ctx context.Context, u *state.Upload, state string, completion *state.Completion) error
-	Uploads(ctx context.Context, b *state.Bucket, f func(*state.Upload) bool) error
+	OpenUploads(ctx context.Context, b *state.Bucket, prefix, from string,
+		f func(u *state.OpenUpload) (past string, more bool)) error
 }
 
 // Claims let one operation at a time change a key in several steps, among all replicas. Complete, Abort, rename, copies

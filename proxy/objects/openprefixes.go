@@ -19,13 +19,17 @@ func (x *Object) AddOpenPrefixes(ctx context.Context, page *store.Listing, q *st
 	// What was added has a place among names only: from now on pages go on from those.
 	page.Token = ""
 	var add []string
-	err := x.Objects.o.Uploads.Uploads(ctx, x.Record, func(u *state.Upload) bool {
-		if prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter); prefix > q.After &&
-			!(page.More && prefix > page.Last) {
-			add = append(add, prefix)
-		}
-		return true
-	})
+	err := x.Objects.o.Uploads.OpenUploads(ctx, x.Record, q.Prefix, q.After,
+		func(u *state.OpenUpload) (past string, more bool) {
+			prefix := store.CommonPrefix(u.Key, q.Prefix, q.Delimiter)
+			if page.More && prefix > page.Last || page.More && u.Key > page.Last && prefix == "" {
+				return "", false
+			}
+			if prefix > q.After {
+				add = append(add, prefix)
+			}
+			return prefix, len(add) <= q.Max
+		})
 	if err != nil {
 		return RecordError(err)
 	}

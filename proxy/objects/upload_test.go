@@ -157,7 +157,7 @@ func TestFaultsOfAPart(t *testing.T) {
 		i.front.set(nil)
 		i.records.set(nil)
 		wantCode(t, c.name, err, c.code)
-		if parts, err := i.state.Parts(t.Context(), u.Upload); err != nil || len(parts) > 0 {
+		if parts, _, err := i.state.Parts(t.Context(), u.Upload, 0, 9); err != nil || len(parts) > 0 {
 			t.Errorf("%s: %d parts, %v", c.name, len(parts), err)
 		}
 	}
@@ -303,7 +303,7 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 		u = begin(nil)
 		attempt(u, 1, part)
 		attempt(u, 1, other)
-		all, err := i.state.Parts(t.Context(), u.Upload)
+		all, _, err := i.state.Parts(t.Context(), u.Upload, 0, 9)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -328,7 +328,7 @@ func TestTheAttemptThatStandsIsTheStores(t *testing.T) {
 		attempt(u, n, part)
 		attempt(u, n, other)
 	}
-	all, err := i.state.Parts(t.Context(), u.Upload)
+	all, _, err := i.state.Parts(t.Context(), u.Upload, 0, 9)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 )
 
@@ -98,12 +97,18 @@ func (s *State) CreateBucket(ctx context.Context, b Bucket, makeBucket func(cont
 		return nil, err
 	}
 	b.State = active
-	if _, err := s.write(ctx, name, &b, etag); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil, ErrAborted
-		}
+	etag, err = s.write(ctx, name, &b, etag)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, ErrAborted
+	}
+	if err != nil {
 		return nil, err
 	}
+	before := &old // the name's, if it was used before
+	if ifMatch == "" {
+		before = nil
+	}
+	s.nameBucket(ctx, &b, etag, before, ifMatch)
 	s.tombstones.Remove(b.Name)
 	s.changes.Add(1)
 	s.buckets.Add(b.Name, &cachedBucket{bucket: b, read: s.o.Now()})
@@ -118,11 +123,13 @@ func (s *State) UpdateBucket(ctx context.Context, name string, change func(*Buck
 		if err != nil {
 			return nil, err
 		}
+		before, etagBefore := *b, etag
 		if err := change(b); err != nil {
 			return nil, err
 		}
 		etag, err = s.write(ctx, bucketPrefix+name, b, etag)
 		if err == nil {
+			s.nameBucket(ctx, b, etag, &before, etagBefore)
 			s.changes.Add(1)
 			if b.State != active {
 				s.buckets.Remove(name)
@@ -157,36 +164,4 @@ func (s *State) DeleteBucket(ctx context.Context, name string, remove func(conte
 		return nil
 	})
 	return err
-}
-
-// ListBuckets calls f for each active bucket whose name comes after start, in order, until it returns false.
-func (s *State) ListBuckets(ctx context.Context, start string, f func(*Bucket) bool) error {
-	after := ""
-	if start != "" {
-		after = bucketPrefix + start
-	}
-	for {
-		var names []string
-		more, err := s.objects.List(ctx, bucketPrefix, after,
-			func(name, _ string, _ int64, _ time.Time) { names = append(names, name) })
-		if err != nil {
-			return fmt.Errorf("list the bucket records: %w", err)
-		}
-		for _, name := range names {
-			b, err := s.Bucket(ctx, strings.TrimPrefix(name, bucketPrefix))
-			if errors.Is(err, ErrNoBucket) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if !f(b) {
-				return nil
-			}
-		}
-		if !more || len(names) == 0 {
-			return nil
-		}
-		after = names[len(names)-1]
-	}
 }

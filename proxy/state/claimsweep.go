@@ -12,11 +12,11 @@ import (
 // whose holder has gone.
 func (s *State) SweepClaims(ctx context.Context, finish func(ctx context.Context, bucket string, m *Move) error) error {
 	var failed error
-	err := s.each(ctx, claimPrefix, func(name, _ string, _ int64, modified time.Time) error {
-		if s.o.Now().Sub(modified) < time.Hour {
+	err := s.each(ctx, claimPrefix, func(o *listed) error {
+		if s.o.Now().Sub(o.modified) < time.Hour {
 			return nil
 		}
-		if err := s.sweepClaim(ctx, name, finish); err != nil && !errors.Is(err, ErrBusy) {
+		if err := s.sweepClaim(ctx, o.name, finish); err != nil && !errors.Is(err, ErrBusy) {
 			if ctx.Err() != nil {
 				return err
 			}

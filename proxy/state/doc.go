@@ -48,6 +48,11 @@ type Objects interface {
 	// replace.
 	Put(ctx context.Context, name string, body []byte, ifMatch string) (etag string, err error)
 	Delete(ctx context.Context, name string) error
+	// DeleteIf removes the object if its ETag is etag. It is called where Options.ConditionalDelete is set.
+	DeleteIf(ctx context.Context, name, etag string) error
+	// DeleteAll removes objects, a request a thousand; absent ones are no error.
+	DeleteAll(ctx context.Context, names []string) error
+	// List calls f for up to a thousand objects behind the name start, in order, and reports whether more follow.
 	List(ctx context.Context, prefix, start string,
 		f func(name, etag string, size int64, modified time.Time)) (more bool, err error)
 }

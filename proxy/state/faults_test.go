@@ -29,6 +29,8 @@ func (f *troubled) trouble(call int, err error, puts bool) {
 }
 
 func (f *troubled) meet(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.calls++; f.calls == f.fails {
 		f.failed = what
 		return f.err
@@ -59,6 +61,24 @@ func (f *troubled) Delete(ctx context.Context, name string) error {
 		}
 	}
 	return f.bucket.Delete(ctx, name)
+}
+
+func (f *troubled) DeleteIf(ctx context.Context, name, etag string) error {
+	if !f.puts {
+		if err := f.meet("DELETE " + name); err != nil {
+			return err
+		}
+	}
+	return f.bucket.DeleteIf(ctx, name, etag)
+}
+
+func (f *troubled) DeleteAll(ctx context.Context, names []string) error {
+	if !f.puts {
+		if err := f.meet("DELETE " + strings.Join(names, " ")); err != nil {
+			return err
+		}
+	}
+	return f.bucket.DeleteAll(ctx, names)
 }
 
 func (f *troubled) List(
@@ -94,6 +114,7 @@ func newScene(t *testing.T) *scene {
 	if err := x.s.EndUpload(t.Context(), x.ended, state.UploadAborted, nil); err != nil {
 		t.Fatal(err)
 	}
+	x.s.Settle()
 	x.rename = &state.Rename{Parameters: []byte("p")}
 	if err := x.s.KeepRename(t.Context(), x.b, "who", "old", x.rename); err != nil {
 		t.Fatal(err)
@@ -156,7 +177,7 @@ var operations = map[string]struct {
 		}
 	}},
 	"ListBuckets": {time.Minute, func(ctx context.Context, x *scene) error {
-		return x.s.ListBuckets(ctx, "", func(*state.Bucket) bool { return true })
+		return x.s.ListBuckets(ctx, "", "", func(*state.ListedBucket) bool { return true })
 	}, nil},
 	"Revoke": {
 		0, func(ctx context.Context, x *scene) error { return x.s.Revoke(ctx, "arn:key") },
@@ -216,12 +237,12 @@ var operations = map[string]struct {
 	"AddPart": {0, func(ctx context.Context, x *scene) error {
 		return x.s.AddPart(ctx, x.open, &crypto.PartRecord{Number: 2})
 	}, func(t *testing.T, x *scene) {
-		if parts, err := x.s.Parts(t.Context(), x.open); err != nil || len(parts) != 2 || parts[1].Number != 2 {
+		if parts, _, err := x.s.Parts(t.Context(), x.open, 0, 9); err != nil || len(parts) != 2 || parts[1].Number != 2 {
 			t.Errorf("%+v, %v", parts, err)
 		}
 	}},
 	"Parts": {0, func(ctx context.Context, x *scene) error {
-		parts, err := x.s.Parts(ctx, x.open)
+		parts, _, err := x.s.Parts(ctx, x.open, 0, 9)
 		if err == nil && len(parts) != 1 {
 			return errors.New("parts are missing")
 		}
@@ -234,23 +255,40 @@ var operations = map[string]struct {
 			u.Completion.Parts != 1 {
 			t.Errorf("%+v, %v", u, err)
 		}
-		if parts, err := x.s.Parts(t.Context(), x.open); err != nil || len(parts) > 0 {
-			t.Errorf("parts are left: %v, %v", parts, err)
+		if names := x.store.names("open/"); len(names) > 0 {
+			t.Errorf("still listed: %q", names)
 		}
 	}},
-	"Uploads": {0, func(ctx context.Context, x *scene) error {
+	"OpenUploads": {0, func(ctx context.Context, x *scene) error {
 		var ids []string
-		err := openTroubledAgain(x).Uploads(ctx, x.b,
-			func(u *state.Upload) bool { ids = append(ids, u.ID); return true })
+		err := openTroubledAgain(x).OpenUploads(ctx, x.b, "", "",
+			func(u *state.OpenUpload) (string, bool) { ids = append(ids, u.ID); return "", true })
+		if err == nil && strings.Join(ids, " ") != "open" {
+			return fmt.Errorf("open uploads: %q", ids)
+		}
+		return err
+	}, nil},
+	"OpenUploads beside an earlier release": {0, func(ctx context.Context, x *scene) error {
+		fails := x.store.fails
+		x.store.fails = 0
+		x.store.before()
+		s := openTroubledAgain(x)
+		x.store.calls, x.store.fails = 0, fails
+		var ids []string
+		err := s.OpenUploads(ctx, x.b, "", "",
+			func(u *state.OpenUpload) (string, bool) { ids = append(ids, u.ID); return "", true })
 		if err == nil && strings.Join(ids, " ") != "open" {
 			return fmt.Errorf("open uploads: %q", ids)
 		}
 		return err
 	}, nil},
 	"Sweep": {26 * time.Hour, func(ctx context.Context, x *scene) error {
-		err := x.janitor.Sweep(ctx) // it has seen all that is gone once
-		x.store.pass(2 * time.Hour)
-		return errors.Join(err, x.janitor.Sweep(ctx))
+		var err error
+		for range 27 { // within a day it has seen all that is gone once
+			err = errors.Join(err, x.janitor.Sweep(ctx))
+			x.store.pass(time.Hour)
+		}
+		return err
 	}, gone("uploads/")},
 }
 
@@ -284,6 +322,7 @@ func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 				x.store.pass(o.age)
 				x.store.trouble(call, errAway, false)
 				err := o.do(t.Context(), x)
+				x.s.Settle()
 				failed := x.store.failed
 				if failed == "" {
 					if err != nil {
@@ -294,19 +333,30 @@ func TestEachRequestOfAnOperationMayFail(t *testing.T) {
 					}
 					return
 				}
-				if !errors.Is(err, errAway) {
+				if !errors.Is(err, errAway) && !repaired(failed) {
 					t.Errorf("%s failed: %v", failed, err)
 				}
 				x.store.trouble(0, nil, false)
-				if err := o.do(t.Context(), x); err != nil {
+				if err != nil {
+					err = o.do(t.Context(), x)
+				}
+				if err != nil {
 					t.Errorf("%s failed; again: %v", failed, err)
 				}
+				x.s.Settle()
 				if o.after != nil {
 					o.after(t, x)
 				}
 			}
 		})
 	}
+}
+
+// repaired reports whether a request's failure is nobody's: names of buckets are repaired by whoever lists them next,
+// and what an upload has left is the janitor's.
+func repaired(request string) bool {
+	return strings.Contains(request, " bucketlist/") || strings.Contains(request, "/parts/") ||
+		strings.Contains(request, "/stash/")
 }
 
 // Each record that an operation writes may have been changed by another replica. Then the operation is aborted, or
@@ -324,7 +374,7 @@ func TestEachWriteOfAnOperationMayConflict(t *testing.T) {
 			if x.store.failed == "" {
 				break
 			}
-			if !errors.Is(err, want) {
+			if !errors.Is(err, want) && !repaired(x.store.failed) {
 				t.Errorf("%s, %s: %v, want %v", name, x.store.failed, err, want)
 			}
 			if want == nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,13 +15,17 @@ const (
 	leftoverPause = time.Hour      // between the two looks at which an upload must be gone
 )
 
-// A Janitor removes what requests that broke off have left in the state bucket. It removes the record of an open upload
-// only on the store's own word that the upload is gone, given twice, an hour apart, on an upload older than a day:
-// listings of uploads prove nothing, since some stores don't list them all (L11).
+// A Janitor removes what requests that broke off have left in the state bucket, and gives records the names that are
+// listed, where a request or an earlier release has left them without. It removes the record of an open upload only on
+// the store's own word that the upload is gone, given twice, an hour apart, on an upload older than a day: listings of
+// uploads prove nothing, since some stores don't list them all (L11). An open upload is looked at once a day.
 type Janitor struct {
 	state *State
 	gone  func(ctx context.Context, u *Upload) (bool, error)
-	seen  map[string]time.Time // uploads found gone once, by record name
+
+	mu     sync.Mutex
+	seen   map[string]time.Time // uploads found gone once, by the prefix of their records
+	failed error                // the first one of this sweep
 }
 
 // NewJanitor returns a janitor. gone reports, from the store, whether an upload is over and did not become an object.
@@ -29,86 +33,90 @@ func NewJanitor(s *State, gone func(ctx context.Context, u *Upload) (bool, error
 	return &Janitor{state: s, gone: gone, seen: make(map[string]time.Time)}
 }
 
-// Sweep inspects every upload once. It returns the first error but goes on to the other uploads.
+// Sweep inspects every bucket record and every upload once, in one pass over listings. It returns the first error but
+// goes on to the others. It ends with ctx.
 func (j *Janitor) Sweep(ctx context.Context) error {
-	s := j.state
-	var failed error
-	start := ""
-	for {
-		dir := ""
-		var modified time.Time
-		_, err := s.objects.List(ctx, uploadPrefix, start, func(name, _ string, _ int64, m time.Time) {
-			if dir != "" {
-				return
-			}
-			if parts := strings.SplitN(name, "/", 4); len(parts) == 4 {
-				dir, modified = strings.Join(parts[:3], "/")+"/", m
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("list the uploads: %w", err)
-		}
-		if dir == "" {
-			return failed
-		}
-		if err := j.inspect(ctx, dir, modified); err != nil && failed == nil {
-			failed = err
-		}
-		start = dir + "~"
+	j.mu.Lock()
+	j.failed = nil
+	j.mu.Unlock()
+	p := pass{s: j.state, careful: j.state.mixed(), janitor: j}
+	err := j.state.sweepBuckets(ctx)
+	if uploads := p.run(ctx, uploadPrefix, openPrefix); uploads != nil {
+		err = errors.Join(err, fmt.Errorf("go over the uploads: %w", uploads))
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err = errors.Join(err, j.failed); err != nil {
+		return err
+	}
+	return j.state.layoutDone(ctx)
+}
+
+func (j *Janitor) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed == nil {
+		j.failed = err
 	}
 }
 
-// inspect decides about one upload. modified is the date of one of its objects.
-func (j *Janitor) inspect(ctx context.Context, dir string, modified time.Time) error {
-	s := j.state
-	now := s.o.Now()
-	u, _, err := s.uploadByName(ctx, dir+"upload")
-	switch {
-	case errors.Is(err, ErrNoUpload):
-		// Part records or stashes without an upload: written while it was being removed.
-		if now.Sub(modified) < leftoverAge {
-			return nil
-		}
-		return s.removeParts(ctx, dir)
-	case err != nil:
-		return err
-	case u.State != UploadOpen:
-		if now.Sub(u.Ended) < endedUploadLife {
-			return nil
-		}
-		return j.remove(ctx, dir)
-	case now.Sub(u.Initiated) < leftoverAge:
-		return nil
+// due reports whether an open upload is to be looked at by this sweep: when it was found gone before, otherwise in one
+// hour of the day, which its hash chooses.
+func (j *Janitor) due(d *dir) bool {
+	now := j.state.o.Now()
+	if now.Sub(d.open.Initiated) < leftoverAge {
+		return false
 	}
+	j.mu.Lock()
+	_, before := j.seen[d.prefix()]
+	j.mu.Unlock()
+	return before || int(d.open.record[0])%24 == now.UTC().Hour()
+}
+
+// look asks the store about an open upload.
+func (j *Janitor) look(ctx context.Context, d *dir, u *Upload) error {
+	now := j.state.o.Now()
 	gone, err := j.gone(ctx, u)
 	if err != nil {
 		return err
 	}
-	if !gone {
-		delete(j.seen, dir)
+	j.mu.Lock()
+	first, before := j.seen[d.prefix()]
+	switch {
+	case !gone:
+		delete(j.seen, d.prefix())
+	case !before:
+		j.seen[d.prefix()] = now
+	}
+	j.mu.Unlock()
+	if !gone || !before || now.Sub(first) < leftoverPause {
 		return nil
 	}
-	first, before := j.seen[dir]
-	if !before {
-		j.seen[dir] = now
-		return nil
-	}
-	if now.Sub(first) < leftoverPause {
-		return nil
-	}
-	return j.remove(ctx, dir)
+	return j.remove(ctx, d)
 }
 
-// remove takes part records, then stashes, and the upload's record last.
-func (j *Janitor) remove(ctx context.Context, dir string) error {
+// remove takes part records and stashes, then the upload's name, and its record last.
+func (j *Janitor) remove(ctx context.Context, d *dir) error {
 	s := j.state
-	if err := s.removeParts(ctx, dir); err != nil {
-		return err
+	if d.parts {
+		if err := s.removeParts(ctx, d.prefix()); err != nil {
+			return err
+		}
 	}
-	if err := s.objects.Delete(ctx, dir+"upload"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the record of an upload: %w", err)
+	if d.openListed != nil {
+		if err := s.objects.Delete(ctx, d.openListed.name); err != nil {
+			return fmt.Errorf("remove the name of an upload: %w", err)
+		}
 	}
-	s.uploads.Remove(dir + "upload")
-	delete(j.seen, dir)
+	if d.record != nil {
+		err := s.objects.Delete(ctx, d.record.name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the record of an upload: %w", err)
+		}
+		s.uploads.Remove(d.record.name)
+	}
+	j.mu.Lock()
+	delete(j.seen, d.prefix())
+	j.mu.Unlock()
 	return nil
 }

@@ -30,6 +30,7 @@ func TestStashesGoWithTheirUpload(t *testing.T) {
 	if err := x.s.EndUpload(t.Context(), x.open, state.UploadAborted, nil); err != nil {
 		t.Fatal(err)
 	}
+	x.s.Settle()
 	for _, name := range names {
 		if left := x.store.names(name); len(left) > 0 {
 			t.Errorf("left: %q", left)
@@ -42,14 +43,15 @@ func TestUploadsOfAnEarlierBucketAreNotThisOnes(t *testing.T) {
 	x := newScene(t)
 	newUpload(t, x.s, x.b, "another", x.store.Now())
 	calls := 0
-	if err := x.s.Uploads(t.Context(), x.b, func(*state.Upload) bool { calls++; return false }); err != nil ||
+	if err := x.s.OpenUploads(t.Context(), x.b, "", "",
+		func(*state.OpenUpload) (string, bool) { calls++; return "", false }); err != nil ||
 		calls != 1 {
 		t.Errorf("%d uploads after the first was enough, %v", calls, err)
 	}
 	later := *x.b
 	later.Incarnation = "another"
-	if err := x.s.Uploads(t.Context(), &later,
-		func(u *state.Upload) bool { t.Errorf("%+v", u); return true }); err != nil {
+	if err := x.s.OpenUploads(t.Context(), &later, "", "",
+		func(u *state.OpenUpload) (string, bool) { t.Errorf("%+v", u); return "", true }); err != nil {
 		t.Error(err)
 	}
 	for _, read := range []func(context.Context, *state.Bucket, string) (*state.Upload, error){
@@ -76,7 +78,7 @@ func TestRecordsThatAreNotOurs(t *testing.T) {
 	if _, err := b.Put(t.Context(), forged, nil, ""); err != nil {
 		t.Fatal(err)
 	}
-	if parts, err := s.Parts(t.Context(), u); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 ||
+	if parts, _, err := s.Parts(t.Context(), u, 0, 9); !errors.Is(err, state.ErrRecord) || len(damaged) != 1 ||
 		damaged[0] != forged {
 		t.Errorf("%v, %v; reported: %q", parts, err, damaged)
 	}

@@ -66,11 +66,8 @@ func (s *State) KeepRename(ctx context.Context, b *Bucket, principal, token stri
 
 // SweepRenames removes tokens that were forgotten a while ago.
 func (s *State) SweepRenames(ctx context.Context) error {
-	err := s.each(ctx, renamePrefix, func(name, _ string, _ int64, modified time.Time) error {
-		if s.o.Now().Sub(modified) < 2*RenameLife {
-			return nil
-		}
-		return s.objects.Delete(ctx, name)
+	err := s.removeAll(ctx, renamePrefix, func(o *listed) bool {
+		return s.o.Now().Sub(o.modified) >= 2*RenameLife
 	})
 	if err != nil {
 		return fmt.Errorf("remove the tokens of renames: %w", err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 )
 
@@ -55,25 +54,11 @@ func (s *State) Find(ctx context.Context, id [16]byte) (key []byte, ok bool, err
 
 // SweepSessionKeys removes the records of session keys whose sessions have all ended.
 func (s *State) SweepSessionKeys(ctx context.Context) error {
-	after := ""
-	for {
-		var old []string
-		more, err := s.objects.List(ctx, sessionPrefix, after, func(name, _ string, _ int64, modified time.Time) {
-			after = name
-			if s.o.Now().Sub(modified) > sessionKeyLife+time.Hour && strings.HasPrefix(name, sessionPrefix) {
-				old = append(old, name)
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("list the session keys: %w", err)
-		}
-		for _, name := range old {
-			if err := s.objects.Delete(ctx, name); err != nil {
-				return fmt.Errorf("remove the session key %q: %w", name, err)
-			}
-		}
-		if !more {
-			return nil
-		}
+	err := s.removeAll(ctx, sessionPrefix, func(o *listed) bool {
+		return s.o.Now().Sub(o.modified) > sessionKeyLife+time.Hour
+	})
+	if err != nil {
+		return fmt.Errorf("remove old session keys: %w", err)
 	}
+	return nil
 }

@@ -21,6 +21,8 @@ type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
 	CacheSize  int           // bucket records held; default 4096
+	// ConditionalDelete says that the store holds conditions of deletions: records of names that are free are removed.
+	ConditionalDelete bool
 	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name
 	// is free at once.
 	Alone bool
@@ -48,12 +50,16 @@ type State struct {
 	changes atomic.Uint64 // of bucket records by this replica; see FreshBucket
 
 	tombstones *lru.Cache[string, tombstone]
+	compared   *lru.Cache[string, time.Time] // when the names of a bucket's uploads were compared with their records
+	removals   *removals
 
 	revoking chan struct{} // held by the one Revoke of this replica that is at work
 
-	mu       sync.Mutex // guards what follows
-	sessions *lru.Cache[[16]byte, sessionKey]
-	current  sessionKey
+	mu         sync.Mutex // guards what follows
+	unnamed    bool       // no sweep has named the records of earlier releases yet
+	mixedUntil time.Time  // an earlier release may be at work until then; zero: none is
+	sessions   *lru.Cache[[16]byte, sessionKey]
+	current    sessionKey
 
 	revoked         map[string]string // the last revocation of each KMS key that this replica has acted on
 	revocationsRead time.Time
@@ -96,12 +102,24 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if s.sessions, err = lru.New[[16]byte, sessionKey](maxSessionKeys); err != nil {
 		return nil, fmt.Errorf("make the session key cache: %w", err)
 	}
-	key, err := openStateKey(ctx, objects, kms, o.ServiceKey)
+	if s.compared, err = lru.New[string, time.Time](o.CacheSize); err != nil {
+		return nil, fmt.Errorf("make the list of compared buckets: %w", err)
+	}
+	key, made, err := openStateKey(ctx, objects, kms, o.ServiceKey)
 	if err != nil {
 		return nil, err
 	}
 	copy(s.key[:], key)
 	clear(key)
+	if made {
+		err = s.writeLayout(ctx, time.Time{})
+	} else {
+		err = s.readLayout(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.removals = newRemovals()
 	return s, nil
 }
 
@@ -113,42 +131,42 @@ type wrappedStateKey struct {
 	Blob   []byte `json:"blob"`
 }
 
-func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey string) ([]byte, error) {
+func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey string) (key []byte, made bool, err error) {
 	for {
 		body, _, err := objects.Get(ctx, stateKeyName)
 		switch {
 		case err == nil:
 			var w wrappedStateKey
 			if json.Unmarshal(body, &w) != nil || w.Format != 1 {
-				return nil, fmt.Errorf("read the state key: %w: the object %q is not one of ours; "+
+				return nil, false, fmt.Errorf("read the state key: %w: the object %q is not one of ours; "+
 					"was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
 			}
 			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
 			if err != nil {
-				return nil, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w",
+				return nil, false, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w",
 					serviceKey, w.KeyARN, err)
 			}
 			if len(key) != 32 {
-				return nil, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))
+				return nil, false, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))
 			}
-			return key, nil
+			return key, false, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("read the state key: %w", err)
+			return nil, false, fmt.Errorf("read the state key: %w", err)
 		}
 		key, blob, err := kms.GenerateDataKey(ctx, serviceKey, stateContext)
 		if err != nil {
-			return nil, fmt.Errorf("make a state key with the service key %s: %w", serviceKey, err)
+			return nil, false, fmt.Errorf("make a state key with the service key %s: %w", serviceKey, err)
 		}
 		body, err = json.Marshal(wrappedStateKey{Format: 1, KeyARN: serviceKey, Blob: blob})
 		if err != nil {
-			return nil, fmt.Errorf("write the state key: %w", err)
+			return nil, false, fmt.Errorf("write the state key: %w", err)
 		}
 		_, err = objects.Put(ctx, stateKeyName, body, "")
 		if err == nil {
-			return key, nil
+			return key, true, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("write the state key: %w", err)
+			return nil, false, fmt.Errorf("write the state key: %w", err)
 		}
 		// Another replica was first: its key counts.
 	}
@@ -165,10 +183,7 @@ func (s *State) read(ctx context.Context, name string, v any) (etag string, err 
 		err = json.Unmarshal(plain, v)
 	}
 	if err != nil {
-		if s.o.Damaged != nil {
-			s.o.Damaged(name)
-		}
-		return "", fmt.Errorf("%w: %q", ErrRecord, name)
+		return "", s.damaged(name)
 	}
 	return etag, nil
 }
@@ -179,39 +194,14 @@ func (s *State) write(ctx context.Context, name string, v any, ifMatch string) (
 	if err != nil {
 		return "", fmt.Errorf("write the record %q: %w", name, err)
 	}
+	return s.writePlain(ctx, name, plain, ifMatch)
+}
+
+// writePlain is write for what has been marshalled.
+func (s *State) writePlain(ctx context.Context, name string, plain []byte, ifMatch string) (etag string, err error) {
 	etag, err = s.objects.Put(ctx, name, crypto.SealRecord(&s.key, name, plain), ifMatch)
 	if err != nil {
 		return "", fmt.Errorf("write the record %q: %w", name, err)
 	}
 	return etag, nil
-}
-
-// each calls f for every object below prefix. Names are taken a page at a time, so that f may remove them.
-func (s *State) each(ctx context.Context, prefix string,
-	f func(name, etag string, size int64, modified time.Time) error,
-) error {
-	type entry struct {
-		name, etag string
-		size       int64
-		modified   time.Time
-	}
-	start := ""
-	for {
-		var page []entry
-		more, err := s.objects.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
-			page = append(page, entry{name, etag, size, modified})
-		})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := f(e.name, e.etag, e.size, e.modified); err != nil {
-				return err
-			}
-			start = e.name
-		}
-		if !more || len(page) == 0 {
-			return nil
-		}
-	}
 }

@@ -23,6 +23,8 @@ type bucket struct {
 	now     time.Time
 	gets    int
 	lists   int
+	// requests that delete up to a thousand objects
+	deletions int
 }
 
 type object struct {
@@ -78,6 +80,29 @@ func (b *bucket) Delete(_ context.Context, name string) error {
 	return nil
 }
 
+func (b *bucket) DeleteIf(_ context.Context, name, etag string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch o, ok := b.objects[name]; {
+	case !ok:
+		return fmt.Errorf("delete %q: %w", name, fs.ErrNotExist)
+	case o.etag != etag:
+		return fmt.Errorf("delete %q: %w", name, fs.ErrExist)
+	}
+	delete(b.objects, name)
+	return nil
+}
+
+func (b *bucket) DeleteAll(_ context.Context, names []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deletions++
+	for _, name := range names {
+		delete(b.objects, name)
+	}
+	return nil
+}
+
 // List gives pages of three, so that every walk crosses pages.
 func (b *bucket) List(_ context.Context, prefix, start string, f func(string, string, int64, time.Time)) (bool, error) {
 	b.mu.Lock()
@@ -100,6 +125,17 @@ func (b *bucket) List(_ context.Context, prefix, start string, f func(string, st
 		f(name, page[i].etag, int64(len(page[i].body)), page[i].modified)
 	}
 	return more, nil
+}
+
+// before takes away what earlier releases know nothing of.
+func (b *bucket) before() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range b.objects {
+		if name == "layout" || strings.HasPrefix(name, "open/") || strings.HasPrefix(name, "bucketlist/") {
+			delete(b.objects, name)
+		}
+	}
 }
 
 // names returns the names below a prefix.
@@ -300,25 +336,6 @@ func TestL8Tombstone(t *testing.T) {
 	b.pass(11 * time.Second)
 	if second := create(t, s, "bucket"); second.Incarnation == first.Incarnation {
 		t.Error("two buckets of one incarnation")
-	}
-}
-
-func TestListBucketsCrossesPages(t *testing.T) {
-	b := newBucket()
-	s := open(t, b, nil)
-	for _, name := range []string{"d", "a", "c", "b", "g", "f", "e"} {
-		create(t, s, name)
-	}
-	if err := s.DeleteBucket(t.Context(), "c", func(context.Context, *state.Bucket) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	if err := s.ListBuckets(t.Context(), "a",
-		func(b *state.Bucket) bool { names = append(names, b.Name); return b.Name != "f" }); err != nil {
-		t.Fatal(err)
-	}
-	if fmt.Sprint(names) != "[b d e f]" {
-		t.Errorf("%v", names)
 	}
 }
 

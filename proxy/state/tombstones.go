@@ -55,9 +55,15 @@ func (s *State) freeName(ctx context.Context, name string, t tombstone) error {
 	if err != nil {
 		return err
 	}
+	before := b
 	b.State = free
-	if _, err := s.write(ctx, bucketPrefix+name, &b, etag); err != nil && !errors.Is(err, fs.ErrExist) {
+	freed, err := s.write(ctx, bucketPrefix+name, &b, etag)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	s.nameBucket(ctx, &b, freed, &before, etag)
 	return nil
 }

@@ -56,7 +56,13 @@ const (
 // endedUploadLife is how long the record of an upload that has ended stays.
 const endedUploadLife = 24 * time.Hour
 
-const uploadPrefix = "uploads/"
+// Where an upload's records lie: see doc.go.
+const (
+	uploadPrefix = "uploads/"
+	uploadRecord = "upload"
+	partsDir     = "parts/"
+	stashDir     = "stash/"
+)
 
 // uploadDir is the prefix of everything that belongs to one upload.
 func uploadDir(bucket, id string) string {

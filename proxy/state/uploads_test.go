@@ -3,7 +3,6 @@ package state_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +55,7 @@ func TestW15PartRecordsAreNames(t *testing.T) {
 			}
 		}
 	}
-	parts, err := open(t, b, nil).Parts(t.Context(), u)
+	parts, _, err := open(t, b, nil).Parts(t.Context(), u, 0, 10000)
 	if err != nil || len(parts) != 8 || parts[0].StoreETag != long || parts[7].Number != 10000 {
 		t.Errorf("%d parts, %v", len(parts), err)
 	}
@@ -70,7 +69,7 @@ func TestW15PartRecordsAreNames(t *testing.T) {
 				part[strings.LastIndexByte(part, '/')+1:]] = b.objects[part]
 		}
 	}
-	if _, err := s.Parts(t.Context(), other); !errors.Is(err, state.ErrRecord) {
+	if _, _, err := s.Parts(t.Context(), other, 0, 9); !errors.Is(err, state.ErrRecord) {
 		t.Errorf("another upload's record: %v, want ErrRecord", err)
 	}
 }
@@ -86,6 +85,7 @@ func TestEndedUploadsKeepTheirRecordForADay(t *testing.T) {
 	if err := s.EndUpload(t.Context(), u, state.UploadCompleted, &state.Completion{ETag: "etag"}); err != nil {
 		t.Fatal(err)
 	}
+	s.Settle()
 	if names := b.names("uploads/"); len(names) != 1 {
 		t.Errorf("left: %v", names)
 	}
@@ -127,76 +127,59 @@ func TestL11TheJanitorIsSlowToBelieve(t *testing.T) {
 	addPart(t, s, u, 1, "etag")
 	alive := newUpload(t, s, record, "alive", b.now)
 	addPart(t, s, alive, 1, "etag")
-	gone := true
+	gone, looks := true, 0
 	j := state.NewJanitor(s, func(_ context.Context, u *state.Upload) (bool, error) {
-		return gone && u.ID == "id",
-			nil
+		if u.ID == "id" {
+			looks++
+		}
+		return gone && u.ID == "id", nil
 	})
-	step := func(what string, pass time.Duration, left int) {
+	sweep := func(pass time.Duration) {
 		t.Helper()
 		b.pass(pass)
 		if err := j.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(b.names("uploads/")); n != left {
-			t.Errorf("%s: %d objects are left, want %d", what, n, left)
+	}
+	left := func(what string, want int) {
+		t.Helper()
+		if n := len(b.names("uploads/")); n != want {
+			t.Errorf("%s: %d objects are left, want %d", what, n, want)
 		}
 	}
-	step("young", time.Hour, 4)
-	step("old, first look", 24*time.Hour, 4)
-	step("half an hour later", 30*time.Minute, 4)
+	for range 23 {
+		sweep(time.Hour)
+	}
+	if looks > 0 {
+		t.Error("a young upload was looked at")
+	}
+	for looks == 0 { // in one hour of the day
+		if sweep(time.Hour); b.now.Sub(u.Initiated) > 49*time.Hour {
+			t.Fatal("it was never looked at")
+		}
+	}
+	left("first look", 4)
+	sweep(30 * time.Minute)
+	left("half an hour later", 4)
 	gone = false
-	step("there after all", time.Hour, 4)
-	gone = true
-	step("first look again", time.Hour, 4)
-	step("second look", time.Hour, 2)
+	sweep(time.Hour)
+	left("there after all", 4)
+	gone, looks = true, 0
+	for looks == 0 {
+		sweep(time.Hour)
+	}
+	left("first look again", 4)
+	sweep(time.Hour)
+	left("second look", 2)
+	if names := b.names("open/"); len(names) != 1 {
+		t.Errorf("listed: %q", names)
+	}
 
 	// What is left of an upload without its record goes, too.
 	delete(b.objects, b.names("uploads/")[1])
-	step("no record", 0, 0)
-}
-
-// Uploads that have ended are kept for a day: asking for the open ones costs a page of names for many of them, and no
-// request for one that is known to have ended. Pages, of three names here, end anywhere.
-func TestOpenUploadsAreFoundAmongMany(t *testing.T) {
-	b := newBucket()
-	s := open(t, b, nil)
-	record := create(t, s, "bucket")
-	const ended = 60
-	for n := range ended {
-		u := newUpload(t, s, record, fmt.Sprint("ended ", n), b.now)
-		if err := s.EndUpload(t.Context(), u, state.UploadAborted, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var want []string
-	for n := range 5 {
-		u := newUpload(t, s, record, fmt.Sprint("open ", n), b.now)
-		want = append(want, u.ID)
-		for part := range 2 * n {
-			addPart(t, s, u, part+1, "etag")
-		}
-	}
-	found := func(s *state.State) (ids []string) {
-		t.Helper()
-		if err := s.Uploads(t.Context(), record,
-			func(u *state.Upload) bool { ids = append(ids, u.ID); return true }); err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(ids)
-		return ids
-	}
-	gets, lists := b.gets, b.lists
-	if got := found(s); !slices.Equal(got, want) {
-		t.Errorf("found %q, want %q", got, want)
-	}
-	if n := b.gets - gets; n != len(want) {
-		t.Errorf("%d records were read, want those of %d open uploads", n, len(want))
-	}
-	if n := b.lists - lists; n > (ended+2*len(want))/2 {
-		t.Errorf("%d listings", n)
-	}
-	if got := found(open(t, b, nil)); !slices.Equal(got, want) {
-		t.Errorf("another replica found %q, want %q", got, want)
+	sweep(0)
+	left("no record", 0)
+	if names := b.names("open/"); len(names) != 0 {
+		t.Errorf("listed: %q", names)
 	}
 }

@@ -19,8 +19,9 @@ type listedObject struct {
 }
 
 // List calls f for up to 1,000 objects after the name start that begin with prefix, in the store's order, and
-// reports whether more follow. A store of directory buckets lists in no order and from no name on, so there all objects
-// are read, put in order, and given in one go; prefix must end with a slash, as such a store demands.
+// reports whether more follow. A store of directory buckets lists in no order and from no name on, and takes no prefix
+// that doesn't end with a slash, so there all objects below the prefix's last slash are read, and those that begin with
+// it are put in order and given in one go.
 func (o *Objects) List(ctx context.Context, prefix, start string,
 	f func(name, etag string, size int64, modified time.Time),
 ) (more bool, err error) {
@@ -50,13 +51,14 @@ func (o *Objects) listAll(ctx context.Context, prefix, start string,
 	f func(name, etag string, size int64, modified time.Time),
 ) error {
 	var all []listedObject
-	for query := AppendQuery(listQuery, "prefix", prefix); ; {
+	folder := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	for query := AppendQuery(listQuery, "prefix", folder); ; {
 		page, next, err := o.listPage(ctx, query)
 		if err != nil {
 			return err
 		}
 		for _, c := range page {
-			if c.Key > start {
+			if c.Key > start && strings.HasPrefix(c.Key, prefix) {
 				all = append(all, c)
 			}
 		}
@@ -66,7 +68,7 @@ func (o *Objects) listAll(ctx context.Context, prefix, start string,
 		if next.token == "" {
 			return errors.New("the store truncated a listing without a continuation token")
 		}
-		query = AppendQuery(AppendQuery(listQuery, "prefix", prefix), "continuation-token", next.token)
+		query = AppendQuery(AppendQuery(listQuery, "prefix", folder), "continuation-token", next.token)
 	}
 	slices.SortFunc(all, func(a, b listedObject) int { return strings.Compare(a.Key, b.Key) })
 	for _, c := range all {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"sealfront/proxy/state"
@@ -131,11 +130,9 @@ type OpenUpload struct {
 
 // openUploads are those of a bucket's clients below a prefix, up to a thousand.
 func (p *place) openUploads(ctx context.Context, prefix string) (open []OpenUpload, err error) {
-	err = p.State.Uploads(ctx, p.record, func(u *state.Upload) bool {
-		if strings.HasPrefix(u.Key, prefix) {
-			open = append(open, OpenUpload{Target{p.facts.Name, u.Key}.URI(), u.ID, u.Initiated.UTC().Format(time.RFC3339)})
-		}
-		return len(open) < maxLeft
+	err = p.State.OpenUploads(ctx, p.record, prefix, "", func(u *state.OpenUpload) (past string, more bool) {
+		open = append(open, OpenUpload{Target{p.facts.Name, u.Key}.URI(), u.ID, u.Initiated.UTC().Format(time.RFC3339)})
+		return "", len(open) < maxLeft
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the bucket's uploads in progress: %w", err)

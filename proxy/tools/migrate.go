@@ -136,7 +136,7 @@ func (in *Installation) checkMigration(ctx context.Context, m *Migration) error 
 			"so nothing is migrated")
 	}
 	served := ""
-	if err := in.State.ListBuckets(ctx, "", func(b *state.Bucket) bool {
+	if err := in.State.Buckets(ctx, func(b *state.Bucket) bool {
 		if b.StoreName == m.From.Bucket {
 			served = b.Name
 		}
