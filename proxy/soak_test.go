@@ -348,6 +348,7 @@ func (s *soak) leftovers() {
 	}
 	for kind, most := range map[string]int{
 		"uploads upload": begun, "renames": renames, "sessions": 3, "buckets": 2, "revocations": 1, "state-key": 1,
+		"layout": 1, "swept": 1, "leases": 1, "bucketlist": 4, "open": s.orphans + s.hungUp,
 	} {
 		if records[kind] > most {
 			s.t.Errorf("%d records of %s, and only %d may be", records[kind], kind, most)

@@ -27,7 +27,8 @@ const maxCompleteDocument = 4 << 20
 // without its metadata, for a late part (versitygw), and the object's end alone would then be a complete upload.
 //
 // Requests to the store, for N parts: the record, the claim, ⌈N/1000⌉ listings of part records, HEAD, the stash if
-// there is one, the last part, Complete, HEAD, then a deletion a part record and the record twice.
+// there is one, the last part, Complete, HEAD, the record and its name; behind the answer the part records are listed
+// once more and deleted, a thousand a request.
 func completeMultipartUpload(x *exchange) error {
 	parts, list, err := x.readPartList()
 	if err != nil {

@@ -2,14 +2,24 @@
 // any replica may serve any request, because none holds anything that is not here or derived from here.
 //
 //	state-key                 the state key, wrapped by the service key with KMS context {sealfront: state}
+//	layout                    which releases have written what is here
 //	buckets/NAME              kind, ARN, default encryption, bound key, incarnation … of a bucket
+//	bucketlist/NAME!FACTS     what ListBuckets says of that bucket, and of which state of its record it is
 //	sessions/ID               a session key; random id, a day's use, found by id
 //	revocations               KMS keys whose cached bucket keys every replica must drop, and since when
 //	uploads/BUCKET/HASH/upload               a multipart upload; HASH is SHA-256 of its id
 //	uploads/BUCKET/HASH/parts/NNNNN-RECORD   an accepted part: an empty object whose name is the sealed record
 //	uploads/BUCKET/HASH/stash/NNNNN-SALT     the sealed bytes of a part that the store can't take as a part,
 //	                                         or without an upload those of an object on its way back to its own key
+//	open/BUCKET/KEY/TIME-FACTS               an open upload, in the order of keys: what ListMultipartUploads says of it
 //	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename is; HASH is SHA-256 of the key
+//	renames/BUCKET/HASH       a token of RenameObject
+//	leases/sweep, swept       which replica removes leftovers, and when that was done last
+//
+// Names below parts/, bucketlist/ and open/ are empty objects: what they say is sealed in the name, so that a listing
+// is an answer and costs nothing for each entry. The store learns what it knows from its own listings, and can take a
+// name away, bring an old one back, and forge none. Who changes a record changes its name afterwards; a bucket's name
+// says of which state of the record it is, so one that was left behind is noticed.
 //
 //	record ─▶ sealed under Expand(state key, "record" ‖ salt), its name as additional data ─▶ object
 //
@@ -27,6 +37,14 @@
 //     12 s, by the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
 //     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew
 //     it stops after 8 s. Where no other replica can be, claims are in memory.
+//
+//   - A listing of buckets or of open uploads is true, also beside replicas of a release that knows no names, and costs
+//     listings alone (TestListBucketsReadsNoRecord, TestNamesOfOtherStatesAreNotBelieved,
+//     TestListingsAreTrueBesideAnEarlierRelease, TestWhatListingOpenUploadsCosts).
+//
+//   - What an upload that has ended leaves is removed behind the answer, and by the janitor what is left of that
+//     (TestEndedUploadsKeepTheirRecordForADay, TestL11TheJanitorIsSlowToBelieve). One replica sweeps at a time
+//     (TestOneReplicaSweeps).
 //
 //   - A revoked KMS key is dropped by every replica with the next bucket record it reads
 //     (TestRevocationReachesOtherReplicas).
