@@ -1,9 +1,9 @@
 // Package keyring keeps bucket keys, so that most requests need no call of KMS.
 //
-//	Seal(ref) ──► sealing: ref ► blob, for an hour or a million uses
+//	Seal(ref) ──► sealing: ref ► blob, for an hour or a million uses   (no secret; 4 × Options.Entries)
 //	                         │ miss: GenerateDataKey
 //	                         ▼
-//	Open(ref, blob) ──► opening: ref + blob ► 32 bytes, for 300 s ──► Use: WrapKey(salt), Release
+//	Open(ref, blob) ──► opening: ref + blob ► 32 bytes, for 300 s ──► Use: WrapKey(salt), Release   (Options.Entries)
 //	                         │ miss: Decrypt
 //	                         ▼
 //	                  one flight an entry
@@ -34,8 +34,25 @@
 //     a released Use says ErrGone (TestS5EvictionWaitsForTheLastUser, TestEveryPlaintextOfKMSIsWiped,
 //     TestAReleasedUseIsGone).
 //   - Idle plaintexts are wiped too, at most a tenth of the lifetime late (TestIdleKeysAreWiped).
+//   - Buckets that are visited once don't drive out the keys of those in use, and a few buckets more than there is room
+//     for take a few calls, not one a visit (TestBucketsVisitedOnceDoNotDriveOutThoseInUse,
+//     TestAFewBucketsTooManyTakeAFewCalls). A sweep holds the lock for a few entries at a time
+//     (TestASweepLooksAtAFewEntriesAtOnce).
+//   - The bucket key that a bucket's objects are sealed under is found again after its plaintext made room
+//     (TestASealingKeyIsFoundAgain).
+//   - A request that must call KMS does so and fails with it, and what it seals is still under the bucket's key
+//     (TestSealAfterCallCallsKMSAndSharesTheKey, TestSealAfterCallFailsAsItsCallDoes, TestSealAfterCallRenewsTheKey,
+//     TestAnAnswerUnderWayAtDropServesItsRequestOnly).
 //   - Close waits for all that runs in the background (TestCloseWaitsForCallsUnderWay).
 //
 // What is not promised: the expanded keys inside of the standard library's ciphers, and copies that the SDK's JSON
 // decoder made of KMS's answer, are left to the garbage collector.
+//
+// # Decisions
+//
+// Which blob seals is each keyring's own, and begins anew with it: a restart or a further replica costs one
+// GenerateDataKey for each bucket in use, and afterwards one Decrypt for each blob that is read. A blob found in an
+// object, or a record shared by all replicas, would save that. But neither says how many objects the blob has sealed by
+// now at all of them, so MaxUses couldn't hold, and a record would be one more write an hour and bucket, for which all
+// replicas compete.
 package keyring

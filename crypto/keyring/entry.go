@@ -16,6 +16,11 @@ const (
 	// again when a twentieth has passed.
 	refreshFraction = 5
 	retryFraction   = 20
+
+	// Uses of a key within this time of its coming into memory are those of one visit; see table.
+	longestVisit = 5 * time.Second
+	// As many blobs are kept for sealing as plaintexts, times this.
+	sealingFactor = 4
 )
 
 // sealingKey says under which bucket key new objects are sealed. It has no secret: the plaintext is the opening
@@ -147,8 +152,8 @@ func (k *Keyring) nameOf(ref identity, blob []byte) entryName {
 
 // find returns the entry that opens blob for a Ref, nil if there is none. Another blob's entry under the name is as
 // good as none; it is replaced when this one's comes. mu is held.
-func (k *Keyring) find(name entryName, blob []byte) *bucketKey {
-	if key, ok := k.opening.Get(name); ok && bytes.Equal(key.blob, blob) {
+func (k *Keyring) find(name entryName, blob []byte, now time.Time) *bucketKey {
+	if key, ok := k.opening.get(name, now); ok && bytes.Equal(key.blob, blob) {
 		return key
 	}
 	return nil

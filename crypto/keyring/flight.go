@@ -74,21 +74,45 @@ func (k *Keyring) run(name entryName, f *flight) {
 // keep makes the flight's result findable, for a time that counts from when KMS was called, asked: KMS may answer late,
 // and what it says is true of that time. mu is held.
 func (k *Keyring) keep(name entryName, f *flight, key *bucketKey, asked time.Time) {
-	opening := name
 	if f.blob == nil {
-		opening = k.nameOf(name.ref, key.blob)
-		k.sealing.Add(name.ref, &sealingKey{
-			kmsKey:  key.kmsKey,
-			blob:    key.blob,
-			opening: opening,
-			until:   asked.Add(k.options.SealFor),
-			uses:    f.waiters,
-		})
+		k.keepSealing(name.ref, key, asked, f.waiters)
+		return
 	}
+	k.keepOpening(name, key, asked)
+}
+
+// keepSealing makes a new bucket key the one that a Ref's new objects are sealed under; uses many are by now. mu is
+// held.
+func (k *Keyring) keepSealing(ref identity, key *bucketKey, asked time.Time, uses int) {
+	opening := k.nameOf(ref, key.blob)
+	now := k.options.Now()
+	evicted, ok := k.sealing.put(ref, &sealingKey{
+		kmsKey:  key.kmsKey,
+		blob:    key.blob,
+		opening: opening,
+		until:   asked.Add(k.options.SealFor),
+		uses:    uses,
+	}, now)
+	if ok && evicted.usable(now, k.options.MaxUses) {
+		k.evicted(Sealing)
+	}
+	k.keepOpening(opening, key, asked)
+}
+
+// keepOpening makes a plaintext findable; the one it replaces is retired. mu is held.
+func (k *Keyring) keepOpening(name entryName, key *bucketKey, asked time.Time) {
 	key.fetched, key.expires = asked, asked.Add(k.options.Lifetime)
 	key.refreshAt = key.expires.Add(-k.options.Lifetime / refreshFraction)
-	k.opening.Remove(opening) // the one it replaces is retired by the callback; Add alone wouldn't call it
-	k.opening.Add(opening, key)
+	now := k.options.Now()
+	if evicted, ok := k.opening.put(name, key, now); ok && now.Before(evicted.expires) {
+		k.evicted(Opening)
+	}
+}
+
+func (k *Keyring) evicted(of Table) {
+	if k.options.Observer.Evicted != nil {
+		k.options.Observer.Evicted(of)
+	}
 }
 
 // await waits for the flight's end. With joined, the caller is one of its waiters and gets a Use; without, it gets

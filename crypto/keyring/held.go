@@ -17,15 +17,15 @@ type HeldKey struct {
 
 // Held lists the bucket keys whose plaintext is in memory and can be found, by bucket and KMS key.
 func (k *Keyring) Held() []HeldKey {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	now := k.options.Now()
-	list := []HeldKey{}
-	for _, id := range k.opening.Keys() {
-		if key, ok := k.opening.Peek(id); ok && now.Before(key.expires) {
+	k.mu.Lock()
+	list := make([]HeldKey, 0, k.opening.len())
+	k.opening.each(func(_ entryName, key *bucketKey) {
+		if now.Before(key.expires) {
 			list = append(list, HeldKey{key.bucket, key.kmsKey, now.Sub(key.fetched), key.expires.Sub(now), key.uses})
 		}
-	}
+	})
+	k.mu.Unlock()
 	slices.SortFunc(list, func(a, b HeldKey) int {
 		if c := strings.Compare(a.BucketARN, b.BucketARN); c != 0 {
 			return c
@@ -33,4 +33,30 @@ func (k *Keyring) Held() []HeldKey {
 		return strings.Compare(a.KeyARN, b.KeyARN)
 	})
 	return list
+}
+
+// A Table is one of the two that a keyring keeps.
+type Table int
+
+const (
+	Opening Table = iota // plaintexts; at most Options.Entries
+	Sealing              // what each Ref's new objects are sealed under; at most four times as many
+)
+
+// String returns "opening" or "sealing".
+func (t Table) String() string {
+	if t == Sealing {
+		return "sealing"
+	}
+	return "opening"
+}
+
+// Len returns how many entries a table has.
+func (k *Keyring) Len(t Table) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t == Sealing {
+		return k.sealing.len()
+	}
+	return k.opening.len()
 }

@@ -7,8 +7,6 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // KMS is the key management service, as the keyring needs it. Plaintexts that it returns belong to the keyring, which
@@ -51,7 +49,10 @@ type Observer struct {
 	Hit   func() // a request was served from memory
 	Miss  func() // a request had to wait for KMS
 	Saved func() // a request made no KMS call of its own: a hit, or one that shared another's call
-	Call  func(call string, err error, took time.Duration)
+	// Evicted: an entry that was still good made room for another: a plaintext, or what a Ref's new objects are sealed
+	// under. Many of them say that Options.Entries is too small. It must not call the keyring.
+	Evicted func(of Table)
+	Call    func(call string, err error, took time.Duration)
 }
 
 // Options are the limits of a Keyring. Zero values give the defaults. They don't change after New.
@@ -59,7 +60,11 @@ type Options struct {
 	SealFor  time.Duration // how long a bucket key seals new objects; default 1 h
 	MaxUses  int           // how many it seals at most; default 1,000,000
 	Lifetime time.Duration // how long its plaintext stays in memory; default 300 s
-	Entries  int           // how many to keep for sealing, and how many for opening; default 4,096
+	// Entries is how many plaintexts to keep; default 65,536, which take about 60 MB with their buckets' names and
+	// blobs. Four times as many blobs are kept to seal new objects under, of buckets in use within SealFor: a bucket
+	// whose plaintext had to make room comes back by Decrypt of the same blob, so that readers later find one blob an
+	// hour, not one a visit. Such an entry takes some 300 bytes besides its blob.
+	Entries  int
 	Timeout  time.Duration // of a KMS call; default 30 s
 	Now      func() time.Time
 	Observer Observer
@@ -69,7 +74,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.SealFor, time.Hour)
 	setDefault(&o.MaxUses, 1_000_000)
 	setDefault(&o.Lifetime, 300*time.Second)
-	setDefault(&o.Entries, 4096)
+	setDefault(&o.Entries, 65_536)
 	setDefault(&o.Timeout, 30*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
@@ -96,8 +101,9 @@ type Keyring struct {
 
 	mu      sync.Mutex // all below, and users and retired of every entry; never held during a call of KMS
 	closed  bool
-	sealing *simplelru.LRU[identity, *sealingKey]
-	opening *simplelru.LRU[entryName, *bucketKey]
+	drops   int // so far
+	sealing *table[identity, *sealingKey]
+	opening *table[entryName, *bucketKey]
 	flights map[entryName]*flight
 }
 
@@ -109,13 +115,9 @@ func New(kms KMS, options Options) *Keyring {
 		hashBlob: func(blob []byte) uint64 { return maphash.Bytes(seed, blob) },
 	}
 	k.life, k.end = context.WithCancel(context.Background())
-	var err error
-	if k.sealing, err = simplelru.NewLRU[identity, *sealingKey](k.options.Entries, nil); err == nil {
-		k.opening, err = simplelru.NewLRU(k.options.Entries, func(_ entryName, key *bucketKey) { key.retire() })
-	}
-	if err != nil {
-		panic("keyring: internal error: " + err.Error())
-	}
+	visit := min(longestVisit, k.options.Lifetime/refreshFraction)
+	k.sealing = newTable[identity](k.options.Entries*sealingFactor, visit, func(*sealingKey) {})
+	k.opening = newTable[entryName](k.options.Entries, visit, (*bucketKey).retire)
 	k.ending.Go(k.sweep)
 	return k
 }
@@ -142,7 +144,7 @@ func (k *Keyring) SealPrepared(ctx context.Context, p *Prepared) (*Use, error) {
 	for {
 		k.mu.Lock()
 		now := k.options.Now()
-		current, ok := k.sealing.Get(p.identity)
+		current, ok := k.sealing.get(p.identity, now)
 		if ok && current.usable(now, k.options.MaxUses) {
 			current.uses++
 			if current.shouldRenew(now, &k.options) {
@@ -196,7 +198,7 @@ func (k *Keyring) OpenPrepared(ctx context.Context, p *Prepared, blob []byte) (*
 
 // open is Open for whoever holds mu; it releases it.
 func (k *Keyring) open(ctx context.Context, ref *Ref, name entryName, blob []byte, now time.Time) (*Use, error) {
-	if key := k.find(name, blob); key != nil && now.Before(key.expires) {
+	if key := k.find(name, blob, now); key != nil && now.Before(key.expires) {
 		use := key.use(k)
 		if !now.Before(key.refreshAt) {
 			key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
@@ -221,39 +223,9 @@ func (k *Keyring) open(ctx context.Context, ref *Ref, name entryName, blob []byt
 func (k *Keyring) forget(id identity, sealed *sealingKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now, ok := k.sealing.Peek(id); ok && now == sealed {
-		k.sealing.Remove(id)
+	if now, ok := k.sealing.peek(id); ok && now == sealed {
+		k.sealing.remove(id)
 	}
-}
-
-// SealFresh is Seal with a new bucket key from KMS each time, which serves nobody else and is kept nowhere: for copies.
-func (k *Keyring) SealFresh(ctx context.Context, ref Ref) (*Use, error) {
-	return k.fresh(ctx, ref, nil)
-}
-
-// OpenFresh is Open that calls KMS each time and keeps nothing.
-func (k *Keyring) OpenFresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
-	if len(blob) == 0 {
-		return nil, ErrBadKey
-	}
-	return k.fresh(ctx, ref, blob)
-}
-
-func (k *Keyring) fresh(ctx context.Context, ref Ref, blob []byte) (*Use, error) {
-	if k.life.Err() != nil {
-		return nil, ErrClosed
-	}
-	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
-	defer cancel()
-	key, err := k.fetch(ctx, ref, blob)
-	if err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	use := key.use(k)
-	key.retire()
-	return use, nil
 }
 
 // Description is what KMS says of a key.
@@ -288,42 +260,14 @@ func (k *Keyring) DropAll() {
 func (k *Keyring) drop(concerns func(kmsKey string) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, id := range k.sealing.Keys() {
-		if key, ok := k.sealing.Peek(id); ok && concerns(key.kmsKey) {
-			k.sealing.Remove(id)
-		}
-	}
-	for _, id := range k.opening.Keys() {
-		if key, ok := k.opening.Peek(id); ok && concerns(key.kmsKey) {
-			k.opening.Remove(id)
-		}
-	}
+	k.drops++
+	k.sealing.removeIf(k.sealing.len(), k.sealing.len(), func(s *sealingKey) bool { return concerns(s.kmsKey) })
+	k.opening.removeIf(k.opening.len(), k.opening.len(), func(b *bucketKey) bool { return concerns(b.kmsKey) })
 	for id, f := range k.flights {
 		if concerns(f.ref.KeyARN) {
 			f.dropped = true
 			delete(k.flights, id)
 		}
-	}
-}
-
-// sweep wipes keys that nobody used since they expired.
-func (k *Keyring) sweep() {
-	ticker := time.NewTicker(max(k.options.Lifetime/10, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-k.life.Done():
-			return
-		case <-ticker.C:
-		}
-		k.mu.Lock()
-		now := k.options.Now()
-		for _, id := range k.opening.Keys() {
-			if key, ok := k.opening.Peek(id); ok && !now.Before(key.expires) {
-				k.opening.Remove(id)
-			}
-		}
-		k.mu.Unlock()
 	}
 }
 

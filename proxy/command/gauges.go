@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sealfront/crypto"
+	"sealfront/crypto/keyring"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
 )
@@ -20,6 +21,11 @@ func exposeGauges(p *instance.Instance, server *conn.Server) {
 		func() float64 { return float64(server.Connections()) })
 	m.Gauge("sealfront_slabs_in_use", "Slabs of the body pipeline that are taken, of 68 KiB each.",
 		func() float64 { return float64(crypto.SlabsInUse()) })
+	for _, table := range []keyring.Table{keyring.Opening, keyring.Sealing} {
+		m.GaugeOf("sealfront_bucket_key_entries",
+			"Bucket keys that are kept, by table (opening: plaintexts in memory, sealing: what each bucket's new objects are "+
+				"sealed under).", "table", table.String(), func() float64 { return float64(p.Keys.Len(table)) })
+	}
 	m.Gauge("sealfront_memory_limit_bytes", "Memory that the process may use, in bytes; 0: no limit is known.",
 		func() float64 { return float64(p.Memory().Limit) })
 	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.",

@@ -139,11 +139,12 @@ type KMS struct {
 // BucketKey bounds how long a bucket key is used.
 type BucketKey struct {
 	// its plaintext in memory; default 300 s. A revoked KMS key stops working within it
-	Lifetime     time.Duration `yaml:"lifetime"`
-	SealFor      time.Duration `yaml:"seal_for"` // how long it seals new objects; default 1 h
-	MaxUses      int           `yaml:"max_uses"` // default 1,000,000
-	Entries      int           `yaml:"entries"`  // default 4096
-	PerPrincipal bool          `yaml:"per_principal"`
+	Lifetime time.Duration `yaml:"lifetime"`
+	SealFor  time.Duration `yaml:"seal_for"` // how long it seals new objects; default 1 h
+	MaxUses  int           `yaml:"max_uses"` // default 1,000,000
+	// how many plaintexts are kept in memory, one a bucket in use; default 65,536. As many take about 60 MB
+	Entries      int  `yaml:"entries"`
+	PerPrincipal bool `yaml:"per_principal"`
 }
 
 // GeneralPurpose is about general purpose buckets.
@@ -312,7 +313,7 @@ func Default() *Config {
 		},
 		KMS: KMS{
 			Kind: "aws", Timeout: 30 * time.Second,
-			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 4096},
+			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 65_536},
 		},
 		GeneralPurpose: GeneralPurpose{DefaultEncryption: "AES256"},
 		Limits: Limits{

@@ -63,35 +63,40 @@ func (r *deletionResult) fail(key, version string, err error) {
 }
 
 // deleteObjects carries out DeleteObjects. Nothing is deleted before the whole document has been read and checked. Keys
-// without conditions go to the store in one request, each other one as DeleteObject.
+// without conditions go to the store in one request, each other one before it as DeleteObject, several at once.
 func deleteObjects(x *exchange) error {
 	list, quiet, err := x.readDeletions()
 	if err != nil {
 		return err
 	}
-	result := deletionResult{Xmlns: s3.Namespace}
 	y := x.at(x.Record, "")
 	batch := make([]objectVersion, 0, len(list))
+	var outcomes, each []*deletionOutcome // of what is refused or deleted alone; each are the latter
 	for i := range list {
 		d := &list[i]
 		y.Key, y.Version = d.Key, ""
 		if x.Facts.Kind == policy.General {
 			y.Version = d.VersionId
 		}
-		if err := x.permitDeletion(d, y); err != nil {
-			result.fail(d.Key, d.VersionId, err)
-			continue
-		}
-		if !d.conditional() && !y.Absent() {
+		err := x.permitDeletion(d, y)
+		if err == nil && !d.conditional() && !y.Absent() {
 			batch = append(batch, objectVersion{d.Key, y.Version})
 			continue
 		}
-		headers, err := y.Remove(x.context, d.ETag, d.Size, d.LastModifiedTime, x.bypasses())
-		if err != nil {
-			result.fail(d.Key, d.VersionId, err)
+		o := &deletionOutcome{index: i, version: y.Version, err: err}
+		if outcomes = append(outcomes, o); err == nil {
+			each = append(each, o)
+		}
+	}
+	x.removeEach(list, each)
+	result := deletionResult{Xmlns: s3.Namespace}
+	for _, o := range outcomes {
+		d := &list[o.index]
+		if o.err != nil {
+			result.fail(d.Key, d.VersionId, o.err)
 			continue
 		}
-		result.Deleted = append(result.Deleted, newDeletedEntry(d.Key, y.Version, headers))
+		result.Deleted = append(result.Deleted, newDeletedEntry(d.Key, o.version, o.headers))
 	}
 	if len(batch) > 0 {
 		if err := x.deleteBatch(batch, &result); err != nil {

@@ -28,8 +28,10 @@
 //     (objects/claims.go).
 //   - An update of an object's encryption changes only its envelope and its date; or it changes nothing
 //     (TestUpdateObjectEncryption, TestFaultsOfTheStore, TestKilledAtARequestToTheStore, TestRaces).
-//   - Copies with a directory bucket on either side call KMS each time, and use no bucket key
-//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); renames don't call it for a key that is in memory.
+//   - Copies with a directory bucket on either side call KMS each time, and use no bucket key as clients see it
+//     (TestCopiesBetweenBucketsAskKMSAsTheReferenceSays); those in directory buckets are sealed under the bucket's all the
+//     same, so that they are read without a call each (TestCopiesInDirectoryBucketsShareABucketKey). Renames don't call
+//     KMS for a key that is in memory.
 //   - Versions are the store's, and reads of them never mix two (TestVersions). Tags, retentions and lifecycle rules
 //     are the store's, too: it sees what they say. Their documents pass by a grammar in both directions, so that
 //     nothing of a client's reaches the store, and nothing of the store's a client, that isn't named there
@@ -66,8 +68,8 @@
 //	DELETE If-Match: *        HEAD, DELETE where the store doesn't support it             TestWhatStoresAnswerOtherwise
 //	304                       one more where the store's has no headers              TestWhatStoresAnswerOtherwise
 //	a directory bucket's listing by a delimiter  those of its uploads' records         TestWhatStoresAnswerOtherwise
-//	DeleteObjects             one, and for each key with conditions DeleteObject's
-//	                          TestManyObjectsAreDeletedInOneRequest
+//	DeleteObjects             one, and for each key with conditions DeleteObject's, 16 at a time
+//	                          TestManyObjectsAreDeletedInOneRequest, TestConditionalDeletionsGoSixteenAtATime
 //	CopyObject, same key      look, claim, copy                                      TestACopyUnderTheSameKeyMovesNoBody
 //	… of at most 4 KiB stored look, PUT                                              TestACopyUnderTheSameKeyMovesNoBody
 //	CopyObject, sealed again  look, GET, PUT

@@ -112,6 +112,7 @@ func keyringOptions(c *config.Config, m *metrics.Metrics) keyring.Options {
 		SealFor: b.SealFor, MaxUses: b.MaxUses, Lifetime: b.Lifetime, Entries: b.Entries, Timeout: c.KMS.Timeout,
 		Observer: keyring.Observer{
 			Hit: m.BucketKeyHit, Miss: m.BucketKeyMiss, Saved: m.Saved,
+			Evicted: func(of keyring.Table) { m.BucketKeyEvicted(of.String()) },
 			Call: func(call string, err error, took time.Duration) {
 				outcome := "ok"
 				var coded interface{ ErrorCode() string }

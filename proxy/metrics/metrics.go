@@ -21,6 +21,7 @@ type Metrics struct {
 	durations  *prometheus.HistogramVec
 	kmsCalls   *prometheus.CounterVec
 	bucketKeys *prometheus.CounterVec
+	evictions  *prometheus.CounterVec
 	saved      prometheus.Counter
 	store      *prometheus.CounterVec
 	storeTime  *prometheus.HistogramVec
@@ -71,6 +72,9 @@ func New() *Metrics {
 			"Calls of the key management service, by call and outcome (ok, or KMS's error name).", "call", "outcome"),
 		bucketKeys: counters("sealfront_bucket_keys_total",
 			"Bucket keys asked for, found in memory (hit) or not (miss).", "result"),
+		evictions: counters("sealfront_bucket_key_evictions_total",
+			"Bucket keys that were still good and made room for others, by table (opening: plaintexts in memory, "+
+				"sealing: what each bucket's new objects are sealed under).", "table"),
 		saved: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sealfront_kms_calls_saved_total",
 			Help: "Requests that needed a bucket key and made no KMS call of their own.",
@@ -109,7 +113,7 @@ func New() *Metrics {
 		Name: "sealfront_clock_skew_seconds",
 		Help: "By how much this replica's clock is ahead of the store's, to about a second.",
 	})
-	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.saved, m.store, m.storeTime, m.bytes,
+	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.evictions, m.saved, m.store, m.storeTime, m.bytes,
 		m.integrity, m.refusals,
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -122,6 +126,9 @@ func New() *Metrics {
 	}
 	for _, outcome := range []string{"written", "lost"} {
 		m.audit.WithLabelValues(outcome)
+	}
+	for _, table := range []string{"opening", "sealing"} {
+		m.evictions.WithLabelValues(table)
 	}
 	m.sessions.WithLabelValues("issued")
 	m.hit, m.miss = m.bucketKeys.WithLabelValues("hit"), m.bucketKeys.WithLabelValues("miss")
@@ -141,6 +148,13 @@ func New() *Metrics {
 // Gauge adds a number that is read when the metrics are.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// GaugeOf is Gauge for one of several series, which the label tells apart.
+func (m *Metrics) GaugeOf(name, help, label, series string, value func() float64) {
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name, Help: help, ConstLabels: prometheus.Labels{label: series},
+	}, value))
 }
 
 // Info adds a gauge that is always 1 and says something by its labels.
@@ -218,6 +232,9 @@ func (m *Metrics) BucketKeyHit() { m.hit.Inc() }
 
 // BucketKeyMiss counts a bucket key that was not in memory.
 func (m *Metrics) BucketKeyMiss() { m.miss.Inc() }
+
+// BucketKeyEvicted counts a bucket key that was still good and made room for another; table is "opening" or "sealing".
+func (m *Metrics) BucketKeyEvicted(table string) { m.evictions.WithLabelValues(table).Inc() }
 
 // Saved counts a request that needed no KMS call of its own.
 func (m *Metrics) Saved() { m.saved.Inc() }

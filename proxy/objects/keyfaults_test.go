@@ -64,6 +64,13 @@ func (k failingKeys) OpenPrepared(ctx context.Context, ref *keyring.Prepared, bl
 	return k.BucketKeys.OpenPrepared(ctx, ref, blob)
 }
 
+func (k failingKeys) SealAfterCall(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error) {
+	if err := k.countdown.failed(); err != nil {
+		return nil, err
+	}
+	return k.BucketKeys.SealAfterCall(ctx, ref)
+}
+
 func (k failingKeys) SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error) {
 	if err := k.countdown.failed(); err != nil {
 		return nil, err

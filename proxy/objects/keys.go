@@ -50,14 +50,20 @@ func (x *Object) keyOf(e policy.Encryption) string {
 	return e.KeyARN
 }
 
-// sealingKey returns the bucket key for a new object.
+// sealingKey returns the bucket key for a new object. An object without S3's bucket key is one for which KMS is called.
+// In a general purpose bucket it has a key of its own. In a directory bucket only copies are such, and S3 says no more
+// than that each calls KMS: the key that the call must succeed for isn't theirs alone, so that reading thousands of
+// copies takes no thousands of calls. It is the KMS key and the context that are the same.
 func (x *Object) sealingKey(ctx context.Context, e policy.Encryption) (*keyring.Use, error) {
 	var use *keyring.Use
 	var err error
-	if e.SSE == policy.SSEKMS && !e.BucketKey {
-		use, err = x.Objects.o.Keys.SealFresh(ctx, x.keyRef(e))
-	} else {
+	switch {
+	case e.SSE != policy.SSEKMS || e.BucketKey:
 		use, err = x.Objects.o.Keys.SealPrepared(ctx, x.preparedRef(e))
+	case x.Facts.Kind == policy.Directory:
+		use, err = x.Objects.o.Keys.SealAfterCall(ctx, x.preparedRef(e))
+	default:
+		use, err = x.Objects.o.Keys.SealFresh(ctx, x.keyRef(e))
 	}
 	return use, ofServiceKey(e, err)
 }

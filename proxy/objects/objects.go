@@ -23,6 +23,7 @@ type Store interface {
 type BucketKeys interface {
 	SealPrepared(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error)
 	OpenPrepared(ctx context.Context, ref *keyring.Prepared, blob []byte) (*keyring.Use, error)
+	SealAfterCall(ctx context.Context, ref *keyring.Prepared) (*keyring.Use, error)
 	SealFresh(ctx context.Context, ref keyring.Ref) (*keyring.Use, error)
 	OpenFresh(ctx context.Context, ref keyring.Ref, blob []byte) (*keyring.Use, error)
 	Describe(ctx context.Context, keyID string) (keyring.Description, error)

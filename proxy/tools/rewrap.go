@@ -40,7 +40,7 @@ type RewrapReport struct {
 type Dependency struct {
 	KMSKey  string `json:"kmsKey"`
 	Objects int64  `json:"objects"`
-	// OwnBlobs are the objects without a bucket key: each has a blob of its own.
+	// OwnBlobs are the objects of a general purpose bucket without a bucket key: each has a blob of its own.
 	OwnBlobs int64 `json:"ownBlobs,omitempty"`
 	// Blobs counts the others by their bucket key blob's digest, which inspect shows, too; MoreBlobs are beyond the first
 	// thousand.
@@ -48,8 +48,9 @@ type Dependency struct {
 	MoreBlobs int64            `json:"moreBlobs,omitempty"`
 }
 
-// count adds an object to what depends on its KMS key.
-func (r *RewrapReport) count(e *crypto.Envelope) {
+// count adds an object to what depends on its KMS key. In a directory bucket an object without a bucket key, a copy,
+// shares the blob of others, unless an earlier release made it.
+func (r *RewrapReport) count(e *crypto.Envelope, directory bool) {
 	if e == nil {
 		return // unknown
 	}
@@ -61,7 +62,7 @@ func (r *RewrapReport) count(e *crypto.Envelope) {
 	d, digest := r.Depends[i], blobDigest(e.Blob)
 	d.Objects++
 	switch {
-	case !e.BucketKey:
+	case !e.BucketKey && !directory:
 		d.OwnBlobs++
 	case d.Blobs[digest] > 0 || len(d.Blobs) < maxLeft:
 		d.Blobs[digest]++
@@ -139,12 +140,12 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 		case err == nil:
 			r.Rewrapped++
 			r.Keys[now.KeyARN]++
-			r.count(now)
+			r.count(now, p.facts.Kind == policy.Directory)
 		case errors.Is(err, errGone):
 			r.Gone++
 		default:
 			left(e.key, err)
-			r.count(now)
+			r.count(now, p.facts.Kind == policy.Directory)
 			return true, nil
 		}
 		return false, nil
