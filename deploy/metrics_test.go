@@ -142,14 +142,15 @@ func TestMetricsAndLabelsExist(t *testing.T) {
 	}
 }
 
-// TestEveryMetricIsOnTheDashboard keeps new metrics from being forgotten.
+// TestEveryMetricIsOnTheDashboard keeps new metrics from being forgotten. Those of tools are of jobs, which come and go:
+// the dashboard is of servers.
 func TestEveryMetricIsOnTheDashboard(t *testing.T) {
 	text, err := os.ReadFile("dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range shownMetrics(t) {
-		if strings.HasPrefix(name, "sealfront_") && !strings.Contains(string(text), name) &&
+		if strings.HasPrefix(name, "sealfront_") && !strings.HasPrefix(name, "sealfront_tool_") && !strings.Contains(string(text), name) &&
 			!strings.HasSuffix(name, "_sum") && !strings.HasSuffix(name, "_count") {
 			t.Errorf("%s isn't on the dashboard", name)
 		}

@@ -60,8 +60,10 @@
 //
 // Tools work on sealed objects. They take --config FILE or --data DIR, call store and key service themselves, and may
 // run while servers are running. Flags may come before or after arguments; --help shows a command's page. Those that
-// process many objects take --concurrency N, --rate N (objects a second), and --resume FILE, which records their
-// progress.
+// process many objects take --concurrency N, --rate N (objects a second), and --resume FILE, from which they continue.
+// Their progress is on stderr: one line that is drawn again on a terminal, otherwise a line of JSON a minute (--progress
+// line, log or none), and with --metrics-file FILE in Prometheus' format. --shard I/N makes a tool look at one of N
+// shards of the keys, so that N machines share a bucket.
 //
 //	sealfront inspect s3://BUCKET/KEY
 //
@@ -72,7 +74,8 @@
 //
 // Read every object and check each stored byte: envelope, length, segments, padding, trailer. It writes a line for each
 // object that is incomplete or damaged: URI: reason. Exit status 1 when there is one. Status 0 of this and the
-// following commands means that every key was seen; what no listing shows is reported (TestNamesThatTheStoreGarbles).
+// following commands means that every key, or with --shard every key of the shard, was seen; what no listing shows is
+// reported (TestNamesThatTheStoreGarbles, TestAShardFailsByItsOwnKeys).
 //
 //	sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN]
 //

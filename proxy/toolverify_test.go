@@ -155,6 +155,33 @@ func TestVerifyReportsWhatIsDamaged(t *testing.T) {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
+	// Shards share the bucket; in a job each says how far it is, and writes metrics.
+	sharded := 0
+	metricsFile := filepath.Join(t.TempDir(), "verify.prom")
+	for _, shard := range []string{"1/2", "2/2"} {
+		_, errs, _ := proxytest.Subcommand(t, "verify", "--data", dir, "--shard", shard, "--metrics-file", metricsFile,
+			"s3://"+bucket)
+		var done int
+		if _, summary, ok := strings.Cut(errs, "\nshard "+shard+": "); !ok ||
+			!strings.Contains(errs, `"msg":"progress"`) || !strings.Contains(errs, `"msg":"ended"`) {
+			t.Errorf("shard %s: %s", shard, errs)
+		} else if _, err := fmt.Sscanf(summary, "%d objects checked", &done); err != nil {
+			t.Error(err)
+		}
+		sharded += done
+		if text, err := os.ReadFile(metricsFile); err != nil ||
+			!strings.Contains(string(text), fmt.Sprintf("shard=%q,target=%q,tool=\"verify\"} %d\n", shard, "s3://"+bucket, done)) {
+			t.Errorf("%s, %v", text, err)
+		}
+	}
+	if sharded != n {
+		t.Errorf("two shards have %d objects of %d", sharded, n)
+	}
+	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "--metrics-file",
+		filepath.Join(dir, "none", "m.prom"), "s3://"+bucket); status != command.StatusError ||
+		!strings.Contains(errs, "write the metrics file") || strings.Contains(errs, "checked") {
+		t.Errorf("metrics that can't be written: status %d, %s", status, errs)
+	}
 	if _, errs, status := proxytest.Subcommand(t, "verify", "--data", dir, "s3://none"); status != command.StatusError ||
 		!strings.Contains(errs, "none") {
 		t.Errorf("no such bucket: status %d, %s", status, errs)

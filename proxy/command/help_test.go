@@ -171,6 +171,8 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{[]string{"keys", "dorp"}, "sealfront keys drop"},
 		{[]string{"keys", "--kms-key", "x"}, "--kms-key goes with keys drop"},
 		{[]string{"rewrap", "s3://a", "--rate", "-1"}, "must not be negative"},
+		{[]string{"verify", "s3://a", "--shard", "0/4"}, "1/4 to 4/4 for four"},
+		{[]string{"verify", "s3://a", "--progress", "bar"}, "--progress must be auto, line, log or none"},
 		{[]string{"open", "--bucket", "b", "file"}, "open needs --bucket or --arn, --key and --envelope"},
 		{[]string{"audit", "verify"}, "1 or more arguments"},
 		{[]string{"--config", "x", "--data", "y"}, "--config excludes the other flags"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -30,6 +29,7 @@ type invocation struct {
 	command        *command
 	at             installationFlags
 	walk           tools.WalkOptions
+	shown          shownFlags
 	stdout, stderr io.Writer
 	options        Options
 }
@@ -70,13 +70,7 @@ func (v *invocation) parse(args []string) (operands []string, err error) {
 		most >= 0 && len(operands) > most {
 		return nil, usagef("%s takes %s, but got %q\n%s", v.command.name, counted(least, most), operands, v.command.usage())
 	}
-	if v.walk.Concurrency < 0 || v.walk.Rate < 0 {
-		return nil, usagef("--concurrency and --rate must not be negative")
-	}
-	if v.walk.Resume != "" { // the embedded store changes the working directory
-		v.walk.Resume, err = filepath.Abs(v.walk.Resume)
-	}
-	return operands, err
+	return operands, v.checkWalk()
 }
 
 func counted(least, most int) string {

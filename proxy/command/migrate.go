@@ -12,15 +12,16 @@ func migrateCommand() command {
 	return command{
 		name: "migrate", summary: "seal the plaintext objects of a bucket of the store",
 		synopsis: []string{
-			"sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags] [--concurrency N] [--rate N] " +
-				"[--resume FILE] [" + toolWhere + "]",
+			"sealfront migrate s3://STORE-BUCKET[/PREFIX] s3://BUCKET[/PREFIX] [--drop-tags] " + walkSynopsis + " [" +
+				toolWhere + "]",
 		},
 		description: []string{
 			"Copies the plaintext objects of a bucket of the store that the proxy doesn't serve into a sealed bucket, with " +
 				"metadata, content headers, tags, storage class, part sizes and checksums, and then compares all of it, byte for " +
 				"byte. The source is only read, and nothing in the sealed bucket is replaced: an interrupted run can be " +
 				"started again. The second PREFIX replaces the first.",
-			"The report, in JSON on stdout, says what was done, and which objects were not copied and why. " + toolConnects,
+			"The report, in JSON on stdout, says what was done, and which objects were not copied and why.",
+			walkShared, toolConnects,
 		},
 		operands: [2]int{2, 2},
 		examples: []example{
@@ -34,7 +35,7 @@ func migrateCommand() command {
 			},
 		},
 		failure:     "objects were not copied, or the command failed",
-		files:       []entry{configFile, embeddedData, resumeFile},
+		files:       []entry{configFile, embeddedData, resumeFile, metricsFile},
 		environment: []entry{awsChain},
 		seals:       true, prepare: prepareMigrate,
 	}
@@ -53,7 +54,7 @@ func prepareMigrate(v *invocation) action {
 		if m.To, err = parseTarget(operands[1]); err != nil {
 			return err
 		}
-		return v.with(ctx, instance.Writing, func(p *instance.Instance, in *tools.Installation) (err error) {
+		return v.watch(ctx, instance.Writing, operands, func(p *instance.Instance, in *tools.Installation) (err error) {
 			m.StateBucket, m.PutLimit = p.Config.Store.StateBucket, v.options.Instance.PutLimit
 			if m.Proxy, err = p.OpenInnerProxy(m.To.Bucket); err != nil {
 				return err

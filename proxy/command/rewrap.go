@@ -12,8 +12,7 @@ func rewrapCommand() command {
 	return command{
 		name: "rewrap", summary: "wrap every data key again, after a rotation",
 		synopsis: []string{
-			"sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN] [--concurrency N] [--rate N] [--resume FILE] [" + toolWhere +
-				"]",
+			"sealfront rewrap s3://BUCKET[/PREFIX] [--kms-key ARN] " + walkSynopsis + " [" + toolWhere + "]",
 		},
 		description: []string{
 			"Wraps the data key of every object under a fresh bucket key of the object's KMS key, or with --kms-key of that " +
@@ -21,8 +20,8 @@ func rewrapCommand() command {
 				"envelope opens as long as KMS lets it.",
 			"The report, in JSON on stdout, says how many objects depend on which KMS key, and on which bucket key by the " +
 				"digest that inspect shows, and names what still depends on older bucket keys. A key may be disabled when no " +
-				"report of any prefix names it any more.",
-			toolConnects,
+				"report of any prefix and shard names it any more.",
+			walkShared, toolConnects,
 		},
 		operands: [2]int{1, 1},
 		examples: []example{
@@ -37,7 +36,7 @@ func rewrapCommand() command {
 			},
 		},
 		failure:     "something still depends on older bucket keys, or the command failed",
-		files:       []entry{configFile, embeddedData, resumeFile},
+		files:       []entry{configFile, embeddedData, resumeFile, metricsFile},
 		environment: []entry{awsChain},
 		seals:       true, prepare: prepareRewrap,
 	}
@@ -53,7 +52,7 @@ func prepareRewrap(v *invocation) action {
 		if err != nil {
 			return err
 		}
-		return v.with(ctx, instance.Writing, func(_ *instance.Instance, in *tools.Installation) error {
+		return v.watch(ctx, instance.Writing, operands, func(_ *instance.Instance, in *tools.Installation) error {
 			report, err := in.Rewrap(ctx, t, tools.RewrapOptions{WalkOptions: *o, KMSKey: kmsKey})
 			if report != nil {
 				err = errors.Join(err, writeJSON(v.stdout, report))

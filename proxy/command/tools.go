@@ -3,11 +3,22 @@ package command
 import (
 	"context"
 	"errors"
-	"os"
+	"path/filepath"
 
 	"sealfront/proxy/instance"
 	"sealfront/proxy/tools"
 )
+
+// walkSynopsis are the flags of walkFlags, as a synopsis shows them.
+const walkSynopsis = "[--concurrency N] [--rate N] [--resume FILE] [--shard I/N] [--progress MODE] " +
+	"[--metrics-file FILE] [--no-total]"
+
+// shownFlags say how the progress of a tool is shown.
+type shownFlags struct {
+	mode        string // auto, line, log or none
+	metricsFile string
+	noTotal     bool
+}
 
 // walkFlags are those of a tool that goes over many objects.
 func (v *invocation) walkFlags() *tools.WalkOptions {
@@ -17,12 +28,59 @@ func (v *invocation) walkFlags() *tools.WalkOptions {
 	v.Float64Var(&o.Rate, "rate", 0, "`N` objects begun a second at most; default no limit")
 	v.StringVar(&o.Resume, "resume", "", "`FILE` that records the tool's progress; a second run with it continues there")
 	v.BoolVar(&o.JSON, "json", false, "report in JSON, a document a line")
-	if file, ok := v.stderr.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			o.Progress = v.stderr
+	v.Func("shard", "`I/N`: only the keys of shard I, from 1 on, of N. A key belongs to one of them by its hash: N "+
+		"machines that run one each share the bucket", func(text string) (err error) {
+		o.Shard, err = tools.ParseShard(text)
+		return err
+	})
+	v.StringVar(&v.shown.mode, "progress", "auto", "`MODE`: line, drawn again on the terminal; log, a line of JSON a "+
+		"minute on stderr; none; auto, a line where stderr is a terminal and otherwise log")
+	v.StringVar(&v.shown.metricsFile, "metrics-file", "", "`FILE` that gets the progress as Prometheus metrics, for "+
+		"node_exporter's textfile collector; replaced in one step")
+	v.BoolVar(&v.shown.noTotal, "no-total", false, "don't count the keys ahead, by a listing of its own, for the total "+
+		"and the time that is left")
+	return o
+}
+
+// checkWalk checks the values of walkFlags.
+func (v *invocation) checkWalk() (err error) {
+	if v.walk.Concurrency < 0 || v.walk.Rate < 0 {
+		return usagef("--concurrency and --rate must not be negative")
+	}
+	switch v.shown.mode {
+	case "", "auto", "line", "log", "none":
+	default:
+		return usagef("--progress must be auto, line, log or none, not %q", v.shown.mode)
+	}
+	if v.shown.noTotal {
+		v.walk.TotalAfter = -1
+	}
+	for _, file := range []*string{&v.walk.Resume, &v.shown.metricsFile} {
+		if *file != "" { // the embedded store changes the working directory
+			if *file, err = filepath.Abs(*file); err != nil {
+				return err
+			}
 		}
 	}
-	return o
+	return nil
+}
+
+// watch runs a tool that goes over the objects of targets, on the installation's proxy, and shows its progress.
+func (v *invocation) watch(
+	ctx context.Context, need instance.Need, targets []string, tool func(*instance.Instance, *tools.Installation) error,
+) error {
+	p, err := v.newProgress(targets)
+	if err != nil {
+		return err
+	}
+	v.walk.Watch = p
+	unwritable := p.writeMetrics(p.began)
+	return p.end(v.with(ctx, need, func(opened *instance.Instance, in *tools.Installation) error {
+		if unwritable != nil { // known before the work, not after it
+			return unwritable
+		}
+		return tool(opened, in)
+	}))
 }
 
 // with opens the installation's proxy as far as a tool needs it, and runs the tool on it.

@@ -17,8 +17,10 @@ import (
 //
 // Readers see the object before or after, and a writer in between makes the append fail: 409.
 //
-// Requests to the store: GET of the object's metadata and end, of its last part if that is small, and PUT; or
-// CreateMultipartUpload, a copy for each 5 GiB, UploadPart, Complete, HEAD.
+// Requests to the store: GET of the object's metadata and last 64 KiB; GET of its last part if that is below 5 MiB and
+// not within them; HEAD under the claim, and PUT; or CreateMultipartUpload, a copy for each 5 GiB, UploadPart, HEAD
+// under the claim, Complete, HEAD. However long the object has grown, there are no more, but for the copies; how many
+// bytes they move is in package objects, AppendTo.
 func appendObject(x *exchange, offset int64) error {
 	body, err := x.newBody(crypto.MaxObjectPut)
 	if err != nil {
@@ -27,7 +29,7 @@ func appendObject(x *exchange, offset int64) error {
 	if body.Size() == 0 {
 		return s3.Refuse("InvalidRequest", "The body of an append can't be empty.")
 	}
-	o, err := x.at(x.Record, x.Key).HeadWithTail(x.context)
+	o, err := x.at(x.Record, x.Key).HeadForAppend(x.context)
 	if err != nil {
 		if objects.Translate(err).Code == "NoSuchKey" {
 			return x.appendToNothing(body, offset)

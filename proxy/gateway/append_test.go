@@ -359,8 +359,9 @@ func TestWhatAnAppendCosts(t *testing.T) {
 		before, appended int
 		cost             map[string]int
 	}{
-		"onto a small object": {
-			1000, 10,
+		"onto a small object": {1000, 10, map[string]int{"GetObject": 1, "HeadObject": 1, "PutObject": 1}},
+		"onto an object beyond the end that is read first": {
+			100_000, 10,
 			map[string]int{"GetObject": 2, "HeadObject": 1, "PutObject": 1},
 		},
 		"onto an empty object": {0, 10, map[string]int{"GetObject": 1, "HeadObject": 1, "PutObject": 1}},
@@ -374,7 +375,7 @@ func TestWhatAnAppendCosts(t *testing.T) {
 		"onto a large and then a small one": {
 			-6 * proxytest.MiB, 10,
 			map[string]int{
-				"GetObject": 2, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1,
+				"GetObject": 1, "CreateMultipartUpload": 1, "UploadPartCopy": 1, "UploadPart": 1,
 				"CompleteMultipartUpload": 1, "HeadObject": 2,
 			},
 		},

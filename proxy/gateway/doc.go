@@ -86,7 +86,7 @@
 //	                          TestARenamedObjectOpensUnderItsNewName
 //	                          client token, HEAD for an empty object
 //	UploadPartCopy            look, GET, part, record                                TestPartsAreCopiedFromRanges
-//	append, no part ≥ 5 MiB   look, GET, claim, HEAD, PUT                            TestWhatAnAppendCosts
+//	append, no part ≥ 5 MiB   look of 64 KiB, [GET,] claim, HEAD, PUT                TestWhatAnAppendCosts
 //	append                    look, [GET,] Create, copy, part, claim, HEAD, Complete,  TestWhatAnAppendCosts
 //	                          HEAD
 package gateway

@@ -37,6 +37,17 @@ type AppendResult struct {
 // So every object keeps legal parts, and its stored size stays a function of its length (L12). The data key stays,
 // since the parts are sealed under it; object id, envelope and trailer are new, so that an earlier copy's envelope
 // never opens the grown body (S9). An object without such parts is sealed again as a whole in one PUT with If-Match.
+//
+// What an append costs. A stored object can't grow: it ends in its trailer, and a part that ends is sealed as ended. So
+// the store makes it anew, and each append moves
+//   - from and to the store: the last part, if it is below 5 MiB, read back and written again with what is appended,
+//     and the trailer with its padding, 112 bytes for each 5 MiB of the object and at most 1.1 MiB. So at most 6.1 MiB each way on top of what is
+//     appended, and no part is read back if pieces of at least 5 MiB are appended;
+//   - inside of the store: all other parts, copied by reference, without passing the proxy. Of n appends of equal size
+//     these bytes grow with n², since the object does: appending 1 MiB a thousand times copies 0.5 TB, and 20 MiB fifty
+//     times 25 GB. A store that copies by reference moves none.
+//
+// The number of requests doesn't grow with the object, but for a copy for each 5 GiB (TestAppendsDoNotGrowDearer).
 func (o *Source) AppendTo(ctx context.Context, x *Object, a Append) (*AppendResult, error) {
 	opened, err := o.Open(ctx, false, a.May)
 	if err != nil {
@@ -168,8 +179,7 @@ func (a *Append) readBack(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if a.tail, err = a.from.Object.Read(ctx, a.Opened, a.unchanged, a.Length-1, &crypto.Checksum{}, nil); errors.Is(err,
-		ErrReplaced) {
+	if a.tail, err = a.from.readFrom(ctx, a.Opened, a.unchanged); errors.Is(err, ErrReplaced) {
 		return a.x.Conflict(err)
 	}
 	a.Body.Start()

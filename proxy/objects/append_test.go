@@ -15,6 +15,9 @@ import (
 	"sealfront/proxy/store"
 )
 
+// middle is an object whose end, as an append reads it with the metadata, isn't all of it.
+var middle = random(7, 150_000)
+
 // An append that can't be carried out leaves the object as it was, and reads the client's body no further than it must.
 func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 	broken := errors.New("the client's body broke off")
@@ -50,12 +53,17 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 		{"more than an object may have", nil, small, &body{size: crypto.MaxObjectPut}, nil, "EntityTooLarge"},
 		{"more than the last part may have", nil, part, &body{size: crypto.MaxPart}, nil, "EntityTooLarge"},
 		{
-			"the object is replaced while it is read", nil, small, &body{data: added},
+			"the object is replaced while it is read", nil, middle, &body{data: added},
 			once("GetObject", 1, refuse(412, "")), "ConditionalRequestConflict",
 		},
 		{
-			"the object is damaged while it is read", nil, small, &body{data: added},
+			"the object is damaged while it is read", nil, middle, &body{data: added},
 			once("GetObject", 1, edit(flip(0))),
+			"InternalError",
+		},
+		{
+			"the object is damaged, and read with its metadata", nil, small, &body{data: added},
+			once("GetObject", 0, edit(flip(0))),
 			"InternalError",
 		},
 		{
@@ -82,9 +90,9 @@ func TestAppendsThatAreRefusedChangeNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := install(t, c.change)
-			if c.old == nil { // a part that stays and a small one
-				c.old = slices.Concat(part, small)
-				i.upload(t, "key", part, small)
+			if c.old == nil { // a part that stays and one that is read back
+				c.old = slices.Concat(part, middle)
+				i.upload(t, "key", part, middle)
 			} else {
 				i.put(t, "key", c.old)
 			}

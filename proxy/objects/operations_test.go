@@ -238,7 +238,7 @@ func copyingSelf(e policy.Encryption) func(context.Context, testing.TB, *install
 
 // appendTo appends to an object.
 func appendTo(ctx context.Context, x *objects.Object, b *body, e policy.Encryption) (*objects.AppendResult, error) {
-	from, err := x.At(x.Record, x.Facts, x.Key).HeadWithTail(ctx)
+	from, err := x.At(x.Record, x.Facts, x.Key).HeadForAppend(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,10 @@ const tailSize = 4096
 // the new bytes, and the check of the ETag would succeed. Metadata that comes with the end is checked against it, by
 // openEnd. The store must only guarantee that the ETag is not newer than the body of the same answer.
 func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
+	return x.headWithTail(ctx, tailSize)
+}
+
+func (x *Object) headWithTail(ctx context.Context, tailSize int) (*Source, error) {
 	r := x.NewRequest("GetObject", "GET")
 	r.Set("Range", "bytes=-"+strconv.Itoa(tailSize))
 	a, err := x.Objects.o.Store.Do(ctx, r)
@@ -54,7 +58,7 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	defer a.Close()
 	if f := a.Fault(r.Operation); f != nil {
 		if x.WithoutVersions(f) {
-			return x.HeadWithTail(ctx)
+			return x.headWithTail(ctx, tailSize)
 		}
 		e := x.VersionFault(f, a)
 		e.Header = nil // they would be taken for the copy's
@@ -72,7 +76,7 @@ func (x *Object) HeadWithTail(ctx context.Context) (*Source, error) {
 	switch {
 	case r.Header == nil && s.total > 0:
 		return nil, ErrReplaced
-	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= tailSize || a.Length != s.last-s.first+1):
+	case s.total > 0 && (s.last != s.total-1 || s.last-s.first >= int64(tailSize) || a.Length != s.last-s.first+1):
 		return nil,
 			s3.Internal(fmt.Errorf("the store answered bytes %d-%d of %d where the last %d were requested", s.first, s.last,
 				s.total, tailSize))

@@ -15,7 +15,10 @@
 //     the same bytes (TestRewrapOnEachKindOfStore).
 //   - Migrate only reads its source, replaces nothing, and makes each object in one conditional step
 //     (TestMigrateReplacesNothing, TestMigrateUnderFaults; killed: TestMigrateKilledAndResumed in package main).
-//   - Walks have as many objects in memory as workers, and a page of names.
+//   - Walks have as many objects in memory as workers, and two pages of names: their own, and one that is counted ahead
+//     for the total.
+//   - Each key belongs to exactly one of n shards, whatever release computes it (TestShardsAreDisjointAndWhole), and a
+//     shard's success means that each of its keys was looked at (TestAShardFailsByItsOwnKeys).
 //
 // # Decisions
 //

@@ -1,6 +1,10 @@
 package tools
 
-import "sealfront/crypto"
+import (
+	"time"
+
+	"sealfront/crypto"
+)
 
 // Shape is how a source object of this size, ETag and checksum, with parts of these sizes, is written.
 func Shape(
@@ -26,3 +30,17 @@ func Shape(
 
 // KeptWith is what an object keeps besides its metadata when it is rewrapped.
 var KeptWith = attributesToCopy
+
+// Meter measures the rates of a walk.
+type Meter struct{ m meter }
+
+// Add notes what is done at a time and returns the rates of objects and bytes.
+func (m *Meter) Add(at time.Time, done, bytes int64) (rate, byteRate float64) {
+	return m.m.add(sample{at, done, bytes})
+}
+
+// Len is how many samples it keeps.
+func (m *Meter) Len() int { return len(m.m.samples) }
+
+// Remaining is the time that what is left takes.
+var Remaining = remaining

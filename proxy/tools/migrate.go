@@ -26,9 +26,10 @@ type Migration struct {
 type MigrationReport struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
-	Copied  int64  `json:"copied"`  // objects that this run sealed
-	Bytes   int64  `json:"bytes"`   // of their plaintext
-	Present int64  `json:"present"` // existed before this run
+	Shard   string `json:"shard,omitempty"` // I/N, of whose keys alone, as they are in the source, the report is
+	Copied  int64  `json:"copied"`          // objects that this run sealed
+	Bytes   int64  `json:"bytes"`           // of their plaintext
+	Present int64  `json:"present"`         // existed before this run
 	// Objects that got different parts, since the store didn't show theirs, or a sealed object can't have them.
 	Reshaped int64 `json:"reshaped"`
 	// The final comparison: Equal objects have the same bytes, metadata, tags, parts and checksum on both sides.
@@ -76,14 +77,14 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		Migration: m, metadataHeader: in.MetadataHeader,
 		from: &clientBucket{client: in.Store, bucket: m.From.Bucket, directory: p.record.Directory},
 		to:   &clientBucket{client: m.Proxy, bucket: m.To.Bucket, directory: p.record.Directory},
-		r:    &MigrationReport{From: m.From.URI(), To: m.To.URI(), Left: []Finding{}},
+		r:    &MigrationReport{From: m.From.URI(), To: m.To.URI(), Shard: o.Shard.String(), Left: []Finding{}},
 	}
 	name := "migrate " + g.r.From + " " + g.r.To
 	objects := in.list(m.From.Bucket)
 	var before int64
 	g.w, err = newWalk(name, o)
 	if err == nil {
-		g.w.title = "copying: "
+		g.w.phase = "copying"
 		if err := g.abortUploads(ctx); err != nil {
 			return g.r, err
 		}
@@ -99,7 +100,7 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		return g.r, compareErr
 	}
 	g.w, before = comparing, comparing.now.Failed
-	g.w.title = "comparing: "
+	g.w.phase = "comparing"
 	if err := g.abortUploads(ctx); err != nil {
 		return g.r, err
 	}
@@ -109,7 +110,10 @@ func (in *Installation) Migrate(ctx context.Context, m *Migration, o WalkOptions
 		return nil
 	})
 	if err == nil {
-		g.r.Notes, err = in.storeUploads(ctx, m.From.Bucket)
+		g.r.Notes = o.Shard.notes()
+		var notes []string
+		notes, err = in.storeUploads(ctx, m.From.Bucket)
+		g.r.Notes = append(g.r.Notes, notes...)
 	}
 	if err == nil {
 		var notes []string

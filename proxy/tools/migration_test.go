@@ -98,7 +98,7 @@ func TestMigrateKeepsAllThatClientsSee(t *testing.T) {
 	n := int64(len(bodies))
 	general := s.bucket("migrateall-sealed")
 	resume := filepath.Join(t.TempDir(), "resume")
-	r, err := s.migrate(source, general, tools.WalkOptions{Resume: resume, Progress: io.Discard})
+	r, err := s.migrate(source, general, tools.WalkOptions{Resume: resume, Watch: newWatched()})
 	if err != nil || r.Copied != n || r.Compared != n || r.Equal != n ||
 		r.Present+r.Gone+r.More+r.Reshaped+int64(len(r.Left)) > 0 {
 		t.Fatalf("%+v, %v", r, err)

@@ -18,9 +18,10 @@ import (
 
 // RewrapReport is Rewrap's report.
 type RewrapReport struct {
-	Objects   int64 `json:"objects"`   // read
-	Rewrapped int64 `json:"rewrapped"` // have a new envelope now
-	Gone      int64 `json:"gone"`      // deleted meanwhile, and no longer listed
+	Shard     string `json:"shard,omitempty"` // I/N, of whose keys alone the report is
+	Objects   int64  `json:"objects"`         // read
+	Rewrapped int64  `json:"rewrapped"`       // have a new envelope now
+	Gone      int64  `json:"gone"`            // deleted meanwhile, and no longer listed
 	// What still depends on older bucket key blobs: objects that failed, by name, with the reason.
 	Left []Finding `json:"left"`
 	More int64     `json:"more,omitempty"` // of them, beyond the first thousand
@@ -29,7 +30,7 @@ type RewrapReport struct {
 	Keys  map[string]int64 `json:"keys"`
 	Other []string         `json:"otherKeys,omitempty"`
 	// Depends says what the objects depend on now, including those that failed: a KMS key may be disabled when no object
-	// under this or any other prefix depends on it.
+	// under this or any other prefix, and of any other shard, depends on it.
 	Depends []*Dependency `json:"depends"`
 	// Uploads in progress stay under the bucket keys they began with; Notes say what else was not checked.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
@@ -114,7 +115,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 		return nil, err
 	}
 	before := w.now.Failed
-	r := &RewrapReport{Left: []Finding{}, Keys: map[string]int64{}, Depends: []*Dependency{}}
+	r := &RewrapReport{Shard: o.Shard.String(), Left: []Finding{}, Keys: map[string]int64{}, Depends: []*Dependency{}}
 	left := func(key string, err error) {
 		if len(r.Left) == maxLeft {
 			r.More++
@@ -161,6 +162,7 @@ func (in *Installation) Rewrap(ctx context.Context, t Target, o RewrapOptions) (
 			r.Other = append(r.Other, key)
 		}
 	}
+	r.Notes = o.Shard.notes()
 	if o.Resume != "" {
 		r.Notes = append(r.Notes, "what an earlier run has rewrapped is counted there, not here")
 	}

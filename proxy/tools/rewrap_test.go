@@ -348,7 +348,7 @@ func TestRewrapInterruptedAndResumed(t *testing.T) {
 	}, nil)
 	o := tools.RewrapOptions{WalkOptions: tools.WalkOptions{
 		Concurrency: 1, Rate: 1e6,
-		Resume: filepath.Join(t.TempDir(), "resume"), Progress: io.Discard, Out: io.Discard,
+		Resume: filepath.Join(t.TempDir(), "resume"), Watch: newWatched(), Out: io.Discard,
 	}}
 	if _, err := s.installation().Rewrap(ctx, tools.Target{Bucket: bucket}, o); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)

@@ -70,6 +70,23 @@ func TestToolsSayWhatTheyDoNotSee(t *testing.T) {
 	}
 }
 
+// garble makes the store list a key by a name that isn't its own.
+func (s *site) garble(key string) {
+	s.front.set(nil, func(r *http.Response) {
+		if r.Request.Method != http.MethodGet || !r.Request.URL.Query().Has("list-type") || r.StatusCode != http.StatusOK {
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.t.Error(err)
+		}
+		body = bytes.ReplaceAll(body, []byte("<Key>"+key+"</Key>"),
+			[]byte("<Key>"+key[:1]+"%EF%BF%BD"+key[2:]+"</Key>"))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	})
+}
+
 // A name that isn't an object's own, and whose own can't be found out, is a finding.
 func TestNamesThatTheStoreGarbles(t *testing.T) {
 	t.Parallel()
@@ -80,22 +97,11 @@ func TestNamesThatTheStoreGarbles(t *testing.T) {
 	}
 	makeBucket(t, s.raw, "clear")
 	put(t, s.raw, "clear", "bad", nil, awss3.PutObjectInput{})
-	s.front.set(nil, func(r *http.Response) {
-		if r.Request.Method != http.MethodGet || !r.Request.URL.Query().Has("list-type") || r.StatusCode != http.StatusOK {
-			return
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		body = bytes.ReplaceAll(body, []byte("<Key>bad</Key>"), []byte("<Key>b%EF%BF%BDd</Key>"))
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	})
+	s.garble("bad")
 	in := s.installation()
 	in.Abilities = store.Abilities{ConditionalPut: true} // it wasn't probed
 	var out bytes.Buffer
-	v, err := in.Verify(t.Context(), tools.Target{Bucket: bucket}, tools.WalkOptions{Out: &out, Progress: io.Discard})
+	v, err := in.Verify(t.Context(), tools.Target{Bucket: bucket}, tools.WalkOptions{Out: &out, Watch: newWatched()})
 	if !errors.Is(err, tools.ErrFound) || v.Unchecked != 1 || v.Checked != 2 ||
 		!strings.Contains(out.String(), "a name that isn't its own") {
 		t.Errorf("%+v, %v: %s", v, err, &out)

@@ -18,10 +18,11 @@ type Finding struct {
 
 // VerifyReport is the end of Verify's report.
 type VerifyReport struct {
-	Checked   int64 `json:"checked"`
-	Damaged   int64 `json:"damaged"`
-	Unchecked int64 `json:"unchecked"`
-	Gone      int64 `json:"gone"` // deleted meanwhile
+	Shard     string `json:"shard,omitempty"` // I/N, of whose keys alone the report is
+	Checked   int64  `json:"checked"`
+	Damaged   int64  `json:"damaged"`
+	Unchecked int64  `json:"unchecked"`
+	Gone      int64  `json:"gone"` // deleted meanwhile
 	// What no listing shows, and what else was not checked.
 	Uploads []OpenUpload `json:"uploads,omitempty"`
 	Notes   []string     `json:"notes,omitempty"`
@@ -33,7 +34,7 @@ var ErrFound = errors.New("not all objects are whole")
 // Verify reads all objects below the target and checks each stored byte: envelope, length, every segment's tag,
 // padding, trailer. It writes a line for each damaged object, and returns ErrFound when there is one. An object that is
 // replaced or deleted meanwhile is no finding; one that is listed and doesn't exist, or whose name can't be decoded, is
-// one.
+// one: the latter of each shard, since its own name isn't known.
 func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*VerifyReport, error) {
 	p, err := in.place(ctx, t.Bucket)
 	if err != nil {
@@ -44,7 +45,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 		return nil, err
 	}
 	before := w.now.Failed // by the walk that this one resumes
-	var v VerifyReport
+	v := VerifyReport{Shard: o.Shard.String()}
 	say := func(f Finding) error {
 		if err := w.print(f.URI+": "+f.Reason, f); err != nil {
 			return fmt.Errorf("write the report: %w", err)
@@ -77,6 +78,7 @@ func (in *Installation) Verify(ctx context.Context, t Target, o WalkOptions) (*V
 	v.Checked = w.now.Done
 	if err == nil {
 		v.Uploads, v.Notes, err = p.unseen(ctx, t.Key)
+		v.Notes = append(o.Shard.notes(), v.Notes...)
 	}
 	if err == nil && before+v.Damaged+v.Unchecked > 0 {
 		err = ErrFound

@@ -19,7 +19,10 @@ type WalkOptions struct {
 	Resume      string    // file that records the walk's progress; "": none
 	JSON        bool      // reports in JSON, a document a line
 	Out         io.Writer // the report
-	Progress    io.Writer // a terminal; nil: none
+	Shard       Shard     // the keys that are looked at; default all
+	Watch       Watcher   // is shown the progress; nil: none
+	// TotalAfter is how long a watched walk runs before its keys are counted ahead of it; default 5 s, negative: never.
+	TotalAfter time.Duration
 }
 
 // position is the resume file: all objects up to and with After are done.
@@ -28,6 +31,7 @@ type position struct {
 	After  string `json:"after"`
 	Done   int64  `json:"done"`
 	Failed int64  `json:"failed"`
+	Bytes  int64  `json:"bytes,omitempty"` // of those that are done, as the store lists them
 	// Uploads by which objects are being made, and their keys: a tool that is killed can't abort them.
 	Uploads map[string]string `json:"uploads,omitempty"`
 }
@@ -38,20 +42,23 @@ type entry struct {
 	size      int64
 }
 
-// walk calls work for each object of the store's bucket that begins with prefix, several at a time, and records the
-// position up to which all are done. work's error ends the walk; a faulty object is no error. It returns the position
-// at the end.
+// walk calls work for each object of the store's bucket that begins with prefix and belongs to the shard, several at a
+// time, and records the position up to which all are done. work's error ends the walk; a faulty object is no error.
 type walk struct {
-	o     WalkOptions
-	name  string
-	title string // printed before the progress
-	now   position
+	o       WalkOptions
+	phase   string // of Progress
+	started time.Time
+
+	// showing is held while the watcher or the report is written; mu isn't taken before it.
+	showing sync.Mutex
 
 	mu      sync.Mutex
+	now     position
 	begun   int64
 	pending []*task // in the order of names; the first is not done
 	saved   time.Time
-	shown   time.Time
+	total   total
+	meter   meter
 }
 
 type task struct {
@@ -66,7 +73,11 @@ func newWalk(name string, o WalkOptions) (*walk, error) {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 8
 	}
-	w := &walk{o: o, name: name, now: position{Walk: name}}
+	if o.TotalAfter == 0 {
+		o.TotalAfter = totalAfter
+	}
+	name = o.Shard.name(name)
+	w := &walk{o: o, now: position{Walk: name}}
 	if o.Resume == "" {
 		return w, nil
 	}
@@ -112,15 +123,16 @@ func (w *walk) run(
 			}
 		})
 	}
+	stopWatching := w.startWatching(ctx, objects, prefix)
 	err := w.feed(ctx, objects, prefix, tasks, unknown)
 	close(tasks)
 	workers.Wait()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	stopWatching()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.endLine()
 	if w.o.Resume == "" {
 		return err
 	}
@@ -133,10 +145,32 @@ func (w *walk) run(
 	return nil
 }
 
+// startWatching begins to show the progress. What it returns shows the end, and clears it for what follows.
+func (w *walk) startWatching(ctx context.Context, objects *bucketList, prefix string) (stop func()) {
+	w.started = time.Now()
+	if w.o.Watch == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { w.watch(ctx) })
+	// A store of directory buckets lists all names at once, and the walk's own listing knows the total as soon.
+	if start := w.now; w.o.TotalAfter > 0 && objects.names.Ask != nil {
+		counted := total{objects: start.Done, bytes: start.Bytes}
+		watching.Go(func() { w.findTotal(ctx, objects, prefix, start.After, counted) })
+	}
+	return func() {
+		cancel()
+		watching.Wait()
+		w.show()
+		w.o.Watch.Clear()
+	}
+}
+
 func (w *walk) feed(
 	ctx context.Context, objects *bucketList, prefix string, tasks chan<- *task, unknown func(string) error,
 ) error {
-	began := time.Now()
+	all := total{objects: w.now.Done, bytes: w.now.Bytes} // with what is listed
 	for start := w.now.After; ; {
 		page, err := objects.page(ctx, prefix, start, listedAtOnce)
 		if err != nil {
@@ -150,9 +184,19 @@ func (w *walk) feed(
 				return err
 			}
 		}
+		mine := page.entries[:0]
 		for _, e := range page.entries {
+			if w.o.Shard.Has(e.key) {
+				mine = append(mine, e)
+				all.add(e)
+			}
+		}
+		if !page.more {
+			w.setTotal(all)
+		}
+		for _, e := range mine {
 			if w.o.Rate > 0 {
-				due := began.Add(time.Duration(float64(w.begun) / w.o.Rate * float64(time.Second)))
+				due := w.started.Add(time.Duration(float64(w.begun) / w.o.Rate * float64(time.Second)))
 				select {
 				case <-time.After(time.Until(due)):
 				case <-ctx.Done():
@@ -183,6 +227,7 @@ func (w *walk) finish(t *task, failed bool) error {
 	defer w.mu.Unlock()
 	t.done = true
 	w.now.Done++
+	w.now.Bytes += t.size
 	if failed {
 		w.now.Failed++
 	}
@@ -190,12 +235,7 @@ func (w *walk) finish(t *task, failed bool) error {
 		w.now.After = w.pending[0].key
 		w.pending = w.pending[1:]
 	}
-	now := time.Now()
-	if w.o.Progress != nil && now.Sub(w.shown) > 200*time.Millisecond {
-		w.shown = now
-		fmt.Fprintf(w.o.Progress, "\r\x1b[K%s%d done, %d failed", w.title, w.now.Done, w.now.Failed)
-	}
-	if w.o.Resume != "" && now.Sub(w.saved) > time.Second {
+	if now := time.Now(); w.o.Resume != "" && now.Sub(w.saved) > time.Second {
 		w.saved = now
 		return w.save()
 	}
@@ -230,9 +270,11 @@ func (w *walk) uploadEnded(id string) error {
 
 // print writes one line of the report.
 func (w *walk) print(text string, document any) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.endLine()
+	w.showing.Lock()
+	defer w.showing.Unlock()
+	if w.o.Watch != nil {
+		w.o.Watch.Clear()
+	}
 	if !w.o.JSON {
 		_, err := fmt.Fprintln(w.o.Out, text)
 		return err
@@ -245,12 +287,6 @@ func WriteLine(w io.Writer, document any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e.Encode(document)
-}
-
-func (w *walk) endLine() {
-	if w.o.Progress != nil && !w.shown.IsZero() {
-		fmt.Fprint(w.o.Progress, "\r\x1b[K")
-	}
 }
 
 // save writes the resume file in one step.
