@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type bucket struct {
 	now     time.Time
 	gets    int
 	lists   int
+	size    int // of a page; 0 for three
 	// requests that delete up to a thousand objects
 	deletions int
 }
@@ -103,7 +105,7 @@ func (b *bucket) DeleteAll(_ context.Context, names []string) error {
 	return nil
 }
 
-// List gives pages of three, so that every walk crosses pages.
+// List gives pages of three, so that every walk crosses pages, unless size says otherwise.
 func (b *bucket) List(_ context.Context, prefix, start string, f func(string, string, int64, time.Time)) (bool, error) {
 	b.mu.Lock()
 	b.lists++
@@ -114,8 +116,9 @@ func (b *bucket) List(_ context.Context, prefix, start string, f func(string, st
 		}
 	}
 	slices.Sort(names)
-	more := len(names) > 3
-	names = names[:min(3, len(names))]
+	size := cmp.Or(b.size, 3)
+	more := len(names) > size
+	names = names[:min(size, len(names))]
 	var page []object
 	for _, name := range names {
 		page = append(page, b.objects[name])
