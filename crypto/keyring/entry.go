@@ -114,12 +114,18 @@ func (u *Use) Release() {
 	if u.key == nil {
 		return
 	}
+	k := u.keyring
+	k.mu.Lock()
+	u.end()
+	k.mu.Unlock()
+}
+
+// end is the first Release. The keyring's mu is held.
+func (u *Use) end() {
 	key := u.key
 	u.key = nil
-	u.keyring.mu.Lock()
 	key.users--
 	key.wipeIfUnused()
-	u.keyring.mu.Unlock()
 }
 
 // Prepared is a [Ref] that is meant again and again, with what can be computed of it once. It doesn't change and may be

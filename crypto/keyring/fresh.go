@@ -34,9 +34,9 @@ func (k *Keyring) fresh(ctx context.Context, ref Ref, blob []byte) (*Use, error)
 }
 
 // SealAfterCall is SealPrepared that calls KMS for a new bucket key each time, whatever is in memory, and fails if that
-// call does: for requests of which S3 says that each calls KMS. What is returned is the bucket key that other objects
-// are sealed under as well, so that they are read without a call each. The new one becomes it only if there is none, or
-// none that could be used much longer; otherwise it is wiped.
+// call does: for requests of which S3 says that each calls KMS. It makes no second call. What it returns is the bucket
+// key that other objects are sealed under as well, so that they are read without a call each. The new one becomes it
+// where there is none that is in memory and could be used much longer; otherwise it is wiped.
 func (k *Keyring) SealAfterCall(ctx context.Context, p *Prepared) (*Use, error) {
 	k.mu.Lock()
 	drops := k.drops
@@ -47,19 +47,29 @@ func (k *Keyring) SealAfterCall(ctx context.Context, p *Prepared) (*Use, error) 
 		return nil, err
 	}
 	k.mu.Lock()
-	now := k.options.Now()
-	current, ok := k.sealing.get(p.identity, now)
-	switch {
-	case k.closed || k.drops != drops: // its answer must not be kept, and serves this request only
-		k.mu.Unlock()
-		return use, nil
-	case ok && current.usable(now, k.options.MaxUses) && !current.shouldRenew(now, &k.options):
-		k.mu.Unlock()
-		use.Release()
-		return k.SealPrepared(ctx, p)
-	}
 	defer k.mu.Unlock()
+	if k.closed || k.drops != drops { // the answer must not be kept, and serves this request only
+		return use, nil
+	}
+	if shared := k.sealInMemory(p); shared != nil {
+		use.end()
+		return shared, nil
+	}
 	use.key.retired = false
 	k.keepSealing(p.identity, use.key, asked, 1)
 	return use, nil
+}
+
+// sealInMemory is SealPrepared that makes no call and begins no renewal; nil where one is needed. mu is held.
+func (k *Keyring) sealInMemory(p *Prepared) *Use {
+	now := k.options.Now()
+	current, ok := k.sealing.get(p.identity, now)
+	if !ok || !current.usable(now, k.options.MaxUses) || current.shouldRenew(now, &k.options) {
+		return nil
+	}
+	use := k.useInMemory(&p.ref, current.opening, current.blob, now)
+	if use != nil {
+		current.uses++
+	}
+	return use
 }

@@ -53,6 +53,16 @@ func TestSealAfterCallRenewsTheKey(t *testing.T) {
 		}
 		wantCalls(t, kms, 2, 0)
 	})
+	// Nor is there a second call when the plaintext has left the memory.
+	bubble(t, keyring.Options{}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		blob := sealAfterCall(t, k)
+		time.Sleep(6 * time.Minute)
+		renewed := sealAfterCall(t, k)
+		if renewed == blob || sealAfterCall(t, k) != renewed || string(sealOnce(t, k, refA)) != renewed {
+			t.Error("not renewed")
+		}
+		wantCalls(t, kms, 3, 0)
+	})
 	bubble(t, keyring.Options{MaxUses: 3}, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
 		uses := map[string]int{}
 		for range 30 {

@@ -60,10 +60,10 @@ type Options struct {
 	SealFor  time.Duration // how long a bucket key seals new objects; default 1 h
 	MaxUses  int           // how many it seals at most; default 1,000,000
 	Lifetime time.Duration // how long its plaintext stays in memory; default 300 s
-	// Entries is how many plaintexts to keep; default 65,536, which take about 60 MB with their buckets' names and
+	// Entries is how many plaintexts to keep; default 65,536, which take about 70 MB with their buckets' names and
 	// blobs. Four times as many blobs are kept to seal new objects under, of buckets in use within SealFor: a bucket
 	// whose plaintext had to make room comes back by Decrypt of the same blob, so that readers later find one blob an
-	// hour, not one a visit. Such an entry takes some 300 bytes besides its blob.
+	// hour, not one a visit. Full, both take about 190 MB (TestEntriesTakeTheMemoryThatIsSaid).
 	Entries  int
 	Timeout  time.Duration // of a KMS call; default 30 s
 	Now      func() time.Time
@@ -198,12 +198,7 @@ func (k *Keyring) OpenPrepared(ctx context.Context, p *Prepared, blob []byte) (*
 
 // open is Open for whoever holds mu; it releases it.
 func (k *Keyring) open(ctx context.Context, ref *Ref, name entryName, blob []byte, now time.Time) (*Use, error) {
-	if key := k.find(name, blob, now); key != nil && now.Before(key.expires) {
-		use := key.use(k)
-		if !now.Before(key.refreshAt) {
-			key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
-			_, _ = k.fly(name, ref, key.blob)
-		}
+	if use := k.useInMemory(ref, name, blob, now); use != nil {
 		k.mu.Unlock()
 		call(k.options.Observer.Hit)
 		call(k.options.Observer.Saved)
@@ -217,6 +212,20 @@ func (k *Keyring) open(ctx context.Context, ref *Ref, name entryName, blob []byt
 	f.waiters++
 	k.mu.Unlock()
 	return k.await(ctx, f, true)
+}
+
+// useInMemory is open of a plaintext that is in memory, nil if it isn't. One that is near its end is fetched again in
+// the background. mu is held.
+func (k *Keyring) useInMemory(ref *Ref, name entryName, blob []byte, now time.Time) *Use {
+	key := k.find(name, blob, now)
+	if key == nil || !now.Before(key.expires) {
+		return nil
+	}
+	if !now.Before(key.refreshAt) {
+		key.refreshAt = now.Add(k.options.Lifetime / retryFraction)
+		_, _ = k.fly(name, ref, key.blob)
+	}
+	return key.use(k)
 }
 
 // forget makes the next request generate a bucket key.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -157,12 +156,12 @@ func (x *Grant) Client() netip.Addr {
 }
 
 // decideBucket decides what depends on the bucket's record. A refusal that rests on a cached record is checked
-// against the record as it is now.
+// against the record as it is now, or, where many requests are refused, as it was less than a second ago.
 func (x *Grant) decideBucket(ctx context.Context) error {
 	if x.c.Hidden(x.Bucket) && x.Operation != policy.CreateBucket {
 		return s3.NoSuchBucket(x.Bucket)
 	}
-	record, err := x.c.o.Record(ctx, x.Bucket, false)
+	record, err := x.c.o.Record(ctx, x.Bucket, Cached)
 	if err != nil {
 		return err
 	}
@@ -178,11 +177,11 @@ func (x *Grant) decideBucket(ctx context.Context) error {
 	if refused == nil || fresh {
 		return refused
 	}
-	now, err := x.FreshRecord(ctx)
+	now, err := x.c.o.Record(ctx, x.Bucket, Recent)
 	if err != nil {
 		return err
 	}
-	if now != nil && reflect.DeepEqual(now, record) {
+	if now != nil && now.Equal(record) {
 		return refused
 	}
 	return x.decideWith(ctx, now)
@@ -196,7 +195,7 @@ func (x *Grant) decideWith(ctx context.Context, record *state.Bucket) error {
 		x.Facts = x.c.FactsOf(record)
 		bucket = &x.Facts
 		var err error
-		if x.BucketPolicy, err = x.c.policies.of(record, x.Facts.Kind); err != nil && !aboutBucketPolicy(x.Operation) {
+		if x.BucketPolicy, err = policyOf(record, x.Facts.Kind); err != nil && !aboutBucketPolicy(x.Operation) {
 			return err
 		}
 	}

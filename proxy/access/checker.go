@@ -17,8 +17,8 @@ import (
 // Options are what a Checker is made from. Record, Served, CheckKey, ResolveKey, Sessions, Region, Account
 // and Now are required.
 type Options struct {
-	// Record returns a bucket's record, nil for a bucket that doesn't exist; fresh reads it past the cache.
-	Record func(ctx context.Context, bucket string, fresh bool) (*state.Bucket, error)
+	// Record returns a bucket's record, nil for a bucket that doesn't exist.
+	Record func(ctx context.Context, bucket string, age Age) (*state.Bucket, error)
 	// Served reports whether an operation is carried out; any other returns 501 NotImplemented.
 	Served func(op policy.Operation) bool
 	// CheckKey refuses the name of an object that is to be made and that the store can't hold under exactly that name.
@@ -45,13 +45,21 @@ type Options struct {
 	Now  func() time.Time
 }
 
+// An Age is how old a bucket's record may be.
+type Age int
+
+const (
+	Cached Age = iota // as old as records in the cache get
+	Recent            // less than a second, and read now if refusals haven't had it read several times lately
+	Now               // read now
+)
+
 // A Checker decides who may do what. It is safe for concurrent use.
 type Checker struct {
 	o          Options
 	verifier   *sigv4.Verifier
 	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
-	policies   *bucketPolicies
 	opened     *lru.Cache[string, *cachedSession] // by token
 }
 

@@ -14,7 +14,8 @@
 //   - Every condition has the same value wherever a permission is checked (TestConditionKeysHaveTheRequestsValues, and
 //     TestEveryConditionSeesTheSameRequest in package gateway).
 //   - Explain reports the decision that the request gets (TestExplainAndRequestsAgree).
-//   - A refusal that rests on a cached record is checked against the record as it is now
-//     (TestARefusalIsCheckedAgainstTheRecordAsItIsNow), and no caller without a permission learns a fact about a bucket
-//     (TestPermissionsComeBeforeFacts).
+//   - A refusal that rests on a cached record is checked against the record as it is now, or under many refusals as it
+//     was less than a second ago (TestARefusalIsCheckedAgainstTheRecordAsItIsNow,
+//     TestRefusalsReadARecordAFewTimesAndThenOnceASecond in package state), and no caller without a permission learns a
+//     fact about a bucket (TestPermissionsComeBeforeFacts).
 package access

@@ -61,7 +61,7 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	if c.Hidden(q.Bucket) {
 		return none, fmt.Errorf("%w: there is no bucket %q", ErrQuestion, q.Bucket)
 	}
-	record, err := c.o.Record(ctx, q.Bucket, true)
+	record, err := c.o.Record(ctx, q.Bucket, Now)
 	if err != nil {
 		return none, fmt.Errorf("read the record of the bucket %q: %w", q.Bucket, err)
 	}
@@ -69,7 +69,7 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 	if record != nil {
 		facts := c.FactsOf(record)
 		question.Bucket, question.Target.Tags = &facts, policy.Tags(record.Tags)
-		question.Target.BucketPolicy, err = c.policies.of(record, facts.Kind)
+		question.Target.BucketPolicy, err = policyOf(record, facts.Kind)
 		if err != nil && !aboutBucketPolicy(op) {
 			return none, err
 		}

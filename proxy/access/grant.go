@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"sealfront/policy"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/session"
@@ -124,7 +122,7 @@ func (x *Grant) MayTag(tags policy.Tags) error {
 
 // MayTagAs is MayTag by a record of the bucket that is newer than the one that the request was decided by.
 func (x *Grant) MayTagAs(b *state.Bucket, tags policy.Tags) error {
-	bucketPolicy, err := x.c.policies.of(b, x.c.FactsOf(b).Kind)
+	bucketPolicy, err := policyOf(b, x.c.FactsOf(b).Kind)
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (x *Grant) DecideExisting(e *policy.Encryption, options *policy.Options) er
 
 // FreshRecord reads the bucket's record past the cache; nil if there is none.
 func (x *Grant) FreshRecord(ctx context.Context) (*state.Bucket, error) {
-	return x.c.o.Record(ctx, x.Bucket, true)
+	return x.c.o.Record(ctx, x.Bucket, Now)
 }
 
 // SetRecord replaces the request's bucket record by another one of the same bucket.
@@ -195,7 +193,7 @@ func (p *Place) target(keyARN, managed string) *policy.Target {
 func (c *Checker) PlaceOf(record *state.Bucket, key, version string) (Place, error) {
 	p := Place{Key: key, Version: version, Record: record, Facts: c.FactsOf(record)}
 	var err error
-	p.BucketPolicy, err = c.policies.of(record, p.Facts.Kind)
+	p.BucketPolicy, err = policyOf(record, p.Facts.Kind)
 	return p, err
 }
 
@@ -223,35 +221,23 @@ func FactsOf(b *state.Bucket, o *policy.Options) policy.Bucket {
 	return f
 }
 
-// bucketPolicies caches compiled bucket policies.
-type bucketPolicies struct {
-	compiled *lru.Cache[string, *policy.BucketPolicy]
-}
-
-func newBucketPolicies() *bucketPolicies {
-	compiled, err := lru.New[string, *policy.BucketPolicy](1024)
-	if err != nil {
-		panic("gateway: internal error: " + err.Error())
-	}
-	return &bucketPolicies{compiled}
-}
-
-// of returns the policy of a bucket, nil if it has none. One that doesn't compile, such as one accepted by a newer
-// version of this program, is an error, since it could hold a Deny.
-func (p *bucketPolicies) of(b *state.Bucket, kind policy.Kind) (*policy.BucketPolicy, error) {
+// policyOf returns the policy of a bucket, nil if it has none. It is compiled once for a record in the cache. One that
+// doesn't compile, such as one accepted by a newer version of this program, is an error, since it could hold a Deny.
+func policyOf(b *state.Bucket, kind policy.Kind) (*policy.BucketPolicy, error) {
 	if b.Policy == "" {
 		return nil, nil
 	}
-	name := b.ARN + "\n" + b.Policy
-	if cached, ok := p.compiled.Get(name); ok {
-		return cached, nil
+	compiled, err := b.Made(func() (any, error) {
+		compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
+		if refused != nil {
+			return nil, s3.Internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
+		}
+		return compiled, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	compiled, refused := policy.ParseBucketPolicy([]byte(b.Policy), kind, b.ARN)
-	if refused != nil {
-		return nil, s3.Internal(fmt.Errorf("the policy of the bucket %s can't be understood: %w", b.Name, refused))
-	}
-	p.compiled.Add(name, compiled)
-	return compiled, nil
+	return compiled.(*policy.BucketPolicy), nil
 }
 
 // aboutBucketPolicy reports whether an operation is about the bucket's policy, which doesn't decide about it: even a

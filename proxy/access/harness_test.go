@@ -145,12 +145,12 @@ func newRoom(t testing.TB, change func(o *access.Options)) *room {
 	return r
 }
 
-func (g *room) record(_ context.Context, bucket string, fresh bool) (*state.Bucket, error) {
+func (g *room) record(_ context.Context, bucket string, age access.Age) (*state.Bucket, error) {
 	if g.broken != nil {
 		return nil, g.broken
 	}
 	g.reads++
-	if fresh {
+	if age != access.Cached {
 		g.freshReads++
 		if b, ok := g.fresh[bucket]; ok {
 			return b, nil

@@ -16,7 +16,7 @@ func New(o Options, ids *Identities) *Checker {
 	}
 	// A domain may be below another one: the longest that a host ends in counts.
 	slices.SortStableFunc(o.Domains, func(a, b string) int { return len(b) - len(a) })
-	c := &Checker{o: o, policies: newBucketPolicies(), opened: newOpenedSessions()}
+	c := &Checker{o: o, opened: newOpenedSessions()}
 	c.verifier = sigv4.NewVerifier(sigv4.Options{
 		Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch,
 	})

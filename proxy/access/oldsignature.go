@@ -20,7 +20,7 @@ func (x *Grant) oldSignature(ctx context.Context, err error) error {
 		return err
 	}
 	x.loginFailed(nil)
-	record, lookErr := x.c.o.Record(ctx, x.Bucket, false)
+	record, lookErr := x.c.o.Record(ctx, x.Bucket, Cached)
 	if lookErr != nil || record == nil {
 		return err
 	}

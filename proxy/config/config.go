@@ -142,7 +142,7 @@ type BucketKey struct {
 	Lifetime time.Duration `yaml:"lifetime"`
 	SealFor  time.Duration `yaml:"seal_for"` // how long it seals new objects; default 1 h
 	MaxUses  int           `yaml:"max_uses"` // default 1,000,000
-	// how many plaintexts are kept in memory, one a bucket in use; default 65,536. As many take about 60 MB
+	// how many plaintexts are kept in memory, one a bucket in use; default 65,536. As many take about 70 MB
 	Entries      int  `yaml:"entries"`
 	PerPrincipal bool `yaml:"per_principal"`
 }

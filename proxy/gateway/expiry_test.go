@@ -44,6 +44,10 @@ func (b *oneBucket) Bucket(_ context.Context, name string) (*state.Bucket, error
 	return &b.record, nil
 }
 
+func (b *oneBucket) RecentBucket(ctx context.Context, name string) (*state.Bucket, error) {
+	return b.Bucket(ctx, name)
+}
+
 func (b *oneBucket) FreshBucket(ctx context.Context, name string) (*state.Bucket, error) {
 	return b.Bucket(ctx, name)
 }

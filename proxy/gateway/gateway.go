@@ -62,9 +62,12 @@ func New(o Options, ids *access.Identities) *Gateway {
 }
 
 // record is a bucket's, nil for a bucket that doesn't exist. One that can't be read is refused, never defaulted.
-func (g *Gateway) record(ctx context.Context, bucket string, fresh bool) (*state.Bucket, error) {
+func (g *Gateway) record(ctx context.Context, bucket string, age access.Age) (*state.Bucket, error) {
 	read := g.o.Buckets.Bucket
-	if fresh {
+	switch age {
+	case access.Recent:
+		read = g.o.Buckets.RecentBucket
+	case access.Now:
 		read = g.o.Buckets.FreshBucket
 	}
 	record, err := read(ctx, bucket)

@@ -18,6 +18,7 @@ import (
 // Buckets are the bucket records.
 type Buckets interface {
 	Bucket(ctx context.Context, name string) (*state.Bucket, error)
+	RecentBucket(ctx context.Context, name string) (*state.Bucket, error)
 	FreshBucket(ctx context.Context, name string) (*state.Bucket, error)
 	CreateBucket(ctx context.Context, b state.Bucket, makeBucket func(context.Context) error) (*state.Bucket, error)
 	UpdateBucket(ctx context.Context, name string, change func(*state.Bucket) error) (*state.Bucket, error)

@@ -39,6 +39,10 @@ func (k *knownBuckets) Bucket(_ context.Context, name string) (*state.Bucket, er
 	return nil, state.ErrNoBucket
 }
 
+func (k *knownBuckets) RecentBucket(ctx context.Context, name string) (*state.Bucket, error) {
+	return k.Bucket(ctx, name)
+}
+
 func (k *knownBuckets) FreshBucket(ctx context.Context, name string) (*state.Bucket, error) {
 	return k.Bucket(ctx, name)
 }

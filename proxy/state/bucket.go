@@ -39,6 +39,8 @@ type Bucket struct {
 	// the bucket in its cache (the record is then a tombstone), and "free" afterwards.
 	State   string    `json:"state"`
 	Deleted time.Time `json:"deleted,omitzero"` // for people and for replicas of earlier releases; see tombstones.go
+
+	made *made // of the policy; nil unless the record was in the cache
 }
 
 // The states of a bucket record.

@@ -10,41 +10,6 @@ import (
 	"time"
 )
 
-// Bucket returns the bucket's record, at most Options.CacheLife old. ErrNoBucket if there is none.
-func (s *State) Bucket(ctx context.Context, name string) (*Bucket, error) {
-	if c, ok := s.buckets.Get(name); ok && s.o.Now().Sub(c.read) < s.o.CacheLife {
-		return &c.bucket, nil
-	}
-	return s.FreshBucket(ctx, name)
-}
-
-// FreshBucket reads the record from the store. Requests for one name at the same time share a read.
-func (s *State) FreshBucket(ctx context.Context, name string) (*Bucket, error) {
-	v, err, _ := s.flight.Do(name, func() (any, error) {
-		// The flight is shared: it must not end with the first caller's request.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		if err := s.readRevocations(ctx); err != nil {
-			return nil, err
-		}
-		read, changes := s.o.Now(), s.changes.Load()
-		b, _, err := s.bucketRecord(ctx, name)
-		if err != nil {
-			s.buckets.Remove(name)
-			return nil, err
-		}
-		if s.changes.Load() == changes { // otherwise it may be older than what this replica has written meanwhile
-			s.buckets.Add(name, &cachedBucket{bucket: *b, read: read})
-		}
-		return b, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	b := *v.(*Bucket)
-	return &b, nil
-}
-
 // bucketRecord reads the record of an active bucket.
 func (s *State) bucketRecord(ctx context.Context, name string) (*Bucket, string, error) {
 	var b Bucket

@@ -33,6 +33,15 @@
 //   - A cached bucket record is used for Options.CacheLife. A deleted bucket leaves a tombstone for twice
 //     that time, so that no replica acts on the record of an earlier bucket of the same name (TestL8Tombstone).
 //
+//   - Refusals of requests read a bucket's record anew, a few times at once and then once a second, so that they rest on
+//     one that is less than a second old; buckets that don't exist likewise, and a bucket made at this replica is known
+//     to it at once (TestRefusalsReadARecordAFewTimesAndThenOnceASecond, TestARecentRecordIsNoOlderThanASecond,
+//     TestBucketsThatDoNotExistAreReadAFewTimesAndThenOnceASecond).
+//
+//   - What is made of a bucket's policy is made once, while its record is cached
+//     (TestWhatIsMadeOfAPolicyIsKeptWithItsRecord). Cached records are bounded by number and memory
+//     (TestLargePoliciesDoNotFillTheMemory).
+//
 //   - One operation at a time holds a key's claim, and renews it while it works; one whose record has not changed for
 //     12 s, by the clock of who waits, is taken over, with what it had begun (TestOneReplicaAtATimeHoldsAClaim,
 //     TestAClaimWhoseHolderHasGoneIsTakenOverWithItsMove, TestLostAnswersLeaveNoClaimBehind). A holder that can't renew

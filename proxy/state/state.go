@@ -20,7 +20,7 @@ import (
 type Options struct {
 	ServiceKey string        // KMS key that wraps the state key
 	CacheLife  time.Duration // of bucket records; default 5 s
-	CacheSize  int           // bucket records held; default 4096
+	CacheSize  int           // bucket records held; default 65,536, but no more than 96 MiB of them
 	// ConditionalDelete says that the store holds conditions of deletions: records of names that are free are removed.
 	ConditionalDelete bool
 	// Alone says that no other replica works on these records: claims are held in memory, and a deleted bucket's name
@@ -43,7 +43,9 @@ type State struct {
 	objects Objects
 	key     [crypto.KeySize]byte // the state key, never changed after Open
 
-	buckets *lru.Cache[string, *cachedBucket]
+	buckets *recordCache
+	absent  *lru.Cache[string, time.Time] // buckets that don't exist, and when reading that began
+	rereads *rereadLimit
 	uploads *lru.Cache[string, cachedUpload]
 	flight  singleflight.Group
 	claims  claims
@@ -77,7 +79,7 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 		o.CacheLife = 5 * time.Second
 	}
 	if o.CacheSize <= 0 {
-		o.CacheSize = 4096
+		o.CacheSize = 65_536
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -90,13 +92,19 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	}
 	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]string)}
 	var err error
-	if s.buckets, err = lru.New[string, *cachedBucket](o.CacheSize); err != nil {
+	if s.buckets, err = newRecordCache(o.CacheSize, recordCacheBytes); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)
+	}
+	if s.absent, err = lru.New[string, time.Time](rereadNames); err != nil {
+		return nil, fmt.Errorf("make the cache of absent buckets: %w", err)
+	}
+	if s.rereads, err = newRereadLimit(); err != nil {
+		return nil, fmt.Errorf("make the limit of repeated reads: %w", err)
 	}
 	if s.tombstones, err = lru.New[string, tombstone](o.CacheSize); err != nil {
 		return nil, fmt.Errorf("make the list of tombstones: %w", err)
 	}
-	if s.uploads, err = lru.New[string, cachedUpload](o.CacheSize); err != nil {
+	if s.uploads, err = lru.New[string, cachedUpload](min(o.CacheSize, 4096)); err != nil {
 		return nil, fmt.Errorf("make the upload cache: %w", err)
 	}
 	if s.sessions, err = lru.New[[16]byte, sessionKey](maxSessionKeys); err != nil {
