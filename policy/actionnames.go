@@ -105,9 +105,17 @@ type wordFault struct {
 
 func (f *wordFault) Error() string { return f.why + f.hint }
 
-// didYouMean ends a sentence about a word that is none with the nearest that is; "" when none is near. A star at the
-// end stands for any end of a word.
+// didYouMean ends a sentence about a word that is none with the nearest that is; "" when none is near.
 func didYouMean(word string, words []string) string {
+	if best := Nearest(word, words); best != "" {
+		return ": did you mean " + best + "?"
+	}
+	return ""
+}
+
+// Nearest is the word that a mistyped one was probably meant to be; "" when none is near. A star at its end stands for
+// any end of a word.
+func Nearest(word string, words []string) string {
 	stem, open := strings.CutSuffix(word, "*")
 	best, least := "", len(word)/4+1
 	for _, candidate := range words {
@@ -118,13 +126,10 @@ func didYouMean(word string, words []string) string {
 			best, least = candidate, d
 		}
 	}
-	switch {
-	case best == "":
-		return ""
-	case open:
+	if best != "" && open {
 		best += "*"
 	}
-	return ": did you mean " + best + "?"
+	return best
 }
 
 // distance is how many letters have to be put in, taken out or replaced to make b of a.

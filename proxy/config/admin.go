@@ -23,7 +23,7 @@ func (c *Config) validateAdmin(f *Faults) {
 			continue
 		}
 		if _, err := os.Stat(file.name); err != nil {
-			f.add(file.path, "%v", err)
+			f.add(file.path, "%s", missing(file.name, err))
 		}
 	}
 	for _, need := range a.ReadyNeeds {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"sealfront/policy"
 )
 
 // Load reads a configuration file, fills in defaults and secrets from files and environment, and validates. Paths in
@@ -33,13 +35,26 @@ func load(file string) (*Config, Faults, error) {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	c := Default()
-	var faults Faults
-	decode(text, c, &faults)
-	dir := filepath.Dir(file)
-	c.resolve(dir, &faults)
+	r := &reading{}
+	if !r.decode("file", text, c) {
+		return c, r.faults, nil // nothing is known of the settings
+	}
+	c.resolve(filepath.Dir(file), r)
 	c.complete()
-	return c, append(faults, c.validate()...), nil
+	causes := slices.Clone(r.meant)
+	for _, f := range r.faults {
+		causes = append(causes, f.Path)
+	}
+	return c, append(r.faults, withoutConsequences(c.validate(), causes)...), nil
 }
+
+// A reading is what is found while a configuration is read.
+type reading struct {
+	faults Faults
+	meant  []string // paths that were probably meant by mistyped ones
+}
+
+func (r *reading) add(path, format string, args ...any) { r.faults.add(path, format, args...) }
 
 // LoadOnly is Load for whoever needs some settings only, named by the first word of their paths: faults of the others
 // are passed over.
@@ -58,28 +73,34 @@ func LoadOnly(file string, words ...string) (*Config, error) {
 	return c, nil
 }
 
-// decode reads one YAML document into target, with every fault and its path.
-func decode(text []byte, target any, faults *Faults) {
+// decode reads one YAML document into target, with every fault and its path. It reports whether it could be read at
+// all; if not, that is a fault at path.
+func (r *reading) decode(path string, text []byte, target any) bool {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	switch err := d.Decode(&root); {
 	case errors.Is(err, io.EOF):
-		return
+		return true
 	case err != nil:
-		faults.add("file", "%v", err)
-		return
+		r.add(path, "%v", err)
+		return false
 	}
 	var more yaml.Node
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		faults.add("file", "holds more than one document")
+		r.add(path, "holds more than one document")
 	}
-	fill(root.Content[0], reflect.ValueOf(target).Elem(), "", faults)
+	if root.Content[0].Kind != yaml.MappingNode && root.Content[0].Tag != "!!null" {
+		r.add(path, "must be a mapping")
+		return false
+	}
+	r.fill(root.Content[0], reflect.ValueOf(target).Elem(), "")
+	return true
 }
 
 var unmarshaler = reflect.TypeFor[yaml.Unmarshaler]()
 
 // fill decodes a node into a value, field by field, so that one fault doesn't hide the next.
-func fill(node *yaml.Node, v reflect.Value, path string, faults *Faults) {
+func (r *reading) fill(node *yaml.Node, v reflect.Value, path string) {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -89,16 +110,16 @@ func fill(node *yaml.Node, v reflect.Value, path string, faults *Faults) {
 	custom := v.CanAddr() && v.Addr().Type().Implements(unmarshaler)
 	switch {
 	case v.Kind() == reflect.Struct && !custom:
-		fillStruct(node, v, path, faults)
+		r.fillStruct(node, v, path)
 		return
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
 		if node.Kind != yaml.SequenceNode {
-			faults.add(path, "must be a list")
+			r.add(path, "must be a list")
 			return
 		}
 		list := reflect.MakeSlice(v.Type(), len(node.Content), len(node.Content))
 		for i, item := range node.Content {
-			fill(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i), faults)
+			r.fill(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
 		}
 		v.Set(list)
 		return
@@ -106,16 +127,16 @@ func fill(node *yaml.Node, v reflect.Value, path string, faults *Faults) {
 	if err := node.Decode(v.Addr().Interface()); err != nil {
 		var types *yaml.TypeError
 		if errors.As(err, &types) {
-			faults.add(path, "%q is not a %s", node.Value, typeName(v.Type()))
+			r.add(path, "%q is not a %s", node.Value, typeName(v.Type()))
 		} else {
-			faults.add(path, "%v", err)
+			r.add(path, "%v", err)
 		}
 	}
 }
 
-func fillStruct(node *yaml.Node, v reflect.Value, path string, faults *Faults) {
+func (r *reading) fillStruct(node *yaml.Node, v reflect.Value, path string) {
 	if node.Kind != yaml.MappingNode {
-		faults.add(orFile(path), "must be a mapping")
+		r.add(orFile(path), "must be a mapping")
 		return
 	}
 	seen := make(map[string]bool)
@@ -128,14 +149,34 @@ func fillStruct(node *yaml.Node, v reflect.Value, path string, faults *Faults) {
 		field, ok := fieldByTag(v, name)
 		switch {
 		case !ok:
-			faults.add(at, "unknown field (line %d)", node.Content[i].Line)
+			r.unknown(v, path, name, node.Content[i].Line)
 		case seen[name]:
-			faults.add(at, "is set twice (line %d)", node.Content[i].Line)
+			r.add(at, "is set twice (line %d)", node.Content[i].Line)
 		default:
-			fill(node.Content[i+1], field, at, faults)
+			r.fill(node.Content[i+1], field, at)
 		}
 		seen[name] = true
 	}
+}
+
+// unknown reports a field that there isn't, with the one that was probably meant.
+func (r *reading) unknown(v reflect.Value, path, name string, line int) {
+	var names []string
+	for i := range v.NumField() {
+		names = append(names, v.Type().Field(i).Tag.Get("yaml"))
+	}
+	join := func(name string) string {
+		if path == "" {
+			return name
+		}
+		return path + "." + name
+	}
+	if meant := policy.Nearest(name, names); meant != "" {
+		r.meant = append(r.meant, join(meant))
+		r.add(join(name), "unknown field (line %d): did you mean %s?", line, meant)
+		return
+	}
+	r.add(join(name), "unknown field (line %d)", line)
 }
 
 func orFile(path string) string {
@@ -174,10 +215,10 @@ func typeName(t reflect.Type) string {
 }
 
 // resolve makes paths absolute and reads secrets and identities from their files.
-func (c *Config) resolve(dir string, faults *Faults) {
+func (c *Config) resolve(dir string, r *reading) {
 	base, err := filepath.Abs(dir)
 	if err != nil {
-		faults.add("file", "%v", err)
+		r.add("file", "%v", err)
 		return
 	}
 	for _, p := range []*string{
@@ -196,37 +237,43 @@ func (c *Config) resolve(dir string, faults *Faults) {
 			}
 		}
 	}
-	secret("store.secret_key", &c.Store.SecretKey, c.Store.SecretKeyFile, c.Store.SecretKeyEnv, faults)
-	secret("kms.secret_key", &c.KMS.SecretKey, c.KMS.SecretKeyFile, c.KMS.SecretKeyEnv, faults)
-	secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "", faults)
+	r.secret("store.secret_key", &c.Store.SecretKey, c.Store.SecretKeyFile, c.Store.SecretKeyEnv)
+	r.secret("kms.secret_key", &c.KMS.SecretKey, c.KMS.SecretKeyFile, c.KMS.SecretKeyEnv)
+	r.secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "")
 	if c.IdentitiesFile != "" {
 		if len(c.Identities) > 0 {
-			faults.add("identities_file", "can't be set together with identities")
+			r.add("identities_file", "can't be set together with identities")
 		}
-		text, err := os.ReadFile(c.IdentitiesFile)
-		if err != nil {
-			faults.add("identities_file", "%v", err)
-		} else {
-			var file struct {
-				Identities []Identity `yaml:"identities"`
-			}
-			decode(text, &file, faults)
-			if c.Identities = file.Identities; len(c.Identities) == 0 {
-				faults.add("identities_file", "holds no identities")
-			}
-		}
+		c.readIdentities(r)
 	}
 	for i := range c.Identities {
 		id := &c.Identities[i]
 		if id.SecretKeyFile != "" && !filepath.IsAbs(id.SecretKeyFile) {
 			id.SecretKeyFile = filepath.Join(base, id.SecretKeyFile)
 		}
-		secret(fmt.Sprintf("identities[%d].secret_key", i), &id.SecretKey, id.SecretKeyFile, id.SecretKeyEnv, faults)
+		r.secret(fmt.Sprintf("identities[%d].secret_key", i), &id.SecretKey, id.SecretKeyFile, id.SecretKeyEnv)
+	}
+}
+
+// readIdentities reads identities from their file.
+func (c *Config) readIdentities(r *reading) {
+	text, err := os.ReadFile(c.IdentitiesFile)
+	if err != nil {
+		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
+		return
+	}
+	var file struct {
+		Identities []Identity `yaml:"identities"`
+	}
+	known := len(r.faults)
+	read := r.decode("identities_file", text, &file)
+	if c.Identities = file.Identities; read && len(c.Identities) == 0 && len(r.faults) == known {
+		r.add("identities_file", "holds no identities")
 	}
 }
 
 // secret fills value from a file or the environment; at most one of the three may be set.
-func secret(path string, value *string, file, env string, faults *Faults) {
+func (r *reading) secret(path string, value *string, file, env string) {
 	set := 0
 	for _, s := range []string{*value, file, env} {
 		if s != "" {
@@ -235,19 +282,24 @@ func secret(path string, value *string, file, env string, faults *Faults) {
 	}
 	switch {
 	case set > 1:
-		faults.add(path, "is given in more than one way: set one of %s, _file and _env",
+		r.add(path, "is given in more than one way: set one of %s, _file and _env",
 			path[strings.LastIndexByte(path, '.')+1:])
 	case file != "":
 		text, err := os.ReadFile(file)
-		if err != nil {
-			faults.add(path+"_file", "%v", err)
-		}
 		*value = strings.TrimSpace(string(text))
+		switch {
+		case err != nil:
+			r.add(path+"_file", "%s", missing(file, err))
+		case *value == "":
+			r.add(path+"_file", "%s is empty", file)
+		}
 	case env != "":
 		v, ok := os.LookupEnv(env)
-		if !ok {
-			faults.add(path+"_env", "the environment has no %s", env)
+		switch *value = v; {
+		case !ok:
+			r.add(path+"_env", "the environment has no %s", env)
+		case v == "":
+			r.add(path+"_env", "%s is empty in the environment", env)
 		}
-		*value = v
 	}
 }

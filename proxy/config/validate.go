@@ -25,8 +25,11 @@ func (c *Config) validate() Faults {
 		f.add("account", "%q is not 12 digits; quote it, or YAML takes it for a number", c.Account)
 	}
 	for i, d := range c.Domains {
-		if d == "" || strings.HasPrefix(d, ".") || strings.ContainsAny(d, ":/ ") {
-			f.add(path("domains", i), "%q is not a host name", d)
+		switch rest, wildcard := strings.CutPrefix(d, "*."); {
+		case wildcard:
+			f.add(path("domains", i), "%q must be %s: buckets in front of a domain are always served", d, rest)
+		case d == "" || strings.HasPrefix(d, ".") || strings.ContainsAny(d, ":/* "):
+			f.add(path("domains", i), "%q is not a host name such as s3.example.com", d)
 		}
 	}
 	c.validateIdentities(&f)
@@ -87,7 +90,11 @@ func path(list string, i int) string {
 
 func oneOf(f *Faults, path, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		f.add(path, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		hint := ""
+		if meant := policy.Nearest(value, allowed); meant != "" {
+			hint = ": did you mean " + meant + "?"
+		}
+		f.add(path, "%q is not one of %s%s", value, strings.Join(allowed, ", "), hint)
 	}
 }
 
@@ -101,9 +108,10 @@ func (c *Config) validateListen(f *Faults) {
 			continue
 		}
 		if _, err := net.ResolveTCPAddr("tcp", l.value); err != nil {
-			f.add(l.path, "%v", err)
+			f.add(l.path, "%q is not an address such as 0.0.0.0:8443: %v", l.value, err)
 		}
 	}
+	c.validatePorts(f)
 	if c.Listen.HTTPS == "" && c.Listen.HTTP == "" {
 		f.add("listen.https", "nothing to listen on: set listen.https, listen.http or both")
 	}
@@ -126,23 +134,55 @@ func (c *Config) validateListen(f *Faults) {
 			continue
 		}
 		if _, err := os.Stat(file.name); err != nil {
-			f.add(file.path, "%v", err)
+			f.add(file.path, "%s", missing(file.name, err))
 		}
 	}
 	c.validateAdmin(f)
 	oneOf(f, "tls.client_certificates", c.TLS.ClientCertificates, "required", "optional")
 	for i, pair := range c.TLS.Certificates {
 		for _, file := range []struct{ path, name string }{{".cert", pair.Cert}, {".key", pair.Key}} {
-			if _, err := os.Stat(file.name); err != nil {
-				f.add(path("tls.certificates", i)+file.path, "%v", err)
+			switch _, err := os.Stat(file.name); {
+			case file.name == "":
+				f.add(path("tls.certificates", i)+file.path, "must be set: a pair is a cert and its key")
+			case err != nil:
+				f.add(path("tls.certificates", i)+file.path, "%s", missing(file.name, err))
 			}
 		}
 	}
 	for i, p := range c.TLS.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
-			f.add(path("tls.trusted_proxies", i), "%v", err)
+			right := "a network such as 10.0.0.0/8"
+			if ip, err := netip.ParseAddr(p); err == nil {
+				right = netip.PrefixFrom(ip, ip.BitLen()).String() + " for this one address"
+			}
+			f.add(path("tls.trusted_proxies", i), "%q must be %s", p, right)
 		}
 	}
+}
+
+// validatePorts finds two listeners of one port.
+func (c *Config) validatePorts(f *Faults) {
+	listeners := []struct{ path, value string }{
+		{"listen.https", c.Listen.HTTPS}, {"listen.http", c.Listen.HTTP}, {"listen.admin", c.Listen.Admin},
+	}
+	for i, l := range listeners {
+		host, port, err := net.SplitHostPort(l.value)
+		if err != nil || port == "0" {
+			continue
+		}
+		for _, earlier := range listeners[:i] {
+			other, otherPort, err := net.SplitHostPort(earlier.value)
+			if err == nil && port == otherPort && (host == other || isAny(host) || isAny(other)) {
+				f.add(l.path, "%s and %s of %s have the same port: give each its own", l.value, earlier.value, earlier.path)
+			}
+		}
+	}
+}
+
+// isAny reports whether a host to listen on means all addresses.
+func isAny(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 func (c *Config) validateStore(f *Faults) {
@@ -150,7 +190,7 @@ func (c *Config) validateStore(f *Faults) {
 	oneOf(f, "store.kind", s.Kind, "s3", "directory", "embedded", "memory")
 	switch s.Kind {
 	case "s3", "directory":
-		endpoint(f, "store.endpoint", s.Endpoint, true)
+		service(f, "store.endpoint", s.Endpoint, true)
 	case "memory":
 		s.Memory.validate(f)
 	}
@@ -158,7 +198,7 @@ func (c *Config) validateStore(f *Faults) {
 	if s.ControlEndpoint != "" && !directory {
 		f.add("store.control_endpoint", "is for kind directory")
 	}
-	endpoint(f, "store.control_endpoint", s.ControlEndpoint, false)
+	service(f, "store.control_endpoint", s.ControlEndpoint, false)
 	oneOf(f, "store.addressing", s.Addressing, "path", "virtual")
 	oneOf(f, "store.bucket_names", s.BucketNames, "prefix", "record")
 	if s.BucketNames == "record" {
@@ -224,15 +264,34 @@ func endpoint(f *Faults, path, value string, required bool) {
 	}
 }
 
+// service is endpoint of a service whose requests have paths of their own.
+func service(f *Faults, path, value string, required bool) {
+	known := len(*f)
+	endpoint(f, path, value, required)
+	u, err := url.Parse(value)
+	if len(*f) > known || err != nil || value == "" {
+		return
+	}
+	if u.User != nil {
+		f.add(path, "must hold no user and password: use access_key and secret_key")
+	} else if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		f.add(path, "%q has a path, and requests have their own: use %s://%s", value, u.Scheme, u.Host)
+	}
+}
+
 func (c *Config) validateKMS(f *Faults) {
 	k := &c.KMS
 	oneOf(f, "kms.kind", k.Kind, "aws", "embedded")
-	endpoint(f, "kms.endpoint", k.Endpoint, false)
+	service(f, "kms.endpoint", k.Endpoint, false)
 	if k.Kind == "aws" && k.ServiceKey == "" {
 		f.add("kms.service_key", "must be set: the proxy's own KMS key, for SSE-S3 objects, state and sessions")
 	}
-	if k.ServiceKey != "" && !strings.HasPrefix(k.ServiceKey, "arn:") {
-		f.add("kms.service_key", "%q is not a key ARN", k.ServiceKey)
+	switch {
+	case strings.HasPrefix(k.ServiceKey, "alias/"), strings.Contains(k.ServiceKey, ":alias/"):
+		f.add("kms.service_key", "%q is an alias, which can come to mean another key: give the key's ARN, which 'aws kms "+
+			"describe-key --key-id %s' shows", k.ServiceKey, k.ServiceKey)
+	case k.ServiceKey != "" && !strings.HasPrefix(k.ServiceKey, "arn:"):
+		f.add("kms.service_key", "%q is not a key ARN such as arn:aws:kms:us-west-2:123456789012:key/1234abcd-…", k.ServiceKey)
 	}
 	if (k.AccessKey == "") != (k.SecretKey == "") {
 		f.add("kms.secret_key", "kms.access_key and kms.secret_key must be set together")
