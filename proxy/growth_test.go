@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -202,34 +201,6 @@ var growths = []struct {
 		func(x *growing, n int) { x.putInEach(n); x.getFromEach(n) },
 	},
 	{
-		"N requests that are refused, in one bucket and one second", 10, growth{fixed: 1}, growth{},
-		func(x *growing, _ int) { x.put("warm", 1) },
-		func(x *growing, n int) {
-			for range n {
-				_, err := x.client.PutObject(x.ctx, &s3.PutObjectInput{
-					Bucket: &x.bucket, Key: aws.String("k"), ServerSideEncryption: types.ServerSideEncryptionAwsKms,
-					SSEKMSKeyId: aws.String(x.another),
-				})
-				if err == nil {
-					x.t.Error("it was carried out")
-				}
-			}
-		},
-	},
-	{
-		"N requests for a bucket that isn't there, in one second", 10, growth{fixed: 1}, growth{},
-		func(*growing, int) {},
-		func(x *growing, n int) {
-			for range n {
-				var missing *types.NotFound
-				_, err := x.client.HeadBucket(x.ctx, &s3.HeadBucketInput{Bucket: aws.String("absent")})
-				if !errors.As(err, &missing) {
-					x.t.Error(err)
-				}
-			}
-		},
-	},
-	{
 		"N CreateBucket", 3, growth{each: 6}, growth{},
 		func(*growing, int) {}, func(x *growing, n int) { x.buckets(n) },
 	},
@@ -237,13 +208,12 @@ var growths = []struct {
 
 // A growing is an installation whose costs are counted.
 type growing struct {
-	t       *testing.T
-	ctx     context.Context
-	p       *proxytest.Program
-	client  *s3.Client
-	bucket  string
-	another string // KMS key than the bucket's
-	id      string // of an upload
+	t      *testing.T
+	ctx    context.Context
+	p      *proxytest.Program
+	client *s3.Client
+	bucket string
+	id     string // of an upload
 
 	uploaded []types.CompletedPart
 }
@@ -391,7 +361,7 @@ general_purpose: {default_encryption: "aws:kms"}
 tls: {cert: "%[6]s/server.pem", key: "%[6]s/server.key"}
 `, s.Address(), k.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey, k.ServiceKey, dir), proxytest.RecordLife(time.Hour), proxytest.ClaimAge(time.Hour))
 	p.Env["AWS_CA_BUNDLE"] = authority
-	x := &growing{t: t, ctx: t.Context(), p: p, client: p.Client(t), another: k.MakeKey(t), bucket: "growing--az1--x-s3"}
+	x := &growing{t: t, ctx: t.Context(), p: p, client: p.Client(t), bucket: "growing--az1--x-s3"}
 	_, err = x.client.CreateBucket(x.ctx, &s3.CreateBucketInput{
 		Bucket: &x.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
 			Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
