@@ -92,10 +92,14 @@ type Store struct {
 	MetadataHeader string `yaml:"metadata_header"`
 	CA             string `yaml:"ca"` // PEM file with the store's certificate authority; default the system's
 	// SingleWriter allows a store without conditional PUT. Only one replica may run then.
-	SingleWriter bool   `yaml:"single_writer"`
-	SignPayload  bool   `yaml:"sign_payload"` // sign sealed bodies, too: by their hash, or in chunks where they stream
-	Connections  int    `yaml:"connections"`  // most at once; default 1024
-	Memory       Memory `yaml:"memory"`
+	SingleWriter bool `yaml:"single_writer"`
+	SignPayload  bool `yaml:"sign_payload"` // sign sealed bodies, too: by their hash, or in chunks where they stream
+	Connections  int  `yaml:"connections"`  // most at once; default 1024
+	// Timeout is how long the store may make no progress with a request: take nothing of its body, or say nothing. A
+	// request that has it copy or put together an object may take 20 times as long. Default 15 s.
+	Timeout        time.Duration `yaml:"timeout"`
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` // for a connection, also for a free one; default 5 s
+	Memory         Memory        `yaml:"memory"`
 }
 
 // Memory is the store of kind memory, for load tests: S3 in the program's own memory, empty at each start, with the

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sealfront/policy"
 )
@@ -218,6 +219,11 @@ func (c *Config) validateStore(f *Faults) {
 	}
 	if (s.AccessKey == "") != (s.SecretKey == "") {
 		f.add("store.secret_key", "store.access_key and store.secret_key must be set together")
+	}
+	for path, d := range map[string]time.Duration{"timeout": s.Timeout, "connect_timeout": s.ConnectTimeout} {
+		if d < 0 || d > 0 && d < 100*time.Millisecond {
+			f.add("store."+path, "must be 100ms or more")
+		}
 	}
 	if s.Connections < 0 {
 		f.add("store.connections", "must not be negative")

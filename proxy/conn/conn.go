@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -43,6 +44,7 @@ type rawConn struct {
 	unsent      atomic.Bool
 	gentleClose sync.Once
 	all         *connections // that it belongs to; nil: none
+	left        left         // zero outside a server
 	parking     *parking     // nil: it is never parked
 	answered    atomic.Bool  // there has been a request: it may park only between requests
 	state       atomic.Int32
@@ -416,6 +418,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	raw := newRawConn(nc, *l.timeouts.Load())
 	raw.all, raw.parking = l.all, l.parking
+	raw.left.context, raw.left.cancel = context.WithCancelCause(context.Background())
 	raw.all.add(raw)
 	if l.tls == nil {
 		raw.beginHead()

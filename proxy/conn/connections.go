@@ -34,6 +34,7 @@ type connections struct {
 	open      map[*rawConn]struct{}
 	listeners map[net.Listener]struct{}
 	none      chan struct{} // of drain: closed once nothing is left
+	watching  bool          // connections are looked at: see watch
 }
 
 const (
@@ -75,6 +76,10 @@ func (s *connections) add(c *rawConn) {
 		s.open = make(map[*rawConn]struct{})
 	}
 	s.open[c] = struct{}{}
+	if !s.watching {
+		s.watching = true
+		go s.watch()
+	}
 }
 
 // remove may be called more than once for a connection.

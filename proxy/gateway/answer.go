@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/audit"
+	"sealfront/proxy/conn"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/store"
@@ -24,6 +25,9 @@ import (
 // fail answers with an error, or closes the connection when part of the answer has been sent.
 func (x *exchange) fail(err error) {
 	e := objects.Translate(err)
+	if errors.Is(err, conn.ErrLeft) {
+		e = s3.ClientLeft(err)
+	}
 	resp := &x.ctx.Response
 	if x.grant.Control.Kind != "" {
 		e = controlError(e)

@@ -207,9 +207,9 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	h := &ctx.Request.Header
 	x.grant.Read(ctx, h.Method(), h.RequestURI(), h.RawHeaders(), g.o.Now())
 	g.access.Begin(&x.grant)
-	// fasthttp's own context is this request's memory: what is derived from it may outlive the request by a timer.
 	x.Object = objects.Object{Objects: g.objects, Prepared: &x.prepared}
-	x.context = context.Background()
+	// Not fasthttp's own, which is this request's memory: what is derived from it may outlive the request by a timer.
+	x.context = conn.Context(ctx.Conn())
 	x.beginSpan()
 	x.show("x-amz-request-id", x.requestID)
 	x.show("x-amz-id-2", hostID)
@@ -226,5 +226,21 @@ func (g *Gateway) enter(x *exchange) error {
 	}
 	err := x.decide()
 	x.account.permitted = err == nil
+	if !x.endsWithClient() {
+		x.context = context.WithoutCancel(x.context)
+	}
 	return err
+}
+
+// endsWithClient reports whether the work for the request ends when its client leaves: that of requests that read, and
+// of those that change something by one request to the store. What takes several is carried through, since half of it
+// would be somebody else's to clean up.
+func (x *exchange) endsWithClient() bool {
+	switch x.Operation {
+	case policy.PutObject:
+		return x.grant.Value("x-amz-write-offset-bytes") == ""
+	case policy.UploadPart, policy.DeleteObject:
+		return true
+	}
+	return x.Method == "GET" || x.Method == "HEAD"
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io/fs"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -40,7 +41,14 @@ func OpenStorage(
 	o := store.Options{
 		Endpoint: c.Store.Endpoint, Region: c.Store.Region, VirtualHost: c.Store.Addressing == "virtual",
 		Directory: c.Store.Kind == "directory", ControlEndpoint: c.Store.ControlEndpoint, SignPayload: c.Store.SignPayload,
-		Connections: c.Store.Connections, Observe: m.Store,
+		Connections: c.Store.Connections, Timeout: c.Store.Timeout, ConnectTimeout: c.Store.ConnectTimeout,
+		Observe: func(operation string, status int, err error, took time.Duration) {
+			trouble := ""
+			if err != nil {
+				trouble = store.Trouble(err)
+			}
+			m.Store(operation, status, trouble, took)
+		},
 		ClockSkew: clockSkew(m, options.Log), Now: options.Now, Dial: options.Dial,
 	}
 	switch {

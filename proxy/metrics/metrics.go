@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"cmp"
 	"maps"
 	"strconv"
 	"sync"
@@ -46,7 +47,8 @@ type (
 	requestLabels struct{ operation, code string }
 	storeLabels   struct {
 		operation string
-		status    int
+		status    int    // 0: no answer
+		trouble   string // why not
 	}
 	countAndTime struct {
 		count prometheus.Counter
@@ -138,7 +140,7 @@ func New() *Metrics {
 	})
 	m.storeSeries = newSeries(func(l storeLabels) countAndTime {
 		return countAndTime{
-			m.store.WithLabelValues(l.operation, strconv.Itoa(l.status)),
+			m.store.WithLabelValues(l.operation, cmp.Or(l.trouble, strconv.Itoa(l.status))),
 			m.storeTime.WithLabelValues(l.operation),
 		}
 	})
@@ -214,9 +216,9 @@ func (m *Metrics) Bytes(direction string, n int64) {
 // Integrity counts sealed data that did not open.
 func (m *Metrics) Integrity(kind string) { m.integrity.WithLabelValues(kind).Inc() }
 
-// Store counts a request to the store.
-func (m *Metrics) Store(operation string, code int, took time.Duration) {
-	s := m.storeSeries.of(storeLabels{operation, code})
+// Store counts a request to the store: the answer's status, or why there was none.
+func (m *Metrics) Store(operation string, status int, trouble string, took time.Duration) {
+	s := m.storeSeries.of(storeLabels{operation, status, trouble})
 	s.count.Inc()
 	s.time.Observe(took.Seconds())
 }

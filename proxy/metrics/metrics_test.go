@@ -57,7 +57,7 @@ func TestEachEventHasItsSeries(t *testing.T) {
 			},
 		},
 		"a request to the store": {
-			func(m *metrics.Metrics) { m.Store("GetObject", 503, time.Second) },
+			func(m *metrics.Metrics) { m.Store("GetObject", 503, "", time.Second) },
 			map[string]float64{
 				"sealfront_store_requests_total{code=503,operation=GetObject}":  1,
 				"sealfront_store_request_duration_seconds{operation=GetObject}": 1,
@@ -174,7 +174,7 @@ func TestCountingIsConcurrentAndAllocatesNothing(t *testing.T) {
 		group.Go(func() {
 			for i := range 1000 {
 				m.Request([]string{"GetObject", "PutObject"}[i%2], "OK", time.Millisecond)
-				m.Store("GetObject", 200+i%2, time.Millisecond)
+				m.Store("GetObject", 200+i%2, "", time.Millisecond)
 			}
 		})
 	}
@@ -185,7 +185,7 @@ func TestCountingIsConcurrentAndAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		m.Request("GetObject", "OK", time.Millisecond)
-		m.Store("GetObject", 200, time.Millisecond)
+		m.Store("GetObject", 200, "", time.Millisecond)
 		m.Bytes("in", 1)
 		m.BucketKeyHit()
 	}); n != 0 {
@@ -202,7 +202,7 @@ func TestSnapshot(t *testing.T) {
 		m.Request("GetObject", code, time.Millisecond)
 	}
 	for _, code := range []int{0, 200, 404, 500, 503} {
-		m.Store("HeadObject", code, time.Millisecond)
+		m.Store("HeadObject", code, "", time.Millisecond)
 	}
 	m.KMS("Decrypt", "ok", 0)
 	m.KMS("Decrypt", "KMSInternalException", 0)

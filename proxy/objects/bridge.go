@@ -58,6 +58,9 @@ func Translate(err error) *s3.Error {
 		e := s3.Internal(err)
 		e.Row = RowForeignBlob
 		return e
+	case errors.Is(err, store.ErrNotAsked):
+		return s3.Refuse("SlowDown",
+			"Please reduce your request rate: the store behind this service doesn't answer.").Because(err)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return s3.Unavailable(err)
 	}

@@ -75,7 +75,8 @@ func (x *Object) findLayout(ctx context.Context, o *Opened) (*cachedLayout, erro
 		return k, nil
 	}
 	v, err, _ := x.Objects.loads.Do(name+"\n"+o.ETag+"\n"+string(o.Envelope.ObjectID[:]), func() (any, error) {
-		if err := x.loadTrailer(ctx, o); err != nil {
+		// The load is shared: it must not end with the first one who wanted it.
+		if err := x.loadTrailer(context.WithoutCancel(ctx), o); err != nil {
 			return nil, err
 		}
 		k := &cachedLayout{

@@ -38,17 +38,18 @@ type Options struct {
 	ControlEndpoint string
 	TLS             *tls.Config // for https; nil: the system's roots
 	SignPayload     bool        // bodies are signed: by hash when held in memory, otherwise in signed chunks
-	// Connections is the most open at once; default 1024. DialTimeout (default 10 s) also bounds the wait for a
-	// free one. ProgressTimeout (default 60 s) bounds each read and write. IdleTimeout (default 20 s) is
-	// how long a connection waits in the pool; it should be shorter than the store's own.
-	Connections     int
-	DialTimeout     time.Duration
-	ProgressTimeout time.Duration
-	IdleTimeout     time.Duration
+	// Connections is the most open at once; default 1024. ConnectTimeout (default 5 s) also bounds the wait for a free
+	// one. Timeout (default 15 s) is how long the store may make no progress with a request: take nothing of its body,
+	// or say nothing. Of a request that has it copy or put together an object it is patient for 20 times as long.
+	// IdleTimeout (default 20 s) is how long a connection waits in the pool; it should be shorter than the store's own.
+	Connections    int
+	ConnectTimeout time.Duration
+	Timeout        time.Duration
+	IdleTimeout    time.Duration
 	// Dial, if set, makes the connections instead of a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Observe, if set, is called with every answer; code is 0 when there was none.
-	Observe func(operation string, code int, took time.Duration)
+	// Observe, if set, is called with every answer, or with the error when there was none; code is 0 then.
+	Observe func(operation string, code int, err error, took time.Duration)
 	// ClockSkew, if set, is called now and then with how far this clock is ahead of the store's, to about a second.
 	ClockSkew func(ahead time.Duration)
 	Now       func() time.Time // default time.Now
@@ -58,7 +59,8 @@ type Options struct {
 type Client struct {
 	o            Options
 	signer       *sigv4.Signer
-	hc           *fasthttp.HostClient // its connection pool; requests are ours
+	pool         *pool
+	breaker      breaker
 	address      string
 	host         string // for the Host header
 	basePath     string
@@ -78,11 +80,11 @@ func New(o Options) (*Client, error) {
 	if o.Connections <= 0 {
 		o.Connections = 1024
 	}
-	if o.DialTimeout <= 0 {
-		o.DialTimeout = 10 * time.Second
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = 5 * time.Second
 	}
-	if o.ProgressTimeout <= 0 {
-		o.ProgressTimeout = 60 * time.Second
+	if o.Timeout <= 0 {
+		o.Timeout = 15 * time.Second
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 20 * time.Second
@@ -101,11 +103,9 @@ func New(o Options) (*Client, error) {
 	if err := c.setEndpoint(o.Endpoint); err != nil {
 		return nil, err
 	}
-	d := &dialer{dial: o.Dial, address: c.address, tls: c.tls, timeout: o.DialTimeout, progress: o.ProgressTimeout}
-	c.hc = &fasthttp.HostClient{
-		Addr: c.address, Dial: d.open, MaxConns: o.Connections, MaxConnWaitTimeout: o.DialTimeout,
-		MaxIdleConnDuration: o.IdleTimeout, ConnPoolStrategy: fasthttp.LIFO,
-	}
+	d := &dialer{dial: o.Dial, address: c.address, tls: c.tls, timeout: o.ConnectTimeout}
+	c.pool = &pool{dial: d.open, most: o.Connections, wait: o.ConnectTimeout, life: o.IdleTimeout}
+	c.breaker.began = time.Now()
 	c.scratch.New = func() any { return new(scratch) }
 	c.bodies.New = func() any { return &signedBody{} }
 	if o.Directory && o.ControlEndpoint != "" {
@@ -144,7 +144,7 @@ func (c *Client) setEndpoint(endpoint string) error {
 
 // Close closes the idle connections of the pool.
 func (c *Client) Close() {
-	c.hc.CloseIdleConnections()
+	c.pool.closeIdle()
 	if c.control != nil {
 		c.control.Close()
 	}
@@ -154,7 +154,9 @@ func (c *Client) Close() {
 func (c *Client) Directory() bool { return c.directory }
 
 // Do sends a request and returns the answer, whose body the caller reads and which it must Close. Any status
-// is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed.
+// is an answer; err wraps ErrUnavailable when there was none, or is the error of r.Body when that failed. What of it
+// waits ends with ctx: for a connection, for the store to take the body and to answer, and the reading of the answer's
+// body.
 func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 	if ctx.Err() != nil { // above all, a claim that was lost
 		return nil, fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, context.Cause(ctx))
@@ -167,7 +169,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Answer, error) {
 		if err == nil {
 			code = a.Status
 		}
-		c.o.Observe(r.Operation, code, end.Sub(start))
+		c.o.Observe(r.Operation, code, err, end.Sub(start))
 	}
 	if err == nil && c.o.ClockSkew != nil {
 		c.observeClock(a, start, end)
@@ -239,17 +241,46 @@ func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, 
 		head, rest = append(head, rest...), nil
 	}
 	for {
-		a, reused, err := c.roundTrip(r, head, rest, body)
+		began := time.Now()
+		a, reused, err := c.roundTrip(ctx, r, head, rest, body, began)
 		// A pooled connection that the store closed before it read a byte fails without an answer. The request
 		// can go out again if its body is still in memory.
-		if err != nil && reused && r.replayable() && errors.Is(err, errNoAnswer) && ctx.Err() == nil {
+		if err != nil && reused && r.replayable() && errors.Is(err, errNoAnswer) && !timedOut(err) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil && errors.Is(err, errNoAnswer) {
-			err = fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, err)
+			err = fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, c.explain(ctx, r, err))
+			c.breaker.failed(began, err)
 		}
 		return a, err
 	}
+}
+
+// explain says which kind of no answer it was.
+func (c *Client) explain(ctx context.Context, r *Request, err error) error {
+	switch {
+	case ctx.Err() != nil: // whoever wanted the answer has left, and the connection was closed under the request
+		return context.Cause(ctx)
+	case errors.Is(err, ErrHangs):
+		return err
+	case errors.Is(err, errBusy):
+		return fmt.Errorf("%w: %w", ErrHangs, err)
+	case timedOut(err):
+		return fmt.Errorf("%w: no progress in %v: %w", ErrHangs, c.patience(r), err)
+	}
+	return fmt.Errorf("%w: %w", ErrRefuses, err)
+}
+
+// longer is how many times longer the store may be silent about a request that has it move an object's bytes.
+const longer = 20
+
+// patience is how long the store may make no progress with a request.
+func (c *Client) patience(r *Request) time.Duration {
+	switch r.Operation {
+	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
+		return longer * c.o.Timeout
+	}
+	return c.o.Timeout
 }
 
 // joined is up to which size a body is copied behind its head, for one plain write of both.
@@ -259,18 +290,28 @@ const joined = 16 << 10
 var errNoAnswer = errors.New("no answer")
 
 // roundTrip sends head and rest, or head and body, on one connection and reads the answer's head. reused reports
-// whether the connection had served before.
-func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *Answer, reused bool, err error) {
-	now := time.Now()
-	cc, err := c.acquire(!r.replayable(), now)
+// whether the connection had served before. The connection is closed when ctx ends, until the answer's Close.
+func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, body io.WriterTo, now time.Time) (
+	a *Answer, reused bool, err error,
+) {
+	if err := c.breaker.allow(); err != nil {
+		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	cc, err := c.acquire(ctx, !r.replayable(), now)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	reused = cc.requests > 0
+	cc.setPatience(c.patience(r))
+	stop := endless
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, cc.interrupt)
+	}
 	br := cc.reader
 	br.Reset(cc)
 	fail := func(err error) (*Answer, bool, error) {
-		cc.release(false)
+		stop()
+		c.pool.put(cc, false, now)
 		return nil, reused, err
 	}
 
@@ -291,42 +332,32 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 		}
 	}
 
-	a = &Answer{conn: cc, response: &cc.response, br: br}
+	a = &Answer{pool: c.pool, conn: cc, stop: stop, response: &cc.response, br: br}
+	sent := time.Now()
 	if err := a.readHead(br, r.Method); err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
+	c.breaker.heard(a.Status, sent, time.Now())
 	cc.requests++
 	a.reuse = clean && !a.response.ConnectionClose()
 	return a, reused, nil
 }
 
+// endless is the stop of a context that doesn't end.
+func endless() bool { return true }
+
 // acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out
-// again: the socket is checked however short a time the connection was idle. Its release gives it back.
-func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
+// again: the socket is checked however short a time the connection was idle.
+func (c *Client) acquire(ctx context.Context, look bool, now time.Time) (*conn, error) {
 	for {
-		pooled, err := c.hc.AcquireConn(c.o.DialTimeout, false)
+		cc, err := c.pool.get(ctx)
 		if err != nil {
 			return nil, err
 		}
-		cc, ok := pooled.Conn().(*conn)
-		if !ok {
-			panic("store: internal error: a connection that dial didn't make")
+		if cc.alive(look, now) {
+			return cc, nil
 		}
-		if !cc.alive(look, now) {
-			c.hc.CloseConn(pooled)
-			continue
-		}
-		if cc.release == nil { // pooled stays the connection's as long as it is open
-			cc.release = func(ok bool) {
-				if ok {
-					cc.idle = time.Now()
-					c.hc.ReleaseConn(pooled)
-				} else {
-					c.hc.CloseConn(pooled)
-				}
-			}
-		}
-		return cc, nil
+		c.pool.put(cc, false, now)
 	}
 }
 

@@ -204,7 +204,7 @@ func TestSilentStoreTimesOut(t *testing.T) {
 		}
 		<-done
 	})
-	client := f.client(t, func(o *store.Options) { o.ProgressTimeout = 50 * time.Millisecond })
+	client := f.client(t, func(o *store.Options) { o.Timeout = 50 * time.Millisecond })
 	for name, r := range map[string]*store.Request{
 		"no body": {Operation: "GetObject", Method: "GET", Bucket: "b", Key: "k"},
 		"streamed body": {
@@ -237,7 +237,7 @@ func TestSlowStoreIsNotSilent(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	})
-	client := f.client(t, func(o *store.Options) { o.ProgressTimeout = 25 * step })
+	client := f.client(t, func(o *store.Options) { o.Timeout = 25 * step })
 	a, err := client.Do(t.Context(),
 		&store.Request{
 			Operation: "PutObject", Method: "PUT", Bucket: "b", Key: "k", Length: 40 << 20,

@@ -23,12 +23,11 @@ import (
 // progress, not on the whole body: a slow store may take long, one that makes no progress may not.
 type conn struct {
 	net.Conn
-	socket   net.Conn     // below TLS, or the same
-	raw      syscall.Conn // of the socket; nil when there is none
-	requests int          // answered so far
-	idle     time.Time    // when the last of them ended
-	progress time.Duration
-	release  func(ok bool) // gives it back, to the pool when ok
+	socket   net.Conn      // below TLS, or the same
+	raw      syscall.Conn  // of the socket; nil when there is none
+	requests int           // answered so far
+	idle     time.Time     // when the last of them ended
+	patience time.Duration // how long the store may make no progress
 
 	reader   *bufio.Reader
 	response fasthttp.Response // of the answer that is looked at
@@ -63,13 +62,23 @@ func (c *conn) Close() error { return c.socket.Close() }
 
 // overdue reports whether the store has made no progress for too long after it had the whole body.
 func (c *conn) overdue() bool {
-	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.progress
+	return c.sent.Load() && time.Since(time.Unix(0, c.written.Load())) >= c.patience
 }
 
-// extend sees to it that what follows may take as long as progress may, and up to an eighth longer: a deadline that was
-// set a moment ago stays.
+// setPatience sets how long the store may make no progress with the request that follows.
+func (c *conn) setPatience(d time.Duration) {
+	if c.patience != d { // what was set before has another length
+		c.patience, c.readSet, c.writeSet = d, time.Time{}, time.Time{}
+	}
+}
+
+// interrupt ends whatever the connection is at; it is never used again.
+func (c *conn) interrupt() { _ = c.socket.Close() }
+
+// extend sees to it that what follows may take as long as the store has patience, and up to an eighth longer: a
+// deadline that was set a moment ago stays.
 func (c *conn) extend(set func(time.Time) error, last *time.Time) error {
-	slack := c.progress / 8
+	slack := c.patience / 8
 	now := c.at
 	if now.IsZero() {
 		now = time.Now()
@@ -78,7 +87,7 @@ func (c *conn) extend(set func(time.Time) error, last *time.Time) error {
 		return nil
 	}
 	*last = now
-	return set(now.Add(c.progress + slack))
+	return set(now.Add(c.patience + slack))
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -127,16 +136,15 @@ const readBuffer = 16 << 10
 
 // A dialer opens connections to the store.
 type dialer struct {
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	address  string
-	tls      *tls.Config // nil: none
-	timeout  time.Duration
-	progress time.Duration // see conn
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	address string
+	tls     *tls.Config // nil: none
+	timeout time.Duration
 }
 
-// open opens a connection, with TLS if the endpoint asks for it. The address of fasthttp's pool is the dialer's own.
-func (d *dialer) open(string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+// open opens a connection, with TLS if the endpoint asks for it.
+func (d *dialer) open(ctx context.Context) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	nc, err := d.dial(ctx, "tcp", d.address)
 	if err != nil {
@@ -162,8 +170,7 @@ func (d *dialer) open(string) (net.Conn, error) {
 		nc = tc
 	}
 	return &conn{
-		Conn: nc, socket: below, raw: raw, progress: d.progress,
-		reader: bufio.NewReaderSize(nil, readBuffer),
+		Conn: nc, socket: below, raw: raw, reader: bufio.NewReaderSize(nil, readBuffer),
 	}, nil
 }
 

@@ -175,7 +175,7 @@ func TestAnswersAndClockAreObserved(t *testing.T) {
 		w.Header()["Date"] = []string{date}
 		w.WriteHeader(code)
 	}, func(o *store.Options) {
-		o.Observe = func(operation string, code int, took time.Duration) {
+		o.Observe = func(operation string, code int, err error, took time.Duration) {
 			observed = append(observed, observation{operation, code, took})
 		}
 		o.ClockSkew = func(ahead time.Duration) { skews = append(skews, ahead) }

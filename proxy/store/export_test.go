@@ -26,3 +26,10 @@ func (n Names) WithCharacters(kept string) Names {
 
 // Marker is the marker that stands for a client's.
 func (n Names) Marker(after string) string { return n.marker(after) }
+
+// Connections is how many are open.
+func (c *Client) Connections() int {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return c.pool.open
+}

@@ -92,7 +92,9 @@ type Answer struct {
 	Status int
 	Length int64 // of the body; -1 when the store did not say. 0 for answers to HEAD, which have none
 
+	pool     *pool
 	conn     *conn              // until Close
+	stop     func() bool        // lets the end of the request's context be; false if it has ended
 	response *fasthttp.Response // the conn's
 	br       *bufio.Reader      // likewise
 	reuse    bool
@@ -213,10 +215,10 @@ func (a *Answer) Close() {
 	if a.reuse && a.br.Buffered() > 0 {
 		a.reuse = false // bytes that belong to no answer: never let the next request read them
 	}
-	c, reuse := a.conn, a.reuse
+	c, p, reuse := a.conn, a.pool, a.stop() && a.reuse
 	a.response.Reset()
 	*a = Answer{}
-	c.release(reuse) // from now on another request may have it
+	p.put(c, reuse, time.Now()) // from now on another request may have it
 }
 
 // maxFaultBody bounds how much of an error document is read.
