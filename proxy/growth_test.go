@@ -339,11 +339,6 @@ func (x *growing) session() {
 	x.must(err)
 }
 
-// counts returns how many requests the store and KMS have had.
-func (x *growing) counts() (store, kms int) {
-	return x.p.Metric("sealfront_store_requests_total"), x.p.Metric("sealfront_kms_calls_total")
-}
-
 // startGrowing starts a program as one of several replicas, on a store in memory of its own.
 func startGrowing(t *testing.T) *growing {
 	s, err := memstore.Start(memstore.Options{AccessKey: "a", SecretKey: "s", Region: "us-east-1"})
@@ -395,10 +390,9 @@ func TestGrowth(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", g.what, n), func(t *testing.T) {
 				x := startGrowing(t)
 				g.prepare(x, n)
-				x.rest()
-				storeBefore, kmsBefore := x.counts()
+				storeBefore, kmsBefore := x.p.Rest()
 				g.do(x, n)
-				store, kms := x.rest()
+				store, kms := x.p.Rest()
 				t.Logf("N = %d: %d requests to the store, %d of KMS", n, store-storeBefore, kms-kmsBefore)
 				if store -= storeBefore; store != g.store.of(n) {
 					t.Errorf("N = %d: %d requests to the store, want %v = %d", n, store, g.store, g.store.of(n))
@@ -426,22 +420,4 @@ func TestGrowth(t *testing.T) {
 	case said != table.String():
 		t.Errorf("OPERATING.md's table is not\n%s\nWrite it by go test ./proxy -run TestGrowth -growth", table.String())
 	}
-}
-
-// rest waits until nothing is at work behind the answers any more, and returns the counts.
-func (x *growing) rest() (store, kms int) {
-	x.t.Helper()
-	still := 0
-	store, kms = x.counts()
-	for deadline := time.Now().Add(20 * time.Second); still < 4 && time.Now().Before(deadline); {
-		time.Sleep(15 * time.Millisecond)
-		s, k := x.counts()
-		if s == store && k == kms {
-			still++
-		} else {
-			still = 0
-		}
-		store, kms = s, k
-	}
-	return store, kms
 }

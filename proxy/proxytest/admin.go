@@ -56,6 +56,7 @@ func (p *Program) StoreRequests(f func()) map[string]int {
 		"UploadPart",
 		"UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload", "ListObjectsV2", "ListObjects",
 	}
+	p.Rest()
 	before := make(map[string]int)
 	for _, o := range operations {
 		before[o] = p.Metric("sealfront_store_requests_total", `operation="`+o+`"`)
@@ -68,6 +69,25 @@ func (p *Program) StoreRequests(f func()) map[string]int {
 		}
 	}
 	return cost
+}
+
+// Rest waits until nothing is at work behind answers any more, and returns how many requests the store and KMS have had.
+func (p *Program) Rest() (store, kms int) {
+	p.T.Helper()
+	counts := func() (store, kms int) {
+		return p.Metric("sealfront_store_requests_total"), p.Metric("sealfront_kms_calls_total")
+	}
+	store, kms = counts()
+	deadline := time.Now().Add(20 * time.Second)
+	for still := 0; still < 4 && time.Now().Before(deadline); still++ {
+		time.Sleep(15 * time.Millisecond)
+		s, k := counts()
+		if s != store || k != kms {
+			still = -1
+		}
+		store, kms = s, k
+	}
+	return store, kms
 }
 
 // WantCost compares what [Program.StoreRequests] returned with what an operation may cost.
