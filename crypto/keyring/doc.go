@@ -36,7 +36,8 @@
 //   - Idle plaintexts are wiped too, at most a tenth of the lifetime late (TestIdleKeysAreWiped).
 //   - Buckets that are visited once don't drive out the keys of those in use, and a few buckets more than there is room
 //     for take a few calls, not one a visit (TestBucketsVisitedOnceDoNotDriveOutThoseInUse,
-//     TestAFewBucketsTooManyTakeAFewCalls). A sweep holds the lock for a few entries at a time
+//     TestAFewBucketsTooManyTakeAFewCalls); a new one stays for its visit, and one that is no longer used goes when its
+//     time is over (TestABucketStaysForItsVisit, TestOtherBucketsInUseTakeThePlace). A sweep holds the lock for a few entries at a time
 //     (TestASweepLooksAtAFewEntriesAtOnce).
 //   - The bucket key that a bucket's objects are sealed under is found again after its plaintext made room
 //     (TestASealingKeyIsFoundAgain).

@@ -153,6 +153,58 @@ func TestAFewBucketsTooManyTakeAFewCalls(t *testing.T) {
 	}
 }
 
+// Other buckets than before are those whose keys are kept once the earlier ones' have expired, at the latest.
+func TestOtherBucketsInUseTakeThePlace(t *testing.T) {
+	misses := 0
+	options := keyring.Options{Entries: 1000, Observer: keyring.Observer{Miss: func() { misses++ }}}
+	bubble(t, options, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		const inUse = 800
+		use := func(from int) {
+			misses = 0
+			for i := range inUse {
+				visit(t, k, from+i)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		for range 3 {
+			use(0)
+		}
+		for range 36 {
+			use(10_000)
+		}
+		if misses > 0 {
+			t.Errorf("%d buckets took %d calls", inUse, misses)
+		}
+	})
+}
+
+// A bucket that is new stays for its visit, also while very many others come.
+func TestABucketStaysForItsVisit(t *testing.T) {
+	misses := 0
+	options := keyring.Options{Entries: 1000, Observer: keyring.Observer{Miss: func() { misses++ }}}
+	bubble(t, options, func(t *testing.T, k *keyring.Keyring, kms *fakeKMS) {
+		for range 2 { // proven ones, so that there is least room
+			for i := range 1000 {
+				visit(t, k, i)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		const n, later = 4000, 8
+		refs, blobs := [n]keyring.Ref{}, [n][]byte{}
+		misses = 0
+		for i := range n {
+			refs[i] = refOf(fmt.Sprintf("arn:aws:s3express:us-west-2:123456789012:bucket/new-%d--az1--x-s3", i), kmsKeyA)
+			blobs[i] = sealOnce(t, k, refs[i])
+			if i >= later {
+				open(t, k, refs[i-later], blobs[i-later]).Release()
+			}
+		}
+		if late := misses - n; late > n/10 {
+			t.Errorf("%d of %d were gone before the end of their visit", late, n)
+		}
+	})
+}
+
 func TestASealingKeyIsFoundAgain(t *testing.T) {
 	evicted := map[keyring.Table]int{}
 	options := keyring.Options{Entries: 1, Observer: keyring.Observer{Evicted: func(of keyring.Table) { evicted[of]++ }}}

@@ -51,11 +51,6 @@ const (
 	free     = "free"
 )
 
-type cachedBucket struct {
-	bucket Bucket
-	read   time.Time
-}
-
 const bucketPrefix = "buckets/"
 
 // A tombstone is the record of a deleted bucket as this replica found it. The ETag distinguishes it from a later one of

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,6 +98,57 @@ func TestARecentRecordIsNoOlderThanASecond(t *testing.T) {
 			t.Fatalf("the policy is of %v ago", age)
 		}
 		b.pass(30 * time.Millisecond)
+	}
+}
+
+// lateBucket is a bucket whose answers wait.
+type lateBucket struct {
+	*bucket
+	arrived, answer chan struct{}
+}
+
+func (b *lateBucket) Get(ctx context.Context, name string) ([]byte, string, error) {
+	body, etag, err := b.bucket.Get(ctx, name)
+	if name == "buckets/bucket" {
+		b.arrived <- struct{}{}
+		<-b.answer
+	}
+	return body, etag, err
+}
+
+// A request doesn't share a read that has been under way for longer than a record may be old.
+func TestAReadThatBeganLongAgoIsNotShared(t *testing.T) {
+	b := newBucket()
+	writer := open(t, b, nil)
+	create(t, writer, "bucket")
+	setPolicy(t, writer, "bucket", "old")
+	late := &lateBucket{b, make(chan struct{}), make(chan struct{})}
+	s, err := state.Open(t.Context(), late, &kms{}, state.Options{ServiceKey: "service", Now: b.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() chan string {
+		policy := make(chan string, 1)
+		go func() {
+			r, err := s.FreshBucket(t.Context(), "bucket")
+			if err != nil {
+				t.Error(err)
+				r = &state.Bucket{}
+			}
+			policy <- r.Policy
+		}()
+		return policy
+	}
+	first := read()
+	<-late.arrived
+	setPolicy(t, writer, "bucket", "new")
+	b.pass(time.Second)
+	second := read() // whether or not it is waiting by now
+	late.answer <- struct{}{}
+	<-late.arrived
+	late.answer <- struct{}{}
+	if one, two := <-first, <-second; one != "old" || two != "new" {
+		t.Errorf("read %s, then %s", one, two)
 	}
 }
 

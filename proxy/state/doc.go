@@ -36,7 +36,7 @@
 //   - Refusals of requests read a bucket's record anew, a few times at once and then once a second, so that they rest on
 //     one that is less than a second old; buckets that don't exist likewise, and a bucket made at this replica is known
 //     to it at once (TestRefusalsReadARecordAFewTimesAndThenOnceASecond, TestARecentRecordIsNoOlderThanASecond,
-//     TestBucketsThatDoNotExistAreReadAFewTimesAndThenOnceASecond).
+//     TestAReadThatBeganLongAgoIsNotShared, TestBucketsThatDoNotExistAreReadAFewTimesAndThenOnceASecond).
 //
 //   - What is made of a bucket's policy is made once, while its record is cached
 //     (TestWhatIsMadeOfAPolicyIsKeptWithItsRecord). Cached records are bounded by number and memory

@@ -10,6 +10,12 @@ import (
 // recordCacheBytes bounds what the cached bucket records take, by estimate. One without a policy takes about 1 KiB.
 const recordCacheBytes = 96 << 20
 
+// A cachedBucket is a record as it was read, and when reading it began.
+type cachedBucket struct {
+	bucket Bucket
+	read   time.Time
+}
+
 // A recordCache keeps bucket records, the ones used last. It is bounded by number and by memory: a policy may have 20
 // KiB, and what is made of it is kept with its record. It is safe for concurrent use.
 type recordCache struct {
