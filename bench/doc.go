@@ -53,10 +53,11 @@
 // before; everything else that isn't 200 is a failed request, and exit status 1.
 //
 // memory starts a program for each number of clients, which are there at once: uploads of which half is sent, downloads
-// of which half is read, both at full speed, and connections that are idle after a request each. It reads the program's
-// RSS, heap in use and all that its runtime has of the kernel, at once, settled, and after two collections, and says
-// what each one more takes. What is held ends well at last, and the program's own gauges must count as many: otherwise
-// the exit status is 1. A high figure is no failure.
+// of which half is read, both at full speed, connections with small requests, a write and a read every -pause, and
+// connections that are idle after a request each. It reads the program's RSS, heap in use and all that its runtime has
+// of the kernel, at once, settled, and after two collections, and says what each one more takes. What is held ends well
+// at last, and the program's own gauges must count as many: otherwise the exit status is 1. A high figure is no failure.
+// Where RLIMIT_NOFILE is too low for so many connections there are fewer, and the report says so.
 //
 // refresh has two replicas with relays that delay every answer of the key service. One fetches its bucket keys
 // again every few seconds, the other has the default life. Both get the same load in turns, paced and below what they

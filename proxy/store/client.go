@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -267,8 +266,6 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	reused = cc.requests > 0
-	br := cc.reader
-	br.Reset(cc)
 	fail := func(err error) (*Answer, bool, error) {
 		cc.release(false)
 		return nil, reused, err
@@ -280,7 +277,7 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 		cc.at = now
 		clean = cc.writeBoth(head, rest) == nil
 	} else {
-		w := bodyWriter{conn: cc, br: br, head: head, left: c.bodyLength(r)}
+		w := bodyWriter{conn: cc, head: head, left: c.bodyLength(r)}
 		err := w.send(body)
 		switch {
 		case err == nil:
@@ -291,6 +288,10 @@ func (c *Client) roundTrip(r *Request, head, rest []byte, body io.WriterTo) (a *
 		}
 	}
 
+	br, err := cc.awaitAnswer()
+	if err != nil {
+		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
+	}
 	a = &Answer{conn: cc, response: &cc.response, br: br}
 	if err := a.readHead(br, r.Method); err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
@@ -318,6 +319,7 @@ func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 		}
 		if cc.release == nil { // pooled stays the connection's as long as it is open
 			cc.release = func(ok bool) {
+				cc.giveReader()
 				if ok {
 					cc.idle = time.Now()
 					c.hc.ReleaseConn(pooled)
@@ -334,7 +336,6 @@ func (c *Client) acquire(look bool, now time.Time) (*conn, error) {
 // stops, and the connection is never used again.
 type bodyWriter struct {
 	conn *conn
-	br   *bufio.Reader
 	head []byte // goes out with the first piece of the body
 	left int64
 
@@ -350,12 +351,13 @@ func (w *bodyWriter) send(body io.WriterTo) error {
 	if w.left >= watchFrom {
 		w.answered = make(chan struct{})
 		w.conn.sent.Store(false)
+		br := w.conn.takeReader()
 		go func() {
 			defer close(w.answered)
 			// Peek is the only use of br until this channel is closed. The per-read deadline counts from the last
 			// piece written: a long body must not time out the answer.
 			for {
-				_, err := w.br.Peek(1)
+				_, err := br.Peek(1)
 				if e, ok := err.(interface{ Timeout() bool }); !ok || !e.Timeout() {
 					break
 				}
