@@ -9,8 +9,9 @@
 //	go run ./bench                                   PUT and GET of 4 KiB, 1 MiB and 64 MiB by 1 and 16 connections
 //	go run ./bench -workload mixed -rate 2000 -cells 4KiBx64 -payload unsigned-trailer-crc32
 //	go run ./bench -target https://… -pid PID        what runs; credentials as sealfront exports them
-//	go run ./bench compare -json results.json        nginx, HAProxy, MinIO, rclone: what is installed
+//	go run ./bench compare -json results.json        nginx, HAProxy, MinIO, versitygw, rclone: what is installed
 //	go run ./bench compare -only nginx -program old=./sealfront.old
+//	go run ./bench compare -store-latency 20ms       with a store that is 20 ms away
 //	go run ./bench slow -slow 1000                   what slow clients do to the others, and their end
 //	go run ./bench reload                            replicas reload and restart: no request may fail
 //	go run ./bench memory                            what the program takes for each transfer and each idle connection
@@ -26,6 +27,10 @@
 // connection sends its next request when the last has ended. With -rate, requests are due at fixed times whether or not
 // earlier ones have ended, and latency counts from when they were due: a server that stalls can't hide it. Requests in
 // flight at the end still count.
+//
+// With -store-latency everything that a store sends arrives so much later, for Sealfront and its rivals alike; for
+// stores that are called without a proxy, too. A relay in the benchmark's process holds it back, which passes bytes on
+// as fast as they come otherwise.
 //
 // put, get, head, list (of -list-objects below one prefix), range (-range-size at random offsets) and multipart (parts
 // of -part-size; one operation is the whole upload) are one operation each; mixed is 65 % get, 20 % put, 10 % head, 5 %
@@ -53,10 +58,11 @@
 // before; everything else that isn't 200 is a failed request, and exit status 1.
 //
 // memory starts a program for each number of clients, which are there at once: uploads of which half is sent, downloads
-// of which half is read, both at full speed, and connections that are idle after a request each. It reads the program's
-// RSS, heap in use and all that its runtime has of the kernel, at once, settled, and after two collections, and says
-// what each one more takes. What is held ends well at last, and the program's own gauges must count as many: otherwise
-// the exit status is 1. A high figure is no failure.
+// of which half is read, both at full speed, connections with small requests, a write and a read every -pause, and
+// connections that are idle after a request each. It reads the program's RSS, heap in use and all that its runtime has
+// of the kernel, at once, settled, and after two collections, and says what each one more takes. What is held ends well
+// at last, and the program's own gauges must count as many: otherwise the exit status is 1. A high figure is no failure.
+// Where RLIMIT_NOFILE is too low for so many connections there are fewer, and the report says so.
 //
 // refresh has two replicas with relays that delay every answer of the key service. One fetches its bucket keys
 // again every few seconds, the other has the default life. Both get the same load in turns, paced and below what they

@@ -21,11 +21,13 @@ func (s *survey) run(ctx context.Context, command string, out io.Writer) error {
 	}
 	defer l.close()
 	s.progress.step("starting")
-	if s.program, err = l.build(ctx, "sealfront/proxy"); err != nil {
-		return err
+	if s.program == "" {
+		if s.program, err = l.build(ctx, "sealfront/proxy"); err != nil {
+			return err
+		}
 	}
 	// Bodies in flight count as a whole, though only what has come is held.
-	if err := l.startStore(ctx, int64(2*slices.Max(s.active)+8)*s.object.size+1<<30); err != nil {
+	if err := l.startStore(ctx, int64(2*slices.Max(append(s.counts[moving], 0))+8)*s.object.size+1<<30); err != nil {
 		return err
 	}
 	o := newOutcome(ctx, command)
@@ -39,11 +41,7 @@ func (s *survey) run(ctx context.Context, command string, out io.Writer) error {
 func (s *survey) measureRounds(ctx context.Context, l *lab) (rows []row, err error) {
 	for range s.rounds {
 		for _, h := range holdKinds {
-			counts := s.active
-			if h.idle {
-				counts = s.idle
-			}
-			for _, n := range counts {
+			for _, n := range s.counts[h.form] {
 				s.progress.step("%s: %d", h.what, n)
 				r, err := s.take(ctx, l, &h, n)
 				if err != nil {

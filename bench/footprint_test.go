@@ -43,7 +43,7 @@ func TestTheTableOfFootprints(t *testing.T) {
 		settings: settings{duration: time.Second}, object: newContent(slowObjectSize), notes: []string{"n descriptors"},
 	}
 	at := func(resident float64) footprint { return footprint{resident * (1 << 20), 10 << 20, 20 << 20} }
-	idle, put := holdKinds[len(holdKinds)-1].what, holdKinds[0].what
+	idle, put, storm := holdKinds[len(holdKinds)-1].what, holdKinds[0].what, holdKinds[len(holdKinds)-2].what
 	text := s.report(&outcome{}, []row{
 		{put, 0, at(40), at(40), at(40)},
 		{put, 16, at(60), at(44), at(44)}, // 1280 and 256 KiB
@@ -53,12 +53,15 @@ func TestTheTableOfFootprints(t *testing.T) {
 		{put, 16, at(61), at(44), at(44)},
 		{idle, 0, at(40), at(40), at(40)},
 		{idle, 10_000, at(490), at(390), at(240)},
+		{storm, 0, at(40), at(40), at(40)},
+		{storm, 1024, at(104), at(70), at(40)},
 	})
 	for _, want := range []string{
 		"| " + put + " | 0 | 42.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 | 40.0 | 10.0 | 20.0 |", "| " + put +
 			" | 16 | 61.0 |",
 		"| " + put + " | 1216.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 256.0 | 0.0 | 0.0 | 512 KiB RSS each: **not held** |",
-		"| " + idle + " | 46.1 | 0.0 | 0.0 | 35.8 |", "400 MiB RSS at 10000: held |", "- Limits: n descriptors",
+		"| " + idle + " | 46.1 | 0.0 | 0.0 | 35.8 |", "400 MiB RSS at 10000: held |",
+		"64 KiB RSS each: held; 32 MiB more RSS afterwards: held |", "- Limits: n descriptors",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the table doesn't have %q:\n%s", want, text)
@@ -69,8 +72,11 @@ func TestTheTableOfFootprints(t *testing.T) {
 		{put, 16, at(41), at(48), at(48)},
 		{idle, 0, at(40), at(40), at(40)},
 		{idle, 2500, at(500), at(500), at(500)},
+		{storm, 0, at(40), at(40), at(40)},
+		{storm, 1024, at(105), at(73), at(40)},
 	})
 	for _, want := range []string{
+		"64 KiB RSS each: **not held**; 32 MiB more RSS afterwards: **not held** |",
 		"512 KiB RSS each: held |", "| " + idle + " | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | 188.4 | 0.0 | 0.0 | – |",
 	} {
 		if !strings.Contains(text, want) {
@@ -158,7 +164,8 @@ func TestHeldTransfersAndConnectionsTellWhatFails(t *testing.T) {
 		progress: newProgress(io.Discard),
 	}
 	for _, h := range holdKinds {
-		if h.what == "PUT with a trailing CRC32, half sent" || strings.HasSuffix(h.what, "full speed") {
+		if h.what == "PUT with a trailing CRC32, half sent" || strings.HasSuffix(h.what, "full speed") ||
+			h.form == busy {
 			continue // the server knows no chunks, nor metrics
 		}
 		failing.Store(false)
@@ -220,8 +227,14 @@ func TestFullSpeedTellsWhatFails(t *testing.T) {
 	if _, err := run(t.Context(), s, target, 4); err == nil || !strings.Contains(err.Error(), "3 of 4") {
 		t.Errorf("fewer than claimed: %v", err)
 	}
+	if _, err := holdStorm(t.Context(), s, target, 3); err == nil || !strings.Contains(err.Error(), "0 of 3") {
+		t.Errorf("a storm of fewer connections than claimed: %v", err)
+	}
 	failing.Store(true)
 	s.duration = time.Minute // it ends with the first failure
+	if _, err := holdStorm(t.Context(), s, target, 2); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a storm at a server that fails: %v", err)
+	}
 	if _, err := run(t.Context(), s, target, 2); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("a server that fails: %v", err)
 	}
@@ -231,7 +244,7 @@ func TestFullSpeedTellsWhatFails(t *testing.T) {
 func TestFootprintsOfTheProgram(t *testing.T) {
 	t.Parallel()
 	report := runSmall(t, "builds the program and starts it a dozen times; SEALFRONT_E2E=require does",
-		"memory", "-active", "0,2", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
+		"memory", "-active", "0,2", "-storm", "0,30", "-idle", "0,40", "-size", "16MiB", "-settle", "10ms", "-time", "300ms")
 	for _, h := range holdKinds {
 		if strings.Count(report, "\n| "+h.what+" |") != 3 {
 			t.Errorf("the report doesn't have %q:\n%s", h.what, report)

@@ -9,6 +9,8 @@ import (
 // What users care about.
 const (
 	mostForTransfer = 512 << 10
+	mostForActive   = 64 << 10
+	mostAfterStorm  = 32 << 20 // more than before it, -settle after its end
 	mostForIdle     = 400 << 20
 	idleOfTarget    = 10_000
 )
@@ -94,7 +96,7 @@ func (s *survey) report(o *outcome, rows []row) string {
 	for _, h := range holdKinds {
 		var x []float64
 		var y [9][]float64
-		var highest row
+		var least, highest row
 		for _, r := range list {
 			if r.what != h.what {
 				continue
@@ -102,6 +104,9 @@ func (s *survey) report(o *outcome, rows []row) string {
 			x = append(x, float64(r.n))
 			for i, f := range r.figures() {
 				y[i] = append(y[i], f)
+			}
+			if len(x) == 1 {
+				least = r
 			}
 			highest = r
 		}
@@ -114,13 +119,13 @@ func (s *survey) report(o *outcome, rows []row) string {
 			each[i] = slope(x, y[i])
 			fmt.Fprintf(&b, " %.1f |", each[i]/1024)
 		}
-		fmt.Fprintf(&b, " %s |\n", h.verdict(max(each[0], each[3], each[6]), &highest))
+		fmt.Fprintf(&b, " %s |\n", h.verdict(max(each[0], each[3], each[6]), &least, &highest))
 	}
 	return b.String()
 }
 
 // verdict compares with what users care about: each is the resident memory of one more.
-func (h *holdKind) verdict(each float64, highest *row) string {
+func (h *holdKind) verdict(each float64, least, highest *row) string {
 	say := func(held bool) string {
 		if held {
 			return "held"
@@ -128,7 +133,11 @@ func (h *holdKind) verdict(each float64, highest *row) string {
 		return "**not held**"
 	}
 	switch {
-	case !h.idle:
+	case h.form == busy:
+		left := highest.settled.resident - least.settled.resident
+		return fmt.Sprintf("%d KiB RSS each: %s; %d MiB more RSS afterwards: %s", mostForActive>>10,
+			say(each <= mostForActive), mostAfterStorm>>20, say(left <= mostAfterStorm))
+	case h.form == moving:
 		return fmt.Sprintf("%d KiB RSS each: %s", mostForTransfer>>10, say(each <= mostForTransfer))
 	case highest.n < idleOfTarget:
 		return "–"

@@ -11,5 +11,6 @@ var holdKinds = []holdKind{
 		_, err := w.get(ctx, 0, w.content.size, "")
 		return err
 	})},
-	{what: "idle TLS connection", idle: true, hold: holdIdle},
+	{what: "TLS connection with small requests", form: busy, hold: holdStorm},
+	{what: "idle TLS connection", form: idling, hold: holdIdle},
 }

@@ -19,11 +19,7 @@ const idlers = 32
 // holdIdle makes n connections, sends one request on each, and leaves them idle. In the end each is used again, so that
 // none is counted that had been closed.
 func holdIdle(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
-	body, conns := newContent(smallObject), make([]net.Conn, n)
-	fresh := *t // which resumes no sessions: so many clients are not one
-	if t.tls != nil {
-		fresh.tls = &tls.Config{RootCAs: t.tls.RootCAs, ServerName: t.tls.ServerName, MinVersion: tls.VersionTLS12}
-	}
+	body, conns, fresh := newContent(smallObject), make([]net.Conn, n), t.withoutResumption()
 	ask := func(ctx context.Context) error {
 		ctx, stop := context.WithTimeout(ctx, arriving)
 		defer stop()
@@ -33,7 +29,7 @@ func holdIdle(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 		var all sync.WaitGroup
 		for range idlers {
 			all.Go(func() {
-				w := newWorker(&fresh, &cell{Size: body.size, Payload: modeUnsigned}, &settings{verify: 1}, body, 0)
+				w := newWorker(fresh, &cell{Size: body.size, Payload: modeUnsigned}, &settings{verify: 1}, body, 0)
 				for i := next.Add(1) - 1; int(i) < n && ctx.Err() == nil; i = next.Add(1) - 1 {
 					if conns[i] != nil {
 						w.use(conns[i])
@@ -68,4 +64,13 @@ func holdIdle(ctx context.Context, s *survey, t *target, n int) (*hold, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// withoutResumption is the target for clients that resume no sessions of TLS: so many clients are not one.
+func (t *target) withoutResumption() *target {
+	fresh := *t
+	if t.tls != nil {
+		fresh.tls = &tls.Config{RootCAs: t.tls.RootCAs, ServerName: t.tls.ServerName, MinVersion: tls.VersionTLS12}
+	}
+	return &fresh
 }

@@ -28,7 +28,9 @@ import (
 type lab struct {
 	dir   string
 	tools string // where programs are looked for besides PATH
-	say   func(format string, args ...any)
+	// latency is how much later than it sends it everything that a store sends arrives.
+	latency time.Duration
+	say     func(format string, args ...any)
 
 	cert, key, pair string // PEM files; pair holds both
 	access, secret  string // of every store and proxy
@@ -37,6 +39,7 @@ type lab struct {
 	running         []*process
 	built           map[string]string
 	sealfronts      int
+	delays          []*delay
 }
 
 // A process is a started program.
@@ -67,6 +70,9 @@ func newLab(tools string, say func(string, ...any)) (*lab, error) {
 func (l *lab) close() {
 	for i := len(l.running) - 1; i >= 0; i-- {
 		l.running[i].stop()
+	}
+	for _, d := range l.delays {
+		d.close()
 	}
 	_ = os.RemoveAll(l.dir)
 }
@@ -236,6 +242,19 @@ func awaitListener(address string, ready, ended chan struct{}) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// delayed is where a store at address is reached so that its answers come later by the lab's latency.
+func (l *lab) delayed(address string) (string, error) {
+	if l.latency == 0 {
+		return address, nil
+	}
+	d, err := startDelay(address, l.latency)
+	if err != nil {
+		return "", err
+	}
+	l.delays = append(l.delays, d)
+	return d.address, nil
 }
 
 // freeAddress finds a loopback port for programs that don't say which one they took.

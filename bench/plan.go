@@ -24,6 +24,7 @@ type plan struct {
 	programs []program
 	external *options // -target
 	store    string
+	latency  time.Duration // of the store
 	session  bool
 	tools    string
 	json     string
@@ -78,6 +79,7 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 		"session: CreateSession, renewed; key: every request is signed with the long-term key")
 	f.StringVar(&p.store, "store", "process", "behind the Sealfront that is started: process (memory, a process of "+
 		"its own), memory (store.kind memory), embedded (files)")
+	f.DurationVar(&p.latency, "store-latency", 0, "how much later answers of the store arrive, for all targets alike")
 	f.StringVar(&p.json, "json", "", "file for the results")
 	f.StringVar(&p.tools, "tools", env("SEALFRONT_TOOLS"),
 		"directory whose bin/ is looked into for rivals, besides PATH")
@@ -126,6 +128,8 @@ func parse(command string, args []string, env func(string) string, out io.Writer
 		"-slow, -pause, -patience and -most must be positive")
 	check(*auth == "session" || *auth == "key", "-auth is session or key")
 	check(slices.Contains([]string{"process", "memory", "embedded"}, p.store), "-store is process, memory or embedded")
+	check(p.latency >= 0 && (p.latency == 0 || p.store == "process" && external.endpoint == ""),
+		"-store-latency must not be negative, and needs -store process: a relay stands in front of that store")
 	check(!p.compare || p.store == "process", "compare needs -store process: one store for all")
 	p.session = *auth == "session"
 	if only != "" {
@@ -295,6 +299,7 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer l.close()
+	l.latency = p.latency
 	p.progress.step("starting")
 	targets, notes, err := p.targets(ctx, l)
 	if err != nil {
@@ -302,6 +307,9 @@ func (p *plan) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	o := newOutcome(ctx, p.command)
 	o.Notes = notes
+	if p.latency > 0 {
+		o.Notes = append(o.Notes, fmt.Sprintf("answers of every store arrive %s later", p.latency))
+	}
 	for _, t := range targets {
 		if t.sealed == nil && t.sessions == nil && p.external == nil {
 			continue // keeps plaintext

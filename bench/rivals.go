@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -28,8 +26,11 @@ var rivals = []rival{
 	{"nginx", "TLS in, plain out, nothing buffered, connections to the store kept", startNginx},
 	{"haproxy", "TLS in, plain out, connections to the store kept", startHAProxy},
 	{"bareproxy", "bench/bareproxy: fasthttp that looks at nothing", startBareproxy},
-	{"minio-kms", "MinIO with TLS and SSE-KMS of its built-in single key, on disk", startMinIO},
+	{"minio", "MinIO with TLS and without encryption, on disk: a store without a proxy", startMinIO},
+	{"minio-kms", "MinIO with TLS and SSE-KMS of its built-in single key, on disk", startMinIOKMS},
 	{"minio-sealfront", "Sealfront in front of MinIO without encryption, on disk; both count", startMinIOBehind},
+	{"versitygw", "versitygw with TLS, on disk: a store without a proxy", startVersitygw},
+	{"versitygw-sealfront", "Sealfront in front of versitygw, on disk; both count", startVersitygwBehind},
 	{"rclone-crypt", "rclone serve s3 over a crypt remote, over the same store", startRclone},
 }
 
@@ -151,75 +152,6 @@ func startBareproxy(ctx context.Context, l *lab) (*target, error) {
 		return nil, err
 	}
 	return l.front("bareproxy", address, p)
-}
-
-// minio starts a MinIO, with TLS and a key of its own or with neither.
-func (l *lab) minio(ctx context.Context, name string, encrypted bool) (p *process, endpoint string, err error) {
-	program := l.find("minio")
-	if program == "" {
-		return nil, "", errAbsent
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return nil, "", err
-	}
-	dir, certs, scheme := filepath.Join(l.dir, name), filepath.Join(l.dir, name+"-certs"), "http"
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(certs, 0o700)); err != nil {
-		return nil, "", err
-	}
-	env := []string{
-		"MINIO_ROOT_USER=" + l.access, "MINIO_ROOT_PASSWORD=" + l.secret, "MINIO_BROWSER=off",
-		"MINIO_REGION=" + storeRegion,
-	}
-	if encrypted {
-		scheme = "https"
-		key := make([]byte, 32)
-		rand.Read(key)
-		env = append(env, "MINIO_KMS_SECRET_KEY=bench:"+base64.StdEncoding.EncodeToString(key))
-		if err := errors.Join(os.Symlink(l.cert, filepath.Join(certs, "public.crt")),
-			os.Symlink(l.key, filepath.Join(certs, "private.key"))); err != nil {
-			return nil, "", err
-		}
-	}
-	p, err = l.start(ctx, name, address, nil, env, program, "server", dir, "--address", address, "--certs-dir", certs)
-	return p, scheme + "://" + address, err
-}
-
-func startMinIO(ctx context.Context, l *lab) (*target, error) {
-	p, endpoint, err := l.minio(ctx, "minio-kms", true)
-	if err != nil {
-		return nil, err
-	}
-	t, err := l.store("minio-kms", endpoint, plainBucket)
-	if err != nil {
-		return nil, err
-	}
-	t.processes = []int{p.Process.Pid}
-	t.put = [][2]string{
-		{"X-Amz-Server-Side-Encryption", "aws:kms"}, {"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "bench"},
-	}
-	return t, t.makeBucketPatiently(ctx)
-}
-
-func startMinIOBehind(ctx context.Context, l *lab) (*target, error) {
-	p, endpoint, err := l.minio(ctx, "minio", false)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := l.store("minio", endpoint, plainBucket)
-	if err == nil {
-		err = plain.makeBucketPatiently(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	program, err := l.build(ctx, "sealfront/proxy")
-	if err != nil {
-		return nil, err
-	}
-	return l.startSealfront(ctx, "minio-sealfront", program, backend{
-		kind: "s3", endpoint: endpoint, extra: []int{p.Process.Pid},
-	}, true)
 }
 
 func startRclone(ctx context.Context, l *lab) (*target, error) {

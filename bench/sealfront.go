@@ -33,6 +33,9 @@ func (l *lab) startStore(ctx context.Context, most int64) error {
 	if err != nil {
 		return err
 	}
+	if l.storeAddress, err = l.delayed(l.storeAddress); err != nil {
+		return err
+	}
 	t, err := l.store("store", "http://"+l.storeAddress, plainBucket)
 	if err != nil {
 		return err

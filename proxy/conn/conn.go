@@ -28,9 +28,10 @@ type rawConn struct {
 	net.Conn
 	timeouts Timeouts
 
-	buffer    []byte           // read ahead, not delivered yet; part of memory
-	memory    *[readAhead]byte // from readMemory; nil when there is nothing read ahead
-	ready     syscall.RawConn  // of the socket; nil when it has none
+	buffer    []byte            // read ahead, not delivered yet; part of memory or rest
+	memory    *[readAhead]byte  // from readMemory; nil when there is nothing read ahead
+	rest      *[restMemory]byte // from restMemories; nil unless it is only a little
+	ready     syscall.RawConn   // of the socket; nil when it has none
 	readReady func(fd uintptr) bool
 	into      []byte // where readSocket reads to; nil: ahead
 	got       int    // what it read, or its error
@@ -135,7 +136,7 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		return n, err
 	}
 	// The first read of a request usually gets all of it, and crypto/tls has room for as much as it had before.
-	complete := until != 0 && len(p) >= wholeRequest && c.ready != nil
+	complete := c.idle.Load() && len(p) >= wholeRequest && c.ready != nil
 	var n int
 	var err error
 	if complete {

@@ -3,18 +3,14 @@ package conn
 import (
 	"cmp"
 	"errors"
-	"io"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
-
-	"sealfront/proxy/socket"
 )
 
 // connections are those of clients that are open, with the listeners that accept them. They end when the server drains:
@@ -29,6 +25,9 @@ import (
 type connections struct {
 	drainedAt atomic.Int64  // as UnixNano; 0: not yet
 	grace     time.Duration // 0: drainGrace
+	relief    *relief       // nil: memory is the collector's alone
+	serving   atomic.Int64  // those that are open and not parked
+	crowd     int64         // from how many in service on they park early; 0: crowdedFrom
 
 	mu        sync.Mutex
 	open      map[*rawConn]struct{}
@@ -80,7 +79,29 @@ func (s *connections) add(c *rawConn) {
 		s.watching = true
 		go s.watch()
 	}
+	s.serving.Add(1)
+	s.relief.change(openUnits)
 }
+
+// park and unpark note that an open connection has been parked, and that it is in service again.
+func (s *connections) park() {
+	s.serving.Add(-1)
+	s.relief.change(parkedUnits - openUnits)
+}
+
+func (s *connections) unpark() {
+	s.serving.Add(1)
+	s.relief.change(openUnits - parkedUnits)
+}
+
+// A crowd of connections in service parks after crowdedPark between two requests instead of Timeouts.Park: what one
+// holds while it waits is more than the little work of parking it.
+const (
+	crowdedFrom = 1024
+	crowdedPark = 10 * time.Millisecond
+)
+
+func (s *connections) crowded() bool { return s.serving.Load() > cmp.Or(s.crowd, crowdedFrom) }
 
 // remove may be called more than once for a connection.
 func (s *connections) remove(c *rawConn) {
@@ -91,6 +112,12 @@ func (s *connections) remove(c *rawConn) {
 	defer s.mu.Unlock()
 	if _, ok := s.open[c]; ok {
 		delete(s.open, c)
+		if c.state.Load() == parked {
+			s.relief.change(-parkedUnits)
+		} else {
+			s.serving.Add(-1)
+			s.relief.change(-openUnits)
+		}
 		s.checkNone()
 	}
 }
@@ -166,7 +193,7 @@ func (c *rawConn) setReadDeadline(until int64) error {
 	defer c.idleMu.Unlock()
 	if drain := c.drainDeadline(); drain != 0 {
 		until = min(until, drain)
-	} else if early := until - c.readUntil; 0 <= early && early < int64(min(c.timeouts.Park, c.timeouts.Idle)/8) {
+	} else if early := until - c.readUntil; 0 <= early && early < int64(min(c.parkAfter(), c.timeouts.Idle)/8) {
 		return nil // the earlier deadline stays: an idle connection ends an eighth earlier at most
 	}
 	c.readUntil = until
@@ -209,39 +236,9 @@ type parking struct {
 
 	mu     sync.Mutex
 	parked int
-	relief relief
 }
 
-func newParking(serve func(net.Conn) error) *parking {
-	return &parking{serve: serve, relief: relief{after: 512, every: 5 * time.Second, free: debug.FreeOSMemory}}
-}
-
-// A relief gives the memory back that connections held until they were parked. Otherwise the collector would let the
-// heap double first, which after a rush of connections can be minutes: all that time their buffers would stay resident.
-// It costs a collection, so it comes for many connections at once, and not often.
-type relief struct {
-	after int           // connections parked
-	every time.Duration // at most
-	free  func()
-
-	parked int // since the last one
-	due    bool
-	last   time.Time
-}
-
-// parkedOne counts a connection, under the parking's lock.
-func (r *relief) parkedOne(mu *sync.Mutex) {
-	if r.parked++; r.parked < r.after || r.due {
-		return
-	}
-	r.due = true
-	time.AfterFunc(r.every-time.Since(r.last), func() {
-		mu.Lock()
-		r.parked, r.due, r.last = 0, false, time.Now()
-		mu.Unlock()
-		r.free()
-	})
-}
+func newParking(serve func(net.Conn) error) *parking { return &parking{serve: serve} }
 
 // A parkable is a client's connection as fasthttp sees it.
 type parkable interface {
@@ -266,8 +263,8 @@ func (p *parking) close(c parkable) error {
 	case raw.state.CompareAndSwap(timedOut, parked):
 		p.mu.Lock()
 		p.parked++
-		p.relief.parkedOne(&p.mu)
 		p.mu.Unlock()
+		raw.all.park()
 		go p.wait(c)
 		return nil
 	case raw.state.Load() == parked:
@@ -291,6 +288,7 @@ func (p *parking) wait(c parkable) {
 		_ = c.end()
 		return
 	}
+	raw.all.unpark()
 	raw.beginHead()
 	raw.state.Store(serving)
 	_ = p.serve(c) // it has answered or logged what went wrong
@@ -311,7 +309,15 @@ func (c *rawConn) idleDeadline(until int64, now time.Time) int64 {
 	if !c.mayPark() {
 		return until
 	}
-	return min(until, now.Add(c.timeouts.Park).UnixNano())
+	return min(until, now.Add(c.parkAfter()).UnixNano())
+}
+
+// parkAfter is how long a connection waits for its next request before it is parked.
+func (c *rawConn) parkAfter() time.Duration {
+	if c.all != nil && c.all.crowded() {
+		return min(c.timeouts.Park, crowdedPark)
+	}
+	return c.timeouts.Park
 }
 
 // noteIdleTimeout notes that an idle read has ended by its deadline before the idle time was over.
@@ -330,76 +336,4 @@ func (c *rawConn) awaitReadable() error {
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		return !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
 	})
-}
-
-// take gives p what was read ahead, and the memory back with the last of it.
-func (c *rawConn) take(p []byte) int {
-	n := copy(p, c.buffer)
-	if c.buffer = c.buffer[n:]; len(c.buffer) == 0 {
-		readMemory.Put(c.memory)
-		c.buffer, c.memory = nil, nil
-	}
-	return n
-}
-
-// readMemory holds what connections read ahead into: ciphertext, or plaintext of clients without TLS.
-var readMemory = sync.Pool{New: func() any { return new([readAhead]byte) }}
-
-// fill reads ahead once. It takes memory when there is something to read and not before.
-func (c *rawConn) fill() (int, error) {
-	if c.ready == nil {
-		c.memory = readMemory.Get().(*[readAhead]byte)
-		n, err := c.Conn.Read(c.memory[:])
-		return c.filled(n, err)
-	}
-	c.got, c.gotErr = 0, nil
-	if err := c.ready.Read(c.readReady); err != nil {
-		return 0, err
-	}
-	return c.got, c.gotErr
-}
-
-// readInto reads once, without reading ahead.
-func (c *rawConn) readInto(p []byte) (int, error) {
-	c.into, c.got, c.gotErr = p, 0, nil
-	err := c.ready.Read(c.readReady)
-	c.into = nil
-	if err != nil {
-		return 0, err
-	}
-	return c.got, c.gotErr
-}
-
-// readSocket reads from the socket when it is ready; false: it isn't.
-func (c *rawConn) readSocket(fd uintptr) bool {
-	into := c.into
-	if into == nil {
-		c.memory = readMemory.Get().(*[readAhead]byte)
-		into = c.memory[:]
-	}
-	n, err := socket.Read(fd, into)
-	again := errors.Is(err, syscall.EAGAIN)
-	switch {
-	case again:
-		n = 0
-	case err != nil:
-		n, err = 0, os.NewSyscallError("read", err)
-	case n == 0:
-		err = io.EOF
-	}
-	if c.into == nil {
-		n, err = c.filled(n, err)
-	}
-	c.got, c.gotErr = n, err
-	return !again
-}
-
-func (c *rawConn) filled(n int, err error) (int, error) {
-	if n <= 0 {
-		readMemory.Put(c.memory)
-		c.memory = nil
-		return 0, err
-	}
-	c.buffer = c.memory[:n]
-	return n, nil
 }

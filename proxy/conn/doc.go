@@ -8,7 +8,9 @@
 //   - A head has a deadline of its own, however steadily it trickles in (TestHeadHasADeadlineOfItsOwn).
 //   - An answer arrives although its client is still sending (TestGentleCloseDeliversTheAnswer).
 //   - A parked connection holds no memory of a request, and loses none of the next one
-//     (TestParkedConnectionsServeTheirNextRequest, TestAParkedConnectionKeepsHalfARecord, TestParkingGivesMemoryBack).
+//     (TestParkedConnectionsServeTheirNextRequest, TestAParkedConnectionKeepsHalfARecord).
+//   - Memory that many connections held is given back to the system once they have been parked or have ended
+//     (TestAReliefComesAfterAStorm, TestAReliefCountsWhatConnectionsHold).
 //   - A request that has begun when the server drains is answered, as the last one of its connection (TestDrain,
 //     TestDrainUnderLoad).
 package conn

@@ -13,7 +13,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +33,7 @@ func serverOf(t *testing.T, config *tls.Config, timeouts Timeouts, handler fasth
 		Handler:           s.connections.closing(handler),
 		StreamRequestBody: true, ReduceMemoryUsage: true, IdleTimeout: time.Hour,
 	}
+	s.connections.relief = newRelief()
 	s.parking = newParking(s.http.ServeConn)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -215,36 +215,6 @@ func TestParkedConnectionsEnd(t *testing.T) {
 		for _, c := range all {
 			mustEnd(c)
 		}
-	}
-}
-
-// Memory is given back once for many connections that were parked, and not again at once.
-func TestParkingGivesMemoryBack(t *testing.T) {
-	s, address := parkingServer(t, nil, Timeouts{Park: time.Millisecond})
-	var freed atomic.Int32
-	r := &s.parking.relief
-	s.parking.mu.Lock()
-	r.after, r.every, r.free = 5, time.Hour, func() { freed.Add(1) }
-	s.parking.mu.Unlock()
-	for n := range 12 {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		ask(t, c, plainRequest)
-		eventually(t, "it was not parked", func() bool { return s.parking.count() == n+1 })
-		if n < 4 && freed.Load() > 0 {
-			t.Fatalf("freed after %d", n+1)
-		}
-		if n == 4 {
-			eventually(t, "nothing was freed", func() bool { return freed.Load() > 0 })
-		}
-	}
-	s.parking.mu.Lock()
-	defer s.parking.mu.Unlock()
-	if n := freed.Load(); n != 1 || !r.due {
-		t.Errorf("freed %d times, due %t", n, r.due)
 	}
 }
 

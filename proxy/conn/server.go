@@ -45,6 +45,9 @@ type Options struct {
 // tokens and metadata of other tools may need more.
 const headLimit = 16 << 10
 
+// writeBuffer has room for an answer's head and a small object, which go out together. What is larger goes past it.
+const writeBuffer = 8 << 10
+
 // NewServer returns a server for h. log gets fasthttp's lines, at debug level.
 func NewServer(h Handler, log *zap.Logger, o Options) *Server {
 	s := &Server{handler: h}
@@ -67,14 +70,17 @@ func NewServer(h Handler, log *zap.Logger, o Options) *Server {
 		SecureErrorLogMessage:         true,
 		LazyRequestTime:               true, // it isn't used
 
-		// 16 KiB on both sides: larger buffers would copy every byte of a body once more.
+		// Larger buffers would copy every byte of a body once more.
 		ReadBufferSize:  headLimit,
-		WriteBufferSize: headLimit,
+		WriteBufferSize: writeBuffer,
 
 		// ReadTimeout and WriteTimeout would be one deadline over a whole body: rawConn has one for each I/O (P8).
 		// IdleTimeout can't be changed while the server runs, so rawConn uses the smaller of it and Timeouts.Idle.
 		IdleTimeout: 24 * time.Hour,
+		// Goroutines that wait for a connection keep the stack that they had; its default is 10 s.
+		MaxIdleWorkerDuration: 3 * time.Second,
 	}
+	s.connections.relief = newRelief()
 	s.parking = newParking(s.http.ServeConn)
 	return s
 }

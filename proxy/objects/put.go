@@ -128,31 +128,42 @@ type Put struct {
 type wholeBody struct {
 	memory  []byte
 	touched int // how much of it held plaintext
+	size    int // index of its pool
 }
 
 const wholeSize = WholeLimit + WholeLimit/crypto.SegmentSize*crypto.TagSize + 2048
 
-var (
-	wholes = sync.Pool{New: func() any { return &wholeBody{memory: make([]byte, wholeSize)} }}
-	smalls = sync.Pool{New: func() any { return &wholeBody{memory: make([]byte, crypto.SealedSegmentSize+2048)} }}
-)
+// smallest is the plaintext that the smallest memory of a whole body has room for; each further size is twice as large,
+// up to a segment. A small body holds little while it waits for its client or for the store, since thousands may wait.
+const smallest = 4 << 10
 
-func getWholeBody(length int64) *wholeBody {
-	if length <= crypto.SegmentSize {
-		return smalls.Get().(*wholeBody)
+// wholeRoom is the size of the memory for a body of at most length bytes.
+func wholeRoom(length int64) int {
+	if length > crypto.SegmentSize {
+		return wholeSize
 	}
-	return wholes.Get().(*wholeBody)
+	return int(length) + crypto.TagSize + 2048
 }
 
-// putWhole wipes what may still be plaintext and gives the memory back.
+// wholeBodies are pools by size: of smallest, of twice that, and so on up to a segment; the last is for all larger ones.
+var wholeBodies [6]sync.Pool
+
+func getWholeBody(length int64) *wholeBody {
+	size, room := 0, int64(smallest)
+	for ; length > room && size < len(wholeBodies)-1; size++ {
+		room *= 2
+	}
+	if w, ok := wholeBodies[size].Get().(*wholeBody); ok {
+		return w
+	}
+	return &wholeBody{memory: make([]byte, wholeRoom(room)), size: size}
+}
+
+// putWholeBody wipes what may still be plaintext and gives the memory back.
 func putWholeBody(w *wholeBody) {
 	clear(w.memory[:w.touched])
 	w.touched = 0
-	if len(w.memory) == wholeSize {
-		wholes.Put(w)
-	} else {
-		smalls.Put(w)
-	}
+	wholeBodies[w.size].Put(w)
 }
 
 // sealWhole reads the whole body, checks it, and seals it. The sealed object lies in the returned memory.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -307,8 +306,6 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	if ctx.Done() != nil {
 		stop = context.AfterFunc(ctx, cc.interrupt)
 	}
-	br := cc.reader
-	br.Reset(cc)
 	fail := func(err error) (*Answer, bool, error) {
 		stop()
 		c.pool.put(cc, false, now)
@@ -321,7 +318,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 		cc.at = now
 		clean = cc.writeBoth(head, rest) == nil
 	} else {
-		w := bodyWriter{conn: cc, br: br, head: head, left: c.bodyLength(r)}
+		w := bodyWriter{conn: cc, head: head, left: c.bodyLength(r)}
 		err := w.send(body)
 		switch {
 		case err == nil:
@@ -332,8 +329,12 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 		}
 	}
 
-	a = &Answer{pool: c.pool, conn: cc, stop: stop, response: &cc.response, br: br}
 	sent := time.Now()
+	br, err := cc.awaitAnswer()
+	if err != nil {
+		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
+	}
+	a = &Answer{pool: c.pool, conn: cc, stop: stop, response: &cc.response, br: br}
 	if err := a.readHead(br, r.Method); err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
@@ -365,7 +366,6 @@ func (c *Client) acquire(ctx context.Context, look bool, now time.Time) (*conn, 
 // stops, and the connection is never used again.
 type bodyWriter struct {
 	conn *conn
-	br   *bufio.Reader
 	head []byte // goes out with the first piece of the body
 	left int64
 
@@ -381,12 +381,13 @@ func (w *bodyWriter) send(body io.WriterTo) error {
 	if w.left >= watchFrom {
 		w.answered = make(chan struct{})
 		w.conn.sent.Store(false)
+		br := w.conn.takeReader()
 		go func() {
 			defer close(w.answered)
 			// Peek is the only use of br until this channel is closed. The per-read deadline counts from the last
 			// piece written: a long body must not time out the answer.
 			for {
-				_, err := w.br.Peek(1)
+				_, err := br.Peek(1)
 				if e, ok := err.(interface{ Timeout() bool }); !ok || !e.Timeout() {
 					break
 				}

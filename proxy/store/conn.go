@@ -29,8 +29,13 @@ type conn struct {
 	idle     time.Time     // when the last of them ended
 	patience time.Duration // how long the store may make no progress
 
-	reader   *bufio.Reader
-	response fasthttp.Response // of the answer that is looked at
+	// reader is from readers, and nil unless an answer is read.
+	reader    *bufio.Reader
+	ready     syscall.RawConn       // to wait for an answer without memory for it; nil: over TLS
+	tryAnswer func(fd uintptr) bool // tries to read its beginning
+	trying    uintptr               // the descriptor, while it does; reads don't wait
+	tried     error                 // what it found instead of a beginning
+	response  fasthttp.Response     // of the answer that is looked at
 
 	readSet, writeSet time.Time // when the deadlines were set
 	at                time.Time // what time it is for the next write and the next read; zero: they look
@@ -98,6 +103,9 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) Read(p []byte) (int, error) {
+	if c.trying != 0 {
+		return c.readNow(p)
+	}
 	if err := c.extend(c.SetReadDeadline, &c.readSet); err != nil {
 		return 0, err
 	}
@@ -130,9 +138,6 @@ func (c *conn) alive(look bool, now time.Time) bool {
 	})
 	return err == nil && open
 }
-
-// readBuffer is 16 KiB: with a larger one every byte of a body would be copied once more.
-const readBuffer = 16 << 10
 
 // A dialer opens connections to the store.
 type dialer struct {
@@ -169,9 +174,11 @@ func (d *dialer) open(ctx context.Context) (*conn, error) {
 		}
 		nc = tc
 	}
-	return &conn{
-		Conn: nc, socket: below, raw: raw, reader: bufio.NewReaderSize(nil, readBuffer),
-	}, nil
+	c := &conn{Conn: nc, socket: below, raw: raw}
+	if s, ok := nc.(*socket.Conn); ok {
+		c.ready, c.tryAnswer = s.Raw(), c.beginAnswer
+	}
+	return c, nil
 }
 
 // scratch is the memory in which a request's head is put together.

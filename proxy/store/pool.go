@@ -115,6 +115,7 @@ func (p *pool) next() *waiter {
 
 // put takes a connection back, to be used again when ok.
 func (p *pool) put(c *conn, ok bool, now time.Time) {
+	c.giveReader()
 	if !ok {
 		_ = c.Close()
 		p.mu.Lock()
