@@ -12,6 +12,7 @@ import (
 // requests fail; a warning would not, or not yet.
 type checkup struct {
 	c        *config.Config
+	stderr   *notes
 	now      time.Time
 	faults   config.Faults
 	warnings []config.Fault

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/admin"
+	"sealfront/proxy/check"
 	"sealfront/proxy/config"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
@@ -29,9 +30,11 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		return err
 	}
 	defer func() { _ = log.Sync() }()
+	waiting := sayWaiting(log, c)
 	p, err := instance.Open(ctx, c, instance.Serving, v.instanceOptions(log))
+	waiting()
 	if err != nil {
-		return err
+		return check.Explain(ctx, c, err)
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 

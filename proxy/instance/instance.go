@@ -80,7 +80,7 @@ func (i *Instance) open(ctx context.Context, need Need) error {
 	case Serving:
 		return i.begin(ctx)
 	case Writing:
-		return i.Storage.Probe(ctx, c)
+		return unusable("store", i.Storage.Probe(ctx, c))
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (i *Instance) openData(need Need) (err error) {
 
 func (i *Instance) openKMS(ctx context.Context) (err error) {
 	if i.KMS, err = OpenKeyService(ctx, i.Config, i.Data); err != nil {
-		return err
+		return unusable("kms", err)
 	}
 	i.closers.add(i.KMS.Close)
 	return nil
@@ -121,7 +121,7 @@ func (i *Instance) openKMS(ctx context.Context) (err error) {
 
 func (i *Instance) openStorage(ctx context.Context) (err error) {
 	if i.Storage, err = OpenStorage(ctx, i.Config, i.Data, i.Metrics, i.options); err != nil {
-		return err
+		return unusable("store", err)
 	}
 	i.closers.add(i.Storage.Close)
 	return nil
@@ -131,9 +131,9 @@ func (i *Instance) openStorage(ctx context.Context) (err error) {
 func (i *Instance) prepareStorage(ctx context.Context, need Need) error {
 	switch need {
 	case Serving:
-		return i.Storage.Probe(ctx, i.Config)
+		return unusable("store", i.Storage.Probe(ctx, i.Config))
 	case Restoring:
-		return i.Storage.Client.Objects(i.Config.Store.StateBucket).Create(ctx)
+		return unusable("store", i.Storage.Client.Objects(i.Config.Store.StateBucket).Create(ctx))
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 	}
 	i.openKeys(bucketKeys)
 	if i.State, err = i.openState(ctx); err != nil {
-		return err
+		return unusableState(err)
 	}
 	ids, err := identities(c, i.Data)
 	if err != nil {
