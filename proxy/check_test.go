@@ -151,6 +151,24 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 			nil,
 		},
 		{
+			"authorities of clients that have expired",
+			map[string]string{
+				"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s}", ca.Path("long.crt"), ca.Path("long.key"),
+					ca.Path("past.crt")),
+			},
+			[]string{"tls.client_ca: all certificates of authorities in|past.crt have expired"},
+			nil,
+		},
+		{
+			"authorities of clients that expire soon",
+			map[string]string{
+				"tls": fmt.Sprintf("{cert: %s, key: %s, client_ca: %s}", ca.Path("long.crt"), ca.Path("long.key"),
+					ca.Path("good.crt")),
+			},
+			nil,
+			[]string{"tls.client_ca: the authority in|good.crt expires on|add the next one"},
+		},
+		{
 			"a key that all may read",
 			map[string]string{"tls": fmt.Sprintf("{cert: %s, key: %s/loose.key}", ca.Path("long.crt"), dir)},
 			nil,

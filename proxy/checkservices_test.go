@@ -187,7 +187,9 @@ func TestCheckAndStartSayWhatIsWrongWithTheServices(t *testing.T) {
 			t.Parallel()
 			file := right.file(t, c.section, c.text)
 			lines, status, _ := checked(t, file)
-			lines = withoutWaiting(lines)
+			lines = slices.DeleteFunc(withoutWaiting(lines), func(line string) bool {
+				return strings.HasPrefix(line, "warning: store.ca: ") // the authority of a test doesn't last
+			})
 			if len(lines) != 1 || !inOrder(lines[0], strings.Split(c.want, "|")) || status != c.status {
 				t.Errorf("check: status %d, want %d:\n%s", status, c.status, strings.Join(lines, "\n"))
 			}

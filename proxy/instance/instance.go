@@ -26,12 +26,14 @@ type Instance struct {
 	Metrics   *metrics.Metrics
 	Data      *Data      // nil unless a part is embedded
 	Authority *Authority // likewise; nil for tools
-	KMS       *KeyService
-	Storage   *Storage
-	Keys      *keyring.Keyring
-	State     *state.State
-	Gateway   *gateway.Gateway
-	Audit     *audit.Log // nil without one
+	// Certificates are those of a server; nil for tools.
+	Certificates *Certificates
+	KMS          *KeyService
+	Storage      *Storage
+	Keys         *keyring.Keyring
+	State        *state.State
+	Gateway      *gateway.Gateway
+	Audit        *audit.Log // nil without one
 
 	options Options
 	memory  atomic.Pointer[Memory] // a reload swaps it
@@ -231,6 +233,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 // begin starts a server's background work.
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
+	i.Certificates = newCertificates(c, i.Log, i.Metrics, i.options.Now)
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
 	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
 		if err := i.makeDemoBucket(ctx); err != nil {
