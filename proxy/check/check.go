@@ -12,8 +12,7 @@ import (
 
 // Run tries everything that c names. Its error is a config.Faults; warnings, and the store's abilities, are lines on
 // stderr.
-func Run(ctx context.Context, c *config.Config, w io.Writer) error {
-	stderr := &notes{w: w}
+func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	k := &checkup{c: c, stderr: stderr, now: time.Now()}
 	k.listeners()
 	k.certificates()
