@@ -35,8 +35,9 @@
 //
 //	sealfront config check FILE
 //
-// Read FILE, try the store and the key service it names, and report everything that is wrong, a line a fault:
-// listen.https: why.
+// Read FILE, try the store and the key service it names, and whether the service key opens the state key, and report
+// everything that is wrong, a line a fault: listen.https: why. Exit status 2 means that the configuration must be
+// changed, 1 that all may pass without (TestCheckAndStartSayWhatIsWrongWithTheServices).
 //
 //	sealfront config schema
 //

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"crypto/fips140"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -21,11 +19,20 @@ type Situation struct {
 	Config    *config.Config // in force
 	Reload    Reload
 	Abilities fmt.Stringer // of the store
-	TLS       *tls.Config  // in force towards clients; nil: none
-	Requests  int          // that may be in flight at once; 0: no limit
-	Memory    int64        // bytes that the process may use; 0: no limit is known
-	MemoryBy  string       // where the limit comes from
-	Audit     *bool        // whether the audit log can be written; nil: no audit log
+	// Certificates are those that are shown to clients or trusted.
+	Certificates []Certificate
+	Requests     int    // that may be in flight at once; 0: no limit
+	Memory       int64  // bytes that the process may use; 0: no limit is known
+	MemoryBy     string // where the limit comes from
+	Audit        *bool  // whether the audit log can be written; nil: no audit log
+}
+
+// A Certificate is one that is shown to clients, or an authority that is trusted.
+type Certificate struct {
+	Source   string // the setting that names it
+	Names    []string
+	State    string // valid, ending, expired or not yet valid
+	NotAfter time.Time
 }
 
 // A Reload is the outcome of the last attempt to reload the configuration.
@@ -58,17 +65,12 @@ func (o *Options) facts() []status.Fact {
 	add(false, "KMS", "%s", strings.TrimSpace(started.KMS.Kind+" "+started.KMS.Endpoint))
 	add(false, "FIPS 140-3 mode", "%s",
 		map[bool]string{true: "on, module " + fips140.Version(), false: "off"}[fips140.Enabled()])
-	if t := s.TLS; t != nil {
-		for _, pair := range t.Certificates {
-			leaf := pair.Leaf
-			if leaf == nil {
-				leaf, _ = x509.ParseCertificate(pair.Certificate[0])
-			}
-			if leaf != nil {
-				add(time.Until(leaf.NotAfter) < 7*24*time.Hour, "certificate", "%s, valid until %s",
-					strings.Join(leaf.DNSNames, " "), clock(leaf.NotAfter))
-			}
+	for _, c := range s.Certificates {
+		names := ""
+		if len(c.Names) > 0 {
+			names = " (" + strings.Join(c.Names, " ") + ")"
 		}
+		add(c.State != "valid", "certificate", "%s%s, %s, until %s", c.Source, names, c.State, clock(c.NotAfter))
 	}
 	atOnce := "not bounded"
 	if n := s.Requests; n > 0 {

@@ -12,10 +12,6 @@ import (
 	"sealfront/proxy/instance"
 )
 
-// expiryWarning is how long before a certificate's end there is a warning: renewals usually come at a third of its
-// life.
-const expiryWarning = 14 * 24 * time.Hour
-
 // certificates parses every certificate with its key, and checks their times and names.
 func (k *checkup) certificates() {
 	t := &k.c.TLS
@@ -57,6 +53,26 @@ func (k *checkup) certificates() {
 			k.fault(ca.path, "read the certificate authority of clients: %v; it must be a file of certificates in PEM", err)
 		}
 	}
+	k.authorities()
+}
+
+// authorities checks the times of those that are trusted; those of the services are read where these are tried.
+func (k *checkup) authorities() {
+	for _, c := range instance.TrustedCertificates(k.c) {
+		if c.Source == "admin.cert" {
+			continue // see above
+		}
+		switch c.State(k.now) {
+		case instance.CertificateExpired:
+			k.fault(c.Source, "all certificates of authorities in %s have expired, the last on %s: nobody's certificate is "+
+				"accepted", c.File, day(c.NotAfter))
+		case instance.CertificateNotYet:
+			k.fault(c.Source, "%s is not valid before %s: check this machine's clock, or wait", c.File, day(c.NotBefore))
+		case instance.CertificateEnding:
+			k.warn(c.Source, "the authority in %s expires on %s: add the next one to the file", c.File, day(c.NotAfter))
+		case instance.CertificateValid:
+		}
+	}
 }
 
 // pair checks one certificate with its key and returns it, or nil.
@@ -83,7 +99,7 @@ func (k *checkup) pair(path, cert, key string) *x509.Certificate {
 		k.fault(path, "%s has expired, on %s, and clients refuse it: renew it", cert, day(leaf.NotAfter))
 	case now.Before(leaf.NotBefore):
 		k.fault(path, "%s is not valid before %s: check this machine's clock, or wait", cert, day(leaf.NotBefore))
-	case left < expiryWarning:
+	case left < instance.CertificateWarning:
 		k.warn(path, "%s expires on %s: renew it; a replaced file is loaded automatically", cert, day(leaf.NotAfter))
 	}
 	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) &&

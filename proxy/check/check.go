@@ -13,7 +13,7 @@ import (
 // Run tries everything that c names. Its error is a config.Faults; warnings, and the store's abilities, are lines on
 // stderr.
 func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
-	k := &checkup{c: c, now: time.Now()}
+	k := &checkup{c: c, stderr: stderr, now: time.Now()}
 	k.listeners()
 	k.certificates()
 	k.secretFiles()

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"sealfront/proxy/config"
@@ -12,6 +13,7 @@ import (
 // requests fail; a warning would not, or not yet.
 type checkup struct {
 	c        *config.Config
+	stderr   io.Writer
 	now      time.Time
 	faults   config.Faults
 	warnings []config.Fault

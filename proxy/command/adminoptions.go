@@ -3,10 +3,8 @@ package command
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"sealfront/crypto/keyring"
@@ -19,7 +17,7 @@ import (
 )
 
 // adminOptions connect the admin address to p.
-func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic.Pointer[tls.Config]) admin.Options {
+func adminOptions(p *instance.Instance, r *instance.Reloader) admin.Options {
 	since := time.Now()
 	return admin.Options{
 		Config: p.Config, Metrics: p.Metrics,
@@ -43,7 +41,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic
 			s := admin.Situation{
 				Version: version(), Since: since, Config: r.Current(),
 				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
-				Abilities: p.Storage.Abilities, TLS: encryption.Load(), Requests: p.Gateway.Limits().Requests,
+				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
 				Memory: m.Limit, MemoryBy: m.Source,
 			}
 			if p.Audit != nil {
@@ -53,6 +51,15 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, encryption *atomic
 			return s
 		},
 	}
+}
+
+func shownCertificates(k *instance.Certificates) (list []admin.Certificate) {
+	for _, c := range k.List() {
+		list = append(list, admin.Certificate{
+			Source: c.Source, Names: c.Names, State: string(c.State(time.Now())), NotAfter: c.NotAfter,
+		})
+	}
+	return list
 }
 
 // explain decides about a request that the parameters of GET /explain describe.

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"sealfront/proxy/admin"
+	"sealfront/proxy/check"
 	"sealfront/proxy/config"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
@@ -29,9 +30,11 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		return err
 	}
 	defer func() { _ = log.Sync() }()
+	waiting := sayWaiting(log, c)
 	p, err := instance.Open(ctx, c, instance.Serving, v.instanceOptions(log))
+	waiting()
 	if err != nil {
-		return err
+		return check.Explain(ctx, c, err)
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 
@@ -41,7 +44,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	}
 	reloads := instance.NewReloader(file, p, front)
 	exposeGauges(p, front.Server)
-	adminAddress := admin.New(adminOptions(p, reloads, front.Encryption))
+	adminAddress := admin.New(adminOptions(p, reloads))
 	adminEncryption, err := admin.TLS(c, instance.ReadPool)
 	if err != nil {
 		return err
@@ -55,6 +58,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	}()
 	running.Go(func() { p.WatchMemory(background) })
 	running.Go(func() { adminAddress.Record(background) })
+	running.Go(func() { p.Certificates.Watch(background) })
 	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
 
 	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}
@@ -106,7 +110,10 @@ func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, erro
 		}
 		f.Encryption.Store(t)
 	}
+	p.Certificates.Serve(p.Config, f.Encryption.Load())
 	f.Server = conn.NewServer(p.Gateway, p.Log, instance.ServerOptions(p.Config))
+	p.Metrics.HandshakeReasons(conn.HandshakeReasons)
+	f.Server.CountHandshakeFailures(p.Metrics.HandshakeFailure)
 	return f, nil
 }
 

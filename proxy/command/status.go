@@ -25,6 +25,9 @@ func ExitStatus(err error, stderr io.Writer) int {
 		return StatusOK
 	case errors.As(err, &faults):
 		fmt.Fprintln(stderr, faults.Error())
+		if faults.Passing() {
+			return StatusError
+		}
 		return StatusUsage
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "sealfront:", err)

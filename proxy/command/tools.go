@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"sealfront/proxy/check"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/tools"
 )
@@ -93,7 +94,7 @@ func (v *invocation) with(
 	}
 	p, err := instance.Open(ctx, c, need, v.instanceOptions(nil))
 	if err != nil {
-		return err
+		return check.Explain(ctx, c, err)
 	}
 	defer func() { _ = p.Close() }() // the tool's work is done, even if the embedded store fails to close
 	return toolError(tool(p, &tools.Installation{

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -356,6 +357,9 @@ func (c *Config) KeepsData() bool { return c.Store.Kind == "embedded" || c.KMS.K
 type Fault struct {
 	Path string // listen.https
 	Why  string
+	// Passing: it may pass by itself, or is mended elsewhere, so that a later start with the same configuration may
+	// succeed.
+	Passing bool
 }
 
 // String is "path: why".
@@ -376,8 +380,13 @@ func (f Faults) Error() string {
 	return s
 }
 
+// Passing reports whether each of them may pass without a change of the configuration.
+func (f Faults) Passing() bool {
+	return !slices.ContainsFunc(f, func(fault Fault) bool { return !fault.Passing })
+}
+
 func (f *Faults) add(path, format string, args ...any) {
-	*f = append(*f, Fault{path, fmt.Sprintf(format, args...)})
+	*f = append(*f, Fault{Path: path, Why: fmt.Sprintf(format, args...)})
 }
 
 // Embedded returns the configuration of a program that brings its own store and key service. Empty arguments mean the

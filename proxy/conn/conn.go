@@ -335,13 +335,15 @@ func (s belowTLS) Close() error { return s.end() }
 type tlsConn struct {
 	*tls.Conn
 	raw    *rawConn
-	shaken bool // the handshake is done; belongs to the reader
+	shaken bool // the handshake is done; belongs to the reader, as does the next
+	failed bool // it failed, and was counted
+	count  func(reason string)
 }
 
 // Read ends the handshake's deadline once there has been one.
 func (c *tlsConn) Read(p []byte) (int, error) {
 	if !c.shaken {
-		if err := c.Conn.Handshake(); err != nil {
+		if err := c.Handshake(); err != nil {
 			return 0, err
 		}
 		c.shaken = true
@@ -407,7 +409,8 @@ type listener struct {
 	timeouts *atomic.Pointer[Timeouts]
 	all      *connections
 	parking  *parking
-	tls      func() *tls.Config // nil: plain HTTP
+	tls      func() *tls.Config  // nil: plain HTTP
+	failed   func(reason string) // counts failed handshakes; may be nil
 }
 
 // Accept wraps the next connection. The TLS handshake happens in the connection's own goroutine, at its first
@@ -427,7 +430,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return raw, nil
 	}
 	raw.idleUntil.Store(time.Now().Add(raw.timeouts.TLS).UnixNano())
-	return &tlsConn{Conn: tls.Server(belowTLS{raw}, l.tls()), raw: raw}, nil
+	return &tlsConn{Conn: tls.Server(belowTLS{raw}, l.tls()), raw: raw, count: l.failed}, nil
 }
 
 // A pace is how fast a client must send within a request. Every `floor` bytes must come within `patience` of waiting

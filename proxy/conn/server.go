@@ -33,6 +33,8 @@ type Server struct {
 	most        atomic.Int64 // connections at once; 0: no limit
 	http        *fasthttp.Server
 	parking     *parking
+
+	handshakeFailed func(reason string) // nil: not counted
 }
 
 // Options for NewServer. Zero values mean the defaults.
@@ -128,7 +130,7 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 	defer s.connections.removeListener(ln)
 	err := s.http.Serve(&listener{
 		Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking,
-		tls: config,
+		tls: config, failed: s.handshakeFailed,
 	})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)

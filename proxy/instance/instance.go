@@ -26,12 +26,14 @@ type Instance struct {
 	Metrics   *metrics.Metrics
 	Data      *Data      // nil unless a part is embedded
 	Authority *Authority // likewise; nil for tools
-	KMS       *KeyService
-	Storage   *Storage
-	Keys      *keyring.Keyring
-	State     *state.State
-	Gateway   *gateway.Gateway
-	Audit     *audit.Log // nil without one
+	// Certificates are those of a server; nil for tools.
+	Certificates *Certificates
+	KMS          *KeyService
+	Storage      *Storage
+	Keys         *keyring.Keyring
+	State        *state.State
+	Gateway      *gateway.Gateway
+	Audit        *audit.Log // nil without one
 
 	options Options
 	memory  atomic.Pointer[Memory] // a reload swaps it
@@ -80,7 +82,7 @@ func (i *Instance) open(ctx context.Context, need Need) error {
 	case Serving:
 		return i.begin(ctx)
 	case Writing:
-		return i.Storage.Probe(ctx, c)
+		return unusable("store", i.Storage.Probe(ctx, c))
 	}
 	return nil
 }
@@ -113,7 +115,7 @@ func (i *Instance) openData(need Need) (err error) {
 
 func (i *Instance) openKMS(ctx context.Context) (err error) {
 	if i.KMS, err = OpenKeyService(ctx, i.Config, i.Data); err != nil {
-		return err
+		return unusable("kms", err)
 	}
 	i.closers.add(i.KMS.Close)
 	return nil
@@ -121,7 +123,7 @@ func (i *Instance) openKMS(ctx context.Context) (err error) {
 
 func (i *Instance) openStorage(ctx context.Context) (err error) {
 	if i.Storage, err = OpenStorage(ctx, i.Config, i.Data, i.Metrics, i.options); err != nil {
-		return err
+		return unusable("store", err)
 	}
 	i.closers.add(i.Storage.Close)
 	return nil
@@ -131,9 +133,9 @@ func (i *Instance) openStorage(ctx context.Context) (err error) {
 func (i *Instance) prepareStorage(ctx context.Context, need Need) error {
 	switch need {
 	case Serving:
-		return i.Storage.Probe(ctx, i.Config)
+		return unusable("store", i.Storage.Probe(ctx, i.Config))
 	case Restoring:
-		return i.Storage.Client.Objects(i.Config.Store.StateBucket).Create(ctx)
+		return unusable("store", i.Storage.Client.Objects(i.Config.Store.StateBucket).Create(ctx))
 	}
 	return nil
 }
@@ -163,7 +165,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 	}
 	i.openKeys(bucketKeys)
 	if i.State, err = i.openState(ctx); err != nil {
-		return err
+		return unusableState(err)
 	}
 	ids, err := identities(c, i.Data)
 	if err != nil {
@@ -232,6 +234,7 @@ func (i *Instance) openTracing(ctx context.Context) (*tracing.Tracing, error) {
 // begin starts a server's background work.
 func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
+	i.Certificates = newCertificates(c, i.Log, i.Metrics, i.options.Now)
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
 	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
 		if err := i.makeDemoBucket(ctx); err != nil {

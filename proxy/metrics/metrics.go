@@ -36,6 +36,8 @@ type Metrics struct {
 	reloaded   prometheus.Gauge
 	audit      *prometheus.CounterVec
 	clockSkew  prometheus.Gauge
+	notAfter   *prometheus.GaugeVec
+	handshakes *prometheus.CounterVec
 
 	requestSeries *series[requestLabels, countAndTime]
 	storeSeries   *series[storeLabels, countAndTime]
@@ -115,6 +117,7 @@ func New() *Metrics {
 		Name: "sealfront_clock_skew_seconds",
 		Help: "By how much this replica's clock is ahead of the store's, to about a second.",
 	})
+	m.addCertificates()
 	m.Registry.MustRegister(m.requests, m.durations, m.kmsCalls, m.bucketKeys, m.evictions, m.saved, m.store, m.storeTime, m.bytes,
 		m.integrity, m.refusals,
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,

@@ -141,31 +141,15 @@ type wrappedStateKey struct {
 
 func openStateKey(ctx context.Context, objects Objects, kms KMS, serviceKey string) (key []byte, made bool, err error) {
 	for {
-		body, _, err := objects.Get(ctx, stateKeyName)
-		switch {
-		case err == nil:
-			var w wrappedStateKey
-			if json.Unmarshal(body, &w) != nil || w.Format != 1 {
-				return nil, false, fmt.Errorf("read the state key: %w: the object %q is not one of ours; "+
-					"was store.state_bucket set to a bucket of something else?", ErrRecord, stateKeyName)
-			}
-			key, err := kms.Decrypt(ctx, serviceKey, w.Blob, stateContext)
-			if err != nil {
-				return nil, false, fmt.Errorf("open the state key with the service key %s (it was made with %s): %w",
-					serviceKey, w.KeyARN, err)
-			}
-			if len(key) != 32 {
-				return nil, false, fmt.Errorf("open the state key: KMS returned %d bytes", len(key))
-			}
-			return key, false, nil
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, false, fmt.Errorf("read the state key: %w", err)
+		key, err := readStateKey(ctx, objects, kms, serviceKey)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return key, false, err
 		}
 		key, blob, err := kms.GenerateDataKey(ctx, serviceKey, stateContext)
 		if err != nil {
-			return nil, false, fmt.Errorf("make a state key with the service key %s: %w", serviceKey, err)
+			return nil, false, &ServiceKeyError{"make a state key", serviceKey, "", err}
 		}
-		body, err = json.Marshal(wrappedStateKey{Format: 1, KeyARN: serviceKey, Blob: blob})
+		body, err := json.Marshal(wrappedStateKey{Format: 1, KeyARN: serviceKey, Blob: blob})
 		if err != nil {
 			return nil, false, fmt.Errorf("write the state key: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -104,4 +105,25 @@ func openTroubledBy(t *testing.T, store *troubled, before func()) *state.State {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// A check opens the state key as a start does, and makes none.
+func TestCheckKeyMakesNone(t *testing.T) {
+	b := newBucket()
+	if err := state.CheckKey(t.Context(), b, &brokenKMS{}, "service"); err != nil {
+		t.Errorf("there is none yet: %v", err)
+	}
+	if _, _, err := b.Get(t.Context(), "state-key"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
+	}
+	open(t, b, nil)
+	if err := state.CheckKey(t.Context(), b, &brokenKMS{}, "service"); err != nil {
+		t.Error(err)
+	}
+	denied := errors.New("IncorrectKeyException")
+	err := state.CheckKey(t.Context(), b, &brokenKMS{dec: denied}, "another")
+	e, ok := errors.AsType[*state.ServiceKeyError](err)
+	if !ok || e.MadeWith != "service" || e.ServiceKey != "another" || !errors.Is(err, denied) {
+		t.Errorf("%v", err)
+	}
 }
