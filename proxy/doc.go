@@ -141,7 +141,7 @@
 // # Admin address
 //
 //	GET  /livez              200 while the process runs
-//	GET  /readyz             200 while requests are accepted and store and KMS can be reached; otherwise 503 and why
+//	GET  /readyz             200 while requests are answered; otherwise 503 and why; ?verbose: how everything stands
 //	GET  /metrics            Prometheus; names and labels are in package metrics
 //	GET  /debug/pprof/       Go profiles
 //	GET  /                   a page for people; GET /status is what it shows, as JSON

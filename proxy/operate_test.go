@@ -258,14 +258,20 @@ func TestTheAdminAddressIsGuarded(t *testing.T) {
 func TestReadinessHasReasons(t *testing.T) {
 	t.Parallel()
 	f := proxytest.NewStoreFront(t)
-	p := proxytest.StartBehind(t, f, "")
+	p := proxytest.StartBehind(t, f, "admin: {ready_needs: [store]}\n")
+	other := proxytest.StartBehind(t, f, "") // needs nothing but itself
 	if resp, body := p.GetAdmin(t, "/readyz"); resp.StatusCode != 200 {
 		t.Fatal(resp.StatusCode, body)
 	}
 	f.Set(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }, nil)
 	proxytest.Eventually(t, "unreadiness", func() bool {
 		resp, body := p.GetAdmin(t, "/readyz")
-		return resp.StatusCode == 503 && strings.Contains(body, "store: ")
+		return resp.StatusCode == 503 && strings.Contains(body, "store: refusing: ")
+	})
+	proxytest.Eventually(t, "what the other one says", func() bool {
+		resp, body := other.GetAdmin(t, "/readyz?verbose")
+		return resp.StatusCode == 200 && strings.Contains(body, "store refusing: ") && strings.Contains(body, "meanwhile: ") &&
+			other.Metric("sealfront_health", `dependency="store"`, `state="refusing"`) == 1 && other.Metric("sealfront_ready") == 1
 	})
 	f.Set(nil, nil)
 	proxytest.Eventually(t, "readiness", func() bool {

@@ -8,13 +8,13 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sealfront/proxy/config"
+	"sealfront/proxy/health"
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/status"
 )
@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Config  *config.Config // what the program started with
 	Metrics *metrics.Metrics
-	Checks  []Check // of what the program needs
+	Health  *health.Model // of what the program needs
 
 	// Explain decides about the request that the parameters of GET /explain describe. It returns a BadQuestion for
 	// parameters that can't be understood.
@@ -44,12 +44,14 @@ type Server struct {
 	http    *http.Server
 	ready   atomic.Bool
 	history *status.History
+	health  *health.Model
+	needs   []string // of them, to be ready
 }
 
 // New serves a proxy to the operator.
 //
 //	GET  /livez            200 while the process runs
-//	GET  /readyz           200 while requests are accepted and what they need can be reached; otherwise 503 and why
+//	GET  /readyz           200 while requests are answered; otherwise 503 and why. With ?verbose how everything stands
 //	GET  /metrics          Prometheus
 //	GET  /                 a page for people; GET /status is the same as JSON
 //	GET  /debug/pprof/     Go profiles
@@ -61,21 +63,12 @@ type Server struct {
 // /livez and /readyz need it; with admin.health_only only these and /metrics are served.
 func New(o Options) *Server {
 	c := o.Config
-	s := &Server{history: status.NewHistory(o.Metrics.Snapshot, nil)}
-	health := &health{needs: c.Admin.ReadyNeeds, checks: o.Checks}
+	s := &Server{
+		history: status.NewHistory(o.Metrics.Snapshot, nil), health: o.Health, needs: c.Admin.ReadyNeeds,
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		why := []string{"draining, or not started yet"}
-		if s.ready.Load() {
-			why = health.missing(r.Context())
-		}
-		if len(why) > 0 {
-			http.Error(w, "not ready: "+strings.Join(why, "; "), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
+	mux.HandleFunc("GET /readyz", s.serveReady)
 	origins := newOrigins(c)
 	handle := func(pattern string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
@@ -94,7 +87,7 @@ func New(o Options) *Server {
 		handle("GET /keys", o.showKeys)
 		handle("POST /keys/drop", o.dropKeys)
 		sources := &status.Sources{
-			History: s.history, Health: health.report, Row: o.Row, Ready: s.ready.Load, Buckets: o.Buckets, Facts: o.facts,
+			History: s.history, Health: s.standings, Row: o.Row, Ready: s.Ready, Buckets: o.Buckets, Facts: o.facts,
 		}
 		handle("GET /status", sources.ServeJSON)
 		handle("GET /{$}", sources.ServePage)
@@ -113,8 +106,11 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// SetReady makes /readyz answer 200 while what the program needs can be reached, or 503.
+// SetReady says whether the program has started and doesn't drain.
 func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
+
+// Ready reports whether /readyz answers 200.
+func (s *Server) Ready() bool { return len(s.missing()) == 0 }
 
 // Record records the history of metrics that the status page shows, until ctx ends.
 func (s *Server) Record(ctx context.Context) { s.history.Run(ctx) }

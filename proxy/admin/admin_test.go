@@ -13,6 +13,7 @@ import (
 
 	"sealfront/proxy/admin"
 	"sealfront/proxy/config"
+	"sealfront/proxy/health"
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/status"
 )
@@ -73,28 +74,35 @@ func options(t *testing.T) admin.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return admin.Options{Config: c, Metrics: metrics.New()}
+	return admin.Options{Config: c, Metrics: metrics.New(), Health: health.New(health.Options{})}
 }
 
 func TestReadiness(t *testing.T) {
 	o := options(t)
-	asked := 0
 	o.Config.Admin.ReadyNeeds = []string{"kms"}
-	o.Checks = []admin.Check{
-		{Name: "store", Ask: func(context.Context) error { return errors.New("gone, but not needed") }},
-		{Name: "kms", Ask: func(context.Context) error {
-			asked++
-			return errors.New("no key")
+	kms, certificate := health.Finding{State: health.Refusing, Why: "no key"}, health.Finding{State: health.Well}
+	o.Health = health.New(health.Options{},
+		health.Dependency{Name: "store", Works: "little", Look: func() health.Finding {
+			return health.Finding{State: health.Hanging, Why: "gone, but not needed"}
 		}},
-	}
+		health.Dependency{Name: "kms", Look: func() health.Finding { return kms }},
+		health.Dependency{Name: "certificates", Look: func() health.Finding { return certificate }})
 	a := serve(t, o)
 	a.want("GET", "/livez", 200, "ok")
 	a.want("GET", "/readyz", 503, "draining, or not started yet")
 	a.server.SetReady(true)
-	a.want("GET", "/readyz", 503, "not ready: kms: no key")
-	if _, text := a.call("GET", "/readyz"); strings.Contains(text, "not needed") || asked != 1 {
-		t.Errorf("%q, and kms was asked %d times within a moment", text, asked)
+	a.want("GET", "/readyz", 503, "not ready: kms: refusing: no key")
+	if _, text := a.call("GET", "/readyz"); strings.Contains(text, "not needed") {
+		t.Errorf("%q", text)
 	}
+	a.want("GET", "/readyz?verbose", 503, "store hanging: gone, but not needed, since ")
+	a.want("GET", "/readyz?verbose", 503, "\n  meanwhile: little\nkms refusing: no key")
+	kms = health.Finding{State: health.Slow}
+	a.want("GET", "/readyz", 200, "ok")
+	certificate = health.Finding{State: health.Refusing, Why: "expired"} // whatever is needed
+	a.want("GET", "/readyz", 503, "not ready: certificates: refusing: expired")
+	certificate = health.Finding{State: health.Due, Why: "soon"}
+	a.want("GET", "/readyz?verbose", 200, "ok\nstore hanging")
 	a.server.SetReady(false)
 	a.want("GET", "/readyz", 503, "draining")
 }

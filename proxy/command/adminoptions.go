@@ -12,16 +12,16 @@ import (
 	"sealfront/proxy/access"
 	"sealfront/proxy/admin"
 	"sealfront/proxy/gateway"
+	"sealfront/proxy/health"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/state"
 )
 
 // adminOptions connect the admin address to p.
-func adminOptions(p *instance.Instance, r *instance.Reloader) admin.Options {
+func adminOptions(p *instance.Instance, r *instance.Reloader, h *health.Model) admin.Options {
 	since := time.Now()
 	return admin.Options{
-		Config: p.Config, Metrics: p.Metrics,
-		Checks: []admin.Check{{Name: "store", Ask: p.Storage.Reach}, {Name: "kms", Ask: p.KMS.Reach}},
+		Config: p.Config, Metrics: p.Metrics, Health: h,
 		Explain: func(ctx context.Context, q url.Values) (any, error) {
 			return explain(ctx, p.Gateway, q)
 		},

@@ -44,7 +44,9 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	}
 	reloads := instance.NewReloader(file, p, front)
 	exposeGauges(p, front.Server)
-	adminAddress := admin.New(adminOptions(p, reloads))
+	model := newHealth(p, reloads)
+	adminAddress := admin.New(adminOptions(p, reloads, model))
+	exposeHealth(p.Metrics, model, adminAddress.Ready)
 	adminEncryption, err := admin.TLS(c, instance.ReadPool)
 	if err != nil {
 		return err
@@ -58,6 +60,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	}()
 	running.Go(func() { p.WatchMemory(background) })
 	running.Go(func() { adminAddress.Record(background) })
+	running.Go(func() { model.Run(background) })
 	running.Go(func() { p.Certificates.Watch(background) })
 	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
 

@@ -271,8 +271,9 @@ type Admin struct {
 	Hosts List `yaml:"hosts"`
 	// HealthOnly leaves /livez, /readyz and /metrics, without a token, and nothing else.
 	HealthOnly bool `yaml:"health_only"`
-	// ReadyNeeds are what /readyz needs to reach: store and kms (default both). While KMS is away, a replica still
-	// serves what its cached keys open; without kms here load balancers leave it in service.
+	// ReadyNeeds are what must be well for /readyz to be 200, besides a started program and valid certificates: store
+	// and kms. Default neither, since an outage of what all replicas need would take all of them out of service,
+	// together with what still works.
 	ReadyNeeds List `yaml:"ready_needs"`
 }
 
@@ -330,7 +331,6 @@ func Default() *Config {
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
 		Tracing:     Tracing{Sample: 1},
-		Admin:       Admin{ReadyNeeds: List{"store", "kms"}},
 		Log:         Log{Level: "info", Format: "json", Audit: Audit{Keys: "plain", OnFailure: "continue"}},
 		ReloadEvery: 5 * time.Second,
 		Data:        "./sealfront-data",

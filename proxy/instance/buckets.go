@@ -9,8 +9,8 @@ import (
 	"sealfront/proxy/status"
 )
 
-// listTimeout bounds how long the status page waits for the list of buckets.
-const listTimeout = 4 * time.Second
+// listTimeout bounds how long the list of buckets is read for the status page, which doesn't wait for it.
+const listTimeout = 10 * time.Second
 
 // Buckets lists the first buckets for the status page, and reports whether there are more than limit.
 func (i *Instance) Buckets(ctx context.Context, limit int) (list []status.Bucket, more bool, err error) {

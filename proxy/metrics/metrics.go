@@ -157,8 +157,13 @@ func (m *Metrics) Gauge(name, help string, value func() float64) {
 
 // GaugeOf is Gauge for one of several series, which the label tells apart.
 func (m *Metrics) GaugeOf(name, help, label, series string, value func() float64) {
+	m.GaugeFor(name, help, map[string]string{label: series}, value)
+}
+
+// GaugeFor is GaugeOf for series with several labels.
+func (m *Metrics) GaugeFor(name, help string, labels map[string]string, value func() float64) {
 	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: name, Help: help, ConstLabels: prometheus.Labels{label: series},
+		Name: name, Help: help, ConstLabels: labels,
 	}, value))
 }
 

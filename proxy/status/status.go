@@ -16,20 +16,25 @@ import (
 // Sources are where the page's values come from.
 type Sources struct {
 	History *History
-	Health  func(ctx context.Context) []Check
-	// Buckets are the first limit buckets by name; more says that there are others.
+	Health  func() []Standing
+	// Buckets are the first limit buckets by name; more says that there are others. It is called in the background.
 	Buckets func(ctx context.Context, limit int) (list []Bucket, more bool, err error)
 	Facts   func() []Fact
 	Row     func(row string) string // what a row of the behaviour reference says
 	Ready   func() bool
+
+	buckets bucketList
 }
 
-// A Check is whether something that is needed can be reached.
-type Check struct {
-	Name   string        `json:"name"`
-	Why    string        `json:"why"` // "" when it can
-	Took   time.Duration `json:"-"`
-	Millis float64       `json:"millis"`
+// A Standing is how something stands that is needed.
+type Standing struct {
+	Name   string    `json:"name"`
+	State  string    `json:"state"`
+	Bad    bool      `json:"bad"` // requests fail by it
+	Why    string    `json:"why"` // "" when it is well
+	Since  time.Time `json:"since"`
+	Works  string    `json:"works"` // without it
+	Millis float64   `json:"millis"`
 }
 
 // A Bucket is one as the page shows it.
@@ -72,14 +77,14 @@ type Report struct {
 		Failed  float64 `json:"failed"`
 		Saved   float64 `json:"saved"`
 	} `json:"keys"`
-	Shed        float64   `json:"shed"`
-	Integrity   float64   `json:"integrity"`
-	Refusals    []Refusal `json:"refusals"`
-	Health      []Check   `json:"health"`
-	Buckets     []Bucket  `json:"buckets"`
-	MoreBuckets bool      `json:"moreBuckets"`
-	BucketsWhy  string    `json:"bucketsWhy,omitempty"` // why they can't be listed
-	Facts       []Fact    `json:"facts"`
+	Shed        float64    `json:"shed"`
+	Integrity   float64    `json:"integrity"`
+	Refusals    []Refusal  `json:"refusals"`
+	Health      []Standing `json:"health"`
+	Buckets     []Bucket   `json:"buckets"`
+	MoreBuckets bool       `json:"moreBuckets"`
+	BucketsWhy  string     `json:"bucketsWhy,omitempty"` // why they can't be listed
+	Facts       []Fact     `json:"facts"`
 }
 
 const shownBuckets = 100
@@ -93,7 +98,7 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 	r := &Report{
 		At: time.Now(), Ready: s.Ready(), Now: now, Hour: hour, Pieces: pieces, Active: c.Active,
 		Connections: c.Connections,
-		Operations:  c.Operations, Shed: c.Shed, Integrity: c.Integrity, Health: s.Health(ctx), Facts: s.Facts(),
+		Operations:  c.Operations, Shed: c.Shed, Integrity: c.Integrity, Health: s.Health(), Facts: s.Facts(),
 	}
 	k := &r.Keys
 	k.Hits, k.Misses, k.Calls, k.Failed, k.Saved = c.Hits, c.Misses, c.KMSCalls, c.KMSFailed, c.Saved
@@ -108,9 +113,7 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 	) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Row, b.Row))
 	})
-	if r.Buckets, r.MoreBuckets, err = s.Buckets(ctx, shownBuckets); err != nil {
-		r.BucketsWhy = err.Error()
-	}
+	r.Buckets, r.MoreBuckets, r.BucketsWhy = s.buckets.get(ctx, s.Buckets)
 	return r, nil
 }
 

@@ -25,8 +25,8 @@ func (c *clock) Now() time.Time { return c.now }
 func sources(h *status.History) *status.Sources {
 	return &status.Sources{
 		History: h,
-		Health: func(context.Context) []status.Check {
-			return []status.Check{{Name: "store"}, {Name: "kms", Why: "timeout"}}
+		Health: func() []status.Standing {
+			return []status.Standing{{Name: "store", State: "well"}, {Name: "kms", State: "hanging", Bad: true, Why: "timeout"}}
 		},
 		Buckets: func(_ context.Context, limit int) ([]status.Bucket, bool, error) {
 			return []status.Bucket{{Name: "<b>"}}, limit < 1000, nil
@@ -86,6 +86,7 @@ func TestReport(t *testing.T) {
 	if len(r.Buckets) != 1 || !r.MoreBuckets || r.BucketsWhy != "" {
 		t.Errorf("buckets %+v, %t, %q", r.Buckets, r.MoreBuckets, r.BucketsWhy)
 	}
+	s = sources(h)
 	s.Buckets = func(context.Context, int) ([]status.Bucket, bool, error) {
 		return nil, false, errors.New("the store is away")
 	}
@@ -194,5 +195,30 @@ func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
 	}
 	if len(nonces) != 2 {
 		t.Error("two pages have one nonce")
+	}
+}
+
+// A store that hangs holds nobody who wants the page.
+func TestTheReportDoesNotWaitForBuckets(t *testing.T) {
+	s := sources(status.NewHistory(metrics.New().Snapshot, nil))
+	hangs := make(chan struct{})
+	s.Buckets = func(context.Context, int) ([]status.Bucket, bool, error) {
+		<-hangs
+		return []status.Bucket{{Name: "b"}}, false, nil
+	}
+	for range 3 {
+		began := time.Now()
+		if r, err := s.Report(t.Context()); err != nil || r.BucketsWhy == "" || time.Since(began) > 2*time.Second {
+			t.Errorf("%+v, %v after %v", r, err, time.Since(began))
+		}
+	}
+	close(hangs)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if r, _ := s.Report(t.Context()); len(r.Buckets) == 1 && r.BucketsWhy == "" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the list never comes")
+		}
 	}
 }

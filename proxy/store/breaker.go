@@ -19,18 +19,18 @@ var (
 	// ErrHangs: the store took the request, or the connection, and said nothing in the time it had; or it does so now,
 	// and wasn't asked.
 	ErrHangs = errors.New("the store hangs")
-	// ErrRefuses: no connection could be made, or it was closed without an answer.
-	ErrRefuses = errors.New("the store refuses connections")
+	// ErrAway: no connection could be made, or it was closed without an answer.
+	ErrAway = errors.New("the store is away")
 )
 
-// Trouble names what became of a request without an answer: "hanging", "refusing", "canceled" when who wanted it has
+// Trouble names what became of a request without an answer: "hanging", "away", "canceled" when who wanted it has
 // left, "unavailable" for the rest.
 func Trouble(err error) string {
 	switch {
 	case errors.Is(err, ErrHangs):
 		return "hanging"
-	case errors.Is(err, ErrRefuses):
-		return "refusing"
+	case errors.Is(err, ErrAway):
+		return "away"
 	case errors.Is(err, context.Canceled):
 		return "canceled"
 	}
@@ -47,7 +47,7 @@ func timedOut(err error) bool {
 
 // Health is how the store has answered of late.
 type Health struct {
-	// Trouble is "" as long as it answers; "hanging", "refusing", or "failing" when all its answers are 5xx.
+	// Trouble is "" as long as it answers; "hanging", "away", or "refusing" when all its answers are 5xx.
 	Trouble string
 	Since   time.Time // when that began; zero before the first request
 	Last    error     // that was met, nil if none was
@@ -114,7 +114,7 @@ func (b *breaker) heard(status int, start, now time.Time) {
 		if b.good.Load() >= int64(start.Sub(b.began)) {
 			return // others had good ones meanwhile
 		}
-		trouble = "failing"
+		trouble = "refusing"
 	} else {
 		b.good.Store(int64(now.Sub(b.began)))
 	}
@@ -127,7 +127,7 @@ func (b *breaker) heard(status int, start, now time.Time) {
 // failed notes that a request which began at start had no answer.
 func (b *breaker) failed(start time.Time, err error) {
 	trouble := Trouble(err)
-	if trouble != "hanging" && trouble != "refusing" || errors.Is(err, errBusy) || errors.Is(err, ErrNotAsked) {
+	if trouble != "hanging" && trouble != "away" || errors.Is(err, errBusy) || errors.Is(err, ErrNotAsked) {
 		return
 	}
 	now := time.Now()
@@ -144,7 +144,7 @@ func (b *breaker) failed(start time.Time, err error) {
 	if trouble == "hanging" && !b.open.Load() {
 		b.trial = now.Add(trialEvery)
 		b.open.Store(true)
-	} else if trouble == "refusing" {
+	} else if trouble == "away" {
 		b.open.Store(false)
 	}
 }

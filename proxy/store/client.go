@@ -267,7 +267,7 @@ func (c *Client) explain(ctx context.Context, r *Request, err error) error {
 	case timedOut(err):
 		return fmt.Errorf("%w: no progress in %v: %w", ErrHangs, c.patience(r), err)
 	}
-	return fmt.Errorf("%w: %w", ErrRefuses, err)
+	return fmt.Errorf("%w: %w", ErrAway, err)
 }
 
 // longer is how many times longer the store may be silent about a request that has it move an object's bytes.

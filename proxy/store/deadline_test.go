@@ -191,7 +191,7 @@ func TestAStoreThatHangsIsNotWaitedFor(t *testing.T) {
 		t.Error(err)
 	}
 	m.set(func(c net.Conn, _ *bufio.Reader) { _ = c.Close() })
-	if err := ask(); !errors.Is(err, store.ErrRefuses) || client.Health().Trouble != "refusing" {
+	if err := ask(); !errors.Is(err, store.ErrAway) || client.Health().Trouble != "away" {
 		t.Errorf("closed: %v, %+v", err, client.Health())
 	}
 	m.set(func(c net.Conn, br *bufio.Reader) {
@@ -199,7 +199,7 @@ func TestAStoreThatHangsIsNotWaitedFor(t *testing.T) {
 			fmt.Fprint(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 		}
 	})
-	if err := ask(); err != nil || client.Health().Trouble != "failing" {
+	if err := ask(); err != nil || client.Health().Trouble != "refusing" {
 		t.Errorf("503: %v, %+v", err, client.Health())
 	}
 	m.set(answers)
