@@ -45,7 +45,8 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 			return health.Finding{State: health.Refusing, Why: "records can't be written; the log says why"}
 		}})
 	}
-	return health.New(health.Options{}, deps...)
+	every := p.HealthEvery()
+	return health.New(health.Options{Every: every, Deadline: every / 5}, deps...)
 }
 
 // storeFinding is what requests have met.

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 
 // listTimeout bounds how long the list of buckets is read for the status page, which doesn't wait for it.
 const listTimeout = 10 * time.Second
+
+// HealthEvery is how often store and KMS are asked how they are.
+func (i *Instance) HealthEvery() time.Duration { return cmp.Or(i.options.HealthEvery, 10*time.Second) }
 
 // Buckets lists the first buckets for the status page, and reports whether there are more than limit.
 func (i *Instance) Buckets(ctx context.Context, limit int) (list []status.Bucket, more bool, err error) {

@@ -37,6 +37,8 @@ type Options struct {
 	ClaimAge   time.Duration    // state.Options.ClaimAge; patience is three times as long
 	CopyLimit  int64            // gateway.Options.CopyLimit and tools.Installation.CopyLimit, in bytes
 	PutLimit   int64            // tools.Migration.PutLimit, in bytes
+	// HealthEvery is how often store and KMS are asked how they are; default 10 s. They have a fifth of it to answer.
+	HealthEvery time.Duration
 
 	// Dial connects to the store; default net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

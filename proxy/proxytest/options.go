@@ -13,11 +13,17 @@ type Hooks struct {
 	ClaimAge   time.Duration // after which another replica may take a claim; 0: the default
 	CopyLimit  int64         // bytes that the store copies by one request; 0: the default
 	PutLimit   int64         // bytes that a migration writes by one request; 0: the default
+	// HealthEvery is how often store and KMS are asked how they are, five times as long as they have to answer; 0: the
+	// default
+	HealthEvery time.Duration
 }
 
 // options are the hooks as the program takes them.
 func (h *Hooks) options() instance.Options {
-	o := instance.Options{RecordLife: h.RecordLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit}
+	o := instance.Options{
+		RecordLife: h.RecordLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit,
+		HealthEvery: h.HealthEvery,
+	}
 	if ahead := h.Ahead; ahead != 0 {
 		o.Now = func() time.Time { return time.Now().Add(ahead) }
 	}
@@ -59,6 +65,9 @@ func CopyLimit(n int64) Option { return func(s *Setup) { s.hooks.CopyLimit = n }
 
 // PutLimit sets how many bytes a migration writes by one request.
 func PutLimit(n int64) Option { return func(s *Setup) { s.hooks.PutLimit = n } }
+
+// HealthEvery sets how often the program asks store and KMS how they are.
+func HealthEvery(every time.Duration) Option { return func(s *Setup) { s.hooks.HealthEvery = every } }
 
 // Environment sets NAME=VALUE pairs for a program that is a process.
 func Environment(pairs ...string) Option {
