@@ -258,7 +258,9 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 	if err := os.WriteFile(page, []byte("before\n"+beginMark+"old\n"+endMark+"\nafter\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"report", "-page", page, "-dir", filepath.Join(dir, "results"), file},
+	if err := run(t.Context(), []string{
+		"report", "-page", page, "-plot", "bareproxy,sealfront", "-dir", filepath.Join(dir, "results"), file,
+	},
 		os.Getenv, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -280,9 +282,47 @@ func TestOneRunComparesTheRealPrograms(t *testing.T) {
 		if err := xml.Unmarshal(plot, new(struct{})); err != nil {
 			t.Errorf("%s: %v", f, err)
 		}
+		if strings.Contains(string(plot), "direct") || !strings.Contains(string(plot), "bareproxy") {
+			t.Errorf("%s shows other targets than it should", f)
+		}
 	}
 	if len(svgs) < 4 {
 		t.Errorf("plots: %q", svgs)
+	}
+}
+
+// A store that is far away is so for everybody: behind each proxy, and where there is none.
+func TestAFarStoreIsFarForAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts programs")
+	}
+	file := filepath.Join(t.TempDir(), "far.json")
+	only, want := "direct,bareproxy", 3
+	tools := os.Getenv("SEALFRONT_TOOLS")
+	if (&lab{tools: tools}).find("versitygw") != "" {
+		only, want = only+",versitygw,versitygw-sealfront", 5
+	} else {
+		t.Log("versitygw is not installed")
+	}
+	const far = 40 * time.Millisecond
+	err := run(t.Context(), []string{
+		"compare", "-only", only, "-cells", "4KiBx2", "-rounds", "1", "-time", "200ms", "-warm-up", "0s",
+		"-store-latency", far.String(), "-tools", tools, "-json", file,
+	}, func(string) string { return "" }, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := readOutcome(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Results) != 2*want || !slices.Contains(o.Notes, "answers of every store arrive 40ms later") {
+		t.Errorf("%d results, want %d; notes: %q", len(o.Results), 2*want, o.Notes)
+	}
+	for _, r := range o.Results {
+		if least := far.Microseconds() * 99 / 100; r.P50 < least || r.Errors > 0 || r.Requests == 0 { // of three digits
+			t.Errorf("%s %s: p50 %d µs, %d requests, %d errors", r.Target, &r.cell, r.P50, r.Requests, r.Errors)
+		}
 	}
 }
 
@@ -319,7 +359,8 @@ func TestCommandLinesWithFaultsAreRefused(t *testing.T) {
 		"-sizes 6GiB", "-sizes x", "-concurrency 0", "-cells 1MiB", "-workload copy", "-workload range -sizes 0",
 		"-payload none", "-checksum-mode maybe", "-time 0s", "-rounds 0", "-rate -1",
 		"-auth none", "-store disk", "-part-size 1MiB", "-target https://127.0.0.1", "-program x", "more -x",
-		"compare -only apache", "compare -store memory", "compare argument",
+		"compare -only apache", "compare -store memory", "compare argument", "compare -store-latency -1ms",
+		"-store memory -store-latency 1ms", "memory -storm x", "memory -pause -1s",
 		"memory x", "memory -active 1,x", "memory -idle -1", "memory -size 1MiB", "memory -settle 1m",
 		"memory -rounds 0", "refresh x", "refresh -rate 0", "refresh -lifetime 0s", "refresh -kms-latency -1s",
 	} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -74,7 +75,7 @@ func TestADelayLetsAnswersWait(t *testing.T) {
 		}
 	}
 	_ = c.CloseWrite()
-	if n, err := c.Read(got); n != 0 || err != io.EOF {
+	if n, err := c.Read(got); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %d, %v", n, err)
 	}
 }
@@ -89,7 +90,7 @@ func TestADelayPassesAResetOn(t *testing.T) {
 	if _, err := c.Write([]byte("?")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("%v, want a reset", err)
 	}
 }

@@ -20,8 +20,11 @@ type group struct {
 }
 
 // plots are CPU a GiB of the cells whose bytes count, CPU a request of the others, throughput and p99.
-func (o *outcome) plots() (list []plot) {
-	sums := o.summaries()
+// They show the targets that are named, separated by commas, or all.
+func (o *outcome) plots(names string) (list []plot) {
+	sums := slices.DeleteFunc(o.summaries(), func(s summary) bool {
+		return names != "" && !slices.Contains(strings.Split(names, ","), s.Target)
+	})
 	for _, p := range []struct {
 		name, title string
 		of          func(*summary) float64

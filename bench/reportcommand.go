@@ -15,6 +15,8 @@ func reportCommand(args []string, out, progress io.Writer) error {
 	f := flag.NewFlagSet("bench report", flag.ContinueOnError)
 	f.SetOutput(progress)
 	page := f.String("page", "bench/RESULTS.md", "page whose part between the marks is written")
+	plotted := f.String("plot", "", "targets that plots show, by name; default all. What takes fifty times as much as "+
+		"the others makes their bars too short")
 	dir := f.String("dir", "bench/results", "directory for tables and plots")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -40,7 +42,7 @@ func reportCommand(args []string, out, progress io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(&text, "\n## %s\n\n%s", name, table)
-		for _, p := range o.plots() {
+		for _, p := range o.plots(*plotted) {
 			plot := name + "-" + p.name + ".svg"
 			if err := os.WriteFile(filepath.Join(*dir, plot), []byte(p.svg()), 0o644); err != nil {
 				return err

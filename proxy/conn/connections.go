@@ -27,7 +27,7 @@ type connections struct {
 	grace     time.Duration // 0: drainGrace
 	relief    *relief       // nil: memory is the collector's alone
 	serving   atomic.Int64  // those that are open and not parked
-	crowd     int64         // from how many in service on they park early; 0: crowdedFrom
+	crowd     atomic.Int64  // from how many in service on they park early; 0: crowdedFrom
 
 	mu        sync.Mutex
 	open      map[*rawConn]struct{}
@@ -101,7 +101,7 @@ const (
 	crowdedPark = 10 * time.Millisecond
 )
 
-func (s *connections) crowded() bool { return s.serving.Load() > cmp.Or(s.crowd, crowdedFrom) }
+func (s *connections) crowded() bool { return s.serving.Load() > cmp.Or(s.crowd.Load(), crowdedFrom) }
 
 // remove may be called more than once for a connection.
 func (s *connections) remove(c *rawConn) {

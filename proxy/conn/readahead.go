@@ -17,7 +17,8 @@ func (c *rawConn) take(p []byte) int {
 	switch {
 	case len(c.buffer) == 0:
 		c.giveMemory()
-	case c.memory != nil && len(c.buffer) <= restMemory: // it may wait for long
+	case c.memory != nil && len(c.buffer) <= restMemory && readAhead-cap(c.buffer)+len(c.buffer) <= smallRead:
+		// All that was read was little, so this is a small request, which may wait for long. A large body goes on.
 		rest := restMemories.Get().(*[restMemory]byte)
 		c.buffer = rest[:copy(rest[:], c.buffer)]
 		readMemory.Put(c.memory)
@@ -39,6 +40,9 @@ func (c *rawConn) giveMemory() {
 
 // restMemory is the size of the smaller memory, to which a short rest of what was read ahead is moved.
 const restMemory = 8 << 10
+
+// smallRead is how much a read returns at most of which the rest is moved.
+const smallRead = 2 * restMemory
 
 // What connections read ahead into: ciphertext, or plaintext of clients without TLS.
 var (

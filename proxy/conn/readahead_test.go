@@ -38,7 +38,7 @@ func TestAShortRestTakesLittleMemory(t *testing.T) {
 // Where many connections are in service, one that waits for its next request parks soon.
 func TestACrowdParksEarly(t *testing.T) {
 	s, address := parkingServer(t, nil, Timeouts{Park: time.Hour})
-	s.connections.crowd = 2
+	s.connections.crowd.Store(2)
 	var all []net.Conn
 	for range 3 {
 		c, err := net.Dial("tcp", address)

@@ -2,16 +2,17 @@ package conn
 
 import (
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // counting is a relief whose calls are counted, and the count. It is used in a bubble of synctest.
-func counting(least int) (*relief, *int) {
-	freed := new(int)
+func counting(least int) (*relief, *atomic.Int32) {
+	freed := new(atomic.Int32)
 	r := newRelief()
-	r.least, r.free = least, func() { *freed++ }
+	r.least, r.free = least, func() { freed.Add(1) }
 	return r, freed
 }
 
@@ -20,12 +21,12 @@ func counting(least int) (*relief, *int) {
 func TestAReliefComesAfterAStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, freed := counting(100)
-		want := func(after time.Duration, n int) {
+		want := func(after time.Duration, n int32) {
 			t.Helper()
 			time.Sleep(after)
 			synctest.Wait()
-			if *freed != n {
-				t.Fatalf("freed %d times, want %d", *freed, n)
+			if got := freed.Load(); got != n {
+				t.Fatalf("freed %d times, want %d", got, n)
 			}
 		}
 		begin := time.Now()
@@ -60,8 +61,8 @@ func TestAReliefDoesntComeForEachConnection(t *testing.T) {
 			r.change(-openUnits)
 		}
 		synctest.Wait()
-		if *freed != 0 {
-			t.Errorf("freed %d times", *freed)
+		if n := freed.Load(); n != 0 {
+			t.Errorf("freed %d times", n)
 		}
 	})
 }
