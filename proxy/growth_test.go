@@ -55,15 +55,21 @@ var growths = []struct {
 	do         func(x *growing, n int)
 }{
 	{
-		"N PutObject of one part, the bucket key in memory", 5, growth{each: 1}, growth{},
+		"N PutObject of one part, the bucket key in memory", 5,
+		growth{each: 1},
+		growth{},
 		func(x *growing, _ int) { x.put("warm", 1) }, func(x *growing, n int) { x.puts(n) },
 	},
 	{
-		"N GetObject or HeadObject of such objects", 5, growth{each: 1}, growth{},
+		"N GetObject or HeadObject of such objects", 5,
+		growth{each: 1},
+		growth{},
 		func(x *growing, n int) { x.puts(n) }, func(x *growing, n int) { x.gets(n) },
 	},
 	{
-		"N CreateMultipartUpload", 5, growth{each: 3}, growth{},
+		"N CreateMultipartUpload", 5,
+		growth{each: 3},
+		growth{},
 		func(x *growing, _ int) { x.put("warm", 1) },
 		func(x *growing, n int) {
 			for i := range n {
@@ -72,16 +78,22 @@ var growths = []struct {
 		},
 	},
 	{
-		"N UploadPart", 5, growth{each: 2}, growth{},
+		"N UploadPart", 5,
+		growth{each: 2},
+		growth{},
 		func(x *growing, _ int) { x.id = x.begin("k") }, func(x *growing, n int) { x.parts("k", n, 1<<10) },
 	},
 	{
-		"CompleteMultipartUpload of N parts", 3, growth{fixed: 10, pages: 3}, growth{},
+		"CompleteMultipartUpload of N parts", 3,
+		growth{fixed: 10, pages: 3},
+		growth{},
 		func(x *growing, n int) { x.id = x.begin("k"); x.parts("k", n, 5<<20) },
 		func(x *growing, _ int) { x.complete("k") },
 	},
 	{
-		"AbortMultipartUpload of N parts", 30, growth{fixed: 6, pages: 4}, growth{},
+		"AbortMultipartUpload of N parts", 30,
+		growth{fixed: 6, pages: 4},
+		growth{},
 		func(x *growing, n int) { x.id = x.begin("k"); x.parts("k", n, 1<<10) },
 		func(x *growing, n int) {
 			_, err := x.client.AbortMultipartUpload(x.ctx, &s3.AbortMultipartUploadInput{
@@ -91,7 +103,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"ListParts of N parts, all pages", 30, growth{fixed: 1, pages: 1}, growth{},
+		"ListParts of N parts, all pages", 30,
+		growth{fixed: 1, pages: 1},
+		growth{},
 		func(x *growing, n int) { x.id = x.begin("k"); x.parts("k", n, 1<<10) },
 		func(x *growing, n int) {
 			out, err := x.client.ListParts(x.ctx,
@@ -101,7 +115,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"ListMultipartUploads of N uploads, all pages", 30, growth{pages: 1}, growth{},
+		"ListMultipartUploads of N uploads, all pages", 30,
+		growth{pages: 1},
+		growth{},
 		func(x *growing, n int) {
 			for i := range n {
 				x.begin(fmt.Sprint("k", i))
@@ -114,7 +130,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"ListBuckets or ListDirectoryBuckets of N buckets", 10, growth{pages: 2}, growth{},
+		"ListBuckets or ListDirectoryBuckets of N buckets", 10,
+		growth{pages: 2},
+		growth{},
 		func(x *growing, n int) { x.buckets(n) },
 		func(x *growing, n int) {
 			out, err := x.client.ListBuckets(x.ctx, &s3.ListBucketsInput{Prefix: aws.String("growing-")})
@@ -123,7 +141,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"ListObjectsV2 of N objects, all pages", 10, growth{pages: 1}, growth{},
+		"ListObjectsV2 of N objects, all pages", 10,
+		growth{pages: 1},
+		growth{},
 		func(x *growing, n int) { x.puts(n) },
 		func(x *growing, n int) {
 			out, err := x.client.ListObjectsV2(x.ctx, &s3.ListObjectsV2Input{Bucket: &x.bucket})
@@ -132,7 +152,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"the same with a delimiter, in a directory bucket", 10, growth{pages: 2}, growth{},
+		"the same with a delimiter, in a directory bucket", 10,
+		growth{pages: 2},
+		growth{},
 		func(x *growing, n int) { x.puts(n) },
 		func(x *growing, n int) {
 			out, err := x.client.ListObjectsV2(x.ctx,
@@ -142,15 +164,21 @@ var growths = []struct {
 		},
 	},
 	{
-		"DeleteObjects of N keys", 10, growth{pages: 1}, growth{},
+		"DeleteObjects of N keys", 10,
+		growth{pages: 1},
+		growth{},
 		func(x *growing, n int) { x.puts(n) }, func(x *growing, n int) { x.deletes(n, false) },
 	},
 	{
-		"DeleteObjects of N keys with conditions", 10, growth{each: 2}, growth{},
+		"DeleteObjects of N keys with conditions", 10,
+		growth{each: 2},
+		growth{},
 		func(x *growing, n int) { x.puts(n) }, func(x *growing, n int) { x.deletes(n, true) },
 	},
 	{
-		"N CopyObject in a directory bucket", 3, growth{each: 2}, growth{each: 2},
+		"N CopyObject in a directory bucket", 3,
+		growth{each: 2},
+		growth{each: 2},
 		func(x *growing, n int) { x.puts(n) },
 		func(x *growing, n int) {
 			for i := range n {
@@ -162,7 +190,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"N RenameObject", 3, growth{each: 12}, growth{},
+		"N RenameObject", 3,
+		growth{each: 12},
+		growth{},
 		func(x *growing, n int) { x.puts(n) },
 		func(x *growing, n int) {
 			for i := range n {
@@ -174,7 +204,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"N DeleteObject", 5, growth{each: 1}, growth{},
+		"N DeleteObject", 5,
+		growth{each: 1},
+		growth{},
 		func(x *growing, n int) { x.puts(n) },
 		func(x *growing, n int) {
 			for i := range n {
@@ -184,7 +216,9 @@ var growths = []struct {
 		},
 	},
 	{
-		"N CreateSession, or zonal requests of a session", 5, growth{}, growth{},
+		"N CreateSession, or zonal requests of a session", 5,
+		growth{},
+		growth{},
 		func(x *growing, _ int) { x.session() }, func(x *growing, n int) {
 			for range n {
 				x.session()
@@ -192,16 +226,22 @@ var growths = []struct {
 		},
 	},
 	{
-		"a PutObject into each of N buckets, the first round", 10, growth{each: 1}, growth{each: 1},
+		"a PutObject into each of N buckets, the first round", 10,
+		growth{each: 1},
+		growth{each: 1},
 		func(x *growing, n int) { x.buckets(n) }, func(x *growing, n int) { x.putInEach(n) },
 	},
 	{
-		"the second round, and GetObject", 10, growth{each: 2}, growth{},
+		"the second round, and GetObject", 10,
+		growth{each: 2},
+		growth{},
 		func(x *growing, n int) { x.buckets(n); x.putInEach(n) },
 		func(x *growing, n int) { x.putInEach(n); x.getFromEach(n) },
 	},
 	{
-		"N CreateBucket", 3, growth{each: 6}, growth{},
+		"N CreateBucket", 3,
+		growth{each: 6},
+		growth{},
 		func(*growing, int) {}, func(x *growing, n int) { x.buckets(n) },
 	},
 }

@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"crypto/md5"
-	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -46,9 +44,6 @@ type deletionError struct {
 	Code, Message string
 }
 
-// An objectVersion is a key, and its version where one is named.
-type objectVersion struct{ key, version string }
-
 // A deletionResult is the answer of DeleteObjects, ours and the store's.
 type deletionResult struct {
 	XMLName xml.Name        `xml:"DeleteResult"`
@@ -70,7 +65,7 @@ func deleteObjects(x *exchange) error {
 		return err
 	}
 	y := x.at(x.Record, "")
-	batch := make([]objectVersion, 0, len(list))
+	batch := make([]store.Deletion, 0, len(list))
 	var outcomes, each []*deletionOutcome // of what is refused or deleted alone; each are the latter
 	for i := range list {
 		d := &list[i]
@@ -80,7 +75,7 @@ func deleteObjects(x *exchange) error {
 		}
 		err := x.permitDeletion(d, y)
 		if err == nil && !d.conditional() && !y.Absent() {
-			batch = append(batch, objectVersion{d.Key, y.Version})
+			batch = append(batch, store.Deletion{Key: d.Key, Version: y.Version})
 			continue
 		}
 		o := &deletionOutcome{index: i, version: y.Version, err: err}
@@ -230,30 +225,9 @@ func parseDeletions(r io.Reader, directory bool) (list []deletion, quiet bool, e
 }
 
 // deleteBatch has the store delete keys, and adds the outcome to result.
-func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) error {
-	var b strings.Builder
-	b.WriteString(`<Delete xmlns="` + s3.Namespace + `">`)
-	if x.Facts.Kind == policy.Directory {
-		b.WriteString("<Quiet>true</Quiet>") // otherwise the store reports what became of versions
-	}
-	for _, o := range batch {
-		b.WriteString("<Object><Key>")
-		_ = xml.EscapeText(&b, []byte(o.key))
-		b.WriteString("</Key>")
-		if o.version != "" {
-			b.WriteString("<VersionId>")
-			_ = xml.EscapeText(&b, []byte(o.version))
-			b.WriteString("</VersionId>")
-		}
-		b.WriteString("</Object>")
-	}
-	b.WriteString("</Delete>")
-	r := &store.Request{
-		Operation: "DeleteObjects", Method: "POST", Bucket: x.Record.StoreName, Query: "delete=", Bytes: []byte(b.String()),
-	}
-	sum := md5.Sum(r.Bytes)
-	r.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum[:]))
-	r.Set("Content-Type", "application/xml")
+func (x *exchange) deleteBatch(batch []store.Deletion, result *deletionResult) error {
+	// Quiet in directory buckets: otherwise the store reports what became of versions.
+	r := store.NewDeleteObjects(x.Record.StoreName, x.Facts.Kind == policy.Directory, batch)
 	x.setBypass(r)
 	a, err := x.g.o.Store.Do(x.context, r)
 	if err != nil {
@@ -271,7 +245,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 	if err := xmldoc.Unmarshal(body, &stored); err != nil {
 		return s3.Internal(err)
 	}
-	failed := make(map[objectVersion]bool, len(stored.Error))
+	failed := make(map[store.Deletion]bool, len(stored.Error))
 	for _, e := range stored.Error {
 		f := &store.Fault{Operation: r.Operation, Status: 500, Code: e.Code, Message: e.Message}
 		switch e.Code {
@@ -286,17 +260,17 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 		case "AccessDenied":
 			f.Status = 403
 		}
-		failed[objectVersion{e.Key, e.VersionId}] = true
+		failed[store.Deletion{Key: e.Key, Version: e.VersionId}] = true
 		var err error = objects.StoreError(f, x.Bucket, e.Key)
 		if e.VersionId != "" && objects.Locked(f) {
 			err = objects.LockedError(f)
 		}
 		result.fail(e.Key, e.VersionId, err)
 	}
-	reported := make(map[objectVersion]deletedEntry, len(stored.Deleted))
+	reported := make(map[store.Deletion]deletedEntry, len(stored.Deleted))
 	if x.Facts.Kind == policy.General {
 		for _, d := range stored.Deleted {
-			reported[objectVersion{d.Key, d.VersionId}] = d
+			reported[store.Deletion{Key: d.Key, Version: d.VersionId}] = d
 		}
 	}
 	for _, o := range batch {
@@ -304,7 +278,7 @@ func (x *exchange) deleteBatch(batch []objectVersion, result *deletionResult) er
 			continue
 		}
 		d := reported[o]
-		d.Key, d.VersionId = o.key, o.version
+		d.Key, d.VersionId = o.Key, o.Version
 		result.Deleted = append(result.Deleted, d)
 	}
 	return nil

@@ -77,7 +77,8 @@ type breaker struct {
 // trialEvery is how often an open breaker lets a request through.
 const trialEvery = time.Second
 
-// ErrNotAsked, an ErrHangs, is what a request gets that wasn't sent: the store has answered nobody for its timeout.
+// ErrNotAsked is what a request gets that wasn't sent: the store has answered nobody for its timeout. It wraps
+// ErrHangs.
 var ErrNotAsked = fmt.Errorf("%w: it wasn't asked, since it has answered nobody for its timeout", ErrHangs)
 
 // allow returns an error if the store hangs and it isn't time for a trial.
