@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"sealfront/crypto/awskms"
 	"sealfront/proxy/config"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/metrics"
@@ -130,7 +129,7 @@ func tryServiceKey(ctx context.Context, service *instance.KeyService) error {
 	return tryKey(ctx, service.Client, service.ServiceKey)
 }
 
-func tryKey(ctx context.Context, kms *awskms.Client, key string) error {
+func tryKey(ctx context.Context, kms *instance.KMSClient, key string) error {
 	about := map[string]string{"sealfront": "config check"}
 	plaintext, blob, err := kms.GenerateDataKey(ctx, key, about)
 	clear(plaintext)

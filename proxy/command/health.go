@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sealfront/crypto/keyring"
+	"sealfront/proxy/breaker"
 	"sealfront/proxy/health"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/metrics"
@@ -18,12 +19,13 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 	deps := []health.Dependency{
 		{
 			Name: "store", Ask: p.Storage.Reach, StateOf: storeState,
-			Look: func() health.Finding { return storeFinding(p.Storage.Client.Health()) },
+			Look: func() health.Finding { return metBy(p.Storage.Client.Health()) },
 			Works: "CreateSession and whatever is refused by policy; requests for objects and listings fail with 503, " +
 				"at once while the store hangs",
 		},
 		{
 			Name: "kms", Ask: p.KMS.Reach, StateOf: kmsState,
+			Look: func() health.Finding { return metBy(p.KMS.Client.Health()) },
 			Works: fmt.Sprintf("objects of buckets whose keys are in memory, for %v after their last unwrap; "+
 				"copies, and buckets that weren't in use, fail", p.Config.KMS.BucketKey.Lifetime),
 		},
@@ -49,19 +51,13 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 	return health.New(health.Options{Every: every, Deadline: every / 5}, deps...)
 }
 
-// storeFinding is what requests have met.
-func storeFinding(h store.Health) health.Finding {
+// metBy is what requests or calls have met.
+func metBy(h breaker.Health) health.Finding {
 	f := health.Finding{State: health.Well, Took: h.Took}
-	switch h.Trouble {
-	case "":
+	if h.Trouble == "" {
 		return f
-	case "hanging":
-		f.State = health.Hanging
-	case "refusing":
-		f.State = health.Refusing
-	default:
-		f.State = health.Away
 	}
+	f.State = health.State(h.Trouble)
 	if h.Last != nil {
 		f.Why = h.Last.Error()
 	}

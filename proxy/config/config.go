@@ -137,7 +137,7 @@ type KMS struct {
 	// keys of the account.
 	AllowedKeys []string      `yaml:"allowed_keys"`
 	CA          string        `yaml:"ca"`
-	Timeout     time.Duration `yaml:"timeout"` // of a call with its retries; default 30 s
+	Timeout     time.Duration `yaml:"timeout"` // of a call with its retries; default 15 s
 	BucketKey   BucketKey     `yaml:"bucket_key"`
 }
 
@@ -318,7 +318,7 @@ func Default() *Config {
 			Memory: Memory{MaxBytes: 1 << 30},
 		},
 		KMS: KMS{
-			Kind: "aws", Timeout: 30 * time.Second,
+			Kind: "aws", Timeout: 15 * time.Second,
 			BucketKey: BucketKey{Lifetime: 300 * time.Second, SealFor: time.Hour, MaxUses: 1_000_000, Entries: 65_536},
 		},
 		GeneralPurpose: GeneralPurpose{DefaultEncryption: "AES256"},

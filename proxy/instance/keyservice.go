@@ -17,7 +17,7 @@ import (
 
 // A KeyService is the KMS that the proxy calls, embedded or not: both are called over the wire.
 type KeyService struct {
-	Client     *awskms.Client
+	Client     *KMSClient
 	ServiceKey string // ARN, or what the configuration calls it
 	Endpoint   string // of the embedded one; "" otherwise
 	closers    closers
@@ -49,9 +49,11 @@ func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyServi
 		}
 		k.ServiceKey = cmp.Or(k.ServiceKey, d.ServiceKey)
 	}
-	if k.Client, err = awskms.New(ctx, o); err != nil {
+	client, err := awskms.New(ctx, o)
+	if err != nil {
 		return nil, fmt.Errorf("make the KMS client: %w", err)
 	}
+	k.Client = newKMSClient(client, c.KMS.Timeout)
 	return k, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"sealfront/proxy/breaker"
 	"sealfront/sigv4"
 )
 
@@ -59,7 +60,7 @@ type Client struct {
 	o            Options
 	signer       *sigv4.Signer
 	pool         *pool
-	breaker      breaker
+	breaker      *breaker.Breaker
 	address      string
 	host         string // for the Host header
 	basePath     string
@@ -104,7 +105,7 @@ func New(o Options) (*Client, error) {
 	}
 	d := &dialer{dial: o.Dial, address: c.address, tls: c.tls, timeout: o.ConnectTimeout}
 	c.pool = &pool{dial: d.open, most: o.Connections, wait: o.ConnectTimeout, life: o.IdleTimeout}
-	c.breaker.began = time.Now()
+	c.breaker = breaker.New()
 	c.scratch.New = func() any { return new(scratch) }
 	c.bodies.New = func() any { return &signedBody{} }
 	if o.Directory && o.ControlEndpoint != "" {
@@ -249,7 +250,7 @@ func (c *Client) send(ctx context.Context, r *Request, cred *sigv4.Credentials, 
 		}
 		if err != nil && errors.Is(err, errNoAnswer) {
 			err = fmt.Errorf("%w: %s: %w", ErrUnavailable, r.Operation, c.explain(ctx, r, err))
-			c.breaker.failed(began, err)
+			c.failed(began, err)
 		}
 		return a, err
 	}
@@ -293,8 +294,8 @@ var errNoAnswer = errors.New("no answer")
 func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, body io.WriterTo, now time.Time) (
 	a *Answer, reused bool, err error,
 ) {
-	if err := c.breaker.allow(); err != nil {
-		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)
+	if err := c.breaker.Allow(); err != nil {
+		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, ErrNotAsked)
 	}
 	cc, err := c.acquire(ctx, !r.replayable(), now)
 	if err != nil {
@@ -338,7 +339,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	if err := a.readHead(br, r.Method); err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
-	c.breaker.heard(a.Status, sent, time.Now())
+	c.heard(a.Status, sent)
 	cc.requests++
 	a.reuse = clean && !a.response.ConnectionClose()
 	return a, reused, nil
