@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -190,6 +192,69 @@ var growths = []struct {
 		},
 	},
 	{
+		"N CopyObject between general purpose buckets", 3,
+		growth{each: 2},
+		growth{},
+		func(x *growing, n int) { x.buckets(2); x.putInEach(2) },
+		func(x *growing, n int) {
+			for i := range n {
+				_, err := x.client.CopyObject(x.ctx, &s3.CopyObjectInput{
+					Bucket: aws.String(bucketNumber(1)), Key: aws.String(keyNumber(i)),
+					CopySource: aws.String(bucketNumber(0) + "/k"),
+				})
+				x.must(err)
+			}
+		},
+	},
+	{
+		"N UploadPartCopy in a directory bucket", 3,
+		growth{each: 4},
+		growth{each: 2},
+		func(x *growing, _ int) { x.put("source", 100); x.id = x.begin("k") },
+		func(x *growing, n int) {
+			for i := range n {
+				_, err := x.client.UploadPartCopy(x.ctx, &s3.UploadPartCopyInput{
+					Bucket: &x.bucket, Key: aws.String("k"), UploadId: &x.id, PartNumber: aws.Int32(int32(i + 1)),
+					CopySource: aws.String(x.bucket + "/source"),
+				})
+				x.must(err)
+			}
+		},
+	},
+	{
+		"N appends of less than 64 KiB to one small object", 3,
+		growth{each: 3},
+		growth{},
+		func(x *growing, _ int) { x.put("k", 1) },
+		func(x *growing, n int) {
+			for i := range n {
+				_, err := x.client.PutObject(x.ctx, &s3.PutObjectInput{
+					Bucket: &x.bucket, Key: aws.String("k"), Body: bytes.NewReader([]byte{1}),
+					WriteOffsetBytes: aws.Int64(int64(i + 1)),
+				})
+				x.must(err)
+			}
+		},
+	},
+	{
+		"the first GetObject of an object of N parts at a replica", 2,
+		growth{fixed: 2},
+		growth{},
+		func(x *growing, n int) {
+			x.id = x.begin("k")
+			x.parts("k", n, 5<<20)
+			x.complete("k")
+			x.restart()
+			x.put("warm", 1)
+		},
+		func(x *growing, _ int) {
+			out, err := x.client.GetObject(x.ctx, &s3.GetObjectInput{Bucket: &x.bucket, Key: aws.String("k")})
+			x.must(err)
+			_, err = io.Copy(io.Discard, out.Body)
+			x.must(errors.Join(err, out.Body.Close()))
+		},
+	},
+	{
 		"N RenameObject", 3,
 		growth{each: 12},
 		growth{},
@@ -254,6 +319,8 @@ type growing struct {
 	client *s3.Client
 	bucket string
 	id     string // of an upload
+	// restart starts another replica, and goes on with that
+	restart func()
 
 	uploaded []types.CompletedPart
 }
@@ -388,15 +455,20 @@ func startGrowing(t *testing.T) *growing {
 	t.Cleanup(func() { _ = s.Close() })
 	k, dir := proxytest.NewFaultyKMS(t), t.TempDir()
 	authority := proxytest.WriteCertificates(t, dir)
-	p := proxytest.StartWith(t, fmt.Sprintf(`
+	x := &growing{t: t, ctx: t.Context(), bucket: "growing--az1--x-s3"}
+	x.restart = func() {
+		x.p = proxytest.StartWith(t, fmt.Sprintf(`
 listen: {https: "127.0.0.1:0", admin: "127.0.0.1:0"}
 store: {kind: s3, endpoint: "http://%s", region: us-east-1, access_key: a, secret_key: s}
 kms: {kind: aws, endpoint: %q, region: us-west-2, access_key: %q, secret_key: %q, service_key: %q}
 general_purpose: {default_encryption: "aws:kms"}
 tls: {cert: "%[6]s/server.pem", key: "%[6]s/server.key"}
-`, s.Address(), k.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey, k.ServiceKey, dir), proxytest.RecordLife(time.Hour), proxytest.ClaimAge(time.Hour))
-	p.Env["AWS_CA_BUNDLE"] = authority
-	x := &growing{t: t, ctx: t.Context(), p: p, client: p.Client(t), bucket: "growing--az1--x-s3"}
+`, s.Address(), k.URL, proxytest.KMSAccessKey, proxytest.KMSSecretKey, k.ServiceKey, dir),
+			proxytest.RecordLife(time.Hour), proxytest.ClaimAge(time.Hour))
+		x.p.Env["AWS_CA_BUNDLE"] = authority
+		x.client = x.p.Client(t)
+	}
+	x.restart()
 	_, err = x.client.CreateBucket(x.ctx, &s3.CreateBucketInput{
 		Bucket: &x.bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{
 			Bucket:   &types.BucketInfo{Type: types.BucketTypeDirectory, DataRedundancy: types.DataRedundancySingleAvailabilityZone},
