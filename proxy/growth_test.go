@@ -193,7 +193,7 @@ var growths = []struct {
 	},
 	{
 		"N CopyObject between general purpose buckets", 3,
-		growth{each: 2},
+		growth{each: 3},
 		growth{},
 		func(x *growing, n int) { x.buckets(2); x.putInEach(2) },
 		func(x *growing, n int) {
@@ -223,7 +223,7 @@ var growths = []struct {
 	},
 	{
 		"N appends of less than 64 KiB to one small object", 3,
-		growth{each: 3},
+		growth{each: 5},
 		growth{},
 		func(x *growing, _ int) { x.put("k", 1) },
 		func(x *growing, n int) {
@@ -239,7 +239,7 @@ var growths = []struct {
 	{
 		"the first GetObject of an object of N parts at a replica", 2,
 		growth{fixed: 2},
-		growth{},
+		growth{fixed: 1},
 		func(x *growing, n int) {
 			x.id = x.begin("k")
 			x.parts("k", n, 5<<20)
