@@ -77,6 +77,9 @@ func storeState(err error) health.State {
 
 // kmsState: an error with a name is KMS's own, which has answered.
 func kmsState(err error) health.State {
+	if errors.Is(err, breaker.ErrOpen) {
+		return health.Hanging
+	}
 	var coded interface{ ErrorCode() string }
 	if errors.As(err, &coded) && !errors.Is(err, keyring.ErrUnavailable) && coded.ErrorCode() != "" {
 		return health.Refusing
