@@ -17,6 +17,9 @@ import (
 func Translate(err error) *s3.Error {
 	var answer *s3.Error
 	if errors.As(err, &answer) {
+		if answer.Code == "ServiceUnavailable" && errors.Is(answer.Cause, store.ErrNotAsked) {
+			return notAsked(answer.Cause)
+		}
 		return answer
 	}
 	var refused *policy.Refusal
@@ -59,12 +62,17 @@ func Translate(err error) *s3.Error {
 		e.Row = RowForeignBlob
 		return e
 	case errors.Is(err, store.ErrNotAsked):
-		return s3.Refuse("SlowDown",
-			"Please reduce your request rate: the store behind this service doesn't answer.").Because(err)
+		return notAsked(err)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return s3.Unavailable(err)
 	}
 	return s3.Internal(err)
+}
+
+// notAsked is for a request that would only have waited for a store that hangs.
+func notAsked(err error) *s3.Error {
+	return s3.Refuse("SlowDown",
+		"Please reduce your request rate: the store behind this service doesn't answer.").Because(err)
 }
 
 // RowForeignBlob: KMS doesn't open what an envelope has as its bucket key. That is no fault of the client's: the
