@@ -209,7 +209,7 @@
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
-//     tries what a configuration names; admin is the operator's address.
+//     tries what a configuration names; admin is the operator's address; supervisor reports to systemd.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens.
