@@ -49,6 +49,11 @@
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
 // removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere earlier, must occur in it.
 //
+//	sealfront health [--ca FILE] [URL]
+//
+// Ask /readyz at the admin address, by default http://127.0.0.1:9090, at every address that the host name of URL stands
+// for. Exit status 1 when one isn't ready (TestHealthAsksWhetherAReplicaIsReady).
+//
 //	sealfront version
 //
 // Write which build this is: version, revision and its date, Go, platform, build tags. A version of "development" was
