@@ -73,8 +73,9 @@ type (
 		metav1.ObjectMeta `json:"metadata"`
 		Spec              struct {
 			Groups []struct {
-				Name  string `json:"name"`
-				Rules []struct {
+				Name     string          `json:"name"`
+				Interval metav1.Duration `json:"interval"`
+				Rules    []struct {
 					Alert         string            `json:"alert"`
 					Record        string            `json:"record"`
 					Expr          string            `json:"expr"`
