@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +19,9 @@ func TestRequestsNeedTheReceiverOfTheAuditLog(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "audit.sock")
 	p := proxytest.StartWith(t, proxytest.EmbeddedWith(t,
 		fmt.Sprintf("log: {audit: {sink: syslog, address: %q, on_failure: refuse}}", "unix://"+name)))
-	get := func() int { return p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "absent"}).StatusCode }
+	get := func() int {
+		return p.Do(&proxytest.Request{Method: "GET", Path: proxytest.DemoPath + "absent"}).StatusCode
+	}
 	proxytest.Eventually(t, "the gauge", func() bool { return p.Metric("sealfront_audit_failing") == 1 })
 	if status := get(); status != http.StatusServiceUnavailable {
 		t.Errorf("without a receiver: %d", status)
@@ -62,4 +65,13 @@ func TestTheAuditLogOnStandardOutput(t *testing.T) {
 		return strings.Contains(log, `unexpected on stdout: {"hash":`) && strings.Contains(log, `"event":"begin"`) &&
 			strings.Contains(log, `"keyHash":`)
 	})
+	p.Stop()
+	file := filepath.Join(t.TempDir(), "collected")
+	if err := os.WriteFile(file, []byte(p.Stderr.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, status := proxytest.Subcommand(t, "audit", "verify", "--collected", file)
+	if status != 0 || !strings.Contains(out, ": 3 records hold; the last is ") || !strings.HasSuffix(out, ", ended\n") {
+		t.Errorf("%d %s%s", status, out, errs)
+	}
 }

@@ -44,10 +44,11 @@
 // Write the JSON schema of FILE to stdout, with descriptions and defaults, for editors: in VS Code's YAML extension,
 // "# yaml-language-server: $schema=sealfront.schema.json" as the first line of FILE.
 //
-//	sealfront audit verify [--expect HASH] FILE…
+//	sealfront audit verify [--collected] [--expect HASH] FILE…
 //
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
 // removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere earlier, must occur in it.
+// With --collected, FILEs are what receivers of stdout, syslog or a socket have, of any number of replicas.
 //
 //	sealfront health [--ca FILE] [URL]
 //

@@ -32,7 +32,8 @@ func sayWaiting(log *zap.Logger, c *config.Config, manager *supervisor.Superviso
 				log.Warn("the start is waiting for the store or the key service",
 					zap.String("store", c.Store.Endpoint), zap.String("kms", c.KMS.Endpoint),
 					zap.String("service_key", c.KMS.ServiceKey), zap.Float64("seconds", seconds(time.Since(began))))
-				manager.Status(fmt.Sprintf("waiting for %s, since %v", services(c), time.Since(began).Round(time.Second)))
+				status := fmt.Sprintf("waiting for %s, since %v", services(c), time.Since(began).Round(time.Second))
+				manager.Waiting(status, 10*waitingEvery)
 			}
 		}
 	})

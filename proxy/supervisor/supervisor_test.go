@@ -54,7 +54,8 @@ func TestWhatTheManagerIsTold(t *testing.T) {
 		do   func()
 		want string
 	}{
-		{func() { s.Status("waiting") }, `STATUS=waiting`},
+		{func() { s.Status("starting") }, `STATUS=starting`},
+		{func() { s.Waiting("waiting", time.Minute) }, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting"},
 		{func() { s.Ready("a\nREADY=0\tline") }, "READY=1\nSTATUS=a READY=0 line"},
 		{s.Reloading, "RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*\nSTATUS=reloading"},
 		{func() { s.Shown("reloading"); s.Shown("ready") }, "STATUS=ready"},
