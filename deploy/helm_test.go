@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -73,22 +75,28 @@ func at(v any, path ...any) any {
 }
 
 func TestChart(t *testing.T) {
+	t.Setenv("APP_SECRET", "secret")
 	for values, kinds := range map[string][]string{
 		"gateway.yaml": {
-			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront",
-			"HorizontalPodAutoscaler test-sealfront",
-			"NetworkPolicy test-sealfront", "PodDisruptionBudget test-sealfront", "Service test-sealfront",
-			"Service test-sealfront-metrics",
-			"ServiceAccount test-sealfront", "ServiceMonitor test-sealfront",
+			"Certificate test-sealfront", "ConfigMap test-sealfront", "ConfigMap test-sealfront-check",
+			"Deployment test-sealfront", "HorizontalPodAutoscaler test-sealfront", "Job test-sealfront-check",
+			"NetworkPolicy test-sealfront", "Pod test-sealfront-test", "PodDisruptionBudget test-sealfront",
+			"Service test-sealfront", "Service test-sealfront-metrics",
+			"ServiceAccount test-sealfront", "ServiceAccount test-sealfront-check", "ServiceMonitor test-sealfront",
 		},
 		"sidecar.yaml": {
-			"Certificate test-sealfront", "ConfigMap test-sealfront", "Deployment test-sealfront",
-			"NetworkPolicy test-sealfront",
-			"PodMonitor test-sealfront", "ServiceAccount test-sealfront",
+			"Certificate test-sealfront", "ConfigMap test-sealfront", "ConfigMap test-sealfront-check",
+			"Deployment test-sealfront", "Job test-sealfront-check", "NetworkPolicy test-sealfront",
+			"PodMonitor test-sealfront", "ServiceAccount test-sealfront", "ServiceAccount test-sealfront-check",
+		},
+		"values.yaml": {
+			"ConfigMap storage-s3", "ConfigMap storage-s3-check", "ConfigMap storage-s3-dashboard", "Deployment storage-s3",
+			"Job storage-s3-check", "NetworkPolicy storage-s3", "Pod storage-s3-test", "PodDisruptionBudget storage-s3",
+			"PrometheusRule storage-s3", "Service storage-s3", "Service storage-s3-metrics", "ServiceAccount storage-s3",
+			"ServiceAccount storage-s3-check", "ServiceMonitor storage-s3",
 		},
 	} {
 		t.Run(values, func(t *testing.T) {
-			t.Parallel()
 			text, err := render(t, values)
 			if err != nil {
 				t.Fatal(err)
@@ -97,7 +105,12 @@ func TestChart(t *testing.T) {
 			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, kinds) {
 				t.Errorf("rendered %q, want %q", got, kinds)
 			}
-			pod := at(found["Deployment test-sealfront"], "spec", "template", "spec")
+			name := "test-sealfront"
+			if values == "values.yaml" {
+				name = "storage-s3"
+				holdValues(t, found)
+			}
+			pod := at(found["Deployment "+name], "spec", "template", "spec")
 			where := "containers"
 			if values == "sidecar.yaml" {
 				where = "initContainers"
@@ -111,7 +124,15 @@ func TestChart(t *testing.T) {
 				}
 			}
 			holdPod(t, pod, at(pod, where, 0))
+			holdProbes(t, at(pod, where, 0))
 			loadInPod(t, pod, at(pod, where, 0), found)
+			check := at(found["Job "+name+"-check"], "spec", "template", "spec")
+			holdPod(t, check, at(check, "containers", 0))
+			loadInPod(t, check, at(check, "containers", 0), found)
+			if test := at(found["Pod "+name+"-test"], "spec"); test != nil {
+				holdPod(t, test, at(test, "containers", 0))
+			}
+			holdLabels(t, found, name)
 			holdManifests(t, text)
 		})
 	}
@@ -142,6 +163,14 @@ func holdPod(t *testing.T, pod, container any) {
 		at(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" {
 		t.Error("the pod has a token of the cluster, or no seccomp profile")
 	}
+	if at(container, "resources", "limits", "memory") == nil {
+		t.Error("no memory limit, from which the program takes how much it may do at once")
+	}
+}
+
+// holdProbes holds a container's probes to its ports.
+func holdProbes(t *testing.T, container any) {
+	t.Helper()
 	ports := map[any]bool{}
 	for _, p := range at(container, "ports").([]any) {
 		ports[at(p, "name")] = true
@@ -151,8 +180,76 @@ func holdPod(t *testing.T, pod, container any) {
 			t.Errorf("%s asks port %v", probe, port)
 		}
 	}
-	if at(container, "resources", "limits", "memory") == nil {
-		t.Error("no memory limit, from which the program takes how much it may do at once")
+}
+
+// holdLabels holds the selectors to pods that serve: no client is sent to those of the check and of helm test.
+func holdLabels(t *testing.T, found map[string]object, name string) {
+	t.Helper()
+	selects := at(found["Deployment "+name], "spec", "selector", "matchLabels").(object)
+	matches := func(labels any) bool {
+		for key, value := range selects {
+			if at(labels, key) != value {
+				return false
+			}
+		}
+		return true
+	}
+	if !matches(at(found["Deployment "+name], "spec", "template", "metadata", "labels")) {
+		t.Error("the Deployment doesn't select its own pods")
+	}
+	if service := found["Service "+name]; service != nil && !reflect.DeepEqual(at(service, "spec", "selector"), any(selects)) {
+		t.Errorf("the Service selects %v", at(service, "spec", "selector"))
+	}
+	for what, labels := range map[string]any{
+		"check": at(found["Job "+name+"-check"], "spec", "template", "metadata", "labels"),
+		"test":  at(found["Pod "+name+"-test"], "metadata", "labels"),
+	} {
+		if labels != nil && matches(labels) {
+			t.Errorf("clients are sent to the pod of the %s", what)
+		}
+	}
+}
+
+// holdValues looks for what testdata/helm/values.yaml adds.
+func holdValues(t *testing.T, found map[string]object) {
+	t.Helper()
+	deployment, service := found["Deployment storage-s3"], found["Service storage-s3"]
+	container := at(deployment, "spec", "template", "spec", "containers", 0)
+	for what, pair := range map[string][2]any{
+		"the application":  {at(deployment, "metadata", "labels", "app.kubernetes.io/name"), "s3"},
+		"podLabels":        {at(deployment, "spec", "template", "metadata", "labels", "example.com/tier"), "front"},
+		"no podLabels":     {at(deployment, "metadata", "labels", "example.com/tier"), nil},
+		"revisions":        {at(deployment, "spec", "revisionHistoryLimit"), 2},
+		"source ranges":    {at(service, "spec", "loadBalancerSourceRanges", 1), "fd00::/8"},
+		"an environment":   {at(container, "envFrom", 0, "secretRef", "name"), "sealfront-env"},
+		"the job's":        {at(found["ServiceMonitor storage-s3"], "spec", "endpoints", 0, "relabelings", 0, "replacement"), "sealfront"},
+		"Grafana's label":  {at(found["ConfigMap storage-s3-dashboard"], "metadata", "labels", "grafana_dashboard"), "1"},
+		"Grafana's folder": {at(found["ConfigMap storage-s3-dashboard"], "metadata", "annotations", "grafana_folder"), "Storage"},
+		"the rules' label": {at(found["PrometheusRule storage-s3"], "metadata", "labels", "release"), "prometheus"},
+		"status 2":         {at(found["Job storage-s3-check"], "spec", "podFailurePolicy", "rules", 0, "onExitCodes", "values", 0), 2},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	for name, o := range found {
+		if at(o, "metadata", "labels", "example.com/cost") != "42" {
+			t.Errorf("%s has no commonLabels", name)
+		}
+	}
+	if !reflect.DeepEqual(at(found["PrometheusRule storage-s3"], "spec", "groups"), documents(t, "alerts.yaml")[0]["groups"]) {
+		t.Error("the PrometheusRule hasn't the rules of alerts.yaml")
+	}
+	dashboard, err := os.ReadFile("dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at(found["ConfigMap storage-s3-dashboard"], "data", "sealfront.json") != string(dashboard) {
+		t.Error("the ConfigMap hasn't the text of dashboard.json")
+	}
+	text := at(found["ConfigMap storage-s3"], "data", "sealfront.yaml").(string)
+	if !strings.Contains(text, "ready_needs:\n  - store\n") {
+		t.Errorf("ready_needs isn't set:\n%s", text)
 	}
 }
 
@@ -166,8 +263,18 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 	}
 	for _, m := range at(container, "volumeMounts").([]any) {
 		v, dir := volumes[at(m, "name")], filepath.Join(root, at(m, "mountPath").(string))
-		if at(m, "subPath") != nil || at(m, "readOnly") != true {
+		if at(m, "name") == "sealfront-audit" {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if at(m, "subPath") != nil || at(m, "subPathExpr") != nil || at(m, "readOnly") != true {
 			t.Errorf("%v: a subPath is never updated, and nothing here is to be written", at(m, "name"))
+		}
+		if at(m, "name") == "authorities" {
+			write(t, filepath.Join(dir, "store.pem"), "authority\n")
+			continue
 		}
 		if name, ok := at(v, "configMap", "name").(string); ok {
 			for file, text := range at(found["ConfigMap "+name], "data").(object) {
@@ -193,8 +300,12 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	grace, serves := at(pod, "terminationGracePeriodSeconds").(int)
+	if !serves {
+		return // a job
+	}
 	if drain := c.Limits.DrainDelay +
-		c.Limits.DrainTimeout; drain.Seconds() >= float64(at(pod, "terminationGracePeriodSeconds").(int)) {
+		c.Limits.DrainTimeout; drain.Seconds() >= float64(grace) {
 		t.Errorf("draining takes up to %v, longer than the pod's grace", drain)
 	}
 }
@@ -214,26 +325,34 @@ func TestChartRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for set, why := range map[string]string{
-		"config.store.secret_key=x":         "/config/store",
-		"config.identities[0].secret_key=x": "/config/identities/0",
-		"config.listen.https=x":             "/config",
-		"config.tls.cert=x":                 "/config/tls",
-		"admin.tokenSecret.name=":           "/admin",
-		"mode=daemon":                       "/mode",
-		"mode=sidecar":                      "/app/container",
-		"replicaCount=2":                    "replicaCount",
+		"config.store.secret_key=x":         "secrets.existingSecret and use secret_key_file: ../secrets/NAME",
+		"config.identities[0].secret_key=x": "'/config/identities/0/secret_key': value must be 'left out: put the secret",
+		"config.listen.https=x":             "'/config/listen': value must be 'left out: the chart sets the addresses'",
+		"config.admin.health_only=true":     "use the value admin (healthOnly, tokenSecret, readyNeeds)",
+		"config.tls.cert=x":                 "use the value tls.existingSecret or tls.certManager",
+		"admin.tokenSecret.name=":           "set admin.tokenSecret.name, or admin.healthOnly: true",
+		"admin.token=x":                     "use admin.tokenSecret.name",
+		"admin.readyNeeds[0]=audit":         "value must be one of 'store', 'kms'",
+		"mode=daemon":                       "'/mode': value must be one of 'gateway', 'sidecar'",
+		"mode=sidecar":                      "'/app/container'",
+		"replicaCount=2":                    "use replicas",
+		"env[0].name=x":                     "use extraEnv or envFrom",
+		"volumes[0].name=x":                 "use extraVolumes",
+		"ingress.enabled=true":              "use service.type LoadBalancer",
+		"audit.volume.name=x":               "the chart names the volume",
 		"tls.certManager.enabled=false":     "set tls.existingSecret",
 		"tls.certManager.issuerRef.name=":   "issuerRef.name",
-		"config.account=12":                 "/config/account",
-		"networkPolicy.ingress=x":           "/networkPolicy",
-		"serviceAccount.annotations=x":      "/serviceAccount/annotations",
+		"config.account=12":                 "'/config/account': got number, want string",
+		"networkPolicy.ingress=x":           "'/networkPolicy'",
+		"serviceAccount.annotations=x":      "'/serviceAccount/annotations'",
+		"serviceAccount.roleArn=x":          "use serviceAccount.annotations {eks.amazonaws.com/role-arn: ARN}",
 	} {
 		_, err := render(t, "gateway.yaml", set)
 		switch {
 		case err == nil:
 			t.Errorf("--set %s is accepted", set)
-		case !strings.Contains(strings.ReplaceAll(err.Error(), ".", "/"), strings.ReplaceAll(why, ".", "/")):
-			t.Errorf("--set %s: %v", set, err)
+		case !strings.Contains(err.Error(), why):
+			t.Errorf("--set %s: %v, want %q", set, err, why)
 		}
 	}
 }

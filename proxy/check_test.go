@@ -199,6 +199,20 @@ func TestConfigCheckTriesWhatTheConfigurationNames(t *testing.T) {
 			nil,
 		},
 		{
+			"an audit log's receiver that is away",
+			map[string]string{"log": fmt.Sprintf("{audit: {sink: syslog, address: %q}}", "tcp://"+closed)},
+			nil,
+			[]string{"log.audit.address: tried to connect to tcp://" + closed + "|refused|requests are answered"},
+		},
+		{
+			"one that requests depend on",
+			map[string]string{
+				"log": fmt.Sprintf("{audit: {sink: socket, address: %q, on_failure: refuse}}", "tls://"+closed),
+			},
+			[]string{"~log.audit.address: tried to connect to tls://" + closed + "|refused|503 until it is reached"},
+			nil,
+		},
+		{
 			"a collector that is away",
 			map[string]string{"tracing": fmt.Sprintf("{endpoint: %q}", "http://"+closed+"/v1/traces")},
 			nil,

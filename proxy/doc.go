@@ -44,10 +44,16 @@
 // Write the JSON schema of FILE to stdout, with descriptions and defaults, for editors: in VS Code's YAML extension,
 // "# yaml-language-server: $schema=sealfront.schema.json" as the first line of FILE.
 //
-//	sealfront audit verify [--expect HASH] FILE…
+//	sealfront audit verify [--collected] [--expect HASH] FILE…
 //
 // Verify the chain of an audit log (log.audit.file), the oldest file first, and name the first line that was changed,
 // removed or moved, or a missing end: FILE:LINE: why, exit status 1. HASH, noted elsewhere earlier, must occur in it.
+// With --collected, FILEs are what receivers of stdout, syslog or a socket have, of any number of replicas.
+//
+//	sealfront health [--ca FILE] [URL]
+//
+// Ask /readyz at the admin address, by default http://127.0.0.1:9090, at every address that the host name of URL stands
+// for. Exit status 1 when one isn't ready (TestHealthAsksWhetherAReplicaIsReady).
 //
 //	sealfront version
 //
@@ -209,7 +215,7 @@
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check
-//     tries what a configuration names; admin is the operator's address.
+//     tries what a configuration names; admin is the operator's address; supervisor reports to systemd.
 //   - proxytest is for tests: it starts the program as a process, or many within the test's own.
 //   - tools are the subcommands that work on sealed objects without a client: on objects; migrate alone has a proxy of
 //     its own, which instance opens.

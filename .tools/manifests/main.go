@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -53,15 +54,37 @@ type (
 			Type        string                   `json:"type"`
 			Credentials corev1.SecretKeySelector `json:"credentials"`
 		} `json:"authorization"`
+		Relabelings []struct {
+			TargetLabel string `json:"targetLabel"`
+			Replacement string `json:"replacement"`
+		} `json:"relabelings"`
 	}
 	monitor struct {
 		metav1.TypeMeta   `json:",inline"`
 		metav1.ObjectMeta `json:"metadata"`
 		Spec              struct {
-			JobLabel            string               `json:"jobLabel"`
 			Selector            metav1.LabelSelector `json:"selector"`
 			Endpoints           []endpoint           `json:"endpoints"`
 			PodMetricsEndpoints []endpoint           `json:"podMetricsEndpoints"`
+		} `json:"spec"`
+	}
+	prometheusRule struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+		Spec              struct {
+			Groups []struct {
+				Name     string          `json:"name"`
+				Interval metav1.Duration `json:"interval"`
+				Rules    []struct {
+					Alert         string            `json:"alert"`
+					Record        string            `json:"record"`
+					Expr          string            `json:"expr"`
+					For           metav1.Duration   `json:"for"`
+					KeepFiringFor metav1.Duration   `json:"keep_firing_for"`
+					Labels        map[string]string `json:"labels"`
+					Annotations   map[string]string `json:"annotations"`
+				} `json:"rules"`
+			} `json:"groups"`
 		} `json:"spec"`
 	}
 )
@@ -70,6 +93,9 @@ var kinds = map[string]func() any{
 	"v1/ConfigMap":                            func() any { return new(corev1.ConfigMap) },
 	"v1/Service":                              func() any { return new(corev1.Service) },
 	"v1/ServiceAccount":                       func() any { return new(corev1.ServiceAccount) },
+	"v1/Pod":                                  func() any { return new(corev1.Pod) },
+	"v1/Namespace":                            func() any { return new(corev1.Namespace) },
+	"batch/v1/Job":                            func() any { return new(batchv1.Job) },
 	"apps/v1/Deployment":                      func() any { return new(appsv1.Deployment) },
 	"autoscaling/v2/HorizontalPodAutoscaler":  func() any { return new(autoscalingv2.HorizontalPodAutoscaler) },
 	"networking.k8s.io/v1/NetworkPolicy":      func() any { return new(networkingv1.NetworkPolicy) },
@@ -77,6 +103,7 @@ var kinds = map[string]func() any{
 	"cert-manager.io/v1/Certificate":          func() any { return new(certificate) },
 	"monitoring.coreos.com/v1/ServiceMonitor": func() any { return new(monitor) },
 	"monitoring.coreos.com/v1/PodMonitor":     func() any { return new(monitor) },
+	"monitoring.coreos.com/v1/PrometheusRule": func() any { return new(prometheusRule) },
 }
 
 func main() {

@@ -145,7 +145,6 @@ func TestExplanationsAndKeys(t *testing.T) {
 
 func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 	o := options(t)
-	audit := false
 	o.Row = func(string) string { return "" }
 	o.Buckets = func(context.Context, int) ([]status.Bucket, bool, error) {
 		return []status.Bucket{{Name: "reports", Kind: "general purpose"}}, false, nil
@@ -154,13 +153,14 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 		return admin.Situation{
 			Version: "v1", Since: time.Now(), Config: o.Config, Abilities: abilities{}, Requests: 7,
 			Reload: admin.Reload{At: time.Now(), Err: errors.New("identities: none")}, Memory: 64 << 20, MemoryBy: "GOMEMLIMIT",
-			Audit: &audit,
+			Audit: &admin.Audit{Failing: true, Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
 		}
 	}
 	a := serve(t, o)
 	a.want("GET", "/", 200, "<html")
 	for _, words := range []string{
-		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "can't be written", "all it can",
+		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "all it can",
+		"can't be written: 3 records wait, the oldest for 5s; 2 records were lost since the start",
 	} {
 		a.want("GET", "/status", 200, words)
 	}

@@ -24,7 +24,15 @@ type Situation struct {
 	Requests     int    // that may be in flight at once; 0: no limit
 	Memory       int64  // bytes that the process may use; 0: no limit is known
 	MemoryBy     string // where the limit comes from
-	Audit        *bool  // whether the audit log can be written; nil: no audit log
+	Audit        *Audit // nil: no audit log
+}
+
+// An Audit is how the audit log stands.
+type Audit struct {
+	Failing bool          // its sink refuses, or hangs
+	Waiting int           // records that wait to be written
+	Oldest  time.Duration // how long the oldest has waited
+	Lost    int64         // records, since the start
 }
 
 // A Certificate is one that is shown to clients, or an authority that is trusted.
@@ -83,8 +91,15 @@ func (o *Options) facts() []status.Fact {
 		add(false, "memory", "no limit is known")
 	}
 	if s.Audit != nil {
-		can := map[bool]string{true: "written", false: "can't be written"}[*s.Audit]
-		add(!*s.Audit, "audit log", "%s, %s", started.Log.Audit.File, can)
+		stands := "written"
+		if s.Audit.Failing {
+			stands = fmt.Sprintf("can't be written: %d records wait, the oldest for %v", s.Audit.Waiting,
+				s.Audit.Oldest.Round(time.Second))
+		}
+		if s.Audit.Lost > 0 {
+			stands += fmt.Sprintf("; %d records were lost since the start", s.Audit.Lost)
+		}
+		add(s.Audit.Failing || s.Audit.Lost > 0, "audit log", "%s, %s", started.Log.Audit.Name(), stands)
 	} else {
 		add(false, "audit log", "none")
 	}

@@ -175,7 +175,7 @@ func TestRoomForRecordsIsBounded(t *testing.T) {
 	<-counted
 	l.Add(audit.Record{Request: "one"}, true)
 	l.Add(audit.Record{Request: "two"}, true)
-	if !l.Writing() {
+	if l.State().Failing {
 		t.Error("the file can be written")
 	}
 	closed(t, l)
@@ -217,7 +217,7 @@ func TestALogThatCannotBeWrittenToItsEnd(t *testing.T) {
 		logs.FilterMessageSnippet("lost at the end").Len() != 1 {
 		t.Errorf("logged: %v", logs.All())
 	}
-	if l.Writing() || l.Reserve() {
+	if !l.State().Failing || l.Reserve() {
 		t.Error("it is said that records can be written")
 	}
 }

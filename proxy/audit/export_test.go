@@ -4,13 +4,14 @@ import "os"
 
 // Fail makes the log write to another file, "" for its own.
 func Fail(l *Log, name string) error {
+	f := l.sink.(*file)
 	if name == "" {
-		name = l.name
+		name = f.name
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	other, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	l.swap <- f
+	l.do <- func() { f.file = other }
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"sealfront/proxy/audit"
 	"sealfront/proxy/config"
 )
 
@@ -17,13 +16,7 @@ func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 	k.listeners()
 	k.certificates()
 	k.secretFiles()
-	if c.Log.Audit.File != "" {
-		if err := audit.Check(c.Log.Audit.File); err != nil {
-			k.fault("log.audit.file",
-				"%v: the program's user needs to write there; with log.audit.on_failure: refuse no request is answered without",
-				err)
-		}
-	}
+	k.audit(ctx)
 	if c.KeepsData() {
 		k.dataDirectory()
 	}

@@ -45,8 +45,8 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, h *health.Model) a
 				Memory: m.Limit, MemoryBy: m.Source,
 			}
 			if p.Audit != nil {
-				writing := p.Audit.Writing()
-				s.Audit = &writing
+				state := p.Audit.State()
+				s.Audit = &admin.Audit{Failing: state.Failing, Waiting: state.Waiting, Oldest: state.Oldest, Lost: state.Lost}
 			}
 			return s
 		},

@@ -13,6 +13,7 @@ func commands() []command {
 		checkCommand(),
 		schemaCommand(),
 		auditCommand(),
+		healthCommand(),
 		explainCommand(),
 		inspectCommand(),
 		verifyCommand(),

@@ -7,6 +7,7 @@ import (
 
 	"sealfront/crypto"
 	"sealfront/crypto/keyring"
+	"sealfront/proxy/audit"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
 )
@@ -28,8 +29,39 @@ func exposeGauges(p *instance.Instance, server *conn.Server) {
 	}
 	m.Gauge("sealfront_memory_limit_bytes", "Memory that the process may use, in bytes; 0: no limit is known.",
 		func() float64 { return float64(p.Memory().Limit) })
+	for _, g := range []struct {
+		name, help string
+		value      func(audit.State) float64
+	}{
+		{
+			"sealfront_audit_waiting_records", "Records of the audit log that wait to be written.",
+			func(s audit.State) float64 { return float64(s.Waiting) },
+		},
+		{
+			"sealfront_audit_oldest_waiting_seconds", "How long the oldest of them has waited, in seconds.",
+			func(s audit.State) float64 { return s.Oldest.Seconds() },
+		},
+		{
+			"sealfront_audit_failing", "1 while the audit log can't be written: its sink refuses, or hangs.",
+			func(s audit.State) float64 { return map[bool]float64{true: 1}[s.Failing] },
+		},
+		{
+			"sealfront_audit_lost_records", "Records of the audit log that were lost since the start.",
+			func(s audit.State) float64 { return float64(s.Lost) },
+		},
+	} {
+		m.Gauge(g.name, g.help, func() float64 { return g.value(auditState(p)) })
+	}
 	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.",
 		map[string]string{
 			"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),
 		})
+}
+
+// auditState is how the audit log stands; all zero without one.
+func auditState(p *instance.Instance) audit.State {
+	if p.Audit == nil {
+		return audit.State{}
+	}
+	return p.Audit.State()
 }

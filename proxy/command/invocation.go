@@ -44,7 +44,7 @@ func newInvocation(c *command, stdout, stderr io.Writer, o Options) *invocation 
 // instanceOptions are those of a proxy that the command opens; log may be nil.
 func (v *invocation) instanceOptions(log *zap.Logger) instance.Options {
 	o := v.options.Instance
-	o.Log, o.Version = log, version()
+	o.Log, o.Version, o.Stdout = log, version(), v.stdout
 	return o
 }
 

@@ -20,6 +20,7 @@ import (
 	"sealfront/proxy/config"
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
+	"sealfront/proxy/supervisor"
 )
 
 // serve runs the proxy until ctx ends, then drains. Once it accepts requests it writes the exports and "# ready". file
@@ -30,7 +31,13 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		return err
 	}
 	defer func() { _ = log.Sync() }()
-	waiting := sayWaiting(log, c)
+	manager := supervisor.New(supervisor.Options{Log: log})
+	defer func() {
+		if err != nil {
+			manager.Status("ended: " + err.Error())
+		}
+	}()
+	waiting := sayWaiting(log, c, manager)
 	p, err := instance.Open(ctx, c, instance.Serving, v.instanceOptions(log))
 	waiting()
 	if err != nil {
@@ -83,11 +90,19 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	}
 	if err == nil {
 		log.Info("ready", zap.Stringer("abilities", p.Storage.Abilities))
-		err = waitForEnd(ctx, l.served, v.options.HangUps, reloads.Reload)
+		status := func() string { return serving(reloads, l) }
+		manager.Ready(status())
+		running.Go(func() { manager.Follow(background, answers(p, front.Server), status) })
+		err = waitForEnd(ctx, l.served, v.options.HangUps, func() {
+			manager.Reloading()
+			reloads.Reload()
+			manager.Ready(status())
+		})
 	}
 
 	adminAddress.SetReady(false)
 	limits := &reloads.Current().Limits
+	manager.Stopping("draining", limits.DrainDelay+limits.DrainTimeout+drainGrace)
 	if delay := limits.DrainDelay; delay > 0 && ctx.Err() != nil {
 		log.Info("no longer ready; requests are still accepted", zap.Duration("for", delay))
 		time.Sleep(delay)

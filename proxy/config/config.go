@@ -297,12 +297,24 @@ type Log struct {
 
 // Audit is about the audit log: a record of every decision, chained so that changes show. See `sealfront audit verify`.
 type Audit struct {
+	// Sink is where records go: file (default), stdout, syslog (RFC 5424) or socket (a line of JSON a record). With file,
+	// nothing is recorded unless File is set.
+	Sink string `yaml:"sink"`
 	File string `yaml:"file"` // default none. SIGHUP opens it again, after it was moved
-	Keys string `yaml:"keys"` // keys of objects as they are (plain, default), or as SHA-256 of bucket/key (hash)
-	// OnFailure says what happens to requests while the file can't be written: continue (default; records are counted
-	// as lost when too many wait), or refuse with 503 ServiceUnavailable.
+	// Address is syslog's or the socket's: tcp://HOST:PORT, tls://HOST:PORT, unix:///FILE, or unixgram:///FILE, which gets
+	// a datagram a record.
+	Address string `yaml:"address"`
+	CA      string `yaml:"ca"`   // PEM file with the authority of a tls:// address; default the system's
+	Keys    string `yaml:"keys"` // keys of objects as they are (plain, default), or as SHA-256 of bucket/key (hash)
+	// MaxWait is how long a record may wait to be written; default 30 s. Then, and at once when a write fails, OnFailure
+	// counts.
+	MaxWait time.Duration `yaml:"max_wait"`
+	// OnFailure says what happens to requests while records can't be written: continue (default; records are counted as
+	// lost when too many wait, or for longer than MaxWait), or refuse with 503 ServiceUnavailable.
 	OnFailure string `yaml:"on_failure"`
 }
+
+var defaultAudit = Audit{Sink: "file", Keys: "plain", MaxWait: 30 * time.Second, OnFailure: "continue"}
 
 // Default returns the configuration with every default filled in.
 func Default() *Config {
@@ -331,7 +343,7 @@ func Default() *Config {
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
 		Tracing:     Tracing{Sample: 1},
-		Log:         Log{Level: "info", Format: "json", Audit: Audit{Keys: "plain", OnFailure: "continue"}},
+		Log:         Log{Level: "info", Format: "json", Audit: defaultAudit},
 		ReloadEvery: 5 * time.Second,
 		Data:        "./sealfront-data",
 	}

@@ -224,7 +224,7 @@ func (c *Config) resolve(dir string, r *reading) {
 	for _, p := range []*string{
 		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile,
 		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile, &c.Tracing.CA, &c.Admin.Cert, &c.Admin.Key,
-		&c.Admin.ClientCA, &c.Log.Audit.File,
+		&c.Admin.ClientCA, &c.Log.Audit.File, &c.Log.Audit.CA,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)

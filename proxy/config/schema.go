@@ -34,6 +34,7 @@ var words = map[string][]string{
 	"TLS.ClientCertificates": {"required", "optional"},
 	"Checksums.OnGet":        {"always", "free"}, "GeneralPurpose.DefaultEncryption": {"AES256", "aws:kms"},
 	"Log.Level": {"debug", "info", "warn", "error"}, "Log.Format": {"json", "console"},
+	"Audit.Sink": {"file", "stdout", "syslog", "socket"},
 	"Audit.Keys": {"plain", "hash"}, "Audit.OnFailure": {"continue", "refuse"}, "Statement.Effect": {"Allow", "Deny"},
 }
 

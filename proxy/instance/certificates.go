@@ -86,6 +86,7 @@ func TrustedCertificates(c *config.Config) (list []Certificate) {
 		{"store.ca", c.Store.CA},
 		{"kms.ca", c.KMS.CA},
 		{"tracing.ca", c.Tracing.CA},
+		{"log.audit.ca", c.Log.Audit.CA},
 	} {
 		if found, ok := ofAuthorities(readChain(ca.file)); ok {
 			found.Source, found.File = ca.source, ca.file

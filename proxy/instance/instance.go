@@ -172,7 +172,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 		return config.Faults{{Path: "identities", Why: err.Error()}}
 	}
 	options := i.gatewayOptions()
-	if need == Serving && c.Log.Audit.File != "" {
+	if need == Serving && c.Log.Audit.Enabled() {
 		if err := i.openAudit(); err != nil {
 			return err
 		}
@@ -202,16 +202,6 @@ func (i *Instance) openState(ctx context.Context) (*state.State, error) {
 				zap.String("record", name))
 		},
 	})
-}
-
-func (i *Instance) openAudit() (err error) {
-	c := &i.Config.Log.Audit
-	i.Audit, err = audit.Open(c.File, audit.Options{HashKeys: c.Keys == "hash", Log: i.Log, Count: i.Metrics.Audit})
-	if err != nil {
-		return config.Faults{{Path: "log.audit.file", Why: err.Error()}}
-	}
-	i.closers.add(i.Audit.Close)
-	return nil
 }
 
 // openTracing starts to send traces.

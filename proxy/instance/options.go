@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 
@@ -31,6 +32,7 @@ const (
 type Options struct {
 	Log     *zap.Logger // default: none
 	Version string      // of the program, for traces
+	Stdout  io.Writer   // for the audit log, with sink stdout; default os.Stdout
 
 	Now        func() time.Time // default time.Now
 	RecordLife time.Duration    // state.Options.CacheLife
