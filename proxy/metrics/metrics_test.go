@@ -63,6 +63,13 @@ func TestEachEventHasItsSeries(t *testing.T) {
 				"sealfront_store_request_duration_seconds{operation=GetObject}": 1,
 			},
 		},
+		"a request to the store that got no answer": {
+			func(m *metrics.Metrics) { m.Store("GetObject", 0, "hanging", time.Second) },
+			map[string]float64{
+				"sealfront_store_requests_total{code=hanging,operation=GetObject}": 1,
+				"sealfront_store_request_duration_seconds{operation=GetObject}":    1,
+			},
+		},
 		"a call of KMS": {
 			func(m *metrics.Metrics) { m.KMS("Decrypt", "AccessDeniedException", time.Second) },
 			map[string]float64{
@@ -159,6 +166,14 @@ func TestSeriesExistBeforeTheirFirstEvent(t *testing.T) {
 		"sealfront_audit_records_total{outcome=lost}",
 		"sealfront_sessions_total{outcome=issued}", "sealfront_bucket_keys_total{result=hit}",
 		"sealfront_body_bytes_total{direction=out}",
+		"sealfront_requests_total{code=ServiceUnavailable,operation=GetObject}",
+		"sealfront_requests_total{code=SlowDown,operation=unknown}",
+		"sealfront_store_requests_total{code=hanging,operation=HeadObject}",
+		"sealfront_store_requests_total{code=refusing,operation=PutObject}",
+		"sealfront_store_requests_total{code=507,operation=UploadPart}",
+		"sealfront_kms_calls_total{call=Decrypt,outcome=unreachable}",
+		"sealfront_kms_calls_total{call=GenerateDataKey,outcome=DisabledException}",
+		"sealfront_integrity_failures_total{kind=segment}",
 	} {
 		if n, ok := got[series]; !ok || n != 0 {
 			t.Errorf("%s: %g, %t", series, n, ok)
@@ -201,9 +216,11 @@ func TestSnapshot(t *testing.T) {
 	for _, code := range []string{"OK", "NoSuchKey", "InternalError", "SlowDown", "ServiceUnavailable"} {
 		m.Request("GetObject", code, time.Millisecond)
 	}
-	for _, code := range []int{0, 200, 404, 500, 503} {
+	for _, code := range []int{200, 404, 500, 503} {
 		m.Store("HeadObject", code, "", time.Millisecond)
 	}
+	m.Store("HeadObject", 0, "hanging", time.Millisecond)
+	m.Store("HeadObject", 0, "canceled", time.Millisecond)
 	m.KMS("Decrypt", "ok", 0)
 	m.KMS("Decrypt", "KMSInternalException", 0)
 	m.Saved()
@@ -226,7 +243,7 @@ func TestSnapshot(t *testing.T) {
 	for name, c := range map[string][2]float64{
 		"requests": {s.Requests, 5}, "failed": {s.Failed, 3}, "in": {s.In, 10}, "out": {s.Out, 20},
 		"calls of KMS": {s.KMSCalls, 2}, "failed calls": {s.KMSFailed, 1}, "saved": {s.Saved, 1},
-		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 5},
+		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 6},
 		"failed there": {s.StoreFailed, 3},
 		"sessions":     {s.Sessions, 1}, "shed": {s.Shed, 2}, "integrity": {s.Integrity, 1}, "active": {s.Active, 3},
 		"connections": {s.Connections, 4}, "refusals": {s.Refusals["B2"], 2},
