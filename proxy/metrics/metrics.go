@@ -181,10 +181,22 @@ func (m *Metrics) Audit(outcome string, n int) { m.audit.WithLabelValues(outcome
 
 // Request counts an answered request. operation is "" for what was refused before it had one.
 func (m *Metrics) Request(operation, code string, took time.Duration) {
+	m.TracedRequest(operation, code, took, "")
+}
+
+// TracedRequest is Request for one whose trace, by its id in hex, is the exemplar of its counter and of its bucket of
+// durations; "" for one that has none.
+func (m *Metrics) TracedRequest(operation, code string, took time.Duration, trace string) {
 	if operation == "" {
 		operation = noOperation
 	}
 	s := m.requestSeries.of(requestLabels{operation, code})
+	if trace != "" {
+		exemplar := prometheus.Labels{"trace_id": trace}
+		s.count.(prometheus.ExemplarAdder).AddWithExemplar(1, exemplar)
+		s.time.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar)
+		return
+	}
 	s.count.Inc()
 	s.time.Observe(took.Seconds())
 }

@@ -139,6 +139,35 @@ func TestEachEventHasItsSeries(t *testing.T) {
 	}
 }
 
+// The trace of a request is the exemplar of what counts it; one without a trace leaves the last.
+func TestTracesAreExemplars(t *testing.T) {
+	m := metrics.New()
+	m.TracedRequest("GetObject", "OK", time.Second, "0af7651916cd43dd8448eb211c80319c")
+	m.Request("GetObject", "OK", time.Second)
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			if e := metric.GetCounter().GetExemplar(); e != nil {
+				found[f.GetName()] = e.String()
+			}
+			for _, b := range metric.GetHistogram().GetBucket() {
+				if e := b.GetExemplar(); e != nil {
+					found[f.GetName()] = e.String()
+				}
+			}
+		}
+	}
+	for _, name := range []string{"sealfront_requests_total", "sealfront_request_duration_seconds"} {
+		if !strings.Contains(found[name], "0af7651916cd43dd8448eb211c80319c") {
+			t.Errorf("%s has the exemplar %q", name, found[name])
+		}
+	}
+}
+
 // The time of loading is that of the configuration in force: a refused one doesn't change it.
 func TestReloadsAreCounted(t *testing.T) {
 	m := metrics.New()
