@@ -30,7 +30,7 @@ var (
 )
 
 // storeTroubles are the codes of requests to the store that had no answer.
-var storeTroubles = []string{"hanging", "refusing", "unavailable", troubleCanceled}
+var storeTroubles = []string{"hanging", "away", "unavailable", troubleCanceled}
 
 const (
 	troubleCanceled = "canceled" // who wanted the answer has left: not the store's fault

@@ -84,7 +84,7 @@ func New() *Metrics {
 			Help: "Requests that needed a bucket key and made no KMS call of their own.",
 		}),
 		store: counters("sealfront_store_requests_total",
-			"Requests to the store, by S3 operation and HTTP status, or why there was no answer (hanging, refusing, "+
+			"Requests to the store, by S3 operation and HTTP status, or why there was no answer (hanging, away, "+
 				"unavailable; canceled: who wanted it has left).", "operation", "code"),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sealfront_store_request_duration_seconds",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sealfront/policy"
 	"sealfront/proxy/metrics"
 )
 
@@ -198,7 +199,7 @@ func TestSeriesExistBeforeTheirFirstEvent(t *testing.T) {
 		"sealfront_requests_total{code=ServiceUnavailable,operation=GetObject}",
 		"sealfront_requests_total{code=SlowDown,operation=unknown}",
 		"sealfront_store_requests_total{code=hanging,operation=HeadObject}",
-		"sealfront_store_requests_total{code=refusing,operation=PutObject}",
+		"sealfront_store_requests_total{code=away,operation=PutObject}",
 		"sealfront_store_requests_total{code=507,operation=UploadPart}",
 		"sealfront_kms_calls_total{call=Decrypt,outcome=unreachable}",
 		"sealfront_kms_calls_total{call=GenerateDataKey,outcome=DisabledException}",
@@ -340,5 +341,20 @@ func TestQuantiles(t *testing.T) {
 	}
 	if got := s.Latency.Quantile(.5, &metrics.Latency{}); got < .0025 || got > .005 {
 		t.Errorf("the median of requests of 3 ms is %g s", got)
+	}
+}
+
+// The series that exist from the start are of operations that there are.
+func TestInitialSeriesAreOfOperations(t *testing.T) {
+	known := map[string]bool{"unknown": true}
+	for o := policy.Operation(1); o.String() != ""; o++ {
+		known[o.String()] = true
+	}
+	for series := range counters(t, metrics.New()) {
+		if _, operation, ok := strings.Cut(series, "operation="); ok {
+			if operation, _, _ = strings.Cut(operation, "}"); !known[operation] {
+				t.Errorf("%s: there is no such operation", series)
+			}
+		}
 	}
 }
