@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -126,6 +127,19 @@ func TestTracesReachACollector(t *testing.T) {
 		return strings.Contains(p.Stderr.String(),
 			`"trace":"`+trace+`"`)
 	})
+	resp, text := p.GetAdmin(t, "/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
+	if kind := resp.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") ||
+		!strings.HasSuffix(text, "# EOF\n") {
+		t.Errorf("metrics are %s", kind)
+	}
+	for _, series := range []string{
+		`sealfront_requests_total{code="OK",operation="PutObject"} `,
+		`sealfront_request_duration_seconds_bucket{operation="PutObject",le="`,
+	} {
+		if !regexp.MustCompile(regexp.QuoteMeta(series) + `.* # {trace_id="` + trace + `"} `).MatchString(text) {
+			t.Errorf("%s has no exemplar", series)
+		}
+	}
 }
 
 func TestAuditLogOfTheProgram(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"sealfront/proxy/conn"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/proxytest"
+	"sealfront/proxy/store"
 )
 
 // A replayedStore is the way to a store that gives its last answer again and again without asking, once frozen: what is
@@ -125,7 +126,7 @@ func (l oneListener) Addr() net.Addr { return &net.TCPAddr{} }
 func BenchmarkOwnWork(b *testing.B) {
 	s := &replayedStore{}
 	r := newRequestBench(b, instance.Options{Dial: s.dial, RecordLife: time.Hour})
-	server := conn.NewServer(r.instance.Gateway, zap.NewNop(), conn.Options{})
+	server := conn.NewServer(r.instance.Gateway, zap.NewNop(), conn.Options{Context: store.Counted})
 	clients := make(oneListener)
 	go func() { _ = server.Serve(clients, nil) }()
 	b.Cleanup(func() { close(clients); _ = server.Shutdown(context.Background()) })

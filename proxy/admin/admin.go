@@ -73,7 +73,7 @@ func New(o Options) *Server {
 	handle := func(pattern string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern, origins.guard(withToken(c.Admin.Token, h)))
 	}
-	prometheus := promhttp.HandlerFor(o.Metrics.Registry, promhttp.HandlerOpts{})
+	prometheus := promhttp.HandlerFor(o.Metrics.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 	if c.Admin.HealthOnly {
 		mux.Handle("GET /metrics", prometheus)
 	} else {

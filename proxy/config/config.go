@@ -292,7 +292,9 @@ type Tracing struct {
 type Log struct {
 	Level  string `yaml:"level"`  // debug | info (default) | warn | error
 	Format string `yaml:"format"` // json (default) | console
-	Audit  Audit  `yaml:"audit"`
+	// Sample is the share of successful requests that have a line, 0 to 1; default 1. Failures have one always.
+	Sample float64 `yaml:"sample"`
+	Audit  Audit   `yaml:"audit"`
 }
 
 // Audit is about the audit log: a record of every decision, chained so that changes show. See `sealfront audit verify`.
@@ -343,7 +345,7 @@ func Default() *Config {
 		Auth:        Auth{AcceptS3Scope: &yes},
 		Compat:      Compat{ListObjectsV1: &listV1},
 		Tracing:     Tracing{Sample: 1},
-		Log:         Log{Level: "info", Format: "json", Audit: defaultAudit},
+		Log:         Log{Level: "info", Format: "json", Sample: 1, Audit: defaultAudit},
 		ReloadEvery: 5 * time.Second,
 		Data:        "./sealfront-data",
 	}

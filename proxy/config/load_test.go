@@ -148,7 +148,7 @@ identities:
 limits: {connections: -1, min_rate: many, memory: 1MiB, requests_per_second: fast}
 general_purpose: {default_encryption: none}
 checksums: {on_get: never}
-log: {level: loud, format: xml, audit: {sink: tape, keys: gone, on_failure: cry, max_wait: 0s}}
+log: {level: loud, format: xml, sample: -1, audit: {sink: tape, keys: gone, on_failure: cry, max_wait: 0s}}
 tracing: {endpoint: "x", sample: 2}
 admin: {cert: none.pem, client_ca: none.pem, ready_needs: [luck], hosts: {a: b}}
 reload_every: -1s
@@ -184,7 +184,7 @@ region: again
 		"identities[2].policy[0].action", "identities[2].policy[0].resource", "limits.connections", "limits.min_rate",
 		"limits.memory",
 		"limits.requests_per_second", "general_purpose.default_encryption", "checksums.on_get", "log.level",
-		"log.format", "log.audit.keys",
+		"log.format", "log.sample", "log.audit.keys",
 		"log.audit.sink", "log.audit.max_wait", "log.audit.on_failure", "tracing.endpoint", "tracing.sample", "admin.key", "admin.client_ca", "admin.cert",
 		"admin.ready_needs", "admin.hosts",
 		"reload_every", "zones",

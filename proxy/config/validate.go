@@ -44,6 +44,9 @@ func (c *Config) validate() Faults {
 	if !(c.Tracing.Sample >= 0 && c.Tracing.Sample <= 1) {
 		f.add("tracing.sample", "must be from 0 to 1")
 	}
+	if !(c.Log.Sample >= 0 && c.Log.Sample <= 1) {
+		f.add("log.sample", "must be from 0 to 1")
+	}
 	if c.ReloadEvery < 0 {
 		f.add("reload_every", "must not be negative")
 	}

@@ -338,6 +338,8 @@ type tlsConn struct {
 	shaken bool // the handshake is done; belongs to the reader, as does the next
 	failed bool // it failed, and was counted
 	count  func(reason string)
+
+	version string // of TLS, once shaken; set by the reader, whose goroutine answers the requests
 }
 
 // Read ends the handshake's deadline once there has been one.
@@ -409,8 +411,9 @@ type listener struct {
 	timeouts *atomic.Pointer[Timeouts]
 	all      *connections
 	parking  *parking
-	tls      func() *tls.Config  // nil: plain HTTP
-	failed   func(reason string) // counts failed handshakes; may be nil
+	tls      func() *tls.Config                    // nil: plain HTTP
+	failed   func(reason string)                   // counts failed handshakes; may be nil
+	context  func(context.Context) context.Context // derives a connection's; may be nil
 }
 
 // Accept wraps the next connection. The TLS handshake happens in the connection's own goroutine, at its first
@@ -422,7 +425,11 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	raw := newRawConn(nc, *l.timeouts.Load())
 	raw.all, raw.parking = l.all, l.parking
-	raw.left.context, raw.left.cancel = context.WithCancelCause(context.Background())
+	ctx := context.Background()
+	if l.context != nil {
+		ctx = l.context(ctx)
+	}
+	raw.left.context, raw.left.cancel = context.WithCancelCause(ctx)
 	raw.all.add(raw)
 	if l.tls == nil {
 		raw.beginHead()

@@ -37,7 +37,18 @@ func (c *tlsConn) Handshake() error {
 			c.count(handshakeReason(err))
 		}
 	}
+	if err == nil && c.version == "" {
+		c.version = strings.TrimPrefix(tls.VersionName(c.ConnectionState().Version), "TLS ")
+	}
 	return err
+}
+
+// TLSVersion is the version of TLS that a connection's handshake agreed on, such as 1.3. It is "" without TLS.
+func TLSVersion(c net.Conn) string {
+	if c, ok := c.(*tlsConn); ok {
+		return c.version
+	}
+	return ""
 }
 
 // handshakeReason is one of HandshakeReasons. What crypto/tls says of most failures is a text.

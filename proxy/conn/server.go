@@ -35,12 +35,17 @@ type Server struct {
 	parking     *parking
 
 	handshakeFailed func(reason string) // nil: not counted
+
+	context func(context.Context) context.Context // of new connections; may be nil
 }
 
 // Options for NewServer. Zero values mean the defaults.
 type Options struct {
 	Timeouts    Timeouts
 	Connections int // most at once; beyond it new ones are closed. 0: no limit
+	// Context derives the context of each new connection, from which those of its requests are made; nil: it is the
+	// background's. It is NewServer's alone.
+	Context func(context.Context) context.Context
 }
 
 // headLimit is the size of the read buffer and so the largest request head, in bytes. S3's is 8 KiB; session
@@ -52,7 +57,7 @@ const writeBuffer = 8 << 10
 
 // NewServer returns a server for h. log gets fasthttp's lines, at debug level.
 func NewServer(h Handler, log *zap.Logger, o Options) *Server {
-	s := &Server{handler: h}
+	s := &Server{handler: h, context: o.Context}
 	s.SetOptions(o)
 	s.http = &fasthttp.Server{
 		Handler:       s.connections.closing(h.Handle),
@@ -130,7 +135,7 @@ func (s *Server) Serve(ln net.Listener, config func() *tls.Config) error {
 	defer s.connections.removeListener(ln)
 	err := s.http.Serve(&listener{
 		Listener: &boundedListener{Listener: ln, server: s}, timeouts: &s.timeouts, all: &s.connections, parking: s.parking,
-		tls: config, failed: s.handshakeFailed,
+		tls: config, failed: s.handshakeFailed, context: s.context,
 	})
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"go.uber.org/zap"
 
 	"sealfront/proxy/audit"
 	"sealfront/proxy/conn"
@@ -125,7 +124,7 @@ func (x *exchange) finish(code string, err error) {
 	if code == "" {
 		code = "OK"
 	}
-	g.count(x.Operation.String(), code, row, took)
+	g.count(x.Operation.String(), code, row, took, x.sampledTrace())
 	x.audit(code, row, took)
 	x.endSpan(code, row)
 	if g.o.Observe.Bytes != nil {
@@ -136,54 +135,13 @@ func (x *exchange) finish(code string, err error) {
 			g.o.Observe.Bytes("out", x.account.out)
 		}
 	}
-	level := zap.InfoLevel
-	if e != nil && s3.Status(e.Code) >= 500 && e.Code != "NotImplemented" && e.Code != "SlowDown" {
-		level = zap.ErrorLevel
-	}
-	if entry := g.log.Check(level, "request"); entry != nil {
-		principal := ""
-		if x.grant.Identity != nil {
-			principal = x.grant.Identity.Name
-		}
-		fields := []zap.Field{
-			zap.String("id", x.requestID), zap.String("operation", x.Operation.String()), zap.String("bucket", x.Bucket),
-			zap.String("key", x.Key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
-			zap.Int("status", x.ctx.Response.StatusCode()), zap.String("code", code), zap.Duration("took", took),
-		}
-		if e != nil && e.Cause != nil {
-			fields = append(fields, zap.NamedError("cause", e.Cause))
-		}
-		if row != "" {
-			fields = append(fields, zap.String("row", row))
-		}
-		fields = appendAbout(fields, e)
-		if trace := x.traceID(); trace != "" {
-			fields = append(fields, zap.String("trace", trace))
-		}
-		entry.Write(fields...)
-	}
+	x.log(code, row, e, took)
 	x.release()
 	x.grant.Forget()
 	x.body.end()
 	x.scratch.forget()
 	x.Object, x.account, x.ctx, x.context = objects.Object{}, account{}, nil, nil
 	g.exchanges.Put(x)
-}
-
-// appendAbout appends the header, the parameter or the element that a refusal is about.
-func appendAbout(fields []zap.Field, e *s3.Error) []zap.Field {
-	if e == nil {
-		return fields
-	}
-	for _, x := range e.Elements {
-		switch x.Name {
-		case "Header", "Element":
-			fields = append(fields, zap.String(strings.ToLower(x.Name), x.Value))
-		case "QueryParameter":
-			fields = append(fields, zap.String("parameter", x.Value))
-		}
-	}
-	return fields
 }
 
 // errLeft is a client that sent Expect: 100-continue and disconnected.
@@ -214,9 +172,10 @@ func (x *exchange) withCleanup(f func()) {
 	ended = true
 }
 
-func (g *services) count(operation, code, row string, took time.Duration) {
+// count counts a request. trace is the id of its trace, "" if none is sent.
+func (g *services) count(operation, code, row string, took time.Duration, trace string) {
 	if g.o.Observe.Request != nil {
-		g.o.Observe.Request(operation, code, took)
+		g.o.Observe.Request(operation, code, took, trace)
 	}
 	if row != "" && code != "" && g.o.Observe.Refusal != nil {
 		g.o.Observe.Refusal(row)
@@ -309,7 +268,8 @@ func (x *exchange) endSpan(code, row string) {
 	}
 	e := SpanEnd{
 		Operation: x.Operation.String(), Bucket: string([]byte(x.Bucket)), Code: code, Row: row,
-		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out,
+		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Sent: x.sent(),
+		Host: string(x.grant.Bytes("host")),
 	}
 	if x.grant.Identity != nil {
 		e.Principal = x.grant.Identity.Name
@@ -320,6 +280,14 @@ func (x *exchange) endSpan(code, row string) {
 // traceID is that of the request's trace; "" when it isn't traced.
 func (x *exchange) traceID() string {
 	if x.account.span == nil {
+		return ""
+	}
+	return x.account.span.TraceID()
+}
+
+// sampledTrace is that of the request's trace if it is sent to the collector, otherwise "".
+func (x *exchange) sampledTrace() string {
+	if x.account.span == nil || !x.account.span.Sampled() {
 		return ""
 	}
 	return x.account.span.TraceID()

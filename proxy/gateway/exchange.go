@@ -46,10 +46,11 @@ const (
 
 // account is what the log, the audit log and the metrics record of a request.
 type account struct {
-	in, out   int64 // plaintext
-	span      Span  // nil when requests aren't traced
-	permitted bool  // the request has its permission
-	reserved  bool  // there is room for its record in the audit log
+	in, out    int64 // plaintext
+	sentBefore int64 // requests to the store that went out for earlier requests of the connection
+	span       Span  // nil when requests aren't traced
+	permitted  bool  // the request has its permission
+	reserved   bool  // there is room for its record in the audit log
 }
 
 // use is a request's share of what is limited for all requests together.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -15,6 +16,7 @@ import (
 	"sealfront/proxy/objects"
 	"sealfront/proxy/s3"
 	"sealfront/proxy/state"
+	"sealfront/proxy/store"
 )
 
 // A Gateway decides and carries out requests. It is safe for concurrent use.
@@ -132,7 +134,7 @@ func (g *Gateway) withRecover(ctx *fasthttp.RequestCtx, f func()) {
 			ctx.Response.Reset()
 			writeError(&ctx.Response, s3.Internal(nil), newRequestID(), hostID, ctx.IsHead(), false)
 			ctx.Response.Header.SetConnectionClose()
-			g.count("", "InternalError", "", 0)
+			g.count("", "InternalError", "", 0, "")
 		}
 	}()
 	f()
@@ -176,11 +178,14 @@ func (g *Gateway) Unreadable(ctx *fasthttp.RequestCtx, err error) {
 	ctx.Response.ResetBody()
 	writeError(&ctx.Response, e, id, hostID, false, false)
 	ctx.Response.Header.SetConnectionClose()
-	g.count("", e.Code, e.Row, 0)
+	g.count("", e.Code, e.Row, 0, "")
 }
 
 // SetLimits replaces the limits. Requests in flight are not affected.
 func (g *Gateway) SetLimits(l Limits) { g.admission.limits.Store(&l) }
+
+// SetLogSample has the log show this share, 0 to 1, of the requests that succeed. Those that fail it shows all.
+func (g *Gateway) SetLogSample(share float64) { g.unlogged.Store(math.Float64bits(1 - share)) }
 
 // SetPressed says whether memory is running out. While it does, new requests are answered 503 SlowDown.
 func (g *Gateway) SetPressed(pressed bool) { g.admission.pressed.Store(pressed) }
@@ -210,6 +215,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 	x.Object = objects.Object{Objects: g.objects, Prepared: &x.prepared}
 	// Not fasthttp's own, which is this request's memory: what is derived from it may outlive the request by a timer.
 	x.context = conn.Context(ctx.Conn())
+	x.account.sentBefore = store.Sent(x.context)
 	x.beginSpan()
 	x.show("x-amz-request-id", x.requestID)
 	x.show("x-amz-id-2", hostID)

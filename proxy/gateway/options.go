@@ -84,7 +84,8 @@ type Options struct {
 
 // An Observer gets events. Its functions may be nil.
 type Observer struct {
-	Request   func(operation, code string, took time.Duration)
+	// Request counts an answered request. trace is the id of a trace that the collector gets, otherwise "".
+	Request   func(operation, code string, took time.Duration, trace string)
 	Refusal   func(row string)
 	Bytes     func(direction string, n int64) // plaintext, "in" or "out"
 	Integrity func(kind string)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -17,4 +18,5 @@ type services struct {
 	objects   *objects.Objects
 	admission admission
 	exchanges sync.Pool
+	unlogged  atomic.Uint64 // share of successful requests that the log doesn't show, as math.Float64bits
 }

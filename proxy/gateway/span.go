@@ -14,6 +14,7 @@ type Tracer interface {
 // A Span is that of one request.
 type Span interface {
 	TraceID() string
+	Sampled() bool // the collector gets it
 	End(e SpanEnd)
 }
 
@@ -22,4 +23,6 @@ type SpanEnd struct {
 	Operation, Bucket, Principal, Code, Row string
 	Status                                  int
 	In, Out                                 int64
+	Sent                                    int64  // requests to the store that went out for it; -1 if they aren't counted
+	Host                                    string // as the client called it, with a port if it named one
 }

@@ -16,6 +16,7 @@ var reloadable = []string{
 	"limits.min_rate",
 	"limits.progress_timeout", "limits.head_timeout", "limits.idle_timeout", "limits.drain_timeout", "limits.drain_delay",
 	"limits.memory", "limits.failed_logins", "log.level",
+	"log.sample",
 }
 
 // changes are the paths of settings that differ and aren't reloadable.

@@ -161,7 +161,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 	}
 	var bucketKeys keyring.KMS = i.KMS.Client
 	if traces != nil {
-		bucketKeys = traces.KMS(i.KMS.Client)
+		bucketKeys = traces.KMS(i.KMS.Client, kmsEndpoint(c, i.KMS))
 	}
 	i.openKeys(bucketKeys)
 	if i.State, err = i.openState(ctx); err != nil {
@@ -179,7 +179,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 		options.Audit, options.AuditRequired = i.Audit, c.Log.Audit.OnFailure == "refuse"
 	}
 	if traces != nil {
-		options.Store, options.Tracer = traces.Store(i.Storage.Client), traces
+		options.Store, options.Tracer = traces.Store(i.Storage.Client, i.Storage.Endpoint), traces
 	}
 	i.Gateway = gateway.New(options, ids)
 	i.limit(c)
@@ -250,6 +250,7 @@ func (i *Instance) limit(c *config.Config) {
 	i.memory.Store(&m)
 	i.Gateway.SetLimits(m.gatewayLimits(c))
 	i.Gateway.Access().SetFailedLogins(failedLogins(c))
+	i.Gateway.SetLogSample(c.Log.Sample)
 }
 
 // Memory is how much memory the process may use.

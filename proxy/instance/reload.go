@@ -15,6 +15,7 @@ import (
 
 	"sealfront/proxy/config"
 	"sealfront/proxy/conn"
+	"sealfront/proxy/store"
 )
 
 // A Front is what a reload changes outside the proxy's rooms: the listeners' options, and the log.
@@ -132,7 +133,7 @@ func ServerOptions(c *config.Config) conn.Options {
 		rate = -1 // no limit
 	}
 	return conn.Options{
-		Connections: c.Limits.Connections,
+		Connections: c.Limits.Connections, Context: store.Counted,
 		Timeouts: conn.Timeouts{
 			Progress: c.Limits.ProgressTimeout, Idle: c.Limits.IdleTimeout, Head: c.Limits.HeadTimeout, MinRate: rate,
 		},

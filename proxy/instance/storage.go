@@ -21,6 +21,7 @@ type Storage struct {
 	Client    *store.Client
 	Abilities store.Abilities // once probed
 	Records   *store.Objects  // of the state bucket; nil until it is opened
+	Endpoint  string          // URL
 
 	log     *zap.Logger
 	memory  *memstore.Store // with store.kind memory
@@ -68,6 +69,7 @@ func OpenStorage(
 		}
 		o.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
+	s.Endpoint = o.Endpoint
 	if s.Client, err = store.New(o); err != nil {
 		return nil, config.Faults{{Path: "store.endpoint", Why: err.Error()}}
 	}

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 
@@ -30,4 +31,9 @@ func openTracing(ctx context.Context, c *config.Config, options *Options) (*trac
 		return nil, config.Faults{{Path: "tracing.endpoint", Why: err.Error()}}
 	}
 	return t, nil
+}
+
+// kmsEndpoint is where KMS is, as a URL.
+func kmsEndpoint(c *config.Config, k *KeyService) string {
+	return cmp.Or(k.Endpoint, c.KMS.Endpoint, "https://kms."+cmp.Or(c.KMS.Region, c.Region)+".amazonaws.com")
 }

@@ -49,8 +49,8 @@ type (
 	requestLabels struct{ operation, code string }
 	storeLabels   struct {
 		operation string
-		status    int    // 0: no answer
-		trouble   string // why not
+		status    int
+		trouble   string // why there was no answer; "" when there was one
 	}
 	countAndTime struct {
 		count prometheus.Counter
@@ -84,7 +84,8 @@ func New() *Metrics {
 			Help: "Requests that needed a bucket key and made no KMS call of their own.",
 		}),
 		store: counters("sealfront_store_requests_total",
-			"Requests to the store, by S3 operation and HTTP status (0: no answer).", "operation", "code"),
+			"Requests to the store, by S3 operation and HTTP status, or why there was no answer (hanging, away, "+
+				"unavailable; canceled: who wanted it has left).", "operation", "code"),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sealfront_store_request_duration_seconds",
 			Help: "Time from sending a request to the store to the head of its answer, in seconds.", Buckets: buckets,
@@ -122,20 +123,7 @@ func New() *Metrics {
 		m.integrity, m.refusals,
 		m.shed, m.sessions, m.kmsTime, m.reloads, m.reloaded, m.audit, m.clockSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	// Series that scripts read must exist before the first event.
-	for _, reason := range []string{"requests", "memory", "concurrency", "rate", "logins", "connections", "audit"} {
-		m.shed.WithLabelValues(reason)
-	}
-	for _, outcome := range []string{"ok", "refused"} {
-		m.reloads.WithLabelValues(outcome)
-	}
-	for _, outcome := range []string{"written", "lost"} {
-		m.audit.WithLabelValues(outcome)
-	}
-	for _, table := range []string{"opening", "sealing"} {
-		m.evictions.WithLabelValues(table)
-	}
-	m.sessions.WithLabelValues("issued")
+	m.initialize()
 	m.hit, m.miss = m.bucketKeys.WithLabelValues("hit"), m.bucketKeys.WithLabelValues("miss")
 	m.in, m.out = m.bytes.WithLabelValues("in"), m.bytes.WithLabelValues("out")
 	m.requestSeries = newSeries(func(l requestLabels) countAndTime {
@@ -198,10 +186,22 @@ func (m *Metrics) Audit(outcome string, n int) { m.audit.WithLabelValues(outcome
 
 // Request counts an answered request. operation is "" for what was refused before it had one.
 func (m *Metrics) Request(operation, code string, took time.Duration) {
+	m.TracedRequest(operation, code, took, "")
+}
+
+// TracedRequest is Request for one whose trace, by its id in hex, is the exemplar of its counter and of its bucket of
+// durations; "" for one that has none.
+func (m *Metrics) TracedRequest(operation, code string, took time.Duration, trace string) {
 	if operation == "" {
-		operation = "unknown"
+		operation = noOperation
 	}
 	s := m.requestSeries.of(requestLabels{operation, code})
+	if trace != "" {
+		exemplar := prometheus.Labels{"trace_id": trace}
+		s.count.(prometheus.ExemplarAdder).AddWithExemplar(1, exemplar)
+		s.time.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar)
+		return
+	}
 	s.count.Inc()
 	s.time.Observe(took.Seconds())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sealfront/policy"
 	"sealfront/proxy/metrics"
 )
 
@@ -61,6 +62,13 @@ func TestEachEventHasItsSeries(t *testing.T) {
 			map[string]float64{
 				"sealfront_store_requests_total{code=503,operation=GetObject}":  1,
 				"sealfront_store_request_duration_seconds{operation=GetObject}": 1,
+			},
+		},
+		"a request to the store that got no answer": {
+			func(m *metrics.Metrics) { m.Store("GetObject", 0, "hanging", time.Second) },
+			map[string]float64{
+				"sealfront_store_requests_total{code=hanging,operation=GetObject}": 1,
+				"sealfront_store_request_duration_seconds{operation=GetObject}":    1,
 			},
 		},
 		"a call of KMS": {
@@ -132,6 +140,35 @@ func TestEachEventHasItsSeries(t *testing.T) {
 	}
 }
 
+// The trace of a request is the exemplar of what counts it; one without a trace leaves the last.
+func TestTracesAreExemplars(t *testing.T) {
+	m := metrics.New()
+	m.TracedRequest("GetObject", "OK", time.Second, "0af7651916cd43dd8448eb211c80319c")
+	m.Request("GetObject", "OK", time.Second)
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			if e := metric.GetCounter().GetExemplar(); e != nil {
+				found[f.GetName()] = e.String()
+			}
+			for _, b := range metric.GetHistogram().GetBucket() {
+				if e := b.GetExemplar(); e != nil {
+					found[f.GetName()] = e.String()
+				}
+			}
+		}
+	}
+	for _, name := range []string{"sealfront_requests_total", "sealfront_request_duration_seconds"} {
+		if !strings.Contains(found[name], "0af7651916cd43dd8448eb211c80319c") {
+			t.Errorf("%s has the exemplar %q", name, found[name])
+		}
+	}
+}
+
 // The time of loading is that of the configuration in force: a refused one doesn't change it.
 func TestReloadsAreCounted(t *testing.T) {
 	m := metrics.New()
@@ -159,6 +196,14 @@ func TestSeriesExistBeforeTheirFirstEvent(t *testing.T) {
 		"sealfront_audit_records_total{outcome=lost}",
 		"sealfront_sessions_total{outcome=issued}", "sealfront_bucket_keys_total{result=hit}",
 		"sealfront_body_bytes_total{direction=out}",
+		"sealfront_requests_total{code=ServiceUnavailable,operation=GetObject}",
+		"sealfront_requests_total{code=SlowDown,operation=unknown}",
+		"sealfront_store_requests_total{code=hanging,operation=HeadObject}",
+		"sealfront_store_requests_total{code=away,operation=PutObject}",
+		"sealfront_store_requests_total{code=507,operation=UploadPart}",
+		"sealfront_kms_calls_total{call=Decrypt,outcome=unreachable}",
+		"sealfront_kms_calls_total{call=GenerateDataKey,outcome=DisabledException}",
+		"sealfront_integrity_failures_total{kind=segment}",
 	} {
 		if n, ok := got[series]; !ok || n != 0 {
 			t.Errorf("%s: %g, %t", series, n, ok)
@@ -201,9 +246,11 @@ func TestSnapshot(t *testing.T) {
 	for _, code := range []string{"OK", "NoSuchKey", "InternalError", "SlowDown", "ServiceUnavailable"} {
 		m.Request("GetObject", code, time.Millisecond)
 	}
-	for _, code := range []int{0, 200, 404, 500, 503} {
+	for _, code := range []int{200, 404, 500, 503} {
 		m.Store("HeadObject", code, "", time.Millisecond)
 	}
+	m.Store("HeadObject", 0, "hanging", time.Millisecond)
+	m.Store("HeadObject", 0, "canceled", time.Millisecond)
 	m.KMS("Decrypt", "ok", 0)
 	m.KMS("Decrypt", "KMSInternalException", 0)
 	m.Saved()
@@ -226,7 +273,7 @@ func TestSnapshot(t *testing.T) {
 	for name, c := range map[string][2]float64{
 		"requests": {s.Requests, 5}, "failed": {s.Failed, 3}, "in": {s.In, 10}, "out": {s.Out, 20},
 		"calls of KMS": {s.KMSCalls, 2}, "failed calls": {s.KMSFailed, 1}, "saved": {s.Saved, 1},
-		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 5},
+		"hits": {s.Hits, 2}, "misses": {s.Misses, 1}, "to the store": {s.StoreRequests, 6},
 		"failed there": {s.StoreFailed, 3},
 		"sessions":     {s.Sessions, 1}, "shed": {s.Shed, 2}, "integrity": {s.Integrity, 1}, "active": {s.Active, 3},
 		"connections": {s.Connections, 4}, "refusals": {s.Refusals["B2"], 2},
@@ -294,5 +341,20 @@ func TestQuantiles(t *testing.T) {
 	}
 	if got := s.Latency.Quantile(.5, &metrics.Latency{}); got < .0025 || got > .005 {
 		t.Errorf("the median of requests of 3 ms is %g s", got)
+	}
+}
+
+// The series that exist from the start are of operations that there are.
+func TestInitialSeriesAreOfOperations(t *testing.T) {
+	known := map[string]bool{"unknown": true}
+	for o := policy.Operation(1); o.String() != ""; o++ {
+		known[o.String()] = true
+	}
+	for series := range counters(t, metrics.New()) {
+		if _, operation, ok := strings.Cut(series, "operation="); ok {
+			if operation, _, _ = strings.Cut(operation, "}"); !known[operation] {
+				t.Errorf("%s: there is no such operation", series)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -12,7 +13,7 @@ type Snapshot struct {
 	In, Out                    float64 // bytes of plaintext
 	KMSCalls, KMSFailed, Saved float64
 	Hits, Misses               float64 // of bucket keys
-	StoreRequests, StoreFailed float64 // StoreFailed: no answer or a 5xx
+	StoreRequests, StoreFailed float64 // StoreFailed: no answer to one who waits, or a 5xx
 	Sessions, Shed, Integrity  float64
 	Active, Connections        float64
 	Refusals                   map[string]float64 // by row
@@ -57,6 +58,9 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 	n := m.GetCounter().GetValue()
 	switch name {
 	case "sealfront_requests_total":
+		if n == 0 {
+			return // the series is there from the start
+		}
 		s.Requests += n
 		s.Operations[label("operation")] += n
 		if failed[label("code")] {
@@ -83,7 +87,7 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 		}
 	case "sealfront_store_requests_total":
 		s.StoreRequests += n
-		if code := label("code"); code == "0" || code[0] == '5' {
+		if code := label("code"); code[0] == '5' || code != troubleCanceled && slices.Contains(storeTroubles, code) {
 			s.StoreFailed += n
 		}
 	case "sealfront_sessions_total":

@@ -297,6 +297,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	if err := c.breaker.Allow(); err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, ErrNotAsked)
 	}
+	countSent(ctx)
 	cc, err := c.acquire(ctx, !r.replayable(), now)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errNoAnswer, err)

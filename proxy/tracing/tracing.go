@@ -2,8 +2,14 @@ package tracing
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -25,6 +31,8 @@ type Options struct {
 	Sample   float64           // share of the traces begun here; a client that sends traceparent decides for its own
 	TLS      *tls.Config       // nil: the system's authorities
 	Version  string
+	Instance string      // tells the process from its replicas; "": a random UUID
+	Host     string      // the machine's name; "": the system's word for it
 	Failed   func(error) // called with why spans could not be sent
 }
 
@@ -47,13 +55,28 @@ func New(ctx context.Context, o Options) (*Tracing, error) {
 	if o.Failed != nil {
 		otel.SetErrorHandler(otel.ErrorHandlerFunc(o.Failed))
 	}
+	if o.Instance == "" {
+		o.Instance = uuid()
+	}
+	if o.Host == "" {
+		o.Host, _ = os.Hostname()
+	}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(2*time.Second)),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Sample))),
 		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sealfront"),
-			attribute.String("service.version", o.Version))),
+			attribute.String("service.version", o.Version), attribute.String("service.instance.id", o.Instance),
+			attribute.String("host.name", o.Host))),
 	)
 	return &Tracing{provider, provider.Tracer("sealfront")}, nil
+}
+
+// uuid is a random UUID, version 4, as the conventions want it of service.instance.id.
+func uuid() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // Close sends what waits, until ctx ends.
@@ -78,6 +101,9 @@ type span struct{ trace.Span }
 // TraceID is the trace's id in hex.
 func (s span) TraceID() string { return s.SpanContext().TraceID().String() }
 
+// Sampled reports whether the span is sent.
+func (s span) Sampled() bool { return s.SpanContext().IsSampled() }
+
 // End ends the span.
 func (s span) End(e gateway.SpanEnd) {
 	if s.IsRecording() {
@@ -92,18 +118,49 @@ func (s span) End(e gateway.SpanEnd) {
 			attribute.String("sealfront.principal", e.Principal), attribute.Int("http.response.status_code", e.Status),
 			attribute.Int64("sealfront.bytes_in", e.In), attribute.Int64("sealfront.bytes_out", e.Out),
 		)
+		s.SetAttributes(server(e.Host)...)
+		if e.Sent >= 0 {
+			s.SetAttributes(attribute.Int64("sealfront.store_attempts", e.Sent))
+		}
 		if e.Status >= 500 {
+			s.SetAttributes(attribute.String("error.type", e.Code))
 			s.SetStatus(codes.Error, e.Code)
 		}
 	}
 	s.Span.End()
 }
 
-// finish ends a client span.
-func finish(s trace.Span, err error) {
+// finish ends a client span. kind is the error.type of err.
+func finish(s trace.Span, err error, kind string) {
 	if err != nil {
+		s.SetAttributes(attribute.String("error.type", kind))
 		s.SetStatus(codes.Error, "")
 		s.RecordError(err)
 	}
 	s.End()
+}
+
+// server is the attributes for a host, with a port or without.
+func server(host string) []attribute.KeyValue {
+	if host == "" {
+		return nil
+	}
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return []attribute.KeyValue{attribute.String("server.address", strings.Trim(host, "[]"))}
+	}
+	a := []attribute.KeyValue{attribute.String("server.address", name)}
+	if n, err := strconv.Atoi(port); err == nil {
+		a = append(a, attribute.Int("server.port", n))
+	}
+	return a
+}
+
+// serverOf is the attributes for a URL.
+func serverOf(endpoint string) []attribute.KeyValue {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil
+	}
+	return server(u.Host)
 }

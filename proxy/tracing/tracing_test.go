@@ -6,9 +6,11 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -28,10 +30,11 @@ import (
 // A collector holds the spans that it was sent.
 type collector struct {
 	*httptest.Server
-	mu      sync.Mutex
-	spans   []*tracepb.Span
-	service string
-	token   string
+	mu       sync.Mutex
+	spans    []*tracepb.Span
+	service  string
+	token    string
+	instance string
 }
 
 func newCollector(t *testing.T, secure bool) *collector {
@@ -49,6 +52,8 @@ func newCollector(t *testing.T, secure bool) *collector {
 		for _, resource := range in.ResourceSpans {
 			c.service = value(resource.Resource.Attributes, "service.name") + " " + value(resource.Resource.Attributes,
 				"service.version")
+			c.instance = value(resource.Resource.Attributes, "service.instance.id") + " " +
+				value(resource.Resource.Attributes, "host.name")
 			for _, scope := range resource.ScopeSpans {
 				c.spans = append(c.spans, scope.Spans...)
 			}
@@ -100,7 +105,7 @@ func begin(t *testing.T, c *collector, change func(*tracing.Options)) *tracing.T
 	t.Helper()
 	o := tracing.Options{
 		Endpoint: c.URL + "/v1/traces", Headers: map[string]string{"X-Token": "token"}, Sample: 1,
-		Version: "1.2",
+		Version: "1.2", Host: "machine",
 	}
 	if change != nil {
 		change(&o)
@@ -143,16 +148,16 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 	if span.TraceID() != "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("trace %s", span.TraceID())
 	}
-	a, err := tr.Store(fakeStore{}).Do(ctx, &store.Request{Operation: "GetObject", Bucket: "b", Key: "secret-key"})
+	a, err := tr.Store(fakeStore{}, "http://store.example:7070").Do(ctx, &store.Request{Operation: "GetObject", Bucket: "b", Key: "secret-key"})
 	if err != nil || a.Status != 206 {
 		t.Errorf("%+v, %v", a, err)
 	}
-	if err := tr.Store(fakeStore{errAway}).CreateBucket(ctx, "new", true); !errors.Is(err, errAway) {
+	if err := tr.Store(fakeStore{errAway}, "http://store.example:7070").CreateBucket(ctx, "new", true); !errors.Is(err, errAway) {
 		t.Errorf("%v", err)
 	}
 	span.End(gateway.SpanEnd{
 		Operation: "GetObject", Bucket: "b", Principal: "app", Code: "SlowDown", Row: "A1",
-		Status: 503, In: 3, Out: 4,
+		Status: 503, In: 3, Out: 4, Sent: 2, Host: "b.s3.example.com:8443",
 	})
 	closed(t, tr)
 
@@ -167,6 +172,8 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 		"sealfront.row":             "A1",
 		"http.response.status_code": time.Duration(503).String(), "sealfront.bytes_in": time.Duration(3).String(),
 		"sealfront.bytes_out": time.Duration(4).String(), "rpc.method": "GetObject",
+		"sealfront.store_attempts": time.Duration(2).String(), "error.type": "SlowDown",
+		"server.address": "b.s3.example.com", "server.port": time.Duration(8443).String(),
 	} {
 		if got := value(request.Attributes, name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -175,17 +182,23 @@ func TestARequestIsTracedWithWhatItCost(t *testing.T) {
 	sent := c.span(t, "store GetObject")
 	if !slices.Equal(sent.ParentSpanId, request.SpanId) || sent.Kind != tracepb.Span_SPAN_KIND_CLIENT ||
 		value(sent.Attributes, "http.response.status_code") != time.Duration(206).String() ||
-		value(sent.Attributes, "aws.s3.bucket") != "b" {
+		value(sent.Attributes, "aws.s3.bucket") != "b" || value(sent.Attributes, "server.address") != "store.example" ||
+		value(sent.Attributes, "server.port") != time.Duration(7070).String() ||
+		value(sent.Attributes, "rpc.service") != "S3" || value(sent.Attributes, "error.type") != "" {
 		t.Errorf("%+v", sent)
 	}
 	failed := c.span(t, "store CreateBucket")
-	if failed.Status.Code != tracepb.Status_STATUS_CODE_ERROR || len(failed.Events) != 1 {
+	if failed.Status.Code != tracepb.Status_STATUS_CODE_ERROR || len(failed.Events) != 1 ||
+		value(failed.Attributes, "error.type") != "unavailable" {
 		t.Errorf("%+v", failed)
 	}
 	for _, s := range c.spans {
 		if strings.Contains(s.String(), "secret-key") {
 			t.Errorf("an object's key is in a span: %v", s)
 		}
+	}
+	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12} machine$`).MatchString(c.instance) {
+		t.Errorf("instance %q", c.instance)
 	}
 	if c.service != "sealfront 1.2" || c.token != "token" {
 		t.Errorf("service %q, header %q", c.service, c.token)
@@ -219,7 +232,7 @@ func TestCallsOfKMSAreTraced(t *testing.T) {
 				MinVersion: tls.VersionTLS12,
 			}
 		})
-		k := tr.KMS(fakeKMS{err})
+		k := tr.KMS(fakeKMS{err}, "https://kms.example")
 		if plain, blob, got := k.GenerateDataKey(t.Context(), "key", nil); string(plain) != "plain" ||
 			string(blob) != "blob" || !errors.Is(got, err) {
 			t.Errorf("GenerateDataKey: %q, %q, %v", plain, blob, got)
@@ -236,7 +249,9 @@ func TestCallsOfKMSAreTraced(t *testing.T) {
 		for _, call := range []string{"GenerateDataKey", "Decrypt", "DescribeKey"} {
 			s := c.span(t, "KMS "+call)
 			if value(s.Attributes, "aws.kms.key_id") != "key" ||
-				(s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR) != (err != nil) {
+				(s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR) != (err != nil) ||
+				value(s.Attributes, "server.address") != "kms.example" || value(s.Attributes, "rpc.service") != "KMS" ||
+				(value(s.Attributes, "error.type") == "unreachable") != (err != nil) {
 				t.Errorf("%v", s)
 			}
 			if strings.Contains(s.String(), "plain") || strings.Contains(s.String(), "blob") {
@@ -293,3 +308,61 @@ func TestACollectorThatRefuses(t *testing.T) {
 		t.Error("nobody was told that spans were lost")
 	}
 }
+
+// The type of an error is the status, the store's silence by its kind, or KMS's name of it.
+func TestErrorsHaveTypes(t *testing.T) {
+	c := newCollector(t, false)
+	tr := begin(t, c, nil)
+	s := tr.Store(answering(503), "http://[::1]:80")
+	if a, err := s.Do(t.Context(), &store.Request{Operation: "GetObject"}); err != nil || a.Status != 503 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	hangs := fmt.Errorf("%w: %w", store.ErrUnavailable, store.ErrHangs)
+	if _, err := tr.Store(fakeStore{hangs}, "").Do(t.Context(), &store.Request{Operation: "PutObject"}); !errors.Is(err, hangs) {
+		t.Error(err)
+	}
+	refused := &store.Fault{Operation: "CreateBucket", Status: 409}
+	if err := tr.Store(fakeStore{refused}, "").CreateBucket(t.Context(), "b", false); !errors.Is(err, refused) {
+		t.Error(err)
+	}
+	for call, err := range map[string]error{
+		"GenerateDataKey": namedError("DisabledException"), "Decrypt": context.DeadlineExceeded, "DescribeKey": context.Canceled,
+	} {
+		k := tr.KMS(fakeKMS{err}, "")
+		switch call {
+		case "GenerateDataKey":
+			_, _, _ = k.GenerateDataKey(t.Context(), "key", nil)
+		case "Decrypt":
+			_, _ = k.Decrypt(t.Context(), "key", nil, nil)
+		default:
+			_, _, _, _, _, _ = k.DescribeKey(t.Context(), "key")
+		}
+	}
+	closed(t, tr)
+	for name, want := range map[string]string{
+		"store GetObject": "503", "store PutObject": "hanging", "store CreateBucket": "409",
+		"KMS GenerateDataKey": "DisabledException", "KMS Decrypt": "timeout", "KMS DescribeKey": "canceled",
+	} {
+		span := c.span(t, name)
+		if got := value(span.Attributes, "error.type"); got != want || span.Status.GetCode() != tracepb.Status_STATUS_CODE_ERROR {
+			t.Errorf("%s: %q, want %q; %v", name, got, want, span.Status)
+		}
+	}
+	if got := value(c.span(t, "store GetObject").Attributes, "server.address"); got != "::1" {
+		t.Errorf("address %q", got)
+	}
+}
+
+// answering is a store that answers with a status.
+type answering int
+
+func (a answering) Do(context.Context, *store.Request) (*store.Answer, error) {
+	return &store.Answer{Status: int(a)}, nil
+}
+func (answering) CreateBucket(context.Context, string, bool) error { return nil }
+
+// namedError is an error of KMS.
+type namedError string
+
+func (e namedError) Error() string     { return string(e) }
+func (e namedError) ErrorCode() string { return string(e) }
