@@ -18,6 +18,7 @@ type Snapshot struct {
 	Refusals                   map[string]float64 // by row
 	Operations                 map[string]float64 // requests by operation
 	Latency                    Latency
+	Services
 }
 
 // Latency is a histogram of request durations: how many took no longer than each bound, in seconds. The last bound is
@@ -54,6 +55,7 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 		}
 		return ""
 	}
+	s.Services.take(name, label, m)
 	n := m.GetCounter().GetValue()
 	switch name {
 	case "sealfront_requests_total":
@@ -83,7 +85,7 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 		}
 	case "sealfront_store_requests_total":
 		s.StoreRequests += n
-		if code := label("code"); code == "0" || code[0] == '5' {
+		if storeFailed(label("code")) {
 			s.StoreFailed += n
 		}
 	case "sealfront_sessions_total":
