@@ -31,12 +31,13 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 function chart(id, pieces, lines, text, floor) {
   const place = $(id), width = Math.max(200, place.clientWidth);
   const data = [pieces.map(p => Date.parse(p.at) / 1000), ...lines.map(l => pieces.map(l.of))];
-  const key = lines.map(l => l.name).join("|");
+  const key = lines.map(l => l.name).join("|"), end = Date.now() / 1000, first = data[0].length ? data[0][0] : end;
   let c = charts[id];
+  const span = [Math.max(end - 3600, Math.min(first, end - 600)), end];
   if (!c || c.key !== key) {
     if (c) c.plot.destroy();
     const axis = { stroke: () => colour("dim"), font: "11px system-ui, sans-serif", grid: { stroke: () => colour("line"), width: 1 }, ticks: { stroke: () => colour("line"), width: 1, size: 4 } };
-    c = charts[id] = { key };
+    c = charts[id] = { key, span };
     c.plot = new uPlot({
       width, height: 190, cursor: { y: false, sync: { key: "page" } }, legend: { markers: { width: 0, fill: (u, i) => colour(lines[i - 1].colour) } },
       tzDate: t => uPlot.tzDate(new Date(t * 1e3), "Etc/UTC"),
@@ -49,8 +50,7 @@ function chart(id, pieces, lines, text, floor) {
     c.none = el("div", "nothing in this time", "none");
     place.append(c.none);
   }
-  const end = Date.now() / 1000, first = data[0].length ? data[0][0] : end;
-  c.span = [Math.max(end - 3600, Math.min(first, end - 600)), end];
+  c.span = span;
   c.none.hidden = data.slice(1).some(line => line.some(v => v > 0));
   if (c.plot.width !== width) c.plot.setSize({ width, height: 190 });
   c.plot.setData(data);
@@ -147,13 +147,11 @@ function show(r) {
 }
 
 async function ask() {
-  let soon = 5000;
+  let r;
   try {
     const answer = await fetch("status", { cache: "no-store", signal: AbortSignal.timeout(4000) });
     if (!answer.ok) throw new Error(answer.status + " " + answer.statusText);
-    const r = await answer.json();
-    show(r);
-    if (r.bucketsWhy === "it is being read" || r.replicasWhy === "it is being read") soon = 500;
+    r = await answer.json();
   } catch (e) {
     stuck = stuck || Date.now();
     $("ready").textContent = "unreachable"; $("ready").className = "pill bad";
@@ -161,7 +159,9 @@ async function ask() {
     document.body.classList.add("stale");
     say([{ level: "bad", text: "This replica doesn't answer, for " + span((Date.now() - stuck) / 1000), why: String(e.message || e) }]);
   }
-  setTimeout(ask, soon);
+  const beingRead = r && [r.bucketsWhy, r.replicasWhy].includes("it is being read");
+  setTimeout(ask, beingRead ? 500 : 5000);
+  if (r) show(r);
 }
 
 document.forms.drop.addEventListener("submit", event => {
