@@ -37,7 +37,13 @@ type Options struct {
 	Row       func(row string) string
 	Buckets   func(ctx context.Context, limit int) (list []status.Bucket, more bool, err error)
 	Situation func() Situation
+	// Replicas are those before the same store, this one first; nil where no other can be.
+	Replicas func(ctx context.Context) ([]Replica, error)
+	Failures *status.Failures // the last ones of requests; nil: they aren't kept
 }
+
+// A Replica is one as the status page shows it.
+type Replica = status.Replica
 
 // A Server answers at the admin address.
 type Server struct {
@@ -88,6 +94,7 @@ func New(o Options) *Server {
 		handle("POST /keys/drop", o.dropKeys)
 		sources := &status.Sources{
 			History: s.history, Health: s.standings, Row: o.Row, Ready: s.Ready, Buckets: o.Buckets, Facts: o.facts,
+			Replicas: o.Replicas, Failures: o.Failures, Token: c.Admin.Token != "",
 		}
 		handle("GET /status", sources.ServeJSON)
 		handle("GET /{$}", sources.ServePage)

@@ -151,16 +151,28 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 	}
 	o.Situation = func() admin.Situation {
 		return admin.Situation{
-			Version: "v1", Since: time.Now(), Config: o.Config, Abilities: abilities{}, Requests: 7,
+			Version: "v1", Since: time.Now(), Host: "node-7", Listeners: "https 127.0.0.1:8443", Config: o.Config, Abilities: abilities{}, Requests: 7,
 			Reload: admin.Reload{At: time.Now(), Err: errors.New("identities: none")}, Memory: 64 << 20, MemoryBy: "GOMEMLIMIT",
 			Audit: &admin.Audit{Failing: true, Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
 		}
 	}
+	o.Failures = new(status.Failures)
+	o.Failures.Add(status.Failure{Request: "0123456789ABCDEF", Operation: "GetObject", Status: 503, Code: "SlowDown"})
+	o.Replicas = func(context.Context) ([]admin.Replica, error) { return []admin.Replica{{Host: "neighbour"}}, nil }
 	a := serve(t, o)
 	a.want("GET", "/", 200, "<html")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, text := a.call("GET", "/status"); !strings.Contains(text, "it is being read") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the buckets are never listed")
+		}
+	}
 	for _, words := range []string{
 		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "all it can",
 		"can't be written: 3 records wait, the oldest for 5s; 2 records were lost since the start",
+		"https 127.0.0.1:8443", "0123456789ABCDEF", "neighbour", "node-7",
 	} {
 		a.want("GET", "/status", 200, words)
 	}

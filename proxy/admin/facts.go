@@ -15,7 +15,9 @@ import (
 // A Situation is what the status page shows about the program itself.
 type Situation struct {
 	Version   string
-	Since     time.Time      // of the start
+	Since     time.Time // of the start
+	Host      string
+	Listeners string         // with the addresses that they have
 	Config    *config.Config // in force
 	Reload    Reload
 	Abilities fmt.Stringer // of the store
@@ -57,6 +59,8 @@ func (o *Options) facts() []status.Fact {
 	clock := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 	facts := []status.Fact{
 		{Name: "version", Value: s.Version + ", " + runtime.Version()},
+		{Name: "host", Value: s.Host},
+		{Name: "listeners", Value: s.Listeners},
 		{Name: "running since", Value: clock(s.Since)},
 		{Name: "configuration", Value: s.Config.Digest() + ", loaded " + clock(s.Reload.Loaded)},
 	}

@@ -12,16 +12,14 @@ import (
 	"sealfront/proxy/access"
 	"sealfront/proxy/admin"
 	"sealfront/proxy/gateway"
-	"sealfront/proxy/health"
 	"sealfront/proxy/instance"
 	"sealfront/proxy/state"
 )
 
 // adminOptions connect the admin address to p.
-func adminOptions(p *instance.Instance, r *instance.Reloader, h *health.Model) admin.Options {
-	since := time.Now()
-	return admin.Options{
-		Config: p.Config, Metrics: p.Metrics, Health: h,
+func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l *listeners) admin.Options {
+	o := admin.Options{
+		Config: p.Config, Metrics: p.Metrics, Health: me.health, Failures: p.Failures,
 		Explain: func(ctx context.Context, q url.Values) (any, error) {
 			return explain(ctx, p.Gateway, q)
 		},
@@ -39,7 +37,7 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, h *health.Model) a
 		Situation: func() admin.Situation {
 			m, last := p.Memory(), r.Last()
 			s := admin.Situation{
-				Version: version(), Since: since, Config: r.Current(),
+				Version: version(), Since: me.started, Host: me.host, Listeners: l.String(), Config: r.Current(),
 				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
 				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
 				Memory: m.Limit, MemoryBy: m.Source,
@@ -51,6 +49,10 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, h *health.Model) a
 			return s
 		},
 	}
+	if p.Replicas != nil {
+		o.Replicas = func(ctx context.Context) ([]admin.Replica, error) { return p.ShownReplicas(ctx, me.now()) }
+	}
+	return o
 }
 
 func shownCertificates(k *instance.Certificates) (list []admin.Certificate) {

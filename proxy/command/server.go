@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -52,7 +53,10 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	reloads := instance.NewReloader(file, p, front)
 	exposeGauges(p, front.Server)
 	model := newHealth(p, reloads)
-	adminAddress := admin.New(adminOptions(p, reloads, model))
+	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}
+	me := newThisReplica(model)
+	adminAddress := admin.New(adminOptions(p, reloads, me, l))
+	me.admin = adminAddress
 	exposeHealth(p.Metrics, model, adminAddress.Ready)
 	adminEncryption, err := admin.TLS(c, instance.ReadPool)
 	if err != nil {
@@ -70,8 +74,8 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	running.Go(func() { model.Run(background) })
 	running.Go(func() { p.Certificates.Watch(background) })
 	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
+	running.Go(func() { p.Heartbeat(background, me.now) })
 
-	l := &listeners{open: make(map[string]net.Listener), served: make(chan error, 3)}
 	err = errors.Join(
 		l.listen("https", c.Listen.HTTPS, func(ln net.Listener) error {
 			return front.Server.Serve(ln,
@@ -135,7 +139,8 @@ func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, erro
 	return f, nil
 }
 
-// listeners are the listeners by their names in the configuration's section listen.
+// listeners are the listeners by their names in the configuration's section listen. The admin address, which shows them,
+// is the last to listen.
 type listeners struct {
 	open   map[string]net.Listener
 	served chan error // gets the error of the first that ends
@@ -153,6 +158,17 @@ func (l *listeners) listen(name, address string, run func(net.Listener) error) e
 	l.open[name] = ln
 	go func() { l.served <- run(ln) }()
 	return nil
+}
+
+// String is the names with the addresses.
+func (l *listeners) String() string {
+	var words []string
+	for _, name := range []string{"https", "http", "admin"} {
+		if ln := l.open[name]; ln != nil {
+			words = append(words, name+" "+ln.Addr().String())
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (l *listeners) close() {

@@ -125,6 +125,7 @@ func (x *exchange) finish(code string, err error) {
 		code = "OK"
 	}
 	g.count(x.Operation.String(), code, row, took, x.sampledTrace())
+	x.reportFailure(e)
 	x.audit(code, row, took)
 	x.endSpan(code, row)
 	if g.o.Observe.Bytes != nil {

@@ -91,4 +91,5 @@ type Observer struct {
 	Integrity func(kind string)
 	Shed      func(reason string)  // a request that was refused because of a limit
 	Session   func(outcome string) // CreateSession: "issued" or its S3 error code
+	Failure   func(f Failure)
 }

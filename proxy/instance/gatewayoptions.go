@@ -6,6 +6,7 @@ import (
 
 	"sealfront/policy"
 	"sealfront/proxy/gateway"
+	"sealfront/proxy/status"
 )
 
 // gatewayOptions are the gateway's options by the configuration.
@@ -28,6 +29,7 @@ func (i *Instance) gatewayOptions() gateway.Options {
 		Now:          i.options.Now, Log: i.Log,
 		Observe: gateway.Observer{
 			Request: m.TracedRequest, Refusal: m.Refusal, Bytes: m.Bytes, Integrity: m.Integrity, Shed: m.Shed, Session: m.Session,
+			Failure: i.addFailure,
 		},
 	}
 	if c.TLS.Require == "all" {
@@ -43,4 +45,12 @@ func (i *Instance) gatewayOptions() gateway.Options {
 		}
 	}
 	return o
+}
+
+// addFailure keeps a failed request for the status page.
+func (i *Instance) addFailure(f gateway.Failure) {
+	i.Failures.Add(status.Failure{
+		Time: f.Time, Request: f.RequestID, Operation: f.Operation, Bucket: f.Bucket, Status: f.Status, Code: f.Code,
+		Row: f.Row, Cause: f.Cause,
+	})
 }

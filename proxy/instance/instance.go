@@ -16,6 +16,7 @@ import (
 	"sealfront/proxy/gateway"
 	"sealfront/proxy/metrics"
 	"sealfront/proxy/state"
+	"sealfront/proxy/status"
 	"sealfront/proxy/tracing"
 )
 
@@ -32,8 +33,10 @@ type Instance struct {
 	Storage      *Storage
 	Keys         *keyring.Keyring
 	State        *state.State
+	Replicas     *state.Roll // those of a server; nil where no other replica can be
 	Gateway      *gateway.Gateway
-	Audit        *audit.Log // nil without one
+	Audit        *audit.Log       // nil without one
+	Failures     *status.Failures // the last ones of requests
 
 	options Options
 	memory  atomic.Pointer[Memory] // a reload swaps it
@@ -43,7 +46,7 @@ type Instance struct {
 // Open assembles as much of a proxy as need says. On error nothing stays open.
 func Open(ctx context.Context, c *config.Config, need Need, o Options) (*Instance, error) {
 	o = o.withDefaults()
-	i := &Instance{Config: c, Log: o.Log, Metrics: metrics.New(), options: o}
+	i := &Instance{Config: c, Log: o.Log, Metrics: metrics.New(), Failures: new(status.Failures), options: o}
 	if err := i.open(ctx, need); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -226,6 +229,9 @@ func (i *Instance) begin(ctx context.Context) error {
 	c := i.Config
 	i.Certificates = newCertificates(c, i.Log, i.Metrics, i.options.Now)
 	i.closers.add(startSweeps(ctx, i.State, i.Gateway, i.Log))
+	if !i.State.Alone() {
+		i.Replicas = state.NewRoll(i.State)
+	}
 	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
 		if err := i.makeDemoBucket(ctx); err != nil {
 			return err

@@ -26,7 +26,7 @@ func startSweeps(ctx context.Context, s *state.State, g *gateway.Gateway, log *z
 	janitor := state.NewJanitor(s, g.Objects().UploadGone)
 	sweep := func(ctx context.Context) error {
 		return errors.Join(s.SweepSessionKeys(ctx), s.SweepRenames(ctx), s.SweepClaims(ctx, g.Objects().FinishMove),
-			janitor.Sweep(ctx))
+			s.SweepReplicas(ctx), janitor.Sweep(ctx))
 	}
 	go func() {
 		defer close(done)

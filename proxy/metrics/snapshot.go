@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"math"
-	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -19,6 +18,7 @@ type Snapshot struct {
 	Refusals                   map[string]float64 // by row
 	Operations                 map[string]float64 // requests by operation
 	Latency                    Latency
+	Services
 }
 
 // Latency is a histogram of request durations: how many took no longer than each bound, in seconds. The last bound is
@@ -55,6 +55,7 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 		}
 		return ""
 	}
+	s.Services.take(name, label, m)
 	n := m.GetCounter().GetValue()
 	switch name {
 	case "sealfront_requests_total":
@@ -87,7 +88,7 @@ func (s *Snapshot) take(name string, m *dto.Metric) {
 		}
 	case "sealfront_store_requests_total":
 		s.StoreRequests += n
-		if code := label("code"); code[0] == '5' || code != troubleCanceled && slices.Contains(storeTroubles, code) {
+		if storeFailed(label("code")) {
 			s.StoreFailed += n
 		}
 	case "sealfront_sessions_total":

@@ -15,6 +15,7 @@
 //	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename is; HASH is SHA-256 of the key
 //	renames/BUCKET/HASH       a token of RenameObject
 //	leases/sweep, swept       which replica removes leftovers, and when that was done last
+//	replicas/ID               what a replica says of itself every 30 s, for operators: host, version, start, health
 //
 // Names below parts/, bucketlist/ and open/ are empty objects: what they say is sealed in the name, so that a listing
 // is an answer and costs nothing for each entry. The store learns what it knows from its own listings, and can take a
@@ -57,6 +58,10 @@
 //
 //   - A revoked KMS key is dropped by every replica with the next bucket record it reads
 //     (TestRevocationReachesOtherReplicas).
+//
+//   - Replicas of one state bucket see each other, one that left is gone at once, and one that ended without a word is
+//     silent after 90 s and gone after ten minutes, whatever the machines' clocks say (TestReplicasSeeEachOther,
+//     TestAReplicaThatVanishes). Nothing that a request gets depends on it.
 //
 // What is not protected: the store can delete records or bring back older versions of them.
 package state

@@ -66,55 +66,46 @@ func (h *History) Run(ctx context.Context) {
 	}
 }
 
-// A Traffic is what passed in a time.
-type Traffic struct {
-	Seconds float64 `json:"seconds"`
-	Rate    float64 `json:"rate"`   // requests a second
-	Failed  float64 `json:"failed"` // answered with 5xx, a second
-	In      float64 `json:"in"`     // bytes a second
-	Out     float64 `json:"out"`
-	P50     float64 `json:"p50"` // seconds
-	P99     float64 `json:"p99"`
-}
-
-func between(a, b sample) Traffic {
-	t := Traffic{
-		Seconds: b.at.Sub(a.at).Seconds(), P50: b.Latency.Quantile(.5, &a.Latency),
-		P99: b.Latency.Quantile(.99, &a.Latency),
-	}
-	if t.Seconds > 0 {
-		t.Rate, t.Failed = (b.Requests-a.Requests)/t.Seconds, (b.Failed-a.Failed)/t.Seconds
-		t.In, t.Out = (b.In-a.In)/t.Seconds, (b.Out-a.Out)/t.Seconds
-	}
-	return t
-}
-
 // points is how many the last hour is shown by.
 const points = 60
 
-// traffic is what passes now, in the last hour, and in the hour's pieces, the oldest first; and the counters as they
-// stand.
-func (h *History) traffic() (now, hour Traffic, pieces []Traffic, current *metrics.Snapshot, err error) {
-	if current, err = h.take(); err != nil {
-		return now, hour, nil, nil, err
+// passed is what passes now, in the last minute, in the last hour, and in the hour's pieces, the oldest first; and the counters as they
+// stand now and stood an hour ago.
+type passed struct {
+	now, minute      Traffic // what passes now, and in the last minute
+	hour             Traffic
+	pieces           []Traffic
+	current, earlier *metrics.Snapshot
+}
+
+func (h *History) traffic() (*passed, error) {
+	current, err := h.take()
+	if err != nil {
+		return nil, err
 	}
 	h.mu.Lock()
 	all := append(append([]sample(nil), h.samples...), sample{h.now(), current})
 	h.mu.Unlock()
 	last := all[len(all)-1]
-	recent := all[0]
+	recent, minute := all[0], all[0]
 	for _, s := range all[:len(all)-1] {
 		if last.at.Sub(s.at) >= Every/2 {
 			recent = s
 		}
+		if last.at.Sub(s.at) >= time.Minute {
+			minute = s
+		}
 	}
-	now, hour = between(recent, last), between(all[0], last)
+	p := &passed{
+		now: between(recent, last), minute: between(minute, last), hour: between(all[0], last),
+		current: current, earlier: all[0].Snapshot,
+	}
 	step := max(1, (Kept-1)/points)
 	if len(all) <= points {
 		step = 1
 	}
 	for i := (len(all) - 1) % step; i+step < len(all); i += step {
-		pieces = append(pieces, between(all[i], all[i+step]))
+		p.pieces = append(p.pieces, between(all[i], all[i+step]))
 	}
-	return now, hour, pieces, current, nil
+	return p, nil
 }

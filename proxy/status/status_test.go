@@ -59,10 +59,7 @@ func TestReport(t *testing.T) {
 	m.Refusal("B2")
 	m.Refusal("B2")
 	m.Refusal("A9")
-	r, err := s.Report(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := settled(t, s)
 	if r.Hour.Seconds != 300 || r.Hour.Rate != 2 || r.Hour.Failed != .2 || r.Hour.In != 100 || r.Hour.Out != 200 {
 		t.Errorf("the hour: %+v", r.Hour)
 	}
@@ -90,8 +87,25 @@ func TestReport(t *testing.T) {
 	s.Buckets = func(context.Context, int) ([]status.Bucket, bool, error) {
 		return nil, false, errors.New("the store is away")
 	}
-	if r, err := s.Report(t.Context()); err != nil || r.BucketsWhy != "the store is away" {
-		t.Errorf("without the store: %+v, %v", r, err)
+	if r := settled(t, s); r.BucketsWhy != "the store is away" {
+		t.Errorf("without the store: %+v", r)
+	}
+}
+
+// settled is a report once the store has been read.
+func settled(t *testing.T, s *status.Sources) *status.Report {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		r, err := s.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.BucketsWhy != "it is being read" && r.ReplicasWhy != "it is being read" {
+			return r
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the store is never read")
+		}
 	}
 }
 
@@ -153,9 +167,10 @@ func TestRunSamples(t *testing.T) {
 }
 
 func TestTheReportIsJSON(t *testing.T) {
-	h := status.NewHistory(metrics.New().Snapshot, nil)
+	s := sources(status.NewHistory(metrics.New().Snapshot, nil))
+	settled(t, s)
 	w := httptest.NewRecorder()
-	sources(h).ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
+	s.ServeJSON(w, httptest.NewRequestWithContext(t.Context(), "GET", "/status", nil))
 	var r status.Report
 	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil || !r.Ready || len(r.Buckets) != 1 ||
 		r.Buckets[0].Name != "<b>" {
@@ -198,7 +213,7 @@ func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
 	}
 }
 
-// A store that hangs holds nobody who wants the page.
+// A store that hangs holds nobody who wants the page, not even for the moment that it might take.
 func TestTheReportDoesNotWaitForBuckets(t *testing.T) {
 	s := sources(status.NewHistory(metrics.New().Snapshot, nil))
 	hangs := make(chan struct{})
@@ -206,19 +221,53 @@ func TestTheReportDoesNotWaitForBuckets(t *testing.T) {
 		<-hangs
 		return []status.Bucket{{Name: "b"}}, false, nil
 	}
-	for range 3 {
-		began := time.Now()
-		if r, err := s.Report(t.Context()); err != nil || r.BucketsWhy == "" || time.Since(began) > 2*time.Second {
-			t.Errorf("%+v, %v after %v", r, err, time.Since(began))
+	s.Replicas = func(context.Context) ([]status.Replica, error) {
+		<-hangs
+		return []status.Replica{{Host: "one"}}, nil
+	}
+	for range 3 { // it would never return
+		s.ServePage(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+		if r, err := s.Report(t.Context()); err != nil || r.BucketsWhy == "" || r.ReplicasWhy == "" || r.Buckets != nil {
+			t.Errorf("%+v, %v", r, err)
 		}
 	}
 	close(hangs)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if r, _ := s.Report(t.Context()); len(r.Buckets) == 1 && r.BucketsWhy == "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the list never comes")
-		}
+	if r := settled(t, s); len(r.Buckets) != 1 || r.BucketsWhy != "" || len(r.Replicas) != 1 || r.ReplicasWhy != "" {
+		t.Errorf("%+v", r)
 	}
+}
+
+// What was read stays until it is read anew, and is read no more often than its life says.
+func TestReplicasAreReadEveryFifteenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sources(status.NewHistory(metrics.New().Snapshot, nil))
+		var reads atomic.Int32
+		s.Replicas = func(context.Context) ([]status.Replica, error) {
+			if n := reads.Add(1); n != 2 {
+				return []status.Replica{{ID: "me"}, {ID: "other", Host: "b", Lost: n == 3, Silent: 95}}, nil
+			}
+			return nil, errors.New("the store is away")
+		}
+		want := func(n int32, why string, words string) {
+			t.Helper()
+			s.Report(t.Context())
+			synctest.Wait()
+			r, err := s.Report(t.Context())
+			if err != nil || reads.Load() != n || r.ReplicasWhy != why || len(r.Replicas) != 2 || r.Alone ||
+				strings.Contains(r.Headline[0].Text+r.Headline[1].Text, "silent") != (words != "") {
+				t.Errorf("%d reads, want %d: %+v, %v", reads.Load(), n, r, err)
+			}
+		}
+		s.Health = func() []status.Standing {
+			return []status.Standing{{Name: "store", State: "slow"}, {Name: "kms", State: "slow"}}
+		}
+		want(1, "", "")
+		time.Sleep(14 * time.Second)
+		want(1, "", "")
+		time.Sleep(time.Second)
+		want(2, "the store is away", "")
+		time.Sleep(15 * time.Second)
+		s.Health = func() []status.Standing { return []status.Standing{{Name: "store", State: "slow"}} }
+		want(3, "", "Replica b is silent, for 1 min")
+	})
 }
