@@ -145,14 +145,14 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 		return admin.Situation{
 			Version: "v1", Since: time.Now(), Config: o.Config, Abilities: abilities{}, Requests: 7,
 			Reload: admin.Reload{At: time.Now(), Err: errors.New("identities: none")}, Memory: 64 << 20, MemoryBy: "GOMEMLIMIT",
-			Audit: &admin.Audit{Failing: true, Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
+			Audit: &admin.Audit{Failing: true, Why: "the disk is full", Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
 		}
 	}
 	a := serve(t, o)
 	a.want("GET", "/", 200, "<html")
 	for _, words := range []string{
 		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "all it can",
-		"can't be written: 3 records wait, the oldest for 5s; 2 records were lost since the start",
+		"can't be written: the disk is full; 3 records wait, the oldest for 5s; 2 records were lost since the start",
 	} {
 		a.want("GET", "/status", 200, words)
 	}

@@ -46,7 +46,9 @@ func adminOptions(p *instance.Instance, r *instance.Reloader) admin.Options {
 			}
 			if p.Audit != nil {
 				state := p.Audit.State()
-				s.Audit = &admin.Audit{Failing: state.Failing, Waiting: state.Waiting, Oldest: state.Oldest, Lost: state.Lost}
+				s.Audit = &admin.Audit{
+					Failing: state.Failing, Why: state.Why, Waiting: state.Waiting, Oldest: state.Oldest, Lost: state.Lost,
+				}
 			}
 			return s
 		},
