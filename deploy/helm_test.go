@@ -20,7 +20,7 @@ import (
 
 type object = map[string]any
 
-// render is the chart, rendered by helm with the values of a file, and more of them.
+// render is the chart, rendered by helm with the values of a file, and more of them or flags.
 func render(t *testing.T, values string, more ...string) (string, error) {
 	t.Helper()
 	args := []string{"template", "test", "helm/sealfront", "--namespace", "prod", "--kube-version", "1.30.0"}
@@ -28,7 +28,10 @@ func render(t *testing.T, values string, more ...string) (string, error) {
 		args = append(args, "--values", filepath.Join("testdata", "helm", values))
 	}
 	for _, set := range more {
-		args = append(args, "--set", set)
+		if !strings.HasPrefix(set, "--") {
+			args = append(args, "--set")
+		}
+		args = append(args, set)
 	}
 	cmd := exec.Command(toolPath(t, "helm"), args...)
 	var out, faults bytes.Buffer
@@ -317,6 +320,40 @@ func holdManifests(t *testing.T, text string) {
 	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The check's account is one of its own before the first installation, when the pods' isn't there yet, and theirs later.
+func TestTheAccountOfTheCheck(t *testing.T) {
+	for what, c := range map[string]struct {
+		set     []string
+		upgrade bool
+		account string
+		made    bool
+	}{
+		"an installation":           {account: "test-sealfront-check", made: true},
+		"an upgrade":                {upgrade: true, account: "test-sealfront"},
+		"an account that is given":  {set: []string{"check.serviceAccountName=checker"}, account: "checker"},
+		"an account of others":      {set: []string{"serviceAccount.create=false", "serviceAccount.name=own"}, account: "own"},
+		"no check, and no test pod": {set: []string{"check.enabled=false", "tests.enabled=false"}},
+	} {
+		set := c.set
+		if c.upgrade {
+			set = append(set, "--is-upgrade")
+		}
+		text, err := render(t, "gateway.yaml", set...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := objects(t, text)
+		job, made := found["Job test-sealfront-check"], found["ServiceAccount test-sealfront-check"]
+		if got, _ := at(job, "spec", "template", "spec", "serviceAccountName").(string); got != c.account ||
+			(made != nil) != c.made {
+			t.Errorf("%s: the account is %q, made for it: %t", what, got, made != nil)
+		}
+		if test := found["Pod test-sealfront-test"]; c.account == "" && test != nil {
+			t.Errorf("%s: there is a test pod", what)
+		}
 	}
 }
 

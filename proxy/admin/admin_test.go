@@ -153,7 +153,7 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 		return admin.Situation{
 			Version: "v1", Since: time.Now(), Host: "node-7", Listeners: "https 127.0.0.1:8443", Config: o.Config, Abilities: abilities{}, Requests: 7,
 			Reload: admin.Reload{At: time.Now(), Err: errors.New("identities: none")}, Memory: 64 << 20, MemoryBy: "GOMEMLIMIT",
-			Audit: &admin.Audit{Failing: true, Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
+			Audit: &admin.Audit{Failing: true, Why: "the disk is full", Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
 		}
 	}
 	o.Failures = new(status.Failures)
@@ -171,7 +171,7 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 	}
 	for _, words := range []string{
 		"reports", "identities: none", "64 MiB (GOMEMLIMIT)", "all it can",
-		"can't be written: 3 records wait, the oldest for 5s; 2 records were lost since the start",
+		"can't be written: the disk is full; 3 records wait, the oldest for 5s; 2 records were lost since the start",
 		"https 127.0.0.1:8443", "0123456789ABCDEF", "neighbour", "node-7",
 	} {
 		a.want("GET", "/status", 200, words)

@@ -32,6 +32,7 @@ type Situation struct {
 // An Audit is how the audit log stands.
 type Audit struct {
 	Failing bool          // its sink refuses, or hangs
+	Why     string        // it fails
 	Waiting int           // records that wait to be written
 	Oldest  time.Duration // how long the oldest has waited
 	Lost    int64         // records, since the start
@@ -97,7 +98,7 @@ func (o *Options) facts() []status.Fact {
 	if s.Audit != nil {
 		stands := "written"
 		if s.Audit.Failing {
-			stands = fmt.Sprintf("can't be written: %d records wait, the oldest for %v", s.Audit.Waiting,
+			stands = fmt.Sprintf("can't be written: %s; %d records wait, the oldest for %v", s.Audit.Why, s.Audit.Waiting,
 				s.Audit.Oldest.Round(time.Second))
 		}
 		if s.Audit.Lost > 0 {

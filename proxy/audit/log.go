@@ -28,9 +28,9 @@ type Options struct {
 type Log struct {
 	o       Options
 	waiting queue
-	unsaid  atomic.Int64 // lost since the log has last said so
-	lost    atomic.Int64 // lost since the log was opened
-	failing atomic.Bool  // the last write failed
+	unsaid  atomic.Int64          // lost since the log has last said so
+	lost    atomic.Int64          // lost since the log was opened
+	failing atomic.Pointer[error] // of the last write; nil: it succeeded
 	wake    chan struct{}
 	do      chan func() // what the writer does in between
 	stop    chan struct{}
@@ -48,7 +48,9 @@ type Log struct {
 type State struct {
 	Waiting int           // records that wait to be written
 	Oldest  time.Duration // how long the oldest of them has waited
-	Failing bool          // the last write failed, or a record has waited too long: the sink refuses or hangs
+	Failing bool          // the last write failed, or a record has waited too long
+	Hanging bool          // failing, and no write failed: one hasn't ended
+	Why     string        // of what fails; "" otherwise
 	Lost    int64         // records that were given up since the log was opened
 }
 
@@ -116,11 +118,15 @@ func (l *Log) State() State {
 	now := l.o.Now()
 	l.expire(now)
 	n, since := l.waiting.waiting()
-	s := State{Waiting: n, Failing: l.failing.Load(), Lost: l.lost.Load()}
+	s := State{Waiting: n, Lost: l.lost.Load()}
 	if n > 0 {
 		s.Oldest = now.Sub(since)
 	}
-	s.Failing = s.Failing || s.Oldest > l.o.MaxWait
+	if err := l.failing.Load(); err != nil {
+		s.Failing, s.Why = true, (*err).Error()
+	} else if s.Oldest > l.o.MaxWait {
+		s.Failing, s.Hanging, s.Why = true, true, "a write has not ended"
+	}
 	return s
 }
 

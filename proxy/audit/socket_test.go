@@ -117,6 +117,9 @@ func TestASocketThatClosesAndComesBack(t *testing.T) {
 	l := audit.OpenSocket(audit.Endpoint{Network: "unix", Address: name}, false, audit.Options{MaxWait: time.Hour})
 	add(l, 2)
 	eventually(t, "failing before there is a receiver", func() bool { return l.State().Failing })
+	if s := l.State(); s.Hanging || !strings.Contains(s.Why, "no such file") {
+		t.Errorf("%+v", s)
+	}
 	if l.Reserve() {
 		t.Error("there is room in a log that can't be sent")
 	}
@@ -192,7 +195,8 @@ func TestASinkThatHangs(t *testing.T) {
 			}
 			l.Add(audit.Record{Operation: "HeadObject"}, true)
 			pass(11 * time.Second)
-			want := audit.State{Waiting: 5, Oldest: 11 * time.Second, Failing: true}
+			want := audit.State{Waiting: 5, Oldest: 11 * time.Second, Failing: true, Hanging: true}
+			want.Why = "a write has not ended"
 			if !keep {
 				want.Waiting, want.Lost = 1, 4 // the one in flight may be written
 			}

@@ -38,7 +38,7 @@ func (l *Log) write() {
 			l.flush()
 		case <-retry.C:
 			l.expire(l.o.Now())
-			if l.failing.Load() || l.unsaid.Load() > 0 {
+			if l.failing.Load() != nil || l.unsaid.Load() > 0 {
 				l.flush()
 			}
 		case <-hourly.C:
@@ -64,7 +64,7 @@ func (l *Log) flush() {
 	for {
 		l.batch = l.waiting.take(l.batch[:0], batchSize)
 		lost := l.unsaid.Load()
-		if len(l.batch) == 0 && lost == 0 && !l.failing.Load() && (l.begin == "" || !l.eager) {
+		if len(l.batch) == 0 && lost == 0 && l.failing.Load() == nil && (l.begin == "" || !l.eager) {
 			return
 		}
 		records := make([]func(uint64) ([]byte, error), 0, len(l.batch)+2)
@@ -79,13 +79,7 @@ func (l *Log) flush() {
 		}
 		err := l.put(records...)
 		l.waiting.settle(err == nil)
-		if l.failing.Swap(err != nil) != (err != nil) {
-			if err != nil {
-				l.o.Log.Error("the audit log can't be written; it is tried again", zap.Error(err))
-			} else {
-				l.o.Log.Info("the audit log is written again")
-			}
-		}
+		l.note(err)
 		if err != nil {
 			return
 		}
@@ -95,6 +89,20 @@ func (l *Log) flush() {
 			l.o.Count("written", n)
 		}
 		clear(l.batch)
+	}
+}
+
+// note remembers how the last write ended, and logs when that changes.
+func (l *Log) note(err error) {
+	var failing *error
+	if err != nil {
+		failing = &err
+	}
+	switch before := l.failing.Swap(failing); {
+	case before == nil && err != nil:
+		l.o.Log.Error("the audit log can't be written; it is tried again", zap.Error(err))
+	case before != nil && err == nil:
+		l.o.Log.Info("the audit log is written again")
 	}
 }
 

@@ -44,7 +44,9 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 			}
 			if p.Audit != nil {
 				state := p.Audit.State()
-				s.Audit = &admin.Audit{Failing: state.Failing, Waiting: state.Waiting, Oldest: state.Oldest, Lost: state.Lost}
+				s.Audit = &admin.Audit{
+					Failing: state.Failing, Why: state.Why, Waiting: state.Waiting, Oldest: state.Oldest, Lost: state.Lost,
+				}
 			}
 			return s
 		},

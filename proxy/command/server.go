@@ -96,7 +96,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		log.Info("ready", zap.Stringer("abilities", p.Storage.Abilities))
 		status := func() string { return serving(reloads, l) }
 		manager.Ready(status())
-		running.Go(func() { manager.Follow(background, answers(p, front.Server), status) })
+		running.Go(func() { manager.Follow(background, answers(p, front.Server, l), status) })
 		err = waitForEnd(ctx, l.served, v.options.HangUps, func() {
 			manager.Reloading()
 			reloads.Reload()

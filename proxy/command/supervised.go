@@ -2,7 +2,9 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,13 +15,41 @@ import (
 // drainGrace is what an end may take in addition to the drain: the admin address, the audit log and the last traces.
 const drainGrace = 10 * time.Second
 
-// answers is the check that the service manager's watchdog relies on: whether the program can answer. Reading the
-// metrics takes the locks of the rooms on a request's way, and waits neither for the store nor for KMS.
-func answers(p *instance.Instance, server *conn.Server) func(context.Context) error {
-	return func(context.Context) error {
+// answers is the check that the service manager's watchdog relies on: whether the program can answer. It reads the
+// metrics, which takes the locks of the rooms on a request's way, and requests /livez at the admin address where that
+// needs no certificate. Neither waits for the store or KMS.
+func answers(p *instance.Instance, server *conn.Server, l *listeners) func(context.Context) error {
+	c := p.Config
+	var live *http.Client
+	url := ""
+	if ln := l.open["admin"]; ln != nil && c.Admin.ClientCA == "" {
+		url = adminScheme(c) + "://" + reachable(ln.Addr()) + "/livez"
+		live = &http.Client{Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // it calls itself, and says nothing
+		}}
+	}
+	return func(ctx context.Context) error {
 		_ = server.Connections()
-		_, err := p.Metrics.Registry.Gather()
-		return err
+		if _, err := p.Metrics.Registry.Gather(); err != nil {
+			return fmt.Errorf("read the metrics: %w", err)
+		}
+		if live == nil {
+			return nil
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		a, err := live.Do(r)
+		if err != nil {
+			return err
+		}
+		_ = a.Body.Close()
+		if a.StatusCode != http.StatusOK {
+			return fmt.Errorf("GET %s: %s", url, a.Status)
+		}
+		return nil
 	}
 }
 
