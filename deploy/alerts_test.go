@@ -3,9 +3,12 @@ package deploy_test
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
+
+	"sealfront/proxy/metrics"
 )
 
 // TestEveryAlertIsRaisedAndNotRaised looks for each alert in what promtool tries: one test raises it, and in ordinary
@@ -121,5 +124,45 @@ func TestDrillsHaveChapters(t *testing.T) {
 				t.Errorf("the chapter %q has no %q", drill, part)
 			}
 		}
+	}
+}
+
+// TestAlertsNameSeriesThatExist looks up each value of a label that an alert names among the series that a program has
+// from its start: one that nobody counts is a fault in the alert, and one that comes up with its first event would have
+// no rate.
+func TestAlertsNameSeriesThatExist(t *testing.T) {
+	families, err := metrics.New().Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string][]string) // of a metric's label, as metric{label}
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			for _, l := range metric.GetLabel() {
+				values[f.GetName()+"{"+l.GetName()+"}"] = append(values[f.GetName()+"{"+l.GetName()+"}"], l.GetValue())
+			}
+		}
+	}
+	positive := regexp.MustCompile(`(\w+)(=~?)"([^"]*)"`)
+	looked := 0
+	for _, rule := range rules(t) {
+		for _, s := range selector.FindAllStringSubmatch(rule["expr"].(string), -1) {
+			for _, m := range positive.FindAllStringSubmatch(s[2], -1) {
+				of, ok := values[s[1]+"{"+m[1]+"}"]
+				if !ok {
+					continue // a gauge of the program's, or a label of Prometheus's
+				}
+				for want := range strings.SplitSeq(m[3], "|") {
+					looked++
+					pattern := regexp.MustCompile("^(?:" + want + ")$")
+					if !slices.ContainsFunc(of, pattern.MatchString) {
+						t.Errorf("%v%v: no series %s{%s=%q} exists from the start", rule["alert"], rule["record"], s[1], m[1], want)
+					}
+				}
+			}
+		}
+	}
+	if looked < 40 {
+		t.Errorf("only %d values were found", looked)
 	}
 }

@@ -43,14 +43,6 @@ func (c *tlsConn) Handshake() error {
 	return err
 }
 
-// TLSVersion is the version of TLS that a connection's handshake agreed on, such as 1.3. It is "" without TLS.
-func TLSVersion(c net.Conn) string {
-	if c, ok := c.(*tlsConn); ok {
-		return c.version
-	}
-	return ""
-}
-
 // handshakeReason is one of HandshakeReasons. What crypto/tls says of most failures is a text.
 func handshakeReason(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
