@@ -16,17 +16,26 @@ func TestACauseIsShortAndWithoutKeysAndSecrets(t *testing.T) {
 	for _, c := range []struct{ name, text, key, want string }{
 		{"nothing", "", "k", ""},
 		{"a plain sentence", "the store hangs: no answer within 15s", "", "the store hangs: no answer within 15s"},
-		{"the key", "the store answered GetObject with 500 at /b/secret/plans.txt", "secret/plans.txt",
-			"the store answered GetObject with 500 at /b/…"},
-		{"the key as a URL has it", "get http://127.0.0.1:7070/b/a%20b/c%C3%A4: away", "a b/cä", "get http://127.0.0.1:7070/b/…: away"},
+		{
+			"the key", "the store answered GetObject with 500 at /b/secret/plans.txt", "secret/plans.txt",
+			"the store answered GetObject with 500 at /b/…",
+		},
+		{
+			"the key as a URL has it", "get http://127.0.0.1:7070/b/a%20b/c%C3%A4: away", "a b/cä",
+			"get http://127.0.0.1:7070/b/…: away",
+		},
 		{"a short key", "get /b/x: away", "x", "get /b/…: away"},
-		{"what is quoted", `finish the rename of "from" to "other \"q\"": it failed`, "k",
-			"finish the rename of … to …: it failed"},
+		{
+			"what is quoted", `finish the rename of "from" to "other \"q\"": it failed`, "k",
+			"finish the rename of … to …: it failed",
+		},
 		{"an access key", "InvalidAccessKeyId AKIAIOSFODNN7EXAMPLE is unknown", "", "InvalidAccessKeyId … is unknown"},
 		{"a secret key", "signed with wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "signed with …"},
 		{"a signature", "Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024", "", "Signature=…"},
-		{"a KMS key", "DisabledException: arn:aws:kms:us-west-2:123456789012:key/11111111-1111-1111-1111-111111111111", "",
-			"DisabledException: arn:aws:kms:us-west-2:123456789012:key/11111111-1111-1111-1111-111111111111"},
+		{
+			"a KMS key", "DisabledException: arn:aws:kms:us-west-2:123456789012:key/11111111-1111-1111-1111-111111111111", "",
+			"DisabledException: arn:aws:kms:us-west-2:123456789012:key/11111111-1111-1111-1111-111111111111",
+		},
 		{"an operation", "CompleteMultipartUpload failed", "", "CompleteMultipartUpload failed"},
 		{"lines", "one\n  two", "", "one two"},
 	} {
