@@ -96,6 +96,8 @@ func New(o Options) *Server {
 			History: s.history, Health: s.standings, Row: o.Row, Ready: s.Ready, Buckets: o.Buckets, Facts: o.facts,
 			Replicas: o.Replicas, Failures: o.Failures, Token: c.Admin.Token != "",
 		}
+		// Browsers ask for it, and say so when there is none.
+		handle("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 		handle("GET /status", sources.ServeJSON)
 		handle("GET /{$}", sources.ServePage)
 	}

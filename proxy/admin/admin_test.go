@@ -151,7 +151,8 @@ func TestTheStatusPageSaysWhatDeservesALook(t *testing.T) {
 	}
 	o.Situation = func() admin.Situation {
 		return admin.Situation{
-			Version: "v1", Since: time.Now(), Host: "node-7", Listeners: "https 127.0.0.1:8443", Config: o.Config, Abilities: abilities{}, Requests: 7,
+			Version: "v1", Since: time.Now(), Host: "node-7", Listeners: "https 127.0.0.1:8443", Config: o.Config,
+			Abilities: abilities{}, Requests: 7,
 			Reload: admin.Reload{At: time.Now(), Err: errors.New("identities: none")}, Memory: 64 << 20, MemoryBy: "GOMEMLIMIT",
 			Audit: &admin.Audit{Failing: true, Why: "the disk is full", Waiting: 3, Oldest: 5 * time.Second, Lost: 2},
 		}

@@ -37,7 +37,8 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 		Situation: func() admin.Situation {
 			m, last := p.Memory(), r.Last()
 			s := admin.Situation{
-				Version: version(), Since: me.started, Host: me.host, Listeners: l.String(), Config: r.Current(),
+				Version: version(), Since: me.started, Host: me.host, Listeners: l.String(),
+				Config:    r.Current(),
 				Reload:    admin.Reload{At: last.At, Err: last.Err, Waits: last.Waits, Loaded: last.Loaded},
 				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
 				Memory: m.Limit, MemoryBy: m.Source,

@@ -20,7 +20,10 @@ func TestACauseIsShortAndWithoutKeysAndSecrets(t *testing.T) {
 			"the key", "the store answered GetObject with 500 at /b/secret/plans.txt", "secret/plans.txt",
 			"the store answered GetObject with 500 at /b/…",
 		},
-		{"the key as a URL has it", "get http://127.0.0.1:7070/b/a%20b/c%C3%A4: away", "a b/cä", "get http://127.0.0.1:7070/b/…: away"},
+		{
+			"the key as a URL has it", "get http://127.0.0.1:7070/b/a%20b/c%C3%A4: away", "a b/cä",
+			"get http://127.0.0.1:7070/b/…: away",
+		},
 		{"a short key", "get /b/x: away", "x", "get /b/…: away"},
 		{
 			"what is quoted", `finish the rename of "from" to "other \"q\"": it failed`, "k",

@@ -196,7 +196,7 @@ func (m *Model) Report() []Standing {
 	now := m.o.Now()
 	report := make([]Standing, len(m.deps))
 	for i := range m.deps {
-		f := worse(looked[i], m.asked[i])
+		f := worse(m.asked[i], looked[i]) // of two as bad, what requests have met says more
 		if f.Took == 0 {
 			f.Took = cmp.Or(looked[i].Took, m.asked[i].Took)
 		}

@@ -50,8 +50,8 @@ func TestReplicasSeeEachOther(t *testing.T) {
 	if err != nil || len(others) != 1 {
 		t.Fatalf("%+v, %v", others, err)
 	}
-	if o := others[0]; o.ID != one.ID() || o.Host != "one" || o.Version != "v2" || !o.Started.Equal(me.Started) || o.Ready ||
-		o.Health["kms"] != "hanging" || o.Silent != 0 {
+	if o := others[0]; o.ID != one.ID() || o.Host != "one" || o.Version != "v2" || !o.Started.Equal(me.Started) ||
+		o.Ready || o.Health["kms"] != "hanging" || o.Silent != 0 {
 		t.Errorf("%+v", o)
 	}
 	gets, lists := b.gets, b.lists

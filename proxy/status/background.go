@@ -20,7 +20,9 @@ type background[T any] struct {
 const beingRead = "it is being read"
 
 // get returns what was read last, and why there is nothing or nothing newer.
-func (b *background[T]) get(ctx context.Context, life time.Duration, read func(context.Context) (T, error)) (T, string) {
+func (b *background[T]) get(ctx context.Context, life time.Duration, read func(context.Context) (T, error)) (
+	value T, why string,
+) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.reading && time.Since(b.at) >= life {

@@ -1,9 +1,17 @@
 // Package status shows an operator how the program does: a page, and what it shows as JSON.
 //
 //	metrics.Snapshot ──every 10 s──▶ History, an hour ──┐
-//	Sources: health, buckets, facts ────────────────────┴─▶ GET /status (JSON) ◀─every 5 s─ GET / (one HTML page)
+//	the gateway's failures ──▶ Failures, the last ones ─┤
+//	Sources: health, facts ─────────────────────────────┼─▶ GET /status (JSON) ◀─every 5 s─ GET / (one HTML page)
+//	buckets, replicas ◀─in the background────────────────┘
 //
-// The page needs nothing from elsewhere: style and script are in it, and its Content-Security-Policy allows no other.
-// Values that clients choose, such as names of buckets, reach it as JSON and are set as text, never as HTML. It shows
-// no secrets and no keys of objects.
+// Promises:
+//
+//   - It waits for nothing: what comes from the store is read behind its back (TestTheReportDoesNotWaitForBuckets).
+//   - What it says first is what is wrong, in a sentence (TestTheHeadline).
+//   - Refusals without end push no failure out (TestTheLastFailuresAreKept).
+//   - The page needs nothing from elsewhere: style, script and uPlot, which draws its charts, are in it, and its
+//     Content-Security-Policy allows no other (TestThePageAllowsItsOwnScriptOnly).
+//   - Values that clients choose, such as names of buckets, reach it as JSON and are set as text, never as HTML. It
+//     shows no secrets and no keys of objects (TestTheStatusPageInIncidents).
 package status

@@ -37,14 +37,17 @@ var sentences = map[string]map[string]string{
 	"audit":         {"refusing": "The audit log can't be written"},
 }
 
-// The shares of requests that fail, in the last minute, from which on somebody should look, and must.
+// The shares of requests that fail from which on somebody should look, and must; and how many requests there must be in
+// the last moment for it to count, not the last minute.
 const (
-	failedDue = .01
-	failedBad = .25
+	failedDue   = .01
+	failedBad   = .25
+	manyEnough  = 50
+	failuresSay = "the last failures say why"
 )
 
 // headline is what the page says first: a line for each trouble, the worst first, or that all is well.
-func headline(r *Report, minute *Traffic, damaged float64) (lines []Line) {
+func headline(r *Report, minute Traffic, damaged float64) (lines []Line) {
 	add := func(level, text, why, works string) { lines = append(lines, Line{level, text, why, works}) }
 	if !r.Ready && !slices.ContainsFunc(r.Health, func(s Standing) bool { return s.Bad }) {
 		add(levelDue, "This replica drains, or hasn't started yet", "", "requests that are under way")
@@ -65,13 +68,17 @@ func headline(r *Report, minute *Traffic, damaged float64) (lines []Line) {
 		add(levelBad, counted(damaged, "sealed item")+" didn't open in the last hour",
 			"the store holds altered or damaged data; the log names it", "everything else")
 	}
-	if share := minute.Failed / minute.Rate; minute.Rate > 0 && share >= failedDue {
+	recent := minute
+	if r.Now.Rate*r.Now.Seconds >= manyEnough {
+		recent = r.Now
+	}
+	if share := recent.Failed / recent.Rate; recent.Rate > 0 && share >= failedDue {
 		level := levelDue
 		if share >= failedBad {
 			level = levelBad
 		}
-		add(level, fmt.Sprintf("%.0f %% of the requests fail, in the last minute", 100*share), "the last failures say why",
-			"")
+		text := fmt.Sprintf("%.0f %% of the requests fail, in the last %.0f s", 100*share, recent.Seconds)
+		add(level, text, failuresSay, "")
 	}
 	for _, x := range r.Replicas {
 		if x.Lost {

@@ -58,11 +58,11 @@ func TestTheHeadline(t *testing.T) {
 		},
 		{
 			name: "a few fail", ok: 95, bad: 5,
-			want: []string{"due: 5 % of the requests fail, in the last minute|the last failures say why|"},
+			want: []string{"due: 5 % of the requests fail, in the last 10 s|the last failures say why|"},
 		},
 		{
 			name: "nearly all fail", ok: 1, bad: 99,
-			want: []string{"bad: 99 % of the requests fail, in the last minute|the last failures say why|"},
+			want: []string{"bad: 99 % of the requests fail, in the last 10 s|the last failures say why|"},
 		},
 		{name: "one in a thousand fails", ok: 999, bad: 1, want: []string{"well: All is well||"}},
 		{

@@ -69,8 +69,8 @@ func (h *History) Run(ctx context.Context) {
 // points is how many the last hour is shown by.
 const points = 60
 
-// passed is what passes now, in the last minute, in the last hour, and in the hour's pieces, the oldest first; and the counters as they
-// stand now and stood an hour ago.
+// passed is what passes now, in the last minute, in the last hour, and in the hour's pieces, the oldest first; and the
+// counters as they stand now and stood an hour ago.
 type passed struct {
 	now, minute      Traffic // what passes now, and in the last minute
 	hour             Traffic

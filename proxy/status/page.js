@@ -21,6 +21,8 @@ const code = (text, className, name) => { const td = el("td", undefined, classNa
 function rows(id, list, empty) {
   const body = $(id);
   body.replaceChildren(...list.map(cells => { const tr = el("tr"); tr.append(...cells); return tr; }));
+  const head = body.parentElement.tHead;
+  if (head) head.hidden = !list.length;
   if (!list.length) note(id, empty);
 }
 function note(id, text) { const tr = el("tr"), td = el("td", text, "note"); td.colSpan = 9; tr.append(td); $(id).append(tr); }
@@ -28,26 +30,27 @@ function note(id, text) { const tr = el("tr"), td = el("td", text, "note"); td.c
 // Charts, by the ids of their places. One with other lines than before is drawn anew.
 const charts = {};
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-function chart(id, pieces, lines, text, floor) {
+const powers = Array.from({ length: 50 }, (_, i) => 2 ** i); // steps of an axis of bytes
+function chart(id, pieces, lines, text, floor, steps) {
   const place = $(id), width = Math.max(200, place.clientWidth);
   const data = [pieces.map(p => Date.parse(p.at) / 1000), ...lines.map(l => pieces.map(l.of))];
   const key = lines.map(l => l.name).join("|"), end = Date.now() / 1000, first = data[0].length ? data[0][0] : end;
   let c = charts[id];
   const span = [Math.max(end - 3600, Math.min(first, end - 600)), end];
   if (!c || c.key !== key) {
-    if (c) c.plot.destroy();
+    if (c) { c.plot.destroy(); c.none.remove(); }
     const axis = { stroke: () => colour("dim"), font: "11px system-ui, sans-serif", grid: { stroke: () => colour("line"), width: 1 }, ticks: { stroke: () => colour("line"), width: 1, size: 4 } };
     c = charts[id] = { key, span };
     c.plot = new uPlot({
       width, height: 190, cursor: { y: false, sync: { key: "page" } }, legend: { markers: { width: 0, fill: (u, i) => colour(lines[i - 1].colour) } },
       tzDate: t => uPlot.tzDate(new Date(t * 1e3), "Etc/UTC"),
       scales: { x: { range: () => c.span }, y: { range: (u, low, high) => [0, high > floor ? high * 1.1 : floor] } },
-      axes: [{ ...axis, space: 55, values: (u, at) => at.map(t => new Date(t * 1000).toISOString().slice(11, 16)) },
-        { ...axis, size: 68, values: (u, at) => at.map(text) }],
-      series: [{ label: "UTC", value: (u, t) => t === null ? "–" : new Date(t * 1000).toISOString().slice(11, 16) },
-        ...lines.map(l => ({ label: l.name, stroke: () => colour(l.colour), width: 2, value: (u, v) => v === null ? "–" : text(v), points: { size: 4 } }))],
+      axes: [{ ...axis, space: 55, size: 30, values: (u, at) => at.map(t => new Date(t * 1000).toISOString().slice(11, 16)) },
+        { ...axis, size: 68, ...(steps && { incrs: steps }), values: (u, at) => at.map(text) }],
+      series: [{ label: "time", value: (u, t) => t === null ? "" : new Date(t * 1000).toISOString().slice(11, 16) + " UTC" },
+        ...lines.map(l => ({ label: l.name, stroke: () => colour(l.colour), width: 2, value: (u, v) => u.cursor.idx === null || v === null ? "" : text(v), points: { size: 6, fill: () => colour(l.colour) } }))],
     }, data, place);
-    c.none = el("div", "nothing in this time", "none");
+    c.none = el("div", id === "errors" ? "no errors in this time" : "nothing in this time", "none");
     place.append(c.none);
   }
   c.span = span;
@@ -67,7 +70,7 @@ function drawCharts(r) {
   chart("rate", pieces, traffic(p => p, "answered"), perSecond, 1);
   chart("errors", pieces, byOperation(share), percent, .01);
   chart("latency", pieces, byOperation(f => f.p99), time, .001);
-  chart("bytes", pieces, [{ name: "from clients", colour: "c1", of: p => p.in }, { name: "to clients", colour: "c3", of: p => p.out }], bytesPerSecond, 1024);
+  chart("bytes", pieces, [{ name: "from clients", colour: "c1", of: p => p.in }, { name: "to clients", colour: "c3", of: p => p.out }], bytesPerSecond, 1024, powers);
   chart("storeTime", pieces, latency(p => p.store), time, .001);
   chart("storeRate", pieces, traffic(p => p.store, "requests"), perSecond, 1);
   chart("kmsTime", pieces, latency(p => p.kms), time, .001);
@@ -85,12 +88,18 @@ function say(lines) {
     return d;
   }));
 }
+// Lists of failures are short until somebody wants all of them.
+const fewFailures = 6, whole = {};
 function failures(id, list, empty) {
-  rows(id, list.map(f => {
+  rows(id, (whole[id] ? list : list.slice(0, fewFailures)).map(f => {
     const cause = cell(f.cause, "w");
     if (f.row) { if (f.cause) cause.append(el("br")); cause.append(el("span", f.row + ": " + f.why, "dim")); }
     return [cell(utc(f.time), "t"), cell(f.operation || "–", "t"), code(f.bucket, "l"), cell(f.status + " " + f.code, "t " + (f.status >= 500 ? "bad" : "due")), cause, code(f.request, "t", "id")];
   }), empty);
+  if (list.length <= fewFailures) return;
+  const more = el("button", whole[id] ? "Show fewer" : "Show all " + list.length), tr = el("tr"), td = el("td", undefined, "note");
+  more.addEventListener("click", () => { whole[id] = !whole[id]; failures(id, list, empty); });
+  td.colSpan = 9; td.append(more); tr.append(td); $(id).append(tr);
 }
 let last, stuck = 0; // the last report; when the replica stopped answering
 function show(r) {
@@ -99,7 +108,7 @@ function show(r) {
   stuck = 0;
   const worst = r.headline[0].level;
   $("ready").textContent = r.ready ? "ready" : "not ready";
-  $("ready").className = "pill " + (r.ready ? "good" : "bad");
+  $("ready").className = "pill " + (!r.ready ? "bad" : worst === "well" ? "good" : "plain"); // green says that all is well
   document.title = (worst === "well" ? "" : worst === "bad" ? "✖ " : "! ") + "Sealfront";
   const fact = name => ((r.facts || []).find(f => f.name === name) || {}).value || "";
   $("who").textContent = [fact("host"), fact("version").split(",")[0]].filter(Boolean).join(", ");
@@ -122,7 +131,7 @@ function show(r) {
   }), "nothing");
   drawCharts(r);
   failures("failures", r.failures || [], "none since the start");
-  failures("refused", (r.refused || []).slice(0, 15), "none since the start");
+  failures("refused", r.refused || [], "none since the start");
   rows("operations", Object.entries(r.operations || {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]).slice(0, 12).map(([name, n]) => {
     const f = (r.now.operations || {})[name] || { rate: 0, failed: 0, p50: 0, p99: 0 };
     return [cell(name, "w"), cell(perSecond(f.rate), "n"), cell(percent(share(f)), "n" + (f.failed > 0 ? " bad" : "")), cell(seconds(f.p50), "n"), cell(seconds(f.p99), "n"), cell(number(n), "n")];
@@ -199,5 +208,8 @@ document.forms.explain.addEventListener("submit", async event => {
   } catch (e) { out.textContent = String(e.message || e); }
 });
 addEventListener("resize", () => { if (last) drawCharts(last); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const id in charts) charts[id].plot.redraw(false); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const id in charts) { charts[id].plot.destroy(); charts[id].none.remove(); delete charts[id]; }
+  if (last) drawCharts(last);
+});
 ask();

@@ -143,7 +143,7 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 		s.explain(r.Refused)
 	}
 	s.readBehind(ctx, r)
-	r.Headline = headline(r, &p.minute, c.Integrity-p.earlier.Integrity)
+	r.Headline = headline(r, p.minute, c.Integrity-p.earlier.Integrity)
 	return r, nil
 }
 

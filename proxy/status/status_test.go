@@ -47,9 +47,23 @@ func TestReport(t *testing.T) {
 		for i := range 20 {
 			m.Request("GetObject", map[bool]string{true: "InternalError", false: "OK"}[i%10 == 0], 3*time.Millisecond)
 		}
+		for i := range 10 {
+			m.Store("GetObject", map[bool]int{true: 200, false: 503}[i < 5], "", time.Second)
+		}
+		m.KMS("Decrypt", "AccessDeniedException", time.Millisecond)
 		m.Bytes("in", 1000)
 		m.Bytes("out", 2000)
 		h.Sample()
+	}
+	r0, err := s.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := r0.Now.Operations["GetObject"]
+	if len(r0.Now.Operations) != 1 || get.Rate != 2 || get.Failed != .2 || get.P50 < .0025 || get.P99 > .005 ||
+		r0.Now.Store.Rate != 1 || r0.Now.Store.Failed != .5 || r0.Now.Store.P99 < .5 || r0.Now.KMS.Rate != .1 ||
+		r0.Now.KMS.Failed != .1 || len(r0.Pieces[30].Operations) != 0 || !r0.Now.At.Equal(c.now) {
+		t.Errorf("now: %+v", r0.Now)
 	}
 	for range 3 {
 		m.BucketKeyHit()
@@ -199,6 +213,10 @@ func TestThePageAllowsItsOwnScriptOnly(t *testing.T) {
 		}
 		nonces[nonce] = true
 		body := html.UnescapeString(w.Body.String())
+		if !strings.Contains(body, "uPlot 1.6.32") || !strings.Contains(body, "Copyright (c) 2022 Leon Sorokin") ||
+			strings.Contains(body, "http://") || strings.Contains(body, "https://") || strings.Contains(body, "ZgotmplZ") {
+			t.Error("the page lacks its charts or their licence, or names what isn't its own")
+		}
 		if scripts, ours := strings.Count(body, "<script"), strings.Count(body, `nonce="`+nonce+`"`); scripts != 1 ||
 			ours != 2 {
 			t.Errorf("%d scripts; %d elements with the nonce", scripts, ours)
