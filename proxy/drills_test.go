@@ -78,7 +78,7 @@ func TestDrillTheStoreHangs(t *testing.T) {
 	d.health("store", "hanging", 200)
 	refused := 0
 	for range 20 {
-		if code, took := d.ask("GET", drillPath+"0"); code == "503 SlowDown" && took < 300*time.Millisecond {
+		if code, took := d.ask("GET", drillPath+"0"); code == "503 SlowDown" && took < 800*time.Millisecond {
 			refused++
 		}
 	}
@@ -130,7 +130,7 @@ func TestDrillTheStoreIsFull(t *testing.T) {
 func TestDrillACertificateExpires(t *testing.T) {
 	t.Parallel()
 	a := proxytest.NewAuthority(t)
-	const life = 12 * time.Second
+	const life = 25 * time.Second
 	expires := time.Now().Add(life)
 	issueDrill(t, a, life)
 	d, _, _ := startDrill(t, drillTLS(a), a.File)
@@ -167,7 +167,7 @@ func TestDrillTheAuditLogCantBeWritten(t *testing.T) {
 		}
 	}()
 	d, _, _ := startDrill(t,
-		fmt.Sprintf("log: {audit: {sink: socket, address: %q, max_wait: 1s}}\n", "unix://"+receiver.Addr().String()), "")
+		fmt.Sprintf("log: {audit: {sink: socket, address: %q, max_wait: 2s}}\n", "unix://"+receiver.Addr().String()), "")
 	_ = receiver.Close()
 	end.Lock()
 	for _, c := range open {

@@ -41,10 +41,13 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 			works = "nothing that must be recorded: requests are 503 (log.audit.on_failure: refuse)"
 		}
 		deps = append(deps, health.Dependency{Name: "audit", Works: works, Look: func() health.Finding {
-			if p.Audit.Writing() {
-				return health.Finding{State: health.Well}
+			switch s := p.Audit.State(); {
+			case s.Hanging:
+				return health.Finding{State: health.Hanging, Why: s.Why}
+			case s.Failing:
+				return health.Finding{State: health.Refusing, Why: s.Why}
 			}
-			return health.Finding{State: health.Refusing, Why: "records can't be written; the log says why"}
+			return health.Finding{State: health.Well}
 		}})
 	}
 	every := p.HealthEvery()
