@@ -15,7 +15,7 @@ import (
 // traffic, which raises nothing, there is what it is about.
 func TestEveryAlertIsRaisedAndNotRaised(t *testing.T) {
 	var raised, ordinary strings.Builder
-	for _, file := range []string{"alerts_test.yaml", "alerts_budget_test.yaml"} {
+	for _, file := range []string{"alerts_test.yaml", "alerts_hours_test.yaml"} {
 		for _, test := range documents(t, file)[0]["tests"].([]any) {
 			test := test.(map[string]any)
 			if strings.HasPrefix(test["name"].(string), "ordinary traffic") {

@@ -146,7 +146,7 @@ func TestMetricsAndLabelsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"dashboard.json", "alerts_test.yaml", "OPERATING.md", "../README.md"} {
+	for _, name := range []string{"dashboard.json", "alerts_test.yaml", "alerts_hours_test.yaml", "OPERATING.md", "../README.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestAlertsInPrometheusOwnTool(t *testing.T) {
 		{"check", "rules", "--lint-fatal", "alerts.yaml"},
 		{"check", "rules", panels},
 		{"test", "rules", "alerts_test.yaml"},
-		{"test", "rules", "alerts_budget_test.yaml"},
+		{"test", "rules", "alerts_hours_test.yaml"},
 	} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
