@@ -48,7 +48,7 @@ function chart(id, pieces, lines, text, floor, steps) {
       axes: [{ ...axis, space: 55, size: 30, values: (u, at) => at.map(t => new Date(t * 1000).toISOString().slice(11, 16)) },
         { ...axis, size: 68, ...(steps && { incrs: steps }), values: (u, at) => at.map(text) }],
       series: [{ label: "time", value: (u, t) => t === null ? "" : new Date(t * 1000).toISOString().slice(11, 16) + " UTC" },
-        ...lines.map(l => ({ label: l.name, stroke: () => colour(l.colour), width: 2, value: (u, v) => u.cursor.idx === null || v === null ? "" : text(v), points: { size: 6, fill: () => colour(l.colour) } }))],
+        ...lines.map(l => ({ label: l.name, stroke: () => colour(l.colour), width: 2, value: (u, v) => u.cursor.idx === null || v === null ? "" : text(v), points: { size: 5, fill: () => colour(l.colour), ...(l.dots && { show: true }) } }))],
     }, data, place);
     c.none = el("div", id === "errors" ? "no errors in this time" : "nothing in this time", "none");
     place.append(c.none);
@@ -59,7 +59,7 @@ function chart(id, pieces, lines, text, floor, steps) {
   c.plot.setData(data);
 }
 const some = (f, v) => f && f.rate > 0 ? v : null; // where nothing happened there is no latency
-const latency = of => [{ name: "p50", colour: "c1", of: p => some(of(p), of(p).p50) }, { name: "p99", colour: "c2", of: p => some(of(p), of(p).p99) }];
+const latency = (of, dots) => [{ name: "p50", colour: "c1", dots, of: p => some(of(p), of(p).p50) }, { name: "p99", colour: "c2", dots, of: p => some(of(p), of(p).p99) }];
 const traffic = (of, name) => [{ name, colour: "c1", of: p => of(p).rate }, { name: "failed", colour: "c2", of: p => of(p).failed }];
 function drawCharts(r) {
   const pieces = (r.pieces || []).filter(p => p.seconds >= 3);
@@ -73,7 +73,7 @@ function drawCharts(r) {
   chart("bytes", pieces, [{ name: "from clients", colour: "c1", of: p => p.in }, { name: "to clients", colour: "c3", of: p => p.out }], bytesPerSecond, 1024, powers);
   chart("storeTime", pieces, latency(p => p.store), time, .001);
   chart("storeRate", pieces, traffic(p => p.store, "requests"), perSecond, 1);
-  chart("kmsTime", pieces, latency(p => p.kms), time, .001);
+  chart("kmsTime", pieces, latency(p => p.kms, true), time, .001);
   chart("kmsRate", pieces, traffic(p => p.kms, "calls"), perSecond, .1);
 }
 
