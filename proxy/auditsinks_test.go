@@ -29,6 +29,9 @@ func TestRequestsNeedTheReceiverOfTheAuditLog(t *testing.T) {
 	if text := p.AdminText("/status"); !strings.Contains(text, "syslog unix://"+name+", can't be written") {
 		t.Errorf("the status: %s", text)
 	}
+	proxytest.Eventually(t, "the health", func() bool {
+		return p.Metric("sealfront_health", `dependency="audit"`, `state="refusing"`) == 1
+	})
 	ln, err := net.Listen("unix", name)
 	if err != nil {
 		t.Fatal(err)

@@ -130,9 +130,6 @@ func (l *Log) State() State {
 	return s
 }
 
-// Writing reports whether the log takes records.
-func (l *Log) Writing() bool { return !l.State().Failing }
-
 // expire gives up records that have waited too long.
 func (l *Log) expire(now time.Time) {
 	if l.o.Keep {

@@ -36,7 +36,8 @@ func newHealth(p *instance.Instance, r *instance.Reloader) *health.Model {
 		{Name: "configuration", Look: func() health.Finding { return configurationFinding(r.Last()) }},
 	}
 	if p.Audit != nil {
-		works := "all requests; records wait in memory and are lost when too many do (log.audit.on_failure: continue)"
+		works := fmt.Sprintf("all requests; records are lost once they have waited for %v (log.audit.on_failure: continue)",
+			p.Config.Log.Audit.MaxWait)
 		if p.Config.Log.Audit.OnFailure == "refuse" {
 			works = "nothing that must be recorded: requests are 503 (log.audit.on_failure: refuse)"
 		}
@@ -80,8 +81,11 @@ func storeState(err error) health.State {
 
 // kmsState: an error with a name is KMS's own, which has answered.
 func kmsState(err error) health.State {
-	if errors.Is(err, breaker.ErrOpen) {
+	switch {
+	case errors.Is(err, breaker.ErrOpen):
 		return health.Hanging
+	case errors.Is(err, instance.ErrKeyState):
+		return health.Refusing
 	}
 	var coded interface{ ErrorCode() string }
 	if errors.As(err, &coded) && !errors.Is(err, keyring.ErrUnavailable) && coded.ErrorCode() != "" {

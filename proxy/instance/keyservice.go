@@ -60,9 +60,16 @@ func OpenKeyService(ctx context.Context, c *config.Config, d *Data) (_ *KeyServi
 // Close ends the embedded key service.
 func (k *KeyService) Close() error { return k.closers.close() }
 
-// Reach describes the service key: an error means that the key service can't be reached, or doesn't allow it.
+// ErrKeyState means that the service key can't be used as it is.
+var ErrKeyState = errors.New("the service key can't be used")
+
+// Reach describes the service key: an error means that the key service can't be reached, or doesn't allow it, or
+// ErrKeyState.
 func (k *KeyService) Reach(ctx context.Context) error {
-	_, _, _, _, _, err := k.Client.DescribeKey(ctx, k.ServiceKey)
+	_, state, _, _, _, err := k.Client.DescribeKey(ctx, k.ServiceKey)
+	if err == nil && state != "Enabled" {
+		err = fmt.Errorf("%w: it is in state %s", ErrKeyState, state)
+	}
 	return err
 }
 
