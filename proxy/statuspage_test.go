@@ -220,6 +220,33 @@ const brokenLabels = `(() => {
 	return broken.join("; ");
 })()`
 
+// Each replica finds the other's record, and one that ends takes its own away.
+func TestReplicasKnowOfEachOtherWhileTheyRun(t *testing.T) {
+	t.Parallel()
+	p := startPageProxy(t)
+	p.stop()
+	for _, one := range []*proxytest.Program{p.Program, p.other} {
+		proxytest.Eventually(t, "both", func() bool {
+			var r pageReport
+			_, text := one.GetAdmin(t, "/status", "Authorization", "Bearer "+pageToken)
+			return json.Unmarshal([]byte(text), &r) == nil && len(r.Replicas) == 2 && r.Replicas[0].ID != r.Replicas[1].ID
+		})
+	}
+	p.front.Seen()
+	if status := p.other.Stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	removed := 0
+	for _, r := range p.front.Seen() {
+		if r.Method == "DELETE" && strings.Contains(r.URL.Path, "/replicas/") {
+			removed++
+		}
+	}
+	if removed != 1 {
+		t.Errorf("%d records of replicas were removed, want 1", removed)
+	}
+}
+
 // What the forms do, they do as the page, with the token and after a question.
 func TestTheFormsOfTheStatusPage(t *testing.T) {
 	t.Parallel()

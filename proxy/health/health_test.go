@@ -116,3 +116,23 @@ func TestAStateHasABeginning(t *testing.T) {
 		<-ended
 	})
 }
+
+// Of two findings as bad as each other, what requests have met is reported, and not what a question found.
+func TestRequestsKnowBetterThanAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		m := health.New(health.Options{}, health.Dependency{
+			Name: "store",
+			Ask:  func(context.Context) error { return errors.New("not asked") },
+			Look: func() health.Finding { return health.Finding{State: health.Away, Why: "connection refused"} },
+		})
+		ended := make(chan struct{})
+		go func() { m.Run(ctx); close(ended) }()
+		synctest.Wait()
+		if s := m.Report()[0]; s.State != health.Away || s.Why != "connection refused" {
+			t.Errorf("%+v", s)
+		}
+		cancel()
+		<-ended
+	})
+}

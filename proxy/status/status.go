@@ -117,7 +117,7 @@ func (s *Sources) Report(ctx context.Context) (*Report, error) {
 	}
 	c := p.current
 	r := &Report{
-		At: time.Now(), Ready: s.Ready(), Now: p.now, Hour: p.hour, Pieces: p.pieces, Active: c.Active,
+		At: time.Now().UTC(), Ready: s.Ready(), Now: p.now, Hour: p.hour, Pieces: p.pieces, Active: c.Active,
 		Connections: c.Connections,
 		Operations:  c.Operations, Shed: c.Shed, Integrity: c.Integrity, Health: s.Health(), Facts: s.Facts(),
 		Alone: s.Replicas == nil, Token: s.Token,
