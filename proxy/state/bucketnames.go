@@ -125,8 +125,7 @@ func (s *State) nameBucket(ctx context.Context, b *Bucket, etag string, before *
 	both, within := errgroup.WithContext(ctx)
 	if name := s.bucketName(b, etag); name != "" {
 		both.Go(func() error {
-			_, err := s.objects.Put(within, name, nil, "*")
-			return err
+			return s.putName(within, name)
 		})
 	}
 	if before != nil {

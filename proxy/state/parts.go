@@ -21,7 +21,7 @@ func (s *State) AddPart(ctx context.Context, u *Upload, r *crypto.PartRecord) er
 	if err != nil {
 		return fmt.Errorf("name the record of part %d: %w", r.Number, err)
 	}
-	if _, err := s.objects.Put(ctx, string(name), nil, "*"); err != nil {
+	if err := s.putName(ctx, string(name)); err != nil {
 		return fmt.Errorf("write the record of part %d: %w", r.Number, err)
 	}
 	return nil

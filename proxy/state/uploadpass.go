@@ -240,7 +240,7 @@ func (p *pass) settle(ctx context.Context, d *dir, look bool) error {
 // then; so the record is read once more, and says whether that removal may have come too early.
 func (s *State) nameUpload(ctx context.Context, u *Upload) error {
 	name := s.openName(u)
-	if _, err := s.objects.Put(ctx, name, nil, "*"); err != nil {
+	if err := s.putName(ctx, name); err != nil {
 		return fmt.Errorf("name an open upload: %w", err)
 	}
 	now, _, err := s.uploadByName(ctx, uploadDir(u.Bucket, u.ID)+uploadRecord)

@@ -26,7 +26,7 @@ func (s *State) CreateUpload(ctx context.Context, u Upload) error {
 	})
 	name := s.openName(&u)
 	both.Go(func() error {
-		if _, err := s.objects.Put(within, name, nil, "*"); err != nil {
+		if err := s.putName(within, name); err != nil {
 			return fmt.Errorf("name the upload: %w", err)
 		}
 		return nil
