@@ -371,11 +371,10 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	raw := newRawConn(nc, *l.timeouts.Load())
 	raw.all, raw.parking = l.all, l.parking
-	ctx := context.Background()
+	raw.left.context, raw.left.cancel = context.WithCancelCause(context.Background())
 	if l.context != nil {
-		ctx = l.context(ctx)
+		raw.left.context = l.context(raw.left.context)
 	}
-	raw.left.context, raw.left.cancel = context.WithCancelCause(ctx)
 	raw.all.add(raw)
 	if l.tls == nil {
 		raw.beginHead()

@@ -6,7 +6,18 @@ import (
 )
 
 // Counted is a context under which, and under those derived from it, the requests that go out to the store are counted.
-func Counted(ctx context.Context) context.Context { return &counted{Context: ctx} }
+// It is made once for many requests, and ends one of them at a time without being asked to: see conn.attach.
+func Counted(ctx context.Context) context.Context {
+	c := &counted{Context: ctx}
+	if ctx.Done() != nil {
+		context.AfterFunc(ctx, func() {
+			if at := c.at.Load(); at != nil {
+				at.interrupt()
+			}
+		})
+	}
+	return c
+}
 
 // Sent is how many times a request has gone out under a context: repeated ones count each time, and those that the
 // breaker didn't let through don't. It is -1 for a context that isn't one of Counted.
@@ -22,6 +33,7 @@ type countedKey struct{}
 type counted struct {
 	context.Context
 	sent atomic.Int64
+	at   atomic.Pointer[conn] // on which a request goes out; nil: none does, or more than one
 }
 
 // Value is the counter itself, or the context's.

@@ -304,12 +304,9 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	}
 	reused = cc.requests > 0
 	cc.setPatience(c.patience(r))
-	stop := endless
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, cc.interrupt)
-	}
+	cc.attach(ctx)
 	fail := func(err error) (*Answer, bool, error) {
-		stop()
+		cc.detach()
 		c.pool.put(cc, false, now)
 		return nil, reused, err
 	}
@@ -336,7 +333,7 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
-	a = &Answer{pool: c.pool, conn: cc, stop: stop, response: &cc.response, br: br}
+	a = &Answer{pool: c.pool, conn: cc, response: &cc.response, br: br}
 	if err := a.readHead(br, r.Method); err != nil {
 		return fail(fmt.Errorf("%w: %w", errNoAnswer, err))
 	}
@@ -345,9 +342,6 @@ func (c *Client) roundTrip(ctx context.Context, r *Request, head, rest []byte, b
 	a.reuse = clean && !a.response.ConnectionClose()
 	return a, reused, nil
 }
-
-// endless is the stop of a context that doesn't end.
-func endless() bool { return true }
 
 // acquire takes a connection from the pool that still looks open, or dials. look is for requests that can't go out
 // again: the socket is checked however short a time the connection was idle.

@@ -29,6 +29,10 @@ type conn struct {
 	idle     time.Time     // when the last of them ended
 	patience time.Duration // how long the store may make no progress
 
+	// What a request is attached to: see attach.
+	counted *counted
+	stop    func() bool
+
 	// reader is from readers, and nil unless an answer is read.
 	reader    *bufio.Reader
 	ready     syscall.RawConn       // to wait for an answer without memory for it; nil: over TLS
@@ -75,6 +79,35 @@ func (c *conn) setPatience(d time.Duration) {
 	if c.patience != d { // what was set before has another length
 		c.patience, c.readSet, c.writeSet = d, time.Time{}, time.Time{}
 	}
+}
+
+// attach has the end of ctx close the connection, until detach. For one request at a time under a context of Counted,
+// which is nearly every one, it costs no memory.
+func (c *conn) attach(ctx context.Context) {
+	if k, ok := ctx.(*counted); ok && k.at.CompareAndSwap(nil, c) {
+		c.counted = k
+		if k.Err() != nil { // it has ended before it could know of the connection
+			c.interrupt()
+		}
+		return
+	}
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, c.interrupt)
+	}
+}
+
+// detach lets the end of the context be. It returns false if that has come, and the connection may have been closed.
+func (c *conn) detach() bool {
+	switch k, stop := c.counted, c.stop; {
+	case k != nil:
+		c.counted = nil
+		k.at.Store(nil)
+		return k.Err() == nil
+	case stop != nil:
+		c.stop = nil
+		return stop()
+	}
+	return true
 }
 
 // interrupt ends whatever the connection is at; it is never used again.

@@ -303,3 +303,47 @@ func TestConnectionsAreHandedOn(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// A context of many requests ends the one that is under way, those that are under way together, and none that is over.
+func TestAContextOfManyRequestsEndsThem(t *testing.T) {
+	until := closing(t)
+	for _, together := range []int{1, 5} {
+		f, m := moody(t, answers)
+		client := f.client(t, func(o *store.Options) { o.Timeout = time.Hour })
+		inner, cancel := context.WithCancelCause(t.Context())
+		ctx := store.Counted(inner)
+		for range 3 {
+			a, err := client.Do(ctx, headRequest())
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+		}
+		if n := f.connections.Load(); n != 1 || store.Sent(ctx) != 3 {
+			t.Errorf("%d connections for three requests, of which %d were counted", n, store.Sent(ctx))
+		}
+		m.set(saysNothing(until))
+		ended := make(chan error, together)
+		for range together {
+			go func() {
+				_, err := client.Do(ctx, headRequest())
+				ended <- err
+			}()
+		}
+		left := errors.New("the client has left")
+		time.AfterFunc(50*time.Millisecond, func() { cancel(left) })
+		for range together {
+			select {
+			case err := <-ended:
+				if !errors.Is(err, left) {
+					t.Error(err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it goes on")
+			}
+		}
+		if _, err := client.Do(ctx, headRequest()); !errors.Is(err, left) {
+			t.Errorf("afterwards: %v", err)
+		}
+	}
+}

@@ -94,7 +94,6 @@ type Answer struct {
 
 	pool     *pool
 	conn     *conn              // until Close
-	stop     func() bool        // lets the end of the request's context be; false if it has ended
 	response *fasthttp.Response // the conn's
 	br       *bufio.Reader      // likewise
 	reuse    bool
@@ -215,7 +214,8 @@ func (a *Answer) Close() {
 	if a.reuse && a.br.Buffered() > 0 {
 		a.reuse = false // bytes that belong to no answer: never let the next request read them
 	}
-	c, p, reuse := a.conn, a.pool, a.stop() && a.reuse
+	c, p := a.conn, a.pool
+	reuse := c.detach() && a.reuse
 	a.response.Reset()
 	*a = Answer{}
 	p.put(c, reuse, time.Now()) // from now on another request may have it
