@@ -200,6 +200,9 @@ func startDrill(t *testing.T, more, authority string, options ...proxytest.Optio
 	*drill, *proxytest.StoreFront, *proxytest.FaultyKMS,
 ) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("drills keep time: they run without -short")
+	}
 	drilling <- struct{}{}
 	t.Cleanup(func() { <-drilling })
 	front, kms := proxytest.NewStoreFront(t), proxytest.NewFaultyKMS(t)

@@ -109,6 +109,9 @@ func BenchmarkLine(b *testing.B) {
 
 // TestALineAllocatesTheAddressOnly holds a line to the text of the client's address.
 func TestALineAllocatesTheAddressOnly(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates, too")
+	}
 	if r := testing.Benchmark(BenchmarkLine); r.AllocsPerOp() > 2 {
 		t.Errorf("%s", r.MemString())
 	}
