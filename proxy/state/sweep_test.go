@@ -2,8 +2,11 @@ package state_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,5 +89,49 @@ func TestASweepEndsWithItsContext(t *testing.T) {
 	}
 	if !errors.Is(err, context.Canceled) || started.Load() > 16 {
 		t.Errorf("%v after %d looks", err, started.Load())
+	}
+}
+
+// hiding is a bucket whose listings leave out names that end so.
+type hiding struct {
+	*bucket
+	suffix string
+}
+
+func (h hiding) List(
+	ctx context.Context, prefix, start string, f func(string, string, int64, time.Time),
+) (bool, error) {
+	return h.bucket.List(ctx, prefix, start, func(name, etag string, size int64, modified time.Time) {
+		if !strings.HasSuffix(name, h.suffix) {
+			f(name, etag, size, modified)
+		}
+	})
+}
+
+// A listing that leaves out records, or has a name that isn't ours, costs no upload anything.
+func TestASweepBelievesNoListing(t *testing.T) {
+	b := hiding{newBucket(), "/upload"}
+	s, err := state.Open(t.Context(), b, &kms{}, state.Options{ServiceKey: "service", Now: b.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := create(t, s, "bucket")
+	u := begin(t, s, record, "key", "1", b.now)
+	addPart(t, s, u, 1, "e")
+	b.objects["open/bucket/00!/000000000000-forged"] = object{nil, "1", b.now}
+	left := begin(t, s, record, "left", "2", b.now)
+	addPart(t, s, left, 1, "e")
+	sum := sha256.Sum256([]byte("2"))
+	delete(b.objects, "uploads/bucket/"+hex.EncodeToString(sum[:])+"/upload")
+	b.pass(30 * time.Hour)
+	j := state.NewJanitor(s, func(context.Context, *state.Upload) (bool, error) { return false, nil })
+	if err := j.Sweep(t.Context()); !errors.Is(err, state.ErrRecord) {
+		t.Errorf("a name that isn't ours: %v", err)
+	}
+	if parts, _, err := s.Parts(t.Context(), u, 0, 9); err != nil || len(parts) != 1 {
+		t.Errorf("the open upload has %d parts, %v", len(parts), err)
+	}
+	if parts, _, err := s.Parts(t.Context(), left, 0, 9); err != nil || len(parts) != 0 {
+		t.Errorf("what an upload without a record has left: %d parts, %v", len(parts), err)
 	}
 }

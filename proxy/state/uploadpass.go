@@ -99,6 +99,11 @@ func (p *pass) bucket(ctx context.Context, bucket string, records, names *walk) 
 			break
 		}
 		o, err := p.s.parseOpenName(bucket, l.name)
+		if err != nil && p.janitor != nil { // a name that isn't ours must not keep all other uploads from being swept
+			p.janitor.fail(err)
+			_, _ = names.next(ctx)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -162,7 +167,7 @@ func (p *pass) decide(d *dir) {
 	switch {
 	case d.record == nil: // written while the upload was being removed, or before its record
 		if p.janitor != nil && age >= leftoverAge {
-			p.do(func(ctx context.Context) error { return p.janitor.remove(ctx, d) })
+			p.do(func(ctx context.Context) error { return p.settle(ctx, d, false) })
 		}
 	case d.open != nil && !look && p.isOpen(d):
 	case d.open == nil && (ended(d.record.size) && !p.careful || p.known(d) != "" && p.known(d) != UploadOpen):
@@ -209,6 +214,8 @@ func (p *pass) settle(ctx context.Context, d *dir, look bool) error {
 	s := p.s
 	u, _, err := s.uploadByName(ctx, d.prefix()+uploadRecord)
 	switch {
+	case errors.Is(err, ErrNoUpload) && d.record == nil: // the listing was right: nothing is removed on its word alone
+		return p.janitor.remove(ctx, d)
 	case errors.Is(err, ErrNoUpload):
 		return nil // removed meanwhile; what is left is the next sweep's
 	case err != nil:

@@ -40,8 +40,9 @@ type Options struct {
 	SignPayload     bool        // bodies are signed: by hash when held in memory, otherwise in signed chunks
 	// Connections is the most open at once; default 1024. ConnectTimeout (default 5 s) also bounds the wait for a free
 	// one. Timeout (default 15 s) is how long the store may make no progress with a request: take nothing of its body,
-	// or say nothing. Of a request that has it copy or put together an object it is patient for 20 times as long.
-	// IdleTimeout (default 20 s) is how long a connection waits in the pool; it should be shorter than the store's own.
+	// or say nothing; a second more for each 16 MiB of the body, and 20 times as long where it copies or puts together
+	// an object. IdleTimeout (default 20 s) is how long a connection waits in the pool; it should be shorter than the
+	// store's own.
 	Connections    int
 	ConnectTimeout time.Duration
 	Timeout        time.Duration
@@ -274,13 +275,17 @@ func (c *Client) explain(ctx context.Context, r *Request, err error) error {
 // longer is how many times longer the store may be silent about a request that has it move an object's bytes.
 const longer = 20
 
+// slowestDisk is how many bytes a second a store is expected to write at least.
+const slowestDisk = 16 << 20
+
 // patience is how long the store may make no progress with a request.
 func (c *Client) patience(r *Request) time.Duration {
 	switch r.Operation {
 	case "CopyObject", "UploadPartCopy", "CompleteMultipartUpload":
 		return longer * c.o.Timeout
 	}
-	return c.o.Timeout
+	// A store over files may write all of a body to its disks before it answers.
+	return c.o.Timeout + time.Duration(c.bodyLength(r)/slowestDisk)*time.Second
 }
 
 // joined is up to which size a body is copied behind its head, for one plain write of both.
