@@ -207,8 +207,7 @@ func startDrill(t *testing.T, more, authority string, options ...proxytest.Optio
 	t.Cleanup(func() { <-drilling })
 	front, kms := proxytest.NewStoreFront(t), proxytest.NewFaultyKMS(t)
 	prefix := fmt.Sprintf("t%d-", time.Now().UnixNano())
-	given := authority != ""
-	if !given {
+	if authority == "" {
 		a := proxytest.NewAuthority(t)
 		authority = a.File
 		issueDrill(t, a, 90*24*time.Hour)
@@ -229,13 +228,9 @@ kms: {kind: aws, endpoint: %q, access_key: %s, secret_key: %q, service_key: %q, 
 	d := &drill{t: t, p: start(), key: kms.MakeKey(t), again: start, began: time.Now()}
 	proxytest.NewKMSBucket(d.p, drillBucket, d.key)
 	t.Cleanup(d.traffic.Wait)
-	var steady alerts
-	if given { // a certificate of a short life
-		steady.may = []string{"SealfrontCertificateExpiresSoon"}
-	}
 	d.run(steadyTicks)
 	d.fault = len(d.samples)
-	d.firing(0, steady)
+	d.firing(0, alerts{})
 	if text := d.p.AdminText("/readyz"); text != "ok\n" {
 		t.Errorf("before the fault: %s", text)
 	}
