@@ -35,9 +35,8 @@ type question struct {
 	mode   string // of the session that is to be made
 }
 
-// named reports whether a list of principals in a bucket policy names the caller: everybody, the caller's ARN, its
-// role's, or its account.
-func (c *Caller) named(list []string) bool {
+// Named reports whether a list of principals names the caller: everybody, the caller's ARN, its role's, or its account.
+func (c *Caller) Named(list []string) bool {
 	for _, p := range list {
 		if p == "*" || p == c.Principal || p == c.Role && p != "" || p == c.Account ||
 			strings.HasSuffix(p, ":root") && accountOf(p) == c.Account {

@@ -134,7 +134,7 @@ func (p *Permitter) verdict(by *Caller, action, resource string, values Values) 
 }
 
 func (s *compiledStatement) applies(by *Caller, action, resource string, values Values) bool {
-	return (s.principals == nil || by.named(s.principals)) &&
+	return (s.principals == nil || by.Named(s.principals)) &&
 		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
 }
 
@@ -204,7 +204,7 @@ func (p *Permitter) some(by *Caller, action, prefix string, values Values) Verdi
 	for i := range p.statements {
 		s := &p.statements[i]
 		switch {
-		case s.principals != nil && !by.named(s.principals):
+		case s.principals != nil && !by.Named(s.principals):
 		case !matchesAction(s.actions, action), !s.hold(values):
 		case s.deny && s.coversAll(prefix, values):
 			return Denied

@@ -12,6 +12,27 @@ import (
 // exactly.
 type Claims map[string][]string
 
+// Facts about an assumption that conditions may ask about, beside the claims of a token. No claim of a token has such a
+// name: they begin with a NUL, and are set whatever the token says.
+const (
+	FactExternalID  = "\x00sts:ExternalId"
+	FactSessionName = "\x00sts:RoleSessionName"
+)
+
+// TrustClaim returns the claim that a condition key of a trust is about: ISSUER:claim, the issuer without https://, and
+// sts:RoleSessionName, and sts:ExternalId where principals are trusted, issuer being "".
+func TrustClaim(issuer, key string) (claim string, ok bool) {
+	switch strings.ToLower(key) {
+	case "sts:externalid":
+		return FactExternalID, issuer == ""
+	case "sts:rolesessionname":
+		return FactSessionName, true
+	}
+	_, host, _ := strings.Cut(issuer, "://")
+	claim, ok = strings.CutPrefix(key, host+":")
+	return claim, ok && issuer != "" && claim != "" && claim[0] != 0
+}
+
 // Trust is the conditions under which a role may be assumed. It is immutable; any number of goroutines may use it.
 type Trust struct {
 	lines []trustLine
@@ -107,4 +128,21 @@ func (l *trustLine) holds(actual []string) bool {
 		return slices.ContainsFunc(l.values, func(w string) bool { return a == w || l.like && match(w, a) })
 	})
 	return matched != l.negated
+}
+
+// MayAssume decides whether the caller may assume a role whose trust names these principals. Who is named, or whose role
+// is, needs no permission of its own, as in one account of AWS; of an account that is named as a whole, those may whose
+// policy allows sts:AssumeRole on the role. A Deny and a session's policy hold in both cases.
+func MayAssume(r *Request, c *Caller, roleARN string, principals []string) bool {
+	named := slices.Contains(principals, c.Principal) || c.Role != "" && slices.Contains(principals, c.Role)
+	if !named && !c.Named(principals) {
+		return false
+	}
+	const action = "sts:AssumeRole"
+	values := r.ask(question{caller: c, target: &Target{}})
+	verdict := c.Policy.Verdict(action, roleARN, values)
+	if named {
+		verdict = either(verdict, Allowed)
+	}
+	return c.narrow(verdict, c.Within.Verdict(action, roleARN, values)) == Allowed
 }

@@ -55,6 +55,15 @@ func (t *Temporary) marshal() ([]byte, error) {
 	return text, nil
 }
 
+// Packed is how much of what a session may carry it carries, in percent, at least 1.
+func (t *Temporary) Packed() int {
+	text, err := t.marshal()
+	if err != nil {
+		return 100
+	}
+	return max(1, 100*len(text)/maxTemporary)
+}
+
 func parseTemporary(text []byte) (*Temporary, bool) {
 	t := new(Temporary)
 	if json.Unmarshal(text, t) != nil || t.Role == "" || t.Name == "" || t.Expires.IsZero() {
