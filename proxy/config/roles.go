@@ -227,6 +227,7 @@ func (c *Config) PrincipalARN(name string) (string, error) {
 	kind, named, _ := strings.Cut(resource, "/")
 	switch {
 	case resource == "root" && isARN:
+	case resource == "user/local" && c.KeepsData(): // the one that the program makes
 	case kind == "user" && slices.ContainsFunc(c.Identities, func(id Identity) bool { return id.Name == named }):
 	case kind == "role" && slices.ContainsFunc(c.Roles, func(r Role) bool { return r.Name == named }):
 	default:
