@@ -112,6 +112,10 @@
 //
 // Bucket keys in the memory of the replica behind the admin address; drop makes every replica forget them.
 //
+//	sealfront roles [end ROLE]
+//
+// The roles of the configuration, in JSON; end ends all sessions of one at every replica, within seconds.
+//
 //	sealfront help [COMMAND]
 //
 // This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.
