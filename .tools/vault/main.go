@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/builtin/credential/approle"
 	"github.com/hashicorp/vault/builtin/logical/transit"
 	vaulthttp "github.com/hashicorp/vault/http"
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/hashicorp/vault/sdk/physical/inmem"
 	"github.com/hashicorp/vault/vault"
@@ -39,6 +40,7 @@ func run() error {
 	}
 	core, err := vault.NewCore(&vault.CoreConfig{
 		Physical: storage, DisableMlock: true, Logger: logger,
+		BuiltinRegistry:    registry{},
 		LogicalBackends:    map[string]logical.Factory{"transit": transit.Factory},
 		CredentialBackends: map[string]logical.Factory{"approle": approle.Factory, "kubernetes": kubernetes.Factory},
 	})
@@ -68,3 +70,40 @@ func run() error {
 	fmt.Println(string(line))
 	return http.Serve(listener, vaulthttp.Handler.Handler(&vault.HandlerProperties{Core: core}))
 }
+
+// registry says which engines there are, next to the factories in run.
+type registry struct{}
+
+var engines = map[string]consts.PluginType{
+	"transit": consts.PluginTypeSecrets, "approle": consts.PluginTypeCredential, "kubernetes": consts.PluginTypeCredential,
+}
+
+func (registry) Contains(name string, t consts.PluginType) bool { return engines[name] == t }
+
+func (registry) Get(name string, t consts.PluginType) (func() (any, error), bool) {
+	switch {
+	case engines[name] != t:
+		return nil, false
+	case name == "transit":
+		return func() (any, error) { return logical.Factory(transit.Factory), nil }, true
+	case name == "approle":
+		return func() (any, error) { return logical.Factory(approle.Factory), nil }, true
+	}
+	return func() (any, error) { return logical.Factory(kubernetes.Factory), nil }, true
+}
+
+func (registry) Keys(t consts.PluginType) []string {
+	var names []string
+	for name, is := range engines {
+		if is == t {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (registry) DeprecationStatus(name string, t consts.PluginType) (consts.DeprecationStatus, bool) {
+	return consts.Supported, engines[name] == t
+}
+
+func (registry) IsBuiltinEntPlugin(string, consts.PluginType) bool { return false }

@@ -59,6 +59,8 @@ func StartVault(t testing.TB) *Vault {
 	return v
 }
 
-// Hang stops the process without ending it: it takes connections and says nothing. Resume lets it go on.
-func (v *Vault) Hang() error   { return v.process.Signal(syscall.SIGSTOP) }
+// Hang stops the process without ending it: it takes connections and says nothing.
+func (v *Vault) Hang() error { return v.process.Signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
 func (v *Vault) Resume() error { return v.process.Signal(syscall.SIGCONT) }

@@ -26,10 +26,15 @@ func answer(f func(string) (string, time.Duration, error), token string) (lease,
 	return lease{token, ttl, true}, err
 }
 
-func (a *Authority) login(context.Context) (lease, error)                  { return answer(a.Login, "") }
-func (a *Authority) renew(_ context.Context, token string) (lease, error)  { return answer(a.Renew, token) }
-func (a *Authority) lookup(_ context.Context, token string) (lease, error) { return answer(a.Lookup, token) }
-func (a *Authority) revoke(context.Context, string) error                  { return nil }
+func (a *Authority) login(context.Context) (lease, error) { return answer(a.Login, "") }
+func (a *Authority) renew(_ context.Context, token string) (lease, error) {
+	return answer(a.Renew, token)
+}
+
+func (a *Authority) lookup(_ context.Context, token string) (lease, error) {
+	return answer(a.Lookup, token)
+}
+func (a *Authority) revoke(context.Context, string) error { return nil }
 
 // A Session is a session with such a server.
 type Session struct{ s *session }

@@ -106,7 +106,7 @@ func (s *session) reconsider(ctx context.Context, token string) (string, error) 
 			return s.now, nil
 		case s.failed != nil:
 			return "", fmt.Errorf("%w: %w", errNoToken, s.failed)
-		case s.verdict.token == token && time.Since(s.verdict.at) < believed:
+		case s.judged(token):
 			return token, s.verdict.err
 		}
 		s.suspect = token
@@ -125,6 +125,11 @@ func (s *session) worked(token string) {
 	s.mu.Lock()
 	s.useful = s.useful || s.now == token
 	s.mu.Unlock()
+}
+
+// judged reports whether there is a verdict on token that still counts. It is called with mu.
+func (s *session) judged(token string) bool {
+	return s.verdict.token == token && time.Since(s.verdict.at) < believed
 }
 
 // wait is called with mu, waits for a change without it, and has it again.
@@ -264,7 +269,7 @@ func schedule(l lease) (end, due time.Time) {
 // isDead looks a suspected token up, unless another was meant, and publishes the verdict if it lives.
 func (s *session) isDead(ctx context.Context, token string) bool {
 	s.mu.Lock()
-	meant := s.suspect == token
+	meant := s.suspect == token && !s.judged(token)
 	s.suspect = ""
 	s.mu.Unlock()
 	if !meant {
