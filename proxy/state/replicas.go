@@ -36,6 +36,9 @@ type Replica struct {
 	Ready   bool              `json:"ready"`
 	Health  map[string]string `json:"health,omitempty"` // the state of each dependency, by its name
 
+	// Acted are the last revocations that it has acted on, by KMS key: see State.Revocation. Beat fills them in.
+	Acted map[string]string `json:"acted,omitempty"`
+
 	Silent time.Duration `json:"-"` // since it said so, by the store's clock
 }
 
@@ -68,16 +71,19 @@ func (s *State) Alone() bool { return s.o.Alone }
 // ID is this replica's.
 func (r *Roll) ID() string { return r.id }
 
-// Beat writes this replica's record. Call it every BeatEvery.
+// Beat hears the revocations, so that a replica without requests does, too, and writes this replica's record. Call it
+// every BeatEvery, and when State.Acted says so: whoever revoked a key waits for that.
 func (r *Roll) Beat(ctx context.Context, me Replica) error {
 	now := r.state.o.Now()
+	unheard := r.state.readRevocations(ctx)
+	me.Acted = r.state.acted.copy()
 	if _, err := r.state.write(ctx, replicaPrefix+r.id, &me, "*"); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	r.beat = now
 	r.mu.Unlock()
-	return nil
+	return unheard
 }
 
 // Leave removes this replica's record.
