@@ -181,6 +181,26 @@ func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, man
 	return aws.ToString(m.Arn), string(m.KeyState), string(m.KeyManager), string(m.KeySpec), string(m.KeyUsage), nil
 }
 
+// DisableKey disables a key.
+func (c *Client) DisableKey(ctx context.Context, keyID string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	_, err := c.kms.DisableKey(ctx, &kms.DisableKeyInput{KeyId: &keyID})
+	return err
+}
+
+// ScheduleKeyDeletion has a key deleted after so many days, 7 to 30, and disables it until then.
+func (c *Client) ScheduleKeyDeletion(ctx context.Context, keyID string, days int) (date time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	window := int32(days)
+	out, err := c.kms.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &keyID, PendingWindowInDays: &window})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return aws.ToTime(out.DeletionDate), nil
+}
+
 // Credentials returns the AWS default chain, as a function that fetches the credentials that hold now; the SDK
 // refreshes them ahead of their end. It serves the store's client, so that nothing else needs the SDK.
 func Credentials(

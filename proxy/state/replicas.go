@@ -99,7 +99,13 @@ func (r *Roll) Leave(ctx context.Context) error {
 //
 // How long one has been silent is what the store's clock says of its record and of this replica's own, so no two
 // machines' clocks are compared.
-func (r *Roll) Others(ctx context.Context) ([]Replica, error) {
+func (r *Roll) Others(ctx context.Context) ([]Replica, error) { return r.others(ctx, ReplicaGone) }
+
+// Recorded is Others with all that have a record, however long they have been silent: one that was cut off may still be
+// at work.
+func (r *Roll) Recorded(ctx context.Context) ([]Replica, error) { return r.others(ctx, 1<<62) }
+
+func (r *Roll) others(ctx context.Context, gone time.Duration) ([]Replica, error) {
 	s := r.state
 	var all []listed
 	var own time.Time
@@ -128,7 +134,7 @@ func (r *Roll) Others(ctx context.Context) ([]Replica, error) {
 	var failed error
 	for _, o := range all {
 		silent := max(0, storeNow.Sub(o.modified))
-		if silent >= ReplicaGone {
+		if silent >= gone {
 			continue
 		}
 		k, ok := before[o.name]

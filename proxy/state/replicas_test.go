@@ -160,6 +160,12 @@ func TestAReplicaSaysWhichRevocationsItHasActedOn(t *testing.T) {
 	if len(dropped) != 20 || dropped[19] != "key19" {
 		t.Errorf("dropped %q", dropped)
 	}
+	b.pass(20 * time.Minute)
+	roll := state.NewRoll(revoker)
+	beat(t, roll, "revoker")
+	if all, err := roll.Recorded(t.Context()); len(all) != 2 || err != nil || len(hosts(t, roll)) != 0 {
+		t.Errorf("silent for long: %+v, %v", all, err)
+	}
 	if got, err := revoker.Revocation(t.Context(), "another"); got != "" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
