@@ -8,12 +8,12 @@ itself proves nothing. A line of the file is
 
     {"receipt":BODY,"signature":"BASE64"}
 
-and the signature is Ed25519 over the bytes of BODY as they stand. BODY counts its number from 1 and holds the SHA-256 of
-the line before it, so a line that was changed, left out, added or moved is found; lines that are missing at the end are
+and the signature is Ed25519 over the bytes of BODY as they stand. BODY counts its number from 1 and holds the SHA-256
+of the line before it, so a line that was changed, left out, added or moved is found; lines that are missing at the end are
 not, so keep the last line's hash, which is printed, elsewhere.
 
-Exit status: 0 all lines are right; 1 one isn't. What a receipt itself says to be unconfirmed is printed and is no fault of
-the receipt. Needs the package "cryptography".
+Exit status: 0 all lines are right; 1 one isn't. What a receipt itself says to be unconfirmed is printed and is no
+fault of the receipt. Needs the package "cryptography".
 """
 import base64
 import binascii
@@ -94,7 +94,8 @@ def consistent(receipt):
 def show(receipt):
     """A summary for people."""
     key = receipt["key"]
-    print(f"receipt {receipt['number']}: {receipt['kmsKey']} {key['action']} at {key['at']}, then {key['state'] or '?'}")
+    state = key["state"] or "?"
+    print(f"receipt {receipt['number']}: {receipt['kmsKey']} {key['action']} at {key['at']}, then {state}")
     for replica in receipt["replicas"]:
         word = f"confirmed at {replica['at']}" if replica["confirmed"] else f"NOT CONFIRMED: {replica.get('why', '')}"
         print(f"  replica {replica['id']} on {replica['host']}: {word}")

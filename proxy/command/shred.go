@@ -49,7 +49,8 @@ func shredCommand() command {
 		failure: "a replica has not confirmed, a read didn't fail by KMS's answer, or the command failed; the receipt says " +
 			"which, if the key was ended",
 		files: []entry{
-			configFile, embeddedData, {"--receipts", "a receipt a line, appended to"},
+			configFile, embeddedData,
+			{"--receipts", "a receipt a line, appended to"},
 			{"--signing-key", "of the receipts, Ed25519 in PEM"},
 		},
 		environment: []entry{awsChain},

@@ -28,8 +28,8 @@ const (
 	maxBlob        = 6144 // bytes; KMS takes no longer ones
 )
 
-// Open makes a root. It calls nobody, except where the AWS default chain looks for credentials. Faults of c are returned
-// as keyroot.Faults.
+// Open makes a root. It calls nobody, except where the AWS default chain looks for credentials. Faults of c are
+// returned as keyroot.Faults.
 func Open(ctx context.Context, c Config) (*Root, error) {
 	if err := c.Faults().Err(); err != nil {
 		return nil, err

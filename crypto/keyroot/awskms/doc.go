@@ -7,5 +7,6 @@
 //   - What is altered, of another name or of another KMS key is keyroot.ErrWrong, and nothing else is: roottest.Run,
 //     TestWhatAnOperatorCanMendIsNoDamage.
 //   - The root is one KMS key, named by its ARN: an alias could come to mean another. TestFaultsAreReportedAtOnce.
-//   - The calls are those of crypto/awskms, with its promises: time, retries, certificates, no word of the environment's.
+//   - The calls are those of crypto/awskms, with its promises: time, retries, certificates, none of the
+//     environment's.
 package awskms

@@ -12,8 +12,8 @@
 //   - Lost sessions and logins are opened again, once for a call: TestLostSessionsAreOpenedAgain.
 //   - A wrong PIN is tried once, since a token locks itself after a few; so is the last try that it leaves, never:
 //     TestAWrongPINIsTriedOnce. The PIN is in no error: the same.
-//   - A call ends with its context and within Config.Timeout, even if the module hangs; what it hung in keeps one session
-//     of the pool, and no more calls than sessions are in the module at once: TestAModuleThatHangs.
+//   - A call ends with its context and within Config.Timeout, even if the module hangs; what it hung in keeps one
+//     session of the pool, and no more calls than sessions are in the module at once: TestAModuleThatHangs.
 //
 // # Decisions
 //

@@ -49,8 +49,8 @@ func (r *Root) chooseMethod(a *attachment, session pkcs11.SessionHandle) (method
 	if r.config.Mechanism != "gcm" && a.keyWrap() != 0 && allows(pkcs11.CKA_WRAP) && allows(pkcs11.CKA_UNWRAP) {
 		return byWrap, nil
 	}
-	return 0, fmt.Errorf("the key %s in the token %s can't wrap: it needs CKA_ENCRYPT and CKA_DECRYPT with CKM_AES_GCM, or "+
-		"CKA_WRAP and CKA_UNWRAP with CKM_AES_KEY_WRAP_PAD or CKM_AES_KEY_WRAP (mechanism: %q)", r.keyName(),
+	return 0, fmt.Errorf("the key %s in the token %s can't wrap: it needs CKA_ENCRYPT and CKA_DECRYPT with CKM_AES_GCM, "+
+		"or CKA_WRAP and CKA_UNWRAP with CKM_AES_KEY_WRAP_PAD or CKM_AES_KEY_WRAP (mechanism: %q)", r.keyName(),
 		r.config.Token, r.config.Mechanism)
 }
 

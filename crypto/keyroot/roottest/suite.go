@@ -15,7 +15,8 @@ import (
 )
 
 // Run checks that root does what keyroot.Root promises. other is a root of the same kind with another key, again is
-// root once more, as after a restart: its Identity is the same, and it opens what root wrapped. Run closes none of them.
+// root once more, as after a restart: its Identity is the same, and it opens what root wrapped. Run closes none of
+// them.
 func Run(t *testing.T, root, other, again keyroot.Root) {
 	t.Helper()
 	ctx := t.Context()

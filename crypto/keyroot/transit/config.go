@@ -129,7 +129,8 @@ func (c Config) checkAddress(f *keyroot.Faults) {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		f.Add("address", "must have a scheme, a host and a port only")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		f.Add("address", "must be https://: tokens and data keys cross the wire; http:// is allowed to 127.0.0.1, ::1 and localhost")
+		f.Add("address", "must be https://: tokens and data keys cross the wire; "+
+			"http:// is allowed to 127.0.0.1, ::1 and localhost")
 	case u.Scheme == "http" && c.CA+c.Cert+c.ServerName != "":
 		f.Add("address", "is http://, so that ca, cert and server_name mean nothing")
 	}

@@ -32,7 +32,9 @@ func TestFaultsAreReportedAtOnce(t *testing.T) {
 		"token: only one":   func(c *transit.Config) { c.Token.File = "token" },
 		"approle.role_id":   func(c *transit.Config) { c.AppRole = &transit.AppRole{} },
 		"approle.mount":     func(c *transit.Config) { c.AppRole = &transit.AppRole{RoleID: "r", Mount: "?"} },
-		"approle.secret_id": func(c *transit.Config) { c.AppRole = &transit.AppRole{SecretID: keyroot.Secret{File: "f", Env: "e"}} },
+		"approle.secret_id": func(c *transit.Config) {
+			c.AppRole = &transit.AppRole{SecretID: keyroot.Secret{File: "f", Env: "e"}}
+		},
 		"kubernetes.role":   func(c *transit.Config) { c.Kubernetes = &transit.Kubernetes{} },
 		"kubernetes.mount":  func(c *transit.Config) { c.Kubernetes = &transit.Kubernetes{Mount: "//a//b"} },
 		"cert":              func(c *transit.Config) { c.Cert = "cert.pem" },

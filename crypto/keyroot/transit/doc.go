@@ -10,8 +10,8 @@
 //
 // # What is promised
 //
-//   - What is altered, cut off, of another name or of another key is keyroot.ErrWrong, and nothing else is: roottest.Run
-//     over a real server, TestWhatAnOperatorCanMendIsNoDamage.
+//   - What is altered, cut off, of another name or of another key is keyroot.ErrWrong, and nothing else is:
+//     roottest.Run over a real server, TestWhatAnOperatorCanMendIsNoDamage.
 //   - A Transit key that doesn't exist is an error. It is never made, even where the token's policy allows it:
 //     TestAMissingKeyIsNeverMade. The policy needs update on two paths, datakey/plaintext/KEY and decrypt/KEY.
 //   - Rotation and rewrapping of the Transit key leave wrapped keys readable: TestRotationKeepsWhatWasWrapped.

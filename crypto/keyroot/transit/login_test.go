@@ -25,8 +25,8 @@ import (
 	"sealfront/crypto/keyroot/transit"
 )
 
-// load unwraps with 50 goroutines, 1,000 times a second or as often as the machine can, until stop is closed. It returns
-// how often that went well, and failed.
+// load unwraps with 50 goroutines, 1,000 times a second or as often as the machine can, until stop is closed. It
+// returns how often that went well, and failed.
 func load(t *testing.T, r keyroot.Root, wrapped []byte, stop chan struct{}) (well, failed *atomic.Int64, wait func()) {
 	well, failed = new(atomic.Int64), new(atomic.Int64)
 	var all sync.WaitGroup
