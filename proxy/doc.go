@@ -118,6 +118,10 @@
 // has said so, tries reads, and appends a signed and chained receipt, which names what could not be shown: replicas that
 // are cut off, too (TestShredNamesTheReplicaThatIsCutOff). crypto/testdata/check_receipts.py checks receipts.
 //
+//	sealfront roles [end ROLE]
+//
+// The roles of the configuration, in JSON; end ends all sessions of one at every replica, within seconds.
+//
 //	sealfront help [COMMAND]
 //
 // This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.

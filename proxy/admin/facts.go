@@ -23,10 +23,11 @@ type Situation struct {
 	Abilities fmt.Stringer // of the store
 	// Certificates are those that are shown to clients or trusted.
 	Certificates []Certificate
-	Requests     int    // that may be in flight at once; 0: no limit
-	Memory       int64  // bytes that the process may use; 0: no limit is known
-	MemoryBy     string // where the limit comes from
-	Audit        *Audit // nil: no audit log
+	Issuers      []Issuer // whose tokens roles trust
+	Requests     int      // that may be in flight at once; 0: no limit
+	Memory       int64    // bytes that the process may use; 0: no limit is known
+	MemoryBy     string   // where the limit comes from
+	Audit        *Audit   // nil: no audit log
 }
 
 // An Audit is how the audit log stands.
@@ -44,6 +45,14 @@ type Certificate struct {
 	Names    []string
 	State    string // valid, ending, expired or not yet valid
 	NotAfter time.Time
+}
+
+// An Issuer is one whose tokens are believed.
+type Issuer struct {
+	URL     string
+	Keys    int       // that are known
+	Fetched time.Time // zero: not yet, or from a file
+	Err     error     // of the last attempt to fetch them
 }
 
 // A Reload is the outcome of the last attempt to reload the configuration.
@@ -84,6 +93,16 @@ func (o *Options) facts() []status.Fact {
 			names = " (" + strings.Join(c.Names, " ") + ")"
 		}
 		add(c.State != "valid", "certificate", "%s%s, %s, until %s", c.Source, names, c.State, clock(c.NotAfter))
+	}
+	for _, i := range s.Issuers {
+		stands := "keys known: " + strconv.Itoa(i.Keys)
+		if !i.Fetched.IsZero() {
+			stands += ", fetched " + clock(i.Fetched)
+		}
+		if i.Err != nil {
+			stands += fmt.Sprintf("; they can't be fetched now: %v", i.Err)
+		}
+		add(i.Err != nil, "issuer", "%s, %s", i.URL, stands)
 	}
 	atOnce := "not bounded"
 	if n := s.Requests; n > 0 {

@@ -43,6 +43,9 @@ func adminOptions(p *instance.Instance, r *instance.Reloader, me *thisReplica, l
 				Abilities: p.Storage.Abilities, Certificates: shownCertificates(p.Certificates), Requests: p.Gateway.Limits().Requests,
 				Memory: m.Limit, MemoryBy: m.Source,
 			}
+			for _, i := range p.Gateway.Access().Issuers().States() {
+				s.Issuers = append(s.Issuers, admin.Issuer{URL: i.URL, Keys: i.Keys, Fetched: i.Fetched, Err: i.Err})
+			}
 			if p.Audit != nil {
 				state := p.Audit.State()
 				s.Audit = &admin.Audit{

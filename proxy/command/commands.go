@@ -23,6 +23,7 @@ func commands() []command {
 		adoptCommand(),
 		keysCommand(),
 		shredCommand(),
+		rolesCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

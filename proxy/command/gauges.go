@@ -52,6 +52,9 @@ func exposeGauges(p *instance.Instance, server *conn.Server) {
 	} {
 		m.Gauge(g.name, g.help, func() float64 { return g.value(auditState(p)) })
 	}
+	m.Gauge("sealfront_issuers_failing",
+		"Issuers of web identity tokens whose keys could not be fetched at the last attempt.",
+		func() float64 { return float64(p.Gateway.Access().Issuers().Failing()) })
 	m.Info("sealfront_build_info", "1; the program's version, its Go, and whether FIPS 140-3 mode is on.",
 		map[string]string{
 			"version": version(), "go": runtime.Version(), "fips": strconv.FormatBool(fips140.Enabled()),

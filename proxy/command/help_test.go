@@ -170,6 +170,8 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{[]string{"verify", "s3://a", "--no-such-flag"}, "'sealfront verify --help' lists its flags"},
 		{[]string{"keys", "dorp"}, "sealfront keys drop"},
 		{[]string{"keys", "--kms-key", "x"}, "--kms-key goes with keys drop"},
+		{[]string{"roles", "stop", "x"}, "roles takes nothing, or end and a role"},
+		{[]string{"roles", "end"}, "sealfront roles end ROLE"},
 		{[]string{"rewrap", "s3://a", "--rate", "-1"}, "must not be negative"},
 		{[]string{"verify", "s3://a", "--shard", "0/4"}, "1/4 to 4/4 for four"},
 		{[]string{"verify", "s3://a", "--progress", "bar"}, "--progress must be auto, line, log or none"},

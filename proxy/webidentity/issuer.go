@@ -2,6 +2,8 @@ package webidentity
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -74,10 +76,20 @@ type State struct {
 	Err     error     // of the last attempt
 }
 
-// States returns the state of each issuer, by URL in no order.
+// States returns the state of each issuer, in the order of URLs.
 func (s *Issuers) States() (list []State) {
-	for url, i := range s.byURL {
-		list = append(list, i.keys.state(url))
+	for _, url := range slices.Sorted(maps.Keys(s.byURL)) {
+		list = append(list, s.byURL[url].keys.state(url))
 	}
 	return list
+}
+
+// Failing is how many issuers' keys could not be fetched at the last attempt.
+func (s *Issuers) Failing() (n int) {
+	for _, state := range s.States() {
+		if state.Err != nil {
+			n++
+		}
+	}
+	return n
 }
