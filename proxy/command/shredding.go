@@ -168,6 +168,9 @@ func (s *shredding) conclude(failed error) {
 	if s.unread != nil {
 		s.unproven("not all records of replicas could be read, so there may be more replicas: %v", s.unread)
 	}
+	if len(s.receipt.Replicas) == 0 && !s.state.Alone() {
+		s.unproven("no replica has a record: either none runs, or none has reached the store within an hour")
+	}
 	if s.state.Alone() {
 		s.unproven("replicas of this installation keep no records, so whether one runs and has dropped the key isn't shown")
 	}

@@ -53,6 +53,16 @@ func load(t *testing.T, r keyroot.Root, wrapped []byte, stop chan struct{}) (wel
 	return well, failed, all.Wait
 }
 
+// until waits for something, for a minute at most.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for start := time.Now(); !happened(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("%s: not within a minute", what)
+		}
+	}
+}
+
 // Tokens of two seconds, which can be renewed to an age of five, under load.
 func TestOneLoginAtATime(t *testing.T) {
 	if testing.Short() {
@@ -98,17 +108,13 @@ func TestARevokedTokenIsReplacedUnderLoad(t *testing.T) {
 	well, failed, wait := load(t, r, wrapped, stop)
 	const revocations = 3
 	for i := range revocations {
-		for before := well.Load(); well.Load() < before+200; {
-			time.Sleep(time.Millisecond)
-		}
+		before := well.Load()
+		until(t, "200 unwraps", func() bool { return well.Load() >= before+200 })
 		c.do("PUT", "sys/leases/revoke-prefix/auth/approle", "{}")
-		for g.count("login") < i+2 {
-			time.Sleep(time.Millisecond)
-		}
+		until(t, "another login", func() bool { return g.count("login") >= i+2 })
 	}
-	for before := well.Load(); well.Load() < before+200; {
-		time.Sleep(time.Millisecond)
-	}
+	before := well.Load()
+	until(t, "200 unwraps more", func() bool { return well.Load() >= before+200 })
 	close(stop)
 	wait()
 	t.Logf("%d unwraps, %d failed; %d logins, %d look-ups, at most %d at once", well.Load(), failed.Load(),
