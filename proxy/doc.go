@@ -112,6 +112,12 @@
 //
 // Bucket keys in the memory of the replica behind the admin address; drop makes every replica forget them.
 //
+//	sealfront shred --kms-key ARN --receipts FILE --signing-key FILE [--schedule DAYS] [--wait TIME] [--dry-run]
+//
+// Ends a KMS key: disables it or schedules its deletion, has every replica drop what it holds under it, waits until each
+// has said so, tries reads, and appends a signed and chained receipt, which names what could not be shown: replicas that
+// are cut off, too (TestShredNamesTheReplicaThatIsCutOff). crypto/testdata/check_receipts.py checks receipts.
+//
 //	sealfront roles [end ROLE]
 //
 // The roles of the configuration, in JSON; end ends all sessions of one at every replica, within seconds.

@@ -15,8 +15,10 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Options say where KMS is and who calls it. Region is required.
@@ -25,11 +27,14 @@ type Options struct {
 	Endpoint  string // default: AWS in the region
 	AccessKey string // with SecretKey; without: the SDK's default chain
 	SecretKey string
-	CAFile    string        // PEM, in place of the system's roots
-	Timeout   time.Duration // of a call with its retries; default 30 s
+	// RoleARN is a role that is assumed with these credentials, by STS at STSEndpoint; default: none is.
+	RoleARN     string
+	STSEndpoint string        // default: AWS in the region
+	CAFile      string        // PEM, in place of the system's roots
+	Timeout     time.Duration // of a call with its retries; default 30 s
 }
 
-// A Client makes the three calls that the proxy needs. It is safe for concurrent use.
+// A Client makes the calls that the proxy and the root of a key service need. It is safe for concurrent use.
 type Client struct {
 	kms     *kms.Client
 	timeout time.Duration
@@ -80,6 +85,17 @@ func New(ctx context.Context, o Options) (*Client, error) {
 			return nil, fmt.Errorf("load the AWS configuration: %w", err)
 		}
 	}
+	if o.RoleARN != "" {
+		calls := sts.NewFromConfig(config, func(s *sts.Options) {
+			s.Region, s.HTTPClient, s.BaseEndpoint = o.Region, client, nil
+			if o.STSEndpoint != "" {
+				s.BaseEndpoint = aws.String(o.STSEndpoint)
+			}
+		})
+		config.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(calls, o.RoleARN,
+			func(a *stscreds.AssumeRoleOptions) { a.RoleSessionName = "sealfront" }),
+			func(c *aws.CredentialsCacheOptions) { c.ExpiryWindow, c.ExpiryWindowJitterFrac = 5*time.Minute, 0.5 })
+	}
 	return &Client{timeout: o.Timeout, kms: kms.NewFromConfig(config, func(k *kms.Options) {
 		// Set here, each of these beats the environment, which may be set up for clients of the proxy itself.
 		k.Region, k.HTTPClient, k.BaseEndpoint = o.Region, client, nil
@@ -114,6 +130,24 @@ func (c *Client) GenerateDataKey(
 	return out.Plaintext, out.CiphertextBlob, nil
 }
 
+// Encrypt returns plaintext, at most 4,096 bytes, under the KMS key keyID. The plaintext stays the caller's.
+func (c *Client) Encrypt(
+	ctx context.Context, keyID string, plaintext []byte, encryptionContext map[string]string,
+) (blob []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	out, err := c.kms.Encrypt(ctx, &kms.EncryptInput{
+		KeyId: &keyID, Plaintext: plaintext, EncryptionContext: encryptionContext,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.CiphertextBlob) == 0 {
+		return nil, errors.New("KMS answered Encrypt without a blob")
+	}
+	return out.CiphertextBlob, nil
+}
+
 // Decrypt opens a blob that was made under keyID with this encryption context. The plaintext is the caller's.
 func (c *Client) Decrypt(
 	ctx context.Context, keyID string, blob []byte, encryptionContext map[string]string,
@@ -145,6 +179,26 @@ func (c *Client) DescribeKey(ctx context.Context, keyID string) (arn, state, man
 		return "", "", "", "", "", errors.New("KMS answered DescribeKey without metadata")
 	}
 	return aws.ToString(m.Arn), string(m.KeyState), string(m.KeyManager), string(m.KeySpec), string(m.KeyUsage), nil
+}
+
+// DisableKey disables a key.
+func (c *Client) DisableKey(ctx context.Context, keyID string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	_, err := c.kms.DisableKey(ctx, &kms.DisableKeyInput{KeyId: &keyID})
+	return err
+}
+
+// ScheduleKeyDeletion has a key deleted after so many days, 7 to 30, and disables it until then.
+func (c *Client) ScheduleKeyDeletion(ctx context.Context, keyID string, days int) (date time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	window := int32(days)
+	out, err := c.kms.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &keyID, PendingWindowInDays: &window})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return aws.ToTime(out.DeletionDate), nil
 }
 
 // Credentials returns the AWS default chain, as a function that fetches the credentials that hold now; the SDK

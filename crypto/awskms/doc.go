@@ -9,6 +9,7 @@
 //     network, which has none: TestErrorsKeepTheirNames, TestABrokenNetworkHasNoName.
 //   - A call ends within Options.Timeout, retries included, and sooner with its context: TestCallsEndInTime.
 //   - A data key has 32 bytes and a blob, or is an error: TestAnswersMustHoldAKey.
+//   - A role is assumed by STS with the same authority, once for many calls: TestARoleIsAssumed.
 //   - Throttled and failed calls are tried three times at most, half a second apart at most: TestRetriesAreBounded.
 //     With less than that left a call isn't tried again and fails by what KMS said: TestThrottlingIsToldInTime.
 //   - Where KMS is and whom to trust is the options' word, not the environment's: TestTheEnvironmentDoesNotMoveKMS.

@@ -22,6 +22,7 @@ func commands() []command {
 		openCommand(),
 		adoptCommand(),
 		keysCommand(),
+		shredCommand(),
 		rolesCommand(),
 		versionCommand(),
 		helpCommand(),

@@ -76,3 +76,17 @@ func (c *KMSClient) DescribeKey(
 
 // Health is how KMS has answered of late. It costs no call.
 func (c *KMSClient) Health() breaker.Health { return c.breaker.Health() }
+
+// DisableKey is awskms.Client's.
+func (c *KMSClient) DisableKey(ctx context.Context, keyID string) error {
+	return c.guard(ctx, func() error { return c.kms.DisableKey(ctx, keyID) })
+}
+
+// ScheduleKeyDeletion is awskms.Client's.
+func (c *KMSClient) ScheduleKeyDeletion(ctx context.Context, keyID string, days int) (date time.Time, err error) {
+	err = c.guard(ctx, func() error {
+		date, err = c.kms.ScheduleKeyDeletion(ctx, keyID, days)
+		return err
+	})
+	return date, err
+}

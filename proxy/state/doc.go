@@ -15,7 +15,8 @@
 //	claims/BUCKET/HASH        who changes a key in several steps, and how far a rename is; HASH is SHA-256 of the key
 //	renames/BUCKET/HASH       a token of RenameObject
 //	leases/sweep, swept       which replica removes leftovers, and when that was done last
-//	replicas/ID               what a replica says of itself every 30 s, for operators: host, version, start, health
+//	replicas/ID               what a replica says of itself every 30 s, for operators: host, version, start, health, the
+//	                          last revocations it has acted on
 //
 // Names below parts/, bucketlist/ and open/ are empty objects: what they say is sealed in the name, so that a listing
 // is an answer and costs nothing for each entry. The store learns what it knows from its own listings, and can take a

@@ -36,6 +36,9 @@ type Replica struct {
 	Ready   bool              `json:"ready"`
 	Health  map[string]string `json:"health,omitempty"` // the state of each dependency, by its name
 
+	// Acted are the last revocations that it has acted on, by KMS key: see State.Revocation. Beat fills them in.
+	Acted map[string]string `json:"acted,omitempty"`
+
 	Silent time.Duration `json:"-"` // since it said so, by the store's clock
 }
 
@@ -68,16 +71,19 @@ func (s *State) Alone() bool { return s.o.Alone }
 // ID is this replica's.
 func (r *Roll) ID() string { return r.id }
 
-// Beat writes this replica's record. Call it every BeatEvery.
+// Beat hears the revocations, so that a replica without requests does, too, and writes this replica's record. Call it
+// every BeatEvery, and when State.Acted says so: whoever revoked a key waits for that.
 func (r *Roll) Beat(ctx context.Context, me Replica) error {
 	now := r.state.o.Now()
+	unheard := r.state.readRevocations(ctx)
+	me.Acted = r.state.acted.copy()
 	if _, err := r.state.write(ctx, replicaPrefix+r.id, &me, "*"); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	r.beat = now
 	r.mu.Unlock()
-	return nil
+	return unheard
 }
 
 // Leave removes this replica's record.
@@ -93,7 +99,13 @@ func (r *Roll) Leave(ctx context.Context) error {
 //
 // How long one has been silent is what the store's clock says of its record and of this replica's own, so no two
 // machines' clocks are compared.
-func (r *Roll) Others(ctx context.Context) ([]Replica, error) {
+func (r *Roll) Others(ctx context.Context) ([]Replica, error) { return r.others(ctx, ReplicaGone) }
+
+// Recorded is Others with all that have a record, however long they have been silent: one that was cut off may still be
+// at work.
+func (r *Roll) Recorded(ctx context.Context) ([]Replica, error) { return r.others(ctx, 1<<62) }
+
+func (r *Roll) others(ctx context.Context, gone time.Duration) ([]Replica, error) {
 	s := r.state
 	var all []listed
 	var own time.Time
@@ -122,7 +134,7 @@ func (r *Roll) Others(ctx context.Context) ([]Replica, error) {
 	var failed error
 	for _, o := range all {
 		silent := max(0, storeNow.Sub(o.modified))
-		if silent >= ReplicaGone {
+		if silent >= gone {
 			continue
 		}
 		k, ok := before[o.name]

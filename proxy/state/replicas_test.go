@@ -3,6 +3,7 @@ package state_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -113,5 +114,59 @@ func TestAnAlteredRecordOfAReplica(t *testing.T) {
 	others, err := one.Others(t.Context())
 	if !errors.Is(err, state.ErrRecord) || len(others) != 1 || others[0].Host != "three" {
 		t.Errorf("%+v, %v", others, err)
+	}
+}
+
+// A replica hears of a revocation without a request, drops, and says so; one that doesn't hear says nothing.
+func TestAReplicaSaysWhichRevocationsItHasActedOn(t *testing.T) {
+	b := newBucket()
+	var dropped []string
+	listens, err := state.Open(t.Context(), b, &kms{}, state.Options{
+		ServiceKey: "service", Now: b.Now, Revoked: func(key string) { dropped = append(dropped, key) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf, revoker := open(t, b, nil), open(t, b, nil)
+	one, two := state.NewRoll(listens), state.NewRoll(deaf)
+	beat(t, one, "listens")
+	beat(t, two, "deaf")
+	for i := range 20 {
+		if err := revoker.Revoke(t.Context(), "key"+strconv.Itoa(i)); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(time.Second)
+	}
+	b.pass(10 * time.Second)
+	beat(t, one, "listens")
+	select {
+	case <-listens.Acted():
+	default:
+		t.Error("nothing says that there is news")
+	}
+	want, err := revoker.Revocation(t.Context(), "key19")
+	if err != nil || want == "" {
+		t.Fatalf("%q, %v", want, err)
+	}
+	others, err := state.NewRoll(revoker).Others(t.Context())
+	if err != nil || len(others) != 2 {
+		t.Fatalf("%+v, %v", others, err)
+	}
+	for _, o := range others {
+		if got := o.Acted["key19"]; (got == want) != (o.Host == "listens") || len(o.Acted) > 16 {
+			t.Errorf("%s has acted on %q of %d, not %q", o.Host, got, len(o.Acted), want)
+		}
+	}
+	if len(dropped) != 20 || dropped[19] != "key19" {
+		t.Errorf("dropped %q", dropped)
+	}
+	b.pass(20 * time.Minute)
+	roll := state.NewRoll(revoker)
+	beat(t, roll, "revoker")
+	if all, err := roll.Recorded(t.Context()); len(all) != 2 || err != nil || len(hosts(t, roll)) != 0 {
+		t.Errorf("silent for long: %+v, %v", all, err)
+	}
+	if got, err := revoker.Revocation(t.Context(), "another"); got != "" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }

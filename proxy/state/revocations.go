@@ -1,12 +1,17 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	chance "math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -122,15 +127,88 @@ func (s *State) readRevocations(ctx context.Context) error {
 	return nil
 }
 
-// apply reports to Options.Revoked what is new.
+// apply reports to Options.Revoked what is new, the earliest first.
 func (s *State) apply(r *revocations) {
+	type revoked struct{ key, revocation string }
+	var news []revoked
+	s.mu.Lock()
 	r.latest(func(key, revocation string) {
-		s.mu.Lock()
-		known := s.revoked[key] == revocation
-		s.revoked[key] = revocation
-		s.mu.Unlock()
-		if !known && s.o.Revoked != nil {
-			s.o.Revoked(key)
+		if s.revoked[key] != revocation {
+			news = append(news, revoked{key, revocation})
 		}
 	})
+	s.mu.Unlock()
+	slices.SortFunc(news, func(a, b revoked) int {
+		return cmp.Or(r.Keys[a.key].Compare(r.Keys[b.key]), strings.Compare(a.key, b.key))
+	})
+	for _, n := range news {
+		s.mu.Lock()
+		known := s.revoked[n.key] == n.revocation
+		s.revoked[n.key] = n.revocation
+		s.mu.Unlock()
+		if known {
+			continue // another goroutine has
+		}
+		if s.o.Revoked != nil {
+			s.o.Revoked(n.key)
+		}
+		s.acted.add(n.key, n.revocation)
+	}
+}
+
+// Revocation returns what stands for the last revocation of a KMS key, as replicas repeat it in Replica.Acted; "": none
+// is known.
+func (s *State) Revocation(ctx context.Context, keyARN string) (string, error) {
+	var r revocations
+	if _, err := s.read(ctx, revocationsName, &r); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	found := ""
+	r.latest(func(key, revocation string) {
+		if key == keyARN || key == AllKeys && found == "" {
+			found = revocation
+		}
+	})
+	return found, nil
+}
+
+// Acted receives when this replica has acted on a revocation that was new to it.
+func (s *State) Acted() <-chan struct{} { return s.acted.news }
+
+// mostActed is how many revocations a replica says that it has acted on: the last ones.
+const mostActed = 16
+
+// acted are the last revocations that this replica has acted on: what they stood for was dropped before they are here.
+type acted struct {
+	news chan struct{} // has room for one
+
+	mu   sync.Mutex
+	keys []string // the latest last
+	last map[string]string
+}
+
+func newActed() *acted {
+	return &acted{news: make(chan struct{}, 1), last: make(map[string]string)}
+}
+
+func (a *acted) add(key, revocation string) {
+	a.mu.Lock()
+	a.keys = slices.DeleteFunc(a.keys, func(k string) bool { return k == key })
+	a.keys = append(a.keys, key)
+	a.last[key] = revocation
+	if len(a.keys) > mostActed {
+		delete(a.last, a.keys[0])
+		a.keys = a.keys[1:]
+	}
+	a.mu.Unlock()
+	select {
+	case a.news <- struct{}{}:
+	default:
+	}
+}
+
+func (a *acted) copy() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.last)
 }

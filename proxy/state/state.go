@@ -56,6 +56,7 @@ type State struct {
 	removals   *removals
 
 	revoking chan struct{} // held by the one Revoke of this replica that is at work
+	acted    *acted        // has a lock of its own
 
 	mu         sync.Mutex // guards what follows
 	unnamed    bool       // no sweep has named the records of earlier releases yet
@@ -92,7 +93,9 @@ func Open(ctx context.Context, objects Objects, kms KMS, o Options) (*State, err
 	if o.ClaimPatience <= 0 {
 		o.ClaimPatience = claimPatience
 	}
-	s := &State{o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]string)}
+	s := &State{
+		o: o, objects: objects, revoking: make(chan struct{}, 1), revoked: make(map[string]string), acted: newActed(),
+	}
 	var err error
 	if s.buckets, err = newRecordCache(o.CacheSize, recordCacheBytes); err != nil {
 		return nil, fmt.Errorf("make the bucket cache: %w", err)

@@ -1,0 +1,66 @@
+package roottest
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Tool returns the path of a file below $SEALFRONT_TOOLS. Where it is missing, the test is skipped, or fails when
+// SEALFRONT_E2E=require.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(os.Getenv("SEALFRONT_TOOLS"), name)
+	if _, err := os.Stat(path); err != nil || os.Getenv("SEALFRONT_TOOLS") == "" {
+		if os.Getenv("SEALFRONT_E2E") == "require" {
+			t.Fatalf("%s isn't in $SEALFRONT_TOOLS, and SEALFRONT_E2E=require", name)
+		}
+		t.Skipf("%s isn't in $SEALFRONT_TOOLS", name)
+	}
+	return path
+}
+
+// A Vault is the core of HashiCorp Vault as a process of its own, with everything in memory: see .tools/vault.
+type Vault struct {
+	Address string `json:"address"` // http://127.0.0.1:PORT
+	Token   string `json:"token"`   // of root
+	Unseal  string `json:"unseal"`  // the one key
+	process *os.Process
+}
+
+// StartVault starts one and kills it when the test ends. Where the program is missing, see Tool.
+func StartVault(t testing.TB) *Vault {
+	t.Helper()
+	cmd := exec.Command(Tool(t, "bin/sealfront-vault"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("Vault didn't start: %v", err)
+	}
+	v := &Vault{process: cmd.Process}
+	if err := json.Unmarshal(line, v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// Hang stops the process without ending it: it takes connections and says nothing.
+func (v *Vault) Hang() error { return v.process.Signal(syscall.SIGSTOP) }
+
+// Resume lets it go on.
+func (v *Vault) Resume() error { return v.process.Signal(syscall.SIGCONT) }
