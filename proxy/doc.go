@@ -186,7 +186,7 @@
 //	└──┬─────────┬──────────────────────┬──────────────────┬────────────┘    │
 //	   │         │                   gateway ─▶ conn   localstore            │
 //	 config   awskms                 │     │     │     memstore ◀─ as the bench's store
-//	   │      localkms            access   │     │     metrics ◀── status    │
+//	   │      keyservice            access   │     │     metrics ◀── status    │
 //	   │         │               │  │  │   ▼     │                           │
 //	   │         │               │  │  └─ objects│ ◀── tools                 │
 //	   │         │               │  ▼     │ │ │  ▼                           │
@@ -210,7 +210,7 @@
 //   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
 //     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
 //     gets its permission from access, calls objects, and writes the answer.
-//   - keyring caches bucket keys; awskms calls KMS for them; localkms is a KMS for development, called over the wire.
+//   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS for development, called over the wire.
 //   - session makes session tokens; state has records, sealed, in the store; store is the client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
