@@ -69,6 +69,7 @@ var actionNames = [...]struct{ service, names string }{
 		ListResourceTags ListRetirableGrants PutKeyPolicy ReEncryptFrom ReEncryptTo ReplicateKey RetireGrant
 		RevokeGrant RotateKeyOnDemand ScheduleKeyDeletion Sign SynchronizeMultiRegionKey TagResource UntagResource
 		UpdateAlias UpdateCustomKeyStore UpdateKeyDescription UpdatePrimaryRegion Verify VerifyMac`},
+	{"sts", `AssumeRole`},
 }
 
 // allActions are actionNames with their services.

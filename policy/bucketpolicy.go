@@ -24,8 +24,35 @@ type BucketPolicy struct {
 // the bucket as resource; in one of a general purpose bucket actions of s3, and the bucket or its
 // objects. What can't be understood is refused (MalformedPolicy), never ignored.
 func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPolicy, *Refusal) {
-	if len(document) > maxPolicySize {
-		return nil, malformedPolicy("Policy exceeds the maximum allowed document size.", "")
+	list, variables, refusal := readPolicy(document, maxPolicySize)
+	if refusal != nil {
+		return nil, refusal
+	}
+	p := &Permitter{}
+	for i := range list {
+		c, refusal := compileBucketStatement(i, &list[i], kind, bucketARN)
+		if refusal != nil {
+			return nil, refusal
+		}
+		if !variables && c.usesVariables() {
+			return nil, needsVersion()
+		}
+		p.statements = append(p.statements, c)
+	}
+	return &BucketPolicy{p}, nil
+}
+
+// needsVersion refuses variables in a policy of an earlier version: Amazon takes them for plain text then, which no
+// request has: a Deny that never denies.
+func needsVersion() *Refusal {
+	return malformedPolicy("Policy variables need the version "+variablesVersion, "Version")
+}
+
+// readPolicy reads the statements of a policy of at most so many bytes; variables says whether its version has
+// variables.
+func readPolicy(document []byte, most int) (list []policyStatement, variables bool, _ *Refusal) {
+	if len(document) > most {
+		return nil, false, malformedPolicy("Policy exceeds the maximum allowed document size.", "")
 	}
 	var doc struct {
 		Version   string
@@ -34,45 +61,32 @@ func ParseBucketPolicy(document []byte, kind Kind, bucketARN string) (*BucketPol
 	}
 	trimmed := bytes.TrimSpace(document)
 	if len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(document) {
-		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
+		return nil, false, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
 	}
 	if refusal := checkNames(trimmed); refusal != nil {
-		return nil, refusal
+		return nil, false, refusal
 	}
 	if decodeStrict(document, &doc) != nil {
-		return nil, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
+		return nil, false, malformedPolicy("Policies must be valid JSON and the first byte must be '{'", "")
 	}
 	if doc.Version != "" && doc.Version != variablesVersion && doc.Version != "2008-10-17" {
-		return nil, malformedPolicy("The policy must contain a valid version string", "Version")
+		return nil, false, malformedPolicy("The policy must contain a valid version string", "Version")
 	}
-	var list []bucketStatement
 	var err error
 	if body := bytes.TrimSpace(doc.Statement); len(body) > 0 && body[0] == '{' {
-		list = make([]bucketStatement, 1)
+		list = make([]policyStatement, 1)
 		err = decodeStrict(body, &list[0])
 	} else {
 		err = decodeStrict(body, &list)
 	}
 	if err != nil || len(list) == 0 {
-		return nil, malformedPolicy("Missing or invalid field Statement", "Statement")
+		return nil, false, malformedPolicy("Missing or invalid field Statement", "Statement")
 	}
-	p := &Permitter{}
-	for i := range list {
-		c, refusal := compileBucketStatement(i, &list[i], kind, bucketARN)
-		if refusal != nil {
-			return nil, refusal
-		}
-		if doc.Version != variablesVersion && c.usesVariables() {
-			// Amazon takes them for plain text then, which no request has: a Deny that never denies.
-			return nil, malformedPolicy("Policy variables need the version "+variablesVersion, "Version")
-		}
-		p.statements = append(p.statements, c)
-	}
-	return &BucketPolicy{p}, nil
+	return list, doc.Version == variablesVersion, nil
 }
 
-// bucketStatement is a statement of a bucket policy as JSON has it.
-type bucketStatement struct {
+// policyStatement is a statement of a policy as JSON has it.
+type policyStatement struct {
 	Sid       string
 	Effect    string
 	Principal principals
@@ -81,8 +95,8 @@ type bucketStatement struct {
 	Condition map[string]map[string]oneOrMany
 }
 
-func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN string) (compiledStatement, *Refusal) {
-	detail := fmt.Sprintf("Statement[%d]", i)
+// compileStatement compiles what statements of all policies have.
+func compileStatement(detail string, s *policyStatement) (compiledStatement, *Refusal) {
 	conditions := make(map[string]map[string][]string)
 	for operator, block := range s.Condition {
 		conditions[operator] = make(map[string][]string)
@@ -99,6 +113,15 @@ func compileBucketStatement(i int, s *bucketStatement, kind Kind, bucketARN stri
 	}
 	if len(faults) > 0 {
 		return c, malformedPolicy(faults[0].Error(), detail)
+	}
+	return c, nil
+}
+
+func compileBucketStatement(i int, s *policyStatement, kind Kind, bucketARN string) (compiledStatement, *Refusal) {
+	detail := fmt.Sprintf("Statement[%d]", i)
+	c, refusal := compileStatement(detail, s)
+	if refusal != nil {
+		return c, refusal
 	}
 	if len(s.Principal) == 0 {
 		return c, malformedPolicy("Invalid principal in policy", detail)

@@ -11,8 +11,9 @@ import (
 // never has a value would never deny.
 var conditionKeyNames = func() (names []string) {
 	for service, list := range map[string]string{
-		"aws": `CurrentTime EpochTime PrincipalAccount PrincipalArn PrincipalType Referer RequestedRegion RequestTag/
-			ResourceAccount ResourceTag/ SecureTransport SourceIp TagKeys UserAgent username`,
+		"aws": `CurrentTime EpochTime FederatedProvider PrincipalAccount PrincipalArn PrincipalTag/ PrincipalType Referer
+			RequestedRegion RequestTag/ ResourceAccount ResourceTag/ SecureTransport SourceIp TagKeys TokenIssueTime UserAgent
+			userid username`,
 		"s3": `authType BucketTag/ delimiter if-match if-none-match max-keys object-lock-mode prefix ResourceAccount
 			signatureAge signatureversion TlsVersion VersionId x-amz-acl x-amz-bucket-namespace x-amz-content-sha256
 			x-amz-copy-source x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write
@@ -41,13 +42,14 @@ var conditionKeys = func() map[string]bool {
 	return keys
 }()
 
-// Prefixes of condition keys that are followed by the key of a tag: of the bucket, or of those that a request's
-// document sets.
+// Prefixes of condition keys that are followed by the key of a tag: of the bucket, of those that a request's document
+// sets, or of the session that a role was assumed for.
 const (
 	bucketTagPrefix   = "s3express:buckettag/"
 	generalTagPrefix  = "s3:buckettag/"
 	resourceTagPrefix = "aws:resourcetag/"
 	requestTagPrefix  = "aws:requesttag/"
+	callerTagPrefix   = "aws:principaltag/"
 )
 
 // tagKeysKey has the keys of the tags that a request's document sets: the one condition key with several values.
@@ -69,7 +71,9 @@ func IsConditionKey(key string) bool {
 	if conditionKeys[key] {
 		return true
 	}
-	for _, prefix := range [...]string{bucketTagPrefix, generalTagPrefix, resourceTagPrefix, requestTagPrefix} {
+	for _, prefix := range [...]string{
+		bucketTagPrefix, generalTagPrefix, resourceTagPrefix, requestTagPrefix, callerTagPrefix,
+	} {
 		if strings.HasPrefix(key, prefix) && len(key) > len(prefix) {
 			return true
 		}

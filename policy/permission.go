@@ -111,18 +111,18 @@ func (p *Permitter) Allowed(action, resource string, values Values) bool {
 
 // Verdict says whether some statement allows action on resource, or one denies it.
 func (p *Permitter) Verdict(action, resource string, values Values) Verdict {
-	return p.verdict("", "", action, resource, values)
+	return p.verdict(nil, action, resource, values)
 }
 
-// verdict looks at statements that are for principal; those of identity policies name none.
-func (p *Permitter) verdict(principal, account, action, resource string, values Values) Verdict {
+// verdict looks at statements that are for the caller; those of identity policies name nobody.
+func (p *Permitter) verdict(by *Caller, action, resource string, values Values) Verdict {
 	if p == nil {
 		return Silent
 	}
 	verdict := Silent
 	for i := range p.statements {
 		s := &p.statements[i]
-		if !s.deny && verdict == Allowed || !s.applies(principal, account, action, resource, values) {
+		if !s.deny && verdict == Allowed || !s.applies(by, action, resource, values) {
 			continue
 		}
 		if s.deny {
@@ -133,18 +133,9 @@ func (p *Permitter) verdict(principal, account, action, resource string, values 
 	return verdict
 }
 
-func (s *compiledStatement) applies(principal, account, action, resource string, values Values) bool {
-	return (s.principals == nil || namesPrincipal(s.principals, principal, account)) &&
+func (s *compiledStatement) applies(by *Caller, action, resource string, values Values) bool {
+	return (s.principals == nil || by.Named(s.principals)) &&
 		matchesAction(s.actions, action) && s.matchesResource(resource, values, match) && s.hold(values)
-}
-
-func namesPrincipal(list []string, principal, account string) bool {
-	for _, p := range list {
-		if p == "*" || p == principal || p == account || strings.HasSuffix(p, ":root") && accountOf(p) == account {
-			return true
-		}
-	}
-	return false
 }
 
 // matchesResource reports whether one of the statement's resources matches, as matches has it.
@@ -205,7 +196,7 @@ func (s *compiledStatement) hold(values Values) bool {
 
 // some says whether action may be allowed on some resource whose ARN begins with prefix: Denied only when it is on
 // every one.
-func (p *Permitter) some(principal, account, action, prefix string, values Values) Verdict {
+func (p *Permitter) some(by *Caller, action, prefix string, values Values) Verdict {
 	if p == nil {
 		return Silent
 	}
@@ -213,7 +204,7 @@ func (p *Permitter) some(principal, account, action, prefix string, values Value
 	for i := range p.statements {
 		s := &p.statements[i]
 		switch {
-		case s.principals != nil && !namesPrincipal(s.principals, principal, account):
+		case s.principals != nil && !by.Named(s.principals):
 		case !matchesAction(s.actions, action), !s.hold(values):
 		case s.deny && s.coversAll(prefix, values):
 			return Denied
@@ -304,25 +295,30 @@ func permitted(op Operation, r *Request, c *Caller, t *Target, need *Need) bool 
 	return granted(c, t, need, values)
 }
 
-// granted evaluates the identity's policy and the bucket's. The bucket's doesn't decide about itself: identities are
+// granted evaluates the identity's policy, the bucket's, and that of the session that a role was assumed for, which
+// narrows both. The bucket's doesn't decide about itself: identities are
 // the operator's, and nobody else could undo a bucket policy that denies everybody its own removal. Nor has it about
 // KMS keys.
 //
 // Whoever may use a general purpose bucket may use the key that stands in for Amazon's managed one, as the policy of
 // aws/s3 says there. A Deny holds for it, too.
 func granted(c *Caller, t *Target, need *Need, values *requestValues) bool {
+	within := c.Within.Verdict(need.Action, need.Resource, values)
 	identity := c.Policy.Verdict(need.Action, need.Resource, values)
 	if t.Kind == General && t.ManagedKey != "" && need.Resource == t.ManagedKey &&
 		strings.HasPrefix(need.Action, "kms:") {
-		return identity != Denied
+		return identity != Denied && within != Denied
 	}
 	if identity == Denied || t.BucketPolicy == nil || concernsBucketPolicy(need.Action) ||
 		strings.HasPrefix(need.Action, "kms:") {
-		return identity == Allowed
+		return c.narrow(identity, within) == Allowed
 	}
-	bucket := t.BucketPolicy.permitter.verdict(c.Principal, c.Account, need.Action, need.Resource, values)
-	return bucket != Denied && (identity == Allowed || bucket == Allowed)
+	return c.narrow(either(identity, t.BucketPolicy.permitter.verdict(c, need.Action, need.Resource, values)), within) ==
+		Allowed
 }
+
+// either is what an identity's policy and a bucket's say together: an explicit Deny of either wins.
+func either(identity, bucket Verdict) Verdict { return max(identity, bucket) }
 
 func concernsBucketPolicy(action string) bool {
 	_, name, _ := strings.Cut(action, ":")
@@ -347,12 +343,11 @@ func AuthorizeEntry(r *Request, c *Caller, t *Target) *Refusal {
 func authorizeSomeEntry(r *Request, c *Caller, t *Target) *Refusal {
 	values := r.ask(question{caller: c, target: t})
 	for _, action := range [...]string{"s3:DeleteObject", "s3:DeleteObjectVersion"} {
-		identity := c.Policy.some("", "", action, t.BucketARN+"/", values)
-		bucket := Silent
+		verdict := c.Policy.some(nil, action, t.BucketARN+"/", values)
 		if t.BucketPolicy != nil {
-			bucket = t.BucketPolicy.permitter.some(c.Principal, c.Account, action, t.BucketARN+"/", values)
+			verdict = either(verdict, t.BucketPolicy.permitter.some(c, action, t.BucketARN+"/", values))
 		}
-		if identity != Denied && bucket != Denied && (identity == Allowed || bucket == Allowed) {
+		if c.narrow(verdict, c.Within.some(nil, action, t.BucketARN+"/", values)) == Allowed {
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -154,7 +155,9 @@ func (v *requestValues) Value(key string) (string, bool) {
 		}
 		return "false", true
 	case "aws:principalarn":
-		return v.question.caller.Principal, v.question.caller.Principal != ""
+		// That of a role is its own, whatever its session is called.
+		arn := cmp.Or(v.question.caller.Role, v.question.caller.Principal)
+		return arn, arn != ""
 	case "aws:principalaccount":
 		return v.question.caller.Account, v.question.caller.Account != ""
 	}
@@ -186,6 +189,9 @@ func (v *requestValues) Value(key string) (string, bool) {
 			return "", false
 		}
 		return onlyTag(v.tags, tag)
+	}
+	if tag, ok := strings.CutPrefix(key, callerTagPrefix); ok {
+		return onlyTag(v.question.caller.Tags, tag)
 	}
 	if v.question.caller.Values != nil {
 		return v.question.caller.Values.Value(key)

@@ -6,7 +6,7 @@ import (
 )
 
 // arnServices are the services whose resources requests are about here.
-var arnServices = []string{"s3", "s3express", "kms"}
+var arnServices = []string{"s3", "s3express", "kms", "iam"}
 
 // checkResource refuses a pattern of resources that no resource's ARN could match by its form:
 // arn:partition:service:region:account:resource, of a service whose resources requests are about, without Region and
@@ -45,6 +45,10 @@ func checkResource(pattern string) error {
 		}
 		if kinds := []string{"bucket/", "key/", "alias/"}; !anyBegins(fields[5], kinds) {
 			return &resourceFault{pattern, "names no bucket and no key", ""}
+		}
+	case "iam":
+		if account == "" || !anyBegins(fields[5], []string{"role/"}) {
+			return &resourceFault{pattern, "names no account's role", ""}
 		}
 	}
 	return nil

@@ -61,3 +61,11 @@ func (tags Tags) With(more Tags) (Tags, *Refusal) {
 func (tags Tags) has(key string) bool {
 	return slices.ContainsFunc(tags, func(t Tag) bool { return t.Key == key })
 }
+
+// IsTagValue reports whether a tag may have this value.
+func IsTagValue(text string) bool { return isTagText(text, maxTagValue) }
+
+// IsTagKey reports whether a tag may have this key: one that isn't AWS's own.
+func IsTagKey(text string) bool {
+	return text != "" && isTagText(text, maxTagKey) && !isSystemTag(text)
+}

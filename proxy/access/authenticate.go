@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -17,30 +18,24 @@ import (
 )
 
 // authenticate finds the secret behind the request's access key and checks the signature with it. With a session
-// the order is: open the token, expiry, access key id, bucket, signature.
+// the order is: open the token, expiry, access key id, bucket, signature; with temporary credentials it is the same.
 func (x *Grant) authenticate(ctx context.Context) error {
 	ids := x.c.identities.Load()
 	a := &x.Auth
 	if a.SessionToken != nil {
 		return x.authenticateSession(ctx, ids)
 	}
-	if err := x.verify(ids.byAccessKey[s3.View(a.AccessKeyID)], ""); err != nil {
-		return err
-	}
-	if a.SecurityToken != nil {
-		return invalidToken(a.SecurityToken)
-	}
-	return nil
+	return x.authenticateKey(ctx, x.c.verifier, ids)
 }
 
 func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error {
 	a := &x.Auth
-	issued, credentials, err := x.openToken(ctx)
-	switch {
-	case errors.Is(err, session.ErrExpired):
-		return expiredToken(a.SessionToken)
-	case err != nil:
+	o, err := x.openToken(ctx, a.SessionToken, false)
+	if err != nil {
 		return err
+	}
+	issued, credentials := o.session, o.credentials
+	switch {
 	case credentials.AccessKeyID != s3.View(a.AccessKeyID):
 		x.loginFailed(nil)
 		e := invalidToken(a.SessionToken)
@@ -52,10 +47,15 @@ func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error 
 		return e
 	}
 	id := ids.byName[issued.Principal]
+	if issued.Assumed != nil {
+		if id, err = x.sessionOf(ctx, ids, o, issued.Assumed); err != nil {
+			return err
+		}
+	}
 	if id == nil {
 		return sigv4.InvalidAccessKeyID(a.AccessKeyID)
 	}
-	if err := x.verify(id, credentials.SecretAccessKey); err != nil {
+	if err := x.verify(x.c.verifier, id, credentials.SecretAccessKey); err != nil {
 		return err
 	}
 	x.issued = issued
@@ -73,37 +73,44 @@ func (x *Grant) authenticateSession(ctx context.Context, ids *Identities) error 
 	return nil
 }
 
-// openToken opens the session token. A token under a session key that this replica hasn't seen costs a request to the
-// store, so such tokens count as failed logins of their address until one opens.
-func (x *Grant) openToken(ctx context.Context) (session.Session, session.Credentials, error) {
-	if o, ok := x.c.opened.Get(s3.View(x.Auth.SessionToken)); ok {
-		if x.Start.After(o.session.Expires.Add(session.Grace)) {
-			return o.session, o.credentials, session.ErrExpired
+// openToken opens a token of CreateSession, or of temporary credentials. A token under a session key that this replica
+// hasn't seen costs a request to the store, so such tokens count as failed logins of their address until one opens.
+func (x *Grant) openToken(ctx context.Context, given []byte, temporary bool) (*opened, error) {
+	if o, ok := x.c.opened.Get(s3.View(given)); ok && (o.temporary != nil) == temporary {
+		if x.Start.After(o.credentials.Expires.Add(session.Grace)) {
+			return nil, expiredToken(given)
 		}
-		return o.session, o.credentials, nil
+		return o, nil
 	}
-	token := string(x.Auth.SessionToken)
+	token := string(given)
 	keyID, ok := session.KeyID(token)
 	if !(ok && x.c.logins.Load().knowsSessionKey(keyID)) && !x.mayLogIn(nil) {
-		return session.Session{}, session.Credentials{}, x.tooManyFailures()
+		return nil, x.tooManyFailures()
 	}
-	issued, credentials, err := session.Open(ctx, x.c.o.Sessions, token, x.Start)
+	o := new(opened)
+	var err error
+	if temporary {
+		o.temporary, o.credentials, err = session.OpenTemporary(ctx, x.c.o.Sessions, token, x.Start)
+	} else {
+		o.session, o.credentials, err = session.Open(ctx, x.c.o.Sessions, token, x.Start)
+	}
 	switch {
 	case err == nil:
 		x.c.logins.Load().recordSessionKey(keyID)
-		x.c.opened.Add(token, &cachedSession{issued, credentials})
+		x.c.opened.Add(token, o)
+		return o, nil
 	case errors.Is(err, session.ErrMalformed):
 		x.loginFailed(nil)
-		err = invalidToken(x.Auth.SessionToken)
-	case !errors.Is(err, session.ErrExpired):
-		err = s3.Unavailable(err)
+		return nil, invalidToken(given)
+	case errors.Is(err, session.ErrExpired):
+		return nil, expiredToken(given)
 	}
-	return issued, credentials, err
+	return nil, s3.Unavailable(err)
 }
 
 // verify checks the signature with an identity's secret, or that of its session. id is nil for an unknown access key:
 // it is refused without any cryptography.
-func (x *Grant) verify(id *Identity, sessionSecret string) error {
+func (x *Grant) verify(verifier *sigv4.Verifier, id *Identity, sessionSecret string) error {
 	if !x.mayLogIn(id) {
 		return x.tooManyFailures()
 	}
@@ -113,9 +120,9 @@ func (x *Grant) verify(id *Identity, sessionSecret string) error {
 	}
 	var err error
 	if x.Auth.Kind == sigv4.Form {
-		err = x.c.verifier.CheckForm(&x.Auth, secret)
+		err = verifier.CheckForm(&x.Auth, secret)
 	} else {
-		err = x.c.verifier.Check(&x.Message, &x.Auth, secret)
+		err = verifier.Check(&x.Message, &x.Auth, secret)
 	}
 	if err != nil {
 		var refused *sigv4.Error
@@ -125,7 +132,7 @@ func (x *Grant) verify(id *Identity, sessionSecret string) error {
 		return err
 	}
 	x.Identity = id
-	x.caller = policy.Caller{Principal: id.ARN, Account: x.c.o.Account, Policy: id.Policy, Values: (*conditionValues)(x)}
+	x.caller = id.caller(x.c.o.Account, (*conditionValues)(x))
 	if err := x.checkCertificate(id); err != nil {
 		return err
 	}
@@ -243,20 +250,23 @@ func (x *Grant) source() netip.Addr {
 	return address
 }
 
-// A cachedSession is the content of a session token. It stays valid: only time can end it, and its principal and its
-// bucket are checked for each request anyway.
-type cachedSession struct {
+// opened is the content of a token. It stays valid: only time can end it, and its principal, its bucket and its role are
+// checked for each request anyway.
+type opened struct {
 	session     session.Session
+	temporary   *session.Temporary // of temporary credentials; session is zero then
 	credentials session.Credentials
+
+	assumed atomic.Pointer[resolved] // the role's session; nil until it is asked for
 }
 
 // openedSessions is how many of them are cached, about 1 KiB each.
 const openedSessions = 8192
 
-func newOpenedSessions() *lru.Cache[string, *cachedSession] {
-	opened, err := lru.New[string, *cachedSession](openedSessions)
+func newOpenedSessions() *lru.Cache[string, *opened] {
+	cache, err := lru.New[string, *opened](openedSessions)
 	if err != nil {
 		panic("gateway: internal error: " + err.Error())
 	}
-	return opened
+	return cache
 }

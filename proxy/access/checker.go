@@ -11,6 +11,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/session"
 	"sealfront/proxy/state"
+	"sealfront/proxy/webidentity"
 	"sealfront/sigv4"
 )
 
@@ -25,6 +26,10 @@ type Options struct {
 	CheckKey func(op policy.Operation, key string) error
 	// ResolveKey returns the ARN of the KMS key that an alias names now.
 	ResolveKey func(ctx context.Context, alias string) (keyARN string, err error)
+
+	// Ended returns how often the sessions of a role were ended; issuing says that credentials are to be made by it. An
+	// error means that it can't be known now. Nil: there are no roles.
+	Ended func(ctx context.Context, role string, issuing bool) (times uint64, err error)
 
 	Sessions     session.Keys
 	Region       string
@@ -60,7 +65,9 @@ type Checker struct {
 	verifier   *sigv4.Verifier
 	logins     atomic.Pointer[logins] // nil: failed logins aren't counted
 	identities atomic.Pointer[Identities]
-	opened     *lru.Cache[string, *cachedSession] // by token
+	issuers    atomic.Pointer[webidentity.Issuers]
+	opened     *lru.Cache[string, *opened] // by token
+	sts        *sigv4.Verifier             // of calls to STS
 }
 
 func (c *Checker) shed(reason string) {

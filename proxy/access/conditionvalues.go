@@ -30,10 +30,8 @@ func (v *conditionValues) Value(key string) (string, bool) {
 	case "aws:referer":
 		referer, _ := x.received("referer")
 		return referer, referer != ""
-	case "aws:username":
-		return x.Identity.Name, true
-	case "aws:principaltype":
-		return "User", true
+	case "aws:username", "aws:userid", "aws:principaltype", "aws:tokenissuetime", "aws:federatedprovider":
+		return x.Identity.value(key, x.c.o.Account)
 	case "aws:requestedregion":
 		return x.c.o.Region, true
 	case "s3:signatureversion", "s3express:signatureversion":
@@ -47,6 +45,37 @@ func (v *conditionValues) Value(key string) (string, bool) {
 			return strings.TrimPrefix(tls.VersionName(state.Version), "TLS "), true
 		}
 		return "", false
+	}
+	return "", false
+}
+
+// value returns the value of a condition key that is about the identity itself.
+func (id *Identity) value(key, account string) (string, bool) {
+	assumed := id.Assumed()
+	switch key {
+	case "aws:userid":
+		return id.UserID(), true
+	case "aws:principaltype":
+		if assumed != nil {
+			return "AssumedRole", true
+		}
+		return "User", true
+	case "aws:username":
+		if assumed != nil { // a role has none
+			return "", false
+		}
+		return id.Name, true
+	case "aws:tokenissuetime":
+		if assumed == nil {
+			return "", false
+		}
+		return assumed.Issued.UTC().Format(time.RFC3339), true
+	case "aws:federatedprovider":
+		if assumed == nil || assumed.Provider == "" {
+			return "", false
+		}
+		_, host, _ := strings.Cut(assumed.Provider, "://")
+		return "arn:aws:iam::" + account + ":oidc-provider/" + host, true
 	}
 	return "", false
 }

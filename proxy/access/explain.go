@@ -23,10 +23,12 @@ type Question struct {
 	// SessionHeader are headers of the CreateSession whose session signs the request, as SDKs have it for directory
 	// buckets.
 	SessionHeader []string
-	LongTerm      bool   // signed with a long-term key instead
-	Plain         bool   // over HTTP
-	Principal     string // name of the identity whose permissions are checked; "": all are assumed
-	Source        string // address that the request comes from, for conditions on it; "": none is known
+	LongTerm      bool // signed with a long-term key instead
+	Plain         bool // over HTTP
+	// Principal is the name of the identity whose permissions are checked, or a role, role/NAME, or a session of it,
+	// assumed-role/NAME/SESSION; "": all are assumed
+	Principal string
+	Source    string // address that the request comes from, for conditions on it; "": none is known
 }
 
 // ErrQuestion is a question that can't be understood.
@@ -75,12 +77,12 @@ func (c *Checker) Explain(ctx context.Context, q *Question) (policy.Explanation,
 		}
 	}
 	if q.Principal != "" {
-		id := c.identities.Load().byName[q.Principal]
+		id := c.identities.Load().principal(q.Principal)
 		if id == nil {
-			return none, fmt.Errorf("%w: there is no identity %q", ErrQuestion, q.Principal)
+			return none, fmt.Errorf("%w: there is no identity %q, and no role", ErrQuestion, q.Principal)
 		}
-		values := c.explainValues(id, header, q)
-		question.Caller = &policy.Caller{Principal: id.ARN, Account: c.o.Account, Policy: id.Policy, Values: values}
+		caller := id.caller(c.o.Account, c.explainValues(id, header, q))
+		question.Caller = &caller
 	}
 	if name.Kind == policy.Directory && op.Zonal() && !op.LongTermOnly() && !q.LongTerm {
 		if question.Session, err = readFields(q.SessionHeader, ":", "session header"); err != nil {
@@ -124,7 +126,14 @@ func (c *Checker) explainValues(id *Identity, header policy.MapFields, q *Questi
 	now := c.o.Now().UTC()
 	v := policy.MapValues{
 		"aws:currenttime": now.Format(time.RFC3339), "aws:epochtime": strconv.FormatInt(now.Unix(), 10),
-		"aws:username": id.Name, "aws:principaltype": "User", "aws:requestedregion": c.o.Region,
+		"aws:requestedregion": c.o.Region,
+	}
+	for _, key := range [...]string{
+		"aws:username", "aws:userid", "aws:principaltype", "aws:tokenissuetime", "aws:federatedprovider",
+	} {
+		if value, ok := id.value(key, c.o.Account); ok {
+			v[key] = value
+		}
 	}
 	for _, service := range [...]string{"s3:", "s3express:"} {
 		v[service+"signatureversion"], v[service+"authtype"] = signatureVersion, authTypes[sigv4.Header]
@@ -139,6 +148,21 @@ func (c *Checker) explainValues(id *Identity, header policy.MapFields, q *Questi
 		v["aws:sourceip"] = q.Source
 	}
 	return v
+}
+
+// principal is the identity with this name, or a session of the role that it names; nil for none.
+func (ids *Identities) principal(name string) *Identity {
+	role, isRole := strings.CutPrefix(name, "role/")
+	session := "session"
+	if !isRole {
+		if role, isRole = strings.CutPrefix(name, "assumed-role/"); isRole {
+			role, session, _ = strings.Cut(role, "/")
+		}
+	}
+	if r := ids.roles[role]; isRole && r != nil && session != "" {
+		return r.identity(session)
+	}
+	return ids.byName[name]
 }
 
 // readFields reads a list of fields; names of headers come in lower case.

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -202,6 +203,7 @@ type request struct {
 	secret              string   // default "secret"
 	session             *session.Credentials
 	service             string // default s3, in a session s3express
+	hash                string // x-amz-content-sha256; default UNSIGNED-PAYLOAD
 	presigned           bool
 	plain               bool  // over HTTP
 	from                *peer // default an address of its own
@@ -266,7 +268,7 @@ func (g *room) read(r *request) *access.Grant {
 		m.Query = r.signer().AppendPresigned(nil, m, c, r.signed, 5*time.Minute)
 	default:
 		add("X-Amz-Date", string(sigv4.AppendTimestamp(nil, r.signed)))
-		add("X-Amz-Content-Sha256", sigv4.UnsignedPayload)
+		add("X-Amz-Content-Sha256", cmp.Or(r.hash, sigv4.UnsignedPayload))
 		for _, h := range header {
 			name, value, _ := strings.Cut(h, ": ")
 			add(name, value)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sealfront/proxy/session"
+	"sealfront/proxy/webidentity"
 	"sealfront/sigv4"
 )
 
@@ -20,10 +21,21 @@ func New(o Options, ids *Identities) *Checker {
 	c.verifier = sigv4.NewVerifier(sigv4.Options{
 		Regions: []string{o.Region}, Now: o.Now, VerboseMismatch: o.VerboseMismatch,
 	})
+	// SDKs sign for the Region of the client, for that of the endpoint that they take ours for, or as for the global one.
+	c.sts = sigv4.NewVerifier(sigv4.Options{
+		Regions: []string{o.Region, "us-east-1", "aws-global"}, Now: o.Now, VerboseMismatch: o.VerboseMismatch,
+	})
 	c.SetFailedLogins(o.FailedLogins)
 	c.SetIdentities(ids)
+	c.SetIssuers(new(webidentity.Issuers))
 	return c
 }
+
+// SetIssuers replaces those whose tokens are believed.
+func (c *Checker) SetIssuers(issuers *webidentity.Issuers) { c.issuers.Store(issuers) }
+
+// Issuers are those whose tokens are believed.
+func (c *Checker) Issuers() *webidentity.Issuers { return c.issuers.Load() }
 
 // SetFailedLogins replaces the limits of failed logins; existing counts stay. Calls of it must not overlap.
 func (c *Checker) SetFailedLogins(o FailedLogins) {
@@ -43,7 +55,8 @@ func (c *Checker) Issued(token string) {
 	}
 }
 
-// SetIdentities replaces the principals that may call. Sessions of removed identities end.
+// SetIdentities replaces the principals that may call, and the roles. Sessions of removed identities and roles end, and
+// those that a role's trust no longer lets in.
 func (c *Checker) SetIdentities(ids *Identities) {
 	ids.inheritShares(c.identities.Load())
 	c.identities.Store(ids)

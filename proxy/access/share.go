@@ -32,11 +32,19 @@ func (s *share) take(rate, burst float64, now time.Time) bool {
 	return true
 }
 
-// inheritShares gives identities that stay the shares that they use at the moment.
+// inheritShares gives identities and roles that stay the shares that they use at the moment.
 func (ids *Identities) inheritShares(replaced *Identities) {
+	if replaced == nil {
+		return
+	}
 	for name, id := range ids.byName {
-		if replaced != nil && replaced.byName[name] != nil {
+		if replaced.byName[name] != nil {
 			id.share = replaced.byName[name].share
+		}
+	}
+	for name, r := range ids.roles {
+		if replaced.roles[name] != nil {
+			r.share = replaced.roles[name].share
 		}
 	}
 }

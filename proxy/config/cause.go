@@ -20,7 +20,7 @@ var together = map[string][]string{
 	"admin.cert":       {"admin.key", "admin.client_ca"},
 	"listen.https":     {"listen.http"},
 	"listen.admin":     {"admin.token", "admin.client_ca", "admin.health_only"},
-	"identities":       {"identities_file", "store.kind", "kms.kind"},
+	"identities":       {"identities_file", "roles", "roles_file", "store.kind", "kms.kind"},
 	"kms.service_key":  {"kms.kind"},
 	"store.endpoint":   {"store.kind"},
 	"data":             {"store.kind", "kms.kind"},
@@ -48,7 +48,7 @@ func about(path, cause string) bool {
 // setting is the setting that a path gives a value to: a secret may be in a file or in the environment.
 func setting(path string) string {
 	for _, way := range []string{"_file", "_env"} {
-		if name, ok := strings.CutSuffix(path, way); ok && path != "identities_file" {
+		if name, ok := strings.CutSuffix(path, way); ok && path != "identities_file" && path != "roles_file" {
 			return name
 		}
 	}

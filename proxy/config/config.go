@@ -26,6 +26,9 @@ type Config struct {
 	GeneralPurpose GeneralPurpose `yaml:"general_purpose"`
 	Identities     []Identity     `yaml:"identities"`
 	IdentitiesFile string         `yaml:"identities_file"` // YAML with one key, identities
+	Issuers        []Issuer       `yaml:"issuers"`
+	Roles          []Role         `yaml:"roles"`
+	RolesFile      string         `yaml:"roles_file"` // YAML with one key, roles
 	Limits         Limits         `yaml:"limits"`
 	Checksums      Checksums      `yaml:"checksums"`
 	Auth           Auth           `yaml:"auth"`

@@ -19,6 +19,10 @@ func (c *Config) Files() []string {
 	for i := range c.Identities {
 		list = append(list, c.Identities[i].SecretKeyFile)
 	}
+	list = append(list, c.RolesFile)
+	for i := range c.Issuers {
+		list = append(list, c.Issuers[i].KeysFile, c.Issuers[i].CA)
+	}
 	files := list[:0]
 	for _, name := range list {
 		if name != "" {

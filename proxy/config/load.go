@@ -222,7 +222,7 @@ func (c *Config) resolve(dir string, r *reading) {
 		return
 	}
 	for _, p := range []*string{
-		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile,
+		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Store.CA, &c.KMS.CA, &c.Data, &c.IdentitiesFile, &c.RolesFile,
 		&c.Store.SecretKeyFile, &c.KMS.SecretKeyFile, &c.Admin.TokenFile, &c.Tracing.CA, &c.Admin.Cert, &c.Admin.Key,
 		&c.Admin.ClientCA, &c.Log.Audit.File, &c.Log.Audit.CA,
 	} {
@@ -253,6 +253,7 @@ func (c *Config) resolve(dir string, r *reading) {
 		}
 		r.secret(fmt.Sprintf("identities[%d].secret_key", i), &id.SecretKey, id.SecretKeyFile, id.SecretKeyEnv)
 	}
+	c.resolveRoles(base, r)
 }
 
 // readIdentities reads identities from their file.

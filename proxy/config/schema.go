@@ -15,6 +15,11 @@ import (
 //go:embed config.go
 var source string
 
+// rolesSource is its part about roles.
+//
+//go:embed roles.go
+var rolesSource string
+
 // Schema returns the JSON schema of a configuration file, made from the type Config, its comments and its defaults.
 func Schema() map[string]any {
 	s := &schema{comments: comments()}
@@ -105,7 +110,14 @@ func (s *schema) of(t reflect.Type, value reflect.Value) map[string]any {
 // comments are those of this package's types and fields, as one line each.
 func comments() map[string]string {
 	found := make(map[string]string)
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments)
+	for _, text := range []string{source, rolesSource} {
+		addComments(found, text)
+	}
+	return found
+}
+
+func addComments(found map[string]string, text string) {
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", text, parser.ParseComments)
 	if err != nil {
 		panic("config: internal error: " + err.Error()) // it was compiled
 	}
@@ -136,5 +148,4 @@ func comments() map[string]string {
 			}
 		}
 	}
-	return found
 }

@@ -34,6 +34,8 @@ func (c *Config) validate() Faults {
 		}
 	}
 	c.validateIdentities(&f)
+	c.validateIssuers(&f)
+	c.validateRoles(&f)
 	oneOf(&f, "general_purpose.default_encryption", c.GeneralPurpose.DefaultEncryption, "AES256", "aws:kms")
 	oneOf(&f, "checksums.on_get", c.Checksums.OnGet, "always", "free")
 	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
@@ -320,8 +322,8 @@ func (c *Config) validateKMS(f *Faults) {
 }
 
 func (c *Config) validateIdentities(f *Faults) {
-	if len(c.Identities) == 0 && !c.KeepsData() {
-		f.add("identities", "must be set: without identities nobody can call")
+	if len(c.Identities) == 0 && len(c.Roles) == 0 && !c.KeepsData() {
+		f.add("identities", "must be set, or roles: without them nobody can call")
 	}
 	names, keys := make(map[string]bool), make(map[string]bool)
 	for i := range c.Identities {
@@ -343,31 +345,41 @@ func (c *Config) validateIdentities(f *Faults) {
 			f.add(at+".access_key", "%q is used twice", id.AccessKey)
 		}
 		names[id.Name], keys[id.AccessKey] = true, true
-		if id.Limits.Concurrency < 0 || id.Limits.Burst < 0 || !(id.Limits.RequestsPerSecond >= 0) {
-			f.add(at+".limits", "must not be negative")
+		if strings.HasPrefix(id.Name, "role/") || strings.HasPrefix(id.Name, "assumed-role/") {
+			f.add(at+".name", "%q is a name of roles", id.Name)
 		}
-		if len(id.ClientCertificate) > 0 && (c.TLS.ClientCA == "" || c.Listen.HTTPS == "") {
-			f.add(at+".client_certificate", "needs listen.https and tls.client_ca")
+		c.validateCaller(f, at, id.Policy, id.ClientCertificate, &id.Limits)
+	}
+}
+
+// validateCaller checks what identities and roles have.
+func (c *Config) validateCaller(f *Faults, at string, list []Statement, certificates List, limits *IdentityLimits) {
+	if limits.Concurrency < 0 || limits.Burst < 0 || !(limits.RequestsPerSecond >= 0) {
+		f.add(at+".limits", "must not be negative")
+	}
+	if len(certificates) > 0 && (c.TLS.ClientCA == "" || c.Listen.HTTPS == "") {
+		f.add(at+".client_certificate", "needs listen.https and tls.client_ca")
+	}
+	for _, name := range certificates {
+		kind, value, _ := strings.Cut(name, ":")
+		if !slices.Contains([]string{"cn", "subject", "dns", "email", "uri"}, kind) || value == "" {
+			f.add(at+".client_certificate", "%q is not cn:, subject:, dns:, email: or uri: with a name", name)
 		}
-		for _, name := range id.ClientCertificate {
-			kind, value, _ := strings.Cut(name, ":")
-			if !slices.Contains([]string{"cn", "subject", "dns", "email", "uri"}, kind) || value == "" {
-				f.add(at+".client_certificate", "%q is not cn:, subject:, dns:, email: or uri: with a name", name)
-			}
-		}
-		if _, err := policy.Compile(id.Statements()); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
-				where, why, _ := strings.Cut(line, ": ")
-				f.add(at+"."+where, "%s", why)
-			}
+	}
+	if _, err := policy.Compile(statements(list)); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			where, why, _ := strings.Cut(line, ": ")
+			f.add(at+"."+where, "%s", why)
 		}
 	}
 }
 
 // Statements returns the identity's policy in the form that package policy compiles.
-func (id *Identity) Statements() []policy.Statement {
+func (id *Identity) Statements() []policy.Statement { return statements(id.Policy) }
+
+func statements(of []Statement) []policy.Statement {
 	var list []policy.Statement
-	for _, s := range id.Policy {
+	for _, s := range of {
 		st := policy.Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource}
 		for operator, keys := range s.Condition {
 			for key, values := range keys {

@@ -124,7 +124,7 @@ func (x *exchange) finish(code string, err error) {
 	if code == "" {
 		code = "OK"
 	}
-	g.count(x.Operation.String(), code, row, took, x.sampledTrace())
+	g.count(x.operation(), code, row, took, x.sampledTrace())
 	x.reportFailure(e)
 	x.audit(code, row, took)
 	x.endSpan(code, row)
@@ -219,7 +219,7 @@ func (x *exchange) audit(code, row string, took time.Duration) {
 	header := &x.ctx.Response.Header
 	r := audit.Record{
 		Time: x.grant.Start, Request: x.requestID, Trace: x.traceID(), Remote: x.grant.Client().String(),
-		TLS: x.grant.OverTLS(), Operation: x.Operation.String(),
+		TLS: x.grant.OverTLS(), Operation: x.operation(),
 		Bucket: strings.Clone(x.Bucket), Key: strings.Clone(x.Key), Version: strings.Clone(x.Version),
 		Source: string(x.grant.Bytes("x-amz-copy-source")), Row: row, Decision: "refused", Code: code,
 		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Took: took,
@@ -268,7 +268,7 @@ func (x *exchange) endSpan(code, row string) {
 		return
 	}
 	e := SpanEnd{
-		Operation: x.Operation.String(), Bucket: string([]byte(x.Bucket)), Code: code, Row: row,
+		Operation: x.operation(), Bucket: string([]byte(x.Bucket)), Code: code, Row: row,
 		Status: x.ctx.Response.StatusCode(), In: x.account.in, Out: x.account.out, Sent: x.sent(),
 		Host: string(x.grant.Bytes("host")),
 	}

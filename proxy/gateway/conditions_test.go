@@ -131,6 +131,11 @@ func conditionRows(now time.Time) map[string]conditionRow {
 		"aws:SourceIp":         {header: []string{"X-Forwarded-For: 10.0.0.1, 192.0.2.7"}, value: "192.0.2.7"},
 		"aws:UserAgent":        {header: []string{"User-Agent: agent/1"}, value: "agent/1"},
 		"aws:username":         {value: "all"},
+		"aws:userid":           {value: "AIDAJN5T3B5HIQ2Q4FQMC"},
+		// of a role's session
+		"aws:FederatedProvider": {},
+		"aws:PrincipalTag/":     {},
+		"aws:TokenIssueTime":    {},
 
 		"s3:delimiter":     {query: "delimiter=%2F", value: "/"},
 		"s3:max-keys":      {query: "max-keys=7", value: "7"},

@@ -25,7 +25,7 @@ func createSession(x *exchange) error {
 }
 
 func (x *exchange) issueSession() error {
-	s := session.Session{Principal: x.grant.Identity.Name, Bucket: x.Bucket}
+	s := session.Session{Principal: x.grant.Identity.Name, Bucket: x.Bucket, Assumed: x.grant.Identity.Assumed()}
 	if x.Record != nil {
 		e := x.grant.Decision.Encryption
 		s.Incarnation, s.ReadOnly = x.Record.Incarnation, x.grant.Mode == policy.ReadOnly

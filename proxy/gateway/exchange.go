@@ -46,11 +46,12 @@ const (
 
 // account is what the log, the audit log and the metrics record of a request.
 type account struct {
-	in, out    int64 // plaintext
-	sentBefore int64 // requests to the store that went out for earlier requests of the connection
-	span       Span  // nil when requests aren't traced
-	permitted  bool  // the request has its permission
-	reserved   bool  // there is room for its record in the audit log
+	in, out    int64  // plaintext
+	sentBefore int64  // requests to the store that went out for earlier requests of the connection
+	span       Span   // nil when requests aren't traced
+	action     string // of a call of STS; "" of a request to S3
+	permitted  bool   // the request has its permission
+	reserved   bool   // there is room for its record in the audit log
 }
 
 // use is a request's share of what is limited for all requests together.
@@ -96,7 +97,7 @@ func (x *exchange) setObject() {
 	o.Bucket, o.Key, o.Version, o.Record, o.Facts = g.Bucket, g.Key, g.Version, g.Record, g.Facts
 	o.Operation, o.Method = g.Operation, s3.View(g.Message.Method)
 	if g.Identity != nil {
-		o.Principal = g.Identity.Name
+		o.Principal = g.Identity.Unit()
 	}
 }
 
@@ -104,6 +105,14 @@ func (x *exchange) setObject() {
 func (x *exchange) setRecord(record *state.Bucket) {
 	x.grant.SetRecord(record)
 	x.Record, x.Facts = record, x.grant.Facts
+}
+
+// operation is the name of what the request asks for, for logs and metrics.
+func (x *exchange) operation() string {
+	if x.account.action != "" {
+		return x.account.action
+	}
+	return x.Operation.String()
 }
 
 // at returns another object than the request's own. It lives no longer than x.

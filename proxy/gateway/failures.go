@@ -41,7 +41,7 @@ func (x *exchange) reportFailure(e *s3.Error) {
 		cause = e.Cause.Error()
 	}
 	observe(Failure{
-		Time: x.g.o.Now().UTC(), RequestID: x.requestID, Operation: x.Operation.String(), Bucket: strings.Clone(x.Bucket),
+		Time: x.g.o.Now().UTC(), RequestID: x.requestID, Operation: x.operation(), Bucket: strings.Clone(x.Bucket),
 		Status: status, Code: e.Code, Row: e.Row, Cause: shortCause(cause, x.Key),
 	})
 }

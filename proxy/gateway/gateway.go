@@ -50,8 +50,8 @@ func New(o Options, ids *access.Identities) *Gateway {
 	})
 	g.access = access.New(access.Options{
 		Record: g.record, ResolveKey: g.resolveKey, CheckKey: g.objects.CheckKey,
-		Served:   func(op policy.Operation) bool { return g.served[op] != nil },
-		Sessions: o.Sessions, Region: o.Region, Account: o.Account, Domains: o.Domains,
+		Served: func(op policy.Operation) bool { return g.served[op] != nil },
+		Ended:  o.Ended, Sessions: o.Sessions, Region: o.Region, Account: o.Account, Domains: o.Domains,
 		StateBucket: o.StateBucket, BucketPrefix: o.BucketPrefix, Policy: rules, RequireTLS: o.RequireTLS,
 		TrustedProxies: o.TrustedProxies, AcceptS3Scope: o.AcceptS3Scope, VerboseMismatch: o.VerboseMismatch,
 		PostObject: o.PostObject, FailedLogins: o.FailedLogins, Shed: g.shed, Now: o.Now,
@@ -111,6 +111,11 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 		x = g.begin(ctx)
 	}
 	x.withCleanup(func() {
+		if x.grant.ToSTS() {
+			x.body.stream = ctx.RequestBodyStream()
+			x.answerCall()
+			return
+		}
 		if !begun {
 			if err := g.enter(x); err != nil {
 				x.fail(err)
@@ -147,6 +152,11 @@ func (g *Gateway) Expect(ctx *fasthttp.RequestCtx) int {
 	g.withRecover(ctx, func() {
 		x := g.begin(ctx)
 		x.withCleanup(func() {
+			if x.grant.ToSTS() { // decided by its body
+				ctx.SetUserValue(exchangeKey, x)
+				decided = true
+				return
+			}
 			if err := g.enter(x); err != nil {
 				x.fail(err)
 				return

@@ -42,6 +42,8 @@ type Options struct {
 	Renames  Renames
 	Claims   objects.Claims
 	Sessions session.Keys
+	// Ended returns how often the sessions of a role were ended; see access.Options.
+	Ended func(ctx context.Context, role string, issuing bool) (times uint64, err error)
 
 	Region       string
 	Account      string

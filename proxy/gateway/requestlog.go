@@ -62,7 +62,7 @@ func (x *exchange) appendLine(fields []zap.Field, code string, took time.Duratio
 		principal = x.grant.Identity.Name
 	}
 	fields = append(fields,
-		zap.String("id", x.requestID), zap.String("operation", x.Operation.String()), zap.String("bucket", x.Bucket),
+		zap.String("id", x.requestID), zap.String("operation", x.operation()), zap.String("bucket", x.Bucket),
 		zap.String("key", x.Key), zap.String("principal", principal), zap.String("remote", x.ctx.RemoteAddr().String()),
 		zap.Int("status", x.ctx.Response.StatusCode()), zap.String("code", code),
 		zap.Float64("took_ms", float64(took.Microseconds())/1000),

@@ -14,8 +14,8 @@ func (i *Instance) gatewayOptions() gateway.Options {
 	c, m := i.Config, i.Metrics
 	o := gateway.Options{
 		Store: i.Storage.Client, Keys: i.Keys, Buckets: i.State, Uploads: i.State, Renames: i.State, Claims: i.State,
-		Sessions: i.State,
-		Region:   c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains,
+		Sessions: i.State, Ended: i.State.Ended,
+		Region: c.Region, Account: c.Account, Zones: c.Zones, Domains: c.Domains,
 		ServiceKey: i.KMS.ServiceKey, DefaultKMS: c.GeneralPurpose.DefaultEncryption == "aws:kms",
 		AllowedKeys: c.KMS.AllowedKeys,
 		StateBucket: c.Store.StateBucket, BucketPrefix: c.Store.BucketPrefix,

@@ -185,6 +185,11 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 		options.Store, options.Tracer = traces.Store(i.Storage.Client, i.Storage.Endpoint), traces
 	}
 	i.Gateway = gateway.New(options, ids)
+	trusted, err := issuers(c, nil, &i.options)
+	if err != nil {
+		return config.Faults{{Path: "issuers", Why: err.Error()}}
+	}
+	i.Gateway.Access().SetIssuers(trusted)
 	i.limit(c)
 	return nil
 }

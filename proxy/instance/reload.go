@@ -109,6 +109,10 @@ func (r *Reloader) load() (waits []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("identities: %w", err)
 	}
+	trusted, err := issuers(c, r.instance.Gateway.Access().Issuers(), &r.instance.options)
+	if err != nil {
+		return nil, err
+	}
 	var encryption *tls.Config
 	if c.Listen.HTTPS != "" && r.front.Encryption.Load() != nil {
 		if encryption, err = ServerTLS(c, r.instance.Authority); err != nil {
@@ -119,6 +123,7 @@ func (r *Reloader) load() (waits []string, err error) {
 		r.front.Encryption.Store(encryption)
 		r.instance.Certificates.Serve(c, encryption)
 	}
+	r.instance.Gateway.Access().SetIssuers(trusted)
 	r.instance.Gateway.Access().SetIdentities(ids)
 	r.instance.limit(c)
 	r.front.Server.SetOptions(ServerOptions(c))

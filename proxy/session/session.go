@@ -1,8 +1,13 @@
-// Package session issues and opens the credentials of CreateSession. A session is nowhere stored: its token
-// is a sealed record that any replica opens, so a zonal request needs no call to be authenticated.
+// Package session issues and opens the credentials of CreateSession, and the temporary credentials of a role's session.
+// Neither is stored anywhere: a token is a sealed record that any replica opens, so a request with it needs no call to be
+// authenticated.
 //
-//	token = base64url( version 1 ‖ session key id 16 ‖ salt 16 ‖ AES-256-GCM( principal, bucket, … , expiry ) )
-//	                   └──────────── additional data ────────┘
+//	token = base64url( version ‖ session key id 16 ‖ salt 16 ‖ AES-256-GCM( principal, bucket, … , expiry ) )
+//	                   └──────────── additional data ───────┘
+//
+// Version 1 is a token of CreateSession, version 2 one of temporary credentials; the version is authenticated, so neither
+// is ever taken for the other (TestTokensAreOfOneKind).
+//
 //	token key, secret access key, access key id = Expand(session key, "token" | "secret" | "id" ‖ salt)
 //
 // Each token has a key of its own, derived from its salt, so the nonce is zero and no count of tokens wears a
@@ -57,9 +62,11 @@ type Session struct {
 	KMS         bool   // SSE-KMS, otherwise SSE-S3
 	KeyARN      string // with KMS
 	Expires     time.Time
+	// Assumed is the session of a role that made it; nil for an identity. Principal is then its Principal().
+	Assumed *Temporary
 }
 
-// Credentials are what CreateSession answers.
+// Credentials are what CreateSession and STS answer.
 type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey string
@@ -68,14 +75,32 @@ type Credentials struct {
 }
 
 const (
-	version  = 1
-	aadSize  = 1 + 16 + 16
-	tagSize  = 16
-	maxToken = 2048
+	ofSession   = 1 // versions of tokens
+	ofTemporary = 2
+
+	aadSize = 1 + 16 + 16
+	tagSize = 16
 )
 
-// Issue makes credentials for s, whose Expires it sets from now.
+// MaxToken bounds the length of a token.
+const MaxToken = 6144
+
+// Issue makes credentials for s, whose Expires it sets from now. They don't outlive the temporary credentials that they
+// are made with.
 func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credentials, error) {
+	s.Expires = now.Add(Lifetime).UTC().Truncate(time.Second)
+	if s.Assumed != nil && s.Assumed.Expires.Before(s.Expires) {
+		s.Expires = s.Assumed.Expires
+	}
+	content, err := appendSession(nil, &s)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return seal(ctx, keys, ofSession, content, s.Expires)
+}
+
+// seal makes credentials whose token carries content.
+func seal(ctx context.Context, keys Keys, version byte, content []byte, expires time.Time) (Credentials, error) {
 	id, key, err := keys.Current(ctx)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("find a session key: %w", err)
@@ -83,7 +108,7 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 	token := make([]byte, aadSize, 512)
 	token[0] = version
 	copy(token[1:], id[:])
-	c := Credentials{Expires: now.Add(Lifetime).UTC().Truncate(time.Second)}
+	c := Credentials{Expires: expires}
 	var aead cipher.AEAD
 	// A secret that begins with a hyphen would be read as an option by programs that take it as an
 	// argument. Another salt gives another secret, so tokens stay what they were.
@@ -93,8 +118,7 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 			return Credentials{}, err
 		}
 	}
-	s.Expires = c.Expires
-	token = aead.Seal(token, make([]byte, aead.NonceSize()), appendSession(nil, &s), token[:aadSize])
+	token = aead.Seal(token, make([]byte, aead.NonceSize()), content, token[:aadSize])
 	c.Token = base64.RawURLEncoding.EncodeToString(token)
 	return c, nil
 }
@@ -102,25 +126,9 @@ func Issue(ctx context.Context, keys Keys, s Session, now time.Time) (Credential
 // Open checks a token and returns the session with its access key id and secret. It does not look at
 // signatures, buckets or principals: those are the caller's.
 func Open(ctx context.Context, keys Keys, token string, now time.Time) (Session, Credentials, error) {
-	raw, ok := decode(token)
-	if !ok {
-		return Session{}, Credentials{}, ErrMalformed
-	}
-	key, ok, err := keys.Find(ctx, [16]byte(raw[1:17]))
-	if err != nil {
-		return Session{}, Credentials{}, fmt.Errorf("find a session key: %w", err)
-	}
-	if !ok {
-		return Session{}, Credentials{}, ErrMalformed
-	}
-	c := Credentials{Token: token}
-	aead, err := c.derive(key, raw[17:aadSize])
+	plain, c, err := open(ctx, keys, ofSession, token)
 	if err != nil {
 		return Session{}, Credentials{}, err
-	}
-	plain, err := aead.Open(nil, make([]byte, aead.NonceSize()), raw[aadSize:], raw[:aadSize])
-	if err != nil {
-		return Session{}, Credentials{}, ErrMalformed
 	}
 	s, ok := parseSession(plain)
 	if !ok {
@@ -133,6 +141,31 @@ func Open(ctx context.Context, keys Keys, token string, now time.Time) (Session,
 	return s, c, nil
 }
 
+// open checks a token of a version and returns what it carries, with its access key id and secret.
+func open(ctx context.Context, keys Keys, version byte, token string) ([]byte, Credentials, error) {
+	raw, ok := decode(token)
+	if !ok || raw[0] != version {
+		return nil, Credentials{}, ErrMalformed
+	}
+	key, ok, err := keys.Find(ctx, [16]byte(raw[1:17]))
+	if err != nil {
+		return nil, Credentials{}, fmt.Errorf("find a session key: %w", err)
+	}
+	if !ok {
+		return nil, Credentials{}, ErrMalformed
+	}
+	c := Credentials{Token: token}
+	aead, err := c.derive(key, raw[17:aadSize])
+	if err != nil {
+		return nil, Credentials{}, err
+	}
+	plain, err := aead.Open(nil, make([]byte, aead.NonceSize()), raw[aadSize:], raw[:aadSize])
+	if err != nil {
+		return nil, Credentials{}, ErrMalformed
+	}
+	return plain, c, nil
+}
+
 // KeyID returns the id of the session key that a token names, without any check of the token.
 func KeyID(token string) (id [16]byte, ok bool) {
 	raw, ok := decode(token)
@@ -143,11 +176,11 @@ func KeyID(token string) (id [16]byte, ok bool) {
 }
 
 func decode(token string) (raw []byte, ok bool) {
-	if len(token) > maxToken {
+	if len(token) > MaxToken {
 		return nil, false
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	return raw, err == nil && len(raw) >= aadSize+tagSize && raw[0] == version
+	return raw, err == nil && len(raw) >= aadSize+tagSize
 }
 
 // derive fills in id and secret and returns the token's cipher. The session key is uniform, so HKDF's
@@ -177,13 +210,15 @@ func (c *Credentials) derive(key, salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// The session's binary form: flags ‖ expiry (8) ‖ four strings, each with a two-byte length.
+// The session's binary form: flags ‖ expiry (8) ‖ four strings, each with a two-byte length, and the role's session in
+// JSON as a fifth, if there is one.
 const (
 	flagReadOnly = 1 << iota
 	flagKMS
+	flagAssumed
 )
 
-func appendSession(b []byte, s *Session) []byte {
+func appendSession(b []byte, s *Session) ([]byte, error) {
 	var flags byte
 	if s.ReadOnly {
 		flags |= flagReadOnly
@@ -191,13 +226,22 @@ func appendSession(b []byte, s *Session) []byte {
 	if s.KMS {
 		flags |= flagKMS
 	}
+	list := []string{s.Principal, s.Bucket, s.Incarnation, s.KeyARN}
+	if s.Assumed != nil {
+		flags |= flagAssumed
+		assumed, err := s.Assumed.marshal()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, string(assumed))
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Expires.Unix()))
-	for _, v := range []string{s.Principal, s.Bucket, s.Incarnation, s.KeyARN} {
+	for _, v := range list {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(v)))
 		b = append(b, v...)
 	}
-	return b
+	return b, nil
 }
 
 func parseSession(b []byte) (s Session, ok bool) {
@@ -206,8 +250,13 @@ func parseSession(b []byte) (s Session, ok bool) {
 	}
 	s.ReadOnly, s.KMS = b[0]&flagReadOnly != 0, b[0]&flagKMS != 0
 	s.Expires = time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0).UTC()
+	var assumed string
+	list := []*string{&s.Principal, &s.Bucket, &s.Incarnation, &s.KeyARN}
+	if b[0]&flagAssumed != 0 {
+		list = append(list, &assumed)
+	}
 	b = b[9:]
-	for _, v := range []*string{&s.Principal, &s.Bucket, &s.Incarnation, &s.KeyARN} {
+	for _, v := range list {
 		if len(b) < 2 {
 			return s, false
 		}
@@ -216,6 +265,11 @@ func parseSession(b []byte) (s Session, ok bool) {
 			return s, false
 		}
 		*v, b = string(b[:n]), b[n:]
+	}
+	if assumed != "" {
+		if s.Assumed, ok = parseTemporary([]byte(assumed)); !ok {
+			return s, false
+		}
 	}
 	return s, len(b) == 0
 }

@@ -215,7 +215,10 @@ func TestSessionsAreReadWhole(t *testing.T) {
 		Principal: "app", Bucket: "b", Incarnation: "i", KeyARN: "k", ReadOnly: true, KMS: true,
 		Expires: now.Truncate(time.Second),
 	}
-	b := session.Append(nil, &want)
+	b, err := session.Append(nil, &want)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got, ok := session.Parse(b); !ok || got != want {
 		t.Errorf("%+v, %t", got, ok)
 	}

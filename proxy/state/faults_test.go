@@ -199,7 +199,7 @@ var operations = map[string]struct {
 		}
 	}},
 	"SweepSessionKeys": {
-		26 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) },
+		38 * time.Hour, func(ctx context.Context, x *scene) error { return x.s.SweepSessionKeys(ctx) },
 		gone("sessions/"),
 	},
 	"Rename": {0, func(ctx context.Context, x *scene) error {

@@ -12,7 +12,7 @@ type sessionKey struct {
 
 const (
 	sessionPrefix  = "sessions/"
-	sessionKeyLife = 24 * time.Hour // a key issues for a day; its sessions outlive it by minutes
+	sessionKeyLife = 24 * time.Hour // a key issues for a day; credentials outlive it by session.LongestTemporary
 	maxSessionKeys = 256
 	// unknownLife is how long an id is taken not to exist. A key is written before its first token is
 	// given out, so an id that was absent is a forged one; the time only bounds what a forger costs.

@@ -52,10 +52,13 @@ func (s *State) Find(ctx context.Context, id [16]byte) (key []byte, ok bool, err
 	return r.Key, true, nil
 }
 
-// SweepSessionKeys removes the records of session keys whose sessions have all ended.
+// credentialLife is how long the longest credentials live that a session key issues: session.LongestTemporary.
+const credentialLife = 12 * time.Hour
+
+// SweepSessionKeys removes the records of session keys whose credentials have all expired.
 func (s *State) SweepSessionKeys(ctx context.Context) error {
 	err := s.removeAll(ctx, sessionPrefix, func(o *listed) bool {
-		return s.o.Now().Sub(o.modified) > sessionKeyLife+time.Hour
+		return s.o.Now().Sub(o.modified) > sessionKeyLife+credentialLife+time.Hour
 	})
 	if err != nil {
 		return fmt.Errorf("remove old session keys: %w", err)

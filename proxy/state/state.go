@@ -63,6 +63,8 @@ type State struct {
 	sessions   *lru.Cache[[16]byte, sessionKey]
 	current    sessionKey
 
+	ended endedRoles // has a lock of its own
+
 	revoked         map[string]string // the last revocation of each KMS key that this replica has acted on
 	revocationsRead time.Time
 }

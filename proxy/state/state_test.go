@@ -370,7 +370,7 @@ func TestS11SessionKeysAreFoundByOtherReplicas(t *testing.T) {
 	if next, _, err := first.Current(t.Context()); err != nil || next == id {
 		t.Errorf("the key of yesterday is still in use: %v", err)
 	}
-	b.pass(time.Hour)
+	b.pass(13 * time.Hour)
 	if err := first.SweepSessionKeys(t.Context()); err != nil {
 		t.Fatal(err)
 	}

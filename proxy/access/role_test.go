@@ -1,0 +1,699 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"sealfront/policy"
+	"sealfront/proxy/access"
+	"sealfront/proxy/proxytest"
+	"sealfront/proxy/session"
+	"sealfront/proxy/sts"
+	"sealfront/proxy/webidentity"
+	"sealfront/sigv4"
+)
+
+const roleAccount = "arn:aws:iam::" + testAccount + ":"
+
+// A roleRoom is a room with an issuer, whose clock is the machine's.
+type roleRoom struct {
+	*room
+	issuer *proxytest.Issuer
+	ended  map[string]uint64
+	away   error // of the record of ended sessions
+}
+
+func newRoleRoom(t *testing.T, roles ...*access.Role) *roleRoom {
+	t.Helper()
+	r := &roleRoom{issuer: proxytest.NewIssuer(t), ended: make(map[string]uint64)}
+	r.room = newRoom(t, func(o *access.Options) {
+		o.Ended = func(_ context.Context, role string, _ bool) (uint64, error) { return r.ended[role], r.away }
+		o.FailedLogins = access.FailedLogins{Rate: 1, Burst: 20}
+	})
+	r.now = time.Now().UTC()
+	issuers, err := webidentity.New([]webidentity.Options{{
+		URL: r.issuer.URL, Algorithms: []string{"ES256"}, Skew: time.Minute, MaxAge: 24 * time.Hour, Keep: time.Hour,
+	}}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetIssuers(issuers)
+	r.set(roles...)
+	return r
+}
+
+// set replaces the roles. The identities stay.
+func (r *roleRoom) set(roles ...*access.Role) {
+	r.t.Helper()
+	var list []*access.Identity
+	for name, statements := range testPolicies {
+		list = append(list, newIdentity(r.t, name, statements...))
+	}
+	ids, err := access.NewIdentities(list, roles...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.SetIdentities(ids)
+}
+
+// conditions compiles a trust's; keys are claims of the issuer.
+func (r *roleRoom) conditions(operator, claim string, values ...string) *policy.Trust {
+	r.t.Helper()
+	_, host, _ := strings.Cut(r.issuer.URL, "://")
+	key := host + ":" + claim
+	if strings.HasPrefix(claim, "sts:") {
+		key = claim
+	}
+	compiled, err := policy.CompileTrust(map[string]map[string][]string{operator: {key: values}},
+		func(key string) (string, bool) {
+			if claim == "sts:ExternalId" {
+				return policy.TrustClaim("", key)
+			}
+			return policy.TrustClaim(r.issuer.URL, key)
+		})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return compiled
+}
+
+func newRole(t testing.TB, name string, statements ...policy.Statement) *access.Role {
+	t.Helper()
+	p, err := policy.Compile(statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &access.Role{Name: name, ARN: roleAccount + "role/" + name, Policy: p, MaxSession: time.Hour}
+}
+
+// trusting has a role trust the issuer's tokens for "us" under conditions.
+func (r *roleRoom) trusting(role *access.Role, conditions *policy.Trust) *access.Role {
+	role.Trust = append(role.Trust, access.Trust{Issuer: r.issuer.URL, Audience: []string{"us"}, Conditions: conditions})
+	return role
+}
+
+// reader is a role that may read, and that the subject "me" may assume.
+func (r *roleRoom) reader() *access.Role {
+	role := r.trusting(newRole(r.t, "reader", allow("s3:Get*", "*"), allow("kms:*", "*"),
+		allow("s3express:CreateSession", "*")), r.conditions("StringEquals", "sub", "me"))
+	role.Tags = map[string]string{"Team": "team"}
+	return role
+}
+
+// call is a request to STS, as it comes.
+func (r *roleRoom) call() *access.Grant {
+	r.t.Helper()
+	return r.read(&request{method: "POST", path: "/", header: []string{"Content-Type: application/x-www-form-urlencoded"}})
+}
+
+func (r *roleRoom) assume(token string, change func(a *sts.Assumption)) (*access.Assumed, *sts.Error) {
+	r.t.Helper()
+	a := &sts.Assumption{RoleARN: roleAccount + "role/reader", SessionName: "web-1", Token: token}
+	if change != nil {
+		change(a)
+	}
+	x := r.call()
+	defer x.Release()
+	return x.AssumeWithToken(r.t.Context(), a)
+}
+
+// assumed is a session of the role for the subject "me".
+func (r *roleRoom) assumed(change func(a *sts.Assumption)) *access.Assumed {
+	r.t.Helper()
+	a, err := r.assume(r.issuer.Token("me", "us", map[string]any{"team": "red"}), change)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+// as signs a request with temporary credentials.
+func as(a *access.Assumed, r request) *request {
+	r.who, r.secret = a.Credentials.AccessKeyID, a.Credentials.SecretAccessKey
+	r.header = append(r.header, "X-Amz-Security-Token: "+a.Credentials.Token)
+	return &r
+}
+
+var readSource = request{method: "GET", path: "/kms/source"}
+
+func TestARoleIsAssumedWithAToken(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	a := r.assumed(nil)
+	if a.ARN != "arn:aws:sts::"+testAccount+":assumed-role/reader/web-1" || !strings.HasPrefix(a.UserID, "AROA") ||
+		!strings.HasSuffix(a.UserID, ":web-1") || a.Subject != "me" || a.Audience != "us" ||
+		a.Session.Provider != r.issuer.URL || !strings.HasPrefix(a.Credentials.AccessKeyID, "ASIA") {
+		t.Errorf("%+v", a)
+	}
+	if left := a.Credentials.Expires.Sub(r.now); left > time.Hour || left < time.Hour-2*time.Second {
+		t.Errorf("expires in %v", left)
+	}
+	x := r.want("a read", as(a, readSource), "")
+	if x.Identity.Name != "assumed-role/reader/web-1" || x.Identity.Unit() != "role/reader" ||
+		x.Identity.UserID() != a.UserID || x.Identity.Assumed().Name != "web-1" {
+		t.Errorf("%+v", x.Identity)
+	}
+	r.want("a write", as(a, request{method: "PUT", path: "/kms/source"}), "AccessDenied")
+	r.want("a read by a URL", &request{
+		method: "GET", path: "/kms/source", presigned: true, who: a.Credentials.AccessKeyID,
+		secret: a.Credentials.SecretAccessKey, query: "X-Amz-Security-Token=" + url.QueryEscape(a.Credentials.Token),
+	}, "")
+	r.want("without the token", &request{
+		method: "GET", path: "/kms/source", who: a.Credentials.AccessKeyID, secret: a.Credentials.SecretAccessKey,
+	}, "InvalidAccessKeyId")
+	other := r.assumed(nil)
+	mixed := *other
+	mixed.Credentials.Token = a.Credentials.Token
+	r.want("another's token", as(&mixed, readSource), "InvalidToken")
+	mixed = *a
+	mixed.Credentials.SecretAccessKey = other.Credentials.SecretAccessKey
+	r.want("another's secret", as(&mixed, readSource), "SignatureDoesNotMatch")
+	r.now = a.Credentials.Expires.Add(session.Grace)
+	r.want("within the grace", as(a, readSource), "")
+	r.now = r.now.Add(time.Second)
+	r.want("expired", as(a, readSource), "ExpiredToken")
+}
+
+func TestWhoMayAssumeARole(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	role := r.reader()
+	r.trusting(role, r.conditions("StringLike", "groups", "admin*"))
+	r.trusting(role, r.conditions("StringEquals", "sts:RoleSessionName", "named"))
+	r.set(role, newRole(t, "ops", allow("*", "*")))
+	stranger := proxytest.NewIssuer(t)
+	for name, c := range map[string]struct {
+		token  string
+		change func(a *sts.Assumption)
+		want   string // "": it may
+	}{
+		"the subject":     {r.issuer.Token("me", "us", nil), nil, ""},
+		"another subject": {r.issuer.Token("you", "us", nil), nil, sts.AccessDenied},
+		"by another claim": {
+			r.issuer.Token("you", "us", map[string]any{"groups": "admins"}), nil, "",
+		},
+		"a list where one text is asked for": {
+			r.issuer.Token("you", "us", map[string]any{"groups": []string{"a", "admins"}}), nil, sts.AccessDenied,
+		},
+		"by the session's name": {
+			r.issuer.Token("you", "us", nil), func(a *sts.Assumption) { a.SessionName = "named" }, "",
+		},
+		"a claim that looks like the session's name": {
+			r.issuer.Token("you", "us", map[string]any{policy.FactSessionName: "named"}), nil, sts.AccessDenied,
+		},
+		"another audience": {r.issuer.Token("me", "them", nil), nil, sts.InvalidIdentityToken},
+		"several audiences": {
+			r.issuer.Token("me", "", map[string]any{"aud": []string{"them", "us"}}), nil, "",
+		},
+		"an expired token": {
+			r.issuer.Token("me", "us", map[string]any{"exp": 1}), nil, sts.ExpiredTokenException,
+		},
+		"another issuer": {stranger.Token("me", "us", nil), nil, sts.InvalidIdentityToken},
+		"no token":       {"token", nil, sts.InvalidIdentityToken},
+		"another account's role": {
+			r.issuer.Token("me", "us", nil),
+			func(a *sts.Assumption) { a.RoleARN = "arn:aws:iam::210987654321:role/reader" }, sts.AccessDenied,
+		},
+		"no role": {
+			r.issuer.Token("me", "us", nil), func(a *sts.Assumption) { a.RoleARN = roleAccount + "role/none" },
+			sts.AccessDenied,
+		},
+		"a role that trusts nobody": {
+			r.issuer.Token("me", "us", nil), func(a *sts.Assumption) { a.RoleARN = roleAccount + "role/ops" },
+			sts.AccessDenied,
+		},
+		"for too long": {
+			r.issuer.Token("me", "us", nil), func(a *sts.Assumption) { a.Duration = time.Hour + time.Second },
+			sts.ValidationError,
+		},
+		"with a policy that is none": {
+			r.issuer.Token("me", "us", nil), func(a *sts.Assumption) { a.Policy = "{}" }, sts.MalformedPolicy,
+		},
+		"with too much": {
+			r.issuer.Token("me", "us", map[string]any{"groups": "admins" + strings.Repeat("x", 5000)}),
+			nil, sts.PackedPolicyTooLarge,
+		},
+	} {
+		_, err := r.assume(c.token, c.change)
+		if got := codeOfCall(err); got != c.want {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
+		}
+		r.now = r.now.Add(time.Second) // a failed login is forgotten
+	}
+}
+
+func codeOfCall(err *sts.Error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Code
+}
+
+func TestFailedTokensAreThrottled(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	throttled := 0
+	for range 40 {
+		if _, err := r.assume("token", nil); codeOfCall(err) == sts.Throttling {
+			throttled++
+		}
+	}
+	if throttled != 20 {
+		t.Errorf("%d of 40 were throttled", throttled)
+	}
+	if fetches := r.issuer.Fetches.Load(); fetches != 0 {
+		t.Errorf("%d fetches for what is no token", fetches)
+	}
+}
+
+// A session's policy takes away, whoever gives; what it allows beyond the role's is not allowed.
+func TestASessionPolicyNarrows(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	r.records["open"] = testBuckets()["plain"]
+	r.records["open"].Name, r.records["open"].ARN = "open", "arn:aws:s3:::open"
+	r.records["open"].Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*",` +
+		`"Resource":["arn:aws:s3:::open","arn:aws:s3:::open/*"]}}`
+	policyOf := func(text string) func(a *sts.Assumption) { return func(a *sts.Assumption) { a.Policy = text } }
+	only := func(action, resource string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["` + action + `","kms:*"],"Resource":"` +
+			resource + `"}]}`
+	}
+	whole, narrow := r.assumed(nil), r.assumed(policyOf(only("s3:GetObject", "arn:aws:s3:::kms/a*")))
+	wide := r.assumed(policyOf(only("s3:*", "*")))
+	denied := r.assumed(policyOf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+		`{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}]}`))
+	for name, c := range map[string]struct {
+		who                 *access.Assumed
+		method, path, wants string
+	}{
+		"the role reads":                       {whole, "GET", "/kms/b", ""},
+		"what is left":                         {narrow, "GET", "/kms/a", "AccessDenied"}, // its key isn't
+		"another object":                       {narrow, "GET", "/kms/b", "AccessDenied"},
+		"more than the role may":               {wide, "PUT", "/kms/b", "AccessDenied"},
+		"as much as the role may":              {wide, "GET", "/kms/b", ""},
+		"denied":                               {denied, "GET", "/kms/b", "AccessDenied"},
+		"by the bucket's policy":               {whole, "PUT", "/open/b", ""},
+		"by the bucket's policy, taken away":   {narrow, "PUT", "/open/b", "AccessDenied"},
+		"by the bucket's policy and the whole": {wide, "PUT", "/open/b", ""},
+	} {
+		x, err := r.check(as(c.who, request{method: c.method, path: c.path}))
+		if err == nil && strings.HasPrefix(c.path, "/kms/") {
+			err = x.MayRead(keyOne)
+		}
+		if got, _ := codeOf(t, err); got != c.wants {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.wants, err)
+		}
+	}
+	creation := as(narrow, request{
+		method: "GET", path: "/sealed--az1--x-s3/", query: "session=", service: "s3express",
+	})
+	r.want("CreateSession, taken away", creation, "AccessDenied")
+}
+
+// A bucket's policy can name a role, and one of its sessions.
+func TestBucketPoliciesNameRoles(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	a := r.assumed(nil)
+	for name, c := range map[string]struct{ principal, condition, want string }{
+		"everybody":        {`"*"`, "", "AccessDenied"},
+		"the role":         {`{"AWS":"` + roleAccount + `role/reader"}`, "", "AccessDenied"},
+		"the session":      {`{"AWS":"` + a.ARN + `"}`, "", "AccessDenied"},
+		"the account":      {`{"AWS":"` + testAccount + `"}`, "", "AccessDenied"},
+		"another role":     {`{"AWS":"` + roleAccount + `role/other"}`, "", ""},
+		"another session":  {`{"AWS":"` + a.ARN + `2"}`, "", ""},
+		"a user":           {`{"AWS":"` + roleAccount + `user/reader"}`, "", ""},
+		"a tag":            {`"*"`, `{"StringEquals":{"aws:PrincipalTag/Team":"red"}}`, "AccessDenied"},
+		"another tag":      {`"*"`, `{"StringEquals":{"aws:PrincipalTag/Team":"blue"}}`, ""},
+		"the role's ARN":   {`"*"`, `{"ArnEquals":{"aws:PrincipalArn":"` + roleAccount + `role/reader"}}`, "AccessDenied"},
+		"the unique id":    {`"*"`, `{"StringLike":{"aws:userid":"AROA*:web-1"}}`, "AccessDenied"},
+		"the kind":         {`"*"`, `{"StringEquals":{"aws:PrincipalType":"AssumedRole"}}`, "AccessDenied"},
+		"no name":          {`"*"`, `{"Null":{"aws:username":"true"}}`, "AccessDenied"},
+		"the issuer":       {`"*"`, `{"StringLike":{"aws:FederatedProvider":"*:oidc-provider/127.0.0.1:*"}}`, "AccessDenied"},
+		"the time":         {`"*"`, `{"DateLessThan":{"aws:TokenIssueTime":"2100-01-01T00:00:00Z"}}`, "AccessDenied"},
+		"the time, before": {`"*"`, `{"DateLessThan":{"aws:TokenIssueTime":"2020-01-01T00:00:00Z"}}`, ""},
+	} {
+		condition := ""
+		if c.condition != "" {
+			condition = `,"Condition":` + c.condition
+		}
+		b := testBuckets()["plain"]
+		b.Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:*",` +
+			`"Resource":["arn:aws:s3:::plain","arn:aws:s3:::plain/*"],"Principal":` + c.principal + condition + `}}`
+		r.records["plain"] = b
+		r.want(name, as(a, request{method: "GET", path: "/plain/a"}), c.want)
+	}
+}
+
+// What ends the sessions of a role: an end that was said, its removal, and a trust that lets them in no more; on top of
+// them, too.
+func TestSessionsOfARoleEnd(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	role := r.reader()
+	r.set(role)
+	a := r.assumed(nil)
+	made := r.want("CreateSession", as(a, request{
+		method: "GET", path: "/sealed--az1--x-s3/", query: "session=", service: "s3express",
+	}), "")
+	onTop := func() *request {
+		return &request{
+			method: "GET", path: "/sealed--az1--x-s3/a",
+			session: r.newSession(session.Session{
+				Principal: made.Identity.Name, Bucket: "sealed--az1--x-s3", Incarnation: "i", KMS: true, KeyARN: keyOne,
+				Assumed: made.Identity.Assumed(),
+			}),
+		}
+	}
+	check := func(name, want string) {
+		t.Helper()
+		r.want(name, as(a, readSource), want)
+		r.want(name+", on top", onTop(), want)
+	}
+	check("as it is", "")
+	r.ended["reader"] = 1
+	check("ended", "ExpiredToken")
+	r.ended["reader"] = 0
+	r.away = errors.New("away")
+	check("nobody knows", "ServiceUnavailable")
+	if _, err := r.assume(r.issuer.Token("me", "us", nil), nil); codeOfCall(err) != sts.ServiceUnavailable {
+		t.Error(err)
+	}
+	r.away = nil
+	r.set()
+	check("removed", "AccessDenied")
+	r.set(r.reader())
+	check("back", "")
+	r.set(r.trusting(newRole(t, "reader", allow("*", "*")), r.conditions("StringEquals", "sub", "you")))
+	check("another subject is trusted", "AccessDenied")
+	r.set(r.trusting(newRole(t, "reader", allow("*", "*")), r.conditions("StringNotEquals", "groups", "x")))
+	check("a claim is asked about that nobody noted", "AccessDenied")
+	moved := r.reader()
+	moved.Trust[0].Audience = []string{"them"}
+	r.set(moved)
+	check("another audience is trusted", "AccessDenied")
+	r.set(r.trusting(newRole(t, "reader", allow("s3:PutObject", "*")), r.conditions("StringLike", "sub", "m*")))
+	r.want("a policy that was changed", as(a, readSource), "AccessDenied")
+	r.want("a policy that was changed", as(a, request{method: "PUT", path: "/plain/a"}), "")
+
+	short := r.assumed(func(a *sts.Assumption) { a.Duration = 15 * time.Minute })
+	r.now = short.Credentials.Expires.Add(-time.Minute)
+	c := r.newSession(session.Session{Principal: "x", Bucket: "b", Assumed: short.Session})
+	if !c.Expires.Equal(short.Credentials.Expires) {
+		t.Errorf("a session ends at %v, its role's at %v", c.Expires, short.Credentials.Expires)
+	}
+}
+
+// A role's sessions share its limits, and outlive a reload with them.
+func TestARolesSessionsShareItsLimits(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	role := r.reader()
+	role.Concurrency = 1
+	r.set(role)
+	first, second := r.assumed(nil), r.assumed(func(a *sts.Assumption) { a.SessionName = "web-2" })
+	x := r.read(as(first, readSource))
+	if err := x.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.want("the other session", as(second, readSource), "SlowDown")
+	again := r.reader()
+	again.Concurrency = 1
+	r.set(again)
+	r.want("after a reload", as(second, readSource), "SlowDown")
+	x.Release()
+	r.want("when the first has ended", as(second, readSource), "")
+}
+
+func TestARoleNeedsItsCertificate(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	role := r.reader()
+	role.Certificates = []string{"cn:app"}
+	r.set(role)
+	r.want("without it", as(r.assumed(nil), readSource), "AccessDenied")
+}
+
+// signedCall is a call of STS that a principal signs; nil a is the identity name's.
+func (r *roleRoom) signedCall(name string, a *access.Assumed, body string) (*access.Grant, *sts.Error) {
+	r.t.Helper()
+	c := &sigv4.Credentials{AccessKeyID: name, SecretAccessKey: "secret"}
+	q := request{
+		method: "POST", path: "/", service: "sts", header: []string{"Content-Type: application/x-www-form-urlencoded"},
+	}
+	if a != nil {
+		q = *as(a, q)
+		c = &sigv4.Credentials{AccessKeyID: q.who, SecretAccessKey: q.secret}
+	}
+	q.who, q.secret = c.AccessKeyID, c.SecretAccessKey
+	q.hash = proxytest.HexSum(body)
+	x := r.read(&q)
+	return x, x.AuthenticateCall(r.t.Context(), []byte(body))
+}
+
+func TestPrincipalsAssumeRoles(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	named := newRole(t, "named", allow("*", "*"))
+	empty, err := policy.CompileTrust(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named.Trust = []access.Trust{{
+		Principals: []string{roleAccount + "user/nobody", roleAccount + "role/reader"}, Conditions: empty,
+	}}
+	account := newRole(t, "account", allow("*", "*"))
+	account.Trust = []access.Trust{{Principals: []string{roleAccount + "root"}, Conditions: empty}}
+	external := newRole(t, "external", allow("*", "*"))
+	external.Trust = []access.Trust{{
+		Principals: []string{roleAccount + "user/nobody"}, Conditions: r.conditions("StringEquals", "sts:ExternalId", "1234"),
+	}}
+	loop := newRole(t, "loop", allow("*", "*"))
+	loop.Trust = []access.Trust{{
+		Principals: []string{roleAccount + "role/named", roleAccount + "role/loop"}, Conditions: empty,
+	}}
+	roles := []*access.Role{r.reader(), named, account, external, loop}
+	r.set(roles...)
+	assume := func(who string, by *access.Assumed, role string, change func(a *sts.Assumption)) (*access.Assumed, *sts.Error) {
+		t.Helper()
+		x, err := r.signedCall(who, by, "")
+		if err != nil {
+			return nil, err
+		}
+		defer x.Release()
+		a := &sts.Assumption{RoleARN: roleAccount + "role/" + role, SessionName: "s1"}
+		if change != nil {
+			change(a)
+		}
+		return x.Assume(t.Context(), a)
+	}
+	reader := r.assumed(nil)
+	narrow := r.assumed(func(a *sts.Assumption) {
+		a.Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`
+	})
+	withID := func(a *sts.Assumption) { a.ExternalID = "1234" }
+	for name, c := range map[string]struct {
+		who    string
+		by     *access.Assumed
+		role   string
+		change func(a *sts.Assumption)
+		want   string
+	}{
+		"who is named":                         {"nobody", nil, "named", nil, ""},
+		"who isn't":                            {"all", nil, "named", nil, sts.AccessDenied},
+		"by the account, with the permission":  {"all", nil, "account", nil, ""},
+		"by the account, without it":           {"nobody", nil, "account", nil, sts.AccessDenied},
+		"a role's session":                     {"", reader, "named", nil, ""},
+		"a session whose policy takes it away": {"", narrow, "named", nil, sts.AccessDenied},
+		"a role that isn't named":              {"", reader, "external", withID, sts.AccessDenied},
+		"with the external id":                 {"nobody", nil, "external", withID, ""},
+		"without it":                           {"nobody", nil, "external", nil, sts.AccessDenied},
+		"a role that trusts tokens":            {"all", nil, "reader", nil, sts.AccessDenied},
+		"no role":                              {"all", nil, "none", nil, sts.AccessDenied},
+		"an unknown access key":                {"none", nil, "named", nil, sts.InvalidClientTokenID},
+	} {
+		_, err := assume(c.who, c.by, c.role, c.change)
+		if got := codeOfCall(err); got != c.want {
+			t.Errorf("%s: %q, want %q (%v)", name, got, c.want, err)
+		}
+	}
+
+	// Through others, as often as may be, and never for longer than they.
+	chain, err2 := assume("", reader, "named", nil)
+	for i := 0; err2 == nil; i++ {
+		if chain.Credentials.Expires.After(reader.Credentials.Expires) {
+			t.Error("it lives longer than what it was begun with")
+		}
+		r.want("a read", as(chain, readSource), "")
+		chain, err2 = assume("", chain, "loop", nil)
+		if i > 10 {
+			t.Fatal("endless")
+		}
+	}
+	if err2.Code != sts.ValidationError {
+		t.Error(err2)
+	}
+	byNobody, _ := assume("nobody", nil, "named", nil)
+	byReader, _ := assume("", reader, "named", nil)
+	r.want("as it is", as(byNobody, readSource), "")
+	r.ended["reader"] = 1
+	r.want("the session that it was begun with is over", as(byReader, readSource), "ExpiredToken")
+	r.want("another's is", as(byNobody, readSource), "")
+	r.ended["reader"] = 0
+	r.set(named)
+	r.want("its role is gone", as(byReader, readSource), "AccessDenied")
+	untrusting := newRole(t, "named", allow("*", "*"))
+	untrusting.Trust = []access.Trust{{Principals: []string{roleAccount + "user/all"}, Conditions: empty}}
+	r.set(untrusting)
+	r.want("it isn't named any more", as(byNobody, readSource), "AccessDenied")
+	ids, err := access.NewIdentities([]*access.Identity{newIdentity(t, "all", allow("*", "*"))}, named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetIdentities(ids)
+	r.want("it is removed", as(byNobody, readSource), "AccessDenied")
+}
+
+func TestCallersAreAuthenticated(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	a := r.assumed(nil)
+	x, err := r.signedCall("all", nil, "Action=GetCallerIdentity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := x.CallerIdentity()
+	if got.ARN != roleAccount+"user/all" || got.Account != testAccount || !strings.HasPrefix(got.UserID, "AIDA") {
+		t.Errorf("%+v", got)
+	}
+	if x, err = r.signedCall("", a, "Action=GetCallerIdentity"); err != nil {
+		t.Fatal(err)
+	}
+	if got = x.CallerIdentity(); got.ARN != a.ARN || got.UserID != a.UserID {
+		t.Errorf("%+v", got)
+	}
+	form := []string{"Content-Type: application/x-www-form-urlencoded"}
+	good := request{method: "POST", path: "/", service: "sts", who: "all", header: form, hash: proxytest.HexSum("b")}
+	for name, c := range map[string]struct {
+		change func(q *request)
+		want   string
+	}{
+		"as it is":            {func(*request) {}, ""},
+		"for S3":              {func(q *request) { q.service = "s3" }, sts.IncompleteSignature},
+		"nobody's":            {func(q *request) { q.who = "" }, sts.MissingAuthentication},
+		"another secret":      {func(q *request) { q.secret = "x" }, sts.SignatureDoesNotMatch},
+		"another body":        {func(q *request) { q.hash = proxytest.HexSum("c") }, sts.IncompleteSignature},
+		"no hash of the body": {func(q *request) { q.hash = sigv4.UnsignedPayload }, sts.AccessDenied},
+		"long ago":            {func(q *request) { q.signed = r.now.Add(-time.Hour) }, sts.SignatureDoesNotMatch},
+		"a token that isn't": {func(q *request) {
+			q.who, q.header = "ASIA", append([]string{"X-Amz-Security-Token: x"}, form...)
+		}, sts.InvalidClientTokenID},
+		"a session of CreateSession": {func(q *request) {
+			q.session = r.newSession(session.Session{Principal: "all", Bucket: "b"})
+		}, sts.InvalidClientTokenID},
+		"an expired token": {func(q *request) {
+			*q = *as(a, *q)
+			q.signed = a.Credentials.Expires.Add(time.Minute)
+		}, sts.ExpiredToken},
+	} {
+		q := good
+		q.header = append([]string(nil), form...)
+		before := r.now
+		if c.change(&q); name == "an expired token" {
+			r.now = q.signed
+		}
+		x := r.read(&q)
+		if got := codeOfCall(x.AuthenticateCall(t.Context(), []byte("b"))); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		x.Release()
+		r.now = before
+	}
+}
+
+// What is a call of STS, and what a request to S3.
+func TestCallsAreKnownByTheirForm(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, func(o *access.Options) { o.Domains = []string{"example.com"} })
+	form := "Content-Type: application/x-www-form-urlencoded; charset=utf-8"
+	query := "Action=GetCallerIdentity&Version=2011-06-15"
+	for name, c := range map[string]struct {
+		q    request
+		want bool
+	}{
+		"a form":                       {request{method: "POST", path: "/", header: []string{form}}, true},
+		"a query":                      {request{method: "GET", path: "/", query: query}, true},
+		"a query that is posted":       {request{method: "POST", path: "/", query: query}, true},
+		"a form to its host":           {request{method: "POST", path: "/", header: []string{"Host: sts.example.com", form}}, true},
+		"a form to a bucket's host":    {request{method: "POST", path: "/", header: []string{"Host: b.example.com", form}}, false},
+		"a form to a bucket":           {request{method: "POST", path: "/bucket", header: []string{form}}, false},
+		"ListBuckets":                  {request{method: "GET", path: "/"}, false},
+		"ListBuckets with a parameter": {request{method: "GET", path: "/", query: "Action=x"}, false},
+		"PUT":                          {request{method: "PUT", path: "/", header: []string{form}}, false},
+		"a document":                   {request{method: "POST", path: "/", header: []string{"Content-Type: text/xml"}}, false},
+	} {
+		if x := r.read(&c.q); x.ToSTS() != c.want {
+			t.Errorf("%s: %t", name, !c.want)
+		}
+	}
+	for name, c := range map[string]struct {
+		from  string
+		plain bool
+		want  string
+	}{
+		"over TLS":                   {"192.0.2.1", false, ""},
+		"in the clear":               {"192.0.2.1", true, sts.AccessDenied},
+		"in the clear, on a machine": {"127.0.0.1", true, ""},
+	} {
+		x := r.read(&request{method: "POST", path: "/", header: []string{form}, from: peerAt(c.from), plain: c.plain})
+		if got := codeOfCall(x.CheckCall()); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestExplainKnowsRoles(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t)
+	r.set(r.reader())
+	for principal, want := range map[string]string{
+		"role/reader": "allow", "assumed-role/reader/web-1": "allow", "nobody": "refuse",
+	} {
+		got, err := r.Explain(t.Context(), &access.Question{
+			Operation: "GetObject", Bucket: "plain", Key: "a", LongTerm: true, Principal: principal,
+		})
+		if err != nil || got.Decision != want {
+			t.Errorf("%s: %+v, %v", principal, got, err)
+		}
+	}
+	for _, principal := range []string{"role/none", "assumed-role/reader", "assumed-role/reader/"} {
+		if got, err := r.Explain(t.Context(), &access.Question{
+			Operation: "GetObject", Bucket: "plain", Key: "a", LongTerm: true, Principal: principal,
+		}); !errors.Is(err, access.ErrQuestion) {
+			t.Errorf("%s: %+v, %v", principal, got, err)
+		}
+	}
+}
+
+func TestRolesHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for name, roles := range map[string][]*access.Role{
+		"without a name":   {newRole(t, "")},
+		"without a policy": {{Name: "a"}},
+		"twice":            {newRole(t, "a"), newRole(t, "a")},
+	} {
+		if _, err := access.NewIdentities(nil, roles...); err == nil {
+			t.Error(name, "was taken")
+		}
+	}
+}
