@@ -73,7 +73,7 @@ func serve(t testing.TB, s *keyservice.Service) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, ln) }()
+	go func() { done <- s.Serve(ctx, ln, 5*time.Second) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

@@ -78,10 +78,12 @@ type Call struct {
 	Action    string // "" for one that isn't known, or wasn't read
 	RequestID string
 	Remote    string // address
+	TLS       bool
 	Caller    string // ARN; "" before the signature was right
 	Key       string // ARN of the key that it was about; as it was named when it wasn't found
 	Context   map[string]string
 	Code      string // KMS's name of the error, OK for success
+	Status    int    // of HTTP
 	Err       error  // what is behind a KMSInternalException, for the log; never answered
 	Took      time.Duration
 }

@@ -30,11 +30,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	began := time.Now()
-	seen := Call{RequestID: id, Remote: r.RemoteAddr, Code: "OK"}
+	seen := Call{RequestID: id, Remote: r.RemoteAddr, TLS: r.TLS != nil, Code: "OK", Status: http.StatusOK}
 	out, err := s.handle(r, body, &seen)
 	failure := toError(err)
 	if seen.Took = time.Since(began); failure != nil {
-		seen.Code = failure.Type
+		seen.Code, seen.Status = failure.Type, failure.status()
 		if _, known := errors.AsType[*Error](err); !known {
 			seen.Err = err
 		}

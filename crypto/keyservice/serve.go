@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// Serve answers requests on ln until ctx ends, then waits up to 5 seconds for those in flight, but not for connections
-// on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when ctx was the reason.
-func (s *Service) Serve(ctx context.Context, ln net.Listener) error {
+// Serve answers requests on ln until ctx ends, then waits for those in flight for as long as drain says, but not for
+// connections on which no request was sent: clients keep some in reserve. It closes ln, and returns nil when ctx was the
+// reason.
+func (s *Service) Serve(ctx context.Context, ln net.Listener, drain time.Duration) error {
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
@@ -41,7 +42,7 @@ func (s *Service) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	err := server.Shutdown(closing)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 )
 
 // A client may hold a connection on which it never asked anything, as Go's does with one that it dialled in vain. The
@@ -16,7 +17,7 @@ func TestTheEndDoesNotWaitForUnusedConnections(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	s := open(t, options(t.TempDir()))
-	go func() { done <- s.Serve(ctx, ln) }()
+	go func() { done <- s.Serve(ctx, ln, 5*time.Second) }()
 	unused, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)

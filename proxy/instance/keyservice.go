@@ -89,7 +89,7 @@ func (k *KeyService) serve(ctx context.Context, c *config.Config, d *Data) (*key
 	k.Endpoint = "http://" + ln.Addr().String()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- service.Serve(ctx, ln) }()
+	go func() { done <- service.Serve(ctx, ln, 5*time.Second) }()
 	k.closers.add(func() error {
 		stop()
 		return <-done

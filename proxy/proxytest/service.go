@@ -130,7 +130,7 @@ func StartLocalKMS(t *testing.T) Service {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- local.Serve(ctx, ln) }()
+	go func() { served <- local.Serve(ctx, ln, 5*time.Second) }()
 	t.Cleanup(func() {
 		stop()
 		<-served
