@@ -23,8 +23,8 @@ func (c *call) createAlias(in *aliasInput) (*struct{}, error) {
 			return failure
 		case k.Foreign:
 			return fail("NotFoundException", "Key '%s' does not exist", k.ARN)
-		case c.permit(k, "CreateAlias", nil) != nil:
-			return c.permit(k, "CreateAlias", nil)
+		case c.takes(k, "CreateAlias") != nil:
+			return c.takes(k, "CreateAlias")
 		case !k.Deletion.IsZero():
 			return invalidState(k.ARN, "pending deletion")
 		case st.Aliases[in.AliasName] != nil:
@@ -58,6 +58,7 @@ func (c *call) updateAlias(in *aliasInput) (*struct{}, error) {
 			return failure
 		}
 		old := st.Keys[a.KeyID]
+		c.about = k.ARN
 		if failure := firstFailure(c.permit(old, "UpdateAlias", nil), c.permit(k, "UpdateAlias", nil)); failure != nil {
 			return failure
 		}
@@ -83,11 +84,17 @@ func (c *call) deleteAlias(in *aliasInput) (*struct{}, error) {
 		if a == nil {
 			return fail("NotFoundException", "Alias %s is not found.", c.arn(in.AliasName))
 		}
-		if failure := c.permit(st.Keys[a.KeyID], "DeleteAlias", nil); failure != nil {
+		if failure := c.takes(st.Keys[a.KeyID], "DeleteAlias"); failure != nil {
 			return failure
 		}
 		delete(st.Aliases, in.AliasName)
 		return nil
 	}, in.AliasName)
 	return &struct{}{}, err
+}
+
+// takes is permit for an action about a key that is noted as what the call is about.
+func (c *call) takes(k *key, action string) *Error {
+	c.about = k.ARN
+	return c.permit(k, action, nil)
 }
