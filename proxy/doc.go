@@ -112,6 +112,18 @@
 //
 // Bucket keys in the memory of the replica behind the admin address; drop makes every replica forget them.
 //
+//	sealfront kms --config FILE
+//	sealfront kms config check FILE
+//	sealfront kms root FILE
+//	sealfront kms verify --config FILE [--backup BACKUP]
+//	sealfront kms backup --config FILE BACKUP
+//	sealfront kms restore --config FILE [--replace] BACKUP
+//	sealfront kms reroot --config FILE
+//
+// A key service for sites without AWS: it serves KMS's protocol from records in a folder or a bucket, sealed under a
+// root. check tries what its configuration names; root makes a root key file; verify opens every record, backup and
+// restore copy them as they are, and reroot moves them to another root. OPERATING.md, "The key service".
+//
 //	sealfront help [COMMAND]
 //
 // This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.
@@ -197,6 +209,7 @@
 //	   ▼         ▼               ▼          ▼       ▼                        ▼
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
+//	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 conn and store: socket
@@ -210,7 +223,8 @@
 //   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
 //     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
 //     gets its permission from access, calls objects, and writes the answer.
-//   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS for development, called over the wire.
+//   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS, embedded or served by
+//     keyserver, and called over the wire; keyroot has what its records are sealed under.
 //   - session makes session tokens; state has records, sealed, in the store; store is the client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.

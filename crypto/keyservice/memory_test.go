@@ -24,7 +24,7 @@ type memory struct {
 	objects map[string]object
 	gets    int
 	// fail, if set, is called before each request and may replace its answer; after decides whether it is carried out.
-	fail func(call, name string) (err error, after bool)
+	fail func(call, name string) (after bool, err error)
 }
 
 type object struct {
@@ -34,9 +34,9 @@ type object struct {
 
 func newMemory() *memory { return &memory{objects: make(map[string]object)} }
 
-func (m *memory) trouble(call, name string) (error, bool) {
+func (m *memory) trouble(call, name string) (after bool, err error) {
 	if m.fail == nil {
-		return nil, false
+		return false, nil
 	}
 	return m.fail(call, name)
 }
@@ -45,7 +45,7 @@ func (m *memory) Get(_ context.Context, name string) ([]byte, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.gets++
-	if err, _ := m.trouble("Get", name); err != nil {
+	if _, err := m.trouble("Get", name); err != nil {
 		return nil, "", err
 	}
 	o, ok := m.objects[name]
@@ -58,7 +58,7 @@ func (m *memory) Get(_ context.Context, name string) ([]byte, string, error) {
 func (m *memory) Put(_ context.Context, name string, data []byte, tag string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err, after := m.trouble("Put", name)
+	after, err := m.trouble("Put", name)
 	if err != nil && !after {
 		return err
 	}
@@ -73,7 +73,7 @@ func (m *memory) Put(_ context.Context, name string, data []byte, tag string) er
 func (m *memory) List(_ context.Context, prefix string, found func(name, tag string)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err, _ := m.trouble("List", prefix); err != nil {
+	if _, err := m.trouble("List", prefix); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.objects)) {

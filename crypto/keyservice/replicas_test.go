@@ -295,11 +295,11 @@ func TestLostAnswers(t *testing.T) {
 	lost := errors.New("connection reset")
 	for _, after := range []bool{true, false} {
 		m.set(func(map[string]object) {
-			m.fail = func(call, _ string) (error, bool) {
+			m.fail = func(call, _ string) (bool, error) {
 				if call == "Put" {
-					return lost, after
+					return after, lost
 				}
-				return nil, false
+				return false, nil
 			}
 		})
 		_, err := d.UpdateKeyDescription(t.Context(), &kms.UpdateKeyDescriptionInput{

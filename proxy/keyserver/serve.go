@@ -24,7 +24,8 @@ func Listen(c *config.KeyService) (l Listeners, err error) {
 		path, address string
 		to            *net.Listener
 	}{
-		{"listen.https", c.Listen.HTTPS, &l.HTTPS}, {"listen.http", c.Listen.HTTP, &l.HTTP},
+		{"listen.https", c.Listen.HTTPS, &l.HTTPS},
+		{"listen.http", c.Listen.HTTP, &l.HTTP},
 		{"listen.admin", c.Listen.Admin, &l.Admin},
 	} {
 		if one.address == "" {

@@ -8,11 +8,11 @@ import (
 	"sealfront/proxy/config"
 )
 
-// OpenKeeper opens the records for looking after them, and the roots unless only sealed records are moved. close ends
+// OpenKeeper opens the records for looking after them, and the roots unless only sealed records are moved. end ends
 // it.
 func OpenKeeper(
 	ctx context.Context, c *config.KeyService, withRoots bool,
-) (_ *keyservice.Keeper, close func() error, err error) {
+) (_ *keyservice.Keeper, end func() error, err error) {
 	var roots []namedRoot
 	if withRoots {
 		if roots, err = openRoots(c); err != nil {
