@@ -107,10 +107,9 @@ func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*ke
 	if _, err := rand.Read(b[:]); err != nil {
 		return nil, err
 	}
-	k := &key{
-		Description: description, Created: s.o.Now().UTC(), Enabled: true, Spec: spec, Usage: usage,
-		MultiRegion: multiRegion,
-	}
+	k := &key{Description: description, Enabled: true, keyFacts: keyFacts{
+		Created: s.o.Now().UTC(), Spec: spec, Usage: usage, MultiRegion: multiRegion,
+	}}
 	if multiRegion {
 		k.ID = "mrk-" + hex.EncodeToString(b[:])
 	} else {

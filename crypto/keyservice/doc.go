@@ -44,6 +44,7 @@
 //   - A key whose rotation is enabled rotates when it is due: TestKeysRotateByThemselves.
 //   - A grant permits its operations to its grantee under its constraints, against no Deny, and can be handed on as far
 //     as it goes: TestGrantsThatPermit.
+//   - Material is imported once for ever, ends when it should, and by any replica: TestKeyMaterialIsImported.
 //   - A deleted key is gone when its waiting period has ended, from the file too: TestDeletedKeysAreGone.
 //   - Nothing is answered before the signature over the body is right: TestRequestsMustBeSigned.
 //   - Records are sealed, and bound to their names and the order of their states: TestKeysAreSealedAtRest. A state older

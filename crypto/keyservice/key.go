@@ -7,30 +7,41 @@ import (
 
 // A key as it is kept. Fields are never changed in place: changes are made on a clone.
 type key struct {
-	ID string `json:"id"`
-	// as it was made: a later change of region or account in the options doesn't touch it
-	ARN         string    `json:"arn"`
+	keyFacts
+	keyMaterial
 	Description string    `json:"description,omitempty"`
-	Created     time.Time `json:"created"`
 	Enabled     bool      `json:"enabled"`
 	Deletion    time.Time `json:"deletion,omitzero"` // when the waiting period ends; zero: not scheduled
+	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
+	Tags        []tag     `json:"tags,omitempty"`
+	Grants      []grant   `json:"grants,omitempty"`
+	LastUsed    usage     `json:"lastUsed,omitzero"` // at most usageStep old
+}
+
+// keyFacts are what a key was made as, and stays.
+type keyFacts struct {
+	ID          string    `json:"id"`
+	ARN         string    `json:"arn"` // a later change of region or account in the options doesn't touch it
+	Created     time.Time `json:"created"`
 	Spec        string    `json:"spec"`
 	Usage       string    `json:"usage"`
 	MultiRegion bool      `json:"multiRegion,omitempty"`
 	AWSManaged  bool      `json:"awsManaged,omitempty"`
 	Foreign     bool      `json:"foreign,omitempty"` // of another account than the service plays for its callers
 	Origin      string    `json:"origin,omitempty"`  // EXTERNAL, otherwise AWS_KMS
-	Policy      string    `json:"policy,omitempty"`  // as it was put; empty: the default
-	Tags        []tag     `json:"tags,omitempty"`
+}
+
+// keyMaterial is what a key seals under, and how it changes.
+type keyMaterial struct {
 	// 32 bytes of a symmetric encryption key; none of others, nor of one that waits for its import
-	Material []byte   `json:"material,omitempty"`
-	Former   [][]byte `json:"former,omitempty"` // earlier material, newest first: it opens, and seals nothing
+	Material []byte    `json:"material,omitempty"`
+	Former   [][]byte  `json:"former,omitempty"`   // earlier material, newest first: it opens, and seals nothing
+	Imported string    `json:"imported,omitempty"` // id of the material that was imported first, with Origin EXTERNAL
+	ValidTo  time.Time `json:"validTo,omitzero"`   // when the imported material ends; zero: it doesn't
 
 	Rotations      []rotation `json:"rotations,omitempty"`      // oldest first; earlier releases kept none
 	RotationPeriod int        `json:"rotationPeriod,omitempty"` // days between automatic rotations; 0: there are none
 	NextRotation   time.Time  `json:"nextRotation,omitzero"`
-	Grants         []grant    `json:"grants,omitempty"`
-	LastUsed       usage      `json:"lastUsed,omitzero"` // at most usageStep old
 }
 
 // clone returns a copy that can be changed as fields are, with materials of its own.

@@ -29,7 +29,7 @@ func (k *key) rotatable(how string) *Error {
 	case k.Spec != specSymmetric || k.AWSManaged:
 		return unsupported("%s can't be rotated %s: only symmetric encryption keys of customers can.", k.ARN, how)
 	case k.origin() != originKMS:
-		return unsupported("%s can't be rotated %s: this key service imports no key material.", k.ARN, how)
+		return unsupported("%s can't be rotated %s: its key material is imported.", k.ARN, how)
 	}
 	switch k.state() {
 	case statePendingDeletion:

@@ -22,6 +22,8 @@ type keyMetadata struct {
 	KeyState               string
 	DeletionDate           timestamp `json:",omitempty"`
 	Origin                 string
+	ExpirationModel        string    `json:",omitempty"`
+	ValidTo                timestamp `json:",omitempty"`
 	KeyManager             string
 	CustomerMasterKeySpec  string
 	KeySpec                string
@@ -52,6 +54,11 @@ func (k *key) metadata() *keyMetadata {
 	}
 	if !k.Deletion.IsZero() {
 		m.DeletionDate = stamp(k.Deletion)
+	}
+	if k.Origin == originExternal && k.Material != nil {
+		if m.ExpirationModel = materialStays; !k.ValidTo.IsZero() {
+			m.ExpirationModel, m.ValidTo = materialExpires, stamp(k.ValidTo)
+		}
 	}
 	k.algorithms(m)
 	if k.MultiRegion {

@@ -16,7 +16,7 @@ import (
 	"sealfront/crypto/keyservice"
 )
 
-// bench is a service with a clock and a client that signs by it.
+// desk is a service with a clock and a client that signs by it.
 type desk struct {
 	*kms.Client
 	service *keyservice.Service
@@ -27,7 +27,10 @@ func newDesk(t *testing.T, o keyservice.Options) *desk {
 	s := open(t, o)
 	c := client(serve(t, s), accessKey, secretKey)
 	if o.Now != nil {
-		c = kms.New(c.Options(), func(k *kms.Options) { k.HTTPSignerV4 = shiftedSigner{o.Now} })
+		c = kms.New(kms.Options{
+			Region: region, BaseEndpoint: c.Options().BaseEndpoint, RetryMaxAttempts: 1,
+			Credentials: c.Options().Credentials, HTTPSignerV4: shiftedSigner{o.Now},
+		})
 	}
 	return &desk{c, s}
 }

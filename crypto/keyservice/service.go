@@ -88,7 +88,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 	defer v.wipe()
 	now := s.o.Now()
 	for _, k := range v.Keys {
-		if !k.due(now) && !k.rotationDue(now) {
+		if !k.due(now) && !k.rotationDue(now) && !k.expired(now) {
 			continue
 		}
 		changed, e := s.records.update(ctx, func(*state) *Error { return nil }, k.ID)

@@ -31,7 +31,7 @@ func (st *state) newest() (t time.Time) {
 
 func newState() *state { return &state{Keys: map[string]*key{}, Aliases: map[string]*alias{}} }
 
-// removeDue takes away the keys whose waiting period has ended, with their aliases.
+// removeDue takes away the keys whose waiting period has ended, with their aliases, and imported material that has ended.
 func (st *state) removeDue(now time.Time) {
 	for id, k := range st.Keys {
 		if k.due(now) {
@@ -39,6 +39,8 @@ func (st *state) removeDue(now time.Time) {
 				clear(material)
 			}
 			delete(st.Keys, id)
+		} else if k.expired(now) {
+			k.dropMaterial()
 		}
 	}
 	for name, a := range st.Aliases {
@@ -50,7 +52,7 @@ func (st *state) removeDue(now time.Time) {
 
 func (st *state) anyDue(now time.Time) bool {
 	for _, k := range st.Keys {
-		if k.due(now) || k.rotationDue(now) {
+		if k.due(now) || k.rotationDue(now) || k.expired(now) {
 			return true
 		}
 	}
