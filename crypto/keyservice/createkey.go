@@ -127,6 +127,9 @@ func (s *Service) newKey(description, spec, usage string, multiRegion bool) (*ke
 	return k, nil
 }
 
+// manage makes a new key one that AWS manages.
+func (k *key) manage() { k.AWSManaged = true }
+
 func (s *Service) arn(resource string) string {
 	return "arn:aws:kms:" + s.o.Region + ":" + s.o.Account + ":" + resource
 }

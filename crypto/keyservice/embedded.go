@@ -23,6 +23,11 @@ const (
 	keysName = "keys"
 )
 
+// recordsName is the folder of the records in Options.Dir.
+const recordsName = "records"
+
+func recordsDir(dir string) string { return filepath.Join(dir, recordsName) }
+
 // openFolder opens the folder of an embedded key service, or makes it and its root key. Keys of earlier releases are
 // moved into records.
 func openFolder(dir string) (Records, []keyroot.Root, error) {

@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// KMS's words for whether imported material has an end.
-const (
-	materialExpires = "KEY_MATERIAL_EXPIRES"
-	materialStays   = "KEY_MATERIAL_DOES_NOT_EXPIRE"
-)
-
 type importInput struct {
 	KeyId, ExpirationModel, ImportType string
 	ImportToken, EncryptedKeyMaterial  []byte
@@ -54,7 +48,7 @@ func (c *call) importKeyMaterial(in *importInput) (*importOutput, error) {
 		if k.Imported != "" && subtle.ConstantTimeCompare([]byte(k.Imported), []byte(id)) != 1 {
 			return fail("IncorrectKeyMaterialException", "%s had other key material before, and can have no other.", k.ARN)
 		}
-		k.Material, k.Imported, k.ValidTo, k.Enabled = append([]byte(nil), material...), id, until, true
+		k.take(material, id, until)
 		return nil
 	})
 	if err != nil {
@@ -94,12 +88,4 @@ func (c *call) deleteImportedKeyMaterial(in *keyInput) (*importOutput, error) {
 		return nil, err
 	}
 	return &importOutput{k.ARN, k.Imported}, nil
-}
-
-// expired reports whether imported material has ended.
-func (k *key) expired(now time.Time) bool { return !k.ValidTo.IsZero() && !now.Before(k.ValidTo) }
-
-func (k *key) dropMaterial() {
-	clear(k.Material)
-	k.Material, k.ValidTo = nil, time.Time{}
 }

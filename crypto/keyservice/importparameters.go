@@ -68,17 +68,6 @@ func (c *call) getParametersForImport(in *importParametersInput) (*importParamet
 	return &importParameters{KeyId: k.ARN, ImportToken: token, PublicKey: public, ParametersValidTo: stamp(until)}, nil
 }
 
-// importable refuses keys whose material isn't imported, or that are to be deleted.
-func (k *key) importable() *Error {
-	switch {
-	case k.origin() != originExternal:
-		return unsupported("%s origin is %s which is not valid for this operation.", k.ARN, k.origin())
-	case !k.Deletion.IsZero():
-		return invalidState(k.ARN, "pending deletion")
-	}
-	return nil
-}
-
 // An import token is salt (16 bytes) ‖ AES-256-GCM(valid until (8) ‖ length of the algorithm's name (1) ‖ name ‖ private
 // key) under HKDF(record key, salt, importInfo), zero nonce, the key's id as additional data.
 const importInfo = "sealfront import token 1"

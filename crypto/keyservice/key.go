@@ -152,3 +152,10 @@ type usage struct {
 	Operation string    `json:"operation"`
 	RequestID string    `json:"requestId"`
 }
+
+// note takes note of a use, unless a later one is known.
+func (k *key) note(u usage) {
+	if k.LastUsed.Time.Before(u.Time) {
+		k.LastUsed = u
+	}
+}

@@ -26,7 +26,7 @@ func (c *call) makeManagedKey() error {
 	if err != nil {
 		return err
 	}
-	k.AWSManaged = true
+	k.manage()
 	defer k.wipe()
 	_, err = c.update(func(st *state) *Error {
 		if st.Aliases[managedAlias] == nil {

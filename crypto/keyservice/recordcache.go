@@ -25,6 +25,17 @@ type recordCache struct {
 	background sync.WaitGroup
 }
 
+func newRecordCache(o *Options) *recordCache {
+	c := &recordCache{
+		records: o.Records, lifetime: o.Lifetime, now: o.Now, entries: make(map[string]*entry),
+		roots: &roots{
+			list: o.Roots, timeout: o.RootTimeout, now: o.Now, observe: o.Observer.Root, failed: make(map[string]rootFailure),
+		},
+	}
+	c.tags, _ = o.Records.(tagger)
+	return c
+}
+
 // An entry is one record in memory.
 type entry struct {
 	name string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -56,17 +55,6 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-func newRecordCache(o *Options) *recordCache {
-	c := &recordCache{
-		records: o.Records, lifetime: o.Lifetime, now: o.Now, entries: make(map[string]*entry),
-		roots: &roots{
-			list: o.Roots, timeout: o.RootTimeout, now: o.Now, observe: o.Observer.Root, failed: make(map[string]rootFailure),
-		},
-	}
-	c.tags, _ = o.Records.(tagger)
-	return c
-}
-
 // Close wipes all keys in memory. Nobody may use the service any more.
 func (s *Service) Close() error {
 	s.notes.Wait()
@@ -99,8 +87,3 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 	return err
 }
-
-// recordsName is the folder of the records in Options.Dir.
-const recordsName = "records"
-
-func recordsDir(dir string) string { return filepath.Join(dir, recordsName) }

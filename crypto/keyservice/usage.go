@@ -27,8 +27,8 @@ func (c *call) used(k *key, operation string) {
 	id, ctx := k.ID, context.WithoutCancel(c.ctx)
 	s.notes.Go(func() { // the use doesn't wait for the records
 		v, err := s.records.update(ctx, func(st *state) *Error {
-			if k := st.Keys[id]; k != nil && k.LastUsed.Time.Before(u.Time) {
-				k.LastUsed = u
+			if k := st.Keys[id]; k != nil {
+				k.note(u)
 			}
 			return nil
 		}, id)
