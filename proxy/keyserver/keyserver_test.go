@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -188,4 +189,27 @@ func TestTheAdminAddressOfAKeyService(t *testing.T) {
 			t.Errorf("%s: %d %s", want.path, code, text)
 		}
 	}
+}
+
+// At the end the service is no longer ready first, and answers for a while; what is in flight then ends.
+func TestAKeyServiceDrains(t *testing.T) {
+	c := overStore(t, "http://"+memory(t).Address(), rootFile(t))
+	c.Limits.DrainDelay = 2 * time.Second
+	r := start(t, c)
+	if code, text := get(t, r.admin+"/readyz", ""); code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	r.stop()
+	for {
+		if code, _ := get(t, r.admin+"/readyz", ""); code == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	if _, err := r.CreateKey(t.Context(), &kms.CreateKeyInput{}); err != nil {
+		t.Errorf("while it drains: %v", err)
+	}
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+	r.done <- nil
 }
