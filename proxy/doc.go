@@ -122,6 +122,18 @@
 //
 // The roles of the configuration, in JSON; end ends all sessions of one at every replica, within seconds.
 //
+//	sealfront kms --config FILE
+//	sealfront kms config check FILE
+//	sealfront kms root FILE
+//	sealfront kms verify --config FILE [--backup BACKUP]
+//	sealfront kms backup --config FILE BACKUP
+//	sealfront kms restore --config FILE [--replace] BACKUP
+//	sealfront kms reroot --config FILE
+//
+// A key service for sites without AWS: it serves KMS's protocol from records in a folder or a bucket, sealed under a
+// root. check tries what its configuration names; root makes a root key file; verify opens every record, backup and
+// restore copy them as they are, and reroot moves them to another root. OPERATING.md, "The key service".
+//
 //	sealfront help [COMMAND]
 //
 // This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.
@@ -196,7 +208,7 @@
 //	└──┬─────────┬──────────────────────┬──────────────────┬────────────┘    │
 //	   │         │                   gateway ─▶ conn   localstore            │
 //	 config   awskms                 │     │     │     memstore ◀─ as the bench's store
-//	   │      localkms            access   │     │     metrics ◀── status    │
+//	   │      keyservice            access   │     │     metrics ◀── status    │
 //	   │         │               │  │  │   ▼     │                           │
 //	   │         │               │  │  └─ objects│ ◀── tools                 │
 //	   │         │               │  ▼     │ │ │  ▼                           │
@@ -207,6 +219,7 @@
 //	   ▼         ▼               ▼          ▼       ▼                        ▼
 //	policy     crypto     policy, crypto  sigv4   crypto                   sigv4
 //
+//	 keyserver: keyservice, the roots of keyroot, and audit, config, health, metrics, store; command serves it
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
 //	 access: sts, webidentity; gateway: sts; config: webidentity
@@ -221,9 +234,11 @@
 //   - conn has the connections of clients. access decides who may do what: a Request becomes a Grant. objects has the
 //     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
 //     gets its permission from access, calls objects, and writes the answer.
-//   - keyring caches bucket keys; awskms calls KMS for them; localkms is a KMS for development, called over the wire.
+//   - keyring caches bucket keys; awskms calls KMS for them; keyservice is a KMS, embedded or served by
+//     keyserver, and called over the wire; keyroot has what its records are sealed under.
 //   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles.
-//   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the client of the store;
+//   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the
+//     client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check

@@ -17,7 +17,7 @@ var installations = []installation{
 	{"versitygw and KMS of moto", func(t *testing.T) *proxytest.Program {
 		return proxytest.StartOn(t, proxytest.StartVersitygw(t), proxytest.StartMoto(t))
 	}},
-	{"MinIO and localkms", func(t *testing.T) *proxytest.Program {
+	{"MinIO and keyservice", func(t *testing.T) *proxytest.Program {
 		return proxytest.StartOn(t, proxytest.StartMinIO(t), proxytest.StartLocalKMS(t))
 	}},
 }

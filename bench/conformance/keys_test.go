@@ -30,7 +30,7 @@ type keyService struct {
 	signer   *sigv4.Credentials
 	client   *http.Client
 	states   bool // states and usage are enforced
-	embedded bool // it is the program's own, which plays other accounts as well: crypto/localkms/doc.go
+	embedded bool // it is the program's own, which plays other accounts as well: crypto/keyservice/doc.go
 
 	mu   sync.Mutex
 	arns map[string]string // by variable

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"sealfront/crypto/awskms"
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 )
 
 const accessKey, secretKey = "AKIAAWSKMSTEST000001", "a secret of the tests"
@@ -25,9 +25,9 @@ const accessKey, secretKey = "AKIAAWSKMSTEST000001", "a secret of the tests"
 // service is a key service with one key; fault is asked before each action.
 func service(t *testing.T, fault func(action string) error) (handler http.Handler, arn string) {
 	t.Helper()
-	s, err := localkms.New(localkms.Options{
+	s, err := keyservice.New(keyservice.Options{
 		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012", Fault: fault,
-		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return secretKey, id == accessKey }),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestKeysGoThereAndBack(t *testing.T) {
 func TestErrorsKeepTheirNames(t *testing.T) {
 	handler, arn := service(t, func(action string) error {
 		if action == "GenerateDataKey" {
-			return &localkms.Error{Type: "DisabledException", Message: "it is disabled."}
+			return &keyservice.Error{Type: "DisabledException", Message: "it is disabled."}
 		}
 		return nil
 	})
@@ -119,7 +119,7 @@ func TestRetriesAreBounded(t *testing.T) {
 		var calls atomic.Int32
 		handler, arn := service(t, func(string) error {
 			if calls.Add(1) <= failures {
-				return &localkms.Error{Type: "ThrottlingException", Message: "Rate exceeded"}
+				return &keyservice.Error{Type: "ThrottlingException", Message: "Rate exceeded"}
 			}
 			return nil
 		})
@@ -140,7 +140,7 @@ func TestThrottlingIsToldInTime(t *testing.T) {
 	var calls atomic.Int32
 	handler, arn := service(t, func(string) error {
 		calls.Add(1)
-		return &localkms.Error{Type: "ThrottlingException", Message: "Rate exceeded"}
+		return &keyservice.Error{Type: "ThrottlingException", Message: "Rate exceeded"}
 	})
 	server := httptest.NewServer(handler)
 	defer server.Close()

@@ -1,7 +1,7 @@
 // Package awskms calls AWS KMS, or a service that speaks its protocol, for bucket keys. It is the one place that knows
 // the AWS SDK.
 //
-//	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or localkms over loopback
+//	keyring ─▶ Client ─▶ aws-sdk-go-v2/service/kms ─▶ KMS over TLS, or keyservice over loopback
 //
 // # What is promised
 //

@@ -7,7 +7,7 @@ import (
 
 // A command is a subcommand: its page of the manual and what it does.
 type command struct {
-	name        string // as it is typed; two words for some
+	name        string // as it is typed; several words for some
 	summary     string // behind the name in lists
 	synopsis    []string
 	description []string // paragraphs

@@ -24,6 +24,13 @@ func commands() []command {
 		keysCommand(),
 		shredCommand(),
 		rolesCommand(),
+		kmsCommand(),
+		kmsCheckCommand(),
+		kmsRootCommand(),
+		kmsVerifyCommand(),
+		kmsBackupCommand(),
+		kmsRestoreCommand(),
+		kmsRerootCommand(),
 		versionCommand(),
 		helpCommand(),
 	}
@@ -31,7 +38,7 @@ func commands() []command {
 
 // find looks for a command by its words, and returns what follows them.
 func find(args []string) (*command, []string) {
-	for n := min(2, len(args)); n > 0; n-- {
+	for n := min(3, len(args)); n > 0; n-- {
 		name := strings.Join(args[:n], " ")
 		for _, c := range commands() {
 			if c.name == name {
@@ -47,7 +54,7 @@ func overview(word string) string {
 	var b strings.Builder
 	for _, c := range commands() {
 		if word == "" || strings.HasPrefix(c.name, word+" ") {
-			fmt.Fprintf(&b, "  sealfront %-14s %s\n", c.name, c.summary)
+			fmt.Fprintf(&b, "  sealfront %-16s %s\n", c.name, c.summary)
 		}
 	}
 	if b.Len() == 0 {

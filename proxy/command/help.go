@@ -14,7 +14,7 @@ func helpCommand() command {
 			"Without COMMAND: the manual of the program, with all commands, what it writes, its signals, its admin address " +
 				"and its files.",
 		},
-		operands: [2]int{0, 2},
+		operands: [2]int{0, 3},
 		examples: []example{{"The page of a command", "sealfront help config check"}},
 		prepare:  prepareHelp,
 	}

@@ -14,7 +14,7 @@ import (
 
 func idOf(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// otherAccount makes localkms put a key into another account.
+// otherAccount makes keyservice put a key into another account.
 var otherAccount = []types.Tag{{TagKey: aws.String("sealfront:account"), TagValue: aws.String("210987654321")}}
 
 // keyPolicy lets its own account administer the key, and everybody of the configured account do actions.

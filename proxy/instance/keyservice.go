@@ -10,7 +10,7 @@ import (
 
 	"sealfront/crypto/awskms"
 	"sealfront/crypto/keyring"
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 	"sealfront/proxy/config"
 	"sealfront/proxy/metrics"
 )
@@ -74,10 +74,10 @@ func (k *KeyService) Reach(ctx context.Context) error {
 }
 
 // serve serves the embedded key service on a loopback port.
-func (k *KeyService) serve(ctx context.Context, c *config.Config, d *Data) (*localkms.Service, error) {
-	service, err := localkms.New(localkms.Options{
+func (k *KeyService) serve(ctx context.Context, c *config.Config, d *Data) (*keyservice.Service, error) {
+	service, err := keyservice.New(keyservice.Options{
 		Dir: d.Join("kms"), Region: c.Region, Earlier: d.earlierRegions(c.Region), Account: c.Account,
-		Credentials: func(id string) (string, bool) { return d.SecretKey, id == d.AccessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return d.SecretKey, id == d.AccessKey }),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded key service: %w", err)
@@ -89,7 +89,7 @@ func (k *KeyService) serve(ctx context.Context, c *config.Config, d *Data) (*loc
 	k.Endpoint = "http://" + ln.Addr().String()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
-	go func() { done <- service.Serve(ctx, ln) }()
+	go func() { done <- service.Serve(ctx, ln, 5*time.Second) }()
 	k.closers.add(func() error {
 		stop()
 		return <-done
@@ -98,7 +98,7 @@ func (k *KeyService) serve(ctx context.Context, c *config.Config, d *Data) (*loc
 }
 
 // makeKeys makes the service key and the demo bucket's key at the first start.
-func makeKeys(ctx context.Context, service *localkms.Service, d *Data) (err error) {
+func makeKeys(ctx context.Context, service *keyservice.Service, d *Data) (err error) {
 	if d.ServiceKey != "" && d.BucketKMSKey != "" {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 )
 
 // A FaultyKMS is a key service of the test's own that fails as the test wants, for each KMS key by itself.
@@ -24,7 +24,7 @@ type FaultyKMS struct {
 	*kms.Client // its operator, to whom the faults don't apply
 	URL         string
 	ServiceKey  string
-	service     *localkms.Service
+	service     *keyservice.Service
 
 	mu     sync.Mutex
 	faults map[string]KMSFault // by the key's ARN; "": all keys
@@ -36,9 +36,9 @@ const KMSAccessKey, KMSSecretKey = "AKIAOFTHEKEYSERVICE", "secret of the key ser
 // NewFaultyKMS starts a key service with one KMS key, the service key, and without faults.
 func NewFaultyKMS(t testing.TB) *FaultyKMS {
 	t.Helper()
-	service, err := localkms.New(localkms.Options{
+	service, err := keyservice.New(keyservice.Options{
 		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012",
-		Credentials: func(id string) (string, bool) { return KMSSecretKey, id == KMSAccessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return KMSSecretKey, id == KMSAccessKey }),
 	})
 	if err != nil {
 		t.Fatal(err)

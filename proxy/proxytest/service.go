@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 )
 
 // A Service is a store or key service that the program is configured with.
@@ -113,13 +113,13 @@ func StartMoto(t *testing.T) Service {
 	return s
 }
 
-// StartLocalKMS serves package localkms from this process.
+// StartLocalKMS serves package keyservice from this process.
 func StartLocalKMS(t *testing.T) Service {
 	t.Helper()
 	s := Service{AccessKey: "kms", SecretKey: "kms-secret"}
-	local, err := localkms.New(localkms.Options{
+	local, err := keyservice.New(keyservice.Options{
 		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012",
-		Credentials: func(id string) (string, bool) { return s.SecretKey, id == s.AccessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return s.SecretKey, id == s.AccessKey }),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func StartLocalKMS(t *testing.T) Service {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- local.Serve(ctx, ln) }()
+	go func() { served <- local.Serve(ctx, ln, 5*time.Second) }()
 	t.Cleanup(func() {
 		stop()
 		<-served

@@ -28,7 +28,7 @@ import (
 
 	"sealfront/crypto/awskms"
 	"sealfront/crypto/keyring"
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 	"sealfront/policy"
 	"sealfront/proxy/access"
 	"sealfront/proxy/conn"
@@ -61,7 +61,7 @@ type site struct {
 	store  *store.Client
 	raw    *s3.Client // of the store, past the front, as one who knows nothing of the proxy
 	kms    *awskms.Client
-	master *localkms.Service
+	master *keyservice.Service
 	sdk    *kms.Client
 
 	stateBucket string
@@ -171,9 +171,9 @@ func (s *site) startKMS() {
 	t := s.t
 	t.Helper()
 	var err error
-	s.master, err = localkms.New(localkms.Options{
+	s.master, err = keyservice.New(keyservice.Options{
 		Dir: t.TempDir(), Region: region, Account: account,
-		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return secretKey, id == accessKey }),
 	})
 	if err != nil {
 		t.Fatal(err)

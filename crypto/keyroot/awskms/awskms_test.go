@@ -12,7 +12,7 @@ import (
 	"sealfront/crypto/keyroot"
 	"sealfront/crypto/keyroot/awskms"
 	"sealfront/crypto/keyroot/roottest"
-	"sealfront/crypto/localkms"
+	"sealfront/crypto/keyservice"
 )
 
 const accessKey, secretKey = "AKIAKEYROOTTEST00001", "a secret of the tests"
@@ -20,9 +20,9 @@ const accessKey, secretKey = "AKIAKEYROOTTEST00001", "a secret of the tests"
 // service is a key service over HTTP with two keys; fault is asked before each action.
 func service(t *testing.T, fault func(action string) error) (config awskms.Config, other string, stop func()) {
 	t.Helper()
-	s, err := localkms.New(localkms.Options{
+	s, err := keyservice.New(keyservice.Options{
 		Dir: t.TempDir(), Region: "us-west-2", Account: "123456789012", Fault: fault,
-		Credentials: func(id string) (string, bool) { return secretKey, id == accessKey },
+		Callers: keyservice.Anyone(func(id string) (string, bool) { return secretKey, id == accessKey }),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestWhatAnOperatorCanMendIsNoDamage(t *testing.T) {
 	var code atomic.Pointer[string]
 	c, _, stop := service(t, func(string) error {
 		if c := code.Load(); c != nil {
-			return &localkms.Error{Type: *c, Message: "as the test wants it"}
+			return &keyservice.Error{Type: *c, Message: "as the test wants it"}
 		}
 		return nil
 	})

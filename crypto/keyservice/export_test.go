@@ -1,0 +1,10 @@
+package keyservice
+
+// PolicyAllows parses a key policy and evaluates it.
+func PolicyAllows(text, caller, action string, context map[string]string) (allows, understood bool) {
+	p, failure := parsePolicy(text)
+	if failure != nil {
+		return false, false
+	}
+	return p.decide(caller, action, context) >= delegated && p.decide(caller, action, context) != denied, true
+}

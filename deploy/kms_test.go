@@ -1,0 +1,56 @@
+package deploy_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sealfront/proxy/config"
+)
+
+// The example of a key service's configuration loads, also with all that it shows commented out.
+func TestTheKeyServiceExample(t *testing.T) {
+	text, err := os.ReadFile("kms.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`(?m)^( *)# ([a-z_]+: )`).ReplaceAllString(string(text), "$1$2")
+	all = regexp.MustCompile(`(?m)^ +dir: .*\n`).ReplaceAllString(all, "") // the other way
+	for name, content := range map[string]string{"as it is": string(text), "everything": all} {
+		dir := t.TempDir()
+		for _, file := range []string{
+			"tls.crt", "tls.key", "ca.crt", "store-ca.crt", "store-secret", "admin-secret", "proxy-secret", "admin-token",
+			"root.key",
+		} {
+			write(t, filepath.Join(dir, file), "content")
+		}
+		path := filepath.Join(dir, "kms.yaml")
+		write(t, path, content)
+		c, err := config.LoadKeyService(path)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if c.Root != "main" || len(c.Identities) != 2 {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+func TestTheKeyServicesUnit(t *testing.T) {
+	proxy, err := os.ReadFile("sealfront.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, err := os.ReadFile("sealfront-kms.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(proxy)) { // it is no less closed than the proxy's
+		if name, _, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") &&
+			!strings.Contains("Description ExecStart StateDirectory LogsDirectory WorkingDirectory", name) &&
+			!strings.Contains(string(unit), line) {
+			t.Errorf("it has no line %s", line)
+		}
+	}
+}

@@ -1,0 +1,386 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sealfront/crypto/keyservice"
+	"sealfront/policy"
+)
+
+// KeyService is the configuration of `sealfront kms`.
+type KeyService struct {
+	Listen  Listen `yaml:"listen"`  // http is for a listener behind a TLS terminator
+	TLS     KeyTLS `yaml:"tls"`     // of listen.https
+	Region  string `yaml:"region"`  // of new keys and of signatures; default us-west-2
+	Account string `yaml:"account"` // of new keys, 12 digits; default 123456789012
+	// Regions are those that it had before: keys made then are found by the ARNs that they keep.
+	Regions []string `yaml:"regions"`
+	Records Records  `yaml:"records"`
+	// Root is the name of the root that wraps new records; default: the only one of roots.
+	Root           string        `yaml:"root"`
+	Roots          []Root        `yaml:"roots"`
+	Key            KeyMaterial   `yaml:"key"`
+	Identities     []KeyIdentity `yaml:"identities"`
+	IdentitiesFile string        `yaml:"identities_file"` // YAML with one key, identities
+	Limits         KeyLimits     `yaml:"limits"`
+	Admin          KeyAdmin      `yaml:"admin"`
+	Log            KeyLog        `yaml:"log"`
+}
+
+// KeyTLS is how clients of the key service connect.
+type KeyTLS struct {
+	Cert       string `yaml:"cert"`        // PEM file; required with listen.https
+	Key        string `yaml:"key"`         // PEM file
+	ClientCA   string `yaml:"client_ca"`   // PEM file; clients must then show a certificate of it
+	MinVersion string `yaml:"min_version"` // "1.2" or "1.3"; default 1.2
+}
+
+// Records are where the keys lie: in a folder, for one machine, or in a bucket, for any number of replicas.
+type Records struct {
+	Dir    string   `yaml:"dir"`
+	Bucket string   `yaml:"bucket"` // of store; made when it is missing
+	Store  KeyStore `yaml:"store"`
+	// Freshness is how old a record in memory may be that a use of a key rests on, with a bucket; default 5 s. So long may
+	// a change (DisableKey) take until it holds at all replicas, and so long do keys work with the store away.
+	Freshness time.Duration `yaml:"freshness"`
+}
+
+// KeyStore is the S3 store of the records. It must have conditional PUT.
+type KeyStore struct {
+	Endpoint       string        `yaml:"endpoint"` // http:// or https:// URL
+	Region         string        `yaml:"region"`   // default us-east-1
+	AccessKey      string        `yaml:"access_key"`
+	SecretKey      string        `yaml:"secret_key"`
+	SecretKeyFile  string        `yaml:"secret_key_file"`
+	SecretKeyEnv   string        `yaml:"secret_key_env"`
+	Addressing     string        `yaml:"addressing"`      // path (default) | virtual
+	CA             string        `yaml:"ca"`              // PEM file with the store's certificate authority; default the system's
+	Timeout        time.Duration `yaml:"timeout"`         // of a request without progress; default 5 s
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` // default 2 s
+}
+
+// Root is one that record keys are wrapped by.
+type Root struct {
+	Name string `yaml:"name"`
+	Kind string `yaml:"kind"` // file
+	// File, with kind file, holds the root key, mode 0600. `sealfront kms root FILE` makes one.
+	File string `yaml:"file"`
+}
+
+// KeyMaterial is about keys in memory.
+type KeyMaterial struct {
+	// Lifetime is how long an opened key stays in memory after its root was called last; default 300 s. With the root away
+	// it works until then.
+	Lifetime    time.Duration `yaml:"lifetime"`
+	RootTimeout time.Duration `yaml:"root_timeout"` // of a call of a root; default 5 s
+}
+
+// KeyIdentity is a principal that may call the key service: arn:aws:iam::ACCOUNT:user/NAME in key policies and grants.
+type KeyIdentity struct {
+	Name          string         `yaml:"name"`
+	AccessKey     string         `yaml:"access_key"`
+	SecretKey     string         `yaml:"secret_key"`
+	SecretKeyFile string         `yaml:"secret_key_file"`
+	SecretKeyEnv  string         `yaml:"secret_key_env"`
+	Policy        []KeyStatement `yaml:"policy"`
+}
+
+// KeyStatement is one statement of an identity's policy. Conditions are for key policies and grants.
+type KeyStatement struct {
+	Effect   string `yaml:"effect"`   // Allow | Deny
+	Action   List   `yaml:"action"`   // kms:…, with * and ?
+	Resource List   `yaml:"resource"` // * or ARNs of keys and aliases, with * and ?
+}
+
+// KeyLimits are about the end of the program.
+type KeyLimits struct {
+	DrainDelay   time.Duration `yaml:"drain_delay"`   // after SIGTERM /readyz is 503 for so long before requests are refused
+	DrainTimeout time.Duration `yaml:"drain_timeout"` // for requests in flight; default 10 s
+}
+
+// KeyAdmin is about the admin address: /livez, /readyz, /metrics and /status.
+type KeyAdmin struct {
+	// Token is needed for /metrics and /status when it is set: Authorization: Bearer TOKEN. An address that isn't loopback
+	// needs it.
+	Token     string `yaml:"token"`
+	TokenFile string `yaml:"token_file"`
+	// ReadyNeeds are what must be well for /readyz to be 200, besides a started program: records and roots. Default
+	// neither, since an outage would take all replicas out of service, together with what still works.
+	ReadyNeeds List `yaml:"ready_needs"`
+}
+
+// KeyLog is about the log on stderr and the audit log.
+type KeyLog struct {
+	Level  string `yaml:"level"`  // debug | info (default) | warn | error
+	Format string `yaml:"format"` // json (default) | console
+	// Audit is the file of the audit log, a chained record for each request; default none. `sealfront audit verify`
+	// verifies it.
+	Audit string `yaml:"audit"`
+}
+
+// DefaultKeyService returns the configuration of a key service with every default filled in.
+func DefaultKeyService() *KeyService {
+	return &KeyService{
+		Listen: Listen{HTTPS: "0.0.0.0:8444"}, TLS: KeyTLS{MinVersion: "1.2"}, Region: "us-west-2", Account: "123456789012",
+		Records: Records{
+			Freshness: 5 * time.Second,
+			Store: KeyStore{
+				Region: "us-east-1", Addressing: "path", Timeout: 5 * time.Second, ConnectTimeout: 2 * time.Second,
+			},
+		},
+		Key:    KeyMaterial{Lifetime: 300 * time.Second, RootTimeout: 5 * time.Second},
+		Limits: KeyLimits{DrainTimeout: 10 * time.Second},
+		Log:    KeyLog{Level: "info", Format: "json"},
+	}
+}
+
+// LoadKeyService is Load for the configuration of a key service.
+func LoadKeyService(file string) (*KeyService, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	c, r := DefaultKeyService(), &reading{}
+	if !r.decode("file", text, c) {
+		return nil, r.faults
+	}
+	c.resolve(filepath.Dir(file), r)
+	causes := slices.Clone(r.meant)
+	for _, f := range r.faults {
+		causes = append(causes, f.Path)
+	}
+	if faults := append(r.faults, withoutConsequences(c.validate(), causes)...); len(faults) > 0 {
+		return nil, faults
+	}
+	return c, nil
+}
+
+// resolve makes paths absolute and reads secrets and identities from their files.
+func (c *KeyService) resolve(dir string, r *reading) {
+	base, err := filepath.Abs(dir)
+	if err != nil {
+		r.add("file", "%v", err)
+		return
+	}
+	paths := []*string{
+		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Records.Dir, &c.Records.Store.CA, &c.Records.Store.SecretKeyFile,
+		&c.IdentitiesFile, &c.Admin.TokenFile, &c.Log.Audit,
+	}
+	for i := range c.Roots {
+		paths = append(paths, &c.Roots[i].File)
+	}
+	absolute := func(p *string) {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(base, *p)
+		}
+	}
+	for _, p := range paths {
+		absolute(p)
+	}
+	if c.IdentitiesFile != "" {
+		if len(c.Identities) > 0 {
+			r.add("identities_file", "can't be set together with identities")
+		}
+		c.readIdentities(r)
+	}
+	s := &c.Records.Store
+	r.secret("records.store.secret_key", &s.SecretKey, s.SecretKeyFile, s.SecretKeyEnv)
+	r.secret("admin.token", &c.Admin.Token, c.Admin.TokenFile, "")
+	for i := range c.Identities {
+		id := &c.Identities[i]
+		absolute(&id.SecretKeyFile)
+		r.secret(path("identities", i)+".secret_key", &id.SecretKey, id.SecretKeyFile, id.SecretKeyEnv)
+	}
+	if c.Root == "" && len(c.Roots) == 1 {
+		c.Root = c.Roots[0].Name
+	}
+}
+
+func (c *KeyService) readIdentities(r *reading) {
+	text, err := os.ReadFile(c.IdentitiesFile)
+	if err != nil {
+		r.add("identities_file", "%s", missing(c.IdentitiesFile, err))
+		return
+	}
+	var file struct {
+		Identities []KeyIdentity `yaml:"identities"`
+	}
+	if r.decode("identities_file", text, &file) && len(file.Identities) == 0 {
+		r.add("identities_file", "holds no identities")
+	}
+	c.Identities = file.Identities
+}
+
+// validate finds what is wrong beyond types.
+func (c *KeyService) validate() Faults {
+	var f Faults
+	c.validateListen(&f)
+	if c.Region == "" {
+		f.add("region", "must be set")
+	}
+	if !accountForm.MatchString(c.Account) {
+		f.add("account", "%q is not 12 digits; quote it, or YAML takes it for a number", c.Account)
+	}
+	c.validateRecords(&f)
+	c.validateRoots(&f)
+	c.validateIdentities(&f)
+	for path, d := range map[string]time.Duration{
+		"key.lifetime": c.Key.Lifetime, "key.root_timeout": c.Key.RootTimeout, "records.freshness": c.Records.Freshness,
+		"limits.drain_timeout": c.Limits.DrainTimeout,
+	} {
+		if d <= 0 {
+			f.add(path, "must be positive, such as 5s")
+		}
+	}
+	if c.Limits.DrainDelay < 0 {
+		f.add("limits.drain_delay", "must not be negative")
+	}
+	oneOf(&f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(&f, "log.format", c.Log.Format, "json", "console")
+	return f
+}
+
+func (c *KeyService) validateListen(f *Faults) {
+	(&Config{Listen: c.Listen}).validatePorts(f)
+	for _, l := range []struct{ path, value string }{
+		{"listen.https", c.Listen.HTTPS}, {"listen.http", c.Listen.HTTP}, {"listen.admin", c.Listen.Admin},
+	} {
+		if l.value == "" {
+			continue
+		}
+		if _, err := net.ResolveTCPAddr("tcp", l.value); err != nil {
+			f.add(l.path, "%q is not an address such as 0.0.0.0:8444: %v", l.value, err)
+		}
+	}
+	if c.Listen.HTTPS == "" && c.Listen.HTTP == "" {
+		f.add("listen.https", "nothing to listen on: set listen.https, listen.http or both")
+	}
+	oneOf(f, "tls.min_version", c.TLS.MinVersion, "1.2", "1.3")
+	for _, file := range []struct {
+		path, name string
+		required   bool
+	}{
+		{"tls.cert", c.TLS.Cert, c.Listen.HTTPS != ""},
+		{"tls.key", c.TLS.Key, c.Listen.HTTPS != ""},
+		{"tls.client_ca", c.TLS.ClientCA, false},
+		{"records.store.ca", c.Records.Store.CA, false},
+	} {
+		if file.name == "" {
+			if file.required {
+				f.add(file.path, "must be set: listen.https needs a certificate")
+			}
+			continue
+		}
+		if _, err := os.Stat(file.name); err != nil {
+			f.add(file.path, "%s", missing(file.name, err))
+		}
+	}
+	for _, need := range c.Admin.ReadyNeeds {
+		oneOf(f, "admin.ready_needs", need, "records", "roots")
+	}
+	host, _, err := net.SplitHostPort(c.Listen.Admin)
+	if err != nil || c.Admin.Token != "" || host == "localhost" {
+		return
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		f.add("listen.admin", "isn't a loopback address: set admin.token (or token_file)")
+	}
+}
+
+func (c *KeyService) validateRecords(f *Faults) {
+	r := &c.Records
+	switch {
+	case r.Dir == "" && r.Bucket == "":
+		f.add("records.dir", "must be set, or records.bucket and records.store: where the keys lie")
+	case r.Dir != "" && (r.Bucket != "" || r.Store.Endpoint != ""):
+		f.add("records.dir", "can't be set together with records.bucket and records.store")
+	case r.Bucket != "":
+		if name, refused := policy.ParseBucketName(r.Bucket); refused != nil || name.Kind == policy.Directory {
+			f.add("records.bucket", "%q is not the name of a general purpose bucket", r.Bucket)
+		}
+		service(f, "records.store.endpoint", r.Store.Endpoint, true)
+	}
+	if (r.Store.AccessKey == "") != (r.Store.SecretKey == "") {
+		f.add("records.store.secret_key", "records.store.access_key and secret_key must be set together")
+	}
+	oneOf(f, "records.store.addressing", r.Store.Addressing, "path", "virtual")
+	for path, d := range map[string]time.Duration{"timeout": r.Store.Timeout, "connect_timeout": r.Store.ConnectTimeout} {
+		if d < 100*time.Millisecond {
+			f.add("records.store."+path, "must be 100ms or more")
+		}
+	}
+}
+
+func (c *KeyService) validateRoots(f *Faults) {
+	if len(c.Roots) == 0 {
+		f.add("roots", "must be set: without a root no key can be sealed")
+	}
+	names := make(map[string]bool)
+	for i := range c.Roots {
+		r, at := &c.Roots[i], path("roots", i)
+		if r.Name == "" || names[r.Name] {
+			f.add(at+".name", "%q must be set, and each root's own", r.Name)
+		}
+		names[r.Name] = true
+		oneOf(f, at+".kind", r.Kind, "file")
+		if r.Kind == "file" && r.File == "" {
+			f.add(at+".file", "must be set: the file with the root key")
+		}
+	}
+	if len(c.Roots) > 0 && !names[c.Root] {
+		f.add("root", "%q is none of roots: it wraps new keys", c.Root)
+	}
+}
+
+func (c *KeyService) validateIdentities(f *Faults) {
+	if len(c.Identities) == 0 {
+		f.add("identities", "must be set: without identities nobody can call")
+	}
+	names, keys := make(map[string]bool), make(map[string]bool)
+	for i := range c.Identities {
+		id, at := &c.Identities[i], path("identities", i)
+		for _, field := range []struct{ name, value string }{
+			{"name", id.Name}, {"access_key", id.AccessKey}, {"secret_key", id.SecretKey},
+		} {
+			if field.value == "" {
+				f.add(at+"."+field.name, "must be set")
+			}
+		}
+		if names[id.Name] {
+			f.add(at+".name", "%q is used twice", id.Name)
+		}
+		if keys[id.AccessKey] {
+			f.add(at+".access_key", "%q is used twice", id.AccessKey)
+		}
+		names[id.Name], keys[id.AccessKey] = true, true
+		if _, faults := keyservice.CompilePolicy(id.Statements()); len(faults) > 0 {
+			for _, fault := range faults {
+				*f = append(*f, splitFault(at+".policy", fault))
+			}
+		}
+	}
+}
+
+// Statements returns the identity's policy in the form that package keyservice compiles.
+func (id *KeyIdentity) Statements() []keyservice.Statement {
+	var list []keyservice.Statement
+	for _, s := range id.Policy {
+		list = append(list, keyservice.Statement{Effect: s.Effect, Action: s.Action, Resource: s.Resource})
+	}
+	return list
+}
+
+// splitFault makes a fault of a place within a setting and why: "[0].action: why".
+func splitFault(at, text string) Fault {
+	where, why, _ := strings.Cut(text, ": ")
+	return Fault{Path: at + where, Why: why}
+}
+
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)

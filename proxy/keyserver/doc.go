@@ -1,0 +1,12 @@
+// Package keyserver is the key service as a program: crypto/keyservice put together from a configuration, with its
+// records in a folder or in a bucket of an S3 store, its roots, its callers, an audit log, metrics and an admin address.
+//
+//	config.KeyService ─▶ Open ─▶ Site: keyservice.Service ─┬─▶ records: folder.Folder, or Bucket over store.Objects
+//	                                                       └─▶ roots: keyroot/file, …
+//	                     Site.Serve ─▶ listeners, admin address (/livez /readyz /metrics /status)
+//
+// Promises: a store whose conditions on PUT don't hold is refused at the start, by name of what doesn't
+// (TestAStoreWithoutConditionsIsRefused); a root is never made here (TestAMissingRootIsNeverMade); a request that was
+// answered has a record in the audit log, if there is one, with the key, the context and the outcome, and no secret
+// (TestTheAuditLogOfAKeyService); a drain lets requests in flight end (TestAKeyServiceDrains).
+package keyserver
