@@ -23,6 +23,8 @@ func commands() []command {
 		adoptCommand(),
 		keysCommand(),
 		rolesCommand(),
+		manCommand(),
+		completionCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

@@ -177,7 +177,7 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{[]string{"verify", "s3://a", "--progress", "bar"}, "--progress must be auto, line, log or none"},
 		{[]string{"open", "--bucket", "b", "file"}, "open needs --bucket or --arn, --key and --envelope"},
 		{[]string{"audit", "verify"}, "1 or more arguments"},
-		{[]string{"--config", "x", "--data", "y"}, "--config excludes the other flags"},
+		{[]string{"--config", "x", "--data", "y"}, "a configuration FILE excludes the other flags"},
 		{[]string{"verify", "s3://a", "--config", "x", "--data", "y"}, "--config excludes --data"},
 	} {
 		var problems bytes.Buffer
