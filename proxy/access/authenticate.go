@@ -22,6 +22,11 @@ import (
 func (x *Grant) authenticate(ctx context.Context) error {
 	ids := x.c.identities.Load()
 	a := &x.Auth
+	if a.SessionToken != nil && session.IsTemporary(s3.View(a.SessionToken)) {
+		// minio-go, which makes sessions at Amazon's endpoints only, sends the token of temporary credentials for a directory
+		// bucket so. The request is signed with them all the same.
+		a.SecurityToken, a.SessionToken = a.SessionToken, nil
+	}
 	if a.SessionToken != nil {
 		return x.authenticateSession(ctx, ids)
 	}

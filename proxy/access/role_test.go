@@ -166,6 +166,9 @@ func TestARoleIsAssumedWithAToken(t *testing.T) {
 	r.want("without the token", &request{
 		method: "GET", path: "/kms/source", who: a.Credentials.AccessKeyID, secret: a.Credentials.SecretAccessKey,
 	}, "InvalidAccessKeyId")
+	r.want("in a directory bucket, as minio-go sends the token", &request{
+		method: "GET", path: "/sealed--az1--x-s3/a", session: &a.Credentials,
+	}, "")
 	other := r.assumed(nil)
 	mixed := *other
 	mixed.Credentials.Token = a.Credentials.Token

@@ -14,7 +14,7 @@ var allowEverything = []policy.Statement{{Effect: "Allow", Action: []string{"*"}
 
 // identities are those of the configuration and, with embedded parts, the one whose credentials were made there; with
 // the roles.
-func identities(c *config.Config, d *Data) (*access.Identities, error) {
+func identities(c *config.Config, d *Data, o *Options) (*access.Identities, error) {
 	list := make([]*access.Identity, 0, len(c.Identities)+1)
 	add := func(name, accessKey, secretKey string, statements []policy.Statement, own config.IdentityLimits,
 		certificates []string,
@@ -46,6 +46,9 @@ func identities(c *config.Config, d *Data) (*access.Identities, error) {
 		r, err := role(c, &c.Roles[i])
 		if err != nil {
 			return nil, err
+		}
+		if o.RoleLife > 0 {
+			r.MaxSession = o.RoleLife
 		}
 		roles = append(roles, r)
 	}

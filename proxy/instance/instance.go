@@ -170,7 +170,7 @@ func (i *Instance) join(ctx context.Context, need Need) (err error) {
 	if i.State, err = i.openState(ctx); err != nil {
 		return unusableState(err)
 	}
-	ids, err := identities(c, i.Data)
+	ids, err := identities(c, i.Data, &i.options)
 	if err != nil {
 		return config.Faults{{Path: "identities", Why: err.Error()}}
 	}

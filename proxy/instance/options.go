@@ -37,6 +37,7 @@ type Options struct {
 	Now        func() time.Time // default time.Now
 	RecordLife time.Duration    // state.Options.CacheLife
 	ClaimAge   time.Duration    // state.Options.ClaimAge; patience is three times as long
+	RoleLife   time.Duration    // the longest session of a role; default the configuration's
 	CopyLimit  int64            // gateway.Options.CopyLimit and tools.Installation.CopyLimit, in bytes
 	PutLimit   int64            // tools.Migration.PutLimit, in bytes
 	// HealthEvery is how often store and KMS are asked how they are; default 10 s. They have a fifth of it to answer.

@@ -105,7 +105,7 @@ func (r *Reloader) load() (waits []string, err error) {
 	if _, err := zapcore.ParseLevel(c.Log.Level); err != nil {
 		return nil, fmt.Errorf("log.level: %w", err)
 	}
-	ids, err := identities(c, r.instance.Data)
+	ids, err := identities(c, r.instance.Data, &r.instance.options)
 	if err != nil {
 		return nil, fmt.Errorf("identities: %w", err)
 	}

@@ -118,17 +118,16 @@ func (i *Issuer) Token(subject, audience string, more map[string]any) string {
 	return SignToken(i.t, jose.ES256, key, string(payload), nil)
 }
 
-// TokenFile writes a token to a file, as a cluster does: by renaming. It returns the file's name.
-func (i *Issuer) TokenFile(name, subject, audience string) string {
+// WriteToken writes a token to a file as a cluster does, by renaming.
+func (i *Issuer) WriteToken(name, token string) {
 	i.t.Helper()
 	next := name + ".next"
-	if err := os.WriteFile(next, []byte(i.Token(subject, audience, nil)), 0o600); err != nil {
+	if err := os.WriteFile(next, []byte(token), 0o600); err != nil {
 		i.t.Fatal(err)
 	}
 	if err := os.Rename(next, filepath.Clean(name)); err != nil {
 		i.t.Fatal(err)
 	}
-	return name
 }
 
 // SignToken signs a payload; header has more of its header.

@@ -10,6 +10,7 @@ import (
 type Hooks struct {
 	Ahead      time.Duration // how far the program's clock is ahead of this machine's
 	RecordLife time.Duration // how long a record of a bucket or an upload is cached; 0: the default
+	RoleLife   time.Duration // the longest session of a role; 0: the configuration's
 	ClaimAge   time.Duration // after which another replica may take a claim; 0: the default
 	CopyLimit  int64         // bytes that the store copies by one request; 0: the default
 	PutLimit   int64         // bytes that a migration writes by one request; 0: the default
@@ -21,7 +22,7 @@ type Hooks struct {
 // options are the hooks as the program takes them.
 func (h *Hooks) options() instance.Options {
 	o := instance.Options{
-		RecordLife: h.RecordLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit,
+		RecordLife: h.RecordLife, RoleLife: h.RoleLife, ClaimAge: h.ClaimAge, CopyLimit: h.CopyLimit, PutLimit: h.PutLimit,
 		HealthEvery: h.HealthEvery,
 	}
 	if ahead := h.Ahead; ahead != 0 {
@@ -56,6 +57,9 @@ func ClockAhead(by time.Duration) Option { return func(s *Setup) { s.hooks.Ahead
 
 // RecordLife sets how long the program uses a record of a bucket or an upload that it has read.
 func RecordLife(life time.Duration) Option { return func(s *Setup) { s.hooks.RecordLife = life } }
+
+// RoleLife makes sessions of roles shorter than STS has them.
+func RoleLife(life time.Duration) Option { return func(s *Setup) { s.hooks.RoleLife = life } }
 
 // ClaimAge sets when the claim of a replica that is gone may be taken by another.
 func ClaimAge(age time.Duration) Option { return func(s *Setup) { s.hooks.ClaimAge = age } }

@@ -166,6 +166,12 @@ func open(ctx context.Context, keys Keys, version byte, token string) ([]byte, C
 	return plain, c, nil
 }
 
+// IsTemporary reports whether a token says that it is one of temporary credentials, without any check of it.
+func IsTemporary(token string) bool {
+	raw, ok := decode(token)
+	return ok && raw[0] == ofTemporary
+}
+
 // KeyID returns the id of the session key that a token names, without any check of the token.
 func KeyID(token string) (id [16]byte, ok bool) {
 	raw, ok := decode(token)
