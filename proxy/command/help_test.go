@@ -22,7 +22,7 @@ func TestHelpIsTheManual(t *testing.T) {
 		}
 		for _, c := range commands() {
 			if !strings.Contains(text, "\tsealfront "+c.name) && c.name != "serve" {
-				t.Errorf("%q doesn't tell of %s", args, c.name)
+				t.Errorf("%q doesn't report %s", args, c.name)
 			}
 		}
 		if strings.Contains(text, "//\t") || strings.Contains(text, "depguard") {
