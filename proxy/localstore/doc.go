@@ -32,5 +32,5 @@ type Options struct {
 	Region    string
 	// Report gets each line that versitygw writes to standard error, without colours, from another goroutine. The
 	// process's os.Stderr is replaced for it, once and for good. nil: the lines go where they go.
-	Report func(line string)
+	Report func(line string) `json:"-"`
 }
