@@ -86,7 +86,7 @@ func TestEveryExampleConfigurationLoads(t *testing.T) {
 				file = filepath.Join(dir, "config", "sealfront.yaml")
 			}
 			write(t, file, text)
-			if c, err := config.Load(file); err != nil || len(c.Identities) == 0 {
+			if c, err := config.Load(file); err != nil || len(c.Identities)+len(c.Roles) == 0 {
 				t.Fatal(err)
 			}
 		})

@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -122,8 +123,13 @@ func TestChart(t *testing.T) {
 					told[at(e, "name")] = at(e, "value")
 				}
 				if told["AWS_ENDPOINT_URL"] != "https://127.0.0.1:8443" || told["AWS_CA_BUNDLE"] != "/etc/sealfront-ca/ca.crt" ||
-					told["AWS_REGION"] != "us-west-2" {
+					told["AWS_REGION"] != "us-west-2" || told["AWS_ROLE_ARN"] != "arn:aws:iam::123456789012:role/app" ||
+					told["AWS_WEB_IDENTITY_TOKEN_FILE"] != "/var/run/sealfront/token" {
 					t.Errorf("the application is told %v", told)
+				}
+				if text := fmt.Sprint(at(pod, "volumes")); !strings.Contains(text,
+					"audience:sealfront expirationSeconds:3600 path:token") {
+					t.Errorf("no token of the application's: %s", text)
 				}
 			}
 			holdPod(t, pod, at(pod, where, 0))
@@ -200,7 +206,8 @@ func holdLabels(t *testing.T, found map[string]object, name string) {
 	if !matches(at(found["Deployment "+name], "spec", "template", "metadata", "labels")) {
 		t.Error("the Deployment doesn't select its own pods")
 	}
-	if service := found["Service "+name]; service != nil && !reflect.DeepEqual(at(service, "spec", "selector"), any(selects)) {
+	if service := found["Service "+name]; service != nil &&
+		!reflect.DeepEqual(at(service, "spec", "selector"), any(selects)) {
 		t.Errorf("the Service selects %v", at(service, "spec", "selector"))
 	}
 	for what, labels := range map[string]any{
@@ -219,17 +226,23 @@ func holdValues(t *testing.T, found map[string]object) {
 	deployment, service := found["Deployment storage-s3"], found["Service storage-s3"]
 	container := at(deployment, "spec", "template", "spec", "containers", 0)
 	for what, pair := range map[string][2]any{
-		"the application":  {at(deployment, "metadata", "labels", "app.kubernetes.io/name"), "s3"},
-		"podLabels":        {at(deployment, "spec", "template", "metadata", "labels", "example.com/tier"), "front"},
-		"no podLabels":     {at(deployment, "metadata", "labels", "example.com/tier"), nil},
-		"revisions":        {at(deployment, "spec", "revisionHistoryLimit"), 2},
-		"source ranges":    {at(service, "spec", "loadBalancerSourceRanges", 1), "fd00::/8"},
-		"an environment":   {at(container, "envFrom", 0, "secretRef", "name"), "sealfront-env"},
-		"the job's":        {at(found["ServiceMonitor storage-s3"], "spec", "endpoints", 0, "relabelings", 0, "replacement"), "sealfront"},
-		"Grafana's label":  {at(found["ConfigMap storage-s3-dashboard"], "metadata", "labels", "grafana_dashboard"), "1"},
-		"Grafana's folder": {at(found["ConfigMap storage-s3-dashboard"], "metadata", "annotations", "grafana_folder"), "Storage"},
+		"the application": {at(deployment, "metadata", "labels", "app.kubernetes.io/name"), "s3"},
+		"podLabels":       {at(deployment, "spec", "template", "metadata", "labels", "example.com/tier"), "front"},
+		"no podLabels":    {at(deployment, "metadata", "labels", "example.com/tier"), nil},
+		"revisions":       {at(deployment, "spec", "revisionHistoryLimit"), 2},
+		"source ranges":   {at(service, "spec", "loadBalancerSourceRanges", 1), "fd00::/8"},
+		"an environment":  {at(container, "envFrom", 0, "secretRef", "name"), "sealfront-env"},
+		"the job's": {
+			at(found["ServiceMonitor storage-s3"], "spec", "endpoints", 0, "relabelings", 0, "replacement"), "sealfront",
+		},
+		"Grafana's label": {at(found["ConfigMap storage-s3-dashboard"], "metadata", "labels", "grafana_dashboard"), "1"},
+		"Grafana's folder": {
+			at(found["ConfigMap storage-s3-dashboard"], "metadata", "annotations", "grafana_folder"), "Storage",
+		},
 		"the rules' label": {at(found["PrometheusRule storage-s3"], "metadata", "labels", "release"), "prometheus"},
-		"status 2":         {at(found["Job storage-s3-check"], "spec", "podFailurePolicy", "rules", 0, "onExitCodes", "values", 0), 2},
+		"status 2": {
+			at(found["Job storage-s3-check"], "spec", "podFailurePolicy", "rules", 0, "onExitCodes", "values", 0), 2,
+		},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
@@ -293,6 +306,14 @@ func loadInPod(t *testing.T, pod, container any, found map[string]object) {
 			}
 			continue
 		}
+		if at(v, "projected") != nil { // the cluster's authority, and a token
+			if at(v, "projected", "defaultMode") != 0o440 {
+				t.Errorf("volume %v: %v", at(m, "name"), v)
+			}
+			write(t, filepath.Join(dir, "ca.crt"), "authority\n")
+			write(t, filepath.Join(dir, "token"), "token\n")
+			continue
+		}
 		if at(v, "secret", "secretName") == nil || at(v, "secret", "defaultMode") != 0o440 {
 			t.Errorf("volume %v: %v", at(m, "name"), v)
 		}
@@ -331,7 +352,8 @@ func holdManifests(t *testing.T, text string) {
 	}
 }
 
-// The check's account is one of its own before the first installation, when the pods' isn't there yet, and theirs later.
+// The check's account is one of its own before the first installation, when the pods' isn't there yet, and theirs
+// later.
 func TestTheAccountOfTheCheck(t *testing.T) {
 	for what, c := range map[string]struct {
 		set     []string
@@ -339,10 +361,12 @@ func TestTheAccountOfTheCheck(t *testing.T) {
 		account string
 		made    bool
 	}{
-		"an installation":           {account: "test-sealfront-check", made: true},
-		"an upgrade":                {upgrade: true, account: "test-sealfront"},
-		"an account that is given":  {set: []string{"check.serviceAccountName=checker"}, account: "checker"},
-		"an account of others":      {set: []string{"serviceAccount.create=false", "serviceAccount.name=own"}, account: "own"},
+		"an installation":          {account: "test-sealfront-check", made: true},
+		"an upgrade":               {upgrade: true, account: "test-sealfront"},
+		"an account that is given": {set: []string{"check.serviceAccountName=checker"}, account: "checker"},
+		"an account of others": {
+			set: []string{"serviceAccount.create=false", "serviceAccount.name=own"}, account: "own",
+		},
 		"no check, and no test pod": {set: []string{"check.enabled=false", "tests.enabled=false"}},
 	} {
 		set := c.set

@@ -212,6 +212,7 @@
 //
 //	 admin: config, metrics, status; and what it shows, by functions that command gives it
 //	 check: instance, to try what a start does
+//	 access: sts, webidentity; gateway: sts; config: webidentity
 //	 conn and store: socket
 //
 // xmldoc, below all of them, reads the XML of clients and stores within bounds; policy, s3, objects, gateway, store,
@@ -224,7 +225,8 @@
 //     sealed objects of a store, and knows no client. gateway has S3's operations, a file each: it reads the request,
 //     gets its permission from access, calls objects, and writes the answer.
 //   - keyring caches bucket keys; awskms calls KMS for them; localkms is a KMS for development, called over the wire.
-//   - session makes session tokens; state has records, sealed, in the store; store is the client of the store;
+//   - sts has STS's wire format, and is pure; webidentity verifies the tokens with which workloads assume roles.
+//   - session makes session tokens and temporary credentials; state has records, sealed, in the store; store is the client of the store;
 //     localstore is an embedded store and memstore one for load tests, both called over the wire.
 //   - socket is what conn and store read from and write to.
 //   - command has the subcommands, a file each; instance opens as much of a proxy as one needs, and closes it; check

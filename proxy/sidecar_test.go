@@ -49,6 +49,7 @@ type podManifest struct {
 					Secret struct {
 						SecretName string `yaml:"secretName"`
 					}
+					Projected map[string]any
 				}
 			}
 		}
@@ -103,6 +104,12 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 			pod = m
 		}
 	}
+	// The cluster is an issuer of the test's.
+	issuer := proxytest.NewIssuer(t)
+	_, host, _ := strings.Cut(issuer.URL, "://")
+	const cluster = "kubernetes.default.svc.cluster.local"
+	text = strings.NewReplacer("https://"+cluster, issuer.URL, cluster, host).Replace(text)
+	text = strings.Replace(text, ", ca: ../cluster/ca.crt, token_file: ../cluster/token", "", 1)
 	var c map[string]any
 	if err := yaml.Unmarshal([]byte(text), &c); err != nil {
 		t.Fatal(err)
@@ -135,8 +142,9 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 		return files
 	}
 	secrets := map[string]map[string]string{
-		"sealfront-tls": certificate("first"), "sealfront-secrets": {"store": "storesecret", "app": "the application's"},
+		"sealfront-tls": certificate("first"), "sealfront-secrets": {"store": "storesecret"},
 	}
+	tokens := map[string]string{"token": issuer.Token("system:serviceaccount:default:app", "sealfront", nil)}
 	root, spec := t.TempDir(), pod.Spec.Template.Spec
 	var tlsMount string
 	for _, container := range append(spec.InitContainers, spec.Containers...) {
@@ -145,6 +153,9 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 			for _, v := range spec.Volumes {
 				if v.Name == m.Name && v.Secret.SecretName != "" {
 					files = secrets[v.Secret.SecretName]
+				}
+				if v.Name == m.Name && v.Projected != nil {
+					files = tokens
 				}
 			}
 			mount(t, filepath.Join(root, m.MountPath), "1", files)
@@ -167,9 +178,9 @@ func TestSidecarAsTheManifestSays(t *testing.T) {
 	for _, e := range spec.Containers[0].Env {
 		value := e.Value
 		switch {
-		case e.Name == "AWS_ENDPOINT_URL":
+		case e.Name == "AWS_ENDPOINT_URL", e.Name == "AWS_ENDPOINT_URL_STS":
 			value = p.Env["AWS_ENDPOINT_URL"]
-		case e.Name == "AWS_CA_BUNDLE":
+		case e.Name == "AWS_CA_BUNDLE", e.Name == "AWS_WEB_IDENTITY_TOKEN_FILE":
 			value = root + value
 		case e.ValueFrom.SecretKeyRef.Key != "":
 			value = secrets[e.ValueFrom.SecretKeyRef.Name][e.ValueFrom.SecretKeyRef.Key]

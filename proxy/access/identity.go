@@ -42,7 +42,6 @@ type assumedRole struct {
 	session *session.Temporary
 	within  *policy.Permitter // the session's own policy; nil: it has none
 	tags    policy.Tags
-	through []*Identity // the sessions through which the role was assumed, and the identity, if it was one
 }
 
 // Assumed is the role's session that the identity is; nil for one with long-term credentials.

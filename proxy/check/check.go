@@ -21,6 +21,7 @@ func Run(ctx context.Context, c *config.Config, stderr io.Writer) error {
 		k.dataDirectory()
 	}
 	k.collector(ctx)
+	k.issuers(ctx)
 	abilities := k.storeAndKMS(ctx)
 	for _, w := range k.warnings {
 		fmt.Fprintln(stderr, "warning:", w)

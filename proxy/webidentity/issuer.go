@@ -1,6 +1,7 @@
 package webidentity
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,6 +83,16 @@ func (s *Issuers) States() (list []State) {
 		list = append(list, s.byURL[url].keys.state(url))
 	}
 	return list
+}
+
+// Fetch fetches the keys of all issuers that have them fetched, and returns their states.
+func (s *Issuers) Fetch(ctx context.Context) []State {
+	for _, i := range s.byURL {
+		if i.keys.source != nil {
+			_ = i.keys.fetch(ctx) // the state has its error
+		}
+	}
+	return s.States()
 }
 
 // Failing is how many issuers' keys could not be fetched at the last attempt.

@@ -95,6 +95,9 @@ seccompProfile: {type: RuntimeDefault}
 {{- if .Values.admin.tokenSecret.name }}
 - {name: sealfront-admin, mountPath: /etc/sealfront/admin, readOnly: true}
 {{- end }}
+{{- if .Values.clusterIssuer.enabled }}
+- {name: sealfront-cluster, mountPath: /etc/sealfront/cluster, readOnly: true}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -146,6 +149,14 @@ volumeMounts:
 {{- if .Values.admin.tokenSecret.name }}
 - {name: sealfront-admin, secret: {secretName: {{ .Values.admin.tokenSecret.name }}, defaultMode: 288, items: [{key: {{ .Values.admin.tokenSecret.key }}, path: token}]}}
 {{- end }}
+{{- if .Values.clusterIssuer.enabled }}
+- name: sealfront-cluster
+  projected:
+    defaultMode: 288
+    sources:
+      - {serviceAccountToken: {path: token, expirationSeconds: 3600}}
+      - {configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -158,6 +169,9 @@ volumeMounts:
 {{- end }}
 {{- if eq .Values.mode "sidecar" }}
 - {name: sealfront-ca, secret: {secretName: {{ include "sealfront.tlsSecret" . }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- if .Values.app.role.arn }}
+- {name: sealfront-identity, projected: {sources: [{serviceAccountToken: {path: token, audience: {{ .Values.app.role.audience | quote }}, expirationSeconds: 3600}}]}}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -165,7 +179,14 @@ volumeMounts:
 {{- define "sealfront.app" -}}
 {{- $app := deepCopy .Values.app.container }}
 {{- $env := list (dict "name" "AWS_ENDPOINT_URL" "value" "https://127.0.0.1:8443") (dict "name" "AWS_CA_BUNDLE" "value" "/etc/sealfront-ca/ca.crt") }}
+{{- $mounts := list (dict "name" "sealfront-ca" "mountPath" "/etc/sealfront-ca" "readOnly" true) }}
+{{- with .Values.app.role }}
+{{- if .arn }}
+{{- $env = concat $env (list (dict "name" "AWS_ENDPOINT_URL_STS" "value" "https://127.0.0.1:8443") (dict "name" "AWS_ROLE_ARN" "value" .arn) (dict "name" "AWS_WEB_IDENTITY_TOKEN_FILE" "value" "/var/run/sealfront/token")) }}
+{{- $mounts = append $mounts (dict "name" "sealfront-identity" "mountPath" "/var/run/sealfront" "readOnly" true) }}
+{{- end }}
+{{- end }}
 {{- $_ := set $app "env" (concat $env ($app.env | default list)) }}
-{{- $_ := set $app "volumeMounts" (append ($app.volumeMounts | default list) (dict "name" "sealfront-ca" "mountPath" "/etc/sealfront-ca" "readOnly" true)) }}
+{{- $_ := set $app "volumeMounts" (concat ($app.volumeMounts | default list) $mounts) }}
 {{- toYaml $app }}
 {{- end }}
