@@ -19,7 +19,8 @@ type group struct {
 	values map[string]float64 // by target
 }
 
-// plots are CPU a GiB of the cells whose bytes count, CPU a request of the others, throughput and p99.
+// plots are CPU as a multiple of nginx's, CPU a GiB of the cells whose bytes count, CPU a request of the others,
+// throughput and p99.
 // They show the targets that are named, separated by commas, or all.
 func (o *outcome) plots(names string) (list []plot) {
 	sums := slices.DeleteFunc(o.summaries(), func(s summary) bool {
@@ -54,6 +55,11 @@ func (o *outcome) plots(names string) (list []plot) {
 			"p99", "p99 of requests under 64 KiB, ms", func(s *summary) float64 {
 				return s.P99 / 1000
 			}, func(s *summary) bool { return s.small() },
+		},
+		{
+			"cpu-ratio", "CPU of the proxy, divided by nginx's in the same round", func(s *summary) float64 {
+				return o.ratios(s.Target, "nginx", s.cell)["CPU"]
+			}, func(s *summary) bool { return s.Target != "nginx" },
 		},
 	} {
 		made := plot{name: p.name, title: p.title}

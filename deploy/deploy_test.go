@@ -1,5 +1,5 @@
 // Package deploy_test holds the examples of this directory to the program: configurations load, metric names exist, and
-// README's list of operations is true.
+// COMPATIBILITY.md's list of operations is true.
 package deploy_test
 
 import (

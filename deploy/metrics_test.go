@@ -146,7 +146,7 @@ func TestMetricsAndLabelsExist(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"dashboard.json", "alerts_test.yaml", "alerts_hours_test.yaml", "OPERATING.md", "../README.md"} {
+	for _, name := range []string{"dashboard.json", "alerts_test.yaml", "alerts_hours_test.yaml", "OPERATING.md", "COMPATIBILITY.md", "../README.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

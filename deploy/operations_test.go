@@ -13,7 +13,7 @@ import (
 	"sealfront/policy"
 )
 
-var update = flag.Bool("update", false, "write README.md's list of operations")
+var update = flag.Bool("update", false, "write COMPATIBILITY.md's list of operations")
 
 // served reads the names of the operations that the gateway's table has.
 func served(t *testing.T) map[string]bool {
@@ -39,8 +39,8 @@ func served(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestREADMEListsTheOperations compares README.md's list with the gateway's table.
-func TestREADMEListsTheOperations(t *testing.T) {
+// TestCOMPATIBILITYListsTheOperations compares COMPATIBILITY.md's list with the gateway's table.
+func TestCOMPATIBILITYListsTheOperations(t *testing.T) {
 	const begin, end = "<!-- operations: made by go test ./deploy -update -->\n", "<!-- /operations -->"
 	table := served(t)
 	var yes, no []string
@@ -59,22 +59,22 @@ func TestREADMEListsTheOperations(t *testing.T) {
 	want := begin + wrap("Served: "+strings.Join(yes, ", ")+".") + "\n" +
 		wrap("Recognised, and answered 501 NotImplemented or as the bucket's kind wants it: "+strings.Join(no, ", ")+".") +
 		end
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("COMPATIBILITY.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, ok1 := strings.Cut(string(text), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		t.Fatal("README.md has lost the marks of its list of operations")
+		t.Fatal("COMPATIBILITY.md has lost the marks of its list of operations")
 	}
 	if string(text) == before+want+after {
 		return
 	}
 	if !*update {
-		t.Fatal("README.md's list of operations is not the gateway's table; run go test ./deploy -update")
+		t.Fatal("COMPATIBILITY.md's list of operations is not the gateway's table; run go test ./deploy -update")
 	}
-	if err := os.WriteFile("../README.md", []byte(before+want+after), 0o644); err != nil {
+	if err := os.WriteFile("COMPATIBILITY.md", []byte(before+want+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

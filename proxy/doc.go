@@ -22,10 +22,10 @@
 //
 // Port 0 picks a free one.
 //
-//	sealfront serve --config FILE
+//	sealfront serve FILE
 //
 // Serve in production: store, key service, identities and limits are in FILE. The other flags are excluded. Package
-// config describes every setting; deploy/ has examples.
+// config describes every setting; deploy/ has examples. This and config check take FILE and --config FILE.
 //
 //	sealfront exports [--for aws|go|node|java|curl|system]
 //
@@ -134,6 +134,14 @@
 // root. check tries what its configuration names; root makes a root key file; verify opens every record, backup and
 // restore copy them as they are, and reroot moves them to another root. OPERATING.md, "The key service".
 //
+//	sealfront man [COMMAND]
+//
+// The same as a page for man.
+//
+//	sealfront completion bash|zsh
+//
+// A script that completes commands and flags.
+//
 //	sealfront help [COMMAND]
 //
 // This manual, or the page of a command: synopsis, options, examples, exit status, files, environment.
@@ -144,16 +152,17 @@
 // stderr.
 //
 //	export AWS_ENDPOINT_URL=https://127.0.0.1:8443
-//	export AWS_CA_BUNDLE=…            these, down to SEALFRONT_KMS_ENDPOINT, without --config only
-//	export AWS_ACCESS_KEY_ID=…
+//	export AWS_CA_BUNDLE=…            where the program's own authority issues the certificate
+//	export AWS_ACCESS_KEY_ID=…        the program's own, where the configuration has no identities
 //	export AWS_SECRET_ACCESS_KEY=…
 //	export AWS_REGION=us-west-2
 //	export AWS_DEFAULT_REGION=us-west-2
-//	export SEALFRONT_BUCKET=demo--local-az1--x-s3
+//	export SEALFRONT_BUCKET=demo--local-az1--x-s3    with a store and a key service of the program's own
 //	export SEALFRONT_KMS_KEY=arn:aws:kms:…
-//	export SEALFRONT_KMS_ENDPOINT=http://127.0.0.1:…
+//	export SEALFRONT_KMS_ENDPOINT=http://127.0.0.1:…    with an embedded key service
 //	export SEALFRONT_ADMIN=http://127.0.0.1:9090
 //	export SEALFRONT_HTTP_URL=http://127.0.0.1:…    with --http or listen.http
+//	export SEALFRONT_PID=…            kill $SEALFRONT_PID ends it; not in the file exports
 //
 // Exit status: 0 success, 1 failure, 2 usage or configuration.
 //
@@ -186,7 +195,7 @@
 //
 // # Files of the data directory
 //
-//	lock             held by the program that serves from here
+//	lock             held by the program that serves from here, whose process id is in it
 //	data.json        credentials and key names, mode 0600
 //	exports          what the last start exported, mode 0600, for the command exports
 //	tls/             certificate authority and its key; clients trust tls/ca.pem, readable by every user that

@@ -103,7 +103,7 @@ func named(name string, status int, about string) func(string) proxytest.KMSFaul
 	return func(key string) proxytest.KMSFault { return proxytest.KMSSays(name, status, key+about) }
 }
 
-// A kmsNeed says when an operation asks KMS.
+// A kmsNeed says when an operation calls KMS.
 type kmsNeed int
 
 const (
@@ -116,7 +116,7 @@ const (
 var kmsOperations = []struct {
 	name  string
 	need  kmsNeed
-	calls string // what it asks KMS, in order: describe, generate, decrypt
+	calls string // its calls of KMS, in order: describe, generate, decrypt
 	r     func(b *proxytest.KMSBucket, phase string) *proxytest.Request
 }{
 	{"CreateSession", whenCold, "g", func(b *proxytest.KMSBucket, _ string) *proxytest.Request {

@@ -13,9 +13,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stderr := os.Stderr // the embedded store replaces the variable
+	err := run(ctx, os.Args[1:], os.Stdout, stderr)
 	stop()
-	os.Exit(command.ExitStatus(err, os.Stderr))
+	os.Exit(command.ExitStatus(err, stderr))
 }
 
 // manual is this package's comment, which is the manual of the whole program.

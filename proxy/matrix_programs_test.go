@@ -60,7 +60,7 @@ func jobOfAWSCLI(t *testing.T, j *job, aws string) {
 	j.mustBeEmpty(t)
 }
 
-// jobOfOldAWSCLI is for the AWS CLI of before directory buckets. It sends Content-MD5 with every upload, which
+// jobOfOldAWSCLI is for an AWS CLI older than directory buckets. It sends Content-MD5 with every upload, which
 // directory buckets refuse, Amazon's own, too: what is to be seen there is that refusal.
 func jobOfOldAWSCLI(t *testing.T, j *job) {
 	if !j.directory {
@@ -78,7 +78,7 @@ func jobOfOldAWSCLI(t *testing.T, j *job) {
 	j.cell = "501: sends Content-MD5"
 }
 
-// jobOfOldRclone is for the rclone of before directory buckets, which sends x-amz-acl and Content-MD5 with every
+// jobOfOldRclone is for an rclone older than directory buckets, which sends x-amz-acl and Content-MD5 with every
 // upload.
 func jobOfOldRclone(t *testing.T, j *job) {
 	if !j.directory {

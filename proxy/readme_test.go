@@ -24,14 +24,65 @@ func TestRecipesOfREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)<!-- recipe: (\\w+) -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("README.md has %d recipes, want 2", len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("README.md has %d recipes, want 3", len(blocks))
 	}
 	for _, block := range blocks {
 		t.Run(block[1], func(t *testing.T) {
 			t.Parallel()
 			runRecipe(t, block[2])
 		})
+	}
+}
+
+// README is a page that is read in a minute: what is reference has pages of its own.
+func TestREADMEIsShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) > 11<<10 {
+		t.Errorf("README.md has %d bytes, more than 11 KiB", len(text))
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[a-z-]+)?\)`).FindAllStringSubmatch(string(text), -1) {
+		if _, err := os.Stat(filepath.Join("..", link[1])); err != nil {
+			t.Errorf("README.md links what isn't there: %v", err)
+		}
+	}
+}
+
+// The block that starts the program ends when the start fails, with a message that says what to do.
+func TestTheFirstBlockOfREADMEEndsWhenTheStartFails(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "<!-- recipe: minutes -->\n```sh\n")
+	start, _, ok := strings.Cut(block, "eval ")
+	if !ok {
+		t.Fatal("README.md's first recipe has no exports")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	taken := ln.Addr().String()
+	script := strings.ReplaceAll(start, "127.0.0.1:8443", taken)
+	script = strings.ReplaceAll(script, "127.0.0.1:9090", "127.0.0.1:0")
+	script = strings.ReplaceAll(script, "go run ./proxy",
+		"SEALFRONT_TEST_PROGRAM=1 '"+must(filepath.Abs(os.Args[0]))+"'")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-uc", script)
+	cmd.Dir = t.TempDir()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, _ := cmd.CombinedOutput() // the status is of the loop
+	if ctx.Err() != nil || !strings.Contains(string(out), "another program listens on "+taken+": stop it, or choose") {
+		t.Errorf("%v: %s", ctx.Err(), out)
 	}
 }
 

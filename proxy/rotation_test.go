@@ -32,7 +32,7 @@ type rotation struct {
 
 const rotatedDirectory, rotatedGeneral = "rotated--usw2-az1--x-s3", "rotated"
 
-// rotated are objects of before the rotations, by path.
+// rotated are objects from before the rotations, by path.
 var rotated = map[string]string{
 	"/" + rotatedDirectory + "/old": "of the directory bucket",
 	"/" + rotatedGeneral + "/old":   "of the bucket's first KMS key", "/" + rotatedGeneral + "/s3": "of the service key",

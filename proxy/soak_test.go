@@ -98,7 +98,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("the program ended with %d", status)
 	}
 	if log := s.p.Stderr.String(); strings.Contains(log, "panic") {
-		t.Error("the program's log tells of a panic")
+		t.Error("the program's log reports a panic")
 	}
 	s.start()
 	s.verify(workers)

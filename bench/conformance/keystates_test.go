@@ -74,7 +74,7 @@ func keyStateRows() []row {
 	reading := func(id, says, action, code string) row {
 		return row{id, says, "", func(c *check) {
 			bucket, _ := c.written(action)
-			// A copy asks KMS each time (R17), whatever is cached.
+			// A copy calls KMS each time (R17), whatever is cached.
 			to := c.bucket(stateNone)
 			copying := &request{
 				method: "PUT", bucket: to, key: c.key, headers: "source=" + bucket + "/" + c.key, as: c.long,

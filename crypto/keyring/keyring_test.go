@@ -254,7 +254,7 @@ func TestS10KeysAreSharedOnlyIfEveryFieldIsEqual(t *testing.T) {
 		}
 		for name, ref := range refs {
 			if string(sealOnce(t, k, ref)) == "" || kms.count("GenerateDataKey") != len(refs) {
-				t.Errorf("%q asked KMS twice", name)
+				t.Errorf("%q called KMS twice", name)
 			}
 		}
 	})

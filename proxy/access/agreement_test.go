@@ -135,7 +135,7 @@ func (a *agreement) compare(bucket string, s signature, o *agreementRow, h []str
 		return
 	}
 	if slices.Contains(h, keyID+"alias/one") && s.who == "keyless" {
-		return // Explain doesn't ask KMS which key that is
+		return // Explain doesn't call KMS to learn which key that is
 	}
 	q := &access.Question{
 		Operation: o.op.String(), Bucket: bucket, Header: h, SessionHeader: s.session, LongTerm: s.session == nil,

@@ -17,6 +17,9 @@ type build struct {
 	Tags     string // build tags
 }
 
+// unknownRevision says why: Go records the revision in "go build" within a checkout.
+const unknownRevision = "unknown: made by go run, by go build -buildvcs=false, or outside of a checkout"
+
 func buildOf(info *debug.BuildInfo) build {
 	b := build{Version: info.Main.Version}
 	for _, s := range info.Settings {
@@ -61,7 +64,7 @@ func (b build) write(w io.Writer) error {
 		changed = ", changed"
 	}
 	_, err := fmt.Fprintf(w, "sealfront %s\nrevision  %s%s\ndate      %s\ngo        %s %s/%s\ntags      %s\n",
-		b.Version, cmp.Or(b.Revision, "unknown"), changed, cmp.Or(b.Date, "unknown"), runtime.Version(), runtime.GOOS,
+		b.Version, cmp.Or(b.Revision, unknownRevision), changed, cmp.Or(b.Date, "unknown"), runtime.Version(), runtime.GOOS,
 		runtime.GOARCH, cmp.Or(b.Tags, "none"))
 	return err
 }

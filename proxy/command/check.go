@@ -10,7 +10,7 @@ import (
 func checkCommand() command {
 	return command{
 		name: "config check", summary: "report everything that is wrong with a configuration",
-		synopsis: []string{"sealfront config check FILE"},
+		synopsis: []string{"sealfront config check FILE", "sealfront config check --config FILE"},
 		description: []string{
 			"Reads FILE and tries what it names: certificates and keys, the data directory, the audit log's file, the store " +
 				"with the probe of a start, the key service with its service key, and the state key with both. It changes " +
@@ -21,7 +21,7 @@ func checkCommand() command {
 				"configuration, or a file that it names, must be changed. Status 1 means that all faults are elsewhere: a service " +
 				"that doesn't answer, or a permission. serve ends with the same lines and the same status.",
 		},
-		operands: [2]int{1, 1},
+		operands: [2]int{0, 1},
 		examples: []example{
 			{"Before an upgrade, by the new program", "sealfront config check /etc/sealfront/sealfront.yaml"},
 		},
@@ -33,8 +33,15 @@ func checkCommand() command {
 }
 
 func prepareConfigCheck(v *invocation) action {
+	file := v.String("config", "", "configuration `FILE`, as without the flag")
 	return func(ctx context.Context, operands []string) error {
-		c, err := config.Load(operands[0])
+		if err := named(file, operands); err != nil {
+			return err
+		}
+		if *file == "" {
+			return usagef("config check needs the configuration to check\n%s", v.command.usage())
+		}
+		c, err := config.Load(*file)
 		if err != nil {
 			return configError(err)
 		}

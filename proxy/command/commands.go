@@ -31,6 +31,8 @@ func commands() []command {
 		kmsBackupCommand(),
 		kmsRestoreCommand(),
 		kmsRerootCommand(),
+		manCommand(),
+		completionCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

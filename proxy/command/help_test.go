@@ -22,7 +22,7 @@ func TestHelpIsTheManual(t *testing.T) {
 		}
 		for _, c := range commands() {
 			if !strings.Contains(text, "\tsealfront "+c.name) && c.name != "serve" {
-				t.Errorf("%q doesn't tell of %s", args, c.name)
+				t.Errorf("%q doesn't report %s", args, c.name)
 			}
 		}
 		if strings.Contains(text, "//\t") || strings.Contains(text, "depguard") {
@@ -177,7 +177,7 @@ func TestWhatCannotBeUnderstood(t *testing.T) {
 		{[]string{"verify", "s3://a", "--progress", "bar"}, "--progress must be auto, line, log or none"},
 		{[]string{"open", "--bucket", "b", "file"}, "open needs --bucket or --arn, --key and --envelope"},
 		{[]string{"audit", "verify"}, "1 or more arguments"},
-		{[]string{"--config", "x", "--data", "y"}, "--config excludes the other flags"},
+		{[]string{"--config", "x", "--data", "y"}, "a configuration FILE excludes the other flags"},
 		{[]string{"verify", "s3://a", "--config", "x", "--data", "y"}, "--config excludes --data"},
 	} {
 		var problems bytes.Buffer

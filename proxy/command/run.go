@@ -15,6 +15,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 	if len(args) > 0 && isHelp(args[0]) {
 		args = append([]string{"help"}, args[1:]...)
 	}
+	if len(args) > 0 && isVersion(args[0]) {
+		args = append([]string{"version"}, args[1:]...)
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		args = append([]string{"serve"}, args...)
 	}
@@ -45,5 +48,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, o Options
 	}
 	return act(ctx, operands)
 }
+
+func isVersion(arg string) bool { return arg == "-v" || arg == "-version" || arg == "--version" }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }

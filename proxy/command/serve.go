@@ -10,11 +10,12 @@ func serveCommand() command {
 	return command{
 		name: "serve", summary: "serve S3 and seal all objects",
 		synopsis: []string{
+			"sealfront serve FILE",
 			"sealfront [serve] --config FILE",
 			"sealfront [serve] [--data DIR] [--region REGION] [--listen ADDRESS] [--http ADDRESS] [--admin ADDRESS]",
 		},
 		description: []string{
-			"With --config: in production. Store, key service, identities and limits are those of FILE.",
+			"With FILE: in production. Store, key service, identities and limits are those of FILE.",
 			"Without: for development and tests, with a store and a key service of its own below DIR, credentials, a " +
 				"certificate authority, and the directory bucket demo--local-az1--x-s3. A second start finds all of them again.",
 			"When requests are accepted it writes lines to stdout that a shell can evaluate, then '# ready'; logs go to " +
@@ -23,6 +24,7 @@ func serveCommand() command {
 				"/readyz answers 503, after limits.drain_delay no connection is accepted, and requests in flight have " +
 				"limits.drain_timeout to end.",
 		},
+		operands: [2]int{0, 1},
 		examples: []example{
 			{
 				"With a store and a key service of its own, on free ports",
@@ -39,17 +41,21 @@ func serveCommand() command {
 }
 
 func prepareServe(v *invocation) action {
-	file := v.String("config", "", "configuration `FILE`; excludes the other flags, whose settings are in it")
+	file := v.String("config", "", "configuration `FILE`, as without the flag; excludes the other flags, whose settings "+
+		"are in it")
 	data := v.String("data", "", "`DIR` of the embedded store and key service; default ./sealfront-data")
 	region := v.String("region", "",
 		"`REGION` of new buckets and keys, and of signatures; default that of the last start, at first us-west-2")
 	listen := v.String("listen", "", "`ADDRESS` for HTTPS; default 127.0.0.1:8443. Port 0 picks a free one")
 	plain := v.String("http", "", "`ADDRESS` for plain HTTP; default none. SSE-KMS objects are served over TLS only")
 	admin := v.String("admin", "", "`ADDRESS` for health, metrics, status page and profiles; default 127.0.0.1:9090")
-	return func(ctx context.Context, _ []string) error {
+	return func(ctx context.Context, operands []string) error {
+		if err := named(file, operands); err != nil {
+			return err
+		}
 		if *file != "" {
 			if *data != "" || *region != "" || *listen != "" || *plain != "" || *admin != "" {
-				return usagef("--config excludes the other flags: set data, region and listen in the file")
+				return usagef("a configuration FILE excludes the other flags: set data, region and listen in the file")
 			}
 			c, err := config.Load(*file)
 			if err != nil {
@@ -63,4 +69,16 @@ func prepareServe(v *invocation) action {
 		}
 		return v.serve(ctx, c, "")
 	}
+}
+
+// named sets file to the operand, if there is one: commands take a configuration as --config FILE and as FILE.
+func named(file *string, operands []string) error {
+	if len(operands) == 0 {
+		return nil
+	}
+	if *file != "" && *file != operands[0] {
+		return usagef("two configurations are named, --config %s and %s: name one", *file, operands[0])
+	}
+	*file = operands[0]
+	return nil
 }

@@ -90,7 +90,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		}))
 	if err == nil {
 		adminAddress.SetReady(true)
-		err = export(v.stdout, p, file, l.open)
+		err = export(v.stdout, p, l.open)
 	}
 	if err == nil {
 		log.Info("ready", zap.Stringer("abilities", p.Storage.Abilities))
@@ -139,6 +139,12 @@ func newFront(p *instance.Instance, level zap.AtomicLevel) (instance.Front, erro
 	return f, nil
 }
 
+// listenFlags are the flags that set the addresses of the section listen, for advice.
+var listenFlags = map[string]string{
+	"https": "--listen, or listen.https in the configuration", "http": "--http, or listen.http in the configuration",
+	"admin": "--admin, or listen.admin in the configuration",
+}
+
 // listeners are the listeners by their names in the configuration's section listen. The admin address, which shows them,
 // is the last to listen.
 type listeners struct {
@@ -152,6 +158,10 @@ func (l *listeners) listen(name, address string, run func(net.Listener) error) e
 		return nil
 	}
 	ln, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen.%s: another program listens on %s: stop it, or choose another address (%s); port 0 picks "+
+			"a free one: %w", name, address, listenFlags[name], err)
+	}
 	if err != nil {
 		return fmt.Errorf("listen.%s: %w", name, err)
 	}

@@ -8,7 +8,7 @@ func versionCommand() command {
 		synopsis: []string{"sealfront version"},
 		description: []string{
 			"Writes version, revision and its date, Go, platform and build tags to stdout. A version of 'development' was " +
-				"built from a changed or unknown tree.",
+				"built from a changed or unknown tree. 'sealfront -v' is the same.",
 		},
 		examples: []example{{"For a report", "sealfront version"}},
 		prepare:  prepareVersion,

@@ -370,6 +370,11 @@ func (c *Config) complete() {
 // KeepsData reports whether a part of the configuration stores data under Data.
 func (c *Config) KeepsData() bool { return c.Store.Kind == "embedded" || c.KMS.Kind == "embedded" }
 
+// MakesDemoBucket reports whether a start makes the directory bucket of the quick start: it needs no part of anyone's.
+func (c *Config) MakesDemoBucket() bool {
+	return c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory")
+}
+
 // A Fault is one thing wrong with a configuration.
 type Fault struct {
 	Path string // listen.https

@@ -210,7 +210,7 @@ identities:
 			Credentials: as("red"),
 		}, 403)
 
-	// R25: a session that chose SSE-S3 doesn't lend the KMS permission that its principal lacks.
+	// R25: a session that chose SSE-S3 doesn't lend the KMS permission that its principal does not have.
 	ok(&proxytest.Request{Method: "PUT", Path: "/" + proxytest.DemoBucket + "/sealed", Body: "body"})
 	refused := proxytest.Request{
 		Method: "GET", Path: "/" + proxytest.DemoBucket, Query: "session=",

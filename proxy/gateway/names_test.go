@@ -253,7 +253,7 @@ data: %s
 			t.Errorf("pages of %d: %q\nwant %q", size, all, keys)
 		}
 	}
-	// Version 1, rolled up; without an encoding a character that XML lacks is no other one.
+	// Version 1, rolled up; without an encoding a character that XML does not have is no other one.
 	var prefixes []string
 	for marker, more := "", true; more; {
 		a := p.Do(&proxytest.Request{

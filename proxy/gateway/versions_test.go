@@ -54,7 +54,7 @@ type versions struct {
 	p      *proxytest.Program
 	client *s3.Client
 	bucket string
-	// versitygw finds null by GET and not by HEAD, tells of delete markers by GET and not by HEAD, and lists them once
+	// versitygw finds null by GET and not by HEAD, reports delete markers by GET and not by HEAD, and lists them once
 	// a page.
 	versitygw bool
 }

@@ -8,13 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
 // Data is the directory of the embedded parts. Its contents persist between starts.
 //
-//	lock          held by the program that serves from here
+//	lock          held by the program that serves from here; its process id
 //	data.json     credentials and key names (0600)
 //	exports       what the last start exported (0600)
 //	tls/          certificate authority: ca.pem, readable by all, and its key (0600)
@@ -48,9 +49,13 @@ func openData(path string) (*Data, error) {
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer func() { _ = lock.Close() }()
+		return nil, fmt.Errorf("the data directory %s is in use by another sealfront%s, or choose another with --data",
+			path, holder(lock))
+	}
+	if err := noteHolder(lock); err != nil {
 		_ = lock.Close()
-		return nil,
-			fmt.Errorf("the data directory %s is in use by another sealfront: stop it, or choose another with --data", path)
+		return nil, fmt.Errorf("write the process id to the lock of the data directory: %w", err)
 	}
 	d := &Data{path: path, lock: lock}
 	err = d.read()
@@ -64,6 +69,26 @@ func openData(path string) (*Data, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// noteHolder writes this process's id to the lock that it holds.
+func noteHolder(lock *os.File) error {
+	if err := lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// holder is what a message says of the process that holds the lock, and how to end it.
+func holder(lock *os.File) string {
+	text := make([]byte, 16)
+	n, _ := lock.ReadAt(text, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	if err != nil || pid <= 0 { // an earlier release's, which noted none
+		return ": stop it"
+	}
+	return fmt.Sprintf(", process %d: stop it (kill %d)", pid, pid)
 }
 
 // ShareData opens the directory of a program that may be running: store and key service have their data in files, which

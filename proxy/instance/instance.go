@@ -237,7 +237,7 @@ func (i *Instance) begin(ctx context.Context) error {
 	if !i.State.Alone() {
 		i.Replicas = state.NewRoll(i.State)
 	}
-	if c.KMS.Kind == "embedded" && (c.Store.Kind == "embedded" || c.Store.Kind == "memory") {
+	if c.MakesDemoBucket() {
 		if err := i.makeDemoBucket(ctx); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -99,6 +100,7 @@ func (s *Storage) serve(
 		accessKey, secretKey = d.StoreAccessKey, d.StoreSecretKey
 		started, err = o.EmbeddedStore(ctx, localstore.Options{
 			Dir: d.Join("store"), AccessKey: accessKey, SecretKey: secretKey, Region: c.Store.Region,
+			Report: reportEmbedded(o.Log),
 		})
 	}
 	if err != nil {
@@ -133,4 +135,16 @@ func (s *Storage) beginTrouble(m *config.Memory, log *zap.Logger) {
 	t := memstore.Trouble{P50: m.Latency.P50, P99: m.Latency.P99, ErrorRate: m.ErrorRate, Throttle: m.Throttle}
 	s.memory.Trouble(t)
 	log.Warn("the store is this program's memory: its content is lost when the program ends", zap.Any("trouble", t))
+}
+
+// reportEmbedded logs what the embedded store says. Its errors are expected: the probe gives uploads up on purpose, and
+// clients may, too. A panic is not.
+func reportEmbedded(log *zap.Logger) func(string) {
+	return func(line string) {
+		if strings.HasPrefix(line, "[PANIC]") {
+			log.Error("the embedded store failed", zap.String("it_says", line))
+			return
+		}
+		log.Debug("the embedded store reported an error", zap.String("it_says", line))
+	}
 }

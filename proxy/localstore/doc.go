@@ -24,10 +24,13 @@ import "errors"
 var ErrAbsent = errors.New(
 	"localstore: this program was built without the embedded store (build tag noembedded): set store.kind to s3")
 
-// Options say where the store lives and who may use it. All fields are required.
+// Options say where the store lives and who may use it. All fields but Report are required.
 type Options struct {
 	Dir       string // absolute; made with mode 0700
 	AccessKey string
 	SecretKey string
 	Region    string
+	// Report gets each line that versitygw writes to standard error, without colours, from another goroutine. The
+	// process's os.Stderr is replaced for it, once and for good. nil: the lines go where they go.
+	Report func(line string) `json:"-"`
 }

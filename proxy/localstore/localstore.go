@@ -35,6 +35,11 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	if !filepath.IsAbs(o.Dir) {
 		return nil, fmt.Errorf("localstore: %q is not an absolute path", o.Dir)
 	}
+	if o.Report != nil {
+		if err := reportTo(o.Report); err != nil {
+			return nil, fmt.Errorf("take over what the embedded store writes to standard error: %w", err)
+		}
+	}
 	objects := filepath.Join(o.Dir, "objects")
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's directory: %w", err)

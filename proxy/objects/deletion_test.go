@@ -155,7 +155,7 @@ func TestWhatAStoreSaysToADeletion(t *testing.T) {
 	}
 }
 
-// What the store tells of versions is passed on, and the wish to delete in spite of a retention reaches it.
+// What the store reports of versions is passed on, and the wish to delete in spite of a retention reaches it.
 func TestDeletionsTellOfVersions(t *testing.T) {
 	i := install(t, nil)
 	i.put(t, "key", small)

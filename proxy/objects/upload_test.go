@@ -227,7 +227,7 @@ func TestAnUploadIsGoneWhenTheStoreSaysSo(t *testing.T) {
 	want("another object lies there", u.Upload, true, false)
 	elsewhere := *u.Upload
 	elsewhere.Incarnation = "another"
-	want("of a bucket of before", &elsewhere, true, false)
+	want("of an earlier bucket", &elsewhere, true, false)
 	elsewhere.Bucket = "gone"
 	want("of a bucket that is gone", &elsewhere, true, false)
 	elsewhere.Bucket = "unknown"

@@ -12,7 +12,7 @@ import (
 	"sealfront/proxy/store"
 )
 
-// versioned makes the store tell of versions.
+// versioned makes the store report versions.
 func versioned(id string) func(r *store.Request) turn {
 	return func(r *store.Request) turn {
 		r.Query = ""

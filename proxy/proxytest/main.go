@@ -74,8 +74,9 @@ func beProgram() (status int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := command.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, command.Options{Instance: h.options()})
-	return command.ExitStatus(err, os.Stderr)
+	stderr := os.Stderr // the embedded store replaces the variable
+	err := command.Run(ctx, os.Args[1:], os.Stdout, stderr, command.Options{Instance: h.options()})
+	return command.ExitStatus(err, stderr)
 }
 
 // runMoreAtOnce sets -parallel where it isn't given: most of a test's time is waiting for the programs that it has
