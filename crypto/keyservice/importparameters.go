@@ -92,7 +92,7 @@ func (c *call) sealImportToken(id, algorithm string, until time.Time, private *r
 
 // openImportToken returns what getParametersForImport has made for a key.
 func (c *call) openImportToken(id string, token []byte) (algorithm string, private *rsa.PrivateKey, err error) {
-	invalid := fail("InvalidImportTokenException", "The import token isn't one of %s, or of before its record was moved.", id)
+	invalid := fail("InvalidImportTokenException", "The import token isn't one of %s, or was issued before its record was moved.", id)
 	if len(token) < saltSize {
 		return "", nil, invalid
 	}

@@ -69,9 +69,75 @@ type KeyStore struct {
 // Root is one that record keys are wrapped by.
 type Root struct {
 	Name string `yaml:"name"`
-	Kind string `yaml:"kind"` // file
+	Kind string `yaml:"kind"` // file | transit | pkcs11 | awskms
 	// File, with kind file, holds the root key, mode 0600. `sealfront kms root FILE` makes one.
-	File string `yaml:"file"`
+	File    string      `yaml:"file"`
+	Transit TransitRoot `yaml:"transit"` // with kind transit: a key of OpenBao's or Vault's Transit engine
+	PKCS11  PKCS11Root  `yaml:"pkcs11"`  // with kind pkcs11: a key in an HSM; the program must be built with that tag
+	AWSKMS  AWSKMSRoot  `yaml:"awskms"`  // with kind awskms: a KMS key of AWS
+}
+
+// TransitRoot is a key of Transit, and how to log in there: by a token, AppRole or Kubernetes.
+type TransitRoot struct {
+	Address    string           `yaml:"address"` // https://HOST[:PORT]; http:// is for the loopback interface alone
+	Namespace  string           `yaml:"namespace"`
+	Mount      string           `yaml:"mount"`   // of the Transit engine; default transit
+	Key        string           `yaml:"key"`     // its name; it must exist
+	Cluster    string           `yaml:"cluster"` // the operator's word for it, part of the root's identity; default none
+	Token      string           `yaml:"token"`
+	TokenFile  string           `yaml:"token_file"` // read again when the token is refused or nears its end
+	TokenEnv   string           `yaml:"token_env"`
+	AppRole    *AppRoleLogin    `yaml:"approle"`
+	Kubernetes *KubernetesLogin `yaml:"kubernetes"`
+	CA         string           `yaml:"ca"`   // PEM file; default the system's authorities
+	Cert       string           `yaml:"cert"` // PEM file: the certificate to show, with cert_key
+	CertKey    string           `yaml:"cert_key"`
+	ServerName string           `yaml:"server_name"` // what the server's certificate must say; default the address' host
+	Timeout    time.Duration    `yaml:"timeout"`     // of a call; default 5 s
+}
+
+// AppRoleLogin is a role id with a secret id.
+type AppRoleLogin struct {
+	Mount        string `yaml:"mount"` // default approle
+	RoleID       string `yaml:"role_id"`
+	SecretID     string `yaml:"secret_id"`
+	SecretIDFile string `yaml:"secret_id_file"`
+	SecretIDEnv  string `yaml:"secret_id_env"`
+}
+
+// KubernetesLogin is a login with the token of the pod's service account.
+type KubernetesLogin struct {
+	Mount   string `yaml:"mount"` // default kubernetes
+	Role    string `yaml:"role"`
+	JWTFile string `yaml:"jwt_file"` // default the pod's own
+}
+
+// PKCS11Root is an AES key of 256 bits in an HSM.
+type PKCS11Root struct {
+	Module    string        `yaml:"module"` // shared library of the HSM's maker
+	Token     string        `yaml:"token"`  // label
+	PIN       string        `yaml:"pin"`
+	PINFile   string        `yaml:"pin_file"`
+	PINEnv    string        `yaml:"pin_env"`
+	Key       string        `yaml:"key"`       // label; the key must exist
+	KeyID     string        `yaml:"key_id"`    // CKA_ID in hexadecimal, where the label isn't enough
+	Mechanism string        `yaml:"mechanism"` // gcm | wrap; default the first that token and key allow
+	Sessions  int           `yaml:"sessions"`  // most at once; default 8
+	Timeout   time.Duration `yaml:"timeout"`   // of a call; default 5 s
+}
+
+// AWSKMSRoot is a symmetric KMS key of AWS.
+type AWSKMSRoot struct {
+	KeyARN        string        `yaml:"key"`      // its ARN; no alias
+	Endpoint      string        `yaml:"endpoint"` // default: AWS in the key's region
+	AccessKey     string        `yaml:"access_key"`
+	SecretKey     string        `yaml:"secret_key"`
+	SecretKeyFile string        `yaml:"secret_key_file"`
+	SecretKeyEnv  string        `yaml:"secret_key_env"`
+	RoleARN       string        `yaml:"role_arn"`     // a role to assume with these credentials; default none
+	STSEndpoint   string        `yaml:"sts_endpoint"` // where; default: AWS in the key's region
+	CA            string        `yaml:"ca"`           // PEM file; default the system's authorities
+	Timeout       time.Duration `yaml:"timeout"`      // of a call with its retries; default 10 s
 }
 
 // KeyMaterial is about keys in memory.
@@ -174,7 +240,15 @@ func (c *KeyService) resolve(dir string, r *reading) {
 		&c.IdentitiesFile, &c.Admin.TokenFile, &c.Log.Audit,
 	}
 	for i := range c.Roots {
-		paths = append(paths, &c.Roots[i].File)
+		r := &c.Roots[i]
+		paths = append(paths, &r.File, &r.Transit.TokenFile, &r.Transit.CA, &r.Transit.Cert, &r.Transit.CertKey,
+			&r.PKCS11.PINFile, &r.AWSKMS.SecretKeyFile, &r.AWSKMS.CA)
+		if r.Transit.AppRole != nil {
+			paths = append(paths, &r.Transit.AppRole.SecretIDFile)
+		}
+		if r.Transit.Kubernetes != nil {
+			paths = append(paths, &r.Transit.Kubernetes.JWTFile)
+		}
 	}
 	absolute := func(p *string) {
 		if *p != "" && !filepath.IsAbs(*p) {
@@ -329,7 +403,7 @@ func (c *KeyService) validateRoots(f *Faults) {
 			f.add(at+".name", "%q must be set, and each root's own", r.Name)
 		}
 		names[r.Name] = true
-		oneOf(f, at+".kind", r.Kind, "file")
+		oneOf(f, at+".kind", r.Kind, "file", "transit", "pkcs11", "awskms")
 		if r.Kind == "file" && r.File == "" {
 			f.add(at+".file", "must be set: the file with the root key")
 		}

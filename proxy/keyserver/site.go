@@ -42,7 +42,7 @@ func Open(ctx context.Context, c *config.KeyService, log *zap.Logger) (_ *Site, 
 		}
 	}()
 	s.SetCallers(c)
-	if s.roots, err = openRoots(c); err != nil {
+	if s.roots, err = openRoots(ctx, c, func(text string) { log.Warn(text) }); err != nil {
 		return nil, err
 	}
 	if s.records, err = openRecords(ctx, c, s.Metrics.Store); err != nil {

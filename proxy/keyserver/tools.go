@@ -15,7 +15,7 @@ func OpenKeeper(
 ) (_ *keyservice.Keeper, end func() error, err error) {
 	var roots []namedRoot
 	if withRoots {
-		if roots, err = openRoots(c); err != nil {
+		if roots, err = openRoots(ctx, c, nil); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -48,7 +48,7 @@ func Check(ctx context.Context, c *config.KeyService) error {
 			return err
 		}
 	}
-	roots, err := openRoots(c)
+	roots, err := openRoots(ctx, c, nil)
 	if err := take(err); err != nil {
 		return err
 	}
