@@ -27,12 +27,13 @@ type roleRoom struct {
 	away   error // of the record of ended sessions
 }
 
-func newRoleRoom(t *testing.T, roles ...*access.Role) *roleRoom {
+func newRoleRoom(t *testing.T, forms ...bool) *roleRoom {
 	t.Helper()
 	r := &roleRoom{issuer: proxytest.NewIssuer(t), ended: make(map[string]uint64)}
 	r.room = newRoom(t, func(o *access.Options) {
 		o.Ended = func(_ context.Context, role string, _ bool) (uint64, error) { return r.ended[role], r.away }
 		o.FailedLogins = access.FailedLogins{Rate: 1, Burst: 20}
+		o.PostObject = len(forms) > 0
 	})
 	r.now = time.Now().UTC()
 	issuers, err := webidentity.New([]webidentity.Options{{
@@ -42,7 +43,7 @@ func newRoleRoom(t *testing.T, roles ...*access.Role) *roleRoom {
 		t.Fatal(err)
 	}
 	r.SetIssuers(issuers)
-	r.set(roles...)
+	r.set()
 	return r
 }
 
@@ -180,6 +181,24 @@ func TestARoleIsAssumedWithAToken(t *testing.T) {
 	r.want("within the grace", as(a, readSource), "")
 	r.now = r.now.Add(time.Second)
 	r.want("expired", as(a, readSource), "ExpiredToken")
+}
+
+// A form carries the token in a field.
+func TestTemporaryCredentialsSignForms(t *testing.T) {
+	t.Parallel()
+	r := newRoleRoom(t, true)
+	r.set(r.trusting(newRole(t, "reader", allow("*", "*")), r.conditions("StringEquals", "sub", "me")))
+	a := r.assumed(nil)
+	form := request{
+		method: "POST", path: "/plain", form: true, who: a.Credentials.AccessKeyID, secret: a.Credentials.SecretAccessKey,
+		header: []string{"x-amz-security-token: " + a.Credentials.Token},
+	}
+	x := r.want("with the token", &form, "")
+	if x.Identity == nil || x.Identity.Assumed() == nil {
+		t.Errorf("%+v", x.Identity)
+	}
+	form.header = nil
+	r.want("without it", &form, "InvalidAccessKeyId")
 }
 
 func TestWhoMayAssumeARole(t *testing.T) {
