@@ -3,6 +3,8 @@ package roottest
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,8 +61,26 @@ func StartVault(t testing.TB) *Vault {
 	return v
 }
 
-// Hang stops the process without ending it: it takes connections and says nothing.
-func (v *Vault) Hang() error { return v.process.Signal(syscall.SIGSTOP) }
+// Hang stops the process without ending it: it takes connections and says nothing. It returns when all threads have
+// stopped, which takes a moment after the signal.
+func (v *Vault) Hang() error {
+	if err := v.process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(v.process.Pid, &status, syscall.WUNTRACED, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait until the server has stopped: %w", err)
+		case !status.Stopped():
+			return errors.New("the server has ended")
+		default:
+			return nil
+		}
+	}
+}
 
 // Resume lets it go on.
 func (v *Vault) Resume() error { return v.process.Signal(syscall.SIGCONT) }
