@@ -30,9 +30,9 @@ func (x *exchange) abort() error {
 				return s3.PreconditionFailed("x-amz-if-match-initiated-time")
 			}
 		}
-		if err := x.Object.Abort(x.context, u); err != nil {
-			return err
-		}
+	}
+	if err := x.Object.Abort(x.context, u); err != nil {
+		return err
 	}
 	x.ctx.Response.SetStatusCode(http.StatusNoContent)
 	return nil

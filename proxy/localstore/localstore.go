@@ -119,11 +119,20 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 
 // Close stops the front end, waits for requests under way and closes the backend.
 func (s *Store) Close() error {
-	err := s.server.ShutDown()
-	<-s.served // only says that its listener was closed
-	s.backend.Shutdown()
-	return err
+	defer s.backend.Shutdown()
+	for {
+		err := s.server.ShutDown()
+		select {
+		case <-s.served: // only says that its listener was closed
+			return err
+		case <-time.After(shutDownEvery):
+			// It says that it listens a moment before it can be stopped: what comes in between stops nothing.
+		}
+	}
 }
+
+// shutDownEvery is how often a front end that doesn't end is stopped again.
+const shutDownEvery = 50 * time.Millisecond
 
 // Address is where the store listens, host:port.
 func (s *Store) Address() string { return s.address }

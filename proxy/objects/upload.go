@@ -166,10 +166,13 @@ func (x *Object) FindUpload(ctx context.Context, id string, fresh bool) (*Upload
 // Encryption is how the upload's object is sealed.
 func (u *Upload) Encryption() policy.Encryption { return encryptionOf(u.Envelope) }
 
-// Abort ends an open upload: the store's first, so that nothing of it can be completed, then its records.
+// Abort ends an open upload: the store's first, so that nothing of it can be completed, then its records. One that has
+// ended is taken from listings, should whoever ended it not have come to that.
 func (x *Object) Abort(ctx context.Context, u *Upload) error {
-	if err := x.abortStore(ctx, u.ID); err != nil {
-		return err
+	if u.State == state.UploadOpen {
+		if err := x.abortStore(ctx, u.ID); err != nil {
+			return err
+		}
 	}
 	if err := x.Objects.o.Uploads.EndUpload(ctx, u.Upload, state.UploadAborted, nil); err != nil {
 		return s3.Unavailable(err)
