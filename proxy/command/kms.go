@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -90,6 +91,8 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 	defer l.Close()
 	background, stop := context.WithCancel(ctx)
 	defer stop()
+	hangUp, ignore := v.hangUps()
+	defer ignore()
 	status := keyStatus(l)
 	return site.Serve(ctx, l, encryption, version(), func() error {
 		if err := exportKeys(v.stdout, l); err != nil {
@@ -98,7 +101,7 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 		log.Info("ready", zap.String("status", status))
 		manager.Ready(status)
 		go manager.Follow(background, func(context.Context) error { return nil }, func() string { return status })
-		go v.followHangUps(background, func() {
+		go followHangUps(background, hangUp, func() {
 			manager.Reloading()
 			site.Reload(func() (*config.KeyService, error) { return config.LoadKeyService(file) }, certificate)
 			manager.Ready(status)
@@ -108,13 +111,7 @@ func (v *invocation) serveKeys(ctx context.Context, c *config.KeyService, file s
 }
 
 // followHangUps calls reload for each SIGHUP until ctx ends.
-func (v *invocation) followHangUps(ctx context.Context, reload func()) {
-	hangUps := v.options.HangUps
-	if hangUps == nil {
-		hangUps = notifyHangUps
-	}
-	hangUp, stop := hangUps()
-	defer stop()
+func followHangUps(ctx context.Context, hangUp <-chan os.Signal, reload func()) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -76,6 +76,9 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 	running.Go(func() { reloads.Watch(background, c.ReloadEvery) })
 	running.Go(func() { p.Heartbeat(background, me.now) })
 
+	hangUp, ignore := v.hangUps()
+	defer ignore()
+
 	err = errors.Join(
 		l.listen("https", c.Listen.HTTPS, func(ln net.Listener) error {
 			return front.Server.Serve(ln,
@@ -97,7 +100,7 @@ func (v *invocation) serve(ctx context.Context, c *config.Config, file string) (
 		status := func() string { return serving(reloads, l) }
 		manager.Ready(status())
 		running.Go(func() { manager.Follow(background, answers(p, front.Server, l), status) })
-		err = waitForEnd(ctx, l.served, v.options.HangUps, func() {
+		err = waitForEnd(ctx, l.served, hangUp, func() {
 			manager.Reloading()
 			reloads.Reload()
 			manager.Ready(status())
@@ -187,15 +190,8 @@ func (l *listeners) close() {
 	}
 }
 
-// waitForEnd waits for the context's end or a listener's, and reloads when hangUps reports one.
-func waitForEnd(
-	ctx context.Context, served <-chan error, hangUps func() (<-chan os.Signal, func()), reload func(),
-) error {
-	if hangUps == nil {
-		hangUps = notifyHangUps
-	}
-	hangUp, stop := hangUps()
-	defer stop()
+// waitForEnd waits for the context's end or a listener's, and reloads at each hang-up.
+func waitForEnd(ctx context.Context, served <-chan error, hangUp <-chan os.Signal, reload func()) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -206,6 +202,15 @@ func waitForEnd(
 			reload()
 		}
 	}
+}
+
+// hangUps starts to report SIGHUP. Whoever hears that the program is ready may have it reload at once, so this comes
+// first: without it the signal would end the program.
+func (v *invocation) hangUps() (hangUps <-chan os.Signal, stop func()) {
+	if v.options.HangUps != nil {
+		return v.options.HangUps()
+	}
+	return notifyHangUps()
 }
 
 // notifyHangUps reports SIGHUP.

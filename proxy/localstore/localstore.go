@@ -120,10 +120,15 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 // Close stops the front end, waits for requests under way and closes the backend.
 func (s *Store) Close() error {
 	defer s.backend.Shutdown()
+	ended := make(chan struct{})
+	go func() {
+		<-s.served // only says that its listener was closed
+		close(ended)
+	}()
 	for {
 		err := s.server.ShutDown()
 		select {
-		case <-s.served: // only says that its listener was closed
+		case <-ended:
 			return err
 		case <-time.After(shutDownEvery):
 			// It says that it listens a moment before it can be stopped: what comes in between stops nothing.
