@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	chance "math/rand/v2"
 	"sync"
 	"time"
 )
@@ -77,7 +76,7 @@ func (s *State) EndedRoles(ctx context.Context) (map[string]EndedRole, error) {
 // EndSessions ends all sessions of a role, and those that were begun through them: at this replica at once, at the
 // others within Options.CacheLife.
 func (s *State) EndSessions(ctx context.Context, role string) error {
-	for attempt := range revokeAttempts {
+	return whileRaced(ctx, "the ended roles", func() error {
 		var r endings
 		etag, err := s.read(ctx, endedName, &r)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -91,20 +90,9 @@ func (s *State) EndSessions(ctx context.Context, role string) error {
 		r.Roles[role] = EndedRole{Times: r.Roles[role].Times + 1, Last: s.o.Now().UTC()}
 		if _, err = s.write(ctx, endedName, &r, etag); err == nil {
 			s.ended.merge(r.Roles)
-			return nil
 		}
-		if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		wait := time.NewTimer(chance.N(revokePause << min(attempt, 6)))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return ctx.Err()
-		}
-	}
-	return fmt.Errorf("%w: the ended roles kept changing", ErrAborted)
+		return err
+	})
 }
 
 func (s *State) readEnded(ctx context.Context) error {

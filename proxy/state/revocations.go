@@ -80,19 +80,25 @@ func (s *State) Revoke(ctx context.Context, keyARN string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for attempt := range revokeAttempts {
+	return whileRaced(ctx, "the revocations", func() error {
 		var r revocations
 		etag, err := s.read(ctx, revocationsName, &r)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		r.add(keyARN, s.o.Now())
-		_, err = s.write(ctx, revocationsName, &r, etag)
-		if err == nil {
+		if _, err = s.write(ctx, revocationsName, &r, etag); err == nil {
 			s.apply(&r)
-			return nil
 		}
-		if !errors.Is(err, fs.ErrExist) {
+		return err
+	})
+}
+
+// whileRaced carries out change, which reads a record and writes it, until no other replica was faster; what is the
+// record's name for people.
+func whileRaced(ctx context.Context, what string, change func() error) error {
+	for attempt := range revokeAttempts {
+		if err := change(); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		wait := time.NewTimer(chance.N(revokePause << min(attempt, 6)))
@@ -103,7 +109,7 @@ func (s *State) Revoke(ctx context.Context, keyARN string) error {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("%w: the revocations kept changing", ErrAborted)
+	return fmt.Errorf("%w: %s kept changing", ErrAborted, what)
 }
 
 // readRevocations reads the record if it was not read within CacheLife. A record that can't be read is an error of the
