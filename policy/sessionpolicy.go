@@ -6,8 +6,8 @@ import "fmt"
 const MaxSessionPolicy = 2048
 
 // ParseSessionPolicy reads the JSON of the policy that a role is assumed with: statements as an identity's policy has
-// them, without principals. What it allows is only what it leaves of the role's permissions. What can't be understood is
-// refused (MalformedPolicy), never ignored.
+// them, without principals. What it allows is only what it leaves of the role's permissions. What can't be understood
+// is refused (MalformedPolicy), never ignored.
 func ParseSessionPolicy(document []byte) (*Permitter, *Refusal) {
 	list, variables, refusal := readPolicy(document, MaxSessionPolicy)
 	if refusal != nil {

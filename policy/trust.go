@@ -130,9 +130,9 @@ func (l *trustLine) holds(actual []string) bool {
 	return matched != l.negated
 }
 
-// MayAssume decides whether the caller may assume a role whose trust names these principals. Who is named, or whose role
-// is, needs no permission of its own, as in one account of AWS; of an account that is named as a whole, those may whose
-// policy allows sts:AssumeRole on the role. A Deny and a session's policy hold in both cases.
+// MayAssume decides whether the caller may assume a role whose trust names these principals. Who is named, or whose
+// role is, needs no permission of its own, as in one account of AWS; of an account that is named as a whole, those may
+// whose policy allows sts:AssumeRole on the role. A Deny and a session's policy hold in both cases.
 func MayAssume(r *Request, c *Caller, roleARN string, principals []string) bool {
 	named := slices.Contains(principals, c.Principal) || c.Role != "" && slices.Contains(principals, c.Role)
 	if !named && !c.Named(principals) {

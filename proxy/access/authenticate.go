@@ -255,8 +255,8 @@ func (x *Grant) source() netip.Addr {
 	return address
 }
 
-// opened is the content of a token. It stays valid: only time can end it, and its principal, its bucket and its role are
-// checked for each request anyway.
+// opened is the content of a token. It stays valid: only time can end it, and its principal, its bucket and its role
+// are checked for each request anyway.
 type opened struct {
 	session     session.Session
 	temporary   *session.Temporary // of temporary credentials; session is zero then

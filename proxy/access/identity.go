@@ -9,14 +9,15 @@ import (
 	"sealfront/proxy/session"
 )
 
-// An Identity is a principal: one with long-term credentials, or a role's session, which lives only as long as its token
-// is remembered.
+// An Identity is a principal: one with long-term credentials, or a role's session, which lives only as long as its
+// token is remembered.
 type Identity struct {
 	Name            string // for logs and records; of a role's session assumed-role/ROLE/SESSION
 	AccessKeyID     string // "" of a role's session
 	SecretAccessKey string
-	ARN             string // arn:aws:iam::account:user/name or arn:aws:sts::account:assumed-role/role/session, for policies
-	Policy          *policy.Permitter
+	// arn:aws:iam::account:user/name or arn:aws:sts::account:assumed-role/role/session, for policies
+	ARN    string
+	Policy *policy.Permitter
 
 	// Certificates are names, such as cn:app or uri:spiffe://example.com/app, of which the client certificate of every
 	// request must have one; empty: no certificate is required. See certificateNames.

@@ -83,8 +83,8 @@ func (r *Role) trustsCaller(request *policy.Request, caller *policy.Caller, fact
 	})
 }
 
-// names reports whether the role's trust still names a principal that had these facts. Its own policy isn't asked again:
-// it was when the session began.
+// names reports whether the role's trust still names a principal that had these facts. Its own policy isn't asked
+// again: it was when the session began.
 func (r *Role) names(caller *policy.Caller, facts policy.Claims) bool {
 	return slices.ContainsFunc(r.Trust, func(t Trust) bool {
 		return t.Issuer == "" && caller.Named(t.Principals) && t.Conditions.Holds(facts)
@@ -97,7 +97,9 @@ const factPrincipal = "\x00principal"
 // asked are those of the claims that the role's trust asks about, for which it is asked again when it changes, and who
 // they are about.
 func (r *Role) asked(claims policy.Claims) map[string][]string {
-	names := map[string]bool{"sub": true, "aud": true, policy.FactSessionName: true, policy.FactExternalID: true, factPrincipal: true}
+	names := map[string]bool{
+		"sub": true, "aud": true, policy.FactSessionName: true, policy.FactExternalID: true, factPrincipal: true,
+	}
 	for i := range r.Trust {
 		for claim := range r.Trust[i].Conditions.Claims {
 			names[claim] = true

@@ -127,7 +127,8 @@ func (ids *Identities) sessionOf(t *session.Temporary, account string) (*Identit
 	return id, nil
 }
 
-// identity is a session of the role that nobody has begun: it has no tags, no policy of its own, and was issued by none.
+// identity is a session of the role that nobody has begun: it has no tags, no policy of its own, and was issued by
+// none.
 func (r *Role) identity(name string) *Identity {
 	t := &session.Temporary{Role: r.Name, Name: name}
 	return &Identity{

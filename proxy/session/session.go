@@ -1,12 +1,12 @@
 // Package session issues and opens the credentials of CreateSession, and the temporary credentials of a role's session.
-// Neither is stored anywhere: a token is a sealed record that any replica opens, so a request with it needs no call to be
-// authenticated.
+// Neither is stored anywhere: a token is a sealed record that any replica opens, so a request with it needs no call to
+// be authenticated.
 //
 //	token = base64url( version ‖ session key id 16 ‖ salt 16 ‖ AES-256-GCM( principal, bucket, … , expiry ) )
 //	                   └──────────── additional data ───────┘
 //
-// Version 1 is a token of CreateSession, version 2 one of temporary credentials; the version is authenticated, so neither
-// is ever taken for the other (TestTokensAreOfOneKind).
+// Version 1 is a token of CreateSession, version 2 one of temporary credentials; the version is authenticated, so
+// neither is ever taken for the other (TestTokensAreOfOneKind).
 //
 //	token key, secret access key, access key id = Expand(session key, "token" | "secret" | "id" ‖ salt)
 //

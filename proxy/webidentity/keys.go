@@ -73,8 +73,8 @@ func (k *keys) inherit(before *keys) {
 	k.byID, k.fetched, k.tried, k.err = before.byID, before.fetched, before.tried, before.err
 }
 
-// find returns the keys with an id that may sign with an algorithm; none isn't an error. An error means that it can't be
-// known.
+// find returns the keys with an id that may sign with an algorithm; none isn't an error. An error means that it can't
+// be known.
 func (k *keys) find(ctx context.Context, id, algorithm string) ([]jose.JSONWebKey, error) {
 	if k.source == nil {
 		return usable(k.byID[id], algorithm), nil
