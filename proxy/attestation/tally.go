@@ -152,7 +152,7 @@ func (t *Tally) addObject(r *Row) {
 	if r.Read != "" {
 		t.result.Read.Ends++
 	}
-	if r.Read == ReadWhole {
+	if t.mode == Full && r.Read == ReadWhole { // otherwise the sample's are counted
 		t.addWhole(r)
 	}
 	if r.Sealed == nil {
