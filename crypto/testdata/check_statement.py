@@ -144,8 +144,8 @@ def stored(row, began, options, s3):
         try:
             version = {"VersionId": row["version"]} if row.get("version") else {}
             answer = s3.get_object(Bucket=options["--bucket"], Key=row["key"], **version)
-        except s3.exceptions.NoSuchKey:
-            return None, None
+        except s3.exceptions.ClientError as e:
+            return require("NoSuch" in str(e), f"{row['key']!r}: {e}"), None
         header = {n.lower(): v for n, v in answer["Metadata"].items()}.get(options.get("--header", "sealfront"), "")
         return (answer["Body"].read(), header) if answer["ETag"] == row["etag"] else (None, None)
     path = os.path.join(options["--folder"], row["key"])

@@ -157,22 +157,23 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 	sampled := slices.IndexFunc(st.Sample, func(r attestation.Row) bool { return r.Opened && r.Stored > 300 })
 	name := st.Sample[sampled].Key
 	o := s.stored(bucket, name)
-	s.front.set(nil, func(r *http.Response) {
+	before := s.front.before
+	s.front.set(before, func(r *http.Response) {
 		if r.Request.Method == http.MethodGet && strings.HasSuffix(r.Request.URL.Path, "/"+name) {
 			r.Body = io.NopCloser(bytes.NewReader(bytes.Repeat([]byte("x"), len(o.body))))
 		}
 	})
 	c.wrong("other bytes", "bytes aren't those of the statement", statement, list, "--endpoint", s.front.url, "--bucket", bucket)
-	s.front.set(nil, func(r *http.Response) {
+	s.front.set(before, func(r *http.Response) {
 		if strings.HasSuffix(r.Request.URL.Path, "/"+name) {
 			r.Header.Set("x-amz-meta-sealfront", s.stored(bucket, "whole/small").metadata[envelope])
 		}
 	})
 	c.wrong("another envelope", "envelope isn't the one", statement, list, "--endpoint", s.front.url)
-	s.front.set(nil, nil)
+	s.front.set(before, nil)
 	s.put(bucket, name, []byte("new"))
-	if out, err := c.run(statement, list, "--endpoint", s.front.url); err != nil || !strings.Contains(out, "2 have changed since") {
-		t.Errorf("an overwritten object, and an older version that is gone: %v %s", err, out)
+	if out, err := c.run(statement, list, "--endpoint", s.front.url); err != nil || !strings.Contains(out, "1 have changed since") {
+		t.Errorf("an overwritten object: %v %s", err, out)
 	}
 }
 
