@@ -133,7 +133,7 @@ func TestThePythonVerifierAgrees(t *testing.T) {
 		"another scan":    func(st *attestation.Statement) { st.Scope.Sample = 3 },
 		"other runs":      func(st *attestation.Statement) { st.Runs = nil },
 		"a finding isn't": func(st *attestation.Statement) { st.Findings[0].Why = "nothing" },
-		"leaves out":      func(st *attestation.Statement) { st.Keys = nil },
+		"leaves out":      func(st *attestation.Statement) { st.Keys = []attestation.KeyUse{} },
 		"made of":         func(st *attestation.Statement) { st.List.Bytes++ },
 	} {
 		other, err := attestation.Open(line, key.Public().(ed25519.PublicKey))
