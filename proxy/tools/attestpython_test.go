@@ -29,11 +29,14 @@ var checkStatement, _ = filepath.Abs("../../crypto/testdata/check_statement.py")
 type statementChecker struct {
 	t              *testing.T
 	python, public string
+	access, secret string // of the store
 }
 
 func newStatementChecker(t *testing.T, key ed25519.PublicKey) *statementChecker {
 	t.Helper()
-	c := &statementChecker{t, proxytest.ProgramPath(t, "python3"), filepath.Join(t.TempDir(), "public key")}
+	c := &statementChecker{
+		t, proxytest.ProgramPath(t, "python3"), filepath.Join(t.TempDir(), "public key"), accessKey, secretKey,
+	}
 	if err := exec.Command(c.python, "-c", "import boto3, cryptography").Run(); err != nil {
 		proxytest.MissingPython(t, "python3 has no packages boto3 and cryptography")
 	}
@@ -51,7 +54,7 @@ func (c *statementChecker) run(statement, list string, more ...string) (string, 
 	command := exec.Command(c.python, slices.Concat([]string{
 		checkStatement, c.public, statement, list,
 	}, more)...)
-	command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
+	command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+c.access, "AWS_SECRET_ACCESS_KEY="+c.secret,
 		"AWS_DEFAULT_REGION="+region, "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1")
 	out, err := command.CombinedOutput()
 	return string(out), err
