@@ -9,14 +9,12 @@ import (
 	"sealfront/proxy/store"
 )
 
-// What the listings said of an entry of the second pass.
-type shown int
-
+// What the listings said of an entry of the second pass, as its shown has it.
 const (
-	shownByBoth   shown = iota
-	shownBySecond       // and not by the first
-	shownByFirst        // and not by the second
-	shownMarker         // a delete marker
+	_             = iota // both show it
+	shownBySecond        // and not the first
+	shownByFirst         // and not the second
+	shownMarker          // a delete marker
 )
 
 // secondPage is how many names the second listing by ListObjectsV2 requests at a time: pages end elsewhere than those of

@@ -41,7 +41,7 @@ type entry struct {
 	key, etag string
 	size      int64
 	version   string // "" for the current one
-	shown     shown  // by which listings, of Attest
+	shown     int    // by which listings, of Attest's second pass
 }
 
 // A pager has what a walk goes over, a page at a time.
