@@ -155,6 +155,9 @@ func kmsIsAway(err error) bool {
 		return u.Part == "kms"
 	}
 	faults, ok := errors.AsType[config.Faults](err)
+	if !faults.Passing() {
+		return false
+	}
 	for _, f := range faults {
 		if !strings.HasPrefix(f.Path, "kms.") {
 			return false
@@ -173,6 +176,9 @@ func (v *invocation) attest(
 	options := tools.AttestOptions{
 		Walk: walk, Dir: o.out, Sample: o.sample, Full: o.full, Endpoint: p.Storage.Endpoint, Version: version(),
 		StoreBucket: cmp.Or(o.storeBucket, c.Store.BucketPrefix+t.Bucket), Now: time.Now,
+	}
+	if c.Store.Kind == "embedded" {
+		options.Endpoint = "embedded" // on a port of its own at each start
 	}
 	options.Host, _ = os.Hostname()
 	if in.State == nil {

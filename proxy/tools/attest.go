@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -17,6 +19,7 @@ import (
 	"sealfront/policy"
 	"sealfront/proxy/attestation"
 	"sealfront/proxy/state"
+	"sealfront/proxy/store"
 )
 
 // AttestOptions are those of Attest. Dir, Sample and Now are required.
@@ -35,8 +38,11 @@ type AttestOptions struct {
 	// StoreBucket is the store's name of the bucket, for an Installation without State: one whose KMS is away.
 	StoreBucket string
 	// Grace is how old an upload or a stash without a record must be to be a finding; default an hour. Younger ones may be
-	// at work.
-	Grace time.Duration
+	// at work. What was written since the scan began, by the store's clock, needs to be in none of its listings; Slack,
+	// by default two minutes, is how much earlier still counts as that.
+	Grace, Slack time.Duration
+	// Pause is how long to wait before store or KMS is tried again; default 500 ms.
+	Pause time.Duration
 	Now   func() time.Time
 }
 
@@ -51,10 +57,11 @@ type Attested struct {
 // ErrNotClean means that a statement has findings, or that nothing opened.
 var ErrNotClean = errors.New("the statement isn't clean")
 
-// grace is the default of AttestOptions.Grace. Clocks of the store and of this machine may differ by clockSlack.
+// Defaults of AttestOptions.
 const (
-	grace      = time.Hour
-	clockSlack = 2 * time.Minute
+	defaultGrace = time.Hour
+	defaultSlack = 2 * time.Minute
+	defaultPause = 500 * time.Millisecond
 )
 
 // An attest is a scan under way.
@@ -64,8 +71,8 @@ type attest struct {
 	o     *AttestOptions
 	t     Target
 	list  *attestList
-	began time.Time // of the first run
-	runs  []attestation.Run
+	began time.Time     // of the first run
+	ahead time.Duration // the store's clock of this one
 
 	mu   sync.Mutex
 	rows map[[2]string]*attestation.Row // by key and version, until they are written
@@ -82,20 +89,22 @@ func (in *Installation) Attest(ctx context.Context, t Target, o AttestOptions) (
 	if o.Sample < 0 {
 		return nil, fmt.Errorf("%w: the sample must not be negative", ErrUsage)
 	}
-	if o.Grace == 0 {
-		o.Grace = grace
-	}
+	o.Grace, o.Slack = cmp.Or(o.Grace, defaultGrace), cmp.Or(o.Slack, defaultSlack)
 	a := &attest{in: in, o: &o, t: t, rows: map[[2]string]*attestation.Row{}}
+	a.pause = cmp.Or(o.Pause, defaultPause)
 	if err := a.findPlace(ctx); err != nil {
 		return nil, err
 	}
 	a.listed = in.list(a.record.StoreName)
+	if err := a.compareClocks(ctx); err != nil {
+		return nil, err
+	}
 	mode := attestation.Sampled
 	if o.Full {
 		mode = attestation.Full
 	}
 	a.list, err = openList(o.Dir, attestation.Header{
-		Target: t.URI(),
+		Target: "s3://" + t.Bucket + "/" + t.Key,
 		Bucket: attestation.Bucket{Name: t.Bucket, ARN: a.facts.ARN, InStore: a.record.StoreName, Endpoint: o.Endpoint},
 		Scope:  attestation.Scope{Mode: mode, Sample: o.Sample},
 	}, o.Now())
@@ -134,7 +143,29 @@ func (a *attest) findPlace(ctx context.Context) (err error) {
 	a.notes = append(a.notes, "KMS could not be reached when the scan began. The bucket's record, which KMS keys it allows, "+
 		"and the records of its uploads were not read, no envelope was opened, and the statement is not signed: its key is "+
 		"derived from a key that KMS opens")
-	return a.in.hasBucket(ctx, a.o.StoreBucket)
+	return nil
+}
+
+// compareClocks finds out how far the store's clock is ahead of this machine's, to about a second.
+func (a *attest) compareClocks(ctx context.Context) error {
+	r := &store.Request{Operation: "HeadBucket", Method: "HEAD", Bucket: a.record.StoreName}
+	answer, err := do(ctx, a.in.Store, r)
+	if errors.Is(err, errGone) {
+		return fmt.Errorf("the store has no bucket %q", a.record.StoreName)
+	}
+	if err != nil {
+		return fmt.Errorf("look up the store's bucket %q: %w", a.record.StoreName, err)
+	}
+	defer answer.Close()
+	if date, err := http.ParseTime(string(answer.Get("Date"))); err == nil {
+		a.ahead = date.Sub(a.o.Now())
+	}
+	return nil
+}
+
+// old reports whether something that the store says was made then is too old to be of a request at work.
+func (a *attest) old(made time.Time) bool {
+	return a.o.Now().Add(a.ahead).Sub(made) > a.o.Grace
 }
 
 // scan writes the list.
@@ -180,7 +211,7 @@ func (a *attest) findRuns() error {
 	if err != nil {
 		return err
 	}
-	a.runs, a.began = runs, runs[0].Began
+	a.began = runs[0].Began
 	return nil
 }
 

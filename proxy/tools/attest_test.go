@@ -2,6 +2,7 @@ package tools_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -44,8 +45,7 @@ func (s *site) keysWithoutKMS() *keyring.Keyring {
 	return k
 }
 
-// attest scans a bucket, with a day's difference between the store's clock and the scan's: so all that was put before it
-// is old.
+// attest scans a bucket. All that there is counts as old.
 func (s *site) attest(bucket string, o tools.AttestOptions) (*tools.Attested, error) {
 	s.t.Helper()
 	return s.attestBy(s.installation(), tools.Target{Bucket: bucket}, o)
@@ -61,8 +61,10 @@ func (s *site) attestBy(in *tools.Installation, t tools.Target, o tools.AttestOp
 		o.Walk.Out = io.Discard
 	}
 	if o.Now == nil {
-		o.Now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+		o.Now = time.Now
 	}
+	o.Grace, o.Slack = cmp.Or(o.Grace, -24*time.Hour), cmp.Or(o.Slack, -24*time.Hour)
+	o.Pause = cmp.Or(o.Pause, time.Millisecond)
 	if in.State != nil {
 		o.Key = in.State.SigningKey(attestation.Purpose)
 	}

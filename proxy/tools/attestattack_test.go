@@ -19,6 +19,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealfront/crypto"
+	"sealfront/crypto/keyring"
 	"sealfront/proxy/attestation"
 	"sealfront/proxy/objects"
 	"sealfront/proxy/tools"
@@ -164,7 +165,7 @@ func TestWhatChangesDuringTheScanIsNoFinding(t *testing.T) {
 	}
 	for i := range 6 {
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(i))
-		_, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 20, Full: i%2 == 1, Now: time.Now})
+		_, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 20, Full: i%2 == 1, Slack: 2 * time.Minute})
 		st := checkAttested(t, s, dir)
 		if err != nil {
 			t.Errorf("%v: %+v", err, st.Findings)
@@ -276,7 +277,7 @@ func TestAScanThatIsCutGoesOn(t *testing.T) {
 		in.WithoutKMS = s.objects(func(o *objects.Options) { o.Keys = s.keysWithoutKMS() })
 		made, err := in.Attest(ctx, tools.Target{Bucket: bucket}, tools.AttestOptions{
 			Dir: dir, Sample: 10, Key: s.state.SigningKey(attestation.Purpose), Walk: tools.WalkOptions{Out: io.Discard},
-			Now: func() time.Time { return time.Now().Add(24 * time.Hour) },
+			Now: time.Now, Slack: -24 * time.Hour,
 		})
 		cancel()
 		if made != nil {
@@ -418,6 +419,46 @@ func TestAttestNamesWhatAListingCanNotShow(t *testing.T) {
 	memory.wantKinds(checkAttested(t, memory, dir), map[string]string{
 		uri(garbled, "b\ufffdd"): attestation.UnknownName,
 	})
+}
+
+// One answer that doesn't come, of the store or of KMS, is no finding: the object is read again.
+func TestAttestTriesAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	bucket, _ := s.directoryBucket("again")
+	s.putMany(bucket, 20)
+	var gets atomic.Int64
+	s.front.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/filled/") && gets.Add(1)%5 == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	}, nil)
+	keys := &wavering{KMS: s.kms}
+	in := s.installation(func(o *objects.Options) { o.Keys = keyring.New(keys, keyring.Options{}) })
+	dir := filepath.Join(t.TempDir(), "scan")
+	if _, err := s.attestBy(in, tools.Target{Bucket: bucket}, tools.AttestOptions{
+		Dir: dir, Sample: 5, Walk: tools.WalkOptions{Concurrency: 1},
+	}); err != nil {
+		t.Error(err, checkAttested(t, s, dir).Findings)
+	}
+	if keys.calls.Load() < 2 {
+		t.Errorf("KMS was called %d times", keys.calls.Load())
+	}
+}
+
+// wavering is a key service whose first Decrypt gets no answer.
+type wavering struct {
+	keyring.KMS
+	calls atomic.Int64
+}
+
+func (w *wavering) Decrypt(ctx context.Context, key string, blob []byte, context map[string]string) ([]byte, error) {
+	if w.calls.Add(1) == 1 {
+		return nil, errors.New("no answer")
+	}
+	return w.KMS.Decrypt(ctx, key, blob, context)
 }
 
 // A report that can't be written, a directory that can't be made, and a store that fails end the scan, or are findings.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sealfront/crypto"
 	"sealfront/proxy/attestation"
@@ -194,7 +195,8 @@ func TestThePythonVerifierReadsAFolderAndTheListing(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "scan")
-	if _, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 3}); err != nil {
+	tomorrow := func() time.Time { return time.Now().Add(24 * time.Hour) }
+	if _, err := s.attest(bucket, tools.AttestOptions{Dir: dir, Sample: 3, Now: tomorrow}); err != nil {
 		t.Fatal(err)
 	}
 	statement, list := filepath.Join(dir, "statement.json"), filepath.Join(dir, "objects.jsonl")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -54,15 +55,69 @@ func (m *measured) finish() (string, error) {
 type attestReader struct {
 	*place
 	listed *bucketList
-	blind  bool // KMS isn't called
+	blind  bool          // KMS isn't called
+	pause  time.Duration // before store or KMS is tried again
+	spent  atomic.Int64  // such pauses
 }
 
-// noKMS is the answer of a key service that wasn't called.
-const noKMS = "KMS was not called"
+// What is noted of a key service that refused nothing.
+const (
+	noKMS    = "KMS was not called"
+	noAnswer = "KMS did not answer"
+)
+
+// A scan of millions of objects shall not fail by one answer that didn't come, nor wait for each object where none comes.
+const (
+	triesOfObject = 3
+	pausesOfScan  = 100
+)
+
+// tryAgain pauses before an object is read again, and reports whether it shall be.
+func (a *attestReader) tryAgain(ctx context.Context, tries int) bool {
+	if tries >= triesOfObject || a.spent.Add(1) > pausesOfScan {
+		return false
+	}
+	select {
+	case <-time.After(a.pause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // look reads the metadata and the end of an object, or with whole all of it, and returns its row. What is wrong with it
 // is in the row: an error is the scan's own.
 func (a *attestReader) look(ctx context.Context, e entry, seen string, whole bool) (*attestation.Row, error) {
+	row, err := a.readOnce(ctx, e, seen, whole)
+	for tries := 1; err != nil && !errors.Is(err, errGone) && !errors.Is(err, errListed) ||
+		err == nil && row.Unopened == noAnswer; tries++ {
+		if !a.tryAgain(ctx, tries) {
+			break
+		}
+		row, err = a.readOnce(ctx, e, seen, whole)
+	}
+	if err == nil && len(row.Findings) > 0 && e.version == "" {
+		row, err = a.readAgain(ctx, e, row, whole)
+	}
+	switch {
+	case err == nil:
+		return row, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.Is(err, errGone):
+		return &attestation.Row{Seen: seen, Key: e.key, Version: e.version, Gone: true}, nil
+	case errors.Is(err, errListed):
+		row = &attestation.Row{Seen: seen, Key: e.key, Version: e.version}
+		a.found(row, attestation.Phantom, "%v", err)
+	default:
+		row = &attestation.Row{Seen: seen, Key: e.key, Version: e.version, Stored: e.size}
+		a.found(row, attestation.Unchecked, "it could not be read: %v", err)
+	}
+	return row, nil
+}
+
+// readOnce is look without what is made of errors.
+func (a *attestReader) readOnce(ctx context.Context, e entry, seen string, whole bool) (*attestation.Row, error) {
 	var row *attestation.Row
 	read := func() error {
 		return retry(func() (err error) {
@@ -79,20 +134,22 @@ func (a *attestReader) look(ctx context.Context, e entry, seen string, whole boo
 	} else {
 		err = read()
 	}
-	switch {
-	case err == nil:
-		return row, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case errors.Is(err, errGone):
-		return &attestation.Row{Seen: seen, Key: e.key, Version: e.version, Gone: true}, nil
-	case errors.Is(err, errListed):
-		row = &attestation.Row{Seen: seen, Key: e.key, Version: e.version}
-		a.found(row, attestation.Phantom, "%v", err)
-	default:
-		row = &attestation.Row{Seen: seen, Key: e.key, Version: e.version, Stored: e.size}
-		a.found(row, attestation.Unchecked, "it could not be read: %v", err)
+	return row, err
+}
+
+// readAgain reads an object with findings once more: some stores answer with the metadata of an object and the bytes of
+// one that has just replaced it. What isn't found again is no finding, unless the object is the same: then the store has
+// two contents of it.
+func (a *attestReader) readAgain(
+	ctx context.Context, e entry, first *attestation.Row, whole bool,
+) (*attestation.Row, error) {
+	row, err := a.readOnce(ctx, e, first.Seen, whole)
+	if err != nil || len(row.Findings) > 0 || row.ETag != first.ETag || row.Sealed == nil || first.Sealed == nil ||
+		*row.Sealed != *first.Sealed {
+		return row, err
 	}
+	a.found(row, attestation.Unstable, "it was read twice under one ETag, %s, and only the second time as it should be: "+
+		"first, %s", row.ETag, first.Findings[0].Why)
 	return row, nil
 }
 
@@ -223,7 +280,7 @@ func kmsAnswer(err error) string {
 	if errors.As(err, &coded) && coded.ErrorCode() != "" {
 		return coded.ErrorCode()
 	}
-	return "KMS did not answer"
+	return noAnswer
 }
 
 // damaged finds out what an object is whose metadata or size is no sealed object's.

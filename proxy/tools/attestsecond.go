@@ -205,7 +205,7 @@ func (a *attest) lookForMissed(ctx context.Context, w *walk, e entry) (bool, err
 
 // madeMeanwhile reports whether an object was written since the scan began, by the store's word.
 func (a *attest) madeMeanwhile(row *attestation.Row) bool {
-	return row.Modified != nil && row.Modified.After(a.began.Add(-clockSlack))
+	return row.Modified != nil && row.Modified.After(a.began.Add(a.ahead-a.o.Slack))
 }
 
 const firstListing = "ListObjectsV2, in pages of 1000,"

@@ -155,7 +155,7 @@ func (a *attest) lookAtUpload(ctx context.Context, u *storeUpload) error {
 		}
 		marker = page.NextPartNumberMarker
 	}
-	if !u.recorded && !a.blind && a.o.Now().Sub(u.initiated) > a.o.Grace {
+	if !u.recorded && !a.blind && a.old(u.initiated) {
 		a.found(row, attestation.UnknownUpload, "an upload with %d parts of %d bytes that no record of the proxy knows, begun "+
 			"%s: by something else, or by a copy that was cut off", row.Parts, row.Stored, u.initiated.UTC().Format(time.RFC3339))
 		row.Findings[len(row.Findings)-1].Upload = u.id
@@ -196,7 +196,7 @@ func (a *attest) lookAtStashes(ctx context.Context) error {
 			"objects were not seen")
 	}
 	return a.in.State.Stashes(ctx, a.record, func(s *state.Stash) error {
-		if s.Open || a.o.Now().Sub(s.Modified) <= a.o.Grace {
+		if s.Open || !a.old(s.Modified) {
 			return nil
 		}
 		modified := s.Modified
